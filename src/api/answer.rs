@@ -1,0 +1,70 @@
+//! Reading answers: the body of a success, decoded with a plain sentence for everything that can be wrong with it,
+//! and the headers that matter. It sends nothing and quotes nothing: a body may be a token.
+
+use std::time::Duration;
+
+use reqwest::header;
+use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::api::{ApiError, ErrorKind, http::now};
+
+/// A successful answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Wiped on drop, for it may be a token.
+    pub(crate) body: Zeroizing<Vec<u8>>,
+    /// How long it may be kept, from `Cache-Control: max-age`.
+    pub(crate) max_age: Option<Duration>,
+}
+
+/// Decodes a JSON answer, which at Google is always an object.
+///
+/// # Errors
+/// [`ErrorKind::Server`], naming the place and never the content: it may be a token.
+pub(crate) fn decode<T: DeserializeOwned>(body: &[u8], service: &str) -> Result<T, ApiError> {
+    let wrong = |what: String| {
+        ApiError::new(ErrorKind::Server, format!("The answer of {service} {what}."))
+            .with_next("Try again; if it stays, check the endpoint settings.")
+    };
+    // serde would take a list for a struct, field by field.
+    match body.trim_ascii_start().first() {
+        None => return Err(wrong("is empty".to_owned())),
+        Some(b'{') => {}
+        Some(_) => return Err(wrong("is no JSON object".to_owned())),
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let what = if error.is_eof() { "stops short" } else { "is not what it should be" };
+        wrong(format!("{what} (line {}, column {})", error.line(), error.column()))
+    })
+}
+
+/// `Retry-After`, in seconds or as a date.
+pub(super) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    Some(Duration::from_secs(u64::try_from(date.as_second() - now().as_second()).unwrap_or(0)))
+}
+
+pub(super) fn max_age(headers: &header::HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::CACHE_CONTROL)?.to_str().ok()?;
+    let seconds = text.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_may_be_a_date() {
+        let mut headers = header::HeaderMap::new();
+        headers.insert(header::RETRY_AFTER, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        assert_eq!(retry_after(&headers), Some(Duration::ZERO));
+        headers.insert(header::RETRY_AFTER, "soon".parse().unwrap());
+        assert_eq!(retry_after(&headers), None);
+    }
+}

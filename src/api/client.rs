@@ -1,0 +1,157 @@
+//! The client: settings in, one typed method for each operation (in the files of the services), all over one
+//! transport and one token. Making one does no IO; clones share everything.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+
+use crate::{
+    api::{
+        ApiError, ErrorKind,
+        answer::Answer,
+        endpoints::Endpoints,
+        http::{Http, Ticket, Wire},
+        oauth::KeyCache,
+        pace::Pace,
+        record::{Record, Recorder},
+    },
+    auth::{Source, keeper::Keeper},
+    model::caller::Caller,
+};
+
+/// What a client is made from.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where the services are.
+    pub endpoints: Endpoints,
+    /// Whose credentials to use; an error is given back by every call that needs some, so that a client without a
+    /// caller can be made and everything else still works.
+    pub source: Result<Source, ApiError>,
+    /// Goes before the one that the source names.
+    pub quota_project: Option<String>,
+    /// The whole time for one try of one request.
+    pub timeout: Duration,
+    /// Whether calls that change something are refused.
+    pub read_only: bool,
+    /// Gets a record at the start and at the end of each request, and is never waited for.
+    pub records: Option<mpsc::Sender<Record>>,
+    /// Whether the system's proxies are used. This machine is always called directly.
+    pub use_proxy: bool,
+}
+
+impl Settings {
+    /// The usual ones: 30 seconds, proxies as the system has them, nothing recorded.
+    pub fn new(endpoints: Endpoints, source: Result<Source, ApiError>) -> Settings {
+        Settings {
+            endpoints,
+            source,
+            quota_project: None,
+            timeout: Duration::from_secs(30),
+            read_only: false,
+            records: None,
+            use_proxy: true,
+        }
+    }
+}
+
+/// One caller's access to Google. Clones are cheap and share connections, token and caches.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    http: Http,
+    keeper: Keeper,
+    known: Caller,
+    keys: KeyCache,
+}
+
+impl Client {
+    /// Makes a client; nothing is sent, read or started before the first call.
+    pub fn new(settings: Settings) -> Client {
+        let source = settings.source.as_ref().ok();
+        let endpoints = settings.endpoints.with_token_uri(source.and_then(Source::token_uri));
+        let quota_project =
+            settings.quota_project.or_else(|| source.and_then(|source| source.quota_project.clone()));
+        let known = Caller {
+            quota_project: quota_project.clone(),
+            universe: endpoints.universe().to_owned(),
+            ..source.map(Source::caller).unwrap_or_default()
+        };
+        let http = Http::new(Wire {
+            endpoints,
+            quota_project,
+            timeout: settings.timeout,
+            read_only: settings.read_only,
+            use_proxy: settings.use_proxy,
+            recorder: Recorder::new(settings.records),
+            pace: Pace::new(),
+        });
+        let keeper = Keeper::new(settings.source, http.clone());
+        Client(Arc::new(Inner { http, keeper, known, keys: KeyCache::default() }))
+    }
+
+    /// Where the services are.
+    pub fn endpoints(&self) -> &Endpoints {
+        self.0.http.endpoints()
+    }
+
+    /// What is known of the caller without asking anybody.
+    pub fn known_caller(&self) -> Caller {
+        self.0.known.clone()
+    }
+
+    /// How many records did not fit into the channel.
+    pub fn lost_records(&self) -> u64 {
+        self.0.http.lost_records()
+    }
+
+    /// Lets probing go on after it stopped at repeated denials: the person asked for a refresh.
+    pub fn reset_probing(&self) {
+        self.0.http.pace().reset();
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.0.keeper
+    }
+
+    pub(super) fn keys(&self) -> &KeyCache {
+        &self.0.keys
+    }
+
+    /// Sends a request with the caller's token, if it takes one. When the token is not accepted, it is renewed
+    /// once and the request is sent again: a 401 says that nothing was carried out.
+    pub(super) async fn send(&self, ticket: Ticket) -> Result<Answer, ApiError> {
+        if !ticket.auth {
+            return self.0.http.send(&ticket, None).await;
+        }
+        let token = self.keeper().token().await?;
+        match self.0.http.send(&ticket, Some(&token.secret)).await {
+            Err(error) if error.status == Some(401) => match self.keeper().another(&token).await? {
+                Some(fresh) => self.0.http.send(&ticket, Some(&fresh.secret)).await,
+                None => Err(error.with_next("Give a fresh access token: this one cannot be renewed.")),
+            },
+            result => result,
+        }
+    }
+
+    /// Sends a list request and the ones for all further pages. `page` takes a body and gives the next page's
+    /// token, if there is one.
+    pub(super) async fn follow(
+        &self,
+        first: Ticket,
+        mut page: impl FnMut(&[u8]) -> Result<Option<String>, ApiError>,
+    ) -> Result<(), ApiError> {
+        let mut seen = HashSet::new();
+        let mut ticket = first.clone();
+        loop {
+            let answer = self.send(ticket).await?;
+            let Some(token) = page(&answer.body)?.filter(|token| !token.is_empty()) else { return Ok(()) };
+            if !seen.insert(token.clone()) {
+                let message = format!("{} gives the same page again and again.", first.asked.service);
+                return Err(ApiError::new(ErrorKind::Server, message));
+            }
+            ticket = first.clone();
+            ticket.query.push(("pageToken", token));
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Every address impersona calls, in one place: Google's (or a universe's) hosts and what the environment puts
+//! in their stead. It parses and judges addresses; it sends nothing, and no other file of the API layer may
+//! contain a base URL.
+
+use crate::{
+    api::{ApiError, ErrorKind},
+    env::Env,
+};
+
+/// The universe of everybody who does not know the word.
+pub const GOOGLE: &str = "googleapis.com";
+
+/// A service, by the base URL it is reached at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// IAM: accounts, keys, policies.
+    Iam,
+    /// IAM Credentials: minting.
+    Credentials,
+    /// Resource Manager: projects, folders, organizations.
+    Projects,
+    /// Service Usage: which APIs are on.
+    Services,
+    /// The OAuth token endpoint, a whole URL.
+    Token,
+    /// tokeninfo.
+    Tokeninfo,
+    /// userinfo; shares its variable with tokeninfo.
+    Userinfo,
+    /// Certificates and JWK sets.
+    Certs,
+}
+
+/// One row of the table: the service, its name for people, its host below the universe, its variable.
+struct Row {
+    base: Base,
+    name: &'static str,
+    host: &'static str,
+    path: &'static str,
+    variable: &'static str,
+}
+
+const TABLE: [Row; 8] = [
+    row(Base::Iam, "IAM", "iam", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
+    row(
+        Base::Credentials,
+        "IAM Credentials",
+        "iamcredentials",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+    ),
+    row(
+        Base::Projects,
+        "Resource Manager",
+        "cloudresourcemanager",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
+    ),
+    row(Base::Services, "Service Usage", "serviceusage", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE"),
+    row(Base::Token, "OAuth token", "oauth2", "/token", "CLOUDSDK_AUTH_TOKEN_HOST"),
+    row(Base::Tokeninfo, "tokeninfo", "oauth2", "", "IMPERSONA_OAUTH2_ENDPOINT"),
+    row(Base::Userinfo, "userinfo", "openidconnect", "", "IMPERSONA_OAUTH2_ENDPOINT"),
+    row(Base::Certs, "certificates", "www", "", "IMPERSONA_CERTS_ENDPOINT"),
+];
+
+const fn row(
+    base: Base,
+    name: &'static str,
+    host: &'static str,
+    path: &'static str,
+    variable: &'static str,
+) -> Row {
+    Row { base, name, host, path, variable }
+}
+
+/// Where each service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    universe: String,
+    /// In the order of [`TABLE`], without a trailing slash; with whether it comes from the environment.
+    urls: [(String, bool); TABLE.len()],
+}
+
+impl Endpoints {
+    /// From the environment and the universe that the caller's credentials name, if they name one.
+    ///
+    /// # Errors
+    /// One sentence naming the variable: an address that is no URL, or `http` to a host that is not this machine,
+    /// or one with a user, a query or a fragment; a universe that is no domain name, or two different ones.
+    pub fn new(env: &Env, credentials_universe: Option<&str>) -> Result<Endpoints, ApiError> {
+        let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
+        let universe = match (named, credentials_universe) {
+            (Some(a), Some(b)) if a != b => {
+                return Err(wrong(
+                    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+                    "names another universe than the credentials do; their token would go to strangers",
+                ));
+            }
+            (named, credentials) => named.or(credentials).unwrap_or(GOOGLE),
+        };
+        if !is_domain(universe) {
+            let origin = if named.is_some() { "GOOGLE_CLOUD_UNIVERSE_DOMAIN" } else { "universe_domain" };
+            return Err(wrong(origin, "must be a domain name such as googleapis.com"));
+        }
+        let mut urls = [const { (String::new(), false) }; TABLE.len()];
+        for (url, row) in urls.iter_mut().zip(&TABLE) {
+            *url = match env.get(row.variable) {
+                Some(text) => (parse(text).map_err(|why| wrong(row.variable, &why))?, true),
+                None => (format!("https://{}.{universe}{}", row.host, row.path), false),
+            };
+        }
+        Ok(Endpoints { universe: universe.to_owned(), urls })
+    }
+
+    /// The same, with the token endpoint a credentials file names: taken only where its host is Google's, the
+    /// universe's or this machine, and never over the environment's.
+    pub fn with_token_uri(mut self, uri: Option<&str>) -> Endpoints {
+        let index = index(Base::Token);
+        if !self.urls[index].1
+            && let Some(url) = uri.and_then(|uri| parse(uri).ok())
+            && self.trusts(&url)
+        {
+            self.urls[index].0 = url;
+        }
+        self
+    }
+
+    /// The base URL of a service, without a trailing slash. That of [`Base::Token`] is a whole URL.
+    pub fn url(&self, base: Base) -> &str {
+        &self.urls[index(base)].0
+    }
+
+    /// `googleapis.com`, or the domain of a sovereign cloud.
+    pub fn universe(&self) -> &str {
+        &self.universe
+    }
+
+    /// The `aud` claim of a JWT sent to the token endpoint: Google's name for it, wherever it is reached.
+    pub fn token_audience(&self) -> String {
+        format!("https://oauth2.{}/token", self.universe)
+    }
+
+    /// The services that the environment moved, each with the `host:port` it moved to.
+    pub fn overridden(&self) -> Vec<(&'static str, String)> {
+        TABLE
+            .iter()
+            .zip(&self.urls)
+            .filter(|(_, (_, moved))| *moved)
+            .map(|(row, (url, _))| (row.name, host(url)))
+            .collect()
+    }
+
+    /// Whether some services are moved and others are not: a caller's token may then reach both worlds.
+    pub fn partly_overridden(&self) -> bool {
+        let moved = self.urls.iter().filter(|(_, moved)| *moved).count();
+        moved != 0 && moved != TABLE.len()
+    }
+
+    /// The variables with which another program is pointed at the same services, for copied commands.
+    pub fn as_env(&self) -> Vec<(&'static str, &str)> {
+        TABLE
+            .iter()
+            .zip(&self.urls)
+            // Its variable is that of tokeninfo.
+            .filter(|(row, (_, moved))| *moved && row.base != Base::Userinfo)
+            .map(|(row, (url, _))| (row.variable, url.as_str()))
+            .collect()
+    }
+
+    fn trusts(&self, url: &str) -> bool {
+        let host = bare_host(&host(url)).to_owned();
+        let inside = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
+        is_loopback(&host) || inside("google.com") || inside(GOOGLE) || inside(&self.universe)
+    }
+}
+
+/// The name of a service for people: `IAM Credentials`.
+pub fn name(base: Base) -> &'static str {
+    TABLE[index(base)].name
+}
+
+/// The API's own host name, which errors name it by: `iamcredentials.googleapis.com`.
+pub fn service(base: Base) -> String {
+    format!("{}.{GOOGLE}", TABLE[index(base)].host)
+}
+
+/// Whether a host name (without port) is this machine: `localhost`, `127.0.0.0/8`, `::1`.
+pub fn is_loopback(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+fn index(base: Base) -> usize {
+    TABLE.iter().position(|row| row.base == base).expect("every base has its row")
+}
+
+fn wrong(variable: &str, why: &str) -> ApiError {
+    ApiError::new(ErrorKind::Config, format!("{variable} {why}"))
+}
+
+/// Checks an address somebody gave; the answer never repeats it, because it may hold a password.
+fn parse(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text.trim())
+        .map_err(|_| "is no URL: give something like https://host/".to_owned())?;
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" if !host.is_empty() => {}
+        "http" if is_loopback(host) => {}
+        "http" => return Err("must use https: plain http is for this machine only".to_owned()),
+        _ => return Err("must start with https://".to_owned()),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not contain a user or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must be an address without ? or #".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+fn is_domain(text: &str) -> bool {
+    let label = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+}
+
+/// `host:port` of a URL this module made.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
+}
+
+/// Without the port.
+fn bare_host(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoints(vars: &[(&str, &str)]) -> Result<Endpoints, ApiError> {
+        Endpoints::new(&Env::from_vars(vars.iter().copied()), None)
+    }
+
+    #[test]
+    fn without_overrides_everything_is_google() {
+        let endpoints = endpoints(&[]).unwrap();
+        assert_eq!(endpoints.url(Base::Iam), "https://iam.googleapis.com");
+        assert_eq!(endpoints.url(Base::Token), "https://oauth2.googleapis.com/token");
+        assert_eq!(endpoints.overridden(), vec![]);
+        assert!(!endpoints.partly_overridden());
+    }
+
+    #[test]
+    fn a_universe_replaces_googleapis_in_every_host() {
+        let endpoints = endpoints(&[("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]).unwrap();
+        assert_eq!(endpoints.url(Base::Credentials), "https://iamcredentials.cloud.example");
+        assert_eq!(endpoints.token_audience(), "https://oauth2.cloud.example/token");
+        for wrong in ["evil", "a/b.c", "a.b:80", "A.B"] {
+            assert!(Endpoints::new(&Env::default(), Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn two_universes_at_once_are_refused() {
+        let env = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
+        assert!(Endpoints::new(&env, Some("other.example")).is_err());
+        assert!(Endpoints::new(&env, Some("cloud.example")).is_ok());
+    }
+
+    #[test]
+    fn an_override_may_be_https_or_this_machine_with_or_without_a_slash() {
+        let variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM";
+        for (text, url) in [
+            ("http://127.0.0.1:8787/", "http://127.0.0.1:8787"),
+            ("http://localhost:1", "http://localhost:1"),
+            ("http://[::1]:1/x/", "http://[::1]:1/x"),
+            ("https://iam.example/", "https://iam.example"),
+        ] {
+            assert_eq!(endpoints(&[(variable, text)]).unwrap().url(Base::Iam), url);
+        }
+        for text in [
+            "http://iam.example/",
+            "iam.example",
+            "ftp://localhost/",
+            "https://u:p@h/",
+            "https://h/?a=b",
+            "http://127.0.0.1.evil.example/",
+        ] {
+            let error = endpoints(&[(variable, text)]).unwrap_err();
+            assert!(error.message.starts_with(variable) && !error.message.contains(text), "{error}");
+            assert_eq!(error.kind.exit_code(), 2);
+        }
+    }
+
+    #[test]
+    fn the_badge_knows_which_services_moved() {
+        let endpoints =
+            endpoints(&[("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "http://127.0.0.1:8787/")]).unwrap();
+        assert_eq!(endpoints.overridden(), vec![("IAM", "127.0.0.1:8787".to_owned())]);
+        assert!(endpoints.partly_overridden());
+        assert_eq!(
+            endpoints.as_env(),
+            vec![("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "http://127.0.0.1:8787")]
+        );
+    }
+
+    #[test]
+    fn a_files_token_uri_counts_only_where_it_is_trusted_and_nothing_else_is_said() {
+        let google = "https://oauth2.googleapis.com/token";
+        for (uri, used) in [
+            (
+                Some("https://accounts.google.com/o/oauth2/token"),
+                "https://accounts.google.com/o/oauth2/token",
+            ),
+            (Some("http://127.0.0.1:9/token"), "http://127.0.0.1:9/token"),
+            (Some("https://evil.example/token"), google),
+            (Some("https://evilgoogleapis.com/token"), google),
+            (Some("http://oauth2.googleapis.com/token"), google),
+            (None, google),
+        ] {
+            assert_eq!(endpoints(&[]).unwrap().with_token_uri(uri).url(Base::Token), used);
+        }
+        let set = endpoints(&[("CLOUDSDK_AUTH_TOKEN_HOST", "http://localhost:1/token")]).unwrap();
+        assert_eq!(
+            set.with_token_uri(Some("http://127.0.0.1:9/token")).url(Base::Token),
+            "http://localhost:1/token"
+        );
+    }
+}

@@ -1,0 +1,321 @@
+//! What can go wrong with a call, as one value that is carried to the pane or the command line: a kind, the
+//! server's facts, one sentence and the next step. It reads error bodies as Google sends them, in every shape, and
+//! must never hold a credential or a control character.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde_json::Value;
+
+use crate::model::denial::{self, Asked, Cause, Refusal};
+
+/// Sorts of failure, each with an exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Wrong settings: an endpoint, a universe.
+    Config,
+    /// No, broken, expired or revoked caller credentials.
+    Credentials,
+    /// Permission denied.
+    Denied,
+    /// Not there.
+    NotFound,
+    /// Somebody else changed it, or it exists already.
+    Conflict,
+    /// No connection, or it broke.
+    Network,
+    /// No answer in time.
+    Timeout,
+    /// The server's trouble, or an answer that makes no sense.
+    Server,
+    /// The server refused the input.
+    Invalid,
+    /// Too many calls.
+    Quota,
+    /// Refused here, because nothing may be changed.
+    ReadOnly,
+    /// Stopped before it was done.
+    Cancelled,
+    /// Anything else.
+    Other,
+}
+
+impl ErrorKind {
+    /// The exit code of the command line (README, “Exit codes”).
+    pub fn exit_code(self) -> u8 {
+        match self {
+            ErrorKind::Config => 2,
+            ErrorKind::Credentials => 3,
+            ErrorKind::Denied => 4,
+            ErrorKind::NotFound => 5,
+            ErrorKind::Conflict => 6,
+            ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server | ErrorKind::Quota => 7,
+            ErrorKind::Invalid | ErrorKind::ReadOnly => 8,
+            ErrorKind::Cancelled | ErrorKind::Other => 1,
+        }
+    }
+
+    /// The word in `{"error": {"kind": …}}`.
+    pub fn word(self) -> &'static str {
+        match self {
+            ErrorKind::Config => "config",
+            ErrorKind::Credentials => "credentials",
+            ErrorKind::Denied => "denied",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Conflict => "conflict",
+            ErrorKind::Network => "network",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::Server => "server",
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::Quota => "quota",
+            ErrorKind::ReadOnly => "read_only",
+            ErrorKind::Cancelled => "cancelled",
+            ErrorKind::Other => "other",
+        }
+    }
+}
+
+/// A failed call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiError {
+    /// Which sort.
+    pub kind: ErrorKind,
+    /// The HTTP status, when there was an answer.
+    pub status: Option<u16>,
+    /// The server's own words, or ours when there was no answer. For people, [`ApiError::sentence`] is better.
+    pub message: String,
+    /// How long the server asked us to wait.
+    pub retry_after: Option<Duration>,
+    /// The facts of the server's refusal; none when the failure is on this side.
+    pub refusal: Option<Box<Refusal>>,
+    next: Option<Box<str>>,
+}
+
+impl ApiError {
+    /// A failure on this side: one plain sentence, no credential in it.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> ApiError {
+        ApiError { kind, status: None, message: message.into(), retry_after: None, refusal: None, next: None }
+    }
+
+    /// The same with a next step.
+    pub fn with_next(mut self, next: impl Into<String>) -> ApiError {
+        self.next = Some(next.into().into_boxed_str());
+        self
+    }
+
+    /// From an answer that is no success, whatever its body is.
+    pub fn from_answer(status: u16, body: &[u8], asked: &Asked) -> ApiError {
+        let parsed = serde_json::from_slice::<Value>(body).ok();
+        // Streaming endpoints wrap the object in an array of one.
+        let parsed = match parsed {
+            Some(Value::Array(mut list)) if list.len() == 1 => list.pop(),
+            other => other,
+        };
+        let mut facts = match parsed.as_ref().and_then(|value| value.get("error").map(|error| (value, error)))
+        {
+            Some((_, Value::Object(error))) => rpc_status(error),
+            Some((whole, Value::String(code))) => oauth(whole, code),
+            _ => unreadable(body, asked),
+        };
+        facts.refusal.status = status;
+        facts.refusal.asked = asked.clone();
+        let kind = kind(&facts.refusal);
+        ApiError {
+            kind,
+            status: Some(status),
+            message: facts.refusal.message.clone(),
+            retry_after: facts.retry_after,
+            refusal: Some(Box::new(facts.refusal)),
+            next: None,
+        }
+    }
+
+    /// One plain sentence for people.
+    pub fn sentence(&self) -> String {
+        match &self.refusal {
+            Some(refusal) => denial::explain(refusal).sentence,
+            None => self.message.clone(),
+        }
+    }
+
+    /// What to do about it, in one sentence.
+    pub fn next(&self) -> Option<String> {
+        match (&self.next, &self.refusal) {
+            (Some(next), _) => Some(next.to_string()),
+            (None, Some(refusal)) => Some(denial::explain(refusal).next),
+            (None, None) => None,
+        }
+    }
+
+    /// The cause of the closed list, for a refusal.
+    pub fn cause(&self) -> Option<Cause> {
+        self.refusal.as_deref().map(|refusal| denial::explain(refusal).cause)
+    }
+
+    /// The canonical code (`PERMISSION_DENIED`) or the OAuth one (`invalid_grant`).
+    pub fn code(&self) -> Option<&str> {
+        self.refusal.as_deref().map(|refusal| refusal.code.as_str()).filter(|code| !code.is_empty())
+    }
+
+    /// The machine-readable reason (`IAM_PERMISSION_DENIED`).
+    pub fn reason(&self) -> Option<&str> {
+        self.refusal.as_deref().and_then(|refusal| refusal.reason.as_deref())
+    }
+
+    /// The metadata that came with the reason.
+    pub fn metadata(&self) -> Option<&BTreeMap<String, String>> {
+        self.refusal.as_deref().map(|refusal| &refusal.metadata)
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence())
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// What a body told, before status and question are added.
+#[derive(Default)]
+struct Facts {
+    refusal: Refusal,
+    retry_after: Option<Duration>,
+}
+
+/// The longest text kept from a server, in characters, and the most entries kept of a list or map.
+const TEXT_LIMIT: usize = 2_000;
+const ENTRY_LIMIT: usize = 32;
+
+/// `{"error": {"code", "message", "status", "errors": […], "details": […]}}`
+fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
+    let mut facts = Facts::default();
+    let refusal = &mut facts.refusal;
+    refusal.message = text(error.get("message")).unwrap_or_default();
+    refusal.code = text(error.get("status")).unwrap_or_default();
+    for detail in list(error.get("details")) {
+        match detail.get("@type").and_then(Value::as_str).and_then(|name| name.rsplit('.').next()) {
+            Some("ErrorInfo") => {
+                refusal.reason = text(detail.get("reason"));
+                refusal.domain = text(detail.get("domain"));
+                if let Some(Value::Object(metadata)) = detail.get("metadata") {
+                    let pairs = metadata.iter().take(ENTRY_LIMIT);
+                    refusal.metadata = pairs.filter_map(|(k, v)| Some((plain(k), text(Some(v))?))).collect();
+                }
+            }
+            Some("RetryInfo") => {
+                facts.retry_after = detail.get("retryDelay").and_then(Value::as_str).and_then(seconds)
+            }
+            // “Request contains an invalid argument.” says nothing; the violation says which one and why.
+            Some("BadRequest") => {
+                if let Some(violation) = list(detail.get("fieldViolations")).next()
+                    && let Some(description) = text(violation.get("description"))
+                    && description != refusal.message
+                {
+                    refusal.message = match text(violation.get("field")) {
+                        Some(field) => format!("{} {field}: {description}", refusal.message),
+                        None => format!("{} {description}", refusal.message),
+                    };
+                }
+            }
+            _ => {}
+        }
+    }
+    if refusal.reason.is_none() {
+        refusal.reason = list(error.get("errors")).next().and_then(|first| text(first.get("reason")));
+    }
+    facts
+}
+
+/// `{"error": "invalid_grant", "error_description": …, "error_subtype": …}`
+fn oauth(whole: &Value, code: &str) -> Facts {
+    let description = text(whole.get("error_description")).unwrap_or_default();
+    let refusal = Refusal {
+        code: plain(code),
+        reason: text(whole.get("error_subtype")),
+        message: description,
+        ..Refusal::default()
+    };
+    Facts { refusal, retry_after: None }
+}
+
+fn unreadable(body: &[u8], asked: &Asked) -> Facts {
+    let service = if asked.service.is_empty() { "the server" } else { &asked.service };
+    let message = if body.trim_ascii().is_empty() {
+        String::new()
+    } else if is_html(body) {
+        format!(
+            "a web page came back, not {service}'s answer: is the address right, or does a proxy stand in between?"
+        )
+    } else if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") {
+        "the explanation that came back cannot be read".to_owned()
+    } else {
+        plain(&String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]))
+    };
+    Facts { refusal: Refusal { message, ..Refusal::default() }, retry_after: None }
+}
+
+/// Whether a body is a web page, whatever its content type says.
+pub(super) fn is_html(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    start.starts_with(b"<")
+}
+
+fn kind(refusal: &Refusal) -> ErrorKind {
+    match refusal.code.as_str() {
+        "invalid_grant" | "invalid_client" | "deleted_client" | "unauthorized_client" | "invalid_token" => {
+            return ErrorKind::Credentials;
+        }
+        _ => {}
+    }
+    match refusal.status {
+        401 => ErrorKind::Credentials,
+        403 if denial::explain(refusal).cause == Cause::RateLimited => ErrorKind::Quota,
+        403 => ErrorKind::Denied,
+        404 => ErrorKind::NotFound,
+        408 => ErrorKind::Timeout,
+        409 | 412 => ErrorKind::Conflict,
+        429 => ErrorKind::Quota,
+        400..=428 => ErrorKind::Invalid,
+        500.. => ErrorKind::Server,
+        _ => ErrorKind::Other,
+    }
+}
+
+fn list(value: Option<&Value>) -> impl Iterator<Item = &Value> {
+    value.and_then(Value::as_array).into_iter().flatten().take(ENTRY_LIMIT)
+}
+
+fn text(value: Option<&Value>) -> Option<String> {
+    value.and_then(Value::as_str).map(plain).filter(|text| !text.is_empty())
+}
+
+/// A protobuf `Duration` in JSON: `"2s"`, `"1.5s"`.
+fn seconds(text: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
+}
+
+/// Server text on its way into an error or a record: of bounded length, without control characters, and with
+/// anything that looks like one of Google's credentials replaced, for servers do repeat what they were sent.
+pub(super) fn plain(text: &str) -> String {
+    let clean: String =
+        text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    let mut out = String::with_capacity(clean.len());
+    for word in clean.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()<>=".contains(c)) {
+        let secret = ["ya29.", "eyJ", "1//", "AIza", "GOCSPX-"].iter().any(|prefix| word.starts_with(prefix));
+        match word.char_indices().next_back() {
+            Some((end, last)) if secret && word.len() > 12 => {
+                out.push('…');
+                if !last.is_alphanumeric() {
+                    out.push_str(&word[end..]);
+                }
+            }
+            _ => out.push_str(word),
+        }
+    }
+    out.trim().to_owned()
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

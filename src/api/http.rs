@@ -1,0 +1,457 @@
+//! Sending: requests as data ([`Ticket`]), and [`Http`], which turns one into an answer. It owns the connection
+//! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
+//! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
+
+use std::{sync::Arc, time::Duration};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::{Url, header};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+use zeroize::Zeroizing;
+
+use crate::{
+    api::{
+        ApiError, CallKind, ErrorKind,
+        answer::{Answer, max_age, retry_after},
+        endpoints::{Base, Endpoints, is_loopback},
+        error::{is_html, plain},
+        pace::Pace,
+        record::{Recorder, Watch},
+    },
+    model::{denial::Asked, secret::Secret},
+};
+
+/// The clock of the API layer, and the only place of it that reads one.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "token lives and record times need the real time; nothing pure calls this"
+)]
+pub(crate) fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+/// A request, complete but for the caller's token: pure data, made by the builders of each service.
+#[derive(Clone, Debug)]
+pub struct Ticket {
+    /// What it may do, which decides whether it is repeated or, in read-only mode, refused.
+    pub kind: CallKind,
+    /// `GET` or `POST`.
+    pub method: Method,
+    /// The service.
+    pub base: Base,
+    /// Below the base URL, starting with `/` (empty for [`Base::Token`]), parts encoded by [`segment`].
+    pub path: String,
+    /// Names and plain values; encoded when sent.
+    pub query: Vec<(&'static str, String)>,
+    /// What is sent along.
+    pub body: Body,
+    /// Whether it goes out with the caller's token and quota project.
+    pub auth: bool,
+    /// Whether it is one of many questions and therefore paced, see [`super::pace`].
+    pub probe: bool,
+    /// What it is about, for the explanation of a refusal.
+    pub asked: Asked,
+}
+
+/// The HTTP methods in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// `GET`
+    Get,
+    /// `POST`
+    Post,
+}
+
+/// What a request carries.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Nothing.
+    Empty,
+    /// A JSON value, without secrets.
+    Json(Value),
+    /// A form: fields that may be shown, and fields that may not.
+    Form {
+        /// Shown in records.
+        plain: Vec<(&'static str, String)>,
+        /// Shown as their length.
+        secret: Vec<(&'static str, Secret)>,
+    },
+}
+
+impl Ticket {
+    /// A `GET` with the caller's token.
+    pub fn get(base: Base, path: String, asked: Asked) -> Ticket {
+        Ticket {
+            kind: CallKind::Read,
+            method: Method::Get,
+            base,
+            path,
+            query: vec![],
+            body: Body::Empty,
+            auth: true,
+            probe: false,
+            asked,
+        }
+    }
+
+    /// A `POST` with the caller's token.
+    pub fn post(kind: CallKind, base: Base, path: String, body: Value, asked: Asked) -> Ticket {
+        Ticket { kind, method: Method::Post, body: Body::Json(body), ..Ticket::get(base, path, asked) }
+    }
+
+    /// A form `POST` that changes nothing, without the caller's token.
+    pub fn form(
+        base: Base,
+        path: String,
+        plain: Vec<(&'static str, String)>,
+        secret: Vec<(&'static str, Secret)>,
+        asked: Asked,
+    ) -> Ticket {
+        let body = Body::Form { plain, secret };
+        Ticket { method: Method::Post, body, auth: false, ..Ticket::get(base, path, asked) }
+    }
+}
+
+/// What may stand unencoded in a path segment (RFC 3986, “unreserved”).
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// One part of a path, percent-encoded: the only way a name gets into a URL.
+pub fn segment(text: &str) -> String {
+    utf8_percent_encode(text, SEGMENT).to_string()
+}
+
+/// The longest body that is read, in bytes. The largest real one is a page of 100 accounts, below 100 KiB.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// Sends of one request at most.
+const TRIES: usize = 4;
+/// The wait before the second try, doubled for each further one; a second at least where there were too many calls.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait between two tries, also when the server asks for more.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What [`Http`] is made from.
+pub(crate) struct Wire {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) quota_project: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) read_only: bool,
+    pub(crate) use_proxy: bool,
+    pub(crate) recorder: Recorder,
+    pub(crate) pace: Pace,
+}
+
+/// The transport. Cheap to clone; does nothing until the first request.
+#[derive(Clone)]
+pub(crate) struct Http(Arc<Inner>);
+
+struct Inner {
+    wire: Wire,
+    /// For hosts beyond a proxy, if there is one.
+    proxied: OnceCell<reqwest::Client>,
+    /// For this machine, and for everybody when proxies are off.
+    direct: OnceCell<reqwest::Client>,
+}
+
+impl Http {
+    pub(crate) fn new(wire: Wire) -> Http {
+        Http(Arc::new(Inner { wire, proxied: OnceCell::new(), direct: OnceCell::new() }))
+    }
+
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.0.wire.endpoints
+    }
+
+    pub(crate) fn quota_project(&self) -> Option<&str> {
+        self.0.wire.quota_project.as_deref()
+    }
+
+    pub(crate) fn lost_records(&self) -> u64 {
+        self.0.wire.recorder.lost()
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.wire.pace
+    }
+
+    /// Sends a request, again where that is harmless, and reads the whole answer. May be dropped at any point.
+    ///
+    /// # Errors
+    /// Refusals explained, network trouble, and in read-only mode [`ErrorKind::ReadOnly`] for a write, of which
+    /// nothing has been sent then.
+    pub(crate) async fn send(&self, ticket: &Ticket, bearer: Option<&Secret>) -> Result<Answer, ApiError> {
+        if self.0.wire.read_only && ticket.kind == CallKind::Write {
+            return Err(ApiError::new(
+                ErrorKind::ReadOnly,
+                "Read-only: this would change something, so it was not sent.",
+            )
+            .with_next("Start without --read-only to make changes."));
+        }
+        let url = self.url(ticket)?;
+        let mut watch = self.watch(ticket, &url);
+        let mut waits = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(FIRST_WAIT)
+            .with_max_delay(LONGEST_WAIT)
+            .with_max_times(TRIES - 1)
+            .build();
+        let result = loop {
+            let result = if ticket.probe {
+                self.paced(ticket, &url, bearer, &mut watch).await
+            } else {
+                self.attempt(ticket, &url, bearer, &mut watch).await
+            };
+            let Err(error) = &result else { break result };
+            if !may_repeat(ticket.kind, error) {
+                break result;
+            }
+            let Some(wait) = waits.next() else { break result };
+            // Asked to wait longer than we are ready to: coming back early would only annoy.
+            if error.retry_after.is_some_and(|asked| asked > LONGEST_WAIT) {
+                break result;
+            }
+            let least = if error.kind == ErrorKind::Quota { Duration::from_secs(1) } else { Duration::ZERO };
+            tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
+        };
+        watch.end(result.as_ref().err());
+        result
+    }
+
+    fn watch(&self, ticket: &Ticket, url: &Url) -> Watch<'_> {
+        let path = match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let method = match ticket.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+        };
+        Watch::start(&self.0.wire.recorder, method, host(url), path, ticket)
+    }
+
+    async fn paced(
+        &self,
+        ticket: &Ticket,
+        url: &Url,
+        bearer: Option<&Secret>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Answer, ApiError> {
+        self.pace().admit().await?;
+        let result = self.attempt(ticket, url, bearer, watch).await;
+        self.pace().observe(result.as_ref().err()).await;
+        result
+    }
+
+    fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
+        let text = format!("{}{}", self.endpoints().url(ticket.base), ticket.path);
+        let mut url = Url::parse(&text)
+            .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name makes no address."))?;
+        // `.` and `..` survive encoding and would be taken as steps in the path.
+        if !url.path().ends_with(&ticket.path) {
+            return Err(ApiError::new(ErrorKind::Invalid, "A name with nothing but dots is no name."));
+        }
+        if !ticket.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&ticket.query);
+        }
+        Ok(url)
+    }
+
+    async fn attempt(
+        &self,
+        ticket: &Ticket,
+        url: &Url,
+        bearer: Option<&Secret>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Answer, ApiError> {
+        watch.tried();
+        let client = self.client(url).await?;
+        let method = match ticket.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+        };
+        let mut request = client
+            .request(method, url.clone())
+            .header(header::ACCEPT, "application/json")
+            .timeout(self.0.wire.timeout);
+        if let Some(bearer) = bearer {
+            request = request.header(header::AUTHORIZATION, authorization(bearer)?);
+            if let Some(project) = self.quota_project() {
+                request = request.header("x-goog-user-project", project);
+            }
+        }
+        request = match &ticket.body {
+            Body::Empty => request,
+            Body::Json(value) => request.json(value),
+            Body::Form { plain, secret } => {
+                let plain = plain.iter().map(|(name, value)| (*name, value.as_str()));
+                let secret = secret.iter().map(|(name, value)| (*name, value.expose()));
+                request.form(&plain.chain(secret).collect::<Vec<_>>())
+            }
+        };
+        let response = request.send().await.map_err(|error| self.broken(&error, url))?;
+        let status = response.status();
+        watch.status(status.as_u16());
+        let headers = response.headers().clone();
+        let body = self.read(response, url).await?;
+        watch.body(&body);
+        if status.is_success() {
+            if is_html(&body) {
+                return Err(not_an_answer(
+                    url,
+                    "a web page came back: a proxy or a login page may stand in between",
+                ));
+            }
+            return Ok(Answer { body, max_age: max_age(&headers) });
+        }
+        if status.is_redirection() {
+            return Err(not_an_answer(url, "it points elsewhere, and redirects are not followed"));
+        }
+        let body = without_secrets(&body, ticket, bearer);
+        let mut error = ApiError::from_answer(status.as_u16(), body.as_bytes(), &ticket.asked);
+        error.retry_after = retry_after(&headers).or(error.retry_after);
+        Err(error)
+    }
+
+    /// Reads a body of reasonable size.
+    async fn read(&self, mut response: reqwest::Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        let expected = response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(64 * 1024);
+        // Enough room from the start: growing would leave copies of a token behind in freed memory.
+        let mut body = Zeroizing::new(Vec::with_capacity(expected.min(BODY_LIMIT)));
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error, url))? {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(not_an_answer(url, "more than 8 MiB came back, and the rest was not read"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
+    async fn client(&self, url: &Url) -> Result<&reqwest::Client, ApiError> {
+        let proxied = self.0.wire.use_proxy && !is_loopback(url.host_str().unwrap_or_default());
+        let cell = if proxied { &self.0.proxied } else { &self.0.direct };
+        cell.get_or_try_init(|| async move {
+            tokio::task::spawn_blocking(move || build(proxied))
+                .await
+                .map_err(|_| ApiError::new(ErrorKind::Other, "The HTTP client could not be started."))?
+        })
+        .await
+    }
+
+    /// What happened to a request without a whole answer. reqwest's own texts are for programmers.
+    fn broken(&self, error: &reqwest::Error, url: &Url) -> ApiError {
+        let host = host(url);
+        if error.is_builder() {
+            return ApiError::new(
+                ErrorKind::Invalid,
+                "The quota project's name holds characters that no name has.",
+            );
+        }
+        if error.is_timeout() && error.is_connect() {
+            return ApiError::new(
+                ErrorKind::Timeout,
+                format!("{host} does not answer: no connection in time."),
+            )
+            .with_next("Check the network, VPN and proxy settings.");
+        }
+        if error.is_timeout() {
+            let seconds = self.0.wire.timeout.as_secs_f32();
+            return ApiError::new(
+                ErrorKind::Timeout,
+                format!("{host} gave no complete answer within {seconds} s."),
+            )
+            .with_next("Try again, or allow more time with --timeout.");
+        }
+        let message = if error.is_connect() {
+            format!("{host} cannot be reached{}.", root_cause(error))
+        } else {
+            format!("The connection to {host} broke before the answer was complete.")
+        };
+        ApiError::new(ErrorKind::Network, message).with_next("Check the network, VPN and proxy settings.")
+    }
+}
+
+fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("impersona/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIMEOUT);
+        if proxied { builder } else { builder.no_proxy() }
+    };
+    // A machine without root certificates fails here even when only loopback is called, so the roots that
+    // Mozilla trusts are carried along.
+    builder().build().or_else(|_| builder().tls_certs_only(carried_roots()).build()).map_err(|_| {
+        ApiError::new(
+            ErrorKind::Config,
+            "The HTTP client does not start: look at the proxy and certificate settings.",
+        )
+    })
+}
+
+fn carried_roots() -> impl Iterator<Item = reqwest::Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok())
+}
+
+fn authorization(bearer: &Secret) -> Result<header::HeaderValue, ApiError> {
+    let text = Zeroizing::new(format!("Bearer {}", bearer.expose()));
+    let mut value = header::HeaderValue::from_str(&text).map_err(|_| {
+        ApiError::new(ErrorKind::Credentials, "The caller's access token holds characters that no token has.")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Only what changes nothing is sent twice, and only where a second try may fare better.
+fn may_repeat(kind: CallKind, error: &ApiError) -> bool {
+    let passing = match error.status {
+        Some(429 | 500 | 502 | 503 | 504) => true,
+        Some(_) => false,
+        None => error.kind == ErrorKind::Network,
+    };
+    passing && matches!(kind, CallKind::Read | CallKind::Mint)
+}
+
+/// An error body as text, with what we sent taken out: servers do quote.
+fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secret>) -> Zeroizing<String> {
+    let sent = match &ticket.body {
+        Body::Form { secret, .. } => secret.as_slice(),
+        Body::Empty | Body::Json(_) => &[],
+    };
+    let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    for secret in sent.iter().map(|(_, secret)| secret).chain(bearer) {
+        if !secret.is_empty() && text.contains(secret.expose()) {
+            text = Zeroizing::new(text.replace(secret.expose(), "…"));
+        }
+    }
+    text
+}
+
+fn not_an_answer(url: &Url, why: &str) -> ApiError {
+    ApiError::new(ErrorKind::Server, format!("{} gave no usable answer: {why}.", host(url)))
+        .with_next("Check the endpoint and proxy settings.")
+}
+
+fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+/// The innermost text of a connection error: `: Connection refused`, `: dns error`, a certificate's fault.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = std::error::Error::source(error);
+    let mut text = String::new();
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    if text.is_empty() { text } else { format!(": {}", plain(&text)) }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,0 +1,104 @@
+//! The one way to Google (or to the emulator: nothing here knows which). [`Client`] has one typed async method
+//! for each operation; the command line calls those. The TUI describes the same operations as data ([`Call`],
+//! [`Reply`], [`Part`]), joined to the methods in one place: [`perform`]. This module knows no screen, and
+//! retries only what may be sent twice.
+
+pub mod credentials;
+pub mod endpoints;
+pub mod error;
+pub mod http;
+pub mod iam;
+pub mod oauth;
+pub mod pace;
+pub mod projects;
+pub mod record;
+
+pub(crate) mod answer;
+mod client;
+mod perform;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use client::{Client, Settings};
+pub use error::{ApiError, ErrorKind};
+pub use perform::perform;
+pub use record::Record;
+
+use crate::model::{
+    account::{Account, AccountKey},
+    caller::Caller,
+    credential::{Credential, MintRequest},
+    permission::Granted,
+    project::{Ancestor, Project},
+};
+
+/// An operation as data, for the TUI's runtime.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Service accounts, their keys and permissions.
+    Iam(iam::Call),
+    /// Minting.
+    Credentials(credentials::Call),
+    /// Projects and what is above them.
+    Projects(projects::Call),
+    /// The caller, and keys to check signatures with.
+    Oauth(oauth::Call),
+}
+
+/// What a call may do, which decides whether it may be repeated, cancelled, or allowed at all with `--read-only`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// Changes nothing: may be repeated and cancelled.
+    Read,
+    /// Makes a credential and changes nothing else: may be repeated and cancelled.
+    Mint,
+    /// Changes something at Google: never sent again without knowing the first one's fate, never cancelled.
+    Write,
+}
+
+impl Call {
+    /// What the call may do.
+    pub fn kind(&self) -> CallKind {
+        match self {
+            Call::Iam(_) | Call::Projects(_) | Call::Oauth(_) => CallKind::Read,
+            Call::Credentials(credentials::Call::Mint(_)) => CallKind::Mint,
+        }
+    }
+}
+
+/// The answer to a [`Call`].
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// Every page has been given as a [`Part`].
+    Listed,
+    /// One account.
+    Account(Account),
+    /// The user-managed keys of an account.
+    Keys(Vec<AccountKey>),
+    /// The "You can" matrix.
+    Granted(Granted),
+    /// One project.
+    Project(Project),
+    /// Folders and organization above a project, nearest first.
+    Ancestors(Vec<Ancestor>),
+    /// A fresh credential.
+    Minted(Box<Credential>),
+    /// Who is calling.
+    Caller(Caller),
+    /// A JSON Web Key Set, as text.
+    KeySet(String),
+}
+
+/// A piece of an answer that comes in pages.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// One page of accounts, in the server's order.
+    Accounts(Vec<Account>),
+    /// One page of projects.
+    Projects(Vec<Project>),
+}
+
+/// A request to mint, as every form shows it before sending.
+pub fn preview(request: &MintRequest) -> credentials::Preview {
+    credentials::preview(request)
+}

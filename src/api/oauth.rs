@@ -1,0 +1,221 @@
+//! Who is calling, and the public keys that signatures are checked with. Builders of requests and readers of
+//! answers, pure, and the client's methods over them. A token is sent only in a body or a header, never in a URL.
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::{
+    api::{
+        ApiError, Client, ErrorKind,
+        answer::decode,
+        endpoints::{self, Base},
+        http::{Ticket, segment},
+    },
+    model::{caller::Caller, denial::Asked, secret::Secret},
+};
+
+/// An operation about identities and keys, as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Who is calling.
+    Caller,
+    /// Public keys.
+    Keys(KeySource),
+}
+
+/// Whose public keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum KeySource {
+    /// Google's own, which sign ID tokens.
+    Google,
+    /// Those of the account with this e-mail, which sign its JWTs and blobs.
+    Account(String),
+}
+
+impl KeySource {
+    /// Whose keys sign what this issuer issues; none for issuers whose keys Google does not publish.
+    pub fn of_issuer(issuer: Option<&str>) -> Option<KeySource> {
+        match issuer? {
+            "https://accounts.google.com" | "accounts.google.com" => Some(KeySource::Google),
+            account if account.ends_with(".gserviceaccount.com") && account.contains('@') => {
+                Some(KeySource::Account(account.to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Key sets by owner, each until its time is over.
+pub(super) type KeyCache = Mutex<HashMap<KeySource, (Instant, String)>>;
+
+/// Keys are asked for anew at least this often, whatever the server says.
+const LONGEST_CACHE: Duration = Duration::from_secs(24 * 3_600);
+
+fn asked(base: Base, method: &'static str, resource: &str) -> Asked {
+    Asked { service: endpoints::service(base), method, resource: resource.to_owned(), ..Asked::default() }
+}
+
+fn tokeninfo_ticket(token: Secret) -> Ticket {
+    let asked = asked(Base::Tokeninfo, "tokeninfo", "");
+    Ticket::form(Base::Tokeninfo, "/tokeninfo".to_owned(), vec![], vec![("access_token", token)], asked)
+}
+
+fn userinfo_ticket() -> Ticket {
+    Ticket::get(Base::Userinfo, "/v1/userinfo".to_owned(), asked(Base::Userinfo, "userinfo", ""))
+}
+
+fn keys_ticket(source: &KeySource) -> Ticket {
+    let (path, asked) = match source {
+        KeySource::Google => ("/oauth2/v3/certs".to_owned(), asked(Base::Certs, "certs", "")),
+        KeySource::Account(email) => (
+            format!("/service_accounts/v1/metadata/jwk/{}", segment(email)),
+            asked(Base::Certs, "jwk", email),
+        ),
+    };
+    Ticket { auth: false, ..Ticket::get(Base::Certs, path, asked) }
+}
+
+/// tokeninfo's answer: every value is a string on the host oauth2. `email` is there only with the scope for it.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TokenInfo {
+    email: Option<String>,
+    scope: Option<String>,
+    exp: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UserInfo {
+    email: Option<String>,
+}
+
+impl TokenInfo {
+    fn complete(self, caller: &mut Caller) {
+        caller.principal = self.email.filter(|email| !email.is_empty()).or(caller.principal.take());
+        if let Some(scope) = self.scope {
+            caller.scopes = scope.split_whitespace().map(str::to_owned).collect();
+        }
+        let end = self.exp.and_then(|exp| exp.parse().ok());
+        caller.expires = caller.expires.or(end.and_then(|seconds| Timestamp::from_second(seconds).ok()));
+    }
+}
+
+impl Client {
+    /// Who is calling, as far as the credentials file, tokeninfo and userinfo tell; what nobody tells stays unknown.
+    ///
+    /// # Errors
+    /// When there is no token to be had, or Google does not accept it.
+    pub async fn caller(&self) -> Result<Caller, ApiError> {
+        let token = self.keeper().token().await?;
+        let mut caller = self.known_caller();
+        caller.scopes.clone_from(&token.scopes);
+        caller.expires = token.expires;
+        if self.keeper().names_itself() || !token.is_googles() {
+            return Ok(caller);
+        }
+        match self.send(tokeninfo_ticket(token.secret.clone())).await {
+            Ok(answer) => {
+                decode::<TokenInfo>(&answer.body, endpoints::name(Base::Tokeninfo))?.complete(&mut caller)
+            }
+            // Asked and not accepted: nothing else will work with this token.
+            Err(error) if error.kind == ErrorKind::Credentials => return Err(error),
+            Err(_) => {}
+        }
+        if caller.principal.is_none()
+            && let Ok(answer) = self.send(userinfo_ticket()).await
+        {
+            caller.principal = decode::<UserInfo>(&answer.body, endpoints::name(Base::Userinfo))?.email;
+        }
+        Ok(caller)
+    }
+
+    /// A JSON Web Key Set, as text; kept in memory for as long as its sender allows.
+    ///
+    /// # Errors
+    /// As for every call.
+    pub async fn signing_keys(&self, source: KeySource) -> Result<String, ApiError> {
+        if let Some((until, keys)) = self.keys().lock().await.get(&source)
+            && *until > Instant::now()
+        {
+            return Ok(keys.clone());
+        }
+        let answer = self.send(keys_ticket(&source)).await?;
+        let keys = read_keys(&answer.body)?;
+        let mut cache = self.keys().lock().await;
+        let now = Instant::now();
+        cache.retain(|_, (until, _)| *until > now);
+        if let Some(age) = answer.max_age {
+            cache.insert(source, (now + age.min(LONGEST_CACHE), keys.clone()));
+        }
+        Ok(keys)
+    }
+}
+
+/// The text of a key set, after a look that it is one.
+fn read_keys(body: &[u8]) -> Result<String, ApiError> {
+    #[derive(Deserialize)]
+    struct KeySet {
+        #[serde(rename = "keys")]
+        _keys: Vec<serde::de::IgnoredAny>,
+    }
+    decode::<KeySet>(body, endpoints::name(Base::Certs))?;
+    Ok(String::from_utf8_lossy(body).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::http::{Body, Method};
+
+    #[test]
+    fn a_token_goes_into_the_body_never_into_the_address() {
+        let ticket = tokeninfo_ticket(Secret::new("ya29.secret"));
+        assert!(ticket.query.is_empty() && ticket.path == "/tokeninfo" && ticket.method == Method::Post);
+        assert!(
+            !ticket.auth
+                && matches!(ticket.body, Body::Form { ref secret, .. } if secret[0].0 == "access_token")
+        );
+        assert!(!format!("{ticket:?}").contains("ya29"));
+    }
+
+    #[test]
+    fn tokeninfo_completes_what_is_known_of_the_caller() {
+        let body = br#"{
+  "azp": "32555940559.apps.googleusercontent.com",
+  "aud": "32555940559.apps.googleusercontent.com",
+  "sub": "117",
+  "scope": "https://www.googleapis.com/auth/userinfo.email openid",
+  "exp": "1473628884",
+  "expires_in": "3469",
+  "email": "dev@example.com",
+  "email_verified": "true",
+  "access_type": "offline"
+}
+"#;
+        let mut caller = Caller::default();
+        decode::<TokenInfo>(body, "tokeninfo").unwrap().complete(&mut caller);
+        assert_eq!(caller.principal.as_deref(), Some("dev@example.com"));
+        assert_eq!(
+            (caller.scopes.len(), caller.expires.map(|end| end.as_second())),
+            (2, Some(1_473_628_884))
+        );
+    }
+
+    #[test]
+    fn an_accounts_keys_are_asked_for_with_its_name_encoded_and_without_a_token() {
+        let ticket = keys_ticket(&KeySource::Account("a/b@p.iam.gserviceaccount.com".into()));
+        assert_eq!(ticket.path, "/service_accounts/v1/metadata/jwk/a%2Fb%40p.iam.gserviceaccount.com");
+        assert!(!ticket.auth);
+    }
+
+    #[test]
+    fn a_key_set_is_looked_at_before_it_is_kept() {
+        let text = r#"{"keys":[{"kty":"RSA","kid":"1","n":"x","e":"AQAB"}]}"#;
+        assert_eq!(read_keys(text.as_bytes()).as_deref(), Ok(text));
+        assert!(read_keys(b"{}").is_err() && read_keys(b"[]").is_err());
+    }
+}

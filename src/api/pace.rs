@@ -1,0 +1,165 @@
+//! Modest probing. Questions that are asked by the dozen go through a token bucket, slow down when the server
+//! says so, and stop when the answer is no again and again: calls are audited and repeated denials alarm people.
+//! It delays and refuses; it sends nothing. One client charges one project, so a bucket for each client is one for
+//! each consumer project.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::api::{ApiError, ErrorKind};
+
+/// Questions a second, until the server complains.
+const RATE: f64 = 20.0;
+/// Never slower than this: one question a second.
+const SLOWEST: f64 = 1.0;
+/// How much of the full rate each good answer gives back after a complaint.
+const RECOVERY: f64 = RATE / 100.0;
+/// Denials in a row after which there are no more questions.
+const DENIALS: u32 = 20;
+
+/// The bucket of one client.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    bucket: Mutex<Bucket>,
+    denials: AtomicU32,
+}
+
+/// Tokens by time: pure, the time is given.
+#[derive(Debug)]
+struct Bucket {
+    /// Tokens a second; also how many it holds at most.
+    rate: f64,
+    /// Below zero: that many questions wait already.
+    tokens: f64,
+    /// When `tokens` was true; none before the first question.
+    filled: Option<Instant>,
+}
+
+impl Bucket {
+    /// Takes a token and tells how long to wait before using it.
+    fn take(&mut self, now: Instant) -> Duration {
+        let since = self.filled.map_or(Duration::ZERO, |filled| now.saturating_duration_since(filled));
+        self.tokens = (self.tokens + since.as_secs_f64() * self.rate).min(self.rate) - 1.0;
+        self.filled = Some(now);
+        Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
+    }
+
+    fn slow_down(&mut self) {
+        self.rate = (self.rate / 2.0).max(SLOWEST);
+        self.tokens = self.tokens.min(0.0);
+    }
+
+    fn recover(&mut self) {
+        self.rate = (self.rate + RECOVERY).min(RATE);
+    }
+}
+
+impl Pace {
+    pub(crate) fn new() -> Pace {
+        Pace {
+            bucket: Mutex::new(Bucket { rate: RATE, tokens: RATE, filled: None }),
+            denials: AtomicU32::new(0),
+        }
+    }
+
+    /// Waits for this question's turn.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] after too many denials in a row, until [`Pace::reset`].
+    pub(crate) async fn admit(&self) -> Result<(), ApiError> {
+        self.check()?;
+        let wait = self.bucket.lock().await.take(Instant::now());
+        tokio::time::sleep(wait).await;
+        // The ones before it may have been denied in the meantime.
+        self.check()
+    }
+
+    /// Learns from how a question ended.
+    pub(crate) async fn observe(&self, error: Option<&ApiError>) {
+        match error.map(|error| error.kind) {
+            Some(ErrorKind::Denied) => {
+                self.denials.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(ErrorKind::Quota) => {
+                self.bucket.lock().await.slow_down();
+            }
+            Some(_) => {}
+            None => {
+                self.reset();
+                self.bucket.lock().await.recover();
+            }
+        }
+    }
+
+    /// Somebody asked anew: the denials so far are forgotten.
+    pub(crate) fn reset(&self) {
+        self.denials.store(0, Ordering::Relaxed);
+    }
+
+    fn check(&self) -> Result<(), ApiError> {
+        if self.denials.load(Ordering::Relaxed) < DENIALS {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            ErrorKind::Denied,
+            format!("{DENIALS} questions in a row were denied, so no more are asked: each one is audited."),
+        )
+        .with_next("Refresh to ask again."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How long the last of so many questions, all asked now, has to wait.
+    fn wait_for(bucket: &mut Bucket, questions: usize, now: Instant) -> f64 {
+        (0..questions).map(|_| bucket.take(now)).last().unwrap_or_default().as_secs_f64()
+    }
+
+    #[test]
+    fn a_burst_of_twenty_is_free_and_then_it_is_twenty_a_second() {
+        let mut bucket = Pace::new().bucket.into_inner();
+        let start = Instant::now();
+        assert!(wait_for(&mut bucket, 20, start) < 0.001);
+        let wait = wait_for(&mut bucket, 40, start);
+        assert!((1.99..2.01).contains(&wait), "{wait}");
+        let later = start + Duration::from_secs(3_600);
+        assert!(wait_for(&mut bucket, 20, later) < 0.001, "an hour of silence saves up one burst, no more");
+        assert!(wait_for(&mut bucket, 1, later) > 0.0);
+    }
+
+    #[test]
+    fn a_complaint_halves_the_rate_and_good_answers_bring_it_back() {
+        let mut bucket = Pace::new().bucket.into_inner();
+        let start = Instant::now();
+        bucket.slow_down();
+        let wait = wait_for(&mut bucket, 20, start);
+        assert!((1.99..2.01).contains(&wait), "{wait}");
+        (0..10).for_each(|_| bucket.slow_down());
+        assert_eq!(bucket.rate, SLOWEST);
+        (0..100).for_each(|_| bucket.recover());
+        assert_eq!(bucket.rate, RATE);
+    }
+
+    #[tokio::test]
+    async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
+        let pace = Pace::new();
+        let denied = ApiError::new(ErrorKind::Denied, "no");
+        for _ in 0..19 {
+            pace.observe(Some(&denied)).await;
+        }
+        assert!(pace.admit().await.is_ok());
+        pace.observe(None).await;
+        for _ in 0..20 {
+            pace.observe(Some(&denied)).await;
+        }
+        assert_eq!(pace.admit().await.unwrap_err().kind, ErrorKind::Denied);
+        pace.reset();
+        assert!(pace.admit().await.is_ok());
+    }
+}

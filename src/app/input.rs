@@ -1,0 +1,271 @@
+//! Keys, pastes and sizes: which overlay or pane they go to, and what the root does with the actions nobody else
+//! wants.
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use ratatui::layout::Size;
+
+use super::{
+    AppState, Focus,
+    msg::{Effect, Intent, Level, Now, PaneId},
+    shared::{Cx, Out},
+};
+use crate::{
+    keymap::{Action, Chord, Place},
+    model::credential::Kind,
+    overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
+    panes::Pane,
+    widgets::input::TextEdit,
+};
+
+/// The exit code after ctrl-c: 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
+
+impl AppState {
+    /// Says whether the screen may have changed.
+    pub(super) fn on_input(&mut self, now: Now, event: Event, out: &mut Out) -> bool {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.on_key(now, key, out),
+            Event::Paste(text) => self.on_paste(now, text, out),
+            Event::Resize(width, height) => {
+                self.size = Size::new(width, height);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn on_key(&mut self, now: Now, key: KeyEvent, out: &mut Out) -> bool {
+        // What an error said has been read when the next key comes.
+        let heard = self.notice.take_if(|notice| notice.level == Level::Error).is_some();
+        let place = self.place();
+        let changed = match self.shared.keymap.action(place, Chord::from(key)) {
+            Some(action) => self.act(now, action, out),
+            None if matches!(place, Place::Text | Place::Form) => self.on_text(now, &TextEdit::Key(key), out),
+            None => false,
+        };
+        changed || heard
+    }
+
+    /// Pasted text is text: it goes where text goes, and never acts.
+    fn on_paste(&mut self, now: Now, text: String, out: &mut Out) -> bool {
+        match self.place() {
+            Place::Text | Place::Form => self.on_text(now, &TextEdit::Paste(text), out),
+            Place::Inspect => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.inspect.paste(&text, &mut cx);
+                true
+            }
+            _ => {
+                let key = self.shared.keymap.key(Action::ShowInspect);
+                let text = format!("what was pasted was not used: {key} opens the inspector, paste a token there");
+                self.say(now, Level::Warning, text, out);
+                true
+            }
+        }
+    }
+
+    fn on_text(&mut self, now: Now, edit: &TextEdit, out: &mut Out) -> bool {
+        if let Some(overlay) = self.overlays.last_mut() {
+            overlay.on_text(edit);
+            return true;
+        }
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let focused = match self.focus {
+            Focus::List => PaneId::Accounts,
+            Focus::Pane => self.pane,
+        };
+        self.panes.get_mut(focused).on_text(edit, &mut cx);
+        self.offer_accounts();
+        true
+    }
+
+    /// The mint form completes delegates from the accounts that were listed.
+    fn offer_accounts(&mut self) {
+        const MOST: usize = 8;
+        if let Some(words) = self.panes.mint.asks_for_accounts(&self.shared)
+            && !words.is_empty()
+        {
+            let found = self.panes.accounts.find(&words, MOST);
+            self.panes.mint.offer_accounts(&found, &self.shared);
+        }
+    }
+
+    /// Carries out an action: the top overlay first, then the focused pane, then the root.
+    pub(super) fn act(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
+        if let Some(changed) = self.act_everywhere(action, out) {
+            return changed;
+        }
+        if let Some(overlay) = self.overlays.last_mut() {
+            let outcome = overlay.on_action(action);
+            return self.on_outcome(now, outcome, out);
+        }
+        let focused = self.focused();
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        if self.panes.get_mut(focused).on_action(action, &mut cx) {
+            if action == Action::Refresh {
+                out.effects.push(Effect::ResetProbing);
+            }
+            return true;
+        }
+        self.act_root(now, action, out)
+    }
+
+    /// What works even over overlays and in text.
+    fn act_everywhere(&mut self, action: Action, out: &mut Out) -> Option<bool> {
+        match action {
+            Action::Leave => out.effects.push(Effect::Quit(INTERRUPTED)),
+            Action::Suspend => out.effects.push(Effect::Suspend),
+            Action::Palette => {
+                let open = matches!(self.overlays.last(), Some(Overlay::Picker(picker)) if picker.kind == crate::overlays::picker::Kind::Palette);
+                if !open {
+                    self.overlays.push(Overlay::Picker(Picker::palette(&self.shared)));
+                }
+            }
+            Action::Help => {
+                let place = self.place();
+                if place != Place::Help {
+                    self.overlays.push(Overlay::help(place));
+                }
+            }
+            _ => return None,
+        }
+        Some(true)
+    }
+
+    fn on_outcome(&mut self, now: Now, outcome: Outcome, out: &mut Out) -> bool {
+        if outcome == Outcome::Stay {
+            return true;
+        }
+        self.overlays.pop();
+        match outcome {
+            Outcome::Stay | Outcome::Close => {}
+            Outcome::Act(action) => return self.act_root(now, action, out),
+            Outcome::Pick(Picked::Command(action)) => {
+                // A command means its own place: the pane that knows it is shown first.
+                self.show_for(action);
+                self.act(now, action, out);
+            }
+            Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
+            Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
+            Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
+        }
+        true
+    }
+
+    fn show_for(&mut self, action: Action) {
+        match action {
+            Action::Filter | Action::Sort | Action::SortDirection | Action::Favourite | Action::TypeAccount => self.focus = Focus::List,
+            Action::CheckSignature | Action::ToggleRaw => (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane),
+            Action::ExportHar => (self.pane, self.focus) = (PaneId::Activity, Focus::Pane),
+            _ => {}
+        }
+    }
+
+    /// What no overlay and no pane took.
+    fn act_root(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
+        let show = |out: &mut Out, id| out.intents.push(Intent::Show(id));
+        match action {
+            Action::ShowAccounts => out.intents.push(Intent::FocusList),
+            Action::ShowOverview => show(out, PaneId::Overview),
+            Action::ShowMint => show(out, PaneId::Mint),
+            Action::ShowInspect => show(out, PaneId::Inspect),
+            Action::ShowActivity => show(out, PaneId::Activity),
+            Action::FocusLeft => self.focus = Focus::List,
+            Action::FocusRight => self.focus_pane(now, out),
+            Action::FocusNext | Action::FocusPrevious => match self.focus {
+                Focus::List => self.focus_pane(now, out),
+                Focus::Pane => self.focus = Focus::List,
+            },
+            Action::Back => {
+                self.notice = None;
+                if self.zoom {
+                    self.zoom = false;
+                } else {
+                    self.focus = Focus::List;
+                }
+            }
+            Action::Zoom => self.zoom = !self.zoom,
+            Action::Quit => out.effects.push(Effect::Quit(0)),
+            Action::Project => self.pick_project(now, out),
+            Action::Refresh => self.refresh_root(now, out),
+            Action::MintMenu => self.open_mint_menu(now, out),
+            Action::MintAccess => self.open_form(Kind::AccessToken, now, out),
+            Action::MintId => self.open_form(Kind::IdToken, now, out),
+            Action::MintAgain => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.again(&mut cx);
+                if cx.shared.last_mint.is_some() {
+                    cx.intend(Intent::Show(PaneId::Mint));
+                }
+            }
+            Action::Reveal => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.on_action(Action::Reveal, &mut cx);
+                cx.intend(Intent::Show(PaneId::Mint));
+            }
+            Action::Wipe => {
+                let count = self.shared.shelf.items().len();
+                let question = format!(
+                    "Wipe {} from the shelf, the inspector and the clipboard? They cannot be shown again; tokens already copied elsewhere stay valid until they end.",
+                    if count == 1 { "the one credential".to_owned() } else { format!("all {count} credentials") }
+                );
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
+            }
+            Action::CopyMenu => self.open_copy_menu(now, out),
+            Action::CopyObvious => match self.panes.get(self.focused()).copies(&self.shared).first() {
+                Some(action) => self.copy(now, *action, out),
+                None => self.say(now, Level::Warning, "there is nothing to copy here".into(), out),
+            },
+            Action::CopyRaw | Action::CopyHeader | Action::CopyEnv | Action::CopyTerraform | Action::CopyCurl
+            | Action::CopyGcloud | Action::CopyDecoded | Action::Save => self.copy(now, action, out),
+            _ => return false,
+        }
+        true
+    }
+
+    fn focus_pane(&mut self, now: Now, out: &mut Out) {
+        self.focus = Focus::Pane;
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.get_mut(self.pane).on_show(&mut cx);
+    }
+
+    fn open_mint_menu(&mut self, now: Now, out: &mut Out) {
+        // On the list, `t` means the account under the cursor; elsewhere the opened one.
+        if self.focus == Focus::List
+            && let Some(account) = self.panes.accounts.selected()
+            && self.shared.opened.as_deref() != Some(account.email.as_str())
+        {
+            let email = account.email.clone();
+            self.open_account(now, email, out);
+        }
+        let Some(account) = self.shared.opened.as_deref() else {
+            let text = "no account is open: open one in the list first".into();
+            return self.say(now, Level::Warning, text, out);
+        };
+        let title = format!("Mint as {}", crate::model::account::short(account));
+        let actions = vec![Action::MintAccess, Action::MintId];
+        self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });
+    }
+
+    fn open_copy_menu(&mut self, now: Now, out: &mut Out) {
+        let actions = self.panes.get(self.focused()).copies(&self.shared);
+        if actions.is_empty() {
+            return self.say(now, Level::Warning, "there is nothing to copy here".into(), out);
+        }
+        self.overlays.push(Overlay::Menu { place: Place::CopyMenu, title: "Copy".into(), actions });
+    }
+
+    fn copy(&mut self, now: Now, action: Action, out: &mut Out) {
+        match self.panes.get(self.focused()).copy(action, &self.shared) {
+            Ok(effect) => out.effects.push(effect),
+            Err(text) => self.say(now, Level::Warning, text, out),
+        }
+    }
+
+    fn wipe(&mut self, now: Now, out: &mut Out) {
+        self.shared.shelf.wipe();
+        self.panes.inspect.wipe();
+        out.effects.push(Effect::ClearClipboard);
+        self.say(now, Level::Info, "wiped: the shelf, the inspector and the clipboard".into(), out);
+    }
+}

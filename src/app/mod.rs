@@ -1,0 +1,332 @@
+//! The state of the screen and [`AppState::update`], the only way it changes: no IO, no clock, no randomness, no
+//! channel. The same state and messages give the same effects.
+
+pub mod msg;
+pub mod notice;
+pub mod remote;
+pub mod shared;
+pub mod shelf;
+
+mod input;
+mod root;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, time::Duration};
+
+use ratatui::layout::{Rect, Size};
+
+use crate::{
+    api::{ApiError, Call, endpoints::Endpoints, projects},
+    keymap::{Keymap, Place},
+    model::{caller::Caller, credential::Kind, project::Project},
+    overlays::{Overlay, Picker},
+    panes::{Pane, Panes},
+    state::Remembered,
+    view::layout::{self, Areas},
+};
+use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, TimerId};
+use notice::Notice;
+use remote::Remote;
+use shared::{Cx, EndpointBadge, Out, Shared};
+use shelf::Shelf;
+
+/// From then on, waiting is shown.
+pub const SLOW: Duration = Duration::from_millis(200);
+
+/// How fast the spinner turns.
+const SPIN: Duration = Duration::from_millis(120);
+
+/// Which half of the screen has the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The list of accounts.
+    List,
+    /// The pane on the right.
+    Pane,
+}
+
+/// What is known when the program starts.
+#[derive(Debug)]
+pub struct Start {
+    /// Who calls, as far as files and variables tell; or why there is nobody.
+    pub caller: Result<Caller, ApiError>,
+    /// The project to list.
+    pub project: Option<String>,
+    /// An account to open at once.
+    pub account: Option<String>,
+    /// The pane to show then.
+    pub pane: Option<PaneId>,
+    /// The keys.
+    pub keymap: Keymap,
+    /// Recents and favourites.
+    pub remembered: Remembered,
+    /// Where requests go.
+    pub endpoints: Endpoints,
+    /// Whether this is the demo.
+    pub demo: bool,
+    /// Whether nothing that writes is sent.
+    pub read_only: bool,
+}
+
+/// Everything on the screen.
+pub struct AppState {
+    /// What the panes share.
+    pub shared: Shared,
+    /// The panes.
+    pub panes: Panes,
+    /// The pane shown on the right.
+    pub pane: PaneId,
+    /// Which half has the keyboard.
+    pub focus: Focus,
+    /// Whether the focused half has all the room.
+    pub zoom: bool,
+    /// What lies over the panes, the top last.
+    pub overlays: Vec<Overlay>,
+    /// The sentence above the hints.
+    pub notice: Option<Notice>,
+    /// The size of the screen.
+    pub size: Size,
+    dirty: bool,
+    ticking: bool,
+    spinning: bool,
+    notices: u64,
+    start: Option<(Option<String>, Option<PaneId>)>,
+}
+
+impl AppState {
+    /// The state before anything happened.
+    pub fn new(start: Start, size: Size) -> AppState {
+        let caller = match start.caller {
+            Ok(caller) => Remote { value: Some(caller), ..Remote::default() },
+            Err(error) => Remote { error: Some(error), ..Remote::default() },
+        };
+        let overridden = start.endpoints.overridden();
+        let badge = overridden
+            .first()
+            .map(|(_, host)| EndpointBadge { host: host.clone(), only_some: start.endpoints.partly_overridden() });
+        AppState {
+            shared: Shared {
+                caller,
+                project: start.project,
+                project_info: Remote::default(),
+                ancestors: Remote::default(),
+                projects: Remote::default(),
+                opened: None,
+                facts: HashMap::new(),
+                shelf: Shelf::default(),
+                last_mint: None,
+                drafts: Vec::new(),
+                remembered: start.remembered,
+                keymap: start.keymap,
+                endpoints: start.endpoints,
+                demo: start.demo,
+                read_only: start.read_only,
+                badge,
+                awaited: HashMap::new(),
+                last_req: 0,
+            },
+            panes: Panes::default(),
+            pane: PaneId::Overview,
+            focus: Focus::List,
+            zoom: false,
+            overlays: Vec::new(),
+            notice: None,
+            size,
+            dirty: true,
+            ticking: false,
+            spinning: false,
+            notices: 0,
+            start: Some((start.account, start.pane)),
+        }
+    }
+
+    /// Takes in what happened; gives back what is to be done about it.
+    pub fn update(&mut self, now: Now, msg: Msg) -> Vec<Effect> {
+        let mut out = Out::default();
+        self.dirty |= self.on_msg(now, msg, &mut out);
+        // An intent may lead to further ones; each is carried out once, in order.
+        while !out.intents.is_empty() {
+            for intent in std::mem::take(&mut out.intents) {
+                self.dirty = true;
+                self.on_intent(now, intent, &mut out);
+            }
+        }
+        if self.dirty {
+            self.fit();
+        }
+        self.ask_for_timers(now, &mut out);
+        out.effects
+    }
+
+    /// Whether anything changed since the last frame; says so once.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Where the keyboard is.
+    pub fn place(&self) -> Place {
+        match self.overlays.last() {
+            Some(overlay) => overlay.place(),
+            None => self.panes.get(self.focused()).place(),
+        }
+    }
+
+    /// The pane with the keyboard.
+    pub fn focused(&self) -> PaneId {
+        match self.focus {
+            Focus::List => PaneId::Accounts,
+            Focus::Pane => self.pane,
+        }
+    }
+
+    /// Where everything goes.
+    pub fn areas(&self) -> Areas {
+        let screen = Rect::new(0, 0, self.size.width, self.size.height);
+        let notice = self.notice.as_ref().map_or(0, |notice| notice.height(screen.width));
+        layout::areas(screen, self.focus, self.zoom, notice)
+    }
+
+    /// Whether a pane is on screen.
+    pub fn shows(&self, id: PaneId) -> bool {
+        let areas = self.areas();
+        match id {
+            PaneId::Accounts => areas.list.is_some(),
+            _ => id == self.pane && areas.pane.is_some(),
+        }
+    }
+
+    /// The message itself; says whether the screen may have changed.
+    fn on_msg(&mut self, now: Now, msg: Msg, out: &mut Out) -> bool {
+        match msg {
+            Msg::Start => self.on_start(now, out),
+            Msg::Input(event) => return self.on_input(now, event, out),
+            Msg::Timer(timer) => return self.on_timer(timer),
+            Msg::Reply { req, owner, reply } => {
+                if self.shared.awaited.remove(&req).is_none() {
+                    return false;
+                }
+                match owner {
+                    Owner::Root => self.on_root_reply(now, req, reply, out),
+                    Owner::Pane(id) => {
+                        let mut cx = Cx { shared: &mut self.shared, now, out };
+                        self.panes.get_mut(id).on_reply(req, reply, &mut cx);
+                    }
+                }
+            }
+            Msg::Part { req, owner, part } => match owner {
+                Owner::Root => self.on_root_part(req, part),
+                Owner::Pane(id) => {
+                    let mut cx = Cx { shared: &mut self.shared, now, out };
+                    self.panes.get_mut(id).on_part(req, part, &mut cx);
+                }
+            },
+            Msg::Http(record) => self.panes.activity.on_record(*record),
+            Msg::Copied(outcome) => self.say_outcome(now, outcome, out),
+            Msg::Saved(outcome) => {
+                let outcome = outcome.map(|path| format!("saved to {}, readable by you only", path.display()));
+                self.say_outcome(now, outcome, out);
+            }
+            Msg::Resumed => {}
+        }
+        true
+    }
+
+    fn say_outcome(&mut self, now: Now, outcome: Result<String, String>, out: &mut Out) {
+        match outcome {
+            Ok(text) => self.say(now, Level::Info, text, out),
+            Err(text) => self.say(now, Level::Error, text, out),
+        }
+    }
+
+    /// Shows a sentence; quiet ones go away by themselves.
+    fn say(&mut self, _now: Now, level: Level, text: String, out: &mut Out) {
+        self.notices += 1;
+        let notice = Notice { id: self.notices, level, text };
+        if let Some(stays) = notice.stays() {
+            out.effects.push(Effect::After(TimerId::Notice(notice.id), stays));
+        }
+        self.notice = Some(notice);
+    }
+
+    fn on_timer(&mut self, timer: TimerId) -> bool {
+        match timer {
+            TimerId::Second => self.ticking = false,
+            TimerId::Spinner => self.spinning = false,
+            TimerId::Notice(id) => match &self.notice {
+                Some(notice) if notice.id == id => self.notice = None,
+                _ => return false,
+            },
+            TimerId::Mask(turn) => self.shared.shelf.mask_turn(turn),
+        }
+        true
+    }
+
+    /// Tells what is visible how much room it has.
+    fn fit(&mut self) {
+        let areas = self.areas();
+        let inner = layout::inside;
+        if let Some(area) = areas.list {
+            self.panes.accounts.fit(inner(area), &self.shared);
+        }
+        if let Some(area) = areas.pane {
+            self.panes.get_mut(self.pane).fit(inner(area), &self.shared);
+        }
+        let screen = Rect::new(0, 0, self.size.width, self.size.height);
+        for overlay in &mut self.overlays {
+            overlay.fit(screen, &self.shared);
+        }
+    }
+
+    /// No timer runs unless something on screen changes with time.
+    fn ask_for_timers(&mut self, now: Now, out: &mut Out) {
+        let counts = [PaneId::Mint, PaneId::Inspect]
+            .into_iter()
+            .any(|id| self.shows(id) && self.panes.get(id).counts_down(&self.shared, now));
+        if counts && !self.ticking {
+            self.ticking = true;
+            let past = u64::try_from(now.utc.subsec_millisecond().max(0)).unwrap_or_default();
+            out.effects.push(Effect::After(TimerId::Second, Duration::from_millis(1_000 - past.min(999))));
+        }
+        if !self.shared.awaited.is_empty() && !self.spinning {
+            self.spinning = true;
+            let wait = if self.shared.slow(now) { SPIN } else { SLOW };
+            out.effects.push(Effect::After(TimerId::Spinner, wait));
+        }
+    }
+
+    /// The pane kind to mint with, for the menus.
+    fn open_form(&mut self, kind: Kind, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.mint.open_form(kind, &mut cx);
+        cx.intend(Intent::Show(PaneId::Mint));
+    }
+
+    fn search_projects(&mut self, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let req = cx.call(Owner::Root, Call::Projects(projects::Call::Search));
+        let old = cx.shared.projects.start(req);
+        cx.cancel(old);
+    }
+
+    fn refresh_pickers(&mut self) {
+        for overlay in &mut self.overlays {
+            if let Overlay::Picker(picker) = overlay {
+                picker.refresh(&self.shared);
+            }
+        }
+    }
+
+    fn pick_project(&mut self, now: Now, out: &mut Out) {
+        if self.shared.projects.value.is_none() && self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+            self.search_projects(now, out);
+        }
+        self.overlays.push(Overlay::Picker(Picker::projects(&self.shared)));
+    }
+
+    fn found_projects(&mut self, page: Vec<Project>) {
+        self.shared.projects.value.get_or_insert_default().extend(page);
+        self.refresh_pickers();
+    }
+}

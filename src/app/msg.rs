@@ -1,0 +1,182 @@
+//! Everything that can happen to the screen ([`Msg`]), everything it can ask for ([`Effect`]), and what a pane
+//! may ask of the root ([`Intent`]). All data: comparable, loggable, no callbacks.
+
+use std::{path::PathBuf, time::Duration};
+
+use crossterm::event::Event;
+use jiff::Timestamp;
+
+use crate::{
+    api::{ApiError, Call, Part, Record, Reply},
+    model::secret::Secret,
+    overlays::Overlay,
+    state::Remembered,
+};
+
+/// The time a message was received; `update` and `draw` know no other clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// By the wall clock, for expiry.
+    pub utc: Timestamp,
+    /// Since the program started, for durations: does not jump when the wall clock is set.
+    pub mono: Duration,
+}
+
+/// Names a request; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReqId(pub u64);
+
+/// The panes on the right, and the list on the left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PaneId {
+    /// The accounts of the project.
+    Accounts,
+    /// The opened account.
+    Overview,
+    /// Forms and shelf.
+    Mint,
+    /// A token, decoded.
+    Inspect,
+    /// Every request.
+    Activity,
+}
+
+/// Whom an answer belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// A pane.
+    Pane(PaneId),
+    /// The root: caller, projects.
+    Root,
+}
+
+/// Names a timer; a late one is harmless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TimerId {
+    /// A countdown on screen shows another second.
+    Second,
+    /// The spinner turns.
+    Spinner,
+    /// This notice has been seen long enough.
+    Notice(u64),
+    /// This revealing of a secret ends.
+    Mask(u64),
+}
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Msg {
+    /// The program starts.
+    Start,
+    /// Keys, pastes, sizes.
+    Input(Event),
+    /// A timer that was asked for.
+    Timer(TimerId),
+    /// A call ended.
+    Reply {
+        /// Which call.
+        req: ReqId,
+        /// Who asked.
+        owner: Owner,
+        /// How it ended.
+        reply: Result<Reply, ApiError>,
+    },
+    /// A page of an answer.
+    Part {
+        /// Which call.
+        req: ReqId,
+        /// Who asked.
+        owner: Owner,
+        /// The page.
+        part: Part,
+    },
+    /// A request began or ended.
+    Http(Box<Record>),
+    /// What became of something copied, as a sentence.
+    Copied(Result<String, String>),
+    /// What became of a file to save.
+    Saved(Result<PathBuf, String>),
+    /// Back from being suspended.
+    Resumed,
+}
+
+/// Something to put on the clipboard.
+#[derive(Clone, Debug)]
+pub struct Clip {
+    /// The text, secret or not: one type for all.
+    pub text: Secret,
+    /// What it is, for the notice: `access token of deployer@acme-prod`.
+    pub what: String,
+    /// Whether it is cleared again after a while.
+    pub sensitive: bool,
+}
+
+/// Something to be done outside.
+#[derive(Debug)]
+pub enum Effect {
+    /// Make a call; its answer comes back to the owner.
+    Call {
+        /// Its name.
+        req: ReqId,
+        /// Who asks.
+        owner: Owner,
+        /// What.
+        call: Call,
+    },
+    /// Stop waiting for a read or a mint.
+    Cancel(ReqId),
+    /// Wake me.
+    After(TimerId, Duration),
+    /// Copy.
+    Copy(Clip),
+    /// Empty the clipboard, if what is on it is ours.
+    ClearClipboard,
+    /// Write a new file that only its owner can read; never over an existing one.
+    Save {
+        /// A name in the current folder.
+        name: String,
+        /// What goes in.
+        text: Secret,
+    },
+    /// Keep recents and favourites.
+    Remember(Remembered),
+    /// Asking again is allowed after a run of denials.
+    ResetProbing,
+    /// Stop until `fg`.
+    Suspend,
+    /// End with this exit code.
+    Quit(u8),
+}
+
+/// How loud a notice is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Done.
+    Info,
+    /// Done, but.
+    Warning,
+    /// Not done.
+    Error,
+}
+
+/// What a pane asks of the root.
+#[derive(Debug)]
+pub enum Intent {
+    /// Say a sentence.
+    Notice(Level, String),
+    /// Show a pane and focus it.
+    Show(PaneId),
+    /// Go back to the list of accounts.
+    FocusList,
+    /// Make this account the opened one and show its overview.
+    OpenAccount(String),
+    /// Open an overlay.
+    Open(Overlay),
+    /// Decode and show a token.
+    Inspect {
+        /// The token.
+        token: Secret,
+        /// Where it is from, for the title.
+        from: String,
+    },
+}

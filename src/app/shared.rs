@@ -1,0 +1,160 @@
+//! What more than one pane needs: who calls, which project, which account is open, what is known about each
+//! account, the shelf, and how to ask for more.
+
+use std::{collections::HashMap, time::Duration};
+
+use super::{
+    msg::{Effect, Intent, Level, Now, Owner, ReqId},
+    remote::Remote,
+    shelf::Shelf,
+};
+use crate::{
+    api::{ApiError, Call, endpoints::Endpoints},
+    keymap::Keymap,
+    model::{
+        account::{Account, AccountKey},
+        caller::Caller,
+        credential::MintRequest,
+        permission::Granted,
+        project::{Ancestor, Project},
+    },
+    state::Remembered,
+};
+
+/// What was read about one account.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The account itself.
+    pub account: Remote<Account>,
+    /// What the caller may do with it.
+    pub granted: Remote<Granted>,
+    /// Its user-managed keys.
+    pub keys: Remote<Vec<AccountKey>>,
+}
+
+/// The badge for endpoints that are not Google's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointBadge {
+    /// The host that is asked instead.
+    pub host: String,
+    /// Whether only some services go there: the dangerous case.
+    pub only_some: bool,
+}
+
+/// What the panes share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Who calls.
+    pub caller: Remote<Caller>,
+    /// The project that is listed; none before one was picked.
+    pub project: Option<String>,
+    /// What is known about it.
+    pub project_info: Remote<Project>,
+    /// What is above it.
+    pub ancestors: Remote<Vec<Ancestor>>,
+    /// The projects that the caller can find.
+    pub projects: Remote<Vec<Project>>,
+    /// The opened account: its e-mail or unique id.
+    pub opened: Option<String>,
+    /// What was read about accounts, by the name they were opened with.
+    pub facts: HashMap<String, Facts>,
+    /// What was minted.
+    pub shelf: Shelf,
+    /// The last request to mint.
+    pub last_mint: Option<MintRequest>,
+    /// Accounts that have a half-filled form.
+    pub drafts: Vec<String>,
+    /// Recents and favourites.
+    pub remembered: Remembered,
+    /// The keys.
+    pub keymap: Keymap,
+    /// Where requests go; for the curl that is copied.
+    pub endpoints: Endpoints,
+    /// Whether this is the demo.
+    pub demo: bool,
+    /// Whether nothing that writes is sent.
+    pub read_only: bool,
+    /// Endpoints that are not Google's.
+    pub badge: Option<EndpointBadge>,
+    /// Calls under way, each with when it began.
+    pub awaited: HashMap<ReqId, Duration>,
+    /// The last name given to a request.
+    pub last_req: u64,
+}
+
+impl Shared {
+    /// What is known about the opened account.
+    pub fn opened_facts(&self) -> Option<(&str, &Facts)> {
+        let name = self.opened.as_deref()?;
+        Some((name, self.facts.get(name)?))
+    }
+
+    /// What the caller may do with an account, as far as it was tested.
+    pub fn granted(&self, account: &str) -> Option<Granted> {
+        self.facts.get(account)?.granted.value
+    }
+
+    /// Whether something has been awaited long enough to be worth a spinner.
+    pub fn slow(&self, now: Now) -> bool {
+        self.awaited.values().any(|since| now.mono.saturating_sub(*since) >= super::SLOW)
+    }
+}
+
+/// What a pane may do while it handles something: change what is shared, and ask for effects and intents.
+pub struct Cx<'a> {
+    /// What the panes share.
+    pub shared: &'a mut Shared,
+    /// When the message was received.
+    pub now: Now,
+    /// What is asked for.
+    pub out: &'a mut Out,
+}
+
+/// What a message led to.
+#[derive(Debug, Default)]
+pub struct Out {
+    /// To be done outside.
+    pub effects: Vec<Effect>,
+    /// To be done by the root, after the pane.
+    pub intents: Vec<Intent>,
+}
+
+impl Cx<'_> {
+    /// Makes a call; its answer comes to `owner`.
+    pub fn call(&mut self, owner: Owner, call: Call) -> ReqId {
+        self.shared.last_req += 1;
+        let req = ReqId(self.shared.last_req);
+        self.shared.awaited.insert(req, self.now.mono);
+        self.out.effects.push(Effect::Call { req, owner, call });
+        req
+    }
+
+    /// Stops waiting for a call.
+    pub fn cancel(&mut self, req: Option<ReqId>) {
+        if let Some(req) = req {
+            self.shared.awaited.remove(&req);
+            self.out.effects.push(Effect::Cancel(req));
+        }
+    }
+
+    /// Asks for an effect.
+    pub fn effect(&mut self, effect: Effect) {
+        self.out.effects.push(effect);
+    }
+
+    /// Asks the root for something.
+    pub fn intend(&mut self, intent: Intent) {
+        self.out.intents.push(intent);
+    }
+
+    /// Says a sentence.
+    pub fn notice(&mut self, level: Level, text: impl Into<String>) {
+        self.intend(Intent::Notice(level, text.into()));
+    }
+
+    /// Says an error in one sentence, with its next step.
+    pub fn complain(&mut self, error: &ApiError) {
+        let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
+        self.notice(Level::Error, format!("{}{next}", error.sentence()));
+    }
+}

@@ -1,0 +1,165 @@
+//! The one task that holds the caller's access token and renews it. Whoever needs the token asks it over a bounded
+//! channel. However many ask, one renewal runs at a time; an asker that goes away does not stop it; a renewal that
+//! fails is told to those who waited for it and tried anew for the next. The token lives in memory only.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{OnceCell, mpsc, oneshot},
+    task::JoinSet,
+};
+
+use super::{Credentials, Source, exchange};
+use crate::{
+    api::{
+        ApiError, ErrorKind,
+        http::{Http, now},
+    },
+    model::secret::Secret,
+};
+
+/// A token is renewed when less than this is left, or half of a life shorter than twice this.
+const MARGIN: Duration = Duration::from_secs(4 * 60);
+
+/// How many may wait for an answer before asking itself waits.
+const WAITING: usize = 64;
+
+/// The token in use.
+#[derive(Clone, Debug)]
+pub(crate) struct Token {
+    /// The token itself.
+    pub(crate) secret: Secret,
+    /// When it ends; none when nobody told.
+    pub(crate) expires: Option<Timestamp>,
+    /// Its scopes; empty when nobody told.
+    pub(crate) scopes: Vec<String>,
+    /// From Google's token endpoint, and no bare token of unknown make.
+    exchanged: bool,
+    /// Counts renewals, so that ten refusals of one token lead to one renewal.
+    generation: u64,
+    /// From when on it is renewed.
+    renew: Option<Timestamp>,
+}
+
+impl Token {
+    /// Whether it may be shown to Google's tokeninfo: no foreign token is sent anywhere.
+    pub(crate) fn is_googles(&self) -> bool {
+        self.exchanged || self.secret.expose().starts_with("ya29.")
+    }
+}
+
+struct Ask {
+    /// The generation that was refused, if one was.
+    refused: Option<u64>,
+    answer: oneshot::Sender<Result<Token, ApiError>>,
+}
+
+/// The askers' side.
+pub(crate) struct Keeper {
+    source: Result<Arc<Source>, ApiError>,
+    http: Http,
+    task: OnceCell<Task>,
+}
+
+/// The channel to the task, and the task itself, which ends with its owner.
+struct Task {
+    asks: mpsc::Sender<Ask>,
+    _running: JoinSet<()>,
+}
+
+impl Keeper {
+    /// Starts nothing: the task begins with the first question.
+    pub(crate) fn new(source: Result<Source, ApiError>, http: Http) -> Keeper {
+        Keeper { source: source.map(Arc::new), http, task: OnceCell::new() }
+    }
+
+    /// A token that is good for a while.
+    pub(crate) async fn token(&self) -> Result<Token, ApiError> {
+        self.ask(None).await
+    }
+
+    /// Another token than this one, which was refused; none where nobody here can renew it.
+    pub(crate) async fn another(&self, refused: &Token) -> Result<Option<Token>, ApiError> {
+        if refused.exchanged { self.ask(Some(refused.generation)).await.map(Some) } else { Ok(None) }
+    }
+
+    /// Whether the credentials are bound to the account they name. A login file's name is a hint only.
+    pub(crate) fn names_itself(&self) -> bool {
+        matches!(&self.source, Ok(source) if matches!(source.credentials, Credentials::ServiceAccount { .. }))
+    }
+
+    async fn ask(&self, refused: Option<u64>) -> Result<Token, ApiError> {
+        let source = self.source.clone()?;
+        let task = self.task.get_or_init(|| async {
+            let (asks, questions) = mpsc::channel(WAITING);
+            let mut running = JoinSet::new();
+            running.spawn(keep(source, self.http.clone(), questions));
+            Task { asks, _running: running }
+        });
+        let gone = |_| ApiError::new(ErrorKind::Other, "The task that renews the caller's token has ended.");
+        let (answer, reply) = oneshot::channel();
+        task.await.asks.send(Ask { refused, answer }).await.map_err(|_| gone(()))?;
+        reply.await.map_err(|_| gone(()))?
+    }
+}
+
+/// The task's whole life.
+async fn keep(source: Arc<Source>, http: Http, mut questions: mpsc::Receiver<Ask>) {
+    let mut held: Option<Token> = None;
+    while let Some(ask) = questions.recv().await {
+        if let Some(token) = held.as_ref().filter(|token| good(token, ask.refused)) {
+            // An asker that is gone no longer needs it.
+            let _ = ask.answer.send(Ok(token.clone()));
+            continue;
+        }
+        let generation = held.as_ref().map_or(0, |token| token.generation + 1);
+        let mut waiting = vec![ask];
+        let renewal = renew(&source, &http, generation);
+        tokio::pin!(renewal);
+        let outcome = loop {
+            tokio::select! {
+                outcome = &mut renewal => break outcome,
+                Some(ask) = questions.recv() => waiting.push(ask),
+            }
+        };
+        if let Ok(token) = &outcome {
+            held = Some(token.clone());
+        }
+        for ask in waiting {
+            // A token whose early renewal failed is as good as before until it ends.
+            let usable = held
+                .as_ref()
+                .filter(|token| ask.refused.is_none() && token.expires.is_some_and(|end| end > now()));
+            let answer = match (&outcome, usable) {
+                (Err(error), Some(token)) if error.kind != ErrorKind::Credentials => Ok(token.clone()),
+                _ => outcome.clone(),
+            };
+            let _ = ask.answer.send(answer);
+        }
+    }
+}
+
+fn good(token: &Token, refused: Option<u64>) -> bool {
+    refused != Some(token.generation) && token.renew.is_none_or(|renew| now() < renew)
+}
+
+async fn renew(source: &Source, http: &Http, generation: u64) -> Result<Token, ApiError> {
+    let exchange::Granted { secret, expires, scopes } = exchange::exchange(source, http).await?;
+    let renew = expires.map(|end| {
+        let life = Duration::try_from(end.duration_since(now())).unwrap_or_default();
+        end - MARGIN.min(life / 2)
+    });
+    Ok(Token {
+        secret,
+        expires,
+        scopes,
+        exchanged: !matches!(source.credentials, Credentials::AccessToken(_)),
+        generation,
+        renew,
+    })
+}
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

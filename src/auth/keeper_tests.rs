@@ -1,0 +1,124 @@
+use std::time::Duration;
+
+use crate::{
+    api::{
+        Client, ErrorKind,
+        testing::{Server, Turn, answer, ok, user},
+    },
+    auth::{self, FindOptions},
+    env::Env,
+};
+
+const ACCOUNT: &str = "{}";
+const REVOKED: &str = r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#;
+
+fn token(name: &str, seconds: u32) -> String {
+    format!(r#"{{"access_token":"ya29.a0{name}","expires_in":{seconds},"token_type":"Bearer"}}"#)
+}
+
+async fn exchanges(server: &Server) -> usize {
+    server.requests().await.iter().filter(|request| request.starts_with("POST /token ")).count()
+}
+
+fn late(turn: Turn) -> Turn {
+    let Turn::Say(text) = turn else { panic!("an answer") };
+    Turn::Late(Duration::from_millis(100), text)
+}
+
+#[tokio::test]
+async fn ten_askers_at_once_share_one_exchange() {
+    let server = Server::start([late(ok(&token("one", 3_599))), ok(ACCOUNT)]).await;
+    let client = Client::new(server.settings(user()));
+    let answers = futures_util::future::join_all((0..10).map(|_| client.get_account("x"))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(exchanges(&server).await, 1);
+}
+
+#[tokio::test]
+async fn an_asker_that_goes_away_does_not_stop_the_exchange() {
+    let server = Server::start([late(ok(&token("one", 3_599))), ok(ACCOUNT)]).await;
+    let client = Client::new(server.settings(user()));
+    let gone = tokio::time::timeout(Duration::from_millis(30), client.get_account("x")).await;
+    assert!(gone.is_err());
+    assert!(client.get_account("x").await.is_ok());
+    assert_eq!(exchanges(&server).await, 1);
+}
+
+#[tokio::test]
+async fn a_token_near_its_end_is_renewed_before_use() {
+    // Two seconds of life: renewed from one second on.
+    let server =
+        Server::start([ok(&token("one", 2)), ok(ACCOUNT), ok(&token("two", 3_599)), ok(ACCOUNT)]).await;
+    let client = Client::new(server.settings(user()));
+    client.get_account("x").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    client.get_account("x").await.unwrap();
+    assert!(server.requests().await[3].contains("ya29.a0two"));
+}
+
+#[tokio::test]
+async fn a_failed_exchange_names_the_login_and_is_tried_anew_by_the_next() {
+    let server = Server::start([answer(400, "", REVOKED), ok(&token("one", 3_599)), ok(ACCOUNT)]).await;
+    let client = Client::new(server.settings(user()));
+    let error = client.get_account("x").await.unwrap_err();
+    assert_eq!((error.kind, error.kind.exit_code()), (ErrorKind::Credentials, 3));
+    assert!(error.next().unwrap().contains("gcloud auth application-default login"), "{error}");
+    assert!(client.get_account("x").await.is_ok());
+}
+
+#[tokio::test]
+async fn ten_refusals_of_one_token_lead_to_one_renewal() {
+    let unauthenticated = r#"{"error":{"code":401,"message":"x","status":"UNAUTHENTICATED"}}"#;
+    let mut turns = vec![ok(&token("one", 3_599)), ok(ACCOUNT)];
+    turns.extend((0..10).map(|_| late(answer(401, "", unauthenticated))));
+    turns.extend([late(ok(&token("two", 3_599))), ok(ACCOUNT)]);
+    let server = Server::start(turns).await;
+    let client = Client::new(server.settings(user()));
+    client.get_account("x").await.unwrap();
+    let answers = futures_util::future::join_all((0..10).map(|_| client.get_account("x"))).await;
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert_eq!(exchanges(&server).await, 2);
+}
+
+#[tokio::test]
+async fn a_key_signs_an_assertion_for_googles_audience_wherever_the_endpoint_is() {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sa.json");
+    let file = serde_json::json!({
+        "type": "service_account", "project_id": "p", "private_key_id": "abc", "private_key": key.serialize_pem(),
+        "client_email": "ci@p.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token",
+    });
+    std::fs::write(&path, file.to_string()).unwrap();
+    let options = FindOptions { credentials_file: Some(path), ..FindOptions::default() };
+    let source = auth::find(&Env::default(), &options);
+
+    let server = Server::start([ok(&token("one", 3_599))]).await;
+    let client = Client::new(server.settings(source));
+    assert_eq!(
+        client.known_caller().member().as_deref(),
+        Some("serviceAccount:ci@p.iam.gserviceaccount.com")
+    );
+    let caller = client.caller().await.unwrap();
+    assert!(caller.expires.is_some() && caller.kind == "service account");
+    let requests = server.requests().await;
+    assert_eq!(requests.len(), 1, "the file tells who it is; nobody else is asked");
+    let assertion = requests[0].rsplit_once("assertion=").unwrap().1;
+    let part = |n: usize| -> serde_json::Value {
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(assertion.split('.').nth(n).unwrap()).unwrap())
+            .unwrap()
+    };
+    assert_eq!((part(0)["alg"].as_str(), part(0)["kid"].as_str()), (Some("RS256"), Some("abc")));
+    assert_eq!(part(1)["aud"], "https://oauth2.googleapis.com/token");
+    assert_eq!(part(1)["iss"], "ci@p.iam.gserviceaccount.com");
+}
+
+#[tokio::test]
+async fn without_credentials_every_call_tells_why_and_nothing_is_sent() {
+    let server = Server::start([ok(ACCOUNT)]).await;
+    let nobody = auth::find(&Env::default(), &FindOptions::default());
+    let error = Client::new(server.settings(nobody)).get_account("x").await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Credentials);
+    assert_eq!(server.requests().await.len(), 0);
+}

@@ -1,0 +1,263 @@
+//! What may be typed behind `impersona`, and nothing more: no value is checked here that the domain checks, and
+//! no credential can be typed at all, because other people on the machine can read arguments.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::model::lifetime;
+
+/// See who may become a Google Cloud service account, mint short-lived credentials, and understand them.
+///
+/// Without a subcommand the terminal explorer opens, with ACCOUNT at that account.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "impersona", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Args {
+    /// Open the explorer at this account: e-mail, name@project or unique id
+    pub account: Option<String>,
+    /// Open the explorer at this pane
+    #[arg(long)]
+    pub pane: Option<Pane>,
+    /// Flags that hold everywhere.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do instead of opening the explorer.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or configuration, 3 no or broken caller credentials, \
+    4 permission denied, 5 not found, 6 conflict, 7 network, timeout or server trouble, 8 refused input, 1 anything else";
+
+/// Flags valid before and after every subcommand.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Options everywhere")]
+pub struct Global {
+    /// Project to look at
+    #[arg(long, global = true, value_name = "PROJECT")]
+    pub project: Option<String>,
+    /// Use the built-in example organization: nothing leaves this machine
+    #[arg(long, global = true)]
+    pub demo: bool,
+    /// Number of accounts in the example organization
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub demo_accounts: Option<u32>,
+    /// Refuse everything that would change anything
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Credentials file of the caller
+    #[arg(long, global = true, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+    /// Project charged for API use
+    #[arg(long, global = true, value_name = "PROJECT")]
+    pub quota_project: Option<String>,
+    /// Configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// No colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Longest wait for one answer, such as 30s
+    #[arg(long, global = true, value_name = "TIME", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+    /// Say on stderr what is sent
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The panes that a link may open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pane {
+    /// The account and what the caller may do with it.
+    Overview,
+    /// Forms and the shelf.
+    Mint,
+    /// Tokens, decoded and judged.
+    Inspect,
+    /// Every request.
+    Activity,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Say who the caller is and where its credentials come from
+    Whoami,
+    /// List the service accounts of a project
+    Accounts,
+    /// Say what the caller may do with an account
+    Can {
+        /// E-mail, name@project or unique id
+        account: String,
+    },
+    /// Mint a credential and print it alone on stdout
+    #[command(subcommand)]
+    Token(Token),
+    /// Take a token apart and judge it; it is read from a file or from stdin, never from the command line
+    Decode(Decode),
+    /// Run a local double of Google's services, for tests
+    Emulator {
+        /// Port on 127.0.0.1; a free one if left out
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        port: u16,
+        /// What is in it, as JSON; the example organization if left out
+        #[arg(long, value_name = "FILE")]
+        world: Option<PathBuf>,
+    },
+    /// Print the table of keys
+    Keys,
+}
+
+/// What to mint.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Token {
+    /// An OAuth 2.0 access token, for Google's APIs
+    Access {
+        /// Account to speak for: e-mail, name@project or unique id
+        account: String,
+        /// OAuth scope, short or in full; may be repeated [default: cloud-platform]
+        #[arg(long = "scope", value_name = "SCOPE")]
+        scopes: Vec<String>,
+        /// How long it lives, such as 600s, 10m, 1h
+        #[arg(long, default_value = "1h", value_name = "TIME")]
+        lifetime: String,
+        /// Chain and file.
+        #[command(flatten)]
+        how: How,
+    },
+    /// An OpenID Connect ID token, for one service
+    Id {
+        /// Account to speak for: e-mail, name@project or unique id
+        account: String,
+        /// Who the token is for, mostly the URL of the service without a path
+        #[arg(long, value_name = "AUDIENCE")]
+        audience: String,
+        /// Leave out the claims email and email_verified
+        #[arg(long)]
+        no_email: bool,
+        /// Add the claim google.organization_number
+        #[arg(long)]
+        organization_number: bool,
+        /// Chain and file.
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// What all kinds of credentials have in common.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct How {
+    /// Account in between, the one nearest to the caller first; may be repeated
+    #[arg(long = "delegate", value_name = "ACCOUNT")]
+    pub delegates: Vec<String>,
+    /// Write to a new file that only you can read, instead of stdout
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// How to decode.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Decode {
+    /// File with the token; - or nothing for stdin
+    #[arg(default_value = "-", hide_default_value = true)]
+    pub file: PathBuf,
+    /// The audience that the service expects
+    #[arg(long, conflicts_with = "url")]
+    pub audience: Option<String>,
+    /// The URL that will be called
+    #[arg(long)]
+    pub url: Option<String>,
+    /// Check the signature with the keys in this file
+    #[arg(long, value_name = "FILE")]
+    pub jwks: Option<PathBuf>,
+    /// Fetch no keys
+    #[arg(long)]
+    pub offline: bool,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    lifetime::parse(text)
+        .map(|seconds| Duration::from_secs(seconds.into()))
+        .map_err(|_| "give 1s to 12h in whole seconds, such as 30s or 2m".to_owned())
+}
+
+/// Whether an argument is, or holds after its `=`, what looks like a credential. Such a one is refused before
+/// anything else looks at it: error messages repeat what was typed.
+pub fn is_credential(argument: &str) -> bool {
+    let value = if argument.starts_with('-') {
+        argument.split_once('=').map_or("", |(_, value)| value)
+    } else {
+        argument
+    };
+    let value = value.trim_start();
+    let bearer = value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    bearer
+        || ["eyJ", "ya29.", "1//"].iter().any(|start| value.starts_with(start))
+        || (value.starts_with("AIza") && value.len() == 39)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(std::iter::once("impersona").chain(line.split_whitespace()))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn global_flags_hold_before_and_after_the_subcommand() {
+        for line in
+            ["--json --project p-1234 --timeout 30s whoami", "whoami --json --project p-1234 --timeout 30s"]
+        {
+            let args = parse(line).unwrap();
+            assert!(args.global.json && matches!(args.command, Some(Command::Whoami)), "{line}");
+            assert_eq!(args.global.project.as_deref(), Some("p-1234"));
+            assert_eq!(args.global.timeout, Some(Duration::from_secs(30)));
+        }
+    }
+
+    #[test]
+    fn an_account_alone_opens_the_explorer() {
+        let args = parse("deployer@acme-prod --pane mint").unwrap();
+        assert_eq!((args.account.as_deref(), args.pane), (Some("deployer@acme-prod"), Some(Pane::Mint)));
+        assert!(args.command.is_none());
+    }
+
+    #[test]
+    fn lists_keep_their_order() {
+        let args =
+            parse("token access a@acme-prod --scope email --scope openid --delegate b@x --delegate c@x")
+                .unwrap();
+        let Some(Command::Token(Token::Access { scopes, how, .. })) = args.command else {
+            panic!("an access token")
+        };
+        assert_eq!((scopes.join(" "), how.delegates.join(" ")), ("email openid".into(), "b@x c@x".into()));
+    }
+
+    #[test]
+    fn an_audience_is_never_defaulted() {
+        assert!(parse("token id a@acme-prod").is_err());
+        assert!(parse("decode --audience a --url b").is_err());
+    }
+
+    #[test]
+    fn what_looks_like_a_credential_is_recognized_wherever_it_stands() {
+        let key = format!("AIza{}", "x".repeat(35));
+        for argument in ["eyJhbGciOi", "ya29.c.x", "1//0x", "--audience=eyJx", "Bearer x", key.as_str()] {
+            assert!(is_credential(argument), "{argument}");
+        }
+        for argument in ["token.jwt", "-", "--json", "deployer@acme-prod", "./eyJ.txt", "https://a.run.app"] {
+            assert!(!is_credential(argument), "{argument}");
+        }
+    }
+}

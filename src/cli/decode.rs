@@ -1,0 +1,244 @@
+//! `impersona decode`: a token from a file or stdin, taken apart and judged. Needs no credentials; asks the network
+//! for public keys only, and for none with `--offline` or `--jwks`.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::args::Decode;
+use super::output::{self, Failure, columns};
+use super::setup::Setup;
+use crate::api::oauth::KeySource;
+use crate::model::account::short;
+use crate::model::jwt::{
+    self, Expectation, Finding, Reading, Section, Severity, Signer, State, Verdict, judge, meaning,
+};
+use crate::widgets::width::truncate;
+
+/// For people, of long values only this many cells; `--json` prints all.
+const MAX_SHOWN: usize = 1_000;
+
+/// Of endless input only this much is read; the reader itself stops much earlier and says so.
+const MAX_INPUT: u64 = 16 * 1024 * 1024;
+
+pub(super) async fn run(
+    wish: Decode,
+    setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
+    json: bool,
+) -> Result<(), Failure> {
+    let reading = jwt::read(&input(&wish.file)?);
+    let verdict = match judge::uncheckable(&reading) {
+        Some(verdict) => verdict,
+        None => check(&reading, &wish, setup).await?,
+    };
+    let expectation = match (&wish.audience, &wish.url) {
+        (Some(audience), _) => Some(Expectation::Audience(audience)),
+        (None, Some(url)) => Some(Expectation::Url(url)),
+        (None, None) => None,
+    };
+    let now = super::now();
+    let findings = jwt::findings(&reading, now, expectation);
+    if json {
+        return output::line(&to_json(&reading, &verdict, &findings, now));
+    }
+    lines(&reading, &verdict, &findings).iter().try_for_each(|line| output::line(line))
+}
+
+async fn check(
+    reading: &Reading,
+    wish: &Decode,
+    setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
+) -> Result<Verdict, Failure> {
+    if let Some(path) = &wish.jwks {
+        return Ok(jwt::verify(reading, &input(path)?, &format!("the keys in {}", path.display())));
+    }
+    let (source, whose) = match jwt::signer(reading) {
+        _ if wish.offline => return Ok(Verdict::not_checked("--offline: no keys were fetched")),
+        Signer::Google => (KeySource::Google, "Google's OAuth certs".to_owned()),
+        Signer::Account(email) => {
+            let whose = format!("the keys of {}", short(&email));
+            (KeySource::Account(email), whose)
+        }
+        Signer::Other(issuer) => {
+            let who = issuer.map_or("it names no issuer".to_owned(), |issuer| format!("issued by {issuer}"));
+            return Ok(Verdict::not_checked(format!("{who}: give the issuer's keys with --jwks FILE")));
+        }
+    };
+    let client = setup().await?.client;
+    let moved = client.endpoints().overridden().into_iter().find(|(name, _)| *name == "certificates");
+    let whose = match moved {
+        Some((_, host)) => format!("{whose} at {host}, an EMULATOR and not Google"),
+        None => whose,
+    };
+    Ok(match client.signing_keys(source).await {
+        Ok(keys) => jwt::verify(reading, &keys, &whose),
+        Err(error) => Verdict::not_checked(format!("{whose} cannot be fetched: {error}")),
+    })
+}
+
+/// The text of a file, or of stdin for `-`; it may be a secret.
+fn input(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = if path == Path::new("-") {
+        if io::stdin().is_terminal() {
+            output::remark("impersona: paste a token, then end the input with ctrl-d");
+        }
+        io::stdin().lock().take(MAX_INPUT).read_to_end(&mut bytes)
+    } else {
+        File::open(path).and_then(|file| file.take(MAX_INPUT).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Failure::refused(format!("reading {}: {error}", path.display())))?;
+    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn to_json(reading: &Reading, verdict: &Verdict, findings: &[Finding], now: Timestamp) -> String {
+    let times = reading.times;
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|finding| json!({"code": finding.code, "severity": finding.severity.word(), "message": finding.message}))
+        .collect();
+    let remaining = times.exp.map(|exp| exp.saturating_sub(now.as_second()).max(0));
+    #[derive(serde::Serialize)]
+    struct Printed<'a> {
+        form: &'a str,
+        header: Raw<'a>,
+        claims: Raw<'a>,
+        times: serde_json::Value,
+        verdict: serde_json::Value,
+        findings: Vec<serde_json::Value>,
+    }
+    let printed = Printed {
+        form: reading.form.word(),
+        header: Raw(&reading.header),
+        claims: Raw(&reading.claims),
+        times: json!({"iat": times.iat, "exp": times.exp, "nbf": times.nbf, "remainingSeconds": remaining}),
+        verdict: json!({"state": verdict.state.word(), "reason": verdict.reason, "key": verdict.key}),
+        findings,
+    };
+    output::to_json(&printed).to_string()
+}
+
+/// A part of a token as JSON: numbers as they are written, of duplicates the last, what is no object as a string.
+struct Raw<'a>(&'a Section);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Section::Absent => serializer.serialize_none(),
+            Section::Text(text) => serializer.serialize_str(text),
+            Section::Object(members) => {
+                let mut map = serializer.serialize_map(None)?;
+                let mut later: std::collections::HashSet<&str> = std::collections::HashSet::new();
+                let mut kept: Vec<_> =
+                    members.list.iter().rev().filter(|member| later.insert(&member.name)).collect();
+                kept.reverse();
+                for member in kept {
+                    let raw: &RawValue =
+                        serde_json::from_str(&member.json).map_err(serde::ser::Error::custom)?;
+                    map.serialize_entry(&member.name, raw)?;
+                }
+                map.end()
+            }
+        }
+    }
+}
+
+fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding]) -> Vec<String> {
+    let mut lines = vec![reading.form.name().to_owned()];
+    for (name, section) in [("header", &reading.header), ("claims", &reading.claims)] {
+        match section {
+            Section::Absent => continue,
+            Section::Text(text) => lines.push(columns(&[(name, 8), (&truncate(text, MAX_SHOWN), 0)])),
+            Section::Object(members) => {
+                lines.push(name.to_owned());
+                for member in &members.list {
+                    let value = member.text().unwrap_or_else(|| member.json.clone());
+                    let said = meaning(member, reading, &|_| None).unwrap_or_default();
+                    lines.push(columns(&[("", 0), (&member.name, 14), (&truncate(&value, MAX_SHOWN), 44), (&said, 0)]));
+                }
+            }
+        }
+    }
+    let (mark, word) = match verdict.state {
+        State::Verified => ("✓", "verified"),
+        State::Failed => ("✗", "failed"),
+        State::NotChecked => ("?", "not checked"),
+    };
+    lines.push(columns(&[("signature", 9), (mark, 1), (&format!("{word}: {}", verdict.reason), 0)]));
+    for finding in findings {
+        let mark = match finding.severity {
+            Severity::Error => "✗",
+            Severity::Warning => "!",
+            Severity::Info => "·",
+        };
+        lines.push(columns(&[(finding.severity.word(), 9), (mark, 1), (&finding.message, 0)]));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+
+    fn reading(claims: &str) -> Reading {
+        jwt::read(&format!("{}.{}.c2ln", B64.encode(r#"{"alg":"RS256"}"#), B64.encode(claims)))
+    }
+
+    fn printed(claims: &str) -> String {
+        let reading = reading(claims);
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        to_json(&reading, &Verdict::not_checked("why"), &jwt::findings(&reading, now, None), now)
+    }
+
+    #[test]
+    fn numbers_stay_as_written_and_of_duplicates_the_last_is_kept_and_said() {
+        let text = printed(r#"{"a":1,"n":12345678901234567890123,"a":1e400,"exp":1700000060}"#);
+        assert!(
+            text.contains(r#""claims":{"n":12345678901234567890123,"a":1e400,"exp":1700000060}"#),
+            "{text}"
+        );
+        assert!(text.contains(r#""code":"duplicate_claim""#), "{text}");
+        assert!(
+            text.contains(r#""times":{"iat":null,"exp":1700000060,"nbf":null,"remainingSeconds":60}"#),
+            "{text}"
+        );
+        assert!(text.contains(r#""verdict":{"state":"not_checked","reason":"why","key":null}"#), "{text}");
+        assert!(text.starts_with(r#"{"form":"jws","header":{"alg":"RS256"},"claims":"#), "{text}");
+    }
+
+    #[test]
+    fn odd_payloads_are_strings_or_null() {
+        assert!(printed("[1]").contains(r#""claims":"[1]""#));
+        assert!(printed("").contains(r#""claims":null"#));
+    }
+
+    #[test]
+    fn nothing_in_a_token_reaches_the_terminal_as_a_control_sequence() {
+        let claims = "{\"sub\":\"a\\u001b[2J\",\"x\u{202e}\":\"\u{9b}\",\"y\":[\"\u{7f}\"]}";
+        let reading = reading(claims);
+        let text = lines(&reading, &Verdict::not_checked("\u{1b}"), &[]).join("\n");
+        for output in [text, printed(claims)] {
+            assert!(
+                !output.contains(|c: char| c != '\n' && crate::widgets::safe::is_unsafe(c)),
+                "{output:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn people_read_values_with_their_meaning() {
+        let reading = reading(r#"{"iss":"https://accounts.google.com","n":[1]}"#);
+        let lines = lines(&reading, &Verdict::not_checked("why"), &[]);
+        assert_eq!(lines[0], "signed JWT");
+        assert!(lines.iter().any(|line| line.starts_with("  iss") && line.ends_with("Google")), "{lines:?}");
+        assert_eq!(lines.last().map(String::as_str), Some("signature  ?  not checked: why"));
+    }
+}

@@ -1,0 +1,261 @@
+//! The command line: what was typed becomes either a wish to open the explorer or a subcommand, which is run
+//! here from start to exit code. It knows no screen; subcommands do what they do through [`crate::api`] alone.
+
+mod accounts;
+pub mod args;
+mod can;
+mod decode;
+mod emulator;
+mod keys;
+pub mod output;
+pub mod setup;
+mod token;
+mod whoami;
+
+use std::ffi::OsString;
+use std::pin::pin;
+use std::time::Duration;
+
+use clap::Parser;
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use crate::api::record::{Outcome, Record};
+use crate::api::{ApiError, ErrorKind};
+use crate::env::Env;
+use crate::model::account;
+use crate::terminal::no_core_dumps;
+use args::{Args, Command, Global, Pane};
+use output::Failure;
+use setup::Setup;
+
+/// What the arguments ask for.
+pub enum Invocation {
+    /// Open the explorer.
+    Tui(TuiArgs),
+    /// All was done; the exit code.
+    Done(u8),
+}
+
+/// How to open the explorer.
+#[derive(Clone, Debug, Default)]
+pub struct TuiArgs {
+    /// Flags that hold everywhere.
+    pub global: Global,
+    /// The account to open, checked.
+    pub account: Option<String>,
+    /// The pane to open it in.
+    pub pane: Option<Pane>,
+}
+
+/// Reads the arguments (the program's name first) and, for a subcommand, runs it.
+pub fn start(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> Invocation {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let args = match parse(&arguments) {
+        Ok(args) => args,
+        Err(code) => return Invocation::Done(code),
+    };
+    let json = args.global.json;
+    let outcome = match args.command {
+        None => match tui(args) {
+            Ok(tui) => return Invocation::Tui(tui),
+            Err(failure) => Err(failure),
+        },
+        Some(_) if args.account.is_some() || args.pane.is_some() => Err(Failure::usage(
+            "an account or --pane before a subcommand: both open the explorer, which a subcommand does not",
+        )),
+        Some(command) => run(command, &args.global, env),
+    };
+    Invocation::Done(outcome.map_or_else(|failure| report(&failure, json), |()| 0))
+}
+
+/// Says why the explorer cannot open; gives back the exit code.
+pub fn fail(failure: &Failure) -> u8 {
+    report(failure, false)
+}
+
+fn report(failure: &Failure, json: bool) -> u8 {
+    if let Failure::Error(error) = failure {
+        output::error(error, json);
+    }
+    failure.exit_code()
+}
+
+/// Reads the arguments; what cannot be read is said here.
+fn parse(arguments: &[OsString]) -> Result<Args, u8> {
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let usage = |message: &str| {
+        output::error(&ApiError::new(ErrorKind::Config, message).with_next("impersona --help"), json);
+        2
+    };
+    if arguments.iter().skip(1).any(|argument| args::is_credential(&argument.to_string_lossy())) {
+        return Err(usage(
+            "an argument looks like a credential, and arguments can be read by others on this machine: \
+             give it on stdin or in a file (impersona decode -)",
+        ));
+    }
+    Args::try_parse_from(arguments).map_err(|error| match error.exit_code() {
+        // --help and --version
+        0 => {
+            let _ = error.print();
+            0
+        }
+        _ if json => {
+            let text = error.render().to_string();
+            usage(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+        }
+        _ => {
+            let _ = error.print();
+            2
+        }
+    })
+}
+
+fn tui(args: Args) -> Result<TuiArgs, Failure> {
+    if args.global.json {
+        return Err(Failure::usage("--json needs a subcommand"));
+    }
+    let account = match args.account {
+        // A slip in the name of a subcommand ends up here.
+        Some(word) if !word.contains('@') && !word.starts_with(|c: char| c.is_ascii_digit()) => {
+            return Err(Failure::usage(format!(
+                "“{word}” is neither a subcommand nor an account: see impersona --help"
+            )));
+        }
+        Some(name) => Some(account::parse(&name).map_err(Failure::refused)?),
+        None => None,
+    };
+    Ok(TuiArgs { global: args.global, account, pane: args.pane })
+}
+
+/// Runs a subcommand on a runtime of its own: one thread starts faster than many, and nothing here needs more.
+fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
+    let command = match command {
+        Command::Keys => return keys::run(global, env),
+        command => command,
+    };
+    no_core_dumps();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("starting", &error))?;
+    let (sender, mut records) = mpsc::channel(1_024);
+    let outcome = runtime.block_on(async {
+        let mut work = pin!(dispatch(command, global, env, global.verbose.then_some(sender)));
+        loop {
+            tokio::select! {
+                biased;
+                Some(record) = records.recv() => said(&record),
+                outcome = &mut work => return outcome,
+                // The demo's emulator takes its files away only when it is dropped.
+                _ = tokio::signal::ctrl_c(), if global.demo => {
+                    return Err(ApiError::new(ErrorKind::Cancelled, "stopped").into());
+                }
+            }
+        }
+    });
+    while let Ok(record) = records.try_recv() {
+        said(&record);
+    }
+    // A look-up that hangs must not hold back the exit.
+    runtime.shutdown_timeout(Duration::ZERO);
+    outcome
+}
+
+async fn dispatch(
+    command: Command,
+    global: &Global,
+    env: &Env,
+    records: Option<mpsc::Sender<Record>>,
+) -> Result<(), Failure> {
+    let setup = || Setup::make(global, env, records);
+    let json = global.json;
+    match command {
+        Command::Whoami => whoami::run(&setup().await?, json).await,
+        Command::Accounts => accounts::run(&setup().await?, json).await,
+        Command::Can { account } => {
+            let account = account::parse(&account).map_err(Failure::refused)?;
+            can::run(&setup().await?, &account, json).await
+        }
+        Command::Token(token) => {
+            // What is wrong with the request is said before anything is started.
+            let (request, out) = token::request(token).map_err(Failure::refused)?;
+            token::run(&setup().await?, &request, out.as_deref(), json).await
+        }
+        Command::Decode(wish) => decode::run(wish, setup, json).await,
+        Command::Emulator { port, world } => emulator::run(port, world.as_deref(), global).await,
+        Command::Keys => unreachable!("run() answers it without a runtime"),
+    }
+}
+
+/// One line for each request that has ended.
+fn said(record: &Record) {
+    let outcome = match &record.outcome {
+        Outcome::Running => return,
+        Outcome::Done => String::new(),
+        Outcome::Failed(sentence) => format!("  {sentence}"),
+        Outcome::Cancelled => "  cancelled".to_owned(),
+    };
+    let status = record.status.map_or("-".to_owned(), |status| status.to_string());
+    let latency = record.latency.unwrap_or_default().as_millis();
+    output::remark(&format!(
+        "{} {}{} {status} {latency} ms{outcome}",
+        record.method, record.host, record.path
+    ));
+}
+
+/// The time, for everything that a subcommand says about it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the command line has no loop that could stamp messages with the time"
+)]
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start_with(line: &[&str]) -> Invocation {
+        let words = std::iter::once("impersona").chain(line.iter().copied());
+        start(words.map(OsString::from), &Env::default())
+    }
+
+    fn code(line: &[&str]) -> u8 {
+        match start_with(line) {
+            Invocation::Done(code) => code,
+            Invocation::Tui(_) => panic!("{line:?} opens the explorer"),
+        }
+    }
+
+    #[test]
+    fn without_a_subcommand_the_explorer_opens_where_asked() {
+        let Invocation::Tui(tui) = start_with(&["deployer@acme-prod", "--pane", "mint", "--read-only"])
+        else {
+            panic!("the explorer")
+        };
+        assert_eq!(tui.account.as_deref(), Some("deployer@acme-prod.iam.gserviceaccount.com"));
+        assert!(tui.pane == Some(Pane::Mint) && tui.global.read_only);
+        assert!(matches!(start_with(&[]), Invocation::Tui(_)));
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_2_and_refused_input_with_8() {
+        assert_eq!(code(&["whoam"]), 2);
+        assert_eq!(code(&["--json"]), 2);
+        assert_eq!(code(&["deployer@acme-prod", "whoami"]), 2);
+        assert_eq!(code(&["--no-such-flag"]), 2);
+        assert_eq!(code(&["decode", "eyJhbGciOi"]), 2);
+        assert_eq!(code(&["Deployer@acme-prod"]), 8);
+        assert_eq!(code(&["can", "nobody"]), 8);
+        assert_eq!(code(&["token", "access", "a@acme-prod", "--lifetime", "13h"]), 8);
+        assert_eq!(code(&["token", "access", "a@acme-prod", "--scope", "no-such"]), 8);
+        assert_eq!(code(&["token", "id", "a@acme-prod", "--audience", " "]), 8);
+        assert_eq!(
+            code(&["token", "id", "a@acme-prod", "--audience", "https://a.run.app", "--delegate", "x"]),
+            8
+        );
+        assert_eq!(code(&["--version"]), 0);
+    }
+}

@@ -1,0 +1,182 @@
+//! The one place that turns arguments, environment and configuration into a client, for subcommands and explorer
+//! alike; in the demo also into an emulator, which then is the whole world: nothing of the real environment is seen.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use tokio::sync::mpsc;
+
+use super::args::Global;
+use super::output::Failure;
+use crate::api::{ApiError, Client, Record, Settings, endpoints::Endpoints};
+use crate::auth::{self, FindOptions};
+use crate::config::Config;
+use crate::emulator::{Emulator, Options, World};
+use crate::env::Env;
+use crate::model::{caller::Caller, project, secret::Secret};
+
+/// Longer than any access token.
+const MAX_TOKEN: u64 = 64 * 1024;
+
+/// What everything else works with.
+pub struct Setup {
+    /// The one way to Google.
+    pub client: Client,
+    /// The caller as far as it is known without asking; or why there is none.
+    pub caller: Result<Caller, ApiError>,
+    /// The project to look at: from the flag, the environment, the configuration, the credentials, in this order.
+    pub project: Option<String>,
+    /// The configuration.
+    pub config: Config,
+    /// The environment that the client was made from: in the demo, the emulator's own and nothing else.
+    pub env: Env,
+    /// In the demo, what answers; it stops when dropped.
+    pub emulator: Option<Emulator>,
+}
+
+impl Setup {
+    /// Makes everything. Missing or broken credentials are no failure yet: each call that needs some says so.
+    ///
+    /// # Errors
+    /// Flags, configuration or endpoints that cannot be used; an emulator that does not start.
+    pub async fn make(
+        global: &Global,
+        env: &Env,
+        records: Option<mpsc::Sender<Record>>,
+    ) -> Result<Setup, Failure> {
+        let mut config = config(global, env)?;
+        let named = global.project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
+        let quota =
+            global.quota_project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
+        let mut env = env.clone();
+        let mut running = None;
+        if global.demo {
+            if global.credentials.is_some() {
+                return Err(Failure::usage("--demo has its own callers: leave out --credentials"));
+            }
+            let emulator = emulator(0, None, global).await?;
+            env = Env::from_vars(emulator.env());
+            // They name real projects.
+            (config.project, config.quota_project) = (None, None);
+            running = Some(emulator);
+        }
+        let source = auth::find(&env, &find_options(global)?);
+        let found = source.as_ref().ok();
+        let endpoints = Endpoints::new(&env, found.and_then(|source| source.universe.as_deref()))?;
+        let quota_from_env = env.get("GOOGLE_CLOUD_QUOTA_PROJECT").map(str::to_owned);
+        let project = named
+            .or_else(|| env.project().map(str::to_owned))
+            .or_else(|| config.project.clone())
+            .or_else(|| found.and_then(|source| source.project.clone()));
+        let nobody = source.as_ref().err().cloned();
+        let mut settings = Settings::new(endpoints, source);
+        settings.quota_project = quota.or(quota_from_env).or_else(|| config.quota_project.clone());
+        settings.timeout = global.timeout.unwrap_or(settings.timeout);
+        settings.read_only = global.read_only;
+        settings.use_proxy = !global.demo;
+        settings.records = records;
+        let client = Client::new(settings);
+        let caller = nobody.map_or_else(|| Ok(client.known_caller()), Err);
+        Ok(Setup { client, caller, project, config, env, emulator: running })
+    }
+
+    /// The project, where there must be one.
+    ///
+    /// # Errors
+    /// A sentence with the ways to name one.
+    pub fn project(&self) -> Result<&str, Failure> {
+        self.project.as_deref().ok_or_else(|| {
+            Failure::usage("no project: give --project, or set CLOUDSDK_CORE_PROJECT or the project in the configuration")
+        })
+    }
+}
+
+/// The configuration file, read.
+///
+/// # Errors
+/// File, line and key of what cannot be used.
+pub fn config(global: &Global, env: &Env) -> Result<Config, Failure> {
+    Config::load(env, global.config.as_deref()).map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// Starts an emulator: with the world of a file, else with the example organization.
+///
+/// # Errors
+/// A file that cannot be read or holds no world; a port that cannot be had.
+pub async fn emulator(port: u16, world: Option<&Path>, global: &Global) -> Result<Emulator, Failure> {
+    let mut world = match world {
+        None => World::demo(),
+        Some(path) => {
+            let about = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
+            let text = fs::read_to_string(path).map_err(|error| about(error.to_string()))?;
+            World::parse(&text).map_err(|error| about(error.to_string()))?
+        }
+    };
+    if let Some(count) = global.demo_accounts {
+        let project = world.projects.first().map(|project| project.id.clone());
+        let project =
+            project.ok_or_else(|| Failure::usage("--demo-accounts needs a world with a project"))?;
+        world = world.with_generated_accounts(count as usize, &project);
+    }
+    Emulator::start(Options { port, world }).await.map_err(|error| Failure::usage(error.to_string()))
+}
+
+/// `--credentials FILE`, or `-` for an access token on stdin.
+fn find_options(global: &Global) -> Result<FindOptions, Failure> {
+    match &global.credentials {
+        Some(path) if path == Path::new("-") => {
+            let mut token = String::new();
+            let read = io::stdin().lock().take(MAX_TOKEN).read_to_string(&mut token);
+            read.map_err(|error| {
+                Failure::usage(format!("--credentials -: reading an access token from stdin: {error}"))
+            })?;
+            Ok(FindOptions { stdin_token: Some(Secret::new(token)), ..FindOptions::default() })
+        }
+        path => Ok(FindOptions { credentials_file: path.clone(), ..FindOptions::default() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn make(global: Global, vars: &[(&str, &str)]) -> Result<Setup, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let env = Env::from_vars(vars.iter().copied());
+        runtime.block_on(Setup::make(&global, &env, None))
+    }
+
+    fn code<T>(outcome: Result<T, Failure>) -> u8 {
+        outcome.err().map_or(0, |failure| failure.exit_code())
+    }
+
+    #[test]
+    fn a_project_comes_from_the_flag_before_the_environment() {
+        let vars = [("GOOGLE_CLOUD_PROJECT", "from-env")];
+        let global = Global { project: Some("from-flag".into()), ..Global::default() };
+        assert_eq!(make(global, &vars).ok().and_then(|setup| setup.project).as_deref(), Some("from-flag"));
+        assert_eq!(
+            make(Global::default(), &vars).ok().and_then(|setup| setup.project).as_deref(),
+            Some("from-env")
+        );
+        assert_eq!(make(Global::default(), &[]).ok().map(|setup| code(setup.project())), Some(2));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_at_once() {
+        assert_eq!(code(make(Global { project: Some("No".into()), ..Global::default() }, &[])), 8);
+        assert_eq!(code(make(Global::default(), &[("IMPERSONA_CERTS_ENDPOINT", "http://example.com/")])), 2);
+        let demo = Global { demo: true, credentials: Some("x.json".into()), ..Global::default() };
+        assert_eq!(code(make(demo, &[])), 2);
+    }
+
+    #[test]
+    fn the_demo_sees_nothing_of_the_real_environment() {
+        let vars = [("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.real"), ("GOOGLE_CLOUD_PROJECT", "real-project")];
+        let setup = make(Global { demo: true, ..Global::default() }, &vars).ok().expect("it starts");
+        assert_eq!(setup.env.get("CLOUDSDK_AUTH_ACCESS_TOKEN"), None);
+        assert_ne!(setup.project.as_deref(), Some("real-project"));
+        assert!(setup.emulator.is_some() && !setup.client.endpoints().partly_overridden());
+    }
+}

@@ -1,0 +1,485 @@
+//! The refusals Google is known to answer with, one constructor each, in the wording seen on the wire. This file
+//! owns their bodies and nothing else: it never decides when a request is refused.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::reply;
+
+/// A refusal, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The whole JSON body.
+    pub body: Value,
+    challenge: Option<&'static str>,
+    retry_after: Option<u64>,
+}
+
+/// The consumer in errors that a fault asks for by name.
+const EXAMPLE_PROJECT: &str = "415104041262";
+
+/// What every handler ends with.
+pub type Answer = Result<Response, Failure>;
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response: Response<Body> = reply::exact(self.status, &self.body);
+        if let Some(challenge) = self.challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// The API and the gRPC name of the method, which many details repeat.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    /// As `iamcredentials.googleapis.com`.
+    pub service: &'static str,
+    /// As `IAM Service Account Credentials API`.
+    pub title: &'static str,
+    /// As `google.iam.credentials.v1.IAMCredentials.SignJwt`.
+    pub method: &'static str,
+}
+
+const BAD_TOKEN: &str = r#"Bearer realm="https://accounts.google.com/", error="invalid_token""#;
+const NO_TOKEN: &str = r#"Bearer realm="https://accounts.google.com/""#;
+const SIGN_IN: &str = "Expected OAuth 2 access token, login cookie or other valid authentication credential. \
+    See https://developers.google.com/identity/sign-in/web/devconsole-project.";
+
+impl Failure {
+    fn google(status: u16, name: &str, message: impl Into<String>) -> Failure {
+        Failure {
+            status: StatusCode::from_u16(status).expect("the statuses in this file are valid"),
+            body: json!({"error": {"code": status, "message": message.into(), "status": name}}),
+            challenge: None,
+            retry_after: None,
+        }
+    }
+
+    fn oauth(status: u16, error: &str, description: &str) -> Failure {
+        let mut failure = Failure::google(status, "", "");
+        failure.body = json!({"error": error, "error_description": description});
+        failure
+    }
+
+    /// A refusal whose body the world states word for word.
+    pub fn verbatim(status: u16, body: Value) -> Failure {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Failure { status, body, challenge: None, retry_after: None }
+    }
+
+    /// Adds a `Retry-After` header.
+    pub fn retry_after(mut self, seconds: Option<u64>) -> Failure {
+        self.retry_after = seconds.or(self.retry_after);
+        self
+    }
+
+    fn detail(mut self, kind: &str, mut detail: Value) -> Failure {
+        let error = &mut self.body["error"];
+        if error["details"].is_null() {
+            error["details"] = json!([]);
+        }
+        let mut tagged = serde_json::Map::new();
+        tagged.insert("@type".into(), format!("type.googleapis.com/google.rpc.{kind}").into());
+        tagged.append(detail.as_object_mut().expect("details are objects"));
+        error["details"].as_array_mut().expect("details were just made").push(tagged.into());
+        self
+    }
+
+    fn info(self, reason: &str, domain: &str, metadata: Value) -> Failure {
+        self.detail("ErrorInfo", json!({"reason": reason, "domain": domain, "metadata": metadata}))
+    }
+
+    /// The older `errors` list, which some answers still carry beside `details`.
+    fn old_style(mut self, reason: &str) -> Failure {
+        let message = self.body["error"]["message"].clone();
+        let status = self.body["error"]["status"].take();
+        let error = self.body["error"].as_object_mut().expect("an error is an object");
+        error.shift_remove("status");
+        error.insert("errors".into(), json!([{"message": message, "domain": "global", "reason": reason}]));
+        error.insert("status".into(), status);
+        self
+    }
+
+    fn violation(self, field: &str, description: &str) -> Failure {
+        let violation = if field.is_empty() {
+            json!({"description": description})
+        } else {
+            json!({"field": field, "description": description})
+        };
+        self.detail("BadRequest", json!({"fieldViolations": [violation]}))
+    }
+
+    /// E1: IAM's own denial.
+    pub fn denied(permission: &str) -> Failure {
+        let message = format!("Permission '{permission}' denied on resource (or it may not exist).");
+        Failure::google(403, "PERMISSION_DENIED", message).info(
+            "IAM_PERMISSION_DENIED",
+            "iam.googleapis.com",
+            json!({"permission": permission}),
+        )
+    }
+
+    /// E32 with the details Resource Manager adds.
+    pub fn denied_on(permission: &str, resource: &str) -> Failure {
+        let message =
+            format!("Permission '{permission}' denied on resource '{resource}' (or it may not exist).");
+        Failure::google(403, "PERMISSION_DENIED", message).info(
+            "IAM_PERMISSION_DENIED",
+            "cloudresourcemanager.googleapis.com",
+            json!({"permission": permission, "resource": resource}),
+        )
+    }
+
+    /// E32: what Resource Manager says about policies.
+    pub fn caller_denied() -> Failure {
+        Failure::google(403, "PERMISSION_DENIED", "The caller does not have permission")
+    }
+
+    /// E2: an account that is not there.
+    pub fn gaia_not_found(email: &str) -> Failure {
+        let message = format!("Not found; Gaia id not found for email {email}");
+        Failure::google(404, "NOT_FOUND", message).old_style("notFound")
+    }
+
+    /// What IAM says of an account that a known project does not have.
+    pub fn unknown_account() -> Failure {
+        Failure::google(404, "NOT_FOUND", "Unknown service account")
+    }
+
+    /// E25.
+    pub fn not_found() -> Failure {
+        Failure::google(404, "NOT_FOUND", "Requested entity was not found.")
+    }
+
+    /// A role that is not there ("seen on the wire" for `roles.get`).
+    pub fn role_not_found(name: &str) -> Failure {
+        Failure::google(404, "NOT_FOUND", format!("The role named {name} was not found."))
+    }
+
+    /// E3.
+    pub fn scope_insufficient(at: Place) -> Failure {
+        Failure::google(403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.").info(
+            "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+            "googleapis.com",
+            json!({"service": at.service, "method": at.method}),
+        )
+    }
+
+    fn unauthenticated(at: Place, reason: &str) -> Failure {
+        let message = format!("Request had invalid authentication credentials. {SIGN_IN}");
+        let mut failure = Failure::google(401, "UNAUTHENTICATED", message).info(
+            reason,
+            "googleapis.com",
+            json!({"method": at.method, "service": at.service}),
+        );
+        failure.challenge = Some(BAD_TOKEN);
+        failure
+    }
+
+    /// E4: the token was good once.
+    pub fn expired(at: Place) -> Failure {
+        Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
+    }
+
+    /// E4 for something that is no access token of ours.
+    pub fn unsupported_token(at: Place) -> Failure {
+        Failure::unauthenticated(at, "ACCESS_TOKEN_TYPE_UNSUPPORTED")
+    }
+
+    /// E4 for the token of an account that was disabled since.
+    pub fn account_state(at: Place) -> Failure {
+        Failure::unauthenticated(at, "ACCOUNT_STATE_INVALID")
+    }
+
+    /// E4b.
+    pub fn no_credentials(at: Place) -> Failure {
+        let message = format!("Request is missing required authentication credential. {SIGN_IN}");
+        let mut failure = Failure::google(401, "UNAUTHENTICATED", message);
+        failure.body["error"]["errors"] = json!([{"message": "Login Required.", "domain": "global",
+            "reason": "required", "location": "Authorization", "locationType": "header"}]);
+        let mut failure = failure.info(
+            "CREDENTIALS_MISSING",
+            "googleapis.com",
+            json!({"method": at.method, "service": at.service}),
+        );
+        failure.challenge = Some(NO_TOKEN);
+        failure
+    }
+
+    /// E5. `consumer` is a project number.
+    pub fn service_disabled(at: Place, consumer: &str) -> Failure {
+        let Place { service, title, .. } = at;
+        let url =
+            format!("https://console.developers.google.com/apis/api/{service}/overview?project={consumer}");
+        let message = format!(
+            "{title} has not been used in project {consumer} before or it is disabled. Enable it by visiting {url} \
+             then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our \
+             systems and retry."
+        );
+        Failure::google(403, "PERMISSION_DENIED", message)
+            .detail(
+                "Help",
+                json!({"links": [{"description": "Google developers console API activation", "url": url}]}),
+            )
+            .info(
+                "SERVICE_DISABLED",
+                "googleapis.com",
+                json!({"consumer": format!("projects/{consumer}"), "service": service}),
+            )
+    }
+
+    /// E6.
+    pub fn user_project_denied(service: &str, project: &str) -> Failure {
+        let url = format!("https://console.developers.google.com/iam-admin/iam/project?project={project}");
+        let message = format!(
+            "Caller does not have required permission to use project {project}. Grant the caller the \
+             roles/serviceusage.serviceUsageConsumer role, or a custom role with the serviceusage.services.use \
+             permission, by visiting {url} and then retry. Propagation of the new permission may take a few minutes."
+        );
+        Failure::google(403, "PERMISSION_DENIED", message)
+            .detail(
+                "Help",
+                json!({"links": [{"description": "Google developer console IAM admin", "url": url}]}),
+            )
+            .info(
+                "USER_PROJECT_DENIED",
+                "googleapis.com",
+                json!({"consumer": format!("projects/{project}"), "service": service}),
+            )
+    }
+
+    /// E6b.
+    pub fn consumer_invalid(service: &str, project: &str) -> Failure {
+        let message = format!("Permission denied on resource project {project}.");
+        Failure::google(403, "PERMISSION_DENIED", message.clone())
+            .info(
+                "CONSUMER_INVALID",
+                "googleapis.com",
+                json!({"containerInfo": project, "service": service, "consumer": format!("projects/{project}")}),
+            )
+            .detail("LocalizedMessage", json!({"locale": "en-US", "message": message}))
+            .detail(
+                "Help",
+                json!({"links": [{"description": "Google developers console",
+                    "url": "https://console.developers.google.com"}]}),
+            )
+    }
+
+    /// E7.
+    pub fn invalid_argument() -> Failure {
+        Failure::invalid("Request contains an invalid argument.")
+    }
+
+    /// A refused argument in other words (E19, E20 and their like).
+    pub fn invalid(message: impl Into<String>) -> Failure {
+        Failure::google(400, "INVALID_ARGUMENT", message)
+    }
+
+    /// E13. `at` is the path of the enclosing message, empty at the root.
+    pub fn unknown_field(name: &str, at: &str) -> Failure {
+        let place = if at.is_empty() { String::new() } else { format!(" at '{at}'") };
+        let message =
+            format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.");
+        Failure::invalid(message.clone()).violation(at, &message)
+    }
+
+    /// E14.
+    pub fn unknown_query(name: &str) -> Failure {
+        let message = format!(
+            "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. \
+             Field '{name}' could not be found in request message."
+        );
+        Failure::invalid(message.clone()).violation("", &message)
+    }
+
+    /// E15. `field` is the path in snake case, `problem` what follows it.
+    pub fn invalid_value(field: &str, problem: &str) -> Failure {
+        let message = format!("Invalid value at '{field}' {problem}");
+        Failure::invalid(message.clone()).violation(field, &message)
+    }
+
+    /// E15 for a body that is no JSON.
+    pub fn malformed(problem: &str) -> Failure {
+        let message = format!("Invalid JSON payload received. {problem}");
+        Failure::invalid(message.clone()).violation("", &message)
+    }
+
+    /// E16.
+    pub fn conflict() -> Failure {
+        Failure::google(
+            409,
+            "ABORTED",
+            "There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.",
+        )
+        .old_style("aborted")
+    }
+
+    /// E17. `count` has been written with thousands commas.
+    pub fn too_many_members(count: &str) -> Failure {
+        Failure::invalid(format!(
+            "The number of members in the policy ({count}) is larger than the maximum allowed size 1,500."
+        ))
+    }
+
+    /// E23, with the metric named by the quota page of IAM Credentials.
+    pub fn quota(consumer: &str, service: &str) -> Failure {
+        let message = format!(
+            "Quota exceeded for quota metric 'Generate credentials request' and limit 'Generate credentials request \
+             per minute' of service '{service}' for consumer 'project_number:{consumer}'."
+        );
+        Failure::google(429, "RESOURCE_EXHAUSTED", message)
+            .info(
+                "RATE_LIMIT_EXCEEDED",
+                "googleapis.com",
+                json!({"service": service, "quota_metric": format!("{service}/generate_credentials"),
+                    "quota_location": "global", "quota_limit": "GenerateCredentialsPerMinutePerProject",
+                    "quota_limit_value": "60000", "consumer": format!("projects/{consumer}")}),
+            )
+            .detail(
+                "Help",
+                json!({"links": [{"description": "Request a higher quota limit.",
+                    "url": "https://cloud.google.com/docs/quota#requesting_higher_quota"}]}),
+            )
+    }
+
+    /// E24.
+    pub fn bad_account_name() -> Failure {
+        Failure::invalid(
+            "The name should be in the form \"projects/{project_id}/serviceAccounts/{account}\".",
+        )
+    }
+
+    /// E33.
+    pub fn unavailable() -> Failure {
+        Failure::google(503, "UNAVAILABLE", "The service is currently unavailable.")
+    }
+
+    /// E33.
+    pub fn internal() -> Failure {
+        Failure::google(500, "INTERNAL", "Internal error encountered.")
+    }
+
+    /// A mint for a disabled account. The exact body is not known; status and reason are our choice.
+    pub fn account_disabled(at: Place, email: &str) -> Failure {
+        Failure::google(400, "FAILED_PRECONDITION", format!("Account disabled: {email}")).info(
+            "ACCOUNT_STATE_INVALID",
+            "googleapis.com",
+            json!({"service": at.service, "method": at.method, "email": email}),
+        )
+    }
+
+    /// VPC Service Controls (ErrorInfo reason from error_reason.proto).
+    pub fn perimeter(service: &str) -> Failure {
+        let uid = "EMULATORperimeter0001";
+        let message = format!(
+            "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {uid}"
+        );
+        Failure::google(403, "PERMISSION_DENIED", message).info(
+            "SECURITY_POLICY_VIOLATED",
+            "googleapis.com",
+            json!({"uid": uid, "service": service}),
+        )
+    }
+
+    /// E10 to E12 and their like: the token endpoint's `invalid_grant`.
+    pub fn invalid_grant(description: &str) -> Failure {
+        Failure::oauth(400, "invalid_grant", description)
+    }
+
+    /// E9.
+    pub fn invalid_rapt() -> Failure {
+        Failure::verbatim(
+            400,
+            json!({"error": "invalid_grant", "error_description": "reauth related error (invalid_rapt)",
+                "error_uri": "https://support.google.com/a/answer/9368756", "error_subtype": "invalid_rapt"}),
+        )
+    }
+
+    /// E8.
+    pub fn invalid_scope() -> Failure {
+        Failure::oauth(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
+    }
+
+    /// E12: a client nobody knows.
+    pub fn invalid_client() -> Failure {
+        Failure::oauth(401, "invalid_client", "The OAuth client was not found.")
+    }
+
+    /// E12: domain-wide delegation that nobody allowed.
+    pub fn unauthorized_client() -> Failure {
+        Failure::oauth(
+            401,
+            "unauthorized_client",
+            "Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of \
+             the scopes requested.",
+        )
+    }
+
+    /// The token endpoint asked for something it does not have.
+    pub fn unsupported_grant(grant: &str) -> Failure {
+        Failure::oauth(400, "unsupported_grant_type", &format!("Invalid grant_type: {grant}"))
+    }
+
+    /// A token request that lacks a field.
+    pub fn missing_parameter(name: &str) -> Failure {
+        Failure::oauth(400, "invalid_request", &format!("Missing required parameter: {name}"))
+    }
+
+    /// E31.
+    pub fn invalid_token() -> Failure {
+        Failure::oauth(400, "invalid_token", "Invalid Value")
+    }
+
+    /// The refusals a fault may name instead of spelling them out.
+    pub fn named(name: &str, at: Place) -> Option<Failure> {
+        Some(match name {
+            "PERMISSION_DENIED" => Failure::caller_denied(),
+            "ACCESS_TOKEN_EXPIRED" => Failure::expired(at),
+            "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Failure::scope_insufficient(at),
+            "SERVICE_DISABLED" => Failure::service_disabled(at, EXAMPLE_PROJECT),
+            "SECURITY_POLICY_VIOLATED" => Failure::perimeter(at.service),
+            "INVALID_ARGUMENT" => Failure::invalid_argument(),
+            "NOT_FOUND" => Failure::not_found(),
+            "ABORTED" => Failure::conflict(),
+            "RATE_LIMIT_EXCEEDED" => Failure::quota(EXAMPLE_PROJECT, at.service),
+            "UNAVAILABLE" => Failure::unavailable(),
+            "INTERNAL" => Failure::internal(),
+            "INVALID_RAPT" => Failure::invalid_rapt(),
+            "INVALID_GRANT" => Failure::invalid_grant("Token has been expired or revoked."),
+            _ => return None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_that_is_not_there_reads_as_it_was_captured() {
+        let failure = Failure::gaia_not_found("x@p.iam.gserviceaccount.com");
+        let message = "Not found; Gaia id not found for email x@p.iam.gserviceaccount.com";
+        let expected = json!({"error": {"code": 404, "message": message,
+            "errors": [{"message": message, "domain": "global", "reason": "notFound"}], "status": "NOT_FOUND"}});
+        assert_eq!(failure.body.to_string(), expected.to_string());
+    }
+
+    #[test]
+    fn a_nested_unknown_field_names_where_it_was() {
+        let failure = Failure::unknown_field("x", "service_account");
+        assert_eq!(
+            failure.body["error"]["message"],
+            "Invalid JSON payload received. Unknown name \"x\" at 'service_account': Cannot find field."
+        );
+        assert_eq!(failure.body["error"]["details"][0]["fieldViolations"][0]["field"], "service_account");
+    }
+}

@@ -1,0 +1,252 @@
+//! Real RSA-2048 keys, made when first needed and kept for the life of the process, and what is signed with them.
+//! It knows owners by name only; who may sign what is for the routes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use aws_lc_rs::digest;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::{self, KeyPair as _, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use rcgen::{CertificateParams, DnType, PublicKeyData};
+use serde_json::{Map, Value, json};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::clock;
+
+/// The owner of the key behind Google's own ID tokens.
+pub const GOOGLE: &str = "google";
+
+/// The name under which an account's user-managed key is kept, the one in its credentials file.
+pub fn user_managed(email: &str) -> String {
+    format!("{email} (file)")
+}
+
+type Slot = Arc<OnceCell<Arc<Key>>>;
+
+/// Keys by owner. One ring serves every emulator of the process: a key takes up to half a second to make, and two
+/// emulators that agree on an account's key harm nobody.
+static RING: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::default);
+
+/// The key of an owner, made now if this is the first time it is wanted.
+pub async fn of(owner: &str) -> Arc<Key> {
+    let slot = RING.lock().await.entry(owner.to_owned()).or_default().clone();
+    let make = || async {
+        let made = tokio::task::spawn_blocking(Key::generate).await;
+        Arc::new(made.expect("making a key does not panic, and the runtime outlives its requests"))
+    };
+    slot.get_or_init(make).await.clone()
+}
+
+/// The key of an owner if it was made before: nobody can hold a signature of one that was not.
+pub async fn made(owner: &str) -> Option<Arc<Key>> {
+    RING.lock().await.get(owner).and_then(|slot| slot.get().cloned())
+}
+
+/// An RSA key and its id.
+pub struct Key {
+    pair: KeyPair,
+    /// The id: 40 hexadecimal digits, of the public key's hash.
+    pub id: String,
+}
+
+impl Key {
+    fn generate() -> Key {
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("2048 is a size that RSA keys have");
+        let hash = digest::digest(&digest::SHA256, pair.public_key().as_ref());
+        Key { id: hex(&hash.as_ref()[..20]), pair }
+    }
+
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    pub fn sign(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), bytes, &mut out)
+            .expect("the buffer is as long as the modulus");
+        out
+    }
+
+    /// Whether a signature is this key's.
+    pub fn verifies(&self, bytes: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, self.public())
+            .verify(bytes, signature)
+            .is_ok()
+    }
+
+    /// A signed JWT with the payload as given and the header Google writes.
+    pub fn jwt(&self, payload: &str) -> String {
+        let header = json!({"alg": "RS256", "kid": self.id, "typ": "JWT"}).to_string();
+        let head = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
+        let signature = URL_SAFE_NO_PAD.encode(self.sign(head.as_bytes()));
+        format!("{head}.{signature}")
+    }
+
+    /// The public key as a JWK.
+    pub fn jwk(&self) -> Value {
+        let (n, e) = components(self.public());
+        json!({"kid": self.id, "alg": "RS256", "use": "sig", "kty": "RSA",
+            "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e)})
+    }
+
+    /// The public key in a self-signed certificate of two weeks, as PEM.
+    pub fn certificate(&self, subject: &str, now: i64) -> String {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, subject);
+        let (year, month, day) = date(now - 86_400);
+        params.not_before = rcgen::date_time_ymd(year, month, day);
+        let (year, month, day) = date(now + 14 * 86_400);
+        params.not_after = rcgen::date_time_ymd(year, month, day);
+        params.self_signed(self).expect("a name and two dates make a certificate").pem()
+    }
+
+    /// The public key as PEM of the PKIX form, base64 as the `raw` address serves it.
+    pub fn raw(&self) -> String {
+        STANDARD.encode(pem("PUBLIC KEY", &self.subject_public_key_info()))
+    }
+
+    /// The private key as it stands in a credentials file.
+    pub fn private_pem(&self) -> String {
+        let der = AsDer::<Pkcs8V1Der>::as_der(&self.pair).expect("a key we made can be written");
+        pem("PRIVATE KEY", der.as_ref())
+    }
+
+    fn public(&self) -> &[u8] {
+        self.pair.public_key().as_ref()
+    }
+}
+
+impl PublicKeyData for Key {
+    fn der_bytes(&self) -> &[u8] {
+        self.public()
+    }
+
+    fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
+        &rcgen::PKCS_RSA_SHA256
+    }
+}
+
+impl rcgen::SigningKey for Key {
+    fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(Key::sign(self, bytes))
+    }
+}
+
+/// A JWT taken apart, not yet believed.
+pub struct Jwt<'a> {
+    /// The key that it says signed it.
+    pub kid: Option<String>,
+    /// Its header.
+    pub header: Map<String, Value>,
+    /// Its payload.
+    pub claims: Map<String, Value>,
+    signed: &'a str,
+    signature: Vec<u8>,
+}
+
+impl<'a> Jwt<'a> {
+    /// Reads header and payload.
+    pub fn read(text: &'a str) -> Option<Jwt<'a>> {
+        let (signed, signature) = text.rsplit_once('.')?;
+        let (header, payload) = signed.split_once('.')?;
+        let header: Map<String, Value> =
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+        let kid = header.get("kid").and_then(Value::as_str).map(str::to_owned);
+        if header.get("alg").and_then(Value::as_str) != Some("RS256") {
+            return None;
+        }
+        Some(Jwt { kid, header, claims, signed, signature: URL_SAFE_NO_PAD.decode(signature).ok()? })
+    }
+
+    /// Whether a key signed it.
+    pub fn is_signed_by(&self, key: &Key) -> bool {
+        self.kid.as_ref().is_none_or(|kid| *kid == key.id)
+            && key.verifies(self.signed.as_bytes(), &self.signature)
+    }
+
+    /// A claim that is text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.claims.get(name).and_then(Value::as_str)
+    }
+
+    /// A claim that is a time.
+    pub fn time(&self, name: &str) -> Option<i64> {
+        self.claims.get(name).and_then(|v| v.as_i64().or_else(|| v.as_f64().map(|f| f as i64)))
+    }
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// A stable hash for ids that the world leaves out.
+pub fn hash(text: &str) -> [u8; 32] {
+    let mut out = [0; 32];
+    out.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    out
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).expect("base64 is ASCII")).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// Modulus and exponent of a PKCS#1 `RSAPublicKey`: a sequence of two positive integers.
+fn components(der: &[u8]) -> (&[u8], &[u8]) {
+    let (sequence, _) = element(der);
+    let (n, rest) = element(sequence);
+    let (e, _) = element(rest);
+    (n.strip_prefix(&[0]).unwrap_or(n), e.strip_prefix(&[0]).unwrap_or(e))
+}
+
+/// The content of the first DER element, and what follows it.
+fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (length, start) = match der[1] {
+        short @ 0..=0x7f => (usize::from(short), 2),
+        long => {
+            let count = usize::from(long & 0x7f);
+            (der[2..2 + count].iter().fold(0, |sum, b| sum << 8 | usize::from(*b)), 2 + count)
+        }
+    };
+    (&der[start..start + length], &der[start + length..])
+}
+
+fn date(seconds: i64) -> (i32, u8, u8) {
+    let date = clock::moment(seconds).to_zoned(jiff::tz::TimeZone::UTC).date();
+    (i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_jwt_is_verified_by_the_key_that_signed_it_and_by_no_other() {
+        let (mine, other) = (of("mine@test").await, of("other@test").await);
+        let token = mine.jwt(r#"{"aud":"x"}"#);
+        let jwt = Jwt::read(&token).unwrap();
+        assert!(jwt.is_signed_by(&mine) && !jwt.is_signed_by(&other));
+        assert_eq!(jwt.text("aud"), Some("x"));
+        assert_eq!(mine.id.len(), 40);
+    }
+
+    #[tokio::test]
+    async fn the_jwk_has_a_modulus_of_256_bytes_and_the_usual_exponent() {
+        let jwk = of("mine@test").await.jwk();
+        assert_eq!(URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap().len(), 256);
+        assert_eq!(jwk["e"], "AQAB");
+    }
+
+    #[tokio::test]
+    async fn the_certificate_is_pem_and_the_key_of_an_owner_stays_the_same() {
+        let key = of("mine@test").await;
+        assert!(key.certificate("mine", 1_700_000_000).starts_with("-----BEGIN CERTIFICATE-----"));
+        assert_eq!(key.id, of("mine@test").await.id);
+    }
+}

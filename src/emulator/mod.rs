@@ -1,0 +1,306 @@
+//! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, the OAuth
+//! endpoints and the public keys, over real HTTP on loopback. It owns its own reading of the protocol and imports
+//! nothing of the rest of the crate, so that two readings have to agree; it keeps everything in memory.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), impersona::emulator::StartError> {
+//! use impersona::emulator::{Emulator, Options, World};
+//! let emulator = Emulator::start(Options { port: 0, world: World::demo() }).await?;
+//! println!("{}", impersona::emulator::first_line(&emulator));
+//! emulator.run_until_stopped().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod check;
+mod clock;
+mod condition;
+mod connection;
+mod error;
+mod fault;
+mod files;
+mod keys;
+mod permission;
+mod policy;
+mod reply;
+mod routes;
+mod state;
+mod tokens;
+mod world;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+
+use clock::Clock;
+use connection::{Cuttable, Scissors};
+use state::{Resource, Shared, State};
+use tokens::{Principal, Token};
+
+pub use fault::Fault;
+pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
+pub use state::Served;
+pub use world::{
+    Account, AccountKey, Caller, ClientProject, CustomRole, Folder, Group, Organization, Project, User,
+    World, WorldError,
+};
+
+/// How to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The port on 127.0.0.1; 0 takes any that is free.
+    pub port: u16,
+    /// What it knows at the start.
+    pub world: World,
+}
+
+/// Why it did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The port could not be had.
+    #[error("the emulator cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// The port that was asked for.
+        port: u16,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The credentials files could not be written.
+    #[error("the emulator cannot write its credentials files: {0}")]
+    Files(#[from] std::io::Error),
+}
+
+/// A credentials file of somebody who may call.
+#[derive(Debug, Clone)]
+pub struct CallerFile {
+    /// As in a policy: `user:…` or `serviceAccount:…`.
+    pub principal: String,
+    /// The file's type: `authorized_user` or `service_account`.
+    pub kind: String,
+    /// Where it is, until the emulator is dropped.
+    pub path: PathBuf,
+}
+
+/// A running emulator. It stops, and its credentials files go, when it is dropped.
+pub struct Emulator {
+    addr: SocketAddr,
+    shared: Arc<Shared>,
+    callers: Vec<CallerFile>,
+    projects: Vec<String>,
+    server: JoinSet<()>,
+    connections: Scissors,
+    // Held for its drop, which removes the files.
+    _files: TempDir,
+}
+
+impl Emulator {
+    /// Starts on loopback.
+    pub async fn start(options: Options) -> Result<Emulator, StartError> {
+        let Options { port, world } = options;
+        let listen = |source| StartError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        let addr = listener.local_addr().map_err(listen)?;
+        let base = format!("http://{addr}/");
+        let files = files::folder()?;
+        let projects = world.projects.iter().map(|project| project.id.clone()).collect();
+        let stated = world.callers.clone();
+        let clock = Clock::default();
+        let mut state = State::new(world, clock.micros());
+        let callers = files::write(&mut state, &stated, &base, files.path()).await?;
+        let shared = Arc::new(Shared { clock, base, state: Mutex::new(state) });
+        let app = Router::new().fallback(routes::serve).with_state(Arc::clone(&shared));
+        let service = app.into_make_service_with_connect_info::<Scissors>();
+        let all = Scissors::default();
+        let listener = Cuttable { listener, all: all.clone() };
+        let mut server = JoinSet::new();
+        server.spawn(async move {
+            // Ends with its task only: the listener retries by itself.
+            let _ = axum::serve(listener, service).await;
+        });
+        Ok(Emulator { addr, shared, callers, projects, server, connections: all, _files: files })
+    }
+
+    /// Where it listens.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://127.0.0.1:PORT/`, the base of every service.
+    pub fn base_url(&self) -> String {
+        self.shared.base.clone()
+    }
+
+    /// What points gcloud, Google's libraries and impersona at this emulator.
+    pub fn env(&self) -> Vec<(String, String)> {
+        let base = self.base_url();
+        let mut env: Vec<(String, String)> = SERVICES
+            .iter()
+            .map(|(_, name)| (format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}"), base.clone()))
+            .collect();
+        let mut set = |name: &str, value: String| env.push((name.to_owned(), value));
+        set("CLOUDSDK_AUTH_TOKEN_HOST", format!("{base}token"));
+        set("IMPERSONA_OAUTH2_ENDPOINT", base.clone());
+        set("IMPERSONA_CERTS_ENDPOINT", base);
+        if let Some(caller) = self.callers.first() {
+            let path = caller.path.display().to_string();
+            // gcloud does not look at application default credentials.
+            set("CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", path.clone());
+            set("GOOGLE_APPLICATION_CREDENTIALS", path);
+        }
+        if let Some(project) = self.projects.first() {
+            set("CLOUDSDK_CORE_PROJECT", project.clone());
+            set("GOOGLE_CLOUD_PROJECT", project.clone());
+        }
+        env
+    }
+
+    /// The credentials files; the first belongs to the default caller.
+    pub fn callers(&self) -> &[CallerFile] {
+        &self.callers
+    }
+
+    /// A way to arm faults and look inside while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle { shared: Arc::clone(&self.shared) }
+    }
+
+    /// Serves until it is interrupted or terminated, then stops in order, so that its credentials files go.
+    pub async fn run_until_stopped(mut self) {
+        tokio::select! {
+            _ = self.server.join_next() => {}
+            () = stop_signal() => {}
+        }
+    }
+}
+
+/// Waits for the terminal or the system to ask for the end. A signal that cannot be listened for never comes.
+async fn stop_signal() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let one = |kind| async move {
+            match signal(kind) {
+                Ok(mut stream) => drop(stream.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = one(SignalKind::interrupt()) => {}
+            () = one(SignalKind::terminate()) => {}
+            () = one(SignalKind::hangup()) => {}
+        }
+    }
+    #[cfg(not(unix))]
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        self.connections.cut();
+    }
+}
+
+/// The services and the names of their gcloud overrides. Those that are not served yet answer 404.
+const SERVICES: &[(&str, &str)] = &[
+    ("iam", "IAM"),
+    ("iamcredentials", "IAMCREDENTIALS"),
+    ("cloudresourcemanager", "CLOUDRESOURCEMANAGER"),
+    ("serviceusage", "SERVICEUSAGE"),
+    ("cloudasset", "CLOUDASSET"),
+    ("policytroubleshooter", "POLICYTROUBLESHOOTER"),
+];
+
+/// What `impersona emulator` prints first: `{port, endpoints, env, callers, projects}`.
+pub fn first_line(emulator: &Emulator) -> Value {
+    let base = emulator.base_url();
+    let mut endpoints: Map<String, Value> =
+        SERVICES.iter().map(|(name, _)| ((*name).to_owned(), base.clone().into())).collect();
+    endpoints.insert("oauth2".into(), base.clone().into());
+    endpoints.insert("token".into(), format!("{base}token").into());
+    endpoints.insert("certs".into(), base.into());
+    let env: Map<String, Value> =
+        emulator.env().into_iter().map(|(name, value)| (name, value.into())).collect();
+    let callers: Vec<Value> = emulator
+        .callers()
+        .iter()
+        .map(|caller| json!({"principal": caller.principal, "kind": caller.kind, "path": caller.path}))
+        .collect();
+    json!({"port": emulator.addr().port(), "endpoints": endpoints, "env": env, "callers": callers,
+        "projects": emulator.projects})
+}
+
+/// Looks into a running emulator and makes things go wrong.
+#[derive(Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+}
+
+impl Handle {
+    /// Arms a fault.
+    pub async fn add_fault(&self, fault: Fault) {
+        self.shared.state.lock().await.faults.add(fault);
+    }
+
+    /// Disarms every fault.
+    pub async fn clear_faults(&self) {
+        self.shared.state.lock().await.faults.clear();
+    }
+
+    /// Moves the emulator's clock: tokens end, conditions change, the `Date` header says so.
+    pub fn advance_clock(&self, seconds: i64) {
+        self.shared.clock.advance(seconds);
+    }
+
+    /// The emulator's time, in seconds since the epoch.
+    pub fn now(&self) -> i64 {
+        self.shared.clock.now()
+    }
+
+    /// The requests so far: method, path, status; never a token, a query or a body.
+    pub async fn request_log(&self) -> Vec<Served> {
+        self.shared.state.lock().await.log()
+    }
+
+    /// The allow policy of an account as it is stored.
+    pub async fn policy_of(&self, email: &str) -> Option<Policy> {
+        let state = self.shared.state.lock().await;
+        state.account(email).map(|i| state.policy(Resource::Account(i)).clone())
+    }
+
+    /// Changes the policy of an account behind everybody's back, as another person would; false if there is none.
+    pub async fn set_policy_of(&self, email: &str, change: impl FnOnce(&mut Policy)) -> bool {
+        let mut state = self.shared.state.lock().await;
+        let Some(i) = state.account(email) else { return false };
+        let mut policy = state.policy(Resource::Account(i)).clone();
+        change(&mut policy);
+        policy.normalise();
+        policy.etag = state.next_etag(self.shared.clock.micros());
+        state.set_policy(Resource::Account(i), policy);
+        true
+    }
+
+    /// An access token for a member such as `user:dev@example.com`, past all checks. `None` for another kind of member.
+    pub async fn mint(&self, member: &str, scopes: &[&str], seconds: i64) -> Option<String> {
+        let principal = Principal::parse(member)?;
+        let now = self.shared.clock.now();
+        let mut state = self.shared.state.lock().await;
+        let client = match state.account(principal.email()) {
+            Some(i) => state.accounts[i].unique_id.clone(),
+            None => files::CLIENT_ID.to_owned(),
+        };
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        Some(state.tokens.issue(Token { principal, scopes, expires: now + seconds, client }, now))
+    }
+}
+
+#[cfg(test)]
+mod tests;

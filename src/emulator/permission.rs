@@ -1,0 +1,170 @@
+//! Who may do what, computed from the policies of a resource and of all that it lies in. It owns the table of
+//! predefined roles; it changes nothing.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use super::condition::{self, Facts};
+use super::state::{Resource, State};
+use super::tokens::Principal;
+
+/// What is known of a predefined role.
+#[derive(Debug)]
+pub struct Role {
+    /// Its title.
+    pub title: &'static str,
+    /// Its launch stage.
+    pub stage: &'static str,
+    /// Those of its permissions that matter here.
+    pub permissions: Vec<&'static str>,
+}
+
+static PREDEFINED: LazyLock<BTreeMap<&'static str, Role>> = LazyLock::new(|| {
+    let lines = include_str!("../../assets/roles.tsv").lines().filter(|line| !line.starts_with('#'));
+    let row = |line: &'static str| {
+        let mut cells = line.split('\t');
+        let (name, title, stage) = (cells.next()?, cells.next()?, cells.next()?);
+        let permissions = cells.nth(1)?.split(',').filter(|p| !p.is_empty()).collect();
+        Some((name, Role { title, stage, permissions }))
+    };
+    lines.filter_map(row).collect()
+});
+
+/// The predefined roles by name.
+pub fn predefined() -> &'static BTreeMap<&'static str, Role> {
+    &PREDEFINED
+}
+
+/// Whether a predefined role can be given on a service account: those that have something to say about one. Which
+/// roles Google offers exactly is not known.
+pub fn grantable_on_account(role: &Role) -> bool {
+    role.permissions.iter().any(|p| p.starts_with("iam.serviceAccount"))
+}
+
+impl State {
+    /// Whether a principal has a permission on a resource, at a time. Deny policies are not part of the world.
+    pub fn allows(&self, who: &Principal, permission: &str, on: Resource, now: i64) -> bool {
+        let facts = self.facts(on, now);
+        self.way_up(on).any(|level| {
+            self.policy(level).bindings.iter().any(|binding| {
+                self.role_gives(&binding.role, permission)
+                    && binding.members.iter().any(|member| self.includes(member, who, 0))
+                    && binding.condition.as_ref().is_none_or(|c| condition::holds(&c.expression, &facts))
+            })
+        })
+    }
+
+    fn role_gives(&self, role: &str, permission: &str) -> bool {
+        match predefined().get(role) {
+            Some(role) => role.permissions.contains(&permission),
+            None => {
+                self.custom_role(role).is_some_and(|role| role.permissions.iter().any(|p| p == permission))
+            }
+        }
+    }
+
+    /// Whether a member of a policy includes a principal. Deleted members include nobody; groups may be nested.
+    fn includes(&self, member: &str, who: &Principal, depth: usize) -> bool {
+        match member.split_once(':') {
+            None => member == "allUsers" || member == "allAuthenticatedUsers",
+            Some(("group", email)) => {
+                depth < 8
+                    && self
+                        .groups
+                        .get(&email.to_lowercase())
+                        .is_some_and(|members| members.iter().any(|m| self.includes(m, who, depth + 1)))
+            }
+            Some(("domain", domain)) => match who {
+                Principal::User(email) => {
+                    email.rsplit_once('@').is_some_and(|(_, host)| host.eq_ignore_ascii_case(domain))
+                }
+                Principal::Account(_) => false,
+            },
+            Some(_) => member.eq_ignore_ascii_case(&who.member()),
+        }
+    }
+
+    fn facts(&self, on: Resource, now: i64) -> Facts {
+        let (service, kind) = match on {
+            Resource::Account(_) => ("iam.googleapis.com", "iam.googleapis.com/ServiceAccount"),
+            Resource::Project(_) => {
+                ("cloudresourcemanager.googleapis.com", "cloudresourcemanager.googleapis.com/Project")
+            }
+            Resource::Folder(_) => {
+                ("cloudresourcemanager.googleapis.com", "cloudresourcemanager.googleapis.com/Folder")
+            }
+            Resource::Organization(_) => {
+                ("cloudresourcemanager.googleapis.com", "cloudresourcemanager.googleapis.com/Organization")
+            }
+        };
+        let name = match on {
+            Resource::Account(i) => format!("projects/-/serviceAccounts/{}", self.accounts[i].unique_id),
+            other => self.name(other),
+        };
+        Facts { now, name, kind: kind.into(), service: service.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::World;
+    use super::*;
+
+    const MINT: &str = "iam.serviceAccounts.getAccessToken";
+
+    fn state(account_policy: &str, project_policy: &str) -> State {
+        let text = format!(
+            r#"{{"organizations":[{{"number":1,"domain":"example.com"}}],
+                "groups":[{{"email":"g@example.com","members":["group:h@example.com"]}},
+                          {{"email":"h@example.com","members":["user:ann@example.com"]}}],
+                "projects":[{{"id":"p","number":2,"parent":"organizations/1",
+                    "roles":[{{"id":"minter","permissions":["{MINT}"]}}],
+                    "policy":{{"bindings":{project_policy}}},
+                    "accounts":[{{"email":"a","policy":{{"bindings":{account_policy}}}}}]}}]}}"#
+        );
+        State::new(World::parse(&text).unwrap(), 0)
+    }
+
+    fn ann_may(account_policy: &str, project_policy: &str) -> bool {
+        let ann = Principal::User("ann@example.com".into());
+        state(account_policy, project_policy).allows(&ann, MINT, Resource::Account(0), 1_700_000_000)
+    }
+
+    fn creator(member: &str) -> String {
+        format!(r#"[{{"role":"roles/iam.serviceAccountTokenCreator","members":["{member}"]}}]"#)
+    }
+
+    #[test]
+    fn a_role_on_the_account_or_on_its_project_gives_its_permissions() {
+        assert!(!ann_may("[]", "[]"));
+        assert!(ann_may(&creator("user:ann@example.com"), "[]"));
+        assert!(ann_may("[]", &creator("user:ANN@example.com")));
+        assert!(ann_may(r#"[{"role":"projects/p/roles/minter","members":["domain:example.com"]}]"#, "[]"));
+    }
+
+    #[test]
+    fn groups_and_everybody_include_ann_and_deleted_members_do_not() {
+        for member in ["group:g@example.com", "allUsers", "allAuthenticatedUsers"] {
+            assert!(ann_may(&creator(member), "[]"), "{member}");
+        }
+        assert!(!ann_may(&creator("deleted:user:ann@example.com?uid=1"), "[]"));
+        assert!(!ann_may(&creator("serviceAccount:ann@example.com"), "[]"));
+    }
+
+    #[test]
+    fn a_condition_that_has_ended_gives_nothing() {
+        let until = |year| {
+            format!(
+                r#"[{{"role":"roles/iam.serviceAccountTokenCreator","members":["user:ann@example.com"],
+                    "condition":{{"expression":"request.time < timestamp(\"{year}-01-01T00:00:00Z\")"}}}}]"#
+            )
+        };
+        assert!(!ann_may(&until(2020), "[]"));
+        assert!(ann_may(&until(2099), "[]"));
+    }
+
+    #[test]
+    fn an_owner_may_not_mint() {
+        assert!(!ann_may("[]", r#"[{"role":"roles/owner","members":["user:ann@example.com"]}]"#));
+    }
+}

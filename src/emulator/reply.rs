@@ -1,0 +1,97 @@
+//! How an answer is written: the JSON mapping of Google's APIs, the HTML page of an unrouted path, headers. It owns
+//! bytes, not meaning.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::Response;
+use serde_json::Value;
+
+/// A proto3 message as Google's servers write it: fields with default values are left out, two spaces, a newline.
+pub fn message(value: Value) -> Response {
+    exact(StatusCode::OK, &without_defaults(value))
+}
+
+/// A JSON body sent as it is.
+pub fn exact(status: StatusCode, value: &Value) -> Response {
+    let mut text = serde_json::to_string_pretty(value).expect("a JSON value can be written");
+    text.push('\n');
+    with_type(status, "application/json; charset=UTF-8", text)
+}
+
+/// A JSON document that may be cached, such as a set of keys.
+pub fn cached(value: &Value, seconds: u32) -> Response {
+    let mut response = exact(StatusCode::OK, value);
+    let age = format!("public, max-age={seconds}, must-revalidate, no-transform");
+    let age = HeaderValue::from_str(&age).expect("digits and ASCII words are a valid header");
+    response.headers_mut().insert(header::CACHE_CONTROL, age);
+    response
+}
+
+/// The page for a path that no API has: HTML, as Google's front end sends it.
+pub fn not_found(path: &str) -> Response {
+    let shown: String = path.chars().filter(|c| !matches!(c, '<' | '>' | '&' | '"')).collect();
+    html(
+        StatusCode::NOT_FOUND,
+        &format!(
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  \
+             <p><b>404.</b> <ins>That\u{2019}s an error.</ins>\n  <p>The requested URL <code>{shown}</code> was not \
+             found on this server.  <ins>That\u{2019}s all we know.</ins>\n"
+        ),
+    )
+}
+
+/// An HTML page.
+pub fn html(status: StatusCode, text: &str) -> Response {
+    with_type(status, "text/html; charset=UTF-8", text.to_owned())
+}
+
+/// A line of plain text.
+pub fn plain(status: StatusCode, text: &str) -> Response {
+    with_type(status, "text/plain; charset=UTF-8", text.to_owned())
+}
+
+fn with_type(status: StatusCode, kind: &'static str, text: String) -> Response {
+    let mut response = Response::new(Body::from(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// Leaves out what proto3 JSON leaves out: empty text, zero, false, empty lists and objects, null.
+fn without_defaults(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| (name, without_defaults(value)))
+            .filter(|(_, value)| !is_default(value))
+            .collect(),
+        Value::Array(items) => items.into_iter().map(without_defaults).collect(),
+        other => other,
+    }
+}
+
+fn is_default(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn default_values_are_left_out_at_every_depth() {
+        let value = json!({"a": "", "b": false, "c": [], "d": {"e": 0}, "f": [{"g": null, "h": 1}]});
+        assert_eq!(without_defaults(value), json!({"f": [{"h": 1}]}));
+    }
+}

@@ -1,0 +1,81 @@
+//! Public keys: Google's own and each account's, as JWK sets, certificates and raw keys. Nobody needs to be known to
+//! read them.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::super::error::{Answer, Failure};
+use super::super::keys::{self, Key};
+use super::super::reply;
+use super::{Api, Call, Route, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(Api::OAuth, "GET", "/oauth2/v3/certs", "oauth2.certs", "google.identity.oauth2.Certs", google_jwks),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v1/certs",
+        "oauth2.certs",
+        "google.identity.oauth2.Certs",
+        google_certificates
+    ),
+    row!(Api::OAuth, "GET", "/service_accounts/v1/metadata/jwk/{account}", "certs.jwk", "", jwks),
+    row!(Api::OAuth, "GET", "/service_accounts/v1/jwk/{account}", "certs.jwk", "", jwks),
+    row!(Api::OAuth, "GET", "/robot/v1/metadata/jwk/{account}", "certs.jwk", "", jwks),
+    row!(Api::OAuth, "GET", "/service_accounts/v1/metadata/x509/{account}", "certs.x509", "", certificates),
+    row!(Api::OAuth, "GET", "/robot/v1/metadata/x509/{account}", "certs.x509", "", certificates),
+    row!(Api::OAuth, "GET", "/service_accounts/v1/metadata/raw/{account}", "certs.raw", "", raw),
+];
+
+/// How long Google lets its own keys be kept.
+const GOOGLE_AGE: u32 = 20_000;
+/// How long an account's keys may be kept: shorter, for they change.
+const ACCOUNT_AGE: u32 = 3_600;
+
+fn set(keys: &[Arc<Key>]) -> Value {
+    json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
+}
+
+fn map(keys: &[Arc<Key>], of: impl Fn(&Key) -> String) -> Value {
+    keys.iter().map(|key| (key.id.clone(), Value::String(of(key)))).collect::<Map<_, _>>().into()
+}
+
+async fn google_jwks(_: Call) -> Answer {
+    Ok(reply::cached(&set(&[keys::of(keys::GOOGLE).await]), GOOGLE_AGE))
+}
+
+async fn google_certificates(call: Call) -> Answer {
+    let key = keys::of(keys::GOOGLE).await;
+    let now = call.now();
+    Ok(reply::cached(&map(&[key], |key| key.certificate("emulator.example.com", now)), GOOGLE_AGE))
+}
+
+/// The account's own key, made if need be, and the one in its file, if there is one. An account that is not there is
+/// 404; the body of that is not known.
+async fn of_account(call: &Call) -> Result<(Vec<Arc<Key>>, String), Failure> {
+    let (email, subject) = {
+        let state = call.state().await;
+        let i = state.account(call.param("account")).ok_or_else(Failure::not_found)?;
+        (state.accounts[i].email.clone(), state.accounts[i].unique_id.clone())
+    };
+    let mut keys = vec![keys::of(&email).await];
+    keys.extend(keys::made(&keys::user_managed(&email)).await);
+    Ok((keys, subject))
+}
+
+async fn jwks(call: Call) -> Answer {
+    let (keys, _) = of_account(&call).await?;
+    Ok(reply::cached(&set(&keys), ACCOUNT_AGE))
+}
+
+async fn certificates(call: Call) -> Answer {
+    let (keys, subject) = of_account(&call).await?;
+    let now = call.now();
+    Ok(reply::cached(&map(&keys, |key| key.certificate(&subject, now)), ACCOUNT_AGE))
+}
+
+async fn raw(call: Call) -> Answer {
+    let (keys, _) = of_account(&call).await?;
+    Ok(reply::cached(&map(&keys, Key::raw), ACCOUNT_AGE))
+}

@@ -1,0 +1,262 @@
+//! IAM Credentials v1: the four mints with their chains, and allowed locations. Real signatures; what a token is worth
+//! afterwards is decided where it is used.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::check::{self, Field, Kind};
+use super::super::clock;
+use super::super::error::{Answer, Failure};
+use super::super::keys;
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::super::tokens::{Principal, Token};
+use super::super::world::Account;
+use super::{Api, Call, Caller, Route, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Credentials,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:generateAccessToken",
+        "iamcredentials.generateAccessToken",
+        "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        access_token
+    ),
+    row!(
+        Api::Credentials,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:generateIdToken",
+        "iamcredentials.generateIdToken",
+        "google.iam.credentials.v1.IAMCredentials.GenerateIdToken",
+        id_token
+    ),
+    row!(
+        Api::Credentials,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:signBlob",
+        "iamcredentials.signBlob",
+        "google.iam.credentials.v1.IAMCredentials.SignBlob",
+        sign_blob
+    ),
+    row!(
+        Api::Credentials,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:signJwt",
+        "iamcredentials.signJwt",
+        "google.iam.credentials.v1.IAMCredentials.SignJwt",
+        sign_jwt
+    ),
+    row!(
+        Api::Credentials,
+        "GET",
+        "/v1/projects/{project}/serviceAccounts/{account}/allowedLocations",
+        "iamcredentials.getAllowedLocations",
+        "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
+        allowed_locations
+    ),
+];
+
+/// One hour: the default everywhere, and the most for an access token unless the organization allows more.
+const HOUR: i64 = 3_600;
+const HALF_A_DAY: i64 = 12 * HOUR;
+
+/// The account that is to be minted for, once every hop of the chain has been found open: the caller needs
+/// implicitDelegation on the first delegate, each delegate on the next, the last one the permission on the target.
+fn target(
+    call: &Call,
+    state: &State,
+    caller: &Caller,
+    delegates: &[String],
+    permission: &str,
+) -> Result<Account, Failure> {
+    // A project id in place of `-` is documented as invalid; how it is refused is not known.
+    if call.param("project") != "-" {
+        return Err(Failure::invalid_argument());
+    }
+    let mut who = caller.principal.clone();
+    for delegate in delegates {
+        let name = delegate.strip_prefix("projects/-/serviceAccounts/").unwrap_or(delegate);
+        if name.contains('/') || name.is_empty() {
+            return Err(Failure::invalid_argument());
+        }
+        let i = step(call, state, &who, name, "iam.serviceAccounts.implicitDelegation")?;
+        who = Principal::Account(state.accounts[i].email.clone());
+    }
+    let i = step(call, state, &who, call.param("account"), permission)?;
+    Ok(state.accounts[i].clone())
+}
+
+fn step(call: &Call, state: &State, who: &Principal, name: &str, permission: &str) -> Result<usize, Failure> {
+    if !name.contains('@') && !name.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(Failure::bad_account_name());
+    }
+    let i = state.account(name).ok_or_else(|| Failure::gaia_not_found(name))?;
+    if !state.allows(who, permission, Resource::Account(i), call.now()) {
+        return Err(Failure::denied(permission));
+    }
+    if state.accounts[i].disabled {
+        return Err(Failure::account_disabled(call.place(), &state.accounts[i].email));
+    }
+    Ok(i)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Mint {
+    delegates: Vec<String>,
+    scope: Vec<String>,
+    lifetime: Option<String>,
+    audience: String,
+    include_email: bool,
+    organization_number_included: bool,
+    use_email_azp: bool,
+    payload: Option<String>,
+}
+
+async fn access_token(call: Call) -> Answer {
+    const FIELDS: &[Field] =
+        &[("delegates", Kind::Texts), ("scope", Kind::Texts), ("lifetime", Kind::Duration)];
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: Mint = call.body(FIELDS)?;
+    let mut state = call.state().await;
+    let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.getAccessToken")?;
+    if body.scope.is_empty() || !body.scope.iter().all(|scope| is_scope(scope)) {
+        return Err(Failure::invalid_argument());
+    }
+    let most = if account.extended_lifetime { HALF_A_DAY } else { HOUR };
+    let lifetime = body.lifetime.as_deref().and_then(check::seconds).unwrap_or(HOUR);
+    // Zero and less are refused: what the API does with them is not known.
+    if lifetime < 1 || lifetime > most {
+        return Err(Failure::invalid_argument());
+    }
+    let now = call.now();
+    let token = Token {
+        principal: Principal::Account(account.email),
+        scopes: body.scope,
+        expires: now + lifetime,
+        client: account.unique_id,
+    };
+    let text = state.tokens.issue(token, now);
+    Ok(reply::message(json!({"accessToken": text, "expireTime": clock::rfc3339(now + lifetime)})))
+}
+
+/// Whether a text is a scope at all. Which ones exist is a list of hundreds; the form is checked.
+pub fn is_scope(scope: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "openid",
+        "email",
+        "profile",
+        "https://mail.google.com/",
+        "https://www.google.com/calendar/feeds",
+        "https://www.google.com/m8/feeds",
+    ];
+    OTHERS.contains(&scope)
+        || scope
+            .strip_prefix("https://www.googleapis.com/auth/")
+            .is_some_and(|name| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '/'))
+}
+
+async fn id_token(call: Call) -> Answer {
+    const FIELDS: &[Field] = &[
+        ("delegates", Kind::Texts),
+        ("audience", Kind::Text),
+        ("includeEmail", Kind::Flag),
+        ("organizationNumberIncluded", Kind::Flag),
+        ("useEmailAzp", Kind::Flag),
+    ];
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: Mint = call.body(FIELDS)?;
+    let (account, organization) = {
+        let state = call.state().await;
+        let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.getOpenIdToken")?;
+        let on = state.account(&account.email).map(Resource::Account);
+        let organization = on.and_then(|on| state.organization(on)).map(|o| o.number);
+        (account, organization)
+    };
+    if body.audience.is_empty() {
+        return Err(Failure::invalid_argument());
+    }
+    let mut claims = id_claims(&account, &body.audience, body.include_email, call.now());
+    if body.use_email_azp {
+        claims.insert("azp".into(), account.email.clone().into());
+    }
+    if body.organization_number_included {
+        claims.insert("google".into(), json!({"organization_number": organization}));
+    }
+    let token = google_jwt(claims).await;
+    Ok(reply::message(json!({"token": token})))
+}
+
+/// The claims of an ID token for an account.
+pub fn id_claims(account: &Account, audience: &str, email: bool, now: i64) -> Map<String, Value> {
+    let mut claims = Map::new();
+    claims.insert("aud".into(), audience.into());
+    claims.insert("azp".into(), account.unique_id.clone().into());
+    claims.insert("exp".into(), (now + HOUR).into());
+    claims.insert("iat".into(), now.into());
+    claims.insert("iss".into(), "https://accounts.google.com".into());
+    claims.insert("sub".into(), account.unique_id.clone().into());
+    if email {
+        claims.insert("email".into(), account.email.clone().into());
+        claims.insert("email_verified".into(), true.into());
+    }
+    claims
+}
+
+/// A JWT of Google's own key, its claims in the order of the alphabet as they are served.
+pub async fn google_jwt(mut claims: Map<String, Value>) -> String {
+    claims.sort_keys();
+    keys::of(keys::GOOGLE).await.jwt(&Value::Object(claims).to_string())
+}
+
+async fn sign_blob(call: Call) -> Answer {
+    const FIELDS: &[Field] = &[("delegates", Kind::Texts), ("payload", Kind::Bytes)];
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: Mint = call.body(FIELDS)?;
+    let account = {
+        let state = call.state().await;
+        target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?
+    };
+    let payload = body.payload.as_deref().and_then(check::decode).ok_or_else(Failure::invalid_argument)?;
+    let key = keys::of(&account.email).await;
+    let signed = STANDARD.encode(key.sign(&payload));
+    Ok(reply::message(json!({"keyId": key.id, "signedBlob": signed})))
+}
+
+/// The claims are signed as they came, without the white space around them; nothing is added.
+async fn sign_jwt(call: Call) -> Answer {
+    const FIELDS: &[Field] = &[("delegates", Kind::Texts), ("payload", Kind::Text)];
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: Mint = call.body(FIELDS)?;
+    let account = {
+        let state = call.state().await;
+        target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signJwt")?
+    };
+    let payload = body.payload.unwrap_or_default();
+    let claims: Map<String, Value> =
+        serde_json::from_str(payload.trim()).map_err(|_| Failure::invalid_argument())?;
+    if let Some(exp) = claims.get("exp") {
+        let exp = exp.as_i64().ok_or_else(Failure::invalid_argument)?;
+        if exp < call.now() || exp > call.now() + HALF_A_DAY {
+            return Err(Failure::invalid_argument());
+        }
+    }
+    let key = keys::of(&account.email).await;
+    Ok(reply::message(json!({"keyId": key.id, "signedJwt": key.jwt(payload.trim())})))
+}
+
+/// No restriction anywhere. google-auth asks for this in the background and must never stumble over it.
+async fn allowed_locations(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let state = call.state().await;
+    state.account(call.param("account")).ok_or_else(|| Failure::gaia_not_found(call.param("account")))?;
+    Ok(reply::message(json!({"encodedLocations": "0x0"})))
+}

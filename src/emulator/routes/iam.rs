@@ -1,0 +1,230 @@
+//! IAM v1: service accounts, their keys as a list, their policies, and the check of conditions. Accounts and keys are
+//! never made, changed or deleted here.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::check::{Field, Kind};
+use super::super::clock;
+use super::super::condition::{self, Facts};
+use super::super::error::{Answer, Failure};
+use super::super::keys;
+use super::super::policy::CONDITION;
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::super::world::Account;
+use super::{Api, Call, Caller, Route, page, policies, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/projects/{project}/serviceAccounts",
+        "iam.serviceAccounts.list",
+        "google.iam.admin.v1.IAM.ListServiceAccounts",
+        list
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/projects/{project}/serviceAccounts/{account}",
+        "iam.serviceAccounts.get",
+        "google.iam.admin.v1.IAM.GetServiceAccount",
+        get
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/projects/{project}/serviceAccounts/{account}/keys",
+        "iam.keys.list",
+        "google.iam.admin.v1.IAM.ListServiceAccountKeys",
+        list_keys
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:getIamPolicy",
+        "iam.serviceAccounts.getIamPolicy",
+        "google.iam.admin.v1.IAM.GetIAMPolicy",
+        get_policy
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:setIamPolicy",
+        "iam.serviceAccounts.setIamPolicy",
+        "google.iam.admin.v1.IAM.SetIAMPolicy",
+        set_policy
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}:testIamPermissions",
+        "iam.serviceAccounts.testIamPermissions",
+        "google.iam.admin.v1.IAM.TestIAMPermissions",
+        test_permissions
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/iamPolicies:lintPolicy",
+        "iam.iamPolicies.lintPolicy",
+        "google.iam.admin.v1.IAM.LintPolicy",
+        lint
+    ),
+];
+
+/// The account of the path. Under `-` one that is not there reads like one that is closed (IAM reference); under a
+/// project the caller learns the difference, if it has the permission there.
+fn account(
+    call: &Call,
+    state: &State,
+    caller: &Caller,
+    permission: &str,
+    missing: fn(&str) -> Failure,
+) -> Result<usize, Failure> {
+    let (project, name) = (call.param("project"), call.param("account"));
+    let wanted = state.project(project);
+    let found = state
+        .account(name)
+        .filter(|i| project == "-" || state.parent(Resource::Account(*i)) == wanted.map(Resource::Project));
+    if let Some(i) = found {
+        call.require(state, caller, permission, Resource::Account(i))?;
+        return Ok(i);
+    }
+    match wanted {
+        Some(p) if state.allows(&caller.principal, permission, Resource::Project(p), call.now()) => {
+            Err(missing(name))
+        }
+        _ => Err(Failure::denied(permission)),
+    }
+}
+
+fn account_json(state: &State, i: usize) -> Value {
+    let Account { email, unique_id, display_name, description, disabled, .. } = &state.accounts[i];
+    json!({"name": state.name(Resource::Account(i)), "projectId": state.project_of(i).id, "uniqueId": unique_id,
+        "email": email, "displayName": display_name, "description": description, "etag": "MDEwMjE5MjA=",
+        "oauth2ClientId": unique_id, "disabled": disabled})
+}
+
+async fn list(call: Call) -> Answer {
+    let query = call.query(&["pageSize", "pageToken"])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let project = state.project(call.param("project")).ok_or_else(Failure::not_found)?;
+    call.require(&state, &caller, "iam.serviceAccounts.list", Resource::Project(project))?;
+    let (page, next) = page(state.accounts_of(project), &query, 20, 100)?;
+    let accounts: Vec<Value> = page.into_iter().map(|i| account_json(&state, i)).collect();
+    Ok(reply::message(json!({"accounts": accounts, "nextPageToken": next})))
+}
+
+async fn get(call: Call) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let i = account(&call, &state, &caller, "iam.serviceAccounts.get", |_| Failure::unknown_account())?;
+    Ok(reply::message(account_json(&state, i)))
+}
+
+async fn list_keys(call: Call) -> Answer {
+    let query = call.query(&["keyTypes"])?;
+    let caller = call.caller().await?;
+    let types = query.all("keyTypes");
+    if types.iter().any(|kind| !matches!(*kind, "KEY_TYPE_UNSPECIFIED" | "USER_MANAGED" | "SYSTEM_MANAGED")) {
+        return Err(Failure::invalid_argument());
+    }
+    let wanted = |kind: &str| types.is_empty() || types.contains(&kind);
+    let (name, email, listed) = {
+        let state = call.state().await;
+        let i =
+            account(&call, &state, &caller, "iam.serviceAccountKeys.list", |_| Failure::unknown_account())?;
+        (state.name(Resource::Account(i)), state.accounts[i].email.clone(), state.accounts[i].keys.clone())
+    };
+    let key = |id: &str, kind: &str, from: &str, until: &str| {
+        json!({"name": format!("{name}/keys/{id}"), "validAfterTime": from, "validBeforeTime": until,
+            "keyAlgorithm": "KEY_ALG_RSA_2048", "keyOrigin": "GOOGLE_PROVIDED", "keyType": kind})
+    };
+    let (now, mut keys) = (call.now(), Vec::new());
+    if wanted("SYSTEM_MANAGED") {
+        let id = &keys::of(&email).await.id;
+        keys.push(key(
+            id,
+            "SYSTEM_MANAGED",
+            &clock::rfc3339(now - 86_400),
+            &clock::rfc3339(now + 14 * 86_400),
+        ));
+    }
+    if wanted("USER_MANAGED") {
+        for stated in &listed {
+            let until = stated.expires.as_deref().unwrap_or("9999-12-31T23:59:59Z");
+            let mut value = key(&stated.id, "USER_MANAGED", &stated.created, until);
+            if stated.uploaded {
+                value["keyOrigin"] = "USER_PROVIDED".into();
+            }
+            value["disabled"] = stated.disabled.into();
+            keys.push(value);
+        }
+        if let Some(made) = keys::made(&keys::user_managed(&email)).await {
+            keys.push(key(&made.id, "USER_MANAGED", &clock::rfc3339(now - 86_400), "9999-12-31T23:59:59Z"));
+        }
+    }
+    Ok(reply::message(json!({"keys": keys})))
+}
+
+/// The version is in the query; a body like Resource Manager's is accepted too (whether IAM refuses one is not known).
+async fn get_policy(call: Call) -> Answer {
+    let query = call.query(&["options.requestedPolicyVersion"])?;
+    let body: policies::GetBody = call.body(policies::GET)?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let i = account(&call, &state, &caller, "iam.serviceAccounts.getIamPolicy", Failure::gaia_not_found)?;
+    let version = query.int("options.requestedPolicyVersion")?.unwrap_or(body.version());
+    policies::read(&state, Resource::Account(i), version)
+}
+
+async fn set_policy(call: Call) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let mut state = call.state().await;
+    let i = account(&call, &state, &caller, "iam.serviceAccounts.setIamPolicy", Failure::gaia_not_found)?;
+    policies::write(&call, &mut state, Resource::Account(i))
+}
+
+async fn test_permissions(call: Call) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    policies::test(&call, &state, &caller, state.account(call.param("account")).map(Resource::Account))
+}
+
+const LINT: &[Field] = &[("fullResourceName", Kind::Text), ("condition", Kind::Message(CONDITION))];
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct LintBody {
+    condition: super::super::policy::Condition,
+}
+
+/// Reports what our own reader of conditions cannot read, and more than 12 logical operators (quotas page).
+async fn lint(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let body: LintBody = call.body(LINT)?;
+    let expression = body.condition.expression;
+    let result = |unit: &str, severity: &str, offset: usize, problem: &str| {
+        json!({"level": "CONDITION", "validationUnitName": format!("lintValidationUnits/{unit}"),
+            "severity": severity, "fieldName": "condition.expression", "locationOffset": offset,
+            "debugMessage": problem})
+    };
+    let mut results = Vec::new();
+    if let Err(unreadable) = condition::evaluate(&expression, &Facts { now: call.now(), ..Facts::default() })
+    {
+        results.push(result("ConditionCompilationCheck", "ERROR", unreadable.offset, &unreadable.problem));
+    }
+    let operators = expression.matches("&&").count() + expression.matches("||").count();
+    if operators > 12 {
+        let problem = format!("The expression has {operators} logical operators, 12 are allowed.");
+        results.push(result("ConditionComplexityCheck", "ERROR", 0, &problem));
+    }
+    Ok(reply::message(json!({"lintResults": results})))
+}

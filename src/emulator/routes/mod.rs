@@ -1,0 +1,496 @@
+//! From a request to a handler and back: matching of Google's paths, the caller, faults, the log. Each service has a
+//! file with its table and its handlers; none of them knows of connections or faults.
+
+mod certs;
+mod credentials;
+mod iam;
+mod oauth;
+mod policies;
+mod projects;
+mod projects_v1;
+mod roles;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{ConnectInfo, Request, State as Shares};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt, stream};
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+use tokio::sync::MutexGuard;
+
+use super::check::{self, Field, Query};
+use super::clock;
+use super::connection::Scissors;
+use super::error::{Answer, Failure, Place};
+use super::fault::Fault;
+use super::keys;
+use super::reply;
+use super::state::{Resource, Served, Shared, State};
+use super::tokens::Principal;
+
+/// More than any request needs; what is larger is refused as Google's front end does.
+const LARGEST: usize = 10 * 1024 * 1024;
+
+/// `https://www.googleapis.com/auth/cloud-platform`.
+pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
+const READ_ONLY: &str = "https://www.googleapis.com/auth/cloud-platform.read-only";
+const IAM_SCOPE: &str = "https://www.googleapis.com/auth/iam";
+
+/// The services that are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Api {
+    Iam,
+    Credentials,
+    ResourceManager,
+    OAuth,
+}
+
+impl Api {
+    fn host(self) -> &'static str {
+        match self {
+            Api::Iam => "iam.googleapis.com",
+            Api::Credentials => "iamcredentials.googleapis.com",
+            Api::ResourceManager => "cloudresourcemanager.googleapis.com",
+            Api::OAuth => "oauth2.googleapis.com",
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Api::Iam => "Identity and Access Management (IAM) API",
+            Api::Credentials => "IAM Service Account Credentials API",
+            Api::ResourceManager => "Cloud Resource Manager API",
+            Api::OAuth => "Google OAuth2 API",
+        }
+    }
+
+    /// The scopes of which a caller needs one. Discovery names cloud-platform alone; `auth/iam` is what google-auth
+    /// really sends to IAM and IAM Credentials; read-only suffices for Resource Manager's reads.
+    fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
+            Api::ResourceManager => &[CLOUD_PLATFORM, READ_ONLY],
+            Api::OAuth => &[],
+        }
+    }
+}
+
+/// A row of a service's table.
+struct Route {
+    api: Api,
+    verb: &'static str,
+    path: &'static str,
+    /// The short name, which faults and the log use.
+    name: &'static str,
+    /// The gRPC name, which error details use.
+    grpc: &'static str,
+    run: fn(Call) -> BoxFuture<'static, Answer>,
+}
+
+/// One row: `row!(Api::Iam, "GET", "/v1/…", "iam.…", "google.iam.admin.v1.IAM.…", handler)`.
+macro_rules! row {
+    ($api:expr, $verb:literal, $path:literal, $name:literal, $grpc:literal, $run:expr) => {
+        $crate::emulator::routes::Route {
+            api: $api,
+            verb: $verb,
+            path: $path,
+            name: $name,
+            grpc: $grpc,
+            run: |call| Box::pin($run(call)),
+        }
+    };
+}
+use row;
+
+const TABLES: &[&[Route]] = &[
+    credentials::ROUTES,
+    iam::ROUTES,
+    roles::ROUTES,
+    projects::ROUTES,
+    projects_v1::ROUTES,
+    oauth::ROUTES,
+    certs::ROUTES,
+];
+
+impl Route {
+    fn place(&self) -> Place {
+        Place { service: self.api.host(), title: self.api.title(), method: self.grpc }
+    }
+
+    /// Matches a decoded path. A part in braces takes one segment; the verb after `:` belongs to the last.
+    fn matches(&self, verb: &Method, segments: &[String]) -> Option<HashMap<&'static str, String>> {
+        let mut params = HashMap::new();
+        let mut pattern = self.path[1..].split('/');
+        if self.verb != verb.as_str() {
+            return None;
+        }
+        for segment in segments {
+            let part = pattern.next()?;
+            let Some((name, custom)) = part.strip_prefix('{').and_then(|part| part.split_once('}')) else {
+                if part != segment {
+                    return None;
+                }
+                continue;
+            };
+            let value = segment.strip_suffix(custom).filter(|value| !value.is_empty())?;
+            params.insert(name, value.to_owned());
+        }
+        pattern.next().is_none().then_some(params)
+    }
+}
+
+fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {
+    let segments: Vec<String> =
+        uri.path()[1..].split('/').map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
+    // A row with a custom verb comes first: `{project}` alone would swallow it.
+    let mut plain = None;
+    for route in TABLES.iter().copied().flatten() {
+        if let Some(params) = route.matches(verb, &segments) {
+            if route.path.contains("}:") {
+                return Some((route, params));
+            }
+            plain.get_or_insert((route, params));
+        }
+    }
+    let has_verb = segments.last().is_some_and(|s| s.contains(':') && !s.contains('.'));
+    plain.filter(|(route, _)| !has_verb || !route.path.ends_with('}'))
+}
+
+/// Everything a handler may look at.
+struct Call {
+    shared: Arc<Shared>,
+    route: &'static Route,
+    params: HashMap<&'static str, String>,
+    query: String,
+    headers: HeaderMap,
+    body: Bytes,
+    token_expired: bool,
+}
+
+/// Who calls, and on whose account.
+#[derive(Debug, Clone)]
+struct Caller {
+    principal: Principal,
+    scopes: Vec<String>,
+}
+
+impl Call {
+    fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+
+    fn query(&self, allowed: &[&str]) -> Result<Query, Failure> {
+        Query::parse(&self.query).only(allowed)
+    }
+
+    /// The body, checked against its fields, as a struct of them.
+    fn body<T: serde::de::DeserializeOwned>(&self, fields: &[Field]) -> Result<T, Failure> {
+        let map = check::body(&self.body, fields)?;
+        Ok(serde_json::from_value(Value::Object(map)).expect("the body was checked against its fields"))
+    }
+
+    async fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().await
+    }
+
+    fn now(&self) -> i64 {
+        self.shared.clock.now()
+    }
+
+    fn place(&self) -> Place {
+        self.route.place()
+    }
+
+    fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).filter(|value| !value.is_empty())
+    }
+
+    fn bearer(&self) -> Option<String> {
+        let header = self.header("authorization").and_then(|value| value.split_once(' '));
+        match header {
+            Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
+            _ => Query::parse(&self.query).text("access_token").map(str::to_owned),
+        }
+    }
+
+    /// The caller: its token is known and not over, may be used for this API, and the project that pays has the API
+    /// on and may be used.
+    async fn caller(&self) -> Result<Caller, Failure> {
+        let at = self.place();
+        let bearer = self.bearer().ok_or_else(|| Failure::no_credentials(at))?;
+        let (caller, client) = self.identify(&bearer).await?;
+        let writes = self.route.name.ends_with("setIamPolicy");
+        let opens = |scope: &String| {
+            self.route.api.scopes().contains(&scope.as_str()) && !(writes && scope == READ_ONLY)
+        };
+        if !self.route.api.scopes().is_empty() && !caller.scopes.iter().any(opens) {
+            return Err(Failure::scope_insufficient(at));
+        }
+        let state = self.state().await;
+        let consumer = match self.header("x-goog-user-project") {
+            Some(named) => {
+                let project =
+                    state.project(named).ok_or_else(|| Failure::consumer_invalid(at.service, named))?;
+                let on = Resource::Project(project);
+                if !state.allows(&caller.principal, "serviceusage.services.use", on, self.now()) {
+                    return Err(Failure::user_project_denied(at.service, named));
+                }
+                state.projects[project].number.to_string()
+            }
+            None => match state.account(caller.principal.email()) {
+                Some(account) => state.project_of(account).number.to_string(),
+                // A person without a quota project: the project of the OAuth client pays.
+                None => client.split_once('-').map_or(client.clone(), |(number, _)| number.to_owned()),
+            },
+        };
+        if state.is_disabled(at.service, &consumer) {
+            return Err(Failure::service_disabled(at, &consumer));
+        }
+        Ok(caller)
+    }
+
+    /// Whose token it is, and which client it was given to.
+    async fn identify(&self, bearer: &str) -> Result<(Caller, String), Failure> {
+        let at = self.place();
+        let found = match self.state().await.tokens.find(bearer) {
+            Some(token) if token.expires <= self.now() => return Err(Failure::expired(at)),
+            Some(token) => Some((token.principal.clone(), token.scopes.clone(), token.client.clone())),
+            None => None,
+        };
+        let (principal, scopes, client) = match found {
+            Some(found) => found,
+            None => self.self_signed(bearer).await.ok_or_else(|| Failure::unsupported_token(at))?,
+        };
+        if self.token_expired {
+            return Err(Failure::expired(at));
+        }
+        let state = self.state().await;
+        if let Principal::Account(email) = &principal {
+            // "Existing tokens are rejected" once an account is disabled (IAM reference, disable).
+            if state.account(email).is_none_or(|i| state.accounts[i].disabled) {
+                return Err(Failure::account_state(at));
+            }
+        }
+        Ok((Caller { principal, scopes }, client))
+    }
+
+    /// A JWT that an account signed for itself is as good as an access token: `iss` and `sub` are the account, `exp`
+    /// is at most an hour ahead, and there are scopes or the API as the audience.
+    async fn self_signed(&self, bearer: &str) -> Option<(Principal, Vec<String>, String)> {
+        let jwt = keys::Jwt::read(bearer)?;
+        let email = jwt.text("iss").filter(|iss| jwt.text("sub") == Some(*iss))?.to_lowercase();
+        let now = self.now();
+        let fresh = jwt.time("exp").is_some_and(|exp| exp > now && exp <= now + 3_900);
+        let scopes = match (jwt.text("scope"), jwt.text("aud")) {
+            (Some(scopes), _) => scopes.split_whitespace().map(str::to_owned).collect(),
+            (None, Some(aud))
+                if aud.trim_end_matches('/') == format!("https://{}", self.route.api.host())
+                    || aud == self.shared.base =>
+            {
+                vec![CLOUD_PLATFORM.to_owned()]
+            }
+            _ => return None,
+        };
+        let unique_id = {
+            let state = self.state().await;
+            state.account(&email).map(|i| state.accounts[i].unique_id.clone())?
+        };
+        let signed = signed_by(&jwt, &email).await;
+        (fresh && signed).then_some((Principal::Account(email), scopes, unique_id))
+    }
+
+    /// Refuses with E1 unless the caller has the permission.
+    fn require(&self, state: &State, caller: &Caller, permission: &str, on: Resource) -> Result<(), Failure> {
+        if state.allows(&caller.principal, permission, on, self.now()) {
+            return Ok(());
+        }
+        Err(Failure::denied(permission))
+    }
+}
+
+/// Whether an account signed a JWT, with its own key or with the one in its file.
+async fn signed_by(jwt: &keys::Jwt<'_>, email: &str) -> bool {
+    for owner in [keys::user_managed(email), email.to_owned()] {
+        if keys::made(&owner).await.is_some_and(|key| jwt.is_signed_by(&key)) {
+            return true;
+        }
+    }
+    false
+}
+
+/// Part of a list, and the token of the next.
+fn page<T: Clone>(all: &[T], query: &Query, default: i64, most: i64) -> Result<(Vec<T>, String), Failure> {
+    paged(all, query.int("pageSize")?.unwrap_or(0), query.text("pageToken").unwrap_or(""), default, most)
+}
+
+/// The same for a size and a token that came in a body. Zero is the default; more than the most is the most.
+fn paged<T: Clone>(
+    all: &[T],
+    size: i64,
+    token: &str,
+    default: i64,
+    most: i64,
+) -> Result<(Vec<T>, String), Failure> {
+    if size < 0 {
+        return Err(Failure::invalid_argument());
+    }
+    let size = usize::try_from(if size == 0 { default } else { size.min(most) }).expect("sizes are small");
+    let start = match token {
+        "" => 0,
+        token => check::decode(token)
+            .and_then(|bytes| String::from_utf8(bytes).ok()?.strip_prefix("emulator:")?.parse().ok())
+            .filter(|start| *start <= all.len())
+            .ok_or_else(Failure::invalid_argument)?,
+    };
+    let end = all.len().min(start + size);
+    let next = if end < all.len() {
+        use base64::Engine;
+        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("emulator:{end}"))
+    } else {
+        String::new()
+    };
+    Ok((all[start..end].to_vec(), next))
+}
+
+/// Serves one request.
+pub async fn serve(
+    Shares(shared): Shares<Arc<Shared>>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let mut response = if is_loopback(&parts.headers) {
+        let found = find(&parts.method, &parts.uri);
+        let name = found.as_ref().map_or("unrouted", |(route, _)| route.name);
+        let fault = shared.state.lock().await.faults.strike(name, &path);
+        let answer = run(&shared, found, &parts, body, fault.as_ref());
+        let response = match &fault {
+            Some(fault) => struck(fault, &scissors, answer).await,
+            None => answer.await,
+        };
+        let status = if scissors.is_cut() { 0 } else { response.status().as_u16() };
+        shared.state.lock().await.record(Served { method: name.into(), path, status });
+        response
+    } else {
+        reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
+    };
+    let date = HeaderValue::from_str(&clock::http_date(shared.clock.now())).expect("a date is ASCII");
+    response.headers_mut().insert(header::DATE, date);
+    response
+}
+
+async fn run(
+    shared: &Arc<Shared>,
+    found: Option<(&'static Route, HashMap<&'static str, String>)>,
+    parts: &axum::http::request::Parts,
+    body: Body,
+    fault: Option<&Fault>,
+) -> Response {
+    let Some((route, params)) = found else {
+        return reply::not_found(parts.uri.path());
+    };
+    let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
+        return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
+    };
+    if let Some(failure) = fault.and_then(|fault| refusal(fault, route)) {
+        return failure.into_response();
+    }
+    let call = Call {
+        shared: Arc::clone(shared),
+        route,
+        params,
+        query: parts.uri.query().unwrap_or("").to_owned(),
+        headers: parts.headers.clone(),
+        body,
+        token_expired: fault.is_some_and(|fault| fault.token_expired),
+    };
+    match (route.run)(call).await {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+/// The refusal that a fault states, if it is that kind of fault.
+fn refusal(fault: &Fault, route: &Route) -> Option<Failure> {
+    let failure = if fault.etag_conflict && route.name.ends_with("setIamPolicy") {
+        Failure::conflict()
+    } else if let Some(name) = &fault.error {
+        Failure::named(name, route.place())?
+    } else if fault.status.is_some() || fault.body.is_some() {
+        let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
+        Failure::verbatim(fault.status.unwrap_or(200), body)
+    } else {
+        return None;
+    };
+    Some(failure.retry_after(fault.retry_after))
+}
+
+/// Carries a fault out around the answer.
+async fn struck(fault: &Fault, scissors: &Scissors, answer: impl Future<Output = Response>) -> Response {
+    if fault.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    }
+    if fault.hang {
+        return std::future::pending().await;
+    }
+    if fault.reset_before {
+        scissors.cut();
+        return Response::default();
+    }
+    if fault.html {
+        let status =
+            fault.status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
+        return reply::html(
+            status,
+            "<!DOCTYPE html>\n<html lang=en>\n<title>Error 502 (Server Error)!!1</title>\n",
+        );
+    }
+    let response = answer.await;
+    if fault.reset_after {
+        scissors.cut();
+    }
+    if fault.truncate {
+        return truncated(response).await;
+    }
+    if fault.endless {
+        let line = Bytes::from(" ".repeat(64 * 1024));
+        let body = Body::from_stream(stream::repeat_with(move || Ok::<_, std::io::Error>(line.clone())));
+        return Response::builder()
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .unwrap_or_default();
+    }
+    response
+}
+
+/// The first half of a body under the length of the whole: hyper closes the connection when the stream fails.
+async fn truncated(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let half = whole.slice(..whole.len() / 2);
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let start = stream::iter([Ok(half)]);
+    let end = stream::once(async {
+        // Gives hyper the turn in which it sends the first half.
+        tokio::task::yield_now().await;
+        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+    });
+    Response::from_parts(parts, Body::from_stream(start.chain(end)))
+}
+
+/// A page elsewhere may make a browser send requests here under its own name; those are not served.
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    };
+    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+}

@@ -1,0 +1,419 @@
+//! The token endpoint, tokeninfo, userinfo and revocation. It gives tokens for refresh tokens and assertions that the
+//! emulator itself made possible; it never records one that it does not know.
+
+use serde_json::{Map, Value, json};
+
+use super::super::check::Query;
+use super::super::error::{Answer, Failure};
+use super::super::keys::{self, Jwt};
+use super::super::reply;
+use super::super::tokens::{Principal, Token};
+use super::super::world::{Account, unique_id};
+use super::credentials::{google_jwt, id_claims, is_scope};
+use super::{Api, Call, Route, row, signed_by};
+
+pub const ROUTES: &[Route] = &[
+    row!(Api::OAuth, "POST", "/token", "oauth2.token", "google.identity.oauth2.Token", token),
+    row!(Api::OAuth, "POST", "/oauth2/v4/token", "oauth2.token", "google.identity.oauth2.Token", token),
+    row!(Api::OAuth, "POST", "/revoke", "oauth2.revoke", "google.identity.oauth2.Revoke", revoke),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_strings
+    ),
+    row!(
+        Api::OAuth,
+        "POST",
+        "/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_strings
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v3/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_strings
+    ),
+    row!(
+        Api::OAuth,
+        "POST",
+        "/oauth2/v3/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_strings
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v1/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_numbers
+    ),
+    row!(
+        Api::OAuth,
+        "POST",
+        "/oauth2/v1/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_numbers
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v2/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_numbers
+    ),
+    row!(
+        Api::OAuth,
+        "POST",
+        "/oauth2/v2/tokeninfo",
+        "oauth2.tokeninfo",
+        "google.identity.oauth2.Tokeninfo",
+        info_numbers
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/v1/userinfo",
+        "oauth2.userinfo",
+        "google.identity.oauth2.Userinfo",
+        user_openid
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v3/userinfo",
+        "oauth2.userinfo",
+        "google.identity.oauth2.Userinfo",
+        user_openid
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v1/userinfo",
+        "oauth2.userinfo",
+        "google.identity.oauth2.Userinfo",
+        user_plain
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/oauth2/v2/userinfo",
+        "oauth2.userinfo",
+        "google.identity.oauth2.Userinfo",
+        user_plain
+    ),
+    row!(
+        Api::OAuth,
+        "GET",
+        "/userinfo/v2/me",
+        "oauth2.userinfo",
+        "google.identity.oauth2.Userinfo",
+        user_plain
+    ),
+];
+
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
+const LIFETIME: i64 = 3_600;
+/// What a fresh token has left by the time it is read, as Google writes it.
+const LEFT: i64 = 3_599;
+
+/// The parameters of a call, from a form or a JSON body, then the query.
+fn parameters(call: &Call) -> Map<String, Value> {
+    let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+    let text = String::from_utf8_lossy(&call.body);
+    let mut read = Query::parse(&call.query).into_map();
+    read.extend(match json {
+        true => serde_json::from_str(&text).unwrap_or_default(),
+        false => Query::parse(&text).into_map(),
+    });
+    read
+}
+
+fn wanted(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+    let value = parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
+    value.map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
+}
+
+async fn token(call: Call) -> Answer {
+    if call.token_expired {
+        return Err(Failure::invalid_grant("Token has been expired or revoked."));
+    }
+    let parameters = parameters(&call);
+    match wanted(&parameters, "grant_type")?.as_str() {
+        "refresh_token" => refresh(&call, &parameters).await,
+        JWT_BEARER => assertion(&call, &wanted(&parameters, "assertion")?).await,
+        other => Err(Failure::unsupported_grant(other)),
+    }
+}
+
+async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
+    let secret = wanted(parameters, "refresh_token")?;
+    let client = (wanted(parameters, "client_id")?, wanted(parameters, "client_secret")?);
+    let now = call.now();
+    let (grant, scopes, access) = {
+        let mut state = call.state().await;
+        let grant =
+            state.grants.get(&secret).cloned().ok_or_else(|| Failure::invalid_grant("Bad Request"))?;
+        if grant.client != client {
+            return Err(Failure::invalid_client());
+        }
+        let scopes = match wanted(parameters, "scope") {
+            Ok(asked) => asked.split_whitespace().map(full_scope).collect(),
+            Err(_) => grant.scopes.clone(),
+        };
+        if scopes.iter().any(|scope| !grant.scopes.contains(scope)) {
+            return Err(Failure::invalid_scope());
+        }
+        let access = state.tokens.issue(
+            Token {
+                principal: grant.principal.clone(),
+                scopes: scopes.clone(),
+                expires: now + LIFETIME,
+                client: grant.client.0.clone(),
+            },
+            now,
+        );
+        (grant, scopes, access)
+    };
+    let mut answer = json!({"access_token": access, "expires_in": LEFT, "scope": scopes.join(" "),
+        "token_type": "Bearer"});
+    if scopes.iter().any(|scope| scope == "openid") {
+        let email = grant.principal.email();
+        let mut claims = person(email);
+        claims.insert("aud".into(), client.0.clone().into());
+        claims.insert("azp".into(), client.0.into());
+        claims.insert("iss".into(), "https://accounts.google.com".into());
+        claims.insert("iat".into(), now.into());
+        claims.insert("exp".into(), (now + LIFETIME).into());
+        answer["id_token"] = google_jwt(claims).await.into();
+    }
+    Ok(reply::exact(axum::http::StatusCode::OK, &answer))
+}
+
+fn full_scope(scope: &str) -> String {
+    match scope {
+        "email" | "profile" => format!("https://www.googleapis.com/auth/userinfo.{scope}"),
+        other => other.to_owned(),
+    }
+}
+
+/// What Google says of a person.
+fn person(email: &str) -> Map<String, Value> {
+    let mut claims = Map::new();
+    claims.insert("sub".into(), unique_id(email).into());
+    claims.insert("email".into(), email.into());
+    claims.insert("email_verified".into(), true.into());
+    if let Some((_, domain)) = email.rsplit_once('@') {
+        claims.insert("hd".into(), domain.into());
+    }
+    claims
+}
+
+/// An access token or an ID token for an assertion that an account signed. The audience may be Google's own endpoint:
+/// google-auth writes that even when it was pointed elsewhere.
+async fn assertion(call: &Call, text: &str) -> Answer {
+    const SHORT: &str = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. \
+         Check your iat and exp values in the JWT claim.";
+    let bad = Failure::invalid_grant;
+    let jwt = Jwt::read(text).ok_or_else(|| bad("Bad Request"))?;
+    let account = {
+        let state = call.state().await;
+        let found = jwt.text("iss").and_then(|iss| state.account(iss));
+        found.map(|i| state.accounts[i].clone()).ok_or_else(|| bad("Invalid grant: account not found"))?
+    };
+    if !signed_by(&jwt, &account.email).await {
+        return Err(bad("Invalid JWT Signature."));
+    }
+    let now = call.now();
+    let (issued, expires) = (jwt.time("iat").unwrap_or(0), jwt.time("exp").unwrap_or(0));
+    if issued > now + 300 || expires <= now || expires > issued + LIFETIME {
+        return Err(bad(SHORT));
+    }
+    let own = format!("{}token", call.shared.base);
+    let audiences = [
+        "https://oauth2.googleapis.com/token",
+        "https://www.googleapis.com/oauth2/v4/token",
+        "https://accounts.google.com/o/oauth2/token",
+        own.as_str(),
+    ];
+    if !jwt.text("aud").is_some_and(|aud| audiences.contains(&aud)) {
+        return Err(bad("Invalid JWT: Failed audience check."));
+    }
+    if account.disabled {
+        return Err(bad("Robot is disabled."));
+    }
+    if let Some(audience) = jwt.text("target_audience") {
+        let id_token = google_jwt(id_claims(&account, audience, true, now)).await;
+        return Ok(reply::exact(axum::http::StatusCode::OK, &json!({"id_token": id_token})));
+    }
+    let scopes: Vec<String> = jwt.text("scope").unwrap_or("").split_whitespace().map(full_scope).collect();
+    if scopes.is_empty() || !scopes.iter().all(|scope| is_scope(scope)) {
+        return Err(Failure::invalid_scope());
+    }
+    let principal = stands_for(call, &jwt, &account, &scopes).await?;
+    let token = Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id };
+    let access = call.state().await.tokens.issue(token, now);
+    let answer = json!({"access_token": access, "expires_in": LEFT, "token_type": "Bearer"});
+    Ok(reply::exact(axum::http::StatusCode::OK, &answer))
+}
+
+/// The account itself, or the person of its `sub` where the world lets it (domain-wide delegation).
+async fn stands_for(
+    call: &Call,
+    jwt: &Jwt<'_>,
+    account: &Account,
+    scopes: &[String],
+) -> Result<Principal, Failure> {
+    let Some(subject) = jwt.text("sub").filter(|sub| !sub.eq_ignore_ascii_case(&account.email)) else {
+        return Ok(Principal::Account(account.email.clone()));
+    };
+    let known = call.state().await.users.contains_key(&subject.to_lowercase());
+    if known && scopes.iter().all(|scope| account.domain_wide_scopes.contains(scope)) {
+        return Ok(Principal::User(subject.to_lowercase()));
+    }
+    Err(Failure::unauthorized_client())
+}
+
+async fn revoke(call: Call) -> Answer {
+    let token = wanted(&parameters(&call), "token")?;
+    let mut state = call.state().await;
+    if state.tokens.revoke(&token) || state.grants.remove(&token).is_some() {
+        return Ok(reply::exact(axum::http::StatusCode::OK, &json!({})));
+    }
+    Err(Failure::invalid_token())
+}
+
+/// Every value is a string, as on the host oauth2 and in version 3.
+async fn info_strings(call: Call) -> Answer {
+    let fields = info(&call).await?;
+    let text = |value: Value| match value {
+        Value::String(text) => Value::String(text),
+        other => Value::String(other.to_string()),
+    };
+    let fields: Map<String, Value> = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
+    Ok(reply::exact(axum::http::StatusCode::OK, &fields.into()))
+}
+
+/// The older names, with real numbers.
+async fn info_numbers(call: Call) -> Answer {
+    let mut fields = info(&call).await?;
+    let mut old = Map::new();
+    for (from, to) in [
+        ("azp", "issued_to"),
+        ("aud", "audience"),
+        ("sub", "user_id"),
+        ("scope", "scope"),
+        ("expires_in", "expires_in"),
+        ("email", "email"),
+        ("email_verified", "verified_email"),
+        ("access_type", "access_type"),
+    ] {
+        if let Some(value) = fields.remove(from) {
+            old.insert(to.into(), value);
+        }
+    }
+    Ok(reply::exact(axum::http::StatusCode::OK, &old.into()))
+}
+
+/// What is known of a token, with real numbers; E31 for one that is not known or over.
+async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
+    let parameters = parameters(call);
+    if let Ok(text) = wanted(&parameters, "id_token") {
+        return id_info(&text).await;
+    }
+    let text = wanted(&parameters, "access_token").map_err(|_| Failure::invalid_token())?;
+    let now = call.now();
+    let state = call.state().await;
+    let token =
+        state.tokens.find(&text).filter(|token| token.expires > now).ok_or_else(Failure::invalid_token)?;
+    let mut fields = Map::new();
+    fields.insert("azp".into(), token.client.clone().into());
+    fields.insert("aud".into(), token.client.clone().into());
+    let user = matches!(token.principal, Principal::User(_));
+    if user {
+        fields.insert("sub".into(), unique_id(token.principal.email()).into());
+    }
+    fields.insert("scope".into(), token.scopes.join(" ").into());
+    fields.insert("exp".into(), token.expires.into());
+    fields.insert("expires_in".into(), (token.expires - now).into());
+    if token.scopes.iter().any(|scope| scope == EMAIL || scope == "email") {
+        fields.insert("email".into(), token.principal.email().into());
+        fields.insert("email_verified".into(), true.into());
+    }
+    fields.insert("access_type".into(), if user { "offline" } else { "online" }.into());
+    Ok(fields)
+}
+
+async fn id_info(text: &str) -> Result<Map<String, Value>, Failure> {
+    let jwt = Jwt::read(text).ok_or_else(Failure::invalid_token)?;
+    let key = keys::made(keys::GOOGLE).await.ok_or_else(Failure::invalid_token)?;
+    if !jwt.is_signed_by(&key) {
+        return Err(Failure::invalid_token());
+    }
+    let mut fields = jwt.claims;
+    fields.extend(jwt.header);
+    Ok(fields)
+}
+
+/// OpenID Connect's names.
+async fn user_openid(call: Call) -> Answer {
+    let fields = user(&call).await?;
+    Ok(reply::exact(axum::http::StatusCode::OK, &fields.into()))
+}
+
+/// The names of the OAuth2 API, versions 1 and 2.
+async fn user_plain(call: Call) -> Answer {
+    let mut fields = user(&call).await?;
+    let mut old = Map::new();
+    for (from, to) in [
+        ("sub", "id"),
+        ("email", "email"),
+        ("email_verified", "verified_email"),
+        ("name", "name"),
+        ("hd", "hd"),
+    ] {
+        if let Some(value) = fields.remove(from) {
+            old.insert(to.into(), value);
+        }
+    }
+    Ok(reply::exact(axum::http::StatusCode::OK, &old.into()))
+}
+
+async fn user(call: &Call) -> Result<Map<String, Value>, Failure> {
+    let caller = call.caller().await?;
+    let has = |scope: &str| caller.scopes.iter().any(|s| s == scope);
+    let profile = has("https://www.googleapis.com/auth/userinfo.profile") || has("profile");
+    if !(has(EMAIL) || has("email") || has("openid") || profile) {
+        return Err(Failure::scope_insufficient(call.place()));
+    }
+    let state = call.state().await;
+    let email = caller.principal.email();
+    let mut fields = match state.account(email) {
+        Some(i) => {
+            let mut fields = person(email);
+            fields.shift_remove("hd");
+            fields.insert("sub".into(), state.accounts[i].unique_id.clone().into());
+            fields
+        }
+        None => person(email),
+    };
+    if !(has(EMAIL) || has("email")) {
+        fields.shift_remove("email");
+        fields.shift_remove("email_verified");
+    }
+    if let Some(name) = state.users.get(email).filter(|name| profile && !name.is_empty()) {
+        fields.insert("name".into(), name.clone().into());
+    }
+    Ok(fields)
+}

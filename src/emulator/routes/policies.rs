@@ -1,0 +1,81 @@
+//! The three policy methods, which accounts, projects, folders and organizations share. The services say where the
+//! resource is and how a denial reads there.
+
+use axum::response::Response;
+use serde::Deserialize;
+
+use super::super::check::{Field, Kind};
+use super::super::error::{Answer, Failure};
+use super::super::policy::{FIELDS, Policy};
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::{Call, Caller};
+
+/// The body of getIamPolicy.
+pub const GET: &[Field] = &[("options", Kind::Message(&[("requestedPolicyVersion", Kind::Int)]))];
+const SET: &[Field] = &[("policy", Kind::Message(FIELDS)), ("updateMask", Kind::Text)];
+const TEST: &[Field] = &[("permissions", Kind::Texts)];
+
+/// The body of getIamPolicy, read.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct GetBody {
+    options: Options,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Options {
+    requested_policy_version: i64,
+}
+
+impl GetBody {
+    /// The version that the reader understands.
+    pub fn version(&self) -> i64 {
+        self.options.requested_policy_version
+    }
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct SetBody {
+    policy: Option<Policy>,
+    update_mask: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct TestBody {
+    permissions: Vec<String>,
+}
+
+/// The policy of a resource that the caller may read.
+pub fn read(state: &State, on: Resource, version: i64) -> Answer {
+    Ok(reply::message(state.policy(on).read(version)?))
+}
+
+/// Writes the policy of a resource that the caller may write.
+pub fn write(call: &Call, state: &mut State, on: Resource) -> Answer {
+    let body: SetBody = call.body(SET)?;
+    let mut incoming = body.policy.ok_or_else(Failure::invalid_argument)?;
+    incoming.normalise();
+    let version = incoming.version;
+    let etag = state.next_etag(call.shared.clock.micros());
+    let stored = state.policy(on).write(incoming, body.update_mask.as_deref(), etag)?;
+    state.check_policy(&stored, on)?;
+    let answer = reply::message(stored.read(if version == 3 { 3 } else { 1 })?);
+    state.set_policy(on, stored);
+    Ok(answer)
+}
+
+/// The permissions of a list that the caller has, in the order of the list. A resource that is not there has none
+/// (google.iam.v1: "an empty set of permissions, not a NOT_FOUND error").
+pub fn test(call: &Call, state: &State, caller: &Caller, on: Option<Resource>) -> Result<Response, Failure> {
+    let body: TestBody = call.body(TEST)?;
+    if body.permissions.iter().any(|p| p.contains('*') || !p.contains('.')) {
+        return Err(Failure::invalid_argument());
+    }
+    let has = |p: &String| on.is_some_and(|on| state.allows(&caller.principal, p, on, call.now()));
+    let granted: Vec<String> = body.permissions.into_iter().filter(has).collect();
+    Ok(reply::message(serde_json::json!({"permissions": granted})))
+}

@@ -1,0 +1,420 @@
+//! Resource Manager v3: projects, folders, organizations and their policies. What the caller may not see is left out
+//! of searches and reads like something that is not there.
+
+use serde_json::{Value, json};
+
+use super::super::error::{Answer, Failure};
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::{Api, Call, Caller, Route, page, policies, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/projects:search",
+        "cloudresourcemanager.projects.search",
+        "google.cloud.resourcemanager.v3.Projects.SearchProjects",
+        search_projects
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/projects",
+        "cloudresourcemanager.projects.list",
+        "google.cloud.resourcemanager.v3.Projects.ListProjects",
+        list_projects
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/projects/{id}",
+        "cloudresourcemanager.projects.get",
+        "google.cloud.resourcemanager.v3.Projects.GetProject",
+        get_project
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/projects/{id}:getIamPolicy",
+        "cloudresourcemanager.projects.getIamPolicy",
+        "google.cloud.resourcemanager.v3.Projects.GetIamPolicy",
+        project_policy
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/projects/{id}:setIamPolicy",
+        "cloudresourcemanager.projects.setIamPolicy",
+        "google.cloud.resourcemanager.v3.Projects.SetIamPolicy",
+        set_project_policy
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/projects/{id}:testIamPermissions",
+        "cloudresourcemanager.projects.testIamPermissions",
+        "google.cloud.resourcemanager.v3.Projects.TestIamPermissions",
+        test_project
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/folders:search",
+        "cloudresourcemanager.folders.search",
+        "google.cloud.resourcemanager.v3.Folders.SearchFolders",
+        search_folders
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/folders",
+        "cloudresourcemanager.folders.list",
+        "google.cloud.resourcemanager.v3.Folders.ListFolders",
+        list_folders
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/folders/{id}",
+        "cloudresourcemanager.folders.get",
+        "google.cloud.resourcemanager.v3.Folders.GetFolder",
+        get_folder
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/folders/{id}:getIamPolicy",
+        "cloudresourcemanager.folders.getIamPolicy",
+        "google.cloud.resourcemanager.v3.Folders.GetIamPolicy",
+        folder_policy
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/folders/{id}:setIamPolicy",
+        "cloudresourcemanager.folders.setIamPolicy",
+        "google.cloud.resourcemanager.v3.Folders.SetIamPolicy",
+        set_folder_policy
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/folders/{id}:testIamPermissions",
+        "cloudresourcemanager.folders.testIamPermissions",
+        "google.cloud.resourcemanager.v3.Folders.TestIamPermissions",
+        test_folder
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/organizations:search",
+        "cloudresourcemanager.organizations.search",
+        "google.cloud.resourcemanager.v3.Organizations.SearchOrganizations",
+        search_organizations
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v3/organizations/{id}",
+        "cloudresourcemanager.organizations.get",
+        "google.cloud.resourcemanager.v3.Organizations.GetOrganization",
+        get_organization
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/organizations/{id}:getIamPolicy",
+        "cloudresourcemanager.organizations.getIamPolicy",
+        "google.cloud.resourcemanager.v3.Organizations.GetIamPolicy",
+        organization_policy
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/organizations/{id}:setIamPolicy",
+        "cloudresourcemanager.organizations.setIamPolicy",
+        "google.cloud.resourcemanager.v3.Organizations.SetIamPolicy",
+        set_organization_policy
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v3/organizations/{id}:testIamPermissions",
+        "cloudresourcemanager.organizations.testIamPermissions",
+        "google.cloud.resourcemanager.v3.Organizations.TestIamPermissions",
+        test_organization
+    ),
+];
+
+const CREATED: &str = "2024-03-01T09:00:00Z";
+
+/// A resource as its own message.
+fn resource_json(state: &State, of: Resource) -> Value {
+    let parent = state.parent(of).map(|parent| state.name(parent));
+    match of {
+        Resource::Project(i) => {
+            let project = &state.projects[i];
+            json!({"name": state.name(of), "parent": parent, "projectId": project.id, "state": "ACTIVE",
+                "displayName": project.name, "createTime": CREATED, "updateTime": CREATED,
+                "etag": "W/\"emulator\"", "labels": project.labels})
+        }
+        Resource::Folder(i) => {
+            json!({"name": state.name(of), "parent": parent, "displayName": state.folders[i].name,
+            "state": "ACTIVE", "createTime": CREATED, "updateTime": CREATED, "etag": "W/\"emulator\""})
+        }
+        Resource::Organization(i) => {
+            json!({"name": state.name(of), "displayName": state.organizations[i].domain,
+            "directoryCustomerId": "C0emulator", "state": "ACTIVE", "createTime": CREATED, "updateTime": CREATED,
+            "etag": "W/\"emulator\""})
+        }
+        Resource::Account(_) => unreachable!("accounts are IAM's, no route here finds one"),
+    }
+}
+
+/// `projects`, `folders` or `organizations`.
+fn collection(of: Resource) -> &'static str {
+    match of {
+        Resource::Account(_) => "serviceAccounts",
+        Resource::Project(_) => "projects",
+        Resource::Folder(_) => "folders",
+        Resource::Organization(_) => "organizations",
+    }
+}
+
+pub fn may(call: &Call, state: &State, caller: &Caller, action: &str, on: Resource) -> bool {
+    let permission = format!("resourcemanager.{}.{action}", collection(on));
+    state.allows(&caller.principal, &permission, on, call.now())
+}
+
+pub fn all_projects(state: &State) -> impl Iterator<Item = Resource> {
+    (0..state.projects.len()).map(Resource::Project)
+}
+
+fn all_folders(state: &State) -> impl Iterator<Item = Resource> {
+    (0..state.folders.len()).map(Resource::Folder)
+}
+
+/// The resources as a page of a list.
+fn answer(call: &Call, state: &State, name: &str, mut found: Vec<Resource>) -> Answer {
+    let query = call.query(&["parent", "query", "showDeleted", "pageSize", "pageToken"])?;
+    found.sort_by_cached_key(|of| resource_json(state, *of)["displayName"].to_string());
+    let (found, next) = page(&found, &query, 100, 500)?;
+    let items: Vec<Value> = found.into_iter().map(|of| resource_json(state, of)).collect();
+    let mut body = serde_json::Map::new();
+    body.insert(name.into(), items.into());
+    body.insert("nextPageToken".into(), next.into());
+    Ok(reply::message(body.into()))
+}
+
+async fn search_projects(call: Call) -> Answer {
+    let query = call.query(&["query", "pageSize", "pageToken"])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let terms = terms(query.text("query").unwrap_or(""))?;
+    let fits = |of: &Resource| {
+        // Terms of different fields widen the search (Resource Manager reference, projects.search).
+        terms.is_empty() || terms.iter().any(|(field, value)| project_has(&state, *of, field, value))
+    };
+    let found =
+        all_projects(&state).filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
+    answer(&call, &state, "projects", found)
+}
+
+/// `field:value` or `field=value`, separated by spaces or AND and OR; values may be quoted.
+pub fn terms(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    let words = query.split_whitespace().filter(|word| !matches!(*word, "AND" | "OR"));
+    let term = |word: &str| {
+        let (field, value) = word.split_once([':', '=']).ok_or_else(Failure::invalid_argument)?;
+        Ok((field.to_lowercase(), value.trim_matches('"').to_lowercase()))
+    };
+    words.map(term).collect()
+}
+
+pub fn project_has(state: &State, of: Resource, field: &str, value: &str) -> bool {
+    let Resource::Project(i) = of else { return false };
+    let project = &state.projects[i];
+    let parent = project.parent.clone().unwrap_or_default();
+    let (parent_type, parent_id) = parent.split_once('/').unwrap_or(("", ""));
+    match field {
+        "displayname" | "name" => like(&project.name, value),
+        "id" | "projectid" => like(&project.id, value),
+        "parent" => like(&parent, value),
+        "parent.type" => like(parent_type.trim_end_matches('s'), value),
+        "parent.id" => like(parent_id, value),
+        "state" | "lifecyclestate" => like("ACTIVE", value),
+        "labels" => project.labels.keys().any(|key| like(key, value)),
+        other => other
+            .strip_prefix("labels.")
+            .and_then(|key| project.labels.get(key))
+            .is_some_and(|label| like(label, value)),
+    }
+}
+
+fn like(text: &str, pattern: &str) -> bool {
+    let text = text.to_lowercase();
+    match pattern.strip_suffix('*') {
+        Some(start) => text.starts_with(start),
+        None => text == pattern,
+    }
+}
+
+async fn search_folders(call: Call) -> Answer {
+    let query = call.query(&["query", "pageSize", "pageToken"])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let terms = terms(query.text("query").unwrap_or(""))?;
+    let fits = |of: &Resource| {
+        let folder = resource_json(&state, *of);
+        let has = |name: &str, value: &str| folder[name].as_str().is_some_and(|text| like(text, value));
+        terms.iter().all(|(field, value)| match field.as_str() {
+            "displayname" => has("displayName", value),
+            "parent" => has("parent", value),
+            "state" | "lifecyclestate" => has("state", value),
+            _ => false,
+        })
+    };
+    let found =
+        all_folders(&state).filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
+    answer(&call, &state, "folders", found)
+}
+
+async fn search_organizations(call: Call) -> Answer {
+    let query = call.query(&["query", "pageSize", "pageToken"])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let terms = terms(query.text("query").unwrap_or(""))?;
+    let fits = |of: &Resource| {
+        let domain = resource_json(&state, *of)["displayName"].to_string();
+        terms.iter().all(|(field, value)| {
+            matches!(field.as_str(), "domain" | "displayname") && like(domain.trim_matches('"'), value)
+        })
+    };
+    let all = (0..state.organizations.len()).map(Resource::Organization);
+    let found = all.filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
+    answer(&call, &state, "organizations", found)
+}
+
+async fn list_projects(call: Call) -> Answer {
+    list(&call, "projects", "resourcemanager.projects.list", |state| all_projects(state).collect()).await
+}
+
+async fn list_folders(call: Call) -> Answer {
+    list(&call, "folders", "resourcemanager.folders.list", |state| all_folders(state).collect()).await
+}
+
+/// Direct children of a parent, which has to be named.
+async fn list(call: &Call, name: &str, permission: &str, all: fn(&State) -> Vec<Resource>) -> Answer {
+    let query = call.query(&["parent", "showDeleted", "pageSize", "pageToken"])?;
+    query.flag("showDeleted")?;
+    let caller = call.caller().await?;
+    let parent = query.text("parent").ok_or_else(Failure::invalid_argument)?;
+    let state = call.state().await;
+    let denied =
+        || Failure::denied_on(permission, &format!("//cloudresourcemanager.googleapis.com/{parent}"));
+    let above = state.node(parent).ok_or_else(denied)?;
+    if !state.allows(&caller.principal, permission, above, call.now()) {
+        return Err(denied());
+    }
+    let found = all(&state).into_iter().filter(|of| state.parent(*of) == Some(above)).collect();
+    answer(call, &state, name, found)
+}
+
+async fn get_project(call: Call) -> Answer {
+    get(&call, "projects").await
+}
+
+async fn get_folder(call: Call) -> Answer {
+    get(&call, "folders").await
+}
+
+async fn get_organization(call: Call) -> Answer {
+    get(&call, "organizations").await
+}
+
+async fn get(call: &Call, collection: &str) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let name = format!("{collection}/{}", call.param("id"));
+    match state.node(&name).filter(|of| may(call, &state, &caller, "get", *of)) {
+        Some(of) => Ok(reply::message(resource_json(&state, of))),
+        None => Err(Failure::denied_on(
+            &format!("resourcemanager.{collection}.get"),
+            &format!("//cloudresourcemanager.googleapis.com/{name}"),
+        )),
+    }
+}
+
+pub async fn project_policy(call: Call) -> Answer {
+    get_policy(&call, "projects").await
+}
+
+pub async fn folder_policy(call: Call) -> Answer {
+    get_policy(&call, "folders").await
+}
+
+pub async fn organization_policy(call: Call) -> Answer {
+    get_policy(&call, "organizations").await
+}
+
+/// The resource of the path, if the caller may do that with it: E32 otherwise, whether it is there or not.
+fn open(
+    call: &Call,
+    state: &State,
+    caller: &Caller,
+    collection: &str,
+    action: &str,
+) -> Result<Resource, Failure> {
+    let found = state.node(&format!("{collection}/{}", call.param("id")));
+    found.filter(|on| may(call, state, caller, action, *on)).ok_or_else(Failure::caller_denied)
+}
+
+async fn get_policy(call: &Call, collection: &str) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: policies::GetBody = call.body(policies::GET)?;
+    let state = call.state().await;
+    let on = open(call, &state, &caller, collection, "getIamPolicy")?;
+    policies::read(&state, on, body.version())
+}
+
+pub async fn set_project_policy(call: Call) -> Answer {
+    set_policy(&call, "projects").await
+}
+
+pub async fn set_folder_policy(call: Call) -> Answer {
+    set_policy(&call, "folders").await
+}
+
+pub async fn set_organization_policy(call: Call) -> Answer {
+    set_policy(&call, "organizations").await
+}
+
+async fn set_policy(call: &Call, collection: &str) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let mut state = call.state().await;
+    let on = open(call, &state, &caller, collection, "setIamPolicy")?;
+    policies::write(call, &mut state, on)
+}
+
+pub async fn test_project(call: Call) -> Answer {
+    test(&call, "projects").await
+}
+
+pub async fn test_folder(call: Call) -> Answer {
+    test(&call, "folders").await
+}
+
+pub async fn test_organization(call: Call) -> Answer {
+    test(&call, "organizations").await
+}
+
+async fn test(call: &Call, collection: &str) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let on = state.node(&format!("{collection}/{}", call.param("id")));
+    policies::test(call, &state, &caller, on)
+}

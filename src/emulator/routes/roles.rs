@@ -1,0 +1,222 @@
+//! IAM v1: roles, predefined and custom, and those that can be granted on a resource. Roles are read here, never
+//! written.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::super::check::{Field, Kind, Query};
+use super::super::error::{Answer, Failure};
+use super::super::permission::{self, Role};
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::super::world::CustomRole;
+use super::{Api, Call, Route, page, paged, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/roles",
+        "iam.roles.list",
+        "google.iam.admin.v1.IAM.ListRoles",
+        list_predefined
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/roles/{role}",
+        "iam.roles.get",
+        "google.iam.admin.v1.IAM.GetRole",
+        get_predefined
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/roles:queryGrantableRoles",
+        "iam.roles.queryGrantableRoles",
+        "google.iam.admin.v1.IAM.QueryGrantableRoles",
+        grantable
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/projects/{project}/roles",
+        "iam.projects.roles.list",
+        "google.iam.admin.v1.IAM.ListRoles",
+        list_of_project
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/projects/{project}/roles/{role}",
+        "iam.projects.roles.get",
+        "google.iam.admin.v1.IAM.GetRole",
+        get_of_project
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/organizations/{organization}/roles",
+        "iam.organizations.roles.list",
+        "google.iam.admin.v1.IAM.ListRoles",
+        list_of_organization
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v1/organizations/{organization}/roles/{role}",
+        "iam.organizations.roles.get",
+        "google.iam.admin.v1.IAM.GetRole",
+        get_of_organization
+    ),
+];
+
+const LIST: &[&str] = &["parent", "pageSize", "pageToken", "view", "showDeleted"];
+
+/// ALPHA is the zero value of the stage, so it is never written.
+fn stage(stage: &str) -> &str {
+    if stage == "ALPHA" { "" } else { stage }
+}
+
+fn predefined_json(name: &str, role: &Role, full: bool) -> Value {
+    let permissions = if full { role.permissions.as_slice() } else { &[] };
+    json!({"name": name, "title": role.title, "includedPermissions": permissions, "stage": stage(role.stage),
+        "etag": "AA=="})
+}
+
+fn custom_json(parent: &str, role: &CustomRole, full: bool) -> Value {
+    let mut permissions: Vec<&String> = if full { role.permissions.iter().collect() } else { Vec::new() };
+    permissions.sort();
+    json!({"name": format!("{parent}/roles/{}", role.id), "title": role.title, "description": role.description,
+        "includedPermissions": permissions, "stage": stage(&role.stage), "etag": "BwWWja0YfJA="})
+}
+
+fn is_full(view: Option<&str>) -> Result<bool, Failure> {
+    match view {
+        None | Some("BASIC") => Ok(false),
+        Some("FULL") => Ok(true),
+        Some(other) => Err(Failure::invalid_value("view", &format!("(TYPE_ENUM), \"{other}\""))),
+    }
+}
+
+async fn list_predefined(call: Call) -> Answer {
+    let query = call.query(LIST)?;
+    query.flag("showDeleted")?;
+    call.caller().await?;
+    let full = is_full(query.text("view"))?;
+    let all: Vec<Value> =
+        permission::predefined().iter().map(|(name, role)| predefined_json(name, role, full)).collect();
+    answer(&all, &query)
+}
+
+fn answer(all: &[Value], query: &Query) -> Answer {
+    let (roles, next) = page(all, query, 300, 1_000)?;
+    Ok(reply::message(json!({"roles": roles, "nextPageToken": next})))
+}
+
+async fn get_predefined(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let name = format!("roles/{}", call.param("role"));
+    let role = permission::predefined().get(name.as_str()).ok_or_else(|| Failure::role_not_found(&name))?;
+    Ok(reply::message(predefined_json(&name, role, true)))
+}
+
+async fn list_of_project(call: Call) -> Answer {
+    let parent = format!("projects/{}", call.param("project"));
+    list_custom(&call, &parent).await
+}
+
+async fn list_of_organization(call: Call) -> Answer {
+    let parent = format!("organizations/{}", call.param("organization"));
+    list_custom(&call, &parent).await
+}
+
+async fn list_custom(call: &Call, parent: &str) -> Answer {
+    let query = call.query(LIST)?;
+    query.flag("showDeleted")?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let on = state.node(parent).ok_or_else(|| Failure::denied("iam.roles.list"))?;
+    call.require(&state, &caller, "iam.roles.list", on)?;
+    let full = is_full(query.text("view"))?;
+    let roles = state.custom_roles(parent).unwrap_or_default();
+    answer(&roles.iter().map(|role| custom_json(parent, role, full)).collect::<Vec<_>>(), &query)
+}
+
+async fn get_of_project(call: Call) -> Answer {
+    let parent = format!("projects/{}", call.param("project"));
+    get_custom(&call, &parent).await
+}
+
+async fn get_of_organization(call: Call) -> Answer {
+    let parent = format!("organizations/{}", call.param("organization"));
+    get_custom(&call, &parent).await
+}
+
+async fn get_custom(call: &Call, parent: &str) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let on = state.node(parent).ok_or_else(|| Failure::denied("iam.roles.get"))?;
+    call.require(&state, &caller, "iam.roles.get", on)?;
+    let name = format!("{parent}/roles/{}", call.param("role"));
+    let role = state.custom_role(&name).ok_or_else(|| Failure::role_not_found(&name))?;
+    Ok(reply::message(custom_json(parent, role, true)))
+}
+
+const GRANTABLE: &[Field] = &[
+    ("fullResourceName", Kind::Text),
+    ("view", Kind::Text),
+    ("pageSize", Kind::Int),
+    ("pageToken", Kind::Text),
+];
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Grantable {
+    full_resource_name: String,
+    view: Option<String>,
+    page_size: i64,
+    page_token: String,
+}
+
+/// The roles of the table that have something to say about the kind of resource, and the custom roles above it.
+async fn grantable(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let body: Grantable = call.body(GRANTABLE)?;
+    let full = is_full(body.view.as_deref())?;
+    let state = call.state().await;
+    let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    let fits = |role: &Role| match on {
+        Resource::Account(_) => permission::grantable_on_account(role),
+        _ => true,
+    };
+    let mut roles: Vec<Value> = permission::predefined()
+        .iter()
+        .filter(|(name, role)| fits(role) && !name.to_lowercase().ends_with("serviceagent"))
+        .map(|(name, role)| predefined_json(name, role, full))
+        .collect();
+    for level in state.way_up(on) {
+        let parent = match level {
+            Resource::Project(i) => format!("projects/{}", state.projects[i].id),
+            other => state.name(other),
+        };
+        roles.extend(
+            state.custom_roles(&parent).unwrap_or_default().iter().map(|r| custom_json(&parent, r, full)),
+        );
+    }
+    let (roles, next) = paged(&roles, body.page_size, &body.page_token, 300, 3_000)?;
+    Ok(reply::message(json!({"roles": roles, "nextPageToken": next})))
+}
+
+/// A resource by its full name; the `@` of an account may be escaped (gcloud does so).
+fn resource(state: &State, full: &str) -> Option<Resource> {
+    let full = percent_encoding::percent_decode_str(full).decode_utf8().ok()?;
+    if let Some(name) = full.strip_prefix("//iam.googleapis.com/") {
+        let (_, account) = name.split_once("/serviceAccounts/")?;
+        return state.account(account).map(Resource::Account);
+    }
+    state.node(full.strip_prefix("//cloudresourcemanager.googleapis.com/")?)
+}

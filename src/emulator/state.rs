@@ -1,0 +1,360 @@
+//! What the emulator knows while it runs: the world's resources and policies, tokens, faults, the log of requests.
+//! It answers questions about them; requests and answers are for the routes.
+
+use std::collections::{HashMap, VecDeque};
+
+use tokio::sync::Mutex;
+
+use super::clock::Clock;
+use super::error::Failure;
+use super::fault::Faults;
+use super::permission;
+use super::policy::{self, Policy};
+use super::tokens::{Principal, Tokens};
+use super::world::{Account, ClientProject, CustomRole, Folder, Organization, Project, World};
+
+/// How many requests the log keeps.
+const LOG: usize = 10_000;
+
+/// What all requests share.
+pub struct Shared {
+    /// The emulator's time.
+    pub clock: Clock,
+    /// `http://127.0.0.1:PORT/`.
+    pub base: String,
+    /// Everything that changes.
+    pub state: Mutex<State>,
+}
+
+/// A resource that has an allow policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A service account.
+    Account(usize),
+    /// A project.
+    Project(usize),
+    /// A folder.
+    Folder(usize),
+    /// An organization.
+    Organization(usize),
+}
+
+/// A request that was served: never a bearer, a query or a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// As `iam.serviceAccounts.get`; `unrouted` for a path that no API has.
+    pub method: String,
+    /// The path, without its query.
+    pub path: String,
+    /// The status; 0 when the connection was cut instead.
+    pub status: u16,
+}
+
+/// What a refresh token gives.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    /// Whose it is.
+    pub principal: Principal,
+    /// The client it belongs to, with its secret.
+    pub client: (String, String),
+    /// The scopes that were consented to.
+    pub scopes: Vec<String>,
+}
+
+/// Everything that changes.
+#[derive(Default)]
+pub struct State {
+    /// Organizations.
+    pub organizations: Vec<Organization>,
+    /// Folders.
+    pub folders: Vec<Folder>,
+    /// Projects; their accounts are in `accounts`.
+    pub projects: Vec<Project>,
+    /// Every account.
+    pub accounts: Vec<Account>,
+    /// Names of people by email.
+    pub users: HashMap<String, String>,
+    /// Members of groups by email.
+    pub groups: HashMap<String, Vec<String>>,
+    /// Access tokens given out.
+    pub tokens: Tokens,
+    /// Refresh tokens, made at the start.
+    pub grants: HashMap<String, Grant>,
+    /// Armed faults.
+    pub faults: Faults,
+    log: VecDeque<Served>,
+    clients: Vec<ClientProject>,
+    by_email: HashMap<String, usize>,
+    by_unique_id: HashMap<String, usize>,
+    project_of: Vec<usize>,
+    in_project: Vec<Vec<usize>>,
+    nodes: HashMap<String, Resource>,
+    last_etag: i64,
+}
+
+impl State {
+    /// The state at the start of a world.
+    pub fn new(mut world: World, micros: i64) -> State {
+        let mut state = State { last_etag: micros, clients: world.client_projects, ..State::default() };
+        for (p, project) in world.projects.iter_mut().enumerate() {
+            let mut inside = Vec::with_capacity(project.accounts.len());
+            for account in project.accounts.drain(..) {
+                let i = state.accounts.len();
+                state.by_email.insert(account.email.clone(), i);
+                state.by_unique_id.insert(account.unique_id.clone(), i);
+                state.project_of.push(p);
+                state.accounts.push(account);
+                inside.push(i);
+            }
+            state.in_project.push(inside);
+            state.nodes.insert(format!("projects/{}", project.id), Resource::Project(p));
+            state.nodes.insert(format!("projects/{}", project.number), Resource::Project(p));
+        }
+        for (i, folder) in world.folders.iter().enumerate() {
+            state.nodes.insert(format!("folders/{}", folder.number), Resource::Folder(i));
+        }
+        for (i, organization) in world.organizations.iter().enumerate() {
+            state.nodes.insert(format!("organizations/{}", organization.number), Resource::Organization(i));
+        }
+        state.organizations = world.organizations;
+        state.folders = world.folders;
+        state.projects = world.projects;
+        state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
+        state.groups = world.groups.into_iter().map(|g| (g.email.to_lowercase(), g.members)).collect();
+        world.faults.into_iter().for_each(|fault| state.faults.add(fault));
+        state.prepare_policies();
+        state
+    }
+
+    fn prepare_policies(&mut self) {
+        let mut etag = self.last_etag;
+        let policies = (self.accounts.iter_mut().map(|a| &mut a.policy))
+            .chain(self.projects.iter_mut().map(|p| &mut p.policy))
+            .chain(self.folders.iter_mut().map(|f| &mut f.policy))
+            .chain(self.organizations.iter_mut().map(|o| &mut o.policy));
+        for policy in policies {
+            policy.normalise();
+            if policy.bindings.is_empty() && policy.audit_configs.is_empty() {
+                policy.etag = policy::VIRGIN.into();
+            } else if policy.etag.is_empty() {
+                etag += 1;
+                policy.etag = policy::etag(etag);
+            }
+        }
+        self.last_etag = etag;
+    }
+
+    /// An etag that was never given out before.
+    pub fn next_etag(&mut self, micros: i64) -> String {
+        self.last_etag = micros.max(self.last_etag + 1);
+        policy::etag(self.last_etag)
+    }
+
+    /// An account by email or unique id.
+    pub fn account(&self, name: &str) -> Option<usize> {
+        self.by_email.get(&name.to_lowercase()).or_else(|| self.by_unique_id.get(name)).copied()
+    }
+
+    /// The accounts of a project, in the world's order.
+    pub fn accounts_of(&self, project: usize) -> &[usize] {
+        &self.in_project[project]
+    }
+
+    /// The project of an account.
+    pub fn project_of(&self, account: usize) -> &Project {
+        &self.projects[self.project_of[account]]
+    }
+
+    /// A project by id or number.
+    pub fn project(&self, name: &str) -> Option<usize> {
+        match self.node(&format!("projects/{name}")) {
+            Some(Resource::Project(i)) => Some(i),
+            _ => None,
+        }
+    }
+
+    /// A project, folder or organization by its resource name.
+    pub fn node(&self, name: &str) -> Option<Resource> {
+        self.nodes.get(name).copied()
+    }
+
+    /// The resource name, with numbers.
+    pub fn name(&self, of: Resource) -> String {
+        match of {
+            Resource::Account(i) => {
+                format!("projects/{}/serviceAccounts/{}", self.project_of(i).id, self.accounts[i].email)
+            }
+            Resource::Project(i) => format!("projects/{}", self.projects[i].number),
+            Resource::Folder(i) => format!("folders/{}", self.folders[i].number),
+            Resource::Organization(i) => format!("organizations/{}", self.organizations[i].number),
+        }
+    }
+
+    /// What a resource lies in.
+    pub fn parent(&self, of: Resource) -> Option<Resource> {
+        match of {
+            Resource::Account(i) => Some(Resource::Project(self.project_of[i])),
+            Resource::Project(i) => self.projects[i].parent.as_ref().and_then(|name| self.node(name)),
+            Resource::Folder(i) => self.node(&self.folders[i].parent),
+            Resource::Organization(_) => None,
+        }
+    }
+
+    /// The resource and all that it lies in, from the bottom up.
+    pub fn way_up(&self, from: Resource) -> impl Iterator<Item = Resource> {
+        std::iter::successors(Some(from), |at| self.parent(*at))
+    }
+
+    /// The organization that a resource lies in.
+    pub fn organization(&self, of: Resource) -> Option<&Organization> {
+        self.way_up(of).find_map(|level| match level {
+            Resource::Organization(i) => Some(&self.organizations[i]),
+            _ => None,
+        })
+    }
+
+    /// The policy of a resource.
+    pub fn policy(&self, of: Resource) -> &Policy {
+        match of {
+            Resource::Account(i) => &self.accounts[i].policy,
+            Resource::Project(i) => &self.projects[i].policy,
+            Resource::Folder(i) => &self.folders[i].policy,
+            Resource::Organization(i) => &self.organizations[i].policy,
+        }
+    }
+
+    /// Replaces the policy of a resource.
+    pub fn set_policy(&mut self, of: Resource, policy: Policy) {
+        match of {
+            Resource::Account(i) => self.accounts[i].policy = policy,
+            Resource::Project(i) => self.projects[i].policy = policy,
+            Resource::Folder(i) => self.folders[i].policy = policy,
+            Resource::Organization(i) => self.organizations[i].policy = policy,
+        }
+    }
+
+    /// The custom roles of `projects/P` or `organizations/N`.
+    pub fn custom_roles(&self, parent: &str) -> Option<&[CustomRole]> {
+        match self.node(parent)? {
+            Resource::Project(i) => Some(&self.projects[i].roles),
+            Resource::Organization(i) => Some(&self.organizations[i].roles),
+            _ => None,
+        }
+    }
+
+    /// A custom role by its full name.
+    pub fn custom_role(&self, name: &str) -> Option<&CustomRole> {
+        let (parent, id) = name.split_once("/roles/")?;
+        self.custom_roles(parent)?.iter().find(|role| role.id == id)
+    }
+
+    /// Whether an API is off in a project or in the project of an OAuth client.
+    pub fn is_disabled(&self, service: &str, consumer: &str) -> bool {
+        let off = |list: &[String]| list.iter().any(|s| s == service);
+        match self.project(consumer) {
+            Some(i) => off(&self.projects[i].disabled_services),
+            None => {
+                self.clients.iter().any(|c| c.number.to_string() == consumer && off(&c.disabled_services))
+            }
+        }
+    }
+
+    /// Refuses roles and members that are not there. People and groups are known for the world's own domains only;
+    /// of accounts every one must exist, but Google's service agents do.
+    pub fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
+        for binding in &policy.bindings {
+            let known = match permission::predefined().get(binding.role.as_str()) {
+                Some(role) => !matches!(on, Resource::Account(_)) || permission::grantable_on_account(role),
+                // The table holds only roles that matter here; on a project there are thousands of others.
+                None if binding.role.starts_with("roles/") => {
+                    !matches!(on, Resource::Account(_)) && !binding.role.contains("_withcond_")
+                }
+                None => self.custom_role(&binding.role).is_some(),
+            };
+            if !known {
+                return Err(Failure::invalid(format!(
+                    "Role {} is not supported for this resource.",
+                    binding.role
+                )));
+            }
+        }
+        policy.members().try_for_each(|member| self.check_member(member, on))
+    }
+
+    fn check_member(&self, member: &str, on: Resource) -> Result<(), Failure> {
+        let missing =
+            |kind: &str, email: &str| Err(Failure::invalid(format!("{kind} {email} does not exist.")));
+        let wrong_type = |email: &str, kind: &str| {
+            Err(Failure::invalid(format!(
+                "Account {email} is of type \"{kind}\". Please set the type prefix to be \"{kind}:\"."
+            )))
+        };
+        match member.split_once(':') {
+            None if member == "allUsers" || member == "allAuthenticatedUsers" => match on {
+                Resource::Account(_) => Ok(()),
+                _ => Err(Failure::invalid_argument()),
+            },
+            Some(("user" | "group", email)) if self.account(email).is_some() => {
+                wrong_type(email, "serviceAccount")
+            }
+            Some(("user" | "serviceAccount", email)) if self.groups.contains_key(email) => {
+                wrong_type(email, "group")
+            }
+            Some(("group" | "serviceAccount", email)) if self.users.contains_key(email) => {
+                wrong_type(email, "user")
+            }
+            Some((kind @ ("user" | "group"), email)) if email.contains('@') => {
+                let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
+                let ours = self.organizations.iter().any(|o| o.domain == domain);
+                let there = self.users.contains_key(email) || self.groups.contains_key(email);
+                match kind {
+                    "user" if ours && !there => missing("User", email),
+                    "group" if ours && !there => missing("Group", email),
+                    _ => self.check_customer(domain, on),
+                }
+            }
+            Some(("serviceAccount", email)) if email.contains('@') => {
+                let agent = email.starts_with("service-") && email.ends_with(".iam.gserviceaccount.com");
+                if agent || self.account(email).is_some() {
+                    Ok(())
+                } else {
+                    missing("Service account", email)
+                }
+            }
+            Some(("serviceAccount", pool)) if pool.contains(".svc.id.goog[") && pool.ends_with(']') => Ok(()),
+            Some(("domain", domain)) if domain.contains('.') => self.check_customer(domain, on),
+            Some(("deleted", rest)) if rest.contains("?uid=") || rest.starts_with("principal://") => Ok(()),
+            Some(("principal" | "principalSet" | "principalHierarchy", rest)) if rest.starts_with("//") => {
+                Ok(())
+            }
+            Some(("projectOwner" | "projectEditor" | "projectViewer", _)) => Ok(()),
+            _ => Err(Failure::invalid(format!(
+                "The member {member} is of an unknown type. Please set a valid type prefix for the member."
+            ))),
+        }
+    }
+
+    fn check_customer(&self, domain: &str, on: Resource) -> Result<(), Failure> {
+        let permitted = self.organization(on).map_or(&[][..], |o| &o.permitted_domains);
+        if permitted.is_empty() || permitted.iter().any(|d| d == domain) {
+            return Ok(());
+        }
+        Err(Failure::invalid(
+            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
+             organization policy.",
+        ))
+    }
+
+    /// Writes a request down.
+    pub fn record(&mut self, served: Served) {
+        if self.log.len() == LOG {
+            self.log.pop_front();
+        }
+        self.log.push_back(served);
+    }
+
+    /// The requests so far.
+    pub fn log(&self) -> Vec<Served> {
+        self.log.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,169 @@
+//! Tests of a started emulator through a plain HTTP client, as somebody else's client would meet it.
+
+use reqwest::{Client, Method, StatusCode};
+
+use super::*;
+
+mod faults;
+mod policies;
+mod tokens;
+
+const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
+const DEV: &str = "user:dev@example.com";
+const DEPLOYER: &str = "v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
+const EDITABLE: &str = "v1/projects/-/serviceAccounts/editable@acme-prod.iam.gserviceaccount.com";
+const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
+
+struct Desk {
+    emulator: Emulator,
+    client: Client,
+    token: String,
+    project: &'static str,
+}
+
+/// An answer, with its body read as JSON where it is that.
+struct Got {
+    status: StatusCode,
+    headers: reqwest::header::HeaderMap,
+    json: Value,
+    text: String,
+}
+
+impl Got {
+    fn reason(&self) -> &str {
+        let details = self.json["error"]["details"].as_array();
+        details.into_iter().flatten().find_map(|detail| detail["reason"].as_str()).unwrap_or("")
+    }
+
+    fn message(&self) -> &str {
+        self.json["error"]["message"].as_str().unwrap_or("")
+    }
+}
+
+impl Desk {
+    async fn of(world: World) -> Desk {
+        let emulator = Emulator::start(Options { port: 0, world }).await.unwrap();
+        let client = Client::builder().no_proxy().build().unwrap();
+        let token = emulator.handle().mint(DEV, &[CLOUD], 3600).await.unwrap();
+        Desk { emulator, client, token, project: "acme-prod" }
+    }
+
+    async fn demo() -> Desk {
+        Desk::of(World::demo()).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Got, reqwest::Error> {
+        let mut request = self
+            .client
+            .request(method, format!("{}{path}", self.emulator.base_url()))
+            .bearer_auth(&self.token)
+            .header("x-goog-user-project", self.project);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let text = response.text().await?;
+        Ok(Got { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text })
+    }
+
+    async fn get(&self, path: &str) -> Got {
+        self.send(Method::GET, path, None).await.unwrap()
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Got {
+        self.send(Method::POST, path, Some(body)).await.unwrap()
+    }
+
+    async fn fault(&self, fault: Fault) {
+        self.emulator.handle().add_fault(fault).await;
+    }
+
+    fn file(&self, number: usize) -> Value {
+        serde_json::from_slice(&std::fs::read(&self.emulator.callers()[number].path).unwrap()).unwrap()
+    }
+}
+
+fn fault(method: &str) -> Fault {
+    Fault { method: method.into(), times: Some(1), ..Fault::default() }
+}
+
+/// The claims of a JWT, once its signature has been checked against a key of a JWK set.
+fn verified(token: &str, jwks: &Value) -> Value {
+    let header = jsonwebtoken::decode_header(token).unwrap();
+    let keys = jwks["keys"].as_array().unwrap();
+    let key = keys
+        .iter()
+        .find(|key| key["kid"] == header.kid.clone().unwrap().as_str())
+        .expect("the kid is served");
+    let key = jsonwebtoken::DecodingKey::from_rsa_components(
+        key["n"].as_str().unwrap(),
+        key["e"].as_str().unwrap(),
+    )
+    .unwrap();
+    let mut rules = jsonwebtoken::Validation::new(jsonwebtoken::Algorithm::RS256);
+    rules.validate_aud = false;
+    rules.required_spec_claims.clear();
+    jsonwebtoken::decode::<Value>(token, &key, &rules).unwrap().claims
+}
+
+#[tokio::test]
+async fn strangers_other_hosts_and_other_paths_are_refused() {
+    let mut desk = Desk::demo().await;
+    let page = desk.get("v1/projects/projects/acme-prod/serviceAccounts").await;
+    assert!(page.status == 404 && page.text.contains("<title>Error 404 (Not Found)!!1</title>"));
+    let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
+    let rebound = desk.client.get(&url).header("host", "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), 403);
+    assert_eq!(desk.get(&format!("{DEPLOYER}?optionsRequestedPolicyVersion=3")).await.status, 400);
+    assert_eq!(desk.client.get(&url).send().await.unwrap().status(), 401);
+    desk.token = "ya29.a0-somebody-elses-secret".into();
+    assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_TYPE_UNSUPPORTED");
+    let log = desk.emulator.handle().request_log().await;
+    assert!(!format!("{log:?}").contains("somebody") && log.last().unwrap().status == 401);
+    assert_eq!(log.last().unwrap().method, "iam.serviceAccounts.get");
+}
+
+#[tokio::test]
+async fn the_credentials_files_are_private_and_gone_with_the_emulator() {
+    let desk = Desk::demo().await;
+    let path = desk.emulator.callers()[0].path.clone();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
+    assert_eq!(desk.file(0)["token_uri"], format!("{}token", desk.emulator.base_url()));
+    drop(desk);
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn the_first_line_says_where_everything_is() {
+    let desk = Desk::demo().await;
+    let line = first_line(&desk.emulator);
+    assert_eq!(line["port"], desk.emulator.addr().port());
+    assert_eq!(line["env"]["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"], desk.emulator.base_url());
+    assert_eq!(line["callers"][0]["principal"], DEV);
+    assert_eq!(line["projects"][0], "acme-prod");
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_accounts_are_served_in_pages() {
+    let desk = Desk::of(World::demo().with_generated_accounts(100_000, "acme-prod")).await;
+    let page = desk.get("v1/projects/acme-prod/serviceAccounts?pageSize=100").await;
+    assert_eq!(page.json["accounts"].as_array().unwrap().len(), 100);
+    let last =
+        desk.get("v1/projects/-/serviceAccounts/report-099995@acme-prod.iam.gserviceaccount.com").await;
+    assert_eq!(last.status, 200);
+}
+
+#[tokio::test]
+async fn a_dropped_emulator_answers_nobody_not_even_an_open_connection() {
+    let Desk { emulator, client, .. } = Desk::demo().await;
+    let url = format!("{}oauth2/v3/certs", emulator.base_url());
+    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    drop(emulator);
+    assert!(client.get(&url).send().await.is_err());
+}

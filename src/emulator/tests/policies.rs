@@ -1,0 +1,146 @@
+//! Tests of resources, policies and roles.
+
+use super::*;
+
+#[tokio::test]
+async fn accounts_come_in_pages_without_default_values() {
+    let desk = Desk::demo().await;
+    let first = desk.get("v1/projects/acme-prod/serviceAccounts?alt=json").await;
+    assert_eq!(first.json["accounts"].as_array().unwrap().len(), 20);
+    assert!(first.json["accounts"][0].get("disabled").is_none());
+    assert!(first.text.starts_with("{\n  \"accounts\"") && first.text.ends_with("}\n"));
+    let next = first.json["nextPageToken"].as_str().unwrap();
+    let rest =
+        desk.get(&format!("v1/projects/415104041262/serviceAccounts?pageSize=1000&pageToken={next}")).await;
+    assert_eq!(rest.json["accounts"].as_array().unwrap().len(), 40);
+    assert!(rest.json.get("nextPageToken").is_none());
+    assert_eq!(desk.get("v1/projects/acme-locked/serviceAccounts").await.reason(), "IAM_PERMISSION_DENIED");
+    assert_eq!(desk.get("v1/projects/nowhere/serviceAccounts").await.status, 404);
+}
+
+#[tokio::test]
+async fn an_account_is_found_by_email_escaped_or_not_and_by_unique_id() {
+    let desk = Desk::demo().await;
+    let whole = desk.get(DEPLOYER).await.json;
+    assert_eq!(desk.get(&DEPLOYER.replace('@', "%40")).await.json, whole);
+    let id = whole["uniqueId"].as_str().unwrap();
+    assert_eq!(desk.get(&format!("v1/projects/acme-prod/serviceAccounts/{id}")).await.json, whole);
+    let nobody = "serviceAccounts/nobody@acme-prod.iam.gserviceaccount.com";
+    assert_eq!(desk.get(&format!("v1/projects/-/{nobody}")).await.status, 403);
+    assert_eq!(desk.get(&format!("v1/projects/acme-prod/{nobody}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_grant_is_written_under_its_etag_and_works_at_once() {
+    let desk = Desk::demo().await;
+    let read = format!("{EDITABLE}:getIamPolicy?options.requestedPolicyVersion=3");
+    let mut policy = desk.send(Method::POST, &read, None).await.unwrap().json;
+    assert_eq!(policy["version"], 3);
+    let test = json!({"permissions": ["iam.serviceAccounts.signJwt", "iam.serviceAccounts.setIamPolicy"]});
+    let before = desk.post(&format!("{EDITABLE}:testIamPermissions"), test.clone()).await;
+    assert_eq!(before.json["permissions"], json!(["iam.serviceAccounts.setIamPolicy"]));
+
+    policy["bindings"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"role": CREATOR, "members": ["user:DEV@example.com"]}));
+    let write = json!({"policy": policy});
+    let stored = desk.post(&format!("{EDITABLE}:setIamPolicy"), write.clone()).await;
+    assert_eq!(stored.status, 200);
+    assert_ne!(stored.json["etag"], policy["etag"]);
+    assert!(!stored.json["auditConfigs"].as_array().unwrap().is_empty());
+    let after = desk.post(&format!("{EDITABLE}:testIamPermissions"), test.clone()).await;
+    assert_eq!(after.json["permissions"], test["permissions"]);
+
+    // gcloud sends the bytes of an etag back in the other alphabet.
+    let mut same = json!({"policy": stored.json});
+    same["policy"]["etag"] = stored.json["etag"].as_str().unwrap().replace('+', "-").replace('/', "_").into();
+    assert_eq!(desk.post(&format!("{EDITABLE}:setIamPolicy"), same).await.json, stored.json);
+    let again = desk.post(&format!("{EDITABLE}:setIamPolicy"), write).await;
+    assert_eq!((again.status.as_u16(), &again.json["error"]["status"]), (409, &json!("ABORTED")));
+    let policy =
+        desk.emulator.handle().policy_of("editable@acme-prod.iam.gserviceaccount.com").await.unwrap();
+    assert!(policy.members().any(|member| member == DEV));
+}
+
+#[tokio::test]
+async fn members_and_roles_that_are_not_there_are_refused() {
+    let desk = Desk::demo().await;
+    let set = |role: &str, member: &str| json!({"policy": {"version": 3, "bindings": [{"role": role, "members": [member]}]}});
+    let url = format!("{EDITABLE}:setIamPolicy");
+    for (member, message) in [
+        (
+            "serviceAccount:no@acme-prod.iam.gserviceaccount.com",
+            "Service account no@acme-prod.iam.gserviceaccount.com does not exist.",
+        ),
+        ("user:nobody@example.com", "User nobody@example.com does not exist."),
+        (
+            "group:dev@example.com",
+            "Account dev@example.com is of type \"user\". Please set the type prefix to be \"user:\".",
+        ),
+        (
+            "dev@example.com",
+            "The member dev@example.com is of an unknown type. Please set a valid type prefix for the member.",
+        ),
+    ] {
+        assert_eq!(desk.post(&url, set(CREATOR, member)).await.message(), message);
+    }
+    let role = desk.post(&url, set("roles/storage.admin", DEV)).await;
+    assert_eq!(role.message(), "Role roles/storage.admin is not supported for this resource.");
+}
+
+#[tokio::test]
+async fn the_way_up_is_read_where_it_may_be() {
+    let desk = Desk::demo().await;
+    let found = desk.get("v3/projects:search?query=projectId:acme-p*").await;
+    assert_eq!(found.json["projects"][0]["parent"], "folders/310000000003");
+    assert_eq!(desk.get("v3/folders/310000000003").await.json["parent"], "folders/310000000002");
+    let version = json!({"options": {"requestedPolicyVersion": 3}});
+    let readable = desk.post("v3/folders/310000000003:getIamPolicy", version.clone()).await;
+    assert_eq!(readable.json["version"], 3);
+    let closed = desk.post("v3/folders/310000000002:getIamPolicy", version.clone()).await;
+    assert_eq!(closed.message(), "The caller does not have permission");
+    assert_eq!(desk.post("v3/organizations/123456789012:getIamPolicy", version.clone()).await.status, 200);
+    assert_eq!(desk.post("v3/projects/no-such:getIamPolicy", version).await.status, 403);
+    let folders = desk.get("v3/folders?parent=organizations/123456789012").await;
+    assert_eq!(folders.json["folders"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn roles_tell_what_they_give() {
+    let desk = Desk::demo().await;
+    let role = desk.get("v1/roles/iam.serviceAccountOpenIdTokenCreator").await;
+    assert_eq!(role.json["includedPermissions"], json!(["iam.serviceAccounts.getOpenIdToken"]));
+    let on = "//iam.googleapis.com/projects/acme-prod/serviceAccounts/deployer%40acme-prod.iam.gserviceaccount.com";
+    let body = json!({"fullResourceName": on, "view": "FULL"});
+    let roles = desk.post("v1/roles:queryGrantableRoles", body).await;
+    let names: Vec<&str> =
+        roles.json["roles"].as_array().unwrap().iter().filter_map(|role| role["name"].as_str()).collect();
+    assert!(names.contains(&CREATOR) && names.contains(&"projects/acme-prod/roles/signer"));
+    assert!(desk.get("v1/projects/acme-prod/roles/signer").await.json["includedPermissions"].is_array());
+}
+
+#[test]
+fn every_policy_of_the_demo_may_be_written_as_it_is() {
+    let state = State::new(World::demo(), 0);
+    let all = (0..state.accounts.len())
+        .map(Resource::Account)
+        .chain((0..state.projects.len()).map(Resource::Project));
+    for on in all {
+        let policy = Policy { version: 3, ..state.policy(on).clone() };
+        assert!(state.check_policy(&policy, on).is_ok(), "{}", state.name(on));
+        assert_eq!(state.policy(on).write(policy, None, String::new()).unwrap().etag, state.policy(on).etag);
+    }
+}
+
+#[test]
+fn an_organization_may_permit_its_own_people_only() {
+    let mut world = World::demo();
+    world.organizations[0].permitted_domains = vec!["example.com".into()];
+    let state = State::new(world, 0);
+    let stranger =
+        Binding { role: CREATOR.into(), members: vec!["user:x@example.org".into()], condition: None };
+    let policy = Policy { bindings: vec![stranger], ..Policy::default() };
+    let failure = state.check_policy(&policy, Resource::Account(0)).unwrap_err();
+    assert!(failure.body.to_string().contains("do not belong to a permitted customer,  perhaps"));
+}

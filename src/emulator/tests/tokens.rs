@@ -1,0 +1,191 @@
+//! Tests of the token endpoint, the mints and the keys.
+
+use super::*;
+
+#[tokio::test]
+async fn a_refresh_token_is_worth_an_access_token_in_both_forms() {
+    let desk = Desk::demo().await;
+    let file = desk.file(0);
+    let body = json!({"grant_type": "refresh_token", "client_id": file["client_id"],
+        "client_secret": file["client_secret"], "refresh_token": file["refresh_token"]});
+    let url = format!("{}token", desk.emulator.base_url());
+    for request in [desk.client.post(&url).json(&body), desk.client.post(&url).form(&body)] {
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        assert!(answer["access_token"].as_str().unwrap().starts_with("ya29.a0"));
+        assert_eq!(answer["expires_in"], 3599);
+        assert_eq!(answer["token_type"], "Bearer");
+    }
+    let mut wrong = body;
+    wrong["refresh_token"] = "1//other".into();
+    let answer = desk.post("token", wrong).await;
+    assert_eq!((answer.status.as_u16(), &answer.json["error"]), (400, &json!("invalid_grant")));
+}
+
+#[tokio::test]
+async fn a_key_file_is_worth_access_and_id_tokens_and_signs_its_own() {
+    let mut desk = Desk::demo().await;
+    let file = desk.file(2);
+    let now = desk.emulator.handle().now();
+    let email = file["client_email"].as_str().unwrap();
+    let sign = |claims: Value| {
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+        header.kid = file["private_key_id"].as_str().map(str::to_owned);
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(file["private_key"].as_str().unwrap().as_bytes())
+            .unwrap();
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    };
+    let claims =
+        json!({"iss": email, "aud": "https://oauth2.googleapis.com/token", "iat": now, "exp": now + 3600});
+    let grant = |extra: (&str, &str)| {
+        let mut claims = claims.clone();
+        claims[extra.0] = extra.1.into();
+        json!({"grant_type": "urn:ietf:params:oauth:grant-type:jwt-bearer", "assertion": sign(claims)})
+    };
+    let access = desk.post("token", grant(("scope", CLOUD))).await;
+    assert!(access.json["access_token"].as_str().unwrap().starts_with("ya29.c."));
+    let id = desk.post("token", grant(("target_audience", "https://a.example"))).await;
+    let jwks = desk.get("oauth2/v3/certs").await.json;
+    assert_eq!(verified(id.json["id_token"].as_str().unwrap(), &jwks)["email"], email);
+
+    desk.token = sign(json!({"iss": email, "sub": email, "iat": now, "exp": now + 3600, "scope": CLOUD}));
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    desk.token = sign(json!({"iss": email, "sub": email, "iat": now, "exp": now + 3600,
+        "aud": "https://iam.googleapis.com/"}));
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    desk.token.pop();
+    assert_eq!(desk.get(DEPLOYER).await.status, 401);
+}
+
+#[tokio::test]
+async fn the_minted_access_token_is_the_account_for_as_long_as_it_said() {
+    let mut desk = Desk::demo().await;
+    let mint = format!("{DEPLOYER}:generateAccessToken");
+    let answer = desk.post(&mint, json!({"scope": [CLOUD], "lifetime": "600s", "delegates": null})).await;
+    assert_eq!(answer.json["expireTime"].as_str().unwrap().len(), "2026-01-01T00:00:00Z".len());
+    let token = answer.json["accessToken"].as_str().unwrap().to_owned();
+    let info = desk.post("tokeninfo", json!({"access_token": token})).await;
+    assert_eq!(
+        (&info.json["azp"], &info.json["expires_in"]),
+        (&json!("109300000000000004411"), &json!("600"))
+    );
+
+    desk.token = token;
+    let denied = desk.get("v1/projects/acme-prod/serviceAccounts").await;
+    assert_eq!(denied.reason(), "USER_PROJECT_DENIED");
+    desk.emulator.handle().advance_clock(601);
+    let over = desk.get("v1/projects/acme-prod/serviceAccounts").await;
+    assert_eq!((over.status.as_u16(), over.reason()), (401, "ACCESS_TOKEN_EXPIRED"));
+    assert!(over.headers["www-authenticate"].to_str().unwrap().contains("invalid_token"));
+}
+
+#[tokio::test]
+async fn a_mint_is_refused_for_each_reason_in_google_s_words() {
+    let mut desk = Desk::demo().await;
+    let mint = |account: &str| {
+        format!("v1/projects/-/serviceAccounts/{account}.iam.gserviceaccount.com:generateAccessToken")
+    };
+    let good = json!({"scope": [CLOUD]});
+    let denied = desk.post(&mint("deploy-bot@acme-stage"), good.clone()).await;
+    assert_eq!(
+        denied.json["error"]["details"][0]["metadata"]["permission"],
+        "iam.serviceAccounts.getAccessToken"
+    );
+    assert_eq!(desk.post(&mint("billing-export@acme-prod"), good.clone()).await.status, 403);
+    assert_eq!(
+        desk.post(&mint("reports@acme-prod"), json!({"scope": [CLOUD], "lifetime": "43200s"})).await.status,
+        200
+    );
+    let long = desk.post(&mint("deployer@acme-prod"), json!({"scope": [CLOUD], "lifetime": "3601s"})).await;
+    assert_eq!(long.message(), "Request contains an invalid argument.");
+    let missing = desk.post(&mint("nobody@acme-prod"), good.clone()).await;
+    assert_eq!(
+        missing.message(),
+        "Not found; Gaia id not found for email nobody@acme-prod.iam.gserviceaccount.com"
+    );
+    assert_eq!(
+        desk.post(&mint("deploy-canary@acme-prod"), good.clone()).await.reason(),
+        "ACCOUNT_STATE_INVALID"
+    );
+    assert_eq!(desk.post(&mint("deployer@acme-prod"), json!({})).await.status, 400);
+    assert!(
+        desk.post(&mint("deployer@acme-prod"), json!({"scopes": []})).await.message().contains("\"scopes\"")
+    );
+
+    desk.project = "acme-dark";
+    let off = desk.post(&mint("deployer@acme-prod"), good.clone()).await;
+    assert_eq!(off.reason(), "SERVICE_DISABLED");
+    assert!(
+        off.message()
+            .starts_with("IAM Service Account Credentials API has not been used in project 415104041265")
+    );
+    desk.project = "no-such-project";
+    assert_eq!(desk.post(&mint("deployer@acme-prod"), good.clone()).await.reason(), "CONSUMER_INVALID");
+    desk.project = "acme-prod";
+    desk.token = desk.emulator.handle().mint(DEV, &["openid"], 60).await.unwrap();
+    let scope = desk.post(&mint("deployer@acme-prod"), good).await;
+    assert_eq!(scope.reason(), "ACCESS_TOKEN_SCOPE_INSUFFICIENT");
+}
+
+#[tokio::test]
+async fn a_chain_opens_the_vault_hop_by_hop_and_not_otherwise() {
+    let desk = Desk::demo().await;
+    let vault = "v1/projects/-/serviceAccounts/vault@acme-prod.iam.gserviceaccount.com:generateIdToken";
+    let (a, b) = (
+        "relay-a@acme-ci.iam.gserviceaccount.com",
+        "projects/-/serviceAccounts/relay-b@acme-ci.iam.gserviceaccount.com",
+    );
+    let through = |delegates: Vec<&str>| json!({"audience": "https://a.example", "delegates": delegates});
+    assert_eq!(desk.post(vault, through(vec![a, b])).await.status, 200);
+    let short = desk.post(vault, through(vec![a])).await;
+    assert_eq!(
+        short.json["error"]["details"][0]["metadata"]["permission"],
+        "iam.serviceAccounts.getOpenIdToken"
+    );
+    let skipped = desk.post(vault, through(vec![b])).await;
+    assert_eq!(
+        skipped.json["error"]["details"][0]["metadata"]["permission"],
+        "iam.serviceAccounts.implicitDelegation"
+    );
+}
+
+#[tokio::test]
+async fn id_tokens_verify_with_google_s_keys_and_signatures_with_the_account_s() {
+    let desk = Desk::demo().await;
+    let body =
+        json!({"audience": "https://a.example", "includeEmail": "true", "organizationNumberIncluded": true});
+    let token = desk.post(&format!("{DEPLOYER}:generateIdToken"), body).await;
+    let claims = verified(token.json["token"].as_str().unwrap(), &desk.get("oauth2/v3/certs").await.json);
+    assert_eq!(claims["google"]["organization_number"], 123_456_789_012_u64);
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3600);
+    assert_eq!(claims["azp"], claims["sub"]);
+
+    let signed = desk.post(&format!("{DEPLOYER}:signJwt"), json!({"payload": "{\"a\":1}\n"})).await;
+    let path = "service_accounts/v1/metadata/jwk/deployer%40acme-prod.iam.gserviceaccount.com";
+    let jwks = desk.get(path).await;
+    assert_eq!(verified(signed.json["signedJwt"].as_str().unwrap(), &jwks.json), json!({"a": 1}));
+    assert!(jwks.headers["cache-control"].to_str().unwrap().starts_with("public, max-age="));
+    let map = desk.get("robot/v1/metadata/x509/deployer@acme-prod.iam.gserviceaccount.com").await;
+    assert!(map.json[signed.json["keyId"].as_str().unwrap()].as_str().unwrap().contains("BEGIN CERTIFICATE"));
+    let late = json!({"payload": format!("{{\"exp\":{}}}", desk.emulator.handle().now() + 43_300)});
+    assert_eq!(desk.post(&format!("{DEPLOYER}:signJwt"), late).await.status, 400);
+    assert_eq!(desk.post(&format!("{DEPLOYER}:signJwt"), json!({"payload": "[1]"})).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_signed_jwt_stands_for_a_person_only_where_the_world_lets_it() {
+    let desk = Desk::demo().await;
+    let now = desk.emulator.handle().now();
+    let exchange = async |account: &str, scope: &str| {
+        let email = format!("{account}@acme-prod.iam.gserviceaccount.com");
+        let claims = json!({"iss": email, "sub": "alice@example.com", "scope": scope, "iat": now, "exp": now + 3600,
+            "aud": "https://oauth2.googleapis.com/token"});
+        let mint = format!("v1/projects/-/serviceAccounts/{email}:signJwt");
+        let signed = desk.post(&mint, json!({"payload": claims.to_string()})).await;
+        let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+        desk.post("token", json!({"grant_type": grant, "assertion": signed.json["signedJwt"]})).await
+    };
+    let directory = "https://www.googleapis.com/auth/admin.directory.user.readonly";
+    assert_eq!(exchange("workspace-sync", directory).await.status, 200);
+    assert_eq!(exchange("workspace-sync", CLOUD).await.json["error"], "unauthorized_client");
+    assert_eq!(exchange("deployer", directory).await.status, 401);
+}

@@ -1,0 +1,114 @@
+//! Access tokens: made, looked up and forgotten, in memory only. It never learns a token that it did not make.
+
+use std::collections::HashMap;
+
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// Who a token or a JWT stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Principal {
+    /// A person.
+    User(String),
+    /// A service account, by its email.
+    Account(String),
+}
+
+impl Principal {
+    /// The email address.
+    pub fn email(&self) -> &str {
+        match self {
+            Principal::User(email) | Principal::Account(email) => email,
+        }
+    }
+
+    /// As it stands in a policy.
+    pub fn member(&self) -> String {
+        match self {
+            Principal::User(email) => format!("user:{email}"),
+            Principal::Account(email) => format!("serviceAccount:{email}"),
+        }
+    }
+
+    /// Reads `user:…` or `serviceAccount:…`.
+    pub fn parse(member: &str) -> Option<Principal> {
+        match member.split_once(':')? {
+            ("user", email) => Some(Principal::User(email.to_lowercase())),
+            ("serviceAccount", email) => Some(Principal::Account(email.to_lowercase())),
+            _ => None,
+        }
+    }
+}
+
+/// What an access token stands for.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// Whose it is.
+    pub principal: Principal,
+    /// What it may be used for.
+    pub scopes: Vec<String>,
+    /// When it ends, in seconds since the epoch.
+    pub expires: i64,
+    /// The OAuth client for a person, the unique id for an account.
+    pub client: String,
+}
+
+/// All tokens given out.
+#[derive(Debug, Default)]
+pub struct Tokens {
+    by_text: HashMap<String, Token>,
+}
+
+impl Tokens {
+    /// Makes a token. The prefixes are Google's; the rest says where it comes from.
+    pub fn issue(&mut self, token: Token, now: i64) -> String {
+        if self.by_text.len() >= 50_000 {
+            self.by_text.retain(|_, token| token.expires > now - 3600);
+        }
+        let prefix = match token.principal {
+            Principal::User(_) => "ya29.a0EMULATOR-",
+            Principal::Account(_) => "ya29.c.EMULATOR-",
+        };
+        let text = format!("{prefix}{}", secret());
+        self.by_text.insert(text.clone(), token);
+        text
+    }
+
+    /// The token of that text, expired or not.
+    pub fn find(&self, text: &str) -> Option<&Token> {
+        self.by_text.get(text)
+    }
+
+    /// Forgets a token.
+    pub fn revoke(&mut self, text: &str) -> bool {
+        self.by_text.remove(text).is_some()
+    }
+}
+
+/// 256 random bits as text.
+pub fn secret() -> String {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).expect("the system has random numbers");
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_by_its_own_text_only_and_shows_what_it_is() {
+        let mut tokens = Tokens::default();
+        let token = Token {
+            principal: Principal::Account("a@p.iam.gserviceaccount.com".into()),
+            scopes: vec![],
+            expires: 10,
+            client: String::new(),
+        };
+        let text = tokens.issue(token, 0);
+        assert!(text.starts_with("ya29.c.EMULATOR-"));
+        assert!(tokens.find(&text).is_some() && tokens.find("ya29.c.other").is_none());
+        assert!(tokens.revoke(&text) && tokens.find(&text).is_none());
+    }
+}

@@ -1,0 +1,405 @@
+//! The world: everything the emulator knows when it starts, as data. It owns the file's form and its consistency;
+//! what happens to it afterwards is the state's.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Failure, Place};
+use super::fault::Fault;
+use super::keys;
+use super::policy::Policy;
+use super::tokens::Principal;
+
+/// Projects, accounts, policies, people, callers and faults.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct World {
+    /// Organizations.
+    pub organizations: Vec<Organization>,
+    /// Folders, each after its parent or before.
+    pub folders: Vec<Folder>,
+    /// Projects, with their accounts.
+    pub projects: Vec<Project>,
+    /// People.
+    pub users: Vec<User>,
+    /// Groups; clients cannot see into them.
+    pub groups: Vec<Group>,
+    /// Projects that OAuth clients belong to, where an API may be off. Others are taken to have every API on.
+    pub client_projects: Vec<ClientProject>,
+    /// Whose credentials files are written at the start; the first is the default caller.
+    pub callers: Vec<Caller>,
+    /// Faults from the start.
+    pub faults: Vec<Fault>,
+}
+
+/// An organization.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Organization {
+    /// Its number.
+    pub number: u64,
+    /// Its domain.
+    pub domain: String,
+    /// Its custom roles.
+    pub roles: Vec<CustomRole>,
+    /// Domains whose people may stand in policies; empty permits all (domain-restricted sharing).
+    pub permitted_domains: Vec<String>,
+    /// Its allow policy.
+    pub policy: Policy,
+}
+
+/// A folder.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Folder {
+    /// Its number.
+    pub number: u64,
+    /// Its display name.
+    pub name: String,
+    /// `folders/N` or `organizations/N`.
+    pub parent: String,
+    /// Its allow policy.
+    pub policy: Policy,
+}
+
+/// A project.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Project {
+    /// Its id.
+    pub id: String,
+    /// Its number.
+    pub number: u64,
+    /// Its display name; the id if left out.
+    pub name: String,
+    /// `folders/N` or `organizations/N`; nothing for a project without organization.
+    pub parent: Option<String>,
+    /// Its labels.
+    pub labels: std::collections::BTreeMap<String, String>,
+    /// APIs that are off, as `iamcredentials.googleapis.com`; all others are on.
+    pub disabled_services: Vec<String>,
+    /// Its custom roles.
+    pub roles: Vec<CustomRole>,
+    /// Its service accounts.
+    pub accounts: Vec<Account>,
+    /// Its allow policy.
+    pub policy: Policy,
+}
+
+/// A service account.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Account {
+    /// Its email, or the part before `@` of one of its project.
+    pub email: String,
+    /// Its 21 digits; made from the email if left out.
+    pub unique_id: String,
+    /// Its display name.
+    pub display_name: String,
+    /// Its description.
+    pub description: String,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// Whether the organization allows it tokens of up to 12 hours.
+    pub extended_lifetime: bool,
+    /// The scopes for which it may stand for people of the domain (domain-wide delegation).
+    pub domain_wide_scopes: Vec<String>,
+    /// Its user-managed keys, only to be listed: no private key belongs to them.
+    pub keys: Vec<AccountKey>,
+    /// Its allow policy.
+    pub policy: Policy,
+}
+
+/// A user-managed key in a list.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct AccountKey {
+    /// Its 40 digits; made from the account and the date if left out.
+    pub id: String,
+    /// When it was made.
+    pub created: String,
+    /// When it ends; never if left out.
+    pub expires: Option<String>,
+    /// Whether its public part was uploaded rather than made by Google.
+    pub uploaded: bool,
+    /// Whether it is disabled.
+    pub disabled: bool,
+}
+
+/// A custom role.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct CustomRole {
+    /// The last part of its name.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its description.
+    pub description: String,
+    /// Its launch stage.
+    pub stage: String,
+    /// What it gives.
+    pub permissions: Vec<String>,
+}
+
+/// A person.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct User {
+    /// The email address.
+    pub email: String,
+    /// The name.
+    pub name: String,
+}
+
+/// A group.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Group {
+    /// Its email address.
+    pub email: String,
+    /// Its members, as in a policy; a group may be one.
+    pub members: Vec<String>,
+}
+
+/// The project that an OAuth client belongs to.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct ClientProject {
+    /// The number before the dash of the client id.
+    pub number: u64,
+    /// APIs that are off there.
+    pub disabled_services: Vec<String>,
+}
+
+/// Somebody for whom a credentials file is written.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Caller {
+    /// `user:…` for an authorized_user file, `serviceAccount:…` for a key file.
+    pub principal: String,
+    /// The quota project in the file.
+    pub quota_project: Option<String>,
+    /// What a refresh token gives when no scope is asked for; cloud-platform, email and openid if left out.
+    pub scopes: Vec<String>,
+}
+
+/// Why a world cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// Not the form above: the message names field, line and column.
+    #[error("the world cannot be read: {0}")]
+    Form(#[from] serde_json::Error),
+    /// The form is right, the content is not.
+    #[error("the world is not consistent: {field}: {problem}")]
+    Content {
+        /// As `projects[2].parent`.
+        field: String,
+        /// One sentence.
+        problem: String,
+    },
+}
+
+impl World {
+    /// The example organization of the demo.
+    pub fn demo() -> World {
+        World::parse(include_str!("../../assets/world.json")).expect("a test reads the world in assets")
+    }
+
+    /// Reads a world and completes it: emails, unique ids, key ids.
+    pub fn parse(text: &str) -> Result<World, WorldError> {
+        let mut world: World = serde_json::from_str(text)?;
+        world.complete();
+        world.check()?;
+        Ok(world)
+    }
+
+    /// The same world with generated accounts in a project, until that has `count` of them. A project that is not
+    /// there changes nothing.
+    #[must_use]
+    pub fn with_generated_accounts(mut self, count: usize, project: &str) -> World {
+        const WORDS: [&str; 8] =
+            ["build", "deploy", "ingest", "report", "relay", "mirror", "backup", "probe"];
+        if let Some(project) = self.projects.iter_mut().find(|p| p.id == project) {
+            for i in project.accounts.len()..count {
+                let word = WORDS[i % WORDS.len()];
+                let mut account = Account {
+                    email: format!("{word}-{i:06}"),
+                    display_name: format!("Generated {word} {i}"),
+                    disabled: i % 97 == 0,
+                    ..Account::default()
+                };
+                account.complete(&project.id);
+                project.accounts.push(account);
+            }
+        }
+        self
+    }
+
+    fn complete(&mut self) {
+        for project in &mut self.projects {
+            if project.name.is_empty() {
+                project.name.clone_from(&project.id);
+            }
+            for account in &mut project.accounts {
+                account.complete(&project.id);
+            }
+        }
+        for user in &mut self.users {
+            user.email = user.email.to_lowercase();
+        }
+    }
+
+    fn check(&self) -> Result<(), WorldError> {
+        let mut nodes: HashSet<String> = HashSet::new();
+        for (i, organization) in self.organizations.iter().enumerate() {
+            unique(&mut nodes, format!("organizations/{}", organization.number), || {
+                format!("organizations[{i}].number")
+            })?;
+        }
+        for (i, folder) in self.folders.iter().enumerate() {
+            unique(&mut nodes, format!("folders/{}", folder.number), || format!("folders[{i}].number"))?;
+        }
+        for (i, folder) in self.folders.iter().enumerate() {
+            self.check_way_up(folder, || format!("folders[{i}].parent"))?;
+        }
+        let mut emails = HashSet::new();
+        for (i, project) in self.projects.iter().enumerate() {
+            unique(&mut nodes, format!("projects/{}", project.id), || format!("projects[{i}].id"))?;
+            unique(&mut nodes, format!("projects/{}", project.number), || format!("projects[{i}].number"))?;
+            if let Some(parent) = project.parent.as_ref().filter(|parent| !nodes.contains(*parent)) {
+                return Err(content(
+                    format!("projects[{i}].parent"),
+                    format!("{parent} is not in this world"),
+                ));
+            }
+            for (j, account) in project.accounts.iter().enumerate() {
+                unique(&mut emails, account.email.clone(), || format!("projects[{i}].accounts[{j}].email"))?;
+                for (k, key) in account.keys.iter().enumerate() {
+                    if key.created.parse::<jiff::Timestamp>().is_err() {
+                        let field = format!("projects[{i}].accounts[{j}].keys[{k}].created");
+                        return Err(content(field, format!("{:?} is not an RFC 3339 time", key.created)));
+                    }
+                }
+            }
+        }
+        for (i, fault) in self.faults.iter().enumerate() {
+            let place = Place { service: "", title: "", method: "" };
+            if let Some(name) = fault.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
+                return Err(content(
+                    format!("faults[{i}].error"),
+                    format!("there is no error called {name}"),
+                ));
+            }
+        }
+        for (i, caller) in self.callers.iter().enumerate() {
+            let known = match Principal::parse(&caller.principal) {
+                Some(Principal::User(email)) => self.users.iter().any(|u| u.email == email),
+                Some(Principal::Account(email)) => emails.contains(&email),
+                None => false,
+            };
+            if !known {
+                let problem =
+                    format!("{:?} is neither a user nor an account of this world", caller.principal);
+                return Err(content(format!("callers[{i}].principal"), problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_way_up(&self, folder: &Folder, field: impl Fn() -> String) -> Result<(), WorldError> {
+        let mut parent = &folder.parent;
+        for _ in 0..=self.folders.len() {
+            if self.organizations.iter().any(|o| *parent == format!("organizations/{}", o.number)) {
+                return Ok(());
+            }
+            match self.folders.iter().find(|f| *parent == format!("folders/{}", f.number)) {
+                Some(above) => parent = &above.parent,
+                None => return Err(content(field(), format!("{parent} is not in this world"))),
+            }
+        }
+        Err(content(field(), "the folders go round in a circle".into()))
+    }
+}
+
+impl Account {
+    fn complete(&mut self, project: &str) {
+        if !self.email.contains('@') {
+            // A project of a domain, `example.com:name`, turns its two parts round.
+            let host = match project.split_once(':') {
+                Some((domain, name)) => format!("{name}.{domain}"),
+                None => project.to_owned(),
+            };
+            self.email = format!("{}@{host}.iam.gserviceaccount.com", self.email);
+        }
+        self.email = self.email.to_lowercase();
+        if self.unique_id.is_empty() {
+            self.unique_id = unique_id(&self.email);
+        }
+        for key in &mut self.keys {
+            if key.id.is_empty() {
+                key.id = keys::hex(&keys::hash(&format!("{} {}", self.email, key.created))[..20]);
+            }
+        }
+    }
+}
+
+/// 21 digits that stay the same for an email.
+pub fn unique_id(email: &str) -> String {
+    let hash = keys::hash(email);
+    let number = hash[..8].iter().fold(0u64, |sum, b| sum << 8 | u64::from(*b));
+    format!("1{number:020}")
+}
+
+fn unique(seen: &mut HashSet<String>, name: String, field: impl Fn() -> String) -> Result<(), WorldError> {
+    if seen.contains(&name) {
+        return Err(content(field(), format!("{name} is there twice")));
+    }
+    seen.insert(name);
+    Ok(())
+}
+
+fn content(field: String, problem: String) -> WorldError {
+    WorldError::Content { field, problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_world_is_consistent() {
+        assert!(World::demo().projects.len() >= 4);
+    }
+
+    #[test]
+    fn an_unknown_field_is_named_with_its_line_and_column() {
+        let error = World::parse("{\n  \"projetcs\": []\n}").unwrap_err().to_string();
+        assert!(error.contains("projetcs") && error.contains("line 2 column"), "{error}");
+    }
+
+    #[test]
+    fn a_parent_that_is_missing_or_circular_is_named() {
+        let missing = r#"{"projects":[{"id":"p","number":1,"parent":"folders/9"}]}"#;
+        assert!(World::parse(missing).unwrap_err().to_string().contains("projects[0].parent: folders/9"));
+        let circle = r#"{"folders":[{"number":1,"parent":"folders/1"}]}"#;
+        assert!(World::parse(circle).unwrap_err().to_string().contains("circle"));
+    }
+
+    #[test]
+    fn left_out_emails_and_ids_are_completed_and_stay_the_same() {
+        let text = r#"{"projects":[{"id":"example.com:p","number":1,"accounts":[{"email":"Bot"}]}]}"#;
+        let account = World::parse(text).unwrap().projects[0].accounts[0].clone();
+        assert_eq!(account.email, "bot@p.example.com.iam.gserviceaccount.com");
+        assert_eq!(account.unique_id.len(), 21);
+        assert_eq!(account.unique_id, unique_id(&account.email));
+    }
+
+    #[test]
+    fn generated_accounts_fill_a_project_up() {
+        let world = World::demo().with_generated_accounts(500, "acme-prod");
+        let project = world.projects.iter().find(|p| p.id == "acme-prod").unwrap();
+        assert_eq!(project.accounts.len(), 500);
+    }
+}

@@ -1,0 +1,166 @@
+//! The outside as one value: environment variables, the home folder and the platform, read once at start and
+//! handed on. It owns the rules that turn them into paths and settings shared by several parts; it must not
+//! read files, and nothing else in the crate may read the process environment.
+
+use std::{collections::HashMap, path::PathBuf};
+
+/// Which platform's path rules apply. Data, so that every rule can be tested on any machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Platform {
+    /// Linux and the other Unixes without rules of their own.
+    #[default]
+    Linux,
+    /// macOS.
+    Mac,
+    /// Windows.
+    Windows,
+}
+
+/// A snapshot of the outside.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    vars: HashMap<String, String>,
+    home: Option<PathBuf>,
+    platform: Platform,
+}
+
+impl Env {
+    /// The real one. Variables that are not Unicode are left out: no setting of ours can be one.
+    pub fn system() -> Env {
+        let vars = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let platform = if cfg!(windows) {
+            Platform::Windows
+        } else if cfg!(target_os = "macos") {
+            Platform::Mac
+        } else {
+            Platform::Linux
+        };
+        Env { vars: vars.collect(), home: std::env::home_dir(), platform }
+    }
+
+    /// One made by hand, for tests and the demo: only these variables, Linux rules, home from `HOME` if given.
+    pub fn from_vars<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Env {
+        let vars: HashMap<_, _> = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let home = vars.get("HOME").map(PathBuf::from);
+        Env { vars, home, platform: Platform::Linux }
+    }
+
+    /// The same with another platform's path rules.
+    pub fn on(mut self, platform: Platform) -> Env {
+        self.platform = platform;
+        self
+    }
+
+    /// The value of a variable; one that is set to nothing counts as unset, as Google's tools have it.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// The home folder, if there is one.
+    pub fn home(&self) -> Option<PathBuf> {
+        self.home.clone()
+    }
+
+    /// Which path rules apply.
+    pub fn platform(&self) -> Platform {
+        self.platform
+    }
+
+    /// Where gcloud keeps its files: `$CLOUDSDK_CONFIG`, else `~/.config/gcloud` (on macOS too), else
+    /// `%APPDATA%\gcloud` with `%SystemDrive%\gcloud` as the last resort (google-auth, `_cloud_sdk.py`).
+    pub fn gcloud_dir(&self) -> Option<PathBuf> {
+        if let Some(dir) = self.get("CLOUDSDK_CONFIG") {
+            return Some(PathBuf::from(dir));
+        }
+        match self.platform {
+            Platform::Linux | Platform::Mac => self.home().map(|home| home.join(".config").join("gcloud")),
+            Platform::Windows => {
+                let base = self.path("APPDATA").unwrap_or_else(|| {
+                    let drive = self.get("SystemDrive").unwrap_or("C:");
+                    PathBuf::from(format!("{drive}\\"))
+                });
+                Some(base.join("gcloud"))
+            }
+        }
+    }
+
+    /// The configuration file: `$IMPERSONA_CONFIG`, else `impersona/config.toml` in the platform's configuration
+    /// folder.
+    pub fn config_file(&self) -> Option<PathBuf> {
+        self.path("IMPERSONA_CONFIG").or_else(|| {
+            let base = match self.platform {
+                Platform::Linux => self.path("XDG_CONFIG_HOME").or_else(|| self.under_home(&[".config"])),
+                Platform::Mac => self.under_home(&["Library", "Application Support"]),
+                Platform::Windows => self.path("APPDATA"),
+            };
+            base.map(|base| base.join("impersona").join("config.toml"))
+        })
+    }
+
+    /// Where recents, favourites, policy snapshots and the log live: `$IMPERSONA_STATE_DIR`, else `impersona` in
+    /// the platform's state folder.
+    pub fn state_dir(&self) -> Option<PathBuf> {
+        self.path("IMPERSONA_STATE_DIR").or_else(|| {
+            let base = match self.platform {
+                Platform::Linux => {
+                    self.path("XDG_STATE_HOME").or_else(|| self.under_home(&[".local", "state"]))
+                }
+                Platform::Mac => self.under_home(&["Library", "Application Support"]),
+                Platform::Windows => self.path("LOCALAPPDATA"),
+            };
+            base.map(|base| base.join("impersona"))
+        })
+    }
+
+    /// The project the environment names, in Google's variables.
+    pub fn project(&self) -> Option<&str> {
+        self.get("CLOUDSDK_CORE_PROJECT").or_else(|| self.get("GOOGLE_CLOUD_PROJECT"))
+    }
+
+    fn path(&self, name: &str) -> Option<PathBuf> {
+        self.get(name).map(PathBuf::from)
+    }
+
+    fn under_home(&self, parts: &[&str]) -> Option<PathBuf> {
+        self.home().map(|home| parts.iter().fold(home, |path, part| path.join(part)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_variable_is_an_unset_one() {
+        let env = Env::from_vars([("A", ""), ("B", "b")]);
+        assert_eq!((env.get("A"), env.get("B"), env.get("C")), (None, Some("b"), None));
+    }
+
+    #[test]
+    fn gcloud_is_found_where_gcloud_itself_looks() {
+        let env = Env::from_vars([("HOME", "/home/dev"), ("APPDATA", "/appdata")]);
+        assert_eq!(env.gcloud_dir(), Some("/home/dev/.config/gcloud".into()));
+        assert_eq!(env.clone().on(Platform::Mac).gcloud_dir(), Some("/home/dev/.config/gcloud".into()));
+        assert_eq!(env.on(Platform::Windows).gcloud_dir(), Some("/appdata/gcloud".into()));
+        let moved = Env::from_vars([("HOME", "/home/dev"), ("CLOUDSDK_CONFIG", "/elsewhere")]);
+        assert_eq!(moved.gcloud_dir(), Some("/elsewhere".into()));
+    }
+
+    #[test]
+    fn our_own_folders_follow_the_platform_unless_named() {
+        let env = Env::from_vars([("HOME", "/home/dev"), ("XDG_STATE_HOME", "/state")]);
+        assert_eq!(env.config_file(), Some("/home/dev/.config/impersona/config.toml".into()));
+        assert_eq!(env.state_dir(), Some("/state/impersona".into()));
+        let mac = env.on(Platform::Mac);
+        assert_eq!(mac.state_dir(), Some("/home/dev/Library/Application Support/impersona".into()));
+        let named = Env::from_vars([("IMPERSONA_CONFIG", "/c.toml"), ("IMPERSONA_STATE_DIR", "/s")]);
+        assert_eq!((named.config_file(), named.state_dir()), (Some("/c.toml".into()), Some("/s".into())));
+    }
+
+    #[test]
+    fn without_a_home_there_is_no_guess() {
+        assert_eq!(Env::default().gcloud_dir(), None);
+        assert_eq!(Env::default().state_dir(), None);
+    }
+}

@@ -1,0 +1,50 @@
+//! New files for secrets: readable by their owner only, never over an existing file, never through a link.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+};
+
+/// Makes a file that was not there (`O_EXCL`: a link, even a dangling one, counts as being there), mode 0600.
+///
+/// # Errors
+/// `AlreadyExists`, or what else the file system says.
+pub fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Makes such a file and writes all of it.
+///
+/// # Errors
+/// As [`create_private`]; a file that could not be written to its end is taken away again.
+pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = create_private(path)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
+        // Ours alone, for it was made a moment ago.
+        let _ = std::fs::remove_file(path);
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_new_file_is_private_and_an_old_one_or_a_link_is_left_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("token");
+        write_private(&path, b"secret").expect("new");
+        assert_eq!(std::fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(write_private(&path, b"other").map_err(|e| e.kind()), Err(io::ErrorKind::AlreadyExists));
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), &link).expect("a dangling link");
+        assert!(write_private(&link, b"other").is_err() && !folder.path().join("elsewhere").exists());
+    }
+}

@@ -1,0 +1,148 @@
+//! The key table as documents: hint line, help, `impersona keys`, and the block in the README.
+
+use super::{Chord, KeyCtx, Keymap, Place, Row};
+
+/// Hints for the bottom line, best first, for `width` columns: whole hints only. Each is its keys and a word.
+pub fn hints(keymap: &Keymap, place: Place, width: usize) -> Vec<(String, &'static str)> {
+    let mut rows: Vec<_> = keymap.rows(place).filter(|(row, chords)| row.hint.0 > 0 && !chords.is_empty()).collect();
+    rows.sort_by_key(|(row, _)| row.hint.0);
+    // `back` and `help` are what a lost person needs: they keep their room when the line is short.
+    let cost = |row: &Row, chords: &[Chord]| keys_for_hint(row, chords).chars().count() + row.hint.1.chars().count() + 3;
+    let reserve: usize =
+        rows.iter().filter(|(row, _)| row.hint.0 >= 20).map(|(row, chords)| cost(row, chords)).sum();
+    let (mut left, mut out) = (width.saturating_sub(reserve), Vec::new());
+    for (row, chords) in rows {
+        let cost = cost(row, chords);
+        let reserved = row.hint.0 >= 20;
+        if reserved || cost <= left {
+            left -= if reserved { 0 } else { cost };
+            out.push((keys_for_hint(row, chords), row.hint.1));
+        }
+    }
+    out
+}
+
+/// Moving is shown as a pair, everything else by its first key.
+fn keys_for_hint(row: &Row, chords: &[Chord]) -> String {
+    match row.name {
+        "down" if chords.first() == Some(&Chord::char('j')) => "j/k".to_owned(),
+        _ => chords[0].to_string(),
+    }
+}
+
+fn keys(chords: &[Chord]) -> String {
+    chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" ")
+}
+
+/// Lines of help for a place: a heading for each context, then keys and what they do.
+pub fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for ctx in place.contexts() {
+        lines.push((String::new(), heading(*ctx).to_owned()));
+        let rows = keymap.rows(place).filter(|(row, chords)| row.ctx == *ctx && !chords.is_empty());
+        lines.extend(rows.map(|(row, chords)| (keys(chords), row.label.to_owned())));
+    }
+    lines
+}
+
+/// What a context is called in help and documents.
+pub fn heading(ctx: KeyCtx) -> &'static str {
+    match ctx {
+        KeyCtx::Global => "Anywhere outside text and forms",
+        KeyCtx::List => "Moving",
+        KeyCtx::Accounts => "Accounts",
+        KeyCtx::Shelf => "Shelf",
+        KeyCtx::Inspect => "Inspect",
+        KeyCtx::Activity => "Activity",
+        KeyCtx::Form => "Forms",
+        KeyCtx::Text => "Filters and pickers",
+        KeyCtx::Help => "Help",
+        KeyCtx::Confirm => "Questions",
+        KeyCtx::MintMenu => "Mint menu",
+        KeyCtx::CopyMenu => "Copy menu",
+        KeyCtx::Always => "Everywhere",
+    }
+}
+
+const ORDER: [KeyCtx; 13] = [
+    KeyCtx::List,
+    KeyCtx::Global,
+    KeyCtx::Accounts,
+    KeyCtx::MintMenu,
+    KeyCtx::Shelf,
+    KeyCtx::CopyMenu,
+    KeyCtx::Inspect,
+    KeyCtx::Activity,
+    KeyCtx::Form,
+    KeyCtx::Text,
+    KeyCtx::Confirm,
+    KeyCtx::Help,
+    KeyCtx::Always,
+];
+
+/// The whole table as text, for `impersona keys`.
+pub fn text(keymap: &Keymap) -> String {
+    let mut out = String::new();
+    for ctx in ORDER {
+        out.push_str(heading(ctx));
+        out.push('\n');
+        for (row, chords) in keymap.all().filter(|(row, _)| row.ctx == ctx) {
+            out.push_str(&format!("  {:<16} {:<22} {}\n", keys(chords), row.name, row.label));
+        }
+        out.push('\n');
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// The whole table as JSON, for `impersona keys --json`: `[{context, name, keys, label}]`.
+pub fn json(keymap: &Keymap) -> String {
+    let rows: Vec<_> = ORDER
+        .iter()
+        .flat_map(|ctx| keymap.all().filter(move |(row, _)| row.ctx == *ctx))
+        .map(|(row, chords)| {
+            serde_json::json!({
+                "context": heading(row.ctx),
+                "name": row.name,
+                "keys": chords.iter().map(Chord::to_string).collect::<Vec<_>>(),
+                "label": row.label,
+            })
+        })
+        .collect();
+    serde_json::Value::from(rows).to_string()
+}
+
+/// The table as Markdown, for the README; a test compares.
+pub fn markdown() -> String {
+    let keymap = Keymap::default();
+    let mut out = String::from("| where | key | does |\n|---|---|---|\n");
+    for ctx in ORDER {
+        for (row, chords) in keymap.all().filter(|(row, chords)| row.ctx == ctx && !chords.is_empty()) {
+            let keys: Vec<_> = chords.iter().map(|chord| format!("`{chord}`")).collect();
+            out.push_str(&format!("| {} | {} | {} |\n", heading(ctx), keys.join(" "), row.label));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_shows_every_action_that_is_live() {
+        let keymap = Keymap::default();
+        for place in Place::ALL {
+            let lines = help(&keymap, place);
+            for (row, _) in keymap.rows(place).filter(|(_, chords)| !chords.is_empty()) {
+                assert!(lines.iter().any(|(_, label)| label == row.label), "{} in {place:?}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_narrow_hint_line_keeps_the_way_back_and_the_help() {
+        let shown = hints(&Keymap::default(), Place::Accounts, 40);
+        assert!(shown.iter().any(|(_, word)| *word == "help") && shown.iter().any(|(_, word)| *word == "back"));
+    }
+}

@@ -1,0 +1,37 @@
+//! impersona: see who may become a Google Cloud service account, mint every kind of short-lived credential, and
+//! understand the result, without leaving the terminal.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`model`] | the domain, pure: accounts, permissions, scopes, credentials, tokens, refusals |
+//! | [`api`] | one typed async method for each operation at Google |
+//! | [`auth`] | the caller: where its credentials come from, and one task that refreshes its token |
+//! | [`emulator`] | a local double of the services, for the demo and for tests; imports nothing of the above |
+//! | [`app`] | the state of the screen and `update`, its only way to change: pure |
+//! | [`keymap`] | the one table of keys |
+//! | [`panes`], [`overlays`], [`view`], [`widgets`] | what is on the screen |
+//! | [`runtime`] | the loop: events in, effects out; the only screen file that awaits |
+//! | [`terminal`], [`clipboard`] | the terminal and the clipboard themselves |
+//! | [`cli`] | arguments, subcommands, exit codes |
+//! | [`config`], [`state`], [`files`], [`env`], [`logging`] | what enters from outside, and what is kept |
+#![warn(missing_docs)]
+
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod clipboard;
+pub mod config;
+pub mod emulator;
+pub mod env;
+pub mod files;
+pub mod keymap;
+pub mod logging;
+pub mod model;
+pub mod overlays;
+pub mod panes;
+pub mod runtime;
+pub mod state;
+pub mod terminal;
+pub mod view;
+pub mod widgets;

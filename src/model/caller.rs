@@ -1,0 +1,50 @@
+//! The identity whose credentials impersona holds, as far as it is known, and where it came from.
+
+use jiff::Timestamp;
+
+/// Who is calling, for the header and for `whoami`. Unknown parts are `None` and are said to be unknown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caller {
+    /// `dev@example.com`, `ci@acme-ci.iam.gserviceaccount.com`; none until somebody told us.
+    pub principal: Option<String>,
+    /// What sort of credentials: `user`, `service account`, `access token`.
+    pub kind: String,
+    /// Which file or variable, in a few words: `ADC`, `--credentials sa.json`, `CLOUDSDK_AUTH_ACCESS_TOKEN`.
+    pub source: String,
+    /// The full path or variable behind `source`.
+    pub origin: String,
+    /// The project the credentials or the environment name, if any.
+    pub project: Option<String>,
+    /// Charged and checked for API use: sent as `x-goog-user-project`.
+    pub quota_project: Option<String>,
+    /// `googleapis.com` but for sovereign clouds.
+    pub universe: String,
+    /// OAuth scopes of the current access token; empty when not known.
+    pub scopes: Vec<String>,
+    /// When the current access token ends, if it is known.
+    pub expires: Option<Timestamp>,
+}
+
+impl Caller {
+    /// The member form used in policies: `user:dev@example.com`; none while the principal is unknown.
+    pub fn member(&self) -> Option<String> {
+        let principal = self.principal.as_deref()?;
+        let prefix = if principal.ends_with(".gserviceaccount.com") { "serviceAccount" } else { "user" };
+        Some(format!("{prefix}:{principal}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_is_a_member_only_when_known() {
+        let mut caller = Caller::default();
+        assert_eq!(caller.member(), None);
+        caller.principal = Some("dev@example.com".into());
+        assert_eq!(caller.member().as_deref(), Some("user:dev@example.com"));
+        caller.principal = Some("ci@acme-ci.iam.gserviceaccount.com".into());
+        assert_eq!(caller.member().as_deref(), Some("serviceAccount:ci@acme-ci.iam.gserviceaccount.com"));
+    }
+}

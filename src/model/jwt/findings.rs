@@ -1,0 +1,290 @@
+//! What is worth knowing about a token beside its signature: ended, meant for somebody else, not as Google makes
+//! them. Each finding has a code that scripts may rely on and a sentence for people.
+
+use jiff::Timestamp;
+
+use super::decode::{Form, Reading};
+use super::{audience, is_account, is_google, quoted};
+use crate::model::lifetime::{countdown, words};
+
+/// How far two clocks may differ before it is said, in seconds.
+const SKEW: i64 = 60;
+
+/// How much a finding matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// May be refused, or is not what it seems.
+    Warning,
+    /// Will be refused.
+    Error,
+}
+
+impl Severity {
+    /// The word used in `--json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// One thing worth knowing about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// A stable name: `expired`, `audience_mismatch`.
+    pub code: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// One sentence, without a full stop.
+    pub message: String,
+}
+
+/// What the token is meant to be used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation<'a> {
+    /// The service expects exactly this audience.
+    Audience(&'a str),
+    /// The service at this URL will be called.
+    Url(&'a str),
+}
+
+/// Everything worth knowing about a token, in the order: form, writing, header, times, audience, identity.
+pub fn findings(reading: &Reading, now: Timestamp, expectation: Option<Expectation<'_>>) -> Vec<Finding> {
+    let mut found = Found(Vec::new());
+    found.form(reading);
+    for (code, message) in &reading.remarks {
+        let severity = if matches!(*code, "too_long" | "json" | "truncated") {
+            Severity::Warning
+        } else {
+            Severity::Info
+        };
+        found.add(code, severity, message.clone());
+    }
+    if matches!(reading.form, Form::Jws | Form::Jwe) {
+        found.header(reading);
+    }
+    if reading.form == Form::Jws {
+        found.duplicates(reading);
+        found.times(reading, now);
+        found.audience(reading, expectation);
+        found.identity(reading);
+    }
+    found.0
+}
+
+struct Found(Vec<Finding>);
+
+impl Found {
+    fn add(&mut self, code: &'static str, severity: Severity, message: impl Into<String>) {
+        self.0.push(Finding { code, severity, message: message.into() });
+    }
+
+    fn form(&mut self, reading: &Reading) {
+        match reading.form {
+            Form::Jws | Form::Empty => {}
+            Form::Jwe => self.add("encrypted", Severity::Info, "an encrypted JWT: only who holds the key can read its claims"),
+            Form::GoogleAccessToken => {
+                self.add("opaque", Severity::Info, "a Google access token is opaque: only Google can tell what it is for");
+            }
+            Form::RefreshToken => self.add(
+                "refresh_token",
+                Severity::Warning,
+                "a refresh token speaks for a person until it is revoked: it is never sent anywhere from here",
+            ),
+            Form::ApiKey => self.add("api_key", Severity::Info, "an API key names a project, not who calls"),
+            Form::Opaque => self.add("opaque", Severity::Info, "this is no JWT and no token of a known form"),
+        }
+    }
+
+    fn header(&mut self, reading: &Reading) {
+        let alg = reading.header.text("alg");
+        match alg.as_deref() {
+            Some(alg) if alg.eq_ignore_ascii_case("none") => {
+                self.add(
+                    "alg_none",
+                    Severity::Error,
+                    "alg is “none”: the token is not signed, nobody will accept it",
+                );
+            }
+            Some(alg) if alg.starts_with("HS") => {
+                self.add(
+                    "alg_shared_secret",
+                    Severity::Warning,
+                    format!("{} is made with a shared secret; Google never does", quoted(alg)),
+                );
+            }
+            _ => {}
+        }
+        let own: Vec<&str> = ["jwk", "jku", "x5u", "x5c"]
+            .into_iter()
+            .filter(|name| reading.header.find(name).is_some())
+            .collect();
+        if !own.is_empty() {
+            self.add(
+                "key_in_header",
+                Severity::Warning,
+                format!("the header brings its own key ({}): it is ignored", own.join(", ")),
+            );
+        }
+    }
+
+    fn duplicates(&mut self, reading: &Reading) {
+        for (part, section) in [("header", &reading.header), ("claims", &reading.claims)] {
+            let names: Vec<String> = section.duplicates().into_iter().take(5).map(quoted).collect();
+            if !names.is_empty() {
+                self.add(
+                    "duplicate_claim",
+                    Severity::Warning,
+                    format!(
+                        "the {part} say {} more than once: most readers take the last, some the first",
+                        names.join(", ")
+                    ),
+                );
+            }
+        }
+    }
+
+    fn times(&mut self, reading: &Reading, now: Timestamp) {
+        let now = now.as_second();
+        let times = reading.times;
+        for name in ["iat", "exp", "nbf"] {
+            if let Some(member) = reading.claims.find(name).filter(|member| member.seconds().is_none()) {
+                self.add(
+                    "time_not_a_number",
+                    Severity::Error,
+                    format!("{name} is {}, no number of seconds", quoted(&member.json)),
+                );
+            }
+        }
+        match times.exp {
+            Some(exp) if exp <= now => {
+                self.add(
+                    "expired",
+                    Severity::Error,
+                    format!("ended {} ago", countdown(now.saturating_sub(exp))),
+                );
+            }
+            None if reading.claims.find("exp").is_none() => {
+                self.add("no_exp", Severity::Warning, "has no end (exp): Google accepts none without");
+            }
+            _ => {}
+        }
+        if let Some(nbf) = times.nbf.filter(|nbf| *nbf > now) {
+            self.add(
+                "not_yet_valid",
+                Severity::Error,
+                format!("not valid before {} from now (nbf)", countdown(nbf.saturating_sub(now))),
+            );
+        }
+        if let Some(iat) = times.iat.filter(|iat| *iat > now.saturating_add(SKEW)) {
+            let ahead = countdown(iat.saturating_sub(now));
+            self.add(
+                "issued_in_future",
+                Severity::Warning,
+                format!("issued {ahead} from now: a clock is wrong, here or at the issuer"),
+            );
+        }
+        if let (Some(iat), Some(exp)) = (times.iat, times.exp) {
+            let length = exp.saturating_sub(iat);
+            let to_google = audiences(reading).iter().any(|aud| is_google_endpoint(aud));
+            if length < 0 {
+                self.add("ends_before_it_starts", Severity::Error, "ends (exp) before it was issued (iat)");
+            } else if length > 3_600 && to_google {
+                let length = words(length);
+                self.add(
+                    "lifetime_over_1h",
+                    Severity::Error,
+                    format!("lives {length}; Google's endpoints accept 1h at most"),
+                );
+            }
+        }
+    }
+
+    fn audience(&mut self, reading: &Reading, expectation: Option<Expectation<'_>>) {
+        let found = audiences(reading);
+        if found.is_empty() {
+            if reading.claims.find("aud").is_none() {
+                self.add(
+                    "no_audience",
+                    Severity::Warning,
+                    "has no audience (aud): it does not say who it is meant for",
+                );
+            }
+            return;
+        }
+        let wanted = match expectation {
+            None => return,
+            Some(Expectation::Audience(wanted)) => wanted.to_owned(),
+            Some(Expectation::Url(url)) => {
+                let from_google = reading.claims.text("iss").is_some_and(|iss| is_google(&iss));
+                if from_google && is_google_endpoint(url) {
+                    self.add(
+                        "id_token_for_google_api",
+                        Severity::Error,
+                        "Google's APIs take access tokens, not ID tokens",
+                    );
+                    return;
+                }
+                // Cloud Run takes the address of the service, functions of the first generation their whole URL.
+                let url = url.split(['?', '#']).next().unwrap_or_default();
+                if found.iter().any(|aud| aud == url) {
+                    return;
+                }
+                audience::of_url(url).unwrap_or_else(|| url.to_owned())
+            }
+        };
+        // Of several audiences one is enough; the first tells what is wrong when none fits.
+        if found.contains(&wanted) {
+            return;
+        }
+        if let Some(difference) = found.first().and_then(|aud| audience::difference(aud, &wanted)) {
+            self.add("audience_mismatch", Severity::Error, format!("aud {difference}"));
+        }
+    }
+
+    fn identity(&mut self, reading: &Reading) {
+        let Some(issuer) = reading.claims.text("iss") else {
+            self.add("no_issuer", Severity::Warning, "has no issuer (iss): it does not say who made it");
+            return;
+        };
+        if is_account(&issuer) {
+            self.add("self_signed", Severity::Info, "signed by the account itself, not by Google: Cloud Run and IAP do not accept it as an ID token");
+        } else if !is_google(&issuer) {
+            self.add(
+                "issuer_not_google",
+                Severity::Info,
+                format!("issued by {}, not by Google", quoted(&issuer)),
+            );
+        } else if reading.claims.find("email").is_none() {
+            self.add(
+                "no_email",
+                Severity::Warning,
+                "has no e-mail claim: services that grant access by e-mail refuse it",
+            );
+        } else if reading.claims.find("email_verified").is_none_or(|member| member.json != "true") {
+            self.add("email_not_verified", Severity::Warning, "the e-mail in it is not verified");
+        }
+    }
+}
+
+/// The audiences of a token: one, a list, or none.
+fn audiences(reading: &Reading) -> Vec<String> {
+    let Some(member) = reading.claims.find("aud") else { return Vec::new() };
+    match member.text() {
+        Some(one) => vec![one],
+        None => serde_json::from_str(&member.json).unwrap_or_default(),
+    }
+}
+
+/// Whether an audience is one of Google's own endpoints.
+fn is_google_endpoint(audience: &str) -> bool {
+    audience::of_url(audience).is_some_and(|origin| origin.ends_with(".googleapis.com"))
+}
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;

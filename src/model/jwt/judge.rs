@@ -1,0 +1,340 @@
+//! Checks the signature of a token against keys that somebody trusts. The keys come from outside the token
+//! only: `jwk`, `jku` and `x5u` in a header are never used. Claims are not judged here, see [`super::findings`].
+
+use std::str::FromStr;
+
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
+use serde_json::Value;
+
+use super::decode::{Form, Reading};
+use super::{is_google, quoted};
+use crate::model::account;
+
+/// What is known about a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// A trusted key made it.
+    Verified,
+    /// None of the trusted keys made it.
+    Failed,
+    /// Nothing is known.
+    NotChecked,
+}
+
+impl State {
+    /// The word used in `--json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            State::Verified => "verified",
+            State::Failed => "failed",
+            State::NotChecked => "not_checked",
+        }
+    }
+}
+
+/// The state of a signature, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Verified, failed or not checked.
+    pub state: State,
+    /// One clause: by which key, or why not.
+    pub reason: String,
+    /// The id of the key that made the signature.
+    pub key: Option<String>,
+}
+
+impl Verdict {
+    /// Nothing is known, for this reason.
+    pub fn not_checked(reason: impl Into<String>) -> Verdict {
+        Verdict { state: State::NotChecked, reason: reason.into(), key: None }
+    }
+
+    fn failed(reason: impl Into<String>) -> Verdict {
+        Verdict { state: State::Failed, reason: reason.into(), key: None }
+    }
+}
+
+/// Whose keys a token is to be checked with, as its issuer says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signer {
+    /// Google itself: its OAuth certs.
+    Google,
+    /// The service account with this e-mail: its own key set.
+    Account(String),
+    /// Somebody whose keys have to be given by hand; the issuer, if it names one.
+    Other(Option<String>),
+}
+
+/// Who claims to have signed this token. The claim decides only where to look for keys, never whether to trust.
+pub fn signer(reading: &Reading) -> Signer {
+    match reading.claims.text("iss") {
+        Some(issuer) if is_google(&issuer) => Signer::Google,
+        Some(issuer) if issuer.contains('@') && account::parse(&issuer).as_ref() == Ok(&issuer) => Signer::Account(issuer),
+        issuer => Signer::Other(issuer),
+    }
+}
+
+/// Why this token cannot be checked with public keys whatever they are; none when it can. Asked before keys are
+/// fetched.
+pub fn uncheckable(reading: &Reading) -> Option<Verdict> {
+    prepare(reading).err()
+}
+
+/// Checks the signature against a key set: a JWKS, or the map of key id to PEM certificate that Google also
+/// publishes. `whose` names it in the verdict: `Google's OAuth certs`.
+pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
+    let algorithm = match prepare(reading) {
+        Ok(algorithm) => algorithm,
+        Err(verdict) => return verdict,
+    };
+    let keys = match read_keys(keys) {
+        Ok(keys) => keys,
+        Err(problem) => return Verdict::not_checked(format!("{whose} cannot be read: {problem}")),
+    };
+    let kid = reading.header.text("kid");
+    let named: Vec<&Key> = keys.iter().filter(|key| kid.is_none() || key.id == kid).collect();
+    if named.is_empty() {
+        return Verdict::failed(match kid {
+            Some(kid) => format!(
+                "key {} is not among {whose} ({} there): signed by somebody else, or the key was rotated away since",
+                quoted(&kid),
+                keys.len()
+            ),
+            None => format!("{whose} hold no keys"),
+        });
+    }
+    let fitting: Vec<&Key> = named.into_iter().filter(|key| key.fits(algorithm)).collect();
+    if fitting.is_empty() {
+        return Verdict::failed(format!(
+            "the header says {algorithm:?}, which the key of {whose} is not for"
+        ));
+    }
+    let token = reading.token.expose();
+    let (message, signature) = token.rsplit_once('.').expect("prepare() saw a signature after a dot");
+    for key in fitting {
+        if crypto::verify(signature, message.as_bytes(), &key.key, algorithm).unwrap_or(false) {
+            let reason = match &key.id {
+                Some(id) => format!("key {} of {whose}", brief(id)),
+                None => format!("a key without an id of {whose}"),
+            };
+            return Verdict { state: State::Verified, reason, key: key.id.clone() };
+        }
+    }
+    Verdict::failed(format!("the signature was not made by {whose}, or the token was changed since"))
+}
+
+/// The algorithm to check with, or why there is none.
+fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
+    if reading.form != Form::Jws {
+        return Err(Verdict::not_checked(format!(
+            "{}: only a signed JWT can be checked",
+            reading.form.name()
+        )));
+    }
+    if reading.too_long.is_some() {
+        return Err(Verdict::not_checked("the token is too long: its end was not read"));
+    }
+    let Some(name) = reading.header.text("alg") else {
+        return Err(Verdict::not_checked("the header names no algorithm (alg)"));
+    };
+    if name.eq_ignore_ascii_case("none") {
+        return Err(Verdict::failed("alg is “none”: the token is not signed, anybody can have written it"));
+    }
+    if reading.header.find("crit").is_some() {
+        return Err(Verdict::not_checked("the header names extensions (crit) that are not understood here"));
+    }
+    let algorithm = Algorithm::from_str(&name)
+        .map_err(|_| Verdict::not_checked(format!("alg {} cannot be checked here", quoted(&name))))?;
+    // A shared secret cannot be public: checking HS256 with a public key as the secret is the classic forgery.
+    if algorithm.family() == AlgorithmFamily::Hmac {
+        return Err(Verdict::not_checked(format!(
+            "{name} is made with a shared secret, which no public key can check"
+        )));
+    }
+    if reading.signature.is_none() {
+        return Err(Verdict::failed("the token has no signature"));
+    }
+    Ok(algorithm)
+}
+
+struct Key {
+    id: Option<String>,
+    /// `RS256`, where the set says so.
+    alg: Option<String>,
+    key: DecodingKey,
+}
+
+impl Key {
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        self.key.family() == algorithm.family()
+            && self.alg.as_ref().is_none_or(|alg| *alg == format!("{algorithm:?}"))
+    }
+}
+
+/// Keys for signatures, those of unknown kinds left out.
+fn read_keys(text: &str) -> Result<Vec<Key>, String> {
+    let set: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    match set.get("keys") {
+        Some(Value::Array(keys)) => Ok(keys.iter().filter_map(from_jwk).collect()),
+        Some(_) => Err("its “keys” is no list".to_owned()),
+        None if set.is_object() => Ok(set.as_object().into_iter().flatten().filter_map(from_pem).collect()),
+        None => Err("it is no JSON object".to_owned()),
+    }
+}
+
+fn from_jwk(value: &Value) -> Option<Key> {
+    let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
+    if text("use").is_some_and(|usage| usage != "sig") {
+        return None;
+    }
+    let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
+    Some(Key { id: text("kid"), alg: text("alg"), key: DecodingKey::from_jwk(&jwk).ok()? })
+}
+
+fn from_pem((id, pem): (&String, &Value)) -> Option<Key> {
+    let key = DecodingKey::from_rsa_pem(pem.as_str()?.as_bytes()).ok()?;
+    Some(Key { id: Some(id.clone()), alg: None, key })
+}
+
+/// The ends of a key id are enough to recognize it.
+fn brief(id: &str) -> String {
+    let letters: Vec<char> = id.chars().collect();
+    match letters.len() {
+        0..=12 => id.to_owned(),
+        n => letters[..4].iter().chain(['…'].iter()).chain(&letters[n - 4..]).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::jwt::read;
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{self, KeyPair, RsaKeyPair};
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+    use serde_json::json;
+    use std::sync::LazyLock;
+
+    static KEY: LazyLock<RsaKeyPair> =
+        LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).expect("a key"));
+
+    fn sign(header: Value) -> String {
+        let message = format!("{}.{}", B64.encode(header.to_string()), B64.encode(r#"{"iss":"x"}"#));
+        let mut bytes = vec![0; KEY.public_modulus_len()];
+        let random = aws_lc_rs::rand::SystemRandom::new();
+        KEY.sign(&signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut bytes).expect("signs");
+        format!("{message}.{}", B64.encode(bytes))
+    }
+
+    fn jwk(kid: Option<&str>) -> Value {
+        let public = KEY.public_key();
+        let mut key = json!({"kty": "RSA", "use": "sig", "alg": "RS256",
+            "n": B64.encode(public.modulus().big_endian_without_leading_zero()),
+            "e": B64.encode(public.exponent().big_endian_without_leading_zero())});
+        if let Some(kid) = kid {
+            key["kid"] = json!(kid);
+        }
+        key
+    }
+
+    fn set(keys: &[Value]) -> String {
+        json!({ "keys": keys }).to_string()
+    }
+
+    fn judged(token: &str, keys: &str) -> Verdict {
+        verify(&read(token), keys, "the test's keys")
+    }
+
+    #[test]
+    fn keys_are_looked_for_with_google_the_account_or_nobody() {
+        let of = |claims: &str| signer(&read(&format!("e30.{}.c2ln", B64.encode(claims))));
+        assert_eq!(of(r#"{"iss":"https://accounts.google.com"}"#), Signer::Google);
+        let email = "a@acme-prod.iam.gserviceaccount.com";
+        assert_eq!(of(&format!(r#"{{"iss":"{email}"}}"#)), Signer::Account(email.to_owned()));
+        for odd in ["../x@a.gserviceaccount.com", "a@acme-prod", "107517467455664443765", "https://accounts.google.com.evil.example"] {
+            assert_eq!(of(&format!(r#"{{"iss":"{odd}"}}"#)), Signer::Other(Some(odd.to_owned())));
+        }
+        assert_eq!(of("[]"), Signer::Other(None));
+    }
+
+    #[test]
+    fn a_signature_by_a_trusted_key_is_verified_and_the_key_is_named() {
+        let token = sign(json!({"alg": "RS256", "kid": "0123456789abcdef"}));
+        let verdict = judged(&token, &set(&[json!({"kty": "odd"}), jwk(Some("0123456789abcdef"))]));
+        assert_eq!((verdict.state, verdict.key.as_deref()), (State::Verified, Some("0123456789abcdef")));
+        assert_eq!(verdict.reason, "key 0123…cdef of the test's keys");
+    }
+
+    #[test]
+    fn without_a_key_id_every_key_is_tried() {
+        let token = sign(json!({"alg": "RS256"}));
+        assert_eq!(judged(&token, &set(&[jwk(Some("a"))])).state, State::Verified);
+        assert_eq!(judged(&token, &set(&[jwk(None)])).state, State::Verified);
+    }
+
+    #[test]
+    fn a_changed_token_a_foreign_key_and_another_algorithm_fail() {
+        let token = sign(json!({"alg": "RS256", "kid": "a"}));
+        let changed = token.replacen(&B64.encode(r#"{"iss":"x"}"#), &B64.encode(r#"{"iss":"y"}"#), 1);
+        assert_eq!(judged(&changed, &set(&[jwk(Some("a"))])).state, State::Failed);
+        let foreign = judged(&token, &set(&[jwk(Some("b"))]));
+        assert!(foreign.state == State::Failed && foreign.reason.contains("not among the test's keys"));
+        let other = sign(json!({"alg": "PS256", "kid": "a"}));
+        assert!(judged(&other, &set(&[jwk(Some("a"))])).reason.contains("PS256"));
+        let other = sign(json!({"alg": "ES256", "kid": "a"}));
+        assert_eq!(judged(&other, &set(&[jwk(Some("a"))])).state, State::Failed);
+    }
+
+    #[test]
+    fn no_public_key_ever_verifies_none_or_a_shared_secret() {
+        let keys = set(&[json!({"kty": "oct", "k": "c2VjcmV0", "kid": "a"}), jwk(Some("a"))]);
+        for (alg, state) in [
+            ("none", State::Failed),
+            ("None", State::Failed),
+            ("HS256", State::NotChecked),
+            ("ES256K", State::NotChecked),
+        ] {
+            assert_eq!(judged(&sign(json!({"alg": alg, "kid": "a"})), &keys).state, state, "{alg}");
+        }
+    }
+
+    #[test]
+    fn keys_inside_the_token_are_ignored() {
+        let token = sign(json!({"alg": "RS256", "jwk": jwk(Some("a")), "jku": "https://evil.example/keys"}));
+        assert_eq!(judged(&token, &set(&[])).state, State::Failed);
+    }
+
+    #[test]
+    fn what_cannot_be_checked_says_why() {
+        let keys = set(&[jwk(Some("a"))]);
+        let token = sign(json!({"alg": "RS256", "kid": "a"}));
+        for (text, keys, word) in [
+            ("ya29.c.x", keys.as_str(), "only a signed JWT"),
+            (token.as_str(), "<html>", "cannot be read"),
+            (token.as_str(), "[]", "no JSON object"),
+            (&sign(json!({"alg": "RS256", "crit": ["b64"]})), &keys, "crit"),
+            (&sign(json!({"typ": "JWT"})), &keys, "no algorithm"),
+        ] {
+            let verdict = judged(text, keys);
+            assert!(verdict.state == State::NotChecked && verdict.reason.contains(word), "{verdict:?}");
+        }
+        assert_eq!(judged("eyJhbGciOiJSUzI1NiJ9.e30.", &keys).state, State::Failed);
+    }
+
+    #[test]
+    fn the_certificate_map_that_google_publishes_serves_too() {
+        let der: Pkcs8V1Der<'_> = KEY.as_der().expect("encodes");
+        let pair = rcgen::KeyPair::try_from(der.as_ref()).expect("the same key");
+        let pem = rcgen::CertificateParams::new(vec![])
+            .expect("parameters")
+            .self_signed(&pair)
+            .expect("signs")
+            .pem();
+        let token = sign(json!({"alg": "RS256", "kid": "a"}));
+        let verdict = judged(&token, &json!({ "b": "no PEM", "a": pem }).to_string());
+        assert_eq!((verdict.state, verdict.key.as_deref()), (State::Verified, Some("a")));
+    }
+}

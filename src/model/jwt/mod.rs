@@ -1,0 +1,39 @@
+//! Tokens as text: what somebody pasted, taken apart and judged. Decode first ([`decode`]), explain the claims
+//! ([`meaning`]), judge after ([`judge`], [`findings`]); nothing is refused, nothing is trusted, nothing is
+//! sent anywhere.
+
+pub mod audience;
+pub mod decode;
+pub mod findings;
+pub mod judge;
+pub mod meaning;
+
+pub use decode::{Form, Member, Members, Reading, Section, Times, read};
+pub use findings::{Expectation, Finding, Severity, findings};
+pub use judge::{Signer, State, Verdict, signer, verify};
+pub use meaning::meaning;
+
+/// Text from a token inside a sentence: in quotes, its end cut off when it is long.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 120;
+    let mut shown: String = text.chars().take(MOST).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    format!("“{shown}”")
+}
+
+/// Whether an issuer is Google's for ID tokens.
+fn is_google(issuer: &str) -> bool {
+    matches!(issuer, "https://accounts.google.com" | "accounts.google.com")
+}
+
+/// Whether this is the e-mail of a service account.
+fn is_account(text: &str) -> bool {
+    text.contains('@') && text.ends_with(".gserviceaccount.com")
+}
+
+/// Whether this is a unique id: 21 digits, of an account or a person.
+fn is_unique_id(text: &str) -> bool {
+    text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit())
+}

@@ -1,0 +1,134 @@
+//! Lengths of time as people type and read them, and the rule for how long an access token may live. No clock:
+//! only seconds.
+
+/// What every account may have.
+pub const DEFAULT_SECONDS: u32 = 3_600;
+
+/// What no account may exceed.
+pub const MAX_SECONDS: u32 = 43_200;
+
+/// Said wherever a lifetime over one hour is chosen, and again when Google refuses it.
+pub const EXTENSION: &str = "over 1h works only for accounts that the organization lists in \
+     constraints/iam.allowServiceAccountCredentialLifetimeExtension";
+
+/// Reads a lifetime: `600s`, `10m`, `1h`, `1h 30m`, or plain seconds.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn parse(text: &str) -> Result<u32, String> {
+    seconds(text)
+        .and_then(|seconds| u32::try_from(seconds).ok())
+        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
+        .ok_or_else(|| {
+            format!(
+                "“{}” is no lifetime: give 1s to 12h in whole seconds, such as 600s, 10m, 1h or 1h 30m",
+                text.trim().chars().take(40).collect::<String>()
+            )
+        })
+}
+
+/// The seconds of `1h 30m` and the like; units must get smaller, so that each appears once.
+fn seconds(text: &str) -> Option<u64> {
+    let text = text.trim();
+    if let Ok(plain) = text.parse() {
+        return Some(plain);
+    }
+    let (mut total, mut last_unit, mut rest) = (0u64, u64::MAX, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..digits].parse().ok()?;
+        let unit = match rest.as_bytes()[digits] {
+            b'h' => 3_600,
+            b'm' => 60,
+            b's' => 1,
+            _ => return None,
+        };
+        if unit >= last_unit {
+            return None;
+        }
+        total = total.checked_add(number.checked_mul(unit)?)?;
+        (last_unit, rest) = (unit, rest[digits + 1..].trim_start());
+    }
+    (last_unit != u64::MAX).then_some(total)
+}
+
+/// Whether the organization must allow it: see [`EXTENSION`].
+pub fn needs_extension(seconds: u32) -> bool {
+    seconds > DEFAULT_SECONDS
+}
+
+/// A length as short as it can be said: `1h`, `1h 30m`, `2d 3h`, `0s`.
+pub fn words(seconds: impl Into<i64>) -> String {
+    let seconds = seconds.into();
+    let parts: Vec<String> =
+        split(seconds).into_iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// A length whose text keeps its width while it runs down: `54m 12s`, `12m 03s`, `1h 02m 03s`, `3d 04h`.
+/// Nothing below zero.
+pub fn countdown(seconds: impl Into<i64>) -> String {
+    let [(d, _), (h, _), (m, _), (s, _)] = split(seconds.into());
+    match (d, h, m) {
+        (0, 0, 0) => format!("{s}s"),
+        (0, 0, _) => format!("{m}m {s:02}s"),
+        (0, _, _) => format!("{h}h {m:02}m {s:02}s"),
+        _ => format!("{d}d {h:02}h"),
+    }
+}
+
+fn split(seconds: i64) -> [(i64, char); 4] {
+    let all = seconds.max(0);
+    [(all / 86_400, 'd'), (all / 3_600 % 24, 'h'), (all / 60 % 60, 'm'), (all % 60, 's')]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lifetimes_are_read_the_way_people_write_them() {
+        for (text, seconds) in [
+            ("600s", 600),
+            ("10m", 600),
+            ("1h", 3_600),
+            ("1h 30m", 5_400),
+            ("1h30m5s", 5_405),
+            (" 3600 ", 3_600),
+            ("12h", 43_200),
+        ] {
+            assert_eq!(parse(text), Ok(seconds), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_lifetime_is_refused_with_the_rule() {
+        let endless = format!("{}h", u64::MAX);
+        for wrong in [
+            "", "0", "0s", "43201", "13h", "-5m", "1.5h", "h", "1h 1h", "30m 1h", "1d", "10 m", "1h,", "é",
+            &endless,
+        ] {
+            assert!(parse(wrong).unwrap_err().contains("1s to 12h"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_over_an_hour_needs_the_organization() {
+        assert!(!needs_extension(3_600) && needs_extension(3_601));
+        assert!(EXTENSION.contains("constraints/iam.allowServiceAccountCredentialLifetimeExtension"));
+    }
+
+    #[test]
+    fn lengths_read_as_on_a_clock() {
+        assert_eq!(
+            [words(3_600), words(5_400), words(0), words(90_061)],
+            ["1h", "1h 30m", "0s", "1d 1h 1m 1s"]
+        );
+        assert_eq!(
+            [countdown(3_252), countdown(723), countdown(9), countdown(-4)],
+            ["54m 12s", "12m 03s", "9s", "0s"]
+        );
+        assert_eq!([countdown(3_723), countdown(273_600)], ["1h 02m 03s", "3d 04h"]);
+        assert!(countdown(i64::MAX).ends_with('h'));
+    }
+}

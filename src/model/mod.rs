@@ -1,0 +1,16 @@
+//! The domain, pure: accounts, permissions, roles, scopes, lifetimes, credentials, tokens and what a
+//! refusal means. Nothing here does IO, reads a clock or knows a screen, and nothing here imports another
+//! part of the crate.
+
+pub mod account;
+pub mod caller;
+pub mod credential;
+pub mod denial;
+pub mod filter;
+pub mod jwt;
+pub mod lifetime;
+pub mod permission;
+pub mod project;
+pub mod role;
+pub mod scopes;
+pub mod secret;

@@ -1,0 +1,87 @@
+//! The permissions on a service account that decide what a caller may do with it, in the order of the
+//! "You can" matrix, each with the narrowest predefined role that gives it.
+
+/// One thing a caller may be allowed to do with an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// `iam.serviceAccounts.getAccessToken`
+    pub name: &'static str,
+    /// What it is for, in a word or two: `access token`.
+    pub label: &'static str,
+    /// The narrowest predefined role that carries it (public role descriptions, August 2026).
+    pub role: &'static str,
+}
+
+/// Mint an access token.
+pub const GET_ACCESS_TOKEN: Permission =
+    Permission { name: "iam.serviceAccounts.getAccessToken", label: "access token", role: "roles/iam.serviceAccountTokenCreator" };
+/// Mint an ID token.
+pub const GET_OPEN_ID_TOKEN: Permission =
+    Permission { name: "iam.serviceAccounts.getOpenIdToken", label: "ID token", role: "roles/iam.serviceAccountOpenIdTokenCreator" };
+/// Sign a JWT with the account's Google-managed key.
+pub const SIGN_JWT: Permission =
+    Permission { name: "iam.serviceAccounts.signJwt", label: "sign JWT", role: "roles/iam.serviceAccountTokenCreator" };
+/// Sign bytes with the account's Google-managed key.
+pub const SIGN_BLOB: Permission =
+    Permission { name: "iam.serviceAccounts.signBlob", label: "sign blob", role: "roles/iam.serviceAccountTokenCreator" };
+/// Be a hop of a delegation chain through this account.
+pub const IMPLICIT_DELEGATION: Permission =
+    Permission { name: "iam.serviceAccounts.implicitDelegation", label: "delegate", role: "roles/iam.serviceAccountTokenCreator" };
+/// Attach the account to a resource.
+pub const ACT_AS: Permission =
+    Permission { name: "iam.serviceAccounts.actAs", label: "act as", role: "roles/iam.serviceAccountUser" };
+/// Read the account's allow policy.
+pub const GET_IAM_POLICY: Permission =
+    Permission { name: "iam.serviceAccounts.getIamPolicy", label: "see policy", role: "roles/iam.serviceAccountViewer" };
+/// Write the account's allow policy.
+pub const SET_IAM_POLICY: Permission =
+    Permission { name: "iam.serviceAccounts.setIamPolicy", label: "edit policy", role: "roles/iam.serviceAccountAdmin" };
+
+/// What one `testIamPermissions` call asks about, in the order it is shown.
+pub const MATRIX: [Permission; 8] =
+    [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_JWT, SIGN_BLOB, IMPLICIT_DELEGATION, ACT_AS, GET_IAM_POLICY, SET_IAM_POLICY];
+
+/// What IAM answered for [`MATRIX`], cell by cell. IAM's yes is about allow and deny policies only: the API's
+/// state, scopes, VPC Service Controls and propagation may still refuse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted([bool; MATRIX.len()]);
+
+impl Granted {
+    /// From the permissions that `testIamPermissions` gave back.
+    pub fn from_names<S: AsRef<str>>(granted: &[S]) -> Granted {
+        Granted(MATRIX.map(|permission| granted.iter().any(|name| name.as_ref() == permission.name)))
+    }
+
+    /// Whether IAM said yes to this permission of the matrix; no for any other.
+    pub fn has(&self, permission: Permission) -> bool {
+        MATRIX.iter().position(|p| *p == permission).is_some_and(|i| self.0[i])
+    }
+
+    /// Each permission with its answer, in the order of the matrix.
+    pub fn cells(&self) -> impl Iterator<Item = (Permission, bool)> + '_ {
+        MATRIX.into_iter().zip(self.0)
+    }
+
+    /// No to everything: the caller has no access, or there is no such account.
+    pub fn is_none(&self) -> bool {
+        !self.0.contains(&true)
+    }
+}
+
+/// The permission of the matrix with this name.
+pub fn by_name(name: &str) -> Option<Permission> {
+    MATRIX.into_iter().find(|permission| permission.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_iam_gave_back_is_granted() {
+        let granted = Granted::from_names(&["iam.serviceAccounts.signJwt", "some.other.permission"]);
+        assert!(granted.has(SIGN_JWT) && !granted.has(SIGN_BLOB) && !granted.is_none());
+        assert_eq!(granted.cells().filter(|(_, yes)| *yes).count(), 1);
+        assert!(Granted::from_names::<&str>(&[]).is_none());
+    }
+}

@@ -1,0 +1,59 @@
+//! A project and where it hangs in the resource hierarchy.
+
+/// A project as Resource Manager v3 describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Project {
+    /// `acme-prod`
+    pub id: String,
+    /// Digits only. Empty when not known.
+    pub number: String,
+    /// What people call it; may be empty.
+    pub display_name: String,
+    /// `folders/876` or `organizations/2`; empty for a project without a parent, or when not known.
+    pub parent: String,
+    /// Whether it is usable (`ACTIVE`), not on its way out.
+    pub active: bool,
+}
+
+/// One level above a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ancestor {
+    /// `folders/876` or `organizations/2`
+    pub name: String,
+    /// What people call it; empty when it may not be read.
+    pub display_name: String,
+}
+
+/// Checks a project id or number that somebody typed.
+///
+/// # Errors
+/// One sentence with the rule (6–30 letters, digits and hyphens, from the Resource Manager reference).
+pub fn parse(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    // `example.com:proj` is the older, domain-scoped form.
+    let id = text.split_once(':').map_or(text, |(_, id)| id);
+    let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let named = letters && (6..=30).contains(&id.len()) && id.starts_with(|c: char| c.is_ascii_lowercase()) && !id.ends_with('-');
+    let number = !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());
+    if named || number {
+        Ok(text.to_owned())
+    } else {
+        Err(format!(
+            "“{}” is no project: an id has 6 to 30 lower-case letters, digits and hyphens and starts with a letter; its number works too",
+            text.chars().take(60).collect::<String>()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_and_numbers_are_accepted_and_nothing_that_could_escape_a_path() {
+        assert!(parse("acme-prod").is_ok() && parse("415104041262").is_ok() && parse("example.com:old-one").is_ok());
+        for wrong in ["", "acme", "Acme-Prod", "acme-prod-", "1acme-prod", "acme/../prod", "acme prod"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Predefined roles that touch service accounts, keys, policies, projects and services, as Google publishes
+//! them (`assets/roles.tsv`): what a role is called and which of those permissions it gives. Custom roles and
+//! other permissions are not known here.
+
+use std::sync::LazyLock;
+
+/// One predefined role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// `roles/iam.serviceAccountTokenCreator`
+    pub name: &'static str,
+    /// `Service Account Token Creator`
+    pub title: &'static str,
+    /// `GA`, `BETA`, …
+    pub stage: &'static str,
+    /// How many permissions it gives in all: the measure of how broad it is.
+    pub breadth: u32,
+    /// Those of the permissions that matter here, separated by commas.
+    permissions: &'static str,
+}
+
+impl Role {
+    /// The permissions that matter here, of all it gives.
+    pub fn permissions(self) -> impl Iterator<Item = &'static str> {
+        self.permissions.split(',').filter(|permission| !permission.is_empty())
+    }
+
+    /// Meant for Google's own service agents, never for people to grant.
+    fn is_agents(self) -> bool {
+        self.name.to_ascii_lowercase().contains("serviceagent")
+    }
+}
+
+static ROLES: LazyLock<Vec<Role>> = LazyLock::new(|| {
+    include_str!("../../assets/roles.tsv")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(read)
+        .collect()
+});
+
+fn read(line: &'static str) -> Option<Role> {
+    let mut fields = line.split('\t');
+    Some(Role {
+        name: fields.next()?,
+        title: fields.next()?,
+        stage: fields.next()?,
+        breadth: fields.next()?.parse().ok()?,
+        permissions: fields.next().unwrap_or_default(),
+    })
+}
+
+/// The role with this name, if it is a predefined one known here.
+pub fn find(name: &str) -> Option<Role> {
+    ROLES.iter().copied().find(|role| role.name == name)
+}
+
+/// What the role is called: `Service Account Token Creator`.
+pub fn title(name: &str) -> Option<&'static str> {
+    find(name).map(|role| role.title)
+}
+
+/// The permissions of the role that matter here; none for a role not known.
+pub fn permissions(name: &str) -> impl Iterator<Item = &'static str> {
+    find(name).into_iter().flat_map(Role::permissions)
+}
+
+/// The roles that give this permission, narrowest first; the roles of Google's own agents left out.
+pub fn giving(permission: &str) -> Vec<Role> {
+    let mut roles: Vec<Role> = ROLES
+        .iter()
+        .copied()
+        .filter(|role| !role.is_agents() && role.permissions().any(|given| given == permission))
+        .collect();
+    roles.sort_by_key(|role| (role.breadth, role.name));
+    roles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::permission::MATRIX;
+
+    const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
+
+    #[test]
+    fn every_line_of_the_table_is_read() {
+        let lines =
+            include_str!("../../assets/roles.tsv").lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(ROLES.len(), lines);
+        assert_eq!(title(CREATOR), Some("Service Account Token Creator"));
+        assert_eq!(title("projects/p/roles/own"), None);
+    }
+
+    #[test]
+    fn owner_can_grant_itself_everything_but_mints_nothing() {
+        let owner: Vec<_> = permissions("roles/owner").collect();
+        assert!(owner.contains(&"iam.serviceAccounts.setIamPolicy"));
+        assert!(!owner.contains(&"iam.serviceAccounts.getAccessToken"));
+    }
+
+    #[test]
+    fn the_roles_of_the_matrix_give_what_they_are_named_for() {
+        for permission in MATRIX {
+            assert!(
+                permissions(permission.role).any(|given| given == permission.name),
+                "{}",
+                permission.name
+            );
+            let giving = giving(permission.name);
+            assert!(giving.iter().any(|role| role.name == permission.role), "{}", permission.name);
+            assert!(giving.is_sorted_by_key(|role| role.breadth));
+        }
+    }
+
+    #[test]
+    fn the_narrowest_role_comes_first_and_agents_are_left_out() {
+        let names: Vec<_> =
+            giving("iam.serviceAccounts.getOpenIdToken").iter().map(|role| role.name).collect();
+        assert_eq!(names.first(), Some(&"roles/iam.serviceAccountOpenIdTokenCreator"));
+        assert!(!names.iter().any(|name| name.contains("Agent")), "{names:?}");
+    }
+}

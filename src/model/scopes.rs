@@ -1,0 +1,141 @@
+//! The catalogue of OAuth scopes of Google APIs (`assets/scopes.tsv`) and the short names people type for them.
+//! It only names and checks scopes: whether one is enough for a call is for the server to say.
+
+use std::sync::LazyLock;
+
+/// What a new access token gets when nothing else is asked for.
+pub const DEFAULT: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// What nearly every scope starts with, left out in short names.
+const PREFIX: &str = "https://www.googleapis.com/auth/";
+
+/// Far longer than any scope there is; a bound so that a pasted document is not sent as one.
+const MAX_BYTES: usize = 2_048;
+
+/// One scope of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// `https://www.googleapis.com/auth/devstorage.read_only`
+    pub full: &'static str,
+    /// The APIs whose documents name it, separated by commas: `storage,transfer`.
+    pub apis: &'static str,
+}
+
+impl Scope {
+    /// The name as people type it: `devstorage.read_only`.
+    pub fn short(self) -> &'static str {
+        short(self.full)
+    }
+}
+
+static CATALOGUE: LazyLock<Vec<Scope>> = LazyLock::new(|| {
+    include_str!("../../assets/scopes.tsv")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(full, apis)| Scope { full, apis })
+        .collect()
+});
+
+/// Every scope of the catalogue, sorted by its full name.
+pub fn all() -> &'static [Scope] {
+    &CATALOGUE
+}
+
+/// The full scope for what somebody typed: a short name of the catalogue, `email`, `profile`, `openid`, or any
+/// `https://` text of their own, known or not.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn expand(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let shown: String = text.chars().take(80).collect();
+    if text.is_empty() {
+        return Err(
+            "a scope is missing: give a short name such as cloud-platform, or its full https:// text"
+                .to_owned(),
+        );
+    }
+    // RFC 6749, scope-token: printable ASCII without space, quote and backslash.
+    if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') || text.len() > MAX_BYTES {
+        return Err(format!(
+            "“{shown}” is no scope: one scope is printable ASCII without spaces, quotes or backslashes, at most {MAX_BYTES} bytes"
+        ));
+    }
+    match text {
+        "email" => return Ok(format!("{PREFIX}userinfo.email")),
+        "profile" => return Ok(format!("{PREFIX}userinfo.profile")),
+        "openid" => return Ok(text.to_owned()),
+        _ if text.starts_with("https://") && text.len() > "https://".len() => return Ok(text.to_owned()),
+        _ => {}
+    }
+    let full = format!("{PREFIX}{text}");
+    match find(&full) {
+        Some(_) => Ok(full),
+        None => Err(format!(
+            "“{shown}” is no scope known here: give a short name such as cloud-platform, or its full https:// text"
+        )),
+    }
+}
+
+/// A scope without the part that nearly all of them share; any other text as it is.
+pub fn short(full: &str) -> &str {
+    full.strip_prefix(PREFIX).unwrap_or(full)
+}
+
+/// The APIs whose documents name this scope, separated by commas; empty when none does.
+pub fn apis(full: &str) -> &'static str {
+    find(full).map_or("", |scope| scope.apis)
+}
+
+fn find(full: &str) -> Option<Scope> {
+    let at = CATALOGUE.binary_search_by(|scope| scope.full.cmp(full)).ok()?;
+    Some(CATALOGUE[at])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_is_sorted_and_every_short_name_leads_back() {
+        assert!(all().len() > 500);
+        assert!(all().is_sorted_by(|a, b| a.full < b.full), "binary search needs it");
+        for scope in all() {
+            assert_eq!(expand(scope.short()).as_deref(), Ok(scope.full));
+            assert!(!scope.apis.is_empty(), "{}", scope.full);
+        }
+    }
+
+    #[test]
+    fn short_names_and_own_https_text_are_accepted() {
+        assert_eq!(expand(" cloud-platform ").as_deref(), Ok(DEFAULT));
+        assert_eq!(expand("email").as_deref(), Ok("https://www.googleapis.com/auth/userinfo.email"));
+        assert_eq!(expand("openid").as_deref(), Ok("openid"));
+        assert_eq!(expand("iam").as_deref(), Ok("https://www.googleapis.com/auth/iam"));
+        assert_eq!(expand("https://example.com/auth/own").as_deref(), Ok("https://example.com/auth/own"));
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_rule() {
+        for wrong in [
+            "",
+            "  ",
+            "cloud-plattform",
+            "a b",
+            "https://x y",
+            "https://",
+            "https://x\u{7}",
+            "“cloud-platform”",
+        ] {
+            assert!(expand(wrong).unwrap_err().contains("scope"), "{wrong:?}");
+        }
+        assert!(expand(&format!("https://{}", "x".repeat(3_000))).is_err());
+    }
+
+    #[test]
+    fn the_apis_of_a_scope_are_those_whose_documents_name_it() {
+        assert!(apis(DEFAULT).split(',').any(|api| api == "iamcredentials"));
+        assert_eq!(apis("https://example.com/none"), "");
+    }
+}

@@ -1,0 +1,279 @@
+//! A line of text that finds among many, fuzzily: commands, projects, names of accounts. What is typed may also
+//! stand for itself, where a name typed by hand makes sense.
+
+use nucleo_matcher::{
+    Config, Matcher,
+    pattern::{CaseMatching, Normalization, Pattern},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::Outcome;
+use crate::{
+    app::shared::Shared,
+    keymap::{Action, Chord},
+    model::{account, project},
+    panes::Look,
+    widgets::{
+        frame::{padded, popup, popup_area},
+        input::{TextEdit, TextInput},
+        list::{ListCursor, Move},
+        safe::safe_line,
+        text::wrapped,
+        width::{pad_right, truncate, truncate_middle},
+    },
+};
+
+/// What is being picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A command.
+    Palette,
+    /// A project.
+    Projects,
+    /// The name of an account.
+    Accounts,
+}
+
+/// What was picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Picked {
+    /// A command.
+    Command(Action),
+    /// A project, by id or number.
+    Project(String),
+    /// An account, by e-mail or unique id.
+    Account(String),
+}
+
+#[derive(Clone, Debug)]
+struct Item {
+    /// What is matched and shown first.
+    name: String,
+    /// What is said about it.
+    about: String,
+    picked: Picked,
+}
+
+/// Text, items, and those that match.
+#[derive(Debug)]
+pub struct Picker {
+    /// What is being picked.
+    pub kind: Kind,
+    input: TextInput,
+    items: Vec<Item>,
+    hits: Vec<u32>,
+    cursor: ListCursor,
+    /// Why what was typed cannot be taken.
+    error: Option<String>,
+}
+
+const WIDTH: u16 = 76;
+const HEIGHT: u16 = 20;
+
+impl Picker {
+    fn new(kind: Kind, items: Vec<Item>) -> Picker {
+        let mut picker =
+            Picker { kind, input: TextInput::default(), items, hits: Vec::new(), cursor: ListCursor::default(), error: None };
+        picker.find();
+        picker
+    }
+
+    /// Every command, with its key.
+    pub fn palette(shared: &Shared) -> Picker {
+        let item = |row: &crate::keymap::Row, chords: &[Chord]| Item {
+            name: row.label.to_owned(),
+            about: chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" "),
+            picked: Picked::Command(row.action),
+        };
+        use crate::keymap::KeyCtx::{Accounts, Activity, Always, Global, Inspect, MintMenu};
+        let mut items: Vec<Item> = Vec::new();
+        for (row, chords) in shared.keymap.all() {
+            let command = matches!(row.ctx, Global | Accounts | Activity | Always | Inspect | MintMenu);
+            let itself = matches!(row.action, Action::Palette | Action::Back);
+            let known = items.iter().any(|item| item.picked == Picked::Command(row.action));
+            if command && !itself && !known {
+                items.push(item(row, chords));
+            }
+        }
+        Picker::new(Kind::Palette, items)
+    }
+
+    /// The projects that were found, recent ones first.
+    pub fn projects(shared: &Shared) -> Picker {
+        Picker::new(Kind::Projects, project_items(shared))
+    }
+
+    /// The accounts opened lately, and any name typed.
+    pub fn accounts(shared: &Shared) -> Picker {
+        let item = |name: &String| Item { name: name.clone(), about: "opened before".into(), picked: Picked::Account(name.clone()) };
+        let names = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
+        let mut items: Vec<Item> = Vec::new();
+        for name in names {
+            if !items.iter().any(|item| item.name == *name) {
+                items.push(item(name));
+            }
+        }
+        Picker::new(Kind::Accounts, items)
+    }
+
+    /// More projects were found while the picker was open.
+    pub fn refresh(&mut self, shared: &Shared) {
+        if self.kind == Kind::Projects {
+            self.items = project_items(shared);
+            self.find();
+        }
+    }
+
+    /// Answers an action.
+    pub fn on_action(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::Down => {
+                self.cursor.step(Move::Down);
+                Outcome::Stay
+            }
+            Action::Up => {
+                self.cursor.step(Move::Up);
+                Outcome::Stay
+            }
+            Action::Accept => self.accept(),
+            _ => Outcome::Stay,
+        }
+    }
+
+    /// Types.
+    pub fn on_text(&mut self, edit: &TextEdit) {
+        if self.input.edit(edit) {
+            self.error = None;
+            self.find();
+            self.cursor.step(Move::Top);
+        }
+    }
+
+    fn accept(&mut self) -> Outcome {
+        let hit = self.cursor.at().and_then(|at| self.hits.get(at)).map(|at| self.items[*at as usize].picked.clone());
+        let typed = self.input.text().trim();
+        // A whole name that was typed is meant, even where something longer matches it too.
+        let by_hand = match self.kind {
+            Kind::Palette => Err(String::new()),
+            Kind::Projects => project::parse(typed).map(Picked::Project),
+            Kind::Accounts => account::parse(typed).map(Picked::Account),
+        };
+        match (hit, by_hand) {
+            (Some(hit), Err(_)) => Outcome::Pick(hit),
+            (Some(hit), Ok(named)) if hit == named || !self.names_account_or_number(typed) => Outcome::Pick(hit),
+            (_, Ok(named)) => Outcome::Pick(named),
+            (None, Err(sentence)) => {
+                self.error = (!sentence.is_empty() && !typed.is_empty()).then_some(sentence);
+                Outcome::Stay
+            }
+        }
+    }
+
+    /// Whether what was typed can only be a name: an e-mail, a unique id, a project's number.
+    fn names_account_or_number(&self, typed: &str) -> bool {
+        typed.contains('@') || typed.bytes().all(|b| b.is_ascii_digit())
+    }
+
+    fn find(&mut self) {
+        let pattern = Pattern::parse(self.input.text(), CaseMatching::Ignore, Normalization::Smart);
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let mut buffer = Vec::new();
+        let mut hits: Vec<(u32, u32)> = Vec::new();
+        for (at, item) in self.items.iter().enumerate() {
+            let hay = format!("{} {}", item.name, item.about);
+            let hay = nucleo_matcher::Utf32Str::new(&hay, &mut buffer);
+            if let Some(score) = pattern.score(hay, &mut matcher) {
+                hits.push((score, at as u32));
+            }
+        }
+        // Equal scores keep the order of the items: recent ones and the table's own order come first.
+        hits.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        self.hits = hits.into_iter().map(|(_, at)| at).collect();
+        self.cursor.set_len(self.hits.len());
+    }
+
+    /// How much room there is.
+    pub fn fit(&mut self, screen: Rect) {
+        let area = popup_area(screen, WIDTH, HEIGHT);
+        self.cursor.set_height(usize::from(area.height.saturating_sub(4)));
+    }
+
+    /// Draws it.
+    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+        let (theme, shared) = (look.theme, look.shared);
+        let title = match self.kind {
+            Kind::Palette => " Commands ",
+            Kind::Projects => " Project ",
+            Kind::Accounts => " Account by name ",
+        };
+        let inner = popup(screen, WIDTH, HEIGHT, buf, Line::raw(title), theme);
+        if inner.is_empty() {
+            return;
+        }
+        let line = Rect { height: 1, ..inner };
+        buf.set_string(line.x, line.y, ">", theme.accent);
+        let text = Rect { x: line.x + 2.min(line.width), width: line.width.saturating_sub(2), ..line };
+        look.cursor.set(self.input.draw(text, buf, Style::new(), true));
+        let rows = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+        let said = self.error.clone().or_else(|| self.remark(shared));
+        if let Some(text) = said.filter(|_| self.error.is_some() || self.hits.is_empty()) {
+            wrapped(&text, padded(rows), buf, if self.error.is_some() { theme.bad } else { theme.dim });
+            return;
+        }
+        for (y, at) in (rows.y..rows.bottom()).zip(self.cursor.window()) {
+            let item = &self.items[self.hits[at] as usize];
+            let selected = self.cursor.at() == Some(at);
+            let room = usize::from(rows.width);
+            let about = truncate(&safe_line(&item.about), room / 2).into_owned();
+            let name_room = room.saturating_sub(unicode_width::UnicodeWidthStr::width(about.as_str()) + 2);
+            let name = pad_right(&truncate_middle(&safe_line(&item.name), name_room), name_room);
+            let line = Line::from(vec![
+                Span::styled(name, if selected { theme.selected } else { Style::new() }),
+                Span::raw("  "),
+                Span::styled(about, theme.dim),
+            ]);
+            buf.set_line(rows.x, y, &line, rows.width);
+        }
+    }
+
+    /// What is said where nothing matches.
+    fn remark(&self, shared: &Shared) -> Option<String> {
+        let typed = self.input.text().trim();
+        Some(match self.kind {
+            Kind::Palette => "no such command".into(),
+            Kind::Projects => match (&shared.projects.error, shared.projects.awaiting) {
+                (_, Some(_)) => "searching your projects… a project's id or number can be typed at once".into(),
+                (Some(error), None) => format!("{} Type the project's id or number, then enter.", error.sentence()),
+                (None, None) if typed.is_empty() => "no project was found: type its id or number, then enter".into(),
+                (None, None) => "enter takes what was typed".into(),
+            },
+            Kind::Accounts if typed.is_empty() => "type name@project.iam.gserviceaccount.com, the short form name@project, or the 21-digit unique id, then enter".into(),
+            Kind::Accounts => "enter opens what was typed".into(),
+        })
+    }
+}
+
+fn project_items(shared: &Shared) -> Vec<Item> {
+    let recent = &shared.remembered.projects;
+    let mut items: Vec<Item> = shared
+        .projects
+        .value
+        .iter()
+        .flatten()
+        .map(|project| Item {
+            name: project.id.clone(),
+            about: if project.display_name == project.id { String::new() } else { project.display_name.clone() },
+            picked: Picked::Project(project.id.clone()),
+        })
+        .collect();
+    items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
+    for id in recent.iter().rev().filter(|_| shared.projects.value.is_none()) {
+        items.insert(0, Item { name: id.clone(), about: "picked before".into(), picked: Picked::Project(id.clone()) });
+    }
+    items
+}

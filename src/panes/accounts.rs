@@ -1,0 +1,401 @@
+//! The list of accounts: pages as they stream in, filter, sort, favourites. It never asks for anything while the
+//! cursor moves; `enter` opens.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::{Modifier, Style},
+    text::{Line, Span},
+};
+
+use super::{Look, Pane, as_move};
+use crate::{
+    api::{ApiError, Call, Part, Reply, iam},
+    app::{
+        msg::{Clip, Effect, Intent, Level, Owner, PaneId, ReqId},
+        remote::Remote,
+        shared::{Cx, Shared},
+    },
+    keymap::{Action, Place},
+    model::{
+        account::{self, Account, short},
+        filter::Filter,
+        permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_BLOB, SIGN_JWT},
+        secret::Secret,
+    },
+    overlays::Overlay,
+    widgets::{
+        input::{TextEdit, TextInput},
+        list::{ListCursor, Move},
+        safe::safe_line,
+        text::{thousands, wrapped},
+        width::{pad_right, truncate_middle},
+    },
+};
+
+/// What the list is sorted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum SortBy {
+    /// As Google gives them.
+    #[default]
+    Listed,
+    Name,
+    DisplayName,
+    Disabled,
+}
+
+impl SortBy {
+    fn next(self) -> SortBy {
+        match self {
+            SortBy::Listed => SortBy::Name,
+            SortBy::Name => SortBy::DisplayName,
+            SortBy::DisplayName => SortBy::Disabled,
+            SortBy::Disabled => SortBy::Listed,
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            SortBy::Listed => "",
+            SortBy::Name => "name",
+            SortBy::DisplayName => "display name",
+            SortBy::Disabled => "disabled",
+        }
+    }
+}
+
+/// One account with the text its filter looks at.
+#[derive(Debug)]
+struct Row {
+    account: Account,
+    hay: Box<str>,
+}
+
+impl Row {
+    fn new(account: Account) -> Row {
+        // A separator that nobody types keeps a word from matching across two fields.
+        let hay = format!("{}\u{1}{}\u{1}{}", short(&account.email), account.unique_id, account.display_name);
+        let hay = if account.email == short(&account.email) { hay } else { format!("{hay}\u{1}{}", account.email) };
+        Row { account, hay: hay.to_lowercase().into() }
+    }
+}
+
+/// The list.
+#[derive(Default)]
+pub struct Accounts {
+    rows: Vec<Row>,
+    /// Rows of a refresh under way: they replace the old ones when it is complete.
+    fresh: Option<Vec<Row>>,
+    listing: Remote<()>,
+    view: Vec<u32>,
+    cursor: ListCursor,
+    filter: Filter,
+    input: TextInput,
+    typing: bool,
+    sort: SortBy,
+    descending: bool,
+}
+
+impl Accounts {
+    /// Lists another project from the start.
+    pub fn open_project(&mut self, cx: &mut Cx) {
+        self.rows.clear();
+        self.fresh = None;
+        self.input.set("");
+        self.filter = Filter::default();
+        self.typing = false;
+        self.listing.error = None;
+        self.rebuild(cx.shared);
+        self.cursor.go(0);
+        self.list(cx);
+    }
+
+    fn list(&mut self, cx: &mut Cx) {
+        let Some(project) = cx.shared.project.clone() else { return };
+        let req = cx.call(Owner::Pane(PaneId::Accounts), Call::Iam(iam::Call::ListAccounts { project }));
+        let old = self.listing.start(req);
+        cx.cancel(old);
+        self.fresh = (!self.rows.is_empty()).then(Vec::new);
+    }
+
+    /// The account under the cursor.
+    pub fn selected(&self) -> Option<&Account> {
+        self.view.get(self.cursor.at()?).map(|at| &self.rows[*at as usize].account)
+    }
+
+    /// Names of known accounts in which all words occur, for completions.
+    pub fn find(&self, words: &str, most: usize) -> Vec<&Account> {
+        let filter = Filter::new(words);
+        self.rows.iter().filter(|row| filter.matches(&row.hay)).take(most).map(|row| &row.account).collect()
+    }
+
+    /// Whether listing was refused, so that accounts must be named by hand.
+    pub fn list_refused(&self) -> bool {
+        self.rows.is_empty() && self.listing.error.is_some()
+    }
+
+    fn add_page(&mut self, page: Vec<Account>) {
+        if let Some(fresh) = &mut self.fresh {
+            fresh.extend(page.into_iter().map(Row::new));
+            return;
+        }
+        // A new page is matched and appended; what was matched before is not looked at again.
+        let first = self.rows.len();
+        self.rows.extend(page.into_iter().map(Row::new));
+        let hits = (first..self.rows.len()).filter(|at| self.filter.matches(&self.rows[*at].hay));
+        self.view.extend(hits.map(|at| at as u32));
+        self.cursor.set_len(self.view.len());
+    }
+
+    fn finish(&mut self, shared: &Shared) {
+        if let Some(fresh) = self.fresh.take() {
+            self.rows = fresh;
+        }
+        self.rebuild(shared);
+    }
+
+    fn refilter(&mut self, shared: &Shared) {
+        let filter = Filter::new(self.input.text());
+        if filter.narrows(&self.filter) {
+            let rows = &self.rows;
+            self.view.retain(|at| filter.matches(&rows[*at as usize].hay));
+            self.filter = filter;
+            self.cursor.set_len(self.view.len());
+        } else {
+            self.filter = filter;
+            self.rebuild(shared);
+        }
+    }
+
+    /// Matches and sorts everything, keeping the cursor on its account.
+    fn rebuild(&mut self, shared: &Shared) {
+        let kept = self.selected().map(|account| account.email.clone());
+        let all = 0..self.rows.len() as u32;
+        self.view = all.filter(|at| self.filter.matches(&self.rows[*at as usize].hay)).collect();
+        let rows = &self.rows;
+        let account = |at: &u32| &rows[*at as usize].account;
+        match self.sort {
+            SortBy::Listed => {}
+            SortBy::Name => self.view.sort_by(|a, b| account(a).email.cmp(&account(b).email)),
+            SortBy::DisplayName => self.view.sort_by(|a, b| account(a).display_name.cmp(&account(b).display_name)),
+            SortBy::Disabled => self.view.sort_by_key(|at| !account(at).disabled),
+        }
+        if self.descending {
+            self.view.reverse();
+        }
+        let favourites = &shared.remembered.favourites;
+        if !favourites.is_empty() {
+            self.view.sort_by_key(|at| !favourites.contains(&account(at).email));
+        }
+        self.cursor.set_len(self.view.len());
+        if let Some(at) = kept.and_then(|email| self.view.iter().position(|at| account(at).email == email)) {
+            self.cursor.go(at);
+        }
+    }
+
+    fn open(&mut self, cx: &mut Cx) {
+        if let Some(account) = self.selected() {
+            let email = account.email.clone();
+            cx.intend(Intent::OpenAccount(email));
+            return;
+        }
+        // Nothing is listed: what was typed may still name an account.
+        match account::parse(self.input.text()) {
+            Ok(name) => cx.intend(Intent::OpenAccount(name)),
+            Err(_) if self.input.text().is_empty() => cx.intend(Intent::Open(Overlay::account_by_name(cx.shared))),
+            Err(sentence) => cx.notice(Level::Error, sentence),
+        }
+    }
+}
+
+impl Pane for Accounts {
+    fn place(&self) -> Place {
+        if self.typing { Place::Text } else { Place::Accounts }
+    }
+
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if let Some(step) = as_move(action) {
+            return self.cursor.step(step);
+        }
+        match action {
+            Action::Accept => self.typing = false,
+            Action::Open => self.open(cx),
+            Action::Filter => self.typing = true,
+            Action::Back if self.typing || !self.filter.is_empty() || !self.input.text().is_empty() => {
+                self.typing = false;
+                self.input.set("");
+                self.refilter(cx.shared);
+            }
+            Action::Sort => {
+                self.sort = self.sort.next();
+                self.rebuild(cx.shared);
+            }
+            Action::SortDirection => {
+                self.descending = !self.descending;
+                self.rebuild(cx.shared);
+            }
+            Action::Favourite => {
+                let Some(email) = self.selected().map(|account| account.email.clone()) else { return false };
+                cx.shared.remembered.toggle_favourite(&email);
+                cx.effect(Effect::Remember(cx.shared.remembered.clone()));
+                self.rebuild(cx.shared);
+            }
+            Action::TypeAccount => cx.intend(Intent::Open(Overlay::account_by_name(cx.shared))),
+            Action::Refresh => self.list(cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_text(&mut self, edit: &TextEdit, cx: &mut Cx) {
+        if self.input.edit(edit) {
+            self.refilter(cx.shared);
+            self.cursor.step(Move::Top);
+        }
+    }
+
+    fn on_part(&mut self, req: ReqId, part: Part, _cx: &mut Cx) {
+        if let Part::Accounts(page) = part
+            && self.listing.awaits(req)
+        {
+            self.add_page(page);
+        }
+    }
+
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let failed = reply.as_ref().err().cloned();
+        if !self.listing.settle(req, reply.map(|_| ())) {
+            return;
+        }
+        match failed {
+            None => self.finish(cx.shared),
+            Some(error) => {
+                // A half-read list is still a list; what was there before a failed refresh stays.
+                self.fresh = None;
+                if !self.rows.is_empty() {
+                    cx.complain(&error);
+                }
+            }
+        }
+    }
+
+    fn fit(&mut self, area: Rect, _shared: &Shared) {
+        let line = u16::from(self.typing || !self.input.text().is_empty());
+        self.cursor.set_height(usize::from(area.height.saturating_sub(line)));
+    }
+
+    fn copies(&self, _shared: &Shared) -> Vec<Action> {
+        if self.selected().is_some() { vec![Action::CopyRaw] } else { Vec::new() }
+    }
+
+    fn copy(&self, _action: Action, _shared: &Shared) -> Result<Effect, String> {
+        let account = self.selected().ok_or("no account is selected")?;
+        let what = format!("the e-mail of {}", account.short());
+        Ok(Effect::Copy(Clip { text: Secret::new(account.email.clone()), what, sensitive: false }))
+    }
+
+    fn title(&self, look: &Look) -> String {
+        let count = thousands(self.rows.len());
+        let count = if self.filter.is_empty() { count } else { format!("{} of {count}", thousands(self.view.len())) };
+        let filter = if self.typing || self.input.text().is_empty() { String::new() } else { format!(" /{}", self.input.text()) };
+        let sort = match (self.sort.word(), self.descending) {
+            ("", false) => String::new(),
+            ("", true) => " by last".into(),
+            (word, false) => format!(" by {word}"),
+            (word, true) => format!(" by {word} down"),
+        };
+        let more = if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
+        format!("Accounts {count}{filter}{sort}{more}")
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+        let mut area = area;
+        if self.typing {
+            let line = Rect { height: 1.min(area.height), ..area };
+            buf.set_string(line.x, line.y, "/", look.theme.accent);
+            let text = Rect { x: line.x + 1, width: line.width.saturating_sub(1), ..line };
+            let cursor = self.input.draw(text, buf, Style::new(), focused);
+            look.cursor.set(cursor.filter(|_| focused).or(look.cursor.get()));
+            area = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+        }
+        if self.view.is_empty() {
+            return self.draw_empty(area, buf, look);
+        }
+        for (line, at) in self.cursor.window().enumerate() {
+            let y = area.y + line as u16;
+            if y >= area.bottom() {
+                break;
+            }
+            let account = &self.rows[self.view[at] as usize].account;
+            draw_row(account, Rect { y, height: 1, ..area }, buf, look, self.cursor.at() == Some(at), focused);
+        }
+    }
+}
+
+impl Accounts {
+    fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
+        let keys = &look.shared.keymap;
+        let by_name = format!("{} opens an account by its name.", keys.key(Action::TypeAccount));
+        let text = if let Some(error) = &self.listing.error {
+            format!("{} {by_name}", error.sentence())
+        } else if self.listing.awaiting.is_some() {
+            "listing the accounts…".to_owned()
+        } else if look.shared.project.is_none() {
+            format!("No project yet: {} picks one. {by_name}", keys.key(Action::Project))
+        } else if !self.filter.is_empty() {
+            match account::parse(self.input.text()) {
+                Ok(name) => format!("Nothing listed matches; enter, then {} opens {name}.", keys.key(Action::Open)),
+                Err(_) => "Nothing listed matches the filter.".to_owned(),
+            }
+        } else {
+            format!("This project has no service accounts. {by_name}")
+        };
+        wrapped(&text, area, buf, look.theme.dim);
+    }
+}
+
+fn draw_row(account: &Account, area: Rect, buf: &mut Buffer, look: &Look, selected: bool, focused: bool) {
+    let (theme, shared) = (look.theme, look.shared);
+    let opened = shared.opened.as_deref() == Some(account.email.as_str());
+    let width = usize::from(area.width);
+    let wide = width >= 60;
+    let draft = if shared.drafts.contains(&account.email) { "*" } else { " " };
+    let mark = marks(account, wide, look);
+    let mark_width = if wide { 26 } else { 4 };
+    let star = if shared.remembered.favourites.contains(&account.email) { theme.glyphs.star } else { " " };
+    let name_room = width.saturating_sub(mark_width + 5);
+    let safe = safe_line(account.short()).into_owned();
+    let name = pad_right(&truncate_middle(&safe, name_room), name_room);
+    let base = match (selected, account.disabled) {
+        (true, _) if focused => theme.selected,
+        (_, true) => theme.dim,
+        _ => Style::new(),
+    };
+    let name_style = if opened { base.add_modifier(Modifier::BOLD) } else { base };
+    let bar = if selected { theme.glyphs.cursor } else { " " };
+    let line = Line::from(vec![
+        Span::styled(bar, theme.accent),
+        Span::styled(star, theme.warning),
+        Span::styled(name, name_style),
+        Span::raw(" "),
+        mark,
+        Span::styled(format!(" {draft}"), theme.warning),
+    ]);
+    buf.set_line(area.x, area.y, &line, area.width);
+}
+
+/// What the caller may do, for accounts that were tested; blank is unknown.
+fn marks(account: &Account, wide: bool, look: &Look) -> Span<'static> {
+    let theme = look.theme;
+    if account.disabled {
+        return Span::styled(if wide { pad_right("disabled", 26) } else { pad_right("off", 4) }, theme.dim);
+    }
+    let Some(granted) = look.shared.granted(&account.email) else {
+        return Span::raw(" ".repeat(if wide { 26 } else { 4 }));
+    };
+    let can = [(GET_ACCESS_TOKEN, "access"), (GET_OPEN_ID_TOKEN, "id"), (SIGN_JWT, "jwt"), (SIGN_BLOB, "blob")];
+    let words: Vec<_> = can.iter().filter(|(permission, _)| granted.has(*permission)).map(|(_, word)| *word).collect();
+    let (glyph, style) = if words.is_empty() { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.yes, theme.good) };
+    let text = if wide { pad_right(&format!("{glyph} {}", words.join(" ")), 26) } else { pad_right(glyph, 4) };
+    Span::styled(text, style)
+}

@@ -1,0 +1,312 @@
+//! Any token, decoded: header, claims with their meaning, times, and what is wrong with it. Nothing is sent until
+//! a key asks for the signer's public keys.
+
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{Look, Pane, as_move};
+use crate::{
+    api::{ApiError, Call, Reply, oauth},
+    app::{
+        msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
+        remote::Remote,
+        shared::{Cx, Shared},
+    },
+    keymap::{Action, Place},
+    model::{
+        account::short,
+        jwt::{self, Form, Reading, Section, Severity, State, Verdict},
+        secret::Secret,
+    },
+    view::theme::Theme,
+    widgets::{
+        countdown,
+        list::{ListCursor, Move},
+        safe::{safe_line, safe_lines},
+        text::{fold, thousands},
+    },
+};
+
+/// From this width the verdict stands beside the claims.
+const BESIDE: u16 = 92;
+
+/// Larger tokens are not taken apart again and again: more lines than these are not shown.
+const MOST_CLAIMS: usize = 2_000;
+
+/// A token and what is known about it.
+#[derive(Default)]
+pub struct Inspect {
+    reading: Option<Reading>,
+    from: String,
+    keys: Remote<String>,
+    verdict: Option<Verdict>,
+    raw: bool,
+    scroll: ListCursor,
+    width: u16,
+}
+
+impl Inspect {
+    /// Shows a token.
+    pub fn open(&mut self, token: &Secret, from: String, cx: &mut Cx) {
+        let awaited = self.keys.awaiting.take();
+        cx.cancel(awaited);
+        self.reading = Some(jwt::read(token.expose()));
+        self.from = from;
+        self.keys = Remote::default();
+        self.verdict = None;
+        self.scroll.scroll(Move::Top);
+    }
+
+    /// Shows what was pasted.
+    pub fn paste(&mut self, text: &str, cx: &mut Cx) {
+        self.open(&Secret::new(text), "what was pasted".into(), cx);
+    }
+
+    /// Forgets the token.
+    pub fn wipe(&mut self) {
+        *self = Inspect::default();
+    }
+
+    /// Asks for the public keys of whoever claims to have signed it: always from the fixed places, whatever the
+    /// token names.
+    fn check(&mut self, cx: &mut Cx) {
+        let Some(reading) = &self.reading else { return cx.notice(Level::Warning, "there is no token here: paste one") };
+        if let Some(verdict) = jwt::judge::uncheckable(reading) {
+            self.verdict = Some(verdict);
+            return;
+        }
+        match oauth::KeySource::of_issuer(reading.claims.text("iss").as_deref()) {
+            Some(source) => {
+                let req = cx.call(Owner::Pane(PaneId::Inspect), Call::Oauth(oauth::Call::Keys(source)));
+                let old = self.keys.start(req);
+                cx.cancel(old);
+            }
+            None => {
+                self.verdict = Some(Verdict::not_checked("its issuer is neither Google nor a service account: whose keys sign it is not known"));
+            }
+        }
+    }
+
+    fn whose(&self, shared: &Shared) -> String {
+        let issuer = self.reading.as_ref().and_then(|reading| reading.claims.text("iss")).unwrap_or_default();
+        let emulated = if shared.demo || shared.badge.is_some() { "the EMULATOR's stand-in for " } else { "" };
+        match oauth::KeySource::of_issuer(Some(&issuer)) {
+            Some(oauth::KeySource::Account(email)) => format!("{emulated}the published keys of {}", short(&email)),
+            _ => format!("{emulated}Google's OAuth certs"),
+        }
+    }
+
+    fn left(&self, shared: &Shared, theme: &Theme) -> Vec<Line<'static>> {
+        let Some(reading) = &self.reading else {
+            let keys = &shared.keymap;
+            let lines = [
+                "Paste a token here: a JWT, an access token, a whole curl line or JSON reply.".to_owned(),
+                "It is decoded on this machine; nothing is sent.".to_owned(),
+                format!("From the shelf ({}): {} on a credential.", keys.key(Action::ShowMint), keys.key(Action::Inspect)),
+            ];
+            return lines.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
+        };
+        let mut lines = vec![Line::from(vec![
+            Span::styled(reading.form.name().to_owned(), theme.strong),
+            Span::styled(format!("  {} characters", thousands(reading.token.len())), theme.dim),
+        ])];
+        for (_, remark) in &reading.remarks {
+            lines.push(Line::styled(format!("! {}", safe_line(remark)), theme.warning));
+        }
+        let name_of = |id: &str| {
+            let known = shared.facts.values().filter_map(|facts| facts.account.value.as_ref());
+            known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
+        };
+        for (title, section) in [("header", &reading.header), ("claims", &reading.claims)] {
+            if matches!(section, Section::Absent) {
+                continue;
+            }
+            lines.push(Line::default());
+            lines.push(Line::styled(title, theme.dim));
+            match section {
+                Section::Absent => {}
+                Section::Text(text) => lines.extend(safe_lines(text).map(|line| Line::raw(line.into_owned()))),
+                Section::Object(members) => {
+                    for member in members.list.iter().take(MOST_CLAIMS) {
+                        let value = if self.raw { member.json.clone() } else { member.text().unwrap_or_else(|| member.json.clone()) };
+                        let mut spans = vec![
+                            Span::styled(format!("  {:<6} ", safe_line(&member.name)), theme.accent),
+                            Span::raw(safe_line(&value).into_owned()),
+                        ];
+                        if let Some(meaning) = jwt::meaning(member, reading, &name_of).filter(|_| !self.raw) {
+                            spans.push(Span::styled(format!("   {}", safe_line(&meaning)), theme.dim));
+                        }
+                        lines.push(Line::from(spans));
+                    }
+                    let hidden = members.total.saturating_sub(members.list.len().min(MOST_CLAIMS));
+                    if hidden > 0 {
+                        lines.push(Line::styled(format!("  … and {} more", thousands(hidden)), theme.dim));
+                    }
+                }
+            }
+        }
+        if let Some(bytes) = reading.signature {
+            lines.push(Line::default());
+            lines.push(Line::styled(format!("signature  {bytes} bytes"), theme.dim));
+        }
+        lines
+    }
+
+    fn right(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+        let Some(reading) = &self.reading else { return Vec::new() };
+        let mut lines = vec![self.verdict_line(reading, shared, theme)];
+        if let Some(verdict) = &self.verdict {
+            lines.push(Line::raw(format!("  {}", safe_line(&verdict.reason))));
+            if let Some(key) = &verdict.key {
+                lines.push(Line::styled(format!("  key {}", safe_line(key)), theme.dim));
+            }
+        }
+        if let Some(error) = &self.keys.error {
+            lines.push(Line::styled(error.sentence(), theme.bad));
+        }
+        lines.push(Line::default());
+        lines.extend(times(reading, now, theme));
+        lines.push(Line::default());
+        for finding in jwt::findings(reading, now, None) {
+            let (glyph, style) = match finding.severity {
+                Severity::Error => (theme.glyphs.no, theme.bad),
+                Severity::Warning => ("!", theme.warning),
+                Severity::Info => (theme.glyphs.dot, theme.dim),
+            };
+            let message = safe_line(&finding.message).into_owned();
+            lines.push(Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(message)]));
+        }
+        lines
+    }
+
+    fn verdict_line(&self, reading: &Reading, shared: &Shared, theme: &Theme) -> Line<'static> {
+        let (glyph, text, style) = match (&self.verdict, self.keys.awaiting) {
+            (_, Some(_)) => ("?", "fetching the signer's public keys…".to_owned(), theme.dim),
+            (Some(verdict), None) => match verdict.state {
+                State::Verified => (theme.glyphs.yes, "signature verified".to_owned(), theme.good),
+                State::Failed => (theme.glyphs.no, "signature failed".to_owned(), theme.bad),
+                State::NotChecked => ("?", "signature not checked".to_owned(), theme.warning),
+            },
+            (None, None) if reading.form == Form::Jws => {
+                let key = shared.keymap.key(Action::CheckSignature);
+                ("?", format!("signature not checked: {key} fetches the public keys"), theme.dim)
+            }
+            (None, None) => ("?", "nothing here to check a signature of".to_owned(), theme.dim),
+        };
+        Line::from(vec![Span::styled(format!("{glyph} "), style), Span::styled(text, style)])
+    }
+
+    /// Claims and verdict side by side or one above the other, folded to their widths.
+    fn columns(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+        let (left, right) = (self.left(shared, theme), self.right(shared, now, theme));
+        if self.width >= BESIDE && self.reading.is_some() {
+            let (left_width, right_width) = split(self.width);
+            return (fold(left, left_width), fold(right, right_width));
+        }
+        let mut all = right;
+        if !all.is_empty() {
+            all.push(Line::default());
+        }
+        all.extend(left);
+        (fold(all, self.width), Vec::new())
+    }
+}
+
+/// Widths of claims and verdict, side by side.
+fn split(width: u16) -> (u16, u16) {
+    let right = width * 2 / 5;
+    (width - right - 2, right)
+}
+
+fn times(reading: &Reading, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let now = now.as_second();
+    if let Some(exp) = reading.times.exp {
+        let whole = reading.times.iat.map_or(3_600, |iat| exp.saturating_sub(iat));
+        let mut spans = vec![Span::styled(if exp > now { "expires in " } else { "" }, Style::new())];
+        spans.extend(countdown::line(exp.saturating_sub(now), whole, theme).spans);
+        lines.push(Line::from(spans));
+    }
+    for (name, time) in [("iat", reading.times.iat), ("nbf", reading.times.nbf), ("exp", reading.times.exp)] {
+        if let Some(stamp) = time.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
+            let here = stamp.to_zoned(TimeZone::system()).strftime("%H:%M:%S here");
+            lines.push(Line::from(vec![
+                Span::styled(format!("{name}   "), theme.dim),
+                Span::raw(stamp.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
+                Span::styled(format!("  {here}"), theme.dim),
+            ]));
+        }
+    }
+    lines
+}
+
+impl Pane for Inspect {
+    fn place(&self) -> Place {
+        Place::Inspect
+    }
+
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if let Some(step) = as_move(action) {
+            return self.scroll.scroll(step);
+        }
+        match action {
+            Action::CheckSignature => self.check(cx),
+            Action::ToggleRaw => self.raw = !self.raw,
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let settled = self.keys.settle_as(req, reply, |reply| if let Reply::KeySet(keys) = reply { Some(keys) } else { None });
+        if let (true, None, Some(keys), Some(reading)) = (settled, &self.keys.error, &self.keys.value, &self.reading) {
+            self.verdict = Some(jwt::verify(reading, keys, &self.whose(cx.shared)));
+        }
+    }
+
+    fn fit(&mut self, area: Rect, shared: &Shared) {
+        self.width = area.width;
+        self.scroll.set_height(usize::from(area.height));
+        self.scroll.set_len(self.columns(shared, Timestamp::UNIX_EPOCH, &Theme::default()).0.len());
+    }
+
+    fn copies(&self, _shared: &Shared) -> Vec<Action> {
+        if self.reading.is_some() { vec![Action::CopyDecoded, Action::CopyRaw] } else { Vec::new() }
+    }
+
+    fn copy(&self, action: Action, _shared: &Shared) -> Result<Effect, String> {
+        let reading = self.reading.as_ref().ok_or("there is no token here")?;
+        if action == Action::CopyRaw {
+            let clip = Clip { text: reading.token.clone(), what: "the token".into(), sensitive: true };
+            return Ok(Effect::Copy(clip));
+        }
+        let text = jwt::decode::pretty(reading);
+        Ok(Effect::Copy(Clip { text: Secret::new(text), what: "the decoded token".into(), sensitive: false }))
+    }
+
+    fn counts_down(&self, _shared: &Shared, now: Now) -> bool {
+        self.reading.as_ref().and_then(|reading| reading.times.exp).is_some_and(|exp| exp > now.utc.as_second())
+    }
+
+    fn title(&self, _look: &Look) -> String {
+        let name = self.reading.as_ref().map(|_| self.from.clone()).unwrap_or_default();
+        if self.raw { format!("{name} (raw)") } else { name }
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, _focused: bool) {
+        let (left, right) = self.columns(look.shared, look.now.utc, look.theme);
+        let from = self.scroll.window().start;
+        let left_width = if right.is_empty() { area.width } else { split(area.width).0 };
+        for (y, line) in (area.y..area.bottom()).zip(left.iter().skip(from)) {
+            buf.set_line(area.x, y, line, left_width);
+        }
+        for (y, line) in (area.y..area.bottom()).zip(&right) {
+            buf.set_line(area.x + left_width + 2, y, line, split(area.width).1);
+        }
+    }
+}

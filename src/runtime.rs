@@ -1,0 +1,467 @@
+//! THE loop: events in, effects out. The only screen file that awaits, sees the client, reads the clock or starts
+//! tasks; it decides when to draw, never what.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io,
+    path::PathBuf,
+    time::Duration,
+};
+
+use crossterm::event::{Event, EventStream};
+use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver},
+    task::{AbortHandle, JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    api::{Client, Record, perform},
+    app::{
+        AppState, Start,
+        msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
+    },
+    cli::{self, TuiArgs, args::Pane, output::Failure, setup::Setup},
+    clipboard::{Clipboard, Copied},
+    env::Env,
+    files, logging,
+    model::secret::Secret,
+    state::{self, Remembered},
+    terminal::{self, Screen},
+    view::{self, theme::Theme},
+};
+
+/// Answers that come together are drawn together.
+const FRAME: Duration = Duration::from_millis(16);
+
+/// Keys that are queued already are taken in before the next frame; a bound, so that a flood cannot stop drawing.
+const BURST: usize = 1_024;
+
+/// Pages and records under way between tasks and loop.
+const QUEUE: usize = 256;
+
+/// Opens the explorer; gives the exit code.
+pub fn open(args: &TuiArgs, env: &Env) -> u8 {
+    terminal::no_core_dumps();
+    terminal::restore_on_panic();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return cli::fail(&Failure::io("starting", &error)),
+    };
+    let code = runtime.block_on(explore(args, env));
+    // A task that blocks must not hold the shell back.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    code
+}
+
+async fn explore(args: &TuiArgs, env: &Env) -> u8 {
+    let (records_in, records) = mpsc::channel(QUEUE * 8);
+    let setup = match Setup::make(&args.global, env, Some(records_in)).await {
+        Ok(setup) => setup,
+        Err(failure) => return cli::fail(&failure),
+    };
+    let folder = if args.global.demo { None } else { env.state_dir() };
+    if let Some(folder) = &folder {
+        logging::start(folder, args.global.verbose);
+    }
+    let memory = folder.map(|folder| state::file(&folder));
+    let theme = theme(args, env, &setup);
+    let screen = match Screen::enter() {
+        Ok(screen) => screen,
+        Err(error) => return cli::fail(&Failure::usage(error.to_string())),
+    };
+    let app = AppState::new(start(args, &setup, memory.as_ref()), screen.size());
+    let (copied_in, copied) = mpsc::unbounded_channel();
+    // The clipboard belongs to the real surroundings, in the demo too.
+    let clipboard = Clipboard::start(env, copied_in);
+    let mut looped = Loop {
+        app,
+        screen,
+        theme,
+        client: setup.client.clone(),
+        clipboard,
+        memory,
+        tasks: JoinSet::new(),
+        running: HashMap::new(),
+        timers: BTreeMap::new(),
+        timer_count: 0,
+        began: Instant::now(),
+        last_frame: None,
+        frame_due: None,
+        quit: None,
+        parts: mpsc::channel(QUEUE),
+        records,
+        copied,
+        panic: PanicSwitch::new(env),
+    };
+    let ended = looped.run(EventStream::new()).await;
+    terminal::restore();
+    let Loop { clipboard, mut tasks, .. } = looped;
+    tasks.abort_all();
+    clipboard.quit();
+    drop(setup);
+    match ended {
+        Ok(code) => code,
+        // The terminal has gone: there is nobody to tell.
+        Err(_) => 1,
+    }
+}
+
+fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
+    let remembered = memory.map(|path| Remembered::load(path)).unwrap_or_default();
+    Start {
+        caller: setup.caller.clone(),
+        project: setup.project.clone(),
+        account: args.account.clone(),
+        pane: args.pane.map(|pane| match pane {
+            Pane::Overview => PaneId::Overview,
+            Pane::Mint => PaneId::Mint,
+            Pane::Inspect => PaneId::Inspect,
+            Pane::Activity => PaneId::Activity,
+        }),
+        keymap: setup.config.keymap.clone(),
+        remembered,
+        endpoints: setup.client.endpoints().clone(),
+        demo: args.global.demo,
+        read_only: args.global.read_only,
+    }
+}
+
+/// `NO_COLOR` (any text), a dumb terminal and `--no-color` mean no colour; a locale that is not UTF-8 means ASCII.
+fn theme(args: &TuiArgs, env: &Env, setup: &Setup) -> Theme {
+    let plain = args.global.no_color || env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb");
+    let mode = if plain { view::theme::Mode::None } else { setup.config.theme };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env.get(name)).unwrap_or("UTF-8");
+    let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
+    Theme::new(mode, utf8)
+}
+
+/// What a finished task leaves.
+enum Done {
+    Msg(Msg),
+    Nothing,
+}
+
+struct Loop {
+    app: AppState,
+    screen: Screen,
+    theme: Theme,
+    client: Client,
+    clipboard: Clipboard,
+    memory: Option<PathBuf>,
+    /// Every task: a panic in one is seen here.
+    tasks: JoinSet<Done>,
+    running: HashMap<ReqId, AbortHandle>,
+    timers: BTreeMap<(Instant, u64), TimerId>,
+    timer_count: u64,
+    began: Instant,
+    last_frame: Option<Instant>,
+    frame_due: Option<Instant>,
+    quit: Option<u8>,
+    parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
+    records: mpsc::Receiver<Record>,
+    copied: UnboundedReceiver<Copied>,
+    panic: PanicSwitch,
+}
+
+impl Loop {
+    async fn run(&mut self, events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static) -> io::Result<u8> {
+        let mut signals = Signals::new()?;
+        let mut events = self.listen(events);
+        // The first frame comes before anything is asked of anybody.
+        self.draw()?;
+        self.handle(Msg::Start)?;
+        self.panic.in_a_task(&mut self.tasks);
+        loop {
+            if let Some(code) = self.quit {
+                return Ok(code);
+            }
+            if self.frame_due.is_some_and(|due| due <= Instant::now()) {
+                self.draw()?;
+            }
+            let next_timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+            let wake = [next_timer, self.frame_due].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                signal = signals.next() => return Ok(signal),
+                event = events.recv() => {
+                    let Some(event) = event else { return Ok(HANGUP) };
+                    self.handle(Msg::Input(event?))?;
+                    self.drain(&mut events)?;
+                    if self.quit.is_none() && self.app.take_dirty() {
+                        self.draw()?;
+                    }
+                }
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finished(done)?,
+                Some(part) = self.parts.1.recv() => self.handle(part)?,
+                Some(record) = self.records.recv() => {
+                    logging::request(&record);
+                    self.handle(Msg::Http(Box::new(record)))?;
+                }
+                Some(copied) = self.copied.recv() => self.copied(copied)?,
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
+            }
+            if self.frame_due.is_none() && self.app.take_dirty() {
+                let now = Instant::now();
+                self.frame_due = Some(self.last_frame.map_or(now, |last| now.max(last + FRAME)));
+            }
+        }
+    }
+
+    /// Events come through a channel of our own, for the stream cannot be asked whether more is queued: a look at
+    /// it that does not wait would take the place of the look that does.
+    fn listen(&mut self, mut events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static) -> mpsc::Receiver<io::Result<Event>> {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        self.tasks.spawn(async move {
+            while let Some(event) = events.next().await {
+                let gone = event.is_err();
+                if sender.send(event).await.is_err() || gone {
+                    break;
+                }
+            }
+            Done::Nothing
+        });
+        receiver
+    }
+
+    /// Everything typed so far is one burst: one frame.
+    fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
+        for _ in 0..BURST {
+            match events.try_recv() {
+                Ok(event) if self.quit.is_none() => self.handle(Msg::Input(event?))?,
+                _ => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        self.app.take_dirty();
+        self.frame_due = None;
+        self.last_frame = Some(Instant::now());
+        let now = self.now();
+        self.panic.in_draw();
+        let (app, theme) = (&self.app, &self.theme);
+        self.screen.draw(|frame| {
+            if let Some(cursor) = view::draw(app, now, theme, frame.buffer_mut()) {
+                frame.set_cursor_position(cursor);
+            }
+        })
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the loop is where time enters")]
+    fn now(&self) -> Now {
+        Now { utc: Timestamp::now(), mono: self.began.elapsed() }
+    }
+
+    fn handle(&mut self, msg: Msg) -> io::Result<()> {
+        self.panic.in_update(&msg);
+        let effects = self.app.update(self.now(), msg);
+        effects.into_iter().try_for_each(|effect| self.carry_out(effect))
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Call { req, owner, call } => self.call(req, owner, call),
+            Effect::Cancel(req) => {
+                if let Some(task) = self.running.remove(&req) {
+                    task.abort();
+                }
+            }
+            Effect::After(timer, wait) => {
+                self.timer_count += 1;
+                self.timers.insert((Instant::now() + wait, self.timer_count), timer);
+            }
+            Effect::Copy(clip) => self.clipboard.copy(clip),
+            Effect::ClearClipboard => {
+                self.clipboard.clear();
+                self.screen.forget();
+            }
+            Effect::Save { name, text } => self.save(name, text),
+            Effect::Remember(remembered) => self.remember(remembered),
+            Effect::ResetProbing => self.client.reset_probing(),
+            Effect::Suspend => {
+                self.screen.suspend()?;
+                let size = self.screen.size();
+                self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
+                self.handle(Msg::Resumed)?;
+            }
+            Effect::Quit(code) => self.quit = Some(code),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, req: ReqId, owner: Owner, call: crate::api::Call) {
+        let (client, parts) = (self.client.clone(), self.parts.0.clone());
+        let task = self.tasks.spawn(async move {
+            // Pages leave in order by a queue of their own: the sink may not wait, the channel must be bounded.
+            let (pages_in, mut pages) = mpsc::unbounded_channel();
+            let mut sink = |part| {
+                let _ = pages_in.send(part);
+            };
+            let work = perform(&client, call, &mut sink);
+            tokio::pin!(work);
+            let reply = loop {
+                tokio::select! {
+                    biased;
+                    Some(part) = pages.recv() => {
+                        let _ = parts.send(Msg::Part { req, owner, part }).await;
+                    }
+                    reply = &mut work => break reply,
+                }
+            };
+            while let Ok(part) = pages.try_recv() {
+                let _ = parts.send(Msg::Part { req, owner, part }).await;
+            }
+            Done::Msg(Msg::Reply { req, owner, reply })
+        });
+        self.running.insert(req, task);
+    }
+
+    fn finished(&mut self, done: Result<Done, JoinError>) -> io::Result<()> {
+        match done {
+            Ok(Done::Msg(msg)) => {
+                // A last page that is still in the queue belongs before the answer that ends it.
+                while let Ok(part) = self.parts.1.try_recv() {
+                    self.handle(part)?;
+                }
+                if let Msg::Reply { req, .. } = &msg {
+                    self.running.remove(req);
+                }
+                self.handle(msg)
+            }
+            Ok(Done::Nothing) => Ok(()),
+            Err(error) if error.is_panic() => {
+                // The hook has given the terminal back and said where; nothing of this state can be trusted now.
+                self.quit = Some(PANICKED);
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn fire(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
+            let timer = entry.remove();
+            self.handle(Msg::Timer(timer))?;
+            if matches!(timer, TimerId::Mask(_)) {
+                self.screen.forget();
+            }
+        }
+        Ok(())
+    }
+
+    fn copied(&mut self, copied: Copied) -> io::Result<()> {
+        let sentence = match copied {
+            Copied::Done(sentence) => sentence,
+            Copied::ByTerminal(text, sentence) => {
+                self.screen.copy(text.expose())?;
+                sentence
+            }
+        };
+        self.handle(Msg::Copied(Ok(sentence)))
+    }
+
+    fn save(&mut self, name: String, text: Secret) {
+        self.tasks.spawn_blocking(move || {
+            let path = PathBuf::from(name);
+            let saved = files::write_private(&path, text.expose().as_bytes());
+            let saved = saved.map_err(|error| format!("{} was not saved: {error}", path.display()));
+            Done::Msg(Msg::Saved(saved.map(|()| path)))
+        });
+    }
+
+    fn remember(&mut self, remembered: Remembered) {
+        if let Some(path) = self.memory.clone() {
+            self.tasks.spawn_blocking(move || {
+                if let Err(error) = remembered.save(&path) {
+                    tracing::warn!(%error, "recents and favourites were not kept");
+                }
+                Done::Nothing
+            });
+        }
+    }
+}
+
+/// The exit code after a panic: Rust's own.
+const PANICKED: u8 = 101;
+
+/// 128 and the number of SIGHUP, as shells count.
+const HANGUP: u8 = 129;
+
+/// The signals that end the program, each with the exit code that shells expect.
+struct Signals {
+    #[cfg(unix)]
+    kinds: [(tokio::signal::unix::Signal, u8); 3],
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn new() -> io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            kinds: [
+                (signal(SignalKind::interrupt())?, 130),
+                (signal(SignalKind::terminate())?, 143),
+                (signal(SignalKind::hangup())?, HANGUP),
+            ],
+        })
+    }
+
+    #[cfg(not(unix))]
+    fn new() -> io::Result<Signals> {
+        Ok(Signals {})
+    }
+
+    #[cfg(unix)]
+    async fn next(&mut self) -> u8 {
+        let [(int, int_code), (term, term_code), (hup, hup_code)] = &mut self.kinds;
+        tokio::select! {
+            _ = int.recv() => *int_code,
+            _ = term.recv() => *term_code,
+            _ = hup.recv() => *hup_code,
+        }
+    }
+
+    #[cfg(not(unix))]
+    async fn next(&mut self) -> u8 {
+        let _ = tokio::signal::ctrl_c().await;
+        130
+    }
+}
+
+/// Debug builds can be told to panic, to prove that the terminal comes back: `IMPERSONA_DEBUG_PANIC` is `task`,
+/// `update` (at the first key) or `draw` (at the first frame after it).
+#[derive(Default)]
+struct PanicSwitch {
+    at: Option<String>,
+    key_seen: bool,
+}
+
+impl PanicSwitch {
+    fn new(env: &Env) -> PanicSwitch {
+        let at = env.get("IMPERSONA_DEBUG_PANIC").filter(|_| cfg!(debug_assertions)).map(str::to_owned);
+        PanicSwitch { at, key_seen: false }
+    }
+
+    fn in_a_task(&self, tasks: &mut JoinSet<Done>) {
+        if self.at.as_deref() == Some("task") {
+            tasks.spawn(async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                panic!("asked for: in a task")
+            });
+        }
+    }
+
+    fn in_update(&mut self, msg: &Msg) {
+        self.key_seen |= matches!(msg, Msg::Input(Event::Key(_)));
+        assert!(!(self.key_seen && self.at.as_deref() == Some("update")), "asked for: in update");
+    }
+
+    fn in_draw(&self) {
+        assert!(!(self.key_seen && self.at.as_deref() == Some("draw")), "asked for: in draw");
+    }
+}

@@ -1,0 +1,99 @@
+//! What is remembered between runs: favourites and recents, by name only. Nothing secret ever comes here. The
+//! demo remembers in memory only.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+/// How many recent names are kept.
+const RECENT: usize = 20;
+
+/// Names the user came back to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// Accounts marked as favourites.
+    pub favourites: Vec<String>,
+    /// Accounts opened lately, the last first.
+    pub accounts: Vec<String>,
+    /// Projects picked lately, the last first.
+    pub projects: Vec<String>,
+    /// Audiences that ID tokens were minted for, the last first.
+    pub audiences: Vec<String>,
+}
+
+impl Remembered {
+    /// Reads the file; a missing or broken one is an empty memory, for nothing depends on it.
+    pub fn load(path: &Path) -> Remembered {
+        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Replaces the file in one step, readable by its owner only.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+        fs::create_dir_all(folder)?;
+        let file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&file, self)?;
+        file.persist(path)?;
+        Ok(())
+    }
+
+    /// Marks an account, or no longer; says whether it is one now.
+    pub fn toggle_favourite(&mut self, account: &str) -> bool {
+        match self.favourites.iter().position(|name| name == account) {
+            Some(at) => {
+                self.favourites.remove(at);
+                false
+            }
+            None => {
+                self.favourites.push(account.to_owned());
+                true
+            }
+        }
+    }
+}
+
+/// Puts a name in front of a list of recent ones.
+pub fn touch(recent: &mut Vec<String>, name: &str) {
+    recent.retain(|other| other != name);
+    recent.insert(0, name.to_owned());
+    recent.truncate(RECENT);
+}
+
+/// The file of [`Remembered`] in that folder.
+pub fn file(folder: &Path) -> PathBuf {
+    folder.join("remembered.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_survives_a_run_and_a_broken_file_is_no_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(&folder.path().join("new"));
+        let mut memory = Remembered::default();
+        assert!(memory.toggle_favourite("deployer@acme-prod.iam.gserviceaccount.com"));
+        touch(&mut memory.projects, "acme-prod");
+        memory.save(&path).expect("saved");
+        assert_eq!(Remembered::load(&path), memory);
+        fs::write(&path, "{").expect("broken");
+        assert_eq!(Remembered::load(&path), Remembered::default());
+    }
+
+    #[test]
+    fn the_last_name_comes_first_and_once() {
+        let mut recent = Vec::new();
+        for name in ["a", "b", "a"] {
+            touch(&mut recent, name);
+        }
+        assert_eq!(recent, ["a", "b"]);
+    }
+}

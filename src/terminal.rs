@@ -1,0 +1,161 @@
+//! The terminal itself: raw mode, alternate screen, bracketed paste, and giving all of it back however the
+//! program ends. Every frame is one write.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, IsTerminal, Write},
+    panic,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use crossterm::{
+    Command,
+    clipboard::CopyToClipboard,
+    cursor,
+    event::{DisableBracketedPaste, EnableBracketedPaste},
+    execute, queue,
+    terminal::{self, EnterAlternateScreen, LeaveAlternateScreen},
+};
+use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
+
+/// A full frame of a large screen fits, so that it goes out in one write.
+const FRAME_BYTES: usize = 256 * 1024;
+
+/// Whether the terminal is ours and has to be given back.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+type Out = BufWriter<File>;
+
+/// The terminal while it is ours.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Out>>,
+}
+
+/// stdout as a file: the standard library's own buffer is smaller than a frame and splits it at line ends.
+fn stdout() -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::fd::AsFd;
+        io::stdout().as_fd().try_clone_to_owned().map(File::from)
+    }
+    #[cfg(windows)]
+    {
+        use std::os::windows::io::AsHandle;
+        io::stdout().as_handle().try_clone_to_owned().map(File::from)
+    }
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// There is no terminal, or it does not do as it is told.
+    pub fn enter() -> io::Result<Screen> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            let text = "the explorer needs a terminal on stdin and stdout; subcommands do without (impersona --help)";
+            return Err(io::Error::other(text));
+        }
+        take()?;
+        let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout()?)));
+        terminal.map(|terminal| Screen { terminal }).inspect_err(|_| restore())
+    }
+
+    /// Its size in cells.
+    pub fn size(&self) -> Size {
+        self.terminal.size().unwrap_or(Size::new(80, 24))
+    }
+
+    /// Draws a frame, unless the terminal was given back already.
+    ///
+    /// # Errors
+    /// The terminal has gone.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        if OURS.load(Ordering::SeqCst) {
+            self.terminal.draw(draw)?;
+        }
+        Ok(())
+    }
+
+    /// Draws everything anew at the next frame.
+    ///
+    /// # Errors
+    /// The terminal has gone.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
+    }
+
+    /// Asks the terminal to put text on its clipboard (OSC 52). It does not say whether it did.
+    ///
+    /// # Errors
+    /// The terminal has gone.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let mut sequence = String::new();
+        CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).map_err(io::Error::other)?;
+        let sequence = zeroize::Zeroizing::new(sequence);
+        let out = self.terminal.backend_mut();
+        out.write_all(sequence.as_bytes())?;
+        Write::flush(out)
+    }
+
+    /// Overwrites what the frame buffers hold: after a mask or a wipe, the secret is not left in them.
+    pub fn forget(&mut self) {
+        self.terminal.current_buffer_mut().reset();
+    }
+
+    /// Gives the terminal back, stops the program, and takes the terminal again when it goes on.
+    ///
+    /// # Errors
+    /// The terminal does not do as it is told.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        restore();
+        #[cfg(unix)]
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        take()?;
+        self.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn take() -> io::Result<()> {
+    terminal::enable_raw_mode()?;
+    OURS.store(true, Ordering::SeqCst);
+    let taken = stdout().and_then(|mut out| execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide));
+    taken.inspect_err(|_| restore())
+}
+
+/// Gives the terminal back, once; may be called from anywhere, at any time, with the terminal gone.
+pub fn restore() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut bytes = Vec::new();
+    // Into memory first: one write, and a terminal that has gone is nobody's problem any more.
+    let _ = queue!(bytes, DisableBracketedPaste, LeaveAlternateScreen, cursor::Show);
+    let _ = stdout().and_then(|mut out| out.write_all(&bytes));
+    let _ = terminal::disable_raw_mode();
+}
+
+/// From now on a panic anywhere gives the terminal back first and then says where it was, in one line. What it
+/// says is a place in the source and at most a fixed text of ours: nothing that was held at run time.
+pub fn restore_on_panic() {
+    panic::set_hook(Box::new(|panic| {
+        restore();
+        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
+        let text = panic.payload().downcast_ref::<&'static str>().map(|text| format!(" ({text})")).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "impersona stopped by a bug of its own{place}{text}; the terminal is as it was");
+    }));
+}
+
+/// A core file would hold every token: none is written. What the system refuses here it has refused before.
+pub fn no_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    }
+}

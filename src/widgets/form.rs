@@ -1,0 +1,350 @@
+//! A form: labelled fields and a button. It is one key context: no letter acts in it, whatever has the focus.
+//! It holds what was typed and the sentence beside each field; what the fields mean is its owner's business.
+
+use crossterm::event::KeyCode;
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{
+    input::{TextEdit, TextInput},
+    safe::safe_line,
+};
+use crate::view::theme::Theme;
+
+/// How many completions are shown at once.
+pub const COMPLETIONS: usize = 6;
+
+/// What a field holds.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// One line of text.
+    Text(TextInput),
+    /// On or off.
+    Check(bool),
+}
+
+/// One field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// How its owner calls it.
+    pub id: &'static str,
+    /// What is written before it.
+    pub label: &'static str,
+    /// What it holds.
+    pub value: Value,
+    /// What is said beside it while there is no error.
+    pub note: String,
+    /// Why it is refused.
+    pub error: Option<String>,
+}
+
+impl Field {
+    /// A text field.
+    pub fn text(id: &'static str, label: &'static str, text: &str, note: &str) -> Field {
+        Field { id, label, value: Value::Text(TextInput::with(text)), note: note.to_owned(), error: None }
+    }
+
+    /// A box to tick.
+    pub fn check(id: &'static str, label: &'static str, on: bool, note: &str) -> Field {
+        Field { id, label, value: Value::Check(on), note: note.to_owned(), error: None }
+    }
+}
+
+/// Something that may be put into a text field: its text and what is said about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// What is put into the field.
+    pub text: String,
+    /// What it is, in a few words.
+    pub about: String,
+}
+
+/// Fields, a button, and the completions for the field being edited.
+#[derive(Clone, Debug)]
+pub struct Form {
+    fields: Vec<Field>,
+    /// Index of the field with the focus; the button comes after the last.
+    focus: usize,
+    button: &'static str,
+    completions: Vec<Completion>,
+    chosen: Option<usize>,
+}
+
+/// What `enter` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// A completion went into the field with this id.
+    Completion(&'static str),
+    /// The focus went on.
+    Next,
+    /// The button was pressed.
+    Submit,
+}
+
+impl Form {
+    /// A form with the focus on its first field.
+    pub fn new(button: &'static str, fields: Vec<Field>) -> Form {
+        Form { fields, focus: 0, button, completions: Vec::new(), chosen: None }
+    }
+
+    /// The text of a field; empty for boxes and unknown names.
+    pub fn text(&self, id: &str) -> &str {
+        match self.fields.iter().find(|field| field.id == id).map(|field| &field.value) {
+            Some(Value::Text(input)) => input.text(),
+            _ => "",
+        }
+    }
+
+    /// Whether a box is ticked.
+    pub fn checked(&self, id: &str) -> bool {
+        self.fields.iter().any(|field| field.id == id && matches!(field.value, Value::Check(true)))
+    }
+
+    /// Replaces the text of a field.
+    pub fn set_text(&mut self, id: &str, text: &str) {
+        if let Some(Value::Text(input)) = self.field_mut(id).map(|field| &mut field.value) {
+            input.set(text);
+        }
+    }
+
+    /// Says why a field is refused, or that it is not.
+    pub fn set_error(&mut self, id: &str, error: Option<String>) {
+        if let Some(field) = self.field_mut(id) {
+            field.error = error;
+        }
+    }
+
+    /// Puts the focus on a field.
+    pub fn focus_on(&mut self, id: &str) {
+        if let Some(at) = self.fields.iter().position(|field| field.id == id) {
+            self.move_focus(at);
+        }
+    }
+
+    /// The first field that is refused.
+    pub fn first_error(&self) -> Option<&'static str> {
+        self.fields.iter().find(|field| field.error.is_some()).map(|field| field.id)
+    }
+
+    /// The text field with the focus.
+    pub fn editing(&self) -> Option<&'static str> {
+        self.fields.get(self.focus).filter(|field| matches!(field.value, Value::Text(_))).map(|field| field.id)
+    }
+
+    /// Offers completions for the field being edited.
+    pub fn offer(&mut self, completions: Vec<Completion>) {
+        self.chosen = None;
+        self.completions = completions;
+        self.completions.truncate(COMPLETIONS);
+    }
+
+    /// Next field, then the button, then round.
+    pub fn next(&mut self) {
+        self.move_focus((self.focus + 1) % (self.fields.len() + 1));
+    }
+
+    /// The other way round.
+    pub fn previous(&mut self) {
+        self.move_focus((self.focus + self.fields.len()) % (self.fields.len() + 1));
+    }
+
+    /// Chooses among the completions; without any, moves between fields.
+    pub fn choose(&mut self, down: bool) {
+        let count = self.completions.len();
+        match (count, down, self.chosen) {
+            (0, true, _) => self.next(),
+            (0, false, _) => self.previous(),
+            (_, true, None) => self.chosen = Some(0),
+            (_, true, Some(at)) => self.chosen = Some((at + 1) % count),
+            (_, false, None | Some(0)) => self.chosen = None,
+            (_, false, Some(at)) => self.chosen = Some(at - 1),
+        }
+    }
+
+    /// `space`: turns a box; in a text field it is a space.
+    pub fn toggle(&mut self) -> bool {
+        match self.fields.get_mut(self.focus).map(|field| &mut field.value) {
+            Some(Value::Check(on)) => {
+                *on = !*on;
+                true
+            }
+            Some(Value::Text(input)) => input.edit(&TextEdit::Key(KeyCode::Char(' ').into())),
+            None => false,
+        }
+    }
+
+    /// `enter`: takes the chosen completion (into the last part of a comma-separated text), else goes on.
+    pub fn accept(&mut self) -> Accepted {
+        let chosen = self.chosen.and_then(|at| self.completions.get(at)).cloned();
+        if let (Some(completion), Some(field)) = (chosen, self.fields.get_mut(self.focus))
+            && let Value::Text(input) = &mut field.value
+        {
+            let before = input.text().rfind(',').map_or("", |at| &input.text()[..=at]);
+            let gap = if before.is_empty() { "" } else { " " };
+            let text = format!("{before}{gap}{}", completion.text);
+            input.set(&text);
+            field.error = None;
+            let id = field.id;
+            self.offer(Vec::new());
+            return Accepted::Completion(id);
+        }
+        if self.focus == self.fields.len() {
+            return Accepted::Submit;
+        }
+        self.next();
+        Accepted::Next
+    }
+
+    /// Types into the field with the focus; says whether its text changed.
+    pub fn edit(&mut self, edit: &TextEdit) -> bool {
+        let Some(field) = self.fields.get_mut(self.focus) else { return false };
+        let Value::Text(input) = &mut field.value else { return false };
+        let changed = input.edit(edit);
+        if changed {
+            field.error = None;
+        }
+        changed
+    }
+
+    fn move_focus(&mut self, to: usize) {
+        self.focus = to;
+        self.offer(Vec::new());
+    }
+
+    fn field_mut(&mut self, id: &str) -> Option<&mut Field> {
+        self.fields.iter_mut().find(|field| field.id == id)
+    }
+
+    /// Lines needed: a line a field, one for the button, and what completions or an error under a field take.
+    pub fn height(&self) -> u16 {
+        let fields = self.fields.len() + 1 + self.completions.len();
+        let errors = self.fields.iter().filter(|field| field.error.is_some()).count();
+        u16::try_from(fields + errors).unwrap_or(u16::MAX)
+    }
+
+    /// Draws the form; gives the place of the cursor.
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
+        const LABEL: u16 = 14;
+        let (mut y, mut cursor) = (area.y, None);
+        for (at, field) in self.fields.iter().enumerate() {
+            if y >= area.bottom() {
+                return cursor;
+            }
+            let focused = active && at == self.focus;
+            let label = if focused { theme.accent } else { theme.dim };
+            let line = Rect { y, height: 1, ..area };
+            buf.set_stringn(area.x, y, field.label, usize::from(area.width), label);
+            let value = Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..line };
+            // A note yields to a long text: what was typed matters more.
+            let typed = match &field.value {
+                Value::Text(input) => unicode_width::UnicodeWidthStr::width(input.text()) + 2,
+                Value::Check(_) => 5,
+            };
+            let note = unicode_width::UnicodeWidthStr::width(field.note.as_str());
+            let room = usize::from(value.width);
+            let shows_note = typed + note + 2 <= room;
+            match &field.value {
+                Value::Text(input) => {
+                    let width = if shows_note { room - note - 2 } else { room };
+                    let field_area = Rect { width: u16::try_from(width).unwrap_or(value.width), ..value };
+                    let style = if focused { theme.strong } else { Style::new() };
+                    if input.text().is_empty() && !focused {
+                        buf.set_stringn(field_area.x, y, "(empty)", width, theme.dim);
+                    }
+                    cursor = input.draw(field_area, buf, style, focused).or(cursor);
+                }
+                Value::Check(on) => {
+                    let mark = if *on { "[x]" } else { "[ ]" };
+                    let style = if focused { theme.accent } else { Style::new() };
+                    buf.set_stringn(value.x, y, mark, room, style);
+                    if focused {
+                        cursor = Some(Position::new(value.x + 1, y));
+                    }
+                }
+            }
+            if shows_note && !field.note.is_empty() {
+                let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(0));
+                buf.set_stringn(x, y, &field.note, note, theme.dim);
+            }
+            y += 1;
+            if let Some(error) = field.error.as_ref().filter(|_| y < area.bottom()) {
+                let line = Line::from(vec![Span::styled(format!("{} ", theme.glyphs.no), theme.bad), Span::raw(safe_line(error))]);
+                buf.set_line(value.x, y, &line, value.width);
+                y += 1;
+            }
+            if focused {
+                for (at, completion) in self.completions.iter().enumerate() {
+                    let style = if self.chosen == Some(at) { theme.selected } else { Style::new() };
+                    let line = Line::from(vec![
+                        Span::styled(format!(" {} ", safe_line(&completion.text)), style),
+                        Span::styled(format!(" {}", safe_line(&completion.about)), theme.dim),
+                    ]);
+                    if y < area.bottom() {
+                        buf.set_line(value.x, y, &line, value.width);
+                    }
+                    y += 1;
+                }
+            }
+        }
+        if y < area.bottom() {
+            let focused = active && self.focus == self.fields.len();
+            let style = if focused { theme.selected } else { theme.accent };
+            let text = format!("[ {} ]", self.button);
+            buf.set_stringn(area.x + LABEL.min(area.width), y, &text, usize::from(area.width.saturating_sub(LABEL)), style);
+            if focused {
+                cursor = Some(Position::new(area.x + LABEL, y));
+            }
+        }
+        cursor
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> Form {
+        Form::new("mint", vec![Field::text("scopes", "scopes", "cloud-platform", ""), Field::check("email", "email", true, "")])
+    }
+
+    fn completion(text: &str) -> Completion {
+        Completion { text: text.into(), about: String::new() }
+    }
+
+    #[test]
+    fn tab_goes_through_the_fields_and_the_button_and_round() {
+        let mut form = form();
+        assert_eq!(form.editing(), Some("scopes"));
+        form.next();
+        assert_eq!((form.editing(), form.toggle(), form.checked("email")), (None, true, false));
+        form.next();
+        assert_eq!(form.accept(), Accepted::Submit);
+        form.next();
+        assert_eq!(form.editing(), Some("scopes"));
+        form.previous();
+        assert_eq!(form.accept(), Accepted::Submit);
+    }
+
+    #[test]
+    fn enter_takes_a_completion_only_when_one_was_chosen() {
+        let mut form = form();
+        form.set_text("scopes", "cloud-platform, dev");
+        form.offer(vec![completion("devstorage.read_only"), completion("devstorage.full_control")]);
+        form.choose(true);
+        form.choose(true);
+        assert_eq!(form.accept(), Accepted::Completion("scopes"));
+        assert_eq!(form.text("scopes"), "cloud-platform, devstorage.full_control");
+        assert_eq!(form.accept(), Accepted::Next);
+    }
+
+    #[test]
+    fn a_space_is_a_space_in_a_text_field() {
+        let mut form = form();
+        form.toggle();
+        assert_eq!(form.text("scopes"), "cloud-platform ");
+    }
+}

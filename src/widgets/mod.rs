@@ -1,0 +1,11 @@
+//! Pieces of screen that know only ratatui and the theme: lists, text fields, forms, countdowns, and the care
+//! that outside text needs before it may be shown.
+
+pub mod countdown;
+pub mod form;
+pub mod frame;
+pub mod input;
+pub mod list;
+pub mod safe;
+pub mod text;
+pub mod width;

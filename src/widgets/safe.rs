@@ -1,0 +1,227 @@
+//! Text from servers, tokens and files on its way to a terminal. What could act as a control sequence, reorder
+//! the line, hide, or pile up becomes a visible mark of one cell; everything else stays as it is. Used where text
+//! enters a widget or a line of output, and once more over each finished frame ([`scrub`]).
+
+use std::borrow::Cow;
+
+use ratatui::buffer::Buffer;
+use unicode_width::UnicodeWidthChar;
+
+/// Stands for anything that has no picture of its own.
+const MARK: char = '\u{fffd}';
+
+/// Carries combining marks that have nothing to sit on.
+const BASE: char = '◌';
+
+/// More combining marks in a row than any language writes are there to overflow the line.
+const MAX_COMBINING: usize = 4;
+
+/// Ranges of characters that never reach the terminal, in order: controls, format and default-ignorable
+/// characters, line separators, noncharacters (Unicode 16, DerivedCoreProperties and General_Category Cc, Cf, Zl, Zp).
+const UNSAFE: [(u32, u32); 31] = [
+    (0x00, 0x1f),
+    (0x7f, 0x9f),
+    (0xad, 0xad),
+    (0x34f, 0x34f),
+    (0x600, 0x605),
+    (0x61c, 0x61c),
+    (0x6dd, 0x6dd),
+    (0x70f, 0x70f),
+    (0x890, 0x891),
+    (0x8e2, 0x8e2),
+    (0x115f, 0x1160),
+    (0x17b4, 0x17b5),
+    (0x180b, 0x180f),
+    (0x200b, 0x200f),
+    (0x2028, 0x202e),
+    (0x2060, 0x206f),
+    (0x3164, 0x3164),
+    (0xfdd0, 0xfdef),
+    (0xfe00, 0xfe0f),
+    (0xfeff, 0xfeff),
+    (0xffa0, 0xffa0),
+    (0xfff0, 0xfffb),
+    (0xfffe, 0xffff),
+    (0x110bd, 0x110bd),
+    (0x110cd, 0x110cd),
+    (0x13430, 0x1343f),
+    (0x1bca0, 0x1bca3),
+    (0x1d173, 0x1d17a),
+    (0x1fffe, 0x1ffff),
+    (0xe0000, 0xe0fff),
+    (0xf_fffe, 0x10_ffff),
+];
+
+/// Whether this character must not reach the terminal as it is.
+pub fn is_unsafe(c: char) -> bool {
+    match c {
+        ' '..='~' => false,
+        // Box drawing and block elements: most of what a frame holds beside ASCII.
+        '\u{2500}'..='\u{25ff}' => false,
+        _ => {
+            let c = c as u32;
+            let after = UNSAFE.partition_point(|(first, _)| *first <= c);
+            after > 0 && c <= UNSAFE[after - 1].1
+        }
+    }
+}
+
+/// The text with every unsafe character replaced by a mark; new lines and tabs count as unsafe.
+pub fn safe(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        return Cow::Borrowed(text);
+    }
+    let mut clean = String::with_capacity(text.len());
+    // As if the text before were full: a mark at the very start would sit on somebody else's letter.
+    let mut combining = None;
+    for c in text.chars() {
+        if is_unsafe(c) {
+            clean.push(picture(c));
+            combining = Some(0);
+        } else if c.width() != Some(0) {
+            clean.push(c);
+            combining = Some(0);
+        } else {
+            if combining.is_none() {
+                clean.push(BASE);
+            }
+            let row = combining.unwrap_or(0);
+            match row {
+                0..MAX_COMBINING => clean.push(c),
+                MAX_COMBINING => clean.push(MARK),
+                _ => {}
+            }
+            combining = Some(row + 1);
+        }
+    }
+    if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
+}
+
+/// For places of one line: a new line reads `⏎`, a tab a space.
+pub fn safe_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\n', '\t']) {
+        return safe(text);
+    }
+    Cow::Owned(safe(&text.replace("\r\n", "⏎").replace('\n', "⏎").replace('\t', " ")).into_owned())
+}
+
+/// For places of many lines: each line on its own, a tab as four spaces.
+pub fn safe_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    text.lines().map(|line| match line.contains('\t') {
+        true => Cow::Owned(safe(&line.replace('\t', "    ")).into_owned()),
+        false => safe(line),
+    })
+}
+
+/// The last pass over a frame: replaces what discipline missed. Cheap, for nearly all cells are ASCII.
+pub fn scrub(buf: &mut Buffer) {
+    for cell in &mut buf.content {
+        let symbol = cell.symbol();
+        if matches!(symbol.as_bytes(), [b' '..=b'~']) {
+            continue;
+        }
+        if let Cow::Owned(_) = safe(symbol) {
+            // Some of the cells to the right may belong to it: the mark takes one and leaves them blank.
+            cell.set_char(MARK);
+        }
+    }
+}
+
+/// Unicode's own pictures of control characters, the mark for all others.
+fn picture(c: char) -> char {
+    match c {
+        '\0'..='\x1f' => char::from_u32(0x2400 + c as u32).expect("U+2400 to U+241F are assigned"),
+        '\x7f' => '␡',
+        _ => MARK,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ratatui::layout::Rect;
+    use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn control_sequences_and_bidi_tricks_become_visible() {
+        assert_eq!(safe("a\x1b[31mb\x07\x7f\u{9b}c"), "a␛[31mb␇␡\u{fffd}c");
+        for c in [
+            '\u{202e}',
+            '\u{2066}',
+            '\u{200b}',
+            '\u{200d}',
+            '\u{ad}',
+            '\u{e0041}',
+            '\u{2028}',
+            '\u{fe0f}',
+            '\u{3164}',
+        ] {
+            assert_eq!(safe(&format!("a{c}b")), "a\u{fffd}b", "{c:?}");
+        }
+    }
+
+    #[test]
+    fn ordinary_text_of_any_language_stays() {
+        for text in [
+            "deployer@acme-prod",
+            "Zoë Ångström",
+            "数据管道",
+            "résumé",
+            "हिन्दी",
+            "שלום",
+            "🚀 launch",
+            "│ ▸ ✓ ●",
+        ] {
+            assert!(matches!(safe(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+    }
+
+    #[test]
+    fn combining_marks_are_bounded_and_never_sit_on_what_was_there_before() {
+        let zalgo = format!("a{}b", "\u{301}".repeat(50));
+        assert_eq!(safe(&zalgo), format!("a{}\u{fffd}b", "\u{301}".repeat(4)));
+        assert_eq!(safe("\u{301}x"), "◌\u{301}x");
+    }
+
+    #[test]
+    fn lines_are_shown_or_kept_as_the_place_wants() {
+        assert_eq!(safe_line("a\r\nb\nc\td\x1b"), "a⏎b⏎c d␛");
+        assert_eq!(safe_lines("a\r\n\tb\n\x1b").collect::<Vec<_>>(), ["a", "    b", "␛"]);
+    }
+
+    #[test]
+    fn the_ranges_are_in_order() {
+        assert!(UNSAFE.is_sorted_by(|a, b| a.0 <= a.1 && a.1 < b.0));
+    }
+
+    #[test]
+    fn scrubbing_replaces_unsafe_cells_only() {
+        let mut buf = Buffer::empty(Rect::new(0, 0, 4, 1));
+        buf[(0, 0)].set_symbol("\x1b[2J");
+        buf[(1, 0)].set_symbol("数");
+        buf[(3, 0)].set_symbol("e\u{202e}");
+        scrub(&mut buf);
+        let symbols: Vec<&str> = buf.content.iter().map(|cell| cell.symbol()).collect();
+        assert_eq!(symbols, ["\u{fffd}", "数", " ", "\u{fffd}"]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_unsafe_comes_through(text in any::<String>()) {
+            let clean = safe(&text);
+            prop_assert!(!clean.chars().any(is_unsafe));
+            prop_assert_eq!(safe(&clean), clean.as_ref(), "cleaning twice changes nothing");
+            prop_assert!(!safe_line(&text).chars().any(is_unsafe));
+            prop_assert!(!safe_lines(&text).any(|line| line.chars().any(is_unsafe)));
+        }
+
+        #[test]
+        fn every_mark_takes_one_cell(c in any::<char>()) {
+            if is_unsafe(c) {
+                let text = c.to_string();
+                prop_assert_eq!(safe(&text).width(), 1);
+            }
+        }
+    }
+}

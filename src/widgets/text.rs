@@ -1,0 +1,124 @@
+//! Styled text that breaks at words, and numbers as people write them.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{safe::safe_line, width::width};
+
+/// Breaks lines at words so that none is wider than `columns`; a longer word is cut. What follows a break is
+/// indented as its line was.
+pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
+    let columns = usize::from(columns.max(1));
+    let mut out = Vec::with_capacity(lines.len());
+    for line in lines {
+        if line.width() <= columns {
+            out.push(line);
+        } else {
+            fold_one(&line, columns, &mut out);
+        }
+    }
+    out
+}
+
+fn fold_one(line: &Line<'static>, columns: usize, out: &mut Vec<Line<'static>>) {
+    let indent = line.spans.first().map_or(0, |span| span.content.len() - span.content.trim_start().len());
+    let indent = " ".repeat(indent.min(columns / 2));
+    let (mut row, mut used): (Vec<Span<'static>>, usize) = (Vec::new(), 0);
+    for span in &line.spans {
+        let style = line.style.patch(span.style);
+        for word in span.content.split_inclusive(' ') {
+            let mut rest = word;
+            if used + width(rest.trim_end()) > columns && used > indent.len() {
+                out.push(Line::from(std::mem::take(&mut row)));
+                row.push(Span::raw(indent.clone()));
+                used = indent.len();
+            }
+            while used + width(rest.trim_end()) > columns {
+                let cut = cut(rest, columns - used);
+                row.push(Span::styled(rest[..cut].to_owned(), style));
+                out.push(Line::from(std::mem::take(&mut row)));
+                (rest, used) = (&rest[cut..], 0);
+            }
+            row.push(Span::styled(rest.to_owned(), style));
+            used += width(rest);
+        }
+    }
+    out.push(Line::from(row));
+}
+
+/// Where to cut so that what comes before is at most `columns` wide, and at least one character.
+fn cut(text: &str, columns: usize) -> usize {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+        if used > columns && at > 0 {
+            return at;
+        }
+    }
+    text.len()
+}
+
+/// Draws one sentence over as many lines as it takes; gives how many it took.
+pub fn wrapped(text: &str, area: Rect, buf: &mut Buffer, style: Style) -> u16 {
+    let lines = fold(vec![Line::styled(safe_line(text).into_owned(), style)], area.width);
+    let mut taken = 0;
+    for (y, line) in (area.y..area.bottom()).zip(&lines) {
+        buf.set_line(area.x, y, line, area.width);
+        taken += 1;
+    }
+    taken
+}
+
+/// How many lines [`wrapped`] takes.
+pub fn wrapped_height(text: &str, columns: u16) -> u16 {
+    let lines = fold(vec![Line::raw(safe_line(text).into_owned())], columns).len();
+    u16::try_from(lines).unwrap_or(u16::MAX)
+}
+
+/// `1204` → `1,204`
+pub fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn lines_break_at_words_and_keep_their_indent() {
+        let folded = fold(vec![Line::raw("  one two three four")], 10);
+        let texts: Vec<String> = folded.iter().map(Line::to_string).collect();
+        assert_eq!(texts, ["  one two ", "  three ", "  four"]);
+    }
+
+    #[test]
+    fn numbers_have_commas() {
+        assert_eq!([0, 999, 1_204, 1_000_000].map(thousands), ["0", "999", "1,204", "1,000,000"]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_and_nothing_is_too_wide(text in "[a-zé日 ]{0,80}", columns in 2u16..40) {
+            let folded = fold(vec![Line::raw(text.clone())], columns);
+            for line in &folded {
+                prop_assert!(line.to_string().trim_end().chars().count() == 0 || width(line.to_string().trim_end()) <= usize::from(columns));
+            }
+            let letters = |s: &str| s.chars().filter(|c| *c != ' ').collect::<String>();
+            let all: String = folded.iter().map(Line::to_string).collect();
+            prop_assert_eq!(letters(&all), letters(&text));
+        }
+    }
+}
