@@ -57,7 +57,9 @@ impl Clipboard {
         let (jobs, queue) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("clipboard".into())
-            .spawn(move || Worker { surroundings, desktop: None, ours: None, sensitive: false }.run(&queue, &outcomes))
+            .spawn(move || {
+                Worker { surroundings, desktop: None, ours: None, sensitive: false }.run(&queue, &outcomes)
+            })
             .ok();
         Clipboard { jobs, thread }
     }
@@ -124,19 +126,26 @@ impl Worker {
         let what = &clip.what;
         let until = if clip.sensitive { "; cleared again in 60 s and on quitting" } else { "" };
         self.sensitive = clip.sensitive;
-        if !self.surroundings.ssh && self.to_desktop(clip) {
+        if !self.surroundings.ssh && self.give_to_desktop(clip) {
             self.ours = Some(Ours::Desktop(clip.text.clone()));
             return Copied::Done(format!("copied {what}{until}"));
         }
-        if self.surroundings.tmux && to_tmux(&clip.text) {
+        if self.surroundings.tmux && give_to_tmux(&clip.text) {
             self.ours = Some(Ours::Tmux);
-            return Copied::Done(format!("copied {what} to tmux's buffer “{BUFFER}”, and to the terminal where tmux may{until}"));
+            return Copied::Done(format!(
+                "copied {what} to tmux's buffer “{BUFFER}”, and to the terminal where tmux may{until}"
+            ));
         }
         self.ours = None;
-        Copied::ByTerminal(clip.text.clone(), format!("sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"))
+        Copied::ByTerminal(
+            clip.text.clone(),
+            format!(
+                "sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"
+            ),
+        )
     }
 
-    fn to_desktop(&mut self, clip: &Clip) -> bool {
+    fn give_to_desktop(&mut self, clip: &Clip) -> bool {
         if self.desktop.is_none() {
             self.desktop = arboard::Clipboard::new().ok();
         }
@@ -161,7 +170,9 @@ impl Worker {
         match self.ours.take() {
             Some(Ours::Desktop(text)) => {
                 if let Some(desktop) = &mut self.desktop
-                    && desktop.get_text().is_ok_and(|now| zeroize::Zeroizing::new(now).as_str() == text.expose())
+                    && desktop
+                        .get_text()
+                        .is_ok_and(|now| zeroize::Zeroizing::new(now).as_str() == text.expose())
                 {
                     // What cannot be cleared now is gone with us.
                     let _ = desktop.clear();
@@ -182,9 +193,10 @@ fn tmux(arguments: &[&str]) -> Command {
 }
 
 /// Hands text to tmux by stdin, never as an argument; `-w` lets tmux pass it on to the outer terminal.
-fn to_tmux(text: &Secret) -> bool {
+fn give_to_tmux(text: &Secret) -> bool {
     let child = tmux(&["load-buffer", "-w", "-b", BUFFER, "-"]).stdin(Stdio::piped()).spawn();
     let Ok(mut child) = child else { return false };
-    let written = child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.expose().as_bytes()).is_ok());
+    let written =
+        child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.expose().as_bytes()).is_ok());
     child.wait().is_ok_and(|status| status.success()) && written
 }

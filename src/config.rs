@@ -52,11 +52,17 @@ impl Config {
     /// One sentence with file, line and key. A named file must be there; the platform's need not.
     pub fn load(env: &Env, named: Option<&Path>) -> Result<Config, ConfigError> {
         let must_exist = named.is_some() || env.get("IMPERSONA_CONFIG").is_some();
-        let Some(path) = named.map(Path::to_owned).or_else(|| env.config_file()) else { return Ok(Config::default()) };
+        let Some(path) = named.map(Path::to_owned).or_else(|| env.config_file()) else {
+            return Ok(Config::default());
+        };
         let refuse = |sentence: String| ConfigError { path: path.clone(), line: None, sentence };
         match fs::metadata(&path) {
-            Ok(meta) if meta.len() > MAX_BYTES => return Err(refuse(format!("{} bytes are no configuration", meta.len()))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => return Ok(Config::default()),
+            Ok(meta) if meta.len() > MAX_BYTES => {
+                return Err(refuse(format!("{} bytes are no configuration", meta.len())));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+                return Ok(Config::default());
+            }
             _ => {}
         }
         let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
@@ -75,29 +81,41 @@ impl Config {
         let places = key_places(text);
         let mut rebind = Vec::new();
         for (name, value) in &file.keys {
-            let at = places.iter().find(|place| place.get_ref() == name).and_then(|place| line_of(place.span().start));
+            let at = places
+                .iter()
+                .find(|place| place.get_ref() == name)
+                .and_then(|place| line_of(place.span().start));
             let keys = match value {
                 toml::Value::String(keys) => keys.clone(),
                 toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
                     list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" ")
                 }
-                _ => return Err((at, format!("keys.{name}: give a key such as \"ctrl-r\", or a list of keys"))),
+                _ => {
+                    return Err((
+                        at,
+                        format!("keys.{name}: give a key such as \"ctrl-r\", or a list of keys"),
+                    ));
+                }
             };
             rebind.push((name.clone(), keys));
         }
         let keymap = Keymap::new(&rebind).map_err(|(index, sentence)| {
             let name = rebind.get(index).map(|(name, _)| name.as_str()).unwrap_or_default();
-            let at = places.iter().find(|place| place.get_ref() == name).and_then(|place| line_of(place.span().start));
+            let at = places
+                .iter()
+                .find(|place| place.get_ref() == name)
+                .and_then(|place| line_of(place.span().start));
             (at, format!("keys.{name}: {sentence}"))
         })?;
-        let checked = |name: &str, value: Option<String>| match value.as_deref().map(crate::model::project::parse) {
-            Some(Err(sentence)) => {
-                let at = text.find(name).and_then(line_of);
-                Err((at, format!("{name}: {sentence}")))
-            }
-            Some(Ok(project)) => Ok(Some(project)),
-            None => Ok(None),
-        };
+        let checked =
+            |name: &str, value: Option<String>| match value.as_deref().map(crate::model::project::parse) {
+                Some(Err(sentence)) => {
+                    let at = text.find(name).and_then(line_of);
+                    Err((at, format!("{name}: {sentence}")))
+                }
+                Some(Ok(project)) => Ok(Some(project)),
+                None => Ok(None),
+            };
         Ok(Config {
             project: checked("project", file.project)?,
             quota_project: checked("quota_project", file.quota_project)?,
@@ -127,7 +145,10 @@ mod tests {
         let text = "project = \"acme-prod\"\ntheme = \"light\"\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
         let config = Config::parse(text).expect("good");
         assert_eq!((config.project.as_deref(), config.theme), (Some("acme-prod"), Mode::Light));
-        assert_eq!(config.keymap.action(Place::Accounts, "F5".parse::<Chord>().expect("a key")), Some(Action::Refresh));
+        assert_eq!(
+            config.keymap.action(Place::Accounts, "F5".parse::<Chord>().expect("a key")),
+            Some(Action::Refresh)
+        );
     }
 
     #[test]

@@ -22,6 +22,14 @@ pub struct Env {
     vars: HashMap<String, String>,
     home: Option<PathBuf>,
     platform: Platform,
+    folders: Option<Folders>,
+}
+
+/// Our own folders as the platform has them (crate `directories`: XDG, Application Support, AppData).
+#[derive(Clone, Debug)]
+struct Folders {
+    config: PathBuf,
+    state: PathBuf,
 }
 
 impl Env {
@@ -36,14 +44,19 @@ impl Env {
         } else {
             Platform::Linux
         };
-        Env { vars: vars.collect(), home: std::env::home_dir(), platform }
+        let folders = directories::ProjectDirs::from("", "", "impersona").map(|dirs| Folders {
+            config: dirs.config_dir().to_owned(),
+            state: dirs.state_dir().unwrap_or_else(|| dirs.data_local_dir()).to_owned(),
+        });
+        Env { vars: vars.collect(), home: std::env::home_dir(), platform, folders }
     }
 
-    /// One made by hand, for tests and the demo: only these variables, Linux rules, home from `HOME` if given.
+    /// One made by hand, for tests and the demo: only these variables, Linux rules, home from `HOME` if given, no
+    /// folders of our own unless they are named.
     pub fn from_vars<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Env {
         let vars: HashMap<_, _> = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let home = vars.get("HOME").map(PathBuf::from);
-        Env { vars, home, platform: Platform::Linux }
+        Env { vars, home, ..Env::default() }
     }
 
     /// The same with another platform's path rules.
@@ -85,32 +98,16 @@ impl Env {
         }
     }
 
-    /// The configuration file: `$IMPERSONA_CONFIG`, else `impersona/config.toml` in the platform's configuration
-    /// folder.
+    /// The configuration file: `$IMPERSONA_CONFIG`, else `config.toml` in the platform's configuration folder.
     pub fn config_file(&self) -> Option<PathBuf> {
-        self.path("IMPERSONA_CONFIG").or_else(|| {
-            let base = match self.platform {
-                Platform::Linux => self.path("XDG_CONFIG_HOME").or_else(|| self.under_home(&[".config"])),
-                Platform::Mac => self.under_home(&["Library", "Application Support"]),
-                Platform::Windows => self.path("APPDATA"),
-            };
-            base.map(|base| base.join("impersona").join("config.toml"))
-        })
+        self.path("IMPERSONA_CONFIG")
+            .or_else(|| self.folders.as_ref().map(|folders| folders.config.join("config.toml")))
     }
 
-    /// Where recents, favourites, policy snapshots and the log live: `$IMPERSONA_STATE_DIR`, else `impersona` in
-    /// the platform's state folder.
+    /// Where recents, favourites and the log live: `$IMPERSONA_STATE_DIR`, else the platform's state folder.
     pub fn state_dir(&self) -> Option<PathBuf> {
-        self.path("IMPERSONA_STATE_DIR").or_else(|| {
-            let base = match self.platform {
-                Platform::Linux => {
-                    self.path("XDG_STATE_HOME").or_else(|| self.under_home(&[".local", "state"]))
-                }
-                Platform::Mac => self.under_home(&["Library", "Application Support"]),
-                Platform::Windows => self.path("LOCALAPPDATA"),
-            };
-            base.map(|base| base.join("impersona"))
-        })
+        self.path("IMPERSONA_STATE_DIR")
+            .or_else(|| self.folders.as_ref().map(|folders| folders.state.clone()))
     }
 
     /// The project the environment names, in Google's variables.
@@ -120,10 +117,6 @@ impl Env {
 
     fn path(&self, name: &str) -> Option<PathBuf> {
         self.get(name).map(PathBuf::from)
-    }
-
-    fn under_home(&self, parts: &[&str]) -> Option<PathBuf> {
-        self.home().map(|home| parts.iter().fold(home, |path, part| path.join(part)))
     }
 }
 
@@ -148,12 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn our_own_folders_follow_the_platform_unless_named() {
-        let env = Env::from_vars([("HOME", "/home/dev"), ("XDG_STATE_HOME", "/state")]);
-        assert_eq!(env.config_file(), Some("/home/dev/.config/impersona/config.toml".into()));
-        assert_eq!(env.state_dir(), Some("/state/impersona".into()));
-        let mac = env.on(Platform::Mac);
-        assert_eq!(mac.state_dir(), Some("/home/dev/Library/Application Support/impersona".into()));
+    fn our_own_folders_can_be_named() {
         let named = Env::from_vars([("IMPERSONA_CONFIG", "/c.toml"), ("IMPERSONA_STATE_DIR", "/s")]);
         assert_eq!((named.config_file(), named.state_dir()), (Some("/c.toml".into()), Some("/s".into())));
     }

@@ -23,7 +23,11 @@ pub fn start(folder: &Path, verbose: bool) {
     let file = fs::create_dir_all(folder).and_then(|()| options.open(path));
     if let Ok(file) = file {
         let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-        let log = tracing_subscriber::fmt().with_writer(Arc::new(file)).with_ansi(false).with_max_level(level).finish();
+        let log = tracing_subscriber::fmt()
+            .with_writer(Arc::new(file))
+            .with_ansi(false)
+            .with_max_level(level)
+            .finish();
         // A second logger in one process is a test's; the first goes on.
         let _ = tracing::subscriber::set_global_default(log);
     }
@@ -35,8 +39,17 @@ pub fn request(record: &Record) {
     let status = record.status.unwrap_or_default();
     match &record.outcome {
         Outcome::Running => tracing::debug!(id = record.id, call = record.call, "sent"),
-        Outcome::Done => tracing::info!(id = record.id, call = record.call, status, millis, tries = record.tries),
+        Outcome::Done => {
+            tracing::info!(id = record.id, call = record.call, status, millis, tries = record.tries)
+        }
         Outcome::Cancelled => tracing::info!(id = record.id, call = record.call, millis, "cancelled"),
-        Outcome::Failed(why) => tracing::warn!(id = record.id, call = record.call, status, millis, tries = record.tries, why = why.escape_default().to_string()),
+        Outcome::Failed(why) => tracing::warn!(
+            id = record.id,
+            call = record.call,
+            status,
+            millis,
+            tries = record.tries,
+            why = why.escape_default().to_string()
+        ),
     }
 }

@@ -102,11 +102,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     tasks.abort_all();
     clipboard.quit();
     drop(setup);
-    match ended {
-        Ok(code) => code,
-        // The terminal has gone: there is nobody to tell.
-        Err(_) => 1,
-    }
+    // An error here is a terminal that has gone: there is nobody to tell.
+    ended.unwrap_or(1)
 }
 
 fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
@@ -138,11 +135,8 @@ fn theme(args: &TuiArgs, env: &Env, setup: &Setup) -> Theme {
     Theme::new(mode, utf8)
 }
 
-/// What a finished task leaves.
-enum Done {
-    Msg(Msg),
-    Nothing,
-}
+/// What a finished task leaves for `update`, if anything.
+type Done = Option<Msg>;
 
 struct Loop {
     app: AppState,
@@ -167,7 +161,10 @@ struct Loop {
 }
 
 impl Loop {
-    async fn run(&mut self, events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static) -> io::Result<u8> {
+    async fn run(
+        &mut self,
+        events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
+    ) -> io::Result<u8> {
         let mut signals = Signals::new()?;
         let mut events = self.listen(events);
         // The first frame comes before anything is asked of anybody.
@@ -212,7 +209,10 @@ impl Loop {
 
     /// Events come through a channel of our own, for the stream cannot be asked whether more is queued: a look at
     /// it that does not wait would take the place of the look that does.
-    fn listen(&mut self, mut events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static) -> mpsc::Receiver<io::Result<Event>> {
+    fn listen(
+        &mut self,
+        mut events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
+    ) -> mpsc::Receiver<io::Result<Event>> {
         let (sender, receiver) = mpsc::channel(QUEUE);
         self.tasks.spawn(async move {
             while let Some(event) = events.next().await {
@@ -221,7 +221,7 @@ impl Loop {
                     break;
                 }
             }
-            Done::Nothing
+            None
         });
         receiver
     }
@@ -315,14 +315,14 @@ impl Loop {
             while let Ok(part) = pages.try_recv() {
                 let _ = parts.send(Msg::Part { req, owner, part }).await;
             }
-            Done::Msg(Msg::Reply { req, owner, reply })
+            Some(Msg::Reply { req, owner, reply })
         });
         self.running.insert(req, task);
     }
 
     fn finished(&mut self, done: Result<Done, JoinError>) -> io::Result<()> {
         match done {
-            Ok(Done::Msg(msg)) => {
+            Ok(Some(msg)) => {
                 // A last page that is still in the queue belongs before the answer that ends it.
                 while let Ok(part) = self.parts.1.try_recv() {
                     self.handle(part)?;
@@ -332,7 +332,7 @@ impl Loop {
                 }
                 self.handle(msg)
             }
-            Ok(Done::Nothing) => Ok(()),
+            Ok(None) => Ok(()),
             Err(error) if error.is_panic() => {
                 // The hook has given the terminal back and said where; nothing of this state can be trusted now.
                 self.quit = Some(PANICKED);
@@ -370,7 +370,7 @@ impl Loop {
             let path = PathBuf::from(name);
             let saved = files::write_private(&path, text.expose().as_bytes());
             let saved = saved.map_err(|error| format!("{} was not saved: {error}", path.display()));
-            Done::Msg(Msg::Saved(saved.map(|()| path)))
+            Some(Msg::Saved(saved.map(|()| path)))
         });
     }
 
@@ -380,7 +380,7 @@ impl Loop {
                 if let Err(error) = remembered.save(&path) {
                     tracing::warn!(%error, "recents and favourites were not kept");
                 }
-                Done::Nothing
+                None
             });
         }
     }

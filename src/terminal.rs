@@ -124,7 +124,8 @@ impl Drop for Screen {
 fn take() -> io::Result<()> {
     terminal::enable_raw_mode()?;
     OURS.store(true, Ordering::SeqCst);
-    let taken = stdout().and_then(|mut out| execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide));
+    let taken =
+        stdout().and_then(|mut out| execute!(out, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide));
     taken.inspect_err(|_| restore())
 }
 
@@ -145,9 +146,19 @@ pub fn restore() {
 pub fn restore_on_panic() {
     panic::set_hook(Box::new(|panic| {
         restore();
-        let place = panic.location().map(|place| format!(" at {}:{}", place.file(), place.line())).unwrap_or_default();
-        let text = panic.payload().downcast_ref::<&'static str>().map(|text| format!(" ({text})")).unwrap_or_default();
-        let _ = writeln!(io::stderr(), "impersona stopped by a bug of its own{place}{text}; the terminal is as it was");
+        let place = panic
+            .location()
+            .map(|place| format!(" at {}:{}", place.file(), place.line()))
+            .unwrap_or_default();
+        let text = panic
+            .payload()
+            .downcast_ref::<&'static str>()
+            .map(|text| format!(" ({text})"))
+            .unwrap_or_default();
+        let _ = writeln!(
+            io::stderr(),
+            "impersona stopped by a bug of its own{place}{text}; the terminal is as it was"
+        );
     }));
 }
 

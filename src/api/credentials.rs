@@ -19,6 +19,7 @@ use crate::{
         denial::Asked,
         permission,
         secret::Secret,
+        shell::quote,
     },
 };
 
@@ -75,8 +76,8 @@ pub fn curl(request: &MintRequest, endpoints: &Endpoints) -> String {
     } else {
         "$TOKEN"
     };
-    let url = quoted(&format!("{}{url_path}", endpoints.url(Base::Credentials)));
-    let body = quoted(&body.to_string());
+    let url = quote(&format!("{}{url_path}", endpoints.url(Base::Credentials)));
+    let body = quote(&body.to_string());
     format!(
         "curl -sS -X {method} -H \"Authorization: Bearer {token}\" -H 'Content-Type: application/json' -d {body} {url}"
     )
@@ -89,38 +90,28 @@ pub fn gcloud(request: &MintRequest, endpoints: &Endpoints) -> String {
     let moved = endpoints.as_env().into_iter().filter(|(name, _)| name.starts_with("CLOUDSDK_"));
     words.extend(moved.map(|(name, url)| {
         let slash = if name.contains("OVERRIDES") { "/" } else { "" };
-        format!("{name}={}", quoted(&format!("{url}{slash}")))
+        format!("{name}={}", quote(&format!("{url}{slash}")))
     }));
     // gcloud reads a list: the delegates in order, then the account itself.
     let chain: Vec<&str> = request.delegates.iter().chain([&request.account]).map(String::as_str).collect();
-    let impersonate = format!("--impersonate-service-account={}", quoted(&chain.join(",")));
+    let impersonate = format!("--impersonate-service-account={}", quote(&chain.join(",")));
     match &request.what {
         What::AccessToken { scopes, lifetime_seconds } => {
             words.extend(["gcloud auth print-access-token".to_owned(), impersonate]);
             words.push(format!("--lifetime={lifetime_seconds}s"));
             if *scopes != [CLOUD_PLATFORM] {
-                words.push(format!("--scopes={}", quoted(&scopes.join(","))));
+                words.push(format!("--scopes={}", quote(&scopes.join(","))));
             }
         }
         What::IdToken { audience, include_email, .. } => {
             words.extend(["gcloud auth print-identity-token".to_owned(), impersonate]);
-            words.push(format!("--audiences={}", quoted(audience)));
+            words.push(format!("--audiences={}", quote(audience)));
             if *include_email {
                 words.push("--include-email".to_owned());
             }
         }
     }
     words.join(" ")
-}
-
-/// A word for a POSIX shell, in single quotes unless it is plainly harmless.
-fn quoted(text: &str) -> String {
-    let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@,%+=".contains(&b);
-    if !text.is_empty() && text.bytes().all(harmless) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 fn ticket(request: &MintRequest) -> Ticket {
@@ -303,6 +294,6 @@ mod tests {
         let audience = "it's $(rm -rf ~); `x` \"y\"\n";
         let text = gcloud(&id(audience), &google());
         assert!(text.contains(r#"--audiences='it'\''s $(rm -rf ~); `x` "y""#), "{text}");
-        assert_eq!(quoted(""), "''");
+        assert_eq!(quote(""), "''");
     }
 }

@@ -11,10 +11,10 @@ use crate::{
     api::{
         ApiError, Client, ErrorKind,
         answer::decode,
-        endpoints::{self, Base},
+        endpoints::{self, Base, Endpoints},
         http::{Ticket, segment},
     },
-    model::{caller::Caller, denial::Asked, secret::Secret},
+    model::{account::short, caller::Caller, denial::Asked, jwt::Signer, secret::Secret},
 };
 
 /// An operation about identities and keys, as data.
@@ -36,14 +36,27 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// Whose keys sign what this issuer issues; none for issuers whose keys Google does not publish.
-    pub fn of_issuer(issuer: Option<&str>) -> Option<KeySource> {
-        match issuer? {
-            "https://accounts.google.com" | "accounts.google.com" => Some(KeySource::Google),
-            account if account.ends_with(".gserviceaccount.com") && account.contains('@') => {
-                Some(KeySource::Account(account.to_owned()))
-            }
-            _ => None,
+    /// Where a signer's keys are published; none for signers whose keys Google does not publish.
+    pub fn of(signer: Signer) -> Option<KeySource> {
+        match signer {
+            Signer::Google => Some(KeySource::Google),
+            Signer::Account(email) => Some(KeySource::Account(email)),
+            Signer::Other(_) => None,
+        }
+    }
+
+    /// Whose keys they are, for a verdict. Keys from elsewhere than Google's hosts prove nothing about Google, and
+    /// this says so.
+    pub fn whose(&self, endpoints: &Endpoints) -> String {
+        let whose = match self {
+            KeySource::Google => "Google's OAuth certs".to_owned(),
+            KeySource::Account(email) => format!("the published keys of {}", short(email)),
+        };
+        let moved =
+            endpoints.overridden().into_iter().find(|(name, _)| *name == endpoints::name(Base::Certs));
+        match moved {
+            Some((_, host)) => format!("{whose} at {host}, an EMULATOR and not Google"),
+            None => whose,
         }
     }
 }

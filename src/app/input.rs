@@ -57,7 +57,8 @@ impl AppState {
             }
             _ => {
                 let key = self.shared.keymap.key(Action::ShowInspect);
-                let text = format!("what was pasted was not used: {key} opens the inspector, paste a token there");
+                let text =
+                    format!("what was pasted was not used: {key} opens the inspector, paste a token there");
                 self.say(now, Level::Warning, text, out);
                 true
             }
@@ -154,8 +155,14 @@ impl AppState {
 
     fn show_for(&mut self, action: Action) {
         match action {
-            Action::Filter | Action::Sort | Action::SortDirection | Action::Favourite | Action::TypeAccount => self.focus = Focus::List,
-            Action::CheckSignature | Action::ToggleRaw => (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane),
+            Action::Filter
+            | Action::Sort
+            | Action::SortDirection
+            | Action::Favourite
+            | Action::TypeAccount => self.focus = Focus::List,
+            Action::CheckSignature | Action::ToggleRaw => {
+                (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane)
+            }
             Action::ExportHar => (self.pane, self.focus) = (PaneId::Activity, Focus::Pane),
             _ => {}
         }
@@ -207,7 +214,11 @@ impl AppState {
                 let count = self.shared.shelf.items().len();
                 let question = format!(
                     "Wipe {} from the shelf, the inspector and the clipboard? They cannot be shown again; tokens already copied elsewhere stay valid until they end.",
-                    if count == 1 { "the one credential".to_owned() } else { format!("all {count} credentials") }
+                    if count == 1 {
+                        "the one credential".to_owned()
+                    } else {
+                        format!("all {count} credentials")
+                    }
                 );
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
             }
@@ -216,8 +227,14 @@ impl AppState {
                 Some(action) => self.copy(now, *action, out),
                 None => self.say(now, Level::Warning, "there is nothing to copy here".into(), out),
             },
-            Action::CopyRaw | Action::CopyHeader | Action::CopyEnv | Action::CopyTerraform | Action::CopyCurl
-            | Action::CopyGcloud | Action::CopyDecoded | Action::Save => self.copy(now, action, out),
+            Action::CopyRaw
+            | Action::CopyHeader
+            | Action::CopyEnv
+            | Action::CopyTerraform
+            | Action::CopyCurl
+            | Action::CopyGcloud
+            | Action::CopyDecoded
+            | Action::Save => self.copy(now, action, out),
             _ => return false,
         }
         true

@@ -11,6 +11,8 @@ mod input;
 mod root;
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::{collections::HashMap, time::Duration};
@@ -103,9 +105,10 @@ impl AppState {
             Err(error) => Remote { error: Some(error), ..Remote::default() },
         };
         let overridden = start.endpoints.overridden();
-        let badge = overridden
-            .first()
-            .map(|(_, host)| EndpointBadge { host: host.clone(), only_some: start.endpoints.partly_overridden() });
+        let badge = overridden.first().map(|(_, host)| EndpointBadge {
+            host: host.clone(),
+            only_some: start.endpoints.partly_overridden(),
+        });
         AppState {
             shared: Shared {
                 caller,
@@ -225,7 +228,8 @@ impl AppState {
             Msg::Http(record) => self.panes.activity.on_record(*record),
             Msg::Copied(outcome) => self.say_outcome(now, outcome, out),
             Msg::Saved(outcome) => {
-                let outcome = outcome.map(|path| format!("saved to {}, readable by you only", path.display()));
+                let outcome =
+                    outcome.map(|path| format!("saved to {}, readable by you only", path.display()));
                 self.say_outcome(now, outcome, out);
             }
             Msg::Resumed => {}
@@ -319,7 +323,10 @@ impl AppState {
     }
 
     fn pick_project(&mut self, now: Now, out: &mut Out) {
-        if self.shared.projects.value.is_none() && self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+        if self.shared.projects.value.is_none()
+            && self.shared.projects.awaiting.is_none()
+            && self.shared.caller.value.is_some()
+        {
             self.search_projects(now, out);
         }
         self.overlays.push(Overlay::Picker(Picker::projects(&self.shared)));

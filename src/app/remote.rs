@@ -49,7 +49,12 @@ impl<T> Remote<T> {
     }
 
     /// The same for an answer as the runtime brings it; `pick` takes the value out of the kind that was asked for.
-    pub fn settle_as(&mut self, req: ReqId, answer: Result<Reply, ApiError>, pick: fn(Reply) -> Option<T>) -> bool {
+    pub fn settle_as(
+        &mut self,
+        req: ReqId,
+        answer: Result<Reply, ApiError>,
+        pick: fn(Reply) -> Option<T>,
+    ) -> bool {
         let other = || ApiError::new(ErrorKind::Other, "the answer was of another kind than the question");
         self.settle(req, answer.and_then(|reply| pick(reply).ok_or_else(other)))
     }

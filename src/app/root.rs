@@ -19,7 +19,10 @@ impl AppState {
         if let Some(error) = self.shared.caller.error.clone() {
             let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
             let inspect = self.shared.keymap.key(Action::ShowInspect);
-            let text = format!("{}{next} Without a caller, the inspector ({inspect}) still works.", error.sentence());
+            let text = format!(
+                "{}{next} Without a caller, the inspector ({inspect}) still works.",
+                error.sentence()
+            );
             self.say(now, Level::Warning, text, out);
             if let Some(pane) = pane {
                 out.intents.push(Intent::Show(pane));
@@ -81,18 +84,33 @@ impl AppState {
         self.panes.overview.read(&mut cx);
     }
 
-    pub(super) fn on_root_reply(&mut self, now: Now, req: ReqId, reply: Result<Reply, ApiError>, out: &mut Out) {
+    pub(super) fn on_root_reply(
+        &mut self,
+        now: Now,
+        req: ReqId,
+        reply: Result<Reply, ApiError>,
+        out: &mut Out,
+    ) {
         let failed = reply.as_ref().err().cloned();
         let shared = &mut self.shared;
         if shared.caller.awaits(req) {
-            shared.caller.settle_as(req, reply, |reply| if let Reply::Caller(caller) = reply { Some(caller) } else { None });
+            shared.caller.settle_as(req, reply, |reply| {
+                if let Reply::Caller(caller) = reply { Some(caller) } else { None }
+            });
             if let Some(error) = failed {
                 let mut cx = Cx { shared, now, out };
                 cx.complain(&error);
             }
         } else if shared.project_info.awaits(req) {
-            shared.project_info.settle_as(req, reply, |reply| if let Reply::Project(project) = reply { Some(project) } else { None });
-            let parent = shared.project_info.value.as_ref().map(|project| project.parent.clone()).filter(|parent| !parent.is_empty());
+            shared.project_info.settle_as(req, reply, |reply| {
+                if let Reply::Project(project) = reply { Some(project) } else { None }
+            });
+            let parent = shared
+                .project_info
+                .value
+                .as_ref()
+                .map(|project| project.parent.clone())
+                .filter(|parent| !parent.is_empty());
             if let (Some(parent), None) = (parent, failed) {
                 let mut cx = Cx { shared, now, out };
                 let req = cx.call(Owner::Root, Call::Projects(projects::Call::Ancestors { parent }));
@@ -100,7 +118,9 @@ impl AppState {
                 cx.cancel(old);
             }
         } else if shared.ancestors.awaits(req) {
-            shared.ancestors.settle_as(req, reply, |reply| if let Reply::Ancestors(above) = reply { Some(above) } else { None });
+            shared.ancestors.settle_as(req, reply, |reply| {
+                if let Reply::Ancestors(above) = reply { Some(above) } else { None }
+            });
         } else if shared.projects.awaits(req) {
             // The pages have come already; an empty search is an answer too.
             shared.projects.awaiting = None;
@@ -131,7 +151,8 @@ impl AppState {
             Intent::OpenAccount(account) => {
                 let again = self.shared.opened.as_deref() == Some(account.as_str());
                 // Opening what is open only shows it: `r` asks again.
-                if !again || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value.is_none()) {
+                if !again || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value.is_none())
+                {
                     self.open_account(now, account.clone(), out);
                 }
                 if short(&account) == account && !account.contains('@') {

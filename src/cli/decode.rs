@@ -15,7 +15,6 @@ use super::args::Decode;
 use super::output::{self, Failure, columns};
 use super::setup::Setup;
 use crate::api::oauth::KeySource;
-use crate::model::account::short;
 use crate::model::jwt::{
     self, Expectation, Finding, Reading, Section, Severity, Signer, State, Verdict, judge, meaning,
 };
@@ -58,24 +57,19 @@ async fn check(
     if let Some(path) = &wish.jwks {
         return Ok(jwt::verify(reading, &input(path)?, &format!("the keys in {}", path.display())));
     }
-    let (source, whose) = match jwt::signer(reading) {
-        _ if wish.offline => return Ok(Verdict::not_checked("--offline: no keys were fetched")),
-        Signer::Google => (KeySource::Google, "Google's OAuth certs".to_owned()),
-        Signer::Account(email) => {
-            let whose = format!("the keys of {}", short(&email));
-            (KeySource::Account(email), whose)
-        }
-        Signer::Other(issuer) => {
-            let who = issuer.map_or("it names no issuer".to_owned(), |issuer| format!("issued by {issuer}"));
-            return Ok(Verdict::not_checked(format!("{who}: give the issuer's keys with --jwks FILE")));
-        }
+    if wish.offline {
+        return Ok(Verdict::not_checked("--offline: no keys were fetched"));
+    }
+    let signer = jwt::signer(reading);
+    let who = match &signer {
+        Signer::Other(Some(issuer)) => format!("issued by {issuer}"),
+        _ => "it names no issuer".to_owned(),
+    };
+    let Some(source) = KeySource::of(signer) else {
+        return Ok(Verdict::not_checked(format!("{who}: give the issuer's keys with --jwks FILE")));
     };
     let client = setup().await?.client;
-    let moved = client.endpoints().overridden().into_iter().find(|(name, _)| *name == "certificates");
-    let whose = match moved {
-        Some((_, host)) => format!("{whose} at {host}, an EMULATOR and not Google"),
-        None => whose,
-    };
+    let whose = source.whose(client.endpoints());
     Ok(match client.signing_keys(source).await {
         Ok(keys) => jwt::verify(reading, &keys, &whose),
         Err(error) => Verdict::not_checked(format!("{whose} cannot be fetched: {error}")),
@@ -160,7 +154,12 @@ fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding]) -> Vec<Stri
                 for member in &members.list {
                     let value = member.text().unwrap_or_else(|| member.json.clone());
                     let said = meaning(member, reading, &|_| None).unwrap_or_default();
-                    lines.push(columns(&[("", 0), (&member.name, 14), (&truncate(&value, MAX_SHOWN), 44), (&said, 0)]));
+                    lines.push(columns(&[
+                        ("", 0),
+                        (&member.name, 14),
+                        (&truncate(&value, MAX_SHOWN), 44),
+                        (&said, 0),
+                    ]));
                 }
             }
         }

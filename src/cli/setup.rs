@@ -174,7 +174,7 @@ mod tests {
     #[test]
     fn the_demo_sees_nothing_of_the_real_environment() {
         let vars = [("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.real"), ("GOOGLE_CLOUD_PROJECT", "real-project")];
-        let setup = make(Global { demo: true, ..Global::default() }, &vars).ok().expect("it starts");
+        let setup = make(Global { demo: true, ..Global::default() }, &vars).expect("it starts");
         assert_eq!(setup.env.get("CLOUDSDK_AUTH_ACCESS_TOKEN"), None);
         assert_ne!(setup.project.as_deref(), Some("real-project"));
         assert!(setup.emulator.is_some() && !setup.client.endpoints().partly_overridden());

@@ -84,7 +84,11 @@ impl FromStr for Chord {
             (Some(c), None) if !c.is_control() && !c.is_whitespace() => KeyCode::Char(c),
             _ => match NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(rest)) {
                 Some((_, code)) => *code,
-                None => return Err(format!("“{text}” is no key: write it like j, ctrl-d, shift-tab, PgDn, enter or F5")),
+                None => {
+                    return Err(format!(
+                        "“{text}” is no key: write it like j, ctrl-d, shift-tab, PgDn, enter or F5"
+                    ));
+                }
             },
         };
         Ok(Chord { code, ctrl, alt })
@@ -116,7 +120,11 @@ mod tests {
         for text in ["j", "G", "ctrl-d", "shift-tab", "PgDn", "?", "F1", "+", "space", "*", "-", "ctrl--"] {
             assert_eq!(text.parse::<Chord>().map(|chord| chord.to_string()).as_deref(), Ok(text));
         }
-        assert!("ctrl-".parse::<Chord>().is_err() && "nokey".parse::<Chord>().is_err() && "".parse::<Chord>().is_err());
+        assert!(
+            "ctrl-".parse::<Chord>().is_err()
+                && "nokey".parse::<Chord>().is_err()
+                && "".parse::<Chord>().is_err()
+        );
     }
 
     #[test]

@@ -1,13 +1,23 @@
 //! The key table as documents: hint line, help, `impersona keys`, and the block in the README.
 
-use super::{Chord, KeyCtx, Keymap, Place, Row};
+use super::{Action, Chord, KeyCtx, Keymap, Place, Row};
 
 /// Hints for the bottom line, best first, for `width` columns: whole hints only. Each is its keys and a word.
-pub fn hints(keymap: &Keymap, place: Place, width: usize) -> Vec<(String, &'static str)> {
-    let mut rows: Vec<_> = keymap.rows(place).filter(|(row, chords)| row.hint.0 > 0 && !chords.is_empty()).collect();
+///
+/// `offered` leaves out what makes no sense at the moment.
+pub fn hints(
+    keymap: &Keymap,
+    place: Place,
+    width: usize,
+    offered: impl Fn(Action) -> bool,
+) -> Vec<(String, &'static str)> {
+    let shown = |row: &Row, chords: &[Chord]| row.hint.0 > 0 && !chords.is_empty() && offered(row.action);
+    let mut rows: Vec<_> = keymap.rows(place).filter(|(row, chords)| shown(row, chords)).collect();
     rows.sort_by_key(|(row, _)| row.hint.0);
     // `back` and `help` are what a lost person needs: they keep their room when the line is short.
-    let cost = |row: &Row, chords: &[Chord]| keys_for_hint(row, chords).chars().count() + row.hint.1.chars().count() + 3;
+    let cost = |row: &Row, chords: &[Chord]| {
+        keys_for_hint(row, chords).chars().count() + row.hint.1.chars().count() + 3
+    };
     let reserve: usize =
         rows.iter().filter(|(row, _)| row.hint.0 >= 20).map(|(row, chords)| cost(row, chords)).sum();
     let (mut left, mut out) = (width.saturating_sub(reserve), Vec::new());
@@ -142,7 +152,9 @@ mod tests {
 
     #[test]
     fn a_narrow_hint_line_keeps_the_way_back_and_the_help() {
-        let shown = hints(&Keymap::default(), Place::Accounts, 40);
-        assert!(shown.iter().any(|(_, word)| *word == "help") && shown.iter().any(|(_, word)| *word == "back"));
+        let shown = hints(&Keymap::default(), Place::Accounts, 40, |_| true);
+        assert!(
+            shown.iter().any(|(_, word)| *word == "help") && shown.iter().any(|(_, word)| *word == "back")
+        );
     }
 }

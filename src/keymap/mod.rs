@@ -84,7 +84,10 @@ impl Place {
 
     /// The contexts live here, the nearest first. Within one place a chord has one meaning: a test holds it.
     pub fn contexts(self) -> &'static [KeyCtx] {
-        use KeyCtx::{Accounts, Activity, Always, Confirm, CopyMenu, Form, Global, Help, Inspect, List, MintMenu, Shelf, Text};
+        use KeyCtx::{
+            Accounts, Activity, Always, Confirm, CopyMenu, Form, Global, Help, Inspect, List, MintMenu,
+            Shelf, Text,
+        };
         match self {
             Place::Accounts => &[Accounts, List, Global, Always],
             Place::Reading => &[List, Global, Always],
@@ -103,17 +106,70 @@ impl Place {
 
 /// What a key may ask for. The name of each is its kebab-case form in the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the table below describes every action, and help, README and palette print that")]
+#[allow(
+    missing_docs,
+    reason = "the table below describes every action, and help, README and palette print that"
+)]
 pub enum Action {
-    Down, Up, Top, Bottom, HalfDown, HalfUp, PageDown, PageUp,
-    FocusNext, FocusPrevious, FocusLeft, FocusRight,
-    Open, Back, Filter, Sort, SortDirection, Favourite, TypeAccount,
-    ShowAccounts, ShowOverview, ShowMint, ShowInspect, ShowActivity, Zoom,
-    Palette, Help, Refresh, Quit, Leave, Suspend, Project,
-    MintMenu, MintAccess, MintId, MintAgain,
-    CopyMenu, CopyObvious, CopyRaw, CopyHeader, CopyEnv, CopyTerraform, CopyCurl, CopyGcloud, CopyDecoded, Save,
-    Reveal, Wipe, Inspect, CheckSignature, ToggleRaw, ExportHar,
-    NextField, PreviousField, Toggle, Accept, Submit, Yes, No,
+    Down,
+    Up,
+    Top,
+    Bottom,
+    HalfDown,
+    HalfUp,
+    PageDown,
+    PageUp,
+    FocusNext,
+    FocusPrevious,
+    FocusLeft,
+    FocusRight,
+    Open,
+    Back,
+    Filter,
+    Sort,
+    SortDirection,
+    Favourite,
+    TypeAccount,
+    ShowAccounts,
+    ShowOverview,
+    ShowMint,
+    ShowInspect,
+    ShowActivity,
+    Zoom,
+    Palette,
+    Help,
+    Refresh,
+    Quit,
+    Leave,
+    Suspend,
+    Project,
+    MintMenu,
+    MintAccess,
+    MintId,
+    MintAgain,
+    CopyMenu,
+    CopyObvious,
+    CopyRaw,
+    CopyHeader,
+    CopyEnv,
+    CopyTerraform,
+    CopyCurl,
+    CopyGcloud,
+    CopyDecoded,
+    Save,
+    Reveal,
+    Wipe,
+    Inspect,
+    CheckSignature,
+    ToggleRaw,
+    ExportHar,
+    NextField,
+    PreviousField,
+    Toggle,
+    Accept,
+    Submit,
+    Yes,
+    No,
 }
 
 /// One row: an action, where it is live, its keys and its words.
@@ -133,7 +189,14 @@ pub struct Row {
     pub hint: (u8, &'static str),
 }
 
-const fn row(ctx: KeyCtx, action: Action, name: &'static str, keys: &'static str, label: &'static str, hint: (u8, &'static str)) -> Row {
+const fn row(
+    ctx: KeyCtx,
+    action: Action,
+    name: &'static str,
+    keys: &'static str,
+    label: &'static str,
+    hint: (u8, &'static str),
+) -> Row {
     Row { ctx, action, name, keys, label, hint }
 }
 
@@ -170,8 +233,8 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Global, Action::Project, "project", "P", "pick another project", (7, "project")),
     // minting
     row(KeyCtx::Global, Action::MintMenu, "mint-menu", "t", "choose what to mint as the opened account", (4, "mint")),
-    row(KeyCtx::MintMenu, Action::MintAccess, "mint-access-token", "a", "access token", (1, "access token")),
-    row(KeyCtx::MintMenu, Action::MintId, "mint-id-token", "i", "ID token", (2, "ID token")),
+    row(KeyCtx::MintMenu, Action::MintAccess, "mint-access-token", "a", "mint an access token", (1, "access token")),
+    row(KeyCtx::MintMenu, Action::MintId, "mint-id-token", "i", "mint an ID token", (2, "ID token")),
     row(KeyCtx::Global, Action::MintAgain, "mint-again", "T", "send the last mint request again", (0, "")),
     // the shelf
     row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (2, "inspect this")),
@@ -242,22 +305,25 @@ impl Keymap {
     /// # Errors
     /// The index of the offending rebinding and a sentence: no such action, no such key, or a clash.
     pub fn new(rebind: &[(String, String)]) -> Result<Keymap, (usize, String)> {
-        let parse = |keys: &str| keys.split_whitespace().map(str::parse).collect::<Result<Vec<Chord>, String>>();
+        let parse =
+            |keys: &str| keys.split_whitespace().map(str::parse).collect::<Result<Vec<Chord>, String>>();
         let mut chords = Vec::with_capacity(TABLE.len());
         for row in TABLE {
             chords.push(parse(row.keys).expect("the built-in table names real keys: a test reads it"));
         }
         for (index, (name, keys)) in rebind.iter().enumerate() {
-            let at = TABLE
-                .iter()
-                .position(|row| row.name == name)
-                .ok_or_else(|| (index, format!("there is no action “{name}”: `impersona keys` lists them")))?;
+            let at = TABLE.iter().position(|row| row.name == name).ok_or_else(|| {
+                (index, format!("there is no action “{name}”: `impersona keys` lists them"))
+            })?;
             chords[at] = parse(keys).map_err(|sentence| (index, sentence))?;
         }
         let clash = Place::ALL.iter().find_map(|place| clash_in(place.contexts(), &chords));
         if let Some((chord, one, other)) = clash {
             let index = rebind.iter().rposition(|(name, _)| name == one || name == other).unwrap_or_default();
-            return Err((index, format!("{chord} would mean both “{one}” and “{other}”: give one of them another key")));
+            return Err((
+                index,
+                format!("{chord} would mean both “{one}” and “{other}”: give one of them another key"),
+            ));
         }
         let map = TABLE
             .iter()
@@ -275,7 +341,11 @@ impl Keymap {
     /// The rows live in a place, nearest context first, each with its keys.
     pub fn rows(&self, place: Place) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
         place.contexts().iter().flat_map(move |ctx| {
-            TABLE.iter().zip(&self.chords).filter(move |(row, _)| row.ctx == *ctx).map(|(row, chords)| (row, chords.as_slice()))
+            TABLE
+                .iter()
+                .zip(&self.chords)
+                .filter(move |(row, _)| row.ctx == *ctx)
+                .map(|(row, chords)| (row, chords.as_slice()))
         })
     }
 
@@ -337,7 +407,9 @@ mod tests {
         let keymap = Keymap::new(&[bind("refresh", "F5")]).expect("free key");
         assert_eq!(keymap.action(Place::Accounts, Chord::char('r')), None);
         assert_eq!(keymap.key(Action::Refresh), "F5");
-        assert!(matches!(Keymap::new(&[bind("zoom", "z"), bind("refresh", "q")]), Err((1, why)) if why.contains("quit")));
+        assert!(
+            matches!(Keymap::new(&[bind("zoom", "z"), bind("refresh", "q")]), Err((1, why)) if why.contains("quit"))
+        );
         assert!(matches!(Keymap::new(&[bind("no-such", "z")]), Err((0, why)) if why.contains("no-such")));
         assert!(matches!(Keymap::new(&[bind("quit", "zz")]), Err((0, why)) if why.contains("no key")));
     }

@@ -22,7 +22,11 @@ pub struct Account {
 impl Account {
     /// An account known by name only: typed by hand, nothing read about it yet.
     pub fn named(name: &str) -> Account {
-        Account { email: name.to_owned(), project: project_of(name).unwrap_or_default(), ..Account::default() }
+        Account {
+            email: name.to_owned(),
+            project: project_of(name).unwrap_or_default(),
+            ..Account::default()
+        }
     }
 
     /// The short form used in lists: `deployer@acme-prod`.
@@ -106,7 +110,16 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused_with_both_forms_named() {
-        for wrong in ["", "deployer", "dev@example.com", "Deployer@acme-prod", "1234", "a@b", "x@y z", "a/../b@acme-prod"] {
+        for wrong in [
+            "",
+            "deployer",
+            "dev@example.com",
+            "Deployer@acme-prod",
+            "1234",
+            "a@b",
+            "x@y z",
+            "a/../b@acme-prod",
+        ] {
             let sentence = parse(wrong).unwrap_err();
             assert!(sentence.contains("21-digit") && sentence.contains("@project.iam"), "{sentence}");
         }
@@ -115,7 +128,10 @@ mod tests {
     #[test]
     fn the_project_is_read_from_the_name_where_the_name_tells() {
         assert_eq!(project_of("a@acme-prod.iam.gserviceaccount.com").as_deref(), Some("acme-prod"));
-        assert_eq!(project_of("a@proj.example.com.iam.gserviceaccount.com").as_deref(), Some("example.com:proj"));
+        assert_eq!(
+            project_of("a@proj.example.com.iam.gserviceaccount.com").as_deref(),
+            Some("example.com:proj")
+        );
         assert_eq!(project_of("1-compute@developer.gserviceaccount.com"), None);
     }
 }

@@ -14,3 +14,4 @@ pub mod project;
 pub mod role;
 pub mod scopes;
 pub mod secret;
+pub mod shell;

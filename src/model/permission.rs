@@ -13,33 +13,62 @@ pub struct Permission {
 }
 
 /// Mint an access token.
-pub const GET_ACCESS_TOKEN: Permission =
-    Permission { name: "iam.serviceAccounts.getAccessToken", label: "access token", role: "roles/iam.serviceAccountTokenCreator" };
+pub const GET_ACCESS_TOKEN: Permission = Permission {
+    name: "iam.serviceAccounts.getAccessToken",
+    label: "access token",
+    role: "roles/iam.serviceAccountTokenCreator",
+};
 /// Mint an ID token.
-pub const GET_OPEN_ID_TOKEN: Permission =
-    Permission { name: "iam.serviceAccounts.getOpenIdToken", label: "ID token", role: "roles/iam.serviceAccountOpenIdTokenCreator" };
+pub const GET_OPEN_ID_TOKEN: Permission = Permission {
+    name: "iam.serviceAccounts.getOpenIdToken",
+    label: "ID token",
+    role: "roles/iam.serviceAccountOpenIdTokenCreator",
+};
 /// Sign a JWT with the account's Google-managed key.
-pub const SIGN_JWT: Permission =
-    Permission { name: "iam.serviceAccounts.signJwt", label: "sign JWT", role: "roles/iam.serviceAccountTokenCreator" };
+pub const SIGN_JWT: Permission = Permission {
+    name: "iam.serviceAccounts.signJwt",
+    label: "sign JWT",
+    role: "roles/iam.serviceAccountTokenCreator",
+};
 /// Sign bytes with the account's Google-managed key.
-pub const SIGN_BLOB: Permission =
-    Permission { name: "iam.serviceAccounts.signBlob", label: "sign blob", role: "roles/iam.serviceAccountTokenCreator" };
+pub const SIGN_BLOB: Permission = Permission {
+    name: "iam.serviceAccounts.signBlob",
+    label: "sign blob",
+    role: "roles/iam.serviceAccountTokenCreator",
+};
 /// Be a hop of a delegation chain through this account.
-pub const IMPLICIT_DELEGATION: Permission =
-    Permission { name: "iam.serviceAccounts.implicitDelegation", label: "delegate", role: "roles/iam.serviceAccountTokenCreator" };
+pub const IMPLICIT_DELEGATION: Permission = Permission {
+    name: "iam.serviceAccounts.implicitDelegation",
+    label: "delegate",
+    role: "roles/iam.serviceAccountTokenCreator",
+};
 /// Attach the account to a resource.
 pub const ACT_AS: Permission =
     Permission { name: "iam.serviceAccounts.actAs", label: "act as", role: "roles/iam.serviceAccountUser" };
 /// Read the account's allow policy.
-pub const GET_IAM_POLICY: Permission =
-    Permission { name: "iam.serviceAccounts.getIamPolicy", label: "see policy", role: "roles/iam.serviceAccountViewer" };
+pub const GET_IAM_POLICY: Permission = Permission {
+    name: "iam.serviceAccounts.getIamPolicy",
+    label: "see policy",
+    role: "roles/iam.serviceAccountViewer",
+};
 /// Write the account's allow policy.
-pub const SET_IAM_POLICY: Permission =
-    Permission { name: "iam.serviceAccounts.setIamPolicy", label: "edit policy", role: "roles/iam.serviceAccountAdmin" };
+pub const SET_IAM_POLICY: Permission = Permission {
+    name: "iam.serviceAccounts.setIamPolicy",
+    label: "edit policy",
+    role: "roles/iam.serviceAccountAdmin",
+};
 
 /// What one `testIamPermissions` call asks about, in the order it is shown.
-pub const MATRIX: [Permission; 8] =
-    [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_JWT, SIGN_BLOB, IMPLICIT_DELEGATION, ACT_AS, GET_IAM_POLICY, SET_IAM_POLICY];
+pub const MATRIX: [Permission; 8] = [
+    GET_ACCESS_TOKEN,
+    GET_OPEN_ID_TOKEN,
+    SIGN_JWT,
+    SIGN_BLOB,
+    IMPLICIT_DELEGATION,
+    ACT_AS,
+    GET_IAM_POLICY,
+    SET_IAM_POLICY,
+];
 
 /// What IAM answered for [`MATRIX`], cell by cell. IAM's yes is about allow and deny policies only: the API's
 /// state, scopes, VPC Service Controls and propagation may still refuse.

@@ -33,7 +33,10 @@ pub fn parse(text: &str) -> Result<String, String> {
     // `example.com:proj` is the older, domain-scoped form.
     let id = text.split_once(':').map_or(text, |(_, id)| id);
     let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let named = letters && (6..=30).contains(&id.len()) && id.starts_with(|c: char| c.is_ascii_lowercase()) && !id.ends_with('-');
+    let named = letters
+        && (6..=30).contains(&id.len())
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
+        && !id.ends_with('-');
     let number = !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());
     if named || number {
         Ok(text.to_owned())
@@ -51,7 +54,11 @@ mod tests {
 
     #[test]
     fn ids_and_numbers_are_accepted_and_nothing_that_could_escape_a_path() {
-        assert!(parse("acme-prod").is_ok() && parse("415104041262").is_ok() && parse("example.com:old-one").is_ok());
+        assert!(
+            parse("acme-prod").is_ok()
+                && parse("415104041262").is_ok()
+                && parse("example.com:old-one").is_ok()
+        );
         for wrong in ["", "acme", "Acme-Prod", "acme-prod-", "1acme-prod", "acme/../prod", "acme prod"] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

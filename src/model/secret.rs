@@ -33,7 +33,8 @@ impl Secret {
     /// The text with all but a recognizable, useless prefix replaced: `ya29.c.••••••••`, `eyJ••••••••`.
     pub fn masked(&self) -> String {
         let text = self.0.expose_secret();
-        let prefix = ["ya29.c.", "ya29.d.", "ya29.", "eyJ", "1//", "AIza"].iter().find(|p| text.starts_with(**p));
+        let prefix =
+            ["ya29.c.", "ya29.d.", "ya29.", "eyJ", "1//", "AIza"].iter().find(|p| text.starts_with(**p));
         format!("{}••••••••", prefix.copied().unwrap_or_default())
     }
 }

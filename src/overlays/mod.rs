@@ -147,12 +147,24 @@ impl Overlay {
         let theme = look.theme;
         match self {
             Overlay::Help { place, scroll } => {
-                let inner = popup(screen, HELP_WIDTH, screen.height.saturating_sub(2), buf, Line::raw(" Help "), theme);
+                let inner = popup(
+                    screen,
+                    HELP_WIDTH,
+                    screen.height.saturating_sub(2),
+                    buf,
+                    Line::raw(" Help "),
+                    theme,
+                );
                 let lines = docs::help(&look.shared.keymap, *place);
-                for (y, (keys, label)) in (inner.y..inner.bottom()).zip(lines.iter().skip(scroll.window().start)) {
+                for (y, (keys, label)) in
+                    (inner.y..inner.bottom()).zip(lines.iter().skip(scroll.window().start))
+                {
                     let line = match keys.as_str() {
                         "" => Line::styled(label.clone(), theme.strong),
-                        _ => Line::from(vec![Span::styled(format!("  {keys:<15}"), theme.accent), Span::raw(label.clone())]),
+                        _ => Line::from(vec![
+                            Span::styled(format!("  {keys:<15}"), theme.accent),
+                            Span::raw(label.clone()),
+                        ]),
                     };
                     buf.set_line(inner.x, y, &line, inner.width);
                 }
@@ -171,12 +183,20 @@ impl Overlay {
                 }
             }
             Overlay::Menu { place, title, actions } => {
-                let rows: Vec<_> = look.shared.keymap.rows(*place).filter(|(row, _)| actions.contains(&row.action)).collect();
+                let rows: Vec<_> = look
+                    .shared
+                    .keymap
+                    .rows(*place)
+                    .filter(|(row, _)| actions.contains(&row.action))
+                    .collect();
                 let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2);
                 let inner = popup(screen, MENU_WIDTH, height, buf, Line::raw(format!(" {title} ")), theme);
                 for (y, (row, chords)) in (inner.y..inner.bottom()).zip(rows) {
                     let key = chords.first().map(ToString::to_string).unwrap_or_default();
-                    let line = Line::from(vec![Span::styled(format!("{key:<3}"), theme.accent), Span::raw(row.label)]);
+                    let line = Line::from(vec![
+                        Span::styled(format!("{key:<3}"), theme.accent),
+                        Span::raw(row.label),
+                    ]);
                     for line in fold(vec![line], inner.width).iter().take(1) {
                         buf.set_line(inner.x, y, line, inner.width);
                     }

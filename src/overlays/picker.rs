@@ -77,8 +77,14 @@ const HEIGHT: u16 = 20;
 
 impl Picker {
     fn new(kind: Kind, items: Vec<Item>) -> Picker {
-        let mut picker =
-            Picker { kind, input: TextInput::default(), items, hits: Vec::new(), cursor: ListCursor::default(), error: None };
+        let mut picker = Picker {
+            kind,
+            input: TextInput::default(),
+            items,
+            hits: Vec::new(),
+            cursor: ListCursor::default(),
+            error: None,
+        };
         picker.find();
         picker
     }
@@ -110,7 +116,11 @@ impl Picker {
 
     /// The accounts opened lately, and any name typed.
     pub fn accounts(shared: &Shared) -> Picker {
-        let item = |name: &String| Item { name: name.clone(), about: "opened before".into(), picked: Picked::Account(name.clone()) };
+        let item = |name: &String| Item {
+            name: name.clone(),
+            about: "opened before".into(),
+            picked: Picked::Account(name.clone()),
+        };
         let names = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
         let mut items: Vec<Item> = Vec::new();
         for name in names {
@@ -155,7 +165,11 @@ impl Picker {
     }
 
     fn accept(&mut self) -> Outcome {
-        let hit = self.cursor.at().and_then(|at| self.hits.get(at)).map(|at| self.items[*at as usize].picked.clone());
+        let hit = self
+            .cursor
+            .at()
+            .and_then(|at| self.hits.get(at))
+            .map(|at| self.items[*at as usize].picked.clone());
         let typed = self.input.text().trim();
         // A whole name that was typed is meant, even where something longer matches it too.
         let by_hand = match self.kind {
@@ -165,7 +179,9 @@ impl Picker {
         };
         match (hit, by_hand) {
             (Some(hit), Err(_)) => Outcome::Pick(hit),
-            (Some(hit), Ok(named)) if hit == named || !self.names_account_or_number(typed) => Outcome::Pick(hit),
+            (Some(hit), Ok(named)) if hit == named || !self.names_account_or_number(typed) => {
+                Outcome::Pick(hit)
+            }
             (_, Ok(named)) => Outcome::Pick(named),
             (None, Err(sentence)) => {
                 self.error = (!sentence.is_empty() && !typed.is_empty()).then_some(sentence);
@@ -267,13 +283,20 @@ fn project_items(shared: &Shared) -> Vec<Item> {
         .flatten()
         .map(|project| Item {
             name: project.id.clone(),
-            about: if project.display_name == project.id { String::new() } else { project.display_name.clone() },
+            about: if project.display_name == project.id {
+                String::new()
+            } else {
+                project.display_name.clone()
+            },
             picked: Picked::Project(project.id.clone()),
         })
         .collect();
     items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
     for id in recent.iter().rev().filter(|_| shared.projects.value.is_none()) {
-        items.insert(0, Item { name: id.clone(), about: "picked before".into(), picked: Picked::Project(id.clone()) });
+        items.insert(
+            0,
+            Item { name: id.clone(), about: "picked before".into(), picked: Picked::Project(id.clone()) },
+        );
     }
     items
 }

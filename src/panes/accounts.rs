@@ -75,7 +75,8 @@ impl Row {
     fn new(account: Account) -> Row {
         // A separator that nobody types keeps a word from matching across two fields.
         let hay = format!("{}\u{1}{}\u{1}{}", short(&account.email), account.unique_id, account.display_name);
-        let hay = if account.email == short(&account.email) { hay } else { format!("{hay}\u{1}{}", account.email) };
+        let hay =
+            if account.email == short(&account.email) { hay } else { format!("{hay}\u{1}{}", account.email) };
         Row { account, hay: hay.to_lowercase().into() }
     }
 }
@@ -177,7 +178,9 @@ impl Accounts {
         match self.sort {
             SortBy::Listed => {}
             SortBy::Name => self.view.sort_by(|a, b| account(a).email.cmp(&account(b).email)),
-            SortBy::DisplayName => self.view.sort_by(|a, b| account(a).display_name.cmp(&account(b).display_name)),
+            SortBy::DisplayName => {
+                self.view.sort_by(|a, b| account(a).display_name.cmp(&account(b).display_name))
+            }
             SortBy::Disabled => self.view.sort_by_key(|at| !account(at).disabled),
         }
         if self.descending {
@@ -202,7 +205,9 @@ impl Accounts {
         // Nothing is listed: what was typed may still name an account.
         match account::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
-            Err(_) if self.input.text().is_empty() => cx.intend(Intent::Open(Overlay::account_by_name(cx.shared))),
+            Err(_) if self.input.text().is_empty() => {
+                cx.intend(Intent::Open(Overlay::account_by_name(cx.shared)))
+            }
             Err(sentence) => cx.notice(Level::Error, sentence),
         }
     }
@@ -296,15 +301,21 @@ impl Pane for Accounts {
 
     fn title(&self, look: &Look) -> String {
         let count = thousands(self.rows.len());
-        let count = if self.filter.is_empty() { count } else { format!("{} of {count}", thousands(self.view.len())) };
-        let filter = if self.typing || self.input.text().is_empty() { String::new() } else { format!(" /{}", self.input.text()) };
+        let count =
+            if self.filter.is_empty() { count } else { format!("{} of {count}", thousands(self.view.len())) };
+        let filter = if self.typing || self.input.text().is_empty() {
+            String::new()
+        } else {
+            format!(" /{}", self.input.text())
+        };
         let sort = match (self.sort.word(), self.descending) {
             ("", false) => String::new(),
             ("", true) => " by last".into(),
             (word, false) => format!(" by {word}"),
             (word, true) => format!(" by {word} down"),
         };
-        let more = if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
+        let more =
+            if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
         format!("Accounts {count}{filter}{sort}{more}")
     }
 
@@ -327,7 +338,14 @@ impl Pane for Accounts {
                 break;
             }
             let account = &self.rows[self.view[at] as usize].account;
-            draw_row(account, Rect { y, height: 1, ..area }, buf, look, self.cursor.at() == Some(at), focused);
+            draw_row(
+                account,
+                Rect { y, height: 1, ..area },
+                buf,
+                look,
+                self.cursor.at() == Some(at),
+                focused,
+            );
         }
     }
 }
@@ -336,7 +354,12 @@ impl Accounts {
     fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
         let keys = &look.shared.keymap;
         let by_name = format!("{} opens an account by its name.", keys.key(Action::TypeAccount));
-        let text = if let Some(error) = &self.listing.error {
+        let text = if look.shared.caller.value.is_none() {
+            let key = keys.key(Action::ShowInspect);
+            format!(
+                "No caller, so nothing can be listed. The inspector ({key}) works without one; `impersona --demo` shows everything else."
+            )
+        } else if let Some(error) = &self.listing.error {
             format!("{} {by_name}", error.sentence())
         } else if self.listing.awaiting.is_some() {
             "listing the accounts…".to_owned()
@@ -344,7 +367,9 @@ impl Accounts {
             format!("No project yet: {} picks one. {by_name}", keys.key(Action::Project))
         } else if !self.filter.is_empty() {
             match account::parse(self.input.text()) {
-                Ok(name) => format!("Nothing listed matches; enter, then {} opens {name}.", keys.key(Action::Open)),
+                Ok(name) => {
+                    format!("Nothing listed matches; enter, then {} opens {name}.", keys.key(Action::Open))
+                }
                 Err(_) => "Nothing listed matches the filter.".to_owned(),
             }
         } else {
@@ -393,9 +418,13 @@ fn marks(account: &Account, wide: bool, look: &Look) -> Span<'static> {
     let Some(granted) = look.shared.granted(&account.email) else {
         return Span::raw(" ".repeat(if wide { 26 } else { 4 }));
     };
-    let can = [(GET_ACCESS_TOKEN, "access"), (GET_OPEN_ID_TOKEN, "id"), (SIGN_JWT, "jwt"), (SIGN_BLOB, "blob")];
-    let words: Vec<_> = can.iter().filter(|(permission, _)| granted.has(*permission)).map(|(_, word)| *word).collect();
-    let (glyph, style) = if words.is_empty() { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.yes, theme.good) };
-    let text = if wide { pad_right(&format!("{glyph} {}", words.join(" ")), 26) } else { pad_right(glyph, 4) };
+    let can =
+        [(GET_ACCESS_TOKEN, "access"), (GET_OPEN_ID_TOKEN, "id"), (SIGN_JWT, "jwt"), (SIGN_BLOB, "blob")];
+    let words: Vec<_> =
+        can.iter().filter(|(permission, _)| granted.has(*permission)).map(|(_, word)| *word).collect();
+    let (glyph, style) =
+        if words.is_empty() { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.yes, theme.good) };
+    let text =
+        if wide { pad_right(&format!("{glyph} {}", words.join(" ")), 26) } else { pad_right(glyph, 4) };
     Span::styled(text, style)
 }

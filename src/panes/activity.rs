@@ -18,7 +18,7 @@ use crate::{
         shared::{Cx, Shared},
     },
     keymap::{Action, Place},
-    model::secret::Secret,
+    model::{secret::Secret, shell::quote},
     widgets::{
         list::{ListCursor, Move},
         safe::{safe_line, safe_lines},
@@ -87,7 +87,12 @@ impl Activity {
         let mut lines: Vec<Line<'static>> = vec![
             Line::raw(format!("{} {}{}", record.method, safe_line(&record.host), safe_line(&record.path))),
             Line::raw(format!("{}  {}", record.started, record.call)),
-            Line::raw(format!("{}  {} {}", outcome(record), record.tries, if record.tries == 1 { "try" } else { "tries" })),
+            Line::raw(format!(
+                "{}  {} {}",
+                outcome(record),
+                record.tries,
+                if record.tries == 1 { "try" } else { "tries" }
+            )),
         ];
         for (title, body) in [("sent", &record.request), ("answered", &record.response)] {
             if !body.is_empty() {
@@ -153,8 +158,12 @@ impl Pane for Activity {
 
     fn copy(&self, _action: Action, shared: &Shared) -> Result<Effect, String> {
         let record = self.selected().ok_or("no request is selected")?;
-        let scheme = if crate::api::endpoints::is_loopback(record.host.split(':').next().unwrap_or_default()) { "http" } else { "https" };
-        let quote = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let scheme = if crate::api::endpoints::is_loopback(record.host.split(':').next().unwrap_or_default())
+        {
+            "http"
+        } else {
+            "https"
+        };
         let url = quote(&format!("{scheme}://{}{}", record.host, record.path));
         // The body is the redacted one: what was hidden from the pane is not copied either.
         let body = match record.request.as_str() {
@@ -162,9 +171,16 @@ impl Pane for Activity {
             body => format!(" -H 'Content-Type: application/json' -d {}", quote(body)),
         };
         let project = shared.caller.value.as_ref().and_then(|caller| caller.quota_project.clone());
-        let quota = project.map(|project| format!(" -H {}", quote(&format!("x-goog-user-project: {project}")))).unwrap_or_default();
-        let text = format!("curl -sS -X {} -H \"Authorization: Bearer $TOKEN\"{quota}{body} {url}", record.method);
-        Ok(Effect::Copy(Clip { text: Secret::new(text), what: "the request as curl".into(), sensitive: false }))
+        let quota = project
+            .map(|project| format!(" -H {}", quote(&format!("x-goog-user-project: {project}"))))
+            .unwrap_or_default();
+        let text =
+            format!("curl -sS -X {} -H \"Authorization: Bearer $TOKEN\"{quota}{body} {url}", record.method);
+        Ok(Effect::Copy(Clip {
+            text: Secret::new(text),
+            what: "the request as curl".into(),
+            sensitive: false,
+        }))
     }
 
     fn title(&self, _look: &Look) -> String {
@@ -195,7 +211,8 @@ impl Pane for Activity {
             let base = if selected && focused { theme.selected } else { Style::new() };
             let time = record.started.strftime("%H:%M:%S").to_string();
             let status = record.status.map_or_else(|| "·".to_owned(), |status| status.to_string());
-            let latency = record.latency.map_or_else(String::new, |latency| format!("{} ms", latency.as_millis()));
+            let latency =
+                record.latency.map_or_else(String::new, |latency| format!("{} ms", latency.as_millis()));
             let room = usize::from(area.width).saturating_sub(42);
             let name = record.call.rsplit('.').next().unwrap_or_default();
             let path = safe_line(&record.path);

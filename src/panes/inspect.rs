@@ -19,7 +19,6 @@ use crate::{
     },
     keymap::{Action, Place},
     model::{
-        account::short,
         jwt::{self, Form, Reading, Section, Severity, State, Verdict},
         secret::Secret,
     },
@@ -75,29 +74,24 @@ impl Inspect {
     /// Asks for the public keys of whoever claims to have signed it: always from the fixed places, whatever the
     /// token names.
     fn check(&mut self, cx: &mut Cx) {
-        let Some(reading) = &self.reading else { return cx.notice(Level::Warning, "there is no token here: paste one") };
+        let Some(reading) = &self.reading else {
+            return cx.notice(Level::Warning, "there is no token here: paste one");
+        };
         if let Some(verdict) = jwt::judge::uncheckable(reading) {
             self.verdict = Some(verdict);
             return;
         }
-        match oauth::KeySource::of_issuer(reading.claims.text("iss").as_deref()) {
+        match oauth::KeySource::of(jwt::signer(reading)) {
             Some(source) => {
                 let req = cx.call(Owner::Pane(PaneId::Inspect), Call::Oauth(oauth::Call::Keys(source)));
                 let old = self.keys.start(req);
                 cx.cancel(old);
             }
             None => {
-                self.verdict = Some(Verdict::not_checked("its issuer is neither Google nor a service account: whose keys sign it is not known"));
+                self.verdict = Some(Verdict::not_checked(
+                    "its issuer is neither Google nor a service account: whose keys sign it is not known",
+                ));
             }
-        }
-    }
-
-    fn whose(&self, shared: &Shared) -> String {
-        let issuer = self.reading.as_ref().and_then(|reading| reading.claims.text("iss")).unwrap_or_default();
-        let emulated = if shared.demo || shared.badge.is_some() { "the EMULATOR's stand-in for " } else { "" };
-        match oauth::KeySource::of_issuer(Some(&issuer)) {
-            Some(oauth::KeySource::Account(email)) => format!("{emulated}the published keys of {}", short(&email)),
-            _ => format!("{emulated}Google's OAuth certs"),
         }
     }
 
@@ -107,7 +101,11 @@ impl Inspect {
             let lines = [
                 "Paste a token here: a JWT, an access token, a whole curl line or JSON reply.".to_owned(),
                 "It is decoded on this machine; nothing is sent.".to_owned(),
-                format!("From the shelf ({}): {} on a credential.", keys.key(Action::ShowMint), keys.key(Action::Inspect)),
+                format!(
+                    "From the shelf ({}): {} on a credential.",
+                    keys.key(Action::ShowMint),
+                    keys.key(Action::Inspect)
+                ),
             ];
             return lines.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
         };
@@ -130,12 +128,26 @@ impl Inspect {
             lines.push(Line::styled(title, theme.dim));
             match section {
                 Section::Absent => {}
-                Section::Text(text) => lines.extend(safe_lines(text).map(|line| Line::raw(line.into_owned()))),
+                Section::Text(text) => {
+                    lines.extend(safe_lines(text).map(|line| Line::raw(line.into_owned())))
+                }
                 Section::Object(members) => {
+                    let longest = members
+                        .list
+                        .iter()
+                        .take(MOST_CLAIMS)
+                        .map(|member| member.name.len())
+                        .max()
+                        .unwrap_or(0);
+                    let column = longest.clamp(3, 16);
                     for member in members.list.iter().take(MOST_CLAIMS) {
-                        let value = if self.raw { member.json.clone() } else { member.text().unwrap_or_else(|| member.json.clone()) };
+                        let value = if self.raw {
+                            member.json.clone()
+                        } else {
+                            member.text().unwrap_or_else(|| member.json.clone())
+                        };
                         let mut spans = vec![
-                            Span::styled(format!("  {:<6} ", safe_line(&member.name)), theme.accent),
+                            Span::styled(format!("  {:<column$}  ", safe_line(&member.name)), theme.accent),
                             Span::raw(safe_line(&value).into_owned()),
                         ];
                         if let Some(meaning) = jwt::meaning(member, reading, &name_of).filter(|_| !self.raw) {
@@ -162,17 +174,17 @@ impl Inspect {
         let mut lines = vec![self.verdict_line(reading, shared, theme)];
         if let Some(verdict) = &self.verdict {
             lines.push(Line::raw(format!("  {}", safe_line(&verdict.reason))));
-            if let Some(key) = &verdict.key {
-                lines.push(Line::styled(format!("  key {}", safe_line(key)), theme.dim));
-            }
         }
         if let Some(error) = &self.keys.error {
             lines.push(Line::styled(error.sentence(), theme.bad));
         }
         lines.push(Line::default());
         lines.extend(times(reading, now, theme));
-        lines.push(Line::default());
-        for finding in jwt::findings(reading, now, None) {
+        let findings = jwt::findings(reading, now, None);
+        if !findings.is_empty() {
+            lines.push(Line::default());
+        }
+        for finding in findings {
             let (glyph, style) = match finding.severity {
                 Severity::Error => (theme.glyphs.no, theme.bad),
                 Severity::Warning => ("!", theme.warning),
@@ -188,6 +200,9 @@ impl Inspect {
         let (glyph, text, style) = match (&self.verdict, self.keys.awaiting) {
             (_, Some(_)) => ("?", "fetching the signer's public keys…".to_owned(), theme.dim),
             (Some(verdict), None) => match verdict.state {
+                State::Verified if emulated(shared) => {
+                    (theme.glyphs.yes, "verified by an EMULATOR key".to_owned(), theme.warning)
+                }
                 State::Verified => (theme.glyphs.yes, "signature verified".to_owned(), theme.good),
                 State::Failed => (theme.glyphs.no, "signature failed".to_owned(), theme.bad),
                 State::NotChecked => ("?", "signature not checked".to_owned(), theme.warning),
@@ -202,7 +217,12 @@ impl Inspect {
     }
 
     /// Claims and verdict side by side or one above the other, folded to their widths.
-    fn columns(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+    fn columns(
+        &self,
+        shared: &Shared,
+        now: Timestamp,
+        theme: &Theme,
+    ) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
         let (left, right) = (self.left(shared, theme), self.right(shared, now, theme));
         if self.width >= BESIDE && self.reading.is_some() {
             let (left_width, right_width) = split(self.width);
@@ -215,6 +235,11 @@ impl Inspect {
         all.extend(left);
         (fold(all, self.width), Vec::new())
     }
+}
+
+/// Whether keys do not come from Google's own hosts: what they verify proves nothing about Google.
+fn emulated(shared: &Shared) -> bool {
+    shared.demo || shared.badge.is_some()
 }
 
 /// Widths of claims and verdict, side by side.
@@ -234,12 +259,15 @@ fn times(reading: &Reading, now: Timestamp, theme: &Theme) -> Vec<Line<'static>>
     }
     for (name, time) in [("iat", reading.times.iat), ("nbf", reading.times.nbf), ("exp", reading.times.exp)] {
         if let Some(stamp) = time.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
-            let here = stamp.to_zoned(TimeZone::system()).strftime("%H:%M:%S here");
-            lines.push(Line::from(vec![
+            let mut spans = vec![
                 Span::styled(format!("{name}   "), theme.dim),
                 Span::raw(stamp.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-                Span::styled(format!("  {here}"), theme.dim),
-            ]));
+            ];
+            let here = stamp.to_zoned(TimeZone::system());
+            if here.offset().seconds() != 0 {
+                spans.push(Span::styled(here.strftime("  %H:%M:%S here").to_string(), theme.dim));
+            }
+            lines.push(Line::from(spans));
         }
     }
     lines
@@ -263,9 +291,14 @@ impl Pane for Inspect {
     }
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
-        let settled = self.keys.settle_as(req, reply, |reply| if let Reply::KeySet(keys) = reply { Some(keys) } else { None });
-        if let (true, None, Some(keys), Some(reading)) = (settled, &self.keys.error, &self.keys.value, &self.reading) {
-            self.verdict = Some(jwt::verify(reading, keys, &self.whose(cx.shared)));
+        let settled = self
+            .keys
+            .settle_as(req, reply, |reply| if let Reply::KeySet(keys) = reply { Some(keys) } else { None });
+        if let (true, None, Some(keys), Some(reading)) =
+            (settled, &self.keys.error, &self.keys.value, &self.reading)
+            && let Some(source) = oauth::KeySource::of(jwt::signer(reading))
+        {
+            self.verdict = Some(jwt::verify(reading, keys, &source.whose(&cx.shared.endpoints)));
         }
     }
 
@@ -290,7 +323,10 @@ impl Pane for Inspect {
     }
 
     fn counts_down(&self, _shared: &Shared, now: Now) -> bool {
-        self.reading.as_ref().and_then(|reading| reading.times.exp).is_some_and(|exp| exp > now.utc.as_second())
+        self.reading
+            .as_ref()
+            .and_then(|reading| reading.times.exp)
+            .is_some_and(|exp| exp > now.utc.as_second())
     }
 
     fn title(&self, _look: &Look) -> String {

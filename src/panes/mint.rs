@@ -28,7 +28,7 @@ use crate::{
     },
     state::touch,
     widgets::{
-        form::{Accepted, Form},
+        form::{Accepted, Form, LABEL},
         input::TextEdit,
         list::ListCursor,
         text::{fold, wrapped, wrapped_height},
@@ -40,6 +40,9 @@ pub const REVEALED: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Below this many lines only the half with the focus is shown.
 const BOTH_HALVES: u16 = 15;
+
+/// Up to this many lines only the fields are shown.
+const TIGHT: u16 = 8;
 
 /// Forms and shelf.
 pub struct Mint {
@@ -74,7 +77,10 @@ impl Mint {
     pub fn open_form(&mut self, kind: Kind, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else {
             let key = cx.shared.keymap.key(Action::ShowAccounts);
-            return cx.notice(Level::Warning, format!("no account is open: {key} goes to the list, enter opens one"));
+            return cx.notice(
+                Level::Warning,
+                format!("no account is open: {key} goes to the list, enter opens one"),
+            );
         };
         self.kind = kind;
         self.forms.entry((account, kind)).or_insert_with(|| forms::new(kind));
@@ -150,8 +156,10 @@ impl Mint {
 
     fn minted(&mut self, credential: crate::model::credential::Credential, cx: &mut Cx) {
         let request = credential.request.clone();
-        let left = credential.remaining(cx.now.utc).map(|left| format!(", ends in {}", lifetime::countdown(left)));
-        let text = format!("{} for {}{}", request.kind().name(), short(&request.account), left.unwrap_or_default());
+        let left =
+            credential.remaining(cx.now.utc).map(|left| format!(", ends in {}", lifetime::countdown(left)));
+        let text =
+            format!("{} for {}{}", request.kind().name(), short(&request.account), left.unwrap_or_default());
         cx.shared.drafts.retain(|account| *account != request.account);
         if let What::IdToken { audience, .. } = &request.what {
             touch(&mut cx.shared.remembered.audiences, audience);
@@ -165,7 +173,9 @@ impl Mint {
     }
 
     fn reveal(&mut self, cx: &mut Cx) {
-        let Some(at) = self.shelf.at() else { return cx.notice(Level::Warning, "the shelf is empty: nothing to reveal") };
+        let Some(at) = self.shelf.at() else {
+            return cx.notice(Level::Warning, "the shelf is empty: nothing to reveal");
+        };
         if cx.shared.shelf.revealed() == Some(at) {
             cx.shared.shelf.mask();
         } else {
@@ -197,7 +207,10 @@ impl Mint {
             Action::Back if self.minting() => {
                 let awaited = self.pending.awaiting.take();
                 cx.cancel(awaited);
-                cx.notice(Level::Warning, "minting was cancelled; a credential may have been made all the same");
+                cx.notice(
+                    Level::Warning,
+                    "minting was cancelled; a credential may have been made all the same",
+                );
             }
             Action::Back => self.filling = false,
             _ => return false,
@@ -221,7 +234,7 @@ impl Mint {
             return if self.filling { (area, nothing) } else { (nothing, area) };
         }
         let extra = self.below_form(shared, area.width);
-        let wanted = 3 + form.height() + 1 + extra;
+        let wanted = 3 + form.height(area.width) + 1 + extra;
         let form_height = wanted.min(area.height.saturating_sub(4));
         let shelf = Rect { y: area.y + form_height, height: area.height - form_height, ..area };
         (Rect { height: form_height, ..area }, shelf)
@@ -229,18 +242,22 @@ impl Mint {
 
     /// Lines under the form: the request that will be sent, and why the last one was refused.
     fn below_form(&self, shared: &Shared, width: u16) -> u16 {
-        let preview = wrapped_height(&self.preview(shared), width).min(4);
+        let preview = wrapped_height(&self.preview(shared), width).min(6);
         let refused = self.refusal(shared).map_or(0, |text| wrapped_height(&text, width) + 1);
         preview + refused
     }
 
     fn preview(&self, shared: &Shared) -> String {
-        let (Some(form), Some(account)) = (self.form(shared), shared.opened.as_deref()) else { return String::new() };
+        let (Some(form), Some(account)) = (self.form(shared), shared.opened.as_deref()) else {
+            return String::new();
+        };
         let mut copy = form.clone();
         match forms::check(self.kind, account, &mut copy) {
             Some(request) => {
                 let preview = api::preview(&request);
-                format!("{} {} {}", preview.method, preview.url_path, preview.body)
+                // What every such path begins with says nothing; the `@` reads better than its escape.
+                let path = preview.url_path.replace("/v1/projects/-/", "…/").replace("%40", "@");
+                format!("{} {path} {}", preview.method, preview.body)
             }
             None => "the request appears here once every field is right".into(),
         }
@@ -260,28 +277,40 @@ impl Mint {
         let Some(form) = self.form(shared).filter(|_| area.height > 0) else { return };
         let active = focused && self.filling;
         let menu = shared.keymap.key(Action::MintMenu);
-        let tab = |kind: Kind| Span::styled(format!(" {} ", kind.name()), if kind == self.kind { theme.accent } else { theme.dim });
-        let kinds = Line::from(vec![tab(Kind::AccessToken), tab(Kind::IdToken), Span::styled(format!("  {menu} chooses"), theme.dim)]);
+        let tab = |kind: Kind| {
+            Span::styled(
+                format!(" {} ", kind.name()),
+                if kind == self.kind { theme.accent } else { theme.dim },
+            )
+        };
+        let kinds = Line::from(vec![
+            tab(Kind::AccessToken),
+            tab(Kind::IdToken),
+            Span::styled(format!("  {menu} chooses"), theme.dim),
+        ]);
         buf.set_line(area.x, area.y, &kinds, area.width);
         let (mut y, bottom) = (area.y + 1, area.bottom());
+        let rest = |y: u16| Rect { y: y.min(bottom), height: bottom.saturating_sub(y), ..area };
+        // Where there is little room, the fields have it.
         if area.height >= BOTH_HALVES {
             y += 1;
         }
-        let may = fold(vec![forms::you_may(self.kind, form, look)], area.width);
-        for line in may.iter().take(2) {
-            if y < bottom {
-                buf.set_line(area.x, y, line, area.width);
+        if area.height > TIGHT {
+            buf.set_stringn(area.x, y, "you may", usize::from(area.width), theme.dim);
+            let value =
+                Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area };
+            for line in fold(vec![forms::you_may(self.kind, form, look)], value.width).iter().take(2) {
+                buf.set_line(value.x, y, line, value.width);
+                y += 1;
             }
-            y += 1;
         }
-        let rest = |y: u16| Rect { y: y.min(bottom), height: bottom.saturating_sub(y), ..area };
         let cursor = form.draw(rest(y), buf, active, theme);
         look.cursor.set(cursor.filter(|_| active).or(look.cursor.get()));
-        y += form.height() + 1;
+        y += form.height(area.width) + 1;
         if let Some(refusal) = self.refusal(shared) {
             y += wrapped(&refusal, rest(y), buf, theme.bad) + 1;
         }
-        let preview = Rect { height: rest(y).height.min(4), ..rest(y) };
+        let preview = Rect { height: rest(y).height.min(6), ..rest(y) };
         wrapped(&self.preview(shared), preview, buf, theme.dim);
     }
 }
@@ -305,7 +334,10 @@ impl Pane for Mint {
         }
         if self.filling {
             let handled = self.on_form(action, cx);
-            if matches!(action, Action::NextField | Action::PreviousField | Action::Accept | Action::Down | Action::Up) {
+            if matches!(
+                action,
+                Action::NextField | Action::PreviousField | Action::Accept | Action::Down | Action::Up
+            ) {
                 // Moving within completions keeps them; entering a field offers its own.
                 if !matches!(action, Action::Down | Action::Up) {
                     self.complete(cx.shared);
@@ -319,12 +351,16 @@ impl Pane for Mint {
         }
         match action {
             Action::Inspect => {
-                let Some(credential) = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)) else { return true };
+                let Some(credential) = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)) else {
+                    return true;
+                };
                 let from = format!("{} from the shelf", credential.request.kind().name());
                 let token = credential.secret.clone();
                 cx.intend(Intent::Inspect { token, from });
             }
-            Action::FocusNext | Action::FocusPrevious if cx.shared.opened.is_some() => self.open_form(self.kind, cx),
+            Action::FocusNext | Action::FocusPrevious if cx.shared.opened.is_some() => {
+                self.open_form(self.kind, cx)
+            }
             Action::Back if cx.shared.shelf.revealed().is_some() => cx.shared.shelf.mask(),
             _ => return false,
         }

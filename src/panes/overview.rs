@@ -19,7 +19,6 @@ use crate::{
     model::{
         account::{AccountKey, short},
         permission::{Granted, MATRIX},
-        role,
         secret::Secret,
     },
     view::theme::Theme,
@@ -49,7 +48,7 @@ impl Overview {
     fn lines(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
         let Some((name, facts)) = shared.opened_facts() else {
             let text = "Pick an account on the left: its keys and what you may do with it appear here.";
-            return vec![Line::styled(text, theme.dim)];
+            return fold(vec![Line::styled(text, theme.dim)], self.width);
         };
         let mut lines = about(name, facts, now, theme);
         lines.push(Line::default());
@@ -85,11 +84,19 @@ impl Pane for Overview {
         };
         let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
         if facts.account.awaits(req) {
-            facts.account.settle_as(req, reply, |reply| if let Reply::Account(account) = reply { Some(account) } else { None });
+            facts.account.settle_as(req, reply, |reply| {
+                if let Reply::Account(account) = reply { Some(account) } else { None }
+            });
         } else if facts.granted.awaits(req) {
-            facts.granted.settle_as(req, reply, |reply| if let Reply::Granted(granted) = reply { Some(granted) } else { None });
+            facts.granted.settle_as(req, reply, |reply| {
+                if let Reply::Granted(granted) = reply { Some(granted) } else { None }
+            });
         } else {
-            facts.keys.settle_as(req, reply, |reply| if let Reply::Keys(keys) = reply { Some(keys) } else { None });
+            facts.keys.settle_as(
+                req,
+                reply,
+                |reply| if let Reply::Keys(keys) = reply { Some(keys) } else { None },
+            );
         }
     }
 
@@ -133,7 +140,10 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
         (Some(account), _) => {
             let text = |text: &str| vec![Span::raw(safe_line(text).into_owned())];
             let state = if account.disabled {
-                Span::styled(format!("{} disabled: nobody can authenticate as it", theme.glyphs.no), theme.bad)
+                Span::styled(
+                    format!("{} disabled: nobody can authenticate as it", theme.glyphs.no),
+                    theme.bad,
+                )
             } else {
                 Span::styled("enabled", theme.good)
             };
@@ -157,7 +167,9 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             }
         }
         // A refusal is not "none": somebody may be holding a key that the caller cannot see.
-        (None, Some(_)) => row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)]),
+        (None, Some(_)) => {
+            row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)])
+        }
         (None, None) => row("keys", vec![Span::styled("asking…", theme.dim)]),
     }
     lines
@@ -197,7 +209,7 @@ fn matrix(facts: &Facts, shared: &Shared, width: u16, theme: &Theme) -> Vec<Line
             None => ("?", "not known", theme.dim),
         };
         let needs = match granted.map(|granted| granted.has(permission)) {
-            Some(false) => role::title(permission.role).map_or_else(|| permission.role.to_owned(), |title| format!("{title} ({})", permission.role)),
+            Some(false) => permission.role.to_owned(),
             _ => permission.name.to_owned(),
         };
         lines.push(Line::from(vec![
@@ -223,5 +235,7 @@ fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<St
         return Some("No access, or no such account: Google does not say which.".into());
     }
     let mint = shared.keymap.key(Action::MintMenu);
-    Some(format!("A yes is what IAM says: the API's state, scopes, VPC Service Controls and fresh grants may still refuse. {mint} mints."))
+    Some(format!(
+        "A yes is what IAM says: the API's state, scopes, VPC Service Controls and fresh grants may still refuse. {mint} mints."
+    ))
 }

@@ -19,7 +19,8 @@ pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
 }
 
 fn entry(record: &Record) -> Value {
-    let scheme = if is_loopback(record.host.split(':').next().unwrap_or_default()) { "http" } else { "https" };
+    let scheme =
+        if is_loopback(record.host.split(':').next().unwrap_or_default()) { "http" } else { "https" };
     let millis = record.latency.map_or(-1.0, |latency| latency.as_secs_f64() * 1_000.0);
     json!({
         "startedDateTime": record.started.to_string(),

@@ -41,7 +41,10 @@ pub struct Areas {
 pub fn areas(screen: Rect, focus: Focus, zoom: bool, notice: u16) -> Areas {
     let line = |y: u16, height: u16| Rect { y, height, ..screen };
     let header = line(screen.y, 1.min(screen.height));
-    let hints = line(screen.bottom().saturating_sub(1).max(header.bottom()).min(screen.bottom()), u16::from(screen.height > 1));
+    let hints = line(
+        screen.bottom().saturating_sub(1).max(header.bottom()).min(screen.bottom()),
+        u16::from(screen.height > 1),
+    );
     let notice = notice.min(screen.height.saturating_sub(5));
     let notice = line(hints.y - notice.min(hints.y), notice);
     let body = line(header.bottom(), notice.y.saturating_sub(header.bottom()));

@@ -18,6 +18,7 @@ use crate::{
         msg::{Level, Now, PaneId},
     },
     keymap::{Action, docs},
+    overlays::Overlay,
     panes::{Look, Pane},
     widgets::{
         frame,
@@ -61,7 +62,26 @@ pub fn draw(state: &AppState, now: Now, theme: &Theme, buf: &mut Buffer) -> Opti
     notice(state, areas.notice, buf, theme);
     hints(state, areas.hints, buf, theme);
     scrub(buf);
+    if theme.glyphs.ascii {
+        to_ascii(buf);
+    }
     look.cursor.get().filter(|at| screen.contains(*at))
+}
+
+/// What a terminal without Unicode cannot show is replaced by what comes nearest.
+fn to_ascii(buf: &mut Buffer) {
+    for cell in &mut buf.content {
+        if !cell.symbol().is_ascii() {
+            cell.set_symbol(match cell.symbol() {
+                "…" => "~",
+                "•" => "*",
+                "“" | "”" => "\"",
+                "×" => "x",
+                "·" | "–" => "-",
+                _ => "?",
+            });
+        }
+    }
 }
 
 /// Caller and where it came from · project · badges · requests in flight.
@@ -76,7 +96,9 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         (Some(badge), false) if badge.only_some => {
             right.push(Span::styled(format!(" ! ONLY SOME ENDPOINTS {}", safe_line(&badge.host)), theme.bad));
         }
-        (Some(badge), false) => right.push(Span::styled(format!(" ENDPOINT {}", safe_line(&badge.host)), theme.warning)),
+        (Some(badge), false) => {
+            right.push(Span::styled(format!(" ENDPOINT {}", safe_line(&badge.host)), theme.warning))
+        }
         (None, false) => {}
     }
     let universe = shared.endpoints.universe();
@@ -86,7 +108,11 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     if shared.slow(look.now) {
         let frames = theme.glyphs.spinner;
         let frame = frames[(look.now.mono.as_millis() / 120) as usize % frames.len()];
-        right.push(Span::raw(format!("  {frame} {}{}", theme.glyphs.flight, state.panes.activity.running().max(1))));
+        right.push(Span::raw(format!(
+            "  {frame} {}{}",
+            theme.glyphs.flight,
+            state.panes.activity.running().max(1)
+        )));
     }
     let right = Line::from(right);
     let right_width = right.width().min(usize::from(area.width));
@@ -95,7 +121,9 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         (Some(caller), error) => {
             let asking = shared.caller.awaiting.is_some() && error.is_none();
             let unknown = if asking { "asking who you are…" } else { "caller unknown" };
-            (caller.principal.clone().unwrap_or_else(|| unknown.into()), caller.source.clone())
+            let source =
+                if shared.demo { "demo".into() } else { format!("{} {}", caller.kind, caller.source) };
+            (caller.principal.clone().unwrap_or_else(|| unknown.into()), source)
         }
         (None, _) => ("no caller".into(), "no credentials".into()),
     };
@@ -103,7 +131,9 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let above = match &shared.ancestors.value {
         Some(above) if area.width >= layout::BESIDE => {
             let folders = above.iter().filter(|level| level.name.starts_with("folders/")).count();
-            let top = above.last().map(|level| if level.display_name.is_empty() { level.name.as_str() } else { level.display_name.as_str() });
+            let top = above.last().map(|level| {
+                if level.display_name.is_empty() { level.name.as_str() } else { level.display_name.as_str() }
+            });
             let folders = match folders {
                 0 => String::new(),
                 1 => "1 folder ".into(),
@@ -170,10 +200,17 @@ fn notice(state: &AppState, area: Rect, buf: &mut Buffer, theme: &Theme) {
 fn hints(state: &AppState, area: Rect, buf: &mut Buffer, theme: &Theme) {
     let place = state.place();
     let mut spans = Vec::new();
-    for (keys, word) in docs::hints(&state.shared.keymap, place, usize::from(area.width)) {
+    let offered = |action: Action| match state.overlays.last() {
+        Some(Overlay::Menu { actions, .. }) => actions.contains(&action) || action == Action::Back,
+        _ => true,
+    };
+    for (keys, word) in docs::hints(&state.shared.keymap, place, usize::from(area.width), offered) {
         spans.push(Span::styled(format!(" {keys}"), theme.accent));
         spans.push(Span::styled(format!(" {word} "), theme.dim));
     }
     let line = Line::from(spans);
     buf.set_line(area.x, area.y, &line, area.width);
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,8 @@ pub struct Theme {
 /// Marks, one column wide each, in Unicode or in ASCII.
 #[derive(Debug)]
 pub struct Glyphs {
+    /// Whether nothing but ASCII may be shown.
+    pub ascii: bool,
     /// Yes.
     pub yes: &'static str,
     /// No.
@@ -71,6 +73,7 @@ pub struct Glyphs {
 }
 
 static UNICODE: Glyphs = Glyphs {
+    ascii: false,
     yes: "✓",
     no: "✗",
     live: "●",
@@ -85,6 +88,7 @@ static UNICODE: Glyphs = Glyphs {
 };
 
 static ASCII: Glyphs = Glyphs {
+    ascii: true,
     yes: "+",
     no: "x",
     live: "*",
@@ -116,7 +120,9 @@ impl Theme {
             Mode::Light => plain.fg(light),
             Mode::None => plain,
         };
-        let add = |style: Style, modifier: Modifier| if mode == Mode::None { style.add_modifier(modifier) } else { style };
+        let add = |style: Style, modifier: Modifier| {
+            if mode == Mode::None { style.add_modifier(modifier) } else { style }
+        };
         Theme {
             accent: colour(Color::Cyan, Color::Blue).add_modifier(Modifier::BOLD),
             good: colour(Color::Green, Color::Green),
@@ -146,7 +152,9 @@ mod tests {
     #[test]
     fn without_colour_no_style_names_one() {
         let theme = Theme::new(Mode::None, true);
-        for style in [theme.accent, theme.good, theme.warning, theme.bad, theme.secret, theme.dim, theme.selected] {
+        for style in
+            [theme.accent, theme.good, theme.warning, theme.bad, theme.secret, theme.dim, theme.selected]
+        {
             assert_eq!((style.fg, style.bg), (None, None));
         }
     }
@@ -154,9 +162,12 @@ mod tests {
     #[test]
     fn every_mark_is_one_column_and_ascii_is_ascii() {
         for glyphs in [&UNICODE, &ASCII] {
-            let marks = [glyphs.yes, glyphs.no, glyphs.live, glyphs.star, glyphs.bar.0, glyphs.bar.1, glyphs.cursor];
+            let marks =
+                [glyphs.yes, glyphs.no, glyphs.live, glyphs.star, glyphs.bar.0, glyphs.bar.1, glyphs.cursor];
             assert!(marks.iter().chain(glyphs.spinner).all(|mark| mark.width() == 1));
         }
-        assert!([ASCII.yes, ASCII.no, ASCII.arrow, ASCII.dot, ASCII.bar.0].iter().all(|mark| mark.is_ascii()));
+        assert!(
+            [ASCII.yes, ASCII.no, ASCII.arrow, ASCII.dot, ASCII.bar.0].iter().all(|mark| mark.is_ascii())
+        );
     }
 }

@@ -12,6 +12,8 @@ use ratatui::{
 use super::{
     input::{TextEdit, TextInput},
     safe::safe_line,
+    text::{wrapped, wrapped_height},
+    width::width,
 };
 use crate::view::theme::Theme;
 
@@ -132,7 +134,10 @@ impl Form {
 
     /// The text field with the focus.
     pub fn editing(&self) -> Option<&'static str> {
-        self.fields.get(self.focus).filter(|field| matches!(field.value, Value::Text(_))).map(|field| field.id)
+        self.fields
+            .get(self.focus)
+            .filter(|field| matches!(field.value, Value::Text(_)))
+            .map(|field| field.id)
     }
 
     /// Offers completions for the field being edited.
@@ -219,87 +224,113 @@ impl Form {
         self.fields.iter_mut().find(|field| field.id == id)
     }
 
-    /// Lines needed: a line a field, one for the button, and what completions or an error under a field take.
-    pub fn height(&self) -> u16 {
-        let fields = self.fields.len() + 1 + self.completions.len();
-        let errors = self.fields.iter().filter(|field| field.error.is_some()).count();
-        u16::try_from(fields + errors).unwrap_or(u16::MAX)
+    /// Lines needed at a width: a line a field, one for the button, and what completions and errors take.
+    pub fn height(&self, width: u16) -> u16 {
+        let errors = self.fields.iter().filter_map(|field| field.error.as_deref());
+        let errors: u16 = errors.map(|error| error_height(error, width)).sum();
+        u16::try_from(self.fields.len() + 1 + self.completions.len())
+            .unwrap_or(u16::MAX)
+            .saturating_add(errors)
     }
 
     /// Draws the form; gives the place of the cursor.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
-        const LABEL: u16 = 14;
         let (mut y, mut cursor) = (area.y, None);
-        for (at, field) in self.fields.iter().enumerate() {
-            if y >= area.bottom() {
+        // Where not all fits, the field with the focus does.
+        let first = (self.focus + 1).saturating_sub(usize::from(area.height));
+        for (at, field) in self.fields.iter().enumerate().skip(first) {
+            let focused = active && at == self.focus;
+            let rest = Rect { y: y.min(area.bottom()), height: area.bottom().saturating_sub(y), ..area };
+            if rest.is_empty() {
                 return cursor;
             }
-            let focused = active && at == self.focus;
-            let label = if focused { theme.accent } else { theme.dim };
-            let line = Rect { y, height: 1, ..area };
-            buf.set_stringn(area.x, y, field.label, usize::from(area.width), label);
-            let value = Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..line };
-            // A note yields to a long text: what was typed matters more.
-            let typed = match &field.value {
-                Value::Text(input) => unicode_width::UnicodeWidthStr::width(input.text()) + 2,
-                Value::Check(_) => 5,
-            };
-            let note = unicode_width::UnicodeWidthStr::width(field.note.as_str());
-            let room = usize::from(value.width);
-            let shows_note = typed + note + 2 <= room;
-            match &field.value {
-                Value::Text(input) => {
-                    let width = if shows_note { room - note - 2 } else { room };
-                    let field_area = Rect { width: u16::try_from(width).unwrap_or(value.width), ..value };
-                    let style = if focused { theme.strong } else { Style::new() };
-                    if input.text().is_empty() && !focused {
-                        buf.set_stringn(field_area.x, y, "(empty)", width, theme.dim);
-                    }
-                    cursor = input.draw(field_area, buf, style, focused).or(cursor);
-                }
-                Value::Check(on) => {
-                    let mark = if *on { "[x]" } else { "[ ]" };
-                    let style = if focused { theme.accent } else { Style::new() };
-                    buf.set_stringn(value.x, y, mark, room, style);
-                    if focused {
-                        cursor = Some(Position::new(value.x + 1, y));
-                    }
-                }
-            }
-            if shows_note && !field.note.is_empty() {
-                let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(0));
-                buf.set_stringn(x, y, &field.note, note, theme.dim);
-            }
+            cursor = draw_field(field, rest, buf, focused, theme).or(cursor);
             y += 1;
-            if let Some(error) = field.error.as_ref().filter(|_| y < area.bottom()) {
-                let line = Line::from(vec![Span::styled(format!("{} ", theme.glyphs.no), theme.bad), Span::raw(safe_line(error))]);
-                buf.set_line(value.x, y, &line, value.width);
-                y += 1;
-            }
-            if focused {
-                for (at, completion) in self.completions.iter().enumerate() {
-                    let style = if self.chosen == Some(at) { theme.selected } else { Style::new() };
-                    let line = Line::from(vec![
-                        Span::styled(format!(" {} ", safe_line(&completion.text)), style),
-                        Span::styled(format!(" {}", safe_line(&completion.about)), theme.dim),
-                    ]);
-                    if y < area.bottom() {
-                        buf.set_line(value.x, y, &line, value.width);
-                    }
-                    y += 1;
-                }
+            let value = beside_label(Rect {
+                y: y.min(area.bottom()),
+                height: area.bottom().saturating_sub(y),
+                ..area
+            });
+            if let Some(error) = &field.error {
+                y += wrapped(&format!("{} {error}", theme.glyphs.no), value, buf, theme.bad);
+            } else if focused {
+                y += self.draw_completions(value, buf, theme);
             }
         }
         if y < area.bottom() {
+            let button = beside_label(Rect { y, height: 1, ..area });
             let focused = active && self.focus == self.fields.len();
             let style = if focused { theme.selected } else { theme.accent };
-            let text = format!("[ {} ]", self.button);
-            buf.set_stringn(area.x + LABEL.min(area.width), y, &text, usize::from(area.width.saturating_sub(LABEL)), style);
+            buf.set_stringn(button.x, y, format!("[ {} ]", self.button), usize::from(button.width), style);
             if focused {
-                cursor = Some(Position::new(area.x + LABEL, y));
+                cursor = Some(Position::new(button.x, y));
             }
         }
         cursor
+    }
+
+    fn draw_completions(&self, area: Rect, buf: &mut Buffer, theme: &Theme) -> u16 {
+        let mut taken = 0;
+        for ((at, completion), y) in self.completions.iter().enumerate().zip(area.y..area.bottom()) {
+            let style = if self.chosen == Some(at) { theme.selected } else { Style::new() };
+            let line = Line::from(vec![
+                Span::styled(format!(" {} ", safe_line(&completion.text)), style),
+                Span::styled(format!(" {}", safe_line(&completion.about)), theme.dim),
+            ]);
+            buf.set_line(area.x, y, &line, area.width);
+            taken += 1;
+        }
+        taken
+    }
+}
+
+/// Columns that labels take.
+pub const LABEL: u16 = 14;
+
+fn beside_label(area: Rect) -> Rect {
+    Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area }
+}
+
+fn error_height(error: &str, width: u16) -> u16 {
+    wrapped_height(&format!("x {error}"), width.saturating_sub(LABEL))
+}
+
+/// Draws one field in the first line of `area`; gives the place of the cursor.
+fn draw_field(field: &Field, area: Rect, buf: &mut Buffer, focused: bool, theme: &Theme) -> Option<Position> {
+    let value = Rect { height: 1, ..beside_label(area) };
+    let (room, y) = (usize::from(value.width), area.y);
+    buf.set_stringn(
+        area.x,
+        y,
+        field.label,
+        usize::from(area.width),
+        if focused { theme.accent } else { theme.dim },
+    );
+    // A note yields to a long text: what was typed matters more.
+    let typed = match &field.value {
+        Value::Text(input) => width(input.text()) + 2,
+        Value::Check(_) => 5,
+    };
+    let note = width(&field.note);
+    let shows_note = note > 0 && typed + note + 2 <= room;
+    if shows_note {
+        let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(value.width));
+        buf.set_stringn(x, y, &field.note, note, theme.dim);
+    }
+    match &field.value {
+        Value::Text(input) => {
+            let columns = if shows_note { room - note - 2 } else { room };
+            if input.text().is_empty() && !focused {
+                buf.set_stringn(value.x, y, "(empty)", columns, theme.dim);
+            }
+            let text = Rect { width: u16::try_from(columns).unwrap_or(value.width), ..value };
+            input.draw(text, buf, if focused { theme.strong } else { Style::new() }, focused)
+        }
+        Value::Check(on) => {
+            let mark = if *on { "[x]" } else { "[ ]" };
+            buf.set_stringn(value.x, y, mark, room, if focused { theme.accent } else { Style::new() });
+            focused.then(|| Position::new(value.x + 1, y))
+        }
     }
 }
 
@@ -308,7 +339,13 @@ mod tests {
     use super::*;
 
     fn form() -> Form {
-        Form::new("mint", vec![Field::text("scopes", "scopes", "cloud-platform", ""), Field::check("email", "email", true, "")])
+        Form::new(
+            "mint",
+            vec![
+                Field::text("scopes", "scopes", "cloud-platform", ""),
+                Field::check("email", "email", true, ""),
+            ],
+        )
     }
 
     fn completion(text: &str) -> Completion {

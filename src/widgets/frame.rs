@@ -26,7 +26,14 @@ pub fn padded(area: Rect) -> Rect {
 }
 
 /// A pop-up of at most this size in the middle of `screen`; gives the room inside.
-pub fn popup(screen: Rect, width: u16, height: u16, buf: &mut Buffer, title: Line<'_>, theme: &Theme) -> Rect {
+pub fn popup(
+    screen: Rect,
+    width: u16,
+    height: u16,
+    buf: &mut Buffer,
+    title: Line<'_>,
+    theme: &Theme,
+) -> Rect {
     let area = popup_area(screen, width, height);
     Clear.render(area, buf);
     pane(area, buf, title, true, theme)

@@ -53,7 +53,8 @@ impl TextInput {
             }
             TextEdit::Paste(text) => {
                 // Line ends become spaces: a pasted list of scopes or a wrapped name stays usable.
-                let line: String = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+                let line: String =
+                    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
                 for c in line.chars().take(MOST_CHARS.saturating_sub(before)) {
                     self.0.handle(InputRequest::InsertChar(c));
                 }

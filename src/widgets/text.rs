@@ -32,16 +32,22 @@ fn fold_one(line: &Line<'static>, columns: usize, out: &mut Vec<Line<'static>>) 
         let style = line.style.patch(span.style);
         for word in span.content.split_inclusive(' ') {
             let mut rest = word;
-            if used + width(rest.trim_end()) > columns && used > indent.len() {
+            let long = width(rest.trim_end());
+            // A word that no line can hold is cut where it stands.
+            if used + long > columns && used > indent.len() && indent.len() + long <= columns {
                 out.push(Line::from(std::mem::take(&mut row)));
                 row.push(Span::raw(indent.clone()));
                 used = indent.len();
             }
             while used + width(rest.trim_end()) > columns {
-                let cut = cut(rest, columns - used);
-                row.push(Span::styled(rest[..cut].to_owned(), style));
+                let mut end = cut(rest, columns.saturating_sub(used));
+                if end == 0 && used == 0 {
+                    // Wider than any line: one character has to go out all the same.
+                    end = rest.chars().next().map_or(rest.len(), char::len_utf8);
+                }
+                row.push(Span::styled(rest[..end].to_owned(), style));
                 out.push(Line::from(std::mem::take(&mut row)));
-                (rest, used) = (&rest[cut..], 0);
+                (rest, used) = (&rest[end..], 0);
             }
             row.push(Span::styled(rest.to_owned(), style));
             used += width(rest);
@@ -50,12 +56,12 @@ fn fold_one(line: &Line<'static>, columns: usize, out: &mut Vec<Line<'static>>) 
     out.push(Line::from(row));
 }
 
-/// Where to cut so that what comes before is at most `columns` wide, and at least one character.
+/// Where to cut so that what comes before is at most `columns` wide.
 fn cut(text: &str, columns: usize) -> usize {
     let mut used = 0;
     for (at, c) in text.char_indices() {
         used += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
-        if used > columns && at > 0 {
+        if used > columns {
             return at;
         }
     }

@@ -312,8 +312,9 @@ fn joined(text: &str) -> String {
 
 fn form_of(token: &str) -> Form {
     let first = token.split('.').next().unwrap_or_default();
-    let has_header =
-        || token.contains('.') && decode(first).is_some_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"));
+    let has_header = || {
+        token.contains('.') && decode(first).is_some_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
+    };
     let is_jwt = token.starts_with("eyJ") || has_header();
     match token {
         "" => Form::Empty,

@@ -70,7 +70,9 @@ pub enum Signer {
 pub fn signer(reading: &Reading) -> Signer {
     match reading.claims.text("iss") {
         Some(issuer) if is_google(&issuer) => Signer::Google,
-        Some(issuer) if issuer.contains('@') && account::parse(&issuer).as_ref() == Ok(&issuer) => Signer::Account(issuer),
+        Some(issuer) if issuer.contains('@') && account::parse(&issuer).as_ref() == Ok(&issuer) => {
+            Signer::Account(issuer)
+        }
         issuer => Signer::Other(issuer),
     }
 }
@@ -254,7 +256,12 @@ mod tests {
         assert_eq!(of(r#"{"iss":"https://accounts.google.com"}"#), Signer::Google);
         let email = "a@acme-prod.iam.gserviceaccount.com";
         assert_eq!(of(&format!(r#"{{"iss":"{email}"}}"#)), Signer::Account(email.to_owned()));
-        for odd in ["../x@a.gserviceaccount.com", "a@acme-prod", "107517467455664443765", "https://accounts.google.com.evil.example"] {
+        for odd in [
+            "../x@a.gserviceaccount.com",
+            "a@acme-prod",
+            "107517467455664443765",
+            "https://accounts.google.com.evil.example",
+        ] {
             assert_eq!(of(&format!(r#"{{"iss":"{odd}"}}"#)), Signer::Other(Some(odd.to_owned())));
         }
         assert_eq!(of("[]"), Signer::Other(None));

@@ -54,8 +54,10 @@ pub fn check(kind: Kind, account: &str, form: &mut Form) -> Option<MintRequest> 
     form.set_error("through", delegates.as_ref().err().cloned());
     let what = match kind {
         Kind::AccessToken => {
-            let scopes: Result<Vec<String>, String> = parts(form.text("scopes")).map(scopes::expand).collect();
-            let scopes = scopes.and_then(|list| if list.is_empty() { scopes::expand("").map(|_| list) } else { Ok(list) });
+            let scopes: Result<Vec<String>, String> =
+                parts(form.text("scopes")).map(scopes::expand).collect();
+            let scopes = scopes
+                .and_then(|list| if list.is_empty() { scopes::expand("").map(|_| list) } else { Ok(list) });
             let lifetime = lifetime::parse(form.text("lifetime"));
             form.set_error("scopes", scopes.as_ref().err().cloned());
             form.set_error("lifetime", lifetime.as_ref().err().cloned());
@@ -118,18 +120,20 @@ fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
 /// Whether the caller may, as far as it was asked: for the account itself, or for the first hop of a chain.
 pub fn you_may(kind: Kind, form: &Form, look: &Look) -> Line<'static> {
     let theme = look.theme;
-    let label = Span::styled(format!("{:<14}", "you may"), theme.dim);
     let first_hop = parts(form.text("through")).next().and_then(|text| account::parse(text).ok());
     let (subject, permission): (String, Permission) = match (first_hop, kind) {
         (Some(hop), _) => (hop, IMPLICIT_DELEGATION),
         (None, Kind::AccessToken) => (look.shared.opened.clone().unwrap_or_default(), GET_ACCESS_TOKEN),
         (None, Kind::IdToken) => (look.shared.opened.clone().unwrap_or_default(), GET_OPEN_ID_TOKEN),
     };
-    let on = if permission == IMPLICIT_DELEGATION { format!(" on {}", short(&subject)) } else { String::new() };
+    let on =
+        if permission == IMPLICIT_DELEGATION { format!(" on {}", short(&subject)) } else { String::new() };
     let (glyph, style, said) = match look.shared.granted(&subject).map(|granted| granted.has(permission)) {
         Some(true) => (theme.glyphs.yes, theme.good, format!("{}{on}", permission.name)),
-        Some(false) => (theme.glyphs.no, theme.bad, format!("{}{on} is missing: {} gives it", permission.name, permission.role)),
+        Some(false) => {
+            (theme.glyphs.no, theme.bad, format!("{}{on} ({} gives it)", permission.name, permission.role))
+        }
         None => ("?", theme.dim, format!("{}{on}: not tested", permission.name)),
     };
-    Line::from(vec![label, Span::styled(format!("{glyph} "), style), Span::raw(said)])
+    Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])
 }

@@ -17,9 +17,9 @@ use crate::{
     model::{
         account::short,
         credential::{Credential, Kind, What},
-        jwt,
-        scopes,
+        jwt, scopes,
         secret::Secret,
+        shell::quote,
     },
     panes::{Look, mint::REVEALED},
     widgets::{
@@ -66,14 +66,24 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
     let heading = format!("{rule}{rule} Shelf {} ", thousands(count));
     let fill = usize::from(area.width).saturating_sub(heading.chars().count());
     let style = if focused { theme.accent } else { theme.dim };
-    buf.set_stringn(area.x, area.y, format!("{heading}{}", rule.repeat(fill)), usize::from(area.width), style);
+    buf.set_stringn(
+        area.x,
+        area.y,
+        format!("{heading}{}", rule.repeat(fill)),
+        usize::from(area.width),
+        style,
+    );
     let secret_height = revealed_height(shared, area);
     let rows = Rect { y: area.y + 1, height: area.height - 1 - secret_height.min(area.height - 1), ..area };
     if count == 0 {
         let keys = &shared.keymap;
         let text = match shared.opened {
             Some(_) => format!("Nothing minted yet: {} mints.", keys.key(Action::MintMenu)),
-            None => format!("Nothing minted yet: {} goes to the accounts, enter opens one, {} mints.", keys.key(Action::ShowAccounts), keys.key(Action::MintMenu)),
+            None => format!(
+                "Nothing minted yet: {} goes to the accounts, enter opens one, {} mints.",
+                keys.key(Action::ShowAccounts),
+                keys.key(Action::MintMenu)
+            ),
         };
         wrapped(&text, rows, buf, theme.dim);
         return;
@@ -88,7 +98,8 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
     if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
         let below = Rect { y: rows.bottom(), height: area.bottom() - rows.bottom(), ..area };
         let hide = shared.keymap.key(Action::Reveal);
-        let heading = Line::styled(format!("shown for {} s; {hide} hides it", REVEALED.as_secs()), theme.warning);
+        let heading =
+            Line::styled(format!("shown for {} s; {hide} hides it", REVEALED.as_secs()), theme.warning);
         buf.set_line(below.x, below.y, &heading, below.width);
         let text = Line::styled(safe_line(credential.secret.expose()).into_owned(), theme.secret);
         for (y, line) in (below.y + 1..below.bottom()).zip(fold(vec![text], below.width)) {
@@ -105,7 +116,8 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
         (false, true) => theme.dim,
         (false, false) => Style::new(),
     };
-    let (mark, mark_style) = if ended { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.live, theme.good) };
+    let (mark, mark_style) =
+        if ended { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.live, theme.good) };
     let left = credential.expires.map(|end| end.as_second() - look.now.utc.as_second());
     let remaining = match left {
         Some(left) => countdown::line(left, whole(credential), theme),
@@ -119,7 +131,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     };
     let wide = width >= 96;
     let secret_width = if wide { 16 } else { 0 };
-    let time_width = if width >= 64 { 19 } else { 8 };
+    let time_width = if width >= 64 { 22 } else { 8 };
     let remaining = truncate(&remaining, time_width).into_owned();
     let rest = usize::from(width).saturating_sub(11 + secret_width + time_width + 3);
     let account_width = rest / 2;
@@ -166,19 +178,27 @@ pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<
     let request = &credential.request;
     let name = format!("{} of {}", request.kind().name(), short(&request.account));
     let token = credential.secret.expose();
-    let secret = |text: String, how: &str| Effect::Copy(Clip { text: Secret::new(text), what: format!("{name}{how}"), sensitive: true });
-    let plain = |text: String, what: &str| Effect::Copy(Clip { text: Secret::new(text), what: what.to_owned(), sensitive: false });
+    let secret = |text: String, how: &str| {
+        Effect::Copy(Clip { text: Secret::new(text), what: format!("{name}{how}"), sensitive: true })
+    };
+    let plain = |text: String, what: &str| {
+        Effect::Copy(Clip { text: Secret::new(text), what: what.to_owned(), sensitive: false })
+    };
     Ok(match action {
         Action::CopyRaw => secret(token.to_owned(), ""),
         Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as a header"),
         // The leading space keeps the line out of most shells' histories.
-        Action::CopyEnv => secret(format!(" {}export CLOUDSDK_AUTH_ACCESS_TOKEN={token}", exports(shared)), " as an export for gcloud"),
-        Action::CopyTerraform => secret(format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={token}", exports(shared)), " as an export for Terraform"),
+        Action::CopyEnv => secret(
+            format!(" {}export CLOUDSDK_AUTH_ACCESS_TOKEN={token}", exports(shared)),
+            " as an export for gcloud",
+        ),
+        Action::CopyTerraform => secret(
+            format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={token}", exports(shared)),
+            " as an export for Terraform",
+        ),
         Action::CopyCurl => plain(credentials::curl(request, &shared.endpoints), "the request as curl"),
         Action::CopyGcloud => plain(credentials::gcloud(request, &shared.endpoints), "the gcloud command"),
-        Action::CopyDecoded => {
-            plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token")
-        }
+        Action::CopyDecoded => plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token"),
         Action::Save => {
             let time = credential.minted.strftime("%Y%m%dT%H%M%SZ");
             // The name may come from a server: only what cannot leave the folder goes into a file name.
@@ -193,5 +213,10 @@ pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<
 
 /// Endpoints that are not Google's go along, so that a token of the demo is never taken for a real one.
 fn exports(shared: &Shared) -> String {
-    shared.endpoints.as_env().iter().map(|(name, value)| format!("export {name}={value}; ")).collect()
+    shared
+        .endpoints
+        .as_env()
+        .iter()
+        .map(|(name, value)| format!("export {name}={}; ", quote(value)))
+        .collect()
 }

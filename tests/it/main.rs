@@ -1,0 +1,13 @@
+//! Tests of the whole: the real binary in a real terminal, the command line, and the API layer over real HTTP.
+//! Everything is hermetic: no home, proxy, credentials or network but what a test makes itself.
+#![allow(missing_docs, reason = "the names of tests are their documentation")]
+
+mod architecture;
+mod bad_input;
+mod cli;
+mod flows;
+#[cfg(unix)]
+mod leaks;
+#[cfg(unix)]
+mod pty;
+mod support;

@@ -1,0 +1,325 @@
+//! The real binary in a real terminal: what a person sees and does, and the terminal given back however it ends.
+
+use std::collections::BTreeSet;
+
+use rustix::process::Signal;
+
+use crate::support::{EmulatorProcess, Home, Terminal};
+
+const SIZE: (u16, u16) = (120, 40);
+
+fn demo(home: &Home) -> Terminal {
+    Terminal::demo(home, SIZE)
+}
+
+fn variable(name: &str, value: &str) -> Vec<(String, String)> {
+    vec![(name.to_owned(), value.to_owned())]
+}
+
+// What a person does.
+
+#[test]
+fn the_first_frame_shows_who_calls_where_and_what_may_be_picked() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.wait_for("dev@example.com");
+    let screen = terminal.wait_for("3 folders up to example.com");
+    for text in ["impersona", "acme-prod", "DEMO", "Accounts 60", "1 Overview", "3 Mint", "4 Inspect", "? help"] {
+        assert!(screen.contains(text), "{text}\n{screen}");
+    }
+    assert!(terminal.is_taken());
+}
+
+#[test]
+fn an_access_token_is_minted_by_keys_alone() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("enter");
+    terminal.wait_for("109300000000000004411");
+    terminal.press("t a ctrl-s");
+    let screen = terminal.wait_for("minted: access token for deployer@acme-prod");
+    assert!(screen.contains("Shelf 1"), "{screen}");
+    assert!(!screen.contains("EMULATOR-"), "the secret is masked\n{screen}");
+}
+
+#[test]
+fn keys_typed_ahead_of_every_answer_do_the_same() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("enter t a ctrl-s");
+    terminal.wait_for("minted: access token for deployer@acme-prod");
+}
+
+#[test]
+fn an_id_token_is_minted_inspected_and_its_signature_checked() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("enter t i");
+    terminal.wait_for("audience");
+    terminal.type_text("https://svc.run.app");
+    terminal.press("ctrl-s");
+    terminal.wait_for("minted: ID token");
+    terminal.press("enter");
+    let screen = terminal.wait_for("signature not checked");
+    for text in ["signed JWT", "https://svc.run.app", "RS256", "109300000000000004411", "expires in"] {
+        assert!(screen.contains(text), "{text}\n{screen}");
+    }
+    terminal.press("enter");
+    let screen = terminal.wait_for("signature verified");
+    assert!(screen.contains("EMULATOR"), "{screen}");
+}
+
+#[test]
+fn a_denial_is_a_sentence_with_the_permission_and_the_role_that_helps() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("down down enter");
+    terminal.wait_for("api@acme-prod.iam.gserviceaccount.com");
+    terminal.press("t a ctrl-s");
+    let screen = words(&terminal.wait_until("a denial", |screen| words(screen).contains("The caller lacks")));
+    assert!(screen.contains("iam.serviceAccounts.getAccessToken"), "{screen}");
+    assert!(screen.contains("roles/iam.serviceAccountTokenCreator"), "{screen}");
+    assert!(!screen.contains("minted:"), "{screen}");
+}
+
+/// The screen as running text: what was folded in a pane reads on.
+fn words(screen: &str) -> String {
+    let text = screen.lines().map(|line| line.rsplit('│').nth(1).unwrap_or(line).trim());
+    text.collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn letters_in_a_filter_never_act() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    let before = terminal.wait_for("3 folders up to example.com");
+    terminal.press("/");
+    terminal.type_text("qtXPyYTA0134@?:*+rfjk");
+    let screen = terminal.wait_for("qtXPyYTA0134@?:*+rfjk");
+    assert!(screen.contains("Pick an account on the left"), "nothing was opened\n{screen}");
+    terminal.press("esc");
+    terminal.wait_until("the list as it was", |screen| screen == before);
+}
+
+#[test]
+fn a_terminal_of_one_cell_and_back_keeps_the_place() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("down down enter");
+    terminal.wait_for("114902244682999612547");
+    terminal.press("0 down");
+    let before = terminal.wait_for("▌ vault@acme-prod");
+    for size in [(1, 1), (2, 60), (200, 1), (200, 60)] {
+        let seen = terminal.raw().len();
+        terminal.resize(size);
+        terminal.wait_for_more_than(seen);
+    }
+    terminal.resize(SIZE);
+    terminal.wait_until("the same place", |screen| screen == before);
+}
+
+#[test]
+fn below_forty_by_ten_it_says_so() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    for size in [(39, 24), (80, 9)] {
+        terminal.resize(size);
+        terminal.wait_for("too small: 40×10 is the least");
+    }
+    terminal.resize((40, 10));
+    terminal.wait_for("deployer@acme-prod");
+}
+
+#[test]
+fn what_is_pasted_is_never_run_as_keys() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.paste(&"q\r".repeat(512 * 1024));
+    terminal.wait_for("what was pasted was not used");
+    terminal.press("/");
+    terminal.paste(&"q".repeat(1024 * 1024));
+    terminal.wait_for("qqqqqq");
+    terminal.press("esc");
+    terminal.wait_for("deploy-canary@acme-prod");
+}
+
+#[test]
+fn without_a_display_a_copy_goes_to_the_terminal_and_the_notice_says_so() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("enter t a ctrl-s");
+    terminal.wait_for("Shelf 1");
+    terminal.press("y y");
+    let token = terminal.wait_for_copy(1);
+    assert!(token.starts_with("ya29.c.") && token.len() > 30 && !token.contains(char::is_whitespace));
+    terminal.wait_for("sent access token of deployer@acme-prod to the terminal's clipboard");
+}
+
+// What the terminal gets.
+
+#[test]
+fn no_color_means_no_colour() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &variable("NO_COLOR", "1"));
+    terminal.wait_for("deployer@acme-prod");
+    terminal.press("enter t a ctrl-s");
+    terminal.wait_for("Shelf 1");
+    let colours: Vec<u32> = sequences(terminal.raw())
+        .iter()
+        .filter_map(|sequence| sequence.strip_prefix("\x1b[")?.strip_suffix('m'))
+        .flat_map(|numbers| numbers.split([';', ':']))
+        .filter_map(|number| number.parse().ok())
+        .filter(|number| matches!(number, 30..=38 | 40..=48 | 58 | 90..=107))
+        .collect();
+    assert_eq!(colours, [], "39 and 49 give colours back, everything else sets one");
+}
+
+#[test]
+fn text_of_a_server_reaches_the_terminal_as_text_only() {
+    let (here, there) = (Home::new(), Home::new());
+    let hostile = "A\u{1b}]0;owned\u{7}\u{1b}[31mB\u{9b}2J\u{202e}C\u{200b}D\u{1b}]52;c;b3duZWQ=\u{7}\r\nE";
+    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    for name in ["displayName", "description"] {
+        world["projects"][0]["accounts"][0][name] = hostile.into();
+    }
+    world["projects"][0]["name"] = hostile.into();
+    let file = there.file("world.json", world.to_string());
+    let emulator = EmulatorProcess::start(&there, &["--world", &file]);
+
+    let mut terminal = Terminal::start(&here, SIZE, &[], &emulator.env());
+    terminal.wait_for("deployer@acme-prod");
+    terminal.press("enter");
+    let screen = terminal.wait_for("109300000000000004411");
+    assert!(screen.contains("A␛]0;owned"), "what is dangerous is shown\n{screen}");
+    // The terminal's clipboard has its own key, a mouse and titles have none.
+    let known = ["?h", "?l", "H", "J", "K", "X", "m"];
+    let sent: BTreeSet<String> = sequences(terminal.raw()).iter().map(|sequence| kind(sequence)).collect();
+    assert!(sent.iter().all(|kind| known.contains(&kind.as_str())), "{sent:?}");
+    assert_eq!((terminal.copies().len(), terminal.titles()), (0, 0));
+    let text = String::from_utf8_lossy(terminal.raw()).into_owned();
+    assert!(!text.contains(['\u{202e}', '\u{200b}', '\u{9b}', '\u{7}']), "invisible tricks are taken out");
+}
+
+/// Every escape sequence and control character, in order.
+fn sequences(raw: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(raw);
+    let mut chars = text.chars().peekable();
+    let mut found = Vec::new();
+    while let Some(first) = chars.next() {
+        let mut sequence = String::from(first);
+        if first == '\u{1b}' && chars.next_if_eq(&'[').is_some() {
+            sequence.push('[');
+            for next in chars.by_ref() {
+                sequence.push(next);
+                if matches!(next, '@'..='~') {
+                    break;
+                }
+            }
+        } else if first == '\u{1b}' {
+            sequence.extend(chars.next());
+        }
+        if first.is_control() {
+            found.push(sequence);
+        }
+    }
+    found
+}
+
+/// A sequence without its numbers: `?h`, `H`, `m`; any other control as it is.
+fn kind(sequence: &str) -> String {
+    match sequence.strip_prefix("\x1b[") {
+        Some(rest) => rest.replace(|c: char| c.is_ascii_digit() || c == ';', ""),
+        None => format!("{sequence:?}"),
+    }
+}
+
+// How it ends.
+
+#[test]
+fn ctrl_c_leaves_at_once_from_anywhere() {
+    for keys in ["ctrl-c", "/ ctrl-c", "enter t a ctrl-c", "? ctrl-c", "ctrl-p ctrl-c"] {
+        let home = Home::new();
+        let mut terminal = demo(&home);
+        terminal.press(keys);
+        terminal.ends_with(130);
+    }
+}
+
+#[test]
+fn q_quits() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("q");
+    terminal.ends_with(0);
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let home = Home::new();
+        let mut terminal = demo(&home);
+        terminal.signal(signal);
+        terminal.ends_with(code);
+    }
+}
+
+#[test]
+fn a_panic_anywhere_gives_the_terminal_back_and_says_where() {
+    if !cfg!(debug_assertions) {
+        return; // The switch that makes it panic is for debug builds.
+    }
+    for (place, key) in [("task", ""), ("update", "j"), ("draw", "j")] {
+        let home = Home::new();
+        let switch = variable("IMPERSONA_DEBUG_PANIC", place);
+        let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &switch);
+        terminal.wait_for("Accounts");
+        terminal.press(key);
+        terminal.ends_with(101);
+        let screen = terminal.wait_for("impersona stopped by a bug of its own");
+        assert!(screen.contains(&format!("asked for: in {}", if place == "task" { "a task" } else { place })), "{screen}");
+    }
+}
+
+#[test]
+fn a_terminal_that_goes_away_ends_the_program() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.close();
+    assert_eq!(terminal.exit_code(), 129);
+}
+
+#[test]
+fn a_terminal_that_goes_away_without_a_signal_ends_it_too() {
+    let home = Home::new();
+    let mut terminal = Terminal::start_as(&home, SIZE, &["--demo"], &[], false);
+    terminal.wait_for("deployer@acme-prod");
+    terminal.close();
+    let code = terminal.exit_code();
+    assert!(code == 1 || code == 129, "{code}");
+}
+
+// How it begins.
+
+#[test]
+fn without_credentials_it_opens_says_so_and_inspects() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, SIZE, &[], &[]);
+    let screen = words(&terminal.wait_until("why", |screen| screen.contains("No credentials found")));
+    assert!(screen.contains("impersona --demo"), "{screen}");
+    terminal.press("4");
+    terminal.wait_for("Paste a token here");
+    // {"alg":"none"} . {"sub":"somebody","aud":"https://svc.run.app"} .
+    terminal.paste("eyJhbGciOiJub25lIn0.eyJzdWIiOiJzb21lYm9keSIsImF1ZCI6Imh0dHBzOi8vc3ZjLnJ1bi5hcHAifQ.");
+    let screen = terminal.wait_for("somebody");
+    assert!(screen.contains("https://svc.run.app"), "{screen}");
+    terminal.press("q");
+    terminal.ends_with(0);
+}
+
+#[test]
+fn without_a_terminal_it_says_that_it_needs_one() {
+    for arguments in [&["--demo"][..], &[]] {
+        let sentence = Home::new().run(arguments).failed(2);
+        assert!(sentence.starts_with("impersona: the explorer needs a terminal"), "{sentence}");
+    }
+}
