@@ -182,7 +182,10 @@ impl Loop {
             let wake = [next_timer, self.frame_due].into_iter().flatten().min();
             tokio::select! {
                 biased;
-                signal = signals.next() => return Ok(signal),
+                signal = signals.next() => match signal {
+                    Heard::End(code) => return Ok(code),
+                    Heard::Stop => self.carry_out(Effect::Suspend)?,
+                },
                 event = events.recv() => {
                     let Some(event) = event else { return Ok(HANGUP) };
                     self.handle(Msg::Input(event?))?;
@@ -275,10 +278,7 @@ impl Loop {
                 self.timers.insert((Instant::now() + wait, self.timer_count), timer);
             }
             Effect::Copy(clip) => self.clipboard.copy(clip),
-            Effect::ClearClipboard => {
-                self.clipboard.clear();
-                self.screen.forget();
-            }
+            Effect::ClearClipboard => self.clipboard.clear(),
             Effect::Save { name, text } => self.save(name, text),
             Effect::Remember(remembered) => self.remember(remembered),
             Effect::ResetProbing => self.client.reset_probing(),
@@ -347,9 +347,6 @@ impl Loop {
         while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
             let timer = entry.remove();
             self.handle(Msg::Timer(timer))?;
-            if matches!(timer, TimerId::Mask(_)) {
-                self.screen.forget();
-            }
         }
         Ok(())
     }
@@ -392,21 +389,33 @@ const PANICKED: u8 = 101;
 /// 128 and the number of SIGHUP, as shells count.
 const HANGUP: u8 = 129;
 
-/// The signals that end the program, each with the exit code that shells expect.
+/// What a signal asks for.
+enum Heard {
+    /// To end with this exit code: 128 and the signal's number, as shells count.
+    End(u8),
+    /// To stop until SIGCONT, with the terminal given back.
+    Stop,
+}
+
+/// The signals that the program answers.
 struct Signals {
     #[cfg(unix)]
-    kinds: [(tokio::signal::unix::Signal, u8); 3],
+    kinds: [tokio::signal::unix::Signal; 5],
 }
 
 impl Signals {
     #[cfg(unix)]
     fn new() -> io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
+        // tokio has no name for it.
+        let tstp = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
         Ok(Signals {
             kinds: [
-                (signal(SignalKind::interrupt())?, 130),
-                (signal(SignalKind::terminate())?, 143),
-                (signal(SignalKind::hangup())?, HANGUP),
+                signal(SignalKind::interrupt())?,
+                signal(SignalKind::terminate())?,
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::quit())?,
+                signal(tstp)?,
             ],
         })
     }
@@ -417,19 +426,21 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) -> u8 {
-        let [(int, int_code), (term, term_code), (hup, hup_code)] = &mut self.kinds;
+    async fn next(&mut self) -> Heard {
+        let [int, term, hup, quit, tstp] = &mut self.kinds;
         tokio::select! {
-            _ = int.recv() => *int_code,
-            _ = term.recv() => *term_code,
-            _ = hup.recv() => *hup_code,
+            _ = int.recv() => Heard::End(130),
+            _ = term.recv() => Heard::End(143),
+            _ = hup.recv() => Heard::End(HANGUP),
+            _ = quit.recv() => Heard::End(131),
+            _ = tstp.recv() => Heard::Stop,
         }
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) -> u8 {
+    async fn next(&mut self) -> Heard {
         let _ = tokio::signal::ctrl_c().await;
-        130
+        Heard::End(130)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::{
     fs::File,
     io::{self, BufWriter, IsTerminal, Write},
+    mem::ManuallyDrop,
     panic,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -28,7 +29,8 @@ type Out = BufWriter<File>;
 
 /// The terminal while it is ours.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Out>>,
+    /// Never dropped: ratatui's own drop prints where there may be nobody to print to, and panics then.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Out>>>,
 }
 
 /// stdout as a file: the standard library's own buffer is smaller than a frame and splits it at line ends.
@@ -57,7 +59,7 @@ impl Screen {
         }
         take()?;
         let terminal = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(FRAME_BYTES, stdout()?)));
-        terminal.map(|terminal| Screen { terminal }).inspect_err(|_| restore())
+        terminal.map(|terminal| Screen { terminal: ManuallyDrop::new(terminal) }).inspect_err(|_| restore())
     }
 
     /// Its size in cells.
@@ -76,14 +78,6 @@ impl Screen {
         Ok(())
     }
 
-    /// Draws everything anew at the next frame.
-    ///
-    /// # Errors
-    /// The terminal has gone.
-    pub fn clear(&mut self) -> io::Result<()> {
-        self.terminal.clear()
-    }
-
     /// Asks the terminal to put text on its clipboard (OSC 52). It does not say whether it did.
     ///
     /// # Errors
@@ -97,11 +91,6 @@ impl Screen {
         Write::flush(out)
     }
 
-    /// Overwrites what the frame buffers hold: after a mask or a wipe, the secret is not left in them.
-    pub fn forget(&mut self) {
-        self.terminal.current_buffer_mut().reset();
-    }
-
     /// Gives the terminal back, stops the program, and takes the terminal again when it goes on.
     ///
     /// # Errors
@@ -109,15 +98,23 @@ impl Screen {
     pub fn suspend(&mut self) -> io::Result<()> {
         restore();
         #[cfg(unix)]
-        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        // SIGTSTP is ours to hear, see the loop; SIGSTOP is what stops.
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         take()?;
-        self.clear()
+        // The alternate screen is empty again: so is what the next frame is compared with. ratatui's own clear asks
+        // the terminal where its cursor is, and the answer would go to whoever reads the keys.
+        self.terminal.swap_buffers();
+        Ok(())
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         restore();
+        // Both frame buffers may show a secret.
+        self.terminal.current_buffer_mut().reset();
+        self.terminal.swap_buffers();
+        self.terminal.current_buffer_mut().reset();
     }
 }
 

@@ -259,7 +259,8 @@ impl Mint {
                 let path = preview.url_path.replace("/v1/projects/-/", "…/").replace("%40", "@");
                 format!("{} {path} {}", preview.method, preview.body)
             }
-            None => "the request appears here once every field is right".into(),
+            // Beside the field it is said only when sending was tried: nobody has finished typing yet.
+            None => format!("not yet: {}", copy.first_reason().unwrap_or_default()),
         }
     }
 

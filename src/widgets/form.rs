@@ -132,6 +132,11 @@ impl Form {
         self.fields.iter().find(|field| field.error.is_some()).map(|field| field.id)
     }
 
+    /// Why that field is refused.
+    pub fn first_reason(&self) -> Option<&str> {
+        self.fields.iter().find_map(|field| field.error.as_deref())
+    }
+
     /// The text field with the focus.
     pub fn editing(&self) -> Option<&'static str> {
         self.fields

@@ -119,7 +119,9 @@ impl Home {
         let mut stdin = child.stdin.take().unwrap();
         let input = input.as_ref().to_vec();
         // Whoever refuses to read on has said why on stderr.
-        let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+        let writer = std::thread::spawn(move || {
+            let _ = stdin.write_all(&input);
+        });
         let output = child.wait_with_output().unwrap();
         writer.join().unwrap();
         Ran::of(output)
@@ -447,7 +449,13 @@ mod terminal {
             })
         }
 
-        /// Waits until the terminal's clipboard was written to; gives what was written last.
+        /// Waits until something was written after these many bytes.
+        #[track_caller]
+        pub fn wait_for_more_than(&mut self, bytes: usize) {
+            self.wait("more output", |terminal| (terminal.raw.len() > bytes).then_some(()));
+        }
+
+        /// Waits for the first, second, … copy to the terminal's clipboard; gives its text.
         #[track_caller]
         pub fn wait_for_copy(&mut self, which: usize) -> String {
             self.wait("a copy", |terminal| terminal.parser.callbacks().clipboard.get(which - 1).cloned())
