@@ -1,1 +1,304 @@
-//!
+//! The command line as other people's scripts see it: what is printed where, the fields of `--json` in their order,
+//! and the exit codes.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::Stdio,
+};
+
+use serde_json::{Value, json};
+
+use crate::support::{DEPLOYER, EmulatorProcess, Home, names};
+
+const API: &str = "api@acme-prod.iam.gserviceaccount.com";
+const SERVICE: &str = "https://svc.run.app";
+
+/// Runs a subcommand in the demo.
+fn demo(arguments: &[&str]) -> crate::support::Ran {
+    let arguments: Vec<&str> = ["--demo"].iter().chain(arguments).copied().collect();
+    Home::new().run(&arguments)
+}
+
+fn is_time(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.len() == 20 && text.ends_with('Z'))
+}
+
+/// An ID token of the demo.
+fn id_token() -> String {
+    demo(&["token", "id", DEPLOYER, "--audience", SERVICE]).good()
+}
+
+// What each subcommand prints.
+
+#[test]
+fn whoami_says_who_calls_and_from_where() {
+    let caller = demo(&["whoami", "--json"]).json();
+    assert_eq!(names(&caller), ["principal", "source", "project", "quotaProject", "universe", "scopes", "expireTime"]);
+    assert_eq!(caller["principal"], "dev@example.com");
+    assert_eq!((&caller["project"], &caller["quotaProject"]), (&json!("acme-prod"), &json!("acme-prod")));
+    assert_eq!(caller["universe"], "googleapis.com");
+    assert!(is_time(&caller["expireTime"]) && caller["scopes"].is_array(), "{caller}");
+
+    let text = demo(&["whoami"]).good();
+    assert!(text.starts_with("principal      dev@example.com\n"), "{text}");
+}
+
+#[test]
+fn accounts_prints_one_account_a_line() {
+    let lines = demo(&["accounts", "--json"]).good();
+    let accounts: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(accounts.len(), 60);
+    for account in &accounts {
+        assert_eq!(names(account), ["email", "uniqueId", "displayName", "description", "disabled", "project"]);
+    }
+    let disabled = accounts.iter().filter(|account| account["disabled"] == true).count();
+    assert_eq!((&accounts[0]["email"], &accounts[0]["project"], disabled), (&json!(DEPLOYER), &json!("acme-prod"), 1));
+
+    let text = demo(&["accounts", "--project", "acme-stage"]).good();
+    assert!(text.lines().all(|line| line.contains("@acme-stage.iam.gserviceaccount.com ")), "{text}");
+}
+
+#[test]
+fn can_answers_for_every_permission_of_the_matrix() {
+    let answer = demo(&["can", "api@acme-prod", "--json"]).json();
+    assert_eq!(names(&answer), ["account", "permissions"]);
+    assert_eq!(answer["account"], API);
+    let all = ["getAccessToken", "getOpenIdToken", "signJwt", "signBlob", "implicitDelegation", "actAs", "getIamPolicy", "setIamPolicy"];
+    assert_eq!(names(&answer["permissions"]), all.map(|name| format!("iam.serviceAccounts.{name}")));
+    let may = |name: &str| &answer["permissions"][format!("iam.serviceAccounts.{name}")];
+    assert_eq!((may("getOpenIdToken"), may("getAccessToken")), (&json!(true), &json!(false)));
+
+    let text = demo(&["can", "api@acme-prod"]).good();
+    assert!(text.contains("✓ yes") && text.contains("needs roles/iam.serviceAccountTokenCreator"), "{text}");
+}
+
+#[test]
+fn what_nobody_can_say_is_null_and_the_failure_follows() {
+    let home = Home::new();
+    let ran = home.run(&["can", DEPLOYER, "--json"]);
+    assert_eq!(ran.code, 3);
+    let answer: Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(answer["permissions"].as_object().unwrap().values().all(Value::is_null), "{answer}");
+    let error: Value = serde_json::from_str(&ran.err).unwrap();
+    assert_eq!(error["error"]["kind"], "credentials");
+}
+
+#[test]
+fn token_access_prints_the_token_alone() {
+    let token = demo(&["token", "access", "deployer@acme-prod", "--lifetime", "600s"]).good();
+    assert!(token.starts_with("ya29.c.") && token.ends_with('\n') && token.lines().count() == 1);
+
+    let relays = ["relay-a@acme-ci.iam.gserviceaccount.com", "relay-b@acme-ci.iam.gserviceaccount.com"];
+    let minted = demo(&[
+        "token", "access", "vault@acme-prod", "--scope", "cloud-platform", "--scope", "email", //
+        "--delegate", "relay-a@acme-ci", "--delegate", relays[1], "--json",
+    ])
+    .json();
+    assert_eq!(names(&minted), ["kind", "account", "token", "expireTime", "scopes", "delegates"]);
+    assert_eq!((&minted["kind"], &minted["delegates"]), (&json!("access"), &json!(relays)));
+    let scopes = ["https://www.googleapis.com/auth/cloud-platform", "https://www.googleapis.com/auth/userinfo.email"];
+    assert_eq!(minted["scopes"], json!(scopes));
+    assert!(is_time(&minted["expireTime"]), "{}", minted["expireTime"]);
+}
+
+#[test]
+fn token_id_prints_the_token_alone() {
+    let token = id_token();
+    assert!(token.starts_with("eyJ") && token.ends_with('\n') && token.lines().count() == 1);
+
+    let minted = demo(&["token", "id", "deployer@acme-prod", "--audience", SERVICE, "--no-email", "--json"]).json();
+    assert_eq!(names(&minted)[..5], ["kind", "account", "token", "expireTime", "audience"]);
+    assert_eq!((&minted["kind"], &minted["account"], &minted["audience"]), (&json!("id"), &json!(DEPLOYER), &json!(SERVICE)));
+    let decoded = Home::new().run_with(minted["token"].as_str().unwrap(), &["decode", "--offline", "--json"]).json();
+    assert_eq!(decoded["claims"].get("email"), None);
+}
+
+#[test]
+fn keys_prints_the_table() {
+    let home = Home::new();
+    assert!(home.run(&["keys"]).good().contains("quit"));
+    let rows = home.run(&["keys", "--json"]).json();
+    assert!(rows.as_array().unwrap().iter().any(|row| row["name"] == "mint-menu" && row["keys"] == json!(["t"])), "{rows}");
+}
+
+// Decoding.
+
+#[test]
+fn decode_needs_neither_credentials_nor_network() {
+    let home = Home::new();
+    let token = id_token();
+    let decoded = home.run_with(&token, &["decode", "--offline", "--json"]).json();
+    assert_eq!(names(&decoded), ["form", "header", "claims", "times", "verdict", "findings"]);
+    assert_eq!(names(&decoded["times"]), ["iat", "exp", "nbf", "remainingSeconds"]);
+    assert_eq!(names(&decoded["verdict"]), ["state", "reason", "key"]);
+    assert_eq!((&decoded["form"], &decoded["header"]["alg"]), (&json!("jws"), &json!("RS256")));
+    assert_eq!((&decoded["claims"]["aud"], &decoded["claims"]["email"]), (&json!(SERVICE), &json!(DEPLOYER)));
+    assert_eq!(decoded["verdict"]["state"], "not_checked");
+
+    let file = home.file("token.jwt", &token);
+    let text = home.run(&["decode", "--offline", &file]).good();
+    assert!(text.starts_with("signed JWT\n") && text.contains("not checked"), "{text}");
+}
+
+#[test]
+fn decode_says_what_the_service_would_refuse() {
+    let decoded = Home::new()
+        .run_with(id_token(), &["decode", "--offline", "--json", "--audience", "https://other.run.app"])
+        .json();
+    let findings = decoded["findings"].as_array().unwrap();
+    assert_eq!(names(&findings[0]), ["code", "severity", "message"]);
+    assert!(findings.iter().any(|finding| finding["severity"] == "error"), "{findings:?}");
+}
+
+#[test]
+fn decode_checks_with_the_keys_of_a_file_or_of_the_services() {
+    let (here, there) = (Home::new(), Home::new());
+    let emulator = EmulatorProcess::start(&there, &[]);
+    let with = |arguments: &[&str]| here.command(arguments).envs(emulator.env()).output().unwrap().stdout;
+    let token = here.file("token.jwt", with(&["token", "id", DEPLOYER, "--audience", SERVICE]));
+
+    let decoded: Value = serde_json::from_slice(&with(&["decode", "--json", &token])).unwrap();
+    assert_eq!(decoded["verdict"]["state"], "verified", "{decoded}");
+    assert!(decoded["verdict"]["key"].is_string() && decoded["verdict"]["reason"].as_str().unwrap().contains("EMULATOR"));
+
+    let stranger = here.file("keys.json", r#"{"keys":[]}"#);
+    let decoded = here.run(&["decode", "--json", "--jwks", &stranger, &token]).json();
+    assert_ne!(decoded["verdict"]["state"], "verified", "{decoded}");
+}
+
+#[test]
+fn decode_reaches_the_keys_of_the_demo_too() {
+    let verdict = Home::new().run_with(id_token(), &["--demo", "decode", "--json"]).json()["verdict"].clone();
+    // The demo makes new keys at each start: a token of another run is signed by none of them.
+    assert_ne!(verdict["state"], "verified");
+    assert!(!verdict["reason"].as_str().unwrap().contains("cannot be"), "{verdict}");
+}
+
+#[test]
+fn a_token_as_an_argument_is_refused_and_not_repeated() {
+    let home = Home::new();
+    for argument in ["eyJhbGciOiJub25lIn0.e30.c2VjcmV0", "ya29.c.c2VjcmV0", "--audience=eyJc2VjcmV0"] {
+        let sentence = home.run(&["decode", argument]).failed(2);
+        assert!(sentence.contains("arguments can be read by others") && !sentence.contains("c2VjcmV0"), "{sentence}");
+    }
+}
+
+// How it ends.
+
+#[test]
+fn a_failure_is_one_object_with_its_kind_and_the_exit_code_that_goes_with_it() {
+    let deployer = "deployer@acme-prod";
+    for (arguments, code, kind, reason) in [
+        (&["accounts", "--json", "--no-such-flag"][..], 2, "config", Value::Null),
+        (&["can", "--json"], 2, "config", Value::Null),
+        (&["token", "access", API, "--json"], 4, "denied", json!("IAM_PERMISSION_DENIED")),
+        (&["accounts", "--project", "acme-locked", "--json"], 4, "denied", json!("IAM_PERMISSION_DENIED")),
+        (&["token", "access", deployer, "--quota-project", "acme-dark", "--json"], 4, "denied", json!("SERVICE_DISABLED")),
+        (&["accounts", "--project", "no-such-project", "--json"], 5, "not_found", Value::Null),
+        (&["token", "access", deployer, "--lifetime", "13h", "--json"], 8, "invalid", Value::Null),
+        (&["token", "access", deployer, "--lifetime", "2h", "--json"], 8, "invalid", Value::Null),
+    ] {
+        let error = demo(arguments).error(code);
+        assert_eq!((&error["kind"], &error["reason"]), (&json!(kind), &reason), "{arguments:?}: {error}");
+        assert!(error["message"].as_str().is_some_and(|text| text.len() > 20), "{error}");
+    }
+}
+
+#[test]
+fn without_credentials_it_ends_with_3_and_the_way_to_get_some() {
+    let error = Home::new().run(&["whoami", "--json"]).error(3);
+    assert_eq!(error["kind"], "credentials");
+    assert!(error["next"].as_str().unwrap().contains("gcloud auth application-default login"), "{error}");
+}
+
+#[test]
+fn without_a_project_it_ends_with_2_and_the_ways_to_name_one() {
+    let home = Home::new();
+    let mut command = home.command(&["accounts", "--json", "--credentials", "-"]);
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"ya29.some-token").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && text.contains("--project") && !text.contains("some-token"), "{text}");
+}
+
+#[test]
+fn a_server_that_is_not_there_ends_with_7() {
+    let (here, there) = (Home::new(), Home::new());
+    let emulator = EmulatorProcess::start(&there, &[]);
+    let adc = emulator.env().into_iter().find(|(name, _)| name == "GOOGLE_APPLICATION_CREDENTIALS").unwrap().1;
+    // The files go with the emulator.
+    let adc = here.file("adc.json", std::fs::read(adc).unwrap());
+    let env = emulator.env();
+    drop(emulator);
+    let output = here.command(&["whoami", "--json", "--credentials", &adc]).envs(env).output().unwrap();
+    let error: Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!((output.status.code(), &error["error"]["kind"]), (Some(7), &json!("network")), "{error}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let home = Home::new();
+    let mut child = home.command(&["--demo", "--demo-accounts", "3000", "accounts", "--json"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut String::new()).unwrap();
+    drop(lines);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_exit_codes_are_in_the_help() {
+    let help = Home::new().run(&["--help"]).good();
+    for text in ["Exit codes: 0 done", "3 no or broken caller credentials", "8 refused input", "--quota-project"] {
+        assert!(help.contains(text), "{text}\n{help}");
+    }
+}
+
+// The emulator as a process.
+
+#[test]
+fn the_emulator_says_first_where_it_is_and_another_process_can_use_it() {
+    let (here, there) = (Home::new(), Home::new());
+    let emulator = EmulatorProcess::start(&there, &[]);
+    assert_eq!(names(&emulator.first), ["port", "endpoints", "env", "callers", "projects"]);
+    let port = emulator.first["port"].as_u64().unwrap();
+    let endpoints = emulator.first["endpoints"].as_object().unwrap();
+    assert!(endpoints.values().all(|url| url.as_str().unwrap().starts_with(&format!("http://127.0.0.1:{port}/"))));
+    assert_eq!(emulator.first["projects"][0], "acme-prod");
+
+    let output = here.command(&["token", "access", DEPLOYER]).envs(emulator.env()).output().unwrap();
+    assert!(output.status.success() && output.stdout.starts_with(b"ya29.c."), "{output:?}");
+    for caller in emulator.first["callers"].as_array().unwrap() {
+        let path = caller["path"].as_str().unwrap();
+        let output = here.command(&["whoami", "--json", "--credentials", path]).envs(emulator.env()).output().unwrap();
+        let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let principal = caller["principal"].as_str().unwrap().split_once(':').unwrap().1;
+        assert_eq!(seen["principal"], principal);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_emulator_that_is_told_to_stop_takes_its_files_away() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    assert!(home.files().iter().any(|(path, _)| path.starts_with(home.path("tmp"))));
+    assert_eq!(emulator.terminate(), 0);
+    assert!(!home.files().iter().any(|(path, _)| path.starts_with(home.path("tmp"))));
+}
+
+#[test]
+fn a_token_on_stdin_is_a_caller() {
+    let (here, there) = (Home::new(), Home::new());
+    let emulator = EmulatorProcess::start(&there, &[]);
+    let caller = here.command(&["token", "access", DEPLOYER]).envs(emulator.env()).output().unwrap().stdout;
+    let mut command = here.command(&["whoami", "--json", "--credentials", "-"]);
+    let mut child = command.envs(emulator.env()).stdin(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), &caller).unwrap();
+    let mut text = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut text).unwrap();
+    child.wait().unwrap();
+    let seen: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&seen["source"], &seen["principal"]), (&json!("stdin"), &json!(DEPLOYER)));
+}

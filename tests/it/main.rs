@@ -5,6 +5,7 @@
 mod architecture;
 mod bad_input;
 mod cli;
+mod docs;
 mod flows;
 #[cfg(unix)]
 mod leaks;
