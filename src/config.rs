@@ -21,6 +21,8 @@ pub struct Config {
     pub project: Option<String>,
     /// The project charged for API use, when neither flag nor environment names one.
     pub quota_project: Option<String>,
+    /// Projects where writing a policy asks for the account's name to be typed.
+    pub production_projects: Vec<String>,
     /// Colours: `dark`, `light` or `none`.
     pub theme: Mode,
     /// The keys: the built-in table with the changes of `[keys]`.
@@ -32,6 +34,7 @@ pub struct Config {
 struct File {
     project: Option<String>,
     quota_project: Option<String>,
+    production_projects: Vec<String>,
     theme: Option<Mode>,
     keys: toml::map::Map<String, toml::Value>,
 }
@@ -119,6 +122,7 @@ impl Config {
         Ok(Config {
             project: checked("project", file.project)?,
             quota_project: checked("quota_project", file.quota_project)?,
+            production_projects: file.production_projects,
             theme: file.theme.unwrap_or_default(),
             keymap,
         })

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Makes a file that was not there (`O_EXCL`: a link, even a dangling one, counts as being there), mode 0600.
@@ -28,6 +28,26 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         // Ours alone, for it was made a moment ago.
         let _ = std::fs::remove_file(path);
     })
+}
+
+/// The same in the current folder, under the next free name where this one is taken: `x.txt`, `x-2.txt`, … Gives back
+/// the whole path.
+///
+/// # Errors
+/// What the file system says; after a hundred taken names, that the last one is there already.
+pub fn write_private_beside(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+    let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "txt"));
+    let mut path = PathBuf::from(name);
+    for number in 2..=100 {
+        match write_private(&path, bytes) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                path = PathBuf::from(format!("{stem}-{number}.{ending}"))
+            }
+            Err(error) => return Err(error),
+            Ok(()) => return path.canonicalize(),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
 }
 
 #[cfg(test)]

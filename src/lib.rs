@@ -5,6 +5,8 @@
 //! |---|---|
 //! | [`model`] | the domain, pure: accounts, permissions, scopes, credentials, tokens, refusals |
 //! | [`api`] | one typed async method for each operation at Google |
+//! | [`flows`] | operations of several calls that end in a value: apply a policy, read what is inherited, watch a grant |
+//! | [`history`] | policies as they were before we wrote over them |
 //! | [`auth`] | the caller: where its credentials come from, and one task that refreshes its token |
 //! | [`emulator`] | a local double of the services, for the demo and for tests; imports nothing of the above |
 //! | [`app`] | the state of the screen and `update`, its only way to change: pure |
@@ -13,7 +15,7 @@
 //! | [`runtime`] | the loop: events in, effects out; the only screen file that awaits |
 //! | [`terminal`], [`clipboard`] | the terminal and the clipboard themselves |
 //! | [`cli`] | arguments, subcommands, exit codes |
-//! | [`config`], [`state`], [`files`], [`env`], [`logging`] | what enters from outside, and what is kept |
+//! | [`config`], [`state`], [`files`], [`mod@env`], [`logging`] | what enters from outside, and what is kept |
 #![warn(missing_docs)]
 
 pub mod api;
@@ -25,6 +27,8 @@ pub mod config;
 pub mod emulator;
 pub mod env;
 pub mod files;
+pub mod flows;
+pub mod history;
 pub mod keymap;
 pub mod logging;
 pub mod model;

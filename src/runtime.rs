@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{Client, Record, perform},
+    api::{Client, Record, perform_with},
     app::{
         AppState, Start,
         msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
@@ -26,7 +26,9 @@ use crate::{
     cli::{self, TuiArgs, args::Pane, output::Failure, setup::Setup},
     clipboard::{Clipboard, Copied},
     env::Env,
-    files, logging,
+    files,
+    history::Snapshots,
+    logging,
     model::secret::Secret,
     state::{self, Remembered},
     terminal::{self, Screen},
@@ -66,7 +68,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     if let Some(folder) = &folder {
         logging::start(folder, args.global.verbose);
     }
-    let memory = folder.map(|folder| state::file(&folder));
+    let memory = folder.as_deref().map(state::file);
     let theme = theme(args, env, &setup);
     let screen = match Screen::enter() {
         Ok(screen) => screen,
@@ -81,6 +83,11 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         screen,
         theme,
         client: setup.client.clone(),
+        snapshots: match &folder {
+            Some(folder) => Snapshots::in_state_folder(Some(folder.clone())),
+            None if args.global.demo => Snapshots::in_memory(),
+            None => Snapshots::in_state_folder(None),
+        },
         clipboard,
         memory,
         tasks: JoinSet::new(),
@@ -102,8 +109,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     tasks.abort_all();
     clipboard.quit();
     drop(setup);
-    // An error here is a terminal that has gone: there is nobody to tell.
-    ended.unwrap_or(1)
+    // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
+    ended.unwrap_or(HANGUP)
 }
 
 fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
@@ -123,6 +130,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         endpoints: setup.client.endpoints().clone(),
         demo: args.global.demo,
         read_only: args.global.read_only,
+        production: setup.config.production_projects.clone(),
     }
 }
 
@@ -143,6 +151,8 @@ struct Loop {
     screen: Screen,
     theme: Theme,
     client: Client,
+    /// Policies are saved here before they are written over.
+    snapshots: Snapshots,
     clipboard: Clipboard,
     memory: Option<PathBuf>,
     /// Every task: a panic in one is seen here.
@@ -167,6 +177,7 @@ impl Loop {
     ) -> io::Result<u8> {
         let mut signals = Signals::new()?;
         let mut events = self.listen(events);
+        let mut gone = terminal::gone();
         // The first frame comes before anything is asked of anybody.
         self.draw()?;
         self.handle(Msg::Start)?;
@@ -174,6 +185,11 @@ impl Loop {
         loop {
             if let Some(code) = self.quit {
                 return Ok(code);
+            }
+            // Before the first wait, too: a start that asks nobody anything still has something to say.
+            if self.frame_due.is_none() && self.app.take_dirty() {
+                let now = Instant::now();
+                self.frame_due = Some(self.last_frame.map_or(now, |last| now.max(last + FRAME)));
             }
             if self.frame_due.is_some_and(|due| due <= Instant::now()) {
                 self.draw()?;
@@ -183,9 +199,10 @@ impl Loop {
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
-                    Heard::End(code) => return Ok(code),
+                    Heard::End(code) => self.handle(Msg::Leave(code))?,
                     Heard::Stop => self.carry_out(Effect::Suspend)?,
                 },
+                Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
                 event = events.recv() => {
                     let Some(event) = event else { return Ok(HANGUP) };
                     self.handle(Msg::Input(event?))?;
@@ -202,10 +219,6 @@ impl Loop {
                 }
                 Some(copied) = self.copied.recv() => self.copied(copied)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
-            }
-            if self.frame_due.is_none() && self.app.take_dirty() {
-                let now = Instant::now();
-                self.frame_due = Some(self.last_frame.map_or(now, |last| now.max(last + FRAME)));
             }
         }
     }
@@ -241,6 +254,11 @@ impl Loop {
     }
 
     fn draw(&mut self) -> io::Result<()> {
+        // The terminal may have another size before the event that says so is here.
+        let size = self.screen.size();
+        if size != self.app.size {
+            self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
+        }
         self.app.take_dirty();
         self.frame_due = None;
         self.last_frame = Some(Instant::now());
@@ -288,20 +306,24 @@ impl Loop {
                 self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
                 self.handle(Msg::Resumed)?;
             }
+            Effect::GiveBack(line) | Effect::Farewell(line) => {
+                terminal::restore();
+                terminal::say(&line);
+            }
             Effect::Quit(code) => self.quit = Some(code),
         }
         Ok(())
     }
 
     fn call(&mut self, req: ReqId, owner: Owner, call: crate::api::Call) {
-        let (client, parts) = (self.client.clone(), self.parts.0.clone());
+        let (client, snapshots, parts) = (self.client.clone(), self.snapshots.clone(), self.parts.0.clone());
         let task = self.tasks.spawn(async move {
             // Pages leave in order by a queue of their own: the sink may not wait, the channel must be bounded.
             let (pages_in, mut pages) = mpsc::unbounded_channel();
             let mut sink = |part| {
                 let _ = pages_in.send(part);
             };
-            let work = perform(&client, call, &mut sink);
+            let work = perform_with(&client, &snapshots, call, &mut sink);
             tokio::pin!(work);
             let reply = loop {
                 tokio::select! {
@@ -364,10 +386,8 @@ impl Loop {
 
     fn save(&mut self, name: String, text: Secret) {
         self.tasks.spawn_blocking(move || {
-            let path = PathBuf::from(name);
-            let saved = files::write_private(&path, text.expose().as_bytes());
-            let saved = saved.map_err(|error| format!("{} was not saved: {error}", path.display()));
-            Some(Msg::Saved(saved.map(|()| path)))
+            let saved = files::write_private_beside(&name, text.expose().as_bytes());
+            Some(Msg::Saved(saved.map_err(|error| format!("{name} was not saved: {error}"))))
         });
     }
 

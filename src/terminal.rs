@@ -138,6 +138,30 @@ pub fn restore() {
     let _ = terminal::disable_raw_mode();
 }
 
+/// Says a line after the terminal was given back; nobody minds when there is nobody to hear it.
+pub fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "impersona: {}", crate::widgets::safe::safe_line(line));
+}
+
+/// Tells when the terminal has gone. Without a signal nobody else does: crossterm reads nothing from it, again and
+/// again, for ever. The thread waits for nothing but the hang-up and ends with the process.
+pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
+    let (tell, heard) = tokio::sync::oneshot::channel();
+    #[cfg(unix)]
+    let _ = std::thread::Builder::new().name("hang-up".into()).spawn(move || {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdin = io::stdin();
+        let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+        while poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
+        if fds[0].revents().contains(PollFlags::HUP) {
+            let _ = tell.send(());
+        }
+    });
+    #[cfg(not(unix))]
+    drop(tell);
+    heard
+}
+
 /// From now on a panic anywhere gives the terminal back first and then says where it was, in one line. What it
 /// says is a place in the source and at most a fixed text of ours: nothing that was held at run time.
 pub fn restore_on_panic() {

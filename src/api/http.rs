@@ -1,4 +1,4 @@
-//! Sending: requests as data ([`Ticket`]), and [`Http`], which turns one into an answer. It owns the connection
+//! Sending: requests as data ([`Ticket`]), and `Http`, which turns one into an answer. It owns the connection
 //! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
 //! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
 

@@ -1,6 +1,6 @@
 //! The one way to Google (or to the emulator: nothing here knows which). [`Client`] has one typed async method
 //! for each operation; the command line calls those. The TUI describes the same operations as data ([`Call`],
-//! [`Reply`], [`Part`]), joined to the methods in one place: [`perform`]. This module knows no screen, and
+//! [`Reply`], [`Part`]), joined to the methods in one place: [`perform_with`]. This module knows no screen, and
 //! retries only what may be sent twice.
 
 pub mod credentials;
@@ -10,8 +10,10 @@ pub mod http;
 pub mod iam;
 pub mod oauth;
 pub mod pace;
+pub mod policies;
 pub mod projects;
 pub mod record;
+pub mod roles;
 
 pub(crate) mod answer;
 mod client;
@@ -21,19 +23,24 @@ pub(crate) mod testing;
 
 pub use client::{Client, Settings};
 pub use error::{ApiError, ErrorKind};
-pub use perform::perform;
+pub use perform::perform_with;
 pub use record::Record;
 
-use crate::model::{
-    account::{Account, AccountKey},
-    caller::Caller,
-    credential::{Credential, MintRequest},
-    permission::Granted,
-    project::{Ancestor, Project},
+use crate::{
+    flows,
+    history::Snapshot,
+    model::{
+        account::{Account, AccountKey},
+        caller::Caller,
+        credential::{Credential, MintRequest},
+        permission::Granted,
+        policy::Policy,
+        project::{Ancestor, Project},
+    },
 };
 
 /// An operation as data, for the TUI's runtime.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Call {
     /// Service accounts, their keys and permissions.
     Iam(iam::Call),
@@ -43,6 +50,10 @@ pub enum Call {
     Projects(projects::Call),
     /// The caller, and keys to check signatures with.
     Oauth(oauth::Call),
+    /// Policies and roles, read.
+    Policies(policies::Call),
+    /// Operations of several calls.
+    Flow(flows::Call),
 }
 
 /// What a call may do, which decides whether it may be repeated, cancelled, or allowed at all with `--read-only`.
@@ -60,7 +71,8 @@ impl Call {
     /// What the call may do.
     pub fn kind(&self) -> CallKind {
         match self {
-            Call::Iam(_) | Call::Projects(_) | Call::Oauth(_) => CallKind::Read,
+            Call::Iam(_) | Call::Projects(_) | Call::Oauth(_) | Call::Policies(_) => CallKind::Read,
+            Call::Flow(flow) => flow.kind(),
             Call::Credentials(credentials::Call::Mint(_)) => CallKind::Mint,
         }
     }
@@ -87,15 +99,33 @@ pub enum Reply {
     Caller(Caller),
     /// A JSON Web Key Set, as text.
     KeySet(String),
+    /// An allow policy.
+    Policy(Box<Policy>),
+    /// The policies above an account, nearest first.
+    Inherited(Vec<flows::Level>),
+    /// Roles that can be granted.
+    Roles(Vec<roles::RoleSummary>),
+    /// What a role gives.
+    Role(Box<roles::RoleDetails>),
+    /// What Google says about a condition.
+    Lints(Vec<policies::Lint>),
+    /// How a change of a policy ended.
+    Applied(Box<flows::Applied>),
+    /// How watching a grant ended.
+    Watched(flows::Watched),
+    /// The saved policies of an account, the newest first.
+    History(Vec<Snapshot>),
 }
 
-/// A piece of an answer that comes in pages.
+/// A piece of an answer that comes in pages, or how far a flow is.
 #[derive(Clone, Debug)]
 pub enum Part {
     /// One page of accounts, in the server's order.
     Accounts(Vec<Account>),
     /// One page of projects.
     Projects(Vec<Project>),
+    /// A grant is being watched.
+    Watching(flows::Watching),
 }
 
 /// A request to mint, as every form shows it before sending.

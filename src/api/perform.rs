@@ -1,13 +1,19 @@
 //! The join between operations as data and the client's methods: one exhaustive match, nothing else.
 
-use crate::api::{ApiError, Call, Client, Part, Reply, credentials, iam, oauth, projects};
+use crate::{
+    api::{ApiError, Call, Client, ErrorKind, Part, Reply, credentials, iam, oauth, policies, projects},
+    flows::{self, Patience},
+    history::Snapshots,
+};
 
-/// Does what the call says. Pages go to `parts` as they come.
+/// Does what the call says. Pages and progress go to `parts` as they come; policies are saved in `snapshots` before
+/// they are written over.
 ///
 /// # Errors
 /// Those of the method behind the call.
-pub async fn perform(
+pub async fn perform_with(
     client: &Client,
+    snapshots: &Snapshots,
     call: Call,
     parts: &mut (dyn FnMut(Part) + Send),
 ) -> Result<Reply, ApiError> {
@@ -38,5 +44,37 @@ pub async fn perform(
         }
         Call::Oauth(oauth::Call::Caller) => client.caller().await.map(Reply::Caller),
         Call::Oauth(oauth::Call::Keys(source)) => client.signing_keys(source).await.map(Reply::KeySet),
+        Call::Policies(policies::Call::Get { account }) => {
+            client.get_policy(&account).await.map(|policy| Reply::Policy(Box::new(policy)))
+        }
+        Call::Policies(policies::Call::Level { name }) => {
+            client.level_policy(&name).await.map(|policy| Reply::Policy(Box::new(policy)))
+        }
+        Call::Policies(policies::Call::GrantableRoles { account }) => {
+            client.grantable_roles(&account).await.map(Reply::Roles)
+        }
+        Call::Policies(policies::Call::Role { name }) => {
+            client.get_role(&name).await.map(|role| Reply::Role(Box::new(role)))
+        }
+        Call::Policies(policies::Call::Lint { account, condition }) => {
+            client.lint_condition(&account, &condition).await.map(Reply::Lints)
+        }
+        Call::Flow(flows::Call::Inherited { account_project }) => {
+            Ok(Reply::Inherited(flows::inherited(client, &account_project).await))
+        }
+        Call::Flow(flows::Call::ApplyPolicy(request)) => flows::apply_policy(client, snapshots, *request)
+            .await
+            .map(|applied| Reply::Applied(Box::new(applied))),
+        Call::Flow(flows::Call::WatchGrant { account, permissions }) => {
+            let mut told = |progress| parts(Part::Watching(progress));
+            flows::watch_grant(client, &account, &permissions, Patience::default(), &mut told)
+                .await
+                .map(Reply::Watched)
+        }
+        Call::Flow(flows::Call::History { account, unique_id }) => {
+            let whose = flows::whose(client, &account, &unique_id);
+            let list = snapshots.list(&whose).await.map(Reply::History);
+            list.map_err(|why| ApiError::new(ErrorKind::Other, format!("The history cannot be read: {why}")))
+        }
     }
 }

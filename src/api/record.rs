@@ -179,6 +179,10 @@ const SHOWN: &str = "
     error code message status errors domain reason details @type metadata service method consumer permission resource
     quota_metric quota_limit quota_limit_value uid retryDelay fieldViolations field links url serviceTitle activationUrl
     containerInfo locale resourceType resourceName
+    policy version bindings role members condition title expression location updateMask options requestedPolicyVersion
+    auditConfigs auditLogConfigs logType exemptedMembers
+    fullResourceName pageSize roles includedPermissions stage deleted
+    lintResults level validationUnitName severity fieldName locationOffset debugMessage
 ";
 
 /// Larger bodies are shown as their length only.

@@ -13,12 +13,20 @@ use crate::{
     keymap::{Action, Chord, Place},
     model::credential::Kind,
     overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
-    panes::Pane,
     widgets::input::TextEdit,
 };
 
 /// The exit code after ctrl-c: 128 and the number of SIGINT, as shells count.
 const INTERRUPTED: u8 = 130;
+
+/// What should be seen by nobody is kept out of fields, which show what they hold.
+fn is_credential(text: &str) -> bool {
+    use crate::model::jwt::{Form, read};
+    matches!(
+        read(text).form,
+        Form::Jws | Form::Jwe | Form::GoogleAccessToken | Form::RefreshToken | Form::ApiKey
+    )
+}
 
 impl AppState {
     /// Says whether the screen may have changed.
@@ -35,12 +43,14 @@ impl AppState {
     }
 
     fn on_key(&mut self, now: Now, key: KeyEvent, out: &mut Out) -> bool {
-        // What an error said has been read when the next key comes.
-        let heard = self.notice.take_if(|notice| notice.level == Level::Error).is_some();
+        // What was said loudly has been read when the next key comes.
+        let heard = self.notice.take_if(|notice| notice.level != Level::Info).is_some();
         let place = self.place();
         let changed = match self.shared.keymap.action(place, Chord::from(key)) {
             Some(action) => self.act(now, action, out),
-            None if matches!(place, Place::Text | Place::Form) => self.on_text(now, &TextEdit::Key(key), out),
+            None if matches!(place, Place::Text | Place::Form | Place::ReviewTyping) => {
+                self.on_text(now, &TextEdit::Key(key), out)
+            }
             None => false,
         };
         changed || heard
@@ -49,7 +59,15 @@ impl AppState {
     /// Pasted text is text: it goes where text goes, and never acts.
     fn on_paste(&mut self, now: Now, text: String, out: &mut Out) -> bool {
         match self.place() {
-            Place::Text | Place::Form => self.on_text(now, &TextEdit::Paste(text), out),
+            Place::Text | Place::Form | Place::ReviewTyping if is_credential(&text) => {
+                let key = self.shared.keymap.key(Action::ShowInspect);
+                let text = format!(
+                    "that looks like a credential, so it was not put into a field: {key} opens the inspector, paste it there"
+                );
+                self.say(now, Level::Warning, text, out);
+                true
+            }
+            Place::Text | Place::Form | Place::ReviewTyping => self.on_text(now, &TextEdit::Paste(text), out),
             Place::Inspect => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.paste(&text, &mut cx);
@@ -114,7 +132,7 @@ impl AppState {
     /// What works even over overlays and in text.
     fn act_everywhere(&mut self, action: Action, out: &mut Out) -> Option<bool> {
         match action {
-            Action::Leave => out.effects.push(Effect::Quit(INTERRUPTED)),
+            Action::Leave => self.leave(INTERRUPTED, out),
             Action::Suspend => out.effects.push(Effect::Suspend),
             Action::Palette => {
                 let open = matches!(self.overlays.last(), Some(Overlay::Picker(picker)) if picker.kind == crate::overlays::picker::Kind::Palette);
@@ -149,6 +167,7 @@ impl AppState {
             Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
             Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
             Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
+            Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
         }
         true
     }
@@ -160,6 +179,16 @@ impl AppState {
             | Action::SortDirection
             | Action::Favourite
             | Action::TypeAccount => self.focus = Focus::List,
+            Action::Reveal | Action::Inspect => (self.pane, self.focus) = (PaneId::Mint, Focus::Pane),
+            Action::Revoke
+            | Action::EditGrant
+            | Action::ToggleView
+            | Action::Review
+            | Action::Undo
+            | Action::Redo
+            | Action::History => {
+                (self.pane, self.focus) = (PaneId::Policy, Focus::Pane);
+            }
             Action::CheckSignature | Action::ToggleRaw => {
                 (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane)
             }
@@ -174,6 +203,8 @@ impl AppState {
         match action {
             Action::ShowAccounts => out.intents.push(Intent::FocusList),
             Action::ShowOverview => show(out, PaneId::Overview),
+            Action::ShowPolicy => self.show_policy(now, out),
+            Action::Grant => self.grant(now, out),
             Action::ShowMint => show(out, PaneId::Mint),
             Action::ShowInspect => show(out, PaneId::Inspect),
             Action::ShowActivity => show(out, PaneId::Activity),
@@ -192,7 +223,7 @@ impl AppState {
                 }
             }
             Action::Zoom => self.zoom = !self.zoom,
-            Action::Quit => out.effects.push(Effect::Quit(0)),
+            Action::Quit => self.quit(out),
             Action::Project => self.pick_project(now, out),
             Action::Refresh => self.refresh_root(now, out),
             Action::MintMenu => self.open_mint_menu(now, out),
@@ -204,11 +235,6 @@ impl AppState {
                 if cx.shared.last_mint.is_some() {
                     cx.intend(Intent::Show(PaneId::Mint));
                 }
-            }
-            Action::Reveal => {
-                let mut cx = Cx { shared: &mut self.shared, now, out };
-                self.panes.mint.on_action(Action::Reveal, &mut cx);
-                cx.intend(Intent::Show(PaneId::Mint));
             }
             Action::Wipe => {
                 let count = self.shared.shelf.items().len();
@@ -240,6 +266,52 @@ impl AppState {
         true
     }
 
+    /// Asks first where something would be lost.
+    fn quit(&mut self, out: &mut Out) {
+        let staged = self.shared.facts.values().filter(|facts| facts.staged_changes() > 0).count();
+        let question = match (staged, self.shared.writes.is_empty()) {
+            (0, true) => return self.leave(0, out),
+            (_, false) => {
+                format!("Quit while {} is being written? It is waited for.", self.shared.writes.what())
+            }
+            (1, true) => "Quit? The edits staged for one account are lost.".to_owned(),
+            (count, true) => format!("Quit? The edits staged for {count} accounts are lost."),
+        };
+        self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Quit });
+    }
+
+    /// `p` on the list means the account under the cursor.
+    fn show_policy(&mut self, now: Now, out: &mut Out) {
+        self.open_selected(now, out);
+        out.intents.push(Intent::Show(PaneId::Policy));
+    }
+
+    /// The guided grant, for what is missing where the keyboard is.
+    fn grant(&mut self, now: Now, out: &mut Out) {
+        self.open_selected(now, out);
+        let permission = match self.focused() {
+            PaneId::Overview => self.panes.overview.missing(&self.shared),
+            PaneId::Mint => self.panes.mint.missing(),
+            _ => None,
+        };
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.policy.open_grant(permission, &mut cx);
+        if cx.shared.opened.is_some() {
+            cx.intend(Intent::Show(PaneId::Policy));
+        }
+    }
+
+    /// Opens the account under the cursor, when the list has the keyboard.
+    fn open_selected(&mut self, now: Now, out: &mut Out) {
+        if self.focus == Focus::List
+            && let Some(account) = self.panes.accounts.selected()
+            && self.shared.opened.as_deref() != Some(account.email.as_str())
+        {
+            let email = account.email.clone();
+            self.open_account(now, email, out);
+        }
+    }
+
     fn focus_pane(&mut self, now: Now, out: &mut Out) {
         self.focus = Focus::Pane;
         let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -248,13 +320,7 @@ impl AppState {
 
     fn open_mint_menu(&mut self, now: Now, out: &mut Out) {
         // On the list, `t` means the account under the cursor; elsewhere the opened one.
-        if self.focus == Focus::List
-            && let Some(account) = self.panes.accounts.selected()
-            && self.shared.opened.as_deref() != Some(account.email.as_str())
-        {
-            let email = account.email.clone();
-            self.open_account(now, email, out);
-        }
+        self.open_selected(now, out);
         let Some(account) = self.shared.opened.as_deref() else {
             let text = "no account is open: open one in the list first".into();
             return self.say(now, Level::Warning, text, out);

@@ -6,6 +6,7 @@ pub mod notice;
 pub mod remote;
 pub mod shared;
 pub mod shelf;
+pub mod writes;
 
 mod input;
 mod root;
@@ -33,6 +34,7 @@ use notice::Notice;
 use remote::Remote;
 use shared::{Cx, EndpointBadge, Out, Shared};
 use shelf::Shelf;
+use writes::Writes;
 
 /// From then on, waiting is shown.
 pub const SLOW: Duration = Duration::from_millis(200);
@@ -70,6 +72,8 @@ pub struct Start {
     pub demo: bool,
     /// Whether nothing that writes is sent.
     pub read_only: bool,
+    /// Projects where a write asks for a name to be typed.
+    pub production: Vec<String>,
 }
 
 /// Everything on the screen.
@@ -94,6 +98,8 @@ pub struct AppState {
     ticking: bool,
     spinning: bool,
     notices: u64,
+    /// The exit code, while the last write is awaited.
+    leaving: Option<u8>,
     start: Option<(Option<String>, Option<PaneId>)>,
 }
 
@@ -118,6 +124,9 @@ impl AppState {
                 projects: Remote::default(),
                 opened: None,
                 facts: HashMap::new(),
+                roles: HashMap::new(),
+                writes: Writes::default(),
+                production: start.production,
                 shelf: Shelf::default(),
                 last_mint: None,
                 drafts: Vec::new(),
@@ -141,6 +150,7 @@ impl AppState {
             ticking: false,
             spinning: false,
             notices: 0,
+            leaving: None,
             start: Some((start.account, start.pane)),
         }
     }
@@ -156,6 +166,7 @@ impl AppState {
                 self.on_intent(now, intent, &mut out);
             }
         }
+        self.leave_when_written(&mut out);
         if self.dirty {
             self.fit();
         }
@@ -205,6 +216,7 @@ impl AppState {
         match msg {
             Msg::Start => self.on_start(now, out),
             Msg::Input(event) => return self.on_input(now, event, out),
+            Msg::Timer(TimerId::Patience) if self.leaving.is_some() => self.abandon(out),
             Msg::Timer(timer) => return self.on_timer(timer),
             Msg::Reply { req, owner, reply } => {
                 if self.shared.awaited.remove(&req).is_none() {
@@ -228,11 +240,16 @@ impl AppState {
             Msg::Http(record) => self.panes.activity.on_record(*record),
             Msg::Copied(outcome) => self.say_outcome(now, outcome, out),
             Msg::Saved(outcome) => {
-                let outcome =
-                    outcome.map(|path| format!("saved to {}, readable by you only", path.display()));
+                let outcome = outcome.map(|path| {
+                    let folder =
+                        path.parent().map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
+                    let name = path.file_name().map(|name| name.display().to_string()).unwrap_or_default();
+                    format!("saved {name}{folder}, readable by you only")
+                });
                 self.say_outcome(now, outcome, out);
             }
             Msg::Resumed => {}
+            Msg::Leave(code) => self.leave(code, out),
         }
         true
     }
@@ -263,8 +280,40 @@ impl AppState {
                 _ => return false,
             },
             TimerId::Mask(turn) => self.shared.shelf.mask_turn(turn),
+            TimerId::Patience => return false,
         }
         true
+    }
+
+    /// Ends the program; a write under way is waited for, with the terminal given back. Asked twice, it is abandoned.
+    fn leave(&mut self, code: u8, out: &mut Out) {
+        if self.shared.writes.is_empty() {
+            out.effects.push(Effect::Quit(code));
+        } else if self.leaving.is_some() {
+            self.abandon(out);
+        } else {
+            self.leaving = Some(code);
+            let seconds = writes::PATIENCE.as_secs();
+            let line = format!(
+                "waiting up to {seconds} s for {} to be written; ctrl-c abandons it",
+                self.shared.writes.what()
+            );
+            out.effects.extend([Effect::GiveBack(line), Effect::After(TimerId::Patience, writes::PATIENCE)]);
+        }
+    }
+
+    /// What is not known is said with the command that checks it.
+    fn abandon(&mut self, out: &mut Out) {
+        out.effects.extend(self.shared.writes.unknown().into_iter().map(Effect::Farewell));
+        out.effects.push(Effect::Quit(self.leaving.unwrap_or(1)));
+    }
+
+    fn leave_when_written(&mut self, out: &mut Out) {
+        if let Some(code) = self.leaving.filter(|_| self.shared.writes.is_empty()) {
+            let said = self.notice.take().map(|notice| Effect::Farewell(notice.text));
+            out.effects.extend(said);
+            out.effects.push(Effect::Quit(code));
+        }
     }
 
     /// Tells what is visible how much room it has.
@@ -277,9 +326,9 @@ impl AppState {
         if let Some(area) = areas.pane {
             self.panes.get_mut(self.pane).fit(inner(area), &self.shared);
         }
-        let screen = Rect::new(0, 0, self.size.width, self.size.height);
+        let over = Rect::new(0, 0, self.size.width, areas.hints.y);
         for overlay in &mut self.overlays {
-            overlay.fit(screen, &self.shared);
+            overlay.fit(over, &self.shared);
         }
     }
 

@@ -33,6 +33,8 @@ pub enum PaneId {
     Accounts,
     /// The opened account.
     Overview,
+    /// Who may do what with the opened account.
+    Policy,
     /// Forms and shelf.
     Mint,
     /// A token, decoded.
@@ -61,6 +63,8 @@ pub enum TimerId {
     Notice(u64),
     /// This revealing of a secret ends.
     Mask(u64),
+    /// A write was waited for long enough.
+    Patience,
 }
 
 /// Something that happened.
@@ -98,6 +102,8 @@ pub enum Msg {
     Saved(Result<PathBuf, String>),
     /// Back from being suspended.
     Resumed,
+    /// A signal asks to end with this exit code.
+    Leave(u8),
 }
 
 /// Something to put on the clipboard.
@@ -144,6 +150,10 @@ pub enum Effect {
     ResetProbing,
     /// Stop until `fg`.
     Suspend,
+    /// Give the terminal back at once, and say a line on it: something is still awaited.
+    GiveBack(String),
+    /// A line for the terminal after it was given back.
+    Farewell(String),
     /// End with this exit code.
     Quit(u8),
 }
@@ -178,5 +188,9 @@ pub enum Intent {
         token: Secret,
         /// Where it is from, for the title.
         from: String,
+        /// What is known about it besides what it says itself: labels and texts.
+        about: Vec<(&'static str, String)>,
+        /// When it ends, for tokens that do not say so themselves.
+        expires: Option<Timestamp>,
     },
 }

@@ -6,7 +6,7 @@ use super::msg::Level;
 use crate::widgets::text::wrapped_height;
 
 /// More lines than these would take the screen from what the sentence is about.
-const MOST_LINES: u16 = 4;
+const MOST_LINES: u16 = 6;
 
 /// One sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     api::{ApiError, Call, Part, Reply, oauth, projects},
-    keymap::Action,
     model::account::short,
     overlays::Overlay,
     state::touch,
@@ -18,12 +17,8 @@ impl AppState {
         let (account, pane) = self.start.take().unwrap_or_default();
         if let Some(error) = self.shared.caller.error.clone() {
             let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
-            let inspect = self.shared.keymap.key(Action::ShowInspect);
-            let text = format!(
-                "{}{next} Without a caller, the inspector ({inspect}) still works.",
-                error.sentence()
-            );
-            self.say(now, Level::Warning, text, out);
+            // The list says it as long as there is no caller; here it is said once.
+            self.say(now, Level::Warning, format!("{}{next}", error.sentence()), out);
             if let Some(pane) = pane {
                 out.intents.push(Intent::Show(pane));
             }
@@ -163,9 +158,10 @@ impl AppState {
                 out.intents.push(Intent::Show(if keep { self.pane } else { PaneId::Overview }));
             }
             Intent::Open(overlay) => self.open_overlay(overlay),
-            Intent::Inspect { token, from } => {
+            Intent::Inspect { token, from, about, expires } => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.open(&token, from, &mut cx);
+                self.panes.inspect.add(about, expires);
                 cx.intend(Intent::Show(PaneId::Inspect));
             }
         }

@@ -3,19 +3,29 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use jiff::Timestamp;
+
 use super::{
-    msg::{Effect, Intent, Level, Now, Owner, ReqId},
+    msg::{self, Effect, Intent, Now, Owner, ReqId},
     remote::Remote,
     shelf::Shelf,
+    writes::Writes,
 };
 use crate::{
-    api::{ApiError, Call, endpoints::Endpoints},
+    api::{
+        ApiError, Call,
+        endpoints::Endpoints,
+        roles::{RoleDetails, RoleSummary},
+    },
+    flows,
     keymap::Keymap,
     model::{
-        account::{Account, AccountKey},
+        account::{Account, AccountKey, project_of},
         caller::Caller,
         credential::MintRequest,
+        member::Member,
         permission::Granted,
+        policy::{Level, Policy, edit::Staged},
         project::{Ancestor, Project},
     },
     state::Remembered,
@@ -30,6 +40,23 @@ pub struct Facts {
     pub granted: Remote<Granted>,
     /// Its user-managed keys.
     pub keys: Remote<Vec<AccountKey>>,
+    /// Its allow policy.
+    pub policy: Remote<Policy>,
+    /// When that was read.
+    pub policy_read: Option<Timestamp>,
+    /// The policies above it, nearest first.
+    pub above: Remote<Vec<flows::Level>>,
+    /// Edits that are staged: never sent before they were reviewed.
+    pub staged: Option<Staged>,
+    /// The roles that can be granted on it.
+    pub grantable: Remote<Vec<RoleSummary>>,
+}
+
+impl Facts {
+    /// How many changes are staged.
+    pub fn staged_changes(&self) -> usize {
+        self.staged.as_ref().map_or(0, |staged| staged.changes().len())
+    }
 }
 
 /// The badge for endpoints that are not Google's.
@@ -58,6 +85,12 @@ pub struct Shared {
     pub opened: Option<String>,
     /// What was read about accounts, by the name they were opened with.
     pub facts: HashMap<String, Facts>,
+    /// What roles give that the table of predefined ones does not know, by name.
+    pub roles: HashMap<String, Remote<RoleDetails>>,
+    /// Writes under way.
+    pub writes: Writes,
+    /// Projects where a write asks for a name to be typed.
+    pub production: Vec<String>,
     /// What was minted.
     pub shelf: Shelf,
     /// The last request to mint.
@@ -92,6 +125,29 @@ impl Shared {
     /// What the caller may do with an account, as far as it was tested.
     pub fn granted(&self, account: &str) -> Option<Granted> {
         self.facts.get(account)?.granted.value
+    }
+
+    /// What a role gives that the table does not know; none while it is not known here.
+    pub fn role_permissions(&self, role: &str) -> Option<Vec<String>> {
+        self.roles.get(role)?.value.as_ref().map(|role| role.permissions.clone())
+    }
+
+    /// What is known of the policies above an account.
+    pub fn levels(&self, account: &str) -> Vec<Level> {
+        let above = self.facts.get(account).and_then(|facts| facts.above.value.as_ref());
+        above.into_iter().flatten().map(flows::Level::to_model).collect()
+    }
+
+    /// Whether an account lives in a project that the configuration marks as production.
+    pub fn production(&self, account: &str) -> bool {
+        let known = self.facts.get(account).and_then(|facts| facts.account.value.as_ref());
+        let project = known.map(|account| account.project.clone()).or_else(|| project_of(account));
+        project.is_some_and(|project| self.production.contains(&project))
+    }
+
+    /// The caller as a member of policies; none while it is not known who that is.
+    pub fn caller_member(&self) -> Option<Member> {
+        self.caller.value.as_ref()?.member().map(|member| Member::read(&member))
     }
 
     /// Whether something has been awaited long enough to be worth a spinner.
@@ -148,13 +204,13 @@ impl Cx<'_> {
     }
 
     /// Says a sentence.
-    pub fn notice(&mut self, level: Level, text: impl Into<String>) {
+    pub fn notice(&mut self, level: msg::Level, text: impl Into<String>) {
         self.intend(Intent::Notice(level, text.into()));
     }
 
     /// Says an error in one sentence, with its next step.
     pub fn complain(&mut self, error: &ApiError) {
         let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
-        self.notice(Level::Error, format!("{}{next}", error.sentence()));
+        self.notice(msg::Level::Error, format!("{}{next}", error.sentence()));
     }
 }

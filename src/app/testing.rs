@@ -150,6 +150,7 @@ pub(crate) fn start() -> Start {
         endpoints: Endpoints::new(&Env::from_vars([("HOME", "/nowhere")]), None).expect("Google's"),
         demo: false,
         read_only: false,
+        production: Vec::new(),
     }
 }
 

@@ -4,13 +4,13 @@ use crossterm::event::Event;
 
 use super::{
     Focus, Start,
-    msg::{Effect, Level, Msg, PaneId, ReqId, TimerId},
+    msg::{Effect, Level, Msg, Owner, PaneId, ReqId, TimerId},
     testing::{API, DEPLOYER, Screen, denied, minted, start},
 };
 use crate::{
-    api::{ApiError, Call, ErrorKind, Reply, iam, oauth, projects},
+    api::{ApiError, Call, ErrorKind, Part, Reply, iam, oauth, projects},
     keymap::{Action, Place},
-    model::{credential::What, permission::Granted},
+    model::{account::Account, credential::What, permission::Granted},
     overlays::Overlay,
 };
 
@@ -343,4 +343,45 @@ fn nothing_is_redrawn_when_nothing_changed() {
     assert!(!screen.app.take_dirty(), "a late timer");
     screen.keys("j");
     assert!(screen.app.take_dirty());
+}
+
+#[test]
+fn another_project_and_a_shorter_list_keep_the_screen_standing() {
+    let mut screen = Screen::ready();
+    screen.keys("G P").typed("acme-stage").keys("enter");
+    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-stage"));
+    let mut screen = Screen::ready();
+    screen.keys("G r");
+    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let owner = Owner::Pane(PaneId::Accounts);
+    screen.send(Msg::Part { req, owner, part: Part::Accounts(vec![Account::named(DEPLOYER)]) });
+    screen.reply(req, Ok(Reply::Listed));
+    assert_eq!(screen.app.panes.accounts.selected().map(|account| account.email.as_str()), Some(DEPLOYER));
+}
+
+#[test]
+fn a_deep_link_puts_the_cursor_on_its_account() {
+    let mut screen = Screen::with(Start { account: Some(API.into()), ..start() });
+    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let accounts = [DEPLOYER, API].map(Account::named).to_vec();
+    screen.send(Msg::Part { req, owner: Owner::Pane(PaneId::Accounts), part: Part::Accounts(accounts) });
+    screen.reply(req, Ok(Reply::Listed));
+    assert_eq!(screen.app.panes.accounts.selected().map(|account| account.email.as_str()), Some(API));
+}
+
+#[test]
+fn a_pasted_credential_is_kept_out_of_fields() {
+    let mut screen = Screen::ready();
+    screen.keys("enter t a");
+    screen.send(Msg::Input(Event::Paste("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln".into())));
+    assert!(screen.notice().contains("looks like a credential"));
+    screen.keys("ctrl-s");
+    assert_eq!(screen.mints().len(), 1, "the form is as it was");
+}
+
+#[test]
+fn the_mint_pane_opens_on_the_shelf_so_that_keys_still_act() {
+    let mut screen = Screen::ready();
+    screen.keys("enter 3 4");
+    assert_eq!(screen.app.pane, PaneId::Inspect);
 }

@@ -43,7 +43,7 @@ pub struct Global {
     /// Number of accounts in the example organization
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub demo_accounts: Option<u32>,
-    /// Refuse everything that would change anything
+    /// Refuse everything that would change anything at Google; minting changes nothing
     #[arg(long, global = true)]
     pub read_only: bool,
     /// Credentials file of the caller
@@ -97,6 +97,9 @@ pub enum Command {
     /// Mint a credential and print it alone on stdout
     #[command(subcommand)]
     Token(Token),
+    /// See who may do what with an account, and change it without losing anything
+    #[command(subcommand)]
+    Policy(Policy),
     /// Take a token apart and judge it; it is read from a file or from stdin, never from the command line
     Decode(Decode),
     /// Run a local double of Google's services, for tests
@@ -120,7 +123,7 @@ pub enum Token {
         /// Account to speak for: e-mail, name@project or unique id
         account: String,
         /// OAuth scope, short or in full; may be repeated [default: cloud-platform]
-        #[arg(long = "scope", value_name = "SCOPE")]
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
         scopes: Vec<String>,
         /// How long it lives, such as 600s, 10m, 1h
         #[arg(long, default_value = "1h", value_name = "TIME")]
@@ -148,11 +151,96 @@ pub enum Token {
     },
 }
 
+/// What to do with an allow policy.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Policy {
+    /// Print the policy; with --json as it was read, every field
+    Get {
+        /// E-mail, name@project or unique id
+        account: String,
+    },
+    /// Give a member a role
+    Grant(Binding),
+    /// Take a role away from a member
+    Revoke(Binding),
+    /// Say what a file would change
+    Diff {
+        /// E-mail, name@project or unique id
+        account: String,
+        /// A policy as JSON, as printed by `policy get --json` or gcloud's `--format=json`; - for stdin
+        file: PathBuf,
+    },
+    /// Make the policy what a file says
+    Apply {
+        /// E-mail, name@project or unique id
+        account: String,
+        /// A policy as JSON, as printed by `policy get --json` or gcloud's `--format=json`; - for stdin
+        file: PathBuf,
+        /// Apply it over the policy as it is now, whichever one the file was made from
+        #[arg(long)]
+        take_current_etag: bool,
+        /// Trial and consent.
+        #[command(flatten)]
+        how: Change,
+    },
+    /// List the policies that were saved before they were written over
+    History {
+        /// E-mail, name@project or unique id
+        account: String,
+    },
+    /// Make the policy what it was
+    Restore {
+        /// E-mail, name@project or unique id
+        account: String,
+        /// Which one, as `policy history` names it
+        id: String,
+        /// Trial and consent.
+        #[command(flatten)]
+        how: Change,
+    },
+}
+
+/// One member, one role.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Binding {
+    /// E-mail, name@project or unique id
+    pub account: String,
+    /// Who: user:E-MAIL, group:E-MAIL, serviceAccount:E-MAIL, principal://…
+    #[arg(long)]
+    pub member: String,
+    /// What: roles/NAME, projects/P/roles/NAME, organizations/N/roles/NAME
+    #[arg(long)]
+    pub role: String,
+    /// Grant for so long only, such as 15m, 1h, 72h
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["condition_expression", "condition_title"])]
+    pub expires: Option<String>,
+    /// When it holds, in CEL
+    #[arg(long, value_name = "CEL", requires = "condition_title")]
+    pub condition_expression: Option<String>,
+    /// What the condition is called
+    #[arg(long, value_name = "TITLE", requires = "condition_expression")]
+    pub condition_title: Option<String>,
+    /// Trial and consent.
+    #[command(flatten)]
+    pub how: Change,
+}
+
+/// What all changes of a policy have in common.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Change {
+    /// Say what would change, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do it in spite of this guard; may be repeated
+    #[arg(long = "accept", value_name = "GUARD")]
+    pub accepted: Vec<String>,
+}
+
 /// What all kinds of credentials have in common.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct How {
     /// Account in between, the one nearest to the caller first; may be repeated
-    #[arg(long = "delegate", value_name = "ACCOUNT")]
+    #[arg(long = "delegate", value_name = "ACCOUNT", value_delimiter = ',')]
     pub delegates: Vec<String>,
     /// Write to a new file that only you can read, instead of stdout
     #[arg(long, value_name = "FILE")]

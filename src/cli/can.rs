@@ -40,9 +40,9 @@ fn object(account: &str, granted: Option<&Granted>) -> Value {
 fn lines(granted: Option<&Granted>) -> Vec<String> {
     let line = |permission: crate::model::permission::Permission| {
         let (mark, needs) = match granted.map(|granted| granted.has(permission)) {
-            Some(true) => ("✓ yes", String::new()),
-            Some(false) => ("✗ no", format!("needs {}", permission.role)),
-            None => ("? not known", String::new()),
+            Some(true) => ("yes", String::new()),
+            Some(false) => ("no", format!("needs {}", permission.role)),
+            None => ("not known", String::new()),
         };
         columns(&[(mark, 11), (permission.label, 12), (permission.name, 38), (&needs, 0)])
     };
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_no_names_the_role_that_would_help() {
         let lines = lines(Some(&Granted::from_names(&["iam.serviceAccounts.getAccessToken"])));
-        assert!(lines[0].starts_with("✓ yes") && !lines[0].contains("needs"), "{}", lines[0]);
+        assert!(lines[0].starts_with("yes") && !lines[0].contains("needs"), "{}", lines[0]);
         assert!(lines[1].contains("needs roles/iam.serviceAccountOpenIdTokenCreator"), "{}", lines[1]);
     }
 }

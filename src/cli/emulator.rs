@@ -9,22 +9,49 @@ use crate::emulator::first_line;
 
 pub(super) async fn run(port: u16, world: Option<&Path>, global: &Global) -> Result<(), Failure> {
     let emulator = setup::emulator(port, world, global).await?;
-    // The first line is what scripts wait for: whoever reads it may connect.
+    // Listened for before the first line is said: whoever has read it may stop us, and our files go then too.
+    let stop = Stop::listen().map_err(|error| Failure::io("listening for signals", &error))?;
     output::line(&output::to_json(&first_line(&emulator)))?;
-    stopped().await.map_err(|error| Failure::io("waiting for a signal", &error))
+    stop.told().await;
+    Ok(())
 }
 
-/// Until ctrl-c, or on Unix SIGTERM.
-async fn stopped() -> std::io::Result<()> {
+/// Ctrl-c, SIGTERM, SIGHUP.
+struct Stop {
     #[cfg(unix)]
-    {
+    signals: [tokio::signal::unix::Signal; 3],
+}
+
+impl Stop {
+    #[cfg(unix)]
+    fn listen() -> std::io::Result<Stop> {
         use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
+        let signals = [
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        ];
+        Ok(Stop { signals })
+    }
+
+    #[cfg(unix)]
+    async fn told(self) {
+        let [mut int, mut term, mut hup] = self.signals;
         tokio::select! {
-            outcome = tokio::signal::ctrl_c() => outcome,
-            _ = terminate.recv() => Ok(()),
+            _ = int.recv() => {}
+            _ = term.recv() => {}
+            _ = hup.recv() => {}
         }
     }
+
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    fn listen() -> std::io::Result<Stop> {
+        Ok(Stop {})
+    }
+
+    #[cfg(not(unix))]
+    async fn told(self) {
+        // What cannot be listened for stops at once rather than never.
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

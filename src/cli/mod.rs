@@ -8,6 +8,7 @@ mod decode;
 mod emulator;
 mod keys;
 pub mod output;
+mod policy;
 pub mod setup;
 mod token;
 mod whoami;
@@ -101,8 +102,14 @@ fn parse(arguments: &[OsString]) -> Result<Args, u8> {
             0
         }
         _ if json => {
+            if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                return usage("a subcommand is missing");
+            }
             let text = error.render().to_string();
-            usage(text.lines().next().unwrap_or_default().trim_start_matches("error: "))
+            // All of the first paragraph: what is missing stands below the sentence that something is.
+            let said: Vec<&str> =
+                text.lines().take_while(|line| !line.trim().is_empty()).map(str::trim).collect();
+            usage(said.join(" ").trim_start_matches("error: "))
         }
         _ => {
             let _ = error.print();
@@ -182,6 +189,7 @@ async fn dispatch(
             let (request, out) = token::request(token).map_err(Failure::refused)?;
             token::run(&setup().await?, &request, out.as_deref(), json).await
         }
+        Command::Policy(wish) => policy::run(wish, setup, json).await,
         Command::Decode(wish) => decode::run(wish, setup, json).await,
         Command::Emulator { port, world } => emulator::run(port, world.as_deref(), global).await,
         Command::Keys => unreachable!("run() answers it without a runtime"),

@@ -160,6 +160,9 @@ impl Sink {
     /// The file exists already, be it a dangling link, or cannot be made.
     pub fn open(out: Option<&Path>) -> Result<Sink, Failure> {
         let Some(path) = out else { return Ok(Sink::Stdout) };
+        if path == Path::new("-") {
+            return Err(Failure::usage("--out names a new file; without it the credential goes to stdout"));
+        }
         match create_private(path) {
             Ok(file) => Ok(Sink::File { file, path: path.to_owned(), done: false }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::refused(format!(

@@ -40,7 +40,8 @@ pub(super) async fn run(
     out: Option<&Path>,
     json: bool,
 ) -> Result<(), Failure> {
-    if let What::AccessToken { lifetime_seconds, .. } = request.what
+    if !json
+        && let What::AccessToken { lifetime_seconds, .. } = request.what
         && lifetime::needs_extension(lifetime_seconds)
     {
         output::remark(&format!(

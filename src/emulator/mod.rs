@@ -7,7 +7,6 @@
 //! use impersona::emulator::{Emulator, Options, World};
 //! let emulator = Emulator::start(Options { port: 0, world: World::demo() }).await?;
 //! println!("{}", impersona::emulator::first_line(&emulator));
-//! emulator.run_until_stopped().await;
 //! # Ok(())
 //! # }
 //! ```
@@ -94,7 +93,8 @@ pub struct Emulator {
     shared: Arc<Shared>,
     callers: Vec<CallerFile>,
     projects: Vec<String>,
-    server: JoinSet<()>,
+    /// Serves as long as this is kept.
+    _server: JoinSet<()>,
     connections: Scissors,
     // Held for its drop, which removes the files.
     _files: TempDir,
@@ -124,7 +124,7 @@ impl Emulator {
             // Ends with its task only: the listener retries by itself.
             let _ = axum::serve(listener, service).await;
         });
-        Ok(Emulator { addr, shared, callers, projects, server, connections: all, _files: files })
+        Ok(Emulator { addr, shared, callers, projects, _server: server, connections: all, _files: files })
     }
 
     /// Where it listens.
@@ -169,37 +169,6 @@ impl Emulator {
     /// A way to arm faults and look inside while it runs.
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
-    }
-
-    /// Serves until it is interrupted or terminated, then stops in order, so that its credentials files go.
-    pub async fn run_until_stopped(mut self) {
-        tokio::select! {
-            _ = self.server.join_next() => {}
-            () = stop_signal() => {}
-        }
-    }
-}
-
-/// Waits for the terminal or the system to ask for the end. A signal that cannot be listened for never comes.
-async fn stop_signal() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let one = |kind| async move {
-            match signal(kind) {
-                Ok(mut stream) => drop(stream.recv().await),
-                Err(_) => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = one(SignalKind::interrupt()) => {}
-            () = one(SignalKind::terminate()) => {}
-            () = one(SignalKind::hangup()) => {}
-        }
-    }
-    #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending().await
     }
 }
 

@@ -61,6 +61,9 @@ pub fn heading(ctx: KeyCtx) -> &'static str {
         KeyCtx::Global => "Anywhere outside text and forms",
         KeyCtx::List => "Moving",
         KeyCtx::Accounts => "Accounts",
+        KeyCtx::Policy => "Policy",
+        KeyCtx::Review => "Review",
+        KeyCtx::History => "Policy history",
         KeyCtx::Shelf => "Shelf",
         KeyCtx::Inspect => "Inspect",
         KeyCtx::Activity => "Activity",
@@ -74,10 +77,13 @@ pub fn heading(ctx: KeyCtx) -> &'static str {
     }
 }
 
-const ORDER: [KeyCtx; 13] = [
+const ORDER: [KeyCtx; 16] = [
     KeyCtx::List,
     KeyCtx::Global,
     KeyCtx::Accounts,
+    KeyCtx::Policy,
+    KeyCtx::Review,
+    KeyCtx::History,
     KeyCtx::MintMenu,
     KeyCtx::Shelf,
     KeyCtx::CopyMenu,

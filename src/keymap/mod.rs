@@ -17,6 +17,12 @@ pub enum KeyCtx {
     List,
     /// The list of accounts.
     Accounts,
+    /// The Policy pane.
+    Policy,
+    /// The review of staged edits.
+    Review,
+    /// The history of a policy.
+    History,
     /// The shelf of minted credentials.
     Shelf,
     /// The Inspect pane.
@@ -46,6 +52,14 @@ pub enum Place {
     Accounts,
     /// A pane that only scrolls: Overview.
     Reading,
+    /// The policy.
+    Policy,
+    /// The review.
+    Review,
+    /// The review, while a name is typed to accept what it says.
+    ReviewTyping,
+    /// The history of a policy.
+    History,
     /// The shelf.
     Shelf,
     /// Inspect.
@@ -68,9 +82,13 @@ pub enum Place {
 
 impl Place {
     /// All places, for tests and documents.
-    pub const ALL: [Place; 11] = [
+    pub const ALL: [Place; 15] = [
         Place::Accounts,
         Place::Reading,
+        Place::Policy,
+        Place::Review,
+        Place::ReviewTyping,
+        Place::History,
         Place::Shelf,
         Place::Inspect,
         Place::Activity,
@@ -84,13 +102,14 @@ impl Place {
 
     /// The contexts live here, the nearest first. Within one place a chord has one meaning: a test holds it.
     pub fn contexts(self) -> &'static [KeyCtx] {
-        use KeyCtx::{
-            Accounts, Activity, Always, Confirm, CopyMenu, Form, Global, Help, Inspect, List, MintMenu,
-            Shelf, Text,
-        };
+        use KeyCtx::*;
         match self {
             Place::Accounts => &[Accounts, List, Global, Always],
             Place::Reading => &[List, Global, Always],
+            Place::Policy => &[Policy, List, Global, Always],
+            Place::Review => &[Review, List, Always],
+            Place::ReviewTyping => &[Text, Always],
+            Place::History => &[History, List, Always],
             Place::Shelf => &[Shelf, List, Global, Always],
             Place::Inspect => &[Inspect, List, Global, Always],
             Place::Activity => &[Activity, List, Global, Always],
@@ -132,6 +151,7 @@ pub enum Action {
     TypeAccount,
     ShowAccounts,
     ShowOverview,
+    ShowPolicy,
     ShowMint,
     ShowInspect,
     ShowActivity,
@@ -143,6 +163,16 @@ pub enum Action {
     Leave,
     Suspend,
     Project,
+    Grant,
+    Revoke,
+    EditGrant,
+    Undo,
+    Redo,
+    Review,
+    Write,
+    History,
+    Restore,
+    Fold,
     MintMenu,
     MintAccess,
     MintId,
@@ -162,6 +192,7 @@ pub enum Action {
     Inspect,
     CheckSignature,
     ToggleRaw,
+    ToggleView,
     ExportHar,
     NextField,
     PreviousField,
@@ -226,26 +257,41 @@ pub const TABLE: &[Row] = &[
     // places
     row(KeyCtx::Global, Action::ShowAccounts, "accounts", "0", "go to the accounts", (0, "")),
     row(KeyCtx::Global, Action::ShowOverview, "overview", "1", "show the overview of the opened account", (0, "")),
+    row(KeyCtx::Global, Action::ShowPolicy, "policy", "p 2", "show who may do what with the opened account", (5, "policy")),
     row(KeyCtx::Global, Action::ShowMint, "mint", "3", "show the mint forms and the shelf", (0, "")),
     row(KeyCtx::Global, Action::ShowInspect, "inspect", "4", "show the inspector of tokens", (6, "inspect")),
     row(KeyCtx::Global, Action::ShowActivity, "activity", "6 @", "show every request that was made", (0, "")),
     row(KeyCtx::Global, Action::Zoom, "zoom", "+", "give the focused pane all the room, or no longer", (0, "")),
     row(KeyCtx::Global, Action::Project, "project", "P", "pick another project", (7, "project")),
+    // the policy
+    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access to the opened account: staged, never immediate", (0, "")),
+    row(KeyCtx::Policy, Action::Fold, "fold", "enter", "fold or unfold", (0, "")),
+    row(KeyCtx::Policy, Action::Revoke, "revoke", "D", "revoke this grant: staged", (3, "revoke")),
+    row(KeyCtx::Policy, Action::EditGrant, "edit", "e", "change the condition or role of this grant: staged", (4, "edit")),
+    row(KeyCtx::Policy, Action::ToggleView, "by-member", "v", "by role, or by member", (8, "view")),
+    row(KeyCtx::Policy, Action::Review, "review", "s", "review what is staged, and write it", (2, "review")),
+    row(KeyCtx::Policy, Action::Undo, "undo", "z", "undo the last staged edit", (7, "undo")),
+    row(KeyCtx::Policy, Action::Redo, "redo", "Z", "redo it", (0, "")),
+    row(KeyCtx::Policy, Action::History, "history", "H", "the policy as it was before each write", (9, "history")),
+    row(KeyCtx::Policy, Action::Filter, "filter-policy", "/", "filter by role, member or condition", (0, "")),
+    row(KeyCtx::Review, Action::Write, "write", "enter", "write it", (1, "write")),
+    row(KeyCtx::Review, Action::CopyGcloud, "review-gcloud", "c", "copy it as gcloud commands", (2, "copy as gcloud")),
+    row(KeyCtx::History, Action::Restore, "restore", "enter", "stage what leads back to this policy", (1, "stage going back")),
     // minting
-    row(KeyCtx::Global, Action::MintMenu, "mint-menu", "t", "choose what to mint as the opened account", (4, "mint")),
+    row(KeyCtx::Global, Action::MintMenu, "mint-menu", "t", "choose what to mint as this account: in the list the one under the cursor, else the opened one", (4, "mint")),
     row(KeyCtx::MintMenu, Action::MintAccess, "mint-access-token", "a", "mint an access token", (1, "access token")),
     row(KeyCtx::MintMenu, Action::MintId, "mint-id-token", "i", "mint an ID token", (2, "ID token")),
     row(KeyCtx::Global, Action::MintAgain, "mint-again", "T", "send the last mint request again", (0, "")),
     // the shelf
     row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (2, "inspect this")),
-    row(KeyCtx::Global, Action::Reveal, "reveal", "*", "show the secret for 30 seconds, or hide it", (0, "")),
+    row(KeyCtx::Shelf, Action::Reveal, "reveal", "*", "show the secret for 30 seconds, or hide it", (0, "")),
     row(KeyCtx::Global, Action::Wipe, "wipe", "X", "wipe the shelf and the clipboard", (0, "")),
     // inspecting
     row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "fetch the signer's public keys and check the signature", (2, "check signature")),
     row(KeyCtx::Inspect, Action::ToggleRaw, "toggle-raw", "v", "claims with meaning, or as they are written", (3, "raw")),
     // activity
     row(KeyCtx::Activity, Action::Open, "open-request", "enter", "show what was sent and answered", (2, "details")),
-    row(KeyCtx::Activity, Action::ExportHar, "export-har", "", "save the requests as a HAR file, secrets left out", (0, "")),
+    row(KeyCtx::Activity, Action::ExportHar, "export-har", "s", "save the requests as a HAR file, secrets left out", (3, "save as HAR")),
     // copying
     row(KeyCtx::Global, Action::CopyMenu, "copy-menu", "y", "choose what to copy", (5, "copy")),
     row(KeyCtx::Global, Action::CopyObvious, "copy", "Y", "copy the obvious thing", (0, "")),
@@ -352,6 +398,19 @@ impl Keymap {
     /// Every row with its keys.
     pub fn all(&self) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
         TABLE.iter().zip(self.chords.iter().map(Vec::as_slice))
+    }
+
+    /// The key of an action where the keyboard is in this place.
+    pub fn key_in(&self, place: Place, action: Action) -> String {
+        let mut found = self.rows(place).filter(|(row, chords)| row.action == action && !chords.is_empty());
+        found.next().map(|(_, chords)| chords[0].to_string()).unwrap_or_default()
+    }
+
+    /// The digit of an action that shows a pane; any key of it where it was bound otherwise.
+    pub fn digit(&self, action: Action) -> String {
+        let mut chords = self.all().filter(|(row, _)| row.action == action).flat_map(|(_, chords)| chords);
+        let digit = chords.find(|chord| chord.typed().is_some_and(|c| c.is_ascii_digit()));
+        digit.map_or_else(|| self.key(action), ToString::to_string)
     }
 
     /// The first key of an action, for sentences: `t`. Empty when it has none.

@@ -27,8 +27,9 @@ pub fn parse(text: &str) -> Result<u32, String> {
         })
 }
 
-/// The seconds of `1h 30m` and the like; units must get smaller, so that each appears once.
-fn seconds(text: &str) -> Option<u64> {
+/// The seconds of `1h 30m` and the like, without a limit; units must get smaller, so that each appears once. None for
+/// what is no length.
+pub fn seconds(text: &str) -> Option<u64> {
     let text = text.trim();
     if let Ok(plain) = text.parse() {
         return Some(plain);

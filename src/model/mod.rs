@@ -4,12 +4,15 @@
 
 pub mod account;
 pub mod caller;
+pub mod condition;
 pub mod credential;
 pub mod denial;
 pub mod filter;
 pub mod jwt;
 pub mod lifetime;
+pub mod member;
 pub mod permission;
+pub mod policy;
 pub mod project;
 pub mod role;
 pub mod scopes;

@@ -58,6 +58,8 @@ pub enum Overlay {
 pub enum Confirmed {
     /// Wipe shelf and clipboard.
     Wipe,
+    /// Quit, though something is staged or being written.
+    Quit,
 }
 
 /// How an overlay answered an action.
@@ -84,9 +86,9 @@ impl Overlay {
         Overlay::Help { place, scroll: ListCursor::default() }
     }
 
-    /// A prompt for the name of an account, with the recent ones to choose from.
-    pub fn account_by_name(shared: &Shared) -> Overlay {
-        Overlay::Picker(Picker::accounts(shared))
+    /// A prompt for the name of an account, with the recent and the listed ones to choose from.
+    pub fn account_by_name(listed: &[String], shared: &Shared) -> Overlay {
+        Overlay::Picker(Picker::accounts(listed, shared))
     }
 
     /// Where the keyboard is while this is on top.

@@ -1,6 +1,8 @@
 //! A line of text that finds among many, fuzzily: commands, projects, names of accounts. What is typed may also
 //! stand for itself, where a name typed by hand makes sense.
 
+use std::collections::HashSet;
+
 use nucleo_matcher::{
     Config, Matcher,
     pattern::{CaseMatching, Normalization, Pattern},
@@ -96,10 +98,13 @@ impl Picker {
             about: chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" "),
             picked: Picked::Command(row.action),
         };
-        use crate::keymap::KeyCtx::{Accounts, Activity, Always, Global, Inspect, MintMenu};
+        use crate::keymap::KeyCtx::{Accounts, Activity, Always, Global, Inspect, MintMenu, Policy, Shelf};
         let mut items: Vec<Item> = Vec::new();
         for (row, chords) in shared.keymap.all() {
-            let command = matches!(row.ctx, Global | Accounts | Activity | Always | Inspect | MintMenu);
+            let command = matches!(
+                row.ctx,
+                Global | Accounts | Policy | Shelf | Activity | Always | Inspect | MintMenu
+            );
             let itself = matches!(row.action, Action::Palette | Action::Back);
             let known = items.iter().any(|item| item.picked == Picked::Command(row.action));
             if command && !itself && !known {
@@ -114,21 +119,18 @@ impl Picker {
         Picker::new(Kind::Projects, project_items(shared))
     }
 
-    /// The accounts opened lately, and any name typed.
-    pub fn accounts(shared: &Shared) -> Picker {
-        let item = |name: &String| Item {
+    /// The accounts opened lately, those that are listed, and any name typed.
+    pub fn accounts(listed: &[String], shared: &Shared) -> Picker {
+        let known = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
+        let known =
+            known.map(|name| (name, "opened before")).chain(listed.iter().map(|name| (name, "listed")));
+        let mut seen = HashSet::new();
+        let items = known.filter(|(name, _)| seen.insert(*name)).map(|(name, about)| Item {
             name: name.clone(),
-            about: "opened before".into(),
+            about: about.to_owned(),
             picked: Picked::Account(name.clone()),
-        };
-        let names = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
-        let mut items: Vec<Item> = Vec::new();
-        for name in names {
-            if !items.iter().any(|item| item.name == *name) {
-                items.push(item(name));
-            }
-        }
-        Picker::new(Kind::Accounts, items)
+        });
+        Picker::new(Kind::Accounts, items.collect())
     }
 
     /// More projects were found while the picker was open.

@@ -93,6 +93,8 @@ pub struct Accounts {
     filter: Filter,
     input: TextInput,
     typing: bool,
+    /// Whether somebody moved the cursor since the project was opened.
+    moved: bool,
     sort: SortBy,
     descending: bool,
 }
@@ -105,8 +107,9 @@ impl Accounts {
         self.input.set("");
         self.filter = Filter::default();
         self.typing = false;
+        self.moved = false;
         self.listing.error = None;
-        self.rebuild(cx.shared);
+        self.rebuild(None, cx.shared);
         self.cursor.go(0);
         self.list(cx);
     }
@@ -121,13 +124,19 @@ impl Accounts {
 
     /// The account under the cursor.
     pub fn selected(&self) -> Option<&Account> {
-        self.view.get(self.cursor.at()?).map(|at| &self.rows[*at as usize].account)
+        let row = self.rows.get(*self.view.get(self.cursor.at()?)? as usize)?;
+        Some(&row.account)
     }
 
     /// Names of known accounts in which all words occur, for completions.
     pub fn find(&self, words: &str, most: usize) -> Vec<&Account> {
         let filter = Filter::new(words);
         self.rows.iter().filter(|row| filter.matches(&row.hay)).take(most).map(|row| &row.account).collect()
+    }
+
+    /// Names of listed accounts, for the prompt by name; a bound, for each becomes an item there.
+    fn names(&self) -> Vec<String> {
+        self.rows.iter().take(2_000).map(|row| row.account.email.clone()).collect()
     }
 
     /// Whether listing was refused, so that accounts must be named by hand.
@@ -149,10 +158,16 @@ impl Accounts {
     }
 
     fn finish(&mut self, shared: &Shared) {
+        // The rows go, the place stays; before anybody moved, the place is the opened account.
+        let kept = if self.moved { self.kept() } else { shared.opened.clone() };
         if let Some(fresh) = self.fresh.take() {
             self.rows = fresh;
         }
-        self.rebuild(shared);
+        self.rebuild(kept, shared);
+    }
+
+    fn kept(&self) -> Option<String> {
+        self.selected().map(|account| account.email.clone())
     }
 
     fn refilter(&mut self, shared: &Shared) {
@@ -164,13 +179,13 @@ impl Accounts {
             self.cursor.set_len(self.view.len());
         } else {
             self.filter = filter;
-            self.rebuild(shared);
+            let kept = self.kept();
+            self.rebuild(kept, shared);
         }
     }
 
-    /// Matches and sorts everything, keeping the cursor on its account.
-    fn rebuild(&mut self, shared: &Shared) {
-        let kept = self.selected().map(|account| account.email.clone());
+    /// Matches and sorts everything, and puts the cursor on the account that is kept.
+    fn rebuild(&mut self, kept: Option<String>, shared: &Shared) {
         let all = 0..self.rows.len() as u32;
         self.view = all.filter(|at| self.filter.matches(&self.rows[*at as usize].hay)).collect();
         let rows = &self.rows;
@@ -205,8 +220,9 @@ impl Accounts {
         // Nothing is listed: what was typed may still name an account.
         match account::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
+            Err(_) if cx.shared.caller.value.is_none() => {}
             Err(_) if self.input.text().is_empty() => {
-                cx.intend(Intent::Open(Overlay::account_by_name(cx.shared)))
+                cx.intend(Intent::Open(Overlay::account_by_name(&self.names(), cx.shared)))
             }
             Err(sentence) => cx.notice(Level::Error, sentence),
         }
@@ -220,6 +236,7 @@ impl Pane for Accounts {
 
     fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
         if let Some(step) = as_move(action) {
+            self.moved = true;
             return self.cursor.step(step);
         }
         match action {
@@ -233,19 +250,21 @@ impl Pane for Accounts {
             }
             Action::Sort => {
                 self.sort = self.sort.next();
-                self.rebuild(cx.shared);
+                self.rebuild(self.kept(), cx.shared);
             }
             Action::SortDirection => {
                 self.descending = !self.descending;
-                self.rebuild(cx.shared);
+                self.rebuild(self.kept(), cx.shared);
             }
             Action::Favourite => {
                 let Some(email) = self.selected().map(|account| account.email.clone()) else { return false };
                 cx.shared.remembered.toggle_favourite(&email);
                 cx.effect(Effect::Remember(cx.shared.remembered.clone()));
-                self.rebuild(cx.shared);
+                self.rebuild(self.kept(), cx.shared);
             }
-            Action::TypeAccount => cx.intend(Intent::Open(Overlay::account_by_name(cx.shared))),
+            Action::TypeAccount => {
+                cx.intend(Intent::Open(Overlay::account_by_name(&self.names(), cx.shared)))
+            }
             Action::Refresh => self.list(cx),
             _ => return false,
         }
@@ -354,11 +373,10 @@ impl Accounts {
     fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
         let keys = &look.shared.keymap;
         let by_name = format!("{} opens an account by its name.", keys.key(Action::TypeAccount));
-        let text = if look.shared.caller.value.is_none() {
+        let text = if let (None, Some(error)) = (&look.shared.caller.value, &look.shared.caller.error) {
             let key = keys.key(Action::ShowInspect);
-            format!(
-                "No caller, so nothing can be listed. The inspector ({key}) works without one; `impersona --demo` shows everything else."
-            )
+            let next = error.next().unwrap_or_default();
+            format!("{} {next} The inspector ({key}) works without a caller.", error.sentence())
         } else if let Some(error) = &self.listing.error {
             format!("{} {by_name}", error.sentence())
         } else if self.listing.awaiting.is_some() {

@@ -42,6 +42,8 @@ const MOST_CLAIMS: usize = 2_000;
 pub struct Inspect {
     reading: Option<Reading>,
     from: String,
+    about: Vec<(&'static str, String)>,
+    expires: Option<Timestamp>,
     keys: Remote<String>,
     verdict: Option<Verdict>,
     raw: bool,
@@ -56,9 +58,17 @@ impl Inspect {
         cx.cancel(awaited);
         self.reading = Some(jwt::read(token.expose()));
         self.from = from;
+        self.about.clear();
+        self.expires = None;
         self.keys = Remote::default();
         self.verdict = None;
         self.scroll.scroll(Move::Top);
+    }
+
+    /// Adds what is known besides what the token says itself.
+    pub fn add(&mut self, about: Vec<(&'static str, String)>, expires: Option<Timestamp>) {
+        self.about = about;
+        self.expires = expires;
     }
 
     /// Shows what was pasted.
@@ -74,6 +84,8 @@ impl Inspect {
     /// Asks for the public keys of whoever claims to have signed it: always from the fixed places, whatever the
     /// token names.
     fn check(&mut self, cx: &mut Cx) {
+        // The verdict is at the top.
+        self.scroll.scroll(Move::Top);
         let Some(reading) = &self.reading else {
             return cx.notice(Level::Warning, "there is no token here: paste one");
         };
@@ -113,8 +125,11 @@ impl Inspect {
             Span::styled(reading.form.name().to_owned(), theme.strong),
             Span::styled(format!("  {} characters", thousands(reading.token.len())), theme.dim),
         ])];
-        for (_, remark) in &reading.remarks {
-            lines.push(Line::styled(format!("! {}", safe_line(remark)), theme.warning));
+        for (label, text) in &self.about {
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {label:<9} "), theme.dim),
+                Span::raw(safe_line(text).into_owned()),
+            ]));
         }
         let name_of = |id: &str| {
             let known = shared.facts.values().filter_map(|facts| facts.account.value.as_ref());
@@ -179,7 +194,16 @@ impl Inspect {
             lines.push(Line::styled(error.sentence(), theme.bad));
         }
         lines.push(Line::default());
-        lines.extend(times(reading, now, theme));
+        let times = times(reading, now, theme);
+        match self.expires.filter(|_| times.is_empty()) {
+            Some(end) => {
+                let left = end.as_second() - now.as_second();
+                let mut spans = vec![Span::raw(if left > 0 { "expires in " } else { "" })];
+                spans.extend(countdown::line(left, 3_600, theme).spans);
+                lines.push(Line::from(spans));
+            }
+            None => lines.extend(times),
+        }
         let findings = jwt::findings(reading, now, None);
         if !findings.is_empty() {
             lines.push(Line::default());
@@ -309,7 +333,13 @@ impl Pane for Inspect {
     }
 
     fn copies(&self, _shared: &Shared) -> Vec<Action> {
-        if self.reading.is_some() { vec![Action::CopyDecoded, Action::CopyRaw] } else { Vec::new() }
+        match &self.reading {
+            Some(reading) if matches!(reading.form, Form::Jws | Form::Jwe) => {
+                vec![Action::CopyDecoded, Action::CopyRaw]
+            }
+            Some(_) => vec![Action::CopyRaw],
+            None => Vec::new(),
+        }
     }
 
     fn copy(&self, action: Action, _shared: &Shared) -> Result<Effect, String> {
@@ -323,10 +353,8 @@ impl Pane for Inspect {
     }
 
     fn counts_down(&self, _shared: &Shared, now: Now) -> bool {
-        self.reading
-            .as_ref()
-            .and_then(|reading| reading.times.exp)
-            .is_some_and(|exp| exp > now.utc.as_second())
+        let own = self.reading.as_ref().and_then(|reading| reading.times.exp);
+        own.or(self.expires.map(Timestamp::as_second)).is_some_and(|end| end > now.utc.as_second())
     }
 
     fn title(&self, _look: &Look) -> String {

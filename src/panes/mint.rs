@@ -14,7 +14,7 @@ use ratatui::{
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::{self, ApiError, Call, Reply, credentials},
+    api::{self, ApiError, Call, ErrorKind, Reply, credentials},
     app::{
         msg::{Effect, Intent, Level, Owner, PaneId, ReqId, TimerId},
         remote::Remote,
@@ -25,6 +25,7 @@ use crate::{
         account::{Account, short},
         credential::{Kind, MintRequest, What},
         lifetime,
+        permission::{Permission, by_name},
     },
     state::touch,
     widgets::{
@@ -83,7 +84,7 @@ impl Mint {
             );
         };
         self.kind = kind;
-        self.forms.entry((account, kind)).or_insert_with(|| forms::new(kind));
+        self.forms.entry((account, kind)).or_insert_with(|| forms::new(kind)).focus_first();
         self.filling = true;
     }
 
@@ -93,6 +94,12 @@ impl Mint {
             Some(request) => self.send(request, cx),
             None => cx.notice(Level::Warning, "nothing was minted yet"),
         }
+    }
+
+    /// The permission that the last refusal named, if it named one.
+    pub fn missing(&self) -> Option<Permission> {
+        let (_, error) = self.refused.as_ref()?;
+        by_name(error.metadata()?.get("permission")?)
     }
 
     /// Whether a request is under way.
@@ -129,7 +136,9 @@ impl Mint {
         let (kind, known) = (self.kind, self.known.clone());
         if let Some(form) = self.form_mut(shared) {
             let completions = forms::completions(kind, form, &known, shared);
-            form.offer(completions);
+            // An audience may be anything; a half-typed scope or account may not.
+            let first = form.editing() != Some("audience");
+            form.offer(completions, first);
         }
     }
 
@@ -219,6 +228,8 @@ impl Mint {
     }
 
     fn edited(&mut self, cx: &mut Cx) {
+        // What was refused is not what is written there now.
+        self.refused = None;
         if let Some(account) = &cx.shared.opened
             && !cx.shared.drafts.contains(account)
         {
@@ -248,6 +259,9 @@ impl Mint {
     }
 
     fn preview(&self, shared: &Shared) -> String {
+        if self.minting() {
+            return format!("minting… {} cancels", shared.keymap.key_in(Place::Form, Action::Back));
+        }
         let (Some(form), Some(account)) = (self.form(shared), shared.opened.as_deref()) else {
             return String::new();
         };
@@ -270,7 +284,26 @@ impl Mint {
             return None;
         }
         let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
-        Some(format!("{}{next}", error.sentence()))
+        let grant = match self.missing() {
+            Some(_) => format!(
+                " {}, then {} stages that grant or asks for it.",
+                shared.keymap.key_in(Place::Form, Action::Back),
+                shared.keymap.key(Action::Grant)
+            ),
+            None => String::new(),
+        };
+        Some(format!("{}{}{next}{grant}", error.sentence(), hops(request, error)))
+    }
+
+    /// The first hop of a chain is asked about, so that the form can say whether the caller may use it.
+    fn test_first_hop(&mut self, cx: &mut Cx) {
+        let Some(hop) = self.form(cx.shared).and_then(forms::first_hop) else { return };
+        let facts = cx.shared.facts.entry(hop.clone()).or_default();
+        if facts.granted.value.is_none() && facts.granted.awaiting.is_none() {
+            let call = Call::Iam(api::iam::Call::TestPermissions { account: hop.clone() });
+            let req = cx.call(Owner::Pane(PaneId::Overview), call);
+            cx.shared.facts.entry(hop).or_default().granted.start(req);
+        }
     }
 
     fn draw_form(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
@@ -316,6 +349,16 @@ impl Mint {
     }
 }
 
+/// The hops of a chain that was refused: Google does not say which of them failed.
+fn hops(request: &MintRequest, error: &ApiError) -> String {
+    if request.delegates.is_empty() || error.kind != ErrorKind::Denied {
+        return String::new();
+    }
+    let chain: Vec<&str> =
+        request.delegates.iter().chain([&request.account]).map(|name| short(name)).collect();
+    format!(" The chain is you > {}; each must be allowed on the next.", chain.join(" > "))
+}
+
 impl Pane for Mint {
     fn place(&self) -> Place {
         if self.filling { Place::Form } else { Place::Shelf }
@@ -323,9 +366,6 @@ impl Pane for Mint {
 
     fn on_show(&mut self, cx: &mut Cx) {
         self.shelf.set_len(cx.shared.shelf.items().len());
-        if cx.shared.opened.is_some() && cx.shared.shelf.items().is_empty() && !self.filling {
-            self.open_form(self.kind, cx);
-        }
     }
 
     fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
@@ -335,14 +375,9 @@ impl Pane for Mint {
         }
         if self.filling {
             let handled = self.on_form(action, cx);
-            if matches!(
-                action,
-                Action::NextField | Action::PreviousField | Action::Accept | Action::Down | Action::Up
-            ) {
-                // Moving within completions keeps them; entering a field offers its own.
-                if !matches!(action, Action::Down | Action::Up) {
-                    self.complete(cx.shared);
-                }
+            if matches!(action, Action::NextField | Action::PreviousField | Action::Accept) {
+                self.complete(cx.shared);
+                self.test_first_hop(cx);
             }
             return handled;
         }
@@ -356,8 +391,9 @@ impl Pane for Mint {
                     return true;
                 };
                 let from = format!("{} from the shelf", credential.request.kind().name());
-                let token = credential.secret.clone();
-                cx.intend(Intent::Inspect { token, from });
+                let (token, expires) = (credential.secret.clone(), credential.expires);
+                let about = shelf::about(credential);
+                cx.intend(Intent::Inspect { token, from, about, expires });
             }
             Action::FocusNext | Action::FocusPrevious if cx.shared.opened.is_some() => {
                 self.open_form(self.kind, cx)
@@ -416,7 +452,7 @@ impl Pane for Mint {
     }
 
     fn title(&self, look: &Look) -> String {
-        let waiting = if self.minting() { " minting… esc cancels" } else { "" };
+        let waiting = if self.minting() { " minting…" } else { "" };
         match look.shared.opened.as_deref() {
             Some(account) => format!("as {}{waiting}", short(account)),
             None => "no account is open".into(),

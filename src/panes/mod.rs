@@ -6,6 +6,7 @@ pub mod activity;
 pub mod inspect;
 pub mod mint;
 pub mod overview;
+pub mod policy;
 
 use std::cell::Cell;
 
@@ -92,6 +93,8 @@ pub struct Panes {
     pub accounts: accounts::Accounts,
     /// The opened account.
     pub overview: overview::Overview,
+    /// Who may do what.
+    pub policy: policy::PolicyPane,
     /// Forms and shelf.
     pub mint: mint::Mint,
     /// A decoded token.
@@ -106,6 +109,7 @@ impl Panes {
         match id {
             PaneId::Accounts => &self.accounts,
             PaneId::Overview => &self.overview,
+            PaneId::Policy => &self.policy,
             PaneId::Mint => &self.mint,
             PaneId::Inspect => &self.inspect,
             PaneId::Activity => &self.activity,
@@ -117,6 +121,7 @@ impl Panes {
         match id {
             PaneId::Accounts => &mut self.accounts,
             PaneId::Overview => &mut self.overview,
+            PaneId::Policy => &mut self.policy,
             PaneId::Mint => &mut self.mint,
             PaneId::Inspect => &mut self.inspect,
             PaneId::Activity => &mut self.activity,

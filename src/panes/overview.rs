@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
+    style::Style,
     text::{Line, Span},
 };
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::{ApiError, Call, Reply, iam},
+    api::{ApiError, Call, ErrorKind, Reply, iam},
     app::{
         msg::{Clip, Effect, Owner, PaneId, ReqId},
         shared::{Cx, Facts, Shared},
@@ -18,17 +19,19 @@ use crate::{
     keymap::{Action, Place},
     model::{
         account::{AccountKey, short},
-        permission::{Granted, MATRIX},
+        permission::{Granted, MATRIX, Permission},
         secret::Secret,
     },
     view::theme::Theme,
     widgets::{list::ListCursor, safe::safe_line, text::fold},
 };
 
-/// The pane holds only its scroll position: what it shows is shared.
+/// The pane holds only where it is: what it shows is shared.
 #[derive(Default)]
 pub struct Overview {
     scroll: ListCursor,
+    /// The cell of the matrix that `a` means.
+    cell: usize,
     width: u16,
 }
 
@@ -45,6 +48,13 @@ impl Overview {
         old.into_iter().for_each(|req| cx.cancel(req));
     }
 
+    /// The permission under the cursor, if the caller lacks it; else the first that is lacking for minting.
+    pub fn missing(&self, shared: &Shared) -> Option<Permission> {
+        let granted = shared.opened_facts()?.1.granted.value?;
+        let lacking = |permission: &Permission| !granted.has(*permission);
+        MATRIX.get(self.cell).copied().filter(lacking).or_else(|| MATRIX.into_iter().find(lacking))
+    }
+
     fn lines(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
         let Some((name, facts)) = shared.opened_facts() else {
             let text = "Pick an account on the left: its keys and what you may do with it appear here.";
@@ -52,7 +62,7 @@ impl Overview {
         };
         let mut lines = about(name, facts, now, theme);
         lines.push(Line::default());
-        lines.extend(matrix(facts, shared, self.width, theme));
+        lines.extend(matrix(facts, shared, self.cell, self.width, theme));
         fold(lines, self.width)
     }
 }
@@ -67,6 +77,18 @@ impl Pane for Overview {
     }
 
     fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        match action {
+            // The cursor walks the matrix; beyond its ends the text scrolls.
+            Action::Down if self.cell + 1 < MATRIX.len() => {
+                self.cell += 1;
+                return true;
+            }
+            Action::Up if self.cell > 0 && self.scroll.window().start == 0 => {
+                self.cell -= 1;
+                return true;
+            }
+            _ => {}
+        }
         if let Some(step) = as_move(action) {
             return self.scroll.scroll(step);
         }
@@ -167,9 +189,11 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             }
         }
         // A refusal is not "none": somebody may be holding a key that the caller cannot see.
-        (None, Some(_)) => {
-            row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)])
+        (None, Some(error)) if error.kind == ErrorKind::Denied => {
+            row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)]);
         }
+        (None, Some(error)) => row("keys", vec![Span::styled(error.sentence(), theme.bad)]),
+
         (None, None) => row("keys", vec![Span::styled("asking…", theme.dim)]),
     }
     lines
@@ -195,14 +219,14 @@ fn key_spans(key: &AccountKey, now: Timestamp, theme: &Theme) -> Vec<Span<'stati
     spans
 }
 
-fn matrix(facts: &Facts, shared: &Shared, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme) -> Vec<Line<'static>> {
     let needs = if width >= 56 { "needs" } else { "" };
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{:<17}", "You can"), theme.strong),
         Span::styled(format!("{:<15}{needs}", "(IAM says)"), theme.dim),
     ])];
     let granted = facts.granted.value;
-    for permission in MATRIX {
+    for (at, permission) in MATRIX.into_iter().enumerate() {
         let (glyph, word, style) = match granted.map(|granted| granted.has(permission)) {
             Some(true) => (theme.glyphs.yes, "yes", theme.good),
             Some(false) => (theme.glyphs.no, "no", theme.bad),
@@ -214,7 +238,10 @@ fn matrix(facts: &Facts, shared: &Shared, width: u16, theme: &Theme) -> Vec<Line
         };
         lines.push(Line::from(vec![
             Span::styled(format!("{glyph} "), style),
-            Span::raw(format!("{:<15}", permission.label)),
+            Span::styled(
+                format!("{:<15}", permission.label),
+                if at == cell { theme.accent } else { Style::new() },
+            ),
             Span::styled(format!("{word:<15}"), style),
             Span::styled(needs, theme.dim),
         ]));
@@ -234,8 +261,8 @@ fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<St
     if granted?.is_none() && facts.account.error.is_some() {
         return Some("No access, or no such account: Google does not say which.".into());
     }
-    let mint = shared.keymap.key(Action::MintMenu);
+    let (mint, grant) = (shared.keymap.key(Action::MintMenu), shared.keymap.key(Action::Grant));
     Some(format!(
-        "A yes is what IAM says: the API's state, scopes, VPC Service Controls and fresh grants may still refuse. {mint} mints."
+        "A yes is what IAM says: the API's state, scopes, VPC Service Controls and fresh grants may still refuse. {mint} mints, {grant} grants what is missing or asks for it."
     ))
 }

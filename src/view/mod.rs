@@ -38,6 +38,10 @@ pub fn draw(state: &AppState, now: Now, theme: &Theme, buf: &mut Buffer) -> Opti
         wrapped(&text, screen, buf, theme.warning);
         return None;
     }
+    if screen.as_size() != state.size {
+        // The terminal has another size already; the event that says so is on its way, and the next frame with it.
+        return None;
+    }
     let look = Look { shared: &state.shared, theme, now, cursor: Cell::new(None) };
     let areas = state.areas();
     header(state, areas.header, buf, &look);
@@ -56,8 +60,9 @@ pub fn draw(state: &AppState, now: Now, theme: &Theme, buf: &mut Buffer) -> Opti
     if !state.overlays.is_empty() {
         look.cursor.set(None);
     }
+    let over = Rect { height: areas.hints.y.saturating_sub(screen.y), ..screen };
     for overlay in &state.overlays {
-        overlay.draw(screen, buf, &look);
+        overlay.draw(over, buf, &look);
     }
     notice(state, areas.notice, buf, theme);
     hints(state, areas.hints, buf, theme);
@@ -144,20 +149,30 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         _ => String::new(),
     };
     let dot = theme.glyphs.dot;
-    let left = Line::from(vec![
-        Span::styled(" impersona  ", theme.accent),
-        Span::raw(safe_line(&principal).into_owned()),
-        Span::styled(format!(" {dot} {}   ", safe_line(&source)), theme.dim),
-        Span::styled(safe_line(&project).into_owned(), theme.strong),
-        Span::styled(above, theme.dim),
-    ]);
+    let spans = |source: &str, above: &str| {
+        Line::from(vec![
+            Span::styled(" impersona  ", theme.accent),
+            Span::raw(safe_line(&principal).into_owned()),
+            Span::styled(
+                if source.is_empty() { "   ".into() } else { format!(" {dot} {}   ", safe_line(source)) },
+                theme.dim,
+            ),
+            Span::styled(safe_line(&project).into_owned(), theme.strong),
+            Span::styled(above.to_owned(), theme.dim),
+        ])
+    };
+    // What matters least goes first: what is above the project, then where the caller came from.
+    let choices = [spans(&source, &above), spans(&source, ""), spans("", "")];
+    let [whole, without_above, shortest] = choices;
+    let left = [whole, without_above].into_iter().find(|line| line.width() <= left_width).unwrap_or(shortest);
     buf.set_line(area.x, area.y, &left, u16::try_from(left_width).unwrap_or(area.width));
     let x = area.right() - u16::try_from(right_width).unwrap_or(area.width);
     buf.set_line(x, area.y, &right, area.width);
 }
 
-const TABS: [(PaneId, Action, &str); 4] = [
+const TABS: [(PaneId, Action, &str); 5] = [
     (PaneId::Overview, Action::ShowOverview, "Overview"),
+    (PaneId::Policy, Action::ShowPolicy, "Policy"),
     (PaneId::Mint, Action::ShowMint, "Mint"),
     (PaneId::Inspect, Action::ShowInspect, "Inspect"),
     (PaneId::Activity, Action::ShowActivity, "Activity"),
@@ -169,7 +184,7 @@ fn tabs(state: &AppState, width_of_pane: u16, look: &Look) -> Line<'static> {
     let mut spans = Vec::new();
     for (id, action, name) in TABS {
         let style = if id == state.pane { theme.accent } else { theme.dim };
-        let key = look.shared.keymap.key(action);
+        let key = look.shared.keymap.digit(action);
         spans.push(Span::styled(format!(" {key} {name} "), style));
     }
     let title = state.panes.get(state.pane).title(look);

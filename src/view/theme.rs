@@ -64,6 +64,10 @@ pub struct Glyphs {
     pub flight: &'static str,
     /// From, through, to.
     pub arrow: &'static str,
+    /// A group that is shown.
+    pub open: &'static str,
+    /// A group that is folded.
+    pub closed: &'static str,
     /// Between things.
     pub dot: &'static str,
     /// Frames of the spinner.
@@ -82,6 +86,8 @@ static UNICODE: Glyphs = Glyphs {
     cursor: "▌",
     flight: "⇅",
     arrow: "→",
+    open: "▾",
+    closed: "▸",
     dot: "·",
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
     border: border::PLAIN,
@@ -97,6 +103,8 @@ static ASCII: Glyphs = Glyphs {
     cursor: ">",
     flight: "~",
     arrow: ">",
+    open: "v",
+    closed: ">",
     dot: "|",
     spinner: &["|", "/", "-", "\\"],
     border: border::Set {

@@ -145,11 +145,17 @@ impl Form {
             .map(|field| field.id)
     }
 
-    /// Offers completions for the field being edited.
-    pub fn offer(&mut self, completions: Vec<Completion>) {
-        self.chosen = None;
+    /// Offers completions for the field being edited. With `first` the first one is chosen already, so that `enter`
+    /// takes it: right where what was typed cannot stand as it is.
+    pub fn offer(&mut self, completions: Vec<Completion>, first: bool) {
         self.completions = completions;
         self.completions.truncate(COMPLETIONS);
+        self.chosen = (first && !self.completions.is_empty()).then_some(0);
+    }
+
+    /// Puts the focus on the first field.
+    pub fn focus_first(&mut self) {
+        self.move_focus(0);
     }
 
     /// Next field, then the button, then round.
@@ -199,7 +205,7 @@ impl Form {
             input.set(&text);
             field.error = None;
             let id = field.id;
-            self.offer(Vec::new());
+            self.offer(Vec::new(), false);
             return Accepted::Completion(id);
         }
         if self.focus == self.fields.len() {
@@ -222,7 +228,7 @@ impl Form {
 
     fn move_focus(&mut self, to: usize) {
         self.focus = to;
-        self.offer(Vec::new());
+        self.offer(Vec::new(), false);
     }
 
     fn field_mut(&mut self, id: &str) -> Option<&mut Field> {
@@ -375,7 +381,7 @@ mod tests {
     fn enter_takes_a_completion_only_when_one_was_chosen() {
         let mut form = form();
         form.set_text("scopes", "cloud-platform, dev");
-        form.offer(vec![completion("devstorage.read_only"), completion("devstorage.full_control")]);
+        form.offer(vec![completion("devstorage.read_only"), completion("devstorage.full_control")], false);
         form.choose(true);
         form.choose(true);
         assert_eq!(form.accept(), Accepted::Completion("scopes"));

@@ -1,1 +1,190 @@
-//!
+//! The rules of ARCHITECTURE.md that a search can hold. What stands after `mod tests`, in files of tests and in
+//! comments does not count.
+
+use std::collections::BTreeSet;
+
+use crate::support::sources;
+
+/// Which modules of ours each layer may import.
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
+    ("src/model/", &["model"]),
+    ("src/widgets/", &["widgets", "model", "view"]),
+    ("src/emulator/", &["emulator"]),
+    ("src/api/", &["api", "auth", "env", "flows", "history", "model"]),
+    ("src/flows/", &["api", "flows", "history", "model"]),
+    ("src/auth/", &["auth", "api", "env", "model"]),
+    ("src/keymap/", &["keymap"]),
+    ("src/app/", SCREEN),
+    ("src/panes/", SCREEN),
+    ("src/overlays/", SCREEN),
+    ("src/view/", SCREEN),
+];
+
+/// The screen knows data: of `api` its types, of the outside only what is remembered.
+const SCREEN: &[&str] =
+    &["api", "app", "flows", "history", "keymap", "model", "overlays", "panes", "state", "view", "widgets"];
+
+/// Who may wait. `terminal` and `clipboard` have none of it: one is called, the other is a thread.
+const MAY_AWAIT: [&str; 8] = [
+    "src/history.rs",
+    "src/api/",
+    "src/auth/",
+    "src/flows/",
+    "src/emulator/",
+    "src/cli/",
+    "src/runtime.rs",
+    "src/main.rs",
+];
+
+/// Who may open a secret, and what for.
+const MAY_EXPOSE: [(&str, &str); 11] = [
+    ("src/api/credentials.rs", "reads the end of an ID token out of its own claims"),
+    ("src/api/http.rs", "puts it on the wire, and takes it out of error bodies that quote it"),
+    ("src/auth/exchange.rs", "signs with a key, and sends a login, to get an access token"),
+    ("src/auth/keeper.rs", "compares two tokens"),
+    ("src/auth/mod.rs", "checks that a token given by hand is one word"),
+    ("src/cli/output.rs", "prints it, or writes it to the file of --out"),
+    ("src/clipboard.rs", "copies it, and compares it before clearing"),
+    ("src/model/jwt/judge.rs", "checks the signature over it"),
+    ("src/panes/inspect.rs", "decodes it"),
+    ("src/panes/mint/shelf.rs", "shows it when it is revealed, and makes the texts to copy"),
+    ("src/runtime.rs", "hands it to the terminal's clipboard, and saves it to a file"),
+];
+
+/// The code of the product, without comments and tests.
+fn code() -> Vec<(String, String)> {
+    let is_test =
+        |name: &str| name.contains("/tests") || name.ends_with("_tests.rs") || name.ends_with("/testing.rs");
+    let mut files = sources("src", "rs");
+    files.retain(|(name, _)| !is_test(name));
+    for (_, text) in &mut files {
+        let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        let lines = product.lines().filter(|line| !line.trim_start().starts_with("//"));
+        *text = lines.collect::<Vec<_>>().join("\n");
+    }
+    assert!(files.len() > 50, "the search finds the sources");
+    files
+}
+
+/// The modules of ours that a file names: `crate::api::…`, `crate::{api, model::…}`.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            found.extend(first_word(rest));
+            continue;
+        };
+        let (mut depth, mut start) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                c if start && !c.is_whitespace() => {
+                    start = false;
+                    found.extend(first_word(&list[at..]));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+fn first_word(text: &str) -> Option<String> {
+    let word: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!word.is_empty()).then_some(word)
+}
+
+/// Whether a word stands in the code as a word.
+fn has_word(code: &str, word: &str) -> bool {
+    code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
+}
+
+#[test]
+fn imports_are_found_in_every_form() {
+    let code =
+        "use crate::{\n    api::{Call, Reply},\n    model::account,\n    env\n};\nlet x = crate::files::f();";
+    assert_eq!(imports(code).into_iter().collect::<Vec<_>>(), ["api", "env", "files", "model"]);
+}
+
+#[test]
+fn imports_point_one_way() {
+    for (name, code) in code() {
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(layer, _)| name.starts_with(layer)) else {
+            continue;
+        };
+        let wrong: Vec<_> =
+            imports(&code).into_iter().filter(|module| !allowed.contains(&module.as_str())).collect();
+        assert!(wrong.is_empty(), "{name} may not import {wrong:?}");
+    }
+}
+
+#[test]
+fn of_the_view_widgets_know_the_theme_only() {
+    for (name, code) in code().into_iter().filter(|(name, _)| name.starts_with("src/widgets/")) {
+        let parts = code.split("view::").skip(1);
+        assert!(parts.clone().all(|part| part.starts_with("theme")), "{name}");
+        assert!(!code.contains("view::{"), "{name}: one import a line, so that this test can read it");
+    }
+}
+
+#[test]
+fn the_screen_never_sees_the_client() {
+    let screen =
+        ["src/app/", "src/panes/", "src/overlays/", "src/view/", "src/keymap/", "src/widgets/", "src/model/"];
+    for (name, code) in code() {
+        let is_screen = screen.iter().any(|layer| name.starts_with(layer));
+        assert!(!(is_screen && has_word(&code, "Client")), "{name} names Client");
+    }
+}
+
+#[test]
+fn only_the_outer_layers_wait() {
+    for (name, code) in code() {
+        let may = MAY_AWAIT.iter().any(|layer| name.starts_with(layer));
+        assert!(may || !(has_word(&code, "async") || has_word(&code, "await")), "{name} waits");
+    }
+}
+
+#[test]
+fn a_secret_is_opened_only_where_there_is_a_reason() {
+    let found: BTreeSet<String> = code()
+        .into_iter()
+        .filter(|(name, code)| name != "src/model/secret.rs" && code.contains(".expose()"))
+        .map(|(name, _)| name)
+        .collect();
+    let allowed: BTreeSet<String> = MAY_EXPOSE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(found, allowed, "a new place needs a reason, a place that is gone needs none");
+}
+
+#[test]
+fn keys_are_named_in_the_key_table_only() {
+    for (name, code) in code() {
+        let may = name.starts_with("src/keymap/") || name.starts_with("src/widgets/");
+        assert!(may || !code.contains("KeyCode::Char("), "{name} names a key");
+    }
+}
+
+#[test]
+fn nothing_is_left_undone_or_taken_for_granted() {
+    for (name, code) in code() {
+        for word in [".unwrap()", "todo!(", "unimplemented!(", "dbg!("] {
+            assert!(!code.contains(word), "{name}: {word}");
+        }
+    }
+    let ignored = concat!("#[", "ignore");
+    for (name, text) in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+        assert!(!text.contains(ignored), "{name}: a test that does not run proves nothing");
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_a_person_reads_at_once() {
+    for (name, text) in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+        let lines = text.lines().count();
+        assert!(lines <= 600, "{name}: {lines} lines");
+    }
+}

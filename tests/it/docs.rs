@@ -9,29 +9,42 @@ fn read(name: &str) -> String {
 }
 
 fn help(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_impersona")).args(arguments).arg("--help").output().expect("it runs");
+    let output = Command::new(env!("CARGO_BIN_EXE_impersona"))
+        .args(arguments)
+        .arg("--help")
+        .output()
+        .expect("it runs");
     String::from_utf8(output.stdout).expect("text")
 }
 
 #[test]
 fn the_readmes_keys_are_the_key_table() {
     let readme = read("README.md");
-    let block = readme.split("checked by a test -->\n").nth(1).and_then(|rest| rest.split("<!-- end of keys -->").next());
+    let block = readme
+        .split("checked by a test -->\n")
+        .nth(1)
+        .and_then(|rest| rest.split("<!-- end of keys -->").next());
     assert_eq!(block, Some(docs::markdown().as_str()), "the block must be what docs::markdown makes");
 }
 
 #[test]
 fn every_command_and_flag_of_the_readme_exists() {
     let readme = read("README.md");
-    let section = readme.split("## Command line").nth(1).and_then(|rest| rest.split("## Configuration").next());
+    let section =
+        readme.split("## Command line").nth(1).and_then(|rest| rest.split("## Configuration").next());
     let section = section.expect("the section is there");
     let everywhere = help(&[]);
     let mut seen = 0;
     for line in section.lines().filter(|line| line.starts_with("| `impersona ")) {
         let usage = line.split('`').nth(1).expect("a command");
-        let words: Vec<&str> = usage.split_whitespace().skip(1).take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
+        let words: Vec<&str> = usage
+            .split_whitespace()
+            .skip(1)
+            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+            .collect();
         let own = help(&words);
-        let flag = |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '-').to_owned();
+        let flag =
+            |word: &str| word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '-').to_owned();
         for flag in usage.split([' ', '[', ']']).filter(|word| word.starts_with("--")).map(flag) {
             assert!(own.contains(&flag) || everywhere.contains(&flag), "{flag} of {words:?}");
             seen += 1;

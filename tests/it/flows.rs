@@ -55,7 +55,11 @@ async fn a_minted_access_token_is_what_was_asked_for() {
 async fn a_minted_id_token_is_signed_by_a_published_key() {
     let emulator = emulator().await;
     let client = client(&emulator);
-    let what = What::IdToken { audience: "https://svc.run.app".into(), include_email: true, organization_number: false };
+    let what = What::IdToken {
+        audience: "https://svc.run.app".into(),
+        include_email: true,
+        organization_number: false,
+    };
     let credential = client.mint(&MintRequest { what, ..access(DEPLOYER, &[]) }).await.unwrap();
     let keys = client.signing_keys(KeySource::Google).await.unwrap();
     let reading = jwt::read(credential.secret.expose());
@@ -113,9 +117,14 @@ async fn a_denial_names_the_permission_the_account_and_the_role() {
     let emulator = emulator().await;
     let api = "api@acme-prod.iam.gserviceaccount.com";
     let error = denied(&client(&emulator), &access(api, &[])).await;
-    assert_eq!((error.kind, error.status, error.reason()), (ErrorKind::Denied, Some(403), Some("IAM_PERMISSION_DENIED")));
+    assert_eq!(
+        (error.kind, error.status, error.reason()),
+        (ErrorKind::Denied, Some(403), Some("IAM_PERMISSION_DENIED"))
+    );
     assert_sentence(&error);
-    assert!(error.sentence().contains("iam.serviceAccounts.getAccessToken") && error.sentence().contains(api));
+    assert!(
+        error.sentence().contains("iam.serviceAccounts.getAccessToken") && error.sentence().contains(api)
+    );
     assert!(error.next().unwrap().contains("roles/iam.serviceAccountTokenCreator"));
 }
 
@@ -137,13 +146,17 @@ async fn a_quota_project_that_may_not_be_used_is_named() {
     let error = denied(&client, &access(DEPLOYER, &[])).await;
     assert_eq!((error.kind, error.reason()), (ErrorKind::Denied, Some("USER_PROJECT_DENIED")));
     assert_sentence(&error);
-    assert!(error.sentence().contains("acme-locked") && error.next().unwrap().contains("--quota-project"), "{error}");
+    assert!(
+        error.sentence().contains("acme-locked") && error.next().unwrap().contains("--quota-project"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_disabled_account_is_said_to_be_disabled() {
     let emulator = emulator().await;
-    let error = denied(&client(&emulator), &access("deploy-canary@acme-prod.iam.gserviceaccount.com", &[])).await;
+    let error =
+        denied(&client(&emulator), &access("deploy-canary@acme-prod.iam.gserviceaccount.com", &[])).await;
     assert_sentence(&error);
     assert!(error.sentence().contains("is disabled"), "{error}");
 }
@@ -166,7 +179,12 @@ async fn a_slow_answer_is_an_answer() {
 
 #[tokio::test]
 async fn too_many_calls_are_sent_again_after_the_wait_that_was_asked_for() {
-    let error = Fault { error: Some("RATE_LIMIT_EXCEEDED".into()), retry_after: Some(1), times: Some(1), ..fault(MINT) };
+    let error = Fault {
+        error: Some("RATE_LIMIT_EXCEEDED".into()),
+        retry_after: Some(1),
+        times: Some(1),
+        ..fault(MINT)
+    };
     let (outcome, sent) = mint_under(error).await;
     assert!(outcome.is_ok() && sent == 2, "{outcome:?}, sent {sent} times");
 }
@@ -176,13 +194,17 @@ async fn a_wait_that_is_too_long_is_not_waited_for() {
     let error = Fault { error: Some("RATE_LIMIT_EXCEEDED".into()), retry_after: Some(3_600), ..fault(MINT) };
     let (outcome, sent) = mint_under(error).await;
     let error = outcome.unwrap_err();
-    assert_eq!((error.kind, sent, error.retry_after), (ErrorKind::Quota, 1, Some(Duration::from_secs(3_600))));
+    assert_eq!(
+        (error.kind, sent, error.retry_after),
+        (ErrorKind::Quota, 1, Some(Duration::from_secs(3_600)))
+    );
     assert_sentence(&error);
 }
 
 #[tokio::test]
 async fn a_server_in_trouble_is_asked_again_and_then_said_to_be_in_trouble() {
-    let (outcome, sent) = mint_under(Fault { error: Some("UNAVAILABLE".into()), times: Some(2), ..fault(MINT) }).await;
+    let (outcome, sent) =
+        mint_under(Fault { error: Some("UNAVAILABLE".into()), times: Some(2), ..fault(MINT) }).await;
     assert!(outcome.is_ok() && sent == 3, "{outcome:?}, sent {sent} times");
     let (outcome, sent) = mint_under(Fault { error: Some("UNAVAILABLE".into()), ..fault(MINT) }).await;
     let error = outcome.unwrap_err();
@@ -250,7 +272,8 @@ async fn a_token_that_ends_in_the_meantime_is_renewed() {
 
 #[tokio::test]
 async fn reads_are_repeated_like_mints() {
-    let (emulator, handle) = emulator_with(Fault { error: Some("UNAVAILABLE".into()), times: Some(1), ..fault(GET) }).await;
+    let (emulator, handle) =
+        emulator_with(Fault { error: Some("UNAVAILABLE".into()), times: Some(1), ..fault(GET) }).await;
     let account = client(&emulator).get_account(DEPLOYER).await.unwrap();
     assert_eq!((account.unique_id.as_str(), calls(&handle, GET).await), ("109300000000000004411", 2));
 }

@@ -3,7 +3,10 @@
 
 use std::{fs, path::Path};
 
-use crate::support::{DEPLOYER, EmulatorProcess, Home, Terminal, eventually, mode};
+use crate::{
+    support::{DEPLOYER, EmulatorProcess, Home, eventually, mode},
+    terminal::Terminal,
+};
 
 const SIZE: (u16, u16) = (120, 40);
 
@@ -29,7 +32,7 @@ fn mint_both(terminal: &mut Terminal) -> [String; 2] {
 
 /// The secret part of a token, in pieces: a token that is folded or cut is found, too.
 fn pieces(token: &str) -> Vec<&str> {
-    let secret = token.rsplit(['.', '-']).next().unwrap_or(token);
+    let secret = token.rsplit('.').next().unwrap_or(token).trim_start_matches("EMULATOR-");
     let pieces: Vec<&str> = (0..secret.len() / 12).map(|at| &secret[at * 12..(at + 1) * 12]).collect();
     assert!(!pieces.is_empty(), "a token of some length");
     pieces
@@ -78,10 +81,14 @@ fn after_a_run_with_log_and_memory_no_token_is_anywhere() {
     let tokens = mint_both(&mut terminal);
     let log = here.path("state").join("impersona.log");
     eventually("the log tells of the mint", || {
-        fs::read_to_string(&log).ok().filter(|text| text.contains("GenerateIdToken") || text.contains("generateIdToken"))
+        fs::read_to_string(&log)
+            .ok()
+            .filter(|text| text.contains("GenerateIdToken") || text.contains("generateIdToken"))
     });
     eventually("the audience is remembered", || {
-        fs::read_to_string(here.path("state").join("remembered.json")).ok().filter(|text| text.contains("svc.run.app"))
+        fs::read_to_string(here.path("state").join("remembered.json"))
+            .ok()
+            .filter(|text| text.contains("svc.run.app"))
     });
     assert_nowhere(&tokens, &mut terminal, &[&here, &there]);
     assert_eq!(mode(&log), 0o600);
@@ -114,9 +121,12 @@ fn only_save_writes_a_token_and_only_for_its_owner() {
     terminal.press("enter t a ctrl-s");
     terminal.wait_for("Shelf 1");
     terminal.press("y s");
-    terminal.wait_for("saved to deployer-access-");
-    let found: Vec<_> =
-        home.files().into_iter().filter(|(_, content)| String::from_utf8_lossy(content).contains("ya29.c.")).collect();
+    terminal.wait_for("saved deployer-access-");
+    let found: Vec<_> = home
+        .files()
+        .into_iter()
+        .filter(|(_, content)| String::from_utf8_lossy(content).contains("ya29.c."))
+        .collect();
     let [(path, _)] = found.as_slice() else { panic!("one file, not {}", found.len()) };
     assert_eq!((path.parent(), mode(path)), (Some(home.path("home").as_path()), 0o600));
 }

@@ -12,3 +12,5 @@ mod leaks;
 #[cfg(unix)]
 mod pty;
 mod support;
+#[cfg(unix)]
+mod terminal;

@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 
 use rustix::process::Signal;
 
-use crate::support::{EmulatorProcess, Home, Terminal};
+use crate::{
+    support::{EmulatorProcess, Home},
+    terminal::Terminal,
+};
 
 const SIZE: (u16, u16) = (120, 40);
 
@@ -24,7 +27,9 @@ fn the_first_frame_shows_who_calls_where_and_what_may_be_picked() {
     let mut terminal = demo(&home);
     terminal.wait_for("dev@example.com");
     let screen = terminal.wait_for("3 folders up to example.com");
-    for text in ["impersona", "acme-prod", "DEMO", "Accounts 60", "1 Overview", "3 Mint", "4 Inspect", "? help"] {
+    for text in
+        ["impersona", "acme-prod", "DEMO", "Accounts 60", "1 Overview", "3 Mint", "4 Inspect", "? help"]
+    {
         assert!(screen.contains(text), "{text}\n{screen}");
     }
     assert!(terminal.is_taken());
@@ -91,7 +96,7 @@ fn words(screen: &str) -> String {
 fn letters_in_a_filter_never_act() {
     let home = Home::new();
     let mut terminal = demo(&home);
-    let before = list(&terminal.screen());
+    let before = list(&terminal.wait_for("maps-writer@acme-prod"));
     terminal.press("/");
     terminal.type_text("qtXPyYTA0134@?:*+rfjk");
     let screen = terminal.wait_for("qtXPyYTA0134@?:*+rfjk");
@@ -105,7 +110,7 @@ fn a_terminal_of_one_cell_and_back_keeps_the_place() {
     let home = Home::new();
     let mut terminal = demo(&home);
     terminal.press("down down enter");
-    terminal.wait_for("114902244682999612547");
+    terminal.wait_for("✗ edit policy");
     terminal.press("0 down");
     let before = list(&terminal.wait_for("▌ vault@acme-prod"));
     for size in [(1, 1), (2, 60), (200, 1), (200, 60)] {
@@ -119,9 +124,26 @@ fn a_terminal_of_one_cell_and_back_keeps_the_place() {
     });
 }
 
-/// The left half of the screen.
+/// The rows of the list, on the left half of the screen.
 fn list(screen: &str) -> String {
-    screen.lines().filter_map(|line| line.split_once("││")).map(|(left, _)| left).collect::<Vec<_>>().join("\n")
+    let rows = screen.lines().filter(|line| line.starts_with('│'));
+    rows.filter_map(|row| row.split("││").next()).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_frame_drawn_before_the_new_size_is_heard_of_is_no_panic() {
+    let home = Home::new();
+    // A terminal that does not control the program does not tell it of its size: the news never comes.
+    let mut terminal = Terminal::start_as(&home, SIZE, &["--demo"], &[], false);
+    terminal.wait_for("deployer@acme-prod");
+    for size in [(80, 24), (1, 1), (200, 60)] {
+        let seen = terminal.raw().len();
+        terminal.resize(size);
+        terminal.press("j");
+        terminal.wait_for_more_than(seen);
+    }
+    terminal.press("q");
+    terminal.ends_with(0);
 }
 
 #[test]
@@ -282,7 +304,10 @@ fn a_panic_anywhere_gives_the_terminal_back_and_says_where() {
         terminal.press(key);
         terminal.ends_with(101);
         let screen = terminal.wait_for("impersona stopped by a bug of its own");
-        assert!(screen.contains(&format!("asked for: in {}", if place == "task" { "a task" } else { place })), "{screen}");
+        assert!(
+            screen.contains(&format!("asked for: in {}", if place == "task" { "a task" } else { place })),
+            "{screen}"
+        );
     }
 }
 
@@ -309,8 +334,8 @@ fn a_terminal_that_goes_away_without_a_signal_ends_it_too() {
 fn without_credentials_it_opens_says_so_and_inspects() {
     let home = Home::new();
     let mut terminal = Terminal::start(&home, SIZE, &[], &[]);
-    let screen = words(&terminal.wait_until("why", |screen| screen.contains("No credentials found")));
-    assert!(screen.contains("impersona --demo"), "{screen}");
+    terminal.wait_until("why", |screen| screen.contains("No credentials found"));
+    terminal.wait_until("the way out", |screen| words(screen).contains("impersona --demo"));
     terminal.press("4");
     terminal.wait_for("Paste a token here");
     // {"alg":"none"} . {"sub":"somebody","aud":"https://svc.run.app"} .

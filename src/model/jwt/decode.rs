@@ -223,18 +223,29 @@ impl Reading {
                 }
             }
         }
-        joined(text)
+        let whole = joined(text);
+        if form_of(&whole) != Form::Opaque {
+            return whole;
+        }
+        match find_token(text) {
+            Some(token) => {
+                self.remark("found_inside", "taken out of a longer text".to_owned());
+                token.to_owned()
+            }
+            None => whole,
+        }
     }
 
     fn take_apart(&mut self, token: &str) {
         let mut parts = token.splitn(3, '.');
-        self.header = self.section("header", parts.next().unwrap_or_default());
+        let whole = self.too_long.is_none();
+        self.header = self.section("header", parts.next().unwrap_or_default(), whole || token.contains('.'));
         let dots = token.matches('.').count();
         if self.form == Form::Jwe {
             return;
         }
         if let Some(claims) = parts.next() {
-            self.claims = self.section("claims", claims);
+            self.claims = self.section("claims", claims, whole || dots > 1);
         }
         self.signature =
             parts.next().filter(|s| !s.is_empty()).map(|s| decode(s).map_or(s.len(), |bytes| bytes.len()));
@@ -245,7 +256,7 @@ impl Reading {
         self.times = Times { iat: seconds("iat"), exp: seconds("exp"), nbf: seconds("nbf") };
     }
 
-    fn section(&mut self, what: &str, part: &str) -> Section {
+    fn section(&mut self, what: &str, part: &str, complete: bool) -> Section {
         if part.is_empty() {
             return Section::Absent;
         }
@@ -256,7 +267,7 @@ impl Reading {
             );
         }
         // A part cut off by our own bound ends anywhere: up to three letters too many.
-        let whole = &part[..part.len() - if self.too_long.is_some() { part.len() % 4 } else { 0 }];
+        let whole = &part[..part.len() - if complete { 0 } else { part.len() % 4 }];
         let Some(bytes) = decode(whole) else {
             self.remark("base64", format!("{what} not in base64url, shown as written"));
             return Section::Text(part.to_owned());
@@ -367,6 +378,26 @@ fn members(json: &str) -> (Members, Option<String>) {
     let mut reader = serde_json::Deserializer::from_str(json);
     let outcome = reader.deserialize_map(Collect(&mut found)).and_then(|()| reader.end());
     (found, outcome.err().map(|error| error.to_string()))
+}
+
+/// A token of a known form inside a longer text: a curl line, an export, nested JSON, a log.
+fn find_token(text: &str) -> Option<&str> {
+    let inside = |c: char| c.is_ascii_alphanumeric() || "-_.=+/".contains(c);
+    let words = text
+        .split(|c: char| !inside(c))
+        .flat_map(|word| [Some(word), word.split_once('=').map(|(_, value)| value)]);
+    let tokens = words.flatten().filter(|word| word.len() >= 20);
+    tokens
+        .max_by_key(|word| match form_of(word) {
+            Form::Jws | Form::Jwe if word.starts_with("eyJ") => 3,
+            Form::GoogleAccessToken => 2,
+            Form::RefreshToken | Form::ApiKey => 1,
+            _ => 0,
+        })
+        .filter(|word| {
+            word.starts_with("eyJ")
+                || matches!(form_of(word), Form::GoogleAccessToken | Form::RefreshToken | Form::ApiKey)
+        })
 }
 
 /// Header and claims as JSON, one member a line, each value and each duplicate as it is written in the token.

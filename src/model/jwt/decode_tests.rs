@@ -158,3 +158,18 @@ proptest! {
         read(&format!("eyJ{}.{tail}", STANDARD.encode(b"x")));
     }
 }
+
+#[test]
+fn a_token_is_found_inside_a_longer_text() {
+    let token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl";
+    for text in [
+        format!("curl -H 'Authorization: Bearer {token}' https://svc.example.com/path"),
+        format!("curl https://svc.example.com \\\n  -H \"authorization: bearer {token}\""),
+        format!("export TOKEN={token}"),
+        format!("{{\"data\":{{\"id_token\":\"{token}\"}}}}"),
+    ] {
+        let reading = read(&text);
+        assert_eq!((reading.form, reading.token.expose()), (Form::Jws, token), "{text}");
+    }
+    assert_eq!(read("a plain sentence about nothing in particular").form, Form::Opaque);
+}

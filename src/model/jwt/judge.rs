@@ -1,5 +1,5 @@
 //! Checks the signature of a token against keys that somebody trusts. The keys come from outside the token
-//! only: `jwk`, `jku` and `x5u` in a header are never used. Claims are not judged here, see [`super::findings`].
+//! only: `jwk`, `jku` and `x5u` in a header are never used. Claims are not judged here, see [`mod@super::findings`].
 
 use std::str::FromStr;
 

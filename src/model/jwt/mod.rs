@@ -1,5 +1,5 @@
 //! Tokens as text: what somebody pasted, taken apart and judged. Decode first ([`decode`]), explain the claims
-//! ([`meaning`]), judge after ([`judge`], [`findings`]); nothing is refused, nothing is trusted, nothing is
+//! ([`mod@meaning`]), judge after ([`judge`], [`mod@findings`]); nothing is refused, nothing is trusted, nothing is
 //! sent anywhere.
 
 pub mod audience;

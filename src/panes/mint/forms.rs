@@ -22,12 +22,17 @@ use crate::{
 
 /// An empty form of a kind.
 pub fn new(kind: Kind) -> Form {
-    let through = Field::text("through", "through", "", "delegates, the nearest to you first");
+    let through = Field::text("through", "through", "", "delegates with commas, the nearest to you first");
     match kind {
         Kind::AccessToken => Form::new(
             "mint",
             vec![
-                Field::text("scopes", "scopes", scopes::short(scopes::DEFAULT), "type to search"),
+                Field::text(
+                    "scopes",
+                    "scopes",
+                    scopes::short(scopes::DEFAULT),
+                    "type to search; several with commas",
+                ),
                 Field::text("lifetime", "lifetime", "1h", "up to 1h; to 12h where allowed"),
                 through,
             ],
@@ -107,7 +112,20 @@ fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
     }
     let mut matcher = Matcher::new(Config::DEFAULT);
     let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
-    let hits = pattern.match_list(scopes::all().iter().map(|scope| scope.short()), &mut matcher);
+    let mut hits = pattern.match_list(scopes::all().iter().map(|scope| scope.short()), &mut matcher);
+    let lower = typed.to_lowercase();
+    let known_by = |name: &str| scopes::expand(name).map_or(0, |full| scopes::apis(&full).split(',').count());
+    // What begins with the text, then what holds it; among equals what more APIs know, for that is what is meant.
+    hits.sort_by_key(|(name, score)| {
+        let holds = name.to_lowercase().find(&lower);
+        (
+            holds != Some(0),
+            holds.is_none(),
+            std::cmp::Reverse(known_by(name)),
+            std::cmp::Reverse(*score),
+            name.len(),
+        )
+    });
     hits.into_iter()
         .take(COMPLETIONS)
         .map(|(name, _)| {
@@ -117,11 +135,22 @@ fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
         .collect()
 }
 
+/// The account that stands next to the caller in the chain, where one is named rightly.
+pub fn first_hop(form: &Form) -> Option<String> {
+    parts(form.text("through")).next().and_then(|text| account::parse(text).ok())
+}
+
 /// Whether the caller may, as far as it was asked: for the account itself, or for the first hop of a chain.
 pub fn you_may(kind: Kind, form: &Form, look: &Look) -> Line<'static> {
     let theme = look.theme;
-    let first_hop = parts(form.text("through")).next().and_then(|text| account::parse(text).ok());
-    let (subject, permission): (String, Permission) = match (first_hop, kind) {
+    let opened = look.shared.opened_facts().and_then(|(_, facts)| facts.account.value.as_ref());
+    if opened.is_some_and(|account| account.disabled) {
+        return Line::from(vec![
+            Span::styled(format!("{} ", theme.glyphs.no), theme.bad),
+            Span::raw("the account is disabled: nobody can mint as it"),
+        ]);
+    }
+    let (subject, permission): (String, Permission) = match (first_hop(form), kind) {
         (Some(hop), _) => (hop, IMPLICIT_DELEGATION),
         (None, Kind::AccessToken) => (look.shared.opened.clone().unwrap_or_default(), GET_ACCESS_TOKEN),
         (None, Kind::IdToken) => (look.shared.opened.clone().unwrap_or_default(), GET_OPEN_ID_TOKEN),

@@ -43,6 +43,18 @@ pub fn target(credential: &Credential) -> String {
     }
 }
 
+/// What is known of a credential besides what it says itself.
+pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
+    let request = &credential.request;
+    let mut about = vec![("account", request.account.clone())];
+    match &request.what {
+        What::AccessToken { scopes, .. } => about.extend(scopes.iter().map(|scope| ("scope", scope.clone()))),
+        What::IdToken { audience, .. } => about.push(("audience", audience.clone())),
+    }
+    about.extend(request.delegates.iter().map(|delegate| ("through", delegate.clone())));
+    about
+}
+
 /// How long it lives in all, in seconds: what a full bar stands for.
 fn whole(credential: &Credential) -> i64 {
     credential.expires.map_or(0, |end| end.as_second() - credential.minted.as_second()).max(1)

@@ -1,0 +1,70 @@
+//! Writes under way. They are never cancelled and never superseded; they hold back quitting, and what became of one
+//! that could not be awaited is said with the command that checks it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use super::msg::ReqId;
+
+/// How long leaving waits for a write.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// What is being written, in a few words: `the policy of deployer@acme-prod`.
+    pub what: String,
+    /// The command that tells what became of it.
+    pub check: String,
+}
+
+/// The writes under way, oldest first.
+#[derive(Debug, Default)]
+pub struct Writes(BTreeMap<ReqId, Write>);
+
+impl Writes {
+    /// A write began.
+    pub fn begin(&mut self, req: ReqId, write: Write) {
+        self.0.insert(req, write);
+    }
+
+    /// A write ended, however it did.
+    pub fn end(&mut self, req: ReqId) {
+        self.0.remove(&req);
+    }
+
+    /// Whether nothing is being written.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is being written, for a sentence.
+    pub fn what(&self) -> String {
+        self.0.values().map(|write| write.what.as_str()).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// One line for each write whose fate is not known when the program ends.
+    pub fn unknown(&self) -> Vec<String> {
+        let line = |write: &Write| {
+            format!("it is not known whether {} was written; this checks it: {}", write.what, write.check)
+        };
+        self.0.values().map(line).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_at_the_end_is_said_with_the_command_that_checks_it() {
+        let mut writes = Writes::default();
+        let write = Write {
+            what: "the policy of deployer@acme-prod".into(),
+            check: "impersona policy get deployer@acme-prod".into(),
+        };
+        writes.begin(ReqId(7), write);
+        assert!(writes.unknown()[0].ends_with("impersona policy get deployer@acme-prod"));
+        writes.end(ReqId(7));
+        assert!(writes.is_empty() && writes.unknown().is_empty());
+    }
+}

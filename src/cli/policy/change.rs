@@ -1,0 +1,317 @@
+//! One change of a policy from wish to ending: what it comes to, what must be said about it, the write, and the
+//! sentence for every way it can end.
+
+use std::collections::{BTreeSet, HashMap};
+
+use futures_util::future::join_all;
+
+use super::super::args::Change as How;
+use super::super::output::{self, Failure};
+use super::super::setup::Setup;
+use super::{conflict, identify, print, same_etag, snapshots};
+use crate::api::{ApiError, ErrorKind};
+use crate::flows::{self, Applied, Mode, Request};
+use crate::history::{Snapshots, Whose};
+use crate::model::account::Account;
+use crate::model::member::Member;
+use crate::model::policy::diff::{self, Diff};
+use crate::model::policy::edit::{Edit, Staged};
+use crate::model::policy::guard::{self, Context, Guard, Kind};
+use crate::model::policy::limits::limits;
+use crate::model::policy::merge::Merge;
+use crate::model::policy::{Level, Policy, Triple};
+use crate::model::role;
+
+/// Changes that touch nothing of somebody else's are applied again so often.
+const RETRIES: usize = 5;
+
+/// Roles that our table does not know are asked for, up to this many.
+const MOST_ROLES: usize = 40;
+
+/// What to do with the policy.
+pub(super) enum What {
+    Grant(Triple),
+    /// Under whichever condition when the triple has none.
+    Revoke(Triple),
+    Apply {
+        policy: Policy,
+        take_current_etag: bool,
+    },
+    Restore {
+        id: String,
+    },
+}
+
+pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: bool) -> Result<(), Failure> {
+    let snapshots = snapshots(setup);
+    let ((whose, account), today) = tokio::join!(identify(setup, name), setup.client.get_policy(name));
+    let today = today?;
+    today.editable().map_err(|why| Failure::refused(format!("the policy cannot be changed: {why}")))?;
+    lint(setup, name, &what, json).await?;
+    let edits = edits(&today, what, &snapshots, &whose, json).await?;
+    let mut staged = Staged::new(today.clone());
+    for edit in edits {
+        staged.stage(edit);
+    }
+    let (changes, after) = (staged.changes(), staged.result());
+    if changes.is_empty() {
+        if json {
+            return output::line(&print::object(&today, &today, &[], today.etag()));
+        }
+        output::remark("There is nothing to change: the policy is so already.");
+        return Ok(());
+    }
+    if let Some(sentence) = limits(&after).into_iter().next() {
+        return Err(Failure::refused(sentence));
+    }
+    let around = Around::ask(setup, &account, &[&today, &after]).await;
+    let said = around.with_context(|context| {
+        if !json {
+            print::changes(&changes, &after, context).iter().try_for_each(|line| output::line(line))?;
+        }
+        Ok::<_, Failure>(guard::guards(&today, &after, context))
+    })?;
+    let missing = unmet(&said, &how.accepted);
+    if !json {
+        remarks(&said);
+    }
+    if how.dry_run {
+        if json {
+            return output::line(&print::object(&today, &after, &changes, today.etag()));
+        }
+        for guard in missing {
+            output::remark(&format!("{} This needs --accept {}.", guard.sentence, guard.name));
+        }
+        output::remark("Nothing was written: --dry-run.");
+        return Ok(());
+    }
+    if !missing.is_empty() {
+        return Err(refusal(&missing));
+    }
+    let request = Request {
+        account: account.email.clone(),
+        unique_id: whose.unique_id.clone(),
+        base: today,
+        edits: staged.edits().to_vec(),
+        mode: Mode::Retry { times: RETRIES },
+    };
+    // What somebody else did in the meantime may make of a harmless change one that needs consent.
+    let fits = |before: &Policy, after: &Policy| {
+        around.with_context(|context| unmet(&guard::guards(before, after, context), &how.accepted).is_empty())
+    };
+    end(flows::apply_policy_if(&setup.client, &snapshots, request, &fits).await?, json)
+}
+
+/// What Google says about a condition that somebody typed.
+async fn lint(setup: &Setup, account: &str, what: &What, json: bool) -> Result<(), Failure> {
+    let What::Grant(Triple { condition: Some(condition), .. }) = what else { return Ok(()) };
+    // Advice that cannot be had holds nothing back: the write itself is judged again.
+    let said = setup.client.lint_condition(account, condition).await.unwrap_or_default();
+    if let Some(lint) = said.iter().find(|lint| lint.is_error()) {
+        return Err(Failure::refused(format!(
+            "the condition is refused, at character {}: {}",
+            lint.offset, lint.message
+        )));
+    }
+    if !json {
+        said.iter().for_each(|lint| output::remark(&format!("About the condition: {}", lint.message)));
+    }
+    Ok(())
+}
+
+/// What was wished for, as edits of today's policy.
+async fn edits(
+    today: &Policy,
+    what: What,
+    snapshots: &Snapshots,
+    whose: &Whose,
+    json: bool,
+) -> Result<Vec<Edit>, Failure> {
+    match what {
+        What::Grant(triple) => Ok(vec![Edit::Grant(triple)]),
+        What::Revoke(triple) => revoke(today, triple),
+        What::Apply { policy, take_current_etag } => {
+            if !take_current_etag && policy.etag().is_some_and(|etag| !same_etag(etag, today.etag())) {
+                return Err(conflict(
+                    "The file was made from another state of the policy: somebody changed it since."
+                        .to_owned(),
+                    "Look at `impersona policy diff`, then read the policy anew or give --take-current-etag.",
+                ));
+            }
+            replaced(today, &policy)
+        }
+        What::Restore { id } => {
+            let snapshot = snapshots.load(whose, &id).await.map_err(Failure::refused)?;
+            if snapshot.is_doubtful(whose) && !json {
+                output::remark(
+                    "The account's unique id is not known, so this may be the policy of an earlier account of this name.",
+                );
+            }
+            let policy = Policy::parse(snapshot.policy).map_err(Failure::refused)?;
+            replaced(today, &policy)
+        }
+    }
+}
+
+/// The edits that make today's policy that one.
+fn replaced(today: &Policy, policy: &Policy) -> Result<Vec<Edit>, Failure> {
+    let diff = diff::diff(today, policy);
+    diff.writable().map_err(Failure::refused)?;
+    Ok(Staged::with(today.clone(), &diff.changes).edits().to_vec())
+}
+
+/// Of several conditions under which a member has a role, one must be named.
+fn revoke(today: &Policy, wanted: Triple) -> Result<Vec<Edit>, Failure> {
+    let named = |found: &Triple| match (&wanted.condition, &found.condition) {
+        (None, _) => true,
+        (Some(wanted), Some(found)) => {
+            wanted.title() == found.title() && wanted.expression() == found.expression()
+        }
+        (Some(_), None) => false,
+    };
+    let found: Vec<Triple> = today
+        .triples()
+        .into_iter()
+        .filter(|found| found.role == wanted.role && found.member == wanted.member && named(found))
+        .collect();
+    if found.len() > 1 {
+        let ways: Vec<String> = found
+            .iter()
+            .map(|triple| match &triple.condition {
+                None => "always".to_owned(),
+                Some(condition) => format!("“{}”: {}", condition.title(), condition.expression()),
+            })
+            .collect();
+        return Err(Failure::refused(format!(
+            "the member has this role {} times ({}): say which one with --condition-expression and --condition-title",
+            found.len(),
+            ways.join("; ")
+        )));
+    }
+    Ok(found.into_iter().map(Edit::Revoke).collect())
+}
+
+/// What is known around the account, for sentences and guards.
+struct Around {
+    account: String,
+    caller: Option<Member>,
+    levels: Vec<Level>,
+    production: bool,
+    custom: HashMap<String, Vec<String>>,
+}
+
+impl Around {
+    /// Asks what can be asked; what is not answered is unknown to the guards, and they say so.
+    async fn ask(setup: &Setup, account: &Account, policies: &[&Policy]) -> Around {
+        let client = &setup.client;
+        let levels = async {
+            match account.project.as_str() {
+                "" => vec![Level { name: "the levels above".to_owned(), policy: None }],
+                project => {
+                    flows::inherited(client, project).await.iter().map(flows::Level::to_model).collect()
+                }
+            }
+        };
+        let (caller, levels) = tokio::join!(client.caller(), levels);
+        let caller = caller.ok().and_then(|caller| caller.member());
+        let above = levels.iter().filter_map(|level: &Level| level.policy.as_ref());
+        let named: BTreeSet<String> = policies
+            .iter()
+            .copied()
+            .chain(above)
+            .flat_map(|policy| policy.bindings().map(|binding| binding.role.to_owned()).collect::<Vec<_>>())
+            .filter(|role| role::find(role).is_none())
+            .collect();
+        let asked = named.into_iter().take(MOST_ROLES).map(async |name| {
+            let role = client.get_role(&name).await.ok()?;
+            Some((name, role.permissions))
+        });
+        let custom = join_all(asked).await.into_iter().flatten().collect();
+        let production = setup.config.production_projects.contains(&account.project);
+        Around {
+            account: account.email.clone(),
+            caller: caller.as_deref().map(Member::read),
+            levels,
+            production,
+            custom,
+        }
+    }
+
+    fn with_context<T>(&self, tell: impl FnOnce(&Context<'_>) -> T) -> T {
+        let custom = |role: &str| self.custom.get(role).cloned();
+        tell(&Context {
+            account: &self.account,
+            caller: self.caller.as_ref(),
+            levels: &self.levels,
+            production: self.production,
+            custom: &custom,
+            now: crate::cli::now(),
+        })
+    }
+}
+
+fn unmet<'a>(said: &'a [Guard], accepted: &[String]) -> Vec<&'a Guard> {
+    said.iter()
+        .filter(|guard| guard.kind == Kind::Guard && !accepted.iter().any(|name| name == guard.name))
+        .collect()
+}
+
+fn remarks(said: &[Guard]) {
+    for remark in said.iter().filter(|guard| guard.kind == Kind::Remark) {
+        output::remark(&remark.sentence);
+    }
+}
+
+fn refusal(unmet: &[&Guard]) -> Failure {
+    let sentences: Vec<&str> = unmet.iter().map(|guard| guard.sentence.as_str()).collect();
+    let flags: Vec<String> = unmet.iter().map(|guard| format!("--accept {}", guard.name)).collect();
+    let message = format!("Nothing was written. {}", sentences.join(" "));
+    ApiError::new(ErrorKind::Invalid, message)
+        .with_next(format!("To do it all the same, add {}.", flags.join(" ")))
+        .into()
+}
+
+/// Prints what came of it, or says why nothing did.
+fn end(applied: Applied, json: bool) -> Result<(), Failure> {
+    let sentence = applied.sentence();
+    match applied {
+        Applied::Applied { before, after, etag, differs } => {
+            if json {
+                let changes = diff::diff(&before, &after).changes;
+                output::line(&print::object(&before, &after, &changes, Some(&etag)))?;
+            } else {
+                output::remark(&format!("{sentence} Its etag is {etag}."));
+            }
+            told_apart(&differs);
+            Ok(())
+        }
+        Applied::Conflict { merged, .. } => Err(conflict(
+            format!("{sentence}{}", overlaps(&merged)),
+            "Look at the policy as it is now with `impersona policy get`, then decide anew.",
+        )),
+        Applied::NotApplied { lost, .. } => {
+            Err(ApiError::new(lost.kind, sentence).with_next("Run the same command again.").into())
+        }
+        Applied::Unknown { lost, check, .. } => {
+            Err(ApiError::new(lost.kind, sentence).with_next(format!("Run `{check}`.")).into())
+        }
+    }
+}
+
+/// What is stored otherwise than it was sent is said also to programs: nothing else tells it.
+fn told_apart(differs: &Diff) {
+    if differs.is_empty() {
+        return;
+    }
+    output::remark("Stored otherwise than sent:");
+    print::diff(differs).iter().for_each(|line| output::remark(line));
+}
+
+fn overlaps(merged: &Merge) -> String {
+    let names: Vec<String> = merged
+        .overlaps
+        .iter()
+        .map(|overlap| format!("{} of {}", overlap.role, overlap.member.as_str()))
+        .collect();
+    if names.is_empty() { String::new() } else { format!(" Both changed {}.", names.join(", ")) }
+}

@@ -1,0 +1,289 @@
+//! Changing the policy of an account without losing anything: what was read is saved first, the write carries its
+//! etag, somebody else's change is merged and never overwritten, and a lost answer is looked up and never guessed.
+//!
+//! ```text
+//! save ─► write ─┬─ stored ──────────────► Applied
+//!                ├─ 409 ─► read ─► merge ─┬─ Once, or overlapping ─► Conflict
+//!                │                        └─ Retry, disjoint ──────► save, write again
+//!                └─ no answer ─► read ─┬─ it is there ─────────────► Applied
+//!                                      ├─ the old etag ────────────► NotApplied
+//!                                      ├─ somebody else's ─────────► Conflict
+//!                                      └─ no answer either ────────► Unknown
+//! ```
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use tokio::time::sleep;
+
+use crate::{
+    api::{ApiError, Client, ErrorKind, endpoints::Base, http},
+    history::{Snapshot, Snapshots, Whose},
+    model::policy::{
+        Policy,
+        diff::{self, Change, Diff},
+        edit::{Edit, Staged},
+        merge::{self, Merge},
+    },
+};
+
+/// The wait before the second write after a conflict, doubled for each further one, each with some chance added.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A write whose answer did not come in time may still be under way; it is looked for again after these waits.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+
+/// What to do when somebody else was faster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Give back both sides: a person looks at them.
+    Once,
+    /// Apply changes that touch nothing of theirs again, at most so often.
+    Retry {
+        /// How often.
+        times: usize,
+    },
+}
+
+/// A change of an account's policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    /// E-mail or unique id.
+    pub account: String,
+    /// Empty when not known; saved policies are then kept by the e-mail.
+    pub unique_id: String,
+    /// The policy as it was read.
+    pub base: Policy,
+    /// What to change in it.
+    pub edits: Vec<Edit>,
+    /// What to do about a conflict.
+    pub mode: Mode,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Applied {
+    /// It is done.
+    Applied {
+        /// The policy that was written over.
+        before: Policy,
+        /// The policy that is stored now.
+        after: Policy,
+        /// Its etag; empty if the answer had none.
+        etag: String,
+        /// What is stored otherwise than it was written; empty when all is well.
+        differs: Diff,
+    },
+    /// Somebody else changed the policy, and nothing of ours is written.
+    Conflict {
+        /// The policy as it is now.
+        theirs: Policy,
+        /// Both sides' changes, and what would come of them.
+        merged: Merge,
+    },
+    /// The answer was lost, and the policy is still the one that was read. It was not sent again.
+    NotApplied {
+        /// How the answer was lost.
+        lost: ApiError,
+        /// The policy as it is.
+        now: Policy,
+    },
+    /// The answer was lost, and the policy cannot be read either.
+    Unknown {
+        /// How the answer was lost.
+        lost: ApiError,
+        /// Why the policy cannot be read.
+        read_again: ApiError,
+        /// The command that tells.
+        check: String,
+    },
+}
+
+impl Applied {
+    /// What happened, in one sentence.
+    pub fn sentence(&self) -> String {
+        match self {
+            Applied::Applied { differs, .. } if differs.is_empty() => "The policy is written.".to_owned(),
+            Applied::Applied { .. } => {
+                "The policy is written, but what is stored is not what was sent: look at the differences.".to_owned()
+            }
+            Applied::Conflict { merged, .. } if merged.overlaps.is_empty() => {
+                "Somebody else changed the policy in the meantime, so nothing was written; both changes go together."
+                    .to_owned()
+            }
+            Applied::Conflict { .. } => {
+                "Somebody else changed the same access in the meantime, so nothing was written.".to_owned()
+            }
+            Applied::NotApplied { lost, .. } => format!(
+                "The answer was lost ({}), and the policy is unchanged when read again: the change was not carried out.",
+                lost.sentence().trim_end_matches('.')
+            ),
+            Applied::Unknown { lost, check, .. } => format!(
+                "The answer was lost ({}), and the policy cannot be read: whether it was changed is not known. `{check}` tells.",
+                lost.sentence().trim_end_matches('.')
+            ),
+        }
+    }
+}
+
+/// Changes the policy of an account. Never drop it once it runs: a write that is under way would lose its answer.
+///
+/// # Errors
+/// Nothing was changed: the policy cannot be written without a loss, or could not be saved first, or Google refused
+/// (denied, too many calls, bad member), or `--read-only` did.
+pub async fn apply_policy(
+    client: &Client,
+    snapshots: &Snapshots,
+    request: Request,
+) -> Result<Applied, ApiError> {
+    apply_policy_if(client, snapshots, request, &|_, _| true).await
+}
+
+/// [`apply_policy`] where a merge is judged before it is written: two changes that are harmless each can be harmful
+/// together, such as taking away one administrator each. `fits` gets the policy as it is and as it would be; a merge
+/// that does not fit is a conflict.
+///
+/// # Errors
+/// As [`apply_policy`].
+pub async fn apply_policy_if(
+    client: &Client,
+    snapshots: &Snapshots,
+    request: Request,
+    fits: &(dyn Fn(&Policy, &Policy) -> bool + Sync),
+) -> Result<Applied, ApiError> {
+    let Request { account, unique_id, base, edits, mode } = request;
+    let whose = whose(client, &account, &unique_id);
+    let mut staged = Staged::new(base.clone());
+    for edit in edits {
+        staged.stage(edit);
+    }
+    // What the person saw and changed: every merge starts from here, so that no side is ever measured by a merge.
+    let mine = staged.result();
+    let (mut read, mut wanted) = (base.clone(), mine.clone());
+    let tries = match mode {
+        Mode::Once => 0,
+        Mode::Retry { times } => times,
+    };
+    let mut waits =
+        ExponentialBuilder::default().with_jitter().with_min_delay(FIRST_WAIT).with_max_times(tries).build();
+    loop {
+        let changes = diff::diff(&read, &wanted).changes;
+        if changes.is_empty() {
+            // Nothing to change, or others did the same: nothing is sent.
+            return Ok(applied(read.clone(), read, &wanted));
+        }
+        save(snapshots, &whose, &read, &changes).await?;
+        let lost = match client.set_policy(&account, &wanted).await {
+            Ok(after) => return Ok(applied(read, after, &wanted)),
+            Err(error) if error.kind == ErrorKind::Conflict => None,
+            Err(error) if is_lost(&error) => Some(error),
+            Err(error) => return Err(error),
+        };
+        let theirs = match lost {
+            None => client.get_policy(&account).await?,
+            Some(lost) => match look_again(client, &account, &read, &lost).await {
+                Err(read_again) => return Ok(unknown(account, lost, read_again)),
+                Ok(now) if is_there(&changes, &now) => return Ok(applied(read, now, &wanted)),
+                Ok(now) if now.etag() == read.etag() => return Ok(Applied::NotApplied { lost, now }),
+                Ok(now) => {
+                    // The etag has moved on: ours was not carried out, or has been undone, and never will be now.
+                    let merged = merge::merge(&base, &mine, &now);
+                    return Ok(Applied::Conflict { theirs: now, merged });
+                }
+            },
+        };
+        let merged = merge::merge(&base, &mine, &theirs);
+        let again = merged.overlaps.is_empty() && fits(&theirs, &merged.merged);
+        let wait = if again { waits.next() } else { None };
+        let Some(wait) = wait else { return Ok(Applied::Conflict { theirs, merged }) };
+        sleep(wait).await;
+        (read, wanted) = (theirs, merged.merged);
+    }
+}
+
+/// Whose snapshots those of an account are, at the endpoint of this client.
+pub fn whose(client: &Client, account: &str, unique_id: &str) -> Whose {
+    let url = client.endpoints().url(Base::Iam);
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
+    let by_id = account.bytes().all(|b| b.is_ascii_digit());
+    Whose {
+        endpoint: host.to_owned(),
+        account: if by_id { String::new() } else { account.to_owned() },
+        unique_id: if by_id && unique_id.is_empty() { account.to_owned() } else { unique_id.to_owned() },
+    }
+}
+
+async fn save(
+    snapshots: &Snapshots,
+    whose: &Whose,
+    read: &Policy,
+    changes: &[Change],
+) -> Result<(), ApiError> {
+    let snapshot = Snapshot {
+        id: String::new(),
+        time: http::now(),
+        whose: whose.clone(),
+        change: changes.iter().map(line).collect(),
+        policy: read.to_json(),
+    };
+    snapshots.save(snapshot).await.map(drop).map_err(|why| {
+        let message = format!("The policy as it is could not be saved ({why}), so nothing was written.");
+        ApiError::new(ErrorKind::Other, message)
+            .with_next("Make room for it, or name another folder in IMPERSONA_STATE_DIR.")
+    })
+}
+
+/// A change as one line: `+ roles/x user:a@b [title]`.
+fn line(change: &Change) -> String {
+    let sign = match change.op {
+        diff::Op::Add => '+',
+        diff::Op::Remove => '-',
+        diff::Op::Change => '~',
+    };
+    let condition = change.condition.as_ref().map(|condition| format!(" [{}]", condition.title()));
+    format!("{sign} {} {}{}", change.role, change.member.as_str(), condition.unwrap_or_default())
+}
+
+fn applied(before: Policy, after: Policy, wanted: &Policy) -> Applied {
+    let etag = after.etag().unwrap_or_default().to_owned();
+    let differs = diff::diff(wanted, &after);
+    Applied::Applied { before, after, etag, differs }
+}
+
+fn unknown(account: String, lost: ApiError, read_again: ApiError) -> Applied {
+    Applied::Unknown { lost, read_again, check: format!("impersona policy get {account}") }
+}
+
+/// Whether the write may have been carried out although it failed: no answer, half of one, or the server's trouble.
+fn is_lost(error: &ApiError) -> bool {
+    matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server)
+}
+
+/// Reads the policy after a lost answer. One that did not come in time may belong to a write that is still under way,
+/// so an unchanged policy is looked at again.
+async fn look_again(
+    client: &Client,
+    account: &str,
+    read: &Policy,
+    lost: &ApiError,
+) -> Result<Policy, ApiError> {
+    let waits: &[Duration] = if lost.kind == ErrorKind::Timeout { &LOOK_AGAIN } else { &[] };
+    let mut now = client.get_policy(account).await?;
+    for wait in waits {
+        if now.etag() != read.etag() {
+            break;
+        }
+        sleep(*wait).await;
+        now = client.get_policy(account).await?;
+    }
+    Ok(now)
+}
+
+/// Whether all that was to be changed is so.
+fn is_there(changes: &[Change], now: &Policy) -> bool {
+    let triples = now.triples();
+    changes.iter().all(|change| {
+        change.added().is_none_or(|added| triples.contains(&added))
+            && change.removed().is_none_or(|removed| !triples.contains(&removed))
+    })
+}

@@ -1,0 +1,469 @@
+//! A member of a binding: the string as somebody wrote it, and the form in which two of them are compared. It
+//! knows the documented forms (reference of `Policy`, field `Binding.members`) and what a reader should be told
+//! about each; it never looks anything up.
+
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
+use super::account;
+
+/// A member string, kept as written and compared normalized: the value of `user:`, `group:`, `serviceAccount:`
+/// and `domain:` without regard to case, everything else exactly. IAM folds the former when it stores a policy
+/// and keeps the case of the latter; Terraform's provider compares the same way.
+#[derive(Clone, Debug)]
+pub struct Member {
+    text: String,
+    key: String,
+}
+
+/// What sort of member it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `user:{email}`
+    User,
+    /// `group:{email}`
+    Group,
+    /// `serviceAccount:{email}`
+    ServiceAccount,
+    /// `serviceAccount:{project}.svc.id.goog[{namespace}/{account}]`
+    Kubernetes,
+    /// `domain:{domain}`
+    Domain,
+    /// `principal://…`: one federated identity
+    Principal,
+    /// `principalSet://…` and other `principal…://` forms: many identities
+    PrincipalSet,
+    /// `projectOwner:{project}`, `projectEditor:{project}`, `projectViewer:{project}`
+    ProjectRole,
+    /// `deleted:…`
+    Deleted,
+    /// `allUsers`
+    AllUsers,
+    /// `allAuthenticatedUsers`
+    AllAuthenticatedUsers,
+    /// A form that is not documented
+    Other,
+}
+
+/// Said when a typed member has no documented form.
+const FORMS: &str = "user:, group: or serviceAccount: and an e-mail, domain: and a domain, allUsers, \
+     allAuthenticatedUsers, principal:// or principalSet://";
+
+/// Where the names of federated identities begin (IAM's page on principal identifiers).
+const POOLS: &str = "iam.googleapis.com/";
+
+impl Member {
+    /// A member as the server sent it: whatever it is, it is kept.
+    pub fn read(text: &str) -> Member {
+        let key = match text.split_once(':') {
+            Some((kind @ ("user" | "group" | "serviceAccount" | "domain"), value)) => {
+                format!("{kind}:{}", value.to_lowercase())
+            }
+            _ => text.to_owned(),
+        };
+        Member { text: text.to_owned(), key }
+    }
+
+    /// Checks a member that somebody typed. The remark is for a `principal…://` form that is not documented:
+    /// Google adds forms.
+    ///
+    /// # Errors
+    /// One sentence with the rule.
+    pub fn parse(text: &str) -> Result<(Member, Option<String>), String> {
+        let text = text.trim();
+        let shown: String = text.chars().take(80).collect();
+        let no = |rule: &str| Err(format!("“{shown}” is no member: {rule}"));
+        if text.chars().any(char::is_control) {
+            return no("it contains control characters");
+        }
+        let member = Member::read(text);
+        let value = text.split_once(':').map_or("", |(_, value)| value);
+        match member.kind() {
+            Kind::AllUsers | Kind::AllAuthenticatedUsers => {}
+            Kind::User | Kind::Group if !is_email(value) => {
+                return no("an e-mail address has to follow, such as user:dev@example.com");
+            }
+            Kind::User | Kind::Group if is_service_account(value) => {
+                return no(&format!("it is a service account; write serviceAccount:{value}"));
+            }
+            Kind::ServiceAccount if !is_email(value) || !is_service_account(value) => {
+                return no(
+                    "the e-mail of a service account ends in gserviceaccount.com; a Kubernetes account is \
+                     written serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]",
+                );
+            }
+            Kind::Kubernetes if !is_kubernetes(value) => {
+                return no(
+                    "a Kubernetes account is written serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]",
+                );
+            }
+            Kind::Domain if !is_domain(value) => {
+                return no("a domain has to follow, such as domain:example.com");
+            }
+            Kind::Deleted if !is_deleted_form(value) => {
+                return no(
+                    "a deleted principal is written deleted:user:EMAIL?uid=DIGITS, likewise for group \
+                     and serviceAccount, or deleted:principal://…",
+                );
+            }
+            Kind::ProjectRole => {
+                return no(
+                    "members such as projectOwner: exist on buckets and datasets, not on service accounts",
+                );
+            }
+            Kind::Principal | Kind::PrincipalSet if !is_documented_principal(text) => {
+                return match text.split_once("://") {
+                    Some((_, rest)) if !rest.is_empty() => {
+                        let remark = format!(
+                            "“{shown}” has no documented form; IAM will say whether it knows it. Documented are \
+                             workforce pools and workload identity pools, the latter with the number of their project"
+                        );
+                        Ok((member, Some(remark)))
+                    }
+                    _ => no("the name of a pool and of a principal has to follow"),
+                };
+            }
+            Kind::Other => return no(&format!("give {FORMS}")),
+            _ => {}
+        }
+        Ok((member, None))
+    }
+
+    /// As written: `user:Dev@Example.com`.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// As compared: `user:dev@example.com`.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What sort of member it is.
+    pub fn kind(&self) -> Kind {
+        let (prefix, value) = self.text.split_once(':').unwrap_or((&self.text, ""));
+        match prefix {
+            "allUsers" if value.is_empty() => Kind::AllUsers,
+            "allAuthenticatedUsers" if value.is_empty() => Kind::AllAuthenticatedUsers,
+            "user" => Kind::User,
+            "group" => Kind::Group,
+            "serviceAccount" if value.contains('[') => Kind::Kubernetes,
+            "serviceAccount" => Kind::ServiceAccount,
+            "domain" => Kind::Domain,
+            "deleted" => Kind::Deleted,
+            "projectOwner" | "projectEditor" | "projectViewer" => Kind::ProjectRole,
+            "principal" if value.starts_with("//") => Kind::Principal,
+            _ if prefix.starts_with("principal") && value.starts_with("//") => Kind::PrincipalSet,
+            _ => Kind::Other,
+        }
+    }
+
+    /// For lists: without what all of its sort share, and with a long `uid` cut.
+    pub fn short(&self) -> String {
+        match self.kind() {
+            Kind::ServiceAccount => account::short(&self.text).to_owned(),
+            Kind::Principal | Kind::PrincipalSet => match self.text.split_once("Pools/") {
+                Some((start, rest)) => {
+                    format!("{}://…/{rest}", start.split_once(':').map_or("principal", |(scheme, _)| scheme))
+                }
+                None => self.text.clone(),
+            },
+            Kind::Deleted => match self.text.split_once("?uid=") {
+                Some((name, uid)) if uid.chars().count() > 8 => {
+                    format!("{name}?uid={}…", uid.chars().take(4).collect::<String>())
+                }
+                _ => self.text.clone(),
+            },
+            _ => self.text.clone(),
+        }
+    }
+
+    /// Anybody at all, with or without a Google account.
+    pub fn is_public(&self) -> bool {
+        matches!(self.kind(), Kind::AllUsers | Kind::AllAuthenticatedUsers)
+    }
+
+    /// The principal is gone; a new one of the same name does not get its roles.
+    pub fn is_deleted(&self) -> bool {
+        self.kind() == Kind::Deleted
+    }
+
+    /// Many principals behind one name; who they are cannot be seen from here.
+    pub fn is_opaque(&self) -> bool {
+        matches!(self.kind(), Kind::Group | Kind::Domain | Kind::PrincipalSet | Kind::ProjectRole)
+    }
+
+    /// The domain of a user, group or `domain:`, lower case.
+    pub fn domain(&self) -> Option<&str> {
+        let value = self.key.split_once(':')?.1;
+        match self.kind() {
+            Kind::User | Kind::Group => Some(value.rsplit_once('@')?.1),
+            Kind::Domain => Some(value),
+            _ => None,
+        }
+    }
+
+    /// What a reader should be told about it: `other project`, `other domain`, `public`, … A project or domain
+    /// that is not known marks nothing.
+    pub fn marks(&self, account_project: Option<&str>, caller_domain: Option<&str>) -> Vec<&'static str> {
+        let mut marks = Vec::new();
+        match self.kind() {
+            Kind::AllUsers | Kind::AllAuthenticatedUsers => marks.push("public"),
+            Kind::Deleted => marks.push("deleted principal"),
+            Kind::Group => marks.push("a group: its members are not visible"),
+            Kind::PrincipalSet => marks.push("a set of identities: its members are not visible"),
+            Kind::Domain => marks.push("whole domain"),
+            Kind::ProjectRole => marks.push("a role on a project: its members are not visible"),
+            Kind::Other => marks.push("unknown form"),
+            Kind::ServiceAccount | Kind::Kubernetes if self.is_service_agent() => {
+                marks.push("Google's service agent");
+            }
+            _ => {}
+        }
+        let elsewhere = |known: Option<&str>, its: Option<&str>| matches!((known, its), (Some(a), Some(b)) if !a.eq_ignore_ascii_case(b));
+        if !self.is_service_agent() && elsewhere(account_project, self.project().as_deref()) {
+            marks.push("other project");
+        }
+        if elsewhere(caller_domain, self.domain()) {
+            marks.push("other domain");
+        }
+        marks
+    }
+
+    /// The project that an account's name tells.
+    fn project(&self) -> Option<String> {
+        let value = self.key.split_once(':')?.1;
+        match self.kind() {
+            Kind::ServiceAccount => account::project_of(value),
+            Kind::Kubernetes => value.split_once(".svc.id.goog[").map(|(project, _)| project.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// One of Google's own (`service-{number}@gcp-sa-….iam.gserviceaccount.com`).
+    fn is_service_agent(&self) -> bool {
+        self.kind() == Kind::ServiceAccount && self.key.contains("@gcp-sa-")
+    }
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Member) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Member {}
+
+impl Hash for Member {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+impl PartialOrd for Member {
+    fn partial_cmp(&self, other: &Member) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Member {
+    fn cmp(&self, other: &Member) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+fn is_email(text: &str) -> bool {
+    let no_space = !text.contains(char::is_whitespace);
+    no_space
+        && text.split_once('@').is_some_and(|(local, domain)| {
+            let plain = |c: char| c.is_alphanumeric() || "!#$%&'*+/=^_`{|}~.-".contains(c);
+            !local.is_empty() && local.chars().all(plain) && is_domain(domain)
+        })
+}
+
+fn is_domain(text: &str) -> bool {
+    text.contains('.')
+        && text.split('.').all(|label| {
+            !label.is_empty()
+                && label.chars().all(|c| c.is_alphanumeric() || c == '-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        })
+}
+
+fn is_service_account(email: &str) -> bool {
+    email.to_ascii_lowercase().ends_with(".gserviceaccount.com")
+}
+
+/// `{project}.svc.id.goog[{namespace}/{account}]`, with names as Kubernetes allows them.
+fn is_kubernetes(value: &str) -> bool {
+    let name = |text: &str| {
+        !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b))
+    };
+    value
+        .strip_suffix(']')
+        .and_then(|value| value.split_once(".svc.id.goog["))
+        .and_then(|(project, inner)| Some((project, inner.split_once('/')?)))
+        .is_some_and(|(project, (namespace, account))| {
+            name(&project.replace(':', "")) && name(namespace) && name(account)
+        })
+}
+
+fn is_deleted_form(value: &str) -> bool {
+    if value.starts_with("principal://") {
+        return is_documented_principal(value);
+    }
+    let Some((kind, (email, uid))) =
+        value.split_once(':').and_then(|(kind, rest)| Some((kind, rest.split_once("?uid=")?)))
+    else {
+        return false;
+    };
+    matches!(kind, "user" | "group" | "serviceAccount")
+        && is_email(email)
+        && !uid.is_empty()
+        && uid.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The forms of workforce pools (`locations/global/workforcePools/{pool}/…`) and workload identity pools
+/// (`projects/{number}/locations/global/workloadIdentityPools/{pool}/…`).
+fn is_documented_principal(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let Some(rest) = rest.strip_prefix(POOLS) else { return false };
+    let inner = match rest.strip_prefix("projects/").and_then(|rest| rest.split_once('/')) {
+        Some((number, rest)) => Some(rest)
+            .filter(|_| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|rest| rest.strip_prefix("locations/global/workloadIdentityPools/")),
+        None => rest.strip_prefix("locations/global/workforcePools/"),
+    };
+    let Some((pool, who)) = inner.and_then(|inner| inner.split_once('/')) else { return false };
+    let named = |(what, value): (&str, &str)| {
+        let attribute = what.strip_prefix("attribute.").is_some_and(|name| !name.is_empty());
+        !value.is_empty() && (what == "group" || attribute)
+    };
+    !pool.is_empty()
+        && match scheme {
+            "principal" => who.strip_prefix("subject/").is_some_and(|subject| !subject.is_empty()),
+            "principalSet" => who == "*" || who.split_once('/').is_some_and(named),
+            _ => false,
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKFORCE: &str = "iam.googleapis.com/locations/global/workforcePools/staff";
+    const WORKLOAD: &str = "iam.googleapis.com/projects/4711/locations/global/workloadIdentityPools/ci";
+
+    #[test]
+    fn every_documented_form_is_accepted_without_a_remark() {
+        for text in [
+            "allUsers".to_owned(),
+            "allAuthenticatedUsers".to_owned(),
+            "user:Dev.O'Hara+x@Example.com".to_owned(),
+            "group:oncall@example.com".to_owned(),
+            "serviceAccount:ci@acme-ci.iam.gserviceaccount.com".to_owned(),
+            "serviceAccount:4711-compute@developer.gserviceaccount.com".to_owned(),
+            "serviceAccount:acme-prod.svc.id.goog[shop/mail]".to_owned(),
+            "domain:example.com".to_owned(),
+            format!("principal://{WORKFORCE}/subject/ann@example.com"),
+            format!("principalSet://{WORKFORCE}/group/g-1"),
+            format!("principalSet://{WORKFORCE}/attribute.department/IT"),
+            format!("principalSet://{WORKFORCE}/*"),
+            format!("principal://{WORKLOAD}/subject/repo:acme/shop:ref:refs/heads/main"),
+            format!("principalSet://{WORKLOAD}/attribute.repository/acme/shop"),
+            "deleted:user:ghost@example.com?uid=6052".to_owned(),
+            "deleted:serviceAccount:x@acme-ci.iam.gserviceaccount.com?uid=1".to_owned(),
+            "deleted:group:g@example.com?uid=1".to_owned(),
+            format!("deleted:principal://{WORKFORCE}/subject/ann"),
+        ] {
+            let (member, remark) = Member::parse(&format!(" {text} ")).unwrap();
+            assert_eq!((member.as_str(), remark), (text.as_str(), None));
+        }
+    }
+
+    #[test]
+    fn a_federated_form_that_google_may_have_added_is_a_remark() {
+        for text in [
+            "principalHierarchy://cloudresourcemanager.googleapis.com/folders/1",
+            "principalSet://cloudresourcemanager.googleapis.com/projects/4711/type/ServiceAccount",
+            "principal://iam.googleapis.com/projects/acme-prod/locations/global/workloadIdentityPools/p/subject/s",
+        ] {
+            assert!(Member::parse(text).unwrap().1.unwrap().contains("no documented form"), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_rule() {
+        for (text, rule) in [
+            ("", "allUsers"),
+            ("dev@example.com", "user:, group:"),
+            ("allusers", "allUsers"),
+            ("allUsers:x", "allUsers"),
+            ("User:dev@example.com", "user:, group:"),
+            ("user:dev", "e-mail"),
+            ("user:dev@example", "e-mail"),
+            ("user:a b@example.com", "e-mail"),
+            ("user:a@b.c@d.e", "e-mail"),
+            ("group:x@-a.com", "e-mail"),
+            ("user:ci@acme-ci.iam.gserviceaccount.com", "write serviceAccount:ci@acme-ci"),
+            ("serviceAccount:dev@example.com", "gserviceaccount.com"),
+            ("serviceAccount:acme-prod.svc.id.goog[shop]", "[NAMESPACE/NAME]"),
+            ("serviceAccount:[a/b]", "[NAMESPACE/NAME]"),
+            ("domain:example", "domain:example.com"),
+            ("deleted:user:ghost@example.com", "?uid="),
+            ("deleted:domain:example.com?uid=1", "?uid="),
+            ("projectOwner:acme-prod", "buckets"),
+            ("principal://", "has to follow"),
+            ("principalSet:x", "principalSet://"),
+            ("user:dev\u{1b}[31m@example.com", "control"),
+        ] {
+            let sentence = Member::parse(text).unwrap_err();
+            assert!(sentence.contains(rule), "{text}: {sentence}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_compared_without_regard_to_case_and_nothing_else_is() {
+        let same = |a, b| Member::read(a) == Member::read(b);
+        assert!(same("user:Dev@Example.com", "user:dev@example.COM"));
+        assert!(same("domain:Example.com", "domain:example.com"));
+        assert!(!same("user:dev@example.com", "group:dev@example.com"));
+        assert!(!same("deleted:user:A@b.c?uid=1", "deleted:user:a@b.c?uid=1"));
+        assert!(!same("principal://x/subject/A", "principal://x/subject/a"));
+        assert_eq!(Member::read("user:Dev@Example.com").as_str(), "user:Dev@Example.com");
+    }
+
+    #[test]
+    fn what_a_reader_should_know_is_said_in_words() {
+        let marks = |text: &str| Member::read(text).marks(Some("acme-prod"), Some("example.com"));
+        assert_eq!(marks("user:dev@Example.com"), Vec::<&str>::new());
+        assert_eq!(marks("user:carol@contractor.example"), ["other domain"]);
+        assert_eq!(marks("serviceAccount:ci@acme-ci.iam.gserviceaccount.com"), ["other project"]);
+        assert_eq!(marks("serviceAccount:acme-ci.svc.id.goog[shop/mail]"), ["other project"]);
+        assert_eq!(marks("serviceAccount:a@acme-prod.iam.gserviceaccount.com"), Vec::<&str>::new());
+        assert_eq!(
+            marks("serviceAccount:service-1@gcp-sa-pubsub.iam.gserviceaccount.com"),
+            ["Google's service agent"]
+        );
+        assert_eq!(marks("domain:example.net"), ["whole domain", "other domain"]);
+        assert_eq!(marks("group:oncall@example.com"), ["a group: its members are not visible"]);
+        assert_eq!(marks("allAuthenticatedUsers"), ["public"]);
+        assert_eq!(marks("deleted:user:ghost@example.net?uid=6"), ["deleted principal"]);
+        assert_eq!(marks("martian:x"), ["unknown form"]);
+        assert!(Member::read("user:a@b.c").marks(None, None).is_empty());
+    }
+
+    #[test]
+    fn lists_leave_out_what_all_of_a_sort_share() {
+        let short = |text: &str| Member::read(text).short();
+        assert_eq!(short("serviceAccount:ci@acme-ci.iam.gserviceaccount.com"), "serviceAccount:ci@acme-ci");
+        assert_eq!(short(&format!("principal://{WORKLOAD}/subject/s")), "principal://…/ci/subject/s");
+        assert_eq!(
+            short("deleted:user:ghost@example.com?uid=605212345678"),
+            "deleted:user:ghost@example.com?uid=6052…"
+        );
+        assert_eq!(short("user:dev@example.com"), "user:dev@example.com");
+    }
+}

@@ -1,0 +1,277 @@
+//! What differs between two policies: triples, and apart from them the fields that impersona only carries along.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{Condition, Key, Member, Policy, Triple, condition_of, members_of, role_of};
+
+/// `+`, `-` or `~`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Op {
+    /// Not there before.
+    Add,
+    /// Not there afterwards.
+    Remove,
+    /// The same role and member under another condition.
+    Change,
+}
+
+/// One triple that differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What happens.
+    pub op: Op,
+    /// The role.
+    pub role: String,
+    /// The member.
+    pub member: Member,
+    /// As it is afterwards; for a removal, as it was.
+    pub condition: Option<Condition>,
+    /// For [`Op::Change`], as it was; else none.
+    pub was: Option<Condition>,
+}
+
+/// Where a field lies that is not about who has what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the top, such as `auditConfigs`.
+    Policy,
+    /// In the binding of this role and condition.
+    Binding(String, Option<Condition>),
+    /// In the condition of this role's binding.
+    Condition(String, Condition),
+}
+
+/// A carried field that differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// Where it lies.
+    pub place: Place,
+    /// `auditConfigs`
+    pub name: String,
+    /// None when it was not there.
+    pub before: Option<Value>,
+    /// None when it is gone.
+    pub after: Option<Value>,
+}
+
+/// All that differs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Diff {
+    /// Triples, sorted by role, then member.
+    pub changes: Vec<Change>,
+    /// Fields, etag and version left out.
+    pub fields: Vec<FieldChange>,
+}
+
+impl Change {
+    /// The triple that goes.
+    pub fn removed(&self) -> Option<Triple> {
+        match self.op {
+            Op::Add => None,
+            Op::Remove => Some(self.triple(&self.condition)),
+            Op::Change => Some(self.triple(&self.was)),
+        }
+    }
+
+    /// The triple that comes.
+    pub fn added(&self) -> Option<Triple> {
+        (self.op != Op::Remove).then(|| self.triple(&self.condition))
+    }
+
+    /// `{op, role, member, condition}`, the contract of the command line, with `op` one of `add`, `remove` and
+    /// `change`; a change says the condition `before` too.
+    pub fn to_json(&self) -> Value {
+        let op = match self.op {
+            Op::Add => "add",
+            Op::Remove => "remove",
+            Op::Change => "change",
+        };
+        let condition = |condition: &Option<Condition>| condition.as_ref().map(Condition::to_json);
+        let mut json = json!({
+            "op": op,
+            "role": self.role,
+            "member": self.member.as_str(),
+            "condition": condition(&self.condition),
+        });
+        if self.op == Op::Change {
+            json["before"] = json!(condition(&self.was));
+        }
+        json
+    }
+
+    fn triple(&self, condition: &Option<Condition>) -> Triple {
+        Triple { role: self.role.clone(), member: self.member.clone(), condition: condition.clone() }
+    }
+}
+
+impl Diff {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.fields.is_empty()
+    }
+
+    /// Whether a write with the default update mask (`bindings, etag`) would write all of it.
+    ///
+    /// # Errors
+    /// One sentence that names the fields it would silently leave as they are, such as `auditConfigs`.
+    pub fn writable(&self) -> Result<(), String> {
+        let left: Vec<&str> = self
+            .fields
+            .iter()
+            .filter(|field| field.place == Place::Policy)
+            .map(|field| field.name.as_str())
+            .collect();
+        if left.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} would change too, and impersona writes bindings only", left.join(", ")))
+        }
+    }
+
+    /// The policy with all of it applied, fields too.
+    pub fn apply_to(&self, policy: &Policy) -> Policy {
+        let mut policy = apply(policy, &self.changes);
+        for field in &self.fields {
+            field.apply_to(&mut policy);
+        }
+        policy
+    }
+}
+
+impl FieldChange {
+    fn apply_to(&self, policy: &mut Policy) {
+        if self.place == Place::Policy {
+            return self.set(&mut policy.fields);
+        }
+        let Some(Value::Array(bindings)) = policy.fields.get_mut("bindings") else { return };
+        for binding in bindings {
+            let key = (role_of(binding).to_owned(), condition_of(binding));
+            let Value::Object(fields) = binding else { continue };
+            match &self.place {
+                Place::Binding(role, condition) if (role, condition) == (&key.0, &key.1) => self.set(fields),
+                Place::Condition(role, condition) if (role, Some(condition)) == (&key.0, key.1.as_ref()) => {
+                    if let Some(Value::Object(fields)) = fields.get_mut("condition") {
+                        self.set(fields);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn set(&self, fields: &mut Map<String, Value>) {
+        match &self.after {
+            Some(value) => fields.insert(self.name.clone(), value.clone()),
+            None => fields.shift_remove(&self.name),
+        };
+    }
+}
+
+/// What must happen to `before` for it to become `after`: the triples first, then what the fields still differ in.
+pub fn diff(before: &Policy, after: &Policy) -> Diff {
+    let changes = between(before.triples(), after.triples());
+    let fields = fields_between(&carried(&apply(before, &changes)), carried(after));
+    Diff { changes, fields }
+}
+
+/// The policy with these changes and nothing else touched. What is already so stays so.
+pub fn apply(policy: &Policy, changes: &[Change]) -> Policy {
+    let removed = changes.iter().filter_map(Change::removed).collect();
+    let added: Vec<Triple> = changes.iter().filter_map(Change::added).collect();
+    policy.with(&removed, &added)
+}
+
+/// The changes from one set of triples to another, by role, then member. One condition that takes the place of
+/// one other is a change; anything else is additions and removals.
+pub(super) fn between(before: Vec<Triple>, after: Vec<Triple>) -> Vec<Change> {
+    let before: BTreeSet<Triple> = before.into_iter().collect();
+    let after: BTreeSet<Triple> = after.into_iter().collect();
+    let mut pairs: BTreeMap<(&str, &Member), [Vec<&Triple>; 2]> = BTreeMap::new();
+    for (side, triples) in
+        [before.difference(&after).collect::<Vec<_>>(), after.difference(&before).collect()]
+            .into_iter()
+            .enumerate()
+    {
+        for triple in triples {
+            pairs.entry((&triple.role, &triple.member)).or_default()[side].push(triple);
+        }
+    }
+    let change = |op, triple: &Triple, was: Option<Condition>| Change {
+        op,
+        role: triple.role.clone(),
+        member: triple.member.clone(),
+        condition: triple.condition.clone(),
+        was,
+    };
+    pairs
+        .into_values()
+        .flat_map(|[removed, added]| match (removed.as_slice(), added.as_slice()) {
+            ([old], [new]) => vec![change(Op::Change, new, old.condition.clone())],
+            _ => {
+                let removed = removed.into_iter().map(|triple| change(Op::Remove, triple, None));
+                removed.chain(added.into_iter().map(|triple| change(Op::Add, triple, None))).collect()
+            }
+        })
+        .collect()
+}
+
+/// The fields that impersona only carries along, in the order as read. Where several bindings have the same
+/// role and condition, the first that has a field speaks for all; one without members says nothing.
+type Carried = Vec<(Place, Map<String, Value>)>;
+
+fn carried(policy: &Policy) -> Carried {
+    let without = |fields: &Map<String, Value>, known: &[&str]| -> Map<String, Value> {
+        let unknown = fields.iter().filter(|(name, _)| !known.contains(&name.as_str()));
+        unknown.map(|(name, value)| (name.clone(), value.clone())).collect()
+    };
+    let mut carried = vec![(Place::Policy, without(&policy.fields, &["bindings", "etag", "version"]))];
+    for binding in policy.raw_bindings() {
+        let Value::Object(fields) = binding else { continue };
+        if members_of(binding).next().is_none() {
+            continue;
+        }
+        let (role, condition): Key = (role_of(binding).to_owned(), condition_of(binding));
+        if let Some(condition) = &condition {
+            let unknown = condition.unknown().map(|(name, value)| (name.clone(), value.clone())).collect();
+            add(&mut carried, Place::Condition(role.clone(), condition.clone()), unknown);
+        }
+        let unknown = without(fields, &["role", "members", "condition"]);
+        add(&mut carried, Place::Binding(role, condition), unknown);
+    }
+    carried
+}
+
+fn add(carried: &mut Carried, place: Place, fields: Map<String, Value>) {
+    match carried.iter_mut().find(|(other, _)| *other == place) {
+        Some((_, known)) => {
+            for (name, value) in fields {
+                known.entry(name).or_insert(value);
+            }
+        }
+        None => carried.push((place, fields)),
+    }
+}
+
+fn fields_between(before: &Carried, after: Carried) -> Vec<FieldChange> {
+    let mut changes = Vec::new();
+    for (place, after) in after {
+        let nothing = Map::new();
+        let before = before.iter().find(|(other, _)| *other == place).map_or(&nothing, |(_, fields)| fields);
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        for name in names.into_iter().filter(|name| before.get(*name) != after.get(*name)) {
+            changes.push(FieldChange {
+                place: place.clone(),
+                name: name.clone(),
+                before: before.get(name).cloned(),
+                after: after.get(name).cloned(),
+            });
+        }
+    }
+    changes
+}
+
+#[cfg(test)]
+#[path = "diff_tests.rs"]
+mod tests;

@@ -1,0 +1,210 @@
+//! Changes as text to copy: for gcloud and for Terraform. Nothing here holds a credential.
+
+use super::Triple;
+use super::diff::Change;
+use crate::model::account;
+use crate::model::condition::Condition;
+use crate::model::shell::quote;
+
+/// The gcloud commands that make this change, one a line: for another condition the new grant first, so that
+/// access is not interrupted. gcloud knows a condition's title, description and expression, not its location.
+pub fn gcloud(change: &Change, account: &str, project: &str) -> String {
+    let command = |verb: &str, triple: Triple| {
+        let words = [
+            format!("--member={}", triple.member.as_str()),
+            format!("--role={}", triple.role),
+            format!(
+                "--condition={}",
+                triple.condition.as_ref().map_or_else(|| "None".to_owned(), condition_flag)
+            ),
+            format!("--project={project}"),
+        ];
+        let words: Vec<String> = words.iter().map(|word| quote_flag(word)).collect();
+        format!(
+            "gcloud iam service-accounts {verb}-iam-policy-binding {} {}",
+            quote(account),
+            words.join(" ")
+        )
+    };
+    let lines = [
+        change.added().map(|triple| command("add", triple)),
+        change.removed().map(|triple| command("remove", triple)),
+    ];
+    lines.into_iter().flatten().collect::<Vec<_>>().join("\n")
+}
+
+/// Quotes the value only, as people write it: `--role='…'`.
+fn quote_flag(word: &str) -> String {
+    match word.split_once('=') {
+        Some((flag, value)) => format!("{flag}={}", quote(value)),
+        None => quote(word),
+    }
+}
+
+/// `expression=…,title=…,description=…`; when a value has a comma, another sign separates them and is said first
+/// (`gcloud topic escaping`).
+fn condition_flag(condition: &Condition) -> String {
+    let mut pairs = vec![("expression", condition.expression()), ("title", condition.title())];
+    if !condition.description().is_empty() {
+        pairs.push(("description", condition.description()));
+    }
+    let free = |sign: &char| {
+        !sign.is_alphanumeric()
+            && !"=^\\".contains(*sign)
+            && pairs.iter().all(|(_, value)| !value.contains(*sign))
+    };
+    let sign =
+        [',', ';', ':', '#', '@', '~', '%', '+'].into_iter().chain('\u{a1}'..).find(free).unwrap_or(',');
+    let joined: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let joined = joined.join(&sign.to_string());
+    if sign == ',' { joined } else { format!("^{sign}^{joined}") }
+}
+
+/// A `google_service_account_iam_member` block that grants it.
+pub fn terraform(triple: &Triple, account: &str, project: &str) -> String {
+    let name = format!(
+        "{}_{}_{}",
+        account::short(account).split('@').next().unwrap_or_default(),
+        triple.role.rsplit(['/', '.']).next().unwrap_or_default(),
+        triple.member.as_str().split_once(':').map_or(triple.member.as_str(), |(_, value)| value),
+    );
+    let id = format!("projects/{project}/serviceAccounts/{account}");
+    let mut block = format!(
+        "resource \"google_service_account_iam_member\" \"{}\" {{\n  service_account_id = {}\n  role               = {}\n  member             = {}\n",
+        identifier(&name),
+        hcl(&id),
+        hcl(&triple.role),
+        hcl(triple.member.as_str()),
+    );
+    if let Some(condition) = &triple.condition {
+        block.push_str("\n  condition {\n");
+        block.push_str(&format!("    title       = {}\n", hcl(condition.title())));
+        if !condition.description().is_empty() {
+            block.push_str(&format!("    description = {}\n", hcl(condition.description())));
+        }
+        block.push_str(&format!("    expression  = {}\n  }}\n", hcl(condition.expression())));
+    }
+    block.push_str("}\n");
+    block
+}
+
+/// A name that Terraform takes: letters, digits, `_` and `-`, not beginning with a digit.
+fn identifier(text: &str) -> String {
+    let name: String = text
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '_' })
+        .take(80)
+        .collect();
+    let name = name.trim_matches('_');
+    if name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        name.to_owned()
+    } else {
+        format!("grant_{name}")
+    }
+}
+
+/// A quoted string of the HashiCorp configuration language, in which `${` and `%{` begin templates.
+fn hcl(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '$' | '%' if chars.peek() == Some(&'{') => quoted.extend([c, c]),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::diff::Op;
+    use super::*;
+    use crate::model::member::Member;
+
+    const DEPLOYER: &str = "deployer@acme-prod.iam.gserviceaccount.com";
+    const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
+
+    fn change(op: Op, member: &str, condition: Option<Condition>) -> Change {
+        Change { op, role: CREATOR.to_owned(), member: Member::read(member), condition, was: None }
+    }
+
+    fn tmp() -> Condition {
+        Condition::expires("2027-01-01T00:00:00Z".parse().unwrap(), "tmp")
+    }
+
+    #[test]
+    fn a_grant_and_a_revocation_are_one_gcloud_command_each() {
+        assert_eq!(
+            gcloud(&change(Op::Add, "user:a@b.c", None), DEPLOYER, "acme-prod"),
+            format!(
+                "gcloud iam service-accounts add-iam-policy-binding {DEPLOYER} --member=user:a@b.c --role={CREATOR} --condition=None --project=acme-prod"
+            )
+        );
+        let line = gcloud(
+            &change(Op::Remove, "serviceAccount:p.svc.id.goog[ns/ksa]", Some(tmp())),
+            DEPLOYER,
+            "acme-prod",
+        );
+        assert!(line.contains(" remove-iam-policy-binding "), "{line}");
+        assert!(line.contains("--member='serviceAccount:p.svc.id.goog[ns/ksa]'"), "{line}");
+        assert!(
+            line.contains(
+                r#"--condition='expression=request.time < timestamp("2027-01-01T00:00:00Z"),title=tmp'"#
+            ),
+            "{line}"
+        );
+    }
+
+    #[test]
+    fn another_condition_is_granted_before_the_old_one_goes() {
+        let change = Change { was: None, ..change(Op::Change, "user:a@b.c", Some(tmp())) };
+        let text = gcloud(&change, DEPLOYER, "acme-prod");
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].contains("add-iam") && lines[0].contains("title=tmp"), "{text}");
+        assert!(lines[1].contains("remove-iam") && lines[1].contains("--condition=None"), "{text}");
+    }
+
+    #[test]
+    fn a_comma_in_a_condition_makes_another_sign_separate_its_parts() {
+        let condition = Condition::new("a, b; it's", "x in [1,2]").described("d");
+        assert_eq!(condition_flag(&condition), "^:^expression=x in [1,2]:title=a, b; it's:description=d");
+        let line = gcloud(&change(Op::Add, "user:a@b.c", Some(condition)), DEPLOYER, "p");
+        assert!(line.contains(r"it'\''s"), "{line}");
+        let everything = Condition::new(",;:#@~%+", "¡");
+        assert_eq!(condition_flag(&everything), "^¢^expression=¡¢title=,;:#@~%+");
+    }
+
+    #[test]
+    fn terraform_gets_a_block_with_everything_quoted() {
+        let triple = Triple {
+            role: CREATOR.to_owned(),
+            member: Member::read("user:dev@example.com"),
+            condition: Some(Condition::new("a ${b} \"c\"", "x == \"%{y}\"\n").described("1")),
+        };
+        let block = r#"resource "google_service_account_iam_member" "deployer_serviceaccounttokencreator_dev_example_com" {
+  service_account_id = "projects/acme-prod/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com"
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = "user:dev@example.com"
+
+  condition {
+    title       = "a $${b} \"c\""
+    description = "1"
+    expression  = "x == \"%%{y}\"\n"
+  }
+}
+"#;
+        assert_eq!(terraform(&triple, DEPLOYER, "acme-prod"), block);
+        let plain = Triple { condition: None, ..triple };
+        assert!(
+            !terraform(&plain, "1234", "p").contains("condition")
+                && identifier("1234").starts_with("grant_1")
+        );
+    }
+}

@@ -1,0 +1,276 @@
+//! What a role gives on a service account, and what a change of its policy means, in words.
+
+use super::diff::{Change, Op};
+use super::guard::Context;
+use super::{Condition, Policy, Triple};
+use crate::model::member::{Kind, Member};
+use crate::model::permission::{self, Permission};
+use crate::model::{account, role};
+
+/// The permissions of a role that the predefined table does not know (a custom role), as `roles.get` gave them;
+/// none when they are not known.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
+
+/// Whoever makes a key of an account can be that account for as long as the key lives.
+const CREATE_KEY: &str = "iam.serviceAccountKeys.create";
+
+/// The permissions that matter, with the word for each, in the order they are shown.
+const WORDS: [(&str, &str); 9] = [
+    (permission::GET_ACCESS_TOKEN.name, "access"),
+    (permission::GET_OPEN_ID_TOKEN.name, "id"),
+    (permission::SIGN_JWT.name, "jwt"),
+    (permission::SIGN_BLOB.name, "blob"),
+    (permission::IMPLICIT_DELEGATION.name, "delegate"),
+    (permission::ACT_AS.name, "actAs"),
+    (CREATE_KEY, "keys"),
+    (permission::GET_IAM_POLICY.name, "see"),
+    (permission::SET_IAM_POLICY.name, "edit"),
+];
+
+/// How many of [`WORDS`], from the first, are about minting.
+const MINTING: usize = 5;
+
+/// What a role gives on a service account, as far as it matters here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gives([bool; WORDS.len()]);
+
+impl Gives {
+    /// What this role gives; none when neither the table of predefined roles nor the lookup knows it.
+    pub fn of(role: &str, custom: Lookup<'_>) -> Option<Gives> {
+        match role::find(role) {
+            Some(role) => Some(Gives::from_names(role.permissions())),
+            None => custom(role).map(|names| Gives::from_names(names.iter().map(String::as_str))),
+        }
+    }
+
+    fn from_names<'a>(names: impl Iterator<Item = &'a str>) -> Gives {
+        let mut gives = Gives::default();
+        for name in names {
+            if let Some(i) = WORDS.iter().position(|(permission, _)| *permission == name) {
+                gives.0[i] = true;
+            }
+        }
+        gives
+    }
+
+    /// Those of `access id jwt blob delegate actAs keys see edit` that it gives.
+    pub fn words(self) -> String {
+        let words: Vec<&str> =
+            WORDS.iter().zip(self.0).filter(|(_, yes)| *yes).map(|((_, word), _)| *word).collect();
+        words.join(" ")
+    }
+
+    /// For roles that look mightier or weaker than they are, such as Owner and Editor: they give no permission
+    /// to mint, but a way to it.
+    pub fn note(self) -> Option<&'static str> {
+        if self.mints() {
+            None
+        } else if self.has(permission::SET_IAM_POLICY) {
+            Some("gives no mint permission, but can grant itself")
+        } else if self.word("keys") {
+            Some("gives no mint permission, but can make keys")
+        } else {
+            None
+        }
+    }
+
+    /// Whether it gives this permission.
+    pub fn has(self, permission: Permission) -> bool {
+        WORDS.iter().zip(self.0).any(|((name, _), yes)| yes && *name == permission.name)
+    }
+
+    /// Whether it gives any permission to mint, sign or delegate.
+    pub fn mints(self) -> bool {
+        self.0[..MINTING].contains(&true)
+    }
+
+    /// Whether it gives nothing that matters here.
+    pub fn is_nothing(self) -> bool {
+        self == Gives::default()
+    }
+
+    /// What both, or either, give.
+    pub(super) fn and(self, other: Gives) -> Gives {
+        Gives(std::array::from_fn(|i| self.0[i] || other.0[i]))
+    }
+
+    /// What this gives and the other does not.
+    pub(super) fn without(self, other: Gives) -> Gives {
+        Gives(std::array::from_fn(|i| self.0[i] && !other.0[i]))
+    }
+
+    fn word(self, word: &str) -> bool {
+        WORDS.iter().zip(self.0).any(|((_, other), yes)| yes && *other == word)
+    }
+
+    /// `mint access and ID tokens, sign JWTs and blobs, and delegate as deployer`
+    fn verbs(self, name: &str) -> String {
+        let minting = list(&self.parts(false, true));
+        let minting = if minting.is_empty() { minting } else { format!("{minting} as {name}") };
+        let others = list(&self.parts(false, false));
+        [minting, others].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; also ")
+    }
+
+    /// `minting of access and ID tokens, signing of JWTs and blobs, and delegating`
+    pub(super) fn nouns(self) -> String {
+        list(&[self.parts(true, true), self.parts(true, false)].concat())
+    }
+
+    fn parts(self, noun: bool, minting: bool) -> Vec<String> {
+        let named = |words: &[(&str, &'static str)]| -> Vec<String> {
+            words.iter().filter(|(word, _)| self.word(word)).map(|(_, name)| (*name).to_owned()).collect()
+        };
+        let say = |verb: &str, gerund: &str| if noun { gerund.to_owned() } else { verb.to_owned() };
+        let mut parts = Vec::new();
+        if minting {
+            let tokens = list(&named(&[("access", "access"), ("id", "ID")]));
+            let signed = list(&named(&[("jwt", "JWTs"), ("blob", "blobs")]));
+            if !tokens.is_empty() {
+                parts.push(format!("{} {tokens} tokens", say("mint", "minting of")));
+            }
+            if !signed.is_empty() {
+                parts.push(format!("{} {signed}", say("sign", "signing of")));
+            }
+            if self.word("delegate") {
+                parts.push(say("delegate", "delegating"));
+            }
+        } else {
+            if self.word("actAs") {
+                parts.push(say("attach it to resources", "attaching it to resources"));
+            }
+            if self.word("keys") {
+                parts.push(say("make keys for it", "making of keys"));
+            }
+            let policy = if noun {
+                [("see", "reading"), ("edit", "changing")]
+            } else {
+                [("see", "see"), ("edit", "change")]
+            };
+            let policy = list(&named(&policy));
+            if !policy.is_empty() {
+                parts.push(format!("{policy} {}", say("its policy", "of its policy")));
+            }
+        }
+        parts
+    }
+}
+
+/// `a`, `a and b`, `a, b, and c`
+pub(super) fn list(items: &[String]) -> String {
+    match items {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, two] => format!("{one} and {two}"),
+        [most @ .., last] => format!("{}, and {last}", most.join(", ")),
+    }
+}
+
+/// What a change means, `after` being the policy with all changes: `lets this group mint access tokens as
+/// deployer`, `ends their minting of ID tokens here; they keep it through project acme-prod (roles/…)`.
+pub fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
+    let name = account::short(cx.account).split('@').next().unwrap_or_default();
+    let Some(gives) = Gives::of(&change.role, cx.custom) else {
+        return match change.op {
+            Op::Add => format!("what {} gives is not known here", change.role),
+            Op::Remove => format!("what {} gave is not known here", change.role),
+            Op::Change => format!("changes when {} holds it: {}", who(&change.member), times(change, cx)),
+        };
+    };
+    if gives.is_nothing() {
+        let what = "no permission to mint as, use or administer this account";
+        return format!("{} {what}", if change.op == Op::Remove { "gave" } else { "gives" });
+    }
+    match change.op {
+        Op::Add => {
+            let when = change.condition.as_ref().map(|_| format!(" ({})", time(&change.condition, cx)));
+            format!("lets {} {}{}", who(&change.member), gives.verbs(name), when.unwrap_or_default())
+        }
+        Op::Change => {
+            format!("changes when {} may {}: {}", who(&change.member), gives.verbs(name), times(change, cx))
+        }
+        Op::Remove => {
+            format!("ends their {} here{}", gives.nouns(), what_stays(&change.member, gives, after, cx))
+        }
+    }
+}
+
+fn times(change: &Change, cx: &Context<'_>) -> String {
+    format!("before, {}; then, {}", time(&change.was, cx), time(&change.condition, cx))
+}
+
+fn time(condition: &Option<Condition>, cx: &Context<'_>) -> String {
+    condition.as_ref().map_or_else(
+        || "always".to_owned(),
+        |condition| format!("“{}”: {}", condition.title(), condition.words(cx.now)),
+    )
+}
+
+fn who(member: &Member) -> String {
+    match member.kind() {
+        Kind::User => "this user",
+        Kind::Group => "this group",
+        Kind::ServiceAccount => "this service account",
+        Kind::Kubernetes => "this Kubernetes account",
+        Kind::Domain => return format!("everybody in {}", member.domain().unwrap_or("this domain")),
+        Kind::Principal => "this federated identity",
+        Kind::PrincipalSet => "all of these identities",
+        Kind::ProjectRole => "whoever has this role on the project",
+        Kind::Deleted => "a deleted principal",
+        Kind::AllUsers => "anybody on the internet",
+        Kind::AllAuthenticatedUsers => "anybody with a Google account",
+        Kind::Other => "this member",
+    }
+    .to_owned()
+}
+
+/// Where a member surely keeps what was taken from it: the place, the role, and what.
+pub(super) fn kept(
+    member: &Member,
+    lost: Gives,
+    after: &Policy,
+    cx: &Context<'_>,
+) -> Vec<(String, String, Gives)> {
+    let here = std::iter::once(("here".to_owned(), after));
+    let above = cx
+        .levels
+        .iter()
+        .filter_map(|level| Some((format!("through {}", level.name), level.policy.as_ref()?)));
+    let mut missing = lost;
+    let mut kept = Vec::new();
+    for (place, policy) in here.chain(above) {
+        for Triple { role, member: other, condition } in policy.triples() {
+            if other != *member || !condition.is_none_or(|condition| condition.evaluate(cx.now).holds()) {
+                continue;
+            }
+            let Some(gives) = Gives::of(&role, cx.custom) else { continue };
+            let found = missing.without(missing.without(gives));
+            if !found.is_nothing() {
+                missing = missing.without(found);
+                kept.push((place.clone(), role, found));
+            }
+        }
+    }
+    kept
+}
+
+fn what_stays(member: &Member, lost: Gives, after: &Policy, cx: &Context<'_>) -> String {
+    let kept = kept(member, lost, after, cx);
+    let stays: Vec<String> = kept
+        .iter()
+        .map(|(place, role, gives)| {
+            let what = if *gives == lost { "it".to_owned() } else { gives.nouns() };
+            format!("{what} {place} ({role})")
+        })
+        .collect();
+    let mut text = if stays.is_empty() { String::new() } else { format!("; they keep {}", list(&stays)) };
+    let all = kept.iter().fold(Gives::default(), |all, (_, _, gives)| all.and(*gives));
+    let unread = cx.unread();
+    if all != lost && !unread.is_empty() {
+        text.push_str(&format!("; what they have through {} cannot be seen", list(&unread)));
+    }
+    text
+}
+
+#[cfg(test)]
+#[path = "gives_tests.rs"]
+mod tests;

@@ -1,0 +1,315 @@
+//! What must be said before a policy is written: guards, which have to be accepted one by one, and remarks, which
+//! stop nothing. Each is about what changes, never about what was there already.
+
+use jiff::Timestamp;
+
+use super::diff::{Change, diff};
+use super::gives::{Gives, Lookup, kept, list};
+use super::{Level, Member, Policy, Triple};
+use crate::model::account;
+use crate::model::condition::State;
+use crate::model::member;
+use crate::model::permission::SET_IAM_POLICY;
+
+/// The basic roles of IAM, with the names it gives them today and those it is adding.
+const BASIC: [&str; 9] = [
+    "roles/owner",
+    "roles/editor",
+    "roles/viewer",
+    "roles/admin",
+    "roles/writer",
+    "roles/reader",
+    "roles/iam.admin",
+    "roles/iam.editor",
+    "roles/iam.viewer",
+];
+
+/// What is known around the policy.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The account's e-mail.
+    pub account: &'a str,
+    /// The caller as a member; none when the caller is unknown.
+    pub caller: Option<&'a Member>,
+    /// The levels above the account.
+    pub levels: &'a [Level],
+    /// Whether the configuration marks the account's project as production.
+    pub production: bool,
+    /// The permissions of custom roles.
+    pub custom: Lookup<'a>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Whether it stops a write until accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Must be accepted: `--accept NAME`, or in the review.
+    Guard,
+    /// Said, stops nothing.
+    Remark,
+}
+
+/// One thing to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guard {
+    /// `own-access`, `last-admin`, `lock-out`, `all-users`, `all-authenticated-users`, `whole-domain`,
+    /// `basic-role`, `production`; remarks: `group-members`, `first-condition`, `minted-tokens`, `terraform`.
+    pub name: &'static str,
+    /// What is to be said.
+    pub sentence: String,
+    /// Whether it stops a write.
+    pub kind: Kind,
+    /// What must be typed to accept it.
+    pub type_to_confirm: Option<String>,
+}
+
+impl Context<'_> {
+    /// The levels above that could not be read.
+    pub fn unread(&self) -> Vec<String> {
+        self.levels.iter().filter(|level| level.policy.is_none()).map(|level| level.name.clone()).collect()
+    }
+}
+
+/// Everything to be said about going from `before` to `after`, guards first. Nothing when nothing changes.
+pub fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
+    let changes = diff(before, after).changes;
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    let review = Review {
+        removed: changes.iter().filter_map(Change::removed).collect(),
+        added: changes.iter().filter_map(Change::added).collect(),
+        before,
+        after,
+        cx,
+    };
+    let guards = [
+        ("own-access", review.own_access()),
+        ("last-admin", review.last_admin()),
+        ("lock-out", review.lock_out()),
+        ("all-users", review.public(member::Kind::AllUsers)),
+        ("all-authenticated-users", review.public(member::Kind::AllAuthenticatedUsers)),
+        ("whole-domain", review.whole_domain()),
+        ("basic-role", review.basic_role()),
+        ("production", review.production()),
+    ];
+    let remarks = [
+        ("group-members", review.group_members()),
+        ("first-condition", review.first_condition()),
+        ("minted-tokens", review.minted_tokens()),
+        (
+            "terraform",
+            Some(
+                "If Terraform manages who has access to this account, its next apply may revert this."
+                    .to_owned(),
+            ),
+        ),
+    ];
+    let say = |kind, (name, sentence): (&'static str, Option<String>)| {
+        let typed = ["all-users", "all-authenticated-users", "production"].contains(&name);
+        let type_to_confirm = typed.then(|| account::short(cx.account).to_owned());
+        sentence.map(|sentence| Guard { name, sentence, kind, type_to_confirm })
+    };
+    let guards = guards.into_iter().filter_map(|guard| say(Kind::Guard, guard));
+    guards.chain(remarks.into_iter().filter_map(|remark| say(Kind::Remark, remark))).collect()
+}
+
+struct Review<'a> {
+    removed: Vec<Triple>,
+    added: Vec<Triple>,
+    before: &'a Policy,
+    after: &'a Policy,
+    cx: &'a Context<'a>,
+}
+
+impl Review<'_> {
+    fn own_access(&self) -> Option<String> {
+        let Some(caller) = self.cx.caller else {
+            let taken = self.removed.iter().any(|triple| !triple.member.is_deleted());
+            return taken.then(|| {
+                "Who the caller is is not known, so whether this takes your own access cannot be told."
+                    .to_owned()
+            });
+        };
+        let own = self.removed.iter().filter(|triple| triple.member == *caller && self.may_hold(triple));
+        let (mut lost, mut unknown) = (Gives::default(), Vec::new());
+        for triple in own {
+            match Gives::of(&triple.role, self.cx.custom) {
+                Some(gives) => lost = lost.and(gives),
+                None if self.has_now(triple) => {}
+                None => unknown.push(format!("what {} gives", triple.role)),
+            }
+        }
+        let kept = kept(caller, lost, self.after, self.cx);
+        let lost = kept.into_iter().fold(lost, |lost, (_, _, gives)| lost.without(gives));
+        let mut what = if lost.is_nothing() { Vec::new() } else { vec![lost.nouns()] };
+        what.extend(unknown);
+        (!what.is_empty()).then(|| format!("This takes from you, {}: {}.", caller.as_str(), list(&what)))
+    }
+
+    /// Certain only where every level was read and every role is known.
+    fn last_admin(&self) -> Option<String> {
+        let known = self.cx.unread().is_empty()
+            && self.lost_admins().iter().all(|triple| self.edits(triple) == Some(true));
+        (self.nobody_left() && known).then(|| {
+            "This removes the last administrator: nobody could change the policy of this account afterwards."
+                .to_owned()
+        })
+    }
+
+    /// Where unread levels, groups or unknown roles hide whether the caller, or anybody, can still change it.
+    fn lock_out(&self) -> Option<String> {
+        let lost = self.lost_admins();
+        if lost.is_empty() || self.last_admin().is_some() {
+            return None;
+        }
+        let unread = self.cx.unread();
+        if self.nobody_left() {
+            let hidden = if unread.is_empty() { vec!["what a role gives".to_owned()] } else { unread };
+            return Some(format!(
+                "No administrator that can be seen would be left: {} cannot be seen. This may lock you out.",
+                list(&hidden)
+            ));
+        }
+        let caller = self.cx.caller?;
+        let left = self.admins_left();
+        if left.contains(caller) {
+            return None;
+        }
+        let mut groups: Vec<&Member> =
+            lost.iter().map(|triple| &triple.member).filter(|m| m.is_opaque()).collect();
+        if groups.is_empty() && !lost.iter().any(|triple| triple.member == *caller) {
+            return None;
+        }
+        groups.extend(left.iter().filter(|member| member.is_opaque()));
+        groups.sort();
+        groups.dedup();
+        let mut hidden: Vec<String> =
+            groups.iter().map(|group| format!("who is in {}", group.as_str())).collect();
+        hidden.extend(unread.iter().map(|level| format!("what {level} gives")));
+        (!hidden.is_empty()).then(|| {
+            format!("This may lock you out of changing this policy: {} cannot be seen.", list(&hidden))
+        })
+    }
+
+    fn public(&self, kind: member::Kind) -> Option<String> {
+        let roles = self.roles_added(|triple| triple.member.kind() == kind);
+        let who = if kind == member::Kind::AllUsers {
+            "anybody on the internet, without any login,"
+        } else {
+            "anybody with a Google account, of any organization,"
+        };
+        (!roles.is_empty()).then(|| format!("This gives {who} {} on this account.", list(&roles)))
+    }
+
+    fn whole_domain(&self) -> Option<String> {
+        let domains = self.members_added(|member| member.kind() == member::Kind::Domain);
+        (!domains.is_empty())
+            .then(|| format!("This gives a role to everybody in a whole domain: {}.", list(&domains)))
+    }
+
+    fn basic_role(&self) -> Option<String> {
+        let roles = self.roles_added(|triple| BASIC.contains(&triple.role.as_str()));
+        let said: Vec<String> = roles
+            .into_iter()
+            .map(|role| match Gives::of(&role, self.cx.custom).and_then(Gives::note) {
+                Some(note) => format!("{role} ({note})"),
+                None => role,
+            })
+            .collect();
+        (!said.is_empty()).then(|| {
+            format!("A basic role gives far more than access to one account needs: {}.", list(&said))
+        })
+    }
+
+    fn production(&self) -> Option<String> {
+        self.cx.production.then(|| "The configuration marks this project as production.".to_owned())
+    }
+
+    fn group_members(&self) -> Option<String> {
+        let groups = self.members_added(|member| {
+            matches!(member.kind(), member::Kind::Group | member::Kind::PrincipalSet)
+        });
+        (!groups.is_empty()).then(|| format!("Who is in {} is not visible here.", list(&groups)))
+    }
+
+    fn first_condition(&self) -> Option<String> {
+        let conditional = |policy: &Policy| policy.bindings().any(|binding| binding.condition.is_some());
+        (!conditional(self.before) && conditional(self.after)).then(|| {
+            "This is the first condition here: from now on gcloud's add-iam-policy-binding asks for a condition, \
+             and fails in scripts without --condition."
+                .to_owned()
+        })
+    }
+
+    fn minted_tokens(&self) -> Option<String> {
+        let mints = |triple: &Triple| Gives::of(&triple.role, self.cx.custom).is_none_or(Gives::mints);
+        self.removed.iter().any(mints).then(|| {
+            "Revoking does not end tokens already minted: they live up to 1 h, access tokens up to 12 h where the \
+             organization allows it, signed JWTs as long as they say."
+                .to_owned()
+        })
+    }
+
+    /// What was taken from people who can, or for all that is known may, change the policy.
+    fn lost_admins(&self) -> Vec<&Triple> {
+        let admin = |triple: &&Triple| {
+            self.edits(triple) != Some(false) && self.may_hold(triple) && !self.has_now(triple)
+        };
+        self.removed.iter().filter(admin).collect()
+    }
+
+    fn nobody_left(&self) -> bool {
+        !self.lost_admins().is_empty() && self.admins_left().is_empty()
+    }
+
+    /// Who can surely change the policy afterwards, here or through a level above that was read.
+    fn admins_left(&self) -> Vec<Member> {
+        let above = self.cx.levels.iter().filter_map(|level| level.policy.as_ref());
+        std::iter::once(self.after)
+            .chain(above)
+            .flat_map(Policy::triples)
+            .filter(|triple| {
+                self.edits(triple) == Some(true) && self.holds(triple) && !triple.member.is_deleted()
+            })
+            .map(|triple| triple.member)
+            .collect()
+    }
+
+    /// Whether a role lets its members change the policy; none when the role is not known.
+    fn edits(&self, triple: &Triple) -> Option<bool> {
+        Gives::of(&triple.role, self.cx.custom).map(|gives| gives.has(SET_IAM_POLICY))
+    }
+
+    /// Whether the same member has the same role at this moment in what is added.
+    fn has_now(&self, triple: &Triple) -> bool {
+        self.added.iter().any(|new| new.role == triple.role && new.member == triple.member && self.holds(new))
+    }
+
+    fn holds(&self, triple: &Triple) -> bool {
+        triple.condition.as_ref().is_none_or(|condition| condition.evaluate(self.cx.now).holds())
+    }
+
+    fn may_hold(&self, triple: &Triple) -> bool {
+        let unknown = |condition: &super::Condition| condition.evaluate(self.cx.now) == State::Unknown;
+        !triple.member.is_deleted() && (self.holds(triple) || triple.condition.as_ref().is_some_and(unknown))
+    }
+
+    fn roles_added(&self, wanted: impl Fn(&Triple) -> bool) -> Vec<String> {
+        unique(self.added.iter().filter(|triple| wanted(triple)).map(|triple| triple.role.clone()))
+    }
+
+    fn members_added(&self, wanted: impl Fn(&Member) -> bool) -> Vec<String> {
+        let members = self.added.iter().map(|triple| &triple.member).filter(|member| wanted(member));
+        unique(members.map(|member| member.as_str().to_owned()))
+    }
+}
+
+fn unique(items: impl Iterator<Item = String>) -> Vec<String> {
+    items.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
+#[cfg(test)]
+#[path = "guard_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! The limits that IAM sets to an allow policy (its page on quotas and limits), checked before one is sent: the
+//! answers of IAM to the same mistakes are less plain.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value;
+
+use super::Policy;
+use crate::model::condition::Condition;
+use crate::model::member::{Kind, Member};
+
+/// Every occurrence counts, those exempted from audit logging too.
+const MEMBERS: usize = 1_500;
+/// Of those.
+const GROUPS: usize = 250;
+/// In one condition.
+const OPERATORS: usize = 12;
+/// Bindings of the same role and member that differ in their condition only.
+const CONDITIONS: usize = 20;
+
+/// A sentence for each limit that the policy is over.
+pub fn limits(policy: &Policy) -> Vec<String> {
+    let exempted = policy.audit_configs().map(exempted).unwrap_or_default();
+    let members: Vec<Member> =
+        policy.bindings().flat_map(|binding| binding.members).chain(exempted).collect();
+    let groups = members.iter().filter(|member| member.kind() == Kind::Group).count();
+    let conditions: HashSet<Condition> = policy.bindings().filter_map(|binding| binding.condition).collect();
+    let mut pairs: BTreeMap<(String, Member), usize> = BTreeMap::new();
+    for triple in policy.triples() {
+        *pairs.entry((triple.role, triple.member)).or_default() += 1;
+    }
+
+    let mut sentences = Vec::new();
+    if members.len() > MEMBERS {
+        sentences.push(format!(
+            "The policy would name {} members; IAM takes up to {MEMBERS}, each occurrence counted.",
+            members.len()
+        ));
+    }
+    if groups > GROUPS {
+        sentences.push(format!(
+            "The policy would name {groups} groups; IAM takes up to {GROUPS}, each occurrence counted."
+        ));
+    }
+    let mut complex: Vec<&Condition> =
+        conditions.iter().filter(|condition| condition.operators() > OPERATORS).collect();
+    complex.sort();
+    sentences.extend(complex.into_iter().map(|condition| {
+        let (title, operators) = (condition.title(), condition.operators());
+        format!("The condition “{title}” has {operators} logical operators; IAM takes up to {OPERATORS}.")
+    }));
+    sentences.extend(pairs.into_iter().filter(|(_, count)| *count > CONDITIONS).map(|((role, member), count)| {
+        let member = member.as_str();
+        format!("{member} would have {role} {count} times under different conditions; IAM takes up to {CONDITIONS}.")
+    }));
+    sentences
+}
+
+/// `auditConfigs[].auditLogConfigs[].exemptedMembers[]`
+fn exempted(audit_configs: &Value) -> Vec<Member> {
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let configs = audit_configs.as_array().cloned().unwrap_or_default();
+    configs
+        .iter()
+        .flat_map(|config| list(config, "auditLogConfigs"))
+        .flat_map(|log| list(&log, "exemptedMembers"))
+        .filter_map(|member| member.as_str().map(Member::read))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn policy(value: Value) -> Policy {
+        Policy::parse(value).unwrap()
+    }
+
+    fn people(kind: &str, count: usize) -> Vec<String> {
+        (0..count).map(|i| format!("{kind}:m{i}@example.com")).collect()
+    }
+
+    #[test]
+    fn a_policy_at_its_limits_is_fine_and_one_over_is_not() {
+        let of = |users, groups| {
+            policy(json!({"bindings": [
+                {"role": "a", "members": people("user", users)},
+                {"role": "b", "members": people("group", groups)},
+            ]}))
+        };
+        assert!(limits(&of(1_250, 250)).is_empty());
+        assert!(limits(&of(1_251, 250))[0].contains("1501 members"));
+        assert!(limits(&of(0, 251))[0].contains("251 groups"));
+    }
+
+    #[test]
+    fn every_occurrence_counts_and_so_do_exemptions_from_audit_logs() {
+        let members = people("user", 750);
+        let mut value =
+            json!({"bindings": [{"role": "a", "members": members}, {"role": "b", "members": members}]});
+        assert!(limits(&policy(value.clone())).is_empty());
+        value["auditConfigs"] = json!([{"service": "allServices", "auditLogConfigs": [{"logType": "DATA_READ", "exemptedMembers": ["user:x@y.z"]}]}]);
+        assert!(limits(&policy(value))[0].contains("1501"));
+    }
+
+    #[test]
+    fn conditions_may_be_neither_too_complex_nor_too_many() {
+        let long = ["true"; 14].join(" && ");
+        let value = json!({"bindings": [{"role": "a", "members": ["user:a@b.c"], "condition": {"title": "long", "expression": long}}]});
+        assert!(limits(&policy(value))[0].contains("“long” has 13"));
+        let many: Vec<Value> = (0..21)
+            .map(|i| json!({"role": "a", "members": ["user:a@b.c"], "condition": {"title": i.to_string(), "expression": "true"}}))
+            .collect();
+        assert!(limits(&policy(json!({"bindings": many[..20]}))).is_empty());
+        assert!(limits(&policy(json!({"bindings": many})))[0].contains("21 times"));
+    }
+}

@@ -1,0 +1,546 @@
+//! Who may do what with the opened account: its allow policy and what it inherits, staged edits, their review, and
+//! what became of writing them. Edits are staged and never immediate; what is staged belongs to its account.
+
+mod draw;
+pub mod grant;
+mod history;
+pub mod review;
+pub mod rows;
+mod staging;
+mod writing;
+
+use std::collections::HashSet;
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{Look, Pane, as_move};
+use crate::{
+    api::{ApiError, Call, Part, Reply, policies},
+    app::{
+        msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
+        remote::Remote,
+        shared::{Cx, Shared},
+    },
+    flows::{self, Watching},
+    keymap::{Action, Place},
+    model::{
+        account::project_of,
+        filter::Filter,
+        permission::{Permission, SET_IAM_POLICY},
+        policy::{
+            diff::Change,
+            edit::{Edit, Staged},
+            export,
+        },
+        role,
+        secret::Secret,
+    },
+    widgets::{
+        form::Accepted,
+        input::{TextEdit, TextInput},
+        list::{ListCursor, Move},
+    },
+};
+use grant::Grant;
+use history::History;
+use review::Review;
+use rows::{By, Entry, Row};
+
+/// What has the keyboard.
+#[derive(Debug, Default)]
+enum Mode {
+    /// The list of who has what.
+    #[default]
+    Browse,
+    /// The guided grant.
+    Grant(Box<Grant>),
+    /// What is about to be written.
+    Review(Review),
+    /// Policies as they were.
+    History(History),
+}
+
+/// A question to Google about a condition, and what is staged when it says nothing against it.
+#[derive(Debug)]
+struct Linting {
+    req: ReqId,
+    account: String,
+    edit: Edit,
+}
+
+/// A grant to the caller being watched.
+#[derive(Debug)]
+struct Watch {
+    req: ReqId,
+    account: String,
+    progress: Watching,
+}
+
+/// A write under way.
+#[derive(Debug)]
+struct Writing {
+    req: ReqId,
+    account: String,
+    changes: Vec<Change>,
+}
+
+/// The pane.
+#[derive(Default)]
+pub struct PolicyPane {
+    by: By,
+    rows: Vec<Row>,
+    collapsed: HashSet<String>,
+    cursor: ListCursor,
+    input: TextInput,
+    filter: Filter,
+    typing: bool,
+    mode: Mode,
+    scroll: ListCursor,
+    linting: Option<Linting>,
+    watch: Option<Watch>,
+    writing: Option<Writing>,
+    width: u16,
+}
+
+const OWNER: Owner = Owner::Pane(PaneId::Policy);
+
+impl PolicyPane {
+    /// Asks for the policy of the opened account, and for what it inherits.
+    pub fn read(&mut self, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        let req = cx.call(OWNER, Call::Policies(policies::Call::Get { account: account.clone() }));
+        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        let old = facts.policy.start(req);
+        let project = facts.account.value.as_ref().map(|account| account.project.clone());
+        cx.cancel(old);
+        let project = project.filter(|project| !project.is_empty()).or_else(|| project_of(&account));
+        if let Some(account_project) = project.or_else(|| cx.shared.project.clone()) {
+            let req = cx.call(OWNER, Call::Flow(flows::Call::Inherited { account_project }));
+            let old = cx.shared.facts.entry(account).or_default().above.start(req);
+            cx.cancel(old);
+        }
+    }
+
+    /// Opens the guided grant for the opened account, for the caller and this permission; where the caller may not
+    /// edit it ends in a request to an administrator.
+    pub fn open_grant(&mut self, permission: Option<Permission>, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else {
+            return cx.notice(Level::Warning, "no account is open: open one in the list first");
+        };
+        let asks = facts.granted.value.is_some_and(|granted| !granted.has(SET_IAM_POLICY));
+        let account = account.to_owned();
+        if !asks && facts.policy.value.is_none() && facts.policy.awaiting.is_none() {
+            self.read(cx);
+        }
+        self.mode = Mode::Grant(Box::new(Grant::new(cx.shared, permission, asks)));
+        self.ask_roles(account, cx);
+        self.complete(cx.shared);
+    }
+
+    fn ask_roles(&mut self, account: String, cx: &mut Cx) {
+        let known = cx
+            .shared
+            .facts
+            .get(&account)
+            .is_some_and(|facts| facts.grantable.value.is_some() || facts.grantable.awaiting.is_some());
+        if !known {
+            let req =
+                cx.call(OWNER, Call::Policies(policies::Call::GrantableRoles { account: account.clone() }));
+            cx.shared.facts.entry(account).or_default().grantable.start(req);
+        }
+    }
+
+    fn complete(&mut self, shared: &Shared) {
+        let Mode::Grant(grant) = &mut self.mode else { return };
+        let facts = shared.opened_facts().map(|(_, facts)| facts);
+        let mut members: Vec<_> = shared.caller_member().into_iter().collect();
+        members.extend(
+            facts.and_then(|facts| facts.policy.value.as_ref()).map(rows::members).unwrap_or_default(),
+        );
+        let listed = facts.and_then(|facts| facts.grantable.value.as_ref());
+        let roles = match listed {
+            Some(list) => list.iter().map(|role| (role.name.clone(), role.title.clone())).collect(),
+            None => grant::usual_roles(),
+        };
+        grant.complete(&members, &roles);
+    }
+
+    /// Builds the rows anew, keeping the cursor where it is.
+    fn rebuild(&mut self, shared: &Shared) {
+        let Some((_, facts)) = shared.opened_facts() else {
+            self.rows.clear();
+            return self.cursor.set_len(0);
+        };
+        let levels: Vec<_> = facts.above.value.iter().flatten().map(flows::Level::to_model).collect();
+        let unread = facts.above.value.iter().flatten().filter_map(|level| {
+            let error = level.policy.as_ref().err()?;
+            Some(format!("{}  ? not readable: {}", level.to_model().name, error.sentence()))
+        });
+        let changes = facts.staged.as_ref().map(Staged::changes).unwrap_or_default();
+        let entries = match (&facts.staged, &facts.policy.value) {
+            (Some(staged), _) => rows::entries(staged.base(), &changes, &levels),
+            (None, Some(policy)) => rows::entries(policy, &[], &levels),
+            (None, None) => levels_only(&levels),
+        };
+        self.rows = rows::rows(entries, unread.collect(), self.by, &self.collapsed, &self.filter);
+        self.cursor.set_len(self.rows.len());
+    }
+
+    fn selected(&self) -> Option<&Row> {
+        self.rows.get(self.cursor.at()?)
+    }
+
+    fn entry(&self) -> Option<&Entry> {
+        match self.selected()? {
+            Row::Entry(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// Roles that the table does not know are asked for, so that it can be said what they give.
+    fn ask_unknown_roles(&mut self, cx: &mut Cx) {
+        let Some((_, facts)) = cx.shared.opened_facts() else { return };
+        let own = facts.policy.value.iter().flat_map(|policy| policy.triples());
+        let above = facts
+            .above
+            .value
+            .iter()
+            .flatten()
+            .filter_map(|level| level.policy.as_ref().ok())
+            .flat_map(|policy| policy.triples());
+        let mut unknown: Vec<String> =
+            own.chain(above).map(|triple| triple.role).filter(|name| role::find(name).is_none()).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown.retain(|name| !cx.shared.roles.contains_key(name));
+        // Each is a request: more than these are looked up when they are granted.
+        for name in unknown.into_iter().take(20) {
+            let req = cx.call(OWNER, Call::Policies(policies::Call::Role { name: name.clone() }));
+            cx.shared.roles.entry(name).or_default().start(req);
+        }
+    }
+
+    fn open_history(&mut self, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let unique_id =
+            facts.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
+        let call = flows::Call::History { account: account.to_owned(), unique_id };
+        let req = cx.call(OWNER, Call::Flow(call));
+        let mut list = Remote::default();
+        list.start(req);
+        self.mode = Mode::History(History { list, cursor: ListCursor::default() });
+    }
+
+    fn on_browse(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if let Some(step) = as_move(action) {
+            return self.cursor.step(step);
+        }
+        match action {
+            Action::Accept => self.typing = false,
+            Action::Filter => self.typing = true,
+            Action::Back if self.typing || !self.input.text().is_empty() => {
+                self.typing = false;
+                self.input.set("");
+                self.filter = Filter::default();
+                self.rebuild(cx.shared);
+            }
+            Action::Fold => self.fold(None, cx),
+            Action::FocusLeft if matches!(self.selected(), Some(Row::Head { open: true, .. })) => {
+                self.fold(Some(false), cx)
+            }
+            Action::FocusRight if matches!(self.selected(), Some(Row::Head { open: false, .. })) => {
+                self.fold(Some(true), cx)
+            }
+            Action::ToggleView => {
+                self.by = if self.by == By::Role { By::Member } else { By::Role };
+                self.rebuild(cx.shared);
+                self.cursor.step(Move::Top);
+            }
+            Action::Grant => self.open_grant(None, cx),
+            Action::Revoke => self.revoke(cx),
+            Action::EditGrant => self.edit(cx),
+            Action::Undo => self.undo(false, cx),
+            Action::Redo => self.undo(true, cx),
+            Action::Review => self.open_review(cx),
+            Action::History => self.open_history(cx),
+            Action::Refresh => self.read(cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn fold(&mut self, open: Option<bool>, cx: &mut Cx) {
+        let Some(Row::Head { key, open: now, .. }) = self.selected() else { return };
+        if open.unwrap_or(!now) {
+            self.collapsed.remove(&key.clone());
+        } else {
+            self.collapsed.insert(key.clone());
+        }
+        self.rebuild(cx.shared);
+    }
+
+    fn on_grant(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let Mode::Grant(grant) = &mut self.mode else { return false };
+        let form = &mut grant.form;
+        match action {
+            Action::NextField => form.next(),
+            Action::PreviousField => form.previous(),
+            Action::Down => {
+                return {
+                    form.choose(true);
+                    true
+                };
+            }
+            Action::Up => {
+                return {
+                    form.choose(false);
+                    true
+                };
+            }
+            Action::Toggle => {
+                form.toggle();
+            }
+            Action::Accept => {
+                if form.accept() == Accepted::Submit {
+                    self.submit_grant(cx);
+                    return true;
+                }
+            }
+            Action::Submit => {
+                self.submit_grant(cx);
+                return true;
+            }
+            Action::Back => {
+                self.linting = None;
+                self.mode = Mode::Browse;
+                return true;
+            }
+            _ => return false,
+        }
+        self.complete(cx.shared);
+        true
+    }
+
+    fn on_review(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if let Some(step) = as_move(action) {
+            return self.scroll.scroll(step);
+        }
+        match action {
+            Action::Write | Action::Accept => self.write(cx),
+            Action::Back => self.mode = Mode::Browse,
+            Action::CopyGcloud => match self.copy(Action::CopyGcloud, cx.shared) {
+                Ok(effect) => cx.effect(effect),
+                Err(why) => cx.notice(Level::Warning, why),
+            },
+            _ => return false,
+        }
+        true
+    }
+
+    /// Whether a name is being typed to accept a guard.
+    fn types_to_accept(&self) -> bool {
+        matches!(&self.mode, Mode::Review(review) if review.accepted)
+    }
+
+    fn staged_changes(shared: &Shared) -> Vec<Change> {
+        shared
+            .opened_facts()
+            .and_then(|(_, facts)| facts.staged.as_ref())
+            .map(Staged::changes)
+            .unwrap_or_default()
+    }
+}
+
+/// With nothing of its own read, an account still shows what it inherits.
+fn levels_only(levels: &[crate::model::policy::Level]) -> Vec<Entry> {
+    let empty = crate::model::policy::Policy::parse(serde_json::json!({}));
+    empty.map(|empty| rows::entries(&empty, &[], levels)).unwrap_or_default()
+}
+
+impl Pane for PolicyPane {
+    fn place(&self) -> Place {
+        match &self.mode {
+            Mode::Browse if self.typing => Place::Text,
+            Mode::Browse => Place::Policy,
+            Mode::Grant(_) => Place::Form,
+            Mode::Review(_) if self.types_to_accept() => Place::ReviewTyping,
+            Mode::Review(_) => Place::Review,
+            Mode::History(_) => Place::History,
+        }
+    }
+
+    fn on_show(&mut self, cx: &mut Cx) {
+        let unread = cx
+            .shared
+            .opened_facts()
+            .is_some_and(|(_, facts)| facts.policy.value.is_none() && facts.policy.awaiting.is_none());
+        if unread {
+            self.read(cx);
+        }
+        self.rebuild(cx.shared);
+    }
+
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        match &self.mode {
+            Mode::Browse => self.on_browse(action, cx),
+            Mode::Grant(_) => self.on_grant(action, cx),
+            Mode::Review(_) => self.on_review(action, cx),
+            Mode::History(_) => self.on_history(action, cx),
+        }
+    }
+
+    fn on_text(&mut self, edit: &TextEdit, cx: &mut Cx) {
+        match &mut self.mode {
+            Mode::Browse => {
+                if self.input.edit(edit) {
+                    self.filter = Filter::new(self.input.text());
+                    self.rebuild(cx.shared);
+                    self.cursor.step(Move::Top);
+                }
+            }
+            Mode::Grant(grant) => {
+                if grant.form.edit(edit) {
+                    self.complete(cx.shared);
+                }
+            }
+            Mode::Review(review) => {
+                review.typed.edit(edit);
+            }
+            Mode::History(_) => {}
+        }
+    }
+
+    fn on_part(&mut self, req: ReqId, part: Part, _cx: &mut Cx) {
+        if let (Part::Watching(progress), Some(watch)) = (part, &mut self.watch)
+            && watch.req == req
+        {
+            watch.progress = progress;
+        }
+    }
+
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        cx.shared.writes.end(req);
+        if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
+            let reply = reply.and_then(|reply| match reply {
+                Reply::Applied(applied) => Ok(*applied),
+                _ => Err(ApiError::new(
+                    crate::api::ErrorKind::Other,
+                    "the answer was of another kind than the question",
+                )),
+            });
+            return self.written(writing, reply, cx);
+        }
+        if self.watch.as_ref().is_some_and(|watch| watch.req == req) {
+            return self.watched(reply, cx);
+        }
+        if let Some(linting) = self.linting.take_if(|linting| linting.req == req) {
+            return self.linted(linting, reply, cx);
+        }
+        if let Mode::History(history) = &mut self.mode
+            && history.list.awaits(req)
+        {
+            history.list.settle_as(req, reply, |reply| {
+                if let Reply::History(list) = reply { Some(list) } else { None }
+            });
+            return history.cursor.set_len(history.list.value.as_ref().map_or(0, Vec::len));
+        }
+        if let Some(role) = cx.shared.roles.values_mut().find(|role| role.awaits(req)) {
+            role.settle_as(
+                req,
+                reply,
+                |reply| if let Reply::Role(role) = reply { Some(*role) } else { None },
+            );
+            return self.rebuild(cx.shared);
+        }
+        let now = cx.now.utc;
+        let asked = |facts: &&mut crate::app::shared::Facts| {
+            facts.policy.awaits(req) || facts.above.awaits(req) || facts.grantable.awaits(req)
+        };
+        let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
+        if facts.policy.awaits(req) {
+            let kept = facts.staged.as_ref().map(Staged::changes);
+            if facts.policy.settle_as(req, reply, |reply| {
+                if let Reply::Policy(policy) = reply { Some(*policy) } else { None }
+            }) && facts.policy.error.is_none()
+            {
+                facts.policy_read = Some(now);
+                // What is staged moves on to the policy as it is now.
+                if let (Some(changes), Some(policy)) = (kept, facts.policy.value.clone()) {
+                    facts.staged = Some(Staged::with(policy, &changes));
+                }
+            }
+        } else if facts.above.awaits(req) {
+            facts.above.settle_as(req, reply, |reply| {
+                if let Reply::Inherited(levels) = reply { Some(levels) } else { None }
+            });
+        } else {
+            facts.grantable.settle_as(req, reply, |reply| {
+                if let Reply::Roles(roles) = reply { Some(roles) } else { None }
+            });
+            return self.complete(cx.shared);
+        }
+        self.ask_unknown_roles(cx);
+        self.rebuild(cx.shared);
+    }
+
+    fn fit(&mut self, area: Rect, shared: &Shared) {
+        self.width = area.width;
+        let line = u16::from(self.typing || !self.input.text().is_empty());
+        self.cursor.set_height(usize::from(area.height.saturating_sub(line + 1)));
+        self.fit_popup(area, shared);
+    }
+
+    fn copies(&self, shared: &Shared) -> Vec<Action> {
+        if self.entry().is_some() || !Self::staged_changes(shared).is_empty() {
+            vec![Action::CopyRaw, Action::CopyGcloud, Action::CopyTerraform, Action::CopyCurl]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn copy(&self, action: Action, shared: &Shared) -> Result<Effect, String> {
+        let account = shared.opened.as_deref().ok_or("no account is open")?;
+        let project = project_of(account).or_else(|| shared.project.clone()).unwrap_or_default();
+        // In the review everything that is staged; in the list the row under the cursor.
+        let changes = match (&self.mode, self.entry()) {
+            (Mode::Browse, Some(entry)) => vec![draw::as_change(entry)],
+            _ => Self::staged_changes(shared),
+        };
+        let each = |text: &dyn Fn(&Change) -> String| changes.iter().map(text).collect::<Vec<_>>().join("\n");
+        let (text, what) = match action {
+            Action::CopyRaw => (each(&|change| change.member.as_str().to_owned()), "the member"),
+            Action::CopyGcloud => {
+                (each(&|change| export::gcloud(change, account, &project)), "the gcloud command")
+            }
+            Action::CopyTerraform => {
+                let blocks = changes.iter().filter_map(|change| change.added().or_else(|| change.removed()));
+                let blocks: Vec<String> =
+                    blocks.map(|triple| export::terraform(&triple, account, &project)).collect();
+                (blocks.join("\n"), "the Terraform block")
+            }
+            Action::CopyCurl => {
+                let facts = shared.facts.get(account);
+                let policy = facts.and_then(|facts| {
+                    facts.staged.as_ref().map(Staged::result).or_else(|| facts.policy.value.clone())
+                });
+                let policy = policy.ok_or("the policy has not been read")?;
+                (policies::curl(account, &policy, &shared.endpoints)?, "both requests as curl")
+            }
+            _ => return Err("that cannot be copied here".into()),
+        };
+        Ok(Effect::Copy(Clip { text: Secret::new(text), what: what.into(), sensitive: false }))
+    }
+
+    fn counts_down(&self, shared: &Shared, _now: Now) -> bool {
+        // How long ago it was read, and how long a grant is being watched.
+        self.watch.is_some() || matches!(self.mode, Mode::Review(_)) && shared.opened.is_some()
+    }
+
+    fn title(&self, look: &Look) -> String {
+        self.title_words(look)
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+        self.draw_pane(area, buf, look, focused);
+    }
+}

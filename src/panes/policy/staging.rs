@@ -1,0 +1,222 @@
+//! Staging: what a key asks for becomes an edit over the policy as it was read, or a sentence that says why not.
+//! Nothing is sent from here but a question about a condition.
+
+use crate::{
+    api::{Call, policies},
+    app::{
+        msg::{Clip, Effect, Level},
+        shared::{Cx, Shared},
+    },
+    history::Snapshot,
+    keymap::Action,
+    model::{
+        account::project_of,
+        condition::{Condition, State},
+        policy::{
+            Triple,
+            diff::{Change, Op},
+            edit::{Edit, Staged},
+            export,
+        },
+        secret::Secret,
+    },
+    widgets::list::Move,
+};
+
+use super::{
+    Linting, Mode, OWNER, PolicyPane,
+    grant::Grant,
+    history,
+    review::Review,
+    rows::{Entry, Mark, Origin},
+};
+
+impl PolicyPane {
+    /// Stages an edit of the opened account.
+    pub(super) fn stage(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
+        let facts = cx.shared.facts.entry(account.to_owned()).or_default();
+        if facts.staged.is_none() {
+            match facts.policy.value.clone() {
+                Some(policy) => facts.staged = Some(Staged::new(policy)),
+                None => {
+                    return cx.notice(
+                        Level::Error,
+                        "the policy has not been read, so nothing can be staged over it",
+                    );
+                }
+            }
+        }
+        let editable = facts.staged.as_ref().map_or(Ok(()), |staged| staged.base().editable());
+        let changed = editable.is_ok() && facts.staged.as_mut().is_some_and(|staged| staged.stage(edit));
+        if let Err(why) = editable {
+            facts.staged = None;
+            cx.notice(Level::Error, why);
+        } else if !changed {
+            cx.notice(Level::Warning, "that is how it is already: nothing was staged");
+        } else {
+            let key = cx.shared.keymap.key(Action::Review);
+            cx.notice(Level::Info, format!("staged; nothing is written before {key} reviews it"));
+        }
+        self.after_staging(account, cx);
+    }
+
+    /// The list of accounts marks those with something staged.
+    pub(super) fn after_staging(&mut self, account: &str, cx: &mut Cx) {
+        let facts = cx.shared.facts.entry(account.to_owned()).or_default();
+        let staged = facts.staged_changes() > 0;
+        cx.shared.drafts.retain(|draft| draft != account || staged);
+        if staged && !cx.shared.drafts.iter().any(|draft| draft == account) {
+            cx.shared.drafts.push(account.to_owned());
+        }
+        self.rebuild(cx.shared);
+    }
+
+    pub(super) fn revoke(&mut self, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        match self.entry().cloned() {
+            Some(Entry { origin: Origin::Above(level), .. }) => {
+                cx.notice(
+                    Level::Warning,
+                    format!("this is inherited from {level}: it can only be changed there"),
+                );
+            }
+            Some(Entry { mark: Mark::Remove, .. }) => {
+                cx.notice(Level::Warning, "this is staged to go already")
+            }
+            Some(entry) => self.stage(&account, Edit::Revoke(entry.triple), cx),
+            None => cx.notice(Level::Warning, "put the cursor on the member to revoke"),
+        }
+    }
+
+    pub(super) fn edit(&mut self, cx: &mut Cx) {
+        match self.entry().cloned() {
+            Some(Entry { origin: Origin::Here, triple, mark }) if mark != Mark::Remove => {
+                self.mode = Mode::Grant(Box::new(Grant::edit(&triple)));
+                if let Some(account) = cx.shared.opened.clone() {
+                    self.ask_roles(account, cx);
+                }
+                self.complete(cx.shared);
+            }
+            Some(Entry { origin: Origin::Above(level), .. }) => {
+                cx.notice(
+                    Level::Warning,
+                    format!("this is inherited from {level}: it can only be changed there"),
+                );
+            }
+            _ => cx.notice(Level::Warning, "put the cursor on the grant to change"),
+        }
+    }
+
+    pub(super) fn undo(&mut self, redo: bool, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        let done = facts
+            .staged
+            .as_mut()
+            .is_some_and(|staged| if redo { staged.redo().is_some() } else { staged.undo().is_some() });
+        if !done {
+            cx.notice(
+                Level::Warning,
+                if redo { "there is nothing to redo" } else { "there is nothing to undo" },
+            );
+        }
+        self.after_staging(&account, cx);
+    }
+
+    pub(super) fn open_review(&mut self, cx: &mut Cx) {
+        let Some((_, facts)) = cx.shared.opened_facts() else { return };
+        if facts.staged.as_ref().is_none_or(Staged::is_empty) {
+            let grant = cx.shared.keymap.key(Action::Grant);
+            return cx.notice(Level::Warning, format!("nothing is staged: {grant} grants"));
+        }
+        self.scroll.scroll(Move::Top);
+        self.mode = Mode::Review(Review::default());
+    }
+
+    /// The form of the grant was sent.
+    pub(super) fn submit_grant(&mut self, cx: &mut Cx) {
+        let (Some(account), Mode::Grant(grant)) = (cx.shared.opened.clone(), &mut self.mode) else { return };
+        let Some(triple) = grant.check(cx.now.utc) else {
+            if let Some(field) = grant.form.first_error() {
+                grant.form.focus_on(field);
+            }
+            return;
+        };
+        if grant.asks {
+            let text = request_access(&triple, &account, cx.shared);
+            self.mode = Mode::Browse;
+            cx.effect(Effect::Copy(Clip {
+                text: Secret::new(text),
+                what: "the request for an administrator".into(),
+                sensitive: false,
+            }));
+            return;
+        }
+        let edit = match grant.replaces.clone() {
+            Some(old) => Edit::Replace { old, new: triple.clone() },
+            None => Edit::Grant(triple.clone()),
+        };
+        match triple.condition {
+            // Time alone is known to be sound; anything else is shown to Google first.
+            Some(condition) if condition.evaluate(cx.now.utc) == State::Unknown => {
+                let call = policies::Call::Lint { account: account.clone(), condition };
+                let req = cx.call(OWNER, Call::Policies(call));
+                self.linting = Some(Linting { req, account, edit });
+            }
+            _ => {
+                self.mode = Mode::Browse;
+                self.stage(&account, edit, cx);
+            }
+        }
+    }
+
+    /// Stages what leads back to a saved policy, over today's under today's etag.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let (Some(today), account) = (facts.policy.value.clone(), account.to_owned()) else {
+            return cx.notice(Level::Error, "today's policy has not been read: refresh first");
+        };
+        match history::back_to(snapshot, &today) {
+            Ok(changes) if changes.is_empty() => {
+                cx.notice(Level::Info, "that is what the policy is today: nothing to restore")
+            }
+            Ok(changes) => {
+                let count = changes.len();
+                cx.shared.facts.entry(account.clone()).or_default().staged =
+                    Some(Staged::with(today, &changes));
+                let key = cx.shared.keymap.key(Action::Review);
+                cx.notice(
+                    Level::Info,
+                    format!("{count} changes back to {} are staged: {key} reviews them", snapshot.time),
+                );
+            }
+            Err(why) => cx.notice(Level::Error, why),
+        }
+        self.mode = Mode::Browse;
+        self.after_staging(&account, cx);
+    }
+}
+
+/// A message, a gcloud line and a Terraform block for somebody who may edit the policy.
+fn request_access(triple: &Triple, account: &str, shared: &Shared) -> String {
+    let project = project_of(account).or_else(|| shared.project.clone()).unwrap_or_default();
+    let change = Change {
+        op: Op::Add,
+        role: triple.role.clone(),
+        member: triple.member.clone(),
+        condition: triple.condition.clone(),
+        was: None,
+    };
+    let until = triple
+        .condition
+        .as_ref()
+        .map(|condition: &Condition| format!(", {}", condition.title()))
+        .unwrap_or_default();
+    format!(
+        "Please grant {} the role {} on the service account {account}{until}.\n\nWith gcloud:\n\n{}\n\nWith Terraform:\n\n{}\n",
+        triple.member.as_str(),
+        triple.role,
+        export::gcloud(&change, account, &project),
+        export::terraform(triple, account, &project),
+    )
+}

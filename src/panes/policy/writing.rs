@@ -1,0 +1,193 @@
+//! Writing what is staged, and what became of it. A write is never cancelled, always ends in a notice, and what the
+//! caller was given is watched until it works.
+
+use crate::{
+    api::{ApiError, Call, Reply},
+    app::{
+        msg::{Level, Owner, PaneId},
+        shared::Cx,
+        writes::Write,
+    },
+    flows::{self, Applied, Mode as Applying, Watched, Watching},
+    keymap::Action,
+    model::{
+        account::short,
+        lifetime,
+        policy::{
+            diff::{Change, Op},
+            edit::Staged,
+            merge::Overlap,
+        },
+        role,
+    },
+    widgets::list::Move,
+};
+
+use super::{
+    Mode, OWNER, PolicyPane, Watch, Writing,
+    review::{Review, Theirs, said},
+};
+
+impl PolicyPane {
+    pub(super) fn write(&mut self, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let Some(staged) = facts.staged.clone() else { return };
+        let Mode::Review(review) = &mut self.mode else { return };
+        let said = said(account, &staged, cx.shared, cx.now.utc);
+        if !review.may_write(&said) {
+            if said.refused.is_empty() && said.to_type().is_none() {
+                review.accepted = true;
+                let enter = cx.shared.keymap.key(Action::Write);
+                cx.notice(Level::Warning, format!("read what it says; {enter} again writes all the same"));
+            } else if let Some(text) = said.to_type() {
+                review.accepted = true;
+                let text = format!("type {text} to write all the same");
+                cx.notice(Level::Warning, text);
+            }
+            return;
+        }
+        if self.writing.is_some() {
+            return cx.notice(Level::Warning, "a policy is being written already");
+        }
+        if cx.shared.read_only {
+            return cx.notice(Level::Error, "--read-only: nothing is written");
+        }
+        let account = account.to_owned();
+        let unique_id =
+            facts.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
+        let request = flows::Request {
+            account: account.clone(),
+            unique_id,
+            base: staged.base().clone(),
+            edits: staged.edits().to_vec(),
+            mode: Applying::Once,
+        };
+        let req = cx.call(OWNER, Call::Flow(flows::Call::ApplyPolicy(Box::new(request))));
+        let write = Write {
+            what: format!("the policy of {}", short(&account)),
+            check: format!("impersona policy get {account}"),
+        };
+        cx.shared.writes.begin(req, write);
+        self.writing = Some(Writing { req, account, changes: staged.changes() });
+        self.mode = Mode::Browse;
+    }
+
+    /// A write ended: it always ends in a notice.
+    pub(super) fn written(&mut self, writing: Writing, reply: Result<Applied, ApiError>, cx: &mut Cx) {
+        let account = writing.account;
+        let here = cx.shared.opened.as_deref() == Some(account.as_str());
+        let name = short(&account).to_owned();
+        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        match reply {
+            Ok(Applied::Applied { after, ref differs, .. }) => {
+                let level = if differs.is_empty() { Level::Info } else { Level::Warning };
+                let sentence = if differs.is_empty() {
+                    let count = writing.changes.len();
+                    format!(
+                        "written: {count} {} in the policy of {name}",
+                        if count == 1 { "change" } else { "changes" }
+                    )
+                } else {
+                    format!(
+                        "{name}: the policy is written, but what is stored is not what was sent: look at it"
+                    )
+                };
+                facts.policy.value = Some(after);
+                facts.policy.error = None;
+                facts.policy_read = Some(cx.now.utc);
+                facts.staged = None;
+                cx.notice(level, sentence);
+                self.watch_own_grant(&account, &writing.changes, cx);
+            }
+            Ok(Applied::Conflict { theirs, merged }) => {
+                let mine: Vec<Change> = merged
+                    .mine
+                    .iter()
+                    .filter(|change| !overlapping(change, &merged.overlaps))
+                    .cloned()
+                    .collect();
+                facts.policy.value = Some(theirs.clone());
+                facts.policy_read = Some(cx.now.utc);
+                facts.staged = Some(Staged::with(theirs, &mine));
+                if here {
+                    let theirs = Some(Theirs { changes: merged.theirs, overlaps: merged.overlaps });
+                    self.scroll.scroll(Move::Top);
+                    self.mode = Mode::Review(Review { theirs, ..Review::default() });
+                }
+                cx.notice(
+                    Level::Warning,
+                    format!(
+                        "{name}: somebody else changed the policy, so nothing was written; look at the review"
+                    ),
+                );
+            }
+            Ok(outcome @ (Applied::NotApplied { .. } | Applied::Unknown { .. })) => {
+                if let Applied::NotApplied { now, .. } = &outcome {
+                    facts.policy.value = Some(now.clone());
+                    facts.policy_read = Some(cx.now.utc);
+                }
+                cx.notice(Level::Error, format!("{name}: {}", outcome.sentence()));
+            }
+            Err(error) => cx.complain(&error),
+        }
+        self.after_staging(&account, cx);
+    }
+
+    /// What the caller was given just now is watched until it works; for anybody else it cannot be seen from here.
+    pub(super) fn watch_own_grant(&mut self, account: &str, changes: &[Change], cx: &mut Cx) {
+        let caller = cx.shared.caller_member();
+        let mut permissions = Vec::new();
+        for change in changes.iter().filter(|change| change.op != Op::Remove) {
+            if caller.as_ref() == Some(&change.member) {
+                permissions.extend(
+                    role::permissions(&change.role)
+                        .filter(|name| name.starts_with("iam.serviceAccounts."))
+                        .map(str::to_owned),
+                );
+            }
+        }
+        if permissions.is_empty() {
+            if changes.iter().any(|change| change.op != Op::Remove) {
+                cx.notice(Level::Info, "written; whether it works yet cannot be observed from here: usually 2 to 7 minutes, groups longer");
+            }
+            return;
+        }
+        let call = flows::Call::WatchGrant { account: account.to_owned(), permissions };
+        let req = cx.call(OWNER, Call::Flow(call));
+        let old =
+            self.watch.replace(Watch { req, account: account.to_owned(), progress: Watching::default() });
+        cx.cancel(old.map(|watch| watch.req));
+    }
+
+    pub(super) fn watched(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let Some(watch) = self.watch.take() else { return };
+        let name = short(&watch.account).to_owned();
+        match reply {
+            Ok(Reply::Watched(Watched::Works { after, .. })) => {
+                cx.notice(
+                    Level::Info,
+                    format!("your grant on {name} works, after {}", lifetime::words(after.as_secs() as i64)),
+                );
+                self.test_again(&watch.account, cx);
+            }
+            Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                cx.notice(Level::Warning, format!("your grant on {name} does not work yet after {after}: groups and conditions take longer"));
+            }
+            Ok(_) => {}
+            Err(error) => cx.complain(&error),
+        }
+    }
+
+    /// What the caller may do has changed: the matrix is asked again.
+    pub(super) fn test_again(&mut self, account: &str, cx: &mut Cx) {
+        let call = Call::Iam(crate::api::iam::Call::TestPermissions { account: account.to_owned() });
+        let req = cx.call(Owner::Pane(PaneId::Overview), call);
+        let old = cx.shared.facts.entry(account.to_owned()).or_default().granted.start(req);
+        cx.cancel(old);
+    }
+}
+
+fn overlapping(change: &Change, overlaps: &[Overlap]) -> bool {
+    overlaps.iter().any(|overlap| overlap.role == change.role && overlap.member == change.member)
+}

@@ -1,0 +1,301 @@
+"""Google's own Python client, unchanged, against `impersona emulator`: what works at Google must work here, and what
+Google refuses must be refused in a form that the client understands.
+
+    python google_auth.py PATH-OF-IMPERSONA
+
+The client has no setting for the address of IAM Credentials, so the wire below it is led to the emulator, as an entry
+in a hosts file would do: the library itself is as it comes from PyPI.
+"""
+
+import base64
+import datetime
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from urllib.parse import quote, urlsplit
+
+import google.auth
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+from google.auth import exceptions, impersonated_credentials
+from google.auth.transport.requests import AuthorizedSession, Request
+from google.oauth2 import id_token, service_account
+
+CLOUD = ["https://www.googleapis.com/auth/cloud-platform"]
+AUDIENCE = "https://svc.run.app"
+DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com"
+VAULT = "vault@acme-prod.iam.gserviceaccount.com"
+API = "api@acme-prod.iam.gserviceaccount.com"
+RELAYS = ["relay-a@acme-ci.iam.gserviceaccount.com", "relay-b@acme-ci.iam.gserviceaccount.com"]
+
+CHECKS = []
+
+
+def check(function):
+    """A check: its first line of documentation says what it proves."""
+    CHECKS.append(function)
+    return function
+
+
+class Emulator:
+    """`impersona emulator` as a process, in a home of its own."""
+
+    def __init__(self, binary):
+        self.home = tempfile.TemporaryDirectory()
+        self.process = subprocess.Popen(
+            [os.path.abspath(binary), "emulator"],
+            env={"HOME": self.home.name, "TMPDIR": self.home.name, "PATH": os.environ.get("PATH", "")},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.first = json.loads(self.process.stdout.readline())
+        self.base = self.first["endpoints"]["iamcredentials"].rstrip("/")
+
+    def caller(self, principal):
+        """The credentials file of somebody."""
+        return next(caller["path"] for caller in self.first["callers"] if caller["principal"] == principal)
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait(timeout=20)
+        self.home.cleanup()
+
+    def lead_here(self):
+        """Leads what is meant for Google to the emulator; nothing else leaves the machine."""
+        send = requests.adapters.HTTPAdapter.send
+
+        def redirected(adapter, request, **settings):
+            parts = urlsplit(request.url)
+            if parts.hostname.endswith(".googleapis.com"):
+                request.url = self.base + parts.path + (f"?{parts.query}" if parts.query else "")
+            elif parts.hostname != "127.0.0.1":
+                raise AssertionError(f"{parts.hostname} is neither Google's nor this machine")
+            return send(adapter, request, **dict(settings, proxies=None))
+
+        requests.adapters.HTTPAdapter.send = redirected
+
+
+def user(emulator):
+    """The default caller, found as every program of Google's finds it."""
+    os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = emulator.caller("user:dev@example.com")
+    return google.auth.default(scopes=CLOUD)[0]
+
+
+def as_account(emulator, target, delegates=(), source=None):
+    return impersonated_credentials.Credentials(
+        source_credentials=source or user(emulator),
+        target_principal=target,
+        target_scopes=CLOUD,
+        delegates=list(delegates),
+        lifetime=600,
+    )
+
+
+def verified(emulator, token, audience=AUDIENCE):
+    """The claims of an ID token, once Google's library has checked its signature by the published certificates."""
+    return id_token.verify_token(token, Request(), audience=audience, certs_url=f"{emulator.base}/oauth2/v1/certs")
+
+
+def refused(call, *words):
+    """The call raises the library's own error, and Google's words are in it."""
+    try:
+        call()
+    except exceptions.GoogleAuthError as error:
+        missing = [word for word in words if word not in str(error)]
+        assert not missing, f"{missing} not in {error}"
+    else:
+        raise AssertionError("nothing was refused")
+
+
+@check
+def a_user_file_is_refreshed(emulator):
+    credentials = user(emulator)
+    credentials.refresh(Request())
+    assert credentials.valid and credentials.token.startswith("ya29."), "no token"
+    assert credentials.quota_project_id == "acme-prod", credentials.quota_project_id
+
+
+@check
+def a_service_account_file_is_exchanged(emulator):
+    path = emulator.caller("serviceAccount:ci@acme-ci.iam.gserviceaccount.com")
+    credentials = service_account.Credentials.from_service_account_file(path, scopes=CLOUD)
+    credentials.refresh(Request())
+    assert credentials.valid and credentials.token.startswith("ya29."), "no token"
+
+
+@check
+def a_service_account_file_gives_an_id_token(emulator):
+    path = emulator.caller("serviceAccount:ci@acme-ci.iam.gserviceaccount.com")
+    credentials = service_account.IDTokenCredentials.from_service_account_file(path, target_audience=AUDIENCE)
+    credentials.refresh(Request())
+    claims = verified(emulator, credentials.token)
+    assert claims["email"] == "ci@acme-ci.iam.gserviceaccount.com", claims
+
+
+@check
+def a_self_signed_jwt_is_accepted(emulator):
+    path = emulator.caller("serviceAccount:ci@acme-ci.iam.gserviceaccount.com")
+    credentials = service_account.Credentials.from_service_account_file(path, scopes=CLOUD)
+    credentials = credentials.with_always_use_jwt_access(True)
+    answer = AuthorizedSession(credentials).get(f"https://iam.googleapis.com/v1/projects/-/serviceAccounts/{DEPLOYER}")
+    assert answer.status_code in (200, 403), answer.text
+
+
+@check
+def an_account_is_impersonated(emulator):
+    credentials = as_account(emulator, DEPLOYER)
+    credentials.refresh(Request())
+    assert credentials.token.startswith("ya29.c."), "no token"
+    left = credentials.expiry - datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    assert datetime.timedelta(seconds=500) < left <= datetime.timedelta(seconds=610), left
+
+
+@check
+def an_account_is_impersonated_by_another_account(emulator):
+    path = emulator.caller("serviceAccount:ci@acme-ci.iam.gserviceaccount.com")
+    source = service_account.Credentials.from_service_account_file(path, scopes=CLOUD)
+    credentials = as_account(emulator, DEPLOYER, source=source)
+    credentials.refresh(Request())
+    assert credentials.token.startswith("ya29.c."), "no token"
+
+
+@check
+def an_account_is_impersonated_through_a_chain(emulator):
+    credentials = as_account(emulator, VAULT, RELAYS)
+    credentials.refresh(Request())
+    assert credentials.token.startswith("ya29.c."), "no token"
+
+
+@check
+def a_broken_chain_is_refused(emulator):
+    for delegates in ([], RELAYS[:1], RELAYS[::-1]):
+        refused(lambda: as_account(emulator, VAULT, delegates).refresh(Request()), "PERMISSION_DENIED")
+
+
+@check
+def the_impersonated_token_calls_the_api(emulator):
+    session = AuthorizedSession(as_account(emulator, RELAYS[0]))
+    url = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{RELAYS[1]}:generateAccessToken"
+    answer = session.post(url, json={"scope": CLOUD})
+    assert answer.status_code == 200 and "accessToken" in answer.json(), answer.text
+    answer = session.post(url.replace(RELAYS[1], VAULT), json={"scope": CLOUD})
+    assert answer.status_code == 403, answer.text
+
+
+@check
+def an_id_token_is_verified(emulator):
+    credentials = impersonated_credentials.IDTokenCredentials(
+        as_account(emulator, DEPLOYER), target_audience=AUDIENCE, include_email=True
+    )
+    credentials.refresh(Request())
+    claims = verified(emulator, credentials.token)
+    assert claims["aud"] == AUDIENCE and claims["email"] == DEPLOYER and claims["email_verified"], claims
+    assert claims["iss"] == "https://accounts.google.com" and claims["exp"] - claims["iat"] == 3600, claims
+    assert claims["sub"] == claims["azp"] == "109300000000000004411", claims
+
+
+@check
+def an_id_token_through_a_chain_is_verified(emulator):
+    credentials = impersonated_credentials.IDTokenCredentials(
+        as_account(emulator, VAULT, RELAYS), target_audience=AUDIENCE
+    )
+    credentials.refresh(Request())
+    claims = verified(emulator, credentials.token)
+    assert claims["aud"] == AUDIENCE and "email" not in claims, claims
+
+
+@check
+def an_id_token_for_somebody_else_is_refused_by_the_library(emulator):
+    credentials = impersonated_credentials.IDTokenCredentials(as_account(emulator, DEPLOYER), target_audience=AUDIENCE)
+    credentials.refresh(Request())
+    for token, audience in [
+        (credentials.token, "https://other.run.app"),
+        (credentials.token[:-8] + "AAAAAAAA", AUDIENCE),
+    ]:
+        try:
+            verified(emulator, token, audience)
+        except (ValueError, exceptions.GoogleAuthError):
+            continue
+        raise AssertionError("it was taken")
+
+
+@check
+def signed_bytes_are_verified_by_the_published_certificate(emulator):
+    for target, delegates in [(DEPLOYER, []), (VAULT, RELAYS)]:
+        signature = as_account(emulator, target, delegates).sign_bytes(b"to be signed")
+        answer = requests.get(f"{emulator.base}/service_accounts/v1/metadata/x509/{quote(target)}")
+        certificates = answer.json()
+        assert certificates, answer.text
+        assert any(is_signed_by(pem, signature, b"to be signed") for pem in certificates.values()), "no key fits"
+        assert not any(is_signed_by(pem, signature, b"something else") for pem in certificates.values())
+
+
+def is_signed_by(pem, signature, message):
+    key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+    try:
+        key.verify(signature, message, padding.PKCS1v15(), hashes.SHA256())
+    except Exception:
+        return False
+    return True
+
+
+@check
+def a_missing_permission_is_raised(emulator):
+    credentials = as_account(emulator, API)
+    refused(lambda: credentials.refresh(Request()), "PERMISSION_DENIED", "iam.serviceAccounts.getAccessToken")
+    refused(lambda: credentials.sign_bytes(b"x"), "403")
+
+
+@check
+def an_account_that_is_not_there_is_raised(emulator):
+    credentials = as_account(emulator, "nobody@acme-prod.iam.gserviceaccount.com")
+    refused(lambda: credentials.refresh(Request()), "NOT_FOUND")
+
+
+@check
+def a_quota_project_with_the_api_off_is_refused(emulator):
+    # The library sends the quota project with calls of the API, not with its own impersonation.
+    session = AuthorizedSession(user(emulator).with_quota_project("acme-dark"))
+    url = f"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/{DEPLOYER}:generateAccessToken"
+    answer = session.post(url, json={"scope": CLOUD})
+    assert answer.status_code == 403 and "SERVICE_DISABLED" in answer.text, answer.text
+
+
+@check
+def a_login_that_was_revoked_is_raised(emulator):
+    with open(emulator.caller("user:dev@example.com"), encoding="utf-8") as file:
+        info = json.load(file)
+    info["refresh_token"] = "1//" + base64.urlsafe_b64encode(os.urandom(30)).decode()
+    credentials = google.auth.load_credentials_from_dict(info, scopes=CLOUD)[0]
+    refused(lambda: credentials.refresh(Request()), "invalid_grant")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit("usage: google_auth.py PATH-OF-IMPERSONA")
+    emulator = Emulator(sys.argv[1])
+    emulator.lead_here()
+    failed = 0
+    try:
+        for one in CHECKS:
+            try:
+                one(emulator)
+                outcome = "ok"
+            except Exception:
+                failed += 1
+                outcome = "FAILED"
+                traceback.print_exc()
+            print(f"{one.__name__.replace('_', ' '):<62} {outcome}", flush=True)
+    finally:
+        emulator.close()
+    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()

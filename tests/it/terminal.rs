@@ -1,0 +1,290 @@
+//! The program in a terminal of its own: keys in, a screen out, and every byte in between.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
+
+use std::{
+    io::{Read, Write},
+    num::NonZeroU16,
+    sync::mpsc,
+    thread::JoinHandle,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtyPair, PtySize, SlavePty, native_pty_system};
+use rustix::process::{Pid, Signal};
+
+use crate::support::{Deadline, Home, eventually};
+
+/// What the program asked of the terminal beside the screen.
+#[derive(Default)]
+struct Heard {
+    clipboard: Vec<String>,
+    titles: usize,
+}
+
+impl vt100::Callbacks for Heard {
+    fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
+        self.clipboard.push(String::from_utf8(STANDARD.decode(data).unwrap()).unwrap());
+    }
+
+    fn set_window_title(&mut self, _: &mut vt100::Screen, _: &[u8]) {
+        self.titles += 1;
+    }
+}
+
+/// The program in a terminal of its own, seen as a person sees it and byte for byte.
+pub struct Terminal {
+    master: Option<Box<dyn MasterPty + Send>>,
+    // The settings of a terminal are forgotten with its last user: ours stays open to look at them.
+    slave: Option<Box<dyn SlavePty + Send>>,
+    writer: Option<Box<dyn Write + Send>>,
+    reader: Option<JoinHandle<()>>,
+    child: Box<dyn Child + Send + Sync>,
+    chunks: mpsc::Receiver<Vec<u8>>,
+    parser: vt100::Parser<Heard>,
+    raw: Vec<u8>,
+    settings_before: String,
+}
+
+impl Terminal {
+    /// Starts the program in `size` columns and rows, with more variables than the home's own.
+    pub fn start(home: &Home, size: (u16, u16), arguments: &[&str], vars: &[(String, String)]) -> Terminal {
+        Terminal::start_as(home, size, arguments, vars, true)
+    }
+
+    /// The same; a program that the terminal does not control gets no SIGHUP when it closes.
+    pub fn start_as(
+        home: &Home,
+        size: (u16, u16),
+        arguments: &[&str],
+        vars: &[(String, String)],
+        controlled: bool,
+    ) -> Terminal {
+        let PtyPair { master, slave } = native_pty_system().openpty(pty_size(size)).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_impersona"));
+        command.args(arguments);
+        command.cwd(home.path("home"));
+        command.env_clear();
+        for (name, value) in home.env().iter().chain(vars) {
+            command.env(name, value);
+        }
+        command.set_controlling_tty(controlled);
+        let settings_before = settings(&*master);
+        let (sender, chunks) = mpsc::channel();
+        let mut output = master.try_clone_reader().unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 65_536];
+            while let Ok(count @ 1..) = output.read(&mut buffer) {
+                if sender.send(buffer[..count].to_vec()).is_err() {
+                    break;
+                }
+            }
+        });
+        let child = slave.spawn_command(command).unwrap();
+        let (rows, cols) = cells(size);
+        Terminal {
+            writer: Some(master.take_writer().unwrap()),
+            master: Some(master),
+            slave: Some(slave),
+            reader: Some(reader),
+            child,
+            chunks,
+            parser: vt100::Parser::new_with_callbacks(rows, cols, 0, Heard::default()),
+            raw: Vec::new(),
+            settings_before,
+        }
+    }
+
+    /// The demo, its list of accounts on the screen.
+    pub fn demo(home: &Home, size: (u16, u16)) -> Terminal {
+        let mut terminal = Terminal::start(home, size, &["--demo"], &[]);
+        terminal.wait_for("deployer@acme-prod");
+        terminal
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
+    /// What a person sees.
+    pub fn screen(&mut self) -> String {
+        self.take_in();
+        self.parser.screen().contents()
+    }
+
+    /// Every byte that came so far.
+    pub fn raw(&mut self) -> &[u8] {
+        self.take_in();
+        &self.raw
+    }
+
+    /// Waits until this text is on the screen; gives the screen.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) -> String {
+        self.wait_until(text, |screen| screen.contains(text))
+    }
+
+    /// Waits until the screen is as it should be; gives the screen.
+    #[track_caller]
+    pub fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> String {
+        self.wait(what, |terminal| {
+            let screen = terminal.parser.screen().contents();
+            is_so(&screen).then_some(screen)
+        })
+    }
+
+    /// Waits until something was written after these many bytes.
+    #[track_caller]
+    pub fn wait_for_more_than(&mut self, bytes: usize) {
+        self.wait("more output", |terminal| (terminal.raw.len() > bytes).then_some(()));
+    }
+
+    /// Waits for the first, second, … copy to the terminal's clipboard; gives its text.
+    #[track_caller]
+    pub fn wait_for_copy(&mut self, which: usize) -> String {
+        self.wait("a copy", |terminal| terminal.parser.callbacks().clipboard.get(which - 1).cloned())
+    }
+
+    /// Everything that was sent to the terminal's clipboard.
+    pub fn copies(&mut self) -> Vec<String> {
+        self.take_in();
+        self.parser.callbacks().clipboard.clone()
+    }
+
+    /// How often a title was set.
+    pub fn titles(&mut self) -> usize {
+        self.take_in();
+        self.parser.callbacks().titles
+    }
+
+    #[track_caller]
+    fn wait<T>(&mut self, what: &str, mut look: impl FnMut(&Terminal) -> Option<T>) -> T {
+        let deadline = Deadline::new();
+        loop {
+            self.take_in();
+            if let Some(seen) = look(self) {
+                return seen;
+            }
+            match self.chunks.recv_timeout(deadline.left()) {
+                Ok(chunk) => self.process(&chunk),
+                Err(why) => {
+                    panic!("{why} waiting for “{what}”; on the screen:\n{}", self.parser.screen().contents())
+                }
+            }
+        }
+    }
+
+    fn take_in(&mut self) {
+        while let Ok(chunk) = self.chunks.try_recv() {
+            self.process(&chunk);
+        }
+    }
+
+    fn process(&mut self, chunk: &[u8]) {
+        self.raw.extend_from_slice(chunk);
+        self.parser.process(chunk);
+    }
+
+    /// Presses keys, by their names or as they are: `press("enter t a ctrl-s")`.
+    pub fn press(&mut self, keys: &str) {
+        for key in keys.split_whitespace() {
+            match key {
+                "enter" => self.send("\r"),
+                "esc" => self.send("\x1b"),
+                "tab" => self.send("\t"),
+                "space" => self.send(" "),
+                "up" => self.send("\x1b[A"),
+                "down" => self.send("\x1b[B"),
+                "backspace" => self.send("\x7f"),
+                key => match key.strip_prefix("ctrl-").map(str::as_bytes) {
+                    Some(&[letter]) => self.send([letter & 0x1f]),
+                    _ => self.send(key),
+                },
+            }
+        }
+    }
+
+    /// Types text.
+    pub fn type_text(&mut self, text: &str) {
+        self.send(text);
+    }
+
+    /// Pastes text, as a terminal does for a program that asked for brackets.
+    pub fn paste(&mut self, text: &str) {
+        self.send(format!("\x1b[200~{text}\x1b[201~"));
+    }
+
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        let writer = self.writer.as_mut().unwrap();
+        writer.write_all(bytes.as_ref()).and_then(|()| writer.flush()).unwrap();
+    }
+
+    /// Makes the terminal this large.
+    pub fn resize(&mut self, size: (u16, u16)) {
+        self.take_in();
+        let (rows, cols) = cells(size);
+        self.parser.screen_mut().set_size(rows, cols);
+        self.master.as_ref().unwrap().resize(pty_size(size)).unwrap();
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Takes the terminal away, as a closed window or a lost connection does.
+    pub fn close(&mut self) {
+        let reader = self.reader.take().unwrap();
+        // Nobody takes the next chunk, so the reader ends with it and lets go of the terminal.
+        self.chunks = mpsc::channel().1;
+        self.resize((81, 25));
+        reader.join().unwrap();
+        (self.writer, self.slave, self.master) = (None, None, None);
+    }
+
+    /// Waits for the end; gives the exit code.
+    pub fn exit_code(&mut self) -> u32 {
+        eventually("the program ends", || self.child.try_wait().unwrap()).exit_code()
+    }
+
+    /// Waits for the end; the terminal must be as it was: screen, cursor, paste, settings.
+    #[track_caller]
+    pub fn ends_with(&mut self, code: u32) {
+        assert_eq!(self.exit_code(), code, "{}", self.screen());
+        self.wait("the terminal as it was", |terminal| {
+            let screen = terminal.parser.screen();
+            let ours = screen.alternate_screen() || screen.hide_cursor() || screen.bracketed_paste();
+            (!ours).then_some(())
+        });
+        assert_eq!(settings(&**self.master.as_ref().unwrap()), self.settings_before);
+    }
+
+    /// Whether the program has the terminal to itself.
+    pub fn is_taken(&mut self) -> bool {
+        self.take_in();
+        let raw = settings(&**self.master.as_ref().unwrap()) != self.settings_before;
+        let screen = self.parser.screen();
+        raw && screen.alternate_screen() && screen.bracketed_paste()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Gone already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The settings of the line: raw or cooked, echo, signals.
+fn settings(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().unwrap())
+}
+
+fn pty_size((cols, rows): (u16, u16)) -> PtySize {
+    PtySize { rows, cols, ..PtySize::default() }
+}
+
+fn cells((cols, rows): (u16, u16)) -> (NonZeroU16, NonZeroU16) {
+    (NonZeroU16::new(rows).unwrap(), NonZeroU16::new(cols).unwrap())
+}
