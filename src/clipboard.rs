@@ -3,7 +3,7 @@
 
 use std::{
     io::Write,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
     time::Duration,
@@ -15,6 +15,9 @@ use crate::{app::msg::Clip, env::Env, model::secret::Secret};
 
 /// How long a credential stays on a clipboard that can be cleared.
 const STAYS: Duration = Duration::from_secs(60);
+
+/// How long a clipboard may take.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The name of our buffer in tmux.
 const BUFFER: &str = "impersona";
@@ -37,7 +40,8 @@ enum Job {
 /// The way to the clipboard's thread.
 pub struct Clipboard {
     jobs: mpsc::Sender<Job>,
-    thread: Option<thread::JoinHandle<()>>,
+    /// Closed when the thread has ended.
+    ended: mpsc::Receiver<()>,
 }
 
 /// Facts about where the program runs that decide which clipboard is meant.
@@ -55,13 +59,14 @@ impl Clipboard {
             tmux: env.get("TMUX").is_some(),
         };
         let (jobs, queue) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("clipboard".into())
-            .spawn(move || {
-                Worker { surroundings, desktop: None, ours: None, sensitive: false }.run(&queue, &outcomes)
-            })
-            .ok();
-        Clipboard { jobs, thread }
+        let (ends, ended) = mpsc::channel();
+        let work = move || {
+            let _ends: mpsc::Sender<()> = ends;
+            Worker { surroundings, desktop: None, ours: None, sensitive: false }.run(&queue, &outcomes);
+        };
+        // Without the thread nothing is copied, and nothing false is said: its outcomes never come.
+        let _ = thread::Builder::new().name("clipboard".into()).spawn(work);
+        Clipboard { jobs, ended }
     }
 
     /// Copies; the outcome comes through the channel.
@@ -76,11 +81,10 @@ impl Clipboard {
     }
 
     /// Takes back what is ours and ends the thread.
-    pub fn quit(mut self) {
+    pub fn quit(self) {
         let _ = self.jobs.send(Job::Quit);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        // A display or a tmux that hangs must not hold the shell back.
+        let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
@@ -125,6 +129,10 @@ impl Worker {
     fn copy(&mut self, clip: &Clip) -> Copied {
         let what = &clip.what;
         let until = if clip.sensitive { "; cleared again in 60 s and on quitting" } else { "" };
+        // What was copied before and can still be taken back is, or it would be forgotten about.
+        if self.sensitive {
+            self.clear();
+        }
         self.sensitive = clip.sensitive;
         if !self.surroundings.ssh && self.give_to_desktop(clip) {
             self.ours = Some(Ours::Desktop(clip.text.clone()));
@@ -179,7 +187,7 @@ impl Worker {
                 }
             }
             Some(Ours::Tmux) => {
-                let _ = tmux(&["delete-buffer", "-b", BUFFER]).status();
+                let _ = tmux(&["delete-buffer", "-b", BUFFER]).spawn().map(finish);
             }
             None => {}
         }
@@ -192,11 +200,26 @@ fn tmux(arguments: &[&str]) -> Command {
     command
 }
 
+/// Waits for a command, not for ever; says whether it did well.
+fn finish(mut child: Child) -> bool {
+    const STEP: Duration = Duration::from_millis(10);
+    for _ in 0..PATIENCE.as_millis() / STEP.as_millis() {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) => thread::sleep(STEP),
+            Err(_) => break,
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    false
+}
+
 /// Hands text to tmux by stdin, never as an argument; `-w` lets tmux pass it on to the outer terminal.
 fn give_to_tmux(text: &Secret) -> bool {
     let child = tmux(&["load-buffer", "-w", "-b", BUFFER, "-"]).stdin(Stdio::piped()).spawn();
     let Ok(mut child) = child else { return false };
     let written =
         child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.expose().as_bytes()).is_ok());
-    child.wait().is_ok_and(|status| status.success()) && written
+    finish(child) && written
 }

@@ -2,9 +2,14 @@
 //! What it is given was redacted before; it never sees a credential.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     path::Path,
     sync::Arc,
+};
+
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
 };
 
 use crate::api::{Record, record::Outcome};
@@ -22,15 +27,18 @@ pub fn start(folder: &Path, verbose: bool) {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = fs::create_dir_all(folder).and_then(|()| options.open(path));
     if let Ok(file) = file {
-        let level = if verbose { tracing::Level::DEBUG } else { tracing::Level::INFO };
-        let log = tracing_subscriber::fmt()
-            .with_writer(Arc::new(file))
-            .with_ansi(false)
-            .with_max_level(level)
-            .finish();
         // A second logger in one process is a test's; the first goes on.
-        let _ = tracing::subscriber::set_global_default(log);
+        let _ = tracing::subscriber::set_global_default(log(file, verbose));
     }
+}
+
+/// Takes in what this crate says, and nobody else: the libraries below would tell of headers and bodies.
+fn log(file: File, verbose: bool) -> impl tracing::Subscriber + Send + Sync {
+    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let lines = tracing_subscriber::fmt::layer().with_writer(Arc::new(file)).with_ansi(false);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(Targets::new().with_target(env!("CARGO_CRATE_NAME"), level))
 }
 
 /// Notes a request that ended.
@@ -51,5 +59,27 @@ pub fn request(record: &Record) {
             tries = record.tries,
             why = why.escape_default().to_string()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_libraries_below_have_no_say_however_much_is_asked_for() {
+        for (verbose, fine) in [(false, false), (true, true)] {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join("log");
+            tracing::subscriber::with_default(log(File::create(&path).unwrap(), verbose), || {
+                tracing::info!("of ours");
+                tracing::debug!("fine print");
+                tracing::error!(target: "hyper_util::client", "of theirs");
+                tracing::debug!(target: "reqwest::connect", "of theirs");
+            });
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains("of ours") && !text.contains("of theirs"), "{text}");
+            assert_eq!(text.contains("fine print"), fine, "{text}");
+        }
     }
 }

@@ -70,6 +70,11 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     }
     let memory = folder.as_deref().map(state::file);
     let theme = theme(args, env, &setup);
+    // Heard from before the terminal is ours.
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return cli::fail(&Failure::io("listening for signals", &error)),
+    };
     let screen = match Screen::enter() {
         Ok(screen) => screen,
         Err(error) => return cli::fail(&Failure::usage(error.to_string())),
@@ -78,6 +83,10 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     let (copied_in, copied) = mpsc::unbounded_channel();
     // The clipboard belongs to the real surroundings, in the demo too.
     let clipboard = Clipboard::start(env, copied_in);
+    let (keeper, jobs) = mpsc::unbounded_channel();
+    let (saved_in, saved) = mpsc::unbounded_channel();
+    let mut files = JoinSet::new();
+    files.spawn(keep_files(jobs, saved_in));
     let mut looped = Loop {
         app,
         screen,
@@ -101,12 +110,17 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         parts: mpsc::channel(QUEUE),
         records,
         copied,
+        keeper,
+        saved,
         panic: PanicSwitch::new(env),
     };
-    let ended = looped.run(EventStream::new()).await;
+    let ended = looped.run(EventStream::new(), &mut signals).await;
     terminal::restore();
-    let Loop { clipboard, mut tasks, .. } = looped;
+    let Loop { clipboard, mut tasks, keeper, .. } = looped;
     tasks.abort_all();
+    // What was asked for before the end is written, unless the disk hangs.
+    drop(keeper);
+    let _ = tokio::time::timeout(Duration::from_secs(1), files.join_next()).await;
     clipboard.quit();
     drop(setup);
     // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
@@ -167,6 +181,8 @@ struct Loop {
     parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     records: mpsc::Receiver<Record>,
     copied: UnboundedReceiver<Copied>,
+    keeper: mpsc::UnboundedSender<Keep>,
+    saved: UnboundedReceiver<Msg>,
     panic: PanicSwitch,
 }
 
@@ -174,8 +190,8 @@ impl Loop {
     async fn run(
         &mut self,
         events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
+        signals: &mut Signals,
     ) -> io::Result<u8> {
-        let mut signals = Signals::new()?;
         let mut events = self.listen(events);
         let mut gone = terminal::gone();
         // The first frame comes before anything is asked of anybody.
@@ -202,6 +218,7 @@ impl Loop {
                     Heard::End(code) => self.handle(Msg::Leave(code))?,
                     Heard::Stop => self.carry_out(Effect::Suspend)?,
                 },
+                () = terminal::panicked() => return Ok(PANICKED),
                 Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
                 event = events.recv() => {
                     let Some(event) = event else { return Ok(HANGUP) };
@@ -218,6 +235,7 @@ impl Loop {
                     self.handle(Msg::Http(Box::new(record)))?;
                 }
                 Some(copied) = self.copied.recv() => self.copied(copied)?,
+                Some(saved) = self.saved.recv() => self.handle(saved)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
             }
         }
@@ -297,8 +315,12 @@ impl Loop {
             }
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
-            Effect::Save { name, text } => self.save(name, text),
-            Effect::Remember(remembered) => self.remember(remembered),
+            Effect::Save { name, text } => self.keep(Keep::Save(name, text)),
+            Effect::Remember(remembered) => {
+                if let Some(path) = self.memory.clone() {
+                    self.keep(Keep::Remember(path, remembered));
+                }
+            }
             Effect::ResetProbing => self.client.reset_probing(),
             Effect::Suspend => {
                 self.screen.suspend()?;
@@ -384,21 +406,38 @@ impl Loop {
         self.handle(Msg::Copied(Ok(sentence)))
     }
 
-    fn save(&mut self, name: String, text: Secret) {
-        self.tasks.spawn_blocking(move || {
-            let saved = files::write_private_beside(&name, text.expose().as_bytes());
-            Some(Msg::Saved(saved.map_err(|error| format!("{name} was not saved: {error}"))))
-        });
+    /// Files are written one after the other, off the loop: a disk may hang, and what was said last must stand.
+    fn keep(&mut self, job: Keep) {
+        // The writer ends only with the loop.
+        let _ = self.keeper.send(job);
     }
+}
 
-    fn remember(&mut self, remembered: Remembered) {
-        if let Some(path) = self.memory.clone() {
-            self.tasks.spawn_blocking(move || {
+/// Something for a file.
+enum Keep {
+    /// A new file of the user's.
+    Save(String, Secret),
+    /// Recents and favourites.
+    Remember(PathBuf, Remembered),
+}
+
+/// Writes files in order until nobody asks any more; what became of the user's own is told.
+async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::UnboundedSender<Msg>) {
+    while let Some(job) = jobs.recv().await {
+        let outcome = tokio::task::spawn_blocking(move || match job {
+            Keep::Save(name, text) => {
+                let saved = files::write_private_beside(&name, text.expose().as_bytes());
+                Some(Msg::Saved(saved.map_err(|error| format!("{name} was not saved: {error}"))))
+            }
+            Keep::Remember(path, remembered) => {
                 if let Err(error) = remembered.save(&path) {
                     tracing::warn!(%error, "recents and favourites were not kept");
                 }
                 None
-            });
+            }
+        });
+        if let Ok(Some(msg)) = outcome.await {
+            let _ = saved.send(msg);
         }
     }
 }

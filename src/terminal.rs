@@ -17,6 +17,8 @@ use crossterm::{
     execute, queue,
     terminal::{self, EnterAlternateScreen, LeaveAlternateScreen},
 };
+use tokio::sync::Notify;
+
 use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
 
 /// A full frame of a large screen fits, so that it goes out in one write.
@@ -162,11 +164,20 @@ pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
     heard
 }
 
+/// Wakes the loop after a panic on any thread: those that are not its own tasks would go unheard.
+static PANICKED: Notify = Notify::const_new();
+
+/// Waits for a panic on any thread.
+pub async fn panicked() {
+    PANICKED.notified().await;
+}
+
 /// From now on a panic anywhere gives the terminal back first and then says where it was, in one line. What it
 /// says is a place in the source and at most a fixed text of ours: nothing that was held at run time.
 pub fn restore_on_panic() {
     panic::set_hook(Box::new(|panic| {
         restore();
+        PANICKED.notify_one();
         let place = panic
             .location()
             .map(|place| format!(" at {}:{}", place.file(), place.line()))

@@ -19,6 +19,9 @@ use crate::{
     model::caller::Caller,
 };
 
+/// No list of Google's is as long: what gives ever new pages has no end.
+pub(super) const MOST_PAGES: usize = 100_000;
+
 /// What a client is made from.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -126,10 +129,12 @@ impl Client {
         }
         let token = self.keeper().token().await?;
         match self.0.http.send(&ticket, Some(&token.secret)).await {
-            Err(error) if error.status == Some(401) => match self.keeper().another(&token).await? {
-                Some(fresh) => self.0.http.send(&ticket, Some(&fresh.secret)).await,
-                None => Err(error.with_next("Give a fresh access token: this one cannot be renewed.")),
-            },
+            Err(error) if error.status == Some(401) && error.kind == ErrorKind::Credentials => {
+                match self.keeper().another(&token).await? {
+                    Some(fresh) => self.0.http.send(&ticket, Some(&fresh.secret)).await,
+                    None => Err(error.with_next("Give a fresh access token: this one cannot be renewed.")),
+                }
+            }
             result => result,
         }
     }
@@ -138,6 +143,15 @@ impl Client {
     /// token, if there is one.
     pub(super) async fn follow(
         &self,
+        first: Ticket,
+        page: impl FnMut(&[u8]) -> Result<Option<String>, ApiError>,
+    ) -> Result<(), ApiError> {
+        self.follow_to(MOST_PAGES, first, page).await
+    }
+
+    async fn follow_to(
+        &self,
+        most: usize,
         first: Ticket,
         mut page: impl FnMut(&[u8]) -> Result<Option<String>, ApiError>,
     ) -> Result<(), ApiError> {
@@ -150,8 +164,36 @@ impl Client {
                 let message = format!("{} gives the same page again and again.", first.asked.service);
                 return Err(ApiError::new(ErrorKind::Server, message));
             }
+            if seen.len() >= most {
+                let message =
+                    format!("The list of {} does not end: {most} pages were read.", first.asked.service);
+                return Err(ApiError::new(ErrorKind::Server, message));
+            }
             ticket = first.clone();
             ticket.query.push(("pageToken", token));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::{
+            endpoints::Base,
+            testing::{Server, ok},
+        },
+        model::denial::Asked,
+    };
+
+    #[tokio::test]
+    async fn a_list_of_ever_new_pages_ends_with_a_sentence() {
+        let server = Server::start((0..9).map(|n| ok(&n.to_string()))).await;
+        let asked = Asked { service: "iam.googleapis.com".into(), ..Asked::default() };
+        let first = Ticket::get(Base::Iam, "/v1/x".into(), asked);
+        let page = |body: &[u8]| Ok(Some(String::from_utf8_lossy(body).into_owned()));
+        let error = server.client().follow_to(3, first, page).await.unwrap_err();
+        assert_eq!((error.kind, server.requests().await.len()), (ErrorKind::Server, 3));
+        assert_eq!(error.sentence(), "The list of iam.googleapis.com does not end: 3 pages were read.");
     }
 }

@@ -86,12 +86,9 @@ pub fn curl(request: &MintRequest, endpoints: &Endpoints) -> String {
 /// The gcloud command that comes nearest, for a POSIX shell. It carries the endpoints where they are moved.
 pub fn gcloud(request: &MintRequest, endpoints: &Endpoints) -> String {
     let mut words = vec!["CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true".to_owned()];
-    // gcloud wants the slash that we can do without, and knows nothing of our own variables.
+    // gcloud knows nothing of our own variables.
     let moved = endpoints.as_env().into_iter().filter(|(name, _)| name.starts_with("CLOUDSDK_"));
-    words.extend(moved.map(|(name, url)| {
-        let slash = if name.contains("OVERRIDES") { "/" } else { "" };
-        format!("{name}={}", quote(&format!("{url}{slash}")))
-    }));
+    words.extend(moved.map(|(name, url)| format!("{name}={}", quote(&url))));
     // gcloud reads a list: the delegates in order, then the account itself.
     let chain: Vec<&str> = request.delegates.iter().chain([&request.account]).map(String::as_str).collect();
     let impersonate = format!("--impersonate-service-account={}", quote(&chain.join(",")));

@@ -156,14 +156,18 @@ impl Endpoints {
         moved != 0 && moved != TABLE.len()
     }
 
-    /// The variables with which another program is pointed at the same services, for copied commands.
-    pub fn as_env(&self) -> Vec<(&'static str, &str)> {
+    /// The variables with which another program is pointed at the same services, for copied commands. gcloud wants
+    /// a slash at the end of its overrides, which we can do without; the token endpoint is a whole URL.
+    pub fn as_env(&self) -> Vec<(&'static str, String)> {
         TABLE
             .iter()
             .zip(&self.urls)
             // Its variable is that of tokeninfo.
             .filter(|(row, (_, moved))| *moved && row.base != Base::Userinfo)
-            .map(|(row, (url, _))| (row.variable, url.as_str()))
+            .map(|(row, (url, _))| {
+                let slash = if row.variable.contains("OVERRIDES") { "/" } else { "" };
+                (row.variable, format!("{url}{slash}"))
+            })
             .collect()
     }
 
@@ -306,8 +310,17 @@ mod tests {
         assert!(endpoints.partly_overridden());
         assert_eq!(
             endpoints.as_env(),
-            vec![("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "http://127.0.0.1:8787")]
+            vec![("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "http://127.0.0.1:8787/".to_owned())]
         );
+    }
+
+    #[test]
+    fn exported_addresses_have_the_slash_that_gcloud_wants_and_the_token_endpoint_has_none() {
+        let names = ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", "CLOUDSDK_AUTH_TOKEN_HOST"];
+        let set =
+            endpoints(&[(names[0], "https://a.example/x"), (names[1], "https://a.example/token")]).unwrap();
+        let wanted = [(names[0], "https://a.example/x/"), (names[1], "https://a.example/token")];
+        assert_eq!(set.as_env(), wanted.map(|(name, url)| (name, url.to_owned())));
     }
 
     #[test]

@@ -112,10 +112,12 @@ impl ApiError {
         };
         let mut facts = match parsed.as_ref().and_then(|value| value.get("error").map(|error| (value, error)))
         {
-            Some((_, Value::Object(error))) => rpc_status(error),
-            Some((whole, Value::String(code))) => oauth(whole, code),
+            Some((_, Value::Object(error))) if !error.is_empty() => rpc_status(error),
+            Some((whole, Value::String(code))) if is_oauth_code(code) => oauth(whole, code),
             _ => unreadable(body, asked),
         };
+        // Google's own front ends answer 401 without a body too.
+        facts.refusal.foreign &= !(status == 401 && body.trim_ascii().is_empty());
         facts.refusal.status = status;
         facts.refusal.asked = asked.clone();
         let kind = kind(&facts.refusal);
@@ -223,6 +225,8 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
     if refusal.reason.is_none() {
         refusal.reason = list(error.get("errors")).next().and_then(|first| text(first.get("reason")));
     }
+    let numbered = error.get("code").is_some_and(Value::is_u64);
+    refusal.foreign = refusal.code.is_empty() && refusal.reason.is_none() && !numbered;
     facts
 }
 
@@ -238,6 +242,12 @@ fn oauth(whole: &Value, code: &str) -> Facts {
     Facts { refusal, retry_after: None }
 }
 
+/// `invalid_grant`, and not the `Forbidden` of other people's servers.
+fn is_oauth_code(code: &str) -> bool {
+    !code.is_empty()
+        && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
 fn unreadable(body: &[u8], asked: &Asked) -> Facts {
     let service = if asked.service.is_empty() { "the server" } else { &asked.service };
     let message = if body.trim_ascii().is_empty() {
@@ -251,7 +261,7 @@ fn unreadable(body: &[u8], asked: &Asked) -> Facts {
     } else {
         plain(&String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]))
     };
-    Facts { refusal: Refusal { message, ..Refusal::default() }, retry_after: None }
+    Facts { refusal: Refusal { message, foreign: true, ..Refusal::default() }, retry_after: None }
 }
 
 /// Whether a body is a web page, whatever its content type says.
@@ -269,6 +279,7 @@ fn kind(refusal: &Refusal) -> ErrorKind {
         _ => {}
     }
     match refusal.status {
+        _ if refusal.is_somebody_elses() => ErrorKind::Server,
         401 => ErrorKind::Credentials,
         403 if denial::explain(refusal).cause == Cause::RateLimited => ErrorKind::Quota,
         403 => ErrorKind::Denied,

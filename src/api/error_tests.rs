@@ -197,7 +197,25 @@ fn e23_and_e28_too_many_calls() {
     assert_eq!(read(429, e23).retry_after, Some(Duration::from_millis(1_500)));
     let old = r#"{"error":{"code":403,"message":"Quota exceeded","errors":[{"domain":"usageLimits","reason":"rateLimitExceeded"}]}}"#;
     means(403, old, ErrorKind::Quota, Cause::RateLimited, &[]);
-    means(429, "slow down", ErrorKind::Quota, Cause::RateLimited, &[]);
+}
+
+#[test]
+fn what_somebody_in_between_answers_is_no_denial_no_login_and_no_conflict() {
+    let page = "<!DOCTYPE html><title>Blocked by example.com</title>";
+    for status in [401, 403, 409, 429] {
+        means(status, page, ErrorKind::Server, Cause::Unknown, &["a web page came back", "proxy settings"]);
+        means(status, "slow down", ErrorKind::Server, Cause::Unknown, &["slow down", "proxy settings"]);
+        for body in [r#"{"error":{"cod"#, "{}", r#"{"error":{}}"#, r#"{"status":403,"error":"Forbidden"}"#] {
+            means(status, body, ErrorKind::Server, Cause::Unknown, &["cannot be read"]);
+        }
+        let elsewhere = r#"{"error":{"message":"Policy 7"}}"#;
+        means(status, elsewhere, ErrorKind::Server, Cause::Unknown, &["Policy 7"]);
+        assert_eq!(read(status, page).kind.exit_code(), 7);
+    }
+    means(403, "", ErrorKind::Server, Cause::Unknown, &["403 without a word of explanation"]);
+    means(401, "", ErrorKind::Credentials, Cause::LoginAgain, &[]);
+    let bare = r#"{"error":{"code":403,"message":"The caller does not have permission"}}"#;
+    means(403, bare, ErrorKind::Denied, Cause::PermissionMissing, &[]);
 }
 
 #[test]
@@ -266,7 +284,7 @@ fn fields_of_the_wrong_type_and_deep_nesting_do_no_harm() {
         r#"{"error":null}"#.to_owned(),
         "[".repeat(100_000),
     ] {
-        assert_eq!(read(403, &body).kind, ErrorKind::Denied);
+        assert_eq!(read(403, &body).kind, ErrorKind::Server);
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         endpoints::{Base, Endpoints, is_loopback},
         error::{is_html, plain},
         pace::Pace,
-        record::{Recorder, Watch},
+        record::{Recorder, Sent, Watch},
     },
     model::{denial::Asked, secret::Secret},
 };
@@ -191,7 +191,7 @@ impl Http {
             .with_next("Start without --read-only to make changes."));
         }
         let url = self.url(ticket)?;
-        let mut watch = self.watch(ticket, &url);
+        let mut watch = self.watch(ticket, &url, bearer.is_some());
         let mut waits = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(FIRST_WAIT)
@@ -213,14 +213,15 @@ impl Http {
             if error.retry_after.is_some_and(|asked| asked > LONGEST_WAIT) {
                 break result;
             }
-            let least = if error.kind == ErrorKind::Quota { Duration::from_secs(1) } else { Duration::ZERO };
+            let crowded = error.kind == ErrorKind::Quota || error.status == Some(429);
+            let least = if crowded { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
         };
         watch.end(result.as_ref().err());
         result
     }
 
-    fn watch(&self, ticket: &Ticket, url: &Url) -> Watch<'_> {
+    fn watch(&self, ticket: &Ticket, url: &Url, bearer: bool) -> Watch<'_> {
         let path = match url.query() {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
@@ -229,7 +230,8 @@ impl Http {
             Method::Get => "GET",
             Method::Post => "POST",
         };
-        Watch::start(&self.0.wire.recorder, method, host(url), path, ticket)
+        let scheme = if url.scheme() == "http" { "http" } else { "https" };
+        Watch::start(&self.0.wire.recorder, ticket, Sent { method, scheme, host: host(url), path, bearer })
     }
 
     async fn paced(
@@ -296,7 +298,9 @@ impl Http {
         watch.status(status.as_u16());
         let headers = response.headers().clone();
         let body = self.read(response, url).await?;
-        watch.body(&body);
+        // Taken out first, for records and errors alike, successes included: servers do quote.
+        let clean = without_secrets(&body, ticket, bearer);
+        watch.body(body.len(), clean.as_bytes());
         if status.is_success() {
             if is_html(&body) {
                 return Err(not_an_answer(
@@ -309,8 +313,7 @@ impl Http {
         if status.is_redirection() {
             return Err(not_an_answer(url, "it points elsewhere, and redirects are not followed"));
         }
-        let body = without_secrets(&body, ticket, bearer);
-        let mut error = ApiError::from_answer(status.as_u16(), body.as_bytes(), &ticket.asked);
+        let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &ticket.asked);
         error.retry_after = retry_after(&headers).or(error.retry_after);
         Err(error)
     }
@@ -416,19 +419,52 @@ fn may_repeat(kind: CallKind, error: &ApiError) -> bool {
     passing && matches!(kind, CallKind::Read | CallKind::Mint)
 }
 
-/// An error body as text, with what we sent taken out: servers do quote.
+/// A body as text, with what we sent taken out in every form in which it may be quoted: as it is, percent-encoded,
+/// and behind any escapes that JSON allows.
 fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secret>) -> Zeroizing<String> {
     let sent = match &ticket.body {
         Body::Form { secret, .. } => secret.as_slice(),
         Body::Empty | Body::Json(_) => &[],
     };
     let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
-    for secret in sent.iter().map(|(_, secret)| secret).chain(bearer) {
-        if !secret.is_empty() && text.contains(secret.expose()) {
-            text = Zeroizing::new(text.replace(secret.expose(), "…"));
-        }
+    let secrets: Vec<&Secret> =
+        sent.iter().map(|(_, secret)| secret).chain(bearer).filter(|secret| !secret.is_empty()).collect();
+    hide(&mut text, &secrets);
+    if text.contains('\\')
+        && let Ok(mut value) = serde_json::from_str::<Value>(&text)
+        && hide_within(&mut value, &secrets)
+    {
+        text = Zeroizing::new(value.to_string());
     }
     text
+}
+
+/// Replaces every occurrence; says whether there was one.
+fn hide(text: &mut String, secrets: &[&Secret]) -> bool {
+    let mut found = false;
+    for secret in secrets {
+        let encoded = Zeroizing::new(segment(secret.expose()));
+        for form in [secret.expose(), encoded.as_str()] {
+            if text.contains(form) {
+                let mut old = Zeroizing::new(text.replace(form, "…"));
+                std::mem::swap(text, &mut *old);
+                found = true;
+            }
+        }
+    }
+    found
+}
+
+fn hide_within(value: &mut Value, secrets: &[&Secret]) -> bool {
+    match value {
+        Value::String(text) => hide(text, secrets),
+        // Each of them, not only the first that has one.
+        Value::Array(items) => items.iter_mut().fold(false, |found, item| hide_within(item, secrets) | found),
+        Value::Object(fields) => {
+            fields.values_mut().fold(false, |found, item| hide_within(item, secrets) | found)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }
 
 fn not_an_answer(url: &Url, why: &str) -> ApiError {

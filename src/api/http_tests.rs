@@ -82,7 +82,8 @@ async fn retry_after_is_honoured_and_a_long_one_is_told_instead() {
     assert!(since.elapsed() >= Duration::from_secs(2));
     let server = Server::start([answer(429, "Retry-After: 3600\r\n", "{}")]).await;
     let error = server.client().get_account("x").await.unwrap_err();
-    assert_eq!((error.kind, error.retry_after), (ErrorKind::Quota, Some(Duration::from_secs(3_600))));
+    // Nothing in `{}` says that it is Google's.
+    assert_eq!((error.kind, error.retry_after), (ErrorKind::Server, Some(Duration::from_secs(3_600))));
     assert_eq!(server.requests().await.len(), 1);
 }
 
@@ -209,6 +210,106 @@ async fn a_server_that_quotes_the_token_does_not_get_it_into_the_error() {
     let server = Server::start([answer(400, "", body)]).await;
     let error = server.client().get_account("x").await.unwrap_err();
     assert_eq!(error.message, "no good: …!");
+}
+
+/// Everything that is recorded while `work` is done.
+async fn recorded<F: Future>(
+    server: &Server,
+    source: Result<crate::auth::Source, ApiError>,
+    work: impl FnOnce(Client) -> F,
+) -> (Vec<crate::api::Record>, F::Output) {
+    let (sender, mut records) = mpsc::channel(64);
+    let output = work(Client::new(Settings { records: Some(sender), ..server.settings(source) })).await;
+    let mut all = Vec::new();
+    while let Ok(record) = records.try_recv() {
+        all.push(record);
+    }
+    (all, output)
+}
+
+#[tokio::test]
+async fn a_quoted_bearer_without_a_form_of_its_own_reaches_neither_record_nor_error() {
+    let bearer = || {
+        let options = crate::auth::FindOptions {
+            stdin_token: Some(Secret::new("opaque/hush+word=")),
+            ..crate::auth::FindOptions::default()
+        };
+        crate::auth::find(&crate::env::Env::default(), &options)
+    };
+    for quoted in [
+        "opaque/hush+word=",
+        "opaque\\/hush+word\\u003d",
+        "opaque%2Fhush%2Bword%3D",
+        r"opaque\u002fhush+word=",
+    ] {
+        for (status, body) in [
+            (
+                400,
+                format!(r#"{{"error":{{"code":400,"message":"no: {quoted}","status":"INVALID_ARGUMENT"}}}}"#),
+            ),
+            (400, format!(r#"{{"error":"invalid_request","error_description":"no: {quoted}"}}"#)),
+            (403, format!("who is {quoted}?")),
+            (200, format!(r#"{{"email":"a@b","description":"{quoted}"}}"#)),
+        ] {
+            // What is no JSON has no escapes of JSON.
+            if status == 403 && quoted.contains('\\') {
+                continue;
+            }
+            let server = Server::start([answer(status, "", &body)]).await;
+            let (records, outcome) =
+                recorded(&server, bearer(), |client| async move { client.get_account("x").await }).await;
+            let last = records.last().unwrap();
+            assert_eq!(last.response_bytes, body.len() as u64);
+            let told = outcome.err().map(|error| format!("{error} {error:?}"));
+            let text = format!("{records:?} {told:?}");
+            assert!(!text.contains("hush"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_quoted_secret_of_a_form_reaches_neither_record_nor_error() {
+    let body =
+        r#"{"error":"invalid_grant","error_description":"Bad 1//refresh-hush or 1%2F%2Frefresh-hush"}"#;
+    let server = Server::start([answer(400, "", body)]).await;
+    let (records, outcome) =
+        recorded(&server, user(), |client| async move { client.get_account("x").await }).await;
+    let text = format!("{records:?} {outcome:?}");
+    assert!(text.contains("Bad … or …") && !text.contains("hush"), "{text}");
+}
+
+#[tokio::test]
+async fn a_401_of_somebody_in_between_renews_no_token_and_an_empty_one_does() {
+    for (turn, requests, kind) in [
+        (answer(401, "", "<html>Proxy login</html>"), 2, ErrorKind::Server),
+        (answer(401, "", ""), 4, ErrorKind::Credentials),
+    ] {
+        let server = Server::start([ok(TOKEN), turn.clone(), ok(TOKEN), turn]).await;
+        let error = Client::new(server.settings(user())).get_account("x").await.unwrap_err();
+        assert_eq!((error.kind, server.requests().await.len()), (kind, requests));
+    }
+}
+
+#[tokio::test]
+async fn a_record_tells_how_to_send_the_request_again() {
+    let server = Server::start([ok(TOKEN), ok(ACCOUNT)]).await;
+    let (records, _) = recorded(&server, user(), |client| async move { client.get_account("x").await }).await;
+    let [token, account] = [&records[1], &records[3]];
+    let url = &server.url;
+    assert_eq!(token.url(), format!("{url}/token"));
+    assert!(!token.bearer && account.bearer && account.content.is_none());
+    let curl = token.curl(Some("quota-1"));
+    assert!(curl.starts_with("curl -sS -X POST --data-urlencode grant_type=refresh_token "), "{curl}");
+    assert!(curl.ends_with(&format!(" {url}/token")), "{curl}");
+    for hidden in ["Authorization", "json", "x-goog-user-project", "hush"] {
+        assert!(!curl.contains(hidden), "{curl}");
+    }
+    assert_eq!(
+        account.curl(Some("quota-1")),
+        format!(
+            "curl -sS -X GET -H \"Authorization: Bearer $TOKEN\" -H 'x-goog-user-project: quota-1' {url}/v1/projects/-/serviceAccounts/x"
+        )
+    );
 }
 
 #[tokio::test]

@@ -84,7 +84,8 @@ impl Pace {
             Some(ErrorKind::Denied) => {
                 self.denials.fetch_add(1, Ordering::Relaxed);
             }
-            Some(ErrorKind::Quota) => {
+            // A proxy's 429 too, which is no quota of Google's.
+            _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
                 self.bucket.lock().await.slow_down();
             }
             Some(_) => {}

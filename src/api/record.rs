@@ -11,10 +11,13 @@ use jiff::Timestamp;
 use serde_json::Value;
 use tokio::{sync::mpsc, time::Instant};
 
-use crate::api::{
-    ApiError,
-    error::plain,
-    http::{Body, Ticket, now},
+use crate::{
+    api::{
+        ApiError,
+        error::plain,
+        http::{Body, Ticket, now},
+    },
+    model::shell::quote,
 };
 
 /// One request. It is sent when the request starts, and again under the same id when it ends.
@@ -26,6 +29,8 @@ pub struct Record {
     pub started: Timestamp,
     /// `GET`, `POST`.
     pub method: &'static str,
+    /// `https`, or `http` for this machine.
+    pub scheme: &'static str,
     /// `iam.googleapis.com`, with the port where there is one.
     pub host: String,
     /// Path and query, percent-encoded; URLs hold no credentials.
@@ -40,12 +45,77 @@ pub struct Record {
     pub latency: Option<Duration>,
     /// How often it was sent.
     pub tries: u32,
-    /// What was sent, redacted; empty for no body.
+    /// Whether it went out with the caller's token, and then with the quota project too.
+    pub bearer: bool,
+    /// What sort of body was sent, if there was one.
+    pub content: Option<Content>,
+    /// What was sent, redacted; of a form, one field a line; empty for no body.
     pub request: String,
     /// What came back, redacted; empty for no body.
     pub response: String,
     /// The size of the answer as read, in bytes.
     pub response_bytes: u64,
+}
+
+/// What a body is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A JSON value.
+    Json,
+    /// A form.
+    Form,
+}
+
+impl Content {
+    /// The value of `Content-Type`.
+    pub fn mime(self) -> &'static str {
+        match self {
+            Content::Json => "application/json",
+            Content::Form => "application/x-www-form-urlencoded",
+        }
+    }
+}
+
+impl Record {
+    /// Where it went, whole.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme, self.host, self.path)
+    }
+
+    /// The fields of a form, redacted as they are; none for any other body.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        let form = if self.content == Some(Content::Form) { self.request.as_str() } else { "" };
+        form.lines().map(|line| line.split_once('=').unwrap_or((line, "")))
+    }
+
+    /// The request as a curl command for a POSIX shell, with `$TOKEN` where the caller's token was sent. The body is
+    /// the redacted one: what is hidden from the eye is not copied either.
+    pub fn curl(&self, quota_project: Option<&str>) -> String {
+        let mut words = vec![format!("curl -sS -X {}", self.method)];
+        if self.bearer {
+            words.push("-H \"Authorization: Bearer $TOKEN\"".to_owned());
+            words.extend(
+                quota_project.map(|id| format!("-H {}", quote(&format!("x-goog-user-project: {id}")))),
+            );
+        }
+        match self.content {
+            Some(Content::Json) => {
+                words.push(format!(
+                    "-H 'Content-Type: {}' -d {}",
+                    Content::Json.mime(),
+                    quote(&self.request)
+                ));
+            }
+            // curl names the content type and encodes the values itself.
+            Some(Content::Form) => words.extend(
+                self.fields()
+                    .map(|(name, value)| format!("--data-urlencode {}", quote(&format!("{name}={value}")))),
+            ),
+            None => {}
+        }
+        words.push(quote(&self.url()));
+        words.join(" ")
+    }
 }
 
 /// How a request ended.
@@ -92,6 +162,15 @@ impl Recorder {
     }
 }
 
+/// A request as it goes out.
+pub(super) struct Sent {
+    pub(super) method: &'static str,
+    pub(super) scheme: &'static str,
+    pub(super) host: String,
+    pub(super) path: String,
+    pub(super) bearer: bool,
+}
+
 /// Follows one request and tells of it at its start and end. Dropped before the end, the request was given up.
 pub(super) struct Watch<'a> {
     recorder: &'a Recorder,
@@ -101,17 +180,13 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn start(
-        recorder: &'a Recorder,
-        method: &'static str,
-        host: String,
-        path: String,
-        ticket: &Ticket,
-    ) -> Watch<'a> {
+    pub(super) fn start(recorder: &'a Recorder, ticket: &Ticket, sent_as: Sent) -> Watch<'a> {
+        let Sent { method, scheme, host, path, bearer } = sent_as;
         let record = Record {
             id: recorder.ids.fetch_add(1, Ordering::Relaxed) + 1,
             started: now(),
             method,
+            scheme,
             host,
             path,
             call: ticket.asked.method,
@@ -119,6 +194,12 @@ impl<'a> Watch<'a> {
             status: None,
             latency: None,
             tries: 0,
+            bearer,
+            content: match &ticket.body {
+                Body::Empty => None,
+                Body::Json(_) => Some(Content::Json),
+                Body::Form { .. } => Some(Content::Form),
+            },
             request: if recorder.listens() { sent(&ticket.body) } else { String::new() },
             response: String::new(),
             response_bytes: 0,
@@ -139,10 +220,11 @@ impl<'a> Watch<'a> {
         self.record.status = Some(status);
     }
 
-    pub(super) fn body(&mut self, body: &[u8]) {
-        self.record.response_bytes = body.len() as u64;
+    /// What came back: how much it was, and the text without what we sent.
+    pub(super) fn body(&mut self, size: usize, clean: &[u8]) {
+        self.record.response_bytes = size as u64;
         if self.recorder.listens() {
-            self.record.response = redacted(body);
+            self.record.response = redacted(clean);
         }
     }
 
@@ -292,6 +374,7 @@ mod tests {
             id: 1,
             started: Timestamp::UNIX_EPOCH,
             method: "GET",
+            scheme: "https",
             host: String::new(),
             path: String::new(),
             call: "",
@@ -299,6 +382,8 @@ mod tests {
             status: None,
             latency: None,
             tries: 1,
+            bearer: true,
+            content: None,
             request: String::new(),
             response: String::new(),
             response_bytes: 0,

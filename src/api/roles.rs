@@ -10,6 +10,7 @@ use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
+        client::MOST_PAGES,
         endpoints::{self, Base},
         http::{Ticket, segment},
     },
@@ -192,6 +193,9 @@ impl Client {
                     ErrorKind::Server,
                     "IAM gives the same page of roles again and again.",
                 ));
+            }
+            if seen.len() >= MOST_PAGES {
+                return Err(ApiError::new(ErrorKind::Server, "IAM's list of roles does not end."));
             }
             page = next;
         }

@@ -119,11 +119,12 @@ impl AppState {
             return self.on_outcome(now, outcome, out);
         }
         let focused = self.focused();
+        if action == Action::Refresh {
+            // Before what is asked anew, or that would be held back still.
+            out.effects.push(Effect::ResetProbing);
+        }
         let mut cx = Cx { shared: &mut self.shared, now, out };
         if self.panes.get_mut(focused).on_action(action, &mut cx) {
-            if action == Action::Refresh {
-                out.effects.push(Effect::ResetProbing);
-            }
             return true;
         }
         self.act_root(now, action, out)
@@ -137,7 +138,7 @@ impl AppState {
             Action::Palette => {
                 let open = matches!(self.overlays.last(), Some(Overlay::Picker(picker)) if picker.kind == crate::overlays::picker::Kind::Palette);
                 if !open {
-                    self.overlays.push(Overlay::Picker(Picker::palette(&self.shared)));
+                    self.overlays.push(Overlay::Picker(Box::new(Picker::palette(&self.shared))));
                 }
             }
             Action::Help => {
@@ -155,7 +156,15 @@ impl AppState {
         if outcome == Outcome::Stay {
             return true;
         }
-        self.overlays.pop();
+        let closed = self.overlays.pop();
+        if let Some(Overlay::Picker(picker)) = closed
+            && picker.kind == crate::overlays::picker::Kind::Projects
+        {
+            // Nobody waits for more of them now.
+            let mut cx = Cx { shared: &mut self.shared, now, out };
+            let awaited = cx.shared.projects.awaiting.take();
+            cx.cancel(awaited);
+        }
         match outcome {
             Outcome::Stay | Outcome::Close => {}
             Outcome::Act(action) => return self.act_root(now, action, out),
@@ -174,7 +183,8 @@ impl AppState {
 
     fn show_for(&mut self, action: Action) {
         match action {
-            Action::Filter
+            Action::Open
+            | Action::Filter
             | Action::Sort
             | Action::SortDirection
             | Action::Favourite
@@ -349,6 +359,9 @@ impl AppState {
         self.shared.shelf.wipe();
         self.panes.inspect.wipe();
         out.effects.push(Effect::ClearClipboard);
-        self.say(now, Level::Info, "wiped: the shelf, the inspector and the clipboard".into(), out);
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.mint.cancel(&mut cx);
+        let text = "wiped: the shelf and the inspector, and the clipboard where it can be cleared";
+        self.say(now, Level::Info, text.into(), out);
     }
 }

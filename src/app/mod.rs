@@ -12,6 +12,8 @@ mod input;
 mod root;
 
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
@@ -100,6 +102,8 @@ pub struct AppState {
     notices: u64,
     /// The exit code, while the last write is awaited.
     leaving: Option<u8>,
+    /// Whether no page of the project search under way has come yet.
+    search_is_fresh: bool,
     start: Option<(Option<String>, Option<PaneId>)>,
 }
 
@@ -151,6 +155,7 @@ impl AppState {
             spinning: false,
             notices: 0,
             leaving: None,
+            search_is_fresh: false,
             start: Some((start.account, start.pane)),
         }
     }
@@ -225,8 +230,14 @@ impl AppState {
                 match owner {
                     Owner::Root => self.on_root_reply(now, req, reply, out),
                     Owner::Pane(id) => {
+                        // Why a mint failed is said in its pane; where that is not in sight, above the hints.
+                        let unseen = id == PaneId::Mint && !(self.shows(id) && self.overlays.is_empty());
+                        let failed = reply.as_ref().err().filter(|_| unseen).cloned();
                         let mut cx = Cx { shared: &mut self.shared, now, out };
                         self.panes.get_mut(id).on_reply(req, reply, &mut cx);
+                        if let Some(error) = failed {
+                            cx.complain(&error);
+                        }
                     }
                 }
             }
@@ -361,6 +372,7 @@ impl AppState {
         let req = cx.call(Owner::Root, Call::Projects(projects::Call::Search));
         let old = cx.shared.projects.start(req);
         cx.cancel(old);
+        self.search_is_fresh = true;
     }
 
     fn refresh_pickers(&mut self) {
@@ -372,16 +384,17 @@ impl AppState {
     }
 
     fn pick_project(&mut self, now: Now, out: &mut Out) {
-        if self.shared.projects.value.is_none()
-            && self.shared.projects.awaiting.is_none()
-            && self.shared.caller.value.is_some()
-        {
+        if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
             self.search_projects(now, out);
         }
-        self.overlays.push(Overlay::Picker(Picker::projects(&self.shared)));
+        self.overlays.push(Overlay::Picker(Box::new(Picker::projects(&self.shared))));
     }
 
     fn found_projects(&mut self, page: Vec<Project>) {
+        // The first page of a search takes the place of what an earlier one found.
+        if std::mem::take(&mut self.search_is_fresh) {
+            self.shared.projects.value = None;
+        }
         self.shared.projects.value.get_or_insert_default().extend(page);
         self.refresh_pickers();
     }

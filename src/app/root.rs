@@ -27,7 +27,7 @@ impl AppState {
         self.ask_caller(now, out);
         match self.shared.project.clone() {
             Some(project) => self.open_project(now, project, out),
-            None if account.is_none() => self.pick_project(now, out),
+            None if account.is_none() && pane.is_none() => self.pick_project(now, out),
             None => {}
         }
         if let Some(account) = account {
@@ -50,9 +50,10 @@ impl AppState {
         let shared = &mut self.shared;
         shared.project = Some(project.clone());
         shared.project_info.value = None;
-        shared.ancestors.value = None;
+        let above = std::mem::take(&mut shared.ancestors).awaiting;
         touch(&mut shared.remembered.projects, &project);
         let mut cx = Cx { shared, now, out };
+        cx.cancel(above);
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
         let req = cx.call(Owner::Root, Call::Projects(projects::Call::Get { project }));
         let old = cx.shared.project_info.start(req);
@@ -74,7 +75,6 @@ impl AppState {
 
     /// Refresh where the pane has nothing of its own to ask again.
     pub(super) fn refresh_root(&mut self, now: Now, out: &mut Out) {
-        out.effects.push(Effect::ResetProbing);
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.overview.read(&mut cx);
     }
@@ -117,10 +117,12 @@ impl AppState {
                 if let Reply::Ancestors(above) = reply { Some(above) } else { None }
             });
         } else if shared.projects.awaits(req) {
-            // The pages have come already; an empty search is an answer too.
+            // The pages have come already; none is an answer too, and a failure keeps what was found before.
             shared.projects.awaiting = None;
+            if failed.is_none() && std::mem::take(&mut self.search_is_fresh) {
+                shared.projects.value = Some(Vec::new());
+            }
             shared.projects.error = failed;
-            shared.projects.value.get_or_insert_default();
             self.refresh_pickers();
         }
     }

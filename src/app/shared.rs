@@ -122,6 +122,21 @@ impl Shared {
         Some((name, self.facts.get(name)?))
     }
 
+    /// An account that was opened by its unique id is called by its e-mail from when that is known.
+    pub fn call_by_email(&mut self, email: &str) {
+        let id = |facts: &Facts| facts.account.value.as_ref().is_some_and(|account| account.email == email);
+        let Some(name) =
+            self.facts.iter().find(|(name, facts)| *name != email && id(facts)).map(|(name, _)| name.clone())
+        else {
+            return;
+        };
+        if let Some(facts) = self.facts.remove(&name) {
+            self.facts.insert(email.to_owned(), facts);
+        }
+        let names = self.opened.iter_mut().chain(&mut self.drafts).chain(&mut self.remembered.accounts);
+        names.filter(|other| **other == name).for_each(|other| *other = email.to_owned());
+    }
+
     /// What the caller may do with an account, as far as it was tested.
     pub fn granted(&self, account: &str) -> Option<Granted> {
         self.facts.get(account)?.granted.value

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{ApiError, Call, ErrorKind, Part, Reply, iam, oauth, projects},
     keymap::{Action, Place},
-    model::{account::Account, credential::What, permission::Granted},
+    model::{account::Account, credential::What, permission::Granted, project::Project},
     overlays::Overlay,
 };
 
@@ -384,4 +384,75 @@ fn the_mint_pane_opens_on_the_shelf_so_that_keys_still_act() {
     let mut screen = Screen::ready();
     screen.keys("enter 3 4");
     assert_eq!(screen.app.pane, PaneId::Inspect);
+}
+
+fn project(id: &str) -> Project {
+    Project { id: id.into(), ..Project::default() }
+}
+
+#[test]
+fn a_project_typed_whole_is_the_one_that_is_opened() {
+    let mut screen = Screen::with(Start { project: None, ..start() });
+    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let page = vec![project("acme-prod-eu"), project("acme-prod")];
+    screen.send(Msg::Part { req, owner: Owner::Root, part: Part::Projects(page) });
+    screen.typed("acme-prod").keys("enter");
+    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-prod"));
+}
+
+#[test]
+fn a_project_that_the_search_hides_can_be_chosen_as_typed() {
+    let mut screen = Screen::with(Start { project: None, ..start() });
+    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    screen.send(Msg::Part { req, owner: Owner::Root, part: Part::Projects(vec![project("acme-prod-eu")]) });
+    screen.typed("acme-prod").keys("Down enter");
+    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-prod"));
+}
+
+#[test]
+fn a_failed_search_is_made_again_and_recent_projects_stay_on_offer() {
+    let mut screen = Screen::with(Start { project: None, ..start() });
+    screen.app.shared.remembered.projects.push("recent-one".into());
+    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    screen.reply(req, Err(denied()));
+    screen.keys("esc P");
+    let again = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    assert_ne!(req, again);
+    screen.typed("recent").keys("enter");
+    assert_eq!(screen.app.shared.project.as_deref(), Some("recent-one"));
+}
+
+#[test]
+fn what_is_above_another_project_is_never_shown_for_this_one() {
+    let mut screen = Screen::ready();
+    let get = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Get { .. })));
+    let parent = Project { parent: "folders/1".into(), ..project("acme-prod") };
+    screen.reply(get, Ok(Reply::Project(parent)));
+    let above = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Ancestors { .. })));
+    screen.keys("P").typed("acme-stage").keys("enter");
+    screen.reply(above, Ok(Reply::Ancestors(vec![])));
+    assert!(screen.app.shared.ancestors.value.is_none());
+}
+
+#[test]
+fn an_account_opened_by_its_unique_id_is_called_by_its_email_once_that_is_known() {
+    let mut screen = Screen::ready();
+    screen.keys("A").typed("107517467455664443765").keys("enter");
+    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
+    let account = Account { unique_id: "107517467455664443765".into(), ..Account::named(API) };
+    screen.reply(req, Ok(Reply::Account(account)));
+    assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
+}
+
+#[test]
+fn a_listing_can_be_stopped_and_what_has_come_stays() {
+    let mut screen = Screen::with(start());
+    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let page = vec![Account::named(DEPLOYER)];
+    screen.send(Msg::Part { req, owner: Owner::Pane(PaneId::Accounts), part: Part::Accounts(page) });
+    screen.keys("esc");
+    assert!(
+        screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(cancelled) if *cancelled == req))
+    );
+    assert!(screen.app.panes.accounts.selected().is_some());
 }

@@ -43,7 +43,7 @@ pub struct Source {
     pub project: Option<String>,
     /// The quota project that the environment or the file names.
     pub quota_project: Option<String>,
-    /// The universe that the file names.
+    /// The universe of the file, which is Google's own where it names none; none for a bare token, which tells nothing.
     pub universe: Option<String>,
     token_uri: Option<String>,
     credentials: Credentials,

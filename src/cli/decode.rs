@@ -36,17 +36,32 @@ pub(super) async fn run(
         Some(verdict) => verdict,
         None => check(&reading, &wish, setup).await?,
     };
-    let expectation = match (&wish.audience, &wish.url) {
-        (Some(audience), _) => Some(Expectation::Audience(audience)),
-        (None, Some(url)) => Some(Expectation::Url(url)),
-        (None, None) => None,
-    };
     let now = super::now();
-    let findings = jwt::findings(&reading, now, expectation);
+    let findings = findings(&reading, now, &wish);
     if json {
         return output::line(&to_json(&reading, &verdict, &findings, now));
     }
     lines(&reading, &verdict, &findings).iter().try_for_each(|line| output::line(line))
+}
+
+/// Judged against everything that is expected of it: what two expectations find alike is said once, and what only
+/// one finds stands where it belongs.
+fn findings(reading: &Reading, now: Timestamp, wish: &Decode) -> Vec<Finding> {
+    let audience = wish.audience.as_deref().map(Expectation::Audience);
+    let mut all = jwt::findings(reading, now, audience.or(wish.url.as_deref().map(Expectation::Url)));
+    if let (Some(_), Some(url)) = (audience, &wish.url) {
+        let mut at = 0;
+        for finding in jwt::findings(reading, now, Some(Expectation::Url(url))) {
+            match all.iter().position(|known| *known == finding) {
+                Some(known) => at = known + 1,
+                None => {
+                    all.insert(at, finding);
+                    at += 1;
+                }
+            }
+        }
+    }
+    all
 }
 
 async fn check(
@@ -213,6 +228,34 @@ mod tests {
         );
         assert!(text.contains(r#""verdict":{"state":"not_checked","reason":"why","key":null}"#), "{text}");
         assert!(text.starts_with(r#"{"form":"jws","header":{"alg":"RS256"},"claims":"#), "{text}");
+    }
+
+    #[test]
+    fn audience_and_url_are_both_checked_and_nothing_is_said_twice() {
+        let reading = reading(r#"{"iss":"https://accounts.google.com","aud":"https://a.run.app","exp":1}"#);
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let codes = |audience: Option<&str>, url: Option<&str>| {
+            let wish = Decode {
+                file: "-".into(),
+                audience: audience.map(str::to_owned),
+                url: url.map(str::to_owned),
+                jwks: None,
+                offline: true,
+            };
+            findings(&reading, now, &wish).into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+        };
+        let (right, wrong) = ("https://a.run.app", "https://b.run.app");
+        let fine = vec!["expired", "no_email"];
+        let one = vec!["expired", "audience_mismatch", "no_email"];
+        assert_eq!(codes(None, None), fine);
+        assert_eq!(codes(Some(right), Some("https://a.run.app/x")), fine);
+        assert_eq!(codes(Some(right), Some(wrong)), one);
+        assert_eq!(codes(Some(wrong), Some(right)), one);
+        assert_eq!(codes(Some(wrong), Some(wrong)), one);
+        let two = ["expired", "audience_mismatch", "audience_mismatch", "no_email"];
+        assert_eq!(codes(Some("https://c.run.app"), Some(wrong)), two);
+        let google = ["expired", "id_token_for_google_api", "no_email"];
+        assert_eq!(codes(Some(right), Some("https://storage.googleapis.com/b")), google);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod keys;
 pub mod output;
 mod policy;
 pub mod setup;
+mod stop;
 mod token;
 mod whoami;
 
@@ -29,6 +30,7 @@ use crate::terminal::no_core_dumps;
 use args::{Args, Command, Global, Pane};
 use output::Failure;
 use setup::Setup;
+use stop::Stop;
 
 /// What the arguments ask for.
 pub enum Invocation {
@@ -57,7 +59,11 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> Invoca
         Err(code) => return Invocation::Done(code),
     };
     let json = args.global.json;
+    let has_example = args.global.demo || matches!(args.command, Some(Command::Emulator { .. }));
     let outcome = match args.command {
+        _ if args.global.demo_accounts.is_some() && !has_example => Err(Failure::usage(
+            "--demo-accounts is the size of the example organization: give --demo with it, or leave it out",
+        )),
         None => match tui(args) {
             Ok(tui) => return Invocation::Tui(tui),
             Err(failure) => Err(failure),
@@ -147,17 +153,17 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::io("starting", &error))?;
     let (sender, mut records) = mpsc::channel(1_024);
+    // The demo's emulator takes its files away only when it is dropped. The one that runs alone listens for itself.
+    let listens = global.demo && !matches!(command, Command::Emulator { .. });
     let outcome = runtime.block_on(async {
+        let mut told = pin!(told(listens));
         let mut work = pin!(dispatch(command, global, env, global.verbose.then_some(sender)));
         loop {
             tokio::select! {
                 biased;
                 Some(record) = records.recv() => said(&record),
                 outcome = &mut work => return outcome,
-                // The demo's emulator takes its files away only when it is dropped.
-                _ = tokio::signal::ctrl_c(), if global.demo => {
-                    return Err(ApiError::new(ErrorKind::Cancelled, "stopped").into());
-                }
+                failure = &mut told => return Err(failure),
             }
         }
     });
@@ -167,6 +173,21 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     // A look-up that hangs must not hold back the exit.
     runtime.shutdown_timeout(Duration::ZERO);
     outcome
+}
+
+/// Waits to be told to stop; for ever where nobody listens, and a signal ends the process at once. It listens from
+/// its first turn on, which is not before the work first waits: reading stdin can be stopped as ever.
+async fn told(listens: bool) -> Failure {
+    if !listens {
+        return std::future::pending().await;
+    }
+    match Stop::listen() {
+        Ok(stop) => {
+            stop.told().await;
+            ApiError::new(ErrorKind::Cancelled, "stopped").into()
+        }
+        Err(error) => Failure::io("listening for signals", &error),
+    }
 }
 
 async fn dispatch(
@@ -246,6 +267,36 @@ mod tests {
         assert_eq!(tui.account.as_deref(), Some("deployer@acme-prod.iam.gserviceaccount.com"));
         assert!(tui.pane == Some(Pane::Mint) && tui.global.read_only);
         assert!(matches!(start_with(&[]), Invocation::Tui(_)));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn every_signal_to_stop_is_told_and_not_the_end_of_the_process() {
+        use rustix::process::{Signal, getpid, kill_process};
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+            let failure = runtime.block_on(async {
+                let mut told = pin!(told(true));
+                let sent = async {
+                    kill_process(getpid(), signal).unwrap();
+                    std::future::pending::<()>().await
+                };
+                tokio::select! {
+                    biased;
+                    failure = &mut told => failure,
+                    () = sent => unreachable!("it waits for ever"),
+                }
+            });
+            assert_eq!(failure.exit_code(), 1);
+        }
+    }
+
+    #[test]
+    fn a_size_of_the_demo_needs_the_demo() {
+        assert_eq!(code(&["--demo-accounts", "7"]), 2);
+        assert_eq!(code(&["whoami", "--demo-accounts", "7", "--json"]), 2);
+        assert!(matches!(start_with(&["--demo", "--demo-accounts", "7"]), Invocation::Tui(_)));
+        assert_eq!(code(&["--demo", "--demo-accounts", "7", "whoami"]), 0);
     }
 
     #[test]

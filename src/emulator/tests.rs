@@ -125,6 +125,23 @@ async fn strangers_other_hosts_and_other_paths_are_refused() {
 }
 
 #[tokio::test]
+async fn what_has_no_path_is_not_found_and_does_no_harm() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let desk = Desk::demo().await;
+    let address = desk.emulator.base_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    for line in ["CONNECT host:1", "OPTIONS *"] {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{line}: {answer}");
+    }
+    assert_eq!(desk.emulator.handle().request_log().await.last().unwrap().method, "unrouted");
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+}
+
+#[tokio::test]
 async fn the_credentials_files_are_private_and_gone_with_the_emulator() {
     let desk = Desk::demo().await;
     let path = desk.emulator.callers()[0].path.clone();

@@ -363,6 +363,17 @@ impl Keymap {
             })?;
             chords[at] = parse(keys).map_err(|sentence| (index, sentence))?;
         }
+        for (row, chords) in TABLE.iter().zip(&chords) {
+            let text = matches!(row.ctx, KeyCtx::Form | KeyCtx::Text | KeyCtx::Always);
+            let typed = |chord: &&Chord| chord.typed().is_some() && row.action != Action::Toggle;
+            if let Some(chord) = chords.iter().find(typed).filter(|_| text) {
+                let index = rebind.iter().rposition(|(name, _)| name == row.name).unwrap_or_default();
+                return Err((
+                    index,
+                    format!("{chord} types a character, and “{}” works in text and forms too", row.name),
+                ));
+            }
+        }
         let clash = Place::ALL.iter().find_map(|place| clash_in(place.contexts(), &chords));
         if let Some((chord, one, other)) = clash {
             let index = rebind.iter().rposition(|(name, _)| name == one || name == other).unwrap_or_default();
@@ -470,6 +481,7 @@ mod tests {
             matches!(Keymap::new(&[bind("zoom", "z"), bind("refresh", "q")]), Err((1, why)) if why.contains("quit"))
         );
         assert!(matches!(Keymap::new(&[bind("no-such", "z")]), Err((0, why)) if why.contains("no-such")));
+        assert!(matches!(Keymap::new(&[bind("leave", "x")]), Err((0, why)) if why.contains("text")));
         assert!(matches!(Keymap::new(&[bind("quit", "zz")]), Err((0, why)) if why.contains("no key")));
     }
 }

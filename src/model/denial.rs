@@ -34,6 +34,8 @@ pub struct Refusal {
     pub reason: Option<String>,
     /// `ErrorInfo.domain`: `iam.googleapis.com`.
     pub domain: Option<String>,
+    /// Whether the body has none of Google's forms: then something in between answered, and its status means little.
+    pub foreign: bool,
     /// The server's own words.
     pub message: String,
     /// `ErrorInfo.metadata`: `permission`, `consumer`, `service`, …
@@ -150,6 +152,9 @@ pub fn explain(refusal: &Refusal) -> Explanation {
 
 /// The order matters: reasons first, because they are exact; then the canonical code; messages last.
 fn cause(refusal: &Refusal) -> Cause {
+    if refusal.is_somebody_elses() {
+        return Cause::Unknown;
+    }
     match refusal.reason.as_deref().unwrap_or_default() {
         "SERVICE_DISABLED" | "accessNotConfigured" => return Cause::ApiDisabled,
         "ACCESS_TOKEN_SCOPE_INSUFFICIENT" | "insufficientPermissions" => return Cause::ScopeMissing,
@@ -197,6 +202,12 @@ fn about_a_gone_account(message: &str) -> bool {
 }
 
 impl Refusal {
+    /// Whether a status that at Google speaks of the caller, or of others, comes from somebody in between: a
+    /// proxy's 403 is no denial of IAM. What is not found is not found wherever it is asked for.
+    pub fn is_somebody_elses(&self) -> bool {
+        self.foreign && matches!(self.status, 401 | 403 | 409 | 412 | 429)
+    }
+
     /// The API that refused, by its host name.
     fn service(&self) -> &str {
         self.metadata.get("service").unwrap_or(&self.asked.service)
@@ -327,6 +338,7 @@ fn unknown(refusal: &Refusal) -> (String, String) {
         format!("{service} answered {}: {}", refusal.status, refusal.message)
     };
     let next = match (refusal.status, &refusal.reason) {
+        _ if refusal.is_somebody_elses() => "Check the network, endpoint and proxy settings.".to_owned(),
         (500.., _) => "Try again in a moment; status.cloud.google.com knows of outages.".to_owned(),
         (403, Some(reason)) => format!("Google's documentation of {reason} says what it takes."),
         _ => "Check the values that were sent.".to_owned(),

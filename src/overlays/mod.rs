@@ -34,7 +34,7 @@ pub enum Overlay {
         scroll: ListCursor,
     },
     /// A line of text that finds among many.
-    Picker(Picker),
+    Picker(Box<Picker>),
     /// A question.
     Confirm {
         /// The question, a sentence.
@@ -88,7 +88,7 @@ impl Overlay {
 
     /// A prompt for the name of an account, with the recent and the listed ones to choose from.
     pub fn account_by_name(listed: &[String], shared: &Shared) -> Overlay {
-        Overlay::Picker(Picker::accounts(listed, shared))
+        Overlay::Picker(Box::new(Picker::accounts(listed, shared)))
     }
 
     /// Where the keyboard is while this is on top.

@@ -70,6 +70,10 @@ pub struct Picker {
     items: Vec<Item>,
     hits: Vec<u32>,
     cursor: ListCursor,
+    /// What was typed, where it is a name that no item has: the last row.
+    typed: Option<Item>,
+    /// Whether a row was chosen since something was typed.
+    chosen: bool,
     /// Why what was typed cannot be taken.
     error: Option<String>,
 }
@@ -85,6 +89,8 @@ impl Picker {
             items,
             hits: Vec::new(),
             cursor: ListCursor::default(),
+            typed: None,
+            chosen: false,
             error: None,
         };
         picker.find();
@@ -136,8 +142,16 @@ impl Picker {
     /// More projects were found while the picker was open.
     pub fn refresh(&mut self, shared: &Shared) {
         if self.kind == Kind::Projects {
+            // More rows come; the one under the cursor stays it.
+            let kept = self.selected().map(|item| item.picked.clone()).filter(|_| self.chosen);
             self.items = project_items(shared);
             self.find();
+            let at = kept.and_then(|picked| {
+                self.hits.iter().position(|hit| self.item(*hit).is_some_and(|item| item.picked == picked))
+            });
+            if let Some(at) = at {
+                self.cursor.go(at);
+            }
         }
     }
 
@@ -145,10 +159,12 @@ impl Picker {
     pub fn on_action(&mut self, action: Action) -> Outcome {
         match action {
             Action::Down => {
+                self.chosen = true;
                 self.cursor.step(Move::Down);
                 Outcome::Stay
             }
             Action::Up => {
+                self.chosen = true;
                 self.cursor.step(Move::Up);
                 Outcome::Stay
             }
@@ -161,40 +177,49 @@ impl Picker {
     pub fn on_text(&mut self, edit: &TextEdit) {
         if self.input.edit(edit) {
             self.error = None;
+            self.chosen = false;
             self.find();
             self.cursor.step(Move::Top);
         }
     }
 
+    /// The row of a hit; the last row may be what was typed.
+    fn item(&self, hit: u32) -> Option<&Item> {
+        self.items.get(hit as usize).or(self.typed.as_ref())
+    }
+
+    fn selected(&self) -> Option<&Item> {
+        self.item(*self.hits.get(self.cursor.at()?)?)
+    }
+
+    /// A row that was chosen; else the item named exactly as typed; else what was typed, where it can only be a name;
+    /// else the best hit.
     fn accept(&mut self) -> Outcome {
-        let hit = self
-            .cursor
-            .at()
-            .and_then(|at| self.hits.get(at))
-            .map(|at| self.items[*at as usize].picked.clone());
         let typed = self.input.text().trim();
-        // A whole name that was typed is meant, even where something longer matches it too.
-        let by_hand = match self.kind {
-            Kind::Palette => Err(String::new()),
-            Kind::Projects => project::parse(typed).map(Picked::Project),
-            Kind::Accounts => account::parse(typed).map(Picked::Account),
+        let exact = self.items.iter().find(|item| item.name == typed);
+        let sure = typed.contains('@') || !typed.is_empty() && typed.bytes().all(|b| b.is_ascii_digit());
+        let meant = match (self.chosen, exact) {
+            (true, _) => None,
+            (false, Some(item)) => Some(item),
+            (false, None) => self.typed.as_ref().filter(|_| sure),
         };
-        match (hit, by_hand) {
-            (Some(hit), Err(_)) => Outcome::Pick(hit),
-            (Some(hit), Ok(named)) if hit == named || !self.names_account_or_number(typed) => {
-                Outcome::Pick(hit)
-            }
-            (_, Ok(named)) => Outcome::Pick(named),
-            (None, Err(sentence)) => {
-                self.error = (!sentence.is_empty() && !typed.is_empty()).then_some(sentence);
+        match meant.or_else(|| self.selected()) {
+            Some(item) => Outcome::Pick(item.picked.clone()),
+            None => {
+                self.error =
+                    self.by_hand().err().filter(|sentence| !sentence.is_empty() && !typed.is_empty());
                 Outcome::Stay
             }
         }
     }
 
-    /// Whether what was typed can only be a name: an e-mail, a unique id, a project's number.
-    fn names_account_or_number(&self, typed: &str) -> bool {
-        typed.contains('@') || typed.bytes().all(|b| b.is_ascii_digit())
+    /// What was typed, as a name of its own.
+    fn by_hand(&self) -> Result<Picked, String> {
+        match self.kind {
+            Kind::Palette => Err(String::new()),
+            Kind::Projects => project::parse(self.input.text()).map(Picked::Project),
+            Kind::Accounts => account::parse(self.input.text()).map(Picked::Account),
+        }
     }
 
     fn find(&mut self) {
@@ -212,6 +237,15 @@ impl Picker {
         // Equal scores keep the order of the items: recent ones and the table's own order come first.
         hits.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         self.hits = hits.into_iter().map(|(_, at)| at).collect();
+        let known = |picked: &Picked| self.items.iter().any(|item| item.picked == *picked);
+        self.typed = self.by_hand().ok().filter(|picked| !known(picked)).map(|picked| Item {
+            name: self.input.text().trim().to_owned(),
+            about: "as typed".into(),
+            picked,
+        });
+        if self.typed.is_some() {
+            self.hits.push(u32::MAX);
+        }
         self.cursor.set_len(self.hits.len());
     }
 
@@ -244,7 +278,7 @@ impl Picker {
             return;
         }
         for (y, at) in (rows.y..rows.bottom()).zip(self.cursor.window()) {
-            let item = &self.items[self.hits[at] as usize];
+            let Some(item) = self.item(self.hits[at]) else { continue };
             let selected = self.cursor.at() == Some(at);
             let room = usize::from(rows.width);
             let about = truncate(&safe_line(&item.about), room / 2).into_owned();
@@ -294,7 +328,8 @@ fn project_items(shared: &Shared) -> Vec<Item> {
         })
         .collect();
     items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
-    for id in recent.iter().rev().filter(|_| shared.projects.value.is_none()) {
+    let hidden = |id: &&String| !shared.projects.value.iter().flatten().any(|project| project.id == **id);
+    for id in recent.iter().rev().filter(hidden) {
         items.insert(
             0,
             Item { name: id.clone(), about: "picked before".into(), picked: Picked::Project(id.clone()) },

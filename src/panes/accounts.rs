@@ -139,11 +139,6 @@ impl Accounts {
         self.rows.iter().take(2_000).map(|row| row.account.email.clone()).collect()
     }
 
-    /// Whether listing was refused, so that accounts must be named by hand.
-    pub fn list_refused(&self) -> bool {
-        self.rows.is_empty() && self.listing.error.is_some()
-    }
-
     fn add_page(&mut self, page: Vec<Account>) {
         if let Some(fresh) = &mut self.fresh {
             fresh.extend(page.into_iter().map(Row::new));
@@ -248,6 +243,12 @@ impl Pane for Accounts {
                 self.input.set("");
                 self.refilter(cx.shared);
             }
+            Action::Back if self.listing.awaiting.is_some() => {
+                let awaited = self.listing.awaiting.take();
+                cx.cancel(awaited);
+                self.finish(cx.shared);
+                cx.notice(Level::Warning, "listing was stopped; what has come stays");
+            }
             Action::Sort => {
                 self.sort = self.sort.next();
                 self.rebuild(self.kept(), cx.shared);
@@ -304,7 +305,7 @@ impl Pane for Accounts {
     }
 
     fn fit(&mut self, area: Rect, _shared: &Shared) {
-        let line = u16::from(self.typing || !self.input.text().is_empty());
+        let line = u16::from(self.typing);
         self.cursor.set_height(usize::from(area.height.saturating_sub(line)));
     }
 
@@ -322,6 +323,11 @@ impl Pane for Accounts {
         let count = thousands(self.rows.len());
         let count =
             if self.filter.is_empty() { count } else { format!("{} of {count}", thousands(self.view.len())) };
+        // A list that broke off is not the whole list.
+        let count = match (&self.listing.error, self.rows.is_empty()) {
+            (Some(_), false) => format!("{count}, incomplete"),
+            _ => count,
+        };
         let filter = if self.typing || self.input.text().is_empty() {
             String::new()
         } else {

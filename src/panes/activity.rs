@@ -18,7 +18,7 @@ use crate::{
         shared::{Cx, Shared},
     },
     keymap::{Action, Place},
-    model::{secret::Secret, shell::quote},
+    model::secret::Secret,
     widgets::{
         list::{ListCursor, Move},
         safe::{safe_line, safe_lines},
@@ -158,24 +158,8 @@ impl Pane for Activity {
 
     fn copy(&self, _action: Action, shared: &Shared) -> Result<Effect, String> {
         let record = self.selected().ok_or("no request is selected")?;
-        let scheme = if crate::api::endpoints::is_loopback(record.host.split(':').next().unwrap_or_default())
-        {
-            "http"
-        } else {
-            "https"
-        };
-        let url = quote(&format!("{scheme}://{}{}", record.host, record.path));
-        // The body is the redacted one: what was hidden from the pane is not copied either.
-        let body = match record.request.as_str() {
-            "" => String::new(),
-            body => format!(" -H 'Content-Type: application/json' -d {}", quote(body)),
-        };
-        let project = shared.caller.value.as_ref().and_then(|caller| caller.quota_project.clone());
-        let quota = project
-            .map(|project| format!(" -H {}", quote(&format!("x-goog-user-project: {project}"))))
-            .unwrap_or_default();
-        let text =
-            format!("curl -sS -X {} -H \"Authorization: Bearer $TOKEN\"{quota}{body} {url}", record.method);
+        let caller = shared.caller.value.as_ref();
+        let text = record.curl(caller.and_then(|caller| caller.quota_project.as_deref()));
         Ok(Effect::Copy(Clip {
             text: Secret::new(text),
             what: "the request as curl".into(),

@@ -11,7 +11,11 @@ use ratatui::{
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::{ApiError, Call, Reply, oauth},
+    api::{
+        ApiError, Call, Reply,
+        endpoints::{self, Base},
+        oauth,
+    },
     app::{
         msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
         remote::Remote,
@@ -19,7 +23,7 @@ use crate::{
     },
     keymap::{Action, Place},
     model::{
-        jwt::{self, Form, Reading, Section, Severity, State, Verdict},
+        jwt::{self, Form, Member, Reading, Section, Severity, State, Verdict},
         secret::Secret,
     },
     view::theme::Theme,
@@ -34,8 +38,15 @@ use crate::{
 /// From this width the verdict stands beside the claims.
 const BESIDE: u16 = 92;
 
-/// Larger tokens are not taken apart again and again: more lines than these are not shown.
+/// More claims than these are not shown.
 const MOST_CLAIMS: usize = 2_000;
+
+/// Of one value no more characters than these are shown, of all together no more than [`MOST_SHOWN`]: what is shown is
+/// laid out at every change.
+const MOST_VALUE: usize = 4_000;
+
+/// See [`MOST_VALUE`].
+const MOST_SHOWN: usize = 60_000;
 
 /// A token and what is known about it.
 #[derive(Default)]
@@ -135,6 +146,7 @@ impl Inspect {
             let known = shared.facts.values().filter_map(|facts| facts.account.value.as_ref());
             known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
         };
+        let mut budget = MOST_SHOWN;
         for (title, section) in [("header", &reading.header), ("claims", &reading.claims)] {
             if matches!(section, Section::Absent) {
                 continue;
@@ -144,33 +156,24 @@ impl Inspect {
             match section {
                 Section::Absent => {}
                 Section::Text(text) => {
-                    lines.extend(safe_lines(text).map(|line| Line::raw(line.into_owned())))
+                    let (text, more) = cut(text, MOST_VALUE);
+                    lines.extend(safe_lines(text).map(|line| Line::raw(line.into_owned())));
+                    lines.extend(more.map(|more| Line::styled(more, theme.dim)));
                 }
                 Section::Object(members) => {
-                    let longest = members
-                        .list
-                        .iter()
-                        .take(MOST_CLAIMS)
-                        .map(|member| member.name.len())
-                        .max()
-                        .unwrap_or(0);
-                    let column = longest.clamp(3, 16);
+                    let column = members.list.iter().take(MOST_CLAIMS).map(|member| member.name.len()).max();
+                    let column = column.unwrap_or(0).clamp(3, 16);
+                    let mut shown = 0;
                     for member in members.list.iter().take(MOST_CLAIMS) {
-                        let value = if self.raw {
-                            member.json.clone()
-                        } else {
-                            member.text().unwrap_or_else(|| member.json.clone())
-                        };
-                        let mut spans = vec![
-                            Span::styled(format!("  {:<column$}  ", safe_line(&member.name)), theme.accent),
-                            Span::raw(safe_line(&value).into_owned()),
-                        ];
-                        if let Some(meaning) = jwt::meaning(member, reading, &name_of).filter(|_| !self.raw) {
-                            spans.push(Span::styled(format!("   {}", safe_line(&meaning)), theme.dim));
+                        if budget == 0 {
+                            break;
                         }
-                        lines.push(Line::from(spans));
+                        let (line, taken) = self.member_line(member, reading, column, &name_of, theme);
+                        lines.push(line);
+                        budget = budget.saturating_sub(taken);
+                        shown += 1;
                     }
-                    let hidden = members.total.saturating_sub(members.list.len().min(MOST_CLAIMS));
+                    let hidden = members.total.saturating_sub(shown);
                     if hidden > 0 {
                         lines.push(Line::styled(format!("  … and {} more", thousands(hidden)), theme.dim));
                     }
@@ -182,6 +185,31 @@ impl Inspect {
             lines.push(Line::styled(format!("signature  {bytes} bytes"), theme.dim));
         }
         lines
+    }
+
+    /// One header field or claim with its meaning; and how much was shown of it.
+    fn member_line(
+        &self,
+        member: &Member,
+        reading: &Reading,
+        column: usize,
+        name_of: &dyn Fn(&str) -> Option<String>,
+        theme: &Theme,
+    ) -> (Line<'static>, usize) {
+        let (json, more) = cut(&member.json, MOST_VALUE);
+        let whole = more.is_none();
+        let value = if self.raw || !whole { None } else { member.text() };
+        let value = value.as_deref().unwrap_or(json);
+        let (name, _) = cut(&member.name, MOST_VALUE);
+        let mut spans = vec![
+            Span::styled(format!("  {:<column$}  ", safe_line(name)), theme.accent),
+            Span::raw(safe_line(value).into_owned()),
+        ];
+        spans.extend(more.map(|more| Span::styled(more, theme.dim)));
+        if let Some(meaning) = jwt::meaning(member, reading, name_of).filter(|_| whole && !self.raw) {
+            spans.push(Span::styled(format!("   {}", safe_line(&meaning)), theme.dim));
+        }
+        (Line::from(spans), name.len() + value.len())
     }
 
     fn right(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
@@ -263,7 +291,17 @@ impl Inspect {
 
 /// Whether keys do not come from Google's own hosts: what they verify proves nothing about Google.
 fn emulated(shared: &Shared) -> bool {
-    shared.demo || shared.badge.is_some()
+    let certs = endpoints::name(Base::Certs);
+    shared.demo || shared.endpoints.overridden().iter().any(|(name, _)| *name == certs)
+}
+
+/// The beginning of a text, and how much is left out.
+fn cut(text: &str, most: usize) -> (&str, Option<String>) {
+    if text.len() <= most {
+        return (text, None);
+    }
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    (&text[..end], Some(format!(" … {} more bytes", thousands(text.len() - end))))
 }
 
 /// Widths of claims and verdict, side by side.

@@ -55,6 +55,8 @@ pub struct Mint {
     /// Why the last request was refused, and which it was.
     refused: Option<(MintRequest, ApiError)>,
     shelf: ListCursor,
+    /// Whether form and refusal have room on screen.
+    roomy: bool,
     /// Accounts that may be completed in the field being edited.
     known: Vec<String>,
 }
@@ -68,6 +70,7 @@ impl Default for Mint {
             pending: Remote::default(),
             refused: None,
             shelf: ListCursor::default(),
+            roomy: false,
             known: Vec::new(),
         }
     }
@@ -107,6 +110,12 @@ impl Mint {
         self.pending.awaiting.is_some()
     }
 
+    /// Stops waiting for what is being minted.
+    pub fn cancel(&mut self, cx: &mut Cx) {
+        let awaited = self.pending.awaiting.take();
+        cx.cancel(awaited);
+    }
+
     /// The place of the selected credential on the shelf.
     pub fn selected(&self) -> Option<usize> {
         self.shelf.at()
@@ -121,7 +130,7 @@ impl Mint {
     /// The words being typed into the delegates field, if that is where the keyboard is.
     pub fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
         let form = self.form(shared).filter(|form| self.filling && form.editing() == Some("through"))?;
-        form.text("through").rsplit(',').next().map(|part| part.trim().to_owned())
+        form.text("through").rsplit([',', ' ']).next().map(|part| part.trim().to_owned())
     }
 
     fn form(&self, shared: &Shared) -> Option<&Form> {
@@ -160,6 +169,12 @@ impl Mint {
         cx.shared.last_mint = Some(request.clone());
         let req = cx.call(Owner::Pane(PaneId::Mint), Call::Credentials(credentials::Call::Mint(request)));
         let old = self.pending.start(req);
+        if old.is_some() {
+            cx.notice(
+                Level::Warning,
+                "the mint before was cancelled; a credential may have been made all the same",
+            );
+        }
         cx.cancel(old);
     }
 
@@ -214,8 +229,7 @@ impl Mint {
             },
             Action::Submit => self.submit(cx),
             Action::Back if self.minting() => {
-                let awaited = self.pending.awaiting.take();
-                cx.cancel(awaited);
+                self.cancel(cx);
                 cx.notice(
                     Level::Warning,
                     "minting was cancelled; a credential may have been made all the same",
@@ -423,7 +437,7 @@ impl Pane for Mint {
             Err(error) => {
                 self.refused = cx.shared.last_mint.clone().map(|request| (request, error.clone()));
                 // Where the form of that request is not on screen, the sentence must be.
-                if self.refusal(cx.shared).is_none() || self.form(cx.shared).is_none() {
+                if !self.roomy || self.refusal(cx.shared).is_none() {
                     cx.complain(&error);
                 }
             }
@@ -432,7 +446,8 @@ impl Pane for Mint {
 
     fn fit(&mut self, area: Rect, shared: &Shared) {
         self.shelf.set_len(shared.shelf.items().len());
-        let (_, shelf) = self.halves(area, shared);
+        let (form, shelf) = self.halves(area, shared);
+        self.roomy = area.height >= BOTH_HALVES && form.height > 0;
         let secret = shelf::revealed_height(shared, shelf);
         self.shelf.set_height(usize::from(shelf.height.saturating_sub(1 + secret)));
     }

@@ -100,12 +100,16 @@ impl Pane for Overview {
     }
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let mut rename = None;
         // Answers go to the account they were asked about, whichever is open by now.
         let asked = |facts: &&mut Facts| {
             facts.account.awaits(req) || facts.granted.awaits(req) || facts.keys.awaits(req)
         };
         let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
         if facts.account.awaits(req) {
+            if let Ok(Reply::Account(account)) = &reply {
+                rename = Some(account.email.clone());
+            }
             facts.account.settle_as(req, reply, |reply| {
                 if let Reply::Account(account) = reply { Some(account) } else { None }
             });
@@ -119,6 +123,9 @@ impl Pane for Overview {
                 reply,
                 |reply| if let Reply::Keys(keys) = reply { Some(keys) } else { None },
             );
+        }
+        if let Some(email) = rename {
+            cx.shared.call_by_email(&email);
         }
     }
 
@@ -230,7 +237,7 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
         let (glyph, word, style) = match granted.map(|granted| granted.has(permission)) {
             Some(true) => (theme.glyphs.yes, "yes", theme.good),
             Some(false) => (theme.glyphs.no, "no", theme.bad),
-            None => ("?", "not known", theme.dim),
+            None => ("?", if facts.granted.awaiting.is_some() { "asking…" } else { "not known" }, theme.dim),
         };
         let needs = match granted.map(|granted| granted.has(permission)) {
             Some(false) => permission.role.to_owned(),

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Record, endpoints::is_loopback};
+use crate::api::{Record, record::Content};
 
 /// The archive as text.
 pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
@@ -19,18 +19,15 @@ pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
 }
 
 fn entry(record: &Record) -> Value {
-    let scheme =
-        if is_loopback(record.host.split(':').next().unwrap_or_default()) { "http" } else { "https" };
     let millis = record.latency.map_or(-1.0, |latency| latency.as_secs_f64() * 1_000.0);
-    json!({
+    let mut entry = json!({
         "startedDateTime": record.started.to_string(),
         "time": millis,
         "request": {
             "method": record.method,
-            "url": format!("{scheme}://{}{}", record.host, record.path),
+            "url": record.url(),
             "httpVersion": "HTTP/1.1",
             "cookies": [], "headers": [], "queryString": [],
-            "postData": { "mimeType": "application/json", "text": record.request },
             "headersSize": -1,
             "bodySize": -1,
         },
@@ -47,5 +44,64 @@ fn entry(record: &Record) -> Value {
         "cache": {},
         "timings": { "send": -1, "wait": millis, "receive": -1 },
         "comment": format!("{}, {} tries", record.call, record.tries),
-    })
+    });
+    if let Some(content) = record.content {
+        let mut sent = json!({ "mimeType": content.mime() });
+        match content {
+            Content::Json => sent["text"] = json!(record.request),
+            // The format wants one of both: the fields of a form, or a text.
+            Content::Form => {
+                sent["params"] =
+                    record.fields().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+            }
+        }
+        entry["request"]["postData"] = sent;
+    }
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::record::Outcome;
+
+    #[test]
+    fn address_and_body_are_what_was_sent() {
+        let record = |scheme, host: &str, content, request: &str| Record {
+            id: 1,
+            started: jiff::Timestamp::UNIX_EPOCH,
+            method: "POST",
+            scheme,
+            host: host.into(),
+            path: "/token".into(),
+            call: "x",
+            outcome: Outcome::Done,
+            status: Some(200),
+            latency: None,
+            tries: 1,
+            bearer: false,
+            content,
+            request: request.into(),
+            response: String::new(),
+            response_bytes: 0,
+        };
+        let read = |record| {
+            let text = har([&record].into_iter());
+            serde_json::from_str::<Value>(&text).unwrap()["log"]["entries"][0]["request"].take()
+        };
+        let form =
+            read(record("http", "[::1]:8080", Some(Content::Form), "grant_type=a=b\nassertion=…(7 chars)"));
+        assert_eq!(form["url"], "http://[::1]:8080/token");
+        assert_eq!(
+            form["postData"],
+            json!({
+                "mimeType": "application/x-www-form-urlencoded",
+                "params": [{"name": "grant_type", "value": "a=b"}, {"name": "assertion", "value": "…(7 chars)"}],
+            })
+        );
+        let json = read(record("https", "127.0.0.1:8443", Some(Content::Json), "{}"));
+        assert_eq!(json["url"], "https://127.0.0.1:8443/token");
+        assert_eq!(json["postData"], json!({"mimeType": "application/json", "text": "{}"}));
+        assert_eq!(read(record("https", "a.example", None, "")).get("postData"), None);
+    }
 }

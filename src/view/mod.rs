@@ -228,4 +228,6 @@ fn hints(state: &AppState, area: Rect, buf: &mut Buffer, theme: &Theme) {
 }
 
 #[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
 mod tests;

@@ -11,7 +11,10 @@ use super::{
     theme::{Mode, Theme},
 };
 use crate::{
-    api::{ApiError, Call, ErrorKind, Part, Record, Reply, iam, oauth, projects, record::Outcome},
+    api::{
+        ApiError, Call, ErrorKind, Part, Record, Reply, iam, oauth, projects,
+        record::{Content, Outcome},
+    },
     app::{
         Start,
         msg::{Msg, Owner, PaneId},
@@ -41,7 +44,7 @@ fn picture(screen: &mut Screen, width: u16, height: u16) -> String {
 }
 
 /// At the three sizes that matter.
-fn pictures(name: &str, screen: &mut Screen) {
+pub(super) fn pictures(name: &str, screen: &mut Screen) {
     for (width, height) in [(80, 24), (120, 40), (40, 10)] {
         let picture = picture(screen, width, height);
         insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture);
@@ -53,7 +56,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 /// A caller who is known, a project below two folders, four accounts of which the first is open.
-fn opened() -> Screen {
+pub(super) fn opened() -> Screen {
     let mut screen = Screen::with(start());
     let caller = Caller {
         principal: Some("dev@example.com".into()),
@@ -194,6 +197,7 @@ fn activity_and_its_details() {
         id,
         started: at(1_800_000_000),
         method: "POST",
+        scheme: "https",
         host: "iamcredentials.googleapis.com".into(),
         path:
             "/v1/projects/-/serviceAccounts/deployer%40acme-prod.iam.gserviceaccount.com:generateAccessToken"
@@ -203,6 +207,8 @@ fn activity_and_its_details() {
         status,
         latency: status.map(|_| Duration::from_millis(41)),
         tries: 1,
+        bearer: true,
+        content: Some(Content::Json),
         request: "{\n  \"lifetime\": \"3600s\"\n}".into(),
         response: "{\n  \"accessToken\": \"…(1,043 chars)\"\n}".into(),
         response_bytes: 1_100,

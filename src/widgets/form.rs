@@ -199,8 +199,8 @@ impl Form {
         if let (Some(completion), Some(field)) = (chosen, self.fields.get_mut(self.focus))
             && let Value::Text(input) = &mut field.value
         {
-            let before = input.text().rfind(',').map_or("", |at| &input.text()[..=at]);
-            let gap = if before.is_empty() { "" } else { " " };
+            let before = input.text().rfind([',', ' ']).map_or("", |at| &input.text()[..=at]);
+            let gap = if before.is_empty() || before.ends_with(' ') { "" } else { " " };
             let text = format!("{before}{gap}{}", completion.text);
             input.set(&text);
             field.error = None;

@@ -31,20 +31,21 @@ fn fold_one(line: &Line<'static>, columns: usize, out: &mut Vec<Line<'static>>) 
     for span in &line.spans {
         let style = line.style.patch(span.style);
         for word in span.content.split_inclusive(' ') {
-            let mut rest = word;
-            let long = width(rest.trim_end());
+            let (mut rest, mut long) = (word, width(word.trim_end()));
             // A word that no line can hold is cut where it stands.
             if used + long > columns && used > indent.len() && indent.len() + long <= columns {
                 out.push(Line::from(std::mem::take(&mut row)));
                 row.push(Span::raw(indent.clone()));
                 used = indent.len();
             }
-            while used + width(rest.trim_end()) > columns {
+            while used + long > columns {
                 let mut end = cut(rest, columns.saturating_sub(used));
                 if end == 0 && used == 0 {
                     // Wider than any line: one character has to go out all the same.
                     end = rest.chars().next().map_or(rest.len(), char::len_utf8);
                 }
+                // Measured as it goes: a word of a mebibyte is looked at once.
+                long = long.saturating_sub(width(&rest[..end]));
                 row.push(Span::styled(rest[..end].to_owned(), style));
                 out.push(Line::from(std::mem::take(&mut row)));
                 (rest, used) = (&rest[end..], 0);

@@ -146,8 +146,10 @@ impl Route {
 }
 
 fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {
+    // What asks for a tunnel names a host and no path.
+    let path = uri.path().strip_prefix('/')?;
     let segments: Vec<String> =
-        uri.path()[1..].split('/').map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
+        path.split('/').map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
     // A row with a custom verb comes first: `{project}` alone would swallow it.
     let mut plain = None;
     for route in TABLES.iter().copied().flatten() {

@@ -84,7 +84,7 @@ pub fn check(kind: Kind, account: &str, form: &mut Form) -> Option<MintRequest> 
 /// What may complete the field being edited.
 pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared) -> Vec<Completion> {
     let Some(field) = form.editing() else { return Vec::new() };
-    let typed = form.text(field).rsplit(',').next().unwrap_or_default().trim();
+    let typed = form.text(field).rsplit([',', ' ']).next().unwrap_or_default().trim();
     match (kind, field) {
         (Kind::AccessToken, "scopes") => fuzzy_scopes(typed),
         (_, "through") if !typed.is_empty() => accounts

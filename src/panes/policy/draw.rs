@@ -226,7 +226,11 @@ impl PolicyPane {
         let name = truncate_middle(&safe_line(&name), room).into_owned();
         let from = match &entry.origin {
             Origin::Here => "here".to_owned(),
-            Origin::Above(level) => level.clone(),
+            // There is one project and one organization above an account; folders need their number.
+            Origin::Above(level) => match level.split_once(' ') {
+                Some((kind @ ("project" | "organization"), _)) => kind.to_owned(),
+                _ => level.clone(),
+            },
         };
         let from = truncate(&safe_line(&from), columns.from.saturating_sub(1)).into_owned();
         let (condition, condition_style) = condition_cell(entry, look, now);

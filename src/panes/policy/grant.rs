@@ -78,7 +78,7 @@ impl Grant {
             "role" => roles
                 .iter()
                 .filter(|(name, title)| {
-                    *name != typed && format!("{name} {title}").to_lowercase().contains(&typed)
+                    name.to_lowercase() != typed && format!("{name} {title}").to_lowercase().contains(&typed)
                 })
                 .take(COMPLETIONS)
                 .map(|(name, title)| Completion { text: name.clone(), about: title.clone() })

@@ -103,6 +103,16 @@ impl Review {
         said.refused.is_empty() && typed && (self.accepted || said.stops().next().is_none())
     }
 
+    fn guard_line(&self, guard: &Guard, theme: &Theme) -> Line<'static> {
+        let (mark, style) = match guard.kind {
+            Kind::Guard if self.accepted => (theme.glyphs.yes, theme.warning),
+            Kind::Guard => ("!", theme.bad),
+            Kind::Remark => (theme.glyphs.dot, theme.dim),
+        };
+        let text = safe_line(&guard.sentence).into_owned();
+        Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, style)])
+    }
+
     /// The lines of the review.
     pub fn lines(
         &self,
@@ -116,6 +126,10 @@ impl Review {
         if let Some(theirs) = &self.theirs {
             lines.extend(conflict(theirs, theme));
         }
+        // What stops a write comes first: it must not be below the edge of a small screen.
+        for guard in said.stops() {
+            lines.push(self.guard_line(guard, theme));
+        }
         for (change, text) in &said.changes {
             lines.push(change_line(change, now, theme));
             lines.push(Line::styled(format!("    {}", safe_line(text)), theme.dim));
@@ -124,16 +138,8 @@ impl Review {
         for sentence in &said.refused {
             lines.push(Line::styled(format!("{} {}", theme.glyphs.no, safe_line(sentence)), theme.bad));
         }
-        for guard in &said.guards {
-            let (mark, style) = match guard.kind {
-                Kind::Guard if self.accepted => (theme.glyphs.yes, theme.warning),
-                Kind::Guard => ("!", theme.bad),
-                Kind::Remark => (theme.glyphs.dot, theme.dim),
-            };
-            lines.push(Line::from(vec![
-                Span::styled(format!("{mark} "), style),
-                Span::styled(safe_line(&guard.sentence).into_owned(), style),
-            ]));
+        for guard in said.guards.iter().filter(|guard| guard.kind == Kind::Remark) {
+            lines.push(self.guard_line(guard, theme));
         }
         let stay = if others == 1 {
             "The one other binding stays as it is".into()
@@ -172,7 +178,8 @@ pub fn change_line(change: &Change, now: Timestamp, theme: &Theme) -> Line<'stat
 pub fn condition_words(condition: &Condition, now: Timestamp) -> String {
     let words = condition.words(now);
     match condition.title() {
-        "" => words,
+        // A title that only says the same adds nothing.
+        title if title.is_empty() || title.starts_with("expires ") && words.contains("until") => words,
         title => format!("{words} “{title}”"),
     }
 }
