@@ -296,3 +296,40 @@ fn a_policy_that_gcloud_mangled_cannot_be_edited() {
     assert_eq!(screen.app.place(), Place::Policy);
     assert!(writes(&screen).is_empty());
 }
+
+#[test]
+fn marked_grants_are_revoked_together() {
+    let mut screen = editing();
+    screen.keys("j space space D");
+    let changes = staged(&screen).changes();
+    assert_eq!((changes.len(), changes.iter().all(|change| change.op == Op::Remove)), (2, true));
+}
+
+#[test]
+fn every_guard_stops_the_first_enter() {
+    // Each grant or revocation, and what the review must say before it may be written.
+    let grant = |who: &str, role: &str| format!("{who} {role}");
+    let cases = [
+        (grant("allUsers", "roles/iam.serviceAccountUser"), "all-users"),
+        (grant("allAuthenticatedUsers", "roles/iam.serviceAccountUser"), "all-authenticated-users"),
+        (grant("domain:example.com", "roles/iam.serviceAccountUser"), "whole-domain"),
+        (grant("user:x@example.com", "roles/viewer"), "basic-role"),
+    ];
+    for (what, name) in cases {
+        let mut screen = editing();
+        let (who, role) = what.split_once(' ').expect("two words");
+        screen.keys("a shift-tab ctrl-u").typed(who).keys("tab ctrl-u").typed(role).keys("ctrl-s s");
+        assert_eq!(screen.app.place(), Place::Review, "{name}: {}", screen.notice());
+        screen.keys("enter");
+        assert!(writes(&screen).is_empty(), "{name} must stop the first enter");
+    }
+    // The last administrator, whose going may also lock the caller out.
+    let mut screen = editing();
+    screen.keys("G D s enter");
+    assert!(writes(&screen).is_empty(), "the last administrator");
+    // Production asks for the name even where nothing else is said.
+    let mut screen = editing();
+    screen.app.shared.production.push("acme-prod".into());
+    screen.keys("a ctrl-s s enter");
+    assert_eq!((writes(&screen).len(), screen.app.place()), (0, Place::ReviewTyping));
+}

@@ -28,6 +28,7 @@ use crate::{
         filter::Filter,
         permission::{Permission, SET_IAM_POLICY},
         policy::{
+            Triple,
             diff::Change,
             edit::{Edit, Staged},
             export,
@@ -44,7 +45,7 @@ use crate::{
 use grant::Grant;
 use history::History;
 use review::Review;
-use rows::{By, Entry, Row};
+use rows::{By, Entry, Origin, Row, Shown};
 
 /// What has the keyboard.
 #[derive(Debug, Default)]
@@ -87,12 +88,13 @@ struct Writing {
 /// The pane.
 #[derive(Default)]
 pub struct PolicyPane {
-    by: By,
+    /// Which rows, in which order.
+    shown: Shown,
     rows: Vec<Row>,
-    collapsed: HashSet<String>,
+    /// Rows marked to be revoked together.
+    marked: HashSet<Triple>,
     cursor: ListCursor,
     input: TextInput,
-    filter: Filter,
     typing: bool,
     mode: Mode,
     scroll: ListCursor,
@@ -182,7 +184,7 @@ impl PolicyPane {
             (None, Some(policy)) => rows::entries(policy, &[], &levels),
             (None, None) => levels_only(&levels),
         };
-        self.rows = rows::rows(entries, unread.collect(), self.by, &self.collapsed, &self.filter);
+        self.rows = rows::rows(entries, unread.collect(), &self.shown);
         self.cursor.set_len(self.rows.len());
     }
 
@@ -241,7 +243,7 @@ impl PolicyPane {
             Action::Back if self.typing || !self.input.text().is_empty() => {
                 self.typing = false;
                 self.input.set("");
-                self.filter = Filter::default();
+                self.shown.filter = Filter::default();
                 self.rebuild(cx.shared);
             }
             Action::Fold => self.fold(None, cx),
@@ -252,10 +254,19 @@ impl PolicyPane {
                 self.fold(Some(true), cx)
             }
             Action::ToggleView => {
-                self.by = if self.by == By::Role { By::Member } else { By::Role };
+                self.shown.by = if self.shown.by == By::Role { By::Member } else { By::Role };
                 self.rebuild(cx.shared);
                 self.cursor.step(Move::Top);
             }
+            Action::Sort => {
+                self.shown.sort = self.shown.sort.next();
+                self.rebuild(cx.shared);
+            }
+            Action::SortDirection => {
+                self.shown.descending = !self.shown.descending;
+                self.rebuild(cx.shared);
+            }
+            Action::Mark => self.mark(cx),
             Action::Grant => self.open_grant(None, cx),
             Action::Revoke => self.revoke(cx),
             Action::EditGrant => self.edit(cx),
@@ -269,12 +280,26 @@ impl PolicyPane {
         true
     }
 
+    /// Marks the row under the cursor, or no longer, and goes on to the next.
+    fn mark(&mut self, cx: &mut Cx) {
+        match self.entry() {
+            Some(Entry { origin: Origin::Here, triple, .. }) => {
+                let triple = triple.clone();
+                if !self.marked.remove(&triple) {
+                    self.marked.insert(triple);
+                }
+                self.cursor.step(Move::Down);
+            }
+            _ => cx.notice(Level::Warning, "only grants of this account itself can be marked"),
+        }
+    }
+
     fn fold(&mut self, open: Option<bool>, cx: &mut Cx) {
         let Some(Row::Head { key, open: now, .. }) = self.selected() else { return };
         if open.unwrap_or(!now) {
-            self.collapsed.remove(&key.clone());
+            self.shown.collapsed.remove(&key.clone());
         } else {
-            self.collapsed.insert(key.clone());
+            self.shown.collapsed.insert(key.clone());
         }
         self.rebuild(cx.shared);
     }
@@ -393,7 +418,7 @@ impl Pane for PolicyPane {
         match &mut self.mode {
             Mode::Browse => {
                 if self.input.edit(edit) {
-                    self.filter = Filter::new(self.input.text());
+                    self.shown.filter = Filter::new(self.input.text());
                     self.rebuild(cx.shared);
                     self.cursor.step(Move::Top);
                 }

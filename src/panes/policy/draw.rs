@@ -79,7 +79,7 @@ impl PolicyPane {
         } else {
             String::new()
         };
-        format!("of {}{state}", short(account))
+        format!("of {}{}{state}", short(account), self.shown.sort.word())
     }
 
     pub(super) fn fit_popup(&mut self, area: Rect, shared: &Shared) {
@@ -158,7 +158,7 @@ impl PolicyPane {
             let keys = &look.shared.keymap;
             let text = match (&facts.policy.value, facts.policy.awaiting) {
                 (None, Some(_)) => "reading the policy…".to_owned(),
-                (Some(_), _) if !self.filter.is_empty() => "nothing matches the filter".to_owned(),
+                (Some(_), _) if !self.shown.filter.is_empty() => "nothing matches the filter".to_owned(),
                 (Some(_), _) => format!(
                     "Nobody has been granted anything on this account itself. {} grants.",
                     keys.key(Action::Grant)
@@ -187,7 +187,7 @@ impl PolicyPane {
                 let name = role::title(key).map_or_else(|| key.clone(), str::to_owned);
                 let name = format!(" {arrow} {}", safe_line(&name));
                 let who = if *open { String::new() } else { format!("  {count}") };
-                let gives = match self.by {
+                let gives = match self.shown.by {
                     super::rows::By::Role => gives_words(key, look.shared),
                     super::rows::By::Member => String::new(),
                 };
@@ -214,9 +214,12 @@ impl PolicyPane {
             Mark::Add => ("+", theme.good),
             Mark::Remove => ("-", theme.bad),
             Mark::Change => ("~", theme.warning),
+            Mark::None if self.marked.contains(&entry.triple) && entry.origin == Origin::Here => {
+                (theme.glyphs.live, theme.accent)
+            }
             Mark::None => (" ", base),
         };
-        let name = match self.by {
+        let name = match self.shown.by {
             super::rows::By::Role => entry.triple.member.short(),
             super::rows::By::Member => {
                 role::title(&entry.triple.role).map_or_else(|| entry.triple.role.clone(), str::to_owned)

@@ -117,25 +117,78 @@ fn hay(entry: &Entry) -> String {
     .to_lowercase()
 }
 
+/// What decides which entries become rows, and in which order.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    /// How they are grouped.
+    pub by: By,
+    /// What comes first.
+    pub sort: Sort,
+    /// Whether the order is turned round.
+    pub descending: bool,
+    /// Groups that are folded, by their key.
+    pub collapsed: HashSet<String>,
+    /// What they have to match.
+    pub filter: Filter,
+}
+
+/// The order of groups.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// What lets somebody become the account first.
+    #[default]
+    Power,
+    /// By name.
+    Name,
+    /// Where most is granted first.
+    Count,
+}
+
+impl Sort {
+    /// The next order.
+    pub fn next(self) -> Sort {
+        match self {
+            Sort::Power => Sort::Name,
+            Sort::Name => Sort::Count,
+            Sort::Count => Sort::Power,
+        }
+    }
+
+    /// For the title; empty for the usual order.
+    pub fn word(self) -> &'static str {
+        match self {
+            Sort::Power => "",
+            Sort::Name => " by name",
+            Sort::Count => " by count",
+        }
+    }
+}
+
 /// Groups entries into rows. What is staged is always shown, whatever is collapsed or filtered.
-pub fn rows(
-    entries: Vec<Entry>,
-    unread: Vec<String>,
-    by: By,
-    collapsed: &HashSet<String>,
-    filter: &Filter,
-) -> Vec<Row> {
-    let mut groups: BTreeMap<(u8, String), Vec<Entry>> = BTreeMap::new();
-    for entry in entries.into_iter().filter(|entry| entry.mark != Mark::None || filter.matches(&hay(entry))) {
-        let key = match by {
+pub fn rows(entries: Vec<Entry>, unread: Vec<String>, shown: &Shown) -> Vec<Row> {
+    let mut groups: BTreeMap<String, (u8, Vec<Entry>)> = BTreeMap::new();
+    for entry in
+        entries.into_iter().filter(|entry| entry.mark != Mark::None || shown.filter.matches(&hay(entry)))
+    {
+        let key = match shown.by {
             By::Role => entry.triple.role.clone(),
             By::Member => entry.triple.member.as_str().to_owned(),
         };
-        groups.entry((rank(&entry, by), key)).or_default().push(entry);
+        let group = groups.entry(key).or_insert_with(|| (rank(&entry, shown.by), Vec::new()));
+        group.1.push(entry);
+    }
+    let mut groups: Vec<(String, (u8, Vec<Entry>))> = groups.into_iter().collect();
+    match shown.sort {
+        Sort::Power => groups.sort_by_key(|(_, (rank, _))| *rank),
+        Sort::Name => {}
+        Sort::Count => groups.sort_by_key(|(_, (_, group))| std::cmp::Reverse(group.len())),
+    }
+    if shown.descending {
+        groups.reverse();
     }
     let mut rows = Vec::new();
-    for ((_, key), group) in groups {
-        let open = !collapsed.contains(&key);
+    for (key, (_, group)) in groups {
+        let open = !shown.collapsed.contains(&key);
         rows.push(Row::Head { key, count: group.len(), open });
         rows.extend(group.into_iter().filter(|entry| open || entry.mark != Mark::None).map(Row::Entry));
     }
@@ -154,6 +207,15 @@ fn rank(entry: &Entry, by: By) -> u8 {
         By::Member => 0,
         By::Role => MINT.iter().position(|role| *role == entry.triple.role).unwrap_or(MINT.len()) as u8,
     }
+}
+
+/// What the account's own policy grants, of the rows on screen.
+pub fn here(rows: &[Row]) -> Vec<Triple> {
+    let own = |row: &Row| match row {
+        Row::Entry(Entry { triple, origin: Origin::Here, mark: Mark::None }) => Some(triple.clone()),
+        _ => None,
+    };
+    rows.iter().filter_map(own).collect()
 }
 
 /// Members of the account's own policy, for completions.
@@ -200,7 +262,8 @@ mod tests {
         let collapsed =
             HashSet::from(["roles/viewer".to_owned(), "roles/iam.serviceAccountTokenCreator".to_owned()]);
         let all = entries(staged.base(), &staged.changes(), &[]);
-        let rows = rows(all, vec!["folder 4711".into()], By::Role, &collapsed, &Filter::default());
+        let shown = Shown { collapsed, ..Shown::default() };
+        let rows = rows(all, vec!["folder 4711".into()], &shown);
         let heads: Vec<&str> = rows
             .iter()
             .filter_map(|row| if let Row::Head { key, .. } = row { Some(key.as_str()) } else { None })
@@ -213,8 +276,25 @@ mod tests {
     #[test]
     fn a_filter_looks_at_titles_members_and_conditions() {
         let all = entries(&policy(), &[], &[]);
-        let found =
-            |text: &str| rows(all.clone(), vec![], By::Member, &HashSet::new(), &Filter::new(text)).len();
+        let found = |text: &str| {
+            let shown = Shown { by: By::Member, filter: Filter::new(text), ..Shown::default() };
+            rows(all.clone(), vec![], &shown).len()
+        };
         assert_eq!((found("token creator"), found("b@example"), found("nobody")), (4, 2, 0));
+    }
+
+    #[test]
+    fn groups_can_be_sorted_by_power_name_or_count() {
+        let all = entries(&policy(), &[], &[]);
+        let first = |sort: Sort, descending: bool| {
+            let shown = Shown { sort, descending, ..Shown::default() };
+            match rows(all.clone(), vec![], &shown).into_iter().next() {
+                Some(Row::Head { key, .. }) => key,
+                other => panic!("a head first: {other:?}"),
+            }
+        };
+        assert_eq!(first(Sort::Power, false), "roles/iam.serviceAccountTokenCreator");
+        assert_eq!(first(Sort::Count, true), "roles/viewer");
+        assert_eq!(first(Sort::Name, true), "roles/viewer");
     }
 }

@@ -28,7 +28,7 @@ use super::{
     grant::Grant,
     history,
     review::Review,
-    rows::{Entry, Mark, Origin},
+    rows::{self, Entry, Mark, Origin},
 };
 
 impl PolicyPane {
@@ -73,6 +73,15 @@ impl PolicyPane {
 
     pub(super) fn revoke(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
+        if !self.marked.is_empty() {
+            // Marks may be left over from another account, or from before a refresh: what is not there is not staged.
+            let here = rows::here(&self.rows);
+            for triple in here.into_iter().filter(|triple| self.marked.contains(triple)).collect::<Vec<_>>() {
+                self.stage(&account, Edit::Revoke(triple), cx);
+            }
+            self.marked.clear();
+            return;
+        }
         match self.entry().cloned() {
             Some(Entry { origin: Origin::Above(level), .. }) => {
                 cx.notice(
