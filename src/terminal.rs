@@ -17,7 +17,7 @@ use crossterm::{
     execute, queue,
     terminal::{self, EnterAlternateScreen, LeaveAlternateScreen},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 
 use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
 
@@ -168,8 +168,8 @@ pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
 static PANICKED: Notify = Notify::const_new();
 
 /// Waits for a panic on any thread.
-pub async fn panicked() {
-    PANICKED.notified().await;
+pub fn panicked() -> Notified<'static> {
+    PANICKED.notified()
 }
 
 /// From now on a panic anywhere gives the terminal back first and then says where it was, in one line. What it
