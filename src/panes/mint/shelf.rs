@@ -209,7 +209,9 @@ pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<
             " as an export for Terraform",
         ),
         Action::CopyCurl => plain(credentials::curl(request, &shared.endpoints), "the request as curl"),
-        Action::CopyGcloud => plain(credentials::gcloud(request, &shared.endpoints), "the gcloud command"),
+        Action::CopyGcloud => {
+            plain(credentials::gcloud(request, &shared.endpoints), gcloud_differs(&request.what))
+        }
         Action::CopyDecoded => plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token"),
         Action::Save => {
             let time = credential.minted.strftime("%Y%m%dT%H%M%SZ");
@@ -221,6 +223,20 @@ pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<
         }
         _ => return Err("that cannot be copied here".into()),
     })
+}
+
+/// Where gcloud's command does otherwise than the request that was sent.
+fn gcloud_differs(what: &What) -> &'static str {
+    match what {
+        What::IdToken { organization_number: true, .. } => {
+            "the gcloud command (it mints an access token first, and has no flag for the organization number)"
+        }
+        What::IdToken { .. } => "the gcloud command (it mints an access token first)",
+        What::AccessToken { scopes, .. } if *scopes != [scopes::DEFAULT] => {
+            "the gcloud command (its --scopes adds openid and userinfo.email)"
+        }
+        What::AccessToken { .. } => "the gcloud command",
+    }
 }
 
 /// Endpoints that are not Google's go along, so that a token of the demo is never taken for a real one.
