@@ -141,6 +141,19 @@ impl Snapshots {
         }
     }
 
+    /// Forgets a snapshot again: nothing was written over the policy it holds. What cannot be removed stays, and does no
+    /// harm.
+    pub async fn take_back(&self, whose: &Whose, id: &str) {
+        match &*self.0 {
+            Place::Nowhere => {}
+            Place::Memory(all) => all.lock().await.retain(|kept| kept.id != id || !whose.covers(&kept.whose)),
+            Place::Folder(folder) => {
+                let path = folder.join(name(&whose.endpoint)).join(file_name(whose, id));
+                let _ = blocking(move || fs::remove_file(path)).await;
+            }
+        }
+    }
+
     /// The snapshots of an account, the newest first. One that cannot be read is left out.
     ///
     /// # Errors

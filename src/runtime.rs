@@ -135,6 +135,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         account: args.account.clone(),
         pane: args.pane.map(|pane| match pane {
             Pane::Overview => PaneId::Overview,
+            Pane::Policy => PaneId::Policy,
             Pane::Mint => PaneId::Mint,
             Pane::Inspect => PaneId::Inspect,
             Pane::Activity => PaneId::Activity,

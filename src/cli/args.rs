@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-use crate::model::lifetime;
+use crate::model::{lifetime, policy::guard};
 
 /// See who may become a Google Cloud service account, mint short-lived credentials, and understand them.
 ///
@@ -74,6 +74,8 @@ pub struct Global {
 pub enum Pane {
     /// The account and what the caller may do with it.
     Overview,
+    /// Who may do what with the account.
+    Policy,
     /// Forms and the shelf.
     Mint,
     /// Tokens, decoded and judged.
@@ -232,7 +234,7 @@ pub struct Change {
     #[arg(long)]
     pub dry_run: bool,
     /// Do it in spite of this guard; may be repeated
-    #[arg(long = "accept", value_name = "GUARD")]
+    #[arg(long = "accept", value_name = "GUARD", value_parser = clap::builder::PossibleValuesParser::new(guard::NAMES))]
     pub accepted: Vec<String>,
 }
 

@@ -172,13 +172,20 @@ pub async fn apply_policy_if(
             // Nothing to change, or others did the same: nothing is sent.
             return Ok(applied(read.clone(), read, &wanted));
         }
-        save(snapshots, &whose, &read, &changes).await?;
+        let saved = save(snapshots, &whose, &read, &changes).await?;
         let lost = match client.set_policy(&account, &wanted).await {
             Ok(after) => return Ok(applied(read, after, &wanted)),
             Err(error) if error.kind == ErrorKind::Conflict => None,
             Err(error) if is_lost(&error) => Some(error),
-            Err(error) => return Err(error),
+            Err(error) => {
+                snapshots.take_back(&whose, &saved).await;
+                return Err(error);
+            }
         };
+        if lost.is_none() {
+            // A conflict says that ours was not written.
+            snapshots.take_back(&whose, &saved).await;
+        }
         let theirs = match lost {
             None => client.get_policy(&account).await?,
             Some(lost) => match look_again(client, &account, &read, &lost).await {
@@ -218,7 +225,7 @@ async fn save(
     whose: &Whose,
     read: &Policy,
     changes: &[Change],
-) -> Result<(), ApiError> {
+) -> Result<String, ApiError> {
     let snapshot = Snapshot {
         id: String::new(),
         time: http::now(),
@@ -226,7 +233,7 @@ async fn save(
         change: changes.iter().map(line).collect(),
         policy: read.to_json(),
     };
-    snapshots.save(snapshot).await.map(drop).map_err(|why| {
+    snapshots.save(snapshot).await.map_err(|why| {
         let message = format!("The policy as it is could not be saved ({why}), so nothing was written.");
         ApiError::new(ErrorKind::Other, message)
             .with_next("Make room for it, or name another folder in IMPERSONA_STATE_DIR.")

@@ -265,7 +265,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Global, Action::Zoom, "zoom", "+", "give the focused pane all the room, or no longer", (0, "")),
     row(KeyCtx::Global, Action::Project, "project", "P", "pick another project", (7, "project")),
     // the policy
-    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access to the opened account: staged, never immediate", (0, "")),
+    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access to the opened account: staged, never immediate", (3, "grant")),
     row(KeyCtx::Policy, Action::Fold, "fold", "enter", "fold or unfold", (0, "")),
     row(KeyCtx::Policy, Action::Revoke, "revoke", "D", "revoke this grant: staged", (3, "revoke")),
     row(KeyCtx::Policy, Action::EditGrant, "edit", "e", "change the condition or role of this grant: staged", (4, "edit")),

@@ -173,7 +173,8 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
     let time = at.strftime("%H:%MZ").to_string();
     if day == now.strftime("%Y-%m-%d").to_string() {
         time
-    } else if time == "00:00Z" {
+    } else if time == "00:00Z" && (at.as_second() - now.as_second()).abs() > 2 * 86_400 {
+        // Close by, the hour matters.
         day
     } else {
         format!("{day} {time}")

@@ -93,6 +93,8 @@ pub struct PolicyPane {
     rows: Vec<Row>,
     /// Rows marked to be revoked together.
     marked: HashSet<Triple>,
+    /// What was staged last: the cursor goes there.
+    follow: Option<Triple>,
     cursor: ListCursor,
     input: TextInput,
     typing: bool,
@@ -159,6 +161,8 @@ impl PolicyPane {
         members.extend(
             facts.and_then(|facts| facts.policy.value.as_ref()).map(rows::members).unwrap_or_default(),
         );
+        let mut seen = HashSet::new();
+        members.retain(|member| seen.insert(member.clone()));
         let listed = facts.and_then(|facts| facts.grantable.value.as_ref());
         let roles = match listed {
             Some(list) => list.iter().map(|role| (role.name.clone(), role.title.clone())).collect(),
@@ -184,8 +188,15 @@ impl PolicyPane {
             (None, Some(policy)) => rows::entries(policy, &[], &levels),
             (None, None) => levels_only(&levels),
         };
+        let kept = self.selected().cloned();
         self.rows = rows::rows(entries, unread.collect(), &self.shown);
         self.cursor.set_len(self.rows.len());
+        let follow = self.follow.take();
+        let staged = |row: &Row| matches!((row, &follow), (Row::Entry(entry), Some(triple)) if entry.triple == *triple && entry.origin == Origin::Here);
+        let same = |row: &Row| kept.as_ref().is_some_and(|kept| rows::same_place(row, kept));
+        if let Some(at) = self.rows.iter().position(staged).or_else(|| self.rows.iter().position(same)) {
+            self.cursor.go(at);
+        }
     }
 
     fn selected(&self) -> Option<&Row> {
@@ -352,7 +363,14 @@ impl PolicyPane {
         }
         match action {
             Action::Write | Action::Accept => self.write(cx),
-            Action::Back => self.mode = Mode::Browse,
+            Action::Back => match &mut self.mode {
+                // One step back: what was accepted is not accepted any more.
+                Mode::Review(review) if review.accepted => {
+                    review.accepted = false;
+                    review.typed.set("");
+                }
+                _ => self.mode = Mode::Browse,
+            },
             Action::CopyGcloud => match self.copy(Action::CopyGcloud, cx.shared) {
                 Ok(effect) => cx.effect(effect),
                 Err(why) => cx.notice(Level::Warning, why),

@@ -42,17 +42,31 @@ pub struct Field {
     pub note: String,
     /// Why it is refused.
     pub error: Option<String>,
+    /// Whether the first letter typed takes the place of what is there: a suggestion.
+    suggested: bool,
 }
 
 impl Field {
     /// A text field.
     pub fn text(id: &'static str, label: &'static str, text: &str, note: &str) -> Field {
-        Field { id, label, value: Value::Text(TextInput::with(text)), note: note.to_owned(), error: None }
+        Field {
+            id,
+            label,
+            value: Value::Text(TextInput::with(text)),
+            note: note.to_owned(),
+            error: None,
+            suggested: false,
+        }
+    }
+
+    /// What is in the field is a suggestion: the first letter typed takes its place.
+    pub fn replaced_by_typing(self) -> Field {
+        Field { suggested: true, ..self }
     }
 
     /// A box to tick.
     pub fn check(id: &'static str, label: &'static str, on: bool, note: &str) -> Field {
-        Field { id, label, value: Value::Check(on), note: note.to_owned(), error: None }
+        Field { id, label, value: Value::Check(on), note: note.to_owned(), error: None, suggested: false }
     }
 }
 
@@ -219,6 +233,11 @@ impl Form {
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
         let Some(field) = self.fields.get_mut(self.focus) else { return false };
         let Value::Text(input) = &mut field.value else { return false };
+        let types = matches!(edit, TextEdit::Paste(_))
+            || matches!(edit, TextEdit::Key(key) if matches!(key.code, KeyCode::Char(_)) && key.modifiers.is_empty());
+        if std::mem::take(&mut field.suggested) && types {
+            input.set("");
+        }
         let changed = input.edit(edit);
         if changed {
             field.error = None;

@@ -41,6 +41,18 @@ pub struct Context<'a> {
     pub now: Timestamp,
 }
 
+/// The names that `--accept` takes.
+pub const NAMES: [&str; 8] = [
+    "own-access",
+    "last-admin",
+    "lock-out",
+    "all-users",
+    "all-authenticated-users",
+    "whole-domain",
+    "basic-role",
+    "production",
+];
+
 /// Whether it stops a write until accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -107,7 +119,11 @@ pub fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
         ),
     ];
     let say = |kind, (name, sentence): (&'static str, Option<String>)| {
-        let typed = ["all-users", "all-authenticated-users", "production"].contains(&name);
+        // What lets everybody in, or the last one out, is not a matter of one key too many. That own access goes asks
+        // for it only where it is known to go.
+        let known = name != "own-access" || cx.caller.is_some();
+        let typed = ["own-access", "last-admin", "all-users", "all-authenticated-users", "production"];
+        let typed = known && typed.contains(&name);
         let type_to_confirm = typed.then(|| account::short(cx.account).to_owned());
         sentence.map(|sentence| Guard { name, sentence, kind, type_to_confirm })
     };

@@ -53,6 +53,15 @@ pub fn limits(policy: &Policy) -> Vec<String> {
         let member = member.as_str();
         format!("{member} would have {role} {count} times under different conditions; IAM takes up to {CONDITIONS}.")
     }));
+    // IAM's page on conditions: none on basic roles, none for everybody.
+    let never = policy.triples().into_iter().find(|triple| {
+        let basic = ["roles/owner", "roles/editor", "roles/viewer"].contains(&triple.role.as_str());
+        triple.condition.is_some() && (basic || triple.member.is_public())
+    });
+    sentences.extend(never.map(|triple| {
+        let (role, member) = (triple.role, triple.member.as_str().to_owned());
+        format!("{role} for {member} cannot stand under a condition: IAM takes none on basic roles, nor for allUsers and allAuthenticatedUsers.")
+    }));
     sentences
 }
 

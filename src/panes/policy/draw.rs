@@ -314,6 +314,9 @@ impl PolicyPane {
         for (y, line) in (inner.y..text_bottom).zip(lines.iter().skip(self.scroll.window().start)) {
             buf.set_line(inner.x, y, line, inner.width);
         }
+        if self.scroll.window().end < self.scroll.len() {
+            buf.set_stringn(inner.x, text_bottom, "… more below", usize::from(inner.width), theme.warning);
+        }
         let y = inner.bottom().saturating_sub(1);
         let staged = facts.staged.as_ref();
         let said = staged.map(|staged| said(account, staged, look.shared, look.now.utc));

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     app::shared::Shared,
     model::{
-        condition::Condition,
+        condition::{Condition, State},
         lifetime,
         member::Member,
         permission::Permission,
@@ -15,6 +15,9 @@ use crate::{
     },
     widgets::form::{COMPLETIONS, Completion, Field, Form},
 };
+
+/// How long a new grant lasts unless something else is chosen.
+const DEFAULT_UNTIL: &str = "1h";
 
 /// A grant being filled in.
 #[derive(Clone, Debug)]
@@ -32,7 +35,8 @@ impl Grant {
     pub fn new(shared: &Shared, permission: Option<Permission>, asks: bool) -> Grant {
         let caller = shared.caller.value.as_ref().and_then(|caller| caller.member()).unwrap_or_default();
         let role = permission.map_or("roles/iam.serviceAccountTokenCreator", |permission| permission.role);
-        let mut form = form(&caller, role, "1h", None, if asks { "write the request" } else { "stage" });
+        let mut form =
+            form(&caller, role, DEFAULT_UNTIL, None, if asks { "write the request" } else { "stage" });
         if !caller.is_empty() {
             form.focus_on("role");
         }
@@ -54,7 +58,8 @@ impl Grant {
         form.set_error("member", member.as_ref().err().cloned());
         let role = check_role(form.text("role").trim());
         form.set_error("role", role.as_ref().err().cloned());
-        let condition = check_condition(form, now);
+        let old = self.replaces.as_ref().and_then(|triple| triple.condition.as_ref());
+        let condition = check_condition(form, old, now);
         form.set_error("until", None);
         form.set_error("expression", None);
         if let Err((field, sentence)) = &condition {
@@ -120,7 +125,7 @@ fn form(member: &str, role: &str, until: &str, condition: Option<&Condition>, bu
         button,
         vec![
             Field::text("member", "who", member, "user:, group:, serviceAccount:, …"),
-            Field::text("role", "role", role, "type to search"),
+            Field::text("role", "role", role, "type to search").replaced_by_typing(),
             Field::text("until", "until", until, "15m, 1h, 8h, a time, or never"),
             Field::text("expression", "or condition", expression, "CEL; takes the place of until"),
             Field::text("title", "its title", title, ""),
@@ -145,14 +150,36 @@ fn check_role(text: &str) -> Result<String, String> {
     }
 }
 
-fn check_condition(form: &Form, now: Timestamp) -> Result<Option<Condition>, (&'static str, String)> {
+/// The condition that the fields describe. In a grant that is being changed, a time takes the place of the condition
+/// that was there; both a time and another condition are one too many.
+fn check_condition(
+    form: &Form,
+    old: Option<&Condition>,
+    now: Timestamp,
+) -> Result<Option<Condition>, (&'static str, String)> {
     let (expression, title) = (form.text("expression").trim(), form.text("title").trim());
-    if !expression.is_empty() {
+    let kept = old.is_some_and(|old| old.expression() == expression);
+    let timed = !form.text("until").trim().is_empty();
+    if kept && !timed && old.is_some_and(|old| old.title() == title) {
+        return Ok(old.cloned());
+    }
+    let replaced = kept && timed;
+    if !(expression.is_empty() || replaced) {
+        if timed && form.text("until").trim() != DEFAULT_UNTIL {
+            return Err(("until", "give either a time or a condition: empty one of the two".into()));
+        }
         if title.is_empty() {
             return Err(("expression", "a condition needs a title, in the field below".into()));
         }
-        return Ok(Some(Condition::new(title, expression)));
+        let condition = Condition::new(title, expression);
+        if matches!(condition.evaluate(now), State::Ended { .. } | State::Never) {
+            let words = condition.words(now);
+            return Err(("expression", format!("this gives nothing: the condition {words}")));
+        }
+        return Ok(Some(condition));
     }
+    // The title of a condition that goes does not stay behind.
+    let title = if kept { "" } else { title };
     let until = form.text("until").trim();
     if until.is_empty() || until == "never" {
         return Ok(None);
@@ -228,12 +255,32 @@ mod tests {
     }
 
     #[test]
+    fn a_time_takes_the_place_of_the_condition_that_was_there() {
+        let now = at(1_800_000_000);
+        let old = Condition::new("until-2099", "request.time < timestamp(\"2099-01-01T00:00:00Z\")");
+        let triple = Triple {
+            role: "roles/x".into(),
+            member: Member::read("user:b@example.com"),
+            condition: Some(old.clone()),
+        };
+        let mut grant = Grant::edit(&triple);
+        assert_eq!(grant.check(now).expect("as it was").condition, Some(old));
+        grant.form.set_text("until", "8h");
+        let shorter = grant.check(now).expect("good").condition.expect("a condition");
+        assert!(shorter.expression().contains("2027-01-15T16:00:00Z"), "{}", shorter.expression());
+        grant.form.set_text("until", "never");
+        assert_eq!(grant.check(now).expect("good").condition, None);
+    }
+
+    #[test]
     fn each_wrong_field_says_its_rule() {
         let now = at(1_800_000_000);
         for (mut grant, field) in [
             (filled("soon", "", ""), "until"),
             (filled("2020-01-01T00:00:00Z", "", ""), "until"),
             (filled("", "true", ""), "expression"),
+            (filled("", "request.time < timestamp(\"2020-01-01T00:00:00Z\")", "old"), "expression"),
+            (filled("8h", "true", "both"), "until"),
         ] {
             assert_eq!(grant.check(now), None);
             assert_eq!(grant.form.first_error(), Some(field));

@@ -127,6 +127,9 @@ impl Review {
             lines.extend(conflict(theirs, theme));
         }
         // What stops a write comes first: it must not be below the edge of a small screen.
+        for sentence in &said.refused {
+            lines.push(Line::styled(format!("{} {}", theme.glyphs.no, safe_line(sentence)), theme.bad));
+        }
         for guard in said.stops() {
             lines.push(self.guard_line(guard, theme));
         }
@@ -135,9 +138,6 @@ impl Review {
             lines.push(Line::styled(format!("    {}", safe_line(text)), theme.dim));
         }
         lines.push(Line::default());
-        for sentence in &said.refused {
-            lines.push(Line::styled(format!("{} {}", theme.glyphs.no, safe_line(sentence)), theme.bad));
-        }
         for guard in said.guards.iter().filter(|guard| guard.kind == Kind::Remark) {
             lines.push(self.guard_line(guard, theme));
         }
@@ -214,7 +214,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
         }
     }
     lines.push(Line::default());
-    lines.push(Line::styled("Yours, over theirs:", theme.strong));
+    lines.push(Line::styled("Theirs stays. Yours, on top of it:", theme.strong));
     lines
 }
 
@@ -222,7 +222,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
 pub fn title(account: &str, conflict: bool) -> String {
     let short = short(account);
     if conflict {
-        format!("Conflict: write the policy of {short} over theirs?")
+        format!("Somebody was faster: write yours on top, for {short}?")
     } else {
         format!("Write the policy of {short}?")
     }

@@ -209,6 +209,16 @@ fn rank(entry: &Entry, by: By) -> u8 {
     }
 }
 
+/// Whether two rows are the same place in the list, whatever is staged there.
+pub fn same_place(one: &Row, other: &Row) -> bool {
+    match (one, other) {
+        (Row::Head { key: one, .. }, Row::Head { key: other, .. }) => one == other,
+        (Row::Entry(one), Row::Entry(other)) => one.triple == other.triple && one.origin == other.origin,
+        (Row::Unread(one), Row::Unread(other)) => one == other,
+        _ => false,
+    }
+}
+
 /// What the account's own policy grants, of the rows on screen.
 pub fn here(rows: &[Row]) -> Vec<Triple> {
     let own = |row: &Row| match row {

@@ -12,6 +12,7 @@ use crate::{
     model::{
         account::project_of,
         condition::{Condition, State},
+        permission::SET_IAM_POLICY,
         policy::{
             Triple,
             diff::{Change, Op},
@@ -32,8 +33,36 @@ use super::{
 };
 
 impl PolicyPane {
+    /// What is being written can no longer be changed; says so.
+    fn is_writing(&self, account: &str, cx: &mut Cx) -> bool {
+        let writing = self.writing.as_ref().is_some_and(|writing| writing.account == account);
+        if writing {
+            cx.notice(Level::Warning, "this policy is being written: wait for the answer");
+        }
+        writing
+    }
+
+    /// Whether IAM said that the caller may not edit; says so, with the way that is left.
+    fn may_not_edit(&self, account: &str, cx: &mut Cx) -> bool {
+        let refused = cx.shared.granted(account).is_some_and(|granted| !granted.has(SET_IAM_POLICY));
+        if refused {
+            let key = cx.shared.keymap.key(Action::Grant);
+            cx.notice(
+                Level::Warning,
+                format!("you may not edit this policy; {key} writes a request to somebody who may"),
+            );
+        }
+        refused
+    }
+
     /// Stages an edit of the opened account.
     pub(super) fn stage(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
+        if self.is_writing(account, cx) {
+            return;
+        }
+        self.follow = Some(match &edit {
+            Edit::Grant(triple) | Edit::Revoke(triple) | Edit::Replace { new: triple, .. } => triple.clone(),
+        });
         let facts = cx.shared.facts.entry(account.to_owned()).or_default();
         if facts.staged.is_none() {
             match facts.policy.value.clone() {
@@ -73,6 +102,9 @@ impl PolicyPane {
 
     pub(super) fn revoke(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
+        if self.may_not_edit(&account, cx) {
+            return;
+        }
         if !self.marked.is_empty() {
             // Marks may be left over from another account, or from before a refresh: what is not there is not staged.
             let here = rows::here(&self.rows);
@@ -98,6 +130,9 @@ impl PolicyPane {
     }
 
     pub(super) fn edit(&mut self, cx: &mut Cx) {
+        if cx.shared.opened.clone().is_some_and(|account| self.may_not_edit(&account, cx)) {
+            return;
+        }
         match self.entry().cloned() {
             Some(Entry { origin: Origin::Here, triple, mark }) if mark != Mark::Remove => {
                 self.mode = Mode::Grant(Box::new(Grant::edit(&triple)));
@@ -118,6 +153,9 @@ impl PolicyPane {
 
     pub(super) fn undo(&mut self, redo: bool, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
+        if self.is_writing(&account, cx) {
+            return;
+        }
         let facts = cx.shared.facts.entry(account.clone()).or_default();
         let done = facts
             .staged
@@ -196,7 +234,11 @@ impl PolicyPane {
                 let key = cx.shared.keymap.key(Action::Review);
                 cx.notice(
                     Level::Info,
-                    format!("{count} changes back to {} are staged: {key} reviews them", snapshot.time),
+                    format!(
+                        "{count} {} back to {} staged: {key} reviews",
+                        if count == 1 { "change" } else { "changes" },
+                        snapshot.time.strftime("%Y-%m-%d %H:%MZ")
+                    ),
                 );
             }
             Err(why) => cx.notice(Level::Error, why),

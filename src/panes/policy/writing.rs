@@ -33,6 +33,11 @@ impl PolicyPane {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
         let Some(staged) = facts.staged.clone() else { return };
         let Mode::Review(review) = &mut self.mode else { return };
+        if self.scroll.window().end < self.scroll.len() {
+            // Nothing is confirmed that was not shown.
+            self.scroll.scroll(Move::PageDown);
+            return cx.notice(Level::Warning, "read on: there was more below");
+        }
         let said = said(account, &staged, cx.shared, cx.now.utc);
         if !review.may_write(&said) {
             if said.refused.is_empty() && said.to_type().is_none() {
@@ -68,6 +73,7 @@ impl PolicyPane {
             check: format!("impersona policy get {account}"),
         };
         cx.shared.writes.begin(req, write);
+        cx.notice(Level::Info, format!("writing the policy of {}…", short(&account)));
         self.writing = Some(Writing { req, account, changes: staged.changes() });
         self.mode = Mode::Browse;
     }
