@@ -11,6 +11,7 @@ use crate::{
         condition::Condition,
         member::Member,
         policy::{
+            Policy, Triple,
             diff::{Change, Op},
             edit::Staged,
             gives::sentence,
@@ -18,16 +19,21 @@ use crate::{
             limits::limits,
             merge::Overlap,
         },
+        role,
     },
     view::theme::Theme,
-    widgets::{input::TextInput, safe::safe_line},
+    widgets::{input::TextInput, safe::safe_line, width::pad_right},
 };
 
-/// What somebody else did meanwhile.
+/// What somebody else did meanwhile: the policy as it was read, as it is now, and as it will be.
 #[derive(Clone, Debug)]
 pub struct Theirs {
-    /// From the policy as read to the policy as it is now.
-    pub changes: Vec<Change>,
+    /// What the edits were made over.
+    pub read: Policy,
+    /// What is there now.
+    pub now: Policy,
+    /// Theirs with mine on top.
+    pub will_be: Policy,
     /// Where both touched the same.
     pub overlaps: Vec<Overlap>,
 }
@@ -184,21 +190,38 @@ pub fn condition_words(condition: &Condition, now: Timestamp) -> String {
     }
 }
 
-/// Three columns in words: as it was read, as it is now, as it will be.
+/// Every grant that is not the same in all three, in three columns.
 fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
-    let mut lines =
-        vec![Line::styled("Somebody changed this policy after you read it. They:", theme.warning)];
-    for change in &theirs.changes {
-        let what = match change.op {
-            Op::Add => "added",
-            Op::Remove => "took away",
-            Op::Change => "changed",
-        };
-        lines.push(Line::raw(format!(
-            "  {what} {} of {}",
-            safe_line(&change.role),
-            safe_line(change.member.as_str())
-        )));
+    const COLUMN: usize = 9;
+    let all = [theirs.read.triples(), theirs.now.triples(), theirs.will_be.triples()];
+    let mut rows: Vec<&Triple> = Vec::new();
+    for triple in all.iter().flatten() {
+        if !rows.contains(&triple) && !all.iter().all(|policy| policy.contains(triple)) {
+            rows.push(triple);
+        }
+    }
+    let head: String = ["as read", "now", "will be"].iter().map(|word| pad_right(word, COLUMN)).collect();
+    let mut lines = vec![
+        Line::styled("Somebody changed this policy after you read it:", theme.warning),
+        Line::styled(head, theme.dim),
+    ];
+    for triple in rows {
+        let mut spans: Vec<Span<'static>> = all
+            .iter()
+            .map(|policy| match policy.contains(triple) {
+                true => Span::styled(pad_right(&format!("{} yes", theme.glyphs.yes), COLUMN), theme.good),
+                false => Span::styled(pad_right(&format!("{} no", theme.glyphs.no), COLUMN), theme.dim),
+            })
+            .collect();
+        let when = triple
+            .condition
+            .as_ref()
+            .map(|condition| format!(" “{}”", condition.title()))
+            .unwrap_or_default();
+        let role = role::title(&triple.role).unwrap_or(&triple.role);
+        let what = format!("{}{when}  {role}", triple.member.as_str());
+        spans.push(Span::raw(safe_line(&what).into_owned()));
+        lines.push(Line::from(spans));
     }
     if !theirs.overlaps.is_empty() {
         lines.push(Line::styled(

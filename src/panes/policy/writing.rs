@@ -114,9 +114,12 @@ impl PolicyPane {
                     .collect();
                 facts.policy.value = Some(theirs.clone());
                 facts.policy_read = Some(cx.now.utc);
-                facts.staged = Some(Staged::with(theirs, &mine));
+                let read =
+                    facts.staged.as_ref().map_or_else(|| theirs.clone(), |staged| staged.base().clone());
+                facts.staged = Some(Staged::with(theirs.clone(), &mine));
                 if here {
-                    let theirs = Some(Theirs { changes: merged.theirs, overlaps: merged.overlaps });
+                    let theirs =
+                        Some(Theirs { read, now: theirs, will_be: merged.merged, overlaps: merged.overlaps });
                     self.scroll.scroll(Move::Top);
                     self.mode = Mode::Review(Review { theirs, ..Review::default() });
                 }
