@@ -333,3 +333,29 @@ fn every_guard_stops_the_first_enter() {
     screen.keys("a ctrl-s s enter");
     assert_eq!((writes(&screen).len(), screen.app.place()), (0, Place::ReviewTyping));
 }
+
+#[test]
+fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_enter() {
+    // The caller is the administrator: revoking that is losing the own access.
+    let own = json!({"version": 1, "etag": "A", "bindings": [
+        {"role": "roles/iam.serviceAccountAdmin", "members": ["user:dev@example.com", "user:admin@example.com"]}]});
+    let mut screen = editing();
+    screen.keys("r");
+    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    screen.reply(req, Ok(Reply::Policy(Box::new(Policy::parse(own).expect("a policy")))));
+    screen.keys("g j D s enter");
+    assert_eq!(
+        (writes(&screen).len(), screen.app.place()),
+        (0, Place::ReviewTyping),
+        "own access asks for the name"
+    );
+    // The last administrator here, and a level that may not be read: it may lock everybody out.
+    let mut screen = editing();
+    screen.keys("r");
+    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
+    let closed =
+        flows::Level { name: "folders/1".into(), display_name: String::new(), policy: Err(denied()) };
+    screen.reply(req, Ok(Reply::Inherited(vec![closed])));
+    screen.keys("G k D s enter");
+    assert!(writes(&screen).is_empty(), "it may lock out");
+}

@@ -271,3 +271,26 @@ fn a_saved_policy_is_put_back_under_todays_etag() {
     assert_eq!(desk.policy(&["restore", "deployer@acme-prod", &first]), 8, "it is another account's");
     assert_eq!(desk.policy(&["history", EDITABLE, "--json"]), 0);
 }
+
+#[test]
+fn every_guard_on_a_grant_is_accepted_by_its_own_name_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    std::fs::write(&config, "production_projects = [\"acme-prod\"]\n").unwrap();
+    let config = config.display().to_string();
+    let production = ["--config", config.as_str()];
+    let user = "roles/iam.serviceAccountUser";
+    for (member, role, guard, more) in [
+        ("allAuthenticatedUsers", user, "all-authenticated-users", &[][..]),
+        ("domain:example.com", user, "whole-domain", &[]),
+        (CAROL, "roles/viewer", "basic-role", &[]),
+        (CAROL, user, "production", &production),
+    ] {
+        let desk = Desk::new();
+        let grant = ["grant", EDITABLE, "--member", member, "--role", role];
+        assert_eq!(desk.policy(&[&grant[..], more].concat()), 8, "{guard}");
+        assert_eq!(desk.policy(&[&grant[..], more, &["--accept", "last-admin"]].concat()), 8, "{guard}");
+        assert_eq!(desk.writes(), 0);
+        assert_eq!(desk.policy(&[&grant[..], more, &["--accept", guard]].concat()), 0, "{guard}");
+    }
+}
