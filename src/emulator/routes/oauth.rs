@@ -307,9 +307,7 @@ async fn info_strings(call: Call) -> Answer {
 
 /// The older names, with real numbers.
 async fn info_numbers(call: Call) -> Answer {
-    let mut fields = info(&call).await?;
-    let mut old = Map::new();
-    for (from, to) in [
+    let names = [
         ("azp", "issued_to"),
         ("aud", "audience"),
         ("sub", "user_id"),
@@ -318,12 +316,15 @@ async fn info_numbers(call: Call) -> Answer {
         ("email", "email"),
         ("email_verified", "verified_email"),
         ("access_type", "access_type"),
-    ] {
-        if let Some(value) = fields.remove(from) {
-            old.insert(to.into(), value);
-        }
-    }
-    Ok(reply::exact(axum::http::StatusCode::OK, &old.into()))
+    ];
+    Ok(renamed(info(&call).await?, &names))
+}
+
+/// The answer of an older version: some of the fields, under other names.
+fn renamed(mut fields: Map<String, Value>, names: &[(&str, &str)]) -> axum::response::Response {
+    let renamed = names.iter().filter_map(|(from, to)| Some(((*to).to_owned(), fields.remove(*from)?)));
+    let old: Map<String, Value> = renamed.collect();
+    reply::exact(axum::http::StatusCode::OK, &old.into())
 }
 
 /// What is known of a token, with real numbers; E31 for one that is not known or over.
@@ -374,20 +375,14 @@ async fn user_openid(call: Call) -> Answer {
 
 /// The names of the OAuth2 API, versions 1 and 2.
 async fn user_plain(call: Call) -> Answer {
-    let mut fields = user(&call).await?;
-    let mut old = Map::new();
-    for (from, to) in [
+    let names = [
         ("sub", "id"),
         ("email", "email"),
         ("email_verified", "verified_email"),
         ("name", "name"),
         ("hd", "hd"),
-    ] {
-        if let Some(value) = fields.remove(from) {
-            old.insert(to.into(), value);
-        }
-    }
-    Ok(reply::exact(axum::http::StatusCode::OK, &old.into()))
+    ];
+    Ok(renamed(user(&call).await?, &names))
 }
 
 async fn user(call: &Call) -> Result<Map<String, Value>, Failure> {

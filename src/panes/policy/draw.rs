@@ -296,7 +296,8 @@ impl PolicyPane {
         };
         let Some(staged) = &facts.staged else { return Vec::new() };
         let said = said(account, staged, shared, now);
-        let others = staged.base().bindings().count();
+        let touched = |role: &str| said.changes.iter().any(|(change, _)| change.role == role);
+        let others = staged.base().bindings().filter(|binding| !touched(binding.role)).count();
         let lines = review.lines(&said, &ago(facts.policy_read, now), others, now, theme);
         fold(lines, WIDTH.min(area.width).saturating_sub(4))
     }

@@ -147,10 +147,10 @@ impl Review {
         for guard in said.guards.iter().filter(|guard| guard.kind == Kind::Remark) {
             lines.push(self.guard_line(guard, theme));
         }
-        let stay = if others == 1 {
-            "The one other binding stays as it is".into()
-        } else {
-            format!("The {others} other bindings stay as they are")
+        let stay = match others {
+            0 => "No other binding is there".to_owned(),
+            1 => "The one other binding stays as it is".to_owned(),
+            _ => format!("The {others} other bindings stay as they are"),
         };
         let stay = format!("Read {read_ago} ago. {stay}.");
         lines.push(Line::styled(stay, theme.dim));
