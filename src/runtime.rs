@@ -109,6 +109,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         quit: None,
         parts: mpsc::channel(QUEUE),
         records,
+        lost: 0,
         copied,
         keeper,
         saved,
@@ -181,6 +182,7 @@ struct Loop {
     quit: Option<u8>,
     parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     records: mpsc::Receiver<Record>,
+    lost: u64,
     copied: UnboundedReceiver<Copied>,
     keeper: mpsc::UnboundedSender<Keep>,
     saved: UnboundedReceiver<Msg>,
@@ -234,6 +236,11 @@ impl Loop {
                 Some(record) = self.records.recv() => {
                     logging::request(&record);
                     self.handle(Msg::Http(Box::new(record)))?;
+                    let lost = self.client.lost_records();
+                    if lost != self.lost {
+                        self.lost = lost;
+                        self.handle(Msg::RecordsLost(lost))?;
+                    }
                 }
                 Some(copied) = self.copied.recv() => self.copied(copied)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,

@@ -249,6 +249,7 @@ impl AppState {
                 }
             },
             Msg::Http(record) => self.panes.activity.on_record(*record),
+            Msg::RecordsLost(count) => self.panes.activity.on_lost(count),
             Msg::Copied(outcome) => self.say_outcome(now, outcome, out),
             Msg::Saved(outcome) => {
                 let outcome = outcome.map(|path| {

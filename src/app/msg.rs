@@ -96,6 +96,8 @@ pub enum Msg {
     },
     /// A request began or ended.
     Http(Box<Record>),
+    /// So many records of requests were lost so far: they came faster than they were taken in.
+    RecordsLost(u64),
     /// What became of something copied, as a sentence.
     Copied(Result<String, String>),
     /// What became of a file to save.

@@ -38,6 +38,8 @@ pub struct Activity {
     /// The request whose details are shown, by its id.
     opened: Option<u64>,
     details: ListCursor,
+    /// How many records never came: their requests are missing here, or look as if they had not ended.
+    lost: u64,
     width: u16,
 }
 
@@ -58,6 +60,11 @@ impl Activity {
         if let Some(at) = self.cursor.at().filter(|at| *at > 0) {
             self.cursor.go(at + 1);
         }
+    }
+
+    /// Records were lost; how many in all.
+    pub fn on_lost(&mut self, count: u64) {
+        self.lost = count;
     }
 
     /// How many requests are under way.
@@ -168,11 +175,12 @@ impl Pane for Activity {
     }
 
     fn title(&self, _look: &Look) -> String {
-        match self.records.len() {
-            0 => "no requests yet".into(),
-            1 => "1 request".into(),
+        let count = match self.records.len() {
+            0 => "no requests yet".to_owned(),
+            1 => "1 request".to_owned(),
             count => format!("{count} requests"),
-        }
+        };
+        if self.lost > 0 { format!("{count}, {} records lost", self.lost) } else { count }
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
