@@ -511,7 +511,7 @@ impl Signals {
     }
 }
 
-/// Debug builds can be told to panic, to prove that the terminal comes back: `IMPERSONA_DEBUG_PANIC` is `task`,
+/// Debug builds can be told to panic, to prove that the terminal comes back: `IMPERSONA_DEBUG_PANIC` is `task`, `thread`,
 /// `update` (at the first key) or `draw` (at the first frame after it).
 #[derive(Default)]
 struct PanicSwitch {
@@ -530,6 +530,13 @@ impl PanicSwitch {
             tasks.spawn(async {
                 tokio::time::sleep(Duration::from_millis(300)).await;
                 panic!("asked for: in a task")
+            });
+        }
+        if self.at.as_deref() == Some("thread") {
+            // Not one of the loop's tasks: nobody joins it.
+            std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_millis(300));
+                panic!("asked for: in a thread")
             });
         }
     }

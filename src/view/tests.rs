@@ -321,3 +321,16 @@ fn hostile_names_reach_no_cell() {
     let picture = picture(&mut screen, 120, 40);
     assert!(!picture.contains(|c: char| c != '\n' && crate::widgets::safe::is_unsafe(c)), "{picture}");
 }
+
+#[test]
+fn a_token_with_one_huge_claim_is_shown_in_part_with_what_is_left_out() {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
+    let claims = serde_json::json!({ "long": "é".repeat(350_000), "sub": "somebody" }).to_string();
+    let token = format!("{}.{}.c2ln", B64.encode(r#"{"alg":"RS256"}"#), B64.encode(claims));
+    let mut screen = opened();
+    screen.keys("4");
+    screen.send(Msg::Input(Event::Paste(token)));
+    let first = picture(&mut screen, 120, 40);
+    let last = picture(screen.keys("G"), 120, 40);
+    assert!(first.contains("éééé") && last.contains("more bytes") && last.contains("somebody"), "{last}");
+}

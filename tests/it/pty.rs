@@ -296,7 +296,7 @@ fn a_panic_anywhere_gives_the_terminal_back_and_says_where() {
     if !cfg!(debug_assertions) {
         return; // The switch that makes it panic is for debug builds.
     }
-    for (place, key) in [("task", ""), ("update", "j"), ("draw", "j")] {
+    for (place, key) in [("task", ""), ("thread", ""), ("update", "j"), ("draw", "j")] {
         let home = Home::new();
         let switch = variable("IMPERSONA_DEBUG_PANIC", place);
         let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &switch);
@@ -304,11 +304,26 @@ fn a_panic_anywhere_gives_the_terminal_back_and_says_where() {
         terminal.press(key);
         terminal.ends_with(101);
         let screen = terminal.wait_for("impersona stopped by a bug of its own");
-        assert!(
-            screen.contains(&format!("asked for: in {}", if place == "task" { "a task" } else { place })),
-            "{screen}"
-        );
+        assert!(screen.contains("asked for: in ") && screen.contains(place), "{screen}");
     }
+}
+
+#[test]
+fn a_tmux_that_hangs_does_not_hold_quitting_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    let bin = home.path("bin");
+    std::fs::create_dir_all(&bin).unwrap();
+    let tmux = bin.join("tmux");
+    std::fs::write(&tmux, "#!/bin/sh\nexec sleep 600\n").unwrap();
+    std::fs::set_permissions(&tmux, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.display());
+    let vars = [("TMUX", "/nowhere,1,0"), ("SSH_TTY", "/dev/pts/9"), ("PATH", path.as_str())];
+    let vars: Vec<_> = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &vars);
+    terminal.wait_for("deployer@acme-prod");
+    terminal.press("Y q");
+    terminal.ends_with(0);
 }
 
 #[test]
