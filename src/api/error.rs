@@ -148,6 +148,11 @@ impl ApiError {
         }
     }
 
+    /// What to do about it, as words that follow the sentence: ` Next: …`, or nothing.
+    pub fn next_words(&self) -> String {
+        self.next().map(|next| format!(" Next: {next}")).unwrap_or_default()
+    }
+
     /// The cause of the closed list, for a refusal.
     pub fn cause(&self) -> Option<Cause> {
         self.refusal.as_deref().map(|refusal| denial::explain(refusal).cause)

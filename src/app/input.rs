@@ -64,7 +64,7 @@ impl AppState {
                 let text = format!(
                     "that looks like a credential, so it was not put into a field: {key} opens the inspector, paste it there"
                 );
-                self.say(now, Level::Warning, text, out);
+                self.say(Level::Warning, text, out);
                 true
             }
             Place::Text | Place::Form | Place::ReviewTyping => self.on_text(now, &TextEdit::Paste(text), out),
@@ -77,7 +77,7 @@ impl AppState {
                 let key = self.shared.keymap.key(Action::ShowInspect);
                 let text =
                     format!("what was pasted was not used: {key} opens the inspector, paste a token there");
-                self.say(now, Level::Warning, text, out);
+                self.say(Level::Warning, text, out);
                 true
             }
         }
@@ -258,10 +258,10 @@ impl AppState {
                 );
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
             }
-            Action::CopyMenu => self.open_copy_menu(now, out),
+            Action::CopyMenu => self.open_copy_menu(out),
             Action::CopyObvious => match self.panes.get(self.focused()).copies(&self.shared).first() {
-                Some(action) => self.copy(now, *action, out),
-                None => self.say(now, Level::Warning, "there is nothing to copy here".into(), out),
+                Some(action) => self.copy(*action, out),
+                None => self.say(Level::Warning, "there is nothing to copy here".into(), out),
             },
             Action::CopyRaw
             | Action::CopyHeader
@@ -270,7 +270,7 @@ impl AppState {
             | Action::CopyCurl
             | Action::CopyGcloud
             | Action::CopyDecoded
-            | Action::Save => self.copy(now, action, out),
+            | Action::Save => self.copy(action, out),
             _ => return false,
         }
         true
@@ -333,25 +333,25 @@ impl AppState {
         self.open_selected(now, out);
         let Some(account) = self.shared.opened.as_deref() else {
             let text = "no account is open: open one in the list first".into();
-            return self.say(now, Level::Warning, text, out);
+            return self.say(Level::Warning, text, out);
         };
         let title = format!("Mint as {}", crate::model::account::short(account));
         let actions = vec![Action::MintAccess, Action::MintId];
         self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });
     }
 
-    fn open_copy_menu(&mut self, now: Now, out: &mut Out) {
+    fn open_copy_menu(&mut self, out: &mut Out) {
         let actions = self.panes.get(self.focused()).copies(&self.shared);
         if actions.is_empty() {
-            return self.say(now, Level::Warning, "there is nothing to copy here".into(), out);
+            return self.say(Level::Warning, "there is nothing to copy here".into(), out);
         }
         self.overlays.push(Overlay::Menu { place: Place::CopyMenu, title: "Copy".into(), actions });
     }
 
-    fn copy(&mut self, now: Now, action: Action, out: &mut Out) {
+    fn copy(&mut self, action: Action, out: &mut Out) {
         match self.panes.get(self.focused()).copy(action, &self.shared) {
             Ok(effect) => out.effects.push(effect),
-            Err(text) => self.say(now, Level::Warning, text, out),
+            Err(text) => self.say(Level::Warning, text, out),
         }
     }
 
@@ -362,6 +362,6 @@ impl AppState {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.mint.cancel(&mut cx);
         let text = "wiped: the shelf and the inspector, and the clipboard where it can be cleared";
-        self.say(now, Level::Info, text.into(), out);
+        self.say(Level::Info, text.into(), out);
     }
 }

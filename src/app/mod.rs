@@ -20,6 +20,7 @@ mod tests;
 
 use std::{collections::HashMap, time::Duration};
 
+use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
 
 use crate::{
@@ -173,7 +174,7 @@ impl AppState {
         }
         self.leave_when_written(&mut out);
         if self.dirty {
-            self.fit();
+            self.fit(now.utc);
         }
         self.ask_for_timers(now, &mut out);
         out.effects
@@ -250,7 +251,7 @@ impl AppState {
             },
             Msg::Http(record) => self.panes.activity.on_record(*record),
             Msg::RecordsLost(count) => self.panes.activity.on_lost(count),
-            Msg::Copied(outcome) => self.say_outcome(now, outcome, out),
+            Msg::Copied(outcome) => self.say_outcome(outcome, out),
             Msg::Saved(outcome) => {
                 let outcome = outcome.map(|path| {
                     let folder =
@@ -258,7 +259,7 @@ impl AppState {
                     let name = path.file_name().map(|name| name.display().to_string()).unwrap_or_default();
                     format!("saved {name}{folder}, readable by you only")
                 });
-                self.say_outcome(now, outcome, out);
+                self.say_outcome(outcome, out);
             }
             Msg::Resumed => {}
             Msg::Leave(code) => self.leave(code, out),
@@ -266,15 +267,15 @@ impl AppState {
         true
     }
 
-    fn say_outcome(&mut self, now: Now, outcome: Result<String, String>, out: &mut Out) {
+    fn say_outcome(&mut self, outcome: Result<String, String>, out: &mut Out) {
         match outcome {
-            Ok(text) => self.say(now, Level::Info, text, out),
-            Err(text) => self.say(now, Level::Error, text, out),
+            Ok(text) => self.say(Level::Info, text, out),
+            Err(text) => self.say(Level::Error, text, out),
         }
     }
 
     /// Shows a sentence; quiet ones go away by themselves.
-    fn say(&mut self, _now: Now, level: Level, text: String, out: &mut Out) {
+    fn say(&mut self, level: Level, text: String, out: &mut Out) {
         self.notices += 1;
         let notice = Notice { id: self.notices, level, text };
         if let Some(stays) = notice.stays() {
@@ -329,14 +330,14 @@ impl AppState {
     }
 
     /// Tells what is visible how much room it has.
-    fn fit(&mut self) {
+    fn fit(&mut self, now: Timestamp) {
         let areas = self.areas();
         let inner = layout::inside;
         if let Some(area) = areas.list {
-            self.panes.accounts.fit(inner(area), &self.shared);
+            self.panes.accounts.fit(inner(area), &self.shared, now);
         }
         if let Some(area) = areas.pane {
-            self.panes.get_mut(self.pane).fit(inner(area), &self.shared);
+            self.panes.get_mut(self.pane).fit(inner(area), &self.shared, now);
         }
         let over = Rect::new(0, 0, self.size.width, areas.hints.y);
         for overlay in &mut self.overlays {
@@ -346,9 +347,7 @@ impl AppState {
 
     /// No timer runs unless something on screen changes with time.
     fn ask_for_timers(&mut self, now: Now, out: &mut Out) {
-        let counts = [PaneId::Mint, PaneId::Inspect]
-            .into_iter()
-            .any(|id| self.shows(id) && self.panes.get(id).counts_down(&self.shared, now));
+        let counts = self.shows(self.pane) && self.panes.get(self.pane).counts_down(&self.shared, now);
         if counts && !self.ticking {
             self.ticking = true;
             let past = u64::try_from(now.utc.subsec_millisecond().max(0)).unwrap_or_default();

@@ -16,9 +16,8 @@ impl AppState {
     pub(super) fn on_start(&mut self, now: Now, out: &mut Out) {
         let (account, pane) = self.start.take().unwrap_or_default();
         if let Some(error) = self.shared.caller.error.clone() {
-            let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
             // The list says it as long as there is no caller; here it is said once.
-            self.say(now, Level::Warning, format!("{}{next}", error.sentence()), out);
+            self.say(Level::Warning, format!("{}{}", error.sentence(), error.next_words()), out);
             if let Some(pane) = pane {
                 out.intents.push(Intent::Show(pane));
             }
@@ -137,7 +136,7 @@ impl AppState {
 
     pub(super) fn on_intent(&mut self, now: Now, intent: Intent, out: &mut Out) {
         match intent {
-            Intent::Notice(level, text) => self.say(now, level, text, out),
+            Intent::Notice(level, text) => self.say(level, text, out),
             Intent::Show(PaneId::Accounts) | Intent::FocusList => self.focus = Focus::List,
             Intent::Show(pane) => {
                 self.pane = pane;
@@ -154,7 +153,7 @@ impl AppState {
                 }
                 if short(&account) == account && !account.contains('@') {
                     let text = "opened by unique id: its e-mail appears when it has been read".into();
-                    self.say(now, Level::Info, text, out);
+                    self.say(Level::Info, text, out);
                 }
                 let keep = matches!(self.pane, PaneId::Overview | PaneId::Mint);
                 out.intents.push(Intent::Show(if keep { self.pane } else { PaneId::Overview }));

@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use jiff::Timestamp;
 
 use super::{
-    msg::{self, Effect, Intent, Now, Owner, ReqId},
+    msg::{self, Effect, Intent, Now, Owner, PaneId, ReqId},
     remote::Remote,
     shelf::Shelf,
     writes::Writes,
@@ -15,6 +15,7 @@ use crate::{
     api::{
         ApiError, Call,
         endpoints::Endpoints,
+        iam,
         roles::{RoleDetails, RoleSummary},
     },
     flows,
@@ -53,6 +54,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// The unique id, twenty-one digits; empty while the account was not read.
+    pub fn unique_id(&self) -> String {
+        self.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default()
+    }
+
     /// How many changes are staged.
     pub fn staged_changes(&self) -> usize {
         self.staged.as_ref().map_or(0, |staged| staged.changes().len())
@@ -153,6 +159,11 @@ impl Shared {
         above.into_iter().flatten().map(flows::Level::to_model).collect()
     }
 
+    /// The project to name in a command about an account: its own, else the listed one, else nothing.
+    pub fn project_for(&self, account: &str) -> String {
+        project_of(account).or_else(|| self.project.clone()).unwrap_or_default()
+    }
+
     /// Whether an account lives in a project that the configuration marks as production.
     pub fn production(&self, account: &str) -> bool {
         let known = self.facts.get(account).and_then(|facts| facts.account.value.as_ref());
@@ -200,6 +211,14 @@ impl Cx<'_> {
         req
     }
 
+    /// Asks what the caller may do with an account, listed or not; whoever asks, the answer goes to its facts.
+    pub fn test_permissions(&mut self, account: &str) {
+        let call = Call::Iam(iam::Call::TestPermissions { account: account.to_owned() });
+        let req = self.call(Owner::Pane(PaneId::Overview), call);
+        let old = self.shared.facts.entry(account.to_owned()).or_default().granted.start(req);
+        self.cancel(old);
+    }
+
     /// Stops waiting for a call.
     pub fn cancel(&mut self, req: Option<ReqId>) {
         if let Some(req) = req {
@@ -225,7 +244,6 @@ impl Cx<'_> {
 
     /// Says an error in one sentence, with its next step.
     pub fn complain(&mut self, error: &ApiError) {
-        let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
-        self.notice(msg::Level::Error, format!("{}{next}", error.sentence()));
+        self.notice(msg::Level::Error, format!("{}{}", error.sentence(), error.next_words()));
     }
 }

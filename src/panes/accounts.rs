@@ -1,6 +1,7 @@
 //! The list of accounts: pages as they stream in, filter, sort, favourites. It never asks for anything while the
 //! cursor moves; `enter` opens.
 
+use jiff::Timestamp;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -304,7 +305,7 @@ impl Pane for Accounts {
         }
     }
 
-    fn fit(&mut self, area: Rect, _shared: &Shared) {
+    fn fit(&mut self, area: Rect, _shared: &Shared, _now: Timestamp) {
         let line = u16::from(self.typing);
         self.cursor.set_height(usize::from(area.height.saturating_sub(line)));
     }

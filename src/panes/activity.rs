@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 
+use jiff::Timestamp;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -152,7 +153,7 @@ impl Pane for Activity {
         true
     }
 
-    fn fit(&mut self, area: Rect, _shared: &Shared) {
+    fn fit(&mut self, area: Rect, _shared: &Shared, _now: Timestamp) {
         self.width = area.width;
         self.cursor.set_height(usize::from(area.height));
         self.details.set_height(usize::from(area.height));

@@ -364,10 +364,10 @@ impl Pane for Inspect {
         }
     }
 
-    fn fit(&mut self, area: Rect, shared: &Shared) {
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         self.width = area.width;
         self.scroll.set_height(usize::from(area.height));
-        self.scroll.set_len(self.columns(shared, Timestamp::UNIX_EPOCH, &Theme::default()).0.len());
+        self.scroll.set_len(self.columns(shared, now, &Theme::default()).0.len());
     }
 
     fn copies(&self, _shared: &Shared) -> Vec<Action> {

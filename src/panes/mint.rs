@@ -6,6 +6,7 @@ mod shelf;
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -297,7 +298,6 @@ impl Mint {
         if shared.opened.as_deref() != Some(request.account.as_str()) || request.kind() != self.kind {
             return None;
         }
-        let next = error.next().map(|next| format!(" Next: {next}")).unwrap_or_default();
         let grant = match self.missing() {
             Some(_) => format!(
                 " {}, then {} stages that grant or asks for it.",
@@ -306,7 +306,7 @@ impl Mint {
             ),
             None => String::new(),
         };
-        Some(format!("{}{}{next}{grant}", error.sentence(), hops(request, error)))
+        Some(format!("{}{}{}{grant}", error.sentence(), hops(request, error), error.next_words()))
     }
 
     /// The first hop of a chain is asked about, so that the form can say whether the caller may use it.
@@ -314,9 +314,7 @@ impl Mint {
         let Some(hop) = self.form(cx.shared).and_then(forms::first_hop) else { return };
         let facts = cx.shared.facts.entry(hop.clone()).or_default();
         if facts.granted.value.is_none() && facts.granted.awaiting.is_none() {
-            let call = Call::Iam(api::iam::Call::TestPermissions { account: hop.clone() });
-            let req = cx.call(Owner::Pane(PaneId::Overview), call);
-            cx.shared.facts.entry(hop).or_default().granted.start(req);
+            cx.test_permissions(&hop);
         }
     }
 
@@ -444,7 +442,7 @@ impl Pane for Mint {
         }
     }
 
-    fn fit(&mut self, area: Rect, shared: &Shared) {
+    fn fit(&mut self, area: Rect, shared: &Shared, _now: Timestamp) {
         self.shelf.set_len(shared.shelf.items().len());
         let (form, shelf) = self.halves(area, shared);
         self.roomy = area.height >= BOTH_HALVES && form.height > 0;

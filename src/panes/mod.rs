@@ -10,6 +10,7 @@ pub mod policy;
 
 use std::cell::Cell;
 
+use jiff::Timestamp;
 use ratatui::{
     buffer::Buffer,
     layout::{Position, Rect},
@@ -58,8 +59,8 @@ pub trait Pane {
     /// A page of an answer to one of this pane's calls.
     fn on_part(&mut self, _req: ReqId, _part: Part, _cx: &mut Cx) {}
 
-    /// How much room there is: called before drawing whenever it may have changed.
-    fn fit(&mut self, area: Rect, shared: &Shared);
+    /// How much room there is: called before drawing whenever it may have changed, with the time to lay out for.
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp);
 
     /// What the copy menu offers here; the first is the obvious thing.
     fn copies(&self, _shared: &Shared) -> Vec<Action> {

@@ -129,10 +129,10 @@ impl Pane for Overview {
         }
     }
 
-    fn fit(&mut self, area: Rect, shared: &Shared) {
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         self.width = area.width;
         self.scroll.set_height(usize::from(area.height));
-        self.scroll.set_len(self.lines(shared, Timestamp::UNIX_EPOCH, &Theme::default()).len());
+        self.scroll.set_len(self.lines(shared, now, &Theme::default()).len());
     }
 
     fn copies(&self, shared: &Shared) -> Vec<Action> {

@@ -11,13 +11,14 @@ mod writing;
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Look, Pane, as_move};
 use crate::{
     api::{ApiError, Call, Part, Reply, policies},
     app::{
-        msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
+        msg::{Clip, Effect, Level, Owner, PaneId, ReqId},
         remote::Remote,
         shared::{Cx, Shared},
     },
@@ -29,7 +30,7 @@ use crate::{
         permission::{Permission, SET_IAM_POLICY},
         policy::{
             Triple,
-            diff::Change,
+            diff::{Change, Op},
             edit::{Edit, Staged},
             export,
         },
@@ -45,7 +46,7 @@ use crate::{
 use grant::Grant;
 use history::History;
 use review::Review;
-use rows::{By, Entry, Origin, Row, Shown};
+use rows::{By, Entry, Mark, Origin, Row, Shown};
 
 /// What has the keyboard.
 #[derive(Debug, Default)]
@@ -91,6 +92,8 @@ pub struct PolicyPane {
     /// Which rows, in which order.
     shown: Shown,
     rows: Vec<Row>,
+    /// How many changes are staged here.
+    staged: usize,
     /// Rows marked to be revoked together.
     marked: HashSet<Triple>,
     /// What was staged last: the cursor goes there.
@@ -103,7 +106,6 @@ pub struct PolicyPane {
     linting: Option<Linting>,
     watch: Option<Watch>,
     writing: Option<Writing>,
-    width: u16,
 }
 
 const OWNER: Owner = Owner::Pane(PaneId::Policy);
@@ -173,16 +175,18 @@ impl PolicyPane {
 
     /// Builds the rows anew, keeping the cursor where it is.
     fn rebuild(&mut self, shared: &Shared) {
-        let Some((_, facts)) = shared.opened_facts() else {
+        self.staged = 0;
+        let Some((account, facts)) = shared.opened_facts() else {
             self.rows.clear();
             return self.cursor.set_len(0);
         };
-        let levels: Vec<_> = facts.above.value.iter().flatten().map(flows::Level::to_model).collect();
+        let levels = shared.levels(account);
         let unread = facts.above.value.iter().flatten().filter_map(|level| {
             let error = level.policy.as_ref().err()?;
             Some(format!("{}  ? not readable: {}", level.to_model().name, error.sentence()))
         });
         let changes = facts.staged.as_ref().map(Staged::changes).unwrap_or_default();
+        self.staged = changes.len();
         let entries = match (&facts.staged, &facts.policy.value) {
             (Some(staged), _) => rows::entries(staged.base(), &changes, &levels),
             (None, Some(policy)) => rows::entries(policy, &[], &levels),
@@ -235,9 +239,7 @@ impl PolicyPane {
 
     fn open_history(&mut self, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
-        let unique_id =
-            facts.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
-        let call = flows::Call::History { account: account.to_owned(), unique_id };
+        let call = flows::Call::History { account: account.to_owned(), unique_id: facts.unique_id() };
         let req = cx.call(OWNER, Call::Flow(call));
         let mut list = Remote::default();
         list.start(req);
@@ -321,17 +323,9 @@ impl PolicyPane {
         match action {
             Action::NextField => form.next(),
             Action::PreviousField => form.previous(),
-            Action::Down => {
-                return {
-                    form.choose(true);
-                    true
-                };
-            }
-            Action::Up => {
-                return {
-                    form.choose(false);
-                    true
-                };
+            Action::Down | Action::Up => {
+                form.choose(action == Action::Down);
+                return true;
             }
             Action::Toggle => {
                 form.toggle();
@@ -526,11 +520,10 @@ impl Pane for PolicyPane {
         self.rebuild(cx.shared);
     }
 
-    fn fit(&mut self, area: Rect, shared: &Shared) {
-        self.width = area.width;
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         let line = u16::from(self.typing || !self.input.text().is_empty());
         self.cursor.set_height(usize::from(area.height.saturating_sub(line + 1)));
-        self.fit_popup(area, shared);
+        self.fit_popup(area, shared, now);
     }
 
     fn copies(&self, shared: &Shared) -> Vec<Action> {
@@ -543,10 +536,13 @@ impl Pane for PolicyPane {
 
     fn copy(&self, action: Action, shared: &Shared) -> Result<Effect, String> {
         let account = shared.opened.as_deref().ok_or("no account is open")?;
-        let project = project_of(account).or_else(|| shared.project.clone()).unwrap_or_default();
+        let project = shared.project_for(account);
         // In the review everything that is staged; in the list the row under the cursor.
         let changes = match (&self.mode, self.entry()) {
-            (Mode::Browse, Some(entry)) => vec![draw::as_change(entry)],
+            (Mode::Browse, Some(entry)) => {
+                let op = if entry.mark == Mark::Remove { Op::Remove } else { Op::Add };
+                vec![Change::of(op, entry.triple.clone())]
+            }
             _ => Self::staged_changes(shared),
         };
         let each = |text: &dyn Fn(&Change) -> String| changes.iter().map(text).collect::<Vec<_>>().join("\n");
@@ -572,11 +568,6 @@ impl Pane for PolicyPane {
             _ => return Err("that cannot be copied here".into()),
         };
         Ok(Effect::Copy(Clip { text: Secret::new(text), what: what.into(), sensitive: false }))
-    }
-
-    fn counts_down(&self, shared: &Shared, _now: Now) -> bool {
-        // How long ago it was read, and how long a grant is being watched.
-        self.watch.is_some() || matches!(self.mode, Mode::Review(_)) && shared.opened.is_some()
     }
 
     fn title(&self, look: &Look) -> String {

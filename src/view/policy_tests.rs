@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::tests::{opened, pictures};
+use super::tests::{opened, picture, pictures};
 use crate::{
     api::{ApiError, Call, ErrorKind, Reply, policies},
     app::testing::Screen,
@@ -60,6 +60,26 @@ fn a_policy_with_conditions_and_inherited_rows() {
     pictures("policy_by_member", shown().keys("v"));
     pictures("policy_folded", shown().keys("enter"));
     pictures("policy_filtered", shown().keys("/").typed("ghost"));
+}
+
+/// A guard may hold at one time and not at another: the room is for what is said now.
+#[test]
+fn the_end_of_a_review_is_in_reach_at_any_height() {
+    let own = json!({"version": 3, "etag": "A", "bindings": [
+        {"role": "roles/iam.serviceAccountAdmin", "members": ["user:dev@example.com"],
+         "condition": {"title": "from-2020", "expression": "request.time > timestamp(\"2020-01-01T00:00:00Z\")"}}]});
+    let mut screen = opened();
+    screen.keys("p");
+    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    screen.reply(req, Ok(Reply::Policy(Box::new(Policy::parse(own).expect("a policy")))));
+    screen.app.shared.facts.values_mut().for_each(|facts| facts.granted.value = None);
+    screen.keys("g j D s");
+    for height in 12..=30 {
+        picture(&mut screen, 80, height);
+        screen.keys("G");
+        let picture = picture(&mut screen, 80, height);
+        assert!(picture.contains("No other binding is there."), "at {height} lines:\n{picture}");
+    }
 }
 
 #[test]

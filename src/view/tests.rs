@@ -36,7 +36,7 @@ fn buffer(screen: &mut Screen, width: u16, height: u16, theme: &Theme) -> Buffer
     buf
 }
 
-fn picture(screen: &mut Screen, width: u16, height: u16) -> String {
+pub(super) fn picture(screen: &mut Screen, width: u16, height: u16) -> String {
     let buf = buffer(screen, width, height, &Theme::default());
     let row = |y: u16| (0..width).map(|x| buf[(x, y)].symbol()).collect::<String>();
     let rows: Vec<String> = (0..height).map(|y| row(y).trim_end().to_owned()).collect();

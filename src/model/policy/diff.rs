@@ -66,6 +66,11 @@ pub struct Diff {
 }
 
 impl Change {
+    /// A triple that comes or goes: what is copied from a row, and what an administrator is asked for.
+    pub fn of(op: Op, triple: Triple) -> Change {
+        Change { op, role: triple.role, member: triple.member, condition: triple.condition, was: None }
+    }
+
     /// The triple that goes.
     pub fn removed(&self) -> Option<Triple> {
         match self.op {

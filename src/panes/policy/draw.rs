@@ -10,24 +10,15 @@ use ratatui::{
 
 use super::{
     Mode, PolicyPane,
-    review::{condition_words, said, title},
+    review::{Said, condition_words, said, title},
     rows::{Entry, Mark, Origin, Row},
 };
 use crate::{
     app::shared::Shared,
     keymap::{Action, Place},
-    model::{
-        account::short,
-        condition::State,
-        lifetime,
-        member::Member,
-        policy::{
-            diff::{Change, Op},
-            gives::Gives,
-        },
-        role,
-    },
+    model::{account::short, condition::State, lifetime, member::Member, policy::gives::Gives, role},
     panes::Look,
+    view::theme::Theme,
     widgets::{
         frame::{popup, popup_area},
         safe::safe_line,
@@ -42,17 +33,6 @@ const WIDTH: u16 = 108;
 /// From this width each row has room for what its role gives.
 const WIDE: usize = 100;
 
-/// A row as the change that would make it: what is copied from it.
-pub fn as_change(entry: &Entry) -> Change {
-    Change {
-        op: if entry.mark == Mark::Remove { Op::Remove } else { Op::Add },
-        role: entry.triple.role.clone(),
-        member: entry.triple.member.clone(),
-        condition: entry.triple.condition.clone(),
-        was: None,
-    }
-}
-
 /// How long ago, in one unit: `12s`, `3m`.
 fn ago(read: Option<Timestamp>, now: Timestamp) -> String {
     let seconds = read.map_or(0, |read| now.as_second() - read.as_second()).max(0);
@@ -66,14 +46,13 @@ fn ago(read: Option<Timestamp>, now: Timestamp) -> String {
 impl PolicyPane {
     pub(super) fn title_words(&self, look: &Look) -> String {
         let Some((account, facts)) = look.shared.opened_facts() else { return "no account is open".into() };
-        let staged = facts.staged_changes();
         let review = look.shared.keymap.key(Action::Review);
         let state = if self.writing.is_some() {
             " writing…".to_owned()
         } else if let Some(watch) = self.watch.as_ref().filter(|watch| watch.account == account) {
             format!(" {}", watching(&watch.progress))
-        } else if staged > 0 {
-            format!(" {staged} staged, {review} to review")
+        } else if self.staged > 0 {
+            format!(" {} staged, {review} to review", self.staged)
         } else if facts.policy.awaiting.is_some() && look.shared.slow(look.now) {
             " reading…".to_owned()
         } else {
@@ -82,11 +61,12 @@ impl PolicyPane {
         format!("of {}{}{state}", short(account), self.shown.sort.word())
     }
 
-    pub(super) fn fit_popup(&mut self, area: Rect, shared: &Shared) {
+    pub(super) fn fit_popup(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         let height = |wanted: u16| popup_area(area, WIDTH, wanted).height.saturating_sub(2);
         match &mut self.mode {
             Mode::Review(_) => {
-                let lines = self.review_lines(area, shared, Timestamp::UNIX_EPOCH).len();
+                let text = self.review_text(area, shared, now, &Theme::default());
+                let lines = text.map_or(0, |(_, lines)| lines.len());
                 self.scroll.set_height(usize::from(height(area.height).saturating_sub(2)));
                 self.scroll.set_len(lines);
             }
@@ -279,35 +259,33 @@ impl PolicyPane {
         }
     }
 
-    fn review_lines(&self, area: Rect, shared: &Shared, now: Timestamp) -> Vec<Line<'static>> {
-        let theme = crate::view::theme::Theme::default();
-        self.review_text(area, shared, now, &theme)
-    }
-
+    /// What the review says, and the same as lines for a room.
     fn review_text(
         &self,
         area: Rect,
         shared: &Shared,
         now: Timestamp,
-        theme: &crate::view::theme::Theme,
-    ) -> Vec<Line<'static>> {
+        theme: &Theme,
+    ) -> Option<(Said, Vec<Line<'static>>)> {
         let (Mode::Review(review), Some((account, facts))) = (&self.mode, shared.opened_facts()) else {
-            return Vec::new();
+            return None;
         };
-        let Some(staged) = &facts.staged else { return Vec::new() };
+        let staged = facts.staged.as_ref()?;
         let said = said(account, staged, shared, now);
         let touched = |role: &str| said.changes.iter().any(|(change, _)| change.role == role);
         let others = staged.base().bindings().filter(|binding| !touched(binding.role)).count();
         let lines = review.lines(&said, &ago(facts.policy_read, now), others, now, theme);
-        fold(lines, WIDTH.min(area.width).saturating_sub(4))
+        let lines = fold(lines, WIDTH.min(area.width).saturating_sub(4));
+        Some((said, lines))
     }
 
     fn draw_review(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
-        let (Mode::Review(review), Some((account, facts))) = (&self.mode, look.shared.opened_facts()) else {
+        let (Mode::Review(review), Some(account)) = (&self.mode, look.shared.opened.as_deref()) else {
             return;
         };
         let (theme, keys) = (look.theme, &look.shared.keymap);
-        let lines = self.review_text(area, look.shared, look.now.utc, theme);
+        let text = self.review_text(area, look.shared, look.now.utc, theme);
+        let (said, lines) = text.map(|(said, lines)| (Some(said), lines)).unwrap_or_default();
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let words = title(account, review.theirs.is_some());
         let inner = popup(area, WIDTH, height, buf, Line::raw(format!(" {} ", safe_line(&words))), theme);
@@ -319,8 +297,6 @@ impl PolicyPane {
             buf.set_stringn(inner.x, text_bottom, "… more below", usize::from(inner.width), theme.warning);
         }
         let y = inner.bottom().saturating_sub(1);
-        let staged = facts.staged.as_ref();
-        let said = staged.map(|staged| said(account, staged, look.shared, look.now.utc));
         match said.as_ref().and_then(|said| said.to_type()).filter(|_| review.accepted) {
             Some(text) => {
                 let label = format!("type {text}: ");

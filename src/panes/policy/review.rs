@@ -9,7 +9,6 @@ use crate::{
     model::{
         account::short,
         condition::Condition,
-        member::Member,
         policy::{
             Policy, Triple,
             diff::{Change, Op},
@@ -61,8 +60,7 @@ pub struct Said {
 
 /// Everything there is to say.
 pub fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> Said {
-    let caller =
-        shared.caller.value.as_ref().and_then(|caller| caller.member()).map(|member| Member::read(&member));
+    let caller = shared.caller_member();
     let custom = |role: &str| shared.role_permissions(role);
     let levels = shared.levels(account);
     let context = Context {

@@ -10,7 +10,6 @@ use crate::{
     history::Snapshot,
     keymap::Action,
     model::{
-        account::project_of,
         condition::{Condition, State},
         permission::SET_IAM_POLICY,
         policy::{
@@ -116,10 +115,7 @@ impl PolicyPane {
         }
         match self.entry().cloned() {
             Some(Entry { origin: Origin::Above(level), .. }) => {
-                cx.notice(
-                    Level::Warning,
-                    format!("this is inherited from {level}: it can only be changed there"),
-                );
+                inherited(&level, cx);
             }
             Some(Entry { mark: Mark::Remove, .. }) => {
                 cx.notice(Level::Warning, "this is staged to go already")
@@ -142,10 +138,7 @@ impl PolicyPane {
                 self.complete(cx.shared);
             }
             Some(Entry { origin: Origin::Above(level), .. }) => {
-                cx.notice(
-                    Level::Warning,
-                    format!("this is inherited from {level}: it can only be changed there"),
-                );
+                inherited(&level, cx);
             }
             _ => cx.notice(Level::Warning, "put the cursor on the grant to change"),
         }
@@ -248,16 +241,14 @@ impl PolicyPane {
     }
 }
 
+fn inherited(level: &str, cx: &mut Cx) {
+    cx.notice(Level::Warning, format!("this is inherited from {level}: it can only be changed there"));
+}
+
 /// A message, a gcloud line and a Terraform block for somebody who may edit the policy.
 fn request_access(triple: &Triple, account: &str, shared: &Shared) -> String {
-    let project = project_of(account).or_else(|| shared.project.clone()).unwrap_or_default();
-    let change = Change {
-        op: Op::Add,
-        role: triple.role.clone(),
-        member: triple.member.clone(),
-        condition: triple.condition.clone(),
-        was: None,
-    };
+    let project = shared.project_for(account);
+    let change = Change::of(Op::Add, triple.clone());
     let until = triple
         .condition
         .as_ref()

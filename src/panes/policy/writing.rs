@@ -3,11 +3,7 @@
 
 use crate::{
     api::{ApiError, Call, Reply},
-    app::{
-        msg::{Level, Owner, PaneId},
-        shared::Cx,
-        writes::Write,
-    },
+    app::{msg::Level, shared::Cx, writes::Write},
     flows::{self, Applied, Mode as Applying, Watched, Watching},
     keymap::Action,
     model::{
@@ -58,11 +54,9 @@ impl PolicyPane {
             return cx.notice(Level::Error, "--read-only: nothing is written");
         }
         let account = account.to_owned();
-        let unique_id =
-            facts.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
         let request = flows::Request {
             account: account.clone(),
-            unique_id,
+            unique_id: facts.unique_id(),
             base: staged.base().clone(),
             edits: staged.edits().to_vec(),
             mode: Applying::Once,
@@ -177,7 +171,8 @@ impl PolicyPane {
                     Level::Info,
                     format!("your grant on {name} works, after {}", lifetime::words(after.as_secs() as i64)),
                 );
-                self.test_again(&watch.account, cx);
+                // What the caller may do has changed: the matrix is asked again.
+                cx.test_permissions(&watch.account);
             }
             Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
                 let after = lifetime::words(after.as_secs() as i64);
@@ -186,14 +181,6 @@ impl PolicyPane {
             Ok(_) => {}
             Err(error) => cx.complain(&error),
         }
-    }
-
-    /// What the caller may do has changed: the matrix is asked again.
-    pub(super) fn test_again(&mut self, account: &str, cx: &mut Cx) {
-        let call = Call::Iam(crate::api::iam::Call::TestPermissions { account: account.to_owned() });
-        let req = cx.call(Owner::Pane(PaneId::Overview), call);
-        let old = cx.shared.facts.entry(account.to_owned()).or_default().granted.start(req);
-        cx.cancel(old);
     }
 }
 
