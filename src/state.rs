@@ -23,6 +23,12 @@ pub struct Remembered {
     pub projects: Vec<String>,
     /// Audiences that ID tokens were minted for, the last first.
     pub audiences: Vec<String>,
+    /// Audiences marked as favourites.
+    pub favourite_audiences: Vec<String>,
+    /// Sets of scopes that access tokens were minted with, as they are typed, the last first.
+    pub scopes: Vec<String>,
+    /// Sets of scopes marked as favourites.
+    pub favourite_scopes: Vec<String>,
 }
 
 impl Remembered {
@@ -43,18 +49,18 @@ impl Remembered {
         file.persist(path)?;
         Ok(())
     }
+}
 
-    /// Marks an account, or no longer; says whether it is one now.
-    pub fn toggle_favourite(&mut self, account: &str) -> bool {
-        match self.favourites.iter().position(|name| name == account) {
-            Some(at) => {
-                self.favourites.remove(at);
-                false
-            }
-            None => {
-                self.favourites.push(account.to_owned());
-                true
-            }
+/// Puts a name on a list of favourites, or takes it off; says whether it is on it now.
+pub fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
+    match favourites.iter().position(|other| other == name) {
+        Some(at) => {
+            favourites.remove(at);
+            false
+        }
+        None => {
+            favourites.push(name.to_owned());
+            true
         }
     }
 }
@@ -80,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = file(&folder.path().join("new"));
         let mut memory = Remembered::default();
-        assert!(memory.toggle_favourite("deployer@acme-prod.iam.gserviceaccount.com"));
+        assert!(toggle(&mut memory.favourites, "deployer@acme-prod.iam.gserviceaccount.com"));
         touch(&mut memory.projects, "acme-prod");
         memory.save(&path).expect("saved");
         assert_eq!(Remembered::load(&path), memory);

@@ -1,53 +1,69 @@
-//! IAM Credentials: the requests that mint, what they look like before they are sent, and the answers. Pure
-//! builders and readers, and the client's method over them; the texts that are copied hold no token.
+//! Minting: the requests that make credentials, what they look like before they are sent, and the answers. Each kind
+//! of credential is one request: four methods of IAM Credentials, two paths of the metadata server, and the token
+//! endpoint for a JWT that is exchanged. What is checked afterwards is `flows::mint`'s business.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jiff::Timestamp;
+use aws_lc_rs::digest;
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
     api::{
-        ApiError, CallKind, Client,
+        ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
         http::{Ticket, now, segment},
+        metadata,
     },
     model::{
-        credential::{Credential, Kind, MintRequest, What},
-        denial::Asked,
-        permission,
+        claims,
+        credential::{Credential, MintRequest, Payload, Signed, What},
+        denial::{Asked, Delegation},
+        jwt::Verdict,
+        permission::{self, Permission},
         secret::Secret,
-        shell::quote,
+        signed_url::Unsigned,
     },
 };
 
-/// An operation of IAM Credentials, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An operation that makes credentials, as data.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    /// Mint a credential.
+    /// Mint a credential, and check what can be checked.
     Mint(MintRequest),
+    /// Give a signed JWT to the token endpoint, for the access token that it asks for.
+    Exchange {
+        /// What will come of it: [`What::Delegated`].
+        request: MintRequest,
+        /// The JWT.
+        assertion: Secret,
+    },
 }
 
 /// A request as it will be sent, for the form that shows it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
-    /// `POST`
+    /// `POST`; `GET` at the metadata server.
     pub method: &'static str,
-    /// `/v1/projects/-/serviceAccounts/a%40p.iam.gserviceaccount.com:generateAccessToken`
+    /// The service.
+    pub base: Base,
+    /// `/v1/projects/-/serviceAccounts/a%40p.iam.gserviceaccount.com:generateAccessToken`, with the query, if any.
     pub url_path: String,
-    /// The JSON body, field by field as it is sent.
-    pub body: Value,
+    /// The JSON body, field by field as it is sent; none for a `GET`.
+    pub body: Option<Value>,
 }
 
-/// The scope that needs no flag at gcloud.
-const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
-
-/// What will be sent for this request.
-pub fn preview(request: &MintRequest) -> Preview {
-    // The project must be the wildcard: the API refuses a real one.
-    let account = segment(&request.account);
+/// What will be sent for this request at this time, which decides claims and URLs that hold a time.
+///
+/// # Errors
+/// One sentence: claims that the API would refuse, or a request that cannot be sent by itself.
+pub fn preview(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Preview, String> {
+    let account = &request.account;
     let (verb, mut body) = match &request.what {
         What::AccessToken { scopes, lifetime_seconds } => {
             ("generateAccessToken", json!({ "scope": scopes, "lifetime": format!("{lifetime_seconds}s") }))
@@ -59,79 +75,94 @@ pub fn preview(request: &MintRequest) -> Preview {
             }
             ("generateIdToken", body)
         }
+        What::SignedJwt { claims, lifetime_seconds } => {
+            let checked = claims::check(claims, *lifetime_seconds, account, at.as_second())?;
+            ("signJwt", json!({ "payload": checked.text }))
+        }
+        What::SignedBlob(Payload::Bytes(bytes)) => ("signBlob", json!({ "payload": STANDARD.encode(bytes) })),
+        What::SignedBlob(Payload::File(path)) => {
+            ("signBlob", json!({ "payload": format!("base64 of {}", path.display()) }))
+        }
+        What::SignedUrl(_) => {
+            let text = unsigned(request, endpoints, at).map(|url| STANDARD.encode(url.to_sign()));
+            ("signBlob", json!({ "payload": text }))
+        }
+        What::MetadataAccess { .. } | What::MetadataId { .. } => {
+            return Ok(Preview {
+                method: "GET",
+                base: Base::Metadata,
+                url_path: metadata::path_and_query(request),
+                body: None,
+            });
+        }
+        What::Delegated { .. } => {
+            return Err("a user's token comes of a signed JWT: sign a new one, then exchange it".to_owned());
+        }
     };
     if !request.delegates.is_empty() {
         let names = request.delegates.iter().map(|delegate| format!("projects/-/serviceAccounts/{delegate}"));
         body["delegates"] = names.collect();
     }
-    Preview { method: "POST", url_path: format!("/v1/projects/-/serviceAccounts/{account}:{verb}"), body }
+    // The project must be the wildcard: the API refuses a real one.
+    let url_path = format!("/v1/projects/-/serviceAccounts/{}:{verb}", segment(account));
+    Ok(Preview { method: "POST", base: Base::Credentials, url_path, body: Some(body) })
 }
 
-/// The same request as a curl command for a POSIX shell. The caller's token comes from gcloud when it runs, which
-/// is kept from writing it to its log; where the services are moved, from `$TOKEN`, for gcloud knows no token there.
-pub fn curl(request: &MintRequest, endpoints: &Endpoints) -> String {
-    let Preview { method, url_path, body } = preview(request);
-    let token = if endpoints.overridden().is_empty() {
-        "$(CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud auth print-access-token)"
-    } else {
-        "$TOKEN"
-    };
-    let url = quote(&format!("{}{url_path}", endpoints.url(Base::Credentials)));
-    let body = quote(&body.to_string());
-    format!(
-        "curl -sS -X {method} -H \"Authorization: Bearer {token}\" -H 'Content-Type: application/json' -d {body} {url}"
-    )
-}
-
-/// The gcloud command that comes nearest, for a POSIX shell. It carries the endpoints where they are moved.
-pub fn gcloud(request: &MintRequest, endpoints: &Endpoints) -> String {
-    let mut words = vec!["CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true".to_owned()];
-    // gcloud knows nothing of our own variables.
-    let moved = endpoints.as_env().into_iter().filter(|(name, _)| name.starts_with("CLOUDSDK_"));
-    words.extend(moved.map(|(name, url)| format!("{name}={}", quote(&url))));
-    // gcloud reads a list: the delegates in order, then the account itself.
-    let chain: Vec<&str> = request.delegates.iter().chain([&request.account]).map(String::as_str).collect();
-    let impersonate = format!("--impersonate-service-account={}", quote(&chain.join(",")));
+/// What a signed URL is made from at this time; none for any other kind.
+fn unsigned(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Option<Unsigned> {
     match &request.what {
-        What::AccessToken { scopes, lifetime_seconds } => {
-            words.extend(["gcloud auth print-access-token".to_owned(), impersonate]);
-            words.push(format!("--lifetime={lifetime_seconds}s"));
-            if *scopes != [CLOUD_PLATFORM] {
-                words.push(format!("--scopes={}", quote(&scopes.join(","))));
-            }
-        }
-        What::IdToken { audience, include_email, .. } => {
-            words.extend(["gcloud auth print-identity-token".to_owned(), impersonate]);
-            words.push(format!("--audiences={}", quote(audience)));
-            if *include_email {
-                words.push("--include-email".to_owned());
-            }
-        }
+        What::SignedUrl(url) => Some(url.prepare(&request.account, endpoints.universe(), at)),
+        _ => None,
     }
-    words.join(" ")
 }
 
-fn ticket(request: &MintRequest) -> Ticket {
-    let Preview { url_path, body, .. } = preview(request);
-    let (method, permission, lifetime_seconds) = match &request.what {
-        What::AccessToken { lifetime_seconds, .. } => (
+/// The gRPC name of the method behind a request, and the permission it needs on the account.
+fn method(what: &What) -> (&'static str, Option<Permission>) {
+    match what {
+        What::AccessToken { .. } => (
             "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
-            permission::GET_ACCESS_TOKEN,
-            Some(*lifetime_seconds),
+            Some(permission::GET_ACCESS_TOKEN),
         ),
         What::IdToken { .. } => {
-            ("google.iam.credentials.v1.IAMCredentials.GenerateIdToken", permission::GET_OPEN_ID_TOKEN, None)
+            ("google.iam.credentials.v1.IAMCredentials.GenerateIdToken", Some(permission::GET_OPEN_ID_TOKEN))
         }
+        What::SignedJwt { .. } => {
+            ("google.iam.credentials.v1.IAMCredentials.SignJwt", Some(permission::SIGN_JWT))
+        }
+        What::SignedBlob(_) | What::SignedUrl(_) => {
+            ("google.iam.credentials.v1.IAMCredentials.SignBlob", Some(permission::SIGN_BLOB))
+        }
+        What::MetadataAccess { .. } => ("metadata.token", None),
+        What::MetadataId { .. } => ("metadata.identity", None),
+        What::Delegated { .. } => ("token", None),
+    }
+}
+
+/// The permission that a request needs on its account; none where no IAM permission is asked for.
+pub fn permission(what: &What) -> Option<Permission> {
+    method(what).1
+}
+
+fn ticket(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Ticket, ApiError> {
+    let preview = preview(request, endpoints, at).map_err(|why| ApiError::new(ErrorKind::Invalid, why))?;
+    let (method, permission) = method(&request.what);
+    let lifetime_seconds = match request.what {
+        What::AccessToken { lifetime_seconds, .. } => Some(lifetime_seconds),
+        _ => None,
     };
     let asked = Asked {
-        service: endpoints::service(Base::Credentials),
+        service: endpoints::service(preview.base),
         method,
         resource: request.account.clone(),
-        permission: Some(permission.name),
+        permission: permission.map(|permission| permission.name),
         lifetime_seconds,
         delegates: request.delegates.len(),
+        ..Asked::default()
     };
-    Ticket::post(CallKind::Mint, Base::Credentials, url_path, body, asked)
+    Ok(match preview.body {
+        Some(body) => Ticket::post(CallKind::Mint, preview.base, preview.url_path, body, asked),
+        None => metadata::token_ticket(request, asked),
+    })
 }
 
 #[derive(Deserialize)]
@@ -147,20 +178,101 @@ struct IdTokenAnswer {
     token: Secret,
 }
 
-fn read(request: &MintRequest, body: &[u8], minted: Timestamp) -> Result<Credential, ApiError> {
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignedJwtAnswer {
+    #[serde(default)]
+    key_id: String,
+    signed_jwt: Secret,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SignedBlobAnswer {
+    #[serde(default)]
+    key_id: String,
+    signed_blob: Secret,
+}
+
+/// The answer of an OAuth token endpoint, that of the metadata server included.
+#[derive(Deserialize)]
+struct TokenAnswer {
+    access_token: Secret,
+    /// Seconds; a number, but some servers send a text.
+    expires_in: Option<Value>,
+}
+
+impl TokenAnswer {
+    fn expires(&self, at: Timestamp) -> Option<Timestamp> {
+        let value = self.expires_in.as_ref()?;
+        let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
+        at.checked_add(SignedDuration::from_secs(seconds)).ok()
+    }
+}
+
+fn read(
+    request: &MintRequest,
+    endpoints: &Endpoints,
+    body: &[u8],
+    at: Timestamp,
+) -> Result<Credential, ApiError> {
     let service = endpoints::name(Base::Credentials);
-    let (secret, expires) = match request.kind() {
-        Kind::AccessToken => {
+    let made = |secret, expires| Credential::new(request.clone(), secret, expires, at);
+    Ok(match &request.what {
+        What::AccessToken { .. } => {
             let answer: AccessTokenAnswer = decode(body, service)?;
-            (answer.access_token, answer.expire_time.and_then(|end| end.parse().ok()))
+            made(answer.access_token, answer.expire_time.and_then(|end| end.parse().ok()))
         }
-        Kind::IdToken => {
+        What::IdToken { .. } => {
             let answer: IdTokenAnswer = decode(body, service)?;
             let expires = expiry(&answer.token);
-            (answer.token, expires)
+            made(answer.token, expires)
         }
-    };
-    Ok(Credential { request: request.clone(), secret, expires, minted })
+        What::SignedJwt { .. } => {
+            let answer: SignedJwtAnswer = decode(body, service)?;
+            let signing_input = answer.signed_jwt.expose().rsplit_once('.').map_or("", |(input, _)| input);
+            let signed = Some(unchecked(answer.key_id, signing_input.as_bytes()));
+            let expires = expiry(&answer.signed_jwt);
+            Credential { signed, ..made(answer.signed_jwt, expires) }
+        }
+        What::SignedBlob(payload) => {
+            let answer: SignedBlobAnswer = decode(body, service)?;
+            let bytes = if let Payload::Bytes(bytes) = payload { bytes.as_slice() } else { &[] };
+            let signed = Some(unchecked(answer.key_id, bytes));
+            Credential { signed, ..made(answer.signed_blob, None) }
+        }
+        What::SignedUrl(_) => {
+            let answer: SignedBlobAnswer = decode(body, service)?;
+            let url = unsigned(request, endpoints, at).expect("it is a signed URL");
+            let signature = STANDARD.decode(answer.signed_blob.expose()).map_err(|_| {
+                ApiError::new(ErrorKind::Server, "The answer of IAM Credentials holds no signature.")
+            })?;
+            let signed = Some(unchecked(answer.key_id, url.to_sign().as_bytes()));
+            let secret = Secret::new(url.finish(&signature));
+            Credential { signed, ..made(secret, Some(url.expires())) }
+        }
+        What::MetadataAccess { .. } | What::Delegated { .. } => {
+            let answer: TokenAnswer = decode(body, endpoints::name(metadata_or_token(&request.what)))?;
+            let expires = answer.expires(at);
+            made(answer.access_token, expires)
+        }
+        What::MetadataId { .. } => {
+            let token = metadata::text(body).map(|text| Secret::new(text.trim()))?;
+            let expires = expiry(&token);
+            made(token, expires)
+        }
+    })
+}
+
+fn metadata_or_token(what: &What) -> Base {
+    if matches!(what, What::Delegated { .. }) { Base::Token } else { Base::Metadata }
+}
+
+/// A signature that nobody has looked at yet.
+fn unchecked(key_id: String, signed: &[u8]) -> Signed {
+    let sha256 = digest::digest(&digest::SHA256, signed);
+    let sha256 = sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    Signed { key_id, sha256, verdict: Verdict::not_checked("not looked at yet"), key_ends: None }
 }
 
 /// The `exp` of a JWT; none where it cannot be read.
@@ -176,121 +288,45 @@ fn expiry(token: &Secret) -> Option<Timestamp> {
 }
 
 impl Client {
-    /// Mints a credential. May be repeated: each time makes a new one and changes nothing else.
+    /// Sends the one request that makes a credential. May be repeated: each time makes a new one and changes nothing
+    /// else. A signature that comes back is not checked here, and a file is not read.
     ///
     /// # Errors
-    /// As for every call.
+    /// As for every call; claims that the API would refuse are not sent.
     pub async fn mint(&self, request: &MintRequest) -> Result<Credential, ApiError> {
-        let answer = self.send(ticket(request)).await?;
-        read(request, &answer.body, now())
+        let at = now();
+        let answer = self.send(ticket(request, self.endpoints(), at)?).await;
+        let answer = answer.map_err(|error| metadata::explain(error, request))?;
+        read(request, self.endpoints(), &answer.body, at)
+    }
+
+    /// Gives a signed JWT to the token endpoint. `request` says what is expected of it, for the shelf and for the
+    /// explanation of a refusal. The caller's own token is not sent along.
+    ///
+    /// # Errors
+    /// As for every call; what Workspace refuses is explained by the setting at fault.
+    pub async fn exchange(&self, request: &MintRequest, assertion: &Secret) -> Result<Credential, ApiError> {
+        let delegation = match &request.what {
+            What::Delegated { subject, scopes } => {
+                Some(Delegation { subject: subject.clone(), scopes: scopes.clone() })
+            }
+            _ => None,
+        };
+        let asked = Asked {
+            service: endpoints::service(Base::Token),
+            method: "token",
+            resource: request.account.clone(),
+            delegation,
+            ..Asked::default()
+        };
+        let grant = vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned())];
+        let secret = vec![("assertion", assertion.clone())];
+        let at = now();
+        let answer = self.send(Ticket::form(Base::Token, String::new(), grant, secret, asked)).await?;
+        read(request, self.endpoints(), &answer.body, at)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::env::Env;
-
-    fn access(delegates: &[&str]) -> MintRequest {
-        MintRequest {
-            account: "sa@p.iam.gserviceaccount.com".into(),
-            delegates: delegates.iter().map(|d| (*d).to_owned()).collect(),
-            what: What::AccessToken { scopes: vec![CLOUD_PLATFORM.into()], lifetime_seconds: 3_600 },
-        }
-    }
-
-    fn id(audience: &str) -> MintRequest {
-        let what =
-            What::IdToken { audience: audience.into(), include_email: true, organization_number: false };
-        MintRequest { what, ..access(&[]) }
-    }
-
-    fn google() -> Endpoints {
-        Endpoints::new(&Env::default(), None).unwrap()
-    }
-
-    #[test]
-    fn the_preview_is_the_request_with_delegates_only_when_there_are_some() {
-        let shown = preview(&access(&[]));
-        assert_eq!(
-            shown.url_path,
-            "/v1/projects/-/serviceAccounts/sa%40p.iam.gserviceaccount.com:generateAccessToken"
-        );
-        assert_eq!(
-            shown.body.to_string(),
-            r#"{"scope":["https://www.googleapis.com/auth/cloud-platform"],"lifetime":"3600s"}"#
-        );
-        let shown = preview(&access(&["d1@p.iam.gserviceaccount.com"]));
-        assert_eq!(
-            shown.body["delegates"],
-            json!(["projects/-/serviceAccounts/d1@p.iam.gserviceaccount.com"])
-        );
-        assert_eq!(
-            preview(&id("https://a.example")).body,
-            json!({"audience": "https://a.example", "includeEmail": true})
-        );
-    }
-
-    #[test]
-    fn an_access_token_is_read_with_any_fraction_in_its_end() {
-        for end in ["2021-08-26T00:57:30Z", "2021-08-26T00:57:30.000123Z"] {
-            let body =
-                format!("{{\n  \"accessToken\": \"ya29.c.c0AY_VpZ\",\n  \"expireTime\": \"{end}\"\n}}\n");
-            let credential = read(&access(&[]), body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
-            assert_eq!(credential.expires.map(|end| end.as_second()), Some(1_629_939_450));
-            assert_eq!(credential.secret.expose(), "ya29.c.c0AY_VpZ");
-        }
-    }
-
-    #[test]
-    fn the_end_of_an_id_token_is_read_from_its_claims() {
-        let claims =
-            URL_SAFE_NO_PAD.encode(br#"{"aud":"https://a.example","exp":1603550806,"iat":1603547206}"#);
-        let body = format!(r#"{{"token":"eyJhbGciOiJSUzI1NiJ9.{claims}.c2ln"}}"#);
-        let credential = read(&id("https://a.example"), body.as_bytes(), Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(credential.expires.map(|end| end.as_second()), Some(1_603_550_806));
-        let credential = read(&id("x"), br#"{"token":"opaque"}"#, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(credential.expires, None);
-    }
-
-    #[test]
-    fn an_answer_without_a_token_is_an_error_that_does_not_quote_it() {
-        let error =
-            read(&access(&[]), br#"{"accessTokn":"ya29.c.secret"}"#, Timestamp::UNIX_EPOCH).unwrap_err();
-        assert!(!error.sentence().contains("secret"), "{error}");
-    }
-
-    #[test]
-    fn copied_commands_hold_no_token_and_keep_gcloud_from_logging_one() {
-        let text = curl(&access(&[]), &google());
-        assert!(
-            text.contains("$(CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud auth print-access-token)"),
-            "{text}"
-        );
-        assert!(text.ends_with(
-            "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sa%40p.iam.gserviceaccount.com:generateAccessToken"
-        ));
-        assert_eq!(
-            gcloud(&access(&["d1@p.iam.gserviceaccount.com"]), &google()),
-            "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud auth print-access-token \
-             --impersonate-service-account=d1@p.iam.gserviceaccount.com,sa@p.iam.gserviceaccount.com --lifetime=3600s"
-        );
-    }
-
-    #[test]
-    fn what_is_copied_against_a_moved_service_says_so() {
-        let variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS";
-        let moved = Endpoints::new(&Env::from_vars([(variable, "http://127.0.0.1:8787")]), None).unwrap();
-        assert!(gcloud(&access(&[]), &moved).contains(&format!("{variable}=http://127.0.0.1:8787/ gcloud")));
-        let text = curl(&access(&[]), &moved);
-        assert!(text.contains("Bearer $TOKEN\"") && text.contains("http://127.0.0.1:8787/v1/"), "{text}");
-    }
-
-    #[test]
-    fn nothing_typed_can_break_out_of_a_copied_command() {
-        let audience = "it's $(rm -rf ~); `x` \"y\"\n";
-        let text = gcloud(&id(audience), &google());
-        assert!(text.contains(r#"--audiences='it'\''s $(rm -rf ~); `x` "y""#), "{text}");
-        assert_eq!(quote(""), "''");
-    }
-}
+#[path = "credentials_tests.rs"]
+mod tests;

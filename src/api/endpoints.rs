@@ -29,7 +29,12 @@ pub enum Base {
     Userinfo,
     /// Certificates and JWK sets.
     Certs,
+    /// The metadata server of the machine: plain HTTP, and no host of a universe.
+    Metadata,
 }
+
+/// Where every machine at Google finds its metadata server.
+const METADATA_HOST: &str = "metadata.google.internal";
 
 /// One row of the table: the service, its name for people, its host below the universe, its variable.
 struct Row {
@@ -40,7 +45,7 @@ struct Row {
     variable: &'static str,
 }
 
-const TABLE: [Row; 8] = [
+const TABLE: [Row; 9] = [
     row(Base::Iam, "IAM", "iam", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
     row(
         Base::Credentials,
@@ -61,6 +66,7 @@ const TABLE: [Row; 8] = [
     row(Base::Tokeninfo, "tokeninfo", "oauth2", "", "IMPERSONA_OAUTH2_ENDPOINT"),
     row(Base::Userinfo, "userinfo", "openidconnect", "", "IMPERSONA_OAUTH2_ENDPOINT"),
     row(Base::Certs, "certificates", "www", "", "IMPERSONA_CERTS_ENDPOINT"),
+    row(Base::Metadata, "metadata server", METADATA_HOST, "", "GCE_METADATA_HOST"),
 ];
 
 const fn row(
@@ -105,6 +111,10 @@ impl Endpoints {
         let mut urls = [const { (String::new(), false) }; TABLE.len()];
         for (url, row) in urls.iter_mut().zip(&TABLE) {
             *url = match env.get(row.variable) {
+                Some(text) if row.base == Base::Metadata => {
+                    (metadata(text).map_err(|why| wrong(row.variable, why))?, true)
+                }
+                None if row.base == Base::Metadata => (format!("http://{}", row.host), false),
                 Some(text) => (parse(text).map_err(|why| wrong(row.variable, &why))?, true),
                 None => (format!("https://{}.{universe}{}", row.host, row.path), false),
             };
@@ -166,7 +176,10 @@ impl Endpoints {
             .filter(|(row, (_, moved))| *moved && row.base != Base::Userinfo)
             .map(|(row, (url, _))| {
                 let slash = if row.variable.contains("OVERRIDES") { "/" } else { "" };
-                (row.variable, format!("{url}{slash}"))
+                match row.base {
+                    Base::Metadata => (row.variable, host(url)),
+                    _ => (row.variable, format!("{url}{slash}")),
+                }
             })
             .collect()
     }
@@ -185,6 +198,9 @@ pub fn name(base: Base) -> &'static str {
 
 /// The API's own host name, which errors name it by: `iamcredentials.googleapis.com`.
 pub fn service(base: Base) -> String {
+    if base == Base::Metadata {
+        return "the metadata server".to_owned();
+    }
     format!("{}.{GOOGLE}", TABLE[index(base)].host)
 }
 
@@ -218,6 +234,18 @@ fn parse(text: &str) -> Result<String, String> {
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("must be an address without ? or #".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// `host` or `host:port`, as Google's libraries read `GCE_METADATA_HOST`; the base URL of it.
+fn metadata(text: &str) -> Result<String, &'static str> {
+    const RULE: &str = "must be host or host:port, such as 127.0.0.1:8787";
+    let url = reqwest::Url::parse(&format!("http://{}", text.trim())).map_err(|_| RULE)?;
+    let plain =
+        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !plain || url.password().is_some() || text.contains('/') || url.host_str().is_none_or(str::is_empty) {
+        return Err(RULE);
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -9,6 +9,7 @@ fn mint() -> Asked {
         permission: Some("iam.serviceAccounts.getAccessToken"),
         lifetime_seconds: Some(3_600),
         delegates: 0,
+        delegation: None,
     }
 }
 
@@ -324,4 +325,47 @@ fn every_kind_has_its_exit_code() {
     for (kind, code) in codes {
         assert_eq!(kind.exit_code(), code, "{}", kind.word());
     }
+}
+
+/// A JWT of domain-wide delegation given to the token endpoint.
+fn delegated(body: &str, status: u16) -> ApiError {
+    let delegation = denial::Delegation {
+        subject: "alice@example.com".into(),
+        scopes: vec!["https://www.googleapis.com/auth/drive.readonly".into()],
+    };
+    let asked = Asked {
+        service: "oauth2.googleapis.com".into(),
+        method: "token",
+        resource: "sa@p.iam.gserviceaccount.com".into(),
+        delegation: Some(delegation),
+        ..Asked::default()
+    };
+    ApiError::from_answer(status, body.as_bytes(), &asked)
+}
+
+#[test]
+fn what_workspace_refuses_is_explained_by_the_setting_at_fault() {
+    let unlisted = r#"{"error":"unauthorized_client","error_description":"Client is unauthorized to retrieve access tokens using this method, or client not authorized for any of the scopes requested."}"#;
+    let error = delegated(unlisted, 401);
+    assert_eq!(error.cause(), Some(Cause::WorkspaceDelegation));
+    assert!(error.sentence().contains("act for alice@example.com"), "{}", error.sentence());
+    let next = error.next().unwrap();
+    for part in ["Domain-wide delegation", "administrator of example.com", "drive.readonly", "unique id"] {
+        assert!(next.contains(part), "{next}");
+    }
+
+    let nobody = r#"{"error":"invalid_grant","error_description":"Invalid email or User ID"}"#;
+    let error = delegated(nobody, 400);
+    assert!(error.sentence().contains("no active user alice@example.com"), "{}", error.sentence());
+    assert!(error.next().unwrap().contains("claim sub"));
+
+    let late = r#"{"error":"invalid_grant","error_description":"Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe."}"#;
+    let error = delegated(late, 400);
+    assert!(error.sentence().contains("short-lived"), "{}", error.sentence());
+    assert!(error.next().unwrap().contains("iat and exp"));
+
+    let scope = r#"{"error":"invalid_scope","error_description":"Some requested scopes were invalid."}"#;
+    assert!(delegated(scope, 400).next().unwrap().contains("claim scope"));
+    // The caller's own login is not at fault.
+    assert!(!delegated(unlisted, 401).next().unwrap().contains("gcloud auth"));
 }

@@ -18,6 +18,7 @@ use crate::{
         answer::{Answer, max_age, retry_after},
         endpoints::{Base, Endpoints, is_loopback},
         error::{is_html, plain},
+        metadata,
         pace::Pace,
         record::{Recorder, Sent, Watch},
     },
@@ -269,15 +270,17 @@ impl Http {
         watch: &mut Watch<'_>,
     ) -> Result<Answer, ApiError> {
         watch.tried();
-        let client = self.client(url).await?;
+        let client = self.client(ticket.base, url).await?;
         let method = match ticket.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
         };
-        let mut request = client
-            .request(method, url.clone())
-            .header(header::ACCEPT, "application/json")
-            .timeout(self.0.wire.timeout);
+        let mut request = client.request(method, url.clone()).timeout(self.0.wire.timeout);
+        // The metadata server answers with JSON, text and HTML, and only to those who know what they speak to.
+        request = match ticket.base {
+            Base::Metadata => request.header(metadata::FLAVOR.0, metadata::FLAVOR.1),
+            _ => request.header(header::ACCEPT, "application/json"),
+        };
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, authorization(bearer)?);
             if let Some(project) = self.quota_project() {
@@ -298,11 +301,16 @@ impl Http {
         watch.status(status.as_u16());
         let headers = response.headers().clone();
         let body = self.read(response, url).await?;
+        if ticket.base == Base::Metadata
+            && headers.get(metadata::FLAVOR.0).is_none_or(|flavor| flavor != metadata::FLAVOR.1)
+        {
+            return Err(not_an_answer(url, "it does not say that it is Google's metadata server"));
+        }
         // Taken out first, for records and errors alike, successes included: servers do quote.
         let clean = without_secrets(&body, ticket, bearer);
         watch.body(body.len(), clean.as_bytes());
         if status.is_success() {
-            if is_html(&body) {
+            if is_html(&body) && ticket.base != Base::Metadata {
                 return Err(not_an_answer(
                     url,
                     "a web page came back: a proxy or a login page may stand in between",
@@ -333,8 +341,10 @@ impl Http {
     }
 
     /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
-    async fn client(&self, url: &Url) -> Result<&reqwest::Client, ApiError> {
-        let proxied = self.0.wire.use_proxy && !is_loopback(url.host_str().unwrap_or_default());
+    async fn client(&self, base: Base, url: &Url) -> Result<&reqwest::Client, ApiError> {
+        // The metadata server belongs to the machine: a proxy would be asked for its own.
+        let near = base == Base::Metadata || is_loopback(url.host_str().unwrap_or_default());
+        let proxied = self.0.wire.use_proxy && !near;
         let cell = if proxied { &self.0.proxied } else { &self.0.direct };
         cell.get_or_try_init(|| async move {
             tokio::task::spawn_blocking(move || build(proxied))

@@ -3,11 +3,13 @@
 //! [`Reply`], [`Part`]), joined to the methods in one place: [`perform_with`]. This module knows no screen, and
 //! retries only what may be sent twice.
 
+pub mod commands;
 pub mod credentials;
 pub mod endpoints;
 pub mod error;
 pub mod http;
 pub mod iam;
+pub mod metadata;
 pub mod oauth;
 pub mod pace;
 pub mod policies;
@@ -32,7 +34,7 @@ use crate::{
     model::{
         account::{Account, AccountKey},
         caller::Caller,
-        credential::{Credential, MintRequest},
+        credential::Credential,
         permission::Granted,
         policy::Policy,
         project::{Ancestor, Project},
@@ -52,6 +54,8 @@ pub enum Call {
     Oauth(oauth::Call),
     /// Policies and roles, read.
     Policies(policies::Call),
+    /// The metadata server of the machine.
+    Metadata(metadata::Call),
     /// Operations of several calls.
     Flow(flows::Call),
 }
@@ -71,9 +75,11 @@ impl Call {
     /// What the call may do.
     pub fn kind(&self) -> CallKind {
         match self {
-            Call::Iam(_) | Call::Projects(_) | Call::Oauth(_) | Call::Policies(_) => CallKind::Read,
+            Call::Iam(_) | Call::Projects(_) | Call::Oauth(_) | Call::Policies(_) | Call::Metadata(_) => {
+                CallKind::Read
+            }
             Call::Flow(flow) => flow.kind(),
-            Call::Credentials(credentials::Call::Mint(_)) => CallKind::Mint,
+            Call::Credentials(_) => CallKind::Mint,
         }
     }
 }
@@ -95,6 +101,10 @@ pub enum Reply {
     Ancestors(Vec<Ancestor>),
     /// A fresh credential.
     Minted(Box<Credential>),
+    /// What the metadata server says.
+    Machine(metadata::Machine),
+    /// What is known of the hops of a chain.
+    Chain(Vec<flows::Hop>),
     /// Who is calling.
     Caller(Caller),
     /// A JSON Web Key Set, as text.
@@ -126,9 +136,4 @@ pub enum Part {
     Projects(Vec<Project>),
     /// A grant is being watched.
     Watching(flows::Watching),
-}
-
-/// A request to mint, as every form shows it before sending.
-pub fn preview(request: &MintRequest) -> credentials::Preview {
-    credentials::preview(request)
 }

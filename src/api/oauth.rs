@@ -33,6 +33,8 @@ pub enum KeySource {
     Google,
     /// Those of the account with this e-mail, which sign its JWTs and blobs.
     Account(String),
+    /// The same as certificates, which tell until when a key is published.
+    Certificates(String),
 }
 
 impl KeySource {
@@ -50,7 +52,9 @@ impl KeySource {
     pub fn whose(&self, endpoints: &Endpoints) -> String {
         let whose = match self {
             KeySource::Google => "Google's OAuth certs".to_owned(),
-            KeySource::Account(email) => format!("the published keys of {}", short(email)),
+            KeySource::Account(email) | KeySource::Certificates(email) => {
+                format!("the published keys of {}", short(email))
+            }
         };
         let moved =
             endpoints.overridden().into_iter().find(|(name, _)| *name == endpoints::name(Base::Certs));
@@ -87,6 +91,10 @@ fn keys_ticket(source: &KeySource) -> Ticket {
             format!("/service_accounts/v1/metadata/jwk/{}", segment(email)),
             asked(Base::Certs, "jwk", email),
         ),
+        KeySource::Certificates(email) => (
+            format!("/service_accounts/v1/metadata/x509/{}", segment(email)),
+            asked(Base::Certs, "x509", email),
+        ),
     };
     Ticket { auth: false, ..Ticket::get(Base::Certs, path, asked) }
 }
@@ -118,6 +126,16 @@ impl TokenInfo {
 }
 
 impl Client {
+    /// The scopes of an access token, as tokeninfo tells them; the token goes there in a body.
+    ///
+    /// # Errors
+    /// As for every call.
+    pub async fn scopes_of(&self, token: &Secret) -> Result<Vec<String>, ApiError> {
+        let answer = self.send(tokeninfo_ticket(token.clone())).await?;
+        let info: TokenInfo = decode(&answer.body, endpoints::name(Base::Tokeninfo))?;
+        Ok(info.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect())
+    }
+
     /// Who is calling, as far as the credentials file, tokeninfo and userinfo tell; what nobody tells stays unknown.
     ///
     /// # Errors
@@ -146,7 +164,8 @@ impl Client {
         Ok(caller)
     }
 
-    /// A JSON Web Key Set, as text; kept in memory for as long as its sender allows.
+    /// A JSON Web Key Set, or the map of key id to certificate, as text; kept in memory for as long as its sender
+    /// allows.
     ///
     /// # Errors
     /// As for every call.
@@ -157,7 +176,10 @@ impl Client {
             return Ok(keys.clone());
         }
         let answer = self.send(keys_ticket(&source)).await?;
-        let keys = read_keys(&answer.body)?;
+        let keys = match source {
+            KeySource::Certificates(_) => read_certificates(&answer.body)?,
+            KeySource::Google | KeySource::Account(_) => read_keys(&answer.body)?,
+        };
         let mut cache = self.keys().lock().await;
         let now = Instant::now();
         cache.retain(|_, (until, _)| *until > now);
@@ -166,6 +188,12 @@ impl Client {
         }
         Ok(keys)
     }
+}
+
+/// The text of a map of certificates, after a look that it is one.
+fn read_certificates(body: &[u8]) -> Result<String, ApiError> {
+    decode::<HashMap<String, String>>(body, endpoints::name(Base::Certs))?;
+    Ok(String::from_utf8_lossy(body).into_owned())
 }
 
 /// The text of a key set, after a look that it is one.

@@ -1,7 +1,9 @@
 //! The join between operations as data and the client's methods: one exhaustive match, nothing else.
 
 use crate::{
-    api::{ApiError, Call, Client, ErrorKind, Part, Reply, credentials, iam, oauth, policies, projects},
+    api::{
+        ApiError, Call, Client, ErrorKind, Part, Reply, credentials, iam, metadata, oauth, policies, projects,
+    },
     flows::{self, Patience},
     history::Snapshots,
 };
@@ -30,7 +32,18 @@ pub async fn perform_with(
             client.test_permissions(&account).await.map(Reply::Granted)
         }
         Call::Credentials(credentials::Call::Mint(request)) => {
-            client.mint(&request).await.map(|credential| Reply::Minted(Box::new(credential)))
+            flows::mint(client, &request).await.map(|credential| Reply::Minted(Box::new(credential)))
+        }
+        Call::Credentials(credentials::Call::Exchange { request, assertion }) => {
+            let minted = client.exchange(&request, &assertion).await;
+            minted.map(|credential| Reply::Minted(Box::new(credential)))
+        }
+        Call::Metadata(metadata::Call::Look) => client.machine().await.map(Reply::Machine),
+        Call::Flow(flows::Call::CheckChain { account, delegates, permission }) => {
+            Ok(Reply::Chain(flows::check_chain(client, &account, &delegates, permission).await))
+        }
+        Call::Flow(flows::Call::ProbeChain { account, delegates }) => {
+            Ok(Reply::Chain(flows::probe_chain(client, &account, &delegates).await))
         }
         Call::Projects(projects::Call::Search) => {
             client.search_projects(&mut |page| parts(Part::Projects(page))).await?;

@@ -253,7 +253,7 @@ impl Drop for Watch<'_> {
 const SHOWN: &str = "
     accounts name projectId uniqueId email displayName description etag oauth2ClientId disabled
     keys keyAlgorithm keyOrigin keyType validAfterTime validBeforeTime disableReason permissions
-    delegates scope lifetime audience includeEmail organizationNumberIncluded expireTime
+    delegates scope lifetime audience includeEmail organizationNumberIncluded expireTime keyId
     projects parent state createTime updateTime deleteTime directoryCustomerId
     grant_type expires_in token_type exp azp aud sub email_verified access_type
     error_description error_subtype error_uri

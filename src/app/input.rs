@@ -177,6 +177,10 @@ impl AppState {
             Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
             Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
             Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
+            Outcome::Confirm(Confirmed::Probe) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.probe(&mut cx);
+            }
         }
         true
     }
@@ -189,7 +193,13 @@ impl AppState {
             | Action::SortDirection
             | Action::Favourite
             | Action::TypeAccount => self.focus = Focus::List,
-            Action::Reveal | Action::Inspect => (self.pane, self.focus) = (PaneId::Mint, Focus::Pane),
+            Action::Reveal
+            | Action::Inspect
+            | Action::MintEdited
+            | Action::Exchange
+            | Action::WipeOne
+            | Action::FavouriteTarget
+            | Action::ProbeChain => (self.pane, self.focus) = (PaneId::Mint, Focus::Pane),
             Action::Revoke
             | Action::EditGrant
             | Action::ToggleView
@@ -239,9 +249,14 @@ impl AppState {
             Action::MintMenu => self.open_mint_menu(now, out),
             Action::MintAccess => self.open_form(Kind::AccessToken, now, out),
             Action::MintId => self.open_form(Kind::IdToken, now, out),
+            Action::MintJwt => self.open_form(Kind::SignedJwt, now, out),
+            Action::MintBlob => self.open_form(Kind::SignedBlob, now, out),
+            Action::MintUrl => self.open_form(Kind::SignedUrl, now, out),
+            Action::MintMetadata => self.open_form(Kind::Metadata, now, out),
             Action::MintAgain => {
+                let on_shelf = self.place() == Place::Shelf;
                 let mut cx = Cx { shared: &mut self.shared, now, out };
-                self.panes.mint.again(&mut cx);
+                self.panes.mint.again(on_shelf, &mut cx);
                 if cx.shared.last_mint.is_some() {
                     cx.intend(Intent::Show(PaneId::Mint));
                 }
@@ -260,7 +275,7 @@ impl AppState {
             }
             Action::CopyMenu => self.open_copy_menu(out),
             Action::CopyObvious => match self.panes.get(self.focused()).copies(&self.shared).first() {
-                Some(action) => self.copy(*action, out),
+                Some(action) => self.copy(*action, now, out),
                 None => self.say(Level::Warning, "there is nothing to copy here".into(), out),
             },
             Action::CopyRaw
@@ -270,7 +285,8 @@ impl AppState {
             | Action::CopyCurl
             | Action::CopyGcloud
             | Action::CopyDecoded
-            | Action::Save => self.copy(action, out),
+            | Action::CopyHex
+            | Action::Save => self.copy(action, now, out),
             _ => return false,
         }
         true
@@ -331,12 +347,21 @@ impl AppState {
     fn open_mint_menu(&mut self, now: Now, out: &mut Out) {
         // On the list, `t` means the account under the cursor; elsewhere the opened one.
         self.open_selected(now, out);
-        let Some(account) = self.shared.opened.as_deref() else {
-            let text = "no account is open: open one in the list first".into();
-            return self.say(Level::Warning, text, out);
+        let (title, actions) = match self.shared.opened.as_deref() {
+            Some(account) => (
+                format!("Mint as {}", crate::model::account::short(account)),
+                vec![
+                    Action::MintAccess,
+                    Action::MintId,
+                    Action::MintJwt,
+                    Action::MintBlob,
+                    Action::MintUrl,
+                    Action::MintMetadata,
+                ],
+            ),
+            // The machine's own accounts need none to be open.
+            None => ("Mint (no account is open)".to_owned(), vec![Action::MintMetadata]),
         };
-        let title = format!("Mint as {}", crate::model::account::short(account));
-        let actions = vec![Action::MintAccess, Action::MintId];
         self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });
     }
 
@@ -348,8 +373,8 @@ impl AppState {
         self.overlays.push(Overlay::Menu { place: Place::CopyMenu, title: "Copy".into(), actions });
     }
 
-    fn copy(&mut self, action: Action, out: &mut Out) {
-        match self.panes.get(self.focused()).copy(action, &self.shared) {
+    fn copy(&mut self, action: Action, now: Now, out: &mut Out) {
+        match self.panes.get(self.focused()).copy(action, &self.shared, now.utc) {
             Ok(effect) => out.effects.push(effect),
             Err(text) => self.say(Level::Warning, text, out),
         }

@@ -132,6 +132,7 @@ impl AppState {
                 roles: HashMap::new(),
                 writes: Writes::default(),
                 production: start.production,
+                machine: Remote::default(),
                 shelf: Shelf::default(),
                 last_mint: None,
                 drafts: Vec::new(),

@@ -184,6 +184,8 @@ pub enum Intent {
     OpenAccount(String),
     /// Open an overlay.
     Open(Overlay),
+    /// This credential is gone from the shelf: nobody else is to show or hold it.
+    Wiped(Secret),
     /// Decode and show a token.
     Inspect {
         /// The token.

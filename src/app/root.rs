@@ -159,6 +159,10 @@ impl AppState {
                 out.intents.push(Intent::Show(if keep { self.pane } else { PaneId::Overview }));
             }
             Intent::Open(overlay) => self.open_overlay(overlay),
+            Intent::Wiped(secret) => {
+                self.panes.inspect.forget(&secret);
+                out.effects.push(Effect::ClearClipboard);
+            }
             Intent::Inspect { token, from, about, expires } => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.open(&token, from, &mut cx);

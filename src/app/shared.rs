@@ -16,6 +16,7 @@ use crate::{
         ApiError, Call,
         endpoints::Endpoints,
         iam,
+        metadata::Machine,
         roles::{RoleDetails, RoleSummary},
     },
     flows,
@@ -97,6 +98,8 @@ pub struct Shared {
     pub writes: Writes,
     /// Projects where a write asks for a name to be typed.
     pub production: Vec<String>,
+    /// What the metadata server of this machine says.
+    pub machine: Remote<Machine>,
     /// What was minted.
     pub shelf: Shelf,
     /// The last request to mint.

@@ -34,6 +34,12 @@ impl Shelf {
         self.items.truncate(MOST);
     }
 
+    /// Takes out the one in this place.
+    pub fn remove(&mut self, at: usize) -> Option<Credential> {
+        self.mask();
+        (at < self.items.len()).then(|| self.items.remove(at))
+    }
+
     /// Drops all; each wipes itself.
     pub fn wipe(&mut self) {
         self.mask();

@@ -175,12 +175,8 @@ fn event(key: &str) -> KeyEvent {
 }
 
 pub(crate) fn minted(request: &MintRequest, now: Timestamp) -> Reply {
-    Reply::Minted(Box::new(Credential {
-        request: request.clone(),
-        secret: Secret::new("ya29.c.test"),
-        expires: Some(Timestamp::from_second(now.as_second() + 3_600).expect("a time")),
-        minted: now,
-    }))
+    let end = Timestamp::from_second(now.as_second() + 3_600).expect("a time");
+    Reply::Minted(Box::new(Credential::new(request.clone(), Secret::new("ya29.c.test"), Some(end), now)))
 }
 
 pub(crate) fn denied() -> ApiError {

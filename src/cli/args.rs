@@ -99,6 +99,8 @@ pub enum Command {
     /// Mint a credential and print it alone on stdout
     #[command(subcommand)]
     Token(Token),
+    /// Sign a URL of Cloud Storage that works without a login until it ends
+    SignUrl(SignUrl),
     /// See who may do what with an account, and change it without losing anything
     #[command(subcommand)]
     Policy(Policy),
@@ -151,6 +153,72 @@ pub enum Token {
         #[command(flatten)]
         how: How,
     },
+    /// A JWT with claims of your own, signed with the account's Google-managed key
+    Jwt {
+        /// Account that signs: e-mail, name@project or unique id
+        account: String,
+        /// File with the claims, a JSON object; - for stdin
+        #[arg(long, value_name = "FILE")]
+        claims: PathBuf,
+        /// Chain and file.
+        #[command(flatten)]
+        how: How,
+    },
+    /// The signature of a file (RSA PKCS#1 v1.5 over SHA-256), in base64
+    Blob {
+        /// Account that signs: e-mail, name@project or unique id
+        account: String,
+        /// What is signed; - for stdin
+        file: PathBuf,
+        /// Chain and file.
+        #[command(flatten)]
+        how: How,
+    },
+    /// A token of this machine's own account, from its metadata server
+    Metadata {
+        /// OAuth scope of an access token, short or in full; may be repeated
+        #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', conflicts_with = "audience")]
+        scopes: Vec<String>,
+        /// Get an ID token for this audience
+        #[arg(long, value_name = "AUDIENCE")]
+        audience: Option<String>,
+        /// Add what the machine is to an ID token
+        #[arg(long, requires = "audience")]
+        full: bool,
+        /// Which of the attached accounts
+        #[arg(long, default_value = "default", value_name = "ACCOUNT")]
+        account: String,
+        /// Write to a new file that only you can read, instead of stdout
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// What a signed URL is good for.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct SignUrl {
+    /// Account that signs: e-mail or name@project; it needs access to the object itself
+    pub account: String,
+    /// gs://BUCKET/OBJECT
+    pub object: String,
+    /// The only method that it is good for
+    #[arg(long, default_value = "GET", value_name = "METHOD")]
+    pub method: String,
+    /// How long it lives, up to 7d, such as 15m
+    #[arg(long, default_value = "15m", value_name = "TIME")]
+    pub expires: String,
+    /// A header that whoever uses it must send, as 'NAME: VALUE'; may be repeated
+    #[arg(long = "header", value_name = "HEADER")]
+    pub headers: Vec<String>,
+    /// A query parameter, as NAME=VALUE; may be repeated
+    #[arg(long = "query", value_name = "PARAMETER")]
+    pub query: Vec<String>,
+    /// Put the bucket into the host name
+    #[arg(long)]
+    pub virtual_host: bool,
+    /// Chain and file.
+    #[command(flatten)]
+    pub how: How,
 }
 
 /// What to do with an allow policy.

@@ -1,8 +1,6 @@
 //! `impersona decode`: a token from a file or stdin, taken apart and judged. Needs no credentials; asks the network
 //! for public keys only, and for none with `--offline` or `--jwks`.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -12,6 +10,7 @@ use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use super::args::Decode;
+use super::input;
 use super::output::{self, Failure, columns};
 use super::setup::Setup;
 use crate::api::oauth::KeySource;
@@ -31,7 +30,7 @@ pub(super) async fn run(
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
     json: bool,
 ) -> Result<(), Failure> {
-    let reading = jwt::read(&input(&wish.file)?);
+    let reading = jwt::read(&text(&wish.file)?);
     let verdict = match judge::uncheckable(&reading) {
         Some(verdict) => verdict,
         None => check(&reading, &wish, setup).await?,
@@ -70,7 +69,7 @@ async fn check(
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
 ) -> Result<Verdict, Failure> {
     if let Some(path) = &wish.jwks {
-        return Ok(jwt::verify(reading, &input(path)?, &format!("the keys in {}", path.display())));
+        return Ok(jwt::verify(reading, &text(path)?, &format!("the keys in {}", path.display())));
     }
     if wish.offline {
         return Ok(Verdict::not_checked("--offline: no keys were fetched"));
@@ -94,17 +93,8 @@ async fn check(
 }
 
 /// The text of a file, or of stdin for `-`; it may be a secret.
-fn input(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = if path == Path::new("-") {
-        if io::stdin().is_terminal() {
-            output::remark("impersona: paste a token, then end the input with ctrl-d");
-        }
-        io::stdin().lock().take(MAX_INPUT).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(MAX_INPUT).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| Failure::refused(format!("reading {}: {error}", path.display())))?;
+fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let bytes = input::bytes(path, MAX_INPUT, "paste a token")?;
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
 }
 

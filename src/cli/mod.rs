@@ -6,6 +6,7 @@ pub mod args;
 mod can;
 mod decode;
 mod emulator;
+mod input;
 mod keys;
 pub mod output;
 mod policy;
@@ -207,7 +208,11 @@ async fn dispatch(
         }
         Command::Token(token) => {
             // What is wrong with the request is said before anything is started.
-            let (request, out) = token::request(token).map_err(Failure::refused)?;
+            let (request, out) = token::request(token, json)?;
+            token::run(&setup().await?, &request, out.as_deref(), json).await
+        }
+        Command::SignUrl(wish) => {
+            let (request, out) = token::signed_url(&wish).map_err(Failure::refused)?;
             token::run(&setup().await?, &request, out.as_deref(), json).await
         }
         Command::Policy(wish) => policy::run(wish, setup, json).await,

@@ -2,36 +2,107 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::args::{How, Token};
+use super::args::{How, SignUrl, Token};
 use super::output::{self, Failure, Opened, Sink};
 use super::setup::Setup;
-use crate::model::credential::{Credential, MintRequest, What};
-use crate::model::jwt::audience;
-use crate::model::{account, lifetime, scopes};
+use super::{input, now};
+use crate::flows;
+use crate::model::credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, What};
+use crate::model::jwt::{State, audience};
+use crate::model::{account, claims, lifetime, scopes, signed_url};
 
-/// What to mint and where to write it, checked by the rules of the domain.
+/// What to mint and where to write it, checked by the rules of the domain; what is to be signed is read.
+///
+/// # Errors
+/// The first rule that is broken, a file that cannot be read.
+pub(super) fn request(token: Token, json: bool) -> Result<(MintRequest, Option<PathBuf>), Failure> {
+    let refused = Failure::refused;
+    let (account, what, how) = match token {
+        Token::Access { account, scopes, lifetime, how } => {
+            let mut scopes = expanded(&scopes).map_err(refused)?;
+            if scopes.is_empty() {
+                scopes.push(scopes::DEFAULT.to_owned());
+            }
+            let lifetime_seconds = lifetime::parse(&lifetime).map_err(refused)?;
+            (account, What::AccessToken { scopes, lifetime_seconds }, how)
+        }
+        Token::Id { account, audience, no_email, organization_number, how } => {
+            let audience = audience::check(&audience).map_err(refused)?;
+            (account, What::IdToken { audience, include_email: !no_email, organization_number }, how)
+        }
+        Token::Jwt { account, claims: file, how } => {
+            let signer = account::parse(&account).map_err(refused)?;
+            let bytes = input::bytes(&file, claims::MAX_BYTES as u64 + 1, "type the claims as JSON")?;
+            let claims = String::from_utf8(bytes.to_vec())
+                .map_err(|_| refused(format!("{}: the claims are no UTF-8 text", file.display())))?;
+            // The API is asked only for what it does not refuse.
+            let checked = claims::check(&claims, None, &signer, now().as_second())
+                .map_err(|why| refused(format!("{}: {why}", file.display())))?;
+            for warning in checked.warnings.iter().filter(|_| !json) {
+                output::remark(&format!("impersona: {warning}"));
+            }
+            (account, What::SignedJwt { claims, lifetime_seconds: None }, how)
+        }
+        Token::Blob { account, file, how } => {
+            let bytes = input::bytes(&file, LARGEST_PAYLOAD as u64 + 1, "type what is to be signed")?;
+            if bytes.is_empty() {
+                return Err(refused(format!("{}: there is nothing to sign", file.display())));
+            }
+            if bytes.len() > LARGEST_PAYLOAD {
+                return Err(refused(format!(
+                    "{} has more than 4 MiB: sign its SHA-256 instead",
+                    file.display()
+                )));
+            }
+            (account, What::SignedBlob(Payload::Bytes(bytes.to_vec())), how)
+        }
+        Token::Metadata { scopes, audience, full, account, out } => {
+            let what = match audience {
+                Some(audience) => {
+                    let audience = audience::check(&audience).map_err(refused)?;
+                    What::MetadataId { audience, full, licenses: false }
+                }
+                None => What::MetadataAccess { scopes: expanded(&scopes).map_err(refused)? },
+            };
+            let account = match account.as_str() {
+                "default" => account,
+                name => account::parse(name).map_err(refused)?,
+            };
+            return Ok((MintRequest { account, delegates: Vec::new(), what }, out));
+        }
+    };
+    finished(&account, what, how).map_err(refused)
+}
+
+/// What a signed URL is made from, checked.
 ///
 /// # Errors
 /// The first rule that is broken.
-pub(super) fn request(token: Token) -> Result<(MintRequest, Option<PathBuf>), String> {
-    let (account, what, how) = match token {
-        Token::Access { account, scopes, lifetime, how } => {
-            let mut full = scopes.iter().map(|scope| scopes::expand(scope)).collect::<Result<Vec<_>, _>>()?;
-            if full.is_empty() {
-                full.push(scopes::DEFAULT.to_owned());
-            }
-            (account, What::AccessToken { scopes: full, lifetime_seconds: lifetime::parse(&lifetime)? }, how)
-        }
-        Token::Id { account, audience, no_email, organization_number, how } => {
-            let audience = audience::check(&audience)?;
-            (account, What::IdToken { audience, include_email: !no_email, organization_number }, how)
-        }
+pub(super) fn signed_url(wish: &SignUrl) -> Result<(MintRequest, Option<PathBuf>), String> {
+    let (bucket, object) = signed_url::parse_object(&wish.object)?;
+    let url = signed_url::SignedUrl {
+        method: signed_url::parse_method(&wish.method)?,
+        bucket,
+        object,
+        expires_seconds: signed_url::parse_expires(&wish.expires)?,
+        headers: wish.headers.iter().map(|text| signed_url::parse_header(text)).collect::<Result<_, _>>()?,
+        query: wish.query.iter().map(|text| signed_url::parse_query(text)).collect::<Result<_, _>>()?,
+        virtual_host: wish.virtual_host,
     };
+    url.check()?;
+    finished(&wish.account, What::SignedUrl(url), wish.how.clone())
+}
+
+fn expanded(scopes: &[String]) -> Result<Vec<String>, String> {
+    scopes.iter().map(|scope| scopes::expand(scope)).collect()
+}
+
+fn finished(account: &str, what: What, how: How) -> Result<(MintRequest, Option<PathBuf>), String> {
     let How { delegates, out } = how;
     let delegates = delegates.iter().map(|name| account::parse(name)).collect::<Result<_, _>>()?;
-    Ok((MintRequest { account: account::parse(&account)?, delegates, what }, out))
+    Ok((MintRequest { account: account::parse(account)?, delegates, what }, out))
 }
 
 pub(super) async fn run(
@@ -51,8 +122,18 @@ pub(super) async fn run(
         ));
     }
     let mut sink = Sink::open(out)?;
-    let credential = setup.client.mint(request).await?;
-    sink.write(&credential.secret, json.then(|| Printed::of(&credential)).as_ref())?;
+    let credential = flows::mint(&setup.client, request).await?;
+    if !json {
+        for remark in &credential.remarks {
+            output::remark(&format!("impersona: {remark}"));
+        }
+    }
+    // Said whatever is printed: a signature that nobody can check is not what was asked for.
+    if let Some(signed) = credential.signed.as_ref().filter(|signed| signed.verdict.state != State::Verified)
+    {
+        output::remark(&format!("impersona: the signature is not verified: {}", signed.verdict.reason));
+    }
+    sink.write(&credential.secret, json.then_some(&Printed(&credential)))?;
     if let Some(path) = out {
         let ends = credential.expires.map(|end| format!(", ends {}", output::time(end))).unwrap_or_default();
         output::remark(&format!("impersona: {} written to {}{ends}", request.kind().name(), path.display()));
@@ -61,43 +142,53 @@ pub(super) async fn run(
 }
 
 /// The answer for `--json`, in the order that the README promises.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Printed<'a> {
-    kind: &'static str,
-    account: &'a str,
-    token: Opened<'a>,
-    expire_time: Option<String>,
-    #[serde(flatten)]
-    target: Target<'a>,
-    delegates: &'a [String],
-}
+struct Printed<'a>(&'a Credential);
 
-#[derive(Serialize)]
-#[serde(untagged, rename_all_fields = "camelCase")]
-enum Target<'a> {
-    Access { scopes: &'a [String] },
-    Id { audience: &'a str, include_email: bool, organization_number: bool },
-}
-
-impl<'a> Printed<'a> {
-    fn of(credential: &'a Credential) -> Printed<'a> {
-        let request = &credential.request;
-        Printed {
-            kind: request.kind().word(),
-            account: &request.account,
-            token: Opened(&credential.secret),
-            expire_time: credential.expires.map(output::time),
-            target: match &request.what {
-                What::AccessToken { scopes, .. } => Target::Access { scopes },
-                What::IdToken { audience, include_email, organization_number } => Target::Id {
-                    audience,
-                    include_email: *include_email,
-                    organization_number: *organization_number,
-                },
-            },
-            delegates: &request.delegates,
+impl Serialize for Printed<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Credential { request, secret, expires, signed, .. } = self.0;
+        let (token, ends) = (Opened(secret), expires.map(output::time));
+        let key_id = signed.as_ref().map(|signed| signed.key_id.as_str());
+        let mut map = serializer.serialize_map(None)?;
+        if let What::SignedUrl(_) = request.what {
+            map.serialize_entry("url", &token)?;
+            map.serialize_entry("expireTime", &ends)?;
+            return map.end();
         }
+        map.serialize_entry("kind", request.kind().word())?;
+        map.serialize_entry("account", &request.account)?;
+        match &request.what {
+            What::SignedBlob(_) => {
+                map.serialize_entry("signature", &token)?;
+                map.serialize_entry("keyId", &key_id)?;
+                map.serialize_entry("sha256", &signed.as_ref().map(|signed| signed.sha256.as_str()))?;
+            }
+            What::SignedJwt { .. } => {
+                map.serialize_entry("token", &token)?;
+                map.serialize_entry("keyId", &key_id)?;
+                map.serialize_entry("expireTime", &ends)?;
+            }
+            _ => {
+                map.serialize_entry("token", &token)?;
+                map.serialize_entry("expireTime", &ends)?;
+            }
+        }
+        match &request.what {
+            What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => {
+                map.serialize_entry("scopes", scopes)?;
+            }
+            What::IdToken { audience, include_email, organization_number } => {
+                map.serialize_entry("audience", audience)?;
+                map.serialize_entry("includeEmail", include_email)?;
+                map.serialize_entry("organizationNumber", organization_number)?;
+            }
+            What::MetadataId { audience, .. } => map.serialize_entry("audience", audience)?,
+            _ => {}
+        }
+        if !matches!(request.what, What::MetadataAccess { .. } | What::MetadataId { .. }) {
+            map.serialize_entry("delegates", &request.delegates)?;
+        }
+        map.end()
     }
 }
 
@@ -114,7 +205,7 @@ mod tests {
             lifetime: lifetime.into(),
             how: How { delegates: vec!["relay@acme-ci".into()], out: None },
         };
-        request(token).map(|(request, _)| request)
+        request(token, true).map(|(request, _)| request).map_err(|_| String::new())
     }
 
     #[test]
@@ -133,14 +224,14 @@ mod tests {
 
     #[test]
     fn the_json_has_the_promised_fields_in_the_promised_order() {
-        let mut credential = Credential {
-            request: access(&[], "1h").unwrap(),
-            secret: Secret::new("ya29.c.x"),
-            expires: Some(Timestamp::from_second(1_700_000_000).unwrap()),
-            minted: Timestamp::from_second(1_699_996_400).unwrap(),
-        };
+        let mut credential = Credential::new(
+            access(&[], "1h").unwrap(),
+            Secret::new("ya29.c.x"),
+            Some(Timestamp::from_second(1_700_000_000).unwrap()),
+            Timestamp::from_second(1_699_996_400).unwrap(),
+        );
         assert_eq!(
-            *output::to_json(&Printed::of(&credential)),
+            *output::to_json(&Printed(&credential)),
             r#"{"kind":"access","account":"deployer@acme-prod.iam.gserviceaccount.com","token":"ya29.c.x","expireTime":"2023-11-14T22:13:20Z","scopes":["https://www.googleapis.com/auth/cloud-platform"],"delegates":["relay@acme-ci.iam.gserviceaccount.com"]}"#
         );
         credential.request.what = What::IdToken {
@@ -148,7 +239,7 @@ mod tests {
             include_email: true,
             organization_number: false,
         };
-        let text = output::to_json(&Printed::of(&credential));
+        let text = output::to_json(&Printed(&credential));
         assert!(text.contains(r#""kind":"id""#), "{}", *text);
         assert!(
             text.contains(r#""expireTime":"2023-11-14T22:13:20Z","audience":"https://a.run.app","#),

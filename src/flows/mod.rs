@@ -2,14 +2,18 @@
 //! knows the API and the model, tells of its progress through a sink, and never waits for a person.
 
 mod apply_policy;
+mod chain;
 mod inherited;
+mod mint;
 mod watch_grant;
 
 pub use apply_policy::{Applied, Mode, Request, apply_policy, apply_policy_if, whose};
+pub use chain::{Hop, HopState, check_chain, probe_chain};
 pub use inherited::{Level, inherited};
+pub use mint::mint;
 pub use watch_grant::{Patience, Watched, Watching, watch_grant};
 
-use crate::api::CallKind;
+use crate::{api::CallKind, model::permission::Permission};
 
 /// A flow, as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +32,22 @@ pub enum Call {
         /// `iam.serviceAccounts.…`, `iam.serviceAccountKeys.…`: what the grant should give.
         permissions: Vec<String>,
     },
+    /// What is known of each hop of a chain, without minting anything.
+    CheckChain {
+        /// The account at its end.
+        account: String,
+        /// Those between the caller and it, nearest to the caller first.
+        delegates: Vec<String>,
+        /// What the last hop needs.
+        permission: Permission,
+    },
+    /// Mints an access token at each hop of a chain, and drops it: only after consent, for each is audited.
+    ProbeChain {
+        /// The account at its end.
+        account: String,
+        /// Those between the caller and it, nearest to the caller first.
+        delegates: Vec<String>,
+    },
     /// The saved policies of an account. Nothing is asked of Google.
     History {
         /// Its e-mail; may be empty where the unique id is known.
@@ -42,7 +62,11 @@ impl Call {
     pub fn kind(&self) -> CallKind {
         match self {
             Call::ApplyPolicy(_) => CallKind::Write,
-            Call::Inherited { .. } | Call::WatchGrant { .. } | Call::History { .. } => CallKind::Read,
+            Call::ProbeChain { .. } => CallKind::Mint,
+            Call::Inherited { .. }
+            | Call::WatchGrant { .. }
+            | Call::CheckChain { .. }
+            | Call::History { .. } => CallKind::Read,
         }
     }
 }

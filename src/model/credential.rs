@@ -1,25 +1,52 @@
 //! What impersona mints: a secret with the account it speaks for, what it is meant for, the chain it came
 //! through and when it ends.
 
+use std::{fmt, path::PathBuf};
+
 use jiff::Timestamp;
 
-use super::secret::Secret;
+use super::{jwt::Verdict, secret::Secret, signed_url::SignedUrl};
 
-/// The kinds of credential that can be minted.
+/// The kinds of credential that can be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// An OAuth 2.0 access token: says who calls Google's APIs.
     AccessToken,
     /// An OpenID Connect ID token: says who calls a service, for one audience.
     IdToken,
+    /// Claims of one's own, signed with the account's Google-managed key.
+    SignedJwt,
+    /// Bytes of one's own, signed with the account's Google-managed key.
+    SignedBlob,
+    /// An address of Cloud Storage that works without a login until it ends.
+    SignedUrl,
+    /// An access token or ID token from the metadata server of the machine.
+    Metadata,
+    /// An access token of a Workspace user, got for a signed JWT by domain-wide delegation.
+    Delegated,
 }
 
 impl Kind {
+    /// The kinds that have a form, in the order they are offered.
+    pub const FORMS: [Kind; 6] = [
+        Kind::AccessToken,
+        Kind::IdToken,
+        Kind::SignedJwt,
+        Kind::SignedBlob,
+        Kind::SignedUrl,
+        Kind::Metadata,
+    ];
+
     /// The word used in the shelf and in `--json`.
     pub fn word(self) -> &'static str {
         match self {
             Kind::AccessToken => "access",
             Kind::IdToken => "id",
+            Kind::SignedJwt => "jwt",
+            Kind::SignedBlob => "blob",
+            Kind::SignedUrl => "url",
+            Kind::Metadata => "metadata",
+            Kind::Delegated => "user",
         }
     }
 
@@ -28,6 +55,11 @@ impl Kind {
         match self {
             Kind::AccessToken => "access token",
             Kind::IdToken => "ID token",
+            Kind::SignedJwt => "signed JWT",
+            Kind::SignedBlob => "signed blob",
+            Kind::SignedUrl => "signed URL",
+            Kind::Metadata => "metadata token",
+            Kind::Delegated => "user's access token",
         }
     }
 }
@@ -35,7 +67,7 @@ impl Kind {
 /// What to mint: everything that decides the request, nothing secret. `T` sends it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MintRequest {
-    /// The e-mail or unique id of the account to speak for.
+    /// The e-mail or unique id of the account to speak for; at the metadata server also `default`.
     pub account: String,
     /// Accounts between the caller and `account`, nearest to the caller first.
     pub delegates: Vec<String>,
@@ -62,6 +94,60 @@ pub enum What {
         /// Adds the claim `google.organization_number`.
         organization_number: bool,
     },
+    /// `signJwt`
+    SignedJwt {
+        /// A JSON object, as it was typed; checked by [`super::claims`].
+        claims: String,
+        /// Whole seconds: `iat` and `exp` are added when it is sent, where the claims have none.
+        lifetime_seconds: Option<u32>,
+    },
+    /// `signBlob`
+    SignedBlob(Payload),
+    /// `signBlob` over what a V4 signed URL is made from.
+    SignedUrl(SignedUrl),
+    /// `instance/service-accounts/…/token` of the metadata server.
+    MetadataAccess {
+        /// Full scope URLs; none takes what the machine gives.
+        scopes: Vec<String>,
+    },
+    /// `instance/service-accounts/…/identity` of the metadata server.
+    MetadataId {
+        /// Who the token is meant for; required.
+        audience: String,
+        /// Adds the claim `google.compute_engine`: format `full` in place of `standard`.
+        full: bool,
+        /// Adds the licences of the machine's images, to format `full` only.
+        licenses: bool,
+    },
+    /// A signed JWT given to the token endpoint. It cannot be sent again without a new JWT.
+    Delegated {
+        /// The e-mail of the Workspace user.
+        subject: String,
+        /// Full scope URLs.
+        scopes: Vec<String>,
+    },
+}
+
+/// What is to be signed.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Payload {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// What is in this file when it is sent.
+    File(PathBuf),
+}
+
+/// A request has no bigger body: what is larger is signed by its hash. The limit of the service is not published;
+/// this one is ours.
+pub const LARGEST_PAYLOAD: usize = 4 * 1024 * 1024;
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Payload::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Payload::File(path) => write!(f, "{path:?}"),
+        }
+    }
 }
 
 impl MintRequest {
@@ -70,6 +156,11 @@ impl MintRequest {
         match self.what {
             What::AccessToken { .. } => Kind::AccessToken,
             What::IdToken { .. } => Kind::IdToken,
+            What::SignedJwt { .. } => Kind::SignedJwt,
+            What::SignedBlob(_) => Kind::SignedBlob,
+            What::SignedUrl(_) => Kind::SignedUrl,
+            What::MetadataAccess { .. } | What::MetadataId { .. } => Kind::Metadata,
+            What::Delegated { .. } => Kind::Delegated,
         }
     }
 }
@@ -79,15 +170,42 @@ impl MintRequest {
 pub struct Credential {
     /// The request that made it; tells account, target and chain.
     pub request: MintRequest,
-    /// The token itself.
+    /// The token itself; of a blob its signature in base64, of a URL the whole address.
     pub secret: Secret,
-    /// When it ends; none when the answer did not tell.
+    /// When it ends; none when the answer did not tell, and for what has no end of its own.
     pub expires: Option<Timestamp>,
     /// When it was minted, by our clock.
     pub minted: Timestamp,
+    /// What is known of the signature, for what the account's own key signed.
+    pub signed: Option<Signed>,
+    /// What is worth knowing about it, each a sentence.
+    pub remarks: Vec<String>,
+}
+
+/// A signature by the account's Google-managed key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The id of the key, forty hexadecimal digits.
+    pub key_id: String,
+    /// SHA-256 of the bytes that were signed, in hexadecimal.
+    pub sha256: String,
+    /// Whether one of the account's published keys made it.
+    pub verdict: Verdict,
+    /// Until when that key is published; none where that could not be read.
+    pub key_ends: Option<Timestamp>,
 }
 
 impl Credential {
+    /// One without a signature to speak of and without remarks.
+    pub fn new(
+        request: MintRequest,
+        secret: Secret,
+        expires: Option<Timestamp>,
+        minted: Timestamp,
+    ) -> Credential {
+        Credential { request, secret, expires, minted, signed: None, remarks: Vec::new() }
+    }
+
     /// Whole seconds until it ends, never below zero; none when the end is not known.
     pub fn remaining(&self, now: Timestamp) -> Option<i64> {
         self.expires.map(|end| (end.as_second() - now.as_second()).max(0))

@@ -21,6 +21,17 @@ pub struct Asked {
     pub lifetime_seconds: Option<u32>,
     /// How many delegates stood between the caller and the account.
     pub delegates: usize,
+    /// For whom a token was asked by domain-wide delegation.
+    pub delegation: Option<Delegation>,
+}
+
+/// What a JWT of domain-wide delegation asks the token endpoint for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Delegation {
+    /// The e-mail of the Workspace user.
+    pub subject: String,
+    /// Full scope URLs.
+    pub scopes: Vec<String>,
 }
 
 /// The facts of a refusal, free of control characters and secrets.
@@ -69,6 +80,8 @@ pub enum Cause {
     Conflict,
     /// The account is disabled.
     AccountDisabled,
+    /// A setting of Google Workspace keeps the account from acting for this user.
+    WorkspaceDelegation,
     /// None of the above.
     Unknown,
 }
@@ -145,6 +158,7 @@ pub fn explain(refusal: &Refusal) -> Explanation {
             format!("{} is disabled, or in a state that allows no credentials.", refusal.disabled_account()),
             "An administrator can enable it again: `gcloud iam service-accounts enable`.".to_owned(),
         ),
+        Cause::WorkspaceDelegation => delegation(refusal),
         Cause::Unknown => unknown(refusal),
     };
     Explanation { cause, sentence, next }
@@ -179,6 +193,11 @@ fn cause(refusal: &Refusal) -> Cause {
         (_, "invalid_grant" | "deleted_client") if about_a_gone_account(&refusal.message) => {
             Cause::AccountDisabled
         }
+        (_, "invalid_grant" | "unauthorized_client" | "invalid_scope" | "access_denied")
+            if refusal.asked.delegation.is_some() =>
+        {
+            Cause::WorkspaceDelegation
+        }
         (
             _,
             "invalid_grant" | "invalid_token" | "deleted_client" | "invalid_client" | "unauthorized_client",
@@ -194,6 +213,42 @@ fn cause(refusal: &Refusal) -> Cause {
         (429, _) => Cause::RateLimited,
         _ => Cause::Unknown,
     }
+}
+
+/// By which setting of Workspace, or which claim, a delegation fails: the token endpoint's own words are few and lead
+/// many people to the wrong page.
+fn delegation(refusal: &Refusal) -> (String, String) {
+    let Delegation { subject, scopes } = refusal.asked.delegation.clone().unwrap_or_default();
+    let domain = subject.split_once('@').map_or("its domain", |(_, domain)| domain);
+    let account = &refusal.asked.resource;
+    let message = refusal.message.to_lowercase();
+    if refusal.code == "invalid_scope" {
+        return (
+            "The token endpoint knows no such scope as the JWT asks for.".to_owned(),
+            "Check the claim scope: full https:// scopes, separated by single spaces.".to_owned(),
+        );
+    }
+    if refusal.code == "invalid_grant" && (message.contains("email") || message.contains("user id")) {
+        return (
+            format!("Workspace knows no active user {subject}."),
+            format!(
+                "Check the claim sub: the main address of a user of {domain} who is not suspended; a group, an alias or a service account is none."
+            ),
+        );
+    }
+    if refusal.code == "invalid_grant" {
+        return (
+            format!("The token endpoint does not accept the JWT ({}).", refusal.message),
+            "Check iat and exp (at most 1h apart, and this machine's clock), iss (the account itself) and aud (the token endpoint); then sign a new one.".to_owned(),
+        );
+    }
+    let scopes = if scopes.is_empty() { "its scopes".to_owned() } else { scopes.join(",") };
+    (
+        format!("Google Workspace does not let {account} act for {subject} with these scopes."),
+        format!(
+            "An administrator of {domain} adds the account's client ID (its unique id) with exactly {scopes} in the Admin console: Security, Access and data control, API controls, Domain-wide delegation; it can take up to 24 hours."
+        ),
+    )
 }
 
 /// The token endpoint gives no reason here, so its words have to do.

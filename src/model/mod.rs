@@ -4,6 +4,8 @@
 
 pub mod account;
 pub mod caller;
+pub mod certificate;
+pub mod claims;
 pub mod condition;
 pub mod credential;
 pub mod denial;
@@ -18,3 +20,4 @@ pub mod role;
 pub mod scopes;
 pub mod secret;
 pub mod shell;
+pub mod signed_url;

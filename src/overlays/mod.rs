@@ -58,6 +58,8 @@ pub enum Overlay {
 pub enum Confirmed {
     /// Wipe shelf and clipboard.
     Wipe,
+    /// Try a chain by minting.
+    Probe,
     /// Quit, though something is staged or being written.
     Quit,
 }

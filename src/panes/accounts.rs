@@ -25,6 +25,7 @@ use crate::{
         secret::Secret,
     },
     overlays::Overlay,
+    state::toggle,
     widgets::{
         input::{TextEdit, TextInput},
         list::{ListCursor, Move},
@@ -260,7 +261,7 @@ impl Pane for Accounts {
             }
             Action::Favourite => {
                 let Some(email) = self.selected().map(|account| account.email.clone()) else { return false };
-                cx.shared.remembered.toggle_favourite(&email);
+                toggle(&mut cx.shared.remembered.favourites, &email);
                 cx.effect(Effect::Remember(cx.shared.remembered.clone()));
                 self.rebuild(self.kept(), cx.shared);
             }
@@ -314,7 +315,7 @@ impl Pane for Accounts {
         if self.selected().is_some() { vec![Action::CopyRaw] } else { Vec::new() }
     }
 
-    fn copy(&self, _action: Action, _shared: &Shared) -> Result<Effect, String> {
+    fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let account = self.selected().ok_or("no account is selected")?;
         let what = format!("the e-mail of {}", account.short());
         Ok(Effect::Copy(Clip { text: Secret::new(account.email.clone()), what, sensitive: false }))

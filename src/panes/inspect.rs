@@ -87,6 +87,13 @@ impl Inspect {
         self.open(&Secret::new(text), "what was pasted".into(), cx);
     }
 
+    /// Forgets the token, if it is this one.
+    pub fn forget(&mut self, secret: &Secret) {
+        if self.reading.as_ref().is_some_and(|reading| reading.token == *secret) {
+            self.wipe();
+        }
+    }
+
     /// Forgets the token.
     pub fn wipe(&mut self) {
         *self = Inspect::default();
@@ -380,7 +387,7 @@ impl Pane for Inspect {
         }
     }
 
-    fn copy(&self, action: Action, _shared: &Shared) -> Result<Effect, String> {
+    fn copy(&self, action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let reading = self.reading.as_ref().ok_or("there is no token here")?;
         if action == Action::CopyRaw {
             let clip = Clip { text: reading.token.clone(), what: "the token".into(), sensitive: true };

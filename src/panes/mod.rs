@@ -67,11 +67,11 @@ pub trait Pane {
         Vec::new()
     }
 
-    /// Does one of [`Pane::copies`].
+    /// Does one of [`Pane::copies`]; a request that holds a time is copied as it would be sent now.
     ///
     /// # Errors
     /// A sentence, when there is nothing to copy.
-    fn copy(&self, _action: Action, _shared: &Shared) -> Result<Effect, String> {
+    fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         Err("there is nothing to copy here".into())
     }
 

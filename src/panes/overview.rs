@@ -139,7 +139,7 @@ impl Pane for Overview {
         if shared.opened.is_some() { vec![Action::CopyRaw] } else { Vec::new() }
     }
 
-    fn copy(&self, _action: Action, shared: &Shared) -> Result<Effect, String> {
+    fn copy(&self, _action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let name = shared.opened.as_deref().ok_or("no account is open")?;
         let what = format!("the name of {}", short(name));
         Ok(Effect::Copy(Clip { text: Secret::new(name), what, sensitive: false }))

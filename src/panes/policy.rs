@@ -365,7 +365,7 @@ impl PolicyPane {
                 }
                 _ => self.mode = Mode::Browse,
             },
-            Action::CopyGcloud => match self.copy(Action::CopyGcloud, cx.shared) {
+            Action::CopyGcloud => match self.copy(Action::CopyGcloud, cx.shared, cx.now.utc) {
                 Ok(effect) => cx.effect(effect),
                 Err(why) => cx.notice(Level::Warning, why),
             },
@@ -534,7 +534,7 @@ impl Pane for PolicyPane {
         }
     }
 
-    fn copy(&self, action: Action, shared: &Shared) -> Result<Effect, String> {
+    fn copy(&self, action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let account = shared.opened.as_deref().ok_or("no account is open")?;
         let project = shared.project_for(account);
         // In the review everything that is staged; in the list the row under the cursor.

@@ -9,66 +9,16 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{
-    input::{TextEdit, TextInput},
-    safe::safe_line,
-    text::{wrapped, wrapped_height},
-    width::width,
-};
+use super::{input::TextEdit, safe::safe_line, text::wrapped};
+pub use field::{Field, Value};
+use field::{draw_field, said_height};
+
+mod field;
+
 use crate::view::theme::Theme;
 
 /// How many completions are shown at once.
 pub const COMPLETIONS: usize = 6;
-
-/// What a field holds.
-#[derive(Clone, Debug)]
-pub enum Value {
-    /// One line of text.
-    Text(TextInput),
-    /// On or off.
-    Check(bool),
-}
-
-/// One field.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// How its owner calls it.
-    pub id: &'static str,
-    /// What is written before it.
-    pub label: &'static str,
-    /// What it holds.
-    pub value: Value,
-    /// What is said beside it while there is no error.
-    pub note: String,
-    /// Why it is refused.
-    pub error: Option<String>,
-    /// Whether the first letter typed takes the place of what is there: a suggestion.
-    suggested: bool,
-}
-
-impl Field {
-    /// A text field.
-    pub fn text(id: &'static str, label: &'static str, text: &str, note: &str) -> Field {
-        Field {
-            id,
-            label,
-            value: Value::Text(TextInput::with(text)),
-            note: note.to_owned(),
-            error: None,
-            suggested: false,
-        }
-    }
-
-    /// What is in the field is a suggestion: the first letter typed takes its place.
-    pub fn replaced_by_typing(self) -> Field {
-        Field { suggested: true, ..self }
-    }
-
-    /// A box to tick.
-    pub fn check(id: &'static str, label: &'static str, on: bool, note: &str) -> Field {
-        Field { id, label, value: Value::Check(on), note: note.to_owned(), error: None, suggested: false }
-    }
-}
 
 /// Something that may be put into a text field: its text and what is said about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,8 +43,8 @@ pub struct Form {
 /// What `enter` did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// A completion went into the field with this id.
-    Completion(&'static str),
+    /// The text of the field with this id changed: by a completion, or by a new line.
+    Edited(&'static str),
     /// The focus went on.
     Next,
     /// The button was pressed.
@@ -120,10 +70,84 @@ impl Form {
         self.fields.iter().any(|field| field.id == id && matches!(field.value, Value::Check(true)))
     }
 
-    /// Replaces the text of a field.
+    /// The text of a field of several lines; empty for any other.
+    pub fn area(&self, id: &str) -> String {
+        match self.fields.iter().find(|field| field.id == id).map(|field| &field.value) {
+            Some(Value::Area(editor)) => editor.text(),
+            _ => String::new(),
+        }
+    }
+
+    /// The word chosen in a field; empty for any other.
+    pub fn chosen(&self, id: &str) -> &'static str {
+        match self.fields.iter().find(|field| field.id == id).map(|field| &field.value) {
+            Some(Value::Choice(words, at)) => words[*at],
+            _ => "",
+        }
+    }
+
+    /// Replaces the text of a field, or chooses that word in it.
     pub fn set_text(&mut self, id: &str, text: &str) {
-        if let Some(Value::Text(input)) = self.field_mut(id).map(|field| &mut field.value) {
-            input.set(text);
+        match self.field_mut(id).map(|field| &mut field.value) {
+            Some(Value::Text(input)) => input.set(text),
+            Some(Value::Area(editor)) => editor.set(text),
+            Some(Value::Choice(words, at)) => {
+                *at = words.iter().position(|word| *word == text).unwrap_or(*at);
+            }
+            _ => {}
+        }
+    }
+
+    /// Ticks a box, or no longer.
+    pub fn set_checked(&mut self, id: &str, checked: bool) {
+        if let Some(Value::Check(on)) = self.field_mut(id).map(|field| &mut field.value) {
+            *on = checked;
+        }
+    }
+
+    /// Puts the cursor of a field of several lines to this place, counted from 1.
+    pub fn go(&mut self, id: &str, line: usize, column: usize) {
+        if let Some(Value::Area(editor)) = self.field_mut(id).map(|field| &mut field.value) {
+            editor.go(line, column);
+        }
+    }
+
+    /// What is said beside a field.
+    pub fn set_note(&mut self, id: &str, note: &str) {
+        if let Some(field) = self.field_mut(id) {
+            field.note = note.to_owned();
+        }
+    }
+
+    /// Leaves a field out, or no longer.
+    pub fn show(&mut self, id: &str, shown: bool) {
+        if let Some(field) = self.field_mut(id) {
+            field.hidden = !shown;
+            if !shown {
+                field.error = None;
+                field.warnings.clear();
+            }
+        }
+    }
+
+    /// What is said to be doubtful about a field.
+    pub fn warnings(&self, id: &str) -> Vec<String> {
+        self.fields
+            .iter()
+            .find(|field| field.id == id)
+            .map(|field| field.warnings.clone())
+            .unwrap_or_default()
+    }
+
+    /// Why a field is refused, if it is.
+    pub fn error(&self, id: &str) -> Option<String> {
+        self.fields.iter().find(|field| field.id == id)?.error.clone()
+    }
+
+    /// What is doubtful about a field.
+    pub fn set_warnings(&mut self, id: &str, warnings: Vec<String>) {
+        if let Some(field) = self.field_mut(id) {
+            field.warnings = warnings;
         }
     }
 
@@ -159,6 +183,16 @@ impl Form {
             .map(|field| field.id)
     }
 
+    /// Whether nothing is written in the text field with the focus.
+    pub fn is_blank(&self) -> bool {
+        self.editing().is_none_or(|id| self.text(id).trim().is_empty())
+    }
+
+    /// The field with the focus, of whatever sort; none on the button.
+    pub fn focused(&self) -> Option<&'static str> {
+        self.fields.get(self.focus).map(|field| field.id)
+    }
+
     /// Offers completions for the field being edited. With `first` the first one is chosen already, so that `enter`
     /// takes it: right where what was typed cannot stand as it is.
     pub fn offer(&mut self, completions: Vec<Completion>, first: bool) {
@@ -169,21 +203,37 @@ impl Form {
 
     /// Puts the focus on the first field.
     pub fn focus_first(&mut self) {
-        self.move_focus(0);
+        let first = self.fields.iter().position(|field| !field.hidden);
+        self.move_focus(first.unwrap_or(self.fields.len()));
     }
 
     /// Next field, then the button, then round.
     pub fn next(&mut self) {
-        self.move_focus((self.focus + 1) % (self.fields.len() + 1));
+        self.step(1);
     }
 
     /// The other way round.
     pub fn previous(&mut self) {
-        self.move_focus((self.focus + self.fields.len()) % (self.fields.len() + 1));
+        self.step(self.fields.len());
     }
 
-    /// Chooses among the completions; without any, moves between fields.
+    /// Round the places by so many, over those that are left out.
+    fn step(&mut self, by: usize) {
+        let places = self.fields.len() + 1;
+        let mut to = (self.focus + by) % places;
+        while self.fields.get(to).is_some_and(|field| field.hidden) {
+            to = (to + by) % places;
+        }
+        self.move_focus(to);
+    }
+
+    /// Chooses among the completions; without any, moves between fields, and in several lines between those.
     pub fn choose(&mut self, down: bool) {
+        if let Some(Value::Area(editor)) = self.fields.get_mut(self.focus).map(|field| &mut field.value) {
+            let key = if down { KeyCode::Down } else { KeyCode::Up };
+            editor.edit(&TextEdit::Key(key.into()));
+            return;
+        }
         let count = self.completions.len();
         match (count, down, self.chosen) {
             (0, true, _) => self.next(),
@@ -202,7 +252,11 @@ impl Form {
                 *on = !*on;
                 true
             }
-            Some(Value::Text(input)) => input.edit(&TextEdit::Key(KeyCode::Char(' ').into())),
+            Some(Value::Choice(words, at)) => {
+                *at = (*at + 1) % words.len();
+                true
+            }
+            Some(_) => self.edit(&TextEdit::Key(KeyCode::Char(' ').into())),
             None => false,
         }
     }
@@ -220,10 +274,14 @@ impl Form {
             field.error = None;
             let id = field.id;
             self.offer(Vec::new(), false);
-            return Accepted::Completion(id);
+            return Accepted::Edited(id);
         }
         if self.focus == self.fields.len() {
             return Accepted::Submit;
+        }
+        if matches!(self.fields[self.focus].value, Value::Area(_)) {
+            self.edit(&TextEdit::Key(KeyCode::Enter.into()));
+            return Accepted::Edited(self.fields[self.focus].id);
         }
         self.next();
         Accepted::Next
@@ -232,7 +290,20 @@ impl Form {
     /// Types into the field with the focus; says whether its text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
         let Some(field) = self.fields.get_mut(self.focus) else { return false };
-        let Value::Text(input) = &mut field.value else { return false };
+        let input = match &mut field.value {
+            Value::Text(input) => input,
+            Value::Area(editor) => return editor.edit(edit),
+            Value::Choice(words, at) => {
+                let TextEdit::Key(key) = edit else { return false };
+                match key.code {
+                    KeyCode::Right => *at = (*at + 1) % words.len(),
+                    KeyCode::Left => *at = (*at + words.len() - 1) % words.len(),
+                    _ => return false,
+                }
+                return true;
+            }
+            Value::Check(_) => return false,
+        };
         let types = matches!(edit, TextEdit::Paste(_))
             || matches!(edit, TextEdit::Key(key) if matches!(key.code, KeyCode::Char(_)) && key.modifiers.is_empty());
         if std::mem::take(&mut field.suggested) && types {
@@ -254,37 +325,35 @@ impl Form {
         self.fields.iter_mut().find(|field| field.id == id)
     }
 
-    /// Lines needed at a width: a line a field, one for the button, and what completions and errors take.
+    /// Lines needed at a width: those of each field, one for the button, and what completions, errors and doubts take.
     pub fn height(&self, width: u16) -> u16 {
-        let errors = self.fields.iter().filter_map(|field| field.error.as_deref());
-        let errors: u16 = errors.map(|error| error_height(error, width)).sum();
-        u16::try_from(self.fields.len() + 1 + self.completions.len())
-            .unwrap_or(u16::MAX)
-            .saturating_add(errors)
+        let shown = self.fields.iter().filter(|field| !field.hidden);
+        let fields: u16 = shown.map(|field| field.height() + said_height(field, width)).sum();
+        u16::try_from(self.completions.len() + 1).unwrap_or(u16::MAX).saturating_add(fields)
     }
 
     /// Draws the form; gives the place of the cursor.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
         let (mut y, mut cursor) = (area.y, None);
-        // Where not all fits, the field with the focus does.
-        let first = (self.focus + 1).saturating_sub(usize::from(area.height));
-        for (at, field) in self.fields.iter().enumerate().skip(first) {
+        for (at, field) in self.fields.iter().enumerate().skip(self.first_shown(area)) {
             let focused = active && at == self.focus;
-            let rest = Rect { y: y.min(area.bottom()), height: area.bottom().saturating_sub(y), ..area };
-            if rest.is_empty() {
+            let rest =
+                |y: u16| Rect { y: y.min(area.bottom()), height: area.bottom().saturating_sub(y), ..area };
+            if field.hidden {
+                continue;
+            }
+            if rest(y).is_empty() {
                 return cursor;
             }
-            cursor = draw_field(field, rest, buf, focused, theme).or(cursor);
-            y += 1;
-            let value = beside_label(Rect {
-                y: y.min(area.bottom()),
-                height: area.bottom().saturating_sub(y),
-                ..area
-            });
+            cursor = draw_field(field, rest(y), buf, focused, theme).or(cursor);
+            y += field.height();
             if let Some(error) = &field.error {
-                y += wrapped(&format!("{} {error}", theme.glyphs.no), value, buf, theme.bad);
+                y += wrapped(&format!("{} {error}", theme.glyphs.no), beside_label(rest(y)), buf, theme.bad);
             } else if focused {
-                y += self.draw_completions(value, buf, theme);
+                y += self.draw_completions(beside_label(rest(y)), buf, theme);
+            }
+            for warning in &field.warnings {
+                y += wrapped(&format!("! {warning}"), beside_label(rest(y)), buf, theme.warning);
             }
         }
         if y < area.bottom() {
@@ -297,6 +366,26 @@ impl Form {
             }
         }
         cursor
+    }
+
+    /// Where not all fits, the field with the focus does: those before it are left out, the first of them first.
+    fn first_shown(&self, area: Rect) -> usize {
+        let end = (self.focus + 1).min(self.fields.len());
+        let heights = self.fields[..end].iter().map(|field| match field.hidden {
+            true => 0,
+            false => field.height() + said_height(field, area.width),
+        });
+        let button = u16::from(self.focus == self.fields.len());
+        let mut over = (heights.clone().sum::<u16>() + button).saturating_sub(area.height);
+        let mut first = 0;
+        for height in heights {
+            if over == 0 || first + 1 >= end + usize::from(button) {
+                break;
+            }
+            over = over.saturating_sub(height);
+            first += 1;
+        }
+        first
     }
 
     fn draw_completions(&self, area: Rect, buf: &mut Buffer, theme: &Theme) -> u16 {
@@ -319,49 +408,6 @@ pub const LABEL: u16 = 14;
 
 fn beside_label(area: Rect) -> Rect {
     Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area }
-}
-
-fn error_height(error: &str, width: u16) -> u16 {
-    wrapped_height(&format!("x {error}"), width.saturating_sub(LABEL))
-}
-
-/// Draws one field in the first line of `area`; gives the place of the cursor.
-fn draw_field(field: &Field, area: Rect, buf: &mut Buffer, focused: bool, theme: &Theme) -> Option<Position> {
-    let value = Rect { height: 1, ..beside_label(area) };
-    let (room, y) = (usize::from(value.width), area.y);
-    buf.set_stringn(
-        area.x,
-        y,
-        field.label,
-        usize::from(area.width),
-        if focused { theme.accent } else { theme.dim },
-    );
-    // A note yields to a long text: what was typed matters more.
-    let typed = match &field.value {
-        Value::Text(input) => width(input.text()) + 2,
-        Value::Check(_) => 5,
-    };
-    let note = width(&field.note);
-    let shows_note = note > 0 && typed + note + 2 <= room;
-    if shows_note {
-        let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(value.width));
-        buf.set_stringn(x, y, &field.note, note, theme.dim);
-    }
-    match &field.value {
-        Value::Text(input) => {
-            let columns = if shows_note { room - note - 2 } else { room };
-            if input.text().is_empty() && !focused {
-                buf.set_stringn(value.x, y, "(empty)", columns, theme.dim);
-            }
-            let text = Rect { width: u16::try_from(columns).unwrap_or(value.width), ..value };
-            input.draw(text, buf, if focused { theme.strong } else { Style::new() }, focused)
-        }
-        Value::Check(on) => {
-            let mark = if *on { "[x]" } else { "[ ]" };
-            buf.set_stringn(value.x, y, mark, room, if focused { theme.accent } else { Style::new() });
-            focused.then(|| Position::new(value.x + 1, y))
-        }
-    }
 }
 
 #[cfg(test)]
@@ -403,7 +449,7 @@ mod tests {
         form.offer(vec![completion("devstorage.read_only"), completion("devstorage.full_control")], false);
         form.choose(true);
         form.choose(true);
-        assert_eq!(form.accept(), Accepted::Completion("scopes"));
+        assert_eq!(form.accept(), Accepted::Edited("scopes"));
         assert_eq!(form.text("scopes"), "cloud-platform, devstorage.full_control");
         assert_eq!(form.accept(), Accepted::Next);
     }

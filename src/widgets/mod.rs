@@ -2,6 +2,7 @@
 //! that outside text needs before it may be shown.
 
 pub mod countdown;
+pub mod editor;
 pub mod form;
 pub mod frame;
 pub mod input;

@@ -4,11 +4,10 @@
 mod change;
 mod print;
 
-use std::fs::File;
-use std::io::{self, Read};
 use std::path::Path;
 
 use super::args::{self, Binding};
+use super::input;
 use super::output::{self, Failure};
 use super::setup::Setup;
 use crate::api::{ApiError, ErrorKind, roles};
@@ -167,13 +166,7 @@ fn condition(binding: &Binding) -> Option<Condition> {
 /// A policy from a file, or from stdin for `-`.
 fn read(path: &Path) -> Result<Policy, Failure> {
     let about = |problem: String| Failure::refused(format!("{}: {problem}", path.display()));
-    let mut bytes = Vec::new();
-    let read = if path == Path::new("-") {
-        io::stdin().lock().take(MAX_FILE).read_to_end(&mut bytes)
-    } else {
-        File::open(path).and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| about(error.to_string()))?;
+    let bytes = input::bytes(path, MAX_FILE, "paste a policy as JSON")?;
     Policy::from_slice(&bytes).map_err(about)
 }
 

@@ -29,6 +29,13 @@ pub fn check(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+/// The audience of claims that somebody typed, the first of several; none where they name none.
+pub fn of_claims(claims: &str) -> Option<String> {
+    let claims: serde_json::Value = serde_json::from_str(claims).ok()?;
+    let audience = claims.get("aud")?;
+    audience.as_str().or_else(|| audience.get(0)?.as_str()).map(str::to_owned)
+}
+
 /// The audience that a service at this URL expects when it was told no other: the URL without path and query.
 pub fn of_url(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;

@@ -350,7 +350,7 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 }
 
 /// The members of a JSON object as far as they can be read, and what stopped the reading.
-fn members(json: &str) -> (Members, Option<String>) {
+pub(in crate::model) fn members(json: &str) -> (Members, Option<String>) {
     struct Collect<'m>(&'m mut Members);
 
     impl<'de> Visitor<'de> for Collect<'_> {

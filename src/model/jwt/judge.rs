@@ -3,6 +3,8 @@
 
 use std::str::FromStr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
 use serde_json::Value;
@@ -124,6 +126,27 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
         }
     }
     Verdict::failed(format!("the signature was not made by {whose}, or the token was changed since"))
+}
+
+/// Checks the signature that `signBlob` makes (RSASSA-PKCS1-v1_5 over SHA-256) with the key of this id among a key
+/// set, as [`verify`] takes it.
+pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, whose: &str) -> Verdict {
+    let keys = match read_keys(keys) {
+        Ok(keys) => keys,
+        Err(problem) => return Verdict::not_checked(format!("{whose} cannot be read: {problem}")),
+    };
+    let signature = URL_SAFE_NO_PAD.encode(signature);
+    match keys.iter().find(|key| key.id.as_deref() == Some(key_id)) {
+        None => Verdict::failed(format!("key {} is not among {whose}", quoted(key_id))),
+        Some(key) if crypto::verify(&signature, message, &key.key, Algorithm::RS256).unwrap_or(false) => {
+            Verdict {
+                state: State::Verified,
+                reason: format!("key {} of {whose}", brief(key_id)),
+                key: Some(key_id.to_owned()),
+            }
+        }
+        Some(_) => Verdict::failed(format!("the signature was not made by {whose}")),
+    }
 }
 
 /// The algorithm to check with, or why there is none.

@@ -1,6 +1,7 @@
 //! An allow policy as it was read, every field of it. The view of bindings, members and conditions is made from
 //! the JSON on demand and never written back, so that what impersona does not know survives.
 
+pub mod access;
 pub mod diff;
 pub mod edit;
 pub mod export;

@@ -1,168 +1,381 @@
-//! The forms: their fields, what is wrong with what was typed, and what may complete it.
+//! The forms: their fields, what is wrong or doubtful with what was typed, and the request that comes of them.
 
-use nucleo_matcher::{
-    Config, Matcher,
-    pattern::{CaseMatching, Normalization, Pattern},
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
 };
-use ratatui::text::{Line, Span};
+use jiff::Timestamp;
 
 use crate::{
-    app::shared::Shared,
     model::{
-        account::{self, short},
-        credential::{Kind, MintRequest, What},
+        account,
+        claims::{self, TEMPLATES},
+        credential::{Kind, LARGEST_PAYLOAD, MintRequest, Payload, What},
         jwt::audience,
-        lifetime,
-        permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, IMPLICIT_DELEGATION, Permission},
-        scopes,
+        lifetime, scopes,
+        signed_url::{self, SignedUrl},
     },
-    panes::Look,
-    widgets::form::{COMPLETIONS, Completion, Field, Form},
+    widgets::form::{Field, Form},
 };
 
-/// An empty form of a kind.
-pub fn new(kind: Kind) -> Form {
-    let through = Field::text("through", "through", "", "delegates with commas, the nearest to you first");
+/// The names of the templates, for the field that chooses one.
+const TEMPLATE_NAMES: [&str; TEMPLATES.len()] = {
+    let mut names = [""; TEMPLATES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = TEMPLATES[at].name;
+        at += 1;
+    }
+    names
+};
+
+const SOURCES: [&str; 4] = ["text", "hex", "base64", "file"];
+const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
+const STYLES: [&str; 2] = ["path", "virtual host"];
+const METADATA: [&str; 2] = ["access token", "ID token"];
+
+/// For what is signed twice as long as Google promises to keep the key: said beside the field.
+const KEY_SECONDS: u32 = 43_200;
+
+/// An empty form of a kind, for an account.
+pub fn new(kind: Kind, account: &str) -> Form {
+    let through = || Field::text("through", "through", "", "delegates with commas, the nearest to you first");
+    let scopes = |text: &str, note: &str| Field::text("scopes", "scopes", text, note);
+    let audience = || Field::text("audience", "audience", "", "who it is meant for");
     match kind {
-        Kind::AccessToken => Form::new(
+        Kind::AccessToken | Kind::Delegated => Form::new(
             "mint",
             vec![
-                Field::text(
-                    "scopes",
-                    "scopes",
-                    scopes::short(scopes::DEFAULT),
-                    "type to search; several with commas",
-                ),
+                scopes(scopes::short(scopes::DEFAULT), "type to search; several with commas"),
                 Field::text("lifetime", "lifetime", "1h", "up to 1h; to 12h where allowed"),
-                through,
+                through(),
             ],
         ),
         Kind::IdToken => Form::new(
             "mint",
             vec![
-                Field::text("audience", "audience", "", "who it is meant for"),
+                audience(),
                 Field::check("email", "include email", true, "adds email and email_verified"),
                 Field::check("organization", "organization", false, "adds google.organization_number"),
-                through,
+                through(),
             ],
         ),
+        Kind::SignedJwt => Form::new(
+            "sign",
+            vec![
+                Field::choice("template", "template", &TEMPLATE_NAMES, TEMPLATES[0].about),
+                Field::area("claims", "claims", &TEMPLATES[0].claims(account)),
+                Field::text("lifetime", "lifetime", "1h", "adds iat and exp on sending; empty adds neither"),
+                through(),
+            ],
+        ),
+        Kind::SignedBlob => {
+            let mut form = Form::new(
+                "sign",
+                vec![
+                    Field::choice("source", "sign", &SOURCES, "what is given below"),
+                    Field::area("data", "data", ""),
+                    Field::text("file", "file", "", "its path; read when it is sent"),
+                    through(),
+                ],
+            );
+            form.show("file", false);
+            form
+        }
+        Kind::SignedUrl => Form::new(
+            "sign",
+            vec![
+                Field::text("object", "object", "gs://", "gs://BUCKET/OBJECT"),
+                Field::choice("method", "method", &METHODS, "the only one that it is good for"),
+                Field::text("expires", "expires", "15m", "1s to 7d; it cannot be revoked"),
+                Field::area("headers", "headers", ""),
+                Field::area("query", "query", ""),
+                Field::choice("style", "style", &STYLES, "bucket in the path, or in the host name"),
+                through(),
+            ],
+        ),
+        Kind::Metadata => {
+            let mut form = Form::new(
+                "get",
+                vec![
+                    Field::choice("what", "get", &METADATA, "from the metadata server of this machine"),
+                    Field::text("account", "account", "default", "default, or an attached e-mail"),
+                    scopes("", "none: those of the machine; several with commas"),
+                    audience(),
+                    Field::check("full", "format full", false, "adds google.compute_engine"),
+                    Field::check("licenses", "licenses", false, "adds the licences of its images"),
+                ],
+            );
+            changed(Kind::Metadata, &mut form);
+            form
+        }
     }
 }
 
+/// Texts separated by commas, spaces or lines.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// The request that a form describes; none when a field is wrong, with the reason beside that field.
-pub fn check(kind: Kind, account: &str, form: &mut Form) -> Option<MintRequest> {
-    let delegates: Result<Vec<String>, String> = parts(form.text("through")).map(account::parse).collect();
-    form.set_error("through", delegates.as_ref().err().cloned());
-    let what = match kind {
-        Kind::AccessToken => {
-            let scopes: Result<Vec<String>, String> =
-                parts(form.text("scopes")).map(scopes::expand).collect();
-            let scopes = scopes
-                .and_then(|list| if list.is_empty() { scopes::expand("").map(|_| list) } else { Ok(list) });
-            let lifetime = lifetime::parse(form.text("lifetime"));
-            form.set_error("scopes", scopes.as_ref().err().cloned());
-            form.set_error("lifetime", lifetime.as_ref().err().cloned());
-            What::AccessToken { scopes: scopes.ok()?, lifetime_seconds: lifetime.ok()? }
+/// Whether delegates are named.
+pub fn has_chain(form: &Form) -> bool {
+    parts(form.text("through")).next().is_some()
+}
+
+/// The delegates that are named, as far as all of them are accounts.
+pub fn delegates(form: &Form) -> Option<Vec<String>> {
+    parts(form.text("through")).map(|name| account::parse(name).ok()).collect()
+}
+
+/// The template that is chosen, by its place.
+pub fn template(form: &Form) -> usize {
+    TEMPLATE_NAMES.iter().position(|name| *name == form.chosen("template")).unwrap_or_default()
+}
+
+/// Fields come and go with what is chosen.
+pub fn changed(kind: Kind, form: &mut Form) {
+    match kind {
+        Kind::SignedJwt => form.set_note("template", TEMPLATES[template(form)].about),
+        Kind::SignedBlob => {
+            let file = form.chosen("source") == "file";
+            form.show("data", !file);
+            form.show("file", file);
         }
+        Kind::Metadata => {
+            let id = form.chosen("what") == METADATA[1];
+            form.show("scopes", !id);
+            for field in ["audience", "full"] {
+                form.show(field, id);
+            }
+            form.show("licenses", id && form.checked("full"));
+        }
+        _ => {}
+    }
+}
+
+/// Notes a wrong field; gives what a right one holds.
+fn field<T>(form: &mut Form, id: &'static str, read: Result<T, String>) -> Option<T> {
+    form.set_error(id, read.as_ref().err().cloned());
+    read.ok()
+}
+
+/// The request that a form describes at this time; none when a field is wrong, with the reason beside that field.
+pub fn check(kind: Kind, account: &str, form: &mut Form, now: Timestamp) -> Option<MintRequest> {
+    let through: Result<Vec<String>, String> = parts(form.text("through")).map(account::parse).collect();
+    let delegates = field(form, "through", through);
+    // Every field is looked at before the first wrong one ends it.
+    let (account, what) = match kind {
+        Kind::AccessToken => (account.to_owned(), access_token(form)),
         Kind::IdToken => {
             let audience = audience::check(form.text("audience"));
-            form.set_error("audience", audience.as_ref().err().cloned());
-            What::IdToken {
-                audience: audience.ok()?,
+            let what = field(form, "audience", audience).map(|audience| What::IdToken {
+                audience,
                 include_email: form.checked("email"),
                 organization_number: form.checked("organization"),
-            }
+            });
+            (account.to_owned(), what)
         }
+        Kind::SignedJwt => (account.to_owned(), signed_jwt(account, form, now)),
+        Kind::SignedBlob => (account.to_owned(), payload(form).map(What::SignedBlob)),
+        Kind::SignedUrl => (account.to_owned(), signed_url(form).map(What::SignedUrl)),
+        Kind::Metadata => {
+            let name = form.text("account").trim().to_owned();
+            let named = if name == "default" { Ok(name) } else { account::parse(&name) };
+            (field(form, "account", named).unwrap_or_default(), metadata(form))
+        }
+        Kind::Delegated => (account.to_owned(), None),
     };
-    Some(MintRequest { account: account.to_owned(), delegates: delegates.ok()?, what })
+    let what = what.filter(|_| form.first_error().is_none())?;
+    Some(MintRequest { account, delegates: delegates?, what })
 }
 
-/// What may complete the field being edited.
-pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared) -> Vec<Completion> {
-    let Some(field) = form.editing() else { return Vec::new() };
-    let typed = form.text(field).rsplit([',', ' ']).next().unwrap_or_default().trim();
-    match (kind, field) {
-        (Kind::AccessToken, "scopes") => fuzzy_scopes(typed),
-        (_, "through") if !typed.is_empty() => accounts
-            .iter()
-            .filter(|email| email.as_str() != typed)
-            .take(COMPLETIONS)
-            .map(|email| Completion { text: email.clone(), about: String::new() })
-            .collect(),
-        (Kind::IdToken, "audience") => shared
-            .remembered
-            .audiences
-            .iter()
-            .filter(|audience| audience.contains(typed) && audience.as_str() != typed)
-            .take(COMPLETIONS)
-            .map(|audience| Completion { text: audience.clone(), about: "used before".into() })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
-    // A scope that is complete needs no completion, and its list would hide the fields below.
-    if typed.is_empty() || scopes::expand(typed).is_ok() {
-        return Vec::new();
-    }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
-    let mut hits = pattern.match_list(scopes::all().iter().map(|scope| scope.short()), &mut matcher);
-    let lower = typed.to_lowercase();
-    let known_by = |name: &str| scopes::expand(name).map_or(0, |full| scopes::apis(&full).split(',').count());
-    // What begins with the text, then what holds it; among equals what more APIs know, for that is what is meant.
-    hits.sort_by_key(|(name, score)| {
-        let holds = name.to_lowercase().find(&lower);
-        (
-            holds != Some(0),
-            holds.is_none(),
-            std::cmp::Reverse(known_by(name)),
-            std::cmp::Reverse(*score),
-            name.len(),
-        )
+/// Full scopes; none at all only where that means something.
+fn scopes_of(form: &mut Form, may_be_none: bool) -> Option<Vec<String>> {
+    let read: Result<Vec<String>, String> = parts(form.text("scopes")).map(scopes::expand).collect();
+    let read = read.and_then(|list| match list.is_empty() && !may_be_none {
+        true => scopes::expand("").map(|_| list),
+        false => Ok(list),
     });
-    hits.into_iter()
-        .take(COMPLETIONS)
-        .map(|(name, _)| {
-            let full = scopes::expand(name).unwrap_or_default();
-            Completion { text: name.to_owned(), about: scopes::apis(&full).to_owned() }
-        })
-        .collect()
+    field(form, "scopes", read)
 }
 
-/// The account that stands next to the caller in the chain, where one is named rightly.
-pub fn first_hop(form: &Form) -> Option<String> {
-    parts(form.text("through")).next().and_then(|text| account::parse(text).ok())
+fn access_token(form: &mut Form) -> Option<What> {
+    let scopes = scopes_of(form, false);
+    let lifetime = lifetime::parse(form.text("lifetime"));
+    let lifetime_seconds = field(form, "lifetime", lifetime);
+    let long = lifetime_seconds.is_some_and(lifetime::needs_extension);
+    form.set_warnings("lifetime", if long { vec![lifetime::EXTENSION.to_owned()] } else { Vec::new() });
+    Some(What::AccessToken { scopes: scopes?, lifetime_seconds: lifetime_seconds? })
 }
 
-/// Whether the caller may, as far as it was asked: for the account itself, or for the first hop of a chain.
-pub fn you_may(kind: Kind, form: &Form, look: &Look) -> Line<'static> {
-    let theme = look.theme;
-    let opened = look.shared.opened_facts().and_then(|(_, facts)| facts.account.value.as_ref());
-    if opened.is_some_and(|account| account.disabled) {
-        return Line::from(vec![
-            Span::styled(format!("{} ", theme.glyphs.no), theme.bad),
-            Span::raw("the account is disabled: nobody can mint as it"),
-        ]);
-    }
-    let (subject, permission): (String, Permission) = match (first_hop(form), kind) {
-        (Some(hop), _) => (hop, IMPLICIT_DELEGATION),
-        (None, Kind::AccessToken) => (look.shared.opened.clone().unwrap_or_default(), GET_ACCESS_TOKEN),
-        (None, Kind::IdToken) => (look.shared.opened.clone().unwrap_or_default(), GET_OPEN_ID_TOKEN),
-    };
-    let on =
-        if permission == IMPLICIT_DELEGATION { format!(" on {}", short(&subject)) } else { String::new() };
-    let (glyph, style, said) = match look.shared.granted(&subject).map(|granted| granted.has(permission)) {
-        Some(true) => (theme.glyphs.yes, theme.good, format!("{}{on}", permission.name)),
-        Some(false) => {
-            (theme.glyphs.no, theme.bad, format!("{}{on} ({} gives it)", permission.name, permission.role))
+fn signed_jwt(account: &str, form: &mut Form, now: Timestamp) -> Option<What> {
+    let text = form.text("lifetime").trim().to_owned();
+    let lifetime = if text.is_empty() { Ok(None) } else { lifetime::parse(&text).map(Some) };
+    let lifetime = field(form, "lifetime", lifetime);
+    let typed = form.area("claims");
+    let checked = claims::check(&typed, lifetime.flatten(), account, now.as_second());
+    let warnings = checked.as_ref().map(|checked| checked.warnings.clone()).unwrap_or_default();
+    form.set_warnings("claims", warnings);
+    field(form, "claims", checked)?;
+    Some(What::SignedJwt { claims: typed, lifetime_seconds: lifetime? })
+}
+
+fn payload(form: &mut Form) -> Option<Payload> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let data = form.area("data");
+    let bare: String = data.split_whitespace().collect();
+    let bytes = match form.chosen("source") {
+        "file" => {
+            let path = form.text("file").trim();
+            let read = if path.is_empty() {
+                Err("a file is missing: give its path".to_owned())
+            } else {
+                Ok(path.into())
+            };
+            return field(form, "file", read).map(Payload::File);
         }
-        None => ("?", theme.dim, format!("{}{on}: not tested", permission.name)),
+        "hex" => {
+            hex(&bare).ok_or_else(|| "this is no hexadecimal: two digits of 0-9 and a-f a byte".to_owned())
+        }
+        "base64" => LENIENT
+            .decode(bare.replace('-', "+").replace('_', "/"))
+            .map_err(|_| "this is no base64: letters, digits, + and /, or - and _".to_owned()),
+        _ => Ok(data.into_bytes()),
     };
-    Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])
+    let bytes = bytes.and_then(|bytes| match bytes.len() {
+        0 => Err("there is nothing to sign yet".to_owned()),
+        n if n > LARGEST_PAYLOAD => Err("more than 4 MiB: sign its SHA-256 instead".to_owned()),
+        _ => Ok(bytes),
+    });
+    field(form, "data", bytes).map(Payload::Bytes)
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+/// One text a line; empty lines say nothing.
+fn lines<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
+}
+
+fn signed_url(form: &mut Form) -> Option<SignedUrl> {
+    let object = signed_url::parse_object(form.text("object"));
+    let expires = signed_url::parse_expires(form.text("expires"));
+    let headers = lines(&form.area("headers"), signed_url::parse_header);
+    let query = lines(&form.area("query"), signed_url::parse_query);
+    let object = field(form, "object", object);
+    let expires = field(form, "expires", expires);
+    let headers = field(form, "headers", headers);
+    let query = field(form, "query", query);
+    let long = expires.is_some_and(|seconds| seconds > KEY_SECONDS);
+    let warning = "over 12h: the key that signs may be replaced before, and end it early";
+    form.set_warnings("expires", if long { vec![warning.to_owned()] } else { Vec::new() });
+    let (bucket, object) = object?;
+    let url = SignedUrl {
+        method: form.chosen("method").to_owned(),
+        bucket,
+        object,
+        expires_seconds: expires?,
+        headers: headers?,
+        query: query?,
+        virtual_host: form.chosen("style") == STYLES[1],
+    };
+    let sound = url.check();
+    field(form, "query", sound)?;
+    Some(url)
+}
+
+fn metadata(form: &mut Form) -> Option<What> {
+    if form.chosen("what") == METADATA[0] {
+        return scopes_of(form, true).map(|scopes| What::MetadataAccess { scopes });
+    }
+    let audience = audience::check(form.text("audience"));
+    let (full, licenses) = (form.checked("full"), form.checked("licenses"));
+    field(form, "audience", audience).map(|audience| What::MetadataId {
+        audience,
+        full,
+        licenses: full && licenses,
+    })
+}
+
+/// Doubts and wrong claims are said while somebody types; anything else that is wrong only when sending is tried, for
+/// nobody has finished typing yet.
+pub fn doubts(kind: Kind, account: &str, form: &mut Form, now: Timestamp) {
+    let mut judged = form.clone();
+    check(kind, account, &mut judged, now);
+    for id in ["lifetime", "claims", "expires"] {
+        form.set_warnings(id, judged.warnings(id));
+    }
+    if kind == Kind::SignedJwt {
+        form.set_error("claims", judged.error("claims"));
+    }
+}
+
+/// Puts a request into its form, so that it can be sent again with a field changed.
+pub fn fill(form: &mut Form, request: &MintRequest) {
+    let short_scopes =
+        |list: &[String]| list.iter().map(|scope| scopes::short(scope)).collect::<Vec<_>>().join(", ");
+    form.set_text("through", &request.delegates.join(", "));
+    match &request.what {
+        What::AccessToken { scopes, lifetime_seconds } => {
+            form.set_text("scopes", &short_scopes(scopes));
+            form.set_text("lifetime", &lifetime::words(*lifetime_seconds));
+        }
+        What::IdToken { audience, include_email, organization_number } => {
+            form.set_text("audience", audience);
+            form.set_checked("email", *include_email);
+            form.set_checked("organization", *organization_number);
+        }
+        What::SignedJwt { claims, lifetime_seconds } => {
+            form.set_text("template", TEMPLATE_NAMES[TEMPLATES.len() - 1]);
+            form.set_text("claims", claims);
+            form.set_text("lifetime", &lifetime_seconds.map(lifetime::words).unwrap_or_default());
+        }
+        What::SignedBlob(Payload::File(path)) => {
+            form.set_text("source", "file");
+            form.set_text("file", &path.display().to_string());
+        }
+        What::SignedBlob(Payload::Bytes(bytes)) => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(|c| c.is_control() && c != '\n') => {
+                form.set_text("source", "text");
+                form.set_text("data", text);
+            }
+            _ => {
+                form.set_text("source", "base64");
+                form.set_text("data", &STANDARD.encode(bytes));
+            }
+        },
+        What::SignedUrl(url) => {
+            let pairs = |list: &[(String, String)], sign: &str| {
+                list.iter().map(|(name, value)| format!("{name}{sign}{value}")).collect::<Vec<_>>().join("\n")
+            };
+            form.set_text("object", &format!("gs://{}/{}", url.bucket, url.object));
+            form.set_text("method", &url.method);
+            form.set_text("expires", &lifetime::words(url.expires_seconds));
+            form.set_text("headers", &pairs(&url.headers, ": "));
+            form.set_text("query", &pairs(&url.query, "="));
+            form.set_text("style", STYLES[usize::from(url.virtual_host)]);
+        }
+        What::MetadataAccess { scopes } => {
+            form.set_text("what", METADATA[0]);
+            form.set_text("account", &request.account);
+            form.set_text("scopes", &short_scopes(scopes));
+        }
+        What::MetadataId { audience, full, licenses } => {
+            form.set_text("what", METADATA[1]);
+            form.set_text("account", &request.account);
+            form.set_text("audience", audience);
+            form.set_checked("full", *full);
+            form.set_checked("licenses", *licenses);
+        }
+        What::Delegated { .. } => {}
+    }
+    changed(request.kind(), form);
 }

@@ -1,5 +1,7 @@
 //! How the shelf is drawn, and what can be copied from it.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use ratatui::{
     buffer::Buffer,
     layout::Rect,
@@ -7,21 +9,24 @@ use ratatui::{
     text::{Line, Span},
 };
 
+use zeroize::Zeroizing;
+
 use crate::{
-    api::credentials,
     app::{
-        msg::{Clip, Effect},
+        msg::{Clip, Effect, Level},
         shared::Shared,
     },
     keymap::Action,
     model::{
         account::short,
-        credential::{Credential, Kind, What},
-        jwt, scopes,
+        credential::{Credential, Kind, Payload, Signed, What},
+        jwt::{self, State},
+        lifetime, scopes,
         secret::Secret,
         shell::quote,
     },
     panes::{Look, mint::REVEALED},
+    view::theme::Theme,
     widgets::{
         countdown,
         list::ListCursor,
@@ -34,13 +39,35 @@ use crate::{
 /// What a credential is meant for, in a few words.
 pub fn target(credential: &Credential) -> String {
     match &credential.request.what {
-        What::AccessToken { scopes, .. } => {
-            let first = scopes.first().map(|scope| scopes::short(scope)).unwrap_or_default();
-            let more = if scopes.len() > 1 { format!(" +{}", scopes.len() - 1) } else { String::new() };
-            format!("{first}{more}")
-        }
-        What::IdToken { audience, .. } => audience.clone(),
+        What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => match scopes.as_slice() {
+            [] => "the machine's scopes".to_owned(),
+            [only] => scopes::short(only).to_owned(),
+            [first, rest @ ..] => format!("{} +{}", scopes::short(first), rest.len()),
+        },
+        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => audience.clone(),
+        What::SignedJwt { claims, .. } => match jwt::audience::of_claims(claims) {
+            Some(audience) => audience,
+            None => "own claims".to_owned(),
+        },
+        What::SignedBlob(Payload::File(path)) => path.display().to_string(),
+        What::SignedBlob(Payload::Bytes(bytes)) => format!("{} bytes", thousands(bytes.len())),
+        What::SignedUrl(url) => format!("{} gs://{}/{}", url.method, url.bucket, url.object),
+        What::Delegated { subject, .. } => subject.clone(),
     }
+}
+
+/// The chain that it came through, for the row: ` via relay-a@acme-ci +1`; nothing without one.
+fn chain(credential: &Credential) -> String {
+    match credential.request.delegates.as_slice() {
+        [] => String::new(),
+        [only] => format!(" via {}", short(only)),
+        [first, rest @ ..] => format!(" via {} +{}", short(first), rest.len()),
+    }
+}
+
+/// Scopes as they are typed into the form.
+pub fn scope_set(scopes: &[String]) -> String {
+    scopes.iter().map(|scope| scopes::short(scope)).collect::<Vec<_>>().join(", ")
 }
 
 /// What is known of a credential besides what it says itself.
@@ -48,11 +75,55 @@ pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
     let mut about = vec![("account", request.account.clone())];
     match &request.what {
-        What::AccessToken { scopes, .. } => about.extend(scopes.iter().map(|scope| ("scope", scope.clone()))),
-        What::IdToken { audience, .. } => about.push(("audience", audience.clone())),
+        What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => {
+            about.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
+        }
+        What::Delegated { subject, scopes } => {
+            about.push(("user", subject.clone()));
+            about.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
+        }
+        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
+            about.push(("audience", audience.clone()));
+        }
+        What::SignedUrl(_) | What::SignedBlob(_) | What::SignedJwt { .. } => {
+            about.push(("signed", target(credential)));
+        }
     }
     about.extend(request.delegates.iter().map(|delegate| ("through", delegate.clone())));
+    if let Some(signed) = &credential.signed {
+        about.push(("key", signed.key_id.clone()));
+        about.push(("sha256", signed.sha256.clone()));
+        about.push(("verdict", verdict(signed)));
+        about.extend(signed.key_ends.map(|end| ("key ends", output_time(end))));
+    }
+    about.extend(credential.remarks.iter().map(|remark| ("remark", remark.clone())));
     about
+}
+
+fn output_time(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// What is known of a signature, in words.
+fn verdict(signed: &Signed) -> String {
+    let said = match signed.verdict.state {
+        State::Verified => "verified by",
+        State::Failed => "NOT verified:",
+        State::NotChecked => "not checked:",
+    };
+    format!("{said} {}", signed.verdict.reason)
+}
+
+/// The loudest thing to say about a fresh credential, as the end of a sentence.
+pub fn first_remark(credential: &Credential) -> (Level, String) {
+    if let Some(signed) = credential.signed.as_ref().filter(|signed| signed.verdict.state != State::Verified)
+    {
+        return (Level::Warning, format!("; {}", verdict(signed)));
+    }
+    match credential.remarks.first() {
+        Some(remark) if credential.request.kind() == Kind::Metadata => (Level::Info, format!("; {remark}")),
+        _ => (Level::Info, String::new()),
+    }
 }
 
 /// How long it lives in all, in seconds: what a full bar stands for.
@@ -60,11 +131,47 @@ fn whole(credential: &Credential) -> i64 {
     credential.expires.map_or(0, |end| end.as_second() - credential.minted.as_second()).max(1)
 }
 
-/// Lines that the revealed secret takes at the bottom of the shelf.
-pub fn revealed_height(shared: &Shared, area: Rect) -> u16 {
-    let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) else { return 0 };
-    let lines = credential.secret.len().div_ceil(usize::from(area.width.max(1)));
-    u16::try_from(lines + 1).unwrap_or(u16::MAX).min(area.height / 2)
+/// Below this many lines nothing but rows is shown, as long as nothing is revealed.
+const ROOM_FOR_DETAILS: u16 = 8;
+
+/// Lines at the bottom of the shelf: what is known of the selected credential, or the revealed secret.
+pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
+    if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
+        let lines = credential.secret.len().div_ceil(usize::from(area.width.max(1)));
+        return u16::try_from(lines + 1).unwrap_or(u16::MAX).min(area.height / 2);
+    }
+    let selected =
+        cursor.at().and_then(|at| shared.shelf.get(at)).filter(|_| area.height >= ROOM_FOR_DETAILS);
+    let lines = selected.map_or(0, |credential| details(credential, area.width, &Theme::default()).len());
+    u16::try_from(lines).unwrap_or(u16::MAX).min(area.height / 2)
+}
+
+/// What is worth knowing about a credential that its row has no room for.
+fn details(credential: &Credential, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let chain: Vec<&str> = credential.request.delegates.iter().map(|name| short(name)).collect();
+    if !chain.is_empty() {
+        let chain = format!("through you > {} > {}", chain.join(" > "), short(&credential.request.account));
+        lines.push(Line::styled(chain, theme.dim));
+    }
+    if let Some(signed) = &credential.signed {
+        let (glyph, style) = match signed.verdict.state {
+            State::Verified => (theme.glyphs.yes, theme.good),
+            State::Failed => (theme.glyphs.no, theme.bad),
+            State::NotChecked => ("?", theme.warning),
+        };
+        let ends = signed.key_ends.map(|end| format!("; the key is published until {}", output_time(end)));
+        lines.push(Line::from(vec![
+            Span::styled(format!("{glyph} "), style),
+            Span::raw(format!("{}{}", safe_line(&verdict(signed)), ends.unwrap_or_default())),
+        ]));
+        if credential.request.kind() == Kind::SignedBlob {
+            lines.push(Line::styled(format!("sha256 {}", signed.sha256), theme.dim));
+        }
+    }
+    let remarks = credential.remarks.iter().map(|remark| safe_line(remark).into_owned());
+    lines.extend(remarks.map(|remark| Line::from(format!("{} {remark}", theme.glyphs.dot))));
+    fold(lines, width)
 }
 
 /// Draws heading, rows in the window, and the revealed secret.
@@ -85,8 +192,8 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
         usize::from(area.width),
         style,
     );
-    let secret_height = revealed_height(shared, area);
-    let rows = Rect { y: area.y + 1, height: area.height - 1 - secret_height.min(area.height - 1), ..area };
+    let below = below_height(cursor, shared, area);
+    let rows = Rect { y: area.y + 1, height: area.height - 1 - below.min(area.height - 1), ..area };
     if count == 0 {
         let keys = &shared.keymap;
         let text = match shared.opened {
@@ -107,17 +214,24 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
             buf.set_line(rows.x, y, &row(credential, area.width, look, selected, focused), rows.width);
         }
     }
-    if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
-        let below = Rect { y: rows.bottom(), height: area.bottom() - rows.bottom(), ..area };
-        let hide = shared.keymap.key(Action::Reveal);
-        let heading =
-            Line::styled(format!("shown for {} s; {hide} hides it", REVEALED.as_secs()), theme.warning);
-        buf.set_line(below.x, below.y, &heading, below.width);
-        let text = Line::styled(safe_line(credential.secret.expose()).into_owned(), theme.secret);
-        for (y, line) in (below.y + 1..below.bottom()).zip(fold(vec![text], below.width)) {
-            buf.set_line(below.x, y, &line, below.width);
-        }
+    let below = Rect { y: rows.bottom(), height: area.bottom() - rows.bottom(), ..area };
+    let lines = match (shared.shelf.revealed(), cursor.at()) {
+        (Some(at), _) => shared.shelf.get(at).map(|credential| revealed(credential, below.width, look)),
+        (None, Some(at)) => shared.shelf.get(at).map(|credential| details(credential, below.width, theme)),
+        (None, None) => None,
+    };
+    for (y, line) in (below.y..below.bottom()).zip(lines.unwrap_or_default()) {
+        buf.set_line(below.x, y, &line, below.width);
     }
+}
+
+fn revealed(credential: &Credential, width: u16, look: &Look) -> Vec<Line<'static>> {
+    let hide = look.shared.keymap.key(Action::Reveal);
+    let heading = format!("shown for {} s; {hide} hides it", REVEALED.as_secs());
+    let text = Line::styled(safe_line(credential.secret.expose()).into_owned(), look.theme.secret);
+    let mut lines = vec![Line::styled(heading, look.theme.warning)];
+    lines.extend(fold(vec![text], width));
+    lines
 }
 
 fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused: bool) -> Line<'static> {
@@ -133,7 +247,14 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let left = credential.expires.map(|end| end.as_second() - look.now.utc.as_second());
     let remaining = match left {
         Some(left) => countdown::line(left, whole(credential), theme),
-        None => Line::styled("no end known", theme.dim),
+        // A signature has no end of its own; the key that can check it has.
+        None => match credential.signed.as_ref().and_then(|signed| signed.key_ends) {
+            Some(end) => {
+                let left = lifetime::countdown(end.as_second() - look.now.utc.as_second());
+                Line::styled(format!("no end; key {left}"), theme.dim)
+            }
+            None => Line::styled("no end known", theme.dim),
+        },
     };
     let remaining: String = remaining.spans.iter().map(|span| span.content.as_ref()).collect();
     let style = match left {
@@ -145,14 +266,15 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let secret_width = if wide { 16 } else { 0 };
     let time_width = if width >= 64 { 22 } else { 8 };
     let remaining = truncate(&remaining, time_width).into_owned();
-    let rest = usize::from(width).saturating_sub(11 + secret_width + time_width + 3);
+    let rest = usize::from(width).saturating_sub(12 + secret_width + time_width + 3);
     let account_width = rest / 2;
     let account = truncate_middle(&safe_line(short(&credential.request.account)), account_width).into_owned();
-    let target = truncate(&safe_line(&target(credential)), rest - account_width).into_owned();
+    let target = format!("{}{}", target(credential), chain(credential));
+    let target = truncate(&safe_line(&target), rest - account_width).into_owned();
     let mut spans = vec![
         Span::styled(if selected { theme.glyphs.cursor } else { " " }, theme.accent),
         Span::styled(mark, mark_style),
-        Span::styled(format!(" {:<7}", credential.request.kind().word()), base),
+        Span::styled(format!(" {:<8}", credential.request.kind().word()), base),
         Span::styled(pad_right(&account, account_width), base),
         Span::raw(" "),
         Span::styled(pad_right(&target, rest - account_width), base),
@@ -167,15 +289,20 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
 
 /// What the copy menu offers for a credential.
 pub fn copies(credential: &Credential) -> Vec<Action> {
+    let what = &credential.request.what;
     let kind = credential.request.kind();
+    let access =
+        matches!(what, What::AccessToken { .. } | What::MetadataAccess { .. } | What::Delegated { .. });
+    let bearer = !matches!(kind, Kind::SignedBlob | Kind::SignedUrl);
     let all = [
         (Action::CopyRaw, true),
-        (Action::CopyHeader, true),
-        (Action::CopyEnv, kind == Kind::AccessToken),
-        (Action::CopyTerraform, kind == Kind::AccessToken),
-        (Action::CopyCurl, true),
-        (Action::CopyGcloud, true),
-        (Action::CopyDecoded, is_jwt(credential)),
+        (Action::CopyHeader, bearer),
+        (Action::CopyEnv, access),
+        (Action::CopyTerraform, access),
+        (Action::CopyCurl, kind != Kind::Delegated),
+        (Action::CopyGcloud, kind != Kind::Delegated),
+        (Action::CopyDecoded, is_jwt(credential) || credential.signed.is_some()),
+        (Action::CopyHex, kind == Kind::SignedBlob),
         (Action::Save, true),
     ];
     all.into_iter().filter(|(_, offered)| *offered).map(|(action, _)| action).collect()
@@ -186,7 +313,12 @@ fn is_jwt(credential: &Credential) -> bool {
 }
 
 /// Does one of them.
-pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<Effect, String> {
+pub fn copy(
+    action: Action,
+    credential: &Credential,
+    shared: &Shared,
+    now: Timestamp,
+) -> Result<Effect, String> {
     let request = &credential.request;
     let name = format!("{} of {}", request.kind().name(), short(&request.account));
     let token = credential.secret.expose();
@@ -208,11 +340,12 @@ pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<
             format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={token}", exports(shared)),
             " as an export for Terraform",
         ),
-        Action::CopyCurl => plain(credentials::curl(request, &shared.endpoints), "the request as curl"),
-        Action::CopyGcloud => {
-            plain(credentials::gcloud(request, &shared.endpoints), gcloud_differs(&request.what))
+        Action::CopyCurl | Action::CopyGcloud => return super::request_copy(action, request, shared, now),
+        Action::CopyDecoded if is_jwt(credential) => {
+            plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token")
         }
-        Action::CopyDecoded => plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token"),
+        Action::CopyDecoded => plain(described(credential), "what is known of it, without the credential"),
+        Action::CopyHex => secret(hex(token)?, " in hexadecimal"),
         Action::Save => {
             let time = credential.minted.strftime("%Y%m%dT%H%M%SZ");
             // The name may come from a server: only what cannot leave the folder goes into a file name.
@@ -225,18 +358,16 @@ pub fn copy(action: Action, credential: &Credential, shared: &Shared) -> Result<
     })
 }
 
-/// Where gcloud's command does otherwise than the request that was sent.
-fn gcloud_differs(what: &What) -> &'static str {
-    match what {
-        What::IdToken { organization_number: true, .. } => {
-            "the gcloud command (it mints an access token first, and has no flag for the organization number)"
-        }
-        What::IdToken { .. } => "the gcloud command (it mints an access token first)",
-        What::AccessToken { scopes, .. } if *scopes != [scopes::DEFAULT] => {
-            "the gcloud command (its --scopes adds openid and userinfo.email)"
-        }
-        What::AccessToken { .. } => "the gcloud command",
-    }
+/// All that is known of it, a line each.
+fn described(credential: &Credential) -> String {
+    about(credential).into_iter().map(|(label, text)| format!("{label}: {text}\n")).collect()
+}
+
+/// A signature that came as base64.
+fn hex(base64: &str) -> Result<String, String> {
+    let bytes = STANDARD.decode(base64).map_err(|_| "the signature is no base64".to_owned())?;
+    let bytes = Zeroizing::new(bytes);
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Endpoints that are not Google's go along, so that a token of the demo is never taken for a real one.

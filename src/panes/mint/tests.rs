@@ -1,17 +1,23 @@
 //! What the forms accept and refuse, and what may complete them.
 
+use jiff::Timestamp;
+
 use super::forms::{check, new};
 use crate::model::credential::{Kind, What};
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).expect("a time")
+}
 
 const ACCOUNT: &str = "deployer@acme-prod.iam.gserviceaccount.com";
 
 #[test]
 fn scopes_and_delegates_may_be_separated_by_commas_or_spaces() {
-    let mut form = new(Kind::AccessToken);
+    let mut form = new(Kind::AccessToken, ACCOUNT);
     form.set_text("scopes", "cloud-platform, devstorage.read_only email");
     form.set_text("through", "relay-a@acme-ci, relay-b@acme-ci");
     form.set_text("lifetime", "10m");
-    let request = check(Kind::AccessToken, ACCOUNT, &mut form).expect("a good form");
+    let request = check(Kind::AccessToken, ACCOUNT, &mut form, now()).expect("a good form");
     let What::AccessToken { scopes, lifetime_seconds } = request.what else { panic!("an access token") };
     assert_eq!((scopes.len(), lifetime_seconds), (3, 600));
     assert_eq!(
@@ -32,10 +38,10 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
         (Kind::IdToken, "audience", "two words", "audience"),
     ];
     for (kind, field, text, word) in cases {
-        let mut form = new(kind);
+        let mut form = new(kind, ACCOUNT);
         form.set_text("audience", "https://svc.example.com");
         form.set_text(field, text);
-        assert!(check(kind, ACCOUNT, &mut form).is_none(), "{field}: {text}");
+        assert!(check(kind, ACCOUNT, &mut form, now()).is_none(), "{field}: {text}");
         assert_eq!(form.first_error(), Some(field), "{text}");
         let shown = format!("{form:?}");
         assert!(shown.contains(word), "{field}: {text}");

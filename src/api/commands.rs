@@ -1,0 +1,336 @@
+//! The same request as a curl or a gcloud command for a POSIX shell, to be copied from forms and shelf. They hold no
+//! token: curl gets the caller's from gcloud when it runs, and gcloud is kept from writing one to its log.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
+
+use crate::{
+    api::{
+        credentials::{Preview, preview},
+        endpoints::Endpoints,
+    },
+    model::{
+        claims,
+        credential::{MintRequest, Payload, What},
+        scopes,
+        shell::quote,
+        signed_url::SignedUrl,
+    },
+};
+
+/// gcloud writes what it prints to a log that others may read, unless it is told not to.
+const NO_LOG: &str = "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true";
+
+/// Stands in a body for what the shell puts there.
+const HERE: &str = "@@payload@@";
+
+/// A command, and in which way it does otherwise than the request that is sent from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// One line for a POSIX shell.
+    pub text: String,
+    /// A clause; empty when it does the same.
+    pub differs: &'static str,
+}
+
+/// The request as curl, as it would be sent at this time. The caller's token comes from gcloud when it runs; where
+/// the services are moved, from `$TOKEN`, for gcloud knows no token there.
+///
+/// # Errors
+/// Those of [`preview`].
+pub fn curl(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Command, String> {
+    let Preview { method, base, url_path, body } = preview(request, endpoints, at)?;
+    let url = quote(&format!("{}{url_path}", endpoints.url(base)));
+    let Some(mut body) = body else {
+        let text = format!("curl -sS -H 'Metadata-Flavor: Google' {url}");
+        return Ok(Command { text, differs: "" });
+    };
+    let token = if endpoints.overridden().is_empty() {
+        format!("$({NO_LOG} gcloud auth print-access-token)")
+    } else {
+        "$TOKEN".to_owned()
+    };
+    let data = match &request.what {
+        What::SignedBlob(Payload::File(path)) => {
+            body["payload"] = HERE.into();
+            let body = body.to_string();
+            let (before, after) = body.split_once(HERE).unwrap_or((&body, ""));
+            let file = quote(&path.display().to_string());
+            format!("{}\"$(base64 < {file} | tr -d '\\n')\"{}", quote(before), quote(after))
+        }
+        _ => quote(&body.to_string()),
+    };
+    let text = format!(
+        "curl -sS -X {method} -H \"Authorization: Bearer {token}\" -H 'Content-Type: application/json' -d {data} {url}"
+    );
+    let differs = match request.what {
+        What::SignedUrl(_) => {
+            "it only signs, for this second; the URL has to be put together from the signature"
+        }
+        What::SignedJwt { lifetime_seconds: Some(_), .. } => "its iat and exp are those of this second",
+        _ => "",
+    };
+    Ok(Command { text, differs })
+}
+
+/// The gcloud command that comes nearest. It carries the endpoints where they are moved.
+///
+/// # Errors
+/// One sentence where gcloud has no such command, or the claims would be refused.
+pub fn gcloud(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Command, String> {
+    let mut words = vec![NO_LOG.to_owned()];
+    // gcloud knows nothing of our own variables.
+    let moved = endpoints.as_env().into_iter();
+    words.extend(moved.filter_map(|(name, value)| match name {
+        "GCE_METADATA_HOST" => Some(format!("GCE_METADATA_ROOT={}", quote(&value))),
+        name => name.starts_with("CLOUDSDK_").then(|| format!("{name}={}", quote(&value))),
+    }));
+    let account = &request.account;
+    let impersonate = |chain: &[&str]| format!("--impersonate-service-account={}", quote(&chain.join(",")));
+    // gcloud reads a list: the delegates in order, then the account itself.
+    let delegates: Vec<&str> = request.delegates.iter().map(String::as_str).collect();
+    let whole: Vec<&str> = delegates.iter().copied().chain([account.as_str()]).collect();
+    let mut input = None;
+    let differs = match &request.what {
+        What::AccessToken { scopes, lifetime_seconds } => {
+            words.extend(["gcloud auth print-access-token".to_owned(), impersonate(&whole)]);
+            words.push(format!("--lifetime={lifetime_seconds}s"));
+            if *scopes == [scopes::DEFAULT] {
+                "it asks for openid, userinfo.email and four more scopes besides"
+            } else {
+                words.push(format!("--scopes={}", quote(&scopes.join(","))));
+                "its --scopes adds openid and userinfo.email"
+            }
+        }
+        What::IdToken { audience, include_email, organization_number } => {
+            words.extend(["gcloud auth print-identity-token".to_owned(), impersonate(&whole)]);
+            words.push(format!("--audiences={}", quote(audience)));
+            if *include_email {
+                words.push("--include-email".to_owned());
+            }
+            if *organization_number {
+                "it mints an access token first, and has no flag for the organization number"
+            } else {
+                "it mints an access token first"
+            }
+        }
+        What::SignedJwt { claims, lifetime_seconds } => {
+            let claims = claims::check(claims, *lifetime_seconds, account, at.as_second())?.text;
+            input = Some(format!("printf %s {}", quote(&claims)));
+            words.push(format!("gcloud iam service-accounts sign-jwt --iam-account={}", quote(account)));
+            words.extend((!delegates.is_empty()).then(|| impersonate(&delegates)));
+            words.push("/dev/stdin -".to_owned());
+            signing_differs(&delegates)
+        }
+        What::SignedBlob(payload) => {
+            words.push(format!("gcloud iam service-accounts sign-blob --iam-account={}", quote(account)));
+            words.extend((!delegates.is_empty()).then(|| impersonate(&delegates)));
+            match payload {
+                Payload::File(path) => words.push(format!("{} -", quote(&path.display().to_string()))),
+                Payload::Bytes(bytes) => {
+                    input = Some(format!("printf %s {} | base64 -d", quote(&STANDARD.encode(bytes))));
+                    words.push("/dev/stdin -".to_owned());
+                }
+            }
+            words.push("| base64".to_owned());
+            signing_differs(&delegates)
+        }
+        What::SignedUrl(url) => {
+            words.push(sign_url(url));
+            words.push(impersonate(&whole));
+            if url.virtual_host {
+                "it makes the path style only, and asks Cloud Storage for the bucket's region"
+            } else {
+                "it asks Cloud Storage for the bucket's region, as the account"
+            }
+        }
+        What::MetadataAccess { scopes } => {
+            words.push("gcloud auth print-access-token".to_owned());
+            words.extend((account != "default").then(|| quote(account)));
+            if scopes.is_empty() { "" } else { "it asks for no scopes" }
+        }
+        What::MetadataId { audience, full, licenses } => {
+            words.push(format!("gcloud auth print-identity-token --audiences={}", quote(audience)));
+            words.push(format!("--token-format={}", if *full { "full" } else { "standard" }));
+            words.extend((*full && *licenses).then(|| "--include-license".to_owned()));
+            "it always takes the default account"
+        }
+        What::Delegated { .. } => {
+            return Err("gcloud has no command for domain-wide delegation".to_owned());
+        }
+    };
+    let text = words.join(" ");
+    Ok(Command { text: input.map_or(text.clone(), |input| format!("{input} | {text}")), differs })
+}
+
+fn signing_differs(delegates: &[&str]) -> &'static str {
+    if delegates.is_empty() { "" } else { "it mints an access token for the last delegate first" }
+}
+
+fn sign_url(url: &SignedUrl) -> String {
+    let mut words = vec![
+        "gcloud storage sign-url".to_owned(),
+        quote(&format!("gs://{}/{}", url.bucket, url.object)),
+        format!("--duration={}s --http-verb={}", url.expires_seconds, url.method),
+    ];
+    for (flag, pairs) in [("--headers", &url.headers), ("--query-params", &url.query)] {
+        let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if !pairs.is_empty() {
+            // gcloud splits at the character that such a beginning names.
+            let list = if pairs.iter().any(|pair| pair.contains(',')) {
+                format!("^|^{}", pairs.join("|"))
+            } else {
+                pairs.join(",")
+            };
+            words.push(format!("{flag}={}", quote(&list)));
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::env::Env;
+
+    const SA: &str = "sa@p.iam.gserviceaccount.com";
+    const D1: &str = "d1@p.iam.gserviceaccount.com";
+
+    fn request(what: What, delegates: &[&str]) -> MintRequest {
+        let delegates = delegates.iter().map(|name| (*name).to_owned()).collect();
+        MintRequest { account: SA.into(), delegates, what }
+    }
+
+    fn access(delegates: &[&str]) -> MintRequest {
+        request(
+            What::AccessToken { scopes: vec![scopes::DEFAULT.into()], lifetime_seconds: 3_600 },
+            delegates,
+        )
+    }
+
+    fn id(audience: &str) -> MintRequest {
+        let what =
+            What::IdToken { audience: audience.into(), include_email: true, organization_number: false };
+        request(what, &[])
+    }
+
+    fn google() -> Endpoints {
+        Endpoints::new(&Env::default(), None).unwrap()
+    }
+
+    fn at() -> Timestamp {
+        Timestamp::from_second(1_800_000_000).unwrap()
+    }
+
+    fn by_gcloud(request: &MintRequest) -> String {
+        gcloud(request, &google(), at()).unwrap().text
+    }
+
+    fn by_curl(request: &MintRequest) -> String {
+        curl(request, &google(), at()).unwrap().text
+    }
+
+    #[test]
+    fn copied_commands_hold_no_token_and_keep_gcloud_from_logging_one() {
+        let text = by_curl(&access(&[]));
+        assert!(
+            text.contains("$(CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud auth print-access-token)"),
+            "{text}"
+        );
+        assert!(text.ends_with(
+            "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/sa%40p.iam.gserviceaccount.com:generateAccessToken"
+        ));
+        assert_eq!(
+            by_gcloud(&access(&[D1])),
+            "CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud auth print-access-token \
+             --impersonate-service-account=d1@p.iam.gserviceaccount.com,sa@p.iam.gserviceaccount.com --lifetime=3600s"
+        );
+    }
+
+    #[test]
+    fn what_is_copied_against_a_moved_service_says_so() {
+        let variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS";
+        let moved = Endpoints::new(&Env::from_vars([(variable, "http://127.0.0.1:8787")]), None).unwrap();
+        let text = gcloud(&access(&[]), &moved, at()).unwrap().text;
+        assert!(text.contains(&format!("{variable}=http://127.0.0.1:8787/ gcloud")));
+        let text = curl(&access(&[]), &moved, at()).unwrap().text;
+        assert!(text.contains("Bearer $TOKEN\"") && text.contains("http://127.0.0.1:8787/v1/"), "{text}");
+    }
+
+    #[test]
+    fn nothing_typed_can_break_out_of_a_copied_command() {
+        let text = by_gcloud(&id("it's $(rm -rf ~); `x` \"y\"\n"));
+        assert!(text.contains(r#"--audiences='it'\''s $(rm -rf ~); `x` "y""#), "{text}");
+        let file = request(What::SignedBlob(Payload::File("a'; rm -rf ~ #".into())), &[]);
+        assert!(
+            by_curl(&file).contains(r"$(base64 < 'a'\''; rm -rf ~ #' | tr -d '\n')"),
+            "{}",
+            by_curl(&file)
+        );
+        assert!(by_gcloud(&file).contains(r"'a'\''; rm -rf ~ #' -"));
+        assert_eq!(quote(""), "''");
+    }
+
+    #[test]
+    fn a_jwt_is_signed_by_gcloud_from_stdin_with_the_times_of_now() {
+        let what = What::SignedJwt { claims: "{\"aud\":\"x\"}".into(), lifetime_seconds: Some(60) };
+        assert_eq!(
+            by_gcloud(&request(what.clone(), &[])),
+            "printf %s '{\"aud\":\"x\", \"iat\": 1800000000, \"exp\": 1800000060 }' | \
+             CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud iam service-accounts sign-jwt \
+             --iam-account=sa@p.iam.gserviceaccount.com /dev/stdin -"
+        );
+        let chained = gcloud(&request(what, &[D1]), &google(), at()).unwrap();
+        assert!(
+            chained.text.contains("--impersonate-service-account=d1@p.iam.gserviceaccount.com /dev/stdin")
+        );
+        assert!(chained.differs.contains("last delegate"));
+        let ended = What::SignedJwt { claims: "{\"exp\":1}".into(), lifetime_seconds: None };
+        assert!(gcloud(&request(ended, &[]), &google(), at()).is_err());
+    }
+
+    #[test]
+    fn a_blob_goes_in_as_it_is_and_comes_out_as_base64() {
+        let text = by_gcloud(&request(What::SignedBlob(Payload::Bytes(b"\0x".to_vec())), &[]));
+        assert!(
+            text.starts_with("printf %s AHg= | base64 -d | CLOUDSDK")
+                && text.ends_with("/dev/stdin - | base64")
+        );
+    }
+
+    #[test]
+    fn a_signed_url_carries_headers_and_parameters_in_gclouds_own_lists() {
+        let url = SignedUrl {
+            method: "PUT".into(),
+            bucket: "acme-drop".into(),
+            object: "a b.txt".into(),
+            expires_seconds: 900,
+            headers: vec![
+                ("content-type".into(), "text/plain".into()),
+                ("x-goog-meta-a".into(), "1,2".into()),
+            ],
+            query: vec![("generation".into(), "7".into())],
+            virtual_host: false,
+        };
+        let text = by_gcloud(&request(What::SignedUrl(url), &[D1]));
+        assert!(
+            text.contains(
+                "gcloud storage sign-url 'gs://acme-drop/a b.txt' --duration=900s --http-verb=PUT \
+             --headers='^|^content-type=text/plain|x-goog-meta-a=1,2' --query-params=generation=7 \
+             --impersonate-service-account=d1@p.iam.gserviceaccount.com,sa@p.iam.gserviceaccount.com"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_metadata_token_needs_no_login() {
+        let what = What::MetadataId { audience: "https://a.example".into(), full: true, licenses: true };
+        let request = MintRequest { account: "default".into(), ..request(what, &[]) };
+        assert_eq!(
+            by_curl(&request),
+            "curl -sS -H 'Metadata-Flavor: Google' 'http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/identity?audience=https%3A%2F%2Fa.example&format=full&licenses=TRUE'"
+        );
+        assert!(by_gcloud(&request).ends_with("--token-format=full --include-license"));
+    }
+}

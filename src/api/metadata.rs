@@ -1,0 +1,272 @@
+//! The metadata server of the machine: whether there is one, which accounts are attached, and what a request for a
+//! token looks like. Its answers are JSON, text and HTML, so nothing here goes through the reader of Google's APIs;
+//! `Metadata-Flavor: Google` is sent and asked for in return, see [`FLAVOR`].
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Deserialize;
+
+use crate::{
+    api::{
+        ApiError, CallKind, Client, ErrorKind,
+        answer::decode,
+        endpoints::{self, Base},
+        http::{Ticket, segment},
+    },
+    model::{
+        credential::{Kind, MintRequest, What},
+        denial::Asked,
+    },
+};
+
+/// The header that requests carry, so that no web page can make them, and that answers carry, so that nobody else's
+/// are taken for them.
+pub(super) const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
+
+/// Who is not there by then is not there: the server is one hop away.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+const ROOT: &str = "/computeMetadata/v1";
+
+/// An operation of the metadata server, as data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// Whether there is one, and what it says about the machine.
+    Look,
+}
+
+/// What a metadata server says about its machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Where the server is: `metadata.google.internal`, or what `GCE_METADATA_HOST` names.
+    pub host: String,
+    /// The id of the project.
+    pub project: String,
+    /// `googleapis.com`, or the domain of a sovereign cloud.
+    pub universe: String,
+    /// The accounts attached to it, the default one first.
+    pub accounts: Vec<Attached>,
+}
+
+/// An account that is attached to the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// Its e-mail.
+    pub email: String,
+    /// Other names for it here: `default`.
+    pub aliases: Vec<String>,
+    /// The scopes that its tokens get when none are asked for, in full.
+    pub scopes: Vec<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct AttachedAnswer {
+    email: String,
+    aliases: Vec<String>,
+    scopes: Vec<String>,
+}
+
+fn get(path: String, query: Vec<(&'static str, String)>, asked: Asked) -> Ticket {
+    Ticket { auth: false, query, ..Ticket::get(Base::Metadata, path, asked) }
+}
+
+fn asked(method: &'static str) -> Asked {
+    Asked { service: endpoints::service(Base::Metadata), method, ..Asked::default() }
+}
+
+/// Path and query of a token. Compute Engine ignores `scopes`; App Engine, Cloud Run and Cloud Run functions do not.
+fn token(request: &MintRequest) -> (String, Vec<(&'static str, String)>) {
+    let path = format!("{ROOT}/instance/service-accounts/{}", segment(&request.account));
+    match &request.what {
+        What::MetadataId { audience, full, licenses } => {
+            let mut query = vec![("audience", audience.clone())];
+            let format = if *full { "full" } else { "standard" };
+            query.push(("format", format.to_owned()));
+            if *full && *licenses {
+                query.push(("licenses", "TRUE".to_owned()));
+            }
+            (format!("{path}/identity"), query)
+        }
+        What::MetadataAccess { scopes } if !scopes.is_empty() => {
+            (format!("{path}/token"), vec![("scopes", scopes.join(","))])
+        }
+        _ => (format!("{path}/token"), Vec::new()),
+    }
+}
+
+/// The request for a token as one text: path and query.
+pub(super) fn path_and_query(request: &MintRequest) -> String {
+    let (path, query) = token(request);
+    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
+    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
+}
+
+/// The request for a token.
+pub(super) fn token_ticket(request: &MintRequest, asked: Asked) -> Ticket {
+    let (path, query) = token(request);
+    Ticket { kind: CallKind::Mint, ..get(path, query, asked) }
+}
+
+/// An answer that is plain text.
+///
+/// # Errors
+/// [`ErrorKind::Server`] for what is no text, or none.
+pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
+    let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        let message = "The metadata server's answer is not what it should be.";
+        return Err(ApiError::new(ErrorKind::Server, message));
+    }
+    Ok(text)
+}
+
+/// The metadata server refuses in its own forms, which [`ApiError::from_answer`] does not know: what it means is said
+/// for the requests that went there, all others stay as they are.
+pub(super) fn explain(error: ApiError, request: &MintRequest) -> ApiError {
+    if request.kind() != Kind::Metadata {
+        return error;
+    }
+    let account = &request.account;
+    let status = error.status;
+    let mut told = match status {
+        Some(404) => ApiError::new(
+            ErrorKind::NotFound,
+            format!("The metadata server knows no account “{account}”: it is not attached to this machine."),
+        )
+        .with_next("Take default, or an e-mail that is attached; without an account, attach one and restart."),
+        Some(403) => ApiError::new(
+            ErrorKind::Denied,
+            format!("The metadata server refuses a token for “{account}”{}.", words(&error)),
+        )
+        .with_next(
+            "On GKE, the Kubernetes service account needs roles/iam.workloadIdentityUser on the account; elsewhere the metadata server may be concealed.",
+        ),
+        Some(400) => ApiError::new(
+            ErrorKind::Invalid,
+            format!("The metadata server does not accept the request{}.", words(&error)),
+        ),
+        None => return absent(error),
+        Some(_) => return error,
+    };
+    told.status = status;
+    told
+}
+
+fn words(error: &ApiError) -> String {
+    let message = error.refusal.as_ref().map(|refusal| refusal.message.trim()).unwrap_or_default();
+    let first = message.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
+    if first.is_empty() { String::new() } else { format!(": {first}") }
+}
+
+/// Nobody answers: on a machine that is not at Google that is no fault.
+fn absent(error: ApiError) -> ApiError {
+    match error.kind {
+        ErrorKind::Network | ErrorKind::Timeout => {
+            ApiError::new(error.kind, "Not on Google Cloud: no metadata server answers here.")
+                .with_next("GCE_METADATA_HOST names another one, such as that of an emulator.")
+        }
+        _ => error,
+    }
+}
+
+impl Client {
+    /// What the metadata server says about this machine.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] after half a second at most where there is none.
+    pub async fn machine(&self) -> Result<Machine, ApiError> {
+        match tokio::time::timeout(PATIENCE, self.look()).await {
+            Ok(found) => found.map_err(absent),
+            Err(_) => Err(absent(ApiError::new(ErrorKind::Timeout, ""))),
+        }
+    }
+
+    async fn look(&self) -> Result<Machine, ApiError> {
+        let read = async |path: &str, query| {
+            self.send(get(format!("{ROOT}/{path}"), query, asked("metadata.read"))).await
+        };
+        let recursive = vec![("recursive", "true".to_owned())];
+        let (project, universe, accounts) = tokio::join!(
+            read("project/project-id", Vec::new()),
+            read("universe/universe-domain", Vec::new()),
+            read("instance/service-accounts/", recursive)
+        );
+        let project = text(&project?.body)?.to_owned();
+        // Older servers know no universe, and then there is only one.
+        let universe = universe.ok().and_then(|answer| text(&answer.body).map(str::to_owned).ok());
+        // A machine without an account has no such folder.
+        let accounts = match accounts {
+            Ok(answer) => attached(&answer.body)?,
+            Err(error) if error.status == Some(404) => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let host = self.endpoints().url(Base::Metadata);
+        Ok(Machine {
+            host: host.trim_start_matches("http://").to_owned(),
+            project,
+            universe: universe.unwrap_or_else(|| endpoints::GOOGLE.to_owned()),
+            accounts,
+        })
+    }
+}
+
+/// Each account stands there under its e-mail and once more under each alias.
+fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
+    let all: BTreeMap<String, AttachedAnswer> = decode(body, endpoints::name(Base::Metadata))?;
+    let mut found: Vec<Attached> = Vec::new();
+    for AttachedAnswer { email, aliases, scopes } in all.into_values() {
+        if !email.is_empty() && found.iter().all(|account| account.email != email) {
+            found.push(Attached { email, aliases, scopes });
+        }
+    }
+    found.sort_by_key(|account| !account.aliases.iter().any(|alias| alias == "default"));
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(what: What) -> MintRequest {
+        MintRequest { account: "default".into(), delegates: vec![], what }
+    }
+
+    #[test]
+    fn a_token_is_asked_for_by_path_and_query() {
+        let path = |what| path_and_query(&request(what));
+        let scopes = vec!["https://a/b".to_owned(), "openid".to_owned()];
+        assert_eq!(
+            path(What::MetadataAccess { scopes }),
+            "/computeMetadata/v1/instance/service-accounts/default/token?scopes=https%3A%2F%2Fa%2Fb%2Copenid"
+        );
+        assert_eq!(
+            path(What::MetadataAccess { scopes: vec![] }),
+            "/computeMetadata/v1/instance/service-accounts/default/token"
+        );
+        let id = |full, licenses| What::MetadataId { audience: "https://a.example".into(), full, licenses };
+        assert!(path(id(false, true)).ends_with("identity?audience=https%3A%2F%2Fa.example&format=standard"));
+        assert!(path(id(true, true)).ends_with("&format=full&licenses=TRUE"));
+    }
+
+    #[test]
+    fn accounts_are_listed_once_with_the_default_one_first() {
+        let body = br#"{"a@p.iam.gserviceaccount.com":{"aliases":[],"email":"a@p.iam.gserviceaccount.com","scopes":[]},
+            "default":{"aliases":["default"],"email":"z@p.iam.gserviceaccount.com","scopes":["https://s"]},
+            "z@p.iam.gserviceaccount.com":{"aliases":["default"],"email":"z@p.iam.gserviceaccount.com","scopes":["https://s"]}}"#;
+        let found = attached(body).unwrap();
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            (found[0].email.as_str(), found[0].aliases.as_slice()),
+            ("z@p.iam.gserviceaccount.com", &["default".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn text_that_is_a_page_or_nothing_is_no_answer() {
+        assert_eq!(text(b" acme-prod\n").unwrap(), "acme-prod");
+        for wrong in [&b""[..], b"<!DOCTYPE html>\n<html>", b"\xff\xfe"] {
+            assert!(text(wrong).is_err());
+        }
+    }
+}

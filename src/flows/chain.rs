@@ -1,0 +1,254 @@
+//! What is known of a delegation chain, hop by hop. Hop one is asked of IAM, for it is about the caller; every later
+//! one can only be read out of the next account's policy and those above it, or tried by minting, which leaves traces.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{Level, inherited};
+use crate::{
+    api::{ApiError, Client, ErrorKind},
+    model::{
+        account::project_of,
+        credential::{MintRequest, What},
+        member::Member,
+        permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, Permission},
+        policy::{
+            Policy,
+            access::{Access, access},
+        },
+        role, scopes,
+    },
+};
+
+/// How long a token lives that is minted only to see whether it can be, in seconds.
+const PROBE_SECONDS: u32 = 60;
+
+/// One step of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hop {
+    /// The account that acts; none for the caller.
+    pub from: Option<String>,
+    /// The account that is acted as.
+    pub to: String,
+    /// What `from` needs on `to`.
+    pub permission: Permission,
+    /// What is known.
+    pub state: HopState,
+}
+
+/// What is known of a hop, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HopState {
+    /// It is granted.
+    Yes(String),
+    /// IAM, or a mint that was tried, says no.
+    No(String),
+    /// No policy that was read grants it.
+    NoGrantSeen,
+    /// A policy that decides could not be read.
+    Unread(String),
+    /// It cannot be told.
+    CannotTell(String),
+}
+
+/// The hops of a chain, each with what it needs: the delegate's permission for all but the last.
+fn hops(account: &str, delegates: &[String], last: Permission) -> Vec<Hop> {
+    let mut from = None;
+    let mut hops = Vec::new();
+    for (at, to) in delegates.iter().map(String::as_str).chain([account]).enumerate() {
+        let permission = if at == delegates.len() { last } else { IMPLICIT_DELEGATION };
+        let state = HopState::CannotTell("not looked at".into());
+        hops.push(Hop { from: from.replace(to.to_owned()), to: to.to_owned(), permission, state });
+    }
+    hops
+}
+
+/// Looks at each hop without minting anything.
+pub async fn check_chain(client: &Client, account: &str, delegates: &[String], last: Permission) -> Vec<Hop> {
+    let mut hops = hops(account, delegates, last);
+    for hop in &mut hops {
+        hop.state = match &hop.from {
+            None => first(client, &hop.to, hop.permission).await,
+            Some(from) => later(client, from, &hop.to, hop.permission).await,
+        };
+    }
+    hops
+}
+
+async fn first(client: &Client, to: &str, permission: Permission) -> HopState {
+    match client.test_permissions(to).await {
+        Ok(granted) if granted.has(permission) => HopState::Yes("IAM says so".into()),
+        Ok(_) => HopState::No(format!("IAM says no; {} gives it", permission.role)),
+        Err(error) => HopState::CannotTell(error.sentence()),
+    }
+}
+
+async fn later(client: &Client, from: &str, to: &str, permission: Permission) -> HopState {
+    if !from.contains('@') {
+        return HopState::CannotTell("policies name accounts by e-mail: give the delegate's e-mail".into());
+    }
+    let member = Member::read(&format!("serviceAccount:{from}"));
+    let own = client.get_policy(to).await;
+    let project = match project_of(to) {
+        Some(project) => Some(project),
+        None => client.get_account(to).await.ok().map(|account| account.project),
+    };
+    let above = match &project {
+        Some(project) => inherited(client, project).await,
+        None => Vec::new(),
+    };
+    let own = Level { name: String::new(), display_name: String::new(), policy: own };
+    let levels: Vec<Level> = [own].into_iter().chain(above).collect();
+    let roles = custom_roles(client, &levels, &member).await;
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "conditions depend on the time, and a flow has no other clock"
+    )]
+    let now = Timestamp::now();
+    judge(&levels, &member, permission, &roles, now)
+}
+
+/// From what was read at each level, the account itself first.
+fn judge(
+    levels: &[Level],
+    member: &Member,
+    permission: Permission,
+    roles: &HashMap<String, Vec<String>>,
+    now: Timestamp,
+) -> HopState {
+    let custom = |name: &str| roles.get(name).cloned();
+    let mut best: Option<(Access, &Level)> = None;
+    for (level, policy) in levels.iter().filter_map(|level| Some((level, level.policy.as_ref().ok()?))) {
+        let found = access(policy, member, permission, &custom, now);
+        if best.as_ref().is_none_or(|(so_far, _)| found < *so_far) {
+            best = Some((found, level));
+        }
+    }
+    let place = |level: &Level| if level.name.is_empty() { "here".into() } else { level.name.clone() };
+    match best {
+        Some((Access::Granted(role), level)) => HopState::Yes(format!("{role}, {}", place(level))),
+        Some((Access::Unclear(why), _)) => HopState::CannotTell(why),
+        _ => match levels.iter().find(|level| level.policy.is_err()) {
+            Some(level) if level.name.is_empty() && std::ptr::eq(level, &levels[0]) => {
+                HopState::Unread("its policy may not be read".into())
+            }
+            Some(level) if level.name.is_empty() => {
+                HopState::Unread("what is above it may not be read".into())
+            }
+            Some(level) => HopState::Unread(format!("the policy of {} may not be read", level.name)),
+            None => HopState::NoGrantSeen,
+        },
+    }
+}
+
+/// What the custom roles give that are bound to this member, or to many members.
+async fn custom_roles(client: &Client, levels: &[Level], member: &Member) -> HashMap<String, Vec<String>> {
+    let policies: Vec<&Policy> = levels.iter().filter_map(|level| level.policy.as_ref().ok()).collect();
+    let mut roles = HashMap::new();
+    for binding in policies.iter().flat_map(|policy| policy.bindings()) {
+        let concerns = |other: &Member| other == member || other.is_opaque() || other.is_public();
+        if role::find(binding.role).is_none()
+            && !roles.contains_key(binding.role)
+            && binding.members.iter().any(concerns)
+            && let Ok(found) = client.get_role(binding.role).await
+        {
+            roles.insert(binding.role.to_owned(), found.permissions);
+        }
+    }
+    roles
+}
+
+/// Tries each hop by minting an access token through the ones before it, and drops it. It stops at the first that is
+/// refused. Every try is audited, and needs getAccessToken, which the delegate's permission does not imply.
+pub async fn probe_chain(client: &Client, account: &str, delegates: &[String]) -> Vec<Hop> {
+    let mut hops = hops(account, delegates, GET_ACCESS_TOKEN);
+    let mut stopped = false;
+    for at in 0..hops.len() {
+        let state = if stopped {
+            HopState::CannotTell("not tried: a hop before it was refused".into())
+        } else {
+            let what =
+                What::AccessToken { scopes: vec![scopes::DEFAULT.into()], lifetime_seconds: PROBE_SECONDS };
+            let delegates = delegates[..at].to_vec();
+            match client.mint(&MintRequest { account: hops[at].to.clone(), delegates, what }).await {
+                Ok(_) => HopState::Yes("a token was minted through it, and dropped".into()),
+                Err(error) => {
+                    stopped = true;
+                    refused(&error)
+                }
+            }
+        };
+        hops[at].state = state;
+    }
+    hops
+}
+
+fn refused(error: &ApiError) -> HopState {
+    match error.kind {
+        ErrorKind::Denied => HopState::No(
+            "minting was refused; where only iam.serviceAccounts.implicitDelegation is granted, it is too"
+                .into(),
+        ),
+        _ => HopState::CannotTell(error.sentence()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const RELAY: &str = "serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com";
+    const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
+
+    fn level(name: &str, policy: Option<serde_json::Value>) -> Level {
+        let policy = match policy {
+            Some(policy) => Ok(Policy::parse(policy).unwrap()),
+            None => Err(ApiError::new(ErrorKind::Denied, "no")),
+        };
+        Level { name: name.into(), display_name: String::new(), policy }
+    }
+
+    fn judged(levels: &[Level]) -> HopState {
+        judge(levels, &Member::read(RELAY), IMPLICIT_DELEGATION, &HashMap::new(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_each_hop_needs_is_delegation_but_for_the_last() {
+        let hops = hops("t@p", &["a@p".into(), "b@p".into()], GET_ACCESS_TOKEN);
+        let seen: Vec<_> =
+            hops.iter().map(|hop| (hop.from.as_deref(), hop.to.as_str(), hop.permission)).collect();
+        assert_eq!(
+            seen,
+            [
+                (None, "a@p", IMPLICIT_DELEGATION),
+                (Some("a@p"), "b@p", IMPLICIT_DELEGATION),
+                (Some("b@p"), "t@p", GET_ACCESS_TOKEN)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_grant_at_any_level_is_a_yes_whatever_else_is_unread() {
+        let grant = json!({"bindings": [{"role": CREATOR, "members": [RELAY]}]});
+        let yes = judged(&[level("", None), level("projects/p", Some(grant))]);
+        assert_eq!(yes, HopState::Yes(format!("{CREATOR}, projects/p")));
+    }
+
+    #[test]
+    fn without_a_grant_what_is_unread_is_said_and_never_taken_for_a_no() {
+        let empty = || Some(json!({}));
+        assert_eq!(judged(&[level("", empty()), level("projects/p", empty())]), HopState::NoGrantSeen);
+        assert_eq!(judged(&[level("", None)]), HopState::Unread("its policy may not be read".into()));
+        assert_eq!(
+            judged(&[level("", empty()), level("folders/1", None)]),
+            HopState::Unread("the policy of folders/1 may not be read".into())
+        );
+        assert_eq!(
+            judged(&[level("", empty()), level("", None)]),
+            HopState::Unread("what is above it may not be read".into())
+        );
+    }
+}

@@ -1,0 +1,145 @@
+//! Making a credential, and looking at it at once: the file is read, the one request sent, a signature checked with
+//! the account's published keys, and scopes that a metadata server may have ignored compared with those it gave.
+//! What cannot be checked is said; it takes nothing away from the credential.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use tokio::io::AsyncReadExt;
+
+use crate::{
+    api::{ApiError, Client, ErrorKind, oauth::KeySource},
+    model::{
+        certificate,
+        credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, Signed, What},
+        jwt::{self, Verdict},
+        scopes::short,
+        signed_url,
+    },
+};
+
+/// Makes a credential of any kind that can be minted.
+///
+/// # Errors
+/// Those of [`Client::mint`]; a file that cannot be read, an account without an e-mail that needs one.
+pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, ApiError> {
+    let mut credential = match &request.what {
+        What::SignedBlob(Payload::File(path)) => {
+            let what = What::SignedBlob(Payload::Bytes(contents(path).await?));
+            let made = client.mint(&MintRequest { what, ..request.clone() }).await?;
+            // `T` reads the file anew, as it is then.
+            return Ok(Credential { request: request.clone(), ..checked(client, made).await });
+        }
+        // The URL names its signer by e-mail.
+        What::SignedUrl(_) if !request.account.contains('@') => {
+            let account = client.get_account(&request.account).await?.email;
+            client.mint(&MintRequest { account, ..request.clone() }).await?
+        }
+        What::MetadataAccess { .. } | What::MetadataId { .. } => {
+            // Half a second tells whether there is a server at all; a request for a token would try for longer.
+            client.machine().await?;
+            client.mint(request).await?
+        }
+        _ => client.mint(request).await?,
+    };
+    match &request.what {
+        What::MetadataAccess { scopes } if !scopes.is_empty() => {
+            let remark = compared(client, &credential, scopes).await;
+            credential.remarks.push(remark);
+        }
+        What::SignedUrl(url) => credential.remarks = signed_url::remarks(url, &credential.request.account),
+        _ => {}
+    }
+    Ok(checked(client, credential).await)
+}
+
+async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
+    let refused = |why: String| ApiError::new(ErrorKind::Invalid, format!("{} {why}.", path.display()));
+    let file =
+        tokio::fs::File::open(path).await.map_err(|error| refused(format!("cannot be read: {error}")))?;
+    let mut bytes = Vec::new();
+    // A pipe that never ends, or a device, ends here.
+    let most = LARGEST_PAYLOAD as u64 + 1;
+    file.take(most)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(|error| refused(format!("cannot be read: {error}")))?;
+    if bytes.len() > LARGEST_PAYLOAD {
+        return Err(refused("has more than 4 MiB: sign its SHA-256 instead".to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// Whether the scopes that were asked for are those of the token. It is the only way to know what the machine is.
+async fn compared(client: &Client, credential: &Credential, asked: &[String]) -> String {
+    let got = match client.scopes_of(&credential.secret).await {
+        Ok(got) => got,
+        Err(error) => return format!("whether the scopes were honoured is not known: {}", error.sentence()),
+    };
+    let list = |scopes: &[String]| scopes.iter().map(|scope| short(scope)).collect::<Vec<_>>().join(", ");
+    if asked.iter().all(|scope| got.contains(scope)) && got.len() == asked.len() {
+        return "the token has the scopes that were asked for".to_owned();
+    }
+    if asked.iter().all(|scope| got.contains(scope)) {
+        return format!("the token has more scopes than were asked for: {}", list(&got));
+    }
+    format!(
+        "the scopes asked for were ignored, as Compute Engine does: the token has {}, which the machine was made with",
+        list(&got)
+    )
+}
+
+/// The signature of a JWT, blob or URL, checked with the keys that the account publishes.
+async fn checked(client: &Client, mut credential: Credential) -> Credential {
+    if let Some(signed) = credential.signed.take() {
+        let (verdict, key_ends) = verdict(client, &credential, &signed).await;
+        credential.signed = Some(Signed { verdict, key_ends, ..signed });
+    }
+    credential
+}
+
+async fn verdict(
+    client: &Client,
+    credential: &Credential,
+    signed: &Signed,
+) -> (Verdict, Option<jiff::Timestamp>) {
+    let account = &credential.request.account;
+    let email = if account.contains('@') {
+        Ok(account.clone())
+    } else {
+        client.get_account(account).await.map(|account| account.email)
+    };
+    let unread = |error: ApiError| {
+        (Verdict::not_checked(format!("the account's keys could not be read: {}", error.sentence())), None)
+    };
+    let source = match email {
+        Ok(email) => KeySource::Certificates(email),
+        Err(error) => return unread(error),
+    };
+    let whose = source.whose(client.endpoints());
+    let keys = match client.signing_keys(source).await {
+        Ok(keys) => keys,
+        Err(error) => return unread(error),
+    };
+    let ends = certificate::ends(&keys, &signed.key_id);
+    let verdict = match &credential.request.what {
+        What::SignedJwt { .. } => jwt::verify(&jwt::read(credential.secret.expose()), &keys, &whose),
+        What::SignedBlob(Payload::Bytes(bytes)) => {
+            let signature = STANDARD.decode(credential.secret.expose()).unwrap_or_default();
+            jwt::judge::verify_bytes(bytes, &signature, &signed.key_id, &keys, &whose)
+        }
+        What::SignedUrl(url) => {
+            let at = credential.minted;
+            let unsigned = url.prepare(account, client.endpoints().universe(), at);
+            let signature = signature_of(credential.secret.expose());
+            jwt::judge::verify_bytes(unsigned.to_sign().as_bytes(), &signature, &signed.key_id, &keys, &whose)
+        }
+        _ => Verdict::not_checked("nothing here is signed with the account's key"),
+    };
+    (verdict, ends)
+}
+
+/// The bytes behind `X-Goog-Signature=`, which stands last; nothing where they are no hexadecimal.
+fn signature_of(url: &str) -> Vec<u8> {
+    let hex = url.rsplit_once("X-Goog-Signature=").map_or("", |(_, hex)| hex);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    hex.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>().unwrap_or_default()
+}

@@ -1,0 +1,314 @@
+//! Claims to be signed by an account (`signJwt`): templates to start from, the rules of the API, what is doubtful
+//! all the same, and the two claims that can be computed when the request is sent. It reads text and gives text:
+//! what was typed is sent as it was typed, not as a parser would write it again.
+
+use serde_json::Value;
+
+use super::{
+    jwt::decode::members,
+    lifetime::{DEFAULT_SECONDS, MAX_SECONDS, countdown},
+};
+
+/// Longer claims make a token that no header has room for.
+pub const MAX_BYTES: usize = 64 * 1024;
+
+/// How far a clock may be off before it is said, in seconds.
+const SKEW: i64 = 60;
+
+/// The `aud` of a JWT that is exchanged at the token endpoint, in Google's own universe.
+pub const TOKEN_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
+
+/// Claims to start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// `Google API`
+    pub name: &'static str,
+    /// What it is for, and what comes next.
+    pub about: &'static str,
+    /// The claims, with `ACCOUNT` where the e-mail goes; `iat` and `exp` are added when it is sent.
+    text: &'static str,
+}
+
+/// The templates, in the order they are offered.
+pub const TEMPLATES: [Template; 7] = [
+    Template {
+        name: "Google API",
+        about: "sent as the bearer token itself; at most 1h",
+        text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"aud\": \"https://storage.googleapis.com/\"\n}",
+    },
+    Template {
+        name: "domain-wide delegation",
+        about: "exchanged for a token of the Workspace user in sub",
+        text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"user@example.com\",\n  \"scope\": \"https://www.googleapis.com/auth/drive.readonly\",\n  \"aud\": \"https://oauth2.googleapis.com/token\"\n}",
+    },
+    Template {
+        name: "service to service",
+        about: "for a service of your own that checks the account's keys",
+        text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"email\": \"ACCOUNT\",\n  \"aud\": \"https://service.example.com\"\n}",
+    },
+    Template {
+        name: "API Gateway",
+        about: "aud as in x-google-audiences of the API's definition",
+        text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"email\": \"ACCOUNT\",\n  \"aud\": \"https://gateway.example.com\"\n}",
+    },
+    Template {
+        name: "identity provider",
+        about: "says who somebody else is, to those who trust this account's keys",
+        text: "{\n  \"iss\": \"https://idp.example.com\",\n  \"sub\": \"user-1234\",\n  \"aud\": \"client-id\"\n}",
+    },
+    Template {
+        name: "IAP",
+        about: "sent to an application behind Identity-Aware Proxy; at most 1h",
+        text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"aud\": \"https://app.example.com/*\"\n}",
+    },
+    Template { name: "blank", about: "an empty object", text: "{\n}" },
+];
+
+impl Template {
+    /// Its claims for this account.
+    pub fn claims(self, account: &str) -> String {
+        self.text.replace("ACCOUNT", account)
+    }
+}
+
+/// Claims that may be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// As they are sent.
+    pub text: String,
+    /// The `exp`, in seconds since 1970.
+    pub expires: Option<i64>,
+    /// Doubts that stop nothing, each a clause.
+    pub warnings: Vec<String>,
+}
+
+/// Checks claims for an account at a time (seconds since 1970); with a lifetime (in seconds), `iat` and `exp` are
+/// added where they are missing. Refused is only what the API refuses (`projects.serviceAccounts.signJwt`): what is no
+/// JSON object, an `exp` that is no integer, in the past or over 12 hours ahead.
+///
+/// # Errors
+/// One clause: the place by line and column for what is no JSON, else the rule.
+pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
+    if text.len() > MAX_BYTES {
+        return Err(format!("the claims have {} bytes; {MAX_BYTES} are the most taken here", text.len()));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| placed(&error))?;
+    let Value::Object(claims) = &value else {
+        return Err(format!("the claims are {}, and must be a JSON object: {{\"sub\": …}}", sort(&value)));
+    };
+    let seconds = |name: &str| claims.get(name).and_then(Value::as_i64);
+    let mut added = Vec::new();
+    if let Some(lifetime) = lifetime {
+        if !claims.contains_key("iat") {
+            added.push(format!("\"iat\": {now}"));
+        }
+        if !claims.contains_key("exp") {
+            added.push(format!("\"exp\": {}", now + i64::from(lifetime)));
+        }
+    }
+    let expires = match (claims.get("exp"), lifetime) {
+        (Some(_), _) => {
+            Some(seconds("exp").ok_or("exp must be whole seconds since 1970, such as 1800000000")?)
+        }
+        (None, lifetime) => lifetime.map(|lifetime| now + i64::from(lifetime)),
+    };
+    if let Some(exp) = expires {
+        let left = exp.saturating_sub(now);
+        if left <= 0 {
+            return Err(format!(
+                "exp is in the past, by {}: Google signs nothing that has ended",
+                countdown(left.saturating_neg())
+            ));
+        }
+        if left > i64::from(MAX_SECONDS) {
+            return Err(format!("exp is {} ahead: Google signs for at most 12h", countdown(left)));
+        }
+    }
+    let mut warnings = Vec::new();
+    doubt_times(claims, expires, now, &mut warnings);
+    doubt_names(claims, account, &mut warnings);
+    let names: Vec<String> = members(text).0.list.into_iter().map(|member| member.name).collect();
+    if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
+        warnings.push(format!("{} stands there twice; who reads it may take either", twice.1));
+    }
+    Ok(Checked { text: spliced(text, claims.is_empty(), &added), expires, warnings })
+}
+
+type Claims = serde_json::Map<String, Value>;
+
+fn doubt_times(claims: &Claims, expires: Option<i64>, now: i64, warnings: &mut Vec<String>) {
+    match expires {
+        None => {
+            warnings.push("no exp: most services refuse a JWT that never ends; a lifetime adds it".into())
+        }
+        Some(exp) if exp - now > i64::from(DEFAULT_SECONDS) && audiences(claims).any(is_googles) => {
+            warnings.push("exp is over 1h ahead, which Google's APIs and token endpoint refuse".into());
+        }
+        Some(_) => {}
+    }
+    let iat = claims.get("iat").and_then(Value::as_i64);
+    if iat.is_some_and(|iat| iat - now > SKEW) {
+        warnings.push("iat is in the future: refused until then".into());
+    }
+}
+
+fn doubt_names(claims: &Claims, account: &str, warnings: &mut Vec<String>) {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    match text("iss") {
+        None => warnings.push("no iss: nobody can tell whose keys to check it with".into()),
+        Some(iss) if iss != account => warnings
+            .push("iss is not this account: meant for an identity provider, refused by Google's APIs".into()),
+        Some(_) if text("sub").is_some_and(|sub| sub != account) => warnings
+            .push("sub is not this account: meant for domain-wide delegation and identity providers".into()),
+        Some(_) => {}
+    }
+    if audiences(claims).next().is_none() {
+        warnings.push("no aud: most services refuse a JWT that is meant for nobody".into());
+    }
+}
+
+/// `aud` may be a text or a list of them (RFC 7519, section 4.1.3).
+fn audiences(claims: &Claims) -> impl Iterator<Item = &str> {
+    let aud = claims.get("aud");
+    let list = aud.and_then(Value::as_array).into_iter().flatten();
+    aud.into_iter().chain(list).filter_map(Value::as_str)
+}
+
+fn is_googles(audience: &str) -> bool {
+    let host = audience.split_once("://").map_or(audience, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or_default();
+    host.ends_with(".googleapis.com") || host == "accounts.google.com"
+}
+
+/// The user and the scopes that these claims ask the token endpoint for, where they are meant for it.
+pub fn delegation(text: &str) -> Option<(String, Vec<String>)> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let claims = value.as_object()?;
+    let scopes = claims.get("scope")?.as_str()?.split_whitespace().map(str::to_owned).collect();
+    let for_tokens = audiences(claims).any(|audience| audience.ends_with("/token"));
+    let subject = claims.get("sub").or_else(|| claims.get("iss"))?.as_str()?.to_owned();
+    for_tokens.then_some((subject, scopes))
+}
+
+fn placed(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    format!("line {}, column {}: {what}", error.line(), error.column())
+}
+
+fn sort(value: &Value) -> &'static str {
+    match value {
+        Value::Array(_) => "a list",
+        Value::String(_) => "a text",
+        Value::Number(_) => "a number",
+        Value::Bool(_) | Value::Null => "a single word",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The text with claims added before its last brace: all else stays as it was typed.
+fn spliced(text: &str, empty: bool, added: &[String]) -> String {
+    let text = text.trim();
+    if added.is_empty() {
+        return text.to_owned();
+    }
+    let before = text.strip_suffix('}').unwrap_or(text).trim_end();
+    let comma = if empty { "" } else { "," };
+    let (gap, end) = if text.contains('\n') { ("\n  ", "\n}") } else { (" ", " }") };
+    format!("{before}{comma}{gap}{}{end}", added.join(&format!(",{gap}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ACCOUNT: &str = "deployer@acme-prod.iam.gserviceaccount.com";
+    const NOW: i64 = 1_800_000_000;
+
+    fn at(text: &str, lifetime: Option<u32>) -> Result<Checked, String> {
+        check(text, lifetime, ACCOUNT, NOW)
+    }
+
+    #[test]
+    fn every_template_is_accepted_with_the_computed_times() {
+        for template in TEMPLATES {
+            let checked = at(&template.claims(ACCOUNT), Some(3_600)).expect(template.name);
+            let claims: Value = serde_json::from_str(&checked.text).expect(template.name);
+            assert_eq!((claims["iat"].as_i64(), claims["exp"].as_i64()), (Some(NOW), Some(NOW + 3_600)));
+            assert_eq!(checked.expires, Some(NOW + 3_600));
+            let meant_so = ["domain-wide delegation", "identity provider", "blank"].contains(&template.name);
+            assert_eq!(!checked.warnings.is_empty(), meant_so, "{}: {:?}", template.name, checked.warnings);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_is_refused_with_line_and_column() {
+        assert_eq!(at("{\n  \"sub\": x\n}", None).unwrap_err(), "line 2, column 10: expected value");
+        assert!(at("", None).unwrap_err().starts_with("line 1, column 0: EOF"));
+        assert!(at("{} {}", None).unwrap_err().starts_with("line 1, column 4: trailing"));
+        for (text, sort) in
+            [("[]", "a list"), ("\"x\"", "a text"), ("1", "a number"), ("null", "a single word")]
+        {
+            assert!(at(text, None).unwrap_err().contains(sort), "{text}");
+        }
+        assert!(at(&format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500)), None).is_err());
+        assert!(at(&format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BYTES)), None).unwrap_err().contains("bytes"));
+    }
+
+    #[test]
+    fn an_exp_that_google_refuses_is_refused_before_it_is_sent() {
+        let exp = |value: &str| at(&format!("{{\"exp\":{value}}}"), None);
+        assert!(exp("1799999999").unwrap_err().contains("in the past, by 1s"));
+        assert!(exp(&NOW.to_string()).unwrap_err().contains("in the past"));
+        assert!(exp("-9223372036854775808").unwrap_err().contains("in the past"));
+        assert!(exp(&(NOW + 43_201).to_string()).unwrap_err().contains("at most 12h"));
+        assert_eq!(exp(&(NOW + 43_200).to_string()).unwrap().expires, Some(NOW + 43_200));
+        for wrong in ["\"soon\"", "1.5", "null", "1e99", "99999999999999999999"] {
+            assert!(exp(wrong).unwrap_err().contains("whole seconds"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_doubtful_is_said_and_not_refused() {
+        let said = |text: &str, words: &str| {
+            let warnings = at(text, None).unwrap().warnings;
+            assert!(warnings.iter().any(|warning| warning.contains(words)), "{text}: {warnings:?}");
+        };
+        let exp = NOW + 7_200;
+        said(&format!("{{\"exp\":{exp},\"aud\":\"https://storage.googleapis.com/\"}}"), "over 1h");
+        said(&format!("{{\"exp\":{exp},\"aud\":[\"x\",\"{TOKEN_AUDIENCE}\"]}}"), "over 1h");
+        said("{}", "no exp");
+        said("{}", "no aud");
+        said("{}", "no iss");
+        said("{\"iss\":\"https://idp.example.com\"}", "iss is not this account");
+        said(&format!("{{\"iss\":\"{ACCOUNT}\",\"sub\":\"user@example.com\"}}"), "sub is not this account");
+        said("{\"iat\":1800000100}", "iat is in the future");
+        said("{\"aud\":\"a\",\"aud\":\"b\"}", "aud stands there twice");
+        let own = format!("{{\"iss\":\"{ACCOUNT}\",\"exp\":{exp},\"aud\":\"https://own.example\"}}");
+        assert_eq!(at(&own, None).unwrap().warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_typed_is_sent_as_it_was_typed() {
+        let text = "  {\"b\":1e2, \"a\" : 12345678901234567890123, \"c\":\"\\u00e9\"}\n";
+        assert_eq!(at(text, None).unwrap().text, text.trim());
+        let added = at(text, Some(60)).unwrap().text;
+        assert_eq!(
+            added,
+            "{\"b\":1e2, \"a\" : 12345678901234567890123, \"c\":\"\\u00e9\", \"iat\": 1800000000, \"exp\": 1800000060 }"
+        );
+        assert_eq!(at("{}", Some(60)).unwrap().text, "{ \"iat\": 1800000000, \"exp\": 1800000060 }");
+        // What is there already is kept.
+        let own = at("{\"exp\": 1800000001}", Some(60)).unwrap();
+        assert_eq!((own.expires, own.text.matches("exp").count()), (Some(1_800_000_001), 1));
+    }
+
+    #[test]
+    fn a_delegation_is_known_by_its_audience_and_scope() {
+        let text = TEMPLATES[1].claims(ACCOUNT);
+        let (subject, scopes) = delegation(&text).expect("it is one");
+        assert_eq!((subject.as_str(), scopes.len()), ("user@example.com", 1));
+        assert_eq!(delegation(&TEMPLATES[0].claims(ACCOUNT)), None);
+        assert_eq!(delegation("[]"), None);
+    }
+}
