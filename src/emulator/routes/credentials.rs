@@ -223,7 +223,9 @@ async fn sign_blob(call: Call) -> Answer {
         let state = call.state().await;
         target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?
     };
-    let payload = body.payload.as_deref().and_then(check::decode).ok_or_else(Failure::invalid_argument)?;
+    // Bytes that are empty and bytes that are absent are one and the same in proto3.
+    let payload = body.payload.as_deref().and_then(check::decode).filter(|bytes| !bytes.is_empty());
+    let payload = payload.ok_or_else(Failure::invalid_argument)?;
     let key = keys::of(&account.email).await;
     let signed = STANDARD.encode(key.sign(&payload));
     Ok(reply::message(json!({"keyId": key.id, "signedBlob": signed})))
