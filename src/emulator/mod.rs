@@ -25,6 +25,7 @@ mod reply;
 mod routes;
 mod state;
 mod tokens;
+mod workspace;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -46,6 +47,7 @@ use tokens::{Principal, Token};
 pub use fault::Fault;
 pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
 pub use state::Served;
+pub use workspace::{Delegation, Workspace};
 pub use world::{
     Account, AccountKey, Caller, ClientProject, CustomRole, Folder, Group, Organization, Project, User,
     World, WorldError,

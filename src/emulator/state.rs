@@ -11,6 +11,7 @@ use super::fault::Faults;
 use super::permission;
 use super::policy::{self, Policy};
 use super::tokens::{Principal, Tokens};
+use super::workspace::Workspace;
 use super::world::{Account, ClientProject, CustomRole, Folder, Organization, Project, World};
 
 /// How many requests the log keeps.
@@ -80,6 +81,8 @@ pub struct State {
     pub tokens: Tokens,
     /// Refresh tokens, made at the start.
     pub grants: HashMap<String, Grant>,
+    /// Whom accounts may stand for.
+    pub workspace: Workspace,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -119,6 +122,7 @@ impl State {
         state.organizations = world.organizations;
         state.folders = world.folders;
         state.projects = world.projects;
+        state.workspace = world.workspace;
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
         state.groups = world.groups.into_iter().map(|g| (g.email.to_lowercase(), g.members)).collect();
         world.faults.into_iter().for_each(|fault| state.faults.add(fault));

@@ -4,6 +4,7 @@ use reqwest::{Client, Method, StatusCode};
 
 use super::*;
 
+mod delegation;
 mod faults;
 mod policies;
 mod tokens;

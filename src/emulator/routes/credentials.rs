@@ -12,7 +12,7 @@ use super::super::error::{Answer, Failure};
 use super::super::keys;
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::super::tokens::{Principal, Token};
+use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::Account;
 use super::{Api, Call, Caller, Route, row};
 
@@ -142,22 +142,6 @@ async fn access_token(call: Call) -> Answer {
     };
     let text = state.tokens.issue(token, now);
     Ok(reply::message(json!({"accessToken": text, "expireTime": clock::rfc3339(now + lifetime)})))
-}
-
-/// Whether a text is a scope at all. Which ones exist is a list of hundreds; the form is checked.
-pub fn is_scope(scope: &str) -> bool {
-    const OTHERS: &[&str] = &[
-        "openid",
-        "email",
-        "profile",
-        "https://mail.google.com/",
-        "https://www.google.com/calendar/feeds",
-        "https://www.google.com/m8/feeds",
-    ];
-    OTHERS.contains(&scope)
-        || scope
-            .strip_prefix("https://www.googleapis.com/auth/")
-            .is_some_and(|name| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '/'))
 }
 
 async fn id_token(call: Call) -> Answer {

@@ -245,7 +245,8 @@ impl Call {
                 }
                 state.projects[project].number.to_string()
             }
-            None => match state.account(caller.principal.email()) {
+            // The token of a person whom an account stands for is that account's client.
+            None => match state.account(caller.principal.email()).or_else(|| state.account(&client)) {
                 Some(account) => state.project_of(account).number.to_string(),
                 // A person without a quota project: the project of the OAuth client pays.
                 None => client.split_once('-').map_or(client.clone(), |(number, _)| number.to_owned()),

@@ -171,25 +171,6 @@ async fn id_tokens_verify_with_google_s_keys_and_signatures_with_the_account_s()
     assert_eq!(desk.post(&format!("{DEPLOYER}:signJwt"), json!({"payload": "[1]"})).await.status, 400);
 }
 
-#[tokio::test]
-async fn a_signed_jwt_stands_for_a_person_only_where_the_world_lets_it() {
-    let desk = Desk::demo().await;
-    let now = desk.emulator.handle().now();
-    let exchange = async |account: &str, scope: &str| {
-        let email = format!("{account}@acme-prod.iam.gserviceaccount.com");
-        let claims = json!({"iss": email, "sub": "alice@example.com", "scope": scope, "iat": now, "exp": now + 3600,
-            "aud": "https://oauth2.googleapis.com/token"});
-        let mint = format!("v1/projects/-/serviceAccounts/{email}:signJwt");
-        let signed = desk.post(&mint, json!({"payload": claims.to_string()})).await;
-        let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-        desk.post("token", json!({"grant_type": grant, "assertion": signed.json["signedJwt"]})).await
-    };
-    let directory = "https://www.googleapis.com/auth/admin.directory.user.readonly";
-    assert_eq!(exchange("workspace-sync", directory).await.status, 200);
-    assert_eq!(exchange("workspace-sync", CLOUD).await.json["error"], "unauthorized_client");
-    assert_eq!(exchange("deployer", directory).await.status, 401);
-}
-
 /// The dates in a certificate, as they stand in its bytes: two digits of the year until 2049, four from 2050.
 fn dates(pem: &str) -> Vec<String> {
     use base64::Engine;
