@@ -213,8 +213,13 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// A stable hash for ids that the world leaves out.
 pub fn hash(text: &str) -> [u8; 32] {
+    hash_bytes(text.as_bytes())
+}
+
+/// The SHA-256 of some bytes.
+pub fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
 

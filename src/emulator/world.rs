@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{Failure, Place};
 use super::fault::Fault;
 use super::keys;
+use super::metadata::Metadata;
 use super::policy::Policy;
 use super::tokens::Principal;
 use super::workspace::Workspace;
@@ -32,6 +33,8 @@ pub struct World {
     pub callers: Vec<Caller>,
     /// Whom accounts may stand for (domain-wide delegation); nobody if left out.
     pub workspace: Workspace,
+    /// The machine it stands on; without it there is no metadata server, as anywhere else but on Google Cloud.
+    pub metadata: Option<Metadata>,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
@@ -251,6 +254,7 @@ impl World {
             user.email = user.email.to_lowercase();
         }
         self.workspace.complete();
+        self.metadata.iter_mut().for_each(Metadata::complete);
     }
 
     /// Whether there is an account of that email.
@@ -312,7 +316,8 @@ impl World {
                 return Err(content(format!("callers[{i}].principal"), problem));
             }
         }
-        self.workspace.check(self)
+        self.workspace.check(self)?;
+        self.metadata.iter().try_for_each(|metadata| metadata.check(self))
     }
 
     fn check_way_up(&self, folder: &Folder, field: impl Fn() -> String) -> Result<(), WorldError> {
