@@ -111,3 +111,20 @@ async fn a_claim_that_is_late_long_or_forged_stands_for_nobody() {
         desk.exchange("deployer", json!({"iss": "workspace-sync@acme-prod.iam.gserviceaccount.com"})).await;
     assert_eq!(forged.json["error_description"], "Invalid JWT Signature.");
 }
+
+#[tokio::test]
+async fn the_key_of_a_file_is_as_good_as_the_account_s_own() {
+    let mut world = World::demo();
+    let ci = "ci@acme-ci.iam.gserviceaccount.com";
+    world.workspace.delegations[0].account = ci.into();
+    let desk = Desk::of(world).await;
+    let (file, now) = (desk.file(2), desk.emulator.handle().now());
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+    header.kid = file["private_key_id"].as_str().map(str::to_owned);
+    let pem = file["private_key"].as_str().unwrap();
+    let key = jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
+    let claims = json!({"iss": ci, "sub": ALICE, "scope": DIRECTORY, "iat": now, "exp": now + 3600,
+        "aud": "https://oauth2.googleapis.com/token"});
+    let answer = desk.grant(&jsonwebtoken::encode(&header, &claims, &key).unwrap()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+}
