@@ -326,10 +326,13 @@ def the_machine_s_scopes_hold_whatever_is_asked_for(emulator):
 
 @check
 def the_machine_s_second_account_is_there_too(emulator):
+    # The library's credentials take the default account's token, whatever account they were made for.
+    reports = "reports@acme-prod.iam.gserviceaccount.com"
     with on_the_machine(emulator):
-        credentials = compute_engine.Credentials(service_account_email="reports@acme-prod.iam.gserviceaccount.com")
-        session = AuthorizedSession(credentials)
-        answer = session.get(f"https://iam.googleapis.com/v1/projects/-/serviceAccounts/{DEPLOYER}")
+        assert _metadata.get_service_account_info(Request(), reports)["email"] == reports
+        token, _ = _metadata.get_service_account_token(Request(), reports)
+    url = f"https://iam.googleapis.com/v1/projects/-/serviceAccounts/{DEPLOYER}"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 403 and "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in answer.text, answer.text
 
 
