@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use aws_lc_rs::digest;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -14,8 +15,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::{CertificateParams, DnType, PublicKeyData};
 use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OnceCell};
-
-use super::clock;
 
 /// The owner of the key behind Google's own ID tokens.
 pub const GOOGLE: &str = "google";
@@ -44,6 +43,35 @@ pub async fn of(owner: &str) -> Arc<Key> {
 /// The key of an owner if it was made before: nobody can hold a signature of one that was not.
 pub async fn made(owner: &str) -> Option<Arc<Key>> {
     RING.lock().await.get(owner).and_then(|slot| slot.get().cloned())
+}
+
+/// From when until when a key is good, in seconds since the epoch; lists and certificates must agree on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// The first second.
+    pub from: i64,
+    /// The last one.
+    pub until: i64,
+}
+
+const DAY: i64 = 86_400;
+
+/// How Google writes the end of a key that has none: the last second that four digits of a year can tell.
+pub const NEVER: &str = "9999-12-31T23:59:59Z";
+const NEVER_SECONDS: i64 = 253_402_300_799;
+
+impl Validity {
+    /// Of a key that Google manages and will replace: 18 whole days that began yesterday. Whole days, so that a list
+    /// and a certificate read one after the other say the same.
+    pub fn of_google(now: i64) -> Validity {
+        let from = now - now.rem_euclid(DAY) - DAY;
+        Validity { from, until: from + 18 * DAY }
+    }
+
+    /// Of the key in a credentials file, which never ends.
+    pub fn of_file(now: i64) -> Validity {
+        Validity { until: NEVER_SECONDS, ..Validity::of_google(now) }
+    }
 }
 
 /// An RSA key and its id.
@@ -91,14 +119,14 @@ impl Key {
             "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e)})
     }
 
-    /// The public key in a self-signed certificate of two weeks, as PEM.
-    pub fn certificate(&self, subject: &str, now: i64) -> String {
+    /// The public key in a self-signed certificate, as PEM.
+    pub fn certificate(&self, subject: &str, valid: Validity) -> String {
+        let epoch = rcgen::date_time_ymd(1970, 1, 1);
+        let after = |seconds: i64| epoch + Duration::from_secs(seconds.unsigned_abs());
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, subject);
-        let (year, month, day) = date(now - 86_400);
-        params.not_before = rcgen::date_time_ymd(year, month, day);
-        let (year, month, day) = date(now + 14 * 86_400);
-        params.not_after = rcgen::date_time_ymd(year, month, day);
+        params.not_before = after(valid.from);
+        params.not_after = after(valid.until);
         params.self_signed(self).expect("a name and two dates make a certificate").pem()
     }
 
@@ -185,8 +213,13 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// A stable hash for ids that the world leaves out.
 pub fn hash(text: &str) -> [u8; 32] {
+    hash_bytes(text.as_bytes())
+}
+
+/// The SHA-256 of some bytes.
+pub fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
-    out.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+    out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
 
@@ -217,11 +250,6 @@ fn element(der: &[u8]) -> (&[u8], &[u8]) {
     (&der[start..start + length], &der[start + length..])
 }
 
-fn date(seconds: i64) -> (i32, u8, u8) {
-    let date = clock::moment(seconds).to_zoned(jiff::tz::TimeZone::UTC).date();
-    (i32::from(date.year()), date.month().unsigned_abs(), date.day().unsigned_abs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +274,8 @@ mod tests {
     #[tokio::test]
     async fn the_certificate_is_pem_and_the_key_of_an_owner_stays_the_same() {
         let key = of("mine@test").await;
-        assert!(key.certificate("mine", 1_700_000_000).starts_with("-----BEGIN CERTIFICATE-----"));
+        let valid = Validity::of_google(1_700_000_000);
+        assert!(key.certificate("mine", valid).starts_with("-----BEGIN CERTIFICATE-----"));
         assert_eq!(key.id, of("mine@test").await.id);
     }
 }

@@ -1,5 +1,5 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, the OAuth
-//! endpoints and the public keys, over real HTTP on loopback. It owns its own reading of the protocol and imports
+//! endpoints, the public keys and the metadata server, over real HTTP on loopback. It owns its own reading of the protocol and imports
 //! nothing of the rest of the crate, so that two readings have to agree; it keeps everything in memory.
 //!
 //! ```no_run
@@ -19,12 +19,14 @@ mod error;
 mod fault;
 mod files;
 mod keys;
+mod metadata;
 mod permission;
 mod policy;
 mod reply;
 mod routes;
 mod state;
 mod tokens;
+mod workspace;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -44,8 +46,10 @@ use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
 pub use fault::Fault;
+pub use metadata::{Attached, Instance, Metadata, Platform};
 pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
 pub use state::Served;
+pub use workspace::{Delegation, Workspace};
 pub use world::{
     Account, AccountKey, Caller, ClientProject, CustomRole, Folder, Group, Organization, Project, User,
     World, WorldError,
@@ -93,6 +97,8 @@ pub struct Emulator {
     shared: Arc<Shared>,
     callers: Vec<CallerFile>,
     projects: Vec<String>,
+    /// Whether the world stands on a machine with a metadata server.
+    on_cloud: bool,
     /// Serves as long as this is kept.
     _server: JoinSet<()>,
     connections: Scissors,
@@ -110,7 +116,7 @@ impl Emulator {
         let base = format!("http://{addr}/");
         let files = files::folder()?;
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
-        let stated = world.callers.clone();
+        let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
         let clock = Clock::default();
         let mut state = State::new(world, clock.micros());
         let callers = files::write(&mut state, &stated, &base, files.path()).await?;
@@ -124,7 +130,16 @@ impl Emulator {
             // Ends with its task only: the listener retries by itself.
             let _ = axum::serve(listener, service).await;
         });
-        Ok(Emulator { addr, shared, callers, projects, _server: server, connections: all, _files: files })
+        Ok(Emulator {
+            addr,
+            shared,
+            callers,
+            projects,
+            on_cloud,
+            _server: server,
+            connections: all,
+            _files: files,
+        })
     }
 
     /// Where it listens.
@@ -157,6 +172,12 @@ impl Emulator {
         if let Some(project) = self.projects.first() {
             set("CLOUDSDK_CORE_PROJECT", project.clone());
             set("GOOGLE_CLOUD_PROJECT", project.clone());
+        }
+        if self.on_cloud {
+            // Each client reads another one of these.
+            for name in ["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"] {
+                set(name, self.addr.to_string());
+            }
         }
         env
     }

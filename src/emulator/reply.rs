@@ -50,7 +50,8 @@ pub fn plain(status: StatusCode, text: &str) -> Response {
     with_type(status, "text/plain; charset=UTF-8", text.to_owned())
 }
 
-fn with_type(status: StatusCode, kind: &'static str, text: String) -> Response {
+/// A body under a type of its own.
+pub fn with_type(status: StatusCode, kind: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();

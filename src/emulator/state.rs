@@ -8,9 +8,11 @@ use tokio::sync::Mutex;
 use super::clock::Clock;
 use super::error::Failure;
 use super::fault::Faults;
+use super::metadata::Metadata;
 use super::permission;
 use super::policy::{self, Policy};
 use super::tokens::{Principal, Tokens};
+use super::workspace::Workspace;
 use super::world::{Account, ClientProject, CustomRole, Folder, Organization, Project, World};
 
 /// How many requests the log keeps.
@@ -80,6 +82,12 @@ pub struct State {
     pub tokens: Tokens,
     /// Refresh tokens, made at the start.
     pub grants: HashMap<String, Grant>,
+    /// Whom accounts may stand for.
+    pub workspace: Workspace,
+    /// The machine with a metadata server, if there is one.
+    pub metadata: Option<Metadata>,
+    /// The tokens that the metadata server gives again, by account and scopes.
+    pub kept: HashMap<(String, Vec<String>), String>,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -119,6 +127,8 @@ impl State {
         state.organizations = world.organizations;
         state.folders = world.folders;
         state.projects = world.projects;
+        state.workspace = world.workspace;
+        state.metadata = world.metadata;
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
         state.groups = world.groups.into_iter().map(|g| (g.email.to_lowercase(), g.members)).collect();
         world.faults.into_iter().for_each(|fault| state.faults.add(fault));

@@ -4,7 +4,9 @@ use reqwest::{Client, Method, StatusCode};
 
 use super::*;
 
+mod delegation;
 mod faults;
+mod metadata;
 mod policies;
 mod tokens;
 
@@ -164,6 +166,12 @@ async fn the_first_line_says_where_everything_is() {
     assert_eq!(line["env"]["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"], desk.emulator.base_url());
     assert_eq!(line["callers"][0]["principal"], DEV);
     assert_eq!(line["projects"][0], "acme-prod");
+    let metadata = |line: &Value, name: &str| line["env"][format!("GCE_METADATA_{name}")].clone();
+    for name in ["HOST", "ROOT", "IP"] {
+        assert_eq!(metadata(&line, name), desk.emulator.addr().to_string());
+    }
+    let elsewhere = Desk::of(World { metadata: None, ..World::demo() }).await;
+    assert!(metadata(&first_line(&elsewhere.emulator), "HOST").is_null());
 }
 
 #[tokio::test]

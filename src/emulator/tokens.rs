@@ -86,6 +86,22 @@ impl Tokens {
     }
 }
 
+/// Whether a text is a scope at all. Which ones exist is a list of hundreds; the form is checked.
+pub fn is_scope(scope: &str) -> bool {
+    const OTHERS: &[&str] = &[
+        "openid",
+        "email",
+        "profile",
+        "https://mail.google.com/",
+        "https://www.google.com/calendar/feeds",
+        "https://www.google.com/m8/feeds",
+    ];
+    OTHERS.contains(&scope)
+        || scope
+            .strip_prefix("https://www.googleapis.com/auth/")
+            .is_some_and(|name| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '/'))
+}
+
 /// 256 random bits as text.
 pub fn secret() -> String {
     let mut bytes = [0; 32];

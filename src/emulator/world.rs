@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::error::{Failure, Place};
 use super::fault::Fault;
 use super::keys;
+use super::metadata::Metadata;
 use super::policy::Policy;
 use super::tokens::Principal;
+use super::workspace::Workspace;
 
 /// Projects, accounts, policies, people, callers and faults.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -29,6 +31,10 @@ pub struct World {
     pub client_projects: Vec<ClientProject>,
     /// Whose credentials files are written at the start; the first is the default caller.
     pub callers: Vec<Caller>,
+    /// Whom accounts may stand for (domain-wide delegation); nobody if left out.
+    pub workspace: Workspace,
+    /// The machine it stands on; without it there is no metadata server, as anywhere else but on Google Cloud.
+    pub metadata: Option<Metadata>,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
@@ -103,8 +109,6 @@ pub struct Account {
     pub disabled: bool,
     /// Whether the organization allows it tokens of up to 12 hours.
     pub extended_lifetime: bool,
-    /// The scopes for which it may stand for people of the domain (domain-wide delegation).
-    pub domain_wide_scopes: Vec<String>,
     /// Its user-managed keys, only to be listed: no private key belongs to them.
     pub keys: Vec<AccountKey>,
     /// Its allow policy.
@@ -249,6 +253,13 @@ impl World {
         for user in &mut self.users {
             user.email = user.email.to_lowercase();
         }
+        self.workspace.complete();
+        self.metadata.iter_mut().for_each(Metadata::complete);
+    }
+
+    /// Whether there is an account of that email.
+    pub(super) fn has_account(&self, email: &str) -> bool {
+        self.projects.iter().flat_map(|project| &project.accounts).any(|account| account.email == email)
     }
 
     fn check(&self) -> Result<(), WorldError> {
@@ -305,7 +316,8 @@ impl World {
                 return Err(content(format!("callers[{i}].principal"), problem));
             }
         }
-        Ok(())
+        self.workspace.check(self)?;
+        self.metadata.iter().try_for_each(|metadata| metadata.check(self))
     }
 
     fn check_way_up(&self, folder: &Folder, field: impl Fn() -> String) -> Result<(), WorldError> {
@@ -360,7 +372,8 @@ fn unique(seen: &mut HashSet<String>, name: String, field: impl Fn() -> String) 
     Ok(())
 }
 
-fn content(field: String, problem: String) -> WorldError {
+/// The problem of a field.
+pub(super) fn content(field: String, problem: String) -> WorldError {
     WorldError::Content { field, problem }
 }
 

@@ -8,7 +8,9 @@ in a hosts file would do: the library itself is as it comes from PyPI.
 """
 
 import base64
+import contextlib
 import datetime
+import importlib
 import json
 import os
 import subprocess
@@ -22,13 +24,15 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from google.auth import exceptions, impersonated_credentials
+from google.auth import compute_engine, exceptions, impersonated_credentials
+from google.auth.compute_engine import _metadata
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import id_token, service_account
 
 CLOUD = ["https://www.googleapis.com/auth/cloud-platform"]
 AUDIENCE = "https://svc.run.app"
 DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com"
+DRIVE = ["https://www.googleapis.com/auth/drive.readonly"]
 VAULT = "vault@acme-prod.iam.gserviceaccount.com"
 API = "api@acme-prod.iam.gserviceaccount.com"
 RELAYS = ["relay-a@acme-ci.iam.gserviceaccount.com", "relay-b@acme-ci.iam.gserviceaccount.com"]
@@ -84,6 +88,29 @@ def user(emulator):
     """The default caller, found as every program of Google's finds it."""
     os.environ["GOOGLE_APPLICATION_CREDENTIALS"] = emulator.caller("user:dev@example.com")
     return google.auth.default(scopes=CLOUD)[0]
+
+
+@contextlib.contextmanager
+def on_the_machine(emulator):
+    """As on the emulator's machine of Compute Engine: no file anywhere, and a metadata server."""
+    before = dict(os.environ)
+    os.environ.pop("GOOGLE_APPLICATION_CREDENTIALS", None)
+    os.environ["CLOUDSDK_CONFIG"] = os.path.join(emulator.home.name, "no-gcloud")
+    os.environ.update({name: value for name, value in emulator.first["env"].items() if name.startswith("GCE_")})
+    # The library reads the host once, when it is imported.
+    importlib.reload(_metadata)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        importlib.reload(_metadata)
+
+
+def as_person(emulator, target, subject, scopes):
+    return impersonated_credentials.Credentials(
+        source_credentials=user(emulator), target_principal=target, target_scopes=scopes, subject=subject
+    )
 
 
 def as_account(emulator, target, delegates=(), source=None):
@@ -273,6 +300,66 @@ def a_login_that_was_revoked_is_raised(emulator):
     info["refresh_token"] = "1//" + base64.urlsafe_b64encode(os.urandom(30)).decode()
     credentials = google.auth.load_credentials_from_dict(info, scopes=CLOUD)[0]
     refused(lambda: credentials.refresh(Request()), "invalid_grant")
+
+
+@check
+def the_machine_s_own_account_is_found_and_calls_the_api(emulator):
+    with on_the_machine(emulator):
+        credentials, project = google.auth.default(scopes=CLOUD)
+        assert isinstance(credentials, compute_engine.Credentials), credentials
+        assert project == "acme-prod", project
+        credentials.refresh(Request())
+        assert credentials.service_account_email == API, credentials.service_account_email
+        assert credentials.token.startswith("ya29.c.") and credentials.universe_domain == "googleapis.com"
+        answer = AuthorizedSession(credentials).get(f"https://iam.googleapis.com/v1/projects/-/serviceAccounts/{DEPLOYER}")
+        assert answer.status_code == 200, answer.text
+
+
+@check
+def the_machine_s_scopes_hold_whatever_is_asked_for(emulator):
+    with on_the_machine(emulator):
+        credentials = compute_engine.Credentials(scopes=DRIVE)
+        credentials.refresh(Request())
+    info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+    assert info["scope"] == CLOUD[0], info
+
+
+@check
+def the_machine_s_second_account_is_there_too(emulator):
+    # The library's credentials take the default account's token, whatever account they were made for.
+    reports = "reports@acme-prod.iam.gserviceaccount.com"
+    with on_the_machine(emulator):
+        assert _metadata.get_service_account_info(Request(), reports)["email"] == reports
+        token, _ = _metadata.get_service_account_token(Request(), reports)
+    url = f"https://iam.googleapis.com/v1/projects/-/serviceAccounts/{DEPLOYER}"
+    answer = requests.get(url, headers={"Authorization": f"Bearer {token}"})
+    assert answer.status_code == 403 and "ACCESS_TOKEN_SCOPE_INSUFFICIENT" in answer.text, answer.text
+
+
+@check
+def the_machine_s_id_token_is_verified(emulator):
+    with on_the_machine(emulator):
+        credentials = compute_engine.IDTokenCredentials(Request(), AUDIENCE, use_metadata_identity_endpoint=True)
+        credentials.refresh(Request())
+    claims = verified(emulator, credentials.token)
+    assert claims["aud"] == AUDIENCE and claims["email"] == API, claims
+    assert claims["google"]["compute_engine"]["project_id"] == "acme-prod", claims
+
+
+@check
+def an_account_stands_for_a_person(emulator):
+    credentials = as_person(emulator, DEPLOYER, "alice@example.com", DRIVE)
+    credentials.refresh(Request())
+    info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+    assert info["scope"] == DRIVE[0] and info["sub"] != info["azp"] == "109300000000000004411", info
+
+
+@check
+def an_account_does_not_stand_for_anybody_with_any_scope(emulator):
+    refused(lambda: as_person(emulator, DEPLOYER, "alice@example.com", CLOUD).refresh(Request()), "unauthorized_client")
+    refused(lambda: as_person(emulator, DEPLOYER, "x@example.net", DRIVE).refresh(Request()), "Invalid email or User ID")
+    reports = "reports@acme-prod.iam.gserviceaccount.com"
+    refused(lambda: as_person(emulator, reports, "alice@example.com", DRIVE).refresh(Request()), "unauthorized_client")
 
 
 def main():

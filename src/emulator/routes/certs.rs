@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::super::error::{Answer, Failure};
-use super::super::keys::{self, Key};
+use super::super::keys::{self, Key, Validity};
 use super::super::reply;
 use super::{Api, Call, Route, row};
 
@@ -47,8 +47,8 @@ async fn google_jwks(_: Call) -> Answer {
 
 async fn google_certificates(call: Call) -> Answer {
     let key = keys::of(keys::GOOGLE).await;
-    let now = call.now();
-    Ok(reply::cached(&map(&[key], |key| key.certificate("emulator.example.com", now)), GOOGLE_AGE))
+    let valid = Validity::of_google(call.now());
+    Ok(reply::cached(&map(&[key], |key| key.certificate("emulator.example.com", valid)), GOOGLE_AGE))
 }
 
 /// The account's own key, made if need be, and the one in its file, if there is one. An account that is not there is
@@ -72,7 +72,14 @@ async fn jwks(call: Call) -> Answer {
 async fn certificates(call: Call) -> Answer {
     let (keys, subject) = of_account(&call).await?;
     let now = call.now();
-    Ok(reply::cached(&map(&keys, |key| key.certificate(&subject, now)), ACCOUNT_AGE))
+    // The account's own key comes first, see above.
+    let own = keys.first().map(|key| key.id.clone());
+    let certificate = |key: &Key| {
+        let of_google = own.as_ref() == Some(&key.id);
+        let valid = if of_google { Validity::of_google(now) } else { Validity::of_file(now) };
+        key.certificate(&subject, valid)
+    };
+    Ok(reply::cached(&map(&keys, certificate), ACCOUNT_AGE))
 }
 
 async fn raw(call: Call) -> Answer {

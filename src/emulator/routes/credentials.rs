@@ -12,7 +12,7 @@ use super::super::error::{Answer, Failure};
 use super::super::keys;
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::super::tokens::{Principal, Token};
+use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::Account;
 use super::{Api, Call, Caller, Route, row};
 
@@ -144,22 +144,6 @@ async fn access_token(call: Call) -> Answer {
     Ok(reply::message(json!({"accessToken": text, "expireTime": clock::rfc3339(now + lifetime)})))
 }
 
-/// Whether a text is a scope at all. Which ones exist is a list of hundreds; the form is checked.
-pub fn is_scope(scope: &str) -> bool {
-    const OTHERS: &[&str] = &[
-        "openid",
-        "email",
-        "profile",
-        "https://mail.google.com/",
-        "https://www.google.com/calendar/feeds",
-        "https://www.google.com/m8/feeds",
-    ];
-    OTHERS.contains(&scope)
-        || scope
-            .strip_prefix("https://www.googleapis.com/auth/")
-            .is_some_and(|name| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '/'))
-}
-
 async fn id_token(call: Call) -> Answer {
     const FIELDS: &[Field] = &[
         ("delegates", Kind::Texts),
@@ -223,7 +207,9 @@ async fn sign_blob(call: Call) -> Answer {
         let state = call.state().await;
         target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?
     };
-    let payload = body.payload.as_deref().and_then(check::decode).ok_or_else(Failure::invalid_argument)?;
+    // Bytes that are empty and bytes that are absent are one and the same in proto3.
+    let payload = body.payload.as_deref().and_then(check::decode).filter(|bytes| !bytes.is_empty());
+    let payload = payload.ok_or_else(Failure::invalid_argument)?;
     let key = keys::of(&account.email).await;
     let signed = STANDARD.encode(key.sign(&payload));
     Ok(reply::message(json!({"keyId": key.id, "signedBlob": signed})))

@@ -8,7 +8,7 @@ use super::super::check::{Field, Kind};
 use super::super::clock;
 use super::super::condition::{self, Facts};
 use super::super::error::{Answer, Failure};
-use super::super::keys;
+use super::super::keys::{self, Validity};
 use super::super::policy::CONDITION;
 use super::super::reply;
 use super::super::state::{Resource, State};
@@ -144,19 +144,14 @@ async fn list_keys(call: Call) -> Answer {
         json!({"name": format!("{name}/keys/{id}"), "validAfterTime": from, "validBeforeTime": until,
             "keyAlgorithm": "KEY_ALG_RSA_2048", "keyOrigin": "GOOGLE_PROVIDED", "keyType": kind})
     };
-    let (now, mut keys) = (call.now(), Vec::new());
+    let Validity { from, until } = Validity::of_google(call.now());
+    let (from, until, mut keys) = (clock::rfc3339(from), clock::rfc3339(until), Vec::new());
     if wanted("SYSTEM_MANAGED") {
-        let id = &keys::of(&email).await.id;
-        keys.push(key(
-            id,
-            "SYSTEM_MANAGED",
-            &clock::rfc3339(now - 86_400),
-            &clock::rfc3339(now + 14 * 86_400),
-        ));
+        keys.push(key(&keys::of(&email).await.id, "SYSTEM_MANAGED", &from, &until));
     }
     if wanted("USER_MANAGED") {
         for stated in &listed {
-            let until = stated.expires.as_deref().unwrap_or("9999-12-31T23:59:59Z");
+            let until = stated.expires.as_deref().unwrap_or(keys::NEVER);
             let mut value = key(&stated.id, "USER_MANAGED", &stated.created, until);
             if stated.uploaded {
                 value["keyOrigin"] = "USER_PROVIDED".into();
@@ -164,8 +159,8 @@ async fn list_keys(call: Call) -> Answer {
             value["disabled"] = stated.disabled.into();
             keys.push(value);
         }
-        if let Some(made) = keys::made(&keys::user_managed(&email)).await {
-            keys.push(key(&made.id, "USER_MANAGED", &clock::rfc3339(now - 86_400), "9999-12-31T23:59:59Z"));
+        if let Some(file) = keys::made(&keys::user_managed(&email)).await {
+            keys.push(key(&file.id, "USER_MANAGED", &from, keys::NEVER));
         }
     }
     Ok(reply::message(json!({"keys": keys})))

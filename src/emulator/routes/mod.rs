@@ -4,6 +4,7 @@
 mod certs;
 mod credentials;
 mod iam;
+mod metadata;
 mod oauth;
 mod policies;
 mod projects;
@@ -49,6 +50,7 @@ enum Api {
     Credentials,
     ResourceManager,
     OAuth,
+    Metadata,
 }
 
 impl Api {
@@ -58,6 +60,7 @@ impl Api {
             Api::Credentials => "iamcredentials.googleapis.com",
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
+            Api::Metadata => "metadata.google.internal",
         }
     }
 
@@ -67,7 +70,13 @@ impl Api {
             Api::Credentials => "IAM Service Account Credentials API",
             Api::ResourceManager => "Cloud Resource Manager API",
             Api::OAuth => "Google OAuth2 API",
+            Api::Metadata => "Metadata Server",
         }
+    }
+
+    /// What its errors say where no method is known.
+    fn place(self) -> Place {
+        Place { service: self.host(), title: self.title(), method: "" }
     }
 
     /// The scopes of which a caller needs one. Discovery names cloud-platform alone; `auth/iam` is what google-auth
@@ -76,7 +85,7 @@ impl Api {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
             Api::ResourceManager => &[CLOUD_PLATFORM, READ_ONLY],
-            Api::OAuth => &[],
+            Api::OAuth | Api::Metadata => &[],
         }
     }
 }
@@ -116,11 +125,12 @@ const TABLES: &[&[Route]] = &[
     projects_v1::ROUTES,
     oauth::ROUTES,
     certs::ROUTES,
+    metadata::ROUTES,
 ];
 
 impl Route {
     fn place(&self) -> Place {
-        Place { service: self.api.host(), title: self.api.title(), method: self.grpc }
+        Place { method: self.grpc, ..self.api.place() }
     }
 
     /// Matches a decoded path. A part in braces takes one segment; the verb after `:` belongs to the last.
@@ -159,6 +169,9 @@ fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static st
             }
             plain.get_or_insert((route, params));
         }
+    }
+    if plain.is_none() && verb == Method::GET && metadata::holds(&segments) {
+        plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
     }
     let has_verb = segments.last().is_some_and(|s| s.contains(':') && !s.contains('.'));
     plain.filter(|(route, _)| !has_verb || !route.path.ends_with('}'))
@@ -245,7 +258,8 @@ impl Call {
                 }
                 state.projects[project].number.to_string()
             }
-            None => match state.account(caller.principal.email()) {
+            // The token of a person whom an account stands for is that account's client.
+            None => match state.account(caller.principal.email()).or_else(|| state.account(&client)) {
                 Some(account) => state.project_of(account).number.to_string(),
                 // A person without a quota project: the project of the OAuth client pays.
                 None => client.split_once('-').map_or(client.clone(), |(number, _)| number.to_owned()),
@@ -369,7 +383,9 @@ pub async fn serve(
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let mut response = if is_loopback(&parts.headers) {
-        let found = find(&parts.method, &parts.uri);
+        let on_cloud = shared.state.lock().await.metadata.is_some();
+        let found =
+            find(&parts.method, &parts.uri).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
         let name = found.as_ref().map_or("unrouted", |(route, _)| route.name);
         let fault = shared.state.lock().await.faults.strike(name, &path);
         let answer = run(&shared, found, &parts, body, fault.as_ref());
@@ -401,9 +417,7 @@ async fn run(
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
     };
-    if let Some(failure) = fault.and_then(|fault| refusal(fault, route)) {
-        return failure.into_response();
-    }
+    let refusal = fault.and_then(|fault| refusal(fault, route));
     let call = Call {
         shared: Arc::clone(shared),
         route,
@@ -413,9 +427,14 @@ async fn run(
         body,
         token_expired: fault.is_some_and(|fault| fault.token_expired),
     };
-    match (route.run)(call).await {
-        Ok(response) => response,
-        Err(failure) => failure.into_response(),
+    let answer = match refusal {
+        Some(failure) => Err(failure),
+        None => (route.run)(call).await,
+    };
+    let response = answer.unwrap_or_else(Failure::into_response);
+    match route.api {
+        Api::Metadata => metadata::sealed(response).await,
+        _ => response,
     }
 }
 

@@ -7,9 +7,9 @@ use super::super::check::Query;
 use super::super::error::{Answer, Failure};
 use super::super::keys::{self, Jwt};
 use super::super::reply;
-use super::super::tokens::{Principal, Token};
+use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::{Account, unique_id};
-use super::credentials::{google_jwt, id_claims, is_scope};
+use super::credentials::{google_jwt, id_claims};
 use super::{Api, Call, Route, row, signed_by};
 
 pub const ROUTES: &[Route] = &[
@@ -268,7 +268,8 @@ async fn assertion(call: &Call, text: &str) -> Answer {
     Ok(reply::exact(axum::http::StatusCode::OK, &answer))
 }
 
-/// The account itself, or the person of its `sub` where the world lets it (domain-wide delegation).
+/// The account itself, or the person of its `sub` (domain-wide delegation). The administrator's word comes before the
+/// question who that person is, so that a stranger learns nothing about people.
 async fn stands_for(
     call: &Call,
     jwt: &Jwt<'_>,
@@ -278,11 +279,15 @@ async fn stands_for(
     let Some(subject) = jwt.text("sub").filter(|sub| !sub.eq_ignore_ascii_case(&account.email)) else {
         return Ok(Principal::Account(account.email.clone()));
     };
-    let known = call.state().await.users.contains_key(&subject.to_lowercase());
-    if known && scopes.iter().all(|scope| account.domain_wide_scopes.contains(scope)) {
-        return Ok(Principal::User(subject.to_lowercase()));
+    let subject = subject.to_lowercase();
+    let state = call.state().await;
+    if !state.workspace.allows(&account.email, scopes) {
+        return Err(Failure::unauthorized_client());
     }
-    Err(Failure::unauthorized_client())
+    if !state.workspace.holds(&subject) || !state.users.contains_key(&subject) {
+        return Err(Failure::invalid_grant("Invalid email or User ID"));
+    }
+    Ok(Principal::User(subject))
 }
 
 async fn revoke(call: Call) -> Answer {
@@ -352,7 +357,9 @@ async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
         fields.insert("email".into(), token.principal.email().into());
         fields.insert("email_verified".into(), true.into());
     }
-    fields.insert("access_type".into(), if user { "offline" } else { "online" }.into());
+    // An account asks anew each time, for itself or for a person: only a login of a person lasts.
+    let lasts = state.account(&token.client).is_none();
+    fields.insert("access_type".into(), if lasts { "offline" } else { "online" }.into());
     Ok(fields)
 }
 

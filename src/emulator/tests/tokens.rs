@@ -171,21 +171,95 @@ async fn id_tokens_verify_with_google_s_keys_and_signatures_with_the_account_s()
     assert_eq!(desk.post(&format!("{DEPLOYER}:signJwt"), json!({"payload": "[1]"})).await.status, 400);
 }
 
+/// The dates in a certificate, as they stand in its bytes: two digits of the year until 2049, four from 2050.
+fn dates(pem: &str) -> Vec<String> {
+    use base64::Engine;
+    let text: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = base64::engine::general_purpose::STANDARD.decode(text).unwrap();
+    let is_date = |tag: u8, length: u8, rest: &[u8]| {
+        matches!((tag, length), (0x17, 13) | (0x18, 15))
+            && rest[..usize::from(length) - 1].iter().all(u8::is_ascii_digit)
+            && rest[usize::from(length) - 1] == b'Z'
+    };
+    let starts = (0..der.len() - 17).filter(|i| is_date(der[*i], der[i + 1], &der[i + 2..]));
+    starts.map(|i| String::from_utf8(der[i + 2..i + 2 + usize::from(der[i + 1])].to_vec()).unwrap()).collect()
+}
+
 #[tokio::test]
-async fn a_signed_jwt_stands_for_a_person_only_where_the_world_lets_it() {
+async fn the_certificates_of_an_account_end_when_the_list_of_its_keys_says() {
     let desk = Desk::demo().await;
     let now = desk.emulator.handle().now();
-    let exchange = async |account: &str, scope: &str| {
-        let email = format!("{account}@acme-prod.iam.gserviceaccount.com");
-        let claims = json!({"iss": email, "sub": "alice@example.com", "scope": scope, "iat": now, "exp": now + 3600,
-            "aud": "https://oauth2.googleapis.com/token"});
-        let mint = format!("v1/projects/-/serviceAccounts/{email}:signJwt");
-        let signed = desk.post(&mint, json!({"payload": claims.to_string()})).await;
-        let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-        desk.post("token", json!({"grant_type": grant, "assertion": signed.json["signedJwt"]})).await
+    let ci = "ci@acme-ci.iam.gserviceaccount.com";
+    let listed = desk.get(&format!("v1/projects/-/serviceAccounts/{ci}/keys")).await.json["keys"].clone();
+    for folder in ["service_accounts/v1/metadata/x509", "robot/v1/metadata/x509"] {
+        let served = desk.get(&format!("{folder}/{ci}")).await.json;
+        assert_eq!(served.as_object().unwrap().len(), 2);
+        for key in listed.as_array().unwrap() {
+            let id = key["name"].as_str().unwrap().rsplit_once('/').unwrap().1;
+            let said = |name: &str| key[name].as_str().unwrap().replace(['-', ':', 'T'], "");
+            let dates = dates(served[id].as_str().unwrap());
+            assert!(said("validAfterTime").ends_with(&dates[0]), "{dates:?} {key}");
+            assert!(said("validBeforeTime").ends_with(&dates[1]), "{dates:?} {key}");
+            let until: Result<jiff::Timestamp, _> = key["validBeforeTime"].as_str().unwrap().parse();
+            match key["keyType"].as_str().unwrap() {
+                "SYSTEM_MANAGED" => {
+                    let days = (until.unwrap().as_second() - now) / 86_400;
+                    assert!((14..=21).contains(&days), "{days}");
+                }
+                _ => assert_eq!(dates[1], "99991231235959Z"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_an_account_are_served_in_three_forms() {
+    let desk = Desk::demo().await;
+    let served = async |form: &str| {
+        desk.get(&format!("service_accounts/v1/metadata/{form}/deployer@acme-prod.iam.gserviceaccount.com"))
+            .await
     };
-    let directory = "https://www.googleapis.com/auth/admin.directory.user.readonly";
-    assert_eq!(exchange("workspace-sync", directory).await.status, 200);
-    assert_eq!(exchange("workspace-sync", CLOUD).await.json["error"], "unauthorized_client");
-    assert_eq!(exchange("deployer", directory).await.status, 401);
+    let jwk = served("jwk").await.json;
+    let id = jwk["keys"][0]["kid"].as_str().unwrap();
+    assert!(served("x509").await.json[id].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    use base64::Engine;
+    let raw = served("raw").await.json;
+    let raw = base64::engine::general_purpose::STANDARD.decode(raw[id].as_str().unwrap()).unwrap();
+    assert!(raw.starts_with(b"-----BEGIN PUBLIC KEY-----"));
+}
+
+#[tokio::test]
+async fn bytes_to_sign_must_be_there_and_may_be_in_either_alphabet() {
+    let desk = Desk::demo().await;
+    let url = format!("{DEPLOYER}:signBlob");
+    for nothing in [json!({}), json!({"payload": null}), json!({"payload": ""})] {
+        assert_eq!(desk.post(&url, nothing.clone()).await.status, 400, "{nothing}");
+    }
+    assert_eq!(desk.post(&url, json!({"payload": "not base64!"})).await.status, 400);
+    // RSASSA-PKCS1-v1_5 has no chance in it: equal bytes give equal signatures.
+    let mut signed = Vec::new();
+    for payload in ["+/8+", "-_8-", "+/8+/w==", "-_8-_w"] {
+        signed.push(desk.post(&url, json!({"payload": payload})).await.json["signedBlob"].clone());
+    }
+    assert!(signed[0].is_string() && signed[0] == signed[1] && signed[2] == signed[3]);
+    assert_ne!(signed[0], signed[2]);
+}
+
+#[tokio::test]
+async fn claims_to_sign_are_an_object_that_ends_within_twelve_hours_and_stay_as_they_are() {
+    let desk = Desk::demo().await;
+    let now = desk.emulator.handle().now();
+    let sign =
+        async |payload: &str| desk.post(&format!("{DEPLOYER}:signJwt"), json!({"payload": payload})).await;
+    for refused in ["", "x", "[1]", "\"a\"", r#"{"exp":"1"}"#, r#"{"exp":1.5}"#, r#"{"exp":null}"#] {
+        assert_eq!(sign(refused).await.status, 400, "{refused}");
+    }
+    assert_eq!(desk.post(&format!("{DEPLOYER}:signJwt"), json!({})).await.status, 400);
+    for (ahead, status) in [(-5, 400), (60, 200), (43_200, 200), (43_260, 400)] {
+        assert_eq!(sign(&json!({"exp": now + ahead}).to_string()).await.status, status, "{ahead}");
+    }
+    let claims = format!(r#"{{"z": [1, {{"b":2 }}], "exp":{}, "a":"é"}}"#, now + 60);
+    let token = sign(&claims).await.json["signedJwt"].as_str().unwrap().to_owned();
+    let jwks = desk.get("service_accounts/v1/metadata/jwk/deployer@acme-prod.iam.gserviceaccount.com").await;
+    assert_eq!(verified(&token, &jwks.json), serde_json::from_str::<Value>(&claims).unwrap());
 }

@@ -1,0 +1,330 @@
+//! The metadata server of a machine on Google Cloud: what the machine is, and tokens for the accounts it has. There is
+//! one only if the world says so. Waiting for changes is not served: nothing in it changes.
+
+mod tree;
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::super::check::Query;
+use super::super::error::{Answer, Failure};
+use super::super::keys;
+use super::super::metadata::{Attached, Metadata, Platform};
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::super::tokens::{Principal, Token, is_scope};
+use super::super::world::Account;
+use super::credentials::{google_jwt, id_claims};
+use super::{Api, Call, Route, row};
+use tree::{Found, Node};
+
+/// Tokens. google-auth may post to them, with a certificate to which a token is to be bound; ours never are.
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Metadata,
+        "GET",
+        "/computeMetadata/v1/instance/service-accounts/{account}/token",
+        "metadata.token",
+        "",
+        token
+    ),
+    row!(
+        Api::Metadata,
+        "POST",
+        "/computeMetadata/v1/instance/service-accounts/{account}/token",
+        "metadata.token",
+        "",
+        token
+    ),
+    row!(
+        Api::Metadata,
+        "GET",
+        "/computeMetadata/v1/instance/service-accounts/{account}/identity",
+        "metadata.identity",
+        "",
+        identity
+    ),
+    row!(
+        Api::Metadata,
+        "POST",
+        "/computeMetadata/v1/instance/service-accounts/{account}/identity",
+        "metadata.identity",
+        "",
+        identity
+    ),
+];
+
+/// Everything else, whatever its path: the tree knows what there is.
+pub static REST: Route = row!(Api::Metadata, "GET", "/", "metadata.read", "", read);
+
+/// Whether a path is the metadata server's: its root, which clients ask to find out where they are, or below.
+pub fn holds(segments: &[String]) -> bool {
+    matches!(segments.first().map(String::as_str), Some("computeMetadata"))
+        || matches!(segments, [one] if one.is_empty())
+}
+
+/// A token lives as long as Google's does when it is read, and is given again until less than this is left.
+const LIFETIME: i64 = 3_599;
+const LEAST_LEFT: i64 = 300;
+
+/// Why something is not served.
+enum Refused {
+    /// The page for what is not there.
+    NotThere,
+    /// A status and a plain text.
+    Told(StatusCode, String),
+}
+
+impl Refused {
+    fn told(status: StatusCode, text: impl Into<String>) -> Refused {
+        Refused::Told(status, text.into())
+    }
+
+    fn into_response(self, call: &Call, path: &str) -> Response {
+        match self {
+            Refused::NotThere if call.query.is_empty() => reply::not_found(path),
+            Refused::NotThere => reply::not_found(&format!("{path}?{}", call.query)),
+            Refused::Told(status, text) => reply::plain(status, &text),
+        }
+    }
+}
+
+/// The headers of every answer. The etag is made of the body, as nothing else tells one answer from the next.
+pub async fn sealed(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let etag = keys::hex(&keys::hash_bytes(&bytes)[..8]);
+    parts.headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("digits are a valid header"));
+    for (name, value) in [
+        ("metadata-flavor", "Google"),
+        ("server", "Metadata Server for VM"),
+        ("x-xss-protection", "0"),
+        ("x-frame-options", "SAMEORIGIN"),
+    ] {
+        parts.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+/// A request that a browser or a proxy was tricked into lacks the one header or has the other.
+fn enter(call: &Call) -> Result<(), Refused> {
+    if call.headers.contains_key("x-forwarded-for") {
+        // The text is ours.
+        return Err(Refused::told(StatusCode::FORBIDDEN, "Requests that were forwarded are not served.\n"));
+    }
+    if call.param("path") != "/" && call.header("metadata-flavor") != Some("Google") {
+        let text = r#"Missing required header "Metadata-Flavor": "Google""#;
+        return Err(Refused::told(StatusCode::FORBIDDEN, text));
+    }
+    Ok(())
+}
+
+fn machine(state: &State) -> Result<&Metadata, Refused> {
+    state.metadata.as_ref().ok_or(Refused::NotThere)
+}
+
+async fn read(call: Call) -> Answer {
+    let path = call.param("path");
+    let response = match looked_up(&call, path).await {
+        Ok(response) => response,
+        Err(refused) => refused.into_response(&call, path),
+    };
+    Ok(response)
+}
+
+async fn looked_up(call: &Call, path: &str) -> Result<Response, Refused> {
+    enter(call)?;
+    let state = call.state().await;
+    let machine = machine(&state)?;
+    let number = state.project(&machine.project).map_or(0, |i| state.projects[i].number);
+    let tree = tree::of(machine, number);
+    let segments: Vec<String> = path
+        .split('/')
+        .skip(1)
+        .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
+        .collect();
+    let node = match tree.find(&segments).ok_or(Refused::NotThere)? {
+        Found::Here(node) => node,
+        Found::Moved => return Ok(moved(call, path)),
+    };
+    let query = Query::parse(&call.query);
+    let directory = matches!(node, Node::Dir(_) | Node::Given(_));
+    let recursive = directory && query.flag("recursive").unwrap_or(false);
+    Ok(match (recursive, query.text("alt")) {
+        (true, Some("text")) => text(node.lines()),
+        (true, _) => as_json(&node.whole()),
+        (false, Some("json")) => as_json(&node.json()),
+        (false, _) => text(node.text()),
+    })
+}
+
+fn text(text: String) -> Response {
+    reply::with_type(StatusCode::OK, "application/text", text)
+}
+
+/// google-auth reads JSON only where the type is this, word for word.
+fn as_json(value: &Value) -> Response {
+    reply::with_type(StatusCode::OK, "application/json", value.to_string())
+}
+
+/// To the same path with a slash at its end.
+fn moved(call: &Call, path: &str) -> Response {
+    let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
+    let mut response = reply::html(StatusCode::MOVED_PERMANENTLY, "");
+    if let Ok(location) = HeaderValue::from_str(&format!("{path}/{query}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
+}
+
+async fn token(call: Call) -> Answer {
+    let path = format!("/computeMetadata/v1/instance/service-accounts/{}/token", call.param("account"));
+    Ok(access(&call).await.unwrap_or_else(|refused| refused.into_response(&call, &path)))
+}
+
+async fn access(call: &Call) -> Result<Response, Refused> {
+    const WHAT: &str = "access token";
+    enter(call)?;
+    let mut state = call.state().await;
+    let machine = machine(&state)?;
+    let attached = machine.attached(call.param("account")).ok_or(Refused::NotThere)?;
+    let account = usable(call, &state, machine, attached, WHAT, "iam.serviceAccounts.getAccessToken")?;
+    let query = Query::parse(&call.query);
+    let asked =
+        query.all("scopes").into_iter().flat_map(|list| list.split(',')).filter(|one| !one.is_empty());
+    let asked: Vec<String> = asked.map(str::to_owned).collect();
+    let scopes = match machine.platform {
+        Platform::Compute => attached.scopes.clone(),
+        _ if asked.is_empty() => attached.scopes.clone(),
+        _ => asked,
+    };
+    if !scopes.iter().all(|scope| is_scope(scope)) {
+        return Err(refusal(machine, WHAT, &Failure::invalid_argument()));
+    }
+    let now = call.now();
+    let (text, left) = given(&mut state, account, scopes, now);
+    Ok(as_json(&json!({"access_token": text, "expires_in": left, "token_type": "Bearer"})))
+}
+
+/// The token for an account and scopes, the one before as long as it is good for a while, and what it has left.
+fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> (String, i64) {
+    let of = (account.email.clone(), scopes.clone());
+    let before = state.kept.get(&of).and_then(|text| Some((text, state.tokens.find(text)?.expires - now)));
+    if let Some((text, left)) = before.filter(|(_, left)| *left >= LEAST_LEFT) {
+        return (text.clone(), left);
+    }
+    let principal = Principal::Account(account.email);
+    let token = Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id };
+    let text = state.tokens.issue(token, now);
+    // Anybody may ask for any scopes; what is forgotten here is only made anew.
+    if state.kept.len() >= 1_000 {
+        state.kept.clear();
+    }
+    state.kept.insert(of, text.clone());
+    (text, LIFETIME)
+}
+
+async fn identity(call: Call) -> Answer {
+    let path = format!("/computeMetadata/v1/instance/service-accounts/{}/identity", call.param("account"));
+    let claims = claims(&call).await;
+    Ok(match claims {
+        // The type is the real one, odd as it is.
+        Ok(claims) => reply::with_type(StatusCode::OK, "text/html", google_jwt(claims).await),
+        Err(refused) => refused.into_response(&call, &path),
+    })
+}
+
+/// The claims of an identity token. Both formats tell the email; only Compute Engine knows a full one.
+async fn claims(call: &Call) -> Result<Map<String, Value>, Refused> {
+    enter(call)?;
+    let state = call.state().await;
+    let machine = machine(&state)?;
+    let attached = machine.attached(call.param("account")).ok_or(Refused::NotThere)?;
+    let query = Query::parse(&call.query);
+    let audience = query
+        .text("audience")
+        .ok_or_else(|| Refused::told(StatusCode::BAD_REQUEST, "non-empty audience parameter required\n"))?;
+    let full = match query.text("format") {
+        None | Some("standard") => false,
+        Some("full") => true,
+        // The text is ours.
+        Some(_) => return Err(Refused::told(StatusCode::BAD_REQUEST, "format is standard or full\n")),
+    };
+    let account =
+        usable(call, &state, machine, attached, "identity token", "iam.serviceAccounts.getOpenIdToken")?;
+    let mut claims = id_claims(&account, audience, true, call.now());
+    if full && machine.platform == Platform::Compute {
+        let instance = &machine.instance;
+        let number = state.project(&machine.project).map(|i| state.projects[i].number);
+        let mut about = json!({"instance_creation_timestamp": instance.created_seconds(),
+            "instance_id": instance.id.to_string(), "instance_name": instance.name,
+            "project_id": machine.project, "project_number": number, "zone": instance.zone});
+        let licenses = query.text("licenses").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
+        if licenses && !instance.licenses.is_empty() {
+            about["license_id"] = instance.licenses.clone().into();
+        }
+        claims.insert("google".into(), json!({"compute_engine": about}));
+    }
+    Ok(claims)
+}
+
+/// The account, if it may have a token now. On Kubernetes Engine IAM is asked on behalf of the workload, and what it
+/// refuses comes through. Elsewhere a disabled account is 403 with a text of ours: what Google answers is not known.
+fn usable(
+    call: &Call,
+    state: &State,
+    machine: &Metadata,
+    attached: &Attached,
+    what: &str,
+    permission: &str,
+) -> Result<Account, Refused> {
+    let email = &attached.account;
+    let refuse = |failure: Failure| refusal(machine, what, &failure);
+    let found = state.account(email);
+    if machine.platform == Platform::Gke {
+        let at = Api::Credentials.place();
+        if state.is_disabled(at.service, &machine.project) {
+            let consumer = state.project(&machine.project).map_or(0, |i| state.projects[i].number);
+            return Err(refuse(Failure::service_disabled(at, &consumer.to_string())));
+        }
+        let i = found.ok_or_else(|| refuse(Failure::gaia_not_found(email)))?;
+        let workload = machine.workload.as_deref().and_then(Principal::parse);
+        if workload.is_some_and(|who| !state.allows(&who, permission, Resource::Account(i), call.now())) {
+            return Err(refuse(Failure::denied(permission)));
+        }
+        if state.accounts[i].disabled {
+            return Err(refuse(Failure::account_disabled(at, email)));
+        }
+        return Ok(state.accounts[i].clone());
+    }
+    let account = &state.accounts[found.ok_or(Refused::NotThere)?];
+    if account.disabled {
+        let text = format!("The service account {email} is disabled.\n");
+        return Err(Refused::told(StatusCode::FORBIDDEN, text));
+    }
+    Ok(account.clone())
+}
+
+/// A refusal of IAM as the machine passes it on: Kubernetes Engine says that it is one, and what may be done about a
+/// missing permission.
+fn refusal(machine: &Metadata, what: &str, failure: &Failure) -> Refused {
+    let message = failure.body["error"]["message"].as_str().unwrap_or_default();
+    if machine.platform != Platform::Gke {
+        return Refused::told(failure.status, format!("{message}\n"));
+    }
+    let denied = failure.body["error"]["details"][0]["reason"] == "IAM_PERMISSION_DENIED";
+    let hint = if denied {
+        "This error could be caused by a missing IAM policy binding on the target IAM service account.\n\
+         For more information, refer to the Workload Identity documentation:\n\
+         \thttps://cloud.google.com/kubernetes-engine/docs/how-to/workload-identity#authenticating_to\n\n"
+    } else {
+        ""
+    };
+    Refused::told(
+        failure.status,
+        format!("Unable to generate {what}; IAM returned {}: {message}\n{hint}", failure.status),
+    )
+}

@@ -1,0 +1,179 @@
+//! What the metadata server holds, as a tree of names, and the ways to read it: a list of names, one value, everything
+//! below as JSON or as lines. It owns the names and their forms; headers and tokens are not its concern.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use crate::emulator::metadata::{Attached, Metadata};
+
+/// A name's content.
+#[derive(Debug)]
+pub enum Node {
+    /// Text, a number or a list of texts.
+    Value(Value),
+    /// Something made when it is asked for, which no reading of the whole shows.
+    Made,
+    /// A directory of Google's names, which JSON writes in camel case.
+    Dir(Vec<(&'static str, Node)>),
+    /// A directory of names that people chose, which stay as they are.
+    Given(Vec<(String, Node)>),
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// A directory or a value.
+    Here(&'a Node),
+    /// A directory whose path lacks the slash at its end.
+    Moved,
+}
+
+/// Everything, from `/` on. `number` is the project's.
+pub fn of(machine: &Metadata, number: u64) -> Node {
+    let instance = &machine.instance;
+    let text = |text: &str| Node::Value(text.into());
+    let mut own = Vec::new();
+    own.push(("attributes", given(&instance.attributes)));
+    if !(instance.name.is_empty() || instance.zone.is_empty()) {
+        let host = format!("{}.{}.c.{}.internal", instance.name, instance.zone, machine.project);
+        own.push(("hostname", text(&host)));
+    }
+    if instance.id != 0 {
+        own.push(("id", Node::Value(instance.id.into())));
+    }
+    if !instance.name.is_empty() {
+        own.push(("name", text(&instance.name)));
+    }
+    own.push(("service-accounts", accounts(&machine.accounts)));
+    if !instance.zone.is_empty() {
+        own.push(("zone", text(&format!("projects/{number}/zones/{}", instance.zone))));
+    }
+    let project = vec![
+        ("attributes", given(&machine.attributes)),
+        ("numeric-project-id", Node::Value(number.into())),
+        ("project-id", text(&machine.project)),
+    ];
+    let universe = vec![("universe-domain", text("googleapis.com"))];
+    let all = vec![
+        ("instance", Node::Dir(own)),
+        ("project", Node::Dir(project)),
+        ("universe", Node::Dir(universe)),
+    ];
+    Node::Dir(vec![("computeMetadata", Node::Dir(vec![("v1", Node::Dir(all))]))])
+}
+
+fn given(attributes: &BTreeMap<String, String>) -> Node {
+    let nodes = attributes.iter().map(|(name, value)| (name.clone(), Node::Value(value.clone().into())));
+    Node::Given(nodes.collect())
+}
+
+/// The first account stands there twice: as `default` and under its email.
+fn accounts(attached: &[Attached]) -> Node {
+    let aliases = |i: usize| if i == 0 { json!(["default"]) } else { json!([]) };
+    let node = |i: usize| {
+        Node::Dir(vec![
+            ("aliases", Node::Value(aliases(i))),
+            ("email", Node::Value(attached[i].account.clone().into())),
+            ("identity", Node::Made),
+            ("scopes", Node::Value(attached[i].scopes.clone().into())),
+            ("token", Node::Made),
+        ])
+    };
+    let default = attached.first().map(|_| ("default".to_owned(), node(0)));
+    let named = attached.iter().enumerate().map(|(i, one)| (one.account.clone(), node(i)));
+    Node::Given(default.into_iter().chain(named).collect())
+}
+
+impl Node {
+    fn children(&self) -> Option<Vec<(&str, &Node)>> {
+        match self {
+            Node::Dir(nodes) => Some(nodes.iter().map(|(name, node)| (*name, node)).collect()),
+            Node::Given(nodes) => Some(nodes.iter().map(|(name, node)| (name.as_str(), node)).collect()),
+            Node::Value(_) | Node::Made => None,
+        }
+    }
+
+    /// Follows the parts of a path; an empty last part is the slash at the end.
+    pub fn find(&self, segments: &[String]) -> Option<Found<'_>> {
+        let Some((first, rest)) = segments.split_first() else {
+            return Some(if self.children().is_some() { Found::Moved } else { Found::Here(self) });
+        };
+        let children = self.children()?;
+        if first.is_empty() && rest.is_empty() {
+            return Some(Found::Here(self));
+        }
+        children.into_iter().find(|(name, _)| name == first)?.1.find(rest)
+    }
+
+    /// Text, one line for each name or item; a single value has no end of line.
+    pub fn text(&self) -> String {
+        match self {
+            Node::Value(Value::Array(items)) => {
+                items.iter().map(|item| format!("{}\n", plain(item))).collect()
+            }
+            Node::Value(value) => plain(value),
+            Node::Made => String::new(),
+            Node::Dir(_) | Node::Given(_) => self.names().iter().map(|name| format!("{name}\n")).collect(),
+        }
+    }
+
+    /// JSON: of a directory its names. (That Google writes them as a list is not known for certain.)
+    pub fn json(&self) -> Value {
+        match self {
+            Node::Value(value) => value.clone(),
+            _ => self.names().into(),
+        }
+    }
+
+    /// The names in a directory, those of directories with a slash.
+    fn names(&self) -> Vec<String> {
+        let children = self.children().unwrap_or_default();
+        let slash = |node: &Node| if node.children().is_some() { "/" } else { "" };
+        children.into_iter().map(|(name, node)| format!("{name}{}", slash(node))).collect()
+    }
+
+    /// Everything below, as JSON.
+    pub fn whole(&self) -> Value {
+        let children = match self {
+            Node::Value(value) => return value.clone(),
+            _ => self.children().unwrap_or_default().into_iter(),
+        };
+        let name = |name: &str| if matches!(self, Node::Dir(_)) { camel(name) } else { name.to_owned() };
+        let shown = children.filter(|(_, node)| !matches!(node, Node::Made));
+        shown.map(|(key, node)| (name(key), node.whole())).collect::<Map<_, _>>().into()
+    }
+
+    /// Everything below, as lines of a path and a value. (A list is a line for each item, which is our choice.)
+    pub fn lines(&self) -> String {
+        let mut out = String::new();
+        self.write_lines("", &mut out);
+        out
+    }
+
+    fn write_lines(&self, path: &str, out: &mut String) {
+        if let Node::Value(_) = self {
+            self.text().lines().for_each(|line| out.push_str(&format!("{path} {line}\n")));
+        }
+        for (name, node) in self.children().unwrap_or_default() {
+            let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            node.write_lines(&path, out);
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `numeric-project-id` as `numericProjectId`.
+fn camel(name: &str) -> String {
+    let mut words = name.split('-');
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |mut all, word| {
+        let mut letters = word.chars();
+        all.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        all.push_str(letters.as_str());
+        all
+    })
+}

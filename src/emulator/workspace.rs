@@ -1,0 +1,99 @@
+//! Domain-wide delegation as data: for which people of which domains an account may stand, and with which scopes. It
+//! owns the form of that section of the world and its consistency; giving tokens is for the token endpoint.
+
+use serde::{Deserialize, Serialize};
+
+use super::tokens::is_scope;
+use super::world::{World, WorldError, content};
+
+/// The Google Workspace of the world's people, as its administrator has set it up.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Workspace {
+    /// Its domains. Accounts may stand for the world's users of these and for nobody else.
+    pub domains: Vec<String>,
+    /// What was allowed to whom.
+    pub delegations: Vec<Delegation>,
+}
+
+/// What one account may do as any person of the domains.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Delegation {
+    /// The account's email.
+    pub account: String,
+    /// The scopes it may ask for.
+    pub scopes: Vec<String>,
+}
+
+impl Workspace {
+    /// Emails and domains are compared in lower case.
+    pub(super) fn complete(&mut self) {
+        self.domains.iter_mut().for_each(|domain| *domain = domain.to_lowercase());
+        self.delegations.iter_mut().for_each(|delegation| {
+            delegation.account = delegation.account.to_lowercase();
+        });
+    }
+
+    pub(super) fn check(&self, world: &World) -> Result<(), WorldError> {
+        if self.domains.is_empty() && !self.delegations.is_empty() {
+            let problem = "without a domain there is nobody to stand for";
+            return Err(content("workspace.domains".into(), problem.into()));
+        }
+        for (i, Delegation { account, scopes }) in self.delegations.iter().enumerate() {
+            let field = |name: &str| format!("workspace.delegations[{i}].{name}");
+            if !world.has_account(account) {
+                return Err(content(
+                    field("account"),
+                    format!("{account:?} is not an account of this world"),
+                ));
+            }
+            if self.delegations[..i].iter().any(|before| before.account == *account) {
+                return Err(content(field("account"), format!("{account} is there twice")));
+            }
+            if let Some((j, scope)) = scopes.iter().enumerate().find(|(_, scope)| !is_scope(scope)) {
+                return Err(content(field(&format!("scopes[{j}]")), format!("{scope:?} is not a scope")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether an account may have all these scopes as somebody else.
+    pub fn allows(&self, account: &str, scopes: &[String]) -> bool {
+        let delegation = self.delegations.iter().find(|delegation| delegation.account == account);
+        delegation.is_some_and(|delegation| scopes.iter().all(|scope| delegation.scopes.contains(scope)))
+    }
+
+    /// Whether an email address is one of its domains'.
+    pub fn holds(&self, email: &str) -> bool {
+        email.rsplit_once('@').is_some_and(|(_, domain)| self.domains.iter().any(|ours| ours == domain))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(workspace: &str) -> String {
+        let projects = r#"[{"id":"p","number":1,"accounts":[{"email":"a"}]}]"#;
+        let text = format!(r#"{{"projects":{projects},"workspace":{workspace}}}"#);
+        World::parse(&text).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_delegation_is_named_by_its_field() {
+        let of = |account: &str, scope: &str| {
+            let delegation =
+                format!(r#"{{"account":"{account}@p.iam.gserviceaccount.com","scopes":["{scope}"]}}"#);
+            problem(&format!(r#"{{"domains":["example.com"],"delegations":[{delegation}]}}"#))
+        };
+        assert_eq!(of("A", "openid"), "");
+        assert!(of("b", "openid").contains("workspace.delegations[0].account: "));
+        assert!(of("a", "drive").contains("workspace.delegations[0].scopes[0]: \"drive\" is not a scope"));
+        let twice = r#"{"account":"a@p.iam.gserviceaccount.com"}"#;
+        let twice = problem(&format!(r#"{{"domains":["example.com"],"delegations":[{twice},{twice}]}}"#));
+        assert!(twice.contains("workspace.delegations[1].account"), "{twice}");
+        assert!(problem(r#"{"delegations":[{}]}"#).contains("workspace.domains: "));
+        assert!(problem(r#"{"domain":[]}"#).contains("unknown field `domain`"));
+    }
+}
