@@ -30,6 +30,18 @@ pub fn parse(text: &str) -> Result<u32, String> {
 /// The seconds of `1h 30m` and the like, without a limit; units must get smaller, so that each appears once. None for
 /// what is no length.
 pub fn seconds(text: &str) -> Option<u64> {
+    read(text, &UNITS[1..])
+}
+
+/// As [`seconds`], with days too: `7d`, `1d 12h`. For what may live longer than any token.
+pub fn seconds_or_days(text: &str) -> Option<u64> {
+    read(text, &UNITS)
+}
+
+/// Units by their letter, in seconds.
+const UNITS: [(u8, u64); 4] = [(b'd', 86_400), (b'h', 3_600), (b'm', 60), (b's', 1)];
+
+fn read(text: &str, units: &[(u8, u64)]) -> Option<u64> {
     let text = text.trim();
     if let Ok(plain) = text.parse() {
         return Some(plain);
@@ -38,12 +50,7 @@ pub fn seconds(text: &str) -> Option<u64> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let number: u64 = rest[..digits].parse().ok()?;
-        let unit = match rest.as_bytes()[digits] {
-            b'h' => 3_600,
-            b'm' => 60,
-            b's' => 1,
-            _ => return None,
-        };
+        let (_, unit) = *units.iter().find(|(letter, _)| *letter == rest.as_bytes()[digits])?;
         if unit >= last_unit {
             return None;
         }
@@ -111,6 +118,13 @@ mod tests {
         ] {
             assert!(parse(wrong).unwrap_err().contains("1s to 12h"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn days_are_read_only_where_they_are_asked_for() {
+        assert_eq!([seconds("7d"), seconds("1d 2h")], [None, None]);
+        assert_eq!([seconds_or_days("7d"), seconds_or_days("1d 2h")], [Some(604_800), Some(93_600)]);
+        assert_eq!([seconds_or_days("2h 1d"), seconds_or_days("1d1d")], [None, None]);
     }
 
     #[test]

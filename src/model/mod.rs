@@ -18,3 +18,4 @@ pub mod role;
 pub mod scopes;
 pub mod secret;
 pub mod shell;
+pub mod signed_url;

@@ -1,0 +1,409 @@
+//! Signed URLs of Cloud Storage, V4 with RSA: the canonical request, the text that the account signs, and the URL that
+//! comes of it. It reaches nobody: whoever signs is told the bytes and gives back the signature.
+//!
+//! The rules are those of Google's documents “V4 signing process” and “Canonical requests”, and in every byte what
+//! Google's Python library makes of the same input, but for one order of parameters (see [`SignedUrl::prepare`]).
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use aws_lc_rs::digest;
+use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::lifetime;
+
+/// The longest that any V4 signed URL may live: 7 days, in seconds.
+pub const MAX_SECONDS: u32 = 604_800;
+
+/// For how long Google promises the key behind a signature to stay valid: 12 hours, in seconds (reference of
+/// `SignBlobResponse.key_id`).
+const KEY_SECONDS: u32 = 43_200;
+
+/// RSA PKCS#1 v1.5 over SHA-256, which is how `signBlob` signs.
+const ALGORITHM: &str = "GOOG4-RSA-SHA256";
+
+/// What a signed URL says of itself. Whoever could set one of these would decide what is signed.
+const OURS: [&str; 6] = [
+    "x-goog-algorithm",
+    "x-goog-credential",
+    "x-goog-date",
+    "x-goog-expires",
+    "x-goog-signature",
+    "x-goog-signedheaders",
+];
+
+/// The methods that Cloud Storage takes in signed requests.
+const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
+
+/// All but the unreserved characters of RFC 3986.
+const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same, with slashes left alone: a path is not normalized, so each of them is part of the name.
+const PATH: &AsciiSet = &STRICT.remove(b'/');
+
+/// What is signed: everything that decides the URL but the time and the signer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedUrl {
+    /// `GET`, `HEAD`, `PUT`, `POST` or `DELETE`: the only one that the URL is good for.
+    pub method: String,
+    /// The bucket's name, without `gs://`.
+    pub bucket: String,
+    /// The object's name as it is, not encoded.
+    pub object: String,
+    /// How long it lives, in whole seconds: 1 to [`MAX_SECONDS`].
+    pub expires_seconds: u32,
+    /// Further headers that whoever uses the URL must send, as typed.
+    pub headers: Vec<(String, String)>,
+    /// Further query parameters, as typed, not encoded.
+    pub query: Vec<(String, String)>,
+    /// `bucket.storage.googleapis.com/object` instead of `storage.googleapis.com/bucket/object`.
+    pub virtual_host: bool,
+}
+
+/// The text to sign and what it takes to finish the URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    to_sign: String,
+    url: String,
+    expires: Timestamp,
+}
+
+impl SignedUrl {
+    /// Checks the whole by the rules that the readers of this module check its parts by, and that no query parameter
+    /// is there twice: Google documents no order for two of the same name.
+    ///
+    /// # Errors
+    /// One sentence with the first rule that is broken.
+    pub fn check(&self) -> Result<(), String> {
+        if parse_method(&self.method)? != self.method {
+            return Err(format!("{} must be in upper case", quoted(&self.method)));
+        }
+        check_bucket(&self.bucket)?;
+        check_object(&self.object)?;
+        if !(1..=MAX_SECONDS).contains(&self.expires_seconds) {
+            return Err(wrong_expiry(&self.expires_seconds.to_string()));
+        }
+        self.headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
+        self.query.iter().try_for_each(|(name, value)| check_query(name, value))?;
+        for (at, (name, _)) in self.query.iter().enumerate() {
+            if self.query[..at].iter().any(|(other, _)| other == name) {
+                return Err(format!("the query parameter {} is given twice: give it once", quoted(name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The text that the account `signer_email` must sign for a URL that starts to count at `at`, cut to whole
+    /// seconds; `universe` is `googleapis.com` or the domain of a sovereign cloud.
+    ///
+    /// Parameters are sorted by their encoded names, as Google documents it and as its libraries for other languages
+    /// do. The Python library sorts `name=value` as one text instead, which differs where one name starts with
+    /// another and goes on with a digit, `-`, `.` or an encoded character.
+    pub fn prepare(&self, signer_email: &str, universe: &str, at: Timestamp) -> Unsigned {
+        let (host, path) = self.place(universe);
+        let headers = self.canonical_headers(&host);
+        let names = headers.keys().map(String::as_str).collect::<Vec<_>>().join(";");
+        let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let payload = headers.get("x-goog-content-sha256").map_or("UNSIGNED-PAYLOAD", String::as_str);
+
+        let time = at.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let scope = format!("{}/auto/storage/goog4_request", &time[..8]);
+        let credential = format!("{signer_email}/{scope}");
+        let expires = self.expires_seconds.to_string();
+        let query = self.canonical_query(&[
+            ("X-Goog-Algorithm", ALGORITHM),
+            ("X-Goog-Credential", &credential),
+            ("X-Goog-Date", &time),
+            ("X-Goog-Expires", &expires),
+            ("X-Goog-SignedHeaders", &names),
+        ]);
+
+        // Each header line ends in a newline of its own, so an empty line stands before the names.
+        let request = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", self.method);
+        let hash = hex(digest::digest(&digest::SHA256, request.as_bytes()).as_ref());
+        let end = at.as_second() + i64::from(self.expires_seconds);
+        Unsigned {
+            to_sign: format!("{ALGORITHM}\n{time}\n{scope}\n{hash}"),
+            url: format!("https://{host}{path}?{query}"),
+            expires: Timestamp::from_second(end).unwrap_or(Timestamp::MAX),
+        }
+    }
+
+    /// Host and path. A bucket's name needs no encoding: its rules leave only unreserved characters.
+    fn place(&self, universe: &str) -> (String, String) {
+        let object = utf8_percent_encode(&self.object, PATH);
+        match self.virtual_host {
+            true => (format!("{}.storage.{universe}", self.bucket), format!("/{object}")),
+            false => (format!("storage.{universe}"), format!("/{}/{object}", self.bucket)),
+        }
+    }
+
+    /// Names in lower case and in order, white space trimmed and collapsed, values of one name joined with commas.
+    fn canonical_headers(&self, host: &str) -> BTreeMap<String, String> {
+        let mut headers = BTreeMap::from([("host".to_owned(), host.to_owned())]);
+        for (name, value) in &self.headers {
+            let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+            headers
+                .entry(name.trim().to_ascii_lowercase())
+                .and_modify(|so_far| {
+                    so_far.push(',');
+                    so_far.push_str(&value);
+                })
+                .or_insert(value);
+        }
+        headers
+    }
+
+    fn canonical_query(&self, ours: &[(&str, &str)]) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, STRICT).to_string();
+        let further = self.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let mut all: Vec<_> =
+            ours.iter().copied().chain(further).map(|(name, value)| (encode(name), encode(value))).collect();
+        all.sort();
+        all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    }
+}
+
+impl Unsigned {
+    /// The text to sign: its bytes go to `signBlob`. ASCII, four lines, nothing secret.
+    pub fn to_sign(&self) -> &str {
+        &self.to_sign
+    }
+
+    /// The URL with its signature, which from then on opens the object to whoever has it.
+    pub fn finish(&self, signature: &[u8]) -> String {
+        format!("{}&X-Goog-Signature={}", self.url, hex(signature))
+    }
+
+    /// When it ends.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+}
+
+/// Reads `gs://BUCKET/OBJECT`. All behind the bucket is the object's name, as it is.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn parse_object(text: &str) -> Result<(String, String), String> {
+    let (bucket, object) = text
+        .strip_prefix("gs://")
+        .and_then(|rest| rest.split_once('/'))
+        .ok_or_else(|| format!("{} is no object: give gs://BUCKET/OBJECT", quoted(text)))?;
+    check_bucket(bucket)?;
+    check_object(object)?;
+    Ok((bucket.to_owned(), object.to_owned()))
+}
+
+/// Reads a method, in upper or lower case.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn parse_method(text: &str) -> Result<String, String> {
+    let upper = text.trim().to_ascii_uppercase();
+    if METHODS.contains(&upper.as_str()) {
+        return Ok(upper);
+    }
+    Err(format!("{} is no method of a signed URL: give GET, HEAD, PUT, POST or DELETE", quoted(text)))
+}
+
+/// Reads how long a URL lives: `15m`, `7d`, `1h 30m`, or plain seconds.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn parse_expires(text: &str) -> Result<u32, String> {
+    lifetime::seconds_or_days(text)
+        .and_then(|seconds| u32::try_from(seconds).ok())
+        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
+        .ok_or_else(|| wrong_expiry(text))
+}
+
+/// Reads one header: `Name: value`.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once(':').ok_or_else(|| format!("{} is no header: give 'Name: value'", quoted(text)))?;
+    // Only spaces and tabs: a line break is for the check to find.
+    let (name, value) = (name.trim_matches(' '), value.trim_matches([' ', '\t']));
+    check_header(name, value)?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Reads one query parameter: `name=value`, not encoded; the value may be empty.
+///
+/// # Errors
+/// One sentence with the rule.
+pub fn parse_query(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| {
+        format!("{} is no query parameter: give name=value, or name= for an empty one", quoted(text))
+    })?;
+    check_query(name, value)?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Remarks that stop nothing, each a sentence, about a URL that `account` signs.
+pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
+    let mut remarks = vec![
+        "a signed URL cannot be revoked: until it ends, whoever has it may use it".to_owned(),
+        format!(
+            "it opens no more than {account} itself may: {} needs {} on the object, which is checked when it is used, \
+             not now",
+            url.method,
+            permission(&url.method)
+        ),
+    ];
+    if url.expires_seconds > KEY_SECONDS {
+        remarks.push(format!(
+            "over 12h: Google keeps the key that signs valid for at least 12h and may replace it later, so this URL \
+             may end before its {} are over",
+            lifetime::words(url.expires_seconds)
+        ));
+    }
+    // The host is in every request anyway.
+    let headers = url.canonical_headers("");
+    let shown: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| *name != "host")
+        .map(|(name, value)| match name.as_str() {
+            "x-goog-encryption-key" => format!("{name}: …"),
+            _ => format!("{name}: {value}"),
+        })
+        .collect();
+    if !shown.is_empty() {
+        remarks.push(format!("whoever uses it must send exactly: {}", shown.join("; ")));
+    }
+    if url.method == "POST" && !headers.contains_key("x-goog-resumable") {
+        remarks.push(
+            "a signed POST can only start a resumable upload, which needs the header x-goog-resumable: start"
+                .to_owned(),
+        );
+    }
+    if url.virtual_host && url.bucket.contains('.') {
+        remarks.push(format!(
+            "Google's certificate covers one name below storage.googleapis.com, so HTTPS to {}.storage.googleapis.com \
+             fails in most clients",
+            url.bucket
+        ));
+    }
+    if url.object.split('/').any(|part| matches!(part, "." | "..")) {
+        remarks.push(
+            "most clients resolve . and .. in a path before they send it, and then the signature does not fit"
+                .to_owned(),
+        );
+    }
+    remarks
+}
+
+/// What the XML API asks for an object itself (Google's table “IAM permissions for XML requests”).
+fn permission(method: &str) -> &'static str {
+    match method {
+        "PUT" => "storage.objects.create, and storage.objects.delete to overwrite,",
+        "POST" => "storage.objects.create",
+        "DELETE" => "storage.objects.delete",
+        _ => "storage.objects.get",
+    }
+}
+
+/// Google's “Bucket name requirements” as far as they hold for buckets that exist; that a new name may not have
+/// `goog` in front, or `google` in it, does not.
+fn check_bucket(name: &str) -> Result<(), String> {
+    let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let bytes = name.as_bytes();
+    let most = if name.contains('.') { 222 } else { 63 };
+    let sound = (3..=most).contains(&bytes.len())
+        && bytes.iter().all(|b| alphanumeric(b) || b"-_.".contains(b))
+        && bytes.first().is_some_and(alphanumeric)
+        && bytes.last().is_some_and(alphanumeric)
+        && name.split('.').all(|part| (1..=63).contains(&part.len()))
+        && name.parse::<Ipv4Addr>().is_err();
+    if sound {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is no bucket: 3 to 63 lower-case letters, digits, - and _ with a letter or digit at both ends, or such \
+         parts with dots between them, at most 222 characters and no IP address",
+        quoted(name)
+    ))
+}
+
+/// Google's “Object name requirements”.
+fn check_object(name: &str) -> Result<(), String> {
+    let sound = (1..=1024).contains(&name.len())
+        && !name.contains(['\r', '\n'])
+        && !matches!(name, "." | "..")
+        && !name.starts_with(".well-known/acme-challenge/");
+    if sound {
+        return Ok(());
+    }
+    Err(format!(
+        "{} is no object: 1 to 1024 bytes without line breaks, neither . nor .., and not below \
+         .well-known/acme-challenge/",
+        quoted(name)
+    ))
+}
+
+/// RFC 9110: a name is a token; of values only visible ASCII, spaces and tabs, for nothing else can be signed.
+fn check_header(name: &str, value: &str) -> Result<(), String> {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(token) {
+        return Err(format!("{} is no header name: letters, digits and -, without spaces", quoted(name)));
+    }
+    if !value.bytes().all(|b| b == b'\t' || b == b' ' || b.is_ascii_graphic()) {
+        return Err(format!(
+            "the value of the header {} must be ASCII without line breaks and other control characters",
+            quoted(name)
+        ));
+    }
+    let lower = name.to_ascii_lowercase();
+    if lower == "host" || OURS.contains(&lower.as_str()) {
+        return Err(format!("the header {} is set by signing and cannot be given", quoted(name)));
+    }
+    if lower == "authorization" {
+        return Err(
+            "a signed URL is sent without an authorization header: its signature stands in for it".to_owned()
+        );
+    }
+    Ok(())
+}
+
+fn check_query(name: &str, value: &str) -> Result<(), String> {
+    if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(format!(
+            "{} is no name of a query parameter: at least one character, without spaces and control characters",
+            quoted(name)
+        ));
+    }
+    if value.contains(char::is_control) {
+        return Err(format!(
+            "the value of the query parameter {} must be without line breaks and other control characters",
+            quoted(name)
+        ));
+    }
+    if OURS.contains(&name.to_ascii_lowercase().as_str()) {
+        return Err(format!("the query parameter {} is set by signing and cannot be given", quoted(name)));
+    }
+    Ok(())
+}
+
+fn wrong_expiry(text: &str) -> String {
+    format!(
+        "{} is no time for a signed URL: give 1s to 7d in whole seconds, such as 15m, 1h 30m or 7d",
+        quoted(text)
+    )
+}
+
+/// What was typed, in quotes, its end cut off when it is long.
+fn quoted(text: &str) -> String {
+    format!("“{}”", text.trim().chars().take(80).collect::<String>())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+#[path = "signed_url_tests.rs"]
+mod tests;
