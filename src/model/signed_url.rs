@@ -249,8 +249,8 @@ pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
     let mut remarks = vec![
         "a signed URL cannot be revoked: until it ends, whoever has it may use it".to_owned(),
         format!(
-            "it opens no more than {account} itself may: {} needs {} on the object, which is checked when it is used, \
-             not now",
+            "it opens no more than {account} itself may: {} needs {} on the object, which Cloud Storage looks at only \
+             when the URL is used",
             url.method,
             permission(&url.method)
         ),
