@@ -50,9 +50,10 @@ class Emulator:
     """`impersona emulator` as a process, in a home of its own."""
 
     def __init__(self, binary):
+        self.binary = os.path.abspath(binary)
         self.home = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
-            [os.path.abspath(binary), "emulator"],
+            [self.binary, "emulator"],
             env={"HOME": self.home.name, "TMPDIR": self.home.name, "PATH": os.environ.get("PATH", "")},
             stdout=subprocess.PIPE,
             text=True,
@@ -362,14 +363,13 @@ def an_account_does_not_stand_for_anybody_with_any_scope(emulator):
     refused(lambda: as_person(emulator, reports, "alice@example.com", DRIVE).refresh(Request()), "unauthorized_client")
 
 
-def main():
-    if len(sys.argv) != 2:
-        sys.exit("usage: google_auth.py PATH-OF-IMPERSONA")
-    emulator = Emulator(sys.argv[1])
+def run(checks, binary):
+    """Every check against one emulator of its own: a line for each, a last line with the count, exit 1 on a failure."""
+    emulator = Emulator(binary)
     emulator.lead_here()
     failed = 0
     try:
-        for one in CHECKS:
+        for one in checks:
             try:
                 one(emulator)
                 outcome = "ok"
@@ -380,9 +380,11 @@ def main():
             print(f"{one.__name__.replace('_', ' '):<62} {outcome}", flush=True)
     finally:
         emulator.close()
-    print(f"{len(CHECKS) - failed} passed, {failed} failed")
+    print(f"{len(checks) - failed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
-    main()
+    if len(sys.argv) != 2:
+        sys.exit("usage: google_auth.py PATH-OF-IMPERSONA")
+    run(CHECKS, sys.argv[1])
