@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::io::AsyncReadExt;
 
 use crate::{
-    api::{ApiError, Client, ErrorKind, oauth::KeySource},
+    api::{ApiError, Client, ErrorKind, metadata, oauth::KeySource},
     model::{
         certificate,
         credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, Signed, What},
@@ -35,8 +35,14 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         }
         What::MetadataAccess { .. } | What::MetadataId { .. } => {
             // Half a second tells whether there is a server at all; a request for a token would try for longer.
-            client.machine().await?;
-            client.mint(request).await?
+            let machine = client.machine().await?;
+            let named = |account: &&metadata::Attached| {
+                account.email == request.account || account.aliases.contains(&request.account)
+            };
+            // What `default` means here is worth knowing, and what is minted again is the same account's.
+            let account = machine.accounts.iter().find(named).map(|account| account.email.clone());
+            let account = account.unwrap_or_else(|| request.account.clone());
+            client.mint(&MintRequest { account, ..request.clone() }).await?
         }
         _ => client.mint(request).await?,
     };

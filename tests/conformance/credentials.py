@@ -417,10 +417,12 @@ def an_access_token_of_the_metadata_server_is_known_to_tokeninfo(emulator):
 
 
 @check
-def an_access_token_of_the_metadata_server_has_the_scope_asked_for(emulator):
+def scopes_that_compute_engine_ignores_are_said_to_be_ignored(emulator):
     scope = "https://www.googleapis.com/auth/devstorage.read_only"
-    made = told(emulator, "token", "metadata", "--scope", scope)
-    assert scope in tokeninfo(emulator, made["token"])["scope"].split(), "it is not there"
+    done = call(emulator, "token", "metadata", "--scope", scope)
+    assert done.returncode == 0, done.stderr
+    assert scope not in tokeninfo(emulator, done.stdout.decode().strip())["scope"].split(), "the machine is no VM"
+    assert b"ignored, as Compute Engine does" in done.stderr, done.stderr
 
 
 @check

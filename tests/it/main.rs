@@ -9,6 +9,7 @@ mod docs;
 mod flows;
 #[cfg(unix)]
 mod leaks;
+mod minting;
 #[cfg(unix)]
 mod pty;
 mod support;
