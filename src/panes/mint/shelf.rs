@@ -340,7 +340,9 @@ pub fn copy(
             format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={token}", exports(shared)),
             " as an export for Terraform",
         ),
-        Action::CopyCurl | Action::CopyGcloud => return super::request_copy(action, request, shared, now),
+        Action::CopyCurl | Action::CopyGcloud => {
+            return super::draw::request_copy(action, request, shared, now);
+        }
         Action::CopyDecoded if is_jwt(credential) => {
             plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token")
         }
