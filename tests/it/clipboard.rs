@@ -1,5 +1,6 @@
 //! What others find after a copy: programs on a real X display, a real tmux, and the terminal. It takes Xvfb, xclip and
 //! tmux; a person who has them not skips these tests, the gate does not.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{
     fs,
