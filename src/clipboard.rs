@@ -1,8 +1,10 @@
-//! The clipboard, on a thread of its own because its calls block: the desktop's where there is one, tmux's buffer
-//! inside tmux, else the terminal's by OSC 52. It says what really happened, and takes back what is ours.
+//! The clipboard: the desktop's where there is one, tmux's buffer inside tmux, else the terminal's by OSC 52. It says
+//! what really happened, and takes back what is ours. Two threads, because all of these block: one decides and keeps
+//! the time, the other asks the desktop and may hang with it.
 
 use std::{
     io::Write,
+    mem,
     process::{Child, Command, Stdio},
     sync::mpsc::{self, RecvTimeoutError},
     thread,
@@ -37,35 +39,50 @@ enum Job {
     Quit,
 }
 
-/// The way to the clipboard's thread.
+/// The way to the clipboard's threads. Dropping it takes back what is ours, after a panic too.
 pub struct Clipboard {
     jobs: mpsc::Sender<Job>,
-    /// Closed when the thread has ended.
+    /// Closed when both threads have ended.
     ended: mpsc::Receiver<()>,
 }
 
 /// Facts about where the program runs that decide which clipboard is meant.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Surroundings {
     ssh: bool,
     tmux: bool,
 }
 
 impl Clipboard {
-    /// Starts the thread; outcomes go to `outcomes`. Nothing is opened before the first copy.
+    /// Starts the threads; outcomes go to `outcomes`. Nothing is opened before the first copy.
     pub fn start(env: &Env, outcomes: UnboundedSender<Copied>) -> Clipboard {
         let surroundings = Surroundings {
             ssh: env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some(),
             tmux: env.get("TMUX").is_some(),
         };
+        Clipboard::with(surroundings, STAYS, Native::default(), outcomes)
+    }
+
+    fn with(
+        surroundings: Surroundings,
+        stays: Duration,
+        desktop: impl Desktop + Send + 'static,
+        outcomes: UnboundedSender<Copied>,
+    ) -> Clipboard {
         let (jobs, queue) = mpsc::channel();
-        let (ends, ended) = mpsc::channel();
-        let work = move || {
-            let _ends: mpsc::Sender<()> = ends;
-            Worker { surroundings, desktop: None, ours: None, sensitive: false }.run(&queue, &outcomes);
-        };
-        // Without the thread nothing is copied, and nothing false is said: its outcomes never come.
-        let _ = thread::Builder::new().name("clipboard".into()).spawn(work);
+        let (asks, asked) = mpsc::channel();
+        let (ends, ended) = mpsc::channel::<()>();
+        let worker = Worker { surroundings, stays, asks, ours: Ours::default() };
+        let worker_ends = ends.clone();
+        // Without a thread nothing is copied by it, and nothing false is said.
+        let _ = thread::Builder::new().name("clipboard".into()).spawn(move || {
+            let _ends = worker_ends;
+            worker.run(&queue, &outcomes);
+        });
+        let _ = thread::Builder::new().name("desktop".into()).spawn(move || {
+            let _ends = ends;
+            serve(desktop, &asked);
+        });
         Clipboard { jobs, ended }
     }
 
@@ -79,34 +96,37 @@ impl Clipboard {
     pub fn clear(&self) {
         let _ = self.jobs.send(Job::Clear);
     }
+}
 
-    /// Takes back what is ours and ends the thread.
-    pub fn quit(self) {
+impl Drop for Clipboard {
+    fn drop(&mut self) {
         let _ = self.jobs.send(Job::Quit);
         // A display or a tmux that hangs must not hold the shell back.
         let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
-/// Where the last copy went.
-enum Ours {
-    Desktop(Secret),
-    Tmux,
+/// Where the last copy may be. One that took too long may have arrived all the same.
+#[derive(Default)]
+struct Ours {
+    desktop: Option<Secret>,
+    tmux: bool,
+    sensitive: bool,
 }
 
+/// Decides where a copy goes and when it is taken back.
 struct Worker {
     surroundings: Surroundings,
-    /// One connection for the program's life: on X11 what was copied is gone with it.
-    desktop: Option<arboard::Clipboard>,
-    ours: Option<Ours>,
-    sensitive: bool,
+    stays: Duration,
+    asks: mpsc::Sender<(Ask, mpsc::Sender<bool>)>,
+    ours: Ours,
 }
 
 impl Worker {
     fn run(mut self, queue: &mpsc::Receiver<Job>, outcomes: &UnboundedSender<Copied>) {
         loop {
-            let job = if self.ours.is_some() && self.sensitive {
-                queue.recv_timeout(STAYS)
+            let job = if self.ours.sensitive {
+                queue.recv_timeout(self.stays)
             } else {
                 queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
@@ -117,7 +137,7 @@ impl Worker {
                 }
                 Ok(Job::Clear) | Err(RecvTimeoutError::Timeout) => self.clear(),
                 Ok(Job::Quit) | Err(RecvTimeoutError::Disconnected) => {
-                    if self.sensitive {
+                    if self.ours.sensitive {
                         self.clear();
                     }
                     return;
@@ -127,37 +147,102 @@ impl Worker {
     }
 
     fn copy(&mut self, clip: &Clip) -> Copied {
+        let desktop = !self.surroundings.ssh && self.ask(Ask::Copy(clip.clone()));
+        let tmux = !desktop && self.surroundings.tmux;
+        let in_tmux = tmux && give_to_tmux(&clip.text);
+        let text = (!self.surroundings.ssh).then(|| clip.text.clone());
+        let before = mem::replace(&mut self.ours, Ours { desktop: text, tmux, sensitive: clip.sensitive });
+        // What was copied before is taken back where this copy has not replaced it, or it would be forgotten about.
+        if before.sensitive {
+            self.take_back(Ours {
+                desktop: before.desktop.filter(|_| !desktop),
+                tmux: before.tmux && !in_tmux,
+                ..before
+            });
+        }
         let what = &clip.what;
-        let until = if clip.sensitive { "; cleared again in 60 s and on quitting" } else { "" };
-        // What was copied before and can still be taken back is, or it would be forgotten about.
-        if self.sensitive {
-            self.clear();
-        }
-        self.sensitive = clip.sensitive;
-        if !self.surroundings.ssh && self.give_to_desktop(clip) {
-            self.ours = Some(Ours::Desktop(clip.text.clone()));
-            return Copied::Done(format!("copied {what}{until}"));
-        }
-        if self.surroundings.tmux && give_to_tmux(&clip.text) {
-            self.ours = Some(Ours::Tmux);
-            return Copied::Done(format!(
-                "copied {what} to tmux's buffer “{BUFFER}”, and to the terminal where tmux may{until}"
-            ));
-        }
-        self.ours = None;
-        Copied::ByTerminal(
-            clip.text.clone(),
-            format!(
-                "sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"
+        let again = "again in 60 s and on quitting";
+        match (desktop, in_tmux, clip.sensitive) {
+            (true, _, true) => Copied::Done(format!("copied {what}; cleared {again}")),
+            (true, _, false) => Copied::Done(format!("copied {what}")),
+            (_, true, true) => Copied::Done(format!(
+                "copied {what} to tmux's buffer “{BUFFER}”, deleted {again}; what tmux passes on to the terminal stays"
+            )),
+            (_, true, false) => Copied::Done(format!(
+                "copied {what} to tmux's buffer “{BUFFER}”, and to the terminal where tmux may"
+            )),
+            _ => Copied::ByTerminal(
+                clip.text.clone(),
+                format!(
+                    "sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"
+                ),
             ),
-        )
+        }
     }
 
-    fn give_to_desktop(&mut self, clip: &Clip) -> bool {
-        if self.desktop.is_none() {
-            self.desktop = arboard::Clipboard::new().ok();
+    fn clear(&mut self) {
+        let ours = mem::take(&mut self.ours);
+        self.take_back(ours);
+    }
+
+    fn take_back(&self, ours: Ours) {
+        if let Some(text) = ours.desktop {
+            // What cannot be cleared now is gone with us.
+            self.ask(Ask::Clear(text));
         }
-        let Some(desktop) = &mut self.desktop else { return false };
+        if ours.tmux {
+            let _ = tmux(&["delete-buffer", "-b", BUFFER]).spawn().map(finish);
+        }
+    }
+
+    /// Whether the desktop did it in time. It does everything in order, so that a copy that comes late is still
+    /// cleared later.
+    fn ask(&self, ask: Ask) -> bool {
+        let (tell, told) = mpsc::channel();
+        self.asks.send((ask, tell)).is_ok() && told.recv_timeout(PATIENCE).unwrap_or(false)
+    }
+}
+
+/// What the desktop is asked for.
+enum Ask {
+    Copy(Clip),
+    /// To empty its clipboard, if this is on it.
+    Clear(Secret),
+}
+
+/// Asks the desktop one thing after the other. Its display may hang, and so may the program that owns the clipboard.
+fn serve(mut desktop: impl Desktop, asked: &mpsc::Receiver<(Ask, mpsc::Sender<bool>)>) {
+    for (ask, tell) in asked {
+        let done = match ask {
+            // Read back, for a display takes what it is sent without a word, even when it hangs.
+            Ask::Copy(clip) => desktop.put(&clip) && desktop.holds(&clip.text),
+            Ask::Clear(text) => desktop.holds(&text) && desktop.empty(),
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = tell.send(done);
+    }
+}
+
+/// A clipboard of a desktop; all of it may block.
+trait Desktop {
+    /// Puts something on it; says whether that went well.
+    fn put(&mut self, clip: &Clip) -> bool;
+    /// Whether this is on it.
+    fn holds(&mut self, text: &Secret) -> bool;
+    /// Takes off whatever is on it; says whether that went well.
+    fn empty(&mut self) -> bool;
+}
+
+/// The real one. One connection for the program's life: on X11 what was copied is gone with it.
+#[derive(Default)]
+struct Native(Option<arboard::Clipboard>);
+
+impl Desktop for Native {
+    fn put(&mut self, clip: &Clip) -> bool {
+        if self.0.is_none() {
+            self.0 = arboard::Clipboard::new().ok();
+        }
+        let Some(desktop) = &mut self.0 else { return false };
         let set = desktop.set();
         // Clipboard histories are asked not to keep credentials.
         #[cfg(target_os = "linux")]
@@ -169,28 +254,18 @@ impl Worker {
         let done = set.text(clip.text.expose()).is_ok();
         if !done {
             // A display that went away may come back.
-            self.desktop = None;
+            self.0 = None;
         }
         done
     }
 
-    fn clear(&mut self) {
-        match self.ours.take() {
-            Some(Ours::Desktop(text)) => {
-                if let Some(desktop) = &mut self.desktop
-                    && desktop
-                        .get_text()
-                        .is_ok_and(|now| zeroize::Zeroizing::new(now).as_str() == text.expose())
-                {
-                    // What cannot be cleared now is gone with us.
-                    let _ = desktop.clear();
-                }
-            }
-            Some(Ours::Tmux) => {
-                let _ = tmux(&["delete-buffer", "-b", BUFFER]).spawn().map(finish);
-            }
-            None => {}
-        }
+    fn holds(&mut self, text: &Secret) -> bool {
+        let now = self.0.as_mut().and_then(|desktop| desktop.get_text().ok());
+        now.is_some_and(|now| zeroize::Zeroizing::new(now).as_str() == text.expose())
+    }
+
+    fn empty(&mut self) -> bool {
+        self.0.as_mut().is_some_and(|desktop| desktop.clear().is_ok())
     }
 }
 
@@ -222,4 +297,177 @@ fn give_to_tmux(text: &Secret) -> bool {
     let written =
         child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.expose().as_bytes()).is_ok());
     finish(child) && written
+}
+
+#[cfg(test)]
+mod tests {
+    use self::Seen::{Emptied, Looked, Put};
+    use super::*;
+
+    /// A desktop's clipboard that tells what is done with it.
+    struct Fake {
+        content: Option<String>,
+        /// What another program copies as soon as we have looked at our copy.
+        theirs: Option<&'static str>,
+        /// How many copies it takes; it refuses the others.
+        takes: usize,
+        /// A copy waits for word from here, or for its end.
+        gate: mpsc::Receiver<()>,
+        seen: mpsc::Sender<Seen>,
+    }
+
+    impl Desktop for Fake {
+        fn put(&mut self, clip: &Clip) -> bool {
+            let _ = self.gate.recv();
+            self.seen.send(Put).unwrap();
+            let takes = self.takes > 0;
+            if takes {
+                self.takes -= 1;
+                self.content = Some(clip.text.expose().to_owned());
+            }
+            takes
+        }
+
+        fn holds(&mut self, text: &Secret) -> bool {
+            self.seen.send(Looked).unwrap();
+            let held = self.content.as_deref() == Some(text.expose());
+            if let Some(theirs) = self.theirs.take() {
+                self.content = Some(theirs.to_owned());
+            }
+            held
+        }
+
+        fn empty(&mut self) -> bool {
+            self.seen.send(Emptied).unwrap();
+            self.content = None;
+            true
+        }
+    }
+
+    #[derive(Debug, PartialEq)]
+    enum Seen {
+        Put,
+        Looked,
+        Emptied,
+    }
+
+    struct Stage {
+        clipboard: Clipboard,
+        outcomes: tokio::sync::mpsc::UnboundedReceiver<Copied>,
+        seen: mpsc::Receiver<Seen>,
+        gate: mpsc::Sender<()>,
+    }
+
+    impl Stage {
+        /// A clipboard over a fake desktop, on which a credential stays this long. Nothing is copied before the gate
+        /// is opened.
+        fn closed(stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
+            let (gate, gated) = mpsc::channel();
+            let (seen_in, seen) = mpsc::channel();
+            let (outcomes_in, outcomes) = tokio::sync::mpsc::unbounded_channel();
+            let mut fake =
+                Fake { content: None, theirs: None, takes: usize::MAX, gate: gated, seen: seen_in };
+            change(&mut fake);
+            let clipboard = Clipboard::with(Surroundings::default(), stays, fake, outcomes_in);
+            Stage { clipboard, outcomes, seen, gate }
+        }
+
+        fn new(stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
+            let mut stage = Stage::closed(stays, change);
+            stage.open();
+            stage
+        }
+
+        fn open(&mut self) {
+            self.gate = mpsc::channel().0;
+        }
+
+        fn copy(&mut self, text: &str, sensitive: bool) -> Copied {
+            self.clipboard.copy(Clip { text: Secret::new(text), what: text.to_owned(), sensitive });
+            self.outcomes.blocking_recv().unwrap()
+        }
+
+        #[track_caller]
+        fn sees(&self, expected: &[Seen]) {
+            for seen in expected {
+                assert_eq!(self.seen.recv_timeout(20 * PATIENCE).as_ref(), Ok(seen));
+            }
+        }
+
+        /// What happens until the end, and at it.
+        fn quit(self) -> Vec<Seen> {
+            drop(self.clipboard);
+            self.seen.iter().collect()
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(600);
+    const SHORT: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn a_credential_is_cleared_after_its_time_and_only_once() {
+        let mut stage = Stage::new(SHORT, |_| {});
+        assert!(matches!(stage.copy("token", true), Copied::Done(_)));
+        stage.sees(&[Put, Looked, Looked, Emptied]);
+        assert_eq!(stage.quit(), []);
+    }
+
+    #[test]
+    fn a_credential_is_cleared_on_quitting_before_its_time() {
+        let mut stage = Stage::new(LONG, |_| {});
+        stage.copy("token", true);
+        assert_eq!(stage.quit(), [Put, Looked, Looked, Emptied]);
+    }
+
+    #[test]
+    fn what_another_program_copied_since_is_left_after_the_time_and_on_quitting() {
+        for stays in [SHORT, LONG] {
+            let mut stage = Stage::new(stays, |fake| fake.theirs = Some("theirs"));
+            stage.copy("token", true);
+            if stays == SHORT {
+                stage.sees(&[Put, Looked, Looked]);
+                assert_eq!(stage.quit(), []);
+            } else {
+                assert_eq!(stage.quit(), [Put, Looked, Looked]);
+            }
+        }
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "the time itself is what is tested")]
+    fn a_second_copy_starts_the_time_again() {
+        let stays = 20 * SHORT;
+        let mut stage = Stage::new(stays, |_| {});
+        stage.copy("first", true);
+        thread::sleep(stays / 5);
+        let began = std::time::Instant::now();
+        stage.copy("second", true);
+        stage.sees(&[Put, Looked, Put, Looked, Looked, Emptied]);
+        assert!(began.elapsed() >= stays, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn what_is_no_credential_stays() {
+        let mut stage = Stage::new(Duration::ZERO, |_| {});
+        for _ in 0..20 {
+            stage.copy("an address", false);
+        }
+        assert!(!stage.quit().contains(&Emptied));
+    }
+
+    #[test]
+    fn a_credential_is_taken_back_when_the_next_copy_goes_elsewhere() {
+        let mut stage = Stage::new(LONG, |fake| fake.takes = 1);
+        stage.copy("token", true);
+        assert!(matches!(stage.copy("an address", false), Copied::ByTerminal(..)));
+        assert_eq!(stage.quit(), [Put, Looked, Put, Looked, Emptied]);
+    }
+
+    #[test]
+    fn a_desktop_that_hangs_is_not_waited_for_and_what_it_takes_late_is_cleared_all_the_same() {
+        let mut stage = Stage::closed(LONG, |_| {});
+        assert!(matches!(stage.copy("token", true), Copied::ByTerminal(..)));
+        stage.open();
+        assert_eq!(stage.quit(), [Put, Looked, Looked, Emptied]);
+    }
 }

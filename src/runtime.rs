@@ -122,7 +122,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     // What was asked for before the end is written, unless the disk hangs.
     drop(keeper);
     let _ = tokio::time::timeout(Duration::from_secs(1), files.join_next()).await;
-    clipboard.quit();
+    // Takes back what is ours, with the terminal given back already.
+    drop(clipboard);
     drop(setup);
     // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
     ended.unwrap_or(HANGUP)

@@ -5,6 +5,8 @@
 mod architecture;
 mod bad_input;
 mod cli;
+#[cfg(target_os = "linux")]
+mod clipboard;
 mod docs;
 mod flows;
 #[cfg(unix)]
