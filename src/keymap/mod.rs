@@ -300,7 +300,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::MintMenu, Action::MintUrl, "sign-url", "u", "sign a URL of Cloud Storage", (5, "signed URL")),
     row(KeyCtx::MintMenu, Action::MintMetadata, "metadata-token", "m", "get a token from this machine's metadata server", (6, "metadata")),
     row(KeyCtx::Global, Action::MintAgain, "mint-again", "T", "mint again: on the shelf the selected one, else the last", (0, "")),
-    row(KeyCtx::Global, Action::ProbeChain, "probe-chain", "", "try each hop of the chain in the form by minting, after a question", (0, "")),
+    row(KeyCtx::Global, Action::ProbeChain, "probe-chain", "", "probe the chain in the form: try each hop by minting, after a question", (0, "")),
     // the shelf
     row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (2, "inspect this")),
     row(KeyCtx::Shelf, Action::Reveal, "reveal", "*", "show the secret for 30 seconds, or hide it", (0, "")),
@@ -324,7 +324,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::CopyMenu, Action::CopyTerraform, "copy-terraform", "t", "as an export for Terraform (GOOGLE_OAUTH_ACCESS_TOKEN)", (4, "terraform")),
     row(KeyCtx::CopyMenu, Action::CopyCurl, "copy-curl", "c", "the request as curl, without the token", (5, "curl")),
     row(KeyCtx::CopyMenu, Action::CopyGcloud, "copy-gcloud", "g", "the gcloud command that does the same", (6, "gcloud")),
-    row(KeyCtx::CopyMenu, Action::CopyDecoded, "copy-decoded", "d", "the decoded claims", (7, "decoded")),
+    row(KeyCtx::CopyMenu, Action::CopyDecoded, "copy-decoded", "d", "the decoded claims; of what has none, all that is known of it", (7, "decoded")),
     row(KeyCtx::CopyMenu, Action::CopyHex, "copy-hex", "x", "the signature in hexadecimal", (8, "hex")),
     row(KeyCtx::CopyMenu, Action::Save, "save", "s", "save it to a new file only you can read", (9, "save")),
     // forms

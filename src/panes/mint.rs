@@ -364,8 +364,8 @@ impl Pane for Mint {
 
     fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         self.shelf.set_len(shared.shelf.items().len());
-        let (form, shelf) = self.halves(area, shared, now);
-        self.roomy = area.height >= BOTH_HALVES && form.height > 0;
+        self.roomy = self.has_room_below(area, shared);
+        let (_, shelf) = self.halves(area, shared, now);
         let below = shelf::below_height(&self.shelf, shared, shelf);
         self.shelf.set_height(usize::from(shelf.height.saturating_sub(1 + below)));
     }

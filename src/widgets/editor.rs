@@ -10,46 +10,55 @@ use crate::view::theme::Theme;
 /// No text of ours needs more; a paste beyond it is cut.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Lines that are shown at least and at most.
-const HEIGHT: (u16, u16) = (3, 9);
+/// Lines that are shown at most.
+const MOST_LINES: u16 = 9;
 
 /// A text of several lines with a cursor.
 #[derive(Clone, Debug)]
-pub struct Editor(TextArea<'static>);
+pub struct Editor {
+    area: TextArea<'static>,
+    /// Lines that are shown at least.
+    least: u16,
+}
 
 impl Editor {
-    /// An editor holding this text, the cursor at its start.
-    pub fn with(text: &str) -> Editor {
+    /// An editor holding this text, the cursor at its start, with so many lines at least.
+    pub fn with(text: &str, least: u16) -> Editor {
         let mut area = TextArea::new(text.lines().map(str::to_owned).collect());
         area.set_cursor_line_style(Style::new());
         area.set_tab_length(2);
-        Editor(area)
+        Editor { area, least }
     }
 
     /// The text, its lines joined.
     pub fn text(&self) -> String {
-        self.0.lines().join("\n")
+        self.area.lines().join("\n")
+    }
+
+    /// Whether nothing is written.
+    pub fn is_empty(&self) -> bool {
+        self.area.is_empty()
     }
 
     /// Replaces the text.
     pub fn set(&mut self, text: &str) {
-        *self = Editor::with(text);
+        *self = Editor::with(text, self.least);
     }
 
     /// Puts the cursor into this line and column, both counted from 1.
     pub fn go(&mut self, line: usize, column: usize) {
         let place = |n: usize| u16::try_from(n.saturating_sub(1)).unwrap_or(u16::MAX);
-        self.0.move_cursor(CursorMove::Jump(place(line), place(column)));
+        self.area.move_cursor(CursorMove::Jump(place(line), place(column)));
     }
 
     /// Applies an edit; says whether the text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
-        let room = MOST_BYTES.saturating_sub(self.0.lines().iter().map(|line| line.len() + 1).sum());
+        let room = MOST_BYTES.saturating_sub(self.area.lines().iter().map(|line| line.len() + 1).sum());
         match edit {
             TextEdit::Key(key) => {
                 let types = matches!(key.code, KeyCode::Char(_) | KeyCode::Enter)
                     && !key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
-                (!types || room > 4) && self.0.input(*key)
+                (!types || room > 4) && self.area.input(*key)
             }
             TextEdit::Paste(text) => {
                 let text = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -61,25 +70,25 @@ impl Editor {
                         left > 0
                     })
                     .collect();
-                !kept.is_empty() && self.0.insert_str(kept)
+                !kept.is_empty() && self.area.insert_str(kept)
             }
         }
     }
 
     /// Lines that it wants.
     pub fn height(&self) -> u16 {
-        u16::try_from(self.0.lines().len()).unwrap_or(u16::MAX).clamp(HEIGHT.0, HEIGHT.1)
+        u16::try_from(self.area.lines().len()).unwrap_or(u16::MAX).clamp(self.least, MOST_LINES)
     }
 
     /// Draws the text; the cursor only where it has the focus.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, focused: bool, theme: &Theme) {
         if !focused {
-            for (line, y) in self.0.lines().iter().zip(area.y..area.bottom()) {
+            for (line, y) in self.area.lines().iter().zip(area.y..area.bottom()) {
                 buf.set_stringn(area.x, y, safe_line(line), usize::from(area.width), Style::new());
             }
             return;
         }
-        let mut shown = self.0.clone();
+        let mut shown = self.area.clone();
         shown.set_style(theme.strong);
         shown.set_cursor_style(theme.selected);
         (&shown).render(area, buf);
@@ -92,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_newline_is_a_newline_and_a_tab_in_a_paste_is_a_space() {
-        let mut editor = Editor::with("");
+        let mut editor = Editor::with("", 1);
         editor.edit(&TextEdit::Paste("{\r\n\t\"a\": 1\u{1b}[31m".into()));
         editor.edit(&TextEdit::Key(KeyCode::Enter.into()));
         editor.edit(&TextEdit::Key(KeyCode::Char('}').into()));
@@ -101,7 +110,7 @@ mod tests {
 
     #[test]
     fn an_editor_is_bounded_and_can_still_be_emptied() {
-        let mut editor = Editor::with("");
+        let mut editor = Editor::with("", 1);
         editor.edit(&TextEdit::Paste("x".repeat(1 << 20)));
         assert!(editor.text().len() < MOST_BYTES);
         let full = editor.text().len();
@@ -113,7 +122,7 @@ mod tests {
     #[test]
     fn a_long_text_scrolls_to_its_cursor() {
         let text: String = (1..=40).map(|n| format!("line {n}\n")).collect();
-        let mut editor = Editor::with(&text);
+        let mut editor = Editor::with(&text, 1);
         editor.go(40, 1);
         let area = Rect::new(0, 0, 20, 5);
         let mut buf = Buffer::empty(area);

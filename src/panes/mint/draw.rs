@@ -36,6 +36,10 @@ const MOST_KNOWN: usize = 6;
 /// From this width kinds are named in full.
 const WIDE: u16 = 100;
 
+/// Below this many lines the shelf has all the room while it has the focus: there is more to say about a credential
+/// than its row holds.
+const ROOMY: u16 = 26;
+
 /// Up to this many lines only the fields are shown.
 const TIGHT: u16 = 8;
 
@@ -44,15 +48,28 @@ impl Mint {
     pub(super) fn halves(&self, area: Rect, shared: &Shared, now: Timestamp) -> (Rect, Rect) {
         let nothing = Rect { height: 0, ..area };
         let Some(form) = self.form(shared) else { return (nothing, area) };
-        if area.height < BOTH_HALVES {
-            return if self.filling { (area, nothing) } else { (nothing, area) };
+        if self.filling && area.height < BOTH_HALVES {
+            return (area, nothing);
         }
-        let extra = self.below_form(shared, area.width, now);
-        let look_lines = self.known_height(form, shared, area.width);
-        let wanted = 2 + look_lines + form.height(area.width) + 1 + extra;
+        if !self.filling && area.height < ROOMY {
+            return (nothing, area);
+        }
+        let wanted = self.fields_height(form, shared, area.width) + self.below_form(shared, area.width, now);
         let form_height = wanted.min(area.height.saturating_sub(4));
         let shelf = Rect { y: area.y + form_height, height: area.height - form_height, ..area };
         (Rect { height: form_height, ..area }, shelf)
+    }
+
+    /// Lines of all that stands above the request: kinds, what is known, the fields, with a blank one after each part.
+    fn fields_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
+        2 + self.known_height(form, shared, width) + form.height(width) + 1
+    }
+
+    /// Whether a refusal has room under the fields, and the shelf under that.
+    pub(super) fn has_room_below(&self, area: Rect, shared: &Shared) -> bool {
+        const REFUSAL: u16 = 4 + 4;
+        self.form(shared)
+            .is_some_and(|form| self.fields_height(form, shared, area.width) + REFUSAL <= area.height)
     }
 
     /// Lines under the form: the request that will be sent, and why the last one was refused.
@@ -115,15 +132,15 @@ impl Mint {
         let (mut y, bottom) = (area.y + 1, area.bottom());
         let rest = |y: u16| Rect { y: y.min(bottom), height: bottom.saturating_sub(y), ..area };
         // Where there is little room, the fields have it.
-        if area.height >= BOTH_HALVES {
-            y += 1;
-        }
+        let spare = area.height.saturating_sub(self.fields_height(form, shared, area.width));
+        y += spare.min(1);
         if area.height > TIGHT {
             let value =
                 Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area };
             let label = if self.kind == Kind::Metadata { "machine" } else { "you may" };
             buf.set_stringn(area.x, y, label, usize::from(area.width), theme.dim);
-            for line in self.known(form, look, value.width, area.height) {
+            let most = area.height.saturating_sub(3 + form.height(area.width));
+            for line in self.known(form, look, value.width, most) {
                 buf.set_line(value.x, y, &line, value.width);
                 y += 1;
             }
@@ -154,10 +171,9 @@ impl Mint {
     }
 
     /// What is known about whether it may be sent, in the lines that there are for it.
-    pub(super) fn known(&self, form: &Form, look: &Look, width: u16, height: u16) -> Vec<Line<'static>> {
+    pub(super) fn known(&self, form: &Form, look: &Look, width: u16, most: u16) -> Vec<Line<'static>> {
         let lines = fold(may::lines(self.kind, form, &self.chain, look.shared, look.theme), width);
-        let most = if height >= BOTH_HALVES { MOST_KNOWN } else { 2 };
-        lines.into_iter().take(most).collect()
+        lines.into_iter().take(usize::from(most).clamp(1, MOST_KNOWN)).collect()
     }
 
     pub(super) fn known_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {

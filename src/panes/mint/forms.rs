@@ -64,7 +64,7 @@ pub fn new(kind: Kind, account: &str) -> Form {
             "sign",
             vec![
                 Field::choice("template", "template", &TEMPLATE_NAMES, TEMPLATES[0].about),
-                Field::area("claims", "claims", &TEMPLATES[0].claims(account)),
+                Field::area("claims", "claims", &TEMPLATES[0].claims(account), 3, "a JSON object"),
                 Field::text("lifetime", "lifetime", "1h", "adds iat and exp on sending; empty adds neither"),
                 through(),
             ],
@@ -74,7 +74,7 @@ pub fn new(kind: Kind, account: &str) -> Form {
                 "sign",
                 vec![
                     Field::choice("source", "sign", &SOURCES, "what is given below"),
-                    Field::area("data", "data", ""),
+                    Field::area("data", "data", "", 3, "type or paste what is to be signed"),
                     Field::text("file", "file", "", "its path; read when it is sent"),
                     through(),
                 ],
@@ -88,8 +88,8 @@ pub fn new(kind: Kind, account: &str) -> Form {
                 Field::text("object", "object", "gs://", "gs://BUCKET/OBJECT"),
                 Field::choice("method", "method", &METHODS, "the only one that it is good for"),
                 Field::text("expires", "expires", "15m", "1s to 7d; it cannot be revoked"),
-                Field::area("headers", "headers", ""),
-                Field::area("query", "query", ""),
+                Field::area("headers", "headers", "", 1, "one a line, as Name: value"),
+                Field::area("query", "query", "", 1, "one a line, as name=value"),
                 Field::choice("style", "style", &STYLES, "bucket in the path, or in the host name"),
                 through(),
             ],

@@ -7,6 +7,7 @@ use crate::{
     api::{ErrorKind, metadata::Machine},
     app::{remote::Remote, shared::Shared},
     flows::{Hop, HopState},
+    keymap::{Action, Keymap},
     model::{
         account::short,
         credential::Kind,
@@ -49,7 +50,7 @@ pub fn lines(
         ])];
     }
     if forms::has_chain(form) {
-        return hops(chain, theme);
+        return hops(chain, &shared.keymap, theme);
     }
     let Some(permission) = needed(kind) else { return Vec::new() };
     let subject = shared.opened.clone().unwrap_or_default();
@@ -64,7 +65,7 @@ pub fn lines(
 }
 
 /// One line a hop: who acts as whom, and what is known of it.
-fn hops(chain: &Remote<Vec<Hop>>, theme: &Theme) -> Vec<Line<'static>> {
+fn hops(chain: &Remote<Vec<Hop>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let Some(hops) = chain.value.as_ref().filter(|_| chain.awaiting.is_none()) else {
         let text = if chain.awaiting.is_some() { "looking at each hop…" } else { "not looked at yet" };
         return vec![Line::styled(format!("? {text}"), theme.dim)];
@@ -92,6 +93,11 @@ fn hops(chain: &Remote<Vec<Hop>>, theme: &Theme) -> Vec<Line<'static>> {
         .collect();
     if hops.len() > MOST_HOPS {
         lines.push(Line::styled(format!("… and {} more hops", hops.len() - MOST_HOPS), theme.dim));
+    }
+    let settled = |hop: &Hop| matches!(hop.state, HopState::Yes(_) | HopState::No(_));
+    if !hops.iter().all(settled) {
+        let key = keymap.key(Action::Palette);
+        lines.push(Line::styled(format!("{key} “probe the chain” tries each hop by minting"), theme.dim));
     }
     lines
 }

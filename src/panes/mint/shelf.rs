@@ -16,9 +16,10 @@ use crate::{
         msg::{Clip, Effect, Level},
         shared::Shared,
     },
-    keymap::Action,
+    keymap::{Action, Keymap},
     model::{
         account::short,
+        claims,
         credential::{Credential, Kind, Payload, Signed, What},
         jwt::{self, State},
         lifetime, scopes,
@@ -142,12 +143,13 @@ pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
     }
     let selected =
         cursor.at().and_then(|at| shared.shelf.get(at)).filter(|_| area.height >= ROOM_FOR_DETAILS);
-    let lines = selected.map_or(0, |credential| details(credential, area.width, &Theme::default()).len());
+    let lines = selected
+        .map_or(0, |credential| details(credential, area.width, &shared.keymap, &Theme::default()).len());
     u16::try_from(lines).unwrap_or(u16::MAX).min(area.height / 2)
 }
 
 /// What is worth knowing about a credential that its row has no room for.
-fn details(credential: &Credential, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let chain: Vec<&str> = credential.request.delegates.iter().map(|name| short(name)).collect();
     if !chain.is_empty() {
@@ -168,6 +170,15 @@ fn details(credential: &Credential, width: u16, theme: &Theme) -> Vec<Line<'stat
         if credential.request.kind() == Kind::SignedBlob {
             lines.push(Line::styled(format!("sha256 {}", signed.sha256), theme.dim));
         }
+    }
+    if let What::SignedJwt { claims, .. } = &credential.request.what
+        && let Some((subject, _)) = claims::delegation(claims)
+    {
+        let key = keymap.key(Action::Exchange);
+        lines.push(Line::from(format!(
+            "{} {key} exchanges it for an access token of {subject}",
+            theme.glyphs.dot
+        )));
     }
     let remarks = credential.remarks.iter().map(|remark| safe_line(remark).into_owned());
     lines.extend(remarks.map(|remark| Line::from(format!("{} {remark}", theme.glyphs.dot))));
@@ -217,7 +228,9 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
     let below = Rect { y: rows.bottom(), height: area.bottom() - rows.bottom(), ..area };
     let lines = match (shared.shelf.revealed(), cursor.at()) {
         (Some(at), _) => shared.shelf.get(at).map(|credential| revealed(credential, below.width, look)),
-        (None, Some(at)) => shared.shelf.get(at).map(|credential| details(credential, below.width, theme)),
+        (None, Some(at)) => {
+            shared.shelf.get(at).map(|credential| details(credential, below.width, &shared.keymap, theme))
+        }
         (None, None) => None,
     };
     for (y, line) in (below.y..below.bottom()).zip(lines.unwrap_or_default()) {
@@ -266,7 +279,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let secret_width = if wide { 16 } else { 0 };
     let time_width = if width >= 64 { 22 } else { 8 };
     let remaining = truncate(&remaining, time_width).into_owned();
-    let rest = usize::from(width).saturating_sub(12 + secret_width + time_width + 3);
+    let rest = usize::from(width).saturating_sub(13 + secret_width + time_width + 3);
     let account_width = rest / 2;
     let account = truncate_middle(&safe_line(short(&credential.request.account)), account_width).into_owned();
     let target = format!("{}{}", target(credential), chain(credential));
@@ -274,7 +287,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let mut spans = vec![
         Span::styled(if selected { theme.glyphs.cursor } else { " " }, theme.accent),
         Span::styled(mark, mark_style),
-        Span::styled(format!(" {:<8}", credential.request.kind().word()), base),
+        Span::styled(format!(" {:<9}", credential.request.kind().word()), base),
         Span::styled(pad_right(&account, account_width), base),
         Span::raw(" "),
         Span::styled(pad_right(&target, rest - account_width), base),

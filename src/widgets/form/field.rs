@@ -65,9 +65,9 @@ impl Field {
         Field::new(id, label, Value::Text(TextInput::with(text)), note)
     }
 
-    /// A field of several lines.
-    pub fn area(id: &'static str, label: &'static str, text: &str) -> Field {
-        Field::new(id, label, Value::Area(Box::new(Editor::with(text))), "")
+    /// A field of several lines, at least so many of them; the note is shown while it is empty.
+    pub fn area(id: &'static str, label: &'static str, text: &str, least: u16, note: &str) -> Field {
+        Field::new(id, label, Value::Area(Box::new(Editor::with(text, least))), note)
     }
 
     /// One of a few words; the first is chosen.
@@ -127,6 +127,11 @@ pub(super) fn draw_field(
         Value::Area(editor) => {
             let lines = Rect { height: area.height.min(editor.height()), ..beside_label(area) };
             editor.draw(lines, buf, focused, theme);
+            if editor.is_empty() {
+                let x =
+                    value.right().saturating_sub(u16::try_from(width(&field.note)).unwrap_or(value.width));
+                buf.set_stringn(x.max(value.x + 2), y, &field.note, room.saturating_sub(2), theme.dim);
+            }
             return None;
         }
     };
