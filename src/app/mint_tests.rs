@@ -22,8 +22,10 @@ use crate::{
 };
 
 fn clip(screen: &Screen) -> &Clip {
-    let copied = |effect| if let &Effect::Copy(ref clip) = effect { Some(clip) } else { None };
-    screen.effects.iter().rev().find_map(copied).expect("something was copied")
+    let mut effects = screen.effects.iter().rev();
+    effects
+        .find_map(|effect| if let Effect::Copy(clip) = effect { Some(clip) } else { None })
+        .expect("something was copied")
 }
 
 fn last_mint(screen: &Screen) -> &MintRequest {

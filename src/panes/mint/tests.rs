@@ -62,9 +62,12 @@ fn scopes_and_delegates_may_be_separated_by_commas_or_spaces() {
     );
 }
 
+/// A kind, what is chosen in its form, the wrong field as `name=text`, and words of the sentence.
+type Wrong = (Kind, &'static [(&'static str, &'static str)], &'static str, &'static str);
+
 #[test]
 fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
-    let cases: [(Kind, &[(&str, &str)], &str, &str); 29] = [
+    let cases: [Wrong; 29] = [
         (Kind::AccessToken, &[], "scopes=", "a scope is missing"),
         (Kind::AccessToken, &[], "scopes=no-such-scope", "“no-such-scope” is no scope known here"),
         (Kind::AccessToken, &[], "lifetime=13h", "1s to 12h"),
