@@ -148,6 +148,11 @@ impl ApiError {
         }
     }
 
+    /// Whether a next step was given that is better than the one that the cause alone tells.
+    pub(crate) fn has_next(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// What to do about it, as words that follow the sentence: ` Next: …`, or nothing.
     pub fn next_words(&self) -> String {
         self.next().map(|next| format!(" Next: {next}")).unwrap_or_default()
