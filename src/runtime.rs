@@ -1,6 +1,10 @@
 //! THE loop: events in, effects out. The only screen file that awaits, sees the client, reads the clock or starts
 //! tasks; it decides when to draw, never what.
 
+mod callers;
+mod panic_switch;
+mod signals;
+
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -23,7 +27,13 @@ use crate::{
         AppState, Start,
         msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
     },
-    cli::{self, TuiArgs, args::Pane, output::Failure, setup::Setup},
+    auth::trust::Doubt,
+    cli::{
+        self, TuiArgs,
+        args::Pane,
+        output::Failure,
+        setup::{Connector, Setup},
+    },
     clipboard::{Clipboard, Copied},
     env::Env,
     files,
@@ -34,6 +44,9 @@ use crate::{
     terminal::{self, Screen},
     view::{self, theme::Theme},
 };
+use callers::{Callers, Loaded};
+use panic_switch::PanicSwitch;
+use signals::{Heard, Signals};
 
 /// Answers that come together are drawn together.
 const FRAME: Duration = Duration::from_millis(16);
@@ -114,6 +127,10 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         keeper,
         saved,
         panic: PanicSwitch::new(env),
+        connector: setup.connector.clone(),
+        callers: Callers::new(setup.source.clone()),
+        doubt: setup.doubt.clone(),
+        loaded: mpsc::channel(QUEUE),
     };
     let ended = looped.run(EventStream::new(), &mut signals).await;
     terminal::restore();
@@ -188,6 +205,12 @@ struct Loop {
     keeper: mpsc::UnboundedSender<Keep>,
     saved: UnboundedReceiver<Msg>,
     panic: PanicSwitch,
+    connector: Connector,
+    /// Who calls, and who became them.
+    callers: Callers,
+    /// What has to be confirmed before it is used.
+    doubt: Option<Doubt>,
+    loaded: (mpsc::Sender<Loaded>, mpsc::Receiver<Loaded>),
 }
 
 impl Loop {
@@ -201,6 +224,10 @@ impl Loop {
         // The first frame comes before anything is asked of anybody.
         self.draw()?;
         self.handle(Msg::Start)?;
+        if let Some(doubt) = &self.doubt {
+            let question = doubt.question();
+            self.handle(Msg::Doubted { question, wish: None })?;
+        }
         self.panic.in_a_task(&mut self.tasks);
         loop {
             if let Some(code) = self.quit {
@@ -244,6 +271,7 @@ impl Loop {
                     }
                 }
                 Some(copied) = self.copied.recv() => self.copied(copied)?,
+                Some(loaded) = self.loaded.1.recv() => self.switched(loaded)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
             }
@@ -325,6 +353,15 @@ impl Loop {
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
             Effect::Save { name, text } => self.keep(Keep::Save(name, text)),
+            Effect::FindCallers => {
+                let connector = self.connector.clone();
+                self.tasks.spawn(async move {
+                    let found = tokio::task::spawn_blocking(move || connector.callers()).await;
+                    Some(Msg::Callers(found.ok()?))
+                });
+            }
+            Effect::Switch(wish) => self.switch(wish),
+            Effect::Trust(wish) => self.trust(wish)?,
             Effect::Remember(remembered) => {
                 if let Some(path) = self.memory.clone() {
                     self.keep(Keep::Remember(path, remembered));
@@ -456,98 +493,3 @@ const PANICKED: u8 = 101;
 
 /// 128 and the number of SIGHUP, as shells count.
 const HANGUP: u8 = 129;
-
-/// What a signal asks for.
-enum Heard {
-    /// To end with this exit code: 128 and the signal's number, as shells count.
-    End(u8),
-    /// To stop until SIGCONT, with the terminal given back.
-    Stop,
-}
-
-/// The signals that the program answers.
-struct Signals {
-    #[cfg(unix)]
-    kinds: [tokio::signal::unix::Signal; 5],
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        // tokio has no name for it.
-        let tstp = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
-        Ok(Signals {
-            kinds: [
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-                signal(SignalKind::hangup())?,
-                signal(SignalKind::quit())?,
-                signal(tstp)?,
-            ],
-        })
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> io::Result<Signals> {
-        Ok(Signals {})
-    }
-
-    #[cfg(unix)]
-    async fn next(&mut self) -> Heard {
-        let [int, term, hup, quit, tstp] = &mut self.kinds;
-        tokio::select! {
-            _ = int.recv() => Heard::End(130),
-            _ = term.recv() => Heard::End(143),
-            _ = hup.recv() => Heard::End(HANGUP),
-            _ = quit.recv() => Heard::End(131),
-            _ = tstp.recv() => Heard::Stop,
-        }
-    }
-
-    #[cfg(not(unix))]
-    async fn next(&mut self) -> Heard {
-        let _ = tokio::signal::ctrl_c().await;
-        Heard::End(130)
-    }
-}
-
-/// Debug builds can be told to panic, to prove that the terminal comes back: `IMPERSONA_DEBUG_PANIC` is `task`, `thread`,
-/// `update` (at the first key) or `draw` (at the first frame after it).
-#[derive(Default)]
-struct PanicSwitch {
-    at: Option<String>,
-    key_seen: bool,
-}
-
-impl PanicSwitch {
-    fn new(env: &Env) -> PanicSwitch {
-        let at = env.get("IMPERSONA_DEBUG_PANIC").filter(|_| cfg!(debug_assertions)).map(str::to_owned);
-        PanicSwitch { at, key_seen: false }
-    }
-
-    fn in_a_task(&self, tasks: &mut JoinSet<Done>) {
-        if self.at.as_deref() == Some("task") {
-            tasks.spawn(async {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                panic!("asked for: in a task")
-            });
-        }
-        if self.at.as_deref() == Some("thread") {
-            // Not one of the loop's tasks: nobody joins it.
-            std::thread::spawn(|| {
-                std::thread::sleep(Duration::from_millis(300));
-                panic!("asked for: in a thread")
-            });
-        }
-    }
-
-    fn in_update(&mut self, msg: &Msg) {
-        self.key_seen |= matches!(msg, Msg::Input(Event::Key(_)));
-        assert!(!(self.key_seen && self.at.as_deref() == Some("update")), "asked for: in update");
-    }
-
-    fn in_draw(&self) {
-        assert!(!(self.key_seen && self.at.as_deref() == Some("draw")), "asked for: in draw");
-    }
-}

@@ -174,6 +174,8 @@ impl AppState {
                 self.act(now, action, out);
             }
             Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
+            Outcome::Pick(Picked::Caller(wish)) => self.switch(wish, out),
+            Outcome::Confirm(Confirmed::Trust) => self.trust(out),
             Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
             Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
             Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
@@ -245,6 +247,9 @@ impl AppState {
             Action::Zoom => self.zoom = !self.zoom,
             Action::Quit => self.quit(out),
             Action::Project => self.pick_project(now, out),
+            Action::Callers => self.choose_caller(out),
+            Action::Become => self.become_opened(out),
+            Action::CallerBack => self.caller_back(out),
             Action::Refresh => self.refresh_root(now, out),
             Action::MintMenu => self.open_mint_menu(now, out),
             Action::MintAccess => self.open_form(Kind::AccessToken, now, out),

@@ -8,6 +8,7 @@ pub mod shared;
 pub mod shelf;
 pub mod writes;
 
+mod callers;
 mod input;
 mod root;
 
@@ -28,8 +29,12 @@ use ratatui::layout::{Rect, Size};
 use crate::{
     api::{ApiError, Call, endpoints::Endpoints, projects},
     keymap::{Keymap, Place},
-    model::{caller::Caller, credential::Kind, project::Project},
-    overlays::{Overlay, Picker},
+    model::{
+        caller::{Caller, Switch},
+        credential::Kind,
+        project::Project,
+    },
+    overlays::{Confirmed, Overlay, Picker},
     panes::{Pane, Panes},
     state::Remembered,
     view::layout::{self, Areas},
@@ -105,9 +110,20 @@ pub struct AppState {
     notices: u64,
     /// The exit code, while the last write is awaited.
     leaving: Option<u8>,
+    /// What was wished for when a credentials file came in doubt.
+    doubted: Option<Switch>,
+    /// Whether it was said that gcloud's login is somebody else.
+    said_other_login: bool,
     /// Whether no page of the project search under way has come yet.
     search_is_fresh: bool,
     start: Option<(Option<String>, Option<PaneId>)>,
+}
+
+/// What the header says of endpoints that are not Google's.
+fn badge(endpoints: &Endpoints) -> Option<EndpointBadge> {
+    let only_some = endpoints.partly_overridden();
+    let host = endpoints.overridden().into_iter().next().map(|(_, host)| host);
+    host.map(|host| EndpointBadge { host, only_some })
 }
 
 impl AppState {
@@ -117,14 +133,12 @@ impl AppState {
             Ok(caller) => Remote { value: Some(caller), ..Remote::default() },
             Err(error) => Remote { error: Some(error), ..Remote::default() },
         };
-        let overridden = start.endpoints.overridden();
-        let badge = overridden.first().map(|(_, host)| EndpointBadge {
-            host: host.clone(),
-            only_some: start.endpoints.partly_overridden(),
-        });
+        let badge = badge(&start.endpoints);
         AppState {
             shared: Shared {
                 caller,
+                choices: Vec::new(),
+                callers_before: Vec::new(),
                 project: start.project,
                 project_info: Remote::default(),
                 ancestors: Remote::default(),
@@ -159,6 +173,8 @@ impl AppState {
             spinning: false,
             notices: 0,
             leaving: None,
+            doubted: None,
+            said_other_login: false,
             search_is_fresh: false,
             start: Some((start.account, start.pane)),
         }
@@ -263,6 +279,12 @@ impl AppState {
                     format!("saved {name}{folder}, readable by you only")
                 });
                 self.say_outcome(outcome, out);
+            }
+            Msg::Callers(choices) => self.on_callers(choices, out),
+            Msg::Switched(outcome) => self.on_switched(now, outcome, out),
+            Msg::Doubted { question, wish } => {
+                self.doubted = wish;
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust });
             }
             Msg::Resumed => {}
             Msg::Leave(code) => self.leave(code, out),

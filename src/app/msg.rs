@@ -7,8 +7,11 @@ use crossterm::event::Event;
 use jiff::Timestamp;
 
 use crate::{
-    api::{ApiError, Call, Part, Record, Reply},
-    model::secret::Secret,
+    api::{ApiError, Call, Part, Record, Reply, endpoints::Endpoints},
+    model::{
+        caller::{Caller, Choice, Switch},
+        secret::Secret,
+    },
     overlays::Overlay,
     state::Remembered,
 };
@@ -102,10 +105,32 @@ pub enum Msg {
     Copied(Result<String, String>),
     /// What became of a file to save.
     Saved(Result<PathBuf, String>),
+    /// The callers that are there.
+    Callers(Vec<Choice>),
+    /// Who calls from now on, or why nothing has changed.
+    Switched(Result<Box<Switched>, ApiError>),
+    /// A credentials file that wants to send secrets elsewhere: a question, and what is done after a yes.
+    Doubted {
+        /// A sentence.
+        question: String,
+        /// What was wished for; none for the caller of the start.
+        wish: Option<Switch>,
+    },
     /// Back from being suspended.
     Resumed,
     /// A signal asks to end with this exit code.
     Leave(u8),
+}
+
+/// The caller after a switch.
+#[derive(Clone, Debug)]
+pub struct Switched {
+    /// Who calls now, as far as it is known without asking.
+    pub caller: Caller,
+    /// Where requests go now: a universe may have changed.
+    pub endpoints: Endpoints,
+    /// Those who became somebody else, the first first.
+    pub before: Vec<String>,
 }
 
 /// Something to put on the clipboard.
@@ -146,6 +171,12 @@ pub enum Effect {
         /// What goes in.
         text: Secret,
     },
+    /// Look for callers.
+    FindCallers,
+    /// Call as somebody else.
+    Switch(Switch),
+    /// The file in doubt was confirmed: go on with the wish, or with the caller of the start.
+    Trust(Option<Switch>),
     /// Keep recents and favourites.
     Remember(Remembered),
     /// Asking again is allowed after a run of denials.

@@ -15,6 +15,7 @@ use crate::{
 impl AppState {
     pub(super) fn on_start(&mut self, now: Now, out: &mut Out) {
         let (account, pane) = self.start.take().unwrap_or_default();
+        out.effects.push(Effect::FindCallers);
         if let Some(error) = self.shared.caller.error.clone() {
             // The list says it as long as there is no caller; here it is said once.
             self.say(Level::Warning, format!("{}{}", error.sentence(), error.next_words()), out);
@@ -37,7 +38,7 @@ impl AppState {
         }
     }
 
-    fn ask_caller(&mut self, now: Now, out: &mut Out) {
+    pub(super) fn ask_caller(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         let req = cx.call(Owner::Root, Call::Oauth(oauth::Call::Caller));
         let old = cx.shared.caller.start(req);
@@ -94,6 +95,8 @@ impl AppState {
             if let Some(error) = failed {
                 let mut cx = Cx { shared, now, out };
                 cx.complain(&error);
+            } else {
+                self.warn_of_other_login(out);
             }
         } else if shared.project_info.awaits(req) {
             shared.project_info.settle_as(req, reply, |reply| {

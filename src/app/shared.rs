@@ -23,7 +23,7 @@ use crate::{
     keymap::Keymap,
     model::{
         account::{Account, AccountKey, project_of},
-        caller::Caller,
+        caller::{Caller, Choice, How},
         credential::MintRequest,
         member::Member,
         permission::Granted,
@@ -75,11 +75,24 @@ pub struct EndpointBadge {
     pub only_some: bool,
 }
 
+/// A call under way.
+#[derive(Clone, Copy, Debug)]
+pub struct Awaited {
+    /// When it began, by the clock that does not jump.
+    pub since: Duration,
+    /// Whose answer it is.
+    pub owner: Owner,
+}
+
 /// What the panes share.
 #[derive(Debug)]
 pub struct Shared {
     /// Who calls.
     pub caller: Remote<Caller>,
+    /// Everybody whom one can call as, as far as it was looked for.
+    pub choices: Vec<Choice>,
+    /// Those who became somebody else, the first first.
+    pub callers_before: Vec<String>,
     /// The project that is listed; none before one was picked.
     pub project: Option<String>,
     /// What is known about it.
@@ -118,8 +131,8 @@ pub struct Shared {
     pub read_only: bool,
     /// Endpoints that are not Google's.
     pub badge: Option<EndpointBadge>,
-    /// Calls under way, each with when it began.
-    pub awaited: HashMap<ReqId, Duration>,
+    /// Calls under way.
+    pub awaited: HashMap<ReqId, Awaited>,
     /// The last name given to a request.
     pub last_req: u64,
 }
@@ -179,9 +192,18 @@ impl Shared {
         self.caller.value.as_ref()?.member().map(|member| Member::read(&member))
     }
 
+    /// Who is logged in to gcloud, where that is somebody else than the caller of Application Default Credentials:
+    /// the commonest reason why one tool may what the other may not.
+    pub fn other_login(&self) -> Option<&str> {
+        let caller = self.caller.value.as_ref().filter(|caller| caller.source == "ADC")?;
+        let principal = caller.principal.as_deref()?;
+        let login = self.choices.iter().find(|choice| matches!(choice.how, How::Gcloud(_)))?;
+        login.principal.as_deref().filter(|account| *account != principal)
+    }
+
     /// Whether something has been awaited long enough to be worth a spinner.
     pub fn slow(&self, now: Now) -> bool {
-        self.awaited.values().any(|since| now.mono.saturating_sub(*since) >= super::SLOW)
+        self.awaited.values().any(|call| now.mono.saturating_sub(call.since) >= super::SLOW)
     }
 }
 
@@ -209,7 +231,7 @@ impl Cx<'_> {
     pub fn call(&mut self, owner: Owner, call: Call) -> ReqId {
         self.shared.last_req += 1;
         let req = ReqId(self.shared.last_req);
-        self.shared.awaited.insert(req, self.now.mono);
+        self.shared.awaited.insert(req, Awaited { since: self.now.mono, owner });
         self.out.effects.push(Effect::Call { req, owner, call });
         req
     }

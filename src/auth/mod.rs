@@ -212,7 +212,7 @@ impl Source {
     /// The quota project is dropped, for it is the first caller's to use.
     pub fn becoming(&self, account: &str, delegates: &[String]) -> Source {
         Source {
-            label: format!("as {}", crate::model::account::short(account)),
+            label: format!("impersonated by {}", self.principal.as_deref().unwrap_or(&self.label)),
             principal: Some(account.to_owned()),
             quota_project: None,
             credentials: Credentials::Impersonated {
@@ -334,13 +334,14 @@ pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
             Ok(source) => Choice {
                 how,
                 label: source.label.clone(),
+                principal: source.principal.clone(),
                 about: match (&source.principal, source.credentials.program()) {
                     (Some(principal), _) => format!("{}, {}", source.kind(), principal),
                     (None, Some(program)) => format!("{}, runs {program}", source.kind()),
                     (None, None) => source.kind().to_owned(),
                 },
             },
-            Err(error) => Choice { how, label: label.to_owned(), about: error.sentence() },
+            Err(error) => Choice { how, label: label.to_owned(), about: error.sentence(), principal: None },
         });
     };
     if let Some(path) = &options.credentials_file {

@@ -16,6 +16,7 @@ mod token;
 mod whoami;
 
 use std::ffi::OsString;
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -197,7 +198,7 @@ async fn dispatch(
     env: &Env,
     records: Option<mpsc::Sender<Record>>,
 ) -> Result<(), Failure> {
-    let setup = || Setup::make(global, env, records);
+    let setup = async || trusted(Setup::make(global, env, records).await?);
     let json = global.json;
     match command {
         Command::Whoami => whoami::run(&setup().await?, json).await,
@@ -220,6 +221,22 @@ async fn dispatch(
         Command::Emulator { port, world } => emulator::run(port, world.as_deref(), global).await,
         Command::Keys => unreachable!("run() answers it without a runtime"),
     }
+}
+
+/// At a terminal, a credentials file in doubt is asked about; elsewhere its refusal comes with the first call.
+fn trusted(mut setup: Setup) -> Result<Setup, Failure> {
+    if let Some(doubt) = &setup.doubt
+        && io::stdin().is_terminal()
+        && io::stderr().is_terminal()
+    {
+        output::remark(&format!("impersona: {} [y/N]", doubt.question()));
+        let mut answer = String::new();
+        let read = io::stdin().lock().take(16).read_line(&mut answer);
+        if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
+            setup.trust()?;
+        }
+    }
+    Ok(setup)
 }
 
 /// One line for each request that has ended.

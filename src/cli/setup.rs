@@ -3,24 +3,101 @@
 
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::args::Global;
 use super::output::Failure;
-use crate::api::{ApiError, Client, Record, Settings, endpoints::Endpoints};
-use crate::auth::{self, FindOptions};
+use crate::api::{ApiError, Client, ErrorKind, Record, Settings, endpoints::Endpoints};
+use crate::auth::trust::{self, Doubt};
+use crate::auth::{self, FindOptions, Source};
 use crate::config::Config;
 use crate::emulator::{Emulator, Options, World};
 use crate::env::Env;
-use crate::model::{caller::Caller, project, secret::Secret};
+use crate::model::caller::{Caller, Choice, How};
+use crate::model::{project, secret::Secret};
 
 /// Longer than any access token.
 const MAX_TOKEN: u64 = 64 * 1024;
 
+/// Makes clients: one for each caller, with the same settings otherwise.
+#[derive(Clone)]
+pub struct Connector {
+    /// The environment that callers are looked for in.
+    pub env: Env,
+    /// What the command line adds to the search.
+    pub options: FindOptions,
+    /// Credentials files of the demo's callers.
+    pub examples: Vec<PathBuf>,
+    /// Where confirmed files are remembered.
+    pub folder: Option<PathBuf>,
+    quota_project: Option<String>,
+    timeout: Option<Duration>,
+    read_only: bool,
+    use_proxy: bool,
+    records: Option<mpsc::Sender<Record>>,
+}
+
+impl Connector {
+    /// A client for these credentials. The quota project of flags and environment is the first caller's: an account
+    /// that a caller became is charged to itself.
+    ///
+    /// # Errors
+    /// Endpoints that cannot be used with them.
+    pub fn connect(&self, source: Result<Source, ApiError>, became: bool) -> Result<Client, ApiError> {
+        let found = source.as_ref().ok();
+        let endpoints = Endpoints::new(&self.env, found.and_then(|source| source.universe.as_deref()))?;
+        let mut settings = Settings::new(endpoints, source);
+        settings.quota_project = self.quota_project.clone().filter(|_| !became);
+        settings.timeout = self.timeout.unwrap_or(settings.timeout);
+        settings.read_only = self.read_only;
+        settings.use_proxy = self.use_proxy;
+        settings.records = self.records.clone();
+        Ok(Client::new(settings))
+    }
+
+    /// Everybody whom one can call as. Reads files.
+    pub fn callers(&self) -> Vec<Choice> {
+        let mut found = auth::all(&self.env, &self.options);
+        let known: Vec<How> = found.iter().map(|choice| choice.how.clone()).collect();
+        for path in &self.examples {
+            let how = How::File(path.clone());
+            if !known.contains(&how) {
+                let one = FindOptions { credentials_file: Some(path.clone()), ..FindOptions::default() };
+                found.extend(auth::all(&Env::default(), &one).into_iter().take(1));
+            }
+        }
+        found
+    }
+
+    /// What has to be confirmed before these credentials are used.
+    pub fn doubt(&self, source: &Source) -> Option<Doubt> {
+        trust::doubt(source).filter(|doubt| !trust::is_confirmed(self.folder.as_deref(), doubt))
+    }
+}
+
+/// Said in place of credentials that are in doubt.
+pub fn doubted(doubt: &Doubt) -> ApiError {
+    let message = format!(
+        "The credentials file {} sends secrets to hosts that are not Google's ({}), so it is not used.",
+        doubt.origin,
+        doubt.addresses.join(", ")
+    );
+    ApiError::new(ErrorKind::Credentials, message).with_next(
+        "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer.",
+    )
+}
+
 /// What everything else works with.
 pub struct Setup {
+    /// Makes further clients.
+    pub connector: Connector,
+    /// The credentials that were found.
+    pub source: Result<Source, ApiError>,
+    /// What keeps them from being used, until somebody confirms it.
+    pub doubt: Option<Doubt>,
     /// The one way to Google.
     pub client: Client,
     /// The caller as far as it is known without asking; or why there is none.
@@ -51,34 +128,62 @@ impl Setup {
             global.quota_project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
         let mut env = env.clone();
         let mut running = None;
+        let mut examples = Vec::new();
+        let folder = if global.demo { None } else { env.state_dir() };
         if global.demo {
             if global.credentials.is_some() {
                 return Err(Failure::usage("--demo has its own callers: leave out --credentials"));
             }
             let emulator = emulator(0, None, global).await?;
             env = Env::from_vars(emulator.env());
+            examples = emulator.callers().iter().map(|caller| caller.path.clone()).collect();
             // They name real projects.
             (config.project, config.quota_project) = (None, None);
             running = Some(emulator);
         }
-        let source = auth::find(&env, &find_options(global)?);
+        let options = find_options(global)?;
+        let source = auth::find(&env, &options);
         let found = source.as_ref().ok();
-        let endpoints = Endpoints::new(&env, found.and_then(|source| source.universe.as_deref()))?;
         let quota_from_env = env.get("GOOGLE_CLOUD_QUOTA_PROJECT").map(str::to_owned);
         let project = named
             .or_else(|| env.project().map(str::to_owned))
             .or_else(|| config.project.clone())
             .or_else(|| found.and_then(|source| source.project.clone()));
-        let nobody = source.as_ref().err().cloned();
-        let mut settings = Settings::new(endpoints, source);
-        settings.quota_project = quota.or(quota_from_env).or_else(|| config.quota_project.clone());
-        settings.timeout = global.timeout.unwrap_or(settings.timeout);
-        settings.read_only = global.read_only;
-        settings.use_proxy = !global.demo;
-        settings.records = records;
-        let client = Client::new(settings);
+        let connector = Connector {
+            quota_project: quota.or(quota_from_env).or_else(|| config.quota_project.clone()),
+            timeout: global.timeout,
+            read_only: global.read_only,
+            use_proxy: !global.demo,
+            env: env.clone(),
+            options,
+            examples,
+            folder,
+            records,
+        };
+        let doubt = found.and_then(|source| connector.doubt(source));
+        let usable = match &doubt {
+            Some(doubt) => Err(doubted(doubt)),
+            None => source.clone(),
+        };
+        let nobody = usable.as_ref().err().cloned();
+        let client = connector.connect(usable, false)?;
         let caller = nobody.map_or_else(|| Ok(client.known_caller()), Err);
-        Ok(Setup { client, caller, project, config, env, emulator: running })
+        Ok(Setup { connector, source, doubt, client, caller, project, config, env, emulator: running })
+    }
+
+    /// Confirms the file in doubt, and connects with it.
+    ///
+    /// # Errors
+    /// The confirmation cannot be written; endpoints that cannot be used.
+    pub fn trust(&mut self) -> Result<(), Failure> {
+        let Some(doubt) = self.doubt.take() else { return Ok(()) };
+        if let Some(folder) = &self.connector.folder {
+            trust::confirm(folder, &doubt)
+                .map_err(|error| Failure::io("remembering the confirmation", &error))?;
+        }
+        self.client = self.connector.connect(self.source.clone(), false)?;
+        self.caller = Ok(self.client.known_caller());
+        Ok(())
     }
 
     /// The project, where there must be one.

@@ -36,6 +36,19 @@ pub struct Choice {
     pub label: String,
     /// What it is, and who as far as files tell; or why it cannot be used.
     pub about: String,
+    /// Who, as far as files tell.
+    pub principal: Option<String>,
+}
+
+/// A wish to call as somebody else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// As one of those that are there.
+    To(How),
+    /// As this account: the present caller mints for it. The way back is remembered.
+    Become(String),
+    /// As whoever it was before that.
+    Back,
 }
 
 /// Where the credentials of a [`Choice`] are.

@@ -60,6 +60,8 @@ pub enum Confirmed {
     Wipe,
     /// Try a chain by minting.
     Probe,
+    /// Trust the credentials file in doubt.
+    Trust,
     /// Quit, though something is staged or being written.
     Quit,
 }

@@ -18,7 +18,11 @@ use super::Outcome;
 use crate::{
     app::shared::Shared,
     keymap::{Action, Chord},
-    model::{account, project},
+    model::{
+        account,
+        caller::{How, Switch},
+        project,
+    },
     panes::Look,
     widgets::{
         frame::{padded, popup, popup_area},
@@ -39,6 +43,8 @@ pub enum Kind {
     Projects,
     /// The name of an account.
     Accounts,
+    /// Who to call as.
+    Callers,
 }
 
 /// What was picked.
@@ -50,6 +56,8 @@ pub enum Picked {
     Project(String),
     /// An account, by e-mail or unique id.
     Account(String),
+    /// A caller.
+    Caller(Switch),
 }
 
 #[derive(Clone, Debug)]
@@ -149,8 +157,17 @@ impl Picker {
         Picker::new(Kind::Accounts, items.collect())
     }
 
+    /// Everybody whom one can call as, and any file typed.
+    pub fn callers(shared: &Shared) -> Picker {
+        Picker::new(Kind::Callers, caller_items(shared))
+    }
+
     /// More projects were found while the picker was open.
     pub fn refresh(&mut self, shared: &Shared) {
+        if self.kind == Kind::Callers {
+            self.items = caller_items(shared);
+            self.find();
+        }
         if self.kind == Kind::Projects {
             // More rows come; the one under the cursor stays it.
             let kept = self.selected().map(|item| item.picked.clone()).filter(|_| self.chosen);
@@ -207,7 +224,9 @@ impl Picker {
     fn accept(&mut self) -> Outcome {
         let typed = self.input.text().trim();
         let exact = self.items.iter().find(|item| item.name == typed);
-        let sure = typed.contains('@') || !typed.is_empty() && typed.bytes().all(|b| b.is_ascii_digit());
+        let sure = self.kind == Kind::Callers && typed.contains(['/', '\\'])
+            || typed.contains('@')
+            || !typed.is_empty() && typed.bytes().all(|b| b.is_ascii_digit());
         let meant = match (self.chosen, exact) {
             (true, _) => None,
             (false, Some(item)) => Some(item),
@@ -229,6 +248,12 @@ impl Picker {
             Kind::Palette => Err(String::new()),
             Kind::Projects => project::parse(self.input.text()).map(Picked::Project),
             Kind::Accounts => account::parse(self.input.text()).map(Picked::Account),
+            Kind::Callers => match self.input.text().trim() {
+                path if path.contains(['/', '\\', '.']) => {
+                    Ok(Picked::Caller(Switch::To(How::File(path.into()))))
+                }
+                _ => Err("type the path of a credentials file".to_owned()),
+            },
         }
     }
 
@@ -272,6 +297,7 @@ impl Picker {
             Kind::Palette => " Commands ",
             Kind::Projects => " Project ",
             Kind::Accounts => " Account by name ",
+            Kind::Callers => " Call as ",
         };
         let inner = popup(screen, WIDTH, HEIGHT, buf, Line::raw(title), theme);
         if inner.is_empty() {
@@ -316,8 +342,34 @@ impl Picker {
             },
             Kind::Accounts if typed.is_empty() => "type name@project.iam.gserviceaccount.com, the short form name@project, or the 21-digit unique id, then enter".into(),
             Kind::Accounts => "enter opens what was typed".into(),
+            Kind::Callers => "no credentials were found: type the path of a credentials file, then enter".into(),
         })
     }
+}
+
+fn caller_items(shared: &Shared) -> Vec<Item> {
+    let mut items = Vec::new();
+    if let Some(before) = shared.callers_before.last() {
+        items.push(Item {
+            name: format!("back to {before}"),
+            about: "who became this account".into(),
+            picked: Picked::Caller(Switch::Back),
+        });
+    }
+    let present = shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
+    if let Some(account) = shared.opened.as_deref().filter(|account| Some(*account) != present) {
+        items.push(Item {
+            name: format!("become {}", account::short(account)),
+            about: "needs iam.serviceAccounts.getAccessToken".into(),
+            picked: Picked::Caller(Switch::Become(account.to_owned())),
+        });
+    }
+    items.extend(shared.choices.iter().map(|choice| Item {
+        name: choice.label.clone(),
+        about: choice.about.clone(),
+        picked: Picked::Caller(Switch::To(choice.how.clone())),
+    }));
+    items
 }
 
 fn project_items(shared: &Shared) -> Vec<Item> {

@@ -126,8 +126,14 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         (Some(caller), error) => {
             let asking = shared.caller.awaiting.is_some() && error.is_none();
             let unknown = if asking { "asking who you are…" } else { "caller unknown" };
-            let source =
-                if shared.demo { "demo".into() } else { format!("{} {}", caller.kind, caller.source) };
+            let source = match (&shared.callers_before[..], shared.other_login()) {
+                ([.., before], _) => format!("as which {before} calls"),
+                ([], _) if shared.demo => "demo".into(),
+                ([], Some(login)) => {
+                    format!("{} {}, ! gcloud is {}", caller.kind, caller.source, safe_line(login))
+                }
+                ([], None) => format!("{} {}", caller.kind, caller.source),
+            };
             (caller.principal.clone().unwrap_or_else(|| unknown.into()), source)
         }
         (None, _) => ("no caller".into(), "no credentials".into()),

@@ -32,7 +32,7 @@ const MAY_AWAIT: [&str; 8] = [
     "src/flows/",
     "src/emulator/",
     "src/cli/",
-    "src/runtime.rs",
+    "src/runtime",
     "src/main.rs",
 ];
 
