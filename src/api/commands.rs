@@ -14,7 +14,7 @@ use crate::{
         credential::{MintRequest, Payload, What},
         scopes,
         shell::quote,
-        signed_url::SignedUrl,
+        signed_url::{self, SignedUrl},
     },
 };
 
@@ -38,7 +38,12 @@ pub struct Command {
 ///
 /// # Errors
 /// Those of [`preview`].
-pub fn curl(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Command, String> {
+pub fn curl(
+    request: &MintRequest,
+    endpoints: &Endpoints,
+    quota_project: Option<&str>,
+    at: Timestamp,
+) -> Result<Command, String> {
     let Preview { method, base, url_path, body } = preview(request, endpoints, at)?;
     let url = quote(&format!("{}{url_path}", endpoints.url(base)));
     let Some(mut body) = body else {
@@ -50,18 +55,25 @@ pub fn curl(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Resu
     } else {
         "$TOKEN".to_owned()
     };
-    let data = match &request.what {
+    let (input, data) = match &request.what {
+        // By stdin: a file has no room in an argument.
         What::SignedBlob(Payload::File(path)) => {
             body["payload"] = HERE.into();
             let body = body.to_string();
             let (before, after) = body.split_once(HERE).unwrap_or((&body, ""));
             let file = quote(&path.display().to_string());
-            format!("{}\"$(base64 < {file} | tr -d '\\n')\"{}", quote(before), quote(after))
+            let (before, after) = (quote(before), quote(after));
+            let input =
+                format!("{{ printf %s {before}; base64 < {file} | tr -d '\\n'; printf %s {after}; }} | ");
+            (input, "@-".to_owned())
         }
-        _ => quote(&body.to_string()),
+        _ => (String::new(), quote(&body.to_string())),
     };
+    let charged = quota_project
+        .map(|project| format!(" -H {}", quote(&format!("x-goog-user-project: {project}"))))
+        .unwrap_or_default();
     let text = format!(
-        "curl -sS -X {method} -H \"Authorization: Bearer {token}\" -H 'Content-Type: application/json' -d {data} {url}"
+        "{input}curl -sS -X {method} -H \"Authorization: Bearer {token}\"{charged} -H 'Content-Type: application/json' -d {data} {url}"
     );
     let differs = match request.what {
         What::SignedUrl(_) => {
@@ -77,7 +89,12 @@ pub fn curl(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Resu
 ///
 /// # Errors
 /// One sentence where gcloud has no such command, or the claims would be refused.
-pub fn gcloud(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Command, String> {
+pub fn gcloud(
+    request: &MintRequest,
+    endpoints: &Endpoints,
+    quota_project: Option<&str>,
+    at: Timestamp,
+) -> Result<Command, String> {
     let mut words = vec![NO_LOG.to_owned()];
     // gcloud knows nothing of our own variables.
     let moved = endpoints.as_env().into_iter();
@@ -96,7 +113,7 @@ pub fn gcloud(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Re
             words.extend(["gcloud auth print-access-token".to_owned(), impersonate(&whole)]);
             words.push(format!("--lifetime={lifetime_seconds}s"));
             if *scopes == [scopes::DEFAULT] {
-                "it asks for openid, userinfo.email and four more scopes besides"
+                "it asks for openid, userinfo.email and three more scopes besides"
             } else {
                 words.push(format!("--scopes={}", quote(&scopes.join(","))));
                 "its --scopes adds openid and userinfo.email"
@@ -132,8 +149,10 @@ pub fn gcloud(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Re
                     words.push("/dev/stdin -".to_owned());
                 }
             }
-            words.push("| base64".to_owned());
             signing_differs(&delegates)
+        }
+        What::SignedUrl(url) if url.expires_seconds > signed_url::KEY_SECONDS => {
+            return Err("gcloud signs URLs for at most 12h with a Google-managed key".to_owned());
         }
         What::SignedUrl(url) => {
             words.push(sign_url(url));
@@ -147,18 +166,30 @@ pub fn gcloud(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Re
         What::MetadataAccess { scopes } => {
             words.push("gcloud auth print-access-token".to_owned());
             words.extend((account != "default").then(|| quote(account)));
-            if scopes.is_empty() { "" } else { "it asks for no scopes" }
+            if scopes.is_empty() {
+                "the machine's token only where nobody else is logged in to gcloud"
+            } else {
+                "it asks for no scopes, and gives the machine's token only where nobody else is logged in to gcloud"
+            }
         }
         What::MetadataId { audience, full, licenses } => {
             words.push(format!("gcloud auth print-identity-token --audiences={}", quote(audience)));
             words.push(format!("--token-format={}", if *full { "full" } else { "standard" }));
             words.extend((*full && *licenses).then(|| "--include-license".to_owned()));
-            "it always takes the default account"
+            "it takes the default account, and works only where nobody else is logged in to gcloud"
         }
         What::Delegated { .. } => {
             return Err("gcloud has no command for domain-wide delegation".to_owned());
         }
     };
+    // A machine's own token is charged to nobody else.
+    let own = matches!(request.what, What::MetadataAccess { .. } | What::MetadataId { .. });
+    words.extend(
+        quota_project.filter(|_| !own).map(|project| format!("--billing-project={}", quote(project))),
+    );
+    if matches!(request.what, What::SignedBlob(_)) {
+        words.push("| base64 | tr -d '\\n'".to_owned());
+    }
     let text = words.join(" ");
     Ok(Command { text: input.map_or(text.clone(), |input| format!("{input} | {text}")), differs })
 }
@@ -223,11 +254,11 @@ mod tests {
     }
 
     fn by_gcloud(request: &MintRequest) -> String {
-        gcloud(request, &google(), at()).unwrap().text
+        gcloud(request, &google(), None, at()).unwrap().text
     }
 
     fn by_curl(request: &MintRequest) -> String {
-        curl(request, &google(), at()).unwrap().text
+        curl(request, &google(), None, at()).unwrap().text
     }
 
     #[test]
@@ -251,9 +282,9 @@ mod tests {
     fn what_is_copied_against_a_moved_service_says_so() {
         let variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS";
         let moved = Endpoints::new(&Env::from_vars([(variable, "http://127.0.0.1:8787")]), None).unwrap();
-        let text = gcloud(&access(&[]), &moved, at()).unwrap().text;
+        let text = gcloud(&access(&[]), &moved, None, at()).unwrap().text;
         assert!(text.contains(&format!("{variable}=http://127.0.0.1:8787/ gcloud")));
-        let text = curl(&access(&[]), &moved, at()).unwrap().text;
+        let text = curl(&access(&[]), &moved, None, at()).unwrap().text;
         assert!(text.contains("Bearer $TOKEN\"") && text.contains("http://127.0.0.1:8787/v1/"), "{text}");
     }
 
@@ -262,11 +293,7 @@ mod tests {
         let text = by_gcloud(&id("it's $(rm -rf ~); `x` \"y\"\n"));
         assert!(text.contains(r#"--audiences='it'\''s $(rm -rf ~); `x` "y""#), "{text}");
         let file = request(What::SignedBlob(Payload::File("a'; rm -rf ~ #".into())), &[]);
-        assert!(
-            by_curl(&file).contains(r"$(base64 < 'a'\''; rm -rf ~ #' | tr -d '\n')"),
-            "{}",
-            by_curl(&file)
-        );
+        assert!(by_curl(&file).contains(r"base64 < 'a'\''; rm -rf ~ #' | tr -d '\n'"), "{}", by_curl(&file));
         assert!(by_gcloud(&file).contains(r"'a'\''; rm -rf ~ #' -"));
         assert_eq!(quote(""), "''");
     }
@@ -280,13 +307,13 @@ mod tests {
              CLOUDSDK_CORE_DISABLE_FILE_LOGGING=true gcloud iam service-accounts sign-jwt \
              --iam-account=sa@p.iam.gserviceaccount.com /dev/stdin -"
         );
-        let chained = gcloud(&request(what, &[D1]), &google(), at()).unwrap();
+        let chained = gcloud(&request(what, &[D1]), &google(), None, at()).unwrap();
         assert!(
             chained.text.contains("--impersonate-service-account=d1@p.iam.gserviceaccount.com /dev/stdin")
         );
         assert!(chained.differs.contains("last delegate"));
         let ended = What::SignedJwt { claims: "{\"exp\":1}".into(), lifetime_seconds: None };
-        assert!(gcloud(&request(ended, &[]), &google(), at()).is_err());
+        assert!(gcloud(&request(ended, &[]), &google(), None, at()).is_err());
     }
 
     #[test]
@@ -294,7 +321,7 @@ mod tests {
         let text = by_gcloud(&request(What::SignedBlob(Payload::Bytes(b"\0x".to_vec())), &[]));
         assert!(
             text.starts_with("printf %s AHg= | base64 -d | CLOUDSDK")
-                && text.ends_with("/dev/stdin - | base64")
+                && text.ends_with("/dev/stdin - | base64 | tr -d '\\n'")
         );
     }
 
@@ -321,6 +348,14 @@ mod tests {
             ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_charged_elsewhere_says_so_in_the_commands_too() {
+        let text = curl(&access(&[]), &google(), Some("acme-quota"), at()).unwrap().text;
+        assert!(text.contains("-H 'x-goog-user-project: acme-quota'"), "{text}");
+        let text = gcloud(&access(&[]), &google(), Some("acme-quota"), at()).unwrap().text;
+        assert!(text.ends_with("--billing-project=acme-quota"), "{text}");
     }
 
     #[test]

@@ -138,11 +138,6 @@ fn method(what: &What) -> (&'static str, Option<Permission>) {
     }
 }
 
-/// The permission that a request needs on its account; none where no IAM permission is asked for.
-pub fn permission(what: &What) -> Option<Permission> {
-    method(what).1
-}
-
 fn ticket(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Ticket, ApiError> {
     let preview = preview(request, endpoints, at).map_err(|why| ApiError::new(ErrorKind::Invalid, why))?;
     let (method, permission) = method(&request.what);
@@ -244,7 +239,8 @@ fn read(
         What::SignedUrl(_) => {
             let answer: SignedBlobAnswer = decode(body, service)?;
             let url = unsigned(request, endpoints, at).expect("it is a signed URL");
-            let signature = STANDARD.decode(answer.signed_blob.expose()).map_err(|_| {
+            let signature = STANDARD.decode(answer.signed_blob.expose()).map(Zeroizing::new);
+            let signature = signature.map_err(|_| {
                 ApiError::new(ErrorKind::Server, "The answer of IAM Credentials holds no signature.")
             })?;
             let signed = Some(unchecked(answer.key_id, url.to_sign().as_bytes()));

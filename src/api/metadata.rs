@@ -130,6 +130,12 @@ pub(super) fn explain(error: ApiError, request: &MintRequest) -> ApiError {
     let account = &request.account;
     let status = error.status;
     let mut told = match status {
+        // GKE passes on what IAM said.
+        Some(404) if words(&error).contains("IAM returned") => ApiError::new(
+            ErrorKind::NotFound,
+            format!("The metadata server got no token for “{account}”{}.", words(&error)),
+        )
+        .with_next("Check the account that the Kubernetes service account is annotated with."),
         Some(404) => ApiError::new(
             ErrorKind::NotFound,
             format!("The metadata server knows no account “{account}”: it is not attached to this machine."),
@@ -146,8 +152,7 @@ pub(super) fn explain(error: ApiError, request: &MintRequest) -> ApiError {
             ErrorKind::Invalid,
             format!("The metadata server does not accept the request{}.", words(&error)),
         ),
-        None => return absent(error),
-        Some(_) => return error,
+        None | Some(_) => return error,
     };
     told.status = status;
     told

@@ -180,6 +180,14 @@ impl Client {
         {
             return Ok(keys.clone());
         }
+        self.signing_keys_anew(source).await
+    }
+
+    /// The same, asked for whatever is kept.
+    ///
+    /// # Errors
+    /// As for every call.
+    pub async fn signing_keys_anew(&self, source: KeySource) -> Result<String, ApiError> {
         let answer = self.send(keys_ticket(&source)).await?;
         let keys = match source {
             KeySource::Certificates(_) => read_certificates(&answer.body)?,

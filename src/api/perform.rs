@@ -42,8 +42,8 @@ pub async fn perform_with(
         Call::Flow(flows::Call::CheckChain { account, delegates, permission }) => {
             Ok(Reply::Chain(flows::check_chain(client, &account, &delegates, permission).await))
         }
-        Call::Flow(flows::Call::ProbeChain { account, delegates }) => {
-            Ok(Reply::Chain(flows::probe_chain(client, &account, &delegates).await))
+        Call::Flow(flows::Call::ProbeChain { account, delegates, permission }) => {
+            Ok(Reply::Chain(flows::probe_chain(client, &account, &delegates, permission).await))
         }
         Call::Projects(projects::Call::Search) => {
             client.search_projects(&mut |page| parts(Part::Projects(page))).await?;

@@ -98,6 +98,9 @@ impl Record {
                 quota_project.map(|id| format!("-H {}", quote(&format!("x-goog-user-project: {id}")))),
             );
         }
+        if self.call.starts_with("metadata.") {
+            words.push("-H 'Metadata-Flavor: Google'".to_owned());
+        }
         match self.content {
             Some(Content::Json) => {
                 words.push(format!(

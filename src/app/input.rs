@@ -380,13 +380,20 @@ impl AppState {
 
     fn copy(&mut self, action: Action, now: Now, out: &mut Out) {
         match self.panes.get(self.focused()).copy(action, &self.shared, now.utc) {
-            Ok(effect) => out.effects.push(effect),
+            Ok(effect) => {
+                if let Effect::Copy(clip) = &effect {
+                    let held = self.panes.mint.selected_secret(&self.shared);
+                    self.shared.copied = held.filter(|_| clip.sensitive);
+                }
+                out.effects.push(effect);
+            }
             Err(text) => self.say(Level::Warning, text, out),
         }
     }
 
     fn wipe(&mut self, now: Now, out: &mut Out) {
         self.shared.shelf.wipe();
+        self.shared.copied = None;
         self.panes.inspect.wipe();
         out.effects.push(Effect::ClearClipboard);
         let mut cx = Cx { shared: &mut self.shared, now, out };

@@ -183,9 +183,15 @@ fn a_request_is_put_back_into_its_form_to_be_changed_in_one_field() {
 #[test]
 fn one_credential_is_wiped_from_the_shelf_the_inspector_and_the_clipboard() {
     let mut screen = Screen::with_token();
-    screen.keys("enter 3 D");
+    screen.keys("y y enter 3 D");
     assert!(screen.app.shared.shelf.items().is_empty());
-    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::ClearClipboard)));
+    let cleared =
+        |screen: &Screen| screen.effects.iter().any(|effect| matches!(effect, Effect::ClearClipboard));
+    assert!(cleared(&screen));
+    // What is on the clipboard may be something else.
+    let mut other = Screen::with_token();
+    other.keys("y y y c D");
+    assert!(!cleared(&other), "the curl line is no credential");
     assert!(screen.notice().contains("stay valid"));
     screen.keys("4 Y");
     assert!(screen.notice().contains("nothing to copy"), "{}", screen.notice());
@@ -235,6 +241,80 @@ fn the_hops_of_a_chain_are_looked_at_when_they_are_named_and_only_then() {
     assert_eq!(looked(&screen), 1, "the same chain is not looked at twice");
     screen.keys("shift-tab").typed(", relay-b@acme-ci").keys("tab");
     assert_eq!(looked(&screen), 2);
+}
+
+#[test]
+fn a_form_shows_the_hops_of_its_own_chain_only_and_looks_again_when_it_is_opened() {
+    let hop = |to: &str| Hop {
+        from: None,
+        to: format!("{to}.iam.gserviceaccount.com"),
+        permission: SIGN_JWT,
+        state: HopState::Yes("IAM says so".into()),
+    };
+    let looked = |screen: &Screen| {
+        let checks = |call: &Call| matches!(call, Call::Flow(flows::Call::CheckChain { .. }));
+        screen.calls().into_iter().filter(|(_, call)| checks(call)).count()
+    };
+    let mut screen = Screen::ready();
+    screen.keys("enter t a tab tab").typed("relay-a@acme-ci").keys("tab");
+    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::CheckChain { .. })));
+    screen.reply(req, Ok(Reply::Chain(vec![hop("relay-a@acme-ci")])));
+    let shows = |screen: &Screen| screen.app.panes.mint.shows_chain(&screen.app.shared);
+    assert!(shows(&screen));
+    // Another kind, another account, another chain: nothing is known of those.
+    screen.keys("esc t i");
+    assert!(!shows(&screen));
+    screen.keys("esc t a");
+    assert_eq!(looked(&screen), 2, "what was known may have changed since");
+    screen.keys("tab tab").typed(", relay-b@acme-ci");
+    assert!(!shows(&screen));
+}
+
+#[test]
+fn a_late_answer_does_not_take_the_keyboard_out_of_another_form() {
+    let mut screen = Screen::with_token();
+    screen.keys("T t i").typed("https://sv");
+    screen.answer_mint();
+    assert_eq!(screen.app.place(), Place::Form);
+    screen.typed("c.exampleDXq").keys("ctrl-s");
+    assert!(
+        matches!(&last_mint(&screen).what, What::IdToken { audience, .. } if audience == "https://svc.exampleDXq")
+    );
+    assert_eq!(screen.app.shared.shelf.items().len(), 2, "nothing was wiped by a letter");
+    // Typing on in the form that was sent keeps it, too.
+    screen.typed("/more");
+    screen.answer_mint();
+    assert_eq!(screen.app.place(), Place::Form);
+}
+
+#[test]
+fn enter_on_a_whole_delegate_goes_on_and_swaps_it_for_no_other() {
+    let mut screen = Screen::ready();
+    screen.keys("enter t a tab tab").typed("api").keys("enter");
+    screen.keys("enter ctrl-s");
+    assert_eq!(last_mint(&screen).delegates, [API]);
+}
+
+#[test]
+fn a_draft_is_marked_until_it_was_sent_itself() {
+    let mut screen = Screen::ready();
+    screen.keys("enter t i").typed("https://draft").keys("esc T");
+    assert_eq!(screen.app.shared.drafts, [DEPLOYER]);
+    screen.keys("t a ctrl-s");
+    screen.answer_mint();
+    assert_eq!(screen.app.shared.drafts, [DEPLOYER], "the other form still holds what was typed");
+    screen.keys("t i").typed(".example").keys("ctrl-s");
+    screen.answer_mint();
+    assert!(screen.app.shared.drafts.is_empty());
+}
+
+#[test]
+fn esc_on_the_shelf_cancels_what_is_being_minted() {
+    let mut screen = Screen::with_token();
+    screen.keys("T esc");
+    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(gone) if *gone == req)));
+    assert!(screen.notice().contains("cancelled"));
 }
 
 #[test]

@@ -150,6 +150,7 @@ impl AppState {
                 production: start.production,
                 machine: Remote::default(),
                 shelf: Shelf::default(),
+                copied: None,
                 last_mint: None,
                 drafts: Vec::new(),
                 remembered: start.remembered,

@@ -164,7 +164,9 @@ impl AppState {
             Intent::Open(overlay) => self.open_overlay(overlay),
             Intent::Wiped(secret) => {
                 self.panes.inspect.forget(&secret);
-                out.effects.push(Effect::ClearClipboard);
+                if self.shared.copied.take_if(|copied| *copied == secret).is_some() {
+                    out.effects.push(Effect::ClearClipboard);
+                }
             }
             Intent::Inspect { token, from, about, expires } => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };

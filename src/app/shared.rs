@@ -29,6 +29,7 @@ use crate::{
         permission::Granted,
         policy::{Level, Policy, edit::Staged},
         project::{Ancestor, Project},
+        secret::Secret,
     },
     state::Remembered,
 };
@@ -115,6 +116,8 @@ pub struct Shared {
     pub machine: Remote<Machine>,
     /// What was minted.
     pub shelf: Shelf,
+    /// The credential that was copied last.
+    pub copied: Option<Secret>,
     /// The last request to mint.
     pub last_mint: Option<MintRequest>,
     /// Accounts that have a half-filled form.

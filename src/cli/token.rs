@@ -123,10 +123,9 @@ pub(super) async fn run(
     }
     let mut sink = Sink::open(out)?;
     let credential = flows::mint(&setup.client, request).await?;
-    if !json {
-        for remark in &credential.remarks {
-            output::remark(&format!("impersona: {remark}"));
-        }
+    // On stderr whatever is printed: what was ignored is no small matter.
+    for remark in &credential.remarks {
+        output::remark(&format!("impersona: {remark}"));
     }
     // Said whatever is printed: a signature that nobody can check is not what was asked for.
     if let Some(signed) = credential.signed.as_ref().filter(|signed| signed.verdict.state != State::Verified)
@@ -156,7 +155,7 @@ impl Serialize for Printed<'_> {
             return map.end();
         }
         map.serialize_entry("kind", request.kind().word())?;
-        map.serialize_entry("account", &request.account)?;
+        map.serialize_entry("account", self.0.account())?;
         match &request.what {
             What::SignedBlob(_) => {
                 map.serialize_entry("signature", &token)?;
@@ -174,15 +173,13 @@ impl Serialize for Printed<'_> {
             }
         }
         match &request.what {
-            What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => {
-                map.serialize_entry("scopes", scopes)?;
-            }
+            // Those of a metadata token are what the machine has, not what was asked for.
+            What::AccessToken { scopes, .. } => map.serialize_entry("scopes", scopes)?,
             What::IdToken { audience, include_email, organization_number } => {
                 map.serialize_entry("audience", audience)?;
                 map.serialize_entry("includeEmail", include_email)?;
                 map.serialize_entry("organizationNumber", organization_number)?;
             }
-            What::MetadataId { audience, .. } => map.serialize_entry("audience", audience)?,
             _ => {}
         }
         if !matches!(request.what, What::MetadataAccess { .. } | What::MetadataId { .. }) {

@@ -12,7 +12,7 @@ use crate::{
         account::project_of,
         credential::{MintRequest, What},
         member::Member,
-        permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, Permission},
+        permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, Permission, by_name},
         policy::{
             Policy,
             access::{Access, access},
@@ -91,12 +91,13 @@ async fn later(client: &Client, from: &str, to: &str, permission: Permission) ->
     let member = Member::read(&format!("serviceAccount:{from}"));
     let own = client.get_policy(to).await;
     let project = match project_of(to) {
-        Some(project) => Some(project),
-        None => client.get_account(to).await.ok().map(|account| account.project),
+        Some(project) => Ok(project),
+        None => client.get_account(to).await.map(|account| account.project),
     };
-    let above = match &project {
-        Some(project) => inherited(client, project).await,
-        None => Vec::new(),
+    let above = match project {
+        Ok(project) => inherited(client, &project).await,
+        // What is above cannot even be named.
+        Err(error) => vec![Level { name: String::new(), display_name: String::new(), policy: Err(error) }],
     };
     let own = Level { name: String::new(), display_name: String::new(), policy: own };
     let levels: Vec<Level> = [own].into_iter().chain(above).collect();
@@ -159,39 +160,46 @@ async fn custom_roles(client: &Client, levels: &[Level], member: &Member) -> Has
     roles
 }
 
-/// Tries each hop by minting an access token through the ones before it, and drops it. It stops at the first that is
-/// refused. Every try is audited, and needs getAccessToken, which the delegate's permission does not imply.
-pub async fn probe_chain(client: &Client, account: &str, delegates: &[String]) -> Vec<Hop> {
-    let mut hops = hops(account, delegates, GET_ACCESS_TOKEN);
-    let mut stopped = false;
-    for at in 0..hops.len() {
-        let state = if stopped {
-            HopState::CannotTell("not tried: a hop before it was refused".into())
-        } else {
-            let what =
-                What::AccessToken { scopes: vec![scopes::DEFAULT.into()], lifetime_seconds: PROBE_SECONDS };
-            let delegates = delegates[..at].to_vec();
-            match client.mint(&MintRequest { account: hops[at].to.clone(), delegates, what }).await {
-                Ok(_) => HopState::Yes("a token was minted through it, and dropped".into()),
-                Err(error) => {
-                    stopped = true;
-                    refused(&error)
+/// Tries a chain by minting access tokens through it, the shortest beginning first, and dropping them. What the reading
+/// said stays where a try tells nothing new: a token minted through a hop shows that it may delegate, and the last hop
+/// is tried only where it is about access tokens. It stops at the first hop that is known to be closed. Every try is
+/// audited.
+pub async fn probe_chain(client: &Client, account: &str, delegates: &[String], last: Permission) -> Vec<Hop> {
+    let mut hops = check_chain(client, account, delegates, last).await;
+    for at in 1..hops.len() {
+        let is_last = at + 1 == hops.len();
+        let what =
+            What::AccessToken { scopes: vec![scopes::DEFAULT.into()], lifetime_seconds: PROBE_SECONDS };
+        let request = MintRequest { account: hops[at].to.clone(), delegates: delegates[..at].to_vec(), what };
+        let tried = client.mint(&request).await.map(drop);
+        match tried {
+            Ok(()) => {
+                hops[at - 1].state = HopState::Yes("a token was minted through it, and dropped".into());
+                if is_last && last == GET_ACCESS_TOKEN {
+                    hops[at].state = HopState::Yes("a token was minted, and dropped".into());
                 }
             }
-        };
-        hops[at].state = state;
+            Err(error) => match named(&error) {
+                // The hops before have been open, so this one is not.
+                Some(IMPLICIT_DELEGATION) => {
+                    hops[at - 1].state = HopState::No("minting through it was refused".into());
+                    break;
+                }
+                Some(GET_ACCESS_TOKEN) if is_last && last == GET_ACCESS_TOKEN => {
+                    hops[at].state = HopState::No("minting was refused".into());
+                }
+                // An account in between that may not be minted for may still be delegated to.
+                _ if error.kind == ErrorKind::Denied => {}
+                _ => hops[at].state = HopState::CannotTell(error.sentence()),
+            },
+        }
     }
     hops
 }
 
-fn refused(error: &ApiError) -> HopState {
-    match error.kind {
-        ErrorKind::Denied => HopState::No(
-            "minting was refused; where only iam.serviceAccounts.implicitDelegation is granted, it is too"
-                .into(),
-        ),
-        _ => HopState::CannotTell(error.sentence()),
-    }
+/// The permission that a refusal names.
+fn named(error: &ApiError) -> Option<Permission> {
+    by_name(error.metadata()?.get("permission")?)
 }
 
 #[cfg(test)]

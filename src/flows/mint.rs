@@ -4,6 +4,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use tokio::io::AsyncReadExt;
+use zeroize::Zeroizing;
 
 use crate::{
     api::{ApiError, Client, ErrorKind, metadata, oauth::KeySource},
@@ -39,10 +40,8 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
             let named = |account: &&metadata::Attached| {
                 account.email == request.account || account.aliases.contains(&request.account)
             };
-            // What `default` means here is worth knowing, and what is minted again is the same account's.
-            let account = machine.accounts.iter().find(named).map(|account| account.email.clone());
-            let account = account.unwrap_or_else(|| request.account.clone());
-            client.mint(&MintRequest { account, ..request.clone() }).await?
+            let whose = machine.accounts.iter().find(named).map(|account| account.email.clone());
+            Credential { whose, ..client.mint(request).await? }
         }
         _ => client.mint(request).await?,
     };
@@ -121,15 +120,26 @@ async fn verdict(
         Err(error) => return unread(error),
     };
     let whose = source.whose(client.endpoints());
-    let keys = match client.signing_keys(source).await {
+    let mut keys = match client.signing_keys(source.clone()).await {
         Ok(keys) => keys,
         Err(error) => return unread(error),
     };
+    // A list from before the key was made says nothing about it: keys are replaced about every two weeks.
+    if !keys.contains(&signed.key_id) {
+        keys = match client.signing_keys_anew(source).await {
+            Ok(keys) => keys,
+            Err(error) => return unread(error),
+        };
+    }
+    if !keys.contains(&signed.key_id) {
+        let why = format!("key {} is not among {whose} yet", signed.key_id);
+        return (Verdict::not_checked(why), None);
+    }
     let ends = certificate::ends(&keys, &signed.key_id);
     let verdict = match &credential.request.what {
         What::SignedJwt { .. } => jwt::verify(&jwt::read(credential.secret.expose()), &keys, &whose),
         What::SignedBlob(Payload::Bytes(bytes)) => {
-            let signature = STANDARD.decode(credential.secret.expose()).unwrap_or_default();
+            let signature = Zeroizing::new(STANDARD.decode(credential.secret.expose()).unwrap_or_default());
             jwt::judge::verify_bytes(bytes, &signature, &signed.key_id, &keys, &whose)
         }
         What::SignedUrl(url) => {
@@ -144,8 +154,8 @@ async fn verdict(
 }
 
 /// The bytes behind `X-Goog-Signature=`, which stands last; nothing where they are no hexadecimal.
-fn signature_of(url: &str) -> Vec<u8> {
+fn signature_of(url: &str) -> Zeroizing<Vec<u8>> {
     let hex = url.rsplit_once("X-Goog-Signature=").map_or("", |(_, hex)| hex);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    hex.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>().unwrap_or_default()
+    Zeroizing::new(hex.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>().unwrap_or_default())
 }

@@ -41,12 +41,14 @@ pub enum Call {
         /// What the last hop needs.
         permission: Permission,
     },
-    /// Mints an access token at each hop of a chain, and drops it: only after consent, for each is audited.
+    /// Mints access tokens through a chain, and drops them: only after consent, for each is audited.
     ProbeChain {
         /// The account at its end.
         account: String,
         /// Those between the caller and it, nearest to the caller first.
         delegates: Vec<String>,
+        /// What the last hop needs.
+        permission: Permission,
     },
     /// The saved policies of an account. Nothing is asked of Google.
     History {

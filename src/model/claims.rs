@@ -90,9 +90,9 @@ pub struct Checked {
 /// One clause: the place by line and column for what is no JSON, else the rule.
 pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
     if text.len() > MAX_BYTES {
-        return Err(format!("the claims have {} bytes; {MAX_BYTES} are the most taken here", text.len()));
+        return Err("the claims have more than 64 KiB, which no header has room for".to_owned());
     }
-    let value: Value = serde_json::from_str(text).map_err(|error| placed(&error))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| placed(text, &error))?;
     let Value::Object(claims) = &value else {
         return Err(format!("the claims are {}, and must be a JSON object: {{\"sub\": …}}", sort(&value)));
     };
@@ -138,9 +138,7 @@ type Claims = serde_json::Map<String, Value>;
 
 fn doubt_times(claims: &Claims, expires: Option<i64>, now: i64, warnings: &mut Vec<String>) {
     match expires {
-        None => {
-            warnings.push("no exp: most services refuse a JWT that never ends; a lifetime adds it".into())
-        }
+        None => warnings.push("no exp: most services refuse a JWT that never ends".into()),
         Some(exp) if exp - now > i64::from(DEFAULT_SECONDS) && audiences(claims).any(is_googles) => {
             warnings.push("exp is over 1h ahead, which Google's APIs and token endpoint refuse".into());
         }
@@ -190,10 +188,19 @@ pub fn delegation(text: &str) -> Option<(String, Vec<String>)> {
     for_tokens.then_some((subject, scopes))
 }
 
-fn placed(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    format!("line {}, column {}: {what}", error.line(), error.column())
+/// The reader counts bytes; people count characters, from 1.
+fn placed(text: &str, error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+    let line = text.split('\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = line.char_indices().take_while(|(at, _)| *at < error.column()).count();
+    format!("line {}, column {}: {what}", error.line().max(1), before.max(1))
+}
+
+/// The line and column that such a sentence names.
+pub fn place(sentence: &str) -> Option<(usize, usize)> {
+    let (line, rest) = sentence.strip_prefix("line ")?.split_once(", column ")?;
+    Some((line.parse().ok()?, rest.split_once(':')?.0.parse().ok()?))
 }
 
 fn sort(value: &Value) -> &'static str {
@@ -244,15 +251,19 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_with_line_and_column() {
         assert_eq!(at("{\n  \"sub\": x\n}", None).unwrap_err(), "line 2, column 10: expected value");
-        assert!(at("", None).unwrap_err().starts_with("line 1, column 0: EOF"));
+        assert!(at("", None).unwrap_err().starts_with("line 1, column 1: EOF"));
         assert!(at("{} {}", None).unwrap_err().starts_with("line 1, column 4: trailing"));
+        let accented = at("{\"a\": \"ééé\" x}", None).unwrap_err();
+        assert_eq!(place(&accented), place(&at("{\"a\": \"eee\" x}", None).unwrap_err()));
         for (text, sort) in
             [("[]", "a list"), ("\"x\"", "a text"), ("1", "a number"), ("null", "a single word")]
         {
             assert!(at(text, None).unwrap_err().contains(sort), "{text}");
         }
         assert!(at(&format!("{{\"a\":{}1{}}}", "[".repeat(500), "]".repeat(500)), None).is_err());
-        assert!(at(&format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BYTES)), None).unwrap_err().contains("bytes"));
+        assert!(
+            at(&format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_BYTES)), None).unwrap_err().contains("64 KiB")
+        );
     }
 
     #[test]

@@ -176,6 +176,8 @@ pub struct Credential {
     pub expires: Option<Timestamp>,
     /// When it was minted, by our clock.
     pub minted: Timestamp,
+    /// The account that the metadata server meant by `default`; else none.
+    pub whose: Option<String>,
     /// What is known of the signature, for what the account's own key signed.
     pub signed: Option<Signed>,
     /// What is worth knowing about it, each a sentence.
@@ -203,7 +205,12 @@ impl Credential {
         expires: Option<Timestamp>,
         minted: Timestamp,
     ) -> Credential {
-        Credential { request, secret, expires, minted, signed: None, remarks: Vec::new() }
+        Credential { request, secret, expires, minted, whose: None, signed: None, remarks: Vec::new() }
+    }
+
+    /// The account that it speaks for.
+    pub fn account(&self) -> &str {
+        self.whose.as_deref().unwrap_or(&self.request.account)
     }
 
     /// Whole seconds until it ends, never below zero; none when the end is not known.

@@ -138,6 +138,16 @@ pub fn explain(refusal: &Refusal) -> Explanation {
             format!("{} was not found ({}).", refusal.subject(), refusal.message),
             "Check the name and the endpoint settings.".to_owned(),
         ),
+        Cause::NotFoundOrHidden if refusal.asked.delegates > 0 => {
+            let who = match refusal.message.rsplit_once("email ") {
+                Some((_, email)) if email.contains('@') => email.trim_end_matches('.').to_owned(),
+                _ => "An account of the chain".to_owned(),
+            };
+            (
+                format!("{who} was not found, or the caller may not see it."),
+                "Check each name of the chain; an account made a moment ago can take a minute to appear.".to_owned(),
+            )
+        }
         Cause::NotFoundOrHidden => (
             format!("{} was not found, or the caller may not see it.", refusal.subject()),
             "Check the name; an account made a moment ago can take a minute to appear.".to_owned(),
@@ -282,7 +292,7 @@ impl Refusal {
     fn disabled_account(&self) -> &str {
         match self.metadata.get("email") {
             Some(email) => email,
-            None if self.is_mint() => self.subject(),
+            None if self.is_mint() || self.asked.delegation.is_some() => self.subject(),
             None => "The caller's account",
         }
     }

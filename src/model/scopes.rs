@@ -83,6 +83,11 @@ pub fn short(full: &str) -> &str {
     full.strip_prefix(PREFIX).unwrap_or(full)
 }
 
+/// Scopes as people type several of them: short names with commas.
+pub fn set(scopes: &[String]) -> String {
+    scopes.iter().map(|scope| short(scope)).collect::<Vec<_>>().join(", ")
+}
+
 /// The APIs whose documents name this scope, separated by commas; empty when none does.
 pub fn apis(full: &str) -> &'static str {
     find(full).map_or("", |scope| scope.apis)

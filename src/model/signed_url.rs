@@ -18,7 +18,7 @@ pub const MAX_SECONDS: u32 = 604_800;
 
 /// For how long Google promises the key behind a signature to stay valid: 12 hours, in seconds (reference of
 /// `SignBlobResponse.key_id`).
-const KEY_SECONDS: u32 = 43_200;
+pub const KEY_SECONDS: u32 = 43_200;
 
 /// RSA PKCS#1 v1.5 over SHA-256, which is how `signBlob` signs.
 const ALGORITHM: &str = "GOOG4-RSA-SHA256";
@@ -34,7 +34,7 @@ const OURS: [&str; 6] = [
 ];
 
 /// The methods that Cloud Storage takes in signed requests.
-const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
+pub const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 /// All but the unreserved characters of RFC 3986.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -173,7 +173,7 @@ impl Unsigned {
 
     /// The URL with its signature, which from then on opens the object to whoever has it.
     pub fn finish(&self, signature: &[u8]) -> String {
-        format!("{}&X-Goog-Signature={}", self.url, hex(signature))
+        format!("{}&X-Goog-Signature={}", self.url, *zeroize::Zeroizing::new(hex(signature)))
     }
 
     /// When it ends.

@@ -9,7 +9,7 @@ mod held;
 mod may;
 mod shelf;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -29,6 +29,7 @@ use crate::{
         claims,
         credential::{Credential, Kind, MintRequest},
         permission::{Permission, by_name},
+        secret::Secret,
     },
     widgets::{
         form::{Accepted, Form},
@@ -52,6 +53,10 @@ pub struct Mint {
     pending: Remote<()>,
     /// What is being minted, or was last.
     sent: Option<MintRequest>,
+    /// The form that it was sent from, as long as nothing was typed there since.
+    sent_from: Option<(String, Kind)>,
+    /// Forms in which something was typed that was not sent.
+    touched: HashSet<(String, Kind)>,
     /// Why the last request was refused, and which it was.
     refused: Option<(MintRequest, ApiError)>,
     shelf: ListCursor,
@@ -75,6 +80,8 @@ impl Default for Mint {
             filling: false,
             pending: Remote::default(),
             sent: None,
+            sent_from: None,
+            touched: HashSet::new(),
             refused: None,
             shelf: ListCursor::default(),
             chain: Remote::default(),
@@ -100,6 +107,7 @@ impl Mint {
         let form = self.forms.entry((account.clone(), kind));
         form.or_insert_with(|| forms::new(kind, &account)).focus_first();
         self.filling = true;
+        self.look_at_chain_again(cx);
         if kind == Kind::Metadata {
             self.look_around(cx);
         }
@@ -127,6 +135,17 @@ impl Mint {
     pub fn cancel(&mut self, cx: &mut Cx) {
         let awaited = self.pending.awaiting.take();
         cx.cancel(awaited);
+    }
+
+    /// The same, and says what that means.
+    fn give_up(&mut self, cx: &mut Cx) {
+        self.cancel(cx);
+        cx.notice(Level::Warning, "minting was cancelled; a credential may have been made all the same");
+    }
+
+    /// The credential under the cursor of the shelf.
+    pub fn selected_secret(&self, shared: &Shared) -> Option<Secret> {
+        self.selected_credential(shared).map(|held| held.secret.clone())
     }
 
     /// The place of the selected credential on the shelf.
@@ -174,10 +193,18 @@ impl Mint {
         };
         let Some(form) = self.form_mut(cx.shared) else { return };
         match forms::check(kind, &account, form, now) {
-            Some(request) => self.send(request, cx),
+            Some(request) => {
+                self.send(request, cx);
+                self.sent_from = Some((account, kind));
+            }
             None => {
                 if let Some(wrong) = form.first_error() {
                     form.focus_on(wrong);
+                    // Where the reader says the place, the cursor goes there.
+                    let said = form.error(wrong).unwrap_or_default();
+                    if let Some((line, column)) = claims::place(&said) {
+                        form.go(wrong, line, column);
+                    }
                 }
             }
         }
@@ -190,7 +217,7 @@ impl Mint {
 
     fn start(&mut self, request: MintRequest, call: credentials::Call, cx: &mut Cx) {
         self.refused = None;
-        self.sent = Some(request);
+        (self.sent, self.sent_from) = (Some(request), None);
         let req = cx.call(Owner::Pane(PaneId::Mint), Call::Credentials(call));
         let old = self.pending.start(req);
         if old.is_some() {
@@ -227,13 +254,7 @@ impl Mint {
                 }
             }
             Action::Submit => self.submit(cx),
-            Action::Back if self.minting() => {
-                self.cancel(cx);
-                cx.notice(
-                    Level::Warning,
-                    "minting was cancelled; a credential may have been made all the same",
-                );
-            }
+            Action::Back if self.minting() => self.give_up(cx),
             Action::Back => self.filling = false,
             _ => return false,
         }
@@ -242,10 +263,11 @@ impl Mint {
 
     /// Something in the form changed; `template` is the one that was chosen before.
     fn edited(&mut self, template: usize, cx: &mut Cx) {
-        // What was refused is not what is written there now.
-        self.refused = None;
+        // What was refused, or sent, is not what is written there now.
+        (self.refused, self.sent_from) = (None, None);
         let (kind, now) = (self.kind, cx.now.utc);
         let Some(account) = subject(kind, cx.shared) else { return };
+        self.touched.insert((account.clone(), kind));
         if kind != Kind::Metadata && !cx.shared.drafts.contains(&account) {
             cx.shared.drafts.push(account.clone());
         }
@@ -314,6 +336,7 @@ impl Pane for Mint {
             Action::FavouriteTarget => self.favourite(cx),
             Action::WipeOne => self.wipe_one(cx),
             Action::Back if cx.shared.shelf.revealed().is_some() => cx.shared.shelf.mask(),
+            Action::Back if self.minting() => self.give_up(cx),
             _ => return false,
         }
         true
@@ -354,6 +377,8 @@ impl Pane for Mint {
             Ok(_) => {}
             Err(error) => {
                 self.refused = self.sent.clone().map(|request| (request, error.clone()));
+                // What was believed of the chain may be no longer so.
+                self.look_at_chain_again(cx);
                 // Where the form of that request is not on screen, the sentence must be.
                 if !self.roomy || self.refusal(cx.shared).is_none() {
                     cx.complain(&error);
@@ -394,8 +419,8 @@ impl Pane for Mint {
     fn title(&self, look: &Look) -> String {
         let waiting = if self.minting() { " minting…" } else { "" };
         match look.shared.opened.as_deref() {
+            _ if self.filling && self.kind == Kind::Metadata => format!("as this machine{waiting}"),
             Some(account) => format!("as {}{waiting}", short(account)),
-            None if self.kind == Kind::Metadata => format!("as this machine{waiting}"),
             None => "no account is open".into(),
         }
     }

@@ -24,7 +24,7 @@ pub struct Editor {
 impl Editor {
     /// An editor holding this text, the cursor at its start, with so many lines at least.
     pub fn with(text: &str, least: u16) -> Editor {
-        let mut area = TextArea::new(text.lines().map(str::to_owned).collect());
+        let mut area = TextArea::new(text.split('\n').map(str::to_owned).collect());
         area.set_cursor_line_style(Style::new());
         area.set_tab_length(2);
         Editor { area, least }
@@ -61,18 +61,27 @@ impl Editor {
                 (!types || room > 4) && self.area.input(*key)
             }
             TextEdit::Paste(text) => {
-                let text = text.replace("\r\n", "\n").replace('\r', "\n");
-                let kept = text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c });
-                let mut left = room;
-                let kept: String = kept
-                    .take_while(|c| {
-                        left = left.saturating_sub(c.len_utf8());
-                        left > 0
-                    })
-                    .collect();
-                !kept.is_empty() && self.area.insert_str(kept)
+                let text = lines_of(text);
+                self.refuses(&text).is_none() && !text.is_empty() && self.area.insert_str(text)
             }
         }
+    }
+
+    /// Why a text cannot be pasted whole, if it cannot: what is signed must be what was pasted.
+    pub fn refuses(&self, text: &str) -> Option<String> {
+        let text = lines_of(text);
+        let held: usize = self.area.lines().iter().map(|line| line.len() + 1).sum();
+        if held + text.len() > MOST_BYTES {
+            return Some(format!(
+                "what was pasted has {} bytes and was not taken: no more than 64 KiB fit here; a file may be larger",
+                text.len()
+            ));
+        }
+        let control = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'))?;
+        Some(format!(
+            "what was pasted holds the control character U+{:04X} and was not taken: give a file, hex or base64",
+            u32::from(control)
+        ))
     }
 
     /// Lines that it wants.
@@ -95,24 +104,39 @@ impl Editor {
     }
 }
 
+/// Terminals paste line ends as they like; here they are line feeds.
+fn lines_of(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_newline_is_a_newline_and_a_tab_in_a_paste_is_a_space() {
+    fn a_newline_is_a_newline_and_a_tab_a_tab() {
         let mut editor = Editor::with("", 1);
-        editor.edit(&TextEdit::Paste("{\r\n\t\"a\": 1\u{1b}[31m".into()));
+        editor.edit(&TextEdit::Paste("{\r\n\t\"a\": 1".into()));
         editor.edit(&TextEdit::Key(KeyCode::Enter.into()));
         editor.edit(&TextEdit::Key(KeyCode::Char('}').into()));
-        assert_eq!(editor.text(), "{\n \"a\": 1 [31m\n}");
+        assert_eq!(editor.text(), "{\n\t\"a\": 1\n}");
+        assert_eq!(Editor::with("hello\n", 1).text(), "hello\n", "the last line end stays");
+    }
+
+    #[test]
+    fn what_cannot_be_pasted_whole_is_not_pasted_at_all() {
+        let mut editor = Editor::with("x", 1);
+        for (text, part) in [("a\u{1b}[31m".to_owned(), "U+001B"), ("y".repeat(1 << 20), "64 KiB")] {
+            assert!(!editor.edit(&TextEdit::Paste(text.clone())));
+            assert!(editor.refuses(&text).is_some_and(|why| why.contains(part)));
+        }
+        assert_eq!(editor.text(), "x");
     }
 
     #[test]
     fn an_editor_is_bounded_and_can_still_be_emptied() {
         let mut editor = Editor::with("", 1);
-        editor.edit(&TextEdit::Paste("x".repeat(1 << 20)));
-        assert!(editor.text().len() < MOST_BYTES);
+        editor.edit(&TextEdit::Paste("x".repeat(MOST_BYTES - 2)));
         let full = editor.text().len();
         editor.edit(&TextEdit::Key(KeyCode::Char('y').into()));
         assert!(editor.text().len() <= full + 1);

@@ -292,7 +292,19 @@ impl Form {
         let Some(field) = self.fields.get_mut(self.focus) else { return false };
         let input = match &mut field.value {
             Value::Text(input) => input,
-            Value::Area(editor) => return editor.edit(edit),
+            Value::Area(editor) => {
+                if let TextEdit::Paste(text) = edit
+                    && let Some(why) = editor.refuses(text)
+                {
+                    field.error = Some(why);
+                    return false;
+                }
+                let changed = editor.edit(edit);
+                if changed {
+                    field.error = None;
+                }
+                return changed;
+            }
             Value::Choice(words, at) => {
                 let TextEdit::Key(key) = edit else { return false };
                 match key.code {

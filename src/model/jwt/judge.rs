@@ -135,7 +135,7 @@ pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, 
         Ok(keys) => keys,
         Err(problem) => return Verdict::not_checked(format!("{whose} cannot be read: {problem}")),
     };
-    let signature = URL_SAFE_NO_PAD.encode(signature);
+    let signature = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.encode(signature));
     match keys.iter().find(|key| key.id.as_deref() == Some(key_id)) {
         None => Verdict::failed(format!("key {} is not among {whose}", quoted(key_id))),
         Some(key) if crypto::verify(&signature, message, &key.key, Algorithm::RS256).unwrap_or(false) => {

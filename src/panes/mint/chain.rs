@@ -5,9 +5,10 @@ use crate::{
     api::{ApiError, Call, ErrorKind},
     app::{
         msg::{Intent, Level, Owner, PaneId},
-        shared::Cx,
+        remote::Remote,
+        shared::{Cx, Shared},
     },
-    flows,
+    flows::{self, Hop},
     model::{
         account::short,
         credential::{Kind, MintRequest},
@@ -24,8 +25,8 @@ impl Mint {
                 .notice(Level::Warning, "there is no chain to try: name delegates in the field through");
         };
         let question = format!(
-            "Try {} hops by minting an access token at each, to be dropped at once? Google audits every try and what is refused, and each needs iam.serviceAccounts.getAccessToken, which delegating does not imply.",
-            delegates.len() + 1
+            "Try the chain by minting an access token through it, {} times at most, to be dropped at once? Google audits every try and what is refused, and each needs iam.serviceAccounts.getAccessToken, which delegating does not imply.",
+            delegates.len()
         );
         cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::Probe }));
     }
@@ -35,7 +36,8 @@ impl Mint {
         let Some(account) = cx.shared.opened.clone() else { return };
         let Some(delegates) = self.form(cx.shared).and_then(forms::delegates) else { return };
         self.chain_of = Some((account.clone(), self.kind, delegates.clone()));
-        self.ask_about_chain(flows::Call::ProbeChain { account, delegates }, cx);
+        let Some(permission) = may::needed(self.kind) else { return };
+        self.ask_about_chain(flows::Call::ProbeChain { account, delegates, permission }, cx);
     }
 
     /// What is known of each hop, once the delegates are named and whenever they are others.
@@ -45,7 +47,7 @@ impl Mint {
             return;
         };
         let chain = delegates.map(|delegates| (account, self.kind, delegates));
-        if chain == self.chain_of {
+        if chain == self.chain_of && self.chain.error.is_none() {
             return;
         }
         self.chain_of.clone_from(&chain);
@@ -60,6 +62,26 @@ impl Mint {
         }
     }
 
+    /// Forgets what is known and looks again: a form is shown anew, or what was believed was refused.
+    pub(super) fn look_at_chain_again(&mut self, cx: &mut Cx) {
+        self.chain_of = None;
+        self.look_at_chain(cx);
+    }
+
+    /// What is known of the chain in the form on screen, and of no other.
+    pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Remote<Vec<Hop>>> {
+        let named = self.form(shared).and_then(forms::delegates)?;
+        let (account, kind, delegates) = self.chain_of.as_ref()?;
+        let same = shared.opened.as_ref() == Some(account) && *kind == self.kind && *delegates == named;
+        same.then_some(&self.chain)
+    }
+
+    /// Whether anything is known of the chain on screen.
+    #[cfg(test)]
+    pub(crate) fn shows_chain(&self, shared: &Shared) -> bool {
+        self.chain_on_screen(shared).is_some_and(|chain| chain.value.is_some())
+    }
+
     pub(super) fn ask_about_chain(&mut self, call: flows::Call, cx: &mut Cx) {
         let req = cx.call(Owner::Pane(PaneId::Mint), Call::Flow(call));
         let old = self.chain.start(req);
@@ -69,7 +91,7 @@ impl Mint {
 
 /// The hops of a chain that was refused: Google does not say which of them failed.
 pub(super) fn hops(request: &MintRequest, error: &ApiError) -> String {
-    if request.delegates.is_empty() || error.kind != ErrorKind::Denied {
+    if request.delegates.is_empty() || !matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) {
         return String::new();
     }
     let chain: Vec<&str> =

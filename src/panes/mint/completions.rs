@@ -7,7 +7,7 @@ use nucleo_matcher::{
 
 use crate::{
     app::shared::Shared,
-    model::{credential::Kind, scopes},
+    model::{account, credential::Kind, scopes},
     widgets::form::{COMPLETIONS, Completion, Form},
 };
 
@@ -18,9 +18,11 @@ pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared
     let remembered = &shared.remembered;
     match (kind, field) {
         (Kind::AccessToken | Kind::Metadata, "scopes") => scopes_for(form.text(field), typed, shared),
+        // A whole name needs no completion, and taking one would swap it for another.
+        (_, "through") if account::parse(typed).is_ok() => Vec::new(),
         (_, "through") if !typed.is_empty() => accounts
             .iter()
-            .filter(|email| email.as_str() != typed)
+            .filter(|email| email.contains(typed))
             .take(COMPLETIONS)
             .map(|email| Completion { text: email.clone(), about: String::new() })
             .collect(),

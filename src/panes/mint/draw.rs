@@ -74,7 +74,7 @@ impl Mint {
 
     /// Lines under the form: the request that will be sent, and why the last one was refused.
     pub(super) fn below_form(&self, shared: &Shared, width: u16, now: Timestamp) -> u16 {
-        let preview = wrapped_height(&self.preview(shared, now), width).min(MOST_PREVIEW);
+        let preview = wrapped_height(&self.shown_preview(shared, now, width), width).min(MOST_PREVIEW);
         let refused = self.refusal(shared).map_or(0, |text| wrapped_height(&text, width) + 1);
         preview + refused
     }
@@ -88,6 +88,16 @@ impl Mint {
         // Beside the field it is said only when sending was tried: nobody has finished typing yet.
         forms::check(self.kind, &account, &mut copy, now)
             .ok_or_else(|| format!("not yet: {}", copy.first_reason().unwrap_or_default()))
+    }
+
+    /// No more of the request than there is room for: it may be large.
+    fn shown_preview(&self, shared: &Shared, now: Timestamp, width: u16) -> String {
+        let most = usize::from(MOST_PREVIEW) * usize::from(width.max(1));
+        let text = self.preview(shared, now);
+        match text.char_indices().nth(most) {
+            Some((end, _)) => text[..end].to_owned(),
+            None => text,
+        }
     }
 
     pub(super) fn preview(&self, shared: &Shared, now: Timestamp) -> String {
@@ -153,7 +163,8 @@ impl Mint {
             y += wrapped(&refusal, rest(y), buf, theme.bad) + 1;
         }
         let preview = Rect { height: rest(y).height.min(MOST_PREVIEW), ..rest(y) };
-        wrapped(&self.preview(shared, look.now.utc), preview, buf, theme.dim);
+        let text = self.shown_preview(shared, look.now.utc, area.width);
+        wrapped(&text, preview, buf, theme.dim);
     }
 
     /// The kinds that there are, the one being filled marked; and how to get to another.
@@ -173,12 +184,13 @@ impl Mint {
 
     /// What is known about whether it may be sent, in the lines that there are for it.
     pub(super) fn known(&self, form: &Form, look: &Look, width: u16, most: u16) -> Vec<Line<'static>> {
-        let lines = fold(may::lines(self.kind, form, &self.chain, look.shared, look.theme), width);
+        let chain = self.chain_on_screen(look.shared);
+        let lines = fold(may::lines(self.kind, form, chain, look.shared, look.theme), width);
         lines.into_iter().take(usize::from(most).clamp(1, MOST_KNOWN)).collect()
     }
 
     pub(super) fn known_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
-        let lines = may::lines(self.kind, form, &self.chain, shared, &Theme::default());
+        let lines = may::lines(self.kind, form, self.chain_on_screen(shared), shared, &Theme::default());
         fold(lines, width.saturating_sub(LABEL)).len().min(MOST_KNOWN) as u16
     }
 }
@@ -190,15 +202,22 @@ pub(super) fn request_copy(
     shared: &Shared,
     now: Timestamp,
 ) -> Result<Effect, String> {
+    let quota = shared.caller.value.as_ref().and_then(|caller| caller.quota_project.as_deref());
     let (command, name) = match action {
-        Action::CopyCurl => (commands::curl(request, &shared.endpoints, now)?, "the request as curl"),
-        Action::CopyGcloud => (commands::gcloud(request, &shared.endpoints, now)?, "the gcloud command"),
+        Action::CopyCurl => (commands::curl(request, &shared.endpoints, quota, now)?, "the request as curl"),
+        Action::CopyGcloud => {
+            (commands::gcloud(request, &shared.endpoints, quota, now)?, "the gcloud command")
+        }
         _ => return Err("that cannot be copied here".into()),
     };
-    let what = match command.differs {
-        "" => name.to_owned(),
-        differs => format!("{name} ({differs})"),
+    // gcloud calls as whoever is logged in there, which need not be the caller here.
+    let whose = shared.callers_before.is_empty() && shared.other_login().is_none();
+    let differs = match (command.differs, whose) {
+        (differs, true) => differs.to_owned(),
+        ("", false) => "it calls as gcloud's own login".to_owned(),
+        (differs, false) => format!("it calls as gcloud's own login; {differs}"),
     };
+    let what = if differs.is_empty() { name.to_owned() } else { format!("{name} ({differs})") };
     Ok(Effect::Copy(Clip { text: Secret::new(command.text), what, sensitive: false }))
 }
 

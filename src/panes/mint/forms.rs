@@ -13,7 +13,7 @@ use crate::{
         credential::{Kind, LARGEST_PAYLOAD, MintRequest, Payload, What},
         jwt::audience,
         lifetime, scopes,
-        signed_url::{self, SignedUrl},
+        signed_url::{self, KEY_SECONDS, METHODS, SignedUrl},
     },
     widgets::form::{Field, Form},
 };
@@ -30,12 +30,8 @@ const TEMPLATE_NAMES: [&str; TEMPLATES.len()] = {
 };
 
 const SOURCES: [&str; 4] = ["text", "hex", "base64", "file"];
-const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 const STYLES: [&str; 2] = ["path", "virtual host"];
 const METADATA: [&str; 2] = ["access token", "ID token"];
-
-/// For what is signed twice as long as Google promises to keep the key: said beside the field.
-const KEY_SECONDS: u32 = 43_200;
 
 /// An empty form of a kind, for an account.
 pub fn new(kind: Kind, account: &str) -> Form {
@@ -320,12 +316,10 @@ pub fn doubts(kind: Kind, account: &str, form: &mut Form, now: Timestamp) {
 
 /// Puts a request into its form, so that it can be sent again with a field changed.
 pub fn fill(form: &mut Form, request: &MintRequest) {
-    let short_scopes =
-        |list: &[String]| list.iter().map(|scope| scopes::short(scope)).collect::<Vec<_>>().join(", ");
     form.set_text("through", &request.delegates.join(", "));
     match &request.what {
         What::AccessToken { scopes, lifetime_seconds } => {
-            form.set_text("scopes", &short_scopes(scopes));
+            form.set_text("scopes", &scopes::set(scopes));
             form.set_text("lifetime", &lifetime::words(*lifetime_seconds));
         }
         What::IdToken { audience, include_email, organization_number } => {
@@ -366,7 +360,7 @@ pub fn fill(form: &mut Form, request: &MintRequest) {
         What::MetadataAccess { scopes } => {
             form.set_text("what", METADATA[0]);
             form.set_text("account", &request.account);
-            form.set_text("scopes", &short_scopes(scopes));
+            form.set_text("scopes", &scopes::set(scopes));
         }
         What::MetadataId { audience, full, licenses } => {
             form.set_text("what", METADATA[1]);

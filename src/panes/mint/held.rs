@@ -1,6 +1,6 @@
 //! What is done with a credential that is held: minted again, changed, exchanged, revealed, wiped.
 
-use super::{Mint, REVEALED, forms, shelf};
+use super::{Mint, REVEALED, forms, shelf, subject};
 use crate::{
     api::credentials,
     app::{
@@ -11,7 +11,7 @@ use crate::{
         account::short,
         claims,
         credential::{Credential, Kind, MintRequest, What},
-        lifetime,
+        lifetime, scopes,
     },
     state::{toggle, touch},
 };
@@ -48,8 +48,12 @@ impl Mint {
         let mut form = forms::new(kind, &account);
         forms::fill(&mut form, &request);
         form.focus_first();
+        if self.touched.remove(&(account.clone(), kind)) {
+            cx.notice(Level::Warning, "what was typed in this form before gives way to this request");
+        }
         self.forms.insert((account, kind), form);
         (self.kind, self.filling, self.refused) = (kind, true, None);
+        self.chain_of = None;
         if kind == Kind::Metadata {
             self.look_around(cx);
         }
@@ -89,15 +93,26 @@ impl Mint {
         let text = format!(
             "{} for {}{}{remark}",
             request.kind().name(),
-            short(&request.account),
+            short(credential.account()),
             left.unwrap_or_default()
         );
-        cx.shared.drafts.retain(|account| *account != request.account);
         remember(&request, cx);
         cx.shared.shelf.push(credential);
         self.shelf.set_len(cx.shared.shelf.items().len());
-        self.shelf.go(0);
-        self.filling = false;
+        // Whoever is typing elsewhere by now goes on typing.
+        let from = self.sent_from.take();
+        if let Some(from) = &from {
+            self.touched.remove(from);
+            let drafts = &self.touched;
+            cx.shared.drafts.retain(|account| drafts.iter().any(|(other, _)| other == account));
+        }
+        let here = subject(self.kind, cx.shared).map(|account| (account, self.kind));
+        if from.is_some() && from == here {
+            self.filling = false;
+        }
+        if !self.filling {
+            self.shelf.go(0);
+        }
         cx.notice(level, format!("minted: {text}"));
     }
 
@@ -112,7 +127,7 @@ impl Mint {
                 (toggle(&mut remembered.favourite_audiences, audience), audience.clone())
             }
             What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } if !scopes.is_empty() => {
-                let set = shelf::scope_set(scopes);
+                let set = scopes::set(scopes);
                 (toggle(&mut remembered.favourite_scopes, &set), set)
             }
             _ => return cx.notice(Level::Warning, "only scopes and audiences can be favourites"),
@@ -162,7 +177,7 @@ pub(super) fn remember(request: &MintRequest, cx: &mut Cx) {
             touch(&mut remembered.audiences, audience)
         }
         What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } if !scopes.is_empty() => {
-            touch(&mut remembered.scopes, &shelf::scope_set(scopes))
+            touch(&mut remembered.scopes, &scopes::set(scopes))
         }
         _ => return,
     }

@@ -14,7 +14,7 @@ use crate::{
         permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, Permission, SIGN_BLOB, SIGN_JWT},
     },
     view::theme::Theme,
-    widgets::form::Form,
+    widgets::{form::Form, safe::safe_line},
 };
 
 /// More hops than these are summed up.
@@ -35,7 +35,7 @@ pub fn needed(kind: Kind) -> Option<Permission> {
 pub fn lines(
     kind: Kind,
     form: &Form,
-    chain: &Remote<Vec<Hop>>,
+    chain: Option<&Remote<Vec<Hop>>>,
     shared: &Shared,
     theme: &Theme,
 ) -> Vec<Line<'static>> {
@@ -65,9 +65,10 @@ pub fn lines(
 }
 
 /// One line a hop: who acts as whom, and what is known of it.
-fn hops(chain: &Remote<Vec<Hop>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
-    let Some(hops) = chain.value.as_ref().filter(|_| chain.awaiting.is_none()) else {
-        let text = if chain.awaiting.is_some() { "looking at each hop…" } else { "not looked at yet" };
+fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
+    let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
+    let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {
+        let text = if awaiting { "looking at each hop…" } else { "not looked at yet" };
         return vec![Line::styled(format!("? {text}"), theme.dim)];
     };
     let mut lines: Vec<Line<'static>> = hops
@@ -75,13 +76,13 @@ fn hops(chain: &Remote<Vec<Hop>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'s
         .take(MOST_HOPS)
         .map(|hop| {
             let (glyph, style, said) = match &hop.state {
-                HopState::Yes(how) => (theme.glyphs.yes, theme.good, format!("yes: {how}")),
-                HopState::No(why) => (theme.glyphs.no, theme.bad, format!("no: {why}")),
+                HopState::Yes(how) => (theme.glyphs.yes, theme.good, format!("yes: {}", safe_line(how))),
+                HopState::No(why) => (theme.glyphs.no, theme.bad, format!("no: {}", safe_line(why))),
                 HopState::NoGrantSeen => {
                     ("?", theme.warning, format!("no grant seen of {}", hop.permission.role))
                 }
-                HopState::Unread(why) => ("?", theme.warning, format!("unread: {why}")),
-                HopState::CannotTell(why) => ("?", theme.dim, format!("cannot tell: {why}")),
+                HopState::Unread(why) => ("?", theme.warning, format!("unread: {}", safe_line(why))),
+                HopState::CannotTell(why) => ("?", theme.dim, format!("cannot tell: {}", safe_line(why))),
             };
             let from = hop.from.as_deref().map_or("you", short).to_owned();
             Line::from(vec![
@@ -118,7 +119,12 @@ fn machine(machine: &Remote<Machine>, theme: &Theme) -> Vec<Line<'static>> {
         (Some(found), None) => {
             let mut lines = vec![Line::from(vec![
                 Span::styled(format!("{} ", theme.glyphs.yes), theme.good),
-                Span::raw(format!("{} of project {} in {}", found.host, found.project, found.universe)),
+                Span::raw(format!(
+                    "{} of project {} in {}",
+                    safe_line(&found.host),
+                    safe_line(&found.project),
+                    safe_line(&found.universe)
+                )),
             ])];
             if found.accounts.is_empty() {
                 lines.push(Line::styled("no account is attached to this machine", theme.warning));
@@ -127,9 +133,10 @@ fn machine(machine: &Remote<Machine>, theme: &Theme) -> Vec<Line<'static>> {
                 let scopes: Vec<&str> =
                     account.scopes.iter().map(|scope| crate::model::scopes::short(scope)).collect();
                 Line::from(vec![
-                    Span::raw(format!("  {}  ", short(&account.email))),
+                    Span::raw(format!("  {}  ", safe_line(short(&account.email)))),
                     Span::styled(
-                        format!("{}  scopes {}", account.aliases.join(" "), scopes.join(", ")),
+                        safe_line(&format!("{}  scopes {}", account.aliases.join(" "), scopes.join(", ")))
+                            .into_owned(),
                         theme.dim,
                     ),
                 ])

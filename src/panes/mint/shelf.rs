@@ -66,15 +66,10 @@ fn chain(credential: &Credential) -> String {
     }
 }
 
-/// Scopes as they are typed into the form.
-pub fn scope_set(scopes: &[String]) -> String {
-    scopes.iter().map(|scope| scopes::short(scope)).collect::<Vec<_>>().join(", ")
-}
-
 /// What is known of a credential besides what it says itself.
 pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
-    let mut about = vec![("account", request.account.clone())];
+    let mut about = vec![("account", credential.account().to_owned())];
     match &request.what {
         What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => {
             about.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
@@ -176,8 +171,9 @@ fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) 
     {
         let key = keymap.key(Action::Exchange);
         lines.push(Line::from(format!(
-            "{} {key} exchanges it for an access token of {subject}",
-            theme.glyphs.dot
+            "{} {key} exchanges it for an access token of {}",
+            theme.glyphs.dot,
+            safe_line(&subject)
         )));
     }
     let remarks = credential.remarks.iter().map(|remark| safe_line(remark).into_owned());
@@ -281,7 +277,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let remaining = truncate(&remaining, time_width).into_owned();
     let rest = usize::from(width).saturating_sub(13 + secret_width + time_width + 3);
     let account_width = rest / 2;
-    let account = truncate_middle(&safe_line(short(&credential.request.account)), account_width).into_owned();
+    let account = truncate_middle(&safe_line(short(credential.account())), account_width).into_owned();
     let target = format!("{}{}", target(credential), chain(credential));
     let target = truncate(&safe_line(&target), rest - account_width).into_owned();
     let mut spans = vec![
@@ -333,7 +329,7 @@ pub fn copy(
     now: Timestamp,
 ) -> Result<Effect, String> {
     let request = &credential.request;
-    let name = format!("{} of {}", request.kind().name(), short(&request.account));
+    let name = format!("{} of {}", request.kind().name(), short(credential.account()));
     let token = credential.secret.expose();
     let secret = |text: String, how: &str| {
         Effect::Copy(Clip { text: Secret::new(text), what: format!("{name}{how}"), sensitive: true })
