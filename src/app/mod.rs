@@ -12,6 +12,8 @@ mod input;
 mod root;
 
 #[cfg(test)]
+mod leak_tests;
+#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 pub(crate) mod testing;
