@@ -305,7 +305,7 @@ impl Loop {
     }
 
     fn handle(&mut self, msg: Msg) -> io::Result<()> {
-        self.panic.in_update(&msg);
+        self.panic.in_update(&msg, &self.app);
         let effects = self.app.update(self.now(), msg);
         effects.into_iter().try_for_each(|effect| self.carry_out(effect))
     }
@@ -513,7 +513,8 @@ impl Signals {
 }
 
 /// Debug builds can be told to panic, to prove that the terminal comes back: `IMPERSONA_DEBUG_PANIC` is `task`, `thread`,
-/// `update` (at the first key) or `draw` (at the first frame after it).
+/// `update` (at the first key), `draw` (at the first frame after it) or `state` (at the first change of size after it, with
+/// all that is shared in the text, to prove that no panic tells a secret).
 #[derive(Default)]
 struct PanicSwitch {
     at: Option<String>,
@@ -542,9 +543,15 @@ impl PanicSwitch {
         }
     }
 
-    fn in_update(&mut self, msg: &Msg) {
+    fn in_update(&mut self, msg: &Msg, app: &AppState) {
         self.key_seen |= matches!(msg, Msg::Input(Event::Key(_)));
         assert!(!(self.key_seen && self.at.as_deref() == Some("update")), "asked for: in update");
+        if self.key_seen
+            && self.at.as_deref() == Some("state")
+            && matches!(msg, Msg::Input(Event::Resize(..)))
+        {
+            panic!("asked for: at {msg:?} with {:?}", app.shared);
+        }
     }
 
     fn in_draw(&self) {

@@ -204,8 +204,8 @@ async fn nothing_that_can_be_printed_of_a_run_holds_a_credential() {
     }
     assert_eq!(run.screen.app.pane, PaneId::Activity);
 
-    let traces: Vec<Traces> =
-        made.iter().map(|held| Traces::of(held.request.kind().name(), held.secret.expose())).collect();
+    let mut traces = Traces::default();
+    made.iter().for_each(|held| traces.add(held.request.kind().name(), held.secret.expose()));
     run.printed.extend(run.rows.iter().map(String::as_str));
     assert!(run.printed.contains("AccessToken") && run.printed.contains("generateIdToken"));
     assert_absent(&traces, run.printed.as_bytes(), "what was printed");
