@@ -149,9 +149,7 @@ fn after_a_run_with_log_memory_and_har_no_credential_is_anywhere() {
 
 #[test]
 fn however_the_demo_ends_no_credential_is_anywhere_and_no_file_is_left() {
-    for (keys, signal, code) in
-        [("q", None, 0), ("ctrl-c", None, 130), ("", Some(Signal::TERM), 143)]
-    {
+    for (keys, signal, code) in [("q", None, 0), ("ctrl-c", None, 130), ("", Some(Signal::TERM), 143)] {
         let home = Home::new();
         let mut terminal = Terminal::demo(&home, SIZE);
         let traces = mint_and_copy_all(&mut terminal);
