@@ -148,6 +148,11 @@ impl ApiError {
         }
     }
 
+    /// Whether a next step was given that is better than the one that the cause alone tells.
+    pub(crate) fn has_next(&self) -> bool {
+        self.next.is_some()
+    }
+
     /// What to do about it, as words that follow the sentence: ` Next: …`, or nothing.
     pub fn next_words(&self) -> String {
         self.next().map(|next| format!(" Next: {next}")).unwrap_or_default()
@@ -313,7 +318,7 @@ fn seconds(text: &str) -> Option<Duration> {
 
 /// Server text on its way into an error or a record: of bounded length, without control characters, and with
 /// anything that looks like one of Google's credentials replaced, for servers do repeat what they were sent.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let clean: String =
         text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let mut out = String::with_capacity(clean.len());

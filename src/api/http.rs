@@ -40,12 +40,16 @@ pub(crate) fn now() -> Timestamp {
 pub struct Ticket {
     /// What it may do, which decides whether it is repeated or, in read-only mode, refused.
     pub kind: CallKind,
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub method: Method,
     /// The service.
     pub base: Base,
     /// Below the base URL, starting with `/` (empty for [`Base::Token`]), parts encoded by [`segment`].
     pub path: String,
+    /// A whole address in place of base and path: from a credentials file, and trusted before it got here.
+    pub address: Option<String>,
+    /// Further headers; their values may be secrets and are shown nowhere.
+    pub headers: Vec<(String, Secret)>,
     /// Names and plain values; encoded when sent.
     pub query: Vec<(&'static str, String)>,
     /// What is sent along.
@@ -65,6 +69,8 @@ pub enum Method {
     Get,
     /// `POST`
     Post,
+    /// `PUT`
+    Put,
 }
 
 /// What a request carries.
@@ -91,6 +97,8 @@ impl Ticket {
             method: Method::Get,
             base,
             path,
+            address: None,
+            headers: vec![],
             query: vec![],
             body: Body::Empty,
             auth: true,
@@ -231,6 +239,7 @@ impl Http {
         let method = match ticket.method {
             Method::Get => "GET",
             Method::Post => "POST",
+            Method::Put => "PUT",
         };
         let scheme = if url.scheme() == "http" { "http" } else { "https" };
         Watch::start(&self.0.wire.recorder, ticket, Sent { method, scheme, host: host(url), path, bearer })
@@ -250,6 +259,11 @@ impl Http {
     }
 
     fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
+        if let Some(address) = &ticket.address {
+            return Url::parse(address).map_err(|_| {
+                ApiError::new(ErrorKind::Credentials, "The credentials file names an address that is none.")
+            });
+        }
         let text = format!("{}{}", self.endpoints().url(ticket.base), ticket.path);
         let mut url = Url::parse(&text)
             .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name makes no address."))?;
@@ -275,6 +289,7 @@ impl Http {
         let method = match ticket.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
         };
         let mut request = client.request(method, url.clone()).timeout(self.0.wire.timeout);
         // The metadata server answers with JSON, text and HTML, and only to those who know what they speak to.
@@ -282,6 +297,9 @@ impl Http {
             Base::Metadata => request.header(metadata::FLAVOR.0, metadata::FLAVOR.1),
             _ => request.header(header::ACCEPT, "application/json"),
         };
+        for (name, value) in &ticket.headers {
+            request = request.header(name, sensitive(value)?);
+        }
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, authorization(bearer)?);
             if let Some(project) = self.quota_project() {
@@ -344,7 +362,7 @@ impl Http {
     /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
     async fn client(&self, base: Base, url: &Url) -> Result<&reqwest::Client, ApiError> {
         // The metadata server belongs to the machine: a proxy would be asked for its own.
-        let near = base == Base::Metadata || is_loopback(url.host_str().unwrap_or_default());
+        let near = base == Base::Metadata || is_near(url.host_str().unwrap_or_default());
         let proxied = self.0.wire.use_proxy && !near;
         let cell = if proxied { &self.0.proxied } else { &self.0.direct };
         cell.get_or_try_init(|| async move {
@@ -420,6 +438,25 @@ fn authorization(bearer: &Secret) -> Result<header::HeaderValue, ApiError> {
     Ok(value)
 }
 
+fn sensitive(text: &Secret) -> Result<header::HeaderValue, ApiError> {
+    let mut value = header::HeaderValue::from_str(text.expose()).map_err(|_| {
+        ApiError::new(ErrorKind::Credentials, "The credentials hold characters that no header has.")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// This machine, or the link-local address where clouds have the metadata of their machines: never behind a proxy.
+fn is_near(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let link_local = match ip {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_unicast_link_local() || ip.segments()[0] == 0xfd00,
+        Err(_) => false,
+    };
+    link_local || is_loopback(host)
+}
+
 /// Only what changes nothing is sent twice, and only where a second try may fare better.
 fn may_repeat(kind: CallKind, error: &ApiError) -> bool {
     let passing = match error.status {
@@ -438,8 +475,12 @@ fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secret>) -> Zer
         Body::Empty | Body::Json(_) => &[],
     };
     let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    let headers = ticket.headers.iter().map(|(_, secret)| secret);
+    // A header such as `true` is no secret, and taking it out would spoil what is shown.
+    let headers = headers.filter(|value| value.len() >= 8);
+    let sent = sent.iter().map(|(_, secret)| secret);
     let secrets: Vec<&Secret> =
-        sent.iter().map(|(_, secret)| secret).chain(bearer).filter(|secret| !secret.is_empty()).collect();
+        sent.chain(headers).chain(bearer).filter(|secret| !secret.is_empty()).collect();
     hide(&mut text, &secrets);
     if text.contains('\\')
         && let Ok(mut value) = serde_json::from_str::<Value>(&text)

@@ -1,6 +1,6 @@
 //! The metadata server of the machine: whether there is one, which accounts are attached, and what a request for a
 //! token looks like. Its answers are JSON, text and HTML, so nothing here goes through the reader of Google's APIs;
-//! `Metadata-Flavor: Google` is sent and asked for in return, see [`FLAVOR`].
+//! `Metadata-Flavor: Google` is sent and asked for in return.
 
 use std::{collections::BTreeMap, time::Duration};
 

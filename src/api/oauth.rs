@@ -145,7 +145,12 @@ impl Client {
         let mut caller = self.known_caller();
         caller.scopes.clone_from(&token.scopes);
         caller.expires = token.expires;
-        if self.keeper().names_itself() || !token.is_googles() {
+        caller.principal = token.principal.clone().or(caller.principal);
+        if let Some(found) = &token.from {
+            (caller.source, caller.kind) = (found.label.clone(), found.kind.to_owned());
+        }
+        // A federated token is no business of tokeninfo's; who it is, its own service has told or nobody does.
+        if self.keeper().names_itself() || !token.is_googles() || token.is_federated() {
             return Ok(caller);
         }
         match self.send(tokeninfo_ticket(token.secret.clone())).await {

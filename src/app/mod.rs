@@ -14,6 +14,8 @@ mod root;
 #[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
+mod mint_tests;
+#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,111 +1,263 @@
-//! One exchange at the token endpoint: a refresh token or a signed assertion in, an access token out. It remembers
-//! nothing and retries nothing itself.
+//! From credentials to an access token: one call or a few, nothing remembered, nothing retried here.
 
-use jiff::Timestamp;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::{Credentials, Source};
+use super::{Credentials, Source, external, gcloud, key, machine};
 use crate::{
     api::{
-        ApiError, ErrorKind,
+        ApiError, CallKind, ErrorKind,
         answer::decode,
-        endpoints::{self, Base},
-        http::{Http, Ticket, now},
+        endpoints::{self, Base, GOOGLE},
+        http::{Http, Ticket, now, segment},
     },
     model::{
         denial::{Asked, LOGIN},
+        permission,
         secret::Secret,
     },
 };
 
-/// What an account's key asks for: everything its IAM roles allow.
-const SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
-
-/// The longest life of an assertion that Google accepts, in seconds.
-const ASSERTION_LIFE: i64 = 3_600;
-
-/// An access token fresh from the endpoint.
+/// An access token, fresh.
 #[derive(Clone, Debug)]
 pub(super) struct Granted {
     pub(super) secret: Secret,
     pub(super) expires: Option<Timestamp>,
     pub(super) scopes: Vec<String>,
+    /// Whose it is, where getting it told.
+    pub(super) principal: Option<String>,
+    /// Which of several possible sources it came from.
+    pub(super) from: Option<Found>,
 }
 
+/// What is only known once a token was got: of several sources the one that gave it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// In a few words: `metadata server`, `gcloud login`.
+    pub(crate) label: String,
+    /// `service account`, `user`.
+    pub(crate) kind: &'static str,
+}
+
+/// The answer of a token endpoint.
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct TokenAnswer {
     access_token: Secret,
     /// Seconds; a number, but some servers send a text.
     expires_in: Option<Value>,
     scope: Option<String>,
 }
 
+impl TokenAnswer {
+    pub(super) fn granted(self) -> Granted {
+        let lives = self.expires_in.as_ref();
+        let lives = lives.and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
+        let expires = lives.and_then(|seconds| now().checked_add(SignedDuration::from_secs(seconds)).ok());
+        let scopes = self.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
+        Granted { secret: self.access_token, expires, scopes, principal: None, from: None }
+    }
+}
+
 /// Gets an access token for these credentials; a bare token is given back as it is.
 pub(super) async fn exchange(source: &Source, http: &Http) -> Result<Granted, ApiError> {
-    let (plain, secret) = match &source.credentials {
-        Credentials::AccessToken(token) => {
-            return Ok(Granted { secret: token.clone(), expires: None, scopes: vec![] });
-        }
-        Credentials::User { client_id, client_secret, refresh_token } => (
-            vec![("grant_type", "refresh_token".to_owned()), ("client_id", client_id.clone())],
-            vec![("client_secret", client_secret.clone()), ("refresh_token", refresh_token.clone())],
-        ),
-        Credentials::ServiceAccount { email, key_id, private_key } => {
-            let audience = http.endpoints().token_audience();
-            let assertion = assertion(email, key_id.clone(), private_key, &audience, now().as_second())?;
-            (
-                vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned())],
-                vec![("assertion", assertion)],
-            )
-        }
-    };
-    let asked = Asked { service: endpoints::service(Base::Token), method: "token", ..Asked::default() };
-    let ticket = Ticket::form(Base::Token, String::new(), plain, secret, asked);
-    let answer = http.send(&ticket, None).await.map_err(|error| about_the_caller(error, source))?;
-    let answer: Answer = decode(&answer.body, endpoints::name(Base::Token))?;
-    let lives =
-        answer.expires_in.as_ref().and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
-    let expires = lives.and_then(|seconds| now().checked_add(jiff::SignedDuration::from_secs(seconds)).ok());
-    let scopes = answer.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-    Ok(Granted { secret: answer.access_token, expires, scopes })
+    grant(&source.credentials, http).await.map_err(|error| about_the_caller(error, source))
 }
 
-/// A refusal of the token endpoint is about the caller's credentials, whatever status it comes with.
+/// The same for credentials within credentials.
+fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
+    Box::pin(async move {
+        match credentials {
+            Credentials::AccessToken(token) => Ok(Granted {
+                secret: token.clone(),
+                expires: None,
+                scopes: vec![],
+                principal: None,
+                from: None,
+            }),
+            Credentials::User { client_id, client_secret, refresh_token, rapt, .. } => {
+                let mut secret =
+                    vec![("client_secret", client_secret.clone()), ("refresh_token", refresh_token.clone())];
+                secret.extend(rapt.iter().map(|rapt| ("rapt", rapt.clone())));
+                let plain =
+                    vec![("grant_type", "refresh_token".to_owned()), ("client_id", client_id.clone())];
+                token_endpoint(plain, secret, http).await
+            }
+            Credentials::ServiceAccount { email, key_id, private_key } => {
+                key_token(email, key_id.as_deref(), private_key, http).await
+            }
+            Credentials::Impersonated { account, delegates, source } => {
+                let caller = grant(source, http).await?;
+                impersonate(account, delegates, &caller.secret, http).await
+            }
+            Credentials::External(external) => external.grant(http).await,
+            Credentials::Workforce {
+                token_url,
+                introspect_url,
+                client_id,
+                client_secret,
+                refresh_token,
+                ..
+            } => {
+                let client = (client_id.clone(), client_secret.clone());
+                let asked = asked("google.identity.sts.v1.SecurityTokenService.RefreshToken");
+                let plain = vec![("grant_type", "refresh_token".to_owned())];
+                let secret = vec![("refresh_token", refresh_token.clone())];
+                let ticket = Ticket {
+                    address: Some(token_url.clone()),
+                    headers: vec![external::basic(client_id, client_secret)],
+                    ..Ticket::form(Base::Token, String::new(), plain, secret, asked)
+                };
+                let answer = http.send(&ticket, None).await?;
+                let answer: TokenAnswer = decode(&answer.body, "the Security Token Service")?;
+                let granted = answer.granted();
+                let principal = match introspect_url {
+                    Some(url) => external::introspect(url, Some(&client), &granted.secret, http).await,
+                    None => None,
+                };
+                Ok(Granted { principal, ..granted })
+            }
+            Credentials::Machine => machine::grant(http).await,
+            Credentials::Gcloud(login) => gcloud::grant(login).await,
+            Credentials::Any(sources) => first_of(sources, http).await,
+        }
+    })
+}
+
+/// The first of several sources that is there: the metadata server before the gcloud login.
+async fn first_of(sources: &[Credentials], http: &Http) -> Result<Granted, ApiError> {
+    let mut last = ApiError::new(ErrorKind::Credentials, "No credentials found.");
+    for source in sources {
+        match (grant(source, http).await, source) {
+            (Err(error), Credentials::Machine)
+                if matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::NotFound) =>
+            {
+                last = nothing_found();
+            }
+            (outcome, _) => return outcome,
+        }
+    }
+    Err(last)
+}
+
+/// What is said where there is nobody to call as.
+pub(super) fn nothing_found() -> ApiError {
+    ApiError::new(
+        ErrorKind::Credentials,
+        "No credentials found: no file, no variable, no metadata server and no gcloud login.",
+    )
+    .with_next(format!("Log in with `{LOGIN}`, or look around with `impersona --demo`."))
+}
+
+fn asked(method: &'static str) -> Asked {
+    Asked { service: endpoints::service(Base::Token), method, ..Asked::default() }
+}
+
+async fn token_endpoint(
+    plain: Vec<(&'static str, String)>,
+    secret: Vec<(&'static str, Secret)>,
+    http: &Http,
+) -> Result<Granted, ApiError> {
+    let ticket = Ticket::form(Base::Token, String::new(), plain, secret, asked("token"));
+    let answer = http.send(&ticket, None).await?;
+    decode::<TokenAnswer>(&answer.body, endpoints::name(Base::Token)).map(TokenAnswer::granted)
+}
+
+async fn key_token(
+    email: &str,
+    key_id: Option<&str>,
+    private_key: &Secret,
+    http: &Http,
+) -> Result<Granted, ApiError> {
+    let at = now();
+    if http.endpoints().universe() != GOOGLE {
+        let secret = key::self_signed(email, key_id, private_key, at.as_second())?;
+        let expires = at.checked_add(SignedDuration::from_secs(key::LIFE)).ok();
+        let scopes = vec![key::SCOPE.to_owned()];
+        return Ok(Granted { secret, expires, scopes, principal: None, from: None });
+    }
+    let audience = http.endpoints().token_audience();
+    let assertion = key::assertion(email, key_id, private_key, &audience, at.as_second())?;
+    let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+    token_endpoint(vec![("grant_type", grant.to_owned())], vec![("assertion", assertion)], http).await
+}
+
+/// The account of an `impersonated_service_account` file, or one that the caller became: by IAM Credentials as it is
+/// reached here, whatever host the file names, as google-auth does.
+async fn impersonate(
+    account: &str,
+    delegates: &[String],
+    caller: &Secret,
+    http: &Http,
+) -> Result<Granted, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        access_token: Secret,
+        expire_time: Option<String>,
+    }
+    let mut body = serde_json::json!({ "scope": [key::SCOPE], "lifetime": "3600s" });
+    if !delegates.is_empty() {
+        body["delegates"] =
+            delegates.iter().map(|name| format!("projects/-/serviceAccounts/{name}")).collect();
+    }
+    let asked = Asked {
+        service: endpoints::service(Base::Credentials),
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        resource: account.to_owned(),
+        permission: Some(permission::GET_ACCESS_TOKEN.name),
+        delegates: delegates.len(),
+        ..Asked::default()
+    };
+    let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(account));
+    let post = Ticket::post(CallKind::Mint, Base::Credentials, path, body, asked);
+    // The quota project is the caller's own and says nothing about this account's calls.
+    let ticket = Ticket { auth: false, ..post };
+    let answer = http.send(&ticket, Some(caller)).await?;
+    let answer: Answer = decode(&answer.body, endpoints::name(Base::Credentials))?;
+    Ok(Granted {
+        secret: answer.access_token,
+        expires: answer.expire_time.and_then(|end| end.parse().ok()),
+        scopes: vec![key::SCOPE.to_owned()],
+        principal: Some(account.to_owned()),
+        from: None,
+    })
+}
+
+/// A refusal here is about the caller's credentials, whatever status it comes with, and the next step is the command
+/// that makes them good again.
 fn about_the_caller(mut error: ApiError, source: &Source) -> ApiError {
-    if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Other) {
+    let credentials = &source.credentials;
+    if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Invalid | ErrorKind::Other) {
         error.kind = ErrorKind::Credentials;
     }
-    match (&source.credentials, error.kind) {
+    // A denial of an impersonation is one, and names the permission.
+    if error.kind == ErrorKind::Denied && !credentials.impersonates() {
+        error.kind = ErrorKind::Credentials;
+    }
+    if error.kind != ErrorKind::Credentials || error.has_next() {
+        return error;
+    }
+    let next = match credentials {
         // A login does not help where a key is the matter.
-        (Credentials::ServiceAccount { .. }, ErrorKind::Credentials) => error.with_next(format!(
+        Credentials::ServiceAccount { .. } => format!(
             "Check that the account and its key in {} still exist and are enabled, and that this machine's clock is right.",
             source.origin
-        )),
-        (Credentials::User { .. }, ErrorKind::Credentials) => {
-            error.with_next(format!("Log in again: `{LOGIN}`."))
+        ),
+        Credentials::User { .. } => format!("Log in again: `{LOGIN}`."),
+        Credentials::Workforce { .. } => {
+            "Log in again: `gcloud auth application-default login --login-config=FILE`.".to_owned()
         }
-        _ => error,
-    }
-}
-
-fn assertion(
-    email: &str,
-    key_id: Option<String>,
-    private_key: &Secret,
-    audience: &str,
-    now: i64,
-) -> Result<Secret, ApiError> {
-    let broken = || ApiError::new(ErrorKind::Credentials, "The private key of the credentials cannot sign.");
-    let key = EncodingKey::from_rsa_pem(private_key.expose().as_bytes()).map_err(|_| broken())?;
-    let header = Header { kid: key_id, ..Header::new(Algorithm::RS256) };
-    let claims =
-        json!({ "iss": email, "scope": SCOPE, "aud": audience, "iat": now, "exp": now + ASSERTION_LIFE });
-    jsonwebtoken::encode(&header, &claims, &key).map(Secret::new).map_err(|_| broken())
-}
-
-/// Whether this is a private RSA key as credentials files hold it.
-pub(super) fn is_key(private_key: &Secret) -> bool {
-    EncodingKey::from_rsa_pem(private_key.expose().as_bytes()).is_ok()
+        Credentials::Impersonated { .. } => {
+            format!("Check {}: its source credentials may have ended: `{LOGIN}`.", source.origin)
+        }
+        Credentials::External(_) => format!(
+            "Check the pool, the provider and its conditions that {} names, and that the foreign token is fresh.",
+            source.origin
+        ),
+        Credentials::Gcloud(_) | Credentials::Any(_) => "Log in again: `gcloud auth login`.".to_owned(),
+        Credentials::AccessToken(_) | Credentials::Machine => return error,
+    };
+    error.with_next(next)
 }

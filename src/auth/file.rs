@@ -1,27 +1,21 @@
 //! Credentials files: reading one, with a sentence for everything that can be wrong with it. It repeats nothing of
 //! a file but the names of its fields and its type.
 
-use std::{collections::HashMap, fmt, fs::File, io::Read as _, path::Path};
+use std::{fs::File, io::Read as _, path::Path};
 
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use super::{Credentials, Source, exchange};
+use super::{Credentials, Source, external, fields::Fields, key};
 use crate::{
     api::{ApiError, ErrorKind, endpoints::GOOGLE},
-    model::secret::Secret,
+    model::{account, secret::Secret},
 };
 
 /// Larger files are no credentials.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
-/// Types that Google's libraries know and we do not yet.
-const LATER: [&str; 4] = [
-    "impersonated_service_account",
-    "external_account",
-    "external_account_authorized_user",
-    "gdch_service_account",
-];
+/// A file in a file in a file: nobody writes more.
+const DEEPEST: usize = 4;
 
 /// Reads a credentials file. `label` says how it was found.
 pub(super) fn read(path: &Path, label: &str) -> Result<Source, ApiError> {
@@ -55,14 +49,7 @@ fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
 }
 
 fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
-    let json = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // serde's own text may quote the file, so only the place is told.
-    let mut fields: Fields = serde_json::from_slice(json).map_err(|error| {
-        if error.is_data() {
-            return "holds no JSON object".to_owned();
-        }
-        format!("is no JSON (line {}, column {})", error.line(), error.column())
-    })?;
+    let mut fields = Fields::read(bytes)?;
     let mut source = Source {
         label: label.to_owned(),
         origin: origin.to_owned(),
@@ -72,119 +59,88 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
         // A file from before the word, or that leaves it out, is Google's: its secrets go nowhere else.
         universe: Some(fields.optional("universe_domain")?.unwrap_or_else(|| GOOGLE.to_owned())),
         token_uri: fields.optional("token_uri")?,
+        hash: Some(hash(bytes)),
         credentials: Credentials::AccessToken(Secret::new("")),
     };
-    source.credentials = match fields.required("type")?.as_str() {
-        "authorized_user" => {
-            source.principal = fields.optional("account")?;
-            Credentials::User {
-                client_id: fields.required("client_id")?,
-                client_secret: fields.secret("client_secret")?,
-                refresh_token: fields.secret("refresh_token")?,
-            }
-        }
+    source.credentials = credentials(fields, 0)?;
+    source.principal = source.credentials.principal();
+    Ok(source)
+}
+
+/// SHA-256 of the file, in hexadecimal: what was confirmed once is confirmed for this file and no other.
+fn hash(bytes: &[u8]) -> String {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn credentials(mut fields: Fields, depth: usize) -> Result<Credentials, String> {
+    if depth >= DEEPEST {
+        return Err("holds credentials within credentials without end".to_owned());
+    }
+    Ok(match fields.required("type")?.as_str() {
+        "authorized_user" => Credentials::User {
+            account: fields.optional("account")?,
+            client_id: fields.required("client_id")?,
+            client_secret: fields.secret("client_secret")?,
+            refresh_token: fields.secret("refresh_token")?,
+            rapt: fields.optional("rapt_token")?.map(Secret::new),
+        },
         "service_account" => {
             let email = fields.required("client_email")?;
-            source.principal = Some(email.clone());
             let private_key = fields.secret("private_key")?;
-            if !exchange::is_key(&private_key) {
+            if !key::is_key(&private_key) {
                 return Err("has no RSA key in PEM form in its field “private_key”".to_owned());
             }
             Credentials::ServiceAccount { email, key_id: fields.optional("private_key_id")?, private_key }
         }
-        known if LATER.contains(&known) => {
-            return Err(format!("has the type “{known}”, which is not supported yet"));
+        "impersonated_service_account" => {
+            let url = fields.required("service_account_impersonation_url")?;
+            let delegates = fields.texts("delegates")?;
+            let inner =
+                fields.object("source_credentials")?.ok_or_else(|| fields.lacks("source_credentials"))?;
+            Credentials::Impersonated {
+                account: impersonated(&url)?,
+                delegates: delegates.iter().map(|name| bare(name)).collect::<Result<_, _>>()?,
+                source: Box::new(credentials(inner, depth + 1)?),
+            }
+        }
+        "external_account" => Credentials::External(Box::new(external::read(fields)?)),
+        "external_account_authorized_user" => Credentials::Workforce {
+            token_url: fields.required("token_url")?,
+            introspect_url: fields.optional("token_info_url")?,
+            client_id: fields.required("client_id")?,
+            client_secret: fields.secret("client_secret")?,
+            refresh_token: fields.secret("refresh_token")?,
+        },
+        "gdch_service_account" => {
+            return Err(
+                "has the type “gdch_service_account”: it is for Google Distributed Cloud, whose services are not these"
+                    .to_owned(),
+            );
         }
         other => {
             let shown: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
             return Err(format!("has the unknown type “{shown}” in its field “type”"));
         }
-    };
-    Ok(source)
+    })
 }
 
-/// The fields of a file. Any of them may be a secret, one that is not known here too, so all are wiped in the end.
-#[derive(serde::Deserialize)]
-struct Fields(HashMap<String, Field>);
-
-enum Field {
-    Text(Zeroizing<String>),
-    Null,
-    /// Something else, by what it is called.
-    Other(&'static str),
+/// The account in an address of `generateAccessToken`.
+pub(super) fn impersonated(url: &str) -> Result<String, String> {
+    let name = url
+        .rsplit_once('/')
+        .and_then(|(_, last)| last.strip_suffix(":generateAccessToken"))
+        .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned());
+    name.filter(|name| account::parse(name).is_ok()).ok_or_else(|| {
+        "names no account in its field “service_account_impersonation_url”, which must end in ACCOUNT:generateAccessToken"
+            .to_owned()
+    })
 }
 
-impl Fields {
-    /// A text that must be there. Empty is as good as missing.
-    fn required(&mut self, name: &str) -> Result<String, String> {
-        self.optional(name)?.ok_or_else(|| format!("lacks the field “{name}”"))
-    }
-
-    /// The same, for what nobody may see: it is moved, not copied.
-    fn secret(&mut self, name: &str) -> Result<Secret, String> {
-        self.required(name).map(Secret::new)
-    }
-
-    /// Takes the text out.
-    fn optional(&mut self, name: &str) -> Result<Option<String>, String> {
-        match self.0.get_mut(name) {
-            None | Some(Field::Null) => Ok(None),
-            Some(Field::Text(text)) => Ok(Some(std::mem::take(&mut **text)).filter(|text| !text.is_empty())),
-            Some(Field::Other(found)) => {
-                Err(format!("has {found} in its field “{name}”, where a text belongs"))
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Field {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Field, D::Error> {
-        deserializer.deserialize_any(AnyField)
-    }
-}
-
-struct AnyField;
-
-impl<'de> Visitor<'de> for AnyField {
-    type Value = Field;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Field, E> {
-        Ok(Field::Text(Zeroizing::new(text.to_owned())))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Field, E> {
-        Ok(Field::Null)
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Other("a boolean"))
-    }
-
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Field, E> {
-        Ok(Field::Other("a number"))
-    }
-
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Field, E> {
-        Ok(Field::Other("a number"))
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Field, E> {
-        Ok(Field::Other("a number"))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Field, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("a list"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Field, A::Error> {
-        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Field::Other("an object"))
-    }
+/// A delegate, by its e-mail alone or by its resource name.
+fn bare(name: &str) -> Result<String, String> {
+    let name = name.rsplit_once('/').map_or(name, |(_, last)| last);
+    account::parse(name).map_err(|_| "names no account in its field “delegates”".to_owned())
 }
 
 #[cfg(test)]
@@ -216,7 +172,7 @@ mod tests {
             (br#"{"type":true}"#, "a boolean in its field “type”"),
             (br#"{"type":null}"#, "lacks the field “type”"),
             (br#"{"type":"hunter"}"#, "unknown type “hunter”"),
-            (br#"{"type":"external_account"}"#, "“external_account”, which is not supported yet"),
+            (br#"{"type":"gdch_service_account"}"#, "Google Distributed Cloud"),
             (
                 br#"{"type":"authorized_user","client_id":"x","client_secret":"hunter2"}"#,
                 "lacks the field “refresh_token”",

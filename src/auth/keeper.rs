@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Credentials, Source, exchange};
+use super::{Credentials, Found, Source, exchange};
 use crate::{
     api::{
         ApiError, ErrorKind,
@@ -34,6 +34,10 @@ pub(crate) struct Token {
     pub(crate) expires: Option<Timestamp>,
     /// Its scopes; empty when nobody told.
     pub(crate) scopes: Vec<String>,
+    /// Whose it is, where getting it told.
+    pub(crate) principal: Option<String>,
+    /// Which of several possible sources it came from.
+    pub(crate) from: Option<Found>,
     /// From Google's token endpoint, and no bare token of unknown make.
     exchanged: bool,
     /// Counts renewals, so that ten refusals of one token lead to one renewal.
@@ -46,6 +50,13 @@ impl Token {
     /// Whether it may be shown to Google's tokeninfo: no foreign token is sent anywhere.
     pub(crate) fn is_googles(&self) -> bool {
         self.exchanged || self.secret.expose().starts_with("ya29.")
+    }
+}
+
+impl Token {
+    /// From the Security Token Service: `ya29.d.…`.
+    pub(crate) fn is_federated(&self) -> bool {
+        self.secret.expose().starts_with("ya29.d.")
     }
 }
 
@@ -86,7 +97,7 @@ impl Keeper {
 
     /// Whether the credentials are bound to the account they name. A login file's name is a hint only.
     pub(crate) fn names_itself(&self) -> bool {
-        matches!(&self.source, Ok(source) if matches!(source.credentials, Credentials::ServiceAccount { .. }))
+        matches!(&self.source, Ok(source) if source.credentials.name_themselves())
     }
 
     async fn ask(&self, refused: Option<u64>) -> Result<Token, ApiError> {
@@ -145,7 +156,8 @@ fn good(token: &Token, refused: Option<u64>) -> bool {
 }
 
 async fn renew(source: &Source, http: &Http, generation: u64) -> Result<Token, ApiError> {
-    let exchange::Granted { secret, expires, scopes } = exchange::exchange(source, http).await?;
+    let exchange::Granted { secret, expires, scopes, principal, from } =
+        exchange::exchange(source, http).await?;
     let renew = expires.map(|end| {
         let life = Duration::try_from(end.duration_since(now())).unwrap_or_default();
         end - MARGIN.min(life / 2)
@@ -154,6 +166,8 @@ async fn renew(source: &Source, http: &Http, generation: u64) -> Result<Token, A
         secret,
         expires,
         scopes,
+        principal,
+        from,
         exchanged: !matches!(source.credentials, Credentials::AccessToken(_)),
         generation,
         renew,

@@ -5,21 +5,33 @@
 //! 2. a token on stdin
 //! 3. `CLOUDSDK_AUTH_ACCESS_TOKEN`
 //! 4. Application Default Credentials: the file named by `GOOGLE_APPLICATION_CREDENTIALS`, then
-//!    `application_default_credentials.json` in gcloud's folder
+//!    `application_default_credentials.json` in gcloud's folder, then the metadata server (unless `NO_GCE_CHECK=true`)
+//! 5. the gcloud login, by running `gcloud auth print-access-token`
 //!
-//! Nothing here shows a secret, writes a file or trusts an address that a file names.
+//! [`all`] lists everything that is there, to choose from. Nothing here shows a secret or writes a file; addresses that
+//! a file names are trusted by the rule of [`trust`] only.
 
 mod exchange;
+mod external;
+mod fields;
 mod file;
+pub mod gcloud;
 pub(crate) mod keeper;
+mod key;
+mod machine;
+pub mod trust;
 
 use std::path::PathBuf;
 
 use crate::{
     api::{ApiError, ErrorKind},
     env::Env,
-    model::{caller::Caller, denial::LOGIN, secret::Secret},
+    model::{
+        caller::{Caller, Choice, How},
+        secret::Secret,
+    },
 };
+pub(crate) use exchange::Found;
 
 /// What the command line adds to the search.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +58,8 @@ pub struct Source {
     /// The universe of the file, which is Google's own where it names none; none for a bare token, which tells nothing.
     pub universe: Option<String>,
     token_uri: Option<String>,
+    /// SHA-256 of the file, in hexadecimal.
+    hash: Option<String>,
     credentials: Credentials,
 }
 
@@ -55,19 +69,124 @@ enum Credentials {
     /// A token as it is: nobody here can renew it.
     AccessToken(Secret),
     /// A person's login, from `gcloud auth application-default login`.
-    User { client_id: String, client_secret: Secret, refresh_token: Secret },
+    User {
+        /// A name that some files hold; a hint only.
+        account: Option<String>,
+        client_id: String,
+        client_secret: Secret,
+        refresh_token: Secret,
+        /// Proof of a recent log-in, where the organization wants one.
+        rapt: Option<Secret>,
+    },
     /// A service account's key.
     ServiceAccount { email: String, key_id: Option<String>, private_key: Secret },
+    /// An account that other credentials mint for, through these delegates.
+    Impersonated { account: String, delegates: Vec<String>, source: Box<Credentials> },
+    /// Workload and workforce identity federation.
+    External(Box<external::External>),
+    /// A workforce user who has logged in.
+    Workforce {
+        token_url: String,
+        introspect_url: Option<String>,
+        client_id: String,
+        client_secret: Secret,
+        refresh_token: Secret,
+    },
+    /// The default account of the metadata server.
+    Machine,
+    /// A gcloud login.
+    Gcloud(gcloud::Login),
+    /// The first of these that is there, which only asking tells.
+    Any(Vec<Credentials>),
 }
 
-impl Source {
-    /// What sort of credentials: `user`, `service account`, `access token`.
-    pub fn kind(&self) -> &'static str {
-        match self.credentials {
+impl Credentials {
+    fn kind(&self) -> &'static str {
+        match self {
             Credentials::AccessToken(_) => "access token",
             Credentials::User { .. } => "user",
             Credentials::ServiceAccount { .. } => "service account",
+            Credentials::Impersonated { .. } => "impersonated account",
+            Credentials::External(external) if external.account().is_some() => "federated, impersonating",
+            Credentials::External(_) => "federated",
+            Credentials::Workforce { .. } => "workforce user",
+            Credentials::Machine => "service account",
+            Credentials::Gcloud(login) if login.impersonates.is_some() => "service account",
+            Credentials::Gcloud(_) => "user",
+            Credentials::Any(_) => "caller",
         }
+    }
+
+    /// Whom they say they belong to.
+    fn principal(&self) -> Option<String> {
+        match self {
+            Credentials::User { account, .. } => account.clone(),
+            Credentials::ServiceAccount { email, .. } => Some(email.clone()),
+            Credentials::Impersonated { account, .. } => Some(account.clone()),
+            Credentials::External(external) => external.account(),
+            Credentials::Gcloud(login) => login.principal(),
+            Credentials::AccessToken(_)
+            | Credentials::Workforce { .. }
+            | Credentials::Machine
+            | Credentials::Any(_) => None,
+        }
+    }
+
+    /// Whether they are bound to what they name: a login's name is a hint only.
+    fn name_themselves(&self) -> bool {
+        match self {
+            Credentials::ServiceAccount { .. } | Credentials::Impersonated { .. } => true,
+            Credentials::External(external) => external.account().is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether getting a token takes minting one.
+    fn impersonates(&self) -> bool {
+        match self {
+            Credentials::Impersonated { .. } => true,
+            Credentials::External(external) => external.account().is_some(),
+            _ => false,
+        }
+    }
+
+    /// Every address of the file that gets a secret, or gives one.
+    fn addresses(&self) -> Vec<&str> {
+        match self {
+            Credentials::External(external) => external.addresses(),
+            Credentials::Workforce { token_url, introspect_url, .. } => {
+                std::iter::once(token_url.as_str()).chain(introspect_url.as_deref()).collect()
+            }
+            Credentials::Impersonated { source, .. } => source.addresses(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The program that it would run.
+    fn program(&self) -> Option<String> {
+        match self {
+            Credentials::External(external) => match &external.subject {
+                external::Subject::Executable(executable) => Some(executable.argv.join(" ")),
+                _ => None,
+            },
+            Credentials::Impersonated { source, .. } => source.program(),
+            _ => None,
+        }
+    }
+
+    fn with_environment(&mut self, env: &Env) {
+        match self {
+            Credentials::External(external) => external.with_environment(env),
+            Credentials::Impersonated { source, .. } => source.with_environment(env),
+            _ => {}
+        }
+    }
+}
+
+impl Source {
+    /// What sort of credentials: `user`, `service account`, `access token`, `federated`, …
+    pub fn kind(&self) -> &'static str {
+        self.credentials.kind()
     }
 
     /// The token endpoint that the file names; to be trusted only by the rule of
@@ -89,44 +208,71 @@ impl Source {
         }
     }
 
+    /// The caller turned into an account, through these delegates: whatever calls from then on calls as that account.
+    /// The quota project is dropped, for it is the first caller's to use.
+    pub fn becoming(&self, account: &str, delegates: &[String]) -> Source {
+        Source {
+            label: format!("as {}", crate::model::account::short(account)),
+            principal: Some(account.to_owned()),
+            quota_project: None,
+            credentials: Credentials::Impersonated {
+                account: account.to_owned(),
+                delegates: delegates.to_vec(),
+                source: Box::new(self.credentials.clone()),
+            },
+            ..self.clone()
+        }
+    }
+
+    fn new(label: &str, origin: &str, credentials: Credentials) -> Source {
+        Source {
+            label: label.to_owned(),
+            origin: origin.to_owned(),
+            principal: credentials.principal(),
+            project: None,
+            quota_project: None,
+            universe: None,
+            token_uri: None,
+            hash: None,
+            credentials,
+        }
+    }
+
     /// From a bare access token.
     fn token(token: Secret, label: &str, env: &Env) -> Result<Source, ApiError> {
         if token.is_empty() || token.expose().bytes().any(|b| !b.is_ascii_graphic()) {
             let message = format!("What {label} gives is no access token: it must be one word.");
             return Err(ApiError::new(ErrorKind::Credentials, message));
         }
-        let source = Source {
-            label: label.to_owned(),
-            origin: label.to_owned(),
-            principal: None,
-            project: None,
-            quota_project: None,
-            universe: None,
-            token_uri: None,
-            credentials: Credentials::AccessToken(token),
-        };
-        Ok(source.with_environment(env))
+        Ok(Source::new(label, label, Credentials::AccessToken(token)).with_environment(env))
+    }
+
+    /// From a gcloud login.
+    fn gcloud(login: gcloud::Login, env: &Env) -> Source {
+        let origin = env.gcloud_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
+        let label = gcloud::label(&login);
+        let (project, quota_project) = (login.project.clone(), login.quota_project.clone());
+        let source = Source::new(&label, &origin, Credentials::Gcloud(login));
+        Source { project, quota_project, ..source }.with_environment(env)
     }
 
     /// The environment's projects go before the file's, as in Google's own libraries.
     fn with_environment(mut self, env: &Env) -> Source {
         self.project = env.project().map(str::to_owned).or(self.project);
         self.quota_project = env.get("GOOGLE_CLOUD_QUOTA_PROJECT").map(str::to_owned).or(self.quota_project);
+        self.credentials.with_environment(env);
         self
     }
 }
 
-/// Finds the caller's credentials, reading at most one file. See the module for the order.
+/// Finds the caller's credentials, reading at most one file of credentials. See the module for the order.
 ///
 /// # Errors
 /// [`ErrorKind::Credentials`], one sentence: a file that cannot be read or used (the file and the field, never its
 /// content), or nothing found.
 pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     if let Some(path) = &options.credentials_file {
-        let name = path
-            .file_name()
-            .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-        return Ok(file::read(path, &format!("--credentials {name}"))?.with_environment(env));
+        return own_file(path, env);
     }
     if let Some(token) = &options.stdin_token {
         return Source::token(Secret::new(token.expose().trim()), "stdin", env);
@@ -138,16 +284,109 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
         let source = file::read(&PathBuf::from(path), "GOOGLE_APPLICATION_CREDENTIALS")?;
         return Ok(source.with_environment(env));
     }
-    let known = env.gcloud_dir().map(|dir| dir.join("application_default_credentials.json"));
-    match known {
-        Some(path) if path.exists() => Ok(file::read(&path, "ADC")?.with_environment(env)),
-        _ => {
-            let place = known.map_or_else(|| "gcloud's folder".to_owned(), |path| path.display().to_string());
-            let message = format!(
-                "No credentials found: neither --credentials, CLOUDSDK_AUTH_ACCESS_TOKEN nor GOOGLE_APPLICATION_CREDENTIALS is given, and there is no {place}."
-            );
-            Err(ApiError::new(ErrorKind::Credentials, message)
-                .with_next(format!("Log in with `{LOGIN}`, or look around with `impersona --demo`.")))
+    if let Some(path) = well_known(env) {
+        return Ok(file::read(&path, "ADC")?.with_environment(env));
+    }
+    let login = gcloud::logins(env).into_iter().next();
+    match (asks_the_machine(env), login) {
+        (false, Some(login)) => Ok(Source::gcloud(login, env)),
+        (false, None) => Err(exchange::nothing_found()),
+        // Which of them it is, the first request tells: nothing is asked before the first frame.
+        (true, login) => {
+            let (label, found) = match &login {
+                Some(login) => (gcloud::label(login), Some(Source::gcloud(login.clone(), env))),
+                None => ("looked for".to_owned(), None),
+            };
+            let sources =
+                std::iter::once(Credentials::Machine).chain(login.map(Credentials::Gcloud)).collect();
+            let source = Source::new(&label, "metadata server, then gcloud", Credentials::Any(sources));
+            let (project, quota_project) =
+                found.map(|found| (found.project, found.quota_project)).unwrap_or_default();
+            Ok(Source { project, quota_project, ..source }.with_environment(env))
+        }
+    }
+}
+
+/// A file that somebody names.
+fn own_file(path: &std::path::Path, env: &Env) -> Result<Source, ApiError> {
+    let name = path
+        .file_name()
+        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    Ok(file::read(path, &format!("--credentials {name}"))?.with_environment(env))
+}
+
+/// The file that `gcloud auth application-default login` writes, where it is.
+fn well_known(env: &Env) -> Option<PathBuf> {
+    let path = env.gcloud_dir()?.join("application_default_credentials.json");
+    path.exists().then_some(path)
+}
+
+/// `NO_GCE_CHECK=true`, exactly, keeps the metadata server from being asked who we are (google-auth).
+fn asks_the_machine(env: &Env) -> bool {
+    env.get("NO_GCE_CHECK") != Some("true")
+}
+
+/// Everything that is there to call as. Reads small files; asks nobody, and runs nothing.
+pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
+    let mut found = Vec::new();
+    let mut add = |how: How, source: Result<Source, ApiError>, label: &str| {
+        found.push(match source {
+            Ok(source) => Choice {
+                how,
+                label: source.label.clone(),
+                about: match (&source.principal, source.credentials.program()) {
+                    (Some(principal), _) => format!("{}, {}", source.kind(), principal),
+                    (None, Some(program)) => format!("{}, runs {program}", source.kind()),
+                    (None, None) => source.kind().to_owned(),
+                },
+            },
+            Err(error) => Choice { how, label: label.to_owned(), about: error.sentence() },
+        });
+    };
+    if let Some(path) = &options.credentials_file {
+        add(How::File(path.clone()), own_file(path, env), "--credentials");
+    }
+    if env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").is_some() {
+        let label = "CLOUDSDK_AUTH_ACCESS_TOKEN";
+        add(How::Variable, load(&How::Variable, env), label);
+    }
+    if let Some(path) = env.get("GOOGLE_APPLICATION_CREDENTIALS") {
+        let label = "GOOGLE_APPLICATION_CREDENTIALS";
+        add(How::File(path.into()), file::read(&PathBuf::from(path), label), label);
+    }
+    if let Some(path) = well_known(env) {
+        add(How::File(path.clone()), file::read(&path, "ADC"), "ADC");
+    }
+    for login in gcloud::logins(env) {
+        add(How::Gcloud(login.name.clone()), Ok(Source::gcloud(login, env)), "gcloud");
+    }
+    if asks_the_machine(env) {
+        add(How::Machine, load(&How::Machine, env), "metadata server");
+    }
+    found
+}
+
+/// The credentials of a choice.
+///
+/// # Errors
+/// As for [`find`].
+pub fn load(how: &How, env: &Env) -> Result<Source, ApiError> {
+    match how {
+        How::File(path) => own_file(path, env),
+        How::Variable => {
+            let token = env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").unwrap_or_default().trim();
+            Source::token(Secret::new(token), "CLOUDSDK_AUTH_ACCESS_TOKEN", env)
+        }
+        How::Gcloud(name) => gcloud::logins(env)
+            .into_iter()
+            .find(|login| login.name == *name)
+            .map(|login| Source::gcloud(login, env))
+            .ok_or_else(|| {
+                let message = format!("gcloud has no configuration “{name}” with a login.");
+                ApiError::new(ErrorKind::Credentials, message).with_next("Log in with `gcloud auth login`.")
+            }),
+        How::Machine => {
+            Ok(Source::new("metadata server", "metadata server", Credentials::Machine).with_environment(env))
         }
     }
 }
@@ -164,13 +403,10 @@ mod tests {
 
     #[test]
     fn with_nothing_to_be_found_the_sentence_names_what_was_looked_for_and_the_way_out() {
-        let error = error(&Env::from_vars([("HOME", "/nowhere")]), &FindOptions::default());
+        let env = Env::from_vars([("HOME", "/nowhere"), ("NO_GCE_CHECK", "true")]);
+        let error = error(&env, &FindOptions::default());
         assert_eq!((error.kind, error.kind.exit_code()), (ErrorKind::Credentials, 3));
-        for part in [
-            "--credentials",
-            "CLOUDSDK_AUTH_ACCESS_TOKEN",
-            "/nowhere/.config/gcloud/application_default_credentials.json",
-        ] {
+        for part in ["no file", "no variable", "no metadata server", "no gcloud login"] {
             assert!(error.message.contains(part), "{error}");
         }
         let next = error.next().unwrap_or_default();

@@ -1,5 +1,7 @@
 //! The identity whose credentials impersona holds, as far as it is known, and where it came from.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 
 /// Who is calling, for the header and for `whoami`. Unknown parts are `None` and are said to be unknown.
@@ -25,10 +27,38 @@ pub struct Caller {
     pub expires: Option<Timestamp>,
 }
 
+/// A caller that one can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// How to be it.
+    pub how: How,
+    /// Where it is from: `ADC`, `gcloud login`, `--credentials sa.json`.
+    pub label: String,
+    /// What it is, and who as far as files tell; or why it cannot be used.
+    pub about: String,
+}
+
+/// Where the credentials of a [`Choice`] are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum How {
+    /// A credentials file.
+    File(PathBuf),
+    /// `CLOUDSDK_AUTH_ACCESS_TOKEN`
+    Variable,
+    /// The gcloud configuration of this name.
+    Gcloud(String),
+    /// The metadata server of this machine.
+    Machine,
+}
+
 impl Caller {
     /// The member form used in policies: `user:dev@example.com`; none while the principal is unknown.
     pub fn member(&self) -> Option<String> {
         let principal = self.principal.as_deref()?;
+        // Federated principals are members as they are called.
+        if principal.starts_with("principal://") {
+            return Some(principal.to_owned());
+        }
         let prefix = if principal.ends_with(".gserviceaccount.com") { "serviceAccount" } else { "user" };
         Some(format!("{prefix}:{principal}"))
     }
@@ -46,5 +76,9 @@ mod tests {
         assert_eq!(caller.member().as_deref(), Some("user:dev@example.com"));
         caller.principal = Some("ci@acme-ci.iam.gserviceaccount.com".into());
         assert_eq!(caller.member().as_deref(), Some("serviceAccount:ci@acme-ci.iam.gserviceaccount.com"));
+        let federated =
+            "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/s";
+        caller.principal = Some(federated.into());
+        assert_eq!(caller.member().as_deref(), Some(federated));
     }
 }

@@ -99,17 +99,27 @@ impl Picker {
 
     /// Every command, with its key.
     pub fn palette(shared: &Shared) -> Picker {
+        use crate::keymap::KeyCtx::{
+            Accounts, Activity, Always, CopyMenu, Global, Inspect, MintMenu, Policy, Shelf,
+        };
         let item = |row: &crate::keymap::Row, chords: &[Chord]| Item {
-            name: row.label.to_owned(),
-            about: chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" "),
+            name: match (row.ctx, row.action) {
+                (CopyMenu, action) if action != Action::Save => format!("copy {}", row.label),
+                _ => row.label.to_owned(),
+            },
+            // In the menus that a key opens, that key comes first.
+            about: match row.ctx {
+                MintMenu => format!("{} ", shared.keymap.key(Action::MintMenu)),
+                CopyMenu => format!("{} ", shared.keymap.key(Action::CopyMenu)),
+                _ => String::new(),
+            } + &chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" "),
             picked: Picked::Command(row.action),
         };
-        use crate::keymap::KeyCtx::{Accounts, Activity, Always, Global, Inspect, MintMenu, Policy, Shelf};
         let mut items: Vec<Item> = Vec::new();
         for (row, chords) in shared.keymap.all() {
             let command = matches!(
                 row.ctx,
-                Global | Accounts | Policy | Shelf | Activity | Always | Inspect | MintMenu
+                Global | Accounts | Policy | Shelf | Activity | Always | Inspect | MintMenu | CopyMenu
             );
             let itself = matches!(row.action, Action::Palette | Action::Back);
             let known = items.iter().any(|item| item.picked == Picked::Command(row.action));

@@ -228,6 +228,8 @@ fn hints(state: &AppState, area: Rect, buf: &mut Buffer, theme: &Theme) {
 }
 
 #[cfg(test)]
+mod mint_tests;
+#[cfg(test)]
 mod policy_tests;
 #[cfg(test)]
 mod tests;

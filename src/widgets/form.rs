@@ -345,8 +345,11 @@ impl Form {
             if rest(y).is_empty() {
                 return cursor;
             }
-            cursor = draw_field(field, rest(y), buf, focused, theme).or(cursor);
-            y += field.height();
+            // Of several lines as many as leave room for what is said about them.
+            let said = said_height(field, area.width);
+            let height = field.height().min(rest(y).height.saturating_sub(said).max(1));
+            cursor = draw_field(field, Rect { height, ..rest(y) }, buf, focused, theme).or(cursor);
+            y += height;
             if let Some(error) = &field.error {
                 y += wrapped(&format!("{} {error}", theme.glyphs.no), beside_label(rest(y)), buf, theme.bad);
             } else if focused {

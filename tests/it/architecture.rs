@@ -37,14 +37,15 @@ const MAY_AWAIT: [&str; 8] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 11] = [
-    ("src/api/credentials.rs", "reads the end of an ID token out of its own claims"),
+const MAY_EXPOSE: [(&str, &str); 12] = [
+    ("src/api/credentials.rs", "reads the end of a JWT out of its claims, and puts a signature into its URL"),
     ("src/api/http.rs", "puts it on the wire, and takes it out of error bodies that quote it"),
     ("src/auth/exchange.rs", "signs with a key, and sends a login, to get an access token"),
     ("src/auth/keeper.rs", "compares two tokens"),
     ("src/auth/mod.rs", "checks that a token given by hand is one word"),
     ("src/cli/output.rs", "prints it, or writes it to the file of --out"),
     ("src/clipboard.rs", "copies it, and compares it before clearing"),
+    ("src/flows/mint.rs", "checks the signature that has just been made"),
     ("src/model/jwt/judge.rs", "checks the signature over it"),
     ("src/panes/inspect.rs", "decodes it"),
     ("src/panes/mint/shelf.rs", "shows it when it is revealed, and makes the texts to copy"),

@@ -40,7 +40,8 @@ fn every_command_and_flag_of_the_readme_exists() {
         let words: Vec<&str> = usage
             .split_whitespace()
             .skip(1)
-            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+            .take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()))
+            .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
             .collect();
         let own = help(&words);
         let flag =

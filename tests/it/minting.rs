@@ -1,7 +1,8 @@
 //! Every kind of credential through the flow that the screen and the command line share, against the emulator: what
 //! is checked afterwards, and what is said about it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use impersona::{
     api::{Client, ErrorKind, Settings, endpoints::Endpoints},
@@ -201,16 +202,19 @@ async fn scopes_are_compared_afterwards_and_what_a_machine_did_with_them_is_said
 }
 
 #[tokio::test]
-async fn without_a_metadata_server_that_is_said_within_half_a_second() {
+async fn without_a_metadata_server_that_is_said_without_waiting_for_one() {
     // A port that takes connections and never answers: the worst case.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = silent.local_addr().unwrap().to_string();
     let env = Env::from_vars([("GCE_METADATA_HOST", host.as_str())]);
     let source = auth::find(&env, &FindOptions::default());
-    let client = Client::new(Settings::new(Endpoints::new(&env, None).unwrap(), source));
-    let since = Instant::now();
-    let error = flows::mint(&client, &metadata(&[])).await.unwrap_err();
-    assert!(since.elapsed() < Duration::from_secs(5), "half a second, on a busy machine");
+    let mut settings = Settings::new(Endpoints::new(&env, None).unwrap(), source);
+    // Nothing but the patience with metadata servers ends it.
+    settings.timeout = Duration::from_secs(3_600);
+    let client = Client::new(settings);
+    let wish = metadata(&[]);
+    let mint = flows::mint(&client, &wish);
+    let error = tokio::time::timeout(Duration::from_secs(20), mint).await.expect("it ends").unwrap_err();
     assert_eq!(error.sentence(), "Not on Google Cloud: no metadata server answers here.");
 }
 

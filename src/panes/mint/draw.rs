@@ -31,7 +31,7 @@ use crate::{
 const MOST_PREVIEW: u16 = 6;
 
 /// What is known about a chain or a machine is shown in no more lines than these.
-const MOST_KNOWN: usize = 6;
+const MOST_KNOWN: usize = 8;
 
 /// From this width kinds are named in full.
 const WIDE: u16 = 100;
@@ -102,7 +102,8 @@ impl Mint {
                 // What every such path begins with says nothing; the `@` reads better than its escape.
                 let path = preview.url_path.replace("/v1/projects/-/", "…/").replace("%40", "@");
                 let body = preview.body.map(|body| format!(" {body}")).unwrap_or_default();
-                format!("{} {path}{body}", preview.method)
+                let copies = shared.keymap.key(Action::Palette);
+                format!("{} {path}{body}  ({copies} “copy” copies it as curl or gcloud)", preview.method)
             }
             Err(why) => why,
         }

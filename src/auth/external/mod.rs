@@ -1,0 +1,232 @@
+//! Federated callers (`external_account`): a token from somewhere else is shown to Google's Security Token Service,
+//! which gives one of its own; with an impersonation URL that one mints the account's. Where the foreign token comes
+//! from is in [`subject`] and [`aws`].
+
+mod aws;
+mod subject;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde::Deserialize;
+
+use super::{
+    exchange::{Granted, TokenAnswer},
+    fields::Fields,
+    file, key,
+};
+use crate::{
+    api::{
+        ApiError, CallKind, ErrorKind,
+        answer::decode,
+        endpoints::Base,
+        http::{Http, Ticket, now},
+    },
+    env::Env,
+    model::{denial::Asked, secret::Secret},
+};
+pub(super) use subject::Source as Subject;
+
+/// What an `external_account` file says.
+#[derive(Clone, Debug)]
+pub(super) struct External {
+    /// `//iam.googleapis.com/projects/…/providers/…`
+    pub(super) audience: String,
+    pub(super) subject_token_type: String,
+    pub(super) token_url: String,
+    /// Where the federated token can be looked at.
+    pub(super) introspect_url: Option<String>,
+    /// Taken as it stands in the file, as Google's libraries do.
+    pub(super) impersonation_url: Option<String>,
+    pub(super) lifetime_seconds: Option<u64>,
+    pub(super) user_project: Option<String>,
+    pub(super) client: Option<(String, Secret)>,
+    pub(super) subject: Subject,
+}
+
+/// The types of subject tokens that are taken here.
+const TYPES: [&str; 4] = [
+    "urn:ietf:params:oauth:token-type:jwt",
+    "urn:ietf:params:oauth:token-type:id_token",
+    "urn:ietf:params:oauth:token-type:saml2",
+    "urn:ietf:params:aws:token-type:aws4_request",
+];
+
+/// The lifetimes that an impersonated token may have, in seconds (Google's documents of the file).
+const LIFETIMES: std::ops::RangeInclusive<u64> = 600..=43_200;
+
+/// Reads what is left of the file.
+pub(super) fn read(mut fields: Fields) -> Result<External, String> {
+    let subject_token_type = fields.required("subject_token_type")?;
+    if !TYPES.contains(&subject_token_type.as_str()) {
+        return Err("has a type that is not taken here in its field “subject_token_type”".to_owned());
+    }
+    let impersonation_url = fields.optional("service_account_impersonation_url")?;
+    if let Some(url) = &impersonation_url {
+        file::impersonated(url)?;
+    }
+    let lifetime_seconds = match fields.object("service_account_impersonation")? {
+        Some(mut inner) => inner.number("token_lifetime_seconds")?,
+        None => None,
+    };
+    if lifetime_seconds.is_some_and(|seconds| !LIFETIMES.contains(&seconds)) {
+        return Err(
+            "has a lifetime outside 600 to 43200 in its field “service_account_impersonation.token_lifetime_seconds”"
+                .to_owned(),
+        );
+    }
+    let client = match (fields.optional("client_id")?, fields.optional("client_secret")?) {
+        (Some(id), secret) => Some((id, Secret::new(secret.unwrap_or_default()))),
+        (None, _) => None,
+    };
+    let source = fields.object("credential_source")?.ok_or_else(|| fields.lacks("credential_source"))?;
+    Ok(External {
+        audience: fields.required("audience")?,
+        token_url: fields.required("token_url")?,
+        introspect_url: fields.optional("token_info_url")?,
+        user_project: fields.optional("workforce_pool_user_project")?,
+        subject: subject::read(source)?,
+        subject_token_type,
+        impersonation_url,
+        lifetime_seconds,
+        client,
+    })
+}
+
+impl External {
+    /// The account that it ends up being; none for one that stays federated.
+    pub(super) fn account(&self) -> Option<String> {
+        self.impersonation_url.as_deref().and_then(|url| file::impersonated(url).ok())
+    }
+
+    /// Every address that gets something secret, or gives it.
+    pub(super) fn addresses(&self) -> Vec<&str> {
+        let mut all = vec![self.token_url.as_str()];
+        all.extend(self.impersonation_url.as_deref());
+        all.extend(self.introspect_url.as_deref());
+        all.extend(self.subject.addresses());
+        all
+    }
+
+    /// Takes in what the environment says about the subject.
+    pub(super) fn with_environment(&mut self, env: &Env) {
+        self.subject.with_environment(env);
+    }
+
+    /// Gets an access token.
+    pub(super) async fn grant(&self, http: &Http) -> Result<Granted, ApiError> {
+        let subject = self.subject.token(self, http).await?;
+        let mut plain = vec![
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange".to_owned()),
+            ("audience", self.audience.clone()),
+            ("scope", key::SCOPE.to_owned()),
+            ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token".to_owned()),
+            ("subject_token_type", self.subject_token_type.clone()),
+        ];
+        // The project that is charged for a workforce user's calls.
+        plain.extend(
+            self.user_project
+                .as_ref()
+                .map(|project| ("options", serde_json::json!({ "userProject": project }).to_string())),
+        );
+        let asked = asked("google.identity.sts.v1.SecurityTokenService.ExchangeToken", &self.audience);
+        let form = Ticket::form(Base::Token, String::new(), plain, vec![("subject_token", subject)], asked);
+        let ticket = Ticket {
+            address: Some(self.token_url.clone()),
+            headers: self.client.iter().map(|(id, secret)| basic(id, secret)).collect(),
+            ..form
+        };
+        let answer = http.send(&ticket, None).await?;
+        let answer: TokenAnswer = decode(&answer.body, "the Security Token Service")?;
+        let federated = answer.granted();
+        match &self.impersonation_url {
+            None => Ok(Granted { principal: self.introspect(&federated.secret, http).await, ..federated }),
+            Some(url) => impersonate(url, self.lifetime_seconds, &federated.secret, http).await,
+        }
+    }
+
+    /// Who the federated token says it is; nobody knows where the service does not tell.
+    async fn introspect(&self, token: &Secret, http: &Http) -> Option<String> {
+        introspect(self.introspect_url.as_deref()?, self.client.as_ref(), token, http).await
+    }
+}
+
+/// Asks the Security Token Service who a token of its own belongs to.
+pub(super) async fn introspect(
+    url: &str,
+    client: Option<&(String, Secret)>,
+    token: &Secret,
+    http: &Http,
+) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Answer {
+        #[serde(default)]
+        username: String,
+    }
+    let asked = asked("google.identity.sts.v1.SecurityTokenService.IntrospectToken", "");
+    let ticket = Ticket {
+        address: Some(url.to_owned()),
+        headers: client.iter().map(|(id, secret)| basic(id, secret)).collect(),
+        ..Ticket::form(Base::Token, String::new(), vec![], vec![("token", token.clone())], asked)
+    };
+    let answer = http.send(&ticket, None).await.ok()?;
+    let answer: Answer = decode(&answer.body, "the Security Token Service").ok()?;
+    Some(answer.username).filter(|name| !name.is_empty())
+}
+
+/// Client credentials as a header (RFC 6749, section 2.3.1).
+pub(super) fn basic(id: &str, secret: &Secret) -> (String, Secret) {
+    let text = zeroize::Zeroizing::new(format!("{id}:{}", secret.expose()));
+    ("Authorization".to_owned(), Secret::new(format!("Basic {}", STANDARD.encode(text.as_bytes()))))
+}
+
+fn asked(method: &'static str, resource: &str) -> Asked {
+    Asked { service: "sts.googleapis.com".into(), method, resource: resource.to_owned(), ..Asked::default() }
+}
+
+/// The exact address of the file gets the federated token.
+async fn impersonate(
+    url: &str,
+    lifetime_seconds: Option<u64>,
+    token: &Secret,
+    http: &Http,
+) -> Result<Granted, ApiError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        access_token: Secret,
+        expire_time: Option<String>,
+    }
+    let account = file::impersonated(url).unwrap_or_default();
+    let body = serde_json::json!({
+        "scope": [key::SCOPE],
+        "lifetime": format!("{}s", lifetime_seconds.unwrap_or(3_600)),
+    });
+    let asked = Asked {
+        service: "iamcredentials.googleapis.com".into(),
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        resource: account.clone(),
+        permission: Some(crate::model::permission::GET_ACCESS_TOKEN.name),
+        ..Asked::default()
+    };
+    let post = Ticket::post(CallKind::Mint, Base::Credentials, String::new(), body, asked);
+    let ticket = Ticket { address: Some(url.to_owned()), auth: false, ..post };
+    let answer = http.send(&ticket, Some(token)).await?;
+    let answer: Answer = decode(&answer.body, "IAM Credentials")?;
+    Ok(Granted {
+        secret: answer.access_token,
+        expires: answer.expire_time.and_then(|end| end.parse().ok()),
+        scopes: vec![key::SCOPE.to_owned()],
+        principal: Some(account),
+        from: None,
+    })
+}
+
+/// A subject that cannot be had: one sentence, whose fault it is.
+fn no_subject(why: impl std::fmt::Display) -> ApiError {
+    ApiError::new(ErrorKind::Credentials, format!("The token to be exchanged cannot be had: {why}."))
+        .with_next("Check the field credential_source of the credentials file.")
+}
+
+/// The time, for what is signed with it.
+fn seconds() -> i64 {
+    now().as_second()
+}

@@ -1,0 +1,349 @@
+//! Where a foreign token comes from: a file, an address, a program, or AWS. Nothing of it is logged; a program runs
+//! without a shell, and only where Google's own variable allows it.
+
+use std::{path::PathBuf, process::Stdio, time::Duration};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
+use zeroize::Zeroizing;
+
+use super::{External, aws, no_subject, seconds};
+use crate::{
+    api::{
+        ApiError, ErrorKind,
+        endpoints::Base,
+        http::{Http, Ticket},
+    },
+    auth::fields::Fields,
+    env::Env,
+    model::{denial::Asked, secret::Secret},
+};
+
+/// No foreign token is larger.
+const MOST: u64 = 256 * 1024;
+
+/// Where the foreign token comes from.
+#[derive(Clone, Debug)]
+pub(in crate::auth) enum Source {
+    /// A file that somebody keeps fresh.
+    File { path: PathBuf, form: Form },
+    /// An address that is asked by `GET`.
+    Url { url: String, headers: Vec<(String, Secret)>, form: Form },
+    /// A program that prints it.
+    Executable(Executable),
+    /// A signed request to AWS, which proves who asks.
+    Aws(aws::Aws),
+}
+
+/// How the token stands in what was read.
+#[derive(Clone, Debug)]
+pub(in crate::auth) enum Form {
+    /// It is all there is.
+    Text,
+    /// In this field of a JSON object.
+    Json(String),
+}
+
+/// A program that prints a token.
+#[derive(Clone, Debug)]
+pub(in crate::auth) struct Executable {
+    /// The program and its arguments, split at white space as google-auth does: no shell.
+    pub(in crate::auth) argv: Vec<String>,
+    timeout: Duration,
+    output_file: Option<PathBuf>,
+    /// Whether `GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES` is 1.
+    allowed: bool,
+}
+
+/// Reads `credential_source`. Exactly one kind may be there.
+pub(super) fn read(mut fields: Fields) -> Result<Source, String> {
+    let kinds = ["file", "url", "executable", "certificate", "environment_id"];
+    let there: Vec<&str> = kinds.into_iter().filter(|kind| fields.has(kind)).collect();
+    // AWS has a `url` of its own.
+    match there.as_slice() {
+        [] => Err("names no kind of source in its field “credential_source”: file, url, executable or environment_id".to_owned()),
+        ["certificate"] => Err(
+            "has a source of the kind “certificate” in its field “credential_source”, which needs mutual TLS and is not built here"
+                .to_owned(),
+        ),
+        ["file"] => {
+            let path = PathBuf::from(fields.required("file")?);
+            Ok(Source::File { path, form: form(&mut fields)? })
+        }
+        ["url"] => {
+            let url = fields.required("url")?;
+            let headers = match fields.object("headers")? {
+                Some(headers) => headers.pairs()?,
+                None => Vec::new(),
+            };
+            Ok(Source::Url { url, headers, form: form(&mut fields)? })
+        }
+        ["executable"] => executable(fields).map(Source::Executable),
+        ["environment_id"] | ["url", "environment_id"] => aws::read(fields).map(Source::Aws),
+        several => Err(format!("names several kinds of source in its field “credential_source”: {}", several.join(", "))),
+    }
+}
+
+fn form(fields: &mut Fields) -> Result<Form, String> {
+    let Some(mut format) = fields.object("format")? else { return Ok(Form::Text) };
+    match format.optional("type")?.as_deref() {
+        None | Some("text") => Ok(Form::Text),
+        Some("json") => format.required("subject_token_field_name").map(Form::Json),
+        Some(_) => Err("has neither text nor json in its field “credential_source.format.type”".to_owned()),
+    }
+}
+
+fn executable(mut fields: Fields) -> Result<Executable, String> {
+    let mut inner = fields.object("executable")?.ok_or_else(|| fields.lacks("executable"))?;
+    let command = inner.required("command")?;
+    let argv: Vec<String> = command.split_whitespace().map(str::to_owned).collect();
+    let millis = inner.number("timeout_millis")?.unwrap_or(30_000);
+    if !(5_000..=120_000).contains(&millis) {
+        return Err(
+            "has a time outside 5000 to 120000 in its field “credential_source.executable.timeout_millis”"
+                .to_owned(),
+        );
+    }
+    Ok(Executable {
+        argv,
+        timeout: Duration::from_millis(millis),
+        output_file: inner.optional("output_file")?.map(PathBuf::from),
+        allowed: false,
+    })
+}
+
+impl Source {
+    /// The addresses that it asks.
+    pub(super) fn addresses(&self) -> Vec<&str> {
+        match self {
+            Source::Url { url, .. } => vec![url],
+            Source::Aws(aws) => aws.addresses(),
+            Source::File { .. } | Source::Executable(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn with_environment(&mut self, env: &Env) {
+        match self {
+            Source::Executable(executable) => {
+                executable.allowed = env.get("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES") == Some("1");
+            }
+            Source::Aws(aws) => aws.with_environment(env),
+            Source::File { .. } | Source::Url { .. } => {}
+        }
+    }
+
+    /// Gets the token.
+    pub(super) async fn token(&self, external: &External, http: &Http) -> Result<Secret, ApiError> {
+        match self {
+            Source::File { path, form } => {
+                let bytes =
+                    contents(path).await.map_err(|why| no_subject(format!("{} {why}", path.display())))?;
+                extract(&bytes, form).map_err(|why| no_subject(format!("{} {why}", path.display())))
+            }
+            Source::Url { url, headers, form } => {
+                let bytes = get(url, headers.clone(), "subject token", http).await?;
+                extract(&bytes, form).map_err(|why| no_subject(format!("what its address gives {why}")))
+            }
+            Source::Executable(executable) => executable.run(external).await,
+            Source::Aws(aws) => aws.token(&external.audience, http).await,
+        }
+    }
+}
+
+/// Asks an address of the file, without the caller's token.
+pub(super) async fn get(
+    url: &str,
+    headers: Vec<(String, Secret)>,
+    method: &'static str,
+    http: &Http,
+) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+    let asked = Asked { service: "the source of the subject token".into(), method, ..Asked::default() };
+    let ticket = Ticket {
+        address: Some(url.to_owned()),
+        headers,
+        auth: false,
+        ..Ticket::get(Base::Token, String::new(), asked)
+    };
+    let answer = http.send(&ticket, None).await;
+    Ok(answer.map_err(|error| about_the_source(error, url))?.body)
+}
+
+/// Whatever goes wrong there is about the caller's credentials, and Google has no part in it.
+pub(super) fn about_the_source(error: ApiError, url: &str) -> ApiError {
+    let host =
+        reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    match error.status {
+        Some(status) => no_subject(format!("{host} answers with {status}")),
+        None => no_subject(error.sentence().trim_end_matches('.')),
+    }
+}
+
+async fn contents(path: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    let said = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "may not be read by you".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    let file = tokio::fs::File::open(path).await.map_err(said)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
+    file.take(MOST + 1).read_to_end(&mut bytes).await.map_err(said)?;
+    if bytes.len() as u64 > MOST {
+        return Err("is larger than any token".to_owned());
+    }
+    Ok(bytes)
+}
+
+fn extract(bytes: &[u8], form: &Form) -> Result<Secret, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "is no text".to_owned())?;
+    let token = match form {
+        Form::Text => text.trim().to_owned(),
+        Form::Json(field) => {
+            let value: Value = serde_json::from_str(text).map_err(|_| "is no JSON".to_owned())?;
+            let token = value.get(field).and_then(Value::as_str);
+            token.ok_or_else(|| format!("has no text in its field “{field}”"))?.to_owned()
+        }
+    };
+    if token.is_empty() { Err("holds nothing".to_owned()) } else { Ok(Secret::new(token)) }
+}
+
+/// What the program prints (Google's documents of executable-sourced credentials).
+#[derive(Deserialize)]
+struct Printed {
+    version: u32,
+    success: bool,
+    #[serde(default)]
+    id_token: Option<Secret>,
+    #[serde(default)]
+    saml_response: Option<Secret>,
+    expiration_time: Option<i64>,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+impl Executable {
+    async fn run(&self, external: &External) -> Result<Secret, ApiError> {
+        if let Some(path) = &self.output_file
+            && let Ok(bytes) = contents(path).await
+            && let Ok(cached) = serde_json::from_slice::<Printed>(&bytes)
+            // Only what says itself that it is still good.
+            && cached.expiration_time.is_some_and(|end| end > seconds())
+            && let Ok(token) = cached.token()
+        {
+            return Ok(token);
+        }
+        let argv = self.argv.join(" ");
+        if !self.allowed {
+            let message =
+                format!("The credentials file wants to run a program, which is not allowed: {argv}");
+            return Err(ApiError::new(ErrorKind::Credentials, message).with_next(
+                "Where you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1, as Google's libraries want it too.",
+            ));
+        }
+        let [program, arguments @ ..] = self.argv.as_slice() else {
+            return Err(no_subject("the field credential_source.executable.command is empty"));
+        };
+        let mut command = tokio::process::Command::new(program);
+        command
+            .args(arguments)
+            .env("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE", &external.audience)
+            .env("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", &external.subject_token_type)
+            .env("GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE", "0")
+            .env("GOOGLE_EXTERNAL_ACCOUNT_REVOKE", "0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(account) = external.account() {
+            command.env("GOOGLE_EXTERNAL_ACCOUNT_IMPERSONATED_EMAIL", account);
+        }
+        if let Some(path) = &self.output_file {
+            command.env("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE", path);
+        }
+        let mut child =
+            command.spawn().map_err(|error| no_subject(format!("{program} does not start: {error}")))?;
+        let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024));
+        let work = async {
+            if let Some(stdout) = child.stdout.take() {
+                stdout.take(MOST).read_to_end(&mut out).await?;
+            }
+            child.wait().await
+        };
+        let status = tokio::time::timeout(self.timeout, work)
+            .await
+            .map_err(|_| no_subject(format!("{program} took longer than {} s", self.timeout.as_secs())))?
+            .map_err(|error| no_subject(format!("{program} cannot be run: {error}")))?;
+        if !status.success() {
+            return Err(no_subject(format!("{program} ended with {status}")));
+        }
+        let printed: Printed = serde_json::from_slice(&out).map_err(|_| {
+            no_subject(format!("what {program} prints is not the JSON that Google documents"))
+        })?;
+        printed.token().map_err(|why| no_subject(format!("{program} {why}")))
+    }
+}
+
+impl Printed {
+    fn token(self) -> Result<Secret, String> {
+        if self.version != 1 {
+            return Err(format!("speaks version {}, and 1 is the one there is", self.version));
+        }
+        if !self.success {
+            let code: String =
+                self.code.unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
+            return Err(format!("says that it failed (code {code})"));
+        }
+        if self
+            .expiration_time
+            .and_then(|end| Timestamp::from_second(end).ok())
+            .is_some_and(|end| end.as_second() <= seconds())
+        {
+            return Err("gives a token that has ended".to_owned());
+        }
+        self.id_token
+            .or(self.saml_response)
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| "gives no token".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_taken_out_of_text_or_a_field() {
+        let token = |bytes: &[u8], form: &Form| extract(bytes, form).map(|token| token.expose().to_owned());
+        assert_eq!(token(b" eyJ.x\n", &Form::Text).as_deref(), Ok("eyJ.x"));
+        let field = Form::Json("access_token".into());
+        assert_eq!(token(br#"{"access_token":"eyJ.x"}"#, &field).as_deref(), Ok("eyJ.x"));
+        for (bytes, part) in [
+            (&b"{}"[..], "has no text in its field “access_token”"),
+            (br#"{"access_token":7}"#, "has no text"),
+            (b"eyJ", "is no JSON"),
+            (b"\xff", "is no text"),
+        ] {
+            assert!(token(bytes, &field).unwrap_err().contains(part));
+        }
+        assert!(token(b" \n", &Form::Text).unwrap_err().contains("nothing"));
+    }
+
+    #[test]
+    fn what_a_program_prints_is_taken_only_when_it_says_that_it_went_well() {
+        let token = |text: &str| {
+            serde_json::from_str::<Printed>(text).unwrap().token().map(|t| t.expose().to_owned())
+        };
+        assert_eq!(token(r#"{"version":1,"success":true,"id_token":"eyJ.x"}"#).as_deref(), Ok("eyJ.x"));
+        assert_eq!(token(r#"{"version":1,"success":true,"saml_response":"PHg+"}"#).as_deref(), Ok("PHg+"));
+        for (text, part) in [
+            (r#"{"version":2,"success":true,"id_token":"x"}"#, "version 2"),
+            (r#"{"version":1,"success":false,"code":"401","message":"secret"}"#, "code 401"),
+            (r#"{"version":1,"success":true,"id_token":"x","expiration_time":1}"#, "has ended"),
+            (r#"{"version":1,"success":true}"#, "no token"),
+        ] {
+            let why = token(text).unwrap_err();
+            assert!(why.contains(part) && !why.contains("secret"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The machine as caller: the default account of its metadata server.
+
+use serde::Deserialize;
+
+use super::{
+    exchange::{Found, Granted, TokenAnswer},
+    key,
+};
+use crate::{
+    api::{
+        ApiError, ErrorKind,
+        answer::decode,
+        endpoints::{self, Base},
+        http::{Http, Ticket},
+    },
+    model::denial::Asked,
+};
+
+/// Who is not there by then is not there: the server is one hop away.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+
+const DEFAULT: &str = "/computeMetadata/v1/instance/service-accounts/default/";
+
+/// Gets the default account's token. Scopes are asked for; a machine may ignore that.
+pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
+    #[derive(Deserialize)]
+    struct Account {
+        email: String,
+        #[serde(default)]
+        scopes: Vec<String>,
+    }
+    let absent = || ApiError::new(ErrorKind::Timeout, "No metadata server answers here.");
+    let recursive = vec![("recursive", "true".to_owned())];
+    let asked = |path: &str, query, method| {
+        let asked = Asked { service: endpoints::service(Base::Metadata), method, ..Asked::default() };
+        Ticket { auth: false, query, ..Ticket::get(Base::Metadata, format!("{DEFAULT}{path}"), asked) }
+    };
+    let look = asked("", recursive, "metadata.read");
+    let account = tokio::time::timeout(PATIENCE, http.send(&look, None)).await.map_err(|_| absent())??;
+    let account: Account = decode(&account.body, endpoints::name(Base::Metadata))?;
+    let scopes = vec![("scopes", key::SCOPE.to_owned())];
+    let answer = http.send(&asked("token", scopes, "metadata.token"), None).await?;
+    let answer: TokenAnswer = decode(&answer.body, endpoints::name(Base::Metadata))?;
+    Ok(Granted {
+        // What the machine was made with; what was asked for may have been ignored.
+        scopes: account.scopes,
+        principal: Some(account.email),
+        from: Some(Found { label: "metadata server".into(), kind: "service account" }),
+        ..answer.granted()
+    })
+}
