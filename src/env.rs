@@ -2,7 +2,7 @@
 //! handed on. It owns the rules that turn them into paths and settings shared by several parts; it must not
 //! read files, and nothing else in the crate may read the process environment.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::{collections::HashMap, fmt, path::PathBuf};
 
 /// Which platform's path rules apply. Data, so that every rule can be tested on any machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub enum Platform {
     Windows,
 }
 
-/// A snapshot of the outside.
-#[derive(Clone, Debug, Default)]
+/// A snapshot of the outside. Some variables are credentials: printed are their names only.
+#[derive(Clone, Default)]
 pub struct Env {
     vars: HashMap<String, String>,
     home: Option<PathBuf>,
@@ -30,6 +30,17 @@ pub struct Env {
 struct Folders {
     config: PathBuf,
     state: PathBuf,
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut names: Vec<&str> = self.vars.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let Env { vars: _, home, platform, folders } = self;
+        let mut env = f.debug_struct("Env");
+        env.field("vars", &names).field("home", home).field("platform", platform);
+        env.field("folders", folders).finish()
+    }
 }
 
 impl Env {

@@ -333,7 +333,7 @@ impl Loop {
     }
 
     fn handle(&mut self, msg: Msg) -> io::Result<()> {
-        self.panic.in_update(&msg);
+        self.panic.in_update(&msg, &self.app);
         let effects = self.app.update(self.now(), msg);
         effects.into_iter().try_for_each(|effect| self.carry_out(effect))
     }

@@ -318,14 +318,17 @@ fn seconds(text: &str) -> Option<Duration> {
 
 /// Server text on its way into an error or a record: of bounded length, without control characters, and with
 /// anything that looks like one of Google's credentials replaced, for servers do repeat what they were sent.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let clean: String =
         text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let mut out = String::with_capacity(clean.len());
-    for word in clean.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;()<>=".contains(c)) {
-        let secret = ["ya29.", "eyJ", "1//", "AIza", "GOCSPX-"].iter().any(|prefix| word.starts_with(prefix));
-        match word.char_indices().next_back() {
-            Some((end, last)) if secret && word.len() > 12 => {
+    for word in clean.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;:()[]{}<>=&?|\\".contains(c)) {
+        // `%3D` and the like may stand before what is quoted.
+        let begins = ["ya29.", "eyJ", "AIza", "GOCSPX-"].iter().filter_map(|prefix| word.find(prefix)).min();
+        let begins = if word.starts_with("1//") { Some(0) } else { begins };
+        match (begins, word.char_indices().next_back()) {
+            (Some(begin), Some((end, last))) if word.len() - begin > 12 => {
+                out.push_str(&word[..begin]);
                 out.push('…');
                 if !last.is_alphanumeric() {
                     out.push_str(&word[end..]);

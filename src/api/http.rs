@@ -5,6 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Url, header};
@@ -493,17 +494,37 @@ fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secret>) -> Zer
 /// Replaces every occurrence; says whether there was one.
 fn hide(text: &mut String, secrets: &[&Secret]) -> bool {
     let mut found = false;
-    for secret in secrets {
-        let encoded = Zeroizing::new(segment(secret.expose()));
-        for form in [secret.expose(), encoded.as_str()] {
-            if text.contains(form) {
-                let mut old = Zeroizing::new(text.replace(form, "…"));
-                std::mem::swap(text, &mut *old);
-                found = true;
-            }
+    for form in secrets.iter().flat_map(|secret| forms(secret)) {
+        if text.contains(form.as_str()) {
+            let mut old = Zeroizing::new(text.replace(form.as_str(), "…"));
+            std::mem::swap(text, &mut *old);
+            found = true;
         }
     }
     found
+}
+
+/// Shorter parts are not looked for alone: they are words like any other.
+const PART: usize = 16;
+
+/// How a secret may be quoted, the longest first: whole, percent-encoded, in base64 (alone or in the middle of more),
+/// and of one with dots each part.
+fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
+    let text = secret.expose();
+    let encoded = segment(text);
+    let lower = encoded.replace("%2F", "%2f").replace("%2B", "%2b").replace("%3D", "%3d");
+    let mut forms = vec![encoded.replace('%', "%25"), lower, encoded, text.to_owned()];
+    // What stands before it shifts it by one byte or two; the digits at both ends depend on what is around.
+    for skip in (0..3).filter(|_| text.len() > PART) {
+        let bytes = &text.as_bytes()[skip..];
+        let whole = STANDARD.encode(&bytes[..bytes.len() / 3 * 3]);
+        forms.push(whole.replace('+', "-").replace('/', "_"));
+        forms.push(whole);
+    }
+    forms.extend(
+        text.split('.').filter(|part| part.len() >= PART && part.len() < text.len()).map(str::to_owned),
+    );
+    forms.into_iter().map(Zeroizing::new).collect()
 }
 
 fn hide_within(value: &mut Value, secrets: &[&Secret]) -> bool {

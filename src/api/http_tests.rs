@@ -279,6 +279,47 @@ async fn a_quoted_secret_of_a_form_reaches_neither_record_nor_error() {
 }
 
 #[tokio::test]
+async fn a_quoted_assertion_reaches_neither_record_nor_error_however_it_is_quoted() {
+    let (claims, signature) = ("eyJzdWIiOiJhbGljZUBleGFtcGxlLmNvbSJ9", "c2lnbmF0dXJlLW9mLXRoZS1hc3NlcnRpb24");
+    let assertion = format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{claims}.{signature}");
+    let of = |text: &str| STANDARD.encode(text);
+    let quotes = [
+        assertion.clone(),
+        format!("assertion={assertion}"),
+        format!("assertion%3D{assertion}%26x"),
+        format!("[token:{}", &assertion[..60]),
+        format!("the signature {signature} is wrong"),
+        of(&assertion),
+        of(&format!("a={assertion}&b")),
+        of(&format!("ab={assertion}")),
+    ];
+    // What must not be found: pieces of what was quoted.
+    let mut pieces: Vec<String> = [&claims[20..], &signature[4..24]].map(str::to_owned).to_vec();
+    pieces.extend(["", "a=", "ab="].map(|before| of(&format!("{before}{assertion}"))[60..100].to_owned()));
+    let request = MintRequest {
+        what: What::Delegated { subject: "alice@example.com".into(), scopes: vec!["openid".into()] },
+        ..mint()
+    };
+    for quoted in quotes {
+        let bodies = [
+            format!(r#"{{"error":"invalid_grant","error_description":"Bad: {quoted}"}}"#),
+            format!(r#"{{"error":{{"code":400,"message":"Bad {quoted}","status":"INVALID_ARGUMENT"}}}}"#),
+            format!("Bad {quoted}"),
+        ];
+        for body in bodies {
+            let server = Server::start([answer(400, "", &body)]).await;
+            let (request, assertion) = (&request, Secret::new(assertion.clone()));
+            let work = |client: Client| async move { client.exchange(request, &assertion).await };
+            let (records, outcome) = recorded(&server, bare_token(), work).await;
+            let text = format!("{records:?} {outcome:?} {}", outcome.as_ref().unwrap_err());
+            assert!(text.contains("Bad"), "{text}");
+            let found: Vec<_> = pieces.iter().filter(|piece| text.contains(piece.as_str())).collect();
+            assert!(found.is_empty(), "{found:?} of {quoted} in {text}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_401_of_somebody_in_between_renews_no_token_and_an_empty_one_does() {
     for (turn, requests, kind) in [
         (answer(401, "", "<html>Proxy login</html>"), 2, ErrorKind::Server),

@@ -1,7 +1,7 @@
 //! Everything that can happen to the screen ([`Msg`]), everything it can ask for ([`Effect`]), and what a pane
 //! may ask of the root ([`Intent`]). All data: comparable, loggable, no callbacks.
 
-use std::{path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
 use crossterm::event::Event;
 use jiff::Timestamp;
@@ -71,7 +71,6 @@ pub enum TimerId {
 }
 
 /// Something that happened.
-#[derive(Debug)]
 pub enum Msg {
     /// The program starts.
     Start,
@@ -131,6 +130,33 @@ pub struct Switched {
     pub endpoints: Endpoints,
     /// Those who became somebody else, the first first.
     pub before: Vec<String>,
+}
+
+/// What is pasted may be a credential: printed is its length only.
+impl fmt::Debug for Msg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Msg::Start => f.write_str("Start"),
+            Msg::Input(Event::Paste(text)) => write!(f, "Paste({} bytes)", text.len()),
+            Msg::Input(event) => f.debug_tuple("Input").field(event).finish(),
+            Msg::Timer(timer) => f.debug_tuple("Timer").field(timer).finish(),
+            Msg::Reply { req, owner, reply } => {
+                f.debug_tuple("Reply").field(req).field(owner).field(reply).finish()
+            }
+            Msg::Part { req, owner, part } => {
+                f.debug_tuple("Part").field(req).field(owner).field(part).finish()
+            }
+            Msg::Http(record) => f.debug_tuple("Http").field(record).finish(),
+            Msg::RecordsLost(count) => f.debug_tuple("RecordsLost").field(count).finish(),
+            Msg::Copied(outcome) => f.debug_tuple("Copied").field(outcome).finish(),
+            Msg::Saved(outcome) => f.debug_tuple("Saved").field(outcome).finish(),
+            Msg::Callers(choices) => f.debug_tuple("Callers").field(choices).finish(),
+            Msg::Switched(outcome) => f.debug_tuple("Switched").field(outcome).finish(),
+            Msg::Doubted { question, .. } => f.debug_tuple("Doubted").field(question).finish(),
+            Msg::Resumed => f.write_str("Resumed"),
+            Msg::Leave(code) => f.debug_tuple("Leave").field(code).finish(),
+        }
+    }
 }
 
 /// Something to put on the clipboard.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::exchange::{Found, Granted};
 use crate::{
-    api::{ApiError, ErrorKind},
+    api::{ApiError, ErrorKind, error::plain},
     env::{Env, Platform},
     model::secret::Secret,
 };
@@ -193,7 +193,7 @@ fn reason(text: &str) -> String {
         Some(rest) => rest.split_once(')').map_or(line, |(_, sentence)| sentence),
         None => line,
     };
-    let plain: String = sentence.trim().chars().filter(|c| !c.is_control()).take(200).collect();
+    let plain: String = plain(sentence).chars().take(200).collect();
     plain.trim_end_matches(['.', ':']).to_owned()
 }
 

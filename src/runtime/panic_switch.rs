@@ -6,10 +6,14 @@ use crossterm::event::Event;
 use tokio::task::JoinSet;
 
 use super::Done;
-use crate::{app::msg::Msg, env::Env};
+use crate::{
+    app::{AppState, msg::Msg},
+    env::Env,
+};
 
 /// Debug builds can be told to panic, to prove that the terminal comes back: `IMPERSONA_DEBUG_PANIC` is `task`, `thread`,
-/// `update` (at the first key) or `draw` (at the first frame after it).
+/// `update` (at the first key), `draw` (at the first frame after it) or `state` (at the first change of size after it, with
+/// all that is shared in the text, to prove that no panic tells a secret).
 #[derive(Default)]
 pub(super) struct PanicSwitch {
     at: Option<String>,
@@ -38,9 +42,15 @@ impl PanicSwitch {
         }
     }
 
-    pub(super) fn in_update(&mut self, msg: &Msg) {
+    pub(super) fn in_update(&mut self, msg: &Msg, app: &AppState) {
         self.key_seen |= matches!(msg, Msg::Input(Event::Key(_)));
         assert!(!(self.key_seen && self.at.as_deref() == Some("update")), "asked for: in update");
+        if self.key_seen
+            && self.at.as_deref() == Some("state")
+            && matches!(msg, Msg::Input(Event::Resize(..)))
+        {
+            panic!("asked for: at {msg:?} with {:?}", app.shared);
+        }
     }
 
     pub(super) fn in_draw(&self) {

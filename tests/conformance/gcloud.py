@@ -6,14 +6,24 @@
 Prints a line a check and a last line `N passed, N failed`; where there is no gcloud, says so and fails nothing.
 """
 
+import base64
+import fcntl
 import json
 import os
+import pty
+import re
+import select
+import shlex
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
+import time
 
 ACCOUNT = "editable@acme-prod.iam.gserviceaccount.com"
+DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com"
 CREATOR = "roles/iam.serviceAccountTokenCreator"
 CONDITION = 'expression=request.time < timestamp("2098-01-01T00:00:00Z"),title=until-2098,description=for a test'
 
@@ -62,6 +72,7 @@ def main(impersona):
                 }
                 both_ways(checks, env, impersona)
                 chains(checks, env)
+                copied(checks, env, impersona, home)
                 leftovers(checks, env, home)
             finally:
                 emulator.terminate()
@@ -113,6 +124,121 @@ def chains(checks, env):
     chain = ",".join(f"{name}.iam.gserviceaccount.com" for name in ("relay-a@acme-ci", "relay-b@acme-ci", "vault@acme-prod"))
     code, out, err = run(env, "gcloud", "auth", "print-access-token", f"--impersonate-service-account={chain}")
     checks.that("gcloud mints through a chain", code == 0 and out.startswith("ya29."), err)
+
+
+# What is made: the keys that open its form, and what is typed into it.
+FORMS = {
+    "access token": (b"ta", b""),
+    "ID token": (b"ti", b"https://svc.run.app"),
+    "signed JWT": (b"tj", b""),
+    "signed blob": (b"tb\t", b"hello"),
+    "signed URL": (b"tu", b"acme-drop/report.csv"),
+}
+
+
+def copied_from_form(env, impersona, opened, typed):
+    """What the explorer copies as the gcloud command of a form that was filled like this."""
+    child, master = pty.fork()
+    if child == 0:
+        os.execve(impersona, [impersona, DEPLOYER], env)
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    got = b""
+
+    def until(pattern):
+        nonlocal got
+        end = time.monotonic() + 20
+        while not (found := re.search(pattern, got)) and time.monotonic() < end:
+            if select.select([master], [], [], 0.2)[0]:
+                got += os.read(master, 65536)
+        return found
+
+    try:
+        until(rb"\x1b\[\?2004h")  # from here on keys are keys
+        until(rb"Overview")
+        os.write(master, opened + typed)
+        # In a form letters are text: the palette opens the menu.
+        os.write(master, b"\x10choose what to copy\rg")
+        found = until(rb"\x1b\]52;c;([A-Za-z0-9+/=]+)\x1b")
+        return base64.b64decode(found[1]).decode() if found else ""
+    finally:
+        os.write(master, b"\x03")
+        os.close(master)
+        os.waitpid(child, 0)
+
+
+def copied(checks, env, impersona, home):
+    """Each command as it is copied, run by a shell: it does what it says, and gcloud keeps nothing of it."""
+    config = os.path.join(home, "gcloud-of-copies")
+    ours = env | {"IMPERSONA_STATE_DIR": home, "TERM": "xterm-256color"}
+    # gcloud's logs are on, as they are for everybody, and the command has to say where the services are.
+    bare = {name: value for name, value in env.items() if "OVERRIDES" not in name and "FILE_LOGGING" not in name}
+    bare["CLOUDSDK_CONFIG"] = config
+    code, _, err = run(bare, "gcloud", "config", "set", "core/project", "acme-prod")
+    logs = os.path.join(config, "logs")
+    checks.that("gcloud keeps logs unless it is told not to", code == 0 and b"core/project" in everything(logs), err)
+    secrets = []
+    for name, (opened, typed) in FORMS.items():
+        command = copied_from_form(ours, impersona, opened, typed)
+        checks.that(f"the command for the {name} is copied", "gcloud " in command, command)
+        if name == "signed URL":
+            # It asks Cloud Storage, which is not here: its flags are at least gcloud's.
+            _, out, err = run(bare, "gcloud", "storage", "sign-url", "--help")
+            flags = set(re.findall(r" (--[a-z-]+)=", command)) - {"--impersonate-service-account"}
+            checks.that("gcloud knows the flags for the signed URL", flags and all(flag in out for flag in flags), flags)
+            continue
+        code, out, err = run(bare, "sh", "-c", command)
+        out = "".join(out.split())
+        checks.that(f"the command for the {name} gives one", code == 0 and len(out) > 24, (command, err))
+        checks.that(f"the {name} is what impersona makes", out and same(ours, impersona, name, command, out), out[:20])
+        secret = out.rsplit(".", 1)[-1].encode()
+        # As it is, and in base64 wherever it begins.
+        secrets += [secret[-40:]] + [base64.b64encode(b"x" * n + secret)[-44:-4] for n in range(3)]
+    # Our own call of gcloud: where nothing else is there, its login is the caller.
+    run(bare, "gcloud", "config", "set", "core/account", "dev@example.com")
+    login = {name: value for name, value in ours.items() if name != "GOOGLE_APPLICATION_CREDENTIALS"}
+    login |= {"CLOUDSDK_CONFIG": config, "NO_GCE_CHECK": "true"}
+    del login["CLOUDSDK_CORE_DISABLE_FILE_LOGGING"]
+    _, who, err = run(login, impersona, "whoami")
+    checks.that("impersona calls by gcloud's login", "gcloud" in who, (who, err))
+    code, out, err = run(login, impersona, "token", "access", DEPLOYER)
+    checks.that("and mints by it", code == 0 and out.startswith("ya29.c."), err)
+    secrets.append(out.strip()[-40:].encode())
+    checks.that("and gcloud logs nothing of its own token", b"ya29." not in everything(logs))
+    text = everything(config)
+    found = [secret for secret in secrets if secret in text]
+    checks.that("no copied command leaves a credential in gcloud's folder", len(secrets) == 17 and not found, found)
+    checks.that("nor any other token of an account", b"ya29.c." not in text)
+
+
+def same(env, impersona, name, command, got):
+    """Whether our command line makes the same: to the byte where a key signs, else by what is in it."""
+
+    def ours(*arguments, given=""):
+        command = [impersona, "token", *arguments]
+        return subprocess.run(command, env=env, input=given, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    def claims(token):
+        part = token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        return {name: value for name, value in found.items() if name not in ("iat", "exp")}
+
+    if name == "access token":
+        return got.startswith("ya29.c.") and got != ours("access", DEPLOYER)
+    if name == "ID token":
+        return claims(got) == claims(ours("id", DEPLOYER, "--audience", "https://svc.run.app"))
+    if name == "signed JWT":
+        return got == ours("jwt", DEPLOYER, "--claims", "-", given=shlex.split(command)[2])
+    return got == ours("blob", DEPLOYER, "-", given="hello")
+
+
+def everything(folder):
+    """All that is in a folder, databases included."""
+    text = b""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with open(os.path.join(place, name), "rb") as file:
+                text += file.read()
+    return text
 
 
 def leftovers(checks, env, home):

@@ -37,10 +37,12 @@ const MAY_AWAIT: [&str; 8] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 12] = [
+const MAY_EXPOSE: [(&str, &str); 14] = [
     ("src/api/credentials.rs", "reads the end of a JWT out of its claims, and puts a signature into its URL"),
     ("src/api/http.rs", "puts it on the wire, and takes it out of error bodies that quote it"),
-    ("src/auth/exchange.rs", "signs with a key, and sends a login, to get an access token"),
+    ("src/auth/external/aws.rs", "signs the one request that AWS takes as proof"),
+    ("src/auth/external/mod.rs", "puts client credentials into a header"),
+    ("src/auth/key.rs", "signs with a service account's key"),
     ("src/auth/keeper.rs", "compares two tokens"),
     ("src/auth/mod.rs", "checks that a token given by hand is one word"),
     ("src/cli/output.rs", "prints it, or writes it to the file of --out"),
