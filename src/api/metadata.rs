@@ -165,9 +165,13 @@ fn words(error: &ApiError) -> String {
 }
 
 /// Nobody answers: on a machine that is not at Google that is no fault.
-fn absent(error: ApiError) -> ApiError {
-    match error.kind {
-        ErrorKind::Network | ErrorKind::Timeout => {
+fn absent(error: ApiError, named: Option<&str>) -> ApiError {
+    match (error.kind, named) {
+        (ErrorKind::Network | ErrorKind::Timeout, Some(host)) => {
+            let message = format!("No metadata server answers at {host}, which GCE_METADATA_HOST names.");
+            ApiError::new(error.kind, message).with_next("Check that it runs; half a second is all it gets.")
+        }
+        (ErrorKind::Network | ErrorKind::Timeout, None) => {
             ApiError::new(error.kind, "Not on Google Cloud: no metadata server answers here.")
                 .with_next("GCE_METADATA_HOST names another one, such as that of an emulator.")
         }
@@ -181,10 +185,14 @@ impl Client {
     /// # Errors
     /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] after half a second at most where there is none.
     pub async fn machine(&self) -> Result<Machine, ApiError> {
-        match tokio::time::timeout(PATIENCE, self.look()).await {
-            Ok(found) => found.map_err(absent),
-            Err(_) => Err(absent(ApiError::new(ErrorKind::Timeout, ""))),
-        }
+        let moved = self.endpoints().overridden();
+        let named = moved.iter().find(|(name, _)| *name == endpoints::name(Base::Metadata));
+        let named = named.map(|(_, host)| host.as_str());
+        let found = match tokio::time::timeout(PATIENCE, self.look()).await {
+            Ok(found) => found,
+            Err(_) => Err(ApiError::new(ErrorKind::Timeout, "")),
+        };
+        found.map_err(|error| absent(error, named))
     }
 
     async fn look(&self) -> Result<Machine, ApiError> {

@@ -266,6 +266,17 @@ impl AppState {
                     cx.intend(Intent::Show(PaneId::Mint));
                 }
             }
+            Action::Wipe
+                if self.shared.shelf.items().is_empty()
+                    && self.panes.inspect.is_empty()
+                    && !self.panes.mint.minting() =>
+            {
+                self.say(
+                    Level::Warning,
+                    "there is nothing to wipe: the shelf and the inspector are empty".into(),
+                    out,
+                );
+            }
             Action::Wipe => {
                 let count = self.shared.shelf.items().len();
                 let question = format!(

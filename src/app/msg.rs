@@ -10,6 +10,7 @@ use crate::{
     api::{ApiError, Call, Part, Record, Reply, endpoints::Endpoints},
     model::{
         caller::{Caller, Choice, Switch},
+        jwt::Verdict,
         secret::Secret,
     },
     overlays::Overlay,
@@ -253,5 +254,7 @@ pub enum Intent {
         about: Vec<(&'static str, String)>,
         /// When it ends, for tokens that do not say so themselves.
         expires: Option<Timestamp>,
+        /// What its signature was found to be when it was made.
+        verdict: Option<Verdict>,
     },
 }

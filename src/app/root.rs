@@ -168,10 +168,10 @@ impl AppState {
                     out.effects.push(Effect::ClearClipboard);
                 }
             }
-            Intent::Inspect { token, from, about, expires } => {
+            Intent::Inspect { token, from, about, expires, verdict } => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.open(&token, from, &mut cx);
-                self.panes.inspect.add(about, expires);
+                self.panes.inspect.add(about, expires, verdict);
                 cx.intend(Intent::Show(PaneId::Inspect));
             }
         }

@@ -243,7 +243,7 @@ fn copying_names_what_was_copied_and_the_menu_offers_only_what_makes_sense() {
     let mut screen = Screen::with_token();
     screen.keys("y");
     assert!(
-        matches!(screen.app.overlays.last(), Some(Overlay::Menu { actions, .. }) if !actions.contains(&Action::CopyDecoded))
+        matches!(screen.app.overlays.last(), Some(Overlay::Menu { actions, .. }) if !actions.contains(&Action::CopyHex))
     );
     screen.keys("e");
     let clip = screen

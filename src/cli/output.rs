@@ -169,7 +169,7 @@ impl Sink {
                 "{} exists already; a credential is never written over a file",
                 path.display()
             ))),
-            Err(error) => Err(Failure::io(&format!("making {}", path.display()), &error)),
+            Err(error) => Err(Failure::refused(format!("{} cannot be made: {error}", path.display()))),
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) fn request(token: Token, json: bool) -> Result<(MintRequest, Option<P
             }
             if bytes.len() > LARGEST_PAYLOAD {
                 return Err(refused(format!(
-                    "{} has more than 4 MiB: sign its SHA-256 instead",
+                    "{} has more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest",
                     file.display()
                 )));
             }

@@ -68,7 +68,7 @@ async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
         .await
         .map_err(|error| refused(format!("cannot be read: {error}")))?;
     if bytes.len() > LARGEST_PAYLOAD {
-        return Err(refused("has more than 4 MiB: sign its SHA-256 instead".to_owned()));
+        return Err(refused("has more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest".to_owned()));
     }
     Ok(bytes)
 }

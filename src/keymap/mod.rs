@@ -308,7 +308,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Global, Action::MintAgain, "mint-again", "T", "mint again: on the shelf the selected one, else the last", (0, "")),
     row(KeyCtx::Global, Action::ProbeChain, "probe-chain", "", "probe the chain in the form: try each hop by minting, after a question", (0, "")),
     // the shelf
-    row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (2, "inspect this")),
+    row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (3, "inspect this")),
     row(KeyCtx::Shelf, Action::Reveal, "reveal", "*", "show the secret for 30 seconds, or hide it", (0, "")),
     row(KeyCtx::Shelf, Action::MintEdited, "mint-edited", "e", "put its request into the form, to change something and mint again", (6, "change")),
     row(KeyCtx::Shelf, Action::FavouriteTarget, "favourite-target", "f", "make its scopes or audience a favourite, or no longer", (0, "")),
@@ -322,7 +322,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Activity, Action::Open, "open-request", "enter", "show what was sent and answered", (2, "details")),
     row(KeyCtx::Activity, Action::ExportHar, "export-har", "s", "save the requests as a HAR file, secrets left out", (3, "save as HAR")),
     // copying
-    row(KeyCtx::Global, Action::CopyMenu, "copy-menu", "y", "choose what to copy", (5, "copy")),
+    row(KeyCtx::Global, Action::CopyMenu, "copy-menu", "y", "choose what to copy", (2, "copy")),
     row(KeyCtx::Global, Action::CopyObvious, "copy", "Y", "copy the obvious thing", (0, "")),
     row(KeyCtx::CopyMenu, Action::CopyRaw, "copy-raw", "y", "the thing itself", (1, "raw")),
     row(KeyCtx::CopyMenu, Action::CopyHeader, "copy-header", "h", "as an Authorization header", (2, "header")),
@@ -336,7 +336,7 @@ pub const TABLE: &[Row] = &[
     // forms
     row(KeyCtx::Form, Action::NextField, "next-field", "tab", "next field", (1, "field")),
     row(KeyCtx::Form, Action::PreviousField, "previous-field", "shift-tab", "previous field", (0, "")),
-    row(KeyCtx::Form, Action::Toggle, "toggle", "space", "turn a box on or off", (3, "toggle")),
+    row(KeyCtx::Form, Action::Toggle, "toggle", "space", "turn a box on or off, or take the next of a few words; in text a space", (3, "toggle")),
     row(KeyCtx::Form, Action::Accept, "accept", "enter", "take the completion, else go to the next field; on the button: send", (0, "")),
     row(KeyCtx::Form, Action::Submit, "submit", "ctrl-s", "send", (2, "send")),
     row(KeyCtx::Form, Action::Down, "next-completion", "Down", "next completion", (0, "")),

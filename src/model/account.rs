@@ -72,7 +72,7 @@ pub fn parse(text: &str) -> Result<String, String> {
     let text = text.trim().trim_start_matches("serviceAccount:");
     let wrong = || {
         format!(
-            "“{}” names no service account: give its e-mail (name@project.iam.gserviceaccount.com) or its 21-digit unique id",
+            "“{}” names no service account: give its e-mail (name@project.iam.gserviceaccount.com, or name@project for short) or its 21-digit unique id",
             text.chars().take(80).collect::<String>()
         )
     };

@@ -61,7 +61,7 @@ pub const TEMPLATES: [Template; 7] = [
         about: "sent to an application behind Identity-Aware Proxy; at most 1h",
         text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"aud\": \"https://app.example.com/*\"\n}",
     },
-    Template { name: "blank", about: "an empty object", text: "{\n}" },
+    Template { name: "blank", about: "claims of your own", text: "{\n}" },
 ];
 
 impl Template {
@@ -89,6 +89,10 @@ pub struct Checked {
 /// # Errors
 /// One clause: the place by line and column for what is no JSON, else the rule.
 pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    if text.trim().is_empty() {
+        return Err("line 1, column 1: there are no claims yet; {} is the least".into());
+    }
     if text.len() > MAX_BYTES {
         return Err("the claims have more than 64 KiB, which no header has room for".to_owned());
     }
@@ -125,6 +129,9 @@ pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Resu
         }
     }
     let mut warnings = Vec::new();
+    if lifetime.is_some() && claims.contains_key("exp") {
+        warnings.push("the claims have an exp of their own: the lifetime is not used".into());
+    }
     doubt_times(claims, expires, now, &mut warnings);
     doubt_names(claims, account, &mut warnings);
     let names: Vec<String> = members(text).0.list.into_iter().map(|member| member.name).collect();
@@ -251,7 +258,7 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_with_line_and_column() {
         assert_eq!(at("{\n  \"sub\": x\n}", None).unwrap_err(), "line 2, column 10: expected value");
-        assert!(at("", None).unwrap_err().starts_with("line 1, column 1: EOF"));
+        assert!(at("", None).unwrap_err().contains("there are no claims yet"));
         assert!(at("{} {}", None).unwrap_err().starts_with("line 1, column 4: trailing"));
         let accented = at("{\"a\": \"ééé\" x}", None).unwrap_err();
         assert_eq!(place(&accented), place(&at("{\"a\": \"eee\" x}", None).unwrap_err()));
@@ -309,8 +316,9 @@ mod tests {
             "{\"b\":1e2, \"a\" : 12345678901234567890123, \"c\":\"\\u00e9\", \"iat\": 1800000000, \"exp\": 1800000060 }"
         );
         assert_eq!(at("{}", Some(60)).unwrap().text, "{ \"iat\": 1800000000, \"exp\": 1800000060 }");
-        // What is there already is kept.
+        // What is there already is kept, and the lifetime that counts for nothing is said to.
         let own = at("{\"exp\": 1800000001}", Some(60)).unwrap();
+        assert!(own.warnings.iter().any(|warning| warning.contains("lifetime is not used")));
         assert_eq!((own.expires, own.text.matches("exp").count()), (Some(1_800_000_001), 1));
     }
 

@@ -76,15 +76,26 @@ impl Inspect {
         self.scroll.scroll(Move::Top);
     }
 
-    /// Adds what is known besides what the token says itself.
-    pub fn add(&mut self, about: Vec<(&'static str, String)>, expires: Option<Timestamp>) {
+    /// Adds what is known besides what the token says itself; with the verdict, where it was checked when it was made.
+    pub fn add(
+        &mut self,
+        about: Vec<(&'static str, String)>,
+        expires: Option<Timestamp>,
+        verdict: Option<Verdict>,
+    ) {
         self.about = about;
         self.expires = expires;
+        self.verdict = verdict;
     }
 
     /// Shows what was pasted.
     pub fn paste(&mut self, text: &str, cx: &mut Cx) {
         self.open(&Secret::new(text), "what was pasted".into(), cx);
+    }
+
+    /// Whether there is no token here.
+    pub fn is_empty(&self) -> bool {
+        self.reading.is_none()
     }
 
     /// Forgets the token, if it is this one.
@@ -139,8 +150,13 @@ impl Inspect {
             ];
             return lines.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
         };
+        // What came from the shelf is known for what it is, whatever it looks like.
+        let name = match (reading.form, self.about.is_empty()) {
+            (Form::Opaque, false) => self.from.replace(" from the shelf", ""),
+            (form, _) => form.name().to_owned(),
+        };
         let mut lines = vec![Line::from(vec![
-            Span::styled(reading.form.name().to_owned(), theme.strong),
+            Span::styled(name, theme.strong),
             Span::styled(format!("  {} characters", thousands(reading.token.len())), theme.dim),
         ])];
         for (label, text) in &self.about {
@@ -239,7 +255,8 @@ impl Inspect {
             }
             None => lines.extend(times),
         }
-        let findings = jwt::findings(reading, now, None);
+        let known = reading.form == Form::Opaque && !self.about.is_empty();
+        let findings = if known { Vec::new() } else { jwt::findings(reading, now, None) };
         if !findings.is_empty() {
             lines.push(Line::default());
         }

@@ -107,6 +107,10 @@ impl Mint {
         let form = self.forms.entry((account.clone(), kind));
         form.or_insert_with(|| forms::new(kind, &account)).focus_first();
         self.filling = true;
+        let now = cx.now.utc;
+        if let Some(form) = self.form_mut(cx.shared) {
+            forms::doubts(kind, &account, form, now);
+        }
         self.look_at_chain_again(cx);
         if kind == Kind::Metadata {
             self.look_around(cx);
@@ -191,8 +195,11 @@ impl Mint {
         let (Some(account), kind, now) = (subject(self.kind, cx.shared), self.kind, cx.now.utc) else {
             return;
         };
+        let under_way = self.sent.clone().filter(|_| self.minting());
         let Some(form) = self.form_mut(cx.shared) else { return };
         match forms::check(kind, &account, form, now) {
+            // Pressed twice: it is under way.
+            Some(request) if under_way.as_ref() == Some(&request) => {}
             Some(request) => {
                 self.send(request, cx);
                 self.sent_from = Some((account, kind));
@@ -326,7 +333,8 @@ impl Pane for Mint {
                 let from = format!("{} from the shelf", credential.request.kind().name());
                 let (token, expires) = (credential.secret.clone(), credential.expires);
                 let about = shelf::about(credential);
-                cx.intend(Intent::Inspect { token, from, about, expires });
+                let verdict = credential.signed.as_ref().map(|signed| signed.verdict.clone());
+                cx.intend(Intent::Inspect { token, from, about, expires, verdict });
             }
             Action::FocusNext | Action::FocusPrevious if subject(self.kind, cx.shared).is_some() => {
                 self.open_form(self.kind, cx)

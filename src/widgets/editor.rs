@@ -4,7 +4,10 @@ use crossterm::event::{KeyCode, KeyModifiers};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style, widgets::Widget};
 use ratatui_textarea::{CursorMove, TextArea};
 
-use super::{input::TextEdit, safe::safe_line};
+use super::{
+    input::TextEdit,
+    safe::{is_unsafe, safe_line},
+};
 use crate::view::theme::Theme;
 
 /// No text of ours needs more; a paste beyond it is cut.
@@ -49,6 +52,12 @@ impl Editor {
     pub fn go(&mut self, line: usize, column: usize) {
         let place = |n: usize| u16::try_from(n.saturating_sub(1)).unwrap_or(u16::MAX);
         self.area.move_cursor(CursorMove::Jump(place(line), place(column)));
+    }
+
+    /// Line and column of the cursor, counted from 1.
+    pub fn place(&self) -> (usize, usize) {
+        let at = self.area.cursor();
+        (at.0 + 1, at.1 + 1)
     }
 
     /// Applies an edit; says whether the text changed.
@@ -97,7 +106,15 @@ impl Editor {
             }
             return;
         }
-        let mut shown = self.area.clone();
+        // What cannot be seen is shown as a mark of one column, so that the cursor stays where it is.
+        let mark = |c: char| if c != '\t' && is_unsafe(c) { '\u{fffd}' } else { c };
+        let lines = self.area.lines().iter().map(|line| line.chars().map(mark).collect()).collect();
+        let mut shown = TextArea::new(lines);
+        shown.set_tab_length(2);
+        shown.set_cursor_line_style(Style::new());
+        let (row, column) = self.place();
+        let place = |n: usize| u16::try_from(n - 1).unwrap_or(u16::MAX);
+        shown.move_cursor(CursorMove::Jump(place(row), place(column)));
         shown.set_style(theme.strong);
         shown.set_cursor_style(theme.selected);
         (&shown).render(area, buf);

@@ -340,7 +340,7 @@ impl Form {
     /// Lines needed at a width: those of each field, one for the button, and what completions, errors and doubts take.
     pub fn height(&self, width: u16) -> u16 {
         let shown = self.fields.iter().filter(|field| !field.hidden);
-        let fields: u16 = shown.map(|field| field.height() + said_height(field, width)).sum();
+        let fields: u16 = shown.map(|field| field.height(width) + said_height(field, width)).sum();
         u16::try_from(self.completions.len() + 1).unwrap_or(u16::MAX).saturating_add(fields)
     }
 
@@ -359,7 +359,7 @@ impl Form {
             }
             // Of several lines as many as leave room for what is said about them.
             let said = said_height(field, area.width);
-            let height = field.height().min(rest(y).height.saturating_sub(said).max(1));
+            let height = field.height(area.width).min(rest(y).height.saturating_sub(said).max(1));
             cursor = draw_field(field, Rect { height, ..rest(y) }, buf, focused, theme).or(cursor);
             y += height;
             if let Some(error) = &field.error {
@@ -388,7 +388,7 @@ impl Form {
         let end = (self.focus + 1).min(self.fields.len());
         let heights = self.fields[..end].iter().map(|field| match field.hidden {
             true => 0,
-            false => field.height() + said_height(field, area.width),
+            false => field.height(area.width) + said_height(field, area.width),
         });
         let button = u16::from(self.focus == self.fields.len());
         let mut over = (heights.clone().sum::<u16>() + button).saturating_sub(area.height);

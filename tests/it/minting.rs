@@ -218,7 +218,8 @@ async fn without_a_metadata_server_that_is_said_without_waiting_for_one() {
     let wish = metadata(&[]);
     let mint = flows::mint(&client, &wish);
     let error = tokio::time::timeout(Duration::from_secs(20), mint).await.expect("it ends").unwrap_err();
-    assert_eq!(error.sentence(), "Not on Google Cloud: no metadata server answers here.");
+    let said = format!("No metadata server answers at {host}, which GCE_METADATA_HOST names.");
+    assert_eq!(error.sentence(), said);
 }
 
 #[tokio::test]

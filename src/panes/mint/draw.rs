@@ -92,17 +92,27 @@ impl Mint {
 
     /// No more of the request than there is room for: it may be large.
     fn shown_preview(&self, shared: &Shared, now: Timestamp, width: u16) -> String {
-        let most = usize::from(MOST_PREVIEW) * usize::from(width.max(1));
         let text = self.preview(shared, now);
-        match text.char_indices().nth(most) {
-            Some((end, _)) => text[..end].to_owned(),
-            None => text,
+        if self.described(shared, now).is_err() || self.minting() {
+            return text;
+        }
+        let hint =
+            format!("… ({} “copy” copies it whole, as curl or gcloud)", shared.keymap.key(Action::Palette));
+        let most = usize::from(MOST_PREVIEW) * usize::from(width.max(1));
+        let room = most.saturating_sub(hint.chars().count() + usize::from(width / 2));
+        match text.char_indices().nth(room) {
+            Some((end, _)) => format!("{}{hint}", &text[..end]),
+            None => format!("{text}  {}", hint.trim_start_matches("… ").replace(" it whole,", " it")),
         }
     }
 
     pub(super) fn preview(&self, shared: &Shared, now: Timestamp) -> String {
         if self.minting() {
-            return format!("minting… {} cancels", shared.keymap.key_in(Place::Form, Action::Back));
+            let what = self.sent.as_ref().map(|request| {
+                format!("{} of {}", request.kind().name(), crate::model::account::short(&request.account))
+            });
+            let key = shared.keymap.key_in(Place::Form, Action::Back);
+            return format!("minting the {}… {key} cancels", what.unwrap_or_default());
         }
         let shown = self
             .described(shared, now)
@@ -112,8 +122,7 @@ impl Mint {
                 // What every such path begins with says nothing; the `@` reads better than its escape.
                 let path = preview.url_path.replace("/v1/projects/-/", "…/").replace("%40", "@");
                 let body = preview.body.map(|body| format!(" {body}")).unwrap_or_default();
-                let copies = shared.keymap.key(Action::Palette);
-                format!("{} {path}{body}  ({copies} “copy” copies it as curl or gcloud)", preview.method)
+                format!("{} {path}{body}", preview.method)
             }
             Err(why) => why,
         }

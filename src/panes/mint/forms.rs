@@ -243,7 +243,7 @@ fn payload(form: &mut Form) -> Option<Payload> {
     };
     let bytes = bytes.and_then(|bytes| match bytes.len() {
         0 => Err("there is nothing to sign yet".to_owned()),
-        n if n > LARGEST_PAYLOAD => Err("more than 4 MiB: sign its SHA-256 instead".to_owned()),
+        n if n > LARGEST_PAYLOAD => Err("more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest".to_owned()),
         _ => Ok(bytes),
     });
     field(form, "data", bytes).map(Payload::Bytes)
@@ -328,7 +328,8 @@ pub fn fill(form: &mut Form, request: &MintRequest) {
             form.set_checked("organization", *organization_number);
         }
         What::SignedJwt { claims, lifetime_seconds } => {
-            form.set_text("template", TEMPLATE_NAMES[TEMPLATES.len() - 1]);
+            let kept = TEMPLATES.iter().position(|template| template.claims(&request.account) == *claims);
+            form.set_text("template", TEMPLATE_NAMES[kept.unwrap_or(TEMPLATES.len() - 1)]);
             form.set_text("claims", claims);
             form.set_text("lifetime", &lifetime_seconds.map(lifetime::words).unwrap_or_default());
         }

@@ -47,6 +47,7 @@ impl Mint {
         let account = if kind == Kind::Metadata { String::new() } else { request.account.clone() };
         let mut form = forms::new(kind, &account);
         forms::fill(&mut form, &request);
+        forms::doubts(kind, &account, &mut form, cx.now.utc);
         form.focus_first();
         if self.touched.remove(&(account.clone(), kind)) {
             cx.notice(Level::Warning, "what was typed in this form before gives way to this request");

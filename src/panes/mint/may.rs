@@ -68,7 +68,11 @@ pub fn lines(
 fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
     let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {
-        let text = if awaiting { "looking at each hop…" } else { "not looked at yet" };
+        let text = if awaiting {
+            "looking at each hop…"
+        } else {
+            "the chain is looked at when all its names are whole and the field is left"
+        };
         return vec![Line::styled(format!("? {text}"), theme.dim)];
     };
     let mut lines: Vec<Line<'static>> = hops

@@ -40,8 +40,13 @@ use crate::{
 /// What a credential is meant for, in a few words.
 pub fn target(credential: &Credential) -> String {
     match &credential.request.what {
-        What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => match scopes.as_slice() {
-            [] => "the machine's scopes".to_owned(),
+        // What a machine was asked for it may have ignored: that is for the remark to say.
+        What::MetadataAccess { scopes } => match scopes.len() {
+            0 => "the machine's scopes".to_owned(),
+            _ => format!("asked for {}", scopes::set(scopes)),
+        },
+        What::AccessToken { scopes, .. } => match scopes.as_slice() {
+            [] => String::new(),
             [only] => scopes::short(only).to_owned(),
             [first, rest @ ..] => format!("{} +{}", scopes::short(first), rest.len()),
         },
@@ -71,8 +76,11 @@ pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
     let mut about = vec![("account", credential.account().to_owned())];
     match &request.what {
-        What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } => {
+        What::AccessToken { scopes, .. } => {
             about.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
+        }
+        What::MetadataAccess { scopes } => {
+            about.extend(scopes.iter().map(|scope| ("asked for", scope.clone())));
         }
         What::Delegated { subject, scopes } => {
             about.push(("user", subject.clone()));
@@ -89,7 +97,6 @@ pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     if let Some(signed) = &credential.signed {
         about.push(("key", signed.key_id.clone()));
         about.push(("sha256", signed.sha256.clone()));
-        about.push(("verdict", verdict(signed)));
         about.extend(signed.key_ends.map(|end| ("key ends", output_time(end))));
     }
     about.extend(credential.remarks.iter().map(|remark| ("remark", remark.clone())));
@@ -134,18 +141,36 @@ const ROOM_FOR_DETAILS: u16 = 8;
 pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
     if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
         let lines = credential.secret.len().div_ceil(usize::from(area.width.max(1)));
-        return u16::try_from(lines + 1).unwrap_or(u16::MAX).min(area.height / 2);
+        return share(lines + 1, shared, area);
     }
     let selected =
         cursor.at().and_then(|at| shared.shelf.get(at)).filter(|_| area.height >= ROOM_FOR_DETAILS);
     let lines = selected
         .map_or(0, |credential| details(credential, area.width, &shared.keymap, &Theme::default()).len());
-    u16::try_from(lines).unwrap_or(u16::MAX).min(area.height / 2)
+    share(lines, shared, area)
+}
+
+/// What is known has all the room that the rows leave, and half of it in any case.
+fn share(lines: usize, shared: &Shared, area: Rect) -> u16 {
+    let rows = u16::try_from(shared.shelf.items().len()).unwrap_or(u16::MAX);
+    let free = area.height.saturating_sub(rows.saturating_add(2));
+    u16::try_from(lines).unwrap_or(u16::MAX).min(free.max(area.height / 2))
 }
 
 /// What is worth knowing about a credential that its row has no room for.
 fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
+    let scopes = match &credential.request.what {
+        What::AccessToken { scopes, .. } | What::Delegated { scopes, .. } => scopes::set(scopes),
+        _ => String::new(),
+    };
+    if !scopes.is_empty() {
+        lines.push(Line::styled(format!("scopes {}", safe_line(&scopes)), theme.dim));
+    }
+    if credential.whose.is_some() {
+        let account = safe_line(credential.account()).into_owned();
+        lines.push(Line::styled(format!("the machine's account {account}"), theme.dim));
+    }
     let chain: Vec<&str> = credential.request.delegates.iter().map(|name| short(name)).collect();
     if !chain.is_empty() {
         let chain = format!("through you > {} > {}", chain.join(" > "), short(&credential.request.account));
@@ -229,8 +254,13 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
         }
         (None, None) => None,
     };
-    for (y, line) in (below.y..below.bottom()).zip(lines.unwrap_or_default()) {
+    let lines = lines.unwrap_or_default();
+    let cut = lines.len() > usize::from(below.height);
+    for (y, line) in (below.y..below.bottom()).zip(lines) {
         buf.set_line(below.x, y, &line, below.width);
+    }
+    if cut && below.height > 0 && below.width > 3 {
+        buf.set_string(below.right() - 1, below.bottom() - 1, "…", theme.warning);
     }
 }
 
@@ -310,7 +340,7 @@ pub fn copies(credential: &Credential) -> Vec<Action> {
         (Action::CopyTerraform, access),
         (Action::CopyCurl, kind != Kind::Delegated),
         (Action::CopyGcloud, kind != Kind::Delegated),
-        (Action::CopyDecoded, is_jwt(credential) || credential.signed.is_some()),
+        (Action::CopyDecoded, true),
         (Action::CopyHex, kind == Kind::SignedBlob),
         (Action::Save, true),
     ];

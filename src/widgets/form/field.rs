@@ -90,9 +90,24 @@ impl Field {
         Field::new(id, label, Value::Check(on), note)
     }
 
-    /// Lines that its value takes.
-    pub(super) fn height(&self) -> u16 {
-        if let Value::Area(editor) = &self.value { editor.height() } else { 1 }
+    /// Lines that it takes at a width: of a choice one more where its note does not fit beside it.
+    pub(super) fn height(&self, width: u16) -> u16 {
+        match &self.value {
+            Value::Area(editor) => editor.height(),
+            Value::Choice(..) if !self.note.is_empty() && !self.note_fits(width) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether what was typed and the note stand side by side.
+    fn note_fits(&self, columns: u16) -> bool {
+        let typed = match &self.value {
+            Value::Text(input) => width(input.text()) + 2,
+            Value::Check(_) => 5,
+            Value::Choice(words, at) => width(words[*at]) + 6,
+            Value::Area(_) => 0,
+        };
+        typed + width(&self.note) + 2 <= usize::from(columns.saturating_sub(LABEL))
     }
 }
 
@@ -119,27 +134,28 @@ pub(super) fn draw_field(
         usize::from(area.width),
         if focused { theme.accent } else { theme.dim },
     );
-    // A note yields to a long text: what was typed matters more.
-    let typed = match &field.value {
-        Value::Text(input) => width(input.text()) + 2,
-        Value::Check(_) => 5,
-        Value::Choice(words, at) => width(words[*at]) + 6,
-        Value::Area(editor) => {
-            let lines = Rect { height: area.height.min(editor.height()), ..beside_label(area) };
-            editor.draw(lines, buf, focused, theme);
-            if editor.is_empty() {
-                let x =
-                    value.right().saturating_sub(u16::try_from(width(&field.note)).unwrap_or(value.width));
-                buf.set_stringn(x.max(value.x + 2), y, &field.note, room.saturating_sub(2), theme.dim);
-            }
-            return None;
+    if let Value::Area(editor) = &field.value {
+        let lines = Rect { height: area.height.min(editor.height()), ..beside_label(area) };
+        editor.draw(lines, buf, focused, theme);
+        if focused && lines.height > 1 {
+            // Errors name line and column, so the place is shown.
+            let (line, column) = editor.place();
+            buf.set_stringn(area.x, y + 1, format!("{line}:{column}"), usize::from(LABEL - 1), theme.dim);
         }
-    };
+        if editor.is_empty() {
+            let x = value.right().saturating_sub(u16::try_from(width(&field.note)).unwrap_or(value.width));
+            buf.set_stringn(x.max(value.x + 2), y, &field.note, room.saturating_sub(2), theme.dim);
+        }
+        return None;
+    }
+    // A note yields to a long text: what was typed matters more.
     let note = width(&field.note);
-    let shows_note = note > 0 && typed + note + 2 <= room;
+    let shows_note = note > 0 && field.note_fits(area.width);
     if shows_note {
         let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(value.width));
         buf.set_stringn(x, y, &field.note, note, theme.dim);
+    } else if note > 0 && area.height > 1 && matches!(field.value, Value::Choice(..)) {
+        buf.set_stringn(value.x, y + 1, &field.note, room, theme.dim);
     }
     match &field.value {
         Value::Text(input) => {
