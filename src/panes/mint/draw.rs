@@ -55,7 +55,9 @@ impl Mint {
             return (nothing, area);
         }
         let wanted = self.fields_height(form, shared, area.width) + self.below_form(shared, area.width, now);
-        let form_height = wanted.min(area.height.saturating_sub(4));
+        // The request comes before the shelf, of which the heading is enough while a long form is filled.
+        let least = if wanted + 4 <= area.height { 4 } else { 1 };
+        let form_height = wanted.min(area.height.saturating_sub(least));
         let shelf = Rect { y: area.y + form_height, height: area.height - form_height, ..area };
         (Rect { height: form_height, ..area }, shelf)
     }

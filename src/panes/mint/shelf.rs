@@ -141,7 +141,8 @@ const ROOM_FOR_DETAILS: u16 = 8;
 pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
     if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
         let lines = credential.secret.len().div_ceil(usize::from(area.width.max(1)));
-        return share(lines + 1, shared, area);
+        // Whoever asks to see it sees all of it that there is room for, and its row.
+        return u16::try_from(lines + 1).unwrap_or(u16::MAX).min(area.height.saturating_sub(2));
     }
     let selected =
         cursor.at().and_then(|at| shared.shelf.get(at)).filter(|_| area.height >= ROOM_FOR_DETAILS);
