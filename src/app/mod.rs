@@ -13,6 +13,8 @@ mod input;
 mod root;
 
 #[cfg(test)]
+mod caller_tests;
+#[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
 mod mint_tests;

@@ -94,15 +94,12 @@ fn credentials(mut fields: Fields, depth: usize) -> Result<Credentials, String> 
             Credentials::ServiceAccount { email, key_id: fields.optional("private_key_id")?, private_key }
         }
         "impersonated_service_account" => {
-            let url = fields.required("service_account_impersonation_url")?;
+            let account = impersonated(&fields.required("service_account_impersonation_url")?)?;
             let delegates = fields.texts("delegates")?;
+            let delegates = delegates.iter().map(|name| bare(name)).collect::<Result<_, _>>()?;
             let inner =
                 fields.object("source_credentials")?.ok_or_else(|| fields.lacks("source_credentials"))?;
-            Credentials::Impersonated {
-                account: impersonated(&url)?,
-                delegates: delegates.iter().map(|name| bare(name)).collect::<Result<_, _>>()?,
-                source: Box::new(credentials(inner, depth + 1)?),
-            }
+            Credentials::Impersonated { account, delegates, source: Box::new(credentials(inner, depth + 1)?) }
         }
         "external_account" => Credentials::External(Box::new(external::read(fields)?)),
         "external_account_authorized_user" => Credentials::Workforce {
@@ -144,91 +141,5 @@ fn bare(name: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn wrong(content: &[u8]) -> String {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("key.json");
-        std::fs::write(&path, content).unwrap();
-        let error = read(&path, "ADC").unwrap_err();
-        assert!(error.message.contains("key.json") && error.kind == ErrorKind::Credentials, "{error}");
-        assert!(!error.message.contains("hunter2"), "{error}");
-        error.message
-    }
-
-    #[test]
-    fn every_broken_file_is_one_sentence_with_the_place_and_never_the_content() {
-        for (content, part) in [
-            (&b""[..], "is no JSON (line 1, column 0)"),
-            (b"{\n \"type\": hunter2 }", "is no JSON (line 2, column 10)"),
-            (b"\xff\xfe\x00", "is no JSON"),
-            (b"[]", "holds no JSON object"),
-            (b"{}", "lacks the field “type”"),
-            (b"7", "holds no JSON object"),
-            (br#"{"type":7}"#, "a number in its field “type”"),
-            (br#"{"type":-7.5}"#, "a number in its field “type”"),
-            (br#"{"type":{"a":{"b":[true]}}}"#, "an object in its field “type”"),
-            (br#"{"type":true}"#, "a boolean in its field “type”"),
-            (br#"{"type":null}"#, "lacks the field “type”"),
-            (br#"{"type":"hunter"}"#, "unknown type “hunter”"),
-            (br#"{"type":"gdch_service_account"}"#, "Google Distributed Cloud"),
-            (
-                br#"{"type":"authorized_user","client_id":"x","client_secret":"hunter2"}"#,
-                "lacks the field “refresh_token”",
-            ),
-            (br#"{"type":"authorized_user","client_id":["hunter2"]}"#, "a list in its field “client_id”"),
-            (br#"{"type":"service_account","client_email":"a@b","private_key":"hunter2"}"#, "“private_key”"),
-        ] {
-            let message = wrong(content);
-            assert!(message.contains(part), "{message}");
-        }
-    }
-
-    #[test]
-    fn a_file_of_more_than_a_megabyte_is_not_read() {
-        assert!(wrong(&vec![b' '; 1024 * 1024 + 1]).contains("larger than 1 MiB"));
-    }
-
-    #[test]
-    fn a_directory_is_named_as_one() {
-        let dir = tempfile::tempdir().unwrap();
-        assert!(read(dir.path(), "ADC").unwrap_err().message.contains("is a directory"));
-    }
-
-    #[test]
-    fn a_byte_order_mark_is_tolerated() {
-        let mut content = b"\xef\xbb\xbf".to_vec();
-        content.extend(br#"{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r","account":""}"#);
-        let source = parse(&content, "ADC", "/x").unwrap();
-        assert_eq!((source.kind(), source.principal), ("user", None));
-    }
-
-    #[test]
-    fn a_file_that_names_no_universe_is_googles_and_its_secrets_go_to_no_other() {
-        let universe = |field: &str| {
-            let text = format!(
-                r#"{{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r"{field}}}"#
-            );
-            parse(text.as_bytes(), "ADC", "/x").unwrap().universe
-        };
-        let elsewhere = crate::env::Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
-        let made = |universe: Option<String>| {
-            crate::api::endpoints::Endpoints::new(&elsewhere, universe.as_deref()).map_err(|error| error.kind)
-        };
-        for field in ["", r#","universe_domain":"""#, r#","universe_domain":null"#] {
-            assert_eq!(universe(field).as_deref(), Some(GOOGLE));
-            assert_eq!(made(universe(field)), Err(ErrorKind::Config));
-        }
-        assert!(made(universe(r#","universe_domain":"cloud.example""#)).is_ok());
-        assert!(made(None).is_ok());
-    }
-
-    #[test]
-    fn of_a_field_that_stands_twice_the_last_counts_as_with_googles_libraries() {
-        let text = br#"{"type":"x","type":"authorized_user","client_id":"i","client_secret":"a\u0062","refresh_token":"r","extra":[1,{"a":null}]}"#;
-        let source = parse(text, "ADC", "/x").unwrap();
-        let Credentials::User { client_secret, .. } = source.credentials else { panic!("a person's login") };
-        assert_eq!(client_secret.expose(), "ab");
-    }
-}
+#[path = "file_tests.rs"]
+mod tests;

@@ -1,0 +1,274 @@
+//! Thirty and more broken files, and what each of them says.
+
+use super::*;
+use crate::{
+    api::{ApiError, ErrorKind},
+    auth::trust,
+    env::Env,
+};
+
+fn read_bytes(content: &[u8]) -> Result<Source, ApiError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("key.json");
+    std::fs::write(&path, content).unwrap();
+    read(&path, "ADC")
+}
+
+/// The sentence for a broken file: it names the file, and repeats nothing that stands in it.
+fn wrong(content: &[u8]) -> String {
+    let error = read_bytes(content).unwrap_err();
+    assert!(error.message.contains("key.json") && error.kind == ErrorKind::Credentials, "{error}");
+    assert!(!error.message.contains("hunter2"), "{error}");
+    assert_eq!(error.kind.exit_code(), 3);
+    error.message
+}
+
+fn good(content: &str) -> Source {
+    read_bytes(content.as_bytes()).unwrap()
+}
+
+const USER: &str = r#"{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r"}"#;
+
+/// An `external_account` with this source.
+fn external(source: &str) -> String {
+    format!(
+        r#"{{"type":"external_account","audience":"//iam.googleapis.com/x","subject_token_type":"urn:ietf:params:oauth:token-type:jwt","token_url":"https://sts.googleapis.com/v1/token","credential_source":{source}}}"#
+    )
+}
+
+fn key() -> String {
+    use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+    use base64::{Engine, engine::general_purpose::STANDARD};
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048).unwrap();
+    let der: Pkcs8V1Der<'_> = key.as_der().unwrap();
+    let text = STANDARD.encode(der.as_ref());
+    let lines: Vec<&str> =
+        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+}
+
+#[test]
+fn every_broken_file_is_one_sentence_with_file_and_field_and_never_the_content() {
+    let impersonated = |rest: &str| format!(r#"{{"type":"impersonated_service_account"{rest}}}"#);
+    let url = r#","service_account_impersonation_url":"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com:generateAccessToken""#;
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (b"".to_vec(), "is no JSON (line 1, column 0)"),
+        (b"{\n \"type\": hunter2 }".to_vec(), "is no JSON (line 2, column 10)"),
+        (b"\xff\xfe\x00".to_vec(), "is no JSON"),
+        (b"{\"type\":\"authorized_user\"".to_vec(), "is no JSON"),
+        (b"[]".to_vec(), "holds no JSON object"),
+        (b"7".to_vec(), "holds no JSON object"),
+        (b"{}".to_vec(), "lacks the field “type”"),
+        (br#"{"type":7}"#.to_vec(), "has a number in its field “type”"),
+        (br#"{"type":-7.5}"#.to_vec(), "has a number in its field “type”"),
+        (br#"{"type":{"a":{"b":[true]}}}"#.to_vec(), "has an object in its field “type”"),
+        (br#"{"type":true}"#.to_vec(), "has a boolean in its field “type”"),
+        (br#"{"type":null}"#.to_vec(), "lacks the field “type”"),
+        (br#"{"type":""}"#.to_vec(), "lacks the field “type”"),
+        (br#"{"type":"hunter"}"#.to_vec(), "unknown type “hunter”"),
+        (br#"{"type":"gdch_service_account"}"#.to_vec(), "Google Distributed Cloud"),
+        (
+            br#"{"type":"authorized_user","client_id":"x","client_secret":"hunter2"}"#.to_vec(),
+            "lacks the field “refresh_token”",
+        ),
+        (br#"{"type":"authorized_user","client_secret":"hunter2"}"#.to_vec(), "lacks the field “client_id”"),
+        (br#"{"type":"authorized_user","client_id":"x"}"#.to_vec(), "lacks the field “client_secret”"),
+        (
+            br#"{"type":"authorized_user","client_id":["hunter2"]}"#.to_vec(),
+            "a list in its field “client_id”",
+        ),
+        (br#"{"type":"service_account","private_key":"hunter2"}"#.to_vec(), "lacks the field “client_email”"),
+        (br#"{"type":"service_account","client_email":"a@b"}"#.to_vec(), "lacks the field “private_key”"),
+        (
+            br#"{"type":"service_account","client_email":"a@b","private_key":"hunter2"}"#.to_vec(),
+            "no RSA key in PEM form in its field “private_key”",
+        ),
+        (impersonated("").into(), "lacks the field “service_account_impersonation_url”"),
+        (
+            impersonated(r#","service_account_impersonation_url":"https://hunter2/""#).into(),
+            "“service_account_impersonation_url”, which must end in",
+        ),
+        (impersonated(url).into(), "lacks the field “source_credentials”"),
+        (
+            impersonated(&format!(r#"{url},"source_credentials":{{}}"#)).into(),
+            "lacks the field “source_credentials.type”",
+        ),
+        (
+            impersonated(&format!(
+                r#"{url},"source_credentials":{{"type":"authorized_user","client_id":"i"}}"#
+            ))
+            .into(),
+            "lacks the field “source_credentials.client_secret”",
+        ),
+        (
+            impersonated(&format!(r#"{url},"delegates":["hunter2"],"source_credentials":{USER}"#)).into(),
+            "names no account in its field “delegates”",
+        ),
+        (impersonated(&format!(r#"{url},"delegates":"x""#)).into(), "has a text in its field “delegates”"),
+        (br#"{"type":"external_account"}"#.to_vec(), "lacks the field “subject_token_type”"),
+        (
+            br#"{"type":"external_account","subject_token_type":"hunter2"}"#.to_vec(),
+            "not taken here in its field “subject_token_type”",
+        ),
+        (external("null").into(), "lacks the field “credential_source”"),
+        (external("{}").into(), "names no kind of source"),
+        (external(r#"{"file":7}"#).into(), "has a number in its field “credential_source.file”"),
+        (external(r#"{"file":"/x","url":"https://hunter2"}"#).into(), "several kinds of source"),
+        (external(r#"{"file":"/x","format":{"type":"xml"}}"#).into(), "“credential_source.format.type”"),
+        (
+            external(r#"{"file":"/x","format":{"type":"json"}}"#).into(),
+            "lacks the field “credential_source.format.subject_token_field_name”",
+        ),
+        (external(r#"{"url":"https://x","headers":{"A":7}}"#).into(), "“credential_source.headers.A”"),
+        (external(r#"{"executable":{}}"#).into(), "lacks the field “credential_source.executable.command”"),
+        (
+            external(r#"{"executable":{"command":"/x","timeout_millis":1}}"#).into(),
+            "“credential_source.executable.timeout_millis”",
+        ),
+        (external(r#"{"certificate":{}}"#).into(), "mutual TLS and is not built here"),
+        (external(r#"{"environment_id":"aws2"}"#).into(), "“credential_source.environment_id”"),
+        (
+            external(r#"{"environment_id":"aws1"}"#).into(),
+            "lacks the field “credential_source.regional_cred_verification_url”",
+        ),
+        (
+            br#"{"type":"external_account_authorized_user","token_url":"https://x"}"#.to_vec(),
+            "lacks the field “client_id”",
+        ),
+    ];
+    assert!(cases.len() >= 30);
+    for (content, part) in cases {
+        let message = wrong(&content);
+        assert!(message.contains(part), "{message}: {part}");
+    }
+}
+
+#[test]
+fn what_is_no_file_of_credentials_at_all_is_said_to_be_that() {
+    assert!(wrong(&vec![b' '; 10 * 1024 * 1024]).contains("larger than 1 MiB"));
+    let dir = tempfile::tempdir().unwrap();
+    assert!(read(dir.path(), "ADC").unwrap_err().message.contains("is a directory"));
+    assert!(read(&dir.path().join("gone"), "ADC").unwrap_err().message.contains("does not exist"));
+    #[cfg(unix)]
+    if !rustix::process::geteuid().is_root() {
+        use std::os::unix::fs::PermissionsExt;
+        let path = dir.path().join("closed");
+        std::fs::write(&path, USER).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+        assert!(read(&path, "ADC").unwrap_err().message.contains("may not be read by you"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_line_ends_are_tolerated() {
+    let mut content = b"\xef\xbb\xbf".to_vec();
+    content.extend(USER.replace(',', ",\r\n").as_bytes());
+    let source = read_bytes(&content).unwrap();
+    assert_eq!((source.kind(), source.principal), ("user", None));
+    let text = serde_json::json!({"type": "service_account", "client_email": "a@p.iam.gserviceaccount.com",
+        "private_key": key().replace('\n', "\r\n")});
+    assert_eq!(good(&text.to_string()).kind(), "service account");
+}
+
+#[test]
+fn of_a_field_that_stands_twice_the_last_counts_as_with_googles_libraries() {
+    let text = r#"{"type":"x","type":"authorized_user","client_id":"i","client_secret":"a\u0062","refresh_token":"r","extra":[1,{"a":null}]}"#;
+    let Credentials::User { client_secret, .. } = good(text).credentials else { panic!("a person's login") };
+    assert_eq!(client_secret.expose(), "ab");
+}
+
+#[test]
+fn a_file_that_names_no_universe_is_googles_and_its_secrets_go_to_no_other() {
+    let universe = |field: &str| {
+        let text = format!(
+            r#"{{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r"{field}}}"#
+        );
+        good(&text).universe
+    };
+    let elsewhere = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
+    let made = |universe: Option<String>| {
+        crate::api::endpoints::Endpoints::new(&elsewhere, universe.as_deref()).map_err(|error| error.kind)
+    };
+    for field in ["", r#","universe_domain":"""#, r#","universe_domain":null"#] {
+        assert_eq!(universe(field).as_deref(), Some(GOOGLE));
+        assert_eq!(made(universe(field)), Err(ErrorKind::Config));
+    }
+    assert!(made(universe(r#","universe_domain":"cloud.example""#)).is_ok());
+    assert!(made(None).is_ok());
+}
+
+#[test]
+fn every_kind_says_what_it_is_and_whom_it_names() {
+    let inner = format!(
+        r#"{{"type":"impersonated_service_account","service_account_impersonation_url":"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a%40p.iam.gserviceaccount.com:generateAccessToken","delegates":["projects/-/serviceAccounts/d@p.iam.gserviceaccount.com"],"source_credentials":{USER}}}"#
+    );
+    let source = good(&inner);
+    assert_eq!(
+        (source.kind(), source.principal.as_deref()),
+        ("impersonated account", Some("a@p.iam.gserviceaccount.com"))
+    );
+    let Credentials::Impersonated { delegates, .. } = &source.credentials else { panic!("it is one") };
+    assert_eq!(delegates, &["d@p.iam.gserviceaccount.com"]);
+
+    let federated = good(&external(r#"{"file":"/var/run/token"}"#));
+    assert_eq!((federated.kind(), federated.principal), ("federated", None));
+    let impersonating = external(
+        r#"{"file":"/x"},"service_account_impersonation_url":"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com:generateAccessToken""#,
+    );
+    let source = good(&impersonating);
+    assert_eq!(
+        (source.kind(), source.principal.as_deref()),
+        ("federated, impersonating", Some("a@p.iam.gserviceaccount.com"))
+    );
+    let workforce = good(
+        r#"{"type":"external_account_authorized_user","token_url":"https://sts.googleapis.com/v1/oauthtoken","client_id":"c","client_secret":"s","refresh_token":"r"}"#,
+    );
+    assert_eq!(workforce.kind(), "workforce user");
+}
+
+#[test]
+fn credentials_within_credentials_end_somewhere() {
+    let url = "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com:generateAccessToken";
+    let mut text = USER.to_owned();
+    for _ in 0..50 {
+        text = format!(
+            r#"{{"type":"impersonated_service_account","service_account_impersonation_url":"{url}","source_credentials":{text}}}"#
+        );
+    }
+    assert!(wrong(text.as_bytes()).contains("without end"));
+}
+
+#[test]
+fn a_file_that_sends_secrets_elsewhere_is_in_doubt_and_googles_own_is_not() {
+    assert_eq!(trust::doubt(&good(USER)), None);
+    assert_eq!(trust::doubt(&good(&external(r#"{"file":"/x"}"#))), None);
+    let aws = external(
+        r#"{"environment_id":"aws1","region_url":"http://169.254.169.254/zone","url":"http://169.254.169.254/keys","regional_cred_verification_url":"https://sts.{region}.amazonaws.com"}"#,
+    );
+    let doubt = trust::doubt(&good(&aws)).expect("the machine's own network is not Google");
+    assert_eq!(doubt.addresses, ["http://169.254.169.254/zone", "http://169.254.169.254/keys"]);
+    let elsewhere = external(r#"{"url":"https://idp.example.com/token"}"#);
+    let doubt = trust::doubt(&good(&elsewhere)).expect("not Google's");
+    assert!(doubt.question().contains("https://idp.example.com/token"), "{}", doubt.question());
+    let moved = elsewhere.replace("https://sts.googleapis.com", "https://sts.googleapis.com.evil.example");
+    assert_eq!(trust::doubt(&good(&moved)).expect("nor that").addresses.len(), 2);
+    // Another byte is another file.
+    assert_ne!(trust::doubt(&good(&moved)).unwrap().hash, doubt.hash);
+}
+
+#[test]
+fn printing_a_source_prints_no_secret() {
+    let text = external(
+        r#"{"url":"https://x","headers":{"X-Key":"hunter2"}},"client_id":"c","client_secret":"hunter2""#,
+    );
+    assert!(!format!("{:?}", good(&text)).contains("hunter2"));
+    let keys = [
+        ("AWS_ACCESS_KEY_ID", "AKID"),
+        ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+        ("AWS_SESSION_TOKEN", "hunter2"),
+    ];
+    let aws = good(&external(
+        r#"{"environment_id":"aws1","regional_cred_verification_url":"https://sts.amazonaws.com"}"#,
+    ));
+    assert!(!format!("{:?}", aws.with_environment(&Env::from_vars(keys))).contains("hunter2"));
+}
