@@ -30,6 +30,20 @@ pub const ROUTES: &[Route] = &[
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The fields of an exchange in JSON (discovery document), and those of a client.
+const FIELDS: &[&str] = &[
+    "grantType",
+    "audience",
+    "scope",
+    "requestedTokenType",
+    "subjectToken",
+    "subjectTokenType",
+    "actorToken",
+    "actorTokenType",
+    "options",
+    "clientId",
+    "clientSecret",
+];
 /// Who issued every token of this service.
 const ISSUER: &str = "https://sts.googleapis.com/";
 const LIFETIME: i64 = 3_600;
@@ -43,7 +57,7 @@ fn asked(parameters: &Map<String, Value>, snake: &str, camel: &str) -> Result<St
 }
 
 /// Who the client is: an id and its secret, in a header or in the body. One that is not known is refused.
-async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<String>, Failure> {
+async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<(String, String)>, Failure> {
     let named = match call.header("authorization").and_then(|value| value.split_once(' ')) {
         Some((kind, text)) if kind.eq_ignore_ascii_case("basic") => {
             let pair = STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -58,11 +72,36 @@ async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<S
     };
     let Some(named) = named else { return Ok(None) };
     let known = named.0 == GCLOUD || call.state().await.grants.values().any(|grant| grant.client == named);
-    if known { Ok(Some(named.0)) } else { Err(Failure::invalid_client()) }
+    if known { Ok(Some(named)) } else { Err(Failure::invalid_client()) }
+}
+
+/// Refuses what the API does not have, in JSON, and what the emulator does not do. A form may hold more: OAuth says to
+/// pass over it.
+fn check_names(call: &Call, parameters: &Map<String, Value>) -> Result<(), Failure> {
+    let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+    let unknown = parameters.keys().find(|name| json && !FIELDS.contains(&camel(name).as_str()));
+    if let Some(name) = unknown {
+        let problem = format!("Invalid JSON payload received. Unknown name \"{name}\": Cannot find field.");
+        return Err(Failure::invalid_request(&problem));
+    }
+    match asked(parameters, "actor_token", "actorToken") {
+        Ok(_) => Err(Failure::invalid_request("The emulator does not take actor tokens.")),
+        Err(_) => Ok(()),
+    }
+}
+
+fn camel(snake: &str) -> String {
+    let mut parts = snake.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| match part.split_at_checked(1) {
+        Some((head, rest)) => name + &head.to_ascii_uppercase() + rest,
+        None => name,
+    })
 }
 
 async fn exchange(call: Call) -> Answer {
     let parameters = parameters(&call);
+    check_names(&call, &parameters)?;
     let client = client(&call, &parameters).await?;
     let grant = asked(&parameters, "grant_type", "grantType")?;
     if grant != EXCHANGE {
@@ -97,7 +136,8 @@ async fn exchange(call: Call) -> Answer {
     }
     let who = subject::judge(pool, provider, key, (&kind, &subject_token), now)?;
     let user_project = user_project(&state, &parameters, who.is_workforce())?;
-    let pays = client.or(user_project).or_else(|| pool.project.map(|number| number.to_string()));
+    let pays =
+        client.map(|(id, _)| id).or(user_project).or_else(|| pool.project.map(|number| number.to_string()));
     let token = Token {
         principal: Principal::Federated(Box::new(who)),
         scopes,
@@ -183,9 +223,9 @@ async fn refresh(call: Call) -> Answer {
     let old = wanted(&parameters, "refresh_token")?;
     let now = call.now();
     let mut state = call.state().await;
-    let grant = state.grants.get(&old).filter(|grant| matches!(grant.principal, Principal::Federated(_)));
+    let grant = state.grants.get(&old).filter(|grant| is_federated(&grant.principal));
     let grant = grant.cloned().ok_or_else(|| Failure::invalid_grant("Bad Request"))?;
-    if grant.client.0 != client {
+    if grant.client != client {
         return Err(Failure::invalid_client());
     }
     grant.check()?;
@@ -196,7 +236,7 @@ async fn refresh(call: Call) -> Answer {
         principal: grant.principal.clone(),
         scopes: grant.scopes.clone(),
         expires: now + LIFETIME,
-        client,
+        client: client.0,
     };
     let mut answer = json!({"access_token": state.tokens.issue(token, now), "expires_in": LEFT,
         "scope": grant.scopes.join(" "), "token_type": "Bearer"});
@@ -212,14 +252,22 @@ async fn refresh(call: Call) -> Answer {
 /// Ends a token of this service. One that is not known is as good as ended (RFC 7009), and nothing is said of it.
 async fn revoke(call: Call) -> Answer {
     let parameters = parameters(&call);
-    client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
+    let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
     let text = wanted(&parameters, "token")?;
     let mut state = call.state().await;
-    if state.tokens.find(&text).is_some_and(|token| matches!(token.principal, Principal::Federated(_))) {
+    if state.tokens.find(&text).is_some_and(|token| is_federated(&token.principal)) {
         state.tokens.revoke(&text);
-    } else if state.grants.get(&text).is_some_and(|grant| matches!(grant.principal, Principal::Federated(_)))
-    {
-        state.end_grant(&text);
+    }
+    match state.grants.get(&text).filter(|grant| is_federated(&grant.principal)) {
+        Some(grant) if grant.client != client => return Err(Failure::invalid_client()),
+        Some(_) => {
+            state.end_grant(&text);
+        }
+        None => {}
     }
     Ok(axum::response::Response::default())
+}
+
+fn is_federated(principal: &Principal) -> bool {
+    matches!(principal, Principal::Federated(_))
 }

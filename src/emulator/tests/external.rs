@@ -195,3 +195,42 @@ async fn the_file_of_an_account_reached_through_others_names_the_chain_and_its_s
     let short = desk.bare(path, token, Some(json!({"scope": [CLOUD]}))).await;
     assert_eq!(short.status, 403, "the chain is needed");
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_saml_response_comes_from_a_program_and_a_person_names_the_project_that_pays() {
+    let wendy =
+        "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/wendy@partner.example";
+    let mut world = World::demo();
+    let saml = json!({"id": "partner-saml", "saml": {"responses": [{"text": "<samlp:Response/>",
+        "claims": {"sub": "wendy@partner.example"}}]}});
+    world.identity_pools.workforce[0].providers = vec![serde_json::from_value(saml).unwrap()];
+    world.identity_pools.workforce[0].providers[0].mapping.subject = "sub".into();
+    let caller = json!({"principal": wendy, "source": "executable", "quotaProject": "acme-ci"});
+    world.callers = vec![serde_json::from_value(caller).unwrap()];
+    let desk = Desk::of(world).await;
+    let file = desk.file(0);
+    assert_eq!(file["workforce_pool_user_project"], "acme-ci");
+    let command = file["credential_source"]["executable"]["command"].as_str().unwrap();
+    let printed = std::process::Command::new(command).output().unwrap().stdout;
+    let printed: Value = serde_json::from_slice(&printed).unwrap();
+    assert_eq!(printed["token_type"], "urn:ietf:params:oauth:token-type:saml2");
+    assert_eq!(desk.whose(&file, printed["saml_response"].as_str().unwrap()).await, wendy);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn every_file_of_a_caller_is_its_owner_s_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::demo().await;
+    let folder = desk.emulator.callers()[0].path.parent().unwrap().to_owned();
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let program = entry.path().extension().is_some_and(|end| end == "sh");
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, if program { 0o700 } else { 0o600 }, "{:?}", entry.path());
+        files += 1;
+    }
+    assert_eq!(files, 16 + 6, "a file for each caller, and six that hold subject tokens");
+}

@@ -218,6 +218,7 @@ async fn an_exchange_that_asks_for_the_wrong_thing_is_refused_in_the_form_of_oau
         (json!({"audience": format!("https:{}", audience("github"))}), "invalid_request"),
         (json!({"audience": audience("gitlab")}), "invalid_target"),
         (json!({"audience": audience("github").replace("415104041264", "7")}), "invalid_target"),
+        (json!({"actor_token": "x"}), "invalid_request"),
         (json!({"options": "{"}), "invalid_request"),
         (json!({"options": r#"{"accessBoundary":{}}"#}), "invalid_request"),
         (json!({"options": r#"{"userProject":"acme-ci"}"#}), "invalid_request"),
@@ -230,6 +231,10 @@ async fn an_exchange_that_asks_for_the_wrong_thing_is_refused_in_the_form_of_oau
     assert!(answer.json["error_description"].as_str().unwrap().starts_with(words), "{}", answer.text);
     let client = desk.form("v1/token", &exchange(JWT, &token, json!({})), Some(("strange", "client"))).await;
     assert_eq!(refusal(&client), (401, "invalid_client"));
+    let unknown = exchange(JWT, &token, json!({"lifetime": "60s"}));
+    let url = format!("{}v1/token", desk.emulator.base_url());
+    assert_eq!(desk.client.post(url).json(&unknown).send().await.unwrap().status(), 400);
+    assert_eq!(desk.form("v1/token", &unknown, None).await.status, 200, "a form may hold more");
     let bearer = desk.post("v1/token", exchange(JWT, &token, json!({})).into()).await;
     assert_eq!(refusal(&bearer), (401, "invalid_client"), "a bearer is no client");
 }

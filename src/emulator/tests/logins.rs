@@ -52,6 +52,15 @@ async fn a_refresh_at_the_token_service_needs_its_client_and_a_login_of_a_pool()
     assert_eq!(error(&without), refused(401, "invalid_client"));
     let wrong = desk.form("v1/oauthtoken", &asked, Some((client.0, "wrong"))).await;
     assert_eq!(error(&wrong), refused(401, "invalid_client"));
+    // Another login's client is known, and not this one's.
+    let dev = desk.file(0);
+    let (dev_client, dev_asked) = login(&dev);
+    let other = desk.form("v1/oauthtoken", &asked, Some(dev_client)).await;
+    assert_eq!(error(&other), refused(401, "invalid_client"));
+    let revoked =
+        desk.form("v1/revoke", &form(json!({"token": file["refresh_token"]})), Some(dev_client)).await;
+    assert_eq!(error(&revoked), refused(401, "invalid_client"));
+    assert_eq!(desk.form("v1/oauthtoken", &asked, Some(client)).await.status, 200);
     let mut code = asked.clone();
     code.insert("grant_type".into(), "authorization_code".into());
     assert_eq!(
@@ -59,8 +68,6 @@ async fn a_refresh_at_the_token_service_needs_its_client_and_a_login_of_a_pool()
         refused(400, "unsupported_grant_type")
     );
     // The login of a Google user is not for this service, nor the other way round.
-    let dev = desk.file(0);
-    let (dev_client, dev_asked) = login(&dev);
     let dev_there = desk.form("v1/oauthtoken", &dev_asked, Some(dev_client)).await;
     assert_eq!(error(&dev_there), refused(400, "invalid_grant"));
     let mut there = asked.clone();
