@@ -22,6 +22,8 @@ struct Making {
     target: String,
     /// Whether the target is among what is signed, as AWS recommends and google-auth does not do.
     sign_target: bool,
+    /// A header that is sent and not signed.
+    unsigned: &'static str,
     /// A header that is left out, whatever it is.
     without: &'static str,
 }
@@ -37,6 +39,7 @@ impl Default for Making {
             action: "GetCallerIdentity",
             target: audience("aws"),
             sign_target: false,
+            unsigned: "",
             without: "",
         }
     }
@@ -59,6 +62,7 @@ impl Making {
         if self.sign_target {
             headers.push(("x-goog-cloud-target-resource", self.target.clone()));
         }
+        let unsigned: Vec<_> = headers.extract_if(.., |(name, _)| *name == self.unsigned).collect();
         let names: Vec<&str> = headers.iter().map(|(name, _)| *name).collect();
         let names = names.join(";");
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
@@ -77,6 +81,7 @@ impl Making {
         if !self.sign_target {
             headers.push(("x-goog-cloud-target-resource", self.target.clone()));
         }
+        headers.extend(unsigned);
         headers.retain(|(name, _)| *name != self.without);
         let headers: Vec<Value> =
             headers.into_iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
@@ -146,6 +151,9 @@ async fn a_request_that_the_key_did_not_sign_like_this_is_refused() {
         (Making { seconds: -1_000, ..Making::default() }, "SignatureDoesNotMatch"),
         (Making { seconds: 1_000, ..Making::default() }, "SignatureDoesNotMatch"),
         (Making { region: "us-east-2", ..Making::default() }, "another day or region"),
+        (Making { unsigned: "host", ..Making::default() }, "have to be signed"),
+        (Making { unsigned: "x-amz-date", ..Making::default() }, "have to be signed"),
+        (Making { unsigned: "x-amz-security-token", ..Making::default() }, "have to be signed"),
         (Making { target: audience("github"), ..Making::default() }, "does not name the audience"),
     ] {
         let answer = desk.aws(&making.token(now).to_string()).await;
