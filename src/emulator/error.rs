@@ -395,6 +395,11 @@ impl Failure {
         Failure::oauth(400, "invalid_grant", description)
     }
 
+    /// E10: a refresh token that was good once.
+    pub fn grant_ended() -> Failure {
+        Failure::invalid_grant("Token has been expired or revoked.")
+    }
+
     /// E9.
     pub fn invalid_rapt() -> Failure {
         Failure::verbatim(
@@ -431,7 +436,37 @@ impl Failure {
 
     /// A token request that lacks a field.
     pub fn missing_parameter(name: &str) -> Failure {
-        Failure::oauth(400, "invalid_request", &format!("Missing required parameter: {name}"))
+        Failure::invalid_request(&format!("Missing required parameter: {name}"))
+    }
+
+    /// A token request with a field that cannot be used.
+    pub fn invalid_request(description: &str) -> Failure {
+        Failure::oauth(400, "invalid_request", description)
+    }
+
+    /// E26.
+    pub fn invalid_audience() -> Failure {
+        Failure::invalid_request(
+            "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider. \
+             See https://cloud.google.com/iam/docs/reference/sts/rest/v1/TopLevel/token for the list of possible \
+             formats.",
+        )
+    }
+
+    /// E27: a pool or a provider that is not there, or disabled.
+    pub fn invalid_target() -> Failure {
+        Failure::oauth(
+            400,
+            "invalid_target",
+            "The target service indicated by the \"audience\" parameters is invalid. This might either be because the \
+             pool or provider is disabled or deleted or because it doesn't exist.",
+        )
+    }
+
+    /// E27: only a fault answers so, for the mappings of the world have no conditions. The status is our choice.
+    pub fn attribute_condition() -> Failure {
+        let description = "The given credential is rejected by the attribute condition.";
+        Failure::oauth(401, "unauthorized_client", description)
     }
 
     /// E31.
@@ -454,7 +489,10 @@ impl Failure {
             "UNAVAILABLE" => Failure::unavailable(),
             "INTERNAL" => Failure::internal(),
             "INVALID_RAPT" => Failure::invalid_rapt(),
-            "INVALID_GRANT" => Failure::invalid_grant("Token has been expired or revoked."),
+            "INVALID_GRANT" => Failure::grant_ended(),
+            "INVALID_TARGET" => Failure::invalid_target(),
+            "INVALID_CLIENT" => Failure::invalid_client(),
+            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(),
             _ => return None,
         })
     }

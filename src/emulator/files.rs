@@ -1,17 +1,22 @@
 //! The credentials files of the world's callers: written at the start into a private folder, all addresses in them
 //! pointing at the emulator. The secrets are made here and known to nobody else.
 
+mod external;
+
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::CallerFile;
+use super::callers::{Caller, distributed};
+use super::es256::Es256;
 use super::keys;
+use super::policy;
 use super::state::{Grant, State};
 use super::tokens::{self, Principal};
-use super::world::Caller;
+use external::{Desk, Made};
 
 /// The OAuth client of the files. Its project is the one of gcloud's own client, which people without a quota project
 /// really use.
@@ -38,46 +43,87 @@ pub async fn write(
     callers: &[Caller],
     base: &str,
     folder: &Path,
+    now: i64,
 ) -> io::Result<Vec<CallerFile>> {
     let mut written = Vec::new();
     for caller in callers {
-        let principal = Principal::parse(&caller.principal).expect("the world was checked");
-        let (kind, content) = match &principal {
-            Principal::User(email) => ("authorized_user", person(state, caller, email, base)),
-            Principal::Account(email) => ("service_account", account(state, caller, email, base).await),
-        };
         let number = written.len() + 1;
-        let name = principal.email().split('@').next().unwrap_or("caller").to_owned();
-        let path = folder.join(format!("{number}-{name}.json"));
-        private(&path, &content)?;
-        written.push(CallerFile { principal: principal.member(), kind: kind.to_owned(), path });
+        let made = match Principal::parse(&caller.principal) {
+            Some(Principal::User(email)) => person(state, caller, &email, base),
+            Some(Principal::Account(email)) => account(state, caller, &email, base).await,
+            Some(Principal::Federated(who)) => {
+                external::make(state, caller, &who, &Desk { base, folder, number, now })?
+            }
+            None => distributed_cloud(caller, base),
+        };
+        let path = folder.join(format!("{number}-{}.json", plain(&made.name)));
+        let text = serde_json::to_string_pretty(&made.content).expect("a JSON value can be written");
+        private(&path, 0o600, &text)?;
+        written.push(CallerFile {
+            principal: policy::fold(&caller.principal),
+            kind: made.kind.to_owned(),
+            impersonates: caller.impersonates.clone(),
+            path,
+        });
     }
     Ok(written)
 }
 
-fn person(state: &mut State, caller: &Caller, email: &str, base: &str) -> Value {
+/// What stands before the `@`.
+fn local(email: &str) -> &str {
+    email.split('@').next().unwrap_or("caller")
+}
+
+/// A name that is one of a file anywhere.
+fn plain(name: &str) -> String {
+    let fine = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
+    name.chars().map(fine).collect()
+}
+
+/// The scopes that a login consented to.
+fn granted(caller: &Caller) -> Vec<String> {
+    match caller.scopes.is_empty() {
+        true => SCOPES.iter().map(ToString::to_string).collect(),
+        false => caller.scopes.clone(),
+    }
+}
+
+/// The login of a person, by itself or as the source of an account.
+fn person(state: &mut State, caller: &Caller, email: &str, base: &str) -> Made {
     let (secret, refresh) = (tokens::secret(), format!("1//EMULATOR-{}", tokens::secret()));
-    let scopes = if caller.scopes.is_empty() {
-        SCOPES.iter().map(ToString::to_string).collect()
-    } else {
-        caller.scopes.clone()
-    };
     let grant = Grant {
         principal: Principal::User(email.to_owned()),
         client: (CLIENT_ID.to_owned(), secret.clone()),
-        scopes,
+        scopes: granted(caller),
+        session: state.sessions.get(email).copied().unwrap_or_default(),
+        rotates: false,
     };
     state.grants.insert(refresh.clone(), grant);
-    let mut content = json!({"type": "authorized_user", "account": email, "client_id": CLIENT_ID,
+    let login = json!({"type": "authorized_user", "account": email, "client_id": CLIENT_ID,
         "client_secret": secret, "refresh_token": refresh, "token_uri": format!("{base}token"),
         "universe_domain": "googleapis.com"});
+    let mut made = match &caller.impersonates {
+        None => Made { name: local(email).to_owned(), kind: "authorized_user", content: login },
+        Some(target) => {
+            let delegates: Vec<String> =
+                caller.delegates.iter().map(|email| format!("projects/-/serviceAccounts/{email}")).collect();
+            let url = format!("{base}v1/projects/-/serviceAccounts/{target}:generateAccessToken");
+            Made {
+                name: format!("{}-as-{}", local(email), local(target)),
+                kind: "impersonated_service_account",
+                content: json!({"type": "impersonated_service_account", "delegates": delegates,
+                    "service_account_impersonation_url": url, "source_credentials": login,
+                    "universe_domain": "googleapis.com"}),
+            }
+        }
+    };
     if let Some(project) = &caller.quota_project {
-        content["quota_project_id"] = project.clone().into();
+        made.content["quota_project_id"] = project.clone().into();
     }
-    content
+    made
 }
 
-async fn account(state: &State, caller: &Caller, email: &str, base: &str) -> Value {
+async fn account(state: &State, caller: &Caller, email: &str, base: &str) -> Made {
     let i = state.account(email).expect("the world was checked");
     let key = keys::of(&keys::user_managed(email)).await;
     let mut content = json!({"type": "service_account", "project_id": state.project_of(i).id,
@@ -89,14 +135,28 @@ async fn account(state: &State, caller: &Caller, email: &str, base: &str) -> Val
     if let Some(project) = &caller.quota_project {
         content["quota_project_id"] = project.clone().into();
     }
-    content
+    Made { name: local(email).to_owned(), kind: "service_account", content }
 }
 
-fn private(path: &Path, content: &Value) -> io::Result<()> {
+/// An account of Google Distributed Cloud. Its key is nobody's: there is no such cloud here, and what reads the file
+/// is to say so.
+fn distributed_cloud(caller: &Caller, base: &str) -> Made {
+    let (project, name) = distributed(&caller.principal).expect("the world was checked");
+    let key = Es256::generate();
+    let (private_key, id) = key.file();
+    let content = json!({"type": "gdch_service_account", "format_version": "1", "project": project,
+        "private_key_id": id, "private_key": private_key, "name": name, "ca_cert_path": "",
+        "token_uri": format!("{base}authenticate")});
+    Made { name: name.to_owned(), kind: "gdch_service_account", content }
+}
+
+/// Writes a file that only its owner may open.
+fn private(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let text = serde_json::to_string_pretty(content).expect("a JSON value can be written");
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    #[cfg(not(unix))]
+    let _ = mode;
     options.open(path)?.write_all(text.as_bytes())
 }

@@ -170,8 +170,12 @@ pub struct Jwt<'a> {
     pub header: Map<String, Value>,
     /// Its payload.
     pub claims: Map<String, Value>,
-    signed: &'a str,
-    signature: Vec<u8>,
+    /// How it says that it was signed: `RS256` or `ES256`.
+    pub alg: String,
+    /// What was signed.
+    pub signed: &'a str,
+    /// The signature.
+    pub signature: Vec<u8>,
 }
 
 impl<'a> Jwt<'a> {
@@ -183,15 +187,16 @@ impl<'a> Jwt<'a> {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
         let claims = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
         let kid = header.get("kid").and_then(Value::as_str).map(str::to_owned);
-        if header.get("alg").and_then(Value::as_str) != Some("RS256") {
-            return None;
-        }
-        Some(Jwt { kid, header, claims, signed, signature: URL_SAFE_NO_PAD.decode(signature).ok()? })
+        let alg =
+            header.get("alg").and_then(Value::as_str).filter(|alg| matches!(*alg, "RS256" | "ES256"))?;
+        let alg = alg.to_owned();
+        Some(Jwt { kid, header, claims, alg, signed, signature: URL_SAFE_NO_PAD.decode(signature).ok()? })
     }
 
     /// Whether a key signed it.
     pub fn is_signed_by(&self, key: &Key) -> bool {
-        self.kid.as_ref().is_none_or(|kid| *kid == key.id)
+        self.alg == "RS256"
+            && self.kid.as_ref().is_none_or(|kid| *kid == key.id)
             && key.verifies(self.signed.as_bytes(), &self.signature)
     }
 
@@ -223,7 +228,8 @@ pub fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     out
 }
 
-fn pem(label: &str, der: &[u8]) -> String {
+/// Bytes as PEM.
+pub fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).expect("base64 is ASCII")).collect();

@@ -1,6 +1,7 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, the OAuth
-//! endpoints, the public keys and the metadata server, over real HTTP on loopback. It owns its own reading of the protocol and imports
-//! nothing of the rest of the crate, so that two readings have to agree; it keeps everything in memory.
+//! endpoints, the Security Token Service, the public keys and the metadata server, over real HTTP on loopback. It owns
+//! its own reading of the protocol and imports nothing of the rest of the crate, so that two readings have to agree; it
+//! keeps everything in memory.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), impersona::emulator::StartError> {
@@ -11,13 +12,19 @@
 //! # }
 //! ```
 
+mod callers;
 mod check;
 mod clock;
 mod condition;
 mod connection;
 mod error;
+mod es256;
 mod fault;
+mod federated;
 mod files;
+mod identity;
+mod identity_check;
+mod jwks;
 mod keys;
 mod metadata;
 mod permission;
@@ -25,6 +32,7 @@ mod policy;
 mod reply;
 mod routes;
 mod state;
+mod subject;
 mod tokens;
 mod workspace;
 mod world;
@@ -45,14 +53,19 @@ use connection::{Cuttable, Scissors};
 use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
+pub use callers::{Caller, Source};
 pub use fault::Fault;
+pub use identity::{
+    Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
+    WorkforceUser, WorkloadPool,
+};
 pub use metadata::{Attached, Instance, Metadata, Platform};
 pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
 pub use state::Served;
 pub use workspace::{Delegation, Workspace};
 pub use world::{
-    Account, AccountKey, Caller, ClientProject, CustomRole, Folder, Group, Organization, Project, User,
-    World, WorldError,
+    Account, AccountKey, ClientProject, CustomRole, Folder, Group, Organization, Project, User, World,
+    WorldError,
 };
 
 /// How to start.
@@ -83,10 +96,12 @@ pub enum StartError {
 /// A credentials file of somebody who may call.
 #[derive(Debug, Clone)]
 pub struct CallerFile {
-    /// As in a policy: `user:…` or `serviceAccount:…`.
+    /// Who signs in, as in a policy: `user:…`, `serviceAccount:…` or `principal://…`.
     pub principal: String,
-    /// The file's type: `authorized_user` or `service_account`.
+    /// The file's type, as `authorized_user` or `external_account`.
     pub kind: String,
+    /// The account that the file is to be used as, if that is another one.
+    pub impersonates: Option<String>,
     /// Where it is, until the emulator is dropped.
     pub path: PathBuf,
 }
@@ -119,7 +134,7 @@ impl Emulator {
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
         let clock = Clock::default();
         let mut state = State::new(world, clock.micros());
-        let callers = files::write(&mut state, &stated, &base, files.path()).await?;
+        let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
         let shared = Arc::new(Shared { clock, base, state: Mutex::new(state) });
         let app = Router::new().fallback(routes::serve).with_state(Arc::clone(&shared));
         let service = app.into_make_service_with_connect_info::<Scissors>();
@@ -216,13 +231,20 @@ pub fn first_line(emulator: &Emulator) -> Value {
         SERVICES.iter().map(|(name, _)| ((*name).to_owned(), base.clone().into())).collect();
     endpoints.insert("oauth2".into(), base.clone().into());
     endpoints.insert("token".into(), format!("{base}token").into());
+    endpoints.insert("sts".into(), base.clone().into());
     endpoints.insert("certs".into(), base.into());
     let env: Map<String, Value> =
         emulator.env().into_iter().map(|(name, value)| (name, value.into())).collect();
     let callers: Vec<Value> = emulator
         .callers()
         .iter()
-        .map(|caller| json!({"principal": caller.principal, "kind": caller.kind, "path": caller.path}))
+        .map(|caller| {
+            let mut told = json!({"principal": caller.principal, "kind": caller.kind, "path": caller.path});
+            if let Some(target) = &caller.impersonates {
+                told["impersonates"] = target.clone().into();
+            }
+            told
+        })
         .collect();
     json!({"port": emulator.addr().port(), "endpoints": endpoints, "env": env, "callers": callers,
         "projects": emulator.projects})

@@ -66,7 +66,11 @@ impl State {
     /// Whether a member of a policy includes a principal. Deleted members include nobody; groups may be nested.
     fn includes(&self, member: &str, who: &Principal, depth: usize) -> bool {
         match member.split_once(':') {
-            None => member == "allUsers" || member == "allAuthenticatedUsers",
+            // Whoever signed in somewhere else is not among all who signed in at Google.
+            None => {
+                member == "allUsers"
+                    || (member == "allAuthenticatedUsers" && !matches!(who, Principal::Federated(_)))
+            }
             Some(("group", email)) => {
                 depth < 8
                     && self
@@ -78,9 +82,12 @@ impl State {
                 Principal::User(email) => {
                     email.rsplit_once('@').is_some_and(|(_, host)| host.eq_ignore_ascii_case(domain))
                 }
-                Principal::Account(_) => false,
+                Principal::Account(_) | Principal::Federated(_) => false,
             },
-            Some(_) => member.eq_ignore_ascii_case(&who.member()),
+            Some(_) => match who {
+                Principal::Federated(who) => who.is_in(member),
+                Principal::User(_) | Principal::Account(_) => member.eq_ignore_ascii_case(&who.member()),
+            },
         }
     }
 
@@ -107,6 +114,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use super::super::federated::Federated;
     use super::super::world::World;
     use super::*;
 
@@ -161,6 +169,34 @@ mod tests {
         };
         assert!(!ann_may(&until(2020), "[]"));
         assert!(ann_may(&until(2099), "[]"));
+    }
+
+    #[test]
+    fn somebody_of_a_pool_has_what_is_given_to_the_pool_a_group_or_an_attribute_of_theirs() {
+        const POOL: &str = "//iam.googleapis.com/projects/2/locations/global/workloadIdentityPools/ci-pool";
+        let runner = Federated {
+            groups: vec!["builders".into()],
+            attributes: [("repository".to_owned(), "acme/app".to_owned())].into(),
+            ..Federated::parse(&format!("principal:{POOL}/subject/Runner")).unwrap()
+        };
+        let runner = Principal::Federated(Box::new(runner));
+        let may = |member: &str| {
+            state(&creator(member), "[]").allows(&runner, MINT, Resource::Account(0), 1_700_000_000)
+        };
+        for set in ["/group/builders", "/attribute.repository/acme/app", "/*"] {
+            assert!(may(&format!("principalSet:{POOL}{set}")), "{set}");
+        }
+        assert!(may(&format!("principal:{POOL}/subject/Runner")) && may("allUsers"));
+        for other in ["user:Runner", "allAuthenticatedUsers", "domain:example.com", "group:g@example.com"] {
+            assert!(!may(other), "{other}");
+        }
+        for other in [
+            "principal:{POOL}/subject/runner",
+            "principalSet:{POOL}-2/*",
+            "deleted:principal:{POOL}/subject/Runner",
+        ] {
+            assert!(!may(&other.replace("{POOL}", POOL)), "{other}");
+        }
     }
 
     #[test]

@@ -2,12 +2,15 @@
 //! It answers questions about them; requests and answers are for the routes.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
 use super::clock::Clock;
 use super::error::Failure;
+use super::es256::Es256;
 use super::fault::Faults;
+use super::identity::{Pool, Provider, Session};
 use super::metadata::Metadata;
 use super::permission;
 use super::policy::{self, Policy};
@@ -61,6 +64,21 @@ pub struct Grant {
     pub client: (String, String),
     /// The scopes that were consented to.
     pub scopes: Vec<String>,
+    /// Whether it still works.
+    pub session: Session,
+    /// Whether it is replaced each time it is used.
+    pub rotates: bool,
+}
+
+impl Grant {
+    /// Refuses a login that has ended, or that asks for a proof.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.session {
+            Session::Open => Ok(()),
+            Session::Reauth => Err(Failure::invalid_rapt()),
+            Session::Ended => Err(Failure::grant_ended()),
+        }
+    }
 }
 
 /// Everything that changes.
@@ -76,12 +94,18 @@ pub struct State {
     pub accounts: Vec<Account>,
     /// Names of people by email.
     pub users: HashMap<String, String>,
+    /// What has become of the logins of people, by email.
+    pub sessions: HashMap<String, Session>,
     /// Members of groups by email.
     pub groups: HashMap<String, Vec<String>>,
     /// Access tokens given out.
     pub tokens: Tokens,
     /// Refresh tokens, made at the start.
     pub grants: HashMap<String, Grant>,
+    /// The identity pools.
+    pub pools: Vec<Pool>,
+    /// The keys of providers whose key the emulator makes, by their full resource names.
+    pub made_keys: HashMap<String, Arc<Es256>>,
     /// Whom accounts may stand for.
     pub workspace: Workspace,
     /// The machine with a metadata server, if there is one.
@@ -103,7 +127,8 @@ pub struct State {
 impl State {
     /// The state at the start of a world.
     pub fn new(mut world: World, micros: i64) -> State {
-        let mut state = State { last_etag: micros, clients: world.client_projects, ..State::default() };
+        let clients = std::mem::take(&mut world.client_projects);
+        let mut state = State { last_etag: micros, clients, ..State::default() };
         for (p, project) in world.projects.iter_mut().enumerate() {
             let mut inside = Vec::with_capacity(project.accounts.len());
             for account in project.accounts.drain(..) {
@@ -124,11 +149,19 @@ impl State {
         for (i, organization) in world.organizations.iter().enumerate() {
             state.nodes.insert(format!("organizations/{}", organization.number), Resource::Organization(i));
         }
+        state.pools = world.pools();
+        for pool in &state.pools {
+            let generated = |p: &&Provider| p.oidc.as_ref().is_some_and(|oidc| oidc.generated);
+            for provider in pool.providers.iter().filter(generated) {
+                state.made_keys.insert(pool.audience(provider), Arc::new(Es256::generate()));
+            }
+        }
         state.organizations = world.organizations;
         state.folders = world.folders;
         state.projects = world.projects;
         state.workspace = world.workspace;
         state.metadata = world.metadata;
+        state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
         state.groups = world.groups.into_iter().map(|g| (g.email.to_lowercase(), g.members)).collect();
         world.faults.into_iter().for_each(|fault| state.faults.add(fault));
@@ -181,6 +214,24 @@ impl State {
             Some(Resource::Project(i)) => Some(i),
             _ => None,
         }
+    }
+
+    /// Ends a refresh token, and remembers it; false if it is not known.
+    pub fn end_grant(&mut self, refresh: &str) -> bool {
+        let grant = self.grants.get_mut(refresh);
+        grant.map(|grant| grant.session = Session::Ended).is_some()
+    }
+
+    /// A pool and a provider of it by the provider's full resource name, with the key if the emulator made one.
+    pub fn provider(&self, audience: &str) -> Option<(&Pool, &Provider, Option<&Es256>)> {
+        let mut all = self.pools.iter().flat_map(|pool| pool.providers.iter().map(move |p| (pool, p)));
+        let (pool, provider) = all.find(|(pool, provider)| pool.audience(provider) == audience)?;
+        Some((pool, provider, self.made_key(pool, provider)))
+    }
+
+    /// The key that the emulator made for a provider.
+    pub fn made_key(&self, pool: &Pool, provider: &Provider) -> Option<&Es256> {
+        self.made_keys.get(&pool.audience(provider)).map(Arc::as_ref)
     }
 
     /// A project, folder or organization by its resource name.

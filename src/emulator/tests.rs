@@ -4,8 +4,12 @@ use reqwest::{Client, Method, StatusCode};
 
 use super::*;
 
+mod aws;
 mod delegation;
+mod external;
 mod faults;
+mod federation;
+mod logins;
 mod metadata;
 mod policies;
 mod tokens;

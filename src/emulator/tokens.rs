@@ -6,6 +6,8 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::federated::Federated;
+
 /// Who a token or a JWT stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Principal {
@@ -13,13 +15,16 @@ pub enum Principal {
     User(String),
     /// A service account, by its email.
     Account(String),
+    /// Somebody of an identity pool.
+    Federated(Box<Federated>),
 }
 
 impl Principal {
-    /// The email address.
+    /// The email address; nothing for somebody of an identity pool, whose subject may look like anybody's.
     pub fn email(&self) -> &str {
         match self {
             Principal::User(email) | Principal::Account(email) => email,
+            Principal::Federated(_) => "",
         }
     }
 
@@ -28,14 +33,16 @@ impl Principal {
         match self {
             Principal::User(email) => format!("user:{email}"),
             Principal::Account(email) => format!("serviceAccount:{email}"),
+            Principal::Federated(who) => who.member(),
         }
     }
 
-    /// Reads `user:…` or `serviceAccount:…`.
+    /// Reads `user:…`, `serviceAccount:…` or `principal://…`.
     pub fn parse(member: &str) -> Option<Principal> {
         match member.split_once(':')? {
             ("user", email) => Some(Principal::User(email.to_lowercase())),
             ("serviceAccount", email) => Some(Principal::Account(email.to_lowercase())),
+            ("principal", _) => Some(Principal::Federated(Box::new(Federated::parse(member)?))),
             _ => None,
         }
     }
@@ -50,7 +57,8 @@ pub struct Token {
     pub scopes: Vec<String>,
     /// When it ends, in seconds since the epoch.
     pub expires: i64,
-    /// The OAuth client for a person, the unique id for an account.
+    /// The OAuth client for a person, the unique id for an account; for somebody of an identity pool the OAuth client,
+    /// or the number of the project that pays, or nothing.
     pub client: String,
 }
 
@@ -69,6 +77,7 @@ impl Tokens {
         let prefix = match token.principal {
             Principal::User(_) => "ya29.a0EMULATOR-",
             Principal::Account(_) => "ya29.c.EMULATOR-",
+            Principal::Federated(_) => "ya29.d.EMULATOR-",
         };
         let text = format!("{prefix}{}", secret());
         self.by_text.insert(text.clone(), token);

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::callers::Caller;
 use super::error::{Failure, Place};
 use super::fault::Fault;
+use super::identity::{IdentityPools, Session};
 use super::keys;
 use super::metadata::Metadata;
 use super::policy::Policy;
-use super::tokens::Principal;
 use super::workspace::Workspace;
 
 /// Projects, accounts, policies, people, callers and faults.
@@ -33,6 +34,8 @@ pub struct World {
     pub callers: Vec<Caller>,
     /// Whom accounts may stand for (domain-wide delegation); nobody if left out.
     pub workspace: Workspace,
+    /// Who outside of Google is believed; nobody if left out.
+    pub identity_pools: IdentityPools,
     /// The machine it stands on; without it there is no metadata server, as anywhere else but on Google Cloud.
     pub metadata: Option<Metadata>,
     /// Faults from the start.
@@ -155,6 +158,8 @@ pub struct User {
     pub email: String,
     /// The name.
     pub name: String,
+    /// What has become of their login, and of the refresh token in their credentials file.
+    pub session: Session,
 }
 
 /// A group.
@@ -175,18 +180,6 @@ pub struct ClientProject {
     pub number: u64,
     /// APIs that are off there.
     pub disabled_services: Vec<String>,
-}
-
-/// Somebody for whom a credentials file is written.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Caller {
-    /// `user:…` for an authorized_user file, `serviceAccount:…` for a key file.
-    pub principal: String,
-    /// The quota project in the file.
-    pub quota_project: Option<String>,
-    /// What a refresh token gives when no scope is asked for; cloud-platform, email and openid if left out.
-    pub scopes: Vec<String>,
 }
 
 /// Why a world cannot be used.
@@ -254,6 +247,7 @@ impl World {
             user.email = user.email.to_lowercase();
         }
         self.workspace.complete();
+        self.identity_pools.complete();
         self.metadata.iter_mut().for_each(Metadata::complete);
     }
 
@@ -305,17 +299,9 @@ impl World {
             }
         }
         for (i, caller) in self.callers.iter().enumerate() {
-            let known = match Principal::parse(&caller.principal) {
-                Some(Principal::User(email)) => self.users.iter().any(|u| u.email == email),
-                Some(Principal::Account(email)) => emails.contains(&email),
-                None => false,
-            };
-            if !known {
-                let problem =
-                    format!("{:?} is neither a user nor an account of this world", caller.principal);
-                return Err(content(format!("callers[{i}].principal"), problem));
-            }
+            caller.check(self, &format!("callers[{i}]"))?;
         }
+        self.identity_pools.check(self)?;
         self.workspace.check(self)?;
         self.metadata.iter().try_for_each(|metadata| metadata.check(self))
     }

@@ -35,6 +35,10 @@ DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com"
 DRIVE = ["https://www.googleapis.com/auth/drive.readonly"]
 VAULT = "vault@acme-prod.iam.gserviceaccount.com"
 API = "api@acme-prod.iam.gserviceaccount.com"
+POOL = "//iam.googleapis.com/projects/415104041264/locations/global/workloadIdentityPools/ci-pool"
+RUNNER = f"principal:{POOL}/subject/repo:acme/app:ref:refs/heads/main"
+ROLE = f"principal:{POOL}/subject/arn:aws:sts::123456789012:assumed-role/ci-runner/i-0abc1234def567890"
+WENDY = "principal://iam.googleapis.com/locations/global/workforcePools/staff/subject/wendy@partner.example"
 RELAYS = ["relay-a@acme-ci.iam.gserviceaccount.com", "relay-b@acme-ci.iam.gserviceaccount.com"]
 
 CHECKS = []
@@ -64,6 +68,14 @@ class Emulator:
     def caller(self, principal):
         """The credentials file of somebody."""
         return next(caller["path"] for caller in self.first["callers"] if caller["principal"] == principal)
+
+    def callers(self, kind):
+        """All callers whose file is of a kind."""
+        return [caller for caller in self.first["callers"] if caller["kind"] == kind]
+
+    def username(self, token):
+        """Who holds a federated token."""
+        return requests.post(f"{self.base}/v1/introspect", data={"token": token}).json().get("username")
 
     def close(self):
         self.process.terminate()
@@ -361,6 +373,105 @@ def an_account_does_not_stand_for_anybody_with_any_scope(emulator):
     refused(lambda: as_person(emulator, DEPLOYER, "x@example.net", DRIVE).refresh(Request()), "Invalid email or User ID")
     reports = "reports@acme-prod.iam.gserviceaccount.com"
     refused(lambda: as_person(emulator, reports, "alice@example.com", DRIVE).refresh(Request()), "unauthorized_client")
+
+
+def loaded(caller, scopes=CLOUD):
+    """The credentials of a file, refreshed once."""
+    os.environ["GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"] = "1"
+    credentials = google.auth.load_credentials_from_file(caller["path"], scopes=scopes)[0]
+    credentials.refresh(Request())
+    assert credentials.valid and credentials.token, "no token"
+    return credentials
+
+
+def accounts(credentials, project):
+    """What IAM says to somebody who wants to see the accounts of a project."""
+    return AuthorizedSession(credentials).get(f"https://iam.googleapis.com/v1/projects/{project}/serviceAccounts")
+
+
+@check
+def somebody_of_a_pool_is_known_by_name_from_every_source(emulator):
+    callers = [caller for caller in emulator.callers("external_account") if "impersonates" not in caller]
+    kinds = [type(loaded(caller)).__module__.rpartition(".")[2] for caller in callers]
+    assert kinds == ["identity_pool", "identity_pool", "identity_pool", "pluggable", "aws"], kinds
+    for caller in callers:
+        credentials = loaded(caller)
+        assert credentials.token.startswith("ya29.d."), credentials.token[:8]
+        assert credentials.get_project_id(Request()) == "acme-ci", "the project of its pool"
+        assert caller["principal"] == (ROLE if "-aws" in caller["path"] else RUNNER), caller
+        assert emulator.username(credentials.token) == caller["principal"], caller["path"]
+        answer = accounts(credentials, "acme-ci")
+        assert answer.status_code == 200 and len(answer.json()["accounts"]) == 3, answer.text
+        answer = accounts(credentials, "acme-prod")
+        assert answer.status_code == 403 and "IAM_PERMISSION_DENIED" in answer.text, answer.text
+
+
+@check
+def somebody_of_a_pool_calls_as_an_account_from_every_source(emulator):
+    callers = [caller for caller in emulator.callers("external_account") if "impersonates" in caller]
+    assert len(callers) == 5, callers
+    for caller in callers:
+        assert caller["impersonates"] == DEPLOYER, caller
+        credentials = loaded(caller, scopes=[*CLOUD, "https://www.googleapis.com/auth/userinfo.email"])
+        assert credentials.service_account_email == DEPLOYER, credentials.service_account_email
+        assert credentials.token.startswith("ya29.c."), credentials.token[:8]
+        info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+        assert info["email"] == DEPLOYER, info
+
+
+@check
+def a_subject_token_of_somebody_else_is_raised(emulator):
+    caller = next(caller for caller in emulator.callers("external_account") if caller["path"].endswith("-github-file.json"))
+    with open(caller["path"], encoding="utf-8") as file:
+        info = json.load(file)
+    with open(info["credential_source"]["file"], encoding="utf-8") as file:
+        token = file.read()
+    # Loading asks for the project already, and so signs in.
+    elsewhere = dict(info, audience=f"{POOL}/providers/gitlab")
+    refused(lambda: google.auth.load_credentials_from_dict(elsewhere, scopes=CLOUD), "invalid_target")
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as forged:
+        forged.write(token[:-8] + "AAAAAAAA")
+        forged.flush()
+        info["credential_source"]["file"] = forged.name
+        refused(lambda: google.auth.load_credentials_from_dict(info, scopes=CLOUD), "invalid_grant")
+
+
+@check
+def a_key_of_aws_that_is_not_the_role_s_is_raised(emulator):
+    caller = next(caller for caller in emulator.callers("external_account") if caller["path"].endswith("-aws.json"))
+    before = dict(os.environ)
+    os.environ.update(AWS_ACCESS_KEY_ID="ASIAIOSFODNN7EXAMPLE", AWS_SECRET_ACCESS_KEY="another", AWS_REGION="eu-west-1")
+    os.environ["AWS_SESSION_TOKEN"] = "example+session/token=="
+    try:
+        refused(lambda: loaded(caller), "invalid_grant", "SignatureDoesNotMatch")
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@check
+def the_login_of_somebody_of_a_workforce_pool_is_refreshed(emulator):
+    (caller,) = emulator.callers("external_account_authorized_user")
+    credentials = loaded(caller)
+    assert caller["principal"] == WENDY == emulator.username(credentials.token), caller
+    answer = accounts(credentials, "acme-ci")
+    assert answer.status_code == 200 and len(answer.json()["accounts"]) == 3, answer.text
+
+
+@check
+def a_file_of_an_account_behind_a_chain_is_the_account(emulator):
+    (caller,) = emulator.callers("impersonated_service_account")
+    credentials = loaded(caller, scopes=[*CLOUD, "https://www.googleapis.com/auth/userinfo.email"])
+    info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+    assert info["email"] == VAULT == caller["impersonates"], info
+
+
+@check
+def a_file_of_the_distributed_cloud_is_read_and_has_nobody_to_ask(emulator):
+    (caller,) = emulator.callers("gdch_service_account")
+    credentials = google.auth.load_credentials_from_file(caller["path"])[0]
+    assert type(credentials).__module__ == "google.oauth2.gdch_credentials", credentials
+    refused(lambda: credentials.with_gdch_audience("https://edge.example").refresh(Request()))
 
 
 def run(checks, binary):

@@ -326,7 +326,10 @@ fn the_emulator_says_first_where_it_is_and_another_process_can_use_it() {
 
     let output = here.command(&["token", "access", DEPLOYER]).envs(emulator.env()).output().unwrap();
     assert!(output.status.success() && output.stdout.starts_with(b"ya29.c."), "{output:?}");
-    for caller in emulator.first["callers"].as_array().unwrap() {
+    let callers = emulator.first["callers"].as_array().unwrap();
+    let ours = |caller: &&Value| caller["kind"] == "authorized_user" || caller["kind"] == "service_account";
+    assert_eq!(callers.iter().filter(ours).count(), 3);
+    for caller in callers.iter().filter(ours) {
         let path = caller["path"].as_str().unwrap();
         let output =
             here.command(&["whoami", "--json", "--credentials", path]).envs(emulator.env()).output().unwrap();

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::super::check::{self, Field, Kind};
 use super::super::clock;
 use super::super::error::{Answer, Failure};
+use super::super::identity::Pool;
 use super::super::keys;
 use super::super::reply;
 use super::super::state::{Resource, State};
@@ -56,6 +57,22 @@ pub const ROUTES: &[Route] = &[
         "iamcredentials.getAllowedLocations",
         "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
         allowed_locations
+    ),
+    row!(
+        Api::Credentials,
+        "GET",
+        "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/allowedLocations",
+        "iamcredentials.getAllowedLocationsOfPool",
+        "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
+        allowed_locations_of_pool
+    ),
+    row!(
+        Api::Credentials,
+        "GET",
+        "/v1/locations/global/workforcePools/{pool}/allowedLocations",
+        "iamcredentials.getAllowedLocationsOfPool",
+        "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
+        allowed_locations_of_pool
     ),
 ];
 
@@ -244,5 +261,20 @@ async fn allowed_locations(call: Call) -> Answer {
     call.caller().await?;
     let state = call.state().await;
     state.account(call.param("account")).ok_or_else(|| Failure::gaia_not_found(call.param("account")))?;
+    Ok(reply::message(json!({"encodedLocations": "0x0"})))
+}
+
+/// The same for a pool, for those who are of it.
+async fn allowed_locations_of_pool(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let owner = call.params.get("project");
+    let state = call.state().await;
+    let is_it = |pool: &Pool| {
+        pool.id == call.param("pool") && pool.project.map(|number| number.to_string()).as_ref() == owner
+    };
+    if !state.pools.iter().any(is_it) {
+        return Err(Failure::not_found());
+    }
     Ok(reply::message(json!({"encodedLocations": "0x0"})))
 }

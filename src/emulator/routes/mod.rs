@@ -3,6 +3,7 @@
 
 mod certs;
 mod credentials;
+mod external;
 mod iam;
 mod metadata;
 mod oauth;
@@ -10,6 +11,7 @@ mod policies;
 mod projects;
 mod projects_v1;
 mod roles;
+mod sts;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,7 +52,9 @@ enum Api {
     Credentials,
     ResourceManager,
     OAuth,
+    Sts,
     Metadata,
+    External,
 }
 
 impl Api {
@@ -60,7 +64,9 @@ impl Api {
             Api::Credentials => "iamcredentials.googleapis.com",
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
+            Api::Sts => "sts.googleapis.com",
             Api::Metadata => "metadata.google.internal",
+            Api::External => "external.example",
         }
     }
 
@@ -70,7 +76,9 @@ impl Api {
             Api::Credentials => "IAM Service Account Credentials API",
             Api::ResourceManager => "Cloud Resource Manager API",
             Api::OAuth => "Google OAuth2 API",
+            Api::Sts => "Security Token Service API",
             Api::Metadata => "Metadata Server",
+            Api::External => "Services outside of Google",
         }
     }
 
@@ -85,7 +93,7 @@ impl Api {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
             Api::ResourceManager => &[CLOUD_PLATFORM, READ_ONLY],
-            Api::OAuth | Api::Metadata => &[],
+            Api::OAuth | Api::Sts | Api::Metadata | Api::External => &[],
         }
     }
 }
@@ -124,8 +132,10 @@ const TABLES: &[&[Route]] = &[
     projects::ROUTES,
     projects_v1::ROUTES,
     oauth::ROUTES,
+    sts::ROUTES,
     certs::ROUTES,
     metadata::ROUTES,
+    external::ROUTES,
 ];
 
 impl Route {
@@ -248,7 +258,14 @@ impl Call {
             return Err(Failure::scope_insufficient(at));
         }
         let state = self.state().await;
-        let consumer = match self.header("x-goog-user-project") {
+        // The project that somebody of a workforce pool named in the exchange counts as if it were named here.
+        let of_workforce = match &caller.principal {
+            Principal::Federated(who) if who.is_workforce() => {
+                state.project(&client).map(|_| client.as_str())
+            }
+            _ => None,
+        };
+        let consumer = match self.header("x-goog-user-project").or(of_workforce) {
             Some(named) => {
                 let project =
                     state.project(named).ok_or_else(|| Failure::consumer_invalid(at.service, named))?;

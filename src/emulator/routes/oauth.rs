@@ -129,7 +129,7 @@ const LIFETIME: i64 = 3_600;
 const LEFT: i64 = 3_599;
 
 /// The parameters of a call, from a form or a JSON body, then the query.
-fn parameters(call: &Call) -> Map<String, Value> {
+pub fn parameters(call: &Call) -> Map<String, Value> {
     let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
     let text = String::from_utf8_lossy(&call.body);
     let mut read = Query::parse(&call.query).into_map();
@@ -140,14 +140,15 @@ fn parameters(call: &Call) -> Map<String, Value> {
     read
 }
 
-fn wanted(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+/// A parameter that has to be there.
+pub fn wanted(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
     let value = parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
     value.map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
 }
 
 async fn token(call: Call) -> Answer {
     if call.token_expired {
-        return Err(Failure::invalid_grant("Token has been expired or revoked."));
+        return Err(Failure::grant_ended());
     }
     let parameters = parameters(&call);
     match wanted(&parameters, "grant_type")?.as_str() {
@@ -163,11 +164,12 @@ async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
     let now = call.now();
     let (grant, scopes, access) = {
         let mut state = call.state().await;
-        let grant =
-            state.grants.get(&secret).cloned().ok_or_else(|| Failure::invalid_grant("Bad Request"))?;
+        let grant = state.grants.get(&secret).filter(|grant| matches!(grant.principal, Principal::User(_)));
+        let grant = grant.cloned().ok_or_else(|| Failure::invalid_grant("Bad Request"))?;
         if grant.client != client {
             return Err(Failure::invalid_client());
         }
+        grant.check()?;
         let scopes = match wanted(parameters, "scope") {
             Ok(asked) => asked.split_whitespace().map(full_scope).collect(),
             Err(_) => grant.scopes.clone(),
@@ -293,7 +295,7 @@ async fn stands_for(
 async fn revoke(call: Call) -> Answer {
     let token = wanted(&parameters(&call), "token")?;
     let mut state = call.state().await;
-    if state.tokens.revoke(&token) || state.grants.remove(&token).is_some() {
+    if state.tokens.revoke(&token) || state.end_grant(&token) {
         return Ok(reply::exact(axum::http::StatusCode::OK, &json!({})));
     }
     Err(Failure::invalid_token())
@@ -341,8 +343,9 @@ async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     let text = wanted(&parameters, "access_token").map_err(|_| Failure::invalid_token())?;
     let now = call.now();
     let state = call.state().await;
-    let token =
-        state.tokens.find(&text).filter(|token| token.expires > now).ok_or_else(Failure::invalid_token)?;
+    // Federated tokens are the token service's: nothing is known of them here.
+    let known = |token: &&Token| token.expires > now && !matches!(token.principal, Principal::Federated(_));
+    let token = state.tokens.find(&text).filter(known).ok_or_else(Failure::invalid_token)?;
     let mut fields = Map::new();
     fields.insert("azp".into(), token.client.clone().into());
     fields.insert("aud".into(), token.client.clone().into());
@@ -394,6 +397,9 @@ async fn user_plain(call: Call) -> Answer {
 
 async fn user(call: &Call) -> Result<Map<String, Value>, Failure> {
     let caller = call.caller().await?;
+    if matches!(caller.principal, Principal::Federated(_)) {
+        return Err(Failure::unsupported_token(call.place()));
+    }
     let has = |scope: &str| caller.scopes.iter().any(|s| s == scope);
     let profile = has("https://www.googleapis.com/auth/userinfo.profile") || has("profile");
     if !(has(EMAIL) || has("email") || has("openid") || profile) {

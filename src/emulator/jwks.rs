@@ -1,0 +1,99 @@
+//! Whether a JWT was signed by a key of a JWK set, RS256 or ES256. It believes no claim; the set is somebody else's.
+
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use super::keys::Jwt;
+
+/// What is wrong with a JWK set; nothing if it can be used.
+pub fn problem(set: &Value) -> Option<String> {
+    let keys = match set["keys"].as_array() {
+        Some(keys) if !keys.is_empty() => keys,
+        _ => return Some("a JWK set has a list of keys".into()),
+    };
+    keys.iter().enumerate().find_map(|(i, key)| {
+        let of = |names: &[&str]| names.iter().all(|name| bytes(key, name).is_some());
+        let fine = match key["kty"].as_str() {
+            Some("RSA") => of(&["n", "e"]),
+            Some("EC") => key["crv"] == "P-256" && of(&["x", "y"]),
+            _ => false,
+        };
+        let fine = fine && key["kid"].is_string();
+        (!fine).then(|| {
+            format!("keys[{i}] is no RSA key with n and e, nor a P-256 key with x and y, under a kid")
+        })
+    })
+}
+
+/// Whether the key that a JWT names signed it.
+pub fn verifies(set: &Value, jwt: &Jwt<'_>) -> bool {
+    let keys = set["keys"].as_array().into_iter().flatten();
+    let mut named = keys.filter(|key| jwt.kid.is_some() && key["kid"].as_str() == jwt.kid.as_deref());
+    named.any(|key| verifies_one(key, jwt).unwrap_or(false))
+}
+
+fn verifies_one(key: &Value, jwt: &Jwt<'_>) -> Option<bool> {
+    let (message, signature) = (jwt.signed.as_bytes(), &jwt.signature);
+    Some(match (jwt.alg.as_str(), key["kty"].as_str()?) {
+        ("RS256", "RSA") => {
+            let parts = PublicKeyComponents { n: bytes(key, "n")?, e: bytes(key, "e")? };
+            parts.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+        }
+        ("ES256", "EC") => {
+            let point = [vec![4], bytes(key, "x")?, bytes(key, "y")?].concat();
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
+        }
+        _ => false,
+    })
+}
+
+fn bytes(key: &Value, name: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(key[name].as_str()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::super::es256::Es256;
+    use super::super::keys;
+    use super::*;
+
+    fn by(set: &Value, token: &str) -> bool {
+        verifies(set, &Jwt::read(token).unwrap())
+    }
+
+    #[tokio::test]
+    async fn rs256_and_es256_are_verified_by_the_key_that_is_named() {
+        let claims = Map::from_iter([("sub".to_owned(), json!("me"))]);
+        let (mine, other) = (Es256::generate(), Es256::generate());
+        assert!(by(&mine.jwks(), &mine.jwt(&claims)) && !by(&other.jwks(), &mine.jwt(&claims)));
+        let rsa = keys::of("jwks@test").await;
+        let set = json!({"keys": [mine.jwks()["keys"][0], rsa.jwk()]});
+        assert!(by(&set, &rsa.jwt("{}")) && by(&set, &mine.jwt(&claims)));
+        let mut renamed = set.clone();
+        renamed["keys"][1]["kid"] = "other".into();
+        assert!(!by(&renamed, &rsa.jwt("{}")), "the key is found by its name");
+        let mut forged = rsa.jwt("{}");
+        forged.replace_range(forged.len() - 8.., "AAAAAAAA");
+        assert!(!by(&set, &forged));
+    }
+
+    #[test]
+    fn a_set_that_cannot_be_used_is_told_apart() {
+        assert_eq!(problem(&Es256::generate().jwks()), None);
+        for set in [
+            json!({}),
+            json!({"keys": []}),
+            json!({"keys": [{"kty": "oct", "kid": "a", "k": "AA"}]}),
+            json!({"keys": [{"kty": "RSA", "kid": "a", "n": "AA"}]}),
+            json!({"keys": [{"kty": "EC", "kid": "a", "crv": "P-384", "x": "AA", "y": "AA"}]}),
+            json!({"keys": [{"kty": "RSA", "n": "AA", "e": "AQAB"}]}),
+        ] {
+            assert!(problem(&set).is_some(), "{set}");
+        }
+    }
+}

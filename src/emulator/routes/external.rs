@@ -1,0 +1,144 @@
+//! What stands outside of Google: a service that gives out subject tokens, and the metadata server of a machine of
+//! AWS. Both are of the providers of the world's identity pools, below `/external/OWNER/POOL/PROVIDER`, where OWNER is
+//! the project, or `-` for a workforce pool.
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use super::super::clock;
+use super::super::error::{Answer, Failure};
+use super::super::identity::{Aws, AwsRole, Pool, Provider};
+use super::super::keys;
+use super::super::reply;
+use super::super::state::State;
+use super::super::subject::{HEADER, given};
+use super::{Api, Call, Route, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::External,
+        "GET",
+        "/external/{owner}/{pool}/{provider}/identities/{number}",
+        "external.subjectToken",
+        "",
+        subject_token
+    ),
+    row!(
+        Api::External,
+        "PUT",
+        "/external/{owner}/{pool}/{provider}/latest/api/token",
+        "external.awsSession",
+        "",
+        aws_session
+    ),
+    row!(
+        Api::External,
+        "GET",
+        "/external/{owner}/{pool}/{provider}/latest/meta-data/placement/availability-zone",
+        "external.awsZone",
+        "",
+        aws_zone
+    ),
+    row!(
+        Api::External,
+        "GET",
+        "/external/{owner}/{pool}/{provider}/latest/meta-data/iam/security-credentials",
+        "external.awsRole",
+        "",
+        aws_role
+    ),
+    row!(
+        Api::External,
+        "GET",
+        "/external/{owner}/{pool}/{provider}/latest/meta-data/iam/security-credentials/{role}",
+        "external.awsCredentials",
+        "",
+        aws_credentials
+    ),
+];
+
+fn provider<'a>(call: &Call, state: &'a State) -> Option<(&'a Pool, &'a Provider)> {
+    let is_pool = |pool: &&Pool| pool.owner == call.param("owner") && pool.id == call.param("pool");
+    let pool = state.pools.iter().find(is_pool)?;
+    Some((pool, pool.providers.iter().find(|provider| provider.id == call.param("provider"))?))
+}
+
+fn aws<'a>(call: &Call, state: &'a State) -> Option<(&'a Aws, &'a AwsRole)> {
+    let aws = provider(call, state)?.1.aws.as_ref()?;
+    Some((aws, aws.roles.first()?))
+}
+
+fn nothing_here() -> Response {
+    reply::plain(StatusCode::NOT_FOUND, "404 - Not Found")
+}
+
+/// A fresh subject token for one of the identities that the world states.
+async fn subject_token(call: Call) -> Answer {
+    if !call.header(HEADER.0).is_some_and(|value| value.eq_ignore_ascii_case(HEADER.1)) {
+        let refused = json!({"error": "invalid_request", "error_description": "Required metadata header not specified"});
+        return Err(Failure::verbatim(400, refused));
+    }
+    let state = call.state().await;
+    let Some((pool, provider)) = provider(&call, &state) else { return Ok(nothing_here()) };
+    let number = call.param("number").parse().unwrap_or(usize::MAX);
+    let Some(given) = given(pool, provider, state.made_key(pool, provider), number, call.now()) else {
+        return Ok(nothing_here());
+    };
+    Ok(reply::exact(
+        StatusCode::OK,
+        &json!({"access_token": given.token, "expires_on": given.expires.to_string()}),
+    ))
+}
+
+/// The one session token of a machine's metadata server, made of its name: it guards against being tricked into a
+/// request, not against anybody on the machine.
+fn session(call: &Call) -> String {
+    let name = [call.param("owner"), call.param("pool"), call.param("provider")].join("/");
+    keys::hex(&keys::hash(&format!("{}{name}", call.shared.base))[..20])
+}
+
+async fn aws_session(call: Call) -> Answer {
+    let seconds =
+        call.header("x-aws-ec2-metadata-token-ttl-seconds").and_then(|text| text.parse::<u32>().ok());
+    if !seconds.is_some_and(|seconds| (1..=21_600).contains(&seconds)) {
+        return Ok(reply::plain(StatusCode::BAD_REQUEST, "400 - Bad Request"));
+    }
+    if aws(&call, &*call.state().await).is_none() {
+        return Ok(nothing_here());
+    }
+    Ok(reply::plain(StatusCode::OK, &session(&call)))
+}
+
+/// What the metadata server tells of the machine, to those who have a session.
+async fn told(call: &Call, tell: impl FnOnce(&Aws, &AwsRole) -> Option<Response>) -> Answer {
+    if call.header("x-aws-ec2-metadata-token") != Some(session(call).as_str()) {
+        return Ok(reply::plain(StatusCode::UNAUTHORIZED, "401 - Unauthorized"));
+    }
+    let state = call.state().await;
+    let machine = aws(call, &state);
+    Ok(machine.and_then(|(aws, role)| tell(aws, role)).unwrap_or_else(nothing_here))
+}
+
+async fn aws_zone(call: Call) -> Answer {
+    told(&call, |aws, _| Some(reply::plain(StatusCode::OK, &aws.zone))).await
+}
+
+async fn aws_role(call: Call) -> Answer {
+    told(&call, |_, role| Some(reply::plain(StatusCode::OK, &role.name))).await
+}
+
+async fn aws_credentials(call: Call) -> Answer {
+    let now = call.now();
+    told(&call, |_, role| (call.param("role") == role.name).then(|| credentials(role, now))).await
+}
+
+fn credentials(role: &AwsRole, now: i64) -> Response {
+    let mut told = json!({"Code": "Success", "LastUpdated": clock::rfc3339(now), "Type": "AWS-HMAC",
+        "AccessKeyId": role.access_key_id, "SecretAccessKey": role.secret_access_key,
+        "Token": role.session_token, "Expiration": clock::rfc3339(now + 6 * 3_600)});
+    if role.session_token.is_empty() {
+        told["Token"] = Value::Null;
+    }
+    reply::exact(StatusCode::OK, &told)
+}

@@ -1,0 +1,273 @@
+//! The Security Token Service: an identity from outside of Google against a federated token, what such a token is,
+//! and the refresh tokens of people of workforce pools. Errors have the form of OAuth, whatever goes wrong.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value, json};
+
+use super::super::error::{Answer, Failure};
+use super::super::reply;
+use super::super::state::State;
+use super::super::subject;
+use super::super::tokens::{Principal, Token, is_scope, secret};
+use super::oauth::{parameters, wanted};
+use super::{Api, Call, Route, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Sts,
+        "POST",
+        "/v1/token",
+        "sts.token",
+        "google.identity.sts.v1.SecurityTokenService.ExchangeToken",
+        exchange
+    ),
+    row!(Api::Sts, "POST", "/v1/introspect", "sts.introspect", "", introspect),
+    row!(Api::Sts, "POST", "/v1/oauthtoken", "sts.oauthtoken", "", refresh),
+    row!(Api::Sts, "POST", "/v1/revoke", "sts.revoke", "", revoke),
+];
+
+const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+/// The fields of an exchange in JSON (discovery document), and those of a client.
+const FIELDS: &[&str] = &[
+    "grantType",
+    "audience",
+    "scope",
+    "requestedTokenType",
+    "subjectToken",
+    "subjectTokenType",
+    "actorToken",
+    "actorTokenType",
+    "options",
+    "clientId",
+    "clientSecret",
+];
+/// Who issued every token of this service.
+const ISSUER: &str = "https://sts.googleapis.com/";
+const LIFETIME: i64 = 3_600;
+const LEFT: i64 = 3_599;
+/// gcloud's own client, with which it asks about tokens that no client of the user's was involved in.
+const GCLOUD: &str = "32555940559.apps.googleusercontent.com";
+
+/// A field of a request, in the spelling of forms or of JSON.
+fn asked(parameters: &Map<String, Value>, snake: &str, camel: &str) -> Result<String, Failure> {
+    wanted(parameters, camel).or_else(|_| wanted(parameters, snake))
+}
+
+/// Who the client is: an id and its secret, in a header or in the body. One that is not known is refused.
+async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<(String, String)>, Failure> {
+    let named = match call.header("authorization").and_then(|value| value.split_once(' ')) {
+        Some((kind, text)) if kind.eq_ignore_ascii_case("basic") => {
+            let pair = STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+            let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
+            let (id, secret) = pair.ok_or_else(Failure::invalid_client)?;
+            Some((id.to_owned(), secret.to_owned()))
+        }
+        Some(_) => return Err(Failure::invalid_client()),
+        None => {
+            wanted(parameters, "client_id").and_then(|id| Ok((id, wanted(parameters, "client_secret")?))).ok()
+        }
+    };
+    let Some(named) = named else { return Ok(None) };
+    let known = named.0 == GCLOUD || call.state().await.grants.values().any(|grant| grant.client == named);
+    if known { Ok(Some(named)) } else { Err(Failure::invalid_client()) }
+}
+
+/// Refuses what the API does not have, in JSON, and what the emulator does not do. A form may hold more: OAuth says to
+/// pass over it.
+fn check_names(call: &Call, parameters: &Map<String, Value>) -> Result<(), Failure> {
+    let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
+    let unknown = parameters.keys().find(|name| json && !FIELDS.contains(&camel(name).as_str()));
+    if let Some(name) = unknown {
+        let problem = format!("Invalid JSON payload received. Unknown name \"{name}\": Cannot find field.");
+        return Err(Failure::invalid_request(&problem));
+    }
+    match asked(parameters, "actor_token", "actorToken") {
+        Ok(_) => Err(Failure::invalid_request("The emulator does not take actor tokens.")),
+        Err(_) => Ok(()),
+    }
+}
+
+fn camel(snake: &str) -> String {
+    let mut parts = snake.split('_');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |name, part| match part.split_at_checked(1) {
+        Some((head, rest)) => name + &head.to_ascii_uppercase() + rest,
+        None => name,
+    })
+}
+
+async fn exchange(call: Call) -> Answer {
+    let parameters = parameters(&call);
+    check_names(&call, &parameters)?;
+    let client = client(&call, &parameters).await?;
+    let grant = asked(&parameters, "grant_type", "grantType")?;
+    if grant != EXCHANGE {
+        return Err(Failure::unsupported_grant(&grant));
+    }
+    if asked(&parameters, "requested_token_type", "requestedTokenType")? != ACCESS_TOKEN {
+        return Err(Failure::invalid_request("Only access tokens are given here (requested_token_type)."));
+    }
+    let kind = asked(&parameters, "subject_token_type", "subjectTokenType")?;
+    let subject_token = asked(&parameters, "subject_token", "subjectToken")?;
+    if kind == ACCESS_TOKEN {
+        return Err(Failure::invalid_request(
+            "The emulator does not give downscoped tokens for access tokens.",
+        ));
+    }
+    let audience = wanted(&parameters, "audience")?;
+    if !is_audience(&audience) {
+        return Err(Failure::invalid_audience());
+    }
+    let scopes: Vec<String> = wanted(&parameters, "scope")?.split_whitespace().map(str::to_owned).collect();
+    if scopes.is_empty() || !scopes.iter().all(|scope| is_scope(scope)) {
+        return Err(Failure::invalid_scope());
+    }
+    if call.token_expired {
+        return Err(Failure::invalid_grant("ID Token issued at 1 is stale to sign-in."));
+    }
+    let now = call.now();
+    let mut state = call.state().await;
+    let (pool, provider, key) = state.provider(&audience).ok_or_else(Failure::invalid_target)?;
+    if pool.disabled || provider.disabled {
+        return Err(Failure::invalid_target());
+    }
+    let who = subject::judge(pool, provider, key, (&kind, &subject_token), now)?;
+    let user_project = user_project(&state, &parameters, who.is_workforce())?;
+    let pays =
+        client.map(|(id, _)| id).or(user_project).or_else(|| pool.project.map(|number| number.to_string()));
+    let token = Token {
+        principal: Principal::Federated(Box::new(who)),
+        scopes,
+        expires: now + LIFETIME,
+        client: pays.unwrap_or_default(),
+    };
+    let access = state.tokens.issue(token, now);
+    let answer = json!({"access_token": access, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer",
+        "expires_in": LEFT});
+    Ok(reply::exact(axum::http::StatusCode::OK, &answer))
+}
+
+/// Whether a text is the full resource name of some provider, there or not.
+fn is_audience(text: &str) -> bool {
+    let parts: Vec<&str> =
+        text.strip_prefix("//iam.googleapis.com/").unwrap_or_default().split('/').collect();
+    let named = match parts[..] {
+        ["projects", number, "locations", "global", "workloadIdentityPools", pool, "providers", provider] => {
+            number.parse::<u64>().is_ok().then_some((pool, provider))
+        }
+        ["locations", "global", "workforcePools", pool, "providers", provider] => Some((pool, provider)),
+        _ => None,
+    };
+    named.is_some_and(|(pool, provider)| !pool.is_empty() && !provider.is_empty())
+}
+
+/// The number of the project that pays, which people of workforce pools may name in the options. The options are
+/// JSON, as it is or percent-encoded once more.
+fn user_project(
+    state: &State,
+    parameters: &Map<String, Value>,
+    workforce: bool,
+) -> Result<Option<String>, Failure> {
+    let bad = |problem: &str| Failure::invalid_request(&format!("Invalid value for \"options\": {problem}"));
+    let Ok(text) = wanted(parameters, "options") else { return Ok(None) };
+    let text = match text.trim_start().starts_with('{') {
+        true => text,
+        false => percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+    };
+    let options: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|_| bad("it is no JSON object."))?;
+    if let Some(other) = options.keys().find(|name| *name != "userProject") {
+        return Err(bad(&format!("the emulator does not know {other}.")));
+    }
+    let Some(project) = options.get("userProject") else { return Ok(None) };
+    if !workforce {
+        return Err(bad("userProject is for workforce pools only."));
+    }
+    let found = project.as_str().and_then(|name| state.project(name));
+    let found = found.ok_or_else(|| bad("userProject is not a project."))?;
+    Ok(Some(state.projects[found].number.to_string()))
+}
+
+/// What a federated token is. Of every other token it knows nothing, and says so without an error.
+async fn introspect(call: Call) -> Answer {
+    let parameters = parameters(&call);
+    client(&call, &parameters).await?;
+    let text = wanted(&parameters, "token")?;
+    let state = call.state().await;
+    let known = state.tokens.find(&text).filter(|token| token.expires > call.now());
+    let answer = match known.map(|token| (token, &token.principal)) {
+        Some((token, Principal::Federated(who))) => {
+            let mut answer = json!({"active": true, "exp": token.expires, "iss": ISSUER, "username": who.member(),
+                "scope": token.scopes.join(" "), "token_type": "Bearer"});
+            if !token.client.is_empty() {
+                answer["client_id"] = token.client.clone().into();
+            }
+            answer
+        }
+        _ => json!({"active": false}),
+    };
+    Ok(reply::exact(axum::http::StatusCode::OK, &answer))
+}
+
+/// A refresh token of somebody of a workforce pool against a federated token, and perhaps a new refresh token.
+async fn refresh(call: Call) -> Answer {
+    let parameters = parameters(&call);
+    let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
+    let grant = wanted(&parameters, "grant_type")?;
+    if grant != "refresh_token" {
+        return Err(Failure::unsupported_grant(&grant));
+    }
+    let old = wanted(&parameters, "refresh_token")?;
+    let now = call.now();
+    let mut state = call.state().await;
+    let grant = state.grants.get(&old).filter(|grant| is_federated(&grant.principal));
+    let grant = grant.cloned().ok_or_else(|| Failure::invalid_grant("Bad Request"))?;
+    if grant.client != client {
+        return Err(Failure::invalid_client());
+    }
+    grant.check()?;
+    if call.token_expired {
+        return Err(Failure::grant_ended());
+    }
+    let token = Token {
+        principal: grant.principal.clone(),
+        scopes: grant.scopes.clone(),
+        expires: now + LIFETIME,
+        client: client.0,
+    };
+    let mut answer = json!({"access_token": state.tokens.issue(token, now), "expires_in": LEFT,
+        "scope": grant.scopes.join(" "), "token_type": "Bearer"});
+    if grant.rotates {
+        let new = format!("1//EMULATOR-{}", secret());
+        answer["refresh_token"] = new.clone().into();
+        state.grants.insert(new, grant);
+        state.end_grant(&old);
+    }
+    Ok(reply::exact(axum::http::StatusCode::OK, &answer))
+}
+
+/// Ends a token of this service. One that is not known is as good as ended (RFC 7009), and nothing is said of it.
+async fn revoke(call: Call) -> Answer {
+    let parameters = parameters(&call);
+    let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
+    let text = wanted(&parameters, "token")?;
+    let mut state = call.state().await;
+    if state.tokens.find(&text).is_some_and(|token| is_federated(&token.principal)) {
+        state.tokens.revoke(&text);
+    }
+    match state.grants.get(&text).filter(|grant| is_federated(&grant.principal)) {
+        Some(grant) if grant.client != client => return Err(Failure::invalid_client()),
+        Some(_) => {
+            state.end_grant(&text);
+        }
+        None => {}
+    }
+    Ok(axum::response::Response::default())
+}
+
+fn is_federated(principal: &Principal) -> bool {
+    matches!(principal, Principal::Federated(_))
+}
