@@ -19,8 +19,14 @@ fn choice(label: &str, principal: Option<&str>, how: How) -> Choice {
     Choice { how, label: label.into(), about: "user".into(), principal: principal.map(str::to_owned) }
 }
 
+fn wish(effect: &Effect) -> Option<&Switch> {
+    match effect {
+        Effect::Switch(wish) => Some(wish),
+        _ => None,
+    }
+}
+
 fn wishes(screen: &Screen) -> Vec<&Switch> {
-    let wish = |effect| if let &Effect::Switch(ref wish) = effect { Some(wish) } else { None };
     screen.effects.iter().filter_map(wish).collect()
 }
 

@@ -154,7 +154,7 @@ fn what_is_no_file_of_credentials_at_all_is_said_to_be_that() {
         use std::os::unix::fs::PermissionsExt;
         let path = dir.path().join("closed");
         std::fs::write(&path, USER).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
         assert!(read(&path, "ADC").unwrap_err().message.contains("may not be read by you"));
     }
 }
