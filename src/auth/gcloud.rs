@@ -39,6 +39,15 @@ pub struct Login {
 }
 
 impl Login {
+    /// What sort of caller its tokens belong to.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.principal() {
+            Some(name) if name.ends_with(".gserviceaccount.com") => "service account",
+            Some(name) if name.starts_with("principal://") => "federated",
+            _ => "user",
+        }
+    }
+
     /// Whom its tokens belong to.
     pub(super) fn principal(&self) -> Option<String> {
         match &self.impersonates {
@@ -165,10 +174,7 @@ pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
         expires: None,
         scopes: Vec::new(),
         principal: login.principal(),
-        from: Some(Found {
-            label: label(login),
-            kind: if login.impersonates.is_some() { "service account" } else { "user" },
-        }),
+        from: Some(Found { label: label(login), kind: login.kind() }),
     })
 }
 

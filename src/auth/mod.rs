@@ -111,8 +111,7 @@ impl Credentials {
             Credentials::External(_) => "federated",
             Credentials::Workforce { .. } => "workforce user",
             Credentials::Machine => "service account",
-            Credentials::Gcloud(login) if login.impersonates.is_some() => "service account",
-            Credentials::Gcloud(_) => "user",
+            Credentials::Gcloud(login) => login.kind(),
             Credentials::Any(_) => "caller",
         }
     }

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod bad_input;
+mod callers;
 mod cli;
 #[cfg(target_os = "linux")]
 mod clipboard;

@@ -1,0 +1,275 @@
+//! Everybody who can call: each kind of credentials, by the search order, through the API layer and the command line.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
+
+use std::{fs, path::Path};
+
+use impersona::{
+    api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
+    auth::{self, FindOptions},
+    emulator::{CallerFile, Emulator, Options, World},
+    env::Env,
+    flows,
+};
+use serde_json::{Value, json};
+
+use crate::support::{DEPLOYER, EmulatorProcess, Home, access, assert_sentence, names};
+
+const RELAY_A: &str = "relay-a@acme-ci.iam.gserviceaccount.com";
+const RELAY_B: &str = "relay-b@acme-ci.iam.gserviceaccount.com";
+const VAULT: &str = "vault@acme-prod.iam.gserviceaccount.com";
+const MACHINE: &str = "api@acme-prod.iam.gserviceaccount.com";
+
+/// Who the credentials of this file are in the end, as a policy writes it.
+fn member(caller: &CallerFile) -> String {
+    match &caller.impersonates {
+        Some(account) => format!("serviceAccount:{account}"),
+        None => caller.principal.clone(),
+    }
+}
+
+/// The example organization, where each of these may list the accounts and take the first step to the vault.
+async fn open_to(members: &[String]) -> Emulator {
+    let mut world: Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    for project in world["projects"].as_array_mut().unwrap() {
+        let viewers = json!({"role": "roles/viewer", "members": members});
+        if let Some(bindings) = project["policy"]["bindings"].as_array_mut() {
+            bindings.push(viewers);
+        }
+        for account in project["accounts"].as_array_mut().into_iter().flatten() {
+            if account["email"] == "relay-a" {
+                account["policy"]["bindings"][0]["members"] = json!(members);
+            }
+        }
+    }
+    let world = World::parse(&world.to_string()).unwrap();
+    Emulator::start(Options { port: 0, world }).await.unwrap()
+}
+
+/// Where the emulator is, with these variables beside and none of its callers.
+fn at(emulator: &Emulator, vars: &[(&str, &str)]) -> Env {
+    let own = emulator.env().into_iter().filter(|(name, _)| name != "GOOGLE_APPLICATION_CREDENTIALS");
+    let vars = vars.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Env::from_vars(own.chain(vars))
+}
+
+fn client(env: &Env) -> Client {
+    let source = auth::find(env, &FindOptions::default());
+    let universe = source.as_ref().ok().and_then(|source| source.universe.clone());
+    let mut settings = Settings::new(Endpoints::new(env, universe.as_deref()).unwrap(), source);
+    settings.use_proxy = false;
+    Client::new(settings)
+}
+
+fn client_of(emulator: &Emulator, file: &Path) -> Client {
+    client(&at(
+        emulator,
+        &[
+            ("GOOGLE_APPLICATION_CREDENTIALS", file.to_str().unwrap()),
+            ("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1"),
+        ],
+    ))
+}
+
+/// How many accounts it can list, and an access token through two others.
+async fn list_and_mint(client: &Client) -> Result<usize, ApiError> {
+    let mut listed = 0;
+    client.list_accounts("acme-prod", &mut |page: Vec<_>| listed += page.len()).await?;
+    let minted = flows::mint(client, &access(VAULT, &[RELAY_A, RELAY_B])).await?;
+    assert!(minted.secret.expose().starts_with("ya29."));
+    Ok(listed)
+}
+
+fn usable(emulator: &Emulator) -> Vec<CallerFile> {
+    let callers = emulator.callers().iter().filter(|caller| caller.kind != "gdch_service_account");
+    callers.cloned().collect()
+}
+
+// Every kind.
+
+#[tokio::test]
+async fn whoever_calls_is_known_lists_accounts_and_mints_through_a_chain_of_two() {
+    let example = Emulator::start(Options { port: 0, world: World::demo() }).await.unwrap();
+    let members: Vec<String> = usable(&example).iter().map(member).collect();
+    let emulator = open_to(&members).await;
+    let callers = usable(&emulator);
+    assert!(callers.len() >= 14, "{callers:?}");
+    let mut kinds: Vec<&str> = callers.iter().map(|caller| caller.kind.as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    assert_eq!(
+        kinds,
+        [
+            "authorized_user",
+            "external_account",
+            "external_account_authorized_user",
+            "impersonated_service_account",
+            "service_account"
+        ]
+    );
+    for file in &callers {
+        let client = client_of(&emulator, &file.path);
+        let caller = client.caller().await.unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        assert_eq!(caller.member(), Some(member(file)), "{file:?}");
+        assert!(caller.expires.is_some(), "{file:?}");
+        let listed = list_and_mint(&client).await.unwrap_or_else(|error| panic!("{file:?}: {error}"));
+        assert!(listed > 50, "{file:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_is_a_caller_like_any_other() {
+    let emulator = open_to(&[format!("serviceAccount:{MACHINE}")]).await;
+    let client = client(&at(&emulator, &[]));
+    let caller = client.caller().await.unwrap();
+    assert_eq!((caller.principal.as_deref(), caller.source.as_str()), (Some(MACHINE), "metadata server"));
+    assert!(list_and_mint(&client).await.unwrap() > 50);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_gcloud_login_is_a_caller_like_any_other() {
+    let emulator = open_to(&[format!("serviceAccount:{DEPLOYER}")]).await;
+    let dev = client_of(&emulator, &emulator.callers()[0].path);
+    let token = flows::mint(&dev, &access(DEPLOYER, &[])).await.unwrap();
+    let home = Home::new();
+    // What it gives depends on what it is told: the configuration, and that it must write no log.
+    let script = format!(
+        "test \"$CLOUDSDK_ACTIVE_CONFIG_NAME$CLOUDSDK_CORE_DISABLE_FILE_LOGGING$*\" = \
+         'worktrueauth print-access-token --quiet' && echo {}",
+        token.secret.expose()
+    );
+    let vars = home.stand_in("gcloud", &script);
+    let path = vars.iter().find(|(name, _)| name == "PATH").unwrap().1.clone();
+    fs::create_dir(home.path("configurations")).unwrap();
+    fs::write(home.path("active_config"), "work").unwrap();
+    let properties = format!("[core]\naccount = {DEPLOYER}\nproject = acme-prod\n");
+    fs::write(home.path("configurations").join("config_work"), properties).unwrap();
+    let folder = home.path("");
+    let vars = [("CLOUDSDK_CONFIG", folder.to_str().unwrap()), ("PATH", &path), ("NO_GCE_CHECK", "true")];
+    let env = at(&emulator, &vars);
+    let client = client(&env);
+    let caller = client.caller().await.unwrap();
+    assert_eq!(caller.principal.as_deref(), Some(DEPLOYER));
+    assert_eq!((caller.source.as_str(), caller.kind.as_str()), ("gcloud login", "service account"));
+    assert_eq!(caller.project.as_deref(), Some("acme-prod"));
+    assert!(list_and_mint(&client).await.unwrap() > 50);
+}
+
+#[tokio::test]
+async fn an_account_that_a_caller_became_calls_as_itself() {
+    let emulator = open_to(&["user:dev@example.com".to_owned()]).await;
+    let env =
+        at(&emulator, &[("GOOGLE_APPLICATION_CREDENTIALS", emulator.callers()[0].path.to_str().unwrap())]);
+    let dev = auth::find(&env, &FindOptions::default()).unwrap();
+    let relay = dev.becoming(RELAY_A, &[]).becoming(RELAY_B, &[]);
+    let mut settings = Settings::new(Endpoints::new(&env, None).unwrap(), Ok(relay));
+    settings.use_proxy = false;
+    let client = Client::new(settings);
+    assert_eq!(client.caller().await.unwrap().principal.as_deref(), Some(RELAY_B));
+    flows::mint(&client, &access(VAULT, &[])).await.unwrap();
+    // And it is refused where it may not go, as itself.
+    let error = flows::mint(&client, &access(DEPLOYER, &[])).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied);
+    assert_sentence(&error);
+}
+
+// The command line.
+
+#[test]
+fn whoami_knows_every_file_and_refuses_what_cannot_be_used() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let callers = emulator.first["callers"].as_array().unwrap().clone();
+    let run = |file: &str, arguments: &[&str]| {
+        let mut command = home.command(&[&["--credentials", file], arguments].concat());
+        let output = command
+            .envs(emulator.env())
+            .env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1")
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    assert_eq!(names(&callers[0]), ["principal", "kind", "path"]);
+    for caller in &callers {
+        let file = caller["path"].as_str().unwrap();
+        let (code, out, err) = run(file, &["whoami", "--json"]);
+        if caller["kind"] == "gdch_service_account" {
+            assert_eq!((code, out.as_str()), (Some(3), ""), "{caller}");
+            assert!(err.contains("Distributed Cloud"), "{err}");
+            continue;
+        }
+        assert_eq!((code, err.as_str()), (Some(0), ""), "{caller}");
+        let said: Value = serde_json::from_str(&out).unwrap();
+        let principal = said["principal"].as_str().unwrap();
+        let expected = caller["impersonates"].as_str().or(caller["principal"].as_str()).unwrap();
+        assert!(
+            expected == principal || expected.ends_with(&format!(":{principal}")),
+            "{caller}: {principal}"
+        );
+        assert_eq!(
+            said["source"],
+            format!("--credentials {}", Path::new(file).file_name().unwrap().to_str().unwrap())
+        );
+    }
+}
+
+#[test]
+fn a_program_is_run_only_with_googles_own_permission() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let callers = emulator.first["callers"].as_array().unwrap();
+    let program = callers.iter().map(|caller| caller["path"].as_str().unwrap()).find(|file| {
+        let content: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        content["credential_source"]["executable"]["command"].is_string()
+    });
+    let mut command = home.command(&["--credentials", program.unwrap(), "whoami"]);
+    let output = command.envs(emulator.env()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1"), "{said}");
+}
+
+#[test]
+fn a_file_that_sends_secrets_elsewhere_is_not_used_unasked() {
+    let home = Home::new();
+    let subject = home.file("subject", "eyJh.e30.c2ln");
+    let foreign = json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.not-google.example/v1/token",
+        "credential_source": {"file": subject},
+    });
+    let file = home.file("foreign.json", foreign.to_string());
+    let said = home.run(&["--credentials", &file, "whoami"]).failed(3);
+    assert!(said.contains("https://sts.not-google.example/v1/token"), "{said}");
+    assert!(said.contains("not Google's") && said.contains("confirm it once"), "{said}");
+    // Asking is for a terminal only: what is piped in answers nothing.
+    let said = home.run_with("y\n", &["--credentials", &file, "whoami"]).failed(3);
+    assert!(said.contains("confirm it once"), "{said}");
+}
+
+#[test]
+fn a_file_that_is_broken_is_one_sentence_with_file_and_field() {
+    let home = Home::new();
+    let whoami = |text: &str| {
+        let file = home.file("broken.json", text);
+        let error = home.run(&["--credentials", &file, "whoami", "--json"]).error(3);
+        let message = error["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("broken.json") && message.ends_with('.'), "{message}");
+        message
+    };
+    assert!(whoami("{").contains("JSON"));
+    assert!(whoami("[]").contains("broken.json"));
+    assert!(
+        whoami(r#"{"type": "authorized_user", "client_id": "x", "client_secret": "y"}"#)
+            .contains("“refresh_token”")
+    );
+    assert!(whoami(r#"{"type": "service_account", "client_email": 5}"#).contains("“client_email”"));
+    assert!(whoami(r#"{"type": "something_new"}"#).contains("something_new"));
+    let missing = home.run(&["--credentials", "nowhere.json", "whoami"]).failed(3);
+    assert!(missing.contains("nowhere.json"), "{missing}");
+    let folder = home.run(&["--credentials", ".", "whoami"]).failed(3);
+    assert!(folder.contains("file"), "{folder}");
+}
