@@ -3,7 +3,7 @@
 //! contain a base URL.
 
 use crate::{
-    api::{ApiError, ErrorKind},
+    api::{ApiError, ErrorKind, error::plain},
     env::Env,
 };
 
@@ -97,10 +97,11 @@ impl Endpoints {
         let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
         let universe = match (named, credentials_universe) {
             (Some(a), Some(b)) if a != b => {
-                return Err(wrong(
-                    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
-                    "names another universe than the credentials do; their token would go to strangers",
-                ));
+                // A token must not go to strangers.
+                let (a, b) = (plain(a), plain(b));
+                let why =
+                    format!("is {a}, but the credentials are of the universe {b}: unset it, or use others");
+                return Err(wrong("GOOGLE_CLOUD_UNIVERSE_DOMAIN", &why));
             }
             (named, credentials) => named.or(credentials).unwrap_or(GOOGLE),
         };

@@ -21,7 +21,7 @@ mod key;
 mod machine;
 pub mod trust;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::{
     api::{ApiError, ErrorKind},
@@ -271,7 +271,8 @@ impl Source {
 /// content), or nothing found.
 pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     if let Some(path) = &options.credentials_file {
-        return own_file(path, env);
+        let label = format!("--credentials {}", file_name(path));
+        return Ok(file::read(path, &label)?.with_environment(env));
     }
     if let Some(token) = &options.stdin_token {
         return Source::token(Secret::new(token.expose().trim()), "stdin", env);
@@ -306,12 +307,32 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     }
 }
 
-/// A file that somebody names.
-fn own_file(path: &std::path::Path, env: &Env) -> Result<Source, ApiError> {
-    let name = path
-        .file_name()
-        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
-    Ok(file::read(path, &format!("--credentials {name}"))?.with_environment(env))
+/// `~/…` is what a shell would have made of it.
+fn at_home(path: &Path, env: &Env) -> PathBuf {
+    match (path.strip_prefix("~"), env.home()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+/// A file that somebody names, by the name of whatever names it.
+fn own_file(path: &Path, env: &Env) -> Result<Source, ApiError> {
+    Ok(file::read(path, &named_by(path, env))?.with_environment(env))
+}
+
+/// What a file is called: by the variable or the place that Google's tools find it by, else by its own name.
+fn named_by(path: &Path, env: &Env) -> String {
+    if env.get("GOOGLE_APPLICATION_CREDENTIALS").is_some_and(|named| Path::new(named) == path) {
+        return "GOOGLE_APPLICATION_CREDENTIALS".to_owned();
+    }
+    if well_known(env).is_some_and(|known| known == path) {
+        return "ADC".to_owned();
+    }
+    format!("file {}", file_name(path))
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The file that `gcloud auth application-default login` writes, where it is.
@@ -327,52 +348,63 @@ fn asks_the_machine(env: &Env) -> bool {
 
 /// Everything that is there to call as. Reads small files; asks nobody, and runs nothing.
 pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
-    let mut found = Vec::new();
-    let mut add = |how: How, source: Result<Source, ApiError>, label: &str| {
-        found.push(match source {
-            Ok(source) => Choice {
-                how,
-                label: source.label.clone(),
-                principal: source.principal.clone(),
-                about: match (&source.principal, source.credentials.program()) {
-                    (Some(principal), _) => format!("{}, {}", source.kind(), principal),
-                    (None, Some(program)) => format!("{}, runs {program}", source.kind()),
-                    (None, None) => source.kind().to_owned(),
-                },
-            },
-            Err(error) => Choice { how, label: label.to_owned(), about: error.sentence(), principal: None },
-        });
-    };
-    if let Some(path) = &options.credentials_file {
-        add(How::File(path.clone()), own_file(path, env), "--credentials");
-    }
+    let mut found: Vec<How> = options.credentials_file.iter().cloned().map(How::File).collect();
+    found.extend(options.stdin_token.iter().map(|_| How::Stdin));
     if env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").is_some() {
-        let label = "CLOUDSDK_AUTH_ACCESS_TOKEN";
-        add(How::Variable, load(&How::Variable, env), label);
+        found.push(How::Variable);
     }
-    if let Some(path) = env.get("GOOGLE_APPLICATION_CREDENTIALS") {
-        let label = "GOOGLE_APPLICATION_CREDENTIALS";
-        add(How::File(path.into()), file::read(&PathBuf::from(path), label), label);
-    }
-    if let Some(path) = well_known(env) {
-        add(How::File(path.clone()), file::read(&path, "ADC"), "ADC");
-    }
-    for login in gcloud::logins(env) {
-        add(How::Gcloud(login.name.clone()), Ok(Source::gcloud(login, env)), "gcloud");
-    }
+    found.extend(env.get("GOOGLE_APPLICATION_CREDENTIALS").map(|path| How::File(path.into())));
+    found.extend(well_known(env).map(How::File));
+    found.extend(gcloud::logins(env).into_iter().map(|login| How::Gcloud(login.name)));
     if asks_the_machine(env) {
-        add(How::Machine, load(&How::Machine, env), "metadata server");
+        found.push(How::Machine);
     }
-    found
+    let mut seen = Vec::new();
+    found.retain(|how| {
+        let new = !seen.contains(how);
+        seen.push(how.clone());
+        new
+    });
+    found.into_iter().map(|how| choice(how, env, options)).collect()
+}
+
+/// What can be said of one without asking anybody.
+pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
+    match load(&how, env, options) {
+        Ok(source) => Choice {
+            how,
+            label: source.label.clone(),
+            principal: source.principal.clone(),
+            about: match (&source.principal, source.credentials.program()) {
+                (Some(principal), _) => format!("{}, {}", source.kind(), principal),
+                (None, Some(program)) => format!("{}, runs {program}", source.kind()),
+                (None, None) => source.kind().to_owned(),
+            },
+        },
+        Err(error) => {
+            let label = match &how {
+                How::File(path) => named_by(path, env),
+                How::Stdin => "stdin".to_owned(),
+                How::Variable => "CLOUDSDK_AUTH_ACCESS_TOKEN".to_owned(),
+                How::Gcloud(name) => format!("gcloud configuration “{name}”"),
+                How::Machine => "metadata server".to_owned(),
+            };
+            Choice { how, label, about: error.sentence(), principal: None }
+        }
+    }
 }
 
 /// The credentials of a choice.
 ///
 /// # Errors
 /// As for [`find`].
-pub fn load(how: &How, env: &Env) -> Result<Source, ApiError> {
+pub fn load(how: &How, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     match how {
-        How::File(path) => own_file(path, env),
+        How::File(path) => own_file(&at_home(path, env), env),
+        How::Stdin => {
+            let token = options.stdin_token.as_ref().map(Secret::expose).unwrap_or_default().trim();
+            Source::token(Secret::new(token), "stdin", env)
+        }
         How::Variable => {
             let token = env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").unwrap_or_default().trim();
             Source::token(Secret::new(token), "CLOUDSDK_AUTH_ACCESS_TOKEN", env)

@@ -65,8 +65,7 @@ impl Connector {
         for path in &self.examples {
             let how = How::File(path.clone());
             if !known.contains(&how) {
-                let one = FindOptions { credentials_file: Some(path.clone()), ..FindOptions::default() };
-                found.extend(auth::all(&Env::default(), &one).into_iter().take(1));
+                found.push(auth::choice(how, &self.env, &self.options));
             }
         }
         found

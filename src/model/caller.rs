@@ -56,6 +56,8 @@ pub enum Switch {
 pub enum How {
     /// A credentials file.
     File(PathBuf),
+    /// The access token that came in on stdin.
+    Stdin,
     /// `CLOUDSDK_AUTH_ACCESS_TOKEN`
     Variable,
     /// The gcloud configuration of this name.

@@ -307,6 +307,10 @@ impl Picker {
         buf.set_string(line.x, line.y, ">", theme.accent);
         let text = Rect { x: line.x + 2.min(line.width), width: line.width.saturating_sub(2), ..line };
         look.cursor.set(self.input.draw(text, buf, Style::new(), true));
+        if self.kind == Kind::Callers && self.input.text().is_empty() {
+            let hint = "filters; the path of a credentials file is one more to call as";
+            buf.set_stringn(text.x + 1, text.y, hint, usize::from(text.width.saturating_sub(1)), theme.dim);
+        }
         let rows = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
         let said = self.error.clone().or_else(|| self.remark(shared));
         if let Some(text) = said.filter(|_| self.error.is_some() || self.hits.is_empty()) {

@@ -139,7 +139,7 @@ impl Callers {
     /// Who calls after a switch. Reads files.
     fn after(mut self, wish: &Switch, connector: &Connector) -> Result<Callers, ApiError> {
         match wish {
-            Switch::To(how) => self = Callers::new(Ok(auth::load(how, &connector.env)?)),
+            Switch::To(how) => self = Callers::new(Ok(auth::load(how, &connector.env, &connector.options)?)),
             Switch::Become(account) => {
                 let next = self.present()?.becoming(account, &[]);
                 self.0.push(Ok(next));

@@ -1,7 +1,11 @@
 //! Everybody who can call: each kind of credentials, by the search order, through the API layer and the command line.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::Path,
+};
 
 use impersona::{
     api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
@@ -272,4 +276,98 @@ fn a_file_that_is_broken_is_one_sentence_with_file_and_field() {
     assert!(missing.contains("nowhere.json"), "{missing}");
     let folder = home.run(&["--credentials", ".", "whoami"]).failed(3);
     assert!(folder.contains("file"), "{folder}");
+}
+
+// The way there.
+
+/// Listens for one connection and tells its first line; it gives no answer.
+fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut line = String::new();
+            let _ = BufReader::new(stream.unwrap()).read_line(&mut line);
+            let _ = sender.send(line);
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_proxy_is_used_for_googles_hosts() {
+    let home = Home::new();
+    let (address, asked) = proxy();
+    let file =
+        json!({"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "1//r"});
+    let file = home.file("user.json", file.to_string());
+    let output =
+        home.command(&["--credentials", &file, "whoami"]).env("HTTPS_PROXY", &address).output().unwrap();
+    assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        asked.recv_timeout(crate::support::PATIENCE).unwrap().trim(),
+        "CONNECT oauth2.googleapis.com:443 HTTP/1.1"
+    );
+}
+
+#[test]
+fn loopback_and_the_metadata_server_are_reached_past_a_proxy() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let (address, asked) = proxy();
+    for way in [&["whoami"][..], &["token", "metadata"]] {
+        let mut command = home.command(way);
+        let command = command.envs(emulator.env());
+        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.env(name, &address);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(asked.try_recv().is_err(), "nothing went through the proxy");
+}
+
+#[test]
+fn a_machine_without_certificate_files_runs_the_demo() {
+    let home = Home::new();
+    let mut command = home.command(&["--demo", "whoami", "--json"]);
+    let output = command.env("SSL_CERT_FILE", "/nowhere").env("SSL_CERT_DIR", "/nowhere").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_universe_is_where_its_credentials_call() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let callers = emulator.first["callers"].as_array().unwrap();
+    let key = callers.iter().find(|caller| caller["kind"] == "service_account").unwrap();
+    let key = fs::read_to_string(key["path"].as_str().unwrap()).unwrap();
+    let mut key: Value = serde_json::from_str(&key).unwrap();
+    key["universe_domain"] = "cloud.example".into();
+    key["token_uri"] = "https://oauth2.cloud.example/token".into();
+    let file = home.file("key.json", key.to_string());
+    for (arguments, host) in [
+        (&["accounts", "--project", "acme-prod"][..], "iam.cloud.example"),
+        (&["token", "access", DEPLOYER], "iamcredentials.cloud.example"),
+        (&["policy", "get", DEPLOYER], "iam.cloud.example"),
+    ] {
+        let (address, asked) = proxy();
+        let mut command = home.command(&[&["--credentials", &file], arguments].concat());
+        let output = command.env("HTTPS_PROXY", &address).output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+        let line = asked.recv_timeout(crate::support::PATIENCE).unwrap();
+        assert_eq!(line.trim(), format!("CONNECT {host}:443 HTTP/1.1"), "{arguments:?}");
+    }
+    // An environment that names another universe than the credentials is no guess to make.
+    let output = home
+        .command(&["--credentials", &file, "accounts", "--project", "acme-prod"])
+        .env("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "other.example")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        !output.status.success() && said.contains("other.example") && said.contains("cloud.example"),
+        "{said}"
+    );
 }

@@ -368,3 +368,99 @@ fn without_a_terminal_it_says_that_it_needs_one() {
         assert!(sentence.starts_with("impersona: the explorer needs a terminal"), "{sentence}");
     }
 }
+
+// Callers.
+
+#[test]
+fn another_caller_is_chosen_without_starting_again_and_what_is_open_is_read_as_it() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("enter");
+    terminal.wait_until("dev may mint", |screen| screen.contains("✓ access token"));
+    terminal.press("i");
+    terminal.wait_for("Call as");
+    terminal.wait_for("viewer-only@example.com");
+    terminal.type_text("viewer");
+    terminal.press("enter");
+    terminal.wait_for("calling as viewer-only@example.com");
+    terminal.wait_until("viewer may not", |screen| screen.contains("✗ access token"));
+    assert!(terminal.screen().lines().next().is_some_and(|line| line.contains("viewer-only@example.com")));
+}
+
+#[test]
+fn a_caller_becomes_the_account_that_is_open_and_itself_again() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("enter");
+    terminal.wait_for("109300000000000004411");
+    terminal.press("i");
+    terminal.wait_for("become deployer@acme-prod");
+    terminal.press("enter");
+    terminal.wait_for("calling as deployer@acme-prod");
+    terminal.press("i");
+    terminal.wait_for("back to dev@example.com");
+    terminal.press("enter");
+    terminal.wait_for("calling as dev@example.com");
+    terminal.wait_until("as before", |screen| screen.contains("✓ access token"));
+}
+
+#[test]
+fn an_account_that_may_not_be_minted_for_is_not_become() {
+    let home = Home::new();
+    let mut terminal = demo(&home);
+    terminal.press("/");
+    terminal.type_text("vault");
+    terminal.press("enter enter i");
+    terminal.wait_for("become vault@acme-prod");
+    terminal.press("enter");
+    let screen = terminal.wait_for("iam.serviceAccounts.getAccessToken");
+    assert!(screen.lines().next().is_some_and(|line| line.contains("dev@example.com")), "{screen}");
+}
+
+#[test]
+fn an_own_file_is_one_more_caller_and_a_broken_one_changes_nothing() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let mut terminal = Terminal::start(&home, SIZE, &[], &emulator.env());
+    terminal.wait_for("dev@example.com");
+    home.file("broken.json", "{");
+    terminal.press("i");
+    terminal.wait_for("Call as");
+    terminal.type_text("~/broken.json");
+    terminal.press("enter");
+    let screen = terminal.wait_for("The credentials file");
+    assert!(screen.lines().next().is_some_and(|line| line.contains("dev@example.com")), "{screen}");
+    let viewer = emulator.first["callers"][1]["path"].as_str().unwrap();
+    home.file("viewer.json", std::fs::read(viewer).unwrap());
+    terminal.press("i");
+    terminal.wait_for("Call as");
+    terminal.type_text("~/viewer.json");
+    terminal.press("enter");
+    terminal.wait_for("calling as viewer-only@example.com");
+}
+
+#[test]
+fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() {
+    let home = Home::new();
+    let subject = home.file("subject", "eyJh.e30.c2ln");
+    let content = serde_json::json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.not-google.example/v1/token",
+        "credential_source": {"file": subject},
+    });
+    home.file("foreign.json", content.to_string());
+    let mut terminal = demo(&home);
+    terminal.wait_for("dev@example.com");
+    terminal.press("i");
+    terminal.wait_for("Call as");
+    let file = home.path("home").join("foreign.json");
+    terminal.type_text(file.to_str().unwrap());
+    terminal.press("enter");
+    let screen = terminal.wait_for("not-google.example");
+    assert!(screen.contains("Trust this file"), "{screen}");
+    terminal.press("esc");
+    terminal.wait_until("asked no more", |screen| !screen.contains("Trust this file"));
+    assert!(terminal.screen().lines().next().is_some_and(|line| line.contains("dev@example.com")));
+}
