@@ -23,7 +23,7 @@ use crate::{
     keymap::Keymap,
     model::{
         account::{Account, AccountKey, project_of},
-        caller::{Caller, Choice, How},
+        caller::{Caller, Choice},
         credential::MintRequest,
         member::Member,
         permission::Granted,
@@ -195,13 +195,9 @@ impl Shared {
         self.caller.value.as_ref()?.member().map(|member| Member::read(&member))
     }
 
-    /// Who is logged in to gcloud, where that is somebody else than the caller of Application Default Credentials:
-    /// the commonest reason why one tool may what the other may not.
+    /// See [`crate::model::caller::Caller::other_login`].
     pub fn other_login(&self) -> Option<&str> {
-        let caller = self.caller.value.as_ref().filter(|caller| caller.source == "ADC")?;
-        let principal = caller.principal.as_deref()?;
-        let login = self.choices.iter().find(|choice| matches!(choice.how, How::Gcloud(_)))?;
-        login.principal.as_deref().filter(|account| *account != principal)
+        self.caller.value.as_ref()?.other_login(&self.choices)
     }
 
     /// Whether something has been awaited long enough to be worth a spinner.

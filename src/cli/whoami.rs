@@ -23,6 +23,8 @@ pub(super) async fn run(setup: &Setup, json: bool) -> Result<(), Failure> {
     }
     let scopes: Vec<&str> = caller.scopes.iter().map(|scope| short(scope)).collect();
     let unknown = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("not known").to_owned();
+    let callers = setup.connector.callers();
+    let login = caller.other_login(&callers).map(|login| format!("{login}, who is somebody else"));
     for (name, value) in [
         ("principal", unknown(caller.principal.as_deref())),
         ("credentials", format!("{}, {}", caller.kind, caller.source)),
@@ -35,5 +37,5 @@ pub(super) async fn run(setup: &Setup, json: bool) -> Result<(), Failure> {
     ] {
         output::line(&columns(&[(name, 13), (&value, 0)]))?;
     }
-    Ok(())
+    login.map_or(Ok(()), |login| output::line(&columns(&[("gcloud login", 13), (&login, 0)])))
 }

@@ -77,6 +77,15 @@ impl Caller {
         let prefix = if principal.ends_with(".gserviceaccount.com") { "serviceAccount" } else { "user" };
         Some(format!("{prefix}:{principal}"))
     }
+
+    /// Who is logged in to gcloud, where that is somebody else than the caller of Application Default Credentials:
+    /// the commonest reason why one tool may what the other may not.
+    pub fn other_login<'a>(&self, choices: &'a [Choice]) -> Option<&'a str> {
+        let is_adc = matches!(self.source.as_str(), "ADC" | "GOOGLE_APPLICATION_CREDENTIALS");
+        let principal = self.principal.as_deref().filter(|_| is_adc)?;
+        let login = choices.iter().find(|choice| matches!(choice.how, How::Gcloud(_)))?;
+        login.principal.as_deref().filter(|account| *account != principal)
+    }
 }
 
 #[cfg(test)]
