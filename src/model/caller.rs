@@ -78,6 +78,17 @@ impl Caller {
         Some(format!("{prefix}:{principal}"))
     }
 
+    /// The principal as people say it: of a federated one the subject and its pool, for what stands before them
+    /// (`principal://iam.googleapis.com/…`) tells nobody apart.
+    pub fn name(&self) -> Option<String> {
+        let principal = self.principal.as_deref()?;
+        let federated = principal.strip_prefix("principal://").and_then(|path| path.split_once("/subject/"));
+        Some(match federated {
+            Some((pool, subject)) => format!("{subject} in {}", pool.rsplit('/').next().unwrap_or(pool)),
+            None => principal.to_owned(),
+        })
+    }
+
     /// Who is logged in to gcloud, where that is somebody else than the caller of Application Default Credentials:
     /// the commonest reason why one tool may what the other may not.
     pub fn other_login<'a>(&self, choices: &'a [Choice]) -> Option<&'a str> {
@@ -104,5 +115,6 @@ mod tests {
             "principal://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/subject/s";
         caller.principal = Some(federated.into());
         assert_eq!(caller.member().as_deref(), Some(federated));
+        assert_eq!(caller.name().as_deref(), Some("s in p"));
     }
 }

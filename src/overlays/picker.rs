@@ -272,14 +272,20 @@ impl Picker {
         // Equal scores keep the order of the items: recent ones and the table's own order come first.
         hits.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         self.hits = hits.into_iter().map(|(_, at)| at).collect();
-        let known = |picked: &Picked| self.items.iter().any(|item| item.picked == *picked);
-        self.typed = self.by_hand().ok().filter(|picked| !known(picked)).map(|picked| Item {
-            name: self.input.text().trim().to_owned(),
-            about: "as typed".into(),
-            picked,
-        });
-        if self.typed.is_some() {
-            self.hits.push(u32::MAX);
+        self.typed = None;
+        if let Ok(picked) = self.by_hand() {
+            // What names an item stands for it, even where the item is shown by another name.
+            match self.items.iter().position(|item| item.picked == picked) {
+                Some(at) => {
+                    self.hits.retain(|hit| *hit != at as u32);
+                    self.hits.insert(0, at as u32);
+                }
+                None => {
+                    let name = self.input.text().trim().to_owned();
+                    self.typed = Some(Item { name, about: "as typed".into(), picked });
+                    self.hits.push(u32::MAX);
+                }
+            }
         }
         self.cursor.set_len(self.hits.len());
     }

@@ -24,7 +24,7 @@ use crate::{
         frame,
         safe::{safe_line, scrub},
         text::wrapped,
-        width::truncate,
+        width::{truncate, truncate_middle},
     },
 };
 use theme::Theme;
@@ -128,13 +128,13 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
             let unknown = if asking { "asking who you are…" } else { "caller unknown" };
             let source = match (&shared.callers_before[..], shared.other_login()) {
                 ([.., before], _) => format!("as which {before} calls"),
-                ([], _) if shared.demo => "demo".into(),
+                ([], _) if shared.demo && caller.source == "GOOGLE_APPLICATION_CREDENTIALS" => "demo".into(),
                 ([], Some(login)) => {
                     format!("{} {}, ! gcloud is {}", caller.kind, caller.source, safe_line(login))
                 }
                 ([], None) => format!("{} {}", caller.kind, caller.source),
             };
-            (caller.principal.clone().unwrap_or_else(|| unknown.into()), source)
+            (caller.name().unwrap_or_else(|| unknown.into()), source)
         }
         (None, _) => ("no caller".into(), "no credentials".into()),
     };
@@ -155,10 +155,10 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         _ => String::new(),
     };
     let dot = theme.glyphs.dot;
-    let spans = |source: &str, above: &str| {
+    let spans = |principal: &str, source: &str, above: &str| {
         Line::from(vec![
             Span::styled(" impersona  ", theme.accent),
-            Span::raw(safe_line(&principal).into_owned()),
+            Span::raw(principal.to_owned()),
             Span::styled(
                 if source.is_empty() { "   ".into() } else { format!(" {dot} {}   ", safe_line(source)) },
                 theme.dim,
@@ -167,10 +167,14 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
             Span::styled(above.to_owned(), theme.dim),
         ])
     };
-    // What matters least goes first: what is above the project, then where the caller came from.
-    let choices = [spans(&source, &above), spans(&source, ""), spans("", "")];
-    let [whole, without_above, shortest] = choices;
-    let left = [whole, without_above].into_iter().find(|line| line.width() <= left_width).unwrap_or(shortest);
+    // What matters least goes first: what is above the project, where the caller came from, the middle of a long name.
+    let principal = safe_line(&principal);
+    let whole =
+        [spans(&principal, &source, &above), spans(&principal, &source, ""), spans(&principal, "", "")];
+    let left = whole.into_iter().find(|line| line.width() <= left_width).unwrap_or_else(|| {
+        let rest = spans("", "", "").width();
+        spans(&truncate_middle(&principal, left_width.saturating_sub(rest).max(12)), "", "")
+    });
     buf.set_line(area.x, area.y, &left, u16::try_from(left_width).unwrap_or(area.width));
     let x = area.right() - u16::try_from(right_width).unwrap_or(area.width);
     buf.set_line(x, area.y, &right, area.width);

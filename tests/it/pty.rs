@@ -464,3 +464,38 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
     terminal.wait_until("asked no more", |screen| !screen.contains("Trust this file"));
     assert!(terminal.screen().lines().next().is_some_and(|line| line.contains("dev@example.com")));
 }
+
+#[test]
+fn every_kind_of_file_is_a_caller_of_the_explorer() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let mut vars = emulator.env();
+    vars.push(("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES".into(), "1".into()));
+    let mut terminal = Terminal::start(&home, SIZE, &["--project", "acme-prod"], &vars);
+    terminal.wait_for("dev@example.com");
+    for caller in emulator.first["callers"].as_array().unwrap().iter().skip(1) {
+        let text = |name: &str| caller[name].as_str().unwrap_or_default().to_owned();
+        // The way back to somebody known, so that each is seen to come.
+        for (path, who) in [
+            (emulator.first["callers"][0]["path"].as_str().unwrap().to_owned(), "dev@example.com".to_owned()),
+            (text("path"), text("impersonates")),
+        ] {
+            terminal.press("i");
+            terminal.wait_for("Call as");
+            terminal.type_text(&path);
+            terminal.press("enter");
+            if text("kind") == "gdch_service_account" && path == text("path") {
+                terminal.wait_for("Distributed Cloud");
+                continue;
+            }
+            let who = if who.is_empty() { text("principal") } else { who };
+            // The header has the subject of who is federated, and no prefix of anybody.
+            let who = who.rsplit("/subject/").next().unwrap_or_default();
+            let who = who.trim_start_matches("user:").trim_start_matches("serviceAccount:").to_owned();
+            let part: String = who.chars().take(25).collect();
+            terminal.wait_until(&format!("{path} is {part}"), |screen| {
+                screen.lines().next().is_some_and(|line| line.contains(&part)) && !screen.contains("Call as")
+            });
+        }
+    }
+}
