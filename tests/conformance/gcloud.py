@@ -73,6 +73,7 @@ def main(impersona):
                 both_ways(checks, env, impersona)
                 chains(checks, env)
                 copied(checks, env, impersona, home)
+                login(checks, env, impersona, home, first["callers"])
                 leftovers(checks, env, home)
             finally:
                 emulator.terminate()
@@ -229,6 +230,52 @@ def same(env, impersona, name, command, got):
     if name == "signed JWT":
         return got == ours("jwt", DEPLOYER, "--claims", "-", given=shlex.split(command)[2])
     return got == ours("blob", DEPLOYER, "-", given="hello")
+
+
+def login(checks, env, impersona, home, callers):
+    """The gcloud login as a caller: found, used, and nothing of its tokens left in gcloud's logs by us."""
+    key = next(caller["path"] for caller in callers if caller["kind"] == "service_account")
+    folder = os.path.join(home, "login")
+    # What else says who calls, and where.
+    named = ("GOOGLE_APPLICATION_CREDENTIALS", "CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE", "CLOUDSDK_CORE_ACCOUNT")
+    named += ("CLOUDSDK_CORE_PROJECT", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_QUOTA_PROJECT")
+    quiet = {name: value for name, value in env.items() if name not in named} | {"CLOUDSDK_CONFIG": folder}
+    for command in [
+        ("gcloud", "auth", "activate-service-account", "--key-file", key),
+        ("gcloud", "config", "set", "project", "acme-ci"),
+        ("gcloud", "config", "configurations", "create", "through", "--activate"),
+        ("gcloud", "config", "set", "account", "ci@acme-ci.iam.gserviceaccount.com"),
+        ("gcloud", "config", "configurations", "activate", "default"),
+    ]:
+        code, _, said = run(quiet, *command)
+        if code:
+            checks.that("gcloud logs in: " + " ".join(command), False, said)
+            return
+    # gcloud keeps logs now, unless somebody tells it not to.
+    ours = {name: value for name, value in quiet.items() if name != "CLOUDSDK_CORE_DISABLE_FILE_LOGGING"}
+    ours |= {"NO_GCE_CHECK": "true"}
+    code, out, said = run(ours, impersona, "whoami", "--json")
+    got = json.loads(out) if code == 0 else {}
+    checks.that(
+        "the gcloud login is the caller where there is no other",
+        (got.get("principal"), got.get("source"), got.get("project"))
+        == ("ci@acme-ci.iam.gserviceaccount.com", "gcloud login", "acme-ci"),
+        said or out,
+    )
+    code, out, said = run(ours, impersona, "can", DEPLOYER, "--json")
+    checks.that("its token is one that the services take", code == 0 and DEPLOYER in out, said or out)
+    named = ours | {"CLOUDSDK_ACTIVE_CONFIG_NAME": "through"}
+    code, out, said = run(named, impersona, "whoami", "--json")
+    checks.that(
+        "the configuration that the environment names is used",
+        code == 0 and json.loads(out)["project"] is None,
+        said or out,
+    )
+    # It does keep them for itself, in a database; and it does log tokens, where nobody tells it not to.
+    logs = os.path.join(folder, "logs")
+    checks.that("no log of gcloud holds a token after our use of it", b"ya29." not in everything(logs))
+    code, token, _ = run(ours, "gcloud", "auth", "print-access-token", "--verbosity=debug")
+    checks.that("which would be seen", token.strip().encode() in everything(logs))
 
 
 def everything(folder):
