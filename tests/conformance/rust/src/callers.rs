@@ -13,7 +13,7 @@ use crate::compare;
 use crate::emulator::{Caller, Emulator};
 use crate::http::{self, Request};
 use crate::recorder::Recorder;
-use crate::report::Report;
+use crate::report::{Report, in_time};
 use crate::{Checked, ask, ensure, said};
 
 /// What allows both to run the program that a file names.
@@ -31,14 +31,14 @@ struct Party {
 /// Makes all checks.
 pub async fn run(emulator: &Emulator, report: &mut Report) {
     for caller in &emulator.callers {
-        let outcome = file(emulator, caller, report).await;
+        let outcome = in_time(file(emulator, caller, report)).await;
         report.line(caller.name.trim_end_matches(".json"), outcome);
         if caller.text.contains("\"executable\"") {
             let name = format!("{} not allowed", caller.name.trim_end_matches(".json"));
             report.check(&name, not_allowed(emulator, caller)).await;
         }
     }
-    let outcome = same(emulator, None, report).await;
+    let outcome = in_time(same(emulator, None, report)).await;
     report.line("metadata server", outcome);
 }
 
@@ -46,7 +46,12 @@ pub async fn run(emulator: &Emulator, report: &mut Report) {
 async fn file(emulator: &Emulator, caller: &Caller, report: &mut Report) -> Checked {
     match caller.kind.as_str() {
         "service_account" => signs_for_itself(emulator, caller).await,
-        "external_account_authorized_user" => not_read(emulator, caller, "unknown type").await,
+        "external_account_authorized_user" => {
+            let reason = not_read(emulator, caller, "unknown type").await?;
+            let own = whoami(emulator, Some(caller), true).await?;
+            ensure(own.answer["principal"] == caller.principal.as_str(), &own.answer)?;
+            Ok(reason)
+        }
         "gdch_service_account" => {
             let reason = not_read(emulator, caller, "not supported").await?;
             let own = whoami(emulator, Some(caller), true).await?;

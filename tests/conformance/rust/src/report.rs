@@ -9,6 +9,11 @@ use crate::{Checked, known};
 /// The longest that a check may take: the library repeats for a minute what it takes for a passing trouble.
 const PATIENCE: Duration = Duration::from_secs(45);
 
+/// Gives up on a check that takes too long.
+pub async fn in_time(check: impl Future<Output = Checked>) -> Checked {
+    tokio::time::timeout(PATIENCE, check).await.unwrap_or_else(|_| Err(format!("not within {PATIENCE:?}")))
+}
+
 /// All that has been found so far.
 #[derive(Default)]
 pub struct Report {
@@ -21,8 +26,8 @@ pub struct Report {
 impl Report {
     /// Makes a check and prints its line.
     pub async fn check(&mut self, name: &str, check: impl Future<Output = Checked>) {
-        let outcome = tokio::time::timeout(PATIENCE, check).await;
-        self.line(name, outcome.unwrap_or_else(|_| Err(format!("not within {PATIENCE:?}"))));
+        let outcome = in_time(check).await;
+        self.line(name, outcome);
     }
 
     /// Keeps what is different between two readings of one file; what nobody knows of is an error.
