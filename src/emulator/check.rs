@@ -26,6 +26,9 @@ pub enum Kind {
     Bytes,
     /// A list of strings.
     Texts,
+    /// An enumeration: its full name and its values in their order. Names are accepted and so are numbers, which
+    /// Google's own clients send.
+    Enum(&'static str, &'static [&'static str]),
     /// A nested message.
     Message(&'static [Field]),
     /// A list of messages.
@@ -85,6 +88,14 @@ fn field(value: Value, kind: Kind, path: &str) -> Result<Value, Failure> {
             .enumerate()
             .map(|(i, item)| field(item, Kind::Text, &format!("{path}[{i}]")))
             .collect(),
+        (Kind::Enum(_, values), Value::String(text)) if values.contains(&text.as_str()) => Ok(text.into()),
+        (Kind::Enum(name, values), value) => {
+            let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+            match number.and_then(|number| values.get(number)) {
+                Some(text) => Ok((*text).into()),
+                None => Err(wrong(path, &format!("type.googleapis.com/{name}"), &value)),
+            }
+        }
         (Kind::Message(fields), Value::Object(map)) => Ok(message(map, fields, path)?.into()),
         (Kind::Messages(fields), Value::Array(items)) => items
             .into_iter()

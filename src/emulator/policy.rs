@@ -92,10 +92,15 @@ pub const FIELDS: &[Field] = &[
         "auditConfigs",
         Kind::Messages(&[
             ("service", Kind::Text),
-            ("auditLogConfigs", Kind::Messages(&[("logType", Kind::Text), ("exemptedMembers", Kind::Texts)])),
+            ("auditLogConfigs", Kind::Messages(&[("logType", LOG_TYPE), ("exemptedMembers", Kind::Texts)])),
         ]),
     ),
 ];
+
+const LOG_TYPE: Kind = Kind::Enum(
+    "google.iam.v1.AuditLogConfig.LogType",
+    &["LOG_TYPE_UNSPECIFIED", "ADMIN_READ", "DATA_WRITE", "DATA_READ"],
+);
 
 /// The fields of a condition in a request.
 pub const CONDITION: &[Field] = &[

@@ -64,6 +64,26 @@ async fn a_grant_is_written_under_its_etag_and_works_at_once() {
 }
 
 #[tokio::test]
+async fn a_kind_of_log_is_written_by_name_or_by_number_as_googles_clients_do() {
+    let desk = Desk::demo().await;
+    let url = format!("{EDITABLE}:setIamPolicy");
+    let set = |kind: serde_json::Value| {
+        let logs = json!([{"logType": kind, "exemptedMembers": ["user:dev@example.com"]}]);
+        json!({"policy": {"version": 3, "auditConfigs": [{"service": "allServices", "auditLogConfigs": logs}]},
+            "updateMask": "auditConfigs,version"})
+    };
+    for kind in [json!("DATA_READ"), json!(3)] {
+        let stored = desk.post(&url, set(kind)).await.json;
+        assert_eq!(stored["auditConfigs"][0]["auditLogConfigs"][0]["logType"], "DATA_READ", "{stored}");
+    }
+    for kind in [json!("DATA"), json!(4), json!(-1), json!(true)] {
+        let refused = desk.post(&url, set(kind)).await;
+        assert_eq!(refused.status, 400);
+        assert!(refused.text.contains("google.iam.v1.AuditLogConfig.LogType"), "{}", refused.text);
+    }
+}
+
+#[tokio::test]
 async fn members_and_roles_that_are_not_there_are_refused() {
     let desk = Desk::demo().await;
     let set = |role: &str, member: &str| json!({"policy": {"version": 3, "bindings": [{"role": role, "members": [member]}]}});
