@@ -162,8 +162,9 @@ fn signed(address: &str, region: &str, keys: &Keys, audience: &str, at: Timestam
     let time = at.strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut headers = vec![("host", host), ("x-amz-date", time.clone())];
     headers.extend(keys.token.as_ref().map(|token| ("x-amz-security-token", token.expose().to_owned())));
-    let authorization = authorization(&url, &headers, region, keys, &time);
+    // Signed as well, as Google recommends: a request for one provider is none for another.
     headers.push(("x-goog-cloud-target-resource", audience.to_owned()));
+    let authorization = authorization(&url, &headers, region, keys, &time);
     headers.push(("Authorization", authorization));
     headers.sort_by_key(|(name, _)| *name);
     let headers: Vec<_> =

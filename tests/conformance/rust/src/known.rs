@@ -33,10 +33,6 @@ pub const DIFFERENCES: &[(&str, &str)] = &[
         "The signed request has no body either way, and Google's Python library leaves it out.",
     ),
     (
-        "POST /v1/token: field subject_token headers authorization is “AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE/day/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token;x-goog-cloud-target-resource, ” at Google's library, “AWS4-HMAC-SHA256 Credential=ASIAIOSFODNN7EXAMPLE/day/eu-west-1/sts/aws4_request, SignedHeaders=host;x-amz-date;x-amz-security-token, ” at impersona",
-        "The target resource must be there and is recommended to be signed; Google's Python library does not sign it.",
-    ),
-    (
         "POST /v1/token: field subject_token space is “+” at Google's library, “%20” at impersona",
         "Two forms of a space in what is decoded as a query.",
     ),
