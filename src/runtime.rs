@@ -44,7 +44,7 @@ use crate::{
     terminal::{self, Screen},
     view::{self, theme::Theme},
 };
-use callers::{Callers, Loaded};
+use callers::{Callers, Outcome, Wish};
 use panic_switch::PanicSwitch;
 use signals::{Heard, Signals};
 
@@ -123,6 +123,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         parts: mpsc::channel(QUEUE),
         records,
         lost: 0,
+        lost_before: 0,
         copied,
         keeper,
         saved,
@@ -130,6 +131,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         connector: setup.connector.clone(),
         callers: Callers::new(setup.source.clone()),
         doubt: setup.doubt.clone(),
+        wish: Wish::default(),
         loaded: mpsc::channel(QUEUE),
     };
     let ended = looped.run(EventStream::new(), &mut signals).await;
@@ -201,6 +203,8 @@ struct Loop {
     parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     records: mpsc::Receiver<Record>,
     lost: u64,
+    /// By the clients of earlier callers.
+    lost_before: u64,
     copied: UnboundedReceiver<Copied>,
     keeper: mpsc::UnboundedSender<Keep>,
     saved: UnboundedReceiver<Msg>,
@@ -210,7 +214,8 @@ struct Loop {
     callers: Callers,
     /// What has to be confirmed before it is used.
     doubt: Option<Doubt>,
-    loaded: (mpsc::Sender<Loaded>, mpsc::Receiver<Loaded>),
+    wish: Wish,
+    loaded: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
 }
 
 impl Loop {
@@ -264,14 +269,14 @@ impl Loop {
                 Some(record) = self.records.recv() => {
                     logging::request(&record);
                     self.handle(Msg::Http(Box::new(record)))?;
-                    let lost = self.client.lost_records();
+                    let lost = self.lost_before + self.client.lost_records();
                     if lost != self.lost {
                         self.lost = lost;
                         self.handle(Msg::RecordsLost(lost))?;
                     }
                 }
                 Some(copied) = self.copied.recv() => self.copied(copied)?,
-                Some(loaded) = self.loaded.1.recv() => self.switched(loaded)?,
+                Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
             }

@@ -141,6 +141,11 @@ impl Endpoints {
         &self.urls[index(base)].0
     }
 
+    /// Whether the environment says where this service is.
+    pub fn is_moved(&self, base: Base) -> bool {
+        self.urls[index(base)].1
+    }
+
     /// `googleapis.com`, or the domain of a sovereign cloud.
     pub fn universe(&self) -> &str {
         &self.universe
@@ -186,9 +191,8 @@ impl Endpoints {
     }
 
     fn trusts(&self, url: &str) -> bool {
-        let host = bare_host(&host(url)).to_owned();
-        let inside = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
-        is_loopback(&host) || inside("google.com") || inside(GOOGLE) || inside(&self.universe)
+        let Ok(url) = reqwest::Url::parse(url) else { return false };
+        url.host_str().is_some_and(is_loopback) || takes_credentials(&url, &self.universe)
     }
 }
 
@@ -203,6 +207,31 @@ pub fn service(base: Base) -> String {
         return "the metadata server".to_owned();
     }
     format!("{}.{GOOGLE}", TABLE[index(base)].host)
+}
+
+/// Whether this is an address of Google's, or of the universe, that takes credentials and gives tokens: the Security
+/// Token Service, IAM Credentials, the token endpoint. Being Google's is not enough: Cloud Storage keeps for strangers
+/// what is posted to it. The forms of the hosts are those that Google's libraries once checked.
+pub fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
+    let Some(host) = url.host_str().filter(|_| url.scheme() == "https") else { return false };
+    if host == "accounts.google.com" {
+        return url.path().starts_with("/o/oauth2/");
+    }
+    let name = |domain: &str| host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.'));
+    let Some(name) = name(GOOGLE).or_else(|| name(universe)) else { return false };
+    let is_region = |label: &str| label.contains('-') && label.ends_with(|c: char| c.is_ascii_digit());
+    let of = |service: &str| match name.split('.').collect::<Vec<_>>()[..] {
+        [one] => one == service || one.strip_suffix(service).is_some_and(|rest| rest.ends_with('-')),
+        [one, "p"] => one.strip_prefix(service).is_some_and(|rest| rest.starts_with('-')),
+        [one, "mtls"] => one == service,
+        [one, place] => one == service && is_region(place) || place == service,
+        [one, place, "rep"] => one == service && is_region(place),
+        _ => false,
+    };
+    match name {
+        "www" => url.path().starts_with("/oauth2/"),
+        _ => ["sts", "iamcredentials", "oauth2"].into_iter().any(of),
+    }
 }
 
 /// Whether a host name (without port) is this machine: `localhost`, `127.0.0.0/8`, `::1`.
@@ -262,14 +291,6 @@ fn is_domain(text: &str) -> bool {
 fn host(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split('/').next().unwrap_or_default().to_owned()
-}
-
-/// Without the port.
-fn bare_host(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    }
 }
 
 #[cfg(test)]
@@ -363,6 +384,7 @@ mod tests {
             (Some("http://127.0.0.1:9/token"), "http://127.0.0.1:9/token"),
             (Some("https://evil.example/token"), google),
             (Some("https://evilgoogleapis.com/token"), google),
+            (Some("https://script.google.com/macros/s/x/exec"), google),
             (Some("http://oauth2.googleapis.com/token"), google),
             (None, google),
         ] {

@@ -2,7 +2,10 @@
 //! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
 //! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -160,6 +163,8 @@ pub(crate) struct Http(Arc<Inner>);
 
 struct Inner {
     wire: Wire,
+    /// The quota project of credentials that only the first request told apart.
+    charged: OnceLock<String>,
     /// For hosts beyond a proxy, if there is one.
     proxied: OnceCell<reqwest::Client>,
     /// For this machine, and for everybody when proxies are off.
@@ -168,15 +173,27 @@ struct Inner {
 
 impl Http {
     pub(crate) fn new(wire: Wire) -> Http {
-        Http(Arc::new(Inner { wire, proxied: OnceCell::new(), direct: OnceCell::new() }))
+        Http(Arc::new(Inner {
+            wire,
+            charged: OnceLock::new(),
+            proxied: OnceCell::new(),
+            direct: OnceCell::new(),
+        }))
     }
 
     pub(crate) fn endpoints(&self) -> &Endpoints {
         &self.0.wire.endpoints
     }
 
+    /// Whom calls are charged to.
     pub(crate) fn quota_project(&self) -> Option<&str> {
-        self.0.wire.quota_project.as_deref()
+        self.0.wire.quota_project.as_ref().or(self.0.charged.get()).map(String::as_str)
+    }
+
+    /// The credentials that were found only now name whom to charge. What was named before goes first.
+    pub(crate) fn charge(&self, project: &str) {
+        // Later tokens come from the same credentials.
+        let _ = self.0.charged.set(project.to_owned());
     }
 
     pub(crate) fn lost_records(&self) -> u64 {
@@ -447,7 +464,7 @@ fn sensitive(text: &Secret) -> Result<header::HeaderValue, ApiError> {
 }
 
 /// This machine, or the link-local address where clouds have the metadata of their machines: never behind a proxy.
-fn is_near(host: &str) -> bool {
+pub(crate) fn is_near(host: &str) -> bool {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     let link_local = match ip {
         Ok(std::net::IpAddr::V4(ip)) => ip.is_link_local(),

@@ -134,11 +134,12 @@ pub enum Outcome {
     Cancelled,
 }
 
+static IDS: AtomicU64 = AtomicU64::new(0);
+
 /// Where records go: a bounded channel that is never waited for.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     sender: Option<mpsc::Sender<Record>>,
-    ids: AtomicU64,
     lost: AtomicU64,
 }
 
@@ -186,7 +187,8 @@ impl<'a> Watch<'a> {
     pub(super) fn start(recorder: &'a Recorder, ticket: &Ticket, sent_as: Sent) -> Watch<'a> {
         let Sent { method, scheme, host, path, bearer } = sent_as;
         let record = Record {
-            id: recorder.ids.fetch_add(1, Ordering::Relaxed) + 1,
+            // One row of numbers for the whole program: requests of one caller never replace those of another.
+            id: IDS.fetch_add(1, Ordering::Relaxed) + 1,
             started: now(),
             method,
             scheme,

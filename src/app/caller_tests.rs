@@ -16,7 +16,14 @@ use crate::{
 };
 
 fn choice(label: &str, principal: Option<&str>, how: How) -> Choice {
-    Choice { how, label: label.into(), about: "user".into(), principal: principal.map(str::to_owned) }
+    let gclouds_own = matches!(how, How::Gcloud(_));
+    Choice {
+        how,
+        label: label.into(),
+        about: "user".into(),
+        principal: principal.map(str::to_owned),
+        gclouds_own,
+    }
 }
 
 fn wish(effect: &Effect) -> Option<&Switch> {

@@ -47,8 +47,12 @@ impl AppState {
             let text = format!("{} is being written: switch when that has ended", self.shared.writes.what());
             return self.say(Level::Warning, text, out);
         }
-        if let Switch::Become(account) = &wish {
-            self.say(Level::Info, format!("becoming {}…", short(account)), out);
+        match &wish {
+            Switch::Become(account) => {
+                self.say(Level::Info, format!("becoming {}…", short(account)), out);
+            }
+            Switch::To(_) => self.say(Level::Info, "asking for a token of that caller…".into(), out),
+            Switch::Back => {}
         }
         out.effects.push(Effect::Switch(wish));
     }
@@ -114,7 +118,9 @@ impl AppState {
 
     /// Every answer that is awaited is one for the old caller: each pane is told that it does not come.
     fn give_up_all(&mut self, now: Now, out: &mut Out) {
-        let awaited: Vec<_> = self.shared.awaited.iter().map(|(req, call)| (*req, call.owner)).collect();
+        let awaited = self.shared.awaited.iter().map(|(req, call)| (*req, call.owner));
+        // A write that began while the switch was loading ends as it would have: writes are never cancelled.
+        let awaited: Vec<_> = awaited.filter(|(req, _)| !self.shared.writes.holds(*req)).collect();
         for (req, owner) in awaited {
             out.effects.push(Effect::Cancel(req));
             let gone = ApiError::new(ErrorKind::Cancelled, "The caller was switched.");

@@ -32,6 +32,11 @@ impl Writes {
         self.0.remove(&req);
     }
 
+    /// Whether this is one.
+    pub fn holds(&self, req: ReqId) -> bool {
+        self.0.contains_key(&req)
+    }
+
     /// Whether nothing is being written.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

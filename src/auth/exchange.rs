@@ -39,6 +39,8 @@ pub(crate) struct Found {
     pub(crate) label: String,
     /// `service account`, `user`.
     pub(crate) kind: &'static str,
+    /// The quota project that it names.
+    pub(crate) quota_project: Option<String>,
 }
 
 /// The answer of a token endpoint.
@@ -130,8 +132,10 @@ async fn first_of(sources: &[Credentials], http: &Http) -> Result<Granted, ApiEr
     let mut last = ApiError::new(ErrorKind::Credentials, "No credentials found.");
     for source in sources {
         match (grant(source, http).await, source) {
+            // Nobody answered, or somebody who is no metadata server (a portal that catches every name), or one of a
+            // machine that has no account.
             (Err(error), Credentials::Machine)
-                if matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::NotFound) =>
+                if error.status.is_none() || error.kind == ErrorKind::NotFound =>
             {
                 last = nothing_found();
             }

@@ -63,6 +63,10 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
         credentials: Credentials::AccessToken(Secret::new("")),
     };
     source.credentials = credentials(fields, 0)?;
+    if source.credentials.holds_a_login() && source.universe.as_deref() != Some(GOOGLE) {
+        // google-auth refuses it as well: the login would be sent to the hosts of whoever wrote the file.
+        return Err("holds a person's login, which is of no other universe than googleapis.com, in its field “universe_domain”".to_owned());
+    }
     source.principal = source.credentials.principal();
     Ok(source)
 }
@@ -124,8 +128,10 @@ fn credentials(mut fields: Fields, depth: usize) -> Result<Credentials, String> 
 
 /// The account in an address of `generateAccessToken`.
 pub(super) fn impersonated(url: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(url).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
     let name = url
-        .rsplit_once('/')
+        .as_ref()
+        .and_then(|url| url.path().rsplit_once('/'))
         .and_then(|(_, last)| last.strip_suffix(":generateAccessToken"))
         .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned());
     name.filter(|name| account::parse(name).is_ok()).ok_or_else(|| {

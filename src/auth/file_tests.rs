@@ -27,6 +27,10 @@ fn good(content: &str) -> Source {
     read_bytes(content.as_bytes()).unwrap()
 }
 
+fn doubt(content: &str) -> Option<trust::Doubt> {
+    trust::doubt(&good(content), &Env::default())
+}
+
 const USER: &str = r#"{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r"}"#;
 
 /// An `external_account` with this source.
@@ -181,7 +185,7 @@ fn of_a_field_that_stands_twice_the_last_counts_as_with_googles_libraries() {
 fn a_file_that_names_no_universe_is_googles_and_its_secrets_go_to_no_other() {
     let universe = |field: &str| {
         let text = format!(
-            r#"{{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r"{field}}}"#
+            r#"{{"type":"external_account_authorized_user","token_url":"https://sts.googleapis.com/x","client_id":"i","client_secret":"s","refresh_token":"r"{field}}}"#
         );
         good(&text).universe
     };
@@ -240,20 +244,49 @@ fn credentials_within_credentials_end_somewhere() {
 
 #[test]
 fn a_file_that_sends_secrets_elsewhere_is_in_doubt_and_googles_own_is_not() {
-    assert_eq!(trust::doubt(&good(USER)), None);
-    assert_eq!(trust::doubt(&good(&external(r#"{"file":"/x"}"#))), None);
+    assert_eq!(doubt(USER), None);
+    assert_eq!(doubt(&external(r#"{"file":"/x"}"#)), None);
     let aws = external(
         r#"{"environment_id":"aws1","region_url":"http://169.254.169.254/zone","url":"http://169.254.169.254/keys","regional_cred_verification_url":"https://sts.{region}.amazonaws.com"}"#,
     );
-    let doubt = trust::doubt(&good(&aws)).expect("the machine's own network is not Google");
-    assert_eq!(doubt.addresses, ["http://169.254.169.254/zone", "http://169.254.169.254/keys"]);
+    assert_eq!(doubt(&aws), None, "what the machine says, it says to every program on it");
+    let other = aws.replace("http://169.254.169.254/keys", "http://10.0.0.1/keys");
+    assert_eq!(doubt(&other).unwrap().addresses, ["http://10.0.0.1/keys"]);
+    // Keys and region of the environment: nobody is asked.
+    let vars = [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s")];
+    let env = Env::from_vars(vars);
+    assert_eq!(trust::doubt(&good(&other).with_environment(&env), &env), None);
     let elsewhere = external(r#"{"url":"https://idp.example.com/token"}"#);
-    let doubt = trust::doubt(&good(&elsewhere)).expect("not Google's");
-    assert!(doubt.question().contains("https://idp.example.com/token"), "{}", doubt.question());
+    let one = doubt(&elsewhere).expect("not Google's");
+    assert!(one.question().contains("https://idp.example.com/token"), "{}", one.question());
     let moved = elsewhere.replace("https://sts.googleapis.com", "https://sts.googleapis.com.evil.example");
-    assert_eq!(trust::doubt(&good(&moved)).expect("nor that").addresses.len(), 2);
+    assert_eq!(doubt(&moved).expect("nor that").addresses.len(), 2);
     // Another byte is another file.
-    assert_ne!(trust::doubt(&good(&moved)).unwrap().hash, doubt.hash);
+    assert_ne!(doubt(&moved).unwrap().hash, one.hash);
+}
+
+#[test]
+fn a_file_does_not_vouch_for_its_own_universe() {
+    let file = external(r#"{"file":"/x"},"universe_domain":"evil.example""#)
+        .replace("https://sts.googleapis.com", "https://sts.evil.example");
+    assert_eq!(doubt(&file).expect("in doubt").addresses.len(), 1);
+    // Whoever sets the environment's is at home here.
+    let env = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "evil.example")]);
+    assert_eq!(trust::doubt(&good(&file), &env), None);
+    // A login would be sent to its hosts.
+    let login = USER.replace("{", r#"{"universe_domain":"evil.example","#);
+    assert!(wrong(login.as_bytes()).contains("“universe_domain”"));
+}
+
+#[test]
+fn an_impersonation_url_is_one_and_nothing_that_looks_like_one() {
+    for url in [
+        "https://www.googleapis.com/upload/storage/v1/b/x/o?name=x/sa@p.iam.gserviceaccount.com:generateAccessToken",
+        "https://x/#/sa@p.iam.gserviceaccount.com:generateAccessToken",
+        "sa@p.iam.gserviceaccount.com:generateAccessToken",
+    ] {
+        assert!(impersonated(url).is_err(), "{url}");
+    }
 }
 
 #[test]

@@ -84,9 +84,11 @@ pub fn logins(env: &Env) -> Vec<Login> {
             account: property("core", "account"),
             project: property("core", "project"),
             impersonates: property("auth", "impersonate_service_account"),
-            // CURRENT_PROJECT and LEGACY are no projects.
-            quota_project: property("billing", "quota_project")
-                .filter(|name| !name.chars().any(|c| c.is_ascii_uppercase())),
+            // LEGACY and the like are no projects, and this word is core/project.
+            quota_project: match property("billing", "quota_project") {
+                Some(word) if word == "CURRENT_PROJECT" => property("core", "project"),
+                other => other.filter(|name| !name.chars().any(|c| c.is_ascii_uppercase())),
+            },
             program: program.clone(),
         });
     }
@@ -131,10 +133,23 @@ pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
         .env("CLOUDSDK_CORE_DISABLE_FILE_LOGGING", "true")
         .env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
         .env("CLOUDSDK_SURVEY_DISABLE_PROMPTS", "1")
+        // It would be given back in place of the login's.
+        .env_remove("CLOUDSDK_AUTH_ACCESS_TOKEN")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    if !login.active {
+        // Variables hold for the active configuration; gcloud would take them for the one it is told to use.
+        for name in [
+            "CORE_ACCOUNT",
+            "AUTH_IMPERSONATE_SERVICE_ACCOUNT",
+            "AUTH_ACCESS_TOKEN_FILE",
+            "AUTH_CREDENTIAL_FILE_OVERRIDE",
+        ] {
+            command.env_remove(format!("CLOUDSDK_{name}"));
+        }
+    }
     let failed =
         |why: String| ApiError::new(ErrorKind::Credentials, format!("gcloud gives no access token: {why}."));
     let mut child = command.spawn().map_err(|error| failed(format!("it does not start ({error})")))?;
@@ -174,7 +189,11 @@ pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
         expires: None,
         scopes: Vec::new(),
         principal: login.principal(),
-        from: Some(Found { label: label(login), kind: login.kind() }),
+        from: Some(Found {
+            label: label(login),
+            kind: login.kind(),
+            quota_project: login.quota_project.clone(),
+        }),
     })
 }
 

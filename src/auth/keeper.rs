@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Credentials, Found, Source, exchange};
+use super::{Credentials, Found, Source, exchange, machine};
 use crate::{
     api::{
         ApiError, ErrorKind,
@@ -116,7 +116,7 @@ impl Keeper {
 }
 
 /// The task's whole life.
-async fn keep(source: Arc<Source>, http: Http, mut questions: mpsc::Receiver<Ask>) {
+async fn keep(mut source: Arc<Source>, http: Http, mut questions: mpsc::Receiver<Ask>) {
     let mut held: Option<Token> = None;
     while let Some(ask) = questions.recv().await {
         if let Some(token) = held.as_ref().filter(|token| good(token, ask.refused)) {
@@ -126,16 +126,19 @@ async fn keep(source: Arc<Source>, http: Http, mut questions: mpsc::Receiver<Ask
         }
         let generation = held.as_ref().map_or(0, |token| token.generation + 1);
         let mut waiting = vec![ask];
-        let renewal = renew(&source, &http, generation);
-        tokio::pin!(renewal);
-        let outcome = loop {
-            tokio::select! {
-                outcome = &mut renewal => break outcome,
-                Some(ask) = questions.recv() => waiting.push(ask),
+        let outcome = {
+            let renewal = renew(&source, &http, generation);
+            tokio::pin!(renewal);
+            loop {
+                tokio::select! {
+                    outcome = &mut renewal => break outcome,
+                    Some(ask) = questions.recv() => waiting.push(ask),
+                }
             }
         };
         if let Ok(token) = &outcome {
             held = Some(token.clone());
+            source = settled(source, token, &http);
         }
         for ask in waiting {
             // A token whose early renewal failed is as good as before until it ends.
@@ -148,6 +151,20 @@ async fn keep(source: Arc<Source>, http: Http, mut questions: mpsc::Receiver<Ask
             };
             let _ = ask.answer.send(answer);
         }
+    }
+}
+
+/// Of several possible sources the one that answered: it stays that one. A metadata server that is slow for once does
+/// not make somebody else of the caller.
+fn settled(source: Arc<Source>, token: &Token, http: &Http) -> Arc<Source> {
+    let (Some(found), Credentials::Any(all)) = (&token.from, &source.credentials) else { return source };
+    if let Some(project) = &found.quota_project {
+        http.charge(project);
+    }
+    let is_machine = found.label == machine::LABEL;
+    match all.iter().find(|one| matches!(one, Credentials::Machine) == is_machine) {
+        Some(one) => Arc::new(Source { credentials: one.clone(), ..Source::clone(&source) }),
+        None => source,
     }
 }
 

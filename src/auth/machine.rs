@@ -1,5 +1,7 @@
 //! The machine as caller: the default account of its metadata server.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::{
@@ -17,7 +19,13 @@ use crate::{
 };
 
 /// Who is not there by then is not there: the server is one hop away.
-const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Where there must be one, it may be slow at first.
+const PATIENCE_ON_CLOUD: Duration = Duration::from_secs(3);
+
+/// What it is called as a source.
+pub(super) const LABEL: &str = "metadata server";
 
 const DEFAULT: &str = "/computeMetadata/v1/instance/service-accounts/default/";
 
@@ -36,7 +44,9 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
         Ticket { auth: false, query, ..Ticket::get(Base::Metadata, format!("{DEFAULT}{path}"), asked) }
     };
     let look = asked("", recursive, "metadata.read");
-    let account = tokio::time::timeout(PATIENCE, http.send(&look, None)).await.map_err(|_| absent())??;
+    let sure = http.endpoints().is_moved(Base::Metadata) || is_on_cloud();
+    let patience = if sure { PATIENCE_ON_CLOUD } else { PATIENCE };
+    let account = tokio::time::timeout(patience, http.send(&look, None)).await.map_err(|_| absent())??;
     let account: Account = decode(&account.body, endpoints::name(Base::Metadata))?;
     let scopes = vec![("scopes", key::SCOPE.to_owned())];
     let answer = http.send(&asked("token", scopes, "metadata.token"), None).await?;
@@ -45,7 +55,12 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
         // What the machine was made with; what was asked for may have been ignored.
         scopes: account.scopes,
         principal: Some(account.email),
-        from: Some(Found { label: "metadata server".into(), kind: "service account" }),
+        from: Some(Found { label: LABEL.into(), kind: "service account", quota_project: None }),
         ..answer.granted()
     })
+}
+
+/// Whether the machine says that it is one of Google's (google-auth asks the same file).
+fn is_on_cloud() -> bool {
+    std::fs::read_to_string("/sys/class/dmi/id/product_name").is_ok_and(|name| name.starts_with("Google"))
 }

@@ -149,15 +149,24 @@ impl Credentials {
         }
     }
 
-    /// Every address of the file that gets a secret, or gives one.
-    fn addresses(&self) -> Vec<&str> {
+    /// The addresses of the file: those that get a secret, and those that give one.
+    fn addresses(&self) -> (Vec<&str>, Vec<&str>) {
         match self {
             Credentials::External(external) => external.addresses(),
             Credentials::Workforce { token_url, introspect_url, .. } => {
-                std::iter::once(token_url.as_str()).chain(introspect_url.as_deref()).collect()
+                (std::iter::once(token_url.as_str()).chain(introspect_url.as_deref()).collect(), Vec::new())
             }
             Credentials::Impersonated { source, .. } => source.addresses(),
-            _ => Vec::new(),
+            _ => Default::default(),
+        }
+    }
+
+    /// Whether a person's login is in it.
+    fn holds_a_login(&self) -> bool {
+        match self {
+            Credentials::User { .. } => true,
+            Credentials::Impersonated { source, .. } => source.holds_a_login(),
+            _ => false,
         }
     }
 
@@ -287,7 +296,8 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     if let Some(path) = well_known(env) {
         return Ok(file::read(&path, "ADC")?.with_environment(env));
     }
-    let login = gcloud::logins(env).into_iter().next();
+    // As gcloud itself: a configuration that is not active is nobody's login unless somebody chooses it.
+    let login = gcloud::logins(env).into_iter().find(|login| login.active);
     match (asks_the_machine(env), login) {
         (false, Some(login)) => Ok(Source::gcloud(login, env)),
         (false, None) => Err(exchange::nothing_found()),
@@ -300,9 +310,9 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
             let sources =
                 std::iter::once(Credentials::Machine).chain(login.map(Credentials::Gcloud)).collect();
             let source = Source::new(&label, "metadata server, then gcloud", Credentials::Any(sources));
-            let (project, quota_project) =
-                found.map(|found| (found.project, found.quota_project)).unwrap_or_default();
-            Ok(Source { project, quota_project, ..source }.with_environment(env))
+            // Whom to charge, the login says for itself only.
+            let project = found.and_then(|found| found.project);
+            Ok(Source { project, ..source }.with_environment(env))
         }
     }
 }
@@ -372,11 +382,13 @@ pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
 pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
     match load(&how, env, options) {
         Ok(source) => Choice {
+            gclouds_own: matches!(&source.credentials, Credentials::Gcloud(login) if login.active),
             how,
             label: source.label.clone(),
             principal: source.principal.clone(),
             about: match (&source.principal, source.credentials.program()) {
-                (Some(principal), _) => format!("{}, {}", source.kind(), principal),
+                (Some(principal), Some(program)) => format!("{principal}, runs {program}"),
+                (Some(principal), None) => format!("{}, {principal}", source.kind()),
                 (None, Some(program)) => format!("{}, runs {program}", source.kind()),
                 (None, None) => source.kind().to_owned(),
             },
@@ -389,7 +401,7 @@ pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
                 How::Gcloud(name) => format!("gcloud configuration “{name}”"),
                 How::Machine => "metadata server".to_owned(),
             };
-            Choice { how, label, about: error.sentence(), principal: None }
+            Choice { how, label, about: error.sentence(), principal: None, gclouds_own: false }
         }
     }
 }

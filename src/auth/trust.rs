@@ -4,7 +4,13 @@
 use std::{fs, io, path::Path};
 
 use super::Source;
-use crate::api::endpoints::{GOOGLE, is_loopback};
+use crate::{
+    api::{
+        endpoints::{GOOGLE, is_loopback, takes_credentials},
+        http::is_near,
+    },
+    env::Env,
+};
 
 /// What has to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,11 +34,16 @@ impl Doubt {
     }
 }
 
-/// What has to be confirmed before these credentials are used; none where nothing leaves Google, the universe and this
-/// machine.
-pub fn doubt(source: &Source) -> Option<Doubt> {
-    let universe = source.universe.as_deref().unwrap_or(GOOGLE);
-    let foreign = source.credentials.addresses().into_iter().filter(|url| !is_trusted(url, universe));
+/// What has to be confirmed before these credentials are used; none where nothing leaves Google, the universe that the
+/// environment names, and this machine. The universe of the file is no reason to trust it: whoever wrote the addresses
+/// wrote that as well.
+pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
+    let universe = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN").unwrap_or(GOOGLE);
+    let (to, from) = source.credentials.addresses();
+    let foreign = to.into_iter().filter(|url| !is_trusted(url, universe));
+    // What the machine's own metadata say, it says to every program here.
+    let foreign =
+        foreign.chain(from.into_iter().filter(|url| !is_trusted(url, universe) && !is_of_machine(url)));
     let addresses: Vec<String> = foreign.map(str::to_owned).collect();
     let hash = source.hash.clone()?;
     (!addresses.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, addresses })
@@ -40,10 +51,12 @@ pub fn doubt(source: &Source) -> Option<Doubt> {
 
 fn is_trusted(url: &str, universe: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
-    let Some(host) = url.host_str() else { return false };
-    let inside = |domain: &str| host == domain || host.ends_with(&format!(".{domain}"));
     let plain = url.username().is_empty() && url.password().is_none();
-    plain && (is_loopback(host) || url.scheme() == "https" && (inside(GOOGLE) || inside(universe)))
+    plain && (url.host_str().is_some_and(is_loopback) || takes_credentials(&url, universe))
+}
+
+fn is_of_machine(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_near))
 }
 
 /// Whether this file was confirmed before.
@@ -74,6 +87,14 @@ mod tests {
     fn googles_hosts_the_universes_and_this_machine_are_trusted() {
         for url in [
             "https://sts.googleapis.com/v1/token",
+            "https://sts.us-east1.googleapis.com/v1/token",
+            "https://us-east1-sts.googleapis.com/v1/token",
+            "https://sts-xyz.p.googleapis.com/v1/token",
+            "https://iamcredentials.mtls.googleapis.com/v1/x",
+            "https://iamcredentials.us-east1.rep.googleapis.com/v1/x",
+            "https://oauth2.googleapis.com/token",
+            "https://www.googleapis.com/oauth2/v4/token",
+            "https://accounts.google.com/o/oauth2/token",
             "https://iamcredentials.cloud.example/v1/x",
             "http://127.0.0.1:8787/v1/token",
             "http://localhost:1/x",
@@ -86,6 +107,13 @@ mod tests {
             "https://evilgoogleapis.com/",
             "https://user@sts.googleapis.com/",
             "http://169.254.169.254/latest/meta-data",
+            // Google's hosts as well, and what is posted there is kept for strangers.
+            "https://www.googleapis.com/upload/storage/v1/b/evil/o?uploadType=media&name=x",
+            "https://storage.googleapis.com/evil/x",
+            "https://sts.storage.googleapis.com/x",
+            "https://evil-sts.storage.googleapis.com/x",
+            "https://script.google.com/macros/s/x/exec",
+            "https://accounts.google.com/x",
             "https://idp.example.com/token",
             "file:///etc/passwd",
             "nonsense",

@@ -1,6 +1,7 @@
 //! The one place that turns arguments, environment and configuration into a client, for subcommands and explorer
 //! alike; in the demo also into an emulator, which then is the whole world: nothing of the real environment is seen.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,8 @@ pub struct Connector {
     pub examples: Vec<PathBuf>,
     /// Where confirmed files are remembered.
     pub folder: Option<PathBuf>,
+    /// The files that were confirmed in this run, by their hash.
+    confirmed: HashSet<String>,
     quota_project: Option<String>,
     timeout: Option<Duration>,
     read_only: bool,
@@ -73,7 +76,18 @@ impl Connector {
 
     /// What has to be confirmed before these credentials are used.
     pub fn doubt(&self, source: &Source) -> Option<Doubt> {
-        trust::doubt(source).filter(|doubt| !trust::is_confirmed(self.folder.as_deref(), doubt))
+        trust::doubt(source, &self.env).filter(|doubt| {
+            !self.confirmed.contains(&doubt.hash) && !trust::is_confirmed(self.folder.as_deref(), doubt)
+        })
+    }
+
+    /// Confirms it: for this run, and for later ones where there is a folder to remember it in.
+    ///
+    /// # Errors
+    /// What the file system says; it is confirmed for this run all the same.
+    pub fn confirm(&mut self, doubt: &Doubt) -> io::Result<()> {
+        self.confirmed.insert(doubt.hash.clone());
+        self.folder.as_deref().map_or(Ok(()), |folder| trust::confirm(folder, doubt))
     }
 }
 
@@ -85,7 +99,7 @@ pub fn doubted(doubt: &Doubt) -> ApiError {
         doubt.addresses.join(", ")
     );
     ApiError::new(ErrorKind::Credentials, message).with_next(
-        "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer.",
+        "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer; where nobody can, `sha256sum FILE >> $IMPERSONA_STATE_DIR/trusted-files` does the same.",
     )
 }
 
@@ -149,6 +163,7 @@ impl Setup {
             .or_else(|| config.project.clone())
             .or_else(|| found.and_then(|source| source.project.clone()));
         let connector = Connector {
+            confirmed: HashSet::new(),
             quota_project: quota.or(quota_from_env).or_else(|| config.quota_project.clone()),
             timeout: global.timeout,
             read_only: global.read_only,
@@ -176,10 +191,9 @@ impl Setup {
     /// The confirmation cannot be written; endpoints that cannot be used.
     pub fn trust(&mut self) -> Result<(), Failure> {
         let Some(doubt) = self.doubt.take() else { return Ok(()) };
-        if let Some(folder) = &self.connector.folder {
-            trust::confirm(folder, &doubt)
-                .map_err(|error| Failure::io("remembering the confirmation", &error))?;
-        }
+        self.connector
+            .confirm(&doubt)
+            .map_err(|error| Failure::io("remembering the confirmation", &error))?;
         self.client = self.connector.connect(self.source.clone(), false)?;
         self.caller = Ok(self.client.known_caller());
         Ok(())

@@ -38,6 +38,8 @@ pub struct Choice {
     pub about: String,
     /// Who, as far as files tell.
     pub principal: Option<String>,
+    /// Whether it is the login that gcloud uses when nothing else is named.
+    pub gclouds_own: bool,
 }
 
 /// A wish to call as somebody else.
@@ -92,9 +94,10 @@ impl Caller {
     /// Who is logged in to gcloud, where that is somebody else than the caller of Application Default Credentials:
     /// the commonest reason why one tool may what the other may not.
     pub fn other_login<'a>(&self, choices: &'a [Choice]) -> Option<&'a str> {
-        let is_adc = matches!(self.source.as_str(), "ADC" | "GOOGLE_APPLICATION_CREDENTIALS");
+        let adc = ["ADC", "GOOGLE_APPLICATION_CREDENTIALS", "metadata server"];
+        let is_adc = adc.contains(&self.source.as_str());
         let principal = self.principal.as_deref().filter(|_| is_adc)?;
-        let login = choices.iter().find(|choice| matches!(choice.how, How::Gcloud(_)))?;
+        let login = choices.iter().find(|choice| choice.gclouds_own)?;
         login.principal.as_deref().filter(|account| *account != principal)
     }
 }

@@ -352,26 +352,29 @@ impl Picker {
             },
             Kind::Accounts if typed.is_empty() => "type name@project.iam.gserviceaccount.com, the short form name@project, or the 21-digit unique id, then enter".into(),
             Kind::Accounts => "enter opens what was typed".into(),
-            Kind::Callers => "no credentials were found: type the path of a credentials file, then enter".into(),
+            Kind::Callers if typed.is_empty() => {
+                "no credentials were found: type the path of a credentials file, then enter".into()
+            }
+            Kind::Callers => "nothing matches; a credentials file can be named by its path".into(),
         })
     }
 }
 
 fn caller_items(shared: &Shared) -> Vec<Item> {
     let mut items = Vec::new();
-    if let Some(before) = shared.callers_before.last() {
-        items.push(Item {
-            name: format!("back to {before}"),
-            about: "who became this account".into(),
-            picked: Picked::Caller(Switch::Back),
-        });
-    }
     let present = shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
     if let Some(account) = shared.opened.as_deref().filter(|account| Some(*account) != present) {
         items.push(Item {
             name: format!("become {}", account::short(account)),
             about: "needs iam.serviceAccounts.getAccessToken".into(),
             picked: Picked::Caller(Switch::Become(account.to_owned())),
+        });
+    }
+    if let Some(before) = shared.callers_before.last() {
+        items.push(Item {
+            name: format!("back to {before}"),
+            about: "who became this account".into(),
+            picked: Picked::Caller(Switch::Back),
         });
     }
     items.extend(shared.choices.iter().map(|choice| Item {

@@ -3,43 +3,62 @@
 
 use std::io;
 
+use tokio::task::AbortHandle;
+
 use super::Loop;
 use crate::{
     api::{ApiError, Client, ErrorKind},
     app::msg::{Msg, Switched},
-    auth::{
-        self, Source,
-        trust::{self, Doubt},
-    },
+    auth::{self, Source, trust::Doubt},
     cli::setup::Connector,
-    model::caller::Switch,
+    model::caller::{Caller, Switch},
 };
 
 /// What became of a wish to call as somebody else.
 pub(super) enum Loaded {
     /// They can be asked with.
-    Ready(Callers, Box<Client>),
+    Ready(Callers, Box<Client>, Box<Caller>),
     /// A file that has to be confirmed first.
     Doubted(Doubt, Switch),
     /// They cannot: nothing changes.
     Failed(ApiError),
 }
 
+/// What came of a wish, and of which.
+pub(super) type Outcome = (u64, Loaded);
+
+/// The wish under way: a later one takes its place, and what comes of an earlier one counts for nothing.
+#[derive(Default)]
+pub(super) struct Wish {
+    number: u64,
+    task: Option<AbortHandle>,
+}
+
 impl Loop {
-    /// Loads the credentials that were wished for, off the loop: a disk may hang, and an account is become only when a
-    /// token of its own could be got.
+    /// Loads the credentials that were wished for, off the loop: a disk may hang, and they are taken only when a token
+    /// could be got with them, so that nobody ends up as nobody.
     pub(super) fn switch(&mut self, wish: Switch) {
         let (connector, callers, sender) =
             (self.connector.clone(), self.callers.clone(), self.loaded.0.clone());
-        self.tasks.spawn(async move {
+        self.wish.number += 1;
+        let number = self.wish.number;
+        let task = self.tasks.spawn(async move {
             let loaded = load(wish, callers, connector).await;
-            let _ = sender.send(loaded).await;
+            let _ = sender.send((number, loaded)).await;
             None
         });
+        if let Some(earlier) = self.wish.task.replace(task) {
+            earlier.abort();
+        }
+    }
+
+    /// What came of a wish.
+    pub(super) fn loaded(&mut self, (number, loaded): Outcome) -> io::Result<()> {
+        if number == self.wish.number { self.switched(loaded) } else { Ok(()) }
     }
 
     /// From here on everything is asked as somebody else.
-    pub(super) fn switched(&mut self, loaded: Loaded) -> io::Result<()> {
+    fn switched(&mut self, loaded: Loaded) -> io::Result<()> {
         let outcome = match loaded {
             Loaded::Failed(error) => Err(error),
             Loaded::Doubted(doubt, wish) => {
@@ -47,12 +66,12 @@ impl Loop {
                 self.doubt = Some(doubt);
                 return self.handle(Msg::Doubted { question, wish: Some(wish) });
             }
-            Loaded::Ready(callers, client) => {
+            Loaded::Ready(callers, client, caller) => {
+                self.lost_before += self.client.lost_records();
                 self.client = *client;
-                self.lost = 0;
                 self.callers = callers;
                 Ok(Box::new(Switched {
-                    caller: self.client.known_caller(),
+                    caller: *caller,
                     endpoints: self.client.endpoints().clone(),
                     before: self.callers.before(),
                 }))
@@ -63,8 +82,8 @@ impl Loop {
 
     /// The file in doubt was confirmed: on with the wish, or with the caller of the start.
     pub(super) fn trust(&mut self, wish: Option<Switch>) -> io::Result<()> {
-        if let (Some(doubt), Some(folder)) = (self.doubt.take(), &self.connector.folder)
-            && let Err(error) = trust::confirm(folder, &doubt)
+        if let Some(doubt) = self.doubt.take()
+            && let Err(error) = self.connector.confirm(&doubt)
         {
             let message = format!("The confirmation cannot be remembered: {error}.");
             return self.handle(Msg::Switched(Err(ApiError::new(ErrorKind::Other, message))));
@@ -75,7 +94,10 @@ impl Loop {
                 let callers = self.callers.clone();
                 let connected = self.connector.connect(callers.0[0].clone(), false);
                 self.switched(match connected {
-                    Ok(client) => Loaded::Ready(callers, Box::new(client)),
+                    Ok(client) => {
+                        let caller = Box::new(client.known_caller());
+                        Loaded::Ready(callers, Box::new(client), caller)
+                    }
                     Err(error) => Loaded::Failed(error),
                 })?;
             }
@@ -102,11 +124,15 @@ async fn load(wish: Switch, callers: Callers, connector: Connector) -> Loaded {
         Err(error) => Loaded::Failed(error),
         Ok(Err(doubt)) => Loaded::Doubted(doubt, wish),
         Ok(Ok(client)) => match wish {
-            Switch::Become(_) => match client.caller().await {
-                Ok(_) => Loaded::Ready(callers, Box::new(client)),
+            Switch::Become(_) | Switch::To(_) => match client.caller().await {
+                Ok(caller) => Loaded::Ready(callers, Box::new(client), Box::new(caller)),
                 Err(error) => Loaded::Failed(error),
             },
-            Switch::To(_) | Switch::Back => Loaded::Ready(callers, Box::new(client)),
+            // It has called before.
+            Switch::Back => {
+                let caller = Box::new(client.known_caller());
+                Loaded::Ready(callers, Box::new(client), caller)
+            }
         },
     }
 }

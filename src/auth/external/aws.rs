@@ -64,9 +64,12 @@ pub(super) fn read(mut fields: Fields) -> Result<Aws, String> {
 }
 
 impl Aws {
-    /// What it asks. The address for `GetCallerIdentity` is only signed, and is Google's to call.
+    /// What it asks, where the environment does not tell. The address for `GetCallerIdentity` is only signed, and is Google's to call.
     pub(super) fn addresses(&self) -> Vec<&str> {
-        [&self.region_url, &self.url, &self.session_url].into_iter().flatten().map(String::as_str).collect()
+        let region = self.region_url.as_ref().filter(|_| self.region.is_none());
+        let keys = self.url.as_ref().filter(|_| self.keys.is_none());
+        let session = self.session_url.as_ref().filter(|_| region.is_some() || keys.is_some());
+        [region, keys, session].into_iter().flatten().map(String::as_str).collect()
     }
 
     /// Keys and region of the environment go before those of the machine.

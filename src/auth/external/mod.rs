@@ -97,13 +97,12 @@ impl External {
         self.impersonation_url.as_deref().and_then(|url| file::impersonated(url).ok())
     }
 
-    /// Every address that gets something secret, or gives it.
-    pub(super) fn addresses(&self) -> Vec<&str> {
+    /// The addresses that get a secret, and those that give one.
+    pub(super) fn addresses(&self) -> (Vec<&str>, Vec<&str>) {
         let mut all = vec![self.token_url.as_str()];
         all.extend(self.impersonation_url.as_deref());
         all.extend(self.introspect_url.as_deref());
-        all.extend(self.subject.addresses());
-        all
+        (all, self.subject.addresses())
     }
 
     /// Takes in what the environment says about the subject.
