@@ -131,11 +131,22 @@ impl Client {
         match self.0.http.send(&ticket, Some(&token.secret)).await {
             Err(error) if error.status == Some(401) && error.kind == ErrorKind::Credentials => {
                 match self.keeper().another(&token).await? {
-                    Some(fresh) => self.0.http.send(&ticket, Some(&fresh.secret)).await,
-                    None => Err(error.with_next("Give a fresh access token: this one cannot be renewed.")),
+                    Some(fresh) => match self.0.http.send(&ticket, Some(&fresh.secret)).await {
+                        Err(error) if error.status == Some(401) => Err(self.with_remedy(error)),
+                        result => result,
+                    },
+                    None => Err(self.with_remedy(error)),
                 }
             }
             result => result,
+        }
+    }
+
+    /// The credentials are not accepted: what to do depends on where they are from.
+    pub(super) fn with_remedy(&self, error: ApiError) -> ApiError {
+        match self.keeper().remedy() {
+            Some(next) => error.with_next(next),
+            None => error,
         }
     }
 

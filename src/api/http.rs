@@ -185,6 +185,11 @@ impl Http {
         &self.0.wire.endpoints
     }
 
+    /// How long an answer may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.wire.timeout
+    }
+
     /// Whom calls are charged to.
     pub(crate) fn quota_project(&self) -> Option<&str> {
         self.0.wire.quota_project.as_ref().or(self.0.charged.get()).map(String::as_str)

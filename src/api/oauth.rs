@@ -151,7 +151,7 @@ impl Client {
             caller.quota_project = caller.quota_project.or_else(|| found.quota_project.clone());
         }
         // A federated token is no business of tokeninfo's; who it is, its own service has told or nobody does.
-        if self.keeper().names_itself() || !token.is_googles() || token.is_federated() {
+        if self.keeper().names_itself() || !token.is_googles() || self.keeper().is_federated() {
             return Ok(caller);
         }
         match self.send(tokeninfo_ticket(token.secret.clone())).await {
@@ -159,7 +159,7 @@ impl Client {
                 decode::<TokenInfo>(&answer.body, endpoints::name(Base::Tokeninfo))?.complete(&mut caller)
             }
             // Asked and not accepted: nothing else will work with this token.
-            Err(error) if error.kind == ErrorKind::Credentials => return Err(error),
+            Err(error) if error.kind == ErrorKind::Credentials => return Err(self.with_remedy(error)),
             Err(_) => {}
         }
         if caller.principal.is_none()

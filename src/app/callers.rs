@@ -113,7 +113,13 @@ impl AppState {
             let mut cx = Cx { shared: &mut self.shared, now, out };
             self.panes.get_mut(self.pane).on_show(&mut cx);
         }
-        self.say(Level::Info, format!("calling as {}", short(&name)), out);
+        let staged: usize = self.shared.facts.values().map(Facts::staged_changes).sum();
+        let kept = match staged {
+            0 => String::new(),
+            1 => "; 1 staged edit is kept, and would be written as that caller".to_owned(),
+            count => format!("; {count} staged edits are kept, and would be written as that caller"),
+        };
+        self.say(Level::Info, format!("calling as {}{kept}", short(&name)), out);
     }
 
     /// Every answer that is awaited is one for the old caller: each pane is told that it does not come.

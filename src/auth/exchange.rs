@@ -30,6 +30,8 @@ pub(super) struct Granted {
     pub(super) principal: Option<String>,
     /// Which of several possible sources it came from.
     pub(super) from: Option<Found>,
+    /// The refresh token that takes the place of the one that was used.
+    pub(super) rotated: Option<Secret>,
 }
 
 /// What is only known once a token was got: of several sources the one that gave it.
@@ -50,6 +52,7 @@ pub(super) struct TokenAnswer {
     /// Seconds; a number, but some servers send a text.
     expires_in: Option<Value>,
     scope: Option<String>,
+    refresh_token: Option<Secret>,
 }
 
 impl TokenAnswer {
@@ -58,7 +61,14 @@ impl TokenAnswer {
         let lives = lives.and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
         let expires = lives.and_then(|seconds| now().checked_add(SignedDuration::from_secs(seconds)).ok());
         let scopes = self.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-        Granted { secret: self.access_token, expires, scopes, principal: None, from: None }
+        Granted {
+            secret: self.access_token,
+            expires,
+            scopes,
+            principal: None,
+            from: None,
+            rotated: self.refresh_token,
+        }
     }
 }
 
@@ -77,6 +87,7 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
                 scopes: vec![],
                 principal: None,
                 from: None,
+                rotated: None,
             }),
             Credentials::User { client_id, client_secret, refresh_token, rapt, .. } => {
                 let mut secret =
@@ -91,7 +102,8 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
             }
             Credentials::Impersonated { account, delegates, source } => {
                 let caller = grant(source, http).await?;
-                impersonate(account, delegates, &caller.secret, http).await
+                let granted = impersonate(account, delegates, &caller.secret, http).await?;
+                Ok(Granted { rotated: caller.rotated, ..granted })
             }
             Credentials::External(external) => external.grant(http).await,
             Credentials::Workforce {
@@ -121,7 +133,7 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
                 Ok(Granted { principal, ..granted })
             }
             Credentials::Machine => machine::grant(http).await,
-            Credentials::Gcloud(login) => gcloud::grant(login).await,
+            Credentials::Gcloud(login) => gcloud::grant(login, http).await,
             Credentials::Any(sources) => first_of(sources, http).await,
         }
     })
@@ -179,7 +191,7 @@ async fn key_token(
         let secret = key::self_signed(email, key_id, private_key, at.as_second())?;
         let expires = at.checked_add(SignedDuration::from_secs(key::LIFE)).ok();
         let scopes = vec![key::SCOPE.to_owned()];
-        return Ok(Granted { secret, expires, scopes, principal: None, from: None });
+        return Ok(Granted { secret, expires, scopes, principal: None, from: None, rotated: None });
     }
     let audience = http.endpoints().token_audience();
     let assertion = key::assertion(email, key_id, private_key, &audience, at.as_second())?;
@@ -226,6 +238,7 @@ async fn impersonate(
         scopes: vec![key::SCOPE.to_owned()],
         principal: Some(account.to_owned()),
         from: None,
+        rotated: None,
     })
 }
 
@@ -243,25 +256,8 @@ fn about_the_caller(mut error: ApiError, source: &Source) -> ApiError {
     if error.kind != ErrorKind::Credentials || error.has_next() {
         return error;
     }
-    let next = match credentials {
-        // A login does not help where a key is the matter.
-        Credentials::ServiceAccount { .. } => format!(
-            "Check that the account and its key in {} still exist and are enabled, and that this machine's clock is right.",
-            source.origin
-        ),
-        Credentials::User { .. } => format!("Log in again: `{LOGIN}`."),
-        Credentials::Workforce { .. } => {
-            "Log in again: `gcloud auth application-default login --login-config=FILE`.".to_owned()
-        }
-        Credentials::Impersonated { .. } => {
-            format!("Check {}: its source credentials may have ended: `{LOGIN}`.", source.origin)
-        }
-        Credentials::External(_) => format!(
-            "Check the pool, the provider and its conditions that {} names, and that the foreign token is fresh.",
-            source.origin
-        ),
-        Credentials::Gcloud(_) | Credentials::Any(_) => "Log in again: `gcloud auth login`.".to_owned(),
-        Credentials::AccessToken(_) | Credentials::Machine => return error,
-    };
-    error.with_next(next)
+    match source.remedy() {
+        Some(next) => error.with_next(next),
+        None => error,
+    }
 }

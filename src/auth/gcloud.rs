@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 
 use super::exchange::{Found, Granted};
 use crate::{
-    api::{ApiError, ErrorKind, error::plain},
+    api::{ApiError, ErrorKind, error::plain, http::Http},
     env::{Env, Platform},
     model::secret::Secret,
 };
 
-/// gcloud is slow, and slower where it asks the network.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long its output is read on once it has ended.
+const AFTER_THE_END: Duration = Duration::from_millis(500);
 
 /// No access token is longer (STS tokens have up to 12,288 bytes).
 const LONGEST: u64 = 64 * 1024;
@@ -125,7 +125,7 @@ fn program(env: &Env) -> Option<PathBuf> {
 }
 
 /// Runs gcloud. It may be given up at any time, and is killed then.
-pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
+pub(super) async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiError> {
     let mut command = tokio::process::Command::new(&login.program);
     command
         .args(["auth", "print-access-token", "--quiet"])
@@ -139,6 +139,9 @@ pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
+    // gcloud is a script that starts Python: whoever gives up on it ends both.
+    #[cfg(unix)]
+    command.process_group(0);
     if !login.active {
         // Variables hold for the active configuration; gcloud would take them for the one it is told to use.
         for name in [
@@ -154,28 +157,35 @@ pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
         |why: String| ApiError::new(ErrorKind::Credentials, format!("gcloud gives no access token: {why}."));
     let mut child = command.spawn().map_err(|error| failed(format!("it does not start ({error})")))?;
     let mut out = Zeroizing::new(Vec::with_capacity(16 * 1024));
-    let mut said = Vec::new();
+    let mut said = Zeroizing::new(Vec::new());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    #[cfg(unix)]
+    let group = Group(child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())));
     let work = async {
-        let read_out = async {
-            if let Some(stdout) = stdout {
-                stdout.take(LONGEST).read_to_end(&mut out).await?;
+        let reading = async { tokio::try_join!(all_of(stdout, &mut out), all_of(stderr, &mut said)) };
+        tokio::pin!(reading);
+        tokio::select! {
+            read = &mut reading => {
+                read?;
+                child.wait().await
             }
-            Ok::<_, std::io::Error>(())
-        };
-        let read_said = async {
-            if let Some(stderr) = stderr {
-                stderr.take(LONGEST).read_to_end(&mut said).await?;
+            ended = child.wait() => {
+                // What it said is there by now; who else holds its output open is not waited for.
+                let _ = tokio::time::timeout(AFTER_THE_END, &mut reading).await;
+                ended
             }
-            Ok::<_, std::io::Error>(())
-        };
-        tokio::try_join!(read_out, read_said)?;
-        child.wait().await
+        }
     };
-    let status = tokio::time::timeout(PATIENCE, work)
+    let patience = http.timeout();
+    let status = tokio::time::timeout(patience, work)
         .await
-        .map_err(|_| failed(format!("it took longer than {} s", PATIENCE.as_secs())))?
+        .map_err(|_| {
+            failed(format!("it took longer than {} s", patience.as_secs_f32()))
+                .with_next("Try again, or allow more time with --timeout.")
+        })?
         .map_err(|error| failed(error.to_string()))?;
+    #[cfg(unix)]
+    group.let_go();
     if !status.success() {
         return Err(failed(reason(&String::from_utf8_lossy(&said))));
     }
@@ -189,12 +199,43 @@ pub(super) async fn grant(login: &Login) -> Result<Granted, ApiError> {
         expires: None,
         scopes: Vec::new(),
         principal: login.principal(),
+        rotated: None,
         from: Some(Found {
             label: label(login),
             kind: login.kind(),
             quota_project: login.quota_project.clone(),
         }),
     })
+}
+
+/// Reads what a pipe gives, up to more than any token has.
+async fn all_of(pipe: Option<impl tokio::io::AsyncRead + Unpin>, into: &mut Vec<u8>) -> std::io::Result<()> {
+    if let Some(pipe) = pipe {
+        pipe.take(LONGEST).read_to_end(into).await?;
+    }
+    Ok(())
+}
+
+/// The processes of a program, which end with this.
+#[cfg(unix)]
+struct Group(Option<rustix::process::Pid>);
+
+#[cfg(unix)]
+impl Group {
+    /// It has ended by itself.
+    fn let_go(mut self) {
+        self.0 = None;
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(leader) = self.0 {
+            // Gone already is as good.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
 }
 
 /// How a login is called: `gcloud login`, `gcloud configuration “work”`.

@@ -40,6 +40,8 @@ pub(crate) struct Token {
     pub(crate) from: Option<Found>,
     /// From Google's token endpoint, and no bare token of unknown make.
     exchanged: bool,
+    /// The refresh token that the next renewal has to show.
+    rotated: Option<Secret>,
     /// Counts renewals, so that ten refusals of one token lead to one renewal.
     generation: u64,
     /// From when on it is renewed.
@@ -50,13 +52,6 @@ impl Token {
     /// Whether it may be shown to Google's tokeninfo: no foreign token is sent anywhere.
     pub(crate) fn is_googles(&self) -> bool {
         self.exchanged || self.secret.expose().starts_with("ya29.")
-    }
-}
-
-impl Token {
-    /// From the Security Token Service: `ya29.d.…`.
-    pub(crate) fn is_federated(&self) -> bool {
-        self.secret.expose().starts_with("ya29.d.")
     }
 }
 
@@ -98,6 +93,16 @@ impl Keeper {
     /// Whether the credentials are bound to the account they name. A login file's name is a hint only.
     pub(crate) fn names_itself(&self) -> bool {
         matches!(&self.source, Ok(source) if source.credentials.name_themselves())
+    }
+
+    /// See [`Source::remedy`].
+    pub(crate) fn remedy(&self) -> Option<String> {
+        self.source.as_ref().ok()?.remedy()
+    }
+
+    /// Whether what it has came from a Security Token Service, whatever it looks like.
+    pub(crate) fn is_federated(&self) -> bool {
+        matches!(&self.source, Ok(source) if source.credentials.is_federated())
     }
 
     async fn ask(&self, refused: Option<u64>) -> Result<Token, ApiError> {
@@ -154,9 +159,13 @@ async fn keep(mut source: Arc<Source>, http: Http, mut questions: mpsc::Receiver
     }
 }
 
-/// Of several possible sources the one that answered: it stays that one. A metadata server that is slow for once does
+/// What is known once a token was got: the refresh token of the next renewal, where a service gives a new one each time,
+/// and of several possible sources the one that answered: it stays that one. A metadata server that is slow for once does
 /// not make somebody else of the caller.
-fn settled(source: Arc<Source>, token: &Token, http: &Http) -> Arc<Source> {
+fn settled(mut source: Arc<Source>, token: &Token, http: &Http) -> Arc<Source> {
+    if let Some(rotated) = &token.rotated {
+        Arc::make_mut(&mut source).credentials.rotate(rotated);
+    }
     let (Some(found), Credentials::Any(all)) = (&token.from, &source.credentials) else { return source };
     if let Some(project) = &found.quota_project {
         http.charge(project);
@@ -173,7 +182,7 @@ fn good(token: &Token, refused: Option<u64>) -> bool {
 }
 
 async fn renew(source: &Source, http: &Http, generation: u64) -> Result<Token, ApiError> {
-    let exchange::Granted { secret, expires, scopes, principal, from } =
+    let exchange::Granted { secret, expires, scopes, principal, from, rotated } =
         exchange::exchange(source, http).await?;
     let renew = expires.map(|end| {
         let life = Duration::try_from(end.duration_since(now())).unwrap_or_default();
@@ -186,6 +195,7 @@ async fn renew(source: &Source, http: &Http, generation: u64) -> Result<Token, A
         principal,
         from,
         exchanged: !matches!(source.credentials, Credentials::AccessToken(_)),
+        rotated,
         generation,
         renew,
     })

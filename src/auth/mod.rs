@@ -28,6 +28,7 @@ use crate::{
     env::Env,
     model::{
         caller::{Caller, Choice, How},
+        denial::LOGIN,
         secret::Secret,
     },
 };
@@ -161,6 +162,28 @@ impl Credentials {
         }
     }
 
+    /// Whether their token is one of a Security Token Service.
+    fn is_federated(&self) -> bool {
+        match self {
+            Credentials::External(external) => external.account().is_none(),
+            Credentials::Workforce { .. } => true,
+            // A workforce login of gcloud's.
+            Credentials::Gcloud(login) => login.kind() == "federated",
+            _ => false,
+        }
+    }
+
+    /// Takes in the refresh token that takes the place of the one in use.
+    fn rotate(&mut self, rotated: &Secret) {
+        match self {
+            Credentials::Workforce { refresh_token, .. } | Credentials::User { refresh_token, .. } => {
+                *refresh_token = rotated.clone();
+            }
+            Credentials::Impersonated { source, .. } => source.rotate(rotated),
+            _ => {}
+        }
+    }
+
     /// Whether a person's login is in it.
     fn holds_a_login(&self) -> bool {
         match self {
@@ -214,6 +237,36 @@ impl Source {
             quota_project: self.quota_project.clone(),
             ..Caller::default()
         }
+    }
+
+    /// What to do where the credentials are not accepted.
+    pub(crate) fn remedy(&self) -> Option<String> {
+        Some(match &self.credentials {
+            // A login does not help where a key is the matter.
+            Credentials::ServiceAccount { .. } => format!(
+                "Check that the account and its key in {} still exist and are enabled, and that this machine's clock is right.",
+                self.origin
+            ),
+            Credentials::User { .. } => format!("Log in again: `{LOGIN}`."),
+            Credentials::Workforce { .. } => {
+                "Log in again: `gcloud auth application-default login --login-config=FILE`.".to_owned()
+            }
+            Credentials::Impersonated { .. } => {
+                format!("Check {}: its source credentials may have ended: `{LOGIN}`.", self.origin)
+            }
+            Credentials::External(_) => format!(
+                "Check the pool, the provider and its conditions that {} names, and that the foreign token is fresh.",
+                self.origin
+            ),
+            Credentials::Gcloud(_) | Credentials::Any(_) => "Log in again: `gcloud auth login`.".to_owned(),
+            Credentials::AccessToken(_) if self.label == "CLOUDSDK_AUTH_ACCESS_TOKEN" => {
+                "Renew CLOUDSDK_AUTH_ACCESS_TOKEN, which goes before every login, or unset it.".to_owned()
+            }
+            Credentials::AccessToken(_) => {
+                "Give a fresh access token: this one cannot be renewed.".to_owned()
+            }
+            Credentials::Machine => return None,
+        })
     }
 
     /// The caller turned into an account, through these delegates: whatever calls from then on calls as that account.

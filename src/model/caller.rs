@@ -76,7 +76,12 @@ impl Caller {
         if principal.starts_with("principal://") {
             return Some(principal.to_owned());
         }
-        let prefix = if principal.ends_with(".gserviceaccount.com") { "serviceAccount" } else { "user" };
+        // What has no `@` is called by a name that no policy has (a workload of Kubernetes reports its pool).
+        let prefix = match principal.contains('@') {
+            true if principal.ends_with(".gserviceaccount.com") => "serviceAccount",
+            true => "user",
+            false => return None,
+        };
         Some(format!("{prefix}:{principal}"))
     }
 
@@ -119,5 +124,7 @@ mod tests {
         caller.principal = Some(federated.into());
         assert_eq!(caller.member().as_deref(), Some(federated));
         assert_eq!(caller.name().as_deref(), Some("s in p"));
+        caller.principal = Some("acme-prod.svc.id.goog".into());
+        assert_eq!(caller.member(), None);
     }
 }

@@ -305,6 +305,11 @@ impl Picker {
             Kind::Accounts => " Account by name ",
             Kind::Callers => " Call as ",
         };
+        let title = match self.kind {
+            // More than fit are no rarity.
+            Kind::Callers => format!("{title}({}) ", self.items.len()),
+            _ => title.to_owned(),
+        };
         let inner = popup(screen, WIDTH, HEIGHT, buf, Line::raw(title), theme);
         if inner.is_empty() {
             return;

@@ -78,11 +78,19 @@ pub(super) fn read(mut fields: Fields) -> Result<External, String> {
         (None, _) => None,
     };
     let source = fields.object("credential_source")?.ok_or_else(|| fields.lacks("credential_source"))?;
+    let audience = fields.required("audience")?;
+    let user_project = fields.optional("workforce_pool_user_project")?;
+    if user_project.is_some() && !audience.contains("/workforcePools/") {
+        return Err(
+            "has no workforce audience, and names a project in its field “workforce_pool_user_project”"
+                .to_owned(),
+        );
+    }
     Ok(External {
-        audience: fields.required("audience")?,
+        audience,
         token_url: fields.required("token_url")?,
         introspect_url: fields.optional("token_info_url")?,
-        user_project: fields.optional("workforce_pool_user_project")?,
+        user_project,
         subject: subject::read(source)?,
         subject_token_type,
         impersonation_url,
@@ -120,10 +128,11 @@ impl External {
             ("requested_token_type", "urn:ietf:params:oauth:token-type:access_token".to_owned()),
             ("subject_token_type", self.subject_token_type.clone()),
         ];
-        // The project that is charged for a workforce user's calls.
+        // The project that is charged for a workforce user's calls; a client of its own is charged itself.
         plain.extend(
             self.user_project
                 .as_ref()
+                .filter(|_| self.client.is_none())
                 .map(|project| ("options", serde_json::json!({ "userProject": project }).to_string())),
         );
         let asked = asked("google.identity.sts.v1.SecurityTokenService.ExchangeToken", &self.audience);
@@ -216,6 +225,7 @@ async fn impersonate(
         scopes: vec![key::SCOPE.to_owned()],
         principal: Some(account),
         from: None,
+        rotated: None,
     })
 }
 

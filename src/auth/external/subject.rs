@@ -224,6 +224,14 @@ struct Printed {
 
 impl Executable {
     async fn run(&self, external: &External) -> Result<Secret, ApiError> {
+        let argv = self.argv.join(" ");
+        if !self.allowed {
+            let message =
+                format!("The credentials file wants to run a program, which is not allowed: {argv}");
+            return Err(ApiError::new(ErrorKind::Credentials, message).with_next(
+                "Where you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1, as Google's libraries want it too.",
+            ));
+        }
         if let Some(path) = &self.output_file
             && let Ok(bytes) = contents(path).await
             && let Ok(cached) = serde_json::from_slice::<Printed>(&bytes)
@@ -232,14 +240,6 @@ impl Executable {
             && let Ok(token) = cached.token()
         {
             return Ok(token);
-        }
-        let argv = self.argv.join(" ");
-        if !self.allowed {
-            let message =
-                format!("The credentials file wants to run a program, which is not allowed: {argv}");
-            return Err(ApiError::new(ErrorKind::Credentials, message).with_next(
-                "Where you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1, as Google's libraries want it too.",
-            ));
         }
         let [program, arguments @ ..] = self.argv.as_slice() else {
             return Err(no_subject("the field credential_source.executable.command is empty"));
@@ -276,6 +276,11 @@ impl Executable {
             .map_err(|error| no_subject(format!("{program} cannot be run: {error}")))?;
         if !status.success() {
             return Err(no_subject(format!("{program} ended with {status}")));
+        }
+        // A program that has an output file may print nothing and write there.
+        if let Some(path) = self.output_file.as_ref().filter(|_| out.trim_ascii().is_empty()) {
+            let about = |why| no_subject(format!("{program} prints nothing, and its output file {why}"));
+            out = contents(path).await.map_err(about)?;
         }
         let printed: Printed = serde_json::from_slice(&out).map_err(|_| {
             no_subject(format!("what {program} prints is not the JSON that Google documents"))
