@@ -488,3 +488,12 @@ async fn probing_stops_after_many_denials_and_goes_on_after_a_reset() {
     assert!(client.test_permissions("x").await.is_err());
     assert_eq!(server.requests().await.len(), 21);
 }
+
+#[tokio::test]
+async fn records_of_one_caller_never_take_the_place_of_anothers() {
+    let server = Server::start([ok("{}"), ok("{}")]).await;
+    let ask = |client: Client| async move { client.get_account("x").await.map(drop) };
+    let (one, _) = recorded(&server, bare_token(), ask).await;
+    let (other, _) = recorded(&server, bare_token(), ask).await;
+    assert!(one.iter().all(|record| other.iter().all(|next| next.id != record.id)));
+}

@@ -197,3 +197,22 @@ fn panes_that_waited_do_not_wait_for_ever() {
     assert!(screen.app.shared.facts.get(DEPLOYER).is_some_and(|facts| facts.account.value.is_some()));
     assert_ne!(DEPLOYER, API);
 }
+
+#[test]
+fn a_write_that_began_while_a_switch_was_loading_is_not_given_up() {
+    use super::writes::Write;
+    let mut screen = known();
+    screen.keys("enter");
+    let read = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
+    let write = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
+    let about = Write { what: "a policy".into(), check: "look".into() };
+    screen.app.shared.writes.begin(write, about);
+    switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
+    let cancelled: Vec<_> = screen
+        .effects
+        .iter()
+        .filter_map(|effect| if let Effect::Cancel(req) = effect { Some(*req) } else { None })
+        .collect();
+    assert!(cancelled.contains(&read) && !cancelled.contains(&write), "{cancelled:?}");
+    assert!(!screen.app.shared.writes.is_empty());
+}

@@ -122,3 +122,30 @@ async fn without_credentials_every_call_tells_why_and_nothing_is_sent() {
     assert_eq!(error.kind, ErrorKind::Credentials);
     assert_eq!(server.requests().await.len(), 0);
 }
+
+#[tokio::test]
+async fn a_login_that_rotates_shows_its_newest_token() {
+    let answer = |refresh: &str| {
+        format!(
+            r#"{{"access_token":"ya29.d.x","expires_in":2,"token_type":"Bearer","refresh_token":"{refresh}"}}"#
+        )
+    };
+    let server = Server::start([ok(&answer("second")), ok(ACCOUNT), ok(&answer("third")), ok(ACCOUNT)]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("login.json");
+    let file = serde_json::json!({
+        "type": "external_account_authorized_user", "client_id": "c", "client_secret": "s",
+        "refresh_token": "first", "token_url": format!("{}/token", server.url),
+    });
+    std::fs::write(&path, file.to_string()).unwrap();
+    let options = FindOptions { credentials_file: Some(path), ..FindOptions::default() };
+    let client = Client::new(server.settings(auth::find(&Env::default(), &options)));
+    client.get_account("x").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    client.get_account("x").await.unwrap();
+    let requests = server.requests().await;
+    assert!(
+        requests[0].contains("refresh_token=first") && requests[2].contains("refresh_token=second"),
+        "{requests:?}"
+    );
+}

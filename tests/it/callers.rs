@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
+    io::{Read as _, Write as _},
     path::Path,
 };
 
@@ -16,7 +16,9 @@ use impersona::{
 };
 use serde_json::{Value, json};
 
-use crate::support::{DEPLOYER, EmulatorProcess, Home, access, assert_sentence, names};
+use crate::support::{
+    DEPLOYER, EmulatorProcess, Home, PATIENCE, access, assert_sentence, eventually, names, proxy,
+};
 
 const RELAY_A: &str = "relay-a@acme-ci.iam.gserviceaccount.com";
 const RELAY_B: &str = "relay-b@acme-ci.iam.gserviceaccount.com";
@@ -129,34 +131,95 @@ async fn a_machine_is_a_caller_like_any_other() {
     assert!(list_and_mint(&client).await.unwrap() > 50);
 }
 
+/// A `gcloud` that gives a token of the deployer, when it is told what it has to be told: the configuration, and that it
+/// must write no log. Gives the variables of whoever has nothing else.
+#[cfg(unix)]
+async fn logged_in(emulator: &Emulator, home: &Home, after: &str) -> Vec<(String, String)> {
+    let dev = client_of(emulator, &emulator.callers()[0].path);
+    let token = flows::mint(&dev, &access(DEPLOYER, &[])).await.unwrap();
+    let script = format!(
+        "test \"$CLOUDSDK_ACTIVE_CONFIG_NAME$CLOUDSDK_CORE_DISABLE_FILE_LOGGING$CLOUDSDK_AUTH_ACCESS_TOKEN$*\" = \
+         'worktrueauth print-access-token --quiet' && echo {}{after}",
+        token.secret.expose()
+    );
+    let vars = home.stand_in("gcloud", &script);
+    fs::create_dir(home.path("configurations")).unwrap();
+    fs::write(home.path("active_config"), "work").unwrap();
+    let properties =
+        format!("[core]\naccount = {DEPLOYER}\nproject = acme-prod\n[billing]\nquota_project = acme-stage\n");
+    fs::write(home.path("configurations").join("config_work"), properties).unwrap();
+    let path = vars.into_iter().find(|(name, _)| name == "PATH").unwrap();
+    vec![path, ("CLOUDSDK_CONFIG".into(), home.path("").to_str().unwrap().to_owned())]
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn a_gcloud_login_is_a_caller_like_any_other() {
     let emulator = open_to(&[format!("serviceAccount:{DEPLOYER}")]).await;
-    let dev = client_of(&emulator, &emulator.callers()[0].path);
-    let token = flows::mint(&dev, &access(DEPLOYER, &[])).await.unwrap();
     let home = Home::new();
-    // What it gives depends on what it is told: the configuration, and that it must write no log.
-    let script = format!(
-        "test \"$CLOUDSDK_ACTIVE_CONFIG_NAME$CLOUDSDK_CORE_DISABLE_FILE_LOGGING$*\" = \
-         'worktrueauth print-access-token --quiet' && echo {}",
-        token.secret.expose()
-    );
-    let vars = home.stand_in("gcloud", &script);
-    let path = vars.iter().find(|(name, _)| name == "PATH").unwrap().1.clone();
-    fs::create_dir(home.path("configurations")).unwrap();
-    fs::write(home.path("active_config"), "work").unwrap();
-    let properties = format!("[core]\naccount = {DEPLOYER}\nproject = acme-prod\n");
-    fs::write(home.path("configurations").join("config_work"), properties).unwrap();
-    let folder = home.path("");
-    let vars = [("CLOUDSDK_CONFIG", folder.to_str().unwrap()), ("PATH", &path), ("NO_GCE_CHECK", "true")];
-    let env = at(&emulator, &vars);
-    let client = client(&env);
+    // Something of gcloud's goes on in the background and holds its output open.
+    let vars = logged_in(&emulator, &home, "; sleep 600 &").await;
+    let mut vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+    vars.push(("NO_GCE_CHECK", "true"));
+    let client = client(&at(&emulator, &vars));
     let caller = client.caller().await.unwrap();
     assert_eq!(caller.principal.as_deref(), Some(DEPLOYER));
     assert_eq!((caller.source.as_str(), caller.kind.as_str()), ("gcloud login", "service account"));
     assert_eq!(caller.project.as_deref(), Some("acme-prod"));
-    assert!(list_and_mint(&client).await.unwrap() > 50);
+    assert_eq!(caller.quota_project.as_deref(), Some("acme-stage"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_machine_goes_before_gclouds_login_and_is_not_charged_to_its_project() {
+    let emulator =
+        open_to(&[format!("serviceAccount:{DEPLOYER}"), format!("serviceAccount:{MACHINE}")]).await;
+    let home = Home::new();
+    let vars = logged_in(&emulator, &home, "").await;
+    let vars: Vec<(&str, &str)> = vars.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+    let machine = client(&at(&emulator, &vars)).caller().await.unwrap();
+    assert_eq!((machine.principal.as_deref(), machine.quota_project), (Some(MACHINE), None));
+
+    // Somebody who answers to every name, as portals do, is no metadata server.
+    let portal = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = portal.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for mut stream in portal.incoming().flatten() {
+            let _ = stream.read(&mut [0; 1_024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nhi");
+        }
+    });
+    let elsewhere = [&vars[..], &[("GCE_METADATA_HOST", &address)]].concat();
+    let login = client(&at(&emulator, &elsewhere));
+    let caller = login.caller().await.unwrap();
+    assert_eq!((caller.principal.as_deref(), caller.source.as_str()), (Some(DEPLOYER), "gcloud login"));
+    assert_eq!(caller.quota_project.as_deref(), Some("acme-stage"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_gcloud_that_hangs_is_given_up_with_all_that_it_started() {
+    let home = Home::new();
+    let vars = home.stand_in("gcloud", "sleep 600 & echo $! > child; wait");
+    let path = vars.into_iter().find(|(name, _)| name == "PATH").unwrap().1;
+    let folder = home.path("home").join(".config/gcloud/configurations");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("config_default"), "[core]\naccount = dev@example.com\n").unwrap();
+    let output = home.command(&["--timeout", "1s", "whoami"]).env("PATH", path).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("gcloud gives no access token") && said.contains("--timeout"), "{said}");
+    let child = fs::read_to_string(home.path("home").join("child")).unwrap();
+    let child = rustix::process::Pid::from_raw(child.trim().parse().unwrap()).unwrap();
+    eventually("what gcloud started is gone", || {
+        let status = fs::read_to_string(format!("/proc/{}/stat", child.as_raw_nonzero())).ok();
+        let gone = match &status {
+            // Dead and not yet waited for by whoever inherited it.
+            Some(status) => status.contains(") Z "),
+            None => rustix::process::test_kill_process(child).is_err(),
+        };
+        gone.then_some(())
+    });
 }
 
 #[tokio::test]
@@ -280,21 +343,6 @@ fn a_file_that_is_broken_is_one_sentence_with_file_and_field() {
 
 // The way there.
 
-/// Listens for one connection and tells its first line; it gives no answer.
-fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let (sender, asked) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut line = String::new();
-            let _ = BufReader::new(stream.unwrap()).read_line(&mut line);
-            let _ = sender.send(line);
-        }
-    });
-    (address, asked)
-}
-
 #[test]
 fn a_proxy_is_used_for_googles_hosts() {
     let home = Home::new();
@@ -305,10 +353,7 @@ fn a_proxy_is_used_for_googles_hosts() {
     let output =
         home.command(&["--credentials", &file, "whoami"]).env("HTTPS_PROXY", &address).output().unwrap();
     assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(
-        asked.recv_timeout(crate::support::PATIENCE).unwrap().trim(),
-        "CONNECT oauth2.googleapis.com:443 HTTP/1.1"
-    );
+    assert_eq!(asked.recv_timeout(PATIENCE).unwrap().trim(), "CONNECT oauth2.googleapis.com:443 HTTP/1.1");
 }
 
 #[test]
@@ -356,7 +401,7 @@ fn a_universe_is_where_its_credentials_call() {
         let mut command = home.command(&[&["--credentials", &file], arguments].concat());
         let output = command.env("HTTPS_PROXY", &address).output().unwrap();
         assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
-        let line = asked.recv_timeout(crate::support::PATIENCE).unwrap();
+        let line = asked.recv_timeout(PATIENCE).unwrap();
         assert_eq!(line.trim(), format!("CONNECT {host}:443 HTTP/1.1"), "{arguments:?}");
     }
     // An environment that names another universe than the credentials is no guess to make.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustix::process::Signal;
 
 use crate::{
-    support::{EmulatorProcess, Home},
+    support::{EmulatorProcess, Home, proxy},
     terminal::Terminal,
 };
 
@@ -450,19 +450,62 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
         "token_url": "https://sts.not-google.example/v1/token",
         "credential_source": {"file": subject},
     });
-    home.file("foreign.json", content.to_string());
-    let mut terminal = demo(&home);
+    let file = home.file("foreign.json", content.to_string());
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let (address, asked) = proxy();
+    let mut vars = emulator.env();
+    vars.push(("HTTPS_PROXY".into(), address));
+    let mut terminal = Terminal::start(&home, SIZE, &[], &vars);
     terminal.wait_for("dev@example.com");
-    terminal.press("i");
-    terminal.wait_for("Call as");
-    let file = home.path("home").join("foreign.json");
-    terminal.type_text(file.to_str().unwrap());
-    terminal.press("enter");
+    let choose = |terminal: &mut Terminal| {
+        terminal.press("i");
+        terminal.wait_for("Call as");
+        terminal.type_text(&file);
+        terminal.press("enter");
+    };
+    choose(&mut terminal);
     let screen = terminal.wait_for("not-google.example");
     assert!(screen.contains("Trust this file"), "{screen}");
     terminal.press("esc");
     terminal.wait_until("asked no more", |screen| !screen.contains("Trust this file"));
-    assert!(terminal.screen().lines().next().is_some_and(|line| line.contains("dev@example.com")));
+    assert!(asked.try_recv().is_err(), "nothing was sent");
+    choose(&mut terminal);
+    terminal.wait_for("Trust this file");
+    terminal.press("y");
+    terminal.wait_for("cannot be reached");
+    assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
+    // Once is enough, and a caller that gives no token leaves the one before.
+    choose(&mut terminal);
+    assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
+    let screen = terminal.screen();
+    assert!(screen.lines().next().is_some_and(|line| line.contains("dev@example.com")), "{screen}");
+}
+
+#[test]
+fn of_two_switches_the_later_one_counts() {
+    let home = Home::new();
+    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    world["faults"] = serde_json::json!([{"method": "iamcredentials.generateAccessToken", "hang": true}]);
+    let world = home.file("world.json", world.to_string());
+    let emulator = EmulatorProcess::start(&home, &["--world", &world]);
+    let mut terminal = Terminal::start(&home, SIZE, &[], &emulator.env());
+    terminal.wait_for("Accounts 60");
+    terminal.press("enter");
+    terminal.wait_for("unique id");
+    terminal.press("i");
+    terminal.wait_for("become deployer@acme-prod");
+    terminal.press("enter");
+    terminal.wait_for("becoming deployer@acme-prod");
+    terminal.press("i");
+    terminal.wait_for("Call as");
+    terminal.type_text(emulator.first["callers"][1]["path"].as_str().unwrap());
+    terminal.press("enter");
+    terminal.wait_for("calling as viewer-only@example.com");
+    // What was asked before is still there to read: both callers listed the accounts.
+    terminal.press("6");
+    let both = |screen: &str| screen.matches("ListServiceAccounts ").count() == 2;
+    let screen = terminal.wait_until("what both asked", both);
+    assert!(screen.lines().next().is_some_and(|line| line.contains("viewer-only@example.com")), "{screen}");
 }
 
 #[test]

@@ -251,6 +251,21 @@ impl Drop for EmulatorProcess {
     }
 }
 
+/// Takes connections as a proxy does and tells the first line of each; it gives no answer.
+pub fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, asked) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut line = String::new();
+            let _ = BufReader::new(stream.unwrap()).read_line(&mut line);
+            let _ = sender.send(line);
+        }
+    });
+    (address, asked)
+}
+
 /// An emulator in this process, with the example organization.
 pub async fn emulator() -> Emulator {
     Emulator::start(Options { port: 0, world: World::demo() }).await.unwrap()
