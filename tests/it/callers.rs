@@ -317,6 +317,32 @@ fn a_file_that_sends_secrets_elsewhere_is_not_used_unasked() {
     assert!(said.contains("confirm it once"), "{said}");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_is_confirmed_beforehand_where_nobody_can_be_asked() {
+    let home = Home::new();
+    let subject = home.file("subject", "eyJh.e30.c2ln");
+    let file = json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        // A file is no witness for its own universe.
+        "universe_domain": "not-google.example",
+        "token_url": "https://sts.not-google.example/v1/token",
+        "credential_source": {"file": subject},
+    });
+    let file = home.file("foreign.json", file.to_string());
+    let (address, asked) = proxy();
+    let whoami =
+        || home.command(&["--credentials", &file, "whoami"]).env("HTTPS_PROXY", &address).output().unwrap();
+    assert_eq!(whoami().status.code(), Some(3));
+    assert!(asked.try_recv().is_err(), "nothing was sent");
+    let line = std::process::Command::new("sha256sum").arg(&file).output().unwrap().stdout;
+    fs::write(home.path("state").join("trusted-files"), line).unwrap();
+    assert_eq!(whoami().status.code(), Some(7));
+    assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
+}
+
 #[test]
 fn a_file_that_is_broken_is_one_sentence_with_file_and_field() {
     let home = Home::new();
