@@ -35,6 +35,8 @@ pub struct Login {
     pub impersonates: Option<String>,
     /// `billing/quota_project`, where it names one.
     pub quota_project: Option<String>,
+    /// `core/universe_domain`, where it names one.
+    pub universe: Option<String>,
     program: PathBuf,
 }
 
@@ -89,6 +91,7 @@ pub fn logins(env: &Env) -> Vec<Login> {
                 Some(word) if word == "CURRENT_PROJECT" => property("core", "project"),
                 other => other.filter(|name| !name.chars().any(|c| c.is_ascii_uppercase())),
             },
+            universe: property("core", "universe_domain"),
             program: program.clone(),
         });
     }
@@ -280,7 +283,7 @@ mod tests {
     }
 
     const DEFAULT: &str = "[core]\naccount = dev@example.com\nproject = acme-prod\n";
-    const WORK: &str = "# a comment\n[core]\naccount: ops@example.com\n\n[auth]\nimpersonate_service_account = a@p.iam.gserviceaccount.com, b@p.iam.gserviceaccount.com\n[billing]\nquota_project = acme-quota\n";
+    const WORK: &str = "# a comment\n[core]\naccount: ops@example.com\nuniverse_domain = cloud.example\n\n[auth]\nimpersonate_service_account = a@p.iam.gserviceaccount.com, b@p.iam.gserviceaccount.com\n[billing]\nquota_project = acme-quota\n";
 
     #[test]
     fn configurations_are_listed_with_the_active_one_first() {
@@ -298,6 +301,10 @@ mod tests {
         assert_eq!(found[0].quota_project.as_deref(), Some("acme-quota"));
         assert_eq!(found[1].principal().as_deref(), Some("dev@example.com"));
         assert_eq!(found[1].project.as_deref(), Some("acme-prod"));
+        assert_eq!(
+            (found[0].universe.as_deref(), found[1].universe.as_deref()),
+            (Some("cloud.example"), None)
+        );
     }
 
     #[test]

@@ -313,8 +313,9 @@ impl Source {
         let origin = env.gcloud_dir().map(|folder| folder.display().to_string()).unwrap_or_default();
         let label = gcloud::label(&login);
         let (project, quota_project) = (login.project.clone(), login.quota_project.clone());
+        let universe = login.universe.clone();
         let source = Source::new(&label, &origin, Credentials::Gcloud(login));
-        Source { project, quota_project, ..source }.with_environment(env)
+        Source { project, quota_project, universe, ..source }.with_environment(env)
     }
 
     /// The environment's projects go before the file's, as in Google's own libraries.
@@ -364,8 +365,8 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
                 std::iter::once(Credentials::Machine).chain(login.map(Credentials::Gcloud)).collect();
             let source = Source::new(&label, "metadata server, then gcloud", Credentials::Any(sources));
             // Whom to charge, the login says for itself only.
-            let project = found.and_then(|found| found.project);
-            Ok(Source { project, ..source }.with_environment(env))
+            let (project, universe) = found.map(|found| (found.project, found.universe)).unwrap_or_default();
+            Ok(Source { project, universe, ..source }.with_environment(env))
         }
     }
 }

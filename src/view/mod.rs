@@ -127,7 +127,7 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
             let asking = shared.caller.awaiting.is_some() && error.is_none();
             let unknown = if asking { "asking who you are…" } else { "caller unknown" };
             let source = match (&shared.callers_before[..], shared.other_login()) {
-                ([.., before], _) => format!("as which {before} calls"),
+                ([.., before], _) => format!("via {before}"),
                 ([], _) if shared.demo && caller.source == "GOOGLE_APPLICATION_CREDENTIALS" => "demo".into(),
                 ([], Some(login)) => {
                     format!("{} {}, ! gcloud is {}", caller.kind, caller.source, safe_line(login))
@@ -169,8 +169,12 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     };
     // What matters least goes first: what is above the project, where the caller came from, the middle of a long name.
     let principal = safe_line(&principal);
-    let whole =
-        [spans(&principal, &source, &above), spans(&principal, &source, ""), spans(&principal, "", "")];
+    let whole = [
+        spans(&principal, &source, &above),
+        spans(&principal, &source, ""),
+        spans(crate::model::account::short(&principal), &source, ""),
+        spans(&principal, "", ""),
+    ];
     let left = whole.into_iter().find(|line| line.width() <= left_width).unwrap_or_else(|| {
         let rest = spans("", "", "").width();
         spans(&truncate_middle(&principal, left_width.saturating_sub(rest).max(12)), "", "")
