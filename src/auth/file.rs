@@ -22,7 +22,9 @@ pub(super) fn read(path: &Path, label: &str) -> Result<Source, ApiError> {
     let origin = path.display().to_string();
     let text = text(path).and_then(|text| parse(&text, label, &origin));
     text.map_err(|why| {
-        let via = if label.starts_with("--credentials") { String::new() } else { format!(" ({label})") };
+        // Both say no more than the path does.
+        let by_name = label.starts_with("--credentials") || label.starts_with("file ");
+        let via = if by_name { String::new() } else { format!(" ({label})") };
         ApiError::new(ErrorKind::Credentials, format!("The credentials file {origin}{via} {why}."))
     })
 }

@@ -441,7 +441,7 @@ pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
             label: source.label.clone(),
             principal: source.principal.clone(),
             about: match (&source.principal, source.credentials.program()) {
-                (Some(principal), Some(program)) => format!("{principal}, runs {program}"),
+                (Some(principal), Some(program)) => format!("runs {program}, as {principal}"),
                 (Some(principal), None) => format!("{}, {principal}", source.kind()),
                 (None, Some(program)) => format!("{}, runs {program}", source.kind()),
                 (None, None) => source.kind().to_owned(),
