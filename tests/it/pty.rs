@@ -532,9 +532,10 @@ fn every_kind_of_file_is_a_caller_of_the_explorer() {
                 continue;
             }
             let who = if who.is_empty() { text("principal") } else { who };
-            // The header has the subject of who is federated, and no prefix of anybody.
+            // The header has the subject of who is federated, accounts in short where room is scarce, and no prefix.
             let who = who.rsplit("/subject/").next().unwrap_or_default();
             let who = who.trim_start_matches("user:").trim_start_matches("serviceAccount:").to_owned();
+            let who = who.trim_end_matches(".iam.gserviceaccount.com");
             let part: String = who.chars().take(25).collect();
             terminal.wait_until(&format!("{path} is {part}"), |screen| {
                 screen.lines().next().is_some_and(|line| line.contains(&part)) && !screen.contains("Call as")
