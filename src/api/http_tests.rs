@@ -497,3 +497,30 @@ async fn records_of_one_caller_never_take_the_place_of_anothers() {
     let (other, _) = recorded(&server, bare_token(), ask).await;
     assert!(one.iter().all(|record| other.iter().all(|next| next.id != record.id)));
 }
+
+#[tokio::test]
+async fn what_the_source_of_a_foreign_token_is_asked_and_answers_is_recorded_nowhere() {
+    let exchanged = r#"{"access_token":"ya29.d.x","expires_in":3599,"token_type":"Bearer"}"#;
+    let server = Server::start([ok(r#"{"name":"hush-subject"}"#), ok(exchanged), ok("{}")]).await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("github.json");
+    let file = serde_json::json!({
+        "type": "external_account", "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "token_url": format!("{}/sts", server.url),
+        "credential_source": {
+            "url": format!("{}/subject?code=hush-code", server.url),
+            // A name whose values are shown elsewhere.
+            "format": {"type": "json", "subject_token_field_name": "name"},
+        },
+    });
+    std::fs::write(&path, file.to_string()).unwrap();
+    let options = crate::auth::FindOptions { credentials_file: Some(path), ..Default::default() };
+    let source = crate::auth::find(&crate::env::Env::default(), &options);
+    let work = |client: Client| async move { client.get_account("x").await.map(drop) };
+    let (records, _) = recorded(&server, source, work).await;
+    let asked = server.requests().await;
+    assert!(asked[0].contains("code=hush-code") && asked[1].contains("hush-subject"), "{asked:?}");
+    assert!(records.iter().any(|record| record.path == "/subject?…"), "{records:?}");
+    assert!(!format!("{records:?}").contains("hush"), "{records:?}");
+}
