@@ -102,7 +102,8 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
             }
             Credentials::Impersonated { account, delegates, source } => {
                 let caller = grant(source, http).await?;
-                let granted = impersonate(account, delegates, &caller.secret, http).await?;
+                let target = Target { account, delegates, lifetime_seconds: 3_600, address: None };
+                let granted = impersonate(&target, &caller.secret, http).await?;
                 Ok(Granted { rotated: caller.rotated, ..granted })
             }
             Credentials::External(external) => external.grant(http).await,
@@ -199,21 +200,31 @@ async fn key_token(
     token_endpoint(vec![("grant_type", grant.to_owned())], vec![("assertion", assertion)], http).await
 }
 
-/// The account of an `impersonated_service_account` file, or one that the caller became: by IAM Credentials as it is
-/// reached here, whatever host the file names, as google-auth does.
-async fn impersonate(
-    account: &str,
-    delegates: &[String],
+/// The account that a token is to be minted for.
+pub(super) struct Target<'a> {
+    pub(super) account: &'a str,
+    pub(super) delegates: &'a [String],
+    pub(super) lifetime_seconds: u64,
+    /// The exact address that an `external_account` file names. For an `impersonated_service_account` file, and for an
+    /// account that the caller became, it is IAM Credentials as it is reached here, whatever host a file names, as
+    /// google-auth does.
+    pub(super) address: Option<&'a str>,
+}
+
+/// Turns a token into one of an account.
+pub(super) async fn impersonate(
+    target: &Target<'_>,
     caller: &Secret,
     http: &Http,
 ) -> Result<Granted, ApiError> {
+    let Target { account, delegates, lifetime_seconds, address } = *target;
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
         access_token: Secret,
         expire_time: Option<String>,
     }
-    let mut body = serde_json::json!({ "scope": [key::SCOPE], "lifetime": "3600s" });
+    let mut body = serde_json::json!({ "scope": [key::SCOPE], "lifetime": format!("{lifetime_seconds}s") });
     if !delegates.is_empty() {
         body["delegates"] =
             delegates.iter().map(|name| format!("projects/-/serviceAccounts/{name}")).collect();
@@ -229,7 +240,7 @@ async fn impersonate(
     let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(account));
     let post = Ticket::post(CallKind::Mint, Base::Credentials, path, body, asked);
     // The quota project is the caller's own and says nothing about this account's calls.
-    let ticket = Ticket { auth: false, ..post };
+    let ticket = Ticket { auth: false, address: address.map(str::to_owned), ..post };
     let answer = http.send(&ticket, Some(caller)).await?;
     let answer: Answer = decode(&answer.body, endpoints::name(Base::Credentials))?;
     Ok(Granted {

@@ -453,7 +453,7 @@ pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
                 How::Stdin => "stdin".to_owned(),
                 How::Variable => "CLOUDSDK_AUTH_ACCESS_TOKEN".to_owned(),
                 How::Gcloud(name) => format!("gcloud configuration “{name}”"),
-                How::Machine => "metadata server".to_owned(),
+                How::Machine => machine::LABEL.to_owned(),
             };
             Choice { how, label, about: error.sentence(), principal: None, gclouds_own: false }
         }
@@ -484,7 +484,7 @@ pub fn load(how: &How, env: &Env, options: &FindOptions) -> Result<Source, ApiEr
                 ApiError::new(ErrorKind::Credentials, message).with_next("Log in with `gcloud auth login`.")
             }),
         How::Machine => {
-            Ok(Source::new("metadata server", "metadata server", Credentials::Machine).with_environment(env))
+            Ok(Source::new(machine::LABEL, machine::LABEL, Credentials::Machine).with_environment(env))
         }
     }
 }

@@ -300,15 +300,7 @@ fn a_program_is_run_only_with_googles_own_permission() {
 #[test]
 fn a_file_that_sends_secrets_elsewhere_is_not_used_unasked() {
     let home = Home::new();
-    let subject = home.file("subject", "eyJh.e30.c2ln");
-    let foreign = json!({
-        "type": "external_account",
-        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-        "token_url": "https://sts.not-google.example/v1/token",
-        "credential_source": {"file": subject},
-    });
-    let file = home.file("foreign.json", foreign.to_string());
+    let file = home.foreign_file(json!({}));
     let said = home.run(&["--credentials", &file, "whoami"]).failed(3);
     assert!(said.contains("https://sts.not-google.example/v1/token"), "{said}");
     assert!(said.contains("not Google's") && said.contains("confirm it once"), "{said}");
@@ -321,17 +313,8 @@ fn a_file_that_sends_secrets_elsewhere_is_not_used_unasked() {
 #[test]
 fn a_file_is_confirmed_beforehand_where_nobody_can_be_asked() {
     let home = Home::new();
-    let subject = home.file("subject", "eyJh.e30.c2ln");
-    let file = json!({
-        "type": "external_account",
-        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-        // A file is no witness for its own universe.
-        "universe_domain": "not-google.example",
-        "token_url": "https://sts.not-google.example/v1/token",
-        "credential_source": {"file": subject},
-    });
-    let file = home.file("foreign.json", file.to_string());
+    // A file is no witness for its own universe.
+    let file = home.foreign_file(json!({"universe_domain": "not-google.example"}));
     let (address, asked) = proxy();
     let whoami =
         || home.command(&["--credentials", &file, "whoami"]).env("HTTPS_PROXY", &address).output().unwrap();

@@ -442,15 +442,7 @@ fn an_own_file_is_one_more_caller_and_a_broken_one_changes_nothing() {
 #[test]
 fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() {
     let home = Home::new();
-    let subject = home.file("subject", "eyJh.e30.c2ln");
-    let content = serde_json::json!({
-        "type": "external_account",
-        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
-        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
-        "token_url": "https://sts.not-google.example/v1/token",
-        "credential_source": {"file": subject},
-    });
-    let file = home.file("foreign.json", content.to_string());
+    let file = home.foreign_file(serde_json::json!({}));
     let emulator = EmulatorProcess::start(&home, &[]);
     let (address, asked) = proxy();
     let mut vars = emulator.env();

@@ -83,6 +83,20 @@ impl Home {
         path.to_str().unwrap().to_owned()
     }
 
+    /// Writes a federated caller's file that sends its secrets to a host which is not Google's, and what else it is to
+    /// say; gives its path.
+    pub fn foreign_file(&self, more: Value) -> String {
+        let mut content = serde_json::json!({
+            "type": "external_account",
+            "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": "https://sts.not-google.example/v1/token",
+            "credential_source": {"file": self.file("subject", "eyJh.e30.c2ln")},
+        });
+        content.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        self.file("foreign.json", content.to_string())
+    }
+
     pub fn env(&self) -> Vec<(String, String)> {
         let path = |name: &str| self.path(name).to_str().unwrap().to_owned();
         let mut env = vec![

@@ -9,13 +9,13 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
 use super::{
-    exchange::{Granted, TokenAnswer},
+    exchange::{Granted, Target, TokenAnswer, impersonate},
     fields::Fields,
     file, key,
 };
 use crate::{
     api::{
-        ApiError, CallKind, ErrorKind,
+        ApiError, ErrorKind,
         answer::decode,
         endpoints::Base,
         http::{Http, Ticket, now},
@@ -147,7 +147,13 @@ impl External {
         let federated = answer.granted();
         match &self.impersonation_url {
             None => Ok(Granted { principal: self.introspect(&federated.secret, http).await, ..federated }),
-            Some(url) => impersonate(url, self.lifetime_seconds, &federated.secret, http).await,
+            Some(url) => {
+                let account = file::impersonated(url).unwrap_or_default();
+                let lifetime_seconds = self.lifetime_seconds.unwrap_or(3_600);
+                let target =
+                    Target { account: &account, delegates: &[], lifetime_seconds, address: Some(url) };
+                impersonate(&target, &federated.secret, http).await
+            }
         }
     }
 
@@ -188,45 +194,6 @@ pub(super) fn basic(id: &str, secret: &Secret) -> (String, Secret) {
 
 fn asked(method: &'static str, resource: &str) -> Asked {
     Asked { service: "sts.googleapis.com".into(), method, resource: resource.to_owned(), ..Asked::default() }
-}
-
-/// The exact address of the file gets the federated token.
-async fn impersonate(
-    url: &str,
-    lifetime_seconds: Option<u64>,
-    token: &Secret,
-    http: &Http,
-) -> Result<Granted, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Answer {
-        access_token: Secret,
-        expire_time: Option<String>,
-    }
-    let account = file::impersonated(url).unwrap_or_default();
-    let body = serde_json::json!({
-        "scope": [key::SCOPE],
-        "lifetime": format!("{}s", lifetime_seconds.unwrap_or(3_600)),
-    });
-    let asked = Asked {
-        service: "iamcredentials.googleapis.com".into(),
-        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
-        resource: account.clone(),
-        permission: Some(crate::model::permission::GET_ACCESS_TOKEN.name),
-        ..Asked::default()
-    };
-    let post = Ticket::post(CallKind::Mint, Base::Credentials, String::new(), body, asked);
-    let ticket = Ticket { address: Some(url.to_owned()), auth: false, ..post };
-    let answer = http.send(&ticket, Some(token)).await?;
-    let answer: Answer = decode(&answer.body, "IAM Credentials")?;
-    Ok(Granted {
-        secret: answer.access_token,
-        expires: answer.expire_time.and_then(|end| end.parse().ok()),
-        scopes: vec![key::SCOPE.to_owned()],
-        principal: Some(account),
-        from: None,
-        rotated: None,
-    })
 }
 
 /// A subject that cannot be had: one sentence, whose fault it is.
