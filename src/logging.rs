@@ -46,14 +46,16 @@ pub fn request(record: &Record) {
     let millis = record.latency.map_or(0, |latency| latency.as_millis());
     let status = record.status.unwrap_or_default();
     match &record.outcome {
-        Outcome::Running => tracing::debug!(id = record.id, call = record.call, "sent"),
+        Outcome::Running => tracing::debug!(id = record.id, call = record.call.as_ref(), "sent"),
         Outcome::Done => {
-            tracing::info!(id = record.id, call = record.call, status, millis, tries = record.tries)
+            tracing::info!(id = record.id, call = record.call.as_ref(), status, millis, tries = record.tries)
         }
-        Outcome::Cancelled => tracing::info!(id = record.id, call = record.call, millis, "cancelled"),
+        Outcome::Cancelled => {
+            tracing::info!(id = record.id, call = record.call.as_ref(), millis, "cancelled")
+        }
         Outcome::Failed(why) => tracing::warn!(
             id = record.id,
-            call = record.call,
+            call = record.call.as_ref(),
             status,
             millis,
             tries = record.tries,

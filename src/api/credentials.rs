@@ -147,11 +147,11 @@ fn ticket(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result
     };
     let asked = Asked {
         service: endpoints::service(preview.base),
-        method,
+        method: method.into(),
         resource: request.account.clone(),
-        permission: permission.map(|permission| permission.name),
+        permission: permission.map(|permission| permission.name.into()),
         lifetime_seconds,
-        delegates: request.delegates.len(),
+        delegates: request.delegates.clone(),
         ..Asked::default()
     };
     Ok(match preview.body {
@@ -310,7 +310,7 @@ impl Client {
         };
         let asked = Asked {
             service: endpoints::service(Base::Token),
-            method: "token",
+            method: "token".into(),
             resource: request.account.clone(),
             delegation,
             ..Asked::default()

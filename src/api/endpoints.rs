@@ -21,6 +21,8 @@ pub enum Base {
     Projects,
     /// Service Usage: which APIs are on.
     Services,
+    /// Policy Troubleshooter: why IAM says no.
+    Troubleshooter,
     /// The OAuth token endpoint, a whole URL.
     Token,
     /// tokeninfo.
@@ -45,7 +47,7 @@ struct Row {
     variable: &'static str,
 }
 
-const TABLE: [Row; 9] = [
+const TABLE: [Row; 10] = [
     row(Base::Iam, "IAM", "iam", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
     row(
         Base::Credentials,
@@ -62,6 +64,13 @@ const TABLE: [Row; 9] = [
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
     ),
     row(Base::Services, "Service Usage", "serviceusage", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE"),
+    row(
+        Base::Troubleshooter,
+        "Policy Troubleshooter",
+        "policytroubleshooter",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_POLICYTROUBLESHOOTER",
+    ),
     row(Base::Token, "OAuth token", "oauth2", "/token", "CLOUDSDK_AUTH_TOKEN_HOST"),
     row(Base::Tokeninfo, "tokeninfo", "oauth2", "", "IMPERSONA_OAUTH2_ENDPOINT"),
     row(Base::Userinfo, "userinfo", "openidconnect", "", "IMPERSONA_OAUTH2_ENDPOINT"),

@@ -131,6 +131,23 @@ impl ApiError {
         }
     }
 
+    /// A refusal that did not come as an answer of its own: at the end of an operation, or saved earlier.
+    pub fn refused(kind: ErrorKind, refusal: Refusal) -> ApiError {
+        ApiError {
+            kind,
+            status: Some(refusal.status).filter(|status| *status > 0),
+            message: refusal.message.clone(),
+            retry_after: None,
+            refusal: Some(Box::new(refusal)),
+            next: None,
+        }
+    }
+
+    /// Whether it may be gone when asked again: no answer, no good one, or too many questions.
+    pub fn passes(&self) -> bool {
+        matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server | ErrorKind::Quota)
+    }
+
     /// One plain sentence for people.
     pub fn sentence(&self) -> String {
         match &self.refusal {
@@ -148,9 +165,9 @@ impl ApiError {
         }
     }
 
-    /// Whether a next step was given that is better than the one that the cause alone tells.
-    pub(crate) fn has_next(&self) -> bool {
-        self.next.is_some()
+    /// The next step that was given because it is better than the one that the cause alone tells.
+    pub(crate) fn own_next(&self) -> Option<&str> {
+        self.next.as_deref()
     }
 
     /// What to do about it, as words that follow the sentence: ` Next: …`, or nothing.
@@ -229,6 +246,11 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
                     };
                 }
             }
+            Some("PreconditionFailure") => {
+                let first = list(detail.get("violations")).next();
+                refusal.violation = first.and_then(|violation| text(violation.get("type")));
+            }
+            Some("ProjectIamPolicyError") => refusal.violation = text(detail.get("type")),
             _ => {}
         }
     }
@@ -271,7 +293,15 @@ fn unreadable(body: &[u8], asked: &Asked) -> Facts {
     } else {
         plain(&String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]))
     };
-    Facts { refusal: Refusal { message, foreign: true, ..Refusal::default() }, retry_after: None }
+    // GKE's metadata server passes on in plain text what IAM said.
+    let of_iam = message.contains("IAM returned 40");
+    let permission = message.split_once("Permission '").and_then(|(_, rest)| rest.split_once('\''));
+    let metadata = permission.filter(|_| of_iam).map(|(name, _)| ("permission".to_owned(), name.to_owned()));
+    let metadata = metadata.into_iter().collect();
+    Facts {
+        refusal: Refusal { message, metadata, foreign: !of_iam, ..Refusal::default() },
+        retry_after: None,
+    }
 }
 
 /// Whether a body is a web page, whatever its content type says.

@@ -4,11 +4,11 @@ use super::*;
 fn mint() -> Asked {
     Asked {
         service: "iamcredentials.googleapis.com".into(),
-        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: "sa@p.iam.gserviceaccount.com".into(),
-        permission: Some("iam.serviceAccounts.getAccessToken"),
+        permission: Some("iam.serviceAccounts.getAccessToken".into()),
         lifetime_seconds: Some(3_600),
-        delegates: 0,
+        delegates: vec![],
         delegation: None,
     }
 }
@@ -25,7 +25,7 @@ fn means(status: u16, body: &str, kind: ErrorKind, cause: Cause, parts: &[&str])
     for part in parts {
         assert!(text.contains(part), "“{part}” is not in: {text}");
     }
-    assert!(error.sentence().ends_with('.') || cause == Cause::Unknown, "{text}");
+    assert!(error.sentence().ends_with(['.', '?']) || cause == Cause::Unknown, "{text}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn e1b_a_denial_without_a_reason_names_the_permission_that_the_method_needs() {
 #[test]
 fn a_denial_in_a_chain_blames_the_chain_not_the_last_account() {
     let body = r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.implicitDelegation"}}]}}"#;
-    let asked = Asked { delegates: 2, ..mint() };
+    let asked = Asked { delegates: vec!["a@p".into(), "b@p".into()], ..mint() };
     let error = ApiError::from_answer(403, body.as_bytes(), &asked);
     assert!(
         error.sentence().contains("chain of delegates") && error.sentence().contains("implicitDelegation")
@@ -125,7 +125,7 @@ fn e6_a_quota_project_that_may_not_be_used_or_does_not_exist() {
 #[test]
 fn e7_an_invalid_argument_is_about_the_lifetime_only_when_a_long_one_was_asked_for() {
     let body = r#"{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT"}}"#;
-    means(400, body, ErrorKind::Invalid, Cause::Unknown, &["Request contains an invalid argument."]);
+    means(400, body, ErrorKind::Invalid, Cause::InvalidRequest, &["Request contains an invalid argument."]);
     let asked = Asked { lifetime_seconds: Some(7_200), ..mint() };
     let error = ApiError::from_answer(400, body.as_bytes(), &asked);
     assert_eq!(error.cause(), Some(Cause::LifetimeTooLong));
@@ -136,7 +136,7 @@ fn e7_an_invalid_argument_is_about_the_lifetime_only_when_a_long_one_was_asked_f
 #[test]
 fn e8_to_e12_the_token_endpoint_speaks_oauth() {
     let e8 = r#"{"error":"invalid_scope","error_description":"Invalid OAuth scope or ID token audience provided."}"#;
-    means(400, e8, ErrorKind::Invalid, Cause::Unknown, &["Invalid OAuth scope"]);
+    means(400, e8, ErrorKind::Invalid, Cause::InvalidRequest, &["Invalid OAuth scope"]);
     let e9 = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_uri":"https://support.google.com/a/answer/9368756","error_subtype":"invalid_rapt"}"#;
     let parts = ["log in again from time to time", "gcloud auth application-default login"];
     means(400, e9, ErrorKind::Credentials, Cause::LoginAgain, &parts);
@@ -152,7 +152,7 @@ fn e8_to_e12_the_token_endpoint_speaks_oauth() {
     let e11 = r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#;
     means(400, e11, ErrorKind::Credentials, Cause::LoginAgain, &["(Invalid JWT Signature)."]);
     for (status, code, description, cause) in [
-        (400, "invalid_grant", "Invalid grant: account not found", Cause::AccountDisabled),
+        (400, "invalid_grant", "Invalid grant: account not found", Cause::AccountGone),
         (400, "invalid_grant", "Robot is disabled.", Cause::AccountDisabled),
         (401, "deleted_client", "The OAuth client was deleted.", Cause::LoginAgain),
         (
@@ -172,9 +172,9 @@ fn e8_to_e12_the_token_endpoint_speaks_oauth() {
 #[test]
 fn e13_to_e15_a_refused_field_is_named() {
     let e13 = r#"{"error":{"code":400,"message":"Invalid JSON payload received. Unknown name \"project_id\": Cannot find field.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"description":"Invalid JSON payload received. Unknown name \"project_id\": Cannot find field."}]}]}}"#;
-    means(400, e13, ErrorKind::Invalid, Cause::Unknown, &["Unknown name \"project_id\""]);
+    means(400, e13, ErrorKind::Invalid, Cause::InvalidRequest, &["Unknown name \"project_id\""]);
     let e15 = r#"{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.BadRequest","fieldViolations":[{"field":"lifetime","description":"Illegal duration format; duration must end with 's'"}]}]}}"#;
-    means(400, e15, ErrorKind::Invalid, Cause::Unknown, &["lifetime: Illegal duration format"]);
+    means(400, e15, ErrorKind::Invalid, Cause::InvalidRequest, &["lifetime: Illegal duration format"]);
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn e16_and_e21_conflicts() {
     let e16 = r#"{"error":{"code":409,"message":"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.","errors":[{"message":"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.","domain":"global","reason":"aborted"}],"status":"ABORTED"}}"#;
     means(409, e16, ErrorKind::Conflict, Cause::Conflict, &["changed by somebody else"]);
     let e21 = r#"{"error":{"code":409,"message":"Service account workflow-dataform-prod already exists within project projects/maj-q1.","status":"ALREADY_EXISTS","details":[{"@type":"type.googleapis.com/google.rpc.ResourceInfo","resourceName":"projects/maj-q1/serviceAccounts/workflow-dataform-prod@maj-q1.iam.gserviceaccount.com"}]}}"#;
-    means(409, e21, ErrorKind::Conflict, Cause::Unknown, &["already exists within project"]);
+    means(409, e21, ErrorKind::Conflict, Cause::InvalidRequest, &["already exists within project"]);
 }
 
 #[test]
@@ -204,16 +204,22 @@ fn e23_and_e28_too_many_calls() {
 fn what_somebody_in_between_answers_is_no_denial_no_login_and_no_conflict() {
     let page = "<!DOCTYPE html><title>Blocked by example.com</title>";
     for status in [401, 403, 409, 429] {
-        means(status, page, ErrorKind::Server, Cause::Unknown, &["a web page came back", "proxy settings"]);
-        means(status, "slow down", ErrorKind::Server, Cause::Unknown, &["slow down", "proxy settings"]);
+        means(
+            status,
+            page,
+            ErrorKind::Server,
+            Cause::ServerTrouble,
+            &["a web page came back", "proxy settings"],
+        );
+        means(status, "slow down", ErrorKind::Server, Cause::ServerTrouble, &["slow down", "proxy settings"]);
         for body in [r#"{"error":{"cod"#, "{}", r#"{"error":{}}"#, r#"{"status":403,"error":"Forbidden"}"#] {
-            means(status, body, ErrorKind::Server, Cause::Unknown, &["cannot be read"]);
+            means(status, body, ErrorKind::Server, Cause::ServerTrouble, &["cannot be read"]);
         }
         let elsewhere = r#"{"error":{"message":"Policy 7"}}"#;
-        means(status, elsewhere, ErrorKind::Server, Cause::Unknown, &["Policy 7"]);
+        means(status, elsewhere, ErrorKind::Server, Cause::ServerTrouble, &["Policy 7"]);
         assert_eq!(read(status, page).kind.exit_code(), 7);
     }
-    means(403, "", ErrorKind::Server, Cause::Unknown, &["403 without a word of explanation"]);
+    means(403, "", ErrorKind::Server, Cause::ServerTrouble, &["403 without a word of explanation"]);
     means(401, "", ErrorKind::Credentials, Cause::LoginAgain, &[]);
     let bare = r#"{"error":{"code":403,"message":"The caller does not have permission"}}"#;
     means(403, bare, ErrorKind::Denied, Cause::PermissionMissing, &[]);
@@ -227,8 +233,14 @@ fn vpc_service_controls_come_with_an_identifier_for_the_administrator() {
 
 #[test]
 fn a_reason_that_is_not_known_here_is_told_and_not_taken_for_a_missing_permission() {
-    let body = r#"{"error":{"code":403,"message":"Billing is disabled.","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"BILLING_DISABLED","domain":"googleapis.com","metadata":{"consumer":"projects/1"}}]}}"#;
-    means(403, body, ErrorKind::Denied, Cause::Unknown, &["Billing is disabled.", "BILLING_DISABLED"]);
+    let body = r#"{"error":{"code":403,"message":"The location is not allowed.","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"LOCATION_POLICY_VIOLATED","domain":"googleapis.com","metadata":{"consumer":"projects/1"}}]}}"#;
+    means(
+        403,
+        body,
+        ErrorKind::Denied,
+        Cause::Unknown,
+        &["The location is not allowed.", "LOCATION_POLICY_VIOLATED"],
+    );
 }
 
 #[test]
@@ -262,13 +274,19 @@ fn e30_and_e33_servers_in_trouble_end_in_plain_sentences() {
         Cause::NotFoundOrHidden,
         &["a web page came back", "endpoint settings"],
     );
-    means(502, html, ErrorKind::Server, Cause::Unknown, &["a web page came back", "Try again"]);
+    means(502, html, ErrorKind::Server, Cause::ServerTrouble, &["a web page came back", "Try again"]);
     let e33 =
         r#"{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}"#;
-    means(503, e33, ErrorKind::Server, Cause::Unknown, &["503: The service is currently unavailable."]);
-    means(500, "", ErrorKind::Server, Cause::Unknown, &["500 without a word of explanation"]);
-    means(500, r#"{"error":{"code":500,"mess"#, ErrorKind::Server, Cause::Unknown, &["cannot be read"]);
-    means(503, "upstream connect error", ErrorKind::Server, Cause::Unknown, &["503: upstream connect error"]);
+    means(503, e33, ErrorKind::Server, Cause::ServerTrouble, &["503: The service is currently unavailable."]);
+    means(500, "", ErrorKind::Server, Cause::ServerTrouble, &["500 without a word of explanation"]);
+    means(500, r#"{"error":{"code":500,"mess"#, ErrorKind::Server, Cause::ServerTrouble, &["cannot be read"]);
+    means(
+        503,
+        "upstream connect error",
+        ErrorKind::Server,
+        Cause::ServerTrouble,
+        &["503: upstream connect error"],
+    );
 }
 
 #[test]
@@ -335,7 +353,7 @@ fn delegated(body: &str, status: u16) -> ApiError {
     };
     let asked = Asked {
         service: "oauth2.googleapis.com".into(),
-        method: "token",
+        method: "token".into(),
         resource: "sa@p.iam.gserviceaccount.com".into(),
         delegation: Some(delegation),
         ..Asked::default()

@@ -52,7 +52,13 @@ const NEVER: &str = "9999-12-31";
 
 fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> Asked {
     let service = endpoints::service(Base::Iam);
-    Asked { service, method, resource: resource.to_owned(), permission, ..Asked::default() }
+    Asked {
+        service,
+        method: method.into(),
+        resource: resource.to_owned(),
+        permission: permission.map(Into::into),
+        ..Asked::default()
+    }
 }
 
 /// `projects/-` lets the e-mail alone name the account, wherever it lives.

@@ -72,7 +72,7 @@ fn get(path: String, query: Vec<(&'static str, String)>, asked: Asked) -> Ticket
 }
 
 fn asked(method: &'static str) -> Asked {
-    Asked { service: endpoints::service(Base::Metadata), method, ..Asked::default() }
+    Asked { service: endpoints::service(Base::Metadata), method: method.into(), ..Asked::default() }
 }
 
 /// Path and query of a token. Compute Engine ignores `scopes`; App Engine, Cloud Run and Cloud Run functions do not.

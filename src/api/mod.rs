@@ -16,6 +16,8 @@ pub mod policies;
 pub mod projects;
 pub mod record;
 pub mod roles;
+pub mod services;
+pub mod troubleshooter;
 
 pub(crate) mod answer;
 mod client;
@@ -34,7 +36,9 @@ use crate::{
     model::{
         account::{Account, AccountKey},
         caller::Caller,
+        chain::Hop,
         credential::Credential,
+        doctor::Examined,
         permission::Granted,
         policy::Policy,
         project::{Ancestor, Project},
@@ -104,7 +108,7 @@ pub enum Reply {
     /// What the metadata server says.
     Machine(metadata::Machine),
     /// What is known of the hops of a chain.
-    Chain(Vec<flows::Hop>),
+    Chain(Vec<Hop>),
     /// Who is calling.
     Caller(Caller),
     /// A JSON Web Key Set, as text.
@@ -123,6 +127,10 @@ pub enum Reply {
     Applied(Box<flows::Applied>),
     /// How watching a grant ended.
     Watched(flows::Watched),
+    /// An API that is on now.
+    Enabled(flows::Enabled),
+    /// What was learned around a refusal.
+    Examined(Box<Examined>),
     /// The saved policies of an account, the newest first.
     History(Vec<Snapshot>),
 }
@@ -136,4 +144,6 @@ pub enum Part {
     Projects(Vec<Project>),
     /// A grant is being watched.
     Watching(flows::Watching),
+    /// An API is being switched on.
+    Enabling(flows::Enabling),
 }

@@ -72,7 +72,12 @@ pub(super) type KeyCache = Mutex<HashMap<KeySource, (Instant, String)>>;
 const LONGEST_CACHE: Duration = Duration::from_secs(24 * 3_600);
 
 fn asked(base: Base, method: &'static str, resource: &str) -> Asked {
-    Asked { service: endpoints::service(base), method, resource: resource.to_owned(), ..Asked::default() }
+    Asked {
+        service: endpoints::service(base),
+        method: method.into(),
+        resource: resource.to_owned(),
+        ..Asked::default()
+    }
 }
 
 fn tokeninfo_ticket(token: Secret) -> Ticket {

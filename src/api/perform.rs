@@ -84,6 +84,16 @@ pub async fn perform_with(
                 .await
                 .map(Reply::Watched)
         }
+        Call::Flow(flows::Call::EnableService { project, service }) => {
+            let mut told = |progress| parts(Part::Enabling(progress));
+            flows::enable_service(client, &project, &service, flows::ENABLING_PATIENCE, &mut told)
+                .await
+                .map(Reply::Enabled)
+        }
+        Call::Flow(flows::Call::Examine { refusal, caller, deep }) => {
+            let seen = flows::examine(client, snapshots, &refusal, caller.as_deref(), deep).await;
+            Ok(Reply::Examined(Box::new(seen)))
+        }
         Call::Flow(flows::Call::History { account, unique_id }) => {
             let whose = flows::whose(client, &account, &unique_id);
             let list = snapshots.list(&whose).await.map(Reply::History);

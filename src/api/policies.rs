@@ -73,7 +73,13 @@ const VERSION: u8 = 3;
 
 fn asked(base: Base, method: &'static str, resource: &str, permission: Option<&'static str>) -> Asked {
     let service = endpoints::service(base);
-    Asked { service, method, resource: resource.to_owned(), permission, ..Asked::default() }
+    Asked {
+        service,
+        method: method.into(),
+        resource: resource.to_owned(),
+        permission: permission.map(Into::into),
+        ..Asked::default()
+    }
 }
 
 /// `projects/-` lets the e-mail alone name the account, wherever it lives.

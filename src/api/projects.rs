@@ -40,7 +40,13 @@ const PAGE_SIZE: &str = "500";
 
 fn asked(method: &'static str, resource: &str, permission: &'static str) -> Asked {
     let service = endpoints::service(Base::Projects);
-    Asked { service, method, resource: resource.to_owned(), permission: Some(permission), ..Asked::default() }
+    Asked {
+        service,
+        method: method.into(),
+        resource: resource.to_owned(),
+        permission: Some(permission.into()),
+        ..Asked::default()
+    }
 }
 
 fn search_ticket() -> Ticket {

@@ -3,6 +3,7 @@
 //! request, and never hold a credential.
 
 use std::{
+    borrow::Cow,
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
@@ -36,7 +37,7 @@ pub struct Record {
     /// Path and query, percent-encoded; URLs hold no credentials.
     pub path: String,
     /// The gRPC name: `google.iam.admin.v1.IAM.ListServiceAccounts`.
-    pub call: &'static str,
+    pub call: Cow<'static, str>,
     /// How it ended, or that it has not.
     pub outcome: Outcome,
     /// The HTTP status of the last answer, if there was one.
@@ -196,7 +197,7 @@ impl<'a> Watch<'a> {
             scheme,
             host,
             path,
-            call: ticket.asked.method,
+            call: ticket.asked.method.clone(),
             outcome: Outcome::Running,
             status: None,
             latency: None,
@@ -385,7 +386,7 @@ mod tests {
             scheme: "https",
             host: String::new(),
             path: String::new(),
-            call: "",
+            call: "".into(),
             outcome: Outcome::Running,
             status: None,
             latency: None,

@@ -50,7 +50,13 @@ const PAGE_SIZE: u32 = 3_000;
 
 fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> Asked {
     let service = endpoints::service(Base::Iam);
-    Asked { service, method, resource: resource.to_owned(), permission, ..Asked::default() }
+    Asked {
+        service,
+        method: method.into(),
+        resource: resource.to_owned(),
+        permission: permission.map(Into::into),
+        ..Asked::default()
+    }
 }
 
 /// Checks a role's name that somebody typed: its form, not whether there is such a role.

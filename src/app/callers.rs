@@ -52,7 +52,7 @@ impl AppState {
                 self.say(Level::Info, format!("becoming {}…", short(account)), out);
             }
             Switch::To(_) => self.say(Level::Info, "asking for a token of that caller…".into(), out),
-            Switch::Back => {}
+            Switch::Back | Switch::Charge(_) => {}
         }
         out.effects.push(Effect::Switch(wish));
     }

@@ -153,20 +153,27 @@ impl AppState {
     }
 
     fn on_outcome(&mut self, now: Now, outcome: Outcome, out: &mut Out) -> bool {
-        if outcome == Outcome::Stay {
-            return true;
+        match outcome {
+            Outcome::Stay => return true,
+            Outcome::Step(what) => {
+                self.do_step(now, what, out);
+                return true;
+            }
+            _ => {}
         }
         let closed = self.overlays.pop();
-        if let Some(Overlay::Picker(picker)) = closed
-            && picker.kind == crate::overlays::picker::Kind::Projects
+        if let Some(Overlay::Picker(picker)) = &closed
+            && picker.is_of_projects()
         {
             // Nobody waits for more of them now.
             let mut cx = Cx { shared: &mut self.shared, now, out };
             let awaited = cx.shared.projects.awaiting.take();
             cx.cancel(awaited);
+        } else if let Some(Overlay::Doctor(doctor)) = &closed {
+            self.close_doctor(doctor, now, out);
         }
         match outcome {
-            Outcome::Stay | Outcome::Close => {}
+            Outcome::Stay | Outcome::Close | Outcome::Step(_) => {}
             Outcome::Act(action) => return self.act_root(now, action, out),
             Outcome::Pick(Picked::Command(action)) => {
                 // A command means its own place: the pane that knows it is shown first.
@@ -174,11 +181,13 @@ impl AppState {
                 self.act(now, action, out);
             }
             Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
+            Outcome::Pick(Picked::Charge(project)) => self.charge(project, out),
             Outcome::Pick(Picked::Caller(wish)) => self.switch(wish, out),
             Outcome::Confirm(Confirmed::Trust) => self.trust(out),
             Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
             Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
             Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
+            Outcome::Confirm(Confirmed::Enable) => self.enable_api(now, out),
             Outcome::Confirm(Confirmed::Probe) => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.mint.probe(&mut cx);
@@ -250,6 +259,8 @@ impl AppState {
             Action::Callers => self.choose_caller(out),
             Action::Become => self.become_opened(out),
             Action::CallerBack => self.caller_back(out),
+            Action::Explain => self.explain(now, out),
+            Action::Charge => self.pick_charged(now, out),
             Action::Refresh => self.refresh_root(now, out),
             Action::MintMenu => self.open_mint_menu(now, out),
             Action::MintAccess => self.open_form(Kind::AccessToken, now, out),
@@ -337,7 +348,7 @@ impl AppState {
             _ => None,
         };
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        self.panes.policy.open_grant(permission, &mut cx);
+        self.panes.policy.open_grant(permission, None, &mut cx);
         if cx.shared.opened.is_some() {
             cx.intend(Intent::Show(PaneId::Policy));
         }

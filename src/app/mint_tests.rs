@@ -11,9 +11,10 @@ use crate::{
         ApiError, Call, ErrorKind, Reply, credentials,
         metadata::{self, Machine},
     },
-    flows::{self, Hop, HopState},
+    flows,
     keymap::{Action, Place},
     model::{
+        chain::{Hop, HopState},
         credential::{Credential, Kind, MintRequest, Payload, What},
         permission::SIGN_JWT,
         secret::Secret,

@@ -9,6 +9,7 @@ pub mod shelf;
 pub mod writes;
 
 mod callers;
+mod doctor;
 mod input;
 mod root;
 
@@ -116,6 +117,8 @@ pub struct AppState {
     leaving: Option<u8>,
     /// What was wished for when a credentials file came in doubt.
     doubted: Option<Switch>,
+    /// The last refusal, for the doctor.
+    denied: Option<ApiError>,
     /// Whether it was said that gcloud's login is somebody else.
     said_other_login: bool,
     /// Whether no page of the project search under way has come yet.
@@ -179,6 +182,7 @@ impl AppState {
             notices: 0,
             leaving: None,
             doubted: None,
+            denied: None,
             said_other_login: false,
             search_is_fresh: false,
             start: Some((start.account, start.pane)),
@@ -252,6 +256,11 @@ impl AppState {
                 if self.shared.awaited.remove(&req).is_none() {
                     return false;
                 }
+                if let Err(error) = &reply
+                    && error.refusal.is_some()
+                {
+                    self.denied = Some(error.clone());
+                }
                 match owner {
                     Owner::Root => self.on_root_reply(now, req, reply, out),
                     Owner::Pane(id) => {
@@ -267,7 +276,10 @@ impl AppState {
                 }
             }
             Msg::Part { req, owner, part } => match owner {
-                Owner::Root => self.on_root_part(req, part),
+                Owner::Root => {
+                    self.on_doctor_part(req, &part);
+                    self.on_root_part(req, part);
+                }
                 Owner::Pane(id) => {
                     let mut cx = Cx { shared: &mut self.shared, now, out };
                     self.panes.get_mut(id).on_part(req, part, &mut cx);

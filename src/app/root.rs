@@ -86,6 +86,9 @@ impl AppState {
         reply: Result<Reply, ApiError>,
         out: &mut Out,
     ) {
+        if self.on_doctor_reply(now, req, &reply, out) {
+            return;
+        }
         let failed = reply.as_ref().err().cloned();
         let shared = &mut self.shared;
         if shared.caller.awaits(req) {

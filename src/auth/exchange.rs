@@ -168,7 +168,7 @@ pub(super) fn nothing_found() -> ApiError {
 }
 
 fn asked(method: &'static str) -> Asked {
-    Asked { service: endpoints::service(Base::Token), method, ..Asked::default() }
+    Asked { service: endpoints::service(Base::Token), method: method.into(), ..Asked::default() }
 }
 
 async fn token_endpoint(
@@ -231,10 +231,10 @@ pub(super) async fn impersonate(
     }
     let asked = Asked {
         service: endpoints::service(Base::Credentials),
-        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: account.to_owned(),
-        permission: Some(permission::GET_ACCESS_TOKEN.name),
-        delegates: delegates.len(),
+        permission: Some(permission::GET_ACCESS_TOKEN.name.into()),
+        delegates: delegates.to_vec(),
         ..Asked::default()
     };
     let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(account));
@@ -264,7 +264,7 @@ fn about_the_caller(mut error: ApiError, source: &Source) -> ApiError {
     if error.kind == ErrorKind::Denied && !credentials.impersonates() {
         error.kind = ErrorKind::Credentials;
     }
-    if error.kind != ErrorKind::Credentials || error.has_next() {
+    if error.kind != ErrorKind::Credentials || error.own_next().is_some() {
         return error;
     }
     match source.remedy() {

@@ -39,8 +39,9 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
     }
     let absent = || ApiError::new(ErrorKind::Timeout, "No metadata server answers here.");
     let recursive = vec![("recursive", "true".to_owned())];
-    let asked = |path: &str, query, method| {
-        let asked = Asked { service: endpoints::service(Base::Metadata), method, ..Asked::default() };
+    let asked = |path: &str, query, method: &'static str| {
+        let asked =
+            Asked { service: endpoints::service(Base::Metadata), method: method.into(), ..Asked::default() };
         Ticket { auth: false, query, ..Ticket::get(Base::Metadata, format!("{DEFAULT}{path}"), asked) }
     };
     let look = asked("", recursive, "metadata.read");

@@ -37,6 +37,8 @@ pub struct Connector {
     /// The files that were confirmed in this run, by their hash.
     confirmed: HashSet<String>,
     quota_project: Option<String>,
+    /// What is charged in any case: somebody chose it for this very caller.
+    pub charged: Option<String>,
     timeout: Option<Duration>,
     read_only: bool,
     use_proxy: bool,
@@ -53,7 +55,7 @@ impl Connector {
         let found = source.as_ref().ok();
         let endpoints = Endpoints::new(&self.env, found.and_then(|source| source.universe.as_deref()))?;
         let mut settings = Settings::new(endpoints, source);
-        settings.quota_project = self.quota_project.clone().filter(|_| !became);
+        settings.quota_project = self.charged.clone().or(self.quota_project.clone().filter(|_| !became));
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
         settings.read_only = self.read_only;
         settings.use_proxy = self.use_proxy;
@@ -165,6 +167,7 @@ impl Setup {
         let connector = Connector {
             confirmed: HashSet::new(),
             quota_project: quota.or(quota_from_env).or_else(|| config.quota_project.clone()),
+            charged: None,
             timeout: global.timeout,
             read_only: global.read_only,
             use_proxy: !global.demo,

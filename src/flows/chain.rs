@@ -10,6 +10,7 @@ use crate::{
     api::{ApiError, Client, ErrorKind},
     model::{
         account::project_of,
+        chain::{Hop, HopState},
         credential::{MintRequest, What},
         member::Member,
         permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, Permission, by_name},
@@ -23,34 +24,6 @@ use crate::{
 
 /// How long a token lives that is minted only to see whether it can be, in seconds.
 const PROBE_SECONDS: u32 = 60;
-
-/// One step of a chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hop {
-    /// The account that acts; none for the caller.
-    pub from: Option<String>,
-    /// The account that is acted as.
-    pub to: String,
-    /// What `from` needs on `to`.
-    pub permission: Permission,
-    /// What is known.
-    pub state: HopState,
-}
-
-/// What is known of a hop, with the reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HopState {
-    /// It is granted.
-    Yes(String),
-    /// IAM, or a mint that was tried, says no.
-    No(String),
-    /// No policy that was read grants it.
-    NoGrantSeen,
-    /// A policy that decides could not be read.
-    Unread(String),
-    /// It cannot be told.
-    CannotTell(String),
-}
 
 /// The hops of a chain, each with what it needs: the delegate's permission for all but the last.
 fn hops(account: &str, delegates: &[String], last: Permission) -> Vec<Hop> {
@@ -101,13 +74,9 @@ async fn later(client: &Client, from: &str, to: &str, permission: Permission) ->
     };
     let own = Level { name: String::new(), display_name: String::new(), policy: own };
     let levels: Vec<Level> = [own].into_iter().chain(above).collect();
-    let roles = custom_roles(client, &levels, &member).await;
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "conditions depend on the time, and a flow has no other clock"
-    )]
-    let now = Timestamp::now();
-    judge(&levels, &member, permission, &roles, now)
+    let policies: Vec<&Policy> = levels.iter().filter_map(|level| level.policy.as_ref().ok()).collect();
+    let roles = custom_roles(client, &policies, &member).await;
+    judge(&levels, &member, permission, &roles, super::now())
 }
 
 /// From what was read at each level, the account itself first.
@@ -121,7 +90,7 @@ fn judge(
     let custom = |name: &str| roles.get(name).cloned();
     let mut best: Option<(Access, &Level)> = None;
     for (level, policy) in levels.iter().filter_map(|level| Some((level, level.policy.as_ref().ok()?))) {
-        let found = access(policy, member, permission, &custom, now);
+        let found = access(policy, member, permission.name, &custom, now);
         if best.as_ref().is_none_or(|(so_far, _)| found < *so_far) {
             best = Some((found, level));
         }
@@ -144,8 +113,11 @@ fn judge(
 }
 
 /// What the custom roles give that are bound to this member, or to many members.
-async fn custom_roles(client: &Client, levels: &[Level], member: &Member) -> HashMap<String, Vec<String>> {
-    let policies: Vec<&Policy> = levels.iter().filter_map(|level| level.policy.as_ref().ok()).collect();
+pub(super) async fn custom_roles(
+    client: &Client,
+    policies: &[&Policy],
+    member: &Member,
+) -> HashMap<String, Vec<String>> {
     let mut roles = HashMap::new();
     for binding in policies.iter().flat_map(|policy| policy.bindings()) {
         let concerns = |other: &Member| other == member || other.is_opaque() || other.is_public();

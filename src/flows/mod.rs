@@ -3,17 +3,26 @@
 
 mod apply_policy;
 mod chain;
+mod enable_service;
+mod examine;
 mod inherited;
 mod mint;
 mod watch_grant;
 
 pub use apply_policy::{Applied, Mode, Request, apply_policy, apply_policy_if, whose};
-pub use chain::{Hop, HopState, check_chain, probe_chain};
+pub use chain::{check_chain, probe_chain};
+pub use enable_service::{Enabled, Enabling, PATIENCE as ENABLING_PATIENCE, enable_service};
+pub use examine::examine;
 pub use inherited::{Level, inherited};
 pub use mint::mint;
 pub use watch_grant::{Patience, Watched, Watching, watch_grant};
 
-use crate::{api::CallKind, model::permission::Permission};
+use jiff::Timestamp;
+
+use crate::{
+    api::CallKind,
+    model::{caller::Caller, denial::Refusal, permission::Permission},
+};
 
 /// A flow, as data.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +59,22 @@ pub enum Call {
         /// What the last hop needs.
         permission: Permission,
     },
+    /// Switches an API on in a project.
+    EnableService {
+        /// Id, number or `projects/…`.
+        project: String,
+        /// `iamcredentials.googleapis.com`
+        service: String,
+    },
+    /// Looks around a refusal.
+    Examine {
+        /// What was refused.
+        refusal: Box<Refusal>,
+        /// Who was refused, as far as known.
+        caller: Option<Box<Caller>>,
+        /// Whether Policy Troubleshooter is asked in any case.
+        deep: bool,
+    },
     /// The saved policies of an account. Nothing is asked of Google.
     History {
         /// Its e-mail; may be empty where the unique id is known.
@@ -63,14 +88,21 @@ impl Call {
     /// What the flow may do.
     pub fn kind(&self) -> CallKind {
         match self {
-            Call::ApplyPolicy(_) => CallKind::Write,
+            Call::ApplyPolicy(_) | Call::EnableService { .. } => CallKind::Write,
             Call::ProbeChain { .. } => CallKind::Mint,
             Call::Inherited { .. }
             | Call::WatchGrant { .. }
+            | Call::Examine { .. }
             | Call::CheckChain { .. }
             | Call::History { .. } => CallKind::Read,
         }
     }
+}
+
+/// The clock of the flows: conditions depend on the time.
+#[allow(clippy::disallowed_methods, reason = "a flow has no loop that could stamp it with the time")]
+fn now() -> Timestamp {
+    Timestamp::now()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::api::{ApiError, Client, ErrorKind};
+use crate::api::{ApiError, Client};
 
 /// As many yeses in a row make it believable.
 const YESES: u32 = 3;
@@ -78,7 +78,7 @@ pub async fn watch_grant(
     loop {
         let all = match client.held_permissions(account, permissions).await {
             Ok(held) => permissions.iter().all(|wanted| held.contains(wanted)),
-            Err(error) if passes(&error) => false,
+            Err(error) if error.passes() => false,
             Err(error) => return Err(error),
         };
         attempts += 1;
@@ -95,8 +95,4 @@ pub async fn watch_grant(
         sleep(pause).await;
         wait = (wait * 2).min(patience.longest);
     }
-}
-
-fn passes(error: &ApiError) -> bool {
-    matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server | ErrorKind::Quota)
 }

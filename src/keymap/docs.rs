@@ -73,11 +73,12 @@ pub fn heading(ctx: KeyCtx) -> &'static str {
         KeyCtx::Confirm => "Questions",
         KeyCtx::MintMenu => "Mint menu",
         KeyCtx::CopyMenu => "Copy menu",
+        KeyCtx::Doctor => "Denials explained",
         KeyCtx::Always => "Everywhere",
     }
 }
 
-const ORDER: [KeyCtx; 16] = [
+const ORDER: [KeyCtx; 17] = [
     KeyCtx::List,
     KeyCtx::Global,
     KeyCtx::Accounts,
@@ -89,6 +90,7 @@ const ORDER: [KeyCtx; 16] = [
     KeyCtx::CopyMenu,
     KeyCtx::Inspect,
     KeyCtx::Activity,
+    KeyCtx::Doctor,
     KeyCtx::Form,
     KeyCtx::Text,
     KeyCtx::Confirm,

@@ -41,6 +41,8 @@ pub enum KeyCtx {
     MintMenu,
     /// The copy menu.
     CopyMenu,
+    /// The doctor's pop-up.
+    Doctor,
     /// Everywhere, even in text.
     Always,
 }
@@ -78,11 +80,13 @@ pub enum Place {
     MintMenu,
     /// The copy menu.
     CopyMenu,
+    /// The doctor's pop-up.
+    Doctor,
 }
 
 impl Place {
     /// All places, for tests and documents.
-    pub const ALL: [Place; 15] = [
+    pub const ALL: [Place; 16] = [
         Place::Accounts,
         Place::Reading,
         Place::Policy,
@@ -98,6 +102,7 @@ impl Place {
         Place::Confirm,
         Place::MintMenu,
         Place::CopyMenu,
+        Place::Doctor,
     ];
 
     /// The contexts live here, the nearest first. Within one place a chord has one meaning: a test holds it.
@@ -119,6 +124,7 @@ impl Place {
             Place::Confirm => &[Confirm, Always],
             Place::MintMenu => &[MintMenu, Always],
             Place::CopyMenu => &[CopyMenu, Always],
+            Place::Doctor => &[Doctor, List, Always],
         }
     }
 }
@@ -208,6 +214,19 @@ pub enum Action {
     ToggleRaw,
     ToggleView,
     ExportHar,
+    Explain,
+    Charge,
+    DoctorGrant,
+    DoctorEnable,
+    DoctorWho,
+    DoctorCopy,
+    DoctorCharge,
+    DoctorCaller,
+    DoctorShorter,
+    DoctorAgain,
+    DoctorWatch,
+    DoctorTroubleshoot,
+    DoctorPolicy,
     NextField,
     PreviousField,
     Toggle,
@@ -321,6 +340,21 @@ pub const TABLE: &[Row] = &[
     // activity
     row(KeyCtx::Activity, Action::Open, "open-request", "enter", "show what was sent and answered", (2, "details")),
     row(KeyCtx::Activity, Action::ExportHar, "export-har", "s", "save the requests as a HAR file, secrets left out", (3, "save as HAR")),
+    // denials
+    row(KeyCtx::Global, Action::Explain, "explain", "x", "explain the last denial: cause, evidence, next steps", (9, "explain")),
+    row(KeyCtx::Global, Action::Charge, "charge", "", "charge API calls to another project, until the caller is switched", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorGrant, "doctor-grant", "a", "stage the grant that is missing, or write the request for it", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorEnable, "doctor-enable", "e", "enable the API, after a question", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorWho, "doctor-who", "w", "show who could grant it", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorCopy, "doctor-copy", "c", "copy the command, or the request for an administrator", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorCharge, "doctor-charge", "u", "charge another project", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorCaller, "doctor-caller", "i", "call as somebody else", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorShorter, "doctor-shorter", "h", "mint again for one hour", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorAgain, "doctor-again", "T", "try it again", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorWatch, "doctor-watch", "W", "wait until IAM says yes", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorTroubleshoot, "doctor-troubleshoot", "t", "ask Policy Troubleshooter", (0, "")),
+    row(KeyCtx::Doctor, Action::DoctorPolicy, "doctor-policy", "p", "show the policy, read anew", (0, "")),
+    row(KeyCtx::Doctor, Action::Back, "close-doctor", "q x", "close", (2, "close")),
     // copying
     row(KeyCtx::Global, Action::CopyMenu, "copy-menu", "y", "choose what to copy", (2, "copy")),
     row(KeyCtx::Global, Action::CopyObvious, "copy", "Y", "copy the obvious thing", (0, "")),

@@ -51,6 +51,8 @@ pub enum Switch {
     Become(String),
     /// As whoever it was before that.
     Back,
+    /// As the same, with API calls charged to this project.
+    Charge(String),
 }
 
 /// Where the credentials of a [`Choice`] are.

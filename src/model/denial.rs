@@ -2,31 +2,35 @@
 //! sentence and the next step. Pure; it decides by status and reason, and by Google's message only where there
 //! is no reason, because messages change.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde::{Deserialize, Serialize};
 
 use super::permission::{self, Permission};
 
 /// What was asked for when the refusal came: what the answer alone does not tell.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Asked {
     /// The API by its host name: `iamcredentials.googleapis.com`.
     pub service: String,
     /// The gRPC name of the method: `google.iam.credentials.v1.IAMCredentials.GenerateAccessToken`.
-    pub method: &'static str,
+    pub method: Cow<'static, str>,
     /// The account, project or folder it was about; empty when there is none.
     pub resource: String,
     /// The permission the method needs on `resource`, where it is known.
-    pub permission: Option<&'static str>,
+    pub permission: Option<Cow<'static, str>>,
     /// The lifetime asked for in a mint request, in seconds.
     pub lifetime_seconds: Option<u32>,
-    /// How many delegates stood between the caller and the account.
-    pub delegates: usize,
+    /// The accounts between the caller and the account, nearest to the caller first.
+    pub delegates: Vec<String>,
     /// For whom a token was asked by domain-wide delegation.
     pub delegation: Option<Delegation>,
 }
 
 /// What a JWT of domain-wide delegation asks the token endpoint for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Delegation {
     /// The e-mail of the Workspace user.
     pub subject: String,
@@ -35,7 +39,8 @@ pub struct Delegation {
 }
 
 /// The facts of a refusal, free of control characters and secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
@@ -51,12 +56,16 @@ pub struct Refusal {
     pub message: String,
     /// `ErrorInfo.metadata`: `permission`, `consumer`, `service`, …
     pub metadata: BTreeMap<String, String>,
+    /// What was violated, where the answer tells: the type in `PreconditionFailure` or in Resource Manager's own
+    /// detail (`serviceusage/billing-enabled`, `constraints/iam.allowedPolicyMemberDomains`).
+    pub violation: Option<String>,
     /// What was asked.
     pub asked: Asked,
 }
 
-/// The closed list of causes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The closed list of causes. Most are told by the refusal alone; some take a look at policies and chains, which is
+/// the doctor's ([`super::doctor`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The API is off in the project that is charged for the call.
     ApiDisabled,
@@ -64,26 +73,80 @@ pub enum Cause {
     ScopeMissing,
     /// IAM said no.
     PermissionMissing,
-    /// The quota project may not be used, or there is none of that name.
-    QuotaProject,
-    /// The caller's credentials have ended or must be confirmed by a person.
-    LoginAgain,
+    /// A grant is there, under a condition that does not hold now.
+    ConditionFalse,
+    /// A grant is there, and a deny policy or a principal access boundary is stronger.
+    DenyPolicy,
+    /// A grant is there, and is too young to work everywhere.
+    Propagating,
+    /// Somebody between the caller and the account may not act as the next one.
+    ChainHop,
+    /// An account that acts as itself lacks the role on itself.
+    OnItself,
     /// VPC Service Controls.
     ServicePerimeter,
+    /// An organization policy keeps members of other domains out of policies.
+    DomainRestricted,
+    /// The caller's credentials have ended or must be confirmed by a person.
+    LoginAgain,
+    /// What stands behind a federated caller is not believed.
+    Federation,
+    /// A setting of Google Workspace keeps the account from acting for this user.
+    WorkspaceDelegation,
+    /// The quota project may not be used, or there is none of that name.
+    QuotaProject,
+    /// The project has no billing account, and the API wants one.
+    Billing,
     /// Too many calls.
     RateLimited,
-    /// Not there, or not to be seen by this caller.
-    NotFoundOrHidden,
     /// A lifetime over one hour that the organization does not allow.
     LifetimeTooLong,
     /// Somebody else changed it in between.
     Conflict,
     /// The account is disabled.
     AccountDisabled,
-    /// A setting of Google Workspace keeps the account from acting for this user.
-    WorkspaceDelegation,
+    /// The account was deleted, or made anew under the same name.
+    AccountGone,
+    /// Not there, or not to be seen by this caller.
+    NotFoundOrHidden,
+    /// The values that were sent were refused.
+    InvalidRequest,
+    /// The server, or something in between, is in trouble.
+    ServerTrouble,
     /// None of the above.
     Unknown,
+}
+
+impl Cause {
+    /// The word for scripts; it stays.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cause::ApiDisabled => "api_disabled",
+            Cause::ScopeMissing => "scope_missing",
+            Cause::PermissionMissing => "permission_missing",
+            Cause::ConditionFalse => "condition_false",
+            Cause::DenyPolicy => "deny_policy",
+            Cause::Propagating => "propagating",
+            Cause::ChainHop => "chain_hop",
+            Cause::OnItself => "role_on_itself_missing",
+            Cause::ServicePerimeter => "service_perimeter",
+            Cause::DomainRestricted => "domain_restricted",
+            Cause::LoginAgain => "login_again",
+            Cause::Federation => "federation",
+            Cause::WorkspaceDelegation => "workspace_delegation",
+            Cause::QuotaProject => "quota_project",
+            Cause::Billing => "billing",
+            Cause::RateLimited => "rate_limited",
+            Cause::LifetimeTooLong => "lifetime_too_long",
+            Cause::Conflict => "conflict",
+            Cause::AccountDisabled => "account_disabled",
+            Cause::AccountGone => "account_gone",
+            Cause::NotFoundOrHidden => "not_found_or_hidden",
+            Cause::InvalidRequest => "invalid_request",
+            Cause::ServerTrouble => "server_trouble",
+            Cause::Unknown => "unknown",
+        }
+    }
 }
 
 /// A refusal explained.
@@ -99,10 +162,10 @@ pub struct Explanation {
 
 /// Projects of Google's own tools (gcloud's ADC login and gcloud's login). A user without a quota project is
 /// charged to one of these, where nobody but Google can enable anything.
-const SHARED_CLIENT_PROJECTS: [&str; 2] = ["764086051850", "32555940559"];
+pub const SHARED_CLIENT_PROJECTS: [&str; 2] = ["764086051850", "32555940559"];
 
 /// The longest lifetime that needs no exception of the organization, in seconds (IAM Credentials reference).
-const ORDINARY_LIFETIME: u32 = 3_600;
+pub const ORDINARY_LIFETIME: u32 = 3_600;
 
 /// The command that makes the caller's credentials fresh.
 pub const LOGIN: &str = "gcloud auth application-default login";
@@ -138,7 +201,7 @@ pub fn explain(refusal: &Refusal) -> Explanation {
             format!("{} was not found ({}).", refusal.subject(), refusal.message),
             "Check the name and the endpoint settings.".to_owned(),
         ),
-        Cause::NotFoundOrHidden if refusal.asked.delegates > 0 => {
+        Cause::NotFoundOrHidden if !refusal.asked.delegates.is_empty() => {
             let who = match refusal.message.rsplit_once("email ") {
                 Some((_, email)) if email.contains('@') => email.trim_end_matches('.').to_owned(),
                 _ => "An account of the chain".to_owned(),
@@ -168,8 +231,30 @@ pub fn explain(refusal: &Refusal) -> Explanation {
             format!("{} is disabled, or in a state that allows no credentials.", refusal.disabled_account()),
             "An administrator can enable it again: `gcloud iam service-accounts enable`.".to_owned(),
         ),
+        Cause::AccountGone => (
+            format!("{} is gone: deleted, or made anew under the same name.", refusal.disabled_account()),
+            "Grants to and on the old one do not hold for a new one of the same name; a deleted one can be undeleted for 30 days: `gcloud iam service-accounts undelete`.".to_owned(),
+        ),
         Cause::WorkspaceDelegation => delegation(refusal),
-        Cause::Unknown => unknown(refusal),
+        Cause::Federation => federation(refusal),
+        Cause::DomainRestricted => (
+            "An organization policy keeps members of other domains out of this policy.".to_owned(),
+            "Grant it to somebody of a permitted domain, or have constraints/iam.allowedPolicyMemberDomains changed.".to_owned(),
+        ),
+        Cause::Billing => (
+            match refusal.consumer() {
+                Some(project) => format!("Project {project} has no active billing account."),
+                None => "The project has no active billing account.".to_owned(),
+            },
+            "Link one: `gcloud billing projects link PROJECT --billing-account=ID`.".to_owned(),
+        ),
+        Cause::OnItself => (
+            format!("{} lacks the role on itself: an account may not mint for itself unless it is granted that.", refusal.subject()),
+            format!("Have {} granted to it on itself, or use its token directly.", refusal.role()),
+        ),
+        // These take more than the refusal to be told; the doctor has the sentences.
+        Cause::ConditionFalse | Cause::DenyPolicy | Cause::Propagating | Cause::ChainHop => permission_missing(refusal),
+        Cause::InvalidRequest | Cause::ServerTrouble | Cause::Unknown => unknown(refusal),
     };
     Explanation { cause, sentence, next }
 }
@@ -177,7 +262,7 @@ pub fn explain(refusal: &Refusal) -> Explanation {
 /// The order matters: reasons first, because they are exact; then the canonical code; messages last.
 fn cause(refusal: &Refusal) -> Cause {
     if refusal.is_somebody_elses() {
-        return Cause::Unknown;
+        return Cause::ServerTrouble;
     }
     match refusal.reason.as_deref().unwrap_or_default() {
         "SERVICE_DISABLED" | "accessNotConfigured" => return Cause::ApiDisabled,
@@ -196,13 +281,25 @@ fn cause(refusal: &Refusal) -> Cause {
         "SECURITY_POLICY_VIOLATED" | "vpcServiceControls" => return Cause::ServicePerimeter,
         "RATE_LIMIT_EXCEEDED" | "rateLimitExceeded" => return Cause::RateLimited,
         "ACCOUNT_STATE_INVALID" => return Cause::AccountDisabled,
+        "BILLING_DISABLED" => return Cause::Billing,
         _ => {}
+    }
+    match refusal.violation.as_deref().unwrap_or_default() {
+        violation if violation.contains("billing") => return Cause::Billing,
+        violation if violation.contains("allowedPolicyMemberDomains") => return Cause::DomainRestricted,
+        _ => {}
+    }
+    // Where no detail says so, Google's sentence is all there is (captured from setIamPolicy).
+    if refusal.message.contains("do not belong to a permitted customer") {
+        return Cause::DomainRestricted;
     }
     let long = refusal.asked.lifetime_seconds.is_some_and(|seconds| seconds > ORDINARY_LIFETIME);
     match (refusal.status, refusal.code.as_str()) {
-        (_, "invalid_grant" | "deleted_client") if about_a_gone_account(&refusal.message) => {
-            Cause::AccountDisabled
+        (_, "invalid_grant") if refusal.message.contains("Robot is disabled") => Cause::AccountDisabled,
+        (_, "invalid_grant" | "deleted_client") if refusal.message.contains("account not found") => {
+            Cause::AccountGone
         }
+        (400 | 401, code) if refusal.is_federation() && !code.is_empty() => Cause::Federation,
         (_, "invalid_grant" | "unauthorized_client" | "invalid_scope" | "access_denied")
             if refusal.asked.delegation.is_some() =>
         {
@@ -219,8 +316,11 @@ fn cause(refusal: &Refusal) -> Cause {
         // With a reason that is not ours to explain, Google's own words are better than a guess.
         (403, _) if matches!(refusal.reason.as_deref(), None | Some("forbidden")) => Cause::PermissionMissing,
         (404, _) => Cause::NotFoundOrHidden,
-        (409 | 412, code) if code != "ALREADY_EXISTS" => Cause::Conflict,
+        (409, "ALREADY_EXISTS") => Cause::InvalidRequest,
+        (409 | 412, _) => Cause::Conflict,
         (429, _) => Cause::RateLimited,
+        (500.., _) => Cause::ServerTrouble,
+        (400..=499, code) if !code.is_empty() && refusal.status != 403 => Cause::InvalidRequest,
         _ => Cause::Unknown,
     }
 }
@@ -261,9 +361,29 @@ fn delegation(refusal: &Refusal) -> (String, String) {
     )
 }
 
-/// The token endpoint gives no reason here, so its words have to do.
-fn about_a_gone_account(message: &str) -> bool {
-    message.contains("Robot is disabled") || message.contains("account not found")
+/// What the Security Token Service says of a foreign credential: its codes are OAuth's, and what is wrong is a
+/// setting of the pool or of whoever made the credential.
+fn federation(refusal: &Refusal) -> (String, String) {
+    let message = refusal.message.trim_end_matches('.');
+    let (sentence, next) = match refusal.code.as_str() {
+        "unauthorized_client" | "access_denied" => (
+            format!("The workload identity pool does not take this credential ({message})."),
+            "Compare its claims with the provider's attribute condition and mapping: `gcloud iam workload-identity-pools providers describe`.",
+        ),
+        "invalid_target" => (
+            format!("There is no such workload identity provider, or it is disabled ({message})."),
+            "Check the audience in the credentials file and that pool and provider are enabled.",
+        ),
+        "invalid_grant" => (
+            format!("The foreign credential is expired or not believed ({message})."),
+            "Get a fresh one from where it comes from; its issuer and keys must be those of the provider.",
+        ),
+        _ => (
+            format!("The Security Token Service refused the exchange ({message})."),
+            "Check audience, subject_token_type and scopes in the credentials file.",
+        ),
+    };
+    (sentence, next.to_owned())
 }
 
 impl Refusal {
@@ -274,12 +394,12 @@ impl Refusal {
     }
 
     /// The API that refused, by its host name.
-    fn service(&self) -> &str {
+    pub fn service(&self) -> &str {
         self.metadata.get("service").unwrap_or(&self.asked.service)
     }
 
     /// The project charged for the call, without the leading `projects/`.
-    fn consumer(&self) -> Option<&str> {
+    pub fn consumer(&self) -> Option<&str> {
         self.metadata.get("consumer").map(|name| name.strip_prefix("projects/").unwrap_or(name))
     }
 
@@ -297,7 +417,23 @@ impl Refusal {
         }
     }
 
-    fn is_mint(&self) -> bool {
+    /// The permission that is lacking: as Google names it, else the one that the method needs.
+    pub fn permission(&self) -> Option<&str> {
+        self.metadata.get("permission").map(String::as_str).or(self.asked.permission.as_deref())
+    }
+
+    /// The narrowest role that gives what is lacking.
+    fn role(&self) -> &str {
+        let needed = self.permission().and_then(permission::by_name);
+        needed.map_or(permission::GET_ACCESS_TOKEN.role, |needed| needed.role)
+    }
+
+    fn is_federation(&self) -> bool {
+        self.asked.service.starts_with("sts.") || self.asked.method.contains("sts")
+    }
+
+    /// Whether it came from IAM Credentials.
+    pub fn is_mint(&self) -> bool {
         self.asked.method.starts_with("google.iam.credentials.")
     }
 }
@@ -323,13 +459,13 @@ fn api_disabled(refusal: &Refusal) -> (String, String) {
 
 fn permission_missing(refusal: &Refusal) -> (String, String) {
     let named = refusal.metadata.get("permission").map(String::as_str);
-    let name = named.or(refusal.asked.permission);
+    let name = named.or(refusal.asked.permission.as_deref());
     let on = if refusal.asked.resource.is_empty() {
         String::new()
     } else {
         format!(" on {}", refusal.asked.resource)
     };
-    let sentence = match (name, named.is_some(), refusal.asked.delegates) {
+    let sentence = match (name, named.is_some(), refusal.asked.delegates.len()) {
         (None, ..) => format!("The caller may not do this{on}, or it may not exist."),
         (Some(name), true, 0) => format!("The caller lacks {name}{on} (or it may not exist)."),
         (Some(name), true, _) => {
@@ -356,7 +492,7 @@ fn permission_missing(refusal: &Refusal) -> (String, String) {
     (sentence, next)
 }
 
-fn is_mint_permission(needed: Permission) -> bool {
+pub(super) fn is_mint_permission(needed: Permission) -> bool {
     use permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, IMPLICIT_DELEGATION, SIGN_BLOB, SIGN_JWT};
     [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_JWT, SIGN_BLOB, IMPLICIT_DELEGATION].contains(&needed)
 }
@@ -395,13 +531,45 @@ fn login_again(refusal: &Refusal) -> (String, String) {
     (sentence, format!("Log in again: `{LOGIN}`."))
 }
 
+/// What to do about values that Google refuses by words only: there is no reason in these answers (captured from
+/// `setIamPolicy`; a wording that changes loses its hint and nothing else).
+const HINTS: [(&str, &str); 7] = [
+    (
+        "larger than the maximum allowed size",
+        "Put people into groups: a policy takes 1,500 members, 250 of them groups.",
+    ),
+    (
+        "SOLO_MUST_INVITE_OWNERS",
+        "Owners of a project outside an organization are invited in the console, not by a policy.",
+    ),
+    (
+        "Please set the type prefix",
+        "Write the member with the prefix that Google names: user:, group:, serviceAccount:, …",
+    ),
+    ("does not exist.", "Check the spelling; who was deleted a moment ago stays in policies as deleted:…"),
+    ("olicy version", "Read the policy with version 3 and write version 3, or its conditions are lost."),
+    (
+        "is not supported for this resource",
+        "`gcloud iam list-grantable-roles` lists the roles that can be granted there.",
+    ),
+    ("be in the form", "Name an account by its e-mail or its 21-digit unique id."),
+];
+
 fn unknown(refusal: &Refusal) -> (String, String) {
     let service = if refusal.service().is_empty() { "The server" } else { refusal.service() };
-    let sentence = if refusal.message.is_empty() {
-        format!("{service} answered {} without a word of explanation.", refusal.status)
-    } else {
-        format!("{service} answered {}: {}", refusal.status, refusal.message)
+    let sentence = match refusal.message.as_str() {
+        "" => format!("{service} answered {} without a word of explanation.", refusal.status),
+        message if message.ends_with(['.', '!', '?']) => {
+            format!("{service} answered {}: {message}", refusal.status)
+        }
+        message => format!("{service} answered {}: {message}.", refusal.status),
     };
+    let hint = HINTS.iter().find(|(words, _)| {
+        refusal.message.contains(words) || refusal.violation.as_deref().is_some_and(|it| it.contains(words))
+    });
+    if let Some((_, next)) = hint {
+        return (sentence, (*next).to_owned());
+    }
     let next = match (refusal.status, &refusal.reason) {
         _ if refusal.is_somebody_elses() => "Check the network, endpoint and proxy settings.".to_owned(),
         (500.., _) => "Try again in a moment; status.cloud.google.com knows of outages.".to_owned(),

@@ -5,10 +5,12 @@
 pub mod account;
 pub mod caller;
 pub mod certificate;
+pub mod chain;
 pub mod claims;
 pub mod condition;
 pub mod credential;
 pub mod denial;
+pub mod doctor;
 pub mod filter;
 pub mod jwt;
 pub mod lifetime;

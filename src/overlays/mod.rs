@@ -1,6 +1,7 @@
 //! What lies over the panes: help, the palette and other pickers, questions, and menus. A stack: keys go to the
 //! top one, drawing goes from the bottom. An overlay does nothing itself; it ends in an intent.
 
+pub mod doctor;
 pub mod picker;
 
 use ratatui::{
@@ -9,11 +10,13 @@ use ratatui::{
     text::{Line, Span},
 };
 
+pub use doctor::Doctor;
 pub use picker::{Picked, Picker};
 
 use crate::{
     app::shared::Shared,
     keymap::{Action, Place, docs},
+    model::doctor::Do,
     panes::{Look, as_move},
     widgets::{
         frame::{popup, popup_area},
@@ -51,6 +54,8 @@ pub enum Overlay {
         /// What is offered.
         actions: Vec<Action>,
     },
+    /// Why something was denied.
+    Doctor(Box<Doctor>),
 }
 
 /// What can be confirmed.
@@ -60,6 +65,8 @@ pub enum Confirmed {
     Wipe,
     /// Try a chain by minting.
     Probe,
+    /// Switch the API on that the doctor below names.
+    Enable,
     /// Trust the credentials file in doubt.
     Trust,
     /// Quit, though something is staged or being written.
@@ -79,6 +86,8 @@ pub enum Outcome {
     Pick(Picked),
     /// It closes and this was confirmed.
     Confirm(Confirmed),
+    /// A step of the doctor's, which knows whether it closes.
+    Step(Do),
 }
 
 const HELP_WIDTH: u16 = 76;
@@ -102,6 +111,7 @@ impl Overlay {
             Overlay::Picker(_) => Place::Text,
             Overlay::Confirm { .. } => Place::Confirm,
             Overlay::Menu { place, .. } => *place,
+            Overlay::Doctor(_) => Place::Doctor,
         }
     }
 
@@ -125,6 +135,7 @@ impl Overlay {
             },
             Overlay::Menu { actions, .. } if actions.contains(&action) => Outcome::Act(action),
             Overlay::Menu { .. } => Outcome::Stay,
+            Overlay::Doctor(doctor) => doctor.on_action(action),
         }
     }
 
@@ -144,6 +155,7 @@ impl Overlay {
                 scroll.set_len(docs::help(&shared.keymap, *place).len());
             }
             Overlay::Picker(picker) => picker.fit(screen),
+            Overlay::Doctor(doctor) => doctor.fit(screen, shared),
             Overlay::Confirm { .. } | Overlay::Menu { .. } => {}
         }
     }
@@ -176,6 +188,7 @@ impl Overlay {
                 }
             }
             Overlay::Picker(picker) => picker.draw(screen, buf, look),
+            Overlay::Doctor(doctor) => doctor.draw(screen, buf, look),
             Overlay::Confirm { question, .. } => {
                 let width = MENU_WIDTH.min(screen.width);
                 let height = wrapped_height(question, width.saturating_sub(4)) + 4;

@@ -39,8 +39,10 @@ use crate::{
 pub enum Kind {
     /// A command.
     Palette,
-    /// A project.
+    /// A project to look at.
     Projects,
+    /// A project to charge.
+    Charged,
     /// The name of an account.
     Accounts,
     /// Who to call as.
@@ -54,6 +56,8 @@ pub enum Picked {
     Command(Action),
     /// A project, by id or number.
     Project(String),
+    /// A project to charge, by id or number.
+    Charge(String),
     /// An account, by e-mail or unique id.
     Account(String),
     /// A caller.
@@ -140,7 +144,17 @@ impl Picker {
 
     /// The projects that were found, recent ones first.
     pub fn projects(shared: &Shared) -> Picker {
-        Picker::new(Kind::Projects, project_items(shared))
+        Picker::new(Kind::Projects, project_items(shared, Picked::Project))
+    }
+
+    /// The same, to choose the one that is charged.
+    pub fn charged(shared: &Shared) -> Picker {
+        Picker::new(Kind::Charged, project_items(shared, Picked::Charge))
+    }
+
+    /// Whether projects are searched for it.
+    pub fn is_of_projects(&self) -> bool {
+        matches!(self.kind, Kind::Projects | Kind::Charged)
     }
 
     /// The accounts opened lately, those that are listed, and any name typed.
@@ -168,10 +182,11 @@ impl Picker {
             self.items = caller_items(shared);
             self.find();
         }
-        if self.kind == Kind::Projects {
+        if self.is_of_projects() {
             // More rows come; the one under the cursor stays it.
             let kept = self.selected().map(|item| item.picked.clone()).filter(|_| self.chosen);
-            self.items = project_items(shared);
+            let picked = if self.kind == Kind::Charged { Picked::Charge } else { Picked::Project };
+            self.items = project_items(shared, picked);
             self.find();
             let at = kept.and_then(|picked| {
                 self.hits.iter().position(|hit| self.item(*hit).is_some_and(|item| item.picked == picked))
@@ -247,6 +262,7 @@ impl Picker {
         match self.kind {
             Kind::Palette => Err(String::new()),
             Kind::Projects => project::parse(self.input.text()).map(Picked::Project),
+            Kind::Charged => project::parse(self.input.text()).map(Picked::Charge),
             Kind::Accounts => account::parse(self.input.text()).map(Picked::Account),
             Kind::Callers => match self.input.text().trim() {
                 path if path.contains(['/', '\\', '.']) => {
@@ -302,6 +318,7 @@ impl Picker {
         let title = match self.kind {
             Kind::Palette => " Commands ",
             Kind::Projects => " Project ",
+            Kind::Charged => " Charge API calls to ",
             Kind::Accounts => " Account by name ",
             Kind::Callers => " Call as ",
         };
@@ -349,7 +366,7 @@ impl Picker {
         let typed = self.input.text().trim();
         Some(match self.kind {
             Kind::Palette => "no such command".into(),
-            Kind::Projects => match (&shared.projects.error, shared.projects.awaiting) {
+            Kind::Projects | Kind::Charged => match (&shared.projects.error, shared.projects.awaiting) {
                 (_, Some(_)) => "searching your projects… a project's id or number can be typed at once".into(),
                 (Some(error), None) => format!("{} Type the project's id or number, then enter.", error.sentence()),
                 (None, None) if typed.is_empty() => "no project was found: type its id or number, then enter".into(),
@@ -390,7 +407,7 @@ fn caller_items(shared: &Shared) -> Vec<Item> {
     items
 }
 
-fn project_items(shared: &Shared) -> Vec<Item> {
+fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
     let recent = &shared.remembered.projects;
     let mut items: Vec<Item> = shared
         .projects
@@ -404,16 +421,13 @@ fn project_items(shared: &Shared) -> Vec<Item> {
             } else {
                 project.display_name.clone()
             },
-            picked: Picked::Project(project.id.clone()),
+            picked: picked(project.id.clone()),
         })
         .collect();
     items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
     let hidden = |id: &&String| !shared.projects.value.iter().flatten().any(|project| project.id == **id);
     for id in recent.iter().rev().filter(hidden) {
-        items.insert(
-            0,
-            Item { name: id.clone(), about: "picked before".into(), picked: Picked::Project(id.clone()) },
-        );
+        items.insert(0, Item { name: id.clone(), about: "picked before".into(), picked: picked(id.clone()) });
     }
     items
 }

@@ -321,6 +321,10 @@ impl Pane for Accounts {
         Ok(Effect::Copy(Clip { text: Secret::new(account.email.clone()), what, sensitive: false }))
     }
 
+    fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
+        shared.caller.error.as_ref().or(self.listing.error.as_ref())
+    }
+
     fn title(&self, look: &Look) -> String {
         let count = thousands(self.rows.len());
         let count =

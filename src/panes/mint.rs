@@ -22,10 +22,10 @@ use crate::{
         remote::Remote,
         shared::{Cx, Shared},
     },
-    flows::Hop,
     keymap::{Action, Place},
     model::{
         account::{Account, short},
+        chain::Hop,
         claims,
         credential::{Credential, Kind, MintRequest},
         permission::{Permission, by_name},
@@ -418,6 +418,10 @@ impl Pane for Mint {
         }
         let credential = self.shelf.at().and_then(|at| shared.shelf.get(at)).ok_or("the shelf is empty")?;
         shelf::copy(action, credential, shared, now)
+    }
+
+    fn denial<'a>(&'a self, _shared: &'a Shared) -> Option<&'a ApiError> {
+        self.refused.as_ref().map(|(_, error)| error)
     }
 
     fn counts_down(&self, shared: &Shared, now: crate::app::msg::Now) -> bool {

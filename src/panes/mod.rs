@@ -75,6 +75,11 @@ pub trait Pane {
         Err("there is nothing to copy here".into())
     }
 
+    /// The refusal that this pane shows at the moment, for the doctor.
+    fn denial<'a>(&'a self, _shared: &'a Shared) -> Option<&'a ApiError> {
+        None
+    }
+
     /// Whether something shown runs down by the second.
     fn counts_down(&self, _shared: &Shared, _now: Now) -> bool {
         false

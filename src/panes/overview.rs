@@ -145,6 +145,11 @@ impl Pane for Overview {
         Ok(Effect::Copy(Clip { text: Secret::new(name), what, sensitive: false }))
     }
 
+    fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
+        let (_, facts) = shared.opened_facts()?;
+        facts.account.error.as_ref().or(facts.granted.error.as_ref()).or(facts.keys.error.as_ref())
+    }
+
     fn title(&self, look: &Look) -> String {
         look.shared.opened.as_deref().map(|name| short(name).to_owned()).unwrap_or_default()
     }

@@ -27,6 +27,7 @@ use crate::{
     model::{
         account::project_of,
         filter::Filter,
+        member::Member,
         permission::{Permission, SET_IAM_POLICY},
         policy::{
             Triple,
@@ -127,9 +128,9 @@ impl PolicyPane {
         }
     }
 
-    /// Opens the guided grant for the opened account, for the caller and this permission; where the caller may not
-    /// edit it ends in a request to an administrator.
-    pub fn open_grant(&mut self, permission: Option<Permission>, cx: &mut Cx) {
+    /// Opens the guided grant for the opened account, for this member (else the caller) and this permission; where the
+    /// caller may not edit it ends in a request to an administrator.
+    pub fn open_grant(&mut self, permission: Option<Permission>, member: Option<Member>, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else {
             return cx.notice(Level::Warning, "no account is open: open one in the list first");
         };
@@ -138,7 +139,8 @@ impl PolicyPane {
         if !asks && facts.policy.value.is_none() && facts.policy.awaiting.is_none() {
             self.read(cx);
         }
-        self.mode = Mode::Grant(Box::new(Grant::new(cx.shared, permission, asks)));
+        self.mode =
+            Mode::Grant(Box::new(Grant::new(member.or_else(|| cx.shared.caller_member()), permission, asks)));
         self.ask_roles(account, cx);
         self.complete(cx.shared);
     }
@@ -280,7 +282,7 @@ impl PolicyPane {
                 self.rebuild(cx.shared);
             }
             Action::Mark => self.mark(cx),
-            Action::Grant => self.open_grant(None, cx),
+            Action::Grant => self.open_grant(None, None, cx),
             Action::Revoke => self.revoke(cx),
             Action::EditGrant => self.edit(cx),
             Action::Undo => self.undo(false, cx),
@@ -568,6 +570,10 @@ impl Pane for PolicyPane {
             _ => return Err("that cannot be copied here".into()),
         };
         Ok(Effect::Copy(Clip { text: Secret::new(text), what: what.into(), sensitive: false }))
+    }
+
+    fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
+        shared.opened_facts()?.1.policy.error.as_ref()
     }
 
     fn title(&self, look: &Look) -> String {

@@ -17,7 +17,7 @@ use crate::{
 /// What became of a wish to call as somebody else.
 pub(super) enum Loaded {
     /// They can be asked with.
-    Ready(Callers, Box<Client>, Box<Caller>),
+    Ready(Callers, Box<Client>, Box<Caller>, Box<Connector>),
     /// A file that has to be confirmed first.
     Doubted(Doubt, Switch),
     /// They cannot: nothing changes.
@@ -66,7 +66,8 @@ impl Loop {
                 self.doubt = Some(doubt);
                 return self.handle(Msg::Doubted { question, wish: Some(wish) });
             }
-            Loaded::Ready(callers, client, caller) => {
+            Loaded::Ready(callers, client, caller, connector) => {
+                self.connector.charged.clone_from(&connector.charged);
                 self.lost_before += self.client.lost_records();
                 self.client = *client;
                 self.callers = callers;
@@ -96,7 +97,7 @@ impl Loop {
                 self.switched(match connected {
                     Ok(client) => {
                         let caller = Box::new(client.known_caller());
-                        Loaded::Ready(callers, Box::new(client), caller)
+                        Loaded::Ready(callers, Box::new(client), caller, Box::new(self.connector.clone()))
                     }
                     Err(error) => Loaded::Failed(error),
                 })?;
@@ -106,7 +107,12 @@ impl Loop {
     }
 }
 
-async fn load(wish: Switch, callers: Callers, connector: Connector) -> Loaded {
+async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loaded {
+    // What is charged was chosen for one caller.
+    connector.charged = match &wish {
+        Switch::Charge(project) => Some(project.clone()),
+        _ => None,
+    };
     let (kept, makes) = (wish.clone(), connector.clone());
     let loaded = tokio::task::spawn_blocking(move || callers.after(&kept, &makes)).await;
     let callers = match loaded {
@@ -125,13 +131,13 @@ async fn load(wish: Switch, callers: Callers, connector: Connector) -> Loaded {
         Ok(Err(doubt)) => Loaded::Doubted(doubt, wish),
         Ok(Ok(client)) => match wish {
             Switch::Become(_) | Switch::To(_) => match client.caller().await {
-                Ok(caller) => Loaded::Ready(callers, Box::new(client), Box::new(caller)),
+                Ok(caller) => Loaded::Ready(callers, Box::new(client), Box::new(caller), Box::new(connector)),
                 Err(error) => Loaded::Failed(error),
             },
             // It has called before.
-            Switch::Back => {
+            Switch::Back | Switch::Charge(_) => {
                 let caller = Box::new(client.known_caller());
-                Loaded::Ready(callers, Box::new(client), caller)
+                Loaded::Ready(callers, Box::new(client), caller, Box::new(connector))
             }
         },
     }
@@ -170,6 +176,7 @@ impl Callers {
                 let next = self.present()?.becoming(account, &[]);
                 self.0.push(Ok(next));
             }
+            Switch::Charge(_) => {}
             Switch::Back => {
                 if self.0.len() > 1 {
                     self.0.pop();

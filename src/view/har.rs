@@ -74,7 +74,7 @@ mod tests {
             scheme,
             host: host.into(),
             path: "/token".into(),
-            call: "x",
+            call: "x".into(),
             outcome: Outcome::Done,
             status: Some(200),
             latency: None,

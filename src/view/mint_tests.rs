@@ -9,8 +9,9 @@ use crate::{
         metadata::{self, Attached, Machine},
     },
     app::testing::{API, Screen},
-    flows::{self, Hop, HopState},
+    flows,
     model::{
+        chain::{Hop, HopState},
         credential::{Credential, MintRequest, Signed},
         jwt::{State, Verdict},
         permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION},

@@ -202,7 +202,7 @@ fn activity_and_its_details() {
         path:
             "/v1/projects/-/serviceAccounts/deployer%40acme-prod.iam.gserviceaccount.com:generateAccessToken"
                 .into(),
-        call,
+        call: call.into(),
         outcome,
         status,
         latency: status.map(|_| Duration::from_millis(41)),

@@ -18,14 +18,26 @@ pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
         if line.width() <= columns {
             out.push(line);
         } else {
-            fold_one(&line, columns, &mut out);
+            let first = line.spans.first();
+            let indent = first.map_or(0, |span| span.content.len() - span.content.trim_start().len());
+            fold_one(&line, columns, indent, &mut out);
         }
     }
     out
 }
 
-fn fold_one(line: &Line<'static>, columns: usize, out: &mut Vec<Line<'static>>) {
-    let indent = line.spans.first().map_or(0, |span| span.content.len() - span.content.trim_start().len());
+/// The same for one line, with what follows a break indented so far.
+pub fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<'static>> {
+    let columns = usize::from(columns.max(1));
+    if line.width() <= columns {
+        return vec![line];
+    }
+    let mut out = Vec::new();
+    fold_one(&line, columns, usize::from(indent), &mut out);
+    out
+}
+
+fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<Line<'static>>) {
     let indent = " ".repeat(indent.min(columns / 2));
     let (mut row, mut used): (Vec<Span<'static>>, usize) = (Vec::new(), 0);
     for span in &line.spans {

@@ -9,8 +9,9 @@ use impersona::{
     auth::{self, FindOptions},
     emulator::{Emulator, Fault, Options, World},
     env::Env,
-    flows::{self, HopState},
+    flows,
     model::{
+        chain::HopState,
         claims::TEMPLATES,
         credential::{Credential, MintRequest, Payload, What},
         jwt::State,

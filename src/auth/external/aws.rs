@@ -122,7 +122,7 @@ impl Aws {
 }
 
 async fn session(url: &str, http: &Http) -> Result<Secret, ApiError> {
-    let asked = Asked { service: "AWS".into(), method: "aws session", ..Asked::default() };
+    let asked = Asked { service: "AWS".into(), method: "aws session".into(), ..Asked::default() };
     let ticket = Ticket {
         method: Method::Put,
         address: Some(url.to_owned()),

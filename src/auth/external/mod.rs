@@ -193,7 +193,12 @@ pub(super) fn basic(id: &str, secret: &Secret) -> (String, Secret) {
 }
 
 fn asked(method: &'static str, resource: &str) -> Asked {
-    Asked { service: "sts.googleapis.com".into(), method, resource: resource.to_owned(), ..Asked::default() }
+    Asked {
+        service: "sts.googleapis.com".into(),
+        method: method.into(),
+        resource: resource.to_owned(),
+        ..Asked::default()
+    }
 }
 
 /// A subject that cannot be had: one sentence, whose fault it is.

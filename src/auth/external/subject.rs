@@ -159,7 +159,11 @@ pub(super) async fn get(
     method: &'static str,
     http: &Http,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let asked = Asked { service: "the source of the subject token".into(), method, ..Asked::default() };
+    let asked = Asked {
+        service: "the source of the subject token".into(),
+        method: method.into(),
+        ..Asked::default()
+    };
     let ticket = Ticket {
         address: Some(url.to_owned()),
         headers,

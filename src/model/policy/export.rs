@@ -1,7 +1,7 @@
 //! Changes as text to copy: for gcloud and for Terraform. Nothing here holds a credential.
 
 use super::Triple;
-use super::diff::Change;
+use super::diff::{Change, Op};
 use crate::model::account;
 use crate::model::condition::Condition;
 use crate::model::shell::quote;
@@ -88,6 +88,22 @@ pub fn terraform(triple: &Triple, account: &str, project: &str) -> String {
     block
 }
 
+/// A message, a gcloud line and a Terraform block for somebody who may edit the policy; `reason` is a sentence of its
+/// own.
+pub fn request(triple: &Triple, account: &str, project: &str, reason: Option<&str>) -> String {
+    let change = Change::of(Op::Add, triple.clone());
+    let until = triple.condition.as_ref().map(|condition| format!(", {}", condition.title()));
+    let reason = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    format!(
+        "Please grant {} the role {} on the service account {account}{}.{reason}\n\nWith gcloud:\n\n{}\n\nWith Terraform:\n\n{}\n",
+        triple.member.as_str(),
+        triple.role,
+        until.unwrap_or_default(),
+        gcloud(&change, account, project),
+        terraform(triple, account, project),
+    )
+}
+
 /// A name that Terraform takes: letters, digits, `_` and `-`, not beginning with a digit.
 fn identifier(text: &str) -> String {
     let name: String = text
@@ -124,7 +140,6 @@ fn hcl(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::diff::Op;
     use super::*;
     use crate::model::member::Member;
 

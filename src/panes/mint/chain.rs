@@ -8,9 +8,10 @@ use crate::{
         remote::Remote,
         shared::{Cx, Shared},
     },
-    flows::{self, Hop},
+    flows,
     model::{
         account::short,
+        chain::Hop,
         credential::{Kind, MintRequest},
     },
     overlays::{Confirmed, Overlay},

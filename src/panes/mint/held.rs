@@ -11,6 +11,7 @@ use crate::{
         account::short,
         claims,
         credential::{Credential, Kind, MintRequest, What},
+        denial::ORDINARY_LIFETIME,
         lifetime, scopes,
     },
     state::{toggle, touch},
@@ -29,6 +30,16 @@ impl Mint {
             Some(request) => self.send(request, cx),
             None => cx.notice(Level::Warning, "nothing was minted yet"),
         }
+    }
+
+    /// Sends the last request again with the lifetime that everybody may ask for.
+    pub fn again_for_an_hour(&mut self, cx: &mut Cx) {
+        if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =
+            &mut cx.shared.last_mint
+        {
+            *lifetime_seconds = ORDINARY_LIFETIME;
+        }
+        self.again(false, cx);
     }
 
     /// Puts the request of the selected credential into its form, to be changed and sent.

@@ -6,10 +6,10 @@ use super::forms;
 use crate::{
     api::{ErrorKind, metadata::Machine},
     app::{remote::Remote, shared::Shared},
-    flows::{Hop, HopState},
     keymap::{Action, Keymap},
     model::{
         account::short,
+        chain::{Hop, HopState},
         credential::Kind,
         permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, Permission, SIGN_BLOB, SIGN_JWT},
     },

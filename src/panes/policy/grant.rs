@@ -4,7 +4,6 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    app::shared::Shared,
     model::{
         condition::{Condition, State},
         lifetime,
@@ -31,13 +30,13 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// An empty grant; `permission` preselects the narrowest role that gives it, the caller is filled in where known.
-    pub fn new(shared: &Shared, permission: Option<Permission>, asks: bool) -> Grant {
-        let caller = shared.caller.value.as_ref().and_then(|caller| caller.member()).unwrap_or_default();
+    /// An empty grant; `permission` preselects the narrowest role that gives it.
+    pub fn new(member: Option<Member>, permission: Option<Permission>, asks: bool) -> Grant {
+        let member = member.map(|member| member.as_str().to_owned()).unwrap_or_default();
         let role = permission.map_or("roles/iam.serviceAccountTokenCreator", |permission| permission.role);
         let mut form =
-            form(&caller, role, DEFAULT_UNTIL, None, if asks { "write the request" } else { "stage" });
-        if !caller.is_empty() {
+            form(&member, role, DEFAULT_UNTIL, None, if asks { "write the request" } else { "stage" });
+        if !member.is_empty() {
             form.focus_on("role");
         }
         Grant { form, replaces: None, asks }

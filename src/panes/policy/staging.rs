@@ -5,16 +5,14 @@ use crate::{
     api::{Call, policies},
     app::{
         msg::{Clip, Effect, Level},
-        shared::{Cx, Shared},
+        shared::Cx,
     },
     history::Snapshot,
     keymap::Action,
     model::{
-        condition::{Condition, State},
+        condition::State,
         permission::SET_IAM_POLICY,
         policy::{
-            Triple,
-            diff::{Change, Op},
             edit::{Edit, Staged},
             export,
         },
@@ -183,7 +181,7 @@ impl PolicyPane {
             return;
         };
         if grant.asks {
-            let text = request_access(&triple, &account, cx.shared);
+            let text = export::request(&triple, &account, &cx.shared.project_for(&account), None);
             self.mode = Mode::Browse;
             cx.effect(Effect::Copy(Clip {
                 text: Secret::new(text),
@@ -243,22 +241,4 @@ impl PolicyPane {
 
 fn inherited(level: &str, cx: &mut Cx) {
     cx.notice(Level::Warning, format!("this is inherited from {level}: it can only be changed there"));
-}
-
-/// A message, a gcloud line and a Terraform block for somebody who may edit the policy.
-fn request_access(triple: &Triple, account: &str, shared: &Shared) -> String {
-    let project = shared.project_for(account);
-    let change = Change::of(Op::Add, triple.clone());
-    let until = triple
-        .condition
-        .as_ref()
-        .map(|condition: &Condition| format!(", {}", condition.title()))
-        .unwrap_or_default();
-    format!(
-        "Please grant {} the role {} on the service account {account}{until}.\n\nWith gcloud:\n\n{}\n\nWith Terraform:\n\n{}\n",
-        triple.member.as_str(),
-        triple.role,
-        export::gcloud(&change, account, &project),
-        export::terraform(triple, account, &project),
-    )
 }

@@ -1,0 +1,277 @@
+//! `x`: the last denial, explained. What bears on it is looked at while the overlay is open, and its steps are carried
+//! out from here, each by what the panes can do already.
+
+use super::{
+    AppState,
+    msg::{Clip, Effect, Intent, Level, Now, Owner, PaneId, ReqId},
+    shared::{Cx, Out},
+    writes::Write,
+};
+use crate::{
+    api::{ApiError, Call, CallKind, Part, Reply},
+    flows::{self, Watched},
+    keymap::Action,
+    model::{caller::Switch, denial::Cause, doctor::Do, lifetime, member::Member, secret::Secret},
+    overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
+};
+
+impl AppState {
+    /// Explains what the focused pane shows as refused; else the last refusal of all.
+    pub(super) fn explain(&mut self, now: Now, out: &mut Out) {
+        let shown = self.panes.get(self.focused()).denial(&self.shared);
+        let Some(error) = shown.or(self.denied.as_ref()).cloned() else {
+            return self.say(Level::Info, "nothing was refused so far".into(), out);
+        };
+        let caller = self.shared.caller.value.clone();
+        let Some(mut doctor) = Doctor::new(&error, caller, now.utc) else {
+            return self.say(Level::Info, format!("{}{}", error.sentence(), error.next_words()), out);
+        };
+        if self.shared.caller.value.is_some() {
+            self.examine(&mut doctor, false, now, out);
+        }
+        self.overlays.push(Overlay::Doctor(Box::new(doctor)));
+    }
+
+    /// Looks around; where nothing bears on the cause, nothing is asked.
+    fn examine(&mut self, doctor: &mut Doctor, deep: bool, now: Now, out: &mut Out) {
+        let worth = matches!(
+            doctor.diagnosis().cause,
+            Cause::PermissionMissing
+                | Cause::ConditionFalse
+                | Cause::DenyPolicy
+                | Cause::ChainHop
+                | Cause::OnItself
+                | Cause::Propagating
+                | Cause::ApiDisabled
+                | Cause::NotFoundOrHidden
+                | Cause::AccountGone
+        );
+        if !worth {
+            return;
+        }
+        let caller = doctor.caller.clone().map(Box::new);
+        let call = flows::Call::Examine { refusal: Box::new(doctor.refusal.clone()), caller, deep };
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let req = cx.call(Owner::Root, Call::Flow(call));
+        let old = doctor.examined.start(req);
+        cx.cancel(old);
+    }
+
+    /// The doctor that is open, if one is.
+    pub(super) fn doctor(&mut self) -> Option<&mut Doctor> {
+        self.overlays.iter_mut().rev().find_map(|overlay| match overlay {
+            Overlay::Doctor(doctor) => Some(&mut **doctor),
+            _ => None,
+        })
+    }
+
+    /// It closes: nobody waits any more for what was looked at. A write goes on.
+    pub(super) fn close_doctor(&mut self, doctor: &Doctor, now: Now, out: &mut Out) {
+        let reads: Vec<ReqId> = doctor.awaiting().filter(|req| !self.shared.writes.holds(*req)).collect();
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        reads.into_iter().for_each(|req| cx.cancel(Some(req)));
+    }
+
+    /// An answer for the doctor; says whether it was one. Of a write that outlived its overlay a notice tells.
+    pub(super) fn on_doctor_reply(
+        &mut self,
+        now: Now,
+        req: ReqId,
+        reply: &Result<Reply, ApiError>,
+        out: &mut Out,
+    ) -> bool {
+        let writing = self.shared.writes.holds(req);
+        let again = self.shared.keymap.key(Action::MintAgain);
+        if writing {
+            let (good, text) = match reply {
+                Ok(Reply::Enabled(on)) => (
+                    true,
+                    format!(
+                        "{} is enabled in project {}, after {}; it may take some minutes to work everywhere: {again} tries again",
+                        on.service,
+                        on.project,
+                        lifetime::words(on.after.as_secs() as i64)
+                    ),
+                ),
+                Ok(_) => return false,
+                Err(error) => (false, format!("{}{}", error.sentence(), error.next_words())),
+            };
+            match self.doctor().filter(|doctor| doctor.awaiting().any(|awaited| awaited == req)) {
+                Some(doctor) => {
+                    (doctor.doing, doctor.done) = (None, Some((good, text)));
+                    if good && let Some(seen) = &mut doctor.examined.value {
+                        seen.api_enabled = Some(true);
+                        doctor.think(now.utc);
+                    }
+                }
+                None => self.say(if good { Level::Info } else { Level::Error }, text, out),
+            }
+            self.shared.writes.end(req);
+            return true;
+        }
+        let Some(doctor) = self.doctor() else { return false };
+        if doctor.examined.awaits(req) {
+            doctor.examined.settle_as(req, reply.clone(), |reply| match reply {
+                Reply::Examined(seen) => Some(*seen),
+                _ => None,
+            });
+            doctor.think(now.utc);
+            return true;
+        }
+        if !matches!(&doctor.doing, Some(Doing::Watching(awaited, _)) if *awaited == req) {
+            return false;
+        }
+        doctor.doing = None;
+        doctor.done = Some(match reply {
+            Ok(Reply::Watched(Watched::Works { after, .. })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                (true, format!("IAM says yes, after {after}: {again} tries again"))
+            }
+            Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
+                (false, format!("IAM still says no after {}", lifetime::words(after.as_secs() as i64)))
+            }
+            Ok(_) => return true,
+            Err(error) => (false, error.sentence()),
+        });
+        true
+    }
+
+    /// How far something is that the doctor began.
+    pub(super) fn on_doctor_part(&mut self, req: ReqId, part: &Part) {
+        let Some(doctor) = self.doctor() else { return };
+        match (&mut doctor.doing, part) {
+            (Some(Doing::Enabling(awaited, shown)), Part::Enabling(progress)) if *awaited == req => {
+                shown.clone_from(progress);
+            }
+            (Some(Doing::Watching(awaited, shown)), Part::Watching(progress)) if *awaited == req => {
+                *shown = *progress;
+            }
+            _ => {}
+        }
+    }
+
+    /// Carries out a step. Those that lead elsewhere close the overlay.
+    pub(super) fn do_step(&mut self, now: Now, what: Do, out: &mut Out) {
+        match what {
+            Do::Enable { service, project } => {
+                if self.shared.read_only {
+                    return self.say(Level::Error, "--read-only: nothing is written".into(), out);
+                }
+                let question = format!(
+                    "Enable {service} in project {project}? Whoever may use the project can call it then, and use of it may be billed there."
+                );
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });
+            }
+            Do::Copy { text, what } => {
+                let clip = Clip { text: Secret::new(text), what: what.into(), sensitive: false };
+                out.effects.push(Effect::Copy(clip));
+            }
+            Do::Troubleshoot => {
+                let Some(Overlay::Doctor(mut doctor)) = self.overlays.pop() else { return };
+                self.examine(&mut doctor, true, now, out);
+                self.overlays.push(Overlay::Doctor(doctor));
+            }
+            Do::Watch { account, permission } => self.watch_for_doctor(account, permission, now, out),
+            Do::QuotaProject => self.pick_charged(now, out),
+            Do::OtherCaller => self.choose_caller(out),
+            Do::Grant { account, member, permission } => {
+                self.leave_doctor(now, out);
+                if self.shared.opened.as_deref() != Some(account.as_str()) {
+                    self.open_account(now, account, out);
+                }
+                let member = member.map(|member| Member::read(&member));
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.policy.open_grant(Some(permission), member, &mut cx);
+                cx.intend(Intent::Show(PaneId::Policy));
+            }
+            Do::ReadPolicy(account) => {
+                self.leave_doctor(now, out);
+                if self.shared.opened.as_deref() != Some(account.as_str()) {
+                    self.open_account(now, account, out);
+                }
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.policy.read(&mut cx);
+                cx.intend(Intent::Show(PaneId::Policy));
+            }
+            Do::ShorterLifetime => {
+                self.leave_doctor(now, out);
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.again_for_an_hour(&mut cx);
+                cx.intend(Intent::Show(PaneId::Mint));
+            }
+            Do::Again => {
+                let minted = self.doctor().is_some_and(|doctor| doctor.refusal.is_mint());
+                self.leave_doctor(now, out);
+                if minted && self.shared.last_mint.is_some() {
+                    let mut cx = Cx { shared: &mut self.shared, now, out };
+                    self.panes.mint.again(false, &mut cx);
+                    cx.intend(Intent::Show(PaneId::Mint));
+                } else {
+                    self.act(now, Action::Refresh, out);
+                }
+            }
+            Do::WhoCanGrant(_) | Do::Told => {}
+        }
+    }
+
+    fn watch_for_doctor(&mut self, account: String, permission: String, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let call = flows::Call::WatchGrant { account, permissions: vec![permission] };
+        let req = cx.call(Owner::Root, Call::Flow(call));
+        let Some(doctor) = self.doctor() else { return };
+        let old = doctor.doing.replace(Doing::Watching(req, flows::Watching::default()));
+        doctor.done = None;
+        if let Some(Doing::Watching(old, _)) = old {
+            let mut cx = Cx { shared: &mut self.shared, now, out };
+            cx.cancel(Some(old));
+        }
+    }
+
+    /// The API that the doctor names is switched on, for there was a yes.
+    pub(super) fn enable_api(&mut self, now: Now, out: &mut Out) {
+        let Some(doctor) = self.doctor() else { return };
+        let enable = doctor.diagnosis().steps.iter().find_map(|step| match &step.what {
+            Do::Enable { service, project } => Some((service.clone(), project.clone())),
+            _ => None,
+        });
+        let Some((service, project)) = enable.filter(|_| !matches!(doctor.doing, Some(Doing::Enabling(..))))
+        else {
+            return;
+        };
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let call =
+            Call::Flow(flows::Call::EnableService { project: project.clone(), service: service.clone() });
+        debug_assert_eq!(call.kind(), CallKind::Write);
+        let req = cx.call(Owner::Root, call);
+        let write = Write {
+            what: format!("that {service} is enabled"),
+            check: format!(
+                "gcloud services list --enabled --project={project} --filter=config.name:{service}"
+            ),
+        };
+        cx.shared.writes.begin(req, write);
+        if let Some(doctor) = self.doctor() {
+            doctor.doing = Some(Doing::Enabling(req, flows::Enabling::default()));
+            doctor.done = None;
+        }
+    }
+
+    fn leave_doctor(&mut self, now: Now, out: &mut Out) {
+        if let Some(Overlay::Doctor(doctor)) = self.overlays.pop() {
+            self.close_doctor(&doctor, now, out);
+        }
+    }
+
+    /// Which project is charged from now on.
+    pub(super) fn pick_charged(&mut self, now: Now, out: &mut Out) {
+        if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+            self.search_projects(now, out);
+        }
+        self.overlays.push(Overlay::Picker(Box::new(Picker::charged(&self.shared))));
+    }
+
+    /// Charges calls to this project until the caller is switched.
+    pub(super) fn charge(&mut self, project: String, out: &mut Out) {
+        self.switch(Switch::Charge(project), out);
+    }
+}

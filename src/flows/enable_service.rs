@@ -1,0 +1,91 @@
+//! Switching an API on: begun once, then its operation is asked about until it has ended. Nothing is sent twice: a lost
+//! answer to the beginning ends in an error that says so, and whoever asks again reads the state first.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    api::{ApiError, Client, ErrorKind},
+    flows::Patience,
+    model::denial::{self, Asked},
+};
+
+/// As gcloud asks about operations: after two seconds, then ever more seldom up to ten, for half an hour.
+pub const PATIENCE: Patience = Patience {
+    first: Duration::from_secs(2),
+    longest: Duration::from_secs(10),
+    limit: Duration::from_secs(30 * 60),
+};
+
+/// How far it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Enabling {
+    /// `operations/acat.p2-…`
+    pub operation: String,
+    /// Since it began.
+    pub elapsed: Duration,
+    /// How often it was asked about.
+    pub polls: u32,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Enabled {
+    /// The API.
+    pub service: String,
+    /// The project, as it was named.
+    pub project: String,
+    /// How long it took.
+    pub after: Duration,
+}
+
+/// Switches `service` on in `project` (id, number or `projects/…`).
+///
+/// # Errors
+/// A refusal, also one that comes with the operation's end; [`ErrorKind::Timeout`] when it does not end in time.
+pub async fn enable_service(
+    client: &Client,
+    project: &str,
+    service: &str,
+    patience: Patience,
+    progress: &mut (dyn FnMut(Enabling) + Send),
+) -> Result<Enabled, ApiError> {
+    let since = Instant::now();
+    let mut operation = client.enable(project, &[service.to_owned()]).await?;
+    let (mut wait, mut polls) = (patience.first, 0);
+    loop {
+        if let Some(mut refusal) = operation.error {
+            refusal.asked =
+                Asked { service: service.to_owned(), resource: project.to_owned(), ..Asked::default() };
+            refusal.metadata.entry("consumer".into()).or_insert_with(|| project.to_owned());
+            let told = denial::explain(&refusal);
+            return Err(ApiError::refused(ErrorKind::Invalid, refusal).with_next(told.next));
+        }
+        if operation.done {
+            let (service, project) = (service.to_owned(), project.to_owned());
+            return Ok(Enabled { service, project, after: since.elapsed() });
+        }
+        progress(Enabling { operation: operation.name.clone(), elapsed: since.elapsed(), polls });
+        if since.elapsed() + wait > patience.limit {
+            let message = format!(
+                "{service} is still being enabled in {project}: {} goes on at Google.",
+                operation.name
+            );
+            return Err(ApiError::new(ErrorKind::Timeout, message).with_next("Look again in some minutes."));
+        }
+        sleep(wait).await;
+        wait = wait.mul_f32(1.5).min(patience.longest);
+        polls += 1;
+        operation = match client.operation(&operation.name).await {
+            Ok(found) => found,
+            // It goes on, whether it can be asked about or not.
+            Err(error) if error.passes() => continue_with(&operation.name),
+            Err(error) => return Err(error),
+        };
+    }
+}
+
+fn continue_with(name: &str) -> crate::api::services::Operation {
+    crate::api::services::Operation { name: name.to_owned(), done: false, error: None }
+}

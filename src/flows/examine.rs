@@ -1,0 +1,163 @@
+//! Looking around a refusal for the doctor: only what bears on its cause is read, each thing on its own, so that what may
+//! not be read hides nothing else. Nothing is minted and nothing written.
+
+use std::collections::HashMap;
+
+use super::{chain::custom_roles, check_chain, inherited, whose};
+use crate::{
+    api::{ApiError, Client},
+    history::Snapshots,
+    model::{
+        account::project_of,
+        caller::Caller,
+        denial::{self, Cause, Refusal, SHARED_CLIENT_PROJECTS},
+        doctor::{Examined, Known, diagnose},
+        member::Member,
+        permission::{GET_ACCESS_TOKEN, by_name},
+        policy::Policy,
+    },
+};
+
+/// Looks around a refusal. `caller` is who was refused, as far as known; `deep` also asks Policy Troubleshooter, which
+/// otherwise is asked only where a role is there and access is denied.
+pub async fn examine(
+    client: &Client,
+    snapshots: &Snapshots,
+    refusal: &Refusal,
+    caller: Option<&Caller>,
+    deep: bool,
+) -> Examined {
+    let mut seen = Examined::default();
+    match denial::explain(refusal).cause {
+        Cause::ApiDisabled => api(client, refusal, &mut seen).await,
+        Cause::PermissionMissing if !refusal.asked.delegates.is_empty() => {
+            hops(client, refusal, &mut seen).await
+        }
+        Cause::PermissionMissing => {
+            permission(client, refusal, caller, &mut seen).await;
+            written(client, snapshots, refusal, &mut seen).await;
+            if deep || contradicts(refusal, caller, &seen) {
+                troubleshooter(client, refusal, caller, &mut seen).await;
+            }
+        }
+        Cause::NotFoundOrHidden | Cause::AccountGone if is_account(refusal) => {
+            account(client, refusal, &mut seen).await;
+            written(client, snapshots, refusal, &mut seen).await;
+        }
+        _ => {}
+    }
+    seen
+}
+
+/// Whether the policies say yes where IAM says no.
+fn contradicts(refusal: &Refusal, caller: Option<&Caller>, seen: &Examined) -> bool {
+    let known = Known { caller, examined: seen, remedy: None, now: super::now() };
+    diagnose(refusal, &known).cause == Cause::DenyPolicy
+}
+
+async fn api(client: &Client, refusal: &Refusal, seen: &mut Examined) {
+    let Some(consumer) = refusal.consumer().filter(|consumer| !SHARED_CLIENT_PROJECTS.contains(consumer))
+    else {
+        return;
+    };
+    match client.is_enabled(consumer, refusal.service()).await {
+        Ok(on) => seen.api_enabled = Some(on),
+        Err(error) => {
+            seen.unread.push(format!("the state of the API could not be read: {}", error.sentence()))
+        }
+    }
+}
+
+async fn hops(client: &Client, refusal: &Refusal, seen: &mut Examined) {
+    // What the last hop needs is what the method needs, whichever hop was refused.
+    let last = refusal.asked.permission.as_deref().and_then(by_name).unwrap_or(GET_ACCESS_TOKEN);
+    seen.hops = check_chain(client, &refusal.asked.resource, &refusal.asked.delegates, last).await;
+}
+
+async fn account(client: &Client, refusal: &Refusal, seen: &mut Examined) {
+    match client.get_account(&refusal.asked.resource).await {
+        Ok(found) => seen.account = Some(found),
+        Err(error) => seen.unread.push(format!("the account could not be read: {}", error.sentence())),
+    }
+}
+
+async fn permission(client: &Client, refusal: &Refusal, caller: Option<&Caller>, seen: &mut Examined) {
+    let resource = refusal.asked.resource.as_str();
+    if !is_account(refusal) {
+        // `projects/x` or plain `x`; folders and organizations are walked from projects only.
+        if !resource.is_empty()
+            && !resource.starts_with("folders/")
+            && !resource.starts_with("organizations/")
+        {
+            seen.above = levels(inherited(client, resource.trim_start_matches("projects/")).await, seen);
+        }
+        return;
+    }
+    let (granted, found, policy) = tokio::join!(
+        client.test_permissions(resource),
+        client.get_account(resource),
+        client.get_policy(resource),
+    );
+    let mut note = |what: &str, error: &ApiError| seen.unread.push(format!("{what}: {}", error.sentence()));
+    match &granted {
+        Ok(granted) => seen.granted = Some(*granted),
+        Err(error) => note("what you may do there could not be asked", error),
+    }
+    if let Err(error) = &policy {
+        note("its policy could not be read", error);
+    }
+    let project = project_of(resource).or_else(|| found.as_ref().ok().map(|found| found.project.clone()));
+    seen.account = found.ok();
+    seen.policy = policy.ok();
+    if let Some(project) = project {
+        seen.above = levels(inherited(client, &project).await, seen);
+    }
+    if let Some(member) = caller.and_then(Caller::member) {
+        seen.roles = roles(client, seen, &Member::read(&member)).await;
+    }
+}
+
+fn levels(found: Vec<super::Level>, seen: &mut Examined) -> Vec<crate::model::policy::Level> {
+    for level in found.iter().filter(|level| level.policy.is_err()) {
+        let name = level.to_model().name;
+        seen.unread.push(format!("the policy of {name} may not be read"));
+    }
+    found.iter().map(super::Level::to_model).collect()
+}
+
+async fn roles(client: &Client, seen: &Examined, member: &Member) -> HashMap<String, Vec<String>> {
+    let above = seen.above.iter().filter_map(|level| level.policy.as_ref());
+    let policies: Vec<&Policy> = seen.policy.iter().chain(above).collect();
+    custom_roles(client, &policies, member).await
+}
+
+/// When impersona itself wrote this policy last, and which account it was then.
+async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen: &mut Examined) {
+    let id = seen.account.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
+    let whose = whose(client, &refusal.asked.resource, &id);
+    // By name only, too: an account made anew has another id.
+    let by_name = crate::history::Whose { unique_id: String::new(), ..whose };
+    let Ok(list) = snapshots.list(&by_name).await else { return };
+    if let Some(newest) = list.first() {
+        seen.written = Some(newest.time);
+        seen.unique_id_then = Some(newest.whose.unique_id.clone()).filter(|id| !id.is_empty());
+    }
+}
+
+async fn troubleshooter(client: &Client, refusal: &Refusal, caller: Option<&Caller>, seen: &mut Examined) {
+    let principal = caller.and_then(|caller| caller.principal.as_deref()).filter(|name| name.contains('@'));
+    let (Some(principal), Some(permission)) = (principal, refusal.permission()) else {
+        return seen.unread.push("Policy Troubleshooter takes e-mails only, and yours is not known".into());
+    };
+    match client.troubleshoot(principal, &refusal.asked.resource, permission).await {
+        Ok(said) => seen.troubleshot = Some(said),
+        Err(error) => {
+            seen.unread.push(format!("Policy Troubleshooter could not be asked: {}", error.sentence()))
+        }
+    }
+}
+
+fn is_account(refusal: &Refusal) -> bool {
+    let name = &refusal.asked.resource;
+    name.contains('@') || (name.len() == 21 && name.bytes().all(|b| b.is_ascii_digit()))
+}

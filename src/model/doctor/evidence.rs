@@ -1,0 +1,202 @@
+//! What speaks for a cause, and what was ruled out: lines for people, each with a mark.
+
+use super::{Cause, Found, How, Known, who};
+use crate::model::{
+    account::short, chain::HopState, denial::Refusal, permission, policy::gives::Gives, scopes,
+};
+
+/// What a line of evidence says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A fact.
+    Fact,
+    /// It is fine: not the cause.
+    Fine,
+    /// It is what is wrong.
+    Wrong,
+    /// It could not be told.
+    Unknown,
+}
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What it says.
+    pub mark: Mark,
+    /// A clause, without a full stop.
+    pub text: String,
+}
+
+/// More lines of one sort than these are summed up.
+const MOST: usize = 4;
+
+pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> Vec<Evidence> {
+    let mut lines = Lines(Vec::new());
+    lines.add(Mark::Fact, facts(refusal));
+    if let Some(caller) = known.caller {
+        let name = caller.name().unwrap_or_else(|| "not known by name".into());
+        let from = if caller.source.is_empty() {
+            caller.kind.clone()
+        } else {
+            format!("{}, {}", caller.kind, caller.source)
+        };
+        lines.add(Mark::Fact, format!("you are {name} ({from})"));
+    }
+    lines.ruled_out(refusal, cause, known);
+    if matches!(
+        cause,
+        Cause::PermissionMissing
+            | Cause::ConditionFalse
+            | Cause::DenyPolicy
+            | Cause::Propagating
+            | Cause::OnItself
+    ) {
+        lines.policies(refusal, found);
+    }
+    lines.chain(known);
+    lines.troubleshooter(known);
+    if let Some(true) = known.examined.api_enabled {
+        lines.add(
+            Mark::Fine,
+            format!("{} is on in {}", refusal.service(), refusal.consumer().unwrap_or("the project")),
+        );
+    } else if let Some(false) = known.examined.api_enabled {
+        lines.add(
+            Mark::Wrong,
+            format!(
+                "{} is off in {}, as Service Usage says too",
+                refusal.service(),
+                refusal.consumer().unwrap_or("the project")
+            ),
+        );
+    }
+    for sentence in known.examined.unread.iter().take(MOST) {
+        lines.add(Mark::Unknown, sentence.trim_end_matches('.').to_owned());
+    }
+    lines.0
+}
+
+/// `403 PERMISSION_DENIED, reason IAM_PERMISSION_DENIED, domain iam.googleapis.com`, and what Google said.
+fn facts(refusal: &Refusal) -> String {
+    let mut text = refusal.status.to_string();
+    if !refusal.code.is_empty() {
+        text.push_str(&format!(" {}", refusal.code));
+    }
+    if let Some(reason) = &refusal.reason {
+        text.push_str(&format!(", reason {reason}"));
+    }
+    if let Some(domain) = &refusal.domain {
+        text.push_str(&format!(", domain {domain}"));
+    }
+    if let Some(violation) = &refusal.violation {
+        text.push_str(&format!(", {violation}"));
+    }
+    match refusal.message.as_str() {
+        "" => text,
+        message => format!("{text}: {}", message.trim_end_matches('.')),
+    }
+}
+
+struct Lines(Vec<Evidence>);
+
+impl Lines {
+    fn add(&mut self, mark: Mark, text: impl Into<String>) {
+        self.0.push(Evidence { mark, text: text.into() });
+    }
+
+    /// Scope missing and role missing look alike to people; which of them it is not is worth a line.
+    fn ruled_out(&mut self, refusal: &Refusal, cause: Cause, known: &Known<'_>) {
+        let scopes = known.caller.map(|caller| caller.scopes.as_slice()).unwrap_or_default();
+        let wide = scopes.iter().any(|scope| scope == scopes::DEFAULT);
+        match cause {
+            Cause::ScopeMissing if !scopes.is_empty() => {
+                let names: Vec<&str> = scopes.iter().take(MOST).map(|scope| scopes::short(scope)).collect();
+                let more = if scopes.len() > MOST { ", …" } else { "" };
+                self.add(
+                    Mark::Wrong,
+                    format!(
+                        "your token has {}{more}, and {} wants cloud-platform",
+                        names.join(", "),
+                        refusal.service()
+                    ),
+                );
+                self.add(Mark::Fine, "not a role: IAM was not even asked");
+            }
+            _ if refusal.reason.as_deref() == Some("IAM_PERMISSION_DENIED") => {
+                if wide {
+                    self.add(Mark::Fine, "not the scope: your token has cloud-platform");
+                }
+                // Scopes and the API's state are checked before IAM is asked.
+                self.add(
+                    Mark::Fine,
+                    format!("not the API: {} answered through IAM, so it is on", refusal.service()),
+                );
+            }
+            Cause::ApiDisabled => {
+                self.add(Mark::Fine, "neither a role nor a scope would help: the call did not reach IAM")
+            }
+            _ => {}
+        }
+    }
+
+    fn policies(&mut self, refusal: &Refusal, found: &Found) {
+        for grant in found.grants.iter().take(MOST) {
+            let (mark, text) = match &grant.how {
+                How::Holds => (Mark::Fine, "gives it to you".to_owned()),
+                How::NotNow(words) => (Mark::Wrong, format!("would give it to you, but {words}")),
+                How::Unclear(title) => {
+                    (Mark::Unknown, format!("may give it to you, under the condition “{title}”"))
+                }
+                How::Perhaps(many) => {
+                    (Mark::Unknown, format!("gives it to {many}, whose members are not visible"))
+                }
+            };
+            self.add(mark, format!("{} ({}) {text}", grant.role, grant.place));
+        }
+        for (role, place) in found.others.iter().take(MOST) {
+            let note = Gives::of(role, &|_| None).and_then(Gives::note);
+            let said = match note {
+                Some(note) if refusal.permission().and_then(permission::by_name).is_some() => note.to_owned(),
+                _ => "does not give it".to_owned(),
+            };
+            self.add(Mark::Fact, format!("your {role} ({place}) {said}"));
+        }
+        if found.complete && found.grants.is_empty() {
+            self.add(Mark::Wrong, "no policy gives it to you: the account's own and all above it were read");
+        }
+    }
+
+    fn chain(&mut self, known: &Known<'_>) {
+        for hop in known.examined.hops.iter().take(MOST * 2) {
+            let (mark, said) = match &hop.state {
+                HopState::Yes(how) => (Mark::Fine, format!("yes: {how}")),
+                HopState::No(why) => (Mark::Wrong, format!("no: {why}")),
+                HopState::NoGrantSeen => (Mark::Wrong, format!("no grant seen of {}", hop.permission.role)),
+                HopState::Unread(why) | HopState::CannotTell(why) => (Mark::Unknown, why.clone()),
+            };
+            self.add(mark, format!("{} > {}  {said}", who(hop.from.as_deref()), short(&hop.to)));
+        }
+    }
+
+    fn troubleshooter(&mut self, known: &Known<'_>) {
+        let Some(said) = &known.examined.troubleshot else { return };
+        let words = |state, yes: &str, no: &str| match state {
+            Some(true) => yes.to_owned(),
+            Some(false) => no.to_owned(),
+            None => "cannot tell".to_owned(),
+        };
+        let mark = match (said.denied, said.can) {
+            (Some(true), _) | (_, Some(false)) => Mark::Wrong,
+            (_, Some(true)) => Mark::Fine,
+            _ => Mark::Unknown,
+        };
+        self.add(
+            mark,
+            format!(
+                "Policy Troubleshooter: allow policies {}, deny policies {}",
+                words(said.allowed, "give it", "do not give it"),
+                words(said.denied, "take it away", "do not matter"),
+            ),
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! What the policies say about the caller and the permission that is lacking, binding by binding.
+
+use std::collections::HashMap;
+
+use super::{Known, member};
+use crate::model::{
+    condition::State,
+    denial::Refusal,
+    member::Member,
+    permission::SET_IAM_POLICY,
+    policy::{Binding, Policy, access::gives},
+};
+
+/// A binding that bears on the refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Grant {
+    /// `here`, `project acme-prod`
+    pub place: String,
+    /// The role bound.
+    pub role: String,
+    /// How far it reaches the caller.
+    pub how: How,
+}
+
+/// How far a grant reaches the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum How {
+    /// It is the caller's, and holds now.
+    Holds,
+    /// It is the caller's, and does not hold now: `“x” ended 2020-01-01`.
+    NotNow(String),
+    /// It is the caller's, under a condition that only Google can judge: its title.
+    Unclear(String),
+    /// It is a group's or a domain's, whose members cannot be seen: which.
+    Perhaps(String),
+}
+
+/// What was found in the policies that could be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Bindings that give what is lacking, to the caller or to many.
+    pub grants: Vec<Grant>,
+    /// Roles of the caller that do not give it, with their place.
+    pub others: Vec<(String, String)>,
+    /// Who may change the policy, and so grant it: members, each once, in the order of the levels.
+    pub granters: Vec<Member>,
+    /// Whether every level was read.
+    pub complete: bool,
+}
+
+impl Found {
+    pub(super) fn look(refusal: &Refusal, known: &Known<'_>) -> Found {
+        let seen = known.examined;
+        let mut found =
+            Found { complete: seen.policy.is_some() || !seen.above.is_empty(), ..Found::default() };
+        let (me, permission) = (member(known), refusal.permission());
+        let here = seen.policy.as_ref().map(|policy| ("here".to_owned(), Some(policy)));
+        let above = seen.above.iter().map(|level| (level.name.clone(), level.policy.as_ref()));
+        for (place, policy) in here.into_iter().chain(above) {
+            match policy {
+                Some(policy) => found.level(&place, policy, me.as_ref(), permission, known),
+                None => found.complete = false,
+            }
+        }
+        found
+    }
+
+    fn level(
+        &mut self,
+        place: &str,
+        policy: &Policy,
+        me: Option<&Member>,
+        permission: Option<&str>,
+        known: &Known<'_>,
+    ) {
+        let custom = lookup(&known.examined.roles);
+        for binding in policy.bindings() {
+            let state = binding.condition.as_ref().map(|condition| condition.evaluate(known.now));
+            let holds = state.is_none_or(State::holds);
+            let grants_policies = gives(binding.role, SET_IAM_POLICY.name, &custom) == Some(true);
+            if grants_policies && holds {
+                let living = binding.members.iter().filter(|member| !member.is_deleted());
+                let new: Vec<Member> = living.filter(|one| !self.granters.contains(one)).cloned().collect();
+                self.granters.extend(new);
+            }
+            let mine = me.is_some_and(|me| binding.members.contains(me))
+                || binding.members.iter().any(Member::is_public);
+            let many = binding.members.iter().find(|member| member.is_opaque());
+            let gives = permission.and_then(|permission| gives(binding.role, permission, &custom));
+            match (gives, mine, many) {
+                (Some(true), true, _) => {
+                    let how = how(&binding, state, known);
+                    self.grants.push(Grant { place: place.to_owned(), role: binding.role.to_owned(), how });
+                }
+                (Some(true), false, Some(many)) if holds => {
+                    let how = How::Perhaps(many.short());
+                    self.grants.push(Grant { place: place.to_owned(), role: binding.role.to_owned(), how });
+                }
+                (Some(false), true, _) => self.others.push((binding.role.to_owned(), place.to_owned())),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn how(binding: &Binding<'_>, state: Option<State>, known: &Known<'_>) -> How {
+    let title = binding.condition.as_ref().map(|condition| condition.title()).unwrap_or_default();
+    match state {
+        None | Some(State::Holds { .. }) => How::Holds,
+        Some(State::Unknown) => How::Unclear(title.to_owned()),
+        Some(state) => How::NotNow(format!("“{title}” {}", state.words(known.now))),
+    }
+}
+
+fn lookup(roles: &HashMap<String, Vec<String>>) -> impl Fn(&str) -> Option<Vec<String>> {
+    |name| roles.get(name).cloned()
+}

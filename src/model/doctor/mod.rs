@@ -1,0 +1,244 @@
+//! The doctor: from a refusal, and what could be learned around it, to one cause, the evidence and the next steps. Pure;
+//! [`super::denial`] says what the refusal alone tells, this looks further: at policies, conditions, chains, the state of
+//! the API, and what was written a moment ago. Learning it takes calls and is a flow.
+
+mod evidence;
+mod found;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{
+    account::{Account, short},
+    caller::Caller,
+    chain::{Hop, HopState},
+    denial::{self, Cause, Refusal},
+    member::Member,
+    permission::{self, Granted},
+    policy::{Level, Policy},
+};
+pub use evidence::{Evidence, Mark};
+use found::{Found, How};
+pub use steps::{Do, Step};
+
+/// For so many seconds after a write its effect may be missing in places: Google speaks of two minutes as usual and of
+/// seven and more.
+const YOUNG: i64 = 10 * 60;
+
+/// What was learned around a refusal. Empty is what is known without asking anybody.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Examined {
+    /// The account it was about.
+    pub account: Option<Account>,
+    /// What IAM says now that the caller may do with it.
+    pub granted: Option<Granted>,
+    /// Its allow policy.
+    pub policy: Option<Policy>,
+    /// The policies above it, or of the project it was about and above that; nearest first.
+    pub above: Vec<Level>,
+    /// What custom roles in these policies give.
+    pub roles: HashMap<String, Vec<String>>,
+    /// The hops of the chain.
+    pub hops: Vec<Hop>,
+    /// Whether the API is on now in the project that is charged.
+    pub api_enabled: Option<bool>,
+    /// What Policy Troubleshooter says.
+    pub troubleshot: Option<Troubleshot>,
+    /// When impersona last wrote the account's policy.
+    pub written: Option<Timestamp>,
+    /// The unique id that the account had then.
+    pub unique_id_then: Option<String>,
+    /// What could not be looked at, a sentence each.
+    pub unread: Vec<String>,
+}
+
+/// What Policy Troubleshooter says; none where it cannot tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Troubleshot {
+    /// Whether access is there in the end.
+    pub can: Option<bool>,
+    /// Whether an allow policy gives it.
+    pub allowed: Option<bool>,
+    /// Whether a deny policy takes it.
+    pub denied: Option<bool>,
+    /// The deny policies that do, each with where it hangs.
+    pub denied_by: Vec<String>,
+}
+
+/// What is known besides the refusal.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// Who called; none when nobody knows.
+    pub caller: Option<&'a Caller>,
+    /// What was learned.
+    pub examined: &'a Examined,
+    /// What to run to make these credentials fresh, where that is known better than in general.
+    pub remedy: Option<&'a str>,
+    /// When.
+    pub now: Timestamp,
+}
+
+/// A refusal explained as far as it can be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// One of the closed list.
+    pub cause: Cause,
+    /// One plain sentence.
+    pub sentence: String,
+    /// What speaks for it, and what was ruled out.
+    pub evidence: Vec<Evidence>,
+    /// What to do, the best first.
+    pub steps: Vec<Step>,
+}
+
+/// Finds the one cause.
+pub fn diagnose(refusal: &Refusal, known: &Known<'_>) -> Diagnosis {
+    let found = Found::look(refusal, known);
+    let told = denial::explain(refusal);
+    let (cause, sentence) = refine(refusal, told.cause, &found, known).unwrap_or((told.cause, told.sentence));
+    let evidence = evidence::gather(refusal, cause, &found, known);
+    let steps = steps::steps(refusal, cause, &found, known, &told.next);
+    Diagnosis { cause, sentence, evidence, steps }
+}
+
+/// What looking further makes of the cause that the refusal alone tells; none where it tells no more.
+fn refine(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> Option<(Cause, String)> {
+    let seen = known.examined;
+    match cause {
+        Cause::PermissionMissing => permission_missing(refusal, found, known),
+        Cause::ApiDisabled if seen.api_enabled == Some(true) => {
+            let sentence = format!("{} is enabled now, and was not when it was called.", refusal.service());
+            Some((Cause::Propagating, sentence))
+        }
+        Cause::NotFoundOrHidden | Cause::AccountGone => {
+            let (then, now) = (seen.unique_id_then.as_ref()?, seen.account.as_ref()?);
+            (*then != now.unique_id && !now.unique_id.is_empty()).then(|| {
+                let name = short(&now.email);
+                let sentence = format!(
+                    "{name} was made anew: its unique id was {then} and is {}; what was granted to the old one is gone.",
+                    now.unique_id
+                );
+                (Cause::AccountGone, sentence)
+            })
+        }
+        _ => None,
+    }
+}
+
+fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Option<(Cause, String)> {
+    let seen = known.examined;
+    let name = refusal.permission()?;
+    let target = short(&refusal.asked.resource);
+    if !refusal.asked.delegates.is_empty() {
+        return chain(name, refusal, seen);
+    }
+    if seen.account.as_ref().is_some_and(|account| account.disabled) {
+        return Some((Cause::AccountDisabled, format!("{target} is disabled: nobody can mint as it.")));
+    }
+    let yes = permission::by_name(name).zip(seen.granted).is_some_and(|(it, granted)| granted.has(it));
+    if yes {
+        let sentence =
+            format!("IAM says by now that you have {name} on {target}: the grant has arrived since.");
+        return Some((Cause::Propagating, sentence));
+    }
+    let troubleshot = seen.troubleshot.clone().unwrap_or_default();
+    if troubleshot.denied == Some(true) {
+        let by = if troubleshot.denied_by.is_empty() {
+            "A deny policy".to_owned()
+        } else {
+            format!("The deny policy {}", troubleshot.denied_by.join(", "))
+        };
+        return Some((Cause::DenyPolicy, format!("{by} takes {name} away, whatever roles give it.")));
+    }
+    if let Some(grant) = found.grants.iter().find(|grant| grant.how == How::Holds) {
+        let young = seen.written.is_some_and(|at| known.now.as_second() - at.as_second() < YOUNG);
+        let given = format!("{} gives you {name} ({})", grant.role, grant.place);
+        return Some(if young || troubleshot.can == Some(true) {
+            let sentence =
+                format!("{given}, and IAM does not know it everywhere yet: a grant takes 2 to 7 minutes.");
+            (Cause::Propagating, sentence)
+        } else {
+            let sentence = format!(
+                "{given}, and access is denied all the same: a deny policy or a principal access boundary, or somebody granted it minutes ago."
+            );
+            (Cause::DenyPolicy, sentence)
+        });
+    }
+    if let Some((grant, words)) = found.grants.iter().find_map(|grant| match &grant.how {
+        How::NotNow(words) => Some((grant, words)),
+        _ => None,
+    }) {
+        let sentence =
+            format!("{} would give you {name} ({}), but its condition {words}.", grant.role, grant.place);
+        return Some((Cause::ConditionFalse, sentence));
+    }
+    if known.caller.and_then(|caller| caller.principal.as_deref()) == Some(refusal.asked.resource.as_str()) {
+        let sentence =
+            format!("{target} lacks {name} on itself: being an account does not let it mint for itself.");
+        return Some((Cause::OnItself, sentence));
+    }
+    let you = if refusal.metadata.contains_key("permission") { "you lack" } else { "it takes" };
+    Some((Cause::PermissionMissing, format!("{you} {name} on {}.", place(target))))
+}
+
+/// Which hop of the chain is closed: what is known of them, told from the caller on; by the permission that Google
+/// names where nothing is known.
+fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, String)> {
+    let hop = failing_hop(name, &seen.hops);
+    let sentence = match hop {
+        Some(Hop { from: None, to, permission, .. }) => {
+            format!("the chain stops at its first hop: you lack {} on {}.", permission.name, short(to))
+        }
+        Some(Hop { from: Some(from), to, permission, .. }) => {
+            format!(
+                "the chain stops at {} > {}: {} lacks {} there.",
+                short(from),
+                short(to),
+                short(from),
+                permission.name
+            )
+        }
+        None if name == permission::IMPLICIT_DELEGATION.name => {
+            format!(
+                "one of the {} delegates may not be passed through: {name} is lacking on it.",
+                refusal.asked.delegates.len()
+            )
+        }
+        None => {
+            let last = refusal.asked.delegates.last().map_or("the last delegate", |name| short(name));
+            format!("the last hop is closed: {last} lacks {name} on {}.", short(&refusal.asked.resource))
+        }
+    };
+    Some((Cause::ChainHop, sentence))
+}
+
+/// The hop that Google's refusal is about: of those that need what it names, the first that is known to be closed, else
+/// the first that no policy seen opens.
+fn failing_hop<'a>(name: &str, hops: &'a [Hop]) -> Option<&'a Hop> {
+    let fits = |hop: &&Hop| hop.permission.name == name;
+    let closed = |hop: &&Hop| matches!(hop.state, HopState::No(_));
+    let unseen = |hop: &&Hop| matches!(hop.state, HopState::NoGrantSeen);
+    let mut named = hops.iter().filter(fits);
+    named.clone().find(closed).or_else(|| named.clone().find(unseen)).or_else(|| {
+        // Only one hop needs it: it is that one, whatever could be read.
+        let one = named.next()?;
+        named.next().is_none().then_some(one)
+    })
+}
+
+fn who(account: Option<&str>) -> &str {
+    account.map_or("you", short)
+}
+
+fn place(name: &str) -> &str {
+    if name.is_empty() { "what was asked for" } else { name }
+}
+
+/// The caller as a member of policies.
+fn member(known: &Known<'_>) -> Option<Member> {
+    known.caller?.member().map(|member| Member::read(&member))
+}

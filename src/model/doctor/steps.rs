@@ -1,0 +1,325 @@
+//! What to do about a cause, as data: the screen has a key for each, the command line prints the sentence.
+
+use super::{Cause, Found, Known, failing_hop, who};
+use crate::model::{
+    account::{project_of, short},
+    denial::{LOGIN, Refusal, SHARED_CLIENT_PROJECTS, is_mint_permission},
+    member::{Kind, Member},
+    permission::{self, Permission, SET_IAM_POLICY},
+    policy::{Triple, export},
+    role,
+    shell::quote,
+};
+
+/// A step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is done.
+    pub what: Do,
+    /// One plain sentence or clause.
+    pub text: String,
+}
+
+/// What a step does. None of them writes anything without a further yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Do {
+    /// Switch an API on.
+    Enable {
+        /// `iamcredentials.googleapis.com`
+        service: String,
+        /// Id or number.
+        project: String,
+    },
+    /// Stage a grant, or where the caller may not edit, write the request for it.
+    Grant {
+        /// On which account.
+        account: String,
+        /// To whom; none: to the caller.
+        member: Option<String>,
+        /// What it should give.
+        permission: Permission,
+    },
+    /// Show who could grant it.
+    WhoCanGrant(Vec<String>),
+    /// Copy a text: a command, a request.
+    Copy {
+        /// The text.
+        text: String,
+        /// What it is, for the notice: `the login command`.
+        what: &'static str,
+    },
+    /// Choose the project that is charged.
+    QuotaProject,
+    /// Call as somebody else.
+    OtherCaller,
+    /// Mint again with the lifetime that everybody may ask for.
+    ShorterLifetime,
+    /// The same once more.
+    Again,
+    /// Ask until IAM says yes, then say so.
+    Watch {
+        /// On which account.
+        account: String,
+        /// What is waited for.
+        permission: String,
+    },
+    /// Ask Policy Troubleshooter.
+    Troubleshoot,
+    /// Show the policy of this account, read anew.
+    ReadPolicy(String),
+    /// Nothing that a key could do.
+    Told,
+}
+
+/// The steps, the best first. `next` is what the refusal alone leads to.
+pub(super) fn steps(
+    refusal: &Refusal,
+    cause: Cause,
+    found: &Found,
+    known: &Known<'_>,
+    next: &str,
+) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut add = |what, text: String| steps.push(Step { what, text });
+    let account = Some(&refusal.asked.resource).filter(|name| is_account(name));
+    match cause {
+        Cause::ApiDisabled => match refusal.consumer() {
+            Some(consumer) if SHARED_CLIENT_PROJECTS.contains(&consumer) => {
+                add(
+                    Do::QuotaProject,
+                    format!("name a project of yours to charge: {consumer} is Google's own"),
+                );
+                let text = "gcloud auth application-default set-quota-project PROJECT".to_owned();
+                add(Do::Copy { text: text.clone(), what: "the command" }, format!("for good: {text}"));
+            }
+            Some(consumer) => {
+                let (service, project) = (refusal.service().to_owned(), consumer.to_owned());
+                let text =
+                    format!("gcloud services enable {} --project={}", quote(&service), quote(&project));
+                add(
+                    Do::Enable { service: service.clone(), project: project.clone() },
+                    format!(
+                        "enable {service} in project {project}; it needs serviceusage.services.enable there"
+                    ),
+                );
+                add(Do::Copy { text, what: "the command" }, "the same as a gcloud command".into());
+                add(Do::QuotaProject, "charge another project, where it is on".into());
+            }
+            None => add(Do::Told, next.to_owned()),
+        },
+        Cause::PermissionMissing
+        | Cause::OnItself
+        | Cause::ConditionFalse
+        | Cause::DenyPolicy
+        | Cause::ChainHop => {
+            let missing = Missing::of(refusal, known);
+            missing.grant(cause, known, &mut add);
+            if let Some(account) = account
+                && cause == Cause::DenyPolicy
+            {
+                if known.examined.troubleshot.is_none() {
+                    add(Do::Troubleshoot, "ask Policy Troubleshooter which policy denies it".into());
+                }
+                add(
+                    watch(account, refusal),
+                    "wait until it works: if it was granted minutes ago, it will".into(),
+                );
+            }
+            if !found.granters.is_empty() {
+                let names = found.granters.iter().map(|member| member.as_str().to_owned()).collect();
+                add(
+                    Do::WhoCanGrant(names),
+                    format!("see who could grant it: {} can set a policy here", count(&found.granters)),
+                );
+            }
+            missing.request(refusal, known, &mut add);
+            if cause == Cause::PermissionMissing
+                && known.examined.troubleshot.is_none()
+                && account.is_some()
+                && !found.complete
+            {
+                add(Do::Troubleshoot, "ask Policy Troubleshooter, which may see more than you".into());
+            }
+        }
+        Cause::Propagating => {
+            add(Do::Again, "try again now".into());
+            if let Some(account) = account
+                && refusal.permission().is_some()
+            {
+                add(watch(account, refusal), "wait until IAM says yes, three times in a row".into());
+            }
+        }
+        Cause::ScopeMissing | Cause::LoginAgain => {
+            let command = known.remedy.and_then(command).unwrap_or(LOGIN).to_owned();
+            add(
+                Do::Copy { text: command.clone(), what: "the login command" },
+                known.remedy.unwrap_or(next).to_owned(),
+            );
+            add(Do::OtherCaller, "call as somebody else meanwhile".into());
+        }
+        Cause::QuotaProject => {
+            add(Do::QuotaProject, "charge another project".into());
+            if refusal.reason.as_deref() == Some("USER_PROJECT_DENIED")
+                && let Some(project) = refusal.consumer()
+            {
+                let who = known.caller.and_then(|caller| caller.member()).unwrap_or_else(|| "MEMBER".into());
+                let text = format!(
+                    "gcloud projects add-iam-policy-binding {} --member={} --role=roles/serviceusage.serviceUsageConsumer --condition=None",
+                    quote(project),
+                    quote(&who)
+                );
+                add(
+                    Do::Copy { text, what: "the request for an administrator" },
+                    format!("have roles/serviceusage.serviceUsageConsumer granted on {project}"),
+                );
+            }
+        }
+        Cause::LifetimeTooLong => {
+            add(Do::ShorterLifetime, "mint it again for 1h, which needs no exception".into());
+            add(Do::Told, next.to_owned());
+        }
+        Cause::Conflict if account.is_some() => {
+            let account = account.cloned().unwrap_or_default();
+            add(Do::ReadPolicy(account), "read the policy again: what is staged moves onto it".into());
+        }
+        Cause::RateLimited | Cause::ServerTrouble => {
+            add(Do::Told, next.to_owned());
+            add(Do::Again, "try again".into());
+        }
+        Cause::AccountDisabled => {
+            let email =
+                refusal.metadata.get("email").or(account).cloned().unwrap_or_else(|| "ACCOUNT".into());
+            let project = project_of(&email).map(|project| format!(" --project={}", quote(&project)));
+            let text = format!(
+                "gcloud iam service-accounts enable {}{}",
+                quote(&email),
+                project.unwrap_or_default()
+            );
+            add(Do::Copy { text, what: "the command for an administrator" }, next.to_owned());
+        }
+        Cause::ServicePerimeter => match refusal.metadata.get("uid") {
+            Some(uid) => add(Do::Copy { text: uid.clone(), what: "the identifier" }, next.to_owned()),
+            None => add(Do::Told, next.to_owned()),
+        },
+        _ => match command(next) {
+            Some(text) => add(Do::Copy { text: text.to_owned(), what: "the command" }, next.to_owned()),
+            None => add(Do::Told, next.to_owned()),
+        },
+    }
+    steps
+}
+
+/// What is lacking, where and for whom.
+struct Missing {
+    account: Option<String>,
+    permission: Option<Permission>,
+    /// None: the caller.
+    member: Option<String>,
+    /// `you`, `relay-a@acme-ci`
+    who: String,
+}
+
+impl Missing {
+    fn of(refusal: &Refusal, known: &Known<'_>) -> Missing {
+        let name = refusal.permission().unwrap_or_default();
+        if !refusal.asked.delegates.is_empty() {
+            let hop = failing_hop(name, &known.examined.hops);
+            return Missing {
+                account: hop.map(|hop| hop.to.clone()),
+                permission: hop.map(|hop| hop.permission),
+                member: hop.and_then(|hop| hop.from.as_ref()).map(|from| format!("serviceAccount:{from}")),
+                who: who(hop.and_then(|hop| hop.from.as_deref())).to_owned(),
+            };
+        }
+        Missing {
+            account: Some(refusal.asked.resource.clone()).filter(|name| is_account(name)),
+            permission: permission::by_name(name),
+            member: None,
+            who: "you".into(),
+        }
+    }
+
+    fn grant(&self, cause: Cause, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+        // Whatever is granted, a deny policy is stronger.
+        if cause == Cause::DenyPolicy {
+            return;
+        }
+        let (Some(account), Some(permission)) = (&self.account, self.permission) else { return };
+        let title = role::title(permission.role).unwrap_or(permission.role);
+        let may_edit =
+            known.examined.granted.is_none_or(|granted| granted.has(SET_IAM_POLICY)) || self.member.is_some();
+        let text = if may_edit {
+            format!("stage the grant: {title} on {} to {}, 1h, and review it", short(account), self.who)
+        } else {
+            format!("write the request to an administrator: {title} on {}", short(account))
+        };
+        add(Do::Grant { account: account.clone(), member: self.member.clone(), permission }, text);
+    }
+
+    /// The request to an administrator, with the reason.
+    fn request(&self, refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+        let me = known.caller.and_then(|caller| caller.member());
+        let member = self.member.clone().or(me).unwrap_or_else(|| "MEMBER".into());
+        let what = "the request for an administrator";
+        let (Some(account), Some(permission)) = (&self.account, self.permission) else {
+            let Some(name) = refusal.permission() else { return };
+            let role = role::giving(name).first().map(|role| role.name);
+            let on = &refusal.asked.resource;
+            let text = match role {
+                Some(role) => format!("Please grant {member} the role {role} on {on}: it lacks {name}."),
+                None => format!("Please grant {member} a role that contains {name} on {on}."),
+            };
+            return add(
+                Do::Copy { text, what },
+                format!("copy a request to an administrator: {name} on {on}"),
+            );
+        };
+        let triple =
+            Triple { role: permission.role.to_owned(), member: Member::read(&member), condition: None };
+        let project = project_of(account)
+            .or_else(|| known.examined.account.as_ref().map(|found| found.project.clone()));
+        let note = if is_mint_permission(permission) { "; Owner and Editor do not include it" } else { "" };
+        let reason = format!("{} is lacking there{note}.", permission.name);
+        let project = project.unwrap_or_else(|| "PROJECT".into());
+        let text = export::request(&triple, account, &project, Some(&reason));
+        add(
+            Do::Copy { text, what },
+            "copy the request for an administrator: the gcloud line and the reason".into(),
+        );
+    }
+}
+
+fn watch(account: &str, refusal: &Refusal) -> Do {
+    Do::Watch { account: account.to_owned(), permission: refusal.permission().unwrap_or_default().to_owned() }
+}
+
+/// `2 groups and 1 user`
+fn count(members: &[Member]) -> String {
+    let sorts = [("group", Kind::Group), ("user", Kind::User), ("service account", Kind::ServiceAccount)];
+    let mut counted = 0;
+    let mut parts = Vec::new();
+    for (word, kind) in sorts {
+        let count = members.iter().filter(|member| member.kind() == kind).count();
+        counted += count;
+        match count {
+            0 => {}
+            1 => parts.push(format!("1 {word}")),
+            count => parts.push(format!("{count} {word}s")),
+        }
+    }
+    match members.len() - counted {
+        0 => {}
+        others => parts.push(format!("{others} more")),
+    }
+    parts.join(" and ")
+}
+
+/// The command between back-ticks in a sentence.
+fn command(sentence: &str) -> Option<&str> {
+    let (_, rest) = sentence.split_once('`')?;
+    rest.split_once('`').map(|(command, _)| command)
+}
+
+fn is_account(name: &str) -> bool {
+    name.contains('@') || (name.len() == 21 && name.bytes().all(|b| b.is_ascii_digit()))
+}

@@ -1,0 +1,268 @@
+//! The doctor's overlay: why something was denied, the evidence, and each next step with its key. It holds what was
+//! refused and what was learned; learning and doing are the root's.
+
+use jiff::Timestamp;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    api::ApiError,
+    app::{msg::ReqId, remote::Remote, shared::Shared},
+    flows::{Enabling, Watching},
+    keymap::{Action, Keymap, Place},
+    model::{
+        account::short,
+        caller::Caller,
+        denial::Refusal,
+        doctor::{Diagnosis, Do, Examined, Known, Mark, diagnose},
+        lifetime,
+    },
+    panes::{Look, as_move},
+    view::theme::Theme,
+    widgets::{
+        frame::{popup, popup_area},
+        list::ListCursor,
+        safe::safe_line,
+        text::fold_hanging,
+    },
+};
+
+use super::Outcome;
+
+const WIDTH: u16 = 108;
+
+/// More people than these are not listed.
+const MOST_NAMES: usize = 12;
+
+/// What is being done about it while the overlay is open.
+#[derive(Debug)]
+pub enum Doing {
+    /// An API is being switched on.
+    Enabling(ReqId, Enabling),
+    /// IAM is asked until it says yes.
+    Watching(ReqId, Watching),
+}
+
+/// One denial being explained.
+#[derive(Debug)]
+pub struct Doctor {
+    /// What failed, with its facts.
+    pub refusal: Refusal,
+    /// What was going on: `minting an ID token for api@acme-prod`.
+    pub doing_what: String,
+    /// Who was refused.
+    pub caller: Option<Caller>,
+    /// What to run to be let in again, where the caller's credentials tell.
+    remedy: Option<String>,
+    /// What was learned.
+    pub examined: Remote<Examined>,
+    /// What is under way.
+    pub doing: Option<Doing>,
+    /// What came of it: good or not, and a sentence.
+    pub done: Option<(bool, String)>,
+    diagnosis: Diagnosis,
+    who: bool,
+    scroll: ListCursor,
+    width: u16,
+}
+
+impl Doctor {
+    /// Explains a failure; none when it is no refusal, which explains itself.
+    pub fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
+        let refusal = (**error.refusal.as_ref()?).clone();
+        let remedy = error.own_next().map(str::to_owned);
+        let examined = Examined::default();
+        let known = Known { caller: caller.as_ref(), examined: &examined, remedy: remedy.as_deref(), now };
+        Some(Doctor {
+            diagnosis: diagnose(&refusal, &known),
+            doing_what: what(&refusal),
+            refusal,
+            caller,
+            remedy,
+            examined: Remote::default(),
+            doing: None,
+            done: None,
+            who: false,
+            scroll: ListCursor::default(),
+            width: 0,
+        })
+    }
+
+    /// Thinks again, with what was learned since.
+    pub fn think(&mut self, now: Timestamp) {
+        let nothing = Examined::default();
+        let examined = self.examined.value.as_ref().unwrap_or(&nothing);
+        let known = Known { caller: self.caller.as_ref(), examined, remedy: self.remedy.as_deref(), now };
+        self.diagnosis = diagnose(&self.refusal, &known);
+    }
+
+    /// What it comes to.
+    pub fn diagnosis(&self) -> &Diagnosis {
+        &self.diagnosis
+    }
+
+    /// The requests under way for it.
+    pub fn awaiting(&self) -> impl Iterator<Item = ReqId> {
+        let doing = self.doing.as_ref().map(|(Doing::Enabling(req, _) | Doing::Watching(req, _))| *req);
+        self.examined.awaiting.into_iter().chain(doing)
+    }
+
+    /// The first step that this key stands for.
+    fn step(&self, action: Action) -> Option<&Do> {
+        self.diagnosis.steps.iter().map(|step| &step.what).find(|what| self::action(what) == Some(action))
+    }
+
+    /// Answers an action.
+    pub fn on_action(&mut self, action: Action) -> Outcome {
+        if let Some(step) = as_move(action) {
+            self.scroll.scroll(step);
+            return Outcome::Stay;
+        }
+        match self.step(action).cloned() {
+            Some(Do::WhoCanGrant(_)) => {
+                self.who = !self.who;
+                Outcome::Stay
+            }
+            Some(what) => Outcome::Step(what),
+            None => Outcome::Stay,
+        }
+    }
+
+    /// How much room there is.
+    pub fn fit(&mut self, screen: Rect, shared: &Shared) {
+        self.width = popup_area(screen, WIDTH, screen.height).width.saturating_sub(4);
+        let lines = self.lines(&shared.keymap, &Theme::default());
+        let room = screen.height.saturating_sub(2).saturating_sub(2);
+        self.scroll.set_height(usize::from(room));
+        self.scroll.set_len(lines.len());
+    }
+
+    /// Draws it.
+    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+        let theme = look.theme;
+        let lines = self.lines(&look.shared.keymap, theme);
+        let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
+        let title = Line::raw(format!(" Why {} failed ", safe_line(&self.doing_what)));
+        let inner = popup(screen, WIDTH, height, buf, title, theme);
+        for (y, line) in (inner.y..inner.bottom()).zip(lines.iter().skip(self.scroll.window().start)) {
+            buf.set_line(inner.x, y, line, inner.width);
+        }
+    }
+
+    fn lines(&self, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        let mut add = |label: &'static str, mut spans: Vec<Span<'static>>, indent: u16| {
+            spans.insert(0, Span::styled(format!("{label:<10}"), theme.dim));
+            lines.extend(fold_hanging(Line::from(spans), self.width, 10 + indent));
+        };
+        let text = |text: &str| Span::raw(safe_line(text).into_owned());
+        add("cause", vec![Span::styled(safe_line(&self.diagnosis.sentence).into_owned(), theme.strong)], 0);
+        for (at, evidence) in self.diagnosis.evidence.iter().enumerate() {
+            let (glyph, style) = match evidence.mark {
+                Mark::Fact => (theme.glyphs.dot, theme.dim),
+                Mark::Fine => (theme.glyphs.yes, theme.good),
+                Mark::Wrong => (theme.glyphs.no, theme.bad),
+                Mark::Unknown => ("?", theme.warning),
+            };
+            let label = if at == 0 { "evidence" } else { "" };
+            add(label, vec![Span::styled(format!("{glyph} "), style), text(&evidence.text)], 2);
+        }
+        if self.examined.awaiting.is_some() {
+            add(
+                "",
+                vec![Span::styled("? looking at permissions, policies and the state of the API…", theme.dim)],
+                2,
+            );
+        }
+        if let Some(error) = &self.examined.error {
+            add("", vec![Span::styled(format!("? {}", error.sentence()), theme.warning)], 2);
+        }
+        for (at, step) in self.diagnosis.steps.iter().enumerate() {
+            let key =
+                action(&step.what).map(|action| keymap.key_in(Place::Doctor, action)).unwrap_or_default();
+            let label = if at == 0 { "next" } else { "" };
+            add(label, vec![Span::styled(format!("{key:<2} "), theme.accent), text(&step.text)], 3);
+            if let (true, Do::WhoCanGrant(names)) = (self.who, &step.what) {
+                for name in names.iter().take(MOST_NAMES) {
+                    add("", vec![Span::raw("   "), text(name)], 3);
+                }
+                if names.len() > MOST_NAMES {
+                    add(
+                        "",
+                        vec![Span::styled(format!("   … and {} more", names.len() - MOST_NAMES), theme.dim)],
+                        3,
+                    );
+                }
+            }
+        }
+        if let Some(doing) = &self.doing {
+            add("now", vec![Span::styled(said(doing), theme.accent)], 0);
+        }
+        if let Some((good, sentence)) = &self.done {
+            let (glyph, style) =
+                if *good { (theme.glyphs.yes, theme.good) } else { (theme.glyphs.no, theme.bad) };
+            add("now", vec![Span::styled(format!("{glyph} "), style), text(sentence)], 2);
+        }
+        lines
+    }
+}
+
+/// The key that does a step.
+fn action(what: &Do) -> Option<Action> {
+    Some(match what {
+        Do::Enable { .. } => Action::DoctorEnable,
+        Do::Grant { .. } => Action::DoctorGrant,
+        Do::WhoCanGrant(_) => Action::DoctorWho,
+        Do::Copy { .. } => Action::DoctorCopy,
+        Do::QuotaProject => Action::DoctorCharge,
+        Do::OtherCaller => Action::DoctorCaller,
+        Do::ShorterLifetime => Action::DoctorShorter,
+        Do::Again => Action::DoctorAgain,
+        Do::Watch { .. } => Action::DoctorWatch,
+        Do::Troubleshoot => Action::DoctorTroubleshoot,
+        Do::ReadPolicy(_) => Action::DoctorPolicy,
+        Do::Told => return None,
+    })
+}
+
+fn said(doing: &Doing) -> String {
+    let seconds = |elapsed: &std::time::Duration| lifetime::words(elapsed.as_secs() as i64);
+    match doing {
+        Doing::Enabling(_, Enabling { operation, elapsed, .. })
+            if operation.is_empty() && elapsed.is_zero() =>
+        {
+            "enabling…".into()
+        }
+        Doing::Enabling(_, Enabling { operation, elapsed, polls }) => {
+            format!("enabling: {operation} is not done, {} so far, asked {polls} times", seconds(elapsed))
+        }
+        Doing::Watching(_, Watching { attempt, elapsed, yeses }) => {
+            format!("waiting for IAM: asked {attempt} times in {}, {yeses} yes in a row", seconds(elapsed))
+        }
+    }
+}
+
+/// What was being done, in words, from the method that was called.
+fn what(refusal: &Refusal) -> String {
+    let on = short(&refusal.asked.resource);
+    let name = refusal.asked.method.rsplit('.').next().unwrap_or_default();
+    let for_it = |what: &str| if on.is_empty() { what.to_owned() } else { format!("{what} for {on}") };
+    match name {
+        "GenerateAccessToken" => for_it("minting an access token"),
+        "GenerateIdToken" => for_it("minting an ID token"),
+        "SignJwt" => for_it("signing a JWT"),
+        "SignBlob" => for_it("signing a blob"),
+        "GetIAMPolicy" | "GetIamPolicy" => format!("reading the policy of {on}"),
+        "SetIAMPolicy" => format!("writing the policy of {on}"),
+        "ListServiceAccounts" => format!("listing the accounts of {on}"),
+        "GetServiceAccount" => format!("reading {on}"),
+        "ListServiceAccountKeys" => format!("listing the keys of {on}"),
+        "TestIamPermissions" => format!("asking what you may do with {on}"),
+        "token" => "getting a token".into(),
+        "" => "this call".into(),
+        name => format!("{name}{}", if on.is_empty() { String::new() } else { format!(" of {on}") }),
+    }
+}
