@@ -1,5 +1,5 @@
-//! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, the OAuth
-//! endpoints, the Security Token Service, the public keys and the metadata server, over real HTTP on loopback. It owns
+//! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
+//! the OAuth endpoints, the Security Token Service, the public keys and the metadata server, over real HTTP on loopback. It owns
 //! its own reading of the protocol and imports nothing of the rest of the crate, so that two readings have to agree; it
 //! keeps everything in memory.
 //!
@@ -31,6 +31,7 @@ mod permission;
 mod policy;
 mod reply;
 mod routes;
+mod services;
 mod state;
 mod subject;
 mod tokens;

@@ -14,6 +14,7 @@ use super::identity::{Pool, Provider, Session};
 use super::metadata::Metadata;
 use super::permission;
 use super::policy::{self, Policy};
+use super::services::Services;
 use super::tokens::{Principal, Tokens};
 use super::workspace::Workspace;
 use super::world::{Account, ClientProject, CustomRole, Folder, Organization, Project, World};
@@ -112,6 +113,8 @@ pub struct State {
     pub metadata: Option<Metadata>,
     /// The tokens that the metadata server gives again, by account and scopes.
     pub kept: HashMap<(String, Vec<String>), String>,
+    /// The APIs there are, and what turns them on and off.
+    pub services: Services,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -156,6 +159,7 @@ impl State {
                 state.made_keys.insert(pool.audience(provider), Arc::new(Es256::generate()));
             }
         }
+        state.services = Services::new(&world.projects, world.operation_polls, world.activation_seconds);
         state.organizations = world.organizations;
         state.folders = world.folders;
         state.projects = world.projects;
@@ -309,15 +313,10 @@ impl State {
         self.custom_roles(parent)?.iter().find(|role| role.id == id)
     }
 
-    /// Whether an API is off in a project or in the project of an OAuth client.
-    pub fn is_disabled(&self, service: &str, consumer: &str) -> bool {
-        let off = |list: &[String]| list.iter().any(|s| s == service);
-        match self.project(consumer) {
-            Some(i) => off(&self.projects[i].disabled_services),
-            None => {
-                self.clients.iter().any(|c| c.number.to_string() == consumer && off(&c.disabled_services))
-            }
-        }
+    /// Whether an API is off in the project of an OAuth client.
+    pub fn client_has_off(&self, service: &str, number: &str) -> bool {
+        let client = self.clients.iter().find(|client| client.number.to_string() == number);
+        client.is_some_and(|client| client.disabled_services.iter().any(|off| off == service))
     }
 
     /// Refuses roles and members that are not there. People and groups are known for the world's own domains only;

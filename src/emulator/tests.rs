@@ -12,6 +12,7 @@ mod federation;
 mod logins;
 mod metadata;
 mod policies;
+mod services;
 mod tokens;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";

@@ -38,6 +38,10 @@ pub struct World {
     pub identity_pools: IdentityPools,
     /// The machine it stands on; without it there is no metadata server, as anywhere else but on Google Cloud.
     pub metadata: Option<Metadata>,
+    /// How often an operation that turns an API on or off is looked at until it is done; 2 if left out, 0 is at once.
+    pub operation_polls: Option<u32>,
+    /// For how many seconds after an API was turned on calls to it are still refused.
+    pub activation_seconds: i64,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
@@ -88,6 +92,8 @@ pub struct Project {
     pub labels: std::collections::BTreeMap<String, String>,
     /// APIs that are off, as `iamcredentials.googleapis.com`; all others are on.
     pub disabled_services: Vec<String>,
+    /// Whether it has a billing account, without which some APIs cannot be turned on; true if left out.
+    pub billing: Option<bool>,
     /// Its custom roles.
     pub roles: Vec<CustomRole>,
     /// Its service accounts.

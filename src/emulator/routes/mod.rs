@@ -11,6 +11,7 @@ mod policies;
 mod projects;
 mod projects_v1;
 mod roles;
+mod services;
 mod sts;
 
 use std::collections::HashMap;
@@ -44,6 +45,7 @@ const LARGEST: usize = 10 * 1024 * 1024;
 pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
 const READ_ONLY: &str = "https://www.googleapis.com/auth/cloud-platform.read-only";
 const IAM_SCOPE: &str = "https://www.googleapis.com/auth/iam";
+const SERVICE_MANAGEMENT: &str = "https://www.googleapis.com/auth/service.management";
 
 /// The services that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +53,7 @@ enum Api {
     Iam,
     Credentials,
     ResourceManager,
+    ServiceUsage,
     OAuth,
     Sts,
     Metadata,
@@ -63,6 +66,7 @@ impl Api {
             Api::Iam => "iam.googleapis.com",
             Api::Credentials => "iamcredentials.googleapis.com",
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
+            Api::ServiceUsage => "serviceusage.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
             Api::Sts => "sts.googleapis.com",
             Api::Metadata => "metadata.google.internal",
@@ -75,6 +79,7 @@ impl Api {
             Api::Iam => "Identity and Access Management (IAM) API",
             Api::Credentials => "IAM Service Account Credentials API",
             Api::ResourceManager => "Cloud Resource Manager API",
+            Api::ServiceUsage => "Service Usage API",
             Api::OAuth => "Google OAuth2 API",
             Api::Sts => "Security Token Service API",
             Api::Metadata => "Metadata Server",
@@ -88,11 +93,13 @@ impl Api {
     }
 
     /// The scopes of which a caller needs one. Discovery names cloud-platform alone; `auth/iam` is what google-auth
-    /// really sends to IAM and IAM Credentials; read-only suffices for Resource Manager's reads.
-    fn scopes(self) -> &'static [&'static str] {
+    /// really sends to IAM and IAM Credentials; read-only suffices for the reads of Resource Manager and Service Usage.
+    fn scopes(self, writes: bool) -> &'static [&'static str] {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
-            Api::ResourceManager => &[CLOUD_PLATFORM, READ_ONLY],
+            Api::ResourceManager if writes => &[CLOUD_PLATFORM],
+            Api::ServiceUsage if writes => &[CLOUD_PLATFORM, SERVICE_MANAGEMENT],
+            Api::ResourceManager | Api::ServiceUsage => &[CLOUD_PLATFORM, READ_ONLY],
             Api::OAuth | Api::Sts | Api::Metadata | Api::External => &[],
         }
     }
@@ -131,6 +138,7 @@ const TABLES: &[&[Route]] = &[
     roles::ROUTES,
     projects::ROUTES,
     projects_v1::ROUTES,
+    services::ROUTES,
     oauth::ROUTES,
     sts::ROUTES,
     certs::ROUTES,
@@ -141,6 +149,13 @@ const TABLES: &[&[Route]] = &[
 impl Route {
     fn place(&self) -> Place {
         Place { method: self.grpc, ..self.api.place() }
+    }
+
+    /// Whether a scope for reading does not do. Discovery counts looking at Service Usage's operations among these.
+    fn writes(&self) -> bool {
+        ["setIamPolicy", ".enable", ".disable", ".batchEnable", "operations.get"]
+            .iter()
+            .any(|end| self.name.ends_with(end))
     }
 
     /// Matches a decoded path. A part in braces takes one segment; the verb after `:` belongs to the last.
@@ -250,11 +265,8 @@ impl Call {
         let at = self.place();
         let bearer = self.bearer().ok_or_else(|| Failure::no_credentials(at))?;
         let (caller, client) = self.identify(&bearer).await?;
-        let writes = self.route.name.ends_with("setIamPolicy");
-        let opens = |scope: &String| {
-            self.route.api.scopes().contains(&scope.as_str()) && !(writes && scope == READ_ONLY)
-        };
-        if !self.route.api.scopes().is_empty() && !caller.scopes.iter().any(opens) {
+        let scopes = self.route.api.scopes(self.route.writes());
+        if !scopes.is_empty() && !caller.scopes.iter().any(|scope| scopes.contains(&scope.as_str())) {
             return Err(Failure::scope_insufficient(at));
         }
         let state = self.state().await;
@@ -282,7 +294,7 @@ impl Call {
                 None => client.split_once('-').map_or(client.clone(), |(number, _)| number.to_owned()),
             },
         };
-        if state.is_disabled(at.service, &consumer) {
+        if state.is_disabled(at.service, &consumer, self.now()) {
             return Err(Failure::service_disabled(at, &consumer));
         }
         Ok(caller)
