@@ -155,3 +155,21 @@ async fn service_usage_may_be_off_itself() {
     assert_eq!(off.reason(), "SERVICE_DISABLED");
     assert!(off.message().starts_with("Service Usage API has not been used in project 415104041265"));
 }
+
+#[tokio::test]
+async fn in_the_demo_dev_meets_an_api_that_is_off_as_nightly_and_may_turn_it_on() {
+    let desk = Desk::demo().await;
+    let token = desk.mint_nightly().await.json["accessToken"].as_str().unwrap().to_owned();
+    let send = async |path: &str, body: Value| {
+        let url = format!("{}{path}", desk.emulator.base_url());
+        let answer = desk.client.post(url).bearer_auth(&token).json(&body).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()
+    };
+    let mint = async || send(&format!("{NIGHTLY}:generateAccessToken"), json!({"scope": [CLOUD]})).await;
+    assert_eq!(mint().await["error"]["details"][1]["metadata"]["consumer"], "projects/415104041265");
+    let operation = send(&format!("{CREDENTIALS}:enable"), json!({})).await;
+    for _ in 0..2 {
+        desk.get(&format!("v1/{}", operation["name"].as_str().unwrap())).await;
+    }
+    assert!(mint().await["accessToken"].is_string());
+}
