@@ -377,17 +377,22 @@ impl Failure {
         )
     }
 
-    /// VPC Service Controls (ErrorInfo reason from error_reason.proto).
-    pub fn perimeter(service: &str) -> Failure {
-        let uid = "EMULATORperimeter0001";
+    /// VPC Service Controls (ErrorInfo reason and keys from error_reason.proto, the violation recalled). `uid` is what
+    /// an administrator finds the refusal by.
+    pub fn perimeter(service: &str, consumer: &str, uid: &str) -> Failure {
         let message = format!(
             "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {uid}"
         );
-        Failure::google(403, "PERMISSION_DENIED", message).info(
-            "SECURITY_POLICY_VIOLATED",
-            "googleapis.com",
-            json!({"uid": uid, "service": service}),
-        )
+        Failure::google(403, "PERMISSION_DENIED", message)
+            .detail(
+                "PreconditionFailure",
+                json!({"violations": [{"type": "VPC_SERVICE_CONTROLS", "description": uid}]}),
+            )
+            .info(
+                "SECURITY_POLICY_VIOLATED",
+                "googleapis.com",
+                json!({"uid": uid, "consumer": format!("projects/{consumer}"), "service": service}),
+            )
     }
 
     /// A refusal of Service Usage, which has a number of its own for each (captures of gcloud and Terraform, 2023 to
@@ -554,7 +559,9 @@ impl Failure {
             "ACCESS_TOKEN_EXPIRED" => Failure::expired(at),
             "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Failure::scope_insufficient(at),
             "SERVICE_DISABLED" => Failure::service_disabled(at, EXAMPLE_PROJECT),
-            "SECURITY_POLICY_VIOLATED" => Failure::perimeter(at.service),
+            "SECURITY_POLICY_VIOLATED" => {
+                Failure::perimeter(at.service, EXAMPLE_PROJECT, "EMULATORperimeter0001")
+            }
             "INVALID_ARGUMENT" => Failure::invalid_argument(),
             "NOT_FOUND" => Failure::not_found(),
             "ABORTED" => Failure::conflict(),

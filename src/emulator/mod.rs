@@ -17,8 +17,10 @@ mod check;
 mod clock;
 mod condition;
 mod connection;
+mod deny;
 mod error;
 mod es256;
+mod explain;
 mod fault;
 mod federated;
 mod files;
@@ -27,6 +29,7 @@ mod identity_check;
 mod jwks;
 mod keys;
 mod metadata;
+mod perimeter;
 mod permission;
 mod policy;
 mod reply;
@@ -35,6 +38,7 @@ mod services;
 mod state;
 mod subject;
 mod tokens;
+mod verdict;
 mod workspace;
 mod world;
 
@@ -55,12 +59,14 @@ use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
 pub use callers::{Caller, Source};
+pub use deny::{DenyPolicy, DenyRule};
 pub use fault::Fault;
 pub use identity::{
     Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
     WorkforceUser, WorkloadPool,
 };
 pub use metadata::{Attached, Instance, Metadata, Platform};
+pub use perimeter::Perimeter;
 pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
 pub use state::Served;
 pub use workspace::{Delegation, Workspace};

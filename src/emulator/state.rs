@@ -12,6 +12,7 @@ use super::es256::Es256;
 use super::fault::Faults;
 use super::identity::{Pool, Provider, Session};
 use super::metadata::Metadata;
+use super::perimeter::Perimeter;
 use super::permission;
 use super::policy::{self, Policy};
 use super::services::Services;
@@ -115,6 +116,8 @@ pub struct State {
     pub kept: HashMap<(String, Vec<String>), String>,
     /// The APIs there are, and what turns them on and off.
     pub services: Services,
+    /// What keeps calls out, whatever roles there are.
+    pub perimeters: Vec<Perimeter>,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -164,6 +167,7 @@ impl State {
         state.folders = world.folders;
         state.projects = world.projects;
         state.workspace = world.workspace;
+        state.perimeters = world.perimeters;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
@@ -252,6 +256,17 @@ impl State {
             Resource::Project(i) => format!("projects/{}", self.projects[i].number),
             Resource::Folder(i) => format!("folders/{}", self.folders[i].number),
             Resource::Organization(i) => format!("organizations/{}", self.organizations[i].number),
+        }
+    }
+
+    /// The full resource name, in which projects go by their id.
+    pub fn full_name(&self, of: Resource) -> String {
+        match of {
+            Resource::Account(_) => format!("//iam.googleapis.com/{}", self.name(of)),
+            Resource::Project(i) => {
+                format!("//cloudresourcemanager.googleapis.com/projects/{}", self.projects[i].id)
+            }
+            _ => format!("//cloudresourcemanager.googleapis.com/{}", self.name(of)),
         }
     }
 

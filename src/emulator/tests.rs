@@ -14,6 +14,7 @@ mod metadata;
 mod policies;
 mod services;
 mod tokens;
+mod troubleshooter;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 const DEV: &str = "user:dev@example.com";

@@ -13,6 +13,7 @@ mod projects_v1;
 mod roles;
 mod services;
 mod sts;
+mod troubleshooter;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ use super::fault::Fault;
 use super::keys;
 use super::reply;
 use super::state::{Resource, Served, Shared, State};
-use super::tokens::Principal;
+use super::tokens::{Principal, secret};
 
 /// More than any request needs; what is larger is refused as Google's front end does.
 const LARGEST: usize = 10 * 1024 * 1024;
@@ -54,6 +55,7 @@ enum Api {
     Credentials,
     ResourceManager,
     ServiceUsage,
+    Troubleshooter,
     OAuth,
     Sts,
     Metadata,
@@ -67,6 +69,7 @@ impl Api {
             Api::Credentials => "iamcredentials.googleapis.com",
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
             Api::ServiceUsage => "serviceusage.googleapis.com",
+            Api::Troubleshooter => "policytroubleshooter.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
             Api::Sts => "sts.googleapis.com",
             Api::Metadata => "metadata.google.internal",
@@ -80,6 +83,7 @@ impl Api {
             Api::Credentials => "IAM Service Account Credentials API",
             Api::ResourceManager => "Cloud Resource Manager API",
             Api::ServiceUsage => "Service Usage API",
+            Api::Troubleshooter => "Policy Troubleshooter API",
             Api::OAuth => "Google OAuth2 API",
             Api::Sts => "Security Token Service API",
             Api::Metadata => "Metadata Server",
@@ -97,6 +101,7 @@ impl Api {
     fn scopes(self, writes: bool) -> &'static [&'static str] {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
+            Api::Troubleshooter => &[CLOUD_PLATFORM],
             Api::ResourceManager if writes => &[CLOUD_PLATFORM],
             Api::ServiceUsage if writes => &[CLOUD_PLATFORM, SERVICE_MANAGEMENT],
             Api::ResourceManager | Api::ServiceUsage => &[CLOUD_PLATFORM, READ_ONLY],
@@ -139,6 +144,7 @@ const TABLES: &[&[Route]] = &[
     projects::ROUTES,
     projects_v1::ROUTES,
     services::ROUTES,
+    troubleshooter::ROUTES,
     oauth::ROUTES,
     sts::ROUTES,
     certs::ROUTES,
@@ -297,7 +303,22 @@ impl Call {
         if state.is_disabled(at.service, &consumer, self.now()) {
             return Err(Failure::service_disabled(at, &consumer));
         }
+        // Whether a perimeter is asked before or after roles is not known; nothing of what is inside is told this way.
+        if self.about(&state).is_some_and(|project| state.keeps_out(&caller.principal, at.service, project)) {
+            return Err(Failure::perimeter(at.service, &consumer, &secret()[..22]));
+        }
         Ok(caller)
+    }
+
+    /// The project that the path is about.
+    fn about(&self, state: &State) -> Option<usize> {
+        if let Some(i) = state.account(self.param("account")) {
+            return state.project(&state.project_of(i).id);
+        }
+        // Resource Manager calls everything `id`.
+        let id =
+            if self.route.path.contains("/projects/{id}") { self.param("id") } else { self.param("project") };
+        state.project(id)
     }
 
     /// Whose token it is, and which client it was given to.

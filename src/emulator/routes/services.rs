@@ -219,7 +219,14 @@ mod tests {
     #[test]
     fn what_is_served_is_in_the_catalogue_under_the_title_that_its_refusals_use() {
         let services = Services::new(&[], None, 0);
-        for api in [Api::Iam, Api::Credentials, Api::ResourceManager, Api::ServiceUsage, Api::Sts] {
+        for api in [
+            Api::Iam,
+            Api::Credentials,
+            Api::ResourceManager,
+            Api::ServiceUsage,
+            Api::Troubleshooter,
+            Api::Sts,
+        ] {
             let known = services.get(api.host()).map(|service| service.title.as_str());
             assert_eq!(known, Some(api.title()), "{}", api.host());
         }
