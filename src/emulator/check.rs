@@ -22,6 +22,8 @@ pub enum Kind {
     Int,
     /// Seconds with an `s`.
     Duration,
+    /// A point in time, RFC 3339.
+    Time,
     /// Base64, either alphabet, padded or not.
     Bytes,
     /// A list of strings.
@@ -79,6 +81,8 @@ fn field(value: Value, kind: Kind, path: &str) -> Result<Value, Failure> {
             "(type.googleapis.com/google.protobuf.Duration), Field 'lifetime', Illegal duration format; duration \
              must end with 's'",
         )),
+        (Kind::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => Ok(text.into()),
+        (Kind::Time, value) => Err(wrong(path, "type.googleapis.com/google.protobuf.Timestamp", &value)),
         (Kind::Bytes, Value::String(text)) => match decode(&text) {
             Some(bytes) => Ok(STANDARD.encode(bytes).into()),
             None => Err(wrong(path, "TYPE_BYTES", &Value::String("Base64 decoding failed".into()))),

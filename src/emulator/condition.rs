@@ -1,21 +1,22 @@
 //! Conditions of bindings: a small reader of the CEL that policies really contain, comparisons of time and resource
-//! joined by `&&`, `||` and `!`. What it cannot read holds for nobody. It never looks at policies.
+//! joined by `&&`, `||` and `!`. What it cannot read holds for nobody; what depends on a fact that was not stated stays
+//! open. It never looks at policies.
 
 use jiff::Timestamp;
 
 use super::clock;
 
-/// What an expression may speak of.
+/// What an expression may speak of, as far as it is stated.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     /// `request.time`, in seconds.
-    pub now: i64,
+    pub now: Option<i64>,
     /// `resource.name`.
-    pub name: String,
+    pub name: Option<String>,
     /// `resource.type`.
-    pub kind: String,
+    pub kind: Option<String>,
     /// `resource.service`.
-    pub service: String,
+    pub service: Option<String>,
 }
 
 /// An expression that could not be read: where, and why.
@@ -30,20 +31,20 @@ pub struct Unreadable {
 /// How deep parentheses and negations may go; the reader calls itself for each.
 const DEEPEST: usize = 32;
 
-/// Whether an expression holds; unreadable is false.
+/// Whether an expression holds; what cannot be read or is open does not.
 pub fn holds(expression: &str, facts: &Facts) -> bool {
-    evaluate(expression, facts).unwrap_or(false)
+    evaluate(expression, facts) == Ok(Some(true))
 }
 
-/// Evaluates an expression.
-pub fn evaluate(expression: &str, facts: &Facts) -> Result<bool, Unreadable> {
+/// Evaluates an expression; nothing where it depends on a fact that was not stated.
+pub fn evaluate(expression: &str, facts: &Facts) -> Result<Option<bool>, Unreadable> {
     let mut reader = Reader { text: expression, at: 0, depth: 0, facts };
     let value = reader.any()?;
     reader.spaces();
     if reader.at < expression.len() {
         return Err(reader.unreadable("there is more than one expression"));
     }
-    value.flag().ok_or_else(|| reader.unreadable("the expression is not a boolean"))
+    value.flag().map_err(|_| reader.unreadable("the expression is not a boolean"))
 }
 
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
@@ -51,14 +52,27 @@ enum Operand {
     Flag(bool),
     Text(String),
     Time(Timestamp),
+    Open,
 }
 
+/// What is no boolean.
+struct NoFlag;
+
 impl Operand {
-    fn flag(&self) -> Option<bool> {
+    fn flag(&self) -> Result<Option<bool>, NoFlag> {
         match self {
-            Operand::Flag(flag) => Some(*flag),
-            _ => None,
+            Operand::Flag(flag) => Ok(Some(*flag)),
+            Operand::Open => Ok(None),
+            _ => Err(NoFlag),
         }
+    }
+
+    fn of(flag: Option<bool>) -> Operand {
+        flag.map_or(Operand::Open, Operand::Flag)
+    }
+
+    fn text(text: Option<&String>) -> Operand {
+        text.map_or(Operand::Open, |text| Operand::Text(text.clone()))
     }
 }
 
@@ -95,21 +109,26 @@ impl Reader<'_> {
     }
 
     fn any(&mut self) -> Read {
-        self.joined("||", Self::all, |a, b| a || b)
+        self.joined("||", Self::all, true)
     }
 
     fn all(&mut self) -> Read {
-        self.joined("&&", Self::comparison, |a, b| a && b)
+        self.joined("&&", Self::comparison, false)
     }
 
-    fn joined(&mut self, sign: &str, part: fn(&mut Self) -> Read, join: fn(bool, bool) -> bool) -> Read {
+    /// Parts of which one that is `decisive` settles it, whatever the others are.
+    fn joined(&mut self, sign: &str, part: fn(&mut Self) -> Read, decisive: bool) -> Read {
         let mut left = part(self)?;
         while self.take(sign) {
             let right = part(self)?;
-            let (Some(a), Some(b)) = (left.flag(), right.flag()) else {
+            let (Ok(a), Ok(b)) = (left.flag(), right.flag()) else {
                 return Err(self.unreadable(&format!("{sign} joins booleans")));
             };
-            left = Operand::Flag(join(a, b));
+            left = Operand::of(match (a, b) {
+                (Some(flag), _) | (_, Some(flag)) if flag == decisive => Some(decisive),
+                (Some(_), Some(_)) => Some(!decisive),
+                _ => None,
+            });
         }
         Ok(left)
     }
@@ -119,6 +138,9 @@ impl Reader<'_> {
         for sign in ["<=", ">=", "==", "!=", "<", ">"] {
             if self.take(sign) {
                 let right = self.operand()?;
+                if left == Operand::Open || right == Operand::Open {
+                    return Ok(Operand::Open);
+                }
                 if std::mem::discriminant(&left) != std::mem::discriminant(&right) {
                     return Err(self.unreadable("the two sides are of different types"));
                 }
@@ -148,7 +170,8 @@ impl Reader<'_> {
     fn nested(&mut self) -> Read {
         if self.take("!") {
             let value = self.operand()?.flag();
-            return value.map(|v| Operand::Flag(!v)).ok_or_else(|| self.unreadable("! wants a boolean"));
+            let not = value.map(|flag| Operand::of(flag.map(|flag| !flag)));
+            return not.map_err(|_| self.unreadable("! wants a boolean"));
         }
         if self.take("(") {
             let value = self.any()?;
@@ -165,10 +188,10 @@ impl Reader<'_> {
         let word = rest[..length].to_owned();
         let value = match word.as_str() {
             "true" | "false" => Operand::Flag(word == "true"),
-            "request.time" => Operand::Time(clock::moment(self.facts.now)),
-            "resource.name" => Operand::Text(self.facts.name.clone()),
-            "resource.type" => Operand::Text(self.facts.kind.clone()),
-            "resource.service" => Operand::Text(self.facts.service.clone()),
+            "request.time" => self.facts.now.map_or(Operand::Open, |now| Operand::Time(clock::moment(now))),
+            "resource.name" => Operand::text(self.facts.name.as_ref()),
+            "resource.type" => Operand::text(self.facts.kind.as_ref()),
+            "resource.service" => Operand::text(self.facts.service.as_ref()),
             "timestamp" => {
                 self.at += length;
                 return self.timestamp();
@@ -179,12 +202,11 @@ impl Reader<'_> {
                 self.spaces();
                 let part = self.quoted()?;
                 self.expect(")")?;
-                let name = &self.facts.name;
-                return Ok(Operand::Flag(if word.ends_with("startsWith") {
-                    name.starts_with(&part)
-                } else {
-                    name.ends_with(&part)
-                }));
+                let has = |name: &String| match word.ends_with("startsWith") {
+                    true => name.starts_with(&part),
+                    false => name.ends_with(&part),
+                };
+                return Ok(Operand::of(self.facts.name.as_ref().map(has)));
             }
             _ => return Err(self.unreadable(&format!("undeclared reference to '{word}'"))),
         };
@@ -217,7 +239,7 @@ mod tests {
     use super::*;
 
     fn at(now: &str, expression: &str) -> bool {
-        let facts = Facts { now: now.parse::<Timestamp>().unwrap().as_second(), ..Facts::default() };
+        let facts = Facts { now: Some(now.parse::<Timestamp>().unwrap().as_second()), ..Facts::default() };
         holds(expression, &facts)
     }
 
@@ -253,7 +275,17 @@ mod tests {
 
     #[test]
     fn the_resource_can_be_asked_for() {
-        let facts = Facts { name: "projects/-/serviceAccounts/1".into(), ..Facts::default() };
+        let facts = Facts { name: Some("projects/-/serviceAccounts/1".into()), ..Facts::default() };
         assert!(holds(r#"resource.name.endsWith("/1")"#, &facts));
+    }
+
+    #[test]
+    fn what_depends_on_a_fact_that_was_not_stated_is_open_unless_the_rest_decides() {
+        let nothing = Facts::default();
+        let name = r#"resource.name == "x""#;
+        assert_eq!(evaluate(name, &nothing), Ok(None));
+        assert_eq!(evaluate(&format!("!({name}) && true"), &nothing), Ok(None));
+        assert_eq!(evaluate(&format!("{name} || true"), &nothing), Ok(Some(true)));
+        assert_eq!(evaluate(&format!("{name} && false"), &nothing), Ok(Some(false)));
     }
 }

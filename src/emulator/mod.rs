@@ -1,5 +1,5 @@
-//! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, the OAuth
-//! endpoints, the Security Token Service, the public keys and the metadata server, over real HTTP on loopback. It owns
+//! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
+//! the OAuth endpoints, the Security Token Service, the public keys and the metadata server, over real HTTP on loopback. It owns
 //! its own reading of the protocol and imports nothing of the rest of the crate, so that two readings have to agree; it
 //! keeps everything in memory.
 //!
@@ -17,8 +17,10 @@ mod check;
 mod clock;
 mod condition;
 mod connection;
+mod deny;
 mod error;
 mod es256;
+mod explain;
 mod fault;
 mod federated;
 mod files;
@@ -27,13 +29,16 @@ mod identity_check;
 mod jwks;
 mod keys;
 mod metadata;
+mod perimeter;
 mod permission;
 mod policy;
 mod reply;
 mod routes;
+mod services;
 mod state;
 mod subject;
 mod tokens;
+mod verdict;
 mod workspace;
 mod world;
 
@@ -54,12 +59,14 @@ use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
 pub use callers::{Caller, Source};
+pub use deny::{DenyPolicy, DenyRule};
 pub use fault::Fault;
 pub use identity::{
     Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
     WorkforceUser, WorkloadPool,
 };
 pub use metadata::{Attached, Instance, Metadata, Platform};
+pub use perimeter::Perimeter;
 pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
 pub use state::Served;
 pub use workspace::{Delegation, Workspace};

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use super::condition::{self, Facts};
+use super::deny::{self, DenyPolicy};
 use super::state::{Resource, State};
 use super::tokens::Principal;
+use super::verdict::Verdict;
 
 /// What is known of a predefined role.
 #[derive(Debug)]
@@ -18,6 +20,9 @@ pub struct Role {
     /// Those of its permissions that matter here.
     pub permissions: Vec<&'static str>,
 }
+
+/// How deep groups may be nested.
+const DEEPEST_GROUP: usize = 8;
 
 static PREDEFINED: LazyLock<BTreeMap<&'static str, Role>> = LazyLock::new(|| {
     let lines = include_str!("../../assets/roles.tsv").lines().filter(|line| !line.starts_with('#'));
@@ -42,19 +47,39 @@ pub fn grantable_on_account(role: &Role) -> bool {
 }
 
 impl State {
-    /// Whether a principal has a permission on a resource, at a time. Deny policies are not part of the world.
+    /// Whether a principal has a permission on a resource, at a time: a role gives it and no deny policy takes it away.
     pub fn allows(&self, who: &Principal, permission: &str, on: Resource, now: i64) -> bool {
         let facts = self.facts(on, now);
-        self.way_up(on).any(|level| {
+        let given = self.way_up(on).any(|level| {
             self.policy(level).bindings.iter().any(|binding| {
                 self.role_gives(&binding.role, permission)
-                    && binding.members.iter().any(|member| self.includes(member, who, 0))
+                    && binding.members.iter().any(|member| self.includes(member, who, None) == Verdict::Yes)
                     && binding.condition.as_ref().is_none_or(|c| condition::holds(&c.expression, &facts))
             })
-        })
+        });
+        given && !self.denies(who, permission, on, &facts)
     }
 
-    fn role_gives(&self, role: &str, permission: &str) -> bool {
+    /// Whether a deny policy takes a permission away.
+    fn denies(&self, who: &Principal, permission: &str, on: Resource, facts: &Facts) -> bool {
+        let permission = deny::v2(permission);
+        let includes = |principal: &str| self.includes(&deny::member(principal), who, None);
+        let mut rules = self.way_up(on).flat_map(|level| self.deny_policies(level)).flat_map(|p| &p.rules);
+        rules.any(|rule| rule.denies(&permission, includes, facts) == Verdict::Yes)
+    }
+
+    /// The deny policies that are attached to a resource; accounts have none.
+    pub fn deny_policies(&self, of: Resource) -> &[DenyPolicy] {
+        match of {
+            Resource::Account(_) => &[],
+            Resource::Project(i) => &self.projects[i].deny_policies,
+            Resource::Folder(i) => &self.folders[i].deny_policies,
+            Resource::Organization(i) => &self.organizations[i].deny_policies,
+        }
+    }
+
+    /// Whether a role gives a permission.
+    pub fn role_gives(&self, role: &str, permission: &str) -> bool {
         match predefined().get(role) {
             Some(role) => role.permissions.contains(&permission),
             None => {
@@ -63,20 +88,38 @@ impl State {
         }
     }
 
-    /// Whether a member of a policy includes a principal. Deleted members include nobody; groups may be nested.
-    fn includes(&self, member: &str, who: &Principal, depth: usize) -> bool {
-        match member.split_once(':') {
+    /// Whether a member of a policy includes a principal. Deleted members include nobody; groups may be nested. For one
+    /// who asks it stays hidden who is in a group that they are not in themselves, as groups are by default; nothing is
+    /// hidden where nobody asks.
+    pub fn includes(&self, member: &str, who: &Principal, asks: Option<&Principal>) -> Verdict {
+        self.includes_within(member, who, asks, 0)
+    }
+
+    fn includes_within(
+        &self,
+        member: &str,
+        who: &Principal,
+        asks: Option<&Principal>,
+        depth: usize,
+    ) -> Verdict {
+        if let Some(set) = member.strip_prefix("principalSet://cloudresourcemanager.googleapis.com/") {
+            return Verdict::of(self.is_account_below(who, set));
+        }
+        Verdict::of(match member.split_once(':') {
             // Whoever signed in somewhere else is not among all who signed in at Google.
             None => {
                 member == "allUsers"
                     || (member == "allAuthenticatedUsers" && !matches!(who, Principal::Federated(_)))
             }
             Some(("group", email)) => {
-                depth < 8
-                    && self
-                        .groups
-                        .get(&email.to_lowercase())
-                        .is_some_and(|members| members.iter().any(|m| self.includes(m, who, depth + 1)))
+                let members = self.groups.get(&email.to_lowercase()).filter(|_| depth < DEEPEST_GROUP);
+                let visible = asks.is_none_or(|asks| {
+                    asks == who || self.includes_within(member, asks, None, depth) == Verdict::Yes
+                });
+                let among = |all: &Vec<String>| {
+                    Verdict::any(all.iter().map(|m| self.includes_within(m, who, asks, depth + 1)))
+                };
+                return if visible { members.map_or(Verdict::No, among) } else { Verdict::Hidden };
             }
             Some(("domain", domain)) => match who {
                 Principal::User(email) => {
@@ -88,10 +131,22 @@ impl State {
                 Principal::Federated(who) => who.is_in(member),
                 Principal::User(_) | Principal::Account(_) => member.eq_ignore_ascii_case(&who.member()),
             },
+        })
+    }
+
+    /// Whether somebody is among all accounts of `projects/N/type/ServiceAccount` or its like, which deny policies name.
+    fn is_account_below(&self, who: &Principal, set: &str) -> bool {
+        let (Principal::Account(email), Some(name)) = (who, set.strip_suffix("/type/ServiceAccount")) else {
+            return false;
+        };
+        match (self.account(email), self.node(name)) {
+            (Some(i), Some(top)) => self.way_up(Resource::Account(i)).any(|level| level == top),
+            _ => false,
         }
     }
 
-    fn facts(&self, on: Resource, now: i64) -> Facts {
+    /// What conditions may speak of when a resource is asked for.
+    pub fn facts(&self, on: Resource, now: i64) -> Facts {
         let (service, kind) = match on {
             Resource::Account(_) => ("iam.googleapis.com", "iam.googleapis.com/ServiceAccount"),
             Resource::Project(_) => {
@@ -108,7 +163,7 @@ impl State {
             Resource::Account(i) => format!("projects/-/serviceAccounts/{}", self.accounts[i].unique_id),
             other => self.name(other),
         };
-        Facts { now, name, kind: kind.into(), service: service.into() }
+        Facts { now: Some(now), name: Some(name), kind: Some(kind.into()), service: Some(service.into()) }
     }
 }
 
@@ -202,5 +257,44 @@ mod tests {
     #[test]
     fn an_owner_may_not_mint() {
         assert!(!ann_may("[]", r#"[{"role":"roles/owner","members":["user:ann@example.com"]}]"#));
+    }
+
+    #[test]
+    fn a_deny_policy_above_wins_over_a_role_on_the_account() {
+        let mut state = state(&creator("user:ann@example.com"), "[]");
+        let ann = Principal::User("ann@example.com".into());
+        let may = |state: &State| state.allows(&ann, MINT, Resource::Account(0), 1_700_000_000);
+        let deny = |principal: &str, spared: &str| {
+            let rule = format!(
+                r#"[{{"id":"d","rules":[{{"deniedPrincipals":["{principal}"],"exceptionPrincipals":[{spared}],
+                    "deniedPermissions":["iam.googleapis.com/serviceAccounts.getAccessToken"]}}]}}]"#
+            );
+            serde_json::from_str::<Vec<DenyPolicy>>(&rule).unwrap()
+        };
+        let group = "principalSet://goog/group/g@example.com";
+        for principal in ["principal://goog/subject/ann@example.com", group, "principalSet://goog/public:all"]
+        {
+            state.organizations[0].deny_policies = deny(principal, "");
+            assert!(!may(&state), "{principal}");
+        }
+        state.organizations[0].deny_policies = deny(group, "\"principal://goog/subject/ann@example.com\"");
+        assert!(may(&state));
+        let accounts = "principalSet://cloudresourcemanager.googleapis.com/projects/2/type/ServiceAccount";
+        state.organizations[0].deny_policies = deny(accounts, "");
+        assert!(may(&state));
+        let own = Principal::Account("a@p.iam.gserviceaccount.com".into());
+        assert!(state.is_account_below(&own, "projects/2/type/ServiceAccount"));
+    }
+
+    #[test]
+    fn who_is_in_a_group_is_hidden_from_those_who_are_not() {
+        let state = state("[]", "[]");
+        let [ann, bob, carol] =
+            ["ann", "bob", "carol"].map(|name| Principal::User(format!("{name}@example.com")));
+        let seen = |who, asks| state.includes("group:g@example.com", who, asks);
+        assert_eq!(seen(&ann, Some(&bob)), Verdict::Hidden);
+        assert_eq!(seen(&carol, Some(&ann)), Verdict::No);
+        assert_eq!(seen(&ann, Some(&ann)), Verdict::Yes);
+        assert_eq!(seen(&ann, None), Verdict::Yes);
     }
 }

@@ -8,7 +8,12 @@ use serde_json::Value;
 
 /// A proto3 message as Google's servers write it: fields with default values are left out, two spaces, a newline.
 pub fn message(value: Value) -> Response {
-    exact(StatusCode::OK, &without_defaults(value))
+    message_keeping(value, &[])
+}
+
+/// The same, but that the fields named here are told whatever they are: a `google.protobuf.Value` may be false or null.
+pub fn message_keeping(value: Value, kept: &[&str]) -> Response {
+    exact(StatusCode::OK, &without_defaults(value, kept))
 }
 
 /// A JSON body sent as it is.
@@ -62,14 +67,14 @@ pub fn with_type(status: StatusCode, kind: &'static str, text: String) -> Respon
 }
 
 /// Leaves out what proto3 JSON leaves out: empty text, zero, false, empty lists and objects, null.
-fn without_defaults(value: Value) -> Value {
+fn without_defaults(value: Value, kept: &[&str]) -> Value {
     match value {
         Value::Object(fields) => fields
             .into_iter()
-            .map(|(name, value)| (name, without_defaults(value)))
-            .filter(|(_, value)| !is_default(value))
+            .map(|(name, value)| (name, without_defaults(value, kept)))
+            .filter(|(name, value)| !is_default(value) || kept.contains(&name.as_str()))
             .collect(),
-        Value::Array(items) => items.into_iter().map(without_defaults).collect(),
+        Value::Array(items) => items.into_iter().map(|item| without_defaults(item, kept)).collect(),
         other => other,
     }
 }
@@ -93,6 +98,7 @@ mod tests {
     #[test]
     fn default_values_are_left_out_at_every_depth() {
         let value = json!({"a": "", "b": false, "c": [], "d": {"e": 0}, "f": [{"g": null, "h": 1}]});
-        assert_eq!(without_defaults(value), json!({"f": [{"h": 1}]}));
+        assert_eq!(without_defaults(value.clone(), &[]), json!({"f": [{"h": 1}]}));
+        assert_eq!(without_defaults(value, &["b"]), json!({"b": false, "f": [{"h": 1}]}));
     }
 }

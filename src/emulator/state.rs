@@ -12,8 +12,10 @@ use super::es256::Es256;
 use super::fault::Faults;
 use super::identity::{Pool, Provider, Session};
 use super::metadata::Metadata;
+use super::perimeter::Perimeter;
 use super::permission;
 use super::policy::{self, Policy};
+use super::services::Services;
 use super::tokens::{Principal, Tokens};
 use super::workspace::Workspace;
 use super::world::{Account, ClientProject, CustomRole, Folder, Organization, Project, World};
@@ -112,6 +114,10 @@ pub struct State {
     pub metadata: Option<Metadata>,
     /// The tokens that the metadata server gives again, by account and scopes.
     pub kept: HashMap<(String, Vec<String>), String>,
+    /// The APIs there are, and what turns them on and off.
+    pub services: Services,
+    /// What keeps calls out, whatever roles there are.
+    pub perimeters: Vec<Perimeter>,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -156,10 +162,12 @@ impl State {
                 state.made_keys.insert(pool.audience(provider), Arc::new(Es256::generate()));
             }
         }
+        state.services = Services::new(&world.projects, world.operation_polls, world.activation_seconds);
         state.organizations = world.organizations;
         state.folders = world.folders;
         state.projects = world.projects;
         state.workspace = world.workspace;
+        state.perimeters = world.perimeters;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
@@ -251,6 +259,17 @@ impl State {
         }
     }
 
+    /// The full resource name, in which projects go by their id.
+    pub fn full_name(&self, of: Resource) -> String {
+        match of {
+            Resource::Account(_) => format!("//iam.googleapis.com/{}", self.name(of)),
+            Resource::Project(i) => {
+                format!("//cloudresourcemanager.googleapis.com/projects/{}", self.projects[i].id)
+            }
+            _ => format!("//cloudresourcemanager.googleapis.com/{}", self.name(of)),
+        }
+    }
+
     /// What a resource lies in.
     pub fn parent(&self, of: Resource) -> Option<Resource> {
         match of {
@@ -309,15 +328,10 @@ impl State {
         self.custom_roles(parent)?.iter().find(|role| role.id == id)
     }
 
-    /// Whether an API is off in a project or in the project of an OAuth client.
-    pub fn is_disabled(&self, service: &str, consumer: &str) -> bool {
-        let off = |list: &[String]| list.iter().any(|s| s == service);
-        match self.project(consumer) {
-            Some(i) => off(&self.projects[i].disabled_services),
-            None => {
-                self.clients.iter().any(|c| c.number.to_string() == consumer && off(&c.disabled_services))
-            }
-        }
+    /// Whether an API is off in the project of an OAuth client.
+    pub fn client_has_off(&self, service: &str, number: &str) -> bool {
+        let client = self.clients.iter().find(|client| client.number.to_string() == number);
+        client.is_some_and(|client| client.disabled_services.iter().any(|off| off == service))
     }
 
     /// Refuses roles and members that are not there. People and groups are known for the world's own domains only;

@@ -12,7 +12,9 @@ mod federation;
 mod logins;
 mod metadata;
 mod policies;
+mod services;
 mod tokens;
+mod troubleshooter;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 const DEV: &str = "user:dev@example.com";

@@ -6,11 +6,13 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::callers::Caller;
+use super::deny::DenyPolicy;
 use super::error::{Failure, Place};
 use super::fault::Fault;
 use super::identity::{IdentityPools, Session};
 use super::keys;
 use super::metadata::Metadata;
+use super::perimeter::Perimeter;
 use super::policy::Policy;
 use super::workspace::Workspace;
 
@@ -38,6 +40,12 @@ pub struct World {
     pub identity_pools: IdentityPools,
     /// The machine it stands on; without it there is no metadata server, as anywhere else but on Google Cloud.
     pub metadata: Option<Metadata>,
+    /// Service perimeters; none if left out.
+    pub perimeters: Vec<Perimeter>,
+    /// How often an operation that turns an API on or off is looked at until it is done; 2 if left out, 0 is at once.
+    pub operation_polls: Option<u32>,
+    /// For how many seconds after an API was turned on calls to it are still refused.
+    pub activation_seconds: i64,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
@@ -56,6 +64,8 @@ pub struct Organization {
     pub permitted_domains: Vec<String>,
     /// Its allow policy.
     pub policy: Policy,
+    /// Its deny policies, which win over every role.
+    pub deny_policies: Vec<DenyPolicy>,
 }
 
 /// A folder.
@@ -70,6 +80,8 @@ pub struct Folder {
     pub parent: String,
     /// Its allow policy.
     pub policy: Policy,
+    /// Its deny policies, which win over every role.
+    pub deny_policies: Vec<DenyPolicy>,
 }
 
 /// A project.
@@ -88,12 +100,16 @@ pub struct Project {
     pub labels: std::collections::BTreeMap<String, String>,
     /// APIs that are off, as `iamcredentials.googleapis.com`; all others are on.
     pub disabled_services: Vec<String>,
+    /// Whether it has a billing account, without which some APIs cannot be turned on; true if left out.
+    pub billing: Option<bool>,
     /// Its custom roles.
     pub roles: Vec<CustomRole>,
     /// Its service accounts.
     pub accounts: Vec<Account>,
     /// Its allow policy.
     pub policy: Policy,
+    /// Its deny policies, which win over every role.
+    pub deny_policies: Vec<DenyPolicy>,
 }
 
 /// A service account.
@@ -289,6 +305,7 @@ impl World {
                 }
             }
         }
+        self.check_deny_policies()?;
         for (i, fault) in self.faults.iter().enumerate() {
             let place = Place { service: "", title: "", method: "" };
             if let Some(name) = fault.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
@@ -301,9 +318,25 @@ impl World {
         for (i, caller) in self.callers.iter().enumerate() {
             caller.check(self, &format!("callers[{i}]"))?;
         }
+        for (i, perimeter) in self.perimeters.iter().enumerate() {
+            perimeter.check(self, &format!("perimeters[{i}]"))?;
+        }
         self.identity_pools.check(self)?;
         self.workspace.check(self)?;
         self.metadata.iter().try_for_each(|metadata| metadata.check(self))
+    }
+
+    fn check_deny_policies(&self) -> Result<(), WorldError> {
+        let organizations = self.organizations.iter().map(|o| ("organizations", &o.deny_policies));
+        let folders = self.folders.iter().map(|f| ("folders", &f.deny_policies));
+        let projects = self.projects.iter().map(|p| ("projects", &p.deny_policies));
+        let levels = organizations.enumerate().chain(folders.enumerate()).chain(projects.enumerate());
+        for (i, (collection, policies)) in levels {
+            for (d, policy) in policies.iter().enumerate() {
+                policy.check(&format!("{collection}[{i}].denyPolicies[{d}]"))?;
+            }
+        }
+        Ok(())
     }
 
     fn check_way_up(&self, folder: &Folder, field: impl Fn() -> String) -> Result<(), WorldError> {

@@ -212,8 +212,7 @@ async fn lint(call: Call) -> Answer {
             "debugMessage": problem})
     };
     let mut results = Vec::new();
-    if let Err(unreadable) = condition::evaluate(&expression, &Facts { now: call.now(), ..Facts::default() })
-    {
+    if let Err(unreadable) = condition::evaluate(&expression, &Facts::default()) {
         results.push(result("ConditionCompilationCheck", "ERROR", unreadable.offset, &unreadable.problem));
     }
     let operators = expression.matches("&&").count() + expression.matches("||").count();

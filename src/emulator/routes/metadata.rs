@@ -286,7 +286,7 @@ fn usable(
     let found = state.account(email);
     if machine.platform == Platform::Gke {
         let at = Api::Credentials.place();
-        if state.is_disabled(at.service, &machine.project) {
+        if state.is_disabled(at.service, &machine.project, call.now()) {
             let consumer = state.project(&machine.project).map_or(0, |i| state.projects[i].number);
             return Err(refuse(Failure::service_disabled(at, &consumer.to_string())));
         }

@@ -11,7 +11,9 @@ mod policies;
 mod projects;
 mod projects_v1;
 mod roles;
+mod services;
 mod sts;
+mod troubleshooter;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -35,7 +37,7 @@ use super::fault::Fault;
 use super::keys;
 use super::reply;
 use super::state::{Resource, Served, Shared, State};
-use super::tokens::Principal;
+use super::tokens::{Principal, secret};
 
 /// More than any request needs; what is larger is refused as Google's front end does.
 const LARGEST: usize = 10 * 1024 * 1024;
@@ -44,6 +46,7 @@ const LARGEST: usize = 10 * 1024 * 1024;
 pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
 const READ_ONLY: &str = "https://www.googleapis.com/auth/cloud-platform.read-only";
 const IAM_SCOPE: &str = "https://www.googleapis.com/auth/iam";
+const SERVICE_MANAGEMENT: &str = "https://www.googleapis.com/auth/service.management";
 
 /// The services that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,8 @@ enum Api {
     Iam,
     Credentials,
     ResourceManager,
+    ServiceUsage,
+    Troubleshooter,
     OAuth,
     Sts,
     Metadata,
@@ -63,6 +68,8 @@ impl Api {
             Api::Iam => "iam.googleapis.com",
             Api::Credentials => "iamcredentials.googleapis.com",
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
+            Api::ServiceUsage => "serviceusage.googleapis.com",
+            Api::Troubleshooter => "policytroubleshooter.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
             Api::Sts => "sts.googleapis.com",
             Api::Metadata => "metadata.google.internal",
@@ -75,6 +82,8 @@ impl Api {
             Api::Iam => "Identity and Access Management (IAM) API",
             Api::Credentials => "IAM Service Account Credentials API",
             Api::ResourceManager => "Cloud Resource Manager API",
+            Api::ServiceUsage => "Service Usage API",
+            Api::Troubleshooter => "Policy Troubleshooter API",
             Api::OAuth => "Google OAuth2 API",
             Api::Sts => "Security Token Service API",
             Api::Metadata => "Metadata Server",
@@ -88,11 +97,14 @@ impl Api {
     }
 
     /// The scopes of which a caller needs one. Discovery names cloud-platform alone; `auth/iam` is what google-auth
-    /// really sends to IAM and IAM Credentials; read-only suffices for Resource Manager's reads.
-    fn scopes(self) -> &'static [&'static str] {
+    /// really sends to IAM and IAM Credentials; read-only suffices for the reads of Resource Manager and Service Usage.
+    fn scopes(self, writes: bool) -> &'static [&'static str] {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
-            Api::ResourceManager => &[CLOUD_PLATFORM, READ_ONLY],
+            Api::Troubleshooter => &[CLOUD_PLATFORM],
+            Api::ResourceManager if writes => &[CLOUD_PLATFORM],
+            Api::ServiceUsage if writes => &[CLOUD_PLATFORM, SERVICE_MANAGEMENT],
+            Api::ResourceManager | Api::ServiceUsage => &[CLOUD_PLATFORM, READ_ONLY],
             Api::OAuth | Api::Sts | Api::Metadata | Api::External => &[],
         }
     }
@@ -131,6 +143,8 @@ const TABLES: &[&[Route]] = &[
     roles::ROUTES,
     projects::ROUTES,
     projects_v1::ROUTES,
+    services::ROUTES,
+    troubleshooter::ROUTES,
     oauth::ROUTES,
     sts::ROUTES,
     certs::ROUTES,
@@ -141,6 +155,13 @@ const TABLES: &[&[Route]] = &[
 impl Route {
     fn place(&self) -> Place {
         Place { method: self.grpc, ..self.api.place() }
+    }
+
+    /// Whether a scope for reading does not do. Discovery counts looking at Service Usage's operations among these.
+    fn writes(&self) -> bool {
+        ["setIamPolicy", ".enable", ".disable", ".batchEnable", "operations.get"]
+            .iter()
+            .any(|end| self.name.ends_with(end))
     }
 
     /// Matches a decoded path. A part in braces takes one segment; the verb after `:` belongs to the last.
@@ -250,11 +271,8 @@ impl Call {
         let at = self.place();
         let bearer = self.bearer().ok_or_else(|| Failure::no_credentials(at))?;
         let (caller, client) = self.identify(&bearer).await?;
-        let writes = self.route.name.ends_with("setIamPolicy");
-        let opens = |scope: &String| {
-            self.route.api.scopes().contains(&scope.as_str()) && !(writes && scope == READ_ONLY)
-        };
-        if !self.route.api.scopes().is_empty() && !caller.scopes.iter().any(opens) {
+        let scopes = self.route.api.scopes(self.route.writes());
+        if !scopes.is_empty() && !caller.scopes.iter().any(|scope| scopes.contains(&scope.as_str())) {
             return Err(Failure::scope_insufficient(at));
         }
         let state = self.state().await;
@@ -282,10 +300,25 @@ impl Call {
                 None => client.split_once('-').map_or(client.clone(), |(number, _)| number.to_owned()),
             },
         };
-        if state.is_disabled(at.service, &consumer) {
+        if state.is_disabled(at.service, &consumer, self.now()) {
             return Err(Failure::service_disabled(at, &consumer));
         }
+        // Whether a perimeter is asked before or after roles is not known; nothing of what is inside is told this way.
+        if self.about(&state).is_some_and(|project| state.keeps_out(&caller.principal, at.service, project)) {
+            return Err(Failure::perimeter(at.service, &consumer, &secret()[..22]));
+        }
         Ok(caller)
+    }
+
+    /// The project that the path is about.
+    fn about(&self, state: &State) -> Option<usize> {
+        if let Some(i) = state.account(self.param("account")) {
+            return state.project(&state.project_of(i).id);
+        }
+        // Resource Manager calls everything `id`.
+        let id =
+            if self.route.path.contains("/projects/{id}") { self.param("id") } else { self.param("project") };
+        state.project(id)
     }
 
     /// Whose token it is, and which client it was given to.

@@ -212,7 +212,7 @@ async fn grantable(call: Call) -> Answer {
 }
 
 /// A resource by its full name; the `@` of an account may be escaped (gcloud does so).
-fn resource(state: &State, full: &str) -> Option<Resource> {
+pub fn resource(state: &State, full: &str) -> Option<Resource> {
     let full = percent_encoding::percent_decode_str(full).decode_utf8().ok()?;
     if let Some(name) = full.strip_prefix("//iam.googleapis.com/") {
         let (_, account) = name.split_once("/serviceAccounts/")?;

@@ -1,0 +1,55 @@
+//! Service perimeters (VPC Service Controls): whose calls of which services about which projects are refused, whatever
+//! roles they have.
+
+use serde::{Deserialize, Serialize};
+
+use super::state::{Resource, State};
+use super::tokens::Principal;
+use super::verdict::Verdict;
+use super::world::{World, WorldError, content};
+
+/// A perimeter. Google decides by networks, devices and rules who is inside; here the accounts of its own projects are,
+/// and whoever is admitted by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Perimeter {
+    /// A name for the world's reader.
+    pub name: String,
+    /// The projects inside, by id.
+    pub projects: Vec<String>,
+    /// The restricted services, as `iamcredentials.googleapis.com`.
+    pub services: Vec<String>,
+    /// Who may call from outside all the same, as in a policy.
+    pub admitted: Vec<String>,
+}
+
+impl Perimeter {
+    /// Whether all its projects are there.
+    pub fn check(&self, world: &World, field: &str) -> Result<(), WorldError> {
+        for (i, project) in self.projects.iter().enumerate() {
+            if !world.projects.iter().any(|p| p.id == *project) {
+                let problem = format!("{project} is not in this world");
+                return Err(content(format!("{field}.projects[{i}]"), problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Whether a perimeter keeps somebody from calling a service about a project.
+    pub fn keeps_out(&self, who: &Principal, service: &str, project: usize) -> bool {
+        let inside = |perimeter: &Perimeter, project: usize| {
+            perimeter.projects.iter().any(|id| self.project(id) == Some(project))
+        };
+        self.perimeters.iter().any(|perimeter| {
+            let own = self.account(who.email()).and_then(|i| self.parent(Resource::Account(i)));
+            let from_inside = matches!(own, Some(Resource::Project(p)) if inside(perimeter, p));
+            let is_admitted = perimeter.admitted.iter().any(|m| self.includes(m, who, None) == Verdict::Yes);
+            perimeter.services.iter().any(|restricted| restricted == service)
+                && inside(perimeter, project)
+                && !from_inside
+                && !is_admitted
+        })
+    }
+}

@@ -1,0 +1,234 @@
+//! Service Usage v1: which APIs a project has on, and turning them on and off, which takes operations.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::MutexGuard;
+
+use super::super::check::{Field, Kind};
+use super::super::error::{Answer, Failure};
+use super::super::reply;
+use super::super::services::Change;
+use super::super::state::{Resource, State};
+use super::{Api, Call, Route, page, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::ServiceUsage,
+        "GET",
+        "/v1/projects/{project}/services",
+        "serviceusage.services.list",
+        "google.api.serviceusage.v1.ServiceUsage.ListServices",
+        list
+    ),
+    row!(
+        Api::ServiceUsage,
+        "GET",
+        "/v1/projects/{project}/services:batchGet",
+        "serviceusage.services.batchGet",
+        "google.api.serviceusage.v1.ServiceUsage.BatchGetServices",
+        batch_get
+    ),
+    row!(
+        Api::ServiceUsage,
+        "POST",
+        "/v1/projects/{project}/services:batchEnable",
+        "serviceusage.services.batchEnable",
+        "google.api.serviceusage.v1.ServiceUsage.BatchEnableServices",
+        batch_enable
+    ),
+    row!(
+        Api::ServiceUsage,
+        "GET",
+        "/v1/projects/{project}/services/{service}",
+        "serviceusage.services.get",
+        "google.api.serviceusage.v1.ServiceUsage.GetService",
+        get
+    ),
+    row!(
+        Api::ServiceUsage,
+        "POST",
+        "/v1/projects/{project}/services/{service}:enable",
+        "serviceusage.services.enable",
+        "google.api.serviceusage.v1.ServiceUsage.EnableService",
+        enable
+    ),
+    row!(
+        Api::ServiceUsage,
+        "POST",
+        "/v1/projects/{project}/services/{service}:disable",
+        "serviceusage.services.disable",
+        "google.api.serviceusage.v1.ServiceUsage.DisableService",
+        disable
+    ),
+    row!(
+        Api::ServiceUsage,
+        "GET",
+        "/v1/operations/{id}",
+        "serviceusage.operations.get",
+        "google.longrunning.Operations.GetOperation",
+        operation
+    ),
+];
+
+/// The longest batches (discovery).
+const MOST_READ: usize = 30;
+const MOST_ENABLED: usize = 20;
+
+/// The state and the project of the path, if the caller may do that to its services. `what` is how a refusal names it.
+async fn open<'a>(
+    call: &'a Call,
+    permission: &str,
+    what: &str,
+) -> Result<(MutexGuard<'a, State>, usize), Failure> {
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let named = call.param("project");
+    let project = state.project(named).ok_or_else(|| Failure::unknown_consumer(named))?;
+    let permission = format!("serviceusage.services.{permission}");
+    if !state.allows(&caller.principal, &permission, Resource::Project(project), call.now()) {
+        return Err(Failure::service_usage_denied(what));
+    }
+    Ok((state, project))
+}
+
+/// Refuses services that there are not.
+fn known(state: &State, services: &[String]) -> Result<(), Failure> {
+    let unknown: Vec<&str> =
+        services.iter().map(String::as_str).filter(|name| state.services.get(name).is_none()).collect();
+    if unknown.is_empty() { Ok(()) } else { Err(Failure::unknown_services(&unknown.join(","))) }
+}
+
+async fn list(call: Call) -> Answer {
+    let query = call.query(&["filter", "pageSize", "pageToken"])?;
+    let wanted = match query.text("filter") {
+        None => None,
+        Some("state:ENABLED") => Some(true),
+        Some("state:DISABLED") => Some(false),
+        Some(_) => return Err(Failure::invalid_argument()),
+    };
+    let what = format!("list services for consumer container [projects/{}]", call.param("project"));
+    let (state, project) = open(&call, "list", &what).await?;
+    let fits = |name: &&str| wanted.is_none_or(|wanted| state.is_on(project, name) == wanted);
+    let names: Vec<&str> = state.services.names().filter(fits).collect();
+    let (names, next) = page(&names, &query, 50, 200)?;
+    let services: Vec<Value> = names.into_iter().map(|name| state.service_json(project, name)).collect();
+    Ok(reply::message(json!({"services": services, "nextPageToken": next})))
+}
+
+async fn batch_get(call: Call) -> Answer {
+    let query = call.query(&["names"])?;
+    let names = query.all("names");
+    if names.is_empty() || names.len() > MOST_READ {
+        return Err(Failure::invalid_argument());
+    }
+    let (state, project) = open(&call, "get", "get services").await?;
+    let service = |name: &&str| {
+        let (parent, service) = name.split_once("/services/")?;
+        (state.node(parent) == Some(Resource::Project(project))).then(|| service.to_owned())
+    };
+    let services: Option<Vec<String>> = names.iter().map(service).collect();
+    let services = services.ok_or_else(Failure::invalid_argument)?;
+    known(&state, &services)?;
+    let found: Vec<Value> = services.iter().map(|name| state.service_json(project, name)).collect();
+    Ok(reply::message(json!({"services": found})))
+}
+
+async fn get(call: Call) -> Answer {
+    call.query(&[])?;
+    let service = call.param("service").to_owned();
+    let (state, project) = open(&call, "get", &format!("get service [{service}]")).await?;
+    known(&state, std::slice::from_ref(&service))?;
+    Ok(reply::message(state.service_json(project, &service)))
+}
+
+/// Turns services on, all of them or none.
+async fn turn_on(call: &Call, change: Change, services: Vec<String>) -> Answer {
+    let what = format!("enable service [{}]", services.join(","));
+    let (mut state, project) = open(call, "enable", &what).await?;
+    known(&state, &services)?;
+    let about = &state.projects[project];
+    let needs = |name: &String| state.services.get(name).is_some_and(|service| service.needs_billing);
+    let unpaid: Vec<String> = services.iter().filter(|name| needs(name)).cloned().collect();
+    if about.billing == Some(false) && !unpaid.is_empty() {
+        return Err(Failure::billing_required(about.number, &unpaid));
+    }
+    Ok(reply::message(state.start(change, project, services, call.now())))
+}
+
+async fn enable(call: Call) -> Answer {
+    call.query(&[])?;
+    call.body::<Value>(&[])?;
+    turn_on(&call, Change::Enable, vec![call.param("service").to_owned()]).await
+}
+
+const BATCH: &[Field] = &[("serviceIds", Kind::Texts)];
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Batch {
+    service_ids: Vec<String>,
+}
+
+async fn batch_enable(call: Call) -> Answer {
+    call.query(&[])?;
+    let Batch { service_ids } = call.body(BATCH)?;
+    if service_ids.is_empty() || service_ids.len() > MOST_ENABLED {
+        return Err(Failure::invalid_argument());
+    }
+    turn_on(&call, Change::BatchEnable, service_ids).await
+}
+
+const DISABLE: &[Field] = &[
+    ("disableDependentServices", Kind::Flag),
+    (
+        "checkIfServiceHasUsage",
+        Kind::Enum(
+            "google.api.serviceusage.v1.DisableServiceRequest.CheckIfServiceHasUsage",
+            &["CHECK_IF_SERVICE_HAS_USAGE_UNSPECIFIED", "SKIP", "CHECK"],
+        ),
+    ),
+];
+
+/// Turns one off. No service of ours depends on another one, and none has usage.
+async fn disable(call: Call) -> Answer {
+    call.query(&[])?;
+    call.body::<Value>(DISABLE)?;
+    let service = call.param("service").to_owned();
+    let (mut state, project) = open(&call, "disable", &format!("disable service [{service}]")).await?;
+    known(&state, std::slice::from_ref(&service))?;
+    if !state.is_on(project, &service) {
+        return Err(Failure::not_enabled(&service, state.projects[project].number));
+    }
+    Ok(reply::message(state.start(Change::Disable, project, vec![service], call.now())))
+}
+
+/// Whoever knows the name of an operation may look at it: which permission Google asks for is not known.
+async fn operation(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let name = format!("operations/{}", call.param("id"));
+    let found = call.state().await.poll(&name, call.now());
+    found.map(reply::message).ok_or_else(Failure::not_found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::services::Services;
+    use super::*;
+
+    #[test]
+    fn what_is_served_is_in_the_catalogue_under_the_title_that_its_refusals_use() {
+        let services = Services::new(&[], None, 0);
+        for api in [
+            Api::Iam,
+            Api::Credentials,
+            Api::ResourceManager,
+            Api::ServiceUsage,
+            Api::Troubleshooter,
+            Api::Sts,
+        ] {
+            let known = services.get(api.host()).map(|service| service.title.as_str());
+            assert_eq!(known, Some(api.title()), "{}", api.host());
+        }
+    }
+}

@@ -1,0 +1,383 @@
+//! Policy Troubleshooter: v1, v2alpha1 (which gcloud 528 calls) and v3, one explanation in two spellings. v1 cannot be
+//! told what conditions may look at; only v3 knows of deny policies.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::check::{Field, Kind};
+use super::super::condition::{Facts, Unreadable};
+use super::super::deny::{self, DenyPolicy, DenyRule};
+use super::super::error::{Answer, Failure};
+use super::super::explain::{Allowed, Denied, Given, Question};
+use super::super::policy::Condition;
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::super::tokens::Principal;
+use super::super::verdict::Verdict;
+use super::{Api, Call, Route, roles, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Troubleshooter,
+        "POST",
+        "/v1/iam:troubleshoot",
+        "policytroubleshooter.v1.iam.troubleshoot",
+        "google.cloud.policytroubleshooter.v1.IamChecker.TroubleshootIamPolicy",
+        v1
+    ),
+    row!(
+        Api::Troubleshooter,
+        "POST",
+        "/v2alpha1/iam:troubleshoot",
+        "policytroubleshooter.v2alpha1.iam.troubleshoot",
+        "google.cloud.policytroubleshooter.v2alpha1.IamChecker.TroubleshootIamPolicy",
+        v2alpha1
+    ),
+    row!(
+        Api::Troubleshooter,
+        "POST",
+        "/v3/iam:troubleshoot",
+        "policytroubleshooter.iam.troubleshoot",
+        "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.TroubleshootIamPolicy",
+        v3
+    ),
+];
+
+const TUPLE: [Field; 3] =
+    [("principal", Kind::Text), ("fullResourceName", Kind::Text), ("permission", Kind::Text)];
+const CONTEXT: &[Field] = &[
+    ("resource", Kind::Message(&[("service", Kind::Text), ("name", Kind::Text), ("type", Kind::Text)])),
+    ("destination", Kind::Message(&[("ip", Kind::Text), ("port", Kind::Int)])),
+    ("request", Kind::Message(&[("receiveTime", Kind::Time)])),
+    (
+        "effectiveTags",
+        Kind::Messages(&[
+            ("tagValue", Kind::Text),
+            ("namespacedTagValue", Kind::Text),
+            ("tagKey", Kind::Text),
+            ("namespacedTagKey", Kind::Text),
+            ("tagKeyParentName", Kind::Text),
+            ("inherited", Kind::Flag),
+        ]),
+    ),
+];
+const WITHOUT_CONTEXT: &[Field] = &[("accessTuple", Kind::Message(&TUPLE))];
+const WITH_CONTEXT: &[Field] = &[(
+    "accessTuple",
+    Kind::Message(&[
+        TUPLE[0],
+        TUPLE[1],
+        TUPLE[2],
+        ("permissionFqdn", Kind::Text),
+        ("conditionContext", Kind::Message(CONTEXT)),
+    ]),
+)];
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Body {
+    access_tuple: Tuple,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Tuple {
+    principal: String,
+    full_resource_name: String,
+    permission: String,
+    condition_context: Map<String, Value>,
+}
+
+impl Tuple {
+    /// What conditions may look at: only what was stated, nothing that follows from the resource (which of it Google
+    /// fills in is not known).
+    fn facts(&self) -> Facts {
+        let of = |part: &str, name: &str| {
+            let value = self.condition_context.get(part)?.get(name)?.as_str()?;
+            (!value.is_empty()).then(|| value.to_owned())
+        };
+        let time = of("request", "receiveTime").and_then(|time| time.parse::<jiff::Timestamp>().ok());
+        Facts {
+            now: time.map(jiff::Timestamp::as_second),
+            name: of("resource", "name"),
+            kind: of("resource", "type"),
+            service: of("resource", "service"),
+        }
+    }
+
+    /// Google accounts and service accounts, by their email.
+    fn who(&self, state: &State) -> Option<Principal> {
+        let email = self.principal.to_lowercase();
+        let is_account = state.account(&email).is_some() || email.ends_with(".gserviceaccount.com");
+        let is_email =
+            email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+        let plain = is_email && !email.contains([':', '/']);
+        plain.then_some(if is_account { Principal::Account(email) } else { Principal::User(email) })
+    }
+}
+
+/// The resource and all above it. An account that is not there reads like one whose policy is closed.
+fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
+    if let Some(on) = roles::resource(state, full) {
+        return Ok(state.way_up(on).map(Some).collect());
+    }
+    let known = ["//iam.googleapis.com/projects/", "//cloudresourcemanager.googleapis.com/"];
+    if !known.iter().any(|start| full.starts_with(start)) {
+        // Google knows the resources of every service, the emulator those of two.
+        return Err(Failure::invalid_argument());
+    }
+    let project = full.strip_prefix(known[0]).and_then(|rest| rest.split_once('/'));
+    let above = project.and_then(|(id, _)| state.project(id)).map(Resource::Project);
+    Ok(std::iter::once(None).chain(above.into_iter().flat_map(|p| state.way_up(p)).map(Some)).collect())
+}
+
+/// How a version writes what it says.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Spelling {
+    /// v1, which has no conditions that hold.
+    First,
+    /// v2alpha1: v1 that is told what conditions may look at.
+    Second,
+    /// v3.
+    Third,
+}
+
+impl Spelling {
+    fn access(self, verdict: Verdict) -> &'static str {
+        match (self, verdict) {
+            (Spelling::Third, Verdict::Yes) => "ALLOW_ACCESS_STATE_GRANTED",
+            (Spelling::Third, Verdict::No) => "ALLOW_ACCESS_STATE_NOT_GRANTED",
+            (Spelling::Third, Verdict::Hidden) => "ALLOW_ACCESS_STATE_UNKNOWN_INFO",
+            (Spelling::Third, Verdict::Open) => "ALLOW_ACCESS_STATE_UNKNOWN_CONDITIONAL",
+            (_, Verdict::Yes) => "GRANTED",
+            (_, Verdict::No) => "NOT_GRANTED",
+            (_, Verdict::Hidden) => "UNKNOWN_INFO_DENIED",
+            (_, Verdict::Open) => "UNKNOWN_CONDITIONAL",
+        }
+    }
+
+    fn role(self, verdict: Verdict) -> &'static str {
+        match (self, verdict) {
+            (_, Verdict::Yes) => "ROLE_PERMISSION_INCLUDED",
+            (_, Verdict::No) => "ROLE_PERMISSION_NOT_INCLUDED",
+            (Spelling::Third, _) => "ROLE_PERMISSION_UNKNOWN_INFO",
+            _ => "ROLE_PERMISSION_UNKNOWN_INFO_DENIED",
+        }
+    }
+
+    fn member(self, verdict: Option<Verdict>) -> &'static str {
+        match (self, verdict) {
+            (_, None) => "MEMBERSHIP_UNKNOWN_UNSUPPORTED",
+            (Spelling::Third, Some(Verdict::Yes)) => "MEMBERSHIP_MATCHED",
+            (Spelling::Third, Some(Verdict::No)) => "MEMBERSHIP_NOT_MATCHED",
+            (Spelling::Third, _) => "MEMBERSHIP_UNKNOWN_INFO",
+            (_, Some(Verdict::Yes)) => "MEMBERSHIP_INCLUDED",
+            (_, Some(Verdict::No)) => "MEMBERSHIP_NOT_INCLUDED",
+            _ => "MEMBERSHIP_UNKNOWN_INFO_DENIED",
+        }
+    }
+
+    /// Which data points weigh how much is Google's secret; here all weigh that are not against.
+    fn relevance(self, verdict: Verdict) -> &'static str {
+        match (self, verdict) {
+            (Spelling::Third, Verdict::No) => "HEURISTIC_RELEVANCE_NORMAL",
+            (Spelling::Third, _) => "HEURISTIC_RELEVANCE_HIGH",
+            (_, Verdict::No) => "NORMAL",
+            _ => "HIGH",
+        }
+    }
+
+    fn access_field(self) -> &'static str {
+        if self == Spelling::Third { "allowAccessState" } else { "access" }
+    }
+
+    fn membership(self, verdict: Option<Verdict>) -> Value {
+        json!({"membership": self.member(verdict), "relevance": self.relevance(verdict.unwrap_or(Verdict::No))})
+    }
+
+    fn binding(self, given: &Given) -> Value {
+        let among = Verdict::any(given.members.iter().filter_map(|(_, verdict)| *verdict));
+        let members: Map<String, Value> = given
+            .members
+            .iter()
+            .map(|(name, verdict)| ((*name).to_owned(), self.membership(*verdict)))
+            .collect();
+        let mut told = json!({self.access_field(): self.access(given.access), "role": given.binding.role,
+            "rolePermission": self.role(given.role), "rolePermissionRelevance": self.relevance(given.role),
+            "memberships": members, "relevance": self.relevance(given.role.and(among)),
+            "condition": given.binding.condition});
+        if self == Spelling::Third {
+            told["combinedMembership"] = self.membership(Some(among));
+        }
+        if let (Some(outcome), Some(condition)) = (&given.condition, &given.binding.condition)
+            && self != Spelling::First
+        {
+            told["conditionExplanation"] = explained(condition, outcome);
+        }
+        told
+    }
+
+    fn policy(self, state: &State, level: &Allowed) -> Result<Value, Failure> {
+        let bindings: Vec<Value> = level.bindings.iter().map(|given| self.binding(given)).collect();
+        let policy = level.on.map(|on| state.policy(on).read(3)).transpose()?;
+        Ok(json!({self.access_field(): self.access(level.access), "relevance": self.relevance(level.access),
+            "fullResourceName": level.on.map(|on| state.full_name(on)), "policy": policy,
+            "bindingExplanations": bindings}))
+    }
+}
+
+/// What became of a condition: the expression as a whole, not its parts one by one as Google tells them.
+fn explained(condition: &Condition, outcome: &Result<Option<bool>, Unreadable>) -> Value {
+    let end = condition.expression.chars().count().saturating_sub(1);
+    match outcome {
+        Ok(value) => json!({"value": value, "evaluationStates": [{"start": 0, "end": end, "value": value}]}),
+        Err(unreadable) => json!({"value": null, "errors": [{"code": 3, "message": unreadable.problem}]}),
+    }
+}
+
+/// The fields that are `google.protobuf.Value`: false and null are told there.
+const VALUES: &[&str] = &["value"];
+
+async fn v1(call: Call) -> Answer {
+    old(&call, WITHOUT_CONTEXT, Spelling::First).await
+}
+
+async fn v2alpha1(call: Call) -> Answer {
+    old(&call, WITH_CONTEXT, Spelling::Second).await
+}
+
+async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let Body { access_tuple: tuple } = call.body(fields)?;
+    let state = call.state().await;
+    let (question, levels) = ask(call, &state, &caller.principal, &tuple)?;
+    let allowed = question.allow(&levels);
+    let access = Verdict::any(allowed.iter().map(|level| level.access));
+    let policies: Vec<Value> =
+        allowed.iter().map(|level| spelling.policy(&state, level)).collect::<Result<_, _>>()?;
+    let body = json!({"access": spelling.access(access), "explainedPolicies": policies});
+    Ok(reply::message_keeping(body, VALUES))
+}
+
+fn ask<'a>(
+    call: &Call,
+    state: &'a State,
+    asks: &'a Principal,
+    tuple: &Tuple,
+) -> Result<(Question<'a>, Vec<Option<Resource>>), Failure> {
+    let who = tuple.who(state).ok_or_else(Failure::invalid_argument)?;
+    if !tuple.permission.contains('.') {
+        return Err(Failure::invalid_argument());
+    }
+    let permission = deny::v1(&tuple.permission);
+    let question = Question { state, asks, who, permission, facts: tuple.facts(), now: call.now() };
+    Ok((question, levels(state, &tuple.full_resource_name)?))
+}
+
+async fn v3(call: Call) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let Body { access_tuple: tuple } = call.body(WITH_CONTEXT)?;
+    let state = call.state().await;
+    let (question, levels) = ask(&call, &state, &caller.principal, &tuple)?;
+    let (allowed, denied) = (question.allow(&levels), question.deny(&levels));
+    let access = Verdict::any(allowed.iter().map(|level| level.access));
+    let denies = Verdict::any(denied.iter().map(|level| level.denies));
+    let overall = match access.and(!denies) {
+        Verdict::Yes => "CAN_ACCESS",
+        Verdict::No => "CANNOT_ACCESS",
+        Verdict::Hidden => "UNKNOWN_INFO",
+        Verdict::Open => "UNKNOWN_CONDITIONAL",
+    };
+    let third = Spelling::Third;
+    let policies: Vec<Value> =
+        allowed.iter().map(|level| third.policy(&state, level)).collect::<Result<_, _>>()?;
+    let resources: Vec<Value> = denied.iter().map(|level| denied_json(&question, level)).collect();
+    let body = json!({
+        "accessTuple": {"principal": tuple.principal, "fullResourceName": tuple.full_resource_name,
+            "permission": tuple.permission, "permissionFqdn": deny::v2(&question.permission),
+            "conditionContext": tuple.condition_context},
+        "overallAccessState": overall,
+        "allowPolicyExplanation": {"allowAccessState": third.access(access), "explainedPolicies": policies,
+            "relevance": third.relevance(!access)},
+        // Which permissions can be denied is a list of Google's; all of the emulator's are taken to be on it.
+        "denyPolicyExplanation": {"denyAccessState": deny_state(denies), "explainedResources": resources,
+            "relevance": third.relevance(denies), "permissionDeniable": true},
+    });
+    Ok(reply::message_keeping(body, VALUES))
+}
+
+fn deny_state(denies: Verdict) -> &'static str {
+    match denies {
+        Verdict::Yes => "DENY_ACCESS_STATE_DENIED",
+        Verdict::No => "DENY_ACCESS_STATE_NOT_DENIED",
+        Verdict::Hidden => "DENY_ACCESS_STATE_UNKNOWN_INFO",
+        Verdict::Open => "DENY_ACCESS_STATE_UNKNOWN_CONDITIONAL",
+    }
+}
+
+fn denied_json(question: &Question, level: &Denied) -> Value {
+    let full_name = level.on.map(|on| question.state.full_name(on));
+    let policy = |policy: &DenyPolicy| {
+        let denies = question.denies(policy);
+        let rules: Vec<Value> = policy.rules.iter().map(|rule| rule_json(question, rule)).collect();
+        let stated: Vec<Value> = policy
+            .rules
+            .iter()
+            .map(|rule| json!({"description": rule.description, "denyRule": rule}))
+            .collect();
+        let point = full_name.as_deref().unwrap_or_default().trim_start_matches('/').replace('/', "%2F");
+        json!({"denyAccessState": deny_state(denies), "relevance": Spelling::Third.relevance(denies),
+            "policy": {"name": format!("policies/{point}/denypolicies/{}", policy.id), "kind": "DenyPolicy",
+                "displayName": policy.display_name, "rules": stated},
+            "ruleExplanations": rules})
+    };
+    json!({"denyAccessState": deny_state(level.denies), "fullResourceName": full_name,
+        "relevance": Spelling::Third.relevance(level.denies),
+        "explainedPolicies": level.policies.iter().map(policy).collect::<Vec<_>>()})
+}
+
+fn rule_json(question: &Question, rule: &DenyRule) -> Value {
+    let third = Spelling::Third;
+    let permission = deny::v2(&question.permission);
+    let named = |verdict: Verdict| {
+        let state = match verdict {
+            Verdict::Yes => "PERMISSION_PATTERN_MATCHED",
+            _ => "PERMISSION_PATTERN_NOT_MATCHED",
+        };
+        json!({"permissionMatchingState": state, "relevance": third.relevance(verdict)})
+    };
+    let names = |pattern: &String| Verdict::of(deny::matches(pattern, &permission));
+    let permissions = |all: &[String]| -> Map<String, Value> {
+        all.iter().map(|pattern| (pattern.clone(), named(names(pattern)))).collect()
+    };
+    let principals = |all: &[String]| -> Map<String, Value> {
+        all.iter().map(|name| (name.clone(), third.membership(Some(question.is_denied(name))))).collect()
+    };
+    let any_name = |all: &[String]| named(Verdict::any(all.iter().map(names)));
+    let any_principal = |all: &[String]| {
+        third.membership(Some(Verdict::any(all.iter().map(|name| question.is_denied(name)))))
+    };
+    let denies = question.rule_denies(rule);
+    let mut told = json!({"denyAccessState": deny_state(denies), "relevance": third.relevance(denies),
+        "deniedPermissions": permissions(&rule.denied_permissions),
+        "combinedDeniedPermission": any_name(&rule.denied_permissions),
+        "exceptionPermissions": permissions(&rule.exception_permissions),
+        "deniedPrincipals": principals(&rule.denied_principals),
+        "combinedDeniedPrincipal": any_principal(&rule.denied_principals),
+        "exceptionPrincipals": principals(&rule.exception_principals),
+        "condition": rule.denial_condition});
+    // What the rule does not have is not explained.
+    if !rule.exception_permissions.is_empty() {
+        told["combinedExceptionPermission"] = any_name(&rule.exception_permissions);
+    }
+    if !rule.exception_principals.is_empty() {
+        told["combinedExceptionPrincipal"] = any_principal(&rule.exception_principals);
+    }
+    if let Some(condition) = &rule.denial_condition {
+        let outcome = super::super::condition::evaluate(&condition.expression, &question.facts);
+        told["conditionExplanation"] = explained(condition, &outcome);
+    }
+    told
+}

@@ -1,0 +1,65 @@
+//! What can be said of a question by one who may not see everything, and how such answers combine.
+
+/// An answer that may be withheld, or open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// So it is.
+    Yes,
+    /// So it is not.
+    No,
+    /// Whoever asks may not see what decides it.
+    Hidden,
+    /// A condition decides it, on facts that were not stated.
+    Open,
+}
+
+impl Verdict {
+    /// The answer where everything that decides it is known.
+    pub fn of(flag: bool) -> Verdict {
+        if flag { Verdict::Yes } else { Verdict::No }
+    }
+
+    /// Yes if one is, no if none can be.
+    pub fn any(all: impl IntoIterator<Item = Verdict>) -> Verdict {
+        all.into_iter().fold(Verdict::No, |so_far, next| !((!so_far).and(!next)))
+    }
+
+    /// Yes if both are; no if one cannot be; else what keeps it from being known, a secret before a condition.
+    #[must_use]
+    pub fn and(self, other: Verdict) -> Verdict {
+        use Verdict::{Hidden, No, Open, Yes};
+        match (self, other) {
+            (No, _) | (_, No) => No,
+            (Hidden, _) | (_, Hidden) => Hidden,
+            (Open, _) | (_, Open) => Open,
+            (Yes, Yes) => Yes,
+        }
+    }
+}
+
+impl std::ops::Not for Verdict {
+    type Output = Verdict;
+
+    fn not(self) -> Verdict {
+        match self {
+            Verdict::Yes => Verdict::No,
+            Verdict::No => Verdict::Yes,
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Verdict::{Hidden, No, Open, Yes};
+    use super::*;
+
+    #[test]
+    fn one_yes_is_enough_for_any_and_one_no_for_both_and_a_secret_hides_a_condition() {
+        assert_eq!(Verdict::any([No, Hidden, Yes]), Yes);
+        assert_eq!(Verdict::any([No, Open, Hidden]), Hidden);
+        assert_eq!(Verdict::any([No, Open]), Open);
+        assert_eq!(Verdict::any([]), No);
+        assert_eq!((Hidden.and(No), Hidden.and(Open), Yes.and(Open), Yes.and(Yes)), (No, Hidden, Open, Yes));
+    }
+}
