@@ -4,12 +4,17 @@
 
 pub mod audience;
 pub mod decode;
+mod document;
+mod extract;
 pub mod findings;
+pub mod form;
 pub mod judge;
 pub mod meaning;
+mod parts;
 
-pub use decode::{Form, Member, Members, Reading, Section, Times, read};
+pub use decode::{Member, Members, Reading, Section, Times, read};
 pub use findings::{Expectation, Finding, Severity, findings};
+pub use form::Form;
 pub use judge::{Signer, State, Verdict, signer, verify};
 pub use meaning::meaning;
 
