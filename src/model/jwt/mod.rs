@@ -11,12 +11,13 @@ pub mod form;
 pub mod judge;
 pub mod meaning;
 mod parts;
+mod terms;
 
 pub use decode::{Member, Members, Reading, Section, Times, read};
 pub use findings::{Expectation, Finding, Severity, findings};
 pub use form::Form;
 pub use judge::{Signer, State, Verdict, signer, verify};
-pub use meaning::meaning;
+pub use meaning::{meaning, relative};
 
 /// Text from a token inside a sentence: in quotes, its end cut off when it is long.
 fn quoted(text: &str) -> String {
