@@ -1,4 +1,4 @@
-//! Our own reader of tokens. It keeps header and claims as they are written (order, duplicates, huge numbers,
+//! Our own reader of tokens, whatever is around them and however they are written. It keeps header and claims as they are written (order, duplicates, huge numbers,
 //! odd types) and never fails: what cannot be read is shown as text, with a remark. It judges nothing.
 
 use std::fmt;
@@ -12,6 +12,9 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
+use super::document::{self, Document};
+use super::form::{self, Form};
+use super::{extract, parts};
 use crate::model::secret::Secret;
 
 /// Of longer text only this much is read.
@@ -20,55 +23,26 @@ pub const MAX_BYTES: usize = 1024 * 1024;
 /// Of more claims only this many are kept.
 pub const MAX_MEMBERS: usize = 10_000;
 
-/// Fields of a JSON answer that hold a token, the first found is taken.
-const TOKEN_FIELDS: [&str; 5] = ["access_token", "accessToken", "id_token", "token", "signedJwt"];
+/// Tokens inside tokens are read so deep.
+const MAX_NESTED: usize = 4;
 
-/// What a text is, by its looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// A signed JWT: header, claims, signature.
-    Jws,
-    /// An encrypted JWT: only its header can be read.
-    Jwe,
-    /// `ya29.…`: opaque, Google's tokeninfo knows it.
-    GoogleAccessToken,
-    /// `1//…`: mints access tokens for a person until revoked; never sent anywhere.
-    RefreshToken,
-    /// `AIza…`, 39 characters; never sent anywhere.
-    ApiKey,
-    /// Anything else.
-    Opaque,
-    /// No text at all.
-    Empty,
-}
-
-impl Form {
-    /// The word used in `--json`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Form::Jws => "jws",
-            Form::Jwe => "jwe",
-            Form::GoogleAccessToken => "google_access_token",
-            Form::RefreshToken => "refresh_token",
-            Form::ApiKey => "api_key",
-            Form::Opaque => "opaque",
-            Form::Empty => "empty",
-        }
-    }
-
-    /// The name in a sentence.
-    pub fn name(self) -> &'static str {
-        match self {
-            Form::Jws => "signed JWT",
-            Form::Jwe => "encrypted JWT",
-            Form::GoogleAccessToken => "Google access token",
-            Form::RefreshToken => "Google refresh token",
-            Form::ApiKey => "Google API key",
-            Form::Opaque => "text of no known form",
-            Form::Empty => "nothing",
-        }
-    }
-}
+/// Fields of a JSON answer that hold a token, the first found is taken. What lives long comes last.
+const TOKEN_FIELDS: [&str; 14] = [
+    "access_token",
+    "accessToken",
+    "id_token",
+    "idToken",
+    "token",
+    "signedJwt",
+    "identity_token",
+    "credential",
+    "assertion",
+    "jwt",
+    "subject_token",
+    "refresh_token",
+    "keyString",
+    "client_secret",
+];
 
 /// One member of a JSON object, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,17 +135,22 @@ pub struct Times {
 pub struct Reading {
     /// What it is.
     pub form: Form,
-    /// The token alone: prefixes, quotes, line wraps and the JSON around it taken off.
+    /// The token alone: prefixes, quotes, line wraps and the JSON around it taken off. Of a file, a key or a URL the
+    /// whole text: only [`Reading::facts`] of it may be shown.
     pub token: Secret,
+    /// What may be shown of a credential that is no JWT: a label of one or two words and a value each.
+    pub facts: Vec<(&'static str, String)>,
     /// The whole size in bytes, when only the beginning was read.
     pub too_long: Option<usize>,
     /// The first part of a JWT.
     pub header: Section,
-    /// The second part of a signed JWT.
+    /// The second part of a signed JWT; absent where it is [`Reading::inner`] or detached.
     pub claims: Section,
+    /// The token that is the payload of this one.
+    pub inner: Option<Box<Reading>>,
     /// Bytes of the signature; none when the token has none.
     pub signature: Option<usize>,
-    /// The times among the claims.
+    /// The times among the claims, or those of a certificate or signed URL.
     pub times: Times,
     /// What was odd about the writing: a code and a sentence each.
     pub remarks: Vec<(&'static str, String)>,
@@ -179,13 +158,19 @@ pub struct Reading {
 
 /// Takes a text apart. Never fails, whatever it is given.
 pub fn read(text: &str) -> Reading {
+    read_nested(text, MAX_NESTED)
+}
+
+fn read_nested(text: &str, depth: usize) -> Reading {
     let too_long = (text.len() > MAX_BYTES).then_some(text.len());
     let mut reading = Reading {
         form: Form::Empty,
         token: Secret::new(String::new()),
+        facts: Vec::new(),
         too_long,
         header: Section::Absent,
         claims: Section::Absent,
+        inner: None,
         signature: None,
         times: Times::default(),
         remarks: Vec::new(),
@@ -196,64 +181,178 @@ pub fn read(text: &str) -> Reading {
         text = &text[..end];
         reading.remark("too_long", format!("{size} bytes: only the first {MAX_BYTES} were read"));
     }
-    let token = reading.extract(text);
-    reading.form = form_of(&token);
-    if matches!(reading.form, Form::Jws | Form::Jwe) {
-        reading.take_apart(&token);
-    }
-    reading.token = Secret::new(token);
+    reading.take(text, depth);
     reading
 }
 
 impl Reading {
-    fn remark(&mut self, code: &'static str, sentence: String) {
-        self.remarks.push((code, sentence));
+    fn remark(&mut self, code: &'static str, sentence: impl Into<String>) {
+        self.remarks.push((code, sentence.into()));
     }
 
-    /// The token in the text: out of its JSON, without what surrounds and wraps it.
-    fn extract(&mut self, text: &str) -> String {
-        let text = unwrap(text);
-        if text.starts_with('{') {
-            let (members, _) = members(text);
-            let object = Section::Object(members);
-            for field in TOKEN_FIELDS {
-                if let Some(inner) = object.text(field).map(Zeroizing::new) {
-                    self.remark("from_json", format!("taken from the field {field} of a JSON object"));
-                    return joined(unwrap(&inner));
-                }
-            }
-        }
-        let whole = joined(text);
-        if form_of(&whole) != Form::Opaque {
-            return whole;
-        }
-        match find_token(text) {
-            Some(token) => {
-                self.remark("found_inside", "taken out of a longer text".to_owned());
-                token.to_owned()
-            }
-            None => whole,
-        }
+    /// Whether the payload is not here: sent beside the token (RFC 7515, appendix F), or empty.
+    pub fn is_detached(&self) -> bool {
+        self.form == Form::Jws
+            && self.signature.is_some()
+            && self.claims == Section::Absent
+            && self.inner.is_none()
     }
 
-    fn take_apart(&mut self, token: &str) {
-        let mut parts = token.splitn(3, '.');
+    /// Whether the header says that the payload is not in base64url (RFC 7797).
+    pub fn is_unencoded(&self) -> bool {
+        self.header.find("b64").is_some_and(|member| member.json == "false")
+    }
+
+    fn take(&mut self, text: &str, depth: usize) {
+        let bare = extract::unwrap(text);
+        let object = if bare.starts_with('{') { Section::Object(members(bare).0) } else { Section::Absent };
+        if let Some(mut written) = parts::of_json(&object) {
+            self.remark("json_serialization", written.told);
+            self.form = written.form;
+            self.take_apart(&written.token, written.unprotected.as_deref(), depth);
+            self.token = Secret::new(std::mem::take(&mut *written.token));
+            return;
+        }
+        // What may hold a key is known first: nothing of it may be taken for a part to show.
+        if let Some(document) = document::of(bare) {
+            return self.take_document(document, bare);
+        }
+        if let Some((field, inner)) = TOKEN_FIELDS.iter().find_map(|name| Some((name, object.text(name)?))) {
+            let inner = Zeroizing::new(inner);
+            self.remark("from_json", format!("taken from the field {field} of a JSON object"));
+            let others = TOKEN_FIELDS.iter().filter(|name| *name != field && object.text(name).is_some());
+            let others = others.copied().collect::<Vec<_>>().join(", ");
+            if !others.is_empty() {
+                self.remark("others", format!("the object also holds {others}"));
+            }
+            return self.take_token(&inner, depth);
+        }
+        self.take_token(text, depth);
+    }
+
+    fn take_document(&mut self, document: Document, text: &str) {
+        self.form = document.form;
+        self.facts = document.facts;
+        self.times = document.times;
+        self.header = Section::Absent;
+        self.token = Secret::new(text);
+    }
+
+    fn take_token(&mut self, text: &str, depth: usize) {
+        let found = extract::extract(text);
+        self.form = found.form;
+        if found.inside {
+            self.remark("found_inside", "taken out of a longer text");
+        }
+        if found.others > 0 {
+            self.remark("others", format!("the first of {} in the text", found.others + 1));
+        }
+        if found.invisible > 0 {
+            self.remark(
+                "invisible",
+                format!("{} characters that nobody sees were taken out", found.invisible),
+            );
+        }
+        let mut token = Zeroizing::new(found.token);
+        if matches!(self.form, Form::Jws | Form::Jwe) {
+            // What an SD-JWT discloses stands behind it and is not signed with it.
+            if let Some((signed, disclosed)) = token.split_once('~') {
+                let count = disclosed.split('~').filter(|part| !part.is_empty()).count();
+                self.remark(
+                    "disclosures",
+                    format!("{count} disclosures after the token (SD-JWT) were left aside"),
+                );
+                token = Zeroizing::new(signed.to_owned());
+            }
+            self.take_apart(&token, None, depth);
+        } else if let Some(look) = form::look_of(&token) {
+            self.facts.extend(look.whose.map(|whose| ("kind", whose.to_owned())));
+            self.facts.extend(form::made_for(&token).map(|whom| ("looks made for", whom.to_owned())));
+        }
+        self.token = Secret::new(std::mem::take(&mut *token));
+    }
+
+    fn take_apart(&mut self, token: &str, unprotected: Option<&str>, depth: usize) {
         let whole = self.too_long.is_none();
-        self.header = self.section("header", parts.next().unwrap_or_default(), whole || token.contains('.'));
-        let dots = token.matches('.').count();
+        let parts = parts::parts(token);
+        self.header = self.section("header", parts.header, whole || parts.dots > 0);
+        // A key file in base64 begins like a token.
+        if let Some(document) = document::of_members(&self.header) {
+            return self.take_document(document, token);
+        }
+        self.add_unprotected(unprotected);
         if self.form == Form::Jwe {
             return;
         }
-        if let Some(claims) = parts.next() {
-            self.claims = self.section("claims", claims, whole || dots > 1);
+        let signature = parts.signature.filter(|text| !text.is_empty());
+        self.signature = signature.map(|text| decode(text).map_or(text.len(), |bytes| bytes.len()));
+        match parts.payload {
+            Some(payload) if self.is_unencoded() => {
+                self.remark(
+                    "unencoded",
+                    "the payload is not in base64url (b64 is false), as no JWT may be (RFC 7797)",
+                );
+                self.claims = Section::Text(payload.to_owned());
+            }
+            Some("") if signature.is_some() => {
+                self.remark("detached", "the payload is not here: it is empty, or sent beside the token");
+            }
+            Some(payload) if !payload.is_empty() => {
+                self.take_payload(payload, whole || parts.dots > 1, depth)
+            }
+            _ => {}
         }
-        self.signature =
-            parts.next().filter(|s| !s.is_empty()).map(|s| decode(s).map_or(s.len(), |bytes| bytes.len()));
-        if dots != 2 && self.too_long.is_none() {
-            self.remark("parts", format!("a signed JWT has 3 parts between dots, this has {}", dots + 1));
+        if parts.dots != 2 && whole && !self.is_unencoded() {
+            self.remark(
+                "parts",
+                format!("a signed JWT has 3 parts between dots, this has {}", parts.dots + 1),
+            );
         }
         let seconds = |name| self.claims.find(name).and_then(Member::seconds);
         self.times = Times { iat: seconds("iat"), exp: seconds("exp"), nbf: seconds("nbf") };
+    }
+
+    /// The claims, or the token that stands in their place (RFC 7519, appendix A.2).
+    fn take_payload(&mut self, payload: &str, complete: bool, depth: usize) {
+        let inner = decode(payload).map(Zeroizing::new);
+        let inner = inner.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        let inner = inner.map(|text| text.trim().trim_matches('"'));
+        let is_token =
+            |text: &&str| text.contains('.') && matches!(extract::form_of(text), Form::Jws | Form::Jwe);
+        match inner.filter(is_token) {
+            Some(_) if depth == 0 => {
+                self.remark(
+                    "nested",
+                    format!("the payload is a token again: {MAX_NESTED} inside each other are read"),
+                );
+            }
+            Some(token) => {
+                self.remark("nested", "the payload is itself a token");
+                self.inner = Some(Box::new(read_nested(token, depth - 1)));
+            }
+            None => self.claims = self.section("claims", payload, complete),
+        }
+    }
+
+    /// Header fields that stand beside the signed ones, which only the JSON serialization can have.
+    fn add_unprotected(&mut self, json: Option<&str>) {
+        let (more, _) = members(json.unwrap_or_default());
+        if more.list.is_empty() {
+            return;
+        }
+        let names =
+            more.list.iter().take(10).map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ");
+        self.remark(
+            "unprotected",
+            format!("{names} in the header are not signed: anybody can have written them"),
+        );
+        match &mut self.header {
+            Section::Object(header) => {
+                header.total += more.total;
+                header.list.extend(more.list);
+            }
+            _ => self.header = Section::Object(more),
+        }
     }
 
     fn section(&mut self, what: &str, part: &str, complete: bool) -> Section {
@@ -297,49 +396,8 @@ impl Reading {
     }
 }
 
-/// Takes off white space, quotes and what HTTP writes before a token, in any order and number.
-fn unwrap(text: &str) -> &str {
-    let mut text = text;
-    loop {
-        let before = text.len();
-        text = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '\u{feff}'));
-        for prefix in ["authorization:", "bearer "] {
-            if text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)) {
-                text = &text[prefix.len()..];
-            }
-        }
-        if text.len() == before {
-            return text;
-        }
-    }
-}
-
-/// The text without the white space that mail and terminals put in. One allocation: it may be a secret.
-fn joined(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    out.extend(text.split_whitespace());
-    out
-}
-
-fn form_of(token: &str) -> Form {
-    let first = token.split('.').next().unwrap_or_default();
-    let has_header = || {
-        token.contains('.') && decode(first).is_some_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
-    };
-    let is_jwt = token.starts_with("eyJ") || has_header();
-    match token {
-        "" => Form::Empty,
-        _ if token.starts_with("ya29.") => Form::GoogleAccessToken,
-        _ if token.starts_with("1//") => Form::RefreshToken,
-        _ if token.starts_with("AIza") && token.len() == 39 => Form::ApiKey,
-        _ if is_jwt && token.matches('.').count() == 4 => Form::Jwe,
-        _ if is_jwt => Form::Jws,
-        _ => Form::Opaque,
-    }
-}
-
 /// base64 of either alphabet, padded or not.
-fn decode(part: &str) -> Option<Vec<u8>> {
+pub(super) fn decode(part: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,
         GeneralPurposeConfig::new()
@@ -378,26 +436,6 @@ pub(in crate::model) fn members(json: &str) -> (Members, Option<String>) {
     let mut reader = serde_json::Deserializer::from_str(json);
     let outcome = reader.deserialize_map(Collect(&mut found)).and_then(|()| reader.end());
     (found, outcome.err().map(|error| error.to_string()))
-}
-
-/// A token of a known form inside a longer text: a curl line, an export, nested JSON, a log.
-fn find_token(text: &str) -> Option<&str> {
-    let inside = |c: char| c.is_ascii_alphanumeric() || "-_.=+/".contains(c);
-    let words = text
-        .split(|c: char| !inside(c))
-        .flat_map(|word| [Some(word), word.split_once('=').map(|(_, value)| value)]);
-    let tokens = words.flatten().filter(|word| word.len() >= 20);
-    tokens
-        .max_by_key(|word| match form_of(word) {
-            Form::Jws | Form::Jwe if word.starts_with("eyJ") => 3,
-            Form::GoogleAccessToken => 2,
-            Form::RefreshToken | Form::ApiKey => 1,
-            _ => 0,
-        })
-        .filter(|word| {
-            word.starts_with("eyJ")
-                || matches!(form_of(word), Form::GoogleAccessToken | Form::RefreshToken | Form::ApiKey)
-        })
 }
 
 /// Header and claims as JSON, one member a line, each value and each duplicate as it is written in the token.

@@ -3,7 +3,8 @@
 
 use jiff::Timestamp;
 
-use super::decode::{Form, Reading};
+use super::decode::Reading;
+use super::form::Form;
 use super::{audience, is_account, is_google, quoted};
 use crate::model::lifetime::{countdown, words};
 
@@ -55,7 +56,7 @@ pub enum Expectation<'a> {
 /// Everything worth knowing about a token, in the order: form, writing, header, times, audience, identity.
 pub fn findings(reading: &Reading, now: Timestamp, expectation: Option<Expectation<'_>>) -> Vec<Finding> {
     let mut found = Found(Vec::new());
-    found.form(reading);
+    found.form(reading, now);
     for (code, message) in &reading.remarks {
         let severity = if matches!(*code, "too_long" | "json" | "truncated") {
             Severity::Warning
@@ -69,6 +70,9 @@ pub fn findings(reading: &Reading, now: Timestamp, expectation: Option<Expectati
     }
     if reading.form == Form::Jws {
         found.duplicates(reading);
+    }
+    // Of claims that are not here nothing is missing.
+    if reading.form == Form::Jws && reading.inner.is_none() && !reading.is_detached() {
         found.times(reading, now);
         found.audience(reading, expectation);
         found.identity(reading);
@@ -83,20 +87,85 @@ impl Found {
         self.0.push(Finding { code, severity, message: message.into() });
     }
 
-    fn form(&mut self, reading: &Reading) {
-        match reading.form {
-            Form::Jws | Form::Empty => {}
-            Form::Jwe => self.add("encrypted", Severity::Info, "an encrypted JWT: only who holds the key can read its claims"),
+    fn form(&mut self, reading: &Reading, now: Timestamp) {
+        let form = reading.form;
+        let severity = if form.is_long_lived() { Severity::Warning } else { Severity::Info };
+        let (code, message) = match form {
+            Form::Jws | Form::Empty => return,
+            Form::Jwe => ("encrypted", "an encrypted JWT: only who holds the key can read its claims"),
             Form::GoogleAccessToken => {
-                self.add("opaque", Severity::Info, "a Google access token is opaque: only Google can tell what it is for");
+                ("opaque", "a Google access token is opaque: only Google can tell what it is for")
             }
-            Form::RefreshToken => self.add(
+            Form::Opaque => ("opaque", "this is no JWT and no token of a known form"),
+            // https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
+            Form::RefreshToken => (
                 "refresh_token",
-                Severity::Warning,
-                "a refresh token speaks for a person until it is revoked: it is never sent anywhere from here",
+                "long-lived: a refresh token speaks for a person until that person removes the app at \
+                 https://myaccount.google.com/connections; it is never sent anywhere from here",
             ),
-            Form::ApiKey => self.add("api_key", Severity::Info, "an API key names a project, not who calls"),
-            Form::Opaque => self.add("opaque", Severity::Info, "this is no JWT and no token of a known form"),
+            Form::AuthorizationCode => {
+                ("authorization_code", "good once and for minutes, together with the client's secret")
+            }
+            Form::ApiKey => (
+                "api_key",
+                "long-lived: an API key names a project, not who calls, until it is deleted: \
+                 gcloud services api-keys delete KEY",
+            ),
+            Form::BoundApiKey => (
+                "bound_api_key",
+                "long-lived: whoever has this key acts as the service account it is bound to until it is \
+                 deleted: gcloud services api-keys delete KEY",
+            ),
+            Form::ClientSecret | Form::OauthClient => (
+                form.word(),
+                "long-lived: the secret speaks for the OAuth client until it is deleted on the client's page at \
+                 https://console.cloud.google.com/auth/clients",
+            ),
+            Form::ServiceAccountKey => (
+                "service_account_key",
+                "long-lived: whoever has the file is the account until the key is deleted: \
+                 gcloud iam service-accounts keys delete KEY_ID --iam-account=ACCOUNT",
+            ),
+            Form::UserCredentials => (
+                "user_credentials",
+                "long-lived: the refresh token in it speaks for a person until it is revoked: \
+                 gcloud auth application-default revoke",
+            ),
+            Form::ImpersonatedCredentials => (
+                "impersonated_credentials",
+                "long-lived: whoever has the file can become the account until the source credentials in it are \
+                 revoked, or their right to make its tokens",
+            ),
+            Form::FederatedUserCredentials => (
+                "federated_user_credentials",
+                "long-lived: the refresh token in it speaks for somebody in a workforce pool until it is revoked: \
+                 gcloud auth application-default revoke",
+            ),
+            Form::FederatedCredentials => (
+                "federated_credentials",
+                "tells where a foreign token comes from and what it is exchanged for; it holds no key of Google's",
+            ),
+            Form::PrivateKey => (
+                "private_key",
+                "long-lived: whoever has it signs as its owner until its public half is removed wherever that is \
+                 trusted",
+            ),
+            Form::PublicKeys => {
+                ("public_keys", "public keys: they check signatures and may be shown to anybody")
+            }
+            Form::Certificate => ("certificate", "a certificate is public: it names the owner of a key"),
+            Form::SignedUrl => {
+                ("signed_url", "whoever has the URL may use it until it ends, with no login of their own")
+            }
+            Form::Foreign => (
+                "foreign_credential",
+                "not Google's: it is never sent anywhere from here; if others saw it, revoke it where it was made",
+            ),
+        };
+        let severity = if form == Form::Foreign { Severity::Warning } else { severity };
+        self.add(code, severity, message);
+        if matches!(form, Form::SignedUrl | Form::Certificate) && reading.times.exp.is_some() {
+            self.times(reading, now);
         }
     }
 

@@ -9,7 +9,8 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
 use serde_json::Value;
 
-use super::decode::{Form, Reading};
+use super::decode::Reading;
+use super::form::Form;
 use super::{is_google, quoted};
 use crate::model::account;
 
@@ -125,6 +126,9 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
             return Verdict { state: State::Verified, reason, key: key.id.clone() };
         }
     }
+    if reading.is_detached() {
+        return Verdict::not_checked("the payload that was signed is not in the token (detached)");
+    }
     Verdict::failed(format!("the signature was not made by {whose}, or the token was changed since"))
 }
 
@@ -168,6 +172,11 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     }
     if reading.header.find("crit").is_some() {
         return Err(Verdict::not_checked("the header names extensions (crit) that are not understood here"));
+    }
+    if reading.is_unencoded() {
+        return Err(Verdict::not_checked(
+            "the payload is not encoded (b64 is false), and crit does not say so",
+        ));
     }
     let algorithm = Algorithm::from_str(&name)
         .map_err(|_| Verdict::not_checked(format!("alg {} cannot be checked here", quoted(&name))))?;

@@ -1,13 +1,17 @@
-//! What claims and header fields mean in Google's tokens, in a few words beside the value. Unknown names and odd
-//! values mean nothing here; times are given in UTC.
+//! What claims and header fields mean, in a few words beside the value: first of all in Google's tokens, and in those
+//! that Google takes in exchange. Unknown names and odd values mean nothing here; times are given in UTC.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::decode::{Member, Reading};
-use super::{is_account, is_google, is_unique_id};
+use super::{is_account, is_google, is_unique_id, terms};
 use crate::model::account::short;
 use crate::model::lifetime::words;
 use crate::model::scopes;
+
+/// Of lists no more than so many are told.
+const MOST_TOLD: usize = 5;
 
 /// What a claim or header field means in this token; none when there is nothing to add. `name_of` gives the
 /// e-mail of a unique id, where it is known.
@@ -19,18 +23,15 @@ pub fn meaning(
     let text = member.text();
     let text = text.as_deref();
     Some(match member.name.as_str() {
-        "alg" => match text? {
-            "RS256" => "RSA and SHA-256, what Google signs with".to_owned(),
-            none if none.eq_ignore_ascii_case("none") => "not signed at all".to_owned(),
-            hmac if hmac.starts_with("HS") => "a shared secret, never Google's".to_owned(),
-            _ => return None,
-        },
-        "kid" => "which key of the signer".to_owned(),
+        "alg" => algorithm(text?)?.to_owned(),
+        "typ" => terms::kind(text?)?.to_owned(),
+        "cty" if text?.eq_ignore_ascii_case("jwt") => "the payload is itself a token".to_owned(),
+        "b64" if member.json == "false" => "the payload is not encoded (RFC 7797)".to_owned(),
         "jwk" | "jku" | "x5u" | "x5c" => {
             "ignored: keys come from Google or from you, never from the token".to_owned()
         }
         "iss" => issuer(text?)?,
-        "aud" => audience(text).to_owned(),
+        "aud" => audience(member, text),
         "azp" | "sub" => identity(&member.name, text?, reading, name_of)?,
         "email" => match reading.claims.find("email_verified")?.json.as_str() {
             "true" => "verified".to_owned(),
@@ -43,13 +44,52 @@ pub fn meaning(
         })
         .to_owned(),
         "iat" | "nbf" | "exp" => time(member, reading)?,
+        "auth_time" => format!("{}: when the person signed in", utc(member.seconds()?)),
         "google" => google(member)?,
-        "hd" => "the domain of the Workspace or Cloud Identity organization".to_owned(),
-        "scope" => format!("{} to be exchanged for", scope_words(text?)),
-        "target_audience" => "the audience of the ID token to be exchanged for".to_owned(),
-        "at_hash" => "ties the token to an access token given with it".to_owned(),
-        "nonce" => "ties the token to the request that asked for it".to_owned(),
-        "jti" => "the token's own id".to_owned(),
+        "gcip" | "firebase" => sign_in(member)?,
+        "kubernetes.io" => kubernetes(member)?,
+        "act" => actor(member)?,
+        "cnf" => bound(member)?,
+        "amr" => format!("how the person was recognized: {}", list(member)?),
+        "scope" | "scp" => scope(text?, reading),
+        // Plain words, which other issuers use for other things.
+        "ref" | "environment" | "actor" | "sha" => of_a_build(&member.name, reading)?,
+        name => match name.strip_prefix("kubernetes.io/serviceaccount/") {
+            Some(rest) => format!("the Kubernetes service account's {}", rest.replace(['.', '/'], " ")),
+            None => terms::of_name(name)?.to_owned(),
+        },
+    })
+}
+
+/// How long ago or until then, with one unit, two where it matters: `just now`, `34s ago`, `in 12m`, `3h 20m ago`,
+/// `5d ago`. Both in seconds since 1970.
+pub fn relative(at: i64, now: i64) -> String {
+    let length = at.saturating_sub(now).saturating_abs();
+    let unit = match length {
+        0..60 => 1,
+        60..86_400 => 60,
+        _ => 86_400,
+    };
+    match at.saturating_sub(now) {
+        0 => "just now".to_owned(),
+        ahead if ahead > 0 => format!("in {}", words(length / unit * unit)),
+        _ => format!("{} ago", words(length / unit * unit)),
+    }
+}
+
+fn algorithm(alg: &str) -> Option<&'static str> {
+    Some(match alg {
+        "RS256" => "RSA and SHA-256, what Google signs with",
+        "ES256" => "ECDSA on P-256, what Identity-Aware Proxy signs with",
+        "ES384" | "ES512" => "ECDSA",
+        "PS256" | "PS384" | "PS512" => "RSA with PSS",
+        "EdDSA" | "Ed25519" => "Ed25519",
+        "dir" => "encrypted with a shared key",
+        none if none.eq_ignore_ascii_case("none") => "not signed at all",
+        hmac if hmac.starts_with("HS") => "a shared secret, never Google's",
+        wrapped if wrapped.starts_with("RSA-") || wrapped.starts_with("ECDH-") => {
+            "encrypted for whoever has the private key"
+        }
         _ => return None,
     })
 }
@@ -58,31 +98,16 @@ fn issuer(issuer: &str) -> Option<String> {
     Some(match issuer {
         _ if is_google(issuer) => "Google".to_owned(),
         _ if is_account(issuer) => format!("{} itself: signed with its own key", short(issuer)),
-        "https://cloud.google.com/iap" => "Identity-Aware Proxy".to_owned(),
-        "https://token.actions.githubusercontent.com" => "GitHub Actions".to_owned(),
-        _ if issuer.starts_with("https://securetoken.google.com/") => {
-            "Identity Platform or Firebase".to_owned()
-        }
-        _ if issuer.starts_with("https://sts.googleapis.com") => "Google's Security Token Service".to_owned(),
-        _ => return None,
+        _ => return terms::issuer(issuer),
     })
 }
 
-fn audience(audience: Option<&str>) -> &'static str {
-    match audience {
-        Some("https://oauth2.googleapis.com/token" | "https://www.googleapis.com/oauth2/v4/token") => {
-            "Google's token endpoint: to be exchanged for an access token"
-        }
-        Some(client) if client.ends_with(".apps.googleusercontent.com") => {
-            "who it is meant for: an OAuth client"
-        }
-        Some(api)
-            if api.starts_with("https://") && api.trim_end_matches('/').ends_with(".googleapis.com") =>
-        {
-            "who it is meant for: a Google API"
-        }
-        _ => "who it is meant for",
+fn audience(member: &Member, one: Option<&str>) -> String {
+    if let Some(one) = one {
+        return terms::audience(one).unwrap_or("who it is meant for").to_owned();
     }
+    let count = serde_json::from_str::<Vec<Value>>(&member.json).map_or(0, |all| all.len());
+    if count > 1 { format!("who it is meant for: any of {count}") } else { "who it is meant for".to_owned() }
 }
 
 fn identity(
@@ -100,6 +125,11 @@ fn identity(
     if let Some(email) = name_of(id) {
         return Some(short(&email).to_owned());
     }
+    if name == "sub"
+        && let Some(who) = terms::subject(id)
+    {
+        return Some(who);
+    }
     let own = reading.claims.text("email").filter(|email| is_account(email));
     match name {
         _ if is_unique_id(id) && own.is_some() => Some("the account's unique id".to_owned()),
@@ -116,10 +146,13 @@ fn identity(
     }
 }
 
+fn utc(at: i64) -> String {
+    Timestamp::from_second(at).map_or_else(|_| "beyond all calendars".to_owned(), |time| time.to_string())
+}
+
 fn time(member: &Member, reading: &Reading) -> Option<String> {
     let at = member.seconds()?;
-    let utc = Timestamp::from_second(at)
-        .map_or_else(|_| "beyond all calendars".to_owned(), |time| time.to_string());
+    let utc = utc(at);
     Some(match (member.name.as_str(), reading.times.iat) {
         ("exp", Some(iat)) if at > iat => {
             let length = at.saturating_sub(iat);
@@ -134,23 +167,142 @@ fn time(member: &Member, reading: &Reading) -> Option<String> {
     })
 }
 
+/// Sentences about parts of one claim, with commas between them; none when there are none.
+fn told(said: Vec<String>) -> Option<String> {
+    (!said.is_empty()).then(|| said.join(", "))
+}
+
+fn value(member: &Member) -> Option<Value> {
+    serde_json::from_str(&member.json).ok()
+}
+
+/// A string or number in an object, by its path.
+fn part(value: &Value, path: &str) -> Option<String> {
+    match path.split('/').try_fold(value, |value, name| value.get(name))? {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Google's own claim, in ID tokens of accounts and VMs and in those of IAP.
 fn google(member: &Member) -> Option<String> {
-    let value: serde_json::Value = serde_json::from_str(&member.json).ok()?;
+    let value = value(member)?;
     let mut said = Vec::new();
     match value.get("organization_number") {
-        Some(serde_json::Value::Null) => said.push("the account's project has no organization".to_owned()),
+        Some(Value::Null) => said.push("the account's project has no organization".to_owned()),
         Some(number) => said.push(format!("organization {number}")),
         None => {}
     }
     if let Some(vm) = value.get("compute_engine") {
-        let part = |name| vm.get(name).and_then(serde_json::Value::as_str).unwrap_or("?");
+        let part = |name| part(vm, name).unwrap_or_else(|| "?".to_owned());
         said.push(format!("made on the VM {} in {}", part("instance_name"), part("project_id")));
+        if part("zone") != "?" {
+            said.push(part("zone"));
+        }
+        if part("instance_confidentiality") == "1" {
+            said.push("a Confidential VM".to_owned());
+        }
+        match vm.get("license_id").and_then(Value::as_array).map(Vec::len) {
+            Some(0) | None => {}
+            Some(1) => said.push("1 licence".to_owned()),
+            Some(many) => said.push(format!("{many} licences")),
+        }
     }
-    (!said.is_empty()).then(|| said.join(", "))
+    match value.get("access_levels").and_then(Value::as_array) {
+        Some(levels) if levels.is_empty() => said.push("meets no access level".to_owned()),
+        Some(levels) => {
+            // accessPolicies/N/accessLevels/NAME
+            let names = levels.iter().filter_map(|level| level.as_str()?.rsplit('/').next());
+            said.push(format!("meets {}", names.take(MOST_TOLD).collect::<Vec<_>>().join(" and ")));
+        }
+        None => {}
+    }
+    said.extend(part(&value, "device_id").map(|_| "from a known device".to_owned()));
+    told(said)
 }
 
-fn scope_words(text: &str) -> String {
-    text.split_whitespace().map(scopes::short).collect::<Vec<_>>().join(", ")
+/// How somebody signed in with Identity Platform or Firebase; IAP puts the same one level deeper.
+fn sign_in(member: &Member) -> Option<String> {
+    let value = value(member)?;
+    let firebase = value.get("firebase").unwrap_or(&value);
+    let mut said = Vec::new();
+    said.extend(part(firebase, "sign_in_provider").map(|provider| match provider.as_str() {
+        "custom" => "signed in with a custom token".to_owned(),
+        "anonymous" => "signed in as nobody in particular".to_owned(),
+        "password" => "signed in with a password".to_owned(),
+        _ => format!("signed in with {provider}"),
+    }));
+    said.extend(part(firebase, "sign_in_second_factor").map(|factor| format!("second factor {factor}")));
+    said.extend(part(firebase, "tenant").map(|tenant| format!("tenant {tenant}")));
+    told(said)
+}
+
+fn kubernetes(member: &Member) -> Option<String> {
+    let value = value(member)?;
+    let mut said = Vec::new();
+    if let Some(name) = part(&value, "serviceaccount/name") {
+        let namespace = part(&value, "namespace").unwrap_or_else(|| "?".to_owned());
+        said.push(format!("the Kubernetes service account {namespace}/{name}"));
+    }
+    for kind in ["pod", "node", "secret"] {
+        said.extend(part(&value, &format!("{kind}/name")).map(|name| format!("{kind} {name}")));
+    }
+    told(said)
+}
+
+/// Who acts for the subject, and who for that one (RFC 8693, 4.1).
+fn actor(member: &Member) -> Option<String> {
+    let mut value = value(member)?;
+    let mut chain = Vec::new();
+    while chain.len() < MOST_TOLD
+        && let Some(who) = part(&value, "sub")
+    {
+        chain.push(who);
+        value = value.get("act").cloned().unwrap_or_default();
+    }
+    told(chain).map(|chain| format!("who really acts: {chain}"))
+}
+
+/// To what a token is bound, so that a thief without it gains nothing (RFC 7800, 8705, 9449).
+fn bound(member: &Member) -> Option<String> {
+    let value = value(member)?;
+    let ways = [
+        ("x5t#S256", "good only with the client certificate it is bound to"),
+        ("jkt", "good only with proof of the key it is bound to (DPoP)"),
+        ("jwk", "good only with proof of the key in it"),
+        ("kid", "good only with proof of the key it names"),
+    ];
+    let said =
+        ways.iter().filter(|(name, _)| value.get(name).is_some()).map(|(_, words)| (*words).to_owned());
+    told(said.collect())
+}
+
+fn list(member: &Member) -> Option<String> {
+    let value = value(member)?;
+    told(value.as_array()?.iter().filter_map(Value::as_str).take(MOST_TOLD).map(str::to_owned).collect())
+}
+
+/// Scopes by their short names, and whether the token has them or wants them.
+fn scope(text: &str, reading: &Reading) -> String {
+    let short = text.split_whitespace().map(scopes::short).collect::<Vec<_>>().join(", ");
+    let wants = reading.claims.text("iss").is_some_and(|iss| is_account(&iss))
+        && reading.claims.text("aud").is_some_and(|aud| aud.ends_with("/token"));
+    if wants { format!("{short} to be exchanged for") } else { format!("what it allows: {short}") }
+}
+
+fn of_a_build(name: &str, reading: &Reading) -> Option<String> {
+    let issuer = reading.claims.text("iss")?;
+    if !issuer.starts_with("https://token.actions.githubusercontent.com") && !issuer.contains("gitlab") {
+        return None;
+    }
+    let said = match name {
+        "ref" => "the branch or tag that was built",
+        "environment" => "the environment that it may deploy to",
+        "actor" => "who started it; no proof of who wrote the code",
+        _ => "the commit that was built",
+    };
+    Some(said.to_owned())
 }
 
 #[cfg(test)]
@@ -183,7 +335,7 @@ mod tests {
             ),
             [
                 "Google",
-                "who it is meant for",
+                "who it is meant for: a Cloud Run service",
                 "deployer@acme-prod",
                 "the same account",
                 "verified",
@@ -215,5 +367,88 @@ mod tests {
     fn odd_values_mean_nothing_and_break_nothing() {
         let odd = meanings(r#"{"iss":7,"azp":null,"sub":["x"],"exp":"1","google":1,"iat":8e15,"own":1}"#);
         assert_eq!(odd, [None, None, None, None, None, Some("beyond all calendars".to_owned()), None]);
+    }
+
+    /// The meaning of one claim beside others.
+    fn one(name: &str, claims: &str) -> String {
+        let reading = read(&format!("e30.{}.c2ln", B64.encode(claims)));
+        let member = reading.claims.find(name).expect("a claim");
+        meaning(member, &reading, &|_| None).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_vm_says_which_it_is_and_iap_what_was_met() {
+        let vm = r#"{"google":{"compute_engine":{"project_id":"acme","zone":"europe-west1-b","instance_id":"1",
+            "instance_name":"web-1","instance_confidentiality":1,"license_id":["1","2"]}}}"#;
+        assert_eq!(
+            one("google", vm),
+            "made on the VM web-1 in acme, europe-west1-b, a Confidential VM, 2 licences"
+        );
+        assert_eq!(
+            one(
+                "google",
+                r#"{"google":{"access_levels":["accessPolicies/1/accessLevels/staff"],"device_id":"d"}}"#
+            ),
+            "meets staff, from a known device"
+        );
+        assert_eq!(one("google", r#"{"google":{"access_levels":[]}}"#), "meets no access level");
+    }
+
+    #[test]
+    fn sign_in_tells_how_and_where() {
+        assert_eq!(
+            one("firebase", r#"{"firebase":{"sign_in_provider":"google.com","tenant":"t"}}"#),
+            "signed in with google.com, tenant t"
+        );
+        assert_eq!(
+            one("gcip", r#"{"gcip":{"firebase":{"sign_in_provider":"password"}}}"#),
+            "signed in with a password"
+        );
+        assert_eq!(one("auth_time", r#"{"auth_time":0}"#), "1970-01-01T00:00:00Z: when the person signed in");
+        assert_eq!(one("amr", r#"{"amr":["pwd","mfa"]}"#), "how the person was recognized: pwd, mfa");
+    }
+
+    #[test]
+    fn a_pod_a_build_and_a_person_elsewhere_are_named() {
+        let pod = r#"{"kubernetes.io":{"namespace":"prod","serviceaccount":{"name":"api"},"pod":{"name":"api-0"}}}"#;
+        assert_eq!(one("kubernetes.io", pod), "the Kubernetes service account prod/api, pod api-0");
+        assert_eq!(
+            one(
+                "kubernetes.io/serviceaccount/namespace",
+                r#"{"kubernetes.io/serviceaccount/namespace":"x"}"#
+            ),
+            "the Kubernetes service account's namespace"
+        );
+        let build = r#"{"iss":"https://token.actions.githubusercontent.com","sub":"repo:a/b:ref:refs/heads/main","ref":"refs/heads/main"}"#;
+        assert_eq!(one("ref", build), "the branch or tag that was built");
+        assert_eq!(one("sub", build), "the GitHub repository a/b, at refs/heads/main");
+        assert_eq!(one("ref", r#"{"iss":"https://idp.example","ref":"x"}"#), "", "an ordinary word");
+        assert_eq!(one("tid", r#"{"tid":"t"}"#), "the Entra tenant");
+    }
+
+    #[test]
+    fn who_acts_and_what_a_token_is_bound_to_is_said() {
+        assert_eq!(one("act", r#"{"act":{"sub":"a","act":{"sub":"b"}}}"#), "who really acts: a, b");
+        assert!(one("cnf", r#"{"cnf":{"x5t#S256":"x"}}"#).contains("client certificate"));
+        assert!(one("cnf", r#"{"cnf":{"jkt":"x"}}"#).contains("DPoP"));
+        assert_eq!(one("scope", r#"{"scope":"openid email"}"#), "what it allows: openid, email");
+        assert_eq!(one("aud", r#"{"aud":["a","b"]}"#), "who it is meant for: any of 2");
+    }
+
+    #[test]
+    fn times_read_from_where_one_stands() {
+        for (at, said) in [
+            (1_000, "just now"),
+            (966, "34s ago"),
+            (1_059, "in 59s"),
+            (1_000 - 755, "12m ago"),
+            (1_000 + 12_059, "in 3h 20m"),
+            (1_000 - 5 * 86_400 - 7_000, "5d ago"),
+        ] {
+            assert_eq!(relative(at, 1_000), said);
+        }
+        assert!(
+            relative(i64::MIN, i64::MAX).ends_with("ago") && relative(i64::MAX, i64::MIN).starts_with("in ")
+        );
     }
 }

@@ -4,14 +4,20 @@
 
 pub mod audience;
 pub mod decode;
+mod document;
+mod extract;
 pub mod findings;
+pub mod form;
 pub mod judge;
 pub mod meaning;
+mod parts;
+mod terms;
 
-pub use decode::{Form, Member, Members, Reading, Section, Times, read};
+pub use decode::{Member, Members, Reading, Section, Times, read};
 pub use findings::{Expectation, Finding, Severity, findings};
+pub use form::Form;
 pub use judge::{Signer, State, Verdict, signer, verify};
-pub use meaning::meaning;
+pub use meaning::{meaning, relative};
 
 /// Text from a token inside a sentence: in quotes, its end cut off when it is long.
 fn quoted(text: &str) -> String {

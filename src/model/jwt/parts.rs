@@ -1,0 +1,117 @@
+//! The two ways to write a JOSE token: parts between dots, and the fields of a JSON object (RFC 7515, section 7;
+//! RFC 7516, section 7). The second is turned into the first.
+
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::decode::{Section, decode, members};
+use super::form::Form;
+
+/// The parts of a signed token between its dots, none of them decoded.
+pub(super) struct Parts<'t> {
+    /// Before the first dot.
+    pub header: &'t str,
+    /// Between the dots; none when there is no dot.
+    pub payload: Option<&'t str>,
+    /// After the second dot; none when there is no such dot.
+    pub signature: Option<&'t str>,
+    /// How many dots there are.
+    pub dots: usize,
+}
+
+/// Takes a token apart at its dots.
+pub(super) fn parts(token: &str) -> Parts<'_> {
+    let dots = token.bytes().filter(|byte| *byte == b'.').count();
+    let Some((header, rest)) = token.split_once('.') else {
+        return Parts { header: token, payload: None, signature: None, dots };
+    };
+    // A payload that is not encoded may hold dots of its own.
+    let split = if dots > 2 && is_unencoded(header) { rest.rsplit_once('.') } else { rest.split_once('.') };
+    let (payload, signature) = split.map_or((rest, None), |(payload, signature)| (payload, Some(signature)));
+    Parts { header, payload: Some(payload), signature, dots }
+}
+
+fn is_unencoded(header: &str) -> bool {
+    let json = decode(header).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    let header = Section::Object(members(&json).0);
+    header.find("b64").is_some_and(|member| member.json == "false")
+}
+
+/// A token that was written as a JSON object.
+pub(super) struct Serialized {
+    /// The same with dots.
+    pub token: Zeroizing<String>,
+    /// Signed or encrypted.
+    pub form: Form,
+    /// Header fields that nobody signed, as a JSON object.
+    pub unprotected: Option<String>,
+    /// What the compact form leaves out, in a sentence.
+    pub told: String,
+}
+
+/// The token that an object is; none when it is no token.
+pub(super) fn of_json(object: &Section) -> Option<Serialized> {
+    let text = |name| object.text(name).map(Zeroizing::new);
+    if let Some(ciphertext) = text("ciphertext") {
+        let part = |name| text(name).unwrap_or_default();
+        let (header, key) = (part("protected"), part("encrypted_key"));
+        let compact =
+            [&header, &key, &part("iv"), &ciphertext, &part("tag")].map(|part| part.as_str()).join(".");
+        let unprotected = object.find("unprotected").or_else(|| object.find("header"));
+        return Some(Serialized {
+            token: Zeroizing::new(compact),
+            form: Form::Jwe,
+            unprotected: unprotected.map(|member| member.json.clone()),
+            told: "written as a JSON object (JWE JSON serialization)".to_owned(),
+        });
+    }
+    // Without a payload it is a token only if something in it says so.
+    let payload = text("payload");
+    let list = object.find("signatures").map(|member| &member.json);
+    let all: Vec<&RawValue> = list.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
+    let first = all.first().map(|first| Section::Object(members(first.get()).0));
+    let signed = first.as_ref().unwrap_or(object);
+    let protected = signed.text("protected");
+    let signature = signed.text("signature").map(Zeroizing::new)?;
+    if payload.is_none() && protected.is_none() {
+        return None;
+    }
+    let payload = payload.unwrap_or_default();
+    let compact = format!("{}.{}.{}", protected.unwrap_or_default(), *payload, *signature);
+    Some(Serialized {
+        token: Zeroizing::new(compact),
+        form: Form::Jws,
+        unprotected: signed.find("header").map(|member| member.json.clone()),
+        told: match all.len() {
+            0 | 1 => "written as a JSON object (JWS JSON serialization)".to_owned(),
+            many => format!(
+                "written as a JSON object with {many} signatures (JWS JSON serialization): the first is shown"
+            ),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_split_at_its_first_two_dots() {
+        let parts = parts("h.p.s.x");
+        assert_eq!(
+            (parts.header, parts.payload, parts.signature, parts.dots),
+            ("h", Some("p"), Some("s.x"), 3)
+        );
+        let parts = super::parts("h");
+        assert_eq!((parts.payload, parts.signature, parts.dots), (None, None, 0));
+    }
+
+    #[test]
+    fn a_payload_that_is_not_encoded_keeps_its_dots() {
+        // {"alg":"HS256","b64":false,"crit":["b64"]}
+        let header = "eyJhbGciOiJIUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19";
+        let token = format!("{header}.$.02.c2ln");
+        let parts = parts(&token);
+        assert_eq!((parts.payload, parts.signature), (Some("$.02"), Some("c2ln")));
+    }
+}
