@@ -15,7 +15,7 @@
 //! | [`runtime`] | the loop: events in, effects out; the only screen file that awaits |
 //! | [`terminal`], [`clipboard`] | the terminal and the clipboard themselves |
 //! | [`cli`] | arguments, subcommands, exit codes |
-//! | [`config`], [`state`], [`files`], [`mod@env`], [`logging`] | what enters from outside, and what is kept |
+//! | [`config`], [`state`], [`failure`], [`files`], [`mod@env`], [`logging`] | what enters from outside, and what is kept |
 #![warn(missing_docs)]
 
 pub mod api;
@@ -26,6 +26,7 @@ pub mod clipboard;
 pub mod config;
 pub mod emulator;
 pub mod env;
+pub mod failure;
 pub mod files;
 pub mod flows;
 pub mod history;

@@ -7,6 +7,7 @@ pub mod commands;
 pub mod credentials;
 pub mod endpoints;
 pub mod error;
+pub mod error_text;
 pub mod http;
 pub mod iam;
 pub mod metadata;

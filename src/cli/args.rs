@@ -106,6 +106,11 @@ pub enum Command {
     Policy(Policy),
     /// Take a token apart and judge it; it is read from a file or from stdin, never from the command line
     Decode(Decode),
+    /// Explain a denial: an error that you have, or the last one of yours
+    Doctor {
+        /// The body of an answer, or what gcloud or a library printed; - for stdin; the last failure if left out
+        file: Option<PathBuf>,
+    },
     /// Run a local double of Google's services, for tests
     Emulator {
         /// Port on 127.0.0.1; a free one if left out

@@ -5,6 +5,7 @@ mod accounts;
 pub mod args;
 mod can;
 mod decode;
+mod doctor;
 mod emulator;
 mod input;
 mod keys;
@@ -27,6 +28,7 @@ use tokio::sync::mpsc;
 use crate::api::record::{Outcome, Record};
 use crate::api::{ApiError, ErrorKind};
 use crate::env::Env;
+use crate::failure::{self, LastFailure};
 use crate::model::account;
 use crate::terminal::no_core_dumps;
 use args::{Args, Command, Global, Pane};
@@ -149,6 +151,7 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
         Command::Keys => return keys::run(global, env),
         command => command,
     };
+    let explains = matches!(command, Command::Doctor { .. });
     no_core_dumps();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -172,9 +175,20 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     while let Ok(record) = records.try_recv() {
         said(&record);
     }
+    if let (false, Err(Failure::Error(error))) = (explains, &outcome) {
+        keep(error, global, env);
+    }
     // A look-up that hangs must not hold back the exit.
     runtime.shutdown_timeout(Duration::ZERO);
     outcome
+}
+
+/// Keeps a refusal for `impersona doctor`; where it cannot be written, nobody minds.
+fn keep(error: &ApiError, global: &Global, env: &Env) {
+    let folder = env.state_dir().filter(|_| !global.demo);
+    if let (Some(folder), Some(failure)) = (folder, LastFailure::of(error, now())) {
+        let _ = failure.save(&failure::file(&folder));
+    }
 }
 
 /// Waits to be told to stop; for ever where nobody listens, and a signal ends the process at once. It listens from
@@ -218,6 +232,7 @@ async fn dispatch(
         }
         Command::Policy(wish) => policy::run(wish, setup, json).await,
         Command::Decode(wish) => decode::run(wish, setup, json).await,
+        Command::Doctor { file } => doctor::run(file.as_deref(), env, setup, json).await,
         Command::Emulator { port, world } => emulator::run(port, world.as_deref(), global).await,
         Command::Keys => unreachable!("run() answers it without a runtime"),
     }

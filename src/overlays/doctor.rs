@@ -237,7 +237,8 @@ fn said(doing: &Doing) -> String {
             "enabling…".into()
         }
         Doing::Enabling(_, Enabling { operation, elapsed, polls }) => {
-            format!("enabling: {operation} is not done, {} so far, asked {polls} times", seconds(elapsed))
+            let asked = if *polls == 1 { "once".to_owned() } else { format!("{polls} times") };
+            format!("enabling: {operation} is not done, {} so far, asked {asked}", seconds(elapsed))
         }
         Doing::Watching(_, Watching { attempt, elapsed, yeses }) => {
             format!("waiting for IAM: asked {attempt} times in {}, {yeses} yes in a row", seconds(elapsed))

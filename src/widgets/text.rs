@@ -38,7 +38,8 @@ pub fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<
 }
 
 fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<Line<'static>>) {
-    let indent = " ".repeat(indent.min(columns / 2));
+    // Room for one wide character stays.
+    let indent = " ".repeat(indent.min(columns / 2).min(columns.saturating_sub(2)));
     let (mut row, mut used): (Vec<Span<'static>>, usize) = (Vec::new(), 0);
     for span in &line.spans {
         let style = line.style.patch(span.style);
@@ -52,7 +53,7 @@ fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<L
             }
             while used + long > columns {
                 let mut end = cut(rest, columns.saturating_sub(used));
-                if end == 0 && used == 0 {
+                if end == 0 && used <= indent.len() {
                     // Wider than any line: one character has to go out all the same.
                     end = rest.chars().next().map_or(rest.len(), char::len_utf8);
                 }
@@ -60,7 +61,8 @@ fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<L
                 long = long.saturating_sub(width(&rest[..end]));
                 row.push(Span::styled(rest[..end].to_owned(), style));
                 out.push(Line::from(std::mem::take(&mut row)));
-                (rest, used) = (&rest[end..], 0);
+                row.push(Span::raw(indent.clone()));
+                (rest, used) = (&rest[end..], indent.len());
             }
             row.push(Span::styled(rest.to_owned(), style));
             used += width(rest);

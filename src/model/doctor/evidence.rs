@@ -91,7 +91,8 @@ fn facts(refusal: &Refusal) -> String {
     if let Some(violation) = &refusal.violation {
         text.push_str(&format!(", {violation}"));
     }
-    match refusal.message.as_str() {
+    // Google's first sentence says it; further ones repeat what the next steps here say better.
+    match refusal.message.split(". ").next().unwrap_or_default() {
         "" => text,
         message => format!("{text}: {}", message.trim_end_matches('.')),
     }

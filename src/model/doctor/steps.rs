@@ -20,6 +20,22 @@ pub struct Step {
     pub text: String,
 }
 
+impl Step {
+    /// The command that does it in a shell, where one line does.
+    pub fn to_run(&self) -> Option<String> {
+        match &self.what {
+            Do::Copy { text, .. } if text.starts_with("gcloud ") && !text.contains('\n') => Some(text.clone()),
+            Do::Grant { account, member: Some(member), permission } => Some(format!(
+                "impersona policy grant {} --member={} --role={} --expires=1h",
+                quote(account),
+                quote(member),
+                permission.role
+            )),
+            _ => None,
+        }
+    }
+}
+
 /// What a step does. None of them writes anything without a further yes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Do {
@@ -34,7 +50,7 @@ pub enum Do {
     Grant {
         /// On which account.
         account: String,
-        /// To whom; none: to the caller.
+        /// To whom; none where the caller is not known.
         member: Option<String>,
         /// What it should give.
         permission: Permission,
@@ -113,7 +129,7 @@ pub(super) fn steps(
         | Cause::DenyPolicy
         | Cause::ChainHop => {
             let missing = Missing::of(refusal, known);
-            missing.grant(cause, known, &mut add);
+            missing.grant(cause, refusal, known, &mut add);
             if let Some(account) = account
                 && cause == Cause::DenyPolicy
             {
@@ -144,7 +160,7 @@ pub(super) fn steps(
         Cause::Propagating => {
             add(Do::Again, "try again now".into());
             if let Some(account) = account
-                && refusal.permission().is_some()
+                && refusal.reason.as_deref() != Some("SERVICE_DISABLED")
             {
                 add(watch(account, refusal), "wait until IAM says yes, three times in a row".into());
             }
@@ -213,7 +229,7 @@ pub(super) fn steps(
 struct Missing {
     account: Option<String>,
     permission: Option<Permission>,
-    /// None: the caller.
+    /// None: nobody knows who calls.
     member: Option<String>,
     /// `you`, `relay-a@acme-ci`
     who: String,
@@ -227,27 +243,31 @@ impl Missing {
             return Missing {
                 account: hop.map(|hop| hop.to.clone()),
                 permission: hop.map(|hop| hop.permission),
-                member: hop.and_then(|hop| hop.from.as_ref()).map(|from| format!("serviceAccount:{from}")),
+                member: match hop.and_then(|hop| hop.from.as_ref()) {
+                    Some(from) => Some(format!("serviceAccount:{from}")),
+                    None => known.caller.and_then(|caller| caller.member()),
+                },
                 who: who(hop.and_then(|hop| hop.from.as_deref())).to_owned(),
             };
         }
         Missing {
             account: Some(refusal.asked.resource.clone()).filter(|name| is_account(name)),
             permission: permission::by_name(name),
-            member: None,
+            member: known.caller.and_then(|caller| caller.member()),
             who: "you".into(),
         }
     }
 
-    fn grant(&self, cause: Cause, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+    fn grant(&self, cause: Cause, refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
         // Whatever is granted, a deny policy is stronger.
         if cause == Cause::DenyPolicy {
             return;
         }
         let (Some(account), Some(permission)) = (&self.account, self.permission) else { return };
         let title = role::title(permission.role).unwrap_or(permission.role);
-        let may_edit =
-            known.examined.granted.is_none_or(|granted| granted.has(SET_IAM_POLICY)) || self.member.is_some();
+        // Of another account than the one that was tested, the grant's own form knows.
+        let tested = known.examined.granted.filter(|_| refusal.asked.delegates.is_empty());
+        let may_edit = tested.is_none_or(|granted| granted.has(SET_IAM_POLICY));
         let text = if may_edit {
             format!("stage the grant: {title} on {} to {}, 1h, and review it", short(account), self.who)
         } else {
@@ -258,8 +278,7 @@ impl Missing {
 
     /// The request to an administrator, with the reason.
     fn request(&self, refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
-        let me = known.caller.and_then(|caller| caller.member());
-        let member = self.member.clone().or(me).unwrap_or_else(|| "MEMBER".into());
+        let member = self.member.clone().unwrap_or_else(|| "MEMBER".into());
         let what = "the request for an administrator";
         let (Some(account), Some(permission)) = (&self.account, self.permission) else {
             let Some(name) = refusal.permission() else { return };

@@ -1,0 +1,239 @@
+//! Errors as people have them: pasted from gcloud, from a library's exception, from curl with its headers, from a log.
+//! What can be found of the refusal in such a text, for the doctor. It never fails on odd text; it finds nothing.
+
+use serde_json::Value;
+
+use crate::{
+    api::{
+        ApiError,
+        error::{plain, text},
+    },
+    model::denial::Asked,
+};
+
+/// Of longer text only this much is looked at, in bytes.
+const MOST: usize = 1024 * 1024;
+
+/// So many places where an object might begin are tried.
+const TRIES: usize = 64;
+
+/// Google's canonical codes with their HTTP status (google/rpc/code.proto).
+const CODES: [(&str, u16); 14] = [
+    ("INVALID_ARGUMENT", 400),
+    ("FAILED_PRECONDITION", 400),
+    ("OUT_OF_RANGE", 400),
+    ("UNAUTHENTICATED", 401),
+    ("PERMISSION_DENIED", 403),
+    ("NOT_FOUND", 404),
+    ("ABORTED", 409),
+    ("ALREADY_EXISTS", 409),
+    ("RESOURCE_EXHAUSTED", 429),
+    ("INTERNAL", 500),
+    ("DATA_LOSS", 500),
+    ("UNIMPLEMENTED", 501),
+    ("UNAVAILABLE", 503),
+    ("DEADLINE_EXCEEDED", 504),
+];
+
+/// OAuth's codes of the token endpoint and of the Security Token Service, which come with 400 or 401 and say so nowhere.
+const OAUTH: [&str; 9] = [
+    "invalid_grant",
+    "invalid_client",
+    "invalid_scope",
+    "invalid_token",
+    "invalid_request",
+    "invalid_target",
+    "deleted_client",
+    "unauthorized_client",
+    "access_denied",
+];
+
+/// The refusal in a text; none where there is none to be found.
+pub fn find(written: &str) -> Option<ApiError> {
+    let end = (0..=written.len().min(MOST)).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
+    let written = &written[..end];
+    let status = status(written);
+    if let Some((body, own)) = object(written).or_else(|| object(&unescaped(written))) {
+        let status = own.or(status).unwrap_or_else(|| by_code(&body.to_string()).unwrap_or(400));
+        let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
+        if let Some(refusal) = &mut error.refusal {
+            // Our own errors have the reason beside the message.
+            refusal.reason = refusal.reason.take().or_else(|| text(body.get("error")?.get("reason")));
+            refusal.foreign = false;
+            about(written, &mut refusal.asked);
+        }
+        return Some(error);
+    }
+    from_words(written, status)
+}
+
+/// The first JSON object that is an error in one of Google's forms or ours, and the HTTP status that it names.
+fn object(written: &str) -> Option<(Value, Option<u16>)> {
+    for (at, _) in written.match_indices('{').take(TRIES) {
+        let mut values = serde_json::Deserializer::from_str(&written[at..]).into_iter::<Value>();
+        let Some(Ok(value)) = values.next() else { continue };
+        let status = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        match value.get("error") {
+            Some(Value::Object(error)) => {
+                let own = status(error.get("code")).or(status(error.get("status")));
+                return Some((value, own.filter(|code| *code >= 100)));
+            }
+            Some(Value::String(_)) => return Some((value, None)),
+            _ => {}
+        }
+        // A bare google.rpc.Status: its code is gRPC's, so the name decides.
+        if value.get("message").is_some() && (value.get("details").is_some() || value.get("code").is_some()) {
+            let own = status(value.get("code")).filter(|code| *code >= 100);
+            return Some((serde_json::json!({ "error": value }), own));
+        }
+    }
+    None
+}
+
+/// As languages print a string that holds JSON: `{\n  \"error\": …`.
+fn unescaped(written: &str) -> String {
+    written.replace("\\n", "\n").replace("\\\"", "\"").replace("\\\\", "\\").replace("\\'", "'")
+}
+
+/// `HTTP/1.1 403`, `HttpError 403`, `googleapi: Error 403:`, `status code 403`, `status: 403`.
+fn status(written: &str) -> Option<u16> {
+    const BEFORE: [&str; 8] =
+        ["http/1.1 ", "http/2 ", "httperror ", "error ", "status code ", "status: ", "code: ", "returned "];
+    let lower = written.to_ascii_lowercase();
+    BEFORE.iter().find_map(|before| {
+        lower.match_indices(before).take(TRIES).find_map(|(at, _)| {
+            let digits = lower.get(at + before.len()..at + before.len() + 3)?;
+            digits.parse::<u16>().ok().filter(|status| (400..600).contains(status))
+        })
+    })
+}
+
+fn by_code(written: &str) -> Option<u16> {
+    CODES.iter().find(|(code, _)| written.contains(code)).map(|(_, status)| *status)
+}
+
+/// As gcloud prints it: a code, a sentence, and details as YAML.
+fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
+    let code = CODES.iter().find(|(code, _)| written.contains(code));
+    let oauth = OAUTH.iter().find(|code| written.contains(**code));
+    let permission = written.split_once("Permission '").and_then(|(_, rest)| rest.split_once('\''));
+    if code.is_none() && oauth.is_none() && permission.is_none() {
+        return None;
+    }
+    let field = |name: &str| {
+        written.lines().find_map(|line| {
+            let line = line.trim_start_matches([' ', '-']);
+            let value = line.strip_prefix(name)?.strip_prefix(':')?.trim().trim_matches(['\'', '"']);
+            (!value.is_empty()).then(|| value.to_owned())
+        })
+    };
+    let message = written.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let message = code.and_then(|(code, _)| message.split_once(code)).map_or(message, |(_, rest)| rest);
+    let mut metadata = serde_json::Map::new();
+    for name in ["permission", "consumer", "service", "uid", "email", "quota_limit"] {
+        if let Some(value) = field(name) {
+            metadata.insert(name.to_owned(), value.into());
+        }
+    }
+    if let Some((name, _)) = permission {
+        metadata.entry("permission").or_insert_with(|| name.into());
+    }
+    let subtype = ["invalid_rapt", "rapt_required"].into_iter().find(|name| written.contains(name));
+    let body = match (oauth, code) {
+        (Some(oauth), None) => serde_json::json!({
+            "error": oauth, "error_description": message.trim_start_matches([':', ' ']), "error_subtype": subtype,
+        }),
+        _ => {
+            let reason = field("reason").or_else(|| permission.map(|_| "IAM_PERMISSION_DENIED".into()));
+            let code = code.map_or("PERMISSION_DENIED", |(code, _)| *code);
+            serde_json::json!({"error": {
+                "message": message.trim_start_matches([':', ' ']),
+                "status": code,
+                "details": [{
+                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": reason, "domain": field("domain"), "metadata": metadata,
+                }],
+            }})
+        }
+    };
+    let status = status.or(code.map(|(_, status)| *status)).unwrap_or(if oauth.is_some() { 400 } else { 403 });
+    let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
+    if let Some(refusal) = &mut error.refusal {
+        about(written, &mut refusal.asked);
+    }
+    Some(error)
+}
+
+/// What the text tells of the question: the service, and the account that it names.
+fn about(written: &str, asked: &mut Asked) {
+    let services = ["iamcredentials", "sts", "cloudresourcemanager", "serviceusage", "oauth2", "iam"];
+    let service = services.iter().map(|name| format!("{name}.googleapis.com")).find(|host| written.contains(host));
+    asked.service = service.unwrap_or_default();
+    let account = written
+        .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.@".contains(c)))
+        .find(|word| word.contains('@') && word.trim_end_matches('.').ends_with(".gserviceaccount.com"));
+    asked.resource = account.map(|word| plain(word.trim_end_matches('.'))).unwrap_or_default();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::denial::Cause;
+
+    const BODY: &str = r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.getAccessToken"}}]}}"#;
+
+    fn found(text: &str) -> (Option<u16>, Option<Cause>, Option<String>) {
+        let error = find(text).unwrap_or_else(|| panic!("nothing found in {text}"));
+        let permission = error.refusal.as_deref().and_then(|refusal| refusal.permission().map(str::to_owned));
+        (error.status, error.cause(), permission)
+    }
+
+    #[test]
+    fn a_body_is_found_in_whatever_was_copied_around_it() {
+        let denied = (Some(403), Some(Cause::PermissionMissing), Some("iam.serviceAccounts.getAccessToken".to_owned()));
+        let escaped = BODY.replace('"', "\\\"").replace(",\"status", ",\\n\"status");
+        for text in [
+            BODY.to_owned(),
+            format!("[{BODY}]"),
+            format!("HTTP/2 403 \r\ncontent-type: application/json\r\n\r\n{BODY}\n"),
+            format!("> POST /v1/x {{ }}\n< HTTP/1.1 403 Forbidden\n{BODY}"),
+            format!("google.auth.exceptions.RefreshError: ('Unable to acquire impersonated credentials', '{}')", BODY.replace(':', ":\\n ").replace("google.rpc:\\n", "google.rpc:")),
+            format!("oauth2: \"{escaped}\""),
+        ] {
+            assert_eq!(found(&text), denied, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_gcloud_prints_is_read_with_its_details() {
+        let text = "ERROR: (gcloud.auth.print-access-token) PERMISSION_DENIED: Failed to impersonate [sa@p.iam.gserviceaccount.com]. Make sure the account that's trying to impersonate it has access to the service account itself and the \"roles/iam.serviceAccountTokenCreator\" role.\n- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  domain: iam.googleapis.com\n  metadata:\n    permission: iam.serviceAccounts.getAccessToken\n  reason: IAM_PERMISSION_DENIED\n";
+        assert_eq!(
+            found(text),
+            (Some(403), Some(Cause::PermissionMissing), Some("iam.serviceAccounts.getAccessToken".to_owned()))
+        );
+        assert_eq!(find(text).unwrap().refusal.unwrap().asked.resource, "sa@p.iam.gserviceaccount.com");
+        let off = "ERROR: (gcloud.iam) PERMISSION_DENIED: IAM API has not been used.\n- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  metadata:\n    consumer: projects/8667575547\n    service: iam.googleapis.com\n  reason: SERVICE_DISABLED\n";
+        assert_eq!(found(off).1, Some(Cause::ApiDisabled));
+        let login = "ERROR: (gcloud.auth.print-access-token) There was a problem refreshing your current auth tokens: ('invalid_grant: Token has been expired or revoked.', None)";
+        assert_eq!(found(login).1, Some(Cause::LoginAgain));
+        let gke = "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).";
+        assert_eq!(found(gke).1, Some(Cause::PermissionMissing));
+    }
+
+    #[test]
+    fn our_own_errors_and_bare_statuses_are_errors_too() {
+        let own = r#"{"error":{"kind":"denied","status":403,"reason":"SERVICE_DISABLED","message":"x is not enabled.","next":null}}"#;
+        assert_eq!(found(own).1, Some(Cause::ApiDisabled));
+        let bare = r#"{"code":7,"message":"no","status":"PERMISSION_DENIED","details":[]}"#;
+        assert_eq!((found(bare).0, found(bare).1), (Some(403), Some(Cause::PermissionMissing)));
+        let oauth = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_subtype":"invalid_rapt"}"#;
+        assert_eq!(found(oauth).1, Some(Cause::LoginAgain));
+    }
+
+    #[test]
+    fn what_is_no_error_is_none_whatever_its_form() {
+        for text in ["", "hello", "{}", "[1,2]", r#"{"accessToken":"x"}"#, "{{{{{{", &"{".repeat(100_000)] {
+            assert_eq!(find(text), None, "{text:.20}");
+        }
+    }
+}
