@@ -8,6 +8,7 @@ mod callers;
 mod cli;
 #[cfg(target_os = "linux")]
 mod clipboard;
+mod corpus;
 mod denials;
 mod docs;
 mod flows;

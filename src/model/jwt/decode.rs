@@ -76,6 +76,20 @@ pub struct Members {
     pub list: Vec<Member>,
     /// How many there are in all.
     pub total: usize,
+    /// Places in the list by name, of equal names in their order.
+    by_name: Vec<u32>,
+}
+
+impl Members {
+    /// After the last was added: many claims are asked for by name, and many members may be there.
+    fn sort(&mut self) {
+        self.by_name = (0..).take(self.list.len()).collect();
+        self.by_name.sort_by_key(|at| &self.list[*at as usize].name);
+    }
+
+    fn name(&self, at: u32) -> &str {
+        &self.list[at as usize].name
+    }
 }
 
 /// A part of a token.
@@ -100,7 +114,10 @@ impl Section {
 
     /// The member with this name; the last one where there are several, as most readers take it.
     pub fn find(&self, name: &str) -> Option<&Member> {
-        self.members().iter().rev().find(|member| member.name == name)
+        let Section::Object(members) = self else { return None };
+        let after = members.by_name.partition_point(|at| members.name(*at) <= name);
+        let last = *members.by_name[..after].last()?;
+        (members.name(last) == name).then(|| &members.list[last as usize])
     }
 
     /// The member with this name, when it is a string.
@@ -110,10 +127,9 @@ impl Section {
 
     /// Names that occur more than once, each told once.
     pub fn duplicates(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.members().iter().map(|member| member.name.as_str()).collect();
-        names.sort_unstable();
-        let mut twice: Vec<&str> =
-            names.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+        let Section::Object(members) = self else { return Vec::new() };
+        let names = members.by_name.windows(2).map(|pair| [members.name(pair[0]), members.name(pair[1])]);
+        let mut twice: Vec<&str> = names.filter(|[one, next]| one == next).map(|[one, _]| one).collect();
         twice.dedup();
         twice
     }
@@ -198,9 +214,9 @@ impl Reading {
             && self.inner.is_none()
     }
 
-    /// Whether the header says that the payload is not in base64url (RFC 7797).
+    /// Whether the payload is not in base64url: the header says so, and that it must be understood (RFC 7797, 6).
     pub fn is_unencoded(&self) -> bool {
-        self.header.find("b64").is_some_and(|member| member.json == "false")
+        parts::is_unencoded(&self.header)
     }
 
     fn take(&mut self, text: &str, depth: usize) {
@@ -209,7 +225,7 @@ impl Reading {
         if let Some(mut written) = parts::of_json(&object) {
             self.remark("json_serialization", written.told);
             self.form = written.form;
-            self.take_apart(&written.token, written.unprotected.as_deref(), depth);
+            self.take_apart(&written.token, &written.unprotected, depth);
             self.token = Secret::new(std::mem::take(&mut *written.token));
             return;
         }
@@ -264,7 +280,7 @@ impl Reading {
                 );
                 token = Zeroizing::new(signed.to_owned());
             }
-            self.take_apart(&token, None, depth);
+            self.take_apart(&token, &[], depth);
         } else if let Some(look) = form::look_of(&token) {
             self.facts.extend(look.whose.map(|whose| ("kind", whose.to_owned())));
             self.facts.extend(form::made_for(&token).map(|whom| ("looks made for", whom.to_owned())));
@@ -272,7 +288,7 @@ impl Reading {
         self.token = Secret::new(std::mem::take(&mut *token));
     }
 
-    fn take_apart(&mut self, token: &str, unprotected: Option<&str>, depth: usize) {
+    fn take_apart(&mut self, token: &str, unprotected: &[String], depth: usize) {
         let whole = self.too_long.is_none();
         let parts = parts::parts(token);
         self.header = self.section("header", parts.header, whole || parts.dots > 0);
@@ -280,7 +296,9 @@ impl Reading {
         if let Some(document) = document::of_members(&self.header) {
             return self.take_document(document, token);
         }
-        self.add_unprotected(unprotected);
+        for json in unprotected {
+            self.add_unprotected(json);
+        }
         if self.form == Form::Jwe {
             return;
         }
@@ -335,8 +353,8 @@ impl Reading {
     }
 
     /// Header fields that stand beside the signed ones, which only the JSON serialization can have.
-    fn add_unprotected(&mut self, json: Option<&str>) {
-        let (more, _) = members(json.unwrap_or_default());
+    fn add_unprotected(&mut self, json: &str) {
+        let (more, _) = members(json);
         if more.list.is_empty() {
             return;
         }
@@ -350,6 +368,7 @@ impl Reading {
             Section::Object(header) => {
                 header.total += more.total;
                 header.list.extend(more.list);
+                header.sort();
             }
             _ => self.header = Section::Object(more),
         }
@@ -375,10 +394,11 @@ impl Reading {
         if matches!(json, std::borrow::Cow::Owned(_)) {
             self.remark("utf8", format!("{what} not in valid UTF-8"));
         }
-        let (members, problem) = members(&json);
+        let json = json.trim_start_matches('\u{feff}');
+        let (members, problem) = members(json);
         if !json.trim_start().starts_with('{') {
             self.remark("not_an_object", format!("{what} without a JSON object"));
-            return Section::Text(json.into_owned());
+            return Section::Text(json.to_owned());
         }
         if members.total > members.list.len() {
             self.remark(
@@ -389,7 +409,7 @@ impl Reading {
         if let Some(problem) = problem {
             self.remark("json", format!("{what} broken off or wrong: {problem}"));
             if members.list.is_empty() {
-                return Section::Text(json.into_owned());
+                return Section::Text(json.to_owned());
             }
         }
         Section::Object(members)
@@ -435,6 +455,7 @@ pub(in crate::model) fn members(json: &str) -> (Members, Option<String>) {
     let mut found = Members::default();
     let mut reader = serde_json::Deserializer::from_str(json);
     let outcome = reader.deserialize_map(Collect(&mut found)).and_then(|()| reader.end());
+    found.sort();
     (found, outcome.err().map(|error| error.to_string()))
 }
 

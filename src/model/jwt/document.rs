@@ -18,6 +18,12 @@ const MAX_FACT: usize = 300;
 /// In so many places a JSON object may begin in a text before nobody looks further.
 const MAX_BRACES: usize = 16;
 
+/// JSON in a string of JSON in a string of JSON is looked into.
+const MAX_ESCAPED: usize = 2;
+
+/// A document in base64 is at least so long.
+const MIN_ENCODED: usize = 40;
+
 /// A credential that is no token.
 pub(super) struct Document {
     /// What it is.
@@ -46,37 +52,42 @@ impl Document {
 
 /// The document that a text is or holds; none when it is something else.
 pub(super) fn of(text: &str) -> Option<Document> {
-    if let Some(document) = object_in(text).or_else(|| signed_url(text)) {
-        return Some(document);
-    }
-    pem(text).or_else(|| {
-        // A key file in base64, as environment variables and Kubernetes secrets hold it, has no dots.
-        let bytes = Zeroizing::new(decode(&joined(text).0)?);
-        let inner = std::str::from_utf8(&bytes).ok()?.trim_start();
-        if inner.starts_with('{') { object(inner) } else { pem(inner) }
-    })
+    object_in(text).or_else(|| signed_url(text)).or_else(|| pem(text)).or_else(|| encoded(text))
 }
 
-/// The document that a JSON object in this text is: the whole, inside a string, or after something else.
+/// The document that a JSON object in this text is: the whole, after something else, or in a string of JSON.
 fn object_in(text: &str) -> Option<Document> {
+    const WORDS: [&str; 5] = ["private_key", "refresh_token", "client_secret", "privateKeyData", "\"kty"];
     if let Some(document) = object(text) {
         return Some(document);
     }
-    if !["private_key", "refresh_token", "client_secret", "privateKeyData", "\"kty\""]
-        .iter()
-        .any(|word| text.contains(word))
-    {
-        return None;
+    let mut text = Zeroizing::new(text.to_owned());
+    for _ in 0..=MAX_ESCAPED {
+        if WORDS.iter().any(|word| text.contains(word)) {
+            let mut braces = text.match_indices('{').take(MAX_BRACES);
+            if let Some(document) = braces.find_map(|(at, _)| object(&text[at..])) {
+                return Some(document);
+            }
+        }
+        if !text.contains("\\\"") {
+            break;
+        }
+        text = Zeroizing::new(text.replace("\\\"", "\"").replace("\\\\", "\\"));
     }
-    if text.contains("\\\"")
-        && let Some(start) = text.find('{')
-        && let Some(end) = text.rfind('}')
-        && let Ok(inner) = serde_json::from_str::<String>(&format!("\"{}\"", &text[start..=end.max(start)]))
-        && let Some(document) = object(&inner)
-    {
-        return Some(document);
-    }
-    text.match_indices('{').take(MAX_BRACES).find_map(|(at, _)| object(&text[at..]))
+    None
+}
+
+/// The document that is in base64: the whole text, broken over lines or not, or a long word of it, as environment
+/// variables and Kubernetes secrets hold key files.
+fn encoded(text: &str) -> Option<Document> {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=-_".contains(c);
+    let whole = Zeroizing::new(joined(text).0);
+    let words = text.split(|c| !is_base64(c)).map(|word| word.trim_start_matches('='));
+    std::iter::once(whole.as_str()).chain(words.filter(|word| word.len() >= MIN_ENCODED)).find_map(|word| {
+        let bytes = Zeroizing::new(decode(word)?);
+        let inner = std::str::from_utf8(&bytes).ok()?.trim_start();
+        object(inner).or_else(|| pem(inner))
+    })
 }
 
 /// The document that this JSON object is, what follows it left aside.

@@ -173,9 +173,9 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     if reading.header.find("crit").is_some() {
         return Err(Verdict::not_checked("the header names extensions (crit) that are not understood here"));
     }
-    if reading.is_unencoded() {
+    if reading.header.find("b64").is_some_and(|member| member.json == "false") {
         return Err(Verdict::not_checked(
-            "the payload is not encoded (b64 is false), and crit does not say so",
+            "b64 is false, but crit does not say so: readers take the payload in two ways",
         ));
     }
     let algorithm = Algorithm::from_str(&name)

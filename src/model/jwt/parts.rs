@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::decode::{Section, decode, members};
+use super::decode::{Member, Section, decode, members};
 use super::form::Form;
 
 /// The parts of a signed token between its dots, none of them decoded.
@@ -26,15 +26,29 @@ pub(super) fn parts(token: &str) -> Parts<'_> {
         return Parts { header: token, payload: None, signature: None, dots };
     };
     // A payload that is not encoded may hold dots of its own.
-    let split = if dots > 2 && is_unencoded(header) { rest.rsplit_once('.') } else { rest.split_once('.') };
+    let split =
+        if dots > 2 && is_unencoded(&object(header)) { rest.rsplit_once('.') } else { rest.split_once('.') };
     let (payload, signature) = split.map_or((rest, None), |(payload, signature)| (payload, Some(signature)));
     Parts { header, payload: Some(payload), signature, dots }
 }
 
-fn is_unencoded(header: &str) -> bool {
-    let json = decode(header).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
-    let header = Section::Object(members(&json).0);
+fn object(part: &str) -> Section {
+    let json = decode(part).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+    Section::Object(members(&json).0)
+}
+
+/// The first object of a list, and how many there are.
+fn first(list: Option<&Member>) -> (Option<Section>, usize) {
+    let all: Vec<&RawValue> = list.and_then(|list| serde_json::from_str(&list.json).ok()).unwrap_or_default();
+    (all.first().map(|first| Section::Object(members(first.get()).0)), all.len())
+}
+
+/// Whether a header says that the payload is not encoded, and that this must be understood (RFC 7797, 6). Without the
+/// second most readers do not look.
+pub(super) fn is_unencoded(header: &Section) -> bool {
+    let crit = header.find("crit").and_then(|member| serde_json::from_str::<Vec<String>>(&member.json).ok());
     header.find("b64").is_some_and(|member| member.json == "false")
+        && crit.is_some_and(|names| names.iter().any(|name| name == "b64"))
 }
 
 /// A token that was written as a JSON object.
@@ -43,8 +57,8 @@ pub(super) struct Serialized {
     pub token: Zeroizing<String>,
     /// Signed or encrypted.
     pub form: Form,
-    /// Header fields that nobody signed, as a JSON object.
-    pub unprotected: Option<String>,
+    /// Header fields that nobody signed, as JSON objects.
+    pub unprotected: Vec<String>,
     /// What the compact form leaves out, in a sentence.
     pub told: String,
 }
@@ -52,25 +66,24 @@ pub(super) struct Serialized {
 /// The token that an object is; none when it is no token.
 pub(super) fn of_json(object: &Section) -> Option<Serialized> {
     let text = |name| object.text(name).map(Zeroizing::new);
+    let raw = |from: &Section, name| from.find(name).map(|member| member.json.clone());
     if let Some(ciphertext) = text("ciphertext") {
+        let (recipient, many) = first(object.find("recipients"));
+        let recipient = recipient.as_ref().unwrap_or(object);
         let part = |name| text(name).unwrap_or_default();
-        let (header, key) = (part("protected"), part("encrypted_key"));
-        let compact =
-            [&header, &key, &part("iv"), &ciphertext, &part("tag")].map(|part| part.as_str()).join(".");
-        let unprotected = object.find("unprotected").or_else(|| object.find("header"));
+        let key = Zeroizing::new(recipient.text("encrypted_key").unwrap_or_default());
+        let compact = [&part("protected"), &key, &part("iv"), &ciphertext, &part("tag")];
         return Some(Serialized {
-            token: Zeroizing::new(compact),
+            token: Zeroizing::new(compact.map(|part| part.as_str()).join(".")),
             form: Form::Jwe,
-            unprotected: unprotected.map(|member| member.json.clone()),
-            told: "written as a JSON object (JWE JSON serialization)".to_owned(),
+            unprotected: raw(object, "unprotected").into_iter().chain(raw(recipient, "header")).collect(),
+            told: told("JWE", many, "recipients"),
         });
     }
     // Without a payload it is a token only if something in it says so.
     let payload = text("payload");
-    let list = object.find("signatures").map(|member| &member.json);
-    let all: Vec<&RawValue> = list.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
-    let first = all.first().map(|first| Section::Object(members(first.get()).0));
-    let signed = first.as_ref().unwrap_or(object);
+    let (signed, many) = first(object.find("signatures"));
+    let signed = signed.as_ref().unwrap_or(object);
     let protected = signed.text("protected");
     let signature = signed.text("signature").map(Zeroizing::new)?;
     if payload.is_none() && protected.is_none() {
@@ -81,14 +94,18 @@ pub(super) fn of_json(object: &Section) -> Option<Serialized> {
     Some(Serialized {
         token: Zeroizing::new(compact),
         form: Form::Jws,
-        unprotected: signed.find("header").map(|member| member.json.clone()),
-        told: match all.len() {
-            0 | 1 => "written as a JSON object (JWS JSON serialization)".to_owned(),
-            many => format!(
-                "written as a JSON object with {many} signatures (JWS JSON serialization): the first is shown"
-            ),
-        },
+        unprotected: raw(signed, "header").into_iter().collect(),
+        told: told("JWS", many, "signatures"),
     })
+}
+
+fn told(kind: &str, many: usize, what: &str) -> String {
+    match many {
+        0 | 1 => format!("written as a JSON object ({kind} JSON serialization)"),
+        many => format!(
+            "written as a JSON object with {many} {what} ({kind} JSON serialization): the first is shown"
+        ),
+    }
 }
 
 #[cfg(test)]

@@ -197,7 +197,6 @@ pub(super) fn audience(audience: &str) -> Option<&'static str> {
 pub(super) fn kind(typ: &str) -> Option<&'static str> {
     let lower = typ.to_ascii_lowercase();
     Some(match lower.strip_prefix("application/").unwrap_or(&lower) {
-        "jwt" => "a JWT",
         "at+jwt" => "an access token (RFC 9068), not an ID token",
         "dpop+jwt" => "proof of who has a key (RFC 9449), no token to be let in with",
         "logout+jwt" => "an order to end a session, no token to be let in with",
