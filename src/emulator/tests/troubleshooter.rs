@@ -204,3 +204,18 @@ async fn a_perimeter_keeps_out_all_but_its_own_accounts_and_the_admitted() {
     let admitted = ann.client.post(url).bearer_auth(&ann.token).json(&mint).send().await.unwrap();
     assert_eq!(admitted.status(), 200);
 }
+
+#[tokio::test]
+async fn in_the_demo_dev_has_a_role_on_sealed_that_a_deny_policy_takes_back() {
+    let desk = Desk::demo().await;
+    let sealed = "sealed@acme-locked.iam.gserviceaccount.com";
+    let mint = format!("v1/projects/-/serviceAccounts/{sealed}:generateIdToken");
+    let refused = desk.post(&mint, json!({"audience": "https://a.example"})).await;
+    assert_eq!((refused.status.as_u16(), refused.reason()), (403, "IAM_PERMISSION_DENIED"));
+    let name = format!("//iam.googleapis.com/projects/acme-locked/serviceAccounts/{sealed}");
+    let permission = "iam.serviceAccounts.getOpenIdToken";
+    let asked = json!({"principal": "dev@example.com", "fullResourceName": name, "permission": permission});
+    let told = desk.troubleshoot("v3", &asked).await;
+    assert_eq!(told["overallAccessState"], "CANNOT_ACCESS");
+    assert_eq!(told["denyPolicyExplanation"]["denyAccessState"], "DENY_ACCESS_STATE_DENIED");
+}
