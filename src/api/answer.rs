@@ -49,6 +49,15 @@ pub(super) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(date.as_second() - now().as_second()).unwrap_or(0)))
 }
 
+/// How far this machine's clock is behind the sender's, in milliseconds, from `Date`; ahead is negative. A date has whole
+/// seconds, so it is right to half of one; the answer was on its way for half of `took`.
+pub(super) fn skew(headers: &header::HeaderMap, received: jiff::Timestamp, took: Duration) -> Option<i64> {
+    let text = headers.get(header::DATE)?.to_str().ok()?;
+    let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+    let halfway = i64::try_from(took.as_millis() / 2).ok()?;
+    Some(date.as_millisecond() + 500 - (received.as_millisecond() - halfway))
+}
+
 pub(super) fn max_age(headers: &header::HeaderMap) -> Option<Duration> {
     let text = headers.get(header::CACHE_CONTROL)?.to_str().ok()?;
     let seconds = text.split(',').find_map(|part| part.trim().strip_prefix("max-age="))?.parse().ok()?;
@@ -58,6 +67,17 @@ pub(super) fn max_age(headers: &header::HeaderMap) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_is_compared_with_the_senders() {
+        let mut headers = header::HeaderMap::new();
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        assert_eq!(skew(&headers, at("1994-11-06T08:49:37Z"), Duration::ZERO), None);
+        headers.insert(header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT".parse().unwrap());
+        assert_eq!(skew(&headers, at("1994-11-06T08:49:37.5Z"), Duration::ZERO), Some(0));
+        assert_eq!(skew(&headers, at("1994-11-06T08:49:38.5Z"), Duration::from_secs(2)), Some(0));
+        assert_eq!(skew(&headers, at("1994-11-06T08:48:37.5Z"), Duration::ZERO), Some(60_000));
+    }
 
     #[test]
     fn retry_after_may_be_a_date() {

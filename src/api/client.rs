@@ -103,6 +103,12 @@ impl Client {
         self.0.known.clone()
     }
 
+    /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; ahead is negative. None
+    /// before one came.
+    pub fn skew(&self) -> Option<i64> {
+        self.0.http.skew()
+    }
+
     /// How many records did not fit into the channel.
     pub fn lost_records(&self) -> u64 {
         self.0.http.lost_records()

@@ -72,7 +72,8 @@ fn object(written: &str) -> Option<(Value, Option<u16>)> {
     for (at, _) in written.match_indices('{').take(TRIES) {
         let mut values = serde_json::Deserializer::from_str(&written[at..]).into_iter::<Value>();
         let Some(Ok(value)) = values.next() else { continue };
-        let status = |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+        let status =
+            |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
         match value.get("error") {
             Some(Value::Object(error)) => {
                 let own = status(error.get("code")).or(status(error.get("status")));
@@ -156,7 +157,8 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
             }})
         }
     };
-    let status = status.or(code.map(|(_, status)| *status)).unwrap_or(if oauth.is_some() { 400 } else { 403 });
+    let status =
+        status.or(code.map(|(_, status)| *status)).unwrap_or(if oauth.is_some() { 400 } else { 403 });
     let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
     if let Some(refusal) = &mut error.refusal {
         about(written, &mut refusal.asked);
@@ -167,7 +169,8 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
 /// What the text tells of the question: the service, and the account that it names.
 fn about(written: &str, asked: &mut Asked) {
     let services = ["iamcredentials", "sts", "cloudresourcemanager", "serviceusage", "oauth2", "iam"];
-    let service = services.iter().map(|name| format!("{name}.googleapis.com")).find(|host| written.contains(host));
+    let service =
+        services.iter().map(|name| format!("{name}.googleapis.com")).find(|host| written.contains(host));
     asked.service = service.unwrap_or_default();
     let account = written
         .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.@".contains(c)))
@@ -190,14 +193,21 @@ mod tests {
 
     #[test]
     fn a_body_is_found_in_whatever_was_copied_around_it() {
-        let denied = (Some(403), Some(Cause::PermissionMissing), Some("iam.serviceAccounts.getAccessToken".to_owned()));
+        let denied = (
+            Some(403),
+            Some(Cause::PermissionMissing),
+            Some("iam.serviceAccounts.getAccessToken".to_owned()),
+        );
         let escaped = BODY.replace('"', "\\\"").replace(",\"status", ",\\n\"status");
         for text in [
             BODY.to_owned(),
             format!("[{BODY}]"),
             format!("HTTP/2 403 \r\ncontent-type: application/json\r\n\r\n{BODY}\n"),
             format!("> POST /v1/x {{ }}\n< HTTP/1.1 403 Forbidden\n{BODY}"),
-            format!("google.auth.exceptions.RefreshError: ('Unable to acquire impersonated credentials', '{}')", BODY.replace(':', ":\\n ").replace("google.rpc:\\n", "google.rpc:")),
+            format!(
+                "google.auth.exceptions.RefreshError: ('Unable to acquire impersonated credentials', '{}')",
+                BODY.replace(':', ":\\n ").replace("google.rpc:\\n", "google.rpc:")
+            ),
             format!("oauth2: \"{escaped}\""),
         ] {
             assert_eq!(found(&text), denied, "{text}");
@@ -209,7 +219,11 @@ mod tests {
         let text = "ERROR: (gcloud.auth.print-access-token) PERMISSION_DENIED: Failed to impersonate [sa@p.iam.gserviceaccount.com]. Make sure the account that's trying to impersonate it has access to the service account itself and the \"roles/iam.serviceAccountTokenCreator\" role.\n- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  domain: iam.googleapis.com\n  metadata:\n    permission: iam.serviceAccounts.getAccessToken\n  reason: IAM_PERMISSION_DENIED\n";
         assert_eq!(
             found(text),
-            (Some(403), Some(Cause::PermissionMissing), Some("iam.serviceAccounts.getAccessToken".to_owned()))
+            (
+                Some(403),
+                Some(Cause::PermissionMissing),
+                Some("iam.serviceAccounts.getAccessToken".to_owned())
+            )
         );
         assert_eq!(find(text).unwrap().refusal.unwrap().asked.resource, "sa@p.iam.gserviceaccount.com");
         let off = "ERROR: (gcloud.iam) PERMISSION_DENIED: IAM API has not been used.\n- '@type': type.googleapis.com/google.rpc.ErrorInfo\n  metadata:\n    consumer: projects/8667575547\n    service: iam.googleapis.com\n  reason: SERVICE_DISABLED\n";

@@ -3,7 +3,10 @@
 //! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
 
 use std::{
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,13 +16,13 @@ use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Url, header};
 use serde_json::Value;
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 use zeroize::Zeroizing;
 
 use crate::{
     api::{
         ApiError, CallKind, ErrorKind,
-        answer::{Answer, max_age, retry_after},
+        answer::{Answer, max_age, retry_after, skew},
         endpoints::{Base, Endpoints, is_loopback},
         error::{is_html, plain},
         metadata,
@@ -161,10 +164,15 @@ pub(crate) struct Wire {
 #[derive(Clone)]
 pub(crate) struct Http(Arc<Inner>);
 
+/// No answer told of its clock yet.
+const UNTOLD: i64 = i64::MIN;
+
 struct Inner {
     wire: Wire,
     /// The quota project of credentials that only the first request told apart.
     charged: OnceLock<String>,
+    /// See [`Http::skew`].
+    skew: AtomicI64,
     /// For hosts beyond a proxy, if there is one.
     proxied: OnceCell<reqwest::Client>,
     /// For this machine, and for everybody when proxies are off.
@@ -176,6 +184,7 @@ impl Http {
         Http(Arc::new(Inner {
             wire,
             charged: OnceLock::new(),
+            skew: AtomicI64::new(UNTOLD),
             proxied: OnceCell::new(),
             direct: OnceCell::new(),
         }))
@@ -339,10 +348,12 @@ impl Http {
                 request.form(&plain.chain(secret).collect::<Vec<_>>())
             }
         };
+        let since = Instant::now();
         let response = request.send().await.map_err(|error| self.broken(&error, url))?;
         let status = response.status();
         watch.status(status.as_u16());
         let headers = response.headers().clone();
+        self.clock(skew(&headers, now(), since.elapsed()).filter(|_| ticket.base != Base::Metadata), watch);
         let body = self.read(response, url).await?;
         if ticket.base == Base::Metadata
             && headers.get(metadata::FLAVOR.0).is_none_or(|flavor| flavor != metadata::FLAVOR.1)
@@ -367,6 +378,19 @@ impl Http {
         let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &ticket.asked);
         error.retry_after = retry_after(&headers).or(error.retry_after);
         Err(error)
+    }
+
+    /// Remembers what an answer tells of the clocks.
+    fn clock(&self, skew: Option<i64>, watch: &mut Watch<'_>) {
+        watch.skew(skew);
+        if let Some(skew) = skew {
+            self.0.skew.store(skew, Ordering::Relaxed);
+        }
+    }
+
+    /// How far this machine's clock is behind Google's, in milliseconds; none before an answer told.
+    pub(crate) fn skew(&self) -> Option<i64> {
+        Some(self.0.skew.load(Ordering::Relaxed)).filter(|skew| *skew != UNTOLD)
     }
 
     /// Reads a body of reasonable size.

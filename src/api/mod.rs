@@ -114,6 +114,8 @@ pub enum Reply {
     Caller(Caller),
     /// A JSON Web Key Set, as text.
     KeySet(String),
+    /// What Google tells of an access token.
+    TokenFacts(Box<oauth::TokenFacts>),
     /// An allow policy.
     Policy(Box<Policy>),
     /// The policies above an account, nearest first.

@@ -24,6 +24,8 @@ pub enum Call {
     Caller,
     /// Public keys.
     Keys(KeySource),
+    /// What Google tells of an access token that somebody holds.
+    Token(Secret),
 }
 
 /// Whose public keys.
@@ -104,6 +106,19 @@ fn keys_ticket(source: &KeySource) -> Ticket {
     Ticket { auth: false, ..Ticket::get(Base::Certs, path, asked) }
 }
 
+/// What Google tells of an access token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenFacts {
+    /// Whose it is, where it has the scope to say so.
+    pub email: Option<String>,
+    /// Full scope URLs.
+    pub scopes: Vec<String>,
+    /// When it ends.
+    pub expires: Option<Timestamp>,
+    /// The OAuth client it was given to, or the unique id of an account.
+    pub audience: Option<String>,
+}
+
 /// tokeninfo's answer: every value is a string on the host oauth2. `email` is there only with the scope for it.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -111,6 +126,7 @@ struct TokenInfo {
     email: Option<String>,
     scope: Option<String>,
     exp: Option<String>,
+    aud: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -131,14 +147,27 @@ impl TokenInfo {
 }
 
 impl Client {
-    /// The scopes of an access token, as tokeninfo tells them; the token goes there in a body.
+    /// What tokeninfo tells of an access token, whosever it is; it goes there in a body.
     ///
     /// # Errors
-    /// As for every call.
-    pub async fn scopes_of(&self, token: &Secret) -> Result<Vec<String>, ApiError> {
-        let answer = self.send(tokeninfo_ticket(token.clone())).await?;
+    /// As for every call; [`ErrorKind::Invalid`] for one that Google does not know.
+    pub async fn token_facts(&self, token: &Secret) -> Result<TokenFacts, ApiError> {
+        let answer = self.send(tokeninfo_ticket(token.clone())).await.map_err(|error| match error.code() {
+            Some("invalid_token") => ApiError::new(
+                ErrorKind::Invalid,
+                "Google does not know this token: it has ended, was revoked, or never was an access token of Google's.",
+            ),
+            _ => error,
+        })?;
         let info: TokenInfo = decode(&answer.body, endpoints::name(Base::Tokeninfo))?;
-        Ok(info.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect())
+        let expires =
+            info.exp.and_then(|exp| exp.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
+        Ok(TokenFacts {
+            email: info.email.filter(|email| !email.is_empty()),
+            scopes: info.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            expires,
+            audience: info.aud,
+        })
     }
 
     /// Who is calling, as far as the credentials file, tokeninfo and userinfo tell; what nobody tells stays unknown.

@@ -56,6 +56,9 @@ pub async fn perform_with(
             client.ancestors(&parent).await.map(Reply::Ancestors)
         }
         Call::Oauth(oauth::Call::Caller) => client.caller().await.map(Reply::Caller),
+        Call::Oauth(oauth::Call::Token(token)) => {
+            client.token_facts(&token).await.map(|facts| Reply::TokenFacts(Box::new(facts)))
+        }
         Call::Oauth(oauth::Call::Keys(source)) => client.signing_keys(source).await.map(Reply::KeySet),
         Call::Policies(policies::Call::Get { account }) => {
             client.get_policy(&account).await.map(|policy| Reply::Policy(Box::new(policy)))
@@ -84,6 +87,7 @@ pub async fn perform_with(
                 .await
                 .map(Reply::Watched)
         }
+        Call::Flow(flows::Call::ReadKeys { path }) => flows::read_keys(&path).await.map(Reply::KeySet),
         Call::Flow(flows::Call::EnableService { project, service }) => {
             let mut told = |progress| parts(Part::Enabling(progress));
             flows::enable_service(client, &project, &service, flows::ENABLING_PATIENCE, &mut told)

@@ -56,6 +56,8 @@ pub struct Record {
     pub response: String,
     /// The size of the answer as read, in bytes.
     pub response_bytes: u64,
+    /// How far this machine's clock is behind the server's, in milliseconds, by its `Date`; ahead is negative.
+    pub skew: Option<i64>,
 }
 
 /// What a body is written in.
@@ -211,6 +213,7 @@ impl<'a> Watch<'a> {
             request: if recorder.listens() { sent(&ticket.body) } else { String::new() },
             response: String::new(),
             response_bytes: 0,
+            skew: None,
         };
         recorder.send(record.clone());
         let secret = ticket.address.is_some() && !matches!(ticket.method, Method::Post);
@@ -227,6 +230,10 @@ impl<'a> Watch<'a> {
 
     pub(super) fn status(&mut self, status: u16) {
         self.record.status = Some(status);
+    }
+
+    pub(super) fn skew(&mut self, skew: Option<i64>) {
+        self.record.skew = skew;
     }
 
     /// What came back: how much it was, and the text without what we sent.
@@ -396,6 +403,7 @@ mod tests {
             request: String::new(),
             response: String::new(),
             response_bytes: 0,
+            skew: None,
         };
         recorder.send(record.clone());
         recorder.send(record);

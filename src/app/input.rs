@@ -216,7 +216,7 @@ impl AppState {
             | Action::History => {
                 (self.pane, self.focus) = (PaneId::Policy, Focus::Pane);
             }
-            Action::CheckSignature | Action::ToggleRaw => {
+            Action::CheckSignature | Action::ToggleRaw | Action::Expect | Action::Fix => {
                 (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane)
             }
             Action::ExportHar => (self.pane, self.focus) = (PaneId::Activity, Focus::Pane),

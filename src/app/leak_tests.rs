@@ -197,7 +197,7 @@ async fn nothing_that_can_be_printed_of_a_run_holds_a_credential() {
         }));
         run.print(&Intent::Wiped(secret.clone()));
         let (token, from, about) = (secret.clone(), String::new(), Vec::new());
-        run.print(&Intent::Inspect { token, from, about, expires: None, verdict: None });
+        run.print(&Intent::Inspect { token, from, about, expires: None, verdict: None, request: None });
         let options = FindOptions { stdin_token: Some(secret.clone()), ..FindOptions::default() };
         run.print(&auth::find(&Env::default(), &options));
         run.print(&options);

@@ -166,6 +166,7 @@ impl AppState {
                 demo: start.demo,
                 read_only: start.read_only,
                 badge,
+                skew: None,
                 awaited: HashMap::new(),
                 last_req: 0,
             },
@@ -285,7 +286,10 @@ impl AppState {
                     self.panes.get_mut(id).on_part(req, part, &mut cx);
                 }
             },
-            Msg::Http(record) => self.panes.activity.on_record(*record),
+            Msg::Http(record) => {
+                self.shared.skew = record.skew.or(self.shared.skew);
+                self.panes.activity.on_record(*record);
+            }
             Msg::RecordsLost(count) => self.panes.activity.on_lost(count),
             Msg::Copied(outcome) => self.say_outcome(outcome, out),
             Msg::Saved(outcome) => {

@@ -10,6 +10,7 @@ use crate::{
     api::{ApiError, Call, Part, Record, Reply, endpoints::Endpoints},
     model::{
         caller::{Caller, Choice, Switch},
+        credential::MintRequest,
         jwt::Verdict,
         secret::Secret,
     },
@@ -242,6 +243,8 @@ pub enum Intent {
     OpenAccount(String),
     /// Open an overlay.
     Open(Overlay),
+    /// Mint this, and show the shelf.
+    Mint(MintRequest),
     /// This credential is gone from the shelf: nobody else is to show or hold it.
     Wiped(Secret),
     /// Decode and show a token.
@@ -256,5 +259,7 @@ pub enum Intent {
         expires: Option<Timestamp>,
         /// What its signature was found to be when it was made.
         verdict: Option<Verdict>,
+        /// How it was minted, where it was minted here.
+        request: Option<MintRequest>,
     },
 }

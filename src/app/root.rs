@@ -165,16 +165,21 @@ impl AppState {
                 out.intents.push(Intent::Show(if keep { self.pane } else { PaneId::Overview }));
             }
             Intent::Open(overlay) => self.open_overlay(overlay),
+            Intent::Mint(request) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.mint(request, &mut cx);
+                cx.intend(Intent::Show(PaneId::Mint));
+            }
             Intent::Wiped(secret) => {
                 self.panes.inspect.forget(&secret);
                 if self.shared.copied.take_if(|copied| *copied == secret).is_some() {
                     out.effects.push(Effect::ClearClipboard);
                 }
             }
-            Intent::Inspect { token, from, about, expires, verdict } => {
+            Intent::Inspect { token, from, about, expires, verdict, request } => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.open(&token, from, &mut cx);
-                self.panes.inspect.add(about, expires, verdict);
+                self.panes.inspect.add(about, expires, verdict, request);
                 cx.intend(Intent::Show(PaneId::Inspect));
             }
         }

@@ -134,6 +134,8 @@ pub struct Shared {
     pub read_only: bool,
     /// Endpoints that are not Google's.
     pub badge: Option<EndpointBadge>,
+    /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; ahead is negative.
+    pub skew: Option<i64>,
     /// Calls under way.
     pub awaited: HashMap<ReqId, Awaited>,
     /// The last name given to a request.

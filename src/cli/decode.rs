@@ -15,7 +15,8 @@ use super::output::{self, Failure, columns};
 use super::setup::Setup;
 use crate::api::oauth::KeySource;
 use crate::model::jwt::{
-    self, Expectation, Finding, Reading, Section, Severity, Signer, State, Verdict, judge, meaning,
+    self, Around, Check, Expectation, Finding, Reading, Section, Severity, Signer, State, Verdict, judge,
+    meaning,
 };
 use crate::widgets::width::truncate;
 
@@ -30,49 +31,53 @@ pub(super) async fn run(
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
     json: bool,
 ) -> Result<(), Failure> {
+    let expectation = expectation(&wish)?;
     let reading = jwt::read(&text(&wish.file)?);
-    let verdict = match judge::uncheckable(&reading) {
-        Some(verdict) => verdict,
+    let (verdict, skew) = match judge::uncheckable(&reading) {
+        Some(verdict) => (verdict, None),
         None => check(&reading, &wish, setup).await?,
     };
     let now = super::now();
-    let findings = findings(&reading, now, &wish);
+    let (findings, checks) = judged(&reading, now, &expectation, skew);
     if json {
         return output::line(&to_json(&reading, &verdict, &findings, now));
     }
-    lines(&reading, &verdict, &findings).iter().try_for_each(|line| output::line(line))
+    lines(&reading, &verdict, &findings, &checks).iter().try_for_each(|line| output::line(line))
 }
 
-/// Judged against everything that is expected of it: what two expectations find alike is said once, and what only
-/// one finds stands where it belongs.
-fn findings(reading: &Reading, now: Timestamp, wish: &Decode) -> Vec<Finding> {
-    let audience = wish.audience.as_deref().map(Expectation::Audience);
-    let mut all = jwt::findings(reading, now, audience.or(wish.url.as_deref().map(Expectation::Url)));
-    if let (Some(_), Some(url)) = (audience, &wish.url) {
-        let mut at = 0;
-        for finding in jwt::findings(reading, now, Some(Expectation::Url(url))) {
-            match all.iter().position(|known| *known == finding) {
-                Some(known) => at = known + 1,
-                None => {
-                    all.insert(at, finding);
-                    at += 1;
-                }
-            }
-        }
-    }
-    all
+/// Everything worth knowing: about the token itself, and about what is expected of it.
+fn judged(
+    reading: &Reading,
+    now: Timestamp,
+    expectation: &Expectation,
+    skew: Option<i64>,
+) -> (Vec<Finding>, Vec<Check>) {
+    let checks = jwt::checks(reading, expectation, &Around { skew, ..Around::at(now) });
+    let mut findings = jwt::findings(reading, now);
+    // What the token alone tells has been said.
+    let new = |finding: &Finding| !findings.iter().any(|known| known.code == finding.code);
+    let more: Vec<Finding> = checks.iter().filter_map(Check::finding).filter(new).collect();
+    findings.extend(more);
+    (findings, checks)
+}
+
+/// What `--audience` and `--url` say.
+fn expectation(wish: &Decode) -> Result<Expectation, Failure> {
+    let calling = Expectation::calling(wish.url.as_deref().unwrap_or_default()).map_err(Failure::refused)?;
+    Ok(Expectation { audience: wish.audience.clone(), ..calling })
 }
 
 async fn check(
     reading: &Reading,
     wish: &Decode,
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
-) -> Result<Verdict, Failure> {
+) -> Result<(Verdict, Option<i64>), Failure> {
     if let Some(path) = &wish.jwks {
-        return Ok(jwt::verify(reading, &text(path)?, &format!("the keys in {}", path.display())));
+        let whose = format!("the keys in {}", path.display());
+        return Ok((jwt::verify(reading, &text(path)?, &whose), None));
     }
     if wish.offline {
-        return Ok(Verdict::not_checked("--offline: no keys were fetched"));
+        return Ok((Verdict::not_checked("--offline: no keys were fetched"), None));
     }
     let signer = jwt::signer(reading);
     let who = match &signer {
@@ -80,16 +85,18 @@ async fn check(
         _ => "it names no issuer".to_owned(),
     };
     let Some(source) = KeySource::of(signer) else {
-        return Ok(Verdict::not_checked(format!("{who}: give the issuer's keys with --jwks FILE")));
+        let why = format!("{who}: give the issuer's keys with --jwks FILE");
+        return Ok((Verdict::not_checked(why), None));
     };
     // Kept to the end: in the demo it is what answers.
     let setup = setup().await?;
     let client = &setup.client;
     let whose = source.whose(client.endpoints());
-    Ok(match client.signing_keys(source).await {
+    let verdict = match client.signing_keys(source).await {
         Ok(keys) => jwt::verify(reading, &keys, &whose),
         Err(error) => Verdict::not_checked(format!("{whose} cannot be fetched: {error}")),
-    })
+    };
+    Ok((verdict, client.skew()))
 }
 
 /// The text of a file, or of stdin for `-`; it may be a secret.
@@ -150,7 +157,7 @@ impl Serialize for Raw<'_> {
     }
 }
 
-fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding]) -> Vec<String> {
+fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding], checks: &[Check]) -> Vec<String> {
     let mut lines = vec![reading.form.name().to_owned()];
     for (name, section) in [("header", &reading.header), ("claims", &reading.claims)] {
         match section {
@@ -185,6 +192,11 @@ fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding]) -> Vec<Stri
         };
         lines.push(columns(&[(finding.severity.word(), 9), (mark, 1), (&finding.message, 0)]));
     }
+    let fine: Vec<&str> =
+        checks.iter().filter(|check| check.severity.is_none()).map(|check| check.message.as_str()).collect();
+    if !fine.is_empty() {
+        lines.push(columns(&[("fine", 9), ("✓", 1), (&fine.join(", "), 0)]));
+    }
     lines
 }
 
@@ -201,7 +213,7 @@ mod tests {
     fn printed(claims: &str) -> String {
         let reading = reading(claims);
         let now = Timestamp::from_second(1_700_000_000).unwrap();
-        to_json(&reading, &Verdict::not_checked("why"), &jwt::findings(&reading, now, None), now)
+        to_json(&reading, &Verdict::not_checked("why"), &jwt::findings(&reading, now), now)
     }
 
     #[test]
@@ -232,19 +244,18 @@ mod tests {
                 jwks: None,
                 offline: true,
             };
-            findings(&reading, now, &wish).into_iter().map(|finding| finding.code).collect::<Vec<_>>()
+            let (findings, _) = judged(&reading, now, &expectation(&wish).ok().unwrap(), None);
+            findings.into_iter().map(|finding| finding.code).collect::<Vec<_>>()
         };
         let (right, wrong) = ("https://a.run.app", "https://b.run.app");
         let fine = vec!["expired", "no_email"];
-        let one = vec!["expired", "audience_mismatch", "no_email"];
         assert_eq!(codes(None, None), fine);
+        let with = |more: &[&'static str]| [fine.as_slice(), more].concat();
         assert_eq!(codes(Some(right), Some("https://a.run.app/x")), fine);
-        assert_eq!(codes(Some(right), Some(wrong)), one);
-        assert_eq!(codes(Some(wrong), Some(right)), one);
-        assert_eq!(codes(Some(wrong), Some(wrong)), one);
-        let two = ["expired", "audience_mismatch", "audience_mismatch", "no_email"];
-        assert_eq!(codes(Some("https://c.run.app"), Some(wrong)), two);
-        let google = ["expired", "id_token_for_google_api", "no_email"];
+        // Where both are given, the audience that the service expects decides.
+        assert_eq!(codes(Some(right), Some(wrong)), fine);
+        assert_eq!(codes(Some(wrong), Some(right)), with(&["audience_mismatch"]));
+        let google = with(&["id_token_for_google_api"]);
         assert_eq!(codes(Some(right), Some("https://storage.googleapis.com/b")), google);
     }
 
@@ -258,7 +269,7 @@ mod tests {
     fn nothing_in_a_token_reaches_the_terminal_as_a_control_sequence() {
         let claims = "{\"sub\":\"a\\u001b[2J\",\"x\u{202e}\":\"\u{9b}\",\"y\":[\"\u{7f}\"]}";
         let reading = reading(claims);
-        let text = lines(&reading, &Verdict::not_checked("\u{1b}"), &[]).join("\n");
+        let text = lines(&reading, &Verdict::not_checked("\u{1b}"), &[], &[]).join("\n");
         for output in [text, printed(claims)] {
             assert!(
                 !output.contains(|c: char| c != '\n' && crate::widgets::safe::is_unsafe(c)),
@@ -270,7 +281,7 @@ mod tests {
     #[test]
     fn people_read_values_with_their_meaning() {
         let reading = reading(r#"{"iss":"https://accounts.google.com","n":[1]}"#);
-        let lines = lines(&reading, &Verdict::not_checked("why"), &[]);
+        let lines = lines(&reading, &Verdict::not_checked("why"), &[], &[]);
         assert_eq!(lines[0], "signed JWT");
         assert!(lines.iter().any(|line| line.starts_with("  iss") && line.ends_with("Google")), "{lines:?}");
         assert_eq!(lines.last().map(String::as_str), Some("signature  ?  not checked: why"));

@@ -62,7 +62,9 @@ async fn last(
     let kept = env.state_dir().and_then(|folder| LastFailure::load(&failure::file(&folder)));
     let Some(failure) = kept else {
         let error = ApiError::new(ErrorKind::NotFound, "No failure was kept: nothing was refused so far.");
-        return Err(error.with_next("Give an error to explain: `impersona doctor FILE`, or - for stdin.").into());
+        return Err(error
+            .with_next("Give an error to explain: `impersona doctor FILE`, or - for stdin.")
+            .into());
     };
     let setup = setup().await?;
     let caller: Option<Caller> = setup.client.caller().await.ok().or_else(|| setup.caller.clone().ok());

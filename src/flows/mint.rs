@@ -75,7 +75,7 @@ async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
 
 /// Whether the scopes that were asked for are those of the token. It is the only way to know what the machine is.
 async fn compared(client: &Client, credential: &Credential, asked: &[String]) -> String {
-    let got = match client.scopes_of(&credential.secret).await {
+    let got = match client.token_facts(&credential.secret).await.map(|facts| facts.scopes) {
         Ok(got) => got,
         Err(error) => return format!("whether the scopes were honoured is not known: {}", error.sentence()),
     };

@@ -7,6 +7,7 @@ mod enable_service;
 mod examine;
 mod inherited;
 mod mint;
+mod read_keys;
 mod watch_grant;
 
 pub use apply_policy::{Applied, Mode, Request, apply_policy, apply_policy_if, whose};
@@ -15,7 +16,10 @@ pub use enable_service::{Enabled, Enabling, PATIENCE as ENABLING_PATIENCE, enabl
 pub use examine::examine;
 pub use inherited::{Level, inherited};
 pub use mint::mint;
+pub use read_keys::read_keys;
 pub use watch_grant::{Patience, Watched, Watching, watch_grant};
+
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -75,6 +79,11 @@ pub enum Call {
         /// Whether Policy Troubleshooter is asked in any case.
         deep: bool,
     },
+    /// Public keys out of a file, to check signatures with. Nothing is asked of Google.
+    ReadKeys {
+        /// A JWKS, or a map of key id to certificate.
+        path: PathBuf,
+    },
     /// The saved policies of an account. Nothing is asked of Google.
     History {
         /// Its e-mail; may be empty where the unique id is known.
@@ -93,6 +102,7 @@ impl Call {
             Call::Inherited { .. }
             | Call::WatchGrant { .. }
             | Call::Examine { .. }
+            | Call::ReadKeys { .. }
             | Call::CheckChain { .. }
             | Call::History { .. } => CallKind::Read,
         }

@@ -211,6 +211,8 @@ pub enum Action {
     Wipe,
     Inspect,
     CheckSignature,
+    Expect,
+    Fix,
     ToggleRaw,
     ToggleView,
     ExportHar,
@@ -335,8 +337,10 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Shelf, Action::WipeOne, "wipe-one", "D", "wipe this credential", (0, "")),
     row(KeyCtx::Global, Action::Wipe, "wipe", "X", "wipe the shelf and the clipboard", (0, "")),
     // inspecting
-    row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "fetch the signer's public keys and check the signature", (2, "check signature")),
-    row(KeyCtx::Inspect, Action::ToggleRaw, "toggle-raw", "v", "claims with meaning, or as they are written", (3, "raw")),
+    row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "check the signature with the signer's public keys; of an opaque access token, ask Google what it is", (2, "check")),
+    row(KeyCtx::Inspect, Action::Expect, "expect", "e", "say what you will call, and see what would be refused; or check with keys of a file", (3, "expectations")),
+    row(KeyCtx::Inspect, Action::Fix, "fix", "f", "mint the token that would do", (4, "fix")),
+    row(KeyCtx::Inspect, Action::ToggleRaw, "toggle-raw", "v", "claims with meaning, or as they are written", (5, "raw")),
     // activity
     row(KeyCtx::Activity, Action::Open, "open-request", "enter", "show what was sent and answered", (2, "details")),
     row(KeyCtx::Activity, Action::ExportHar, "export-har", "s", "save the requests as a HAR file, secrets left out", (3, "save as HAR")),

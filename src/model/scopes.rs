@@ -88,6 +88,27 @@ pub fn set(scopes: &[String]) -> String {
     scopes.iter().map(|scope| short(scope)).collect::<Vec<_>>().join(", ")
 }
 
+/// The scopes that the documents of an API (`storage`) name, the broadest first: a name without a dot stands for all of
+/// it. Which of them a single method takes is for the server to say.
+pub fn of_api(api: &str) -> Vec<Scope> {
+    let mut found: Vec<Scope> =
+        all().iter().copied().filter(|scope| scope.apis.split(',').any(|name| name == api)).collect();
+    let narrow = |scope: &Scope| scope.full.starts_with(PREFIX) && scope.short().contains('.');
+    found.sort_by_key(|scope| (scope.full != DEFAULT, narrow(scope), scope.short().len()));
+    found
+}
+
+/// Whether the documents of an API of this name are known.
+pub fn is_api(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    all().iter().any(|scope| scope.apis.split(',').any(|api| api == name))
+}
+
+/// The scope to ask for when this API is called: cloud-platform where it takes that, else its own.
+pub fn for_api(api: &str) -> String {
+    of_api(api).first().map_or(DEFAULT, |scope| scope.full).to_owned()
+}
+
 /// The APIs whose documents name this scope, separated by commas; empty when none does.
 pub fn apis(full: &str) -> &'static str {
     find(full).map_or("", |scope| scope.apis)

@@ -334,7 +334,8 @@ impl Pane for Mint {
                 let (token, expires) = (credential.secret.clone(), credential.expires);
                 let about = shelf::about(credential);
                 let verdict = credential.signed.as_ref().map(|signed| signed.verdict.clone());
-                cx.intend(Intent::Inspect { token, from, about, expires, verdict });
+                let request = Some(credential.request.clone());
+                cx.intend(Intent::Inspect { token, from, about, expires, verdict, request });
             }
             Action::FocusNext | Action::FocusPrevious if subject(self.kind, cx.shared).is_some() => {
                 self.open_form(self.kind, cx)

@@ -84,6 +84,7 @@ mod tests {
             request: request.into(),
             response: String::new(),
             response_bytes: 0,
+            skew: None,
         };
         let read = |record| {
             let text = har([&record].into_iter());

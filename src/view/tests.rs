@@ -212,6 +212,7 @@ fn activity_and_its_details() {
         request: "{\n  \"lifetime\": \"3600s\"\n}".into(),
         response: "{\n  \"accessToken\": \"…(1,043 chars)\"\n}".into(),
         response_bytes: 1_100,
+        skew: None,
     };
     let mint = "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken";
     for record in [

@@ -91,7 +91,7 @@ fn named(name: &str, count: usize) -> String {
 /// What there is to know about a reading, without the token and without sentences.
 fn told(reading: &Reading) -> Value {
     let now = Timestamp::from_second(NOW).unwrap();
-    let findings = jwt::findings(reading, now, None).into_iter().map(|finding| finding.code);
+    let findings = jwt::findings(reading, now).into_iter().map(|finding| finding.code);
     // What is remarked when reading comes again among the findings.
     let remarks: Vec<&str> = reading.remarks.iter().map(|(code, _)| *code).collect();
     let findings: Vec<&str> = findings.filter(|code| !remarks.contains(code)).collect();

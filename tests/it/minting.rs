@@ -138,7 +138,7 @@ async fn a_jwt_is_exchanged_for_the_token_of_a_workspace_user() {
     let scopes = vec!["https://www.googleapis.com/auth/drive.readonly".to_owned()];
     let wish = request(What::Delegated { subject: "alice@example.com".into(), scopes: scopes.clone() });
     let token = client.exchange(&wish, &signed.secret).await.unwrap();
-    assert_eq!(client.scopes_of(&token.secret).await.unwrap(), scopes);
+    assert_eq!(client.token_facts(&token.secret).await.unwrap().scopes, scopes);
     assert!(token.expires.is_some());
 }
 

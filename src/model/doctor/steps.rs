@@ -24,7 +24,9 @@ impl Step {
     /// The command that does it in a shell, where one line does.
     pub fn to_run(&self) -> Option<String> {
         match &self.what {
-            Do::Copy { text, .. } if text.starts_with("gcloud ") && !text.contains('\n') => Some(text.clone()),
+            Do::Copy { text, .. } if text.starts_with("gcloud ") && !text.contains('\n') => {
+                Some(text.clone())
+            }
             Do::Grant { account, member: Some(member), permission } => Some(format!(
                 "impersona policy grant {} --member={} --role={} --expires=1h",
                 quote(account),

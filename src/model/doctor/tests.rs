@@ -114,7 +114,9 @@ fn who_may_edit_the_policy_is_offered_to_stage_the_grant() {
         diagnosis.steps[0].text.starts_with("stage the grant: Service Account Token Creator"),
         "{diagnosis:?}"
     );
-    assert!(matches!(&diagnosis.steps[0].what, Do::Grant { account, member: Some(member), .. } if account == VAULT && member == "user:dev@example.com"));
+    assert!(
+        matches!(&diagnosis.steps[0].what, Do::Grant { account, member: Some(member), .. } if account == VAULT && member == "user:dev@example.com")
+    );
 }
 
 #[test]

@@ -44,17 +44,9 @@ pub struct Finding {
     pub message: String,
 }
 
-/// What the token is meant to be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expectation<'a> {
-    /// The service expects exactly this audience.
-    Audience(&'a str),
-    /// The service at this URL will be called.
-    Url(&'a str),
-}
-
-/// Everything worth knowing about a token, in the order: form, writing, header, times, audience, identity.
-pub fn findings(reading: &Reading, now: Timestamp, expectation: Option<Expectation<'_>>) -> Vec<Finding> {
+/// Everything worth knowing about a token, whatever it is used for, in the order: form, writing, header, times,
+/// identity.
+pub fn findings(reading: &Reading, now: Timestamp) -> Vec<Finding> {
     let mut found = Found(Vec::new());
     found.form(reading, now);
     for (code, message) in &reading.remarks {
@@ -74,7 +66,7 @@ pub fn findings(reading: &Reading, now: Timestamp, expectation: Option<Expectati
     // Of claims that are not here nothing is missing.
     if reading.form == Form::Jws && reading.inner.is_none() && !reading.is_detached() {
         found.times(reading, now);
-        found.audience(reading, expectation);
+        found.audience(reading);
         found.identity(reading);
     }
     found.0
@@ -273,45 +265,13 @@ impl Found {
         }
     }
 
-    fn audience(&mut self, reading: &Reading, expectation: Option<Expectation<'_>>) {
-        let found = audiences(reading);
-        if found.is_empty() {
-            if reading.claims.find("aud").is_none() {
-                self.add(
-                    "no_audience",
-                    Severity::Warning,
-                    "has no audience (aud): it does not say who it is meant for",
-                );
-            }
-            return;
-        }
-        let wanted = match expectation {
-            None => return,
-            Some(Expectation::Audience(wanted)) => wanted.to_owned(),
-            Some(Expectation::Url(url)) => {
-                let from_google = reading.claims.text("iss").is_some_and(|iss| is_google(&iss));
-                if from_google && is_google_endpoint(url) {
-                    self.add(
-                        "id_token_for_google_api",
-                        Severity::Error,
-                        "Google's APIs take access tokens, not ID tokens",
-                    );
-                    return;
-                }
-                // Cloud Run takes the address of the service, functions of the first generation their whole URL.
-                let url = url.split(['?', '#']).next().unwrap_or_default();
-                if found.iter().any(|aud| aud == url) {
-                    return;
-                }
-                audience::of_url(url).unwrap_or_else(|| url.to_owned())
-            }
-        };
-        // Of several audiences one is enough; the first tells what is wrong when none fits.
-        if found.contains(&wanted) {
-            return;
-        }
-        if let Some(difference) = found.first().and_then(|aud| audience::difference(aud, &wanted)) {
-            self.add("audience_mismatch", Severity::Error, format!("aud {difference}"));
+    fn audience(&mut self, reading: &Reading) {
+        if reading.claims.find("aud").is_none() {
+            self.add(
+                "no_audience",
+                Severity::Warning,
+                "has no audience (aud): it does not say who it is meant for",
+            );
         }
     }
 
@@ -341,7 +301,7 @@ impl Found {
 }
 
 /// The audiences of a token: one, a list, or none.
-fn audiences(reading: &Reading) -> Vec<String> {
+pub(super) fn audiences(reading: &Reading) -> Vec<String> {
     let Some(member) = reading.claims.find("aud") else { return Vec::new() };
     match member.text() {
         Some(one) => vec![one],
@@ -350,7 +310,7 @@ fn audiences(reading: &Reading) -> Vec<String> {
 }
 
 /// Whether an audience is one of Google's own endpoints.
-fn is_google_endpoint(audience: &str) -> bool {
+pub(super) fn is_google_endpoint(audience: &str) -> bool {
     audience::of_url(audience).is_some_and(|origin| origin.ends_with(".googleapis.com"))
 }
 

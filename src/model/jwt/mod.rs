@@ -1,10 +1,11 @@
 //! Tokens as text: what somebody pasted, taken apart and judged. Decode first ([`decode`]), explain the claims
-//! ([`mod@meaning`]), judge after ([`judge`], [`mod@findings`]); nothing is refused, nothing is trusted, nothing is
+//! ([`mod@meaning`]), judge after ([`judge`], [`mod@findings`], [`expect`]); nothing is refused, nothing is trusted, nothing is
 //! sent anywhere.
 
 pub mod audience;
 pub mod decode;
 mod document;
+pub mod expect;
 mod extract;
 pub mod findings;
 pub mod form;
@@ -14,7 +15,8 @@ mod parts;
 mod terms;
 
 pub use decode::{Member, Members, Reading, Section, Times, read};
-pub use findings::{Expectation, Finding, Severity, findings};
+pub use expect::{Around, Check, Expectation, Fix, checks};
+pub use findings::{Finding, Severity, findings};
 pub use form::Form;
 pub use judge::{Signer, State, Verdict, signer, verify};
 pub use meaning::{meaning, relative};

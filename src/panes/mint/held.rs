@@ -32,6 +32,12 @@ impl Mint {
         }
     }
 
+    /// Sends a request that another pane made.
+    pub fn mint(&mut self, request: MintRequest, cx: &mut Cx) {
+        self.filling = false;
+        self.send(request, cx);
+    }
+
     /// Sends the last request again with the lifetime that everybody may ask for.
     pub fn again_for_an_hour(&mut self, cx: &mut Cx) {
         if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =

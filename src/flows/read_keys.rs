@@ -1,0 +1,24 @@
+//! Public keys from a file of the user's: a JWKS, or a map of key id to certificate.
+
+use std::{io::Read as _, path::Path};
+
+use crate::api::{ApiError, ErrorKind};
+
+/// Far more than any set of keys.
+const MOST: u64 = 1024 * 1024;
+
+/// The text of the file, off the executor: a disk may hang.
+///
+/// # Errors
+/// One sentence with the file's name.
+pub async fn read_keys(path: &Path) -> Result<String, ApiError> {
+    let (named, shown) = (path.to_owned(), path.display().to_string());
+    let read = tokio::task::spawn_blocking(move || {
+        let mut text = String::new();
+        std::fs::File::open(named)?.take(MOST).read_to_string(&mut text)?;
+        Ok::<_, std::io::Error>(text)
+    });
+    let failed =
+        |why: String| ApiError::new(ErrorKind::Invalid, format!("The keys cannot be read: {shown}: {why}."));
+    read.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,396 @@
+//! Expectations: what a token is going to be used for, and what would be refused about it there, each with the way to a
+//! token that would do. It knows the rules of Google's APIs, of services that take Google's ID tokens (Cloud Run,
+//! functions, Identity-Aware Proxy), and nothing of the network.
+
+use jiff::Timestamp;
+
+use super::decode::Reading;
+use super::findings::{Finding, Severity, audiences, is_google_endpoint};
+use super::form::Form;
+use super::{audience, is_account, is_google, quoted};
+use crate::model::{lifetime::words, scopes};
+
+/// How far two clocks may differ before it is said, in milliseconds: Google allows for some minutes, libraries often for
+/// ten seconds and less.
+const SKEW: i64 = 10_000;
+
+/// What a token is meant to be used for. Empty is nothing in particular.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expectation {
+    /// The service expects exactly this audience.
+    pub audience: Option<String>,
+    /// The service at this URL will be called.
+    pub url: Option<String>,
+    /// This API of Google's will be called: `storage`.
+    pub api: Option<String>,
+}
+
+/// What is known besides what the token says itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Around<'a> {
+    /// When.
+    pub now: Timestamp,
+    /// The scopes of an access token, as Google or whoever minted it tells.
+    pub scopes: Option<&'a [String]>,
+    /// When it ends, where it does not say so itself.
+    pub ends: Option<Timestamp>,
+    /// How far this machine's clock is behind Google's, in milliseconds; ahead is negative.
+    pub skew: Option<i64>,
+    /// Whether the account it speaks for is known to be disabled.
+    pub disabled: bool,
+}
+
+impl Around<'_> {
+    /// Nothing but the time.
+    pub fn at(now: Timestamp) -> Around<'static> {
+        Around { now, scopes: None, ends: None, skew: None, disabled: false }
+    }
+}
+
+/// A token that would do, in place of this one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fix {
+    /// An ID token for this audience, with the e-mail claim.
+    IdToken(String),
+    /// An access token with these scopes.
+    AccessToken(Vec<String>),
+    /// The same once more.
+    Again,
+}
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// A stable name: `audience_mismatch`, `scope_missing`; of what is fine, what was looked at: `audience`.
+    pub code: &'static str,
+    /// How much it matters; none when it is fine.
+    pub severity: Option<Severity>,
+    /// A clause, without a full stop.
+    pub message: String,
+    /// What would do.
+    pub fix: Option<Fix>,
+}
+
+impl Check {
+    /// As a finding; none when it is fine.
+    pub fn finding(&self) -> Option<Finding> {
+        let severity = self.severity?;
+        Some(Finding { code: self.code, severity, message: self.message.clone() })
+    }
+}
+
+impl Expectation {
+    /// From what somebody typed after “I will call”: a URL, or an API by its name or host.
+    ///
+    /// # Errors
+    /// A sentence with the forms.
+    pub fn calling(text: &str) -> Result<Expectation, String> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(Expectation::default());
+        }
+        if text.contains("://") {
+            let url = audience::of_url(text).map(|_| text.to_owned());
+            let url = url.ok_or_else(|| format!("{} is no URL: https://HOST/…", quoted(text)))?;
+            let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
+            let api = host.and_then(api_of);
+            return Ok(Expectation { url: Some(url), api, ..Expectation::default() });
+        }
+        match api_of(text).or_else(|| scopes::is_api(text).then(|| text.to_ascii_lowercase())) {
+            Some(api) => Ok(Expectation { api: Some(api), ..Expectation::default() }),
+            None => Err(format!(
+                "{} is neither a URL (https://…) nor an API known here (storage, drive.googleapis.com, …)",
+                quoted(text)
+            )),
+        }
+    }
+
+    /// Whether nothing in particular is expected.
+    pub fn is_empty(&self) -> bool {
+        *self == Expectation::default()
+    }
+
+    /// What the service expects as the audience: what was given, else the address of the URL.
+    fn wanted(&self) -> Option<String> {
+        let of_url = || self.url.as_deref().filter(|_| self.api.is_none()).and_then(audience::of_url);
+        self.audience.clone().or_else(of_url)
+    }
+
+    /// The expectation in words: `https://svc-a.run.app`, `the storage API`.
+    pub fn words(&self) -> String {
+        let api = self.api.as_ref().map(|api| format!("the {api} API"));
+        let audience = self.audience.as_ref().map(|audience| format!("a service that expects {audience}"));
+        self.url.clone().or(api).or(audience).unwrap_or_default()
+    }
+}
+
+/// `storage.googleapis.com` → `storage`; a bucket's own host is Cloud Storage's too.
+fn api_of(host: &str) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    let name = host.strip_suffix(".googleapis.com")?;
+    let api = name.rsplit('.').next().unwrap_or(name);
+    // `www.googleapis.com/drive/…` and regional hosts do not tell the API by their name.
+    (api != "www" && api != "rep").then(|| api.to_owned())
+}
+
+/// Looks at everything that is expected; nothing where nothing is, but for the clock and the account.
+pub fn checks(reading: &Reading, expectation: &Expectation, around: &Around<'_>) -> Vec<Check> {
+    let mut looked = Looked { list: Vec::new(), reading, expectation, around };
+    if !expectation.is_empty() {
+        looked.at_it();
+    }
+    looked.at_clock();
+    if around.disabled {
+        looked.no(
+            "account_disabled",
+            Severity::Error,
+            "the account is disabled: Google accepts none of its tokens",
+            None,
+        );
+    }
+    looked.list
+}
+
+struct Looked<'a> {
+    list: Vec<Check>,
+    reading: &'a Reading,
+    expectation: &'a Expectation,
+    around: &'a Around<'a>,
+}
+
+impl Looked<'_> {
+    fn no(&mut self, code: &'static str, severity: Severity, message: impl Into<String>, fix: Option<Fix>) {
+        self.list.push(Check { code, severity: Some(severity), message: message.into(), fix });
+    }
+
+    fn yes(&mut self, code: &'static str, message: impl Into<String>) {
+        self.list.push(Check { code, severity: None, message: message.into(), fix: None });
+    }
+
+    fn at_it(&mut self) {
+        let known_scopes = self.around.scopes.is_some();
+        match self.reading.form {
+            Form::Jws if known_scopes => self.at_access_token(),
+            Form::Jws => {
+                let issuer = self.reading.claims.text("iss").unwrap_or_default();
+                if is_account(&issuer) {
+                    self.at_self_signed()
+                } else {
+                    self.at_id_token(&issuer)
+                }
+                self.at_lifetime();
+            }
+            Form::GoogleAccessToken | Form::Opaque if known_scopes || self.reading.form.may_ask_google() => {
+                self.at_access_token();
+            }
+            Form::Empty => {}
+            form => self.no(
+                "not_for_calls",
+                Severity::Error,
+                format!("{} is not what a call is made with", form.name()),
+                self.wanted_token(),
+            ),
+        }
+        self.at_end();
+    }
+
+    /// What a call there is made with.
+    fn wanted_token(&self) -> Option<Fix> {
+        match &self.expectation.api {
+            Some(api) => Some(Fix::AccessToken(vec![scopes::for_api(api)])),
+            None => self.expectation.wanted().map(Fix::IdToken),
+        }
+    }
+
+    fn at_id_token(&mut self, issuer: &str) {
+        if let Some(api) = &self.expectation.api {
+            let fix = Some(Fix::AccessToken(vec![scopes::for_api(api)]));
+            self.no(
+                "id_token_for_google_api",
+                Severity::Error,
+                "Google's APIs take access tokens, not ID tokens",
+                fix,
+            );
+            return;
+        }
+        self.at_audience();
+        if is_google(issuer) {
+            self.yes("issuer", "issuer");
+            self.at_email();
+        } else if !issuer.is_empty() {
+            self.no(
+                "issuer_not_google",
+                Severity::Warning,
+                format!("issued by {}: services that take Google's ID tokens refuse it", quoted(issuer)),
+                self.expectation.wanted().map(Fix::IdToken),
+            );
+        }
+    }
+
+    /// A JWT that an account signed itself: Google's APIs take it for themselves as the audience, or with scopes; IAP
+    /// takes it for the URL; Cloud Run and functions do not.
+    fn at_self_signed(&mut self) {
+        let Some(api) = self.expectation.api.clone() else {
+            let fix = self.expectation.wanted().map(Fix::IdToken);
+            self.no(
+                "self_signed",
+                Severity::Warning,
+                "signed by the account itself: Cloud Run and functions take Google's ID tokens only (Identity-Aware Proxy takes both)",
+                fix,
+            );
+            return self.at_audience();
+        };
+        if let Some(scope) = self.reading.claims.text("scope") {
+            return self.at_scopes(&api, &scope.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        }
+        let wanted = format!("https://{api}.googleapis.com/");
+        let fits = audiences(self.reading)
+            .iter()
+            .any(|aud| aud.trim_end_matches('/') == wanted.trim_end_matches('/'));
+        if fits {
+            self.yes("audience", "audience");
+        } else {
+            self.no(
+                "audience_mismatch",
+                Severity::Error,
+                format!("aud is not {}: an API takes a self-signed JWT only for itself", quoted(&wanted)),
+                Some(Fix::AccessToken(vec![scopes::for_api(&api)])),
+            );
+        }
+    }
+
+    fn at_access_token(&mut self) {
+        let Some(api) = self.expectation.api.clone() else {
+            let fix = self.expectation.wanted().map(Fix::IdToken);
+            self.no(
+                "access_token_for_service",
+                Severity::Error,
+                "a service behind Cloud Run, functions or Identity-Aware Proxy takes ID tokens, not access tokens",
+                fix,
+            );
+            return;
+        };
+        match self.around.scopes {
+            Some(scopes) => self.at_scopes(&api, scopes),
+            None => self.no(
+                "scopes_unknown",
+                Severity::Info,
+                "which scopes it has is not known here: Google can be asked",
+                None,
+            ),
+        }
+    }
+
+    fn at_scopes(&mut self, api: &str, has: &[String]) {
+        let accepted = scopes::of_api(api);
+        if accepted.is_empty() {
+            let message = format!("which scopes the {api} API takes is not known here");
+            return self.no("api_unknown", Severity::Info, message, None);
+        }
+        let fitting: Vec<&str> = has
+            .iter()
+            .filter(|scope| accepted.iter().any(|one| one.full == **scope))
+            .map(|scope| scopes::short(scope))
+            .collect();
+        if fitting.is_empty() {
+            let few: Vec<&str> = accepted.iter().take(4).map(|scope| scope.short()).collect();
+            let more = if accepted.len() > few.len() { ", …" } else { "" };
+            let message =
+                format!("none of its scopes is one that the {api} API takes ({}{more})", few.join(", "));
+            self.no(
+                "scope_missing",
+                Severity::Error,
+                message,
+                Some(Fix::AccessToken(vec![scopes::for_api(api)])),
+            );
+        } else {
+            self.yes("scope", format!("scope ({})", fitting.join(", ")));
+        }
+    }
+
+    fn at_audience(&mut self) {
+        let found = audiences(self.reading);
+        let Some(wanted) = self.expectation.wanted() else { return };
+        // Functions of the first generation expect their whole URL.
+        let whole = self.expectation.url.as_deref().and_then(|url| url.split(['?', '#']).next());
+        let whole = whole.filter(|_| self.expectation.audience.is_none());
+        if found.iter().any(|aud| *aud == wanted || Some(aud.as_str()) == whole) {
+            return self.yes("audience", "audience");
+        }
+        // Of several audiences one is enough; the first tells what is wrong when none fits.
+        let Some(difference) = found.first().and_then(|aud| audience::difference(aud, &wanted)) else {
+            return;
+        };
+        let custom = if self.expectation.audience.is_none() && self.expectation.url.is_some() {
+            "; right only where the service has it as a custom audience"
+        } else {
+            ""
+        };
+        self.no(
+            "audience_mismatch",
+            Severity::Error,
+            format!("aud {difference}{custom}"),
+            Some(Fix::IdToken(wanted)),
+        );
+    }
+
+    fn at_email(&mut self) {
+        let verified = self.reading.claims.find("email_verified").is_some_and(|member| member.json == "true");
+        match self.reading.claims.find("email") {
+            // Said among the findings already; here is the way out.
+            None => self.no(
+                "no_email",
+                Severity::Warning,
+                "Cloud Run and Identity-Aware Proxy know callers by the e-mail claim, which it lacks",
+                self.expectation.wanted().map(Fix::IdToken),
+            ),
+            Some(_) if verified => self.yes("email", "e-mail"),
+            Some(_) => {}
+        }
+    }
+
+    fn at_lifetime(&mut self) {
+        if let (Some(iat), Some(exp)) = (self.reading.times.iat, self.reading.times.exp) {
+            let length = exp.saturating_sub(iat);
+            if (1..=3_600).contains(&length) {
+                self.yes("lifetime", "lifetime");
+            } else if self.expectation.api.is_some() && length > 3_600 && !self.to_google() {
+                let message = format!("lives {}; Google's endpoints accept 1h at most", words(length));
+                self.no("lifetime_over_1h", Severity::Error, message, self.wanted_token());
+            }
+        }
+    }
+
+    fn to_google(&self) -> bool {
+        audiences(self.reading).iter().any(|aud| is_google_endpoint(aud))
+    }
+
+    fn at_end(&mut self) {
+        let end = self.reading.times.exp.or(self.around.ends.map(Timestamp::as_second));
+        if end.is_some_and(|end| end <= self.around.now.as_second()) {
+            self.no("expired", Severity::Error, "it has ended: nobody accepts it any more", Some(Fix::Again));
+        }
+    }
+
+    fn at_clock(&mut self) {
+        let Some(skew) = self.around.skew else { return };
+        let seconds = format!("{}.{} s", skew.abs() / 1_000, skew.abs() % 1_000 / 100);
+        if skew.abs() <= SKEW {
+            if !self.expectation.is_empty() {
+                self.yes("clock", format!("clock (skew {seconds})"));
+            }
+            return;
+        }
+        let way = if skew > 0 { "behind" } else { "ahead of" };
+        self.no(
+            "clock_skew",
+            Severity::Warning,
+            format!("this machine's clock is {seconds} {way} Google's: what is signed here may be too old or too new there"),
+            None,
+        );
+    }
+}
+
+#[cfg(test)]
+#[path = "expect_tests.rs"]
+mod tests;
