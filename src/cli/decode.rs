@@ -158,25 +158,18 @@ impl Serialize for Raw<'_> {
 }
 
 fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding], checks: &[Check]) -> Vec<String> {
-    let mut lines = vec![reading.form.name().to_owned()];
-    for (name, section) in [("header", &reading.header), ("claims", &reading.claims)] {
-        match section {
-            Section::Absent => continue,
-            Section::Text(text) => lines.push(columns(&[(name, 8), (&truncate(text, MAX_SHOWN), 0)])),
-            Section::Object(members) => {
-                lines.push(name.to_owned());
-                for member in &members.list {
-                    let value = member.text().unwrap_or_else(|| member.json.clone());
-                    let said = meaning(member, reading, &|_| None).unwrap_or_default();
-                    lines.push(columns(&[
-                        ("", 0),
-                        (&member.name, 14),
-                        (&truncate(&value, MAX_SHOWN), 44),
-                        (&said, 0),
-                    ]));
-                }
-            }
-        }
+    let mut lines = Vec::new();
+    let mut part = Some(reading);
+    while let Some(reading) = part {
+        lines.push(reading.form.name().to_owned());
+        lines.extend(
+            reading
+                .facts
+                .iter()
+                .map(|(label, text)| columns(&[("", 0), (label, 14), (&truncate(text, MAX_SHOWN), 0)])),
+        );
+        lines.extend(sections(reading));
+        part = reading.inner.as_deref();
     }
     let (mark, word) = match verdict.state {
         State::Verified => ("✓", "verified"),
@@ -196,6 +189,31 @@ fn lines(reading: &Reading, verdict: &Verdict, findings: &[Finding], checks: &[C
         checks.iter().filter(|check| check.severity.is_none()).map(|check| check.message.as_str()).collect();
     if !fine.is_empty() {
         lines.push(columns(&[("fine", 9), ("✓", 1), (&fine.join(", "), 0)]));
+    }
+    lines
+}
+
+/// Header and claims, one member a line.
+fn sections(reading: &Reading) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (name, section) in [("header", &reading.header), ("claims", &reading.claims)] {
+        match section {
+            Section::Absent => continue,
+            Section::Text(text) => lines.push(columns(&[(name, 8), (&truncate(text, MAX_SHOWN), 0)])),
+            Section::Object(members) => {
+                lines.push(name.to_owned());
+                for member in &members.list {
+                    let value = member.text().unwrap_or_else(|| member.json.clone());
+                    let said = meaning(member, reading, &|_| None).unwrap_or_default();
+                    lines.push(columns(&[
+                        ("", 0),
+                        (&member.name, 14),
+                        (&truncate(&value, MAX_SHOWN), 44),
+                        (&said, 0),
+                    ]));
+                }
+            }
+        }
     }
     lines
 }

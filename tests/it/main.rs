@@ -11,6 +11,8 @@ mod clipboard;
 mod corpus;
 mod denials;
 mod docs;
+#[cfg(unix)]
+mod doctor;
 mod flows;
 #[cfg(unix)]
 mod leaks;

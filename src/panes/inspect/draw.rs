@@ -43,6 +43,9 @@ const MOST_VALUE: usize = 4_000;
 /// See [`MOST_VALUE`].
 const MOST_SHOWN: usize = 60_000;
 
+/// Cells that one permission takes beside others.
+const ROLE: u16 = 17;
+
 /// A scope that so many APIs take opens no one of them in particular.
 const MANY_APIS: usize = 12;
 
@@ -77,11 +80,11 @@ impl Inspect {
             ]));
         }
         lines.extend(facts_lines(&reading.facts, theme));
-        lines.extend(self.told(theme));
         let name_of = |id: &str| {
             let known = shared.facts.values().filter_map(|facts| facts.account.value.as_ref());
             known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
         };
+        lines.extend(self.told(&name_of, theme));
         let mut budget = MOST_SHOWN;
         let mut part = Some(reading);
         while let Some(reading) = part {
@@ -145,7 +148,7 @@ impl Inspect {
     }
 
     /// What Google tells of an access token: whose it is and its scopes, by API.
-    fn told(&self, theme: &Theme) -> Vec<Line<'static>> {
+    fn told(&self, name_of: &dyn Fn(&str) -> Option<String>, theme: &Theme) -> Vec<Line<'static>> {
         let Some(facts) = &self.facts.value else { return Vec::new() };
         let mut lines = vec![Line::default(), Line::styled("Google says", theme.dim)];
         let mut add = |label: &str, text: &str| {
@@ -159,7 +162,10 @@ impl Inspect {
             facts.email.as_deref().unwrap_or("it does not say: the token lacks the scope userinfo.email"),
         );
         if let Some(audience) = &facts.audience {
-            add("given to", audience);
+            match name_of(audience) {
+                Some(email) => add("given to", &format!("{audience}   {}", short(&email))),
+                None => add("given to", audience),
+            }
         }
         for (apis, names) in by_api(&facts.scopes) {
             add(&apis, &names.join(", "));
@@ -230,25 +236,24 @@ impl Inspect {
                 theme.dim,
             )];
         };
-        let mut spans = Vec::new();
-        match shared.granted(account) {
-            Some(granted) => {
-                for permission in MATRIX {
-                    let (glyph, style) = if granted.has(permission) {
-                        (theme.glyphs.yes, theme.good)
-                    } else {
-                        (theme.glyphs.no, theme.bad)
-                    };
-                    spans.push(Span::styled(format!("{glyph} "), style));
-                    spans.push(Span::raw(format!("{}  ", permission.label)));
-                }
-            }
-            None => spans.push(Span::styled("? not tested", theme.dim)),
+        let title = format!("Not scopes but roles: you on {}", safe_line(short(account)));
+        let mut lines = vec![Line::styled(title, theme.dim)];
+        let Some(granted) = shared.granted(account) else {
+            lines.push(Line::styled("? not tested", theme.dim));
+            return lines;
+        };
+        let width = if self.width >= BESIDE { split(self.width).1 } else { self.width };
+        for row in MATRIX.chunks(usize::from(width / ROLE).clamp(1, MATRIX.len() / 2)) {
+            let cells = row.iter().flat_map(|permission| {
+                let (glyph, style) = match granted.has(*permission) {
+                    true => (theme.glyphs.yes, theme.good),
+                    false => (theme.glyphs.no, theme.bad),
+                };
+                [Span::styled(format!("{glyph} "), style), Span::raw(format!("{:<14} ", permission.label))]
+            });
+            lines.push(Line::from(cells.collect::<Vec<_>>()));
         }
-        vec![
-            Line::styled(format!("Not scopes but roles: you on {}", safe_line(short(account))), theme.dim),
-            Line::from(spans),
-        ]
+        lines
     }
 
     /// One header field or claim with its meaning; and how much was shown of it.
