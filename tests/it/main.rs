@@ -19,3 +19,4 @@ mod pty;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod vectors;
