@@ -22,3 +22,4 @@ mod pty;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod vectors;

@@ -86,7 +86,7 @@ pub fn uncheckable(reading: &Reading) -> Option<Verdict> {
     prepare(reading).err()
 }
 
-/// Checks the signature against a key set: a JWKS, or the map of key id to PEM certificate that Google also
+/// Checks the signature against a key set: a JWKS, one JWK, or the map of key id to PEM certificate that Google also
 /// publishes. `whose` names it in the verdict: `Google's OAuth certs`.
 pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
     let algorithm = match prepare(reading) {
@@ -189,6 +189,10 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     if reading.signature.is_none() {
         return Err(Verdict::failed("the token has no signature"));
     }
+    // What was read as its claims must be what a signature is over.
+    if reading.token.expose().matches('.').count() != 2 {
+        return Err(Verdict::not_checked("the token has not three parts"));
+    }
     Ok(algorithm)
 }
 
@@ -212,6 +216,7 @@ fn read_keys(text: &str) -> Result<Vec<Key>, String> {
     match set.get("keys") {
         Some(Value::Array(keys)) => Ok(keys.iter().filter_map(from_jwk).collect()),
         Some(_) => Err("its “keys” is no list".to_owned()),
+        None if set.get("kty").is_some() => Ok(from_jwk(&set).into_iter().collect()),
         None if set.is_object() => Ok(set.as_object().into_iter().flatten().filter_map(from_pem).collect()),
         None => Err("it is no JSON object".to_owned()),
     }
@@ -312,6 +317,7 @@ mod tests {
         let token = sign(json!({"alg": "RS256"}));
         assert_eq!(judged(&token, &set(&[jwk(Some("a"))])).state, State::Verified);
         assert_eq!(judged(&token, &set(&[jwk(None)])).state, State::Verified);
+        assert_eq!(judged(&token, &jwk(None).to_string()).state, State::Verified, "one key and no set");
     }
 
     #[test]
