@@ -140,6 +140,7 @@ impl Emulator {
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
         let clock = Clock::default();
+        clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
         let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
         let shared = Arc::new(Shared { clock, base, state: Mutex::new(state) });
@@ -303,7 +304,7 @@ impl Handle {
         change(&mut policy);
         policy.normalise();
         policy.etag = state.next_etag(self.shared.clock.micros());
-        state.set_policy(Resource::Account(i), policy);
+        state.set_policy(Resource::Account(i), policy, self.shared.clock.now());
         true
     }
 

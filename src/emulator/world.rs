@@ -46,6 +46,10 @@ pub struct World {
     pub operation_polls: Option<u32>,
     /// For how many seconds after an API was turned on calls to it are still refused.
     pub activation_seconds: i64,
+    /// For how many seconds after a write a policy is still enforced as it was before; it reads as written at once.
+    pub propagation_seconds: i64,
+    /// By how many seconds its clock is ahead of the machine's; negative is behind.
+    pub clock_offset_seconds: i64,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
