@@ -6,6 +6,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::error::{Failure, Place};
+use super::routes;
+
 /// Something that goes wrong with a method's calls. Delays come first; of the others the first that is set happens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -121,6 +124,25 @@ impl Faults {
 }
 
 impl Fault {
+    /// Whether it can strike and has what it names; else the field and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let place = Place { service: "", title: "", method: "" };
+        if let Some(name) = self.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
+            return Err(("error", format!("there is no error called {name}")));
+        }
+        if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
+            return Err(("status", format!("{status} is no status")));
+        }
+        let known = routes::names().any(|name| self.hits(name)) || self.method == "unrouted";
+        if known { Ok(()) } else { Err(("method", format!("there is no method called {:?}", self.method))) }
+    }
+
+    /// The fault, or what is wrong with it in one line.
+    pub fn checked(self) -> Result<Fault, String> {
+        self.check().map_err(|(field, problem)| format!("{field}: {problem}"))?;
+        Ok(self)
+    }
+
     /// Whether `status` is only the status of an answer that the fault shapes in another way.
     pub fn answers_otherwise(&self) -> bool {
         self.html || self.redirect.is_some() || self.empty
@@ -143,11 +165,14 @@ impl Fault {
     }
 
     fn fits(&self, method: &str, path: &str) -> bool {
-        let named = match self.method.strip_suffix('*') {
+        self.hits(method) && path.contains(&self.path)
+    }
+
+    fn hits(&self, method: &str) -> bool {
+        match self.method.strip_suffix('*') {
             Some(start) => method.starts_with(start),
             None => method == self.method,
-        };
-        named && path.contains(&self.path)
+        }
     }
 }
 

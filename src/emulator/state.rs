@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 
@@ -29,6 +30,8 @@ pub struct Shared {
     pub clock: Clock,
     /// `http://127.0.0.1:PORT/`.
     pub base: String,
+    /// Whether the emulator's own endpoint is served.
+    pub control: AtomicBool,
     /// Everything that changes.
     pub state: Mutex<State>,
 }

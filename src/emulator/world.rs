@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::callers::Caller;
 use super::deny::DenyPolicy;
-use super::error::{Failure, Place};
 use super::fault::Fault;
 use super::identity::{IdentityPools, Session};
 use super::keys;
@@ -311,13 +310,7 @@ impl World {
         }
         self.check_deny_policies()?;
         for (i, fault) in self.faults.iter().enumerate() {
-            let place = Place { service: "", title: "", method: "" };
-            if let Some(name) = fault.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
-                return Err(content(
-                    format!("faults[{i}].error"),
-                    format!("there is no error called {name}"),
-                ));
-            }
+            fault.check().map_err(|(field, problem)| content(format!("faults[{i}].{field}"), problem))?;
         }
         for (i, caller) in self.callers.iter().enumerate() {
             caller.check(self, &format!("callers[{i}]"))?;

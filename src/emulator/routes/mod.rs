@@ -3,6 +3,7 @@
 
 mod broken;
 mod certs;
+mod control;
 mod credentials;
 mod external;
 mod iam;
@@ -18,6 +19,7 @@ mod troubleshooter;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Shares};
@@ -40,6 +42,8 @@ use super::tokens::{Principal, secret};
 
 /// More than any request needs; what is larger is refused as Google's front end does.
 const LARGEST: usize = 10 * 1024 * 1024;
+
+pub use control::PATH as CONTROL;
 
 /// `https://www.googleapis.com/auth/cloud-platform`.
 pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -183,6 +187,11 @@ impl Route {
         }
         pattern.next().is_none().then_some(params)
     }
+}
+
+/// The short names of all methods.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().copied().flatten().map(|route| route.name).chain([metadata::REST.name])
 }
 
 fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {
@@ -432,7 +441,13 @@ pub async fn serve(
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let mut date = shared.clock.now();
-    let mut response = if is_loopback(&parts.headers) {
+    let control = shared.control.load(Ordering::Relaxed) && path.starts_with(CONTROL);
+    let mut response = if is_loopback(&parts.headers) && control {
+        match axum::body::to_bytes(body, LARGEST).await {
+            Ok(body) => control::serve(&shared, &parts, &body).await,
+            Err(_) => reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.\n"),
+        }
+    } else if is_loopback(&parts.headers) {
         let on_cloud = shared.state.lock().await.metadata.is_some();
         let found =
             find(&parts.method, &parts.uri).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
