@@ -119,6 +119,9 @@ pub enum Command {
         /// What is in it, as JSON; the example organization if left out
         #[arg(long, value_name = "FILE")]
         world: Option<PathBuf>,
+        /// Serve /_emulator/ too, where faults are armed and the clock is moved
+        #[arg(long)]
+        control: bool,
     },
     /// Print the table of keys
     Keys,

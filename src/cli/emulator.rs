@@ -8,8 +8,16 @@ use super::setup;
 use super::stop::Stop;
 use crate::emulator::first_line;
 
-pub(super) async fn run(port: u16, world: Option<&Path>, global: &Global) -> Result<(), Failure> {
+pub(super) async fn run(
+    port: u16,
+    world: Option<&Path>,
+    control: bool,
+    global: &Global,
+) -> Result<(), Failure> {
     let emulator = setup::emulator(port, world, global).await?;
+    if control {
+        emulator.open_control();
+    }
     // Listened for before the first line is said: whoever has read it may stop us, and our files go then too.
     let stop = Stop::listen().map_err(|error| Failure::io("listening for signals", &error))?;
     output::line(&output::to_json(&first_line(&emulator)))?;

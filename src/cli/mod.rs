@@ -233,7 +233,9 @@ async fn dispatch(
         Command::Policy(wish) => policy::run(wish, setup, json).await,
         Command::Decode(wish) => decode::run(wish, setup, json).await,
         Command::Doctor { file } => doctor::run(file.as_deref(), env, setup, json).await,
-        Command::Emulator { port, world } => emulator::run(port, world.as_deref(), global).await,
+        Command::Emulator { port, world, control } => {
+            emulator::run(port, world.as_deref(), control, global).await
+        }
         Command::Keys => unreachable!("run() answers it without a runtime"),
     }
 }

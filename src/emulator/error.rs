@@ -1,6 +1,7 @@
 //! The refusals Google is known to answer with, one constructor each, in the wording seen on the wire. This file
 //! owns their bodies and nothing else: it never decides when a request is refused.
 
+mod named;
 mod usage;
 
 use axum::body::Body;
@@ -20,9 +21,6 @@ pub struct Failure {
     challenge: Option<&'static str>,
     retry_after: Option<u64>,
 }
-
-/// The consumer in errors that a fault asks for by name.
-const EXAMPLE_PROJECT: &str = "415104041262";
 
 /// What every handler ends with.
 pub type Answer = Result<Response, Failure>;
@@ -479,31 +477,6 @@ impl Failure {
     /// E31.
     pub fn invalid_token() -> Failure {
         Failure::oauth(400, "invalid_token", "Invalid Value")
-    }
-
-    /// The refusals a fault may name instead of spelling them out.
-    pub fn named(name: &str, at: Place) -> Option<Failure> {
-        Some(match name {
-            "PERMISSION_DENIED" => Failure::caller_denied(),
-            "ACCESS_TOKEN_EXPIRED" => Failure::expired(at),
-            "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Failure::scope_insufficient(at),
-            "SERVICE_DISABLED" => Failure::service_disabled(at, EXAMPLE_PROJECT),
-            "SECURITY_POLICY_VIOLATED" => {
-                Failure::perimeter(at.service, EXAMPLE_PROJECT, "EMULATORperimeter0001")
-            }
-            "INVALID_ARGUMENT" => Failure::invalid_argument(),
-            "NOT_FOUND" => Failure::not_found(),
-            "ABORTED" => Failure::conflict(),
-            "RATE_LIMIT_EXCEEDED" => Failure::quota(EXAMPLE_PROJECT, at.service),
-            "UNAVAILABLE" => Failure::unavailable(),
-            "INTERNAL" => Failure::internal(),
-            "INVALID_RAPT" => Failure::invalid_rapt(),
-            "INVALID_GRANT" => Failure::grant_ended(),
-            "INVALID_TARGET" => Failure::invalid_target(),
-            "INVALID_CLIENT" => Failure::invalid_client(),
-            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(),
-            _ => return None,
-        })
     }
 }
 

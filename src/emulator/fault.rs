@@ -1,8 +1,13 @@
 //! Faults: what goes wrong, as data. It owns the counting (which call is hit); carrying a fault out is for the routes
 //! and the connection.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use super::error::{Failure, Place};
+use super::routes;
 
 /// Something that goes wrong with a method's calls. Delays come first; of the others the first that is set happens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -16,6 +21,9 @@ pub struct Fault {
     pub nth: u32,
     /// How many calls are hit from there on; all if left out.
     pub times: Option<u32>,
+    /// Hits only what comes after so many calls of one method in one minute; without anything else that is
+    /// `RATE_LIMIT_EXCEEDED`.
+    pub per_minute: Option<u32>,
     /// Waits before anything else.
     pub delay_ms: u64,
     /// Never answers.
@@ -30,6 +38,18 @@ pub struct Fault {
     pub endless: bool,
     /// Answers with an HTML page; its status is 502 unless `status` says otherwise.
     pub html: bool,
+    /// Answers with a redirect to this URL; its status is 302 unless `status` says otherwise.
+    pub redirect: Option<String>,
+    /// Carries the work out, then answers without a body and without a type; with `status`, if that is there.
+    pub empty: bool,
+    /// Answers as usual under another type.
+    pub content_type: Option<String>,
+    /// Answers as usual, but 16 bytes at a time with this pause before each.
+    pub drip_ms: u64,
+    /// Answers with four megabytes that unpack to over six hundred.
+    pub gzip_bomb: bool,
+    /// Adds seconds to the time in the `Date` header, and to nothing else.
+    pub date_offset_seconds: i64,
     /// The caller's token is treated as expired.
     pub token_expired: bool,
     /// A write meets another etag.
@@ -47,13 +67,34 @@ pub struct Fault {
 /// The faults of an emulator, with their counts.
 #[derive(Debug, Default)]
 pub struct Faults {
-    armed: Vec<(Fault, u32)>,
+    armed: Vec<Armed>,
+}
+
+#[derive(Debug)]
+struct Armed {
+    fault: Fault,
+    calls: u32,
+    /// The minute and the calls in it, by method.
+    minutes: HashMap<String, (i64, u32)>,
+}
+
+impl Armed {
+    /// Whether a call of that method is beyond what a minute has room for.
+    fn is_over(&mut self, method: &str, now: i64) -> bool {
+        let Some(room) = self.fault.per_minute else { return true };
+        let minute = self.minutes.entry(method.to_owned()).or_default();
+        if minute.0 != now.div_euclid(60) {
+            *minute = (now.div_euclid(60), 0);
+        }
+        minute.1 += 1;
+        minute.1 > room
+    }
 }
 
 impl Faults {
     /// Arms a fault.
     pub fn add(&mut self, fault: Fault) {
-        self.armed.push((fault, 0));
+        self.armed.push(Armed { fault, calls: 0, minutes: HashMap::new() });
     }
 
     /// Disarms all.
@@ -62,13 +103,14 @@ impl Faults {
     }
 
     /// The fault that hits this call, if any: the first armed one. Every fault that fits counts the call.
-    pub fn strike(&mut self, method: &str, path: &str) -> Option<Fault> {
+    pub fn strike(&mut self, method: &str, path: &str, now: i64) -> Option<Fault> {
         let mut hit = None;
-        for (fault, calls) in &mut self.armed {
-            if !fault.fits(method, path) {
+        for armed in &mut self.armed {
+            if !armed.fault.fits(method, path) || !armed.is_over(method, now) {
                 continue;
             }
-            *calls += 1;
+            armed.calls += 1;
+            let Armed { fault, calls, .. } = armed;
             let first = fault.nth.max(1);
             if *calls >= first
                 && fault.times.is_none_or(|times| *calls < first.saturating_add(times))
@@ -82,12 +124,55 @@ impl Faults {
 }
 
 impl Fault {
+    /// Whether it can strike and has what it names; else the field and what is wrong with it.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let place = Place { service: "", title: "", method: "" };
+        if let Some(name) = self.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
+            return Err(("error", format!("there is no error called {name}")));
+        }
+        if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
+            return Err(("status", format!("{status} is no status")));
+        }
+        let known = routes::names().any(|name| self.hits(name)) || self.method == "unrouted";
+        if known { Ok(()) } else { Err(("method", format!("there is no method called {:?}", self.method))) }
+    }
+
+    /// The fault, or what is wrong with it in one line.
+    pub fn checked(self) -> Result<Fault, String> {
+        self.check().map_err(|(field, problem)| format!("{field}: {problem}"))?;
+        Ok(self)
+    }
+
+    /// Whether `status` is only the status of an answer that the fault shapes in another way.
+    pub fn answers_otherwise(&self) -> bool {
+        self.html || self.redirect.is_some() || self.empty
+    }
+
+    /// Whether it says how many calls there is room for, and not what becomes of the others.
+    pub fn is_quota_alone(&self) -> bool {
+        let quota = Fault {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            nth: self.nth,
+            times: self.times,
+            per_minute: self.per_minute,
+            delay_ms: self.delay_ms,
+            retry_after: self.retry_after,
+            date_offset_seconds: self.date_offset_seconds,
+            ..Fault::default()
+        };
+        self.per_minute.is_some() && quota == *self
+    }
+
     fn fits(&self, method: &str, path: &str) -> bool {
-        let named = match self.method.strip_suffix('*') {
+        self.hits(method) && path.contains(&self.path)
+    }
+
+    fn hits(&self, method: &str) -> bool {
+        match self.method.strip_suffix('*') {
             Some(start) => method.starts_with(start),
             None => method == self.method,
-        };
-        named && path.contains(&self.path)
+        }
     }
 }
 
@@ -100,8 +185,20 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(Fault { method: "iam.*".into(), nth: 2, times: Some(1), ..Fault::default() });
         let hits: Vec<bool> =
-            (0..4).map(|_| faults.strike("iam.serviceAccounts.get", "/").is_some()).collect();
+            (0..4).map(|_| faults.strike("iam.serviceAccounts.get", "/", 0).is_some()).collect();
         assert_eq!(hits, [false, true, false, false]);
-        assert!(faults.strike("oauth2.token", "/token").is_none());
+        assert!(faults.strike("oauth2.token", "/token", 0).is_none());
+    }
+
+    #[test]
+    fn a_minute_has_room_for_so_many_calls_of_each_method() {
+        let mut faults = Faults::default();
+        faults.add(Fault { method: "*".into(), per_minute: Some(2), ..Fault::default() });
+        let mut calls =
+            |method: &str, now| (0..3).map(|_| faults.strike(method, "/", now).is_some()).collect();
+        let over: Vec<bool> = calls("a", 0);
+        assert_eq!(over, [false, false, true]);
+        assert_eq!(calls("b", 59), over);
+        assert_eq!(calls("a", 60), over);
     }
 }

@@ -45,6 +45,7 @@ mod world;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use serde_json::{Map, Value, json};
@@ -140,9 +141,11 @@ impl Emulator {
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
         let clock = Clock::default();
+        clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
         let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
-        let shared = Arc::new(Shared { clock, base, state: Mutex::new(state) });
+        let shared =
+            Arc::new(Shared { clock, base, control: AtomicBool::new(false), state: Mutex::new(state) });
         let app = Router::new().fallback(routes::serve).with_state(Arc::clone(&shared));
         let service = app.into_make_service_with_connect_info::<Scissors>();
         let all = Scissors::default();
@@ -209,6 +212,12 @@ impl Emulator {
         &self.callers
     }
 
+    /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
+    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log. Whoever reaches the port may use it.
+    pub fn open_control(&self) {
+        self.shared.control.store(true, Ordering::Relaxed);
+    }
+
     /// A way to arm faults and look inside while it runs.
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
@@ -231,7 +240,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("policytroubleshooter", "POLICYTROUBLESHOOTER"),
 ];
 
-/// What `impersona emulator` prints first: `{port, endpoints, env, callers, projects}`.
+/// What `impersona emulator` prints first: `{port, endpoints, env, callers, projects}`, and `control` once that is open.
 pub fn first_line(emulator: &Emulator) -> Value {
     let base = emulator.base_url();
     let mut endpoints: Map<String, Value> =
@@ -253,8 +262,12 @@ pub fn first_line(emulator: &Emulator) -> Value {
             told
         })
         .collect();
-    json!({"port": emulator.addr().port(), "endpoints": endpoints, "env": env, "callers": callers,
-        "projects": emulator.projects})
+    let mut line = json!({"port": emulator.addr().port(), "endpoints": endpoints, "env": env, "callers": callers,
+        "projects": emulator.projects});
+    if emulator.shared.control.load(Ordering::Relaxed) {
+        line["control"] = format!("http://{}{}", emulator.addr(), routes::CONTROL).into();
+    }
+    line
 }
 
 /// Looks into a running emulator and makes things go wrong.
@@ -303,7 +316,7 @@ impl Handle {
         change(&mut policy);
         policy.normalise();
         policy.etag = state.next_etag(self.shared.clock.micros());
-        state.set_policy(Resource::Account(i), policy);
+        state.set_policy(Resource::Account(i), policy, self.shared.clock.now());
         true
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
-use super::world::{World, WorldError, content};
+use super::world::{World, WorldError, check_members, content};
 
 /// A perimeter. Google decides by networks, devices and rules who is inside; here the accounts of its own projects are,
 /// and whoever is admitted by name.
@@ -24,7 +24,7 @@ pub struct Perimeter {
 }
 
 impl Perimeter {
-    /// Whether all its projects are there.
+    /// Whether all its projects are there, and its members can be.
     pub fn check(&self, world: &World, field: &str) -> Result<(), WorldError> {
         for (i, project) in self.projects.iter().enumerate() {
             if !world.projects.iter().any(|p| p.id == *project) {
@@ -32,7 +32,7 @@ impl Perimeter {
                 return Err(content(format!("{field}.projects[{i}]"), problem));
             }
         }
-        Ok(())
+        check_members(&self.admitted, &format!("{field}.admitted"))
     }
 }
 

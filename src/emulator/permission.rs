@@ -51,7 +51,7 @@ impl State {
     pub fn allows(&self, who: &Principal, permission: &str, on: Resource, now: i64) -> bool {
         let facts = self.facts(on, now);
         let given = self.way_up(on).any(|level| {
-            self.policy(level).bindings.iter().any(|binding| {
+            self.enforced_policy(level, now).bindings.iter().any(|binding| {
                 self.role_gives(&binding.role, permission)
                     && binding.members.iter().any(|member| self.includes(member, who, None) == Verdict::Yes)
                     && binding.condition.as_ref().is_none_or(|c| condition::holds(&c.expression, &facts))

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 
@@ -29,12 +30,14 @@ pub struct Shared {
     pub clock: Clock,
     /// `http://127.0.0.1:PORT/`.
     pub base: String,
+    /// Whether the emulator's own endpoint is served.
+    pub control: AtomicBool,
     /// Everything that changes.
     pub state: Mutex<State>,
 }
 
 /// A resource that has an allow policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resource {
     /// A service account.
     Account(usize),
@@ -118,6 +121,10 @@ pub struct State {
     pub services: Services,
     /// What keeps calls out, whatever roles there are.
     pub perimeters: Vec<Perimeter>,
+    /// For how many seconds after a write a policy is still enforced as it was.
+    propagation: i64,
+    /// What was written over and is enforced still, with its end; the oldest first.
+    former: HashMap<Resource, Vec<(i64, Policy)>>,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -168,6 +175,7 @@ impl State {
         state.projects = world.projects;
         state.workspace = world.workspace;
         state.perimeters = world.perimeters;
+        state.propagation = world.propagation_seconds;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
@@ -303,13 +311,25 @@ impl State {
         }
     }
 
+    /// The policy of a resource as it is enforced: for a while after a write that is the one before.
+    pub fn enforced_policy(&self, of: Resource, now: i64) -> &Policy {
+        let former = self.former.get(&of).and_then(|all| all.iter().find(|(until, _)| now < *until));
+        former.map_or_else(|| self.policy(of), |(_, policy)| policy)
+    }
+
     /// Replaces the policy of a resource.
-    pub fn set_policy(&mut self, of: Resource, policy: Policy) {
-        match of {
-            Resource::Account(i) => self.accounts[i].policy = policy,
-            Resource::Project(i) => self.projects[i].policy = policy,
-            Resource::Folder(i) => self.folders[i].policy = policy,
-            Resource::Organization(i) => self.organizations[i].policy = policy,
+    pub fn set_policy(&mut self, of: Resource, policy: Policy, now: i64) {
+        let stored = match of {
+            Resource::Account(i) => &mut self.accounts[i].policy,
+            Resource::Project(i) => &mut self.projects[i].policy,
+            Resource::Folder(i) => &mut self.folders[i].policy,
+            Resource::Organization(i) => &mut self.organizations[i].policy,
+        };
+        let before = std::mem::replace(stored, policy);
+        if self.propagation > 0 {
+            let former = self.former.entry(of).or_default();
+            former.retain(|(until, _)| now < *until);
+            former.push((now + self.propagation, before));
         }
     }
 

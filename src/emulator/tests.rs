@@ -5,6 +5,7 @@ use reqwest::{Client, Method, StatusCode};
 use super::*;
 
 mod aws;
+mod control;
 mod delegation;
 mod external;
 mod faults;

@@ -1,13 +1,31 @@
-//! The world: everything the emulator knows when it starts, as data. It owns the file's form and its consistency;
-//! what happens to it afterwards is the state's.
+//! The world: everything the emulator knows when it starts, as data. It owns the file's form; what of it does not fit
+//! together is found in `consistency`, what happens to it afterwards is the state's.
+//!
+//! The file is one JSON object. Names are camelCase, every field may be left out, a field that is not known is refused
+//! with its line and column. The fields are documented where their types are:
+//!
+//! | field | what it is | type |
+//! |---|---|---|
+//! | `organizations`, `folders`, `projects` | resources, with their policies, deny policies, roles and accounts | [`Organization`], [`Folder`], [`Project`], [`Account`], [`CustomRole`], [`Policy`], [`DenyPolicy`] |
+//! | `users`, `groups` | people, and who is in which group | [`User`], [`Group`] |
+//! | `callers` | whose credentials files are written; the first is the default | [`Caller`] |
+//! | `clientProjects` | projects of OAuth clients, where an API may be off | [`ClientProject`] |
+//! | `workspace` | domain-wide delegation | [`Workspace`] |
+//! | `identityPools` | who outside of Google is believed | [`IdentityPools`] |
+//! | `metadata` | the machine that it stands on | [`Metadata`] |
+//! | `perimeters` | VPC Service Controls | [`Perimeter`] |
+//! | `operationPolls`, `activationSeconds`, `propagationSeconds` | how slow things are | [`World`] |
+//! | `clockOffsetSeconds` | how wrong its clock is | [`World`] |
+//! | `faults` | what goes wrong | [`Fault`] |
 
-use std::collections::HashSet;
+mod consistency;
+
+pub use consistency::check_members;
 
 use serde::{Deserialize, Serialize};
 
 use super::callers::Caller;
 use super::deny::DenyPolicy;
-use super::error::{Failure, Place};
 use super::fault::Fault;
 use super::identity::{IdentityPools, Session};
 use super::keys;
@@ -46,6 +64,10 @@ pub struct World {
     pub operation_polls: Option<u32>,
     /// For how many seconds after an API was turned on calls to it are still refused.
     pub activation_seconds: i64,
+    /// For how many seconds after a write a policy is still enforced as it was before; it reads as written at once.
+    pub propagation_seconds: i64,
+    /// By how many seconds its clock is ahead of the machine's; negative is behind.
+    pub clock_offset_seconds: i64,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
@@ -271,87 +293,6 @@ impl World {
     pub(super) fn has_account(&self, email: &str) -> bool {
         self.projects.iter().flat_map(|project| &project.accounts).any(|account| account.email == email)
     }
-
-    fn check(&self) -> Result<(), WorldError> {
-        let mut nodes: HashSet<String> = HashSet::new();
-        for (i, organization) in self.organizations.iter().enumerate() {
-            unique(&mut nodes, format!("organizations/{}", organization.number), || {
-                format!("organizations[{i}].number")
-            })?;
-        }
-        for (i, folder) in self.folders.iter().enumerate() {
-            unique(&mut nodes, format!("folders/{}", folder.number), || format!("folders[{i}].number"))?;
-        }
-        for (i, folder) in self.folders.iter().enumerate() {
-            self.check_way_up(folder, || format!("folders[{i}].parent"))?;
-        }
-        let mut emails = HashSet::new();
-        for (i, project) in self.projects.iter().enumerate() {
-            unique(&mut nodes, format!("projects/{}", project.id), || format!("projects[{i}].id"))?;
-            unique(&mut nodes, format!("projects/{}", project.number), || format!("projects[{i}].number"))?;
-            if let Some(parent) = project.parent.as_ref().filter(|parent| !nodes.contains(*parent)) {
-                return Err(content(
-                    format!("projects[{i}].parent"),
-                    format!("{parent} is not in this world"),
-                ));
-            }
-            for (j, account) in project.accounts.iter().enumerate() {
-                unique(&mut emails, account.email.clone(), || format!("projects[{i}].accounts[{j}].email"))?;
-                for (k, key) in account.keys.iter().enumerate() {
-                    if key.created.parse::<jiff::Timestamp>().is_err() {
-                        let field = format!("projects[{i}].accounts[{j}].keys[{k}].created");
-                        return Err(content(field, format!("{:?} is not an RFC 3339 time", key.created)));
-                    }
-                }
-            }
-        }
-        self.check_deny_policies()?;
-        for (i, fault) in self.faults.iter().enumerate() {
-            let place = Place { service: "", title: "", method: "" };
-            if let Some(name) = fault.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
-                return Err(content(
-                    format!("faults[{i}].error"),
-                    format!("there is no error called {name}"),
-                ));
-            }
-        }
-        for (i, caller) in self.callers.iter().enumerate() {
-            caller.check(self, &format!("callers[{i}]"))?;
-        }
-        for (i, perimeter) in self.perimeters.iter().enumerate() {
-            perimeter.check(self, &format!("perimeters[{i}]"))?;
-        }
-        self.identity_pools.check(self)?;
-        self.workspace.check(self)?;
-        self.metadata.iter().try_for_each(|metadata| metadata.check(self))
-    }
-
-    fn check_deny_policies(&self) -> Result<(), WorldError> {
-        let organizations = self.organizations.iter().map(|o| ("organizations", &o.deny_policies));
-        let folders = self.folders.iter().map(|f| ("folders", &f.deny_policies));
-        let projects = self.projects.iter().map(|p| ("projects", &p.deny_policies));
-        let levels = organizations.enumerate().chain(folders.enumerate()).chain(projects.enumerate());
-        for (i, (collection, policies)) in levels {
-            for (d, policy) in policies.iter().enumerate() {
-                policy.check(&format!("{collection}[{i}].denyPolicies[{d}]"))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn check_way_up(&self, folder: &Folder, field: impl Fn() -> String) -> Result<(), WorldError> {
-        let mut parent = &folder.parent;
-        for _ in 0..=self.folders.len() {
-            if self.organizations.iter().any(|o| *parent == format!("organizations/{}", o.number)) {
-                return Ok(());
-            }
-            match self.folders.iter().find(|f| *parent == format!("folders/{}", f.number)) {
-                Some(above) => parent = &above.parent,
-                None => return Err(content(field(), format!("{parent} is not in this world"))),
-            }
-        }
-        Err(content(field(), "the folders go round in a circle".into()))
-    }
 }
 
 impl Account {
@@ -381,14 +322,6 @@ pub fn unique_id(email: &str) -> String {
     let hash = keys::hash(email);
     let number = hash[..8].iter().fold(0u64, |sum, b| sum << 8 | u64::from(*b));
     format!("1{number:020}")
-}
-
-fn unique(seen: &mut HashSet<String>, name: String, field: impl Fn() -> String) -> Result<(), WorldError> {
-    if seen.contains(&name) {
-        return Err(content(field(), format!("{name} is there twice")));
-    }
-    seen.insert(name);
-    Ok(())
 }
 
 /// The problem of a field.

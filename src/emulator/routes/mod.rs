@@ -1,7 +1,9 @@
 //! From a request to a handler and back: matching of Google's paths, the caller, faults, the log. Each service has a
 //! file with its table and its handlers; none of them knows of connections or faults.
 
+mod broken;
 mod certs;
+mod control;
 mod credentials;
 mod external;
 mod iam;
@@ -17,16 +19,15 @@ mod troubleshooter;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State as Shares};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use futures_util::{StreamExt, stream};
 use percent_encoding::percent_decode_str;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::MutexGuard;
 
 use super::check::{self, Field, Query};
@@ -41,6 +42,8 @@ use super::tokens::{Principal, secret};
 
 /// More than any request needs; what is larger is refused as Google's front end does.
 const LARGEST: usize = 10 * 1024 * 1024;
+
+pub use control::PATH as CONTROL;
 
 /// `https://www.googleapis.com/auth/cloud-platform`.
 pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -184,6 +187,11 @@ impl Route {
         }
         pattern.next().is_none().then_some(params)
     }
+}
+
+/// The short names of all methods.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().copied().flatten().map(|route| route.name).chain([metadata::REST.name])
 }
 
 fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {
@@ -432,15 +440,23 @@ pub async fn serve(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let mut response = if is_loopback(&parts.headers) {
+    let mut date = shared.clock.now();
+    let control = shared.control.load(Ordering::Relaxed) && path.starts_with(CONTROL);
+    let mut response = if is_loopback(&parts.headers) && control {
+        match axum::body::to_bytes(body, LARGEST).await {
+            Ok(body) => control::serve(&shared, &parts, &body).await,
+            Err(_) => reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.\n"),
+        }
+    } else if is_loopback(&parts.headers) {
         let on_cloud = shared.state.lock().await.metadata.is_some();
         let found =
             find(&parts.method, &parts.uri).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
         let name = found.as_ref().map_or("unrouted", |(route, _)| route.name);
-        let fault = shared.state.lock().await.faults.strike(name, &path);
+        let fault = shared.state.lock().await.faults.strike(name, &path, shared.clock.now());
         let answer = run(&shared, found, &parts, body, fault.as_ref());
+        date += fault.as_ref().map_or(0, |fault| fault.date_offset_seconds);
         let response = match &fault {
-            Some(fault) => struck(fault, &scissors, answer).await,
+            Some(fault) => broken::struck(fault, &scissors, answer).await,
             None => answer.await,
         };
         let status = if scissors.is_cut() { 0 } else { response.status().as_u16() };
@@ -449,7 +465,7 @@ pub async fn serve(
     } else {
         reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
     };
-    let date = HeaderValue::from_str(&clock::http_date(shared.clock.now())).expect("a date is ASCII");
+    let date = HeaderValue::from_str(&clock::http_date(date)).expect("a date is ASCII");
     response.headers_mut().insert(header::DATE, date);
     response
 }
@@ -467,7 +483,7 @@ async fn run(
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
     };
-    let refusal = fault.and_then(|fault| refusal(fault, route));
+    let refusal = fault.and_then(|fault| broken::refusal(fault, route));
     let call = Call {
         shared: Arc::clone(shared),
         route,
@@ -486,74 +502,6 @@ async fn run(
         Api::Metadata => metadata::sealed(response).await,
         _ => response,
     }
-}
-
-/// The refusal that a fault states, if it is that kind of fault.
-fn refusal(fault: &Fault, route: &Route) -> Option<Failure> {
-    let failure = if fault.etag_conflict && route.name.ends_with("setIamPolicy") {
-        Failure::conflict()
-    } else if let Some(name) = &fault.error {
-        Failure::named(name, route.place())?
-    } else if fault.status.is_some() || fault.body.is_some() {
-        let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
-        Failure::verbatim(fault.status.unwrap_or(200), body)
-    } else {
-        return None;
-    };
-    Some(failure.retry_after(fault.retry_after))
-}
-
-/// Carries a fault out around the answer.
-async fn struck(fault: &Fault, scissors: &Scissors, answer: impl Future<Output = Response>) -> Response {
-    if fault.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
-    }
-    if fault.hang {
-        return std::future::pending().await;
-    }
-    if fault.reset_before {
-        scissors.cut();
-        return Response::default();
-    }
-    if fault.html {
-        let status =
-            fault.status.and_then(|s| StatusCode::from_u16(s).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
-        return reply::html(
-            status,
-            "<!DOCTYPE html>\n<html lang=en>\n<title>Error 502 (Server Error)!!1</title>\n",
-        );
-    }
-    let response = answer.await;
-    if fault.reset_after {
-        scissors.cut();
-    }
-    if fault.truncate {
-        return truncated(response).await;
-    }
-    if fault.endless {
-        let line = Bytes::from(" ".repeat(64 * 1024));
-        let body = Body::from_stream(stream::repeat_with(move || Ok::<_, std::io::Error>(line.clone())));
-        return Response::builder()
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .unwrap_or_default();
-    }
-    response
-}
-
-/// The first half of a body under the length of the whole: hyper closes the connection when the stream fails.
-async fn truncated(response: Response) -> Response {
-    let (mut parts, body) = response.into_parts();
-    let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let half = whole.slice(..whole.len() / 2);
-    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
-    let start = stream::iter([Ok(half)]);
-    let end = stream::once(async {
-        // Gives hyper the turn in which it sends the first half.
-        tokio::task::yield_now().await;
-        Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
-    });
-    Response::from_parts(parts, Body::from_stream(start.chain(end)))
 }
 
 /// A page elsewhere may make a browser send requests here under its own name; those are not served.

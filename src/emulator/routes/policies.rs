@@ -64,7 +64,7 @@ pub fn write(call: &Call, state: &mut State, on: Resource) -> Answer {
     let stored = state.policy(on).write(incoming, body.update_mask.as_deref(), etag)?;
     state.check_policy(&stored, on)?;
     let answer = reply::message(stored.read(if version == 3 { 3 } else { 1 })?);
-    state.set_policy(on, stored);
+    state.set_policy(on, stored, call.now());
     Ok(answer)
 }
 

@@ -62,3 +62,147 @@ fn a_world_may_not_ask_for_an_error_that_there_is_not() {
     let error = World::parse(r#"{"faults":[{"method":"*","error":"TEAPOT"}]}"#).unwrap_err().to_string();
     assert!(error.contains("faults[0].error") && error.contains("TEAPOT"), "{error}");
 }
+
+#[tokio::test]
+async fn an_answer_may_be_html_under_200_a_redirect_empty_or_of_another_type() {
+    let desk = Desk::demo().await;
+    desk.fault(Fault { html: true, status: Some(200), ..fault("iam.*") }).await;
+    let page = desk.get(DEPLOYER).await;
+    assert!(page.status == 200 && page.text.contains("<title>Error 200 (OK)!!1</title>"), "{}", page.text);
+    desk.fault(Fault { html: true, status: Some(404), ..fault("iam.*") }).await;
+    assert!(desk.get(DEPLOYER).await.text.contains("Error 404 (Not Found)!!1"));
+    let elsewhere = format!("{}elsewhere", desk.emulator.base_url());
+    desk.fault(Fault { redirect: Some(elsewhere.clone()), status: Some(307), ..fault("iam.*") }).await;
+    let still = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let moved = still.get(format!("{}{DEPLOYER}", desk.emulator.base_url())).send().await.unwrap();
+    assert_eq!(
+        (moved.status().as_u16(), moved.headers()["location"].to_str().unwrap()),
+        (307, elsewhere.as_str())
+    );
+    desk.fault(Fault { empty: true, ..fault("iam.*") }).await;
+    let nothing = desk.get(DEPLOYER).await;
+    assert!(
+        nothing.status == 200 && nothing.text.is_empty() && !nothing.headers.contains_key("content-type")
+    );
+    desk.fault(Fault { empty: true, status: Some(503), ..fault("iam.*") }).await;
+    assert_eq!(desk.get(DEPLOYER).await.status, 503);
+    desk.fault(Fault { content_type: Some("text/plain".into()), ..fault("iam.*") }).await;
+    let other = desk.get(DEPLOYER).await;
+    assert!(other.headers["content-type"] == "text/plain" && other.json["uniqueId"].is_string());
+}
+
+#[tokio::test]
+async fn a_dripping_answer_is_whole_in_the_end() {
+    let desk = Desk::demo().await;
+    let whole = desk.get(DEPLOYER).await.text;
+    desk.fault(Fault { drip_ms: 1, ..fault("iam.*") }).await;
+    let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
+    let mut answer = desk.client.get(url).bearer_auth(&desk.token).send().await.unwrap();
+    let (mut read, mut drops) = (Vec::new(), 0);
+    while let Some(drop) = answer.chunk().await.unwrap() {
+        read.extend_from_slice(&drop);
+        drops += 1;
+    }
+    assert_eq!(String::from_utf8(read).unwrap(), whole);
+    assert!(drops > 1, "{drops}");
+}
+
+#[tokio::test]
+async fn a_gzip_bomb_grows_a_hundredfold_in_the_reader_s_hands() {
+    let desk = Desk::demo().await;
+    desk.fault(Fault { gzip_bomb: true, ..fault("iam.*") }).await;
+    let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
+    let mut answer = desk.client.get(url).bearer_auth(&desk.token).send().await.unwrap();
+    let mut grown = 0;
+    while grown < 64 * 1024 * 1024 {
+        let part = answer.chunk().await.unwrap().expect("there is more");
+        assert!(part.iter().all(|byte| *byte == b' '));
+        grown += part.len();
+    }
+}
+
+#[tokio::test]
+async fn a_quota_has_room_for_so_many_calls_a_minute_and_tells_no_time_unless_asked() {
+    let desk = Desk::demo().await;
+    desk.fault(Fault { per_minute: Some(2), times: None, ..fault("iam.serviceAccounts.get") }).await;
+    let calls = [desk.get(DEPLOYER).await, desk.get(DEPLOYER).await, desk.get(DEPLOYER).await];
+    assert_eq!(calls.each_ref().map(|call| call.status.as_u16()), [200, 200, 429]);
+    assert_eq!(calls[2].reason(), "RATE_LIMIT_EXCEEDED");
+    assert!(!calls[2].headers.contains_key("retry-after"));
+    desk.emulator.handle().advance_clock(60);
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+}
+
+#[tokio::test]
+async fn every_reason_can_be_had_by_its_name() {
+    let desk = Desk::demo().await;
+    for (name, status) in [
+        ("IAM_PERMISSION_DENIED", 403),
+        ("USER_PROJECT_DENIED", 403),
+        ("CONSUMER_INVALID", 403),
+        ("BILLING_DISABLED", 403),
+        ("ORG_RESTRICTION_VIOLATION", 403),
+        ("CREDENTIALS_MISSING", 401),
+        ("ACCESS_TOKEN_TYPE_UNSUPPORTED", 401),
+    ] {
+        desk.fault(Fault { error: Some(name.into()), ..fault("iam.*") }).await;
+        let refused = desk.get(DEPLOYER).await;
+        assert_eq!((refused.status.as_u16(), refused.reason()), (status, name));
+    }
+    for (name, status) in [("ABORTED", 409), ("ALREADY_EXISTS", 409), ("DEADLINE_EXCEEDED", 504)] {
+        desk.fault(Fault { error: Some(name.into()), ..fault("iam.*") }).await;
+        assert_eq!(desk.get(DEPLOYER).await.status.as_u16(), status);
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_refused_once_or_for_ever() {
+    let desk = Desk::demo().await;
+    desk.fault(Fault { token_expired: true, ..fault("iam.*") }).await;
+    assert_eq!([desk.get(DEPLOYER).await.status, desk.get(DEPLOYER).await.status], [401, 200]);
+    desk.fault(Fault { token_expired: true, times: None, ..fault("iam.*") }).await;
+    let refused = desk.get(DEPLOYER).await;
+    assert!(refused.headers["www-authenticate"].to_str().unwrap().contains("invalid_token"));
+    assert_eq!(desk.get(DEPLOYER).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_grant_reads_as_written_and_works_only_once_it_has_spread() {
+    let desk = Desk::of(World { propagation_seconds: 60, ..World::demo() }).await;
+    let mint = async || {
+        let body = json!({"scope": [CLOUD]});
+        desk.post(&format!("{EDITABLE}:generateAccessToken"), body).await.status.as_u16()
+    };
+    let set = async |bindings: Value| {
+        let policy = json!({"policy": {"version": 3, "bindings": bindings}});
+        assert_eq!(desk.post(&format!("{EDITABLE}:setIamPolicy"), policy).await.status, 200);
+    };
+    let admin = json!({"role": "roles/iam.serviceAccountAdmin", "members": [DEV]});
+    set(json!([admin, {"role": CREATOR, "members": [DEV]}])).await;
+    let read = desk.post(&format!("{EDITABLE}:getIamPolicy"), json!({})).await.json;
+    assert_eq!(read["bindings"].as_array().unwrap().len(), 2);
+    assert_eq!(mint().await, 403);
+    desk.emulator.handle().advance_clock(30);
+    set(json!([admin])).await;
+    desk.emulator.handle().advance_clock(30);
+    assert_eq!(mint().await, 200, "the grant has spread, its end has not");
+    desk.emulator.handle().advance_clock(30);
+    assert_eq!(mint().await, 403);
+}
+
+#[tokio::test]
+async fn the_clock_may_be_off_altogether_or_in_the_date_header_alone() {
+    let date = async |desk: &Desk| {
+        let header = desk.get(DEPLOYER).await.headers["date"].to_str().unwrap().to_owned();
+        let time = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(&header).unwrap();
+        time.as_second() - desk.emulator.handle().now()
+    };
+    let world = World { clock_offset_seconds: -7200, ..World::demo() };
+    let start = Clock::default().now();
+    let desk = Desk::of(world).await;
+    assert!(date(&desk).await.abs() <= 2);
+    assert!((start - 7200 - desk.emulator.handle().now()).abs() <= 10);
+    desk.fault(Fault { date_offset_seconds: 3600, ..fault("iam.*") }).await;
+    assert!((date(&desk).await - 3600).abs() <= 2);
+    assert!(date(&desk).await.abs() <= 2);
+}

@@ -1,0 +1,72 @@
+//! The emulator's own endpoint, for tests in other languages: faults, the clock, the log. It is no service of Google's
+//! and is served only once it has been opened.
+
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{Method, StatusCode, header};
+use axum::response::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::super::clock;
+use super::super::fault::Fault;
+use super::super::reply;
+use super::super::state::Shared;
+
+/// Where it lies.
+pub const PATH: &str = "/_emulator/";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Advance {
+    advance_seconds: i64,
+}
+
+/// Answers a request below the path.
+pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
+    let what = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
+    // A page in a browser may send anything here but this type.
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    if parts.method == Method::POST && !kind.starts_with("application/json") {
+        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is to be application/json");
+    }
+    match (&parts.method, what) {
+        (&Method::POST, "faults") => match read::<Fault>(body).and_then(Fault::checked) {
+            Ok(fault) => {
+                shared.state.lock().await.faults.add(fault);
+                reply::exact(StatusCode::OK, &json!({}))
+            }
+            Err(error) => problem(StatusCode::BAD_REQUEST, &error),
+        },
+        (&Method::DELETE, "faults") => {
+            shared.state.lock().await.faults.clear();
+            reply::exact(StatusCode::OK, &json!({}))
+        }
+        (&Method::POST, "clock") => match read::<Advance>(body) {
+            Ok(Advance { advance_seconds }) => {
+                shared.clock.advance(advance_seconds);
+                let now = clock::rfc3339(shared.clock.now());
+                reply::exact(StatusCode::OK, &json!({"now": now}))
+            }
+            Err(error) => problem(StatusCode::BAD_REQUEST, &error),
+        },
+        (&Method::GET, "requests") => {
+            let log = shared.state.lock().await.log();
+            let requests: Vec<Value> = log
+                .iter()
+                .map(|one| json!({"method": one.method, "path": one.path, "status": one.status}))
+                .collect();
+            reply::exact(StatusCode::OK, &json!({"requests": requests}))
+        }
+        _ => problem(StatusCode::NOT_FOUND, "there are POST and DELETE faults, POST clock, GET requests"),
+    }
+}
+
+fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| error.to_string())
+}
+
+fn problem(status: StatusCode, what: &str) -> Response {
+    reply::exact(status, &json!({"error": what}))
+}

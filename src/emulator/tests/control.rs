@@ -1,0 +1,71 @@
+//! Tests of the emulator's own endpoint.
+
+use super::*;
+
+async fn open() -> Desk {
+    let desk = Desk::demo().await;
+    desk.emulator.open_control();
+    desk
+}
+
+#[tokio::test]
+async fn there_is_no_such_path_until_it_is_opened() {
+    let desk = Desk::demo().await;
+    assert_eq!(desk.get("_emulator/requests").await.status, 404);
+    assert!(first_line(&desk.emulator).get("control").is_none());
+    desk.emulator.open_control();
+    assert_eq!(desk.get("_emulator/requests").await.status, 200);
+    let expected = format!("{}_emulator/", desk.emulator.base_url());
+    assert_eq!(first_line(&desk.emulator)["control"], expected);
+}
+
+#[tokio::test]
+async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
+    let desk = open().await;
+    let armed = desk.post("_emulator/faults", json!({"method": "iam.*", "error": "UNAVAILABLE"})).await;
+    assert_eq!(armed.status, 200);
+    assert_eq!(desk.get(DEPLOYER).await.status, 503);
+    assert_eq!(desk.send(Method::DELETE, "_emulator/faults", None).await.unwrap().status, 200);
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    for (body, problem) in [
+        (json!({"method": "*", "hangs": true}), "hangs"),
+        (json!({"method": "*", "error": "TEAPOT"}), "TEAPOT"),
+        (json!({"error": "UNAVAILABLE"}), "method"),
+        (json!({"method": "iam.serviceAccount.get"}), "iam.serviceAccount.get"),
+    ] {
+        let refused = desk.post("_emulator/faults", body).await;
+        assert!(refused.status == 400 && refused.text.contains(problem), "{}", refused.text);
+    }
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_clock_is_advanced_and_tokens_end() {
+    let desk = open().await;
+    let before = desk.emulator.handle().now();
+    assert_eq!(desk.post("_emulator/clock", json!({"advanceSeconds": 3600})).await.status, 200);
+    assert!(desk.emulator.handle().now() >= before + 3600);
+    assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn the_log_tells_no_secret_and_nothing_of_itself() {
+    let desk = open().await;
+    desk.get(&format!("{DEPLOYER}?access_token=somebody-elses-secret")).await;
+    desk.get("_emulator/requests").await;
+    let log = desk.get("_emulator/requests").await;
+    assert!(!log.text.contains("secret") && !log.text.contains(&desk.token));
+    let path = "/v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
+    let expected = json!([{"method": "iam.serviceAccounts.get", "path": path, "status": 200}]);
+    assert_eq!(log.json["requests"], expected);
+}
+
+#[tokio::test]
+async fn a_page_in_a_browser_cannot_use_it() {
+    let desk = open().await;
+    let url = format!("{}_emulator/faults", desk.emulator.base_url());
+    let simple = desk.client.post(&url).body(r#"{"method":"*","hang":true}"#).send().await.unwrap();
+    assert_eq!(simple.status(), 415);
+    let rebound = desk.client.delete(&url).header("host", "evil.example").send().await.unwrap();
+    assert_eq!(rebound.status(), 403);
+}
