@@ -17,8 +17,9 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
-        http::{Ticket, now, segment},
+        http::now,
         metadata,
+        ticket::{Ticket, segment},
     },
     model::{
         claims,

@@ -1,4 +1,4 @@
-//! Sending: requests as data ([`Ticket`]), and `Http`, which turns one into an answer. It owns the connection
+//! Sending: `Http` turns a request ([`Ticket`]) into an answer. It owns the connection
 //! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
 //! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
 
@@ -13,7 +13,6 @@ use std::{
 use backon::{BackoffBuilder, ExponentialBuilder};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Url, header};
 use serde_json::Value;
 use tokio::{sync::OnceCell, time::Instant};
@@ -28,8 +27,9 @@ use crate::{
         metadata,
         pace::Pace,
         record::{Recorder, Sent, Watch},
+        ticket::{Body, Method, Ticket, segment},
     },
-    model::{denial::Asked, secret::Secret},
+    model::secret::Secret,
 };
 
 /// The clock of the API layer, and the only place of it that reads one.
@@ -39,104 +39,6 @@ use crate::{
 )]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
-}
-
-/// A request, complete but for the caller's token: pure data, made by the builders of each service.
-#[derive(Clone, Debug)]
-pub struct Ticket {
-    /// What it may do, which decides whether it is repeated or, in read-only mode, refused.
-    pub kind: CallKind,
-    /// `GET`, `POST` or `PUT`.
-    pub method: Method,
-    /// The service.
-    pub base: Base,
-    /// Below the base URL, starting with `/` (empty for [`Base::Token`]), parts encoded by [`segment`].
-    pub path: String,
-    /// A whole address in place of base and path: from a credentials file, and trusted before it got here.
-    pub address: Option<String>,
-    /// Further headers; their values may be secrets and are shown nowhere.
-    pub headers: Vec<(String, Secret)>,
-    /// Names and plain values; encoded when sent.
-    pub query: Vec<(&'static str, String)>,
-    /// What is sent along.
-    pub body: Body,
-    /// Whether it goes out with the caller's token and quota project.
-    pub auth: bool,
-    /// Whether it is one of many questions and therefore paced, see [`super::pace`].
-    pub probe: bool,
-    /// What it is about, for the explanation of a refusal.
-    pub asked: Asked,
-}
-
-/// The HTTP methods in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    /// `GET`
-    Get,
-    /// `POST`
-    Post,
-    /// `PUT`
-    Put,
-}
-
-/// What a request carries.
-#[derive(Clone, Debug)]
-pub enum Body {
-    /// Nothing.
-    Empty,
-    /// A JSON value, without secrets.
-    Json(Value),
-    /// A form: fields that may be shown, and fields that may not.
-    Form {
-        /// Shown in records.
-        plain: Vec<(&'static str, String)>,
-        /// Shown as their length.
-        secret: Vec<(&'static str, Secret)>,
-    },
-}
-
-impl Ticket {
-    /// A `GET` with the caller's token.
-    pub fn get(base: Base, path: String, asked: Asked) -> Ticket {
-        Ticket {
-            kind: CallKind::Read,
-            method: Method::Get,
-            base,
-            path,
-            address: None,
-            headers: vec![],
-            query: vec![],
-            body: Body::Empty,
-            auth: true,
-            probe: false,
-            asked,
-        }
-    }
-
-    /// A `POST` with the caller's token.
-    pub fn post(kind: CallKind, base: Base, path: String, body: Value, asked: Asked) -> Ticket {
-        Ticket { kind, method: Method::Post, body: Body::Json(body), ..Ticket::get(base, path, asked) }
-    }
-
-    /// A form `POST` that changes nothing, without the caller's token.
-    pub fn form(
-        base: Base,
-        path: String,
-        plain: Vec<(&'static str, String)>,
-        secret: Vec<(&'static str, Secret)>,
-        asked: Asked,
-    ) -> Ticket {
-        let body = Body::Form { plain, secret };
-        Ticket { method: Method::Post, body, auth: false, ..Ticket::get(base, path, asked) }
-    }
-}
-
-/// What may stand unencoded in a path segment (RFC 3986, “unreserved”).
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// One part of a path, percent-encoded: the only way a name gets into a URL.
-pub fn segment(text: &str) -> String {
-    utf8_percent_encode(text, SEGMENT).to_string()
 }
 
 /// The longest body that is read, in bytes. The largest real one is a page of 100 accounts, below 100 KiB.

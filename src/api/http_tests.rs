@@ -3,6 +3,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::*;
+use crate::model::denial::Asked;
 use crate::{
     api::{
         Client, Settings,

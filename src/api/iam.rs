@@ -10,7 +10,7 @@ use crate::{
         ApiError, CallKind, Client,
         answer::decode,
         endpoints::{self, Base},
-        http::{Ticket, segment},
+        ticket::{Ticket, segment},
     },
     model::{
         account::{Account, AccountKey, project_of},
@@ -224,7 +224,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::{
-        api::http::Body,
+        api::ticket::Body,
         model::permission::{GET_ACCESS_TOKEN, SIGN_JWT},
     };
 

@@ -11,7 +11,7 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
-        http::{Ticket, segment},
+        ticket::{Ticket, segment},
     },
     model::{
         credential::{Kind, MintRequest, What},

@@ -18,6 +18,7 @@ pub mod projects;
 pub mod record;
 pub mod roles;
 pub mod services;
+pub mod ticket;
 pub mod troubleshooter;
 
 pub(crate) mod answer;

@@ -12,7 +12,7 @@ use crate::{
         ApiError, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
-        http::{Ticket, segment},
+        ticket::{Ticket, segment},
     },
     model::{account::short, caller::Caller, denial::Asked, jwt::Signer, secret::Secret},
 };
@@ -258,7 +258,7 @@ fn read_keys(body: &[u8]) -> Result<String, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::http::{Body, Method};
+    use crate::api::ticket::{Body, Method};
 
     #[test]
     fn a_token_goes_into_the_body_never_into_the_address() {

@@ -10,7 +10,7 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
-        http::{Body, Ticket, segment},
+        ticket::{Body, Ticket, segment},
     },
     model::{account::project_of, condition::Condition, denial::Asked, policy::Policy, shell::quote},
 };

@@ -8,7 +8,7 @@ use crate::{
         ApiError, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
-        http::{Ticket, segment},
+        ticket::{Ticket, segment},
     },
     model::{
         denial::Asked,

@@ -16,7 +16,8 @@ use crate::{
     api::{
         ApiError,
         error::plain,
-        http::{Body, Method, Ticket, now},
+        http::now,
+        ticket::{Body, Method, Ticket},
     },
     model::shell::quote,
 };

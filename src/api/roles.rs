@@ -12,7 +12,7 @@ use crate::{
         answer::decode,
         client::MOST_PAGES,
         endpoints::{self, Base},
-        http::{Ticket, segment},
+        ticket::{Ticket, segment},
     },
     model::{account::project_of, denial::Asked},
 };

@@ -10,7 +10,7 @@ use crate::{
         answer::decode,
         endpoints::{self, Base},
         error::plain,
-        http::{Ticket, segment},
+        ticket::{Ticket, segment},
     },
     model::denial::{Asked, Refusal},
 };

@@ -11,7 +11,7 @@ use crate::{
         answer::decode,
         endpoints::{self, Base},
         error::plain,
-        http::Ticket,
+        ticket::Ticket,
     },
     model::{account::project_of, denial::Asked, doctor::Troubleshot},
 };
@@ -134,7 +134,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::http::Body;
+    use crate::api::ticket::Body;
 
     #[test]
     fn it_is_asked_with_a_bare_email_and_the_full_name_of_the_account() {

@@ -11,7 +11,8 @@ use crate::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
         endpoints::{self, Base, GOOGLE},
-        http::{Http, Ticket, now, segment},
+        http::{Http, now},
+        ticket::{Ticket, segment},
     },
     model::{
         denial::{Asked, LOGIN},

@@ -13,7 +13,8 @@ use crate::{
         ApiError, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
-        http::{Http, Ticket},
+        http::Http,
+        ticket::Ticket,
     },
     model::denial::Asked,
 };

@@ -1,4 +1,5 @@
 //! Denials explained and mended by keys alone, in a terminal and over real HTTP; and what inspecting a token sends.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{
     io::Write,
@@ -34,8 +35,9 @@ fn from_a_denial_through_the_grant_to_a_token_by_keys_alone() {
     explain(&mut terminal);
     terminal.wait_for("you lack iam.serviceAccounts.getAccessToken on editable@acme-prod.");
     terminal.wait_for("gives no mint permission, but can grant itself");
-    let screen = terminal.wait_for("a  stage the grant: Service Account Token Creator on editable@acme-prod");
-    assert!(screen.contains("not the scope") && screen.contains("not the API"), "{screen}");
+    terminal.wait_for("a  stage the grant: Service Account Token Creator on editable@acme-prod");
+    terminal.wait_for("not the scope");
+    terminal.wait_for("not the API");
     terminal.press("a");
     terminal.wait_for("Grant on editable@acme-prod");
     terminal.press("ctrl-s");
@@ -86,9 +88,9 @@ fn of_a_chain_the_hop_that_is_missing_is_named_and_granting_it_is_the_step() {
     terminal.wait_for("in the chain of delegates lacks");
     explain(&mut terminal);
     terminal.wait_for("the chain stops at relay-a@acme-ci > ci@acme-ci");
-    let screen = terminal.wait_for("✓ you > relay-a@acme-ci");
-    assert!(screen.contains("? relay-a@acme-ci > ci@acme-ci"), "{screen}");
-    assert!(screen.contains("on ci@acme-ci to relay-a@acme-ci"), "{screen}");
+    terminal.wait_for("✓ you > relay-a@acme-ci");
+    terminal.wait_for("? relay-a@acme-ci > ci@acme-ci");
+    terminal.wait_for("on ci@acme-ci to relay-a@acme-ci");
     terminal.press("a");
     terminal.wait_for("serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com");
 }
@@ -123,8 +125,8 @@ fn a_scope_that_is_missing_looks_different_from_a_role_that_is() {
         terminal.press("t a ctrl-s");
         terminal.wait_for("Next:");
         explain(&mut terminal);
-        let screen = terminal.wait_for(ruled_out);
-        assert!(screen.contains(cause), "{screen}");
+        terminal.wait_for(ruled_out);
+        terminal.wait_for(cause);
     }
 }
 

@@ -16,7 +16,8 @@ use crate::{
         ApiError,
         answer::decode,
         endpoints::Base,
-        http::{Http, Method, Ticket},
+        http::Http,
+        ticket::{Method, Ticket},
     },
     auth::fields::Fields,
     env::Env,
@@ -204,7 +205,7 @@ fn authorization(
 }
 
 fn strict(text: &str) -> String {
-    crate::api::http::segment(text)
+    crate::api::ticket::segment(text)
 }
 
 fn mac(key: &[u8], text: &[u8]) -> hmac::Tag {

@@ -11,11 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{External, aws, no_subject, seconds};
 use crate::{
-    api::{
-        ApiError, ErrorKind,
-        endpoints::Base,
-        http::{Http, Ticket},
-    },
+    api::{ApiError, ErrorKind, endpoints::Base, http::Http, ticket::Ticket},
     auth::fields::Fields,
     env::Env,
     model::{denial::Asked, secret::Secret},

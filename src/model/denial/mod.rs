@@ -6,7 +6,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::permission::{self, Permission};
+mod words;
+
+use super::permission;
+pub(in crate::model) use words::is_mint_permission;
+use words::{api_disabled, delegation, federation, login_again, permission_missing, quota_project, unknown};
 
 /// What was asked for when the refusal came: what the answer alone does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -325,67 +329,6 @@ fn cause(refusal: &Refusal) -> Cause {
     }
 }
 
-/// By which setting of Workspace, or which claim, a delegation fails: the token endpoint's own words are few and lead
-/// many people to the wrong page.
-fn delegation(refusal: &Refusal) -> (String, String) {
-    let Delegation { subject, scopes } = refusal.asked.delegation.clone().unwrap_or_default();
-    let domain = subject.split_once('@').map_or("its domain", |(_, domain)| domain);
-    let account = &refusal.asked.resource;
-    let message = refusal.message.to_lowercase();
-    if refusal.code == "invalid_scope" {
-        return (
-            "The token endpoint knows no such scope as the JWT asks for.".to_owned(),
-            "Check the claim scope: full https:// scopes, separated by single spaces.".to_owned(),
-        );
-    }
-    if refusal.code == "invalid_grant" && (message.contains("email") || message.contains("user id")) {
-        return (
-            format!("Workspace knows no active user {subject}."),
-            format!(
-                "Check the claim sub: the main address of a user of {domain} who is not suspended; a group, an alias or a service account is none."
-            ),
-        );
-    }
-    if refusal.code == "invalid_grant" {
-        return (
-            format!("The token endpoint does not accept the JWT ({}).", refusal.message),
-            "Check iat and exp (at most 1h apart, and this machine's clock), iss (the account itself) and aud (the token endpoint); then sign a new one.".to_owned(),
-        );
-    }
-    let scopes = if scopes.is_empty() { "its scopes".to_owned() } else { scopes.join(",") };
-    (
-        format!("Google Workspace does not let {account} act for {subject} with these scopes."),
-        format!(
-            "An administrator of {domain} adds the account's client ID (its unique id) with exactly {scopes} in the Admin console: Security, Access and data control, API controls, Domain-wide delegation; it can take up to 24 hours."
-        ),
-    )
-}
-
-/// What the Security Token Service says of a foreign credential: its codes are OAuth's, and what is wrong is a
-/// setting of the pool or of whoever made the credential.
-fn federation(refusal: &Refusal) -> (String, String) {
-    let message = refusal.message.trim_end_matches('.');
-    let (sentence, next) = match refusal.code.as_str() {
-        "unauthorized_client" | "access_denied" => (
-            format!("The workload identity pool does not take this credential ({message})."),
-            "Compare its claims with the provider's attribute condition and mapping: `gcloud iam workload-identity-pools providers describe`.",
-        ),
-        "invalid_target" => (
-            format!("There is no such workload identity provider, or it is disabled ({message})."),
-            "Check the audience in the credentials file and that pool and provider are enabled.",
-        ),
-        "invalid_grant" => (
-            format!("The foreign credential is expired or not believed ({message})."),
-            "Get a fresh one from where it comes from; its issuer and keys must be those of the provider.",
-        ),
-        _ => (
-            format!("The Security Token Service refused the exchange ({message})."),
-            "Check audience, subject_token_type and scopes in the credentials file.",
-        ),
-    };
-    (sentence, next.to_owned())
-}
-
 impl Refusal {
     /// Whether a status that at Google speaks of the caller, or of others, comes from somebody in between: a
     /// proxy's 403 is no denial of IAM. What is not found is not found wherever it is asked for.
@@ -436,145 +379,4 @@ impl Refusal {
     pub fn is_mint(&self) -> bool {
         self.asked.method.starts_with("google.iam.credentials.")
     }
-}
-
-fn api_disabled(refusal: &Refusal) -> (String, String) {
-    let service = refusal.service();
-    match refusal.consumer() {
-        Some(consumer) if SHARED_CLIENT_PROJECTS.contains(&consumer) => (
-            format!("{service} is off in project {consumer}, which is Google's own: the caller has no quota project."),
-            "Set a quota project: --quota-project, or `gcloud auth application-default set-quota-project PROJECT`."
-                .to_owned(),
-        ),
-        Some(consumer) => (
-            format!("{service} is not enabled in project {consumer}."),
-            format!("Enable it, then wait a few minutes: `gcloud services enable {service} --project={consumer}`."),
-        ),
-        None => (
-            format!("{service} is not enabled in the project that is charged for the call."),
-            format!("Enable it in that project, then wait a few minutes: `gcloud services enable {service}`."),
-        ),
-    }
-}
-
-fn permission_missing(refusal: &Refusal) -> (String, String) {
-    let named = refusal.metadata.get("permission").map(String::as_str);
-    let name = named.or(refusal.asked.permission.as_deref());
-    let on = if refusal.asked.resource.is_empty() {
-        String::new()
-    } else {
-        format!(" on {}", refusal.asked.resource)
-    };
-    let sentence = match (name, named.is_some(), refusal.asked.delegates.len()) {
-        (None, ..) => format!("The caller may not do this{on}, or it may not exist."),
-        (Some(name), true, 0) => format!("The caller lacks {name}{on} (or it may not exist)."),
-        (Some(name), true, _) => {
-            format!(
-                "Somebody in the chain of delegates lacks {name} on the next account, or an account may not exist."
-            )
-        }
-        // Google did not say which: this is the one that the method needs.
-        (Some(name), false, _) => {
-            format!("The caller may not do this{on}, or it may not exist; it takes {name}.")
-        }
-    };
-    let next = match name.and_then(permission::by_name) {
-        Some(needed) if is_mint_permission(needed) => format!(
-            "Have {} granted on the account; Owner and Editor include no permission to mint. A grant takes some minutes to work.",
-            needed.role
-        ),
-        Some(needed) => format!("Have {} granted on the account.", needed.role),
-        None => match name {
-            Some(name) => format!("Ask an administrator for a role that contains {name}."),
-            None => "Ask an administrator, or check the name.".to_owned(),
-        },
-    };
-    (sentence, next)
-}
-
-pub(super) fn is_mint_permission(needed: Permission) -> bool {
-    use permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, IMPLICIT_DELEGATION, SIGN_BLOB, SIGN_JWT};
-    [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_JWT, SIGN_BLOB, IMPLICIT_DELEGATION].contains(&needed)
-}
-
-fn quota_project(refusal: &Refusal) -> (String, String) {
-    let project =
-        refusal.consumer().map_or_else(|| "the quota project".to_owned(), |id| format!("project {id}"));
-    if refusal.reason.as_deref() == Some("USER_PROJECT_DENIED") {
-        (
-            format!("The caller may not charge calls to {project}."),
-            "Have roles/serviceusage.serviceUsageConsumer granted there, or choose another with --quota-project.".to_owned(),
-        )
-    } else {
-        (
-            format!("Google takes no calls for {project}: it may not exist, or is suspended."),
-            "Choose another project with --quota-project or --project.".to_owned(),
-        )
-    }
-}
-
-fn login_again(refusal: &Refusal) -> (String, String) {
-    let message = refusal.message.trim_end_matches('.');
-    let sentence = match (refusal.reason.as_deref(), refusal.code.as_str()) {
-        (Some("invalid_rapt" | "rapt_required"), _) => {
-            "The organization wants the caller to log in again from time to time, and that time has come."
-                .to_owned()
-        }
-        (_, "invalid_grant") => {
-            format!("The caller's credentials are expired, revoked or not accepted ({message}).")
-        }
-        (_, "invalid_client" | "deleted_client" | "unauthorized_client") => {
-            format!("Google does not accept the caller's OAuth client ({message}).")
-        }
-        _ => "The caller's access token is expired or not accepted.".to_owned(),
-    };
-    (sentence, format!("Log in again: `{LOGIN}`."))
-}
-
-/// What to do about values that Google refuses by words only: there is no reason in these answers (captured from
-/// `setIamPolicy`; a wording that changes loses its hint and nothing else).
-const HINTS: [(&str, &str); 7] = [
-    (
-        "larger than the maximum allowed size",
-        "Put people into groups: a policy takes 1,500 members, 250 of them groups.",
-    ),
-    (
-        "SOLO_MUST_INVITE_OWNERS",
-        "Owners of a project outside an organization are invited in the console, not by a policy.",
-    ),
-    (
-        "Please set the type prefix",
-        "Write the member with the prefix that Google names: user:, group:, serviceAccount:, …",
-    ),
-    ("does not exist.", "Check the spelling; who was deleted a moment ago stays in policies as deleted:…"),
-    ("olicy version", "Read the policy with version 3 and write version 3, or its conditions are lost."),
-    (
-        "is not supported for this resource",
-        "`gcloud iam list-grantable-roles` lists the roles that can be granted there.",
-    ),
-    ("be in the form", "Name an account by its e-mail or its 21-digit unique id."),
-];
-
-fn unknown(refusal: &Refusal) -> (String, String) {
-    let service = if refusal.service().is_empty() { "The server" } else { refusal.service() };
-    let sentence = match refusal.message.as_str() {
-        "" => format!("{service} answered {} without a word of explanation.", refusal.status),
-        message if message.ends_with(['.', '!', '?']) => {
-            format!("{service} answered {}: {message}", refusal.status)
-        }
-        message => format!("{service} answered {}: {message}.", refusal.status),
-    };
-    let hint = HINTS.iter().find(|(words, _)| {
-        refusal.message.contains(words) || refusal.violation.as_deref().is_some_and(|it| it.contains(words))
-    });
-    if let Some((_, next)) = hint {
-        return (sentence, (*next).to_owned());
-    }
-    let next = match (refusal.status, &refusal.reason) {
-        _ if refusal.is_somebody_elses() => "Check the network, endpoint and proxy settings.".to_owned(),
-        (500.., _) => "Try again in a moment; status.cloud.google.com knows of outages.".to_owned(),
-        (403, Some(reason)) => format!("Google's documentation of {reason} says what it takes."),
-        _ => "Check the values that were sent.".to_owned(),
-    };
-    (sentence, next)
 }
