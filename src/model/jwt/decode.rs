@@ -230,7 +230,10 @@ impl Reading {
             return;
         }
         // What may hold a key is known first: nothing of it may be taken for a part to show.
-        if let Some(document) = document::of(bare) {
+        // What is public stands beside a token in many files.
+        if let Some(document) = document::of(bare)
+            && (document.form.is_secret() || extract::extract(bare).form == Form::Opaque)
+        {
             return self.take_document(document, bare);
         }
         if let Some((field, inner)) = TOKEN_FIELDS.iter().find_map(|name| Some((name, object.text(name)?))) {

@@ -362,6 +362,16 @@ fn credentials_files_are_named_and_nothing_secret_of_them_is_kept_to_show() {
 }
 
 #[test]
+fn what_is_public_beside_a_token_or_in_it_does_not_hide_the_token() {
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----\n";
+    let token = jws(r#"{"alg":"RS256"}"#, &serde_json::json!({"iss": "x", "chain": pem}).to_string());
+    assert_eq!((read(&token).form, names(&read(&token).claims)), (Form::Jws, vec!["iss", "chain"]));
+    let config = format!("certificate-authority-data: {}\n    token: {token}\n", STANDARD.encode(pem));
+    assert_eq!((read(&config).form, read(&config).token.expose()), (Form::Jws, token.as_str()));
+    assert_eq!(read(&format!("{pem}{token}")).form, Form::Jws);
+}
+
+#[test]
 fn a_fact_is_no_place_for_a_credential() {
     let odd = format!(
         r#"{{"type":"service_account","client_email":"{}","project_id":"{}"}}"#,
