@@ -21,13 +21,24 @@ pub struct LastFailure {
     pub refusal: Refusal,
     /// What to run to be let in again, where the caller's credentials told.
     pub remedy: Option<String>,
+    /// Who was refused, where that is known.
+    pub caller: Option<String>,
+    /// The base URL of IAM: another one is another world.
+    pub endpoint: String,
 }
 
 impl LastFailure {
     /// From an error, if it is a refusal: whatever else fails explains itself.
     pub fn of(error: &ApiError, time: Timestamp) -> Option<LastFailure> {
         let refusal = (**error.refusal.as_ref()?).clone();
-        Some(LastFailure { time, refusal, remedy: error.own_next().map(str::to_owned) })
+        let remedy = error.own_next().map(str::to_owned);
+        Some(LastFailure { time, refusal, remedy, caller: None, endpoint: String::new() })
+    }
+
+    /// The same with who was refused, and where.
+    #[must_use]
+    pub fn by(self, caller: Option<String>, endpoint: String) -> LastFailure {
+        LastFailure { caller, endpoint, ..self }
     }
 
     /// Reads the file; a missing or broken one is no failure.

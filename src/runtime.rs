@@ -36,6 +36,7 @@ use crate::{
     },
     clipboard::{Clipboard, Copied},
     env::Env,
+    failure::{self, LastFailure},
     files,
     history::Snapshots,
     logging,
@@ -372,6 +373,11 @@ impl Loop {
                     self.keep(Keep::Remember(path, remembered));
                 }
             }
+            Effect::KeepFailure(failure) => {
+                if let Some(path) = self.memory.as_ref().and_then(|path| path.parent()).map(failure::file) {
+                    self.keep(Keep::Failure(path, failure));
+                }
+            }
             Effect::ResetProbing => self.client.reset_probing(),
             Effect::Suspend => {
                 self.screen.suspend()?;
@@ -470,6 +476,8 @@ enum Keep {
     Save(String, Secret),
     /// Recents and favourites.
     Remember(PathBuf, Remembered),
+    /// A failure, for the command line.
+    Failure(PathBuf, Box<LastFailure>),
 }
 
 /// Writes files in order until nobody asks any more; what became of the user's own is told.
@@ -483,6 +491,12 @@ async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::Unboun
             Keep::Remember(path, remembered) => {
                 if let Err(error) = remembered.save(&path) {
                     tracing::warn!(%error, "recents and favourites were not kept");
+                }
+                None
+            }
+            Keep::Failure(path, failure) => {
+                if let Err(error) = failure.save(&path) {
+                    tracing::warn!(%error, "the last failure was not kept");
                 }
                 None
             }

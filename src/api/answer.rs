@@ -52,6 +52,10 @@ pub(super) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
 /// How far this machine's clock is behind the sender's, in milliseconds, from `Date`; ahead is negative. A date has whole
 /// seconds, so it is right to half of one; the answer was on its way for half of `took`.
 pub(super) fn skew(headers: &header::HeaderMap, received: jiff::Timestamp, took: Duration) -> Option<i64> {
+    // What a cache kept is as old as it says; what took long tells little.
+    if headers.contains_key(header::AGE) || took > Duration::from_secs(4) {
+        return None;
+    }
     let text = headers.get(header::DATE)?.to_str().ok()?;
     let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
     let halfway = i64::try_from(took.as_millis() / 2).ok()?;

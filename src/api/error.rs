@@ -254,6 +254,11 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
             _ => {}
         }
     }
+    if let Some(name) =
+        quoted_permission(&refusal.message).filter(|_| !refusal.metadata.contains_key("permission"))
+    {
+        refusal.metadata.insert("permission".to_owned(), name.to_owned());
+    }
     if refusal.reason.is_none() {
         refusal.reason = list(error.get("errors")).next().and_then(|first| text(first.get("reason")));
     }
@@ -295,14 +300,38 @@ fn unreadable(body: &[u8], asked: &Asked) -> Facts {
     };
     // GKE's metadata server passes on in plain text what IAM said.
     let of_iam = message.contains("IAM returned 40");
-    let permission = message.split_once("Permission '").and_then(|(_, rest)| rest.split_once('\''));
-    let metadata = permission.filter(|_| of_iam).map(|(name, _)| ("permission".to_owned(), name.to_owned()));
+    let permission = quoted_permission(&message).filter(|_| of_iam);
+    let metadata = permission.map(|name| ("permission".to_owned(), name.to_owned()));
     let metadata = metadata.into_iter().collect();
     Facts {
         refusal: Refusal { message, metadata, foreign: !of_iam, ..Refusal::default() },
         retry_after: None,
     }
 }
+
+/// The permission in `Permission 'iam.serviceAccounts.getAccessToken' denied on …`, where no detail has it.
+pub(super) fn quoted_permission(message: &str) -> Option<&str> {
+    let (_, rest) = message.split_once("Permission '")?;
+    rest.split_once('\'').map(|(name, _)| name).filter(|name| name.contains('.'))
+}
+
+/// Google's canonical codes: gRPC's number, which operations have, the name, and the HTTP status (google/rpc/code.proto).
+pub(super) const CODES: [(u64, &str, u16); 14] = [
+    (3, "INVALID_ARGUMENT", 400),
+    (9, "FAILED_PRECONDITION", 400),
+    (11, "OUT_OF_RANGE", 400),
+    (16, "UNAUTHENTICATED", 401),
+    (7, "PERMISSION_DENIED", 403),
+    (5, "NOT_FOUND", 404),
+    (10, "ABORTED", 409),
+    (6, "ALREADY_EXISTS", 409),
+    (8, "RESOURCE_EXHAUSTED", 429),
+    (13, "INTERNAL", 500),
+    (15, "DATA_LOSS", 500),
+    (12, "UNIMPLEMENTED", 501),
+    (14, "UNAVAILABLE", 503),
+    (4, "DEADLINE_EXCEEDED", 504),
+];
 
 /// Whether a body is a web page, whatever its content type says.
 pub(super) fn is_html(body: &[u8]) -> bool {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     api::{
         ApiError,
-        error::{plain, text},
+        error::{CODES, plain, quoted_permission, text},
     },
     model::denial::Asked,
 };
@@ -16,24 +16,6 @@ const MOST: usize = 1024 * 1024;
 
 /// So many places where an object might begin are tried.
 const TRIES: usize = 64;
-
-/// Google's canonical codes with their HTTP status (google/rpc/code.proto).
-const CODES: [(&str, u16); 14] = [
-    ("INVALID_ARGUMENT", 400),
-    ("FAILED_PRECONDITION", 400),
-    ("OUT_OF_RANGE", 400),
-    ("UNAUTHENTICATED", 401),
-    ("PERMISSION_DENIED", 403),
-    ("NOT_FOUND", 404),
-    ("ABORTED", 409),
-    ("ALREADY_EXISTS", 409),
-    ("RESOURCE_EXHAUSTED", 429),
-    ("INTERNAL", 500),
-    ("DATA_LOSS", 500),
-    ("UNIMPLEMENTED", 501),
-    ("UNAVAILABLE", 503),
-    ("DEADLINE_EXCEEDED", 504),
-];
 
 /// OAuth's codes of the token endpoint and of the Security Token Service, which come with 400 or 401 and say so nowhere.
 const OAUTH: [&str; 9] = [
@@ -54,7 +36,8 @@ pub fn find(written: &str) -> Option<ApiError> {
     let written = &written[..end];
     let status = status(written);
     if let Some((body, own)) = object(written).or_else(|| object(&unescaped(written))) {
-        let status = own.or(status).unwrap_or_else(|| by_code(&body.to_string()).unwrap_or(400));
+        let status =
+            own.or(status).unwrap_or_else(|| code_in(&body.to_string()).map_or(400, |(_, status)| status));
         let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
         if let Some(refusal) = &mut error.refusal {
             // Our own errors have the reason beside the message.
@@ -109,16 +92,31 @@ fn status(written: &str) -> Option<u16> {
     })
 }
 
-fn by_code(written: &str) -> Option<u16> {
-    CODES.iter().find(|(code, _)| written.contains(code)).map(|(_, status)| *status)
+/// The canonical code in a text, as a word that stands for one: `PERMISSION_DENIED: …`, `"status": "NOT_FOUND"`,
+/// `status: UNAVAILABLE` at the end of a line.
+fn code_in(written: &str) -> Option<(&'static str, u16)> {
+    let stands = |name: &str| {
+        written.match_indices(name).any(|(at, _)| {
+            let before = written[..at].chars().next_back();
+            let after = written[at + name.len()..].chars().next();
+            !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                && after.is_none_or(|c| ":,\"')]\n\r".contains(c))
+        })
+    };
+    CODES.iter().find(|(_, name, _)| stands(name)).map(|(_, name, status)| (*name, *status))
 }
 
 /// As gcloud prints it: a code, a sentence, and details as YAML.
 fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
-    let code = CODES.iter().find(|(code, _)| written.contains(code));
+    let code = code_in(written);
     let oauth = OAUTH.iter().find(|code| written.contains(**code));
-    let permission = written.split_once("Permission '").and_then(|(_, rest)| rest.split_once('\''));
-    if code.is_none() && oauth.is_none() && permission.is_none() {
+    let permission = quoted_permission(written);
+    let permission = permission.or_else(|| required_permission(written));
+    if code.is_none()
+        && oauth.is_none()
+        && permission.is_none()
+        && !(says_status(written) && status.is_some())
+    {
         return None;
     }
     let field = |name: &str| {
@@ -136,7 +134,7 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
             metadata.insert(name.to_owned(), value.into());
         }
     }
-    if let Some((name, _)) = permission {
+    if let Some(name) = permission {
         metadata.entry("permission").or_insert_with(|| name.into());
     }
     let subtype = ["invalid_rapt", "rapt_required"].into_iter().find(|name| written.contains(name));
@@ -145,8 +143,8 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
             "error": oauth, "error_description": message.trim_start_matches([':', ' ']), "error_subtype": subtype,
         }),
         _ => {
-            let reason = field("reason").or_else(|| permission.map(|_| "IAM_PERMISSION_DENIED".into()));
-            let code = code.map_or("PERMISSION_DENIED", |(code, _)| *code);
+            let reason = field("reason");
+            let code = code.map_or("", |(code, _)| code);
             serde_json::json!({"error": {
                 "message": message.trim_start_matches([':', ' ']),
                 "status": code,
@@ -157,13 +155,27 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
             }})
         }
     };
-    let status =
-        status.or(code.map(|(_, status)| *status)).unwrap_or(if oauth.is_some() { 400 } else { 403 });
+    let status = status.or(code.map(|(_, status)| status)).unwrap_or(if oauth.is_some() { 400 } else { 403 });
     let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
     if let Some(refusal) = &mut error.refusal {
+        refusal.foreign = false;
         about(written, &mut refusal.asked);
     }
     Some(error)
+}
+
+/// Compute Engine's words: `Required 'compute.instances.list' permission for 'projects/acme-prod'`.
+fn required_permission(written: &str) -> Option<&str> {
+    let (_, rest) = written.split_once("Required '")?;
+    rest.split_once("' permission")
+        .map(|(name, _)| name)
+        .filter(|name| name.contains('.') && !name.contains(' '))
+}
+
+/// Whether a number in the text surely is the status of an answer, as libraries and curl write it.
+fn says_status(written: &str) -> bool {
+    let lower = written.to_ascii_lowercase();
+    ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 "].iter().any(|before| lower.contains(before))
 }
 
 /// What the text tells of the question: the service, and the account that it names.
@@ -172,10 +184,22 @@ fn about(written: &str, asked: &mut Asked) {
     let service =
         services.iter().map(|name| format!("{name}.googleapis.com")).find(|host| written.contains(host));
     asked.service = service.unwrap_or_default();
-    let account = written
-        .split(|c: char| !(c.is_ascii_alphanumeric() || "-_.@".contains(c)))
-        .find(|word| word.contains('@') && word.trim_end_matches('.').ends_with(".gserviceaccount.com"));
-    asked.resource = account.map(|word| plain(word.trim_end_matches('.'))).unwrap_or_default();
+    asked.resource = target(written).map(plain).unwrap_or_default();
+}
+
+/// The account that the call was about: only where the text says so, for many sentences name the caller.
+fn target(written: &str) -> Option<&str> {
+    const BEFORE: [&str; 4] = ["serviceAccounts/", "impersonate [", "found for email ", "service account ["];
+    let account = |rest: &'_ str| -> Option<usize> {
+        let end =
+            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.@".contains(c))).unwrap_or(rest.len());
+        let name = rest[..end].trim_end_matches('.');
+        (name.contains('@') && name.ends_with(".gserviceaccount.com")).then_some(name.len())
+    };
+    BEFORE.iter().find_map(|before| {
+        let (_, rest) = written.split_once(before)?;
+        account(rest).map(|length| &rest[..length])
+    })
 }
 
 #[cfg(test)]
@@ -230,6 +254,16 @@ mod tests {
         assert_eq!(found(off).1, Some(Cause::ApiDisabled));
         let login = "ERROR: (gcloud.auth.print-access-token) There was a problem refreshing your current auth tokens: ('invalid_grant: Token has been expired or revoked.', None)";
         assert_eq!(found(login).1, Some(Cause::LoginAgain));
+        let other =
+            "robot@p.iam.gserviceaccount.com does not have storage.objects.get access (PERMISSION_DENIED)";
+        assert_eq!(find(other).unwrap().refusal.unwrap().asked.resource, "");
+        let compute = "ERROR: (gcloud.compute) Some requests did not succeed:\n - Required 'compute.instances.list' permission for 'projects/acme-prod'";
+        assert_eq!(
+            found(compute),
+            (Some(403), Some(Cause::PermissionMissing), Some("compute.instances.list".to_owned()))
+        );
+        let terraform = "Error: googleapi: Error 403: Permission denied on resource project foo., forbidden";
+        assert_eq!(found(terraform).1, Some(Cause::PermissionMissing));
         let gke = "Unable to generate access token; IAM returned 403 Forbidden: Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).";
         assert_eq!(found(gke).1, Some(Cause::PermissionMissing));
     }
@@ -246,7 +280,17 @@ mod tests {
 
     #[test]
     fn what_is_no_error_is_none_whatever_its_form() {
-        for text in ["", "hello", "{}", "[1,2]", r#"{"accessToken":"x"}"#, "{{{{{{", &"{".repeat(100_000)] {
+        for text in [
+            "",
+            "hello",
+            "INTERNAL use only",
+            "UNAVAILABLE_COUNT=0",
+            "{}",
+            "[1,2]",
+            r#"{"accessToken":"x"}"#,
+            "{{{{{{",
+            &"{".repeat(100_000),
+        ] {
             assert_eq!(find(text), None, "{text:.20}");
         }
     }

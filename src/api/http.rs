@@ -255,7 +255,7 @@ impl Http {
         let status = response.status();
         watch.status(status.as_u16());
         let headers = response.headers().clone();
-        self.clock(skew(&headers, now(), since.elapsed()).filter(|_| ticket.base != Base::Metadata), watch);
+        let skew = skew(&headers, now(), since.elapsed());
         let body = self.read(response, url).await?;
         if ticket.base == Base::Metadata
             && headers.get(metadata::FLAVOR.0).is_none_or(|flavor| flavor != metadata::FLAVOR.1)
@@ -265,6 +265,9 @@ impl Http {
         // Taken out first, for records and errors alike, successes included: servers do quote.
         let clean = without_secrets(&body, ticket, bearer);
         watch.body(body.len(), clean.as_bytes());
+        if ticket.tells_the_time() && !is_html(&body) {
+            self.clock(skew, watch);
+        }
         if status.is_success() {
             if is_html(&body) && ticket.base != Base::Metadata {
                 return Err(not_an_answer(

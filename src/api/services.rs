@@ -9,7 +9,7 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
-        error::plain,
+        error::{CODES, plain},
         ticket::{Ticket, segment},
     },
     model::denial::{Asked, Refusal},
@@ -86,9 +86,14 @@ fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
     }
     let answer: Answer = decode(body, endpoints::name(Base::Services))?;
     let error = answer.error.map(|error| {
-        // An operation's error is a google.rpc.Status whose code is gRPC's number, not HTTP's.
-        let wrapped = json!({ "error": error }).to_string();
-        let refusal = ApiError::from_answer(400, wrapped.as_bytes(), &Asked::default()).refusal;
+        // An operation's error is a google.rpc.Status whose code is gRPC's number, not HTTP's, and has no name.
+        let number = error.get("code").and_then(Value::as_u64);
+        let code = CODES.iter().find(|(code, ..)| Some(*code) == number);
+        let mut wrapped = json!({ "error": error });
+        wrapped["error"]["status"] = code.map(|(_, name, _)| *name).into();
+        let status = code.map_or(500, |(.., status)| *status);
+        let refusal =
+            ApiError::from_answer(status, wrapped.to_string().as_bytes(), &Asked::default()).refusal;
         *refusal.expect("an answer that is no success is a refusal")
     });
     // A batch may end with some services on and others not: each failure has its own words.

@@ -80,6 +80,11 @@ impl Ticket {
         }
     }
 
+    /// Whether the answer's `Date` is that of one of Google's own APIs: not of a cache, a machine or a stranger.
+    pub(super) fn tells_the_time(&self) -> bool {
+        self.address.is_none() && !matches!(self.base, Base::Certs | Base::Metadata)
+    }
+
     /// A `POST` with the caller's token.
     pub fn post(kind: CallKind, base: Base, path: String, body: Value, asked: Asked) -> Ticket {
         Ticket { kind, method: Method::Post, body: Body::Json(body), ..Ticket::get(base, path, asked) }

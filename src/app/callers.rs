@@ -87,6 +87,7 @@ impl AppState {
             }
         };
         self.give_up_all(now, out);
+        self.forget_denials();
         let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
         let shared = &mut self.shared;
         shared.caller = Remote { value: Some(switched.caller), ..Remote::default() };

@@ -8,26 +8,66 @@ use super::{
     writes::Write,
 };
 use crate::{
-    api::{ApiError, Call, CallKind, Part, Reply},
-    flows::{self, Watched},
+    api::{ApiError, Call, ErrorKind, Part, Reply, endpoints::Base},
+    failure::LastFailure,
+    flows::{self, Enabled, Watched},
     keymap::Action,
     model::{caller::Switch, denial::Cause, doctor::Do, lifetime, member::Member, secret::Secret},
     overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
 };
 
+/// Refusals that people see; what is read beside something else and shown as not visible is no news.
+const SEEN: [&str; 5] =
+    ["ListServiceAccounts", "GetServiceAccount", "GetIAMPolicy", "SetIAMPolicy", "BatchEnableServices"];
+
 impl AppState {
-    /// Explains what the focused pane shows as refused; else the last refusal of all.
+    /// Remembers a refusal that is shown; of a mint or a write it is kept for the command line, too.
+    pub(super) fn note_denial(&mut self, reply: &Result<Reply, ApiError>, now: Now, out: &mut Out) {
+        let Err(error) = reply else { return };
+        let Some(refusal) = error.refusal.as_deref() else { return };
+        let name = refusal.asked.method.rsplit('.').next().unwrap_or_default();
+        let of_caller = matches!(error.kind, ErrorKind::Credentials);
+        if !(refusal.is_mint() || of_caller || SEEN.contains(&name)) {
+            return;
+        }
+        let caller = self.shared.caller.value.clone();
+        if (refusal.is_mint() || name == "SetIAMPolicy")
+            && let Some(failure) = LastFailure::of(error, now.utc)
+        {
+            let principal = caller.as_ref().and_then(|caller| caller.principal.clone());
+            let endpoint = self.shared.endpoints.url(Base::Iam).to_owned();
+            out.effects.push(Effect::KeepFailure(Box::new(failure.by(principal, endpoint))));
+        }
+        self.denied = Some((error.clone(), caller));
+    }
+
+    /// Another caller: what the old one was refused is nothing to explain to the new one.
+    pub(super) fn forget_denials(&mut self) {
+        self.denied = None;
+        self.panes.mint.forget_refusal();
+        self.overlays.retain(|overlay| !matches!(overlay, Overlay::Doctor(_)));
+    }
+
+    /// Explains what the mint pane shows as refused, where that is in sight; else the last refusal that was shown; else
+    /// what the focused pane shows.
     pub(super) fn explain(&mut self, now: Now, out: &mut Out) {
-        let shown = self.panes.get(self.focused()).denial(&self.shared);
-        let Some(error) = shown.or(self.denied.as_ref()).cloned() else {
+        let present = self.shared.caller.value.clone();
+        let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| (error.clone(), present));
+        let first = shown.clone().filter(|_| self.focused() == PaneId::Mint);
+        let Some((error, caller)) = first.or(self.denied.clone()).or(shown) else {
             return self.say(Level::Info, "nothing was refused so far".into(), out);
         };
-        let caller = self.shared.caller.value.clone();
         let Some(mut doctor) = Doctor::new(&error, caller, now.utc) else {
             return self.say(Level::Info, format!("{}{}", error.sentence(), error.next_words()), out);
         };
         if self.shared.caller.value.is_some() {
             self.examine(&mut doctor, false, now, out);
+        }
+        // What was begun goes on, whether its overlay was closed or not.
+        if let Some((req, service, project)) = &self.enabling
+            && doctor.offers(service, project)
+        {
+            doctor.doing = Some(Doing::Enabling(*req, flows::Enabling::default()));
         }
         self.overlays.push(Overlay::Doctor(Box::new(doctor)));
     }
@@ -57,6 +97,17 @@ impl AppState {
         cx.cancel(old);
     }
 
+    /// It is known by now who calls: a doctor that was opened before looks around as that caller.
+    pub(super) fn doctor_meets_caller(&mut self, now: Now, out: &mut Out) {
+        let unmet = |overlay: &Overlay| matches!(overlay, Overlay::Doctor(doctor) if doctor.caller.is_none());
+        let Some(at) = self.overlays.iter().position(unmet) else { return };
+        let Overlay::Doctor(mut doctor) = self.overlays.remove(at) else { return };
+        doctor.caller.clone_from(&self.shared.caller.value);
+        doctor.think(now.utc);
+        self.examine(&mut doctor, false, now, out);
+        self.overlays.insert(at, Overlay::Doctor(doctor));
+    }
+
     /// The doctor that is open, if one is.
     pub(super) fn doctor(&mut self) -> Option<&mut Doctor> {
         self.overlays.iter_mut().rev().find_map(|overlay| match overlay {
@@ -65,11 +116,10 @@ impl AppState {
         })
     }
 
-    /// It closes: nobody waits any more for what was looked at. A write goes on.
+    /// It closes: nobody waits any more for what was looked at. What is being enabled goes on, and a notice tells.
     pub(super) fn close_doctor(&mut self, doctor: &Doctor, now: Now, out: &mut Out) {
-        let reads: Vec<ReqId> = doctor.awaiting().filter(|req| !self.shared.writes.holds(*req)).collect();
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        reads.into_iter().for_each(|req| cx.cancel(Some(req)));
+        doctor.reads().for_each(|req| cx.cancel(Some(req)));
     }
 
     /// An answer for the doctor; says whether it was one. Of a write that outlived its overlay a notice tells.
@@ -80,35 +130,11 @@ impl AppState {
         reply: &Result<Reply, ApiError>,
         out: &mut Out,
     ) -> bool {
-        let writing = self.shared.writes.holds(req);
-        let again = self.shared.keymap.key(Action::MintAgain);
-        if writing {
-            let (good, text) = match reply {
-                Ok(Reply::Enabled(on)) => (
-                    true,
-                    format!(
-                        "{} is enabled in project {}, after {}; it may take some minutes to work everywhere: {again} tries again",
-                        on.service,
-                        on.project,
-                        lifetime::words(on.after.as_secs() as i64)
-                    ),
-                ),
-                Ok(_) => return false,
-                Err(error) => (false, format!("{}{}", error.sentence(), error.next_words())),
-            };
-            match self.doctor().filter(|doctor| doctor.awaiting().any(|awaited| awaited == req)) {
-                Some(doctor) => {
-                    (doctor.doing, doctor.done) = (None, Some((good, text)));
-                    if good && let Some(seen) = &mut doctor.examined.value {
-                        seen.api_enabled = Some(true);
-                        doctor.think(now.utc);
-                    }
-                }
-                None => self.say(if good { Level::Info } else { Level::Error }, text, out),
-            }
-            self.shared.writes.end(req);
+        if self.enabling.as_ref().is_some_and(|(awaited, ..)| *awaited == req) {
+            self.enabled(now, req, reply, out);
             return true;
         }
+        let again = self.shared.keymap.key(Action::MintAgain);
         let Some(doctor) = self.doctor() else { return false };
         if doctor.examined.awaits(req) {
             doctor.examined.settle_as(req, reply.clone(), |reply| match reply {
@@ -136,8 +162,45 @@ impl AppState {
         true
     }
 
+    /// How enabling ended; where no overlay shows it, a notice does.
+    fn enabled(&mut self, now: Now, req: ReqId, reply: &Result<Reply, ApiError>, out: &mut Out) {
+        self.shared.writes.end(req);
+        self.enabling = None;
+        let again = self.shared.keymap.key(Action::MintAgain);
+        let (good, text) = match reply {
+            Ok(Reply::Enabled(Enabled::On { service, project, after })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                (
+                    true,
+                    format!(
+                        "{service} is enabled in project {project}, after {after}; it may take some minutes to work everywhere: {again} tries again"
+                    ),
+                )
+            }
+            Ok(Reply::Enabled(Enabled::Begun { operation, why })) => {
+                (false, format!("it was begun as {operation}, and how far it is cannot be read: {why}"))
+            }
+            Ok(_) => return,
+            Err(error) => (false, format!("{}{}", error.sentence(), error.next_words())),
+        };
+        match self.doctor().filter(|doctor| doctor.is_enabling(req)) {
+            Some(doctor) => {
+                (doctor.doing, doctor.done) = (None, Some((good, text)));
+                if good && let Some(seen) = &mut doctor.examined.value {
+                    seen.api_enabled = Some(true);
+                    doctor.think(now.utc);
+                }
+            }
+            None => self.say(if good { Level::Info } else { Level::Error }, text, out),
+        }
+    }
+
     /// How far something is that the doctor began.
     pub(super) fn on_doctor_part(&mut self, req: ReqId, part: &Part) {
+        // Once it has a name, the write has been answered: what goes on is Google's.
+        if matches!(part, Part::Enabling(_)) {
+            self.shared.writes.end(req);
+        }
         let Some(doctor) = self.doctor() else { return };
         match (&mut doctor.doing, part) {
             (Some(Doing::Enabling(awaited, shown)), Part::Enabling(progress)) if *awaited == req => {
@@ -157,9 +220,13 @@ impl AppState {
                 if self.shared.read_only {
                     return self.say(Level::Error, "--read-only: nothing is written".into(), out);
                 }
+                if self.enabling.is_some() {
+                    return self.say(Level::Warning, "an API is being enabled already".into(), out);
+                }
                 let question = format!(
                     "Enable {service} in project {project}? Whoever may use the project can call it then, and use of it may be billed there."
                 );
+                self.to_enable = Some((service, project));
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });
             }
             Do::Copy { text, what } => {
@@ -174,7 +241,7 @@ impl AppState {
             Do::Watch { account, permission } => self.watch_for_doctor(account, permission, now, out),
             Do::QuotaProject => self.pick_charged(now, out),
             Do::OtherCaller => self.choose_caller(out),
-            Do::Grant { account, member, permission } => {
+            Do::Grant { account, member, permission, .. } => {
                 self.leave_doctor(now, out);
                 if self.shared.opened.as_deref() != Some(account.as_str()) {
                     self.open_account(now, account, out);
@@ -227,29 +294,22 @@ impl AppState {
         }
     }
 
-    /// The API that the doctor names is switched on, for there was a yes.
+    /// The API that was asked about is switched on, for there was a yes.
     pub(super) fn enable_api(&mut self, now: Now, out: &mut Out) {
-        let Some(doctor) = self.doctor() else { return };
-        let enable = doctor.diagnosis().steps.iter().find_map(|step| match &step.what {
-            Do::Enable { service, project } => Some((service.clone(), project.clone())),
-            _ => None,
-        });
-        let Some((service, project)) = enable.filter(|_| !matches!(doctor.doing, Some(Doing::Enabling(..))))
-        else {
+        let Some((service, project)) = self.to_enable.take().filter(|_| self.enabling.is_none()) else {
             return;
         };
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let call =
-            Call::Flow(flows::Call::EnableService { project: project.clone(), service: service.clone() });
-        debug_assert_eq!(call.kind(), CallKind::Write);
-        let req = cx.call(Owner::Root, call);
+        let call = flows::Call::EnableService { project: project.clone(), service: service.clone() };
+        let req = cx.call(Owner::Root, Call::Flow(call));
         let write = Write {
-            what: format!("that {service} is enabled"),
+            what: format!("the state of {service} in project {project}"),
             check: format!(
                 "gcloud services list --enabled --project={project} --filter=config.name:{service}"
             ),
         };
         cx.shared.writes.begin(req, write);
+        self.enabling = Some((req, service, project));
         if let Some(doctor) = self.doctor() {
             doctor.doing = Some(Doing::Enabling(req, flows::Enabling::default()));
             doctor.done = None;

@@ -44,7 +44,7 @@ use crate::{
     state::Remembered,
     view::layout::{self, Areas},
 };
-use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, TimerId};
+use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, ReqId, TimerId};
 use notice::Notice;
 use remote::Remote;
 use shared::{Cx, EndpointBadge, Out, Shared};
@@ -117,8 +117,12 @@ pub struct AppState {
     leaving: Option<u8>,
     /// What was wished for when a credentials file came in doubt.
     doubted: Option<Switch>,
-    /// The last refusal, for the doctor.
-    denied: Option<ApiError>,
+    /// The last refusal that was shown, for the doctor; and who was refused.
+    denied: Option<(ApiError, Option<Caller>)>,
+    /// The API that is to be enabled after a yes: service and project.
+    to_enable: Option<(String, String)>,
+    /// The one that is being enabled.
+    enabling: Option<(ReqId, String, String)>,
     /// Whether it was said that gcloud's login is somebody else.
     said_other_login: bool,
     /// Whether no page of the project search under way has come yet.
@@ -184,6 +188,8 @@ impl AppState {
             leaving: None,
             doubted: None,
             denied: None,
+            to_enable: None,
+            enabling: None,
             said_other_login: false,
             search_is_fresh: false,
             start: Some((start.account, start.pane)),
@@ -257,11 +263,7 @@ impl AppState {
                 if self.shared.awaited.remove(&req).is_none() {
                     return false;
                 }
-                if let Err(error) = &reply
-                    && error.refusal.is_some()
-                {
-                    self.denied = Some(error.clone());
-                }
+                self.note_denial(&reply, now, out);
                 match owner {
                     Owner::Root => self.on_root_reply(now, req, reply, out),
                     Owner::Pane(id) => {

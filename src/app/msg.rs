@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::{
     api::{ApiError, Call, Part, Record, Reply, endpoints::Endpoints},
+    failure::LastFailure,
     model::{
         caller::{Caller, Choice, Switch},
         credential::MintRequest,
@@ -207,6 +208,8 @@ pub enum Effect {
     Trust(Option<Switch>),
     /// Keep recents and favourites.
     Remember(Remembered),
+    /// Keep a failure for `impersona doctor`.
+    KeepFailure(Box<LastFailure>),
     /// Asking again is allowed after a run of denials.
     ResetProbing,
     /// Stop until `fg`.

@@ -99,6 +99,7 @@ impl AppState {
                 let mut cx = Cx { shared, now, out };
                 cx.complain(&error);
             } else {
+                self.doctor_meets_caller(now, out);
                 self.warn_of_other_login(out);
             }
         } else if shared.project_info.awaits(req) {
@@ -171,7 +172,8 @@ impl AppState {
                 cx.intend(Intent::Show(PaneId::Mint));
             }
             Intent::Wiped(secret) => {
-                self.panes.inspect.forget(&secret);
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.inspect.forget(&secret, &mut cx);
                 if self.shared.copied.take_if(|copied| *copied == secret).is_some() {
                     out.effects.push(Effect::ClearClipboard);
                 }

@@ -235,6 +235,7 @@ impl Source {
             origin: self.origin.clone(),
             project: self.project.clone(),
             quota_project: self.quota_project.clone(),
+            remedy: self.remedy(),
             ..Caller::default()
         }
     }
@@ -265,7 +266,9 @@ impl Source {
             Credentials::AccessToken(_) => {
                 "Give a fresh access token: this one cannot be renewed.".to_owned()
             }
-            Credentials::Machine => return None,
+            Credentials::Machine => {
+                "Check the account attached to this machine and its scopes; they are set while it is stopped: `gcloud compute instances set-service-account`.".to_owned()
+            }
         })
     }
 

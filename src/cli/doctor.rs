@@ -1,7 +1,7 @@
 //! `impersona doctor`: one cause, the evidence, the next steps. An error that somebody has is read and explained without
 //! asking anybody; the last failure of this user is looked into, as the caller of now.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,32 +9,40 @@ use serde_json::json;
 use super::input;
 use super::output::{self, Failure, columns};
 use super::setup::Setup;
+use crate::api::endpoints::Base;
 use crate::api::{ApiError, ErrorKind, error_text};
-use crate::env::Env;
 use crate::failure::{self, LastFailure};
 use crate::flows;
 use crate::history::Snapshots;
 use crate::model::caller::Caller;
-use crate::model::doctor::{Diagnosis, Examined, Known, Mark, diagnose};
+use crate::model::doctor::{Diagnosis, Evidence, Examined, Known, Mark, diagnose};
+use crate::model::jwt::relative;
 
 /// Of endless input only this much is read.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;
 
 pub(super) async fn run(
     file: Option<&Path>,
-    env: &Env,
+    folder: Option<PathBuf>,
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
     json: bool,
 ) -> Result<(), Failure> {
     let now = super::now();
     let diagnosis = match file {
         Some(path) => read(path, now)?,
-        None => last(env, setup, now).await?,
+        None => last(folder, setup, now).await?,
     };
     if json {
         let evidence = diagnosis.evidence.iter().map(|line| line.text.as_str());
         let evidence: Vec<&str> = std::iter::once(diagnosis.sentence.as_str()).chain(evidence).collect();
-        let next: Vec<&str> = diagnosis.steps.iter().map(|step| step.text.as_str()).collect();
+        let next: Vec<String> = diagnosis
+            .steps
+            .iter()
+            .map(|step| match step.for_shell() {
+                (says, Some(does)) => format!("{says}: {does}"),
+                (says, None) => says,
+            })
+            .collect();
         let printed = json!({ "cause": diagnosis.cause.word(), "evidence": evidence, "next": next });
         return output::line(&output::to_json(&printed));
     }
@@ -55,11 +63,11 @@ fn read(path: &Path, now: Timestamp) -> Result<Diagnosis, Failure> {
 }
 
 async fn last(
-    env: &Env,
+    folder: Option<PathBuf>,
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
     now: Timestamp,
 ) -> Result<Diagnosis, Failure> {
-    let kept = env.state_dir().and_then(|folder| LastFailure::load(&failure::file(&folder)));
+    let kept = folder.as_deref().and_then(|folder| LastFailure::load(&failure::file(folder)));
     let Some(failure) = kept else {
         let error = ApiError::new(ErrorKind::NotFound, "No failure was kept: nothing was refused so far.");
         return Err(error
@@ -68,13 +76,36 @@ async fn last(
     };
     let setup = setup().await?;
     let caller: Option<Caller> = setup.client.caller().await.ok().or_else(|| setup.caller.clone().ok());
-    let snapshots = Snapshots::in_state_folder(env.state_dir());
+    let snapshots = Snapshots::in_state_folder(folder);
+    let present = caller.as_ref().and_then(|caller| caller.principal.clone());
+    let endpoint = setup.client.endpoints().url(Base::Iam);
+    let same_person = failure.caller.is_none() || present.is_none() || failure.caller == present;
+    let same = same_person && (failure.endpoint.is_empty() || failure.endpoint == endpoint);
     let seen = match &setup.caller {
-        Ok(_) => flows::examine(&setup.client, &snapshots, &failure.refusal, caller.as_ref(), false).await,
-        Err(_) => Examined::default(),
+        Ok(_) if same => {
+            flows::examine(&setup.client, &snapshots, &failure.refusal, caller.as_ref(), false).await
+        }
+        _ => Examined::default(),
     };
-    let known = Known { caller: caller.as_ref(), examined: &seen, remedy: failure.remedy.as_deref(), now };
-    Ok(diagnose(&failure.refusal, &known))
+    let mut seen = seen;
+    if let Err(error) = &setup.caller {
+        seen.unread.push(format!("nothing could be looked at: {}", error.sentence()));
+    }
+    let caller = caller.filter(|_| same);
+    let remedy = failure.remedy.clone().or_else(|| caller.as_ref().and_then(|caller| caller.remedy.clone()));
+    let known = Known { caller: caller.as_ref(), examined: &seen, remedy: remedy.as_deref(), now };
+    let mut diagnosis = diagnose(&failure.refusal, &known);
+    let who = failure.caller.map(|caller| format!(" as {caller}")).unwrap_or_default();
+    let when = relative(failure.time.as_second(), now.as_second());
+    let text = match same {
+        true => format!("refused {when}{who}"),
+        false => format!(
+            "refused {when}{who} at {}: who calls now is somebody else, so nothing was looked at",
+            failure.endpoint
+        ),
+    };
+    diagnosis.evidence.insert(0, Evidence { mark: Mark::Fact, text });
+    Ok(diagnosis)
 }
 
 fn lines(diagnosis: &Diagnosis) -> Vec<String> {
@@ -89,9 +120,10 @@ fn lines(diagnosis: &Diagnosis) -> Vec<String> {
         lines.push(columns(&[(if at == 0 { "evidence" } else { "" }, 8), (mark, 1), (&evidence.text, 0)]));
     }
     for (at, step) in diagnosis.steps.iter().enumerate() {
-        lines.push(columns(&[(if at == 0 { "next" } else { "" }, 8), (&step.text, 0)]));
-        if let Some(text) = step.to_run() {
-            lines.push(columns(&[("", 8), ("$", 1), (&text, 0)]));
+        let (says, does) = step.for_shell();
+        lines.push(columns(&[(if at == 0 { "next" } else { "" }, 8), (&says, 0)]));
+        for line in does.iter().flat_map(|text| text.lines()).filter(|line| !line.is_empty()) {
+            lines.push(columns(&[("", 8), ("", 0), (line, 0)]));
         }
     }
     lines

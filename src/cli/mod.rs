@@ -16,6 +16,7 @@ mod stop;
 mod token;
 mod whoami;
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::pin::pin;
@@ -25,6 +26,7 @@ use clap::Parser;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::api::endpoints::Base;
 use crate::api::record::{Outcome, Record};
 use crate::api::{ApiError, ErrorKind};
 use crate::env::Env;
@@ -152,6 +154,7 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
         command => command,
     };
     let explains = matches!(command, Command::Doctor { .. });
+    let who = Cell::new(None);
     no_core_dumps();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -162,7 +165,7 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     let listens = global.demo && !matches!(command, Command::Emulator { .. });
     let outcome = runtime.block_on(async {
         let mut told = pin!(told(listens));
-        let mut work = pin!(dispatch(command, global, env, global.verbose.then_some(sender)));
+        let mut work = pin!(dispatch(command, global, env, global.verbose.then_some(sender), &who));
         loop {
             tokio::select! {
                 biased;
@@ -176,7 +179,7 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
         said(&record);
     }
     if let (false, Err(Failure::Error(error))) = (explains, &outcome) {
-        keep(error, global, env);
+        keep(error, who.take(), global, env);
     }
     // A look-up that hangs must not hold back the exit.
     runtime.shutdown_timeout(Duration::ZERO);
@@ -184,10 +187,11 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
 }
 
 /// Keeps a refusal for `impersona doctor`; where it cannot be written, nobody minds.
-fn keep(error: &ApiError, global: &Global, env: &Env) {
+fn keep(error: &ApiError, who: Option<(Option<String>, String)>, global: &Global, env: &Env) {
     let folder = env.state_dir().filter(|_| !global.demo);
     if let (Some(folder), Some(failure)) = (folder, LastFailure::of(error, now())) {
-        let _ = failure.save(&failure::file(&folder));
+        let (caller, endpoint) = who.unwrap_or_default();
+        let _ = failure.by(caller, endpoint).save(&failure::file(&folder));
     }
 }
 
@@ -211,8 +215,14 @@ async fn dispatch(
     global: &Global,
     env: &Env,
     records: Option<mpsc::Sender<Record>>,
+    who: &Cell<Option<(Option<String>, String)>>,
 ) -> Result<(), Failure> {
-    let setup = async || trusted(Setup::make(global, env, records).await?);
+    let setup = async || {
+        let setup = trusted(Setup::make(global, env, records).await?)?;
+        let endpoint = setup.client.endpoints().url(Base::Iam).to_owned();
+        who.set(Some((setup.client.known_caller().principal, endpoint)));
+        Ok(setup)
+    };
     let json = global.json;
     match command {
         Command::Whoami => whoami::run(&setup().await?, json).await,
@@ -232,7 +242,15 @@ async fn dispatch(
         }
         Command::Policy(wish) => policy::run(wish, setup, json).await,
         Command::Decode(wish) => decode::run(wish, setup, json).await,
-        Command::Doctor { file } => doctor::run(file.as_deref(), env, setup, json).await,
+        Command::Doctor { file } => {
+            if global.demo && file.is_none() {
+                return Err(Failure::usage(
+                    "the demo keeps no failures: give an error to explain, a FILE or - for stdin",
+                ));
+            }
+            let folder = env.state_dir();
+            doctor::run(file.as_deref(), folder, setup, json).await
+        }
         Command::Emulator { port, world, control } => {
             emulator::run(port, world.as_deref(), control, global).await
         }

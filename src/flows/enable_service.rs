@@ -31,13 +31,23 @@ pub struct Enabling {
 
 /// How it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Enabled {
-    /// The API.
-    pub service: String,
-    /// The project, as it was named.
-    pub project: String,
-    /// How long it took.
-    pub after: Duration,
+pub enum Enabled {
+    /// It is on.
+    On {
+        /// The API.
+        service: String,
+        /// The project, as it was named.
+        project: String,
+        /// How long it took.
+        after: Duration,
+    },
+    /// It was begun, and how far it is cannot be read.
+    Begun {
+        /// `operations/acat.p2-…`
+        operation: String,
+        /// Why not, in a sentence.
+        why: String,
+    },
 }
 
 /// Switches `service` on in `project` (id, number or `projects/…`).
@@ -52,6 +62,11 @@ pub async fn enable_service(
     progress: &mut (dyn FnMut(Enabling) + Send),
 ) -> Result<Enabled, ApiError> {
     let since = Instant::now();
+    let on = || Enabled::On { service: service.into(), project: project.into(), after: since.elapsed() };
+    // Somebody may have been faster, or the answer to an earlier try was lost.
+    if matches!(client.is_enabled(project, service).await, Ok(true)) {
+        return Ok(on());
+    }
     let mut operation = client.enable(project, &[service.to_owned()]).await?;
     let (mut wait, mut polls) = (patience.first, 0);
     loop {
@@ -63,8 +78,7 @@ pub async fn enable_service(
             return Err(ApiError::refused(ErrorKind::Invalid, refusal).with_next(told.next));
         }
         if operation.done {
-            let (service, project) = (service.to_owned(), project.to_owned());
-            return Ok(Enabled { service, project, after: since.elapsed() });
+            return Ok(on());
         }
         progress(Enabling { operation: operation.name.clone(), elapsed: since.elapsed(), polls });
         if since.elapsed() + wait > patience.limit {
@@ -81,7 +95,7 @@ pub async fn enable_service(
             Ok(found) => found,
             // It goes on, whether it can be asked about or not.
             Err(error) if error.passes() => continue_with(&operation.name),
-            Err(error) => return Err(error),
+            Err(error) => return Ok(Enabled::Begun { operation: operation.name, why: error.sentence() }),
         };
     }
 }

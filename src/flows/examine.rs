@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use super::{chain::custom_roles, check_chain, inherited, whose};
 use crate::{
-    api::{ApiError, Client},
+    api::{ApiError, Client, ErrorKind},
     history::Snapshots,
     model::{
-        account::project_of,
+        account::{is_name, project_of},
         caller::Caller,
         denial::{self, Cause, Refusal, SHARED_CLIENT_PROJECTS},
         doctor::{Examined, Known, diagnose},
@@ -118,9 +118,13 @@ async fn permission(client: &Client, refusal: &Refusal, caller: Option<&Caller>,
 }
 
 fn levels(found: Vec<super::Level>, seen: &mut Examined) -> Vec<crate::model::policy::Level> {
-    for level in found.iter().filter(|level| level.policy.is_err()) {
-        let name = level.to_model().name;
-        seen.unread.push(format!("the policy of {name} may not be read"));
+    for level in &found {
+        if let Err(error) = &level.policy {
+            seen.unread.push(match error.kind {
+                ErrorKind::Denied => format!("the policy of {} may not be read", level.to_model().name),
+                _ => format!("the policy of {}: {}", level.to_model().name, error.sentence()),
+            });
+        }
     }
     found.iter().map(super::Level::to_model).collect()
 }
@@ -139,7 +143,7 @@ async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen
     let by_name = crate::history::Whose { unique_id: String::new(), ..whose };
     let Ok(list) = snapshots.list(&by_name).await else { return };
     if let Some(newest) = list.first() {
-        seen.written = Some(newest.time);
+        seen.written = Some((newest.time, newest.change.clone()));
         seen.unique_id_then = Some(newest.whose.unique_id.clone()).filter(|id| !id.is_empty());
     }
 }
@@ -158,6 +162,5 @@ async fn troubleshooter(client: &Client, refusal: &Refusal, caller: Option<&Call
 }
 
 fn is_account(refusal: &Refusal) -> bool {
-    let name = &refusal.asked.resource;
-    name.contains('@') || (name.len() == 21 && name.bytes().all(|b| b.is_ascii_digit()))
+    is_name(&refusal.asked.resource)
 }

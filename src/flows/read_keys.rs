@@ -2,7 +2,10 @@
 
 use std::{io::Read as _, path::Path};
 
-use crate::api::{ApiError, ErrorKind};
+use crate::{
+    api::{ApiError, ErrorKind},
+    model::jwt,
+};
 
 /// Far more than any set of keys.
 const MOST: u64 = 1024 * 1024;
@@ -20,5 +23,10 @@ pub async fn read_keys(path: &Path) -> Result<String, ApiError> {
     });
     let failed =
         |why: String| ApiError::new(ErrorKind::Invalid, format!("The keys cannot be read: {shown}: {why}."));
-    read.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+    let text =
+        read.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
+    if jwt::read(&text).form.is_secret() {
+        return Err(failed("it holds a secret, where public keys are wanted".to_owned()));
+    }
+    Ok(text)
 }

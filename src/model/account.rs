@@ -64,6 +64,12 @@ pub fn project_of(email: &str) -> Option<String> {
     })
 }
 
+/// Whether a text has the form of an account's name: an e-mail, or a unique id of 21 digits. What it names may be a
+/// person, too.
+pub fn is_name(text: &str) -> bool {
+    text.contains('@') || (text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit()))
+}
+
 /// Checks a name somebody typed. Gives it back trimmed, the e-mail completed from the short form `name@project`.
 ///
 /// # Errors

@@ -25,6 +25,8 @@ pub struct Caller {
     pub scopes: Vec<String>,
     /// When the current access token ends, if it is known.
     pub expires: Option<Timestamp>,
+    /// What to do where these credentials are not enough, in one sentence.
+    pub remedy: Option<String>,
 }
 
 /// A caller that one can be.

@@ -17,14 +17,14 @@ use crate::{
         account::short,
         caller::Caller,
         denial::Refusal,
-        doctor::{Diagnosis, Do, Examined, Known, Mark, diagnose},
+        doctor::{Diagnosis, Do, Examined, Known, Mark, Step, diagnose},
         lifetime,
     },
     panes::{Look, as_move},
     view::theme::Theme,
     widgets::{
         frame::{popup, popup_area},
-        list::ListCursor,
+        list::{ListCursor, Move},
         safe::safe_line,
         text::fold_hanging,
     },
@@ -74,6 +74,7 @@ impl Doctor {
     pub fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
         let refusal = (**error.refusal.as_ref()?).clone();
         let remedy = error.own_next().map(str::to_owned);
+        let remedy = remedy.or_else(|| caller.as_ref().and_then(|caller| caller.remedy.clone()));
         let examined = Examined::default();
         let known = Known { caller: caller.as_ref(), examined: &examined, remedy: remedy.as_deref(), now };
         Some(Doctor {
@@ -104,10 +105,29 @@ impl Doctor {
         &self.diagnosis
     }
 
-    /// The requests under way for it.
-    pub fn awaiting(&self) -> impl Iterator<Item = ReqId> {
-        let doing = self.doing.as_ref().map(|(Doing::Enabling(req, _) | Doing::Watching(req, _))| *req);
-        self.examined.awaiting.into_iter().chain(doing)
+    /// The reads under way for it.
+    pub fn reads(&self) -> impl Iterator<Item = ReqId> {
+        let watching = match &self.doing {
+            Some(Doing::Watching(req, _)) => Some(*req),
+            _ => None,
+        };
+        self.examined.awaiting.into_iter().chain(watching)
+    }
+
+    /// Whether this request enables the API it is about.
+    pub fn is_enabling(&self, req: ReqId) -> bool {
+        matches!(&self.doing, Some(Doing::Enabling(awaited, _)) if *awaited == req)
+    }
+
+    /// Whether a key of the doctor's is one of the steps; any other key of its place always is.
+    pub fn has(&self, action: Action) -> bool {
+        !STEPS.contains(&action) || self.step(action).is_some()
+    }
+
+    /// Whether enabling this API there is one of the steps.
+    pub fn offers(&self, service: &str, project: &str) -> bool {
+        let is = |step: &Step| matches!(&step.what, Do::Enable { service: s, project: p } if s == service && p == project);
+        self.diagnosis.steps.iter().any(is)
     }
 
     /// The first step that this key stands for.
@@ -124,6 +144,8 @@ impl Doctor {
         match self.step(action).cloned() {
             Some(Do::WhoCanGrant(_)) => {
                 self.who = !self.who;
+                // The names stand below the step.
+                self.scroll.scroll(Move::PageDown);
                 Outcome::Stay
             }
             Some(what) => Outcome::Step(what),
@@ -145,7 +167,8 @@ impl Doctor {
         let theme = look.theme;
         let lines = self.lines(&look.shared.keymap, theme);
         let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
-        let title = Line::raw(format!(" Why {} failed ", safe_line(&self.doing_what)));
+        let more = if self.scroll.window().end < lines.len() { "─ more below " } else { "" };
+        let title = Line::raw(format!(" Why {} failed {more}", safe_line(&self.doing_what)));
         let inner = popup(screen, WIDTH, height, buf, title, theme);
         for (y, line) in (inner.y..inner.bottom()).zip(lines.iter().skip(self.scroll.window().start)) {
             buf.set_line(inner.x, y, line, inner.width);
@@ -210,6 +233,21 @@ impl Doctor {
     }
 }
 
+/// The keys of steps.
+const STEPS: [Action; 11] = [
+    Action::DoctorEnable,
+    Action::DoctorGrant,
+    Action::DoctorWho,
+    Action::DoctorCopy,
+    Action::DoctorCharge,
+    Action::DoctorCaller,
+    Action::DoctorShorter,
+    Action::DoctorAgain,
+    Action::DoctorWatch,
+    Action::DoctorTroubleshoot,
+    Action::DoctorPolicy,
+];
+
 /// The key that does a step.
 fn action(what: &Do) -> Option<Action> {
     Some(match what {
@@ -237,6 +275,9 @@ fn said(doing: &Doing) -> String {
             "enabling…".into()
         }
         Doing::Enabling(_, Enabling { operation, elapsed, polls }) => {
+            if *polls == 0 {
+                return format!("enabling: {operation} was begun");
+            }
             let asked = if *polls == 1 { "once".to_owned() } else { format!("{polls} times") };
             format!("enabling: {operation} is not done, {} so far, asked {asked}", seconds(elapsed))
         }

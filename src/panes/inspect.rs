@@ -58,6 +58,8 @@ pub struct Inspect {
     expectation: Expectation,
     /// The file whose keys are used in place of the signer's.
     keys_file: Option<PathBuf>,
+    /// Whose keys were asked for, for the verdict.
+    whose: String,
 }
 
 impl Default for Inspect {
@@ -78,6 +80,7 @@ impl Default for Inspect {
             filling: false,
             expectation: Expectation::default(),
             keys_file: None,
+            whose: String::new(),
         }
     }
 }
@@ -85,8 +88,7 @@ impl Default for Inspect {
 impl Inspect {
     /// Shows a token.
     pub fn open(&mut self, token: &Secret, from: String, cx: &mut Cx) {
-        let awaited = [self.keys.awaiting.take(), self.facts.awaiting.take()];
-        awaited.into_iter().for_each(|req| cx.cancel(req));
+        self.give_up(cx);
         self.reading = Some(jwt::read(token.expose()));
         self.from = from;
         self.about.clear();
@@ -123,15 +125,21 @@ impl Inspect {
     }
 
     /// Forgets the token, if it is this one.
-    pub fn forget(&mut self, secret: &Secret) {
+    pub fn forget(&mut self, secret: &Secret, cx: &mut Cx) {
         if self.reading.as_ref().is_some_and(|reading| reading.token == *secret) {
-            self.wipe();
+            self.wipe(cx);
         }
     }
 
-    /// Forgets the token, and what was typed about it.
-    pub fn wipe(&mut self) {
+    /// Forgets the token, and what was typed about it; nobody is asked about it any more.
+    pub fn wipe(&mut self, cx: &mut Cx) {
+        self.give_up(cx);
         *self = Inspect::default();
+    }
+
+    fn give_up(&mut self, cx: &mut Cx) {
+        let awaited = [self.keys.awaiting.take(), self.facts.awaiting.take()];
+        awaited.into_iter().for_each(|req| cx.cancel(req));
     }
 
     /// Asks who can tell about it: the keys of whoever claims to have signed it, always from the fixed places, whatever
@@ -150,9 +158,15 @@ impl Inspect {
             self.verdict = Some(verdict);
             return;
         }
-        let call = match (&self.keys_file, oauth::KeySource::of(jwt::signer(reading))) {
-            (Some(path), _) => Call::Flow(flows::Call::ReadKeys { path: path.clone() }),
-            (None, Some(source)) => Call::Oauth(oauth::Call::Keys(source)),
+        let (call, whose) = match (&self.keys_file, oauth::KeySource::of(jwt::signer(reading))) {
+            (Some(path), _) => (
+                Call::Flow(flows::Call::ReadKeys { path: path.clone() }),
+                format!("the keys in {}", path.display()),
+            ),
+            (None, Some(source)) => {
+                let whose = source.whose(&cx.shared.endpoints);
+                (Call::Oauth(oauth::Call::Keys(source)), whose)
+            }
             (None, None) => {
                 let key = cx.shared.keymap.key(Action::Expect);
                 self.verdict = Some(Verdict::not_checked(format!(
@@ -161,6 +175,7 @@ impl Inspect {
                 return;
             }
         };
+        self.whose = whose;
         let req = cx.call(OWNER, call);
         let old = self.keys.start(req);
         cx.cancel(old);
@@ -212,7 +227,7 @@ impl Pane for Inspect {
         }
     }
 
-    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, _cx: &mut Cx) {
         if self.facts.awaits(req) {
             self.facts.settle_as(req, reply, |reply| match reply {
                 Reply::TokenFacts(facts) => Some(*facts),
@@ -226,13 +241,7 @@ impl Pane for Inspect {
         if let (true, None, Some(keys), Some(reading)) =
             (settled, &self.keys.error, &self.keys.value, &self.reading)
         {
-            let source = oauth::KeySource::of(jwt::signer(reading));
-            let whose = match (&self.keys_file, source) {
-                (Some(path), _) => format!("the keys in {}", path.display()),
-                (None, Some(source)) => source.whose(&cx.shared.endpoints),
-                (None, None) => return,
-            };
-            self.verdict = Some(jwt::verify(reading, keys, &whose));
+            self.verdict = Some(jwt::verify(reading, keys, &self.whose));
         }
     }
 
@@ -240,7 +249,8 @@ impl Pane for Inspect {
         self.width = area.width;
         let form = self.form_height(area);
         self.scroll.set_height(usize::from(area.height.saturating_sub(form)));
-        self.scroll.set_len(self.columns(shared, now, &Theme::default()).0.len());
+        let (left, right) = self.columns(shared, now, &Theme::default());
+        self.scroll.set_len(left.len().max(right.len()));
     }
 
     fn copies(&self, _shared: &Shared) -> Vec<Action> {

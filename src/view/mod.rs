@@ -231,6 +231,7 @@ fn hints(state: &AppState, area: Rect, buf: &mut Buffer, theme: &Theme) {
     let mut spans = Vec::new();
     let offered = |action: Action| match state.overlays.last() {
         Some(Overlay::Menu { actions, .. }) => actions.contains(&action) || action == Action::Back,
+        Some(Overlay::Doctor(doctor)) => doctor.has(action),
         _ => true,
     };
     for (keys, word) in docs::hints(&state.shared.keymap, place, usize::from(area.width), offered) {

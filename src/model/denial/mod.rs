@@ -174,9 +174,13 @@ pub const ORDINARY_LIFETIME: u32 = 3_600;
 /// The command that makes the caller's credentials fresh.
 pub const LOGIN: &str = "gcloud auth application-default login";
 
-/// Finds the cause.
+/// Finds the cause, as far as the refusal alone tells it.
 pub fn explain(refusal: &Refusal) -> Explanation {
-    let cause = cause(refusal);
+    explain_as(refusal, cause(refusal))
+}
+
+/// The words for a cause that was found by looking further.
+pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
     let (sentence, next) = match cause {
         Cause::ApiDisabled => api_disabled(refusal),
         Cause::ScopeMissing => (
@@ -302,6 +306,12 @@ fn cause(refusal: &Refusal) -> Cause {
         (_, "invalid_grant") if refusal.message.contains("Robot is disabled") => Cause::AccountDisabled,
         (_, "invalid_grant" | "deleted_client") if refusal.message.contains("account not found") => {
             Cause::AccountGone
+        }
+        // The token endpoint says this of a client without delegation; of a login it would be another sentence.
+        (_, "unauthorized_client")
+            if refusal.asked.method.is_empty() && refusal.message.contains("using this method") =>
+        {
+            Cause::WorkspaceDelegation
         }
         (400 | 401, code) if refusal.is_federation() && !code.is_empty() => Cause::Federation,
         (_, "invalid_grant" | "unauthorized_client" | "invalid_scope" | "access_denied")

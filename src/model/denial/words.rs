@@ -7,8 +7,9 @@ use crate::model::permission::{self, Permission};
 /// many people to the wrong page.
 pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
     let Delegation { subject, scopes } = refusal.asked.delegation.clone().unwrap_or_default();
-    let domain = subject.split_once('@').map_or("its domain", |(_, domain)| domain);
-    let account = &refusal.asked.resource;
+    let domain = subject.split_once('@').map_or("its domain", |(_, domain)| domain).to_owned();
+    let subject = if subject.is_empty() { "the user in sub".to_owned() } else { subject };
+    let account = if refusal.asked.resource.is_empty() { "the account" } else { &refusal.asked.resource };
     let message = refusal.message.to_lowercase();
     if refusal.code == "invalid_scope" {
         return (

@@ -54,6 +54,11 @@ pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Kno
         lines.policies(refusal, found);
     }
     lines.chain(known);
+    if known.examined.account.as_ref().is_some_and(|account| account.disabled)
+        && cause != Cause::AccountDisabled
+    {
+        lines.add(Mark::Wrong, "the account is disabled besides: nobody can mint as it until it is enabled");
+    }
     lines.troubleshooter(known);
     if let Some(true) = known.examined.api_enabled {
         lines.add(
@@ -127,6 +132,9 @@ impl Lines {
                 if wide {
                     self.add(Mark::Fine, "not the scope: your token has cloud-platform");
                 }
+                if refusal.service().is_empty() {
+                    return;
+                }
                 // Scopes and the API's state are checked before IAM is asked.
                 self.add(
                     Mark::Fine,
@@ -162,8 +170,16 @@ impl Lines {
             };
             self.add(Mark::Fact, format!("your {role} ({place}) {said}"));
         }
+        for (role, place) in found.unknown.iter().take(MOST) {
+            self.add(Mark::Unknown, format!("what your {role} ({place}) gives could not be read"));
+        }
         if found.complete && found.grants.is_empty() {
-            self.add(Mark::Wrong, "no policy gives it to you: the account's own and all above it were read");
+            let read = if found.of_account {
+                "the account's own and all above it"
+            } else {
+                "its own and all above it"
+            };
+            self.add(Mark::Wrong, format!("no policy gives it to you: {read} were read"));
         }
     }
 

@@ -1,9 +1,10 @@
 //! What the policies say about the caller and the permission that is lacking, binding by binding.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::{Known, member};
+use super::{HERE, Known, member};
 use crate::model::{
+    account::is_name,
     condition::State,
     denial::Refusal,
     member::Member,
@@ -44,17 +45,28 @@ pub(super) struct Found {
     pub others: Vec<(String, String)>,
     /// Who may change the policy, and so grant it: members, each once, in the order of the levels.
     pub granters: Vec<Member>,
-    /// Whether every level was read.
+    /// Custom roles of the caller whose permissions are not known, with their place.
+    pub unknown: Vec<(String, String)>,
+    /// Whether every level was read, and every role of the caller in it understood.
     pub complete: bool,
+    /// Whether it is about an account, and not about what is above accounts.
+    pub of_account: bool,
+    seen: HashSet<Member>,
 }
 
 impl Found {
     pub(super) fn look(refusal: &Refusal, known: &Known<'_>) -> Found {
         let seen = known.examined;
-        let mut found =
-            Found { complete: seen.policy.is_some() || !seen.above.is_empty(), ..Found::default() };
+        let of_account = is_name(&refusal.asked.resource);
         let (me, permission) = (member(known), refusal.permission());
-        let here = seen.policy.as_ref().map(|policy| ("here".to_owned(), Some(policy)));
+        // Of a caller whom nobody knows by name no binding can be told to be theirs.
+        let read = !of_account || seen.policy.is_some();
+        let mut found = Found {
+            complete: me.is_some() && read && !seen.above.is_empty(),
+            of_account,
+            ..Found::default()
+        };
+        let here = seen.policy.as_ref().map(|policy| (HERE.to_owned(), Some(policy)));
         let above = seen.above.iter().map(|level| (level.name.clone(), level.policy.as_ref()));
         for (place, policy) in here.into_iter().chain(above) {
             match policy {
@@ -77,11 +89,15 @@ impl Found {
         for binding in policy.bindings() {
             let state = binding.condition.as_ref().map(|condition| condition.evaluate(known.now));
             let holds = state.is_none_or(State::holds);
-            let grants_policies = gives(binding.role, SET_IAM_POLICY.name, &custom) == Some(true);
-            if grants_policies && holds {
-                let living = binding.members.iter().filter(|member| !member.is_deleted());
-                let new: Vec<Member> = living.filter(|one| !self.granters.contains(one)).cloned().collect();
-                self.granters.extend(new);
+            if holds
+                && sets_policies(place, self.of_account)
+                    .any(|it| gives(binding.role, it, &custom) == Some(true))
+            {
+                for member in binding.members.iter().filter(|member| !member.is_deleted()) {
+                    if self.seen.insert(member.clone()) {
+                        self.granters.push(member.clone());
+                    }
+                }
             }
             let mine = me.is_some_and(|me| binding.members.contains(me))
                 || binding.members.iter().any(Member::is_public);
@@ -97,10 +113,25 @@ impl Found {
                     self.grants.push(Grant { place: place.to_owned(), role: binding.role.to_owned(), how });
                 }
                 (Some(false), true, _) => self.others.push((binding.role.to_owned(), place.to_owned())),
+                (None, true, _) if permission.is_some() => {
+                    self.complete = false;
+                    self.unknown.push((binding.role.to_owned(), place.to_owned()));
+                }
                 _ => {}
             }
         }
     }
+}
+
+/// Which permissions let somebody change the policy of a place, and so grant what is lacking.
+fn sets_policies(place: &str, of_account: bool) -> impl Iterator<Item = &'static str> {
+    let own = match place.split_once(' ') {
+        Some(("project", _)) => Some("resourcemanager.projects.setIamPolicy"),
+        Some(("folder", _)) => Some("resourcemanager.folders.setIamPolicy"),
+        Some(("organization", _)) => Some("resourcemanager.organizations.setIamPolicy"),
+        _ => None,
+    };
+    own.into_iter().chain(of_account.then_some(SET_IAM_POLICY.name))
 }
 
 fn how(binding: &Binding<'_>, state: Option<State>, known: &Known<'_>) -> How {

@@ -29,6 +29,9 @@ pub use steps::{Do, Step};
 /// seven and more.
 const YOUNG: i64 = 10 * 60;
 
+/// The place of a grant on the account itself.
+const HERE: &str = "here";
+
 /// What was learned around a refusal. Empty is what is known without asking anybody.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Examined {
@@ -48,8 +51,8 @@ pub struct Examined {
     pub api_enabled: Option<bool>,
     /// What Policy Troubleshooter says.
     pub troubleshot: Option<Troubleshot>,
-    /// When impersona last wrote the account's policy.
-    pub written: Option<Timestamp>,
+    /// When impersona last wrote the account's policy, and which lines of a diff it wrote.
+    pub written: Option<(Timestamp, Vec<String>)>,
     /// The unique id that the account had then.
     pub unique_id_then: Option<String>,
     /// What could not be looked at, a sentence each.
@@ -101,7 +104,8 @@ pub fn diagnose(refusal: &Refusal, known: &Known<'_>) -> Diagnosis {
     let told = denial::explain(refusal);
     let (cause, sentence) = refine(refusal, told.cause, &found, known).unwrap_or((told.cause, told.sentence));
     let evidence = evidence::gather(refusal, cause, &found, known);
-    let steps = steps::steps(refusal, cause, &found, known, &told.next);
+    let next = denial::explain_as(refusal, cause).next;
+    let steps = steps::steps(refusal, cause, &found, known, &next);
     Diagnosis { cause, sentence, evidence, steps }
 }
 
@@ -136,10 +140,11 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
     if !refusal.asked.delegates.is_empty() {
         return chain(name, refusal, seen);
     }
-    if seen.account.as_ref().is_some_and(|account| account.disabled) {
+    let yes = permission::by_name(name).zip(seen.granted).is_some_and(|(it, granted)| granted.has(it));
+    // Who has no permission is refused whether the account is disabled or not.
+    if yes && refusal.is_mint() && seen.account.as_ref().is_some_and(|account| account.disabled) {
         return Some((Cause::AccountDisabled, format!("{target} is disabled: nobody can mint as it.")));
     }
-    let yes = permission::by_name(name).zip(seen.granted).is_some_and(|(it, granted)| granted.has(it));
     if yes {
         let sentence =
             format!("IAM says by now that you have {name} on {target}: the grant has arrived since.");
@@ -154,10 +159,22 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         };
         return Some((Cause::DenyPolicy, format!("{by} takes {name} away, whatever roles give it.")));
     }
+    if troubleshot.can == Some(true) {
+        let sentence = format!(
+            "Policy Troubleshooter says that you have {name} on {target}: a grant takes 2 to 7 minutes to work everywhere."
+        );
+        return Some((Cause::Propagating, sentence));
+    }
+    if (troubleshot.allowed, troubleshot.denied) == (Some(true), Some(false)) {
+        let sentence = format!(
+            "A role gives you {name} on {target} and no deny policy takes it away: a principal access boundary keeps you out."
+        );
+        return Some((Cause::DenyPolicy, sentence));
+    }
     if let Some(grant) = found.grants.iter().find(|grant| grant.how == How::Holds) {
-        let young = seen.written.is_some_and(|at| known.now.as_second() - at.as_second() < YOUNG);
+        let young = grant.place == HERE && is_young(&grant.role, known);
         let given = format!("{} gives you {name} ({})", grant.role, grant.place);
-        return Some(if young || troubleshot.can == Some(true) {
+        return Some(if young {
             let sentence =
                 format!("{given}, and IAM does not know it everywhere yet: a grant takes 2 to 7 minutes.");
             (Cause::Propagating, sentence)
@@ -188,10 +205,27 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
 /// Which hop of the chain is closed: what is known of them, told from the caller on; by the permission that Google
 /// names where nothing is known.
 fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, String)> {
-    let hop = failing_hop(name, &seen.hops);
+    let hop = failing_hop(refusal, &seen.hops);
+    let open = |hop: &Hop| matches!(hop.state, HopState::Yes(_));
     let sentence = match hop {
+        None if !seen.hops.is_empty() && seen.hops.iter().all(open) => {
+            let sentence = "every hop of the chain looks open by now: a grant takes 2 to 7 minutes to work everywhere, or a deny policy is stronger.";
+            return Some((Cause::Propagating, sentence.to_owned()));
+        }
         Some(Hop { from: None, to, permission, .. }) => {
             format!("the chain stops at its first hop: you lack {} on {}.", permission.name, short(to))
+        }
+        Some(Hop {
+            from: Some(from),
+            to,
+            permission,
+            state: HopState::Unread(_) | HopState::CannotTell(_),
+        }) => {
+            let (from, to) = (short(from), short(to));
+            format!(
+                "by what Google names, the chain stops at {from} > {to}: {from} needs {} there, and whether it has it could not be told.",
+                permission.name
+            )
         }
         Some(Hop { from: Some(from), to, permission, .. }) => {
             format!(
@@ -217,17 +251,33 @@ fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, Strin
 }
 
 /// The hop that Google's refusal is about: of those that need what it names, the first that is known to be closed, else
-/// the first that no policy seen opens.
-fn failing_hop<'a>(name: &str, hops: &'a [Hop]) -> Option<&'a Hop> {
-    let fits = |hop: &&Hop| hop.permission.name == name;
+/// the first that no policy seen opens, else the only one that could not be told. Where Google names nothing, the first
+/// closed one of all.
+fn failing_hop<'a>(refusal: &Refusal, hops: &'a [Hop]) -> Option<&'a Hop> {
+    let named = refusal.metadata.get("permission");
+    let fits = |hop: &&Hop| named.is_none_or(|name| hop.permission.name == name);
+    let is_open = |hop: &&Hop| matches!(hop.state, HopState::Yes(_));
     let closed = |hop: &&Hop| matches!(hop.state, HopState::No(_));
     let unseen = |hop: &&Hop| matches!(hop.state, HopState::NoGrantSeen);
-    let mut named = hops.iter().filter(fits);
-    named.clone().find(closed).or_else(|| named.clone().find(unseen)).or_else(|| {
-        // Only one hop needs it: it is that one, whatever could be read.
-        let one = named.next()?;
-        named.next().is_none().then_some(one)
+    let fitting = || hops.iter().filter(fits);
+    fitting().find(closed).or_else(|| fitting().find(unseen)).or_else(|| {
+        let mut others = fitting().filter(|hop| !is_open(hop));
+        let one = others.next()?;
+        others.next().is_none().then_some(one)
     })
+}
+
+/// Whether this role was granted to the caller on the account itself a moment ago, from here.
+fn is_young(role: &str, known: &Known<'_>) -> bool {
+    let Some((at, change)) = &known.examined.written else { return false };
+    let age = known.now.as_second() - at.as_second();
+    let member = member(known);
+    let grants = |line: &String| {
+        !line.starts_with('-')
+            && line.contains(role)
+            && member.as_ref().is_some_and(|member| line.contains(member.as_str()))
+    };
+    (0..YOUNG).contains(&age) && change.iter().any(grants)
 }
 
 fn who(account: Option<&str>) -> &str {

@@ -2,8 +2,8 @@
 
 use super::{Cause, Found, Known, failing_hop, who};
 use crate::model::{
-    account::{project_of, short},
-    denial::{LOGIN, Refusal, SHARED_CLIENT_PROJECTS, is_mint_permission},
+    account::{is_name, project_of, short},
+    denial::{Refusal, SHARED_CLIENT_PROJECTS, is_mint_permission},
     member::{Kind, Member},
     permission::{self, Permission, SET_IAM_POLICY},
     policy::{Triple, export},
@@ -21,24 +21,43 @@ pub struct Step {
 }
 
 impl Step {
-    /// The command that does it in a shell, where one line does.
-    pub fn to_run(&self) -> Option<String> {
-        match &self.what {
-            Do::Copy { text, .. } if text.starts_with("gcloud ") && !text.contains('\n') => {
-                Some(text.clone())
+    /// The same for a shell, where there are no keys: a clause, and the command or text that does it.
+    pub fn for_shell(&self) -> (String, Option<String>) {
+        let (says, does) = match &self.what {
+            Do::Grant { account, member: Some(member), permission, may_edit: true } => {
+                let (account, member) = (quote(account), quote(member));
+                let role = permission.role;
+                let command =
+                    format!("impersona policy grant {account} --member={member} --role={role} --expires=1h");
+                ("grant it, for an hour", Some(command))
             }
-            Do::Grant { account, member: Some(member), permission } => Some(format!(
-                "impersona policy grant {} --member={} --role={} --expires=1h",
-                quote(account),
-                quote(member),
-                permission.role
-            )),
-            _ => None,
-        }
+            Do::Grant { .. } => ("have it granted by an administrator", None),
+            Do::Enable { service, project } => {
+                let command =
+                    format!("gcloud services enable {} --project={}", quote(service), quote(project));
+                return (self.text.clone(), Some(command));
+            }
+            Do::WhoCanGrant(names) => return (format!("these can grant it: {}", names.join(", ")), None),
+            Do::Copy { text, .. } if self.text.contains(text.as_str()) => return (self.text.clone(), None),
+            Do::Copy { text, .. } => return (self.text.clone(), Some(text.clone())),
+            Do::QuotaProject => ("charge another project: --quota-project PROJECT", None),
+            Do::OtherCaller => ("call as somebody else: --credentials FILE", None),
+            Do::ShorterLifetime => ("mint it for an hour at most: --lifetime 1h", None),
+            Do::Again => ("try it again", None),
+            Do::Watch { account, .. } => {
+                ("wait until IAM says yes", Some(format!("impersona can {}", quote(account))))
+            }
+            Do::Troubleshoot => return (self.text.clone(), None),
+            Do::ReadPolicy(account) => {
+                ("read the policy again", Some(format!("impersona policy get {}", quote(account))))
+            }
+            Do::Told => return (self.text.clone(), None),
+        };
+        (says.to_owned(), does)
     }
 }
 
-/// What a step does. None of them writes anything without a further yes.
+/// What a step does. None of them changes anything at Google without a further yes; some mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Do {
     /// Switch an API on.
@@ -56,6 +75,8 @@ pub enum Do {
         member: Option<String>,
         /// What it should give.
         permission: Permission,
+        /// Whether the caller may write that policy, as far as it was tested.
+        may_edit: bool,
     },
     /// Show who could grant it.
     WhoCanGrant(Vec<String>),
@@ -99,7 +120,7 @@ pub(super) fn steps(
 ) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut add = |what, text: String| steps.push(Step { what, text });
-    let account = Some(&refusal.asked.resource).filter(|name| is_account(name));
+    let account = Some(&refusal.asked.resource).filter(|name| is_name(name));
     match cause {
         Cause::ApiDisabled => match refusal.consumer() {
             Some(consumer) if SHARED_CLIENT_PROJECTS.contains(&consumer) => {
@@ -143,6 +164,10 @@ pub(super) fn steps(
                     "wait until it works: if it was granted minutes ago, it will".into(),
                 );
             }
+            if cause == Cause::DenyPolicy {
+                denied(refusal, known, &mut add);
+                return steps;
+            }
             if !found.granters.is_empty() {
                 let names = found.granters.iter().map(|member| member.as_str().to_owned()).collect();
                 add(
@@ -168,11 +193,11 @@ pub(super) fn steps(
             }
         }
         Cause::ScopeMissing | Cause::LoginAgain => {
-            let command = known.remedy.and_then(command).unwrap_or(LOGIN).to_owned();
-            add(
-                Do::Copy { text: command.clone(), what: "the login command" },
-                known.remedy.unwrap_or(next).to_owned(),
-            );
+            let text = known.remedy.unwrap_or(next).to_owned();
+            match command(&text) {
+                Some(login) => add(Do::Copy { text: login.to_owned(), what: "the command" }, text.clone()),
+                None => add(Do::Told, text),
+            }
             add(Do::OtherCaller, "call as somebody else meanwhile".into());
         }
         Cause::QuotaProject => {
@@ -194,7 +219,8 @@ pub(super) fn steps(
         }
         Cause::LifetimeTooLong => {
             add(Do::ShorterLifetime, "mint it again for 1h, which needs no exception".into());
-            add(Do::Told, next.to_owned());
+            let text = "constraints/iam.allowServiceAccountCredentialLifetimeExtension".to_owned();
+            add(Do::Copy { text, what: "the constraint" }, "or have the account listed in constraints/iam.allowServiceAccountCredentialLifetimeExtension".into());
         }
         Cause::Conflict if account.is_some() => {
             let account = account.cloned().unwrap_or_default();
@@ -219,12 +245,48 @@ pub(super) fn steps(
             Some(uid) => add(Do::Copy { text: uid.clone(), what: "the identifier" }, next.to_owned()),
             None => add(Do::Told, next.to_owned()),
         },
+        Cause::DomainRestricted => {
+            let text = format!("{} {}", refusal.message, next);
+            add(Do::Copy { text, what: "what an administrator needs" }, next.to_owned());
+        }
+        Cause::Billing => {
+            let project = quote(refusal.consumer().unwrap_or("PROJECT"));
+            let text = format!("gcloud billing projects link {project} --billing-account=ID");
+            add(Do::Copy { text, what: "the command" }, "link a billing account to the project".into());
+            add(Do::QuotaProject, "charge another project".into());
+        }
+        Cause::Federation | Cause::WorkspaceDelegation => {
+            let text = command(next).map_or_else(|| next.to_owned(), str::to_owned);
+            add(Do::Copy { text, what: "what to do" }, next.to_owned());
+            add(Do::OtherCaller, "call as somebody else meanwhile".into());
+        }
         _ => match command(next) {
             Some(text) => add(Do::Copy { text: text.to_owned(), what: "the command" }, next.to_owned()),
             None => add(Do::Told, next.to_owned()),
         },
     }
+    if steps.is_empty() {
+        steps.push(Step { what: Do::Told, text: next.to_owned() });
+    }
     steps
+}
+
+/// What somebody who may change deny policies and boundaries has to know: another grant would change nothing.
+fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+    let member = known.caller.and_then(|caller| caller.member()).unwrap_or_else(|| "MEMBER".into());
+    let by =
+        known.examined.troubleshot.as_ref().map(|said| said.denied_by.join(", ")).filter(|by| !by.is_empty());
+    let by = by.map_or_else(
+        || "a deny policy or a principal access boundary".to_owned(),
+        |by| format!("the deny policy {by}"),
+    );
+    let text = format!(
+        "{member} has a role that gives {} on {}, and {by} takes it away. An exception for this principal, or for this permission, would let it through.",
+        refusal.permission().unwrap_or("it"),
+        refusal.asked.resource
+    );
+    let what = "the request for an administrator";
+    add(Do::Copy { text, what }, "copy what somebody who may change deny policies has to know".into());
 }
 
 /// What is lacking, where and for whom.
@@ -239,9 +301,8 @@ struct Missing {
 
 impl Missing {
     fn of(refusal: &Refusal, known: &Known<'_>) -> Missing {
-        let name = refusal.permission().unwrap_or_default();
         if !refusal.asked.delegates.is_empty() {
-            let hop = failing_hop(name, &known.examined.hops);
+            let hop = failing_hop(refusal, &known.examined.hops);
             return Missing {
                 account: hop.map(|hop| hop.to.clone()),
                 permission: hop.map(|hop| hop.permission),
@@ -253,8 +314,8 @@ impl Missing {
             };
         }
         Missing {
-            account: Some(refusal.asked.resource.clone()).filter(|name| is_account(name)),
-            permission: permission::by_name(name),
+            account: Some(refusal.asked.resource.clone()).filter(|name| is_name(name)),
+            permission: refusal.permission().and_then(permission::by_name),
             member: known.caller.and_then(|caller| caller.member()),
             who: "you".into(),
         }
@@ -269,13 +330,17 @@ impl Missing {
         let title = role::title(permission.role).unwrap_or(permission.role);
         // Of another account than the one that was tested, the grant's own form knows.
         let tested = known.examined.granted.filter(|_| refusal.asked.delegates.is_empty());
-        let may_edit = tested.is_none_or(|granted| granted.has(SET_IAM_POLICY));
-        let text = if may_edit {
-            format!("stage the grant: {title} on {} to {}, 1h, and review it", short(account), self.who)
-        } else {
-            format!("write the request to an administrator: {title} on {}", short(account))
+        let may_edit = tested.map(|granted| granted.has(SET_IAM_POLICY));
+        let on = short(account);
+        let text = match may_edit {
+            Some(true) => format!("stage the grant: {title} on {on} to {}, 1h, and review it", self.who),
+            Some(false) => format!("write the request to an administrator: {title} on {on}"),
+            None => {
+                format!("stage the grant, or write the request for it: {title} on {on} to {}, 1h", self.who)
+            }
         };
-        add(Do::Grant { account: account.clone(), member: self.member.clone(), permission }, text);
+        let may_edit = may_edit == Some(true);
+        add(Do::Grant { account: account.clone(), member: self.member.clone(), permission, may_edit }, text);
     }
 
     /// The request to an administrator, with the reason.
@@ -285,14 +350,16 @@ impl Missing {
         let (Some(account), Some(permission)) = (&self.account, self.permission) else {
             let Some(name) = refusal.permission() else { return };
             let role = role::giving(name).first().map(|role| role.name);
-            let on = &refusal.asked.resource;
+            let on = where_granted(&refusal.asked.resource);
             let text = match role {
-                Some(role) => format!("Please grant {member} the role {role} on {on}: it lacks {name}."),
-                None => format!("Please grant {member} a role that contains {name} on {on}."),
+                Some(role) => {
+                    format!("Please grant {member} the role {role}{}: it lacks {name}.", on_what(on))
+                }
+                None => format!("Please grant {member} a role that contains {name}{}.", on_what(on)),
             };
             return add(
                 Do::Copy { text, what },
-                format!("copy a request to an administrator: {name} on {on}"),
+                format!("copy a request to an administrator: {name}{}", on_what(on)),
             );
         };
         let triple =
@@ -308,6 +375,15 @@ impl Missing {
             "copy the request for an administrator: the gcloud line and the reason".into(),
         );
     }
+}
+
+/// What a policy hangs on: of a custom role the project or organization that it belongs to.
+fn where_granted(resource: &str) -> &str {
+    resource.split_once("/roles/").map_or(resource, |(owner, _)| owner)
+}
+
+fn on_what(on: &str) -> String {
+    if on.is_empty() { String::new() } else { format!(" on {on}") }
 }
 
 fn watch(account: &str, refusal: &Refusal) -> Do {
@@ -339,8 +415,4 @@ fn count(members: &[Member]) -> String {
 fn command(sentence: &str) -> Option<&str> {
     let (_, rest) = sentence.split_once('`')?;
     rest.split_once('`').map(|(command, _)| command)
-}
-
-fn is_account(name: &str) -> bool {
-    name.contains('@') || (name.len() == 21 && name.bytes().all(|b| b.is_ascii_digit()))
 }

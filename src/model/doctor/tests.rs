@@ -60,6 +60,11 @@ fn texts(diagnosis: &Diagnosis) -> String {
     diagnosis.evidence.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
+/// The caller's own grant, written from here at this time.
+fn written(seconds: i64) -> Option<(Timestamp, Vec<String>)> {
+    Some((at(seconds), vec![format!("+ {CREATOR} user:dev@example.com")]))
+}
+
 fn no() -> Option<Granted> {
     Some(Granted::from_names::<&str>(&[]))
 }
@@ -134,10 +139,10 @@ fn a_grant_that_has_ended_is_the_cause_and_not_a_missing_role() {
 fn a_role_that_is_there_and_does_not_work_is_young_or_denied_by_something_stronger() {
     let held = Some(policy(json!([{"role": CREATOR, "members": ["user:dev@example.com"]}])));
     let base = Examined { granted: no(), policy: held, ..Examined::default() };
-    let young = found(&denied(), &Examined { written: Some(at(NOW - 60)), ..base.clone() });
+    let young = found(&denied(), &Examined { written: written(NOW - 60), ..base.clone() });
     assert_eq!(young.cause, Cause::Propagating);
     assert!(matches!(young.steps[0].what, Do::Again) && matches!(young.steps[1].what, Do::Watch { .. }));
-    let old = found(&denied(), &Examined { written: Some(at(NOW - 3_600)), ..base.clone() });
+    let old = found(&denied(), &Examined { written: written(NOW - 3_600), ..base.clone() });
     assert_eq!(old.cause, Cause::DenyPolicy);
     assert!(old.steps.iter().any(|step| step.what == Do::Troubleshoot), "{:?}", old.steps);
     assert!(
@@ -151,7 +156,7 @@ fn a_role_that_is_there_and_does_not_work_is_young_or_denied_by_something_strong
         denied_by: vec!["No minting on projects/acme-prod".into()],
     };
     let told =
-        found(&denied(), &Examined { troubleshot: Some(said), written: Some(at(NOW - 60)), ..base.clone() });
+        found(&denied(), &Examined { troubleshot: Some(said), written: written(NOW - 60), ..base.clone() });
     assert_eq!(told.cause, Cause::DenyPolicy);
     assert!(told.sentence.contains("No minting on projects/acme-prod"), "{}", told.sentence);
     let can =
@@ -216,7 +221,8 @@ fn of_a_chain_the_hop_that_is_closed_is_named_and_its_grant_is_the_step() {
         Do::Grant {
             account: RELAY_B.into(),
             member: Some(format!("serviceAccount:{RELAY_A}")),
-            permission: IMPLICIT_DELEGATION
+            permission: IMPLICIT_DELEGATION,
+            may_edit: false,
         }
     );
 }

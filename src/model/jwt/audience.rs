@@ -40,7 +40,9 @@ pub fn of_claims(claims: &str) -> Option<String> {
 pub fn of_url(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
-    Some(format!("{}://{}", scheme.to_ascii_lowercase(), host.to_ascii_lowercase()))
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    Some(format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(&host)))
 }
 
 /// In which way `found` is not `wanted`, as the end of a sentence that starts with `aud`; none when they are equal.
@@ -125,6 +127,8 @@ mod tests {
     #[test]
     fn the_audience_of_a_url_is_its_origin() {
         assert_eq!(of_url("HTTPS://Svc.run.app/path?q=1").as_deref(), Some("https://svc.run.app"));
+        assert_eq!(of_url("https://svc.run.app:443/x").as_deref(), Some("https://svc.run.app"));
+        assert_eq!(of_url("https://svc.run.app:8443/x").as_deref(), Some("https://svc.run.app:8443"));
         assert_eq!(of_url("svc.run.app"), None);
         assert_eq!(of_url("https:///x"), None);
     }

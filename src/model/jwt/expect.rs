@@ -21,7 +21,7 @@ pub struct Expectation {
     pub audience: Option<String>,
     /// The service at this URL will be called.
     pub url: Option<String>,
-    /// This API of Google's will be called: `storage`.
+    /// This API of Google's will be called: `storage`; empty where only its host is known to be Google's.
     pub api: Option<String>,
 }
 
@@ -90,14 +90,20 @@ impl Expectation {
             return Ok(Expectation::default());
         }
         if text.contains("://") {
-            let url = audience::of_url(text).map(|_| text.to_owned());
-            let url = url.ok_or_else(|| format!("{} is no URL: https://HOST/…", quoted(text)))?;
-            let host = url.split("://").nth(1).and_then(|rest| rest.split(['/', '?', '#']).next());
-            let api = host.and_then(api_of);
+            let url = check_url(text)?;
+            let api = api_of_url(&url);
             return Ok(Expectation { url: Some(url), api, ..Expectation::default() });
         }
-        match api_of(text).or_else(|| scopes::is_api(text).then(|| text.to_ascii_lowercase())) {
+        match api_of(text)
+            .filter(|api| !api.is_empty())
+            .or_else(|| scopes::is_api(text).then(|| text.to_ascii_lowercase()))
+        {
             Some(api) => Ok(Expectation { api: Some(api), ..Expectation::default() }),
+            None if text.contains('.') && !text.contains(char::is_whitespace) => Err(format!(
+                "{} is no URL: did you mean {}?",
+                quoted(text),
+                quoted(&format!("https://{text}"))
+            )),
             None => Err(format!(
                 "{} is neither a URL (https://…) nor an API known here (storage, drive.googleapis.com, …)",
                 quoted(text)
@@ -118,23 +124,60 @@ impl Expectation {
 
     /// The expectation in words: `https://svc-a.run.app`, `the storage API`.
     pub fn words(&self) -> String {
-        let api = self.api.as_ref().map(|api| format!("the {api} API"));
+        let api = self.api.as_ref().filter(|api| !api.is_empty()).map(|api| format!("the {api} API"));
         let audience = self.audience.as_ref().map(|audience| format!("a service that expects {audience}"));
         self.url.clone().or(api).or(audience).unwrap_or_default()
     }
 }
 
-/// `storage.googleapis.com` → `storage`; a bucket's own host is Cloud Storage's too.
+/// A URL as somebody typed it.
+fn check_url(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| Err(format!("{} is no URL to call: {why}", quoted(text)));
+    let (scheme, rest) = text.split_once("://").unwrap_or_default();
+    if !matches!(scheme.to_ascii_lowercase().as_str(), "https" | "http") || audience::of_url(text).is_none() {
+        return wrong("https://HOST/…");
+    }
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return wrong("it has neither spaces nor control characters");
+    }
+    if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+        return Err(
+            "a URL with a name or password in it is not taken: leave out what stands before the @".to_owned()
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// The API at a URL of Google's: by its host, on `www` by the first part of the path. Empty where that tells no API;
+/// none where the host is not Google's.
+fn api_of_url(url: &str) -> Option<String> {
+    let (_, rest) = url.split_once("://")?;
+    let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next()?.split(':').next()?;
+    let api = api_of(host)?;
+    let first = path.split(['/', '?', '#']).next().unwrap_or_default();
+    Some(if api.is_empty() && scopes::is_api(first) { first.to_ascii_lowercase() } else { api })
+}
+
+/// `storage.googleapis.com` → `storage`; a bucket's own host and a regional one are Cloud Storage's too.
 fn api_of(host: &str) -> Option<String> {
     let host = host.to_ascii_lowercase();
     let name = host.strip_suffix(".googleapis.com")?;
-    let api = name.rsplit('.').next().unwrap_or(name);
-    // `www.googleapis.com/drive/…` and regional hosts do not tell the API by their name.
-    (api != "www" && api != "rep").then(|| api.to_owned())
+    let mut parts = name.rsplit('.');
+    Some(match (parts.next(), parts.next(), parts.next()) {
+        (Some("www"), ..) => String::new(),
+        (Some("rep"), _, api) => api.unwrap_or_default().to_owned(),
+        (api, ..) => api.unwrap_or_default().to_owned(),
+    })
 }
 
 /// Looks at everything that is expected; nothing where nothing is, but for the clock and the account.
 pub fn checks(reading: &Reading, expectation: &Expectation, around: &Around<'_>) -> Vec<Check> {
+    // What is presented is the whole; what services look at are the claims, which may be inside.
+    let mut reading = reading;
+    while let Some(inner) = reading.inner.as_deref() {
+        reading = inner;
+    }
     let mut looked = Looked { list: Vec::new(), reading, expectation, around };
     if !expectation.is_empty() {
         looked.at_it();
@@ -187,7 +230,7 @@ impl Looked<'_> {
             form => self.no(
                 "not_for_calls",
                 Severity::Error,
-                format!("{} is not what a call is made with", form.name()),
+                format!("a call is not made with this: {}", form.name()),
                 self.wanted_token(),
             ),
         }
@@ -219,7 +262,7 @@ impl Looked<'_> {
             self.at_email();
         } else if !issuer.is_empty() {
             self.no(
-                "issuer_not_google",
+                "issuer_refused",
                 Severity::Warning,
                 format!("issued by {}: services that take Google's ID tokens refuse it", quoted(issuer)),
                 self.expectation.wanted().map(Fix::IdToken),
@@ -242,6 +285,14 @@ impl Looked<'_> {
         };
         if let Some(scope) = self.reading.claims.text("scope") {
             return self.at_scopes(&api, &scope.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        }
+        if api.is_empty() {
+            return self.no(
+                "api_unknown",
+                Severity::Info,
+                "which API of Google's that is, is not known here",
+                None,
+            );
         }
         let wanted = format!("https://{api}.googleapis.com/");
         let fits = audiences(self.reading)
@@ -284,7 +335,9 @@ impl Looked<'_> {
     fn at_scopes(&mut self, api: &str, has: &[String]) {
         let accepted = scopes::of_api(api);
         if accepted.is_empty() {
-            let message = format!("which scopes the {api} API takes is not known here");
+            let which =
+                if api.is_empty() { "this API of Google's".to_owned() } else { format!("the {api} API") };
+            let message = format!("which scopes {which} takes is not known here");
             return self.no("api_unknown", Severity::Info, message, None);
         }
         let fitting: Vec<&str> = has

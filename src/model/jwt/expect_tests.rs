@@ -54,9 +54,28 @@ fn what_will_be_called_is_a_url_or_an_api() {
     ] {
         assert_eq!(calling(api).api.as_deref(), Some("storage"), "{api}");
     }
-    assert_eq!(calling("https://www.googleapis.com/drive/v3").api, None);
+    for (url, api) in [
+        ("https://www.googleapis.com/drive/v3", "drive"),
+        ("https://www.googleapis.com/x", ""),
+        ("https://storage.us-central1.rep.googleapis.com/x", "storage"),
+        ("https://storage.googleapis.com:443/x", "storage"),
+    ] {
+        assert_eq!(calling(url).api.as_deref(), Some(api), "{url}");
+        let token = read("ya29.c.b0Aaekm1K_example");
+        assert!(!wrong(&looked(&token, &calling(url))).contains(&"access_token_for_service"), "{url}");
+    }
+    assert_eq!(calling("https://googleapis.com.evil.example/x").api, None);
     assert!(calling(" ").is_empty());
-    assert!(Expectation::calling("svc-a.run.app").unwrap_err().contains("https://"));
+    for (wrong, word) in [
+        ("svc-a.run.app", "did you mean “https://svc-a.run.app”"),
+        ("ftp://x.example", "no URL"),
+        ("https://x\u{1b}[31m.run.app", "control characters"),
+        ("https://dev:hush@x.run.app", "password"),
+        ("some words", "neither a URL"),
+    ] {
+        let sentence = Expectation::calling(wrong).unwrap_err();
+        assert!(sentence.contains(word) && !sentence.contains("hush"), "{sentence}");
+    }
     assert!(Expectation::calling("https://").is_err());
 }
 
@@ -99,7 +118,7 @@ fn each_way_to_miss_comes_with_the_token_that_would_do() {
         (
             id_token(json!({"iss": "https://idp.example"})),
             "https://svc-a.run.app",
-            "issuer_not_google",
+            "issuer_refused",
             service.clone(),
         ),
         (id_token(json!({})), "storage", "id_token_for_google_api", storage.clone()),

@@ -3,13 +3,16 @@
 
 use jiff::Timestamp;
 
-use super::decode::Reading;
+use super::decode::{Reading, Section};
 use super::form::Form;
 use super::{audience, is_account, is_google, quoted};
 use crate::model::lifetime::{countdown, words};
 
 /// How far two clocks may differ before it is said, in seconds.
 const SKEW: i64 = 60;
+
+/// As seconds this would be after the year 5000; as milliseconds it is after 1973.
+const MILLISECONDS: i64 = 100_000_000_000;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,36 +50,55 @@ pub struct Finding {
 /// Everything worth knowing about a token, whatever it is used for, in the order: form, writing, header, times,
 /// identity.
 pub fn findings(reading: &Reading, now: Timestamp) -> Vec<Finding> {
-    let mut found = Found(Vec::new());
-    found.form(reading, now);
-    for (code, message) in &reading.remarks {
-        let severity = if matches!(*code, "too_long" | "json" | "truncated") {
-            Severity::Warning
-        } else {
-            Severity::Info
-        };
-        found.add(code, severity, message.clone());
+    let mut found = Found { list: Vec::new(), depth: 0 };
+    let mut part = Some(reading);
+    while let Some(reading) = part {
+        let outside = found.list.len();
+        found.look(reading, now);
+        // Of a token inside another one it is said that it is about that one.
+        if found.depth > 0 {
+            for finding in &mut found.list[outside..] {
+                finding.message = format!("inside: {}", finding.message);
+            }
+        }
+        found.depth += 1;
+        part = reading.inner.as_deref();
     }
-    if matches!(reading.form, Form::Jws | Form::Jwe) {
-        found.header(reading);
-    }
-    if reading.form == Form::Jws {
-        found.duplicates(reading);
-    }
-    // Of claims that are not here nothing is missing.
-    if reading.form == Form::Jws && reading.inner.is_none() && !reading.is_detached() {
-        found.times(reading, now);
-        found.audience(reading);
-        found.identity(reading);
-    }
-    found.0
+    found.list
 }
 
-struct Found(Vec<Finding>);
+struct Found {
+    list: Vec<Finding>,
+    depth: usize,
+}
 
 impl Found {
+    fn look(&mut self, reading: &Reading, now: Timestamp) {
+        self.form(reading, now);
+        for (code, message) in &reading.remarks {
+            let severity = if matches!(*code, "too_long" | "json" | "truncated") {
+                Severity::Warning
+            } else {
+                Severity::Info
+            };
+            self.add(code, severity, message.clone());
+        }
+        if matches!(reading.form, Form::Jws | Form::Jwe) {
+            self.header(reading);
+        }
+        if reading.form == Form::Jws {
+            self.duplicates(reading);
+        }
+        // Of claims that are not here nothing is missing.
+        if reading.form == Form::Jws && reading.inner.is_none() && !reading.is_detached() {
+            self.times(reading, now);
+            self.audience(reading);
+            self.identity(reading);
+        }
+    }
+
     fn add(&mut self, code: &'static str, severity: Severity, message: impl Into<String>) {
-        self.0.push(Finding { code, severity, message: message.into() });
+        self.list.push(Finding { code, severity, message: message.into() });
     }
 
     fn form(&mut self, reading: &Reading, now: Timestamp) {
@@ -178,6 +200,18 @@ impl Found {
                     format!("{} is made with a shared secret; Google never does", quoted(alg)),
                 );
             }
+            Some(_)
+                if reading.form == Form::Jws && reading.signature.is_none() && reading.too_long.is_none() =>
+            {
+                self.add("no_signature", Severity::Error, "has no signature: nobody will accept it");
+            }
+            None if reading.header != Section::Absent => {
+                self.add(
+                    "no_alg",
+                    Severity::Error,
+                    "the header names no algorithm (alg): nobody can check it",
+                );
+            }
             _ => {}
         }
         let own: Vec<&str> = ["jwk", "jku", "x5u", "x5c"]
@@ -220,6 +254,16 @@ impl Found {
                     format!("{name} is {}, no number of seconds", quoted(&member.json)),
                 );
             }
+        }
+        if let Some((name, _)) = [("exp", times.exp), ("iat", times.iat), ("nbf", times.nbf)]
+            .into_iter()
+            .find(|(_, time)| time.is_some_and(|time| (MILLISECONDS..MILLISECONDS * 100).contains(&time)))
+        {
+            self.add(
+                "time_in_milliseconds",
+                Severity::Error,
+                format!("{name} looks like milliseconds, where seconds since 1970 belong"),
+            );
         }
         match times.exp {
             Some(exp) if exp <= now => {

@@ -17,6 +17,7 @@ use crate::{
     keymap::Action,
     model::{
         account::short,
+        credential::{MintRequest, What},
         jwt::{self, Form, Member, Reading, Section, Severity, State, relative},
         permission::MATRIX,
         scopes,
@@ -211,11 +212,12 @@ impl Inspect {
         if !fine.is_empty() {
             lines.push(Line::from(fine));
         }
-        if let Some(fix) = checks.iter().find_map(|check| check.fix.as_ref()) {
+        // While the form is open the key is a letter in it.
+        if let Some(request) = self.mended(&checks, shared).filter(|_| !self.filling) {
             let key = shared.keymap.key(Action::Fix);
             lines.push(Line::from(vec![
                 Span::styled(format!("  {key} "), theme.accent),
-                Span::raw(safe_line(&in_words(fix)).into_owned()),
+                Span::raw(safe_line(&in_words(&request)).into_owned()),
             ]));
         }
         if !lines.is_empty() {
@@ -283,7 +285,7 @@ impl Inspect {
 
     fn right(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
         let Some(reading) = &self.reading else { return Vec::new() };
-        let mut lines = vec![self.verdict_line(reading, shared, theme)];
+        let mut lines = vec![self.verdict_line(reading, shared, now, theme)];
         if let Some(verdict) = &self.verdict {
             lines.push(Line::raw(format!("  {}", safe_line(&verdict.reason))));
         }
@@ -320,11 +322,25 @@ impl Inspect {
         lines
     }
 
-    fn verdict_line(&self, reading: &Reading, shared: &Shared, theme: &Theme) -> Line<'static> {
+    fn verdict_line(
+        &self,
+        reading: &Reading,
+        shared: &Shared,
+        now: Timestamp,
+        theme: &Theme,
+    ) -> Line<'static> {
         let asking = self.facts.awaiting.is_some();
         let (glyph, text, style) = match (&self.verdict, self.keys.awaiting) {
             (_, Some(_)) => ("?", "fetching public keys…".to_owned(), theme.dim),
             (_, None) if asking => ("?", "asking Google about it…".to_owned(), theme.dim),
+            (_, None) if self.facts.error.is_some() => {
+                ("?", "what it is could not be told".to_owned(), theme.warning)
+            }
+            (_, None)
+                if self.facts.value.is_some() && self.end().is_some_and(|end| end <= now.as_second()) =>
+            {
+                (theme.glyphs.no, "Google knew it; it has ended".to_owned(), theme.bad)
+            }
             (_, None) if self.facts.value.is_some() => {
                 (theme.glyphs.yes, "Google knows it".to_owned(), theme.good)
             }
@@ -390,7 +406,7 @@ impl Inspect {
         for (y, line) in (area.y..area.bottom()).zip(left.iter().skip(from)) {
             buf.set_line(area.x, y, line, left_width);
         }
-        for (y, line) in (area.y..area.bottom()).zip(&right) {
+        for (y, line) in (area.y..area.bottom()).zip(right.iter().skip(from)) {
             buf.set_line(area.x + left_width + 2, y, line, split(area.width).1);
         }
     }
@@ -422,12 +438,13 @@ fn by_api(scopes: &[String]) -> BTreeMap<String, Vec<String>> {
     groups
 }
 
-fn in_words(fix: &jwt::Fix) -> String {
-    match fix {
-        jwt::Fix::IdToken(audience) => format!("mints an ID token for {audience}"),
-        jwt::Fix::AccessToken(scopes) => format!("mints an access token with {}", scopes::set(scopes)),
-        jwt::Fix::Again => "mints it again".to_owned(),
-    }
+fn in_words(request: &MintRequest) -> String {
+    let what = match &request.what {
+        What::IdToken { audience, .. } => format!("an ID token for {audience}"),
+        What::AccessToken { scopes, .. } => format!("an access token with {}", scopes::set(scopes)),
+        _ => "it again".to_owned(),
+    };
+    format!("mints {what} as {}", short(&request.account))
 }
 
 fn mark(severity: Severity, theme: &Theme) -> (&'static str, Style) {

@@ -50,6 +50,8 @@ impl Inspect {
         self.filling = false;
         let path = Some(self.form.text("keys").trim()).filter(|path| !path.is_empty()).map(PathBuf::from);
         if path != self.keys_file {
+            let awaited = std::mem::take(&mut self.keys).awaiting;
+            cx.cancel(awaited);
             self.keys_file = path;
             self.verdict = None;
             if self.keys_file.is_some() && self.reading.is_some() {
@@ -67,7 +69,7 @@ impl Inspect {
             scopes: scopes.as_deref(),
             ends: self.expires.or(self.facts.value.as_ref().and_then(|facts| facts.expires)),
             skew: shared.skew,
-            disabled: self.account(shared).is_some_and(|account| is_disabled(&account, shared)),
+            disabled: self.account().is_some_and(|account| is_disabled(&account, shared)),
         };
         jwt::checks(reading, &self.expectation, &around)
     }
@@ -82,15 +84,21 @@ impl Inspect {
     }
 
     /// The account that the token speaks for, as far as it or its making tells.
-    fn account(&self, shared: &Shared) -> Option<String> {
+    fn account(&self) -> Option<String> {
         if let Some(request) = &self.request {
             return Some(request.account.clone());
         }
         let claims = &self.reading.as_ref()?.claims;
         let told = self.facts.value.as_ref().and_then(|facts| facts.email.clone());
-        let named = ["email", "iss", "sub"].into_iter().filter_map(|name| claims.text(name)).chain(told);
-        let mut accounts = named.filter(|name| parse(name).as_ref() == Ok(name) && name.contains('@'));
-        accounts.next().or_else(|| shared.opened.clone())
+        let mut named = ["email", "iss", "sub"].into_iter().filter_map(|name| claims.text(name)).chain(told);
+        named.find(|name| parse(name).as_ref() == Ok(name) && name.contains('@'))
+    }
+
+    /// The request for a token that would do, where one can be told from what is wrong: as the account that the token
+    /// speaks for, else as the opened one.
+    pub(super) fn mended(&self, checks: &[Check], shared: &Shared) -> Option<MintRequest> {
+        let fix = checks.iter().find_map(|check| check.fix.clone())?;
+        self.request_for(fix, self.account().or_else(|| shared.opened.clone())?)
     }
 
     /// Mints the token that would do in place of this one.
@@ -98,48 +106,36 @@ impl Inspect {
         if self.reading.is_none() {
             return cx.notice(Level::Warning, "there is no token here: paste one");
         }
-        let fix = self.checks(cx.shared, cx.now.utc).into_iter().find_map(|check| check.fix);
-        let Some(fix) = fix else {
-            let key = cx.shared.keymap.key(Action::Expect);
-            let text = if self.expectation.is_empty() {
-                format!("what it is for is not known: {key} asks")
-            } else {
-                "there is nothing that another token would mend".to_owned()
-            };
-            return cx.notice(Level::Info, text);
-        };
-        let Some(account) = self.account(cx.shared) else {
-            return cx
-                .notice(Level::Warning, "which account to mint as is not known: open it in the list first");
-        };
-        match self.request_for(fix, account) {
-            Some(request) => cx.intend(Intent::Mint(request)),
-            None => {
-                cx.notice(Level::Warning, "this one cannot be made again from here: its form makes another")
-            }
+        let checks = self.checks(cx.shared, cx.now.utc);
+        if let Some(request) = self.mended(&checks, cx.shared) {
+            return cx.intend(Intent::Mint(request));
         }
+        let key = cx.shared.keymap.key(Action::Expect);
+        let text = if checks.iter().any(|check| check.fix.is_some()) {
+            "which account to mint as is not known, or this one cannot be made again: its form makes another"
+                .to_owned()
+        } else if self.expectation.is_empty() {
+            format!("what it is for is not known: {key} asks")
+        } else {
+            "there is nothing that another token would mend".to_owned()
+        };
+        cx.notice(Level::Info, text);
     }
 
     fn request_for(&self, fix: Fix, account: String) -> Option<MintRequest> {
+        // A user's token is another identity than the account that it was got by.
+        if self.request.as_ref().is_some_and(|request| matches!(request.what, What::Delegated { .. })) {
+            return None;
+        }
         let delegates = self.request.as_ref().map(|request| request.delegates.clone()).unwrap_or_default();
         let what = match fix {
             Fix::IdToken(audience) => {
                 What::IdToken { audience, include_email: true, organization_number: false }
             }
             Fix::AccessToken(scopes) => What::AccessToken { scopes, lifetime_seconds: ORDINARY_LIFETIME },
-            Fix::Again => return self.again(account),
+            Fix::Again => return self.request.clone(),
         };
         Some(MintRequest { account, delegates, what })
-    }
-
-    /// The same once more: as it was minted here, or an ID token for the audience it has.
-    fn again(&self, account: String) -> Option<MintRequest> {
-        if let Some(request) = &self.request {
-            return Some(request.clone()).filter(|request| !matches!(request.what, What::Delegated { .. }));
-        }
-        let audience = self.reading.as_ref()?.claims.text("aud")?;
-        let what = What::IdToken { audience, include_email: true, organization_number: false };
-        Some(MintRequest { account, delegates: Vec::new(), what })
     }
 }
 

@@ -38,6 +38,11 @@ impl Mint {
         self.send(request, cx);
     }
 
+    /// What was refused was another caller's.
+    pub fn forget_refusal(&mut self) {
+        self.refused = None;
+    }
+
     /// Sends the last request again with the lifetime that everybody may ask for.
     pub fn again_for_an_hour(&mut self, cx: &mut Cx) {
         if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =
