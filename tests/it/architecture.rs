@@ -21,8 +21,10 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
 ];
 
 /// The screen knows data: of `api` its types, of the outside only what is remembered.
-const SCREEN: &[&str] =
-    &["api", "app", "flows", "history", "keymap", "model", "overlays", "panes", "state", "view", "widgets"];
+const SCREEN: &[&str] = &[
+    "api", "app", "failure", "flows", "history", "keymap", "model", "overlays", "panes", "state", "view",
+    "widgets",
+];
 
 /// Who may wait. `terminal` and `clipboard` have none of it: one is called, the other is a thread.
 const MAY_AWAIT: [&str; 8] = [

@@ -91,7 +91,11 @@ fn named(name: &str, count: usize) -> String {
 /// What there is to know about a reading, without the token and without sentences.
 fn told(reading: &Reading) -> Value {
     let now = Timestamp::from_second(NOW).unwrap();
-    let findings = jwt::findings(reading, now).into_iter().map(|finding| finding.code);
+    // What is about the token inside is told there.
+    let inside = reading.inner.as_deref().map_or(0, |inner| jwt::findings(inner, now).len());
+    let mut findings = jwt::findings(reading, now);
+    findings.truncate(findings.len() - inside);
+    let findings = findings.into_iter().map(|finding| finding.code);
     // What is remarked when reading comes again among the findings.
     let remarks: Vec<&str> = reading.remarks.iter().map(|(code, _)| *code).collect();
     let findings: Vec<&str> = findings.filter(|code| !remarks.contains(code)).collect();

@@ -87,10 +87,10 @@ fn of_a_chain_the_hop_that_is_missing_is_named_and_granting_it_is_the_step() {
     terminal.press("ctrl-s");
     terminal.wait_for("in the chain of delegates lacks");
     explain(&mut terminal);
-    terminal.wait_for("the chain stops at relay-a@acme-ci > ci@acme-ci");
+    terminal.wait_for("the chain stops at relay-a@acme-ci");
     terminal.wait_for("✓ you > relay-a@acme-ci");
     terminal.wait_for("? relay-a@acme-ci > ci@acme-ci");
-    terminal.wait_for("on ci@acme-ci to relay-a@acme-ci");
+    terminal.wait_for("to relay-a@acme-ci, 1h");
     terminal.press("a");
     terminal.wait_for("serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com");
 }
@@ -142,7 +142,8 @@ fn the_last_failure_is_kept_for_the_command_line_and_holds_no_credential() {
     let told: serde_json::Value = serde_json::from_slice(&run(&["doctor", "--json"]).stdout).unwrap();
     assert_eq!(told["cause"], "permission_missing");
     assert!(told["evidence"].to_string().contains("roles/viewer (project acme-prod)"), "{told}");
-    assert!(told["next"].to_string().contains("Service Account Token Creator"), "{told}");
+    assert!(told["next"].to_string().contains("roles/iam.serviceAccountTokenCreator"), "{told}");
+    assert!(told["evidence"].to_string().contains("refused"), "it says when\n{told}");
     // A success in between leaves it, and so does the doctor.
     assert_eq!(run(&["token", "access", DEPLOYER]).status.code(), Some(0));
     assert_eq!(run(&["doctor"]).status.code(), Some(0));
