@@ -209,6 +209,17 @@ impl Query {
             .transpose()
     }
 
+    /// Every value of an enumeration, by name or by number, or E15.
+    pub fn enums(&self, name: &str, of: &str, values: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
+        let read = |text: &str| {
+            let number = || text.parse::<usize>().ok().and_then(|number| values.get(number));
+            let found = values.iter().find(|value| **value == text).or_else(number);
+            let problem = || format!("(type.googleapis.com/{of}), \"{text}\"");
+            found.copied().ok_or_else(|| Failure::invalid_value(&snake(name), &problem()))
+        };
+        self.all(name).into_iter().filter(|text| !text.is_empty()).map(read).collect()
+    }
+
     /// A boolean; gcloud writes `True` and `False`.
     pub fn flag(&self, name: &str) -> Result<bool, Failure> {
         match self.text(name).map(str::to_ascii_lowercase).as_deref() {

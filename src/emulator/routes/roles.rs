@@ -1,10 +1,13 @@
 //! IAM v1: roles, predefined and custom, and those that can be granted on a resource. Roles are read here, never
 //! written.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::check::{Field, Kind, Query};
+use super::super::deny;
 use super::super::error::{Answer, Failure};
 use super::super::permission::{self, Role};
 use super::super::reply;
@@ -36,6 +39,14 @@ pub const ROUTES: &[Route] = &[
         "iam.roles.queryGrantableRoles",
         "google.iam.admin.v1.IAM.QueryGrantableRoles",
         grantable
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/permissions:queryTestablePermissions",
+        "iam.permissions.queryTestablePermissions",
+        "google.iam.admin.v1.IAM.QueryTestablePermissions",
+        testable
     ),
     row!(
         Api::Iam,
@@ -209,6 +220,44 @@ async fn grantable(call: Call) -> Answer {
     }
     let (roles, next) = paged(&roles, body.page_size, &body.page_token, 300, 3_000)?;
     Ok(reply::message(json!({"roles": roles, "nextPageToken": next})))
+}
+
+const TESTABLE: &[Field] =
+    &[("fullResourceName", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
+
+/// The permissions of the table that have something to say about the kind of resource. All of them are generally
+/// available here and may be in custom roles.
+async fn testable(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let body: Grantable = call.body(TESTABLE)?;
+    let state = call.state().await;
+    let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    let fits = |name: &&str| match on {
+        Resource::Account(_) => name.starts_with("iam.serviceAccount"),
+        Resource::Project(_) => {
+            !name.starts_with("resourcemanager.folders.")
+                && !name.starts_with("resourcemanager.organizations.")
+        }
+        Resource::Folder(_) => !name.starts_with("resourcemanager.organizations."),
+        Resource::Organization(_) => true,
+    };
+    let names: BTreeSet<&str> = permission::predefined()
+        .values()
+        .flat_map(|role| role.permissions.iter().copied())
+        .filter(fits)
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let (names, next) = paged(&names, body.page_size, &body.page_token, 100, 1_000)?;
+    let is_off = |name: &str| match on {
+        Resource::Project(i) => deny::v2(name).split_once('/').is_some_and(|(api, _)| !state.is_on(i, api)),
+        _ => false,
+    };
+    let permissions: Vec<Value> = names
+        .into_iter()
+        .map(|name| json!({"name": name, "stage": "GA", "apiDisabled": is_off(name)}))
+        .collect();
+    Ok(reply::message(json!({"permissions": permissions, "nextPageToken": next})))
 }
 
 /// A resource by its full name; the `@` of an account may be escaped (gcloud does so).
