@@ -520,3 +520,6 @@ fn is_loopback(headers: &HeaderMap) -> bool {
     };
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
+
+#[cfg(test)]
+mod strictness_tests;

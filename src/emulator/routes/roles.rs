@@ -102,19 +102,18 @@ fn custom_json(parent: &str, role: &CustomRole, full: bool) -> Value {
         "includedPermissions": permissions, "stage": stage(&role.stage), "etag": "BwWWja0YfJA="})
 }
 
-fn is_full(view: Option<&str>) -> Result<bool, Failure> {
-    match view {
-        None | Some("BASIC") => Ok(false),
-        Some("FULL") => Ok(true),
-        Some(other) => Err(Failure::invalid_value("view", &format!("(TYPE_ENUM), \"{other}\""))),
-    }
+const VIEW: &str = "google.iam.admin.v1.RoleView";
+const VIEWS: &[&str] = &["BASIC", "FULL"];
+
+fn is_full(query: &Query) -> Result<bool, Failure> {
+    Ok(query.enums("view", VIEW, VIEWS)?.first() == Some(&"FULL"))
 }
 
 async fn list_predefined(call: Call) -> Answer {
     let query = call.query(LIST)?;
     query.flag("showDeleted")?;
     call.caller().await?;
-    let full = is_full(query.text("view"))?;
+    let full = is_full(&query)?;
     let all: Vec<Value> =
         permission::predefined().iter().map(|(name, role)| predefined_json(name, role, full)).collect();
     answer(&all, &query)
@@ -150,7 +149,7 @@ async fn list_custom(call: &Call, parent: &str) -> Answer {
     let state = call.state().await;
     let on = state.node(parent).ok_or_else(|| Failure::denied("iam.roles.list"))?;
     call.require(&state, &caller, "iam.roles.list", on)?;
-    let full = is_full(query.text("view"))?;
+    let full = is_full(&query)?;
     let roles = state.custom_roles(parent).unwrap_or_default();
     answer(&roles.iter().map(|role| custom_json(parent, role, full)).collect::<Vec<_>>(), &query)
 }
@@ -178,7 +177,7 @@ async fn get_custom(call: &Call, parent: &str) -> Answer {
 
 const GRANTABLE: &[Field] = &[
     ("fullResourceName", Kind::Text),
-    ("view", Kind::Text),
+    ("view", Kind::Enum(VIEW, VIEWS)),
     ("pageSize", Kind::Int),
     ("pageToken", Kind::Text),
 ];
@@ -197,7 +196,7 @@ async fn grantable(call: Call) -> Answer {
     call.query(&[])?;
     call.caller().await?;
     let body: Grantable = call.body(GRANTABLE)?;
-    let full = is_full(body.view.as_deref())?;
+    let full = body.view.as_deref() == Some("FULL");
     let state = call.state().await;
     let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
     let fits = |role: &Role| match on {
