@@ -220,8 +220,11 @@ async fn policies(call: Call) -> Answer {
     let (state, assets) = open(&call, &query).await?;
     let asks_bindings = search.has(is_about_binding);
     let result = |asset: &Asset| {
-        let name = asset.name(&state);
         let policy = state.policy(asset.of);
+        if asset.key.is_some() || policy.bindings.is_empty() {
+            return None;
+        }
+        let name = asset.name(&state);
         let fits = |binding: &&Binding| {
             search.holds(|term| match term.field.as_deref() {
                 Some("resource" | "name") => term.fits(&name),
@@ -239,7 +242,7 @@ async fn policies(call: Call) -> Answer {
             })
         };
         let bindings: Vec<&Binding> = policy.bindings.iter().filter(fits).collect();
-        if bindings.is_empty() || asset.key.is_some() {
+        if bindings.is_empty() {
             return None;
         }
         let mut told = asset.place(&state);
