@@ -18,7 +18,7 @@ pub enum Kind {
     Text,
     /// A boolean; google-auth sends some as `"true"`, which is accepted.
     Flag,
-    /// An integer, written as a number or as digits.
+    /// An integer of 32 bits, written as a number or as digits.
     Int,
     /// Seconds with an `s`.
     Duration,
@@ -71,9 +71,11 @@ fn field(value: Value, kind: Kind, path: &str) -> Result<Value, Failure> {
         (Kind::Text, Value::String(text)) => Ok(text.into()),
         (Kind::Flag, Value::Bool(flag)) => Ok(flag.into()),
         (Kind::Flag, Value::String(text)) if text == "true" || text == "false" => Ok((text == "true").into()),
-        (Kind::Int, Value::Number(number)) if number.is_i64() => Ok(number.into()),
-        (Kind::Int, Value::String(digits)) if digits.parse::<i64>().is_ok() => {
-            Ok(digits.parse::<i64>().expect("just parsed").into())
+        (Kind::Int, Value::Number(number)) if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {
+            Ok(number.into())
+        }
+        (Kind::Int, Value::String(digits)) if digits.parse::<i32>().is_ok() => {
+            Ok(digits.parse::<i32>().expect("just parsed").into())
         }
         (Kind::Duration, Value::String(text)) if seconds(&text).is_some() => Ok(text.into()),
         (Kind::Duration, _) => Err(Failure::invalid_value(
@@ -203,10 +205,22 @@ impl Query {
     pub fn int(&self, name: &str) -> Result<Option<i64>, Failure> {
         self.text(name)
             .map(|text| {
-                text.parse()
+                text.parse::<i32>()
+                    .map(i64::from)
                     .map_err(|_| Failure::invalid_value(&snake(name), &format!("(TYPE_INT32), \"{text}\"")))
             })
             .transpose()
+    }
+
+    /// Every value of an enumeration, by name or by number, or E15.
+    pub fn enums(&self, name: &str, of: &str, values: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
+        let read = |text: &str| {
+            let number = || text.parse::<usize>().ok().and_then(|number| values.get(number));
+            let found = values.iter().find(|value| **value == text).or_else(number);
+            let problem = || format!("(type.googleapis.com/{of}), \"{text}\"");
+            found.copied().ok_or_else(|| Failure::invalid_value(&snake(name), &problem()))
+        };
+        self.all(name).into_iter().filter(|text| !text.is_empty()).map(read).collect()
     }
 
     /// A boolean; gcloud writes `True` and `False`.

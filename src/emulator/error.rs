@@ -160,6 +160,11 @@ impl Failure {
         Failure::google(404, "NOT_FOUND", "Requested entity was not found.")
     }
 
+    /// A key that is not there (as Terraform's users quote it).
+    pub fn key_not_found(id: &str) -> Failure {
+        Failure::google(404, "NOT_FOUND", format!("Service account key {id} does not exist."))
+    }
+
     /// A role that is not there ("seen on the wire" for `roles.get`).
     pub fn role_not_found(name: &str) -> Failure {
         Failure::google(404, "NOT_FOUND", format!("The role named {name} was not found."))

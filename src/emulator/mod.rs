@@ -1,7 +1,7 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
-//! the OAuth endpoints, the Security Token Service, the public keys and the metadata server, over real HTTP on loopback. It owns
-//! its own reading of the protocol and imports nothing of the rest of the crate, so that two readings have to agree; it
-//! keeps everything in memory.
+//! Cloud Asset, Policy Troubleshooter, the OAuth endpoints, the Security Token Service, the public keys and the metadata
+//! server, over real HTTP on loopback. It owns its own reading of the protocol and imports nothing of the rest of the
+//! crate, so that two readings have to agree; it keeps everything in memory.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), impersona::emulator::StartError> {
@@ -34,6 +34,7 @@ mod permission;
 mod policy;
 mod reply;
 mod routes;
+mod search;
 mod services;
 mod state;
 mod subject;
@@ -230,7 +231,7 @@ impl Drop for Emulator {
     }
 }
 
-/// The services and the names of their gcloud overrides. Those that are not served yet answer 404.
+/// The services and the names of their gcloud overrides.
 const SERVICES: &[(&str, &str)] = &[
     ("iam", "IAM"),
     ("iamcredentials", "IAMCREDENTIALS"),

@@ -4,6 +4,7 @@ use reqwest::{Client, Method, StatusCode};
 
 use super::*;
 
+mod assets;
 mod aws;
 mod control;
 mod delegation;

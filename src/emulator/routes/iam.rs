@@ -1,14 +1,12 @@
-//! IAM v1: service accounts, their keys as a list, their policies, and the check of conditions. Accounts and keys are
-//! never made, changed or deleted here.
+//! IAM v1: service accounts, their policies, and the check of conditions. Accounts are never made, changed or deleted
+//! here.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::check::{Field, Kind};
-use super::super::clock;
 use super::super::condition::{self, Facts};
 use super::super::error::{Answer, Failure};
-use super::super::keys::{self, Validity};
 use super::super::policy::CONDITION;
 use super::super::reply;
 use super::super::state::{Resource, State};
@@ -31,14 +29,6 @@ pub const ROUTES: &[Route] = &[
         "iam.serviceAccounts.get",
         "google.iam.admin.v1.IAM.GetServiceAccount",
         get
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys",
-        "iam.keys.list",
-        "google.iam.admin.v1.IAM.ListServiceAccountKeys",
-        list_keys
     ),
     row!(
         Api::Iam,
@@ -76,7 +66,7 @@ pub const ROUTES: &[Route] = &[
 
 /// The account of the path. Under `-` one that is not there reads like one that is closed (IAM reference); under a
 /// project the caller learns the difference, if it has the permission there.
-fn account(
+pub fn account(
     call: &Call,
     state: &State,
     caller: &Caller,
@@ -124,46 +114,6 @@ async fn get(call: Call) -> Answer {
     let state = call.state().await;
     let i = account(&call, &state, &caller, "iam.serviceAccounts.get", |_| Failure::unknown_account())?;
     Ok(reply::message(account_json(&state, i)))
-}
-
-async fn list_keys(call: Call) -> Answer {
-    let query = call.query(&["keyTypes"])?;
-    let caller = call.caller().await?;
-    let types = query.all("keyTypes");
-    if types.iter().any(|kind| !matches!(*kind, "KEY_TYPE_UNSPECIFIED" | "USER_MANAGED" | "SYSTEM_MANAGED")) {
-        return Err(Failure::invalid_argument());
-    }
-    let wanted = |kind: &str| types.is_empty() || types.contains(&kind);
-    let (name, email, listed) = {
-        let state = call.state().await;
-        let i =
-            account(&call, &state, &caller, "iam.serviceAccountKeys.list", |_| Failure::unknown_account())?;
-        (state.name(Resource::Account(i)), state.accounts[i].email.clone(), state.accounts[i].keys.clone())
-    };
-    let key = |id: &str, kind: &str, from: &str, until: &str| {
-        json!({"name": format!("{name}/keys/{id}"), "validAfterTime": from, "validBeforeTime": until,
-            "keyAlgorithm": "KEY_ALG_RSA_2048", "keyOrigin": "GOOGLE_PROVIDED", "keyType": kind})
-    };
-    let Validity { from, until } = Validity::of_google(call.now());
-    let (from, until, mut keys) = (clock::rfc3339(from), clock::rfc3339(until), Vec::new());
-    if wanted("SYSTEM_MANAGED") {
-        keys.push(key(&keys::of(&email).await.id, "SYSTEM_MANAGED", &from, &until));
-    }
-    if wanted("USER_MANAGED") {
-        for stated in &listed {
-            let until = stated.expires.as_deref().unwrap_or(keys::NEVER);
-            let mut value = key(&stated.id, "USER_MANAGED", &stated.created, until);
-            if stated.uploaded {
-                value["keyOrigin"] = "USER_PROVIDED".into();
-            }
-            value["disabled"] = stated.disabled.into();
-            keys.push(value);
-        }
-        if let Some(file) = keys::made(&keys::user_managed(&email)).await {
-            keys.push(key(&file.id, "USER_MANAGED", &from, keys::NEVER));
-        }
-    }
-    Ok(reply::message(json!({"keys": keys})))
 }
 
 /// The version is in the query; a body like Resource Manager's is accepted too (whether IAM refuses one is not known).

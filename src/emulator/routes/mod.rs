@@ -1,6 +1,8 @@
 //! From a request to a handler and back: matching of Google's paths, the caller, faults, the log. Each service has a
 //! file with its table and its handlers; none of them knows of connections or faults.
 
+mod account_keys;
+mod assets;
 mod broken;
 mod certs;
 mod control;
@@ -59,6 +61,7 @@ enum Api {
     ResourceManager,
     ServiceUsage,
     Troubleshooter,
+    CloudAsset,
     OAuth,
     Sts,
     Metadata,
@@ -73,6 +76,7 @@ impl Api {
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
             Api::ServiceUsage => "serviceusage.googleapis.com",
             Api::Troubleshooter => "policytroubleshooter.googleapis.com",
+            Api::CloudAsset => "cloudasset.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
             Api::Sts => "sts.googleapis.com",
             Api::Metadata => "metadata.google.internal",
@@ -87,6 +91,7 @@ impl Api {
             Api::ResourceManager => "Cloud Resource Manager API",
             Api::ServiceUsage => "Service Usage API",
             Api::Troubleshooter => "Policy Troubleshooter API",
+            Api::CloudAsset => "Cloud Asset API",
             Api::OAuth => "Google OAuth2 API",
             Api::Sts => "Security Token Service API",
             Api::Metadata => "Metadata Server",
@@ -104,7 +109,7 @@ impl Api {
     fn scopes(self, writes: bool) -> &'static [&'static str] {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
-            Api::Troubleshooter => &[CLOUD_PLATFORM],
+            Api::Troubleshooter | Api::CloudAsset => &[CLOUD_PLATFORM],
             Api::ResourceManager if writes => &[CLOUD_PLATFORM],
             Api::ServiceUsage if writes => &[CLOUD_PLATFORM, SERVICE_MANAGEMENT],
             Api::ResourceManager | Api::ServiceUsage => &[CLOUD_PLATFORM, READ_ONLY],
@@ -143,11 +148,13 @@ use row;
 const TABLES: &[&[Route]] = &[
     credentials::ROUTES,
     iam::ROUTES,
+    account_keys::ROUTES,
     roles::ROUTES,
     projects::ROUTES,
     projects_v1::ROUTES,
     services::ROUTES,
     troubleshooter::ROUTES,
+    assets::ROUTES,
     oauth::ROUTES,
     sts::ROUTES,
     certs::ROUTES,
@@ -513,3 +520,6 @@ fn is_loopback(headers: &HeaderMap) -> bool {
     };
     matches!(name, "127.0.0.1" | "localhost" | "[::1]")
 }
+
+#[cfg(test)]
+mod strictness_tests;

@@ -1,13 +1,16 @@
 //! Resource Manager v1 and v2, as far as gcloud still uses them: the same resources and policies as v3 under older
 //! names.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::MutexGuard;
 
+use super::super::check::{Field, Kind};
 use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::projects::{self, all_projects, may, project_has, terms};
-use super::{Api, Call, Route, page, row};
+use super::{Api, Call, Route, page, paged, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -77,6 +80,54 @@ pub const ROUTES: &[Route] = &[
     row!(
         Api::ResourceManager,
         "POST",
+        "/v2/folders/{id}:testIamPermissions",
+        "cloudresourcemanager.v2.folders.testIamPermissions",
+        "google.cloud.resourcemanager.v2.Folders.TestIamPermissions",
+        projects::test_folder
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v2/folders",
+        "cloudresourcemanager.v2.folders.list",
+        "google.cloud.resourcemanager.v2.Folders.ListFolders",
+        list_folders
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v2/folders/{id}",
+        "cloudresourcemanager.v2.folders.get",
+        "google.cloud.resourcemanager.v2.Folders.GetFolder",
+        get_folder
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v1/organizations:search",
+        "cloudresourcemanager.v1.organizations.search",
+        "google.cloudresourcemanager.v1.Organizations.SearchOrganizations",
+        search_organizations
+    ),
+    row!(
+        Api::ResourceManager,
+        "GET",
+        "/v1/organizations/{id}",
+        "cloudresourcemanager.v1.organizations.get",
+        "google.cloudresourcemanager.v1.Organizations.GetOrganization",
+        get_organization
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
+        "/v1/organizations/{id}:testIamPermissions",
+        "cloudresourcemanager.v1.organizations.testIamPermissions",
+        "google.cloudresourcemanager.v1.Organizations.TestIamPermissions",
+        projects::test_organization
+    ),
+    row!(
+        Api::ResourceManager,
+        "POST",
         "/v1/organizations/{id}:getIamPolicy",
         "cloudresourcemanager.v1.organizations.getIamPolicy",
         "google.cloudresourcemanager.v1.Organizations.GetIamPolicy",
@@ -127,19 +178,98 @@ async fn list(call: Call) -> Answer {
 
 async fn get(call: Call) -> Answer {
     call.query(&[])?;
+    let (state, of) = open(&call, "projects").await?;
+    Ok(reply::message(project_json(&state, of)))
+}
+
+/// The resource of the path, if the caller may see it: these versions do not say whether it is there.
+async fn open<'a>(call: &'a Call, collection: &str) -> Result<(MutexGuard<'a, State>, Resource), Failure> {
     let caller = call.caller().await?;
     let state = call.state().await;
-    let found = state.node(&format!("projects/{}", call.param("id")));
-    let of = found.filter(|of| may(&call, &state, &caller, "get", *of)).ok_or_else(Failure::caller_denied)?;
-    Ok(reply::message(project_json(&state, of)))
+    let found = state.node(&format!("{collection}/{}", call.param("id")));
+    let of = found.filter(|of| may(call, &state, &caller, "get", *of)).ok_or_else(Failure::caller_denied)?;
+    Ok((state, of))
+}
+
+fn folder_json(state: &State, of: Resource) -> Value {
+    let Resource::Folder(i) = of else { return Value::Null };
+    json!({"name": state.name(of), "parent": state.parent(of).map(|parent| state.name(parent)),
+        "displayName": state.folders[i].name, "lifecycleState": "ACTIVE", "createTime": "2024-03-01T09:00:00Z"})
+}
+
+fn organization_json(state: &State, of: Resource) -> Value {
+    let Resource::Organization(i) = of else { return Value::Null };
+    json!({"name": state.name(of), "displayName": state.organizations[i].domain,
+        "owner": {"directoryCustomerId": "C0emulator"}, "creationTime": "2024-03-01T09:00:00Z",
+        "lifecycleState": "ACTIVE"})
+}
+
+async fn get_folder(call: Call) -> Answer {
+    call.query(&[])?;
+    let (state, of) = open(&call, "folders").await?;
+    Ok(reply::message(folder_json(&state, of)))
+}
+
+async fn list_folders(call: Call) -> Answer {
+    let query = call.query(&["parent", "showDeleted", "pageSize", "pageToken"])?;
+    query.flag("showDeleted")?;
+    let caller = call.caller().await?;
+    let parent = query.text("parent").ok_or_else(Failure::invalid_argument)?;
+    let state = call.state().await;
+    let listed =
+        |on: &Resource| state.allows(&caller.principal, "resourcemanager.folders.list", *on, call.now());
+    let above = state.node(parent).filter(listed).ok_or_else(Failure::caller_denied)?;
+    let all = (0..state.folders.len()).map(Resource::Folder);
+    let inside: Vec<Resource> = all.filter(|of| state.parent(*of) == Some(above)).collect();
+    let (found, next) = page(&inside, &query, 100, 500)?;
+    let folders: Vec<Value> = found.into_iter().map(|of| folder_json(&state, of)).collect();
+    Ok(reply::message(json!({"folders": folders, "nextPageToken": next})))
+}
+
+async fn get_organization(call: Call) -> Answer {
+    call.query(&[])?;
+    let (state, of) = open(&call, "organizations").await?;
+    Ok(reply::message(organization_json(&state, of)))
+}
+
+const SEARCH: &[Field] = &[("filter", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct SearchBody {
+    filter: String,
+    page_size: i64,
+    page_token: String,
+}
+
+async fn search_organizations(call: Call) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: SearchBody = call.body(SEARCH)?;
+    let terms = terms(&body.filter)?;
+    let state = call.state().await;
+    let fits = |of: &Resource| {
+        let told = organization_json(&state, *of);
+        let has = |field: &str, value: &str| match field {
+            "domain" => told["displayName"] == value,
+            "owner.directorycustomerid" | "directorycustomerid" => {
+                told["owner"]["directoryCustomerId"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(value))
+            }
+            _ => false,
+        };
+        terms.iter().all(|(field, value)| has(field, value))
+    };
+    let all = (0..state.organizations.len()).map(Resource::Organization);
+    let seen: Vec<Resource> = all.filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
+    let (found, next) = paged(&seen, body.page_size, &body.page_token, 100, 500)?;
+    let organizations: Vec<Value> = found.into_iter().map(|of| organization_json(&state, of)).collect();
+    Ok(reply::message(json!({"organizations": organizations, "nextPageToken": next})))
 }
 
 async fn ancestry(call: Call) -> Answer {
     call.query(&[])?;
-    let caller = call.caller().await?;
-    let state = call.state().await;
-    let found = state.node(&format!("projects/{}", call.param("id")));
-    let of = found.filter(|of| may(&call, &state, &caller, "get", *of)).ok_or_else(Failure::caller_denied)?;
+    call.body::<Value>(&[])?;
+    let (state, of) = open(&call, "projects").await?;
     let levels: Vec<Value> = state.way_up(of).map(|level| json!({"resourceId": id(&state, level)})).collect();
     Ok(reply::message(json!({"ancestor": levels})))
 }

@@ -1,10 +1,13 @@
 //! IAM v1: roles, predefined and custom, and those that can be granted on a resource. Roles are read here, never
 //! written.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::check::{Field, Kind, Query};
+use super::super::deny;
 use super::super::error::{Answer, Failure};
 use super::super::permission::{self, Role};
 use super::super::reply;
@@ -36,6 +39,14 @@ pub const ROUTES: &[Route] = &[
         "iam.roles.queryGrantableRoles",
         "google.iam.admin.v1.IAM.QueryGrantableRoles",
         grantable
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/permissions:queryTestablePermissions",
+        "iam.permissions.queryTestablePermissions",
+        "google.iam.admin.v1.IAM.QueryTestablePermissions",
+        testable
     ),
     row!(
         Api::Iam,
@@ -91,19 +102,18 @@ fn custom_json(parent: &str, role: &CustomRole, full: bool) -> Value {
         "includedPermissions": permissions, "stage": stage(&role.stage), "etag": "BwWWja0YfJA="})
 }
 
-fn is_full(view: Option<&str>) -> Result<bool, Failure> {
-    match view {
-        None | Some("BASIC") => Ok(false),
-        Some("FULL") => Ok(true),
-        Some(other) => Err(Failure::invalid_value("view", &format!("(TYPE_ENUM), \"{other}\""))),
-    }
+const VIEW: &str = "google.iam.admin.v1.RoleView";
+const VIEWS: &[&str] = &["BASIC", "FULL"];
+
+fn is_full(query: &Query) -> Result<bool, Failure> {
+    Ok(query.enums("view", VIEW, VIEWS)?.first() == Some(&"FULL"))
 }
 
 async fn list_predefined(call: Call) -> Answer {
     let query = call.query(LIST)?;
     query.flag("showDeleted")?;
     call.caller().await?;
-    let full = is_full(query.text("view"))?;
+    let full = is_full(&query)?;
     let all: Vec<Value> =
         permission::predefined().iter().map(|(name, role)| predefined_json(name, role, full)).collect();
     answer(&all, &query)
@@ -139,7 +149,7 @@ async fn list_custom(call: &Call, parent: &str) -> Answer {
     let state = call.state().await;
     let on = state.node(parent).ok_or_else(|| Failure::denied("iam.roles.list"))?;
     call.require(&state, &caller, "iam.roles.list", on)?;
-    let full = is_full(query.text("view"))?;
+    let full = is_full(&query)?;
     let roles = state.custom_roles(parent).unwrap_or_default();
     answer(&roles.iter().map(|role| custom_json(parent, role, full)).collect::<Vec<_>>(), &query)
 }
@@ -167,7 +177,7 @@ async fn get_custom(call: &Call, parent: &str) -> Answer {
 
 const GRANTABLE: &[Field] = &[
     ("fullResourceName", Kind::Text),
-    ("view", Kind::Text),
+    ("view", Kind::Enum(VIEW, VIEWS)),
     ("pageSize", Kind::Int),
     ("pageToken", Kind::Text),
 ];
@@ -186,7 +196,7 @@ async fn grantable(call: Call) -> Answer {
     call.query(&[])?;
     call.caller().await?;
     let body: Grantable = call.body(GRANTABLE)?;
-    let full = is_full(body.view.as_deref())?;
+    let full = body.view.as_deref() == Some("FULL");
     let state = call.state().await;
     let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
     let fits = |role: &Role| match on {
@@ -209,6 +219,44 @@ async fn grantable(call: Call) -> Answer {
     }
     let (roles, next) = paged(&roles, body.page_size, &body.page_token, 300, 3_000)?;
     Ok(reply::message(json!({"roles": roles, "nextPageToken": next})))
+}
+
+const TESTABLE: &[Field] =
+    &[("fullResourceName", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
+
+/// The permissions of the table that have something to say about the kind of resource. All of them are generally
+/// available here and may be in custom roles.
+async fn testable(call: Call) -> Answer {
+    call.query(&[])?;
+    call.caller().await?;
+    let body: Grantable = call.body(TESTABLE)?;
+    let state = call.state().await;
+    let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    let fits = |name: &&str| match on {
+        Resource::Account(_) => name.starts_with("iam.serviceAccount"),
+        Resource::Project(_) => {
+            !name.starts_with("resourcemanager.folders.")
+                && !name.starts_with("resourcemanager.organizations.")
+        }
+        Resource::Folder(_) => !name.starts_with("resourcemanager.organizations."),
+        Resource::Organization(_) => true,
+    };
+    let names: BTreeSet<&str> = permission::predefined()
+        .values()
+        .flat_map(|role| role.permissions.iter().copied())
+        .filter(fits)
+        .collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    let (names, next) = paged(&names, body.page_size, &body.page_token, 100, 1_000)?;
+    let is_off = |name: &str| match on {
+        Resource::Project(i) => deny::v2(name).split_once('/').is_some_and(|(api, _)| !state.is_on(i, api)),
+        _ => false,
+    };
+    let permissions: Vec<Value> = names
+        .into_iter()
+        .map(|name| json!({"name": name, "stage": "GA", "apiDisabled": is_off(name)}))
+        .collect();
+    Ok(reply::message(json!({"permissions": permissions, "nextPageToken": next})))
 }
 
 /// A resource by its full name; the `@` of an account may be escaped (gcloud does so).

@@ -225,6 +225,7 @@ mod tests {
             Api::ResourceManager,
             Api::ServiceUsage,
             Api::Troubleshooter,
+            Api::CloudAsset,
             Api::Sts,
         ] {
             let known = services.get(api.host()).map(|service| service.title.as_str());

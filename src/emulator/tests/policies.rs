@@ -164,3 +164,75 @@ fn an_organization_may_permit_its_own_people_only() {
     let failure = state.check_policy(&policy, Resource::Account(0)).unwrap_err();
     assert!(failure.body.to_string().contains("do not belong to a permitted customer,  perhaps"));
 }
+
+#[tokio::test]
+async fn a_key_is_read_with_its_public_part_in_the_form_that_was_asked_for() {
+    use base64::Engine;
+    let desk = Desk::demo().await;
+    let keys = desk.get(&format!("{DEPLOYER}/keys")).await.json["keys"].clone();
+    let id = |i: usize| keys[i]["name"].as_str().unwrap().rsplit_once('/').unwrap().1.to_owned();
+    let (own, stated) = (id(0), id(1));
+    assert_eq!(desk.get(&format!("{DEPLOYER}/keys/{own}")).await.json, keys[0]);
+    let read = async |form: &str| {
+        let got = desk.get(&format!("{DEPLOYER}/keys/{own}?publicKeyType={form}")).await;
+        let data = got.json["publicKeyData"].as_str().unwrap_or_default().to_owned();
+        String::from_utf8(base64::engine::general_purpose::STANDARD.decode(data).unwrap()).unwrap()
+    };
+    assert!(read("TYPE_X509_PEM_FILE").await.starts_with("-----BEGIN CERTIFICATE-----"));
+    assert!(read("TYPE_RAW_PUBLIC_KEY").await.starts_with("-----BEGIN PUBLIC KEY-----"));
+    assert_eq!(read("TYPE_NONE").await, "");
+    assert_eq!(
+        desk.get(&format!("{DEPLOYER}/keys/{stated}?publicKeyType=TYPE_RAW_PUBLIC_KEY")).await.json,
+        keys[1]
+    );
+    assert_eq!(desk.get(&format!("{DEPLOYER}/keys/0000")).await.status, 404);
+    let wrong = desk.get(&format!("{DEPLOYER}/keys/{own}?publicKeyType=PEM")).await;
+    assert!(wrong.message().starts_with("Invalid value at 'public_key_type'"), "{}", wrong.text);
+}
+
+#[tokio::test]
+async fn testable_permissions_fit_the_resource_and_say_what_is_off() {
+    let desk = Desk::demo().await;
+    let ask = async |name: &str| {
+        let body = json!({"fullResourceName": name, "pageSize": 1000});
+        desk.post("v1/permissions:queryTestablePermissions", body).await.json["permissions"].clone()
+    };
+    let account = ask("//iam.googleapis.com/projects/acme-prod/serviceAccounts/deployer%40acme-prod.iam.gserviceaccount.com").await;
+    let names: Vec<&str> = account.as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"iam.serviceAccounts.getAccessToken") && names.is_sorted());
+    assert!(names.iter().all(|name| name.starts_with("iam.serviceAccount")));
+    assert_eq!(account[0]["stage"], "GA");
+    let mut world = World::demo();
+    world.projects[0].disabled_services.push("cloudasset.googleapis.com".into());
+    let desk = Desk::of(world).await;
+    let body = json!({"fullResourceName": "//cloudresourcemanager.googleapis.com/projects/acme-prod"});
+    let first =
+        desk.post("v1/permissions:queryTestablePermissions", body).await.json["permissions"][0].clone();
+    assert_eq!(
+        first,
+        json!({"name": "cloudasset.assets.analyzeIamPolicy", "stage": "GA", "apiDisabled": true})
+    );
+}
+
+#[tokio::test]
+async fn gcloud_reads_folders_and_organizations_under_their_older_names() {
+    let desk = Desk::demo().await;
+    let found = desk.post("v1/organizations:search", json!({"filter": "domain:example.com"})).await;
+    let organization = &found.json["organizations"][0];
+    assert_eq!(
+        (&organization["name"], &organization["lifecycleState"]),
+        (&json!("organizations/123456789012"), &json!("ACTIVE"))
+    );
+    assert_eq!(&desk.get("v1/organizations/123456789012").await.json, organization);
+    let below = desk.get("v2/folders?parent=organizations/123456789012").await;
+    assert_eq!(below.json["folders"][0]["displayName"], "Engineering");
+    let folder = desk.get("v2/folders/310000000001").await.json;
+    assert_eq!(
+        (&folder["parent"], &folder["name"]),
+        (&json!("organizations/123456789012"), &json!("folders/310000000001"))
+    );
+    assert_eq!(desk.get("v2/folders/1").await.status, 403);
+    let test = json!({"permissions": ["resourcemanager.organizations.get", "resourcemanager.organizations.setIamPolicy"]});
+    let may = desk.post("v1/organizations/123456789012:testIamPermissions", test).await;
+    assert_eq!(may.json["permissions"], json!(["resourcemanager.organizations.get"]));
+}

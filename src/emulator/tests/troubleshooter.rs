@@ -93,6 +93,33 @@ async fn what_the_caller_may_not_read_is_not_told() {
 }
 
 #[tokio::test]
+async fn what_a_custom_role_gives_is_told_to_those_who_may_read_it() {
+    let mut asked = tuple("workspace-sync", "dev@example.com");
+    asked["permission"] = json!("iam.serviceAccounts.signJwt");
+    let binding = |told: &Value| told["explainedPolicies"][0]["bindingExplanations"][0].clone();
+    // Carol may read the policies of accounts and no role.
+    let carol = json!([{"role": "organizations/123456789012/roles/tokenAuditor", "members": ["user:carol@example.com"]},
+        {"role": "roles/serviceusage.serviceUsageConsumer", "members": ["user:carol@example.com"]}]);
+    let carol: Vec<Binding> = serde_json::from_value(carol).unwrap();
+    let desk = desk(|world| world.projects[0].policy.bindings.extend(carol)).await;
+    let seen = binding(&desk.troubleshoot("v1", &asked).await);
+    assert_eq!(
+        (&seen["rolePermission"], &seen["access"]),
+        (&json!("ROLE_PERMISSION_INCLUDED"), &json!("GRANTED"))
+    );
+    asked["permission"] = json!("iam.serviceAccounts.actAs");
+    let not = binding(&desk.troubleshoot("v1", &asked).await);
+    assert_eq!(
+        (&not["rolePermission"], &not["access"]),
+        (&json!("ROLE_PERMISSION_NOT_INCLUDED"), &json!("NOT_GRANTED"))
+    );
+    let carol = desk.of_member("user:carol@example.com").await;
+    let hidden = binding(&carol.troubleshoot("v1", &asked).await);
+    assert_eq!(hidden["rolePermission"], "ROLE_PERMISSION_UNKNOWN_INFO_DENIED");
+    assert_eq!(hidden["access"], "UNKNOWN_INFO_DENIED");
+}
+
+#[tokio::test]
 async fn a_condition_is_open_until_the_caller_states_the_time() {
     let desk = desk(|_| ()).await;
     let mut asked = tuple("reports", "dev@example.com");
