@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{api::ApiError, model::denial::Refusal};
+use crate::{api::ApiError, files, model::denial::Refusal};
 
 /// One failure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,12 +51,7 @@ impl LastFailure {
     /// # Errors
     /// What the file system says.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        fs::create_dir_all(folder)?;
-        let file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&file, self)?;
-        file.persist(path)?;
-        Ok(())
+        files::replace_private(path, self)
     }
 }
 

@@ -30,6 +30,21 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
+/// Puts a value as JSON in the place of a file in one step, readable by its owner only; makes its folder where it is
+/// missing.
+///
+/// # Errors
+/// What the file system says; the old file stays then.
+pub fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
+    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    std::fs::create_dir_all(folder)?;
+    // Made as 0600.
+    let file = tempfile::NamedTempFile::new_in(folder)?;
+    serde_json::to_writer_pretty(&file, value)?;
+    file.persist(path)?;
+    Ok(())
+}
+
 /// The same in the current folder, under the next free name where this one is taken: `x.txt`, `x-2.txt`, … Gives back
 /// the whole path.
 ///

@@ -8,6 +8,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+
 /// How many recent names are kept.
 const RECENT: usize = 20;
 
@@ -42,12 +44,7 @@ impl Remembered {
     /// # Errors
     /// What the file system says.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        fs::create_dir_all(folder)?;
-        let file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&file, self)?;
-        file.persist(path)?;
-        Ok(())
+        files::replace_private(path, self)
     }
 }
 

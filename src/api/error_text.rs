@@ -278,6 +278,23 @@ mod tests {
         assert_eq!(found(oauth).1, Some(Cause::LoginAgain));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_whatever_breaks_it(before in ".{0,80}", inside in "[{}\\[\\]\":,a-z0-9 \\\\']{0,120}", status in 0u16..1_000) {
+            for text in [
+                format!("{before}{{\"error\":{{{inside}"),
+                format!("{before} HTTP/1.1 {status} {inside}"),
+                format!("PERMISSION_DENIED: {before} serviceAccounts/{inside}"),
+                format!("Permission '{inside}' {before}"),
+            ] {
+                if let Some(error) = find(&text) {
+                    let raw = error.sentence().contains(char::is_control);
+                    proptest::prop_assert!(error.refusal.is_some() && !raw);
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_error_is_none_whatever_its_form() {
         for text in [
