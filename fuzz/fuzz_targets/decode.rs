@@ -3,7 +3,7 @@
 #![no_main]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
-use impersona::model::jwt::{self, Expectation, Form, Reading, Section, State, decode, judge};
+use impersona::model::jwt::{self, Around, Expectation, Form, Reading, Section, State, decode, judge};
 use impersona::widgets::safe::{is_unsafe, safe_line};
 use libfuzzer_sys::fuzz_target;
 
@@ -21,11 +21,16 @@ fuzz_target!(|data: &[u8]| {
 
 fn hold(reading: &Reading) {
     let now = "2027-01-15T08:00:00Z".parse().expect("a time");
-    for expectation in [None, Some(Expectation::Audience("https://a.run.app")), Some(Expectation::Url("x"))] {
-        for finding in jwt::findings(reading, now, expectation) {
-            assert!(!finding.message.is_empty());
+    for finding in jwt::findings(reading, now) {
+        assert!(!finding.message.is_empty());
+    }
+    for wanted in ["", "https://a.run.app/x", "storage", "https://www.googleapis.com/x"] {
+        let expectation = Expectation::calling(wanted).expect("a URL or an API");
+        for check in jwt::checks(reading, &expectation, &Around::at(now)) {
+            assert!(!check.message.is_empty());
         }
     }
+    let _ = Expectation::calling(reading.token.expose());
     for section in [&reading.header, &reading.claims] {
         section.duplicates();
         for member in section.members() {

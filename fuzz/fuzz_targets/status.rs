@@ -1,9 +1,10 @@
-//! Any answer that is no success ends in a sentence and a next step: the first two bytes are the status, the rest is
-//! the body.
+//! Any answer that is no success ends in a sentence and a next step, and so does any text that somebody takes for an
+//! error: the first two bytes are the status, the rest is the body.
 #![no_main]
 
-use impersona::api::ApiError;
+use impersona::api::{ApiError, error_text};
 use impersona::model::denial::Asked;
+use impersona::model::doctor::{Examined, Known, diagnose};
 use impersona::widgets::safe::{is_unsafe, safe_line};
 use libfuzzer_sys::fuzz_target;
 
@@ -12,18 +13,28 @@ fuzz_target!(|data: &[u8]| {
     let status = 300 + u16::from_be_bytes(*status) % 300;
     let asked = Asked {
         service: "iamcredentials.googleapis.com".to_owned(),
-        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: "ci@acme-prod.iam.gserviceaccount.com".to_owned(),
-        permission: Some("iam.serviceAccounts.getAccessToken"),
+        permission: Some("iam.serviceAccounts.getAccessToken".into()),
         lifetime_seconds: Some(43_200),
-        delegates: 1,
+        delegates: vec!["relay@acme-ci.iam.gserviceaccount.com".to_owned()],
         delegation: None,
     };
     for asked in [&asked, &Asked::default()] {
-        let error = ApiError::from_answer(status, body, asked);
-        let sentence = error.sentence();
-        assert!(!sentence.trim().is_empty(), "something is said");
-        assert!(!safe_line(&sentence).contains(is_unsafe));
-        error.next();
+        hold(&ApiError::from_answer(status, body, asked));
+    }
+    if let Some(error) = error_text::find(&String::from_utf8_lossy(body)) {
+        hold(&error);
     }
 });
+
+fn hold(error: &ApiError) {
+    let sentence = error.sentence();
+    assert!(!sentence.trim().is_empty(), "something is said");
+    assert!(!safe_line(&sentence).contains(is_unsafe));
+    error.next();
+    let (examined, now) = (Examined::default(), "2027-01-15T08:00:00Z".parse().expect("a time"));
+    let known = Known { caller: None, examined: &examined, remedy: None, now };
+    let refusal = error.refusal.as_deref().expect("an answer is a refusal");
+    assert!(!diagnose(refusal, &known).steps.is_empty(), "something can be done");
+}

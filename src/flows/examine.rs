@@ -13,13 +13,14 @@ use crate::{
         denial::{self, Cause, Refusal, SHARED_CLIENT_PROJECTS},
         doctor::{Examined, Known, diagnose},
         member::Member,
-        permission::{GET_ACCESS_TOKEN, by_name},
+        permission::{GET_ACCESS_TOKEN, MATRIX, by_name},
         policy::Policy,
+        role,
     },
 };
 
 /// Looks around a refusal. `caller` is who was refused, as far as known; `deep` also asks Policy Troubleshooter, which
-/// otherwise is asked only where a role is there and access is denied.
+/// otherwise is asked only where a role is there, or must be, and access is denied.
 pub async fn examine(
     client: &Client,
     snapshots: &Snapshots,
@@ -36,7 +37,7 @@ pub async fn examine(
         Cause::PermissionMissing => {
             permission(client, refusal, caller, &mut seen).await;
             written(client, snapshots, refusal, &mut seen).await;
-            if deep || contradicts(refusal, caller, &seen) {
+            if deep || contradicts(refusal, caller, &seen) || is_lopsided(refusal, &seen) {
                 troubleshooter(client, refusal, caller, &mut seen).await;
             }
         }
@@ -53,6 +54,16 @@ pub async fn examine(
 fn contradicts(refusal: &Refusal, caller: Option<&Caller>, seen: &Examined) -> bool {
     let known = Known { caller, examined: seen, remedy: None, now: super::now() };
     diagnose(refusal, &known).cause == Cause::DenyPolicy
+}
+
+/// Whether the caller has a permission there that comes with the missing one in every predefined role: then a role is
+/// there, and something takes a part of it away.
+fn is_lopsided(refusal: &Refusal, seen: &Examined) -> bool {
+    let (Some(missing), Some(granted)) = (refusal.permission(), seen.granted) else { return false };
+    let held = MATRIX.into_iter().filter(|permission| granted.has(*permission));
+    held.map(|permission| role::giving(permission.name)).any(|roles| {
+        !roles.is_empty() && roles.iter().all(|role| role.permissions().any(|given| given == missing))
+    })
 }
 
 async fn api(client: &Client, refusal: &Refusal, seen: &mut Examined) {

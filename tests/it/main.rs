@@ -13,6 +13,7 @@ mod denials;
 mod docs;
 #[cfg(unix)]
 mod doctor;
+mod examine;
 mod flows;
 #[cfg(unix)]
 mod leaks;
