@@ -5,6 +5,7 @@ use reqwest::{Client, Method, StatusCode};
 use super::*;
 
 mod aws;
+pub(super) mod contract;
 mod control;
 mod delegation;
 mod external;
