@@ -14,6 +14,7 @@ mod federation;
 mod logins;
 mod metadata;
 mod policies;
+mod properties;
 mod services;
 mod tokens;
 mod troubleshooter;
