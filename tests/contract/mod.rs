@@ -60,6 +60,9 @@ enum Row {
     },
 }
 
+/// How deep messages go within others in an example.
+const DEEPEST: usize = 5;
+
 /// The contract of the table.
 pub fn contract() -> &'static Contract {
     static CONTRACT: LazyLock<Contract> = LazyLock::new(|| {
@@ -134,6 +137,34 @@ impl Contract {
             None => wrong.push("it gives no answer".to_owned()),
         }
         wrong
+    }
+
+    /// A request to a method that says everything which can be said, though not what would be meant: query and body.
+    pub fn everything(&self, method: &Method) -> (Vec<(String, String)>, Option<Value>) {
+        let text = |kind: &Type| match self.some(kind, 0) {
+            Value::String(text) => text,
+            Value::Array(items) => items[0].as_str().unwrap_or_default().to_owned(),
+            other => other.to_string(),
+        };
+        let query = method.query.iter().map(|(name, kind)| (name.clone(), text(kind))).collect();
+        (query, method.takes.as_ref().map(|takes| self.some(takes, 0)))
+    }
+
+    fn some(&self, kind: &Type, depth: usize) -> Value {
+        match kind {
+            Type::List(each) => Value::Array(vec![self.some(each, depth)]),
+            Type::Map(each) => Map::from_iter([("key".to_owned(), self.some(each, depth))]).into(),
+            // Messages may hold their own kind.
+            Type::Message(_) if depth == DEEPEST => Map::new().into(),
+            Type::Message(schema) => {
+                let fields = self.schemas[schema].iter();
+                fields
+                    .map(|(name, kind)| (name.clone(), self.some(kind, depth + 1)))
+                    .collect::<Map<_, _>>()
+                    .into()
+            }
+            single => single.example(),
+        }
     }
 
     /// What is wrong with a message of a schema (`sts.v1.GoogleIdentityStsV1Options`).

@@ -91,6 +91,22 @@ impl Type {
         }
     }
 
+    /// A value of a single type.
+    pub fn example(&self) -> Value {
+        match self {
+            Type::Flag => true.into(),
+            Type::Whole(..) => 1.into(),
+            Type::Real => 0.5.into(),
+            Type::Long => "1".into(),
+            Type::Bytes => "AAAA".into(),
+            Type::Time => "2026-01-02T03:04:05Z".into(),
+            Type::Duration => "60s".into(),
+            Type::Mask => "bindings".into(),
+            Type::Enum(names) => names.last().cloned().into(),
+            Type::Text | Type::Any | Type::Message(_) | Type::List(_) | Type::Map(_) => "x".into(),
+        }
+    }
+
     /// Checks a parameter of a query, where everything is text.
     pub fn text(&self, at: &str, text: &str, wrong: &mut Vec<String>) {
         let value = match self {

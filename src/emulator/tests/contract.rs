@@ -246,6 +246,40 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
     }
 }
 
+#[tokio::test]
+async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
+    let mut desk = Desk::demo().await;
+    desk.token = desk.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
+    let mut unknown = Vec::new();
+    for (path, body) in samples() {
+        let verb = if body.is_some() { "POST" } else { "GET" };
+        let plain = format!("/{}", path.split('?').next().unwrap_or_default());
+        let plain = plain.replace("OPERATION", "operations/x");
+        let Some(method) = routes::all().find_map(|route| contract().find(service(route), verb, &plain))
+        else {
+            panic!("{path} is in no document");
+        };
+        // The old addresses of tokeninfo take their token in the query.
+        if method.name.starts_with("oauth2.") {
+            continue;
+        }
+        let (query, body) = contract().everything(method);
+        assert_eq!(contract().request(method, &query, body.as_ref()), [""; 0], "{}", method.name);
+        let url = format!("{}{}", desk.emulator.base_url(), &plain[1..]);
+        let verb = if verb == "POST" { Method::POST } else { Method::GET };
+        let mut request = desk.client.request(verb, url).bearer_auth(&desk.token).query(&query);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let text = request.send().await.unwrap().text().await.unwrap();
+        let words = ["Unknown name", "Invalid value at", "Cannot bind query parameter"];
+        if words.iter().any(|word| text.contains(word)) {
+            unknown.push(format!("{}: {text}", method.name));
+        }
+    }
+    assert!(unknown.is_empty(), "{}", unknown.join("\n"));
+}
+
 #[test]
 fn the_table_holds_nothing_that_is_not_served() {
     let served: Vec<&str> = routes::all().filter_map(documented).map(|method| method.name.as_str()).collect();
