@@ -24,6 +24,9 @@ pub mod auth;
 pub mod cli;
 pub mod clipboard;
 pub mod config;
+#[cfg(test)]
+#[path = "../tests/contract/mod.rs"]
+mod contract;
 pub mod emulator;
 pub mod env;
 pub mod failure;

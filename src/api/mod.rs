@@ -23,6 +23,8 @@ pub mod troubleshooter;
 
 pub(crate) mod answer;
 mod client;
+#[cfg(test)]
+pub(crate) mod contract_tests;
 mod perform;
 #[cfg(test)]
 pub(crate) mod testing;

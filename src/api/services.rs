@@ -58,12 +58,13 @@ fn enable_ticket(project: &str, services: &[String]) -> Ticket {
 }
 
 fn operation_ticket(name: &str) -> Result<Ticket, ApiError> {
-    let id = name
-        .strip_prefix("operations/")
-        .filter(|id| !id.is_empty())
-        .ok_or_else(|| ApiError::new(ErrorKind::Server, "Service Usage named an operation that is none."))?;
+    let id = name.strip_prefix("operations/").filter(|id| !id.is_empty()).ok_or_else(no_operation)?;
     let asked = asked("google.longrunning.Operations.GetOperation", name, "serviceusage.operations.get");
     Ok(Ticket::get(Base::Services, format!("/v1/operations/{}", segment(id)), asked))
+}
+
+fn no_operation() -> ApiError {
+    ApiError::new(ErrorKind::Server, "Service Usage named an operation that is none.")
 }
 
 fn read_state(body: &[u8]) -> Result<bool, ApiError> {
@@ -85,6 +86,10 @@ fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
         response: Value,
     }
     let answer: Answer = decode(body, endpoints::name(Base::Services))?;
+    // What cannot be asked about would be waited for in vain.
+    if !answer.done && answer.name.is_empty() {
+        return Err(no_operation());
+    }
     let error = answer.error.map(|error| {
         // An operation's error is a google.rpc.Status whose code is gRPC's number, not HTTP's, and has no name.
         let number = error.get("code").and_then(Value::as_u64);
@@ -176,5 +181,6 @@ mod tests {
         assert_eq!(read_operation(partly).unwrap().error.unwrap().message, "no");
         let done = br#"{"name":"operations/noop.DONE_OPERATION","done":true,"response":{}}"#;
         assert!(read_operation(done).unwrap().error.is_none());
+        assert_eq!(read_operation(b"{}").unwrap_err().kind, ErrorKind::Server);
     }
 }

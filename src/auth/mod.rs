@@ -11,6 +11,8 @@
 //! [`all`] lists everything that is there, to choose from. Nothing here shows a secret or writes a file; addresses that
 //! a file names are trusted by the rule of [`trust`] only.
 
+#[cfg(test)]
+mod contract_tests;
 mod exchange;
 mod external;
 mod fields;

@@ -228,6 +228,8 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.connections.cut();
+        #[cfg(test)]
+        tests::contract::settle(&self.shared.base);
     }
 }
 

@@ -6,6 +6,7 @@ use super::*;
 
 mod assets;
 mod aws;
+pub(super) mod contract;
 mod control;
 mod delegation;
 mod external;
@@ -14,6 +15,7 @@ mod federation;
 mod logins;
 mod metadata;
 mod policies;
+mod properties;
 mod services;
 mod tokens;
 mod troubleshooter;

@@ -58,8 +58,10 @@ const MAY_EXPOSE: [(&str, &str); 14] = [
 
 /// The code of the product, without comments and tests.
 fn code() -> Vec<(String, String)> {
-    let is_test =
-        |name: &str| name.contains("/tests") || name.ends_with("_tests.rs") || name.ends_with("/testing.rs");
+    let is_test = |name: &str| {
+        let ends = ["_tests.rs", "/testing.rs"];
+        name.contains("/tests") || name.contains("_tests/") || ends.iter().any(|end| name.ends_with(end))
+    };
     let mut files = sources("src", "rs");
     files.retain(|(name, _)| !is_test(name));
     for (_, text) in &mut files {

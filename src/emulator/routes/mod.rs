@@ -55,7 +55,7 @@ const SERVICE_MANAGEMENT: &str = "https://www.googleapis.com/auth/service.manage
 
 /// The services that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Api {
+pub(super) enum Api {
     Iam,
     Credentials,
     ResourceManager,
@@ -69,7 +69,7 @@ enum Api {
 }
 
 impl Api {
-    fn host(self) -> &'static str {
+    pub(super) fn host(self) -> &'static str {
         match self {
             Api::Iam => "iam.googleapis.com",
             Api::Credentials => "iamcredentials.googleapis.com",
@@ -119,12 +119,12 @@ impl Api {
 }
 
 /// A row of a service's table.
-struct Route {
-    api: Api,
-    verb: &'static str,
-    path: &'static str,
+pub(super) struct Route {
+    pub(super) api: Api,
+    pub(super) verb: &'static str,
+    pub(super) path: &'static str,
     /// The short name, which faults and the log use.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The gRPC name, which error details use.
     grpc: &'static str,
     run: fn(Call) -> BoxFuture<'static, Answer>,
@@ -194,6 +194,12 @@ impl Route {
         }
         pattern.next().is_none().then_some(params)
     }
+}
+
+/// The rows of all tables.
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static Route> {
+    TABLES.iter().copied().flatten()
 }
 
 /// The short names of all methods.
@@ -505,6 +511,8 @@ async fn run(
         None => (route.run)(call).await,
     };
     let response = answer.unwrap_or_else(Failure::into_response);
+    #[cfg(test)]
+    let response = super::tests::contract::look(&shared.base, route, fault, response).await;
     match route.api {
         Api::Metadata => metadata::sealed(response).await,
         _ => response,
