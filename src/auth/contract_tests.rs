@@ -11,7 +11,7 @@ use super::{
     find, gcloud,
 };
 use crate::{
-    api::contract_tests::{Google, every, judge, told_in},
+    api::contract_tests::{Google, Talk, every, judge, told_in},
     env::Env,
     model::secret::Secret,
 };
@@ -126,7 +126,7 @@ impl Files {
 
 #[tokio::test]
 async fn every_way_to_a_token_is_as_googles_documents_say() {
-    let google = Google::start().await;
+    let google = Google::start(Talk::Least).await;
     let files = Files { url: google.url.clone(), folder: tempfile::tempdir().unwrap() };
     // gcloud makes its requests itself.
     let callers = files.callers().into_iter().filter(|one| !matches!(one, Credentials::Gcloud(_)));

@@ -150,6 +150,11 @@ impl Contract {
         (query, method.takes.as_ref().map(|takes| self.some(takes, 0)))
     }
 
+    /// An answer of a method that says everything which can be said.
+    pub fn full_answer(&self, method: &Method) -> Value {
+        method.gives.as_ref().map(|gives| self.some(gives, 0)).unwrap_or_default()
+    }
+
     fn some(&self, kind: &Type, depth: usize) -> Value {
         match kind {
             Type::List(each) => Value::Array(vec![self.some(each, depth)]),

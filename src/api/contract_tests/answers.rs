@@ -63,6 +63,26 @@ pub(super) fn documented(method: &str, sent: &Sent) -> Value {
     }
 }
 
+/// An answer with all that a document has, but where it says what it has to say: what would lead elsewhere, a further
+/// page or a failure, is not added.
+pub(super) fn merged(full: Value, least: Value) -> Value {
+    match (full, least) {
+        (Value::Object(mut full), Value::Object(least)) => {
+            full.retain(|name, _| !["nextPageToken", "error"].contains(&name.as_str()));
+            for (name, least) in least {
+                let whole = merged(full.remove(&name).unwrap_or_default(), least);
+                full.insert(name, whole);
+            }
+            full.into()
+        }
+        (Value::Array(full), Value::Array(least)) => {
+            let example = full.into_iter().next().unwrap_or_default();
+            least.into_iter().map(|least| merged(example.clone(), least)).collect()
+        }
+        (_, least) => least,
+    }
+}
+
 fn token() -> Value {
     json!({"access_token": "ya29.d", "expires_in": 3_599, "token_type": "Bearer"})
 }

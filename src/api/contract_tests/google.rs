@@ -116,7 +116,16 @@ pub(crate) struct Google {
     _task: JoinSet<()>,
 }
 
-type Shared = (Arc<Mutex<Vec<Sent>>>, Arc<Mutex<Vec<String>>>);
+/// How much a server says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// What somebody who asks needs to go on.
+    Least,
+    /// That, and every field that a document has.
+    All,
+}
+
+type Shared = (Arc<Mutex<Vec<Sent>>>, Arc<Mutex<Vec<String>>>, Talk);
 
 /// The first part of the path that a service is reached under: its name in the documents, where it has one.
 fn prefix(base: Base) -> &'static str {
@@ -135,10 +144,10 @@ fn prefix(base: Base) -> &'static str {
 }
 
 impl Google {
-    pub(crate) async fn start() -> Google {
+    pub(crate) async fn start(talk: Talk) -> Google {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Shared::default();
+        let shared: Shared = (Arc::default(), Arc::default(), talk);
         let app = Router::new().fallback(serve).with_state(shared.clone());
         let mut task = JoinSet::new();
         task.spawn(async move { axum::serve(listener, app).await.unwrap() });
@@ -198,7 +207,7 @@ impl Google {
     }
 }
 
-async fn serve(State((seen, misfits)): State<Shared>, request: Request) -> impl IntoResponse {
+async fn serve(State((seen, misfits, talk)): State<Shared>, request: Request) -> impl IntoResponse {
     let (parts, body) = request.into_parts();
     let (service, path) = parts.uri.path()[1..].split_once('/').unwrap_or((&parts.uri.path()[1..], ""));
     let body = to_bytes(body, usize::MAX).await.unwrap();
@@ -222,6 +231,10 @@ async fn serve(State((seen, misfits)): State<Shared>, request: Request) -> impl 
     let answer = match sent.method() {
         Some(method) => {
             let answer = answers::documented(&method.name, &sent);
+            let answer = match talk {
+                Talk::Least => answer,
+                Talk::All => answers::merged(contract().full_answer(method), answer),
+            };
             let wrong = contract().answer(method, &answer);
             misfits
                 .lock()

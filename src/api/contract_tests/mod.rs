@@ -1,6 +1,7 @@
 //! Every request that we can send, held against Google's discovery documents: verb, path, parameters, body. The requests
 //! are taken off the wire, from the same operations that the screen and the command line perform; the samples are
-//! complete because what has none does not compile. Those of callers are in `auth/contract_tests.rs`.
+//! complete because what has none does not compile. Answers with everything that a document has must be read, too. The
+//! requests of callers are in `auth/contract_tests.rs`.
 
 mod answers;
 mod google;
@@ -8,7 +9,7 @@ mod samples;
 
 use std::{collections::BTreeSet, time::Duration};
 
-pub(crate) use google::Google;
+pub(crate) use google::{Google, Talk};
 pub(crate) use samples::{every, samples};
 
 use crate::{api::perform_with, history::Snapshots};
@@ -104,9 +105,8 @@ pub(crate) fn told_in(folder: &str) -> BTreeSet<String> {
     found
 }
 
-#[tokio::test]
-async fn every_request_is_as_googles_documents_say() {
-    let google = Google::start().await;
+/// Performs every sample; gives what failed.
+async fn perform_all(google: &Google) -> Vec<String> {
     let (client, snapshots) = (google.client(), Snapshots::in_memory());
     let calls = samples();
     let runs = calls.iter().map(async |call| {
@@ -117,7 +117,21 @@ async fn every_request_is_as_googles_documents_say() {
             Err(_) => Some(format!("{call:?} does not end")),
         }
     });
-    let failed: Vec<String> = futures_util::future::join_all(runs).await.into_iter().flatten().collect();
+    futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn every_answer_is_read_whatever_of_the_documented_it_holds() {
+    let google = Google::start(Talk::All).await;
+    let failed = perform_all(&google).await;
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    judge(&google).await;
+}
+
+#[tokio::test]
+async fn every_request_is_as_googles_documents_say() {
+    let google = Google::start(Talk::Least).await;
+    let failed = perform_all(&google).await;
     let judged = judge(&google).await;
     assert!(failed.is_empty(), "{}", failed.join("\n"));
     assert_eq!(judged.methods.iter().collect::<Vec<_>>(), OURS);

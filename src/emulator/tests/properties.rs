@@ -23,6 +23,8 @@ const WHO: [&str; 5] = [
     "serviceAccount:b@p.iam.gserviceaccount.com",
     "serviceAccount:c@p.iam.gserviceaccount.com",
 ];
+/// A role of the project's own, which may stand on it and on its accounts: it delegates, and does not mint.
+const OWN: &str = "projects/p/roles/own";
 const ADMIN: &str = "user:admin@example.net";
 
 const MINT: &str = "iam.serviceAccounts.getAccessToken";
@@ -80,6 +82,7 @@ fn gives(role: &str, permission: &str) -> bool {
         CREATOR => permission != "iam.serviceAccounts.actAs",
         "roles/iam.serviceAccountOpenIdTokenCreator" => permission == "iam.serviceAccounts.getOpenIdToken",
         "roles/iam.serviceAccountUser" => permission == "iam.serviceAccounts.actAs",
+        OWN => [DELEGATE, "iam.serviceAccounts.signJwt"].contains(&permission),
         _ => panic!("no such role here: {role}"),
     }
 }
@@ -108,7 +111,7 @@ fn may(grants: &[Grant], who: &str, permission: &str, account: &str, later: bool
 }
 
 fn grants() -> impl Strategy<Value = Grant> {
-    let roles = [CREATOR, "roles/iam.serviceAccountOpenIdTokenCreator", "roles/iam.serviceAccountUser"];
+    let roles = [CREATOR, OWN, "roles/iam.serviceAccountOpenIdTokenCreator", "roles/iam.serviceAccountUser"];
     let members = [
         WHO[0],
         "user:Ann@Example.com",
@@ -123,7 +126,10 @@ fn grants() -> impl Strategy<Value = Grant> {
     ];
     let when = [When::Always, When::Always, When::Before, When::After, When::Between, When::Never];
     (select(PLACES.to_vec()), select(roles.to_vec()), select(members.to_vec()), select(when.to_vec()))
-        .prop_map(|(place, role, member, when)| Grant { place, role, member, when })
+        .prop_map(|(place, role, member, when)| {
+            let is_above = ["inner", "outer", "organization"].contains(&place);
+            Grant { place, role: if is_above && role == OWN { CREATOR } else { role }, member, when }
+        })
 }
 
 fn policy(grants: &[Grant], place: &str, middle: i64) -> Value {
@@ -151,7 +157,8 @@ fn world(grants: &[Grant], middle: i64) -> World {
         "organizations": [{"number": 1, "domain": "example.com", "policy": top}],
         "folders": [{"number": 2, "name": "outer", "parent": "organizations/1", "policy": at("outer")},
             {"number": 3, "name": "inner", "parent": "folders/2", "policy": at("inner")}],
-        "projects": [{"id": "p", "number": 4, "parent": "folders/3", "policy": at("project"), "accounts": accounts}],
+        "projects": [{"id": "p", "number": 4, "parent": "folders/3", "policy": at("project"),
+            "roles": [{"id": "own", "permissions": [DELEGATE, "iam.serviceAccounts.signJwt"]}], "accounts": accounts}],
         "users": [{"email": "ann@example.com"}, {"email": "bob@example.org"}, {"email": "admin@example.net"}],
         "groups": [{"email": "inner@example.com", "members": [WHO[0]]},
             {"email": "outer@example.com", "members": ["group:inner@example.com", WHO[4]]}],
@@ -256,9 +263,8 @@ fn who_may_do_what_is_what_the_grants_on_the_way_up_say_after_every_grant_and_re
 
 #[test]
 fn a_chain_is_open_where_each_may_delegate_to_the_next_and_the_last_may_mint() {
-    let only_creators = grants().prop_map(|grant| Grant { role: CREATOR, when: When::Always, ..grant });
-    let on_accounts =
-        (select(ACCOUNTS.to_vec()), only_creators).prop_map(|(place, grant)| Grant { place, ..grant });
+    let on_accounts = (select(ACCOUNTS.to_vec()), select(vec![CREATOR, CREATOR, OWN]), grants())
+        .prop_map(|(place, role, grant)| Grant { place, role, when: When::Always, ..grant });
     let chains = vec((select(WHO.to_vec()), vec(select(ACCOUNTS.to_vec()), 1..4)), 8);
     holds(&(vec(on_accounts, 0..8), chains), async |(grants, chains)| {
         let room = Room::of(world(&grants, middle())).await;
