@@ -131,6 +131,13 @@ fn samples() -> Vec<(&'static str, Option<Value>)> {
     let on = |verb: &str| format!("{SA}{verb}").leak() as &'static str;
     vec![
         post("v1/organizations/123456789012:getIamPolicy", version()),
+        get("v1/projects/acme-prod:searchAllIamPolicies?query=policy:dev@example.com&pageSize=2"),
+        get(
+            "v1/organizations/123456789012:searchAllResources?assetTypes=iam.googleapis.com/ServiceAccount&pageSize=2",
+        ),
+        get("v1/organizations/123456789012"),
+        post("v1/organizations:search", json!({})),
+        post("v1/organizations/123456789012:testIamPermissions", held()),
         get("v1/projects/acme-prod"),
         post("v1/projects/acme-prod:getAncestry", json!({})),
         post("v1/projects/acme-prod:getIamPolicy", version()),
@@ -167,6 +174,8 @@ fn samples() -> Vec<(&'static str, Option<Value>)> {
         get(SA),
         post(on(":getIamPolicy?options.requestedPolicyVersion=3"), json!({})),
         get(on("/keys")),
+        get(on("/keys/KEY?publicKeyType=TYPE_X509_PEM_FILE")),
+        post("v1/permissions:queryTestablePermissions", json!({"fullResourceName": name, "pageSize": 3})),
         get("v1/projects/acme-prod/serviceAccounts?pageSize=100"),
         post(on(":testIamPermissions"), json!({"permissions": ["iam.serviceAccounts.get"]})),
         get("v1/locations/global/workforcePools/staff/allowedLocations"),
@@ -223,15 +232,22 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
         .await
         .unwrap();
     let stranger = desk.emulator.handle().mint("user:nobody@example.net", &[CLOUD], 3600).await.unwrap();
-    let (mut operation, mut answered) = (String::new(), Vec::new());
+    let (mut operation, mut key, mut answered) = (String::new(), String::new(), Vec::new());
     for (path, body) in samples() {
-        let path = path.replace("TOKEN", &owner).replace("OPERATION", &operation);
+        let path = path
+            .replace("TOKEN", &owner)
+            .replace("OPERATION", &operation)
+            .replace("/KEY?", &format!("/{key}?"));
         let verb = if body.is_some() { Method::POST } else { Method::GET };
         desk.token.clone_from(&owner);
         let got = desk.send(verb.clone(), &path, body.clone()).await.unwrap();
         assert_eq!(got.status, 200, "{path}: {}", got.text);
         if path.ends_with(":batchEnable") {
             operation = got.json["name"].as_str().unwrap().to_owned();
+        }
+        if path.ends_with("/keys") {
+            let name = got.json["keys"][0]["name"].as_str().unwrap();
+            key = name.rsplit('/').next().unwrap().to_owned();
         }
         let plain = format!("/{}", path.split('?').next().unwrap_or_default());
         let services = routes::all().map(service);
