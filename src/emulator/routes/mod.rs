@@ -198,7 +198,11 @@ impl Route {
 
 /// The short names of all methods.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().copied().flatten().map(|route| route.name).chain([metadata::REST.name])
+    all().map(|route| route.name)
+}
+
+fn all() -> impl Iterator<Item = &'static Route> {
+    TABLES.iter().copied().flatten().chain([&metadata::REST])
 }
 
 fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {
