@@ -165,6 +165,11 @@ const SYSTEM: &[&str] = &[
     "upload_protocol",
 ];
 
+/// Whether every Google API takes a parameter of that name.
+pub fn is_system(name: &str) -> bool {
+    SYSTEM.contains(&name)
+}
+
 /// The query of a request, decoded.
 #[derive(Debug, Default)]
 pub struct Query(Vec<(String, String)>);
@@ -182,8 +187,7 @@ impl Query {
 
     /// Refuses a parameter that is neither the method's nor the system's (E14).
     pub fn only(self, allowed: &[&str]) -> Result<Query, Failure> {
-        let known =
-            |name: &str| allowed.iter().any(|a| *a == name || snake(a) == name) || SYSTEM.contains(&name);
+        let known = |name: &str| allowed.iter().any(|a| *a == name || snake(a) == name) || is_system(name);
         match self.0.iter().find(|(name, _)| !known(name)) {
             Some((name, _)) => Err(Failure::unknown_query(name)),
             None => Ok(self),

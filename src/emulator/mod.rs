@@ -49,6 +49,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State as Shares};
+use axum::http::header;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -214,7 +217,8 @@ impl Emulator {
     }
 
     /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
-    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log. Whoever reaches the port may use it.
+    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log, `GET methods` is what there is. Whoever
+    /// reaches the port may use it.
     pub fn open_control(&self) {
         self.shared.control.store(true, Ordering::Relaxed);
     }
@@ -298,6 +302,24 @@ impl Handle {
     /// The emulator's time, in seconds since the epoch.
     pub fn now(&self) -> i64 {
         self.shared.clock.now()
+    }
+
+    /// What a request is answered, without a connection: its status and body. `path` begins with a slash and may have
+    /// a query; `body` is JSON. Faults that break connections break nothing here. Panics on what is no verb or path.
+    pub async fn ask(&self, verb: &str, path: &str, bearer: &str, body: Option<&Value>) -> (u16, Vec<u8>) {
+        let request = Request::builder()
+            .method(verb)
+            .uri(path)
+            .header(header::HOST, "127.0.0.1")
+            .header(header::AUTHORIZATION, format!("Bearer {bearer}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Body::from(body.map_or_else(String::new, Value::to_string)))
+            .expect("the verb and the path are well-formed");
+        let scissors = ConnectInfo(Scissors::default());
+        let response = routes::serve(Shares(Arc::clone(&self.shared)), scissors, request).await;
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
+        (status, bytes.map(|bytes| bytes.to_vec()).unwrap_or_default())
     }
 
     /// The requests so far: method, path, status; never a token, a query or a body.

@@ -553,4 +553,4 @@ if __name__ == "__main__":
         for one in cases():
             print(json.dumps(again(one), ensure_ascii=False))
     else:
-        run(CHECKS, sys.argv[1])
+        run(CHECKS, sys.argv[1], "impersona's output by Google's own verifiers")

@@ -3,7 +3,8 @@
 
     gcloud.py PATH_TO_IMPERSONA
 
-Prints a line a check and a last line `N passed, N failed`; where there is no gcloud, says so and fails nothing.
+Prints a line a check, then all as a table and a last line `N passed, N failed`; where there is no gcloud, says so and
+fails nothing.
 """
 
 import base64
@@ -21,6 +22,12 @@ import sys
 import tempfile
 import termios
 import time
+import traceback
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+from api_client import accounts_of, world
+from table import shown
 
 ACCOUNT = "editable@acme-prod.iam.gserviceaccount.com"
 DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com"
@@ -29,14 +36,14 @@ CONDITION = 'expression=request.time < timestamp("2098-01-01T00:00:00Z"),title=u
 
 
 class Checks:
-    """Counts what held and what did not."""
+    """Keeps what held and what did not, and what was compared to see it."""
 
     def __init__(self):
-        self.passed = self.failed = 0
+        self.rows, self.compared = [], ""
 
-    def that(self, name, held, detail=""):
-        self.passed, self.failed = self.passed + bool(held), self.failed + (not held)
-        print(f"{'ok  ' if held else 'FAIL'} {name}{'' if held else ': ' + str(detail)[:400]}", flush=True)
+    def that(self, name, held, detail="", compared=None):
+        self.rows.append((name, compared or self.compared, bool(held)))
+        print(f"{'ok  ' if held else 'FAIL'} {name}{'' if held else ': ' + str(detail)[-900:]}", flush=True)
 
 
 def run(env, *command):
@@ -70,15 +77,20 @@ def main(impersona):
                     "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
                     "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
                 }
+                checks.compared = "gcloud's reading and ours after each write of either"
                 both_ways(checks, env, impersona)
+                checks.compared = "the token's form"
                 chains(checks, env)
+                checks.compared = "what the copied command makes, and gcloud's whole folder"
                 copied(checks, env, impersona, home)
+                checks.compared = "whoami and gcloud's logs"
                 login(checks, env, impersona, home, first["callers"])
+                checks.compared = "gcloud's whole folder"
                 leftovers(checks, env, home)
             finally:
                 emulator.terminate()
-    print(f"{checks.passed} passed, {checks.failed} failed")
-    return 1 if checks.failed else 0
+        everything_else(checks, base, impersona, home)
+    return shown(checks.rows)
 
 
 def both_ways(checks, env, impersona):
@@ -296,6 +308,297 @@ def leftovers(checks, env, home):
                 if b"ya29.c." in file.read() and not name.endswith(".db"):
                     tokens.append(name)
     checks.that("no minted token is in gcloud's logs", not tokens, tokens)
+
+
+# The other commands, each compared with what the emulator holds: its world, its own HTTP, our command line.
+
+PROJECT, DARK, ORGANIZATION = "acme-prod", "acme-dark", "123456789012"
+VAULT = "vault@acme-prod.iam.gserviceaccount.com"
+RELAYS = ["relay-a@acme-ci.iam.gserviceaccount.com", "relay-b@acme-ci.iam.gserviceaccount.com"]
+AUDIENCE = "https://svc.run.app"
+ON_ACCOUNT = f"//iam.googleapis.com/projects/{PROJECT}/serviceAccounts/{DEPLOYER}"
+ON_PROJECT = f"//cloudresourcemanager.googleapis.com/projects/{PROJECT}"
+
+
+class Shell:
+    """Runs gcloud, each time with a folder of its own so that several may run at once, and impersona; asks the emulator."""
+
+    def __init__(self, env, impersona, home, base):
+        self.env, self.impersona, self.home, self.base = env, impersona, home, base
+        self.made = world()
+        self.bearer = self.gcloud("auth", "print-access-token", text=True).strip()
+
+    def gcloud(self, *arguments, text=False):
+        env = self.env | {"CLOUDSDK_CONFIG": tempfile.mkdtemp(dir=self.home)}
+        form = () if text else ("--format=json",)
+        code, out, err = run(env, "gcloud", *arguments, *form)
+        assert code == 0, f"gcloud {' '.join(arguments)}: exit {code}: {err[-300:]}"
+        return out if text else json.loads(out or "null")
+
+    def ours(self, *arguments, given=None):
+        done = subprocess.run(
+            [self.impersona, *arguments], env=self.env, input=given, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, f"impersona {' '.join(arguments)}: exit {done.returncode}: {done.stderr[-300:]}"
+        return done.stdout
+
+    def held(self, path, body=None):
+        """What the emulator says to a bare request."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"authorization": f"Bearer {self.bearer}", "content-type": "application/json"}
+        request = urllib.request.Request(f"{self.base}{path}", data=data, headers=headers)
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return json.load(answer)
+
+    def file(self, text):
+        handle, path = tempfile.mkstemp(dir=self.home)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    def policy(self, email):
+        return json.loads(self.ours("policy", "get", email, "--json"))
+
+
+JOBS = []
+
+
+def job(compared):
+    """One or more commands that need none of the other jobs: the name says what it proves."""
+
+    def added(function):
+        JOBS.append((function, compared))
+        return function
+
+    return added
+
+
+def names(listed, field="name"):
+    found = [one[field] for one in listed]
+    assert len(found) == len(set(found)), "something is there twice"
+    return set(found)
+
+
+def equal(found, wanted):
+    assert found == wanted, f"{str(found)[:300]} is not {str(wanted)[:300]}"
+
+
+@job("the world's accounts, and impersona accounts")
+def accounts_are_listed(shell):
+    listed = names(shell.gcloud("iam", "service-accounts", "list", f"--project={PROJECT}"), "email")
+    equal(listed, set(accounts_of(shell.made, PROJECT)))
+    ours = shell.ours("accounts", "--project", PROJECT, "--json")
+    assert all(email in ours for email in listed), "impersona has others"
+
+
+@job("the emulator's answer, field by field")
+def an_account_and_its_keys_are_described(shell):
+    path = f"v1/projects/{PROJECT}/serviceAccounts/{DEPLOYER}"
+    equal(shell.gcloud("iam", "service-accounts", "describe", DEPLOYER), shell.held(path))
+    keys = ("iam", "service-accounts", "keys", "list", f"--iam-account={DEPLOYER}")
+    equal(names(shell.gcloud(*keys, "--managed-by=any")), names(shell.held(f"{path}/keys")["keys"]))
+    equal(len(shell.gcloud(*keys, "--managed-by=user")), 2)
+
+
+@job("impersona policy get, before and after")
+def a_whole_policy_is_set(shell):
+    email = f"reports@{PROJECT}.iam.gserviceaccount.com"
+    before = shell.gcloud("iam", "service-accounts", "get-iam-policy", email)
+    equal(normalized(before), normalized(shell.policy(email)))
+    added = {"role": CREATOR, "members": ["user:carol@example.com"]}
+    file = shell.file(json.dumps(before | {"bindings": [*before["bindings"], added]}))
+    written = shell.gcloud("iam", "service-accounts", "set-iam-policy", email, file)
+    after = shell.policy(email)
+    equal(normalized(written), normalized(after))
+    equal(set(normalized(after)) - set(normalized(before)), {(CREATOR, "user:carol@example.com", "null")})
+    # The same file again stands under an etag that is over.
+    try:
+        shell.gcloud("iam", "service-accounts", "set-iam-policy", email, file)
+    except AssertionError as refusal:
+        assert "concurrent policy changes" in str(refusal), refusal
+    else:
+        raise AssertionError("an old etag was taken")
+
+
+@job("impersona policy get after each command")
+def a_binding_is_added_and_removed_without_and_with_a_condition(shell):
+    email = f"vault@{PROJECT}.iam.gserviceaccount.com"
+    before = normalized(shell.policy(email))
+    for condition in ("None", CONDITION):
+        for verb in ("add", "remove"):
+            shell.gcloud(
+                "iam", "service-accounts", f"{verb}-iam-policy-binding", email, f"--project={PROJECT}",
+                "--member=user:carol@example.com", f"--role={CREATOR}", f"--condition={condition}",
+            )
+            gained = [one for one in normalized(shell.policy(email)) if one not in before]
+            if verb == "remove":
+                equal(normalized(shell.policy(email)), before)
+            else:
+                equal([one[:2] for one in gained], [(CREATOR, "user:carol@example.com")])
+                assert ("until-2098" in gained[0][2]) == (condition != "None"), gained
+
+
+def claims(token):
+    part = token.strip().split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+
+
+@job("tokeninfo's account, alone and through a chain")
+def access_tokens_are_printed(shell):
+    for email, chain in ((DEPLOYER, DEPLOYER), (VAULT, ",".join([*RELAYS, VAULT]))):
+        token = shell.gcloud("auth", "print-access-token", f"--impersonate-service-account={chain}", text=True).strip()
+        account = shell.held(f"v1/projects/-/serviceAccounts/{email}")
+        equal(shell.held(f"tokeninfo?access_token={token}")["azp"], account["uniqueId"])
+
+
+@job("the claims and those of impersona token id, alone and through a chain")
+def identity_tokens_are_printed(shell):
+    for email, chain in ((DEPLOYER, DEPLOYER), (VAULT, ",".join([*RELAYS, VAULT]))):
+        flags = (f"--impersonate-service-account={chain}", f"--audiences={AUDIENCE}", "--include-email")
+        found = claims(shell.gcloud("auth", "print-identity-token", *flags, text=True))
+        ours = claims(shell.ours("token", "id", email, "--audience", AUDIENCE))
+        moving = ("iat", "exp")
+        equal({k: v for k, v in found.items() if k not in moving}, {k: v for k, v in ours.items() if k not in moving})
+
+
+@job("impersona token jwt and blob, to the byte; through a chain, too")
+def jwts_and_blobs_are_signed(shell):
+    payload = json.dumps({"sub": "x", "aud": AUDIENCE, "exp": int(time.time()) + 600})
+    source, out = shell.file(payload), shell.file("")
+    for email, flags in ((DEPLOYER, ()), (RELAYS[1], (f"--impersonate-service-account={RELAYS[0]}",))):
+        where = (f"--iam-account={email}", *flags, source, out)
+        shell.gcloud("iam", "service-accounts", "sign-jwt", *where, text=True)
+        with open(out, encoding="utf-8") as file:
+            equal(file.read().strip(), shell.ours("token", "jwt", email, "--claims", "-", given=payload).strip())
+        shell.gcloud("iam", "service-accounts", "sign-blob", *where, text=True)
+        with open(out, "rb") as file:
+            signature = base64.b64encode(file.read()).decode()
+        equal(signature, shell.ours("token", "blob", email, "-", given=payload).strip())
+
+
+@job("the emulator's lists, in pages of gcloud's own")
+def roles_are_listed_and_described(shell):
+    equal(names(shell.gcloud("iam", "roles", "list")), names(shell.held("v1/roles?pageSize=1000")["roles"]))
+    equal(shell.gcloud("iam", "roles", "describe", CREATOR), shell.held(f"v1/{CREATOR}"))
+    for flag, parent, role in (
+        (f"--project={PROJECT}", f"projects/{PROJECT}", "signer"),
+        (f"--organization={ORGANIZATION}", f"organizations/{ORGANIZATION}", "tokenAuditor"),
+    ):
+        equal(names(shell.gcloud("iam", "roles", "list", flag)), names(shell.held(f"v1/{parent}/roles")["roles"]))
+        equal(shell.gcloud("iam", "roles", "describe", role, flag), shell.held(f"v1/{parent}/roles/{role}"))
+
+
+@job("the emulator's lists, in pages of gcloud's own")
+def what_a_resource_takes_is_listed(shell):
+    for full in (ON_ACCOUNT, ON_PROJECT):
+        roles = shell.held("v1/roles:queryGrantableRoles", {"fullResourceName": full, "pageSize": 3000})
+        equal(names(shell.gcloud("iam", "list-grantable-roles", full)), names(roles["roles"]))
+    body = {"fullResourceName": ON_PROJECT, "pageSize": 1000}
+    testable = shell.held("v1/permissions:queryTestablePermissions", body)["permissions"]
+    equal(names(shell.gcloud("iam", "list-testable-permissions", ON_PROJECT)), names(testable))
+
+
+@job("the emulator's word on a good condition and on a bad one")
+def a_condition_is_linted(shell):
+    lint = ("alpha", "iam", "policies", "lint-condition", "--title=t")
+    good = 'request.time < timestamp("2098-01-01T00:00:00Z")'
+    equal(shell.gcloud(*lint, f"--expression={good}"), {})
+    (found,) = shell.gcloud(*lint, "--expression=request.time <")["lintResults"]
+    (held,) = shell.held("v1/iamPolicies:lintPolicy", {"condition": {"expression": "request.time <"}})["lintResults"]
+    equal((found["severity"], found["debugMessage"]), (held["severity"], held["debugMessage"]))
+
+
+@job("the emulator's states before and after; gcloud waits for the operation")
+def services_are_listed_and_enabled(shell):
+    def on():
+        found = shell.held(f"v1/projects/{DARK}/services?pageSize=200&filter=state:ENABLED")["services"]
+        return {one["config"]["name"] for one in found}
+
+    def listed():
+        found = shell.gcloud("services", "list", "--enabled", f"--project={DARK}")
+        return {one["config"]["name"] for one in found}
+
+    api = "iamcredentials.googleapis.com"
+    assert api not in on() and listed() == on(), "before"
+    shell.gcloud("services", "enable", api, f"--project={DARK}", text=True)
+    assert api in on() and listed() == on(), "after"
+
+
+@job("the emulator's projects and policies, level by level")
+def projects_and_their_ancestors_are_described(shell):
+    held = shell.held("v1/projects?pageSize=500")["projects"]
+    equal(names(shell.gcloud("projects", "list"), "projectId"), names(held, "projectId"))
+    equal(shell.gcloud("projects", "describe", PROJECT), shell.held(f"v1/projects/{PROJECT}"))
+    three = {"options": {"requestedPolicyVersion": 3}}
+    policy = shell.held(f"v1/projects/{PROJECT}:getIamPolicy", three)
+    found = shell.gcloud("projects", "get-iam-policy", PROJECT)
+    equal((found["version"], normalized(found)), (policy["version"], normalized(policy)))
+    above = [one["resourceId"] for one in shell.held(f"v1/projects/{PROJECT}:getAncestry", {})["ancestor"]]
+    equal([(one["type"], one["id"]) for one in shell.gcloud("projects", "get-ancestors", PROJECT)],
+          [(one["type"], one["id"]) for one in above])
+    for found, level in zip(shell.gcloud("projects", "get-ancestors-iam-policy", PROJECT), above, strict=True):
+        version = "v2" if level["type"] == "folder" else "v1"
+        wanted = shell.held(f"{version}/{level['type']}s/{level['id']}:getIamPolicy", three)
+        equal((found["type"], found["id"], normalized(found["policy"])),
+              (level["type"], level["id"], normalized(wanted)))
+
+
+@job("granted or not as the world has it, and version 1's word")
+def an_access_is_troubleshot(shell):
+    for permission, granted in (("iam.serviceAccounts.getAccessToken", True), ("iam.serviceAccounts.delete", False)):
+        flags = ("--principal-email=dev@example.com", f"--permission={permission}")
+        found = shell.gcloud("policy-troubleshoot", "iam", ON_ACCOUNT, *flags)
+        assert (found["access"] == "GRANTED") == granted, found["access"]
+        body = {"accessTuple": {"principal": "dev@example.com", "permission": permission,
+                                "fullResourceName": ON_ACCOUNT}}
+        equal(found["access"], shell.held("v1/iam:troubleshoot", body)["access"])
+
+
+@job("the world's accounts, and the emulator's results in one page")
+def assets_are_searched(shell):
+    scope = ("asset", "search-all-resources", f"--scope=organizations/{ORGANIZATION}")
+    found = shell.gcloud(*scope, "--asset-types=iam.googleapis.com/ServiceAccount")
+    emails = {email for one in shell.made["projects"] for email in accounts_of(shell.made, one["id"])}
+    equal({one["additionalAttributes"]["email"] for one in found}, emails)
+    equal(len(found), len(emails))
+    scope = ("asset", "search-all-iam-policies", f"--scope=projects/{PROJECT}")
+    member = RELAYS[1]
+    held = shell.held(f"v1/projects/{PROJECT}:searchAllIamPolicies?pageSize=500&query=policy:{member}")["results"]
+    found = shell.gcloud(*scope, f"--query=policy:{member}", "--page-size=1")
+    # Other jobs change policies meanwhile, but none of this member.
+    equal(names(found, "resource"), names(held, "resource"))
+
+
+def everything_else(checks, base_env, impersona, home):
+    """The jobs, two at a time, against an emulator of their own in which the caller may do everything."""
+    path = os.path.join(home, "world.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(world(), file)
+    command = [impersona, "emulator", "--world", path]
+    with subprocess.Popen(command, env=base_env, stdout=subprocess.PIPE, text=True) as emulator:
+        try:
+            first = json.loads(emulator.stdout.readline())
+            env = base_env | first["env"] | {
+                "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
+                "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true",
+                "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",
+                "CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK": "true",
+            }
+            shell = Shell(env, impersona, home, first["endpoints"]["iam"])
+
+            def tried(one):
+                try:
+                    one(shell)
+                    return None
+                except Exception:
+                    return traceback.format_exc(limit=-2)
+
+            with ThreadPoolExecutor(3) as pool:
+                outcomes = pool.map(tried, [one for one, _ in JOBS])
+                for (one, compared), problem in zip(JOBS, outcomes):
+                    checks.that(one.__name__.replace("_", " "), problem is None, problem, compared)
+        finally:
+            emulator.terminate()
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ from google.auth.compute_engine import _metadata
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import id_token, service_account
 
+from table import shown
+
 CLOUD = ["https://www.googleapis.com/auth/cloud-platform"]
 AUDIENCE = "https://svc.run.app"
 DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com"
@@ -474,28 +476,27 @@ def a_file_of_the_distributed_cloud_is_read_and_has_nobody_to_ask(emulator):
     refused(lambda: credentials.with_gdch_audience("https://edge.example").refresh(Request()))
 
 
-def run(checks, binary):
-    """Every check against one emulator of its own: a line for each, a last line with the count, exit 1 on a failure."""
+def run(checks, binary, compared):
+    """Every check against one emulator of its own: a table with a line for each, and what all of them compare; a last
+    line with the count; exit 1 on a failure."""
     emulator = Emulator(binary)
     emulator.lead_here()
-    failed = 0
+    rows = []
     try:
         for one in checks:
             try:
                 one(emulator)
-                outcome = "ok"
+                held = True
             except Exception:
-                failed += 1
-                outcome = "FAILED"
+                held = False
                 traceback.print_exc()
-            print(f"{one.__name__.replace('_', ' '):<62} {outcome}", flush=True)
+            rows.append((one.__name__.replace("_", " "), compared, held))
     finally:
         emulator.close()
-    print(f"{len(checks) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    sys.exit(shown(rows))
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: google_auth.py PATH-OF-IMPERSONA")
-    run(CHECKS, sys.argv[1])
+    run(CHECKS, sys.argv[1], "google-auth's credentials or its own error")

@@ -1,5 +1,5 @@
-//! The emulator's own endpoint, for tests in other languages: faults, the clock, the log. It is no service of Google's
-//! and is served only once it has been opened.
+//! The emulator's own endpoint, for tests in other languages: faults, the clock, the log, the methods. It is no service
+//! of Google's and is served only once it has been opened.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
@@ -59,7 +59,19 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
                 .collect();
             reply::exact(StatusCode::OK, &json!({"requests": requests}))
         }
-        _ => problem(StatusCode::NOT_FOUND, "there are POST and DELETE faults, POST clock, GET requests"),
+        (&Method::GET, "methods") => {
+            let methods: Vec<Value> = super::all()
+                .map(|route| {
+                    json!({"method": route.name, "service": route.api.host(), "verb": route.verb,
+                        "path": route.path})
+                })
+                .collect();
+            reply::exact(StatusCode::OK, &json!({"methods": methods}))
+        }
+        _ => problem(
+            StatusCode::NOT_FOUND,
+            "there are POST and DELETE faults, POST clock, GET requests and GET methods",
+        ),
     }
 }
 

@@ -196,15 +196,14 @@ impl Route {
     }
 }
 
-/// The rows of all tables.
-#[cfg(test)]
-pub(super) fn all() -> impl Iterator<Item = &'static Route> {
-    TABLES.iter().copied().flatten()
-}
-
 /// The short names of all methods.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().copied().flatten().map(|route| route.name).chain([metadata::REST.name])
+    all().map(|route| route.name)
+}
+
+/// The rows of all tables.
+pub(super) fn all() -> impl Iterator<Item = &'static Route> {
+    TABLES.iter().copied().flatten().chain([&metadata::REST])
 }
 
 fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use super::super::check;
 use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::state::State;
@@ -79,8 +80,9 @@ async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<(
 /// pass over it.
 fn check_names(call: &Call, parameters: &Map<String, Value>) -> Result<(), Failure> {
     let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
-    let unknown = parameters.keys().find(|name| json && !FIELDS.contains(&camel(name).as_str()));
-    if let Some(name) = unknown {
+    // Google's Python client sends `alt=json` here as everywhere.
+    let known = |name: &str| FIELDS.contains(&camel(name).as_str()) || check::is_system(name);
+    if let Some(name) = parameters.keys().find(|name| json && !known(name)) {
         let problem = format!("Invalid JSON payload received. Unknown name \"{name}\": Cannot find field.");
         return Err(Failure::invalid_request(&problem));
     }

@@ -61,6 +61,25 @@ async fn the_log_tells_no_secret_and_nothing_of_itself() {
 }
 
 #[tokio::test]
+async fn a_handle_asks_without_a_connection_what_a_connection_is_answered() {
+    let desk = open().await;
+    let (status, body) = desk.emulator.handle().ask("GET", &format!("/{DEPLOYER}"), &desk.token, None).await;
+    assert_eq!((status, body), (200, desk.get(DEPLOYER).await.text.into_bytes()));
+}
+
+#[tokio::test]
+async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
+    let desk = open().await;
+    let listed = desk.get("_emulator/methods").await.json;
+    let expected = json!({"method": "iam.serviceAccounts.get", "service": "iam.googleapis.com", "verb": "GET",
+        "path": "/v1/projects/{project}/serviceAccounts/{account}"});
+    let methods = listed["methods"].as_array().unwrap();
+    assert!(methods.contains(&expected));
+    let names: Vec<&str> = methods.iter().filter_map(|one| one["method"].as_str()).collect();
+    assert_eq!(names, routes::names().collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn a_page_in_a_browser_cannot_use_it() {
     let desk = open().await;
     let url = format!("{}_emulator/faults", desk.emulator.base_url());

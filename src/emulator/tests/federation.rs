@@ -133,6 +133,15 @@ async fn a_subject_token_is_worth_a_federated_token_in_both_forms() {
 }
 
 #[tokio::test]
+async fn an_exchange_in_json_may_have_the_parameters_that_every_api_has_and_no_others() {
+    let desk = Desk::demo().await;
+    let body = Value::Object(exchange(JWT, &desk.subject_token(), json!({})));
+    assert_eq!(desk.bare("v1/token?alt=json&prettyPrint=false", "", Some(body.clone())).await.status, 200);
+    let refused = desk.bare("v1/token?alto=json", "", Some(body)).await;
+    assert!(refused.status == 400 && refused.text.contains("alto"), "{}", refused.text);
+}
+
+#[tokio::test]
 async fn a_federated_token_is_the_principal_in_every_service() {
     let desk = Desk::demo().await;
     let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
