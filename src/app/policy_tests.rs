@@ -30,8 +30,8 @@ fn policy(etag: &str, members: &[&str]) -> Policy {
     Policy::parse(json!({"version": 1, "etag": etag, "bindings": bindings})).expect("a policy")
 }
 
-/// The deployer is open, its policy read and shown; the caller is known and may edit.
-fn editing() -> Screen {
+/// The deployer's policy is open and being read; the caller is known and may edit.
+fn reading() -> Screen {
     let mut screen = Screen::ready();
     let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
     let caller =
@@ -42,6 +42,12 @@ fn editing() -> Screen {
     let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
     screen.reply(req, Ok(Reply::Granted(Granted::from_names(&all))));
     screen.keys("p");
+    screen
+}
+
+/// The same with the policy read and shown.
+fn editing() -> Screen {
+    let mut screen = reading();
     let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
     screen
         .reply(req, Ok(Reply::Policy(Box::new(policy("A", &["user:a@example.com", "user:b@example.com"])))));
@@ -283,6 +289,27 @@ fn a_policy_that_is_read_again_keeps_what_is_staged() {
     let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
     screen.reply(req, Ok(Reply::Policy(Box::new(policy("N", &["user:new@example.com"])))));
     assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("N"), 1));
+}
+
+#[test]
+fn a_grant_made_ahead_of_the_policy_is_staged_when_the_policy_is_there() {
+    let mut screen = reading();
+    screen.keys("a ctrl-s");
+    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none() && screen.notice().contains("reading"));
+    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    screen.reply(req, Ok(Reply::Policy(Box::new(policy("N", &["user:new@example.com"])))));
+    assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("N"), 1));
+    assert!(writes(&screen).is_empty());
+}
+
+#[test]
+fn a_grant_made_ahead_of_a_policy_that_cannot_be_read_is_said_to_be_lost() {
+    let mut screen = reading();
+    screen.keys("a ctrl-s");
+    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    screen.reply(req, Err(denied()));
+    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none());
+    assert!(screen.notice().contains("nothing was staged"), "{}", screen.notice());
 }
 
 #[test]

@@ -107,6 +107,8 @@ pub struct PolicyPane {
     linting: Option<Linting>,
     watch: Option<Watch>,
     writing: Option<Writing>,
+    /// Edits of an account that were made ahead of its policy: staged when it is there.
+    ahead: Vec<(String, Edit)>,
 }
 
 const OWNER: Owner = Owner::Pane(PaneId::Policy);
@@ -492,11 +494,15 @@ impl Pane for PolicyPane {
             return self.rebuild(cx.shared);
         }
         let now = cx.now.utc;
-        let asked = |facts: &&mut crate::app::shared::Facts| {
+        let asked = |facts: &crate::app::shared::Facts| {
             facts.policy.awaits(req) || facts.above.awaits(req) || facts.grantable.awaits(req)
         };
-        let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
+        let Some((account, facts)) = cx.shared.facts.iter_mut().find(|(_, facts)| asked(facts)) else {
+            return;
+        };
+        let mut of_policy = None;
         if facts.policy.awaits(req) {
+            of_policy = Some(account.clone());
             let kept = facts.staged.as_ref().map(Staged::changes);
             if facts.policy.settle_as(req, reply, |reply| {
                 if let Reply::Policy(policy) = reply { Some(*policy) } else { None }
@@ -520,6 +526,9 @@ impl Pane for PolicyPane {
         }
         self.ask_unknown_roles(cx);
         self.rebuild(cx.shared);
+        if let Some(account) = of_policy {
+            self.stage_ahead(&account, cx);
+        }
     }
 
     fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {

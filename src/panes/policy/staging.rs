@@ -64,12 +64,7 @@ impl PolicyPane {
         if facts.staged.is_none() {
             match facts.policy.value.clone() {
                 Some(policy) => facts.staged = Some(Staged::new(policy)),
-                None => {
-                    return cx.notice(
-                        Level::Error,
-                        "the policy has not been read, so nothing can be staged over it",
-                    );
-                }
+                None => return self.await_policy(account, edit, cx),
             }
         }
         let editable = facts.staged.as_ref().map_or(Ok(()), |staged| staged.base().editable());
@@ -84,6 +79,34 @@ impl PolicyPane {
             cx.notice(Level::Info, format!("staged; nothing is written before {key} reviews it"));
         }
         self.after_staging(account, cx);
+    }
+
+    /// Keeps an edit until the policy that it is staged over has been read.
+    fn await_policy(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
+        let reading = cx.shared.facts.get(account).is_some_and(|facts| facts.policy.awaiting.is_some());
+        if !reading && cx.shared.opened.as_deref() != Some(account) {
+            return cx.notice(Level::Error, "the policy has not been read, so nothing can be staged over it");
+        }
+        self.ahead.push((account.to_owned(), edit));
+        cx.notice(Level::Info, "reading the policy first: staged when it is here");
+        if !reading {
+            self.read(cx);
+        }
+    }
+
+    /// The policy of an account was read, or could not be: what was edited ahead of it is staged, or said to be lost.
+    pub(super) fn stage_ahead(&mut self, account: &str, cx: &mut Cx) {
+        let edits: Vec<Edit> =
+            self.ahead.extract_if(.., |(of, _)| of == account).map(|(_, edit)| edit).collect();
+        if edits.is_empty() {
+            return;
+        }
+        if cx.shared.facts.get(account).is_none_or(|facts| facts.policy.value.is_none()) {
+            return cx.notice(Level::Error, "the policy could not be read, so nothing was staged over it");
+        }
+        for edit in edits {
+            self.stage(account, edit, cx);
+        }
     }
 
     /// The list of accounts marks those with something staged.
