@@ -12,7 +12,7 @@ use crate::{
         endpoints::Endpoints,
         http::{Http, Wire},
         oauth::KeyCache,
-        pace::Pace,
+        pace::{Pace, RATE},
         record::{Record, Recorder},
         ticket::Ticket,
     },
@@ -41,10 +41,13 @@ pub struct Settings {
     pub records: Option<mpsc::Sender<Record>>,
     /// Whether the system's proxies are used. This machine is always called directly.
     pub use_proxy: bool,
+    /// How many questions of those that are asked by the dozen go out in a second: tests of permissions, policies
+    /// above an account, scans. Halved when the server says that they are too many. None lifts the limit.
+    pub rate: Option<f64>,
 }
 
 impl Settings {
-    /// The usual ones: 30 seconds, proxies as the system has them, nothing recorded.
+    /// The usual ones: 30 seconds, 20 questions a second, proxies as the system has them, nothing recorded.
     pub fn new(endpoints: Endpoints, source: Result<Source, ApiError>) -> Settings {
         Settings {
             endpoints,
@@ -54,6 +57,7 @@ impl Settings {
             read_only: false,
             records: None,
             use_proxy: true,
+            rate: Some(RATE),
         }
     }
 }
@@ -88,7 +92,7 @@ impl Client {
             read_only: settings.read_only,
             use_proxy: settings.use_proxy,
             recorder: Recorder::new(settings.records),
-            pace: Pace::new(),
+            pace: Pace::new(settings.rate),
         });
         let keeper = Keeper::new(settings.source, http.clone());
         Client(Arc::new(Inner { http, keeper, known, keys: KeyCache::default() }))

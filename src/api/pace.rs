@@ -12,34 +12,45 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::api::{ApiError, ErrorKind};
 
-/// Questions a second, until the server complains.
-const RATE: f64 = 20.0;
+/// Questions a second, unless another rate is asked for, until the server complains.
+pub(crate) const RATE: f64 = 20.0;
 /// Never slower than this: one question a second.
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.
-const RECOVERY: f64 = RATE / 100.0;
+const RECOVERY: f64 = 0.01;
+/// Complaints that come this close together are about one burst and slow down once.
+const ONE_COMPLAINT: Duration = Duration::from_secs(1);
 /// Denials in a row after which there are no more questions.
 const DENIALS: u32 = 20;
 
 /// The bucket of one client.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    bucket: Mutex<Bucket>,
+    /// None where nothing is delayed.
+    bucket: Option<Mutex<Bucket>>,
     denials: AtomicU32,
 }
 
 /// Tokens by time: pure, the time is given.
 #[derive(Debug)]
 struct Bucket {
+    /// Tokens a second while nobody complains.
+    full: f64,
     /// Tokens a second; also how many it holds at most.
     rate: f64,
     /// Below zero: that many questions wait already.
     tokens: f64,
     /// When `tokens` was true; none before the first question.
     filled: Option<Instant>,
+    /// When it last slowed down.
+    slowed: Option<Instant>,
 }
 
 impl Bucket {
+    fn new(full: f64) -> Bucket {
+        Bucket { full, rate: full, tokens: full, filled: None, slowed: None }
+    }
+
     /// Takes a token and tells how long to wait before using it.
     fn take(&mut self, now: Instant) -> Duration {
         let since = self.filled.map_or(Duration::ZERO, |filled| now.saturating_duration_since(filled));
@@ -48,22 +59,24 @@ impl Bucket {
         Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
     }
 
-    fn slow_down(&mut self) {
-        self.rate = (self.rate / 2.0).max(SLOWEST);
+    fn slow_down(&mut self, now: Instant) {
+        if self.slowed.is_some_and(|slowed| now.saturating_duration_since(slowed) < ONE_COMPLAINT) {
+            return;
+        }
+        self.slowed = Some(now);
+        self.rate = (self.rate / 2.0).max(SLOWEST.min(self.full));
         self.tokens = self.tokens.min(0.0);
     }
 
     fn recover(&mut self) {
-        self.rate = (self.rate + RECOVERY).min(RATE);
+        self.rate = (self.rate + self.full * RECOVERY).min(self.full);
     }
 }
 
 impl Pace {
-    pub(crate) fn new() -> Pace {
-        Pace {
-            bucket: Mutex::new(Bucket { rate: RATE, tokens: RATE, filled: None }),
-            denials: AtomicU32::new(0),
-        }
+    /// At most `rate` questions a second; without one there is no delay.
+    pub(crate) fn new(rate: Option<f64>) -> Pace {
+        Pace { bucket: rate.map(|rate| Mutex::new(Bucket::new(rate))), denials: AtomicU32::new(0) }
     }
 
     /// Waits for this question's turn.
@@ -72,7 +85,8 @@ impl Pace {
     /// [`ErrorKind::Denied`] after too many denials in a row, until [`Pace::reset`].
     pub(crate) async fn admit(&self) -> Result<(), ApiError> {
         self.check()?;
-        let wait = self.bucket.lock().await.take(Instant::now());
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        let wait = bucket.lock().await.take(Instant::now());
         tokio::time::sleep(wait).await;
         // The ones before it may have been denied in the meantime.
         self.check()
@@ -86,12 +100,16 @@ impl Pace {
             }
             // A proxy's 429 too, which is no quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
-                self.bucket.lock().await.slow_down();
+                if let Some(bucket) = &self.bucket {
+                    bucket.lock().await.slow_down(Instant::now());
+                }
             }
             Some(_) => {}
             None => {
                 self.reset();
-                self.bucket.lock().await.recover();
+                if let Some(bucket) = &self.bucket {
+                    bucket.lock().await.recover();
+                }
             }
         }
     }
@@ -124,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_burst_of_twenty_is_free_and_then_it_is_twenty_a_second() {
-        let mut bucket = Pace::new().bucket.into_inner();
+        let mut bucket = Bucket::new(RATE);
         let start = Instant::now();
         assert!(wait_for(&mut bucket, 20, start) < 0.001);
         let wait = wait_for(&mut bucket, 40, start);
@@ -136,12 +154,13 @@ mod tests {
 
     #[test]
     fn a_complaint_halves_the_rate_and_good_answers_bring_it_back() {
-        let mut bucket = Pace::new().bucket.into_inner();
+        let mut bucket = Bucket::new(RATE);
         let start = Instant::now();
-        bucket.slow_down();
+        // Many questions that were under way together are refused together.
+        (0..10).for_each(|_| bucket.slow_down(start));
         let wait = wait_for(&mut bucket, 20, start);
         assert!((1.99..2.01).contains(&wait), "{wait}");
-        (0..10).for_each(|_| bucket.slow_down());
+        (1..10).for_each(|n| bucket.slow_down(start + ONE_COMPLAINT * n));
         assert_eq!(bucket.rate, SLOWEST);
         (0..100).for_each(|_| bucket.recover());
         assert_eq!(bucket.rate, RATE);
@@ -149,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
-        let pace = Pace::new();
+        let pace = Pace::new(Some(RATE));
         let denied = ApiError::new(ErrorKind::Denied, "no");
         for _ in 0..19 {
             pace.observe(Some(&denied)).await;
