@@ -18,6 +18,10 @@ pub(crate) const RATE: f64 = 20.0;
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.
 const RECOVERY: f64 = 0.01;
+/// How much of that is given back above the rate that was complained of: from there on it is tried out.
+const TRYING: f64 = 0.01;
+/// The part of a rate that was complained of which is thought to be bearable.
+const BEARABLE: f64 = 0.95;
 /// Complaints that come this close together are about one burst and slow down once.
 const ONE_COMPLAINT: Duration = Duration::from_secs(1);
 /// Denials in a row after which there are no more questions.
@@ -42,13 +46,15 @@ struct Bucket {
     tokens: f64,
     /// When `tokens` was true; none before the first question.
     filled: Option<Instant>,
+    /// Up to here nobody is known to complain: it is gone back to quickly, and left slowly.
+    bearable: f64,
     /// When it last slowed down.
     slowed: Option<Instant>,
 }
 
 impl Bucket {
     fn new(full: f64) -> Bucket {
-        Bucket { full, rate: full, tokens: full, filled: None, slowed: None }
+        Bucket { full, rate: full, tokens: full, filled: None, bearable: full, slowed: None }
     }
 
     /// Takes a token and tells how long to wait before using it.
@@ -64,12 +70,14 @@ impl Bucket {
             return;
         }
         self.slowed = Some(now);
+        self.bearable = self.rate * BEARABLE;
         self.rate = (self.rate / 2.0).max(SLOWEST.min(self.full));
         self.tokens = self.tokens.min(0.0);
     }
 
     fn recover(&mut self) {
-        self.rate = (self.rate + self.full * RECOVERY).min(self.full);
+        let step = self.full * RECOVERY * if self.rate < self.bearable { 1.0 } else { TRYING };
+        self.rate = (self.rate + step).min(self.full);
     }
 }
 
@@ -162,8 +170,25 @@ mod tests {
         assert!((1.99..2.01).contains(&wait), "{wait}");
         (1..10).for_each(|n| bucket.slow_down(start + ONE_COMPLAINT * n));
         assert_eq!(bucket.rate, SLOWEST);
-        (0..100).for_each(|_| bucket.recover());
+        (0..100_000).for_each(|_| bucket.recover());
         assert_eq!(bucket.rate, RATE);
+    }
+
+    #[test]
+    fn after_a_complaint_the_rate_comes_back_fast_to_just_below_and_slowly_from_there() {
+        let mut bucket = Bucket::new(200.0);
+        bucket.slow_down(Instant::now());
+        let answers_until = |bucket: &mut Bucket, rate: f64| {
+            let mut answers = 0;
+            while bucket.rate < rate {
+                bucket.recover();
+                answers += 1;
+            }
+            answers
+        };
+        assert_eq!(bucket.rate, 100.0);
+        assert!(answers_until(&mut bucket, 189.0) < 50);
+        assert!(answers_until(&mut bucket, 200.0) > 400);
     }
 
     #[tokio::test]
