@@ -11,6 +11,9 @@ use toml::Spanned;
 
 use crate::{env::Env, keymap::Keymap, view::theme::Mode};
 
+/// Quotas can be raised, but not beyond reason.
+const MOST_PER_SECOND: i64 = 1_000;
+
 /// A small file; anything larger is not one of ours.
 const MAX_BYTES: u64 = 256 * 1024;
 
@@ -23,6 +26,8 @@ pub struct Config {
     pub quota_project: Option<String>,
     /// Projects where writing a policy asks for the account's name to be typed.
     pub production_projects: Vec<String>,
+    /// How many questions of those that are asked by the dozen go out in a second, where it is set.
+    pub questions_per_second: Option<u32>,
     /// Colours: `dark`, `light` or `none`.
     pub theme: Mode,
     /// The keys: the built-in table with the changes of `[keys]`.
@@ -35,6 +40,7 @@ struct File {
     project: Option<String>,
     quota_project: Option<String>,
     production_projects: Vec<String>,
+    questions_per_second: Option<i64>,
     theme: Option<Mode>,
     keys: toml::map::Map<String, toml::Value>,
 }
@@ -119,7 +125,21 @@ impl Config {
                 Some(Ok(project)) => Ok(Some(project)),
                 None => Ok(None),
             };
+        let questions_per_second = match file.questions_per_second {
+            None => None,
+            Some(rate @ 1..=MOST_PER_SECOND) => u32::try_from(rate).ok(),
+            Some(rate) => {
+                let at = text.find("questions_per_second").and_then(line_of);
+                return Err((
+                    at,
+                    format!(
+                        "questions_per_second: {rate} is not from 1 to {MOST_PER_SECOND}; Google's quota is 100"
+                    ),
+                ));
+            }
+        };
         Ok(Config {
+            questions_per_second,
             project: checked("project", file.project)?,
             quota_project: checked("quota_project", file.quota_project)?,
             production_projects: file.production_projects,
@@ -146,8 +166,9 @@ mod tests {
 
     #[test]
     fn every_setting_is_read() {
-        let text = "project = \"acme-prod\"\ntheme = \"light\"\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
+        let text = "project = \"acme-prod\"\ntheme = \"light\"\nquestions_per_second = 50\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
         let config = Config::parse(text).expect("good");
+        assert_eq!(config.questions_per_second, Some(50));
         assert_eq!((config.project.as_deref(), config.theme), (Some("acme-prod"), Mode::Light));
         assert_eq!(
             config.keymap.action(Place::Accounts, "F5".parse::<Chord>().expect("a key")),
@@ -165,6 +186,7 @@ mod tests {
             ("[keys]\nzoom = 3\n", 2, "zoom"),
             ("\nproject = \"A B\"\n", 2, "project"),
             ("project = \n", 1, ""),
+            ("theme = \"dark\"\nquestions_per_second = 0\n", 2, "1 to 1000"),
         ];
         for (text, line, word) in cases {
             let (at, sentence) = Config::parse(text).expect_err(text);

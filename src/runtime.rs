@@ -168,6 +168,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         demo: args.global.demo,
         read_only: args.global.read_only,
         production: setup.config.production_projects.clone(),
+        questions_per_second: setup.connector.questions_per_second,
     }
 }
 

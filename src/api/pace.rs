@@ -13,7 +13,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::api::{ApiError, ErrorKind};
 
 /// Questions a second, unless another rate is asked for, until the server complains.
-pub(crate) const RATE: f64 = 20.0;
+pub const RATE: u32 = 20;
 /// Never slower than this: one question a second.
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_burst_of_twenty_is_free_and_then_it_is_twenty_a_second() {
-        let mut bucket = Bucket::new(RATE);
+        let mut bucket = Bucket::new(20.0);
         let start = Instant::now();
         assert!(wait_for(&mut bucket, 20, start) < 0.001);
         let wait = wait_for(&mut bucket, 40, start);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_complaint_halves_the_rate_and_good_answers_bring_it_back() {
-        let mut bucket = Bucket::new(RATE);
+        let mut bucket = Bucket::new(20.0);
         let start = Instant::now();
         // Many questions that were under way together are refused together.
         (0..10).for_each(|_| bucket.slow_down(start));
@@ -171,7 +171,7 @@ mod tests {
         (1..10).for_each(|n| bucket.slow_down(start + ONE_COMPLAINT * n));
         assert_eq!(bucket.rate, SLOWEST);
         (0..100_000).for_each(|_| bucket.recover());
-        assert_eq!(bucket.rate, RATE);
+        assert_eq!(bucket.rate, 20.0);
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
-        let pace = Pace::new(Some(RATE));
+        let pace = Pace::new(Some(20.0));
         let denied = ApiError::new(ErrorKind::Denied, "no");
         for _ in 0..19 {
             pace.observe(Some(&denied)).await;

@@ -89,6 +89,8 @@ pub struct Start {
     pub read_only: bool,
     /// Projects where a write asks for a name to be typed.
     pub production: Vec<String>,
+    /// How many questions of those that are asked by the dozen go out in a second.
+    pub questions_per_second: u32,
 }
 
 /// Everything on the screen.
@@ -156,6 +158,7 @@ impl AppState {
                 projects: Remote::default(),
                 opened: None,
                 facts: HashMap::new(),
+                tested: HashMap::new(),
                 roles: HashMap::new(),
                 writes: Writes::default(),
                 production: start.production,
@@ -169,6 +172,7 @@ impl AppState {
                 endpoints: start.endpoints,
                 demo: start.demo,
                 read_only: start.read_only,
+                questions_per_second: start.questions_per_second,
                 badge,
                 skew: None,
                 awaited: HashMap::new(),
