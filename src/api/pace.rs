@@ -4,11 +4,14 @@
 //! each consumer project.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 use crate::api::{ApiError, ErrorKind};
 
@@ -81,6 +84,24 @@ impl Bucket {
     }
 }
 
+fn lock(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place in the row of those that wait; given back by whoever goes away before it is used.
+struct Turn<'a> {
+    bucket: &'a Mutex<Bucket>,
+    used: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.used {
+            lock(self.bucket).tokens += 1.0;
+        }
+    }
+}
+
 impl Pace {
     /// At most `rate` questions a second; without one there is no delay.
     pub(crate) fn new(rate: Option<f64>) -> Pace {
@@ -94,14 +115,16 @@ impl Pace {
     pub(crate) async fn admit(&self) -> Result<(), ApiError> {
         self.check()?;
         let Some(bucket) = &self.bucket else { return Ok(()) };
-        let wait = bucket.lock().await.take(Instant::now());
+        let mut turn = Turn { bucket, used: false };
+        let wait = lock(bucket).take(Instant::now());
         tokio::time::sleep(wait).await;
+        turn.used = true;
         // The ones before it may have been denied in the meantime.
         self.check()
     }
 
     /// Learns from how a question ended.
-    pub(crate) async fn observe(&self, error: Option<&ApiError>) {
+    pub(crate) fn observe(&self, error: Option<&ApiError>) {
         match error.map(|error| error.kind) {
             Some(ErrorKind::Denied) => {
                 self.denials.fetch_add(1, Ordering::Relaxed);
@@ -109,14 +132,14 @@ impl Pace {
             // A proxy's 429 too, which is no quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
                 if let Some(bucket) = &self.bucket {
-                    bucket.lock().await.slow_down(Instant::now());
+                    lock(bucket).slow_down(Instant::now());
                 }
             }
             Some(_) => {}
             None => {
                 self.reset();
                 if let Some(bucket) = &self.bucket {
-                    bucket.lock().await.recover();
+                    lock(bucket).recover();
                 }
             }
         }
@@ -141,6 +164,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     /// How long the last of so many questions, all asked now, has to wait.
@@ -192,16 +217,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_goes_away_while_waiting_gives_its_turn_back() {
+        let pace = Pace::new(Some(20.0));
+        let waiting = (0..200).filter(|_| pace.admit().now_or_never().is_none()).count();
+        assert!(waiting > 100, "{waiting}");
+        assert!(lock(pace.bucket.as_ref().unwrap()).tokens > -1.0);
+    }
+
+    #[tokio::test]
     async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
         let pace = Pace::new(Some(20.0));
         let denied = ApiError::new(ErrorKind::Denied, "no");
         for _ in 0..19 {
-            pace.observe(Some(&denied)).await;
+            pace.observe(Some(&denied));
         }
         assert!(pace.admit().await.is_ok());
-        pace.observe(None).await;
+        pace.observe(None);
         for _ in 0..20 {
-            pace.observe(Some(&denied)).await;
+            pace.observe(Some(&denied));
         }
         assert_eq!(pace.admit().await.unwrap_err().kind, ErrorKind::Denied);
         pace.reset();
