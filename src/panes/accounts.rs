@@ -19,7 +19,7 @@ use crate::{
     },
     keymap::{Action, Place},
     model::{
-        account::{self, Account, short},
+        account::{self, Account},
         filter::Filter,
         secret::Secret,
     },
@@ -78,10 +78,9 @@ struct Row {
 
 impl Row {
     fn new(account: Account) -> Row {
-        // A separator that nobody types keeps a word from matching across two fields.
-        let hay = format!("{}\u{1}{}\u{1}{}", short(&account.email), account.unique_id, account.display_name);
-        let hay =
-            if account.email == short(&account.email) { hay } else { format!("{hay}\u{1}{}", account.email) };
+        // A separator that nobody types keeps a word from matching across two fields. The short form of the e-mail is
+        // its beginning.
+        let hay = format!("{}\u{1}{}\u{1}{}", account.email, account.unique_id, account.display_name);
         Row { account, hay: hay.to_lowercase().into() }
     }
 }
@@ -165,6 +164,8 @@ impl Accounts {
         if let Some(fresh) = self.fresh.take() {
             self.rows = fresh;
         }
+        // It grew by doubling, and grows no more.
+        self.rows.shrink_to_fit();
         self.rebuild(kept, shared);
     }
 

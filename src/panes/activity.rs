@@ -32,7 +32,7 @@ use crate::{
 const MOST: usize = 10_000;
 
 /// All bodies together, in bytes; of older requests they are forgotten.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 fn size(record: &Record) -> usize {
     record.request.len() + record.response.len()
@@ -331,7 +331,7 @@ mod tests {
         }
         assert!(activity.bytes <= MOST_BYTES, "{}", activity.bytes);
         assert_eq!(activity.bytes, activity.records().map(size).sum::<usize>());
-        assert_eq!(activity.records().filter(|record| record.response == megabyte).count(), 7);
+        assert_eq!(activity.records().filter(|record| record.response == megabyte).count(), 3);
         assert_eq!(activity.records.back().map(|record| record.response.len()), Some(megabyte.len()));
     }
 }
