@@ -148,7 +148,7 @@ impl Http {
         let result = loop {
             let result = self.attempt(ticket, &url, bearer, &mut watch).await;
             if ticket.probe {
-                self.pace().observe(result.as_ref().err());
+                self.pace().observe(result.as_ref().err()).await;
             }
             let Err(error) = &result else { break result };
             if !may_repeat(ticket.kind, error) {

@@ -4,14 +4,11 @@
 //! each consumer project.
 
 use std::{
-    sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 
 use crate::api::{ApiError, ErrorKind};
 
@@ -84,10 +81,6 @@ impl Bucket {
     }
 }
 
-fn lock(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
-    bucket.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A place in the row of those that wait; given back by whoever goes away before it is used.
 struct Turn<'a> {
     bucket: &'a Mutex<Bucket>,
@@ -96,8 +89,9 @@ struct Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if !self.used {
-            lock(self.bucket).tokens += 1.0;
+        // Somebody else may be at the bucket this very moment: then the turn is lost, and all wait a little longer.
+        if let (false, Ok(mut bucket)) = (self.used, self.bucket.try_lock()) {
+            bucket.tokens += 1.0;
         }
     }
 }
@@ -115,8 +109,9 @@ impl Pace {
     pub(crate) async fn admit(&self) -> Result<(), ApiError> {
         self.check()?;
         let Some(bucket) = &self.bucket else { return Ok(()) };
-        let mut turn = Turn { bucket, used: false };
-        let wait = lock(bucket).take(Instant::now());
+        let mut turn = Turn { bucket, used: true };
+        let wait = bucket.lock().await.take(Instant::now());
+        turn.used = false;
         tokio::time::sleep(wait).await;
         turn.used = true;
         // The ones before it may have been denied in the meantime.
@@ -124,7 +119,7 @@ impl Pace {
     }
 
     /// Learns from how a question ended.
-    pub(crate) fn observe(&self, error: Option<&ApiError>) {
+    pub(crate) async fn observe(&self, error: Option<&ApiError>) {
         match error.map(|error| error.kind) {
             Some(ErrorKind::Denied) => {
                 self.denials.fetch_add(1, Ordering::Relaxed);
@@ -132,14 +127,14 @@ impl Pace {
             // A proxy's 429 too, which is no quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
                 if let Some(bucket) = &self.bucket {
-                    lock(bucket).slow_down(Instant::now());
+                    bucket.lock().await.slow_down(Instant::now());
                 }
             }
             Some(_) => {}
             None => {
                 self.reset();
                 if let Some(bucket) = &self.bucket {
-                    lock(bucket).recover();
+                    bucket.lock().await.recover();
                 }
             }
         }
@@ -221,7 +216,7 @@ mod tests {
         let pace = Pace::new(Some(20.0));
         let waiting = (0..200).filter(|_| pace.admit().now_or_never().is_none()).count();
         assert!(waiting > 100, "{waiting}");
-        assert!(lock(pace.bucket.as_ref().unwrap()).tokens > -1.0);
+        assert!(pace.bucket.as_ref().unwrap().lock().await.tokens > -1.0);
     }
 
     #[tokio::test]
@@ -229,12 +224,12 @@ mod tests {
         let pace = Pace::new(Some(20.0));
         let denied = ApiError::new(ErrorKind::Denied, "no");
         for _ in 0..19 {
-            pace.observe(Some(&denied));
+            pace.observe(Some(&denied)).await;
         }
         assert!(pace.admit().await.is_ok());
-        pace.observe(None);
+        pace.observe(None).await;
         for _ in 0..20 {
-            pace.observe(Some(&denied));
+            pace.observe(Some(&denied)).await;
         }
         assert_eq!(pace.admit().await.unwrap_err().kind, ErrorKind::Denied);
         pace.reset();

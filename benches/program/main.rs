@@ -1,0 +1,56 @@
+//! What the whole program costs, beside the least that the same work can cost (a bare list, bare sockets, a bare HTTP
+//! client: this very file, started as another program) and beside other tools, where they are installed. Ratios of one run
+//! on one machine; nothing is asserted, for machines are noisy.
+//!
+//! ```sh
+//! cargo bench --bench program            # everything
+//! cargo bench --bench program -- scan    # what has that word in its name
+//! ```
+
+#![allow(clippy::disallowed_methods, reason = "time is what is measured here")]
+
+mod commands;
+mod floor;
+mod scan;
+mod screen;
+mod server;
+mod table;
+mod tui;
+
+use std::error::Error;
+
+/// What can go wrong: the machine lacks something, and the word says what.
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// The program that is measured.
+const APP: &str = env!("CARGO_BIN_EXE_impersona");
+
+type Part = (&'static str, fn() -> Outcome<()>);
+
+const PARTS: [Part; 9] = [
+    ("size", commands::size),
+    ("start", tui::start),
+    ("keys", tui::keys),
+    ("filter", tui::filter),
+    ("burst", tui::burst),
+    ("idle and memory", tui::idle),
+    ("mint", commands::mint),
+    ("decode", commands::decode),
+    ("scan", scan::scan),
+];
+
+fn main() -> Outcome<()> {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    if let Some(("floor", rest)) = words.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return floor::run(rest);
+    }
+    for (name, part) in PARTS {
+        if words.is_empty() || words.iter().any(|word| name.contains(word.as_str())) {
+            println!("\n{name}");
+            if let Err(error) = part() {
+                println!("  not measured: {error}");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! A scan of many policies: ours with the limiter lifted, beside bare sockets that send the same and wait for the answer.
+
+use std::{
+    net::SocketAddr,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use impersona::{
+    api::{Client, Settings, endpoints::Endpoints},
+    auth::{self, FindOptions},
+    env::Env,
+    flows::{self, Question},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::{
+    Outcome,
+    server::Server,
+    table::{Sample, Table},
+};
+
+const POLICIES: usize = 10_000;
+const AT_ONCE: usize = 64;
+
+/// Both in turns, three times.
+pub fn scan() -> Outcome<()> {
+    for (delay, count) in [(20, POLICIES), (0, POLICIES)] {
+        let server = Server::start(Duration::from_millis(delay))?;
+        let (mut floor, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..3 {
+            floor.push(child("sockets", server.addr, count)?);
+            ours.push(child("app-scan", server.addr, count)?);
+        }
+        let median = |runs: &[(f64, f64)], pick: fn(&(f64, f64)) -> f64| {
+            Sample::new(runs.iter().map(pick).collect()).median()
+        };
+        let what = format!("{count} policies, {AT_ONCE} at once, {delay} ms each");
+        let mut times = Table::new(&what, "ms");
+        times.line("bare sockets", median(&floor, |run| run.0), "");
+        times.line("impersona, limiter lifted", median(&ours, |run| run.0), "bar 1.05x at 20 ms");
+        let mut cpu = Table::new(&format!("{what}, CPU of the client for each"), "us");
+        cpu.line("bare sockets", median(&floor, |run| run.1), "");
+        cpu.line("impersona, limiter lifted", median(&ours, |run| run.1), "");
+        let most = server.counts.most.load(Ordering::Relaxed);
+        println!("    most under way at once: {most}");
+    }
+    Ok(())
+}
+
+/// Milliseconds, and microseconds of CPU for each policy, of a process that reads so many.
+fn child(task: &str, addr: SocketAddr, count: usize) -> Outcome<(f64, f64)> {
+    let out = Command::new(std::env::current_exe()?)
+        .args(["floor", task, &addr.to_string(), &count.to_string(), &AT_ONCE.to_string()])
+        .output()?;
+    let text = String::from_utf8(out.stdout)?;
+    let mut figures = text.split_ascii_whitespace().map(str::parse::<f64>);
+    match (figures.next(), figures.next()) {
+        (Some(Ok(time)), Some(Ok(cpu))) => Ok((time, cpu / count as f64)),
+        _ => Err(format!("{task}: {}", String::from_utf8_lossy(&out.stderr)).into()),
+    }
+}
+
+/// Times the work, and prints what [`child`] reads.
+fn timed(work: impl Future<Output = Outcome<()>>) -> Outcome<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let (since, before) = (Instant::now(), cpu());
+    runtime.block_on(work)?;
+    println!("{} {}", since.elapsed().as_secs_f64() * 1_000.0, cpu() - before);
+    Ok(())
+}
+
+/// Microseconds of CPU that the threads of this process have had; 0 where nobody tells.
+fn cpu() -> f64 {
+    let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("schedstat")).ok();
+    let nanoseconds = tasks.filter_map(of).filter_map(|text| text.split(' ').next()?.parse::<f64>().ok());
+    nanoseconds.sum::<f64>() / 1_000.0
+}
+
+/// The engine of the explorer.
+pub fn app(addr: SocketAddr, count: usize, at_once: usize) -> Outcome<()> {
+    timed(async move {
+        let base = format!("http://{addr}/");
+        let env = Env::from_vars([
+            ("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.a.caller"),
+            ("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", base.as_str()),
+        ]);
+        let source = auth::find(&env, &FindOptions::default());
+        let mut settings = Settings::new(Endpoints::new(&env, None)?, source);
+        (settings.rate, settings.use_proxy) = (None, false);
+        let client = Client::new(settings);
+        let accounts = (0..count).map(|n| format!("sa{n}@acme-prod.iam.gserviceaccount.com")).collect();
+        let tally = flows::scan(&client, accounts, Question::Policy, at_once, &mut |_| ()).await?;
+        if tally.answered == count { Ok(()) } else { Err(format!("{tally:?}").into()) }
+    })
+}
+
+/// The same requests and the same answers, by nothing but sockets.
+pub fn sockets(addr: SocketAddr, count: usize, at_once: usize) -> Outcome<()> {
+    timed(async move {
+        let next = Arc::new(AtomicUsize::new(0));
+        let workers: Vec<_> = (0..at_once).map(|_| tokio::spawn(worker(addr, count, next.clone()))).collect();
+        for worker in workers {
+            worker.await??;
+        }
+        Ok(())
+    })
+}
+
+async fn worker(addr: SocketAddr, count: usize, next: Arc<AtomicUsize>) -> std::io::Result<()> {
+    let mut stream = TcpStream::connect(addr).await?;
+    stream.set_nodelay(true)?;
+    let mut answer = Vec::with_capacity(8 * 1024);
+    loop {
+        let n = next.fetch_add(1, Ordering::Relaxed);
+        if n >= count {
+            return Ok(());
+        }
+        let request = format!(
+            "POST /v1/projects/-/serviceAccounts/sa{n}%40acme-prod.iam.gserviceaccount.com:getIamPolicy?options.requestedPolicyVersion=3 HTTP/1.1\r\nhost: {addr}\r\nauthorization: Bearer ya29.a.caller\r\ncontent-length: 0\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).await?;
+        answer.clear();
+        // The answers are alike and end with the same braces.
+        while !answer.ends_with(b"}]}") {
+            if stream.read_buf(&mut answer).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+    }
+}

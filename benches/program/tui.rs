@@ -1,0 +1,239 @@
+//! The explorer on a terminal, beside a bare list on one.
+
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+use impersona::emulator::{Emulator, Options, World};
+use portable_pty::CommandBuilder;
+use tokio::runtime::Runtime;
+
+use crate::{
+    APP, Outcome,
+    screen::{Screen, marked, shows},
+    server::Server,
+    table::{Sample, Table, installed},
+};
+
+const RUNS: usize = 15;
+const KEYS: usize = 200;
+const MANY: usize = 100_000;
+const QUIET: Duration = Duration::from_millis(30);
+
+/// Google, with so many accounts in a project.
+struct Google {
+    emulator: Emulator,
+    _runtime: Runtime,
+    home: tempfile::TempDir,
+}
+
+impl Google {
+    fn with(accounts: usize) -> Outcome<Google> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let world = World::demo().with_generated_accounts(accounts, "acme-prod");
+        let emulator = runtime.block_on(Emulator::start(Options { port: 0, world }))?;
+        Ok(Google { emulator, _runtime: runtime, home: tempfile::tempdir()? })
+    }
+
+    fn app(&self) -> CommandBuilder {
+        let mut command = clean(APP, self.home.path());
+        self.emulator.env().into_iter().for_each(|(name, value)| command.env(name, value));
+        command
+    }
+}
+
+fn clean(program: &str, home: &std::path::Path) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
+    command.env_clear();
+    for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("PATH", "/usr/bin:/bin")] {
+        command.env(name, value);
+    }
+    command.env("HOME", home);
+    command.env("IMPERSONA_STATE_DIR", home);
+    command.cwd(home);
+    command
+}
+
+fn floor(rows: usize) -> Outcome<CommandBuilder> {
+    let own = std::env::current_exe()?;
+    let mut command = clean(&own.display().to_string(), &std::env::temp_dir());
+    command.args(["floor", "list", &rows.to_string()]);
+    Ok(command)
+}
+
+/// From the start of the process to its first text; and with an API that takes two seconds for everything.
+pub fn start() -> Outcome<()> {
+    let (google, slow) = (Google::with(100)?, Server::start(Duration::from_secs(2))?);
+    let behind = |base: String| {
+        let mut command = google.app();
+        for service in ["IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER"] {
+            command.env(format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{service}"), &base);
+        }
+        command.env("CLOUDSDK_AUTH_TOKEN_HOST", format!("{base}token"));
+        command.env("IMPERSONA_OAUTH2_ENDPOINT", &base);
+        command
+    };
+    let mut table = Table::new("first text", "ms");
+    let (mut bare, mut ours, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..RUNS {
+        for (times, command) in [
+            (&mut bare, floor(100)?),
+            (&mut ours, google.app()),
+            (&mut waiting, behind(format!("http://{}/", slow.addr))),
+        ] {
+            let mut screen = Screen::start(command)?;
+            let at = screen.wait(|screen| !screen.contents().trim().is_empty())?;
+            times.push(at - screen.since);
+        }
+    }
+    table.line("a bare list of 100", Sample::of_times(&bare).median(), "");
+    table.line("impersona", Sample::of_times(&ours).median(), "bar 1.5x");
+    table.line(
+        "impersona, API takes 2 s",
+        Sample::of_times(&waiting).median(),
+        "bar: the same within a tenth",
+    );
+    Ok(())
+}
+
+/// The explorer with a hundred thousand accounts listed.
+fn listed(google: &Google) -> Outcome<Screen> {
+    let mut screen = Screen::start(google.app())?;
+    screen.wait(shows("Accounts 100,000 ─"))?;
+    screen.settle(QUIET * 10);
+    Ok(screen)
+}
+
+/// A row down, until it is shown.
+pub fn keys() -> Outcome<()> {
+    let google = Google::with(MANY)?;
+    let mut table = Table::new("a row down in a list of 100,000: p50", "ms");
+    let mut all = Vec::new();
+    let mut bare = Screen::start(floor(MANY)?)?;
+    bare.wait(shows("account-000001"))?;
+    for (who, mut screen) in [("a bare list", bare), ("impersona", listed(&google)?)] {
+        let (mut times, mut bytes) = (Vec::new(), Vec::new());
+        for _ in 0..KEYS {
+            let before = marked_row(&mut screen)?;
+            let (since, written) = (Instant::now(), screen.written);
+            screen.send("\x1b[B")?;
+            let at = screen.wait(|screen| marked(screen) != Some(before))?;
+            times.push(at - since);
+            screen.settle(QUIET);
+            bytes.push((screen.written - written) as f64);
+        }
+        let (times, bytes) = (Sample::of_times(&times), Sample::new(bytes));
+        table.line(who, times.median(), &format!("{:.0} bytes", bytes.median()));
+        all.push((who, times.percentile(99)));
+    }
+    let mut table = Table::new("the same: p99", "ms");
+    all.into_iter()
+        .for_each(|(who, p99)| table.line(who, p99, if who == "impersona" { "bar 2x" } else { "" }));
+    Ok(())
+}
+
+/// Where the cursor of the list is now.
+fn marked_row(screen: &mut Screen) -> Outcome<u16> {
+    screen.wait(|screen| marked(screen).is_some())?;
+    marked(screen.shown()).ok_or_else(|| "no row is marked".into())
+}
+
+/// A filter typed letter by letter and taken back, until the right count is shown.
+pub fn filter() -> Outcome<()> {
+    let google = Google::with(MANY)?;
+    let mut screen = listed(&google)?;
+    screen.send("/")?;
+    screen.settle(QUIET * 3);
+    let word = "ingest-04";
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        for (key, length) in
+            (1..=word.len()).map(|n| (&word[n - 1..n], n)).chain((0..word.len()).rev().map(|n| ("\x7f", n)))
+        {
+            let typed = word[..length].to_owned();
+            let (since, before) = (Instant::now(), screen.shown().contents());
+            screen.send(key)?;
+            let at = screen.wait(|screen| {
+                screen.contents() != before && screen.contents().contains(&format!("/{typed}"))
+            })?;
+            times.push(at - since);
+            screen.settle(QUIET);
+        }
+    }
+    let times = Sample::of_times(&times);
+    let mut table = Table::new("a letter of a filter over 100,000, to the frame with its hits", "ms");
+    table.line("impersona: p50", times.median(), "");
+    table.line("impersona: p99", times.percentile(99), "bar 16 ms");
+    if !installed("fzf") {
+        table.absent("fzf");
+    }
+    Ok(())
+}
+
+/// Two hundred keys at once.
+pub fn burst() -> Outcome<()> {
+    let google = Google::with(MANY)?;
+    let mut screen = listed(&google)?;
+    let (since, written) = (Instant::now(), screen.written);
+    screen.send(&"\x1b[B".repeat(KEYS))?;
+    let name = "000188";
+    let at = screen.wait(shows(name))?;
+    screen.settle(QUIET * 3);
+    let mut table = Table::new("200 rows down at once, until the last is shown", "ms");
+    table.line(
+        "impersona",
+        (at - since).as_secs_f64() * 1_000.0,
+        &format!("{} bytes, bar 10 ms", screen.written - written),
+    );
+    Ok(())
+}
+
+/// Wakeups while nothing happens, and memory.
+pub fn idle() -> Outcome<()> {
+    let mut memory = Table::new("resident memory", "MiB");
+    let mut wakeups = Vec::new();
+    for (who, accounts, text) in
+        [("100 accounts", 100, "Accounts 100 ─"), ("100,000 accounts", MANY, "Accounts 100,000 ─")]
+    {
+        let google = Google::with(accounts)?;
+        let mut screen = Screen::start(google.app())?;
+        screen.wait(shows(text))?;
+        screen.settle(Duration::from_secs(7));
+        let pid = screen.pid()?;
+        let (before, written) = (switches(pid)?, screen.written);
+        screen.settle(Duration::from_secs(5));
+        let rate = (switches(pid)? - before) as f64 / 5.0;
+        wakeups.push((who, rate, screen.written - written));
+        memory.line(
+            who,
+            resident(pid)?,
+            if accounts == MANY { "bar: 1.5x the JSON's 34 MB more" } else { "" },
+        );
+    }
+    let mut table = Table::new("idle: wakeups a second", "1/s");
+    wakeups.into_iter().for_each(|(who, rate, bytes)| {
+        table.line(who, rate, &format!("{bytes} bytes in 5 s, bar 0.2 and 0"))
+    });
+    Ok(())
+}
+
+/// How often the threads of a process were put on a processor.
+fn switches(pid: u32) -> Outcome<u64> {
+    let mut count = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let status = fs::read_to_string(task?.path().join("status"))?;
+        let line =
+            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
+        count += line("voluntary_ctxt_switches:").unwrap_or_default();
+    }
+    Ok(count)
+}
+
+fn resident(pid: u32) -> Outcome<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kilobytes = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:")?.trim().trim_end_matches(" kB").parse::<f64>().ok());
+    kilobytes.map(|kilobytes| kilobytes / 1024.0).ok_or_else(|| "no VmRSS".into())
+}
