@@ -16,7 +16,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::{ApiError, Call, Part, Reply, policies},
+    api::{ApiError, Call, ErrorKind, Part, Reply, policies},
     app::{
         msg::{Clip, Effect, Level, Owner, PaneId, ReqId},
         remote::Remote,
@@ -392,6 +392,13 @@ impl PolicyPane {
     }
 }
 
+/// Why a level above could not be read, unless it is closed: then what was read before is better than nothing.
+fn out_of_reach(reply: &Reply) -> Option<ApiError> {
+    let Reply::Inherited(levels) = reply else { return None };
+    let mut errors = levels.iter().filter_map(|level| level.policy.as_ref().err());
+    errors.find(|error| !matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)).cloned()
+}
+
 /// With nothing of its own read, an account still shows what it inherits.
 fn levels_only(levels: &[crate::model::policy::Level]) -> Vec<Entry> {
     let empty = crate::model::policy::Policy::parse(serde_json::json!({}));
@@ -464,10 +471,7 @@ impl Pane for PolicyPane {
         if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
             let reply = reply.and_then(|reply| match reply {
                 Reply::Applied(applied) => Ok(*applied),
-                _ => Err(ApiError::new(
-                    crate::api::ErrorKind::Other,
-                    "the answer was of another kind than the question",
-                )),
+                _ => Err(ApiError::new(ErrorKind::Other, "the answer was of another kind than the question")),
             });
             return self.written(writing, reply, cx);
         }
@@ -515,6 +519,10 @@ impl Pane for PolicyPane {
                 }
             }
         } else if facts.above.awaits(req) {
+            let reply = reply.and_then(|reply| match (&facts.above.value, out_of_reach(&reply)) {
+                (Some(_), Some(error)) => Err(error),
+                _ => Ok(reply),
+            });
             facts.above.settle_as(req, reply, |reply| {
                 if let Reply::Inherited(levels) = reply { Some(levels) } else { None }
             });
