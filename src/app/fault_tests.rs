@@ -1,6 +1,8 @@
 //! A failing answer over what was read before: in every pane the old rows stay on the screen, and beside them it says
 //! in one sentence why they are old.
 
+use std::time::Duration;
+
 use crossterm::event::Event;
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -13,7 +15,7 @@ use super::{
     testing::{API, DEPLOYER, Screen},
 };
 use crate::{
-    api::{ApiError, Call, ErrorKind, Part, Reply, iam, oauth, policies, projects},
+    api::{ApiError, Call, ErrorKind, Part, Record, Reply, iam, oauth, policies, projects, record::Outcome},
     flows,
     model::{
         account::{Account, AccountKey},
@@ -359,6 +361,8 @@ fn projects_that_were_found_stay_when_searching_again_fails() {
             screen.send(Msg::Reply { req, owner: Owner::Root, reply: Err(error.clone()) });
         }
         assert!(rows(&screen).contains("acme-stage"), "{}", rows(&screen));
+        let said = words(&screen, 0);
+        assert!(said.contains(&error.sentence()), "{}\n{}", error.sentence(), rows(&screen));
     }
 }
 
@@ -380,4 +384,43 @@ fn a_token_that_is_being_looked_at_stays_when_its_keys_cannot_be_had() {
         assert!(rows(&screen).contains("accounts.google.com"), "{}", rows(&screen));
         assert!(words(&screen, 115).contains(&error.sentence()), "{}\n{}", error.sentence(), rows(&screen));
     }
+}
+
+#[test]
+fn requests_that_were_recorded_stay_when_one_fails() {
+    let mut screen = shown("6");
+    let record = |id: u64, call: &'static str, status: Option<u16>, outcome: Outcome| Record {
+        id,
+        started: screen.now.utc,
+        method: "GET",
+        scheme: "https",
+        host: "iam.googleapis.com".into(),
+        path: "/v1/x".into(),
+        call: call.into(),
+        outcome,
+        status,
+        latency: Some(Duration::ZERO),
+        tries: 1,
+        bearer: true,
+        content: None,
+        request: String::new(),
+        response: String::new(),
+        response_bytes: 0,
+        skew: None,
+    };
+    let records = [
+        record(1, "google.iam.admin.v1.IAM.GetServiceAccount", Some(200), Outcome::Done),
+        record(
+            2,
+            "google.iam.admin.v1.IAM.ListServiceAccountKeys",
+            None,
+            Outcome::Failed("Nobody is there.".into()),
+        ),
+    ];
+    records.into_iter().for_each(|record| screen.send(Msg::Http(Box::new(record))));
+    for row in ["GetServiceAccount", "ListServiceAccountKeys"] {
+        assert!(rows(&screen).contains(row), "{row}\n{}", rows(&screen));
+    }
+    screen.keys("enter");
+    assert!(rows(&screen).contains("Nobody is there."), "{}", rows(&screen));
 }
