@@ -34,7 +34,13 @@ impl End {
                 // Google's own words are the emulator's here, and not what this is about.
                 let words = error.refusal.as_deref().filter(|refusal| !refusal.foreign);
                 let words = words.map_or("", |refusal| refusal.message.trim_end_matches('.'));
-                let own = |text: String| if words.is_empty() { text } else { text.replace(words, "WORDS") };
+                let reason = error.reason().unwrap_or_default();
+                let own = |text: String| {
+                    let told = [(words, "WORDS"), (reason, "REASON")]
+                        .into_iter()
+                        .filter(|(told, _)| !told.is_empty());
+                    told.fold(text, |text, (told, name)| text.replace(told, name))
+                };
                 end.sentences.push(own(error.sentence()));
                 end.next = error.next().map(own);
             }
@@ -225,6 +231,14 @@ pub(super) fn stable(text: &str, host: &str) -> String {
         "OAuth token",
     ] {
         out = out.replace(&format!("answer of {service}"), "answer of API");
+    }
+    // The same words of the emulator's within a flow's sentence.
+    if let Some((before, words)) = out.split_once("API answered ")
+        && let Some((status, words)) = words.split_once(": ")
+        && !words.starts_with("a web page")
+    {
+        let end = words.find("),").or(words.find('.')).map_or("", |at| &words[at..]);
+        out = format!("{before}API answered {status}: WORDS{end}");
     }
     out.replace("answer of tokeninfo", "answer of API").replace("answer of certificates", "answer of API")
 }
