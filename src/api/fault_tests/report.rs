@@ -237,7 +237,7 @@ pub(super) fn stable(text: &str, host: &str) -> String {
         && let Some((status, words)) = words.split_once(": ")
         && !words.starts_with("a web page")
     {
-        let end = words.find("),").or(words.find('.')).map_or("", |at| &words[at..]);
+        let end = ["),", "):", "."].iter().find_map(|end| words.find(end)).map_or("", |at| &words[at..]);
         out = format!("{before}API answered {status}: WORDS{end}");
     }
     out.replace("answer of tokeninfo", "answer of API").replace("answer of certificates", "answer of API")
