@@ -392,13 +392,6 @@ impl PolicyPane {
     }
 }
 
-/// Why a level above could not be read, unless it is closed: then what was read before is better than nothing.
-fn out_of_reach(reply: &Reply) -> Option<ApiError> {
-    let Reply::Inherited(levels) = reply else { return None };
-    let mut errors = levels.iter().filter_map(|level| level.policy.as_ref().err());
-    errors.find(|error| !matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)).cloned()
-}
-
 /// With nothing of its own read, an account still shows what it inherits.
 fn levels_only(levels: &[crate::model::policy::Level]) -> Vec<Entry> {
     let empty = crate::model::policy::Policy::parse(serde_json::json!({}));
@@ -519,10 +512,14 @@ impl Pane for PolicyPane {
                 }
             }
         } else if facts.above.awaits(req) {
-            let reply = reply.and_then(|reply| match (&facts.above.value, out_of_reach(&reply)) {
-                (Some(_), Some(error)) => Err(error),
-                _ => Ok(reply),
-            });
+            // What was read before is better than levels that cannot be reached now.
+            let lost = match &reply {
+                Ok(Reply::Inherited(levels)) if facts.above.value.is_some() => {
+                    levels.iter().find_map(flows::Level::out_of_reach).cloned()
+                }
+                _ => None,
+            };
+            let reply = lost.map_or(reply, Err);
             facts.above.settle_as(req, reply, |reply| {
                 if let Reply::Inherited(levels) = reply { Some(levels) } else { None }
             });
