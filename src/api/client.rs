@@ -23,6 +23,9 @@ use crate::{
 /// No list of Google's is as long: what gives ever new pages has no end.
 pub(super) const MOST_PAGES: usize = 100_000;
 
+/// What to do about such a list.
+const ENDLESS: &str = "Try again; if it stays, check the endpoint settings.";
+
 /// What a client is made from.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -184,12 +187,12 @@ impl Client {
             let Some(token) = page(&answer.body)?.filter(|token| !token.is_empty()) else { return Ok(()) };
             if !seen.insert(token.clone()) {
                 let message = format!("{} gives the same page again and again.", first.asked.service);
-                return Err(ApiError::new(ErrorKind::Server, message));
+                return Err(ApiError::new(ErrorKind::Server, message).with_next(ENDLESS));
             }
             if seen.len() >= most {
                 let message =
                     format!("The list of {} does not end: {most} pages were read.", first.asked.service);
-                return Err(ApiError::new(ErrorKind::Server, message));
+                return Err(ApiError::new(ErrorKind::Server, message).with_next(ENDLESS));
             }
             ticket = first.clone();
             ticket.query.push(("pageToken", token));

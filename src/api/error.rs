@@ -88,12 +88,20 @@ pub struct ApiError {
     /// The facts of the server's refusal; none when the failure is on this side.
     pub refusal: Option<Box<Refusal>>,
     next: Option<Box<str>>,
+    /// Whether not even a connection came about.
+    unsent: bool,
 }
 
 impl ApiError {
     /// A failure on this side: one plain sentence, no credential in it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> ApiError {
-        ApiError { kind, status: None, message: message.into(), retry_after: None, refusal: None, next: None }
+        let message = message.into();
+        ApiError { kind, status: None, message, retry_after: None, refusal: None, next: None, unsent: false }
+    }
+
+    /// The same, where nothing was sent.
+    pub(crate) fn before_sending(self) -> ApiError {
+        ApiError { unsent: true, ..self }
     }
 
     /// The same with a next step.
@@ -128,6 +136,7 @@ impl ApiError {
             retry_after: facts.retry_after,
             refusal: Some(Box::new(facts.refusal)),
             next: None,
+            unsent: false,
         }
     }
 
@@ -140,12 +149,20 @@ impl ApiError {
             retry_after: None,
             refusal: Some(Box::new(refusal)),
             next: None,
+            unsent: false,
         }
     }
 
     /// Whether it may be gone when asked again: no answer, no good one, or too many questions.
     pub fn passes(&self) -> bool {
         matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server | ErrorKind::Quota)
+    }
+
+    /// Whether a write that ended so may have been carried out all the same: no answer, half of one, or the server's
+    /// trouble. Where there was not even a connection, nothing was.
+    pub fn leaves_doubt(&self) -> bool {
+        let lost = matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server);
+        lost && !self.unsent
     }
 
     /// One plain sentence for people.

@@ -335,7 +335,8 @@ impl Http {
                 ErrorKind::Timeout,
                 format!("{host} does not answer: no connection in time."),
             )
-            .with_next("Check the network, VPN and proxy settings.");
+            .with_next("Check the network, VPN and proxy settings.")
+            .before_sending();
         }
         if error.is_timeout() {
             let seconds = self.0.wire.timeout.as_secs_f32();
@@ -345,12 +346,14 @@ impl Http {
             )
             .with_next("Try again, or allow more time with --timeout.");
         }
-        let message = if error.is_connect() {
-            format!("{host} cannot be reached{}.", root_cause(error))
-        } else {
-            format!("The connection to {host} broke before the answer was complete.")
+        let broken = |message| {
+            ApiError::new(ErrorKind::Network, message).with_next("Check the network, VPN and proxy settings.")
         };
-        ApiError::new(ErrorKind::Network, message).with_next("Check the network, VPN and proxy settings.")
+        if error.is_connect() {
+            broken(format!("{host} cannot be reached{}.", root_cause(error))).before_sending()
+        } else {
+            broken(format!("The connection to {host} broke before the answer was complete."))
+        }
     }
 }
 
@@ -505,7 +508,9 @@ fn root_cause(error: &reqwest::Error) -> String {
         text = inner.to_string();
         cause = inner.source();
     }
-    if text.is_empty() { text } else { format!(": {}", plain(&text)) }
+    // `Connection refused (os error 111)`: the number is for programmers.
+    let words = text.split(" (os error").next().unwrap_or_default();
+    if words.is_empty() { String::new() } else { format!(": {}", plain(words)) }
 }
 
 #[cfg(test)]

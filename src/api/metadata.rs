@@ -116,7 +116,8 @@ pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
     let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
     if text.is_empty() || text.contains(char::is_whitespace) {
         let message = "The metadata server's answer is not what it should be.";
-        return Err(ApiError::new(ErrorKind::Server, message));
+        return Err(ApiError::new(ErrorKind::Server, message)
+            .with_next("Try again; if it stays, look at what GCE_METADATA_HOST names."));
     }
     Ok(text)
 }

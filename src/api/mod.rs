@@ -25,6 +25,8 @@ pub(crate) mod answer;
 mod client;
 #[cfg(test)]
 pub(crate) mod contract_tests;
+#[cfg(test)]
+mod fault_tests;
 mod perform;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -190,7 +190,10 @@ impl Client {
         }
         match self.send(tokeninfo_ticket(token.secret.clone())).await {
             Ok(answer) => {
-                decode::<TokenInfo>(&answer.body, endpoints::name(Base::Tokeninfo))?.complete(&mut caller)
+                // Half an answer tells as little as none.
+                if let Ok(info) = decode::<TokenInfo>(&answer.body, endpoints::name(Base::Tokeninfo)) {
+                    info.complete(&mut caller);
+                }
             }
             // Asked and not accepted: nothing else will work with this token.
             Err(error) if error.kind == ErrorKind::Credentials => return Err(self.with_remedy(error)),
@@ -199,7 +202,8 @@ impl Client {
         if caller.principal.is_none()
             && let Ok(answer) = self.send(userinfo_ticket()).await
         {
-            caller.principal = decode::<UserInfo>(&answer.body, endpoints::name(Base::Userinfo))?.email;
+            let info = decode::<UserInfo>(&answer.body, endpoints::name(Base::Userinfo));
+            caller.principal = info.ok().and_then(|info| info.email);
         }
         Ok(caller)
     }

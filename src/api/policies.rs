@@ -155,7 +155,8 @@ fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
     let service = endpoints::name(base);
     let value: serde_json::Value = decode(body, service)?;
     Policy::parse(value).map_err(|problem| {
-        ApiError::new(ErrorKind::Server, format!("The answer of {service} is no policy: {problem}"))
+        let problem = problem.trim_end_matches('.');
+        ApiError::new(ErrorKind::Server, format!("The answer of {service} is no policy: {problem}."))
             .with_next("Try again; if it stays, check the endpoint settings.")
     })
 }

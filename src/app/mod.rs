@@ -16,6 +16,8 @@ mod root;
 #[cfg(test)]
 mod caller_tests;
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
 mod mint_tests;

@@ -128,8 +128,14 @@ impl AppState {
             if failed.is_none() && std::mem::take(&mut self.search_is_fresh) {
                 shared.projects.value = Some(Vec::new());
             }
-            shared.projects.error = failed;
+            shared.projects.error = failed.clone();
             self.refresh_pickers();
+            // Where none were found the picker says why; over those of before it has to be said, too.
+            let kept = self.shared.projects.value.as_ref().is_some_and(|found| !found.is_empty());
+            if let Some(error) = failed.filter(|_| kept) {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                cx.complain(&error);
+            }
         }
     }
 

@@ -34,6 +34,8 @@ pub struct Fault {
     pub reset_after: bool,
     /// Answers as usual, but ends in the middle of the declared length.
     pub truncate: bool,
+    /// Answers as usual, but with the first half of the body as if that were all of it.
+    pub half: bool,
     /// Answers with a body that never ends.
     pub endless: bool,
     /// Answers with an HTML page; its status is 502 unless `status` says otherwise.

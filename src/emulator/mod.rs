@@ -127,7 +127,7 @@ pub struct Emulator {
     /// Whether the world stands on a machine with a metadata server.
     on_cloud: bool,
     /// Serves as long as this is kept.
-    _server: JoinSet<()>,
+    server: JoinSet<()>,
     connections: Scissors,
     // Held for its drop, which removes the files.
     _files: TempDir,
@@ -150,25 +150,23 @@ impl Emulator {
         let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
         let shared =
             Arc::new(Shared { clock, base, control: AtomicBool::new(false), state: Mutex::new(state) });
-        let app = Router::new().fallback(routes::serve).with_state(Arc::clone(&shared));
-        let service = app.into_make_service_with_connect_info::<Scissors>();
-        let all = Scissors::default();
-        let listener = Cuttable { listener, all: all.clone() };
-        let mut server = JoinSet::new();
-        server.spawn(async move {
-            // Ends with its task only: the listener retries by itself.
-            let _ = axum::serve(listener, service).await;
-        });
-        Ok(Emulator {
-            addr,
-            shared,
-            callers,
-            projects,
-            on_cloud,
-            _server: server,
-            connections: all,
-            _files: files,
-        })
+        let (server, connections) = serve(listener, &shared);
+        Ok(Emulator { addr, shared, callers, projects, on_cloud, server, connections, _files: files })
+    }
+
+    /// Cuts every connection and refuses new ones, until [`Emulator::listen_again`]. What it holds stays.
+    pub async fn stop_listening(&mut self) {
+        self.connections.cut();
+        self.server.shutdown().await;
+    }
+
+    /// Listens where it did before.
+    pub async fn listen_again(&mut self) -> Result<(), StartError> {
+        let port = self.addr.port();
+        let listener = TcpListener::bind(self.addr).await;
+        let listener = listener.map_err(|source| StartError::Listen { port, source })?;
+        (self.server, self.connections) = serve(listener, &self.shared);
+        Ok(())
     }
 
     /// Where it listens.
@@ -227,6 +225,20 @@ impl Emulator {
     pub fn handle(&self) -> Handle {
         Handle { shared: Arc::clone(&self.shared) }
     }
+}
+
+/// Serves until the task is ended; gives what cuts all its connections, too.
+fn serve(listener: TcpListener, shared: &Arc<Shared>) -> (JoinSet<()>, Scissors) {
+    let app = Router::new().fallback(routes::serve).with_state(Arc::clone(shared));
+    let service = app.into_make_service_with_connect_info::<Scissors>();
+    let all = Scissors::default();
+    let listener = Cuttable { listener, all: all.clone() };
+    let mut server = JoinSet::new();
+    server.spawn(async move {
+        // Ends with its task only: the listener retries by itself.
+        let _ = axum::serve(listener, service).await;
+    });
+    (server, all)
 }
 
 impl Drop for Emulator {
@@ -325,6 +337,11 @@ impl Handle {
     /// The requests so far: method, path, status; never a token, a query or a body.
     pub async fn request_log(&self) -> Vec<Served> {
         self.shared.state.lock().await.log()
+    }
+
+    /// Forgets the requests so far, so that the log holds only what comes from now on.
+    pub async fn forget_requests(&self) {
+        self.shared.state.lock().await.forget_log();
     }
 
     /// The allow policy of an account as it is stored.

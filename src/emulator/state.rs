@@ -49,14 +49,14 @@ pub enum Resource {
     Organization(usize),
 }
 
-/// A request that was served: never a bearer, a query or a body.
+/// A request that came: never a bearer, a query or a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
     /// As `iam.serviceAccounts.get`; `unrouted` for a path that no API has.
     pub method: String,
     /// The path, without its query.
     pub path: String,
-    /// The status; 0 when the connection was cut instead.
+    /// The status; 0 when the connection was cut instead, or nothing was answered yet.
     pub status: u16,
 }
 
@@ -128,6 +128,7 @@ pub struct State {
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
+    arrivals: u64,
     clients: Vec<ClientProject>,
     by_email: HashMap<String, usize>,
     by_unique_id: HashMap<String, usize>,
@@ -440,12 +441,28 @@ impl State {
         ))
     }
 
-    /// Writes a request down.
-    pub fn record(&mut self, served: Served) {
+    /// Writes a request down when it comes, for one that hangs is never answered; gives its number.
+    pub fn arrived(&mut self, method: &str, path: String) -> u64 {
         if self.log.len() == LOG {
             self.log.pop_front();
         }
-        self.log.push_back(served);
+        self.log.push_back(Served { method: method.to_owned(), path, status: 0 });
+        self.arrivals += 1;
+        self.arrivals
+    }
+
+    /// Adds the status to what was written down, unless so many came since that it is gone.
+    pub fn answered(&mut self, number: u64, status: u16) {
+        let from_the_end = usize::try_from(self.arrivals - number).unwrap_or(usize::MAX);
+        let at = self.log.len().checked_sub(from_the_end.saturating_add(1));
+        if let Some(served) = at.and_then(|at| self.log.get_mut(at)) {
+            served.status = status;
+        }
+    }
+
+    /// Writes down anew from here on.
+    pub fn forget_log(&mut self) {
+        self.log.clear();
     }
 
     /// The requests so far.

@@ -176,7 +176,7 @@ pub async fn apply_policy_if(
         let lost = match client.set_policy(&account, &wanted).await {
             Ok(after) => return Ok(applied(read, after, &wanted)),
             Err(error) if error.kind == ErrorKind::Conflict => None,
-            Err(error) if is_lost(&error) => Some(error),
+            Err(error) if error.leaves_doubt() => Some(error),
             Err(error) => {
                 snapshots.take_back(&whose, &saved).await;
                 return Err(error);
@@ -259,11 +259,6 @@ fn applied(before: Policy, after: Policy, wanted: &Policy) -> Applied {
 
 fn unknown(account: String, lost: ApiError, read_again: ApiError) -> Applied {
     Applied::Unknown { lost, read_again, check: format!("impersona policy get {account}") }
-}
-
-/// Whether the write may have been carried out although it failed: no answer, half of one, or the server's trouble.
-fn is_lost(error: &ApiError) -> bool {
-    matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server)
 }
 
 /// Reads the policy after a lost answer. One that did not come in time may belong to a write that is still under way,

@@ -99,17 +99,23 @@ fn judge(
     match best {
         Some((Access::Granted(role), level)) => HopState::Yes(format!("{role}, {}", place(level))),
         Some((Access::Unclear(why), _)) => HopState::CannotTell(why),
-        _ => match levels.iter().find(|level| level.policy.is_err()) {
-            Some(level) if level.name.is_empty() && std::ptr::eq(level, &levels[0]) => {
-                HopState::Unread("its policy may not be read".into())
+        _ => match levels.iter().find_map(|level| Some((level, level.policy.as_ref().err()?))) {
+            Some((level, error)) if level.name.is_empty() && std::ptr::eq(level, &levels[0]) => {
+                unread("its policy", error)
             }
-            Some(level) if level.name.is_empty() => {
-                HopState::Unread("what is above it may not be read".into())
-            }
-            Some(level) => HopState::Unread(format!("the policy of {} may not be read", level.name)),
+            Some((level, error)) if level.name.is_empty() => unread("what is above it", error),
+            Some((level, error)) => unread(&format!("the policy of {}", level.name), error),
             None => HopState::NoGrantSeen,
         },
     }
+}
+
+/// Closed is one thing, and out of reach another.
+fn unread(what: &str, error: &ApiError) -> HopState {
+    HopState::Unread(match error.kind {
+        ErrorKind::Denied | ErrorKind::NotFound => format!("{what} may not be read"),
+        _ => format!("{what} could not be read: {}", error.sentence()),
+    })
 }
 
 /// What the custom roles give that are bound to this member, or to many members.
@@ -215,6 +221,16 @@ mod tests {
         let grant = json!({"bindings": [{"role": CREATOR, "members": [RELAY]}]});
         let yes = judged(&[level("", None), level("projects/p", Some(grant))]);
         assert_eq!(yes, HopState::Yes(format!("{CREATOR}, projects/p")));
+    }
+
+    #[test]
+    fn what_could_not_be_reached_is_not_called_closed() {
+        let broken = ApiError::new(ErrorKind::Network, "The connection broke.");
+        let own = Level { name: String::new(), display_name: String::new(), policy: Err(broken) };
+        assert_eq!(
+            judged(&[own]),
+            HopState::Unread("its policy could not be read: The connection broke.".into())
+        );
     }
 
     #[test]

@@ -67,7 +67,17 @@ pub async fn enable_service(
     if matches!(client.is_enabled(project, service).await, Ok(true)) {
         return Ok(on());
     }
-    let mut operation = client.enable(project, &[service.to_owned()]).await?;
+    let mut operation = match client.enable(project, &[service.to_owned()]).await {
+        Ok(begun) => begun,
+        Err(lost) if lost.leaves_doubt() => {
+            return match client.is_enabled(project, service).await {
+                Ok(true) => Ok(on()),
+                // Off now tells nothing: switching on takes its time.
+                _ => Err(in_doubt(&lost, project, service)),
+            };
+        }
+        Err(error) => return Err(error),
+    };
     let (mut wait, mut polls) = (patience.first, 0);
     loop {
         if let Some(mut refusal) = operation.error {
@@ -98,6 +108,17 @@ pub async fn enable_service(
             Err(error) => return Ok(Enabled::Begun { operation: operation.name, why: error.sentence() }),
         };
     }
+}
+
+/// The answer to the beginning was lost.
+fn in_doubt(lost: &ApiError, project: &str, service: &str) -> ApiError {
+    let how = lost.sentence();
+    let how = how.trim_end_matches('.');
+    let message = format!(
+        "The answer was lost ({how}): whether {service} is being switched on in {project} is not known."
+    );
+    ApiError::new(lost.kind, message)
+        .with_next("Look again in some minutes: what is on already is not switched on twice.")
 }
 
 fn continue_with(name: &str) -> crate::api::services::Operation {

@@ -21,6 +21,12 @@ pub struct Level {
 }
 
 impl Level {
+    /// Why its policy could not be read, unless it is closed or gone: asked another time it may be there.
+    pub fn out_of_reach(&self) -> Option<&ApiError> {
+        let error = self.policy.as_ref().err()?;
+        (!matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)).then_some(error)
+    }
+
     /// What the model needs to know of it.
     pub fn to_model(&self) -> policy::Level {
         let name = match self.name.split_once('/') {

@@ -319,6 +319,39 @@ async fn a_lost_answer_after_which_others_wrote_is_a_conflict() {
     assert_eq!(desk.calls(SET).await, 1);
 }
 
+#[tokio::test]
+async fn a_write_that_never_left_is_no_lost_one() {
+    let mut desk = Desk::new().await;
+    let request = desk.request(vec![Edit::Grant(triple(CREATOR, DEV))], retry()).await;
+    desk.emulator.stop_listening().await;
+    let error = desk.apply(request).await.unwrap_err();
+    assert!(error.kind == ErrorKind::Network && error.sentence().contains("cannot be reached"), "{error:?}");
+    assert!(desk.saved().await.is_empty(), "nothing was written over");
+}
+
+#[tokio::test]
+async fn whether_an_api_is_being_switched_on_is_never_guessed() {
+    const SERVICE: &str = "iamcredentials.googleapis.com";
+    for fault in
+        [Fault { reset_before: true, ..Fault::default() }, Fault { reset_after: true, ..Fault::default() }]
+    {
+        let desk = Desk::new().await;
+        desk.client.get_policy(EDITABLE).await.unwrap();
+        desk.fault(Fault { method: "serviceusage.services.batchEnable".into(), ..fault }).await;
+        let mut told = |_| ();
+        let error = enable_service(&desk.client, "acme-dark", SERVICE, ENABLING_PATIENCE, &mut told)
+            .await
+            .unwrap_err();
+        assert_eq!(error.sentence().split(" (").next().unwrap(), "The answer was lost");
+        assert!(error.sentence().ends_with("is being switched on in acme-dark is not known."), "{error}");
+        assert_eq!(
+            error.next().unwrap(),
+            "Look again in some minutes: what is on already is not switched on twice."
+        );
+        assert_eq!(desk.calls("serviceusage.services.batchEnable").await, 1);
+    }
+}
+
 // Nothing is written.
 
 #[tokio::test]
@@ -440,6 +473,17 @@ async fn a_grant_works_after_three_yeses_in_a_row() {
     let watched = watch_grant(&client, account, &permissions, QUICK, &mut tell).await.unwrap();
     assert!(matches!(watched, Watched::Works { attempts: 6, .. }), "{watched:?}");
     assert_eq!(told, [(1, 0), (2, 1), (3, 0), (4, 1), (5, 2), (6, 3)]);
+}
+
+#[tokio::test]
+async fn who_gives_no_answer_has_not_said_no() {
+    let mut desk = Desk::new().await;
+    desk.client.get_policy(EDITABLE).await.unwrap();
+    desk.emulator.stop_listening().await;
+    let patience = Patience { limit: Duration::ZERO, ..Patience::default() };
+    let names = ["iam.serviceAccounts.getAccessToken".to_owned()];
+    let error = watch_grant(&desk.client, EDITABLE, &names, patience, &mut |_| ()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Network);
 }
 
 #[tokio::test]

@@ -65,7 +65,8 @@ pub enum Watched {
 /// unanswered on the way is no answer and is asked again.
 ///
 /// # Errors
-/// Refusals that asking again does not change: credentials, an API that is off, a name that is none.
+/// Refusals that asking again does not change: credentials, an API that is off, a name that is none; at the end of the
+/// patience also that the last question went unanswered.
 pub async fn watch_grant(
     client: &Client,
     account: &str,
@@ -76,9 +77,9 @@ pub async fn watch_grant(
     let since = Instant::now();
     let (mut attempts, mut yeses, mut wait) = (0, 0, patience.first);
     loop {
-        let all = match client.held_permissions(account, permissions).await {
-            Ok(held) => permissions.iter().all(|wanted| held.contains(wanted)),
-            Err(error) if error.passes() => false,
+        let (all, silence) = match client.held_permissions(account, permissions).await {
+            Ok(held) => (permissions.iter().all(|wanted| held.contains(wanted)), None),
+            Err(error) if error.passes() => (false, Some(error)),
             Err(error) => return Err(error),
         };
         attempts += 1;
@@ -90,7 +91,8 @@ pub async fn watch_grant(
         // Once it starts to work, the rest is known soon.
         let pause = if yeses > 0 { patience.first } else { wait };
         if since.elapsed() + pause > patience.limit {
-            return Ok(Watched::NotYet { attempts, after: since.elapsed() });
+            // Who gave no answer has not said no.
+            return silence.map_or(Ok(Watched::NotYet { attempts, after: since.elapsed() }), Err);
         }
         sleep(pause).await;
         wait = (wait * 2).min(patience.longest);

@@ -205,10 +205,22 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)]);
         }
         (None, Some(error)) => row("keys", vec![Span::styled(error.sentence(), theme.bad)]),
-
         (None, None) => row("keys", vec![Span::styled("asking…", theme.dim)]),
     }
+    for sentence in old(facts) {
+        let text = format!("What was read before is shown: {sentence}");
+        lines.push(Line::styled(text, theme.bad));
+    }
     lines
+}
+
+/// Why what is shown of the account and its keys is not of now.
+fn old(facts: &Facts) -> Vec<String> {
+    let account = facts.account.error.as_ref().filter(|_| facts.account.value.is_some());
+    let keys = facts.keys.error.as_ref().filter(|_| facts.keys.value.is_some());
+    let mut sentences: Vec<String> = account.into_iter().chain(keys).map(ApiError::sentence).collect();
+    sentences.dedup();
+    sentences
 }
 
 fn key_spans(key: &AccountKey, now: Timestamp, theme: &Theme) -> Vec<Span<'static>> {

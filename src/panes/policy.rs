@@ -16,7 +16,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::{ApiError, Call, Part, Reply, policies},
+    api::{ApiError, Call, ErrorKind, Part, Reply, policies},
     app::{
         msg::{Clip, Effect, Level, Owner, PaneId, ReqId},
         remote::Remote,
@@ -464,10 +464,7 @@ impl Pane for PolicyPane {
         if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
             let reply = reply.and_then(|reply| match reply {
                 Reply::Applied(applied) => Ok(*applied),
-                _ => Err(ApiError::new(
-                    crate::api::ErrorKind::Other,
-                    "the answer was of another kind than the question",
-                )),
+                _ => Err(ApiError::new(ErrorKind::Other, "the answer was of another kind than the question")),
             });
             return self.written(writing, reply, cx);
         }
@@ -515,6 +512,14 @@ impl Pane for PolicyPane {
                 }
             }
         } else if facts.above.awaits(req) {
+            // What was read before is better than levels that cannot be reached now.
+            let lost = match &reply {
+                Ok(Reply::Inherited(levels)) if facts.above.value.is_some() => {
+                    levels.iter().find_map(flows::Level::out_of_reach).cloned()
+                }
+                _ => None,
+            };
+            let reply = lost.map_or(reply, Err);
             facts.above.settle_as(req, reply, |reply| {
                 if let Reply::Inherited(levels) = reply { Some(levels) } else { None }
             });

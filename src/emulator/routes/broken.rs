@@ -74,6 +74,11 @@ pub async fn struck(fault: &Fault, scissors: &Scissors, answer: impl Future<Outp
     if fault.truncate {
         return truncated(response).await;
     }
+    if fault.half {
+        let (parts, body) = response.into_parts();
+        let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        return Response::from_parts(parts, Body::from(whole.slice(..whole.len() / 2)));
+    }
     if fault.drip_ms > 0 {
         return dripping(response, Duration::from_millis(fault.drip_ms)).await;
     }
@@ -151,10 +156,11 @@ fn bomb() -> impl Stream<Item = std::io::Result<Bytes>> {
     let space = [false, true, false, true, false, false, false, false];
     let copies = copy.into_iter().chain([false; 5]).cycle();
     let bits = start.into_iter().chain(space).chain(copies);
-    let mut bytes: Vec<u8> = Vec::with_capacity(BOMB);
-    let mut bits = bits.take(BOMB * 8);
-    while bytes.len() < BOMB {
-        bytes.push(bits.by_ref().take(8).enumerate().map(|(i, bit)| u8::from(bit) << i).sum());
-    }
+    // The first 11 bits are in the first two bytes; from there on the same 13 bytes come again and again.
+    let mut bits = bits.take(15 * 8);
+    let start: Vec<u8> =
+        (0..15).map(|_| bits.by_ref().take(8).enumerate().map(|(i, bit)| u8::from(bit) << i).sum()).collect();
+    let (start, again) = start.split_at(2);
+    let bytes = [start, &again.repeat(BOMB / again.len())].concat();
     stream::iter([Ok(head), Ok(Bytes::from(bytes))])
 }

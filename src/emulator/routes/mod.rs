@@ -39,7 +39,7 @@ use super::error::{Answer, Failure, Place};
 use super::fault::Fault;
 use super::keys;
 use super::reply;
-use super::state::{Resource, Served, Shared, State};
+use super::state::{Resource, Shared, State};
 use super::tokens::{Principal, secret};
 
 /// More than any request needs; what is larger is refused as Google's front end does.
@@ -464,7 +464,10 @@ pub async fn serve(
         let found =
             find(&parts.method, &parts.uri).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
         let name = found.as_ref().map_or("unrouted", |(route, _)| route.name);
-        let fault = shared.state.lock().await.faults.strike(name, &path, shared.clock.now());
+        let (fault, number) = {
+            let mut state = shared.state.lock().await;
+            (state.faults.strike(name, &path, shared.clock.now()), state.arrived(name, path))
+        };
         let answer = run(&shared, found, &parts, body, fault.as_ref());
         date += fault.as_ref().map_or(0, |fault| fault.date_offset_seconds);
         let response = match &fault {
@@ -472,7 +475,7 @@ pub async fn serve(
             None => answer.await,
         };
         let status = if scissors.is_cut() { 0 } else { response.status().as_u16() };
-        shared.state.lock().await.record(Served { method: name.into(), path, status });
+        shared.state.lock().await.answered(number, status);
         response
     } else {
         reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")

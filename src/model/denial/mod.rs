@@ -184,14 +184,14 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
     let (sentence, next) = match cause {
         Cause::ApiDisabled => api_disabled(refusal),
         Cause::ScopeMissing => (
-            format!("The caller's access token lacks the scope that {} needs.", refusal.service()),
+            format!("The caller's access token lacks the scope that {} needs.", refusal.named_service()),
             format!("Log in again with the scope cloud-platform: `{LOGIN}`."),
         ),
         Cause::PermissionMissing => permission_missing(refusal),
         Cause::QuotaProject => quota_project(refusal),
         Cause::LoginAgain => login_again(refusal),
         Cause::ServicePerimeter => (
-            format!("VPC Service Controls keep the caller from {}.", refusal.service()),
+            format!("VPC Service Controls keep the caller from {}.", refusal.named_service()),
             match refusal.metadata.get("uid") {
                 Some(uid) => format!("Give an administrator of the perimeter this identifier: {uid}."),
                 None => "Ask an administrator of the perimeter, or call from inside it.".to_owned(),
@@ -199,8 +199,8 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         ),
         Cause::RateLimited => (
             match refusal.metadata.get("quota_limit") {
-                Some(limit) => format!("Too many calls to {}: the limit {limit} is reached.", refusal.service()),
-                None => format!("Too many calls to {} in a short time.", refusal.service()),
+                Some(limit) => format!("Too many calls to {}: the limit {limit} is reached.", refusal.named_service()),
+                None => format!("Too many calls to {} in a short time.", refusal.named_service()),
             },
             "Wait a minute, then try again.".to_owned(),
         ),
@@ -349,6 +349,11 @@ impl Refusal {
     /// The API that refused, by its host name.
     pub fn service(&self) -> &str {
         self.metadata.get("service").unwrap_or(&self.asked.service)
+    }
+
+    /// The same for a sentence: an answer that somebody pasted may name none.
+    fn named_service(&self) -> &str {
+        if self.service().is_empty() { "the API" } else { self.service() }
     }
 
     /// The project charged for the call, without the leading `projects/`.

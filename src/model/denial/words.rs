@@ -27,7 +27,7 @@ pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
     }
     if refusal.code == "invalid_grant" {
         return (
-            format!("The token endpoint does not accept the JWT ({}).", refusal.message),
+            format!("The token endpoint does not accept the JWT ({}).", refusal.message.trim_end_matches('.')),
             "Check iat and exp (at most 1h apart, and this machine's clock), iss (the account itself) and aud (the token endpoint); then sign a new one.".to_owned(),
         );
     }

@@ -121,6 +121,11 @@ impl PolicyPane {
             let taken = wrapped(&text, rest, buf, theme.bad);
             rest = Rect { y: rest.y + taken, height: rest.height.saturating_sub(taken), ..rest };
         }
+        if let Some(error) = facts.above.error.as_ref().filter(|_| facts.above.value.is_some()) {
+            let text = format!("What it inherits is shown as it was read before: {}", error.sentence());
+            let taken = wrapped(&text, rest, buf, theme.bad);
+            rest = Rect { y: rest.y + taken, height: rest.height.saturating_sub(taken), ..rest };
+        }
         let columns = Columns::of(rest.width);
         let heading = format!(
             "{}{}{}",
