@@ -60,7 +60,6 @@ const QUEUE: usize = 256;
 
 /// Opens the explorer; gives the exit code.
 pub fn open(args: &TuiArgs, env: &Env) -> u8 {
-    terminal::no_core_dumps();
     terminal::restore_on_panic();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

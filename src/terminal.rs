@@ -193,12 +193,3 @@ pub fn restore_on_panic() {
         );
     }));
 }
-
-/// A core file would hold every token: none is written. What the system refuses here it has refused before.
-pub fn no_core_dumps() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    }
-}

@@ -32,7 +32,6 @@ use crate::api::{ApiError, ErrorKind};
 use crate::env::Env;
 use crate::failure::{self, LastFailure};
 use crate::model::account;
-use crate::terminal::no_core_dumps;
 use args::{Args, Command, Global, Pane};
 use output::Failure;
 use setup::Setup;
@@ -155,7 +154,6 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     };
     let explains = matches!(command, Command::Doctor { .. });
     let who = Cell::new(None);
-    no_core_dumps();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
