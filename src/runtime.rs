@@ -93,6 +93,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         Err(error) => return cli::fail(&Failure::usage(error.to_string())),
     };
     let app = AppState::new(start(args, &setup, memory.as_ref()), screen.size());
+    // The rest of it is nobody's business later: who called at the start may soon be somebody else.
+    let Setup { connector, source, doubt, client, emulator, .. } = setup;
     let (copied_in, copied) = mpsc::unbounded_channel();
     // The clipboard belongs to the real surroundings, in the demo too.
     let clipboard = Clipboard::start(env, copied_in);
@@ -104,7 +106,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         app,
         screen,
         theme,
-        client: setup.client.clone(),
+        client,
         snapshots: match &folder {
             Some(folder) => Snapshots::in_state_folder(Some(folder.clone())),
             None if args.global.demo => Snapshots::in_memory(),
@@ -128,9 +130,9 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         keeper,
         saved,
         panic: PanicSwitch::new(env),
-        connector: setup.connector.clone(),
-        callers: Callers::new(setup.source.clone()),
-        doubt: setup.doubt.clone(),
+        connector,
+        callers: Callers::new(source),
+        doubt,
         wish: Wish::default(),
         loaded: mpsc::channel(QUEUE),
     };
@@ -143,7 +145,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     let _ = tokio::time::timeout(Duration::from_secs(1), files.join_next()).await;
     // Takes back what is ours, with the terminal given back already.
     drop(clipboard);
-    drop(setup);
+    drop(emulator);
     // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
     ended.unwrap_or(HANGUP)
 }
@@ -167,6 +169,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         demo: args.global.demo,
         read_only: args.global.read_only,
         production: setup.config.production_projects.clone(),
+        idle_wipe: setup.config.idle_wipe,
     }
 }
 
@@ -357,6 +360,13 @@ impl Loop {
             }
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
+            Effect::Disconnect => {
+                let client = self.client.clone();
+                self.tasks.spawn(async move {
+                    client.disconnect().await;
+                    None
+                });
+            }
             Effect::Save { name, text } => self.keep(Keep::Save(name, text)),
             Effect::FindCallers => {
                 let connector = self.connector.clone();
