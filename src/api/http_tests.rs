@@ -528,8 +528,7 @@ async fn what_the_source_of_a_foreign_token_is_asked_and_answers_is_recorded_now
 
 #[tokio::test]
 async fn connections_are_closed_when_asked_and_the_next_request_opens_one_anew() {
-    let stays =
-        Turn::Stay(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{ACCOUNT}", ACCOUNT.len()));
+    let stays = Turn::Stay(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{ACCOUNT}", ACCOUNT.len()));
     let server = Server::start([stays, ok(ACCOUNT)]).await;
     let client = server.client();
     client.get_account("x").await.unwrap();

@@ -86,7 +86,9 @@ impl AppState {
     }
 
     fn holds_secrets(&self) -> bool {
-        !self.shared.shelf.items().is_empty() || !self.panes.inspect.is_empty() || self.shared.copied.is_some()
+        !self.shared.shelf.items().is_empty()
+            || !self.panes.inspect.is_empty()
+            || self.shared.copied.is_some()
     }
 
     /// Whether something is under way that may not be cut off: it ends by itself, with an answer or without.

@@ -62,7 +62,10 @@ fn after_its_time_without_a_key_all_that_is_held_is_wiped_and_said_until_a_key_i
     assert!(screen.notice().contains("no key was pressed for 15m"), "{}", screen.notice());
     let id = screen.app.notice.as_ref().unwrap().id;
     assert!(
-        !screen.effects.iter().any(|effect| matches!(effect, Effect::After(TimerId::Notice(of), _) if *of == id)),
+        !screen
+            .effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::After(TimerId::Notice(of), _) if *of == id)),
         "it does not go away by itself"
     );
     assert_eq!(screen.app.notice.as_ref().map(|notice| notice.level), Some(Level::Warning));

@@ -2,6 +2,8 @@
 //! variable, log, panic or title, and none is on the screen before it is revealed.
 
 mod files;
+#[cfg(target_os = "linux")]
+mod memory;
 mod traces;
 
 use std::{fs, path::Path};
