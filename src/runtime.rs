@@ -3,7 +3,9 @@
 
 mod callers;
 mod panic_switch;
+mod room;
 mod signals;
+mod stopping;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -47,7 +49,9 @@ use crate::{
 };
 use callers::{Callers, Outcome, Wish};
 use panic_switch::PanicSwitch;
+use room::Room;
 use signals::{Heard, Signals};
+use stopping::Stopping;
 
 /// Answers that come together are drawn together.
 const FRAME: Duration = Duration::from_millis(16);
@@ -88,6 +92,9 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         Ok(signals) => signals,
         Err(error) => return cli::fail(&Failure::io("listening for signals", &error)),
     };
+    if let Some(code) = stopping::until_in_foreground(&mut signals).await {
+        return code;
+    }
     let screen = match Screen::enter() {
         Ok(screen) => screen,
         Err(error) => return cli::fail(&Failure::usage(error.to_string())),
@@ -104,6 +111,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     files.spawn(keep_files(jobs, saved_in));
     let mut looped = Loop {
         app,
+        room: Room::of(&screen),
         screen,
         theme,
         client,
@@ -122,6 +130,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         last_frame: None,
         frame_due: None,
         quit: None,
+        stopping: None,
         parts: mpsc::channel(QUEUE),
         records,
         lost: 0,
@@ -188,6 +197,8 @@ type Done = Option<Msg>;
 struct Loop {
     app: AppState,
     screen: Screen,
+    /// Tells when a terminal that reads slowly takes more.
+    room: Room,
     theme: Theme,
     client: Client,
     /// Policies are saved here before they are written over.
@@ -203,6 +214,8 @@ struct Loop {
     last_frame: Option<Instant>,
     frame_due: Option<Instant>,
     quit: Option<u8>,
+    /// Who is to stop, until the loop comes to it.
+    stopping: Option<Stopping>,
     parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     records: mpsc::Receiver<Record>,
     lost: u64,
@@ -238,6 +251,9 @@ impl Loop {
         }
         self.panic.in_a_task(&mut self.tasks);
         loop {
+            if let Some(stopping) = self.stopping.take() {
+                self.stop(stopping, signals).await?;
+            }
             if let Some(code) = self.quit {
                 return Ok(code);
             }
@@ -246,16 +262,19 @@ impl Loop {
                 let now = Instant::now();
                 self.frame_due = Some(self.last_frame.map_or(now, |last| now.max(last + FRAME)));
             }
-            if self.frame_due.is_some_and(|due| due <= Instant::now()) {
+            let ready = self.screen.is_ready();
+            if ready && self.frame_due.is_some_and(|due| due <= Instant::now()) {
                 self.draw()?;
             }
+            let ready = self.screen.is_ready();
             let next_timer = self.timers.first_key_value().map(|((at, _), _)| *at);
-            let wake = [next_timer, self.frame_due].into_iter().flatten().min();
+            let wake = [next_timer, self.frame_due.filter(|_| ready)].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
                     Heard::End(code) => self.handle(Msg::Leave(code))?,
-                    Heard::Stop => self.carry_out(Effect::Suspend)?,
+                    Heard::Stop => self.stopping = Some(Stopping::Us),
+                    Heard::GoOn => self.go_on(signals).await?,
                 },
                 () = terminal::panicked() => return Ok(PANICKED),
                 Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
@@ -278,7 +297,9 @@ impl Loop {
                         self.handle(Msg::RecordsLost(lost))?;
                     }
                 }
-                Some(copied) = self.copied.recv() => self.copied(copied)?,
+                // A copy may have to go through the terminal.
+                Some(copied) = self.copied.recv(), if ready => self.copied(copied)?,
+                () = self.room.comes(), if !ready => self.screen.send()?,
                 Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
@@ -309,14 +330,21 @@ impl Loop {
     fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
         for _ in 0..BURST {
             match events.try_recv() {
-                Ok(event) if self.quit.is_none() => self.handle(Msg::Input(event?))?,
+                Ok(event) if self.quit.is_none() && self.stopping.is_none() => {
+                    self.handle(Msg::Input(event?))?;
+                }
                 _ => break,
             }
         }
         Ok(())
     }
 
+    /// Draws a frame now, or as soon as the terminal has taken the one before: what changes until then is one frame.
     fn draw(&mut self) -> io::Result<()> {
+        if !self.screen.is_ready() {
+            self.frame_due = Some(Instant::now());
+            return Ok(());
+        }
         // The terminal may have another size before the event that says so is here.
         let size = self.screen.size();
         if size != self.app.size {
@@ -388,12 +416,7 @@ impl Loop {
                 }
             }
             Effect::ResetProbing => self.client.reset_probing(),
-            Effect::Suspend => {
-                self.screen.suspend()?;
-                let size = self.screen.size();
-                self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
-                self.handle(Msg::Resumed)?;
-            }
+            Effect::Suspend => self.stopping = Some(Stopping::Job),
             Effect::GiveBack(line) | Effect::Farewell(line) => {
                 terminal::restore();
                 terminal::say(&line);
