@@ -24,18 +24,3 @@ pub fn off(env: &Env) {
     #[cfg(not(target_os = "linux"))]
     let _ = traceable;
 }
-
-#[cfg(all(test, target_os = "linux"))]
-mod tests {
-    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
-
-    use super::*;
-
-    #[test]
-    fn this_process_is_dumped_nowhere_and_read_by_nobody() {
-        off(&Env::from_vars([("IMPERSONA_DEBUG_TRACEABLE", "1")]));
-        assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
-        off(&Env::default());
-        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
-    }
-}

@@ -8,7 +8,7 @@ mod search;
 use front::Front;
 use search::{Hit, Wanted};
 
-use super::{MINTS, SIZE, mint_all};
+use super::{MINTS, SIZE, may_be_traced, mint_all, traceable};
 use crate::{
     support::{EmulatorProcess, Home},
     terminal::Terminal,
@@ -45,7 +45,7 @@ fn after_a_while(wanted: &Wanted, pid: u32) -> Found {
 
 /// Makes one of each kind; shows each, masks it, decodes it and copies it; and wipes all.
 fn live(home: &Home, vars: &[(String, String)]) -> Story {
-    let vars: Vec<_> = vars.iter().cloned().chain([process::allowed()]).collect();
+    let vars: Vec<_> = vars.iter().cloned().chain([traceable()]).collect();
     let mut terminal = Terminal::start(home, SIZE, &[], &vars);
     terminal.wait_for("deployer@acme-prod");
     let pid = terminal.pid();
@@ -99,7 +99,7 @@ impl Story {
 
 #[test]
 fn after_a_wipe_nothing_of_any_credential_is_left_in_memory() {
-    if !process::may_be_read() {
+    if !may_be_traced() {
         return;
     }
     let (here, there) = (Home::new(), Home::new());
@@ -109,7 +109,7 @@ fn after_a_wipe_nothing_of_any_credential_is_left_in_memory() {
 
 #[test]
 fn nor_in_what_libraries_keep_of_tls_and_http_2() {
-    if !process::may_be_read() {
+    if !may_be_traced() {
         return;
     }
     let (here, there) = (Home::new(), Home::new());
