@@ -14,8 +14,7 @@ use std::{
     time::Duration,
 };
 
-use crossterm::event::{Event, EventStream};
-use futures_util::{Stream, StreamExt};
+use crossterm::event::Event;
 use jiff::Timestamp;
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver},
@@ -145,7 +144,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         wish: Wish::default(),
         loaded: mpsc::channel(QUEUE),
     };
-    let ended = looped.run(EventStream::new(), &mut signals).await;
+    let ended = looped.run(terminal::listen(), &mut signals).await;
     terminal::restore();
     let Loop { clipboard, mut tasks, keeper, .. } = looped;
     tasks.abort_all();
@@ -237,10 +236,9 @@ struct Loop {
 impl Loop {
     async fn run(
         &mut self,
-        events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
+        mut events: mpsc::Receiver<io::Result<Event>>,
         signals: &mut Signals,
     ) -> io::Result<u8> {
-        let mut events = self.listen(events);
         let mut gone = terminal::gone();
         // The first frame comes before anything is asked of anybody.
         self.draw()?;
@@ -307,25 +305,6 @@ impl Loop {
         }
     }
 
-    /// Events come through a channel of our own, for the stream cannot be asked whether more is queued: a look at
-    /// it that does not wait would take the place of the look that does.
-    fn listen(
-        &mut self,
-        mut events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
-    ) -> mpsc::Receiver<io::Result<Event>> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        self.tasks.spawn(async move {
-            while let Some(event) = events.next().await {
-                let gone = event.is_err();
-                if sender.send(event).await.is_err() || gone {
-                    break;
-                }
-            }
-            None
-        });
-        receiver
-    }
-
     /// Everything typed so far is one burst: one frame.
     fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
         for _ in 0..BURST {
@@ -370,6 +349,9 @@ impl Loop {
 
     fn handle(&mut self, msg: Msg) -> io::Result<()> {
         self.panic.in_update(&msg, &self.app);
+        if matches!(msg, Msg::Input(Event::Resize(..))) {
+            self.screen.resized();
+        }
         let effects = self.app.update(self.now(), msg);
         effects.into_iter().try_for_each(|effect| self.carry_out(effect))
     }

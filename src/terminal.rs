@@ -7,6 +7,7 @@ mod tty;
 #[cfg(unix)]
 mod tty;
 
+mod keys;
 mod out;
 
 use std::{
@@ -34,7 +35,8 @@ use tokio::sync::{Notify, futures::Notified};
 
 use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
 
-use out::Out;
+pub use keys::listen;
+use out::{END_OF_STRING, Out};
 pub(crate) use tty::{in_foreground, stop};
 
 /// Whether the terminal is ours and has to be given back.
@@ -46,14 +48,13 @@ static WRITING: AtomicBool = AtomicBool::new(false);
 /// Whether the terminal has got a part of a frame, which may end in the middle of a sequence.
 static CUT: AtomicBool = AtomicBool::new(false);
 
-/// Ends whatever sequence was cut short, even one that holds text (ST).
-const END_OF_STRING: &[u8] = b"\x1b\\";
-
 /// The terminal while it is ours.
 pub struct Screen {
     /// Never dropped: ratatui's own drop prints where there may be nobody to print to, and panics then.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Ink>>>,
     out: Rc<RefCell<Out>>,
+    /// Whether nobody knows what the terminal shows.
+    stale: bool,
 }
 
 /// What ratatui writes with. It flushes after each of its steps, which does nothing here: a frame is one write.
@@ -71,7 +72,7 @@ impl Write for Ink {
 }
 
 impl Screen {
-    /// Takes the terminal over. It hears of it with the first frame.
+    /// Takes the terminal over.
     ///
     /// # Errors
     /// There is no terminal, or it does not do as it is told.
@@ -82,7 +83,7 @@ impl Screen {
         }
         let out = Rc::new(RefCell::new(Out::new(tty::Tty::stdout()?)));
         let terminal = Terminal::new(CrosstermBackend::new(Ink(out.clone())))?;
-        let mut screen = Screen { terminal: ManuallyDrop::new(terminal), out };
+        let mut screen = Screen { terminal: ManuallyDrop::new(terminal), out, stale: false };
         screen.take()?;
         Ok(screen)
     }
@@ -104,10 +105,20 @@ impl Screen {
     /// The terminal has gone.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
         if OURS.load(Ordering::SeqCst) {
+            if std::mem::take(&mut self.stale) {
+                let size = self.size();
+                self.terminal.resize(size.into())?;
+            }
             self.terminal.draw(draw)?;
             self.send()?;
         }
         Ok(())
+    }
+
+    /// The terminal had another size, if only for a moment: it may have folded or dropped what it showed, and the next
+    /// frame is a whole one. ratatui looks at the size at each frame, and misses one that came and went in between.
+    pub fn resized(&mut self) {
+        self.stale = true;
     }
 
     /// Sends what the terminal has not taken yet, or the part that it takes now.
@@ -176,7 +187,8 @@ impl Screen {
         // The alternate screen is empty: so is what the next frame is compared with. ratatui's own clear asks the
         // terminal where its cursor is, and the answer would go to whoever reads the keys.
         self.terminal.swap_buffers();
-        Ok(())
+        drop(out);
+        self.send()
     }
 }
 
@@ -273,4 +285,42 @@ pub fn restore_on_panic() {
         let line = format!("impersona stopped by a bug of its own{place}{text}; the terminal is as it was\n");
         let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
     }));
+}
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
+
+    use ratatui::{TerminalOptions, Viewport, layout::Rect, style::Color};
+
+    use super::*;
+
+    #[test]
+    fn every_frame_is_one_write() {
+        // Each write is a message of its own.
+        let (told, heard) = UnixDatagram::pair().unwrap();
+        let out = Rc::new(RefCell::new(Out::new(tty::Tty::stand_in(OwnedFd::from(told)))));
+        let viewport = Viewport::Fixed(Rect::new(0, 0, 200, 60));
+        let mut terminal =
+            Terminal::with_options(CrosstermBackend::new(Ink(out.clone())), TerminalOptions { viewport })
+                .unwrap();
+        heard.set_nonblocking(true).unwrap();
+        for frame in 0..3_u8 {
+            terminal
+                .draw(|drawn| {
+                    for (at, cell) in drawn.buffer_mut().content.iter_mut().enumerate() {
+                        let colour = (at % 255) as u8 ^ frame;
+                        cell.set_symbol("数").set_fg(Color::Indexed(colour));
+                    }
+                    drawn.set_cursor_position((1, 1));
+                })
+                .unwrap();
+            out.borrow_mut().send().unwrap();
+            assert!(out.borrow().is_empty(), "all of it is sent");
+            let mut buffer = vec![0; 1024 * 1024];
+            assert!(heard.recv(&mut buffer).unwrap() > 10_000, "a whole frame");
+            assert!(heard.recv(&mut buffer).is_err(), "in one write");
+        }
+        // It is never dropped: that prints to the terminal of whoever runs the tests.
+        std::mem::forget(terminal);
+    }
 }

@@ -13,6 +13,9 @@ use super::tty::Tty;
 /// A full frame of a large screen fits, so that it is not moved while it grows.
 const FRAME_BYTES: usize = 256 * 1024;
 
+/// Ends whatever sequence was cut short, even one that holds text (ST).
+pub(super) const END_OF_STRING: &[u8] = b"\x1b\\";
+
 /// What is drawn, until the terminal has taken it.
 pub(super) struct Out {
     bytes: Vec<u8>,

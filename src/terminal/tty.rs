@@ -14,6 +14,8 @@ use rustix::{
     termios::{self, QueueSelector},
 };
 
+use super::out::END_OF_STRING;
+
 /// A terminal that polls as ready takes this much without waiting: half of what POSIX promises for a pipe.
 const PIECE: usize = 256;
 
@@ -45,6 +47,12 @@ impl Tty {
             Ok(fd) => Ok(Tty { file: fd.into(), waits: false }),
             Err(_) => Tty::shared(stdout.as_fd()),
         }
+    }
+
+    /// What counts writes, for tests.
+    #[cfg(test)]
+    pub(super) fn stand_in(fd: std::os::fd::OwnedFd) -> Tty {
+        Tty { file: fd.into(), waits: false }
     }
 
     fn shared(fd: BorrowedFd) -> io::Result<Tty> {
@@ -90,6 +98,8 @@ pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             termios::tcflush(fd, QueueSelector::OFlush)?;
+            // What it has got may end anywhere.
+            file.write_all(END_OF_STRING)?;
             cleared = true;
         }
         file.write_all(piece)?;
@@ -163,7 +173,7 @@ mod tests {
             all.extend_from_slice(&buffer[..count]);
         }
         assert!(
-            all.ends_with(b"xgoodbye"),
+            all.ends_with(b"x\x1b\\goodbye"),
             "{}",
             String::from_utf8_lossy(&all[all.len().saturating_sub(80)..])
         );

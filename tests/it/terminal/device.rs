@@ -1,0 +1,94 @@
+//! The device under a terminal: one that reads slowly, or not at all, and what others may do to it.
+
+use std::sync::{Condvar, Mutex};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+    process::{Pid, WaitId, WaitIdOptions, waitid},
+    termios::{InputModes, LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr},
+};
+
+use super::Terminal;
+use crate::support::eventually;
+
+/// What the terminal reads at a time: everything, so many bytes, or nothing.
+#[derive(Default)]
+pub(super) struct Gate {
+    bytes: Mutex<Option<usize>>,
+    changed: Condvar,
+}
+
+impl Gate {
+    /// Waits until something may be read; gives how much at most.
+    pub(super) fn pass(&self) -> usize {
+        let bytes = self.changed.wait_while(self.bytes.lock().unwrap(), |bytes| *bytes == Some(0)).unwrap();
+        bytes.unwrap_or(65_536)
+    }
+
+    pub(super) fn open(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, bytes: Option<usize>) {
+        *self.bytes.lock().unwrap() = bytes;
+        self.changed.notify_all();
+    }
+}
+
+impl Terminal {
+    /// From now on it reads nothing, after what it is waiting for already.
+    pub fn stop_reading(&self) {
+        self.gate.set(Some(0));
+    }
+
+    /// From now on it reads so many bytes at a time.
+    pub fn read_slowly(&self, bytes: usize) {
+        self.gate.set(Some(bytes));
+    }
+
+    /// From now on it reads whatever comes.
+    pub fn read_on(&self) {
+        self.gate.open();
+    }
+
+    /// Whether it takes nothing more.
+    pub fn is_full(&self) -> bool {
+        let device = self.device();
+        let mut fds = [PollFd::new(&device, PollFlags::OUT)];
+        poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0
+    }
+
+    /// Leaves it to somebody who resets it and everything on it.
+    pub fn is_reset(&mut self) {
+        let device = self.device();
+        let mut cooked = tcgetattr(&device).unwrap();
+        cooked.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
+        cooked.input_modes |= InputModes::ICRNL | InputModes::IXON | InputModes::BRKINT;
+        cooked.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG | LocalModes::IEXTEN;
+        tcsetattr(&device, OptionalActions::Now, &cooked).unwrap();
+        rustix::io::write(&device, b"\x1bcsomebody else was here").unwrap();
+        self.wait_for("somebody else was here");
+    }
+
+    fn device(&self) -> std::fs::File {
+        let path = self.master.as_ref().unwrap().tty_name().unwrap();
+        rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into()
+    }
+
+    /// Waits until the program stands still, stopped by a signal.
+    pub fn is_stopped(&self) {
+        let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
+        let seen = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        eventually("the program is stopped", || waitid(WaitId::Pid(pid), seen).unwrap());
+    }
+
+    /// The hundredths of a second of processor time that the program has had.
+    #[cfg(target_os = "linux")]
+    pub fn processor_time(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // The name of the program may hold anything, but what comes after it are numbers.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+}
