@@ -9,7 +9,7 @@ mod stopping;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
+    io, iter,
     path::PathBuf,
     time::Duration,
 };
@@ -370,7 +370,14 @@ impl Loop {
             }
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
-            Effect::Disconnect => {
+            Effect::Forget => {
+                self.screen.forget()?;
+                // Copies that still wait for the terminal are not made; what was done is said.
+                for done in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
+                    if matches!(done, Copied::Done(_)) {
+                        self.copied(done)?;
+                    }
+                }
                 let client = self.client.clone();
                 self.tasks.spawn(async move {
                     client.disconnect().await;

@@ -168,6 +168,21 @@ impl Screen {
         terminal::disable_raw_mode()?;
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
+        self.start_over()?;
+        self.send()
+    }
+
+    /// Wipes what the terminal has not taken: a frame that may show a secret, or a copy of one; and both of the frames
+    /// that ratatui keeps. Without anything under way the next frame does as much.
+    ///
+    /// # Errors
+    /// The terminal does not do as it is told.
+    pub fn forget(&mut self) -> io::Result<()> {
+        if self.is_ready() { Ok(()) } else { self.start_over() }
+    }
+
+    /// Gives up what is under way; what comes next is a whole frame.
+    fn start_over(&mut self) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         let cut = out.is_cut();
         out.forget();
@@ -187,8 +202,7 @@ impl Screen {
         // The alternate screen is empty: so is what the next frame is compared with. ratatui's own clear asks the
         // terminal where its cursor is, and the answer would go to whoever reads the keys.
         self.terminal.swap_buffers();
-        drop(out);
-        self.send()
+        Ok(())
     }
 }
 

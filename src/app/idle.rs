@@ -117,6 +117,6 @@ impl AppState {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.inspect.wipe(&mut cx);
         self.panes.mint.cancel(&mut cx);
-        out.effects.extend([Effect::ClearClipboard, Effect::Disconnect]);
+        out.effects.extend([Effect::ClearClipboard, Effect::Forget]);
     }
 }

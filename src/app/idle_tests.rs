@@ -58,7 +58,7 @@ fn after_its_time_without_a_key_all_that_is_held_is_wiped_and_said_until_a_key_i
     assert!(held(&screen) == 0 && screen.app.shared.shelf.revealed().is_none());
     assert!(screen.app.panes.inspect.is_empty() && screen.app.shared.copied.is_none());
     assert_eq!(wipes(&screen), 1);
-    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Disconnect)));
+    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Forget)));
     assert!(screen.notice().contains("no key was pressed for 15m"), "{}", screen.notice());
     let id = screen.app.notice.as_ref().unwrap().id;
     assert!(

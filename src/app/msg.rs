@@ -195,8 +195,9 @@ pub enum Effect {
     Copy(Clip),
     /// Empty the clipboard, if what is on it is ours.
     ClearClipboard,
-    /// Close the connections: libraries keep what went over one for as long as it is open.
-    Disconnect,
+    /// Wipe what is under way to the terminal, and close the connections: libraries keep what went over one for as long
+    /// as it is open.
+    Forget,
     /// Write a new file that only its owner can read; never over an existing one.
     Save {
         /// A name in the current folder.

@@ -6,7 +6,7 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     fs::{Mode, OFlags},
     process::{Pid, WaitId, WaitIdOptions, waitid},
-    termios::{InputModes, LocalModes, OptionalActions, OutputModes, tcgetattr, tcsetattr},
+    termios::{Action, InputModes, LocalModes, OptionalActions, OutputModes, tcflow, tcgetattr, tcsetattr},
 };
 
 use super::Terminal;
@@ -50,6 +50,11 @@ impl Terminal {
     /// From now on it reads whatever comes.
     pub fn read_on(&self) {
         self.gate.open();
+    }
+
+    /// From now on it takes nothing, or all again, as with ctrl-s and ctrl-q on a terminal that knows them.
+    pub fn hold(&self, takes_nothing: bool) {
+        tcflow(self.device(), if takes_nothing { Action::OOff } else { Action::OOn }).unwrap();
     }
 
     /// Whether it takes nothing more.

@@ -5,12 +5,13 @@ mod front;
 mod process;
 mod search;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use front::Front;
 use search::{Hit, Wanted};
 
 use super::{MINTS, SIZE, may_be_traced, mint_all, traceable};
 use crate::{
-    support::{EmulatorProcess, Home},
+    support::{EmulatorProcess, Home, eventually},
     terminal::Terminal,
 };
 
@@ -105,6 +106,85 @@ fn after_a_wipe_nothing_of_any_credential_is_left_in_memory() {
     let (here, there) = (Home::new(), Home::new());
     let emulator = EmulatorProcess::start(&there, &[]);
     live(&here, &emulator.env()).assert_it_ends_well();
+}
+
+#[test]
+fn nor_is_any_token_that_was_pasted() {
+    if !may_be_traced() {
+        return;
+    }
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &[traceable()]);
+    terminal.wait_for("deployer@acme-prod");
+    let mut wanted = Wanted::default();
+    let token = pasted();
+    wanted.add("pasted token", &token);
+    terminal.press("4");
+    terminal.paste(&token);
+    terminal.wait_for("e expectations");
+    let held = wanted.search(&process::read(terminal.pid()));
+    assert!(held.iter().any(|hit| hit.whole), "what is held is found");
+    terminal.press("X");
+    terminal.wait_for("They cannot be shown again");
+    terminal.press("y");
+    terminal.wait_for("wiped:");
+    let wiped = after_a_while(&wanted, terminal.pid());
+    println!("{}", wanted.table(&[("held", &held), ("wiped", &wiped)]));
+    // crossterm reads into two buffers that it never wipes and lets nobody at: what is typed or pasted next is written
+    // over what was before.
+    assert!(wiped.len() <= 2, "{}", wanted.places(&wiped));
+    terminal.paste(&"nothing ".repeat(1_000));
+    let after = after_a_while(&wanted, terminal.pid());
+    assert!(after.is_empty(), "{}", wanted.places(&after));
+}
+
+/// A token of nobody's, with a signature that is nowhere else.
+fn pasted() -> String {
+    let mut signature = [0; 256];
+    aws_lc_rs::rand::fill(&mut signature).unwrap();
+    let [header, claims] =
+        [r#"{"alg":"RS256","typ":"JWT"}"#, r#"{"iss":"https://idp.example","sub":"somebody"}"#]
+            .map(|part| URL_SAFE_NO_PAD.encode(part));
+    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn nor_on_the_way_to_a_terminal_that_does_not_read() {
+    if !may_be_traced() {
+        return;
+    }
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &[traceable()]);
+    terminal.wait_for("deployer@acme-prod");
+    terminal.press("enter");
+    terminal.press("t i");
+    terminal.paste("https://svc.run.app");
+    terminal.press("ctrl-s");
+    terminal.wait_for("Shelf 1 ");
+    terminal.press("y y");
+    let mut wanted = Wanted::default();
+    wanted.add("ID token", &terminal.wait_for_copy(1));
+    let stuck = eventually("a frame that is stuck", || {
+        terminal.hold(true);
+        terminal.press("*");
+        let found = wanted.search(&process::read(terminal.pid()));
+        if found.iter().any(|hit| hit.cells) {
+            return Some(found);
+        }
+        // It was another frame, or we looked too early.
+        terminal.hold(false);
+        terminal.wait_for("hides it");
+        terminal.press("*");
+        terminal.wait_until("masked", |screen| !screen.contains("hides it"));
+        None
+    });
+    terminal.press("X y");
+    let wiped = after_a_while(&wanted, terminal.pid());
+    println!("{}", wanted.table(&[("stuck", &stuck), ("wiped", &wiped)]));
+    assert!(wiped.is_empty(), "{}", wanted.places(&wiped));
+    terminal.hold(false);
+    terminal.wait_for("wiped:");
+    terminal.wait_until("nothing of it", |screen| !screen.contains("eyJ") && screen.contains("Shelf"));
 }
 
 #[test]
