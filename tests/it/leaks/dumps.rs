@@ -1,5 +1,6 @@
 //! Who may look into the program while it runs: nobody of the same user. Root always may, so that root asks as somebody
 //! else here.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{
     fs,

@@ -1,5 +1,6 @@
 //! What is in the memory of the running program, measured, from before a credential is made until all are wiped: another
 //! process is the server, so that nothing of what is found is the server's own.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 mod front;
 mod process;
@@ -121,7 +122,7 @@ fn nor_is_any_token_that_was_pasted() {
     wanted.add("pasted token", &token);
     terminal.press("4");
     terminal.paste(&token);
-    terminal.wait_for("e expectations");
+    terminal.wait_for("https://idp.example");
     let held = wanted.search(&process::read(terminal.pid()));
     assert!(held.iter().any(|hit| hit.whole), "what is held is found");
     terminal.press("X");
