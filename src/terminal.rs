@@ -300,7 +300,8 @@ pub fn restore_on_panic() {
         let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
     }));
 }
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
 

@@ -1,4 +1,5 @@
 //! The device under a terminal: one that reads slowly, or not at all, and what others may do to it.
+#![allow(clippy::disallowed_types, reason = "the gate is between two threads, and nobody awaits")]
 
 use std::sync::{Condvar, Mutex};
 
