@@ -12,6 +12,9 @@ use toml::Spanned;
 
 use crate::{env::Env, keymap::Keymap, view::theme::Mode};
 
+/// Quotas can be raised, but not beyond reason.
+const MOST_PER_SECOND: i64 = 1_000;
+
 /// A small file; anything larger is not one of ours.
 const MAX_BYTES: u64 = 256 * 1024;
 
@@ -29,6 +32,8 @@ pub struct Config {
     pub production_projects: Vec<String>,
     /// After so long without a key all credentials that are held are wiped; none: they are held until the end.
     pub idle_wipe: Option<Duration>,
+    /// How many questions of those that are asked by the dozen go out in a second, where it is set.
+    pub questions_per_second: Option<u32>,
     /// Colours: `dark`, `light` or `none`.
     pub theme: Mode,
     /// The keys: the built-in table with the changes of `[keys]`.
@@ -42,6 +47,7 @@ struct File {
     quota_project: Option<String>,
     production_projects: Vec<String>,
     idle_wipe_minutes: Option<i64>,
+    questions_per_second: Option<i64>,
     theme: Option<Mode>,
     keys: toml::map::Map<String, toml::Value>,
 }
@@ -138,7 +144,21 @@ impl Config {
                 ));
             }
         };
+        let questions_per_second = match file.questions_per_second {
+            None => None,
+            Some(rate @ 1..=MOST_PER_SECOND) => u32::try_from(rate).ok(),
+            Some(rate) => {
+                let at = text.find("questions_per_second").and_then(line_of);
+                return Err((
+                    at,
+                    format!(
+                        "questions_per_second: {rate} is not from 1 to {MOST_PER_SECOND}; Google's quota is 100"
+                    ),
+                ));
+            }
+        };
         Ok(Config {
+            questions_per_second,
             project: checked("project", file.project)?,
             quota_project: checked("quota_project", file.quota_project)?,
             production_projects: file.production_projects,
@@ -166,8 +186,9 @@ mod tests {
 
     #[test]
     fn every_setting_is_read() {
-        let text = "project = \"acme-prod\"\nidle_wipe_minutes = 15\ntheme = \"light\"\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
+        let text = "project = \"acme-prod\"\nidle_wipe_minutes = 15\nquestions_per_second = 50\ntheme = \"light\"\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
         let config = Config::parse(text).expect("good");
+        assert_eq!(config.questions_per_second, Some(50));
         assert_eq!((config.project.as_deref(), config.theme), (Some("acme-prod"), Mode::Light));
         assert_eq!(config.idle_wipe, Some(Duration::from_secs(15 * 60)));
         assert_eq!(Config::parse("idle_wipe_minutes = 0").expect("good").idle_wipe, None);
@@ -190,6 +211,7 @@ mod tests {
             ("[keys]\nzoom = 3\n", 2, "zoom"),
             ("\nproject = \"A B\"\n", 2, "project"),
             ("project = \n", 1, ""),
+            ("theme = \"dark\"\nquestions_per_second = 0\n", 2, "1 to 1000"),
         ];
         for (text, line, word) in cases {
             let (at, sentence) = Config::parse(text).expect_err(text);

@@ -178,6 +178,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         read_only: args.global.read_only,
         production: setup.config.production_projects.clone(),
         idle_wipe: setup.config.idle_wipe,
+        questions_per_second: setup.connector.questions_per_second,
     }
 }
 

@@ -57,7 +57,7 @@ impl Settings {
             read_only: false,
             records: None,
             use_proxy: true,
-            rate: Some(RATE),
+            rate: Some(f64::from(RATE)),
         }
     }
 }

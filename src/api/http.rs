@@ -137,6 +137,10 @@ impl Http {
             .with_next("Start without --read-only to make changes."));
         }
         let url = self.url(ticket)?;
+        if ticket.probe {
+            // What waits for its turn is not under way yet.
+            self.pace().admit().await?;
+        }
         let mut watch = self.watch(ticket, &url, bearer.is_some());
         let mut waits = ExponentialBuilder::default()
             .with_jitter()
@@ -145,11 +149,10 @@ impl Http {
             .with_max_times(TRIES - 1)
             .build();
         let result = loop {
-            let result = if ticket.probe {
-                self.paced(ticket, &url, bearer, &mut watch).await
-            } else {
-                self.attempt(ticket, &url, bearer, &mut watch).await
-            };
+            let result = self.attempt(ticket, &url, bearer, &mut watch).await;
+            if ticket.probe {
+                self.pace().observe(result.as_ref().err());
+            }
             let Err(error) = &result else { break result };
             if !may_repeat(ticket.kind, error) {
                 break result;
@@ -162,6 +165,11 @@ impl Http {
             let crowded = error.kind == ErrorKind::Quota || error.status == Some(429);
             let least = if crowded { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
+            if ticket.probe
+                && let Err(error) = self.pace().admit().await
+            {
+                break Err(error);
+            }
         };
         watch.end(result.as_ref().err());
         result
@@ -181,19 +189,6 @@ impl Http {
         };
         let scheme = if url.scheme() == "http" { "http" } else { "https" };
         Watch::start(&self.0.wire.recorder, ticket, Sent { method, scheme, host: host(url), path, bearer })
-    }
-
-    async fn paced(
-        &self,
-        ticket: &Ticket,
-        url: &Url,
-        bearer: Option<&Secret>,
-        watch: &mut Watch<'_>,
-    ) -> Result<Answer, ApiError> {
-        self.pace().admit().await?;
-        let result = self.attempt(ticket, url, bearer, watch).await;
-        self.pace().observe(result.as_ref().err()).await;
-        result
     }
 
     fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {

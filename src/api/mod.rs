@@ -137,6 +137,8 @@ pub enum Reply {
     Enabled(flows::Enabled),
     /// What was learned around a refusal.
     Examined(Box<Examined>),
+    /// How a scan ended; what it found was given as [`Part`]s.
+    Scanned(flows::Tally),
     /// The saved policies of an account, the newest first.
     History(Vec<Snapshot>),
 }
@@ -152,4 +154,6 @@ pub enum Part {
     Watching(flows::Watching),
     /// An API is being switched on.
     Enabling(flows::Enabling),
+    /// One account of a scan.
+    Scanned(flows::Scanned),
 }

@@ -4,20 +4,27 @@
 //! each consumer project.
 
 use std::{
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
-use tokio::{sync::Mutex, time::Instant};
+use tokio::time::Instant;
 
 use crate::api::{ApiError, ErrorKind};
 
 /// Questions a second, unless another rate is asked for, until the server complains.
-pub(crate) const RATE: f64 = 20.0;
+pub const RATE: u32 = 20;
 /// Never slower than this: one question a second.
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.
 const RECOVERY: f64 = 0.01;
+/// How much of that is given back above the rate that was complained of: from there on it is tried out.
+const TRYING: f64 = 0.01;
+/// The part of a rate that was complained of which is thought to be bearable.
+const BEARABLE: f64 = 0.95;
 /// Complaints that come this close together are about one burst and slow down once.
 const ONE_COMPLAINT: Duration = Duration::from_secs(1);
 /// Denials in a row after which there are no more questions.
@@ -42,13 +49,15 @@ struct Bucket {
     tokens: f64,
     /// When `tokens` was true; none before the first question.
     filled: Option<Instant>,
+    /// Up to here nobody is known to complain: it is gone back to quickly, and left slowly.
+    bearable: f64,
     /// When it last slowed down.
     slowed: Option<Instant>,
 }
 
 impl Bucket {
     fn new(full: f64) -> Bucket {
-        Bucket { full, rate: full, tokens: full, filled: None, slowed: None }
+        Bucket { full, rate: full, tokens: full, filled: None, bearable: full, slowed: None }
     }
 
     /// Takes a token and tells how long to wait before using it.
@@ -64,12 +73,32 @@ impl Bucket {
             return;
         }
         self.slowed = Some(now);
+        self.bearable = self.rate * BEARABLE;
         self.rate = (self.rate / 2.0).max(SLOWEST.min(self.full));
         self.tokens = self.tokens.min(0.0);
     }
 
     fn recover(&mut self) {
-        self.rate = (self.rate + self.full * RECOVERY).min(self.full);
+        let step = self.full * RECOVERY * if self.rate < self.bearable { 1.0 } else { TRYING };
+        self.rate = (self.rate + step).min(self.full);
+    }
+}
+
+fn lock(bucket: &Mutex<Bucket>) -> MutexGuard<'_, Bucket> {
+    bucket.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place in the row of those that wait; given back by whoever goes away before it is used.
+struct Turn<'a> {
+    bucket: &'a Mutex<Bucket>,
+    used: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if !self.used {
+            lock(self.bucket).tokens += 1.0;
+        }
     }
 }
 
@@ -86,14 +115,16 @@ impl Pace {
     pub(crate) async fn admit(&self) -> Result<(), ApiError> {
         self.check()?;
         let Some(bucket) = &self.bucket else { return Ok(()) };
-        let wait = bucket.lock().await.take(Instant::now());
+        let mut turn = Turn { bucket, used: false };
+        let wait = lock(bucket).take(Instant::now());
         tokio::time::sleep(wait).await;
+        turn.used = true;
         // The ones before it may have been denied in the meantime.
         self.check()
     }
 
     /// Learns from how a question ended.
-    pub(crate) async fn observe(&self, error: Option<&ApiError>) {
+    pub(crate) fn observe(&self, error: Option<&ApiError>) {
         match error.map(|error| error.kind) {
             Some(ErrorKind::Denied) => {
                 self.denials.fetch_add(1, Ordering::Relaxed);
@@ -101,14 +132,14 @@ impl Pace {
             // A proxy's 429 too, which is no quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
                 if let Some(bucket) = &self.bucket {
-                    bucket.lock().await.slow_down(Instant::now());
+                    lock(bucket).slow_down(Instant::now());
                 }
             }
             Some(_) => {}
             None => {
                 self.reset();
                 if let Some(bucket) = &self.bucket {
-                    bucket.lock().await.recover();
+                    lock(bucket).recover();
                 }
             }
         }
@@ -133,6 +164,8 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     /// How long the last of so many questions, all asked now, has to wait.
@@ -142,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_burst_of_twenty_is_free_and_then_it_is_twenty_a_second() {
-        let mut bucket = Bucket::new(RATE);
+        let mut bucket = Bucket::new(20.0);
         let start = Instant::now();
         assert!(wait_for(&mut bucket, 20, start) < 0.001);
         let wait = wait_for(&mut bucket, 40, start);
@@ -154,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_complaint_halves_the_rate_and_good_answers_bring_it_back() {
-        let mut bucket = Bucket::new(RATE);
+        let mut bucket = Bucket::new(20.0);
         let start = Instant::now();
         // Many questions that were under way together are refused together.
         (0..10).for_each(|_| bucket.slow_down(start));
@@ -162,21 +195,46 @@ mod tests {
         assert!((1.99..2.01).contains(&wait), "{wait}");
         (1..10).for_each(|n| bucket.slow_down(start + ONE_COMPLAINT * n));
         assert_eq!(bucket.rate, SLOWEST);
-        (0..100).for_each(|_| bucket.recover());
-        assert_eq!(bucket.rate, RATE);
+        (0..100_000).for_each(|_| bucket.recover());
+        assert_eq!(bucket.rate, 20.0);
+    }
+
+    #[test]
+    fn after_a_complaint_the_rate_comes_back_fast_to_just_below_and_slowly_from_there() {
+        let mut bucket = Bucket::new(200.0);
+        bucket.slow_down(Instant::now());
+        let answers_until = |bucket: &mut Bucket, rate: f64| {
+            let mut answers = 0;
+            while bucket.rate < rate {
+                bucket.recover();
+                answers += 1;
+            }
+            answers
+        };
+        assert_eq!(bucket.rate, 100.0);
+        assert!(answers_until(&mut bucket, 189.0) < 50);
+        assert!(answers_until(&mut bucket, 200.0) > 400);
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_while_waiting_gives_its_turn_back() {
+        let pace = Pace::new(Some(20.0));
+        let waiting = (0..200).filter(|_| pace.admit().now_or_never().is_none()).count();
+        assert!(waiting > 100, "{waiting}");
+        assert!(lock(pace.bucket.as_ref().unwrap()).tokens > -1.0);
     }
 
     #[tokio::test]
     async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
-        let pace = Pace::new(Some(RATE));
+        let pace = Pace::new(Some(20.0));
         let denied = ApiError::new(ErrorKind::Denied, "no");
         for _ in 0..19 {
-            pace.observe(Some(&denied)).await;
+            pace.observe(Some(&denied));
         }
         assert!(pace.admit().await.is_ok());
-        pace.observe(None).await;
+        pace.observe(None);
         for _ in 0..20 {
-            pace.observe(Some(&denied)).await;
+            pace.observe(Some(&denied));
         }
         assert_eq!(pace.admit().await.unwrap_err().kind, ErrorKind::Denied);
         pace.reset();

@@ -98,6 +98,10 @@ pub async fn perform_with(
             let seen = flows::examine(client, snapshots, &refusal, caller.as_deref(), deep).await;
             Ok(Reply::Examined(Box::new(seen)))
         }
+        Call::Flow(flows::Call::Scan { accounts, question }) => {
+            let mut told = |scanned| parts(Part::Scanned(scanned));
+            flows::scan(client, accounts, question, flows::AT_ONCE, &mut told).await.map(Reply::Scanned)
+        }
         Call::Flow(flows::Call::History { account, unique_id }) => {
             let whose = flows::whose(client, &account, &unique_id);
             let list = snapshots.list(&whose).await.map(Reply::History);

@@ -220,6 +220,15 @@ impl Client {
         read_policy(&self.send(get_ticket(account)).await?.body, Base::Iam)
     }
 
+    /// The same as one of many questions. Paced, see [`super::pace`].
+    ///
+    /// # Errors
+    /// As for every call.
+    pub async fn probe_policy(&self, account: &str) -> Result<Policy, ApiError> {
+        let ticket = Ticket { probe: true, ..get_ticket(account) };
+        read_policy(&self.send(ticket).await?.body, Base::Iam)
+    }
+
     /// Writes the allow policy of an account under the policy's own etag and gives back what is stored then. Sent
     /// once: again only after a 401, which says that nothing was carried out. Who changes a policy calls
     /// [`crate::flows::apply_policy`], which saves, merges and finds out what became of a lost answer.

@@ -4,7 +4,11 @@
 
 use std::{
     borrow::Cow,
-    sync::atomic::{AtomicU64, Ordering},
+    collections::HashSet,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -267,22 +271,26 @@ impl Drop for Watch<'_> {
 
 /// Fields whose values may be shown. A field that is not here is shown as its length, so that a new one of Google's
 /// is hidden until somebody has looked at it.
-const SHOWN: &str = "
-    accounts name projectId uniqueId email displayName description etag oauth2ClientId disabled
-    keys keyAlgorithm keyOrigin keyType validAfterTime validBeforeTime disableReason permissions
-    delegates scope lifetime audience includeEmail organizationNumberIncluded expireTime keyId
-    projects parent state createTime updateTime deleteTime directoryCustomerId
-    grant_type expires_in token_type exp azp aud sub email_verified access_type
-    error_description error_subtype error_uri
-    kty alg use kid
-    error code message status errors domain reason details @type metadata service method consumer permission resource
-    quota_metric quota_limit quota_limit_value uid retryDelay fieldViolations field links url serviceTitle activationUrl
-    containerInfo locale resourceType resourceName
-    policy version bindings role members condition title expression location updateMask options requestedPolicyVersion
-    auditConfigs auditLogConfigs logType exemptedMembers
-    fullResourceName pageSize roles includedPermissions stage deleted
-    lintResults level validationUnitName severity fieldName locationOffset debugMessage
-";
+static SHOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+    "
+        accounts name projectId uniqueId email displayName description etag oauth2ClientId disabled
+        keys keyAlgorithm keyOrigin keyType validAfterTime validBeforeTime disableReason permissions
+        delegates scope lifetime audience includeEmail organizationNumberIncluded expireTime keyId
+        projects parent state createTime updateTime deleteTime directoryCustomerId
+        grant_type expires_in token_type exp azp aud sub email_verified access_type
+        error_description error_subtype error_uri
+        kty alg use kid
+        error code message status errors domain reason details @type metadata service method consumer permission resource
+        quota_metric quota_limit quota_limit_value uid retryDelay fieldViolations field links url serviceTitle activationUrl
+        containerInfo locale resourceType resourceName
+        policy version bindings role members condition title expression location updateMask options requestedPolicyVersion
+        auditConfigs auditLogConfigs logType exemptedMembers
+        fullResourceName pageSize roles includedPermissions stage deleted
+        lintResults level validationUnitName severity fieldName locationOffset debugMessage
+    "
+    .split_ascii_whitespace()
+    .collect()
+});
 
 /// Larger bodies are shown as their length only.
 const BODY_LIMIT: usize = 256 * 1024;
@@ -318,11 +326,7 @@ fn redact(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             for (name, value) in fields.iter_mut() {
-                if SHOWN.split_ascii_whitespace().any(|shown| shown == name) {
-                    redact(value)
-                } else {
-                    *value = hidden(value)
-                }
+                if SHOWN.contains(name.as_str()) { redact(value) } else { *value = hidden(value) }
             }
         }
         Value::Array(items) => items.iter_mut().for_each(redact),

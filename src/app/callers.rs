@@ -96,6 +96,7 @@ impl AppState {
         shared.endpoints = switched.endpoints;
         shared.machine = Remote::default();
         shared.projects = Remote::default();
+        shared.tested.clear();
         // Staged edits are kept, and moved onto the policy as the new caller reads it.
         shared.facts.retain(|_, facts| facts.staged_changes() > 0);
         for facts in shared.facts.values_mut() {

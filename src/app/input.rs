@@ -184,6 +184,10 @@ impl AppState {
             Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
             Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
             Outcome::Confirm(Confirmed::Enable) => self.enable_api(now, out),
+            Outcome::Confirm(Confirmed::TestAll) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.accounts.begin_testing(&mut cx);
+            }
             Outcome::Confirm(Confirmed::Probe) => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.mint.probe(&mut cx);

@@ -95,6 +95,8 @@ pub struct Start {
     pub production: Vec<String>,
     /// How long secrets are held without a key; none: until they are wiped.
     pub idle_wipe: Option<Duration>,
+    /// How many questions of those that are asked by the dozen go out in a second.
+    pub questions_per_second: u32,
 }
 
 /// Everything on the screen.
@@ -164,6 +166,7 @@ impl AppState {
                 projects: Remote::default(),
                 opened: None,
                 facts: HashMap::new(),
+                tested: HashMap::new(),
                 roles: HashMap::new(),
                 writes: Writes::default(),
                 production: start.production,
@@ -177,6 +180,7 @@ impl AppState {
                 endpoints: start.endpoints,
                 demo: start.demo,
                 read_only: start.read_only,
+                questions_per_second: start.questions_per_second,
                 badge,
                 skew: None,
                 awaited: HashMap::new(),

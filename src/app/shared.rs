@@ -106,6 +106,8 @@ pub struct Shared {
     pub opened: Option<String>,
     /// What was read about accounts, by the name they were opened with.
     pub facts: HashMap<String, Facts>,
+    /// What the caller may do with accounts that were tested by the dozen, by e-mail.
+    pub tested: HashMap<String, Granted>,
     /// What roles give that the table of predefined ones does not know, by name.
     pub roles: HashMap<String, Remote<RoleDetails>>,
     /// Writes under way.
@@ -132,6 +134,8 @@ pub struct Shared {
     pub demo: bool,
     /// Whether nothing that writes is sent.
     pub read_only: bool,
+    /// How many questions of those that are asked by the dozen go out in a second.
+    pub questions_per_second: u32,
     /// Endpoints that are not Google's.
     pub badge: Option<EndpointBadge>,
     /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; ahead is negative.
@@ -166,7 +170,8 @@ impl Shared {
 
     /// What the caller may do with an account, as far as it was tested.
     pub fn granted(&self, account: &str) -> Option<Granted> {
-        self.facts.get(account)?.granted.value
+        let alone = self.facts.get(account).and_then(|facts| facts.granted.value);
+        alone.or_else(|| self.tested.get(account).copied())
     }
 
     /// What a role gives that the table does not know; none while it is not known here.

@@ -152,6 +152,7 @@ pub(crate) fn start() -> Start {
         read_only: false,
         production: Vec::new(),
         idle_wipe: None,
+        questions_per_second: 20,
     }
 }
 

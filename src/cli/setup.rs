@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::args::Global;
 use super::output::Failure;
-use crate::api::{ApiError, Client, ErrorKind, Record, Settings, endpoints::Endpoints};
+use crate::api::{ApiError, Client, ErrorKind, Record, Settings, endpoints::Endpoints, pace};
 use crate::auth::trust::{self, Doubt};
 use crate::auth::{self, FindOptions, Source};
 use crate::config::Config;
@@ -42,6 +42,8 @@ pub struct Connector {
     timeout: Option<Duration>,
     read_only: bool,
     use_proxy: bool,
+    /// How many questions of those that are asked by the dozen go out in a second.
+    pub questions_per_second: u32,
     records: Option<mpsc::Sender<Record>>,
 }
 
@@ -59,6 +61,7 @@ impl Connector {
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
         settings.read_only = self.read_only;
         settings.use_proxy = self.use_proxy;
+        settings.rate = Some(f64::from(self.questions_per_second));
         settings.records = self.records.clone();
         Ok(Client::new(settings))
     }
@@ -171,6 +174,7 @@ impl Setup {
             timeout: global.timeout,
             read_only: global.read_only,
             use_proxy: !global.demo,
+            questions_per_second: config.questions_per_second.unwrap_or(pace::RATE),
             env: env.clone(),
             options,
             examples,

@@ -8,6 +8,7 @@ mod examine;
 mod inherited;
 mod mint;
 mod read_keys;
+mod scan;
 mod watch_grant;
 
 pub use apply_policy::{Applied, Mode, Request, apply_policy, apply_policy_if, whose};
@@ -17,6 +18,7 @@ pub use examine::examine;
 pub use inherited::{Level, inherited};
 pub use mint::mint;
 pub use read_keys::read_keys;
+pub use scan::{AT_ONCE, Found, Question, Scanned, Tally, scan};
 pub use watch_grant::{Patience, Watched, Watching, watch_grant};
 
 use std::path::PathBuf;
@@ -79,6 +81,13 @@ pub enum Call {
         /// Whether Policy Troubleshooter is asked in any case.
         deep: bool,
     },
+    /// The same question about many accounts.
+    Scan {
+        /// E-mails or unique ids.
+        accounts: Vec<String>,
+        /// What is asked about each.
+        question: Question,
+    },
     /// Public keys out of a file, to check signatures with. Nothing is asked of Google.
     ReadKeys {
         /// A JWKS, or a map of key id to certificate.
@@ -102,6 +111,7 @@ impl Call {
             Call::Inherited { .. }
             | Call::WatchGrant { .. }
             | Call::Examine { .. }
+            | Call::Scan { .. }
             | Call::ReadKeys { .. }
             | Call::CheckChain { .. }
             | Call::History { .. } => CallKind::Read,
@@ -115,5 +125,7 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 
+#[cfg(test)]
+mod scan_tests;
 #[cfg(test)]
 mod tests;

@@ -27,9 +27,9 @@ const SET: &str = "iam.serviceAccounts.setIamPolicy";
 const GET: &str = "iam.serviceAccounts.getIamPolicy";
 
 /// The example organization, a client of dev's, and a place for snapshots.
-struct Desk {
+pub(super) struct Desk {
     emulator: Emulator,
-    client: Client,
+    pub(super) client: Client,
     snapshots: Snapshots,
 }
 
@@ -38,7 +38,7 @@ impl Desk {
         Desk::with(|_| {}).await
     }
 
-    async fn with(change: impl FnOnce(&mut Settings)) -> Desk {
+    pub(super) async fn with(change: impl FnOnce(&mut Settings)) -> Desk {
         let emulator = Emulator::start(Options { port: 0, world: World::demo() }).await.unwrap();
         let env = Env::from_vars(emulator.env());
         let source = auth::find(&env, &FindOptions::default());
@@ -57,7 +57,7 @@ impl Desk {
         desk
     }
 
-    async fn fault(&self, fault: Fault) {
+    pub(super) async fn fault(&self, fault: Fault) {
         self.handle().add_fault(fault).await;
     }
 
@@ -102,7 +102,7 @@ impl Desk {
         assert!(changed.await);
     }
 
-    async fn calls(&self, method: &str) -> usize {
+    pub(super) async fn calls(&self, method: &str) -> usize {
         self.handle().request_log().await.iter().filter(|served| served.method == method).count()
     }
 

@@ -63,6 +63,8 @@ pub enum Overlay {
 pub enum Confirmed {
     /// Wipe shelf and clipboard.
     Wipe,
+    /// Test what the caller may do with many accounts.
+    TestAll,
     /// Try a chain by minting.
     Probe,
     /// Switch the API on that the doctor below names.

@@ -1,13 +1,13 @@
 //! The list of accounts: pages as they stream in, filter, sort, favourites. It never asks for anything while the
 //! cursor moves; `enter` opens.
 
+mod draw;
+mod testing_all;
+
 use jiff::Timestamp;
-use ratatui::{
-    buffer::Buffer,
-    layout::Rect,
-    style::{Modifier, Style},
-    text::{Line, Span},
-};
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+use std::cmp::Reverse;
 
 use super::{Look, Pane, as_move};
 use crate::{
@@ -21,7 +21,6 @@ use crate::{
     model::{
         account::{self, Account, short},
         filter::Filter,
-        permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_BLOB, SIGN_JWT},
         secret::Secret,
     },
     overlays::Overlay,
@@ -29,11 +28,11 @@ use crate::{
     widgets::{
         input::{TextEdit, TextInput},
         list::{ListCursor, Move},
-        safe::safe_line,
-        text::{thousands, wrapped},
-        width::{pad_right, truncate_middle},
+        text::thousands,
     },
 };
+
+use testing_all::{Testing, may_mint};
 
 /// What the list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +43,8 @@ enum SortBy {
     Name,
     DisplayName,
     Disabled,
+    /// By what the caller may mint, the most first; not tested ones last.
+    Granted,
 }
 
 impl SortBy {
@@ -52,7 +53,8 @@ impl SortBy {
             SortBy::Listed => SortBy::Name,
             SortBy::Name => SortBy::DisplayName,
             SortBy::DisplayName => SortBy::Disabled,
-            SortBy::Disabled => SortBy::Listed,
+            SortBy::Disabled => SortBy::Granted,
+            SortBy::Granted => SortBy::Listed,
         }
     }
 
@@ -62,6 +64,7 @@ impl SortBy {
             SortBy::Name => "name",
             SortBy::DisplayName => "display name",
             SortBy::Disabled => "disabled",
+            SortBy::Granted => "what you may",
         }
     }
 }
@@ -99,11 +102,13 @@ pub struct Accounts {
     moved: bool,
     sort: SortBy,
     descending: bool,
+    testing: Option<Testing>,
 }
 
 impl Accounts {
     /// Lists another project from the start.
     pub fn open_project(&mut self, cx: &mut Cx) {
+        self.give_up_testing(cx);
         self.rows.clear();
         self.fresh = None;
         self.input.set("");
@@ -194,6 +199,9 @@ impl Accounts {
                 self.view.sort_by(|a, b| account(a).display_name.cmp(&account(b).display_name))
             }
             SortBy::Disabled => self.view.sort_by_key(|at| !account(at).disabled),
+            SortBy::Granted => {
+                self.view.sort_by_cached_key(|at| Reverse(shared.granted(&account(at).email).map(may_mint)))
+            }
         }
         if self.descending {
             self.view.reverse();
@@ -205,6 +213,13 @@ impl Accounts {
         self.cursor.set_len(self.view.len());
         if let Some(at) = kept.and_then(|email| self.view.iter().position(|at| account(at).email == email)) {
             self.cursor.go(at);
+        }
+    }
+
+    /// What the order depends on has changed.
+    fn sort_again(&mut self, shared: &Shared) {
+        if self.sort == SortBy::Granted {
+            self.rebuild(self.kept(), shared);
         }
     }
 
@@ -245,6 +260,7 @@ impl Pane for Accounts {
                 self.input.set("");
                 self.refilter(cx.shared);
             }
+            Action::Back if self.testing.is_some() => self.stop_testing(cx),
             Action::Back if self.listing.awaiting.is_some() => {
                 let awaited = self.listing.awaiting.take();
                 cx.cancel(awaited);
@@ -269,6 +285,7 @@ impl Pane for Accounts {
                 cx.intend(Intent::Open(Overlay::account_by_name(&self.names(), cx.shared)))
             }
             Action::Refresh => self.list(cx),
+            Action::TestAll => self.test_all(cx),
             _ => return false,
         }
         true
@@ -281,15 +298,18 @@ impl Pane for Accounts {
         }
     }
 
-    fn on_part(&mut self, req: ReqId, part: Part, _cx: &mut Cx) {
-        if let Part::Accounts(page) = part
-            && self.listing.awaits(req)
-        {
-            self.add_page(page);
+    fn on_part(&mut self, req: ReqId, part: Part, cx: &mut Cx) {
+        match part {
+            Part::Accounts(page) if self.listing.awaits(req) => self.add_page(page),
+            Part::Scanned(scanned) => self.on_tested(req, scanned, cx),
+            _ => {}
         }
     }
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        if self.tests(req) {
+            return self.tested_all(reply, cx);
+        }
         let failed = reply.as_ref().err().cloned();
         if !self.listing.settle(req, reply.map(|_| ())) {
             return;
@@ -347,7 +367,8 @@ impl Pane for Accounts {
         };
         let more =
             if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
-        format!("Accounts {count}{filter}{sort}{more}")
+        let testing = self.testing.as_ref().map(Testing::title).unwrap_or_default();
+        format!("Accounts {count}{filter}{sort}{more}{testing}")
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
@@ -369,7 +390,7 @@ impl Pane for Accounts {
                 break;
             }
             let account = &self.rows[self.view[at] as usize].account;
-            draw_row(
+            draw::draw_row(
                 account,
                 Rect { y, height: 1, ..area },
                 buf,
@@ -379,82 +400,4 @@ impl Pane for Accounts {
             );
         }
     }
-}
-
-impl Accounts {
-    fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
-        let keys = &look.shared.keymap;
-        let by_name = format!("{} opens an account by its name.", keys.key(Action::TypeAccount));
-        let text = if let (None, Some(error)) = (&look.shared.caller.value, &look.shared.caller.error) {
-            let key = keys.key(Action::ShowInspect);
-            let next = error.next().unwrap_or_default();
-            format!("{} {next} The inspector ({key}) works without a caller.", error.sentence())
-        } else if let Some(error) = &self.listing.error {
-            format!("{} {by_name}", error.sentence())
-        } else if self.listing.awaiting.is_some() {
-            "listing the accounts…".to_owned()
-        } else if look.shared.project.is_none() {
-            format!("No project yet: {} picks one. {by_name}", keys.key(Action::Project))
-        } else if !self.filter.is_empty() {
-            match account::parse(self.input.text()) {
-                Ok(name) => {
-                    format!("Nothing listed matches; enter, then {} opens {name}.", keys.key(Action::Open))
-                }
-                Err(_) => "Nothing listed matches the filter.".to_owned(),
-            }
-        } else {
-            format!("This project has no service accounts. {by_name}")
-        };
-        wrapped(&text, area, buf, look.theme.dim);
-    }
-}
-
-fn draw_row(account: &Account, area: Rect, buf: &mut Buffer, look: &Look, selected: bool, focused: bool) {
-    let (theme, shared) = (look.theme, look.shared);
-    let opened = shared.opened.as_deref() == Some(account.email.as_str());
-    let width = usize::from(area.width);
-    let wide = width >= 60;
-    let draft = if shared.drafts.contains(&account.email) { "*" } else { " " };
-    let mark = marks(account, wide, look);
-    let mark_width = if wide { 26 } else { 4 };
-    let star = if shared.remembered.favourites.contains(&account.email) { theme.glyphs.star } else { " " };
-    let name_room = width.saturating_sub(mark_width + 5);
-    let safe = safe_line(account.short()).into_owned();
-    let name = pad_right(&truncate_middle(&safe, name_room), name_room);
-    let base = match (selected, account.disabled) {
-        (true, _) if focused => theme.selected,
-        (_, true) => theme.dim,
-        _ => Style::new(),
-    };
-    let name_style = if opened { base.add_modifier(Modifier::BOLD) } else { base };
-    let bar = if selected { theme.glyphs.cursor } else { " " };
-    let line = Line::from(vec![
-        Span::styled(bar, theme.accent),
-        Span::styled(star, theme.warning),
-        Span::styled(name, name_style),
-        Span::raw(" "),
-        mark,
-        Span::styled(format!(" {draft}"), theme.warning),
-    ]);
-    buf.set_line(area.x, area.y, &line, area.width);
-}
-
-/// What the caller may do, for accounts that were tested; blank is unknown.
-fn marks(account: &Account, wide: bool, look: &Look) -> Span<'static> {
-    let theme = look.theme;
-    if account.disabled {
-        return Span::styled(if wide { pad_right("disabled", 26) } else { pad_right("off", 4) }, theme.dim);
-    }
-    let Some(granted) = look.shared.granted(&account.email) else {
-        return Span::raw(" ".repeat(if wide { 26 } else { 4 }));
-    };
-    let can =
-        [(GET_ACCESS_TOKEN, "access"), (GET_OPEN_ID_TOKEN, "id"), (SIGN_JWT, "jwt"), (SIGN_BLOB, "blob")];
-    let words: Vec<_> =
-        can.iter().filter(|(permission, _)| granted.has(*permission)).map(|(_, word)| *word).collect();
-    let (glyph, style) =
-        if words.is_empty() { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.yes, theme.good) };
-    let text =
-        if wide { pad_right(&format!("{glyph} {}", words.join(" ")), 26) } else { pad_right(glyph, 4) };
-    Span::styled(text, style)
 }

@@ -31,10 +31,22 @@ use crate::{
 /// More than anybody reads back.
 const MOST: usize = 10_000;
 
+/// All bodies together, in bytes; of older requests they are forgotten.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
+fn size(record: &Record) -> usize {
+    record.request.len() + record.response.len()
+}
+
 /// The requests, oldest first; the list shows the newest first.
 #[derive(Default)]
 pub struct Activity {
+    /// In the order of their numbers.
     records: VecDeque<Record>,
+    /// All bodies together.
+    bytes: usize,
+    /// So many of the oldest have lost their bodies.
+    bodiless: usize,
     cursor: ListCursor,
     /// The request whose details are shown, by its id.
     opened: Option<u64>,
@@ -47,19 +59,50 @@ pub struct Activity {
 impl Activity {
     /// A request began or ended.
     pub fn on_record(&mut self, record: Record) {
-        // An ending is near its beginning: look from the newest.
-        if let Some(known) = self.records.iter_mut().rev().find(|known| known.id == record.id) {
-            *known = record;
-            return;
+        // Numbers count up in the order of starting, but tasks tell of theirs in any order: almost always it is the last.
+        let at = match self.records.back() {
+            Some(last) if last.id >= record.id => self.records.partition_point(|known| known.id < record.id),
+            _ => self.records.len(),
+        };
+        let bytes = size(&record);
+        let is_full = self.records.len() == MOST;
+        match self.records.get_mut(at) {
+            Some(known) if known.id == record.id => self.bytes -= size(&std::mem::replace(known, record)),
+            // The end of one that has left the ring.
+            _ if at == 0 && is_full => return,
+            _ => self.insert(at, record),
         }
-        self.records.push_back(record);
+        self.bytes += bytes;
+        self.bodiless = self.bodiless.min(at);
+        self.forget_old_bodies();
+    }
+
+    fn insert(&mut self, at: usize, record: Record) {
+        self.records.insert(at, record);
         if self.records.len() > MOST {
-            self.records.pop_front();
+            let oldest = self.records.pop_front();
+            self.bytes -= oldest.map_or(0, |record| size(&record));
+            self.bodiless = self.bodiless.saturating_sub(1);
         }
         self.cursor.set_len(self.records.len());
         // On the newest row the list follows; elsewhere the row under the cursor stays.
         if let Some(at) = self.cursor.at().filter(|at| *at > 0) {
             self.cursor.go(at + 1);
+        }
+    }
+
+    /// What a list of a hundred thousand accounts came in is no reason to hold it twice.
+    fn forget_old_bodies(&mut self) {
+        while self.bytes > MOST_BYTES {
+            let Some(record) = self.records.get_mut(self.bodiless) else { return };
+            self.bytes -= size(record);
+            for body in [&mut record.request, &mut record.response] {
+                if !body.is_empty() {
+                    *body = "(no longer kept)".to_owned();
+                }
+            }
+            self.bytes += size(record);
+            self.bodiless += 1;
         }
     }
 
@@ -84,7 +127,8 @@ impl Activity {
 
     fn shown(&self) -> Option<&Record> {
         let id = self.opened?;
-        self.records.iter().rev().find(|record| record.id == id)
+        let at = self.records.binary_search_by_key(&id, |record| record.id).ok()?;
+        self.records.get(at)
     }
 
     fn selected(&self) -> Option<&Record> {
@@ -219,5 +263,75 @@ impl Pane for Activity {
             ]);
             buf.set_line(area.x, area.y + line as u16, &text, area.width);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn record(id: u64, outcome: Outcome, response: &str) -> Record {
+        Record {
+            id,
+            started: Timestamp::UNIX_EPOCH,
+            method: "GET",
+            scheme: "https",
+            host: "iam.googleapis.com".into(),
+            path: "/v1".into(),
+            call: "a.b.C".into(),
+            outcome,
+            status: None,
+            latency: Some(Duration::ZERO),
+            tries: 1,
+            bearer: true,
+            content: None,
+            request: String::new(),
+            response: response.into(),
+            response_bytes: 0,
+            skew: None,
+        }
+    }
+
+    fn ids(activity: &Activity) -> Vec<u64> {
+        activity.records().map(|record| record.id).collect()
+    }
+
+    #[test]
+    fn an_ending_takes_the_place_of_its_beginning_whatever_came_between() {
+        let mut activity = Activity::default();
+        for id in [1, 3, 2, 5, 4] {
+            activity.on_record(record(id, Outcome::Running, ""));
+        }
+        activity.on_record(record(2, Outcome::Done, "two"));
+        assert_eq!(ids(&activity), [1, 2, 3, 4, 5]);
+        assert_eq!(activity.records().filter(|record| record.outcome == Outcome::Running).count(), 4);
+        assert_eq!(activity.bytes, 3);
+    }
+
+    #[test]
+    fn the_ring_is_bounded_and_the_end_of_a_forgotten_request_is_forgotten_too() {
+        let mut activity = Activity::default();
+        for id in 1..=MOST as u64 + 10 {
+            activity.on_record(record(id, Outcome::Running, ""));
+        }
+        activity.on_record(record(3, Outcome::Done, "late"));
+        assert_eq!((activity.records.len(), activity.bytes), (MOST, 0));
+        assert_eq!(activity.records.front().map(|record| record.id), Some(11));
+    }
+
+    #[test]
+    fn the_bodies_of_old_requests_are_forgotten_when_all_together_are_too_much() {
+        let mut activity = Activity::default();
+        let megabyte = "x".repeat(1024 * 1024);
+        for id in 1..=50 {
+            activity.on_record(record(id, Outcome::Running, ""));
+            activity.on_record(record(id, Outcome::Done, &megabyte));
+        }
+        assert!(activity.bytes <= MOST_BYTES, "{}", activity.bytes);
+        assert_eq!(activity.bytes, activity.records().map(size).sum::<usize>());
+        assert_eq!(activity.records().filter(|record| record.response == megabyte).count(), 7);
+        assert_eq!(activity.records.back().map(|record| record.response.len()), Some(megabyte.len()));
     }
 }

@@ -104,6 +104,11 @@ pub(crate) fn samples() -> Vec<Call> {
             [Call::Flow(flows::Call::Inherited { account_project: "acme-prod".into() })]
         },
         Call::Flow(flows::Call::ApplyPolicy(_)) => [change()],
+        Call::Flow(flows::Call::Scan { .. }) => {
+            [flows::Question::Permissions, flows::Question::Policy].map(|question| {
+                Call::Flow(flows::Call::Scan { accounts: vec![SA.into(), UNIQUE_ID.into()], question })
+            })
+        },
         Call::Flow(flows::Call::WatchGrant { .. }) => [Call::Flow(flows::Call::WatchGrant {
             account: account(),
             permissions: vec![GET_ACCESS_TOKEN.name.into(), "iam.serviceAccountKeys.list".into()],

@@ -1,0 +1,349 @@
+//! What the caller may do with every account of the list: tested at a modest pace, after a question where it is many.
+//! It can be paused, goes on with what is left, and what was found stays.
+
+use std::collections::HashSet;
+
+use super::Accounts;
+use crate::{
+    api::{ApiError, Call, Reply},
+    app::{
+        msg::{Effect, Intent, Level, Owner, PaneId, ReqId},
+        shared::Cx,
+    },
+    flows::{self, Found, Question, Scanned},
+    keymap::{Action, Place},
+    model::permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, Granted, SIGN_BLOB, SIGN_JWT},
+    overlays::{Confirmed, Overlay},
+    widgets::text::thousands,
+};
+
+/// More calls than this are made only after a yes.
+const MANY: usize = 500;
+
+/// A test of many accounts, under way or paused.
+#[derive(Debug, Default)]
+pub(super) struct Testing {
+    total: usize,
+    /// Those without an answer yet.
+    left: HashSet<String>,
+    /// How many of them were asked in vain, since it last went on.
+    failed: usize,
+    /// Accounts that the caller may mint something as.
+    usable: usize,
+    /// None while it is paused.
+    awaiting: Option<ReqId>,
+}
+
+/// How many sorts of credential the caller may mint.
+pub(super) fn may_mint(granted: Granted) -> usize {
+    let sorts = [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_JWT, SIGN_BLOB];
+    sorts.into_iter().filter(|permission| granted.has(*permission)).count()
+}
+
+fn accounts(count: usize) -> String {
+    match count {
+        1 => "1 account".to_owned(),
+        count => format!("{} accounts", thousands(count)),
+    }
+}
+
+impl Testing {
+    fn answered(&self) -> usize {
+        self.total - self.left.len()
+    }
+
+    /// `12 of 1,204`
+    fn progress(&self) -> String {
+        format!("{} of {}", thousands(self.answered() + self.failed), thousands(self.total))
+    }
+
+    /// For the title of the list.
+    pub(super) fn title(&self) -> String {
+        let word = if self.awaiting.is_some() { "testing" } else { "paused" };
+        format!(" {word} {}", self.progress())
+    }
+
+    /// What came of it, so far.
+    fn sum(&self) -> String {
+        format!("you may mint as {} of {}", thousands(self.usable), accounts(self.answered()))
+    }
+}
+
+impl Accounts {
+    /// Begins, pauses, or goes on.
+    pub(super) fn test_all(&mut self, cx: &mut Cx) {
+        if let Some(testing) = &mut self.testing {
+            let awaited = testing.awaiting.take();
+            if awaited.is_none() {
+                return self.go_on_testing(cx);
+            }
+            let keys = &cx.shared.keymap;
+            let key = |action| keys.key_in(Place::Accounts, action);
+            let (on, end) = (key(Action::TestAll), key(Action::Back));
+            let text = format!("paused at {}: {on} goes on, {end} ends it", testing.progress());
+            cx.cancel(awaited);
+            return cx.notice(Level::Info, text);
+        }
+        let count = self.testable().count();
+        if count <= MANY {
+            return self.begin_testing(cx);
+        }
+        let rate = cx.shared.questions_per_second.max(1);
+        let minutes = (count as u64).div_ceil(u64::from(rate) * 60);
+        let question = format!(
+            "Test what you may do with {} accounts? That is as many calls, each one audited, {rate} a second: about {minutes} min. A filter makes it fewer.",
+            thousands(count)
+        );
+        cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::TestAll }));
+    }
+
+    /// A disabled account authenticates nobody, whatever is allowed.
+    fn testable(&self) -> impl Iterator<Item = &str> {
+        let listed = self.view.iter().map(|at| &self.rows[*at as usize].account);
+        listed.filter(|account| !account.disabled).map(|account| account.email.as_str())
+    }
+
+    /// Asks about every account that is listed and matches the filter.
+    pub fn begin_testing(&mut self, cx: &mut Cx) {
+        let left: HashSet<String> = self.testable().map(str::to_owned).collect();
+        if left.is_empty() {
+            return cx.notice(Level::Warning, "there is no account in the list to test");
+        }
+        self.testing = Some(Testing { total: left.len(), left, ..Testing::default() });
+        self.go_on_testing(cx);
+    }
+
+    /// Asks about what is left: in the order of the list, and then what is no longer in it.
+    fn go_on_testing(&mut self, cx: &mut Cx) {
+        let Some(mut testing) = self.testing.take() else { return };
+        let mut rest = testing.left.clone();
+        let mut accounts: Vec<String> = self.testable().filter_map(|account| rest.take(account)).collect();
+        accounts.extend(rest);
+        testing.failed = 0;
+        cx.effect(Effect::ResetProbing);
+        let call = flows::Call::Scan { accounts, question: Question::Permissions };
+        testing.awaiting = Some(cx.call(Owner::Pane(PaneId::Accounts), Call::Flow(call)));
+        self.testing = Some(testing);
+    }
+
+    /// Whether this is the request that tests.
+    pub(super) fn tests(&self, req: ReqId) -> bool {
+        self.testing.as_ref().is_some_and(|testing| testing.awaiting == Some(req))
+    }
+
+    /// One account was tested.
+    pub(super) fn on_tested(&mut self, req: ReqId, scanned: Scanned, cx: &mut Cx) {
+        let Some(testing) = self.testing.as_mut().filter(|testing| testing.awaiting == Some(req)) else {
+            return;
+        };
+        let Ok(Found::Granted(granted)) = scanned.found else {
+            testing.failed += 1;
+            return;
+        };
+        testing.left.remove(&scanned.account);
+        testing.usable += usize::from(may_mint(granted) > 0);
+        // What was read of the account alone is as old as its answer; this one is newer.
+        if let Some(facts) = cx.shared.facts.get_mut(&scanned.account) {
+            facts.granted.value = Some(granted);
+        }
+        cx.shared.tested.insert(scanned.account, granted);
+    }
+
+    /// The test ended, or broke off.
+    pub(super) fn tested_all(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let Some(mut testing) = self.testing.take() else { return };
+        testing.awaiting = None;
+        let keys = &cx.shared.keymap;
+        match reply {
+            Ok(Reply::Scanned(tally)) => {
+                let (level, failed) = match tally.first_failure {
+                    None => (Level::Info, String::new()),
+                    Some(error) => {
+                        let failed = accounts(tally.failed);
+                        (Level::Warning, format!("; {failed} gave no answer: {}", error.sentence()))
+                    }
+                };
+                cx.notice(level, format!("{}{failed}", testing.sum()));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                let key = |action| keys.key_in(Place::Accounts, action);
+                let (on, end) = (key(Action::TestAll), key(Action::Back));
+                let text = format!(
+                    "{} The test of the list waits at {}: {on} goes on, {end} ends it.",
+                    error.sentence(),
+                    testing.progress()
+                );
+                cx.notice(Level::Error, text);
+                self.testing = Some(testing);
+            }
+        }
+        self.sort_again(cx.shared);
+    }
+
+    /// Ends the test; what was found stays.
+    pub(super) fn stop_testing(&mut self, cx: &mut Cx) {
+        if let Some(testing) = self.give_up_testing(cx) {
+            cx.notice(Level::Info, format!("the test was stopped: {}", testing.sum()));
+            self.sort_again(cx.shared);
+        }
+    }
+
+    /// Ends the test without a word.
+    pub(super) fn give_up_testing(&mut self, cx: &mut Cx) -> Option<Testing> {
+        let mut testing = self.testing.take()?;
+        cx.cancel(testing.awaiting.take());
+        Some(testing)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{
+        api::{Part, iam},
+        app::{
+            msg::Msg,
+            testing::{API, DEPLOYER, Screen, start},
+        },
+        flows::Tally,
+        model::account::Account,
+    };
+
+    const OWNER: Owner = Owner::Pane(PaneId::Accounts);
+
+    fn scans(screen: &Screen) -> Vec<(ReqId, Vec<String>)> {
+        let calls = screen.calls().into_iter();
+        let scan = |(req, call): (ReqId, &Call)| match call {
+            Call::Flow(flows::Call::Scan { accounts, .. }) => Some((req, accounts.clone())),
+            _ => None,
+        };
+        calls.filter_map(scan).collect()
+    }
+
+    fn answer(screen: &mut Screen, account: &str, permissions: &[&str]) {
+        let req = scans(screen).last().expect("a scan").0;
+        let found = Ok(Found::Granted(Granted::from_names(permissions)));
+        let part = Part::Scanned(Scanned { account: account.into(), found });
+        screen.send(Msg::Part { req, owner: OWNER, part });
+    }
+
+    fn end(screen: &mut Screen, reply: Result<Tally, ApiError>) {
+        let req = scans(screen).last().expect("a scan").0;
+        screen.reply(req, reply.map(Reply::Scanned));
+    }
+
+    /// A screen with so many accounts listed.
+    fn with_accounts(count: usize) -> Screen {
+        let mut screen = Screen::with(start());
+        let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+        let name = |n| Account::named(&format!("a{n}@acme-prod.iam.gserviceaccount.com"));
+        let part = Part::Accounts((0..count).map(name).collect());
+        screen.send(Msg::Part { req, owner: OWNER, part });
+        screen.reply(req, Ok(Reply::Listed));
+        screen
+    }
+
+    #[test]
+    fn a_key_tests_the_whole_list_and_its_end_says_what_came_of_it() {
+        let mut screen = Screen::ready();
+        screen.keys("m");
+        assert_eq!(scans(&screen)[0].1, [DEPLOYER, API]);
+        answer(&mut screen, API, &[SIGN_JWT.name]);
+        assert!(screen.app.shared.granted(API).is_some_and(|granted| granted.has(SIGN_JWT)));
+        assert!(screen.app.shared.granted(DEPLOYER).is_none());
+        answer(&mut screen, DEPLOYER, &[]);
+        end(&mut screen, Ok(Tally { answered: 2, ..Tally::default() }));
+        assert_eq!(screen.notice(), "you may mint as 1 of 2 accounts");
+        assert!(screen.app.panes.accounts.testing.is_none());
+    }
+
+    #[test]
+    fn a_pause_stops_the_questions_and_going_on_asks_only_what_is_left() {
+        let mut screen = Screen::ready();
+        screen.keys("m");
+        answer(&mut screen, DEPLOYER, &[]);
+        screen.keys("m");
+        let first = scans(&screen)[0].0;
+        assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == first)));
+        assert!(screen.notice().starts_with("paused at 1 of 2"), "{}", screen.notice());
+        // An answer that was on its way counts no more: it is asked again.
+        let found = Ok(Found::Granted(Granted::from_names::<&str>(&[])));
+        let late = Part::Scanned(Scanned { account: API.into(), found });
+        screen.send(Msg::Part { req: first, owner: OWNER, part: late });
+        screen.keys("m");
+        assert_eq!(scans(&screen)[1].1, [API]);
+    }
+
+    #[test]
+    fn what_gave_no_answer_is_asked_again_when_it_goes_on() {
+        let mut screen = Screen::ready();
+        screen.keys("m");
+        answer(&mut screen, DEPLOYER, &[]);
+        let req = scans(&screen)[0].0;
+        let gone = || ApiError::new(crate::api::ErrorKind::Network, "The connection broke.");
+        let part = Part::Scanned(Scanned { account: API.into(), found: Err(gone()) });
+        screen.send(Msg::Part { req, owner: OWNER, part });
+        end(&mut screen, Err(gone()));
+        assert!(screen.notice().contains("waits at 2 of 2"), "{}", screen.notice());
+        screen.keys("m");
+        assert_eq!(scans(&screen)[1].1, [API]);
+    }
+
+    #[test]
+    fn esc_ends_it_and_keeps_what_was_found() {
+        let mut screen = Screen::ready();
+        screen.keys("m");
+        answer(&mut screen, DEPLOYER, &[GET_ACCESS_TOKEN.name]);
+        screen.keys("esc");
+        assert_eq!(screen.notice(), "the test was stopped: you may mint as 1 of 1 account");
+        assert!(screen.app.shared.granted(DEPLOYER).is_some());
+        screen.keys("m");
+        assert_eq!(scans(&screen)[1].1.len(), 2, "a new one is about the whole list");
+    }
+
+    #[test]
+    fn more_than_five_hundred_calls_are_made_only_after_a_yes() {
+        let mut screen = with_accounts(500);
+        screen.keys("m");
+        assert_eq!(scans(&screen).len(), 1);
+        let mut screen = with_accounts(501);
+        screen.keys("m");
+        assert!(scans(&screen).is_empty());
+        screen.keys("n");
+        assert!(scans(&screen).is_empty());
+        screen.keys("m y");
+        let asked: BTreeSet<_> = scans(&screen)[0].1.iter().cloned().collect();
+        assert_eq!(asked.len(), 501);
+    }
+
+    #[test]
+    fn a_filter_makes_it_fewer_and_the_order_can_be_by_what_one_may() {
+        let mut screen = with_accounts(30);
+        screen.keys("/").typed("a2").keys("enter m");
+        let asked = scans(&screen)[0].1.clone();
+        assert_eq!(asked.len(), 11);
+        answer(&mut screen, &asked[5], &[GET_ACCESS_TOKEN.name, SIGN_BLOB.name]);
+        answer(&mut screen, &asked[7], &[GET_ACCESS_TOKEN.name]);
+        end(&mut screen, Ok(Tally::default()));
+        screen.keys("o o o o g");
+        assert_eq!(screen.app.panes.accounts.selected().map(|account| &account.email), Some(&asked[5]));
+        screen.keys("j");
+        assert_eq!(screen.app.panes.accounts.selected().map(|account| &account.email), Some(&asked[7]));
+    }
+
+    #[test]
+    fn another_project_ends_it_and_another_caller_knows_nothing_of_it() {
+        let mut screen = Screen::ready();
+        screen.keys("m");
+        answer(&mut screen, DEPLOYER, &[GET_ACCESS_TOKEN.name]);
+        let caller = crate::model::caller::Caller { source: "ADC".into(), ..Default::default() };
+        let endpoints = screen.app.shared.endpoints.clone();
+        let switched = crate::app::msg::Switched { caller, endpoints, before: Vec::new() };
+        screen.send(Msg::Switched(Ok(Box::new(switched))));
+        assert!(screen.app.panes.accounts.testing.is_none());
+        assert!(screen.app.shared.granted(DEPLOYER).is_none());
+    }
+}
