@@ -296,7 +296,8 @@ pub fn no_core_dumps() {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
 
