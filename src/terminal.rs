@@ -300,6 +300,7 @@ pub fn restore_on_panic() {
         let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
     }));
 }
+
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {

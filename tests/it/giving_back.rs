@@ -147,6 +147,31 @@ fn keys_that_come_in_one_rush_are_heard_to_the_last() {
     terminal.wait_until("no help", |screen| !screen.contains("┌ Help "));
 }
 
+#[test]
+fn a_mebibyte_pasted_anywhere_is_text_and_no_keys() {
+    let home = Home::new();
+    let mut terminal = Terminal::demo(&home, SIZE);
+    // Keys that leave, stop, quit, wipe, mint, agree: in a paste they are letters.
+    let keys = "\u{3}\u{1a}qXta\u{13}y\r".repeat(1024 * 1024 / 9);
+    for place in ["", "/", ":", "P", "i", "enter t a", "t j", "t", "y", "4", "2", "6", "X"] {
+        terminal.press(place);
+        terminal.paste(&keys);
+        // What is typed next is heard, so all of it was taken in.
+        terminal.type_text("\u{1b}OP");
+        terminal.wait_for("┌ Help ");
+        for _ in 0..4 {
+            terminal.type_text("\u{1b}[27u");
+        }
+        terminal.wait_until("no help", |screen| !screen.contains("┌ Help "));
+    }
+    terminal.press("6");
+    let screen = terminal.wait_for("ListServiceAccounts");
+    assert!(!screen.contains("GenerateAccessToken"), "{screen}");
+    assert!(terminal.copies().is_empty());
+    terminal.press("q");
+    terminal.ends_with(0);
+}
+
 // A terminal that reads slowly, or not at all.
 
 /// Presses keys until the terminal, which reads nothing, takes no more.

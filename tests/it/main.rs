@@ -18,6 +18,8 @@ mod flows;
 #[cfg(unix)]
 mod giving_back;
 #[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
 mod leaks;
 mod minting;
 #[cfg(unix)]

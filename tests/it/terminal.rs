@@ -15,7 +15,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtyPair, PtySize, SlavePty,
 use rustix::process::{Pid, Signal};
 
 use crate::support::{Deadline, Home, eventually};
-use device::Gate;
+use device::{Gate, StandIns};
 
 /// What the program asked of the terminal beside the screen.
 #[derive(Default)]
@@ -46,6 +46,7 @@ pub struct Terminal {
     chunks: mpsc::Receiver<Vec<u8>>,
     parser: vt100::Parser<Heard>,
     raw: Vec<u8>,
+    stand_ins: StandIns,
     settings_before: String,
 }
 
@@ -70,10 +71,22 @@ impl Terminal {
 
     /// Runs a script in a shell with job control, with the program as `$0`.
     pub fn start_jobs(home: &Home, size: (u16, u16), script: &str) -> Terminal {
+        Terminal::start_script(home, size, script, &[], &[])
+    }
+
+    /// The same with arguments of the script and more variables.
+    pub fn start_script(
+        home: &Home,
+        size: (u16, u16),
+        script: &str,
+        arguments: &[&str],
+        vars: &[(String, String)],
+    ) -> Terminal {
         let mut command = CommandBuilder::new("/bin/sh");
         command.args(["-mc", script, env!("CARGO_BIN_EXE_impersona")]);
-        let path = [("PATH".to_owned(), "/usr/bin:/bin".to_owned())];
-        Terminal::start_command(home, size, command, &path, true)
+        command.args(arguments);
+        let vars: Vec<_> = vars.iter().cloned().chain([("PATH".into(), "/usr/bin:/bin".into())]).collect();
+        Terminal::start_command(home, size, command, &vars, true)
     }
 
     fn start_command(
@@ -115,6 +128,7 @@ impl Terminal {
             chunks,
             parser: vt100::Parser::new_with_callbacks(rows, cols, 0, Heard::default()),
             raw: Vec::new(),
+            stand_ins: StandIns::default(),
             settings_before,
         }
     }
@@ -134,6 +148,17 @@ impl Terminal {
     pub fn screen(&mut self) -> String {
         self.take_in();
         contents(&self.parser)
+    }
+
+    /// The last column, from the top to the bottom.
+    pub fn right_edge(&mut self) -> String {
+        self.take_in();
+        let screen = self.parser.screen();
+        let (rows, columns) = screen.size();
+        (0..rows.get())
+            .filter_map(|row| screen.cell(row, columns.get() - 1))
+            .map(vt100::Cell::contents)
+            .collect()
     }
 
     /// Every byte that came so far.
@@ -216,7 +241,7 @@ impl Terminal {
 
     fn process(&mut self, chunk: &[u8]) {
         self.raw.extend_from_slice(chunk);
-        self.parser.process(chunk);
+        self.parser.process(&self.stand_ins.put(chunk));
     }
 
     /// Presses keys, by their names or as they are: `press("enter t a ctrl-s")`.

@@ -1,7 +1,10 @@
 //! The device under a terminal: one that reads slowly, or not at all, and what others may do to it.
 #![allow(clippy::disallowed_types, reason = "the gate is between two threads, and nobody awaits")]
 
-use std::sync::{Condvar, Mutex};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -13,39 +16,81 @@ use rustix::{
 use super::Terminal;
 use crate::support::eventually;
 
-/// What the terminal reads at a time: everything, so many bytes, or nothing.
-#[derive(Default)]
-pub(super) struct Gate {
-    bytes: Mutex<Option<usize>>,
-    changed: Condvar,
+/// All that comes.
+const ALL: usize = 65_536;
+
+/// How many bytes the terminal reads at a time; none is not at all.
+pub(super) struct Gate(AtomicUsize);
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate(AtomicUsize::new(ALL))
+    }
 }
 
 impl Gate {
     /// Waits until something may be read; gives how much at most.
     pub(super) fn pass(&self) -> usize {
-        let bytes = self.changed.wait_while(self.bytes.lock().unwrap(), |bytes| *bytes == Some(0)).unwrap();
-        bytes.unwrap_or(65_536)
+        loop {
+            match self.0.load(Ordering::SeqCst) {
+                0 => std::thread::sleep(Duration::from_millis(5)),
+                bytes => return bytes,
+            }
+        }
     }
 
     pub(super) fn open(&self) {
-        self.set(None);
+        self.set(ALL);
     }
 
-    fn set(&self, bytes: Option<usize>) {
-        *self.bytes.lock().unwrap() = bytes;
-        self.changed.notify_all();
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Ordering::SeqCst);
+    }
+}
+
+/// Puts `¿` where the mark for what has no picture is (U+FFFD): vt100 shows nothing for it, where a terminal shows it.
+#[derive(Default)]
+pub(super) struct StandIns {
+    /// What may be the beginning of a mark.
+    held: Vec<u8>,
+}
+
+impl StandIns {
+    pub(super) fn put(&mut self, chunk: &[u8]) -> Vec<u8> {
+        let mut bytes = std::mem::take(&mut self.held);
+        bytes.extend_from_slice(chunk);
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut rest = bytes.as_slice();
+        while let Some(first) = rest.first() {
+            let length = match rest {
+                [0xef, 0xbf, 0xbd, ..] => {
+                    out.extend_from_slice("¿".as_bytes());
+                    3
+                }
+                [0xef] | [0xef, 0xbf] => {
+                    self.held = rest.to_vec();
+                    break;
+                }
+                _ => {
+                    out.push(*first);
+                    1
+                }
+            };
+            rest = &rest[length..];
+        }
+        out
     }
 }
 
 impl Terminal {
     /// From now on it reads nothing, after what it is waiting for already.
     pub fn stop_reading(&self) {
-        self.gate.set(Some(0));
+        self.gate.set(0);
     }
 
     /// From now on it reads so many bytes at a time.
     pub fn read_slowly(&self, bytes: usize) {
-        self.gate.set(Some(bytes));
+        self.gate.set(bytes);
     }
 
     /// From now on it reads whatever comes.
