@@ -64,6 +64,7 @@ impl Screen {
             demo: false,
             read_only: false,
             production: Vec::new(),
+            idle_wipe: None,
             questions_per_second: 20,
         };
         let mut screen = Screen(AppState::new(start, SIZE));

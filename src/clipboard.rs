@@ -272,6 +272,8 @@ impl Desktop for Native {
 fn tmux(arguments: &[&str]) -> Command {
     let mut command = Command::new("tmux");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    // tmux tells its server all variables that it has.
+    command.env_remove("CLOUDSDK_AUTH_ACCESS_TOKEN");
     command
 }
 

@@ -4,6 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde::Deserialize;
@@ -17,6 +18,9 @@ const MOST_PER_SECOND: i64 = 1_000;
 /// A small file; anything larger is not one of ours.
 const MAX_BYTES: u64 = 256 * 1024;
 
+/// A day; no credential lives longer but signed URLs.
+const MOST_IDLE_MINUTES: i64 = 24 * 60;
+
 /// The settings, each with its meaning.
 #[derive(Debug, Default)]
 pub struct Config {
@@ -26,6 +30,8 @@ pub struct Config {
     pub quota_project: Option<String>,
     /// Projects where writing a policy asks for the account's name to be typed.
     pub production_projects: Vec<String>,
+    /// After so long without a key all credentials that are held are wiped; none: they are held until the end.
+    pub idle_wipe: Option<Duration>,
     /// How many questions of those that are asked by the dozen go out in a second, where it is set.
     pub questions_per_second: Option<u32>,
     /// Colours: `dark`, `light` or `none`.
@@ -40,6 +46,7 @@ struct File {
     project: Option<String>,
     quota_project: Option<String>,
     production_projects: Vec<String>,
+    idle_wipe_minutes: Option<i64>,
     questions_per_second: Option<i64>,
     theme: Option<Mode>,
     keys: toml::map::Map<String, toml::Value>,
@@ -125,6 +132,18 @@ impl Config {
                 Some(Ok(project)) => Ok(Some(project)),
                 None => Ok(None),
             };
+        let idle_wipe = match file.idle_wipe_minutes {
+            None | Some(0) => None,
+            Some(minutes @ 1..=MOST_IDLE_MINUTES) => Some(Duration::from_secs(minutes.unsigned_abs() * 60)),
+            Some(minutes) => {
+                let at = text.find("idle_wipe_minutes").and_then(line_of);
+                let most = MOST_IDLE_MINUTES;
+                return Err((
+                    at,
+                    format!("idle_wipe_minutes: {minutes} is not among 1 to {most}; 0 wipes never"),
+                ));
+            }
+        };
         let questions_per_second = match file.questions_per_second {
             None => None,
             Some(rate @ 1..=MOST_PER_SECOND) => u32::try_from(rate).ok(),
@@ -143,6 +162,7 @@ impl Config {
             project: checked("project", file.project)?,
             quota_project: checked("quota_project", file.quota_project)?,
             production_projects: file.production_projects,
+            idle_wipe,
             theme: file.theme.unwrap_or_default(),
             keymap,
         })
@@ -166,10 +186,12 @@ mod tests {
 
     #[test]
     fn every_setting_is_read() {
-        let text = "project = \"acme-prod\"\ntheme = \"light\"\nquestions_per_second = 50\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
+        let text = "project = \"acme-prod\"\nidle_wipe_minutes = 15\nquestions_per_second = 50\ntheme = \"light\"\n[keys]\nrefresh = [\"F5\", \"r\"]\n";
         let config = Config::parse(text).expect("good");
         assert_eq!(config.questions_per_second, Some(50));
         assert_eq!((config.project.as_deref(), config.theme), (Some("acme-prod"), Mode::Light));
+        assert_eq!(config.idle_wipe, Some(Duration::from_secs(15 * 60)));
+        assert_eq!(Config::parse("idle_wipe_minutes = 0").expect("good").idle_wipe, None);
         assert_eq!(
             config.keymap.action(Place::Accounts, "F5".parse::<Chord>().expect("a key")),
             Some(Action::Refresh)
@@ -181,6 +203,9 @@ mod tests {
         let cases = [
             ("project = \"acme-prod\"\ncolour = 1\n", 2, "colour"),
             ("theme = \"pink\"\n", 1, "pink"),
+            ("\nidle_wipe_minutes = 1441\n", 2, "1 to 1440"),
+            ("idle_wipe_minutes = -1\n", 1, "-1"),
+            ("idle_wipe_minutes = \"15m\"\n", 1, "string"),
             ("[keys]\nrefresh = \"q\"\n", 2, "quit"),
             ("[keys]\nzoom = \"z\"\nfly = \"ctrl-y\"\n", 3, "fly"),
             ("[keys]\nzoom = 3\n", 2, "zoom"),

@@ -16,6 +16,7 @@
 //! | [`terminal`], [`clipboard`] | the terminal and the clipboard themselves |
 //! | [`cli`] | arguments, subcommands, exit codes |
 //! | [`config`], [`state`], [`failure`], [`files`], [`mod@env`], [`logging`] | what enters from outside, and what is kept |
+//! | [`dumps`] | who else may read our memory |
 #![warn(missing_docs)]
 
 pub mod api;
@@ -27,6 +28,7 @@ pub mod config;
 #[cfg(test)]
 #[path = "../tests/contract/mod.rs"]
 mod contract;
+pub mod dumps;
 pub mod emulator;
 pub mod env;
 pub mod failure;

@@ -1,15 +1,24 @@
-//! The binary: arguments to the library, exit code to the shell. Nothing else.
+//! The binary: arguments to the library, exit code to the shell, and the allocator, which only a binary may choose.
 
-use std::process::ExitCode;
+use std::{alloc::System, process::ExitCode};
 
 use impersona::{
     cli::{self, Invocation},
+    dumps,
     env::Env,
     runtime,
 };
+use zeroizing_alloc::ZeroAlloc;
+
+/// What is given back is wiped first: texts that grew, and what HTTP, TLS and JSON libraries read and wrote, would
+/// leave copies of credentials behind in memory that nobody owns any more.
+#[global_allocator]
+static WIPING: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let env = Env::system();
+    // Before anything secret is read.
+    dumps::off(&env);
     ExitCode::from(match cli::start(std::env::args_os(), &env) {
         Invocation::Done(code) => code,
         Invocation::Tui(args) => runtime::open(&args, &env),

@@ -3,17 +3,18 @@
 
 mod callers;
 mod panic_switch;
+mod room;
 mod signals;
+mod stopping;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
+    io, iter,
     path::PathBuf,
     time::Duration,
 };
 
-use crossterm::event::{Event, EventStream};
-use futures_util::{Stream, StreamExt};
+use crossterm::event::Event;
 use jiff::Timestamp;
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver},
@@ -47,7 +48,9 @@ use crate::{
 };
 use callers::{Callers, Outcome, Wish};
 use panic_switch::PanicSwitch;
+use room::Room;
 use signals::{Heard, Signals};
+use stopping::Stopping;
 
 /// Answers that come together are drawn together.
 const FRAME: Duration = Duration::from_millis(16);
@@ -60,7 +63,6 @@ const QUEUE: usize = 256;
 
 /// Opens the explorer; gives the exit code.
 pub fn open(args: &TuiArgs, env: &Env) -> u8 {
-    terminal::no_core_dumps();
     terminal::restore_on_panic();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -89,11 +91,16 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         Ok(signals) => signals,
         Err(error) => return cli::fail(&Failure::io("listening for signals", &error)),
     };
+    if let Some(code) = stopping::until_in_foreground(&mut signals).await {
+        return code;
+    }
     let screen = match Screen::enter() {
         Ok(screen) => screen,
         Err(error) => return cli::fail(&Failure::usage(error.to_string())),
     };
     let app = AppState::new(start(args, &setup, memory.as_ref()), screen.size());
+    // The rest of it is nobody's business later: who called at the start may soon be somebody else.
+    let Setup { connector, source, doubt, client, emulator, .. } = setup;
     let (copied_in, copied) = mpsc::unbounded_channel();
     // The clipboard belongs to the real surroundings, in the demo too.
     let clipboard = Clipboard::start(env, copied_in);
@@ -103,9 +110,10 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     files.spawn(keep_files(jobs, saved_in));
     let mut looped = Loop {
         app,
+        room: Room::of(&screen),
         screen,
         theme,
-        client: setup.client.clone(),
+        client,
         snapshots: match &folder {
             Some(folder) => Snapshots::in_state_folder(Some(folder.clone())),
             None if args.global.demo => Snapshots::in_memory(),
@@ -121,6 +129,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         last_frame: None,
         frame_due: None,
         quit: None,
+        stopping: None,
         parts: mpsc::channel(QUEUE),
         records,
         lost: 0,
@@ -129,13 +138,13 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         keeper,
         saved,
         panic: PanicSwitch::new(env),
-        connector: setup.connector.clone(),
-        callers: Callers::new(setup.source.clone()),
-        doubt: setup.doubt.clone(),
+        connector,
+        callers: Callers::new(source),
+        doubt,
         wish: Wish::default(),
         loaded: mpsc::channel(QUEUE),
     };
-    let ended = looped.run(EventStream::new(), &mut signals).await;
+    let ended = looped.run(terminal::listen(), &mut signals).await;
     terminal::restore();
     let Loop { clipboard, mut tasks, keeper, .. } = looped;
     tasks.abort_all();
@@ -144,7 +153,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     let _ = tokio::time::timeout(Duration::from_secs(1), files.join_next()).await;
     // Takes back what is ours, with the terminal given back already.
     drop(clipboard);
-    drop(setup);
+    drop(emulator);
     // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
     ended.unwrap_or(HANGUP)
 }
@@ -168,6 +177,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         demo: args.global.demo,
         read_only: args.global.read_only,
         production: setup.config.production_projects.clone(),
+        idle_wipe: setup.config.idle_wipe,
         questions_per_second: setup.connector.questions_per_second,
     }
 }
@@ -187,6 +197,8 @@ type Done = Option<Msg>;
 struct Loop {
     app: AppState,
     screen: Screen,
+    /// Tells when a terminal that reads slowly takes more.
+    room: Room,
     theme: Theme,
     client: Client,
     /// Policies are saved here before they are written over.
@@ -202,6 +214,8 @@ struct Loop {
     last_frame: Option<Instant>,
     frame_due: Option<Instant>,
     quit: Option<u8>,
+    /// Who is to stop, until the loop comes to it.
+    stopping: Option<Stopping>,
     parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     records: mpsc::Receiver<Record>,
     lost: u64,
@@ -223,10 +237,9 @@ struct Loop {
 impl Loop {
     async fn run(
         &mut self,
-        events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
+        mut events: mpsc::Receiver<io::Result<Event>>,
         signals: &mut Signals,
     ) -> io::Result<u8> {
-        let mut events = self.listen(events);
         let mut gone = terminal::gone();
         // The first frame comes before anything is asked of anybody.
         self.draw()?;
@@ -237,6 +250,9 @@ impl Loop {
         }
         self.panic.in_a_task(&mut self.tasks);
         loop {
+            if let Some(stopping) = self.stopping.take() {
+                self.stop(stopping, signals).await?;
+            }
             if let Some(code) = self.quit {
                 return Ok(code);
             }
@@ -245,16 +261,19 @@ impl Loop {
                 let now = Instant::now();
                 self.frame_due = Some(self.last_frame.map_or(now, |last| now.max(last + FRAME)));
             }
-            if self.frame_due.is_some_and(|due| due <= Instant::now()) {
+            let ready = self.screen.is_ready();
+            if ready && self.frame_due.is_some_and(|due| due <= Instant::now()) {
                 self.draw()?;
             }
+            let ready = self.screen.is_ready();
             let next_timer = self.timers.first_key_value().map(|((at, _), _)| *at);
-            let wake = [next_timer, self.frame_due].into_iter().flatten().min();
+            let wake = [next_timer, self.frame_due.filter(|_| ready)].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
                     Heard::End(code) => self.handle(Msg::Leave(code))?,
-                    Heard::Stop => self.carry_out(Effect::Suspend)?,
+                    Heard::Stop => self.stopping = Some(Stopping::Us),
+                    Heard::GoOn => self.go_on(signals).await?,
                 },
                 () = terminal::panicked() => return Ok(PANICKED),
                 Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
@@ -277,7 +296,9 @@ impl Loop {
                         self.handle(Msg::RecordsLost(lost))?;
                     }
                 }
-                Some(copied) = self.copied.recv() => self.copied(copied)?,
+                // A copy may have to go through the terminal.
+                Some(copied) = self.copied.recv(), if ready => self.copied(copied)?,
+                () = self.room.comes(), if !ready => self.screen.send()?,
                 Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
@@ -285,37 +306,25 @@ impl Loop {
         }
     }
 
-    /// Events come through a channel of our own, for the stream cannot be asked whether more is queued: a look at
-    /// it that does not wait would take the place of the look that does.
-    fn listen(
-        &mut self,
-        mut events: impl Stream<Item = io::Result<Event>> + Send + Unpin + 'static,
-    ) -> mpsc::Receiver<io::Result<Event>> {
-        let (sender, receiver) = mpsc::channel(QUEUE);
-        self.tasks.spawn(async move {
-            while let Some(event) = events.next().await {
-                let gone = event.is_err();
-                if sender.send(event).await.is_err() || gone {
-                    break;
-                }
-            }
-            None
-        });
-        receiver
-    }
-
     /// Everything typed so far is one burst: one frame.
     fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
         for _ in 0..BURST {
             match events.try_recv() {
-                Ok(event) if self.quit.is_none() => self.handle(Msg::Input(event?))?,
+                Ok(event) if self.quit.is_none() && self.stopping.is_none() => {
+                    self.handle(Msg::Input(event?))?;
+                }
                 _ => break,
             }
         }
         Ok(())
     }
 
+    /// Draws a frame now, or as soon as the terminal has taken the one before: what changes until then is one frame.
     fn draw(&mut self) -> io::Result<()> {
+        if !self.screen.is_ready() {
+            self.frame_due = Some(Instant::now());
+            return Ok(());
+        }
         // The terminal may have another size before the event that says so is here.
         let size = self.screen.size();
         if size != self.app.size {
@@ -341,6 +350,9 @@ impl Loop {
 
     fn handle(&mut self, msg: Msg) -> io::Result<()> {
         self.panic.in_update(&msg, &self.app);
+        if matches!(msg, Msg::Input(Event::Resize(..))) {
+            self.screen.resized();
+        }
         let effects = self.app.update(self.now(), msg);
         effects.into_iter().try_for_each(|effect| self.carry_out(effect))
     }
@@ -359,6 +371,20 @@ impl Loop {
             }
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
+            Effect::Forget => {
+                self.screen.forget()?;
+                // Copies that still wait for the terminal are not made; what was done is said.
+                for done in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
+                    if matches!(done, Copied::Done(_)) {
+                        self.copied(done)?;
+                    }
+                }
+                let client = self.client.clone();
+                self.tasks.spawn(async move {
+                    client.disconnect().await;
+                    None
+                });
+            }
             Effect::Save { name, text } => self.keep(Keep::Save(name, text)),
             Effect::FindCallers => {
                 let connector = self.connector.clone();
@@ -380,12 +406,7 @@ impl Loop {
                 }
             }
             Effect::ResetProbing => self.client.reset_probing(),
-            Effect::Suspend => {
-                self.screen.suspend()?;
-                let size = self.screen.size();
-                self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
-                self.handle(Msg::Resumed)?;
-            }
+            Effect::Suspend => self.stopping = Some(Stopping::Job),
             Effect::GiveBack(line) | Effect::Farewell(line) => {
                 terminal::restore();
                 terminal::say(&line);

@@ -127,6 +127,11 @@ impl Client {
         self.0.http.pace().reset();
     }
 
+    /// Closes the connections; the next request opens one anew. What libraries keep of what went over one is gone then.
+    pub async fn disconnect(&self) {
+        self.0.http.disconnect().await;
+    }
+
     pub(super) fn keeper(&self) -> &Keeper {
         &self.0.keeper
     }

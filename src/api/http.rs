@@ -15,7 +15,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 use reqwest::{Url, header};
 use serde_json::Value;
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{sync::Mutex, time::Instant};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -69,6 +69,9 @@ pub(crate) struct Http(Arc<Inner>);
 /// No answer told of its clock yet.
 const UNTOLD: i64 = i64::MIN;
 
+/// Connections, from the first request on and until they are closed.
+type Pool = Mutex<Option<reqwest::Client>>;
+
 struct Inner {
     wire: Wire,
     /// The quota project of credentials that only the first request told apart.
@@ -76,9 +79,9 @@ struct Inner {
     /// See [`Http::skew`].
     skew: AtomicI64,
     /// For hosts beyond a proxy, if there is one.
-    proxied: OnceCell<reqwest::Client>,
+    proxied: Pool,
     /// For this machine, and for everybody when proxies are off.
-    direct: OnceCell<reqwest::Client>,
+    direct: Pool,
 }
 
 impl Http {
@@ -87,8 +90,8 @@ impl Http {
             wire,
             charged: OnceLock::new(),
             skew: AtomicI64::new(UNTOLD),
-            proxied: OnceCell::new(),
-            direct: OnceCell::new(),
+            proxied: Pool::default(),
+            direct: Pool::default(),
         }))
     }
 
@@ -308,17 +311,25 @@ impl Http {
     }
 
     /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
-    async fn client(&self, base: Base, url: &Url) -> Result<&reqwest::Client, ApiError> {
+    async fn client(&self, base: Base, url: &Url) -> Result<reqwest::Client, ApiError> {
         // The metadata server belongs to the machine: a proxy would be asked for its own.
         let near = base == Base::Metadata || is_near(url.host_str().unwrap_or_default());
         let proxied = self.0.wire.use_proxy && !near;
-        let cell = if proxied { &self.0.proxied } else { &self.0.direct };
-        cell.get_or_try_init(|| async move {
-            tokio::task::spawn_blocking(move || build(proxied))
-                .await
-                .map_err(|_| ApiError::new(ErrorKind::Other, "The HTTP client could not be started."))?
-        })
-        .await
+        let mut pool = if proxied { &self.0.proxied } else { &self.0.direct }.lock().await;
+        if let Some(client) = &*pool {
+            return Ok(client.clone());
+        }
+        let client = tokio::task::spawn_blocking(move || build(proxied))
+            .await
+            .map_err(|_| ApiError::new(ErrorKind::Other, "The HTTP client could not be started."))??;
+        Ok(pool.insert(client).clone())
+    }
+
+    /// Closes every connection that is not in use, and each other one after its answer. The libraries below keep what was
+    /// last read and written on a connection, tokens too, for as long as it is open.
+    pub(crate) async fn disconnect(&self) {
+        *self.0.proxied.lock().await = None;
+        *self.0.direct.lock().await = None;
     }
 
     /// What happened to a request without a whole answer. reqwest's own texts are for programmers.

@@ -9,7 +9,7 @@ use crate::{
         Client, Settings,
         oauth::KeySource,
         record::Outcome,
-        testing::{Server, Turn, answer, bare_token, ok, user},
+        testing::{CLOSED, Server, Turn, answer, bare_token, ok, user},
     },
     model::credential::{MintRequest, What},
 };
@@ -524,4 +524,21 @@ async fn what_the_source_of_a_foreign_token_is_asked_and_answers_is_recorded_now
     assert!(asked[0].contains("code=hush-code") && asked[1].contains("hush-subject"), "{asked:?}");
     assert!(records.iter().any(|record| record.path == "/subject?…"), "{records:?}");
     assert!(!format!("{records:?}").contains("hush"), "{records:?}");
+}
+
+#[tokio::test]
+async fn connections_are_closed_when_asked_and_the_next_request_opens_one_anew() {
+    let stays = Turn::Stay(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{ACCOUNT}", ACCOUNT.len()));
+    let server = Server::start([stays, ok(ACCOUNT)]).await;
+    let client = server.client();
+    client.get_account("x").await.unwrap();
+    client.disconnect().await;
+    let closed = async {
+        while !server.requests().await.iter().any(|request| request == CLOSED) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("it is closed");
+    client.get_account("x").await.unwrap();
+    assert_eq!(server.requests().await.len(), 3);
 }

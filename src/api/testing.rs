@@ -22,6 +22,8 @@ use crate::{
 pub(crate) enum Turn {
     /// These bytes, then the connection is closed.
     Say(String),
+    /// These bytes; then the end of the connection is waited for, and remembered as [`CLOSED`].
+    Stay(String),
     /// Nothing, for ever.
     Hang,
     /// The connection is closed without a word.
@@ -31,6 +33,9 @@ pub(crate) enum Turn {
     /// Waits a little, then says it.
     Late(Duration, String),
 }
+
+/// Stands among the requests where a connection was closed by the other side.
+pub(crate) const CLOSED: &str = "closed";
 
 /// A whole answer with this status, extra header lines (each ending in CRLF) and body.
 pub(crate) fn answer(status: u16, headers: &str, body: &str) -> Turn {
@@ -119,6 +124,11 @@ async fn talk(mut stream: TcpStream, turn: Turn, log: Arc<Mutex<Vec<String>>>) {
     match turn {
         Turn::Say(text) => {
             let _ = stream.write_all(text.as_bytes()).await;
+        }
+        Turn::Stay(text) => {
+            let _ = stream.write_all(text.as_bytes()).await;
+            let _ = read(&mut stream).await;
+            log.lock().await.push(CLOSED.to_owned());
         }
         Turn::Late(wait, text) => {
             tokio::time::sleep(wait).await;

@@ -414,12 +414,7 @@ impl AppState {
     }
 
     fn wipe(&mut self, now: Now, out: &mut Out) {
-        self.shared.shelf.wipe();
-        self.shared.copied = None;
-        out.effects.push(Effect::ClearClipboard);
-        let mut cx = Cx { shared: &mut self.shared, now, out };
-        self.panes.inspect.wipe(&mut cx);
-        self.panes.mint.cancel(&mut cx);
+        self.forget_secrets(now, out);
         let text = "wiped: the shelf and the inspector, and the clipboard where it can be cleared";
         self.say(Level::Info, text.into(), out);
     }

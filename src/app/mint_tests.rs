@@ -189,6 +189,7 @@ fn one_credential_is_wiped_from_the_shelf_the_inspector_and_the_clipboard() {
     let cleared =
         |screen: &Screen| screen.effects.iter().any(|effect| matches!(effect, Effect::ClearClipboard));
     assert!(cleared(&screen));
+    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Forget)));
     // What is on the clipboard may be something else.
     let mut other = Screen::with_token();
     other.keys("y y y c D");

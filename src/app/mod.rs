@@ -10,6 +10,7 @@ pub mod writes;
 
 mod callers;
 mod doctor;
+mod idle;
 mod input;
 mod root;
 
@@ -17,6 +18,8 @@ mod root;
 mod caller_tests;
 #[cfg(test)]
 mod fault_tests;
+#[cfg(test)]
+mod idle_tests;
 #[cfg(test)]
 mod leak_tests;
 #[cfg(test)]
@@ -46,6 +49,7 @@ use crate::{
     state::Remembered,
     view::layout::{self, Areas},
 };
+use idle::Idle;
 use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, ReqId, TimerId};
 use notice::Notice;
 use remote::Remote;
@@ -91,6 +95,8 @@ pub struct Start {
     pub read_only: bool,
     /// Projects where a write asks for a name to be typed.
     pub production: Vec<String>,
+    /// How long secrets are held without a key; none: until they are wiped.
+    pub idle_wipe: Option<Duration>,
     /// How many questions of those that are asked by the dozen go out in a second.
     pub questions_per_second: u32,
 }
@@ -119,6 +125,8 @@ pub struct AppState {
     notices: u64,
     /// The exit code, while the last write is awaited.
     leaving: Option<u8>,
+    /// Whether anybody is there.
+    idle: Idle,
     /// What was wished for when a credentials file came in doubt.
     doubted: Option<Switch>,
     /// The last refusal that was shown, for the doctor; and who was refused.
@@ -192,6 +200,7 @@ impl AppState {
             spinning: false,
             notices: 0,
             leaving: None,
+            idle: Idle::new(start.idle_wipe),
             doubted: None,
             denied: None,
             to_enable: None,
@@ -205,7 +214,9 @@ impl AppState {
     /// Takes in what happened; gives back what is to be done about it.
     pub fn update(&mut self, now: Now, msg: Msg) -> Vec<Effect> {
         let mut out = Out::default();
-        self.dirty |= self.on_msg(now, msg, &mut out);
+        if !self.look_at_idle(now, &msg, &mut out) {
+            self.dirty |= self.on_msg(now, msg, &mut out);
+        }
         // An intent may lead to further ones; each is carried out once, in order.
         while !out.intents.is_empty() {
             for intent in std::mem::take(&mut out.intents) {
@@ -315,7 +326,8 @@ impl AppState {
                 self.doubted = wish;
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust });
             }
-            Msg::Resumed => {}
+            // Whoever went away does not come back to a secret on the screen.
+            Msg::Resumed => self.shared.shelf.mask(),
             Msg::Leave(code) => self.leave(code, out),
         }
         true
@@ -347,7 +359,7 @@ impl AppState {
                 _ => return false,
             },
             TimerId::Mask(turn) => self.shared.shelf.mask_turn(turn),
-            TimerId::Patience => return false,
+            TimerId::Patience | TimerId::Idle => return false,
         }
         true
     }
@@ -407,6 +419,7 @@ impl AppState {
             let past = u64::try_from(now.utc.subsec_millisecond().max(0)).unwrap_or_default();
             out.effects.push(Effect::After(TimerId::Second, Duration::from_millis(1_000 - past.min(999))));
         }
+        self.time_idle(now, out);
         if !self.shared.awaited.is_empty() && !self.spinning {
             self.spinning = true;
             let wait = if self.shared.slow(now) { SPIN } else { SLOW };

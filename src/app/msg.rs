@@ -71,6 +71,8 @@ pub enum TimerId {
     Mask(u64),
     /// A write was waited for long enough.
     Patience,
+    /// No key may have been pressed for as long as secrets are to be held without one.
+    Idle,
 }
 
 /// Something that happened.
@@ -193,6 +195,9 @@ pub enum Effect {
     Copy(Clip),
     /// Empty the clipboard, if what is on it is ours.
     ClearClipboard,
+    /// Wipe what is under way to the terminal, and close the connections: libraries keep what went over one for as long
+    /// as it is open.
+    Forget,
     /// Write a new file that only its owner can read; never over an existing one.
     Save {
         /// A name in the current folder.

@@ -183,6 +183,7 @@ impl AppState {
                 if self.shared.copied.take_if(|copied| *copied == secret).is_some() {
                     out.effects.push(Effect::ClearClipboard);
                 }
+                out.effects.push(Effect::Forget);
             }
             Intent::Inspect { token, from, about, expires, verdict, request } => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };

@@ -151,6 +151,7 @@ pub(crate) fn start() -> Start {
         demo: false,
         read_only: false,
         production: Vec::new(),
+        idle_wipe: None,
         questions_per_second: 20,
     }
 }

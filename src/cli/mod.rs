@@ -22,7 +22,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::pin::pin;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -32,7 +32,7 @@ use crate::api::{ApiError, ErrorKind};
 use crate::env::Env;
 use crate::failure::{self, LastFailure};
 use crate::model::account;
-use crate::terminal::no_core_dumps;
+use crate::widgets::safe::safe_line;
 use args::{Args, Command, Global, Pane};
 use output::Failure;
 use setup::Setup;
@@ -124,10 +124,20 @@ fn parse(arguments: &[OsString]) -> Result<Args, u8> {
             usage(said.join(" ").trim_start_matches("error: "))
         }
         _ => {
-            let _ = error.print();
+            let _ = showable(error, arguments).print();
             2
         }
     })
+}
+
+/// The error says arguments back as they are, and one may be the name of somebody else's file: the same arguments are
+/// read again in the form in which they may be shown.
+fn showable(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let shown = arguments.iter().map(|argument| safe_line(&argument.to_string_lossy()).into_owned());
+    match Args::try_parse_from(shown) {
+        Err(same) => same,
+        Ok(_) => Args::command().error(error.kind(), "an argument holds control characters"),
+    }
 }
 
 fn tui(args: Args) -> Result<TuiArgs, Failure> {
@@ -155,7 +165,6 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     };
     let explains = matches!(command, Command::Doctor { .. });
     let who = Cell::new(None);
-    no_core_dumps();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

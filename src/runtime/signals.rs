@@ -10,19 +10,21 @@ pub(super) enum Heard {
     End(u8),
     /// To stop until SIGCONT, with the terminal given back.
     Stop,
+    /// To go on: somebody stopped us, perhaps without a word, and had the terminal meanwhile.
+    GoOn,
 }
 
 /// The signals that the program answers.
 pub(super) struct Signals {
     #[cfg(unix)]
-    kinds: [tokio::signal::unix::Signal; 5],
+    kinds: [tokio::signal::unix::Signal; 6],
 }
 
 impl Signals {
     #[cfg(unix)]
     pub(super) fn new() -> io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
-        // tokio has no name for it.
+        // tokio has no name for this one and the last.
         let tstp = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
         Ok(Signals {
             kinds: [
@@ -31,6 +33,7 @@ impl Signals {
                 signal(SignalKind::hangup())?,
                 signal(SignalKind::quit())?,
                 signal(tstp)?,
+                signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
             ],
         })
     }
@@ -42,13 +45,16 @@ impl Signals {
 
     #[cfg(unix)]
     pub(super) async fn next(&mut self) -> Heard {
-        let [int, term, hup, quit, tstp] = &mut self.kinds;
+        let [int, term, hup, quit, tstp, cont] = &mut self.kinds;
+        // In this order: what came while we were stopped is heard before that we are no more.
         tokio::select! {
+            biased;
             _ = int.recv() => Heard::End(130),
             _ = term.recv() => Heard::End(143),
             _ = hup.recv() => Heard::End(HANGUP),
             _ = quit.recv() => Heard::End(131),
             _ = tstp.recv() => Heard::Stop,
+            _ = cont.recv() => Heard::GoOn,
         }
     }
 

@@ -10,3 +10,6 @@ pub mod list;
 pub mod safe;
 pub mod text;
 pub mod width;
+
+#[cfg(test)]
+mod shown_tests;

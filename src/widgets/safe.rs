@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
-use unicode_width::UnicodeWidthChar;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Stands for anything that has no picture of its own.
 const MARK: char = '\u{fffd}';
@@ -94,7 +95,30 @@ pub fn safe(text: &str) -> Cow<'_, str> {
             combining = Some(row + 1);
         }
     }
+    set_apart(&mut clean);
     if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
+}
+
+/// Some letters of several characters take fewer cells than these do one by one (emoji with a skin colour, letters that
+/// are written below another): terminals count either way, and what comes after would not be where it was laid out. A mark
+/// between the characters keeps them and makes all count the same.
+fn set_apart(text: &mut String) {
+    let counts =
+        |letter: &str| letter.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() == letter.width();
+    if text.graphemes(true).all(counts) {
+        return;
+    }
+    let mut apart = String::with_capacity(text.len() + 16);
+    for letter in text.graphemes(true) {
+        let joined = !counts(letter);
+        for (at, c) in letter.char_indices() {
+            if joined && at > 0 && c.width() != Some(0) {
+                apart.push(MARK);
+            }
+            apart.push(c);
+        }
+    }
+    *text = apart;
 }
 
 /// For places of one line: a new line reads `⏎`, a tab a space.
@@ -182,6 +206,13 @@ mod tests {
         let zalgo = format!("a{}b", "\u{301}".repeat(50));
         assert_eq!(safe(&zalgo), format!("a{}\u{fffd}b", "\u{301}".repeat(4)));
         assert_eq!(safe("\u{301}x"), "◌\u{301}x");
+    }
+
+    #[test]
+    fn letters_that_terminals_count_differently_are_set_apart_by_a_mark() {
+        assert_eq!(safe("👍🏽!"), "👍\u{fffd}🏽!");
+        assert_eq!(safe("ក្ក"), "ក្\u{fffd}ក");
+        assert!(matches!(safe("क्ष 🇩🇪 한 لا"), Cow::Borrowed(_)), "all count these the same");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns.max(1));
     let mut out = Vec::with_capacity(lines.len());
     for line in lines {
-        if line.width() <= columns {
+        if line_width(&line) <= columns {
             out.push(line);
         } else {
             let first = line.spans.first();
@@ -29,12 +29,17 @@ pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
 /// The same for one line, with what follows a break indented so far.
 pub fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns.max(1));
-    if line.width() <= columns {
+    if line_width(&line) <= columns {
         return vec![line];
     }
     let mut out = Vec::new();
     fold_one(&line, columns, usize::from(indent), &mut out);
     out
+}
+
+/// As it is drawn: letter by letter, and not as a whole, where some letters would join.
+fn line_width(line: &Line) -> usize {
+    line.spans.iter().map(|span| width(&span.content)).sum()
 }
 
 fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<Line<'static>>) {

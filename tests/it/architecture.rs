@@ -1,6 +1,8 @@
 //! The rules of ARCHITECTURE.md that a search can hold. What stands after `mod tests`, in files of tests and in
 //! comments does not count.
 
+mod printing;
+
 use std::collections::BTreeSet;
 
 use crate::support::sources;

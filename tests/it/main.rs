@@ -16,6 +16,10 @@ mod doctor;
 mod examine;
 mod flows;
 #[cfg(unix)]
+mod giving_back;
+#[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
 mod leaks;
 mod minting;
 #[cfg(unix)]

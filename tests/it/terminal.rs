@@ -1,10 +1,12 @@
 //! The program in a terminal of its own: keys in, a screen out, and every byte in between.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
+mod device;
+
 use std::{
     io::{Read, Write},
     num::NonZeroU16,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread::JoinHandle,
 };
 
@@ -13,6 +15,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtyPair, PtySize, SlavePty,
 use rustix::process::{Pid, Signal};
 
 use crate::support::{Deadline, Home, eventually};
+use device::{Gate, StandIns};
 
 /// What the program asked of the terminal beside the screen.
 #[derive(Default)]
@@ -38,10 +41,12 @@ pub struct Terminal {
     slave: Option<Box<dyn SlavePty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
     reader: Option<JoinHandle<()>>,
+    gate: Arc<Gate>,
     child: Box<dyn Child + Send + Sync>,
     chunks: mpsc::Receiver<Vec<u8>>,
     parser: vt100::Parser<Heard>,
     raw: Vec<u8>,
+    stand_ins: StandIns,
     settings_before: String,
 }
 
@@ -59,9 +64,39 @@ impl Terminal {
         vars: &[(String, String)],
         controlled: bool,
     ) -> Terminal {
-        let PtyPair { master, slave } = native_pty_system().openpty(pty_size(size)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_impersona"));
         command.args(arguments);
+        Terminal::start_command(home, size, command, vars, controlled)
+    }
+
+    /// Runs a script in a shell with job control, with the program as `$0`.
+    pub fn start_jobs(home: &Home, size: (u16, u16), script: &str) -> Terminal {
+        Terminal::start_script(home, size, script, &[], &[])
+    }
+
+    /// The same with arguments of the script and more variables.
+    pub fn start_script(
+        home: &Home,
+        size: (u16, u16),
+        script: &str,
+        arguments: &[&str],
+        vars: &[(String, String)],
+    ) -> Terminal {
+        let mut command = CommandBuilder::new("/bin/sh");
+        command.args(["-mc", script, env!("CARGO_BIN_EXE_impersona")]);
+        command.args(arguments);
+        let vars: Vec<_> = vars.iter().cloned().chain([("PATH".into(), "/usr/bin:/bin".into())]).collect();
+        Terminal::start_command(home, size, command, &vars, true)
+    }
+
+    fn start_command(
+        home: &Home,
+        size: (u16, u16),
+        mut command: CommandBuilder,
+        vars: &[(String, String)],
+        controlled: bool,
+    ) -> Terminal {
+        let PtyPair { master, slave } = native_pty_system().openpty(pty_size(size)).unwrap();
         command.cwd(home.path("home"));
         command.env_clear();
         for (name, value) in home.env().iter().chain(vars) {
@@ -71,9 +106,11 @@ impl Terminal {
         let settings_before = settings(&*master);
         let (sender, chunks) = mpsc::channel();
         let mut output = master.try_clone_reader().unwrap();
+        let gate = Arc::new(Gate::default());
+        let passes = gate.clone();
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 65_536];
-            while let Ok(count @ 1..) = output.read(&mut buffer) {
+            while let Ok(count @ 1..) = output.read(&mut buffer[..passes.pass()]) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     break;
                 }
@@ -86,10 +123,12 @@ impl Terminal {
             master: Some(master),
             slave: Some(slave),
             reader: Some(reader),
+            gate,
             child,
             chunks,
             parser: vt100::Parser::new_with_callbacks(rows, cols, 0, Heard::default()),
             raw: Vec::new(),
+            stand_ins: StandIns::default(),
             settings_before,
         }
     }
@@ -108,7 +147,18 @@ impl Terminal {
     /// What a person sees.
     pub fn screen(&mut self) -> String {
         self.take_in();
-        self.parser.screen().contents()
+        contents(&self.parser)
+    }
+
+    /// The last column, from the top to the bottom.
+    pub fn right_edge(&mut self) -> String {
+        self.take_in();
+        let screen = self.parser.screen();
+        let (rows, columns) = screen.size();
+        (0..rows.get())
+            .filter_map(|row| screen.cell(row, columns.get() - 1))
+            .map(vt100::Cell::contents)
+            .collect()
     }
 
     /// Every byte that came so far.
@@ -127,8 +177,18 @@ impl Terminal {
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> String {
         self.wait(what, |terminal| {
-            let screen = terminal.parser.screen().contents();
+            let screen = contents(&terminal.parser);
             is_so(&screen).then_some(screen)
+        })
+    }
+
+    /// Waits until this text is on a screen that was drawn to its end and has no cursor; gives the screen.
+    #[track_caller]
+    pub fn wait_for_whole(&mut self, text: &str) -> String {
+        self.wait(text, |terminal| {
+            let screen = contents(&terminal.parser);
+            // A frame ends with what becomes of the cursor.
+            (screen.contains(text) && terminal.raw.ends_with(b"\x1b[?25l")).then_some(screen)
         })
     }
 
@@ -167,7 +227,7 @@ impl Terminal {
             match self.chunks.recv_timeout(deadline.left()) {
                 Ok(chunk) => self.process(&chunk),
                 Err(why) => {
-                    panic!("{why} waiting for “{what}”; on the screen:\n{}", self.parser.screen().contents())
+                    panic!("{why} waiting for “{what}”; on the screen:\n{}", contents(&self.parser))
                 }
             }
         }
@@ -181,7 +241,7 @@ impl Terminal {
 
     fn process(&mut self, chunk: &[u8]) {
         self.raw.extend_from_slice(chunk);
-        self.parser.process(chunk);
+        self.parser.process(&self.stand_ins.put(chunk));
     }
 
     /// Presses keys, by their names or as they are: `press("enter t a ctrl-s")`.
@@ -251,6 +311,12 @@ impl Terminal {
     #[track_caller]
     pub fn ends_with(&mut self, code: u32) {
         assert_eq!(self.exit_code(), code, "{}", self.screen());
+        self.is_given_back();
+    }
+
+    /// Waits until the terminal is as it was: screen, cursor, paste, settings.
+    #[track_caller]
+    pub fn is_given_back(&mut self) {
         self.wait("the terminal as it was", |terminal| {
             let screen = terminal.parser.screen();
             let ours = screen.alternate_screen() || screen.hide_cursor() || screen.bracketed_paste();
@@ -270,10 +336,17 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        self.gate.open();
         // Gone already is as good.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a person sees; nobody sees whether the end of a line was written or left empty.
+fn contents(parser: &vt100::Parser<Heard>) -> String {
+    let screen = parser.screen().contents();
+    screen.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }
 
 /// The settings of the line: raw or cooked, echo, signals.

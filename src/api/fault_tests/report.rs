@@ -183,6 +183,8 @@ pub(super) fn name(call: &Call) -> &'static str {
             flows::Call::ProbeChain { .. } => "probe chain",
             flows::Call::EnableService { .. } => "enable API",
             flows::Call::Examine { .. } => "examine refusal",
+            flows::Call::Scan { question: flows::Question::Permissions, .. } => "scan permissions",
+            flows::Call::Scan { question: flows::Question::Policy, .. } => "scan policies",
             flows::Call::ReadKeys { .. } => "read key file",
             flows::Call::History { .. } => "history",
         },

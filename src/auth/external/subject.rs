@@ -251,6 +251,8 @@ impl Executable {
             .env("GOOGLE_EXTERNAL_ACCOUNT_TOKEN_TYPE", &external.subject_token_type)
             .env("GOOGLE_EXTERNAL_ACCOUNT_INTERACTIVE", "0")
             .env("GOOGLE_EXTERNAL_ACCOUNT_REVOKE", "0")
+            // It belongs to another caller, and is nothing to this program.
+            .env_remove("CLOUDSDK_AUTH_ACCESS_TOKEN")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

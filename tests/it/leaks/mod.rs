@@ -1,13 +1,18 @@
 //! Credentials stay where they belong: after scripted runs that make every kind of them, none is in any file, argument,
 //! variable, log, panic or title, and none is on the screen before it is revealed.
 
+#[cfg(target_os = "linux")]
+mod dumps;
 mod files;
+#[cfg(target_os = "linux")]
+mod memory;
 mod traces;
 
 use std::{fs, path::Path};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustix::process::Signal;
+use serde_json::json;
 use traces::{Traces, assert_absent};
 
 use crate::{
@@ -31,6 +36,16 @@ const MINTS: [Mint; 8] = [
     Mint("ID token of the machine", "t m", "space tab tab", "https://svc.run.app"),
     Mint("assertion", "t j", "space tab down down ctrl-k", "  \"sub\": \"alice@example.com\","),
 ];
+
+/// The variable that lets a debug build be looked into by whoever started it.
+fn traceable() -> (String, String) {
+    ("IMPERSONA_DEBUG_TRACEABLE".into(), "1".into())
+}
+
+/// Whether the program can be looked into at all: into a release build only root looks.
+fn may_be_traced() -> bool {
+    cfg!(debug_assertions) || rustix::process::geteuid().is_root()
+}
 
 /// Makes one of each by keys alone, and exchanges the last; `each` is called with the name and number of each.
 fn mint_all(terminal: &mut Terminal, mut each: impl FnMut(&mut Terminal, &str, usize)) {
@@ -105,6 +120,10 @@ fn assert_in_no_process(traces: &Traces, pid: u32) {
 #[track_caller]
 fn assert_nowhere(traces: &Traces, terminal: &mut Terminal, homes: &[&Home]) {
     assert_in_no_file(traces, homes);
+    if cfg!(target_os = "linux") && may_be_traced() {
+        let sees = fs::read(format!("/proc/{}/environ", terminal.pid())).is_ok();
+        assert!(sees, "the program is started as one that may be looked into");
+    }
     assert_in_no_process(traces, terminal.pid());
     assert_absent(traces, &shown(terminal), "what the terminal got");
     assert_eq!(terminal.titles(), 0, "no title is ever set");
@@ -115,7 +134,7 @@ fn after_a_run_with_log_memory_and_har_no_credential_is_anywhere() {
     let (here, there) = (Home::new(), Home::new());
     let emulator = EmulatorProcess::start(&there, &[]);
     let mut vars = emulator.env();
-    vars.push(("RUST_LOG".into(), "trace".into()));
+    vars.extend([("RUST_LOG".into(), "trace".into()), traceable()]);
     let mut terminal = Terminal::start(&here, SIZE, &["--verbose"], &vars);
     let traces = mint_and_copy_all(&mut terminal);
     let plain = look_at_all(&mut terminal);
@@ -151,7 +170,7 @@ fn after_a_run_with_log_memory_and_har_no_credential_is_anywhere() {
 fn however_the_demo_ends_no_credential_is_anywhere_and_no_file_is_left() {
     for (keys, signal, code) in [("q", None, 0), ("ctrl-c", None, 130), ("", Some(Signal::TERM), 143)] {
         let home = Home::new();
-        let mut terminal = Terminal::demo(&home, SIZE);
+        let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &[traceable()]);
         let traces = mint_and_copy_all(&mut terminal);
         assert_nowhere(&traces, &mut terminal, &[&home]);
         terminal.press(keys);
@@ -187,10 +206,12 @@ fn no_program_that_copies_for_us_gets_a_credential_as_argument_or_variable() {
     let (home, tmux) = (Home::new(), Home::new());
     let script =
         "cat /proc/$$/cmdline /proc/$$/environ >> \"$0.told\"; cat >> \"$0.got\"; echo >> \"$0.got\"";
-    let vars = tmux.stand_in("tmux", script);
+    let mut vars = tmux.stand_in("tmux", script);
+    let callers = "ya29.a0EMULATOR-q83vASNFZ4mrze8BI0VniavN7wEjRWeJ";
+    vars.push(("CLOUDSDK_AUTH_ACCESS_TOKEN".into(), callers.into()));
     let mut terminal = Terminal::start(&home, SIZE, &["--demo"], &vars);
     let got = tmux.path("bin").join("tmux.got");
-    let mut traces = Traces::default();
+    let mut traces = Traces::of("caller's token", callers);
     mint_all(&mut terminal, |terminal, name, made| {
         terminal.press("y y");
         let whole = |all: &String| all.matches('\n').count() == made;
@@ -203,6 +224,30 @@ fn no_program_that_copies_for_us_gets_a_credential_as_argument_or_variable() {
     assert!(String::from_utf8_lossy(&told).contains("load-buffer"), "tmux was asked");
     assert_absent(&traces, &told, "arguments and variables of tmux");
     assert_absent(&traces, terminal.raw(), "what the terminal got");
+}
+
+#[test]
+fn no_program_that_a_credentials_file_names_is_told_another_callers_token() {
+    let home = Home::new();
+    let script = r#"cat /proc/$$/cmdline /proc/$$/environ >> "$0.told"; echo '{"version": 1, "success": false, "code": "no"}'"#;
+    home.stand_in("helper", script);
+    let helper = home.path("bin").join("helper");
+    let file = json!({
+        "type": "external_account",
+        "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q",
+        "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+        "token_url": "https://sts.googleapis.com/v1/token",
+        "credential_source": {"executable": {"command": helper.to_str()}},
+    });
+    let file = home.file("caller.json", file.to_string());
+    let token = "ya29.a0EMULATOR-q83vASNFZ4mrze8BI0VniavN7wEjRWeJ";
+    let mut command = home.command(&["--credentials", &file, "whoami"]);
+    command.env("CLOUDSDK_AUTH_ACCESS_TOKEN", token).env("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES", "1");
+    let said = String::from_utf8(command.output().unwrap().stderr).unwrap();
+    assert!(said.contains("code no"), "{said}");
+    let told = fs::read(home.path("bin").join("helper.told")).unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("GOOGLE_EXTERNAL_ACCOUNT_AUDIENCE"), "it was run");
+    assert_absent(&Traces::of("caller's token", token), &told, "arguments and variables of the program");
 }
 
 #[test]

@@ -1,0 +1,181 @@
+//! The terminal's device, written to without waiting, and who has the say on it.
+
+use std::{
+    fs::File,
+    io::{self, Write},
+    os::fd::{AsFd, BorrowedFd},
+    time::Duration,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{Mode, OFlags},
+    process::Signal,
+    termios::{self, QueueSelector},
+};
+
+use super::out::END_OF_STRING;
+
+/// A terminal that polls as ready takes this much without waiting: half of what POSIX promises for a pipe.
+const PIECE: usize = 256;
+
+/// How long a terminal that does not read is waited for when it is given back.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// A stream as what can be written to without waiting.
+pub(super) fn of<T: AsFd>(stream: &T) -> BorrowedFd<'_> {
+    stream.as_fd()
+}
+
+/// The device behind stdout.
+pub(super) struct Tty {
+    file: File,
+    /// Whether a write could wait: the device could not be opened anew, and stdout is not ours alone, so that it must
+    /// not be told never to wait. Then only pieces are written that it is sure to take.
+    waits: bool,
+}
+
+impl Tty {
+    /// The device behind stdout, opened once more.
+    pub(super) fn stdout() -> io::Result<Tty> {
+        let stdout = io::stdout();
+        let anew = termios::ttyname(&stdout, Vec::new()).and_then(|path| {
+            let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+            rustix::fs::open(path, flags, Mode::empty())
+        });
+        match anew {
+            Ok(fd) => Ok(Tty { file: fd.into(), waits: false }),
+            Err(_) => Tty::shared(stdout.as_fd()),
+        }
+    }
+
+    /// What counts writes, for tests.
+    #[cfg(test)]
+    pub(super) fn stand_in(fd: std::os::fd::OwnedFd) -> Tty {
+        Tty { file: fd.into(), waits: false }
+    }
+
+    fn shared(fd: BorrowedFd) -> io::Result<Tty> {
+        Ok(Tty { file: fd.try_clone_to_owned()?.into(), waits: true })
+    }
+
+    /// Writes what the terminal takes now.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !self.waits {
+            return self.file.write(bytes);
+        }
+        if !has_room(self.file.as_fd(), Duration::ZERO) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.file.write(&bytes[..bytes.len().min(PIECE)])
+    }
+
+    pub(super) fn watched(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+/// Whether a piece can be written within this time; a terminal that has gone can be, for it refuses at once.
+pub(super) fn has_room(fd: BorrowedFd, within: Duration) -> bool {
+    let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
+    let within = Timespec::try_from(within).ok();
+    loop {
+        match poll(&mut fds, within.as_ref()) {
+            Err(rustix::io::Errno::INTR) => {}
+            found => return found.is_ok_and(|count| count > 0),
+        }
+    }
+}
+
+/// Writes a few last words. A terminal that takes nothing for a while loses what it was sent before, so that there is
+/// room for them; one that takes nothing even then goes without.
+pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::from(fd.try_clone_to_owned()?);
+    let mut cleared = false;
+    for piece in bytes.chunks(PIECE) {
+        while !has_room(fd, PATIENCE) {
+            if cleared || !in_foreground() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            termios::tcflush(fd, QueueSelector::OFlush)?;
+            // What it has got may end anywhere.
+            file.write_all(END_OF_STRING)?;
+            cleared = true;
+        }
+        file.write_all(piece)?;
+    }
+    Ok(())
+}
+
+/// Whether the terminal listens to us. Whoever is in the background must not touch its settings: the system stops it.
+pub(crate) fn in_foreground() -> bool {
+    // Without an answer it is a terminal without job control.
+    termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == rustix::process::getpgrp())
+}
+
+/// Stops us, or with us everybody whom the shell sees as one job, until somebody lets us go on. Not by SIGSTOP: this
+/// signal does nothing where no shell waits that could let us go on.
+pub(crate) fn stop(job: bool) -> io::Result<()> {
+    match job {
+        true => rustix::process::kill_current_process_group(Signal::TTOU)?,
+        false => rustix::process::kill_process(rustix::process::getpid(), Signal::TTOU)?,
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    /// A terminal: the side that reads, and the side that programs write to.
+    fn pair() -> (File, File) {
+        let master =
+            rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+        rustix::pty::grantpt(&master).unwrap();
+        rustix::pty::unlockpt(&master).unwrap();
+        let path = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+        let slave = rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap();
+        let mut raw = termios::tcgetattr(&slave).unwrap();
+        raw.make_raw();
+        termios::tcsetattr(&slave, termios::OptionalActions::Now, &raw).unwrap();
+        (master.into(), slave.into())
+    }
+
+    #[test]
+    fn a_terminal_that_could_not_be_opened_anew_is_never_waited_for_either() {
+        let (mut reads, slave) = pair();
+        let mut tty = Tty::shared(slave.as_fd()).unwrap();
+        let mut sent = 0;
+        let full = loop {
+            match tty.take(&[b'x'; 10_000]) {
+                Ok(count) => sent += count,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(full.kind(), io::ErrorKind::WouldBlock);
+        let mut read = vec![0; sent];
+        reads.read_exact(&mut read).unwrap();
+        assert_eq!(read, vec![b'x'; sent], "nothing was lost");
+        assert!(tty.take(b"y").is_ok());
+    }
+
+    #[test]
+    fn last_words_reach_a_terminal_that_has_not_read_for_long() {
+        let (mut reads, slave) = pair();
+        let mut tty = Tty::shared(slave.as_fd()).unwrap();
+        while tty.take(&[b'x'; 10_000]).is_ok() {}
+        tell(slave.as_fd(), b"goodbye").unwrap();
+        drop((tty, slave));
+        let (mut all, mut buffer) = (Vec::new(), [0; 4_096]);
+        while let Ok(count @ 1..) = reads.read(&mut buffer) {
+            all.extend_from_slice(&buffer[..count]);
+        }
+        assert!(
+            all.ends_with(b"x\x1b\\goodbye"),
+            "{}",
+            String::from_utf8_lossy(&all[all.len().saturating_sub(80)..])
+        );
+    }
+}
