@@ -67,10 +67,15 @@ pub async fn scan(
     let mut tally = Tally::default();
     let mut again = Vec::new();
     pass(client, accounts, question, at_once, &mut |scanned| match &scanned.found {
-        Err(error) if is_passing(error) => again.push(scanned.account),
+        Err(error) if is_passing(error) => again.push(scanned),
         _ => tally.tell(scanned, told),
     })
     .await?;
+    if tally.answered == 0 {
+        // Nobody had an answer, and each was asked often enough.
+        again.drain(..).for_each(|scanned| tally.tell(scanned, told));
+    }
+    let again = again.into_iter().map(|scanned| scanned.account).collect();
     pass(client, again, question, at_once, &mut |scanned| tally.tell(scanned, told)).await?;
     Ok(tally)
 }

@@ -74,6 +74,9 @@ impl End {
                 end.sentences.push(why.clone());
             }
             Ok(Reply::Watched(Watched::NotYet { .. })) => end.word = "not yet",
+            Ok(Reply::Scanned(tally)) => {
+                end.sentences.extend(tally.first_failure.as_ref().map(ApiError::sentence));
+            }
             Ok(Reply::Examined(seen)) => end.notes.extend(seen.unread.iter().cloned()),
             Ok(_) => {}
         }
