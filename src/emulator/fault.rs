@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::error::{Failure, Place};
 use super::routes;
 
+/// The furthest that a `Date` may be off, in seconds: a hundred years.
+const LONGEST: i64 = 3_155_695_200;
+
 /// Something that goes wrong with a method's calls. Delays come first; of the others the first that is set happens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -132,6 +135,10 @@ impl Fault {
         }
         if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
             return Err(("status", format!("{status} is no status")));
+        }
+        if !(-LONGEST..=LONGEST).contains(&self.date_offset_seconds) {
+            let problem = format!("{} is more than a hundred years", self.date_offset_seconds);
+            return Err(("dateOffsetSeconds", problem));
         }
         let known = routes::names().any(|name| self.hits(name)) || self.method == "unrouted";
         if known { Ok(()) } else { Err(("method", format!("there is no method called {:?}", self.method))) }

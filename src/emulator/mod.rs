@@ -294,9 +294,10 @@ impl Handle {
         self.shared.state.lock().await.faults.clear();
     }
 
-    /// Moves the emulator's clock: tokens end, conditions change, the `Date` header says so.
-    pub fn advance_clock(&self, seconds: i64) {
-        self.shared.clock.advance(seconds);
+    /// Moves the emulator's clock: tokens end, conditions change, the `Date` header says so. False, and nothing is
+    /// moved, where that would leave the years 1971 to 9998.
+    pub fn advance_clock(&self, seconds: i64) -> bool {
+        self.shared.clock.advance(seconds)
     }
 
     /// The emulator's time, in seconds since the epoch.
@@ -355,7 +356,11 @@ impl Handle {
             None => files::CLIENT_ID.to_owned(),
         };
         let scopes = scopes.iter().map(ToString::to_string).collect();
-        Some(state.tokens.issue(Token { principal, scopes, expires: now + seconds, client }, now))
+        Some(
+            state
+                .tokens
+                .issue(Token { principal, scopes, expires: now.saturating_add(seconds), client }, now),
+        )
     }
 }
 

@@ -288,9 +288,11 @@ impl State {
         }
     }
 
-    /// The resource and all that it lies in, from the bottom up.
+    /// The resource and all that it lies in, from the bottom up. A world that was read has no circles; in one that was
+    /// put together otherwise the way ends all the same, after as many levels as there can be.
     pub fn way_up(&self, from: Resource) -> impl Iterator<Item = Resource> {
-        std::iter::successors(Some(from), |at| self.parent(*at))
+        // An account, its project, every folder, the organization.
+        std::iter::successors(Some(from), |at| self.parent(*at)).take(self.folders.len() + 3)
     }
 
     /// The organization that a resource lies in.
@@ -329,7 +331,7 @@ impl State {
         if self.propagation > 0 {
             let former = self.former.entry(of).or_default();
             former.retain(|(until, _)| now < *until);
-            former.push((now + self.propagation, before));
+            former.push((now.saturating_add(self.propagation), before));
         }
     }
 

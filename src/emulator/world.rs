@@ -348,8 +348,24 @@ mod tests {
     fn a_parent_that_is_missing_or_circular_is_named() {
         let missing = r#"{"projects":[{"id":"p","number":1,"parent":"folders/9"}]}"#;
         assert!(World::parse(missing).unwrap_err().to_string().contains("projects[0].parent: folders/9"));
-        let circle = r#"{"folders":[{"number":1,"parent":"folders/1"}]}"#;
-        assert!(World::parse(circle).unwrap_err().to_string().contains("circle"));
+        for circle in [
+            r#"{"folders":[{"number":1,"parent":"folders/1"}]}"#,
+            r#"{"folders":[{"number":1,"parent":"folders/2"},{"number":2,"parent":"folders/1"}]}"#,
+        ] {
+            let problem = World::parse(circle).unwrap_err().to_string();
+            assert!(problem.contains("folders[0].parent") && problem.contains("circle"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn only_a_folder_or_an_organization_is_the_parent_of_a_project() {
+        for parent in ["projects/p", "projects/1", "projects/other", "p"] {
+            let text = format!(
+                r#"{{"projects":[{{"id":"other","number":2}},{{"id":"p","number":1,"parent":"{parent}"}}]}}"#
+            );
+            let problem = World::parse(&text).unwrap_err().to_string();
+            assert!(problem.contains("projects[1].parent: "), "{problem}");
+        }
     }
 
     #[test]

@@ -44,8 +44,11 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
             reply::exact(StatusCode::OK, &json!({}))
         }
         (&Method::POST, "clock") => match read::<Advance>(body) {
-            Ok(Advance { advance_seconds }) => {
-                shared.clock.advance(advance_seconds);
+            Ok(Advance { advance_seconds }) if !shared.clock.advance(advance_seconds) => problem(
+                StatusCode::BAD_REQUEST,
+                "advanceSeconds: the clock may stand in the years 1971 to 9998 only",
+            ),
+            Ok(_) => {
                 let now = clock::rfc3339(shared.clock.now());
                 reply::exact(StatusCode::OK, &json!({"now": now}))
             }

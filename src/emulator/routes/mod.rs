@@ -466,7 +466,7 @@ pub async fn serve(
         let name = found.as_ref().map_or("unrouted", |(route, _)| route.name);
         let fault = shared.state.lock().await.faults.strike(name, &path, shared.clock.now());
         let answer = run(&shared, found, &parts, body, fault.as_ref());
-        date += fault.as_ref().map_or(0, |fault| fault.date_offset_seconds);
+        date = date.saturating_add(fault.as_ref().map_or(0, |fault| fault.date_offset_seconds));
         let response = match &fault {
             Some(fault) => broken::struck(fault, &scissors, answer).await,
             None => answer.await,

@@ -49,6 +49,23 @@ async fn the_clock_is_advanced_and_tokens_end() {
 }
 
 #[tokio::test]
+async fn a_time_that_no_header_can_tell_is_refused_and_nothing_moves() {
+    let desk = open().await;
+    let before = desk.emulator.handle().now();
+    for far in [i64::MAX, i64::MIN, 300_000_000_000] {
+        let refused = desk.post("_emulator/clock", json!({"advanceSeconds": far})).await;
+        assert!(refused.status == 400 && refused.text.contains("advanceSeconds: "), "{}", refused.text);
+        let fault = json!({"method": "*", "dateOffsetSeconds": far});
+        let refused = desk.post("_emulator/faults", fault).await;
+        assert!(refused.status == 400 && refused.text.contains("dateOffsetSeconds: "), "{}", refused.text);
+    }
+    assert!((before..before + 60).contains(&desk.emulator.handle().now()));
+    // What was armed past that check breaks nothing either.
+    desk.fault(Fault { date_offset_seconds: i64::MAX, ..fault("*") }).await;
+    assert_eq!(desk.get(DEPLOYER).await.headers["date"], "Fri, 01 Jan 9999 00:00:00 GMT");
+}
+
+#[tokio::test]
 async fn the_log_tells_no_secret_and_nothing_of_itself() {
     let desk = open().await;
     desk.get(&format!("{DEPLOYER}?access_token=somebody-elses-secret")).await;

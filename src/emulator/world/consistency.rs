@@ -3,9 +3,13 @@
 
 use std::collections::HashSet;
 
+use super::super::clock::Clock;
 use super::super::deny::DenyPolicy;
 use super::super::policy::Policy;
 use super::{Folder, World, WorldError, content};
+
+/// More seconds than anything here lasts: a hundred years.
+const LONGEST: i64 = 3_155_695_200;
 
 impl World {
     /// Refuses the first thing that does not fit.
@@ -26,11 +30,15 @@ impl World {
         for (i, project) in self.projects.iter().enumerate() {
             unique(&mut nodes, format!("projects/{}", project.id), || format!("projects[{i}].id"))?;
             unique(&mut nodes, format!("projects/{}", project.number), || format!("projects[{i}].number"))?;
-            if let Some(parent) = project.parent.as_ref().filter(|parent| !nodes.contains(*parent)) {
-                return Err(content(
-                    format!("projects[{i}].parent"),
-                    format!("{parent} is not in this world"),
-                ));
+            if let Some(parent) = &project.parent {
+                let field = format!("projects[{i}].parent");
+                if !parent.starts_with("folders/") && !parent.starts_with("organizations/") {
+                    let problem = format!("{parent} is neither a folder nor an organization");
+                    return Err(content(field, problem));
+                }
+                if !nodes.contains(parent) {
+                    return Err(content(field, format!("{parent} is not in this world")));
+                }
             }
             for (j, account) in project.accounts.iter().enumerate() {
                 unique(&mut emails, account.email.clone(), || format!("projects[{i}].accounts[{j}].email"))?;
@@ -116,9 +124,13 @@ impl World {
         for (field, seconds) in
             [("activationSeconds", self.activation_seconds), ("propagationSeconds", self.propagation_seconds)]
         {
-            if seconds < 0 {
-                return Err(content(field.into(), format!("{seconds} is before the start")));
+            if !(0..=LONGEST).contains(&seconds) {
+                return Err(content(field.into(), format!("{seconds} is not a time from 0 to {LONGEST}")));
             }
+        }
+        if !Clock::default().advance(self.clock_offset_seconds) {
+            let problem = format!("{} leaves the years 1971 to 9998", self.clock_offset_seconds);
+            return Err(content("clockOffsetSeconds".into(), problem));
         }
         for (i, project) in self.projects.iter().enumerate() {
             if project.id.is_empty() || project.number == 0 {
@@ -212,6 +224,8 @@ mod tests {
     #[test]
     fn numbers_and_services_that_cannot_be_are_named_by_their_field() {
         assert!(problem(r#"{"propagationSeconds":-1}"#).contains("propagationSeconds: -1"));
+        assert!(problem(r#"{"activationSeconds":9223372036854775807}"#).contains("activationSeconds: "));
+        assert!(problem(r#"{"clockOffsetSeconds":9223372036854775807}"#).contains("clockOffsetSeconds: "));
         assert!(problem(r#"{"projects":[{"number":1}]}"#).contains("projects[0]: a project has an id"));
         let service = problem(r#"{"projects":[{"id":"p","number":1,"disabledServices":["iam"]}]}"#);
         assert!(service.contains("projects[0].disabledServices[0]: \"iam\""), "{service}");
