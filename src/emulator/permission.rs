@@ -1,47 +1,13 @@
-//! Who may do what, computed from the policies of a resource and of all that it lies in. It owns the table of
-//! predefined roles; it changes nothing.
+//! Who may do what, computed from the policies of a resource and of all that it lies in. It changes nothing.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::LazyLock;
+use std::collections::HashSet;
 
 use super::condition::{self, Facts};
 use super::deny::{self, DenyPolicy};
+use super::role;
 use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
-
-/// What is known of a predefined role.
-#[derive(Debug)]
-pub struct Role {
-    /// Its title.
-    pub title: &'static str,
-    /// Its launch stage.
-    pub stage: &'static str,
-    /// Those of its permissions that matter here.
-    pub permissions: Vec<&'static str>,
-}
-
-static PREDEFINED: LazyLock<BTreeMap<&'static str, Role>> = LazyLock::new(|| {
-    let lines = include_str!("../../assets/roles.tsv").lines().filter(|line| !line.starts_with('#'));
-    let row = |line: &'static str| {
-        let mut cells = line.split('\t');
-        let (name, title, stage) = (cells.next()?, cells.next()?, cells.next()?);
-        let permissions = cells.nth(1)?.split(',').filter(|p| !p.is_empty()).collect();
-        Some((name, Role { title, stage, permissions }))
-    };
-    lines.filter_map(row).collect()
-});
-
-/// The predefined roles by name.
-pub fn predefined() -> &'static BTreeMap<&'static str, Role> {
-    &PREDEFINED
-}
-
-/// Whether a predefined role can be given on a service account: those that have something to say about one. Which
-/// roles Google offers exactly is not known.
-pub fn grantable_on_account(role: &Role) -> bool {
-    role.permissions.iter().any(|p| p.starts_with("iam.serviceAccount"))
-}
 
 impl State {
     /// Whether a principal has a permission on a resource, at a time: a role gives it and no deny policy takes it away.
@@ -77,7 +43,7 @@ impl State {
 
     /// Whether a role gives a permission.
     pub fn role_gives(&self, role: &str, permission: &str) -> bool {
-        match predefined().get(role) {
+        match role::predefined().get(role) {
             Some(role) => role.permissions.contains(&permission),
             None => {
                 self.custom_role(role).is_some_and(|role| role.permissions.iter().any(|p| p == permission))
@@ -238,7 +204,7 @@ mod tests {
         let runner = Federated {
             groups: vec!["builders".into()],
             attributes: [("repository".to_owned(), "acme/app".to_owned())].into(),
-            ..Federated::parse(&format!("principal:{POOL}/subject/Runner")).unwrap()
+            ..Federated::parse(&format!("principal:{POOL}/subject/Runner@example.com")).unwrap()
         };
         let runner = Principal::Federated(Box::new(runner));
         let may = |member: &str| {
@@ -247,14 +213,16 @@ mod tests {
         for set in ["/group/builders", "/attribute.repository/acme/app", "/*"] {
             assert!(may(&format!("principalSet:{POOL}{set}")), "{set}");
         }
-        assert!(may(&format!("principal:{POOL}/subject/Runner")) && may("allUsers"));
-        for other in ["user:Runner", "allAuthenticatedUsers", "domain:example.com", "group:g@example.com"] {
+        assert!(may(&format!("principal:{POOL}/subject/Runner@example.com")) && may("allUsers"));
+        for other in
+            ["user:Runner@example.com", "allAuthenticatedUsers", "domain:example.com", "group:g@example.com"]
+        {
             assert!(!may(other), "{other}");
         }
         for other in [
-            "principal:{POOL}/subject/runner",
+            "principal:{POOL}/subject/runner@example.com",
             "principalSet:{POOL}-2/*",
-            "deleted:principal:{POOL}/subject/Runner",
+            "deleted:principal:{POOL}/subject/Runner@example.com",
         ] {
             assert!(!may(&other.replace("{POOL}", POOL)), "{other}");
         }
