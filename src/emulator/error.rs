@@ -335,6 +335,17 @@ impl Failure {
         ))
     }
 
+    /// E18: who would have to be invited to be an owner.
+    pub fn uninvited_owners(members: &[String], role: &str, kind: &str) -> Failure {
+        let mut failure = Failure::invalid_argument();
+        let details = members.iter().map(|member| {
+            json!({"@type": "type.googleapis.com/google.cloudresourcemanager.v1.ProjectIamPolicyError",
+                "member": member, "role": role, "type": kind})
+        });
+        failure.body["error"]["details"] = details.collect();
+        failure
+    }
+
     /// E23, with the metric named by the quota page of IAM Credentials.
     pub fn quota(consumer: &str, service: &str) -> Failure {
         let message = format!(

@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod admission;
 mod callers;
 mod check;
 mod clock;
@@ -28,11 +29,13 @@ mod identity;
 mod identity_check;
 mod jwks;
 mod keys;
+mod member;
 mod metadata;
 mod perimeter;
 mod permission;
 mod policy;
 mod reply;
+mod role;
 mod routes;
 mod search;
 mod services;

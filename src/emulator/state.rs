@@ -14,7 +14,6 @@ use super::fault::Faults;
 use super::identity::{Pool, Provider, Session};
 use super::metadata::Metadata;
 use super::perimeter::Perimeter;
-use super::permission;
 use super::policy::{self, Policy};
 use super::services::Services;
 use super::tokens::{Principal, Tokens};
@@ -193,7 +192,7 @@ impl State {
             .chain(self.organizations.iter_mut().map(|o| &mut o.policy));
         for policy in policies {
             policy.normalise();
-            if policy.bindings.is_empty() && policy.audit_configs.is_empty() {
+            if policy.etag.is_empty() && policy.is_empty() {
                 policy.etag = policy::VIRGIN.into();
             } else if policy.etag.is_empty() {
                 etag += 1;
@@ -212,6 +211,12 @@ impl State {
     /// An account by email or unique id.
     pub fn account(&self, name: &str) -> Option<usize> {
         self.by_email.get(&name.to_lowercase()).or_else(|| self.by_unique_id.get(name)).copied()
+    }
+
+    /// The same in a project, by the project's id or number; `-` is any.
+    pub fn account_in(&self, project: &str, name: &str) -> Option<usize> {
+        let i = self.account(name)?;
+        (project == "-" || self.project(project) == Some(self.project_of[i])).then_some(i)
     }
 
     /// The accounts of a project, in the world's order.
@@ -354,92 +359,6 @@ impl State {
     pub fn client_has_off(&self, service: &str, number: &str) -> bool {
         let client = self.clients.iter().find(|client| client.number.to_string() == number);
         client.is_some_and(|client| client.disabled_services.iter().any(|off| off == service))
-    }
-
-    /// Refuses roles and members that are not there. People and groups are known for the world's own domains only;
-    /// of accounts every one must exist, but Google's service agents do.
-    pub fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
-        for binding in &policy.bindings {
-            let known = match permission::predefined().get(binding.role.as_str()) {
-                Some(role) => !matches!(on, Resource::Account(_)) || permission::grantable_on_account(role),
-                // The table holds only roles that matter here; on a project there are thousands of others.
-                None if binding.role.starts_with("roles/") => {
-                    !matches!(on, Resource::Account(_)) && !binding.role.contains("_withcond_")
-                }
-                None => self.custom_role(&binding.role).is_some(),
-            };
-            if !known {
-                return Err(Failure::invalid(format!(
-                    "Role {} is not supported for this resource.",
-                    binding.role
-                )));
-            }
-        }
-        policy.members().try_for_each(|member| self.check_member(member, on))
-    }
-
-    fn check_member(&self, member: &str, on: Resource) -> Result<(), Failure> {
-        let missing =
-            |kind: &str, email: &str| Err(Failure::invalid(format!("{kind} {email} does not exist.")));
-        let wrong_type = |email: &str, kind: &str| {
-            Err(Failure::invalid(format!(
-                "Account {email} is of type \"{kind}\". Please set the type prefix to be \"{kind}:\"."
-            )))
-        };
-        match member.split_once(':') {
-            None if member == "allUsers" || member == "allAuthenticatedUsers" => match on {
-                Resource::Account(_) => Ok(()),
-                _ => Err(Failure::invalid_argument()),
-            },
-            Some(("user" | "group", email)) if self.account(email).is_some() => {
-                wrong_type(email, "serviceAccount")
-            }
-            Some(("user" | "serviceAccount", email)) if self.groups.contains_key(email) => {
-                wrong_type(email, "group")
-            }
-            Some(("group" | "serviceAccount", email)) if self.users.contains_key(email) => {
-                wrong_type(email, "user")
-            }
-            Some((kind @ ("user" | "group"), email)) if email.contains('@') => {
-                let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
-                let ours = self.organizations.iter().any(|o| o.domain == domain);
-                let there = self.users.contains_key(email) || self.groups.contains_key(email);
-                match kind {
-                    "user" if ours && !there => missing("User", email),
-                    "group" if ours && !there => missing("Group", email),
-                    _ => self.check_customer(domain, on),
-                }
-            }
-            Some(("serviceAccount", email)) if email.contains('@') => {
-                let agent = email.starts_with("service-") && email.ends_with(".iam.gserviceaccount.com");
-                if agent || self.account(email).is_some() {
-                    Ok(())
-                } else {
-                    missing("Service account", email)
-                }
-            }
-            Some(("serviceAccount", pool)) if pool.contains(".svc.id.goog[") && pool.ends_with(']') => Ok(()),
-            Some(("domain", domain)) if domain.contains('.') => self.check_customer(domain, on),
-            Some(("deleted", rest)) if rest.contains("?uid=") || rest.starts_with("principal://") => Ok(()),
-            Some(("principal" | "principalSet" | "principalHierarchy", rest)) if rest.starts_with("//") => {
-                Ok(())
-            }
-            Some(("projectOwner" | "projectEditor" | "projectViewer", _)) => Ok(()),
-            _ => Err(Failure::invalid(format!(
-                "The member {member} is of an unknown type. Please set a valid type prefix for the member."
-            ))),
-        }
-    }
-
-    fn check_customer(&self, domain: &str, on: Resource) -> Result<(), Failure> {
-        let permitted = self.organization(on).map_or(&[][..], |o| &o.permitted_domains);
-        if permitted.is_empty() || permitted.iter().any(|d| d == domain) {
-            return Ok(());
-        }
-        Err(Failure::invalid(
-            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
-             organization policy.",
-        ))
     }
 
     /// Writes a request down.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::check::{Field, Kind};
-use super::super::condition::{self, Facts};
+use super::super::condition::{self, MOST_OPERATORS, Unreadable};
 use super::super::error::{Answer, Failure};
 use super::super::policy::CONDITION;
 use super::super::reply;
@@ -74,15 +74,11 @@ pub fn account(
     missing: fn(&str) -> Failure,
 ) -> Result<usize, Failure> {
     let (project, name) = (call.param("project"), call.param("account"));
-    let wanted = state.project(project);
-    let found = state
-        .account(name)
-        .filter(|i| project == "-" || state.parent(Resource::Account(*i)) == wanted.map(Resource::Project));
-    if let Some(i) = found {
+    if let Some(i) = state.account_in(project, name) {
         call.require(state, caller, permission, Resource::Account(i))?;
         return Ok(i);
     }
-    match wanted {
+    match state.project(project) {
         Some(p) if state.allows(&caller.principal, permission, Resource::Project(p), call.now()) => {
             Err(missing(name))
         }
@@ -139,7 +135,8 @@ async fn test_permissions(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    policies::test(&call, &state, &caller, state.account(call.param("account")).map(Resource::Account))
+    let account = state.account_in(call.param("project"), call.param("account"));
+    policies::test(&call, &state, &caller, account.map(Resource::Account))
 }
 
 const LINT: &[Field] = &[("fullResourceName", Kind::Text), ("condition", Kind::Message(CONDITION))];
@@ -150,7 +147,8 @@ struct LintBody {
     condition: super::super::policy::Condition,
 }
 
-/// Reports what our own reader of conditions cannot read, and more than 12 logical operators (quotas page).
+/// Reports a condition that cannot be compiled, and one of more than 12 logical operators (quotas page). How Google words
+/// what is wrong is not known but for CEL's own messages.
 async fn lint(call: Call) -> Answer {
     call.query(&[])?;
     call.caller().await?;
@@ -162,13 +160,17 @@ async fn lint(call: Call) -> Answer {
             "debugMessage": problem})
     };
     let mut results = Vec::new();
-    if let Err(unreadable) = condition::evaluate(&expression, &Facts::default()) {
-        results.push(result("ConditionCompilationCheck", "ERROR", unreadable.offset, &unreadable.problem));
-    }
-    let operators = expression.matches("&&").count() + expression.matches("||").count();
-    if operators > 12 {
-        let problem = format!("The expression has {operators} logical operators, 12 are allowed.");
-        results.push(result("ConditionComplexityCheck", "ERROR", 0, &problem));
+    match condition::check(&expression) {
+        Err(unreadable) => {
+            let Unreadable { offset, problem } = unreadable;
+            results.push(result("ConditionCompilationCheck", "ERROR", offset, &problem));
+        }
+        Ok(operators) if operators > MOST_OPERATORS => {
+            let problem =
+                format!("The expression has {operators} logical operators, {MOST_OPERATORS} are allowed.");
+            results.push(result("ConditionComplexityCheck", "ERROR", 0, &problem));
+        }
+        Ok(_) => {}
     }
     Ok(reply::message(json!({"lintResults": results})))
 }
