@@ -99,6 +99,7 @@ fn target(
         if name.contains('/') || name.is_empty() {
             return Err(Failure::invalid_argument());
         }
+        call.guard(state, caller, state.account(name).map(Resource::Account))?;
         let i = step(call, state, &who, name, "iam.serviceAccounts.implicitDelegation")?;
         who = Principal::Account(state.accounts[i].email.clone());
     }

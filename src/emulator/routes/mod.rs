@@ -244,6 +244,8 @@ struct Call {
 struct Caller {
     principal: Principal,
     scopes: Vec<String>,
+    /// The number of the project that pays.
+    consumer: String,
 }
 
 impl Call {
@@ -290,7 +292,7 @@ impl Call {
     async fn caller(&self) -> Result<Caller, Failure> {
         let at = self.place();
         let bearer = self.bearer().ok_or_else(|| Failure::no_credentials(at))?;
-        let (caller, client) = self.identify(&bearer).await?;
+        let (mut caller, client) = self.identify(&bearer).await?;
         let scopes = self.route.api.scopes(self.route.writes());
         if !scopes.is_empty() && !caller.scopes.iter().any(|scope| scopes.contains(&scope.as_str())) {
             return Err(Failure::scope_insufficient(at));
@@ -323,22 +325,37 @@ impl Call {
         if state.is_disabled(at.service, &consumer, self.now()) {
             return Err(Failure::service_disabled(at, &consumer));
         }
+        caller.consumer = consumer;
         // Whether a perimeter is asked before or after roles is not known; nothing of what is inside is told this way.
-        if self.about(&state).is_some_and(|project| state.keeps_out(&caller.principal, at.service, project)) {
-            return Err(Failure::perimeter(at.service, &consumer, &secret()[..22]));
-        }
+        self.guard(&state, &caller, self.about(&state))?;
         Ok(caller)
     }
 
-    /// The project that the path is about.
-    fn about(&self, state: &State) -> Option<usize> {
-        if let Some(i) = state.account(self.param("account")) {
-            return state.project(&state.project_of(i).id);
+    /// Refuses a call about something inside of a perimeter that keeps the caller out. Folders and organizations are in
+    /// none (VPC Service Controls documentation, supported products). What a body names is for its handler.
+    fn guard(&self, state: &State, caller: &Caller, about: Option<Resource>) -> Result<(), Failure> {
+        let service = self.route.api.host();
+        let project = about.and_then(|on| {
+            state.way_up(on).find_map(|level| match level {
+                Resource::Project(i) => Some(i),
+                _ => None,
+            })
+        });
+        if project.is_some_and(|project| state.keeps_out(&caller.principal, service, project)) {
+            return Err(Failure::perimeter(service, &caller.consumer, &secret()[..22]));
         }
-        // Resource Manager calls everything `id`.
-        let id =
-            if self.route.path.contains("/projects/{id}") { self.param("id") } else { self.param("project") };
-        state.project(id)
+        Ok(())
+    }
+
+    /// What the path is about.
+    fn about(&self, state: &State) -> Option<Resource> {
+        if let Some(i) = state.account(self.param("account")) {
+            return Some(Resource::Account(i));
+        }
+        // Resource Manager calls everything `id`, and Cloud Asset has the kind in the path.
+        let searched = self.params.get("kind").is_some_and(|kind| kind == "projects");
+        let by_id = searched || self.route.path.contains("/projects/{id}");
+        state.project(self.param(if by_id { "id" } else { "project" })).map(Resource::Project)
     }
 
     /// Whose token it is, and which client it was given to.
@@ -363,7 +380,7 @@ impl Call {
                 return Err(Failure::account_state(at));
             }
         }
-        Ok((Caller { principal, scopes }, client))
+        Ok((Caller { principal, scopes, consumer: String::new() }, client))
     }
 
     /// A JWT that an account signed for itself is as good as an access token: `iss` and `sub` are the account, `exp`

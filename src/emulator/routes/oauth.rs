@@ -338,7 +338,7 @@ fn renamed(mut fields: Map<String, Value>, names: &[(&str, &str)]) -> axum::resp
 async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     let parameters = parameters(call);
     if let Ok(text) = wanted(&parameters, "id_token") {
-        return id_info(&text).await;
+        return id_info(&text, call.now()).await;
     }
     let text = wanted(&parameters, "access_token").map_err(|_| Failure::invalid_token())?;
     let now = call.now();
@@ -366,10 +366,10 @@ async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     Ok(fields)
 }
 
-async fn id_info(text: &str) -> Result<Map<String, Value>, Failure> {
+async fn id_info(text: &str, now: i64) -> Result<Map<String, Value>, Failure> {
     let jwt = Jwt::read(text).ok_or_else(Failure::invalid_token)?;
     let key = keys::made(keys::GOOGLE).await.ok_or_else(Failure::invalid_token)?;
-    if !jwt.is_signed_by(&key) {
+    if !jwt.is_signed_by(&key) || jwt.time("exp").is_none_or(|exp| exp <= now) {
         return Err(Failure::invalid_token());
     }
     let mut fields = jwt.claims;

@@ -14,7 +14,7 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::tokens::Principal;
 use super::super::verdict::Verdict;
-use super::{Api, Call, Route, roles, row};
+use super::{Api, Call, Caller, Route, roles, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -251,7 +251,7 @@ async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
     let caller = call.caller().await?;
     let Body { access_tuple: tuple } = call.body(fields)?;
     let state = call.state().await;
-    let (question, levels) = ask(call, &state, &caller.principal, &tuple)?;
+    let (question, levels) = ask(call, &state, &caller, &tuple)?;
     let allowed = question.allow(&levels);
     let access = Verdict::any(allowed.iter().map(|level| level.access));
     let policies: Vec<Value> =
@@ -263,7 +263,7 @@ async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
 fn ask<'a>(
     call: &Call,
     state: &'a State,
-    asks: &'a Principal,
+    caller: &'a Caller,
     tuple: &Tuple,
 ) -> Result<(Question<'a>, Vec<Option<Resource>>), Failure> {
     let who = tuple.who(state).ok_or_else(Failure::invalid_argument)?;
@@ -271,8 +271,11 @@ fn ask<'a>(
         return Err(Failure::invalid_argument());
     }
     let permission = deny::v1(&tuple.permission);
-    let question = Question { state, asks, who, permission, facts: tuple.facts(), now: call.now() };
-    Ok((question, levels(state, &tuple.full_resource_name)?))
+    let levels = levels(state, &tuple.full_resource_name)?;
+    call.guard(state, caller, levels.iter().flatten().next().copied())?;
+    let facts = tuple.facts();
+    let question = Question { state, asks: &caller.principal, who, permission, facts, now: call.now() };
+    Ok((question, levels))
 }
 
 async fn v3(call: Call) -> Answer {
@@ -280,7 +283,7 @@ async fn v3(call: Call) -> Answer {
     let caller = call.caller().await?;
     let Body { access_tuple: tuple } = call.body(WITH_CONTEXT)?;
     let state = call.state().await;
-    let (question, levels) = ask(&call, &state, &caller.principal, &tuple)?;
+    let (question, levels) = ask(&call, &state, &caller, &tuple)?;
     let (allowed, denied) = (question.allow(&levels), question.deny(&levels));
     let access = Verdict::any(allowed.iter().map(|level| level.access));
     let denies = Verdict::any(denied.iter().map(|level| level.denies));
