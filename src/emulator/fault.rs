@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use axum::http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -140,6 +141,16 @@ impl Fault {
             let problem = format!("{} is more than a hundred years", self.date_offset_seconds);
             return Err(("dateOffsetSeconds", problem));
         }
+        for (field, text) in [("contentType", &self.content_type), ("redirect", &self.redirect)] {
+            if let Some(text) =
+                text.as_ref().filter(|text| text.is_empty() || HeaderValue::from_str(text).is_err())
+            {
+                return Err((field, format!("{text:?} cannot stand in a header")));
+            }
+        }
+        if self.does_nothing() {
+            return Err(("method", "this fault says when it strikes, and not what goes wrong".into()));
+        }
         let known = routes::names().any(|name| self.hits(name)) || self.method == "unrouted";
         if known { Ok(()) } else { Err(("method", format!("there is no method called {:?}", self.method))) }
     }
@@ -153,6 +164,19 @@ impl Fault {
     /// Whether `status` is only the status of an answer that the fault shapes in another way.
     pub fn answers_otherwise(&self) -> bool {
         self.html || self.redirect.is_some() || self.empty
+    }
+
+    /// Whether it says when it strikes, and nothing of what happens then.
+    fn does_nothing(&self) -> bool {
+        let when = Fault {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            nth: self.nth,
+            times: self.times,
+            retry_after: self.retry_after,
+            ..Fault::default()
+        };
+        self.times == Some(0) || when == *self
     }
 
     /// Whether it says how many calls there is room for, and not what becomes of the others.

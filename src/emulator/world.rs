@@ -19,8 +19,10 @@
 //! | `faults` | what goes wrong | [`Fault`] |
 
 mod consistency;
+mod forms;
 
 pub use consistency::check_members;
+pub use forms::check_condition;
 
 use serde::{Deserialize, Serialize};
 

@@ -30,8 +30,12 @@ async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
     for (body, problem) in [
         (json!({"method": "*", "hangs": true}), "hangs"),
         (json!({"method": "*", "error": "TEAPOT"}), "TEAPOT"),
-        (json!({"error": "UNAVAILABLE"}), "method"),
-        (json!({"method": "iam.serviceAccount.get"}), "iam.serviceAccount.get"),
+        (json!({"error": "UNAVAILABLE"}), "method called"),
+        (json!({"method": "iam.serviceAccount.get", "hang": true}), "iam.serviceAccount.get"),
+        (json!({"method": "iam.*", "retryAfter": 3}), "method: this fault"),
+        (json!({"method": "iam.*", "hang": true, "times": 0}), "method: this fault"),
+        (json!({"method": "iam.*", "contentType": "a\nb"}), "contentType: "),
+        (json!({"method": "iam.*", "redirect": "http://x\r\nSet-Cookie: a=b"}), "redirect: "),
     ] {
         let refused = desk.post("_emulator/faults", body).await;
         assert!(refused.status == 400 && refused.text.contains(problem), "{}", refused.text);
