@@ -184,6 +184,8 @@ mod tests {
             ("resource.matchTag('a')", 0, "'resource.matchTag' applied to '(string)'"),
             ("request.time + 1 == request.time", 13, "'_+_' applied to '(timestamp, int)'"),
             ("request.time", 0, "the expression is not a boolean"),
+            ("request.time < timestamp('2027')", 25, "\"2027\" is not a timestamp"),
+            ("duration('1 hour') < duration('1h')", 9, "\"1 hour\" is not a duration"),
             ("true &&", 7, "Syntax error"),
             ("this is not CEL (", 5, "Syntax error: unexpected 'i'"),
         ] {
@@ -194,6 +196,8 @@ mod tests {
 
     #[test]
     fn logical_operators_are_counted_where_they_are_operators() {
+        let long = vec!["true"; 200].join(" && ");
+        assert_eq!((check(&long), evaluate(&long, &Facts::default())), (Ok(199), Ok(Some(true))));
         assert_eq!(check("!(true && false) || resource.name == 'a && b || !c'"), Ok(3));
     }
 

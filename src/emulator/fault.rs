@@ -52,7 +52,7 @@ pub struct Fault {
     pub drip_ms: u64,
     /// Answers with four megabytes that unpack to over six hundred.
     pub gzip_bomb: bool,
-    /// Adds seconds to the time in the `Date` header, and to nothing else.
+    /// Adds seconds to the time in the `Date` header, and to nothing else; at most a hundred years.
     pub date_offset_seconds: i64,
     /// The caller's token is treated as expired.
     pub token_expired: bool,

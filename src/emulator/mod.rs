@@ -148,6 +148,7 @@ impl Emulator {
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
         let clock = Clock::default();
+        // A world that was read fits; in one put together otherwise a clock that cannot be told stays where it is.
         clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
         let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;

@@ -1,5 +1,5 @@
-//! The world: everything the emulator knows when it starts, as data. It owns the file's form; what of it does not fit
-//! together is found in `consistency`, what happens to it afterwards is the state's.
+//! The world: everything the emulator knows when it starts, as data. It owns the file's form; what of it cannot be
+//! is found in `forms`, what does not fit together in `consistency`, what happens to it afterwards is the state's.
 //!
 //! The file is one JSON object. Names are camelCase, every field may be left out, a field that is not known is refused
 //! with its line and column. The fields are documented where their types are:
@@ -68,7 +68,8 @@ pub struct World {
     pub activation_seconds: i64,
     /// For how many seconds after a write a policy is still enforced as it was before; it reads as written at once.
     pub propagation_seconds: i64,
-    /// By how many seconds its clock is ahead of the machine's; negative is behind.
+    /// By how many seconds its clock is ahead of the machine's; negative is behind. The clock stays in the years 1971 to
+    /// 9998.
     pub clock_offset_seconds: i64,
     /// Faults from the start.
     pub faults: Vec<Fault>,
@@ -164,9 +165,9 @@ pub struct Account {
 pub struct AccountKey {
     /// Its 40 digits; made from the account and the date if left out.
     pub id: String,
-    /// When it was made.
+    /// When it was made, RFC 3339.
     pub created: String,
-    /// When it ends; never if left out.
+    /// When it ends, RFC 3339; never if left out.
     pub expires: Option<String>,
     /// Whether its public part was uploaded rather than made by Google.
     pub uploaded: bool,

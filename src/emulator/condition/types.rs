@@ -1,22 +1,31 @@
 //! The types of a condition: what each name is, which functions and operators there are, and what they take. It owns the
 //! list of attributes that conditions may speak of (Google's attribute reference for conditions); values are elsewhere.
 
-use super::Unreadable;
 use super::syntax::{Expr, Node};
+use super::{Unreadable, value};
 
 /// The type of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Type {
     /// Known only when it is evaluated.
     Any,
+    /// `null`.
     Null,
+    /// A boolean.
     Flag,
+    /// A whole number.
     Int,
+    /// A whole number that is not negative.
     Uint,
+    /// A number with a fraction.
     Double,
+    /// Text.
     Text,
+    /// A point in time.
     Time,
+    /// A length of time.
     Span,
+    /// A list of one type.
     List(Box<Type>),
 }
 
@@ -226,6 +235,13 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
             let known = if target.is_some() { METHODS } else { FUNCTIONS };
             if !known.contains(&name.as_str()) {
                 return Err(problem(format!("undeclared reference to '{name}'")));
+            }
+            // A time that is none would fail each time it is looked at. Whether Google says so at once is not known.
+            if let ("timestamp" | "duration", [Expr { at, node: Node::Text(text) }]) =
+                (name.as_str(), args.as_slice())
+                && !value::reads(name, text)
+            {
+                return Err(Unreadable { offset: *at, problem: format!("{text:?} is not a {name}") });
             }
             let args = target.iter().map(|t| &**t).chain(args).map(of).collect::<Result<Vec<_>, _>>()?;
             function(name, &args).ok_or_else(|| overload(name, &args))?

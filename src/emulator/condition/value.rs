@@ -16,14 +16,23 @@ use super::{Facts, Unreadable};
 pub enum Value {
     /// A fact that was not stated decides it.
     Open,
+    /// `null`.
     Null,
+    /// A boolean.
     Flag(bool),
+    /// A whole number.
     Int(i64),
+    /// A whole number that is not negative.
     Uint(u64),
+    /// A number with a fraction.
     Double(f64),
+    /// Text.
     Text(String),
+    /// A point in time.
     Time(Timestamp),
+    /// A length of time.
     Span(SignedDuration),
+    /// A list.
     List(Vec<Value>),
 }
 
@@ -251,6 +260,11 @@ fn part_of(time: &Zoned, part: &str) -> Option<i64> {
         "getMilliseconds" => time.millisecond().into(),
         _ => return None,
     })
+}
+
+/// Whether a text is what `timestamp` or `duration` reads.
+pub fn reads(name: &str, text: &str) -> bool {
+    called(name, &[Value::Text(text.to_owned())]).is_some()
 }
 
 /// `1h30m`, `3600s`, `-1.5h`: numbers with units, as Go writes them.

@@ -11,7 +11,7 @@ use super::super::policy::CONDITION;
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::Account;
-use super::{Api, Call, Caller, Route, page, policies, row};
+use super::{Api, Call, Caller, Route, page, policies, roles, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -142,8 +142,9 @@ async fn test_permissions(call: Call) -> Answer {
 const LINT: &[Field] = &[("fullResourceName", Kind::Text), ("condition", Kind::Message(CONDITION))];
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct LintBody {
+    full_resource_name: String,
     condition: super::super::policy::Condition,
 }
 
@@ -151,8 +152,12 @@ struct LintBody {
 /// what is wrong is not known but for CEL's own messages.
 async fn lint(call: Call) -> Answer {
     call.query(&[])?;
-    call.caller().await?;
+    let caller = call.caller().await?;
     let body: LintBody = call.body(LINT)?;
+    {
+        let state = call.state().await;
+        call.guard(&state, &caller, roles::resource(&state, &body.full_resource_name))?;
+    }
     let expression = body.condition.expression;
     let result = |unit: &str, severity: &str, offset: usize, problem: &str| {
         json!({"level": "CONDITION", "validationUnitName": format!("lintValidationUnits/{unit}"),

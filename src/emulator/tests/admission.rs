@@ -236,6 +236,7 @@ async fn a_perimeter_holds_for_what_a_body_a_chain_or_a_scope_names() {
         }
         answers.push(desk.post("v1/roles:queryGrantableRoles", named(project)).await);
         answers.push(desk.post("v1/permissions:queryTestablePermissions", named(project)).await);
+        answers.push(desk.post("v1/iamPolicies:lintPolicy", named(project)).await);
         let delegate = if kept_out { BOT } else { "out@alone.iam.gserviceaccount.com" };
         let mint = "v1/projects/-/serviceAccounts/out@alone.iam.gserviceaccount.com:generateAccessToken";
         answers.push(desk.post(mint, json!({"scope": [CLOUD], "delegates": [delegate]})).await);
