@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::behaviour::Behaviour;
 use super::error::{Failure, Place};
 use super::routes;
 
@@ -127,7 +128,9 @@ impl Fault {
     /// Whether it can strike and has what it names; else the field and what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         let place = Place { service: "", title: "", method: "" };
-        if let Some(name) = self.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
+        if let Some(name) =
+            self.error.as_ref().filter(|name| Failure::named(name, place, &Behaviour::default()).is_none())
+        {
             return Err(("error", format!("there is no error called {name}")));
         }
         if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {

@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+mod behaviour;
 mod callers;
 mod check;
 mod clock;
@@ -24,6 +25,7 @@ mod explain;
 mod fault;
 mod federated;
 mod files;
+mod filter;
 mod identity;
 mod identity_check;
 mod jwks;
@@ -63,9 +65,14 @@ use connection::{Cuttable, Scissors};
 use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
+pub use behaviour::{
+    Behaviour, DisabledAccount, EmptyBindings, LargePages, Messages, OldReaders, SignedClaims, Tolerance,
+    UnchangedPolicy, ZeroLifetime,
+};
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
 pub use fault::Fault;
+pub use filter::Group as SideBySide;
 pub use identity::{
     Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
     WorkforceUser, WorkloadPool,
@@ -126,6 +133,8 @@ pub struct Emulator {
     projects: Vec<String>,
     /// Whether the world stands on a machine with a metadata server.
     on_cloud: bool,
+    /// Whether a credentials file names a program to be run.
+    runs_programs: bool,
     /// Serves as long as this is kept.
     _server: JoinSet<()>,
     connections: Scissors,
@@ -144,6 +153,7 @@ impl Emulator {
         let files = files::folder()?;
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
+        let runs_programs = stated.iter().any(|caller| caller.source == Some(Source::Executable));
         let clock = Clock::default();
         clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
@@ -165,6 +175,7 @@ impl Emulator {
             callers,
             projects,
             on_cloud,
+            runs_programs,
             _server: server,
             connections: all,
             _files: files,
@@ -181,7 +192,7 @@ impl Emulator {
         self.shared.base.clone()
     }
 
-    /// What points gcloud, Google's libraries and impersona at this emulator.
+    /// What points impersona and gcloud at this emulator, as the default caller.
     pub fn env(&self) -> Vec<(String, String)> {
         let base = self.base_url();
         let mut env: Vec<(String, String)> = SERVICES
@@ -207,6 +218,24 @@ impl Emulator {
             for name in ["GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP"] {
                 set(name, self.addr.to_string());
             }
+        }
+        env
+    }
+
+    /// What is printed, for a shell in which anything may be started: as [`Emulator::env`], but for the caller that
+    /// Google's libraries find. They ask Google itself about a person's login, whatever `token_uri` its file has
+    /// (google-auth, `oauth2/credentials.py`), so for them it is the first account with a key, whose file they follow;
+    /// else a login of a workforce pool; else the default caller all the same.
+    pub fn shell_env(&self) -> Vec<(String, String)> {
+        let mut env = self.env();
+        let of_kind = |kind: &str| self.callers.iter().find(|caller| caller.kind == kind);
+        let follows = of_kind("service_account").or_else(|| of_kind("external_account_authorized_user"));
+        let named = env.iter_mut().find(|(name, _)| name == "GOOGLE_APPLICATION_CREDENTIALS");
+        if let (Some((_, path)), Some(caller)) = (named, follows) {
+            *path = caller.path.display().to_string();
+        }
+        if self.runs_programs {
+            env.push(("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES".to_owned(), "1".to_owned()));
         }
         env
     }
@@ -257,7 +286,7 @@ pub fn first_line(emulator: &Emulator) -> Value {
     endpoints.insert("sts".into(), base.clone().into());
     endpoints.insert("certs".into(), base.into());
     let env: Map<String, Value> =
-        emulator.env().into_iter().map(|(name, value)| (name, value.into())).collect();
+        emulator.shell_env().into_iter().map(|(name, value)| (name, value.into())).collect();
     let callers: Vec<Value> = emulator
         .callers()
         .iter()

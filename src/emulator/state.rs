@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::Mutex;
 
+use super::behaviour::Behaviour;
 use super::clock::Clock;
 use super::error::Failure;
 use super::es256::Es256;
@@ -121,6 +122,8 @@ pub struct State {
     pub services: Services,
     /// What keeps calls out, whatever roles there are.
     pub perimeters: Vec<Perimeter>,
+    /// What happens where Google's behaviour is not known.
+    pub behaviour: Behaviour,
     /// For how many seconds after a write a policy is still enforced as it was.
     propagation: i64,
     /// What was written over and is enforced still, with its end; the oldest first.
@@ -176,6 +179,7 @@ impl State {
         state.workspace = world.workspace;
         state.perimeters = world.perimeters;
         state.propagation = world.propagation_seconds;
+        state.behaviour = world.behaviour;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
@@ -434,10 +438,7 @@ impl State {
         if permitted.is_empty() || permitted.iter().any(|d| d == domain) {
             return Ok(());
         }
-        Err(Failure::invalid(
-            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
-             organization policy.",
-        ))
+        Err(Failure::not_permitted_customer())
     }
 
     /// Writes a request down.

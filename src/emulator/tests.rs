@@ -6,12 +6,14 @@ use super::*;
 
 mod assets;
 mod aws;
+mod behaviour;
 pub(super) mod contract;
 mod control;
 mod delegation;
 mod external;
 mod faults;
 mod federation;
+mod filters;
 mod logins;
 mod metadata;
 mod policies;
@@ -177,6 +179,10 @@ async fn the_first_line_says_where_everything_is() {
     assert_eq!(line["callers"][0]["principal"], DEV);
     assert_eq!(line["projects"][0], "acme-prod");
     let metadata = |line: &Value, name: &str| line["env"][format!("GCE_METADATA_{name}")].clone();
+    // Google's libraries ask Google about a person's login, wherever its file points.
+    let named = line["env"]["GOOGLE_APPLICATION_CREDENTIALS"].as_str().unwrap();
+    let file: Value = serde_json::from_slice(&std::fs::read(named).unwrap()).unwrap();
+    assert_eq!(file["type"], "service_account");
     for name in ["HOST", "ROOT", "IP"] {
         assert_eq!(metadata(&line, name), desk.emulator.addr().to_string());
     }

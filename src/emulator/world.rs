@@ -16,6 +16,7 @@
 //! | `perimeters` | VPC Service Controls | [`Perimeter`] |
 //! | `operationPolls`, `activationSeconds`, `propagationSeconds` | how slow things are | [`World`] |
 //! | `clockOffsetSeconds` | how wrong its clock is | [`World`] |
+//! | `behaviour` | what Google's documents leave open, and what happens there | [`Behaviour`] |
 //! | `faults` | what goes wrong | [`Fault`] |
 
 mod consistency;
@@ -24,6 +25,7 @@ pub use consistency::check_members;
 
 use serde::{Deserialize, Serialize};
 
+use super::behaviour::Behaviour;
 use super::callers::Caller;
 use super::deny::DenyPolicy;
 use super::fault::Fault;
@@ -68,6 +70,8 @@ pub struct World {
     pub propagation_seconds: i64,
     /// By how many seconds its clock is ahead of the machine's; negative is behind.
     pub clock_offset_seconds: i64,
+    /// What happens where Google's behaviour is not known; each point has a default.
+    pub behaviour: Behaviour,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::super::behaviour::Behaviour;
 use super::{Failure, Place};
 
 /// The consumer in errors that a fault asks for by name.
@@ -29,7 +30,7 @@ const FORBIDDEN: &[&str] = &[
 
 impl Failure {
     /// The refusal of that name: a status, a reason, or an error of the token endpoint.
-    pub fn named(name: &str, at: Place) -> Option<Failure> {
+    pub fn named(name: &str, at: Place, how: &Behaviour) -> Option<Failure> {
         Some(match name {
             "PERMISSION_DENIED" => Failure::caller_denied(),
             "IAM_PERMISSION_DENIED" => Failure::denied("iam.serviceAccounts.getAccessToken"),
@@ -57,7 +58,7 @@ impl Failure {
             "INVALID_GRANT" => Failure::grant_ended(),
             "INVALID_TARGET" => Failure::invalid_target(),
             "INVALID_CLIENT" => Failure::invalid_client(),
-            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(),
+            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(how.attribute_condition_status),
             reason if FORBIDDEN.contains(&reason) => {
                 let message = format!("The request was refused by {} ({reason}).", at.service);
                 Failure::google(403, "PERMISSION_DENIED", message).info(

@@ -8,6 +8,7 @@ use axum::response::Response;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Map, Value};
 
+use super::super::behaviour::Behaviour;
 use super::super::connection::Scissors;
 use super::super::error::Failure;
 use super::super::fault::Fault;
@@ -21,16 +22,16 @@ const DROP: usize = 16;
 const BOMB: usize = 4 * 1024 * 1024;
 
 /// The refusal that a fault states, if it is that kind of fault.
-pub fn refusal(fault: &Fault, route: &Route) -> Option<Failure> {
+pub fn refusal(fault: &Fault, route: &Route, how: &Behaviour) -> Option<Failure> {
     let failure = if fault.etag_conflict && route.name.ends_with("setIamPolicy") {
         Failure::conflict()
     } else if let Some(name) = &fault.error {
-        Failure::named(name, route.place())?
+        Failure::named(name, route.place(), how)?
     } else if (fault.status.is_some() && !fault.answers_otherwise()) || fault.body.is_some() {
         let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
         Failure::verbatim(fault.status.unwrap_or(200), body)
     } else if fault.is_quota_alone() {
-        Failure::named("RATE_LIMIT_EXCEEDED", route.place())?
+        Failure::named("RATE_LIMIT_EXCEEDED", route.place(), how)?
     } else {
         return None;
     };

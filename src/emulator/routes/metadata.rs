@@ -296,7 +296,7 @@ fn usable(
             return Err(refuse(Failure::denied(permission)));
         }
         if state.accounts[i].disabled {
-            return Err(refuse(Failure::account_disabled(at, email)));
+            return Err(refuse(Failure::account_disabled(at, email, &state.behaviour)));
         }
         return Ok(state.accounts[i].clone());
     }

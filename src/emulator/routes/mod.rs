@@ -495,7 +495,10 @@ async fn run(
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
     };
-    let refusal = fault.and_then(|fault| broken::refusal(fault, route));
+    let refusal = match fault {
+        Some(fault) => broken::refusal(fault, route, &shared.state.lock().await.behaviour),
+        None => None,
+    };
     let call = Call {
         shared: Arc::clone(shared),
         route,

@@ -303,7 +303,7 @@ fn every_refusal_that_a_fault_can_name_has_googles_form() {
     let place = Place { service: "iam.googleapis.com", title: "IAM", method: "google.iam.admin.v1.IAM.X" };
     let mut count = 0;
     for name in include_str!("../error/named.rs").split('"').filter(is_name) {
-        let Some(failure) = Failure::named(name, place) else { continue };
+        let Some(failure) = Failure::named(name, place, &Behaviour::default()) else { continue };
         count += 1;
         if failure.body["error"].is_object() {
             assert_eq!(refusal(failure.status.as_u16(), &failure.body), [""; 0], "{name}");

@@ -54,6 +54,7 @@ impl World {
             perimeter.check(self, &format!("perimeters[{i}]"))?;
         }
         self.identity_pools.check(self)?;
+        self.behaviour.check()?;
         self.workspace.check(self)?;
         self.metadata.iter().try_for_each(|metadata| metadata.check(self))
     }
