@@ -53,6 +53,8 @@ pub struct Fault {
     pub date_offset_seconds: i64,
     /// The caller's token is treated as expired.
     pub token_expired: bool,
+    /// A policy reads as it was before the last write, with the etag of then.
+    pub stale_read: bool,
     /// A write meets another etag.
     pub etag_conflict: bool,
     /// A named error, as `UNAVAILABLE` or `RATE_LIMIT_EXCEEDED`.

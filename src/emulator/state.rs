@@ -126,7 +126,9 @@ pub struct State {
     pub behaviour: Behaviour,
     /// For how many seconds after a write a policy is still enforced as it was.
     propagation: i64,
-    /// What was written over and is enforced still, with its end; the oldest first.
+    /// For how many seconds after a write a policy still reads as it was.
+    stale_reads: i64,
+    /// What was written over, with the time of that; the oldest first. The last is always kept.
     former: HashMap<Resource, Vec<(i64, Policy)>>,
     /// Armed faults.
     pub faults: Faults,
@@ -179,6 +181,7 @@ impl State {
         state.workspace = world.workspace;
         state.perimeters = world.perimeters;
         state.propagation = world.propagation_seconds;
+        state.stale_reads = world.stale_read_seconds;
         state.behaviour = world.behaviour;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
@@ -317,8 +320,21 @@ impl State {
 
     /// The policy of a resource as it is enforced: for a while after a write that is the one before.
     pub fn enforced_policy(&self, of: Resource, now: i64) -> &Policy {
-        let former = self.former.get(&of).and_then(|all| all.iter().find(|(until, _)| now < *until));
-        former.map_or_else(|| self.policy(of), |(_, policy)| policy)
+        self.policy_before(of, now, self.propagation).unwrap_or_else(|| self.policy(of))
+    }
+
+    /// The policy of a resource as it reads: for a while after a write, and under a fault that says so, as it was
+    /// before.
+    pub fn read_policy(&self, of: Resource, now: i64, stale: bool) -> &Policy {
+        let last =
+            self.former.get(&of).and_then(|all| all.last()).filter(|_| stale).map(|(_, policy)| policy);
+        last.or_else(|| self.policy_before(of, now, self.stale_reads)).unwrap_or_else(|| self.policy(of))
+    }
+
+    /// What was written over less than so many seconds ago, and first of all that was.
+    fn policy_before(&self, of: Resource, now: i64, seconds: i64) -> Option<&Policy> {
+        let all = self.former.get(&of)?;
+        all.iter().find(|(written, _)| now < written.saturating_add(seconds)).map(|(_, policy)| policy)
     }
 
     /// Replaces the policy of a resource.
@@ -330,11 +346,10 @@ impl State {
             Resource::Organization(i) => &mut self.organizations[i].policy,
         };
         let before = std::mem::replace(stored, policy);
-        if self.propagation > 0 {
-            let former = self.former.entry(of).or_default();
-            former.retain(|(until, _)| now < *until);
-            former.push((now + self.propagation, before));
-        }
+        let remembered = self.propagation.max(self.stale_reads);
+        let former = self.former.entry(of).or_default();
+        former.retain(|(written, _)| now < written.saturating_add(remembered));
+        former.push((now, before));
     }
 
     /// The custom roles of `projects/P` or `organizations/N`.
@@ -438,7 +453,10 @@ impl State {
         if permitted.is_empty() || permitted.iter().any(|d| d == domain) {
             return Ok(());
         }
-        Err(Failure::not_permitted_customer())
+        Err(Failure::invalid(
+            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
+             organization policy.",
+        ))
     }
 
     /// Writes a request down.

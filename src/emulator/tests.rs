@@ -139,6 +139,28 @@ async fn strangers_other_hosts_and_other_paths_are_refused() {
 }
 
 #[tokio::test]
+async fn a_verb_that_nobody_knows_is_a_page_that_is_not_there_whatever_it_is_asked_of() {
+    let desk = Desk::demo().await;
+    for path in [
+        &format!("{DEPLOYER}:frobnicate"),
+        "v1/projects/-/serviceAccounts/nobody@acme-prod.iam.gserviceaccount.com:x",
+        "v1/roles/iam.serviceAccountUser:frobnicate",
+        "v1/projects/acme-prod/services/iam.googleapis.com:frobnicate",
+        "v3/projects/acme-prod:frobnicate",
+        "v3/projects/example.com:acme:frobnicate",
+        "v3/folders/310000000001:frobnicate",
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let page = desk.send(method.clone(), path, None).await.unwrap();
+            assert_eq!(page.status, 404, "{method} {path}: {}", page.text);
+            assert!(page.text.contains("<title>Error 404 (Not Found)!!1</title>"), "{path}: {}", page.text);
+        }
+    }
+    // A colon after a domain is part of a project's id.
+    assert_eq!(desk.get("v3/projects/example.com:acme").await.reason(), "IAM_PERMISSION_DENIED");
+}
+
+#[tokio::test]
 async fn what_has_no_path_is_not_found_and_does_no_harm() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let desk = Desk::demo().await;

@@ -130,7 +130,7 @@ async fn get_policy(call: Call) -> Answer {
     let state = call.state().await;
     let i = account(&call, &state, &caller, "iam.serviceAccounts.getIamPolicy", Failure::gaia_not_found)?;
     let version = query.int("options.requestedPolicyVersion")?.unwrap_or(body.version());
-    policies::read(&state, Resource::Account(i), version)
+    policies::read(&call, &state, Resource::Account(i), version)
 }
 
 async fn set_policy(call: Call) -> Answer {

@@ -224,8 +224,18 @@ fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static st
     if plain.is_none() && verb == Method::GET && metadata::holds(&segments) {
         plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
     }
-    let has_verb = segments.last().is_some_and(|s| s.contains(':') && !s.contains('.'));
-    plain.filter(|(route, _)| !has_verb || !route.path.ends_with('}'))
+    plain.filter(|(route, _)| {
+        !route.path.ends_with('}') || !segments.last().is_some_and(|s| has_verb(route, s))
+    })
+}
+
+/// Whether the last part of a path ends in a custom verb, which then is one that nobody knows. Of all names only the
+/// ids of some projects have a colon, after a domain: `example.com:name`.
+fn has_verb(route: &Route, segment: &str) -> bool {
+    let is_project = ["/projects/{id}", "/projects/{project}"].iter().any(|end| route.path.ends_with(end));
+    let colons = segment.matches(':').count();
+    let of_a_domain = segment.split_once(':').is_some_and(|(domain, _)| domain.contains('.'));
+    colons > usize::from(is_project && of_a_domain)
 }
 
 /// Everything a handler may look at.
@@ -237,6 +247,7 @@ struct Call {
     headers: HeaderMap,
     body: Bytes,
     token_expired: bool,
+    stale_read: bool,
 }
 
 /// Who calls, and on whose account.
@@ -507,6 +518,7 @@ async fn run(
         headers: parts.headers.clone(),
         body,
         token_expired: fault.is_some_and(|fault| fault.token_expired),
+        stale_read: fault.is_some_and(|fault| fault.stale_read),
     };
     let answer = match refusal {
         Some(failure) => Err(failure),

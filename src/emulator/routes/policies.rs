@@ -51,8 +51,8 @@ struct TestBody {
 }
 
 /// The policy of a resource that the caller may read.
-pub fn read(state: &State, on: Resource, version: i64) -> Answer {
-    let policy = state.policy(on);
+pub fn read(call: &Call, state: &State, on: Resource, version: i64) -> Answer {
+    let policy = state.read_policy(on, call.now(), call.stale_read);
     if state.behaviour.old_readers == OldReaders::Refused && policy.is_conditional() && version < 3 {
         return Err(Failure::invalid(policy::too_old_a_reader(version)));
     }

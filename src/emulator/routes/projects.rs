@@ -372,7 +372,7 @@ async fn get_policy(call: &Call, collection: &str) -> Answer {
     let body: policies::GetBody = call.body(policies::GET)?;
     let state = call.state().await;
     let on = open(call, &state, &caller, collection, "getIamPolicy")?;
-    policies::read(&state, on, body.version())
+    policies::read(call, &state, on, body.version())
 }
 
 pub async fn set_project_policy(call: Call) -> Answer {

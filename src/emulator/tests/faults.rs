@@ -190,6 +190,73 @@ async fn a_grant_reads_as_written_and_works_only_once_it_has_spread() {
     assert_eq!(mint().await, 403);
 }
 
+/// The number of bindings and the etag, as they read.
+async fn read(desk: &Desk) -> (usize, String) {
+    let policy =
+        desk.post(&format!("{EDITABLE}:getIamPolicy?options.requestedPolicyVersion=3"), json!({})).await.json;
+    (policy["bindings"].as_array().unwrap().len(), policy["etag"].as_str().unwrap().to_owned())
+}
+
+/// Writes a policy with so many bindings under an etag.
+async fn write(desk: &Desk, members: &[&str], etag: &str) -> Got {
+    let admin = json!({"role": "roles/iam.serviceAccountAdmin", "members": [DEV]});
+    let mut bindings = vec![admin];
+    bindings.extend(members.iter().map(|member| json!({"role": CREATOR, "members": [member]})));
+    let policy = json!({"policy": {"version": 3, "etag": etag, "bindings": bindings}});
+    desk.post(&format!("{EDITABLE}:setIamPolicy"), policy).await
+}
+
+#[tokio::test]
+async fn a_policy_reads_for_a_while_as_it_was_while_what_was_written_works_already() {
+    let desk = Desk::of(World { stale_read_seconds: 60, ..World::demo() }).await;
+    let before = read(&desk).await;
+    let written = write(&desk, &[DEV], &before.1).await;
+    assert_eq!(written.status, 200, "{}", written.text);
+    assert_eq!(read(&desk).await, before, "the old bindings under the old etag");
+    assert_eq!(
+        desk.post(&format!("{EDITABLE}:generateAccessToken"), json!({"scope": [CLOUD]})).await.status,
+        200
+    );
+    // Who writes what was read so has not seen the last write.
+    assert_eq!(write(&desk, &[], &before.1).await.status, 409);
+    desk.emulator.handle().advance_clock(61);
+    let after = read(&desk).await;
+    assert_eq!((after.0, json!(after.1)), (2, written.json["etag"].clone()));
+}
+
+#[tokio::test]
+async fn a_fault_makes_a_read_stale_as_often_as_it_says() {
+    let desk = Desk::demo().await;
+    let before = read(&desk).await;
+    desk.fault(Fault { stale_read: true, times: Some(2), ..fault("iam.serviceAccounts.getIamPolicy") }).await;
+    assert_eq!(read(&desk).await, before, "nothing was written yet");
+    let written = write(&desk, &[DEV], &before.1).await.json;
+    assert_eq!(read(&desk).await, before);
+    assert_eq!(json!(read(&desk).await.1), written["etag"]);
+}
+
+#[tokio::test]
+async fn the_troubleshooter_explains_what_is_enforced_and_not_what_was_written() {
+    let desk = Desk::of(World { propagation_seconds: 60, ..World::demo() }).await;
+    let before = read(&desk).await;
+    assert_eq!(write(&desk, &[DEV], &before.1).await.status, 200);
+    let full =
+        "//iam.googleapis.com/projects/acme-prod/serviceAccounts/editable@acme-prod.iam.gserviceaccount.com";
+    let tuple = json!({"principal": "dev@example.com", "fullResourceName": full,
+        "permission": "iam.serviceAccounts.getAccessToken"});
+    let explained = async || {
+        let told = desk.post("v1/iam:troubleshoot", json!({"accessTuple": tuple})).await.json;
+        (told["access"].clone(), told["explainedPolicies"][0]["policy"]["etag"].clone())
+    };
+    let (access, etag) = explained().await;
+    assert_ne!(access, "GRANTED");
+    assert_eq!(etag, json!(before.1));
+    desk.emulator.handle().advance_clock(61);
+    let (access, etag) = explained().await;
+    assert_eq!(access, "GRANTED");
+    assert_ne!(etag, json!(before.1));
+}
+
 #[tokio::test]
 async fn the_clock_may_be_off_altogether_or_in_the_date_header_alone() {
     let date = async |desk: &Desk| {

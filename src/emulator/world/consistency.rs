@@ -114,9 +114,11 @@ impl World {
     }
 
     fn check_numbers(&self) -> Result<(), WorldError> {
-        for (field, seconds) in
-            [("activationSeconds", self.activation_seconds), ("propagationSeconds", self.propagation_seconds)]
-        {
+        for (field, seconds) in [
+            ("activationSeconds", self.activation_seconds),
+            ("propagationSeconds", self.propagation_seconds),
+            ("staleReadSeconds", self.stale_read_seconds),
+        ] {
             if seconds < 0 {
                 return Err(content(field.into(), format!("{seconds} is before the start")));
             }
