@@ -4,6 +4,8 @@
 mod named;
 mod usage;
 
+pub use named::{NAMES, Scene, is_name};
+
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -202,6 +204,14 @@ impl Failure {
         failure
     }
 
+    /// E4 without a reason.
+    fn bare_unauthenticated() -> Failure {
+        let message = format!("Request had invalid authentication credentials. {SIGN_IN}");
+        let mut failure = Failure::google(401, "UNAUTHENTICATED", message);
+        failure.challenge = Some(BAD_TOKEN);
+        failure
+    }
+
     /// E4: the token was good once.
     pub fn expired(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
@@ -347,19 +357,20 @@ impl Failure {
         ))
     }
 
-    /// E23, with the metric named by the quota page of IAM Credentials.
-    pub fn quota(consumer: &str, service: &str) -> Failure {
+    /// E23. `metric` is its title and its id, `limit` the id of the limit.
+    fn quota(service: &str, consumer: &str, metric: (&str, &str), limit: &str, value: u32) -> Failure {
+        let (title, metric) = metric;
         let message = format!(
-            "Quota exceeded for quota metric 'Generate credentials request' and limit 'Generate credentials request \
-             per minute' of service '{service}' for consumer 'project_number:{consumer}'."
+            "Quota exceeded for quota metric '{title}' and limit '{title} per minute' of service '{service}' for \
+             consumer 'project_number:{consumer}'."
         );
         Failure::google(429, "RESOURCE_EXHAUSTED", message)
             .info(
                 "RATE_LIMIT_EXCEEDED",
                 "googleapis.com",
-                json!({"service": service, "quota_metric": format!("{service}/generate_credentials"),
-                    "quota_location": "global", "quota_limit": "GenerateCredentialsPerMinutePerProject",
-                    "quota_limit_value": "60000", "consumer": format!("projects/{consumer}")}),
+                json!({"service": service, "quota_metric": format!("{service}/{metric}"),
+                    "quota_location": "global", "quota_limit": limit,
+                    "quota_limit_value": value.to_string(), "consumer": format!("projects/{consumer}")}),
             )
             .detail(
                 "Help",

@@ -71,6 +71,7 @@ pub use behaviour::{
 };
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
+pub use error::NAMES as ERRORS;
 pub use fault::Fault;
 pub use filter::Group as SideBySide;
 pub use identity::{
@@ -246,7 +247,7 @@ impl Emulator {
     }
 
     /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
-    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log, `GET methods` is what there is. Whoever
+    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log, `GET methods` and `GET errors` are what there is. Whoever
     /// reaches the port may use it.
     pub fn open_control(&self) {
         self.shared.control.store(true, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::clock;
+use super::super::error::NAMES;
 use super::super::fault::Fault;
 use super::super::reply;
 use super::super::state::Shared;
@@ -68,9 +69,14 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
                 .collect();
             reply::exact(StatusCode::OK, &json!({"methods": methods}))
         }
+        (&Method::GET, "errors") => {
+            let errors: Vec<Value> =
+                NAMES.iter().map(|(name, what)| json!({"error": name, "what": what})).collect();
+            reply::exact(StatusCode::OK, &json!({"errors": errors}))
+        }
         _ => problem(
             StatusCode::NOT_FOUND,
-            "there are POST and DELETE faults, POST clock, GET requests and GET methods",
+            "there are POST and DELETE faults, POST clock, GET requests, GET methods and GET errors",
         ),
     }
 }

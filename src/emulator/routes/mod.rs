@@ -35,7 +35,7 @@ use tokio::sync::MutexGuard;
 use super::check::{self, Field, Query};
 use super::clock;
 use super::connection::Scissors;
-use super::error::{Answer, Failure, Place};
+use super::error::{Answer, Failure, Place, Scene};
 use super::fault::Fault;
 use super::keys;
 use super::reply;
@@ -493,6 +493,22 @@ pub async fn serve(
     response
 }
 
+/// The number of the project that a refusal by a fault names: the one that the request charges, else the world's first.
+fn charged(state: &State, headers: &HeaderMap) -> String {
+    let named = headers.get("x-goog-user-project").and_then(|value| value.to_str().ok());
+    let found = named.and_then(|name| state.project(name)).or((!state.projects.is_empty()).then_some(0));
+    found.map_or_else(|| "0".to_owned(), |i| state.projects[i].number.to_string())
+}
+
+/// What a path of Resource Manager is about, as `projects/p`.
+fn resource(route: &Route, params: &HashMap<&'static str, String>) -> String {
+    let mut parts = route.path.split('/').skip(2);
+    match (parts.next(), params.get("id")) {
+        (Some(collection), Some(id)) if route.api == Api::ResourceManager => format!("{collection}/{id}"),
+        _ => String::new(),
+    }
+}
+
 async fn run(
     shared: &Arc<Shared>,
     found: Option<(&'static Route, HashMap<&'static str, String>)>,
@@ -507,7 +523,19 @@ async fn run(
         return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
     };
     let refusal = match fault {
-        Some(fault) => broken::refusal(fault, route, &shared.state.lock().await.behaviour),
+        Some(fault) => {
+            let state = shared.state.lock().await;
+            let (consumer, resource) = (charged(&state, &parts.headers), resource(route, &params));
+            let scene = Scene {
+                at: route.place(),
+                method: route.name,
+                consumer: &consumer,
+                resource: &resource,
+                per_minute: fault.per_minute,
+                how: &state.behaviour,
+            };
+            broken::refusal(fault, route, &scene)
+        }
         None => None,
     };
     let call = Call {
@@ -521,6 +549,10 @@ async fn run(
         stale_read: fault.is_some_and(|fault| fault.stale_read),
     };
     let answer = match refusal {
+        // A metadata server has no form for errors; what the world states word for word is as it is.
+        Some(failure) if route.api == Api::Metadata && !fault.is_some_and(Fault::states_a_body) => {
+            Ok(failure.into_plain())
+        }
         Some(failure) => Err(failure),
         None => (route.run)(call).await,
     };

@@ -156,6 +156,41 @@ async fn every_reason_can_be_had_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_refusal_speaks_as_the_service_that_is_hit() {
+    let desk = Desk::demo().await;
+    let hit = async |method: &str, path: &str, name: &str| {
+        desk.fault(Fault { error: Some(name.into()), ..fault(method) }).await;
+        desk.post(path, json!({})).await
+    };
+    let project = "v3/projects/acme-prod:getIamPolicy";
+    let denied = hit("cloudresourcemanager.*", project, "IAM_PERMISSION_DENIED").await;
+    let metadata = denied.json["error"]["details"][0]["metadata"].clone();
+    assert_eq!(
+        metadata,
+        json!({"permission": "resourcemanager.projects.getIamPolicy",
+            "resource": "//cloudresourcemanager.googleapis.com/projects/acme-prod"})
+    );
+    let quota = hit("iamcredentials.*", &format!("{DEPLOYER}:signJwt"), "RATE_LIMIT_EXCEEDED").await;
+    assert!(quota.message().contains("project_number:415104041262"), "{}", quota.text);
+    let down = hit("oauth2.token", "token", "UNAVAILABLE").await;
+    assert_eq!((down.status.as_u16(), &down.json["error"]), (503, &json!("temporarily_unavailable")));
+    let slow = Fault {
+        error: Some("RESOURCE_EXHAUSTED".into()),
+        retry_delay_ms: Some(250),
+        ..fault("iam.serviceAccounts.get")
+    };
+    desk.fault(slow).await;
+    let slow = desk.get(DEPLOYER).await;
+    assert_eq!(
+        (slow.status.as_u16(), &slow.json["error"]["details"][0]["retryDelay"]),
+        (429, &json!("0.250s"))
+    );
+    desk.fault(Fault { error: Some("UNAVAILABLE".into()), ..fault("metadata.token") }).await;
+    let text = desk.get("computeMetadata/v1/instance/service-accounts/default/token").await;
+    assert_eq!((text.status.as_u16(), text.text.as_str()), (503, "The service is currently unavailable.\n"));
+}
+
+#[tokio::test]
 async fn a_token_is_refused_once_or_for_ever() {
     let desk = Desk::demo().await;
     desk.fault(Fault { token_expired: true, ..fault("iam.*") }).await;
