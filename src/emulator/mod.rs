@@ -26,6 +26,7 @@ mod fault;
 mod federated;
 mod files;
 mod filter;
+mod hardware;
 mod identity;
 mod identity_check;
 mod jwks;
@@ -57,7 +58,7 @@ use axum::http::header;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use clock::Clock;
@@ -74,6 +75,7 @@ pub use deny::{DenyPolicy, DenyRule};
 pub use error::NAMES as ERRORS;
 pub use fault::Fault;
 pub use filter::Group as SideBySide;
+pub use hardware::{Disk, NetworkInterface};
 pub use identity::{
     Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
     WorkforceUser, WorkloadPool,
@@ -159,8 +161,13 @@ impl Emulator {
         clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
         let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
-        let shared =
-            Arc::new(Shared { clock, base, control: AtomicBool::new(false), state: Mutex::new(state) });
+        let shared = Arc::new(Shared {
+            clock,
+            base,
+            control: AtomicBool::new(false),
+            state: Mutex::new(state),
+            machine: watch::Sender::new(()),
+        });
         let app = Router::new().fallback(routes::serve).with_state(Arc::clone(&shared));
         let service = app.into_make_service_with_connect_info::<Scissors>();
         let all = Scissors::default();
@@ -247,7 +254,7 @@ impl Emulator {
     }
 
     /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
-    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log, `GET methods` and `GET errors` are what there is. Whoever
+    /// `{"advanceSeconds": N}` moves the clock, `POST machine` changes what the machine tells, `GET requests` is the log, `GET methods` and `GET errors` are what there is. Whoever
     /// reaches the port may use it.
     pub fn open_control(&self) {
         self.shared.control.store(true, Ordering::Relaxed);
@@ -327,6 +334,11 @@ impl Handle {
     /// Moves the emulator's clock: tokens end, conditions change, the `Date` header says so.
     pub fn advance_clock(&self, seconds: i64) {
         self.shared.clock.advance(seconds);
+    }
+
+    /// Changes the machine: what waits at its metadata server for a change hears of it. False if there is none.
+    pub async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
+        self.shared.change_machine(change).await
     }
 
     /// The emulator's time, in seconds since the epoch.

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::behaviour::Behaviour;
 use super::clock::Clock;
@@ -35,6 +35,17 @@ pub struct Shared {
     pub control: AtomicBool,
     /// Everything that changes.
     pub state: Mutex<State>,
+    /// Tells those who wait at the metadata server that something changed.
+    pub machine: watch::Sender<()>,
+}
+
+impl Shared {
+    /// Changes the machine; false if there is none.
+    pub async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
+        let changed = self.state.lock().await.metadata.as_mut().map(change).is_some();
+        self.machine.send_replace(());
+        changed
+    }
 }
 
 /// A resource that has an allow policy.

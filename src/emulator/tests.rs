@@ -15,6 +15,7 @@ mod faults;
 mod federation;
 mod filters;
 mod logins;
+mod machine;
 mod metadata;
 mod policies;
 mod properties;

@@ -1,6 +1,8 @@
 //! The emulator's own endpoint, for tests in other languages: faults, the clock, the log, the methods. It is no service
 //! of Google's and is served only once it has been opened.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use super::super::clock;
 use super::super::error::NAMES;
 use super::super::fault::Fault;
+use super::super::metadata::Metadata;
 use super::super::reply;
 use super::super::state::Shared;
 
@@ -22,6 +25,24 @@ pub const PATH: &str = "/_emulator/";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Advance {
     advance_seconds: i64,
+}
+
+/// What may become of the machine; what is left out stays.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Machine {
+    maintenance_event: Option<String>,
+    preempted: Option<bool>,
+    attributes: Option<BTreeMap<String, String>>,
+}
+
+impl Machine {
+    fn change(self, machine: &mut Metadata) {
+        let instance = &mut machine.instance;
+        instance.maintenance_event = self.maintenance_event.unwrap_or(instance.maintenance_event.clone());
+        instance.preempted = self.preempted.unwrap_or(instance.preempted);
+        instance.attributes = self.attributes.unwrap_or(std::mem::take(&mut instance.attributes));
+    }
 }
 
 /// Answers a request below the path.
@@ -52,6 +73,16 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
             }
             Err(error) => problem(StatusCode::BAD_REQUEST, &error),
         },
+        (&Method::POST, "machine") => match read::<Machine>(body) {
+            Ok(told) => {
+                if shared.change_machine(|machine| told.change(machine)).await {
+                    reply::exact(StatusCode::OK, &json!({}))
+                } else {
+                    problem(StatusCode::BAD_REQUEST, "the world has no machine: it states no metadata")
+                }
+            }
+            Err(error) => problem(StatusCode::BAD_REQUEST, &error),
+        },
         (&Method::GET, "requests") => {
             let log = shared.state.lock().await.log();
             let requests: Vec<Value> = log
@@ -76,7 +107,7 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
         }
         _ => problem(
             StatusCode::NOT_FOUND,
-            "there are POST and DELETE faults, POST clock, GET requests, GET methods and GET errors",
+            "there are POST and DELETE faults, POST clock, POST machine, GET requests, GET methods and GET errors",
         ),
     }
 }
