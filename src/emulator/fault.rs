@@ -7,7 +7,7 @@ use axum::http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::{Failure, Place};
+use super::error;
 use super::routes;
 
 /// The furthest that a `Date` may be off, in seconds: a hundred years.
@@ -56,6 +56,8 @@ pub struct Fault {
     pub date_offset_seconds: i64,
     /// The caller's token is treated as expired.
     pub token_expired: bool,
+    /// A policy reads as it was before the last write, with the etag of then.
+    pub stale_read: bool,
     /// A write meets another etag.
     pub etag_conflict: bool,
     /// A named error, as `UNAVAILABLE` or `RATE_LIMIT_EXCEEDED`.
@@ -66,6 +68,8 @@ pub struct Fault {
     pub body: Option<Value>,
     /// Adds a `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,
+    /// Adds `google.rpc.RetryInfo` to the details of a refusal in Google's form, in milliseconds.
+    pub retry_delay_ms: Option<u64>,
 }
 
 /// The faults of an emulator, with their counts.
@@ -130,8 +134,7 @@ impl Faults {
 impl Fault {
     /// Whether it can strike and has what it names; else the field and what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
-        let place = Place { service: "", title: "", method: "" };
-        if let Some(name) = self.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
+        if let Some(name) = self.error.as_ref().filter(|name| !error::is_name(name)) {
             return Err(("error", format!("there is no error called {name}")));
         }
         if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
@@ -179,6 +182,11 @@ impl Fault {
         self.times == Some(0) || when == *self
     }
 
+    /// Whether the world states its body, or that there is none.
+    pub fn states_a_body(&self) -> bool {
+        self.error.is_none() && (self.status.is_some() || self.body.is_some())
+    }
+
     /// Whether it says how many calls there is room for, and not what becomes of the others.
     pub fn is_quota_alone(&self) -> bool {
         let quota = Fault {
@@ -189,6 +197,7 @@ impl Fault {
             per_minute: self.per_minute,
             delay_ms: self.delay_ms,
             retry_after: self.retry_after,
+            retry_delay_ms: self.retry_delay_ms,
             date_offset_seconds: self.date_offset_seconds,
             ..Fault::default()
         };

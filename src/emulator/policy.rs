@@ -15,6 +15,18 @@ const MOST_MEMBERS: usize = 1_500;
 const VERSIONS: &str =
     "For more information, please refer to https://cloud.google.com/iam/docs/policies#versions.";
 
+/// What is said of a condition in a write of another version. The wording is not known.
+pub fn needs_version_3() -> String {
+    format!("Policy version must be 3 to use conditions. {VERSIONS}")
+}
+
+/// What is said to a reader who would not understand the conditions (2019).
+pub fn too_old_a_reader(requested: i64) -> String {
+    format!(
+        "Requested policy version ({requested}) cannot be less than the existing policy version (3). {VERSIONS}"
+    )
+}
+
 /// An allow policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -129,7 +141,7 @@ impl Policy {
     }
 
     /// The policy as a reader of that version sees it. Below 3, conditions are gone and their roles are mangled, as
-    /// seen on the wire today (the refusal of 2019 is not offered).
+    /// seen on the wire today.
     pub fn read(&self, requested: i64) -> Result<Value, Failure> {
         if !matches!(requested, 0 | 1 | 3) {
             return Err(Failure::invalid_argument());
@@ -183,7 +195,7 @@ impl Policy {
             }
         }
         if writes_bindings && stored.is_conditional() && version != 3 {
-            return Err(Failure::invalid(format!("Policy version must be 3 to use conditions. {VERSIONS}")));
+            return Err(Failure::invalid(needs_version_3()));
         }
         stored.check()?;
         stored.normalise();

@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
+use super::behaviour::Behaviour;
 use super::clock::Clock;
 use super::error::Failure;
 use super::es256::Es256;
@@ -33,6 +34,17 @@ pub struct Shared {
     pub control: AtomicBool,
     /// Everything that changes.
     pub state: Mutex<State>,
+    /// Tells those who wait at the metadata server that something changed.
+    pub machine: watch::Sender<()>,
+}
+
+impl Shared {
+    /// Changes the machine; false if there is none.
+    pub async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
+        let changed = self.state.lock().await.metadata.as_mut().map(change).is_some();
+        self.machine.send_replace(());
+        changed
+    }
 }
 
 /// A resource that has an allow policy.
@@ -120,9 +132,13 @@ pub struct State {
     pub services: Services,
     /// What keeps calls out, whatever roles there are.
     pub perimeters: Vec<Perimeter>,
+    /// What happens where Google's behaviour is not known.
+    pub behaviour: Behaviour,
     /// For how many seconds after a write a policy is still enforced as it was.
     propagation: i64,
-    /// What was written over and is enforced still, with its end; the oldest first.
+    /// For how many seconds after a write a policy still reads as it was.
+    stale_reads: i64,
+    /// What was written over, with the time of that; the oldest first. The last is always kept.
     former: HashMap<Resource, Vec<(i64, Policy)>>,
     /// Armed faults.
     pub faults: Faults,
@@ -175,6 +191,8 @@ impl State {
         state.workspace = world.workspace;
         state.perimeters = world.perimeters;
         state.propagation = world.propagation_seconds;
+        state.stale_reads = world.stale_read_seconds;
+        state.behaviour = world.behaviour;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
@@ -320,8 +338,21 @@ impl State {
 
     /// The policy of a resource as it is enforced: for a while after a write that is the one before.
     pub fn enforced_policy(&self, of: Resource, now: i64) -> &Policy {
-        let former = self.former.get(&of).and_then(|all| all.iter().find(|(until, _)| now < *until));
-        former.map_or_else(|| self.policy(of), |(_, policy)| policy)
+        self.policy_before(of, now, self.propagation).unwrap_or_else(|| self.policy(of))
+    }
+
+    /// The policy of a resource as it reads: for a while after a write, and under a fault that says so, as it was
+    /// before.
+    pub fn read_policy(&self, of: Resource, now: i64, stale: bool) -> &Policy {
+        let last =
+            self.former.get(&of).and_then(|all| all.last()).filter(|_| stale).map(|(_, policy)| policy);
+        last.or_else(|| self.policy_before(of, now, self.stale_reads)).unwrap_or_else(|| self.policy(of))
+    }
+
+    /// What was written over less than so many seconds ago, and first of all that was.
+    fn policy_before(&self, of: Resource, now: i64, seconds: i64) -> Option<&Policy> {
+        let all = self.former.get(&of)?;
+        all.iter().find(|(written, _)| now < written.saturating_add(seconds)).map(|(_, policy)| policy)
     }
 
     /// Replaces the policy of a resource.
@@ -333,11 +364,10 @@ impl State {
             Resource::Organization(i) => &mut self.organizations[i].policy,
         };
         let before = std::mem::replace(stored, policy);
-        if self.propagation > 0 {
-            let former = self.former.entry(of).or_default();
-            former.retain(|(until, _)| now < *until);
-            former.push((now.saturating_add(self.propagation), before));
-        }
+        let remembered = self.propagation.max(self.stale_reads);
+        let former = self.former.entry(of).or_default();
+        former.retain(|(written, _)| now < written.saturating_add(remembered));
+        former.push((now, before));
     }
 
     /// The custom roles of `projects/P` or `organizations/N`.

@@ -14,8 +14,9 @@
 //! | `identityPools` | who outside of Google is believed | [`IdentityPools`] |
 //! | `metadata` | the machine that it stands on | [`Metadata`] |
 //! | `perimeters` | VPC Service Controls | [`Perimeter`] |
-//! | `operationPolls`, `activationSeconds`, `propagationSeconds` | how slow things are | [`World`] |
+//! | `operationPolls`, `activationSeconds`, `propagationSeconds`, `staleReadSeconds` | how slow things are | [`World`] |
 //! | `clockOffsetSeconds` | how wrong its clock is | [`World`] |
+//! | `behaviour` | what Google's documents leave open, and what happens there | [`Behaviour`] |
 //! | `faults` | what goes wrong | [`Fault`] |
 
 mod consistency;
@@ -26,6 +27,7 @@ pub use forms::check_condition;
 
 use serde::{Deserialize, Serialize};
 
+use super::behaviour::Behaviour;
 use super::callers::Caller;
 use super::deny::DenyPolicy;
 use super::fault::Fault;
@@ -66,11 +68,16 @@ pub struct World {
     pub operation_polls: Option<u32>,
     /// For how many seconds after an API was turned on calls to it are still refused.
     pub activation_seconds: i64,
-    /// For how many seconds after a write a policy is still enforced as it was before; it reads as written at once.
+    /// For how many seconds after a write a policy is still enforced as it was before; how it reads is another matter.
     pub propagation_seconds: i64,
+    /// For how many seconds after a write a policy still reads as it was before, with the etag of then; what is
+    /// enforced is another matter.
+    pub stale_read_seconds: i64,
     /// By how many seconds its clock is ahead of the machine's; negative is behind. The clock stays in the years 1971 to
     /// 9998.
     pub clock_offset_seconds: i64,
+    /// What happens where Google's behaviour is not known; each point has a default.
+    pub behaviour: Behaviour,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }

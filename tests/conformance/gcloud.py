@@ -71,6 +71,7 @@ def main(impersona):
             try:
                 first = json.loads(emulator.stdout.readline())
                 env = base | first["env"] | {
+                    "GOOGLE_APPLICATION_CREDENTIALS": first["callers"][0]["path"],
                     "CLOUDSDK_CONFIG": os.path.join(home, "gcloud"),
                     "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
                     "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true",
@@ -579,6 +580,7 @@ def everything_else(checks, base_env, impersona, home):
         try:
             first = json.loads(emulator.stdout.readline())
             env = base_env | first["env"] | {
+                "GOOGLE_APPLICATION_CREDENTIALS": first["callers"][0]["path"],
                 "CLOUDSDK_CORE_DISABLE_PROMPTS": "1",
                 "CLOUDSDK_CORE_DISABLE_FILE_LOGGING": "true",
                 "CLOUDSDK_CORE_CHECK_GCE_METADATA": "false",

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::behaviour::{LargePages, Tolerance};
 use super::super::check::{Field, Kind};
 use super::super::condition::{self, MOST_OPERATORS, Unreadable};
 use super::super::error::{Answer, Failure};
@@ -99,6 +100,10 @@ async fn list(call: Call) -> Answer {
     let state = call.state().await;
     let project = state.project(call.param("project")).ok_or_else(Failure::not_found)?;
     call.require(&state, &caller, "iam.serviceAccounts.list", Resource::Project(project))?;
+    // Discovery says that 100 is the most, and not what more is.
+    if state.behaviour.large_pages == LargePages::Refused && query.int("pageSize")?.unwrap_or(0) > 100 {
+        return Err(Failure::invalid_argument());
+    }
     let (page, next) = page(state.accounts_of(project), &query, 20, 100)?;
     let accounts: Vec<Value> = page.into_iter().map(|i| account_json(&state, i)).collect();
     Ok(reply::message(json!({"accounts": accounts, "nextPageToken": next})))
@@ -112,15 +117,16 @@ async fn get(call: Call) -> Answer {
     Ok(reply::message(account_json(&state, i)))
 }
 
-/// The version is in the query; a body like Resource Manager's is accepted too (whether IAM refuses one is not known).
+/// The version is in the query; whether a body like Resource Manager's is accepted too is for the world to say.
 async fn get_policy(call: Call) -> Answer {
     let query = call.query(&["options.requestedPolicyVersion"])?;
-    let body: policies::GetBody = call.body(policies::GET)?;
+    let accepted = call.state().await.behaviour.policy_read_body == Tolerance::Accepted;
+    let body: policies::GetBody = call.body(if accepted { policies::GET } else { &[] })?;
     let caller = call.caller().await?;
     let state = call.state().await;
     let i = account(&call, &state, &caller, "iam.serviceAccounts.getIamPolicy", Failure::gaia_not_found)?;
     let version = query.int("options.requestedPolicyVersion")?.unwrap_or(body.version());
-    policies::read(&state, Resource::Account(i), version)
+    policies::read(&call, &state, Resource::Account(i), version)
 }
 
 async fn set_policy(call: Call) -> Answer {

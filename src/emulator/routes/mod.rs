@@ -35,7 +35,7 @@ use tokio::sync::MutexGuard;
 use super::check::{self, Field, Query};
 use super::clock;
 use super::connection::Scissors;
-use super::error::{Answer, Failure, Place};
+use super::error::{Answer, Failure, Place, Scene};
 use super::fault::Fault;
 use super::keys;
 use super::reply;
@@ -224,8 +224,18 @@ fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static st
     if plain.is_none() && verb == Method::GET && metadata::holds(&segments) {
         plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
     }
-    let has_verb = segments.last().is_some_and(|s| s.contains(':') && !s.contains('.'));
-    plain.filter(|(route, _)| !has_verb || !route.path.ends_with('}'))
+    plain.filter(|(route, _)| {
+        !route.path.ends_with('}') || !segments.last().is_some_and(|s| has_verb(route, s))
+    })
+}
+
+/// Whether the last part of a path ends in a custom verb, which then is one that nobody knows. Of all names only the
+/// ids of some projects have a colon, after a domain: `example.com:name`.
+fn has_verb(route: &Route, segment: &str) -> bool {
+    let is_project = ["/projects/{id}", "/projects/{project}"].iter().any(|end| route.path.ends_with(end));
+    let colons = segment.matches(':').count();
+    let of_a_domain = segment.split_once(':').is_some_and(|(domain, _)| domain.contains('.'));
+    colons > usize::from(is_project && of_a_domain)
 }
 
 /// Everything a handler may look at.
@@ -237,6 +247,7 @@ struct Call {
     headers: HeaderMap,
     body: Bytes,
     token_expired: bool,
+    stale_read: bool,
 }
 
 /// Who calls, and on whose account.
@@ -499,6 +510,22 @@ pub async fn serve(
     response
 }
 
+/// The number of the project that a refusal by a fault names: the one that the request charges, else the world's first.
+fn charged(state: &State, headers: &HeaderMap) -> String {
+    let named = headers.get("x-goog-user-project").and_then(|value| value.to_str().ok());
+    let found = named.and_then(|name| state.project(name)).or((!state.projects.is_empty()).then_some(0));
+    found.map_or_else(|| "0".to_owned(), |i| state.projects[i].number.to_string())
+}
+
+/// What a path of Resource Manager is about, as `projects/p`.
+fn resource(route: &Route, params: &HashMap<&'static str, String>) -> String {
+    let mut parts = route.path.split('/').skip(2);
+    match (parts.next(), params.get("id")) {
+        (Some(collection), Some(id)) if route.api == Api::ResourceManager => format!("{collection}/{id}"),
+        _ => String::new(),
+    }
+}
+
 async fn run(
     shared: &Arc<Shared>,
     found: Option<(&'static Route, HashMap<&'static str, String>)>,
@@ -512,7 +539,22 @@ async fn run(
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
     };
-    let refusal = fault.and_then(|fault| broken::refusal(fault, route));
+    let refusal = match fault {
+        Some(fault) => {
+            let state = shared.state.lock().await;
+            let (consumer, resource) = (charged(&state, &parts.headers), resource(route, &params));
+            let scene = Scene {
+                at: route.place(),
+                method: route.name,
+                consumer: &consumer,
+                resource: &resource,
+                per_minute: fault.per_minute,
+                how: &state.behaviour,
+            };
+            broken::refusal(fault, route, &scene)
+        }
+        None => None,
+    };
     let call = Call {
         shared: Arc::clone(shared),
         route,
@@ -521,8 +563,13 @@ async fn run(
         headers: parts.headers.clone(),
         body,
         token_expired: fault.is_some_and(|fault| fault.token_expired),
+        stale_read: fault.is_some_and(|fault| fault.stale_read),
     };
     let answer = match refusal {
+        // A metadata server has no form for errors; what the world states word for word is as it is.
+        Some(failure) if route.api == Api::Metadata && !fault.is_some_and(Fault::states_a_body) => {
+            Ok(failure.into_plain())
+        }
         Some(failure) => Err(failure),
         None => (route.run)(call).await,
     };

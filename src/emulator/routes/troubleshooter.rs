@@ -217,9 +217,10 @@ impl Spelling {
         told
     }
 
-    fn policy(self, state: &State, level: &Allowed) -> Result<Value, Failure> {
+    /// A level, with the policy as it is enforced: for a while after a write that is the one before.
+    fn policy(self, state: &State, level: &Allowed, now: i64) -> Result<Value, Failure> {
         let bindings: Vec<Value> = level.bindings.iter().map(|given| self.binding(given)).collect();
-        let policy = level.on.map(|on| state.policy(on).read(3)).transpose()?;
+        let policy = level.on.map(|on| state.enforced_policy(on, now).read(3)).transpose()?;
         Ok(json!({self.access_field(): self.access(level.access), "relevance": self.relevance(level.access),
             "fullResourceName": level.on.map(|on| state.full_name(on)), "policy": policy,
             "bindingExplanations": bindings}))
@@ -255,7 +256,7 @@ async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
     let allowed = question.allow(&levels);
     let access = Verdict::any(allowed.iter().map(|level| level.access));
     let policies: Vec<Value> =
-        allowed.iter().map(|level| spelling.policy(&state, level)).collect::<Result<_, _>>()?;
+        allowed.iter().map(|level| spelling.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
     let body = json!({"access": spelling.access(access), "explainedPolicies": policies});
     Ok(reply::message_keeping(body, VALUES))
 }
@@ -295,7 +296,7 @@ async fn v3(call: Call) -> Answer {
     };
     let third = Spelling::Third;
     let policies: Vec<Value> =
-        allowed.iter().map(|level| third.policy(&state, level)).collect::<Result<_, _>>()?;
+        allowed.iter().map(|level| third.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
     let resources: Vec<Value> = denied.iter().map(|level| denied_json(&question, level)).collect();
     let body = json!({
         "accessTuple": {"principal": tuple.principal, "fullResourceName": tuple.full_resource_name,

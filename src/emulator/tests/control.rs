@@ -101,6 +101,19 @@ async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
 }
 
 #[tokio::test]
+async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_readme_has_them_all() {
+    let desk = open().await;
+    let listed = desk.get("_emulator/errors").await.json;
+    let names: Vec<&str> =
+        listed["errors"].as_array().unwrap().iter().filter_map(|one| one["error"].as_str()).collect();
+    assert!(names.contains(&"RESOURCE_EXHAUSTED") && names.len() == ERRORS.len());
+    let readme = include_str!("../../../README.md");
+    for name in names {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn a_page_in_a_browser_cannot_use_it() {
     let desk = open().await;
     let url = format!("{}_emulator/faults", desk.emulator.base_url());

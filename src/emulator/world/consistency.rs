@@ -59,6 +59,7 @@ impl World {
             perimeter.check(self, &format!("perimeters[{i}]"))?;
         }
         self.identity_pools.check(self)?;
+        self.behaviour.check()?;
         self.workspace.check(self)?;
         self.metadata.iter().try_for_each(|metadata| metadata.check(self))
     }
@@ -118,9 +119,11 @@ impl World {
     }
 
     fn check_numbers(&self) -> Result<(), WorldError> {
-        for (field, seconds) in
-            [("activationSeconds", self.activation_seconds), ("propagationSeconds", self.propagation_seconds)]
-        {
+        for (field, seconds) in [
+            ("activationSeconds", self.activation_seconds),
+            ("propagationSeconds", self.propagation_seconds),
+            ("staleReadSeconds", self.stale_read_seconds),
+        ] {
             if !(0..=LONGEST).contains(&seconds) {
                 return Err(content(field.into(), format!("{seconds} is not a time from 0 to {LONGEST}")));
             }
