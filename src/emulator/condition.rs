@@ -77,8 +77,58 @@ fn operators(expr: &Expr) -> usize {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     use super::*;
+
+    /// Words and signs of the language, and some that only begin like one.
+    const PARTS: &[&str] = &[
+        "request.time",
+        "resource.name",
+        ".getHours('x:2000000000')",
+        ".getMonth(\"-2147483648:-2147483648\")",
+        ".extract('{a}/')",
+        ".extract('a{')",
+        ".hasOnly(['a'])",
+        "request.auth.claims.x",
+        "timestamp(",
+        "duration('1h')",
+        "duration('-9e9h')",
+        "int(9e17)",
+        "9223372036854775807",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "0",
+        "1u",
+        "2.5",
+        "0x1f",
+        "'\\x4'",
+        "r'\\'",
+        "\"\"\"a\n\"\"\"",
+        "'ä'",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "in",
+        "?",
+        ":",
+        "!",
+        "&&",
+        "||",
+        "==",
+        "<=",
+        "<",
+        "true",
+        "null",
+        "// end",
+    ];
 
     fn at(now: &str, expression: &str) -> bool {
         let facts = Facts { now: Some(now.parse::<Timestamp>().unwrap().as_second()), ..Facts::default() };
@@ -112,6 +162,7 @@ mod tests {
             "[",
             "a.",
             "true ? true",
+            "request.time.getHours('0:2000000000') == 0",
             "'\\q' == ''",
             "1e == 1.0",
             &"(".repeat(10_000),
@@ -191,6 +242,21 @@ mod tests {
         ] {
             let found = check(expression).unwrap_err();
             assert!(found.offset == offset && found.problem.contains(problem), "{expression}: {found:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+        #[test]
+        fn whatever_is_written_is_read_or_refused_and_what_is_read_has_a_value_or_a_problem(
+            parts in vec(prop_oneof![select(PARTS.to_vec()).prop_map(str::to_owned), "\\PC{0,3}"], 0..14)
+        ) {
+            let text = parts.join(" ");
+            let facts = Facts { now: Some(0), name: Some("ä/b".into()), ..Facts::default() };
+            match check(&text) {
+                Ok(_) => drop(evaluate(&text, &facts)),
+                Err(unreadable) => prop_assert!(unreadable.offset <= text.len(), "{text:?}: {unreadable:?}"),
+            }
         }
     }
 

@@ -236,8 +236,9 @@ fn zone(args: &[Value]) -> Option<TimeZone> {
         [Value::Text(name)] => {
             let offset = name.split_once(':').and_then(|(hours, minutes)| {
                 let (hours, minutes) = (hours.parse::<i32>().ok()?, minutes.parse::<i32>().ok()?);
-                let minutes = if name.starts_with('-') { -minutes } else { minutes };
-                jiff::tz::Offset::from_seconds(hours.checked_mul(3_600)? + minutes * 60).ok()
+                let minutes = if name.starts_with('-') { minutes.checked_neg()? } else { minutes };
+                let seconds = hours.checked_mul(3_600)?.checked_add(minutes.checked_mul(60)?)?;
+                jiff::tz::Offset::from_seconds(seconds).ok()
             });
             offset.map(TimeZone::fixed).or_else(|| TimeZone::get(name).ok())
         }
