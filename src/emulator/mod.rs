@@ -32,6 +32,7 @@ mod identity_check;
 mod jwks;
 mod keys;
 mod metadata;
+mod partial;
 mod perimeter;
 mod permission;
 mod policy;

@@ -74,7 +74,8 @@ async fn who_waits_for_a_change_is_answered_when_there_is_one() {
     let waiting = format!("{event}?wait_for_change=true&last_etag={etag}");
     let change = async {
         // A change of something else wakes nobody up.
-        for change in [json!({"preempted": true}), json!({"maintenanceEvent": "MIGRATE_ON_HOST_MAINTENANCE"})] {
+        for change in [json!({"preempted": true}), json!({"maintenanceEvent": "MIGRATE_ON_HOST_MAINTENANCE"})]
+        {
             assert_eq!(desk.post("_emulator/machine", change).await.status, 200);
         }
     };
