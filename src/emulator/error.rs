@@ -334,6 +334,13 @@ impl Failure {
         Failure::invalid(message.clone()).violation(field, &message)
     }
 
+    /// A field mask that cannot be read (recalled).
+    pub fn bad_fields(mask: &str) -> Failure {
+        let problem =
+            format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{mask}'.");
+        Failure::invalid_argument().violation("fields", &problem)
+    }
+
     /// E15 for a body that is no JSON.
     pub fn malformed(problem: &str) -> Failure {
         let message = format!("Invalid JSON payload received. {problem}");

@@ -143,7 +143,7 @@ impl Reader<'_> {
     fn term(&mut self) -> Option<Filter> {
         self.rest = self.rest.trim_start();
         let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/');
-        let field = self.run(|c| is_name(c)).to_lowercase();
+        let field = self.run(is_name).to_lowercase();
         let asked = !field.is_empty() && (self.takes(':') || self.takes('='));
         let value = asked.then(|| self.value())??.to_lowercase();
         (!value.is_empty()).then_some(Filter::Term(Term { field, value }))

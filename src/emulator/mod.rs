@@ -34,6 +34,7 @@ mod jwks;
 mod keys;
 mod member;
 mod metadata;
+mod partial;
 mod perimeter;
 mod permission;
 mod policy;

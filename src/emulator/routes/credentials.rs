@@ -154,12 +154,13 @@ async fn access_token(call: Call) -> Answer {
         return Err(Failure::invalid(&state.behaviour.messages.scope));
     }
     let most = if account.extended_lifetime { HALF_A_DAY } else { HOUR };
+    let fraction = body.lifetime.as_deref().is_some_and(check::has_fraction);
     let lifetime = match body.lifetime.as_deref().and_then(check::seconds) {
         None => HOUR,
-        Some(0) if state.behaviour.zero_lifetime == ZeroLifetime::AnHour => HOUR,
+        Some(0) if state.behaviour.zero_lifetime == ZeroLifetime::AnHour && !fraction => HOUR,
         Some(seconds) => seconds,
     };
-    if lifetime < 1 || lifetime > most {
+    if lifetime < 1 || lifetime > most || (lifetime == most && fraction) {
         return Err(Failure::invalid(&state.behaviour.messages.lifetime));
     }
     let now = call.now();

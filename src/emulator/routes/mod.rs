@@ -38,6 +38,7 @@ use super::connection::Scissors;
 use super::error::{Answer, Failure, Place, Scene};
 use super::fault::Fault;
 use super::keys;
+use super::partial::Form;
 use super::reply;
 use super::state::{Resource, Served, Shared, State};
 use super::tokens::{Principal, secret};
@@ -97,6 +98,11 @@ impl Api {
             Api::Metadata => "Metadata Server",
             Api::External => "Services outside of Google",
         }
+    }
+
+    /// Whether its answers are messages that can be had in part and without line ends.
+    fn speaks_json(self) -> bool {
+        !matches!(self, Api::OAuth | Api::Sts | Api::Metadata | Api::External)
     }
 
     /// What its errors say where no method is known.
@@ -268,8 +274,15 @@ impl Call {
         Query::parse(&self.query).only(allowed)
     }
 
-    /// The body, checked against its fields, as a struct of them.
+    /// The body, checked against its fields, as a struct of them. A form is taken for parameters of the query, whatever
+    /// is in it: that is what curl sends where nobody names a type.
     fn body<T: serde::de::DeserializeOwned>(&self, fields: &[Field]) -> Result<T, Failure> {
+        let is_form = self
+            .header("content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+        if is_form {
+            Query::parse(&String::from_utf8_lossy(&self.body)).only(&[])?;
+        }
         let map = check::body(&self.body, fields)?;
         Ok(serde_json::from_value(Value::Object(map)).expect("the body was checked against its fields"))
     }
@@ -294,7 +307,10 @@ impl Call {
         let header = self.header("authorization").and_then(|value| value.split_once(' '));
         match header {
             Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
-            _ => Query::parse(&self.query).text("access_token").map(str::to_owned),
+            _ => {
+                let query = Query::parse(&self.query);
+                query.text("access_token").or_else(|| query.text("oauth_token")).map(str::to_owned)
+            }
         }
     }
 
@@ -565,6 +581,12 @@ async fn run(
         token_expired: fault.is_some_and(|fault| fault.token_expired),
         stale_read: fault.is_some_and(|fault| fault.stale_read),
     };
+    let form =
+        if route.api.speaks_json() { Form::of(&Query::parse(&call.query)) } else { Ok(Form::default()) };
+    let (form, refusal) = match form {
+        Ok(form) => (form, refusal),
+        Err(failure) => (Form::default(), refusal.or(Some(failure))),
+    };
     let answer = match refusal {
         // A metadata server has no form for errors; what the world states word for word is as it is.
         Some(failure) if route.api == Api::Metadata && !fault.is_some_and(Fault::states_a_body) => {
@@ -578,7 +600,8 @@ async fn run(
     let response = super::tests::contract::look(&shared.base, route, fault, response).await;
     match route.api {
         Api::Metadata => metadata::sealed(response).await,
-        _ => response,
+        _ if form.is_usual() => response,
+        _ => reply::shaped(response, &form).await,
     }
 }
 
