@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::federated::Federated;
 use super::identity::{Pool, Provider, WorkforceUser};
 use super::subject;
-use super::tokens::Principal;
+use super::tokens::{Principal, is_scope};
 use super::world::{World, WorldError, content};
 
 /// Somebody for whom a credentials file is written.
@@ -114,6 +114,14 @@ impl Caller {
             (_, Some(_)) => return wrong("source", "only somebody of a pool comes from somewhere".into()),
             (_, None) => {}
         }
+        if let Some(quota) = &self.quota_project
+            && !world.projects.iter().any(|p| p.id == *quota || p.number.to_string() == *quota)
+        {
+            return wrong("quotaProject", format!("{quota:?} is not a project of this world"));
+        }
+        if let Some((i, scope)) = self.scopes.iter().enumerate().find(|(_, scope)| !is_scope(scope)) {
+            return wrong(&format!("scopes[{i}]"), format!("{scope:?} is not a scope"));
+        }
         if let Some(target) = &self.impersonates {
             let may = matches!(principal, Some(Principal::User(_) | Principal::Federated(_)));
             if !may || self.source == Some(Source::Session) {
@@ -175,6 +183,8 @@ mod tests {
             (json!({"principal": RUNNER, "source": "aws"}), "callers[0].source: no pool"),
             (json!({"principal": format!("{RUNNER}b"), "source": "url"}), "callers[0].source: no pool"),
             (json!({"principal": RUNNER, "source": "cloud"}), "unknown variant `cloud`"),
+            (json!({"principal": ann, "quotaProject": "q"}), "callers[0].quotaProject: \"q\""),
+            (json!({"principal": ann, "scopes": ["openid", "all"]}), "callers[0].scopes[1]: \"all\""),
             (json!({"principal": ann, "source": "file"}), "callers[0].source: only"),
             (json!({"principal": ann, "impersonates": "x@p"}), "callers[0].impersonates: \"x@p\""),
             (

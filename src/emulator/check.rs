@@ -132,8 +132,14 @@ pub fn seconds(text: &str) -> Option<i64> {
         Some((whole, fraction)) => (whole, fraction),
         None => (text.strip_suffix('s')?, "0"),
     };
-    let digits = !fraction.is_empty() && fraction.len() <= 9 && fraction.bytes().all(|b| b.is_ascii_digit());
-    if digits { whole.parse().ok() } else { None }
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let fine = digits(fraction) && fraction.len() <= 9 && digits(whole.strip_prefix('-').unwrap_or(whole));
+    if fine { whole.parse().ok() } else { None }
+}
+
+/// Whether a `Duration` has more than its whole seconds.
+pub fn has_fraction(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(_, fraction)| fraction.contains(|c| matches!(c, '1'..='9')))
 }
 
 fn snake(name: &str) -> String {
@@ -277,6 +283,8 @@ mod tests {
         assert_eq!(message_of(r#"{"lifetime":"60"}"#), expected);
         assert_eq!(message_of(r#"{"lifetime":60}"#), expected);
         assert_eq!(seconds("3600.5s"), Some(3600));
+        assert_eq!(["+5s", "5 s", " 5s", "5.s", "--5s", "s", "1e3s"].map(seconds), [None; 7]);
+        assert!(has_fraction("3600.001s") && !has_fraction("3600.000s"));
     }
 
     #[test]

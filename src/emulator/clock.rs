@@ -1,8 +1,13 @@
 //! The emulator's clock: the machine's, moved by an offset that tests may advance. The only file that reads the time.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+
+/// Where the clock may stand: in the years 1971 to 9998. A certificate that began yesterday and a token that ends
+/// tomorrow can then be written, too.
+const RANGE: Range<i64> = 31_536_000..253_370_764_800;
 
 /// A clock that can be moved.
 #[derive(Debug, Default)]
@@ -23,9 +28,14 @@ impl Clock {
         Timestamp::now().as_microsecond() + self.offset.load(Ordering::Relaxed) * 1_000_000
     }
 
-    /// Moves the clock.
-    pub fn advance(&self, seconds: i64) {
-        self.offset.fetch_add(seconds, Ordering::Relaxed);
+    /// Moves the clock; false, and nothing is moved, where that would leave the years 1971 to 9998.
+    pub fn advance(&self, seconds: i64) -> bool {
+        let now = self.now();
+        let moved = |offset: i64| {
+            now.checked_add(seconds).filter(|then| RANGE.contains(then))?;
+            offset.checked_add(seconds)
+        };
+        self.offset.fetch_update(Ordering::Relaxed, Ordering::Relaxed, moved).is_ok()
     }
 }
 
@@ -34,10 +44,10 @@ pub fn rfc3339(seconds: i64) -> String {
     moment(seconds).to_string()
 }
 
-/// The form of a `Date` header.
+/// The form of a `Date` header. What is far out of range is the first or last time that the clock itself may show.
 pub fn http_date(seconds: i64) -> String {
     jiff::fmt::rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&moment(seconds))
+        .timestamp_to_rfc9110_string(&moment(seconds.clamp(RANGE.start, RANGE.end)))
         .expect("a year of four digits can be written")
 }
 
@@ -54,5 +64,18 @@ mod tests {
     fn times_have_no_fraction_and_end_in_z() {
         assert_eq!(rfc3339(1_629_939_450), "2021-08-26T00:57:30Z");
         assert_eq!(http_date(1_629_939_450), "Thu, 26 Aug 2021 00:57:30 GMT");
+    }
+
+    #[test]
+    fn the_clock_stays_where_it_is_rather_than_leave_the_years_that_can_be_written() {
+        let clock = Clock::default();
+        for far in [i64::MAX, i64::MIN, RANGE.end, -RANGE.end] {
+            assert!(!clock.advance(far), "{far}");
+        }
+        let before = clock.now();
+        assert!(clock.advance(7_000 * 31_556_952) && clock.now() > before);
+        assert!(!clock.advance(1_000 * 31_556_952));
+        assert_eq!(http_date(i64::MAX), "Fri, 01 Jan 9999 00:00:00 GMT");
+        assert_eq!(http_date(i64::MIN), "Fri, 01 Jan 1971 00:00:00 GMT");
     }
 }

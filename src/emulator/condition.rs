@@ -1,10 +1,13 @@
-//! Conditions of bindings: a small reader of the CEL that policies really contain, comparisons of time and resource
-//! joined by `&&`, `||` and `!`. What it cannot read holds for nobody; what depends on a fact that was not stated stays
-//! open. It never looks at policies.
+//! Conditions of bindings: the CEL that Google's attribute reference for conditions describes, read, checked by types and
+//! evaluated. What cannot be read holds for nobody; what depends on a fact that was not stated stays open. It never
+//! looks at policies.
 
-use jiff::Timestamp;
+mod syntax;
+mod types;
+mod value;
 
-use super::clock;
+use syntax::{Expr, Node};
+use types::Type;
 
 /// What an expression may speak of, as far as it is stated.
 #[derive(Debug, Clone, Default)]
@@ -19,7 +22,7 @@ pub struct Facts {
     pub service: Option<String>,
 }
 
-/// An expression that could not be read: where, and why.
+/// An expression that could not be read or evaluated: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// Offset in bytes.
@@ -28,8 +31,8 @@ pub struct Unreadable {
     pub problem: String,
 }
 
-/// How deep parentheses and negations may go; the reader calls itself for each.
-const DEEPEST: usize = 32;
+/// The most logical operators that an expression may have (quotas page of IAM).
+pub const MOST_OPERATORS: usize = 12;
 
 /// Whether an expression holds; what cannot be read or is open does not.
 pub fn holds(expression: &str, facts: &Facts) -> bool {
@@ -38,205 +41,94 @@ pub fn holds(expression: &str, facts: &Facts) -> bool {
 
 /// Evaluates an expression; nothing where it depends on a fact that was not stated.
 pub fn evaluate(expression: &str, facts: &Facts) -> Result<Option<bool>, Unreadable> {
-    let mut reader = Reader { text: expression, at: 0, depth: 0, facts };
-    let value = reader.any()?;
-    reader.spaces();
-    if reader.at < expression.len() {
-        return Err(reader.unreadable("there is more than one expression"));
-    }
-    value.flag().map_err(|_| reader.unreadable("the expression is not a boolean"))
+    value::of(&read(expression)?, facts).map(|value| value.flag())
 }
 
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
-enum Operand {
-    Flag(bool),
-    Text(String),
-    Time(Timestamp),
-    Open,
+/// How many logical operators an expression has, or why it is none.
+pub fn check(expression: &str) -> Result<usize, Unreadable> {
+    read(expression).map(|expr| operators(&expr))
 }
 
-/// What is no boolean.
-struct NoFlag;
-
-impl Operand {
-    fn flag(&self) -> Result<Option<bool>, NoFlag> {
-        match self {
-            Operand::Flag(flag) => Ok(Some(*flag)),
-            Operand::Open => Ok(None),
-            _ => Err(NoFlag),
+/// Reads an expression that is a boolean.
+fn read(expression: &str) -> Result<Expr, Unreadable> {
+    let expr = syntax::read(expression)?;
+    match types::of(&expr)? {
+        Type::Flag | Type::Any => Ok(expr),
+        _ => {
+            let problem = "the expression is not a boolean".to_owned();
+            Err(Unreadable { offset: expr.at, problem })
         }
-    }
-
-    fn of(flag: Option<bool>) -> Operand {
-        flag.map_or(Operand::Open, Operand::Flag)
-    }
-
-    fn text(text: Option<&String>) -> Operand {
-        text.map_or(Operand::Open, |text| Operand::Text(text.clone()))
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
-    depth: usize,
-    facts: &'a Facts,
-}
-
-type Read = Result<Operand, Unreadable>;
-
-impl Reader<'_> {
-    fn unreadable(&self, problem: &str) -> Unreadable {
-        Unreadable { offset: self.at, problem: problem.to_owned() }
-    }
-
-    fn spaces(&mut self) {
-        let rest = &self.text[self.at..];
-        self.at += rest.len() - rest.trim_start().len();
-    }
-
-    fn take(&mut self, sign: &str) -> bool {
-        self.spaces();
-        let found = self.text[self.at..].starts_with(sign);
-        if found {
-            self.at += sign.len();
-        }
-        found
-    }
-
-    fn expect(&mut self, sign: &str) -> Result<(), Unreadable> {
-        if self.take(sign) { Ok(()) } else { Err(self.unreadable(&format!("expected {sign}"))) }
-    }
-
-    fn any(&mut self) -> Read {
-        self.joined("||", Self::all, true)
-    }
-
-    fn all(&mut self) -> Read {
-        self.joined("&&", Self::comparison, false)
-    }
-
-    /// Parts of which one that is `decisive` settles it, whatever the others are.
-    fn joined(&mut self, sign: &str, part: fn(&mut Self) -> Read, decisive: bool) -> Read {
-        let mut left = part(self)?;
-        while self.take(sign) {
-            let right = part(self)?;
-            let (Ok(a), Ok(b)) = (left.flag(), right.flag()) else {
-                return Err(self.unreadable(&format!("{sign} joins booleans")));
-            };
-            left = Operand::of(match (a, b) {
-                (Some(flag), _) | (_, Some(flag)) if flag == decisive => Some(decisive),
-                (Some(_), Some(_)) => Some(!decisive),
-                _ => None,
-            });
-        }
-        Ok(left)
-    }
-
-    fn comparison(&mut self) -> Read {
-        let left = self.operand()?;
-        for sign in ["<=", ">=", "==", "!=", "<", ">"] {
-            if self.take(sign) {
-                let right = self.operand()?;
-                if left == Operand::Open || right == Operand::Open {
-                    return Ok(Operand::Open);
-                }
-                if std::mem::discriminant(&left) != std::mem::discriminant(&right) {
-                    return Err(self.unreadable("the two sides are of different types"));
-                }
-                return Ok(Operand::Flag(match sign {
-                    "<=" => left <= right,
-                    ">=" => left >= right,
-                    "==" => left == right,
-                    "!=" => left != right,
-                    "<" => left < right,
-                    _ => left > right,
-                }));
-            }
-        }
-        Ok(left)
-    }
-
-    fn operand(&mut self) -> Read {
-        self.depth += 1;
-        if self.depth > DEEPEST {
-            return Err(self.unreadable("the expression is nested too deeply"));
-        }
-        let value = self.nested();
-        self.depth -= 1;
-        value
-    }
-
-    fn nested(&mut self) -> Read {
-        if self.take("!") {
-            let value = self.operand()?.flag();
-            let not = value.map(|flag| Operand::of(flag.map(|flag| !flag)));
-            return not.map_err(|_| self.unreadable("! wants a boolean"));
-        }
-        if self.take("(") {
-            let value = self.any()?;
-            self.expect(")")?;
-            return Ok(value);
-        }
-        self.spaces();
-        if self.text[self.at..].starts_with(['"', '\'']) {
-            return Ok(Operand::Text(self.quoted()?));
-        }
-        let rest = &self.text[self.at..];
-        let length =
-            rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.')).unwrap_or(rest.len());
-        let word = rest[..length].to_owned();
-        let value = match word.as_str() {
-            "true" | "false" => Operand::Flag(word == "true"),
-            "request.time" => self.facts.now.map_or(Operand::Open, |now| Operand::Time(clock::moment(now))),
-            "resource.name" => Operand::text(self.facts.name.as_ref()),
-            "resource.type" => Operand::text(self.facts.kind.as_ref()),
-            "resource.service" => Operand::text(self.facts.service.as_ref()),
-            "timestamp" => {
-                self.at += length;
-                return self.timestamp();
-            }
-            "resource.name.startsWith" | "resource.name.endsWith" => {
-                self.at += length;
-                self.expect("(")?;
-                self.spaces();
-                let part = self.quoted()?;
-                self.expect(")")?;
-                let has = |name: &String| match word.ends_with("startsWith") {
-                    true => name.starts_with(&part),
-                    false => name.ends_with(&part),
-                };
-                return Ok(Operand::of(self.facts.name.as_ref().map(has)));
-            }
-            _ => return Err(self.unreadable(&format!("undeclared reference to '{word}'"))),
-        };
-        self.at += length;
-        Ok(value)
-    }
-
-    fn timestamp(&mut self) -> Read {
-        self.expect("(")?;
-        self.spaces();
-        let text = self.quoted()?;
-        self.expect(")")?;
-        text.parse().map(Operand::Time).map_err(|_| self.unreadable("not an RFC 3339 time"))
-    }
-
-    fn quoted(&mut self) -> Result<String, Unreadable> {
-        let rest = &self.text[self.at..];
-        let quote = rest.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let inner = quote.and_then(|q| rest[1..].split_once(q));
-        let Some((inner, _)) = inner else {
-            return Err(self.unreadable("expected a string"));
-        };
-        self.at += inner.len() + 2;
-        Ok(inner.to_owned())
-    }
+fn operators(expr: &Expr) -> usize {
+    let own = matches!(&expr.node, Node::Not(_) | Node::Pair("&&" | "||", ..));
+    let inner: usize = match &expr.node {
+        Node::Not(a) | Node::Minus(a) | Node::Part(a, _) => operators(a),
+        Node::Index(a, b) | Node::Pair(_, a, b) => operators(a) + operators(b),
+        Node::Choice(a, b, c) => operators(a) + operators(b) + operators(c),
+        Node::List(all) => all.iter().map(operators).sum(),
+        Node::Call(target, _, args) => target.iter().map(|t| &**t).chain(args).map(operators).sum(),
+        _ => 0,
+    };
+    usize::from(own) + inner
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
+
+    /// Words and signs of the language, and some that only begin like one.
+    const PARTS: &[&str] = &[
+        "request.time",
+        "resource.name",
+        ".getHours('x:2000000000')",
+        ".getMonth(\"-2147483648:-2147483648\")",
+        ".extract('{a}/')",
+        ".extract('a{')",
+        ".hasOnly(['a'])",
+        "request.auth.claims.x",
+        "timestamp(",
+        "duration('1h')",
+        "duration('-9e9h')",
+        "int(9e17)",
+        "9223372036854775807",
+        "-",
+        "+",
+        "*",
+        "/",
+        "%",
+        "0",
+        "1u",
+        "2.5",
+        "0x1f",
+        "'\\x4'",
+        "r'\\'",
+        "\"\"\"a\n\"\"\"",
+        "'ä'",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "in",
+        "?",
+        ":",
+        "!",
+        "&&",
+        "||",
+        "==",
+        "<=",
+        "<",
+        "true",
+        "null",
+        "// end",
+    ];
 
     fn at(now: &str, expression: &str) -> bool {
         let facts = Facts { now: Some(now.parse::<Timestamp>().unwrap().as_second()), ..Facts::default() };
@@ -267,10 +159,112 @@ mod tests {
             "true true",
             "\"a\" < true",
             "\"é",
+            "[",
+            "a.",
+            "true ? true",
+            "request.time.getHours('0:2000000000') == 0",
+            "'\\q' == ''",
+            "1e == 1.0",
             &"(".repeat(10_000),
+            &"!".repeat(10_000),
+            &"[".repeat(10_000),
+            &"true && ".repeat(10_000),
+            &format!("{}true", "true && ".repeat(10_000)),
+            &format!("request.auth.claims{} == 1", "[0]".repeat(10_000)),
         ] {
             assert!(!at("2026-01-01T00:00:00Z", expression), "{expression}");
         }
+    }
+
+    #[test]
+    fn what_googles_documents_show_of_conditions_is_read_and_decides() {
+        let facts = Facts {
+            now: Some("2026-03-02T22:30:00Z".parse::<Timestamp>().unwrap().as_second()),
+            name: Some("projects/p/zones/z-1/instances/i".into()),
+            kind: Some("iam.googleapis.com/ServiceAccount".into()),
+            service: Some("iam.googleapis.com".into()),
+        };
+        for (expression, value) in [
+            ("request.time.getHours('Europe/Berlin') >= 23", Some(true)),
+            (
+                "request.time.getHours(\"-08:00\") == 14 && request.time.getMinutes(\"+05:30\") == 0",
+                Some(true),
+            ),
+            ("request.time.getFullYear('UTC') < 2030 && request.time.getMonth() == 2", Some(true)),
+            ("request.time.getDayOfWeek() in [0, 6]", Some(false)),
+            ("request.time.getDate() == 2 && request.time.getDayOfMonth() == 1", Some(true)),
+            ("request.time.getDayOfYear() == 60", Some(true)),
+            ("request.time < timestamp('2026-03-02T23:00:00Z') - duration('3600s')", Some(false)),
+            ("request.time - timestamp('2026-03-02T22:00:00Z') < duration(\"1h30m\")", Some(true)),
+            ("duration('90m').getHours() == 1", Some(true)),
+            ("resource.name.extract(\"zones/{zone}/\") == 'z-1'", Some(true)),
+            ("resource.name.extract('disks/{disk}') == ''", Some(true)),
+            ("resource.type in ['a', \"iam.googleapis.com/ServiceAccount\"]", Some(true)),
+            ("resource.service != 'x' ? resource.name.contains('zones') : false", Some(true)),
+            ("resource.matchTag('1/env', 'prod') || resource.hasTagKeyId('tagKeys/1')", Some(false)),
+            (
+                "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly(['roles/viewer'])",
+                None,
+            ),
+            ("'level' in request.auth.access_levels || false", None),
+            ("request.auth.claims.email.endsWith('@example.com')", None),
+            ("destination.port == 22 && destination.ip == '10.0.0.1'", None),
+            ("request.path.startsWith('/admin') && resource.name == 'x'", Some(false)),
+            ("'a'.matches('a')", None),
+            ("size('äb') == 2 && 'a' + r'\\b' == \"a\\\\b\" && '\\x41' == 'A'", Some(true)),
+            ("-7 / 2 == -3 && 7 % 4 == 3 && 1 + 2 * 3 == 7 && int('5') == 5", Some(true)),
+            ("['a', 'b'].hasOnly(['b', 'a']) && ['a'][0] == 'a' && !('c' in ['a'])", Some(true)),
+            ("1 / 0 == 1 || true // CEL leaves it to the other side", Some(true)),
+        ] {
+            assert_eq!(evaluate(expression, &facts), Ok(value), "{expression}");
+        }
+        assert!(evaluate("1 / 0 == 1", &facts).is_err() && evaluate("['a'][1] == 'a'", &facts).is_err());
+    }
+
+    #[test]
+    fn what_has_the_wrong_type_or_is_not_declared_is_found_with_its_place() {
+        for (expression, offset, problem) in [
+            ("request.time < '2027'", 13, "'_<_' applied to '(timestamp, string)'"),
+            ("true && request.time", 5, "'_&&_' applied to '(bool, timestamp)'"),
+            ("true || resource.nam == 'x'", 8, "undeclared reference to 'resource.nam'"),
+            ("resource.name.startswith('x')", 0, "undeclared reference to 'startswith'"),
+            ("resource.name.startsWith(1)", 0, "'startsWith' applied to '(string, int)'"),
+            ("!'x'", 0, "'!_' applied to '(string)'"),
+            ("resource.type in 'a'", 14, "'_in_' applied to '(string, string)'"),
+            ("resource.type in [1]", 14, "'_in_' applied to '(string, list(int))'"),
+            ("resource.matchTag('a')", 0, "'resource.matchTag' applied to '(string)'"),
+            ("request.time + 1 == request.time", 13, "'_+_' applied to '(timestamp, int)'"),
+            ("request.time", 0, "the expression is not a boolean"),
+            ("request.time < timestamp('2027')", 25, "\"2027\" is not a timestamp"),
+            ("duration('1 hour') < duration('1h')", 9, "\"1 hour\" is not a duration"),
+            ("true &&", 7, "Syntax error"),
+            ("this is not CEL (", 5, "Syntax error: unexpected 'i'"),
+        ] {
+            let found = check(expression).unwrap_err();
+            assert!(found.offset == offset && found.problem.contains(problem), "{expression}: {found:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+        #[test]
+        fn whatever_is_written_is_read_or_refused_and_what_is_read_has_a_value_or_a_problem(
+            parts in vec(prop_oneof![select(PARTS.to_vec()).prop_map(str::to_owned), "\\PC{0,3}"], 0..14)
+        ) {
+            let text = parts.join(" ");
+            let facts = Facts { now: Some(0), name: Some("ä/b".into()), ..Facts::default() };
+            match check(&text) {
+                Ok(_) => drop(evaluate(&text, &facts)),
+                Err(unreadable) => prop_assert!(unreadable.offset <= text.len(), "{text:?}: {unreadable:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn logical_operators_are_counted_where_they_are_operators() {
+        let long = vec!["true"; 200].join(" && ");
+        assert_eq!((check(&long), evaluate(&long, &Facts::default())), (Ok(199), Ok(Some(true))));
+        assert_eq!(check("!(true && false) || resource.name == 'a && b || !c'"), Ok(3));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::condition::{self, Facts};
 use super::policy::Condition;
 use super::verdict::Verdict;
-use super::world::{WorldError, content};
+use super::world::{WorldError, check_condition, content};
 
 /// A deny policy of a project, folder or organization (discovery `iam.v2`, `GoogleIamV2Policy`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,11 @@ impl DenyPolicy {
                     return Err(content(format!("{field}.rules[{r}].{name}[{i}]"), problem));
                 }
             }
+            check_condition(
+                rule.denial_condition.as_ref(),
+                &format!("{field}.rules[{r}]"),
+                "denialCondition",
+            )?;
         }
         Ok(())
     }

@@ -4,12 +4,18 @@
 mod named;
 mod usage;
 
+pub use named::{NAMES, Scene, is_name};
+
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::behaviour::{Behaviour, DisabledAccount};
 use super::reply;
+
+/// What most refused arguments read like (E7).
+pub const INVALID_ARGUMENT: &str = "Request contains an invalid argument.";
 
 /// A refusal, ready to be sent.
 #[derive(Debug, Clone)]
@@ -74,6 +80,14 @@ impl Failure {
     pub fn verbatim(status: u16, body: Value) -> Failure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Failure { status, body, challenge: None, retry_after: None }
+    }
+
+    /// The same refusal in other words, if these are its words.
+    pub fn reworded(mut self, words: &str, others: &str) -> Failure {
+        if self.body["error"]["message"] == words {
+            self.body["error"]["message"] = others.into();
+        }
+        self
     }
 
     /// Adds a `Retry-After` header.
@@ -190,6 +204,14 @@ impl Failure {
         failure
     }
 
+    /// E4 without a reason.
+    fn bare_unauthenticated() -> Failure {
+        let message = format!("Request had invalid authentication credentials. {SIGN_IN}");
+        let mut failure = Failure::google(401, "UNAUTHENTICATED", message);
+        failure.challenge = Some(BAD_TOKEN);
+        failure
+    }
+
     /// E4: the token was good once.
     pub fn expired(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
@@ -281,7 +303,7 @@ impl Failure {
 
     /// E7.
     pub fn invalid_argument() -> Failure {
-        Failure::invalid("Request contains an invalid argument.")
+        Failure::invalid(INVALID_ARGUMENT)
     }
 
     /// A refused argument in other words (E19, E20 and their like).
@@ -312,6 +334,13 @@ impl Failure {
         Failure::invalid(message.clone()).violation(field, &message)
     }
 
+    /// A field mask that cannot be read (recalled).
+    pub fn bad_fields(mask: &str) -> Failure {
+        let problem =
+            format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{mask}'.");
+        Failure::invalid_argument().violation("fields", &problem)
+    }
+
     /// E15 for a body that is no JSON.
     pub fn malformed(problem: &str) -> Failure {
         let message = format!("Invalid JSON payload received. {problem}");
@@ -335,25 +364,45 @@ impl Failure {
         ))
     }
 
-    /// E23, with the metric named by the quota page of IAM Credentials.
-    pub fn quota(consumer: &str, service: &str) -> Failure {
+    /// E18: who would have to be invited to be an owner.
+    pub fn uninvited_owners(members: &[String], role: &str, kind: &str) -> Failure {
+        let mut failure = Failure::invalid_argument();
+        let details = members.iter().map(|member| {
+            json!({"@type": "type.googleapis.com/google.cloudresourcemanager.v1.ProjectIamPolicyError",
+                "member": member, "role": role, "type": kind})
+        });
+        failure.body["error"]["details"] = details.collect();
+        failure
+    }
+
+    /// E23. `metric` is its title and its id, `limit` the id of the limit.
+    fn quota(service: &str, consumer: &str, metric: (&str, &str), limit: &str, value: u32) -> Failure {
+        let (title, metric) = metric;
         let message = format!(
-            "Quota exceeded for quota metric 'Generate credentials request' and limit 'Generate credentials request \
-             per minute' of service '{service}' for consumer 'project_number:{consumer}'."
+            "Quota exceeded for quota metric '{title}' and limit '{title} per minute' of service '{service}' for \
+             consumer 'project_number:{consumer}'."
         );
         Failure::google(429, "RESOURCE_EXHAUSTED", message)
             .info(
                 "RATE_LIMIT_EXCEEDED",
                 "googleapis.com",
-                json!({"service": service, "quota_metric": format!("{service}/generate_credentials"),
-                    "quota_location": "global", "quota_limit": "GenerateCredentialsPerMinutePerProject",
-                    "quota_limit_value": "60000", "consumer": format!("projects/{consumer}")}),
+                json!({"service": service, "quota_metric": format!("{service}/{metric}"),
+                    "quota_location": "global", "quota_limit": limit,
+                    "quota_limit_value": value.to_string(), "consumer": format!("projects/{consumer}")}),
             )
             .detail(
                 "Help",
                 json!({"links": [{"description": "Request a higher quota limit.",
                     "url": "https://cloud.google.com/docs/quota#requesting_higher_quota"}]}),
             )
+    }
+
+    /// E19: somebody whom an organization policy keeps out. There are two blanks.
+    pub fn not_permitted_customer() -> Failure {
+        Failure::invalid(
+            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
+             organization policy.",
+        )
     }
 
     /// E24.
@@ -373,9 +422,13 @@ impl Failure {
         Failure::google(500, "INTERNAL", "Internal error encountered.")
     }
 
-    /// A mint for a disabled account. The exact body is not known; status and reason are our choice.
-    pub fn account_disabled(at: Place, email: &str) -> Failure {
-        Failure::google(400, "FAILED_PRECONDITION", format!("Account disabled: {email}")).info(
+    /// A mint for a disabled account. The exact body is not known: status and text are the world's, the reason is ours.
+    pub fn account_disabled(at: Place, email: &str, how: &Behaviour) -> Failure {
+        let (status, name) = match how.disabled_account {
+            DisabledAccount::FailedPrecondition => (400, "FAILED_PRECONDITION"),
+            DisabledAccount::PermissionDenied => (403, "PERMISSION_DENIED"),
+        };
+        Failure::google(status, name, how.messages.disabled_account.replace("{email}", email)).info(
             "ACCOUNT_STATE_INVALID",
             "googleapis.com",
             json!({"service": at.service, "method": at.method, "email": email}),
@@ -473,10 +526,10 @@ impl Failure {
         )
     }
 
-    /// E27: only a fault answers so, for the mappings of the world have no conditions. The status is our choice.
-    pub fn attribute_condition() -> Failure {
+    /// E27: only a fault answers so, for the mappings of the world have no conditions. The status is not known.
+    pub fn attribute_condition(status: u16) -> Failure {
         let description = "The given credential is rejected by the attribute condition.";
-        Failure::oauth(401, "unauthorized_client", description)
+        Failure::oauth(status, "unauthorized_client", description)
     }
 
     /// E31.

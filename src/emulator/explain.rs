@@ -113,7 +113,8 @@ impl<'a> Question<'a> {
         let Some(on) = level.filter(|on| self.may_read(*on)) else {
             return Allowed { on: None, access: Verdict::Hidden, bindings: Vec::new() };
         };
-        let bindings: Vec<Given> = self.state.policy(on).bindings.iter().map(|b| self.given(b)).collect();
+        let bindings: Vec<Given> =
+            self.state.enforced_policy(on, self.now).bindings.iter().map(|b| self.given(b)).collect();
         let access = Verdict::any(bindings.iter().map(|given| given.access));
         Allowed { on: Some(on), access, bindings }
     }

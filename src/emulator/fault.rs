@@ -3,11 +3,15 @@
 
 use std::collections::HashMap;
 
+use axum::http::HeaderValue;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::{Failure, Place};
+use super::error;
 use super::routes;
+
+/// The furthest that a `Date` may be off, in seconds: a hundred years.
+const LONGEST: i64 = 3_155_695_200;
 
 /// Something that goes wrong with a method's calls. Delays come first; of the others the first that is set happens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -50,10 +54,12 @@ pub struct Fault {
     pub drip_ms: u64,
     /// Answers with four megabytes that unpack to over six hundred.
     pub gzip_bomb: bool,
-    /// Adds seconds to the time in the `Date` header, and to nothing else.
+    /// Adds seconds to the time in the `Date` header, and to nothing else; at most a hundred years.
     pub date_offset_seconds: i64,
     /// The caller's token is treated as expired.
     pub token_expired: bool,
+    /// A policy reads as it was before the last write, with the etag of then.
+    pub stale_read: bool,
     /// A write meets another etag.
     pub etag_conflict: bool,
     /// A named error, as `UNAVAILABLE` or `RATE_LIMIT_EXCEEDED`.
@@ -64,6 +70,8 @@ pub struct Fault {
     pub body: Option<Value>,
     /// Adds a `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,
+    /// Adds `google.rpc.RetryInfo` to the details of a refusal in Google's form, in milliseconds.
+    pub retry_delay_ms: Option<u64>,
 }
 
 /// The faults of an emulator, with their counts.
@@ -128,12 +136,25 @@ impl Faults {
 impl Fault {
     /// Whether it can strike and has what it names; else the field and what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
-        let place = Place { service: "", title: "", method: "" };
-        if let Some(name) = self.error.as_ref().filter(|name| Failure::named(name, place).is_none()) {
+        if let Some(name) = self.error.as_ref().filter(|name| !error::is_name(name)) {
             return Err(("error", format!("there is no error called {name}")));
         }
         if let Some(status) = self.status.filter(|status| !(200..=599).contains(status)) {
             return Err(("status", format!("{status} is no status")));
+        }
+        if !(-LONGEST..=LONGEST).contains(&self.date_offset_seconds) {
+            let problem = format!("{} is more than a hundred years", self.date_offset_seconds);
+            return Err(("dateOffsetSeconds", problem));
+        }
+        for (field, text) in [("contentType", &self.content_type), ("redirect", &self.redirect)] {
+            if let Some(text) =
+                text.as_ref().filter(|text| text.is_empty() || HeaderValue::from_str(text).is_err())
+            {
+                return Err((field, format!("{text:?} cannot stand in a header")));
+            }
+        }
+        if self.does_nothing() {
+            return Err(("method", "this fault says when it strikes, and not what goes wrong".into()));
         }
         let known = routes::names().any(|name| self.hits(name)) || self.method == "unrouted";
         if known { Ok(()) } else { Err(("method", format!("there is no method called {:?}", self.method))) }
@@ -150,6 +171,24 @@ impl Fault {
         self.html || self.redirect.is_some() || self.empty
     }
 
+    /// Whether it says when it strikes, and nothing of what happens then.
+    fn does_nothing(&self) -> bool {
+        let when = Fault {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            nth: self.nth,
+            times: self.times,
+            retry_after: self.retry_after,
+            ..Fault::default()
+        };
+        self.times == Some(0) || when == *self
+    }
+
+    /// Whether the world states its body, or that there is none.
+    pub fn states_a_body(&self) -> bool {
+        self.error.is_none() && (self.status.is_some() || self.body.is_some())
+    }
+
     /// Whether it says how many calls there is room for, and not what becomes of the others.
     pub fn is_quota_alone(&self) -> bool {
         let quota = Fault {
@@ -160,6 +199,7 @@ impl Fault {
             per_minute: self.per_minute,
             delay_ms: self.delay_ms,
             retry_after: self.retry_after,
+            retry_delay_ms: self.retry_delay_ms,
             date_offset_seconds: self.date_offset_seconds,
             ..Fault::default()
         };

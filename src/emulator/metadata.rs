@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::hardware::{Disk, NetworkInterface};
 use super::tokens::is_scope;
 use super::world::{World, WorldError, content};
 
@@ -70,11 +71,32 @@ pub struct Instance {
     pub licenses: Vec<String>,
     /// Its own attributes.
     pub attributes: BTreeMap<String, String>,
+    /// Its description. This and what follows only Compute Engine tells.
+    pub description: String,
+    /// Its type; `e2-medium` if left out.
+    pub machine_type: String,
+    /// Its processor; `Intel Broadwell` if left out.
+    pub cpu_platform: String,
+    /// The image it was made of, as `projects/P/global/images/I`.
+    pub image: String,
+    /// Its network tags.
+    pub tags: Vec<String>,
+    /// Its network interfaces; one if left out.
+    pub network_interfaces: Vec<NetworkInterface>,
+    /// Its disks; one to start from if left out.
+    pub disks: Vec<Disk>,
+    /// Whether it may be taken away at any time.
+    pub preemptible: bool,
+    /// Whether it is being taken away.
+    pub preempted: bool,
+    /// What is about to be done to it, as `MIGRATE_ON_HOST_MAINTENANCE`; `NONE` if left out.
+    pub maintenance_event: String,
 }
 
 impl Metadata {
-    /// Emails in lower case, scopes where there are none.
+    /// Emails in lower case, scopes where there are none, and what a virtual machine is made of.
     pub(super) fn complete(&mut self) {
+        self.instance.complete();
         for attached in &mut self.accounts {
             attached.account = attached.account.to_lowercase();
             if attached.scopes.is_empty() {
@@ -135,6 +157,30 @@ impl Metadata {
 }
 
 impl Instance {
+    fn complete(&mut self) {
+        for (field, usual) in [
+            (&mut self.machine_type, "e2-medium"),
+            (&mut self.cpu_platform, "Intel Broadwell"),
+            (&mut self.image, "projects/debian-cloud/global/images/debian-12-bookworm-v20260909"),
+            (&mut self.maintenance_event, "NONE"),
+        ] {
+            if field.is_empty() {
+                usual.clone_into(field);
+            }
+        }
+        if self.network_interfaces.is_empty() {
+            self.network_interfaces.push(NetworkInterface::default());
+        }
+        if self.disks.is_empty() {
+            self.disks.push(Disk::default());
+        }
+    }
+
+    /// The region of its zone.
+    pub fn region(&self) -> Option<&str> {
+        self.zone.rsplit_once('-').map(|(region, _)| region)
+    }
+
     /// When it was made, in seconds since the epoch.
     pub fn created_seconds(&self) -> i64 {
         self.created.parse::<jiff::Timestamp>().map_or(0, |time| time.as_second())

@@ -12,6 +12,8 @@
 //! # }
 //! ```
 
+mod admission;
+mod behaviour;
 mod callers;
 mod check;
 mod clock;
@@ -24,15 +26,20 @@ mod explain;
 mod fault;
 mod federated;
 mod files;
+mod filter;
+mod hardware;
 mod identity;
 mod identity_check;
 mod jwks;
 mod keys;
+mod member;
 mod metadata;
+mod partial;
 mod perimeter;
 mod permission;
 mod policy;
 mod reply;
+mod role;
 mod routes;
 mod search;
 mod services;
@@ -55,7 +62,7 @@ use axum::http::header;
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
 use clock::Clock;
@@ -63,9 +70,16 @@ use connection::{Cuttable, Scissors};
 use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
+pub use behaviour::{
+    Behaviour, DisabledAccount, EmptyBindings, LargePages, Messages, OldReaders, SignedClaims, Tolerance,
+    UnchangedPolicy, ZeroLifetime,
+};
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
+pub use error::NAMES as ERRORS;
 pub use fault::Fault;
+pub use filter::Group as SideBySide;
+pub use hardware::{Disk, NetworkInterface};
 pub use identity::{
     Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
     WorkforceUser, WorkloadPool,
@@ -126,6 +140,8 @@ pub struct Emulator {
     projects: Vec<String>,
     /// Whether the world stands on a machine with a metadata server.
     on_cloud: bool,
+    /// Whether a credentials file names a program to be run.
+    runs_programs: bool,
     /// Serves as long as this is kept.
     server: JoinSet<()>,
     connections: Scissors,
@@ -144,14 +160,31 @@ impl Emulator {
         let files = files::folder()?;
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
+        let runs_programs = stated.iter().any(|caller| caller.source == Some(Source::Executable));
         let clock = Clock::default();
+        // A world that was read fits; in one put together otherwise a clock that cannot be told stays where it is.
         clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
         let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
-        let shared =
-            Arc::new(Shared { clock, base, control: AtomicBool::new(false), state: Mutex::new(state) });
+        let shared = Arc::new(Shared {
+            clock,
+            base,
+            control: AtomicBool::new(false),
+            state: Mutex::new(state),
+            machine: watch::Sender::new(()),
+        });
         let (server, connections) = serve(listener, &shared);
-        Ok(Emulator { addr, shared, callers, projects, on_cloud, server, connections, _files: files })
+        Ok(Emulator {
+            addr,
+            shared,
+            callers,
+            projects,
+            on_cloud,
+            runs_programs,
+            server,
+            connections,
+            _files: files,
+        })
     }
 
     /// Cuts every connection and refuses new ones, until [`Emulator::listen_again`]. What it holds stays.
@@ -179,7 +212,7 @@ impl Emulator {
         self.shared.base.clone()
     }
 
-    /// What points gcloud, Google's libraries and impersona at this emulator.
+    /// What points impersona and gcloud at this emulator, as the default caller.
     pub fn env(&self) -> Vec<(String, String)> {
         let base = self.base_url();
         let mut env: Vec<(String, String)> = SERVICES
@@ -209,13 +242,31 @@ impl Emulator {
         env
     }
 
+    /// What is printed, for a shell in which anything may be started: as [`Emulator::env`], but for the caller that
+    /// Google's libraries find. They ask Google itself about a person's login, whatever `token_uri` its file has
+    /// (google-auth, `oauth2/credentials.py`), so for them it is the first account with a key, whose file they follow;
+    /// else a login of a workforce pool; else the default caller all the same.
+    pub fn shell_env(&self) -> Vec<(String, String)> {
+        let mut env = self.env();
+        let of_kind = |kind: &str| self.callers.iter().find(|caller| caller.kind == kind);
+        let follows = of_kind("service_account").or_else(|| of_kind("external_account_authorized_user"));
+        let named = env.iter_mut().find(|(name, _)| name == "GOOGLE_APPLICATION_CREDENTIALS");
+        if let (Some((_, path)), Some(caller)) = (named, follows) {
+            *path = caller.path.display().to_string();
+        }
+        if self.runs_programs {
+            env.push(("GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES".to_owned(), "1".to_owned()));
+        }
+        env
+    }
+
     /// The credentials files; the first belongs to the default caller.
     pub fn callers(&self) -> &[CallerFile] {
         &self.callers
     }
 
     /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
-    /// `{"advanceSeconds": N}` moves the clock, `GET requests` is the log, `GET methods` is what there is. Whoever
+    /// `{"advanceSeconds": N}` moves the clock, `POST machine` changes what the machine tells, `GET requests` is the log, `GET methods` and `GET errors` are what there is. Whoever
     /// reaches the port may use it.
     pub fn open_control(&self) {
         self.shared.control.store(true, Ordering::Relaxed);
@@ -269,7 +320,7 @@ pub fn first_line(emulator: &Emulator) -> Value {
     endpoints.insert("sts".into(), base.clone().into());
     endpoints.insert("certs".into(), base.into());
     let env: Map<String, Value> =
-        emulator.env().into_iter().map(|(name, value)| (name, value.into())).collect();
+        emulator.shell_env().into_iter().map(|(name, value)| (name, value.into())).collect();
     let callers: Vec<Value> = emulator
         .callers()
         .iter()
@@ -306,9 +357,15 @@ impl Handle {
         self.shared.state.lock().await.faults.clear();
     }
 
-    /// Moves the emulator's clock: tokens end, conditions change, the `Date` header says so.
-    pub fn advance_clock(&self, seconds: i64) {
-        self.shared.clock.advance(seconds);
+    /// Moves the emulator's clock: tokens end, conditions change, the `Date` header says so. False, and nothing is
+    /// moved, where that would leave the years 1971 to 9998.
+    pub fn advance_clock(&self, seconds: i64) -> bool {
+        self.shared.clock.advance(seconds)
+    }
+
+    /// Changes the machine: what waits at its metadata server for a change hears of it. False if there is none.
+    pub async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
+        self.shared.change_machine(change).await
     }
 
     /// The emulator's time, in seconds since the epoch.
@@ -372,7 +429,11 @@ impl Handle {
             None => files::CLIENT_ID.to_owned(),
         };
         let scopes = scopes.iter().map(ToString::to_string).collect();
-        Some(state.tokens.issue(Token { principal, scopes, expires: now + seconds, client }, now))
+        Some(
+            state
+                .tokens
+                .issue(Token { principal, scopes, expires: now.saturating_add(seconds), client }, now),
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::services;
 use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
@@ -24,13 +25,21 @@ pub struct Perimeter {
 }
 
 impl Perimeter {
-    /// Whether all its projects are there, and its members can be.
+    /// Whether all its projects and services are there, and its members can be.
     pub fn check(&self, world: &World, field: &str) -> Result<(), WorldError> {
         for (i, project) in self.projects.iter().enumerate() {
             if !world.projects.iter().any(|p| p.id == *project) {
                 let problem = format!("{project} is not in this world");
                 return Err(content(format!("{field}.projects[{i}]"), problem));
             }
+        }
+        let known = |name: &String| {
+            services::is_known(name) || world.projects.iter().any(|p| p.disabled_services.contains(name))
+        };
+        if let Some(i) = self.services.iter().position(|name| !known(name)) {
+            let problem =
+                format!("{:?} is no API that there is here, as iam.googleapis.com", self.services[i]);
+            return Err(content(format!("{field}.services[{i}]"), problem));
         }
         check_members(&self.admitted, &format!("{field}.admitted"))
     }

@@ -1,50 +1,13 @@
-//! Who may do what, computed from the policies of a resource and of all that it lies in. It owns the table of
-//! predefined roles; it changes nothing.
+//! Who may do what, computed from the policies of a resource and of all that it lies in. It changes nothing.
 
-use std::collections::BTreeMap;
-use std::sync::LazyLock;
+use std::collections::HashSet;
 
 use super::condition::{self, Facts};
 use super::deny::{self, DenyPolicy};
+use super::role;
 use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
-
-/// What is known of a predefined role.
-#[derive(Debug)]
-pub struct Role {
-    /// Its title.
-    pub title: &'static str,
-    /// Its launch stage.
-    pub stage: &'static str,
-    /// Those of its permissions that matter here.
-    pub permissions: Vec<&'static str>,
-}
-
-/// How deep groups may be nested.
-const DEEPEST_GROUP: usize = 8;
-
-static PREDEFINED: LazyLock<BTreeMap<&'static str, Role>> = LazyLock::new(|| {
-    let lines = include_str!("../../assets/roles.tsv").lines().filter(|line| !line.starts_with('#'));
-    let row = |line: &'static str| {
-        let mut cells = line.split('\t');
-        let (name, title, stage) = (cells.next()?, cells.next()?, cells.next()?);
-        let permissions = cells.nth(1)?.split(',').filter(|p| !p.is_empty()).collect();
-        Some((name, Role { title, stage, permissions }))
-    };
-    lines.filter_map(row).collect()
-});
-
-/// The predefined roles by name.
-pub fn predefined() -> &'static BTreeMap<&'static str, Role> {
-    &PREDEFINED
-}
-
-/// Whether a predefined role can be given on a service account: those that have something to say about one. Which
-/// roles Google offers exactly is not known.
-pub fn grantable_on_account(role: &Role) -> bool {
-    role.permissions.iter().any(|p| p.starts_with("iam.serviceAccount"))
-}
 
 impl State {
     /// Whether a principal has a permission on a resource, at a time: a role gives it and no deny policy takes it away.
@@ -80,7 +43,7 @@ impl State {
 
     /// Whether a role gives a permission.
     pub fn role_gives(&self, role: &str, permission: &str) -> bool {
-        match predefined().get(role) {
+        match role::predefined().get(role) {
             Some(role) => role.permissions.contains(&permission),
             None => {
                 self.custom_role(role).is_some_and(|role| role.permissions.iter().any(|p| p == permission))
@@ -92,34 +55,43 @@ impl State {
     /// who asks it stays hidden who is in a group that they are not in themselves, as groups are by default; nothing is
     /// hidden where nobody asks.
     pub fn includes(&self, member: &str, who: &Principal, asks: Option<&Principal>) -> Verdict {
-        self.includes_within(member, who, asks, 0)
+        // Groups may contain each other: each is looked into once.
+        let mut seen = HashSet::new();
+        let mut open = vec![member];
+        let mut verdict = Verdict::No;
+        while let Some(member) = open.pop() {
+            verdict = match member.split_once(':') {
+                Some(("group", email)) => {
+                    let visible = asks
+                        .is_none_or(|asks| asks == who || self.includes(member, asks, None) == Verdict::Yes);
+                    match self.groups.get_key_value(&email.to_lowercase()) {
+                        _ if !visible => verdict.or(Verdict::Hidden),
+                        Some((email, members)) if seen.insert(email) => {
+                            open.extend(members.iter().map(String::as_str));
+                            verdict
+                        }
+                        _ => verdict,
+                    }
+                }
+                _ => verdict.or(Verdict::of(self.is_or_means(member, who))),
+            };
+            if verdict == Verdict::Yes {
+                break;
+            }
+        }
+        verdict
     }
 
-    fn includes_within(
-        &self,
-        member: &str,
-        who: &Principal,
-        asks: Option<&Principal>,
-        depth: usize,
-    ) -> Verdict {
+    /// The same for a member that is no group.
+    fn is_or_means(&self, member: &str, who: &Principal) -> bool {
         if let Some(set) = member.strip_prefix("principalSet://cloudresourcemanager.googleapis.com/") {
-            return Verdict::of(self.is_account_below(who, set));
+            return self.is_account_below(who, set);
         }
-        Verdict::of(match member.split_once(':') {
+        match member.split_once(':') {
             // Whoever signed in somewhere else is not among all who signed in at Google.
             None => {
                 member == "allUsers"
                     || (member == "allAuthenticatedUsers" && !matches!(who, Principal::Federated(_)))
-            }
-            Some(("group", email)) => {
-                let members = self.groups.get(&email.to_lowercase()).filter(|_| depth < DEEPEST_GROUP);
-                let visible = asks.is_none_or(|asks| {
-                    asks == who || self.includes_within(member, asks, None, depth) == Verdict::Yes
-                });
-                let among = |all: &Vec<String>| {
-                    Verdict::any(all.iter().map(|m| self.includes_within(m, who, asks, depth + 1)))
-                };
-                return if visible { members.map_or(Verdict::No, among) } else { Verdict::Hidden };
             }
             Some(("domain", domain)) => match who {
                 Principal::User(email) => {
@@ -131,7 +103,7 @@ impl State {
                 Principal::Federated(who) => who.is_in(member),
                 Principal::User(_) | Principal::Account(_) => member.eq_ignore_ascii_case(&who.member()),
             },
-        })
+        }
     }
 
     /// Whether somebody is among all accounts of `projects/N/type/ServiceAccount` or its like, which deny policies name.
@@ -232,7 +204,7 @@ mod tests {
         let runner = Federated {
             groups: vec!["builders".into()],
             attributes: [("repository".to_owned(), "acme/app".to_owned())].into(),
-            ..Federated::parse(&format!("principal:{POOL}/subject/Runner")).unwrap()
+            ..Federated::parse(&format!("principal:{POOL}/subject/Runner@example.com")).unwrap()
         };
         let runner = Principal::Federated(Box::new(runner));
         let may = |member: &str| {
@@ -241,14 +213,16 @@ mod tests {
         for set in ["/group/builders", "/attribute.repository/acme/app", "/*"] {
             assert!(may(&format!("principalSet:{POOL}{set}")), "{set}");
         }
-        assert!(may(&format!("principal:{POOL}/subject/Runner")) && may("allUsers"));
-        for other in ["user:Runner", "allAuthenticatedUsers", "domain:example.com", "group:g@example.com"] {
+        assert!(may(&format!("principal:{POOL}/subject/Runner@example.com")) && may("allUsers"));
+        for other in
+            ["user:Runner@example.com", "allAuthenticatedUsers", "domain:example.com", "group:g@example.com"]
+        {
             assert!(!may(other), "{other}");
         }
         for other in [
-            "principal:{POOL}/subject/runner",
+            "principal:{POOL}/subject/runner@example.com",
             "principalSet:{POOL}-2/*",
-            "deleted:principal:{POOL}/subject/Runner",
+            "deleted:principal:{POOL}/subject/Runner@example.com",
         ] {
             assert!(!may(&other.replace("{POOL}", POOL)), "{other}");
         }
@@ -296,5 +270,20 @@ mod tests {
         assert_eq!(seen(&carol, Some(&ann)), Verdict::No);
         assert_eq!(seen(&ann, Some(&ann)), Verdict::Yes);
         assert_eq!(seen(&ann, None), Verdict::Yes);
+    }
+
+    #[test]
+    fn groups_that_all_contain_each_other_are_each_looked_into_once() {
+        let mut state = state(&creator("group:0@example.com"), "[]");
+        let names: Vec<String> = (0..40).map(|i| format!("{i}@example.com")).collect();
+        let all: Vec<String> = names.iter().map(|name| format!("group:{name}")).collect();
+        state.groups = names.iter().map(|name| (name.clone(), all.clone())).collect();
+        let [ann, bob] = ["ann", "bob"].map(|name| Principal::User(format!("{name}@example.com")));
+        let may = |state: &State, who| state.allows(who, MINT, Resource::Account(0), 1_700_000_000);
+        assert!(!may(&state, &ann));
+        assert_eq!(state.includes(&all[0], &ann, Some(&bob)), Verdict::Hidden);
+        state.groups.get_mut("39@example.com").unwrap().push("user:ann@example.com".into());
+        assert!(may(&state, &ann) && !may(&state, &bob));
+        assert_eq!(state.includes(&all[0], &bob, Some(&ann)), Verdict::No);
     }
 }

@@ -15,6 +15,18 @@ const MOST_MEMBERS: usize = 1_500;
 const VERSIONS: &str =
     "For more information, please refer to https://cloud.google.com/iam/docs/policies#versions.";
 
+/// What is said of a condition in a write of another version. The wording is not known.
+pub fn needs_version_3() -> String {
+    format!("Policy version must be 3 to use conditions. {VERSIONS}")
+}
+
+/// What is said to a reader who would not understand the conditions (2019).
+pub fn too_old_a_reader(requested: i64) -> String {
+    format!(
+        "Requested policy version ({requested}) cannot be less than the existing policy version (3). {VERSIONS}"
+    )
+}
+
 /// An allow policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -116,7 +128,8 @@ impl Policy {
         self.bindings.iter().any(|binding| binding.condition.is_some())
     }
 
-    fn is_empty(&self) -> bool {
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
         self.bindings.is_empty() && self.audit_configs.is_empty()
     }
 
@@ -128,12 +141,12 @@ impl Policy {
     }
 
     /// The policy as a reader of that version sees it. Below 3, conditions are gone and their roles are mangled, as
-    /// seen on the wire today (the refusal of 2019 is not offered).
+    /// seen on the wire today.
     pub fn read(&self, requested: i64) -> Result<Value, Failure> {
         if !matches!(requested, 0 | 1 | 3) {
             return Err(Failure::invalid_argument());
         }
-        if self.is_empty() {
+        if self.etag == VIRGIN {
             return Ok(json!({"etag": self.etag}));
         }
         let mut bindings = self.bindings.clone();
@@ -152,14 +165,18 @@ impl Policy {
     }
 
     /// What is stored after a write of `incoming` over this policy. `etag` is used if anything really changed: whether
-    /// a write of the same policy renews the etag is not known, and ours does not.
+    /// a write of the same policy renews the etag is not known, and ours does not. The version speaks of the conditions
+    /// of bindings, so a write that leaves the bindings alone may have any.
     pub fn write(&self, incoming: Policy, mask: Option<&str>, etag: String) -> Result<Policy, Failure> {
         let version = incoming.version;
         if !matches!(version, 0 | 1 | 3) {
             return Err(Failure::invalid_argument());
         }
+        let mask = mask.filter(|mask| !mask.is_empty()).unwrap_or("bindings,etag");
+        let paths: Vec<&str> = mask.split(',').map(str::trim).collect();
+        let writes_bindings = paths.contains(&"bindings");
         if !incoming.etag.is_empty() {
-            if self.is_conditional() && version < 3 {
+            if writes_bindings && self.is_conditional() && version < 3 {
                 return Err(Failure::invalid(format!(
                     "Specified policy version ({version}) cannot be less than the existing policy version (3). {VERSIONS}"
                 )));
@@ -169,8 +186,7 @@ impl Policy {
             }
         }
         let mut stored = self.clone();
-        let mask = mask.filter(|mask| !mask.is_empty()).unwrap_or("bindings,etag");
-        for path in mask.split(',').map(str::trim) {
+        for path in paths {
             match path {
                 "bindings" => stored.bindings.clone_from(&incoming.bindings),
                 "auditConfigs" | "audit_configs" => stored.audit_configs.clone_from(&incoming.audit_configs),
@@ -178,20 +194,18 @@ impl Policy {
                 _ => return Err(Failure::invalid_argument()),
             }
         }
-        stored.check(version)?;
+        if writes_bindings && stored.is_conditional() && version != 3 {
+            return Err(Failure::invalid(needs_version_3()));
+        }
+        stored.check()?;
         stored.normalise();
-        if stored.is_empty() {
-            stored.etag = VIRGIN.to_owned();
-        } else if stored != *self {
+        if stored != *self {
             stored.etag = etag;
         }
         Ok(stored)
     }
 
-    fn check(&self, version: i64) -> Result<(), Failure> {
-        if self.is_conditional() && version != 3 {
-            return Err(Failure::invalid(format!("Policy version must be 3 to use conditions. {VERSIONS}")));
-        }
+    fn check(&self) -> Result<(), Failure> {
         if self.bindings.iter().any(|b| b.members.is_empty() || b.role.is_empty()) {
             return Err(Failure::invalid_argument());
         }
@@ -310,11 +324,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_policy_keeps_its_etag_and_an_empty_one_becomes_virgin() {
+    fn the_same_policy_keeps_its_etag_and_one_that_was_emptied_is_no_virgin() {
         let write = Policy { version: 3, ..stored() };
         assert_eq!(stored().write(write, None, "BwZZ".into()).unwrap().etag, "BwXX");
         let empty = stored().write(Policy { version: 3, ..Policy::default() }, None, "BwZZ".into()).unwrap();
-        assert_eq!(empty.read(3).unwrap(), json!({"etag": "ACAB"}));
+        let read = empty.read(3).unwrap();
+        assert_eq!((&read["etag"], &read["version"]), (&json!("BwZZ"), &json!(1)));
+        let virgin = Policy { etag: VIRGIN.into(), ..Policy::default() };
+        assert_eq!(virgin.read(3).unwrap(), json!({"etag": "ACAB"}));
+        let nothing = virgin.write(Policy::default(), None, "BwZZ".into()).unwrap();
+        assert_eq!(nothing.etag, VIRGIN);
     }
 
     #[test]

@@ -6,6 +6,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::Value;
 
+use super::partial::Form;
+
 /// A proto3 message as Google's servers write it: fields with default values are left out, two spaces, a newline.
 pub fn message(value: Value) -> Response {
     message_keeping(value, &[])
@@ -21,6 +23,22 @@ pub fn exact(status: StatusCode, value: &Value) -> Response {
     let mut text = serde_json::to_string_pretty(value).expect("a JSON value can be written");
     text.push('\n');
     with_type(status, "application/json; charset=UTF-8", text)
+}
+
+/// The same answer in the form that was asked for. Of a refusal there are no parts.
+pub async fn shaped(response: Response, form: &Form) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let Ok(value) = serde_json::from_slice::<Value>(&bytes) else {
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    let value = match &form.fields {
+        Some(mask) if parts.status.is_success() => mask.apply(value),
+        _ => value,
+    };
+    let text = if form.compact { value.to_string() } else { format!("{value:#}\n") };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(text))
 }
 
 /// A JSON document that may be cached, such as a set of keys.

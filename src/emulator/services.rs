@@ -39,6 +39,11 @@ const CATALOGUE: &[(&str, &str, bool)] = &[
     ("sts.googleapis.com", "Security Token Service API", false),
 ];
 
+/// Whether an API is in the catalogue.
+pub fn is_known(name: &str) -> bool {
+    CATALOGUE.iter().any(|(known, ..)| *known == name)
+}
+
 /// An API.
 #[derive(Debug, Clone)]
 pub struct Service {

@@ -5,8 +5,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
+use super::behaviour::Behaviour;
 use super::clock::Clock;
 use super::error::Failure;
 use super::es256::Es256;
@@ -14,7 +15,6 @@ use super::fault::Faults;
 use super::identity::{Pool, Provider, Session};
 use super::metadata::Metadata;
 use super::perimeter::Perimeter;
-use super::permission;
 use super::policy::{self, Policy};
 use super::services::Services;
 use super::tokens::{Principal, Tokens};
@@ -34,6 +34,17 @@ pub struct Shared {
     pub control: AtomicBool,
     /// Everything that changes.
     pub state: Mutex<State>,
+    /// Tells those who wait at the metadata server that something changed.
+    pub machine: watch::Sender<()>,
+}
+
+impl Shared {
+    /// Changes the machine; false if there is none.
+    pub async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
+        let changed = self.state.lock().await.metadata.as_mut().map(change).is_some();
+        self.machine.send_replace(());
+        changed
+    }
 }
 
 /// A resource that has an allow policy.
@@ -121,9 +132,13 @@ pub struct State {
     pub services: Services,
     /// What keeps calls out, whatever roles there are.
     pub perimeters: Vec<Perimeter>,
+    /// What happens where Google's behaviour is not known.
+    pub behaviour: Behaviour,
     /// For how many seconds after a write a policy is still enforced as it was.
     propagation: i64,
-    /// What was written over and is enforced still, with its end; the oldest first.
+    /// For how many seconds after a write a policy still reads as it was.
+    stale_reads: i64,
+    /// What was written over, with the time of that; the oldest first. The last is always kept.
     former: HashMap<Resource, Vec<(i64, Policy)>>,
     /// Armed faults.
     pub faults: Faults,
@@ -177,6 +192,8 @@ impl State {
         state.workspace = world.workspace;
         state.perimeters = world.perimeters;
         state.propagation = world.propagation_seconds;
+        state.stale_reads = world.stale_read_seconds;
+        state.behaviour = world.behaviour;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
         state.users = world.users.into_iter().map(|u| (u.email, u.name)).collect();
@@ -194,7 +211,7 @@ impl State {
             .chain(self.organizations.iter_mut().map(|o| &mut o.policy));
         for policy in policies {
             policy.normalise();
-            if policy.bindings.is_empty() && policy.audit_configs.is_empty() {
+            if policy.etag.is_empty() && policy.is_empty() {
                 policy.etag = policy::VIRGIN.into();
             } else if policy.etag.is_empty() {
                 etag += 1;
@@ -213,6 +230,12 @@ impl State {
     /// An account by email or unique id.
     pub fn account(&self, name: &str) -> Option<usize> {
         self.by_email.get(&name.to_lowercase()).or_else(|| self.by_unique_id.get(name)).copied()
+    }
+
+    /// The same in a project, by the project's id or number; `-` is any.
+    pub fn account_in(&self, project: &str, name: &str) -> Option<usize> {
+        let i = self.account(name)?;
+        (project == "-" || self.project(project) == Some(self.project_of[i])).then_some(i)
     }
 
     /// The accounts of a project, in the world's order.
@@ -289,9 +312,11 @@ impl State {
         }
     }
 
-    /// The resource and all that it lies in, from the bottom up.
+    /// The resource and all that it lies in, from the bottom up. A world that was read has no circles; in one that was
+    /// put together otherwise the way ends all the same, after as many levels as there can be.
     pub fn way_up(&self, from: Resource) -> impl Iterator<Item = Resource> {
-        std::iter::successors(Some(from), |at| self.parent(*at))
+        // An account, its project, every folder, the organization.
+        std::iter::successors(Some(from), |at| self.parent(*at)).take(self.folders.len() + 3)
     }
 
     /// The organization that a resource lies in.
@@ -314,8 +339,21 @@ impl State {
 
     /// The policy of a resource as it is enforced: for a while after a write that is the one before.
     pub fn enforced_policy(&self, of: Resource, now: i64) -> &Policy {
-        let former = self.former.get(&of).and_then(|all| all.iter().find(|(until, _)| now < *until));
-        former.map_or_else(|| self.policy(of), |(_, policy)| policy)
+        self.policy_before(of, now, self.propagation).unwrap_or_else(|| self.policy(of))
+    }
+
+    /// The policy of a resource as it reads: for a while after a write, and under a fault that says so, as it was
+    /// before.
+    pub fn read_policy(&self, of: Resource, now: i64, stale: bool) -> &Policy {
+        let last =
+            self.former.get(&of).and_then(|all| all.last()).filter(|_| stale).map(|(_, policy)| policy);
+        last.or_else(|| self.policy_before(of, now, self.stale_reads)).unwrap_or_else(|| self.policy(of))
+    }
+
+    /// What was written over less than so many seconds ago, and first of all that was.
+    fn policy_before(&self, of: Resource, now: i64, seconds: i64) -> Option<&Policy> {
+        let all = self.former.get(&of)?;
+        all.iter().find(|(written, _)| now < written.saturating_add(seconds)).map(|(_, policy)| policy)
     }
 
     /// Replaces the policy of a resource.
@@ -327,11 +365,10 @@ impl State {
             Resource::Organization(i) => &mut self.organizations[i].policy,
         };
         let before = std::mem::replace(stored, policy);
-        if self.propagation > 0 {
-            let former = self.former.entry(of).or_default();
-            former.retain(|(until, _)| now < *until);
-            former.push((now + self.propagation, before));
-        }
+        let remembered = self.propagation.max(self.stale_reads);
+        let former = self.former.entry(of).or_default();
+        former.retain(|(written, _)| now < written.saturating_add(remembered));
+        former.push((now, before));
     }
 
     /// The custom roles of `projects/P` or `organizations/N`.
@@ -353,92 +390,6 @@ impl State {
     pub fn client_has_off(&self, service: &str, number: &str) -> bool {
         let client = self.clients.iter().find(|client| client.number.to_string() == number);
         client.is_some_and(|client| client.disabled_services.iter().any(|off| off == service))
-    }
-
-    /// Refuses roles and members that are not there. People and groups are known for the world's own domains only;
-    /// of accounts every one must exist, but Google's service agents do.
-    pub fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
-        for binding in &policy.bindings {
-            let known = match permission::predefined().get(binding.role.as_str()) {
-                Some(role) => !matches!(on, Resource::Account(_)) || permission::grantable_on_account(role),
-                // The table holds only roles that matter here; on a project there are thousands of others.
-                None if binding.role.starts_with("roles/") => {
-                    !matches!(on, Resource::Account(_)) && !binding.role.contains("_withcond_")
-                }
-                None => self.custom_role(&binding.role).is_some(),
-            };
-            if !known {
-                return Err(Failure::invalid(format!(
-                    "Role {} is not supported for this resource.",
-                    binding.role
-                )));
-            }
-        }
-        policy.members().try_for_each(|member| self.check_member(member, on))
-    }
-
-    fn check_member(&self, member: &str, on: Resource) -> Result<(), Failure> {
-        let missing =
-            |kind: &str, email: &str| Err(Failure::invalid(format!("{kind} {email} does not exist.")));
-        let wrong_type = |email: &str, kind: &str| {
-            Err(Failure::invalid(format!(
-                "Account {email} is of type \"{kind}\". Please set the type prefix to be \"{kind}:\"."
-            )))
-        };
-        match member.split_once(':') {
-            None if member == "allUsers" || member == "allAuthenticatedUsers" => match on {
-                Resource::Account(_) => Ok(()),
-                _ => Err(Failure::invalid_argument()),
-            },
-            Some(("user" | "group", email)) if self.account(email).is_some() => {
-                wrong_type(email, "serviceAccount")
-            }
-            Some(("user" | "serviceAccount", email)) if self.groups.contains_key(email) => {
-                wrong_type(email, "group")
-            }
-            Some(("group" | "serviceAccount", email)) if self.users.contains_key(email) => {
-                wrong_type(email, "user")
-            }
-            Some((kind @ ("user" | "group"), email)) if email.contains('@') => {
-                let domain = email.rsplit_once('@').map_or("", |(_, domain)| domain);
-                let ours = self.organizations.iter().any(|o| o.domain == domain);
-                let there = self.users.contains_key(email) || self.groups.contains_key(email);
-                match kind {
-                    "user" if ours && !there => missing("User", email),
-                    "group" if ours && !there => missing("Group", email),
-                    _ => self.check_customer(domain, on),
-                }
-            }
-            Some(("serviceAccount", email)) if email.contains('@') => {
-                let agent = email.starts_with("service-") && email.ends_with(".iam.gserviceaccount.com");
-                if agent || self.account(email).is_some() {
-                    Ok(())
-                } else {
-                    missing("Service account", email)
-                }
-            }
-            Some(("serviceAccount", pool)) if pool.contains(".svc.id.goog[") && pool.ends_with(']') => Ok(()),
-            Some(("domain", domain)) if domain.contains('.') => self.check_customer(domain, on),
-            Some(("deleted", rest)) if rest.contains("?uid=") || rest.starts_with("principal://") => Ok(()),
-            Some(("principal" | "principalSet" | "principalHierarchy", rest)) if rest.starts_with("//") => {
-                Ok(())
-            }
-            Some(("projectOwner" | "projectEditor" | "projectViewer", _)) => Ok(()),
-            _ => Err(Failure::invalid(format!(
-                "The member {member} is of an unknown type. Please set a valid type prefix for the member."
-            ))),
-        }
-    }
-
-    fn check_customer(&self, domain: &str, on: Resource) -> Result<(), Failure> {
-        let permitted = self.organization(on).map_or(&[][..], |o| &o.permitted_domains);
-        if permitted.is_empty() || permitted.iter().any(|d| d == domain) {
-            return Ok(());
-        }
-        Err(Failure::invalid(
-            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
-             organization policy.",
-        ))
     }
 
     /// Writes a request down when it comes, for one that hangs is never answered; gives its number.

@@ -4,15 +4,19 @@ use reqwest::{Client, Method, StatusCode};
 
 use super::*;
 
+mod admission;
 mod assets;
 mod aws;
+mod behaviour;
 pub(super) mod contract;
 mod control;
 mod delegation;
 mod external;
 mod faults;
 mod federation;
+mod filters;
 mod logins;
+mod machine;
 mod metadata;
 mod policies;
 mod properties;
@@ -137,6 +141,28 @@ async fn strangers_other_hosts_and_other_paths_are_refused() {
 }
 
 #[tokio::test]
+async fn a_verb_that_nobody_knows_is_a_page_that_is_not_there_whatever_it_is_asked_of() {
+    let desk = Desk::demo().await;
+    for path in [
+        &format!("{DEPLOYER}:frobnicate"),
+        "v1/projects/-/serviceAccounts/nobody@acme-prod.iam.gserviceaccount.com:x",
+        "v1/roles/iam.serviceAccountUser:frobnicate",
+        "v1/projects/acme-prod/services/iam.googleapis.com:frobnicate",
+        "v3/projects/acme-prod:frobnicate",
+        "v3/projects/example.com:acme:frobnicate",
+        "v3/folders/310000000001:frobnicate",
+    ] {
+        for method in [Method::GET, Method::POST] {
+            let page = desk.send(method.clone(), path, None).await.unwrap();
+            assert_eq!(page.status, 404, "{method} {path}: {}", page.text);
+            assert!(page.text.contains("<title>Error 404 (Not Found)!!1</title>"), "{path}: {}", page.text);
+        }
+    }
+    // A colon after a domain is part of a project's id.
+    assert_eq!(desk.get("v3/projects/example.com:acme").await.reason(), "IAM_PERMISSION_DENIED");
+}
+
+#[tokio::test]
 async fn what_has_no_path_is_not_found_and_does_no_harm() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let desk = Desk::demo().await;
@@ -177,6 +203,10 @@ async fn the_first_line_says_where_everything_is() {
     assert_eq!(line["callers"][0]["principal"], DEV);
     assert_eq!(line["projects"][0], "acme-prod");
     let metadata = |line: &Value, name: &str| line["env"][format!("GCE_METADATA_{name}")].clone();
+    // Google's libraries ask Google about a person's login, wherever its file points.
+    let named = line["env"]["GOOGLE_APPLICATION_CREDENTIALS"].as_str().unwrap();
+    let file: Value = serde_json::from_slice(&std::fs::read(named).unwrap()).unwrap();
+    assert_eq!(file["type"], "service_account");
     for name in ["HOST", "ROOT", "IP"] {
         assert_eq!(metadata(&line, name), desk.emulator.addr().to_string());
     }

@@ -1,6 +1,7 @@
 //! Access tokens: made, looked up and forgotten, in memory only. It never learns a token that it did not make.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::LazyLock;
 
 use aws_lc_rs::rand;
 use base64::Engine;
@@ -95,20 +96,20 @@ impl Tokens {
     }
 }
 
-/// Whether a text is a scope at all. Which ones exist is a list of hundreds; the form is checked.
+/// Whether there is a scope of that name: one of Google's discovery documents, or one that is used and stands in none.
 pub fn is_scope(scope: &str) -> bool {
     const OTHERS: &[&str] = &[
-        "openid",
         "email",
         "profile",
-        "https://mail.google.com/",
-        "https://www.google.com/calendar/feeds",
-        "https://www.google.com/m8/feeds",
+        "https://www.googleapis.com/auth/accounts.reauth",
+        "https://www.googleapis.com/auth/iam",
+        "https://www.googleapis.com/auth/sqlservice.login",
     ];
-    OTHERS.contains(&scope)
-        || scope
-            .strip_prefix("https://www.googleapis.com/auth/")
-            .is_some_and(|name| !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '/'))
+    static DOCUMENTED: LazyLock<HashSet<&str>> = LazyLock::new(|| {
+        let lines = include_str!("../../assets/scopes.tsv").lines();
+        lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next()).collect()
+    });
+    OTHERS.contains(&scope) || DOCUMENTED.contains(scope)
 }
 
 /// 256 random bits as text.

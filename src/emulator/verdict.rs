@@ -19,9 +19,22 @@ impl Verdict {
         if flag { Verdict::Yes } else { Verdict::No }
     }
 
-    /// Yes if one is, no if none can be.
+    /// Yes if one is, no if none can be. What comes after a yes is not asked.
     pub fn any(all: impl IntoIterator<Item = Verdict>) -> Verdict {
-        all.into_iter().fold(Verdict::No, |so_far, next| !((!so_far).and(!next)))
+        let mut so_far = Verdict::No;
+        for next in all {
+            so_far = so_far.or(next);
+            if so_far == Verdict::Yes {
+                break;
+            }
+        }
+        so_far
+    }
+
+    /// Yes if one of them is; no if neither can be; else what keeps it from being known, a secret before a condition.
+    #[must_use]
+    pub fn or(self, other: Verdict) -> Verdict {
+        !((!self).and(!other))
     }
 
     /// Yes if both are; no if one cannot be; else what keeps it from being known, a secret before a condition.
@@ -60,6 +73,9 @@ mod tests {
         assert_eq!(Verdict::any([No, Open, Hidden]), Hidden);
         assert_eq!(Verdict::any([No, Open]), Open);
         assert_eq!(Verdict::any([]), No);
+        let mut asked = 0;
+        assert_eq!(Verdict::any([No, Yes, Hidden, Open].into_iter().inspect(|_| asked += 1)), Yes);
+        assert_eq!(asked, 2);
         assert_eq!((Hidden.and(No), Hidden.and(Open), Yes.and(Open), Yes.and(Yes)), (No, Hidden, Open, Yes));
     }
 }

@@ -1,5 +1,5 @@
-//! The world: everything the emulator knows when it starts, as data. It owns the file's form; what of it does not fit
-//! together is found in `consistency`, what happens to it afterwards is the state's.
+//! The world: everything the emulator knows when it starts, as data. It owns the file's form; what of it cannot be
+//! is found in `forms`, what does not fit together in `consistency`, what happens to it afterwards is the state's.
 //!
 //! The file is one JSON object. Names are camelCase, every field may be left out, a field that is not known is refused
 //! with its line and column. The fields are documented where their types are:
@@ -14,16 +14,20 @@
 //! | `identityPools` | who outside of Google is believed | [`IdentityPools`] |
 //! | `metadata` | the machine that it stands on | [`Metadata`] |
 //! | `perimeters` | VPC Service Controls | [`Perimeter`] |
-//! | `operationPolls`, `activationSeconds`, `propagationSeconds` | how slow things are | [`World`] |
+//! | `operationPolls`, `activationSeconds`, `propagationSeconds`, `staleReadSeconds` | how slow things are | [`World`] |
 //! | `clockOffsetSeconds` | how wrong its clock is | [`World`] |
+//! | `behaviour` | what Google's documents leave open, and what happens there | [`Behaviour`] |
 //! | `faults` | what goes wrong | [`Fault`] |
 
 mod consistency;
+mod forms;
 
 pub use consistency::check_members;
+pub use forms::check_condition;
 
 use serde::{Deserialize, Serialize};
 
+use super::behaviour::Behaviour;
 use super::callers::Caller;
 use super::deny::DenyPolicy;
 use super::fault::Fault;
@@ -64,10 +68,16 @@ pub struct World {
     pub operation_polls: Option<u32>,
     /// For how many seconds after an API was turned on calls to it are still refused.
     pub activation_seconds: i64,
-    /// For how many seconds after a write a policy is still enforced as it was before; it reads as written at once.
+    /// For how many seconds after a write a policy is still enforced as it was before; how it reads is another matter.
     pub propagation_seconds: i64,
-    /// By how many seconds its clock is ahead of the machine's; negative is behind.
+    /// For how many seconds after a write a policy still reads as it was before, with the etag of then; what is
+    /// enforced is another matter.
+    pub stale_read_seconds: i64,
+    /// By how many seconds its clock is ahead of the machine's; negative is behind. The clock stays in the years 1971 to
+    /// 9998.
     pub clock_offset_seconds: i64,
+    /// What happens where Google's behaviour is not known; each point has a default.
+    pub behaviour: Behaviour,
     /// Faults from the start.
     pub faults: Vec<Fault>,
 }
@@ -162,9 +172,9 @@ pub struct Account {
 pub struct AccountKey {
     /// Its 40 digits; made from the account and the date if left out.
     pub id: String,
-    /// When it was made.
+    /// When it was made, RFC 3339.
     pub created: String,
-    /// When it ends; never if left out.
+    /// When it ends, RFC 3339; never if left out.
     pub expires: Option<String>,
     /// Whether its public part was uploaded rather than made by Google.
     pub uploaded: bool,
@@ -348,8 +358,24 @@ mod tests {
     fn a_parent_that_is_missing_or_circular_is_named() {
         let missing = r#"{"projects":[{"id":"p","number":1,"parent":"folders/9"}]}"#;
         assert!(World::parse(missing).unwrap_err().to_string().contains("projects[0].parent: folders/9"));
-        let circle = r#"{"folders":[{"number":1,"parent":"folders/1"}]}"#;
-        assert!(World::parse(circle).unwrap_err().to_string().contains("circle"));
+        for circle in [
+            r#"{"folders":[{"number":1,"parent":"folders/1"}]}"#,
+            r#"{"folders":[{"number":1,"parent":"folders/2"},{"number":2,"parent":"folders/1"}]}"#,
+        ] {
+            let problem = World::parse(circle).unwrap_err().to_string();
+            assert!(problem.contains("folders[0].parent") && problem.contains("circle"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn only_a_folder_or_an_organization_is_the_parent_of_a_project() {
+        for parent in ["projects/p", "projects/1", "projects/other", "p"] {
+            let text = format!(
+                r#"{{"projects":[{{"id":"other","number":2}},{{"id":"p","number":1,"parent":"{parent}"}}]}}"#
+            );
+            let problem = World::parse(&text).unwrap_err().to_string();
+            assert!(problem.contains("projects[1].parent: "), "{problem}");
+        }
     }
 
     #[test]

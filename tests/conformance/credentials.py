@@ -48,11 +48,16 @@ def check(function):
 # The command line.
 
 
+def as_default(emulator):
+    """What makes the first caller the one who calls: the printed environment names the one for Google's libraries."""
+    return {"GOOGLE_APPLICATION_CREDENTIALS": emulator.first["callers"][0]["path"]}
+
+
 def call(emulator, *arguments, stdin=b"", env=None):
-    """Runs the command line as somebody who sourced the emulator's environment."""
+    """Runs the command line as the emulator's default caller."""
     return subprocess.run(
         [emulator.binary, *arguments],
-        env={"HOME": emulator.home.name, "PATH": os.environ.get("PATH", "")} | emulator.first["env"] | (env or {}),
+        env={"HOME": emulator.home.name, "PATH": os.environ.get("PATH", "")} | emulator.first["env"] | as_default(emulator) | (env or {}),
         input=stdin,
         capture_output=True,
         timeout=60,

@@ -324,8 +324,19 @@ fn the_emulator_says_first_where_it_is_and_another_process_can_use_it() {
     );
     assert_eq!(emulator.first["projects"][0], "acme-prod");
 
-    let output = here.command(&["token", "access", DEPLOYER]).envs(emulator.env()).output().unwrap();
-    assert!(output.status.success() && output.stdout.starts_with(b"ya29.c."), "{output:?}");
+    for env in [emulator.env(), emulator.shell_env()] {
+        let output = here.command(&["token", "access", DEPLOYER]).envs(env).output().unwrap();
+        assert!(output.status.success() && output.stdout.starts_with(b"ya29.c."), "{output:?}");
+    }
+    // Google's libraries take a person's login to Google and an account's key to where its file says.
+    let shell: std::collections::HashMap<String, String> = emulator.shell_env().into_iter().collect();
+    let adc = std::fs::read_to_string(&shell["GOOGLE_APPLICATION_CREDENTIALS"]).unwrap();
+    let adc: Value = serde_json::from_str(&adc).unwrap();
+    assert_eq!(adc["type"], "service_account");
+    assert_eq!(adc["token_uri"], format!("http://127.0.0.1:{port}/token"));
+    assert_eq!(shell["GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES"], "1");
+    let output = here.command(&["accounts", "--project", "acme-prod"]).envs(&shell).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
     let callers = emulator.first["callers"].as_array().unwrap();
     let ours = |caller: &&Value| caller["kind"] == "authorized_user" || caller["kind"] == "service_account";
     assert_eq!(callers.iter().filter(ours).count(), 3);

@@ -242,8 +242,16 @@ impl EmulatorProcess {
         EmulatorProcess { child, first }
     }
 
-    /// What points others at it.
+    /// What points others at it, as the default caller.
     pub fn env(&self) -> Vec<(String, String)> {
+        let mut env = self.shell_env();
+        let named = env.iter_mut().find(|(name, _)| name == "GOOGLE_APPLICATION_CREDENTIALS").unwrap();
+        named.1 = self.first["callers"][0]["path"].as_str().unwrap().to_owned();
+        env
+    }
+
+    /// What it prints for a shell.
+    pub fn shell_env(&self) -> Vec<(String, String)> {
         let env = self.first["env"].as_object().unwrap();
         env.iter().map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
     }

@@ -1,72 +1,399 @@
-//! The refusals that a fault may name instead of spelling them out.
+//! The refusals that a fault may name instead of spelling them out, each as the method that is hit would say it: with
+//! its own permission and quota, and in OAuth's form where that is what the service speaks.
 
-use serde_json::json;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
 
+use super::super::behaviour::Behaviour;
+use super::super::reply;
 use super::{Failure, Place};
 
-/// The consumer in errors that a fault asks for by name.
-const CONSUMER: &str = "415104041262";
+/// Where a named refusal happens.
+#[derive(Debug, Clone, Copy)]
+pub struct Scene<'a> {
+    /// The API and the gRPC name of the method.
+    pub at: Place,
+    /// The short name of the method, as `iamcredentials.signJwt`.
+    pub method: &'a str,
+    /// The number of the project that is charged.
+    pub consumer: &'a str,
+    /// What the path is about in Resource Manager, as `projects/p`; empty elsewhere.
+    pub resource: &'a str,
+    /// How many calls a minute there is room for, if the world says so.
+    pub per_minute: Option<u32>,
+    /// What happens where Google's behaviour is not known.
+    pub how: &'a Behaviour,
+}
 
-/// Reasons of `google.api.ErrorReason` that are PERMISSION_DENIED with a consumer and a service and whose wording was
-/// never seen: the texts are ours.
-const FORBIDDEN: &[&str] = &[
-    "ACCOUNT_TYPE_UNSUPPORTED",
-    "API_KEY_SERVICE_BLOCKED",
-    "BILLING_DISABLED",
-    "CONSUMER_SUSPENDED",
-    "CREDENTIAL_TYPE_UNSUPPORTED",
-    "ENDPOINT_USAGE_RESTRICTION_VIOLATED",
-    "GCP_SUSPENDED",
-    "LOCATION_ORG_POLICY_VIOLATED",
-    "LOCATION_POLICY_VIOLATED",
-    "LOCATION_TAX_POLICY_VIOLATED",
-    "ORG_RESTRICTION_VIOLATION",
-    "RESOURCE_USAGE_RESTRICTION_VIOLATED",
-    "SERVICE_NOT_VISIBLE",
-    "TLS_ORG_POLICY_VIOLATED",
-    "USER_BLOCKED_BY_ADMIN",
+/// Every name, and what it is.
+pub const NAMES: &[(&str, &str)] = &[
+    ("PERMISSION_DENIED", "403, nothing said of the permission"),
+    ("IAM_PERMISSION_DENIED", "403, the method's own permission is missing"),
+    ("CREDENTIALS_MISSING", "401, nobody said who they are"),
+    ("UNAUTHENTICATED", "401, without a reason"),
+    ("ACCESS_TOKEN_EXPIRED", "401"),
+    ("ACCESS_TOKEN_TYPE_UNSUPPORTED", "401, no token of Google's"),
+    ("ACCOUNT_STATE_INVALID", "401, the account was disabled"),
+    ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "403"),
+    ("SERVICE_DISABLED", "403, the API is off in the project that is charged"),
+    ("USER_PROJECT_DENIED", "403, that project may not be used"),
+    ("CONSUMER_INVALID", "403, there is no such project"),
+    ("SECURITY_POLICY_VIOLATED", "403, VPC Service Controls"),
+    ("INVALID_ARGUMENT", "400"),
+    ("FAILED_PRECONDITION", "400"),
+    ("OUT_OF_RANGE", "400"),
+    ("NOT_FOUND", "404"),
+    ("ABORTED", "409, somebody else wrote the policy"),
+    ("ALREADY_EXISTS", "409"),
+    ("RATE_LIMIT_EXCEEDED", "429, the method's own quota"),
+    ("RESOURCE_EXHAUSTED", "429, without a reason"),
+    ("CANCELLED", "499"),
+    ("INTERNAL", "500"),
+    ("UNKNOWN", "500"),
+    ("DATA_LOSS", "500"),
+    ("UNIMPLEMENTED", "501"),
+    ("UNAVAILABLE", "503"),
+    ("DEADLINE_EXCEEDED", "504"),
+    ("INVALID_RAPT", "400 of the token endpoint, a proof of presence is asked for"),
+    ("INVALID_GRANT", "400 of the token endpoint, the login has ended"),
+    ("INVALID_SCOPE", "400 of the token endpoint"),
+    ("INVALID_TARGET", "400 of the Security Token Service, no such pool or provider"),
+    ("INVALID_CLIENT", "401 of the token endpoint, no such OAuth client"),
+    ("UNAUTHORIZED_CLIENT", "401 of the token endpoint, domain-wide delegation that nobody allowed"),
+    ("ATTRIBUTE_CONDITION", "401 of the Security Token Service, the provider's condition does not hold"),
+    ("ACCOUNT_TYPE_UNSUPPORTED", "403"),
+    ("API_KEY_SERVICE_BLOCKED", "403"),
+    ("BILLING_DISABLED", "403"),
+    ("CONSUMER_SUSPENDED", "403"),
+    ("CREDENTIAL_TYPE_UNSUPPORTED", "403"),
+    ("ENDPOINT_USAGE_RESTRICTION_VIOLATED", "403"),
+    ("GCP_SUSPENDED", "403"),
+    ("LOCATION_ORG_POLICY_VIOLATED", "403"),
+    ("LOCATION_POLICY_VIOLATED", "403"),
+    ("LOCATION_TAX_POLICY_VIOLATED", "403"),
+    ("ORG_RESTRICTION_VIOLATION", "403"),
+    ("RESOURCE_USAGE_RESTRICTION_VIOLATED", "403"),
+    ("SERVICE_NOT_VISIBLE", "403"),
+    ("TLS_ORG_POLICY_VIOLATED", "403"),
+    ("USER_BLOCKED_BY_ADMIN", "403"),
 ];
 
+/// From here on in the list: reasons of `google.api.ErrorReason` that are PERMISSION_DENIED with a consumer and a
+/// service and whose wording was never seen. The texts are ours.
+const FORBIDDEN: &str = "ACCOUNT_TYPE_UNSUPPORTED";
+
+/// Whether there is a refusal of that name.
+pub fn is_name(name: &str) -> bool {
+    NAMES.iter().any(|(known, _)| *known == name)
+}
+
 impl Failure {
-    /// The refusal of that name: a status, a reason, or an error of the token endpoint.
-    pub fn named(name: &str, at: Place) -> Option<Failure> {
+    /// The refusal of that name.
+    pub fn named(name: &str, scene: &Scene<'_>) -> Option<Failure> {
+        if let Some(failure) = Failure::of_oauth(name, scene) {
+            return Some(failure);
+        }
+        let Scene { at, consumer, .. } = *scene;
+        let plain = |status, message: &str| Failure::google(status, name, message);
         Some(match name {
             "PERMISSION_DENIED" => Failure::caller_denied(),
-            "IAM_PERMISSION_DENIED" => Failure::denied("iam.serviceAccounts.getAccessToken"),
+            "IAM_PERMISSION_DENIED" => Failure::denied_here(scene),
             "CREDENTIALS_MISSING" => Failure::no_credentials(at),
+            "UNAUTHENTICATED" => Failure::bare_unauthenticated(),
             "ACCESS_TOKEN_EXPIRED" => Failure::expired(at),
             "ACCESS_TOKEN_TYPE_UNSUPPORTED" => Failure::unsupported_token(at),
             "ACCOUNT_STATE_INVALID" => Failure::account_state(at),
             "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Failure::scope_insufficient(at),
-            "SERVICE_DISABLED" => Failure::service_disabled(at, CONSUMER),
-            "USER_PROJECT_DENIED" => Failure::user_project_denied(at.service, CONSUMER),
-            "CONSUMER_INVALID" => Failure::consumer_invalid(at.service, CONSUMER),
-            "SECURITY_POLICY_VIOLATED" => Failure::perimeter(at.service, CONSUMER, "EMULATORperimeter0001"),
+            "SERVICE_DISABLED" => Failure::service_disabled(at, consumer),
+            "USER_PROJECT_DENIED" => Failure::user_project_denied(at.service, consumer),
+            "CONSUMER_INVALID" => Failure::consumer_invalid(at.service, consumer),
+            "SECURITY_POLICY_VIOLATED" => Failure::perimeter(at.service, consumer, "EMULATORperimeter0001"),
             "INVALID_ARGUMENT" => Failure::invalid_argument(),
-            "FAILED_PRECONDITION" => Failure::google(400, name, "Precondition check failed."),
+            "FAILED_PRECONDITION" => plain(400, "Precondition check failed."),
+            "OUT_OF_RANGE" => plain(400, "The value is out of range."),
             "NOT_FOUND" => Failure::not_found(),
             "ABORTED" => Failure::conflict(),
-            "ALREADY_EXISTS" => Failure::google(409, name, "Requested entity already exists"),
-            "RATE_LIMIT_EXCEEDED" => Failure::quota(CONSUMER, at.service),
-            "UNAVAILABLE" => Failure::unavailable(),
-            "DEADLINE_EXCEEDED" => {
-                Failure::google(504, name, "Deadline expired before operation could complete.")
-            }
+            "ALREADY_EXISTS" => plain(409, "Requested entity already exists"),
+            "RATE_LIMIT_EXCEEDED" => Failure::quota_here(scene),
+            "RESOURCE_EXHAUSTED" => plain(429, "Resource has been exhausted (e.g. check quota)."),
+            "CANCELLED" => plain(499, "The operation was cancelled."),
             "INTERNAL" => Failure::internal(),
+            "UNKNOWN" => plain(500, "Unknown Error."),
+            "DATA_LOSS" => plain(500, "Unrecoverable data loss or corruption."),
+            "UNIMPLEMENTED" => plain(501, "Operation is not implemented, or supported, or enabled."),
+            "UNAVAILABLE" => Failure::unavailable(),
+            "DEADLINE_EXCEEDED" => plain(504, "Deadline expired before operation could complete."),
             "INVALID_RAPT" => Failure::invalid_rapt(),
             "INVALID_GRANT" => Failure::grant_ended(),
+            "INVALID_SCOPE" => Failure::invalid_scope(),
             "INVALID_TARGET" => Failure::invalid_target(),
             "INVALID_CLIENT" => Failure::invalid_client(),
-            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(),
-            reason if FORBIDDEN.contains(&reason) => {
+            "UNAUTHORIZED_CLIENT" => Failure::unauthorized_client(),
+            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(scene.how.attribute_condition_status),
+            reason if NAMES.iter().skip_while(|(name, _)| *name != FORBIDDEN).any(|(n, _)| *n == reason) => {
                 let message = format!("The request was refused by {} ({reason}).", at.service);
                 Failure::google(403, "PERMISSION_DENIED", message).info(
                     reason,
                     "googleapis.com",
-                    json!({"consumer": format!("projects/{CONSUMER}"), "service": at.service}),
+                    json!({"consumer": format!("projects/{consumer}"), "service": at.service}),
                 )
             }
             _ => return None,
         })
+    }
+
+    /// What the token endpoint and the Security Token Service say in OAuth's form where others say it in Google's. The
+    /// codes for server trouble are those that google-auth tries again for; the throttling text of the Security Token
+    /// Service was seen, the other texts and the code that goes with it are ours.
+    fn of_oauth(name: &str, scene: &Scene<'_>) -> Option<Failure> {
+        let sts = scene.at.service == "sts.googleapis.com";
+        if !(sts || scene.method == "oauth2.token") {
+            return None;
+        }
+        let throttled = "The request was throttled due to rate limit. Please retry after a few seconds.";
+        let throttled =
+            if sts { format!("[Security Token Service] {throttled}") } else { throttled.to_owned() };
+        let (status, error, description) = match name {
+            "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => {
+                (400, "invalid_request", "Bad Request")
+            }
+            "UNAUTHENTICATED" => (401, "invalid_client", "Unauthorized"),
+            "PERMISSION_DENIED" => (403, "access_denied", "The caller does not have permission"),
+            "RATE_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED" => (429, "rate_limit_exceeded", throttled.as_str()),
+            "INTERNAL" | "UNKNOWN" | "DATA_LOSS" => (500, "internal_failure", "Internal error encountered."),
+            "UNAVAILABLE" => (503, "temporarily_unavailable", "The service is currently unavailable."),
+            "DEADLINE_EXCEEDED" => (504, "server_error", "Deadline expired before operation could complete."),
+            _ => return None,
+        };
+        Some(Failure::oauth(status, error, description))
+    }
+
+    /// The denial as the service of the method words it, with the permission that the method needs.
+    fn denied_here(scene: &Scene<'_>) -> Failure {
+        let (api, rest) = scene.method.split_once('.').unwrap_or((scene.method, ""));
+        match api {
+            "cloudresourcemanager" if !scene.resource.is_empty() => Failure::denied_on(
+                &permission(scene.method),
+                &format!("//cloudresourcemanager.googleapis.com/{}", scene.resource),
+            ),
+            "serviceusage" => {
+                Failure::service_usage_denied(&rest.trim_start_matches("services.").replace('.', " "))
+            }
+            _ => Failure::denied(&permission(scene.method)),
+        }
+    }
+
+    /// E23 with the method's own quota: what the metric and its limit are called, and the limits, are known for some of
+    /// the services only (quota pages of IAM); the others have E23's.
+    fn quota_here(scene: &Scene<'_>) -> Failure {
+        let service = scene.at.service;
+        let method = scene.method.rsplit('.').next().unwrap_or_default();
+        let (title, metric, limit, value) = match service {
+            "iamcredentials.googleapis.com" if method.starts_with("sign") => {
+                ("Sign JWT or blob request", "sign_jwt_or_blob", "SignJwtOrBlob", 60_000)
+            }
+            "iamcredentials.googleapis.com" => {
+                ("Generate credentials request", "generate_credentials", "GenerateCredentials", 60_000)
+            }
+            "iam.googleapis.com" if method.starts_with("set") => {
+                ("Write requests", "write_requests", "WriteRequests", 600)
+            }
+            "iam.googleapis.com" => ("Read requests", "read_requests", "ReadRequests", 6_000),
+            _ => ("Default requests", "default_requests", "DefaultRequests", 900),
+        };
+        Failure::quota(
+            service,
+            scene.consumer,
+            (title, metric),
+            &format!("{limit}PerMinutePerProject"),
+            scene.per_minute.unwrap_or(value),
+        )
+    }
+
+    /// A refusal with the pause that the server asks for, if it is in Google's form.
+    pub fn retry_info(self, milliseconds: Option<u64>) -> Failure {
+        match milliseconds {
+            Some(pause) if self.body["error"].is_object() => {
+                let delay = match pause % 1_000 {
+                    0 => format!("{}s", pause / 1_000),
+                    rest => format!("{}.{rest:03}s", pause / 1_000),
+                };
+                self.detail("RetryInfo", json!({"retryDelay": delay}))
+            }
+            _ => self,
+        }
+    }
+
+    /// The refusal as a service says it that has no form for errors: its text alone.
+    pub fn into_plain(self) -> Response {
+        let text = format!("{}\n", self.text());
+        let mut plain = reply::plain(self.status, &text);
+        let whole = self.into_response();
+        for name in [header::RETRY_AFTER, header::WWW_AUTHENTICATE] {
+            if let Some(value) = whole.headers().get(&name) {
+                plain.headers_mut().insert(name, value.clone());
+            }
+        }
+        plain
+    }
+
+    fn text(&self) -> &str {
+        let error = &self.body["error"];
+        let told = [&error["message"], &self.body["error_description"], error];
+        told.into_iter().find_map(Value::as_str).unwrap_or_default()
+    }
+}
+
+/// The permission that a method needs, by the method's short name.
+fn permission(method: &str) -> String {
+    let (api, rest) = method.split_once('.').unwrap_or((method, ""));
+    // The older versions of Resource Manager and of the troubleshooter say so in their names.
+    let rest = match rest.split_once('.') {
+        Some((version, rest))
+            if version.starts_with('v') && version[1..].starts_with(|c: char| c.is_ascii_digit()) =>
+        {
+            rest
+        }
+        _ => rest,
+    };
+    match (api, rest) {
+        ("iamcredentials", "generateAccessToken") => "iam.serviceAccounts.getAccessToken".to_owned(),
+        ("iamcredentials", "generateIdToken") => "iam.serviceAccounts.getOpenIdToken".to_owned(),
+        ("iamcredentials", "signBlob" | "signJwt") => format!("iam.serviceAccounts.{rest}"),
+        ("iamcredentials", _) => "iam.serviceAccounts.get".to_owned(),
+        ("iam", "roles.queryGrantableRoles") => "iam.roles.list".to_owned(),
+        ("iam", _) if rest.starts_with("keys.") => rest.replacen("keys", "iam.serviceAccountKeys", 1),
+        ("iam", _) if rest.contains("roles.") => {
+            format!("iam.roles.{}", rest.rsplit('.').next().unwrap_or_default())
+        }
+        ("iam", _) => format!("iam.{rest}"),
+        ("cloudresourcemanager", _) => {
+            let (collection, action) = rest.split_once('.').unwrap_or((rest, "get"));
+            let action = if matches!(action, "search" | "getAncestry") { "get" } else { action };
+            format!("resourcemanager.{collection}.{action}")
+        }
+        ("cloudasset", _) => format!("cloudasset.assets.{rest}"),
+        ("policytroubleshooter", _) => "iam.policies.troubleshoot".to_owned(),
+        _ => method.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::routes;
+    use super::*;
+
+    fn named(name: &str, service: &'static str, method: &str, per_minute: Option<u32>) -> Failure {
+        let at = Place { service, title: "X", method: "google.X" };
+        let how = Behaviour::default();
+        let scene = Scene { at, method, consumer: "7", resource: "projects/p", per_minute, how: &how };
+        Failure::named(name, &scene).unwrap()
+    }
+
+    #[test]
+    fn every_name_of_the_list_is_a_refusal_with_the_status_it_says() {
+        for (name, told) in NAMES {
+            let failure = named(name, "iam.googleapis.com", "iam.roles.get", None);
+            assert!(told.starts_with(failure.status.as_str()), "{name}: {} {told}", failure.status);
+        }
+        assert!(!is_name("TEAPOT"));
+    }
+
+    #[test]
+    fn a_denial_names_the_permission_of_the_method_that_is_hit() {
+        for (service, method, permission) in [
+            ("iamcredentials.googleapis.com", "iamcredentials.signJwt", "iam.serviceAccounts.signJwt"),
+            (
+                "iamcredentials.googleapis.com",
+                "iamcredentials.generateIdToken",
+                "iam.serviceAccounts.getOpenIdToken",
+            ),
+            ("iam.googleapis.com", "iam.serviceAccounts.setIamPolicy", "iam.serviceAccounts.setIamPolicy"),
+            ("iam.googleapis.com", "iam.keys.list", "iam.serviceAccountKeys.list"),
+            ("iam.googleapis.com", "iam.projects.roles.get", "iam.roles.get"),
+            (
+                "cloudresourcemanager.googleapis.com",
+                "cloudresourcemanager.v1.projects.getIamPolicy",
+                "resourcemanager.projects.getIamPolicy",
+            ),
+            (
+                "cloudasset.googleapis.com",
+                "cloudasset.searchAllResources",
+                "cloudasset.assets.searchAllResources",
+            ),
+        ] {
+            let body = named("IAM_PERMISSION_DENIED", service, method, None).body;
+            assert_eq!(body["error"]["details"][0]["metadata"]["permission"], permission, "{method}");
+            assert!(body["error"]["message"].as_str().unwrap().contains(permission), "{method}");
+        }
+        let body = named(
+            "IAM_PERMISSION_DENIED",
+            "serviceusage.googleapis.com",
+            "serviceusage.services.enable",
+            None,
+        );
+        assert_eq!(body.body["error"]["details"][1]["reason"], "AUTH_PERMISSION_DENIED");
+        // A permission that is made of a name has its shape.
+        for name in routes::names().filter(|name| name.starts_with("iam") || name.starts_with("cloud")) {
+            assert_eq!(permission(name).matches('.').count(), 2, "{name}: {}", permission(name));
+        }
+    }
+
+    #[test]
+    fn a_quota_is_the_one_of_the_method_and_of_the_world() {
+        let metric = |service, method, per_minute| {
+            let body = named("RATE_LIMIT_EXCEEDED", service, method, per_minute).body;
+            let metadata = &body["error"]["details"][0]["metadata"];
+            assert_eq!(
+                (&metadata["service"], &metadata["consumer"]),
+                (&json!(service), &json!("projects/7"))
+            );
+            format!(
+                "{} {}",
+                metadata["quota_metric"].as_str().unwrap(),
+                metadata["quota_limit_value"].as_str().unwrap()
+            )
+        };
+        let iam = "iam.googleapis.com";
+        assert_eq!(metric(iam, "iam.serviceAccounts.get", None), "iam.googleapis.com/read_requests 6000");
+        assert_eq!(
+            metric(iam, "iam.serviceAccounts.setIamPolicy", Some(2)),
+            "iam.googleapis.com/write_requests 2"
+        );
+        let other = metric("cloudasset.googleapis.com", "cloudasset.searchAllResources", None);
+        assert_eq!(other, "cloudasset.googleapis.com/default_requests 900");
+    }
+
+    #[test]
+    fn what_speaks_oauth_refuses_in_its_form_and_in_words_that_clients_try_again_for() {
+        for (service, method) in
+            [("oauth2.googleapis.com", "oauth2.token"), ("sts.googleapis.com", "sts.token")]
+        {
+            for (name, status, error) in [
+                ("UNAVAILABLE", 503, "temporarily_unavailable"),
+                ("INTERNAL", 500, "internal_failure"),
+                ("RATE_LIMIT_EXCEEDED", 429, "rate_limit_exceeded"),
+                ("INVALID_SCOPE", 400, "invalid_scope"),
+            ] {
+                let failure = named(name, service, method, None);
+                assert_eq!(
+                    (failure.status.as_u16(), &failure.body["error"]),
+                    (status, &json!(error)),
+                    "{method}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_pause_is_told_with_its_milliseconds_where_the_form_has_room_for_it() {
+        let failure =
+            named("UNAVAILABLE", "iam.googleapis.com", "iam.roles.get", None).retry_info(Some(1_500));
+        let detail = json!({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "1.500s"});
+        assert_eq!(failure.body["error"]["details"], json!([detail]));
+        let failure =
+            named("INVALID_GRANT", "oauth2.googleapis.com", "oauth2.token", None).retry_info(Some(2_000));
+        assert!(!failure.body.to_string().contains("RetryInfo"));
     }
 }

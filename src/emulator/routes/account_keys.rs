@@ -88,6 +88,10 @@ async fn list(call: Call) -> Answer {
         "google.iam.admin.v1.ListServiceAccountKeysRequest.KeyType",
         &["KEY_TYPE_UNSPECIFIED", USER, SYSTEM],
     )?;
+    // "Duplicate key types are not allowed" (IAM reference).
+    if types.iter().enumerate().any(|(i, kind)| types[..i].contains(kind)) {
+        return Err(Failure::invalid_argument());
+    }
     let (all, _) = keys_of(&call, "iam.serviceAccountKeys.list").await?;
     let wanted = all.into_iter().filter(|key| types.is_empty() || types.contains(&key.kind));
     Ok(reply::message(json!({"keys": wanted.map(|key| key.json).collect::<Vec<_>>()})))

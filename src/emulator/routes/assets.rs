@@ -5,9 +5,9 @@ use tokio::sync::MutexGuard;
 
 use super::super::check::Query;
 use super::super::error::{Answer, Failure};
-use super::super::permission;
 use super::super::policy::Binding;
 use super::super::reply;
+use super::super::role;
 use super::super::search::{Search, Term};
 use super::super::state::{Resource, State};
 use super::{Api, Call, Route, paged, row};
@@ -287,10 +287,10 @@ fn binding_fits(state: &State, binding: &Binding, term: &Term) -> bool {
 }
 
 /// What a role gives. Google drops bindings whose role the caller may not read; ours does not look at that.
-fn gives(state: &State, role: &str) -> Vec<String> {
-    match permission::predefined().get(role) {
+fn gives(state: &State, name: &str) -> Vec<String> {
+    match role::predefined().get(name) {
         Some(role) => role.permissions.iter().map(ToString::to_string).collect(),
-        None => state.custom_role(role).map(|role| role.permissions.clone()).unwrap_or_default(),
+        None => state.custom_role(name).map(|role| role.permissions.clone()).unwrap_or_default(),
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Map, Value};
 
 use super::super::connection::Scissors;
-use super::super::error::Failure;
+use super::super::error::{Failure, Scene};
 use super::super::fault::Fault;
 use super::super::reply;
 use super::Route;
@@ -21,20 +21,20 @@ const DROP: usize = 16;
 const BOMB: usize = 4 * 1024 * 1024;
 
 /// The refusal that a fault states, if it is that kind of fault.
-pub fn refusal(fault: &Fault, route: &Route) -> Option<Failure> {
+pub fn refusal(fault: &Fault, route: &Route, scene: &Scene<'_>) -> Option<Failure> {
     let failure = if fault.etag_conflict && route.name.ends_with("setIamPolicy") {
         Failure::conflict()
     } else if let Some(name) = &fault.error {
-        Failure::named(name, route.place())?
+        Failure::named(name, scene)?
     } else if (fault.status.is_some() && !fault.answers_otherwise()) || fault.body.is_some() {
         let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
         Failure::verbatim(fault.status.unwrap_or(200), body)
     } else if fault.is_quota_alone() {
-        Failure::named("RATE_LIMIT_EXCEEDED", route.place())?
+        Failure::named("RATE_LIMIT_EXCEEDED", scene)?
     } else {
         return None;
     };
-    Some(failure.retry_after(fault.retry_after))
+    Some(failure.retry_after(fault.retry_after).retry_info(fault.retry_delay_ms))
 }
 
 /// Carries a fault out around the answer.

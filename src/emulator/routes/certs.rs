@@ -11,6 +11,7 @@ use super::super::reply;
 use super::{Api, Call, Route, row};
 
 pub const ROUTES: &[Route] = &[
+    row!(Api::OAuth, "GET", "/.well-known/openid-configuration", "oauth2.discovery", "", discovery),
     row!(Api::OAuth, "GET", "/oauth2/v3/certs", "oauth2.certs", "google.identity.oauth2.Certs", google_jwks),
     row!(
         Api::OAuth,
@@ -39,6 +40,21 @@ fn set(keys: &[Arc<Key>]) -> Value {
 
 fn map(keys: &[Arc<Key>], of: impl Fn(&Key) -> String) -> Value {
     keys.iter().map(|key| (key.id.clone(), Value::String(of(key)))).collect::<Map<_, _>>().into()
+}
+
+/// Google's issuer as OpenID Connect Discovery 1.0 describes one: it keeps its name, and its addresses are here. What is
+/// not served here is not named.
+async fn discovery(call: Call) -> Answer {
+    let base = &call.shared.base;
+    let document = json!({"issuer": "https://accounts.google.com", "token_endpoint": format!("{base}token"),
+        "userinfo_endpoint": format!("{base}v1/userinfo"), "revocation_endpoint": format!("{base}revoke"),
+        "jwks_uri": format!("{base}oauth2/v3/certs"), "response_types_supported": ["none"],
+        "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid", "email", "profile"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "claims_supported": ["aud", "email", "email_verified", "exp", "iat", "iss", "sub"],
+        "grant_types_supported": ["refresh_token", "urn:ietf:params:oauth:grant-type:jwt-bearer"]});
+    Ok(reply::cached(&document, ACCOUNT_AGE))
 }
 
 async fn google_jwks(_: Call) -> Answer {

@@ -1,6 +1,8 @@
 //! The emulator's own endpoint, for tests in other languages: faults, the clock, the log, the methods. It is no service
 //! of Google's and is served only once it has been opened.
 
+use std::collections::BTreeMap;
+
 use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, header};
@@ -10,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::clock;
+use super::super::error::NAMES;
 use super::super::fault::Fault;
+use super::super::metadata::Metadata;
 use super::super::reply;
 use super::super::state::Shared;
 
@@ -21,6 +25,24 @@ pub const PATH: &str = "/_emulator/";
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Advance {
     advance_seconds: i64,
+}
+
+/// What may become of the machine; what is left out stays.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Machine {
+    maintenance_event: Option<String>,
+    preempted: Option<bool>,
+    attributes: Option<BTreeMap<String, String>>,
+}
+
+impl Machine {
+    fn change(self, machine: &mut Metadata) {
+        let instance = &mut machine.instance;
+        instance.maintenance_event = self.maintenance_event.unwrap_or(instance.maintenance_event.clone());
+        instance.preempted = self.preempted.unwrap_or(instance.preempted);
+        instance.attributes = self.attributes.unwrap_or(std::mem::take(&mut instance.attributes));
+    }
 }
 
 /// Answers a request below the path.
@@ -44,10 +66,23 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
             reply::exact(StatusCode::OK, &json!({}))
         }
         (&Method::POST, "clock") => match read::<Advance>(body) {
-            Ok(Advance { advance_seconds }) => {
-                shared.clock.advance(advance_seconds);
+            Ok(Advance { advance_seconds }) if !shared.clock.advance(advance_seconds) => problem(
+                StatusCode::BAD_REQUEST,
+                "advanceSeconds: the clock may stand in the years 1971 to 9998 only",
+            ),
+            Ok(_) => {
                 let now = clock::rfc3339(shared.clock.now());
                 reply::exact(StatusCode::OK, &json!({"now": now}))
+            }
+            Err(error) => problem(StatusCode::BAD_REQUEST, &error),
+        },
+        (&Method::POST, "machine") => match read::<Machine>(body) {
+            Ok(told) => {
+                if shared.change_machine(|machine| told.change(machine)).await {
+                    reply::exact(StatusCode::OK, &json!({}))
+                } else {
+                    problem(StatusCode::BAD_REQUEST, "the world has no machine: it states no metadata")
+                }
             }
             Err(error) => problem(StatusCode::BAD_REQUEST, &error),
         },
@@ -68,9 +103,14 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
                 .collect();
             reply::exact(StatusCode::OK, &json!({"methods": methods}))
         }
+        (&Method::GET, "errors") => {
+            let errors: Vec<Value> =
+                NAMES.iter().map(|(name, what)| json!({"error": name, "what": what})).collect();
+            reply::exact(StatusCode::OK, &json!({"errors": errors}))
+        }
         _ => problem(
             StatusCode::NOT_FOUND,
-            "there are POST and DELETE faults, POST clock, GET requests and GET methods",
+            "there are POST and DELETE faults, POST clock, POST machine, GET requests, GET methods and GET errors",
         ),
     }
 }

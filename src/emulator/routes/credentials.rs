@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::super::behaviour::{Behaviour, SignedClaims, Tolerance, ZeroLifetime};
 use super::super::check::{self, Field, Kind};
 use super::super::clock;
 use super::super::error::{Answer, Failure};
@@ -89,16 +90,21 @@ fn target(
     delegates: &[String],
     permission: &str,
 ) -> Result<Account, Failure> {
-    // A project id in place of `-` is documented as invalid; how it is refused is not known.
+    let how = &state.behaviour;
+    // A project's id in place of `-` is documented as invalid.
     if call.param("project") != "-" {
-        return Err(Failure::invalid_argument());
+        let known = state.project(call.param("project")).is_some();
+        if how.named_project == Tolerance::Refused || !known {
+            return Err(Failure::invalid(&how.messages.named_project));
+        }
     }
     let mut who = caller.principal.clone();
     for delegate in delegates {
         let name = delegate.strip_prefix("projects/-/serviceAccounts/").unwrap_or(delegate);
         if name.contains('/') || name.is_empty() {
-            return Err(Failure::invalid_argument());
+            return Err(Failure::invalid(&how.messages.delegate));
         }
+        call.guard(state, caller, state.account(name).map(Resource::Account))?;
         let i = step(call, state, &who, name, "iam.serviceAccounts.implicitDelegation")?;
         who = Principal::Account(state.accounts[i].email.clone());
     }
@@ -115,7 +121,7 @@ fn step(call: &Call, state: &State, who: &Principal, name: &str, permission: &st
         return Err(Failure::denied(permission));
     }
     if state.accounts[i].disabled {
-        return Err(Failure::account_disabled(call.place(), &state.accounts[i].email));
+        return Err(Failure::account_disabled(call.place(), &state.accounts[i].email, &state.behaviour));
     }
     Ok(i)
 }
@@ -141,14 +147,21 @@ async fn access_token(call: Call) -> Answer {
     let body: Mint = call.body(FIELDS)?;
     let mut state = call.state().await;
     let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.getAccessToken")?;
-    if body.scope.is_empty() || !body.scope.iter().all(|scope| is_scope(scope)) {
+    if body.scope.is_empty() {
         return Err(Failure::invalid_argument());
     }
+    if !body.scope.iter().all(|scope| is_scope(scope)) {
+        return Err(Failure::invalid(&state.behaviour.messages.scope));
+    }
     let most = if account.extended_lifetime { HALF_A_DAY } else { HOUR };
-    let lifetime = body.lifetime.as_deref().and_then(check::seconds).unwrap_or(HOUR);
-    // Zero and less are refused: what the API does with them is not known.
-    if lifetime < 1 || lifetime > most {
-        return Err(Failure::invalid_argument());
+    let fraction = body.lifetime.as_deref().is_some_and(check::has_fraction);
+    let lifetime = match body.lifetime.as_deref().and_then(check::seconds) {
+        None => HOUR,
+        Some(0) if state.behaviour.zero_lifetime == ZeroLifetime::AnHour && !fraction => HOUR,
+        Some(seconds) => seconds,
+    };
+    if lifetime < 1 || lifetime > most || (lifetime == most && fraction) {
+        return Err(Failure::invalid(&state.behaviour.messages.lifetime));
     }
     let now = call.now();
     let token = Token {
@@ -220,39 +233,60 @@ async fn sign_blob(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let body: Mint = call.body(FIELDS)?;
-    let account = {
+    let (account, how) = {
         let state = call.state().await;
-        target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?
+        let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?;
+        (account, state.behaviour.clone())
     };
     // Bytes that are empty and bytes that are absent are one and the same in proto3.
     let payload = body.payload.as_deref().and_then(check::decode).filter(|bytes| !bytes.is_empty());
     let payload = payload.ok_or_else(Failure::invalid_argument)?;
+    fits_in(payload.len(), &how)?;
     let key = keys::of(&account.email).await;
     let signed = STANDARD.encode(key.sign(&payload));
     Ok(reply::message(json!({"keyId": key.id, "signedBlob": signed})))
 }
 
-/// The claims are signed as they came, without the white space around them; nothing is added.
+/// Refuses a payload that is too large, if there is a limit.
+fn fits_in(size: usize, how: &Behaviour) -> Result<(), Failure> {
+    match how.largest_payload {
+        Some(most) if size > most => Err(Failure::invalid(&how.messages.large_payload)),
+        _ => Ok(()),
+    }
+}
+
+/// The claims are signed as they came, without the white space around them, unless the world has them written anew;
+/// nothing is added.
 async fn sign_jwt(call: Call) -> Answer {
     const FIELDS: &[Field] = &[("delegates", Kind::Texts), ("payload", Kind::Text)];
     call.query(&[])?;
     let caller = call.caller().await?;
     let body: Mint = call.body(FIELDS)?;
-    let account = {
+    let (account, how) = {
         let state = call.state().await;
-        target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signJwt")?
+        let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signJwt")?;
+        (account, state.behaviour.clone())
     };
     let payload = body.payload.unwrap_or_default();
-    let claims: Map<String, Value> =
-        serde_json::from_str(payload.trim()).map_err(|_| Failure::invalid_argument())?;
+    fits_in(payload.len(), &how)?;
+    let mut claims: Map<String, Value> =
+        serde_json::from_str(payload.trim()).map_err(|_| Failure::invalid(&how.messages.jwt_payload))?;
     if let Some(exp) = claims.get("exp") {
-        let exp = exp.as_i64().ok_or_else(Failure::invalid_argument)?;
-        if exp < call.now() || exp > call.now() + HALF_A_DAY {
-            return Err(Failure::invalid_argument());
+        let now = call.now();
+        let fine = exp.as_i64().is_some_and(|exp| exp >= now && exp <= now + HALF_A_DAY);
+        if !fine {
+            return Err(Failure::invalid(&how.messages.jwt_expiry));
         }
     }
+    let signed = match how.signed_claims {
+        SignedClaims::Verbatim => payload.trim().to_owned(),
+        SignedClaims::Reserialized => {
+            claims.sort_keys();
+            Value::Object(claims).to_string()
+        }
+    };
     let key = keys::of(&account.email).await;
-    Ok(reply::message(json!({"keyId": key.id, "signedJwt": key.jwt(payload.trim())})))
+    Ok(reply::message(json!({"keyId": key.id, "signedJwt": key.jwt(&signed)})))
 }
 
 /// No restriction anywhere. google-auth asks for this in the background and must never stumble over it.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::clock;
 use super::super::error::{Answer, Failure};
+use super::super::es256::Es256;
 use super::super::identity::{Aws, AwsRole, Pool, Provider};
 use super::super::keys;
 use super::super::reply;
@@ -24,6 +25,15 @@ pub const ROUTES: &[Route] = &[
         "",
         subject_token
     ),
+    row!(
+        Api::External,
+        "GET",
+        "/external/{owner}/{pool}/{provider}/.well-known/openid-configuration",
+        "external.discovery",
+        "",
+        discovery
+    ),
+    row!(Api::External, "GET", "/external/{owner}/{pool}/{provider}/jwks", "external.jwks", "", jwks),
     row!(
         Api::External,
         "PUT",
@@ -71,6 +81,31 @@ fn aws<'a>(call: &Call, state: &'a State) -> Option<(&'a Aws, &'a AwsRole)> {
 
 fn nothing_here() -> Response {
     reply::plain(StatusCode::NOT_FOUND, "404 - Not Found")
+}
+
+/// The issuer of a provider, under its own name and with its keys here. Nobody asks it: what is believed stands in the
+/// world. It is for verifiers of the subject tokens.
+async fn discovery(call: Call) -> Answer {
+    let state = call.state().await;
+    let Some(oidc) = provider(&call, &state).and_then(|(_, provider)| provider.oidc.as_ref()) else {
+        return Ok(nothing_here());
+    };
+    let part = |name: &str| call.param(name).to_owned();
+    let keys =
+        format!("{}external/{}/{}/{}/jwks", call.shared.base, part("owner"), part("pool"), part("provider"));
+    let document = json!({"issuer": oidc.issuer, "jwks_uri": keys, "response_types_supported": ["id_token"],
+        "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["ES256", "RS256"]});
+    Ok(reply::exact(StatusCode::OK, &document))
+}
+
+/// The keys that a provider's subject tokens are verified with.
+async fn jwks(call: Call) -> Answer {
+    let state = call.state().await;
+    let found = provider(&call, &state).and_then(|(pool, provider)| {
+        let oidc = provider.oidc.as_ref()?;
+        oidc.jwks.clone().or_else(|| state.made_key(pool, provider).map(Es256::jwks))
+    });
+    Ok(found.map_or_else(nothing_here, |keys| reply::exact(StatusCode::OK, &keys)))
 }
 
 /// A fresh subject token for one of the identities that the world states.

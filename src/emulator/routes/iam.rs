@@ -4,14 +4,15 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::behaviour::{LargePages, Tolerance};
 use super::super::check::{Field, Kind};
-use super::super::condition::{self, Facts};
+use super::super::condition::{self, MOST_OPERATORS, Unreadable};
 use super::super::error::{Answer, Failure};
 use super::super::policy::CONDITION;
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::Account;
-use super::{Api, Call, Caller, Route, page, policies, row};
+use super::{Api, Call, Caller, Route, page, policies, roles, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -74,15 +75,11 @@ pub fn account(
     missing: fn(&str) -> Failure,
 ) -> Result<usize, Failure> {
     let (project, name) = (call.param("project"), call.param("account"));
-    let wanted = state.project(project);
-    let found = state
-        .account(name)
-        .filter(|i| project == "-" || state.parent(Resource::Account(*i)) == wanted.map(Resource::Project));
-    if let Some(i) = found {
+    if let Some(i) = state.account_in(project, name) {
         call.require(state, caller, permission, Resource::Account(i))?;
         return Ok(i);
     }
-    match wanted {
+    match state.project(project) {
         Some(p) if state.allows(&caller.principal, permission, Resource::Project(p), call.now()) => {
             Err(missing(name))
         }
@@ -103,6 +100,10 @@ async fn list(call: Call) -> Answer {
     let state = call.state().await;
     let project = state.project(call.param("project")).ok_or_else(Failure::not_found)?;
     call.require(&state, &caller, "iam.serviceAccounts.list", Resource::Project(project))?;
+    // Discovery says that 100 is the most, and not what more is.
+    if state.behaviour.large_pages == LargePages::Refused && query.int("pageSize")?.unwrap_or(0) > 100 {
+        return Err(Failure::invalid_argument());
+    }
     let (page, next) = page(state.accounts_of(project), &query, 20, 100)?;
     let accounts: Vec<Value> = page.into_iter().map(|i| account_json(&state, i)).collect();
     Ok(reply::message(json!({"accounts": accounts, "nextPageToken": next})))
@@ -116,15 +117,16 @@ async fn get(call: Call) -> Answer {
     Ok(reply::message(account_json(&state, i)))
 }
 
-/// The version is in the query; a body like Resource Manager's is accepted too (whether IAM refuses one is not known).
+/// The version is in the query; whether a body like Resource Manager's is accepted too is for the world to say.
 async fn get_policy(call: Call) -> Answer {
     let query = call.query(&["options.requestedPolicyVersion"])?;
-    let body: policies::GetBody = call.body(policies::GET)?;
+    let accepted = call.state().await.behaviour.policy_read_body == Tolerance::Accepted;
+    let body: policies::GetBody = call.body(if accepted { policies::GET } else { &[] })?;
     let caller = call.caller().await?;
     let state = call.state().await;
     let i = account(&call, &state, &caller, "iam.serviceAccounts.getIamPolicy", Failure::gaia_not_found)?;
     let version = query.int("options.requestedPolicyVersion")?.unwrap_or(body.version());
-    policies::read(&state, Resource::Account(i), version)
+    policies::read(&call, &state, Resource::Account(i), version)
 }
 
 async fn set_policy(call: Call) -> Answer {
@@ -139,22 +141,29 @@ async fn test_permissions(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    policies::test(&call, &state, &caller, state.account(call.param("account")).map(Resource::Account))
+    let account = state.account_in(call.param("project"), call.param("account"));
+    policies::test(&call, &state, &caller, account.map(Resource::Account))
 }
 
 const LINT: &[Field] = &[("fullResourceName", Kind::Text), ("condition", Kind::Message(CONDITION))];
 
 #[derive(Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 struct LintBody {
+    full_resource_name: String,
     condition: super::super::policy::Condition,
 }
 
-/// Reports what our own reader of conditions cannot read, and more than 12 logical operators (quotas page).
+/// Reports a condition that cannot be compiled, and one of more than 12 logical operators (quotas page). How Google words
+/// what is wrong is not known but for CEL's own messages.
 async fn lint(call: Call) -> Answer {
     call.query(&[])?;
-    call.caller().await?;
+    let caller = call.caller().await?;
     let body: LintBody = call.body(LINT)?;
+    {
+        let state = call.state().await;
+        call.guard(&state, &caller, roles::resource(&state, &body.full_resource_name))?;
+    }
     let expression = body.condition.expression;
     let result = |unit: &str, severity: &str, offset: usize, problem: &str| {
         json!({"level": "CONDITION", "validationUnitName": format!("lintValidationUnits/{unit}"),
@@ -162,13 +171,17 @@ async fn lint(call: Call) -> Answer {
             "debugMessage": problem})
     };
     let mut results = Vec::new();
-    if let Err(unreadable) = condition::evaluate(&expression, &Facts::default()) {
-        results.push(result("ConditionCompilationCheck", "ERROR", unreadable.offset, &unreadable.problem));
-    }
-    let operators = expression.matches("&&").count() + expression.matches("||").count();
-    if operators > 12 {
-        let problem = format!("The expression has {operators} logical operators, 12 are allowed.");
-        results.push(result("ConditionComplexityCheck", "ERROR", 0, &problem));
+    match condition::check(&expression) {
+        Err(unreadable) => {
+            let Unreadable { offset, problem } = unreadable;
+            results.push(result("ConditionCompilationCheck", "ERROR", offset, &problem));
+        }
+        Ok(operators) if operators > MOST_OPERATORS => {
+            let problem =
+                format!("The expression has {operators} logical operators, {MOST_OPERATORS} are allowed.");
+            results.push(result("ConditionComplexityCheck", "ERROR", 0, &problem));
+        }
+        Ok(_) => {}
     }
     Ok(reply::message(json!({"lintResults": results})))
 }

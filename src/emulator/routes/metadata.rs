@@ -1,7 +1,11 @@
 //! The metadata server of a machine on Google Cloud: what the machine is, and tokens for the accounts it has. There is
-//! one only if the world says so. Waiting for changes is not served: nothing in it changes.
+//! one only if the world says so. Who waits for a change is answered when somebody changes the machine.
 
+mod machine;
 mod tree;
+
+use std::pin::pin;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -19,7 +23,7 @@ use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::Account;
 use super::credentials::{google_jwt, id_claims};
 use super::{Api, Call, Route, row};
-use tree::{Found, Node};
+use tree::Found;
 
 /// Tokens. google-auth may post to them, with a certificate to which a token is to be bound; ours never are.
 pub const ROUTES: &[Route] = &[
@@ -96,8 +100,9 @@ impl Refused {
 pub async fn sealed(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let etag = keys::hex(&keys::hash_bytes(&bytes)[..8]);
-    parts.headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("digits are a valid header"));
+    parts
+        .headers
+        .insert(header::ETAG, HeaderValue::from_str(&etag(&bytes)).expect("digits are a valid header"));
     for (name, value) in [
         ("metadata-flavor", "Google"),
         ("server", "Metadata Server for VM"),
@@ -107,6 +112,10 @@ pub async fn sealed(response: Response) -> Response {
         parts.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     Response::from_parts(parts, Body::from(bytes))
+}
+
+fn etag(body: &[u8]) -> String {
+    keys::hex(&keys::hash_bytes(body)[..8])
 }
 
 /// A request that a browser or a proxy was tricked into lacks the one header or has the other.
@@ -135,8 +144,38 @@ async fn read(call: Call) -> Answer {
     Ok(response)
 }
 
+/// What is at a path: at once, or, for who waits for a change, once it is another than the one they have seen, or as
+/// soon as their time is up.
 async fn looked_up(call: &Call, path: &str) -> Result<Response, Refused> {
     enter(call)?;
+    let query = Query::parse(&call.query);
+    let waits = query.flag("wait_for_change").unwrap_or(false);
+    let mut changes = call.shared.machine.subscribe();
+    let (mut etag, mut response) = found(call, path, &query).await?;
+    let seen = query.text("last_etag").map_or_else(|| etag.clone(), str::to_owned);
+    let seconds = query.text("timeout_sec").and_then(|text| text.parse().ok());
+    let mut time_is_up = pin!(async {
+        match seconds {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+    });
+    while waits && etag == seen {
+        tokio::select! {
+            () = &mut time_is_up => break,
+            changed = changes.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+            }
+        }
+        (etag, response) = found(call, path, &query).await?;
+    }
+    Ok(response)
+}
+
+/// What is at a path now, and its etag.
+async fn found(call: &Call, path: &str, query: &Query) -> Result<(String, Response), Refused> {
     let state = call.state().await;
     let machine = machine(&state)?;
     let number = state.project(&machine.project).map_or(0, |i| state.projects[i].number);
@@ -148,21 +187,18 @@ async fn looked_up(call: &Call, path: &str) -> Result<Response, Refused> {
         .collect();
     let node = match tree.find(&segments).ok_or(Refused::NotThere)? {
         Found::Here(node) => node,
-        Found::Moved => return Ok(moved(call, path)),
+        Found::Moved => return Ok((String::new(), moved(call, path))),
     };
-    let query = Query::parse(&call.query);
-    let directory = matches!(node, Node::Dir(_) | Node::Given(_));
-    let recursive = directory && query.flag("recursive").unwrap_or(false);
-    Ok(match (recursive, query.text("alt")) {
-        (true, Some("text")) => text(node.lines()),
-        (true, _) => as_json(&node.whole()),
-        (false, Some("json")) => as_json(&node.json()),
-        (false, _) => text(node.text()),
-    })
-}
-
-fn text(text: String) -> Response {
-    reply::with_type(StatusCode::OK, "application/text", text)
+    let recursive = node.is_directory() && query.flag("recursive").unwrap_or(false);
+    let (body, is_json) = match (recursive, query.text("alt")) {
+        (true, Some("text")) => (node.lines(), false),
+        (true, _) => (node.whole().to_string(), true),
+        (false, Some("json")) => (node.json().to_string(), true),
+        (false, Some("text")) => (node.plain_text(), false),
+        (false, _) => (node.text(), false),
+    };
+    let kind = if is_json { "application/json" } else { "application/text" };
+    Ok((etag(body.as_bytes()), reply::with_type(StatusCode::OK, kind, body)))
 }
 
 /// google-auth reads JSON only where the type is this, word for word.
@@ -296,7 +332,7 @@ fn usable(
             return Err(refuse(Failure::denied(permission)));
         }
         if state.accounts[i].disabled {
-            return Err(refuse(Failure::account_disabled(at, email)));
+            return Err(refuse(Failure::account_disabled(at, email, &state.behaviour)));
         }
         return Ok(state.accounts[i].clone());
     }

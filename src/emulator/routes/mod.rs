@@ -35,9 +35,10 @@ use tokio::sync::MutexGuard;
 use super::check::{self, Field, Query};
 use super::clock;
 use super::connection::Scissors;
-use super::error::{Answer, Failure, Place};
+use super::error::{Answer, Failure, Place, Scene};
 use super::fault::Fault;
 use super::keys;
+use super::partial::Form;
 use super::reply;
 use super::state::{Resource, Shared, State};
 use super::tokens::{Principal, secret};
@@ -97,6 +98,11 @@ impl Api {
             Api::Metadata => "Metadata Server",
             Api::External => "Services outside of Google",
         }
+    }
+
+    /// Whether its answers are messages that can be had in part and without line ends.
+    fn speaks_json(self) -> bool {
+        !matches!(self, Api::OAuth | Api::Sts | Api::Metadata | Api::External)
     }
 
     /// What its errors say where no method is known.
@@ -224,8 +230,18 @@ fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static st
     if plain.is_none() && verb == Method::GET && metadata::holds(&segments) {
         plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
     }
-    let has_verb = segments.last().is_some_and(|s| s.contains(':') && !s.contains('.'));
-    plain.filter(|(route, _)| !has_verb || !route.path.ends_with('}'))
+    plain.filter(|(route, _)| {
+        !route.path.ends_with('}') || !segments.last().is_some_and(|s| has_verb(route, s))
+    })
+}
+
+/// Whether the last part of a path ends in a custom verb, which then is one that nobody knows. Of all names only the
+/// ids of some projects have a colon, after a domain: `example.com:name`.
+fn has_verb(route: &Route, segment: &str) -> bool {
+    let is_project = ["/projects/{id}", "/projects/{project}"].iter().any(|end| route.path.ends_with(end));
+    let colons = segment.matches(':').count();
+    let of_a_domain = segment.split_once(':').is_some_and(|(domain, _)| domain.contains('.'));
+    colons > usize::from(is_project && of_a_domain)
 }
 
 /// Everything a handler may look at.
@@ -237,6 +253,7 @@ struct Call {
     headers: HeaderMap,
     body: Bytes,
     token_expired: bool,
+    stale_read: bool,
 }
 
 /// Who calls, and on whose account.
@@ -244,6 +261,8 @@ struct Call {
 struct Caller {
     principal: Principal,
     scopes: Vec<String>,
+    /// The number of the project that pays.
+    consumer: String,
 }
 
 impl Call {
@@ -255,8 +274,15 @@ impl Call {
         Query::parse(&self.query).only(allowed)
     }
 
-    /// The body, checked against its fields, as a struct of them.
+    /// The body, checked against its fields, as a struct of them. A form is taken for parameters of the query, whatever
+    /// is in it: that is what curl sends where nobody names a type.
     fn body<T: serde::de::DeserializeOwned>(&self, fields: &[Field]) -> Result<T, Failure> {
+        let is_form = self
+            .header("content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+        if is_form {
+            Query::parse(&String::from_utf8_lossy(&self.body)).only(&[])?;
+        }
         let map = check::body(&self.body, fields)?;
         Ok(serde_json::from_value(Value::Object(map)).expect("the body was checked against its fields"))
     }
@@ -281,7 +307,10 @@ impl Call {
         let header = self.header("authorization").and_then(|value| value.split_once(' '));
         match header {
             Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
-            _ => Query::parse(&self.query).text("access_token").map(str::to_owned),
+            _ => {
+                let query = Query::parse(&self.query);
+                query.text("access_token").or_else(|| query.text("oauth_token")).map(str::to_owned)
+            }
         }
     }
 
@@ -290,7 +319,7 @@ impl Call {
     async fn caller(&self) -> Result<Caller, Failure> {
         let at = self.place();
         let bearer = self.bearer().ok_or_else(|| Failure::no_credentials(at))?;
-        let (caller, client) = self.identify(&bearer).await?;
+        let (mut caller, client) = self.identify(&bearer).await?;
         let scopes = self.route.api.scopes(self.route.writes());
         if !scopes.is_empty() && !caller.scopes.iter().any(|scope| scopes.contains(&scope.as_str())) {
             return Err(Failure::scope_insufficient(at));
@@ -323,22 +352,37 @@ impl Call {
         if state.is_disabled(at.service, &consumer, self.now()) {
             return Err(Failure::service_disabled(at, &consumer));
         }
+        caller.consumer = consumer;
         // Whether a perimeter is asked before or after roles is not known; nothing of what is inside is told this way.
-        if self.about(&state).is_some_and(|project| state.keeps_out(&caller.principal, at.service, project)) {
-            return Err(Failure::perimeter(at.service, &consumer, &secret()[..22]));
-        }
+        self.guard(&state, &caller, self.about(&state))?;
         Ok(caller)
     }
 
-    /// The project that the path is about.
-    fn about(&self, state: &State) -> Option<usize> {
-        if let Some(i) = state.account(self.param("account")) {
-            return state.project(&state.project_of(i).id);
+    /// Refuses a call about something inside of a perimeter that keeps the caller out. Folders and organizations are in
+    /// none (VPC Service Controls documentation, supported products). What a body names is for its handler.
+    fn guard(&self, state: &State, caller: &Caller, about: Option<Resource>) -> Result<(), Failure> {
+        let service = self.route.api.host();
+        let project = about.and_then(|on| {
+            state.way_up(on).find_map(|level| match level {
+                Resource::Project(i) => Some(i),
+                _ => None,
+            })
+        });
+        if project.is_some_and(|project| state.keeps_out(&caller.principal, service, project)) {
+            return Err(Failure::perimeter(service, &caller.consumer, &secret()[..22]));
         }
-        // Resource Manager calls everything `id`.
-        let id =
-            if self.route.path.contains("/projects/{id}") { self.param("id") } else { self.param("project") };
-        state.project(id)
+        Ok(())
+    }
+
+    /// What the path is about.
+    fn about(&self, state: &State) -> Option<Resource> {
+        if let Some(i) = state.account(self.param("account")) {
+            return Some(Resource::Account(i));
+        }
+        // Resource Manager calls everything `id`, and Cloud Asset has the kind in the path.
+        let searched = self.params.get("kind").is_some_and(|kind| kind == "projects");
+        let by_id = searched || self.route.path.contains("/projects/{id}");
+        state.project(self.param(if by_id { "id" } else { "project" })).map(Resource::Project)
     }
 
     /// Whose token it is, and which client it was given to.
@@ -363,7 +407,7 @@ impl Call {
                 return Err(Failure::account_state(at));
             }
         }
-        Ok((Caller { principal, scopes }, client))
+        Ok((Caller { principal, scopes, consumer: String::new() }, client))
     }
 
     /// A JWT that an account signed for itself is as good as an access token: `iss` and `sub` are the account, `exp`
@@ -469,7 +513,7 @@ pub async fn serve(
             (state.faults.strike(name, &path, shared.clock.now()), state.arrived(name, path))
         };
         let answer = run(&shared, found, &parts, body, fault.as_ref());
-        date += fault.as_ref().map_or(0, |fault| fault.date_offset_seconds);
+        date = date.saturating_add(fault.as_ref().map_or(0, |fault| fault.date_offset_seconds));
         let response = match &fault {
             Some(fault) => broken::struck(fault, &scissors, answer).await,
             None => answer.await,
@@ -485,6 +529,22 @@ pub async fn serve(
     response
 }
 
+/// The number of the project that a refusal by a fault names: the one that the request charges, else the world's first.
+fn charged(state: &State, headers: &HeaderMap) -> String {
+    let named = headers.get("x-goog-user-project").and_then(|value| value.to_str().ok());
+    let found = named.and_then(|name| state.project(name)).or((!state.projects.is_empty()).then_some(0));
+    found.map_or_else(|| "0".to_owned(), |i| state.projects[i].number.to_string())
+}
+
+/// What a path of Resource Manager is about, as `projects/p`.
+fn resource(route: &Route, params: &HashMap<&'static str, String>) -> String {
+    let mut parts = route.path.split('/').skip(2);
+    match (parts.next(), params.get("id")) {
+        (Some(collection), Some(id)) if route.api == Api::ResourceManager => format!("{collection}/{id}"),
+        _ => String::new(),
+    }
+}
+
 async fn run(
     shared: &Arc<Shared>,
     found: Option<(&'static Route, HashMap<&'static str, String>)>,
@@ -498,7 +558,22 @@ async fn run(
     let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
         return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
     };
-    let refusal = fault.and_then(|fault| broken::refusal(fault, route));
+    let refusal = match fault {
+        Some(fault) => {
+            let state = shared.state.lock().await;
+            let (consumer, resource) = (charged(&state, &parts.headers), resource(route, &params));
+            let scene = Scene {
+                at: route.place(),
+                method: route.name,
+                consumer: &consumer,
+                resource: &resource,
+                per_minute: fault.per_minute,
+                how: &state.behaviour,
+            };
+            broken::refusal(fault, route, &scene)
+        }
+        None => None,
+    };
     let call = Call {
         shared: Arc::clone(shared),
         route,
@@ -507,8 +582,19 @@ async fn run(
         headers: parts.headers.clone(),
         body,
         token_expired: fault.is_some_and(|fault| fault.token_expired),
+        stale_read: fault.is_some_and(|fault| fault.stale_read),
+    };
+    let form =
+        if route.api.speaks_json() { Form::of(&Query::parse(&call.query)) } else { Ok(Form::default()) };
+    let (form, refusal) = match form {
+        Ok(form) => (form, refusal),
+        Err(failure) => (Form::default(), refusal.or(Some(failure))),
     };
     let answer = match refusal {
+        // A metadata server has no form for errors; what the world states word for word is as it is.
+        Some(failure) if route.api == Api::Metadata && !fault.is_some_and(Fault::states_a_body) => {
+            Ok(failure.into_plain())
+        }
         Some(failure) => Err(failure),
         None => (route.run)(call).await,
     };
@@ -517,7 +603,8 @@ async fn run(
     let response = super::tests::contract::look(&shared.base, route, fault, response).await;
     match route.api {
         Api::Metadata => metadata::sealed(response).await,
-        _ => response,
+        _ if form.is_usual() => response,
+        _ => reply::shaped(response, &form).await,
     }
 }
 

@@ -336,9 +336,10 @@ fn renamed(mut fields: Map<String, Value>, names: &[(&str, &str)]) -> axum::resp
 
 /// What is known of a token, with real numbers; E31 for one that is not known or over.
 async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
+    check_query(call)?;
     let parameters = parameters(call);
     if let Ok(text) = wanted(&parameters, "id_token") {
-        return id_info(&text).await;
+        return id_info(&text, call.now()).await;
     }
     let text = wanted(&parameters, "access_token").map_err(|_| Failure::invalid_token())?;
     let now = call.now();
@@ -366,10 +367,10 @@ async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     Ok(fields)
 }
 
-async fn id_info(text: &str) -> Result<Map<String, Value>, Failure> {
+async fn id_info(text: &str, now: i64) -> Result<Map<String, Value>, Failure> {
     let jwt = Jwt::read(text).ok_or_else(Failure::invalid_token)?;
     let key = keys::made(keys::GOOGLE).await.ok_or_else(Failure::invalid_token)?;
-    if !jwt.is_signed_by(&key) {
+    if !jwt.is_signed_by(&key) || jwt.time("exp").is_none_or(|exp| exp <= now) {
         return Err(Failure::invalid_token());
     }
     let mut fields = jwt.claims;
@@ -395,7 +396,16 @@ async fn user_plain(call: Call) -> Answer {
     Ok(renamed(user(&call).await?, &names))
 }
 
+/// Version 2 has a discovery document, and refuses what is not in it.
+fn check_query(call: &Call) -> Result<(), Failure> {
+    if call.route.path.contains("/v2/") {
+        call.query(&["access_token", "id_token"])?;
+    }
+    Ok(())
+}
+
 async fn user(call: &Call) -> Result<Map<String, Value>, Failure> {
+    check_query(call)?;
     let caller = call.caller().await?;
     if matches!(caller.principal, Principal::Federated(_)) {
         return Err(Failure::unsupported_token(call.place()));

@@ -4,9 +4,10 @@
 use axum::response::Response;
 use serde::Deserialize;
 
+use super::super::behaviour::{Behaviour, EmptyBindings, OldReaders, Tolerance, UnchangedPolicy};
 use super::super::check::{Field, Kind};
 use super::super::error::{Answer, Failure};
-use super::super::policy::{FIELDS, Policy};
+use super::super::policy::{self, FIELDS, Policy};
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::{Call, Caller};
@@ -50,22 +51,56 @@ struct TestBody {
 }
 
 /// The policy of a resource that the caller may read.
-pub fn read(state: &State, on: Resource, version: i64) -> Answer {
-    Ok(reply::message(state.policy(on).read(version)?))
+pub fn read(call: &Call, state: &State, on: Resource, version: i64) -> Answer {
+    let policy = state.read_policy(on, call.now(), call.stale_read);
+    if state.behaviour.old_readers == OldReaders::Refused && policy.is_conditional() && version < 3 {
+        return Err(Failure::invalid(policy::too_old_a_reader(version)));
+    }
+    Ok(reply::message(policy.read(version)?))
 }
 
 /// Writes the policy of a resource that the caller may write.
 pub fn write(call: &Call, state: &mut State, on: Resource) -> Answer {
     let body: SetBody = call.body(SET)?;
     let mut incoming = body.policy.ok_or_else(Failure::invalid_argument)?;
+    let how = state.behaviour.clone();
+    if how.empty_bindings == EmptyBindings::Dropped {
+        incoming.bindings.retain(|binding| !binding.members.is_empty());
+    }
     incoming.normalise();
     let version = incoming.version;
     let etag = state.next_etag(call.shared.clock.micros());
-    let stored = state.policy(on).write(incoming, body.update_mask.as_deref(), etag)?;
+    let before = state.policy(on);
+    let mut stored = before
+        .write(incoming, body.update_mask.as_deref(), etag.clone())
+        .map_err(|refusal| refusal.reworded(&policy::needs_version_3(), &how.messages.policy_version))?;
+    if how.unchanged_policy == UnchangedPolicy::Renewed
+        && stored.etag == before.etag
+        && stored.etag != policy::VIRGIN
+    {
+        stored.etag = etag;
+    }
+    fits_in(&stored, on, &how)?;
     state.check_policy(&stored, on)?;
     let answer = reply::message(stored.read(if version == 3 { 3 } else { 1 })?);
     state.set_policy(on, stored, call.now());
     Ok(answer)
+}
+
+/// Refuses what only some say is too much.
+fn fits_in(policy: &Policy, on: Resource, how: &Behaviour) -> Result<(), Failure> {
+    let public = |member: &str| matches!(member, "allUsers" | "allAuthenticatedUsers");
+    if how.public_members == Tolerance::Refused
+        && matches!(on, Resource::Account(_))
+        && policy.members().any(public)
+    {
+        return Err(Failure::not_permitted_customer());
+    }
+    let size = serde_json::to_vec(policy).map_or(0, |bytes| bytes.len());
+    if how.largest_policy.is_some_and(|most| size > most) {
+        return Err(Failure::invalid_argument());
+    }
+    Ok(())
 }
 
 /// The permissions of a list that the caller has, in the order of the list. A resource that is not there has none

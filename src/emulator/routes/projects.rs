@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::error::{Answer, Failure};
+use super::super::filter::{Filter, Group, Term};
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::{Api, Call, Caller, Route, page, policies, row};
@@ -211,51 +212,48 @@ async fn search_projects(call: Call) -> Answer {
     let query = call.query(&["query", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let terms = terms(query.text("query").unwrap_or(""))?;
-    let fits = |of: &Resource| {
-        // Terms of different fields widen the search (Resource Manager reference, projects.search).
-        terms.is_empty() || terms.iter().any(|(field, value)| project_has(&state, *of, field, value))
-    };
+    let filter = filter(query.text("query"), state.behaviour.side_by_side)?;
+    let fits = |of: &Resource| filter.holds(&|term: &Term| project_has(&state, *of, term));
     let found =
         all_projects(&state).filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
     answer(&call, &state, "projects", found)
 }
 
-/// `field:value` or `field=value`, separated by spaces or AND and OR; values may be quoted.
-pub fn terms(query: &str) -> Result<Vec<(String, String)>, Failure> {
-    let words = query.split_whitespace().filter(|word| !matches!(*word, "AND" | "OR"));
-    let term = |word: &str| {
-        let (field, value) = word.split_once([':', '=']).ok_or_else(Failure::invalid_argument)?;
-        Ok((field.to_lowercase(), value.trim_matches('"').to_lowercase()))
-    };
-    words.map(term).collect()
+/// A filter of the query, or a refusal.
+pub fn filter(text: Option<&str>, group: Group) -> Result<Filter, Failure> {
+    Filter::parse(text.unwrap_or(""), group).ok_or_else(Failure::invalid_argument)
 }
 
-pub fn project_has(state: &State, of: Resource, field: &str, value: &str) -> bool {
+/// Whether an organization of that domain and customer is what a filter asks for.
+pub fn organization_has(filter: &Filter, domain: &Value, customer: &Value) -> bool {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    filter.holds(&|term: &Term| match term.field.as_str() {
+        "domain" | "displayname" => term.fits(&text(domain)),
+        "directorycustomerid" | "owner.directorycustomerid" => term.fits(&text(customer)),
+        _ => false,
+    })
+}
+
+/// Whether a project has what a term asks for.
+pub fn project_has(state: &State, of: Resource, term: &Term) -> bool {
     let Resource::Project(i) = of else { return false };
     let project = &state.projects[i];
     let parent = project.parent.clone().unwrap_or_default();
     let (parent_type, parent_id) = parent.split_once('/').unwrap_or(("", ""));
-    match field {
-        "displayname" | "name" => like(&project.name, value),
-        "id" | "projectid" => like(&project.id, value),
-        "parent" => like(&parent, value),
-        "parent.type" => like(parent_type.trim_end_matches('s'), value),
-        "parent.id" => like(parent_id, value),
-        "state" | "lifecyclestate" => like("ACTIVE", value),
-        "labels" => project.labels.keys().any(|key| like(key, value)),
+    match term.field.as_str() {
+        "displayname" | "name" => term.fits(&project.name),
+        "id" | "projectid" => term.fits(&project.id),
+        "projectnumber" => term.fits(&project.number.to_string()),
+        "parent" => term.fits(&parent),
+        "parent.type" => term.fits(parent_type.trim_end_matches('s')),
+        "parent.id" => term.fits(parent_id),
+        "state" | "lifecyclestate" => term.fits("ACTIVE"),
+        // "Filters by label name or value."
+        "labels" => project.labels.iter().any(|(key, value)| term.fits(key) || term.fits(value)),
         other => other
             .strip_prefix("labels.")
-            .and_then(|key| project.labels.get(key))
-            .is_some_and(|label| like(label, value)),
-    }
-}
-
-fn like(text: &str, pattern: &str) -> bool {
-    let text = text.to_lowercase();
-    match pattern.strip_suffix('*') {
-        Some(start) => text.starts_with(start),
-        None => text == pattern,
+            .and_then(|name| project.labels.iter().find(|(key, _)| key.to_lowercase() == name))
+            .is_some_and(|(_, label)| term.fits(label)),
     }
 }
 
@@ -263,14 +261,14 @@ async fn search_folders(call: Call) -> Answer {
     let query = call.query(&["query", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let terms = terms(query.text("query").unwrap_or(""))?;
+    let filter = filter(query.text("query"), Group::All)?;
     let fits = |of: &Resource| {
         let folder = resource_json(&state, *of);
-        let has = |name: &str, value: &str| folder[name].as_str().is_some_and(|text| like(text, value));
-        terms.iter().all(|(field, value)| match field.as_str() {
-            "displayname" => has("displayName", value),
-            "parent" => has("parent", value),
-            "state" | "lifecyclestate" => has("state", value),
+        let text = |name: &str| folder[name].as_str().unwrap_or_default();
+        filter.holds(&|term: &Term| match term.field.as_str() {
+            "displayname" => term.words_fit(text("displayName")),
+            "parent" => term.fits(text("parent")),
+            "state" | "lifecyclestate" => term.fits(text("state")),
             _ => false,
         })
     };
@@ -283,12 +281,10 @@ async fn search_organizations(call: Call) -> Answer {
     let query = call.query(&["query", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let terms = terms(query.text("query").unwrap_or(""))?;
+    let filter = filter(query.text("query"), Group::All)?;
     let fits = |of: &Resource| {
-        let domain = resource_json(&state, *of)["displayName"].to_string();
-        terms.iter().all(|(field, value)| {
-            matches!(field.as_str(), "domain" | "displayname") && like(domain.trim_matches('"'), value)
-        })
+        let organization = resource_json(&state, *of);
+        organization_has(&filter, &organization["displayName"], &organization["directoryCustomerId"])
     };
     let all = (0..state.organizations.len()).map(Resource::Organization);
     let found = all.filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
@@ -376,7 +372,7 @@ async fn get_policy(call: &Call, collection: &str) -> Answer {
     let body: policies::GetBody = call.body(policies::GET)?;
     let state = call.state().await;
     let on = open(call, &state, &caller, collection, "getIamPolicy")?;
-    policies::read(&state, on, body.version())
+    policies::read(call, &state, on, body.version())
 }
 
 pub async fn set_project_policy(call: Call) -> Answer {

@@ -7,9 +7,10 @@ use tokio::sync::MutexGuard;
 
 use super::super::check::{Field, Kind};
 use super::super::error::{Answer, Failure};
+use super::super::filter::{Group, Term};
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::projects::{self, all_projects, may, project_has, terms};
+use super::projects::{self, all_projects, filter, may, organization_has, project_has};
 use super::{Api, Call, Route, page, paged, row};
 
 pub const ROUTES: &[Route] = &[
@@ -167,8 +168,8 @@ async fn list(call: Call) -> Answer {
     let query = call.query(&["filter", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let terms = terms(query.text("filter").unwrap_or(""))?;
-    let fits = |of: &Resource| terms.iter().all(|(field, value)| project_has(&state, *of, field, value));
+    let filter = filter(query.text("filter"), state.behaviour.side_by_side)?;
+    let fits = |of: &Resource| filter.holds(&|term: &Term| project_has(&state, *of, term));
     let found: Vec<Resource> =
         all_projects(&state).filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
     let (found, next) = page(&found, &query, 500, 500)?;
@@ -246,18 +247,11 @@ async fn search_organizations(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let body: SearchBody = call.body(SEARCH)?;
-    let terms = terms(&body.filter)?;
+    let filter = filter(Some(&body.filter), Group::All)?;
     let state = call.state().await;
     let fits = |of: &Resource| {
         let told = organization_json(&state, *of);
-        let has = |field: &str, value: &str| match field {
-            "domain" => told["displayName"] == value,
-            "owner.directorycustomerid" | "directorycustomerid" => {
-                told["owner"]["directoryCustomerId"].as_str().is_some_and(|id| id.eq_ignore_ascii_case(value))
-            }
-            _ => false,
-        };
-        terms.iter().all(|(field, value)| has(field, value))
+        organization_has(&filter, &told["displayName"], &told["owner"]["directoryCustomerId"])
     };
     let all = (0..state.organizations.len()).map(Resource::Organization);
     let seen: Vec<Resource> = all.filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::super::check::{Field, Kind, Query};
 use super::super::deny;
 use super::super::error::{Answer, Failure};
-use super::super::permission::{self, Role};
 use super::super::reply;
+use super::super::role::{self, Role};
 use super::super::state::{Resource, State};
 use super::super::world::CustomRole;
 use super::{Api, Call, Route, page, paged, row};
@@ -109,13 +109,18 @@ fn is_full(query: &Query) -> Result<bool, Failure> {
     Ok(query.enums("view", VIEW, VIEWS)?.first() == Some(&"FULL"))
 }
 
+/// The roles that lists tell: those with a title. The two thousand others bear on nothing here; each is read by its name,
+/// and may be granted.
+fn titled() -> impl Iterator<Item = (&'static String, &'static Role)> {
+    role::predefined().iter().filter(|(_, role)| !role.title.is_empty())
+}
+
 async fn list_predefined(call: Call) -> Answer {
     let query = call.query(LIST)?;
     query.flag("showDeleted")?;
     call.caller().await?;
     let full = is_full(&query)?;
-    let all: Vec<Value> =
-        permission::predefined().iter().map(|(name, role)| predefined_json(name, role, full)).collect();
+    let all: Vec<Value> = titled().map(|(name, role)| predefined_json(name, role, full)).collect();
     answer(&all, &query)
 }
 
@@ -128,7 +133,7 @@ async fn get_predefined(call: Call) -> Answer {
     call.query(&[])?;
     call.caller().await?;
     let name = format!("roles/{}", call.param("role"));
-    let role = permission::predefined().get(name.as_str()).ok_or_else(|| Failure::role_not_found(&name))?;
+    let role = role::predefined().get(name.as_str()).ok_or_else(|| Failure::role_not_found(&name))?;
     Ok(reply::message(predefined_json(&name, role, true)))
 }
 
@@ -194,17 +199,17 @@ struct Grantable {
 /// The roles of the table that have something to say about the kind of resource, and the custom roles above it.
 async fn grantable(call: Call) -> Answer {
     call.query(&[])?;
-    call.caller().await?;
+    let caller = call.caller().await?;
     let body: Grantable = call.body(GRANTABLE)?;
     let full = body.view.as_deref() == Some("FULL");
     let state = call.state().await;
     let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    call.guard(&state, &caller, Some(on))?;
     let fits = |role: &Role| match on {
-        Resource::Account(_) => permission::grantable_on_account(role),
+        Resource::Account(_) => role.is_for_accounts(),
         _ => true,
     };
-    let mut roles: Vec<Value> = permission::predefined()
-        .iter()
+    let mut roles: Vec<Value> = titled()
         .filter(|(name, role)| fits(role) && !name.to_lowercase().ends_with("serviceagent"))
         .map(|(name, role)| predefined_json(name, role, full))
         .collect();
@@ -228,10 +233,11 @@ const TESTABLE: &[Field] =
 /// available here and may be in custom roles.
 async fn testable(call: Call) -> Answer {
     call.query(&[])?;
-    call.caller().await?;
+    let caller = call.caller().await?;
     let body: Grantable = call.body(TESTABLE)?;
     let state = call.state().await;
     let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    call.guard(&state, &caller, Some(on))?;
     let fits = |name: &&str| match on {
         Resource::Account(_) => name.starts_with("iam.serviceAccount"),
         Resource::Project(_) => {
@@ -241,11 +247,8 @@ async fn testable(call: Call) -> Answer {
         Resource::Folder(_) => !name.starts_with("resourcemanager.organizations."),
         Resource::Organization(_) => true,
     };
-    let names: BTreeSet<&str> = permission::predefined()
-        .values()
-        .flat_map(|role| role.permissions.iter().copied())
-        .filter(fits)
-        .collect();
+    let names: BTreeSet<&str> =
+        role::predefined().values().flat_map(|role| role.permissions.iter().copied()).filter(fits).collect();
     let names: Vec<&str> = names.into_iter().collect();
     let (names, next) = paged(&names, body.page_size, &body.page_token, 100, 1_000)?;
     let is_off = |name: &str| match on {
@@ -263,8 +266,8 @@ async fn testable(call: Call) -> Answer {
 pub fn resource(state: &State, full: &str) -> Option<Resource> {
     let full = percent_encoding::percent_decode_str(full).decode_utf8().ok()?;
     if let Some(name) = full.strip_prefix("//iam.googleapis.com/") {
-        let (_, account) = name.split_once("/serviceAccounts/")?;
-        return state.account(account).map(Resource::Account);
+        let (project, account) = name.strip_prefix("projects/")?.split_once("/serviceAccounts/")?;
+        return state.account_in(project, account).map(Resource::Account);
     }
     state.node(full.strip_prefix("//cloudresourcemanager.googleapis.com/")?)
 }

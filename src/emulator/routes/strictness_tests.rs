@@ -83,7 +83,7 @@ fn of_google() -> impl Iterator<Item = &'static Route> {
         Api::Troubleshooter,
         Api::CloudAsset,
     ];
-    // Only what needs a caller: the looks at boundaries are answered to anybody and take nothing.
+    // What has a discovery document and messages of its own; OAuth's services read forms.
     TABLES.iter().copied().flatten().filter(move |route| apis.contains(&route.api))
 }
 
@@ -167,6 +167,110 @@ async fn a_field_of_another_type_is_refused_by_name() {
         let expected = format!("Invalid value at '{field}'");
         assert!(status == 400 && message.starts_with(&expected), "{name} {query}: {status} {message}");
     }
+}
+
+impl Desk {
+    /// An answer as text, with a body of some type and perhaps without a header that says who asks.
+    async fn raw(&self, path: &str, bearer: bool, body: Option<(&str, &str)>) -> (u16, String) {
+        let url = format!("{}{path}", self.emulator.base_url());
+        let verb = if body.is_some() { reqwest::Method::POST } else { reqwest::Method::GET };
+        let mut request = self.client.request(verb, url).header("x-goog-user-project", "acme-prod");
+        if bearer {
+            request = request.bearer_auth(&self.token);
+        }
+        if let Some((kind, body)) = body {
+            request = request.header("content-type", kind).body(body.to_owned());
+        }
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.text().await.unwrap())
+    }
+}
+
+const ACCOUNT: &str = "v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
+
+#[tokio::test]
+async fn the_parameters_that_every_method_has_do_what_they_say() {
+    let desk = Desk::open().await;
+    for name in ["access_token", "oauth_token"] {
+        let (status, _) = desk.raw(&format!("{ACCOUNT}?{name}={}", desk.token), false, None).await;
+        assert_eq!(status, 200, "{name}");
+    }
+    let (_, compact) = desk.raw(&format!("{ACCOUNT}?prettyPrint=false"), true, None).await;
+    assert!(!compact.contains('\n') && compact.contains("\"email\":\"deployer@"), "{compact}");
+    let (_, part) = desk.raw(&format!("{ACCOUNT}?fields=email,disabled&prettyPrint=false"), true, None).await;
+    assert_eq!(part, r#"{"email":"deployer@acme-prod.iam.gserviceaccount.com"}"#);
+    let list =
+        "v1/projects/acme-prod/serviceAccounts?pageSize=1&fields=accounts/email&$alt=json;enum-encoding=int";
+    let (_, part) = desk.raw(list, true, None).await;
+    let part: Value = serde_json::from_str(&part).unwrap();
+    let fields: Vec<&String> = part["accounts"][0].as_object().unwrap().keys().collect();
+    assert!(fields == ["email"] && part.as_object().unwrap().len() == 1, "{part}");
+    // What is refused is whole, but as compact as it was asked for.
+    let nobody = "v1/projects/acme-prod/serviceAccounts/nobody@acme-prod.iam.gserviceaccount.com";
+    let (status, refused) = desk.raw(&format!("{nobody}?fields=email&prettyPrint=false"), true, None).await;
+    assert!(status == 404 && refused.starts_with("{\"error\":{\"code\":404"), "{refused}");
+    for wrong in ["fields=a(", "alt=xml", "alt=proto", "prettyPrint=perhaps"] {
+        assert_eq!(desk.raw(&format!("{ACCOUNT}?{wrong}"), true, None).await.0, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_said_to_be_a_form_is_not_read_as_json() {
+    let desk = Desk::open().await;
+    let body = json!({"scope": [CLOUD_PLATFORM]}).to_string();
+    let path = format!("{ACCOUNT}:generateAccessToken");
+    let form = "application/x-www-form-urlencoded";
+    let (status, text) = desk.raw(&path, true, Some((form, &body))).await;
+    assert!(status == 400 && text.contains("Cannot bind query parameter."), "{status} {text}");
+    assert_eq!(desk.raw(&path, true, Some(("application/json; charset=utf-8", &body))).await.0, 200);
+    // Without anything in it the type says nothing.
+    let policy = format!("{ACCOUNT}:getIamPolicy");
+    assert_eq!(desk.raw(&policy, true, Some((form, ""))).await.0, 200);
+}
+
+#[tokio::test]
+async fn lifetimes_and_scopes_that_only_look_right_are_refused() {
+    let desk = Desk::open().await;
+    let path = format!("{ACCOUNT}:generateAccessToken");
+    for (lifetime, scope, status) in [
+        ("3600s", CLOUD_PLATFORM, 200),
+        ("3600.000s", CLOUD_PLATFORM, 200),
+        ("1.5s", CLOUD_PLATFORM, 200),
+        ("3600.001s", CLOUD_PLATFORM, 400),
+        ("0.5s", CLOUD_PLATFORM, 400),
+        ("+5s", CLOUD_PLATFORM, 400),
+        ("60s", "https://www.googleapis.com/auth/cloud-platforms", 400),
+        ("60s", "https://www.googleapis.com/auth/iam", 200),
+        ("60s", "openid", 200),
+        ("60s", "https://www.googleapis.com/auth/drive.readonly", 200),
+    ] {
+        let body = json!({"scope": [scope], "lifetime": lifetime}).to_string();
+        let (found, text) = desk.raw(&path, true, Some(("application/json", &body))).await;
+        assert_eq!(found, status, "{lifetime} {scope}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn what_other_services_do_not_take_is_refused_in_their_own_form() {
+    let desk = Desk::open().await;
+    let json_body = |body: Value| body.to_string();
+    for (body, words) in [
+        (json_body(json!({"grantType": 1})), "Invalid value at 'grantType' (TYPE_STRING), 1"),
+        (json_body(json!({"scope": ["a"]})), "Invalid value at 'scope' (TYPE_STRING)"),
+        ("{".to_owned(), "Invalid JSON payload received."),
+    ] {
+        let (status, text) = desk.raw("v1/token", false, Some(("application/json", &body))).await;
+        assert!(status == 400 && text.contains(words), "{body}: {status} {text}");
+    }
+    for (path, known) in
+        [("oauth2/v2/userinfo?noSuchThing=1", false), ("oauth2/v3/userinfo?noSuchThing=1", true)]
+    {
+        let (_, text) = desk.raw(path, true, None).await;
+        assert_ne!(text.contains("Cannot bind query parameter."), known, "{path}: {text}");
+    }
+    let keys = format!("{ACCOUNT}/keys?keyTypes=USER_MANAGED&keyTypes=");
+    assert_eq!(desk.raw(&format!("{keys}SYSTEM_MANAGED"), true, None).await.0, 200);
+    assert_eq!(desk.raw(&format!("{keys}USER_MANAGED"), true, None).await.0, 400);
 }
 
 #[test]

@@ -86,6 +86,18 @@ fn check_names(call: &Call, parameters: &Map<String, Value>) -> Result<(), Failu
         let problem = format!("Invalid JSON payload received. Unknown name \"{name}\": Cannot find field.");
         return Err(Failure::invalid_request(&problem));
     }
+    if json {
+        let body = String::from_utf8_lossy(&call.body);
+        if serde_json::from_str::<Map<String, Value>>(&body).is_err() {
+            return Err(Failure::invalid_request("Invalid JSON payload received. Unexpected token."));
+        }
+        if let Some((name, value)) =
+            parameters.iter().find(|(_, value)| !value.is_string() && !value.is_null())
+        {
+            let problem = format!("Invalid value at '{name}' (TYPE_STRING), {value}");
+            return Err(Failure::invalid_request(&problem));
+        }
+    }
     match asked(parameters, "actor_token", "actorToken") {
         Ok(_) => Err(Failure::invalid_request("The emulator does not take actor tokens.")),
         Err(_) => Ok(()),

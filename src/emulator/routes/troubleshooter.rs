@@ -14,7 +14,7 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::tokens::Principal;
 use super::super::verdict::Verdict;
-use super::{Api, Call, Route, roles, row};
+use super::{Api, Call, Caller, Route, roles, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -217,9 +217,10 @@ impl Spelling {
         told
     }
 
-    fn policy(self, state: &State, level: &Allowed) -> Result<Value, Failure> {
+    /// A level, with the policy as it is enforced: for a while after a write that is the one before.
+    fn policy(self, state: &State, level: &Allowed, now: i64) -> Result<Value, Failure> {
         let bindings: Vec<Value> = level.bindings.iter().map(|given| self.binding(given)).collect();
-        let policy = level.on.map(|on| state.policy(on).read(3)).transpose()?;
+        let policy = level.on.map(|on| state.enforced_policy(on, now).read(3)).transpose()?;
         Ok(json!({self.access_field(): self.access(level.access), "relevance": self.relevance(level.access),
             "fullResourceName": level.on.map(|on| state.full_name(on)), "policy": policy,
             "bindingExplanations": bindings}))
@@ -251,11 +252,11 @@ async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
     let caller = call.caller().await?;
     let Body { access_tuple: tuple } = call.body(fields)?;
     let state = call.state().await;
-    let (question, levels) = ask(call, &state, &caller.principal, &tuple)?;
+    let (question, levels) = ask(call, &state, &caller, &tuple)?;
     let allowed = question.allow(&levels);
     let access = Verdict::any(allowed.iter().map(|level| level.access));
     let policies: Vec<Value> =
-        allowed.iter().map(|level| spelling.policy(&state, level)).collect::<Result<_, _>>()?;
+        allowed.iter().map(|level| spelling.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
     let body = json!({"access": spelling.access(access), "explainedPolicies": policies});
     Ok(reply::message_keeping(body, VALUES))
 }
@@ -263,7 +264,7 @@ async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
 fn ask<'a>(
     call: &Call,
     state: &'a State,
-    asks: &'a Principal,
+    caller: &'a Caller,
     tuple: &Tuple,
 ) -> Result<(Question<'a>, Vec<Option<Resource>>), Failure> {
     let who = tuple.who(state).ok_or_else(Failure::invalid_argument)?;
@@ -271,8 +272,11 @@ fn ask<'a>(
         return Err(Failure::invalid_argument());
     }
     let permission = deny::v1(&tuple.permission);
-    let question = Question { state, asks, who, permission, facts: tuple.facts(), now: call.now() };
-    Ok((question, levels(state, &tuple.full_resource_name)?))
+    let levels = levels(state, &tuple.full_resource_name)?;
+    call.guard(state, caller, levels.iter().flatten().next().copied())?;
+    let facts = tuple.facts();
+    let question = Question { state, asks: &caller.principal, who, permission, facts, now: call.now() };
+    Ok((question, levels))
 }
 
 async fn v3(call: Call) -> Answer {
@@ -280,7 +284,7 @@ async fn v3(call: Call) -> Answer {
     let caller = call.caller().await?;
     let Body { access_tuple: tuple } = call.body(WITH_CONTEXT)?;
     let state = call.state().await;
-    let (question, levels) = ask(&call, &state, &caller.principal, &tuple)?;
+    let (question, levels) = ask(&call, &state, &caller, &tuple)?;
     let (allowed, denied) = (question.allow(&levels), question.deny(&levels));
     let access = Verdict::any(allowed.iter().map(|level| level.access));
     let denies = Verdict::any(denied.iter().map(|level| level.denies));
@@ -292,7 +296,7 @@ async fn v3(call: Call) -> Answer {
     };
     let third = Spelling::Third;
     let policies: Vec<Value> =
-        allowed.iter().map(|level| third.policy(&state, level)).collect::<Result<_, _>>()?;
+        allowed.iter().map(|level| third.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
     let resources: Vec<Value> = denied.iter().map(|level| denied_json(&question, level)).collect();
     let body = json!({
         "accessTuple": {"principal": tuple.principal, "fullResourceName": tuple.full_resource_name,

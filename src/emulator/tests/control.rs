@@ -30,8 +30,12 @@ async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
     for (body, problem) in [
         (json!({"method": "*", "hangs": true}), "hangs"),
         (json!({"method": "*", "error": "TEAPOT"}), "TEAPOT"),
-        (json!({"error": "UNAVAILABLE"}), "method"),
-        (json!({"method": "iam.serviceAccount.get"}), "iam.serviceAccount.get"),
+        (json!({"error": "UNAVAILABLE"}), "method called"),
+        (json!({"method": "iam.serviceAccount.get", "hang": true}), "iam.serviceAccount.get"),
+        (json!({"method": "iam.*", "retryAfter": 3}), "method: this fault"),
+        (json!({"method": "iam.*", "hang": true, "times": 0}), "method: this fault"),
+        (json!({"method": "iam.*", "contentType": "a\nb"}), "contentType: "),
+        (json!({"method": "iam.*", "redirect": "http://x\r\nSet-Cookie: a=b"}), "redirect: "),
     ] {
         let refused = desk.post("_emulator/faults", body).await;
         assert!(refused.status == 400 && refused.text.contains(problem), "{}", refused.text);
@@ -46,6 +50,23 @@ async fn the_clock_is_advanced_and_tokens_end() {
     assert_eq!(desk.post("_emulator/clock", json!({"advanceSeconds": 3600})).await.status, 200);
     assert!(desk.emulator.handle().now() >= before + 3600);
     assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_EXPIRED");
+}
+
+#[tokio::test]
+async fn a_time_that_no_header_can_tell_is_refused_and_nothing_moves() {
+    let desk = open().await;
+    let before = desk.emulator.handle().now();
+    for far in [i64::MAX, i64::MIN, 300_000_000_000] {
+        let refused = desk.post("_emulator/clock", json!({"advanceSeconds": far})).await;
+        assert!(refused.status == 400 && refused.text.contains("advanceSeconds: "), "{}", refused.text);
+        let fault = json!({"method": "*", "dateOffsetSeconds": far});
+        let refused = desk.post("_emulator/faults", fault).await;
+        assert!(refused.status == 400 && refused.text.contains("dateOffsetSeconds: "), "{}", refused.text);
+    }
+    assert!((before..before + 60).contains(&desk.emulator.handle().now()));
+    // What was armed past that check breaks nothing either.
+    desk.fault(Fault { date_offset_seconds: i64::MAX, ..fault("*") }).await;
+    assert_eq!(desk.get(DEPLOYER).await.headers["date"], "Fri, 01 Jan 9999 00:00:00 GMT");
 }
 
 #[tokio::test]
@@ -77,6 +98,19 @@ async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
     assert!(methods.contains(&expected));
     let names: Vec<&str> = methods.iter().filter_map(|one| one["method"].as_str()).collect();
     assert_eq!(names, routes::names().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_readme_has_them_all() {
+    let desk = open().await;
+    let listed = desk.get("_emulator/errors").await.json;
+    let names: Vec<&str> =
+        listed["errors"].as_array().unwrap().iter().filter_map(|one| one["error"].as_str()).collect();
+    assert!(names.contains(&"RESOURCE_EXHAUSTED") && names.len() == ERRORS.len());
+    let readme = include_str!("../../../README.md");
+    for name in names {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[tokio::test]

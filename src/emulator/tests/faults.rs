@@ -156,6 +156,41 @@ async fn every_reason_can_be_had_by_its_name() {
 }
 
 #[tokio::test]
+async fn a_refusal_speaks_as_the_service_that_is_hit() {
+    let desk = Desk::demo().await;
+    let hit = async |method: &str, path: &str, name: &str| {
+        desk.fault(Fault { error: Some(name.into()), ..fault(method) }).await;
+        desk.post(path, json!({})).await
+    };
+    let project = "v3/projects/acme-prod:getIamPolicy";
+    let denied = hit("cloudresourcemanager.*", project, "IAM_PERMISSION_DENIED").await;
+    let metadata = denied.json["error"]["details"][0]["metadata"].clone();
+    assert_eq!(
+        metadata,
+        json!({"permission": "resourcemanager.projects.getIamPolicy",
+            "resource": "//cloudresourcemanager.googleapis.com/projects/acme-prod"})
+    );
+    let quota = hit("iamcredentials.*", &format!("{DEPLOYER}:signJwt"), "RATE_LIMIT_EXCEEDED").await;
+    assert!(quota.message().contains("project_number:415104041262"), "{}", quota.text);
+    let down = hit("oauth2.token", "token", "UNAVAILABLE").await;
+    assert_eq!((down.status.as_u16(), &down.json["error"]), (503, &json!("temporarily_unavailable")));
+    let slow = Fault {
+        error: Some("RESOURCE_EXHAUSTED".into()),
+        retry_delay_ms: Some(250),
+        ..fault("iam.serviceAccounts.get")
+    };
+    desk.fault(slow).await;
+    let slow = desk.get(DEPLOYER).await;
+    assert_eq!(
+        (slow.status.as_u16(), &slow.json["error"]["details"][0]["retryDelay"]),
+        (429, &json!("0.250s"))
+    );
+    desk.fault(Fault { error: Some("UNAVAILABLE".into()), ..fault("metadata.token") }).await;
+    let text = desk.get("computeMetadata/v1/instance/service-accounts/default/token").await;
+    assert_eq!((text.status.as_u16(), text.text.as_str()), (503, "The service is currently unavailable.\n"));
+}
+
+#[tokio::test]
 async fn a_token_is_refused_once_or_for_ever() {
     let desk = Desk::demo().await;
     desk.fault(Fault { token_expired: true, ..fault("iam.*") }).await;
@@ -188,6 +223,73 @@ async fn a_grant_reads_as_written_and_works_only_once_it_has_spread() {
     assert_eq!(mint().await, 200, "the grant has spread, its end has not");
     desk.emulator.handle().advance_clock(30);
     assert_eq!(mint().await, 403);
+}
+
+/// The number of bindings and the etag, as they read.
+async fn read(desk: &Desk) -> (usize, String) {
+    let policy =
+        desk.post(&format!("{EDITABLE}:getIamPolicy?options.requestedPolicyVersion=3"), json!({})).await.json;
+    (policy["bindings"].as_array().unwrap().len(), policy["etag"].as_str().unwrap().to_owned())
+}
+
+/// Writes a policy with so many bindings under an etag.
+async fn write(desk: &Desk, members: &[&str], etag: &str) -> Got {
+    let admin = json!({"role": "roles/iam.serviceAccountAdmin", "members": [DEV]});
+    let mut bindings = vec![admin];
+    bindings.extend(members.iter().map(|member| json!({"role": CREATOR, "members": [member]})));
+    let policy = json!({"policy": {"version": 3, "etag": etag, "bindings": bindings}});
+    desk.post(&format!("{EDITABLE}:setIamPolicy"), policy).await
+}
+
+#[tokio::test]
+async fn a_policy_reads_for_a_while_as_it_was_while_what_was_written_works_already() {
+    let desk = Desk::of(World { stale_read_seconds: 60, ..World::demo() }).await;
+    let before = read(&desk).await;
+    let written = write(&desk, &[DEV], &before.1).await;
+    assert_eq!(written.status, 200, "{}", written.text);
+    assert_eq!(read(&desk).await, before, "the old bindings under the old etag");
+    assert_eq!(
+        desk.post(&format!("{EDITABLE}:generateAccessToken"), json!({"scope": [CLOUD]})).await.status,
+        200
+    );
+    // Who writes what was read so has not seen the last write.
+    assert_eq!(write(&desk, &[], &before.1).await.status, 409);
+    desk.emulator.handle().advance_clock(61);
+    let after = read(&desk).await;
+    assert_eq!((after.0, json!(after.1)), (2, written.json["etag"].clone()));
+}
+
+#[tokio::test]
+async fn a_fault_makes_a_read_stale_as_often_as_it_says() {
+    let desk = Desk::demo().await;
+    let before = read(&desk).await;
+    desk.fault(Fault { stale_read: true, times: Some(2), ..fault("iam.serviceAccounts.getIamPolicy") }).await;
+    assert_eq!(read(&desk).await, before, "nothing was written yet");
+    let written = write(&desk, &[DEV], &before.1).await.json;
+    assert_eq!(read(&desk).await, before);
+    assert_eq!(json!(read(&desk).await.1), written["etag"]);
+}
+
+#[tokio::test]
+async fn the_troubleshooter_explains_what_is_enforced_and_not_what_was_written() {
+    let desk = Desk::of(World { propagation_seconds: 60, ..World::demo() }).await;
+    let before = read(&desk).await;
+    assert_eq!(write(&desk, &[DEV], &before.1).await.status, 200);
+    let full =
+        "//iam.googleapis.com/projects/acme-prod/serviceAccounts/editable@acme-prod.iam.gserviceaccount.com";
+    let tuple = json!({"principal": "dev@example.com", "fullResourceName": full,
+        "permission": "iam.serviceAccounts.getAccessToken"});
+    let explained = async || {
+        let told = desk.post("v1/iam:troubleshoot", json!({"accessTuple": tuple})).await.json;
+        (told["access"].clone(), told["explainedPolicies"][0]["policy"]["etag"].clone())
+    };
+    let (access, etag) = explained().await;
+    assert_ne!(access, "GRANTED");
+    assert_eq!(etag, json!(before.1));
+    desk.emulator.handle().advance_clock(61);
+    let (access, etag) = explained().await;
+    assert_eq!(access, "GRANTED");
+    assert_ne!(etag, json!(before.1));
 }
 
 #[tokio::test]

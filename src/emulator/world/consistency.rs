@@ -3,9 +3,15 @@
 
 use std::collections::HashSet;
 
+use super::super::clock::Clock;
 use super::super::deny::DenyPolicy;
+use super::super::member::is_member;
 use super::super::policy::Policy;
+use super::super::role;
 use super::{Folder, World, WorldError, content};
+
+/// More seconds than anything here lasts: a hundred years.
+const LONGEST: i64 = 3_155_695_200;
 
 impl World {
     /// Refuses the first thing that does not fit.
@@ -26,22 +32,21 @@ impl World {
         for (i, project) in self.projects.iter().enumerate() {
             unique(&mut nodes, format!("projects/{}", project.id), || format!("projects[{i}].id"))?;
             unique(&mut nodes, format!("projects/{}", project.number), || format!("projects[{i}].number"))?;
-            if let Some(parent) = project.parent.as_ref().filter(|parent| !nodes.contains(*parent)) {
-                return Err(content(
-                    format!("projects[{i}].parent"),
-                    format!("{parent} is not in this world"),
-                ));
+            if let Some(parent) = &project.parent {
+                let field = format!("projects[{i}].parent");
+                if !parent.starts_with("folders/") && !parent.starts_with("organizations/") {
+                    let problem = format!("{parent} is neither a folder nor an organization");
+                    return Err(content(field, problem));
+                }
+                if !nodes.contains(parent) {
+                    return Err(content(field, format!("{parent} is not in this world")));
+                }
             }
             for (j, account) in project.accounts.iter().enumerate() {
                 unique(&mut emails, account.email.clone(), || format!("projects[{i}].accounts[{j}].email"))?;
-                for (k, key) in account.keys.iter().enumerate() {
-                    if key.created.parse::<jiff::Timestamp>().is_err() {
-                        let field = format!("projects[{i}].accounts[{j}].keys[{k}].created");
-                        return Err(content(field, format!("{:?} is not an RFC 3339 time", key.created)));
-                    }
-                }
             }
         }
+        self.check_forms()?;
         self.check_policies()?;
         self.check_numbers()?;
         for (i, fault) in self.faults.iter().enumerate() {
@@ -54,6 +59,7 @@ impl World {
             perimeter.check(self, &format!("perimeters[{i}]"))?;
         }
         self.identity_pools.check(self)?;
+        self.behaviour.check()?;
         self.workspace.check(self)?;
         self.metadata.iter().try_for_each(|metadata| metadata.check(self))
     }
@@ -83,6 +89,7 @@ impl World {
     }
 
     fn check_level(&self, field: &str, policy: &Policy, denies: &[DenyPolicy]) -> Result<(), WorldError> {
+        policy.check_form(&format!("{field}.policy"))?;
         for (b, binding) in policy.bindings.iter().enumerate() {
             let field = format!("{field}.policy.bindings[{b}]");
             if !self.has_role(&binding.role) {
@@ -95,10 +102,9 @@ impl World {
         denies.iter().enumerate().try_for_each(|(d, deny)| deny.check(&format!("{field}.denyPolicies[{d}]")))
     }
 
-    /// Of the predefined roles only those that matter here are known, so any name will do for one.
     fn has_role(&self, name: &str) -> bool {
         let Some((parent, id)) = name.split_once("/roles/") else {
-            return name.strip_prefix("roles/").is_some_and(|id| !id.is_empty());
+            return role::predefined().contains_key(name);
         };
         let mut roles = match parent.split_once('/') {
             Some(("projects", id)) => self.projects.iter().find(|p| p.id == id).map(|p| &p.roles),
@@ -113,17 +119,20 @@ impl World {
     }
 
     fn check_numbers(&self) -> Result<(), WorldError> {
-        for (field, seconds) in
-            [("activationSeconds", self.activation_seconds), ("propagationSeconds", self.propagation_seconds)]
-        {
-            if seconds < 0 {
-                return Err(content(field.into(), format!("{seconds} is before the start")));
+        for (field, seconds) in [
+            ("activationSeconds", self.activation_seconds),
+            ("propagationSeconds", self.propagation_seconds),
+            ("staleReadSeconds", self.stale_read_seconds),
+        ] {
+            if !(0..=LONGEST).contains(&seconds) {
+                return Err(content(field.into(), format!("{seconds} is not a time from 0 to {LONGEST}")));
             }
         }
+        if !Clock::default().advance(self.clock_offset_seconds) {
+            let problem = format!("{} leaves the years 1971 to 9998", self.clock_offset_seconds);
+            return Err(content("clockOffsetSeconds".into(), problem));
+        }
         for (i, project) in self.projects.iter().enumerate() {
-            if project.id.is_empty() || project.number == 0 {
-                return Err(content(format!("projects[{i}]"), "a project has an id and a number".into()));
-            }
             let mut disabled = project.disabled_services.iter().enumerate();
             if let Some((s, service)) = disabled.find(|(_, name)| !name.ends_with(".googleapis.com")) {
                 let problem = format!("{service:?} is not the name of an API, as iam.googleapis.com");
@@ -158,24 +167,7 @@ fn unique(seen: &mut HashSet<String>, name: String, field: impl Fn() -> String) 
 
 /// Members by their form: who of them is there is not asked, for policies outlive people.
 pub fn check_members(members: &[String], field: &str) -> Result<(), WorldError> {
-    const KINDS: &[&str] = &[
-        "user",
-        "serviceAccount",
-        "group",
-        "domain",
-        "deleted",
-        "principal",
-        "principalSet",
-        "principalHierarchy",
-        "projectOwner",
-        "projectEditor",
-        "projectViewer",
-    ];
-    let fine = |member: &String| match member.split_once(':') {
-        None => member == "allUsers" || member == "allAuthenticatedUsers",
-        Some((kind, rest)) => KINDS.contains(&kind) && !rest.is_empty(),
-    };
-    match members.iter().position(|member| !fine(member)) {
+    match members.iter().position(|member| !is_member(member)) {
         Some(i) => {
             Err(content(format!("{field}[{i}]"), format!("{:?} is not a member of a policy", members[i])))
         }
@@ -198,7 +190,7 @@ mod tests {
                 r#"{{"projects":[{{"id":"p","number":1,"accounts":[{{"email":"a","policy":{{"bindings":[{binding}]}}}}]}}]}}"#
             )
         };
-        let role = problem(&policy(r#"{"role":"projects/p/roles/gone","members":[]}"#));
+        let role = problem(&policy(r#"{"role":"projects/p/roles/gone","members":["allUsers"]}"#));
         assert!(
             role.contains("projects[0].accounts[0].policy.bindings[0].role") && role.contains("gone"),
             "{role}"
@@ -212,12 +204,16 @@ mod tests {
     #[test]
     fn numbers_and_services_that_cannot_be_are_named_by_their_field() {
         assert!(problem(r#"{"propagationSeconds":-1}"#).contains("propagationSeconds: -1"));
-        assert!(problem(r#"{"projects":[{"number":1}]}"#).contains("projects[0]: a project has an id"));
+        assert!(problem(r#"{"activationSeconds":9223372036854775807}"#).contains("activationSeconds: "));
+        assert!(problem(r#"{"clockOffsetSeconds":9223372036854775807}"#).contains("clockOffsetSeconds: "));
+        assert!(problem(r#"{"projects":[{"number":1}]}"#).contains("projects[0].id: "));
         let service = problem(r#"{"projects":[{"id":"p","number":1,"disabledServices":["iam"]}]}"#);
         assert!(service.contains("projects[0].disabledServices[0]: \"iam\""), "{service}");
         let fault = problem(r#"{"faults":[{"method":"iam.serviceAccount.get","hang":true}]}"#);
         assert!(fault.contains("faults[0].method"), "{fault}");
         let perimeter = problem(r#"{"perimeters":[{"projects":["p"]}]}"#);
         assert!(perimeter.contains("perimeters[0].projects[0]: p is not in this world"), "{perimeter}");
+        let typo = problem(r#"{"perimeters":[{"services":["iamcredentials"]}]}"#);
+        assert!(typo.contains("perimeters[0].services[0]: \"iamcredentials\""), "{typo}");
     }
 }

@@ -1,11 +1,13 @@
 //! What the metadata server holds, as a tree of names, and the ways to read it: a list of names, one value, everything
 //! below as JSON or as lines. It owns the names and their forms; headers and tokens are not its concern.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::emulator::metadata::{Attached, Metadata};
+use super::machine;
+use crate::emulator::metadata::{Attached, Metadata, Platform};
 
 /// A name's content.
 #[derive(Debug)]
@@ -18,6 +20,10 @@ pub enum Node {
     Dir(Vec<(&'static str, Node)>),
     /// A directory of names that people chose, which stay as they are.
     Given(Vec<(String, Node)>),
+    /// A directory of numbers, which JSON writes as a list.
+    Items(Vec<Node>),
+    /// A list that is text as JSON, too, unless text is asked for.
+    Json(Value),
 }
 
 /// What a path leads to.
@@ -45,10 +51,18 @@ pub fn of(machine: &Metadata, number: u64) -> Node {
     if !instance.name.is_empty() {
         own.push(("name", text(&instance.name)));
     }
+    if machine.platform == Platform::Compute {
+        own.extend(machine::of(instance, number));
+    }
+    // Cloud Run tells its region; a virtual machine leaves it to be read off its zone.
+    if let (Platform::Serverless, Some(region)) = (machine.platform, instance.region()) {
+        own.push(("region", text(&format!("projects/{number}/regions/{region}"))));
+    }
     own.push(("service-accounts", accounts(&machine.accounts)));
     if !instance.zone.is_empty() {
         own.push(("zone", text(&format!("projects/{number}/zones/{}", instance.zone))));
     }
+    own.sort_by_key(|(name, _)| *name);
     let project = vec![
         ("attributes", given(&machine.attributes)),
         ("numeric-project-id", Node::Value(number.into())),
@@ -86,11 +100,21 @@ fn accounts(attached: &[Attached]) -> Node {
 }
 
 impl Node {
-    fn children(&self) -> Option<Vec<(&str, &Node)>> {
+    /// Whether it holds others.
+    pub fn is_directory(&self) -> bool {
+        matches!(self, Node::Dir(_) | Node::Given(_) | Node::Items(_))
+    }
+
+    fn children(&self) -> Option<Vec<(Cow<'_, str>, &Node)>> {
         match self {
-            Node::Dir(nodes) => Some(nodes.iter().map(|(name, node)| (*name, node)).collect()),
-            Node::Given(nodes) => Some(nodes.iter().map(|(name, node)| (name.as_str(), node)).collect()),
-            Node::Value(_) | Node::Made => None,
+            Node::Dir(nodes) => Some(nodes.iter().map(|(name, node)| (Cow::Borrowed(*name), node)).collect()),
+            Node::Given(nodes) => {
+                Some(nodes.iter().map(|(name, node)| (Cow::Borrowed(name.as_str()), node)).collect())
+            }
+            Node::Items(nodes) => {
+                Some(nodes.iter().enumerate().map(|(i, node)| (Cow::Owned(i.to_string()), node)).collect())
+            }
+            Node::Value(_) | Node::Json(_) | Node::Made => None,
         }
     }
 
@@ -113,15 +137,26 @@ impl Node {
                 items.iter().map(|item| format!("{}\n", plain(item))).collect()
             }
             Node::Value(value) => plain(value),
+            Node::Json(value) => value.to_string(),
             Node::Made => String::new(),
-            Node::Dir(_) | Node::Given(_) => self.names().iter().map(|name| format!("{name}\n")).collect(),
+            Node::Dir(_) | Node::Given(_) | Node::Items(_) => {
+                self.names().iter().map(|name| format!("{name}\n")).collect()
+            }
+        }
+    }
+
+    /// The same where text is asked for: a list is always a line for each item.
+    pub fn plain_text(&self) -> String {
+        match self {
+            Node::Json(list) => Node::Value(list.clone()).text(),
+            _ => self.text(),
         }
     }
 
     /// JSON: of a directory its names. (That Google writes them as a list is not known for certain.)
     pub fn json(&self) -> Value {
         match self {
-            Node::Value(value) => value.clone(),
+            Node::Value(value) | Node::Json(value) => value.clone(),
             _ => self.names().into(),
         }
     }
@@ -136,12 +171,13 @@ impl Node {
     /// Everything below, as JSON.
     pub fn whole(&self) -> Value {
         let children = match self {
-            Node::Value(value) => return value.clone(),
+            Node::Value(value) | Node::Json(value) => return value.clone(),
+            Node::Items(nodes) => return nodes.iter().map(Node::whole).collect(),
             _ => self.children().unwrap_or_default().into_iter(),
         };
         let name = |name: &str| if matches!(self, Node::Dir(_)) { camel(name) } else { name.to_owned() };
         let shown = children.filter(|(_, node)| !matches!(node, Node::Made));
-        shown.map(|(key, node)| (name(key), node.whole())).collect::<Map<_, _>>().into()
+        shown.map(|(key, node)| (name(&key), node.whole())).collect::<Map<_, _>>().into()
     }
 
     /// Everything below, as lines of a path and a value. (A list is a line for each item, which is our choice.)
@@ -152,11 +188,11 @@ impl Node {
     }
 
     fn write_lines(&self, path: &str, out: &mut String) {
-        if let Node::Value(_) = self {
-            self.text().lines().for_each(|line| out.push_str(&format!("{path} {line}\n")));
+        if let Node::Value(_) | Node::Json(_) = self {
+            self.plain_text().lines().for_each(|line| out.push_str(&format!("{path} {line}\n")));
         }
         for (name, node) in self.children().unwrap_or_default() {
-            let path = if path.is_empty() { name.to_owned() } else { format!("{path}/{name}") };
+            let path = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
             node.write_lines(&path, out);
         }
     }

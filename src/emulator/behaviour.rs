@@ -1,0 +1,237 @@
+//! What Google's documents leave open and nobody has told from the wire, as data: each point is a field with a default,
+//! so that a test can hold a client against every outcome. It owns the form of that section of the world; the routes
+//! do what it says.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::INVALID_ARGUMENT;
+use super::filter::Group;
+use super::policy;
+use super::world::{WorldError, content};
+
+/// How the emulator behaves where Google's behaviour is not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Behaviour {
+    /// A project's id in place of `-` in the path of a mint, which is documented as invalid: `refused` (the default)
+    /// or `accepted`.
+    pub named_project: Tolerance,
+    /// A mint for a disabled account, or through one: `failedPrecondition` (400, the default) or `permissionDenied`
+    /// (403).
+    pub disabled_account: DisabledAccount,
+    /// A lifetime of `0s`: `refused` (the default), or `anHour` as if none had been asked for. Less is always refused.
+    pub zero_lifetime: ZeroLifetime,
+    /// The most bytes that signBlob and signJwt take as a payload; if left out, what fits into a request of 10 MiB.
+    pub largest_payload: Option<usize>,
+    /// The claims that signJwt signs: `verbatim` as they came (the default), or `reserialized`, without blanks and in
+    /// the order of the alphabet.
+    pub signed_claims: SignedClaims,
+    /// A page of service accounts of more than 100: `clamped` to 100 (the default) or `refused`.
+    pub large_pages: LargePages,
+    /// A body in IAM's getIamPolicy, which has none in the discovery document: `accepted` (the default) or `refused`.
+    pub policy_read_body: Tolerance,
+    /// A policy with conditions for a reader of version 1: `mangled`, the conditions gone and the roles renamed, as it
+    /// was seen last (the default), or `refused` as in 2019.
+    pub old_readers: OldReaders,
+    /// The etag after a policy was written that changes nothing: `kept` (the default) or `renewed`.
+    pub unchanged_policy: UnchangedPolicy,
+    /// A binding without members in a write: `refused` (the default) or `dropped`.
+    pub empty_bindings: EmptyBindings,
+    /// `allUsers` and `allAuthenticatedUsers` in the policy of an account: `accepted` (the default) or `refused`, as
+    /// by an organization policy.
+    pub public_members: Tolerance,
+    /// The most bytes of a policy, as compact JSON; any if left out. 64 KB is often quoted.
+    pub largest_policy: Option<usize>,
+    /// Terms of a filter or query for projects that stand side by side: `any` of them fits, as the reference says (the
+    /// default), or `all` have to, as people expect.
+    pub side_by_side: Group,
+    /// The status of a federated credential that the attribute condition rejects (the error `ATTRIBUTE_CONDITION`);
+    /// 401 if left out.
+    pub attribute_condition_status: u16,
+    /// The texts of refusals whose wording is not known.
+    pub messages: Messages,
+}
+
+/// The texts of refusals whose wording is not known; most are "Request contains an invalid argument." if left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub struct Messages {
+    /// A lifetime that is too long, or that is refused as too short.
+    pub lifetime: String,
+    /// A scope that cannot be one.
+    pub scope: String,
+    /// A project's id in place of `-`.
+    pub named_project: String,
+    /// A delegate whose name has another form.
+    pub delegate: String,
+    /// An `exp` that signJwt does not take.
+    pub jwt_expiry: String,
+    /// A payload of signJwt that is no JSON object.
+    pub jwt_payload: String,
+    /// A payload of signBlob or signJwt over the largest.
+    pub large_payload: String,
+    /// A mint for a disabled account; `{email}` stands for it, and `Account disabled: {email}` is the default.
+    pub disabled_account: String,
+    /// A policy with a condition in a write of version 1; says by default that the version has to be 3.
+    pub policy_version: String,
+}
+
+/// Whether something is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Tolerance {
+    /// It is an error.
+    Refused,
+    /// It is as good as the usual form.
+    Accepted,
+}
+
+/// How a mint for a disabled account fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum DisabledAccount {
+    /// 400.
+    FailedPrecondition,
+    /// 403.
+    PermissionDenied,
+}
+
+/// What a lifetime of nothing is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ZeroLifetime {
+    /// An error.
+    Refused,
+    /// The hour that is given where none is asked for.
+    AnHour,
+}
+
+/// What becomes of claims before they are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SignedClaims {
+    /// They are signed as they came, without the white space around them.
+    Verbatim,
+    /// They are read and written anew.
+    Reserialized,
+}
+
+/// What becomes of a page that is asked for and too large.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum LargePages {
+    /// It is as large as one may be.
+    Clamped,
+    /// It is an error.
+    Refused,
+}
+
+/// What a reader of version 1 gets of conditions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OldReaders {
+    /// Roles with `_withcond_` in their name.
+    Mangled,
+    /// An error.
+    Refused,
+}
+
+/// The etag of a policy that was written over with itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UnchangedPolicy {
+    /// The one before.
+    Kept,
+    /// A new one.
+    Renewed,
+}
+
+/// What becomes of a binding that nobody is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EmptyBindings {
+    /// It is an error.
+    Refused,
+    /// It is left out.
+    Dropped,
+}
+
+impl Default for Behaviour {
+    fn default() -> Behaviour {
+        Behaviour {
+            named_project: Tolerance::Refused,
+            disabled_account: DisabledAccount::FailedPrecondition,
+            zero_lifetime: ZeroLifetime::Refused,
+            largest_payload: None,
+            signed_claims: SignedClaims::Verbatim,
+            large_pages: LargePages::Clamped,
+            policy_read_body: Tolerance::Accepted,
+            old_readers: OldReaders::Mangled,
+            unchanged_policy: UnchangedPolicy::Kept,
+            empty_bindings: EmptyBindings::Refused,
+            public_members: Tolerance::Accepted,
+            largest_policy: None,
+            side_by_side: Group::Any,
+            attribute_condition_status: 401,
+            messages: Messages::default(),
+        }
+    }
+}
+
+impl Default for Messages {
+    fn default() -> Messages {
+        let generic = || INVALID_ARGUMENT.to_owned();
+        Messages {
+            lifetime: generic(),
+            scope: generic(),
+            named_project: generic(),
+            delegate: generic(),
+            jwt_expiry: generic(),
+            jwt_payload: generic(),
+            large_payload: generic(),
+            disabled_account: "Account disabled: {email}".to_owned(),
+            policy_version: policy::needs_version_3(),
+        }
+    }
+}
+
+impl Behaviour {
+    pub(super) fn check(&self) -> Result<(), WorldError> {
+        if !(400..=499).contains(&self.attribute_condition_status) {
+            let problem = format!("{} is no status of a refusal", self.attribute_condition_status);
+            return Err(content("behaviour.attributeConditionStatus".into(), problem));
+        }
+        for (field, most) in
+            [("largestPayload", self.largest_payload), ("largestPolicy", self.largest_policy)]
+        {
+            if most == Some(0) {
+                return Err(content(format!("behaviour.{field}"), "0 leaves room for nothing".into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::world::World;
+    use super::*;
+
+    #[test]
+    fn every_point_has_a_default_and_a_value_that_cannot_be_is_named() {
+        let world = World::parse(r#"{"behaviour": {"messages": {}}}"#).unwrap();
+        assert_eq!(world.behaviour, Behaviour::default());
+        for (text, word) in [
+            (
+                r#"{"behaviour": {"attributeConditionStatus": 200}}"#,
+                "behaviour.attributeConditionStatus: 200",
+            ),
+            (r#"{"behaviour": {"largestPayload": 0}}"#, "behaviour.largestPayload"),
+            (r#"{"behaviour": {"oldReaders": "kept"}}"#, "unknown variant `kept`"),
+            (r#"{"behaviour": {"oldReader": "mangled"}}"#, "unknown field `oldReader`"),
+        ] {
+            let error = World::parse(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

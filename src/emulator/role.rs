@@ -1,0 +1,91 @@
+//! The predefined roles, every one there was in August 2026, with those of their permissions that matter here. Two
+//! tables: the roles that bear on service accounts, keys and policies have titles, the others have not. Which role is
+//! for which kind of resource Google does not publish; a role of no use on accounts is refused there alone.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+/// What is known of a predefined role.
+#[derive(Debug)]
+pub struct Role {
+    /// Its title; empty for a role of the second table.
+    pub title: &'static str,
+    /// Its launch stage.
+    pub stage: &'static str,
+    /// Those of its permissions that matter here.
+    pub permissions: Vec<&'static str>,
+}
+
+static PREDEFINED: LazyLock<BTreeMap<String, Role>> = LazyLock::new(|| {
+    let mut all: BTreeMap<String, Role> = titled().collect();
+    all.extend(untitled());
+    all
+});
+
+/// The predefined roles by name.
+pub fn predefined() -> &'static BTreeMap<String, Role> {
+    &PREDEFINED
+}
+
+fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
+    table.lines().filter(|line| !line.starts_with('#'))
+}
+
+fn list(text: &'static str) -> Vec<&'static str> {
+    text.split(',').filter(|name| !name.is_empty()).collect()
+}
+
+fn titled() -> impl Iterator<Item = (String, Role)> {
+    lines(include_str!("../../assets/roles.tsv")).filter_map(|line| {
+        let mut cells = line.split('\t');
+        let (name, title, stage) = (cells.next()?, cells.next()?, cells.next()?);
+        Some((name.to_owned(), Role { title, stage, permissions: list(cells.nth(1)?) }))
+    })
+}
+
+fn untitled() -> impl Iterator<Item = (String, Role)> {
+    let (mut stage, mut permissions) = ("", "");
+    let rows = lines(include_str!("../../assets/other_roles.tsv")).filter_map(move |line| {
+        let (start, rest) = line.split_once('\t')?;
+        if start == ">" {
+            (stage, permissions) = rest.split_once('\t')?;
+            return None;
+        }
+        Some(rest.split(' ').map(move |end| {
+            (format!("roles/{start}.{end}"), Role { title: "", stage, permissions: list(permissions) })
+        }))
+    });
+    rows.flatten()
+}
+
+impl Role {
+    /// Whether it can be given on a service account: those that have something to say about one. Which roles Google
+    /// offers exactly is not known.
+    pub fn is_for_accounts(&self) -> bool {
+        self.permissions.iter().any(|permission| permission.starts_with("iam.serviceAccount"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_role_of_both_tables_is_read_with_what_it_gives() {
+        let all = predefined();
+        assert_eq!(all.len(), 2_461);
+        assert_eq!(all["roles/iam.serviceAccountTokenCreator"].title, "Service Account Token Creator");
+        let storage = &all["roles/storage.admin"];
+        assert_eq!((storage.title, storage.stage), ("", "GA"));
+        assert_eq!(storage.permissions, ["resourcemanager.projects.get", "resourcemanager.projects.list"]);
+        assert!(!storage.is_for_accounts() && all["roles/viewer"].is_for_accounts());
+        assert!(all.contains_key("roles/compute.instanceAdmin.v1"));
+    }
+
+    #[test]
+    fn owner_and_editor_turn_services_off_as_they_turn_them_on() {
+        for name in ["roles/owner", "roles/editor"] {
+            assert!(predefined()[name].permissions.contains(&"serviceusage.services.disable"), "{name}");
+        }
+    }
+}
