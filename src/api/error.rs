@@ -230,6 +230,9 @@ struct Facts {
 
 /// The longest text kept from a server, in characters, and the most entries kept of a list or map.
 const TEXT_LIMIT: usize = 2_000;
+
+/// The longest answer in plain text that is told, in characters. All of it is among the requests.
+const PLAIN_LIMIT: usize = 300;
 const ENTRY_LIMIT: usize = 32;
 
 /// `{"error": {"code", "message", "status", "errors": […], "details": […]}}`
@@ -313,7 +316,11 @@ fn unreadable(body: &[u8], asked: &Asked) -> Facts {
     } else if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") {
         "the explanation that came back cannot be read".to_owned()
     } else {
-        plain(&String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]))
+        let text = plain(&String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]));
+        match text.char_indices().nth(PLAIN_LIMIT) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
     };
     // GKE's metadata server passes on in plain text what IAM said.
     let of_iam = message.contains("IAM returned 40");

@@ -133,10 +133,7 @@ impl State {
         if permitted.is_empty() || permitted.iter().any(|d| d == domain) {
             return Ok(());
         }
-        Err(Failure::invalid(
-            "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
-             organization policy.",
-        ))
+        Err(Failure::not_permitted_customer())
     }
 }
 

@@ -289,7 +289,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Accounts, Action::Sort, "sort", "o", "sort by the next column", (0, "")),
     row(KeyCtx::Accounts, Action::SortDirection, "sort-direction", "O", "turn the sort order round", (0, "")),
     row(KeyCtx::Accounts, Action::Favourite, "favourite", "f", "make this account a favourite, or no longer", (0, "")),
-    row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test what you may do with every account of the list, as it is filtered; pause, and go on", (0, "")),
+    row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test what you may do with every listed account; again: pause", (0, "")),
     row(KeyCtx::Accounts, Action::TypeAccount, "type-account", "A", "open an account by its name, without a list", (8, "by name")),
     // places
     row(KeyCtx::Global, Action::ShowAccounts, "accounts", "0", "go to the accounts", (0, "")),

@@ -206,7 +206,7 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         ),
         // Without a code it is not the API that answers: what came instead is worth telling.
         Cause::NotFoundOrHidden if refusal.code.is_empty() && !refusal.message.is_empty() => (
-            format!("{} was not found ({}).", refusal.subject(), refusal.message),
+            format!("{} was not found ({}).", refusal.subject(), refusal.message.trim_end_matches('.')),
             "Check the name and the endpoint settings.".to_owned(),
         ),
         Cause::NotFoundOrHidden if !refusal.asked.delegates.is_empty() => {
