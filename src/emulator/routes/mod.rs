@@ -11,6 +11,7 @@ mod external;
 mod iam;
 mod metadata;
 mod oauth;
+mod paging;
 mod policies;
 mod projects;
 mod projects_v1;
@@ -42,6 +43,7 @@ use super::partial::Form;
 use super::reply;
 use super::state::{Resource, Shared, State};
 use super::tokens::{Principal, secret};
+use paging::{page, paged};
 
 /// More than any request needs; what is larger is refused as Google's front end does.
 const LARGEST: usize = 10 * 1024 * 1024;
@@ -452,40 +454,6 @@ async fn signed_by(jwt: &keys::Jwt<'_>, email: &str) -> bool {
         }
     }
     false
-}
-
-/// Part of a list, and the token of the next.
-fn page<T: Clone>(all: &[T], query: &Query, default: i64, most: i64) -> Result<(Vec<T>, String), Failure> {
-    paged(all, query.int("pageSize")?.unwrap_or(0), query.text("pageToken").unwrap_or(""), default, most)
-}
-
-/// The same for a size and a token that came in a body. Zero is the default; more than the most is the most.
-fn paged<T: Clone>(
-    all: &[T],
-    size: i64,
-    token: &str,
-    default: i64,
-    most: i64,
-) -> Result<(Vec<T>, String), Failure> {
-    if size < 0 {
-        return Err(Failure::invalid_argument());
-    }
-    let size = usize::try_from(if size == 0 { default } else { size.min(most) }).expect("sizes are small");
-    let start = match token {
-        "" => 0,
-        token => check::decode(token)
-            .and_then(|bytes| String::from_utf8(bytes).ok()?.strip_prefix("emulator:")?.parse().ok())
-            .filter(|start| *start <= all.len())
-            .ok_or_else(Failure::invalid_argument)?,
-    };
-    let end = all.len().min(start + size);
-    let next = if end < all.len() {
-        use base64::Engine;
-        base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("emulator:{end}"))
-    } else {
-        String::new()
-    };
-    Ok((all[start..end].to_vec(), next))
 }
 
 /// Serves one request.
