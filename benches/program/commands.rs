@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    APP, Outcome,
+    Outcome, app,
     server::Server,
     table::{Sample, Table, installed},
 };
@@ -16,7 +16,7 @@ const ACCOUNT: &str = "sa@acme-prod.iam.gserviceaccount.com";
 
 /// The program itself.
 pub fn size() -> Outcome<()> {
-    let bytes = std::fs::metadata(APP)?.len();
+    let bytes = std::fs::metadata(app())?.len();
     Table::new("stripped", "bytes").line("impersona", bytes as f64, "bar 14,000,000");
     Ok(())
 }
@@ -58,7 +58,7 @@ pub fn mint() -> Outcome<()> {
     let token = folder.path().join("token");
     std::fs::write(&token, "ya29.a.caller")?;
     let own = std::env::current_exe()?;
-    let mut ours = bare(APP, &["token", "access", ACCOUNT]);
+    let mut ours = bare(&app(), &["token", "access", ACCOUNT]);
     ours.env("HOME", folder.path())
         .env("GOOGLE_APPLICATION_CREDENTIALS", &file)
         .env("CLOUDSDK_AUTH_TOKEN_HOST", format!("{base}token"))
@@ -95,7 +95,7 @@ pub fn decode() -> Outcome<()> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("token");
     std::fs::write(&file, TOKEN)?;
-    let mut ours = bare(APP, &["decode", &file.display().to_string()]);
+    let mut ours = bare(&app(), &["decode", "--offline", &file.display().to_string()]);
     ours.env("HOME", folder.path());
     let mut commands = vec![("true", bare("true", &[])), ("impersona decode", ours)];
     if installed("jwt") {

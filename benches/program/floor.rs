@@ -18,6 +18,7 @@ pub fn run(words: &[String]) -> Outcome<()> {
         "list" => list(word(1).parse()?),
         "mint" => mint(word(1)),
         "sockets" => scan::sockets(word(1).parse()?, word(2).parse()?, word(3).parse()?),
+        "reqwest-scan" => scan::reqwest(word(1).parse()?, word(2).parse()?, word(3).parse()?),
         "app-scan" => scan::app(word(1).parse()?, word(2).parse()?, word(3).parse()?),
         other => Err(format!("no floor “{other}”").into()),
     }

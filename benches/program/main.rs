@@ -3,8 +3,8 @@
 //! on one machine; nothing is asserted, for machines are noisy.
 //!
 //! ```sh
-//! cargo bench --bench program            # everything
-//! cargo bench --bench program -- scan    # what has that word in its name
+//! IMPERSONA_BIN=target/release/impersona cargo bench --bench program
+//! cargo bench --bench program -- scan    # only what has that word in its name
 //! ```
 
 #![allow(clippy::disallowed_methods, reason = "time is what is measured here")]
@@ -22,8 +22,10 @@ use std::error::Error;
 /// What can go wrong: the machine lacks something, and the word says what.
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// The program that is measured.
-const APP: &str = env!("CARGO_BIN_EXE_impersona");
+/// The program that is measured: the one of `IMPERSONA_BIN`, else the one that was built along with this.
+fn app() -> String {
+    std::env::var("IMPERSONA_BIN").unwrap_or_else(|_| env!("CARGO_BIN_EXE_impersona").to_owned())
+}
 
 type Part = (&'static str, fn() -> Outcome<()>);
 

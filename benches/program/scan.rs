@@ -34,9 +34,10 @@ const AT_ONCE: usize = 64;
 pub fn scan() -> Outcome<()> {
     for (delay, count) in [(20, POLICIES), (0, POLICIES)] {
         let server = Server::start(Duration::from_millis(delay))?;
-        let (mut floor, mut ours) = (Vec::new(), Vec::new());
+        let (mut floor, mut bare, mut ours) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..3 {
             floor.push(child("sockets", server.addr, count)?);
+            bare.push(child("reqwest-scan", server.addr, count)?);
             ours.push(child("app-scan", server.addr, count)?);
         }
         let median = |runs: &[(f64, f64)], pick: fn(&(f64, f64)) -> f64| {
@@ -45,10 +46,12 @@ pub fn scan() -> Outcome<()> {
         let what = format!("{count} policies, {AT_ONCE} at once, {delay} ms each");
         let mut times = Table::new(&what, "ms");
         times.line("bare sockets", median(&floor, |run| run.0), "");
+        times.line("bare reqwest", median(&bare, |run| run.0), "");
         times.line("impersona, limiter lifted", median(&ours, |run| run.0), "bar 1.05x at 20 ms");
         let mut cpu = Table::new(&format!("{what}, CPU of the client for each"), "us");
+        cpu.line("bare reqwest", median(&bare, |run| run.1), "");
+        cpu.line("impersona, limiter lifted", median(&ours, |run| run.1), "bar 2x");
         cpu.line("bare sockets", median(&floor, |run| run.1), "");
-        cpu.line("impersona, limiter lifted", median(&ours, |run| run.1), "");
         let most = server.counts.most.load(Ordering::Relaxed);
         println!("    most under way at once: {most}");
     }
@@ -111,6 +114,36 @@ pub fn sockets(addr: SocketAddr, count: usize, at_once: usize) -> Outcome<()> {
         for worker in workers {
             worker.await??;
         }
+        Ok(())
+    })
+}
+
+/// The same by a bare HTTP client, the answers not even read as JSON.
+pub fn reqwest(addr: SocketAddr, count: usize, at_once: usize) -> Outcome<()> {
+    timed(async move {
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let next = Arc::new(AtomicUsize::new(0));
+        let worker = async |client: reqwest::Client, next: Arc<AtomicUsize>| -> reqwest::Result<()> {
+            loop {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= count {
+                    return Ok(());
+                }
+                let url = format!(
+                    "http://{addr}/v1/projects/-/serviceAccounts/sa{n}%40acme-prod.iam.gserviceaccount.com:getIamPolicy?options.requestedPolicyVersion=3"
+                );
+                client
+                    .post(url)
+                    .bearer_auth("ya29.a.caller")
+                    .header("content-length", 0)
+                    .send()
+                    .await?
+                    .bytes()
+                    .await?;
+            }
+        };
+        let workers = (0..at_once).map(|_| worker(client.clone(), next.clone()));
+        futures_util::future::try_join_all(workers).await?;
         Ok(())
     })
 }

@@ -1,6 +1,8 @@
 //! The explorer on a terminal, beside a bare list on one.
 
 use std::{
+    collections::HashMap,
+    ffi::OsString,
     fs,
     time::{Duration, Instant},
 };
@@ -10,7 +12,7 @@ use portable_pty::CommandBuilder;
 use tokio::runtime::Runtime;
 
 use crate::{
-    APP, Outcome,
+    Outcome, app,
     screen::{Screen, marked, shows},
     server::Server,
     table::{Sample, Table, installed},
@@ -37,7 +39,7 @@ impl Google {
     }
 
     fn app(&self) -> CommandBuilder {
-        let mut command = clean(APP, self.home.path());
+        let mut command = clean(&app(), self.home.path());
         self.emulator.env().into_iter().for_each(|(name, value)| command.env(name, value));
         command
     }
@@ -105,19 +107,20 @@ fn listed(google: &Google) -> Outcome<Screen> {
     Ok(screen)
 }
 
-/// A row down, until it is shown.
+/// A row down or up, until it is shown.
 pub fn keys() -> Outcome<()> {
     let google = Google::with(MANY)?;
-    let mut table = Table::new("a row down in a list of 100,000: p50", "ms");
+    let mut table = Table::new("a row down or up in a list of 100,000: p50", "ms");
     let mut all = Vec::new();
     let mut bare = Screen::start(floor(MANY)?)?;
     bare.wait(shows("account-000001"))?;
     for (who, mut screen) in [("a bare list", bare), ("impersona", listed(&google)?)] {
         let (mut times, mut bytes) = (Vec::new(), Vec::new());
-        for _ in 0..KEYS {
+        for n in 0..KEYS {
             let before = marked_row(&mut screen)?;
             let (since, written) = (Instant::now(), screen.written);
-            screen.send("\x1b[B")?;
+            // Within a page: there and back.
+            screen.send(if n / 30 % 2 == 0 { "\x1b[B" } else { "\x1b[A" })?;
             let at = screen.wait(|screen| marked(screen) != Some(before))?;
             times.push(at - since);
             screen.settle(QUIET);
@@ -199,11 +202,15 @@ pub fn idle() -> Outcome<()> {
         let google = Google::with(accounts)?;
         let mut screen = Screen::start(google.app())?;
         screen.wait(shows(text))?;
-        screen.settle(Duration::from_secs(7));
+        // Threads that only waited for work are gone then.
+        std::thread::sleep(Duration::from_secs(12));
+        screen.settle(QUIET);
         let pid = screen.pid()?;
         let (before, written) = (switches(pid)?, screen.written);
         screen.settle(Duration::from_secs(5));
-        let rate = (switches(pid)? - before) as f64 / 5.0;
+        let woken =
+            switches(pid)?.into_iter().map(|(task, count)| count - before.get(&task).copied().unwrap_or(0));
+        let rate = woken.sum::<u64>() as f64 / 5.0;
         wakeups.push((who, rate, screen.written - written));
         memory.line(
             who,
@@ -218,16 +225,16 @@ pub fn idle() -> Outcome<()> {
     Ok(())
 }
 
-/// How often the threads of a process were put on a processor.
-fn switches(pid: u32) -> Outcome<u64> {
-    let mut count = 0;
+/// How often each thread of a process went to sleep: so often it was woken.
+fn switches(pid: u32) -> Outcome<HashMap<OsString, u64>> {
+    let mut counts = HashMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let status = fs::read_to_string(task?.path().join("status"))?;
-        let line =
-            |name: &str| status.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<u64>().ok());
-        count += line("voluntary_ctxt_switches:").unwrap_or_default();
+        let task = task?;
+        let status = fs::read_to_string(task.path().join("status"))?;
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        counts.insert(task.file_name(), count.map_or(Ok(0), |count| count.trim().parse())?);
     }
-    Ok(count)
+    Ok(counts)
 }
 
 fn resident(pid: u32) -> Outcome<f64> {
