@@ -45,6 +45,7 @@ fn list(count: usize) -> Outcome<()> {
         })?;
         if let Event::Key(key) = event::read()? {
             match key.code {
+                KeyCode::Up => at = at.saturating_sub(1),
                 KeyCode::Down => at = (at + 1).min(count.saturating_sub(1)),
                 KeyCode::Char('q') => break,
                 _ => {}

@@ -100,8 +100,9 @@ pub fn app(addr: SocketAddr, count: usize, at_once: usize) -> Outcome<()> {
         let mut settings = Settings::new(Endpoints::new(&env, None)?, source);
         (settings.rate, settings.use_proxy) = (None, false);
         let client = Client::new(settings);
-        let accounts = (0..count).map(|n| format!("sa{n}@acme-prod.iam.gserviceaccount.com")).collect();
-        let tally = flows::scan(&client, accounts, Question::Policy, at_once, &mut |_| ()).await?;
+        let accounts: Vec<String> =
+            (0..count).map(|n| format!("sa{n}@acme-prod.iam.gserviceaccount.com")).collect();
+        let tally = flows::scan(&client, accounts.into(), Question::Policy, at_once, &mut |_| ()).await?;
         if tally.answered == count { Ok(()) } else { Err(format!("{tally:?}").into()) }
     })
 }

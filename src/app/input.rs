@@ -200,6 +200,7 @@ impl AppState {
         match action {
             Action::Open
             | Action::Filter
+            | Action::TestAll
             | Action::Sort
             | Action::SortDirection
             | Action::Favourite

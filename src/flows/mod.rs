@@ -21,7 +21,7 @@ pub use read_keys::read_keys;
 pub use scan::{AT_ONCE, Found, Question, Scanned, Tally, scan};
 pub use watch_grant::{Patience, Watched, Watching, watch_grant};
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -84,7 +84,7 @@ pub enum Call {
     /// The same question about many accounts.
     Scan {
         /// E-mails or unique ids.
-        accounts: Vec<String>,
+        accounts: Arc<[String]>,
         /// What is asked about each.
         question: Question,
     },

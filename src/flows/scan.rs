@@ -2,6 +2,8 @@
 //! in passing is asked once more at the end; what fails for every account alike ends the scan. May be dropped at any time:
 //! what was told stays true, and a scan of the rest goes on from there.
 
+use std::sync::Arc;
+
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use crate::{
@@ -36,7 +38,9 @@ pub enum Found {
 /// One account of a scan, done.
 #[derive(Clone, Debug)]
 pub struct Scanned {
-    /// As it was named in the question.
+    /// Its place in the list that was asked about.
+    pub at: usize,
+    /// As it was named there.
     pub account: String,
     /// The answer, or why there is none.
     pub found: Result<Found, ApiError>,
@@ -59,14 +63,14 @@ pub struct Tally {
 /// What ended it early: credentials that do not work, and twenty failures in a row. What was told before stays told.
 pub async fn scan(
     client: &Client,
-    accounts: Vec<String>,
+    accounts: Arc<[String]>,
     question: Question,
     at_once: usize,
     told: &mut (dyn FnMut(Scanned) + Send),
 ) -> Result<Tally, ApiError> {
     let mut tally = Tally::default();
     let mut again = Vec::new();
-    pass(client, accounts, question, at_once, &mut |scanned| match &scanned.found {
+    pass(client, &accounts, 0..accounts.len(), question, at_once, &mut |scanned| match &scanned.found {
         Err(error) if is_passing(error) => again.push(scanned),
         _ => tally.tell(scanned, told),
     })
@@ -75,25 +79,26 @@ pub async fn scan(
         // Nobody had an answer, and each was asked often enough.
         again.drain(..).for_each(|scanned| tally.tell(scanned, told));
     }
-    let again = again.into_iter().map(|scanned| scanned.account).collect();
-    pass(client, again, question, at_once, &mut |scanned| tally.tell(scanned, told)).await?;
+    let again: Vec<usize> = again.into_iter().map(|scanned| scanned.at).collect();
+    pass(client, &accounts, again.into_iter(), question, at_once, &mut |scanned| tally.tell(scanned, told))
+        .await?;
     Ok(tally)
 }
 
 /// Asks about each once.
 async fn pass(
     client: &Client,
-    accounts: Vec<String>,
+    accounts: &[String],
+    mut waiting: impl Iterator<Item = usize> + Send,
     question: Question,
     at_once: usize,
     told: &mut (dyn FnMut(Scanned) + Send),
 ) -> Result<(), ApiError> {
-    let mut waiting = accounts.into_iter();
     let mut running = FuturesUnordered::new();
     let mut in_a_row = 0;
     loop {
         let room = at_once.max(1).saturating_sub(running.len());
-        running.extend(waiting.by_ref().take(room).map(|account| ask(client, account, question)));
+        running.extend(waiting.by_ref().take(room).map(|at| ask(client, at, &accounts[at], question)));
         let Some(scanned) = running.next().await else { return Ok(()) };
         match &scanned.found {
             Err(error) if concerns_all(error) => return Err(error.clone()),
@@ -111,12 +116,12 @@ async fn pass(
     }
 }
 
-async fn ask(client: &Client, account: String, question: Question) -> Scanned {
+async fn ask(client: &Client, at: usize, account: &str, question: Question) -> Scanned {
     let found = match question {
-        Question::Permissions => client.test_permissions(&account).await.map(Found::Granted),
-        Question::Policy => client.probe_policy(&account).await.map(|policy| Found::Policy(Box::new(policy))),
+        Question::Permissions => client.test_permissions(account).await.map(Found::Granted),
+        Question::Policy => client.probe_policy(account).await.map(|policy| Found::Policy(Box::new(policy))),
     };
-    Scanned { account, found }
+    Scanned { at, account: account.to_owned(), found }
 }
 
 impl Tally {

@@ -32,7 +32,7 @@ async fn run(
     question: Question,
 ) -> (Result<Tally, ApiError>, Vec<Scanned>) {
     let mut told = Vec::new();
-    let ended = scan(&desk.client, accounts.to_vec(), question, 8, &mut |one| told.push(one)).await;
+    let ended = scan(&desk.client, accounts.into(), question, 8, &mut |one| told.push(one)).await;
     (ended, told)
 }
 
@@ -46,6 +46,7 @@ async fn every_account_is_told_once_with_its_own_answer() {
     assert_eq!((tally.answered, tally.failed), (accounts.len(), 0));
     assert_eq!(told.iter().map(|one| &one.account).collect::<BTreeSet<_>>(), accounts.iter().collect());
     for one in &told {
+        assert_eq!(accounts[one.at], one.account);
         let alone = desk.client.test_permissions(&one.account).await.unwrap();
         assert!(matches!(&one.found, Ok(Found::Granted(granted)) if *granted == alone), "{one:?}");
     }

@@ -102,6 +102,8 @@ pub struct Accounts {
     sort: SortBy,
     descending: bool,
     testing: Option<Testing>,
+    /// Those that a question to the user is about.
+    to_test: Vec<String>,
 }
 
 impl Accounts {

@@ -31,7 +31,7 @@ use crate::{
 /// More than anybody reads back.
 const MOST: usize = 10_000;
 
-/// All bodies together, in bytes; of older requests they are forgotten.
+/// All bodies together, in bytes; of older requests the answers are forgotten.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 fn size(record: &Record) -> usize {
@@ -45,8 +45,8 @@ pub struct Activity {
     records: VecDeque<Record>,
     /// All bodies together.
     bytes: usize,
-    /// So many of the oldest have lost their bodies.
-    bodiless: usize,
+    /// So many of the oldest have lost their answers.
+    answerless: usize,
     cursor: ListCursor,
     /// The request whose details are shown, by its id.
     opened: Option<u64>,
@@ -73,8 +73,8 @@ impl Activity {
             _ => self.insert(at, record),
         }
         self.bytes += bytes;
-        self.bodiless = self.bodiless.min(at);
-        self.forget_old_bodies();
+        self.answerless = self.answerless.min(at);
+        self.forget_old_answers();
     }
 
     fn insert(&mut self, at: usize, record: Record) {
@@ -82,7 +82,7 @@ impl Activity {
         if self.records.len() > MOST {
             let oldest = self.records.pop_front();
             self.bytes -= oldest.map_or(0, |record| size(&record));
-            self.bodiless = self.bodiless.saturating_sub(1);
+            self.answerless = self.answerless.saturating_sub(1);
         }
         self.cursor.set_len(self.records.len());
         // On the newest row the list follows; elsewhere the row under the cursor stays.
@@ -92,17 +92,14 @@ impl Activity {
     }
 
     /// What a list of a hundred thousand accounts came in is no reason to hold it twice.
-    fn forget_old_bodies(&mut self) {
+    fn forget_old_answers(&mut self) {
         while self.bytes > MOST_BYTES {
-            let Some(record) = self.records.get_mut(self.bodiless) else { return };
+            let Some(record) = self.records.get_mut(self.answerless) else { return };
             self.bytes -= size(record);
-            for body in [&mut record.request, &mut record.response] {
-                if !body.is_empty() {
-                    *body = "(no longer kept)".to_owned();
-                }
-            }
+            // What was sent is small, and needed to send it again.
+            record.response = String::new();
             self.bytes += size(record);
-            self.bodiless += 1;
+            self.answerless += 1;
         }
     }
 
@@ -146,7 +143,10 @@ impl Activity {
                 if record.tries == 1 { "try" } else { "tries" }
             )),
         ];
-        for (title, body) in [("sent", &record.request), ("answered", &record.response)] {
+        let forgotten = "(no longer kept)".to_owned();
+        let is_forgotten = record.response.is_empty() && record.response_bytes > 0;
+        let response = if is_forgotten { &forgotten } else { &record.response };
+        for (title, body) in [("sent", &record.request), ("answered", response)] {
             if !body.is_empty() {
                 lines.push(Line::default());
                 lines.push(Line::raw(title));
@@ -322,16 +322,22 @@ mod tests {
     }
 
     #[test]
-    fn the_bodies_of_old_requests_are_forgotten_when_all_together_are_too_much() {
-        let mut activity = Activity::default();
+    fn the_answers_to_old_requests_are_forgotten_when_all_together_are_too_much() {
+        let mut activity = Activity { width: 80, ..Activity::default() };
         let megabyte = "x".repeat(1024 * 1024);
         for id in 1..=50 {
             activity.on_record(record(id, Outcome::Running, ""));
-            activity.on_record(record(id, Outcome::Done, &megabyte));
+            let request = "sent".to_owned();
+            activity.on_record(Record { request, response_bytes: 9, ..record(id, Outcome::Done, &megabyte) });
         }
         assert!(activity.bytes <= MOST_BYTES, "{}", activity.bytes);
         assert_eq!(activity.bytes, activity.records().map(size).sum::<usize>());
         assert_eq!(activity.records().filter(|record| record.response == megabyte).count(), 3);
         assert_eq!(activity.records.back().map(|record| record.response.len()), Some(megabyte.len()));
+        // What was sent is there, and nothing that was not.
+        assert!(activity.records().all(|record| record.request == "sent"));
+        let oldest = activity.records.front().expect("a record");
+        let details: String = activity.detail_lines(oldest).iter().map(ToString::to_string).collect();
+        assert!(details.contains("no longer kept"), "{details}");
     }
 }

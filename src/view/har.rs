@@ -20,6 +20,11 @@ pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
 
 fn entry(record: &Record) -> Value {
     let millis = record.latency.map_or(-1.0, |latency| latency.as_secs_f64() * 1_000.0);
+    let mut content = json!({ "size": record.response_bytes, "mimeType": "application/json" });
+    // Of an old request the answer is not kept.
+    if !record.response.is_empty() || record.response_bytes == 0 {
+        content["text"] = json!(record.response);
+    }
     let mut entry = json!({
         "startedDateTime": record.started.to_string(),
         "time": millis,
@@ -36,7 +41,7 @@ fn entry(record: &Record) -> Value {
             "statusText": "",
             "httpVersion": "HTTP/1.1",
             "cookies": [], "headers": [],
-            "content": { "size": record.response_bytes, "mimeType": "application/json", "text": record.response },
+            "content": content,
             "redirectURL": "",
             "headersSize": -1,
             "bodySize": record.response_bytes,

@@ -106,7 +106,7 @@ pub(crate) fn samples() -> Vec<Call> {
         Call::Flow(flows::Call::ApplyPolicy(_)) => [change()],
         Call::Flow(flows::Call::Scan { .. }) => {
             [flows::Question::Permissions, flows::Question::Policy].map(|question| {
-                Call::Flow(flows::Call::Scan { accounts: vec![SA.into(), UNIQUE_ID.into()], question })
+                Call::Flow(flows::Call::Scan { accounts: [SA.to_owned(), UNIQUE_ID.to_owned()].into(), question })
             })
         },
         Call::Flow(flows::Call::WatchGrant { .. }) => [Call::Flow(flows::Call::WatchGrant {

@@ -1,7 +1,7 @@
 //! What the caller may do with every account of the list: tested at a modest pace, after a question where it is many.
 //! It can be paused, goes on with what is left, and what was found stays.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::Accounts;
 use crate::{
@@ -21,17 +21,27 @@ use crate::{
 const MANY: usize = 500;
 
 /// A test of many accounts, under way or paused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Testing {
-    total: usize,
-    /// Those without an answer yet.
-    left: HashSet<String>,
-    /// How many of them were asked in vain, since it last went on.
+    /// All that it is about, in the order of the list as it was.
+    accounts: Arc<[String]>,
+    /// What became of each.
+    fates: Vec<Fate>,
+    answered: usize,
+    /// Those that were asked in vain, since it last went on.
     failed: usize,
     /// Accounts that the caller may mint something as.
     usable: usize,
-    /// None while it is paused.
-    awaiting: Option<ReqId>,
+    /// The request and the places of those that it asks about; none while it is paused.
+    awaiting: Option<(ReqId, Vec<usize>)>,
+}
+
+/// What became of one account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Waiting,
+    Answered,
+    Failed,
 }
 
 /// How many sorts of credential the caller may mint.
@@ -48,13 +58,20 @@ fn accounts(count: usize) -> String {
 }
 
 impl Testing {
-    fn answered(&self) -> usize {
-        self.total - self.left.len()
+    fn of(accounts: Vec<String>) -> Testing {
+        let fates = vec![Fate::Waiting; accounts.len()];
+        Testing { accounts: accounts.into(), fates, answered: 0, failed: 0, usable: 0, awaiting: None }
+    }
+
+    /// Those without an answer: what was asked in vain comes last, so that nothing is asked twice before all were once.
+    fn left(&self) -> Vec<usize> {
+        let with = |fate: Fate| (0..self.fates.len()).filter(move |at| self.fates[*at] == fate);
+        with(Fate::Waiting).chain(with(Fate::Failed)).collect()
     }
 
     /// `12 of 1,204`
     fn progress(&self) -> String {
-        format!("{} of {}", thousands(self.answered() + self.failed), thousands(self.total))
+        format!("{} of {}", thousands(self.answered + self.failed), thousands(self.accounts.len()))
     }
 
     /// For the title of the list.
@@ -65,7 +82,7 @@ impl Testing {
 
     /// What came of it, so far.
     fn sum(&self) -> String {
-        format!("you may mint as {} of {}", thousands(self.usable), accounts(self.answered()))
+        format!("you may mint as {} of {}", thousands(self.usable), accounts(self.answered))
     }
 }
 
@@ -81,10 +98,13 @@ impl Accounts {
             let key = |action| keys.key_in(Place::Accounts, action);
             let (on, end) = (key(Action::TestAll), key(Action::Back));
             let text = format!("paused at {}: {on} goes on, {end} ends it", testing.progress());
-            cx.cancel(awaited);
+            cx.cancel(awaited.map(|(req, _)| req));
             return cx.notice(Level::Info, text);
         }
-        let count = self.testable().count();
+        let accounts: Vec<String> = self.testable().map(str::to_owned).collect();
+        let count = accounts.len();
+        // A yes is one to what was asked about, whatever is listed by then.
+        self.to_test = accounts;
         if count <= MANY {
             return self.begin_testing(cx);
         }
@@ -103,48 +123,56 @@ impl Accounts {
         listed.filter(|account| !account.disabled).map(|account| account.email.as_str())
     }
 
-    /// Asks about every account that is listed and matches the filter.
+    /// Asks about every account that was listed and matched the filter.
     pub fn begin_testing(&mut self, cx: &mut Cx) {
-        let left: HashSet<String> = self.testable().map(str::to_owned).collect();
-        if left.is_empty() {
+        let accounts = std::mem::take(&mut self.to_test);
+        if accounts.is_empty() {
             return cx.notice(Level::Warning, "there is no account in the list to test");
         }
-        self.testing = Some(Testing { total: left.len(), left, ..Testing::default() });
+        self.testing = Some(Testing::of(accounts));
         self.go_on_testing(cx);
     }
 
-    /// Asks about what is left: in the order of the list, and then what is no longer in it.
+    /// Asks about what is left.
     fn go_on_testing(&mut self, cx: &mut Cx) {
-        let Some(mut testing) = self.testing.take() else { return };
-        let mut rest = testing.left.clone();
-        let mut accounts: Vec<String> = self.testable().filter_map(|account| rest.take(account)).collect();
-        accounts.extend(rest);
+        let Some(testing) = &mut self.testing else { return };
+        let left = testing.left();
+        let accounts = match left.len() == testing.accounts.len() {
+            true => testing.accounts.clone(),
+            false => left.iter().map(|at| testing.accounts[*at].clone()).collect(),
+        };
         testing.failed = 0;
         cx.effect(Effect::ResetProbing);
         let call = flows::Call::Scan { accounts, question: Question::Permissions };
-        testing.awaiting = Some(cx.call(Owner::Pane(PaneId::Accounts), Call::Flow(call)));
-        self.testing = Some(testing);
+        let req = cx.call(Owner::Pane(PaneId::Accounts), Call::Flow(call));
+        testing.awaiting = Some((req, left));
     }
 
     /// Whether this is the request that tests.
     pub(super) fn tests(&self, req: ReqId) -> bool {
-        self.testing.as_ref().is_some_and(|testing| testing.awaiting == Some(req))
+        let testing = self.testing.as_ref().and_then(|testing| testing.awaiting.as_ref());
+        testing.is_some_and(|(awaited, _)| *awaited == req)
     }
 
     /// One account was tested.
     pub(super) fn on_tested(&mut self, req: ReqId, scanned: Scanned, cx: &mut Cx) {
-        let Some(testing) = self.testing.as_mut().filter(|testing| testing.awaiting == Some(req)) else {
+        let Some(testing) = &mut self.testing else { return };
+        let Some((_, asked)) = testing.awaiting.as_ref().filter(|(awaited, _)| *awaited == req) else {
             return;
         };
+        let Some(fate) = asked.get(scanned.at).and_then(|at| testing.fates.get_mut(*at)) else { return };
         let Ok(Found::Granted(granted)) = scanned.found else {
+            *fate = Fate::Failed;
             testing.failed += 1;
             return;
         };
-        testing.left.remove(&scanned.account);
+        *fate = Fate::Answered;
+        testing.answered += 1;
         testing.usable += usize::from(may_mint(granted) > 0);
-        // What was read of the account alone is as old as its answer; this one is newer.
+        // What was read of the account alone is older than this.
         if let Some(facts) = cx.shared.facts.get_mut(&scanned.account) {
             facts.granted.value = Some(granted);
+            facts.granted.error = None;
         }
         cx.shared.tested.insert(scanned.account, granted);
     }
@@ -170,7 +198,7 @@ impl Accounts {
                 let key = |action| keys.key_in(Place::Accounts, action);
                 let (on, end) = (key(Action::TestAll), key(Action::Back));
                 let text = format!(
-                    "{} The test of the list waits at {}: {on} goes on, {end} ends it.",
+                    "{} It would be the same for others, so the test of the list waits at {}: {on} goes on, {end} ends it.",
                     error.sentence(),
                     testing.progress()
                 );
@@ -191,8 +219,9 @@ impl Accounts {
 
     /// Ends the test without a word.
     pub(super) fn give_up_testing(&mut self, cx: &mut Cx) -> Option<Testing> {
+        self.to_test = Vec::new();
         let mut testing = self.testing.take()?;
-        cx.cancel(testing.awaiting.take());
+        cx.cancel(testing.awaiting.take().map(|(req, _)| req));
         Some(testing)
     }
 }
@@ -217,16 +246,20 @@ mod tests {
     fn scans(screen: &Screen) -> Vec<(ReqId, Vec<String>)> {
         let calls = screen.calls().into_iter();
         let scan = |(req, call): (ReqId, &Call)| match call {
-            Call::Flow(flows::Call::Scan { accounts, .. }) => Some((req, accounts.clone())),
+            Call::Flow(flows::Call::Scan { accounts, .. }) => Some((req, accounts.to_vec())),
             _ => None,
         };
         calls.filter_map(scan).collect()
     }
 
     fn answer(screen: &mut Screen, account: &str, permissions: &[&str]) {
-        let req = scans(screen).last().expect("a scan").0;
-        let found = Ok(Found::Granted(Granted::from_names(permissions)));
-        let part = Part::Scanned(Scanned { account: account.into(), found });
+        tell(screen, account, Ok(Found::Granted(Granted::from_names(permissions))));
+    }
+
+    fn tell(screen: &mut Screen, account: &str, found: Result<Found, ApiError>) {
+        let (req, accounts) = scans(screen).pop().expect("a scan");
+        let at = accounts.iter().position(|asked| asked == account).expect("it was asked about");
+        let part = Part::Scanned(Scanned { at, account: account.into(), found });
         screen.send(Msg::Part { req, owner: OWNER, part });
     }
 
@@ -271,7 +304,7 @@ mod tests {
         assert!(screen.notice().starts_with("paused at 1 of 2"), "{}", screen.notice());
         // An answer that was on its way counts no more: it is asked again.
         let found = Ok(Found::Granted(Granted::from_names::<&str>(&[])));
-        let late = Part::Scanned(Scanned { account: API.into(), found });
+        let late = Part::Scanned(Scanned { at: 1, account: API.into(), found });
         screen.send(Msg::Part { req: first, owner: OWNER, part: late });
         screen.keys("m");
         assert_eq!(scans(&screen)[1].1, [API]);
@@ -282,14 +315,54 @@ mod tests {
         let mut screen = Screen::ready();
         screen.keys("m");
         answer(&mut screen, DEPLOYER, &[]);
-        let req = scans(&screen)[0].0;
         let gone = || ApiError::new(crate::api::ErrorKind::Network, "The connection broke.");
-        let part = Part::Scanned(Scanned { account: API.into(), found: Err(gone()) });
-        screen.send(Msg::Part { req, owner: OWNER, part });
+        tell(&mut screen, API, Err(gone()));
         end(&mut screen, Err(gone()));
         assert!(screen.notice().contains("waits at 2 of 2"), "{}", screen.notice());
         screen.keys("m");
         assert_eq!(scans(&screen)[1].1, [API]);
+    }
+
+    #[test]
+    fn nothing_is_asked_twice_before_all_were_asked_once() {
+        let mut screen = with_accounts(5);
+        screen.keys("m");
+        let asked = scans(&screen)[0].1.clone();
+        let denied = || ApiError::new(crate::api::ErrorKind::Denied, "No.");
+        tell(&mut screen, &asked[0], Err(denied()));
+        tell(&mut screen, &asked[1], Err(denied()));
+        answer(&mut screen, &asked[2], &[]);
+        end(&mut screen, Err(denied()));
+        screen.keys("m");
+        let again = [3, 4, 0, 1].map(|at: usize| asked[at].clone());
+        assert_eq!(scans(&screen)[1].1, again);
+        answer(&mut screen, &asked[0], &[GET_ACCESS_TOKEN.name]);
+        assert!(screen.app.shared.granted(&asked[0]).is_some());
+        screen.keys("m m");
+        assert_eq!(scans(&screen)[2].1, [3, 4, 1].map(|at: usize| asked[at].clone()));
+    }
+
+    #[test]
+    fn a_yes_is_one_to_the_accounts_that_were_asked_about() {
+        let mut screen = Screen::with(start());
+        let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+        let page = |range: std::ops::Range<usize>| {
+            Part::Accounts(
+                range.map(|n| Account::named(&format!("a{n}@acme-prod.iam.gserviceaccount.com"))).collect(),
+            )
+        };
+        screen.send(Msg::Part { req, owner: OWNER, part: page(0..600) });
+        screen.keys("m");
+        screen.send(Msg::Part { req, owner: OWNER, part: page(600..2_000) });
+        screen.keys("y");
+        assert_eq!(scans(&screen)[0].1.len(), 600);
+    }
+
+    #[test]
+    fn it_can_be_asked_for_from_anywhere() {
+        let mut screen = Screen::ready();
+        screen.keys("enter tab ctrl-p").typed("test what you may").keys("enter");
+        assert_eq!(scans(&screen).len(), 1);
     }
 
     #[test]

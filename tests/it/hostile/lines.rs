@@ -43,8 +43,8 @@ fn subcommands_print_tricks_as_marks() {
         &["accounts", "--project", "acme-prod", "--json"],
         &["whoami"],
         &["can", account],
-        &["policy", "show", account],
-        &["policy", "show", account, "--json"],
+        &["policy", "get", account],
+        &["policy", "get", account, "--json"],
         &[
             "policy",
             "grant",
