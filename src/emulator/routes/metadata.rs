@@ -249,7 +249,8 @@ async fn access(call: &Call) -> Result<Response, Refused> {
 fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> (String, i64) {
     let of = (account.email.clone(), scopes.clone());
     let before = state.kept.get(&of).and_then(|text| Some((text, state.tokens.find(text)?.expires - now)));
-    if let Some((text, left)) = before.filter(|(_, left)| *left >= LEAST_LEFT) {
+    // More is left only of what was given before the clock went back.
+    if let Some((text, left)) = before.filter(|(_, left)| (LEAST_LEFT..=LIFETIME).contains(left)) {
         return (text.clone(), left);
     }
     let principal = Principal::Account(account.email);

@@ -387,3 +387,15 @@ async fn the_log_names_what_was_asked_of_the_machine_and_faults_hit_it() {
     assert!(cut.text().await.is_err());
     assert_eq!(desk.metadata(&format!("{path}/token")).await.status, 200);
 }
+
+#[tokio::test]
+async fn no_token_lasts_longer_than_a_new_one_even_if_the_clock_goes_back() {
+    let desk = Desk::demo().await;
+    let token = format!("{ACCOUNTS}/default/token");
+    let before = desk.metadata(&token).await.json;
+    desk.emulator.handle().advance_clock(-365 * 86_400);
+    let after = desk.metadata(&token).await.json;
+    let left = after["expires_in"].as_i64().unwrap();
+    assert!((1..=3_599).contains(&left), "{left}");
+    assert_ne!(before["access_token"], after["access_token"]);
+}
