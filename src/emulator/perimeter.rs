@@ -33,12 +33,8 @@ impl Perimeter {
                 return Err(content(format!("{field}.projects[{i}]"), problem));
             }
         }
-        let known = |name: &String| {
-            services::is_known(name) || world.projects.iter().any(|p| p.disabled_services.contains(name))
-        };
-        if let Some(i) = self.services.iter().position(|name| !known(name)) {
-            let problem =
-                format!("{:?} is no API that there is here, as iam.googleapis.com", self.services[i]);
+        if let Some(i) = self.services.iter().position(|name| !services::is_api(name)) {
+            let problem = format!("{:?} is not the name of an API, as iam.googleapis.com", self.services[i]);
             return Err(content(format!("{field}.services[{i}]"), problem));
         }
         check_members(&self.admitted, &format!("{field}.admitted"))

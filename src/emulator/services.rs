@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value, json};
 
 use super::keys;
+use super::role;
 use super::state::{Resource, State};
 use super::world::Project;
 
@@ -42,6 +43,21 @@ const CATALOGUE: &[(&str, &str, bool)] = &[
 /// Whether an API is in the catalogue.
 pub fn is_known(name: &str) -> bool {
     CATALOGUE.iter().any(|(known, ..)| *known == name)
+}
+
+/// Whether there is an API of that name, as far as can be told here: those in the catalogue, and all that a predefined
+/// role is named after.
+pub fn is_api(name: &str) -> bool {
+    is_known(name)
+        || name.strip_suffix(".googleapis.com").is_some_and(|short| {
+            !short.is_empty() && {
+                let start = format!("roles/{short}.");
+                role::predefined()
+                    .range(start.clone()..)
+                    .next()
+                    .is_some_and(|(role, _)| role.starts_with(&start))
+            }
+        })
 }
 
 /// An API.

@@ -21,6 +21,7 @@
 
 mod consistency;
 mod forms;
+mod shape;
 
 pub use consistency::check_members;
 pub use forms::check_condition;
@@ -255,6 +256,7 @@ impl World {
     /// Reads a world and completes it: emails, unique ids, key ids.
     pub fn parse(text: &str) -> Result<World, WorldError> {
         let mut world: World = serde_json::from_str(text)?;
+        world.check_shape(text)?;
         world.complete();
         world.check()?;
         Ok(world)

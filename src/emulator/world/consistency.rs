@@ -1,17 +1,21 @@
 //! What of a world does not fit together, named by its field, so that a mistake in a file is found at the start and not by
 //! the test that wondered about it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::super::clock::Clock;
 use super::super::deny::DenyPolicy;
 use super::super::member::is_member;
 use super::super::policy::Policy;
 use super::super::role;
-use super::{Folder, World, WorldError, content};
+use super::super::services;
+use super::{World, WorldError, content};
 
 /// More seconds than anything here lasts: a hundred years.
 const LONGEST: i64 = 3_155_695_200;
+
+/// The most folders in each other; Google admits ten (Resource Manager documentation, limits).
+const DEEPEST: usize = 100;
 
 impl World {
     /// Refuses the first thing that does not fit.
@@ -25,9 +29,7 @@ impl World {
         for (i, folder) in self.folders.iter().enumerate() {
             unique(&mut nodes, format!("folders/{}", folder.number), || format!("folders[{i}].number"))?;
         }
-        for (i, folder) in self.folders.iter().enumerate() {
-            self.check_way_up(folder, || format!("folders[{i}].parent"))?;
-        }
+        self.check_ways_up(&nodes)?;
         let mut emails = HashSet::new();
         for (i, project) in self.projects.iter().enumerate() {
             unique(&mut nodes, format!("projects/{}", project.id), || format!("projects[{i}].id"))?;
@@ -133,27 +135,52 @@ impl World {
             return Err(content("clockOffsetSeconds".into(), problem));
         }
         for (i, project) in self.projects.iter().enumerate() {
-            let mut disabled = project.disabled_services.iter().enumerate();
-            if let Some((s, service)) = disabled.find(|(_, name)| !name.ends_with(".googleapis.com")) {
-                let problem = format!("{service:?} is not the name of an API, as iam.googleapis.com");
-                return Err(content(format!("projects[{i}].disabledServices[{s}]"), problem));
-            }
+            check_services(&project.disabled_services, &format!("projects[{i}].disabledServices"))?;
+        }
+        for (i, client) in self.client_projects.iter().enumerate() {
+            check_services(&client.disabled_services, &format!("clientProjects[{i}].disabledServices"))?;
         }
         Ok(())
     }
 
-    fn check_way_up(&self, folder: &Folder, field: impl Fn() -> String) -> Result<(), WorldError> {
-        let mut parent = &folder.parent;
-        for _ in 0..=self.folders.len() {
-            if self.organizations.iter().any(|o| *parent == format!("organizations/{}", o.number)) {
-                return Ok(());
+    /// Whether every folder lies in an organization. Each walk is short, so that many folders take no longer than they
+    /// have to.
+    fn check_ways_up(&self, nodes: &HashSet<String>) -> Result<(), WorldError> {
+        let parents: HashMap<String, &str> = self
+            .folders
+            .iter()
+            .map(|folder| (format!("folders/{}", folder.number), folder.parent.as_str()))
+            .collect();
+        for (i, folder) in self.folders.iter().enumerate() {
+            let wrong = |problem: String| Err(content(format!("folders[{i}].parent"), problem));
+            let (mut parent, mut seen) = (folder.parent.as_str(), HashSet::new());
+            while let Some(above) = parents.get(parent) {
+                if !seen.insert(parent) {
+                    return wrong("the folders go round in a circle".into());
+                }
+                if seen.len() >= DEEPEST {
+                    return wrong(format!(
+                        "more than {DEEPEST} folders lie in each other; Google admits ten"
+                    ));
+                }
+                parent = above;
             }
-            match self.folders.iter().find(|f| *parent == format!("folders/{}", f.number)) {
-                Some(above) => parent = &above.parent,
-                None => return Err(content(field(), format!("{parent} is not in this world"))),
+            if !nodes.contains(parent) {
+                return wrong(format!("{parent} is not in this world"));
             }
         }
-        Err(content(field(), "the folders go round in a circle".into()))
+        Ok(())
+    }
+}
+
+/// Refuses an API that there is not: with a slip of the pen in its name everything would stay on.
+fn check_services(names: &[String], field: &str) -> Result<(), WorldError> {
+    match names.iter().position(|name| !services::is_api(name)) {
+        Some(i) => {
+            let problem = format!("{:?} is not the name of an API, as iam.googleapis.com", names[i]);
+            Err(content(format!("{field}[{i}]"), problem))
+        }
+        None => Ok(()),
     }
 }
 

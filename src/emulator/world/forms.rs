@@ -10,6 +10,7 @@ use super::super::condition;
 use super::super::keys::NEVER;
 use super::super::member::{is_domain, is_email};
 use super::super::policy::{Condition, Policy, VIRGIN};
+use super::super::role;
 use super::{Account, AccountKey, CustomRole, Organization, Project, World, WorldError, content};
 
 /// Refuses a field of something.
@@ -158,8 +159,7 @@ fn check_roles(roles: &[CustomRole], at: &str) -> Result<(), WorldError> {
         if !STAGES.contains(&role.stage.as_str()) {
             return wrong(&at, "stage", format!("{:?} is not a launch stage", role.stage));
         }
-        let odd = |name: &&String| name.split('.').count() < 3 || name.contains(char::is_whitespace);
-        if let Some(name) = role.permissions.iter().find(odd) {
+        if let Some(name) = role.permissions.iter().find(|name| !is_permission(name)) {
             let problem = format!("{name:?} is not a permission, as iam.serviceAccounts.get");
             return wrong(&at, "permissions", problem);
         }
@@ -167,13 +167,33 @@ fn check_roles(roles: &[CustomRole], at: &str) -> Result<(), WorldError> {
     Ok(())
 }
 
+/// Whether a permission can be one, and is there where all there are is known: of accounts and keys.
+fn is_permission(name: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let known = |name: &str| role::predefined().values().any(|role| role.permissions.contains(&name));
+    let ours =
+        ["iam.serviceAccounts.", "iam.serviceAccountKeys."].iter().any(|start| name.starts_with(start));
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.split('.').count() >= 3
+        && name.split('.').all(plain)
+        && (!ours || known(name))
+}
+
 impl Policy {
-    /// Whether its etag can be one, and its conditions can be read.
+    /// Whether its etag and its version can be ones, and its conditions can be read.
     pub(super) fn check_form(&self, at: &str) -> Result<(), WorldError> {
         let bytes = STANDARD.decode(&self.etag);
         if bytes.is_err() || (self.etag == VIRGIN && !self.is_empty()) {
             let problem = format!("{:?} is not base64, or that of an empty policy", self.etag);
             return wrong(at, "etag", problem);
+        }
+        if !matches!(self.version, 0 | 1 | 3) {
+            return wrong(at, "version", format!("{} is none of 0, 1 and 3", self.version));
+        }
+        if self.version == 1 && self.bindings.iter().any(|binding| binding.condition.is_some()) {
+            return wrong(at, "version", "a policy with a condition has version 3");
         }
         for (b, binding) in self.bindings.iter().enumerate() {
             let at = format!("{at}.bindings[{b}]");
