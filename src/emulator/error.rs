@@ -25,7 +25,6 @@ pub struct Failure {
     /// The whole JSON body.
     pub body: Value,
     challenge: Option<&'static str>,
-    retry_after: Option<u64>,
 }
 
 /// What every handler ends with.
@@ -36,9 +35,6 @@ impl IntoResponse for Failure {
         let mut response: Response<Body> = reply::exact(self.status, &self.body);
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-        }
-        if let Some(seconds) = self.retry_after {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -66,7 +62,6 @@ impl Failure {
             status: StatusCode::from_u16(status).expect("the statuses in this file are valid"),
             body: json!({"error": {"code": status, "message": message.into(), "status": name}}),
             challenge: None,
-            retry_after: None,
         }
     }
 
@@ -79,7 +74,7 @@ impl Failure {
     /// A refusal whose body the world states word for word.
     pub fn verbatim(status: u16, body: Value) -> Failure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Failure { status, body, challenge: None, retry_after: None }
+        Failure { status, body, challenge: None }
     }
 
     /// The same refusal in other words, if these are its words.
@@ -87,12 +82,6 @@ impl Failure {
         if self.body["error"]["message"] == words {
             self.body["error"]["message"] = others.into();
         }
-        self
-    }
-
-    /// Adds a `Retry-After` header.
-    pub fn retry_after(mut self, seconds: Option<u64>) -> Failure {
-        self.retry_after = seconds.or(self.retry_after);
         self
     }
 

@@ -8,16 +8,20 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error;
-use super::routes;
+use super::routes::{self, UNROUTED};
 
 /// The furthest that a `Date` may be off, in seconds: a hundred years.
 const LONGEST: i64 = 3_155_695_200;
+
+/// Something that only some methods feel: its field, what is said of the others, and whether one feels it.
+type Narrow = (&'static str, &'static str, fn(&str) -> bool);
 
 /// Something that goes wrong with a method's calls. Delays come first; of the others the first that is set happens.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Fault {
     /// The method, as `iamcredentials.generateAccessToken`; `iam.*` is every method of a service, `*` every method.
+    /// `unrouted`, which no `*` means, is what no method is served for.
     pub method: String,
     /// Only requests whose path contains this; empty is any.
     pub path: String,
@@ -136,6 +140,9 @@ impl Faults {
 impl Fault {
     /// Whether it can strike and has what it names; else the field and what is wrong with it.
     pub fn check(&self) -> Result<(), (&'static str, String)> {
+        if self.times == Some(0) {
+            return Err(("times", "0 calls are none, and this fault never strikes".into()));
+        }
         if let Some(name) = self.error.as_ref().filter(|name| !error::is_name(name)) {
             return Err(("error", format!("there is no error called {name}")));
         }
@@ -156,8 +163,20 @@ impl Fault {
         if self.does_nothing() {
             return Err(("method", "this fault says when it strikes, and not what goes wrong".into()));
         }
-        let known = routes::names().any(|name| self.hits(name)) || self.method == "unrouted";
-        if known { Ok(()) } else { Err(("method", format!("there is no method called {:?}", self.method))) }
+        if !routes::names().any(|name| self.hits(name)) {
+            return Err(("method", format!("there is no method called {:?}", self.method)));
+        }
+        if let (false, Some((field, doing, _))) =
+            (routes::names().any(|name| self.matters_to(name)), self.narrow().next())
+        {
+            return Err((field, format!("{:?} {doing}", self.method)));
+        }
+        if self.method == UNROUTED && (self.error.is_some() || self.is_quota_alone()) {
+            let field = if self.error.is_some() { "error" } else { "perMinute" };
+            let problem = "where no method is served no error has a form: state a status and a body";
+            return Err((field, problem.into()));
+        }
+        Ok(())
     }
 
     /// The fault, or what is wrong with it in one line.
@@ -179,9 +198,10 @@ impl Fault {
             nth: self.nth,
             times: self.times,
             retry_after: self.retry_after,
+            retry_delay_ms: self.retry_delay_ms,
             ..Fault::default()
         };
-        self.times == Some(0) || when == *self
+        when == *self
     }
 
     /// Whether the world states its body, or that there is none.
@@ -206,13 +226,46 @@ impl Fault {
         self.per_minute.is_some() && quota == *self
     }
 
+    /// What it does that only some methods feel: the field, what to say of a method that does not, and whether one does.
+    fn narrow(&self) -> impl Iterator<Item = Narrow> {
+        let all: [(bool, Narrow); 3] = [
+            (self.etag_conflict, ("etagConflict", "writes no policy", |name| name.ends_with("setIamPolicy"))),
+            (self.stale_read, ("staleRead", "reads no policy", |name| name.ends_with("getIamPolicy"))),
+            (self.token_expired, ("tokenExpired", "takes no token", routes::takes_a_token)),
+        ];
+        all.into_iter().filter_map(|(is_set, narrow)| is_set.then_some(narrow))
+    }
+
+    /// Whether a call of that method would feel it. What waits or counts or moves the clock only goes with the rest.
+    fn matters_to(&self, method: &str) -> bool {
+        let narrow_alone = Fault {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            nth: self.nth,
+            times: self.times,
+            per_minute: self.per_minute,
+            delay_ms: self.delay_ms,
+            date_offset_seconds: self.date_offset_seconds,
+            retry_after: self.retry_after,
+            retry_delay_ms: self.retry_delay_ms,
+            etag_conflict: self.etag_conflict,
+            stale_read: self.stale_read,
+            token_expired: self.token_expired,
+            ..Fault::default()
+        } == *self;
+        let mut narrow = self.narrow().peekable();
+        self.hits(method)
+            && (!narrow_alone || narrow.peek().is_none() || narrow.any(|(.., feels)| feels(method)))
+    }
+
+    /// Whether a call counts: one that would not feel the fault does not use it up.
     fn fits(&self, method: &str, path: &str) -> bool {
-        self.hits(method) && path.contains(&self.path)
+        self.matters_to(method) && path.contains(&self.path)
     }
 
     fn hits(&self, method: &str) -> bool {
         match self.method.strip_suffix('*') {
-            Some(start) => method.starts_with(start),
+            Some(start) => method != UNROUTED && method.starts_with(start),
             None => method == self.method,
         }
     }

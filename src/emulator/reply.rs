@@ -84,6 +84,15 @@ pub fn with_type(status: StatusCode, kind: &'static str, text: String) -> Respon
     response
 }
 
+/// The same answer without a body and what describes one: some statuses have none (RFC 9110, 15.3.5 and 15.4.5).
+pub fn bodiless(response: Response) -> Response {
+    let mut parts = response.into_parts().0;
+    for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING] {
+        parts.headers.remove(name);
+    }
+    Response::from_parts(parts, Body::empty())
+}
+
 /// Leaves out what proto3 JSON leaves out: empty text, zero, false, empty lists and objects, null.
 fn without_defaults(value: Value, kept: &[&str]) -> Value {
     match value {

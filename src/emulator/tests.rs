@@ -22,7 +22,9 @@ mod policies;
 mod properties;
 mod services;
 mod tokens;
+mod transport;
 mod troubleshooter;
+mod worlds;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 const DEV: &str = "user:dev@example.com";

@@ -26,19 +26,35 @@ pub fn refusal(fault: &Fault, route: &Route, scene: &Scene<'_>) -> Option<Failur
         Failure::conflict()
     } else if let Some(name) = &fault.error {
         Failure::named(name, scene)?
-    } else if (fault.status.is_some() && !fault.answers_otherwise()) || fault.body.is_some() {
-        let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
-        Failure::verbatim(fault.status.unwrap_or(200), body)
+    } else if let Some(failure) = stated(fault) {
+        failure
     } else if fault.is_quota_alone() {
         Failure::named("RATE_LIMIT_EXCEEDED", scene)?
     } else {
         return None;
     };
-    Some(failure.retry_after(fault.retry_after).retry_info(fault.retry_delay_ms))
+    Some(failure.retry_info(fault.retry_delay_ms))
 }
 
-/// Carries a fault out around the answer.
+/// The answer that a fault states word for word, if it does.
+pub fn stated(fault: &Fault) -> Option<Failure> {
+    if (fault.status.is_none() || fault.answers_otherwise()) && fault.body.is_none() {
+        return None;
+    }
+    let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
+    Some(Failure::verbatim(fault.status.unwrap_or(200), body))
+}
+
+/// Carries a fault out around the answer, whatever that becomes: it says when to ask again if the fault does.
 pub async fn struck(fault: &Fault, scissors: &Scissors, answer: impl Future<Output = Response>) -> Response {
+    let mut response = changed(fault, scissors, answer).await;
+    if let Some(seconds) = fault.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+async fn changed(fault: &Fault, scissors: &Scissors, answer: impl Future<Output = Response>) -> Response {
     if fault.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     }

@@ -17,6 +17,7 @@ use super::super::fault::Fault;
 use super::super::metadata::Metadata;
 use super::super::reply;
 use super::super::state::Shared;
+use super::UNROUTED;
 
 /// Where it lies.
 pub const PATH: &str = "/_emulator/";
@@ -95,12 +96,12 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
             reply::exact(StatusCode::OK, &json!({"requests": requests}))
         }
         (&Method::GET, "methods") => {
-            let methods: Vec<Value> = super::all()
-                .map(|route| {
-                    json!({"method": route.name, "service": route.api.host(), "verb": route.verb,
-                        "path": route.path})
-                })
-                .collect();
+            let methods = super::all().map(|route| {
+                json!({"method": route.name, "service": route.api.host(), "verb": route.verb,
+                    "path": route.path})
+            });
+            let none = json!({"method": UNROUTED, "service": "", "verb": "", "path": ""});
+            let methods: Vec<Value> = methods.chain([none]).collect();
             reply::exact(StatusCode::OK, &json!({"methods": methods}))
         }
         (&Method::GET, "errors") => {
@@ -115,7 +116,11 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
     }
 }
 
+/// A request as an object of its fields; serde would take a list of their values as well.
 fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err("a JSON object is expected here, and this is a list".to_owned());
+    }
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }
 

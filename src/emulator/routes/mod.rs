@@ -12,6 +12,7 @@ mod iam;
 mod metadata;
 mod oauth;
 mod paging;
+mod payload;
 mod policies;
 mod projects;
 mod projects_v1;
@@ -44,9 +45,7 @@ use super::reply;
 use super::state::{Resource, Shared, State};
 use super::tokens::{Principal, secret};
 use paging::{page, paged};
-
-/// More than any request needs; what is larger is refused as Google's front end does.
-const LARGEST: usize = 10 * 1024 * 1024;
+use payload::Unread;
 
 pub use control::PATH as CONTROL;
 
@@ -204,9 +203,18 @@ impl Route {
     }
 }
 
-/// The short names of all methods.
+/// What faults and the log call a request that no method is there for.
+pub const UNROUTED: &str = "unrouted";
+
+/// The short names of all methods, and of what is none.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    all().map(|route| route.name)
+    all().map(|route| route.name).chain([UNROUTED])
+}
+
+/// Whether calls of a method bring a token that may have ended: to be called with, or to be exchanged.
+pub fn takes_a_token(method: &str) -> bool {
+    const OTHERS: [&str; 4] = ["oauth2.token", "oauth2.userinfo", "sts.token", "sts.oauthtoken"];
+    OTHERS.contains(&method) || all().any(|route| route.name == method && route.api.speaks_json())
 }
 
 /// The rows of all tables.
@@ -466,16 +474,18 @@ pub async fn serve(
     let path = parts.uri.path().to_owned();
     let mut date = shared.clock.now();
     let control = shared.control.load(Ordering::Relaxed) && path.starts_with(CONTROL);
-    let mut response = if is_loopback(&parts.headers) && control {
-        match axum::body::to_bytes(body, LARGEST).await {
+    let is_local = is_loopback(&parts.headers, &parts.uri);
+    let mut response = if is_local && control {
+        match payload::read(body).await {
             Ok(body) => control::serve(&shared, &parts, &body).await,
-            Err(_) => reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.\n"),
+            Err(Unread::TooLarge) => reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.\n"),
+            Err(Unread::Broken) => payload::broken(),
         }
-    } else if is_loopback(&parts.headers) {
+    } else if is_local {
         let on_cloud = shared.state.lock().await.metadata.is_some();
         let found =
             find(&parts.method, &parts.uri).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
-        let name = found.as_ref().map_or("unrouted", |(route, _)| route.name);
+        let name = found.as_ref().map_or(UNROUTED, |(route, _)| route.name);
         let (fault, number) = {
             let mut state = shared.state.lock().await;
             (state.faults.strike(name, &path, shared.clock.now()), state.arrived(name, path))
@@ -492,6 +502,9 @@ pub async fn serve(
     } else {
         reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
     };
+    if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        response = reply::bodiless(response);
+    }
     let date = HeaderValue::from_str(&clock::http_date(date)).expect("a date is ASCII");
     response.headers_mut().insert(header::DATE, date);
     response
@@ -521,10 +534,16 @@ async fn run(
     fault: Option<&Fault>,
 ) -> Response {
     let Some((route, params)) = found else {
-        return reply::not_found(parts.uri.path());
+        let stated = fault.and_then(broken::stated);
+        return stated.map_or_else(|| reply::not_found(parts.uri.path()), Failure::into_response);
     };
-    let Ok(body) = axum::body::to_bytes(body, LARGEST).await else {
-        return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.").into_response();
+    let body = match payload::read(body).await {
+        Ok(body) => body,
+        Err(Unread::TooLarge) => {
+            return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.")
+                .into_response();
+        }
+        Err(Unread::Broken) => return payload::broken(),
     };
     let refusal = match fault {
         Some(fault) => {
@@ -576,14 +595,19 @@ async fn run(
     }
 }
 
-/// A page elsewhere may make a browser send requests here under its own name; those are not served.
-fn is_loopback(headers: &HeaderMap) -> bool {
-    let host = headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or("");
+/// A page elsewhere may make a browser send requests here under its own name; those are not served. HTTP/2 names the
+/// host in the address and has no header for it.
+fn is_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
+    let host = match headers.get(header::HOST) {
+        Some(host) => host.to_str().unwrap_or(""),
+        None => uri.authority().map_or("", |authority| authority.as_str()),
+    };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
-    matches!(name, "127.0.0.1" | "localhost" | "[::1]")
+    let name = name.strip_suffix('.').unwrap_or(name);
+    ["127.0.0.1", "localhost", "[::1]"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 #[cfg(test)]

@@ -33,7 +33,15 @@ async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
         (json!({"error": "UNAVAILABLE"}), "method called"),
         (json!({"method": "iam.serviceAccount.get", "hang": true}), "iam.serviceAccount.get"),
         (json!({"method": "iam.*", "retryAfter": 3}), "method: this fault"),
-        (json!({"method": "iam.*", "hang": true, "times": 0}), "method: this fault"),
+        (json!({"method": "iam.*", "retryDelayMs": 3}), "method: this fault"),
+        (json!({"method": "iam.*", "hang": true, "times": 0}), "times: 0 calls"),
+        (json!({"method": "unrouted", "error": "UNAVAILABLE"}), "error: where no method"),
+        (json!({"method": "unrouted", "perMinute": 1}), "perMinute: where no method"),
+        (json!({"method": "unrouted", "tokenExpired": true}), "tokenExpired: "),
+        (json!({"method": "iam.serviceAccounts.get", "etagConflict": true}), "etagConflict: "),
+        (json!({"method": "iam.serviceAccounts.setIamPolicy", "staleRead": true}), "staleRead: "),
+        (json!({"method": "metadata.*", "tokenExpired": true, "delayMs": 5}), "tokenExpired: "),
+        (json!(["iam.*", "", 0, 1, null, 0, true]), "a JSON object"),
         (json!({"method": "iam.*", "contentType": "a\nb"}), "contentType: "),
         (json!({"method": "iam.*", "redirect": "http://x\r\nSet-Cookie: a=b"}), "redirect: "),
     ] {
@@ -47,6 +55,7 @@ async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
 async fn the_clock_is_advanced_and_tokens_end() {
     let desk = open().await;
     let before = desk.emulator.handle().now();
+    assert_eq!(desk.post("_emulator/clock", json!([7200])).await.status, 400);
     assert_eq!(desk.post("_emulator/clock", json!({"advanceSeconds": 3600})).await.status, 200);
     assert!(desk.emulator.handle().now() >= before + 3600);
     assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_EXPIRED");
@@ -96,6 +105,7 @@ async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
         "path": "/v1/projects/{project}/serviceAccounts/{account}"});
     let methods = listed["methods"].as_array().unwrap();
     assert!(methods.contains(&expected));
+    assert!(methods.iter().any(|one| one["method"] == "unrouted"));
     let names: Vec<&str> = methods.iter().filter_map(|one| one["method"].as_str()).collect();
     assert_eq!(names, routes::names().collect::<Vec<_>>());
 }

@@ -308,3 +308,54 @@ async fn the_clock_may_be_off_altogether_or_in_the_date_header_alone() {
     assert!((date(&desk).await - 3600).abs() <= 2);
     assert!(date(&desk).await.abs() <= 2);
 }
+
+#[tokio::test]
+async fn a_call_that_would_not_feel_a_fault_does_not_use_it_up() {
+    let desk = Desk::demo().await;
+    desk.fault(Fault { html: true, ..fault("*") }).await;
+    assert_eq!(desk.get("favicon.ico").await.status, 404, "what is no method is not among all methods");
+    assert_eq!(desk.get(DEPLOYER).await.status, 502);
+    let before = read(&desk).await;
+    desk.fault(Fault { etag_conflict: true, ..fault("iam.*") }).await;
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    assert_eq!(write(&desk, &[], &before.1).await.status, 409);
+    desk.fault(Fault { token_expired: true, ..fault("*") }).await;
+    assert_eq!(desk.get("oauth2/v3/certs").await.status, 200);
+    assert_eq!(desk.get(DEPLOYER).await.status, 401);
+    let written = write(&desk, &[DEV], &before.1).await;
+    assert_eq!(written.status, 200, "{}", written.text);
+    desk.fault(Fault { stale_read: true, ..fault("iam.*") }).await;
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    assert_eq!(read(&desk).await, before);
+}
+
+#[tokio::test]
+async fn what_no_method_is_served_for_is_answered_as_a_fault_states() {
+    let desk = Desk::demo().await;
+    let body = json!({"error": "gone fishing"});
+    desk.fault(Fault { status: Some(503), body: Some(body.clone()), ..fault("unrouted") }).await;
+    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    let answer = desk.get("no/such/path").await;
+    assert_eq!((answer.status.as_u16(), answer.json), (503, body));
+    assert_eq!(desk.get("no/such/path").await.status, 404);
+}
+
+#[tokio::test]
+async fn every_answer_that_a_fault_shapes_says_when_to_ask_again() {
+    let desk = Desk::demo().await;
+    for shaped in [
+        Fault { html: true, ..fault("iam.*") },
+        Fault { redirect: Some("/elsewhere".into()), status: Some(308), ..fault("iam.*") },
+        Fault { empty: true, status: Some(503), ..fault("iam.*") },
+        Fault { gzip_bomb: true, ..fault("iam.*") },
+        Fault { content_type: Some("text/plain".into()), ..fault("iam.*") },
+        Fault { delay_ms: 1, ..fault("iam.*") },
+        Fault { status: Some(503), ..fault("iam.*") },
+    ] {
+        desk.fault(Fault { retry_after: Some(7), ..shaped.clone() }).await;
+        let still = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
+        let answer = still.build().unwrap().get(url).bearer_auth(&desk.token).send().await.unwrap();
+        assert_eq!(answer.headers().get("retry-after").map(|v| v.as_bytes()), Some(&b"7"[..]), "{shaped:?}");
+    }
+}

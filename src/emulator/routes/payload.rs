@@ -1,0 +1,39 @@
+//! The body of a request as it comes in: how much of it is taken, and what is said where it cannot be had.
+
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::Response;
+use futures_util::StreamExt;
+
+use super::super::reply;
+
+/// More than any request needs; what is larger is refused as Google's front end does.
+const LARGEST: usize = 10 * 1024 * 1024;
+
+/// Why a body was not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It is too large.
+    TooLarge,
+    /// It ended too early, or is not in the form in which bodies are sent.
+    Broken,
+}
+
+/// The whole body.
+pub async fn read(body: Body) -> Result<Bytes, Unread> {
+    let mut parts = body.into_data_stream();
+    let mut whole = Vec::new();
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|_| Unread::Broken)?;
+        if whole.len() + part.len() > LARGEST {
+            return Err(Unread::TooLarge);
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole.into())
+}
+
+/// The answer to a body that is broken; the text is ours.
+pub fn broken() -> Response {
+    reply::plain(StatusCode::BAD_REQUEST, "The body of the request ends too early or is malformed.\n")
+}
