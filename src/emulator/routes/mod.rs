@@ -8,6 +8,7 @@ mod certs;
 mod control;
 mod credentials;
 mod external;
+mod host;
 mod iam;
 mod metadata;
 mod oauth;
@@ -474,7 +475,7 @@ pub async fn serve(
     let path = parts.uri.path().to_owned();
     let mut date = shared.clock.now();
     let control = shared.control.load(Ordering::Relaxed) && path.starts_with(CONTROL);
-    let is_local = is_loopback(&parts.headers, &parts.uri);
+    let is_local = host::is_loopback(&parts.headers, &parts.uri);
     let mut response = if is_local && control {
         match payload::read(body).await {
             Ok(body) => control::serve(&shared, &parts, &body).await,
@@ -593,21 +594,6 @@ async fn run(
         _ if form.is_usual() => response,
         _ => reply::shaped(response, &form).await,
     }
-}
-
-/// A page elsewhere may make a browser send requests here under its own name; those are not served. HTTP/2 names the
-/// host in the address and has no header for it.
-fn is_loopback(headers: &HeaderMap, uri: &Uri) -> bool {
-    let host = match headers.get(header::HOST) {
-        Some(host) => host.to_str().unwrap_or(""),
-        None => uri.authority().map_or("", |authority| authority.as_str()),
-    };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let name = name.strip_suffix('.').unwrap_or(name);
-    ["127.0.0.1", "localhost", "[::1]"].iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 #[cfg(test)]
