@@ -75,17 +75,6 @@ pub fn open(args: &TuiArgs, env: &Env) -> u8 {
 }
 
 async fn explore(args: &TuiArgs, env: &Env) -> u8 {
-    let (records_in, records) = mpsc::channel(QUEUE * 8);
-    let setup = match Setup::make(&args.global, env, Some(records_in)).await {
-        Ok(setup) => setup,
-        Err(failure) => return cli::fail(&failure),
-    };
-    let folder = if args.global.demo { None } else { env.state_dir() };
-    if let Some(folder) = &folder {
-        logging::start(folder, args.global.verbose);
-    }
-    let memory = folder.as_deref().map(state::file);
-    let theme = theme(args, env, &setup);
     // Heard from before the terminal is ours.
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
@@ -94,7 +83,26 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     if let Some(code) = stopping::until_in_foreground(&mut signals).await {
         return code;
     }
-    let screen = match Screen::enter() {
+    // The example organization takes a moment: its keys are made, and its accounts. Something is there meanwhile.
+    let early = match args.global.demo.then(starting).transpose() {
+        Ok(early) => early,
+        Err(error) => return cli::fail(&Failure::usage(error.to_string())),
+    };
+    let (records_in, records) = mpsc::channel(QUEUE * 8);
+    let setup = match Setup::make(&args.global, env, Some(records_in)).await {
+        Ok(setup) => setup,
+        Err(failure) => {
+            terminal::restore();
+            return cli::fail(&failure);
+        }
+    };
+    let folder = if args.global.demo { None } else { env.state_dir() };
+    if let Some(folder) = &folder {
+        logging::start(folder, args.global.verbose);
+    }
+    let memory = folder.as_deref().map(state::file);
+    let theme = theme(args, env, &setup);
+    let screen = match early.map_or_else(Screen::enter, Ok) {
         Ok(screen) => screen,
         Err(error) => return cli::fail(&Failure::usage(error.to_string())),
     };
@@ -156,6 +164,14 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     drop(emulator);
     // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
     ended.unwrap_or(HANGUP)
+}
+
+/// The terminal, with a line on it.
+fn starting() -> io::Result<Screen> {
+    let mut screen = Screen::enter()?;
+    screen
+        .draw(|frame| frame.render_widget(" impersona  starting the example organization…", frame.area()))?;
+    Ok(screen)
 }
 
 fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {

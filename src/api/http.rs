@@ -137,9 +137,9 @@ impl Http {
             .with_next("Start without --read-only to make changes."));
         }
         let url = self.url(ticket)?;
-        if ticket.probe {
+        if let Some(lane) = ticket.pace {
             // What waits for its turn is not under way yet.
-            self.pace().admit().await?;
+            self.pace().admit(lane).await?;
         }
         let mut watch = self.watch(ticket, &url, bearer.is_some());
         let mut waits = ExponentialBuilder::default()
@@ -150,8 +150,8 @@ impl Http {
             .build();
         let result = loop {
             let result = self.attempt(ticket, &url, bearer, &mut watch).await;
-            if ticket.probe {
-                self.pace().observe(result.as_ref().err()).await;
+            if let Some(lane) = ticket.pace {
+                self.pace().observe(lane, result.as_ref().err()).await;
             }
             let Err(error) = &result else { break result };
             if !may_repeat(ticket.kind, error) {
@@ -165,8 +165,8 @@ impl Http {
             let crowded = error.kind == ErrorKind::Quota || error.status == Some(429);
             let least = if crowded { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
-            if ticket.probe
-                && let Err(error) = self.pace().admit().await
+            if let Some(lane) = ticket.pace
+                && let Err(error) = self.pace().admit(lane).await
             {
                 break Err(error);
             }

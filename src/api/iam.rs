@@ -10,7 +10,7 @@ use crate::{
         ApiError, CallKind, Client,
         answer::decode,
         endpoints::{self, Base},
-        ticket::{Ticket, segment},
+        ticket::{Lane, Ticket, segment},
     },
     model::{
         account::{Account, AccountKey, project_of},
@@ -89,7 +89,7 @@ fn test_ticket(account: &str) -> Ticket {
     let asked = asked("google.iam.admin.v1.IAM.TestIamPermissions", account, None);
     let body = json!({ "permissions": MATRIX.map(|permission| permission.name) });
     let path = account_path(account, ":testIamPermissions");
-    Ticket { probe: true, ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
+    Ticket { pace: Some(Lane::Front), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
 }
 
 #[derive(Default, Deserialize)]
@@ -218,6 +218,15 @@ impl Client {
     pub async fn test_permissions(&self, account: &str) -> Result<Granted, ApiError> {
         read_granted(&self.send(test_ticket(account)).await?.body)
     }
+
+    /// The same as one question of a scan, paced behind all others.
+    ///
+    /// # Errors
+    /// As for every call, and the refusal to go on after many denials in a row.
+    pub async fn scan_permissions(&self, account: &str) -> Result<Granted, ApiError> {
+        let ticket = Ticket { pace: Some(Lane::Back), ..test_ticket(account) };
+        read_granted(&self.send(ticket).await?.body)
+    }
 }
 
 #[cfg(test)]
@@ -290,7 +299,7 @@ mod tests {
             ticket.path,
             "/v1/projects/-/serviceAccounts/sa%40p.iam.gserviceaccount.com:testIamPermissions"
         );
-        assert!(ticket.probe && ticket.kind == CallKind::Read);
+        assert!(ticket.pace.is_some() && ticket.kind == CallKind::Read);
         let Body::Json(body) = ticket.body else { panic!("a JSON body") };
         assert_eq!(body["permissions"].as_array().map(Vec::len), Some(MATRIX.len()));
         assert_eq!(list_ticket("example.com:p/q").path, "/v1/projects/example.com%3Ap%2Fq/serviceAccounts");

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::api::{ApiError, ErrorKind};
+use crate::api::{ApiError, ErrorKind, ticket::Lane};
 
 /// Questions a second, unless another rate is asked for, until the server complains.
 pub const RATE: u32 = 20;
@@ -32,7 +32,10 @@ const DENIALS: u32 = 20;
 pub(crate) struct Pace {
     /// None where nothing is delayed.
     bucket: Option<Mutex<Bucket>>,
-    denials: AtomicU32,
+    /// In a row, of each lane: a scan that is denied keeps nobody from asking about one account.
+    denials: [AtomicU32; 2],
+    /// Held by the one question of a scan that waits for its turn; the others of the scan wait for this.
+    back: Mutex<()>,
 }
 
 /// Tokens by time: pure, the time is given.
@@ -99,30 +102,38 @@ impl Drop for Turn<'_> {
 impl Pace {
     /// At most `rate` questions a second; without one there is no delay.
     pub(crate) fn new(rate: Option<f64>) -> Pace {
-        Pace { bucket: rate.map(|rate| Mutex::new(Bucket::new(rate))), denials: AtomicU32::new(0) }
+        Pace {
+            bucket: rate.map(|rate| Mutex::new(Bucket::new(rate))),
+            denials: Default::default(),
+            back: Mutex::default(),
+        }
     }
 
     /// Waits for this question's turn.
     ///
     /// # Errors
     /// [`ErrorKind::Denied`] after too many denials in a row, until [`Pace::reset`].
-    pub(crate) async fn admit(&self) -> Result<(), ApiError> {
-        self.check()?;
+    pub(crate) async fn admit(&self, lane: Lane) -> Result<(), ApiError> {
+        self.check(lane)?;
         let Some(bucket) = &self.bucket else { return Ok(()) };
+        let _row = match lane {
+            Lane::Front => None,
+            Lane::Back => Some(self.back.lock().await),
+        };
         let mut turn = Turn { bucket, used: true };
         let wait = bucket.lock().await.take(Instant::now());
         turn.used = false;
         tokio::time::sleep(wait).await;
         turn.used = true;
         // The ones before it may have been denied in the meantime.
-        self.check()
+        self.check(lane)
     }
 
     /// Learns from how a question ended.
-    pub(crate) async fn observe(&self, error: Option<&ApiError>) {
+    pub(crate) async fn observe(&self, lane: Lane, error: Option<&ApiError>) {
         match error.map(|error| error.kind) {
             Some(ErrorKind::Denied) => {
-                self.denials.fetch_add(1, Ordering::Relaxed);
+                self.denials[lane as usize].fetch_add(1, Ordering::Relaxed);
             }
             // A proxy's 429 too, which is no quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
@@ -132,7 +143,7 @@ impl Pace {
             }
             Some(_) => {}
             None => {
-                self.reset();
+                self.denials[lane as usize].store(0, Ordering::Relaxed);
                 if let Some(bucket) = &self.bucket {
                     bucket.lock().await.recover();
                 }
@@ -142,11 +153,11 @@ impl Pace {
 
     /// Somebody asked anew: the denials so far are forgotten.
     pub(crate) fn reset(&self) {
-        self.denials.store(0, Ordering::Relaxed);
+        self.denials.iter().for_each(|lane| lane.store(0, Ordering::Relaxed));
     }
 
-    fn check(&self) -> Result<(), ApiError> {
-        if self.denials.load(Ordering::Relaxed) < DENIALS {
+    fn check(&self, lane: Lane) -> Result<(), ApiError> {
+        if self.denials[lane as usize].load(Ordering::Relaxed) < DENIALS {
             return Ok(());
         }
         Err(ApiError::new(
@@ -214,9 +225,32 @@ mod tests {
     #[tokio::test]
     async fn whoever_goes_away_while_waiting_gives_its_turn_back() {
         let pace = Pace::new(Some(20.0));
-        let waiting = (0..200).filter(|_| pace.admit().now_or_never().is_none()).count();
+        let waiting = (0..200).filter(|_| pace.admit(Lane::Front).now_or_never().is_none()).count();
         assert!(waiting > 100, "{waiting}");
         assert!(pace.bucket.as_ref().unwrap().lock().await.tokens > -1.0);
+    }
+
+    #[tokio::test]
+    async fn a_scan_stands_behind_everybody_else_with_one_question() {
+        let pace = Pace::new(Some(20.0));
+        for _ in 0..20 {
+            pace.admit(Lane::Back).await.unwrap();
+        }
+        let mut scan: Vec<_> = (0..64).map(|_| Box::pin(pace.admit(Lane::Back))).collect();
+        assert!(scan.iter_mut().all(|turn| turn.now_or_never().is_none()));
+        let tokens = pace.bucket.as_ref().unwrap().lock().await.tokens;
+        assert!((-2.0..0.0).contains(&tokens), "one waits, and sixty-three wait for it: {tokens}");
+    }
+
+    #[tokio::test]
+    async fn a_scan_that_is_denied_keeps_nobody_from_asking() {
+        let pace = Pace::new(Some(20.0));
+        let denied = ApiError::new(ErrorKind::Denied, "no");
+        for _ in 0..20 {
+            pace.observe(Lane::Back, Some(&denied)).await;
+        }
+        assert!(pace.admit(Lane::Back).await.is_err());
+        assert!(pace.admit(Lane::Front).await.is_ok());
     }
 
     #[tokio::test]
@@ -224,15 +258,15 @@ mod tests {
         let pace = Pace::new(Some(20.0));
         let denied = ApiError::new(ErrorKind::Denied, "no");
         for _ in 0..19 {
-            pace.observe(Some(&denied)).await;
+            pace.observe(Lane::Front, Some(&denied)).await;
         }
-        assert!(pace.admit().await.is_ok());
-        pace.observe(None).await;
+        assert!(pace.admit(Lane::Front).await.is_ok());
+        pace.observe(Lane::Front, None).await;
         for _ in 0..20 {
-            pace.observe(Some(&denied)).await;
+            pace.observe(Lane::Front, Some(&denied)).await;
         }
-        assert_eq!(pace.admit().await.unwrap_err().kind, ErrorKind::Denied);
+        assert_eq!(pace.admit(Lane::Front).await.unwrap_err().kind, ErrorKind::Denied);
         pace.reset();
-        assert!(pace.admit().await.is_ok());
+        assert!(pace.admit(Lane::Front).await.is_ok());
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
-        ticket::{Body, Ticket, segment},
+        ticket::{Body, Lane, Ticket, segment},
     },
     model::{account::project_of, condition::Condition, denial::Asked, policy::Policy, shell::quote},
 };
@@ -115,7 +115,7 @@ fn held_ticket(account: &str, permissions: &[String]) -> Ticket {
     let asked = asked(Base::Iam, "google.iam.admin.v1.IAM.TestIamPermissions", account, None);
     let body = json!({ "permissions": permissions });
     let path = account_path(account, "testIamPermissions");
-    Ticket { probe: true, ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
+    Ticket { pace: Some(Lane::Front), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
 }
 
 /// The request for the policy of a level; none where `name` is no project, folder or organization.
@@ -137,7 +137,10 @@ fn level_ticket(name: &str) -> Option<Ticket> {
     let asked = asked(Base::Projects, method, name, Some(permission));
     let body = json!({ "options": { "requestedPolicyVersion": VERSION } });
     let path = format!("/v3/{sort}/{}:getIamPolicy", segment(id));
-    Some(Ticket { probe: true, ..Ticket::post(CallKind::Read, Base::Projects, path, body, asked) })
+    Some(Ticket {
+        pace: Some(Lane::Front),
+        ..Ticket::post(CallKind::Read, Base::Projects, path, body, asked)
+    })
 }
 
 fn lint_ticket(account: &str, condition: &Condition) -> Ticket {
@@ -221,12 +224,12 @@ impl Client {
         read_policy(&self.send(get_ticket(account)).await?.body, Base::Iam)
     }
 
-    /// The same as one of many questions. Paced, see [`super::pace`].
+    /// The same as one question of a scan, paced behind all others: see [`super::pace`].
     ///
     /// # Errors
     /// As for every call.
-    pub async fn probe_policy(&self, account: &str) -> Result<Policy, ApiError> {
-        let ticket = Ticket { probe: true, ..get_ticket(account) };
+    pub async fn scan_policy(&self, account: &str) -> Result<Policy, ApiError> {
+        let ticket = Ticket { pace: Some(Lane::Back), ..get_ticket(account) };
         read_policy(&self.send(ticket).await?.body, Base::Iam)
     }
 

@@ -12,7 +12,7 @@ use crate::{
         answer::decode,
         client::MOST_PAGES,
         endpoints::{self, Base},
-        ticket::{Ticket, segment},
+        ticket::{Lane, Ticket, segment},
     },
     model::{account::project_of, denial::Asked},
 };
@@ -95,7 +95,7 @@ fn get_ticket(name: &str) -> Result<Ticket, String> {
     let path = path(&parse(name)?).unwrap_or_default();
     let asked = asked("google.iam.admin.v1.IAM.GetRole", name, Some("iam.roles.get"));
     // One policy can name dozens of roles, so they are questions like any other.
-    Ok(Ticket { probe: true, ..Ticket::get(Base::Iam, path, asked) })
+    Ok(Ticket { pace: Some(Lane::Front), ..Ticket::get(Base::Iam, path, asked) })
 }
 
 fn grantable_ticket(project: &str, account: &str, page: &str) -> Ticket {
@@ -106,7 +106,7 @@ fn grantable_ticket(project: &str, account: &str, page: &str) -> Ticket {
     }
     let asked = asked("google.iam.admin.v1.IAM.QueryGrantableRoles", account, None);
     let path = "/v1/roles:queryGrantableRoles".to_owned();
-    Ticket { probe: true, ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
+    Ticket { pace: Some(Lane::Front), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
 }
 
 #[derive(Default, Deserialize)]

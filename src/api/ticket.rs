@@ -29,10 +29,20 @@ pub struct Ticket {
     pub body: Body,
     /// Whether it goes out with the caller's token and quota project.
     pub auth: bool,
-    /// Whether it is one of many questions and therefore paced, see [`super::pace`].
-    pub probe: bool,
+    /// In which row it waits, if it is one of many questions and therefore paced: see [`super::pace`].
+    pub pace: Option<Lane>,
     /// What it is about, for the explanation of a refusal.
     pub asked: Asked,
+}
+
+/// Two rows for the questions that are paced. What is found at the back waits with one question at a time, so that the
+/// front is never behind a long row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Somebody waits for the answer.
+    Front,
+    /// One of a scan.
+    Back,
 }
 
 /// The HTTP methods in use.
@@ -75,7 +85,7 @@ impl Ticket {
             query: vec![],
             body: Body::Empty,
             auth: true,
-            probe: false,
+            pace: None,
             asked,
         }
     }

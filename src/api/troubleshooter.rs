@@ -11,7 +11,7 @@ use crate::{
         answer::decode,
         endpoints::{self, Base},
         error::plain,
-        ticket::Ticket,
+        ticket::{Lane, Ticket},
     },
     model::{account::project_of, denial::Asked, doctor::Troubleshot},
 };
@@ -34,7 +34,7 @@ fn ticket(principal: &str, account: &str, permission: &str) -> Ticket {
         "principal": principal, "fullResourceName": full_name(account), "permission": permission,
     }});
     Ticket {
-        probe: true,
+        pace: Some(Lane::Front),
         ..Ticket::post(CallKind::Read, Base::Troubleshooter, "/v3/iam:troubleshoot".into(), body, asked)
     }
 }

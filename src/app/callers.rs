@@ -13,7 +13,7 @@ use crate::{
         account::short,
         caller::{Choice, Switch},
     },
-    overlays::{Overlay, Picker},
+    overlays::{Confirmed, Overlay, Picker},
 };
 
 impl AppState {
@@ -88,6 +88,12 @@ impl AppState {
         };
         self.give_up_all(now, out);
         self.forget_denials();
+        // A yes would be given for somebody else.
+        let is_about_caller = |overlay: &Overlay| {
+            let asked = [Confirmed::TestAll, Confirmed::Probe, Confirmed::Enable];
+            matches!(overlay, Overlay::Confirm { yes, .. } if asked.contains(yes))
+        };
+        self.overlays.retain(|overlay| !is_about_caller(overlay));
         let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
         let shared = &mut self.shared;
         shared.caller = Remote { value: Some(switched.caller), ..Remote::default() };

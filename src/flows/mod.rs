@@ -18,7 +18,7 @@ pub use examine::examine;
 pub use inherited::{Level, inherited};
 pub use mint::mint;
 pub use read_keys::read_keys;
-pub use scan::{AT_ONCE, Found, Question, Scanned, Tally, scan};
+pub use scan::{AT_ONCE, Found, IN_A_ROW, Question, Scanned, Tally, scan};
 pub use watch_grant::{Patience, Watched, Watching, watch_grant};
 
 use std::{path::PathBuf, sync::Arc};

@@ -15,7 +15,7 @@ use crate::{
 pub const AT_ONCE: usize = 64;
 
 /// So many failures in a row are nothing that concerns single accounts.
-const IN_A_ROW: usize = 20;
+pub const IN_A_ROW: usize = 20;
 
 /// What is asked about each account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,8 +118,8 @@ async fn pass(
 
 async fn ask(client: &Client, at: usize, account: &str, question: Question) -> Scanned {
     let found = match question {
-        Question::Permissions => client.test_permissions(account).await.map(Found::Granted),
-        Question::Policy => client.probe_policy(account).await.map(|policy| Found::Policy(Box::new(policy))),
+        Question::Permissions => client.scan_permissions(account).await.map(Found::Granted),
+        Question::Policy => client.scan_policy(account).await.map(|policy| Found::Policy(Box::new(policy))),
     };
     Scanned { at, account: account.to_owned(), found }
 }

@@ -258,12 +258,13 @@ impl Pane for Accounts {
             Action::Accept => self.typing = false,
             Action::Open => self.open(cx),
             Action::Filter => self.typing = true,
+            // What was said of this key while the test is on the screen.
+            Action::Back if self.testing.is_some() && !self.typing => self.stop_testing(cx),
             Action::Back if self.typing || !self.filter.is_empty() || !self.input.text().is_empty() => {
                 self.typing = false;
                 self.input.set("");
                 self.refilter(cx.shared);
             }
-            Action::Back if self.testing.is_some() => self.stop_testing(cx),
             Action::Back if self.listing.awaiting.is_some() => {
                 let awaited = self.listing.awaiting.take();
                 cx.cancel(awaited);
@@ -371,7 +372,8 @@ impl Pane for Accounts {
         let more =
             if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
         let testing = self.testing.as_ref().map(Testing::title).unwrap_or_default();
-        format!("Accounts {count}{filter}{sort}{more}{testing}")
+        // What comes last is cut first.
+        format!("Accounts {count}{testing}{filter}{sort}{more}")
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {

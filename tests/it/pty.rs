@@ -36,6 +36,23 @@ fn the_first_frame_shows_who_calls_where_and_what_may_be_picked() {
 }
 
 #[test]
+fn something_is_shown_before_the_example_organization_is_made() {
+    let mut terminal = demo(&Home::new());
+    terminal.wait_for("Accounts");
+    let raw = String::from_utf8_lossy(terminal.raw()).into_owned();
+    let (first, list) = (raw.find("starting"), raw.find("Accounts"));
+    assert!(first.is_some() && first < list, "{first:?} {list:?}");
+}
+
+#[test]
+fn a_demo_that_cannot_start_gives_the_terminal_back() {
+    let home = Home::new();
+    let mut terminal = Terminal::start(&home, (80, 24), &["--demo", "--config", "/nonexistent.toml"], &[]);
+    terminal.ends_with(2);
+    terminal.is_given_back();
+}
+
+#[test]
 fn an_access_token_is_minted_by_keys_alone() {
     let home = Home::new();
     let mut terminal = demo(&home);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Accounts;
 use crate::{
-    api::{ApiError, Call, Reply},
+    api::{ApiError, Call, ErrorKind, Reply},
     app::{
         msg::{Effect, Intent, Level, Owner, PaneId, ReqId},
         shared::Cx,
@@ -99,7 +99,8 @@ impl Accounts {
             let (on, end) = (key(Action::TestAll), key(Action::Back));
             let text = format!("paused at {}: {on} goes on, {end} ends it", testing.progress());
             cx.cancel(awaited.map(|(req, _)| req));
-            return cx.notice(Level::Info, text);
+            cx.notice(Level::Info, text);
+            return self.sort_again(cx.shared);
         }
         let accounts: Vec<String> = self.testable().map(str::to_owned).collect();
         let count = accounts.len();
@@ -197,8 +198,12 @@ impl Accounts {
             Err(error) => {
                 let key = |action| keys.key_in(Place::Accounts, action);
                 let (on, end) = (key(Action::TestAll), key(Action::Back));
+                let why = match error.kind {
+                    ErrorKind::Credentials | ErrorKind::Config => "Nothing can be asked.".to_owned(),
+                    _ => format!("{} times in a row there was no answer.", flows::IN_A_ROW),
+                };
                 let text = format!(
-                    "{} It would be the same for others, so the test of the list waits at {}: {on} goes on, {end} ends it.",
+                    "{} {why} The test of the list waits at {}: {on} goes on with the others, {end} ends it.",
                     error.sentence(),
                     testing.progress()
                 );
@@ -356,6 +361,27 @@ mod tests {
         screen.send(Msg::Part { req, owner: OWNER, part: page(600..2_000) });
         screen.keys("y");
         assert_eq!(scans(&screen)[0].1.len(), 600);
+    }
+
+    #[test]
+    fn a_question_does_not_outlive_the_caller_whom_it_was_asked() {
+        let mut screen = with_accounts(501);
+        screen.keys("m");
+        let caller = crate::model::caller::Caller { source: "ADC".into(), ..Default::default() };
+        let endpoints = screen.app.shared.endpoints.clone();
+        let switched = crate::app::msg::Switched { caller, endpoints, before: Vec::new() };
+        screen.send(Msg::Switched(Ok(Box::new(switched))));
+        assert!(screen.app.overlays.is_empty());
+        screen.keys("y");
+        assert!(scans(&screen).is_empty());
+    }
+
+    #[test]
+    fn esc_ends_it_though_the_list_is_filtered() {
+        let mut screen = with_accounts(30);
+        screen.keys("m").keys("/").typed("a2").keys("enter esc");
+        assert!(screen.app.panes.accounts.testing.is_none());
+        assert!(screen.notice().contains("stopped"), "{}", screen.notice());
     }
 
     #[test]
