@@ -250,6 +250,18 @@ impl Cx<'_> {
         self.cancel(old);
     }
 
+    /// The same after something that may have changed the answer: until the new one comes nothing is known, here and
+    /// in the list.
+    pub fn test_permissions_anew(&mut self, account: &str) {
+        let facts = self.shared.facts.entry(account.to_owned()).or_default();
+        facts.granted.value = None;
+        facts.granted.error = None;
+        let email = facts.account.value.as_ref().map(|account| account.email.as_str());
+        self.shared.tested.remove(email.unwrap_or(account));
+        self.shared.tested.remove(account);
+        self.test_permissions(account);
+    }
+
     /// Stops waiting for a call.
     pub fn cancel(&mut self, req: Option<ReqId>) {
         if let Some(req) = req {
