@@ -321,6 +321,19 @@ async fn a_quoted_assertion_reaches_neither_record_nor_error_however_it_is_quote
 }
 
 #[tokio::test]
+async fn an_end_that_is_told_as_so_many_seconds_from_now_is_counted_by_the_clock_of_whoever_tells_it() {
+    let of_1970 = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+    let body = r#"{"access_token":"ya29.a0x","expires_in":3599,"token_type":"Bearer"}"#;
+    let server = Server::start([answer(200, of_1970, body)]).await;
+    let what = What::Delegated { subject: "alice@example.com".into(), scopes: vec!["openid".into()] };
+    let request = MintRequest { what, ..mint() };
+    let client = Client::new(server.settings(bare_token()));
+    let held = client.exchange(&request, &Secret::new("eyJ.eyJ.x")).await.expect("a token");
+    let end = held.expires.expect("an end").as_second();
+    assert!((3_500..3_700).contains(&end), "{end}");
+}
+
+#[tokio::test]
 async fn a_401_of_somebody_in_between_renews_no_token_and_an_empty_one_does() {
     for (turn, requests, kind) in [
         (answer(401, "", "<html>Proxy login</html>"), 2, ErrorKind::Server),

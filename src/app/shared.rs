@@ -24,6 +24,7 @@ use crate::{
     model::{
         account::{Account, AccountKey, project_of},
         caller::{Caller, Choice},
+        clock::at_google,
         credential::MintRequest,
         member::Member,
         permission::Granted,
@@ -166,6 +167,11 @@ impl Shared {
         }
         let names = self.opened.iter_mut().chain(&mut self.drafts).chain(&mut self.remembered.accounts);
         names.filter(|other| **other == name).for_each(|other| *other = email.to_owned());
+    }
+
+    /// What Google's clock shows now, as far as it is known: credentials begin and end by that one.
+    pub fn at_google(&self, now: Timestamp) -> Timestamp {
+        at_google(now, self.skew)
     }
 
     /// What the caller may do with an account, as far as it was tested.
