@@ -334,6 +334,23 @@ async fn an_end_that_is_told_as_so_many_seconds_from_now_is_counted_by_the_clock
 }
 
 #[tokio::test]
+async fn where_endpoints_are_moved_a_refusal_names_who_was_asked_and_not_google() {
+    for (caller, turns) in [
+        (bare_token(), vec![answer(500, "", UNAVAILABLE)]),
+        // The token endpoint is the first to be asked.
+        (user(), vec![answer(500, "", UNAVAILABLE)]),
+        (user(), vec![ok(TOKEN), answer(500, "", UNAVAILABLE)]),
+    ] {
+        let server = Server::start(turns).await;
+        let host = server.url.trim_start_matches("http://").to_owned();
+        let error = Client::new(server.settings(caller)).get_account("x").await.unwrap_err();
+        let said = format!("{}{}", error.sentence(), error.next_words());
+        assert!(said.starts_with(&format!("{host} answered 500")), "{said}");
+        assert!(!said.contains("google"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_401_of_somebody_in_between_renews_no_token_and_an_empty_one_does() {
     for (turn, requests, kind) in [
         (answer(401, "", "<html>Proxy login</html>"), 2, ErrorKind::Server),
