@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde::Deserialize;
-use toml::Spanned;
+use toml::{Spanned, Value};
 
 use crate::{env::Env, keymap::Keymap, view::theme::Mode};
 
@@ -40,17 +40,23 @@ pub struct Config {
     pub keymap: Keymap,
 }
 
+/// A setting as it stands in the file: of which sort it is is looked at here, so that a wrong one is told by its name.
+type Setting = Option<Spanned<Value>>;
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct File {
-    project: Option<String>,
-    quota_project: Option<String>,
-    production_projects: Vec<String>,
-    idle_wipe_minutes: Option<i64>,
-    questions_per_second: Option<i64>,
-    theme: Option<Mode>,
-    keys: toml::map::Map<String, toml::Value>,
+    project: Setting,
+    quota_project: Setting,
+    production_projects: Setting,
+    idle_wipe_minutes: Setting,
+    questions_per_second: Setting,
+    theme: Setting,
+    keys: Setting,
 }
+
+/// What is wrong, and where in the text.
+type Wrong = (Option<usize>, String);
 
 /// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -91,82 +97,142 @@ impl Config {
     /// The line, counted from 1, and a sentence.
     fn parse(text: &str) -> Result<Config, (Option<usize>, String)> {
         let line_of = |at: usize| text.get(..at).map(|before| before.matches('\n').count() + 1);
-        let file: File = toml::from_str(text).map_err(|error| {
-            (error.span().and_then(|span| line_of(span.start)), error.message().trim_end().to_owned())
-        })?;
-        let places = key_places(text);
-        let mut rebind = Vec::new();
-        for (name, value) in &file.keys {
-            let at = places
-                .iter()
-                .find(|place| place.get_ref() == name)
-                .and_then(|place| line_of(place.span().start));
-            let keys = match value {
-                toml::Value::String(keys) => keys.clone(),
-                toml::Value::Array(list) if list.iter().all(toml::Value::is_str) => {
-                    list.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(" ")
-                }
-                _ => {
-                    return Err((
-                        at,
-                        format!("keys.{name}: give a key such as \"ctrl-r\", or a list of keys"),
-                    ));
-                }
-            };
-            rebind.push((name.clone(), keys));
-        }
-        let keymap = Keymap::new(&rebind).map_err(|(index, sentence)| {
-            let name = rebind.get(index).map(|(name, _)| name.as_str()).unwrap_or_default();
-            let at = places
-                .iter()
-                .find(|place| place.get_ref() == name)
-                .and_then(|place| line_of(place.span().start));
-            (at, format!("keys.{name}: {sentence}"))
-        })?;
-        let checked =
-            |name: &str, value: Option<String>| match value.as_deref().map(crate::model::project::parse) {
-                Some(Err(sentence)) => {
-                    let at = text.find(name).and_then(line_of);
-                    Err((at, format!("{name}: {sentence}")))
-                }
-                Some(Ok(project)) => Ok(Some(project)),
-                None => Ok(None),
-            };
-        let idle_wipe = match file.idle_wipe_minutes {
-            None | Some(0) => None,
-            Some(minutes @ 1..=MOST_IDLE_MINUTES) => Some(Duration::from_secs(minutes.unsigned_abs() * 60)),
-            Some(minutes) => {
-                let at = text.find("idle_wipe_minutes").and_then(line_of);
+        let file: Result<File, Wrong> = toml::from_str(text)
+            .map_err(|error| (error.span().map(|span| span.start), error.message().trim_end().to_owned()));
+        let config = file.and_then(|file| file.read(text));
+        config.map_err(|(at, sentence)| (at.and_then(line_of), sentence))
+    }
+}
+
+impl File {
+    fn read(self, text: &str) -> Result<Config, Wrong> {
+        let keymap = keymap(self.keys, text)?;
+        let project = |name: &str, setting| match string(name, setting)? {
+            Some((at, text)) => {
+                let project = crate::model::project::parse(&text);
+                project.map(Some).map_err(|sentence| (Some(at), format!("{name}: {sentence}")))
+            }
+            None => Ok(None),
+        };
+        let idle_wipe = match number("idle_wipe_minutes", self.idle_wipe_minutes)? {
+            None | Some((_, 0)) => None,
+            Some((_, minutes @ 1..=MOST_IDLE_MINUTES)) => {
+                Some(Duration::from_secs(minutes.unsigned_abs() * 60))
+            }
+            Some((at, minutes)) => {
                 let most = MOST_IDLE_MINUTES;
-                return Err((
-                    at,
-                    format!("idle_wipe_minutes: {minutes} is not among 1 to {most}; 0 wipes never"),
-                ));
+                let sentence =
+                    format!("idle_wipe_minutes: {minutes} is not among 1 to {most}; 0 wipes never");
+                return Err((Some(at), sentence));
             }
         };
-        let questions_per_second = match file.questions_per_second {
+        let questions_per_second = match number("questions_per_second", self.questions_per_second)? {
             None => None,
-            Some(rate @ 1..=MOST_PER_SECOND) => u32::try_from(rate).ok(),
-            Some(rate) => {
-                let at = text.find("questions_per_second").and_then(line_of);
-                return Err((
-                    at,
-                    format!(
-                        "questions_per_second: {rate} is not from 1 to {MOST_PER_SECOND}; Google's quota is 100"
-                    ),
-                ));
+            Some((_, rate @ 1..=MOST_PER_SECOND)) => u32::try_from(rate).ok(),
+            Some((at, rate)) => {
+                let sentence = format!(
+                    "questions_per_second: {rate} is not from 1 to {MOST_PER_SECOND}; Google's quota is 100"
+                );
+                return Err((Some(at), sentence));
             }
+        };
+        let theme = match string("theme", self.theme)? {
+            None => Mode::default(),
+            Some((at, name)) => Mode::named(&name)
+                .ok_or_else(|| (Some(at), format!("theme: “{name}” is none of dark, light and none")))?,
         };
         Ok(Config {
             questions_per_second,
-            project: checked("project", file.project)?,
-            quota_project: checked("quota_project", file.quota_project)?,
-            production_projects: file.production_projects,
+            project: project("project", self.project)?,
+            quota_project: project("quota_project", self.quota_project)?,
+            production_projects: strings("production_projects", self.production_projects)?,
             idle_wipe,
-            theme: file.theme.unwrap_or_default(),
+            theme,
             keymap,
         })
     }
+}
+
+fn keymap(keys: Setting, text: &str) -> Result<Keymap, Wrong> {
+    let Some(keys) = keys else { return Ok(Keymap::default()) };
+    let table = match keys.get_ref() {
+        Value::Table(table) => table,
+        other => {
+            return Err(sort("keys", "a table, [keys], of actions and their keys", keys.span().start, other));
+        }
+    };
+    let places = key_places(text);
+    let at = |name: &str| places.iter().find(|place| place.get_ref() == name).map(|place| place.span().start);
+    let mut rebind = Vec::new();
+    for (name, value) in table {
+        let keys = match value {
+            Value::String(keys) => keys.clone(),
+            Value::Array(list) if list.iter().all(Value::is_str) => {
+                list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+            }
+            _ => {
+                let sentence = format!("keys.{name}: give a key such as \"ctrl-r\", or a list of keys");
+                return Err((at(name), sentence));
+            }
+        };
+        rebind.push((name.clone(), keys));
+    }
+    Keymap::new(&rebind).map_err(|(index, sentence)| {
+        let name = rebind.get(index).map(|(name, _)| name.as_str()).unwrap_or_default();
+        (at(name), format!("keys.{name}: {sentence}"))
+    })
+}
+
+/// A setting that is a text, and where it stands.
+fn string(name: &str, setting: Setting) -> Result<Option<(usize, String)>, Wrong> {
+    let Some(setting) = setting else { return Ok(None) };
+    let at = setting.span().start;
+    match setting.into_inner() {
+        Value::String(text) => Ok(Some((at, text))),
+        other => Err(sort(name, "a text in quotes", at, &other)),
+    }
+}
+
+/// A setting that is a whole number, and where it stands.
+fn number(name: &str, setting: Setting) -> Result<Option<(usize, i64)>, Wrong> {
+    let Some(setting) = setting else { return Ok(None) };
+    let at = setting.span().start;
+    match setting.into_inner() {
+        Value::Integer(number) => Ok(Some((at, number))),
+        other => Err(sort(name, "a whole number", at, &other)),
+    }
+}
+
+fn strings(name: &str, setting: Setting) -> Result<Vec<String>, Wrong> {
+    let Some(setting) = setting else { return Ok(Vec::new()) };
+    let wanted = "a list of texts such as [\"acme-prod\"]";
+    let at = setting.span().start;
+    let list = match setting.into_inner() {
+        Value::Array(list) => list,
+        other => return Err(sort(name, wanted, at, &other)),
+    };
+    let text = |item| match item {
+        Value::String(text) => Ok(text),
+        other => Err(sort(name, wanted, at, &Value::Array(vec![other]))),
+    };
+    list.into_iter().map(text).collect()
+}
+
+/// A value of another sort than its setting takes.
+fn sort(name: &str, wanted: &str, at: usize, value: &Value) -> Wrong {
+    let is = match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number with a fraction",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date or time",
+        Value::Array(list) => match list.first() {
+            Some(item) if !item.is_str() => "a list with something else in it",
+            _ => "a list",
+        },
+        Value::Table(_) => "a table",
+    };
+    (Some(at), format!("{name}: give {wanted}; this is {is}"))
 }
 
 /// Where the names under `[keys]` stand, for the line in an error.
@@ -174,7 +240,7 @@ fn key_places(text: &str) -> Vec<Spanned<String>> {
     #[derive(Deserialize)]
     struct Places {
         #[serde(default)]
-        keys: std::collections::HashMap<Spanned<String>, toml::Value>,
+        keys: std::collections::HashMap<Spanned<String>, Value>,
     }
     toml::from_str::<Places>(text).map(|places| places.keys.into_keys().collect()).unwrap_or_default()
 }
@@ -205,7 +271,7 @@ mod tests {
             ("theme = \"pink\"\n", 1, "pink"),
             ("\nidle_wipe_minutes = 1441\n", 2, "1 to 1440"),
             ("idle_wipe_minutes = -1\n", 1, "-1"),
-            ("idle_wipe_minutes = \"15m\"\n", 1, "string"),
+            ("idle_wipe_minutes = \"15m\"\n", 1, "idle_wipe_minutes"),
             ("[keys]\nrefresh = \"q\"\n", 2, "quit"),
             ("[keys]\nzoom = \"z\"\nfly = \"ctrl-y\"\n", 3, "fly"),
             ("[keys]\nzoom = 3\n", 2, "zoom"),
@@ -217,6 +283,43 @@ mod tests {
             let (at, sentence) = Config::parse(text).expect_err(text);
             assert_eq!(at, Some(line), "{text}: {sentence}");
             assert!(sentence.contains(word), "{sentence}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_sort_is_refused_with_its_key_in_plain_words() {
+        let cases = [
+            ("theme = \"dark\"\nidle_wipe_minutes = 1.5\n", 2, "idle_wipe_minutes: give a whole number"),
+            ("questions_per_second = true\n", 1, "questions_per_second: give a whole number"),
+            ("project = 3\n", 1, "project: give a text"),
+            ("\n\nquota_project = [\"a\"]\n", 3, "quota_project: give a text"),
+            ("production_projects = \"acme-prod\"\n", 1, "production_projects: give a list of texts"),
+            ("production_projects = [\n\"a\",\n2]\n", 1, "production_projects: give a list of texts"),
+            ("theme = \"pink\"\n", 1, "theme: “pink” is none of dark, light and none"),
+            ("theme = 1979-05-27\n", 1, "theme: give a text"),
+            ("keys = 3\n", 1, "keys: give a table"),
+        ];
+        for (text, line, words) in cases {
+            let (at, sentence) = Config::parse(text).expect_err(text);
+            assert_eq!(at, Some(line), "{text}: {sentence}");
+            assert!(sentence.starts_with(words), "{sentence}");
+            for rust in ["i64", "invalid type", "expected", "variant", "sequence", "map"] {
+                assert!(!sentence.contains(rust), "{sentence}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_line_is_that_of_the_setting_and_not_of_a_comment_about_it() {
+        let cases = [
+            ("# project: the one to list\nquota_project = \"acme-prod\"\nproject = \"A B\"\n", 3),
+            ("# not idle_wipe_minutes = 15\n\nidle_wipe_minutes = 2000\n", 3),
+            ("theme = \"dark\" # questions_per_second\nquestions_per_second = 0\n", 2),
+            ("quota_project = \"acme-prod\"\nproject = \"A B\"\n", 2),
+        ];
+        for (text, line) in cases {
+            let (at, sentence) = Config::parse(text).expect_err(text);
+            assert_eq!(at, Some(line), "{text}: {sentence}");
         }
     }
 

@@ -23,7 +23,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{Client, Record, perform_with},
+    api::{Client, Record, perform_with, without_numbers},
     app::{
         AppState, Start,
         msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
@@ -524,7 +524,9 @@ async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::Unboun
         let outcome = tokio::task::spawn_blocking(move || match job {
             Keep::Save(name, text) => {
                 let saved = files::write_private_beside(&name, text.expose().as_bytes());
-                Some(Msg::Saved(saved.map_err(|error| format!("{name} was not saved: {error}"))))
+                Some(Msg::Saved(saved.map_err(|error| {
+                    format!("{name} was not saved: {}", without_numbers(&error.to_string()))
+                })))
             }
             Keep::Remember(path, remembered) => {
                 if let Err(error) = remembered.save(&path) {

@@ -9,7 +9,7 @@ use crate::{
     api::{
         ApiError, ErrorKind,
         answer::Answer,
-        endpoints::Endpoints,
+        endpoints::{Endpoints, service},
         http::{Http, Wire},
         oauth::KeyCache,
         pace::{Pace, RATE},
@@ -143,6 +143,17 @@ impl Client {
     /// Sends a request with the caller's token, if it takes one. When the token is not accepted, it is renewed
     /// once and the request is sent again: a 401 says that nothing was carried out.
     pub(super) async fn send(&self, ticket: Ticket) -> Result<Answer, ApiError> {
+        let (base, elsewhere) = (ticket.base, ticket.address.is_some());
+        // What was refused to the keeper was asked elsewhere, and says so itself.
+        let of_this = |error: &ApiError| {
+            let asked = error.refusal.as_ref().map(|refusal| &refusal.asked.service);
+            !elsewhere && asked == Some(&service(base))
+        };
+        let sent = self.send_as_caller(ticket).await;
+        sent.map_err(|error| if of_this(&error) { error.at(self.endpoints(), base) } else { error })
+    }
+
+    async fn send_as_caller(&self, ticket: Ticket) -> Result<Answer, ApiError> {
         if !ticket.auth {
             return self.0.http.send(&ticket, None).await;
         }

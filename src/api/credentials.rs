@@ -23,6 +23,7 @@ use crate::{
     },
     model::{
         claims,
+        clock::at_google,
         credential::{Credential, MintRequest, Payload, Signed, What},
         denial::{Asked, Delegation},
         jwt::Verdict,
@@ -294,7 +295,15 @@ impl Client {
         let at = now();
         let answer = self.send(ticket(request, self.endpoints(), at)?).await;
         let answer = answer.map_err(|error| metadata::explain(error, request))?;
-        read(request, self.endpoints(), &answer.body, at)
+        Ok(self.counted(read(request, self.endpoints(), &answer.body, at)?))
+    }
+
+    /// An end that was counted from our clock, as Google's shows it: all ends are compared by that one.
+    fn counted(&self, mut credential: Credential) -> Credential {
+        if matches!(credential.request.what, What::MetadataAccess { .. } | What::Delegated { .. }) {
+            credential.expires = credential.expires.map(|end| at_google(end, self.skew()));
+        }
+        credential
     }
 
     /// Gives a signed JWT to the token endpoint. `request` says what is expected of it, for the shelf and for the
@@ -320,7 +329,7 @@ impl Client {
         let secret = vec![("assertion", assertion.clone())];
         let at = now();
         let answer = self.send(Ticket::form(Base::Token, String::new(), grant, secret, asked)).await?;
-        read(request, self.endpoints(), &answer.body, at)
+        Ok(self.counted(read(request, self.endpoints(), &answer.body, at)?))
     }
 }
 

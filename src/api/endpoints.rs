@@ -155,6 +155,11 @@ impl Endpoints {
         self.urls[index(base)].1
     }
 
+    /// The `host:port` that the environment moved this service to; none where it is where Google has it.
+    pub fn moved_to(&self, base: Base) -> Option<String> {
+        self.is_moved(base).then(|| host(self.url(base)))
+    }
+
     /// `googleapis.com`, or the domain of a sovereign cloud.
     pub fn universe(&self) -> &str {
         &self.universe

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::Value;
 
+use super::endpoints::{Base, Endpoints};
 use crate::model::denial::{self, Asked, Cause, Refusal};
 
 /// Sorts of failure, each with an exit code.
@@ -74,6 +75,19 @@ impl ErrorKind {
     }
 }
 
+/// `No such file or directory (os error 2)` without the number, which is for programmers.
+pub fn without_numbers(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(')') {
+            Some((number, rest)) if number.bytes().all(|byte| byte.is_ascii_digit()) => out.push_str(rest),
+            _ => out.extend([" (os error ", part]),
+        }
+    }
+    out
+}
+
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
@@ -95,13 +109,21 @@ pub struct ApiError {
 impl ApiError {
     /// A failure on this side: one plain sentence, no credential in it.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> ApiError {
-        let message = message.into();
+        let message = without_numbers(&message.into());
         ApiError { kind, status: None, message, retry_after: None, refusal: None, next: None, unsent: false }
     }
 
     /// The same, where nothing was sent.
     pub(crate) fn before_sending(self) -> ApiError {
         ApiError { unsent: true, ..self }
+    }
+
+    /// The same, naming who was asked where the environment moved this service.
+    pub(crate) fn at(mut self, endpoints: &Endpoints, base: Base) -> ApiError {
+        if let Some(refusal) = &mut self.refusal {
+            refusal.asked.instead = endpoints.moved_to(base);
+        }
+        self
     }
 
     /// The same with a next step.

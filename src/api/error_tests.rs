@@ -8,8 +8,7 @@ fn mint() -> Asked {
         resource: "sa@p.iam.gserviceaccount.com".into(),
         permission: Some("iam.serviceAccounts.getAccessToken".into()),
         lifetime_seconds: Some(3_600),
-        delegates: vec![],
-        delegation: None,
+        ..Asked::default()
     }
 }
 
@@ -386,4 +385,23 @@ fn what_workspace_refuses_is_explained_by_the_setting_at_fault() {
     assert!(delegated(scope, 400).next().unwrap().contains("claim scope"));
     // The caller's own login is not at fault.
     assert!(!delegated(unlisted, 401).next().unwrap().contains("gcloud auth"));
+}
+
+#[test]
+fn the_systems_numbers_are_left_out_and_nothing_else() {
+    let system = std::io::Error::from_raw_os_error(2).to_string();
+    assert!(system.contains("(os error 2)"), "{system}");
+    let said = ApiError::new(ErrorKind::Other, format!("“x” cannot be read: {system}.")).message;
+    assert!(said.starts_with("“x” cannot be read: ") && said.ends_with('.'), "{said}");
+    assert!(!said.contains("os error") && !said.contains(" ."), "{said}");
+    for other in ["", " (os error ", "a (os error x) b", "(os error 2)", "a (os error 2"] {
+        assert_eq!(without_numbers(other), other);
+    }
+}
+
+#[test]
+fn googles_status_page_is_named_where_google_was_asked() {
+    let error = read(503, r#"{"error":{"code":503,"message":"Busy","status":"UNAVAILABLE"}}"#);
+    assert!(error.sentence().starts_with("iamcredentials.googleapis.com answered 503"), "{error}");
+    assert!(error.next_words().contains("status.cloud.google.com"), "{}", error.next_words());
 }

@@ -321,6 +321,36 @@ async fn a_quoted_assertion_reaches_neither_record_nor_error_however_it_is_quote
 }
 
 #[tokio::test]
+async fn an_end_that_is_told_as_so_many_seconds_from_now_is_counted_by_the_clock_of_whoever_tells_it() {
+    let of_1970 = "date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+    let body = r#"{"access_token":"ya29.a0x","expires_in":3599,"token_type":"Bearer"}"#;
+    let server = Server::start([answer(200, of_1970, body)]).await;
+    let what = What::Delegated { subject: "alice@example.com".into(), scopes: vec!["openid".into()] };
+    let request = MintRequest { what, ..mint() };
+    let client = Client::new(server.settings(bare_token()));
+    let held = client.exchange(&request, &Secret::new("eyJ.eyJ.x")).await.expect("a token");
+    let end = held.expires.expect("an end").as_second();
+    assert!((3_500..3_700).contains(&end), "{end}");
+}
+
+#[tokio::test]
+async fn where_endpoints_are_moved_a_refusal_names_who_was_asked_and_not_google() {
+    for (caller, turns) in [
+        (bare_token(), vec![answer(500, "", UNAVAILABLE)]),
+        // The token endpoint is the first to be asked.
+        (user(), vec![answer(500, "", UNAVAILABLE)]),
+        (user(), vec![ok(TOKEN), answer(500, "", UNAVAILABLE)]),
+    ] {
+        let server = Server::start(turns).await;
+        let host = server.url.trim_start_matches("http://").to_owned();
+        let error = Client::new(server.settings(caller)).get_account("x").await.unwrap_err();
+        let said = format!("{}{}", error.sentence(), error.next_words());
+        assert!(said.starts_with(&format!("{host} answered 500")), "{said}");
+        assert!(!said.contains("google"), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn a_401_of_somebody_in_between_renews_no_token_and_an_empty_one_does() {
     for (turn, requests, kind) in [
         (answer(401, "", "<html>Proxy login</html>"), 2, ErrorKind::Server),

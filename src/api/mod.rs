@@ -32,7 +32,7 @@ mod perform;
 pub(crate) mod testing;
 
 pub use client::{Client, Settings};
-pub use error::{ApiError, ErrorKind};
+pub use error::{ApiError, ErrorKind, without_numbers};
 pub use perform::perform_with;
 pub use record::Record;
 

@@ -167,6 +167,61 @@ fn a_write_that_is_done_says_so_and_the_callers_own_grant_is_watched() {
     assert!(screen.notice().contains("works"), "{}", screen.notice());
 }
 
+fn tests(screen: &Screen) -> Vec<ReqId> {
+    let test = |call: &Call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. }));
+    screen.calls().into_iter().filter(|(_, call)| test(call)).map(|(req, _)| req).collect()
+}
+
+/// Nothing old is shown, in the matrix or in the list, and one question is under way whose answer is.
+fn asks_anew(screen: &mut Screen, asked_before: usize) {
+    let asked = tests(screen);
+    assert_eq!(asked.len(), asked_before + 1, "once");
+    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "what was said before the write is old");
+    screen.reply(asked[asked_before], Ok(Reply::Granted(Granted::from_names::<&str>(&[]))));
+    assert!(screen.app.shared.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
+}
+
+#[test]
+fn what_the_caller_may_do_is_asked_anew_after_a_write_whomever_it_touched() {
+    let mut screen = editing();
+    let all: Vec<&str> = MATRIX.iter().map(|permission| permission.name).collect();
+    screen.app.shared.tested.insert(DEPLOYER.into(), Granted::from_names(&all));
+    screen.keys("j D s enter enter");
+    let (req, request) = writes(&screen).pop().expect("it is being written");
+    assert!(matches!(request.edits[..], [Edit::Revoke(_)]), "{:?}", request.edits);
+    let before = tests(&screen).len();
+    screen.reply(req, Ok(applied(policy("B", &["user:b@example.com"]))));
+    asks_anew(&mut screen, before);
+}
+
+#[test]
+fn what_the_caller_may_do_is_asked_anew_where_nobody_knows_whether_it_was_written() {
+    let (mut screen, req) = written();
+    let before = tests(&screen).len();
+    let lost = ApiError::new(ErrorKind::Timeout, "no answer came");
+    let unknown = Applied::Unknown { lost: lost.clone(), read_again: lost, check: String::new() };
+    screen.reply(req, Ok(Reply::Applied(Box::new(unknown))));
+    asks_anew(&mut screen, before);
+}
+
+#[test]
+fn what_the_caller_may_do_is_asked_anew_however_the_watch_of_a_grant_ends() {
+    let after = std::time::Duration::from_secs(4);
+    let ends = [
+        Ok(Reply::Watched(Watched::Works { attempts: 3, after })),
+        Ok(Reply::Watched(Watched::NotYet { attempts: 9, after })),
+        Err(ApiError::new(ErrorKind::Timeout, "no answer came")),
+    ];
+    for end in ends {
+        let (mut screen, req) = written();
+        screen.reply(req, Ok(applied(policy("B", &["user:a@example.com", "user:dev@example.com"]))));
+        let watch = screen.asked(|call| matches!(call, Call::Flow(flows::Call::WatchGrant { .. })));
+        let before = tests(&screen).len();
+        screen.reply(watch, end);
+        asks_anew(&mut screen, before);
+    }
+}
+
 #[test]
 fn a_conflict_comes_back_to_the_review_with_mine_over_theirs_and_nothing_is_sent_again() {
     let (mut screen, req) = written();

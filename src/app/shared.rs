@@ -24,6 +24,7 @@ use crate::{
     model::{
         account::{Account, AccountKey, project_of},
         caller::{Caller, Choice},
+        clock::at_google,
         credential::MintRequest,
         member::Member,
         permission::Granted,
@@ -168,6 +169,11 @@ impl Shared {
         names.filter(|other| **other == name).for_each(|other| *other = email.to_owned());
     }
 
+    /// What Google's clock shows now, as far as it is known: credentials begin and end by that one.
+    pub fn at_google(&self, now: Timestamp) -> Timestamp {
+        at_google(now, self.skew)
+    }
+
     /// What the caller may do with an account, as far as it was tested.
     pub fn granted(&self, account: &str) -> Option<Granted> {
         let alone = self.facts.get(account).and_then(|facts| facts.granted.value);
@@ -248,6 +254,18 @@ impl Cx<'_> {
         let req = self.call(Owner::Pane(PaneId::Overview), call);
         let old = self.shared.facts.entry(account.to_owned()).or_default().granted.start(req);
         self.cancel(old);
+    }
+
+    /// The same after something that may have changed the answer: until the new one comes nothing is known, here and
+    /// in the list.
+    pub fn test_permissions_anew(&mut self, account: &str) {
+        let facts = self.shared.facts.entry(account.to_owned()).or_default();
+        facts.granted.value = None;
+        facts.granted.error = None;
+        let email = facts.account.value.as_ref().map(|account| account.email.as_str());
+        self.shared.tested.remove(email.unwrap_or(account));
+        self.shared.tested.remove(account);
+        self.test_permissions(account);
     }
 
     /// Stops waiting for a call.

@@ -178,7 +178,7 @@ async fn token_endpoint(
     http: &Http,
 ) -> Result<Granted, ApiError> {
     let ticket = Ticket::form(Base::Token, String::new(), plain, secret, asked("token"));
-    let answer = http.send(&ticket, None).await?;
+    let answer = http.send(&ticket, None).await.map_err(|error| error.at(http.endpoints(), Base::Token))?;
     decode::<TokenAnswer>(&answer.body, endpoints::name(Base::Token)).map(TokenAnswer::granted)
 }
 
@@ -242,7 +242,11 @@ pub(super) async fn impersonate(
     let post = Ticket::post(CallKind::Mint, Base::Credentials, path, body, asked);
     // The quota project is the caller's own and says nothing about this account's calls.
     let ticket = Ticket { auth: false, address: address.map(str::to_owned), ..post };
-    let answer = http.send(&ticket, Some(caller)).await?;
+    let moved = |error: ApiError| match address {
+        Some(_) => error,
+        None => error.at(http.endpoints(), Base::Credentials),
+    };
+    let answer = http.send(&ticket, Some(caller)).await.map_err(moved)?;
     let answer: Answer = decode(&answer.body, endpoints::name(Base::Credentials))?;
     Ok(Granted {
         secret: answer.access_token,

@@ -7,6 +7,7 @@ pub mod caller;
 pub mod certificate;
 pub mod chain;
 pub mod claims;
+pub mod clock;
 pub mod condition;
 pub mod credential;
 pub mod denial;

@@ -15,14 +15,15 @@ pub use picker::{Picked, Picker};
 
 use crate::{
     app::shared::Shared,
-    keymap::{Action, Place, docs},
+    keymap::{Action, Keymap, Place, docs},
     model::doctor::Do,
     panes::{Look, as_move},
+    view::theme::Theme,
     widgets::{
         frame::{popup, popup_area},
         input::TextEdit,
         list::ListCursor,
-        text::{fold, wrapped, wrapped_height},
+        text::{fold, fold_hanging, wrapped, wrapped_height},
     },
 };
 
@@ -154,7 +155,8 @@ impl Overlay {
             Overlay::Help { place, scroll } => {
                 let area = popup_area(screen, HELP_WIDTH, screen.height.saturating_sub(2));
                 scroll.set_height(usize::from(area.height.saturating_sub(2)));
-                scroll.set_len(docs::help(&shared.keymap, *place).len());
+                let inner = area.width.saturating_sub(4);
+                scroll.set_len(help_lines(&shared.keymap, *place, inner, &Theme::default()).len());
             }
             Overlay::Picker(picker) => picker.fit(screen),
             Overlay::Doctor(doctor) => doctor.fit(screen, shared),
@@ -175,18 +177,10 @@ impl Overlay {
                     Line::raw(" Help "),
                     theme,
                 );
-                let lines = docs::help(&look.shared.keymap, *place);
-                for (y, (keys, label)) in
-                    (inner.y..inner.bottom()).zip(lines.iter().skip(scroll.window().start))
-                {
-                    let line = match keys.as_str() {
-                        "" => Line::styled(label.clone(), theme.strong),
-                        _ => Line::from(vec![
-                            Span::styled(format!("  {keys:<15}"), theme.accent),
-                            Span::raw(label.clone()),
-                        ]),
-                    };
-                    buf.set_line(inner.x, y, &line, inner.width);
+                let lines = help_lines(&look.shared.keymap, *place, inner.width, theme);
+                let shown = lines.iter().skip(scroll.window().start);
+                for (y, line) in (inner.y..inner.bottom()).zip(shown) {
+                    buf.set_line(inner.x, y, line, inner.width);
                 }
             }
             Overlay::Picker(picker) => picker.draw(screen, buf, look),
@@ -225,4 +219,20 @@ impl Overlay {
             }
         }
     }
+}
+
+/// Where the labels of the help begin.
+const HELP_LABELS: u16 = 17;
+
+/// The help over as many lines as it takes, each label below itself.
+fn help_lines(keymap: &Keymap, place: Place, columns: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let lines = docs::help(keymap, place).into_iter();
+    let folded = lines.flat_map(|(keys, label)| {
+        let line = match keys.as_str() {
+            "" => return fold(vec![Line::styled(label, theme.strong)], columns),
+            _ => vec![Span::styled(format!("  {keys:<15}"), theme.accent), Span::raw(label)],
+        };
+        fold_hanging(Line::from(line), columns, HELP_LABELS)
+    });
+    folded.collect()
 }

@@ -274,8 +274,8 @@ impl Pane for Inspect {
         Ok(Effect::Copy(Clip { text: Secret::new(text), what: "the decoded token".into(), sensitive: false }))
     }
 
-    fn counts_down(&self, _shared: &Shared, now: Now) -> bool {
-        self.end().is_some_and(|end| end > now.utc.as_second())
+    fn counts_down(&self, shared: &Shared, now: Now) -> bool {
+        self.end().is_some_and(|end| end > shared.at_google(now.utc).as_second())
     }
 
     fn title(&self, _look: &Look) -> String {

@@ -426,7 +426,7 @@ impl Pane for Mint {
     }
 
     fn counts_down(&self, shared: &Shared, now: crate::app::msg::Now) -> bool {
-        shared.shelf.counts_down(now.utc)
+        shared.shelf.counts_down(shared.at_google(now.utc))
     }
 
     fn title(&self, look: &Look) -> String {

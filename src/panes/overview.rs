@@ -280,7 +280,7 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
 /// What has to be said about the whole matrix.
 fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<String> {
     if let Some(error) = &facts.granted.error {
-        return Some(error.sentence());
+        return Some(format!("{}{}", error.sentence(), error.next_words()));
     }
     if granted?.is_none() && facts.account.error.is_some() {
         return Some("No access, or no such account: Google does not say which.".into());

@@ -1,8 +1,13 @@
 //! The signals that the program answers.
 
 use std::io;
+#[cfg(unix)]
+use std::{future::poll_fn, task::Poll};
 
-use super::HANGUP;
+#[cfg(unix)]
+use rustix::process::Signal as Number;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// What a signal asks for.
 pub(super) enum Heard {
@@ -16,25 +21,48 @@ pub(super) enum Heard {
 
 /// The signals that the program answers.
 pub(super) struct Signals {
+    /// Each with its exit code.
     #[cfg(unix)]
-    kinds: [tokio::signal::unix::Signal; 6],
+    ends: Vec<(Signal, u8)>,
+    #[cfg(unix)]
+    stops: Signal,
+    #[cfg(unix)]
+    goes_on: Signal,
+}
+
+/// All that end a program which does not hear them, but those of a crash: what was wrong then is better told by what
+/// the system keeps of it.
+#[cfg(unix)]
+const ENDS: [Number; 11] = [
+    Number::INT,
+    Number::TERM,
+    Number::HUP,
+    Number::QUIT,
+    Number::USR1,
+    Number::USR2,
+    Number::ALARM,
+    Number::VTALARM,
+    Number::PROF,
+    Number::XCPU,
+    Number::XFSZ,
+];
+
+#[cfg(unix)]
+fn listen(number: Number) -> io::Result<Signal> {
+    signal(SignalKind::from_raw(number.as_raw()))
 }
 
 impl Signals {
     #[cfg(unix)]
     pub(super) fn new() -> io::Result<Signals> {
-        use tokio::signal::unix::{SignalKind, signal};
-        // tokio has no name for this one and the last.
-        let tstp = SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw());
+        let end = |number: Number| {
+            let code = u8::try_from(128 + number.as_raw()).unwrap_or(u8::MAX);
+            listen(number).map(|signal| (signal, code))
+        };
         Ok(Signals {
-            kinds: [
-                signal(SignalKind::interrupt())?,
-                signal(SignalKind::terminate())?,
-                signal(SignalKind::hangup())?,
-                signal(SignalKind::quit())?,
-                signal(tstp)?,
-                signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
-            ],
+            ends: ENDS.into_iter().map(end).collect::<io::Result<_>>()?,
+            stops: listen(Number::TSTP)?,
+            goes_on: listen(Number::CONT)?,
         })
     }
 
@@ -45,16 +73,18 @@ impl Signals {
 
     #[cfg(unix)]
     pub(super) async fn next(&mut self) -> Heard {
-        let [int, term, hup, quit, tstp, cont] = &mut self.kinds;
+        let Signals { ends, stops, goes_on } = self;
+        let ended = poll_fn(|cx| {
+            let code =
+                ends.iter_mut().find_map(|(signal, code)| signal.poll_recv(cx).is_ready().then_some(*code));
+            code.map_or(Poll::Pending, Poll::Ready)
+        });
         // In this order: what came while we were stopped is heard before that we are no more.
         tokio::select! {
             biased;
-            _ = int.recv() => Heard::End(130),
-            _ = term.recv() => Heard::End(143),
-            _ = hup.recv() => Heard::End(HANGUP),
-            _ = quit.recv() => Heard::End(131),
-            _ = tstp.recv() => Heard::Stop,
-            _ = cont.recv() => Heard::GoOn,
+            code = ended => Heard::End(code),
+            _ = stops.recv() => Heard::Stop,
+            _ = goes_on.recv() => Heard::GoOn,
         }
     }
 

@@ -2,13 +2,16 @@
 
 use jiff::Timestamp;
 
-use super::tests::{opened, pictures};
+use super::tests::{opened, picture, pictures};
 use crate::{
     api::{
         ApiError, Call, ErrorKind, Reply, credentials,
         metadata::{self, Attached, Machine},
     },
-    app::testing::{API, Screen},
+    app::{
+        msg::{Effect, Msg, TimerId},
+        testing::{API, Screen},
+    },
     flows,
     model::{
         chain::{Hop, HopState},
@@ -42,6 +45,33 @@ fn signed(screen: &Screen, state: State, reason: &str) -> Signed {
 }
 
 const BY: &str = "key 3a08…0000 of the published keys of deployer@acme-prod";
+
+#[test]
+fn what_was_minted_runs_down_by_googles_clock_where_this_machines_is_off() {
+    for skew in [-3_600_000, 3_600_000, -90_000, 90_000] {
+        let mut screen = opened();
+        screen.app.shared.skew = Some(skew);
+        screen.keys("t a ctrl-s");
+        answer(&mut screen, "ya29.c.abc", |credential| {
+            let end = credential.minted.as_second() + skew / 1_000 + 3_600;
+            credential.expires = Timestamp::from_second(end).ok();
+        });
+        assert!(screen.notice().ends_with("ends in 1h 00m 00s"), "{}", screen.notice());
+        let shown = picture(&mut screen, 120, 40);
+        assert!(shown.contains("1h 00m 00s ▰▰▰▰▰▰▰▰▰▰"), "{shown}");
+        let ticks = |screen: &Screen| {
+            let tick = |effect: &&Effect| matches!(effect, Effect::After(TimerId::Second, _));
+            screen.effects.iter().filter(tick).count()
+        };
+        assert_eq!(ticks(&screen), 1, "it counts down");
+        screen.wait(3_601);
+        screen.effects.clear();
+        screen.send(Msg::Timer(TimerId::Second));
+        assert_eq!(ticks(&screen), 0, "it has ended");
+        let shown = picture(&mut screen, 120, 40);
+        assert!(shown.contains("ended 1s ago"), "{shown}");
+    }
+}
 
 #[test]
 fn the_form_of_a_signed_jwt() {

@@ -20,6 +20,7 @@ use crate::{
         msg::{Msg, Owner, PaneId},
         testing::{API, DEPLOYER, Screen, start},
     },
+    keymap::{Place, docs},
     model::{
         account::{Account, AccountKey},
         caller::Caller,
@@ -224,6 +225,39 @@ fn activity_and_its_details() {
     }
     pictures("activity", screen.keys("6"));
     pictures("activity_details", screen.keys("G enter"));
+}
+
+#[test]
+fn help_on_a_narrow_screen_says_all_of_it_over_more_lines() {
+    let mut screen = opened();
+    screen.keys("? g");
+    let mut shown = String::new();
+    for _ in 0..80 {
+        let picture = picture(&mut screen, 40, 10);
+        let line = picture.lines().nth(2).unwrap_or_default().trim_matches(['│', ' ']);
+        shown.push_str(&format!("{line} "));
+        screen.keys("j");
+    }
+    // The end stays on screen as a page.
+    shown.push_str(&picture(&mut screen, 40, 10).replace(['│', '\n'], " "));
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let help = docs::help(&screen.app.shared.keymap, Place::Reading);
+    assert!(help.iter().any(|(_, label)| label.len() > 25), "some are too long for a line");
+    for (keys, label) in help {
+        let both = format!("{keys} {label}");
+        assert!(shown.contains(both.trim()), "“{both}” in {shown}");
+    }
+}
+
+#[test]
+fn a_matrix_that_could_not_be_asked_says_what_to_do_about_it() {
+    let mut screen = opened();
+    screen.keys("r");
+    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
+    let error = ApiError::new(ErrorKind::Network, "no connection").with_next("Look at the cable.");
+    screen.reply(req, Err(error));
+    let shown = picture(&mut screen, 120, 40);
+    assert!(shown.contains("no connection Next: Look at the cable."), "{shown}");
 }
 
 #[test]

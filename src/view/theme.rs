@@ -8,8 +8,7 @@ use ratatui::{
 };
 
 /// How the screen is coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
     /// ANSI colours that read on a dark background.
     #[default]
@@ -18,6 +17,18 @@ pub enum Mode {
     Light,
     /// No colour at all.
     None,
+}
+
+impl Mode {
+    /// The one that a setting names.
+    pub fn named(name: &str) -> Option<Mode> {
+        match name {
+            "dark" => Some(Mode::Dark),
+            "light" => Some(Mode::Light),
+            "none" => Some(Mode::None),
+            _ => None,
+        }
+    }
 }
 
 /// Styles by meaning, and the glyphs of this locale.

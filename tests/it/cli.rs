@@ -380,3 +380,26 @@ fn a_token_on_stdin_is_a_caller() {
     let seen: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((&seen["source"], &seen["principal"]), (&json!("stdin"), &json!(DEPLOYER)));
 }
+
+#[test]
+fn what_the_system_says_of_a_file_comes_without_its_number() {
+    let home = Home::new();
+    let missing = home.path("missing").display().to_string();
+    let folder = home.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let folder = folder.display().to_string();
+    let cases: [&[&str]; 6] = [
+        &["--demo", "token", "blob", DEPLOYER, &missing],
+        &["--demo", "token", "blob", DEPLOYER, &folder],
+        &["--demo", "token", "access", DEPLOYER, "--out", &format!("{missing}/token")],
+        &["--demo", "decode", &missing],
+        &["--config", &missing, "whoami"],
+        &["emulator", "--world", &missing],
+    ];
+    for case in cases {
+        let ran = home.run(case);
+        assert_ne!(ran.code, 0, "{case:?}");
+        let told = ran.err.contains("No such file or directory") || ran.err.contains("Is a directory");
+        assert!(told && !ran.err.contains("os error"), "{case:?}: {}", ran.err);
+    }
+}

@@ -300,11 +300,24 @@ fn q_quits() {
 
 #[test]
 fn a_signal_gives_the_terminal_back() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+    let signals = [
+        Signal::INT,
+        Signal::TERM,
+        Signal::HUP,
+        Signal::QUIT,
+        Signal::USR1,
+        Signal::USR2,
+        Signal::ALARM,
+        Signal::VTALARM,
+        Signal::PROF,
+        Signal::XCPU,
+        Signal::XFSZ,
+    ];
+    for signal in signals {
         let home = Home::new();
         let mut terminal = demo(&home);
         terminal.signal(signal);
-        terminal.ends_with(code);
+        terminal.ends_with(128 + signal.as_raw().unsigned_abs());
     }
 }
 

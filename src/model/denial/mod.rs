@@ -18,6 +18,9 @@ use words::{api_disabled, delegation, federation, login_again, permission_missin
 pub struct Asked {
     /// The API by its host name: `iamcredentials.googleapis.com`.
     pub service: String,
+    /// Where that was asked, if not at Google's own host: `127.0.0.1:8080`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
     /// The gRPC name of the method: `google.iam.credentials.v1.IAMCredentials.GenerateAccessToken`.
     pub method: Cow<'static, str>,
     /// The account, project or folder it was about; empty when there is none.

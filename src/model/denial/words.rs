@@ -183,7 +183,12 @@ const HINTS: [(&str, &str); 7] = [
 ];
 
 pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
-    let service = if refusal.service().is_empty() { "The server" } else { refusal.service() };
+    let service = match &refusal.asked.instead {
+        // What Google's hosts do and say has no part in it.
+        Some(host) => host,
+        None if refusal.service().is_empty() => "The server",
+        None => refusal.service(),
+    };
     let sentence = match refusal.message.as_str() {
         "" => format!("{service} answered {} without a word of explanation.", refusal.status),
         message if message.ends_with(['.', '!', '?']) => {
@@ -199,6 +204,9 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
     }
     let next = match (refusal.status, &refusal.reason) {
         _ if refusal.is_somebody_elses() => "Check the network, endpoint and proxy settings.".to_owned(),
+        (500.., _) if refusal.asked.instead.is_some() => {
+            format!("Try again in a moment; {service} stands in for Google here.")
+        }
         (500.., _) => "Try again in a moment; status.cloud.google.com knows of outages.".to_owned(),
         (403, Some(reason)) => format!("Google's documentation of {reason} says what it takes."),
         _ => "Check the values that were sent.".to_owned(),

@@ -228,14 +228,14 @@ impl Found {
     }
 
     fn duplicates(&mut self, reading: &Reading) {
-        for (part, section) in [("header", &reading.header), ("claims", &reading.claims)] {
+        for (part, section) in [("header says", &reading.header), ("claims say", &reading.claims)] {
             let names: Vec<String> = section.duplicates().into_iter().take(5).map(quoted).collect();
             if !names.is_empty() {
                 self.add(
                     "duplicate_claim",
                     Severity::Warning,
                     format!(
-                        "the {part} say {} more than once: most readers take the last, some the first",
+                        "the {part} {} more than once: most readers take the last, some the first",
                         names.join(", ")
                     ),
                 );

@@ -83,6 +83,11 @@ fn headers_that_forgers_write_are_pointed_out() {
     assert_eq!(codes(&of(r#"{"alg":"RS256","jku":"x","jwk":{}}"#, &claims)), ["key_in_header"]);
     let twice = claims.replacen('{', r#"{"sub":"2","#, 1);
     assert_eq!(codes(&of(r#"{"alg":"RS256"}"#, &twice)), ["duplicate_claim"]);
+    let said = |found: &[Finding]| found.iter().map(|finding| finding.message.clone()).collect::<String>();
+    let claims_twice = said(&of(r#"{"alg":"RS256"}"#, &twice));
+    assert!(claims_twice.starts_with("the claims say “sub” more than once"), "{claims_twice}");
+    let header_twice = said(&of(r#"{"alg":"RS256","alg":"RS256"}"#, &claims));
+    assert!(header_twice.starts_with("the header says “alg” more than once"), "{header_twice}");
 }
 
 #[test]

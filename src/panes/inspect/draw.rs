@@ -372,6 +372,7 @@ impl Inspect {
         now: Timestamp,
         theme: &Theme,
     ) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+        let now = shared.at_google(now);
         let (left, right) = (self.left(shared, theme), self.right(shared, now, theme));
         if self.width >= BESIDE && self.reading.is_some() {
             let (left_width, right_width) = split(self.width);

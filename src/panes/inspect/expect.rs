@@ -106,7 +106,7 @@ impl Inspect {
         if self.reading.is_none() {
             return cx.notice(Level::Warning, "there is no token here: paste one");
         }
-        let checks = self.checks(cx.shared, cx.now.utc);
+        let checks = self.checks(cx.shared, cx.shared.at_google(cx.now.utc));
         if let Some(request) = self.mended(&checks, cx.shared) {
             return cx.intend(Intent::Mint(request));
         }

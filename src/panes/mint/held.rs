@@ -110,8 +110,8 @@ impl Mint {
 
     pub(super) fn minted(&mut self, credential: Credential, cx: &mut Cx) {
         let request = credential.request.clone();
-        let left =
-            credential.remaining(cx.now.utc).map(|left| format!(", ends in {}", lifetime::countdown(left)));
+        let now = cx.shared.at_google(cx.now.utc);
+        let left = credential.remaining(now).map(|left| format!(", ends in {}", lifetime::countdown(left)));
         let (level, remark) = shelf::first_remark(&credential);
         let text = format!(
             "{} for {}{}{remark}",

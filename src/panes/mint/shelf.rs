@@ -130,8 +130,9 @@ pub fn first_remark(credential: &Credential) -> (Level, String) {
 }
 
 /// How long it lives in all, in seconds: what a full bar stands for.
-fn whole(credential: &Credential) -> i64 {
-    credential.expires.map_or(0, |end| end.as_second() - credential.minted.as_second()).max(1)
+fn whole(credential: &Credential, shared: &Shared) -> i64 {
+    let minted = shared.at_google(credential.minted);
+    credential.expires.map_or(0, |end| end.as_second() - minted.as_second()).max(1)
 }
 
 /// Below this many lines nothing but rows is shown, as long as nothing is revealed.
@@ -276,7 +277,9 @@ fn revealed(credential: &Credential, width: u16, look: &Look) -> Vec<Line<'stati
 
 fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused: bool) -> Line<'static> {
     let theme = look.theme;
-    let ended = credential.ended(look.now.utc);
+    let now = look.shared.at_google(look.now.utc);
+    let ended = credential.ended(now);
+    let whole = whole(credential, look.shared);
     let base = match (selected && focused, ended) {
         (true, _) => theme.selected,
         (false, true) => theme.dim,
@@ -284,13 +287,13 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     };
     let (mark, mark_style) =
         if ended { (theme.glyphs.no, theme.bad) } else { (theme.glyphs.live, theme.good) };
-    let left = credential.expires.map(|end| end.as_second() - look.now.utc.as_second());
+    let left = credential.expires.map(|end| end.as_second() - now.as_second());
     let remaining = match left {
-        Some(left) => countdown::line(left, whole(credential), theme),
+        Some(left) => countdown::line(left, whole, theme),
         // A signature has no end of its own; the key that can check it has.
         None => match credential.signed.as_ref().and_then(|signed| signed.key_ends) {
             Some(end) => {
-                let left = lifetime::countdown(end.as_second() - look.now.utc.as_second());
+                let left = lifetime::countdown(end.as_second() - now.as_second());
                 Line::styled(format!("no end; key {left}"), theme.dim)
             }
             None => Line::styled("no end known", theme.dim),
@@ -299,7 +302,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let remaining: String = remaining.spans.iter().map(|span| span.content.as_ref()).collect();
     let style = match left {
         Some(left) if left <= 0 => theme.bad,
-        Some(left) if left * 5 < whole(credential) => theme.warning,
+        Some(left) if left * 5 < whole => theme.warning,
         _ => Style::new(),
     };
     let wide = width >= 96;

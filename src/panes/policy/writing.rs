@@ -97,6 +97,8 @@ impl PolicyPane {
                 facts.policy_read = Some(cx.now.utc);
                 facts.staged = None;
                 cx.notice(level, sentence);
+                // A group, a domain or everybody may hold the caller: whoever was touched, what was said before is old.
+                cx.test_permissions_anew(&account);
                 self.watch_own_grant(&account, &writing.changes, cx);
             }
             Ok(Applied::Conflict { theirs, merged }) => {
@@ -130,6 +132,9 @@ impl PolicyPane {
                     facts.policy_read = Some(cx.now.utc);
                 }
                 cx.notice(Level::Error, format!("{name}: {}", outcome.sentence()));
+                if matches!(outcome, Applied::Unknown { .. }) {
+                    cx.test_permissions_anew(&account);
+                }
             }
             Err(error) => cx.complain(&error),
         }
@@ -165,14 +170,12 @@ impl PolicyPane {
     pub(super) fn watched(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         let Some(watch) = self.watch.take() else { return };
         let name = short(&watch.account).to_owned();
+        // However it ended: what the caller may do was asked before the grant could have been felt.
+        cx.test_permissions_anew(&watch.account);
         match reply {
             Ok(Reply::Watched(Watched::Works { after, .. })) => {
-                cx.notice(
-                    Level::Info,
-                    format!("your grant on {name} works, after {}", lifetime::words(after.as_secs() as i64)),
-                );
-                // What the caller may do has changed: the matrix is asked again.
-                cx.test_permissions(&watch.account);
+                let after = lifetime::words(after.as_secs() as i64);
+                cx.notice(Level::Info, format!("your grant on {name} works, after {after}"));
             }
             Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
                 let after = lifetime::words(after.as_secs() as i64);
