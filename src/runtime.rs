@@ -35,7 +35,7 @@ use crate::{
         output::Failure,
         setup::{Connector, Setup},
     },
-    clipboard::{Clipboard, Copied},
+    clipboard::{self, Clipboard, Copied},
     env::Env,
     failure::{self, LastFailure},
     files,
@@ -221,7 +221,7 @@ struct Loop {
     lost: u64,
     /// By the clients of earlier callers.
     lost_before: u64,
-    copied: UnboundedReceiver<Copied>,
+    copied: UnboundedReceiver<clipboard::Outcome>,
     keeper: mpsc::UnboundedSender<Keep>,
     saved: UnboundedReceiver<Msg>,
     panic: PanicSwitch,
@@ -372,12 +372,11 @@ impl Loop {
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
             Effect::Forget => {
+                self.clipboard.forget();
                 self.screen.forget()?;
-                // Copies that still wait for the terminal are not made; what was done is said.
-                for done in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
-                    if matches!(done, Copied::Done(_)) {
-                        self.copied(done)?;
-                    }
+                // Credentials that still wait for the terminal do not wait any more.
+                for outcome in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
+                    self.copied(outcome)?;
                 }
                 let client = self.client.clone();
                 self.tasks.spawn(async move {
@@ -474,10 +473,11 @@ impl Loop {
         Ok(())
     }
 
-    fn copied(&mut self, copied: Copied) -> io::Result<()> {
-        let sentence = match copied {
-            Copied::Done(sentence) => sentence,
-            Copied::ByTerminal(text, sentence) => {
+    fn copied(&mut self, outcome: clipboard::Outcome) -> io::Result<()> {
+        let sentence = match outcome.since_no_wipe() {
+            None => return Ok(()),
+            Some(Copied::Done(sentence)) => sentence,
+            Some(Copied::ByTerminal(text, sentence)) => {
                 self.screen.copy(text.expose())?;
                 sentence
             }
