@@ -309,12 +309,12 @@ impl Loop {
     /// Everything typed so far is one burst: one frame.
     fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
         for _ in 0..BURST {
-            match events.try_recv() {
-                Ok(event) if self.quit.is_none() && self.stopping.is_none() => {
-                    self.handle(Msg::Input(event?))?;
-                }
-                _ => break,
+            // Looked at first: what is taken out has to be handled, and what comes after ctrl-z waits for us to go on.
+            if self.quit.is_some() || self.stopping.is_some() {
+                break;
             }
+            let Ok(event) = events.try_recv() else { break };
+            self.handle(Msg::Input(event?))?;
         }
         Ok(())
     }

@@ -145,11 +145,14 @@ impl Out {
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::{
+        io::Read,
+        os::{fd::OwnedFd, unix::net::UnixStream},
+    };
 
     use base64::{Engine, engine::general_purpose::STANDARD};
 
-    use super::{super::tty::tests::pair, *};
+    use super::*;
 
     /// What was put on the clipboard of a terminal for which what is cancelled is complete.
     #[derive(Default)]
@@ -174,10 +177,10 @@ mod tests {
     }
 
     /// A terminal that takes what it has room for, and the side that reads.
-    fn terminal() -> (File, Out) {
-        let (reads, slave) = pair();
-        rustix::io::ioctl_fionbio(&slave, true).unwrap();
-        (reads, Out::new(Tty::stand_in(slave.into())))
+    fn terminal() -> (UnixStream, Out) {
+        let (reads, writes) = UnixStream::pair().unwrap();
+        writes.set_nonblocking(true).unwrap();
+        (reads, Out::new(Tty::stand_in(OwnedFd::from(writes))))
     }
 
     fn copy(text: &[u8]) -> Vec<u8> {

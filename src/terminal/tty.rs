@@ -124,13 +124,13 @@ pub(crate) fn stop(job: bool) -> io::Result<()> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::io::Read;
 
     use super::*;
 
     /// A terminal: the side that reads, and the side that programs write to.
-    pub(in super::super) fn pair() -> (File, File) {
+    fn pair() -> (File, File) {
         let master =
             rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
         rustix::pty::grantpt(&master).unwrap();

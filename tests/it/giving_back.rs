@@ -36,6 +36,17 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
 }
 
 #[test]
+fn what_is_typed_with_ctrl_z_in_one_rush_is_heard_after_it() {
+    let home = Home::new();
+    let mut terminal = Terminal::start_jobs(&home, SIZE, STOP_AND_GO);
+    terminal.wait_for("deployer@acme-prod");
+    terminal.type_text(&format!("{}\u{1a}?", "jk".repeat(50)));
+    terminal.wait_for("stands still");
+    terminal.press("enter");
+    terminal.wait_for("┌ Help ");
+}
+
+#[test]
 fn a_signal_to_stop_does_the_same() {
     let home = Home::new();
     let script = r#""$0" --demo & p=$!; fg >/dev/null; echo "stands still"; read go; fg >/dev/null; echo "ended with $?""#;
