@@ -169,7 +169,8 @@ impl Screen {
     /// # Errors
     /// The terminal does not do as it is told.
     pub fn take(&mut self) -> io::Result<()> {
-        // What it is given back as is what it is now.
+        // What it is given back as is what it is now, where it was given back before. After a stop without a word it was
+        // not, and is given back as it was at first.
         terminal::disable_raw_mode()?;
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
