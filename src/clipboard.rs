@@ -6,7 +6,11 @@ use std::{
     io::Write,
     mem,
     process::{Child, Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
     time::Duration,
 };
@@ -33,8 +37,37 @@ pub enum Copied {
     ByTerminal(Secret, String),
 }
 
+/// What became of a copy, as long as it may still arrive.
+#[derive(Debug)]
+pub struct Outcome {
+    copied: Copied,
+    leave: Leave,
+}
+
+impl Outcome {
+    /// What became of the copy, unless everything was wiped since it was asked for.
+    pub fn since_no_wipe(self) -> Option<Copied> {
+        self.leave.stands().then_some(self.copied)
+    }
+}
+
+/// The leave to copy. A wipe takes it back from every credential on its way, wherever that has got to: it is not to
+/// arrive after it was said to be gone.
+#[derive(Clone, Debug)]
+struct Leave {
+    wipes: Arc<AtomicU64>,
+    /// How many wipes there had been; without a number the text is no credential, and no wipe is meant for it.
+    before: Option<u64>,
+}
+
+impl Leave {
+    fn stands(&self) -> bool {
+        self.before.is_none_or(|before| before == self.wipes.load(Ordering::SeqCst))
+    }
+}
+
 enum Job {
-    Copy(Clip),
+    Copy(Clip, Leave),
     Clear,
     Quit,
 }
@@ -42,6 +75,8 @@ enum Job {
 /// The way to the clipboard's threads. Dropping it takes back what is ours, after a panic too.
 pub struct Clipboard {
     jobs: mpsc::Sender<Job>,
+    /// How often everything was wiped.
+    wipes: Arc<AtomicU64>,
     /// Closed when both threads have ended.
     ended: mpsc::Receiver<()>,
 }
@@ -55,7 +90,7 @@ struct Surroundings {
 
 impl Clipboard {
     /// Starts the threads; outcomes go to `outcomes`. Nothing is opened before the first copy.
-    pub fn start(env: &Env, outcomes: UnboundedSender<Copied>) -> Clipboard {
+    pub fn start(env: &Env, outcomes: UnboundedSender<Outcome>) -> Clipboard {
         let surroundings = Surroundings {
             ssh: env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some(),
             tmux: env.get("TMUX").is_some(),
@@ -67,7 +102,7 @@ impl Clipboard {
         surroundings: Surroundings,
         stays: Duration,
         desktop: impl Desktop + Send + 'static,
-        outcomes: UnboundedSender<Copied>,
+        outcomes: UnboundedSender<Outcome>,
     ) -> Clipboard {
         let (jobs, queue) = mpsc::channel();
         let (asks, asked) = mpsc::channel();
@@ -83,17 +118,25 @@ impl Clipboard {
             let _ends = ends;
             serve(desktop, &asked);
         });
-        Clipboard { jobs, ended }
+        Clipboard { jobs, wipes: Arc::default(), ended }
     }
 
     /// Copies; the outcome comes through the channel.
     pub fn copy(&self, clip: Clip) {
+        let before = clip.sensitive.then(|| self.wipes.load(Ordering::SeqCst));
+        let leave = Leave { wipes: self.wipes.clone(), before };
         // The thread ends only with us; a job that nobody takes is a copy that did not happen, and says nothing false.
-        let _ = self.jobs.send(Job::Copy(clip));
+        let _ = self.jobs.send(Job::Copy(clip, leave));
     }
 
-    /// Empties the clipboard, if what is on it is ours.
+    /// From now on no credential arrives anywhere that was copied before.
+    pub fn forget(&self) {
+        self.wipes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Empties the clipboard, if what is on it is ours, and lets nothing arrive there that was copied before.
     pub fn clear(&self) {
+        self.forget();
         let _ = self.jobs.send(Job::Clear);
     }
 }
@@ -123,7 +166,7 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, queue: &mpsc::Receiver<Job>, outcomes: &UnboundedSender<Copied>) {
+    fn run(mut self, queue: &mpsc::Receiver<Job>, outcomes: &UnboundedSender<Outcome>) {
         loop {
             let job = if self.ours.sensitive {
                 queue.recv_timeout(self.stays)
@@ -131,9 +174,10 @@ impl Worker {
                 queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
             };
             match job {
-                Ok(Job::Copy(clip)) => {
-                    let outcome = self.copy(&clip);
-                    let _ = outcomes.send(outcome);
+                Ok(Job::Copy(clip, leave)) => {
+                    if let Some(copied) = self.copy(&clip, &leave) {
+                        let _ = outcomes.send(Outcome { copied, leave });
+                    }
                 }
                 Ok(Job::Clear) | Err(RecvTimeoutError::Timeout) => self.clear(),
                 Ok(Job::Quit) | Err(RecvTimeoutError::Disconnected) => {
@@ -146,9 +190,13 @@ impl Worker {
         }
     }
 
-    fn copy(&mut self, clip: &Clip) -> Copied {
-        let desktop = !self.surroundings.ssh && self.ask(Ask::Copy(clip.clone()));
-        let tmux = !desktop && self.surroundings.tmux;
+    /// Says what became of it, unless it was wiped meanwhile.
+    fn copy(&mut self, clip: &Clip, leave: &Leave) -> Option<Copied> {
+        if !leave.stands() {
+            return None;
+        }
+        let desktop = !self.surroundings.ssh && self.ask(Ask::Copy(clip.clone(), leave.clone()));
+        let tmux = !desktop && self.surroundings.tmux && leave.stands();
         let in_tmux = tmux && give_to_tmux(&clip.text);
         let text = (!self.surroundings.ssh).then(|| clip.text.clone());
         let before = mem::replace(&mut self.ours, Ours { desktop: text, tmux, sensitive: clip.sensitive });
@@ -160,9 +208,14 @@ impl Worker {
                 ..before
             });
         }
+        if !leave.stands() {
+            // What is there already, or comes late, goes with the rest.
+            self.clear();
+            return None;
+        }
         let what = &clip.what;
         let again = "again in 60 s and on quitting";
-        match (desktop, in_tmux, clip.sensitive) {
+        Some(match (desktop, in_tmux, clip.sensitive) {
             (true, _, true) => Copied::Done(format!("copied {what}; cleared {again}")),
             (true, _, false) => Copied::Done(format!("copied {what}")),
             (_, true, true) => Copied::Done(format!(
@@ -177,7 +230,7 @@ impl Worker {
                     "sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"
                 ),
             ),
-        }
+        })
     }
 
     fn clear(&mut self) {
@@ -205,7 +258,7 @@ impl Worker {
 
 /// What the desktop is asked for.
 enum Ask {
-    Copy(Clip),
+    Copy(Clip, Leave),
     /// To empty its clipboard, if this is on it.
     Clear(Secret),
 }
@@ -215,7 +268,7 @@ fn serve(mut desktop: impl Desktop, asked: &mpsc::Receiver<(Ask, mpsc::Sender<bo
     for (ask, tell) in asked {
         let done = match ask {
             // Read back, for a display takes what it is sent without a word, even when it hangs.
-            Ask::Copy(clip) => desktop.put(&clip) && desktop.holds(&clip.text),
+            Ask::Copy(clip, leave) => leave.stands() && desktop.put(&clip) && desktop.holds(&clip.text),
             Ask::Clear(text) => desktop.holds(&text) && desktop.empty(),
         };
         // Whoever asked may have stopped waiting.
@@ -313,6 +366,8 @@ mod tests {
         theirs: Option<&'static str>,
         /// How many copies it takes; it refuses the others.
         takes: usize,
+        /// Told when it comes to a copy.
+        begins: mpsc::Sender<()>,
         /// A copy waits for word from here, or for its end.
         gate: mpsc::Receiver<()>,
         seen: mpsc::Sender<Seen>,
@@ -320,6 +375,7 @@ mod tests {
 
     impl Desktop for Fake {
         fn put(&mut self, clip: &Clip) -> bool {
+            let _ = self.begins.send(());
             let _ = self.gate.recv();
             self.seen.send(Put).unwrap();
             let takes = self.takes > 0;
@@ -355,8 +411,9 @@ mod tests {
 
     struct Stage {
         clipboard: Clipboard,
-        outcomes: tokio::sync::mpsc::UnboundedReceiver<Copied>,
+        outcomes: tokio::sync::mpsc::UnboundedReceiver<Outcome>,
         seen: mpsc::Receiver<Seen>,
+        begun: mpsc::Receiver<()>,
         gate: mpsc::Sender<()>,
     }
 
@@ -366,12 +423,13 @@ mod tests {
         fn closed(stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
             let (gate, gated) = mpsc::channel();
             let (seen_in, seen) = mpsc::channel();
+            let (begins, begun) = mpsc::channel();
             let (outcomes_in, outcomes) = tokio::sync::mpsc::unbounded_channel();
             let mut fake =
-                Fake { content: None, theirs: None, takes: usize::MAX, gate: gated, seen: seen_in };
+                Fake { content: None, theirs: None, takes: usize::MAX, begins, gate: gated, seen: seen_in };
             change(&mut fake);
             let clipboard = Clipboard::with(Surroundings::default(), stays, fake, outcomes_in);
-            Stage { clipboard, outcomes, seen, gate }
+            Stage { clipboard, outcomes, seen, begun, gate }
         }
 
         fn new(stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
@@ -384,9 +442,17 @@ mod tests {
             self.gate = mpsc::channel().0;
         }
 
-        fn copy(&mut self, text: &str, sensitive: bool) -> Copied {
+        fn ask_for(&self, text: &str, sensitive: bool) {
             self.clipboard.copy(Clip { text: Secret::new(text), what: text.to_owned(), sensitive });
-            self.outcomes.blocking_recv().unwrap()
+        }
+
+        fn outcome(&mut self) -> Option<Copied> {
+            self.outcomes.blocking_recv().unwrap().since_no_wipe()
+        }
+
+        fn copy(&mut self, text: &str, sensitive: bool) -> Copied {
+            self.ask_for(text, sensitive);
+            self.outcome().unwrap()
         }
 
         #[track_caller]
@@ -471,5 +537,42 @@ mod tests {
         assert!(matches!(stage.copy("token", true), Copied::ByTerminal(..)));
         stage.open();
         assert_eq!(stage.quit(), [Put, Looked, Looked, Emptied]);
+    }
+
+    #[test]
+    fn what_was_copied_before_a_wipe_arrives_nowhere_after_it() {
+        let mut stage = Stage::closed(LONG, |_| {});
+        // The desktop hangs with the first; the second waits behind it.
+        stage.ask_for("token", true);
+        stage.ask_for("another token", true);
+        stage.begun.recv().unwrap();
+        stage.clipboard.clear();
+        stage.ask_for("an address", false);
+        let arrived = stage.outcome();
+        assert!(
+            matches!(&arrived, Some(Copied::ByTerminal(text, _)) if text.expose() == "an address"),
+            "{arrived:?}"
+        );
+        stage.open();
+        // The first is on its way inside the desktop already, and taken off again; the address is left alone.
+        let seen = stage.quit();
+        assert_eq!(seen, [Put, Looked, Looked, Emptied, Put, Looked]);
+    }
+
+    #[test]
+    fn an_outcome_that_is_told_before_a_wipe_and_heard_after_it_is_none() {
+        let mut stage = Stage::closed(LONG, |_| {});
+        stage.ask_for("token", true);
+        let told = stage.outcomes.blocking_recv().unwrap();
+        stage.clipboard.forget();
+        assert!(told.since_no_wipe().is_none());
+    }
+
+    #[test]
+    fn a_wipe_is_not_meant_for_what_is_no_credential() {
+        let mut stage = Stage::new(LONG, |_| {});
+        stage.ask_for("an address", false);
+        stage.clipboard.forget();
+        assert!(matches!(stage.outcome(), Some(Copied::Done(_))));
     }
 }

@@ -1,10 +1,10 @@
-//! Who else may read this process's memory: nobody but root. A core file would hold every token, and so does the memory
-//! that a debugger of the same user reads.
+//! Who else may read this process's memory: on Linux nobody but root. A core file would hold every token, and so does the
+//! memory that a debugger of the same user reads; elsewhere such a debugger is not kept out.
 
 use crate::env::Env;
 
-/// No core file is written from now on, and no process of the same user may read our memory. What the system refuses
-/// here it has refused before.
+/// No core file is written from now on (on Unix), and no process of the same user may read our memory (on Linux, which
+/// alone is asked for that). What the system refuses here it has refused before.
 ///
 /// A limit of zero alone is not enough: where core files are piped to a program, as systemd and Ubuntu have it, Linux does
 /// not look at the limit. A process that is not dumpable is dumped nowhere, and no debugger attaches to it; in debug

@@ -35,7 +35,7 @@ use crate::{
         output::Failure,
         setup::{Connector, Setup},
     },
-    clipboard::{Clipboard, Copied},
+    clipboard::{self, Clipboard, Copied},
     env::Env,
     failure::{self, LastFailure},
     files,
@@ -237,7 +237,7 @@ struct Loop {
     lost: u64,
     /// By the clients of earlier callers.
     lost_before: u64,
-    copied: UnboundedReceiver<Copied>,
+    copied: UnboundedReceiver<clipboard::Outcome>,
     keeper: mpsc::UnboundedSender<Keep>,
     saved: UnboundedReceiver<Msg>,
     panic: PanicSwitch,
@@ -325,12 +325,12 @@ impl Loop {
     /// Everything typed so far is one burst: one frame.
     fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
         for _ in 0..BURST {
-            match events.try_recv() {
-                Ok(event) if self.quit.is_none() && self.stopping.is_none() => {
-                    self.handle(Msg::Input(event?))?;
-                }
-                _ => break,
+            // Looked at first: what is taken out has to be handled, and what comes after ctrl-z waits for us to go on.
+            if self.quit.is_some() || self.stopping.is_some() {
+                break;
             }
+            let Ok(event) = events.try_recv() else { break };
+            self.handle(Msg::Input(event?))?;
         }
         Ok(())
     }
@@ -388,12 +388,11 @@ impl Loop {
             Effect::Copy(clip) => self.clipboard.copy(clip),
             Effect::ClearClipboard => self.clipboard.clear(),
             Effect::Forget => {
+                self.clipboard.forget();
                 self.screen.forget()?;
-                // Copies that still wait for the terminal are not made; what was done is said.
-                for done in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
-                    if matches!(done, Copied::Done(_)) {
-                        self.copied(done)?;
-                    }
+                // Credentials that still wait for the terminal do not wait any more.
+                for outcome in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
+                    self.copied(outcome)?;
                 }
                 let client = self.client.clone();
                 self.tasks.spawn(async move {
@@ -490,10 +489,11 @@ impl Loop {
         Ok(())
     }
 
-    fn copied(&mut self, copied: Copied) -> io::Result<()> {
-        let sentence = match copied {
-            Copied::Done(sentence) => sentence,
-            Copied::ByTerminal(text, sentence) => {
+    fn copied(&mut self, outcome: clipboard::Outcome) -> io::Result<()> {
+        let sentence = match outcome.since_no_wipe() {
+            None => return Ok(()),
+            Some(Copied::Done(sentence)) => sentence,
+            Some(Copied::ByTerminal(text, sentence)) => {
                 self.screen.copy(text.expose())?;
                 sentence
             }

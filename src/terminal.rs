@@ -36,7 +36,7 @@ use tokio::sync::{Notify, futures::Notified};
 use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
 
 pub use keys::listen;
-use out::{END_OF_STRING, Out};
+use out::{Cut, Out, SharedCut};
 pub(crate) use tty::{in_foreground, stop};
 
 /// Whether the terminal is ours and has to be given back.
@@ -45,8 +45,8 @@ static OURS: AtomicBool = AtomicBool::new(false);
 /// Whether a frame is being written at this very moment; a panic on another thread waits for it.
 static WRITING: AtomicBool = AtomicBool::new(false);
 
-/// Whether the terminal has got a part of a frame, which may end in the middle of a sequence.
-static CUT: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal has got a part of a frame or of a copy, which may end in the middle of a sequence.
+static CUT: SharedCut = SharedCut::no();
 
 /// The terminal while it is ours.
 pub struct Screen {
@@ -129,8 +129,13 @@ impl Screen {
         let mut out = self.out.borrow_mut();
         WRITING.store(true, Ordering::SeqCst);
         let ours = OURS.load(Ordering::SeqCst);
-        let sent = if ours { out.send() } else { Ok(()) };
-        CUT.store(out.is_cut(), Ordering::SeqCst);
+        let sent = if ours {
+            let sent = out.send();
+            CUT.set(out.cut());
+            sent
+        } else {
+            Ok(())
+        };
         WRITING.store(false, Ordering::SeqCst);
         if !ours {
             out.forget();
@@ -164,7 +169,8 @@ impl Screen {
     /// # Errors
     /// The terminal does not do as it is told.
     pub fn take(&mut self) -> io::Result<()> {
-        // What it is given back as is what it is now.
+        // What it is given back as is what it is now, where it was given back before. After a stop without a word it was
+        // not, and is given back as it was at first.
         terminal::disable_raw_mode()?;
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
@@ -184,11 +190,8 @@ impl Screen {
     /// Gives up what is under way; what comes next is a whole frame.
     fn start_over(&mut self) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
-        let cut = out.is_cut();
-        out.forget();
-        if cut {
-            out.add(END_OF_STRING);
-        }
+        // Whoever gave the terminal back may have led it out already.
+        out.start_over(CUT.get());
         let mut bytes = Vec::new();
         queue!(
             bytes,
@@ -229,10 +232,7 @@ pub fn restore() {
         }
         thread::sleep(Duration::from_millis(1));
     }
-    let mut bytes = Vec::new();
-    if CUT.load(Ordering::SeqCst) {
-        bytes.extend_from_slice(END_OF_STRING);
-    }
+    let mut bytes = CUT.get().way_out().to_vec();
     // A terminal that has gone is nobody's problem any more.
     let _ = queue!(
         bytes,
@@ -241,7 +241,9 @@ pub fn restore() {
         LeaveAlternateScreen,
         cursor::Show
     );
-    let _ = tty::tell(tty::of(&io::stdout()), &bytes);
+    if tty::tell(tty::of(&io::stdout()), &bytes).is_ok() {
+        CUT.set(Cut::No);
+    }
     // Whoever is in the foreground now has made the settings its own.
     if in_foreground() {
         let _ = terminal::disable_raw_mode();

@@ -29,6 +29,8 @@ impl AppState {
     pub(super) fn on_input(&mut self, now: Now, event: Event, out: &mut Out) -> bool {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.on_key(now, key, out),
+            // Nobody sees any more where it would go.
+            Event::Paste(_) if self.is_leaving() => false,
             Event::Paste(text) => self.on_paste(now, text, out),
             Event::Resize(width, height) => {
                 self.size = Size::new(width, height);
@@ -39,6 +41,12 @@ impl AppState {
     }
 
     fn on_key(&mut self, now: Now, key: KeyEvent, out: &mut Out) -> bool {
+        if self.is_leaving() {
+            // The screen is the shell's again: what is typed there is meant for no pane.
+            let action = self.shared.keymap.action(self.place(), Chord::from(key));
+            let heard = action.filter(|action| matches!(action, Action::Leave | Action::Suspend));
+            return heard.and_then(|action| self.act_everywhere(action, out)).is_some();
+        }
         // What was said loudly has been read when the next key comes.
         let heard = self.notice.take_if(|notice| notice.level != Level::Info).is_some();
         let place = self.place();

@@ -237,6 +237,11 @@ impl AppState {
         std::mem::take(&mut self.dirty)
     }
 
+    /// Whether only a write is waited for, with the terminal given back.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
     /// Where the keyboard is.
     pub fn place(&self) -> Place {
         match self.overlays.last() {

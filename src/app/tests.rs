@@ -6,6 +6,7 @@ use super::{
     Focus, Start,
     msg::{Effect, Level, Msg, Owner, PaneId, ReqId, TimerId},
     testing::{API, DEPLOYER, Screen, denied, minted, start},
+    writes::Write,
 };
 use crate::{
     api::{ApiError, Call, ErrorKind, Part, Reply, iam, oauth, projects},
@@ -272,6 +273,24 @@ fn leaving_works_in_text_in_forms_and_over_pop_ups() {
         screen.keys(keys).keys("ctrl-c");
         assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Quit(130))), "{keys}");
     }
+}
+
+#[test]
+fn while_a_write_is_waited_for_with_the_terminal_given_back_only_leaving_and_stopping_are_heard() {
+    let mut screen = Screen::ready();
+    let write = Write { what: "a policy".into(), check: "look".into() };
+    screen.app.shared.writes.begin(ReqId(7_777), write);
+    screen.keys("enter ctrl-c");
+    assert!(screen.app.is_leaving());
+    screen.effects.clear();
+    screen.keys("t a ctrl-s X enter ctrl-p ? Y q").typed("text");
+    screen.send(Msg::Input(Event::Paste("pasted".into())));
+    assert!(screen.effects.is_empty(), "{:?}", screen.effects);
+    assert!(screen.app.overlays.is_empty());
+    screen.keys("ctrl-z");
+    assert!(matches!(screen.effects.as_slice(), [Effect::Suspend]), "{:?}", screen.effects);
+    screen.keys("ctrl-c");
+    assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Quit(130))));
 }
 
 #[test]

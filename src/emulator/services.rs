@@ -45,19 +45,22 @@ pub fn is_known(name: &str) -> bool {
     CATALOGUE.iter().any(|(known, ..)| *known == name)
 }
 
-/// Whether there is an API of that name, as far as can be told here: those in the catalogue, and all that a predefined
-/// role is named after.
+/// So many letters otherwise are a slip of the hand.
+const SLIP: usize = 2;
+
+/// Whether there may be an API of that name: one that is in the catalogue, that a predefined role is named after, or that
+/// nobody could have meant as one of those in the catalogue. Google has hundreds, and more each month.
 pub fn is_api(name: &str) -> bool {
-    is_known(name)
-        || name.strip_suffix(".googleapis.com").is_some_and(|short| {
-            !short.is_empty() && {
-                let start = format!("roles/{short}.");
-                role::predefined()
-                    .range(start.clone()..)
-                    .next()
-                    .is_some_and(|(role, _)| role.starts_with(&start))
-            }
-        })
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_short = |short: &&str| !short.is_empty() && short.chars().all(plain);
+    let Some(short) = name.strip_suffix(".googleapis.com").filter(is_short) else {
+        return false;
+    };
+    let start = format!("roles/{short}.");
+    let names_roles =
+        role::predefined().range(start.clone()..).next().is_some_and(|(role, _)| role.starts_with(&start));
+    let slipped = || CATALOGUE.iter().any(|(known, ..)| strsim::levenshtein(known, name) <= SLIP);
+    is_known(name) || names_roles || !slipped()
 }
 
 /// An API.

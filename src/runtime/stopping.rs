@@ -67,8 +67,12 @@ impl Loop {
         }
     }
 
-    /// Takes the terminal again, in whatever state and size it is, and draws everything.
+    /// Takes the terminal again, in whatever state and size it is, and draws everything; unless it was given back for
+    /// good, and only a write is waited for.
     pub(super) async fn go_on(&mut self, signals: &mut Signals) -> io::Result<()> {
+        if self.app.is_leaving() {
+            return Ok(());
+        }
         if let Some(code) = until_in_foreground(signals).await {
             return self.handle(Msg::Leave(code));
         }

@@ -4,6 +4,7 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
+    sync::atomic::{AtomicU8, Ordering},
 };
 
 use zeroize::Zeroize;
@@ -13,19 +14,71 @@ use super::tty::Tty;
 /// A full frame of a large screen fits, so that it is not moved while it grows.
 const FRAME_BYTES: usize = 256 * 1024;
 
-/// Ends whatever sequence was cut short, even one that holds text (ST).
-pub(super) const END_OF_STRING: &[u8] = b"\x1b\\";
+/// Ends whatever sequence was cut short: cancels it (CAN), and ends the text (ST) where that is no more than a part of it.
+const CANCEL: &[u8] = b"\x18\x1b\\";
+
+/// The same for a copy. Many terminals take what is cancelled for complete, and the beginning of a token for a copy; with
+/// what is no base64 in it, it is none. Outside of a text this is a character on the screen.
+pub(super) const SPOIL: &[u8] = b"!\x18\x1b\\";
+
+/// Where the terminal stands, by what it has taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Between two frames.
+    No,
+    /// Somewhere in a frame, perhaps in the middle of a sequence.
+    Frame,
+    /// In the text of a sequence: in a copy.
+    Text,
+}
+
+impl Cut {
+    /// Where this leads to, when nothing follows.
+    fn after(taken: &[u8]) -> Cut {
+        let last = |pair| taken.windows(2).rposition(|two| two == pair);
+        // Text is what stands between OSC and ST; the frames have none.
+        if last(b"\x1b]") > last(b"\x1b\\") { Cut::Text } else { Cut::Frame }
+    }
+
+    /// What leads out of there, so that nothing of what was cut has any effect.
+    pub(super) fn way_out(self) -> &'static [u8] {
+        match self {
+            Cut::No => b"",
+            Cut::Frame => CANCEL,
+            Cut::Text => SPOIL,
+        }
+    }
+}
+
+/// The same for every thread to see.
+pub(super) struct SharedCut(AtomicU8);
+
+impl SharedCut {
+    pub(super) const fn no() -> SharedCut {
+        SharedCut(AtomicU8::new(Cut::No as u8))
+    }
+
+    pub(super) fn set(&self, cut: Cut) {
+        self.0.store(cut as u8, Ordering::SeqCst);
+    }
+
+    pub(super) fn get(&self) -> Cut {
+        let number = self.0.load(Ordering::SeqCst);
+        [Cut::No, Cut::Frame].into_iter().find(|cut| *cut as u8 == number).unwrap_or(Cut::Text)
+    }
+}
 
 /// What is drawn, until the terminal has taken it.
 pub(super) struct Out {
     bytes: Vec<u8>,
     sent: usize,
+    cut: Cut,
     tty: Tty,
 }
 
 impl Out {
     pub(super) fn new(tty: Tty) -> Out {
-        Out { bytes: Vec::with_capacity(FRAME_BYTES), sent: 0, tty }
+        Out { bytes: Vec::with_capacity(FRAME_BYTES), sent: 0, cut: Cut::No, tty }
     }
 
     /// What has to be sent next.
@@ -38,13 +91,25 @@ impl Out {
         self.bytes.is_empty()
     }
 
-    /// Whether the terminal has taken a part, which may end in the middle of a sequence.
-    pub(super) fn is_cut(&self) -> bool {
-        self.sent > 0
+    /// Where the terminal stands.
+    pub(super) fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// Sends as much as the terminal takes now.
     pub(super) fn send(&mut self) -> io::Result<()> {
+        let outcome = self.send_what_fits();
+        if self.sent == self.bytes.len() {
+            self.forget();
+            self.cut = Cut::No;
+        } else if self.sent > 0 {
+            self.cut = Cut::after(&self.bytes[..self.sent]);
+        }
+        // Whoever has taken nothing stands where it stood.
+        outcome
+    }
+
+    fn send_what_fits(&mut self) -> io::Result<()> {
         while self.sent < self.bytes.len() {
             match self.tty.take(&self.bytes[self.sent..]) {
                 Ok(0) => return Err(ErrorKind::WriteZero.into()),
@@ -54,8 +119,14 @@ impl Out {
                 Err(error) => return Err(error),
             }
         }
-        self.forget();
         Ok(())
+    }
+
+    /// Gives up what was not sent; what comes next leads out of wherever the terminal stands.
+    pub(super) fn start_over(&mut self, cut: Cut) {
+        self.forget();
+        self.cut = cut;
+        self.add(cut.way_out());
     }
 
     /// Gives up what was not sent, and wipes it: a frame may show a secret.
@@ -68,5 +139,101 @@ impl Out {
     /// The terminal, to be watched for room.
     pub(super) fn watched(&self) -> io::Result<File> {
         self.tty.watched()
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Read,
+        os::{fd::OwnedFd, unix::net::UnixStream},
+    };
+
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
+    use super::*;
+
+    /// What was put on the clipboard of a terminal for which what is cancelled is complete.
+    #[derive(Default)]
+    struct Copies(Vec<Vec<u8>>);
+
+    impl vt100::Callbacks for Copies {
+        fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
+            self.0.push(data.to_vec());
+        }
+    }
+
+    /// What such a terminal shows and copies.
+    fn shown(bytes: &[u8]) -> (String, Vec<Vec<u8>>) {
+        let mut parser = vt100::Parser::new_with_callbacks(
+            4.try_into().unwrap(),
+            40.try_into().unwrap(),
+            0,
+            Copies::default(),
+        );
+        parser.process(bytes);
+        (parser.screen().contents(), parser.callbacks().0.clone())
+    }
+
+    /// A terminal that takes what it has room for, and the side that reads.
+    fn terminal() -> (UnixStream, Out) {
+        let (reads, writes) = UnixStream::pair().unwrap();
+        writes.set_nonblocking(true).unwrap();
+        (reads, Out::new(Tty::stand_in(OwnedFd::from(writes))))
+    }
+
+    fn copy(text: &[u8]) -> Vec<u8> {
+        format!("\x1b]52;c;{}\x1b\\", STANDARD.encode(text)).into_bytes()
+    }
+
+    #[test]
+    fn a_copy_that_was_cut_anywhere_copies_nothing() {
+        let whole = copy(b"a token");
+        let end = whole.len() - b"\x1b\\".len();
+        for at in 1..=end {
+            let way_out = Cut::after(&whole[..at]).way_out();
+            assert!(way_out.ends_with(b"\x18\x1b\\"), "it is cancelled before it is ended");
+            let (screen, copies) = shown(&[&whole[..at], way_out, b"\x1b[2J\x1b[Hnext"].concat());
+            assert_eq!((screen.as_str(), copies), ("next", vec![]), "cut after {at} bytes");
+        }
+        assert_eq!(shown(&whole).1.len(), 1, "whole, it does");
+        assert_eq!(Cut::after(&[&whole, &b"a frame"[..]].concat()), Cut::Frame);
+    }
+
+    #[test]
+    fn a_copy_that_is_given_up_on_a_terminal_that_does_not_read_copies_nothing() {
+        let (mut reads, mut out) = terminal();
+        out.add(&copy(&[b'x'; 1_000_000]));
+        out.send().unwrap();
+        assert_eq!(out.cut(), Cut::Text);
+        out.start_over(out.cut());
+        out.add(b"\x1b[2J\x1b[Hnext");
+        let (mut all, mut buffer) = (Vec::new(), [0; 65_536]);
+        while !out.is_empty() {
+            let count = reads.read(&mut buffer).unwrap();
+            all.extend_from_slice(&buffer[..count]);
+            out.send().unwrap();
+        }
+        drop(out);
+        while let Ok(count @ 1..) = reads.read(&mut buffer) {
+            all.extend_from_slice(&buffer[..count]);
+        }
+        assert_eq!(shown(&all), ("next".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn a_terminal_that_takes_nothing_more_stands_where_it_was_cut() {
+        let (_reads, mut out) = terminal();
+        out.add(&[b'x'; 1_000_000]);
+        out.send().unwrap();
+        assert_eq!(out.cut(), Cut::Frame);
+        for _ in 0..2 {
+            out.start_over(out.cut());
+            out.add(b"a whole frame");
+            out.send().unwrap();
+            assert!(!out.is_empty(), "it has taken nothing of it");
+            assert_eq!(out.cut(), Cut::Frame);
+        }
     }
 }

@@ -14,7 +14,7 @@ use rustix::{
     termios::{self, QueueSelector},
 };
 
-use super::out::END_OF_STRING;
+use super::out::SPOIL;
 
 /// A terminal that polls as ready takes this much without waiting: half of what POSIX promises for a pipe.
 const PIECE: usize = 256;
@@ -98,8 +98,8 @@ pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             termios::tcflush(fd, QueueSelector::OFlush)?;
-            // What it has got may end anywhere.
-            file.write_all(END_OF_STRING)?;
+            // What it has got may end anywhere, in a copy too.
+            file.write_all(SPOIL)?;
             cleared = true;
         }
         file.write_all(piece)?;
@@ -173,7 +173,7 @@ mod tests {
             all.extend_from_slice(&buffer[..count]);
         }
         assert!(
-            all.ends_with(b"x\x1b\\goodbye"),
+            all.ends_with(b"x!\x18\x1b\\goodbye"),
             "{}",
             String::from_utf8_lossy(&all[all.len().saturating_sub(80)..])
         );

@@ -186,6 +186,23 @@ fn a_display_that_hangs_from_the_start_holds_neither_keys_nor_the_copy_nor_quitt
 }
 
 #[test]
+fn a_token_that_was_wiped_while_a_display_hung_goes_nowhere() {
+    let Some(display) = Display::start() else { return };
+    let home = Home::new();
+    let (mut terminal, _) = minted(&home, &display.vars());
+    display.server.signal(Signal::STOP);
+    terminal.press("y y X enter");
+    terminal.wait_for("wiped:");
+    terminal.press("0 Y");
+    // What was asked for first would have come first.
+    let first = terminal.wait_for_copy(1);
+    assert!(first.contains("@acme-prod.iam.gserviceaccount.com"), "{first}");
+    assert_ends_soon(&mut terminal, "q");
+    display.server.signal(Signal::CONT);
+    assert_eq!(display.text(), None);
+}
+
+#[test]
 fn a_display_that_hangs_later_is_not_said_to_have_taken_a_copy() {
     let Some(display) = Display::start() else { return };
     let home = Home::new();

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::{
-    support::{Home, eventually},
+    support::{EmulatorProcess, Home, eventually},
     terminal::Terminal,
 };
 
@@ -32,6 +32,45 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
     terminal.wait_until("no help", |screen| !screen.contains("Help"));
     terminal.press("q");
     terminal.wait_for("ended with 0");
+    terminal.ends_with(0);
+}
+
+#[test]
+fn what_is_typed_with_ctrl_z_in_one_rush_is_heard_after_it() {
+    let home = Home::new();
+    let mut terminal = Terminal::start_jobs(&home, SIZE, STOP_AND_GO);
+    terminal.wait_for("deployer@acme-prod");
+    terminal.type_text(&format!("{}\u{1a}?", "jk".repeat(50)));
+    terminal.wait_for("stands still");
+    terminal.press("enter");
+    terminal.wait_for("┌ Help ");
+}
+
+#[test]
+fn the_terminal_is_not_taken_again_while_only_a_write_is_waited_for() {
+    let home = Home::new();
+    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    world["faults"] = serde_json::json!([{"method": "iam.serviceAccounts.setIamPolicy", "hang": true}]);
+    let world = home.file("world.json", world.to_string());
+    let emulator = EmulatorProcess::start(&home, &["--world", &world]);
+    let script = STOP_AND_GO.replace(" --demo", "");
+    let mut terminal = Terminal::start_script(&home, SIZE, &script, &[], &emulator.env());
+    terminal.wait_for("deployer@acme-prod");
+    terminal.press("/");
+    terminal.type_text("editable");
+    terminal.press("enter enter");
+    terminal.wait_for("✓ edit policy");
+    terminal.press("p");
+    terminal.wait_for("group:oncall");
+    terminal.press("a ctrl-s s enter ctrl-c");
+    terminal.wait_for("to be written; ctrl-c abandons it");
+    terminal.press("ctrl-z");
+    terminal.wait_for("stands still");
+    let before = terminal.raw().len();
+    terminal.press("enter");
+    // The end comes by itself, when the write has been waited for long enough.
+    terminal.wait_for("ended with 130");
+    assert!(!terminal.raw()[before..].contains(&b'\x1b'), "nothing but words was written");
     terminal.ends_with(0);
 }
 

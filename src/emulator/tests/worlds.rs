@@ -42,7 +42,7 @@ fn an_api_that_there_is_not_cannot_be_off() {
             assert!(problem.contains("rojects[0].disabledServices[0]: "), "{text}: {problem:?}");
         }
     }
-    for name in ["iamcredentials.googleapis.com", "dataflow.googleapis.com"] {
+    for name in ["iamcredentials.googleapis.com", "dataflow.googleapis.com", "sqladmin.googleapis.com"] {
         assert_eq!(of_project(&json!({"disabledServices": [name]})), "");
     }
 }
