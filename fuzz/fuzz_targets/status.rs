@@ -19,6 +19,7 @@ fuzz_target!(|data: &[u8]| {
         lifetime_seconds: Some(43_200),
         delegates: vec!["relay@acme-ci.iam.gserviceaccount.com".to_owned()],
         delegation: None,
+        ..Asked::default()
     };
     for asked in [&asked, &Asked::default()] {
         hold(&ApiError::from_answer(status, body, asked));
