@@ -178,7 +178,7 @@ fn a_display_that_hangs_from_the_start_holds_neither_keys_nor_the_copy_nor_quitt
     let (mut terminal, token) = minted(&home, &display.vars());
     display.server.signal(Signal::STOP);
     terminal.press("y y ?");
-    terminal.wait_for("wipe the shelf and the clipboard");
+    terminal.wait_for("inspect this credential");
     terminal.press("esc");
     assert_eq!(terminal.wait_for_copy(1), token);
     terminal.wait_for("sent access token of deployer@acme-prod to the terminal's clipboard");
