@@ -25,7 +25,8 @@ pub mod auth;
 pub mod cli;
 pub mod clipboard;
 pub mod config;
-#[cfg(test)]
+#[cfg(any(test, debug_assertions))]
+#[cfg_attr(not(test), allow(dead_code, reason = "requests are checked in tests only"))]
 #[path = "../tests/contract/mod.rs"]
 mod contract;
 pub mod dumps;

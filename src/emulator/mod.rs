@@ -18,6 +18,8 @@ mod callers;
 mod check;
 mod clock;
 mod condition;
+#[cfg(any(test, debug_assertions))]
+mod conforming;
 mod connection;
 mod deny;
 mod error;

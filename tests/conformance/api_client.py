@@ -88,6 +88,7 @@ ELSEWHERE = {
     "external.awsZone": "google_auth.py",
     "external.awsRole": "google_auth.py",
     "external.awsCredentials": "google_auth.py",
+    "unrouted": "the emulator's own tests: no API has it",
 }
 
 # What Google answers though its document does not have it.

@@ -123,6 +123,8 @@ fn a_scope_that_is_missing_looks_different_from_a_role_that_is() {
         let mut terminal = Terminal::start(&home, SIZE, &["vault@acme-prod"], &env);
         terminal.wait_for("vault@acme-prod.iam.gserviceaccount.com");
         terminal.press("t a ctrl-s");
+        // The overview has a sentence of its own with the next step.
+        terminal.wait_for("[ mint ]");
         terminal.wait_for("Next:");
         explain(&mut terminal);
         terminal.wait_for(ruled_out);

@@ -587,8 +587,8 @@ async fn run(
         None => (route.run)(call).await,
     };
     let response = answer.unwrap_or_else(Failure::into_response);
-    #[cfg(test)]
-    let response = super::tests::contract::look(&shared.base, route, fault, response).await;
+    #[cfg(any(test, debug_assertions))]
+    let response = super::conforming::look(&shared.base, route, fault, response).await;
     match route.api {
         Api::Metadata => metadata::sealed(response).await,
         _ if form.is_usual() => response,

@@ -1,17 +1,17 @@
-//! Every answer of every emulator in the tests of this crate, held against Google's discovery documents: what is told
-//! against the response's schema, refusals against their JSON form. The routes are held against the documents' paths.
+//! The emulator against Google's discovery documents: its routes against their paths, every answer of every emulator in
+//! the tests of this crate against their schemas (see `conforming`), and each method sampled.
 #![allow(clippy::disallowed_types, reason = "what is dropped cannot wait for a lock")]
 
 use std::sync::{Mutex, PoisonError};
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::response::Response;
 
+use super::super::conforming::{documented, look, service};
 use super::super::error::{Failure, NAMES, Place, Scene};
-use super::super::fault::Fault;
 use super::super::routes::{self, Route};
 use super::*;
-use crate::contract::{Method as Documented, contract, refusal};
+use crate::contract::{contract, refusal};
 
 /// Routes that no discovery document has, by the beginning of their short name, and where their form is from.
 const WITHOUT: [(&str, &str); 10] = [
@@ -27,13 +27,6 @@ const WITHOUT: [(&str, &str); 10] = [
     ("unrouted", "a page for people"),
 ];
 
-/// Where Google's servers are known to say more than the documents: the method, the field, and how that is known.
-const BEYOND: [(&str, &str, &str); 1] = [(
-    "oauth2.v2.tokeninfo",
-    "access_type",
-    "it is in every answer seen on the wire; the document is of 2020",
-)];
-
 /// What was found wrong, with the base URL of the emulator that said it.
 static FOUND: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
@@ -41,45 +34,9 @@ fn found() -> std::sync::MutexGuard<'static, Vec<(String, String)>> {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn service(route: &Route) -> &'static str {
-    route.api.host().split('.').next().unwrap_or_default()
-}
-
-fn documented(route: &Route) -> Option<&'static Documented> {
-    // A name in braces takes one part of the path, as a star does there.
-    let parts = route.path.split('/').map(|part| match part.split_once('}') {
-        Some((_, verb)) => format!("x{verb}"),
-        None => part.to_owned(),
-    });
-    contract().find(service(route), route.verb, &parts.collect::<Vec<_>>().join("/"))
-}
-
-/// Looks at an answer, and remembers what is wrong with it. What a fault states word for word is not looked at.
-pub async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Response) -> Response {
-    let is_stated = fault.is_some_and(|fault| fault.status.is_some() || fault.body.is_some());
-    let Some(method) = documented(route).filter(|_| !is_stated) else { return response };
-    let (parts, body) = response.into_parts();
-    let bytes = to_bytes(body, usize::MAX).await.expect("an answer of the emulator can be read");
-    let wrong = match serde_json::from_slice::<Value>(&bytes) {
-        Ok(mut value) if parts.status.is_success() => {
-            for (name, field, _) in BEYOND.iter().filter(|(name, ..)| *name == method.name) {
-                let known = value.as_object_mut().and_then(|fields| fields.remove(*field));
-                assert!(known.is_some(), "{name} says no {field}: it is no longer to be listed");
-            }
-            contract().answer(method, &value)
-        }
-        // The token service and the userinfo endpoints refuse in OAuth's form.
-        Ok(value) if value["error"].is_string() && is_oauth(route) => Vec::new(),
-        Ok(value) => refusal(parts.status.as_u16(), &value),
-        Err(why) => vec![format!("no JSON: {why}")],
-    };
-    let told = |wrong| (base.to_owned(), format!("{} {}: {wrong}", method.name, parts.status.as_u16()));
-    found().extend(wrong.into_iter().map(told));
-    Response::from_parts(parts, Body::from(bytes))
-}
-
-fn is_oauth(route: &Route) -> bool {
-    matches!(route.name.split('.').next(), Some("oauth2" | "sts"))
+/// Remembers what is wrong until the emulator ends.
+pub fn told(base: &str, wrong: Vec<String>) {
+    found().extend(wrong.into_iter().map(|wrong| (base.to_owned(), wrong)));
 }
 
 /// At the end of an emulator: nothing that it said was wrong.

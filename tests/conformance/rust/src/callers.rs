@@ -135,8 +135,11 @@ async fn party(
 ) -> Result<Party, String> {
     let recorder = Recorder::start(emulator.address)?;
     let mut command = emulator.led(program, recorder.address, caller)?;
+    // The emulator's own environment allows it already.
     if allowed {
         command.env(ALLOW, "1");
+    } else {
+        command.env_remove(ALLOW);
     }
     let output = tokio::time::timeout(PATIENCE, arguments(&mut command).output()).await;
     let output = output.map_err(|_| format!("not within {PATIENCE:?}"))?.map_err(said)?;

@@ -1,0 +1,73 @@
+//! Every answer of an emulator, held against Google's discovery documents: what is told against the response's schema,
+//! refusals against their JSON form. Only in builds for debugging, as a debug assertion is: so it is done in a run of all
+//! tests, whoever it is that the emulator answers to, and a release knows nothing of it.
+
+use axum::body::{Body, to_bytes};
+use axum::response::Response;
+use serde_json::Value;
+
+use super::fault::Fault;
+use super::routes::Route;
+use crate::contract::{Method, contract, refusal};
+
+/// Where Google's servers are known to say more than the documents: the method, the field, and how that is known.
+const BEYOND: [(&str, &str, &str); 1] = [(
+    "oauth2.v2.tokeninfo",
+    "access_type",
+    "it is in every answer seen on the wire; the document is of 2020",
+)];
+
+/// The service whose documents have a route: `iam`.
+pub fn service(route: &Route) -> &'static str {
+    route.api.host().split('.').next().unwrap_or_default()
+}
+
+/// What the documents say of a route, if they have it.
+pub fn documented(route: &Route) -> Option<&'static Method> {
+    // A name in braces takes one part of the path, as a star does there.
+    let parts = route.path.split('/').map(|part| match part.split_once('}') {
+        Some((_, verb)) => format!("x{verb}"),
+        None => part.to_owned(),
+    });
+    contract().find(service(route), route.verb, &parts.collect::<Vec<_>>().join("/"))
+}
+
+/// Looks at an answer of the emulator at `base`. What a fault states word for word is not looked at.
+pub async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Response) -> Response {
+    let is_stated = fault.is_some_and(|fault| fault.status.is_some() || fault.body.is_some());
+    let Some(method) = documented(route).filter(|_| !is_stated) else { return response };
+    let (parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.expect("an answer of the emulator can be read");
+    let wrong = match serde_json::from_slice::<Value>(&bytes) {
+        Ok(mut value) if parts.status.is_success() => {
+            for (_, field, _) in BEYOND.iter().filter(|(name, ..)| *name == method.name) {
+                value.as_object_mut().and_then(|fields| fields.remove(*field));
+            }
+            contract().answer(method, &value)
+        }
+        // The token service and the userinfo endpoints refuse in OAuth's form.
+        Ok(value) if value["error"].is_string() && is_oauth(route) => Vec::new(),
+        Ok(value) => refusal(parts.status.as_u16(), &value),
+        Err(why) => vec![format!("no JSON: {why}")],
+    };
+    let wrong = wrong.into_iter().map(|wrong| format!("{} {}: {wrong}", method.name, parts.status.as_u16()));
+    told(base, wrong.collect());
+    Response::from_parts(parts, Body::from(bytes))
+}
+
+fn is_oauth(route: &Route) -> bool {
+    matches!(route.name.split('.').next(), Some("oauth2" | "sts"))
+}
+
+/// A test fails when its emulator ends, so that all of it is told at once.
+#[cfg(test)]
+use super::tests::contract::told;
+
+/// The program ends, or whoever drives it could go on as if nothing were wrong.
+#[cfg(not(test))]
+fn told(base: &str, wrong: Vec<String>) {
+    if !wrong.is_empty() {
+        eprintln!("{base} answered not as Google's documents say:\n{}", wrong.join("\n"));
+        std::process::abort();
+    }
+}
