@@ -19,7 +19,8 @@ pub fn run(words: &[String]) -> Outcome<()> {
         "mint" => mint(word(1)),
         "sockets" => scan::sockets(word(1).parse()?, word(2).parse()?, word(3).parse()?),
         "reqwest-scan" => scan::reqwest(word(1).parse()?, word(2).parse()?, word(3).parse()?),
-        "app-scan" => scan::app(word(1).parse()?, word(2).parse()?, word(3).parse()?),
+        "app-scan" => scan::app(word(1).parse()?, word(2).parse()?, word(3).parse()?, None),
+        "app-scan-200" => scan::app(word(1).parse()?, word(2).parse()?, word(3).parse()?, Some(200.0)),
         other => Err(format!("no floor “{other}”").into()),
     }
 }

@@ -29,16 +29,19 @@ fn app() -> String {
 
 type Part = (&'static str, fn() -> Outcome<()>);
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 12] = [
     ("size", commands::size),
     ("start", tui::start),
     ("keys", tui::keys),
     ("filter", tui::filter),
     ("burst", tui::burst),
+    ("at work", tui::at_work),
+    ("mint in the explorer", tui::mint),
     ("idle and memory", tui::idle),
     ("mint", commands::mint),
     ("decode", commands::decode),
     ("scan", scan::scan),
+    ("quota", scan::quota),
 ];
 
 fn main() -> Outcome<()> {

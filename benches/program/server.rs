@@ -7,13 +7,14 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     runtime::Runtime,
+    sync::Mutex,
 };
 
 use crate::Outcome;
@@ -33,27 +34,62 @@ pub struct Counts {
     running: AtomicUsize,
     /// The most at the same time.
     pub most: AtomicUsize,
+    /// Refused, for there were too many.
+    pub refused: AtomicUsize,
+}
+
+/// How many are answered in a second; up to as many may come at once. The others are told that there were too many.
+struct Quota {
+    per_second: f64,
+    left: f64,
+    at: Instant,
+}
+
+impl Quota {
+    fn allows(&mut self) -> bool {
+        let now = Instant::now();
+        self.left = (self.left + (now - self.at).as_secs_f64() * self.per_second).min(self.per_second);
+        self.at = now;
+        let allows = self.left >= 1.0;
+        if allows {
+            self.left -= 1.0;
+        }
+        allows
+    }
 }
 
 impl Server {
     /// On loopback, with a thread of its own.
     pub fn start(delay: Duration) -> Outcome<Server> {
+        Server::with_quota(delay, None)
+    }
+
+    /// The same, with so many requests a second at most.
+    pub fn with_quota(delay: Duration, per_second: Option<u32>) -> Outcome<Server> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let addr = listener.local_addr()?;
         let counts = Arc::new(Counts::default());
         let shared = counts.clone();
+        let quota = per_second.map(f64::from).map(|per_second| {
+            Arc::new(Mutex::new(Quota { per_second, left: per_second, at: Instant::now() }))
+        });
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 shared.connections.fetch_add(1, Ordering::Relaxed);
-                tokio::spawn(serve(stream, delay, shared.clone()));
+                tokio::spawn(serve(stream, delay, quota.clone(), shared.clone()));
             }
         });
         Ok(Server { addr, counts, _runtime: runtime })
     }
 }
 
-async fn serve(mut stream: TcpStream, delay: Duration, counts: Arc<Counts>) -> std::io::Result<()> {
+async fn serve(
+    mut stream: TcpStream,
+    delay: Duration,
+    quota: Option<Arc<Mutex<Quota>>>,
+    counts: Arc<Counts>,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut bytes = Vec::with_capacity(8 * 1024);
     loop {
@@ -63,7 +99,16 @@ async fn serve(mut stream: TcpStream, delay: Duration, counts: Arc<Counts>) -> s
             }
             continue;
         };
-        let answer = answer(&bytes[..length]);
+        let is_allowed = match &quota {
+            Some(quota) => quota.lock().await.allows(),
+            None => true,
+        };
+        let answer = if is_allowed {
+            answer(&bytes[..length])
+        } else {
+            counts.refused.fetch_add(1, Ordering::Relaxed);
+            written("429 Too Many Requests", TOO_MANY)
+        };
         bytes.drain(..length);
         counts.requests.fetch_add(1, Ordering::Relaxed);
         let running = counts.running.fetch_add(1, Ordering::Relaxed) + 1;
@@ -85,6 +130,16 @@ fn whole(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= head + body).then_some(head + body)
 }
 
+/// As Google says it: no word on when to come back.
+const TOO_MANY: &str = r#"{"error":{"code":429,"message":"Quota exceeded for quota metric 'Read requests'.","status":"RESOURCE_EXHAUSTED"}}"#;
+
+fn written(status: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json; charset=UTF-8\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
 fn answer(request: &[u8]) -> String {
     let line = String::from_utf8_lossy(&request[..request.len().min(512)]);
     let path = line.split_ascii_whitespace().nth(1).unwrap_or_default();
@@ -97,8 +152,5 @@ fn answer(request: &[u8]) -> String {
     } else {
         r#"{"access_token":"ya29.a.caller","expires_in":3599,"token_type":"Bearer","scope":"https://www.googleapis.com/auth/cloud-platform"}"#
     };
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json; charset=UTF-8\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    written("200 OK", body)
 }
