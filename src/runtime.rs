@@ -2,6 +2,7 @@
 //! tasks; it decides when to draw, never what.
 
 mod callers;
+mod frames;
 mod panic_switch;
 mod room;
 mod signals;
@@ -47,13 +48,11 @@ use crate::{
     view::{self, theme::Theme},
 };
 use callers::{Callers, Outcome, Wish};
+use frames::Frames;
 use panic_switch::PanicSwitch;
 use room::Room;
 use signals::{Heard, Signals};
 use stopping::Stopping;
-
-/// Answers that come together are drawn together.
-const FRAME: Duration = Duration::from_millis(16);
 
 /// Keys that are queued already are taken in before the next frame; a bound, so that a flood cannot stop drawing.
 const BURST: usize = 1_024;
@@ -134,8 +133,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         timers: BTreeMap::new(),
         timer_count: 0,
         began: Instant::now(),
-        last_frame: None,
-        frame_due: None,
+        frames: Frames::default(),
         quit: None,
         stopping: None,
         parts: mpsc::channel(QUEUE),
@@ -227,8 +225,7 @@ struct Loop {
     timers: BTreeMap<(Instant, u64), TimerId>,
     timer_count: u64,
     began: Instant,
-    last_frame: Option<Instant>,
-    frame_due: Option<Instant>,
+    frames: Frames,
     quit: Option<u8>,
     /// Who is to stop, until the loop comes to it.
     stopping: Option<Stopping>,
@@ -273,17 +270,16 @@ impl Loop {
                 return Ok(code);
             }
             // Before the first wait, too: a start that asks nobody anything still has something to say.
-            if self.frame_due.is_none() && self.app.take_dirty() {
-                let now = Instant::now();
-                self.frame_due = Some(self.last_frame.map_or(now, |last| now.max(last + FRAME)));
+            if self.app.take_dirty() {
+                self.frames.want(Instant::now());
             }
             let ready = self.screen.is_ready();
-            if ready && self.frame_due.is_some_and(|due| due <= Instant::now()) {
+            if ready && self.frames.due().is_some_and(|due| due <= Instant::now()) {
                 self.draw()?;
             }
             let ready = self.screen.is_ready();
             let next_timer = self.timers.first_key_value().map(|((at, _), _)| *at);
-            let wake = [next_timer, self.frame_due.filter(|_| ready)].into_iter().flatten().min();
+            let wake = [next_timer, self.frames.due().filter(|_| ready)].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
@@ -338,7 +334,7 @@ impl Loop {
     /// Draws a frame now, or as soon as the terminal has taken the one before: what changes until then is one frame.
     fn draw(&mut self) -> io::Result<()> {
         if !self.screen.is_ready() {
-            self.frame_due = Some(Instant::now());
+            self.frames.hold(Instant::now());
             return Ok(());
         }
         // The terminal may have another size before the event that says so is here.
@@ -347,8 +343,7 @@ impl Loop {
             self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
         }
         self.app.take_dirty();
-        self.frame_due = None;
-        self.last_frame = Some(Instant::now());
+        self.frames.drawn(Instant::now());
         let now = self.now();
         self.panic.in_draw();
         let (app, theme) = (&self.app, &self.theme);

@@ -18,12 +18,15 @@ pub const RATE: u32 = 20;
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.
 const RECOVERY: f64 = 0.01;
-/// How much of that is given back above the rate that was complained of: from there on it is tried out.
-const TRYING: f64 = 0.01;
-/// The part of a rate that was complained of which is thought to be bearable.
+/// How much of that is given back above the rate that is thought to be bearable: from there on it is tried out.
+const TRYING: f64 = 0.03;
+/// The part that is thought to be bearable of the rate at which there were good answers while somebody complained.
 const BEARABLE: f64 = 0.95;
-/// Complaints that come this close together are about one burst and slow down once.
+/// Complaints that come this close together are about one burst and slow down once; nothing is given back so soon.
 const ONE_COMPLAINT: Duration = Duration::from_secs(1);
+/// The time over which good answers are counted, and the least of it that tells a rate.
+const COUNTED: Duration = Duration::from_secs(2);
+const TELLING: Duration = Duration::from_millis(500);
 /// Denials in a row after which there are no more questions.
 const DENIALS: u32 = 20;
 
@@ -53,11 +56,49 @@ struct Bucket {
     bearable: f64,
     /// When it last slowed down.
     slowed: Option<Instant>,
+    /// When somebody last complained.
+    complained: Option<Instant>,
+    answers: Answers,
+}
+
+/// How fast good answers come: what a server gives while it complains about the rest is what it can give.
+#[derive(Debug, Default)]
+struct Answers {
+    since: Option<Instant>,
+    count: u32,
+    /// A second, in the time before.
+    before: Option<f64>,
+}
+
+impl Answers {
+    fn count(&mut self, now: Instant) {
+        let since = *self.since.get_or_insert(now);
+        self.count += 1;
+        if now.saturating_duration_since(since) >= COUNTED {
+            *self = Answers { since: Some(now), count: 0, before: self.per_second(now) };
+        }
+    }
+
+    /// None as long as too few were counted.
+    fn per_second(&self, now: Instant) -> Option<f64> {
+        let time =
+            self.since.map(|since| now.saturating_duration_since(since)).filter(|time| *time >= TELLING);
+        time.map_or(self.before, |time| Some(f64::from(self.count) / time.as_secs_f64()))
+    }
 }
 
 impl Bucket {
     fn new(full: f64) -> Bucket {
-        Bucket { full, rate: full, tokens: full, filled: None, bearable: full, slowed: None }
+        Bucket {
+            full,
+            rate: full,
+            tokens: full,
+            filled: None,
+            bearable: full,
+            slowed: None,
+            complained: None,
+            answers: Answers::default(),
+        }
     }
 
     /// Takes a token and tells how long to wait before using it.
@@ -69,19 +110,31 @@ impl Bucket {
     }
 
     fn slow_down(&mut self, now: Instant) {
-        if self.slowed.is_some_and(|slowed| now.saturating_duration_since(slowed) < ONE_COMPLAINT) {
+        self.complained = Some(now);
+        if is_fresh(self.slowed, now) {
             return;
         }
         self.slowed = Some(now);
-        self.bearable = self.rate * BEARABLE;
-        self.rate = (self.rate / 2.0).max(SLOWEST.min(self.full));
+        let given = self.answers.per_second(now).map_or(self.rate, |given| given.min(self.rate));
+        self.bearable = given * BEARABLE;
+        self.rate = (self.rate / 2.0).min(self.bearable).max(SLOWEST.min(self.full));
         self.tokens = self.tokens.min(0.0);
+        self.answers = Answers { since: Some(now), ..Answers::default() };
     }
 
-    fn recover(&mut self) {
+    /// Learns of a good answer.
+    fn recover(&mut self, now: Instant) {
+        self.answers.count(now);
+        if is_fresh(self.complained, now) {
+            return;
+        }
         let step = self.full * RECOVERY * if self.rate < self.bearable { 1.0 } else { TRYING };
         self.rate = (self.rate + step).min(self.full);
     }
+}
+
+fn is_fresh(complaint: Option<Instant>, now: Instant) -> bool {
+    complaint.is_some_and(|at| now.saturating_duration_since(at) < ONE_COMPLAINT)
 }
 
 /// A place in the row of those that wait; given back by whoever goes away before it is used.
@@ -145,7 +198,7 @@ impl Pace {
             None => {
                 self.denials[lane as usize].store(0, Ordering::Relaxed);
                 if let Some(bucket) = &self.bucket {
-                    bucket.lock().await.recover();
+                    bucket.lock().await.recover(Instant::now());
                 }
             }
         }
@@ -201,25 +254,67 @@ mod tests {
         assert!((1.99..2.01).contains(&wait), "{wait}");
         (1..10).for_each(|n| bucket.slow_down(start + ONE_COMPLAINT * n));
         assert_eq!(bucket.rate, SLOWEST);
-        (0..100_000).for_each(|_| bucket.recover());
+        let later = start + ONE_COMPLAINT * 20;
+        (0..100_000).for_each(|_| bucket.recover(later));
         assert_eq!(bucket.rate, 20.0);
     }
 
     #[test]
     fn after_a_complaint_the_rate_comes_back_fast_to_just_below_and_slowly_from_there() {
         let mut bucket = Bucket::new(200.0);
-        bucket.slow_down(Instant::now());
+        let start = Instant::now();
+        bucket.slow_down(start);
+        assert_eq!(bucket.rate, 100.0);
+        (0..1_000).for_each(|_| bucket.recover(start + ONE_COMPLAINT / 2));
+        assert_eq!(bucket.rate, 100.0, "so soon nothing is known");
         let answers_until = |bucket: &mut Bucket, rate: f64| {
             let mut answers = 0;
             while bucket.rate < rate {
-                bucket.recover();
+                bucket.recover(start + ONE_COMPLAINT);
                 answers += 1;
             }
             answers
         };
-        assert_eq!(bucket.rate, 100.0);
         assert!(answers_until(&mut bucket, 189.0) < 50);
-        assert!(answers_until(&mut bucket, 200.0) > 400);
+        assert!(answers_until(&mut bucket, 200.0) > 150);
+    }
+
+    /// Asks without a pause where a server allows so many a second, a second's worth at once: the seconds that takes,
+    /// and how many were refused.
+    fn under_quota(count: usize, rate: f64, quota: f64) -> (f64, usize) {
+        let (mut bucket, start) = (Bucket::new(rate), Instant::now());
+        let (mut now, mut left, mut at) = (start, quota.max(1.0), start);
+        let (mut answered, mut refused) = (0, 0);
+        while answered < count {
+            now += bucket.take(now);
+            left = (left + (now - at).as_secs_f64() * quota).min(quota.max(1.0));
+            at = now;
+            if left >= 1.0 {
+                left -= 1.0;
+                answered += 1;
+                bucket.recover(now);
+            } else {
+                refused += 1;
+                bucket.slow_down(now);
+            }
+        }
+        ((now - start).as_secs_f64(), refused)
+    }
+
+    #[test]
+    fn what_a_quota_gives_is_found_out_and_kept_to() {
+        for (count, rate, quota) in [
+            (10_000, 200.0, 100.0),
+            (3_000, 120.0, 100.0),
+            (3_000, 200.0, 190.0),
+            (1_000, 20.0, 5.0),
+            (1_000, 20.0, 19.0),
+        ] {
+            let (time, refused) = under_quota(count, rate, quota);
+            let least = count as f64 / quota - 1.0;
+            assert!(time < least * 1.1, "{rate} under {quota}: {time} s of {least}");
+            assert!(refused * 20 < count, "{rate} under {quota}: {refused} of {count}");
+        }
     }
 
     #[tokio::test]

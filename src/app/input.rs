@@ -13,7 +13,7 @@ use crate::{
     keymap::{Action, Chord, Place},
     model::credential::Kind,
     overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
-    widgets::input::TextEdit,
+    widgets::input::{TextEdit, TextInput},
 };
 
 /// The exit code after ctrl-c: 128 and the number of SIGINT, as shells count.
@@ -71,7 +71,14 @@ impl AppState {
                 self.say(Level::Warning, text, out);
                 true
             }
-            Place::Text | Place::Form | Place::ReviewTyping => self.on_text(now, &TextEdit::Paste(text), out),
+            place @ (Place::Text | Place::Form | Place::ReviewTyping) => {
+                // A form says it beside its field, which may hold more.
+                if let Some(why) = TextInput::default().refuses(&text).filter(|_| place != Place::Form) {
+                    self.say(Level::Warning, why, out);
+                    return true;
+                }
+                self.on_text(now, &TextEdit::Paste(text), out)
+            }
             Place::Inspect => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.paste(&text, &mut cx);

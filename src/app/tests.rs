@@ -399,6 +399,15 @@ fn a_pasted_credential_is_kept_out_of_fields() {
 }
 
 #[test]
+fn a_paste_that_a_line_cannot_hold_is_refused_with_the_reason_and_not_cut() {
+    let mut screen = Screen::ready();
+    screen.keys("/");
+    screen.send(Msg::Input(Event::Paste("x".repeat(10_000))));
+    assert!(screen.notice().contains("10000 characters and was not taken"), "{}", screen.notice());
+    assert!(screen.app.panes.accounts.selected().is_some(), "nothing is filtered");
+}
+
+#[test]
 fn the_mint_pane_opens_on_the_shelf_so_that_keys_still_act() {
     let mut screen = Screen::ready();
     screen.keys("enter 3 4");

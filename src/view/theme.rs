@@ -116,7 +116,7 @@ static ASCII: Glyphs = Glyphs {
     arrow: ">",
     open: "v",
     closed: ">",
-    dot: "|",
+    dot: ".",
     spinner: &["|", "/", "-", "\\"],
     border: border::Set {
         top_left: "+",

@@ -321,6 +321,12 @@ impl Form {
         if std::mem::take(&mut field.suggested) && types {
             input.set("");
         }
+        if let TextEdit::Paste(text) = edit
+            && let Some(why) = input.refuses(text)
+        {
+            field.error = Some(why);
+            return false;
+        }
         let changed = input.edit(edit);
         if changed {
             field.error = None;

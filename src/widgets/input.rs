@@ -11,7 +11,7 @@ use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
 
 use super::safe::safe_line;
 
-/// No field of ours needs more; a paste beyond it is cut.
+/// No field of ours needs more; a paste beyond it is not taken, for half of a text is another one.
 const MOST_CHARS: usize = 8_192;
 
 /// What may happen to a text field.
@@ -52,15 +52,25 @@ impl TextInput {
                 !full && self.0.handle_event(&Event::Key(*key)).is_some_and(|state| state.value)
             }
             TextEdit::Paste(text) => {
+                if self.refuses(text).is_some() {
+                    return false;
+                }
                 // Line ends become spaces: a pasted list of scopes or a wrapped name stays usable.
-                let line: String =
-                    text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-                for c in line.chars().take(MOST_CHARS.saturating_sub(before)) {
+                let line = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+                for c in line {
                     self.0.handle(InputRequest::InsertChar(c));
                 }
-                !line.is_empty()
+                !text.trim().is_empty()
             }
         }
+    }
+
+    /// Why a text cannot be pasted whole, if it cannot.
+    pub fn refuses(&self, text: &str) -> Option<String> {
+        let length = text.trim().chars().count();
+        (self.0.value().len() + length > MOST_CHARS).then(|| {
+            format!("what was pasted has {length} characters and was not taken: no more than {MOST_CHARS} fit here")
+        })
     }
 
     /// Draws the text in one line; gives the place of the cursor when it has the focus.
@@ -98,7 +108,12 @@ mod tests {
     #[test]
     fn a_field_is_bounded() {
         let mut input = TextInput::default();
-        input.edit(&TextEdit::Paste("x".repeat(1 << 20)));
-        assert_eq!(input.text().len(), MOST_CHARS);
+        let most = "x".repeat(MOST_CHARS);
+        assert!(input.edit(&TextEdit::Paste(format!(" {most}\n"))));
+        assert_eq!(input.text(), most);
+        assert!(!input.edit(&TextEdit::Paste("y".into())));
+        assert_eq!(input.text(), most);
+        let why = TextInput::default().refuses(&"x".repeat(1 << 20)).unwrap_or_default();
+        assert!(why.contains("1048576 characters") && why.contains("8192"), "{why}");
     }
 }

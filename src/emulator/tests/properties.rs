@@ -16,13 +16,15 @@ const LATER: i64 = 10_000;
 const ACCOUNTS: [&str; 3] = ["a", "b", "c"];
 /// Where a policy is: an account, or a level above all of them, the nearest first.
 const PLACES: [&str; 7] = ["a", "b", "c", "project", "inner", "outer", "organization"];
-const WHO: [&str; 5] = [
+const WHO: [&str; 6] = [
     "user:ann@example.com",
     "user:bob@example.org",
     "serviceAccount:a@p.iam.gserviceaccount.com",
     "serviceAccount:b@p.iam.gserviceaccount.com",
     "serviceAccount:c@p.iam.gserviceaccount.com",
+    "principal://iam.googleapis.com/projects/4/locations/global/workloadIdentityPools/ci/subject/build",
 ];
+const POOL: &str = "principalSet://iam.googleapis.com/projects/4/locations/global/workloadIdentityPools/ci/*";
 /// A role of the project's own, which may stand on it and on its accounts: it delegates, and does not mint.
 const OWN: &str = "projects/p/roles/own";
 const ADMIN: &str = "user:admin@example.net";
@@ -38,6 +40,19 @@ struct Grant {
     place: &'static str,
     role: &'static str,
     member: &'static str,
+    when: When,
+}
+
+/// Permissions taken away by a rule of a deny policy, which is always above the accounts.
+#[derive(Debug, Clone)]
+struct Deny {
+    place: &'static str,
+    /// Whom it hits and whom it spares, as a deny policy says it and as an allow policy would.
+    hits: (&'static str, &'static str),
+    spares: (&'static str, &'static str),
+    /// Which permissions it takes, by their last part; a star is all.
+    takes: &'static str,
+    leaves: &'static str,
     when: When,
 }
 
@@ -90,7 +105,9 @@ fn gives(role: &str, permission: &str) -> bool {
 /// Whom a member means. Ann is in the inner group, which is in the outer one.
 fn means(member: &str, who: &str) -> bool {
     match member {
-        "allUsers" | "allAuthenticatedUsers" => true,
+        "allUsers" => true,
+        "allAuthenticatedUsers" => !who.starts_with("principal:"),
+        POOL => who.starts_with("principal:"),
         "group:inner@example.com" => who.starts_with("user:ann"),
         "group:outer@example.com" => who.starts_with("user:ann") || who.starts_with("serviceAccount:c@"),
         "domain:example.com" => who == "user:ann@example.com",
@@ -100,14 +117,29 @@ fn means(member: &str, who: &str) -> bool {
 }
 
 /// The naive evaluator.
-fn may(grants: &[Grant], who: &str, permission: &str, account: &str, later: bool) -> bool {
+fn may(
+    (grants, denies): (&[Grant], &[Deny]),
+    who: &str,
+    permission: &str,
+    account: &str,
+    later: bool,
+) -> bool {
     let above = |place: &str| !ACCOUNTS.contains(&place);
-    grants.iter().any(|grant| {
+    let given = grants.iter().any(|grant| {
         (grant.place == account || above(grant.place))
             && gives(grant.role, permission)
             && means(grant.member, who)
             && grant.when.holds(later)
-    })
+    });
+    let names = |verb: &str| verb == "*" || permission.ends_with(&format!(".{verb}"));
+    let taken = denies.iter().any(|deny| {
+        names(deny.takes)
+            && !names(deny.leaves)
+            && means(deny.hits.1, who)
+            && !means(deny.spares.1, who)
+            && deny.when.holds(later)
+    });
+    given && !taken
 }
 
 fn grants() -> impl Strategy<Value = Grant> {
@@ -123,13 +155,59 @@ fn grants() -> impl Strategy<Value = Grant> {
         "domain:example.com",
         "allUsers",
         "allAuthenticatedUsers",
+        WHO[5],
+        POOL,
     ];
-    let when = [When::Always, When::Always, When::Before, When::After, When::Between, When::Never];
-    (select(PLACES.to_vec()), select(roles.to_vec()), select(members.to_vec()), select(when.to_vec()))
-        .prop_map(|(place, role, member, when)| {
+    (select(PLACES.to_vec()), select(roles.to_vec()), select(members.to_vec()), whens()).prop_map(
+        |(place, role, member, when)| {
             let is_above = ["inner", "outer", "organization"].contains(&place);
             Grant { place, role: if is_above && role == OWN { CREATOR } else { role }, member, when }
+        },
+    )
+}
+
+fn whens() -> impl Strategy<Value = When> {
+    select(vec![When::Always, When::Always, When::Before, When::After, When::Between, When::Never])
+}
+
+fn denies() -> impl Strategy<Value = Deny> {
+    let principals = [
+        ("principalSet://goog/public:all", "allUsers"),
+        ("principal://goog/subject/ann@example.com", WHO[0]),
+        ("principal://iam.googleapis.com/projects/-/serviceAccounts/c@p.iam.gserviceaccount.com", WHO[4]),
+        ("principalSet://goog/group/outer@example.com", "group:outer@example.com"),
+        (WHO[5], WHO[5]),
+        (POOL, POOL),
+    ];
+    // Nobody else is of the other's domain; all but everybody may be spared.
+    let spared =
+        select([&[("principal://goog/subject/admin@example.net", ADMIN)], &principals[1..]].concat());
+    let verbs = ["*", "getAccessToken", "implicitDelegation", "signJwt"];
+    let above = select(PLACES[ACCOUNTS.len()..].to_vec());
+    let what = (select(verbs.to_vec()), select(["nothing", "getAccessToken", "signJwt"].to_vec()));
+    (above, select(principals.to_vec()), spared, what, whens()).prop_map(
+        |(place, hits, spares, (takes, leaves), when)| Deny { place, hits, spares, takes, leaves, when },
+    )
+}
+
+/// The deny policies of a place. The administrator of the tests is always spared.
+fn deny_policies(denies: &[Deny], place: &str, middle: i64) -> Value {
+    let here = denies.iter().filter(|deny| deny.place == place);
+    let verb = |verb: &str| format!("iam.googleapis.com/serviceAccounts.{verb}");
+    let rules: Vec<Value> = here
+        .map(|deny| {
+            let mut rule = json!({"deniedPrincipals": [deny.hits.0], "deniedPermissions": [verb(deny.takes)],
+                "exceptionPrincipals": ["principal://goog/subject/admin@example.net", deny.spares.0],
+                "exceptionPermissions": [verb(deny.leaves)]});
+            if let condition @ Value::Object(_) = deny.when.condition(middle) {
+                rule["denialCondition"] = condition;
+            }
+            rule
         })
+        .collect();
+    // A rule for itself, and the others together.
+    let (first, rest) = rules.split_at(rules.len().min(1));
+    json!([{"id": "first", "rules": first}, {"id": "rest", "rules": rest}])
 }
 
 fn policy(grants: &[Grant], place: &str, middle: i64) -> Value {
@@ -146,18 +224,23 @@ fn policy(grants: &[Grant], place: &str, middle: i64) -> Value {
     json!({"version": 3, "bindings": bindings})
 }
 
-/// Three accounts in a project in a folder in a folder in an organization, with these grants.
-fn world(grants: &[Grant], middle: i64) -> World {
+/// Three accounts in a project in a folder in a folder in an organization, with these grants and denials.
+fn world(grants: &[Grant], denies: &[Deny], middle: i64) -> World {
     let at = |place: &str| policy(grants, place, middle);
+    let denied = |place: &str| deny_policies(denies, place, middle);
     let mut top = at("organization");
     let admin = json!({"role": "roles/iam.serviceAccountAdmin", "members": [ADMIN]});
     top["bindings"].as_array_mut().unwrap().push(admin);
     let accounts = ACCOUNTS.map(|name| json!({"email": name, "policy": at(name)}));
     let text = json!({
-        "organizations": [{"number": 1, "domain": "example.com", "policy": top}],
-        "folders": [{"number": 2, "name": "outer", "parent": "organizations/1", "policy": at("outer")},
-            {"number": 3, "name": "inner", "parent": "folders/2", "policy": at("inner")}],
+        "organizations": [{"number": 1, "domain": "example.com", "policy": top,
+            "denyPolicies": denied("organization")}],
+        "folders": [{"number": 2, "name": "outer", "parent": "organizations/1", "policy": at("outer"),
+            "denyPolicies": denied("outer")},
+            {"number": 3, "name": "inner", "parent": "folders/2", "policy": at("inner"),
+            "denyPolicies": denied("inner")}],
         "projects": [{"id": "p", "number": 4, "parent": "folders/3", "policy": at("project"),
+            "denyPolicies": denied("project"),
             "roles": [{"id": "own", "permissions": [DELEGATE, "iam.serviceAccounts.signJwt"]}], "accounts": accounts}],
         "users": [{"email": "ann@example.com"}, {"email": "bob@example.org"}, {"email": "admin@example.net"}],
         "groups": [{"email": "inner@example.com", "members": [WHO[0]]},
@@ -202,7 +285,7 @@ impl Room {
     }
 
     /// Everybody is asked about everything, before and after the moment in the middle.
-    async fn agrees(&self, grants: &[Grant]) -> Result<(), TestCaseError> {
+    async fn agrees(&self, grants: &[Grant], denies: &[Deny]) -> Result<(), TestCaseError> {
         let permissions: Vec<&str> = [MINT, DELEGATE].into_iter().chain(OTHERS).collect();
         for later in [false, true] {
             for (who, account) in WHO.iter().flat_map(|who| ACCOUNTS.map(|account| (*who, account))) {
@@ -210,7 +293,7 @@ impl Room {
                 let (_, said) = self.ask(who, &path, &json!({"permissions": permissions})).await;
                 let expected: Vec<Value> = permissions
                     .iter()
-                    .filter(|permission| may(grants, who, permission, account, later))
+                    .filter(|permission| may((grants, denies), who, permission, account, later))
                     .map(|permission| (*permission).into())
                     .collect();
                 let said = said["permissions"].as_array().cloned().unwrap_or_default();
@@ -236,29 +319,32 @@ fn middle() -> i64 {
 }
 
 #[test]
-fn who_may_do_what_is_what_the_grants_on_the_way_up_say_after_every_grant_and_revocation() {
-    // Grants to begin with, and some that are given where they are lacking and else taken away.
-    holds(&(vec(grants(), 0..8), vec(grants(), 0..4)), async |(mut now, changes)| {
-        let middle = middle();
-        let room = Room::of(world(&now, middle)).await;
-        room.agrees(&now).await?;
-        let changes = changes.into_iter().map(|change| match ACCOUNTS.contains(&change.place) {
-            true => change,
-            false => Grant { place: "b", ..change },
-        });
-        for change in changes {
-            let before = now.clone();
-            now.retain(|grant| *grant != change);
-            if now.len() == before.len() {
-                now.push(change.clone());
+fn who_may_do_what_is_what_the_grants_and_denials_on_the_way_up_say_after_every_grant_and_revocation() {
+    // Grants to begin with, denials, and grants that are given where they are lacking and else taken away.
+    holds(
+        &(vec(grants(), 0..8), vec(denies(), 0..4), vec(grants(), 0..4)),
+        async |(mut now, denies, changes)| {
+            let middle = middle();
+            let room = Room::of(world(&now, &denies, middle)).await;
+            room.agrees(&now, &denies).await?;
+            let changes = changes.into_iter().map(|change| match ACCOUNTS.contains(&change.place) {
+                true => change,
+                false => Grant { place: "b", ..change },
+            });
+            for change in changes {
+                let before = now.clone();
+                now.retain(|grant| *grant != change);
+                if now.len() == before.len() {
+                    now.push(change.clone());
+                }
+                let mut policy = policy(&now, change.place, middle);
+                policy["etag"] = room.policy(change.place).await["etag"].clone();
+                prop_assert_eq!(room.write(change.place, &policy).await.0, 200);
+                room.agrees(&now, &denies).await?;
             }
-            let mut policy = policy(&now, change.place, middle);
-            policy["etag"] = room.policy(change.place).await["etag"].clone();
-            prop_assert_eq!(room.write(change.place, &policy).await.0, 200);
-            room.agrees(&now).await?;
-        }
-        Ok(())
-    });
+            Ok(())
+        },
+    );
 }
 
 #[test]
@@ -266,15 +352,15 @@ fn a_chain_is_open_where_each_may_delegate_to_the_next_and_the_last_may_mint() {
     let on_accounts = (select(ACCOUNTS.to_vec()), select(vec![CREATOR, CREATOR, OWN]), grants())
         .prop_map(|(place, role, grant)| Grant { place, role, when: When::Always, ..grant });
     let chains = vec((select(WHO.to_vec()), vec(select(ACCOUNTS.to_vec()), 1..4)), 8);
-    holds(&(vec(on_accounts, 0..8), chains), async |(grants, chains)| {
-        let room = Room::of(world(&grants, middle())).await;
+    holds(&(vec(on_accounts, 0..8), vec(denies(), 0..2), chains), async |(grants, denies, chains)| {
+        let room = Room::of(world(&grants, &denies, middle())).await;
         for (caller, chain) in chains {
             let (target, delegates) = chain.split_last().unwrap();
             let mut who = caller.to_owned();
             let mut open = true;
             for (i, hop) in chain.iter().enumerate() {
                 let needed = if i == delegates.len() { MINT } else { DELEGATE };
-                open &= may(&grants, &who, needed, hop, false);
+                open &= may((&grants, &denies), &who, needed, hop, false);
                 who = format!("serviceAccount:{hop}@p.iam.gserviceaccount.com");
             }
             let names: Vec<String> = delegates
@@ -316,7 +402,7 @@ fn an_etag_changes_with_what_the_policy_comes_to_and_with_nothing_else() {
     });
     holds(&policies, async |writes| {
         let middle = middle();
-        let room = Room::of(world(&[], middle)).await;
+        let room = Room::of(world(&[], &[], middle)).await;
         let mut stored = room.policy("a").await;
         for (grants, audit, stale) in writes {
             let mut wanted = policy(&grants, "a", middle);

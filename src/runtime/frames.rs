@@ -1,0 +1,92 @@
+//! When what is not a key is drawn. An answer is shown at once, as a key is; many that come together are drawn together.
+//! It knows times only: whoever draws says when.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// So far apart are frames in the long run.
+const APART: Duration = Duration::from_millis(16);
+
+/// So many more may come at once: a key's request, its record and its answer are a frame each.
+const AT_ONCE: u32 = 3;
+
+/// The frames that are due.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    due: Option<Instant>,
+    /// Up to here the frames so far would have lasted, had they come one by one.
+    paid: Option<Instant>,
+}
+
+impl Frames {
+    /// Something changed: a frame is due, unless one is already.
+    pub(super) fn want(&mut self, now: Instant) {
+        let earliest = self.paid.and_then(|paid| paid.checked_sub(APART * AT_ONCE));
+        self.due.get_or_insert(earliest.map_or(now, |earliest| earliest.max(now)));
+    }
+
+    /// A frame is due as soon as the terminal takes one.
+    pub(super) fn hold(&mut self, now: Instant) {
+        self.due = Some(now);
+    }
+
+    /// When the next frame is due, if one is.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// A frame shows everything that there is. One for a key alone does not count: people do not type that fast.
+    pub(super) fn drawn(&mut self, now: Instant) {
+        if self.due.take().is_some() {
+            self.paid = Some(self.paid.map_or(now, |paid| paid.max(now)) + APART);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// When frames are drawn, in milliseconds, where something changes at each of these times.
+    fn frames(changes: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        let start = Instant::now();
+        let (mut frames, mut drawn) = (Frames::default(), Vec::new());
+        let mut draw = |frames: &mut Frames, until: Option<Instant>| {
+            if let Some(due) = frames.due().filter(|due| until.is_none_or(|until| *due < until)) {
+                frames.drawn(due);
+                drawn.push(u64::try_from((due - start).as_millis()).unwrap_or_default());
+            }
+        };
+        for at in changes {
+            let now = start + Duration::from_millis(at);
+            draw(&mut frames, Some(now));
+            frames.want(now);
+        }
+        draw(&mut frames, None);
+        drawn
+    }
+
+    #[test]
+    fn an_answer_is_shown_at_once_and_so_are_the_few_that_belong_to_it() {
+        assert_eq!(frames([0, 1, 3, 1_000]), [0, 1, 3, 1_000]);
+    }
+
+    #[test]
+    fn a_stream_of_answers_is_one_frame_in_sixteen_milliseconds() {
+        let drawn = frames(0..1_000);
+        assert!((62..=67).contains(&drawn.len()), "{drawn:?}");
+        assert!(drawn.windows(2).skip(5).all(|two| two[1] - two[0] == 16), "{drawn:?}");
+    }
+
+    #[test]
+    fn the_frame_of_a_key_costs_nothing_and_takes_along_what_was_due() {
+        let now = Instant::now();
+        let mut frames = Frames::default();
+        (0..100).for_each(|_| frames.drawn(now));
+        frames.want(now);
+        assert_eq!(frames.due(), Some(now));
+        frames.drawn(now);
+        assert_eq!(frames.due(), None);
+    }
+}
