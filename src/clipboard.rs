@@ -74,6 +74,8 @@ enum Job {
 
 /// The way to the clipboard's threads. Dropping it takes back what is ours, after a panic too.
 pub struct Clipboard {
+    /// Starts the threads, until the first copy has.
+    idle: Option<Box<dyn FnOnce() + Send>>,
     jobs: mpsc::Sender<Job>,
     /// How often everything was wiped.
     wipes: Arc<AtomicU64>,
@@ -89,8 +91,8 @@ struct Surroundings {
 }
 
 impl Clipboard {
-    /// Starts the threads; outcomes go to `outcomes`. Nothing is opened before the first copy.
-    pub fn start(env: &Env, outcomes: UnboundedSender<Outcome>) -> Clipboard {
+    /// Outcomes go to `outcomes`. Nothing is started or opened before the first copy.
+    pub fn new(env: &Env, outcomes: UnboundedSender<Outcome>) -> Clipboard {
         let surroundings = Surroundings {
             ssh: env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some(),
             tmux: env.get("TMUX").is_some(),
@@ -105,24 +107,29 @@ impl Clipboard {
         outcomes: UnboundedSender<Outcome>,
     ) -> Clipboard {
         let (jobs, queue) = mpsc::channel();
-        let (asks, asked) = mpsc::channel();
         let (ends, ended) = mpsc::channel::<()>();
-        let worker = Worker { surroundings, stays, asks, ours: Ours::default() };
-        let worker_ends = ends.clone();
-        // Without a thread nothing is copied by it, and nothing false is said.
-        let _ = thread::Builder::new().name("clipboard".into()).spawn(move || {
-            let _ends = worker_ends;
-            worker.run(&queue, &outcomes);
-        });
-        let _ = thread::Builder::new().name("desktop".into()).spawn(move || {
-            let _ends = ends;
-            serve(desktop, &asked);
-        });
-        Clipboard { jobs, wipes: Arc::default(), ended }
+        let start = move || {
+            let (asks, asked) = mpsc::channel();
+            let worker = Worker { surroundings, stays, asks, ours: Ours::default() };
+            let worker_ends = ends.clone();
+            // Without a thread nothing is copied by it, and nothing false is said.
+            let _ = thread::Builder::new().name("clipboard".into()).spawn(move || {
+                let _ends = worker_ends;
+                worker.run(&queue, &outcomes);
+            });
+            let _ = thread::Builder::new().name("desktop".into()).spawn(move || {
+                let _ends = ends;
+                serve(desktop, &asked);
+            });
+        };
+        Clipboard { idle: Some(Box::new(start)), jobs, wipes: Arc::default(), ended }
     }
 
     /// Copies; the outcome comes through the channel.
-    pub fn copy(&self, clip: Clip) {
+    pub fn copy(&mut self, clip: Clip) {
+        if let Some(start) = self.idle.take() {
+            start();
+        }
         let before = clip.sensitive.then(|| self.wipes.load(Ordering::SeqCst));
         let leave = Leave { wipes: self.wipes.clone(), before };
         // The thread ends only with us; a job that nobody takes is a copy that did not happen, and says nothing false.
@@ -143,6 +150,8 @@ impl Clipboard {
 
 impl Drop for Clipboard {
     fn drop(&mut self) {
+        // Where nothing was ever copied, nobody is waited for: this closes the channel.
+        self.idle = None;
         let _ = self.jobs.send(Job::Quit);
         // A display or a tmux that hangs must not hold the shell back.
         let _ = self.ended.recv_timeout(PATIENCE);
@@ -442,7 +451,7 @@ mod tests {
             self.gate = mpsc::channel().0;
         }
 
-        fn ask_for(&self, text: &str, sensitive: bool) {
+        fn ask_for(&mut self, text: &str, sensitive: bool) {
             self.clipboard.copy(Clip { text: Secret::new(text), what: text.to_owned(), sensitive });
         }
 

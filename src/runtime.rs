@@ -110,7 +110,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
     let Setup { connector, source, doubt, client, emulator, .. } = setup;
     let (copied_in, copied) = mpsc::unbounded_channel();
     // The clipboard belongs to the real surroundings, in the demo too.
-    let clipboard = Clipboard::start(env, copied_in);
+    let clipboard = Clipboard::new(env, copied_in);
     let (keeper, jobs) = mpsc::unbounded_channel();
     let (saved_in, saved) = mpsc::unbounded_channel();
     let mut files = JoinSet::new();
@@ -150,7 +150,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         wish: Wish::default(),
         loaded: mpsc::channel(QUEUE),
     };
-    let ended = looped.run(terminal::listen(), &mut signals).await;
+    let ended = looped.run(&mut signals).await;
     terminal::restore();
     let Loop { clipboard, mut tasks, keeper, .. } = looped;
     tasks.abort_all();
@@ -248,14 +248,10 @@ struct Loop {
 }
 
 impl Loop {
-    async fn run(
-        &mut self,
-        mut events: mpsc::Receiver<io::Result<Event>>,
-        signals: &mut Signals,
-    ) -> io::Result<u8> {
-        let mut gone = terminal::gone();
-        // The first frame comes before anything is asked of anybody.
+    async fn run(&mut self, signals: &mut Signals) -> io::Result<u8> {
+        // The first frame comes before anything is asked of anybody, and before anybody is listened to.
         self.draw()?;
+        let (mut events, mut gone) = (terminal::listen(), terminal::gone());
         self.handle(Msg::Start)?;
         if let Some(doubt) = &self.doubt {
             let question = doubt.question();
