@@ -78,9 +78,12 @@ impl Screen {
         Ok(at)
     }
 
-    /// Takes in what comes, until nothing comes for so long.
+    /// Takes in what comes, until nothing comes for so long; ten times as long where something always does.
     pub fn settle(&mut self, quiet: Duration) {
-        while let Ok((_, bytes)) = self.bytes.recv_timeout(quiet) {
+        let end = Instant::now() + 10 * quiet;
+        while Instant::now() < end
+            && let Ok((_, bytes)) = self.bytes.recv_timeout(quiet)
+        {
             self.take(&bytes);
         }
     }
