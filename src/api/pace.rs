@@ -115,9 +115,11 @@ impl Bucket {
             return;
         }
         self.slowed = Some(now);
-        let given = self.answers.per_second(now).map_or(self.rate, |given| given.min(self.rate));
+        // Few answers may only mean that few were asked for: one complaint takes half, no more.
+        let half = self.rate / 2.0;
+        let given = self.answers.per_second(now).map_or(self.rate, |given| given.clamp(half, self.rate));
         self.bearable = given * BEARABLE;
-        self.rate = (self.rate / 2.0).min(self.bearable).max(SLOWEST.min(self.full));
+        self.rate = half.min(self.bearable).max(SLOWEST.min(self.full));
         self.tokens = self.tokens.min(0.0);
         self.answers = Answers { since: Some(now), ..Answers::default() };
     }
@@ -277,6 +279,16 @@ mod tests {
         };
         assert!(answers_until(&mut bucket, 189.0) < 50);
         assert!(answers_until(&mut bucket, 200.0) > 150);
+    }
+
+    #[test]
+    fn one_complaint_while_little_is_asked_is_forgotten_after_a_few_answers() {
+        let (mut bucket, start) = (Bucket::new(20.0), Instant::now());
+        (0..10).for_each(|n| bucket.recover(start + Duration::from_secs(60) * n));
+        let complained = start + Duration::from_secs(600);
+        bucket.slow_down(complained);
+        assert!(bucket.rate > 9.0, "{}", bucket.rate);
+        assert!(bucket.bearable > 9.0, "{}", bucket.bearable);
     }
 
     /// Asks without a pause where a server allows so many a second, a second's worth at once: the seconds that takes,
