@@ -403,7 +403,7 @@ fn a_paste_that_a_line_cannot_hold_is_refused_with_the_reason_and_not_cut() {
     let mut screen = Screen::ready();
     screen.keys("/");
     screen.send(Msg::Input(Event::Paste("x".repeat(10_000))));
-    assert!(screen.notice().contains("10000 characters and was not taken"), "{}", screen.notice());
+    assert!(screen.notice().contains("10,000 characters and was not taken"), "{}", screen.notice());
     assert!(screen.app.panes.accounts.selected().is_some(), "nothing is filtered");
 }
 

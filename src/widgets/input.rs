@@ -9,7 +9,7 @@ use ratatui::{
 };
 use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
 
-use super::safe::safe_line;
+use super::{safe::safe_line, text::thousands};
 
 /// No field of ours needs more; a paste beyond it is not taken, for half of a text is another one.
 const MOST_CHARS: usize = 8_192;
@@ -69,7 +69,11 @@ impl TextInput {
     pub fn refuses(&self, text: &str) -> Option<String> {
         let length = text.trim().chars().count();
         (self.0.value().len() + length > MOST_CHARS).then(|| {
-            format!("what was pasted has {length} characters and was not taken: no more than {MOST_CHARS} fit here")
+            format!(
+                "what was pasted has {} characters and was not taken: no more than {} fit here",
+                thousands(length),
+                thousands(MOST_CHARS)
+            )
         })
     }
 
@@ -114,6 +118,6 @@ mod tests {
         assert!(!input.edit(&TextEdit::Paste("y".into())));
         assert_eq!(input.text(), most);
         let why = TextInput::default().refuses(&"x".repeat(1 << 20)).unwrap_or_default();
-        assert!(why.contains("1048576 characters") && why.contains("8192"), "{why}");
+        assert!(why.contains("1,048,576 characters") && why.contains("8,192"), "{why}");
     }
 }
