@@ -88,6 +88,14 @@ impl Screen {
         }
     }
 
+    /// Takes in what comes in so much time.
+    pub fn pass(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while let Ok((_, bytes)) = self.bytes.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            self.take(&bytes);
+        }
+    }
+
     /// The screen as it is.
     pub fn shown(&self) -> &vt100::Screen {
         self.parser.screen()

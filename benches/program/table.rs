@@ -1,6 +1,6 @@
 //! Figures as lines: what, how much, and how many times the first one it is.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Values in ascending order; what is asked is a percentile.
 pub struct Sample(Vec<f64>);
@@ -56,8 +56,13 @@ impl Table {
     }
 }
 
+/// Where a tool is, if it is there.
+pub fn find(tool: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(tool)).find(|file| file.is_file())
+}
+
 /// Whether a tool is there.
 pub fn installed(tool: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(tool).is_file()))
+    find(tool).is_some()
 }

@@ -61,9 +61,11 @@ struct Bucket {
     answers: Answers,
 }
 
-/// How fast good answers come: what a server gives while it complains about the rest is what it can give.
+/// How fast good answers come while questions wait for their turn: what a server gives while it complains about the rest
+/// is what it can give. Where nothing waits, few answers only mean that few questions were asked.
 #[derive(Debug, Default)]
 struct Answers {
+    /// Since when questions have waited; none while none does.
     since: Option<Instant>,
     count: u32,
     /// A second, in the time before.
@@ -71,8 +73,13 @@ struct Answers {
 }
 
 impl Answers {
+    /// A question has to wait.
+    fn wait(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
     fn count(&mut self, now: Instant) {
-        let since = *self.since.get_or_insert(now);
+        let Some(since) = self.since else { return };
         self.count += 1;
         if now.saturating_duration_since(since) >= COUNTED {
             *self = Answers { since: Some(now), count: 0, before: self.per_second(now) };
@@ -81,9 +88,8 @@ impl Answers {
 
     /// None as long as too few were counted.
     fn per_second(&self, now: Instant) -> Option<f64> {
-        let time =
-            self.since.map(|since| now.saturating_duration_since(since)).filter(|time| *time >= TELLING);
-        time.map_or(self.before, |time| Some(f64::from(self.count) / time.as_secs_f64()))
+        let time = now.saturating_duration_since(self.since?);
+        if time < TELLING { self.before } else { Some(f64::from(self.count) / time.as_secs_f64()) }
     }
 }
 
@@ -106,6 +112,11 @@ impl Bucket {
         let since = self.filled.map_or(Duration::ZERO, |filled| now.saturating_duration_since(filled));
         self.tokens = (self.tokens + since.as_secs_f64() * self.rate).min(self.rate) - 1.0;
         self.filled = Some(now);
+        if self.tokens < 0.0 {
+            self.answers.wait(now);
+        } else if self.tokens >= 1.0 {
+            self.answers = Answers::default();
+        }
         Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
     }
 
@@ -115,13 +126,15 @@ impl Bucket {
             return;
         }
         self.slowed = Some(now);
-        // Few answers may only mean that few were asked for: one complaint takes half, no more.
-        let half = self.rate / 2.0;
-        let given = self.answers.per_second(now).map_or(self.rate, |given| given.clamp(half, self.rate));
-        self.bearable = given * BEARABLE;
-        self.rate = half.min(self.bearable).max(SLOWEST.min(self.full));
+        match self.answers.per_second(now) {
+            None => self.bearable = self.bearable.min(self.rate) * BEARABLE,
+            Some(given) if given > 0.0 => self.bearable = given.min(self.rate) * BEARABLE,
+            // Nothing at all is given: that is no quota, and tells nothing of one.
+            Some(_) => {}
+        }
+        self.rate = (self.rate / 2.0).min(self.bearable).max(SLOWEST.min(self.full));
         self.tokens = self.tokens.min(0.0);
-        self.answers = Answers { since: Some(now), ..Answers::default() };
+        self.answers = Answers::default();
     }
 
     /// Learns of a good answer.
@@ -284,25 +297,48 @@ mod tests {
     #[test]
     fn one_complaint_while_little_is_asked_is_forgotten_after_a_few_answers() {
         let (mut bucket, start) = (Bucket::new(20.0), Instant::now());
-        (0..10).for_each(|n| bucket.recover(start + Duration::from_secs(60) * n));
+        for n in 0..10 {
+            let now = start + Duration::from_secs(60) * n;
+            assert!(bucket.take(now).is_zero());
+            bucket.recover(now);
+        }
         let complained = start + Duration::from_secs(600);
         bucket.slow_down(complained);
-        assert!(bucket.rate > 9.0, "{}", bucket.rate);
-        assert!(bucket.bearable > 9.0, "{}", bucket.bearable);
+        (0..60).for_each(|_| bucket.recover(complained + ONE_COMPLAINT));
+        assert!(bucket.rate >= 19.0, "{}", bucket.rate);
+        (0..200).for_each(|_| bucket.recover(complained + ONE_COMPLAINT));
+        assert_eq!(bucket.rate, 20.0);
     }
 
-    /// Asks without a pause where a server allows so many a second, a second's worth at once: the seconds that takes,
-    /// and how many were refused.
-    fn under_quota(count: usize, rate: f64, quota: f64) -> (f64, usize) {
+    #[test]
+    fn after_a_while_of_nothing_but_complaints_it_soon_asks_as_fast_as_before() {
+        let (mut bucket, mut now) = (Bucket::new(20.0), Instant::now());
+        for _ in 0..400 {
+            now += bucket.take(now);
+            bucket.recover(now);
+        }
+        let end = now + Duration::from_secs(6);
+        while now < end {
+            now += bucket.take(now);
+            bucket.slow_down(now);
+        }
+        assert!(bucket.rate < 2.0, "{}", bucket.rate);
+        let minute = now + Duration::from_secs(60);
+        while now < minute {
+            now += bucket.take(now);
+            bucket.recover(now);
+        }
+        assert!(bucket.rate > 15.0, "{}", bucket.rate);
+    }
+
+    /// Asks without a pause until so many are answered, by a server that says of a moment whether it still answers: the
+    /// seconds that takes, and how many were refused.
+    fn asked(count: usize, rate: f64, mut answers: impl FnMut(Duration) -> bool) -> (f64, usize) {
         let (mut bucket, start) = (Bucket::new(rate), Instant::now());
-        let (mut now, mut left, mut at) = (start, quota.max(1.0), start);
-        let (mut answered, mut refused) = (0, 0);
+        let (mut now, mut answered, mut refused) = (start, 0, 0);
         while answered < count {
             now += bucket.take(now);
-            left = (left + (now - at).as_secs_f64() * quota).min(quota.max(1.0));
-            at = now;
-            if left >= 1.0 {
-                left -= 1.0;
+            if answers(now - start) {
                 answered += 1;
                 bucket.recover(now);
             } else {
@@ -311,6 +347,12 @@ mod tests {
             }
         }
         ((now - start).as_secs_f64(), refused)
+    }
+
+    #[track_caller]
+    fn assert_kept_to((time, refused): (f64, usize), count: usize, least: f64) {
+        assert!(time < least * 1.1, "{time} s of {least}");
+        assert!(refused * 20 < count, "{refused} of {count} refused");
     }
 
     #[test]
@@ -322,10 +364,32 @@ mod tests {
             (1_000, 20.0, 5.0),
             (1_000, 20.0, 19.0),
         ] {
-            let (time, refused) = under_quota(count, rate, quota);
-            let least = count as f64 / quota - 1.0;
-            assert!(time < least * 1.1, "{rate} under {quota}: {time} s of {least}");
-            assert!(refused * 20 < count, "{rate} under {quota}: {refused} of {count}");
+            // A second's worth at once.
+            let (mut left, mut at) = (quota, Duration::ZERO);
+            let told = asked(count, rate, |now| {
+                left = (left + (now - at).as_secs_f64() * quota).min(quota);
+                at = now;
+                let answers = left >= 1.0;
+                left -= if answers { 1.0 } else { 0.0 };
+                answers
+            });
+            assert_kept_to(told, count, count as f64 / quota - 1.0);
+        }
+    }
+
+    #[test]
+    fn a_quota_that_is_counted_by_the_minute_is_kept_to_as_well() {
+        for (count, rate, a_minute) in [(30_000, 200.0, 6_000), (30_000, 120.0, 6_000), (3_000, 20.0, 600)] {
+            let (mut minute, mut used) = (0, 0);
+            let told = asked(count, rate, |now| {
+                if now.as_secs() / 60 != minute {
+                    (minute, used) = (now.as_secs() / 60, 0);
+                }
+                let answers = used < a_minute;
+                used += usize::from(answers);
+                answers
+            });
+            assert_kept_to(told, count, (count / a_minute * 60) as f64);
         }
     }
 

@@ -72,8 +72,9 @@ impl AppState {
                 true
             }
             place @ (Place::Text | Place::Form | Place::ReviewTyping) => {
-                // A form says it beside its field, which may hold more.
-                if let Some(why) = TextInput::default().refuses(&text).filter(|_| place != Place::Form) {
+                // A form says it beside its field.
+                let line = self.line().filter(|_| place != Place::Form);
+                if let Some(why) = line.and_then(|line| line.refuses(&text)) {
                     self.say(Level::Warning, why, out);
                     return true;
                 }
@@ -99,14 +100,26 @@ impl AppState {
             overlay.on_text(edit);
             return true;
         }
+        let typed_into = self.typed_into();
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let focused = match self.focus {
-            Focus::List => PaneId::Accounts,
-            Focus::Pane => self.pane,
-        };
-        self.panes.get_mut(focused).on_text(edit, &mut cx);
+        self.panes.get_mut(typed_into).on_text(edit, &mut cx);
         self.offer_accounts();
         true
+    }
+
+    fn typed_into(&self) -> PaneId {
+        match self.focus {
+            Focus::List => PaneId::Accounts,
+            Focus::Pane => self.pane,
+        }
+    }
+
+    /// The line that is typed into where that is no form's.
+    fn line(&self) -> Option<&TextInput> {
+        match self.overlays.last() {
+            Some(overlay) => overlay.line(),
+            None => self.panes.get(self.typed_into()).line(),
+        }
     }
 
     /// The mint form completes delegates from the accounts that were listed.

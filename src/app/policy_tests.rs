@@ -1,5 +1,6 @@
 //! Editing a policy by keys: what is staged, what is asked before it is written, and what becomes of it.
 
+use crossterm::event::Event;
 use serde_json::json;
 
 use super::{
@@ -108,6 +109,16 @@ fn undoing_everything_leaves_nothing_to_write_and_redoing_brings_it_back() {
     assert!(screen.notice().contains("nothing is staged"), "{}", screen.notice());
     screen.keys("Z s");
     assert_eq!(screen.app.place(), Place::Review);
+}
+
+#[test]
+fn a_paste_that_does_not_fit_leaves_the_suggested_role_as_it_is() {
+    let mut screen = editing();
+    screen.keys("a");
+    screen.send(Msg::Input(Event::Paste("x".repeat(10_000))));
+    screen.keys("ctrl-s");
+    let changes = staged(&screen).changes();
+    assert!(format!("{changes:?}").contains("roles/iam.serviceAccountTokenCreator"), "{changes:?}");
 }
 
 #[test]

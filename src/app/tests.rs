@@ -401,10 +401,25 @@ fn a_pasted_credential_is_kept_out_of_fields() {
 #[test]
 fn a_paste_that_a_line_cannot_hold_is_refused_with_the_reason_and_not_cut() {
     let mut screen = Screen::ready();
-    screen.keys("/");
+    screen.keys("/").typed("dep");
+    screen.send(Msg::Input(Event::Paste("x".repeat(8_190))));
+    assert!(screen.notice().contains("would have 8,193 characters"), "{}", screen.notice());
+    assert!(screen.app.panes.accounts.selected().is_some(), "what was typed still filters");
+    screen.keys("esc :");
     screen.send(Msg::Input(Event::Paste("x".repeat(10_000))));
-    assert!(screen.notice().contains("10,000 characters and was not taken"), "{}", screen.notice());
-    assert!(screen.app.panes.accounts.selected().is_some(), "nothing is filtered");
+    assert!(screen.notice().contains("would have 10,000 characters"), "{}", screen.notice());
+}
+
+#[test]
+fn a_paste_that_was_not_taken_keeps_nobody_in_the_form_of_the_inspector() {
+    let mut screen = Screen::ready();
+    screen.keys("4");
+    screen.send(Msg::Input(Event::Paste("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln".into())));
+    screen.keys("e tab tab");
+    assert_eq!(screen.app.place(), Place::Form);
+    screen.send(Msg::Input(Event::Paste("x".repeat(10_000))));
+    screen.keys("ctrl-s");
+    assert_eq!(screen.app.place(), Place::Inspect);
 }
 
 #[test]

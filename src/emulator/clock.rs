@@ -44,6 +44,11 @@ pub fn rfc3339(seconds: i64) -> String {
     moment(seconds).to_string()
 }
 
+/// A time that a world states, in the form of [`rfc3339`]; the one that means never is later than any time here and stays.
+pub fn canonical(stated: &str) -> String {
+    stated.parse::<jiff::Timestamp>().map_or_else(|_| stated.to_owned(), |time| rfc3339(time.as_second()))
+}
+
 /// The form of a `Date` header. What is far out of range is the first or last time that the clock itself may show.
 pub fn http_date(seconds: i64) -> String {
     jiff::fmt::rfc2822::DateTimePrinter::new()
@@ -59,6 +64,12 @@ pub fn moment(seconds: i64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stated_time_is_told_as_google_tells_times() {
+        assert_eq!(canonical("2026-01-01T02:00:00.5+02:00"), "2026-01-01T00:00:00Z");
+        assert_eq!(canonical("9999-12-31T23:59:59Z"), "9999-12-31T23:59:59Z");
+    }
 
     #[test]
     fn times_have_no_fraction_and_end_in_z() {

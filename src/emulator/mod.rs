@@ -1,7 +1,8 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
 //! Cloud Asset, Policy Troubleshooter, the OAuth endpoints, the Security Token Service, the public keys and the metadata
 //! server, over real HTTP on loopback. It owns its own reading of the protocol and imports nothing of the rest of the
-//! crate, so that two readings have to agree; it keeps everything in memory.
+//! crate, so that two readings have to agree; it keeps everything in memory. In builds for debugging it panics rather than
+//! answer what Google's documents do not allow.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), impersona::emulator::StartError> {

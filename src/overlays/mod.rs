@@ -21,7 +21,7 @@ use crate::{
     view::theme::Theme,
     widgets::{
         frame::{popup, popup_area},
-        input::TextEdit,
+        input::{TextEdit, TextInput},
         list::ListCursor,
         text::{fold, fold_hanging, wrapped, wrapped_height},
     },
@@ -146,6 +146,14 @@ impl Overlay {
     pub fn on_text(&mut self, edit: &TextEdit) {
         if let Overlay::Picker(picker) = self {
             picker.on_text(edit);
+        }
+    }
+
+    /// The line that is typed into, if there is one.
+    pub fn line(&self) -> Option<&TextInput> {
+        match self {
+            Overlay::Picker(picker) => Some(picker.line()),
+            _ => None,
         }
     }
 

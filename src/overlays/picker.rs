@@ -225,6 +225,11 @@ impl Picker {
         }
     }
 
+    /// What is typed.
+    pub fn line(&self) -> &TextInput {
+        &self.input
+    }
+
     /// The row of a hit; the last row may be what was typed.
     fn item(&self, hit: u32) -> Option<&Item> {
         self.items.get(hit as usize).or(self.typed.as_ref())

@@ -302,6 +302,10 @@ impl Pane for Accounts {
         }
     }
 
+    fn line(&self) -> Option<&TextInput> {
+        Some(&self.input)
+    }
+
     fn on_part(&mut self, req: ReqId, part: Part, cx: &mut Cx) {
         match part {
             Part::Accounts(page) if self.listing.awaits(req) => self.add_page(page),

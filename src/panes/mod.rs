@@ -24,7 +24,10 @@ use crate::{
     },
     keymap::{Action, Place},
     view::theme::Theme,
-    widgets::{input::TextEdit, list::Move},
+    widgets::{
+        input::{TextEdit, TextInput},
+        list::Move,
+    },
 };
 
 /// What drawing may read, and where it says the cursor is.
@@ -52,6 +55,11 @@ pub trait Pane {
 
     /// Typing or pasting, in a text place only.
     fn on_text(&mut self, _edit: &TextEdit, _cx: &mut Cx) {}
+
+    /// The line that is typed into where that is no form's.
+    fn line(&self) -> Option<&TextInput> {
+        None
+    }
 
     /// An answer to one of this pane's calls.
     fn on_reply(&mut self, _req: ReqId, _reply: Result<Reply, ApiError>, _cx: &mut Cx) {}

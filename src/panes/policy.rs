@@ -451,6 +451,14 @@ impl Pane for PolicyPane {
         }
     }
 
+    fn line(&self) -> Option<&TextInput> {
+        match &self.mode {
+            Mode::Browse => Some(&self.input),
+            Mode::Review(review) => Some(&review.typed),
+            Mode::Grant(_) | Mode::History(_) => None,
+        }
+    }
+
     fn on_part(&mut self, req: ReqId, part: Part, _cx: &mut Cx) {
         if let (Part::Watching(progress), Some(watch)) = (part, &mut self.watch)
             && watch.req == req

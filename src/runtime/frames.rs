@@ -39,7 +39,9 @@ impl Frames {
     /// A frame shows everything that there is. One for a key alone does not count: people do not type that fast.
     pub(super) fn drawn(&mut self, now: Instant) {
         if self.due.take().is_some() {
-            self.paid = Some(self.paid.map_or(now, |paid| paid.max(now)) + APART);
+            // Frames of keys come in between and take along what was due: that must not be paid for later.
+            let paid = self.paid.map_or(now, |paid| paid.max(now)) + APART;
+            self.paid = Some(paid.min(now + APART * (AT_ONCE + 1)));
         }
     }
 }
@@ -77,6 +79,18 @@ mod tests {
         let drawn = frames(0..1_000);
         assert!((62..=67).contains(&drawn.len()), "{drawn:?}");
         assert!(drawn.windows(2).skip(5).all(|two| two[1] - two[0] == 16), "{drawn:?}");
+    }
+
+    #[test]
+    fn however_many_keys_take_answers_along_the_next_answer_is_not_late() {
+        let now = Instant::now();
+        let mut frames = Frames::default();
+        for _ in 0..1_000 {
+            frames.want(now);
+            frames.drawn(now);
+        }
+        frames.want(now);
+        assert!(frames.due().is_some_and(|due| due <= now + APART), "{frames:?}");
     }
 
     #[test]

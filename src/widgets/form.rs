@@ -9,7 +9,11 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{input::TextEdit, safe::safe_line, text::wrapped};
+use super::{
+    input::{TextEdit, TextInput},
+    safe::safe_line,
+    text::wrapped,
+};
 pub use field::{Field, Value};
 use field::{draw_field, said_height};
 
@@ -318,14 +322,17 @@ impl Form {
         };
         let types = matches!(edit, TextEdit::Paste(_))
             || matches!(edit, TextEdit::Key(key) if matches!(key.code, KeyCode::Char(_)) && key.modifiers.is_empty());
-        if std::mem::take(&mut field.suggested) && types {
-            input.set("");
+        let replaces = field.suggested && types;
+        if let TextEdit::Paste(text) = edit {
+            let refused = if replaces { TextInput::default().refuses(text) } else { input.refuses(text) };
+            if refused.is_some() {
+                field.error = refused;
+                return false;
+            }
         }
-        if let TextEdit::Paste(text) = edit
-            && let Some(why) = input.refuses(text)
-        {
-            field.error = Some(why);
-            return false;
+        field.suggested = false;
+        if replaces {
+            input.set("");
         }
         let changed = input.edit(edit);
         if changed {

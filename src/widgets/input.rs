@@ -45,10 +45,10 @@ impl TextInput {
 
     /// Applies an edit; says whether the text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
-        let before = self.0.value().len();
         match edit {
             TextEdit::Key(key) => {
-                let full = before >= MOST_CHARS && matches!(key.code, crossterm::event::KeyCode::Char(_));
+                let full =
+                    self.length() >= MOST_CHARS && matches!(key.code, crossterm::event::KeyCode::Char(_));
                 !full && self.0.handle_event(&Event::Key(*key)).is_some_and(|state| state.value)
             }
             TextEdit::Paste(text) => {
@@ -67,14 +67,16 @@ impl TextInput {
 
     /// Why a text cannot be pasted whole, if it cannot.
     pub fn refuses(&self, text: &str) -> Option<String> {
-        let length = text.trim().chars().count();
-        (self.0.value().len() + length > MOST_CHARS).then(|| {
-            format!(
-                "what was pasted has {} characters and was not taken: no more than {} fit here",
-                thousands(length),
-                thousands(MOST_CHARS)
-            )
+        let length = self.length() + text.trim().chars().count();
+        (length > MOST_CHARS).then(|| {
+            let (length, most) = (thousands(length), thousands(MOST_CHARS));
+            format!("what was pasted was not taken: with it the line would have {length} characters, and holds {most} at most")
         })
+    }
+
+    /// In characters.
+    fn length(&self) -> usize {
+        self.0.value().chars().count()
     }
 
     /// Draws the text in one line; gives the place of the cursor when it has the focus.
@@ -117,7 +119,8 @@ mod tests {
         assert_eq!(input.text(), most);
         assert!(!input.edit(&TextEdit::Paste("y".into())));
         assert_eq!(input.text(), most);
-        let why = TextInput::default().refuses(&"x".repeat(1 << 20)).unwrap_or_default();
-        assert!(why.contains("1,048,576 characters") && why.contains("8,192"), "{why}");
+        let why = input.refuses("y").unwrap_or_default();
+        assert!(why.contains("8,193 characters") && why.contains("8,192 at most"), "{why}");
+        assert_eq!(TextInput::default().refuses(&"é".repeat(MOST_CHARS)), None);
     }
 }

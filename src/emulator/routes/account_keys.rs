@@ -65,8 +65,8 @@ async fn keys_of(call: &Call, permission: &str) -> Result<(Vec<Listed>, String),
     let json = key(&own.id, SYSTEM, &from, &until);
     let mut all = vec![Listed { id: own.id.clone(), kind: SYSTEM, json, real: Some((own, valid)) }];
     for stated in stated {
-        let until = stated.expires.as_deref().unwrap_or(keys::NEVER);
-        let mut json = key(&stated.id, USER, &stated.created, until);
+        let until = stated.expires.as_deref().map_or_else(|| keys::NEVER.to_owned(), clock::canonical);
+        let mut json = key(&stated.id, USER, &clock::canonical(&stated.created), &until);
         if stated.uploaded {
             json["keyOrigin"] = "USER_PROVIDED".into();
         }

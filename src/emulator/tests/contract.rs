@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Body;
 use axum::response::Response;
 
-use super::super::conforming::{documented, look, service};
+use super::super::conforming::{BEYOND, documented, look, service};
 use super::super::error::{Failure, NAMES, Place, Scene};
 use super::super::routes::{self, Route};
 use super::*;
@@ -208,15 +208,18 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
         }
         let plain = format!("/{}", path.split('?').next().unwrap_or_default());
         let services = routes::all().map(service);
-        answered.extend(
-            services.filter_map(|of| contract().find(of, verb.as_str(), &plain)).map(|one| &one.name),
-        );
+        let names = services.filter_map(|of| contract().find(of, verb.as_str(), &plain)).map(|one| &one.name);
+        answered.extend(names.map(|name| (name, got.json.clone())));
         desk.token.clone_from(&stranger);
         desk.send(verb, &path, body).await.unwrap();
     }
     // The tests of federation have the exchanges of tokens.
     for method in contract().methods().filter(|method| method.name != "sts.v1.token") {
-        assert!(answered.contains(&&method.name), "{} is not sampled", method.name);
+        assert!(answered.iter().any(|(name, _)| **name == method.name), "{} is not sampled", method.name);
+    }
+    for (method, field, _) in BEYOND {
+        let told = |(name, answer): &(&String, Value)| name.as_str() == method && answer.get(field).is_some();
+        assert!(answered.iter().any(told), "{method} says no {field}: it need not be listed");
     }
 }
 

@@ -14,8 +14,10 @@ const CASES: u32 = 24;
 const LATER: i64 = 10_000;
 
 const ACCOUNTS: [&str; 3] = ["a", "b", "c"];
-/// Where a policy is: an account, or a level above all of them, the nearest first.
-const PLACES: [&str; 7] = ["a", "b", "c", "project", "inner", "outer", "organization"];
+/// Levels above all of them, the nearest first.
+const ABOVE: [&str; 4] = ["project", "inner", "outer", "organization"];
+/// Where a policy is: an account, a level above, or a project and a folder that are above none of them.
+const PLACES: [&str; 9] = ["a", "b", "c", "project", "inner", "outer", "organization", "beside", "side"];
 const WHO: [&str; 6] = [
     "user:ann@example.com",
     "user:bob@example.org",
@@ -43,7 +45,7 @@ struct Grant {
     when: When,
 }
 
-/// Permissions taken away by a rule of a deny policy, which is always above the accounts.
+/// Permissions taken away by a rule of a deny policy, which is never on an account.
 #[derive(Debug, Clone)]
 struct Deny {
     place: &'static str,
@@ -124,16 +126,16 @@ fn may(
     account: &str,
     later: bool,
 ) -> bool {
-    let above = |place: &str| !ACCOUNTS.contains(&place);
     let given = grants.iter().any(|grant| {
-        (grant.place == account || above(grant.place))
+        (grant.place == account || ABOVE.contains(&grant.place))
             && gives(grant.role, permission)
             && means(grant.member, who)
             && grant.when.holds(later)
     });
     let names = |verb: &str| verb == "*" || permission.ends_with(&format!(".{verb}"));
     let taken = denies.iter().any(|deny| {
-        names(deny.takes)
+        ABOVE.contains(&deny.place)
+            && names(deny.takes)
             && !names(deny.leaves)
             && means(deny.hits.1, who)
             && !means(deny.spares.1, who)
@@ -160,8 +162,8 @@ fn grants() -> impl Strategy<Value = Grant> {
     ];
     (select(PLACES.to_vec()), select(roles.to_vec()), select(members.to_vec()), whens()).prop_map(
         |(place, role, member, when)| {
-            let is_above = ["inner", "outer", "organization"].contains(&place);
-            Grant { place, role: if is_above && role == OWN { CREATOR } else { role }, member, when }
+            let knows_own = place == "project" || ACCOUNTS.contains(&place);
+            Grant { place, role: if role == OWN && !knows_own { CREATOR } else { role }, member, when }
         },
     )
 }
@@ -237,11 +239,15 @@ fn world(grants: &[Grant], denies: &[Deny], middle: i64) -> World {
             "denyPolicies": denied("organization")}],
         "folders": [{"number": 2, "name": "outer", "parent": "organizations/1", "policy": at("outer"),
             "denyPolicies": denied("outer")},
+            {"number": 6, "name": "side", "parent": "organizations/1", "policy": at("side"),
+            "denyPolicies": denied("side")},
             {"number": 3, "name": "inner", "parent": "folders/2", "policy": at("inner"),
             "denyPolicies": denied("inner")}],
         "projects": [{"id": "p", "number": 4, "parent": "folders/3", "policy": at("project"),
             "denyPolicies": denied("project"),
-            "roles": [{"id": "own", "permissions": [DELEGATE, "iam.serviceAccounts.signJwt"]}], "accounts": accounts}],
+            "roles": [{"id": "own", "permissions": [DELEGATE, "iam.serviceAccounts.signJwt"]}], "accounts": accounts},
+            {"id": "beside", "number": 5, "parent": "folders/3", "policy": at("beside"),
+            "denyPolicies": denied("beside")}],
         "users": [{"email": "ann@example.com"}, {"email": "bob@example.org"}, {"email": "admin@example.net"}],
         "groups": [{"email": "inner@example.com", "members": [WHO[0]]},
             {"email": "outer@example.com", "members": ["group:inner@example.com", WHO[4]]}],
@@ -347,33 +353,78 @@ fn who_may_do_what_is_what_the_grants_and_denials_on_the_way_up_say_after_every_
     );
 }
 
+/// Denials that close a chain: of what its hops need, to one of its accounts or to everybody.
+fn denials_of_hops() -> impl Strategy<Value = Deny> {
+    const ADMIN_SPARED: (&str, &str) = ("principal://goog/subject/admin@example.net", ADMIN);
+    let hits = [
+        ("principal://iam.googleapis.com/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com", WHO[2]),
+        ("principal://iam.googleapis.com/projects/-/serviceAccounts/b@p.iam.gserviceaccount.com", WHO[3]),
+        ("principal://iam.googleapis.com/projects/-/serviceAccounts/c@p.iam.gserviceaccount.com", WHO[4]),
+        ("principalSet://goog/group/outer@example.com", "group:outer@example.com"),
+    ];
+    let takes = select(vec!["*", "getAccessToken", "implicitDelegation"]);
+    (select(PLACES[ACCOUNTS.len()..].to_vec()), select(hits.to_vec()), takes).prop_map(
+        |(place, hits, takes)| Deny {
+            place,
+            hits,
+            spares: ADMIN_SPARED,
+            takes,
+            leaves: "nothing",
+            when: When::Always,
+        },
+    )
+}
+
+/// Who asks, and the accounts one after the other, the last being the one that is minted for.
+type Chain = (&'static str, Vec<&'static str>);
+
+/// The hops of a chain: who, on which account.
+fn hops((caller, chain): &Chain) -> Vec<(String, &'static str)> {
+    let mut who = (*caller).to_owned();
+    let hop = |hop: &&'static str| {
+        (std::mem::replace(&mut who, format!("serviceAccount:{hop}@p.iam.gserviceaccount.com")), *hop)
+    };
+    chain.iter().map(hop).collect()
+}
+
+/// What opens a chain that is asked for by one of [`WHO`].
+fn opens(chain: &Chain) -> impl Iterator<Item = Grant> {
+    hops(chain).into_iter().filter_map(|(who, place)| {
+        let member = WHO.into_iter().find(|member| *member == who)?;
+        Some(Grant { place, role: CREATOR, member, when: When::Always })
+    })
+}
+
 #[test]
 fn a_chain_is_open_where_each_may_delegate_to_the_next_and_the_last_may_mint() {
     let on_accounts = (select(ACCOUNTS.to_vec()), select(vec![CREATOR, CREATOR, OWN]), grants())
         .prop_map(|(place, role, grant)| Grant { place, role, when: When::Always, ..grant });
     let chains = vec((select(WHO.to_vec()), vec(select(ACCOUNTS.to_vec()), 1..4)), 8);
-    holds(&(vec(on_accounts, 0..8), vec(denies(), 0..2), chains), async |(grants, denies, chains)| {
-        let room = Room::of(world(&grants, &denies, middle())).await;
-        for (caller, chain) in chains {
-            let (target, delegates) = chain.split_last().unwrap();
-            let mut who = caller.to_owned();
-            let mut open = true;
-            for (i, hop) in chain.iter().enumerate() {
-                let needed = if i == delegates.len() { MINT } else { DELEGATE };
-                open &= may((&grants, &denies), &who, needed, hop, false);
-                who = format!("serviceAccount:{hop}@p.iam.gserviceaccount.com");
+    // Half of the chains are open, but for what denials close.
+    holds(
+        &(vec(on_accounts, 0..4), vec(denials_of_hops(), 0..3), chains),
+        async |(mut grants, denies, chains)| {
+            chains.iter().take(4).for_each(|chain| grants.extend(opens(chain)));
+            let room = Room::of(world(&grants, &denies, middle())).await;
+            for chain in chains {
+                let (caller, (target, delegates)) = (chain.0, chain.1.split_last().unwrap());
+                let hops = hops(&chain);
+                let last = hops.len() - 1;
+                let open = hops.iter().enumerate().all(|(i, (who, hop))| {
+                    may((&grants, &denies), who, if i == last { MINT } else { DELEGATE }, hop, false)
+                });
+                let names: Vec<String> = delegates
+                    .iter()
+                    .map(|d| format!("projects/-/serviceAccounts/{d}@p.iam.gserviceaccount.com"))
+                    .collect();
+                let path = format!("{target}@p.iam.gserviceaccount.com:generateAccessToken");
+                let (status, said) =
+                    room.ask(caller, &path, &json!({"scope": [CLOUD], "delegates": names})).await;
+                prop_assert_eq!(status, if open { 200 } else { 403 }, "{:?}: {}", chain, said);
             }
-            let names: Vec<String> = delegates
-                .iter()
-                .map(|d| format!("projects/-/serviceAccounts/{d}@p.iam.gserviceaccount.com"))
-                .collect();
-            let path = format!("{target}@p.iam.gserviceaccount.com:generateAccessToken");
-            let (status, said) =
-                room.ask(caller, &path, &json!({"scope": [CLOUD], "delegates": names})).await;
-            prop_assert_eq!(status, if open { 200 } else { 403 }, "{} through {:?}: {}", caller, chain, said);
-        }
-        Ok(())
-    });
+            Ok(())
+        },
+    );
 }
 
 /// What a policy comes to: who has which role under which condition, and what is logged.

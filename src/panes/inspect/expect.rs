@@ -37,6 +37,8 @@ impl Inspect {
     pub(super) fn expect(&mut self) {
         let calling = Expectation::calling(self.form.text("call"));
         self.form.set_error("call", calling.as_ref().err().cloned());
+        // A paste that was not taken was said there, and is no reason to stay.
+        ["audience", "keys"].into_iter().for_each(|field| self.form.set_error(field, None));
         let audience = Some(self.form.text("audience").trim().to_owned()).filter(|text| !text.is_empty());
         self.expectation = Expectation { audience, ..calling.unwrap_or_default() };
     }
