@@ -247,6 +247,13 @@ struct Loop {
     loaded: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
 }
 
+/// Waits for a time, and not for the next tick of the timer where it is here already.
+async fn time_of(wake: Option<Instant>) {
+    if let Some(wake) = wake.filter(|wake| *wake > Instant::now()) {
+        sleep_until(wake).await;
+    }
+}
+
 impl Loop {
     async fn run(&mut self, signals: &mut Signals) -> io::Result<u8> {
         // The first frame comes before anything is asked of anybody, and before anybody is listened to.
@@ -269,8 +276,7 @@ impl Loop {
             if self.app.take_dirty() {
                 self.frames.want(Instant::now());
             }
-            let ready = self.screen.is_ready();
-            if ready && self.frames.due().is_some_and(|due| due <= Instant::now()) {
+            if self.screen.is_ready() && self.frames.is_late(Instant::now()) {
                 self.draw()?;
             }
             let ready = self.screen.is_ready();
@@ -309,7 +315,13 @@ impl Loop {
                 () = self.room.comes(), if !ready => self.screen.send()?,
                 Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
-                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => self.fire()?,
+                // Last, so that all that is here already is one frame.
+                () = time_of(wake), if wake.is_some() => {
+                    self.fire()?;
+                    if ready && self.frames.due().is_some_and(|due| due <= Instant::now()) {
+                        self.draw()?;
+                    }
+                }
             }
         }
     }

@@ -36,6 +36,11 @@ impl Frames {
         self.due
     }
 
+    /// Whether a frame is due for so long that what still comes has to wait for it.
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| now.saturating_duration_since(due) >= APART)
+    }
+
     /// A frame shows everything that there is. One for a key alone does not count: people do not type that fast.
     pub(super) fn drawn(&mut self, now: Instant) {
         if self.due.take().is_some() {
@@ -79,6 +84,15 @@ mod tests {
         let drawn = frames(0..1_000);
         assert!((62..=67).contains(&drawn.len()), "{drawn:?}");
         assert!(drawn.windows(2).skip(5).all(|two| two[1] - two[0] == 16), "{drawn:?}");
+    }
+
+    #[test]
+    fn a_frame_waits_for_what_is_there_already_and_not_for_ever() {
+        let now = Instant::now();
+        let mut frames = Frames::default();
+        frames.want(now);
+        assert!(!frames.is_late(now));
+        assert!(frames.is_late(now + APART));
     }
 
     #[test]
