@@ -19,7 +19,6 @@ use crate::{
     api::{ApiError, Call, ErrorKind, Part, Reply, policies},
     app::{
         msg::{Clip, Effect, Level, Owner, PaneId, ReqId},
-        remote::Remote,
         shared::{Cx, Shared},
     },
     flows::{self, Watching},
@@ -239,15 +238,6 @@ impl PolicyPane {
             let req = cx.call(OWNER, Call::Policies(policies::Call::Role { name: name.clone() }));
             cx.shared.roles.entry(name).or_default().start(req);
         }
-    }
-
-    fn open_history(&mut self, cx: &mut Cx) {
-        let Some((account, facts)) = cx.shared.opened_facts() else { return };
-        let call = flows::Call::History { account: account.to_owned(), unique_id: facts.unique_id() };
-        let req = cx.call(OWNER, Call::Flow(call));
-        let mut list = Remote::default();
-        list.start(req);
-        self.mode = Mode::History(History { list, cursor: ListCursor::default() });
     }
 
     fn on_browse(&mut self, action: Action, cx: &mut Cx) -> bool {

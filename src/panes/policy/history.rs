@@ -2,7 +2,9 @@
 //! over today's policy and under today's etag: nothing is written from here.
 
 use crate::{
+    api::Call,
     app::{msg::Level, remote::Remote, shared::Cx},
+    flows,
     history::Snapshot,
     keymap::Action,
     model::policy::{
@@ -13,7 +15,7 @@ use crate::{
     widgets::list::ListCursor,
 };
 
-use super::{Mode, PolicyPane};
+use super::{Mode, OWNER, PolicyPane};
 
 /// The list of saved policies.
 #[derive(Debug, Default)]
@@ -43,6 +45,15 @@ pub fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, Strin
 }
 
 impl PolicyPane {
+    pub(super) fn open_history(&mut self, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let call = flows::Call::History { account: account.to_owned(), unique_id: facts.unique_id() };
+        let req = cx.call(OWNER, Call::Flow(call));
+        let mut list = Remote::default();
+        list.start(req);
+        self.mode = Mode::History(History { list, cursor: ListCursor::default() });
+    }
+
     pub(super) fn on_history(&mut self, action: Action, cx: &mut Cx) -> bool {
         let Mode::History(history) = &mut self.mode else { return false };
         if let Some(step) = as_move(action) {
