@@ -312,6 +312,9 @@ impl AppState {
             },
             Msg::Http(record) => {
                 self.shared.skew = record.skew.or(self.shared.skew);
+                if record.status == Some(429) {
+                    self.panes.accounts.slowed(&mut Cx { shared: &mut self.shared, now, out });
+                }
                 self.panes.activity.on_record(*record);
             }
             Msg::RecordsLost(count) => self.panes.activity.on_lost(count),

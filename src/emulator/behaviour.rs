@@ -208,7 +208,14 @@ impl Behaviour {
                 return Err(content(format!("behaviour.{field}"), "0 leaves room for nothing".into()));
             }
         }
-        Ok(())
+        let messages = serde_json::to_value(&self.messages).unwrap_or_default();
+        let empty = messages.as_object().into_iter().flatten().find(|(_, text)| *text == "");
+        match empty {
+            Some((name, _)) => {
+                Err(content(format!("behaviour.messages.{name}"), "a refusal has a text".into()))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -227,6 +234,7 @@ mod tests {
                 "behaviour.attributeConditionStatus: 200",
             ),
             (r#"{"behaviour": {"largestPayload": 0}}"#, "behaviour.largestPayload"),
+            (r#"{"behaviour": {"messages": {"scope": ""}}}"#, "behaviour.messages.scope"),
             (r#"{"behaviour": {"oldReaders": "kept"}}"#, "unknown variant `kept`"),
             (r#"{"behaviour": {"oldReader": "mangled"}}"#, "unknown field `oldReader`"),
         ] {

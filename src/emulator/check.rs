@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use super::clock;
 use super::error::Failure;
 
 /// A field of a request message: its lowerCamel name and its type.
@@ -83,7 +84,9 @@ fn field(value: Value, kind: Kind, path: &str) -> Result<Value, Failure> {
             "(type.googleapis.com/google.protobuf.Duration), Field 'lifetime', Illegal duration format; duration \
              must end with 's'",
         )),
-        (Kind::Time, Value::String(text)) if text.parse::<jiff::Timestamp>().is_ok() => Ok(text.into()),
+        (Kind::Time, Value::String(text)) if clock::stated(&text).is_some() => {
+            Ok(clock::canonical(&text).into())
+        }
         (Kind::Time, value) => Err(wrong(path, "type.googleapis.com/google.protobuf.Timestamp", &value)),
         (Kind::Bytes, Value::String(text)) => match decode(&text) {
             Some(bytes) => Ok(STANDARD.encode(bytes).into()),

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 /// tomorrow can then be written, too.
 const RANGE: Range<i64> = 31_536_000..253_370_764_800;
 
+/// The first second of the year 1.
+const YEAR_ONE: Timestamp = Timestamp::constant(-62_135_596_800, 0);
+
 /// A clock that can be moved.
 #[derive(Debug, Default)]
 pub struct Clock {
@@ -44,9 +47,22 @@ pub fn rfc3339(seconds: i64) -> String {
     moment(seconds).to_string()
 }
 
-/// A time that a world states, in the form of [`rfc3339`]; the one that means never is later than any time here and stays.
-pub fn canonical(stated: &str) -> String {
-    stated.parse::<jiff::Timestamp>().map_or_else(|_| stated.to_owned(), |time| rfc3339(time.as_second()))
+/// A time as protobuf reads it: RFC 3339, in the years 1 to 9999.
+pub fn stated(text: &str) -> Option<Timestamp> {
+    let starts = text.len() >= 20 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit);
+    let time = text.parse().ok().filter(|_| starts && matches!(text.as_bytes()[10], b'T' | b't'))?;
+    (time >= YEAR_ONE).then_some(time)
+}
+
+/// The same as protobuf writes it: in `Z`, with 0, 3, 6 or 9 digits of a second. What is no such time stays as it is.
+pub fn canonical(text: &str) -> String {
+    let Some(time) = stated(text) else { return text.to_owned() };
+    match time.subsec_nanosecond() {
+        0 => format!("{time:.0}"),
+        nanos if nanos % 1_000_000 == 0 => format!("{time:.3}"),
+        nanos if nanos % 1_000 == 0 => format!("{time:.6}"),
+        _ => format!("{time:.9}"),
+    }
 }
 
 /// The form of a `Date` header. What is far out of range is the first or last time that the clock itself may show.
@@ -67,7 +83,12 @@ mod tests {
 
     #[test]
     fn a_stated_time_is_told_as_google_tells_times() {
-        assert_eq!(canonical("2026-01-01T02:00:00.5+02:00"), "2026-01-01T00:00:00Z");
+        assert_eq!(canonical("2026-01-01T02:00:00+02:00"), "2026-01-01T00:00:00Z");
+        assert_eq!(canonical("2026-01-01t00:00:00.5z"), "2026-01-01T00:00:00.500Z");
+        assert_eq!(canonical("2026-01-01T00:00:00.000001Z"), "2026-01-01T00:00:00.000001Z");
+        for none in ["2026-01-01 00:00Z", "-000001-01-01T00:00:00Z", "0000-12-31T23:59:59Z", "noon"] {
+            assert_eq!(stated(none), None, "{none}");
+        }
         assert_eq!(canonical("9999-12-31T23:59:59Z"), "9999-12-31T23:59:59Z");
     }
 

@@ -4,7 +4,7 @@
 mod named;
 mod usage;
 
-pub use named::{NAMES, Scene, is_name};
+pub use named::{NAMES, Scene, is_name, is_oauth};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};

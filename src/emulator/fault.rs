@@ -228,7 +228,12 @@ impl Fault {
 
     /// What it does that only some methods feel: the field, what to say of a method that does not, and whether one does.
     fn narrow(&self) -> impl Iterator<Item = Narrow> {
-        let all: [(bool, Narrow); 3] = [
+        let is_oauth = self.error.as_deref().is_some_and(error::is_oauth);
+        let all: [(bool, Narrow); 4] = [
+            (
+                is_oauth,
+                ("error", "gives no tokens", |name| name.starts_with("oauth2.") || name.starts_with("sts.")),
+            ),
             (self.etag_conflict, ("etagConflict", "writes no policy", |name| name.ends_with("setIamPolicy"))),
             (self.stale_read, ("staleRead", "reads no policy", |name| name.ends_with("getIamPolicy"))),
             (self.token_expired, ("tokenExpired", "takes no token", routes::takes_a_token)),
@@ -251,6 +256,7 @@ impl Fault {
             etag_conflict: self.etag_conflict,
             stale_read: self.stale_read,
             token_expired: self.token_expired,
+            error: self.error.clone().filter(|name| error::is_oauth(name)),
             ..Fault::default()
         } == *self;
         let mut narrow = self.narrow().peekable();

@@ -133,6 +133,15 @@ impl Policy {
         self.bindings.is_empty() && self.audit_configs.is_empty()
     }
 
+    /// Where it says to log nothing in particular, which is no log: the audit configuration and the entry.
+    pub fn unspecified_log(&self) -> Option<(usize, usize)> {
+        let known = ["ADMIN_READ", "DATA_WRITE", "DATA_READ"];
+        self.audit_configs.iter().enumerate().find_map(|(c, config)| {
+            let is_none = |log: &AuditLogConfig| !known.contains(&log.log_type.as_str());
+            Some((c, config.audit_log_configs.iter().position(is_none)?))
+        })
+    }
+
     /// Every member, each time it occurs.
     pub fn members(&self) -> impl Iterator<Item = &str> {
         let exempted =
@@ -168,6 +177,9 @@ impl Policy {
     /// a write of the same policy renews the etag is not known, and ours does not. The version speaks of the conditions
     /// of bindings, so a write that leaves the bindings alone may have any.
     pub fn write(&self, incoming: Policy, mask: Option<&str>, etag: String) -> Result<Policy, Failure> {
+        if incoming.unspecified_log().is_some() {
+            return Err(Failure::invalid_argument());
+        }
         let version = incoming.version;
         if !matches!(version, 0 | 1 | 3) {
             return Err(Failure::invalid_argument());

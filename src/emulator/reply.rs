@@ -93,12 +93,19 @@ pub fn bodiless(response: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
+/// A map: its entries are no fields, and stay even if they are empty.
+const LABELS: &str = "labels";
+
 /// Leaves out what proto3 JSON leaves out: empty text, zero, false, empty lists and objects, null.
 fn without_defaults(value: Value, kept: &[&str]) -> Value {
     match value {
         Value::Object(fields) => fields
             .into_iter()
-            .map(|(name, value)| (name, without_defaults(value, kept)))
+            .map(
+                |(name, value)| {
+                    if name == LABELS { (name, value) } else { (name, without_defaults(value, kept)) }
+                },
+            )
             .filter(|(name, value)| !is_default(value) || kept.contains(&name.as_str()))
             .collect(),
         Value::Array(items) => items.into_iter().map(|item| without_defaults(item, kept)).collect(),
@@ -127,5 +134,7 @@ mod tests {
         let value = json!({"a": "", "b": false, "c": [], "d": {"e": 0}, "f": [{"g": null, "h": 1}]});
         assert_eq!(without_defaults(value.clone(), &[]), json!({"f": [{"h": 1}]}));
         assert_eq!(without_defaults(value, &["b"]), json!({"b": false, "f": [{"h": 1}]}));
+        let labelled = json!({"labels": {"team": ""}, "other": {"labels": {}}});
+        assert_eq!(without_defaults(labelled, &[]), json!({"labels": {"team": ""}}));
     }
 }

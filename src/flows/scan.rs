@@ -107,7 +107,9 @@ async fn pass(
             Err(error) => {
                 in_a_row += 1;
                 if in_a_row == IN_A_ROW {
-                    return Err(error.clone());
+                    let error = error.clone();
+                    told(scanned);
+                    return Err(error);
                 }
             }
             Ok(_) => in_a_row = 0,

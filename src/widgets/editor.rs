@@ -7,6 +7,7 @@ use ratatui_textarea::{CursorMove, TextArea};
 use super::{
     input::TextEdit,
     safe::{is_unsafe, safe_line},
+    text::thousands,
 };
 use crate::view::theme::Theme;
 
@@ -83,7 +84,7 @@ impl Editor {
         if held + text.len() > MOST_BYTES {
             return Some(format!(
                 "what was pasted has {} bytes and was not taken: no more than 64 KiB fit here; a file may be larger",
-                text.len()
+                thousands(text.len())
             ));
         }
         let control = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'))?;

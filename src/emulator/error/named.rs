@@ -88,6 +88,12 @@ pub fn is_name(name: &str) -> bool {
     NAMES.iter().any(|(known, _)| *known == name)
 }
 
+/// Whether only the token endpoint and the Security Token Service refuse in that form.
+pub fn is_oauth(name: &str) -> bool {
+    let names = NAMES.iter().map(|(known, _)| *known).skip_while(|known| *known != "INVALID_RAPT");
+    names.take_while(|known| *known != FORBIDDEN).any(|known| known == name)
+}
+
 impl Failure {
     /// The refusal of that name.
     pub fn named(name: &str, scene: &Scene<'_>) -> Option<Failure> {

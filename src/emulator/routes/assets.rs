@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::MutexGuard;
 
 use super::super::check::Query;
+use super::super::clock;
 use super::super::error::{Answer, Failure};
 use super::super::policy::Binding;
 use super::super::reply;
@@ -104,7 +105,7 @@ impl Asset {
             }
             (Resource::Account(i), Some(key)) => {
                 let key = &state.accounts[i].keys[key];
-                json!({"displayName": key.id, "createTime": key.created, "location": "global",
+                json!({"displayName": key.id, "createTime": clock::canonical(&key.created), "location": "global",
                     "state": if key.disabled { "DISABLED" } else { "ENABLED" },
                     "additionalAttributes": {"keyType": "USER_MANAGED"}})
             }

@@ -301,7 +301,7 @@ async fn v3(call: Call) -> Answer {
     let body = json!({
         "accessTuple": {"principal": tuple.principal, "fullResourceName": tuple.full_resource_name,
             "permission": tuple.permission, "permissionFqdn": deny::v2(&question.permission),
-            "conditionContext": tuple.condition_context},
+            "conditionContext": told(tuple.condition_context.clone())},
         "overallAccessState": overall,
         "allowPolicyExplanation": {"allowAccessState": third.access(access), "explainedPolicies": policies,
             "relevance": third.relevance(!access)},
@@ -310,6 +310,15 @@ async fn v3(call: Call) -> Answer {
             "relevance": third.relevance(denies), "permissionDeniable": true},
     });
     Ok(reply::message_keeping(body, VALUES))
+}
+
+/// A context as it is told: of 64 bits, a port is text in JSON.
+fn told(context: Map<String, Value>) -> Value {
+    let mut context = Value::Object(context);
+    if let Some(port) = context.pointer_mut("/destination/port") {
+        *port = port.as_i64().map_or(Value::Null, |port| port.to_string().into());
+    }
+    context
 }
 
 fn deny_state(denies: Verdict) -> &'static str {

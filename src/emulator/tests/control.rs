@@ -40,6 +40,7 @@ async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
         (json!({"method": "unrouted", "tokenExpired": true}), "tokenExpired: "),
         (json!({"method": "iam.serviceAccounts.get", "etagConflict": true}), "etagConflict: "),
         (json!({"method": "iam.serviceAccounts.setIamPolicy", "staleRead": true}), "staleRead: "),
+        (json!({"method": "iam.*", "error": "INVALID_GRANT"}), "error: "),
         (json!({"method": "metadata.*", "tokenExpired": true, "delayMs": 5}), "tokenExpired: "),
         (json!(["iam.*", "", 0, 1, null, 0, true]), "a JSON object"),
         (json!({"method": "iam.*", "contentType": "a\nb"}), "contentType: "),

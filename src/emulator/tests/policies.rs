@@ -81,6 +81,9 @@ async fn a_kind_of_log_is_written_by_name_or_by_number_as_googles_clients_do() {
         assert_eq!(refused.status, 400);
         assert!(refused.text.contains("google.iam.v1.AuditLogConfig.LogType"), "{}", refused.text);
     }
+    for none in [json!("LOG_TYPE_UNSPECIFIED"), json!(0)] {
+        assert_eq!(desk.post(&url, set(none)).await.json["error"]["status"], "INVALID_ARGUMENT");
+    }
 }
 
 #[tokio::test]

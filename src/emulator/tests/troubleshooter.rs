@@ -139,6 +139,11 @@ async fn a_condition_is_open_until_the_caller_states_the_time() {
         );
         assert_eq!(told["overallAccessState"], if value { "CAN_ACCESS" } else { "CANNOT_ACCESS" });
     }
+    asked["conditionContext"] = json!({"request": {"receiveTime": "2100-01-01T02:00:00.5+02:00"},
+        "destination": {"port": 443}});
+    let context = &desk.troubleshoot("v3", &asked).await["accessTuple"]["conditionContext"];
+    assert_eq!(context["destination"]["port"], "443");
+    assert_eq!(context["request"]["receiveTime"], "2100-01-01T00:00:00.500Z");
     asked["conditionContext"]["destination"] = json!({"ip": "192.2.2.2", "port": "8080"});
     assert_eq!(desk.troubleshoot("v2alpha1", &asked).await["access"], "NOT_GRANTED");
     let refused = desk.troubleshoot("v1", &asked).await;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::clock;
 use super::super::condition;
 use super::super::keys::NEVER;
 use super::super::member::{is_domain, is_email};
@@ -91,11 +92,24 @@ impl Project {
             );
             return wrong(at, "id", problem);
         }
-        if self.number == 0 {
-            return wrong(at, "number", "a project has a number");
+        if self.number == 0 || i64::try_from(self.number).is_err() {
+            return wrong(at, "number", "a project has a number, of 63 bits at most");
+        }
+        if let Some(key) = self.labels.keys().find(|key| !is_label(key)) {
+            return wrong(
+                at,
+                "labels",
+                format!("{key:?} is no key: small letters, digits, _ and -, a letter first"),
+            );
         }
         check_roles(&self.roles, at)
     }
+}
+
+/// Letters of any language, none of them a capital.
+fn is_label(key: &str) -> bool {
+    let may = |c: char| (c.is_alphanumeric() && !c.is_uppercase()) || matches!(c, '_' | '-');
+    key.chars().count() <= 63 && key.starts_with(char::is_alphabetic) && key.chars().all(may)
 }
 
 /// Google's ids have six characters at least; a world's may have less. Those of a domain have it before a colon.
@@ -136,8 +150,8 @@ impl AccountKey {
         }
         let times = [("created", Some(&self.created)), ("expires", self.expires.as_ref())];
         for (field, time) in times.into_iter().filter_map(|(field, time)| Some((field, time?))) {
-            if time != NEVER && time.parse::<jiff::Timestamp>().is_err() {
-                return wrong(at, field, format!("{time:?} is not an RFC 3339 time"));
+            if time != NEVER && clock::stated(time).is_none() {
+                return wrong(at, field, format!("{time:?} is not an RFC 3339 time of the years 1 to 9999"));
             }
         }
         Ok(())
@@ -194,6 +208,10 @@ impl Policy {
         }
         if self.version == 1 && self.bindings.iter().any(|binding| binding.condition.is_some()) {
             return wrong(at, "version", "a policy with a condition has version 3");
+        }
+        if let Some((c, l)) = self.unspecified_log() {
+            let at = format!("{at}.auditConfigs[{c}].auditLogConfigs[{l}]");
+            return wrong(&at, "logType", "this is none of ADMIN_READ, DATA_WRITE and DATA_READ");
         }
         for (b, binding) in self.bindings.iter().enumerate() {
             let at = format!("{at}.bindings[{b}]");
@@ -282,6 +300,15 @@ mod tests {
             (account, key(json!({"id": "zz/../?"})), "accounts[0].keys[0].id: "),
             (account, key(json!({"expires": "tomorrow"})), "accounts[0].keys[0].expires: "),
             (account, key(json!({"created": ""})), "accounts[0].keys[0].created: "),
+            (account, key(json!({"created": "-000005-01-01T00:00:00Z"})), "accounts[0].keys[0].created: "),
+            (project, json!({"number": u64::MAX}), "projects[0].number: "),
+            (project, json!({"labels": {"@type": "y"}}), "projects[0].labels: "),
+            (
+                project,
+                json!({"policy": {"auditConfigs": [{"service": "allServices", "auditLogConfigs": [
+                    {"logType": "LOG_TYPE_UNSPECIFIED"}]}]}}),
+                "policy.auditConfigs[0].auditLogConfigs[0].logType: ",
+            ),
             (account, json!({"keys": [same, same]}), "accounts[0].keys[1].id: "),
             (project, role(json!({"id": "x"})), "projects[0].roles[0].id: "),
             (project, role(json!({"stage": "SOON"})), "projects[0].roles[0].stage: "),

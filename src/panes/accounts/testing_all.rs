@@ -34,6 +34,8 @@ pub(super) struct Testing {
     usable: usize,
     /// The request and the places of those that it asks about; none while it is paused.
     awaiting: Option<(ReqId, Vec<usize>)>,
+    /// It was said that some questions were too many.
+    slowed: bool,
 }
 
 /// What became of one account.
@@ -60,7 +62,15 @@ fn accounts(count: usize) -> String {
 impl Testing {
     fn of(accounts: Vec<String>) -> Testing {
         let fates = vec![Fate::Waiting; accounts.len()];
-        Testing { accounts: accounts.into(), fates, answered: 0, failed: 0, usable: 0, awaiting: None }
+        Testing {
+            accounts: accounts.into(),
+            fates,
+            answered: 0,
+            failed: 0,
+            usable: 0,
+            awaiting: None,
+            slowed: false,
+        }
     }
 
     /// Those without an answer: what was asked in vain comes last, so that nothing is asked twice before all were once.
@@ -92,6 +102,7 @@ impl Accounts {
         if let Some(testing) = &mut self.testing {
             let awaited = testing.awaiting.take();
             if awaited.is_none() {
+                cx.notice(Level::Info, format!("the test goes on at {}", testing.progress()));
                 return self.go_on_testing(cx);
             }
             let keys = &cx.shared.keymap;
@@ -138,7 +149,8 @@ impl Accounts {
     fn go_on_testing(&mut self, cx: &mut Cx) {
         let Some(testing) = &mut self.testing else { return };
         let left = testing.left();
-        let accounts = match left.len() == testing.accounts.len() {
+        // At the beginning the list is not copied.
+        let accounts = match left.iter().copied().eq(0..testing.accounts.len()) {
             true => testing.accounts.clone(),
             false => left.iter().map(|at| testing.accounts[*at].clone()).collect(),
         };
@@ -147,6 +159,20 @@ impl Accounts {
         let call = flows::Call::Scan { accounts, question: Question::Permissions };
         let req = cx.call(Owner::Pane(PaneId::Accounts), Call::Flow(call));
         testing.awaiting = Some((req, left));
+    }
+
+    /// A request was refused because there were too many. Each is repeated for a while before it fails: said once, so
+    /// that nobody wonders why nothing moves.
+    pub fn slowed(&mut self, cx: &mut Cx) {
+        let Some(testing) = self.testing.as_mut().filter(|testing| testing.awaiting.is_some()) else {
+            return;
+        };
+        if !std::mem::replace(&mut testing.slowed, true) {
+            let end = cx.shared.keymap.key_in(Place::Accounts, Action::Back);
+            let text =
+                format!("Google refuses some questions as too many: the test goes on, slower; {end} ends it");
+            cx.notice(Level::Warning, text);
+        }
     }
 
     /// Whether this is the request that tests.
@@ -200,6 +226,7 @@ impl Accounts {
                 let (on, end) = (key(Action::TestAll), key(Action::Back));
                 let why = match error.kind {
                     ErrorKind::Credentials | ErrorKind::Config => "Nothing can be asked.".to_owned(),
+                    ErrorKind::Denied => format!("That is {} times in a row.", flows::IN_A_ROW),
                     _ => format!("{} times in a row there was no answer.", flows::IN_A_ROW),
                 };
                 let text = format!(
@@ -237,7 +264,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::{Part, iam},
+        api::{Part, Record, iam, record},
         app::{
             msg::Msg,
             testing::{API, DEPLOYER, Screen, start},
@@ -345,6 +372,57 @@ mod tests {
         assert!(screen.app.shared.granted(&asked[0]).is_some());
         screen.keys("m m");
         assert_eq!(scans(&screen)[2].1, [3, 4, 1].map(|at: usize| asked[at].clone()));
+    }
+
+    #[test]
+    fn where_nobody_was_answered_yet_the_others_come_first_and_each_answer_is_the_right_ones() {
+        let mut screen = with_accounts(4);
+        screen.keys("m");
+        let asked = scans(&screen)[0].1.clone();
+        let denied = || ApiError::new(crate::api::ErrorKind::Denied, "No.");
+        asked[..2].iter().for_each(|account| tell(&mut screen, account, Err(denied())));
+        end(&mut screen, Err(denied()));
+        screen.keys("m");
+        assert!(screen.notice().contains("goes on at 2 of 4"), "{}", screen.notice());
+        assert_eq!(scans(&screen)[1].1, [2, 3, 0, 1].map(|at: usize| asked[at].clone()));
+        answer(&mut screen, &asked[2], &[]);
+        screen.keys("m m");
+        assert_eq!(scans(&screen)[2].1, [3, 0, 1].map(|at: usize| asked[at].clone()));
+    }
+
+    #[test]
+    fn that_questions_are_refused_as_too_many_is_said_once() {
+        let refused = || {
+            let record = Record {
+                id: 1,
+                started: jiff::Timestamp::UNIX_EPOCH,
+                method: "POST",
+                scheme: "https",
+                host: "iam.googleapis.com".into(),
+                path: "/v1".into(),
+                call: "iam.serviceAccounts.testIamPermissions".into(),
+                outcome: record::Outcome::Failed("Too many.".into()),
+                status: Some(429),
+                latency: None,
+                tries: 1,
+                bearer: true,
+                content: None,
+                request: String::new(),
+                response: String::new(),
+                response_bytes: 0,
+                skew: None,
+            };
+            Msg::Http(Box::new(record))
+        };
+        let mut screen = with_accounts(4);
+        screen.send(refused());
+        assert_eq!(screen.notice(), "", "nothing is tested");
+        screen.keys("m");
+        screen.send(refused());
+        assert!(screen.notice().contains("as too many: the test goes on, slower"), "{}", screen.notice());
+        screen.keys("m m");
+        screen.send(refused());
+        assert!(screen.notice().contains("goes on at 0 of 4"), "{}", screen.notice());
     }
 
     #[test]
