@@ -46,6 +46,9 @@ pub fn request(record: &Record) {
     let millis = record.latency.map_or(0, |latency| latency.as_millis());
     let status = record.status.unwrap_or_default();
     match &record.outcome {
+        Outcome::Running if record.tries > 0 => {
+            tracing::debug!(id = record.id, call = record.call.as_ref(), status, "to be repeated")
+        }
         Outcome::Running => tracing::debug!(id = record.id, call = record.call.as_ref(), "sent"),
         Outcome::Done => {
             tracing::info!(id = record.id, call = record.call.as_ref(), status, millis, tries = record.tries)

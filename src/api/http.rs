@@ -162,6 +162,7 @@ impl Http {
             if error.retry_after.is_some_and(|asked| asked > LONGEST_WAIT) {
                 break result;
             }
+            watch.waits();
             let crowded = error.kind == ErrorKind::Quota || error.status == Some(429);
             let least = if crowded { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;

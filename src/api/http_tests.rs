@@ -466,7 +466,7 @@ async fn keys_are_kept_as_long_as_their_sender_allows_and_fetched_without_a_toke
 }
 
 #[tokio::test]
-async fn each_request_is_recorded_at_its_start_and_end_without_its_secrets() {
+async fn each_request_is_recorded_at_its_start_before_it_is_repeated_and_at_its_end_without_its_secrets() {
     let body = r#"{"accessToken":"ya29.c.minted-hush","expireTime":"2030-01-01T00:00:00Z"}"#;
     let server = Server::start([ok(TOKEN), answer(503, "", UNAVAILABLE), ok(body)]).await;
     let (sender, mut records) = mpsc::channel(16);
@@ -487,10 +487,11 @@ async fn each_request_is_recorded_at_its_start_and_end_without_its_secrets() {
             (first, Outcome::Running, 0, None),
             (first, Outcome::Done, 1, Some(200)),
             (second, Outcome::Running, 0, None),
+            (second, Outcome::Running, 1, Some(503)),
             (second, Outcome::Done, 2, Some(200)),
         ]
     );
-    assert!(all[3].request.contains("\"lifetime\": \"600s\"") && all[3].response.contains("2030-01-01"));
+    assert!(all[4].request.contains("\"lifetime\": \"600s\"") && all[4].response.contains("2030-01-01"));
     let text = format!("{all:?}");
     assert!(!text.contains("hush") && !text.contains("ya29"), "{text}");
 }

@@ -183,7 +183,7 @@ pub(super) struct Sent {
     pub(super) bearer: bool,
 }
 
-/// Follows one request and tells of it at its start and end. Dropped before the end, the request was given up.
+/// Follows one request and tells of it at its start, before it is repeated, and at its end. Dropped before the end, the request was given up.
 pub(super) struct Watch<'a> {
     recorder: &'a Recorder,
     record: Record,
@@ -231,6 +231,11 @@ impl<'a> Watch<'a> {
         self.record.status = None;
         self.record.response.clear();
         self.record.response_bytes = 0;
+    }
+
+    /// Before another try: the seconds until then are not to pass without a word.
+    pub(super) fn waits(&self) {
+        self.recorder.send(self.record.clone());
     }
 
     pub(super) fn status(&mut self, status: u16) {

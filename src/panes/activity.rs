@@ -160,6 +160,7 @@ impl Activity {
 fn outcome(record: &Record) -> String {
     let status = record.status.map(|status| status.to_string()).unwrap_or_default();
     match &record.outcome {
+        Outcome::Running if record.tries > 0 => format!("{status} to be repeated").trim_start().to_owned(),
         Outcome::Running => "under way".into(),
         Outcome::Done => status,
         Outcome::Failed(why) => format!("{status} {}", safe_line(why)).trim_start().to_owned(),
