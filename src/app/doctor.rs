@@ -12,7 +12,14 @@ use crate::{
     failure::LastFailure,
     flows::{self, Enabled, Watched},
     keymap::Action,
-    model::{caller::Switch, denial::Cause, doctor::Do, lifetime, member::Member, secret::Secret},
+    model::{
+        caller::{Caller, Switch},
+        denial::Cause,
+        doctor::Do,
+        lifetime,
+        member::Member,
+        secret::Secret,
+    },
     overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
 };
 
@@ -97,9 +104,16 @@ impl AppState {
         cx.cancel(old);
     }
 
-    /// It is known by now who calls: a doctor that was opened before looks around as that caller.
-    pub(super) fn doctor_meets_caller(&mut self, now: Now, out: &mut Out) {
-        let unmet = |overlay: &Overlay| matches!(overlay, Overlay::Doctor(doctor) if doctor.caller.is_none());
+    /// It is known by now who calls, or more of whom we knew `before`: what was refused before was refused to that
+    /// caller, and a doctor that was opened before looks around as that caller.
+    pub(super) fn doctor_meets_caller(&mut self, before: &Option<Caller>, now: Now, out: &mut Out) {
+        if *before == self.shared.caller.value {
+            return;
+        }
+        if let Some((_, caller)) = self.denied.as_mut().filter(|(_, caller)| caller == before) {
+            caller.clone_from(&self.shared.caller.value);
+        }
+        let unmet = |overlay: &Overlay| matches!(overlay, Overlay::Doctor(doctor) if doctor.caller.is_none() || doctor.caller == *before);
         let Some(at) = self.overlays.iter().position(unmet) else { return };
         let Overlay::Doctor(mut doctor) = self.overlays.remove(at) else { return };
         doctor.caller.clone_from(&self.shared.caller.value);

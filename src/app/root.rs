@@ -92,6 +92,7 @@ impl AppState {
         let failed = reply.as_ref().err().cloned();
         let shared = &mut self.shared;
         if shared.caller.awaits(req) {
+            let before = shared.caller.value.clone();
             shared.caller.settle_as(req, reply, |reply| {
                 if let Reply::Caller(caller) = reply { Some(caller) } else { None }
             });
@@ -99,7 +100,7 @@ impl AppState {
                 let mut cx = Cx { shared, now, out };
                 cx.complain(&error);
             } else {
-                self.doctor_meets_caller(now, out);
+                self.doctor_meets_caller(&before, now, out);
                 self.warn_of_other_login(out);
             }
         } else if shared.project_info.awaits(req) {

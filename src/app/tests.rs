@@ -11,7 +11,14 @@ use super::{
 use crate::{
     api::{ApiError, Call, ErrorKind, Part, Reply, iam, oauth, projects},
     keymap::{Action, Place},
-    model::{account::Account, credential::What, permission::Granted, project::Project},
+    model::{
+        account::Account,
+        caller::Caller,
+        credential::What,
+        denial::{Asked, Refusal},
+        permission::Granted,
+        project::Project,
+    },
     overlays::Overlay,
 };
 
@@ -168,6 +175,40 @@ fn a_denial_is_a_sentence_and_keeps_what_was_typed() {
     assert!(screen.app.shared.shelf.items().is_empty());
     screen.keys("ctrl-s");
     assert_eq!(screen.mints().len(), 2);
+}
+
+#[test]
+fn what_was_refused_before_the_caller_was_known_is_explained_by_what_is_known_then() {
+    let mut screen = Screen::ready();
+    screen.keys("enter t a ctrl-s");
+    let minted = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let asked = Asked {
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
+        ..Asked::default()
+    };
+    let refusal = Refusal {
+        status: 403,
+        code: "PERMISSION_DENIED".into(),
+        reason: Some("ACCESS_TOKEN_SCOPE_INSUFFICIENT".into()),
+        asked,
+        ..Refusal::default()
+    };
+    let mut error = denied();
+    error.refusal = Some(Box::new(refusal));
+    screen.reply(minted, Err(error));
+    screen.keys("esc x");
+    let evidence = |screen: &Screen| match screen.app.overlays.last() {
+        Some(Overlay::Doctor(doctor)) => format!("{:?}", doctor.diagnosis()),
+        other => panic!("no doctor: {other:?}"),
+    };
+    assert!(!evidence(&screen).contains("your token has"));
+    let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
+    let scopes = vec!["https://www.googleapis.com/auth/devstorage.read_only".into()];
+    let known = Caller { source: "ADC".into(), scopes, ..Caller::default() };
+    screen.reply(req, Ok(Reply::Caller(known)));
+    assert!(evidence(&screen).contains("your token has devstorage.read_only"), "{}", evidence(&screen));
+    screen.keys("esc x");
+    assert!(evidence(&screen).contains("your token has devstorage.read_only"), "{}", evidence(&screen));
 }
 
 #[test]

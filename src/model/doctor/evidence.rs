@@ -115,17 +115,19 @@ impl Lines {
         let scopes = known.caller.map(|caller| caller.scopes.as_slice()).unwrap_or_default();
         let wide = scopes.iter().any(|scope| scope == scopes::DEFAULT);
         match cause {
-            Cause::ScopeMissing if !scopes.is_empty() => {
+            Cause::ScopeMissing => {
                 let names: Vec<&str> = scopes.iter().take(MOST).map(|scope| scopes::short(scope)).collect();
                 let more = if scopes.len() > MOST { ", …" } else { "" };
-                self.add(
-                    Mark::Wrong,
-                    format!(
-                        "your token has {}{more}, and {} wants cloud-platform",
-                        names.join(", "),
-                        refusal.service()
-                    ),
-                );
+                if !names.is_empty() {
+                    self.add(
+                        Mark::Wrong,
+                        format!(
+                            "your token has {}{more}, and {} wants cloud-platform",
+                            names.join(", "),
+                            refusal.service()
+                        ),
+                    );
+                }
                 self.add(Mark::Fine, "not a role: IAM was not even asked");
             }
             _ if refusal.reason.as_deref() == Some("IAM_PERMISSION_DENIED") => {

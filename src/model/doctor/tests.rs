@@ -280,6 +280,9 @@ fn a_missing_scope_is_told_apart_from_a_missing_role() {
     assert_eq!(diagnosis.cause, Cause::ScopeMissing);
     let texts = texts(&diagnosis);
     assert!(texts.contains("your token has devstorage.read_only") && texts.contains("not a role"), "{texts}");
+    let unknown = diagnose(&refusal, &Known { caller: None, ..known });
+    let texts = self::texts(&unknown);
+    assert!(!texts.contains("your token has") && texts.contains("not a role"), "{texts}");
     assert!(
         matches!(&diagnosis.steps[0].what, Do::Copy { text, .. } if text == "gcloud auth login --update-adc")
     );
