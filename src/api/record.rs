@@ -362,6 +362,32 @@ fn length(chars: usize) -> String {
 }
 
 #[cfg(test)]
+impl Record {
+    /// A read of IAM's that went this way, for tests.
+    pub(crate) fn of_a_read(outcome: Outcome) -> Record {
+        Record {
+            id: 1,
+            started: Timestamp::UNIX_EPOCH,
+            method: "GET",
+            scheme: "https",
+            host: "iam.googleapis.com".into(),
+            path: "/v1".into(),
+            call: "a.b.C".into(),
+            outcome,
+            status: None,
+            latency: Some(Duration::ZERO),
+            tries: 1,
+            bearer: true,
+            content: None,
+            request: String::new(),
+            response: String::new(),
+            response_bytes: 0,
+            skew: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -396,25 +422,7 @@ mod tests {
     fn a_full_channel_loses_records_and_counts_them() {
         let (sender, _receiver) = mpsc::channel(1);
         let recorder = Recorder::new(Some(sender));
-        let record = Record {
-            id: 1,
-            started: Timestamp::UNIX_EPOCH,
-            method: "GET",
-            scheme: "https",
-            host: String::new(),
-            path: String::new(),
-            call: "".into(),
-            outcome: Outcome::Running,
-            status: None,
-            latency: None,
-            tries: 1,
-            bearer: true,
-            content: None,
-            request: String::new(),
-            response: String::new(),
-            response_bytes: 0,
-            skew: None,
-        };
+        let record = Record::of_a_read(Outcome::Running);
         recorder.send(record.clone());
         recorder.send(record);
         assert_eq!(recorder.lost(), 1);

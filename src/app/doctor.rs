@@ -113,7 +113,10 @@ impl AppState {
         if let Some((_, caller)) = self.denied.as_mut().filter(|(_, caller)| caller == before) {
             caller.clone_from(&self.shared.caller.value);
         }
-        let unmet = |overlay: &Overlay| matches!(overlay, Overlay::Doctor(doctor) if doctor.caller.is_none() || doctor.caller == *before);
+        let unmet = |overlay: &Overlay| match overlay {
+            Overlay::Doctor(doctor) => doctor.caller.is_none() || doctor.caller == *before,
+            _ => false,
+        };
         let Some(at) = self.overlays.iter().position(unmet) else { return };
         let Overlay::Doctor(mut doctor) = self.overlays.remove(at) else { return };
         doctor.caller.clone_from(&self.shared.caller.value);

@@ -1,8 +1,6 @@
 //! A failing answer over what was read before: in every pane the old rows stay on the screen, and beside them it says
 //! in one sentence why they are old.
 
-use std::time::Duration;
-
 use crossterm::event::Event;
 use ratatui::{
     buffer::{Buffer, Cell},
@@ -392,21 +390,9 @@ fn requests_that_were_recorded_stay_when_one_fails() {
     let record = |id: u64, call: &'static str, status: Option<u16>, outcome: Outcome| Record {
         id,
         started: screen.now.utc,
-        method: "GET",
-        scheme: "https",
-        host: "iam.googleapis.com".into(),
-        path: "/v1/x".into(),
         call: call.into(),
-        outcome,
         status,
-        latency: Some(Duration::ZERO),
-        tries: 1,
-        bearer: true,
-        content: None,
-        request: String::new(),
-        response: String::new(),
-        response_bytes: 0,
-        skew: None,
+        ..Record::of_a_read(outcome)
     };
     let records = [
         record(1, "google.iam.admin.v1.IAM.GetServiceAccount", Some(200), Outcome::Done),

@@ -100,25 +100,18 @@ impl AppState {
             overlay.on_text(edit);
             return true;
         }
-        let typed_into = self.typed_into();
+        let focused = self.focused();
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        self.panes.get_mut(typed_into).on_text(edit, &mut cx);
+        self.panes.get_mut(focused).on_text(edit, &mut cx);
         self.offer_accounts();
         true
-    }
-
-    fn typed_into(&self) -> PaneId {
-        match self.focus {
-            Focus::List => PaneId::Accounts,
-            Focus::Pane => self.pane,
-        }
     }
 
     /// The line that is typed into where that is no form's.
     fn line(&self) -> Option<&TextInput> {
         match self.overlays.last() {
             Some(overlay) => overlay.line(),
-            None => self.panes.get(self.typed_into()).line(),
+            None => self.panes.get(self.focused()).line(),
         }
     }
 

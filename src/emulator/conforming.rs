@@ -6,6 +6,7 @@ use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use serde_json::Value;
 
+use super::error::speaks_oauth;
 use super::fault::Fault;
 use super::routes::Route;
 use crate::contract::{Method, contract, refusal};
@@ -45,18 +46,13 @@ pub async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Re
             }
             contract().answer(method, &value)
         }
-        // The token service and the userinfo endpoints refuse in OAuth's form.
-        Ok(value) if value["error"].is_string() && is_oauth(route) => Vec::new(),
+        Ok(value) if value["error"].is_string() && speaks_oauth(route.name) => Vec::new(),
         Ok(value) => refusal(parts.status.as_u16(), &value),
         Err(why) => vec![format!("no JSON: {why}")],
     };
     let wrong = wrong.into_iter().map(|wrong| format!("{} {}: {wrong}", method.name, parts.status.as_u16()));
     told(base, wrong.collect());
     Response::from_parts(parts, Body::from(bytes))
-}
-
-fn is_oauth(route: &Route) -> bool {
-    matches!(route.name.split('.').next(), Some("oauth2" | "sts"))
 }
 
 /// A test fails when its emulator ends, so that all of it is told at once.

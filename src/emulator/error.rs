@@ -4,7 +4,7 @@
 mod named;
 mod usage;
 
-pub use named::{NAMES, Scene, is_name, is_oauth};
+pub use named::{NAMES, Scene, is_name, is_oauth, speaks_oauth};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};

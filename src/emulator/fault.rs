@@ -192,7 +192,12 @@ impl Fault {
 
     /// Whether it says when it strikes, and nothing of what happens then.
     fn does_nothing(&self) -> bool {
-        let when = Fault {
+        self.when() == *self
+    }
+
+    /// When it strikes, and what only goes with a refusal.
+    fn when(&self) -> Fault {
+        Fault {
             method: self.method.clone(),
             path: self.path.clone(),
             nth: self.nth,
@@ -200,8 +205,17 @@ impl Fault {
             retry_after: self.retry_after,
             retry_delay_ms: self.retry_delay_ms,
             ..Fault::default()
-        };
-        when == *self
+        }
+    }
+
+    /// The same, and what waits or counts or moves the clock.
+    fn alongside(&self) -> Fault {
+        Fault {
+            per_minute: self.per_minute,
+            delay_ms: self.delay_ms,
+            date_offset_seconds: self.date_offset_seconds,
+            ..self.when()
+        }
     }
 
     /// Whether the world states its body, or that there is none.
@@ -211,29 +225,14 @@ impl Fault {
 
     /// Whether it says how many calls there is room for, and not what becomes of the others.
     pub fn is_quota_alone(&self) -> bool {
-        let quota = Fault {
-            method: self.method.clone(),
-            path: self.path.clone(),
-            nth: self.nth,
-            times: self.times,
-            per_minute: self.per_minute,
-            delay_ms: self.delay_ms,
-            retry_after: self.retry_after,
-            retry_delay_ms: self.retry_delay_ms,
-            date_offset_seconds: self.date_offset_seconds,
-            ..Fault::default()
-        };
-        self.per_minute.is_some() && quota == *self
+        self.per_minute.is_some() && self.alongside() == *self
     }
 
     /// What it does that only some methods feel: the field, what to say of a method that does not, and whether one does.
     fn narrow(&self) -> impl Iterator<Item = Narrow> {
         let is_oauth = self.error.as_deref().is_some_and(error::is_oauth);
         let all: [(bool, Narrow); 4] = [
-            (
-                is_oauth,
-                ("error", "gives no tokens", |name| name.starts_with("oauth2.") || name.starts_with("sts.")),
-            ),
+            (is_oauth, ("error", "gives no tokens", error::speaks_oauth)),
             (self.etag_conflict, ("etagConflict", "writes no policy", |name| name.ends_with("setIamPolicy"))),
             (self.stale_read, ("staleRead", "reads no policy", |name| name.ends_with("getIamPolicy"))),
             (self.token_expired, ("tokenExpired", "takes no token", routes::takes_a_token)),
@@ -244,20 +243,11 @@ impl Fault {
     /// Whether a call of that method would feel it. What waits or counts or moves the clock only goes with the rest.
     fn matters_to(&self, method: &str) -> bool {
         let narrow_alone = Fault {
-            method: self.method.clone(),
-            path: self.path.clone(),
-            nth: self.nth,
-            times: self.times,
-            per_minute: self.per_minute,
-            delay_ms: self.delay_ms,
-            date_offset_seconds: self.date_offset_seconds,
-            retry_after: self.retry_after,
-            retry_delay_ms: self.retry_delay_ms,
             etag_conflict: self.etag_conflict,
             stale_read: self.stale_read,
             token_expired: self.token_expired,
             error: self.error.clone().filter(|name| error::is_oauth(name)),
-            ..Fault::default()
+            ..self.alongside()
         } == *self;
         let mut narrow = self.narrow().peekable();
         self.hits(method)

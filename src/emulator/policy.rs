@@ -109,10 +109,9 @@ pub const FIELDS: &[Field] = &[
     ),
 ];
 
-const LOG_TYPE: Kind = Kind::Enum(
-    "google.iam.v1.AuditLogConfig.LogType",
-    &["LOG_TYPE_UNSPECIFIED", "ADMIN_READ", "DATA_WRITE", "DATA_READ"],
-);
+const LOG_TYPE: Kind = Kind::Enum("google.iam.v1.AuditLogConfig.LogType", &LOG_TYPES);
+/// By their numbers; the first says nothing.
+const LOG_TYPES: [&str; 4] = ["LOG_TYPE_UNSPECIFIED", "ADMIN_READ", "DATA_WRITE", "DATA_READ"];
 
 /// The fields of a condition in a request.
 pub const CONDITION: &[Field] = &[
@@ -135,7 +134,7 @@ impl Policy {
 
     /// Where it says to log nothing in particular, which is no log: the audit configuration and the entry.
     pub fn unspecified_log(&self) -> Option<(usize, usize)> {
-        let known = ["ADMIN_READ", "DATA_WRITE", "DATA_READ"];
+        let known = &LOG_TYPES[1..];
         self.audit_configs.iter().enumerate().find_map(|(c, config)| {
             let is_none = |log: &AuditLogConfig| !known.contains(&log.log_type.as_str());
             Some((c, config.audit_log_configs.iter().position(is_none)?))

@@ -269,30 +269,10 @@ impl Pane for Activity {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn record(id: u64, outcome: Outcome, response: &str) -> Record {
-        Record {
-            id,
-            started: Timestamp::UNIX_EPOCH,
-            method: "GET",
-            scheme: "https",
-            host: "iam.googleapis.com".into(),
-            path: "/v1".into(),
-            call: "a.b.C".into(),
-            outcome,
-            status: None,
-            latency: Some(Duration::ZERO),
-            tries: 1,
-            bearer: true,
-            content: None,
-            request: String::new(),
-            response: response.into(),
-            response_bytes: 0,
-            skew: None,
-        }
+        Record { id, response: response.into(), ..Record::of_a_read(outcome) }
     }
 
     fn ids(activity: &Activity) -> Vec<u64> {

@@ -88,6 +88,11 @@ pub fn is_name(name: &str) -> bool {
     NAMES.iter().any(|(known, _)| *known == name)
 }
 
+/// Whether a method may refuse in OAuth's form: the token service and the userinfo endpoints do.
+pub fn speaks_oauth(method: &str) -> bool {
+    method.starts_with("oauth2.") || method.starts_with("sts.")
+}
+
 /// Whether only the token endpoint and the Security Token Service refuse in that form.
 pub fn is_oauth(name: &str) -> bool {
     let names = NAMES.iter().map(|(known, _)| *known).skip_while(|known| *known != "INVALID_RAPT");

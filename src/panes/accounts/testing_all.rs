@@ -393,26 +393,8 @@ mod tests {
     #[test]
     fn that_questions_are_refused_as_too_many_is_said_once() {
         let refused = || {
-            let record = Record {
-                id: 1,
-                started: jiff::Timestamp::UNIX_EPOCH,
-                method: "POST",
-                scheme: "https",
-                host: "iam.googleapis.com".into(),
-                path: "/v1".into(),
-                call: "iam.serviceAccounts.testIamPermissions".into(),
-                outcome: record::Outcome::Failed("Too many.".into()),
-                status: Some(429),
-                latency: None,
-                tries: 1,
-                bearer: true,
-                content: None,
-                request: String::new(),
-                response: String::new(),
-                response_bytes: 0,
-                skew: None,
-            };
-            Msg::Http(Box::new(record))
+            let failed = record::Outcome::Failed("Too many.".into());
+            Msg::Http(Box::new(Record { status: Some(429), ..Record::of_a_read(failed) }))
         };
         let mut screen = with_accounts(4);
         screen.send(refused());
