@@ -127,6 +127,12 @@ impl Client {
         self.0.http.pace().reset();
     }
 
+    /// Sends everything through a client of a test's making.
+    #[cfg(test)]
+    pub(crate) async fn connect_through(&self, client: reqwest::Client) {
+        self.0.http.connect_through(client).await;
+    }
+
     /// Closes the connections; the next request opens one anew. What libraries keep of what went over one is gone then.
     pub async fn disconnect(&self) {
         self.0.http.disconnect().await;

@@ -249,8 +249,9 @@ impl Http {
                 request.form(&plain.chain(secret).collect::<Vec<_>>())
             }
         };
+        let request = request.build().map_err(|error| self.broken(&error, url))?;
         let since = Instant::now();
-        let response = request.send().await.map_err(|error| self.broken(&error, url))?;
+        let response = client.execute(with_length(request)).await.map_err(|error| self.broken(&error, url))?;
         let status = response.status();
         watch.status(status.as_u16());
         let headers = response.headers().clone();
@@ -326,6 +327,12 @@ impl Http {
         Ok(pool.insert(client).clone())
     }
 
+    /// Sends everything through a client of a test's making.
+    #[cfg(test)]
+    pub(crate) async fn connect_through(&self, client: reqwest::Client) {
+        *self.0.direct.lock().await = Some(client);
+    }
+
     /// Closes every connection that is not in use, and each other one after its answer. The libraries below keep what was
     /// last read and written on a connection, tokens too, for as long as it is open.
     pub(crate) async fn disconnect(&self) {
@@ -386,6 +393,18 @@ fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
             "The HTTP client does not start: look at the proxy and certificate settings.",
         )
     })
+}
+
+/// Google's front end refuses what may carry a body and does not say how long that is (status 411), also where it carries
+/// nothing. hyper leaves the length of nothing out over HTTP/1.1.
+fn with_length(mut request: reqwest::Request) -> reqwest::Request {
+    use reqwest::Method;
+    let carries = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let is_empty = request.body().is_none_or(|body| body.as_bytes().is_some_and(<[u8]>::is_empty));
+    if carries && is_empty {
+        request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("0"));
+    }
+    request
 }
 
 fn carried_roots() -> impl Iterator<Item = reqwest::Certificate> {

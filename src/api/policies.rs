@@ -209,8 +209,9 @@ pub fn curl(account: &str, policy: &Policy, endpoints: &Endpoints) -> Result<Str
     let read = quote(&format!("{}?options.requestedPolicyVersion={VERSION}", url("getIamPolicy")));
     let body = quote(&json!({ "policy": policy.to_write()?, "updateMask": MASK }).to_string());
     let head = format!("curl -sS -X POST -H \"Authorization: Bearer {token}\"");
+    // Without data curl says no length, and Google's front end refuses a POST without one.
     Ok(format!(
-        "{head} {read}\n{head} -H 'Content-Type: application/json' -d {body} {}",
+        "{head} -d '' {read}\n{head} -H 'Content-Type: application/json' -d {body} {}",
         quote(&url("setIamPolicy"))
     ))
 }

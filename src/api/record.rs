@@ -124,6 +124,15 @@ impl Record {
             ),
             None => {}
         }
+        // Without data curl says no length, and Google's front end refuses a POST without one.
+        let carries_nothing = match self.content {
+            Some(Content::Json) => false,
+            Some(Content::Form) => self.fields().next().is_none(),
+            None => true,
+        };
+        if carries_nothing && self.method != "GET" {
+            words.push("-d ''".to_owned());
+        }
         words.push(quote(&self.url()));
         words.join(" ")
     }

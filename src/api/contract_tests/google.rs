@@ -12,7 +12,10 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 use tokio::{net::TcpListener, sync::Mutex, sync::mpsc, task::JoinSet};
 
-use super::answers;
+use super::{
+    answers,
+    wire::{Head, Tap, Tapped},
+};
 use crate::{
     api::{
         Client, Record, Settings,
@@ -37,6 +40,8 @@ pub(crate) struct Sent {
     pub(crate) query: Vec<(String, String)>,
     /// What it carried.
     pub(crate) body: Carried,
+    /// What stood above that, as the server made it out.
+    pub(crate) head: Head,
 }
 
 /// What a request carried.
@@ -111,6 +116,7 @@ pub(crate) struct Google {
     pub(crate) url: String,
     seen: Arc<Mutex<Vec<Sent>>>,
     misfits: Arc<Mutex<Vec<String>>>,
+    tapped: Tapped,
     records: Mutex<mpsc::Receiver<Record>>,
     sender: mpsc::Sender<Record>,
     _task: JoinSet<()>,
@@ -147,12 +153,15 @@ impl Google {
     pub(crate) async fn start(talk: Talk) -> Google {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let tapped = Tapped::default();
+        let listener = Tap { listener, tapped: tapped.clone() };
         let shared: Shared = (Arc::default(), Arc::default(), talk);
         let app = Router::new().fallback(serve).with_state(shared.clone());
         let mut task = JoinSet::new();
         task.spawn(async move { axum::serve(listener, app).await.unwrap() });
         let (sender, records) = mpsc::channel(4_096);
-        Google { url, seen: shared.0, misfits: shared.1, records: Mutex::new(records), sender, _task: task }
+        let records = Mutex::new(records);
+        Google { url, seen: shared.0, misfits: shared.1, tapped, records, sender, _task: task }
     }
 
     /// What points everything here.
@@ -191,6 +200,11 @@ impl Google {
         self.seen.lock().await.clone()
     }
 
+    /// The head of everything that was sent over HTTP/1.1, as its bytes say it.
+    pub(crate) fn heads(&self) -> Vec<Head> {
+        self.tapped.heads()
+    }
+
     /// Where an answer from here is not as the documents say: what is tried on a wrong answer proves nothing.
     pub(crate) async fn misfits(&self) -> Vec<String> {
         self.misfits.lock().await.clone()
@@ -226,6 +240,7 @@ async fn serve(State((seen, misfits, talk)): State<Shared>, request: Request) ->
         path: if path.is_empty() { String::new() } else { format!("/{path}") },
         query: pairs(parts.uri.query().unwrap_or_default()),
         body,
+        head: Head::of(&parts),
     };
     seen.lock().await.push(sent.clone());
     let answer = match sent.method() {

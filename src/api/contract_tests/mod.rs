@@ -6,13 +6,17 @@
 mod answers;
 mod google;
 mod samples;
+mod wire;
 
 use std::{collections::BTreeSet, time::Duration};
 
 pub(crate) use google::{Google, Talk};
 pub(crate) use samples::{every, samples};
 
-use crate::{api::perform_with, history::Snapshots};
+use crate::{
+    api::{Client, perform_with},
+    history::Snapshots,
+};
 
 /// Requests that no discovery document has: a name for them here, service, verb and beginning of the path, and why.
 const WITHOUT: [(&str, &str, &str, &str, &str); 10] = [
@@ -62,6 +66,7 @@ impl Judged {
 pub(crate) async fn judge(google: &Google) -> Judged {
     let (mut methods, mut said, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut wrong = google.misfits().await;
+    wrong.extend(wire::faults(&google.heads()));
     for sent in google.sent().await {
         match sent.method() {
             Some(method) => {
@@ -107,17 +112,41 @@ pub(crate) fn told_in(folder: &str) -> BTreeSet<String> {
 
 /// Performs every sample; gives what failed.
 async fn perform_all(google: &Google) -> Vec<String> {
-    let (client, snapshots) = (google.client(), Snapshots::in_memory());
+    perform_all_as(&google.client()).await
+}
+
+async fn perform_all_as(client: &Client) -> Vec<String> {
+    let snapshots = Snapshots::in_memory();
     let calls = samples();
     let runs = calls.iter().map(async |call| {
         let mut parts = |_| ();
-        let reply = perform_with(&client, &snapshots, call.clone(), &mut parts);
+        let reply = perform_with(client, &snapshots, call.clone(), &mut parts);
         match tokio::time::timeout(Duration::from_secs(20), reply).await {
             Ok(reply) => reply.err().map(|error| format!("{call:?}: {error:?}")),
             Err(_) => Some(format!("{call:?} does not end")),
         }
     });
     futures_util::future::join_all(runs).await.into_iter().flatten().collect()
+}
+
+#[tokio::test]
+async fn every_request_has_the_head_that_google_demands() {
+    let google = Google::start(Talk::Least).await;
+    perform_all(&google).await;
+    let heads = google.heads();
+    assert_eq!(heads.len(), google.sent().await.len(), "as many heads as requests");
+    wire::judge(&heads, "HTTP/1.1");
+}
+
+#[tokio::test]
+async fn every_request_has_such_a_head_over_http_2_too() {
+    let google = Google::start(Talk::Least).await;
+    let client = google.client();
+    let http_2 = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    client.connect_through(http_2).await;
+    perform_all_as(&client).await;
+    let heads: Vec<_> = google.sent().await.into_iter().map(|sent| sent.head).collect();
+    wire::judge(&heads, "HTTP/2.0");
 }
 
 #[tokio::test]
