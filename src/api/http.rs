@@ -251,7 +251,8 @@ impl Http {
         };
         let request = request.build().map_err(|error| self.broken(&error, url))?;
         let since = Instant::now();
-        let response = client.execute(with_length(request)).await.map_err(|error| self.broken(&error, url))?;
+        let response =
+            client.execute(with_length(request)).await.map_err(|error| self.broken(&error, url))?;
         let status = response.status();
         watch.status(status.as_u16());
         let headers = response.headers().clone();

@@ -122,6 +122,9 @@ pub enum Command {
         /// Serve /_emulator/ too, where faults are armed and the clock is moved
         #[arg(long)]
         control: bool,
+        /// Be an HTTPS proxy for Google's hosts, too, so that clients need no address of ours
+        #[arg(long)]
+        proxy: bool,
     },
     /// Print the table of keys
     Keys,

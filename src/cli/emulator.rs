@@ -8,13 +8,21 @@ use super::setup;
 use super::stop::Stop;
 use crate::emulator::first_line;
 
+/// What it serves besides Google's services.
+pub(super) struct Serve {
+    /// Its own endpoint.
+    pub(super) control: bool,
+    /// Tunnels to Google's hosts.
+    pub(super) proxy: bool,
+}
+
 pub(super) async fn run(
     port: u16,
     world: Option<&Path>,
-    control: bool,
+    Serve { control, proxy }: Serve,
     global: &Global,
 ) -> Result<(), Failure> {
-    let emulator = setup::emulator(port, world, global).await?;
+    let emulator = setup::emulator(port, world, proxy, global).await?;
     if control {
         emulator.open_control();
     }

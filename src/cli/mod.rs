@@ -260,8 +260,9 @@ async fn dispatch(
             let folder = env.state_dir();
             doctor::run(file.as_deref(), folder, setup, json).await
         }
-        Command::Emulator { port, world, control } => {
-            emulator::run(port, world.as_deref(), control, global).await
+        Command::Emulator { port, world, control, proxy } => {
+            let serve = emulator::Serve { control, proxy };
+            emulator::run(port, world.as_deref(), serve, global).await
         }
         Command::Keys => unreachable!("run() answers it without a runtime"),
     }

@@ -152,7 +152,7 @@ impl Setup {
             if global.credentials.is_some() {
                 return Err(Failure::usage("--demo has its own callers: leave out --credentials"));
             }
-            let emulator = emulator(0, None, global).await?;
+            let emulator = emulator(0, None, false, global).await?;
             env = Env::from_vars(emulator.env());
             examples = emulator.callers().iter().map(|caller| caller.path.clone()).collect();
             // They name real projects.
@@ -225,11 +225,16 @@ pub fn config(global: &Global, env: &Env) -> Result<Config, Failure> {
     Config::load(env, global.config.as_deref()).map_err(|error| Failure::usage(error.to_string()))
 }
 
-/// Starts an emulator: with the world of a file, else with the example organization.
+/// Starts an emulator: with the world of a file, else with the example organization; as a proxy where that is asked for.
 ///
 /// # Errors
 /// A file that cannot be read or holds no world; a port that cannot be had.
-pub async fn emulator(port: u16, world: Option<&Path>, global: &Global) -> Result<Emulator, Failure> {
+pub async fn emulator(
+    port: u16,
+    world: Option<&Path>,
+    proxy: bool,
+    global: &Global,
+) -> Result<Emulator, Failure> {
     let mut world = match world {
         None => World::demo(),
         Some(path) => {
@@ -244,7 +249,10 @@ pub async fn emulator(port: u16, world: Option<&Path>, global: &Global) -> Resul
             project.ok_or_else(|| Failure::usage("--demo-accounts needs a world with a project"))?;
         world = world.with_generated_accounts(count as usize, &project);
     }
-    Emulator::start(Options { port, world }).await.map_err(|error| Failure::usage(error.to_string()))
+    let options = Options { port, world };
+    let started =
+        if proxy { Emulator::start_with_proxy(options).await } else { Emulator::start(options).await };
+    started.map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// `--credentials FILE`, or `-` for an access token on stdin.

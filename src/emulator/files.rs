@@ -10,13 +10,15 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::CallerFile;
+use super::addresses::Addresses;
 use super::callers::{Caller, distributed};
 use super::es256::Es256;
 use super::keys;
 use super::policy;
+use super::routes::Api;
 use super::state::{Grant, State};
 use super::tokens::{self, Principal};
-use external::{Desk, Made};
+use external::Made;
 
 /// The OAuth client of the files. Its project is the one of gcloud's own client, which people without a quota project
 /// really use.
@@ -37,26 +39,37 @@ pub fn folder() -> io::Result<TempDir> {
     builder.tempdir()
 }
 
+/// Where files go, and what they say of the emulator.
+pub struct Desk<'a> {
+    /// Where Google's services are, as they are told.
+    pub addresses: &'a Addresses,
+    /// `http://127.0.0.1:PORT/`: where the services of others are, whom Google trusts.
+    pub base: &'a str,
+    /// The private folder.
+    pub folder: &'a Path,
+    /// The emulator's time.
+    pub now: i64,
+}
+
+impl Desk<'_> {
+    fn mint_url(&self, target: &str) -> String {
+        let base = self.addresses.of(Api::Credentials);
+        format!("{base}v1/projects/-/serviceAccounts/{target}:generateAccessToken")
+    }
+}
+
 /// Writes a file for each caller and lets the state know its secret.
-pub async fn write(
-    state: &mut State,
-    callers: &[Caller],
-    base: &str,
-    folder: &Path,
-    now: i64,
-) -> io::Result<Vec<CallerFile>> {
+pub async fn write(state: &mut State, callers: &[Caller], desk: &Desk<'_>) -> io::Result<Vec<CallerFile>> {
     let mut written = Vec::new();
     for caller in callers {
         let number = written.len() + 1;
         let made = match Principal::parse(&caller.principal) {
-            Some(Principal::User(email)) => person(state, caller, &email, base),
-            Some(Principal::Account(email)) => account(state, caller, &email, base).await,
-            Some(Principal::Federated(who)) => {
-                external::make(state, caller, &who, &Desk { base, folder, number, now })?
-            }
-            None => distributed_cloud(caller, base),
+            Some(Principal::User(email)) => person(state, caller, &email, desk),
+            Some(Principal::Account(email)) => account(state, caller, &email, desk).await,
+            Some(Principal::Federated(who)) => external::make(state, caller, &who, number, desk)?,
+            None => distributed_cloud(caller, desk.base),
         };
-        let path = folder.join(format!("{number}-{}.json", plain(&made.name)));
+        let path = desk.folder.join(format!("{number}-{}.json", plain(&made.name)));
         let text = serde_json::to_string_pretty(&made.content).expect("a JSON value can be written");
         private(&path, 0o600, &text)?;
         written.push(CallerFile {
@@ -89,7 +102,8 @@ fn granted(caller: &Caller) -> Vec<String> {
 }
 
 /// The login of a person, by itself or as the source of an account.
-fn person(state: &mut State, caller: &Caller, email: &str, base: &str) -> Made {
+fn person(state: &mut State, caller: &Caller, email: &str, desk: &Desk<'_>) -> Made {
+    let base = desk.addresses.of(Api::OAuth);
     let (secret, refresh) = (tokens::secret(), format!("1//EMULATOR-{}", tokens::secret()));
     let grant = Grant {
         principal: Principal::User(email.to_owned()),
@@ -107,7 +121,7 @@ fn person(state: &mut State, caller: &Caller, email: &str, base: &str) -> Made {
         Some(target) => {
             let delegates: Vec<String> =
                 caller.delegates.iter().map(|email| format!("projects/-/serviceAccounts/{email}")).collect();
-            let url = format!("{base}v1/projects/-/serviceAccounts/{target}:generateAccessToken");
+            let url = desk.mint_url(target);
             Made {
                 name: format!("{}-as-{}", local(email), local(target)),
                 kind: "impersonated_service_account",
@@ -123,14 +137,15 @@ fn person(state: &mut State, caller: &Caller, email: &str, base: &str) -> Made {
     made
 }
 
-async fn account(state: &State, caller: &Caller, email: &str, base: &str) -> Made {
+async fn account(state: &State, caller: &Caller, email: &str, desk: &Desk<'_>) -> Made {
+    let (base, certificates) = (desk.addresses.of(Api::OAuth), desk.addresses.of_keys());
     let i = state.account(email).expect("the world was checked");
     let key = keys::of(&keys::user_managed(email)).await;
     let mut content = json!({"type": "service_account", "project_id": state.project_of(i).id,
         "private_key_id": key.id, "private_key": key.private_pem(), "client_email": email,
         "client_id": state.accounts[i].unique_id, "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-        "token_uri": format!("{base}token"), "auth_provider_x509_cert_url": format!("{base}oauth2/v1/certs"),
-        "client_x509_cert_url": format!("{base}robot/v1/metadata/x509/{}", email.replace('@', "%40")),
+        "token_uri": format!("{base}token"), "auth_provider_x509_cert_url": format!("{certificates}oauth2/v1/certs"),
+        "client_x509_cert_url": format!("{certificates}robot/v1/metadata/x509/{}", email.replace('@', "%40")),
         "universe_domain": "googleapis.com"});
     if let Some(project) = &caller.quota_project {
         content["quota_project_id"] = project.clone().into();
@@ -151,7 +166,7 @@ fn distributed_cloud(caller: &Caller, base: &str) -> Made {
 }
 
 /// Writes a file that only its owner may open.
-fn private(path: &Path, mode: u32, text: &str) -> io::Result<()> {
+pub fn private(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod addresses;
 mod admission;
 mod behaviour;
 mod callers;
@@ -30,6 +31,7 @@ mod fault;
 mod federated;
 mod files;
 mod filter;
+mod front;
 mod hardware;
 mod identity;
 mod identity_check;
@@ -54,22 +56,22 @@ mod workspace;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State as Shares};
-use axum::http::header;
+use axum::body::Bytes;
+use axum::http::{Request, header};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
+use addresses::Addresses;
 use clock::Clock;
 use connection::{Cuttable, Scissors};
+use front::{Front, Host, Proxy};
 use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
@@ -120,6 +122,9 @@ pub enum StartError {
     /// The credentials files could not be written.
     #[error("the emulator cannot write its credentials files: {0}")]
     Files(#[from] std::io::Error),
+    /// The proxy has no certificate.
+    #[error("the emulator cannot make a certificate for its proxy: {0}")]
+    Authority(std::io::Error),
 }
 
 /// A credentials file of somebody who may call.
@@ -145,6 +150,8 @@ pub struct Emulator {
     on_cloud: bool,
     /// Whether a credentials file names a program to be run.
     runs_programs: bool,
+    /// Where tunnels end, and the file with the certificate by which that is believed.
+    proxy: Option<(Arc<Proxy>, PathBuf)>,
     /// Serves as long as this is kept.
     server: JoinSet<()>,
     connections: Scissors,
@@ -155,6 +162,19 @@ pub struct Emulator {
 impl Emulator {
     /// Starts on loopback.
     pub async fn start(options: Options) -> Result<Emulator, StartError> {
+        Emulator::launch(options, None).await
+    }
+
+    /// Starts on loopback, as a proxy, too: whatever asks it for a tunnel to one of Google's hosts that it serves is
+    /// answered here, over TLS that the authority in [`Emulator::certificate`] vouches for. Its credentials files say
+    /// Google's own addresses. No other host is reached through it.
+    pub async fn start_with_proxy(options: Options) -> Result<Emulator, StartError> {
+        // The real time: clients hold certificates against theirs.
+        let proxy = Proxy::new(Clock::default().now()).map_err(StartError::Authority)?;
+        Emulator::launch(options, Some(Arc::new(proxy))).await
+    }
+
+    async fn launch(options: Options, proxy: Option<Arc<Proxy>>) -> Result<Emulator, StartError> {
         let Options { port, world } = options;
         let listen = |source| StartError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
@@ -168,15 +188,29 @@ impl Emulator {
         // A world that was read fits; in one put together otherwise a clock that cannot be told stays where it is.
         clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
-        let callers = files::write(&mut state, &stated, &base, files.path(), clock.now()).await?;
+        let addresses = match proxy {
+            Some(_) => Addresses::Google,
+            None => Addresses::Here(base.clone()),
+        };
+        let desk = files::Desk { addresses: &addresses, base: &base, folder: files.path(), now: clock.now() };
+        let callers = files::write(&mut state, &stated, &desk).await?;
+        let proxy = match proxy {
+            Some(proxy) => {
+                let path = files.path().join("authority.pem");
+                files::private(&path, 0o600, proxy.certificate())?;
+                Some((proxy, path))
+            }
+            None => None,
+        };
         let shared = Arc::new(Shared {
             clock,
+            addresses,
             base,
             control: AtomicBool::new(false),
             state: Mutex::new(state),
             machine: watch::Sender::new(()),
         });
-        let (server, connections) = serve(listener, &shared);
+        let (server, connections) = serve(listener, &shared, proxy.as_ref());
         Ok(Emulator {
             addr,
             shared,
@@ -184,6 +218,7 @@ impl Emulator {
             projects,
             on_cloud,
             runs_programs,
+            proxy,
             server,
             connections,
             _files: files,
@@ -192,7 +227,7 @@ impl Emulator {
 
     /// Cuts every connection and refuses new ones, until [`Emulator::listen_again`]. What it holds stays.
     pub async fn stop_listening(&mut self) {
-        self.connections.cut();
+        self.cut();
         self.server.shutdown().await;
     }
 
@@ -201,8 +236,20 @@ impl Emulator {
         let port = self.addr.port();
         let listener = TcpListener::bind(self.addr).await;
         let listener = listener.map_err(|source| StartError::Listen { port, source })?;
-        (self.server, self.connections) = serve(listener, &self.shared);
+        (self.server, self.connections) = serve(listener, &self.shared, self.proxy.as_ref());
         Ok(())
+    }
+
+    fn cut(&self) {
+        self.connections.cut();
+        if let Some((proxy, _)) = &self.proxy {
+            proxy.close();
+        }
+    }
+
+    /// The file with the certificate of the authority, as PEM, where the emulator is a proxy; it goes with the emulator.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.proxy.as_ref().map(|(_, path)| path.as_path())
     }
 
     /// Where it listens.
@@ -215,17 +262,14 @@ impl Emulator {
         self.shared.base.clone()
     }
 
-    /// What points impersona and gcloud at this emulator, as the default caller.
+    /// What points impersona and gcloud at this emulator, as the default caller: at its port, or where it is a proxy, through
+    /// that, with not one address set.
     pub fn env(&self) -> Vec<(String, String)> {
-        let base = self.base_url();
-        let mut env: Vec<(String, String)> = SERVICES
-            .iter()
-            .map(|(_, name)| (format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}"), base.clone()))
-            .collect();
+        let mut env = match self.certificate() {
+            None => self.endpoints(),
+            Some(certificate) => self.tunnel(&certificate.display().to_string()),
+        };
         let mut set = |name: &str, value: String| env.push((name.to_owned(), value));
-        set("CLOUDSDK_AUTH_TOKEN_HOST", format!("{base}token"));
-        set("IMPERSONA_OAUTH2_ENDPOINT", base.clone());
-        set("IMPERSONA_CERTS_ENDPOINT", base);
         if let Some(caller) = self.callers.first() {
             let path = caller.path.display().to_string();
             // gcloud does not look at application default credentials.
@@ -245,14 +289,37 @@ impl Emulator {
         env
     }
 
+    fn endpoints(&self) -> Vec<(String, String)> {
+        let base = self.base_url();
+        let over = |(_, name): &(_, &str)| (format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}"), base.clone());
+        let mut env: Vec<(String, String)> = SERVICES.iter().map(over).collect();
+        env.push(("CLOUDSDK_AUTH_TOKEN_HOST".to_owned(), format!("{base}token")));
+        env.push(("IMPERSONA_OAUTH2_ENDPOINT".to_owned(), base.clone()));
+        env.push(("IMPERSONA_CERTS_ENDPOINT".to_owned(), base));
+        env
+    }
+
+    /// The proxy, what it is not asked for, and the certificate under the name by which each library looks for one.
+    fn tunnel(&self, certificate: &str) -> Vec<(String, String)> {
+        let proxy = format!("http://{}", self.addr);
+        // Both cases: most read the one that they find first, and prefer the small one.
+        let proxies = ["HTTPS_PROXY", "https_proxy"].map(|name| (name, proxy.as_str()));
+        let direct = ["NO_PROXY", "no_proxy"].map(|name| (name, "127.0.0.1,localhost,::1"));
+        let authority = AUTHORITY.map(|name| (name, certificate));
+        // Node's own fetch looks at proxies only when told to.
+        let all = proxies.into_iter().chain(direct).chain([("NODE_USE_ENV_PROXY", "1")]).chain(authority);
+        all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
     /// What is printed, for a shell in which anything may be started: as [`Emulator::env`], but for the caller that
     /// Google's libraries find. They ask Google itself about a person's login, whatever `token_uri` its file has
-    /// (google-auth, `oauth2/credentials.py`), so for them it is the first account with a key, whose file they follow;
-    /// else a login of a workforce pool; else the default caller all the same.
+    /// (google-auth, `oauth2/credentials.py`), so without a proxy it is for them the first account with a key, whose file
+    /// they follow; else a login of a workforce pool; else the default caller.
     pub fn shell_env(&self) -> Vec<(String, String)> {
         let mut env = self.env();
         let of_kind = |kind: &str| self.callers.iter().find(|caller| caller.kind == kind);
         let follows = of_kind("service_account").or_else(|| of_kind("external_account_authorized_user"));
+        let follows = follows.filter(|_| self.proxy.is_none());
         let named = env.iter_mut().find(|(name, _)| name == "GOOGLE_APPLICATION_CREDENTIALS");
         if let (Some((_, path)), Some(caller)) = (named, follows) {
             *path = caller.path.display().to_string();
@@ -282,8 +349,13 @@ impl Emulator {
 }
 
 /// Serves until the task is ended; gives what cuts all its connections, too.
-fn serve(listener: TcpListener, shared: &Arc<Shared>) -> (JoinSet<()>, Scissors) {
-    let app = Router::new().fallback(routes::serve).with_state(Arc::clone(shared));
+fn serve(
+    listener: TcpListener,
+    shared: &Arc<Shared>,
+    proxy: Option<&(Arc<Proxy>, PathBuf)>,
+) -> (JoinSet<()>, Scissors) {
+    let proxy = proxy.map(|(proxy, _)| Arc::clone(proxy));
+    let app = Front { shared: Arc::clone(shared), proxy }.router();
     let service = app.into_make_service_with_connect_info::<Scissors>();
     let all = Scissors::default();
     let listener = Cuttable { listener, all: all.clone() };
@@ -297,11 +369,23 @@ fn serve(listener: TcpListener, shared: &Arc<Shared>) -> (JoinSet<()>, Scissors)
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.connections.cut();
+        self.cut();
         #[cfg(test)]
         tests::contract::settle(&self.shared.base);
     }
 }
+
+/// The names by which libraries look for the certificates to believe: OpenSSL and rustls, Python's requests and httplib2,
+/// curl, Node, gRPC, gcloud.
+const AUTHORITY: [&str; 7] = [
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "HTTPLIB2_CA_CERTS",
+    "CURL_CA_BUNDLE",
+    "NODE_EXTRA_CA_CERTS",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+];
 
 /// The services and the names of their gcloud overrides.
 const SERVICES: &[(&str, &str)] = &[
@@ -385,10 +469,12 @@ impl Handle {
             .header(header::HOST, "127.0.0.1")
             .header(header::AUTHORIZATION, format!("Bearer {bearer}"))
             .header(header::CONTENT_TYPE, "application/json")
-            .body(Body::from(body.map_or_else(String::new, Value::to_string)))
+            .body(body.map_or_else(String::new, Value::to_string))
             .expect("the verb and the path are well-formed");
-        let scissors = ConnectInfo(Scissors::default());
-        let response = routes::serve(Shares(Arc::clone(&self.shared)), scissors, request).await;
+        let (parts, body) = request.into_parts();
+        let scissors = Scissors::default();
+        let response =
+            routes::serve(&self.shared, &scissors, parts, Ok(Bytes::from(body)), Host::Loopback).await;
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         (status, bytes.map(|bytes| bytes.to_vec()).unwrap_or_default())

@@ -52,15 +52,70 @@ pub fn cached(value: &Value, seconds: u32) -> Response {
 
 /// The page for a path that no API has: HTML, as Google's front end sends it.
 pub fn not_found(path: &str) -> Response {
-    let shown: String = path.chars().filter(|c| !matches!(c, '<' | '>' | '&' | '"')).collect();
-    html(
-        StatusCode::NOT_FOUND,
-        &format!(
-            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  \
-             <p><b>404.</b> <ins>That\u{2019}s an error.</ins>\n  <p>The requested URL <code>{shown}</code> was not \
-             found on this server.  <ins>That\u{2019}s all we know.</ins>\n"
-        ),
+    page(StatusCode::NOT_FOUND, path)
+}
+
+/// The page of Google's front end for a status: a title that nobody else has, and a sentence about the path. The
+/// sentences are those seen on the web; where none is known there is the plain one of any server error.
+pub fn page(status: StatusCode, path: &str) -> Response {
+    let shown = inert(path);
+    let sentence = match status.as_u16() {
+        400 => "Your client has issued a malformed or illegal request.".to_owned(),
+        403 => "Your client does not have permission to get URL <code>{}</code> from this server.".replace("{}", &shown),
+        404 => format!("The requested URL <code>{shown}</code> was not found on this server."),
+        413 => "Your client issued a request that was too large.".to_owned(),
+        414 => {
+            let start: String = shown.chars().take(80).collect();
+            format!("The requested URL <code>{start}</code>... is too large to process.")
+        }
+        429 => "We're sorry, but your computer or network may be sending automated queries.".to_owned(),
+        _ => "The server encountered a temporary error and could not complete your request.<p>Please try again in 30 \
+              seconds."
+            .to_owned(),
+    };
+    page_that_says(status, &sentence)
+}
+
+/// The page for a request that may carry a body and does not say how long it is.
+pub fn length_required(verb: &str) -> Response {
+    page_that_says(
+        StatusCode::LENGTH_REQUIRED,
+        &format!("{} requests require a <code>Content-length</code> header.", inert(verb)),
     )
+}
+
+/// The page for a method of HTTP that Google's front end does not know.
+pub fn refused_verb(verb: &str, path: &str) -> Response {
+    let (verb, path) = (inert(verb), inert(path));
+    page_that_says(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &format!("The request method <code>{verb}</code> is inappropriate for the URL <code>{path}</code>."),
+    )
+}
+
+/// What was sent, as text within a page.
+fn inert(text: &str) -> String {
+    text.chars().filter(|c| !matches!(c, '<' | '>' | '&' | '"')).collect()
+}
+
+fn page_that_says(status: StatusCode, sentence: &str) -> Response {
+    let code = status.as_u16();
+    let reason = match code {
+        413 => "Request Entity Too Large",
+        414 => "Request-URI Too Large",
+        500 | 502 => "Server Error",
+        _ => status.canonical_reason().unwrap_or("Error"),
+    };
+    let mut response = html(
+        status,
+        &format!(
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {code} ({reason})!!1</title>\n  \
+             <p><b>{code}.</b> <ins>That\u{2019}s an error.</ins>\n  <p>{sentence}  <ins>That\u{2019}s all we \
+             know.</ins>\n"
+        ),
+    );
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// An HTML page.

@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Mutex, watch};
 
+use super::addresses::Addresses;
 use super::behaviour::Behaviour;
 use super::clock::Clock;
 use super::error::Failure;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub clock: Clock,
     /// `http://127.0.0.1:PORT/`.
     pub base: String,
+    /// Where what is handed out points.
+    pub addresses: Addresses,
     /// Whether the emulator's own endpoint is served.
     pub control: AtomicBool,
     /// Everything that changes.

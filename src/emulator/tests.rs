@@ -15,11 +15,13 @@ mod external;
 mod faults;
 mod federation;
 mod filters;
+mod front;
 mod logins;
 mod machine;
 mod metadata;
 mod policies;
 mod properties;
+mod proxy;
 mod services;
 mod tokens;
 mod transport;
@@ -73,12 +75,15 @@ impl Desk {
     async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Got, reqwest::Error> {
         let mut request = self
             .client
-            .request(method, format!("{}{path}", self.emulator.base_url()))
+            .request(method.clone(), format!("{}{path}", self.emulator.base_url()))
             .bearer_auth(&self.token)
             .header("x-goog-user-project", self.project);
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
+        request = match body {
+            Some(body) => request.json(&body),
+            // As every client of Google's does: the front end refuses a POST without.
+            None if method == Method::POST => request.header("content-length", "0"),
+            None => request,
+        };
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await?;
@@ -169,13 +174,13 @@ async fn what_has_no_path_is_not_found_and_does_no_harm() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let desk = Desk::demo().await;
     let address = desk.emulator.base_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
-    for line in ["CONNECT host:1", "OPTIONS *"] {
+    for (line, status) in [("CONNECT host:1", "405"), ("OPTIONS *", "404")] {
         let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
         let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 404 "), "{line}: {answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
     }
     assert_eq!(desk.emulator.handle().request_log().await.last().unwrap().method, "unrouted");
     assert_eq!(desk.get(DEPLOYER).await.status, 200);

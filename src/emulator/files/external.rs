@@ -2,17 +2,17 @@
 //! hours, and a script that prints one.
 
 use std::io;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::super::callers::{Caller, Origin, Source, origin};
 use super::super::federated::Federated;
 use super::super::identity::{Pool, Provider, WorkforceUser};
+use super::super::routes::Api;
 use super::super::state::{Grant, State};
 use super::super::subject::{self, HEADER, given};
 use super::super::tokens::{Principal, secret};
-use super::{CLIENT_ID, granted, private};
+use super::{CLIENT_ID, Desk, granted, private};
 
 /// The field of the subject token where it stands in JSON.
 const FIELD: &str = "access_token";
@@ -27,27 +27,21 @@ pub struct Made {
     pub content: Value,
 }
 
-/// Where files go, and what they say of the emulator.
-pub struct Desk<'a> {
-    /// `http://127.0.0.1:PORT/`.
-    pub base: &'a str,
-    /// The private folder.
-    pub folder: &'a Path,
-    /// The number of the file, which those it points at share.
-    pub number: usize,
-    /// The emulator's time.
-    pub now: i64,
-}
-
 /// Makes the file of somebody of a pool, and writes what it points at.
-pub fn make(state: &mut State, caller: &Caller, who: &Federated, desk: &Desk<'_>) -> io::Result<Made> {
+pub fn make(
+    state: &mut State,
+    caller: &Caller,
+    who: &Federated,
+    file: usize,
+    desk: &Desk<'_>,
+) -> io::Result<Made> {
     let source = caller.source.expect("the world was checked");
     let pools = state.pools.clone();
     match origin(&pools, who, source).expect("the world was checked") {
-        Origin::Login(pool, user) => Ok(login(state, caller, pool, user, desk.base)),
+        Origin::Login(pool, user) => Ok(login(state, caller, pool, user, desk)),
         Origin::Provider(pool, provider, number) => {
-            let (kind, place) = credential_source(state, (pool, provider, number), source, desk)?;
-            Ok(account(caller, (pool, provider), kind, (source, place), desk.base))
+            let (kind, place) = credential_source(state, (pool, provider, number), source, (file, desk))?;
+            Ok(account(caller, (pool, provider), kind, (source, place), desk))
         }
     }
 }
@@ -57,8 +51,9 @@ fn account(
     (pool, provider): (&Pool, &Provider),
     kind: &str,
     (source, place): (Source, Value),
-    base: &str,
+    desk: &Desk<'_>,
 ) -> Made {
+    let base = desk.addresses.of(Api::Sts);
     let mut content = json!({"type": "external_account", "audience": pool.audience(provider),
         "subject_token_type": kind, "token_url": format!("{base}v1/token"),
         "token_info_url": format!("{base}v1/introspect"), "credential_source": place,
@@ -76,8 +71,7 @@ fn account(
     };
     let mut name = format!("{}{source}", provider.id);
     if let Some(target) = &caller.impersonates {
-        content["service_account_impersonation_url"] =
-            format!("{base}v1/projects/-/serviceAccounts/{target}:generateAccessToken").into();
+        content["service_account_impersonation_url"] = desk.mint_url(target).into();
         name.push_str(&format!("-as-{}", super::local(target)));
     }
     Made { name, kind: "external_account", content }
@@ -88,7 +82,7 @@ fn credential_source(
     state: &State,
     (pool, provider, number): (&Pool, &Provider, usize),
     source: Source,
-    desk: &Desk<'_>,
+    (file, desk): (usize, &Desk<'_>),
 ) -> io::Result<(&'static str, Value)> {
     let external = format!("{}external/{}/{}/{}", desk.base, pool.owner, pool.id, provider.id);
     if source == Source::Aws {
@@ -105,7 +99,7 @@ fn credential_source(
     }
     let given = given(pool, provider, state.made_key(pool, provider), number, desk.now)
         .expect("the world was checked");
-    let file = |end: &str| desk.folder.join(format!("{}-subject-token{end}", desk.number));
+    let file = |end: &str| desk.folder.join(format!("{file}-subject-token{end}"));
     let json_format = json!({"type": "json", "subject_token_field_name": FIELD});
     let place = match source {
         Source::File => {
@@ -132,7 +126,8 @@ fn credential_source(
     Ok((given.kind, place))
 }
 
-fn login(state: &mut State, caller: &Caller, pool: &Pool, user: &WorkforceUser, base: &str) -> Made {
+fn login(state: &mut State, caller: &Caller, pool: &Pool, user: &WorkforceUser, desk: &Desk<'_>) -> Made {
+    let base = desk.addresses.of(Api::Sts);
     let (secret, refresh) = (secret(), format!("1//EMULATOR-{}", secret()));
     let grant = Grant {
         principal: Principal::Federated(Box::new(pool.person(user))),

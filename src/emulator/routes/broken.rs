@@ -46,15 +46,25 @@ pub fn stated(fault: &Fault) -> Option<Failure> {
 }
 
 /// Carries a fault out around the answer, whatever that becomes: it says when to ask again if the fault does.
-pub async fn struck(fault: &Fault, scissors: &Scissors, answer: impl Future<Output = Response>) -> Response {
-    let mut response = changed(fault, scissors, answer).await;
+pub async fn struck(
+    fault: &Fault,
+    scissors: &Scissors,
+    path: &str,
+    answer: impl Future<Output = Response>,
+) -> Response {
+    let mut response = changed(fault, scissors, path, answer).await;
     if let Some(seconds) = fault.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
 
-async fn changed(fault: &Fault, scissors: &Scissors, answer: impl Future<Output = Response>) -> Response {
+async fn changed(
+    fault: &Fault,
+    scissors: &Scissors,
+    path: &str,
+    answer: impl Future<Output = Response>,
+) -> Response {
     if fault.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
     }
@@ -69,7 +79,7 @@ async fn changed(fault: &Fault, scissors: &Scissors, answer: impl Future<Output 
         fault.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default)
     };
     if fault.html {
-        return page(stated(StatusCode::BAD_GATEWAY));
+        return reply::page(stated(StatusCode::BAD_GATEWAY), path);
     }
     if let Some(to) = &fault.redirect {
         return redirect(stated(StatusCode::FOUND), to);
@@ -108,13 +118,6 @@ async fn changed(fault: &Fault, scissors: &Scissors, answer: impl Future<Output 
         return response;
     }
     response
-}
-
-/// Google's page for a status, as far as it matters: HTML under whatever status.
-fn page(status: StatusCode) -> Response {
-    let (code, reason) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
-    let title = format!("Error {code} ({reason})!!1");
-    reply::html(status, &format!("<!DOCTYPE html>\n<html lang=en>\n<title>{title}</title>\n"))
 }
 
 fn redirect(status: StatusCode, to: &str) -> Response {

@@ -45,10 +45,10 @@ fn map(keys: &[Arc<Key>], of: impl Fn(&Key) -> String) -> Value {
 /// Google's issuer as OpenID Connect Discovery 1.0 describes one: it keeps its name, and its addresses are here. What is
 /// not served here is not named.
 async fn discovery(call: Call) -> Answer {
-    let base = &call.shared.base;
+    let (base, keys) = (call.shared.addresses.of(call.route.api), call.shared.addresses.of_keys());
     let document = json!({"issuer": "https://accounts.google.com", "token_endpoint": format!("{base}token"),
         "userinfo_endpoint": format!("{base}v1/userinfo"), "revocation_endpoint": format!("{base}revoke"),
-        "jwks_uri": format!("{base}oauth2/v3/certs"), "response_types_supported": ["none"],
+        "jwks_uri": format!("{keys}oauth2/v3/certs"), "response_types_supported": ["none"],
         "subject_types_supported": ["public"], "id_token_signing_alg_values_supported": ["RS256"],
         "scopes_supported": ["openid", "email", "profile"],
         "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],

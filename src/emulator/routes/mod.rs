@@ -8,12 +8,11 @@ mod certs;
 mod control;
 mod credentials;
 mod external;
-mod host;
 mod iam;
 mod metadata;
 mod oauth;
 mod paging;
-mod payload;
+pub mod payload;
 mod policies;
 mod projects;
 mod projects_v1;
@@ -26,8 +25,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use axum::body::{Body, Bytes};
-use axum::extract::{ConnectInfo, Request, State as Shares};
+use axum::body::Bytes;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
@@ -40,6 +39,7 @@ use super::clock;
 use super::connection::Scissors;
 use super::error::{Answer, Failure, Place, Scene};
 use super::fault::Fault;
+use super::front::Host;
 use super::keys;
 use super::partial::Form;
 use super::reply;
@@ -223,14 +223,14 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
     TABLES.iter().copied().flatten().chain([&metadata::REST])
 }
 
-fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static str, String>)> {
+fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap<&'static str, String>)> {
     // What asks for a tunnel names a host and no path.
     let path = uri.path().strip_prefix('/')?;
     let segments: Vec<String> =
         path.split('/').map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
     // A row with a custom verb comes first: `{project}` alone would swallow it.
     let mut plain = None;
-    for route in TABLES.iter().copied().flatten() {
+    for route in TABLES.iter().copied().flatten().filter(|route| host.has(route.api)) {
         if let Some(params) = route.matches(verb, &segments) {
             if route.path.contains("}:") {
                 return Some((route, params));
@@ -238,7 +238,7 @@ fn find(verb: &Method, uri: &Uri) -> Option<(&'static Route, HashMap<&'static st
             plain.get_or_insert((route, params));
         }
     }
-    if plain.is_none() && verb == Method::GET && metadata::holds(&segments) {
+    if plain.is_none() && host.has(Api::Metadata) && verb == Method::GET && metadata::holds(&segments) {
         plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
     }
     plain.filter(|(route, _)| {
@@ -465,48 +465,60 @@ async fn signed_by(jwt: &keys::Jwt<'_>, email: &str) -> bool {
     false
 }
 
-/// Serves one request.
+/// Marks an answer as one of Google's APIs or of what stands before them: not the machine's, and nobody else's.
+#[derive(Debug, Clone, Copy)]
+pub struct Googles {
+    /// Whether a fault had a hand in it: then it is to come as that states it.
+    pub struck: bool,
+}
+
+/// Serves one request that the front end let through.
 pub async fn serve(
-    Shares(shared): Shares<Arc<Shared>>,
-    ConnectInfo(scissors): ConnectInfo<Scissors>,
-    request: Request,
+    shared: &Arc<Shared>,
+    scissors: &Scissors,
+    parts: Parts,
+    body: Result<Bytes, Unread>,
+    host: Host,
 ) -> Response {
-    let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let mut date = shared.clock.now();
+    let now = shared.clock.now();
     let control = shared.control.load(Ordering::Relaxed) && path.starts_with(CONTROL);
-    let is_local = host::is_loopback(&parts.headers, &parts.uri);
-    let mut response = if is_local && control {
-        match payload::read(body).await {
-            Ok(body) => control::serve(&shared, &parts, &body).await,
+    if control && host == Host::Loopback {
+        let response = match body {
+            Ok(body) => control::serve(shared, &parts, &body).await,
             Err(Unread::TooLarge) => reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.\n"),
-            Err(Unread::Broken) => payload::broken(),
-        }
-    } else if is_local {
-        let on_cloud = shared.state.lock().await.metadata.is_some();
-        let found =
-            find(&parts.method, &parts.uri).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
-        let name = found.as_ref().map_or(UNROUTED, |(route, _)| route.name);
-        let (fault, number) = {
-            let mut state = shared.state.lock().await;
-            (state.faults.strike(name, &path, shared.clock.now()), state.arrived(name, path))
+            Err(Unread::Broken) => reply::page(StatusCode::BAD_REQUEST, &path),
         };
-        let answer = run(&shared, found, &parts, body, fault.as_ref());
-        date = date.saturating_add(fault.as_ref().map_or(0, |fault| fault.date_offset_seconds));
-        let response = match &fault {
-            Some(fault) => broken::struck(fault, &scissors, answer).await,
-            None => answer.await,
-        };
-        let status = if scissors.is_cut() { 0 } else { response.status().as_u16() };
-        shared.state.lock().await.answered(number, status);
-        response
-    } else {
-        reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
+        return dated(response, now);
+    }
+    let on_cloud = shared.state.lock().await.metadata.is_some();
+    let found =
+        find(&parts.method, &parts.uri, host).filter(|(route, _)| on_cloud || route.api != Api::Metadata);
+    let (name, api) = found.as_ref().map_or((UNROUTED, None), |(route, _)| (route.name, Some(route.api)));
+    let (fault, number) = {
+        let mut state = shared.state.lock().await;
+        (state.faults.strike(name, &path, now), state.arrived(name, path))
     };
+    let answer = run(shared, found, &parts, body, fault.as_ref());
+    let mut response = match &fault {
+        Some(fault) => broken::struck(fault, scissors, parts.uri.path(), answer).await,
+        None => answer.await,
+    };
+    let status = if scissors.is_cut() { 0 } else { response.status().as_u16() };
+    shared.state.lock().await.answered(number, status);
+    if !matches!(api, Some(Api::Metadata | Api::External)) {
+        response.extensions_mut().insert(Googles { struck: fault.is_some() });
+    }
+    let skewed = fault.as_ref().map_or(0, |fault| fault.date_offset_seconds);
+    dated(response, now.saturating_add(skewed))
+}
+
+/// An answer of this time, and without a body where its status has none.
+pub fn dated(mut response: Response, now: i64) -> Response {
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response = reply::bodiless(response);
     }
-    let date = HeaderValue::from_str(&clock::http_date(date)).expect("a date is ASCII");
+    let date = HeaderValue::from_str(&clock::http_date(now)).expect("a date is ASCII");
     response.headers_mut().insert(header::DATE, date);
     response
 }
@@ -530,21 +542,21 @@ fn resource(route: &Route, params: &HashMap<&'static str, String>) -> String {
 async fn run(
     shared: &Arc<Shared>,
     found: Option<(&'static Route, HashMap<&'static str, String>)>,
-    parts: &axum::http::request::Parts,
-    body: Body,
+    parts: &Parts,
+    body: Result<Bytes, Unread>,
     fault: Option<&Fault>,
 ) -> Response {
     let Some((route, params)) = found else {
         let stated = fault.and_then(broken::stated);
         return stated.map_or_else(|| reply::not_found(parts.uri.path()), Failure::into_response);
     };
-    let body = match payload::read(body).await {
+    let body = match body {
         Ok(body) => body,
         Err(Unread::TooLarge) => {
             return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.")
                 .into_response();
         }
-        Err(Unread::Broken) => return payload::broken(),
+        Err(Unread::Broken) => return reply::page(StatusCode::BAD_REQUEST, parts.uri.path()),
     };
     let refusal = match fault {
         Some(fault) => {

@@ -1,11 +1,7 @@
 //! The body of a request as it comes in: how much of it is taken, and what is said where it cannot be had.
 
 use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
-use axum::response::Response;
 use futures_util::StreamExt;
-
-use super::super::reply;
 
 /// More than any request needs; what is larger is refused as Google's front end does.
 const LARGEST: usize = 10 * 1024 * 1024;
@@ -31,9 +27,4 @@ pub async fn read(body: Body) -> Result<Bytes, Unread> {
         whole.extend_from_slice(&part);
     }
     Ok(whole.into())
-}
-
-/// The answer to a body that is broken; the text is ours.
-pub fn broken() -> Response {
-    reply::plain(StatusCode::BAD_REQUEST, "The body of the request ends too early or is malformed.\n")
 }

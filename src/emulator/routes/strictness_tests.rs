@@ -64,9 +64,11 @@ impl Desk {
         let verb = reqwest::Method::from_bytes(route.verb.as_bytes()).unwrap();
         let mut request = self.client.request(verb, url).bearer_auth(&self.token);
         request = request.header("x-goog-user-project", "acme-prod");
-        if let Some(body) = body {
-            request = request.header("content-type", "application/json").body(body.to_owned());
-        }
+        request = match body {
+            Some(body) => request.header("content-type", "application/json").body(body.to_owned()),
+            None if route.verb == "POST" => request.header("content-length", "0"),
+            None => request,
+        };
         let answer = request.send().await.unwrap();
         let status = answer.status().as_u16();
         let value: Value = answer.json().await.unwrap_or_default();
@@ -179,7 +181,8 @@ impl Desk {
             request = request.bearer_auth(&self.token);
         }
         if let Some((kind, body)) = body {
-            request = request.header("content-type", kind).body(body.to_owned());
+            request = request.header("content-type", kind).header("content-length", body.len());
+            request = request.body(body.to_owned());
         }
         let answer = request.send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())

@@ -5,7 +5,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 
 /// What comes back, to its end, for bytes after which nothing more is sent.
-async fn told(desk: &Desk, sent: &str) -> String {
+pub(super) async fn told(desk: &Desk, sent: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(desk.emulator.addr()).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();

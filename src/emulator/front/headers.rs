@@ -1,0 +1,38 @@
+//! The headers that every answer of Google's has, and whether it is compressed.
+
+use axum::http::{HeaderValue, Version, header};
+use axum::response::Response;
+use tower_http::compression::Predicate;
+
+use super::super::routes::Googles;
+use super::hosts::Host;
+
+/// As they were seen on answers of Google's APIs. Where another protocol is served, too, is told by the real hosts alone.
+pub fn dress(response: &mut Response, version: Version, host: Host) {
+    if response.extensions().get::<Googles>().is_none() {
+        return;
+    }
+    let headers = response.headers_mut();
+    for (name, value) in [("server", "ESF"), ("x-xss-protection", "0"), ("x-frame-options", "SAMEORIGIN")] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    for what in ["Origin", "X-Origin", "Referer"] {
+        headers.append(header::VARY, HeaderValue::from_static(what));
+    }
+    if host != Host::Loopback && version == Version::HTTP_11 {
+        headers.insert(header::ALT_SVC, HeaderValue::from_static("h3=\":443\"; ma=2592000"));
+    }
+}
+
+/// Whether an answer is compressed for those who ask for it. gRPC compresses within its messages.
+#[derive(Clone, Copy)]
+pub struct MayBeCompressed;
+
+impl Predicate for MayBeCompressed {
+    fn should_compress<B: http_body::Body>(&self, response: &axum::http::Response<B>) -> bool {
+        let headers = response.headers();
+        response.extensions().get::<Googles>().is_some_and(|googles| !googles.struck)
+            && !headers.contains_key("grpc-status")
+            && response.body().size_hint().exact() != Some(0)
+    }
+}

@@ -1,0 +1,91 @@
+//! Google's front end, which stands before its APIs: what it refuses never reaches one of them, and what it refuses with is
+//! a page for people and not JSON. It owns hosts, verbs, sizes and the headers of every answer; it knows no method.
+//!
+//! What is here was seen at Google's, or is a documented choice where nobody has published it: the sizes.
+
+mod authority;
+mod demands;
+mod headers;
+mod hosts;
+mod proxy;
+mod verb;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State as Shares};
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use tower_http::compression::CompressionLayer;
+
+use super::connection::Scissors;
+use super::reply;
+use super::routes::{self, Googles, payload};
+use super::state::Shared;
+pub use hosts::Host;
+pub use proxy::Proxy;
+
+/// What stands before the APIs of one emulator.
+#[derive(Clone)]
+pub struct Front {
+    /// What the APIs share.
+    pub shared: Arc<Shared>,
+    /// How tunnels end, if it is a proxy.
+    pub proxy: Option<Arc<Proxy>>,
+}
+
+impl Front {
+    /// Everything that is served over one connection.
+    pub fn router(self) -> Router {
+        let compressed = CompressionLayer::new().gzip(true).compress_when(headers::MayBeCompressed);
+        Router::new().fallback(serve).with_state(self).layer(compressed)
+    }
+}
+
+async fn serve(
+    Shares(front): Shares<Front>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    request: Request,
+) -> Response {
+    if request.method() == Method::CONNECT {
+        return proxy::connect(&front, scissors, request);
+    }
+    let tunnel = request.extensions().get::<Host>().copied();
+    let (mut parts, body) = request.into_parts();
+    // Also of what is refused: a connection with half a body in it is of no use to its next request.
+    let body = payload::read(body).await;
+    let is_whole = body.is_ok();
+    let mut response = match hosts::of(&parts, tunnel) {
+        None => {
+            reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
+        }
+        Some(host) => {
+            let (path, version) = (parts.uri.path().to_owned(), parts.version);
+            let refusal = demands::refusal(&parts, &body).filter(|_| demands::is_googles(&path));
+            let mut response = match refusal {
+                Some(page) => logged(&front.shared, path, page).await,
+                None => {
+                    let body = verb::settle(&mut parts, body);
+                    routes::serve(&front.shared, &scissors, parts, body, host).await
+                }
+            };
+            headers::dress(&mut response, version, host);
+            response
+        }
+    };
+    if !is_whole {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Writes down what no method saw.
+async fn logged(shared: &Shared, path: String, mut response: Response) -> Response {
+    response.extensions_mut().insert(Googles { struck: false });
+    let status = response.status().as_u16();
+    let mut state = shared.state.lock().await;
+    let number = state.arrived(routes::UNROUTED, path);
+    state.answered(number, status);
+    drop(state);
+    routes::dated(response, shared.clock.now())
+}
