@@ -71,7 +71,7 @@ use tokio::task::JoinSet;
 use addresses::Addresses;
 use clock::Clock;
 use connection::{Cuttable, Scissors};
-use front::{Front, Host, Proxy};
+use front::{Authority, Front, Host, Proxy};
 use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
@@ -150,8 +150,8 @@ pub struct Emulator {
     on_cloud: bool,
     /// Whether a credentials file names a program to be run.
     runs_programs: bool,
-    /// Where tunnels end, and the file with the certificate by which that is believed.
-    proxy: Option<(Arc<Proxy>, PathBuf)>,
+    /// In whose name its proxy speaks, if it is one, and the file with the certificate by which that is believed.
+    authority: Option<(Arc<Authority>, PathBuf)>,
     /// Serves as long as this is kept.
     server: JoinSet<()>,
     connections: Scissors,
@@ -170,11 +170,11 @@ impl Emulator {
     /// Google's own addresses. No other host is reached through it.
     pub async fn start_with_proxy(options: Options) -> Result<Emulator, StartError> {
         // The real time: clients hold certificates against theirs.
-        let proxy = Proxy::new(Clock::default().now()).map_err(StartError::Authority)?;
-        Emulator::launch(options, Some(Arc::new(proxy))).await
+        let authority = Authority::make(Clock::default().now()).map_err(StartError::Authority)?;
+        Emulator::launch(options, Some(Arc::new(authority))).await
     }
 
-    async fn launch(options: Options, proxy: Option<Arc<Proxy>>) -> Result<Emulator, StartError> {
+    async fn launch(options: Options, authority: Option<Arc<Authority>>) -> Result<Emulator, StartError> {
         let Options { port, world } = options;
         let listen = |source| StartError::Listen { port, source };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
@@ -188,17 +188,17 @@ impl Emulator {
         // A world that was read fits; in one put together otherwise a clock that cannot be told stays where it is.
         clock.advance(world.clock_offset_seconds);
         let mut state = State::new(world, clock.micros());
-        let addresses = match proxy {
+        let addresses = match authority {
             Some(_) => Addresses::Google,
             None => Addresses::Here(base.clone()),
         };
         let desk = files::Desk { addresses: &addresses, base: &base, folder: files.path(), now: clock.now() };
         let callers = files::write(&mut state, &stated, &desk).await?;
-        let proxy = match proxy {
-            Some(proxy) => {
+        let authority = match authority {
+            Some(authority) => {
                 let path = files.path().join("authority.pem");
-                files::private(&path, 0o600, proxy.certificate())?;
-                Some((proxy, path))
+                files::private(&path, 0o600, &authority.certificate)?;
+                Some((authority, path))
             }
             None => None,
         };
@@ -210,7 +210,7 @@ impl Emulator {
             state: Mutex::new(state),
             machine: watch::Sender::new(()),
         });
-        let (server, connections) = serve(listener, &shared, proxy.as_ref());
+        let (server, connections) = serve(listener, &shared, authority.as_ref());
         Ok(Emulator {
             addr,
             shared,
@@ -218,7 +218,7 @@ impl Emulator {
             projects,
             on_cloud,
             runs_programs,
-            proxy,
+            authority,
             server,
             connections,
             _files: files,
@@ -227,7 +227,7 @@ impl Emulator {
 
     /// Cuts every connection and refuses new ones, until [`Emulator::listen_again`]. What it holds stays.
     pub async fn stop_listening(&mut self) {
-        self.cut();
+        self.connections.cut();
         self.server.shutdown().await;
     }
 
@@ -236,20 +236,13 @@ impl Emulator {
         let port = self.addr.port();
         let listener = TcpListener::bind(self.addr).await;
         let listener = listener.map_err(|source| StartError::Listen { port, source })?;
-        (self.server, self.connections) = serve(listener, &self.shared, self.proxy.as_ref());
+        (self.server, self.connections) = serve(listener, &self.shared, self.authority.as_ref());
         Ok(())
-    }
-
-    fn cut(&self) {
-        self.connections.cut();
-        if let Some((proxy, _)) = &self.proxy {
-            proxy.close();
-        }
     }
 
     /// The file with the certificate of the authority, as PEM, where the emulator is a proxy; it goes with the emulator.
     pub fn certificate(&self) -> Option<&Path> {
-        self.proxy.as_ref().map(|(_, path)| path.as_path())
+        self.authority.as_ref().map(|(_, path)| path.as_path())
     }
 
     /// Where it listens.
@@ -319,7 +312,7 @@ impl Emulator {
         let mut env = self.env();
         let of_kind = |kind: &str| self.callers.iter().find(|caller| caller.kind == kind);
         let follows = of_kind("service_account").or_else(|| of_kind("external_account_authorized_user"));
-        let follows = follows.filter(|_| self.proxy.is_none());
+        let follows = follows.filter(|_| self.authority.is_none());
         let named = env.iter_mut().find(|(name, _)| name == "GOOGLE_APPLICATION_CREDENTIALS");
         if let (Some((_, path)), Some(caller)) = (named, follows) {
             *path = caller.path.display().to_string();
@@ -348,18 +341,22 @@ impl Emulator {
     }
 }
 
-/// Serves until the task is ended; gives what cuts all its connections, too.
+/// Serves until the tasks are ended; gives what cuts all their connections, too.
 fn serve(
     listener: TcpListener,
     shared: &Arc<Shared>,
-    proxy: Option<&(Arc<Proxy>, PathBuf)>,
+    authority: Option<&(Arc<Authority>, PathBuf)>,
 ) -> (JoinSet<()>, Scissors) {
-    let proxy = proxy.map(|(proxy, _)| Arc::clone(proxy));
+    let mut server = JoinSet::new();
+    let proxy = authority.map(|(authority, _)| {
+        let (proxy, tunnels) = Proxy::new(Arc::clone(authority));
+        server.spawn(tunnels);
+        proxy
+    });
     let app = Front { shared: Arc::clone(shared), proxy }.router();
     let service = app.into_make_service_with_connect_info::<Scissors>();
     let all = Scissors::default();
     let listener = Cuttable { listener, all: all.clone() };
-    let mut server = JoinSet::new();
     server.spawn(async move {
         // Ends with its task only: the listener retries by itself.
         let _ = axum::serve(listener, service).await;
@@ -369,7 +366,7 @@ fn serve(
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        self.cut();
+        self.connections.cut();
         #[cfg(test)]
         tests::contract::settle(&self.shared.base);
     }

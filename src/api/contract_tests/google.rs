@@ -201,8 +201,8 @@ impl Google {
     }
 
     /// The head of everything that was sent over HTTP/1.1, as its bytes say it.
-    pub(crate) fn heads(&self) -> Vec<Head> {
-        self.tapped.heads()
+    pub(crate) async fn heads(&self) -> Vec<Head> {
+        self.tapped.heads().await
     }
 
     /// Where an answer from here is not as the documents say: what is tried on a wrong answer proves nothing.

@@ -66,7 +66,7 @@ impl Judged {
 pub(crate) async fn judge(google: &Google) -> Judged {
     let (mut methods, mut said, mut others) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let mut wrong = google.misfits().await;
-    wrong.extend(wire::faults(&google.heads()));
+    wrong.extend(wire::faults(&google.heads().await));
     for sent in google.sent().await {
         match sent.method() {
             Some(method) => {
@@ -133,7 +133,7 @@ async fn perform_all_as(client: &Client) -> Vec<String> {
 async fn every_request_has_the_head_that_google_demands() {
     let google = Google::start(Talk::Least).await;
     perform_all(&google).await;
-    let heads = google.heads();
+    let heads = google.heads().await;
     assert_eq!(heads.len(), google.sent().await.len(), "as many heads as requests");
     wire::judge(&heads, "HTTP/1.1");
 }

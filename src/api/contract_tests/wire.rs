@@ -5,7 +5,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -13,6 +13,7 @@ use axum::{http::request::Parts, serve::Listener};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::{Mutex, mpsc},
 };
 
 /// The head of a request.
@@ -115,14 +116,23 @@ pub(crate) fn faults(heads: &[Head]) -> Vec<String> {
 #[derive(Clone, Default)]
 pub(crate) struct Tapped(Arc<Mutex<Vec<Stream>>>);
 
-/// The bytes of one connection.
-type Stream = Arc<Mutex<Vec<u8>>>;
+/// What came over one connection: what was looked at already, and what was not.
+struct Stream {
+    bytes: Vec<u8>,
+    further: mpsc::UnboundedReceiver<Vec<u8>>,
+}
 
 impl Tapped {
     /// The heads of all that came.
-    pub(crate) fn heads(&self) -> Vec<Head> {
-        let streams = self.0.lock().unwrap();
-        streams.iter().flat_map(|stream| heads(&stream.lock().unwrap())).collect()
+    pub(crate) async fn heads(&self) -> Vec<Head> {
+        let mut found = Vec::new();
+        for stream in self.0.lock().await.iter_mut() {
+            while let Ok(bytes) = stream.further.try_recv() {
+                stream.bytes.extend(bytes);
+            }
+            found.extend(heads(&stream.bytes));
+        }
+        found
     }
 }
 
@@ -149,9 +159,9 @@ impl Listener for Tap {
 
     async fn accept(&mut self) -> (Connection, SocketAddr) {
         let (stream, peer) = self.listener.accept().await.unwrap();
-        let bytes = Stream::default();
-        self.tapped.0.lock().unwrap().push(bytes.clone());
-        (Connection { stream, bytes }, peer)
+        let (sender, further) = mpsc::unbounded_channel();
+        self.tapped.0.lock().await.push(Stream { bytes: Vec::new(), further });
+        (Connection { stream, sender }, peer)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -162,7 +172,7 @@ impl Listener for Tap {
 /// A connection, and what was read from it.
 pub(crate) struct Connection {
     stream: TcpStream,
-    bytes: Stream,
+    sender: mpsc::UnboundedSender<Vec<u8>>,
 }
 
 impl AsyncRead for Connection {
@@ -173,7 +183,8 @@ impl AsyncRead for Connection {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        self.bytes.lock().unwrap().extend_from_slice(&buf.filled()[before..]);
+        // A test that has ended wants to know no more.
+        let _ = self.sender.send(buf.filled()[before..].to_vec());
         read
     }
 }

@@ -1,6 +1,7 @@
 //! A certificate authority of an emulator's own, for TLS as Google's hosts speak it. Its key is made at the start, is kept
 //! in memory alone and goes with the emulator: nobody else can ever speak in its name.
 
+use std::io;
 use std::sync::Arc;
 
 use rcgen::{
@@ -26,13 +27,14 @@ pub struct Authority {
     pub certificate: String,
 }
 
-/// Why there is no authority: keys or certificates could not be made.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
-
 impl Authority {
     /// Makes one, at this time of the real clock, in seconds since the epoch: clients hold certificates against theirs, and
     /// not against the emulator's.
-    pub fn make(now: i64) -> Result<Authority, Error> {
+    pub fn make(now: i64) -> io::Result<Authority> {
+        Authority::try_make(now).map_err(io::Error::other)
+    }
+
+    fn try_make(now: i64) -> Result<Authority, Box<dyn std::error::Error + Send + Sync>> {
         let key = KeyPair::generate()?;
         let mut own = params("impersona emulator", now);
         own.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

@@ -22,6 +22,7 @@ use super::connection::Scissors;
 use super::reply;
 use super::routes::{self, Googles, payload};
 use super::state::Shared;
+pub use authority::Authority;
 pub use hosts::Host;
 pub use proxy::Proxy;
 
@@ -31,7 +32,7 @@ pub struct Front {
     /// What the APIs share.
     pub shared: Arc<Shared>,
     /// How tunnels end, if it is a proxy.
-    pub proxy: Option<Arc<Proxy>>,
+    pub proxy: Option<Proxy>,
 }
 
 impl Front {
@@ -48,7 +49,7 @@ async fn serve(
     request: Request,
 ) -> Response {
     if request.method() == Method::CONNECT {
-        return proxy::connect(&front, scissors, request);
+        return proxy::connect(&front, scissors, request).await;
     }
     let tunnel = request.extensions().get::<Host>().copied();
     let (mut parts, body) = request.into_parts();

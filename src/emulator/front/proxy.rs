@@ -1,17 +1,18 @@
 //! The emulator as a proxy: a tunnel to a host of Google's ends here, so that clients with compiled-in addresses reach it
 //! unchanged. It leads nowhere else.
 
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::http::{StatusCode, Uri};
 use axum::response::Response;
+use futures_util::future::BoxFuture;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::super::connection::Scissors;
@@ -20,32 +21,35 @@ use super::Front;
 use super::authority::Authority;
 use super::hosts::{self, Host};
 
-/// What a proxy needs beyond the services themselves.
+/// Where tunnels end.
+#[derive(Clone)]
 pub struct Proxy {
-    authority: Authority,
-    tunnels: Mutex<JoinSet<()>>,
+    authority: Arc<Authority>,
+    sender: mpsc::Sender<BoxFuture<'static, ()>>,
 }
 
 impl Proxy {
-    /// Makes the authority; `now` is the real time, in seconds since the epoch.
-    pub fn new(now: i64) -> io::Result<Proxy> {
-        let authority = Authority::make(now).map_err(io::Error::other)?;
-        Ok(Proxy { authority, tunnels: Mutex::default() })
-    }
-
-    /// The certificate of the authority, as PEM.
-    pub fn certificate(&self) -> &str {
-        &self.authority.certificate
-    }
-
-    /// Ends every tunnel.
-    pub fn close(&self) {
-        self.tunnels.lock().unwrap_or_else(PoisonError::into_inner).abort_all();
+    /// What speaks in the authority's name, and the task that holds its tunnels: they end with it.
+    pub fn new(authority: Arc<Authority>) -> (Proxy, impl Future<Output = ()> + Send + 'static) {
+        let (sender, mut receiver) = mpsc::channel::<BoxFuture<'static, ()>>(16);
+        let tunnels = async move {
+            let mut tunnels = JoinSet::new();
+            loop {
+                tokio::select! {
+                    tunnel = receiver.recv() => match tunnel {
+                        Some(tunnel) => drop(tunnels.spawn(tunnel)),
+                        None => break,
+                    },
+                    Some(_) = tunnels.join_next() => {}
+                }
+            }
+        };
+        (Proxy { authority, sender }, tunnels)
     }
 }
 
 /// Answers a request for a tunnel.
-pub fn connect(front: &Front, scissors: Scissors, request: Request) -> Response {
+pub async fn connect(front: &Front, scissors: Scissors, request: Request) -> Response {
     let Some(proxy) = &front.proxy else {
         return reply::plain(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -65,17 +69,16 @@ pub fn connect(front: &Front, scissors: Scissors, request: Request) -> Response 
     };
     let inner = Front { shared: Arc::clone(&front.shared), proxy: None };
     let (acceptor, upgrade) = (proxy.authority.acceptor.clone(), hyper::upgrade::on(request));
-    let mut tunnels = proxy.tunnels.lock().unwrap_or_else(PoisonError::into_inner);
-    // What has ended is let go of.
-    while tunnels.try_join_next().is_some() {}
-    tunnels.spawn(async move {
+    let tunnel = async move {
         // A client that goes away, or does not believe the certificate, has ended its tunnel.
         let Ok(upgraded) = upgrade.await else { return };
         let Ok(stream) = acceptor.accept(TokioIo::new(upgraded)).await else { return };
         let router = inner.router().layer(Extension(ConnectInfo(scissors))).layer(Extension(host));
         let service = TowerToHyperService::new(router);
         let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
-    });
+    };
+    // Fails only while the emulator ends, which ends this connection, too.
+    let _ = proxy.sender.send(Box::pin(tunnel)).await;
     Response::new(Body::empty())
 }
 

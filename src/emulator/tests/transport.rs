@@ -4,11 +4,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
 
-/// What comes back, to its end, for bytes after which nothing more is sent.
+/// What comes back, to its end, for bytes after which nothing more is sent. A side that is closed may overtake the answer,
+/// so it is closed only for those whose request never ends.
 pub(super) async fn told(desk: &Desk, sent: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(desk.emulator.addr()).await.unwrap();
     stream.write_all(sent.as_bytes()).await.unwrap();
-    stream.shutdown().await.unwrap();
+    if !sent.contains("Connection: close") {
+        stream.shutdown().await.unwrap();
+    }
     let mut answer = Vec::new();
     // A connection that is reset has said what it had to say.
     let _ = stream.read_to_end(&mut answer).await;
