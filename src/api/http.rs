@@ -231,6 +231,9 @@ impl Http {
             Base::Metadata => request.header(metadata::FLAVOR.0, metadata::FLAVOR.1),
             _ => request.header(header::ACCEPT, "application/json"),
         };
+        if ticket.may_bring_a_secret() {
+            request = request.header(header::ACCEPT_ENCODING, "identity");
+        }
         for (name, value) in &ticket.headers {
             request = request.header(name, sensitive(value)?);
         }

@@ -95,6 +95,12 @@ impl Ticket {
         self.address.is_none() && !matches!(self.base, Base::Certs | Base::Metadata)
     }
 
+    /// Whether the answer may hold a credential: of a mint, or of what a caller's token comes from. Such answers are asked
+    /// for as they are, for whoever unpacks one keeps it in memory of its own.
+    pub(super) fn may_bring_a_secret(&self) -> bool {
+        self.kind == CallKind::Mint || !self.auth
+    }
+
     /// A `POST` with the caller's token.
     pub fn post(kind: CallKind, base: Base, path: String, body: Value, asked: Asked) -> Ticket {
         Ticket { kind, method: Method::Post, body: Body::Json(body), ..Ticket::get(base, path, asked) }

@@ -68,6 +68,10 @@ pub(crate) async fn judge(google: &Google) -> Judged {
     let mut wrong = google.misfits().await;
     wrong.extend(wire::faults(&google.heads().await));
     for sent in google.sent().await {
+        let brings_secrets = ["iamcredentials", "token", "sts", "elsewhere", "computeMetadata"];
+        if brings_secrets.contains(&sent.service.as_str()) && !sent.head.wants_it_plain() {
+            wrong.push(format!("a credential would come compressed: {sent:?}"));
+        }
         match sent.method() {
             Some(method) => {
                 let problems = sent.problems(method);

@@ -59,6 +59,11 @@ impl Head {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// Whether the answer is asked for as it is: what unpacks one keeps it where nobody wipes it.
+    pub(crate) fn wants_it_plain(&self) -> bool {
+        self.all("accept-encoding").eq(["identity"])
+    }
+
     /// How much follows it.
     fn length(&self) -> usize {
         self.all("content-length").next().map_or(0, |text| text.parse().unwrap())
