@@ -57,7 +57,8 @@ fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<L
                 used = indent.len();
             }
             while used + long > columns {
-                let mut end = cut(rest, columns.saturating_sub(used));
+                // A blank that hangs over the edge has nothing behind it, not even a letter without a width.
+                let mut end = columns.checked_sub(used).map_or(0, |room| cut(rest, room));
                 if end == 0 && used <= indent.len() {
                     // Wider than any line: one character has to go out all the same.
                     end = rest.chars().next().map_or(rest.len(), char::len_utf8);
@@ -128,6 +129,14 @@ mod tests {
         let folded = fold(vec![Line::raw("  one two three four")], 10);
         let texts: Vec<String> = folded.iter().map(Line::to_string).collect();
         assert_eq!(texts, ["  one two ", "  three ", "  four"]);
+    }
+
+    #[test]
+    fn letter_without_width_goes_to_the_next_line_with_its_word() {
+        // The blank behind `abc` hangs over the edge, and the word after it is too long for any line.
+        let folded = fold(vec![Line::raw("abc \u{1161}日日")], 3);
+        let texts: Vec<String> = folded.iter().map(Line::to_string).collect();
+        assert_eq!(texts, ["abc ", "\u{1161}日", "日"]);
     }
 
     #[test]
