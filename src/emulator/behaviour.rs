@@ -3,6 +3,7 @@
 //! do what it says.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::error::INVALID_ARGUMENT;
 use super::filter::Group;
@@ -19,8 +20,6 @@ pub struct Behaviour {
     /// A mint for a disabled account, or through one: `failedPrecondition` (400, the default) or `permissionDenied`
     /// (403).
     pub disabled_account: DisabledAccount,
-    /// A lifetime of `0s`: `refused` (the default), or `anHour` as if none had been asked for. Less is always refused.
-    pub zero_lifetime: ZeroLifetime,
     /// The most bytes that signBlob and signJwt take as a payload; if left out, what fits into a request of 10 MiB.
     pub largest_payload: Option<usize>,
     /// The claims that signJwt signs: `verbatim` as they came (the default), or `reserialized`, without blanks and in
@@ -45,9 +44,6 @@ pub struct Behaviour {
     /// Terms of a filter or query for projects that stand side by side: `any` of them fits, as the reference says (the
     /// default), or `all` have to, as people expect.
     pub side_by_side: Group,
-    /// The status of a federated credential that the attribute condition rejects (the error `ATTRIBUTE_CONDITION`);
-    /// 401 if left out.
-    pub attribute_condition_status: u16,
     /// The texts of refusals whose wording is not known.
     pub messages: Messages,
 }
@@ -56,8 +52,6 @@ pub struct Behaviour {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Messages {
-    /// A lifetime that is too long, or that is refused as too short.
-    pub lifetime: String,
     /// A scope that cannot be one.
     pub scope: String,
     /// A project's id in place of `-`.
@@ -94,16 +88,6 @@ pub enum DisabledAccount {
     FailedPrecondition,
     /// 403.
     PermissionDenied,
-}
-
-/// What a lifetime of nothing is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum ZeroLifetime {
-    /// An error.
-    Refused,
-    /// The hour that is given where none is asked for.
-    AnHour,
 }
 
 /// What becomes of claims before they are signed.
@@ -161,7 +145,6 @@ impl Default for Behaviour {
         Behaviour {
             named_project: Tolerance::Refused,
             disabled_account: DisabledAccount::FailedPrecondition,
-            zero_lifetime: ZeroLifetime::Refused,
             largest_payload: None,
             signed_claims: SignedClaims::Verbatim,
             large_pages: LargePages::Clamped,
@@ -172,7 +155,6 @@ impl Default for Behaviour {
             public_members: Tolerance::Accepted,
             largest_policy: None,
             side_by_side: Group::Any,
-            attribute_condition_status: 401,
             messages: Messages::default(),
         }
     }
@@ -182,7 +164,6 @@ impl Default for Messages {
     fn default() -> Messages {
         let generic = || INVALID_ARGUMENT.to_owned();
         Messages {
-            lifetime: generic(),
             scope: generic(),
             named_project: generic(),
             delegate: generic(),
@@ -195,12 +176,25 @@ impl Default for Messages {
     }
 }
 
+/// What was open once, and what Google was measured to do. A world that still chooses is refused, for what it asks for
+/// happens nowhere.
+const SETTLED: [(&str, &str); 3] = [
+    ("/attributeConditionStatus", "the status is 400"),
+    ("/zeroLifetime", "a lifetime of 0s is refused"),
+    ("/messages/lifetime", "the texts are known"),
+];
+
+/// Refuses what a world says of something that is no longer open.
+pub(super) fn check_settled(world: &Value) -> Result<(), WorldError> {
+    let stated = SETTLED.iter().find(|(at, _)| world["behaviour"].pointer(at).is_some());
+    stated.map_or(Ok(()), |(at, known)| {
+        let problem = format!("this is settled, because Google was measured: {known}. Leave it out");
+        Err(content(format!("behaviour{}", at.replace('/', ".")), problem))
+    })
+}
+
 impl Behaviour {
     pub(super) fn check(&self) -> Result<(), WorldError> {
-        if !(400..=499).contains(&self.attribute_condition_status) {
-            let problem = format!("{} is no status of a refusal", self.attribute_condition_status);
-            return Err(content("behaviour.attributeConditionStatus".into(), problem));
-        }
         for (field, most) in
             [("largestPayload", self.largest_payload), ("largestPolicy", self.largest_policy)]
         {
@@ -229,16 +223,24 @@ mod tests {
         let world = World::parse(r#"{"behaviour": {"messages": {}}}"#).unwrap();
         assert_eq!(world.behaviour, Behaviour::default());
         for (text, word) in [
-            (
-                r#"{"behaviour": {"attributeConditionStatus": 200}}"#,
-                "behaviour.attributeConditionStatus: 200",
-            ),
             (r#"{"behaviour": {"largestPayload": 0}}"#, "behaviour.largestPayload"),
             (r#"{"behaviour": {"messages": {"scope": ""}}}"#, "behaviour.messages.scope"),
             (r#"{"behaviour": {"oldReaders": "kept"}}"#, "unknown variant `kept`"),
             (r#"{"behaviour": {"oldReader": "mangled"}}"#, "unknown field `oldReader`"),
         ] {
             let error = World::parse(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+
+    #[test]
+    fn behaviour_that_is_settled_is_refused_with_what_is_known() {
+        for (text, word) in [
+            (r#"{"attributeConditionStatus": 400}"#, "behaviour.attributeConditionStatus: this is settled"),
+            (r#"{"zeroLifetime": "anHour"}"#, "behaviour.zeroLifetime: this is settled"),
+            (r#"{"messages": {"lifetime": "too long"}}"#, "behaviour.messages.lifetime: this is settled"),
+        ] {
+            let error = World::parse(&format!(r#"{{"behaviour": {text}}}"#)).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }

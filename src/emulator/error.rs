@@ -411,6 +411,23 @@ impl Failure {
         Failure::google(500, "INTERNAL", "Internal error encountered.")
     }
 
+    /// A lifetime of nothing or less (measured in 2026).
+    pub fn short_lifetime() -> Failure {
+        Failure::invalid("Lifetime of access token must be larger then zero.")
+    }
+
+    /// A lifetime of more than there may be. What was measured in 2026 begins with "can not": the subject is ours, and so
+    /// is the sentence for an account that has the extension already.
+    pub fn long_lifetime(is_extended: bool) -> Failure {
+        Failure::invalid(match is_extended {
+            false => {
+                "Access tokens can not have lifetimes of more than 1 hour. Use the Org Policy Constraint \
+                 constraints/iam.allowServiceAccountCredentialLifetimeExtension to allow up to 12 hours."
+            }
+            true => "Access tokens can not have lifetimes of more than 12 hours.",
+        })
+    }
+
     /// A mint for a disabled account. The exact body is not known: status and text are the world's, the reason is ours.
     pub fn account_disabled(at: Place, email: &str, how: &Behaviour) -> Failure {
         let (status, name) = match how.disabled_account {
@@ -491,6 +508,16 @@ impl Failure {
         Failure::invalid_request(&format!("Missing required parameter: {name}"))
     }
 
+    /// The same at the token endpoint, which has words of its own for three of its fields (seen on the wire).
+    pub fn missing_at_token_endpoint(name: &str) -> Failure {
+        match name {
+            "grant_type" => Failure::invalid_request("Required parameter is missing: grant_type"),
+            "client_id" => Failure::invalid_request("Could not determine client ID from request."),
+            "client_secret" => Failure::invalid_request("client_secret is missing."),
+            other => Failure::missing_parameter(other),
+        }
+    }
+
     /// A token request with a field that cannot be used.
     pub fn invalid_request(description: &str) -> Failure {
         Failure::oauth(400, "invalid_request", description)
@@ -515,10 +542,29 @@ impl Failure {
         )
     }
 
-    /// E27: only a fault answers so, for the mappings of the world have no conditions. The status is not known.
-    pub fn attribute_condition(status: u16) -> Failure {
+    /// E27: only a fault answers so, for the mappings of the world have no conditions. The status was measured in 2026.
+    pub fn attribute_condition() -> Failure {
         let description = "The given credential is rejected by the attribute condition.";
-        Failure::oauth(status, "unauthorized_client", description)
+        Failure::oauth(400, "unauthorized_client", description)
+    }
+
+    /// A credential from which the mapping makes no `google.subject` (Google's troubleshooting pages).
+    pub fn no_subject() -> Failure {
+        let description = "Could not obtain a value for google.subject from the given credential.";
+        Failure::oauth(400, "unauthorized_client", description)
+    }
+
+    /// A credential from which the mapping makes one that is too long (the same pages).
+    pub fn long_subject() -> Failure {
+        Failure::invalid_request(
+            "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute \
+             mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes.",
+        )
+    }
+
+    /// An exchange without scopes (seen on the wire).
+    pub fn missing_scopes() -> Failure {
+        Failure::invalid_request("Scope(s) must be provided.")
     }
 
     /// E31.

@@ -28,13 +28,29 @@ pub fn problem(set: &Value) -> Option<String> {
     })
 }
 
-/// Whether the key that a JWT names signed it.
-pub fn verifies(set: &Value, jwt: &Jwt<'_>) -> bool {
-    let keys = set["keys"].as_array().into_iter().flatten();
-    let mut named = keys.filter(|key| jwt.kid.is_some() && key["kid"].as_str() == jwt.kid.as_deref());
-    named.any(|key| verifies_one(key, jwt).unwrap_or(false))
+/// What the keys of a set say of a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    /// The key that the JWT names made it.
+    Valid,
+    /// That key did not make it.
+    Forged,
+    /// The set has no key of that name and for that algorithm.
+    UnknownKey,
 }
 
+/// Asks the key that a JWT names whether it signed it.
+pub fn verify(set: &Value, jwt: &Jwt<'_>) -> Signature {
+    let keys = set["keys"].as_array().into_iter().flatten();
+    let named = keys.filter(|key| jwt.kid.is_some() && key["kid"].as_str() == jwt.kid.as_deref());
+    match named.filter_map(|key| verifies_one(key, jwt)).max() {
+        Some(true) => Signature::Valid,
+        Some(false) => Signature::Forged,
+        None => Signature::UnknownKey,
+    }
+}
+
+/// Nothing if the key is for another algorithm.
 fn verifies_one(key: &Value, jwt: &Jwt<'_>) -> Option<bool> {
     let (message, signature) = (jwt.signed.as_bytes(), &jwt.signature);
     Some(match (jwt.alg.as_str(), key["kty"].as_str()?) {
@@ -46,7 +62,7 @@ fn verifies_one(key: &Value, jwt: &Jwt<'_>) -> Option<bool> {
             let point = [vec![4], bytes(key, "x")?, bytes(key, "y")?].concat();
             UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(message, signature).is_ok()
         }
-        _ => false,
+        _ => return None,
     })
 }
 
@@ -63,7 +79,7 @@ mod tests {
     use super::*;
 
     fn by(set: &Value, token: &str) -> bool {
-        verifies(set, &Jwt::read(token).unwrap())
+        verify(set, &Jwt::read(token).unwrap()) == Signature::Valid
     }
 
     #[tokio::test]
@@ -76,10 +92,13 @@ mod tests {
         assert!(by(&set, &rsa.jwt("{}")) && by(&set, &mine.jwt(&claims)));
         let mut renamed = set.clone();
         renamed["keys"][1]["kid"] = "other".into();
-        assert!(!by(&renamed, &rsa.jwt("{}")), "the key is found by its name");
+        let said = |set: &Value, token: &str| verify(set, &Jwt::read(token).unwrap());
+        assert_eq!(said(&renamed, &rsa.jwt("{}")), Signature::UnknownKey, "the key is found by its name");
+        renamed["keys"][0]["kid"] = rsa.id.clone().into();
+        assert_eq!(said(&renamed, &rsa.jwt("{}")), Signature::UnknownKey, "it is for another algorithm");
         let mut forged = rsa.jwt("{}");
         forged.replace_range(forged.len() - 8.., "AAAAAAAA");
-        assert!(!by(&set, &forged));
+        assert_eq!(said(&set, &forged), Signature::Forged);
     }
 
     #[test]

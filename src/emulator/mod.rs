@@ -77,7 +77,7 @@ use tokens::{Principal, Token};
 
 pub use behaviour::{
     Behaviour, DisabledAccount, EmptyBindings, LargePages, Messages, OldReaders, SignedClaims, Tolerance,
-    UnchangedPolicy, ZeroLifetime,
+    UnchangedPolicy,
 };
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};

@@ -25,20 +25,24 @@ pub const SAML2: &str = "urn:ietf:params:oauth:token-type:saml2";
 /// A signed request of AWS.
 pub const AWS4: &str = "urn:ietf:params:aws:token-type:aws4_request";
 
-/// Judges a subject token.
+/// How long a federated token lasts at most.
+pub const HOUR: i64 = 3_600;
+
+/// Judges a subject token: whose it is, and for how many seconds a federated token for it lasts. That is an hour, but
+/// no longer than a JWT does.
 pub fn judge(
     pool: &Pool,
     provider: &Provider,
     key: Option<&Es256>,
     (kind, token): (&str, &str),
     now: i64,
-) -> Result<Federated, Failure> {
-    let claims = match (kind, &provider.oidc, &provider.saml, &provider.aws) {
+) -> Result<(Federated, i64), Failure> {
+    let (claims, lasts) = match (kind, &provider.oidc, &provider.saml, &provider.aws) {
         (JWT | ID_TOKEN, Some(trusted), ..) => {
             oidc::claims(trusted, &pool.audience(provider), key, token, now)?
         }
-        (SAML2, _, Some(trusted), _) => saml::claims(trusted, token)?,
-        (AWS4, .., Some(trusted)) => aws::claims(trusted, &pool.audience(provider), token, now)?,
+        (SAML2, _, Some(trusted), _) => (saml::claims(trusted, token)?, HOUR),
+        (AWS4, .., Some(trusted)) => (aws::claims(trusted, &pool.audience(provider), token, now)?, HOUR),
         (JWT | ID_TOKEN | SAML2 | AWS4, ..) => {
             let problem =
                 format!("The provider {} does not take a subject token of type {kind}.", provider.id);
@@ -50,7 +54,7 @@ pub fn judge(
             )));
         }
     };
-    principal(pool, &provider.mapping, &claims)
+    Ok((principal(pool, &provider.mapping, &claims)?, lasts.min(HOUR)))
 }
 
 /// The principal that a provider's mapping makes of claims.
@@ -60,14 +64,9 @@ pub fn principal(pool: &Pool, mapping: &Mapping, claims: &Map<String, Value>) ->
         Some(plain @ (Value::Number(_) | Value::Bool(_))) => Some(plain.to_string()),
         _ => None,
     };
-    let subject = text(&mapping.subject).ok_or_else(|| {
-        Failure::invalid_grant("Could not obtain a value for google.subject from the given credential.")
-    })?;
+    let subject = text(&mapping.subject).ok_or_else(Failure::no_subject)?;
     if subject.len() > LONGEST_SUBJECT {
-        return Err(Failure::invalid_grant(
-            "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute \
-             mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes.",
-        ));
+        return Err(Failure::long_subject());
     }
     let groups = mapping.groups.as_ref().and_then(|claim| claims.get(claim)?.as_array());
     let groups = groups.into_iter().flatten().filter_map(|group| group.as_str().map(str::to_owned)).collect();

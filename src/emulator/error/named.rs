@@ -5,7 +5,6 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::super::behaviour::Behaviour;
 use super::super::reply;
 use super::{Failure, Place};
 
@@ -22,8 +21,6 @@ pub struct Scene<'a> {
     pub resource: &'a str,
     /// How many calls a minute there is room for, if the world says so.
     pub per_minute: Option<u32>,
-    /// What happens where Google's behaviour is not known.
-    pub how: &'a Behaviour,
 }
 
 /// Every name, and what it is.
@@ -61,7 +58,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("INVALID_TARGET", "400 of the Security Token Service, no such pool or provider"),
     ("INVALID_CLIENT", "401 of the token endpoint, no such OAuth client"),
     ("UNAUTHORIZED_CLIENT", "401 of the token endpoint, domain-wide delegation that nobody allowed"),
-    ("ATTRIBUTE_CONDITION", "401 of the Security Token Service, the provider's condition does not hold"),
+    ("ATTRIBUTE_CONDITION", "400 of the Security Token Service, the provider's condition does not hold"),
     ("ACCOUNT_TYPE_UNSUPPORTED", "403"),
     ("API_KEY_SERVICE_BLOCKED", "403"),
     ("BILLING_DISABLED", "403"),
@@ -141,7 +138,7 @@ impl Failure {
             "INVALID_TARGET" => Failure::invalid_target(),
             "INVALID_CLIENT" => Failure::invalid_client(),
             "UNAUTHORIZED_CLIENT" => Failure::unauthorized_client(),
-            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(scene.how.attribute_condition_status),
+            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(),
             reason if NAMES.iter().skip_while(|(name, _)| *name != FORBIDDEN).any(|(n, _)| *n == reason) => {
                 let message = format!("The request was refused by {} ({reason}).", at.service);
                 Failure::google(403, "PERMISSION_DENIED", message).info(
@@ -155,23 +152,31 @@ impl Failure {
     }
 
     /// What the token endpoint and the Security Token Service say in OAuth's form where others say it in Google's. The
-    /// codes for server trouble are those that google-auth tries again for; the throttling text of the Security Token
-    /// Service was seen, the other texts and the code that goes with it are ours.
+    /// codes for server trouble are those that google-auth tries again for; what the Security Token Service
+    /// says when it throttles is on Google's troubleshooting pages, the other texts are ours.
     fn of_oauth(name: &str, scene: &Scene<'_>) -> Option<Failure> {
         let sts = scene.at.service == "sts.googleapis.com";
         if !(sts || scene.method == "oauth2.token") {
             return None;
         }
-        let throttled = "The request was throttled due to rate limit. Please retry after a few seconds.";
-        let throttled =
-            if sts { format!("[Security Token Service] {throttled}") } else { throttled.to_owned() };
+        let (throttled, why) = match sts {
+            true => (
+                "quota_exceeded",
+                "The request was throttled due to rate limit: sts.googleapis.com/requests. Please retry after a few \
+                 seconds.",
+            ),
+            false => (
+                "rate_limit_exceeded",
+                "The request was throttled due to rate limit. Please retry after a few seconds.",
+            ),
+        };
         let (status, error, description) = match name {
             "INVALID_ARGUMENT" | "FAILED_PRECONDITION" | "OUT_OF_RANGE" => {
                 (400, "invalid_request", "Bad Request")
             }
             "UNAUTHENTICATED" => (401, "invalid_client", "Unauthorized"),
             "PERMISSION_DENIED" => (403, "access_denied", "The caller does not have permission"),
-            "RATE_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED" => (429, "rate_limit_exceeded", throttled.as_str()),
+            "RATE_LIMIT_EXCEEDED" | "RESOURCE_EXHAUSTED" => (429, throttled, why),
             "INTERNAL" | "UNKNOWN" | "DATA_LOSS" => (500, "internal_failure", "Internal error encountered."),
             "UNAVAILABLE" => (503, "temporarily_unavailable", "The service is currently unavailable."),
             "DEADLINE_EXCEEDED" => (504, "server_error", "Deadline expired before operation could complete."),
@@ -297,8 +302,7 @@ mod tests {
 
     fn named(name: &str, service: &'static str, method: &str, per_minute: Option<u32>) -> Failure {
         let at = Place { service, title: "X", method: "google.X" };
-        let how = Behaviour::default();
-        let scene = Scene { at, method, consumer: "7", resource: "projects/p", per_minute, how: &how };
+        let scene = Scene { at, method, consumer: "7", resource: "projects/p", per_minute };
         Failure::named(name, &scene).unwrap()
     }
 
@@ -378,13 +382,14 @@ mod tests {
 
     #[test]
     fn what_speaks_oauth_refuses_in_its_form_and_in_words_that_clients_try_again_for() {
-        for (service, method) in
-            [("oauth2.googleapis.com", "oauth2.token"), ("sts.googleapis.com", "sts.token")]
-        {
+        for (service, method, throttled) in [
+            ("oauth2.googleapis.com", "oauth2.token", "rate_limit_exceeded"),
+            ("sts.googleapis.com", "sts.token", "quota_exceeded"),
+        ] {
             for (name, status, error) in [
                 ("UNAVAILABLE", 503, "temporarily_unavailable"),
                 ("INTERNAL", 500, "internal_failure"),
-                ("RATE_LIMIT_EXCEEDED", 429, "rate_limit_exceeded"),
+                ("RATE_LIMIT_EXCEEDED", 429, throttled),
                 ("INVALID_SCOPE", 400, "invalid_scope"),
             ] {
                 let failure = named(name, service, method, None);

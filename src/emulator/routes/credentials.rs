@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::behaviour::{Behaviour, SignedClaims, Tolerance, ZeroLifetime};
+use super::super::behaviour::{Behaviour, SignedClaims, Tolerance};
 use super::super::check::{self, Field, Kind};
 use super::super::clock;
 use super::super::error::{Answer, Failure};
@@ -16,7 +16,7 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::Account;
-use super::{Api, Call, Caller, Route, row};
+use super::{Api, CLOUD_PLATFORM, Call, Caller, Route, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -147,31 +147,43 @@ async fn access_token(call: Call) -> Answer {
     let body: Mint = call.body(FIELDS)?;
     let mut state = call.state().await;
     let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.getAccessToken")?;
-    if body.scope.is_empty() {
-        return Err(Failure::invalid_argument());
-    }
-    if !body.scope.iter().all(|scope| is_scope(scope)) {
-        return Err(Failure::invalid(&state.behaviour.messages.scope));
-    }
-    let most = if account.extended_lifetime { HALF_A_DAY } else { HOUR };
-    let fraction = body.lifetime.as_deref().is_some_and(check::has_fraction);
-    let lifetime = match body.lifetime.as_deref().and_then(check::seconds) {
-        None => HOUR,
-        Some(0) if state.behaviour.zero_lifetime == ZeroLifetime::AnHour && !fraction => HOUR,
-        Some(seconds) => seconds,
-    };
-    if lifetime < 1 || lifetime > most || (lifetime == most && fraction) {
-        return Err(Failure::invalid(&state.behaviour.messages.lifetime));
-    }
+    let scopes = scopes(body.scope, &state.behaviour)?;
+    let lifetime = lifetime(body.lifetime.as_deref(), account.extended_lifetime)?;
     let now = call.now();
     let token = Token {
         principal: Principal::Account(account.email),
-        scopes: body.scope,
+        scopes,
         expires: now + lifetime,
         client: account.unique_id,
     };
     let text = state.tokens.issue(token, now);
     Ok(reply::message(json!({"accessToken": text, "expireTime": clock::rfc3339(now + lifetime)})))
+}
+
+/// The scopes of an access token. One that is empty stands for cloud-platform (measured in 2026); none at all is
+/// refused.
+fn scopes(asked: Vec<String>, how: &Behaviour) -> Result<Vec<String>, Failure> {
+    let named = |scope: String| if scope.is_empty() { CLOUD_PLATFORM.to_owned() } else { scope };
+    let scopes: Vec<String> = asked.into_iter().map(named).collect();
+    match scopes.iter().all(|scope| is_scope(scope)) {
+        _ if scopes.is_empty() => Err(Failure::invalid_argument()),
+        true => Ok(scopes),
+        false => Err(Failure::invalid(&how.messages.scope)),
+    }
+}
+
+/// The seconds that an access token lasts: from one to an hour, or to twelve for an account that the organization allows
+/// it, each taken as it is (measured in 2026). A fraction makes a lifetime longer than the seconds that are given.
+fn lifetime(asked: Option<&str>, is_extended: bool) -> Result<i64, Failure> {
+    let most = if is_extended { HALF_A_DAY } else { HOUR };
+    let Some(seconds) = asked.and_then(check::seconds) else { return Ok(HOUR) };
+    if seconds < 1 {
+        return Err(Failure::short_lifetime());
+    }
+    if seconds > most || (seconds == most && asked.is_some_and(check::has_fraction)) {
+        return Err(Failure::long_lifetime(is_extended));
+    }
+    Ok(seconds)
 }
 
 async fn id_token(call: Call) -> Answer {

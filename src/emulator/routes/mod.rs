@@ -568,7 +568,6 @@ async fn run(
                 consumer: &consumer,
                 resource: &resource,
                 per_minute: fault.per_minute,
-                how: &state.behaviour,
             };
             broken::refusal(fault, route, &scene)
         }

@@ -140,10 +140,18 @@ pub fn parameters(call: &Call) -> Map<String, Value> {
     read
 }
 
+fn stated<'a>(parameters: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+    parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty())
+}
+
 /// A parameter that has to be there.
 pub fn wanted(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
-    let value = parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty());
-    value.map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
+    stated(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
+}
+
+/// The same, in the words of the token endpoint.
+fn needed(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+    stated(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_at_token_endpoint(name))
 }
 
 async fn token(call: Call) -> Answer {
@@ -151,16 +159,16 @@ async fn token(call: Call) -> Answer {
         return Err(Failure::grant_ended());
     }
     let parameters = parameters(&call);
-    match wanted(&parameters, "grant_type")?.as_str() {
+    match needed(&parameters, "grant_type")?.as_str() {
         "refresh_token" => refresh(&call, &parameters).await,
-        JWT_BEARER => assertion(&call, &wanted(&parameters, "assertion")?).await,
+        JWT_BEARER => assertion(&call, &needed(&parameters, "assertion")?).await,
         other => Err(Failure::unsupported_grant(other)),
     }
 }
 
 async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
-    let secret = wanted(parameters, "refresh_token")?;
-    let client = (wanted(parameters, "client_id")?, wanted(parameters, "client_secret")?);
+    let client = (needed(parameters, "client_id")?, needed(parameters, "client_secret")?);
+    let secret = needed(parameters, "refresh_token")?;
     let now = call.now();
     let (grant, scopes, access) = {
         let mut state = call.state().await;
@@ -170,9 +178,9 @@ async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
             return Err(Failure::invalid_client());
         }
         grant.check()?;
-        let scopes = match wanted(parameters, "scope") {
-            Ok(asked) => asked.split_whitespace().map(full_scope).collect(),
-            Err(_) => grant.scopes.clone(),
+        let scopes = match stated(parameters, "scope") {
+            Some(asked) => asked.split_whitespace().map(full_scope).collect(),
+            None => grant.scopes.clone(),
         };
         if scopes.iter().any(|scope| !grant.scopes.contains(scope)) {
             return Err(Failure::invalid_scope());
@@ -334,14 +342,16 @@ fn renamed(mut fields: Map<String, Value>, names: &[(&str, &str)]) -> axum::resp
     reply::exact(axum::http::StatusCode::OK, &old.into())
 }
 
-/// What is known of a token, with real numbers; E31 for one that is not known or over.
+/// What is known of a token, with real numbers; E31 for one that is not known or over. The token is a parameter or, as
+/// Google's library for Node sends it, the bearer of a request that has none.
 async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     check_query(call)?;
     let parameters = parameters(call);
-    if let Ok(text) = wanted(&parameters, "id_token") {
-        return id_info(&text, call.now()).await;
+    if let Some(text) = stated(&parameters, "id_token") {
+        return id_info(text, call.now()).await;
     }
-    let text = wanted(&parameters, "access_token").map_err(|_| Failure::invalid_token())?;
+    let named = stated(&parameters, "access_token").map(str::to_owned);
+    let text = named.or_else(|| call.bearer()).ok_or_else(Failure::invalid_token)?;
     let now = call.now();
     let state = call.state().await;
     // Federated tokens are the token service's: nothing is known of them here.

@@ -1,6 +1,7 @@
 //! The Security Token Service: an identity from outside of Google against a federated token, what such a token is,
 //! and the refresh tokens of people of workforce pools. Errors have the form of OAuth, whatever goes wrong.
 
+use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
@@ -135,8 +136,12 @@ async fn exchange(call: Call) -> Answer {
     if !is_audience(&audience) {
         return Err(Failure::invalid_audience());
     }
-    let scopes: Vec<String> = wanted(&parameters, "scope")?.split_whitespace().map(str::to_owned).collect();
-    if scopes.is_empty() || !scopes.iter().all(|scope| is_scope(scope)) {
+    let scopes = wanted(&parameters, "scope").map_err(|_| Failure::missing_scopes())?;
+    let scopes: Vec<String> = scopes.split_whitespace().map(str::to_owned).collect();
+    if scopes.is_empty() {
+        return Err(Failure::missing_scopes());
+    }
+    if !scopes.iter().all(|scope| is_scope(scope)) {
         return Err(Failure::invalid_scope());
     }
     if call.token_expired {
@@ -148,20 +153,28 @@ async fn exchange(call: Call) -> Answer {
     if pool.disabled || provider.disabled {
         return Err(Failure::invalid_target());
     }
-    let who = subject::judge(pool, provider, key, (&kind, &subject_token), now)?;
+    let (who, lasts) = subject::judge(pool, provider, key, (&kind, &subject_token), now)?;
     let user_project = user_project(&state, &parameters, who.is_workforce())?;
     let pays =
         client.map(|(id, _)| id).or(user_project).or_else(|| pool.project.map(|number| number.to_string()));
     let token = Token {
         principal: Principal::Federated(Box::new(who)),
         scopes,
-        expires: now + LIFETIME,
+        expires: now + lasts,
         client: pays.unwrap_or_default(),
     };
-    let access = state.tokens.issue(token, now);
-    let answer = json!({"access_token": access, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer",
-        "expires_in": LEFT});
-    Ok(reply::exact(axum::http::StatusCode::OK, &answer))
+    Ok(exchanged(&state.tokens.issue(token, now), Some(lasts)))
+}
+
+/// The answer to an exchange. A token that is as good as over has no `expires_in` (measured in 2026), nor has one whose
+/// end the asker is not told.
+fn exchanged(access: &str, lasts: Option<i64>) -> Response {
+    let mut answer =
+        json!({"access_token": access, "issued_token_type": ACCESS_TOKEN, "token_type": "Bearer"});
+    if let Some(left) = lasts.map(|lasts| (lasts - 1).min(LEFT)).filter(|left| *left > 0) {
+        answer["expires_in"] = left.into();
+    }
+    reply::exact(axum::http::StatusCode::OK, &answer)
 }
 
 /// Whether a text is the full resource name of some provider, there or not.
@@ -279,7 +292,7 @@ async fn revoke(call: Call) -> Answer {
         }
         None => {}
     }
-    Ok(axum::response::Response::default())
+    Ok(Response::default())
 }
 
 fn is_federated(principal: &Principal) -> bool {

@@ -65,17 +65,6 @@ async fn a_disabled_account_is_refused_by_either_status_and_any_words() {
 }
 
 #[tokio::test]
-async fn a_lifetime_of_nothing_is_refused_or_an_hour() {
-    let body = |lifetime: &str| json!({"scope": [CLOUD], "lifetime": lifetime});
-    let how = json!({"zeroLifetime": "anHour", "messages": {"lifetime": "too short"}});
-    let path = format!("{BOT}:generateAccessToken");
-    let [before, after] = both(how.clone(), &path, &body("0s")).await;
-    assert_eq!((before.0, after.0), (400, 200));
-    let [_, after] = both(how, &path, &body("-1s")).await;
-    assert_eq!((after.0, &*after.1), (400, "too short"));
-}
-
-#[tokio::test]
 async fn a_payload_may_have_a_limit() {
     let how = json!({"largestPayload": 4, "messages": {"largePayload": "too much"}});
     for (path, body) in [
@@ -102,8 +91,7 @@ async fn claims_are_signed_as_they_came_or_written_anew() {
 #[tokio::test]
 async fn what_is_refused_without_known_words_has_those_of_the_world() {
     let messages = json!({"scope": "no scope", "namedProject": "no dash", "delegate": "no delegate",
-        "jwtExpiry": "no time", "jwtPayload": "no object", "policyVersion": "no version",
-        "lifetime": "no lifetime"});
+        "jwtExpiry": "no time", "jwtPayload": "no object", "policyVersion": "no version"});
     let jwt = |payload: &str| json!({"payload": payload});
     let access = format!("{BOT}:generateAccessToken");
     let condition = json!({"title": "t", "expression": "true"});
@@ -112,8 +100,7 @@ async fn what_is_refused_without_known_words_has_those_of_the_world() {
     for (path, body, words) in [
         (access.clone(), json!({"scope": ["no scope at all"]}), "no scope"),
         (access.replace("/-/", "/p/"), json!({"scope": [CLOUD]}), "no dash"),
-        (access.clone(), json!({"scope": [CLOUD], "delegates": ["projects/p/x"]}), "no delegate"),
-        (access, json!({"scope": [CLOUD], "lifetime": "3601s"}), "no lifetime"),
+        (access, json!({"scope": [CLOUD], "delegates": ["projects/p/x"]}), "no delegate"),
         (format!("{BOT}:signJwt"), jwt("{\"exp\": 1}"), "no time"),
         (format!("{BOT}:signJwt"), jwt("[]"), "no object"),
         (format!("{BOT}:setIamPolicy"), policy, "no version"),
@@ -177,18 +164,5 @@ async fn bindings_without_members_public_members_and_large_policies_are_taken_or
     ] {
         let answers = both(behaviour.clone(), &path, &body).await;
         assert_eq!(answers.map(|(status, ..)| status), statuses, "{behaviour}");
-    }
-}
-
-#[tokio::test]
-async fn a_credential_that_the_condition_rejects_has_the_status_of_the_world() {
-    for (behaviour, status) in [(json!({}), 401), (json!({"attributeConditionStatus": 400}), 400)] {
-        let desk = desk(behaviour).await;
-        desk.fault(Fault { error: Some("ATTRIBUTE_CONDITION".into()), ..fault("sts.token") }).await;
-        let refused = desk.post("v1/token", json!({})).await;
-        assert_eq!(
-            (refused.status.as_u16(), &refused.json["error"]),
-            (status, &json!("unauthorized_client"))
-        );
     }
 }

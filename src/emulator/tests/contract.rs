@@ -260,9 +260,7 @@ async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
 #[test]
 fn every_refusal_that_a_fault_can_name_has_googles_form() {
     let at = Place { service: "iam.googleapis.com", title: "IAM", method: "google.iam.admin.v1.IAM.X" };
-    let how = Behaviour::default();
-    let scene =
-        Scene { at, method: "iam.roles.get", consumer: "7", resource: "", per_minute: None, how: &how };
+    let scene = Scene { at, method: "iam.roles.get", consumer: "7", resource: "", per_minute: None };
     for (name, _) in NAMES {
         let failure = Failure::named(name, &scene).unwrap();
         if failure.body["error"].is_object() {

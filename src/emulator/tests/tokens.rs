@@ -57,6 +57,77 @@ async fn a_key_file_is_worth_access_and_id_tokens_and_signs_its_own() {
 }
 
 #[tokio::test]
+async fn tokeninfo_takes_a_bearer_where_no_token_is_a_parameter() {
+    let desk = Desk::demo().await;
+    let form = "application/x-www-form-urlencoded;charset=UTF-8";
+    let send = async |method: Method, path: &str| {
+        let url = format!("{}{path}", desk.emulator.base_url());
+        let request = desk.client.request(method, url).header("content-type", form).bearer_auth(&desk.token);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    for path in ["tokeninfo", "oauth2/v3/tokeninfo", "oauth2/v1/tokeninfo"] {
+        for method in [Method::GET, Method::POST] {
+            let (status, told) = send(method.clone(), path).await;
+            assert_eq!((status, &told["scope"]), (200, &json!(CLOUD)), "{method} {path}");
+        }
+    }
+    // A parameter wins.
+    assert_eq!(send(Method::POST, "tokeninfo?access_token=ya29.other").await.0, 400);
+}
+
+#[tokio::test]
+async fn the_token_endpoint_names_what_is_missing_in_google_s_words() {
+    let desk = Desk::demo().await;
+    let refresh = json!({"grant_type": "refresh_token", "client_id": "a", "client_secret": "b"});
+    for (missing, words) in [
+        ("grant_type", "Required parameter is missing: grant_type"),
+        ("client_id", "Could not determine client ID from request."),
+        ("client_secret", "client_secret is missing."),
+        ("refresh_token", "Missing required parameter: refresh_token"),
+    ] {
+        let mut asked = refresh.clone();
+        asked.as_object_mut().unwrap().remove(missing);
+        let refused = desk.post("token", asked).await;
+        assert_eq!((refused.status.as_u16(), &refused.json["error"]), (400, &json!("invalid_request")));
+        assert_eq!(refused.json["error_description"], words);
+    }
+}
+
+#[tokio::test]
+async fn lifetimes_are_taken_as_they_are_up_to_what_is_allowed() {
+    let desk = Desk::demo().await;
+    let mint = async |account: &str, lifetime: &str| {
+        let url = format!(
+            "v1/projects/-/serviceAccounts/{account}@acme-prod.iam.gserviceaccount.com:generateAccessToken"
+        );
+        desk.post(&url, json!({"scope": [CLOUD], "lifetime": lifetime})).await
+    };
+    for lifetime in ["1s", "59s", "599s", "3600s"] {
+        assert_eq!(mint("deployer", lifetime).await.status, 200, "{lifetime}");
+    }
+    for lifetime in ["0s", "-1s"] {
+        let refused = mint("deployer", lifetime).await;
+        assert_eq!(refused.message(), "Lifetime of access token must be larger then zero.", "{lifetime}");
+    }
+    for lifetime in ["3600.5s", "3601s", "86400s"] {
+        let refused = mint("deployer", lifetime).await;
+        assert!(refused.message().contains("LifetimeExtension to allow up to 12 hours."), "{lifetime}");
+    }
+    assert!(mint("reports", "43201s").await.message().ends_with("of more than 12 hours."));
+}
+
+#[tokio::test]
+async fn an_empty_scope_is_cloud_platform_and_no_scope_is_refused() {
+    let desk = Desk::demo().await;
+    let mint = format!("{DEPLOYER}:generateAccessToken");
+    let minted = desk.post(&mint, json!({"scope": [""]})).await;
+    let info = desk.post("tokeninfo", json!({"access_token": minted.json["accessToken"]})).await;
+    assert_eq!(info.json["scope"], CLOUD);
+    assert_eq!(desk.post(&mint, json!({"scope": []})).await.status, 400);
+}
+
+#[tokio::test]
 async fn the_minted_access_token_is_the_account_for_as_long_as_it_said() {
     let mut desk = Desk::demo().await;
     let mint = format!("{DEPLOYER}:generateAccessToken");
@@ -96,7 +167,9 @@ async fn a_mint_is_refused_for_each_reason_in_google_s_words() {
         200
     );
     let long = desk.post(&mint("deployer@acme-prod"), json!({"scope": [CLOUD], "lifetime": "3601s"})).await;
-    assert_eq!(long.message(), "Request contains an invalid argument.");
+    let words = "can not have lifetimes of more than 1 hour. Use the Org Policy Constraint \
+        constraints/iam.allowServiceAccountCredentialLifetimeExtension to allow up to 12 hours.";
+    assert!(long.status == 400 && long.message().ends_with(words), "{}", long.text);
     let missing = desk.post(&mint("nobody@acme-prod"), good.clone()).await;
     assert_eq!(
         missing.message(),
