@@ -21,12 +21,7 @@ impl State {
     /// of accounts every one must exist, but Google's service agents do.
     pub fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
         for binding in &policy.bindings {
-            if !self.has_role(&binding.role, on) {
-                return Err(Failure::invalid(format!(
-                    "Role {} is not supported for this resource.",
-                    binding.role
-                )));
-            }
+            self.check_role(&binding.role, on)?;
             check_condition(binding)?;
         }
         check_limits(policy)?;
@@ -34,14 +29,24 @@ impl State {
         self.check_owners(policy, on)
     }
 
-    /// Whether a role may be given there. A custom role lies where it is given or above.
-    fn has_role(&self, name: &str, on: Resource) -> bool {
-        match role::predefined().get(name) {
-            Some(role) => !matches!(on, Resource::Account(_)) || role.is_for_accounts(),
+    /// Refuses a role that there is not, or not there: a custom role lies where it is given or above. Both texts were seen
+    /// on the wire.
+    fn check_role(&self, name: &str, on: Resource) -> Result<(), Failure> {
+        let exists = match role::predefined().get(name) {
+            Some(role) if matches!(on, Resource::Account(_)) && !role.is_for_accounts() => {
+                return Err(Failure::invalid(format!("Role {name} is not supported for this resource.")));
+            }
+            Some(_) => true,
             None => {
                 let parent = name.split_once("/roles/").and_then(|(parent, _)| self.node(parent));
                 let above = parent.is_some_and(|parent| self.way_up(on).any(|level| level == parent));
                 above && self.custom_role(name).is_some()
+            }
+        };
+        match exists {
+            true => Ok(()),
+            false => {
+                Err(Failure::invalid(format!("Role ({name}) does not exist in the resource's hierarchy.")))
             }
         }
     }
@@ -115,8 +120,7 @@ impl State {
                 }
             }
             Some(("serviceAccount", email)) if email.contains('@') => {
-                let agent = email.starts_with("service-") && email.ends_with(".iam.gserviceaccount.com");
-                if agent || self.account(email).is_some() {
+                if member::is_agent(email) || self.account(email).is_some() {
                     Ok(())
                 } else {
                     missing("Service account", email)

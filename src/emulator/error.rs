@@ -300,6 +300,11 @@ impl Failure {
         Failure::google(400, "INVALID_ARGUMENT", message)
     }
 
+    /// A permission that nobody can hold on the resource for which it was tested (as tools that try many quote it).
+    pub fn not_testable(permission: &str) -> Failure {
+        Failure::invalid(format!("Permission {permission} is not valid for this resource."))
+    }
+
     /// E13. `at` is the path of the enclosing message, empty at the root.
     pub fn unknown_field(name: &str, at: &str) -> Failure {
         let place = if at.is_empty() { String::new() } else { format!(" at '{at}'") };

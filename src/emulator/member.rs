@@ -25,6 +25,17 @@ pub fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| is_plain(name) && is_domain(host))
 }
 
+/// Whether an address is that of an agent of Google's own, of which no project has a list: a service agent, or the one
+/// that runs the APIs of a project.
+pub fn is_agent(email: &str) -> bool {
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    match email.split_once('@') {
+        Some((name, "cloudservices.gserviceaccount.com")) => number(name),
+        Some((name, host)) => name.starts_with("service-") && host.ends_with(".iam.gserviceaccount.com"),
+        None => false,
+    }
+}
+
 /// Whether a text is the name of a domain: at least two parts of letters, digits and inner dashes.
 pub fn is_domain(text: &str) -> bool {
     let part = |part: &str| {

@@ -50,6 +50,7 @@ mod search;
 mod services;
 mod state;
 mod subject;
+mod testable;
 mod tokens;
 mod verdict;
 mod workspace;

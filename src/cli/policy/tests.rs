@@ -113,7 +113,7 @@ fn reading_writes_nothing() {
     ] {
         assert_eq!(desk.policy(line), 0, "{line:?}");
     }
-    assert_eq!(desk.policy(&["get", "nobody@acme-prod"]), 4);
+    assert_eq!(desk.policy(&["get", "nobody@acme-prod"]), 5);
     assert_eq!((desk.writes(), desk.saved().len()), (0, 0));
 }
 

@@ -50,7 +50,7 @@ async fn keys_of(call: &Call, permission: &str) -> Result<(Vec<Listed>, String),
     let caller = call.caller().await?;
     let (name, email, subject, stated) = {
         let state = call.state().await;
-        let i = account(call, &state, &caller, permission, |_| Failure::unknown_account())?;
+        let i = account(call, &state, &caller, permission)?;
         let account = &state.accounts[i];
         let name = state.name(Resource::Account(i));
         (name, account.email.clone(), account.unique_id.clone(), account.keys.clone())

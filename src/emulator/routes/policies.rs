@@ -103,12 +103,18 @@ fn fits_in(policy: &Policy, on: Resource, how: &Behaviour) -> Result<(), Failure
     Ok(())
 }
 
-/// The permissions of a list that the caller has, in the order of the list. A resource that is not there has none
-/// (google.iam.v1: "an empty set of permissions, not a NOT_FOUND error").
+/// The permissions of a list that the caller has, in the order of the list. One that nobody can hold there fails the
+/// whole call. A resource that is not there has none (google.iam.v1: "an empty set of permissions, not a NOT_FOUND
+/// error").
 pub fn test(call: &Call, state: &State, caller: &Caller, on: Option<Resource>) -> Result<Response, Failure> {
     let body: TestBody = call.body(TEST)?;
-    if body.permissions.iter().any(|p| p.contains('*') || !p.contains('.')) {
+    if body.permissions.iter().any(|p| p.contains('*')) {
         return Err(Failure::invalid_argument());
+    }
+    if let Some(on) = on
+        && let Some(strange) = body.permissions.iter().find(|p| !state.is_testable(p, on))
+    {
+        return Err(Failure::not_testable(strange));
     }
     let has = |p: &String| on.is_some_and(|on| state.allows(&caller.principal, p, on, call.now()));
     let granted: Vec<String> = body.permissions.into_iter().filter(has).collect();

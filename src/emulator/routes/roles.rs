@@ -1,8 +1,6 @@
 //! IAM v1: roles, predefined and custom, and those that can be granted on a resource. Roles are read here, never
 //! written.
 
-use std::collections::BTreeSet;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -12,6 +10,7 @@ use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::role::{self, Role};
 use super::super::state::{Resource, State};
+use super::super::testable;
 use super::super::world::CustomRole;
 use super::{Api, Call, Route, page, paged, row};
 
@@ -229,7 +228,7 @@ async fn grantable(call: Call) -> Answer {
 const TESTABLE: &[Field] =
     &[("fullResourceName", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
 
-/// The permissions of the table that have something to say about the kind of resource. All of them are generally
+/// The permissions whose names are known and that somebody can hold on the resource. All of them are generally
 /// available here and may be in custom roles.
 async fn testable(call: Call) -> Answer {
     call.query(&[])?;
@@ -238,18 +237,7 @@ async fn testable(call: Call) -> Answer {
     let state = call.state().await;
     let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
     call.guard(&state, &caller, Some(on))?;
-    let fits = |name: &&str| match on {
-        Resource::Account(_) => name.starts_with("iam.serviceAccount"),
-        Resource::Project(_) => {
-            !name.starts_with("resourcemanager.folders.")
-                && !name.starts_with("resourcemanager.organizations.")
-        }
-        Resource::Folder(_) => !name.starts_with("resourcemanager.organizations."),
-        Resource::Organization(_) => true,
-    };
-    let names: BTreeSet<&str> =
-        role::predefined().values().flat_map(|role| role.permissions.iter().copied()).filter(fits).collect();
-    let names: Vec<&str> = names.into_iter().collect();
+    let names: Vec<&String> = testable::known().iter().filter(|name| state.is_testable(name, on)).collect();
     let (names, next) = paged(&names, body.page_size, &body.page_token, 100, 1_000)?;
     let is_off = |name: &str| match on {
         Resource::Project(i) => deny::v2(name).split_once('/').is_some_and(|(api, _)| !state.is_on(i, api)),

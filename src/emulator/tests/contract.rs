@@ -80,7 +80,7 @@ fn samples() -> Vec<(&'static str, Option<Value>)> {
                 {"logType": "DATA_READ", "exemptedMembers": ["user:owner@example.com"]}]}]},
             "updateMask": "bindings,auditConfigs"})
     };
-    let held = || json!({"permissions": ["resourcemanager.projects.get", "resourcemanager.folders.get"]});
+    let held = || json!({"permissions": ["resourcemanager.projects.get", "iam.roles.list"]});
     let tuple = || {
         json!({"accessTuple": {"principal": "dev@example.com", "fullResourceName": name,
             "permission": "iam.serviceAccounts.getAccessToken"}})

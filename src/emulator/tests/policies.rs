@@ -110,6 +110,70 @@ async fn members_and_roles_that_are_not_there_are_refused() {
     }
     let role = desk.post(&url, set("roles/storage.admin", DEV)).await;
     assert_eq!(role.message(), "Role roles/storage.admin is not supported for this resource.");
+    // Another project's role is as much in nobody's hierarchy as one that is nowhere.
+    for role in ["roles/iam.noSuchRole", "projects/acme-prod/roles/nothing", "projects/acme-ci/roles/signer"]
+    {
+        let refused = desk.post(&url, set(role, DEV)).await;
+        let words = format!("Role ({role}) does not exist in the resource's hierarchy.");
+        assert_eq!((refused.status.as_u16(), refused.message()), (400, &*words));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_is_not_there_is_missing_where_its_policy_is_meant() {
+    let desk = Desk::demo().await;
+    let agent = "415104041262@cloudservices.gserviceaccount.com";
+    let stranger = "bot@somewhere-else.iam.gserviceaccount.com";
+    let elsewhere = "ci@acme-ci.iam.gserviceaccount.com";
+    let unknown = "Unknown service account";
+    let gaia = |email: &str| format!("Not found; Gaia id not found for email {email}");
+    let test = json!({"permissions": ["iam.serviceAccounts.actAs"]});
+    let set = json!({"policy": {"bindings": []}});
+    for (project, name, words) in [
+        ("-", agent, unknown.to_owned()),
+        ("-", stranger, gaia(stranger)),
+        ("acme-prod", stranger, gaia(stranger)),
+        ("acme-locked", stranger, gaia(stranger)),
+        ("acme-prod", elsewhere, unknown.to_owned()),
+        ("acme-prod", "service", unknown.to_owned()),
+        ("-", "service-1@gcp-sa-x.iam.gserviceaccount.com", unknown.to_owned()),
+        ("-", "100000000000000000000", unknown.to_owned()),
+    ] {
+        let url = format!("v1/projects/{project}/serviceAccounts/{name}");
+        let tested = desk.post(&format!("{url}:testIamPermissions"), test.clone()).await;
+        assert_eq!((tested.status.as_u16(), tested.message()), (404, unknown), "{name}");
+        for (verb, body) in [("getIamPolicy", json!({})), ("setIamPolicy", set.clone())] {
+            let missing = desk.post(&format!("{url}:{verb}"), body).await;
+            assert_eq!((missing.status.as_u16(), missing.message()), (404, &*words), "{verb} {name}");
+            assert_eq!(missing.json["error"]["status"], "NOT_FOUND");
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_permission_that_is_not_testable_fails_the_whole_test() {
+    let desk = Desk::demo().await;
+    let good = "resourcemanager.projects.get";
+    for (path, good, bad) in [
+        ("v1/projects/acme-prod", good, "resourcemanager.projects.list"),
+        ("v3/projects/acme-prod", good, "policyremediatormanager.locations.get"),
+        ("v3/projects/acme-prod", good, "resourcemanager.projects.fly"),
+        ("v2/folders/310000000001", good, "billing.accounts.get"),
+        ("v3/folders/310000000001", good, "resourcemanager.organizations.get"),
+        ("v1/organizations/123456789012", good, "nothing"),
+        ("v3/organizations/123456789012", good, "iam.serviceAccounts.fly"),
+        (DEPLOYER, "iam.serviceAccounts.actAs", "iam.serviceAccounts.list"),
+        (DEPLOYER, "iam.serviceAccounts.actAs", good),
+    ] {
+        let ask = async |permissions: &[&str]| {
+            desk.post(&format!("{path}:testIamPermissions"), json!({"permissions": permissions})).await
+        };
+        assert_eq!(ask(&[good]).await.status, 200, "{path}");
+        let refused = ask(&[good, bad]).await;
+        let words = format!("Permission {bad} is not valid for this resource.");
+        assert_eq!((refused.status.as_u16(), refused.message()), (400, &*words), "{path}");
+        assert_eq!(refused.json["error"]["status"], "INVALID_ARGUMENT");
+    }
 }
 
 #[tokio::test]
@@ -204,6 +268,7 @@ async fn testable_permissions_fit_the_resource_and_say_what_is_off() {
     let names: Vec<&str> = account.as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
     assert!(names.contains(&"iam.serviceAccounts.getAccessToken") && names.is_sorted());
     assert!(names.iter().all(|name| name.starts_with("iam.serviceAccount")));
+    assert!(!names.contains(&"iam.serviceAccounts.list"));
     assert_eq!(account[0]["stage"], "GA");
     let mut world = World::demo();
     world.projects[0].disabled_services.push("cloudasset.googleapis.com".into());
