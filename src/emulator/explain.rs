@@ -1,6 +1,7 @@
 //! Why somebody has a permission or does not: what each policy on the way up says of it, as far as the one who asks may
 //! see that policy, the role and the group. It decides nothing; what is enforced is the permission's.
 
+use super::boundary::Holder;
 use super::condition::{self, Facts, Unreadable};
 use super::deny::{self, DenyPolicy, DenyRule};
 use super::policy::Binding;
@@ -13,7 +14,7 @@ pub struct Question<'a> {
     /// Where the answer is looked up.
     pub state: &'a State,
     /// The caller: what they may not read is not told.
-    pub asks: &'a Principal,
+    pub asks: Holder<'a>,
     /// Whose access it is about.
     pub who: Principal,
     /// The permission in the v1 form.
@@ -94,7 +95,7 @@ impl<'a> Question<'a> {
 
     /// Whether a principal of a deny rule includes whom it is about.
     pub fn is_denied(&self, principal: &str) -> Verdict {
-        self.state.includes(&deny::member(principal), &self.who, Some(self.asks))
+        self.state.includes(&deny::member(principal), &self.who, Some(self.asks.who))
     }
 
     /// Whether the caller may read the policies of a level. Deny policies have a permission of their own
@@ -147,6 +148,6 @@ impl<'a> Question<'a> {
 
     fn member(&self, member: &str) -> Option<Verdict> {
         let pool = member.starts_with("principal:") || member.starts_with("principalSet:");
-        (!pool).then(|| self.state.includes(member, &self.who, Some(self.asks)))
+        (!pool).then(|| self.state.includes(member, &self.who, Some(self.asks.who)))
     }
 }

@@ -16,6 +16,7 @@
 mod addresses;
 mod admission;
 mod behaviour;
+mod boundary;
 mod callers;
 mod check;
 mod clock;
@@ -516,11 +517,10 @@ impl Handle {
             None => files::CLIENT_ID.to_owned(),
         };
         let scopes = scopes.iter().map(ToString::to_string).collect();
-        Some(
-            state
-                .tokens
-                .issue(Token { principal, scopes, expires: now.saturating_add(seconds), client }, now),
-        )
+        Some(state.tokens.issue(
+            Token { principal, scopes, expires: now.saturating_add(seconds), client, boundary: None },
+            now,
+        ))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::boundary::Holder;
 use super::condition::{self, Facts};
 use super::deny::{self, DenyPolicy};
 use super::role;
@@ -10,9 +11,20 @@ use super::tokens::Principal;
 use super::verdict::Verdict;
 
 impl State {
-    /// Whether a principal has a permission on a resource, at a time: a role gives it and no deny policy takes it away.
-    pub fn allows(&self, who: &Principal, permission: &str, on: Resource, now: i64) -> bool {
+    /// Whether somebody has a permission on a resource, at a time: a role gives it, no deny policy takes it away, and the
+    /// boundary of their token leaves it.
+    pub fn allows<'a>(
+        &self,
+        holder: impl Into<Holder<'a>>,
+        permission: &str,
+        on: Resource,
+        now: i64,
+    ) -> bool {
+        let Holder { who, within } = holder.into();
         let facts = self.facts(on, now);
+        if within.is_some_and(|boundary| !boundary.leaves(self, permission, on, &facts)) {
+            return false;
+        }
         let given = self.way_up(on).any(|level| {
             self.enforced_policy(level, now).bindings.iter().any(|binding| {
                 self.role_gives(&binding.role, permission)

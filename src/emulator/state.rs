@@ -305,6 +305,16 @@ impl State {
         }
     }
 
+    /// A resource by its full name; the `@` of an account may be escaped (gcloud does so).
+    pub fn by_full_name(&self, full: &str) -> Option<Resource> {
+        let full = percent_encoding::percent_decode_str(full).decode_utf8().ok()?;
+        if let Some(name) = full.strip_prefix("//iam.googleapis.com/") {
+            let (project, account) = name.strip_prefix("projects/")?.split_once("/serviceAccounts/")?;
+            return self.account_in(project, account).map(Resource::Account);
+        }
+        self.node(full.strip_prefix("//cloudresourcemanager.googleapis.com/")?)
+    }
+
     /// What a resource lies in.
     pub fn parent(&self, of: Resource) -> Option<Resource> {
         match of {

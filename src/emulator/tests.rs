@@ -11,6 +11,7 @@ mod behaviour;
 pub(super) mod contract;
 mod control;
 mod delegation;
+mod downscope;
 mod external;
 mod faults;
 mod federation;

@@ -1,12 +1,13 @@
 //! Access tokens: made, looked up and forgotten, in memory only. It never learns a token that it did not make.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::boundary::Boundary;
 use super::federated::Federated;
 
 /// Who a token or a JWT stands for.
@@ -61,6 +62,15 @@ pub struct Token {
     /// The OAuth client for a person, the unique id for an account; for somebody of an identity pool the OAuth client,
     /// or the number of the project that pays, or nothing.
     pub client: String,
+    /// What it is limited to, if it was downscoped.
+    pub boundary: Option<Arc<Boundary>>,
+}
+
+impl Token {
+    /// Whether the Security Token Service gave it: what is for people and accounts knows nothing of it.
+    pub fn is_exchanged(&self) -> bool {
+        self.boundary.is_some() || matches!(self.principal, Principal::Federated(_))
+    }
 }
 
 /// All tokens given out.
@@ -76,6 +86,7 @@ impl Tokens {
             self.by_text.retain(|_, token| token.expires > now - 3600);
         }
         let prefix = match token.principal {
+            _ if token.boundary.is_some() => "ya29.dr.EMULATOR-",
             Principal::User(_) => "ya29.a0EMULATOR-",
             Principal::Account(_) => "ya29.c.EMULATOR-",
             Principal::Federated(_) => "ya29.d.EMULATOR-",
@@ -131,6 +142,7 @@ mod tests {
             scopes: vec![],
             expires: 10,
             client: String::new(),
+            boundary: None,
         };
         let text = tokens.issue(token, 0);
         assert!(text.starts_with("ya29.c.EMULATOR-"));

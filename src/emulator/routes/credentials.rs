@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::behaviour::{Behaviour, SignedClaims, Tolerance};
+use super::super::boundary::Holder;
 use super::super::check::{self, Field, Kind};
 use super::super::clock;
 use super::super::error::{Answer, Failure};
@@ -98,21 +99,24 @@ fn target(
             return Err(Failure::invalid(&how.messages.named_project));
         }
     }
-    let mut who = caller.principal.clone();
+    // The boundary of a token limits its holder, and no delegate.
+    let mut delegate_before = None;
     for delegate in delegates {
         let name = delegate.strip_prefix("projects/-/serviceAccounts/").unwrap_or(delegate);
         if name.contains('/') || name.is_empty() {
             return Err(Failure::invalid(&how.messages.delegate));
         }
         call.guard(state, caller, state.account(name).map(Resource::Account))?;
-        let i = step(call, state, &who, name, "iam.serviceAccounts.implicitDelegation")?;
-        who = Principal::Account(state.accounts[i].email.clone());
+        let who = delegate_before.as_ref().map_or(caller.into(), Holder::from);
+        let i = step(call, state, who, name, "iam.serviceAccounts.implicitDelegation")?;
+        delegate_before = Some(Principal::Account(state.accounts[i].email.clone()));
     }
-    let i = step(call, state, &who, call.param("account"), permission)?;
+    let who = delegate_before.as_ref().map_or(caller.into(), Holder::from);
+    let i = step(call, state, who, call.param("account"), permission)?;
     Ok(state.accounts[i].clone())
 }
 
-fn step(call: &Call, state: &State, who: &Principal, name: &str, permission: &str) -> Result<usize, Failure> {
+fn step(call: &Call, state: &State, who: Holder<'_>, name: &str, permission: &str) -> Result<usize, Failure> {
     if !name.contains('@') && !name.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Failure::bad_account_name());
     }
@@ -155,6 +159,7 @@ async fn access_token(call: Call) -> Answer {
         scopes,
         expires: now + lifetime,
         client: account.unique_id,
+        boundary: None,
     };
     let text = state.tokens.issue(token, now);
     Ok(reply::message(json!({"accessToken": text, "expireTime": clock::rfc3339(now + lifetime)})))

@@ -13,7 +13,7 @@ use super::super::policy::CONDITION;
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::Account;
-use super::{Api, Call, Caller, Route, page, policies, roles, row};
+use super::{Api, Call, Caller, Route, page, policies, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -75,7 +75,7 @@ pub fn account(call: &Call, state: &State, caller: &Caller, permission: &str) ->
         return Ok(i);
     }
     match state.project(project) {
-        Some(p) if state.allows(&caller.principal, permission, Resource::Project(p), call.now()) => {
+        Some(p) if state.allows(caller, permission, Resource::Project(p), call.now()) => {
             Err(Failure::unknown_account())
         }
         _ => Err(Failure::denied(permission)),
@@ -176,7 +176,7 @@ async fn lint(call: Call) -> Answer {
     let body: LintBody = call.body(LINT)?;
     {
         let state = call.state().await;
-        call.guard(&state, &caller, roles::resource(&state, &body.full_resource_name))?;
+        call.guard(&state, &caller, state.by_full_name(&body.full_resource_name))?;
     }
     let expression = body.condition.expression;
     let result = |unit: &str, severity: &str, offset: usize, problem: &str| {

@@ -254,7 +254,8 @@ fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> 
         return (text.clone(), left);
     }
     let principal = Principal::Account(account.email);
-    let token = Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id };
+    let token =
+        Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id, boundary: None };
     let text = state.tokens.issue(token, now);
     // Anybody may ask for any scopes; what is forgotten here is only made anew.
     if state.kept.len() >= 1_000 {

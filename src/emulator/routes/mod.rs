@@ -34,6 +34,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::sync::MutexGuard;
 
+use super::boundary::{Boundary, Holder};
 use super::check::{self, Field, Query};
 use super::clock;
 use super::connection::Scissors;
@@ -44,7 +45,7 @@ use super::keys;
 use super::partial::Form;
 use super::reply;
 use super::state::{Resource, Shared, State};
-use super::tokens::{Principal, secret};
+use super::tokens::{Principal, Token, secret};
 use paging::{page, paged};
 use payload::Unread;
 
@@ -272,8 +273,16 @@ struct Call {
 struct Caller {
     principal: Principal,
     scopes: Vec<String>,
+    /// What the token is limited to.
+    boundary: Option<Arc<Boundary>>,
     /// The number of the project that pays.
     consumer: String,
+}
+
+impl<'a> From<&'a Caller> for Holder<'a> {
+    fn from(caller: &'a Caller) -> Holder<'a> {
+        Holder { who: &caller.principal, within: caller.boundary.as_deref() }
+    }
 }
 
 impl Call {
@@ -348,7 +357,7 @@ impl Call {
                 let project =
                     state.project(named).ok_or_else(|| Failure::consumer_invalid(at.service, named))?;
                 let on = Resource::Project(project);
-                if !state.allows(&caller.principal, "serviceusage.services.use", on, self.now()) {
+                if !state.allows(&caller, "serviceusage.services.use", on, self.now()) {
                     return Err(Failure::user_project_denied(at.service, named));
                 }
                 state.projects[project].number.to_string()
@@ -401,10 +410,10 @@ impl Call {
         let at = self.place();
         let found = match self.state().await.tokens.find(bearer) {
             Some(token) if token.expires <= self.now() => return Err(Failure::expired(at)),
-            Some(token) => Some((token.principal.clone(), token.scopes.clone(), token.client.clone())),
+            Some(token) => Some(token.clone()),
             None => None,
         };
-        let (principal, scopes, client) = match found {
+        let Token { principal, scopes, client, boundary, .. } = match found {
             Some(found) => found,
             None => self.self_signed(bearer).await.ok_or_else(|| Failure::unsupported_token(at))?,
         };
@@ -418,12 +427,12 @@ impl Call {
                 return Err(Failure::account_state(at));
             }
         }
-        Ok((Caller { principal, scopes, consumer: String::new() }, client))
+        Ok((Caller { principal, scopes, boundary, consumer: String::new() }, client))
     }
 
     /// A JWT that an account signed for itself is as good as an access token: `iss` and `sub` are the account, `exp`
     /// is at most an hour ahead, and there are scopes or the API as the audience.
-    async fn self_signed(&self, bearer: &str) -> Option<(Principal, Vec<String>, String)> {
+    async fn self_signed(&self, bearer: &str) -> Option<Token> {
         let jwt = keys::Jwt::read(bearer)?;
         let email = jwt.text("iss").filter(|iss| jwt.text("sub") == Some(*iss))?.to_lowercase();
         let now = self.now();
@@ -438,17 +447,19 @@ impl Call {
             }
             _ => return None,
         };
-        let unique_id = {
+        let client = {
             let state = self.state().await;
             state.account(&email).map(|i| state.accounts[i].unique_id.clone())?
         };
         let signed = signed_by(&jwt, &email).await;
-        (fresh && signed).then_some((Principal::Account(email), scopes, unique_id))
+        let expires = jwt.time("exp").unwrap_or_default();
+        let principal = Principal::Account(email);
+        (fresh && signed).then_some(Token { principal, scopes, expires, client, boundary: None })
     }
 
     /// Refuses with E1 unless the caller has the permission.
     fn require(&self, state: &State, caller: &Caller, permission: &str, on: Resource) -> Result<(), Failure> {
-        if state.allows(&caller.principal, permission, on, self.now()) {
+        if state.allows(caller, permission, on, self.now()) {
             return Ok(());
         }
         Err(Failure::denied(permission))

@@ -191,6 +191,7 @@ async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
                 scopes: scopes.clone(),
                 expires: now + LIFETIME,
                 client: grant.client.0.clone(),
+                boundary: None,
             },
             now,
         );
@@ -272,7 +273,8 @@ async fn assertion(call: &Call, text: &str) -> Answer {
         return Err(Failure::invalid_scope());
     }
     let principal = stands_for(call, &jwt, &account, &scopes).await?;
-    let token = Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id };
+    let token =
+        Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id, boundary: None };
     let access = call.state().await.tokens.issue(token, now);
     let answer = json!({"access_token": access, "expires_in": LEFT, "token_type": "Bearer"});
     Ok(reply::exact(axum::http::StatusCode::OK, &answer))
@@ -354,8 +356,8 @@ async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     let text = named.or_else(|| call.bearer()).ok_or_else(Failure::invalid_token)?;
     let now = call.now();
     let state = call.state().await;
-    // Federated tokens are the token service's: nothing is known of them here.
-    let known = |token: &&Token| token.expires > now && !matches!(token.principal, Principal::Federated(_));
+    // Tokens of the token service are its own: nothing is known of them here.
+    let known = |token: &&Token| token.expires > now && !token.is_exchanged();
     let token = state.tokens.find(&text).filter(known).ok_or_else(Failure::invalid_token)?;
     let mut fields = Map::new();
     fields.insert("azp".into(), token.client.clone().into());
@@ -417,7 +419,7 @@ fn check_query(call: &Call) -> Result<(), Failure> {
 async fn user(call: &Call) -> Result<Map<String, Value>, Failure> {
     check_query(call)?;
     let caller = call.caller().await?;
-    if matches!(caller.principal, Principal::Federated(_)) {
+    if matches!(caller.principal, Principal::Federated(_)) || caller.boundary.is_some() {
         return Err(Failure::unsupported_token(call.place()));
     }
     let has = |scope: &str| caller.scopes.iter().any(|s| s == scope);

@@ -116,7 +116,7 @@ pub fn test(call: &Call, state: &State, caller: &Caller, on: Option<Resource>) -
     {
         return Err(Failure::not_testable(strange));
     }
-    let has = |p: &String| on.is_some_and(|on| state.allows(&caller.principal, p, on, call.now()));
+    let has = |p: &String| on.is_some_and(|on| state.allows(caller, p, on, call.now()));
     let granted: Vec<String> = body.permissions.into_iter().filter(has).collect();
     Ok(reply::message(serde_json::json!({"permissions": granted})))
 }

@@ -185,7 +185,7 @@ fn collection(of: Resource) -> &'static str {
 
 pub fn may(call: &Call, state: &State, caller: &Caller, action: &str, on: Resource) -> bool {
     let permission = format!("resourcemanager.{}.{action}", collection(on));
-    state.allows(&caller.principal, &permission, on, call.now())
+    state.allows(caller, &permission, on, call.now())
 }
 
 pub fn all_projects(state: &State) -> impl Iterator<Item = Resource> {
@@ -309,7 +309,7 @@ async fn list(call: &Call, name: &str, permission: &str, all: fn(&State) -> Vec<
     let denied =
         || Failure::denied_on(permission, &format!("//cloudresourcemanager.googleapis.com/{parent}"));
     let above = state.node(parent).ok_or_else(denied)?;
-    if !state.allows(&caller.principal, permission, above, call.now()) {
+    if !state.allows(&caller, permission, above, call.now()) {
         return Err(denied());
     }
     let found = all(&state).into_iter().filter(|of| state.parent(*of) == Some(above)).collect();

@@ -217,8 +217,7 @@ async fn list_folders(call: Call) -> Answer {
     let caller = call.caller().await?;
     let parent = query.text("parent").ok_or_else(Failure::invalid_argument)?;
     let state = call.state().await;
-    let listed =
-        |on: &Resource| state.allows(&caller.principal, "resourcemanager.folders.list", *on, call.now());
+    let listed = |on: &Resource| state.allows(&caller, "resourcemanager.folders.list", *on, call.now());
     let above = state.node(parent).filter(listed).ok_or_else(Failure::caller_denied)?;
     let all = (0..state.folders.len()).map(Resource::Folder);
     let inside: Vec<Resource> = all.filter(|of| state.parent(*of) == Some(above)).collect();

@@ -9,7 +9,7 @@ use super::super::deny;
 use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::role::{self, Role};
-use super::super::state::{Resource, State};
+use super::super::state::Resource;
 use super::super::testable;
 use super::super::world::CustomRole;
 use super::{Api, Call, Route, page, paged, row};
@@ -202,7 +202,7 @@ async fn grantable(call: Call) -> Answer {
     let body: Grantable = call.body(GRANTABLE)?;
     let full = body.view.as_deref() == Some("FULL");
     let state = call.state().await;
-    let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    let on = state.by_full_name(&body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
     call.guard(&state, &caller, Some(on))?;
     let fits = |role: &Role| match on {
         Resource::Account(_) => role.is_for_accounts(),
@@ -235,7 +235,7 @@ async fn testable(call: Call) -> Answer {
     let caller = call.caller().await?;
     let body: Grantable = call.body(TESTABLE)?;
     let state = call.state().await;
-    let on = resource(&state, &body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
+    let on = state.by_full_name(&body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
     call.guard(&state, &caller, Some(on))?;
     let names: Vec<&String> = testable::known().iter().filter(|name| state.is_testable(name, on)).collect();
     let (names, next) = paged(&names, body.page_size, &body.page_token, 100, 1_000)?;
@@ -248,14 +248,4 @@ async fn testable(call: Call) -> Answer {
         .map(|name| json!({"name": name, "stage": "GA", "apiDisabled": is_off(name)}))
         .collect();
     Ok(reply::message(json!({"permissions": permissions, "nextPageToken": next})))
-}
-
-/// A resource by its full name; the `@` of an account may be escaped (gcloud does so).
-pub fn resource(state: &State, full: &str) -> Option<Resource> {
-    let full = percent_encoding::percent_decode_str(full).decode_utf8().ok()?;
-    if let Some(name) = full.strip_prefix("//iam.googleapis.com/") {
-        let (project, account) = name.strip_prefix("projects/")?.split_once("/serviceAccounts/")?;
-        return state.account_in(project, account).map(Resource::Account);
-    }
-    state.node(full.strip_prefix("//cloudresourcemanager.googleapis.com/")?)
 }

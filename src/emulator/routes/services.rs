@@ -85,7 +85,7 @@ async fn open<'a>(
     let named = call.param("project");
     let project = state.project(named).ok_or_else(|| Failure::unknown_consumer(named))?;
     let permission = format!("serviceusage.services.{permission}");
-    if !state.allows(&caller.principal, &permission, Resource::Project(project), call.now()) {
+    if !state.allows(&caller, &permission, Resource::Project(project), call.now()) {
         return Err(Failure::service_usage_denied(what));
     }
     Ok((state, project))

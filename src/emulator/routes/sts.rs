@@ -1,5 +1,7 @@
-//! The Security Token Service: an identity from outside of Google against a federated token, what such a token is,
-//! and the refresh tokens of people of workforce pools. Errors have the form of OAuth, whatever goes wrong.
+//! The Security Token Service: an identity from outside of Google against a federated token, an access token against one
+//! that can do less, what such tokens are, and the refresh tokens of people of workforce pools. Errors have the form of OAuth, whatever goes wrong.
+
+use std::sync::Arc;
 
 use axum::response::Response;
 use base64::Engine;
@@ -7,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
+use super::super::boundary::Boundary;
 use super::super::check;
 use super::super::error::{Answer, Failure};
 use super::super::reply;
@@ -128,9 +131,7 @@ async fn exchange(call: Call) -> Answer {
     let kind = asked(&parameters, "subject_token_type", "subjectTokenType")?;
     let subject_token = asked(&parameters, "subject_token", "subjectToken")?;
     if kind == ACCESS_TOKEN {
-        return Err(Failure::invalid_request(
-            "The emulator does not give downscoped tokens for access tokens.",
-        ));
+        return downscope(&call, &parameters, &subject_token).await;
     }
     let audience = wanted(&parameters, "audience")?;
     if !is_audience(&audience) {
@@ -162,6 +163,7 @@ async fn exchange(call: Call) -> Answer {
         scopes,
         expires: now + lasts,
         client: pays.unwrap_or_default(),
+        boundary: None,
     };
     Ok(exchanged(&state.tokens.issue(token, now), Some(lasts)))
 }
@@ -175,6 +177,35 @@ fn exchanged(access: &str, lasts: Option<i64>) -> Response {
         answer["expires_in"] = left.into();
     }
     reply::exact(axum::http::StatusCode::OK, &answer)
+}
+
+/// An access token of Google's against one that can do less, and lasts as long. Of a person's the end is not told
+/// (discovery document). What is refused has words of ours.
+async fn downscope(call: &Call, parameters: &Map<String, Value>, subject: &str) -> Answer {
+    let options = options(parameters)?;
+    if let Some(other) = options.keys().find(|name| *name != "accessBoundary") {
+        return Err(bad_option(&format!("{other} cannot be given to an access token here.")));
+    }
+    let boundary = options.get("accessBoundary").cloned();
+    let boundary =
+        boundary.ok_or_else(|| bad_option("an access token is exchanged for an accessBoundary."))?;
+    let boundary: Boundary =
+        serde_json::from_value(boundary).map_err(|why| bad_option(&format!("accessBoundary: {why}.")))?;
+    let now = call.now();
+    let mut state = call.state().await;
+    boundary.check(&state).map_err(|problem| bad_option(&problem))?;
+    let known = state.tokens.find(subject).filter(|token| token.expires > now && !call.token_expired);
+    let known = known.filter(|token| match &token.principal {
+        Principal::Account(email) => state.account(email).is_some_and(|i| !state.accounts[i].disabled),
+        Principal::User(_) | Principal::Federated(_) => true,
+    });
+    let source = known.cloned().ok_or_else(|| Failure::invalid_grant("The access token is not valid."))?;
+    if source.boundary.is_some() {
+        return Err(Failure::invalid_request("The access token already has an access boundary."));
+    }
+    let lasts = (!matches!(source.principal, Principal::User(_))).then_some(source.expires - now);
+    let token = Token { boundary: Some(Arc::new(boundary)), ..source };
+    Ok(exchanged(&state.tokens.issue(token, now), lasts))
 }
 
 /// Whether a text is the full resource name of some provider, there or not.
@@ -191,50 +222,60 @@ fn is_audience(text: &str) -> bool {
     named.is_some_and(|(pool, provider)| !pool.is_empty() && !provider.is_empty())
 }
 
-/// The number of the project that pays, which people of workforce pools may name in the options. The options are
-/// JSON, as it is or percent-encoded once more.
+fn bad_option(problem: &str) -> Failure {
+    Failure::invalid_request(&format!("Invalid value for \"options\": {problem}"))
+}
+
+/// The options of an exchange: JSON, as it is or percent-encoded once more.
+fn options(parameters: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
+    let Ok(text) = wanted(parameters, "options") else { return Ok(Map::new()) };
+    let text = match text.trim_start().starts_with('{') {
+        true => text,
+        false => percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
+    };
+    serde_json::from_str(&text).map_err(|_| bad_option("it is not a JSON object."))
+}
+
+/// The number of the project that pays, which people of workforce pools may name in the options.
 fn user_project(
     state: &State,
     parameters: &Map<String, Value>,
     workforce: bool,
 ) -> Result<Option<String>, Failure> {
-    let bad = |problem: &str| Failure::invalid_request(&format!("Invalid value for \"options\": {problem}"));
-    let Ok(text) = wanted(parameters, "options") else { return Ok(None) };
-    let text = match text.trim_start().starts_with('{') {
-        true => text,
-        false => percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
-    };
-    let options: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|_| bad("it is no JSON object."))?;
+    let options = options(parameters)?;
     if let Some(other) = options.keys().find(|name| *name != "userProject") {
-        return Err(bad(&format!("the emulator does not know {other}.")));
+        return Err(bad_option(&format!("the emulator does not know {other}.")));
     }
     let Some(project) = options.get("userProject") else { return Ok(None) };
     if !workforce {
-        return Err(bad("userProject is for workforce pools only."));
+        return Err(bad_option("userProject is for workforce pools only."));
     }
     let found = project.as_str().and_then(|name| state.project(name));
-    let found = found.ok_or_else(|| bad("userProject is not a project."))?;
+    let found = found.ok_or_else(|| bad_option("userProject is not a project."))?;
     Ok(Some(state.projects[found].number.to_string()))
 }
 
-/// What a federated token is. Of every other token it knows nothing, and says so without an error.
+/// What a token of this service is. Of every other token it knows nothing, and says so without an error.
 async fn introspect(call: Call) -> Answer {
     let parameters = parameters(&call);
     client(&call, &parameters).await?;
     let text = wanted(&parameters, "token")?;
     let state = call.state().await;
-    let known = state.tokens.find(&text).filter(|token| token.expires > call.now());
-    let answer = match known.map(|token| (token, &token.principal)) {
-        Some((token, Principal::Federated(who))) => {
-            let mut answer = json!({"active": true, "exp": token.expires, "iss": ISSUER, "username": who.member(),
+    let known = state.tokens.find(&text).filter(|token| token.expires > call.now() && token.is_exchanged());
+    let answer = match known {
+        Some(token) => {
+            let username = match &token.principal {
+                Principal::Federated(who) => who.member(),
+                Principal::User(email) | Principal::Account(email) => email.clone(),
+            };
+            let mut answer = json!({"active": true, "exp": token.expires, "iss": ISSUER, "username": username,
                 "scope": token.scopes.join(" "), "token_type": "Bearer"});
             if !token.client.is_empty() {
                 answer["client_id"] = token.client.clone().into();
             }
             answer
         }
-        _ => json!({"active": false}),
+        None => json!({"active": false}),
     };
     Ok(reply::exact(axum::http::StatusCode::OK, &answer))
 }
@@ -264,6 +305,7 @@ async fn refresh(call: Call) -> Answer {
         scopes: grant.scopes.clone(),
         expires: now + LIFETIME,
         client: client.0,
+        boundary: None,
     };
     let mut answer = json!({"access_token": state.tokens.issue(token, now), "expires_in": LEFT,
         "scope": grant.scopes.join(" "), "token_type": "Bearer"});
@@ -282,7 +324,7 @@ async fn revoke(call: Call) -> Answer {
     let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
     let text = wanted(&parameters, "token")?;
     let mut state = call.state().await;
-    if state.tokens.find(&text).is_some_and(|token| is_federated(&token.principal)) {
+    if state.tokens.find(&text).is_some_and(Token::is_exchanged) {
         state.tokens.revoke(&text);
     }
     match state.grants.get(&text).filter(|grant| is_federated(&grant.principal)) {

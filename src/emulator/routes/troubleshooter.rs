@@ -14,7 +14,7 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::tokens::Principal;
 use super::super::verdict::Verdict;
-use super::{Api, Call, Caller, Route, roles, row};
+use super::{Api, Call, Caller, Route, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -118,7 +118,7 @@ impl Tuple {
 
 /// The resource and all above it. An account that is not there reads like one whose policy is closed.
 fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
-    if let Some(on) = roles::resource(state, full) {
+    if let Some(on) = state.by_full_name(full) {
         return Ok(state.way_up(on).map(Some).collect());
     }
     let known = ["//iam.googleapis.com/projects/", "//cloudresourcemanager.googleapis.com/"];
@@ -275,7 +275,7 @@ fn ask<'a>(
     let levels = levels(state, &tuple.full_resource_name)?;
     call.guard(state, caller, levels.iter().flatten().next().copied())?;
     let facts = tuple.facts();
-    let question = Question { state, asks: &caller.principal, who, permission, facts, now: call.now() };
+    let question = Question { state, asks: caller.into(), who, permission, facts, now: call.now() };
     Ok((question, levels))
 }
 
