@@ -67,7 +67,7 @@ pub async fn write(state: &mut State, callers: &[Caller], desk: &Desk<'_>) -> io
             Some(Principal::User(email)) => person(state, caller, &email, desk),
             Some(Principal::Account(email)) => account(state, caller, &email, desk).await,
             Some(Principal::Federated(who)) => external::make(state, caller, &who, number, desk)?,
-            None => distributed_cloud(caller, desk.base),
+            None => distributed_cloud(state, caller, desk.base),
         };
         let path = desk.folder.join(format!("{number}-{}.json", plain(&made.name)));
         let text = serde_json::to_string_pretty(&made.content).expect("a JSON value can be written");
@@ -153,16 +153,17 @@ async fn account(state: &State, caller: &Caller, email: &str, desk: &Desk<'_>) -
     Made { name: local(email).to_owned(), kind: "service_account", content }
 }
 
-/// An account of Google Distributed Cloud. Its key is nobody's: there is no such cloud here, and what reads the file
-/// is to say so.
-fn distributed_cloud(caller: &Caller, base: &str) -> Made {
+/// An account of Google Distributed Cloud. There is no such cloud here: what its endpoint gives opens nothing.
+fn distributed_cloud(state: &mut State, caller: &Caller, base: &str) -> Made {
     let (project, name) = distributed(&caller.principal).expect("the world was checked");
     let key = Es256::generate();
     let (private_key, id) = key.file();
     let content = json!({"type": "gdch_service_account", "format_version": "1", "project": project,
         "private_key_id": id, "private_key": private_key, "name": name, "ca_cert_path": "",
         "token_uri": format!("{base}authenticate")});
-    Made { name: name.to_owned(), kind: "gdch_service_account", content }
+    let made = Made { name: name.to_owned(), kind: "gdch_service_account", content };
+    state.distributed.insert(caller.principal.clone(), key);
+    made
 }
 
 /// Writes a file that only its owner may open.

@@ -125,6 +125,8 @@ pub struct State {
     pub pools: Vec<Pool>,
     /// The keys of providers whose key the emulator makes, by their full resource names.
     pub made_keys: HashMap<String, Arc<Es256>>,
+    /// The keys of accounts of Google Distributed Cloud, by their names there.
+    pub distributed: HashMap<String, Es256>,
     /// Whom accounts may stand for.
     pub workspace: Workspace,
     /// The machine with a metadata server, if there is one.

@@ -88,6 +88,7 @@ ELSEWHERE = {
     "external.awsZone": "google_auth.py",
     "external.awsRole": "google_auth.py",
     "external.awsCredentials": "google_auth.py",
+    "external.authenticate": "google_auth.py",
     "unrouted": "the emulator's own tests: no API has it",
 }
 
@@ -393,14 +394,16 @@ def policy_is_changed(desk, api, methods, resource, read_3):
     return before
 
 
-def permissions_are_tested(desk, api, methods, resource, has):
-    """What the caller has comes back in its order; somebody else has none, which is no error."""
-    asked = [has[0], "compute.instances.osLogin", *has[1:]]
+def permissions_are_tested(desk, api, methods, resource, has, other="compute.instances.osLogin"):
+    """What the caller has comes back in its order; somebody else has none, which is no error. One permission that nobody
+    can hold there fails all."""
+    asked = [has[0], other, *has[1:]]
     body = {"permissions": asked}
     request = methods.testIamPermissions(resource=resource, body=body)
     assert desk.ask(api, request).get("permissions") == list(has), has
-    wild = methods.testIamPermissions(resource=resource, body={"permissions": ["iam.*"]})
-    refused(wild, 400, "INVALID_ARGUMENT")
+    for wrong in ("iam.*", "iam.serviceAccounts.fly"):
+        request = methods.testIamPermissions(resource=resource, body={"permissions": [*asked, wrong]})
+        refused(request, 400, "INVALID_ARGUMENT")
 
 
 @check("a condition written and read, version 1, old etag 409, low version 400, put back")
@@ -414,11 +417,16 @@ def an_account_s_policy_is_changed(desk):
                                           options_requestedPolicyVersion=3))["etag"], "no etag"
 
 
-@check("the subset, in the order asked; a wildcard 400")
+@check("the subset, in the order asked; what nobody can hold there 400; an unknown account 404")
 def an_account_s_permissions_are_tested(desk):
     iam = desk.client("iam", "v1")
     has = ("iam.serviceAccounts.getAccessToken", "iam.serviceAccounts.get", "iam.serviceAccounts.actAs")
-    permissions_are_tested(desk, iam, iam.projects().serviceAccounts(), name_of(DEPLOYER), has)
+    api = iam.projects().serviceAccounts()
+    permissions_are_tested(desk, iam, api, name_of(DEPLOYER), has, "iam.serviceAccounts.createTagBinding")
+    body = {"permissions": ["iam.serviceAccounts.list"]}
+    refused(api.testIamPermissions(resource=name_of(DEPLOYER), body=body), 400, "INVALID_ARGUMENT")
+    nobody = name_of("415104041262@cloudservices.gserviceaccount.com")
+    refused(api.testIamPermissions(resource=nobody, body={"permissions": list(has)}), 404, "NOT_FOUND")
 
 
 @check("pages of 100 against pages of 1000; BASIC against FULL; one by one; 404")
@@ -883,7 +891,7 @@ def a_token_from_outside_is_exchanged(desk):
     request.headers["authorization"] = f"Bearer {made['access_token']}"
     assert len(request.execute()["accounts"]) == 3, "not what the pool may see"
     refused(sts.v1().token(body=body | {"audience": "//example.com/x"}), 400, "invalid_request")
-    refused(sts.v1().token(body=body | {"subjectToken": "x.y.z"}), 400, "invalid_request")
+    refused(sts.v1().token(body=body | {"subjectToken": "x.y.z"}), 400, "invalid_grant")
     changed = subject.rpartition(".")[0] + "." + base64.urlsafe_b64encode(b"x" * 64).decode().rstrip("=")
     refused(sts.v1().token(body=body | {"subjectToken": changed}), 400, "invalid_grant")
     refused(sts.v1().token(body=body | {"grantType": "password"}), 400, "unsupported_grant_type")

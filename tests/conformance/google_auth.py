@@ -26,7 +26,7 @@ import requests
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
-from google.auth import compute_engine, exceptions, impersonated_credentials
+from google.auth import compute_engine, downscoped, exceptions, impersonated_credentials
 from google.auth.compute_engine import _metadata
 from google.auth.transport.requests import AuthorizedSession, Request
 from google.oauth2 import id_token, service_account
@@ -518,11 +518,55 @@ def a_file_of_an_account_behind_a_chain_is_the_account(emulator):
 
 
 @check
-def a_file_of_the_distributed_cloud_is_read_and_has_nobody_to_ask(emulator):
+def a_file_of_the_distributed_cloud_is_exchanged_for_a_token_of_that_cloud(emulator):
     (caller,) = emulator.callers("gdch_service_account")
     credentials = google.auth.load_credentials_from_file(caller["path"])[0]
     assert type(credentials).__module__ == "google.oauth2.gdch_credentials", credentials
-    refused(lambda: credentials.with_gdch_audience("https://edge.example").refresh(Request()))
+    credentials = credentials.with_gdch_audience("https://edge.example")
+    credentials.refresh(Request())
+    assert credentials.valid and credentials.expiry, credentials
+    headers = {"Authorization": f"Bearer {credentials.token}"}
+    answer = requests.get(f"{emulator.base}/v1/projects/acme-ci/serviceAccounts", headers=headers)
+    assert answer.status_code == 401, answer.text
+
+
+def downscoped_to(source, *rules):
+    """A token within rules, each a resource, a role and perhaps a condition."""
+    rules = [
+        downscoped.AccessBoundaryRule(
+            resource, [f"inRole:{role}"], downscoped.AvailabilityCondition(condition[0]) if condition else None
+        )
+        for resource, role, *condition in rules
+    ]
+    credentials = downscoped.Credentials(source, downscoped.CredentialAccessBoundary(rules))
+    credentials.refresh(Request())
+    return credentials
+
+
+@check
+def a_downscoped_token_does_what_its_boundary_leaves(emulator):
+    source = user(emulator)
+    source.refresh(Request())
+    project = "//cloudresourcemanager.googleapis.com/projects/acme-prod"
+    bucket = "//storage.googleapis.com/projects/_/buckets/reports"
+    viewer = "roles/iam.serviceAccountViewer"
+    url = f"{emulator.base}/v1/projects/acme-prod/serviceAccounts"
+    for rules, status in [
+        ([(project, viewer)], 200),
+        ([(bucket, "roles/storage.objectViewer"), (project, viewer)], 200),
+        ([(bucket, "roles/storage.objectViewer")], 403),
+        ([(project, viewer, "request.time < timestamp('2020-01-01T00:00:00Z')")], 403),
+    ]:
+        credentials = downscoped_to(source, *rules)
+        assert credentials.token.startswith("ya29.dr.") and credentials.expiry == source.expiry, rules
+        answer = requests.get(url, headers={"Authorization": f"Bearer {credentials.token}"})
+        assert answer.status_code == status, f"{rules}: {answer.text}"
+
+
+@check
+def a_boundary_with_a_role_that_there_is_not_is_raised(emulator):
+    rule = ("//storage.googleapis.com/projects/_/buckets/reports", "roles/storage.objectGazer")
+    refused(lambda: downscoped_to(user(emulator), rule), "invalid_request", "availablePermissions")
 
 
 def run(checks, binary, compared):

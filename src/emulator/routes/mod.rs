@@ -7,6 +7,7 @@ mod broken;
 mod certs;
 mod control;
 mod credentials;
+mod distributed;
 mod external;
 mod iam;
 mod metadata;
@@ -169,6 +170,7 @@ const TABLES: &[&[Route]] = &[
     certs::ROUTES,
     metadata::ROUTES,
     external::ROUTES,
+    distributed::ROUTES,
 ];
 
 impl Route {
@@ -215,7 +217,8 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// Whether calls of a method bring a token that may have ended: to be called with, or to be exchanged.
 pub fn takes_a_token(method: &str) -> bool {
-    const OTHERS: [&str; 4] = ["oauth2.token", "oauth2.userinfo", "sts.token", "sts.oauthtoken"];
+    const OTHERS: [&str; 5] =
+        ["oauth2.token", "oauth2.userinfo", "sts.token", "sts.oauthtoken", "external.authenticate"];
     OTHERS.contains(&method) || all().any(|route| route.name == method && route.api.speaks_json())
 }
 

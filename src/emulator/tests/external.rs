@@ -234,3 +234,53 @@ async fn every_file_of_a_caller_is_its_owner_s_alone() {
     }
     assert_eq!(files, 16 + 6, "a file for each caller, and six that hold subject tokens");
 }
+
+#[tokio::test]
+async fn distributed_cloud_takes_the_jwt_of_its_own_account() {
+    use super::super::callers::Caller;
+    let other = Caller { principal: "system:serviceaccount:acme-edge:other".into(), ..Caller::default() };
+    let mut world = World::demo();
+    world.callers.push(other);
+    let desk = Desk::of(world).await;
+    let (file, other) = (desk.file_called("-edge-agent.json"), desk.file_called("-other.json"));
+    let now = desk.emulator.handle().now();
+    let sign = |file: &Value, change: Value| {
+        let name = "system:serviceaccount:acme-edge:edge-agent";
+        let mut claims =
+            json!({"iss": name, "sub": name, "aud": file["token_uri"], "iat": now, "exp": now + 3_600});
+        for (name, value) in change.as_object().unwrap() {
+            claims[name] = value.clone();
+        }
+        let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::ES256);
+        header.kid = file["private_key_id"].as_str().map(str::to_owned);
+        let key = jsonwebtoken::EncodingKey::from_ec_pem(file["private_key"].as_str().unwrap().as_bytes());
+        jsonwebtoken::encode(&header, &claims, &key.unwrap()).unwrap()
+    };
+    let ask = async |token: String, change: Value| {
+        let mut body = json!({"grant_type": "urn:ietf:params:oauth:token-type:token-exchange",
+            "audience": "https://edge.example", "subject_token": token,
+            "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
+            "subject_token_type": "urn:k8s:params:oauth:token-type:serviceaccount"});
+        for (name, value) in change.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        desk.post("authenticate", body).await
+    };
+    let given = ask(sign(&file, json!({})), json!({})).await;
+    assert_eq!((&given.json["expires_in"], &given.json["token_type"]), (&json!(3599), &json!("Bearer")));
+    let token = given.json["access_token"].as_str().expect(&given.text);
+    assert_eq!(desk.bare(DEPLOYER, token, None).await.reason(), "ACCESS_TOKEN_TYPE_UNSUPPORTED");
+    for (token, change, error) in [
+        (sign(&other, json!({})), json!({}), "invalid_grant"),
+        (sign(&file, json!({"aud": "https://edge.example"})), json!({}), "invalid_grant"),
+        (sign(&file, json!({"sub": "system:serviceaccount:acme-edge:other"})), json!({}), "invalid_grant"),
+        (sign(&file, json!({"iat": now - 60, "exp": now - 1})), json!({}), "invalid_grant"),
+        (sign(&file, json!({"exp": now + 7_200})), json!({}), "invalid_grant"),
+        ("opaque".into(), json!({}), "invalid_grant"),
+        (sign(&file, json!({})), json!({"audience": ""}), "invalid_request"),
+        (sign(&file, json!({})), json!({"grant_type": "refresh_token"}), "unsupported_grant_type"),
+    ] {
+        let refused = ask(token, change.clone()).await;
+        assert_eq!((refused.status.as_u16(), &refused.json["error"]), (400, &json!(error)), "{change}");
+    }
+}
