@@ -22,7 +22,7 @@ pub const INVALID_ARGUMENT: &str = "Request contains an invalid argument.";
 pub struct Failure {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The whole JSON body.
+    /// The whole body: JSON, or a text that is sent as it is, which only the world can state.
     pub body: Value,
     challenge: Option<&'static str>,
 }
@@ -32,7 +32,10 @@ pub type Answer = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let mut response: Response<Body> = reply::exact(self.status, &self.body);
+        let mut response: Response<Body> = match &self.body {
+            Value::String(text) => reply::text(self.status, text),
+            body => reply::exact(self.status, body),
+        };
         if let Some(challenge) = self.challenge {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }

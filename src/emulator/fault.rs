@@ -70,7 +70,8 @@ pub struct Fault {
     pub error: Option<String>,
     /// A status of its own, with `body`.
     pub status: Option<u16>,
-    /// The body that goes with `status`; alone, it is sent with 200.
+    /// The body that goes with `status`; alone, it is sent with 200. A text is sent as it is, not as JSON in quotes, under
+    /// the type that it looks like.
     pub body: Option<Value>,
     /// Adds a `Retry-After` header, in seconds.
     pub retry_after: Option<u64>,

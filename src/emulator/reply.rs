@@ -128,6 +128,21 @@ pub fn plain(status: StatusCode, text: &str) -> Response {
     with_type(status, "text/plain; charset=UTF-8", text.to_owned())
 }
 
+/// A text as it is, under the type that it looks like.
+pub fn text(status: StatusCode, text: &str) -> Response {
+    let start = text.trim_start();
+    let kind = if start.starts_with("<?xml") {
+        "application/xml; charset=UTF-8"
+    } else if start.starts_with('<') {
+        "text/html; charset=UTF-8"
+    } else if start.starts_with(['{', '[']) && serde_json::from_str::<Value>(start).is_ok() {
+        "application/json; charset=UTF-8"
+    } else {
+        "text/plain; charset=UTF-8"
+    };
+    with_type(status, kind, text.to_owned())
+}
+
 /// A body under a type of its own.
 pub fn with_type(status: StatusCode, kind: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));

@@ -47,6 +47,35 @@ async fn faults_break_answers_as_they_say() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_text_is_sent_as_it_is() {
+    let desk = Desk::demo().await;
+    let told = "Unable to generate access token; IAM returned 403 Forbidden\n";
+    let token = "computeMetadata/v1/instance/service-accounts/default/token";
+    for (method, path, text, kind) in [
+        ("metadata.token", token, told, "text/plain"),
+        ("iam.serviceAccounts.get", DEPLOYER, told, "text/plain"),
+        ("unrouted", "nowhere", "<html>Sign in</html>", "text/html"),
+        ("iam.*", DEPLOYER, "<?xml version='1.0'?><Error/>", "application/xml"),
+        ("iam.*", DEPLOYER, "{\"error\":  1}", "application/json"),
+        ("iam.*", DEPLOYER, "", "text/plain"),
+    ] {
+        desk.fault(Fault { status: Some(403), body: Some(json!(text)), ..fault(method) }).await;
+        let url = format!("{}{path}", desk.emulator.base_url());
+        let request = desk.client.get(url).bearer_auth(&desk.token).header("metadata-flavor", "Google");
+        let answer = request.send().await.unwrap();
+        let found = answer.headers()["content-type"].to_str().unwrap().to_owned();
+        assert!(answer.status() == 403 && found.starts_with(kind), "{method}: {found}");
+        assert_eq!(answer.text().await.unwrap(), text);
+    }
+    let typed =
+        Fault { body: Some(json!("ok")), content_type: Some("application/text".into()), ..fault("iam.*") };
+    desk.fault(typed).await;
+    let answer = desk.get(DEPLOYER).await;
+    assert_eq!((answer.status.as_u16(), &*answer.text), (200, "ok"));
+    assert_eq!(answer.headers["content-type"], "application/text");
+}
+
+#[tokio::test]
 async fn a_hanging_call_hangs_alone() {
     let desk = Desk::demo().await;
     desk.fault(Fault { hang: true, times: None, ..fault("iam.serviceAccounts.get") }).await;

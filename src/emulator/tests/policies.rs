@@ -120,7 +120,7 @@ async fn members_and_roles_that_are_not_there_are_refused() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_not_there_is_missing_where_its_policy_is_meant() {
+async fn policy_calls_miss_an_account_that_is_not_there() {
     let desk = Desk::demo().await;
     let agent = "415104041262@cloudservices.gserviceaccount.com";
     let stranger = "bot@somewhere-else.iam.gserviceaccount.com";
