@@ -402,6 +402,14 @@ impl Failure {
         )
     }
 
+    /// A method of Google's that the emulator leaves out. The words are ours: Google has no such refusal.
+    pub fn not_served(method: &str) -> Failure {
+        let message = format!(
+            "the emulator does not serve {method}; a fault of the method \"unrouted\" can answer in its place"
+        );
+        Failure::google(501, "UNIMPLEMENTED", message)
+    }
+
     /// E24.
     pub fn bad_account_name() -> Failure {
         Failure::invalid(

@@ -27,6 +27,7 @@ mod services;
 mod tokens;
 mod transport;
 mod troubleshooter;
+mod unserved;
 mod worlds;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";

@@ -25,6 +25,16 @@ impl Host {
     }
 }
 
+impl Host {
+    /// The same for a service that its documents call `iam`.
+    pub fn has_named(self, name: &str) -> bool {
+        match self {
+            Host::Loopback => true,
+            Host::Google(own) => own.host().strip_suffix(".googleapis.com") == Some(name),
+        }
+    }
+}
+
 /// The services that are reached at hosts of Google's over TLS.
 const SERVED: [Api; 8] = [
     Api::Iam,

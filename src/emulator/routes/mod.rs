@@ -13,6 +13,7 @@ mod iam;
 mod metadata;
 mod oauth;
 mod paging;
+mod pattern;
 pub mod payload;
 mod policies;
 mod projects;
@@ -21,6 +22,7 @@ mod roles;
 mod services;
 mod sts;
 mod troubleshooter;
+mod unserved;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -31,7 +33,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::sync::MutexGuard;
 
@@ -51,6 +52,8 @@ use paging::{page, paged};
 use payload::Unread;
 
 pub use control::PATH as CONTROL;
+#[cfg(test)]
+pub(super) use unserved::DOCUMENTED;
 
 /// `https://www.googleapis.com/auth/cloud-platform`.
 pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
@@ -185,25 +188,9 @@ impl Route {
             .any(|end| self.name.ends_with(end))
     }
 
-    /// Matches a decoded path. A part in braces takes one segment; the verb after `:` belongs to the last.
+    /// Matches a decoded path.
     fn matches(&self, verb: &Method, segments: &[String]) -> Option<HashMap<&'static str, String>> {
-        let mut params = HashMap::new();
-        let mut pattern = self.path[1..].split('/');
-        if self.verb != verb.as_str() {
-            return None;
-        }
-        for segment in segments {
-            let part = pattern.next()?;
-            let Some((name, custom)) = part.strip_prefix('{').and_then(|part| part.split_once('}')) else {
-                if part != segment {
-                    return None;
-                }
-                continue;
-            };
-            let value = segment.strip_suffix(custom).filter(|value| !value.is_empty())?;
-            params.insert(name, value.to_owned());
-        }
-        pattern.next().is_none().then_some(params)
+        if self.verb == verb.as_str() { pattern::parameters(self.path, segments) } else { None }
     }
 }
 
@@ -228,10 +215,7 @@ pub(super) fn all() -> impl Iterator<Item = &'static Route> {
 }
 
 fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap<&'static str, String>)> {
-    // What asks for a tunnel names a host and no path.
-    let path = uri.path().strip_prefix('/')?;
-    let segments: Vec<String> =
-        path.split('/').map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect();
+    let segments = pattern::segments(uri)?;
     // A row with a custom verb comes first: `{project}` alone would swallow it.
     let mut plain = None;
     for route in TABLES.iter().copied().flatten().filter(|route| host.has(route.api)) {
@@ -245,18 +229,7 @@ fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap
     if plain.is_none() && host.has(Api::Metadata) && verb == Method::GET && metadata::holds(&segments) {
         plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
     }
-    plain.filter(|(route, _)| {
-        !route.path.ends_with('}') || !segments.last().is_some_and(|s| has_verb(route, s))
-    })
-}
-
-/// Whether the last part of a path ends in a custom verb, which then is one that nobody knows. Of all names only the
-/// ids of some projects have a colon, after a domain: `example.com:name`.
-fn has_verb(route: &Route, segment: &str) -> bool {
-    let is_project = ["/projects/{id}", "/projects/{project}"].iter().any(|end| route.path.ends_with(end));
-    let colons = segment.matches(':').count();
-    let of_a_domain = segment.split_once(':').is_some_and(|(domain, _)| domain.contains('.'));
-    colons > usize::from(is_project && of_a_domain)
+    plain.filter(|(route, _)| !pattern::lacks_a_verb(route.path, &segments))
 }
 
 /// Everything a handler may look at.
@@ -513,7 +486,7 @@ pub async fn serve(
         let mut state = shared.state.lock().await;
         (state.faults.strike(name, &path, now), state.arrived(name, path))
     };
-    let answer = run(shared, found, &parts, body, fault.as_ref());
+    let answer = run(shared, found, &parts, body, fault.as_ref(), host);
     let mut response = match &fault {
         Some(fault) => broken::struck(fault, scissors, parts.uri.path(), answer).await,
         None => answer.await,
@@ -559,10 +532,12 @@ async fn run(
     parts: &Parts,
     body: Result<Bytes, Unread>,
     fault: Option<&Fault>,
+    host: Host,
 ) -> Response {
     let Some((route, params)) = found else {
-        let stated = fault.and_then(broken::stated);
-        return stated.map_or_else(|| reply::not_found(parts.uri.path()), Failure::into_response);
+        let refusal =
+            fault.and_then(broken::stated).or_else(|| unserved::refusal(&parts.method, &parts.uri, host));
+        return refusal.map_or_else(|| reply::not_found(parts.uri.path()), Failure::into_response);
     };
     let body = match body {
         Ok(body) => body,
