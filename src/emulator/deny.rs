@@ -154,6 +154,17 @@ pub fn member(principal: &str) -> String {
     same.unwrap_or_else(|| principal.to_owned())
 }
 
+/// A member of an allow policy that is an account, deleted or not, as a rule names it; others stay as they are.
+pub fn principal(member: &str) -> String {
+    let (deleted, live) = member.strip_prefix("deleted:").map_or(("", member), |live| ("deleted:", live));
+    match live.strip_prefix("serviceAccount:") {
+        Some(email) => {
+            format!("{deleted}principal://iam.googleapis.com/projects/-/serviceAccounts/{email}")
+        }
+        None => member.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,18 +6,20 @@ mod external;
 use std::io::{self, Write};
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::CallerFile;
 use super::addresses::Addresses;
 use super::callers::{Caller, distributed};
+use super::clock;
 use super::es256::Es256;
-use super::keys;
+use super::keys::{self, Key, Validity};
 use super::policy;
 use super::routes::Api;
 use super::state::{Grant, State};
 use super::tokens::{self, Principal};
+use super::world::{Account, AccountKey};
 use external::Made;
 
 /// The OAuth client of the files. Its project is the one of gcloud's own client, which people without a quota project
@@ -137,16 +139,24 @@ fn person(state: &mut State, caller: &Caller, email: &str, desk: &Desk<'_>) -> M
     made
 }
 
-async fn account(state: &State, caller: &Caller, email: &str, desk: &Desk<'_>) -> Made {
-    let (base, certificates) = (desk.addresses.of(Api::OAuth), desk.addresses.of_keys());
-    let i = state.account(email).expect("the world was checked");
-    let key = keys::of(&keys::user_managed(email)).await;
-    let mut content = json!({"type": "service_account", "project_id": state.project_of(i).id,
-        "private_key_id": key.id, "private_key": key.private_pem(), "client_email": email,
-        "client_id": state.accounts[i].unique_id, "auth_uri": "https://accounts.google.com/o/oauth2/auth",
-        "token_uri": format!("{base}token"), "auth_provider_x509_cert_url": format!("{certificates}oauth2/v1/certs"),
+/// The credentials file of a key of an account.
+pub fn key_file(state: &State, account: usize, key: &Key, addresses: &Addresses) -> Value {
+    let (base, certificates) = (addresses.of(Api::OAuth), addresses.of_keys());
+    let Account { email, unique_id, .. } = &state.accounts[account];
+    json!({"type": "service_account", "project_id": state.project_of(account).id, "private_key_id": key.id,
+        "private_key": key.private_pem(), "client_email": email, "client_id": unique_id,
+        "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": format!("{base}token"),
+        "auth_provider_x509_cert_url": format!("{certificates}oauth2/v1/certs"),
         "client_x509_cert_url": format!("{certificates}robot/v1/metadata/x509/{}", email.replace('@', "%40")),
-        "universe_domain": "googleapis.com"});
+        "universe_domain": "googleapis.com"})
+}
+
+async fn account(state: &mut State, caller: &Caller, email: &str, desk: &Desk<'_>) -> Made {
+    let i = state.account(email).expect("the world was checked");
+    let key = keys::of(&keys::user_managed(&state.accounts[i].unique_id)).await;
+    let mut content = key_file(state, i, &key, desk.addresses);
+    let created = clock::rfc3339(Validity::of_file(desk.now).from);
+    state.add_key(i, AccountKey { id: key.id.clone(), created, ..AccountKey::default() }, key);
     if let Some(project) = &caller.quota_project {
         content["quota_project_id"] = project.clone().into();
     }

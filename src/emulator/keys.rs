@@ -19,9 +19,9 @@ use tokio::sync::{Mutex, OnceCell};
 /// The owner of the key behind Google's own ID tokens.
 pub const GOOGLE: &str = "google";
 
-/// The name under which an account's user-managed key is kept, the one in its credentials file.
-pub fn user_managed(email: &str) -> String {
-    format!("{email} (file)")
+/// The name under which the key in an account's credentials file is kept. Accounts go by their unique ids here.
+pub fn user_managed(unique_id: &str) -> String {
+    format!("{unique_id} (file)")
 }
 
 type Slot = Arc<OnceCell<Arc<Key>>>;
@@ -33,11 +33,13 @@ static RING: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::defau
 /// The key of an owner, made now if this is the first time it is wanted.
 pub async fn of(owner: &str) -> Arc<Key> {
     let slot = RING.lock().await.entry(owner.to_owned()).or_default().clone();
-    let make = || async {
-        let made = tokio::task::spawn_blocking(Key::generate).await;
-        Arc::new(made.expect("making a key does not panic, and the runtime outlives its requests"))
-    };
-    slot.get_or_init(make).await.clone()
+    slot.get_or_init(fresh).await.clone()
+}
+
+/// A key that nobody has yet.
+pub async fn fresh() -> Arc<Key> {
+    let made = tokio::task::spawn_blocking(Key::generate).await;
+    Arc::new(made.expect("making a key does not panic, and the runtime outlives its requests"))
 }
 
 /// The key of an owner if it was made before: nobody can hold a signature of one that was not.

@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod accounts;
 mod addresses;
 mod admission;
 mod behaviour;

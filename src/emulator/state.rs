@@ -7,20 +7,23 @@ use std::sync::atomic::AtomicBool;
 
 use tokio::sync::{Mutex, watch};
 
+use super::accounts::{Accounts, deleted_member, live_member};
 use super::addresses::Addresses;
 use super::behaviour::Behaviour;
 use super::clock::Clock;
+use super::deny;
 use super::error::Failure;
 use super::es256::Es256;
 use super::fault::Faults;
 use super::identity::{Pool, Provider, Session};
+use super::keys::{Key, Validity};
 use super::metadata::Metadata;
 use super::perimeter::Perimeter;
 use super::policy::{self, Policy};
 use super::services::Services;
 use super::tokens::{Principal, Tokens};
 use super::workspace::Workspace;
-use super::world::{Account, ClientProject, CustomRole, Folder, Organization, Project, World};
+use super::world::{AccountKey, ClientProject, CustomRole, Folder, Organization, Project, World};
 
 /// How many requests the log keeps.
 const LOG: usize = 10_000;
@@ -110,7 +113,9 @@ pub struct State {
     /// Projects; their accounts are in `accounts`.
     pub projects: Vec<Project>,
     /// Every account.
-    pub accounts: Vec<Account>,
+    pub accounts: Accounts,
+    /// The keys of accounts that the emulator made and gave away, by their ids.
+    pub private_keys: HashMap<String, Arc<Key>>,
     /// Names of people by email.
     pub users: HashMap<String, String>,
     /// What has become of the logins of people, by email.
@@ -131,7 +136,7 @@ pub struct State {
     pub workspace: Workspace,
     /// The machine with a metadata server, if there is one.
     pub metadata: Option<Metadata>,
-    /// The tokens that the metadata server gives again, by account and scopes.
+    /// The tokens that the metadata server gives again, by unique id and scopes.
     pub kept: HashMap<(String, Vec<String>), String>,
     /// The APIs there are, and what turns them on and off.
     pub services: Services,
@@ -150,10 +155,6 @@ pub struct State {
     log: VecDeque<Served>,
     arrivals: u64,
     clients: Vec<ClientProject>,
-    by_email: HashMap<String, usize>,
-    by_unique_id: HashMap<String, usize>,
-    project_of: Vec<usize>,
-    in_project: Vec<Vec<usize>>,
     nodes: HashMap<String, Resource>,
     last_etag: i64,
 }
@@ -164,16 +165,9 @@ impl State {
         let clients = std::mem::take(&mut world.client_projects);
         let mut state = State { last_etag: micros, clients, ..State::default() };
         for (p, project) in world.projects.iter_mut().enumerate() {
-            let mut inside = Vec::with_capacity(project.accounts.len());
             for account in project.accounts.drain(..) {
-                let i = state.accounts.len();
-                state.by_email.insert(account.email.clone(), i);
-                state.by_unique_id.insert(account.unique_id.clone(), i);
-                state.project_of.push(p);
-                state.accounts.push(account);
-                inside.push(i);
+                state.accounts.add(p, account);
             }
-            state.in_project.push(inside);
             state.nodes.insert(format!("projects/{}", project.id), Resource::Project(p));
             state.nodes.insert(format!("projects/{}", project.number), Resource::Project(p));
         }
@@ -195,6 +189,12 @@ impl State {
         state.folders = world.folders;
         state.projects = world.projects;
         state.workspace = world.workspace;
+        // What was allowed to an account is not allowed to the next one of its name.
+        for delegation in &mut state.workspace.delegations {
+            if let Some(i) = state.accounts.find(&delegation.account) {
+                delegation.account.clone_from(&state.accounts[i].unique_id);
+            }
+        }
         state.perimeters = world.perimeters;
         state.propagation = world.propagation_seconds;
         state.stale_reads = world.stale_read_seconds;
@@ -210,11 +210,7 @@ impl State {
 
     fn prepare_policies(&mut self) {
         let mut etag = self.last_etag;
-        let policies = (self.accounts.iter_mut().map(|a| &mut a.policy))
-            .chain(self.projects.iter_mut().map(|p| &mut p.policy))
-            .chain(self.folders.iter_mut().map(|f| &mut f.policy))
-            .chain(self.organizations.iter_mut().map(|o| &mut o.policy));
-        for policy in policies {
+        for policy in self.policies_mut() {
             policy.normalise();
             if policy.etag.is_empty() && policy.is_empty() {
                 policy.etag = policy::VIRGIN.into();
@@ -226,6 +222,13 @@ impl State {
         self.last_etag = etag;
     }
 
+    fn policies_mut(&mut self) -> impl Iterator<Item = &mut Policy> {
+        (self.accounts.iter_mut().map(|a| &mut a.policy))
+            .chain(self.projects.iter_mut().map(|p| &mut p.policy))
+            .chain(self.folders.iter_mut().map(|f| &mut f.policy))
+            .chain(self.organizations.iter_mut().map(|o| &mut o.policy))
+    }
+
     /// An etag that was never given out before.
     pub fn next_etag(&mut self, micros: i64) -> String {
         self.last_etag = micros.max(self.last_etag + 1);
@@ -234,23 +237,18 @@ impl State {
 
     /// An account by email or unique id.
     pub fn account(&self, name: &str) -> Option<usize> {
-        self.by_email.get(&name.to_lowercase()).or_else(|| self.by_unique_id.get(name)).copied()
+        self.accounts.find(name)
     }
 
     /// The same in a project, by the project's id or number; `-` is any.
     pub fn account_in(&self, project: &str, name: &str) -> Option<usize> {
         let i = self.account(name)?;
-        (project == "-" || self.project(project) == Some(self.project_of[i])).then_some(i)
-    }
-
-    /// The accounts of a project, in the world's order.
-    pub fn accounts_of(&self, project: usize) -> &[usize] {
-        &self.in_project[project]
+        (project == "-" || self.project(project) == Some(self.accounts.project(i))).then_some(i)
     }
 
     /// The project of an account.
     pub fn project_of(&self, account: usize) -> &Project {
-        &self.projects[self.project_of[account]]
+        &self.projects[self.accounts.project(account)]
     }
 
     /// A project by id or number.
@@ -320,7 +318,7 @@ impl State {
     /// What a resource lies in.
     pub fn parent(&self, of: Resource) -> Option<Resource> {
         match of {
-            Resource::Account(i) => Some(Resource::Project(self.project_of[i])),
+            Resource::Account(i) => Some(Resource::Project(self.accounts.project(i))),
             Resource::Project(i) => self.projects[i].parent.as_ref().and_then(|name| self.node(name)),
             Resource::Folder(i) => self.node(&self.folders[i].parent),
             Resource::Organization(_) => None,
@@ -384,6 +382,82 @@ impl State {
         let former = self.former.entry(of).or_default();
         former.retain(|(written, _)| now < written.saturating_add(remembered));
         former.push((now, before));
+    }
+
+    /// Gives an account a key that it signs with from now on.
+    pub fn add_key(&mut self, account: usize, stated: AccountKey, key: Arc<Key>) {
+        if !self.private_keys.contains_key(&key.id) {
+            self.accounts[account].keys.push(stated);
+        }
+        self.private_keys.insert(key.id.clone(), key);
+    }
+
+    /// The user-managed keys with which an account may sign, each with how long it is good.
+    pub fn keys_in_use(&self, account: usize, now: i64) -> Vec<(Arc<Key>, Validity)> {
+        let in_use =
+            self.accounts[account].keys.iter().filter(|key| !key.disabled && now <= key.validity().until);
+        in_use.filter_map(|key| Some((Arc::clone(self.private_keys.get(&key.id)?), key.validity()))).collect()
+    }
+
+    /// A member under the name that it has now: one who was deleted may have come back since it was read.
+    pub fn current_member(&self, member: &str) -> Option<String> {
+        let (_, id) = member.strip_prefix("deleted:serviceAccount:")?.split_once("?uid=")?;
+        let account = &self.accounts[self.account(id)?];
+        (deleted_member(account) == *member).then(|| live_member(account))
+    }
+
+    /// Deletes an account. Wherever it is named it stands as deleted from now on, without a change of any etag: nobody
+    /// wrote these policies.
+    pub fn delete_account(&mut self, account: usize, now: i64) {
+        let (live, deleted) = self.names_of(account);
+        self.rename_member(&live, &deleted);
+        self.accounts.delete(account, now);
+    }
+
+    /// Brings a deleted account back, with all that it was granted.
+    pub fn restore_account(&mut self, account: usize) {
+        self.accounts.restore(account);
+        let (live, deleted) = self.names_of(account);
+        self.rename_member(&deleted, &live);
+    }
+
+    fn names_of(&self, account: usize) -> (String, String) {
+        let account = &self.accounts[account];
+        (live_member(account), deleted_member(account))
+    }
+
+    /// Who is named otherwise in every policy, as it is and as it was, in groups and in deny policies.
+    fn rename_member(&mut self, from: &str, to: &str) {
+        fn rename(names: &mut [String], from: &str, to: &str) -> bool {
+            let named = names.iter_mut().filter(|name| *name == from);
+            named.map(|name| to.clone_into(name)).count() > 0
+        }
+        let rename_in = |policy: &mut Policy| {
+            let named =
+                policy.bindings.iter_mut().filter_map(|b| rename(&mut b.members, from, to).then_some(()));
+            let is_changed = named.count() > 0;
+            let logs = policy.audit_configs.iter_mut().flat_map(|config| &mut config.audit_log_configs);
+            for log in logs {
+                rename(&mut log.exempted_members, from, to);
+            }
+            // Members are kept in order.
+            if is_changed {
+                policy.normalise();
+            }
+        };
+        self.former.values_mut().flatten().for_each(|(_, policy)| rename_in(policy));
+        self.policies_mut().for_each(rename_in);
+        for members in self.groups.values_mut() {
+            rename(members, from, to);
+        }
+        let (from, to) = (deny::principal(from), deny::principal(to));
+        let levels = (self.projects.iter_mut().map(|p| &mut p.deny_policies))
+            .chain(self.folders.iter_mut().map(|f| &mut f.deny_policies))
+            .chain(self.organizations.iter_mut().map(|o| &mut o.deny_policies));
+        for rule in levels.flatten().flat_map(|policy| &mut policy.rules) {
+            rename(&mut rule.denied_principals, &from, &to);
+            rename(&mut rule.exception_principals, &from, &to);
+        }
     }
 
     /// The custom roles of `projects/P` or `organizations/N`.

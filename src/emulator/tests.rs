@@ -4,6 +4,7 @@ use reqwest::{Client, Method, StatusCode};
 
 use super::*;
 
+mod accounts;
 mod admission;
 mod assets;
 mod aws;

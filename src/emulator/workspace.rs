@@ -20,7 +20,7 @@ pub struct Workspace {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Delegation {
-    /// The account's email.
+    /// The account's email; while the emulator runs, its unique id.
     pub account: String,
     /// The scopes it may ask for.
     pub scopes: Vec<String>,
@@ -58,7 +58,7 @@ impl Workspace {
         Ok(())
     }
 
-    /// Whether an account may have all these scopes as somebody else.
+    /// Whether the account of a unique id may have all these scopes as somebody else.
     pub fn allows(&self, account: &str, scopes: &[String]) -> bool {
         let delegation = self.delegations.iter().find(|delegation| delegation.account == account);
         delegation.is_some_and(|delegation| scopes.iter().all(|scope| delegation.scopes.contains(scope)))

@@ -30,10 +30,11 @@ use serde::{Deserialize, Serialize};
 
 use super::behaviour::{self, Behaviour};
 use super::callers::Caller;
+use super::clock;
 use super::deny::DenyPolicy;
 use super::fault::Fault;
 use super::identity::{IdentityPools, Session};
-use super::keys;
+use super::keys::{self, Validity};
 use super::metadata::Metadata;
 use super::perimeter::Perimeter;
 use super::policy::Policy;
@@ -97,6 +98,8 @@ pub struct Organization {
     pub roles: Vec<CustomRole>,
     /// Domains whose people may stand in policies; empty permits all (domain-restricted sharing).
     pub permitted_domains: Vec<String>,
+    /// Whether no keys can be made for its accounts (`constraints/iam.disableServiceAccountKeyCreation`).
+    pub key_creation_disabled: bool,
     /// Its allow policy.
     pub policy: Policy,
     /// Its deny policies, which win over every role.
@@ -135,6 +138,8 @@ pub struct Project {
     pub labels: std::collections::BTreeMap<String, String>,
     /// APIs that are off, as `iamcredentials.googleapis.com`; all others are on.
     pub disabled_services: Vec<String>,
+    /// How many service accounts it may have before no more can be made; 100 if left out.
+    pub account_quota: Option<usize>,
     /// Whether it has a billing account, without which some APIs cannot be turned on; true if left out.
     pub billing: Option<bool>,
     /// Its custom roles.
@@ -163,7 +168,7 @@ pub struct Account {
     pub disabled: bool,
     /// Whether the organization allows it tokens of up to 12 hours.
     pub extended_lifetime: bool,
-    /// Its user-managed keys, only to be listed: no private key belongs to them.
+    /// Its user-managed keys, at the start only to be listed: no private key belongs to them.
     pub keys: Vec<AccountKey>,
     /// Its allow policy.
     pub policy: Policy,
@@ -312,7 +317,7 @@ impl World {
 }
 
 impl Account {
-    fn complete(&mut self, project: &str) {
+    pub(super) fn complete(&mut self, project: &str) {
         if !self.email.contains('@') {
             // A project of a domain, `example.com:name`, turns its two parts round.
             let host = match project.split_once(':') {
@@ -329,6 +334,18 @@ impl Account {
             if key.id.is_empty() {
                 key.id = keys::hex(&keys::hash(&format!("{} {}", self.email, key.created))[..20]);
             }
+        }
+    }
+}
+
+impl AccountKey {
+    /// From when until when it is good.
+    pub(super) fn validity(&self) -> Validity {
+        let seconds = |text: &str| clock::stated(text).map(|time| time.as_second());
+        let never = Validity::of_file(0).until;
+        Validity {
+            from: seconds(&self.created).unwrap_or_default(),
+            until: self.expires.as_deref().map_or(never, |text| seconds(text).unwrap_or(never)),
         }
     }
 }

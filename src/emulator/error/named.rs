@@ -118,7 +118,7 @@ impl Failure {
             "CONSUMER_INVALID" => Failure::consumer_invalid(at.service, consumer),
             "SECURITY_POLICY_VIOLATED" => Failure::perimeter(at.service, consumer, "EMULATORperimeter0001"),
             "INVALID_ARGUMENT" => Failure::invalid_argument(),
-            "FAILED_PRECONDITION" => plain(400, "Precondition check failed."),
+            "FAILED_PRECONDITION" => Failure::failed_precondition(),
             "OUT_OF_RANGE" => plain(400, "The value is out of range."),
             "NOT_FOUND" => Failure::not_found(),
             "ABORTED" => Failure::conflict(),

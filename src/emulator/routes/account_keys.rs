@@ -1,16 +1,21 @@
-//! IAM v1: the keys of service accounts, as a list and one by one. Keys are never made, changed or deleted here.
+//! IAM v1: the keys of service accounts. Google's own key of an account comes first in each list; user-managed ones are
+//! those that the world states, the one in the account's credentials file, and those that were made here.
 
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::check::{Field, Kind};
 use super::super::clock;
 use super::super::error::{Answer, Failure};
+use super::super::files;
 use super::super::keys::{self, Key, Validity};
 use super::super::reply;
-use super::super::state::Resource;
+use super::super::state::{Resource, State};
+use super::super::world::AccountKey;
 use super::iam::account;
 use super::{Api, Call, Route, row};
 
@@ -31,10 +36,45 @@ pub const ROUTES: &[Route] = &[
         "google.iam.admin.v1.IAM.GetServiceAccountKey",
         get
     ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}/keys",
+        "iam.keys.create",
+        "google.iam.admin.v1.IAM.CreateServiceAccountKey",
+        create
+    ),
+    row!(
+        Api::Iam,
+        "DELETE",
+        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}",
+        "iam.keys.delete",
+        "google.iam.admin.v1.IAM.DeleteServiceAccountKey",
+        delete
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}:disable",
+        "iam.keys.disable",
+        "google.iam.admin.v1.IAM.DisableServiceAccountKey",
+        disable
+    ),
+    row!(
+        Api::Iam,
+        "POST",
+        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}:enable",
+        "iam.keys.enable",
+        "google.iam.admin.v1.IAM.EnableServiceAccountKey",
+        enable
+    ),
 ];
 
 const SYSTEM: &str = "SYSTEM_MANAGED";
 const USER: &str = "USER_MANAGED";
+
+/// The most user-managed keys of an account (IAM documentation, creating keys).
+const MOST_KEYS: usize = 10;
 
 /// A key as a list shows it.
 struct Listed {
@@ -45,39 +85,38 @@ struct Listed {
     real: Option<(Arc<Key>, Validity)>,
 }
 
-/// The keys of the account in the path: the one of Google's, those that the world states, and the one in its file.
+/// A user-managed key as IAM tells it.
+fn user_json(account: &str, key: &AccountKey) -> Value {
+    let until = key.expires.as_deref().map_or_else(|| keys::NEVER.to_owned(), clock::canonical);
+    json!({"name": format!("{account}/keys/{}", key.id), "validAfterTime": clock::canonical(&key.created),
+        "validBeforeTime": until, "keyAlgorithm": "KEY_ALG_RSA_2048",
+        "keyOrigin": if key.uploaded { "USER_PROVIDED" } else { "GOOGLE_PROVIDED" }, "keyType": USER,
+        "disabled": key.disabled})
+}
+
+/// The keys of the account in the path, and the account's unique id.
 async fn keys_of(call: &Call, permission: &str) -> Result<(Vec<Listed>, String), Failure> {
     let caller = call.caller().await?;
-    let (name, email, subject, stated) = {
+    let (name, subject, user_managed) = {
         let state = call.state().await;
         let i = account(call, &state, &caller, permission)?;
-        let account = &state.accounts[i];
         let name = state.name(Resource::Account(i));
-        (name, account.email.clone(), account.unique_id.clone(), account.keys.clone())
-    };
-    let key = |id: &str, kind: &str, from: &str, until: &str| {
-        json!({"name": format!("{name}/keys/{id}"), "validAfterTime": from, "validBeforeTime": until,
-            "keyAlgorithm": "KEY_ALG_RSA_2048", "keyOrigin": "GOOGLE_PROVIDED", "keyType": kind})
+        let listed = |key: &AccountKey| Listed {
+            id: key.id.clone(),
+            kind: USER,
+            json: user_json(&name, key),
+            real: state.private_keys.get(&key.id).map(|real| (Arc::clone(real), key.validity())),
+        };
+        let user_managed: Vec<Listed> = state.accounts[i].keys.iter().map(listed).collect();
+        (name, state.accounts[i].unique_id.clone(), user_managed)
     };
     let valid = Validity::of_google(call.now());
-    let (from, until) = (clock::rfc3339(valid.from), clock::rfc3339(valid.until));
-    let own = keys::of(&email).await;
-    let json = key(&own.id, SYSTEM, &from, &until);
+    let own = keys::of(&subject).await;
+    let json = json!({"name": format!("{name}/keys/{}", own.id), "validAfterTime": clock::rfc3339(valid.from),
+        "validBeforeTime": clock::rfc3339(valid.until), "keyAlgorithm": "KEY_ALG_RSA_2048",
+        "keyOrigin": "GOOGLE_PROVIDED", "keyType": SYSTEM});
     let mut all = vec![Listed { id: own.id.clone(), kind: SYSTEM, json, real: Some((own, valid)) }];
-    for stated in stated {
-        let until = stated.expires.as_deref().map_or_else(|| keys::NEVER.to_owned(), clock::canonical);
-        let mut json = key(&stated.id, USER, &clock::canonical(&stated.created), &until);
-        if stated.uploaded {
-            json["keyOrigin"] = "USER_PROVIDED".into();
-        }
-        json["disabled"] = stated.disabled.into();
-        all.push(Listed { id: stated.id, kind: USER, json, real: None });
-    }
-    if let Some(file) = keys::made(&keys::user_managed(&email)).await {
-        let json = key(&file.id, USER, &from, keys::NEVER);
-        let real = Some((Arc::clone(&file), Validity::of_file(call.now())));
-        all.push(Listed { id: file.id.clone(), kind: USER, json, real });
-    }
+    all.extend(user_managed);
     Ok((all, subject))
 }
 
@@ -113,4 +152,99 @@ async fn get(call: Call) -> Answer {
         };
     }
     Ok(reply::message(told))
+}
+
+const PRIVATE_TYPES: &[&str] = &["TYPE_UNSPECIFIED", PKCS12, CREDENTIALS_FILE];
+const PKCS12: &str = "TYPE_PKCS12_FILE";
+const CREDENTIALS_FILE: &str = "TYPE_GOOGLE_CREDENTIALS_FILE";
+const ALGORITHMS: &[&str] = &["KEY_ALG_UNSPECIFIED", SHORT, "KEY_ALG_RSA_2048"];
+const SHORT: &str = "KEY_ALG_RSA_1024";
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Create {
+    private_key_type: String,
+    key_algorithm: String,
+}
+
+/// Makes a key and gives its credentials file, whose addresses are the emulator's. There are RSA keys of 2,048 bits and
+/// credentials files; the other kinds are named in a refusal.
+async fn create(call: Call) -> Answer {
+    const FIELDS: &[Field] = &[
+        ("privateKeyType", Kind::Enum("google.iam.admin.v1.ServiceAccountPrivateKeyType", PRIVATE_TYPES)),
+        ("keyAlgorithm", Kind::Enum("google.iam.admin.v1.ServiceAccountKeyAlgorithm", ALGORITHMS)),
+    ];
+    const PERMISSION: &str = "iam.serviceAccountKeys.create";
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let body: Create = call.body(FIELDS)?;
+    if let Some(other) =
+        [body.private_key_type, body.key_algorithm].iter().find(|it| [PKCS12, SHORT].contains(&it.as_str()))
+    {
+        return Err(Failure::not_served(&format!("{other} of iam.projects.serviceAccounts.keys.create")));
+    }
+    let room = async || {
+        let state = call.state().await;
+        let i = account(&call, &state, &caller, PERMISSION)?;
+        if state
+            .organization(Resource::Account(i))
+            .is_some_and(|organization| organization.key_creation_disabled)
+        {
+            return Err(Failure::key_creation_disabled(&state.name(Resource::Account(i))));
+        }
+        if state.accounts[i].keys.len() >= MOST_KEYS {
+            return Err(Failure::failed_precondition());
+        }
+        Ok((state, i))
+    };
+    // A key takes its time: it is made while nobody waits for the state, and then there still has to be room.
+    drop(room().await?);
+    let key = keys::fresh().await;
+    let (mut state, i) = room().await?;
+    let stated =
+        AccountKey { id: key.id.clone(), created: clock::rfc3339(call.now()), ..AccountKey::default() };
+    let name = state.name(Resource::Account(i));
+    let mut told = user_json(&name, &stated);
+    let file = files::key_file(&state, i, &key, &call.shared.addresses);
+    let text = serde_json::to_string_pretty(&file).expect("a JSON value can be written");
+    told["privateKeyType"] = CREDENTIALS_FILE.into();
+    told["privateKeyData"] = STANDARD.encode(format!("{text}\n")).into();
+    state.add_key(i, stated, key);
+    Ok(reply::message(told))
+}
+
+/// The state, and where the user-managed key of the path is in it, if the caller may do that with it. What becomes of an
+/// attempt on Google's own key is not known.
+async fn open<'a>(
+    call: &'a Call,
+    permission: &str,
+) -> Result<(tokio::sync::MutexGuard<'a, State>, usize, usize), Failure> {
+    call.query(&[])?;
+    let _: Value = call.body(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let i = account(call, &state, &caller, permission)?;
+    let id = call.param("key");
+    let at = state.accounts[i].keys.iter().position(|key| key.id == id);
+    let at = at.ok_or_else(|| Failure::key_not_found(id))?;
+    Ok((state, i, at))
+}
+
+async fn delete(call: Call) -> Answer {
+    let (mut state, i, at) = open(&call, "iam.serviceAccountKeys.delete").await?;
+    let key = state.accounts[i].keys.remove(at);
+    state.private_keys.remove(&key.id);
+    Ok(reply::message(json!({})))
+}
+
+async fn disable(call: Call) -> Answer {
+    let (mut state, i, at) = open(&call, "iam.serviceAccountKeys.disable").await?;
+    state.accounts[i].keys[at].disabled = true;
+    Ok(reply::message(json!({})))
+}
+
+async fn enable(call: Call) -> Answer {
+    let (mut state, i, at) = open(&call, "iam.serviceAccountKeys.enable").await?;
+    state.accounts[i].keys[at].disabled = false;
+    Ok(reply::message(json!({})))
 }

@@ -152,7 +152,7 @@ async fn open<'a>(call: &'a Call, query: &Query) -> Result<(MutexGuard<'a, State
         .map(Resource::Organization)
         .chain((0..state.folders.len()).map(Resource::Folder))
         .chain((0..state.projects.len()).map(Resource::Project))
-        .chain((0..state.accounts.len()).map(Resource::Account));
+        .chain(state.accounts.places().map(Resource::Account));
     let inside = everything.filter(|of| state.way_up(*of).any(|level| level == scope));
     let assets: Vec<Asset> = inside
         .flat_map(|of| {

@@ -38,8 +38,9 @@ fn set(keys: &[Arc<Key>]) -> Value {
     json!({"keys": keys.iter().map(|key| key.jwk()).collect::<Vec<_>>()})
 }
 
-fn map(keys: &[Arc<Key>], of: impl Fn(&Key) -> String) -> Value {
-    keys.iter().map(|key| (key.id.clone(), Value::String(of(key)))).collect::<Map<_, _>>().into()
+fn map(keys: &[(Arc<Key>, Validity)], of: impl Fn(&Key, Validity) -> String) -> Value {
+    let told = keys.iter().map(|(key, valid)| (key.id.clone(), Value::String(of(key, *valid))));
+    told.collect::<Map<_, _>>().into()
 }
 
 /// Google's issuer as OpenID Connect Discovery 1.0 describes one: it keeps its name, and its addresses are here. What is
@@ -64,41 +65,37 @@ async fn google_jwks(_: Call) -> Answer {
 async fn google_certificates(call: Call) -> Answer {
     let key = keys::of(keys::GOOGLE).await;
     let valid = Validity::of_google(call.now());
-    Ok(reply::cached(&map(&[key], |key| key.certificate("emulator.example.com", valid)), GOOGLE_AGE))
+    Ok(reply::cached(
+        &map(&[(key, valid)], |key, valid| key.certificate("emulator.example.com", valid)),
+        GOOGLE_AGE,
+    ))
 }
 
-/// The account's own key, made if need be, and the one in its file, if there is one. An account that is not there is
-/// 404; the body of that is not known.
-async fn of_account(call: &Call) -> Result<(Vec<Arc<Key>>, String), Failure> {
-    let (email, subject) = {
+/// The account's own key, made if need be, and those that it may sign with besides, each with how long it is good. An
+/// account that is not there is 404; the body of that is not known.
+async fn of_account(call: &Call) -> Result<(Vec<(Arc<Key>, Validity)>, String), Failure> {
+    let (subject, user_managed) = {
         let state = call.state().await;
         let i = state.account(call.param("account")).ok_or_else(Failure::not_found)?;
-        (state.accounts[i].email.clone(), state.accounts[i].unique_id.clone())
+        (state.accounts[i].unique_id.clone(), state.keys_in_use(i, call.now()))
     };
-    let mut keys = vec![keys::of(&email).await];
-    keys.extend(keys::made(&keys::user_managed(&email)).await);
+    let mut keys = vec![(keys::of(&subject).await, Validity::of_google(call.now()))];
+    keys.extend(user_managed);
     Ok((keys, subject))
 }
 
 async fn jwks(call: Call) -> Answer {
     let (keys, _) = of_account(&call).await?;
+    let keys: Vec<Arc<Key>> = keys.into_iter().map(|(key, _)| key).collect();
     Ok(reply::cached(&set(&keys), ACCOUNT_AGE))
 }
 
 async fn certificates(call: Call) -> Answer {
     let (keys, subject) = of_account(&call).await?;
-    let now = call.now();
-    // The account's own key comes first, see above.
-    let own = keys.first().map(|key| key.id.clone());
-    let certificate = |key: &Key| {
-        let of_google = own.as_ref() == Some(&key.id);
-        let valid = if of_google { Validity::of_google(now) } else { Validity::of_file(now) };
-        key.certificate(&subject, valid)
-    };
-    Ok(reply::cached(&map(&keys, certificate), ACCOUNT_AGE))
+    Ok(reply::cached(&map(&keys, |key, valid| key.certificate(&subject, valid)), ACCOUNT_AGE))
 }
 
 async fn raw(call: Call) -> Answer {
     let (keys, _) = of_account(&call).await?;
-    Ok(reply::cached(&map(&keys, Key::raw), ACCOUNT_AGE))
+    Ok(reply::cached(&map(&keys, |key, _| key.raw()), ACCOUNT_AGE))
 }

@@ -259,7 +259,7 @@ async fn sign_blob(call: Call) -> Answer {
     let payload = body.payload.as_deref().and_then(check::decode).filter(|bytes| !bytes.is_empty());
     let payload = payload.ok_or_else(Failure::invalid_argument)?;
     fits_in(payload.len(), &how)?;
-    let key = keys::of(&account.email).await;
+    let key = keys::of(&account.unique_id).await;
     let signed = STANDARD.encode(key.sign(&payload));
     Ok(reply::message(json!({"keyId": key.id, "signedBlob": signed})))
 }
@@ -302,7 +302,7 @@ async fn sign_jwt(call: Call) -> Answer {
             Value::Object(claims).to_string()
         }
     };
-    let key = keys::of(&account.email).await;
+    let key = keys::of(&account.unique_id).await;
     Ok(reply::message(json!({"keyId": key.id, "signedJwt": key.jwt(&signed)})))
 }
 

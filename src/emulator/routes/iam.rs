@@ -1,5 +1,4 @@
-//! IAM v1: service accounts, their policies, and the check of conditions. Accounts are never made, changed or deleted
-//! here.
+//! IAM v1: service accounts as they are read, their policies, and the check of conditions.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -99,10 +98,14 @@ fn is_without_gaia_id(state: &State, name: &str) -> bool {
     member::is_email(name) && !member::is_agent(name) && state.account(name).is_none()
 }
 
-fn account_json(state: &State, i: usize) -> Value {
+/// The etag of every account: the field is deprecated, and always this (recalled).
+pub const ETAG: &str = "MDEwMjE5MjA=";
+
+/// An account as IAM tells it.
+pub fn account_json(state: &State, i: usize) -> Value {
     let Account { email, unique_id, display_name, description, disabled, .. } = &state.accounts[i];
     json!({"name": state.name(Resource::Account(i)), "projectId": state.project_of(i).id, "uniqueId": unique_id,
-        "email": email, "displayName": display_name, "description": description, "etag": "MDEwMjE5MjA=",
+        "email": email, "displayName": display_name, "description": description, "etag": ETAG,
         "oauth2ClientId": unique_id, "disabled": disabled})
 }
 
@@ -116,7 +119,7 @@ async fn list(call: Call) -> Answer {
     if state.behaviour.large_pages == LargePages::Refused && query.int("pageSize")?.unwrap_or(0) > 100 {
         return Err(Failure::invalid_argument());
     }
-    let (page, next) = page(state.accounts_of(project), &query, 20, 100)?;
+    let (page, next) = page(state.accounts.of_project(project), &query, 20, 100)?;
     let accounts: Vec<Value> = page.into_iter().map(|i| account_json(&state, i)).collect();
     Ok(reply::message(json!({"accounts": accounts, "nextPageToken": next})))
 }

@@ -247,7 +247,7 @@ async fn access(call: &Call) -> Result<Response, Refused> {
 
 /// The token for an account and scopes, the one before as long as it is good for a while, and what it has left.
 fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> (String, i64) {
-    let of = (account.email.clone(), scopes.clone());
+    let of = (account.unique_id.clone(), scopes.clone());
     let before = state.kept.get(&of).and_then(|text| Some((text, state.tokens.find(text)?.expires - now)));
     // More is left only of what was given before the clock went back.
     if let Some((text, left)) = before.filter(|(_, left)| (LEAST_LEFT..=LIFETIME).contains(left)) {

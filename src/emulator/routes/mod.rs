@@ -2,6 +2,7 @@
 //! file with its table and its handlers; none of them knows of connections or faults.
 
 mod account_keys;
+mod account_writes;
 mod assets;
 mod broken;
 mod certs;
@@ -162,6 +163,7 @@ const TABLES: &[&[Route]] = &[
     credentials::ROUTES,
     iam::ROUTES,
     account_keys::ROUTES,
+    account_writes::ROUTES,
     roles::ROUTES,
     projects::ROUTES,
     projects_v1::ROUTES,
@@ -398,8 +400,10 @@ impl Call {
         }
         let state = self.state().await;
         if let Principal::Account(email) = &principal {
-            // "Existing tokens are rejected" once an account is disabled (IAM reference, disable).
-            if state.account(email).is_none_or(|i| state.accounts[i].disabled) {
+            // "Existing tokens are rejected" once an account is disabled (IAM reference, disable), and one of a deleted
+            // account is not the token of the next one of its name.
+            let is_good = |i: usize| !state.accounts[i].disabled && state.accounts[i].unique_id == client;
+            if !state.account(email).is_some_and(is_good) {
                 return Err(Failure::account_state(at));
             }
         }
@@ -423,11 +427,12 @@ impl Call {
             }
             _ => return None,
         };
-        let client = {
+        let (client, keys) = {
             let state = self.state().await;
-            state.account(&email).map(|i| state.accounts[i].unique_id.clone())?
+            let i = state.account(&email)?;
+            (state.accounts[i].unique_id.clone(), state.keys_in_use(i, now))
         };
-        let signed = signed_by(&jwt, &email).await;
+        let signed = signed_by(&jwt, &client, &keys).await;
         let expires = jwt.time("exp").unwrap_or_default();
         let principal = Principal::Account(email);
         (fresh && signed).then_some(Token { principal, scopes, expires, client, boundary: None })
@@ -442,14 +447,10 @@ impl Call {
     }
 }
 
-/// Whether an account signed a JWT, with its own key or with the one in its file.
-async fn signed_by(jwt: &keys::Jwt<'_>, email: &str) -> bool {
-    for owner in [keys::user_managed(email), email.to_owned()] {
-        if keys::made(&owner).await.is_some_and(|key| jwt.is_signed_by(&key)) {
-            return true;
-        }
-    }
-    false
+/// Whether an account signed a JWT, with Google's key of it or with one of its own.
+async fn signed_by(jwt: &keys::Jwt<'_>, unique_id: &str, own: &[(Arc<keys::Key>, keys::Validity)]) -> bool {
+    own.iter().any(|(key, _)| jwt.is_signed_by(key))
+        || keys::made(unique_id).await.is_some_and(|key| jwt.is_signed_by(&key))
 }
 
 /// Marks an answer as one of Google's APIs or of what stands before them: not the machine's, and nobody else's.

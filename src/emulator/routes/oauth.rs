@@ -238,12 +238,13 @@ async fn assertion(call: &Call, text: &str) -> Answer {
          Check your iat and exp values in the JWT claim.";
     let bad = Failure::invalid_grant;
     let jwt = Jwt::read(text).ok_or_else(|| bad("Bad Request"))?;
-    let account = {
+    let (account, keys) = {
         let state = call.state().await;
         let found = jwt.text("iss").and_then(|iss| state.account(iss));
-        found.map(|i| state.accounts[i].clone()).ok_or_else(|| bad("Invalid grant: account not found"))?
+        let i = found.ok_or_else(|| bad("Invalid grant: account not found"))?;
+        (state.accounts[i].clone(), state.keys_in_use(i, call.now()))
     };
-    if !signed_by(&jwt, &account.email).await {
+    if !signed_by(&jwt, &account.unique_id, &keys).await {
         return Err(bad("Invalid JWT Signature."));
     }
     let now = call.now();
@@ -293,7 +294,7 @@ async fn stands_for(
     };
     let subject = subject.to_lowercase();
     let state = call.state().await;
-    if !state.workspace.allows(&account.email, scopes) {
+    if !state.workspace.allows(&account.unique_id, scopes) {
         return Err(Failure::unauthorized_client());
     }
     if !state.workspace.holds(&subject) || !state.users.contains_key(&subject) {

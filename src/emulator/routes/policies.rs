@@ -67,6 +67,9 @@ pub fn write(call: &Call, state: &mut State, on: Resource) -> Answer {
     if how.empty_bindings == EmptyBindings::Dropped {
         incoming.bindings.retain(|binding| !binding.members.is_empty());
     }
+    for member in incoming.bindings.iter_mut().flat_map(|binding| &mut binding.members) {
+        *member = state.current_member(member).unwrap_or_else(|| std::mem::take(member));
+    }
     incoming.normalise();
     let version = incoming.version;
     let etag = state.next_etag(call.shared.clock.micros());

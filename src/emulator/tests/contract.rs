@@ -65,13 +65,19 @@ fn every_route_is_googles_or_is_listed_with_the_reason_why_it_cannot_be_looked_u
     }
 }
 
-/// A request for each method that it answers with a success: path and body.
-fn samples() -> Vec<(&'static str, Option<Value>)> {
+/// A request for each method that it answers with a success: verb, path and body.
+fn samples() -> Vec<(Method, &'static str, Option<Value>)> {
     const SA: &str = "v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
     let name =
         "//iam.googleapis.com/projects/acme-prod/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
-    let get = |path| (path, None);
-    let post = |path, body| (path, Some(body));
+    let get = |path| (Method::GET, path, None);
+    let post = |path, body| (Method::POST, path, Some(body));
+    let delete = |path| (Method::DELETE, path, None);
+    let made = |method, rest: &str, body| {
+        let path =
+            format!("v1/projects/acme-prod/serviceAccounts/newcomer@acme-prod.iam.gserviceaccount.com{rest}");
+        (method, path.leak() as &'static str, body)
+    };
     let version = || json!({"options": {"requestedPolicyVersion": 3}});
     let policy = |role: &str| {
         json!({"policy": {"version": 3, "bindings": [{"role": role, "members": ["user:owner@example.com"],
@@ -135,6 +141,24 @@ fn samples() -> Vec<(&'static str, Option<Value>)> {
         post("v1/permissions:queryTestablePermissions", json!({"fullResourceName": name, "pageSize": 3})),
         get("v1/projects/acme-prod/serviceAccounts?pageSize=100"),
         post(on(":testIamPermissions"), json!({"permissions": ["iam.serviceAccounts.get"]})),
+        post(
+            "v1/projects/acme-prod/serviceAccounts",
+            json!({"accountId": "newcomer", "serviceAccount": {"displayName": "N", "description": "d"}}),
+        ),
+        made(
+            Method::PATCH,
+            "",
+            Some(json!({"serviceAccount": {"displayName": "M"}, "updateMask": "displayName,description"})),
+        ),
+        made(Method::PUT, "", Some(json!({"displayName": "O"}))),
+        made(Method::POST, ":disable", Some(json!({}))),
+        made(Method::POST, ":enable", Some(json!({}))),
+        made(Method::POST, "/keys", Some(json!({"keyAlgorithm": "KEY_ALG_RSA_2048"}))),
+        made(Method::POST, "/keys/MADE:disable", Some(json!({}))),
+        made(Method::POST, "/keys/MADE:enable", Some(json!({}))),
+        made(Method::DELETE, "/keys/MADE", None),
+        delete("v1/projects/-/serviceAccounts/UNIQUE"),
+        post("v1/projects/-/serviceAccounts/UNIQUE:undelete", json!({})),
         get("v1/locations/global/workforcePools/staff/allowedLocations"),
         get("v1/projects/415104041264/locations/global/workloadIdentityPools/ci-pool/allowedLocations"),
         post(on(":generateAccessToken"), json!({"scope": [CLOUD], "lifetime": "600s"})),
@@ -190,19 +214,27 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
         .unwrap();
     let stranger = desk.emulator.handle().mint("user:nobody@example.net", &[CLOUD], 3600).await.unwrap();
     let (mut operation, mut key, mut answered) = (String::new(), String::new(), Vec::new());
-    for (path, body) in samples() {
+    let (mut unique, mut made) = (String::new(), String::new());
+    for (verb, path, body) in samples() {
         let path = path
             .replace("TOKEN", &owner)
             .replace("OPERATION", &operation)
+            .replace("UNIQUE", &unique)
+            .replace("MADE", &made)
             .replace("/KEY?", &format!("/{key}?"));
-        let verb = if body.is_some() { Method::POST } else { Method::GET };
         desk.token.clone_from(&owner);
         let got = desk.send(verb.clone(), &path, body.clone()).await.unwrap();
         assert_eq!(got.status, 200, "{path}: {}", got.text);
         if path.ends_with(":batchEnable") {
             operation = got.json["name"].as_str().unwrap().to_owned();
         }
-        if path.ends_with("/keys") {
+        if let Some(id) = got.json["uniqueId"].as_str() {
+            id.clone_into(&mut unique);
+        }
+        if verb == Method::POST && path.ends_with("/keys") {
+            let name = got.json["name"].as_str().unwrap();
+            made = name.rsplit('/').next().unwrap().to_owned();
+        } else if path.ends_with("/keys") {
             let name = got.json["keys"][0]["name"].as_str().unwrap();
             key = name.rsplit('/').next().unwrap().to_owned();
         }
@@ -228,11 +260,12 @@ async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
     let mut desk = Desk::demo().await;
     desk.token = desk.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
     let mut unknown = Vec::new();
-    for (path, body) in samples() {
-        let verb = if body.is_some() { "POST" } else { "GET" };
+    for (verb, path, _) in samples() {
         let plain = format!("/{}", path.split('?').next().unwrap_or_default());
         let plain = plain.replace("OPERATION", "operations/x");
-        let Some(method) = routes::all().find_map(|route| contract().find(service(route), verb, &plain))
+        let plain = plain.replace("UNIQUE", "x").replace("MADE", "x");
+        let Some(method) =
+            routes::all().find_map(|route| contract().find(service(route), verb.as_str(), &plain))
         else {
             panic!("{path} is in no document");
         };
@@ -243,7 +276,6 @@ async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
         let (query, body) = contract().everything(method);
         assert_eq!(contract().request(method, &query, body.as_ref()), [""; 0], "{}", method.name);
         let url = format!("{}{}", desk.emulator.base_url(), &plain[1..]);
-        let verb = if verb == "POST" { Method::POST } else { Method::GET };
         let mut request = desk.client.request(verb, url).bearer_auth(&desk.token).query(&query);
         if let Some(body) = body {
             request = request.json(&body);

@@ -170,7 +170,7 @@ async fn the_world_says_what_has_become_of_a_login() {
 async fn a_jwt_that_an_account_signs_for_itself_lasts_an_hour_and_is_for_the_service_it_names() {
     let mut desk = Desk::demo().await;
     let ci = "ci@acme-ci.iam.gserviceaccount.com";
-    let key = keys::of(&keys::user_managed(ci)).await;
+    let key = keys::of(&keys::user_managed(&super::super::world::unique_id(ci))).await;
     let now = desk.emulator.handle().now();
     let credentials = "https://iamcredentials.googleapis.com/";
     for (change, iam, mint) in [

@@ -210,7 +210,7 @@ async fn roles_tell_what_they_give() {
 #[test]
 fn every_policy_of_the_demo_may_be_written_as_it_is() {
     let state = State::new(World::demo(), 0);
-    let all = (0..state.accounts.len())
+    let all = (state.accounts.places())
         .map(Resource::Account)
         .chain((0..state.projects.len()).map(Resource::Project));
     for on in all {
