@@ -182,6 +182,8 @@ pub struct Pool {
     pub owner: String,
     /// The number of its project.
     pub project: Option<u64>,
+    /// The number of its organization, of a workforce pool.
+    pub organization: Option<u64>,
     /// The last part of its name.
     pub id: String,
     /// Whether it is disabled.
@@ -219,6 +221,7 @@ impl World {
                 name: format!("projects/{number}/locations/global/workloadIdentityPools/{}", pool.id),
                 owner: pool.project,
                 project,
+                organization: None,
                 id: pool.id,
                 disabled: pool.disabled,
                 providers: pool.providers,
@@ -229,6 +232,7 @@ impl World {
             name: format!("locations/global/workforcePools/{}", pool.id),
             owner: "-".into(),
             project: None,
+            organization: Some(pool.organization),
             id: pool.id,
             disabled: pool.disabled,
             providers: pool.providers,

@@ -1,6 +1,6 @@
 //! The predefined roles, every one there was in August 2026, with those of their permissions that matter here. Two
-//! tables: the roles that bear on service accounts, keys and policies have titles, the others have not. Which role is
-//! for which kind of resource Google does not publish; a role of no use on accounts is refused there alone.
+//! tables: the roles that bear on service accounts, keys and policies have titles, the others have not. A third adds what
+//! only the emulator asks for. Which role is for which kind of resource Google does not publish; a role of no use on accounts is refused there alone.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -19,6 +19,12 @@ pub struct Role {
 static PREDEFINED: LazyLock<BTreeMap<String, Role>> = LazyLock::new(|| {
     let mut all: BTreeMap<String, Role> = titled().collect();
     all.extend(untitled());
+    for row in lines(include_str!("../../assets/more_permissions.tsv")) {
+        let (permission, roles) = row.split_once('\t').unwrap_or_default();
+        for role in roles.split(' ') {
+            all.entry(format!("roles/{role}")).and_modify(|role| role.permissions.push(permission));
+        }
+    }
     all
 });
 
@@ -80,6 +86,18 @@ mod tests {
         assert_eq!(storage.permissions, ["resourcemanager.projects.get", "resourcemanager.projects.list"]);
         assert!(!storage.is_for_accounts() && all["roles/viewer"].is_for_accounts());
         assert!(all.contains_key("roles/compute.instanceAdmin.v1"));
+    }
+
+    #[test]
+    fn role_has_the_permissions_of_the_third_table() {
+        let all = predefined();
+        for row in lines(include_str!("../../assets/more_permissions.tsv")) {
+            let (permission, roles) = row.split_once('\t').unwrap();
+            for role in roles.split(' ') {
+                assert!(all[&format!("roles/{role}")].permissions.contains(&permission), "{role}");
+            }
+        }
+        assert!(all["roles/iam.denyReviewer"].permissions.contains(&"iam.denypolicies.get"));
     }
 
     #[test]

@@ -22,6 +22,7 @@ mod logins;
 mod machine;
 mod metadata;
 mod policies;
+mod pools;
 mod properties;
 mod proxy;
 mod services;

@@ -8,6 +8,7 @@ mod broken;
 mod certs;
 mod control;
 mod credentials;
+mod deny_policies;
 mod distributed;
 mod external;
 mod iam;
@@ -17,6 +18,7 @@ mod paging;
 mod pattern;
 pub mod payload;
 mod policies;
+mod pools;
 mod projects;
 mod projects_v1;
 mod roles;
@@ -164,6 +166,8 @@ const TABLES: &[&[Route]] = &[
     iam::ROUTES,
     account_keys::ROUTES,
     account_writes::ROUTES,
+    pools::ROUTES,
+    deny_policies::ROUTES,
     roles::ROUTES,
     projects::ROUTES,
     projects_v1::ROUTES,

@@ -148,7 +148,8 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-const CREATED: &str = "2024-03-01T09:00:00Z";
+/// When everything of the world was made.
+pub const CREATED: &str = "2024-03-01T09:00:00Z";
 
 /// A resource as its own message.
 fn resource_json(state: &State, of: Resource) -> Value {

@@ -183,6 +183,9 @@ fn check_roles(roles: &[CustomRole], at: &str) -> Result<(), WorldError> {
 
 /// Whether a permission can be one, and is there where all there are is known: of accounts and keys.
 fn is_permission(name: &str) -> bool {
+    // Those of identity pools have the service in full: `iam.googleapis.com/workloadIdentityPools.get`.
+    let short = name.strip_prefix("iam.googleapis.com/").map(|rest| format!("iam.{rest}"));
+    let name = short.as_deref().unwrap_or(name);
     let plain = |part: &str| {
         !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };

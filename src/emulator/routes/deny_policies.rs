@@ -1,0 +1,92 @@
+//! IAM v2: deny policies, as they are read. They are made in the world only, and are attached to projects, folders and
+//! organizations, whose full names are one part of the path: `cloudresourcemanager.googleapis.com%2Fprojects%2Fp`.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::super::deny::{DenyPolicy, DenyRule};
+use super::super::error::{Answer, Failure};
+use super::super::keys;
+use super::super::reply;
+use super::super::state::{Resource, State};
+use super::projects::CREATED;
+use super::{Api, Call, Route, paged, row};
+
+pub const ROUTES: &[Route] = &[
+    row!(
+        Api::Iam,
+        "GET",
+        "/v2/policies/{point}/denypolicies",
+        "iam.denyPolicies.list",
+        "google.iam.v2.Policies.ListPolicies",
+        list
+    ),
+    row!(
+        Api::Iam,
+        "GET",
+        "/v2/policies/{point}/denypolicies/{policy}",
+        "iam.denyPolicies.get",
+        "google.iam.v2.Policies.GetPolicy",
+        get
+    ),
+];
+
+/// What every policy tells of itself. A list leaves out the rules and the etag (seen in public tools that then get each).
+fn metadata(name: &str, policy: &DenyPolicy) -> Value {
+    let uid = keys::hex(&keys::hash(name)[..16]);
+    let uid = [&uid[..8], &uid[8..12], &uid[12..16], &uid[16..20], &uid[20..]].join("-");
+    json!({"name": name, "uid": uid, "kind": "DenyPolicy", "displayName": policy.display_name,
+        "createTime": CREATED, "updateTime": CREATED})
+}
+
+fn rule_json(rule: &DenyRule) -> Value {
+    let mut told = json!({"denyRule": rule});
+    told["description"] = rule.description.clone().into();
+    told
+}
+
+/// The resource of the path, if the caller may do that there, and how the names of its policies begin: with numbers,
+/// whichever way the resource was named.
+fn open(
+    call: &Call,
+    state: &State,
+    caller: &super::Caller,
+    permission: &str,
+) -> Result<(Resource, String), Failure> {
+    let node = call.param("point").strip_prefix("cloudresourcemanager.googleapis.com/");
+    let node = node.ok_or_else(Failure::invalid_argument)?;
+    let on = state.node(node).ok_or_else(|| Failure::denied(permission))?;
+    call.require(state, caller, permission, on)?;
+    let point = format!("cloudresourcemanager.googleapis.com/{}", state.name(on)).replace('/', "%2F");
+    Ok((on, format!("policies/{point}/denypolicies")))
+}
+
+/// "IAM ignores this value and uses the value 1000" (IAM reference, `pageSize`).
+async fn list(call: Call) -> Answer {
+    let query = call.query(&["pageSize", "pageToken"])?;
+    query.int("pageSize")?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let (on, start) = open(&call, &state, &caller, "iam.denypolicies.list")?;
+    let all: Vec<Value> = state
+        .deny_policies(on)
+        .iter()
+        .map(|policy| metadata(&format!("{start}/{}", policy.id), policy))
+        .collect();
+    let (policies, next) = paged(&all, 1_000, query.text("pageToken").unwrap_or_default(), 1_000, 1_000)?;
+    Ok(reply::message(json!({"policies": policies, "nextPageToken": next})))
+}
+
+async fn get(call: Call) -> Answer {
+    call.query(&[])?;
+    let caller = call.caller().await?;
+    let state = call.state().await;
+    let (on, start) = open(&call, &state, &caller, "iam.denypolicies.get")?;
+    let found = state.deny_policies(on).iter().find(|policy| policy.id == call.param("policy"));
+    let policy = found.ok_or_else(Failure::not_found)?;
+    let mut told = metadata(&format!("{start}/{}", policy.id), policy);
+    told["rules"] = policy.rules.iter().map(rule_json).collect();
+    told["etag"] = STANDARD.encode(&keys::hash(&told.to_string())[..8]).into();
+    Ok(reply::message(told))
+}
