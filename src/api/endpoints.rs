@@ -294,11 +294,19 @@ fn metadata(text: &str) -> Result<String, &'static str> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-fn is_domain(text: &str) -> bool {
+/// Whether this is the name of a domain as a universe is written: lower case, no dot at its end, no address of numbers.
+pub(crate) fn is_domain(text: &str) -> bool {
     let label = |part: &str| {
-        !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        !part.is_empty()
+            && part.len() <= 63
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    text.len() <= 253 && text.contains('.') && text.split('.').all(label)
+    let is_name = text.rsplit('.').next().is_some_and(|last| last.bytes().any(|b| b.is_ascii_lowercase()));
+    // A hexadecimal number would end an address, too.
+    let is_number = text.rsplit('.').next().is_some_and(|last| last.starts_with("0x"));
+    text.len() <= 240 && text.contains('.') && text.split('.').all(label) && is_name && !is_number
 }
 
 /// `host:port` of a URL this module made.
@@ -329,7 +337,29 @@ mod tests {
         let endpoints = endpoints(&[("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]).unwrap();
         assert_eq!(endpoints.url(Base::Credentials), "https://iamcredentials.cloud.example");
         assert_eq!(endpoints.token_audience(), "https://oauth2.cloud.example/token");
-        for wrong in ["evil", "a/b.c", "a.b:80", "A.B"] {
+        for wrong in [
+            "evil",
+            "a/b.c",
+            "a.b:80",
+            "A.B",
+            "a.b.",
+            ".a.b",
+            "a..b",
+            "u@a.b",
+            "a.b?c",
+            "a.b#c",
+            "a\\.b",
+            "1.2.3.4",
+            "a.0x7f",
+            "-a.b",
+            "a-.b",
+            "a.b ",
+            "a\u{3002}b",
+            "googleapis\u{ff0e}com",
+            "a%2e.b",
+            "[::1].b",
+            "a\n.b",
+        ] {
             assert!(Endpoints::new(&Env::default(), Some(wrong)).is_err(), "{wrong}");
         }
     }

@@ -3,10 +3,33 @@
 
 use std::{collections::HashMap, fmt};
 
+use reqwest::header::{HeaderName, HeaderValue};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 use crate::model::secret::Secret;
+
+/// Headers that a file may not set: the address and the length of a request, and what holds from one hop to the next
+/// (RFC 9110, section 7.6.1).
+const RESERVED: [&str; 12] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "proxy-connection",
+    "keep-alive",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "proxy-authorization",
+    "http2-settings",
+];
+
+/// What can be shown of a name out of a file.
+fn printable(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect()
+}
 
 /// An object of the file.
 #[derive(Default)]
@@ -65,6 +88,26 @@ impl Fields {
     /// Says that a field has to be there.
     pub(super) fn lacks(&self, name: &str) -> String {
         format!("lacks the field “{}{name}”", self.path)
+    }
+
+    /// A field by its whole path.
+    pub(super) fn path_of(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+
+    /// Takes an address out, as it stands there. One that nothing can be sent to is not first found out by trying.
+    pub(super) fn optional_url(&mut self, name: &str) -> Result<Option<String>, String> {
+        let Some(text) = self.optional(name)? else { return Ok(None) };
+        let url = reqwest::Url::parse(&text).ok().filter(|url| url.host_str().is_some());
+        match url {
+            Some(url) if matches!(url.scheme(), "https" | "http") => Ok(Some(text)),
+            _ => Err(format!("has no https:// address in its field “{}”", self.path_of(name))),
+        }
+    }
+
+    /// The same, where it must be there.
+    pub(super) fn required_url(&mut self, name: &str) -> Result<String, String> {
+        self.optional_url(name)?.ok_or_else(|| self.lacks(name))
     }
 
     /// A text that must be there. Empty is as good as missing.
@@ -131,11 +174,32 @@ impl Fields {
         }
     }
 
-    /// Takes all texts out, with their names: headers.
-    pub(super) fn pairs(mut self) -> Result<Vec<(String, Secret)>, String> {
+    /// Takes headers out: all texts, with their names. Those that say where a request goes, how long it is and what
+    /// becomes of the connection are the client's to set, and with another value one request can be read as two.
+    pub(super) fn headers(mut self) -> Result<Vec<(String, Secret)>, String> {
         let mut names: Vec<String> = self.fields.keys().cloned().collect();
         names.sort_unstable();
-        names.into_iter().map(|name| self.secret(&name).map(|text| (name, text))).collect()
+        let mut headers: Vec<(String, Secret)> = Vec::new();
+        for name in names {
+            let path = self.path_of(&printable(&name));
+            let text = self.secret(&name)?;
+            if HeaderName::try_from(&name).is_err() {
+                return Err(format!("has a name that no header has in its field “{path}”"));
+            }
+            if HeaderValue::try_from(text.expose()).is_err() {
+                return Err(format!("has characters that no header has in its field “{path}”"));
+            }
+            if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+                return Err(format!(
+                    "sets a header that belongs to the connection in its field “{path}”: remove it"
+                ));
+            }
+            if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
+                return Err(format!("sets the same header twice in its field “{path}”"));
+            }
+            headers.push((name, text));
+        }
+        Ok(headers)
     }
 
     /// Whether a field is there.

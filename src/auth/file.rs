@@ -5,9 +5,12 @@ use std::{fs::File, io::Read as _, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, Source, external, fields::Fields, key};
+use super::{Credentials, Proof, Source, external, fields::Fields, key, trust};
 use crate::{
-    api::{ApiError, ErrorKind, endpoints::GOOGLE},
+    api::{
+        ApiError, ErrorKind,
+        endpoints::{GOOGLE, is_domain},
+    },
     model::{account, secret::Secret},
 };
 
@@ -20,8 +23,14 @@ const DEEPEST: usize = 4;
 /// Reads a credentials file. `label` says how it was found.
 pub(super) fn read(path: &Path, label: &str) -> Result<Source, ApiError> {
     let origin = path.display().to_string();
-    let text = text(path).and_then(|text| parse(&text, label, &origin));
-    text.map_err(|why| {
+    let source = text(path).and_then(|text| parse(&text, label, &origin)).map(|source| {
+        let stray = match source.credentials.proof() {
+            Some((Proof::File(named), _)) if !trust::is_own(named, path) => Some(named.display().to_string()),
+            _ => None,
+        };
+        Source { stray, ..source }
+    });
+    source.map_err(|why| {
         // Both say no more than the path does.
         let by_name = label.starts_with("--credentials") || label.starts_with("file ");
         let via = if by_name { String::new() } else { format!(" ({label})") };
@@ -58,17 +67,21 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
         principal: None,
         project: fields.optional("project_id")?,
         quota_project: fields.optional("quota_project_id")?,
-        // A file from before the word, or that leaves it out, is Google's: its secrets go nowhere else.
-        universe: Some(fields.optional("universe_domain")?.unwrap_or_else(|| GOOGLE.to_owned())),
+        universe: None,
         token_uri: fields.optional("token_uri")?,
         hash: Some(hash(bytes)),
+        stray: None,
         credentials: Credentials::AccessToken(Secret::new("")),
     };
-    source.credentials = credentials(fields, 0)?;
-    if source.credentials.holds_a_login() && source.universe.as_deref() != Some(GOOGLE) {
+    let mut universe = None;
+    source.credentials = credentials(fields, 0, &mut universe)?;
+    // A file from before the word, or that leaves it out, is Google's: its secrets go nowhere else.
+    let universe = universe.unwrap_or_else(|| GOOGLE.to_owned());
+    if source.credentials.holds_a_login() && universe != GOOGLE {
         // google-auth refuses it as well: the login would be sent to the hosts of whoever wrote the file.
-        return Err("holds a person's login, which is of no other universe than googleapis.com, in its field “universe_domain”".to_owned());
+        return Err("holds a person's login, which only works at googleapis.com, but names another universe in its field “universe_domain”".to_owned());
     }
+    source.universe = Some(universe);
     source.principal = source.credentials.principal();
     Ok(source)
 }
@@ -79,10 +92,37 @@ fn hash(bytes: &[u8]) -> String {
     hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn credentials(mut fields: Fields, depth: usize) -> Result<Credentials, String> {
+/// Takes in the universe of credentials, or of credentials within them: they are of one, or one would see the other's
+/// tokens.
+fn of_universe(fields: &mut Fields, universe: &mut Option<String>) -> Result<(), String> {
+    let Some(named) = fields.optional("universe_domain")? else { return Ok(()) };
+    if !is_domain(&named) {
+        return Err(format!(
+            "has no domain name such as googleapis.com, in lower case, in its field “{}”",
+            fields.path_of("universe_domain")
+        ));
+    }
+    match universe {
+        Some(universe) if *universe != named => Err(format!(
+            "names another universe in its field “{}” than around it",
+            fields.path_of("universe_domain")
+        )),
+        _ => {
+            *universe = Some(named);
+            Ok(())
+        }
+    }
+}
+
+fn credentials(
+    mut fields: Fields,
+    depth: usize,
+    universe: &mut Option<String>,
+) -> Result<Credentials, String> {
     if depth >= DEEPEST {
         return Err("holds credentials within credentials without end".to_owned());
     }
+    of_universe(&mut fields, universe)?;
     Ok(match fields.required("type")?.as_str() {
         "authorized_user" => Credentials::User {
             account: fields.optional("account")?,
@@ -105,12 +145,13 @@ fn credentials(mut fields: Fields, depth: usize) -> Result<Credentials, String> 
             let delegates = delegates.iter().map(|name| bare(name)).collect::<Result<_, _>>()?;
             let inner =
                 fields.object("source_credentials")?.ok_or_else(|| fields.lacks("source_credentials"))?;
-            Credentials::Impersonated { account, delegates, source: Box::new(credentials(inner, depth + 1)?) }
+            let source = Box::new(credentials(inner, depth + 1, universe)?);
+            Credentials::Impersonated { account, delegates, source }
         }
         "external_account" => Credentials::External(Box::new(external::read(fields)?)),
         "external_account_authorized_user" => Credentials::Workforce {
-            token_url: fields.required("token_url")?,
-            introspect_url: fields.optional("token_info_url")?,
+            token_url: fields.required_url("token_url")?,
+            introspect_url: fields.optional_url("token_info_url")?,
             client_id: fields.required("client_id")?,
             client_secret: fields.secret("client_secret")?,
             refresh_token: fields.secret("refresh_token")?,
@@ -130,7 +171,10 @@ fn credentials(mut fields: Fields, depth: usize) -> Result<Credentials, String> 
 
 /// The account in an address of `generateAccessToken`.
 pub(super) fn impersonated(url: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(url).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
+    let url = reqwest::Url::parse(url)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "https" | "http"))
+        .filter(|url| url.query().is_none() && url.fragment().is_none());
     let name = url
         .as_ref()
         .and_then(|url| url.path().rsplit_once('/'))

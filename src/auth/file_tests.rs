@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     api::{ApiError, ErrorKind},
-    auth::trust,
+    auth::trust::{self, Reason},
     env::Env,
 };
 
@@ -29,6 +29,16 @@ fn good(content: &str) -> Source {
 
 fn doubt(content: &str) -> Option<trust::Doubt> {
     trust::doubt(&good(content), &Env::default())
+}
+
+/// The addresses in doubt.
+fn foreign(content: &str) -> Vec<String> {
+    let reasons = doubt(content).map(|doubt| doubt.reasons).unwrap_or_default();
+    let addresses = reasons.into_iter().filter_map(|reason| match reason {
+        Reason::Addresses(addresses) => Some(addresses),
+        _ => None,
+    });
+    addresses.flatten().collect()
 }
 
 const USER: &str = r#"{"type":"authorized_user","client_id":"i","client_secret":"s","refresh_token":"r"}"#;
@@ -183,12 +193,7 @@ fn of_a_field_that_stands_twice_the_last_counts_as_with_googles_libraries() {
 
 #[test]
 fn a_file_that_names_no_universe_is_googles_and_its_secrets_go_to_no_other() {
-    let universe = |field: &str| {
-        let text = format!(
-            r#"{{"type":"external_account_authorized_user","token_url":"https://sts.googleapis.com/x","client_id":"i","client_secret":"s","refresh_token":"r"{field}}}"#
-        );
-        good(&text).universe
-    };
+    let universe = |field: &str| good(&external(&format!(r#"{{"file":"/x"}}{field}"#))).universe;
     let elsewhere = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
     let made = |universe: Option<String>| {
         crate::api::endpoints::Endpoints::new(&elsewhere, universe.as_deref()).map_err(|error| error.kind)
@@ -224,9 +229,7 @@ fn every_kind_says_what_it_is_and_whom_it_names() {
         (source.kind(), source.principal.as_deref()),
         ("federated, impersonating", Some("a@p.iam.gserviceaccount.com"))
     );
-    let workforce = good(
-        r#"{"type":"external_account_authorized_user","token_url":"https://sts.googleapis.com/v1/oauthtoken","client_id":"c","client_secret":"s","refresh_token":"r"}"#,
-    );
+    let workforce = good(WORKFORCE);
     assert_eq!(workforce.kind(), "workforce user");
 }
 
@@ -251,7 +254,7 @@ fn a_file_that_sends_secrets_elsewhere_is_in_doubt_and_googles_own_is_not() {
     );
     assert_eq!(doubt(&aws), None, "what the machine says, it says to every program on it");
     let other = aws.replace("http://169.254.169.254/keys", "http://10.0.0.1/keys");
-    assert_eq!(doubt(&other).unwrap().addresses, ["http://10.0.0.1/keys"]);
+    assert_eq!(foreign(&other), ["http://10.0.0.1/keys"]);
     // Keys and region of the environment: nobody is asked.
     let vars = [("AWS_REGION", "eu-west-1"), ("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s")];
     let env = Env::from_vars(vars);
@@ -260,7 +263,7 @@ fn a_file_that_sends_secrets_elsewhere_is_in_doubt_and_googles_own_is_not() {
     let one = doubt(&elsewhere).expect("not Google's");
     assert!(one.question().contains("https://idp.example.com/token"), "{}", one.question());
     let moved = elsewhere.replace("https://sts.googleapis.com", "https://sts.googleapis.com.evil.example");
-    assert_eq!(doubt(&moved).expect("nor that").addresses.len(), 2);
+    assert_eq!(foreign(&moved).len(), 2);
     // Another byte is another file.
     assert_ne!(doubt(&moved).unwrap().hash, one.hash);
 }
@@ -269,7 +272,7 @@ fn a_file_that_sends_secrets_elsewhere_is_in_doubt_and_googles_own_is_not() {
 fn a_file_does_not_vouch_for_its_own_universe() {
     let file = external(r#"{"file":"/x"},"universe_domain":"evil.example""#)
         .replace("https://sts.googleapis.com", "https://sts.evil.example");
-    assert_eq!(doubt(&file).expect("in doubt").addresses.len(), 1);
+    assert_eq!(foreign(&file).len(), 1);
     // Whoever sets the environment's is at home here.
     let env = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "evil.example")]);
     assert_eq!(trust::doubt(&good(&file), &env), None);
@@ -304,4 +307,163 @@ fn printing_a_source_prints_no_secret() {
         r#"{"environment_id":"aws1","regional_cred_verification_url":"https://sts.amazonaws.com"}"#,
     ));
     assert!(!format!("{:?}", aws.with_environment(&Env::from_vars(keys))).contains("hunter2"));
+}
+
+const WORKFORCE: &str = r#"{"type":"external_account_authorized_user","token_url":"https://sts.googleapis.com/v1/oauthtoken","client_id":"c","client_secret":"s","refresh_token":"r"}"#;
+
+/// An `impersonated_service_account` around these credentials, with more fields.
+fn impersonating(source: &str, more: &str) -> String {
+    format!(
+        r#"{{"type":"impersonated_service_account","service_account_impersonation_url":"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com:generateAccessToken","source_credentials":{source}{more}}}"#
+    )
+}
+
+/// The same file with one more field at its beginning.
+fn with(field: &str, content: &str) -> String {
+    content.replacen('{', &format!("{{{field},"), 1)
+}
+
+#[test]
+fn another_universe_is_in_doubt_whatever_the_type_of_file() {
+    let strange = r#""universe_domain":"cloud.strange.example""#;
+    let federated = external(r#"{"file":"/x"}"#);
+    let key = serde_json::json!({"type": "service_account", "client_email": "a@p.iam.gserviceaccount.com", "private_key": key()}).to_string();
+    for content in [
+        with(strange, &federated),
+        with(strange, &key),
+        with(strange, &impersonating(&federated, "")),
+        impersonating(&with(strange, &key), ""),
+        impersonating(&impersonating(&with(strange, &key), ""), ""),
+    ] {
+        let doubt = doubt(&content).unwrap_or_else(|| panic!("{content}"));
+        assert_eq!(doubt.reasons, [Reason::Universe("cloud.strange.example".into())]);
+        assert!(doubt.question().contains("cloud.strange.example"), "{}", doubt.question());
+        let env = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.strange.example")]);
+        assert_eq!(trust::doubt(&good(&content), &env), None, "the environment says so, too");
+    }
+    let googles = r#""universe_domain":"googleapis.com""#;
+    assert_eq!(doubt(&with(googles, &impersonating(&with(googles, &federated), ""))), None);
+}
+
+#[test]
+fn a_persons_login_is_refused_in_another_universe() {
+    let strange = r#""universe_domain":"cloud.strange.example""#;
+    for login in [USER, WORKFORCE] {
+        for content in [
+            with(strange, login),
+            with(strange, &impersonating(login, "")),
+            impersonating(&with(strange, login), ""),
+        ] {
+            let said = wrong(content.as_bytes());
+            assert!(said.contains("person's login") && said.contains("universe_domain"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_universe_that_only_looks_like_one_is_refused() {
+    for universe in [
+        "googleapis.com.",
+        "GoogleAPIs.com",
+        "googleapis.com/",
+        "googleapis.com:443",
+        "x@googleapis.com",
+        "googleapis.com@evil.example",
+        "evil.example#.googleapis.com",
+        "evil.example?googleapis.com",
+        "googleapis\u{ff0e}com",
+        "googleap\u{456}s.com",
+        "googleapis.com\n",
+        " googleapis.com",
+        "google\u{200b}apis.com",
+        "10.0.0.1",
+        "localhost",
+        "..",
+    ] {
+        let mut file: serde_json::Value = serde_json::from_str(&external(r#"{"file":"/x"}"#)).unwrap();
+        file["universe_domain"] = universe.into();
+        assert!(wrong(file.to_string().as_bytes()).contains("“universe_domain”"), "{universe}");
+    }
+    let two = with(
+        r#""universe_domain":"a.example""#,
+        &impersonating(&with(r#""universe_domain":"b.example""#, &external(r#"{"file":"/x"}"#)), ""),
+    );
+    assert!(wrong(two.as_bytes()).contains("“source_credentials.universe_domain”"));
+}
+
+#[test]
+fn an_address_that_nothing_can_be_sent_to_is_refused() {
+    for address in
+        ["ftp://127.0.0.1/", "file:///etc/passwd", "javascript:1", "127.0.0.1:1/x", "//x/y", "data:,x"]
+    {
+        for content in [
+            external(r#"{"file":"/x"}"#).replace("https://sts.googleapis.com/v1/token", address),
+            external(&format!(r#"{{"url":"{address}"}}"#)),
+            external(&format!(r#"{{"file":"/x"}},"token_info_url":"{address}""#)),
+            external(&format!(
+                r#"{{"environment_id":"aws1","regional_cred_verification_url":"https://sts.x","imdsv2_session_token_url":"{address}"}}"#
+            )),
+            WORKFORCE.replace("https://sts.googleapis.com/v1/oauthtoken", address),
+        ] {
+            assert!(
+                wrong(content.as_bytes()).contains("has no https:// address in its field “"),
+                "{content}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_file_sets_no_header_that_belongs_to_the_connection() {
+    let headers = |headers: &str| external(&format!(r#"{{"url":"http://127.0.0.1/x","headers":{headers}}}"#));
+    assert!(read_bytes(headers(r#"{"Metadata":"true","X-Api-Key":"k"}"#).as_bytes()).is_ok());
+    for name in
+        ["Host", "content-length", "Transfer-Encoding", "CONNECTION", "Upgrade", "TE", "Expect", "Keep-Alive"]
+    {
+        let said = wrong(headers(&format!(r#"{{"{name}":"hunter2"}}"#)).as_bytes());
+        assert!(said.contains(&format!("“credential_source.headers.{name}”")), "{said}");
+    }
+    for (other, part) in [
+        (r#"{"a b":"hunter2"}"#, "name that no header has"),
+        (r#"{"a":"hunter2\r\nx: y"}"#, "characters that no header has"),
+        (r#"{"a":"x","A":"hunter2"}"#, "twice"),
+    ] {
+        assert!(wrong(headers(other).as_bytes()).contains(part), "{other}");
+    }
+}
+
+#[test]
+fn what_only_its_user_has_goes_to_no_listener_here_unasked() {
+    let dir = tempfile::tempdir().unwrap();
+    let (own, other) = (dir.path().join("mine"), dir.path().join("other"));
+    for folder in [&own, &other] {
+        std::fs::create_dir(folder).unwrap();
+        std::fs::write(folder.join("token"), "eyJ").unwrap();
+    }
+    let doubt = |token: &Path, to: &str| {
+        let source = serde_json::json!({ "file": token }).to_string();
+        let path = own.join("file.json");
+        std::fs::write(&path, external(&source).replace("https://sts.googleapis.com", to)).unwrap();
+        trust::doubt(&read(&path, "ADC").unwrap(), &Env::default())
+    };
+    let here = "http://localhost:8787";
+    assert_eq!(doubt(&own.join("token"), here), None);
+    assert_eq!(doubt(&other.join("token"), "https://sts.googleapis.com"), None, "Google is no listener here");
+    for token in [other.join("token"), own.join("../other/token"), own.join("missing")] {
+        let doubt = doubt(&token, here).unwrap_or_else(|| panic!("{token:?}"));
+        assert!(doubt.question().contains(token.to_str().unwrap()), "{}", doubt.question());
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(other.join("token"), own.join("link")).unwrap();
+        assert!(doubt(&own.join("link"), here).is_some());
+    }
+    let aws = external(
+        r#"{"environment_id":"aws1","regional_cred_verification_url":"https://sts.{region}.amazonaws.com"}"#,
+    )
+    .replace("https://sts.googleapis.com", here);
+    assert_eq!(trust::doubt(&good(&aws), &Env::default()), None);
+    let env = Env::from_vars([("AWS_ACCESS_KEY_ID", "AKIA"), ("AWS_SECRET_ACCESS_KEY", "s")]);
+    let reasons = trust::doubt(&good(&aws).with_environment(&env), &env).unwrap().reasons;
+    assert!(matches!(&reasons[..], [Reason::Local { .. }]), "{reasons:?}");
 }

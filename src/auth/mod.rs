@@ -63,6 +63,8 @@ pub struct Source {
     token_uri: Option<String>,
     /// SHA-256 of the file, in hexadecimal.
     hash: Option<String>,
+    /// The file with the subject token, where it lies outside the folder of the credentials file.
+    stray: Option<String>,
     credentials: Credentials,
 }
 
@@ -101,6 +103,14 @@ enum Credentials {
     Gcloud(gcloud::Login),
     /// The first of these that is there, which only asking tells.
     Any(Vec<Credentials>),
+}
+
+/// What only the user of this machine has, and a credentials file wants to send.
+enum Proof<'a> {
+    /// What is in a file.
+    File(&'a Path),
+    /// A request signed with the AWS keys that the environment names.
+    KeysOfEnvironment,
 }
 
 impl Credentials {
@@ -164,6 +174,22 @@ impl Credentials {
         }
     }
 
+    /// What they take from this machine as a proof of who calls, and the address that it is sent to.
+    fn proof(&self) -> Option<(Proof<'_>, &str)> {
+        match self {
+            Credentials::External(external) => {
+                let proof = match &external.subject {
+                    external::Subject::File { path, .. } => Proof::File(path),
+                    external::Subject::Aws(aws) if aws.has_keys() => Proof::KeysOfEnvironment,
+                    _ => return None,
+                };
+                Some((proof, &external.token_url))
+            }
+            Credentials::Impersonated { source, .. } => source.proof(),
+            _ => None,
+        }
+    }
+
     /// Whether their token is one of a Security Token Service.
     fn is_federated(&self) -> bool {
         match self {
@@ -189,7 +215,7 @@ impl Credentials {
     /// Whether a person's login is in it.
     fn holds_a_login(&self) -> bool {
         match self {
-            Credentials::User { .. } => true,
+            Credentials::User { .. } | Credentials::Workforce { .. } => true,
             Credentials::Impersonated { source, .. } => source.holds_a_login(),
             _ => false,
         }
@@ -300,6 +326,7 @@ impl Source {
             universe: None,
             token_uri: None,
             hash: None,
+            stray: None,
             credentials,
         }
     }

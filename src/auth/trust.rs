@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::Source;
+use super::{Proof, Source};
 use crate::{
     api::{
         endpoints::{GOOGLE, is_loopback, takes_credentials},
@@ -19,40 +19,103 @@ pub struct Doubt {
     pub origin: String,
     /// SHA-256 of the file, in hexadecimal.
     pub hash: String,
-    /// The addresses that are not Google's, as the file has them.
-    pub addresses: Vec<String>,
+    /// Why; never empty.
+    pub reasons: Vec<Reason>,
+}
+
+/// What a file wants that has to be confirmed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// To send secrets to these addresses, as the file has them.
+    Addresses(Vec<String>),
+    /// To be of this universe, so that every call and its token go there.
+    Universe(String),
+    /// To prove to any program that listens on this machine who its user is.
+    Local {
+        /// What would be sent.
+        what: String,
+        /// The address of this machine.
+        to: String,
+    },
+}
+
+impl Reason {
+    fn clause(&self) -> String {
+        match self {
+            Reason::Addresses(addresses) => {
+                format!("sends secrets to hosts that are not Google's: {}", addresses.join(", "))
+            }
+            Reason::Universe(universe) => format!(
+                "sends every call, with its access token, to the universe {universe}, which is not Google's"
+            ),
+            Reason::Local { what, to } => format!("sends {what} to a program on this machine: {to}"),
+        }
+    }
 }
 
 impl Doubt {
     /// The question to a person.
     pub fn question(&self) -> String {
-        format!(
-            "The credentials file {} sends secrets to hosts that are not Google's: {}. Trust this file as it is now?",
-            self.origin,
-            self.addresses.join(", ")
-        )
+        format!("The credentials file {} {}. Trust this file as it is now?", self.origin, self.clauses())
+    }
+
+    /// What it does, as clauses of one sentence.
+    pub fn clauses(&self) -> String {
+        self.reasons.iter().map(Reason::clause).collect::<Vec<_>>().join("; it ")
     }
 }
 
 /// What has to be confirmed before these credentials are used; none where nothing leaves Google, the universe that the
 /// environment names, and this machine. The universe of the file is no reason to trust it: whoever wrote the addresses
-/// wrote that as well.
+/// wrote that as well, and all later calls go there.
 pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
-    let universe = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN").unwrap_or(GOOGLE);
+    let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
+    let universe = named.unwrap_or(GOOGLE);
+    let hash = source.hash.clone()?;
     let (to, from) = source.credentials.addresses();
     let foreign = to.into_iter().filter(|url| !is_trusted(url, universe));
     // What the machine's own metadata say, it says to every program here.
     let foreign =
         foreign.chain(from.into_iter().filter(|url| !is_trusted(url, universe) && !is_of_machine(url)));
     let addresses: Vec<String> = foreign.map(str::to_owned).collect();
-    let hash = source.hash.clone()?;
-    (!addresses.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, addresses })
+    let mut reasons = Vec::new();
+    if !addresses.is_empty() {
+        reasons.push(Reason::Addresses(addresses));
+    }
+    // An environment that names another one than the file is refused whoever confirms what: the endpoints say so.
+    if let Some(own) = source.universe.as_deref().filter(|own| named.is_none() && *own != GOOGLE) {
+        reasons.push(Reason::Universe(own.to_owned()));
+    }
+    // Any user of this machine may listen there, and is to learn nothing that only its own user has.
+    if let Some((proof, to)) = source.credentials.proof().filter(|(_, to)| is_here(to)) {
+        let what = match proof {
+            Proof::File(_) => source.stray.as_ref().map(|path| format!("what is in {path}")),
+            Proof::KeysOfEnvironment => Some("a request signed with the environment's AWS keys".to_owned()),
+        };
+        reasons.extend(what.map(|what| Reason::Local { what, to: to.to_owned() }));
+    }
+    (!reasons.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, reasons })
+}
+
+/// Whether a file lies in the folder of the credentials file that names it, or below: its own, as far as anybody can
+/// tell. Links are followed, for an archive can bring some along.
+pub(super) fn is_own(named: &Path, credentials: &Path) -> bool {
+    let folder = credentials.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
+    match (named.canonicalize(), folder) {
+        (Ok(file), Some(folder)) => file.starts_with(folder),
+        _ => false,
+    }
 }
 
 fn is_trusted(url: &str, universe: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     let plain = url.username().is_empty() && url.password().is_none();
     plain && (url.host_str().is_some_and(is_loopback) || takes_credentials(&url, universe))
+}
+
+/// Whether an address is of this machine.
+fn is_here(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_loopback))
 }
 
 fn is_of_machine(url: &str) -> bool {
@@ -129,7 +192,7 @@ mod tests {
         let doubt = |hash: &str| Doubt {
             origin: "/x\ny".into(),
             hash: hash.into(),
-            addresses: vec!["https://a".into()],
+            reasons: vec![Reason::Addresses(vec!["https://a".into()])],
         };
         assert!(!is_confirmed(Some(&path), &doubt("aa")) && !is_confirmed(None, &doubt("aa")));
         confirm(&path, &doubt("aa")).unwrap();

@@ -99,9 +99,9 @@ impl Connector {
 /// Said in place of credentials that are in doubt.
 pub fn doubted(doubt: &Doubt) -> ApiError {
     let message = format!(
-        "The credentials file {} sends secrets to hosts that are not Google's ({}), so it is not used.",
+        "The credentials file {} is not used before someone confirms it: it {}.",
         doubt.origin,
-        doubt.addresses.join(", ")
+        doubt.clauses()
     );
     ApiError::new(ErrorKind::Credentials, message).with_next(
         "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer; where nobody can, `sha256sum FILE >> $IMPERSONA_STATE_DIR/trusted-files` does the same.",

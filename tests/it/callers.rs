@@ -405,6 +405,14 @@ fn a_universe_is_where_its_credentials_call() {
     key["universe_domain"] = "cloud.example".into();
     key["token_uri"] = "https://oauth2.cloud.example/token".into();
     let file = home.file("key.json", key.to_string());
+    // Only the environment can say that it is one of ours.
+    let (address, asked) = proxy();
+    let mut command = home.command(&["--credentials", &file, "accounts", "--project", "acme-prod"]);
+    let output = command.env("HTTPS_PROXY", &address).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("cloud.example") && said.contains("confirm it once"), "{said}");
+    assert!(asked.try_recv().is_err(), "nothing was sent");
     for (arguments, host) in [
         (&["accounts", "--project", "acme-prod"][..], "iam.cloud.example"),
         (&["token", "access", DEPLOYER], "iamcredentials.cloud.example"),
@@ -412,6 +420,7 @@ fn a_universe_is_where_its_credentials_call() {
     ] {
         let (address, asked) = proxy();
         let mut command = home.command(&[&["--credentials", &file], arguments].concat());
+        command.env("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example");
         let output = command.env("HTTPS_PROXY", &address).output().unwrap();
         assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
         let line = asked.recv_timeout(PATIENCE).unwrap();

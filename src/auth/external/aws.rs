@@ -55,10 +55,10 @@ pub(super) fn read(mut fields: Fields) -> Result<Aws, String> {
         );
     }
     Ok(Aws {
-        region_url: fields.optional("region_url")?,
-        url: fields.optional("url")?,
+        region_url: fields.optional_url("region_url")?,
+        url: fields.optional_url("url")?,
         verification_url: fields.required("regional_cred_verification_url")?,
-        session_url: fields.optional("imdsv2_session_token_url")?,
+        session_url: fields.optional_url("imdsv2_session_token_url")?,
         region: None,
         keys: None,
     })
@@ -71,6 +71,11 @@ impl Aws {
         let keys = self.url.as_ref().filter(|_| self.keys.is_none());
         let session = self.session_url.as_ref().filter(|_| region.is_some() || keys.is_some());
         [region, keys, session].into_iter().flatten().map(String::as_str).collect()
+    }
+
+    /// Whether the environment names the keys that it signs with.
+    pub(in crate::auth) fn has_keys(&self) -> bool {
+        self.keys.is_some()
     }
 
     /// Keys and region of the environment go before those of the machine.

@@ -89,8 +89,8 @@ pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     }
     Ok(External {
         audience,
-        token_url: fields.required("token_url")?,
-        introspect_url: fields.optional("token_info_url")?,
+        token_url: fields.required_url("token_url")?,
+        introspect_url: fields.optional_url("token_info_url")?,
         user_project,
         subject: subject::read(source)?,
         subject_token_type,

@@ -69,9 +69,9 @@ pub(super) fn read(mut fields: Fields) -> Result<Source, String> {
             Ok(Source::File { path, form: form(&mut fields)? })
         }
         ["url"] => {
-            let url = fields.required("url")?;
+            let url = fields.required_url("url")?;
             let headers = match fields.object("headers")? {
-                Some(headers) => headers.pairs()?,
+                Some(headers) => headers.headers()?,
                 None => Vec::new(),
             };
             Ok(Source::Url { url, headers, form: form(&mut fields)? })
