@@ -1,4 +1,5 @@
-//! New files for secrets: readable by their owner only, never over an existing file, never through a link.
+//! Files that are nobody else's business, whatever the umask: new files for secrets, never over an existing file, never
+//! through a link; the state folder, and what is appended there.
 
 use std::{
     fs::{File, OpenOptions},
@@ -37,7 +38,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// What the file system says; the old file stays then.
 pub fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    std::fs::create_dir_all(folder)?;
+    private_folder(folder)?;
     // Made as 0600.
     let file = tempfile::NamedTempFile::new_in(folder)?;
     serde_json::to_writer_pretty(&file, value)?;
@@ -45,7 +46,62 @@ pub fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result
     Ok(())
 }
 
-/// The same in the current folder, under the next free name where this one is taken: `x.txt`, `x-2.txt`, … Gives back
+/// Makes a folder that only its owner may look into, and those above it that are missing. One that is there already
+/// stays as it is: it may be shared on purpose.
+///
+/// # Errors
+/// What the file system says.
+pub fn private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Opens a file to append to, or to write from its start, mode 0600 from now on, and makes its folder where it is missing.
+///
+/// # Errors
+/// What the file system says.
+pub fn open_private(path: &Path, anew: bool) -> io::Result<File> {
+    private_folder(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
+    let mut options = OpenOptions::new();
+    options.create(true).append(!anew).write(true).truncate(anew);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    // An earlier version may have made it, or somebody else.
+    #[cfg(unix)]
+    let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
+    Ok(file)
+}
+
+/// Why a file of ours could hold what other users of this machine wrote; none where only its owner and root can.
+#[cfg(unix)]
+pub fn written_by_others(path: &Path) -> io::Result<Option<String>> {
+    use std::os::unix::fs::MetadataExt;
+    let me = rustix::process::geteuid().as_raw();
+    for place in [Some(path), path.parent()].into_iter().flatten() {
+        let found = std::fs::metadata(place)?;
+        if found.uid() != me && found.uid() != 0 {
+            return Ok(Some(format!("{} belongs to another user", place.display())));
+        }
+        if found.mode() & 0o022 != 0 {
+            let name = place.display().to_string();
+            let command = format!("chmod go-w {}", crate::model::shell::quote(&name));
+            return Ok(Some(format!("others can write to {name}: run `{command}`")));
+        }
+    }
+    Ok(None)
+}
+
+/// Why a file of ours could hold what other users of this machine wrote: here nobody can tell.
+#[cfg(not(unix))]
+pub fn written_by_others(_: &Path) -> io::Result<Option<String>> {
+    Ok(None)
+}
+
+/// [`write_private`] in the current folder, under the next free name where this one is taken: `x.txt`, `x-2.txt`, … Gives back
 /// the whole path.
 ///
 /// # Errors

@@ -247,8 +247,7 @@ fn free_id(time: Timestamp, taken: impl Fn(&str) -> bool) -> String {
 fn write(folder: &PathBuf, snapshot: &Snapshot) -> io::Result<String> {
     // A host name is never only dots, so it cannot lead out of the folder.
     let place = folder.join(name(&snapshot.whose.endpoint));
-    private_folder(folder)?;
-    private_folder(&place)?;
+    files::private_folder(&place)?;
     let mut text = serde_json::to_vec_pretty(snapshot)?;
     text.push(b'\n');
     let mut mine = Vec::new();
@@ -268,14 +267,6 @@ fn write(folder: &PathBuf, snapshot: &Snapshot) -> io::Result<String> {
         let _ = fs::remove_file(path);
     }
     Ok(id)
-}
-
-fn private_folder(path: &PathBuf) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 /// Whose snapshots are in that folder, by the names of the files.

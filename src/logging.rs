@@ -2,7 +2,7 @@
 //! What it is given was redacted before; it never sees a credential.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     path::Path,
     sync::Arc,
 };
@@ -12,7 +12,10 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
 };
 
-use crate::api::{Record, record::Outcome};
+use crate::{
+    api::{Record, record::Outcome},
+    files,
+};
 
 /// Beyond this the log starts anew: it is for looking at what just happened.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -21,11 +24,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 pub fn start(folder: &Path, verbose: bool) {
     let path = folder.join("impersona.log");
     let anew = fs::metadata(&path).is_ok_and(|meta| meta.len() > MAX_BYTES);
-    let mut options = OpenOptions::new();
-    options.create(true).append(!anew).write(true).truncate(anew);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = fs::create_dir_all(folder).and_then(|()| options.open(path));
+    let file = files::open_private(&path, anew);
     if let Ok(file) = file {
         // A second logger in one process is a test's; the first goes on.
         let _ = tracing::subscriber::set_global_default(log(file, verbose));

@@ -10,6 +10,7 @@ use crate::{
         http::is_near,
     },
     env::Env,
+    files,
 };
 
 /// What has to be confirmed.
@@ -21,6 +22,8 @@ pub struct Doubt {
     pub hash: String,
     /// Why; never empty.
     pub reasons: Vec<Reason>,
+    /// Why earlier confirmations do not count, as a sentence; nearly always none.
+    pub remark: Option<String>,
 }
 
 /// What a file wants that has to be confirmed.
@@ -56,11 +59,23 @@ impl Reason {
 impl Doubt {
     /// The question to a person.
     pub fn question(&self) -> String {
-        format!("The credentials file {} {}. Trust this file as it is now?", self.origin, self.clauses())
+        let remark = self.remark.as_ref().map(|remark| format!(" {remark}")).unwrap_or_default();
+        let origin = &self.origin;
+        format!("The credentials file {origin} {}.{remark} Trust this file as it is now?", self.clauses())
+    }
+
+    /// The refusal where nobody can be asked.
+    pub fn refusal(&self) -> String {
+        let remark = self.remark.as_ref().map(|remark| format!(" {remark}")).unwrap_or_default();
+        let origin = &self.origin;
+        format!(
+            "The credentials file {origin} is not used before someone confirms it: it {}.{remark}",
+            self.clauses()
+        )
     }
 
     /// What it does, as clauses of one sentence.
-    pub fn clauses(&self) -> String {
+    fn clauses(&self) -> String {
         self.reasons.iter().map(Reason::clause).collect::<Vec<_>>().join("; it ")
     }
 }
@@ -94,7 +109,7 @@ pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
         };
         reasons.extend(what.map(|what| Reason::Local { what, to: to.to_owned() }));
     }
-    (!reasons.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, reasons })
+    (!reasons.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, reasons, remark: None })
 }
 
 /// Whether a file lies in the folder of the credentials file that names it, or below: its own, as far as anybody can
@@ -123,19 +138,35 @@ fn is_of_machine(url: &str) -> bool {
 }
 
 /// Whether this file was confirmed before.
-pub fn is_confirmed(folder: Option<&Path>, doubt: &Doubt) -> bool {
-    let known = folder.and_then(|folder| fs::read_to_string(folder.join(FILE)).ok()).unwrap_or_default();
-    known.lines().any(|line| line.split_whitespace().next() == Some(doubt.hash.as_str()))
+///
+/// # Errors
+/// One sentence: why what was confirmed before does not count. Others may have written it.
+pub fn is_confirmed(folder: Option<&Path>, doubt: &Doubt) -> Result<bool, String> {
+    let Some(path) = folder.map(|folder| folder.join(FILE)).filter(|path| path.is_file()) else {
+        return Ok(false);
+    };
+    match files::written_by_others(&path) {
+        Err(error) => return Err(format!("{} is ignored: {error}.", path.display())),
+        Ok(Some(why)) => return Err(format!("{} is ignored because {why}.", path.display())),
+        Ok(None) => {}
+    }
+    let known = fs::read_to_string(&path).unwrap_or_default();
+    Ok(known.lines().any(|line| line.split_whitespace().next() == Some(doubt.hash.as_str())))
 }
 
-/// Remembers that it was confirmed: the hash, and the file's name for whoever reads it.
+/// Remembers that it was confirmed: the hash, and the file's name for whoever reads it. What others may have written
+/// there is not taken over.
 ///
 /// # Errors
 /// What the file system says.
 pub fn confirm(folder: &Path, doubt: &Doubt) -> io::Result<()> {
     use io::Write as _;
-    fs::create_dir_all(folder)?;
-    let mut file = fs::OpenOptions::new().append(true).create(true).open(folder.join(FILE))?;
+    let path = folder.join(FILE);
+    let ours = !path.exists() || files::written_by_others(&path)?.is_none();
+    if !ours {
+        fs::remove_file(&path)?;
+    }
+    let mut file = files::open_private(&path, false)?;
     let origin: String = doubt.origin.chars().filter(|c| !c.is_control()).collect();
     writeln!(file, "{} {origin}", doubt.hash)
 }
@@ -193,9 +224,42 @@ mod tests {
             origin: "/x\ny".into(),
             hash: hash.into(),
             reasons: vec![Reason::Addresses(vec!["https://a".into()])],
+            remark: None,
         };
-        assert!(!is_confirmed(Some(&path), &doubt("aa")) && !is_confirmed(None, &doubt("aa")));
+        assert_eq!(is_confirmed(Some(&path), &doubt("aa")), Ok(false));
+        assert_eq!(is_confirmed(None, &doubt("aa")), Ok(false));
         confirm(&path, &doubt("aa")).unwrap();
-        assert!(is_confirmed(Some(&path), &doubt("aa")) && !is_confirmed(Some(&path), &doubt("ab")));
+        assert_eq!(is_confirmed(Some(&path), &doubt("aa")), Ok(true));
+        assert_eq!(is_confirmed(Some(&path), &doubt("ab")), Ok(false));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_others_may_have_confirmed_does_not_count() {
+        use std::os::unix::fs::PermissionsExt;
+        let open_to =
+            |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("state");
+        let path = folder.join(FILE);
+        let doubt = Doubt { origin: "/x".into(), hash: "aa".into(), reasons: vec![], remark: None };
+        confirm(&folder, &doubt).unwrap();
+        assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
+        for (place, wide, narrow) in
+            [(&path, 0o620, 0o600), (&path, 0o602, 0o600), (&folder, 0o770, 0o700), (&folder, 0o707, 0o700)]
+        {
+            open_to(place, wide);
+            let why = is_confirmed(Some(&folder), &doubt).unwrap_err();
+            assert!(why.contains("ignored") && why.contains("chmod go-w"), "{why}");
+            open_to(place, narrow);
+            assert_eq!(is_confirmed(Some(&folder), &doubt), Ok(true));
+        }
+        // Confirming again does not vouch for what was there.
+        fs::write(&path, "bb planted\n").unwrap();
+        open_to(&path, 0o666);
+        confirm(&folder, &doubt).unwrap();
+        assert_eq!((mode(&path), is_confirmed(Some(&folder), &doubt)), (0o600, Ok(true)));
+        assert_eq!(is_confirmed(Some(&folder), &Doubt { hash: "bb".into(), ..doubt }), Ok(false));
     }
 }

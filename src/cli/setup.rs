@@ -81,9 +81,12 @@ impl Connector {
 
     /// What has to be confirmed before these credentials are used.
     pub fn doubt(&self, source: &Source) -> Option<Doubt> {
-        trust::doubt(source, &self.env).filter(|doubt| {
-            !self.confirmed.contains(&doubt.hash) && !trust::is_confirmed(self.folder.as_deref(), doubt)
-        })
+        let doubt = trust::doubt(source, &self.env).filter(|doubt| !self.confirmed.contains(&doubt.hash))?;
+        match trust::is_confirmed(self.folder.as_deref(), &doubt) {
+            Ok(true) => None,
+            Ok(false) => Some(doubt),
+            Err(why) => Some(Doubt { remark: Some(why), ..doubt }),
+        }
     }
 
     /// Confirms it: for this run, and for later ones where there is a folder to remember it in.
@@ -98,12 +101,7 @@ impl Connector {
 
 /// Said in place of credentials that are in doubt.
 pub fn doubted(doubt: &Doubt) -> ApiError {
-    let message = format!(
-        "The credentials file {} is not used before someone confirms it: it {}.",
-        doubt.origin,
-        doubt.clauses()
-    );
-    ApiError::new(ErrorKind::Credentials, message).with_next(
+    ApiError::new(ErrorKind::Credentials, doubt.refusal()).with_next(
         "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer; where nobody can, `sha256sum FILE >> $IMPERSONA_STATE_DIR/trusted-files` does the same.",
     )
 }
