@@ -17,6 +17,7 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
+        handed_out::{HandedOut, key_id},
         http::now,
         metadata,
         ticket::{Ticket, segment},
@@ -165,14 +166,14 @@ fn ticket(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct AccessTokenAnswer {
-    access_token: Secret,
+    access_token: HandedOut,
     /// Any RFC 3339 time. One that cannot be read is no reason to withhold the token.
     expire_time: Option<String>,
 }
 
 #[derive(Deserialize)]
 struct IdTokenAnswer {
-    token: Secret,
+    token: HandedOut,
 }
 
 #[derive(Deserialize)]
@@ -180,7 +181,7 @@ struct IdTokenAnswer {
 struct SignedJwtAnswer {
     #[serde(default)]
     key_id: String,
-    signed_jwt: Secret,
+    signed_jwt: HandedOut,
 }
 
 #[derive(Deserialize)]
@@ -188,13 +189,13 @@ struct SignedJwtAnswer {
 struct SignedBlobAnswer {
     #[serde(default)]
     key_id: String,
-    signed_blob: Secret,
+    signed_blob: HandedOut,
 }
 
 /// The answer of an OAuth token endpoint, that of the metadata server included.
 #[derive(Deserialize)]
 struct TokenAnswer {
-    access_token: Secret,
+    access_token: HandedOut,
     /// Seconds; a number, but some servers send a text.
     expires_in: Option<Value>,
 }
@@ -207,7 +208,11 @@ impl TokenAnswer {
     }
 }
 
-fn read(
+/// What an answer makes of a request: a credential made only of what such a credential is made of, or an error.
+///
+/// # Errors
+/// [`ErrorKind::Server`], naming where the answer is from and never what it holds.
+pub fn read(
     request: &MintRequest,
     endpoints: &Endpoints,
     body: &[u8],
@@ -218,44 +223,45 @@ fn read(
     Ok(match &request.what {
         What::AccessToken { .. } => {
             let answer: AccessTokenAnswer = decode(body, service)?;
-            made(answer.access_token, answer.expire_time.and_then(|end| end.parse().ok()))
+            made(answer.access_token.bearer(service)?, answer.expire_time.and_then(|end| end.parse().ok()))
         }
         What::IdToken { .. } => {
             let answer: IdTokenAnswer = decode(body, service)?;
-            let expires = expiry(&answer.token);
-            made(answer.token, expires)
+            let token = answer.token.jwt(service)?;
+            let expires = expiry(&token);
+            made(token, expires)
         }
         What::SignedJwt { .. } => {
             let answer: SignedJwtAnswer = decode(body, service)?;
-            let signing_input = answer.signed_jwt.expose().rsplit_once('.').map_or("", |(input, _)| input);
-            let signed = Some(unchecked(answer.key_id, signing_input.as_bytes()));
-            let expires = expiry(&answer.signed_jwt);
-            Credential { signed, ..made(answer.signed_jwt, expires) }
+            let jwt = answer.signed_jwt.jwt(service)?;
+            let signing_input = jwt.expose().rsplit_once('.').map_or("", |(input, _)| input);
+            let signed = Some(unchecked(key_id(answer.key_id, service)?, signing_input.as_bytes()));
+            let expires = expiry(&jwt);
+            Credential { signed, ..made(jwt, expires) }
         }
         What::SignedBlob(payload) => {
             let answer: SignedBlobAnswer = decode(body, service)?;
             let bytes = if let Payload::Bytes(bytes) = payload { bytes.as_slice() } else { &[] };
-            let signed = Some(unchecked(answer.key_id, bytes));
-            Credential { signed, ..made(answer.signed_blob, None) }
+            let (blob, _) = signature(answer.signed_blob, service)?;
+            let signed = Some(unchecked(key_id(answer.key_id, service)?, bytes));
+            Credential { signed, ..made(blob, None) }
         }
         What::SignedUrl(_) => {
             let answer: SignedBlobAnswer = decode(body, service)?;
             let url = unsigned(request, endpoints, at).expect("it is a signed URL");
-            let signature = STANDARD.decode(answer.signed_blob.expose()).map(Zeroizing::new);
-            let signature = signature.map_err(|_| {
-                ApiError::new(ErrorKind::Server, "The answer of IAM Credentials holds no signature.")
-            })?;
-            let signed = Some(unchecked(answer.key_id, url.to_sign().as_bytes()));
+            let (_, signature) = signature(answer.signed_blob, service)?;
+            let signed = Some(unchecked(key_id(answer.key_id, service)?, url.to_sign().as_bytes()));
             let secret = Secret::new(url.finish(&signature));
             Credential { signed, ..made(secret, Some(url.expires())) }
         }
         What::MetadataAccess { .. } | What::Delegated { .. } => {
-            let answer: TokenAnswer = decode(body, endpoints::name(metadata_or_token(&request.what)))?;
+            let service = endpoints::name(metadata_or_token(&request.what));
+            let answer: TokenAnswer = decode(body, service)?;
             let expires = answer.expires(at);
-            made(answer.access_token, expires)
+            made(answer.access_token.bearer(service)?, expires)
         }
         What::MetadataId { .. } => {
-            let token = metadata::text(body).map(|text| Secret::new(text.trim()))?;
+            let token = HandedOut::text(metadata::text(body)?).jwt(endpoints::name(Base::Metadata))?;
             let expires = expiry(&token);
             made(token, expires)
         }
@@ -264,6 +270,15 @@ fn read(
 
 fn metadata_or_token(what: &What) -> Base {
     if matches!(what, What::Delegated { .. }) { Base::Token } else { Base::Metadata }
+}
+
+/// A signature in base64, and its bytes.
+fn signature(base64: HandedOut, service: &str) -> Result<(Secret, Zeroizing<Vec<u8>>), ApiError> {
+    let base64 = base64.base64(service)?;
+    match STANDARD.decode(base64.expose()).map(Zeroizing::new) {
+        Ok(bytes) if !bytes.is_empty() => Ok((base64, bytes)),
+        _ => Err(ApiError::new(ErrorKind::Server, format!("The answer of {service} holds no signature."))),
+    }
 }
 
 /// A signature that nobody has looked at yet.

@@ -175,3 +175,67 @@ fn an_answer_without_a_token_is_an_error_that_does_not_quote_it() {
     let error = answered(&access(&[]), br#"{"accessTokn":"ya29.c.secret"}"#).unwrap_err();
     assert!(!error.sentence().contains("secret"), "{error}");
 }
+
+/// Every kind of credential, with the answer that makes one of a text: the text stands where the credential does.
+fn kinds() -> Vec<(MintRequest, fn(&str) -> String)> {
+    let url = SignedUrl {
+        method: "GET".into(),
+        bucket: "b".into(),
+        object: "o".into(),
+        expires_seconds: 900,
+        headers: vec![],
+        query: vec![],
+        virtual_host: false,
+    };
+    let oauth = |text: &str| json!({"access_token": text, "expires_in": 60}).to_string();
+    let blob = |text: &str| json!({"keyId": "k", "signedBlob": text}).to_string();
+    vec![
+        (access(&[]), |text| json!({"accessToken": text, "expireTime": "2027-01-01T00:00:00Z"}).to_string()),
+        (id("x"), |text| json!({ "token": text }).to_string()),
+        (with(What::SignedJwt { claims: "{}".into(), lifetime_seconds: None }), |text| {
+            json!({"keyId": "k", "signedJwt": text}).to_string()
+        }),
+        (with(What::SignedBlob(Payload::Bytes(vec![1]))), blob),
+        (with(What::SignedUrl(url)), blob),
+        (with(What::MetadataAccess { scopes: vec![] }), oauth),
+        (with(What::Delegated { subject: "u@example.com".into(), scopes: vec![] }), oauth),
+        (with(What::MetadataId { audience: "x".into(), full: false, licenses: false }), str::to_owned),
+    ]
+}
+
+#[test]
+fn a_credential_that_could_act_on_a_terminal_or_shell_is_refused() {
+    for (request, answer) in kinds() {
+        assert!(answered(&request, answer("AAEC").as_bytes()).is_ok(), "{request:?}");
+        for hostile in [
+            "",
+            " ",
+            "a\x1b]52;c;ZXZpbA==\x07b",
+            "a\u{9b}b",
+            "a b",
+            "a\r\nb",
+            "a\0b",
+            "a\u{202e}b",
+            "x'; touch y; '",
+        ] {
+            let error = answered(&request, answer(hostile).as_bytes()).unwrap_err();
+            assert_eq!(
+                (error.kind, error.kind.exit_code()),
+                (ErrorKind::Server, 7),
+                "{request:?} {hostile:?}"
+            );
+            assert!(!error.sentence().contains("touch"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_key_id_that_is_none_is_refused() {
+    for what in [
+        What::SignedBlob(Payload::Bytes(vec![1])),
+        What::SignedJwt { claims: "{}".into(), lifetime_seconds: None },
+    ] {
+        let body = r#"{"keyId":"k\u001b[2J","signedBlob":"AAEC","signedJwt":"e30.e30.c2ln"}"#;
+        assert_eq!(answered(&with(what), body.as_bytes()).unwrap_err().kind, ErrorKind::Server);
+    }
+}

@@ -11,6 +11,7 @@ use crate::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
+        handed_out,
         ticket::{Ticket, segment},
     },
     model::{
@@ -114,7 +115,7 @@ pub(super) fn token_ticket(request: &MintRequest, asked: Asked) -> Ticket {
 /// [`ErrorKind::Server`] for what is no text, or none.
 pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
     let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
-    if text.is_empty() || text.contains(char::is_whitespace) {
+    if text.is_empty() || text.bytes().any(|b| !b.is_ascii_graphic()) {
         let message = "The metadata server's answer is not what it should be.";
         return Err(ApiError::new(ErrorKind::Server, message)
             .with_next("Try again; if it stays, look at what GCE_METADATA_HOST names."));
@@ -230,8 +231,11 @@ fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
     let all: BTreeMap<String, AttachedAnswer> = decode(body, endpoints::name(Base::Metadata))?;
     let mut found: Vec<Attached> = Vec::new();
     for AttachedAnswer { email, aliases, scopes } in all.into_values() {
+        let from = endpoints::name(Base::Metadata);
+        let scopes = handed_out::names(scopes.iter().map(String::as_str), from)?;
+        let aliases = handed_out::names(aliases.iter().map(String::as_str), from)?;
         if !email.is_empty() && found.iter().all(|account| account.email != email) {
-            found.push(Attached { email, aliases, scopes });
+            found.push(Attached { email: handed_out::name(email, from)?, aliases, scopes });
         }
     }
     found.sort_by_key(|account| !account.aliases.iter().any(|alias| alias == "default"));

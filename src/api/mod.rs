@@ -27,6 +27,7 @@ mod client;
 pub(crate) mod contract_tests;
 #[cfg(test)]
 mod fault_tests;
+pub(crate) mod handed_out;
 mod perform;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -12,6 +12,7 @@ use crate::{
         ApiError, Client, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
+        handed_out,
         ticket::{Ticket, segment},
     },
     model::{account::short, caller::Caller, denial::Asked, jwt::Signer, secret::Secret},
@@ -135,11 +136,17 @@ struct UserInfo {
     email: Option<String>,
 }
 
+/// The scopes in a text; a word that is no scope is left out.
+fn scopes(text: &str) -> Vec<String> {
+    let from = endpoints::name(Base::Tokeninfo);
+    text.split_whitespace().filter_map(|scope| handed_out::name(scope.to_owned(), from).ok()).collect()
+}
+
 impl TokenInfo {
     fn complete(self, caller: &mut Caller) {
-        caller.principal = self.email.filter(|email| !email.is_empty()).or(caller.principal.take());
+        caller.principal = handed_out::principal(self.email).or(caller.principal.take());
         if let Some(scope) = self.scope {
-            caller.scopes = scope.split_whitespace().map(str::to_owned).collect();
+            caller.scopes = scopes(&scope);
         }
         let end = self.exp.and_then(|exp| exp.parse().ok());
         caller.expires = caller.expires.or(end.and_then(|seconds| Timestamp::from_second(seconds).ok()));
@@ -163,10 +170,10 @@ impl Client {
         let expires =
             info.exp.and_then(|exp| exp.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
         Ok(TokenFacts {
-            email: info.email.filter(|email| !email.is_empty()),
-            scopes: info.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect(),
+            email: handed_out::principal(info.email),
+            scopes: scopes(&info.scope.unwrap_or_default()),
             expires,
-            audience: info.aud,
+            audience: handed_out::principal(info.aud),
         })
     }
 
@@ -203,7 +210,7 @@ impl Client {
             && let Ok(answer) = self.send(userinfo_ticket()).await
         {
             let info = decode::<UserInfo>(&answer.body, endpoints::name(Base::Userinfo));
-            caller.principal = info.ok().and_then(|info| info.email);
+            caller.principal = info.ok().and_then(|info| handed_out::principal(info.email));
         }
         Ok(caller)
     }

@@ -11,6 +11,7 @@ use crate::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
         endpoints::{self, Base, GOOGLE},
+        handed_out::{self, HandedOut},
         http::{Http, now},
         ticket::{Ticket, segment},
     },
@@ -49,27 +50,28 @@ pub(crate) struct Found {
 /// The answer of a token endpoint.
 #[derive(Deserialize)]
 pub(super) struct TokenAnswer {
-    access_token: Secret,
+    access_token: HandedOut,
     /// Seconds; a number, but some servers send a text.
     expires_in: Option<Value>,
     scope: Option<String>,
-    refresh_token: Option<Secret>,
+    refresh_token: Option<HandedOut>,
 }
 
 impl TokenAnswer {
-    pub(super) fn granted(self) -> Granted {
+    /// What it gives, once it was looked at. `from` names the service.
+    pub(super) fn granted(self, from: &str) -> Result<Granted, ApiError> {
         let lives = self.expires_in.as_ref();
         let lives = lives.and_then(|value| value.as_i64().or_else(|| value.as_str()?.parse().ok()));
         let expires = lives.and_then(|seconds| now().checked_add(SignedDuration::from_secs(seconds)).ok());
-        let scopes = self.scope.unwrap_or_default().split_whitespace().map(str::to_owned).collect();
-        Granted {
-            secret: self.access_token,
+        let scopes = handed_out::names(self.scope.as_deref().unwrap_or_default().split_whitespace(), from)?;
+        Ok(Granted {
+            secret: self.access_token.bearer(from)?,
             expires,
             scopes,
             principal: None,
             from: None,
-            rotated: self.refresh_token,
-        }
+            rotated: self.refresh_token.map(|token| token.refresh(from)).transpose()?,
+        })
     }
 }
 
@@ -127,7 +129,7 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
                 };
                 let answer = http.send(&ticket, None).await?;
                 let answer: TokenAnswer = decode(&answer.body, "the Security Token Service")?;
-                let granted = answer.granted();
+                let granted = answer.granted("the Security Token Service")?;
                 let principal = match introspect_url {
                     Some(url) => external::introspect(url, Some(&client), &granted.secret, http).await,
                     None => None,
@@ -179,7 +181,8 @@ async fn token_endpoint(
 ) -> Result<Granted, ApiError> {
     let ticket = Ticket::form(Base::Token, String::new(), plain, secret, asked("token"));
     let answer = http.send(&ticket, None).await.map_err(|error| error.at(http.endpoints(), Base::Token))?;
-    decode::<TokenAnswer>(&answer.body, endpoints::name(Base::Token)).map(TokenAnswer::granted)
+    let from = endpoints::name(Base::Token);
+    decode::<TokenAnswer>(&answer.body, from)?.granted(from)
 }
 
 async fn key_token(
@@ -222,7 +225,7 @@ pub(super) async fn impersonate(
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
-        access_token: Secret,
+        access_token: HandedOut,
         expire_time: Option<String>,
     }
     let mut body = serde_json::json!({ "scope": [key::SCOPE], "lifetime": format!("{lifetime_seconds}s") });
@@ -247,9 +250,10 @@ pub(super) async fn impersonate(
         None => error.at(http.endpoints(), Base::Credentials),
     };
     let answer = http.send(&ticket, Some(caller)).await.map_err(moved)?;
-    let answer: Answer = decode(&answer.body, endpoints::name(Base::Credentials))?;
+    let from = endpoints::name(Base::Credentials);
+    let answer: Answer = decode(&answer.body, from)?;
     Ok(Granted {
-        secret: answer.access_token,
+        secret: answer.access_token.bearer(from)?,
         expires: answer.expire_time.and_then(|end| end.parse().ok()),
         scopes: vec![key::SCOPE.to_owned()],
         principal: Some(account.to_owned()),

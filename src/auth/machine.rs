@@ -13,6 +13,7 @@ use crate::{
         ApiError, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
+        handed_out,
         http::Http,
         ticket::Ticket,
     },
@@ -53,12 +54,14 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
     let scopes = vec![("scopes", key::SCOPE.to_owned())];
     let answer = http.send(&asked("token", scopes, "metadata.token"), None).await?;
     let answer: TokenAnswer = decode(&answer.body, endpoints::name(Base::Metadata))?;
+    let from = endpoints::name(Base::Metadata);
+    let principal = (!account.email.is_empty()).then(|| handed_out::name(account.email, from)).transpose()?;
     Ok(Granted {
         // What the machine was made with; what was asked for may have been ignored.
-        scopes: account.scopes,
-        principal: Some(account.email),
+        scopes: handed_out::names(account.scopes.iter().map(String::as_str), from)?,
+        principal,
         from: Some(Found { label: LABEL.into(), kind: "service account", quota_project: None }),
-        ..answer.granted()
+        ..answer.granted(from)?
     })
 }
 

@@ -24,3 +24,4 @@ pub mod scopes;
 pub mod secret;
 pub mod shell;
 pub mod signed_url;
+pub mod visible;

@@ -42,7 +42,10 @@ const MAY_AWAIT: [&str; 8] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 14] = [
+const MAY_EXPOSE: [(&str, &str); 17] = [
+    ("src/api/handed_out.rs", "looks what it is made of before it goes anywhere"),
+    ("src/app/clip.rs", "takes out what could act where it is pasted"),
+    ("src/auth/fields.rs", "looks whether a header can hold it"),
     ("src/api/credentials.rs", "reads the end of a JWT out of its claims, and puts a signature into its URL"),
     ("src/api/http.rs", "puts it on the wire, and takes it out of error bodies that quote it"),
     ("src/auth/external/aws.rs", "signs the one request that AWS takes as proof"),

@@ -16,8 +16,9 @@ use crate::{
         ApiError,
         answer::decode,
         endpoints::Base,
+        handed_out::{self, HandedOut},
         http::Http,
-        ticket::{Method, Ticket},
+        ticket::{Method, Ticket, segment},
     },
     auth::fields::Fields,
     env::Env,
@@ -104,7 +105,8 @@ impl Aws {
                 let zone = get(url, headers(), "aws region", http).await?;
                 // The zone is the region and one letter.
                 let zone = String::from_utf8_lossy(&zone).trim().to_owned();
-                zone.get(..zone.len().saturating_sub(1)).unwrap_or_default().to_owned()
+                let region = zone.get(..zone.len().saturating_sub(1)).unwrap_or_default();
+                handed_out::label(region, "AWS")?
             }
             (None, None) => {
                 return Err(no_subject(
@@ -137,7 +139,7 @@ async fn session(url: &str, http: &Http) -> Result<Secret, ApiError> {
         ..Ticket::get(Base::Token, String::new(), asked)
     };
     let answer = http.send(&ticket, None).await.map_err(|error| about_the_source(error, url))?;
-    Ok(Secret::new(String::from_utf8_lossy(&answer.body).trim()))
+    HandedOut::text(String::from_utf8_lossy(&answer.body).trim()).word("AWS")
 }
 
 async fn machine_keys(
@@ -149,14 +151,19 @@ async fn machine_keys(
     #[serde(rename_all = "PascalCase")]
     struct Answer {
         access_key_id: String,
-        secret_access_key: Secret,
-        token: Option<Secret>,
+        secret_access_key: HandedOut,
+        token: Option<HandedOut>,
     }
     let role = get(url, headers(), "aws role", http).await?;
     let role = String::from_utf8_lossy(&role).trim().to_owned();
-    let body = get(&format!("{}/{role}", url.trim_end_matches('/')), headers(), "aws keys", http).await?;
+    let address = format!("{}/{}", url.trim_end_matches('/'), segment(&handed_out::name(role, "AWS")?));
+    let body = get(&address, headers(), "aws keys", http).await?;
     let answer: Answer = decode(&body, "AWS")?;
-    Ok(Keys { id: answer.access_key_id, secret: answer.secret_access_key, token: answer.token })
+    Ok(Keys {
+        id: handed_out::name(answer.access_key_id, "AWS")?,
+        secret: answer.secret_access_key.word("AWS")?,
+        token: answer.token.map(|token| token.word("AWS")).transpose()?,
+    })
 }
 
 /// All but the unreserved characters, as Python's `quote` has it, for Google reads what google-auth writes.
@@ -210,7 +217,7 @@ fn authorization(
 }
 
 fn strict(text: &str) -> String {
-    crate::api::ticket::segment(text)
+    segment(text)
 }
 
 fn mac(key: &[u8], text: &[u8]) -> hmac::Tag {

@@ -18,6 +18,7 @@ use crate::{
         ApiError, ErrorKind,
         answer::decode,
         endpoints::Base,
+        handed_out,
         http::{Http, now},
         ticket::Ticket,
     },
@@ -145,7 +146,7 @@ impl External {
         };
         let answer = http.send(&ticket, None).await?;
         let answer: TokenAnswer = decode(&answer.body, "the Security Token Service")?;
-        let federated = answer.granted();
+        let federated = answer.granted("the Security Token Service")?;
         match &self.impersonation_url {
             None => Ok(Granted { principal: self.introspect(&federated.secret, http).await, ..federated }),
             Some(url) => {
@@ -184,7 +185,7 @@ pub(super) async fn introspect(
     };
     let answer = http.send(&ticket, None).await.ok()?;
     let answer: Answer = decode(&answer.body, "the Security Token Service").ok()?;
-    Some(answer.username).filter(|name| !name.is_empty())
+    handed_out::principal(Some(answer.username))
 }
 
 /// Client credentials as a header (RFC 6749, section 2.3.1).

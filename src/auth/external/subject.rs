@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{External, aws, no_subject, seconds};
 use crate::{
-    api::{ApiError, ErrorKind, endpoints::Base, http::Http, ticket::Ticket},
+    api::{ApiError, ErrorKind, endpoints::Base, handed_out::HandedOut, http::Http, ticket::Ticket},
     auth::fields::Fields,
     env::Env,
     model::{denial::Asked, secret::Secret},
@@ -130,8 +130,15 @@ impl Source {
         }
     }
 
-    /// Gets the token.
+    /// Gets the token, and looks at what it is made of: it comes from somewhere else.
     pub(super) async fn token(&self, external: &External, http: &Http) -> Result<Secret, ApiError> {
+        let token = self.fetch(external, http).await?;
+        HandedOut::from(token)
+            .subject("the source")
+            .map_err(|error| no_subject(error.message.trim_end_matches('.')))
+    }
+
+    async fn fetch(&self, external: &External, http: &Http) -> Result<Secret, ApiError> {
         match self {
             Source::File { path, form } => {
                 let bytes =

@@ -376,11 +376,11 @@ pub fn copy(
         Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as a header"),
         // The leading space keeps the line out of most shells' histories.
         Action::CopyEnv => secret(
-            format!(" {}export CLOUDSDK_AUTH_ACCESS_TOKEN={token}", exports(shared)),
+            format!(" {}export CLOUDSDK_AUTH_ACCESS_TOKEN={}", exports(shared), quote(token)),
             " as an export for gcloud",
         ),
         Action::CopyTerraform => secret(
-            format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={token}", exports(shared)),
+            format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={}", exports(shared), quote(token)),
             " as an export for Terraform",
         ),
         Action::CopyCurl | Action::CopyGcloud => {
