@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use reqwest::header;
-use serde::de::DeserializeOwned;
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, IgnoredAny},
+};
 use zeroize::Zeroizing;
 
 use crate::api::{ApiError, ErrorKind, http::now};
@@ -18,25 +21,53 @@ pub(crate) struct Answer {
     pub(crate) max_age: Option<Duration>,
 }
 
-/// Decodes a JSON answer, which at Google is always an object.
+/// Decodes a JSON answer, which at Google is always an object. One that holds an error in place of what was asked for is
+/// no success, whatever its status says: proxies and wrappers give 200 to everything.
 ///
 /// # Errors
 /// [`ErrorKind::Server`], naming the place and never the content: it may be a token.
 pub(crate) fn decode<T: DeserializeOwned>(body: &[u8], service: &str) -> Result<T, ApiError> {
-    let wrong = |what: String| {
-        ApiError::new(ErrorKind::Server, format!("The answer of {service} {what}."))
-            .with_next("Try again; if it stays, check the endpoint settings.")
-    };
-    // serde would take a list for a struct, field by field.
-    match body.trim_ascii_start().first() {
-        None => return Err(wrong("is empty".to_owned())),
-        Some(b'{') => {}
-        Some(_) => return Err(wrong("is no JSON object".to_owned())),
+    #[derive(Deserialize)]
+    struct Failed {
+        error: Option<IgnoredAny>,
+    }
+    let failed = || serde_json::from_slice::<Failed>(body).is_ok_and(|answer| answer.error.is_some());
+    if is_object(body) && failed() {
+        return Err(unusable(service, "is called a success and holds an error"));
+    }
+    decode_with_error(body, service)
+}
+
+/// The same for an answer that has an error of its own, such as a long-running operation.
+///
+/// # Errors
+/// As for [`decode`].
+pub(crate) fn decode_with_error<T: DeserializeOwned>(body: &[u8], service: &str) -> Result<T, ApiError> {
+    if body.trim_ascii_start().is_empty() {
+        return Err(unusable(service, "is empty"));
+    }
+    if !is_object(body) {
+        return Err(unusable(service, "is no JSON object"));
     }
     serde_json::from_slice(body).map_err(|error| {
         let what = if error.is_eof() { "stops short" } else { "is not what it should be" };
-        wrong(format!("{what} (line {}, column {})", error.line(), error.column()))
+        unusable(service, &format!("{what} (line {}, column {})", error.line(), error.column()))
     })
+}
+
+/// An answer that lacks what every such answer has: for a write it is as good as lost.
+pub(crate) fn lacks(service: &str, what: &str) -> ApiError {
+    unusable(service, &format!("holds no {what}"))
+}
+
+/// serde would take a list for a struct, field by field.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{')
+}
+
+fn unusable(service: &str, what: &str) -> ApiError {
+    ApiError::new(ErrorKind::Server, format!("The answer of {service} {what}."))
+        .with_next("Try again; if it stays, check the endpoint settings.")
 }
 
 /// `Retry-After`, in seconds or as a date.
@@ -81,6 +112,32 @@ mod tests {
         assert_eq!(skew(&headers, at("1994-11-06T08:49:37.5Z"), Duration::ZERO), Some(0));
         assert_eq!(skew(&headers, at("1994-11-06T08:49:38.5Z"), Duration::from_secs(2)), Some(0));
         assert_eq!(skew(&headers, at("1994-11-06T08:48:37.5Z"), Duration::ZERO), Some(60_000));
+    }
+
+    #[test]
+    fn a_success_that_holds_an_error_is_none() {
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default)]
+        struct List {
+            items: Vec<String>,
+        }
+        for body in [
+            r#"{"error":{"code":403,"message":"no"}}"#,
+            r#"{"error":"invalid_grant","items":["a"]}"#,
+            r#" {"\u0065rror":1}"#,
+            r#"{"items":["a"],"error":{}}"#,
+        ] {
+            let error = decode::<List>(body.as_bytes(), "IAM").unwrap_err();
+            assert_eq!((error.kind, error.leaves_doubt()), (ErrorKind::Server, true), "{body}");
+        }
+        for body in [
+            r#"{"items":["error"]}"#,
+            r#"{"error":null,"items":["a"]}"#,
+            r#"{"items":["a"],"x":{"error":1}}"#,
+        ] {
+            assert_eq!(decode::<List>(body.as_bytes(), "IAM").unwrap().items.len(), 1, "{body}");
+        }
+        assert!(decode_with_error::<List>(br#"{"error":{}}"#, "Service Usage").is_ok());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The client: settings in, one typed method for each operation (in the files of the services), all over one
 //! transport and one token. Making one does no IO; clones share everything.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -13,18 +13,13 @@ use crate::{
         http::{Http, Wire},
         oauth::KeyCache,
         pace::{Pace, RATE},
+        pages::{MOST_PAGES, Pages, Read},
         record::{Record, Recorder},
         ticket::Ticket,
     },
     auth::{Source, keeper::Keeper},
     model::caller::Caller,
 };
-
-/// No list of Google's is as long: what gives ever new pages has no end.
-pub(super) const MOST_PAGES: usize = 100_000;
-
-/// What to do about such a list.
-const ENDLESS: &str = "Try again; if it stays, check the endpoint settings.";
 
 /// What a client is made from.
 #[derive(Clone, Debug)]
@@ -186,12 +181,11 @@ impl Client {
         }
     }
 
-    /// Sends a list request and the ones for all further pages. `page` takes a body and gives the next page's
-    /// token, if there is one.
+    /// Sends a list request and the ones for all further pages.
     pub(super) async fn follow(
         &self,
         first: Ticket,
-        page: impl FnMut(&[u8]) -> Result<Option<String>, ApiError>,
+        page: impl FnMut(&[u8]) -> Result<Read, ApiError>,
     ) -> Result<(), ApiError> {
         self.follow_to(MOST_PAGES, first, page).await
     }
@@ -200,22 +194,13 @@ impl Client {
         &self,
         most: usize,
         first: Ticket,
-        mut page: impl FnMut(&[u8]) -> Result<Option<String>, ApiError>,
+        mut page: impl FnMut(&[u8]) -> Result<Read, ApiError>,
     ) -> Result<(), ApiError> {
-        let mut seen = HashSet::new();
+        let mut pages = Pages::new(&first.asked.service, most);
         let mut ticket = first.clone();
         loop {
             let answer = self.send(ticket).await?;
-            let Some(token) = page(&answer.body)?.filter(|token| !token.is_empty()) else { return Ok(()) };
-            if !seen.insert(token.clone()) {
-                let message = format!("{} gives the same page again and again.", first.asked.service);
-                return Err(ApiError::new(ErrorKind::Server, message).with_next(ENDLESS));
-            }
-            if seen.len() >= most {
-                let message =
-                    format!("The list of {} does not end: {most} pages were read.", first.asked.service);
-                return Err(ApiError::new(ErrorKind::Server, message).with_next(ENDLESS));
-            }
+            let Some(token) = pages.after(page(&answer.body)?)? else { return Ok(()) };
             ticket = first.clone();
             ticket.query.push(("pageToken", token));
         }
@@ -238,7 +223,10 @@ mod tests {
         let server = Server::start((0..9).map(|n| ok(&n.to_string()))).await;
         let asked = Asked { service: "iam.googleapis.com".into(), ..Asked::default() };
         let first = Ticket::get(Base::Iam, "/v1/x".into(), asked);
-        let page = |body: &[u8]| Ok(Some(String::from_utf8_lossy(body).into_owned()));
+        let page = |body: &[u8]| {
+            let text = String::from_utf8_lossy(body).into_owned();
+            Ok(Read::of(Some(text.clone()), [text.as_str()].into_iter()))
+        };
         let error = server.client().follow_to(3, first, page).await.unwrap_err();
         assert_eq!((error.kind, server.requests().await.len()), (ErrorKind::Server, 3));
         assert_eq!(error.sentence(), "The list of iam.googleapis.com does not end: 3 pages were read.");

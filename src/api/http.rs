@@ -194,13 +194,22 @@ impl Http {
 
     fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
         if let Some(address) = &ticket.address {
-            return Url::parse(address).map_err(|_| {
-                ApiError::new(ErrorKind::Credentials, "The credentials file names an address that is none.")
+            let url = Url::parse(address).ok().filter(|url| url.host_str().is_some());
+            return url.filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(|| {
+                ApiError::new(
+                    ErrorKind::Credentials,
+                    "The credentials file names an address that nothing can be sent to: it must start with https://.",
+                )
             });
         }
         let text = format!("{}{}", self.endpoints().url(ticket.base), ticket.path);
         let mut url = Url::parse(&text)
             .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name makes no address."))?;
+        // A name of nothing would make another address: that of the list it stands in.
+        let has_gap = ticket.path.contains("//") || ticket.path.contains("/:");
+        if has_gap || (ticket.path.ends_with('/') && ticket.base != Base::Metadata) {
+            return Err(ApiError::new(ErrorKind::Invalid, "An empty name names nothing."));
+        }
         // `.` and `..` survive encoding and would be taken as steps in the path.
         if !url.path().ends_with(&ticket.path) {
             return Err(ApiError::new(ErrorKind::Invalid, "A name with nothing but dots is no name."));
@@ -235,11 +244,19 @@ impl Http {
             request = request.header(header::ACCEPT_ENCODING, "identity");
         }
         for (name, value) in &ticket.headers {
+            let name = header::HeaderName::try_from(name).map_err(|_| {
+                ApiError::new(
+                    ErrorKind::Credentials,
+                    "The credentials file sets a header whose name is not allowed.",
+                )
+            })?;
             request = request.header(name, sensitive(value)?);
         }
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, authorization(bearer)?);
             if let Some(project) = self.quota_project() {
+                let project = header::HeaderValue::try_from(project)
+                    .map_err(|_| ApiError::new(ErrorKind::Invalid, "Invalid quota project name."))?;
                 request = request.header("x-goog-user-project", project);
             }
         }
@@ -350,7 +367,7 @@ impl Http {
         if error.is_builder() {
             return ApiError::new(
                 ErrorKind::Invalid,
-                "The quota project's name holds characters that no name has.",
+                format!("The request to {host} could not be put together."),
             );
         }
         if error.is_timeout() && error.is_connect() {

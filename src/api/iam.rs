@@ -8,8 +8,9 @@ use serde_json::json;
 use crate::{
     api::{
         ApiError, CallKind, Client,
-        answer::decode,
+        answer::{decode, lacks},
         endpoints::{self, Base},
+        pages::Read,
         ticket::{Lane, Ticket, segment},
     },
     model::{
@@ -160,11 +161,17 @@ impl From<KeyAnswer> for AccountKey {
 
 fn read_page(body: &[u8]) -> Result<(Vec<Account>, Option<String>), ApiError> {
     let page: AccountPage = decode(body, endpoints::name(Base::Iam))?;
-    Ok((page.accounts.into_iter().map(Account::from).collect(), page.next_page_token))
+    // One without a name cannot be opened: asking for it would ask for the list.
+    let named = page.accounts.into_iter().filter(|account| !account.email.is_empty());
+    Ok((named.map(Account::from).collect(), page.next_page_token))
 }
 
 fn read_account(body: &[u8]) -> Result<Account, ApiError> {
-    decode::<AccountAnswer>(body, endpoints::name(Base::Iam)).map(Account::from)
+    let answer: AccountAnswer = decode(body, endpoints::name(Base::Iam))?;
+    if answer.email.is_empty() {
+        return Err(lacks(endpoints::name(Base::Iam), "account"));
+    }
+    Ok(Account::from(answer))
 }
 
 fn read_keys(body: &[u8]) -> Result<Vec<AccountKey>, ApiError> {
@@ -189,8 +196,9 @@ impl Client {
     ) -> Result<(), ApiError> {
         self.follow(list_ticket(project), |body| {
             let (accounts, next) = read_page(body)?;
+            let read = Read::of(next, accounts.iter().map(|account| account.email.as_str()));
             on_page(accounts);
-            Ok(next)
+            Ok(read)
         })
         .await
     }

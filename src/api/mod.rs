@@ -13,6 +13,7 @@ pub mod iam;
 pub mod metadata;
 pub mod oauth;
 pub mod pace;
+mod pages;
 pub mod policies;
 pub mod projects;
 pub mod record;

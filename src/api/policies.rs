@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
-        answer::decode,
+        answer::{decode, lacks},
         endpoints::{self, Base, Endpoints},
         ticket::{Body, Lane, Ticket, segment},
     },
@@ -244,7 +244,12 @@ impl Client {
     pub async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
         let ticket =
             set_ticket(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
-        read_policy(&self.send(ticket).await?.body, Base::Iam)
+        let stored = read_policy(&self.send(ticket).await?.body, Base::Iam)?;
+        // Every stored policy has one: without it this is no word about what was written.
+        match stored.etag() {
+            Some(etag) if !etag.is_empty() => Ok(stored),
+            _ => Err(lacks(endpoints::name(Base::Iam), "stored policy")),
+        }
     }
 
     /// Which of these permissions the caller has on an account. Paced, see [`super::pace`].

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use crate::{
     api::{
         ApiError, Client, ErrorKind,
-        answer::decode,
+        answer::{decode, lacks},
         endpoints::{self, Base},
+        pages::Read,
         ticket::{Ticket, segment},
     },
     model::{
@@ -117,11 +118,16 @@ impl From<ProjectAnswer> for Project {
 
 fn read_page(body: &[u8]) -> Result<(Vec<Project>, Option<String>), ApiError> {
     let page: ProjectPage = decode(body, endpoints::name(Base::Projects))?;
-    Ok((page.projects.into_iter().map(Project::from).collect(), page.next_page_token))
+    let named = page.projects.into_iter().filter(|project| !project.project_id.is_empty());
+    Ok((named.map(Project::from).collect(), page.next_page_token))
 }
 
 fn read_project(body: &[u8]) -> Result<Project, ApiError> {
-    decode::<ProjectAnswer>(body, endpoints::name(Base::Projects)).map(Project::from)
+    let answer: ProjectAnswer = decode(body, endpoints::name(Base::Projects))?;
+    if answer.project_id.is_empty() {
+        return Err(lacks(endpoints::name(Base::Projects), "project"));
+    }
+    Ok(Project::from(answer))
 }
 
 impl Client {
@@ -135,8 +141,9 @@ impl Client {
     ) -> Result<(), ApiError> {
         self.follow(search_ticket(), |body| {
             let (projects, next) = read_page(body)?;
+            let read = Read::of(next, projects.iter().map(|project| project.id.as_str()));
             on_page(projects);
-            Ok(next)
+            Ok(read)
         })
         .await
     }

@@ -1,17 +1,15 @@
 //! IAM's roles: what one gives, and which can be granted on an account. Builders of requests and readers of answers,
 //! pure, and the client's methods over them. Whether a role stands in our own table is the caller's business.
 
-use std::collections::HashSet;
-
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
-        answer::decode,
-        client::MOST_PAGES,
+        answer::{decode, lacks},
         endpoints::{self, Base},
+        pages::{MOST_PAGES, Pages, Read},
         ticket::{Lane, Ticket, segment},
     },
     model::{account::project_of, denial::Asked},
@@ -156,7 +154,11 @@ impl From<RoleAnswer> for RoleSummary {
 }
 
 fn read_role(body: &[u8]) -> Result<RoleDetails, ApiError> {
-    decode::<RoleAnswer>(body, endpoints::name(Base::Iam)).map(RoleDetails::from)
+    let answer: RoleAnswer = decode(body, endpoints::name(Base::Iam))?;
+    if answer.name.is_empty() {
+        return Err(lacks(endpoints::name(Base::Iam), "role"));
+    }
+    Ok(RoleDetails::from(answer))
 }
 
 fn read_page(body: &[u8]) -> Result<(Vec<RoleSummary>, String), ApiError> {
@@ -185,25 +187,18 @@ impl Client {
             Some(project) => project,
             None => self.get_account(account).await?.project,
         };
-        let (mut all, mut page, mut seen) = (Vec::new(), String::new(), HashSet::new());
+        let (mut all, mut page) = (Vec::new(), String::new());
+        let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);
         loop {
             // The page token goes into the body here, unlike in every other list.
             let answer = self.send(grantable_ticket(&project, account, &page)).await?;
             let (roles, next) = read_page(&answer.body)?;
+            let read = Read::of(Some(next), roles.iter().map(|role| role.name.as_str()));
             all.extend(roles);
-            if next.is_empty() {
-                return Ok(all);
+            match pages.after(read)? {
+                Some(next) => page = next,
+                None => return Ok(all),
             }
-            if !seen.insert(next.clone()) {
-                return Err(ApiError::new(
-                    ErrorKind::Server,
-                    "IAM gives the same page of roles again and again.",
-                ));
-            }
-            if seen.len() >= MOST_PAGES {
-                return Err(ApiError::new(ErrorKind::Server, "IAM's list of roles does not end."));
-            }
-            page = next;
         }
     }
 }

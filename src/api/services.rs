@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
-        answer::decode,
+        answer::{decode, decode_with_error},
         endpoints::{self, Base},
         error::{CODES, plain},
         ticket::{Ticket, segment},
@@ -86,7 +86,7 @@ fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
         error: Option<Value>,
         response: Value,
     }
-    let answer: Answer = decode(body, endpoints::name(Base::Services))?;
+    let answer: Answer = decode_with_error(body, endpoints::name(Base::Services))?;
     // What cannot be asked about would be waited for in vain.
     if !answer.done && answer.name.is_empty() {
         return Err(no_operation());

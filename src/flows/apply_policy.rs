@@ -19,11 +19,14 @@ use tokio::time::sleep;
 use crate::{
     api::{ApiError, Client, ErrorKind, endpoints::Base, http},
     history::{Snapshot, Snapshots, Whose},
-    model::policy::{
-        Policy,
-        diff::{self, Change, Diff},
-        edit::{Edit, Staged},
-        merge::{self, Merge},
+    model::{
+        policy::{
+            Policy,
+            diff::{self, Change, Diff},
+            edit::{Edit, Staged},
+            merge::{self, Merge},
+        },
+        shell::quote,
     },
 };
 
@@ -74,7 +77,7 @@ pub enum Applied {
         /// What is stored otherwise than it was written; empty when all is well.
         differs: Diff,
     },
-    /// Somebody else changed the policy, and nothing of ours is written.
+    /// Somebody else changed the policy, and nothing of ours is in it.
     Conflict {
         /// The policy as it is now.
         theirs: Policy,
@@ -105,14 +108,15 @@ impl Applied {
         match self {
             Applied::Applied { differs, .. } if differs.is_empty() => "The policy is written.".to_owned(),
             Applied::Applied { .. } => {
-                "The policy is written, but what is stored is not what was sent: look at the differences.".to_owned()
-            }
-            Applied::Conflict { merged, .. } if merged.overlaps.is_empty() => {
-                "Somebody else changed the policy in the meantime, so nothing was written; both changes go together."
+                "The policy is written, but what is stored is not what was sent: look at the differences."
                     .to_owned()
             }
+            Applied::Conflict { merged, .. } if merged.overlaps.is_empty() => {
+                "Someone else changed the policy in the meantime, and your change is not in it.".to_owned()
+            }
             Applied::Conflict { .. } => {
-                "Somebody else changed the same access in the meantime, so nothing was written.".to_owned()
+                "Someone else changed the same access in the meantime, and your change is not in it."
+                    .to_owned()
             }
             Applied::NotApplied { lost, .. } => format!(
                 "The answer was lost ({}), and the policy is unchanged when read again: the change was not carried out.",
@@ -174,7 +178,19 @@ pub async fn apply_policy_if(
         }
         let saved = save(snapshots, &whose, &read, &changes).await?;
         let lost = match client.set_policy(&account, &wanted).await {
-            Ok(after) => return Ok(applied(read, after, &wanted)),
+            Ok(after) if is_there(&changes, &after) => return Ok(applied(read, after, &wanted)),
+            // Another policy than the one that was written: only the policy itself tells what became of it.
+            Ok(other) => {
+                let lost = ApiError::new(ErrorKind::Server, "IAM answered with another policy.");
+                match client.get_policy(&account).await {
+                    Err(read_again) => return Ok(unknown(account, lost, read_again)),
+                    // It is stored, and otherwise than it was sent.
+                    Ok(now) if now.etag() == other.etag() && now.etag() != read.etag() => {
+                        return Ok(applied(read, now, &wanted));
+                    }
+                    Ok(_) => Some(lost),
+                }
+            }
             Err(error) if error.kind == ErrorKind::Conflict => None,
             Err(error) if error.leaves_doubt() => Some(error),
             Err(error) => {
@@ -258,7 +274,7 @@ fn applied(before: Policy, after: Policy, wanted: &Policy) -> Applied {
 }
 
 fn unknown(account: String, lost: ApiError, read_again: ApiError) -> Applied {
-    Applied::Unknown { lost, read_again, check: format!("impersona policy get {account}") }
+    Applied::Unknown { lost, read_again, check: format!("impersona policy get {}", quote(&account)) }
 }
 
 /// Reads the policy after a lost answer. One that did not come in time may belong to a write that is still under way,

@@ -281,12 +281,23 @@ async fn a_write_that_comes_through_after_its_time_is_found_by_looking_again() {
     assert_eq!(desk.saved().await.len(), 1, "it was sent once");
 }
 
+/// An answer with the status of a success, to a write that was not carried out.
+fn says_it_is_done(body: serde_json::Value) -> Fault {
+    Fault { status: Some(200), body: Some(body), ..Fault::default() }
+}
+
 #[tokio::test]
 async fn a_lost_answer_to_a_write_that_was_not_carried_out_is_said_and_nothing_is_sent_again() {
     for fault in [
         Fault { reset_before: true, ..Fault::default() },
         Fault { html: true, ..Fault::default() },
         Fault { error: Some("UNAVAILABLE".into()), ..Fault::default() },
+        // A success by its status, and by nothing else.
+        says_it_is_done(json!({})),
+        says_it_is_done(json!({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}})),
+        says_it_is_done(json!({"version": 1, "bindings": []})),
+        says_it_is_done(json!({"version": 1, "etag": "", "bindings": []})),
+        says_it_is_done(json!({"version": 1, "etag": "BwOther=", "bindings": []})),
     ] {
         let desk = Desk::under(fault.clone()).await;
         let applied = desk.grant(retry()).await.unwrap();

@@ -1,0 +1,114 @@
+//! Lists that come in pages: where one ends, and that it does. A server that always names a next page would be read for
+//! ever otherwise, and what it says kept until there is no more memory.
+
+use std::{
+    collections::HashSet,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+};
+
+use crate::api::{ApiError, ErrorKind};
+
+/// Pages of one list at most: at 100 to a page, more accounts than any project can have.
+pub(super) const MOST_PAGES: usize = 5_000;
+
+/// Pages in a row without anything new. A search may give some empty ones before it comes to what there is.
+const MOST_IN_VAIN: usize = 100;
+
+const ENDLESS: &str = "Try again; if it stays, check the endpoint settings.";
+
+/// What was read of a page.
+pub(super) struct Read {
+    next: Option<String>,
+    names: Vec<u64>,
+}
+
+impl Read {
+    /// The token of the next page, where it has one, and the names of all that is on this one.
+    pub(super) fn of<'a>(next: Option<String>, names: impl Iterator<Item = &'a str>) -> Read {
+        let hash = |name: &str| {
+            let mut hasher = DefaultHasher::new();
+            name.hash(&mut hasher);
+            hasher.finish()
+        };
+        Read { next: next.filter(|token| !token.is_empty()), names: names.map(hash).collect() }
+    }
+}
+
+/// The pages of one list so far.
+pub(super) struct Pages {
+    service: String,
+    most: usize,
+    tokens: HashSet<String>,
+    names: HashSet<u64>,
+    in_vain: usize,
+}
+
+impl Pages {
+    /// Of a service's list, `most` pages of it.
+    pub(super) fn new(service: &str, most: usize) -> Pages {
+        let (tokens, names) = (HashSet::new(), HashSet::new());
+        Pages { service: service.to_owned(), most, tokens, names, in_vain: 0 }
+    }
+
+    /// The token of the page to read now; none at the end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Server`], for a list that does not end.
+    pub(super) fn after(&mut self, read: Read) -> Result<Option<String>, ApiError> {
+        let before = self.names.len();
+        self.names.extend(read.names);
+        let Some(token) = read.next else { return Ok(None) };
+        let endless = |why: String| {
+            Err(ApiError::new(
+                ErrorKind::Server,
+                format!("The list of {} does not end: {why}.", self.service),
+            )
+            .with_next(ENDLESS))
+        };
+        self.in_vain = if self.names.len() > before { 0 } else { self.in_vain + 1 };
+        if self.in_vain >= MOST_IN_VAIN {
+            return endless(format!("{MOST_IN_VAIN} pages in a row held nothing new"));
+        }
+        if !self.tokens.insert(token.clone()) {
+            return endless("the same page comes again and again".to_owned());
+        }
+        if self.tokens.len() >= self.most {
+            return endless(format!("{} pages were read", self.most));
+        }
+        Ok(Some(token))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pages: &mut Pages, token: usize, names: &[&str]) -> Result<Option<String>, ApiError> {
+        pages.after(Read::of(Some(token.to_string()), names.iter().copied()))
+    }
+
+    #[test]
+    fn a_list_with_nothing_new_in_it_ends_with_a_sentence() {
+        for names in [&[][..], &["a", "b"]] {
+            let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);
+            let error = (0..).find_map(|page| read(&mut pages, page, names).err()).unwrap();
+            assert!(error.sentence().contains("100 pages in a row held nothing new"), "{error}");
+            assert!(pages.tokens.len() <= MOST_IN_VAIN);
+        }
+    }
+
+    #[test]
+    fn a_long_list_and_empty_pages_within_it_are_read() {
+        let mut pages = Pages::new("x", MOST_PAGES);
+        for page in 0..MOST_PAGES - 1 {
+            let name = page.to_string();
+            // Every fiftieth page has something.
+            let names = if page % 50 == 0 { vec![name.as_str()] } else { vec![] };
+            assert!(read(&mut pages, page, &names).unwrap().is_some());
+        }
+        assert_eq!(pages.after(Read::of(Some(String::new()), ["z"].into_iter())).unwrap(), None);
+        assert!(
+            read(&mut pages, MOST_PAGES, &["y"]).unwrap_err().sentence().contains("5000 pages were read")
+        );
+    }
+}
