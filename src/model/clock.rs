@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::lifetime;
+
 /// Clocks that are no further apart agree, in milliseconds: what is told of the difference is no more exact than that.
 const AGREE: i64 = 5_000;
 
@@ -10,6 +12,14 @@ const AGREE: i64 = 5_000;
 pub fn at_google(here: Timestamp, behind: Option<i64>) -> Timestamp {
     let apart = behind.filter(|behind| behind.unsigned_abs() > AGREE.unsigned_abs()).unwrap_or(0);
     here.checked_add(SignedDuration::from_millis(apart)).unwrap_or(here)
+}
+
+/// That the clocks differ, as a clause, where they do.
+pub fn apart(behind: Option<i64>) -> Option<String> {
+    let behind = behind.filter(|behind| behind.unsigned_abs() > AGREE.unsigned_abs())?;
+    let way = if behind > 0 { "behind" } else { "ahead of" };
+    let seconds = i64::try_from(behind.unsigned_abs() / 1_000).unwrap_or(i64::MAX);
+    Some(format!("This machine's clock is {} {way} Google's", lifetime::words(seconds)))
 }
 
 #[cfg(test)]
@@ -22,6 +32,9 @@ mod tests {
         let shown = |behind| at_google(here, behind).as_millisecond();
         assert_eq!([shown(None), shown(Some(5_000)), shown(Some(-5_000))], [0, 0, 0]);
         assert_eq!([shown(Some(3_600_000)), shown(Some(-5_001))], [3_600_000, -5_001]);
+        assert_eq!((apart(None), apart(Some(-5_000))), (None, None));
+        assert_eq!(apart(Some(-86_400_000)).as_deref(), Some("This machine's clock is 1d ahead of Google's"));
+        assert_eq!(apart(Some(90_500)).as_deref(), Some("This machine's clock is 1m 30s behind Google's"));
         assert_eq!(at_google(here, Some(i64::MIN)), here, "no clock is off by that much");
     }
 }

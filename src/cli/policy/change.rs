@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 
 use super::super::args::Change as How;
 use super::super::output::{self, Failure};
@@ -13,6 +14,8 @@ use crate::api::{ApiError, ErrorKind};
 use crate::flows::{self, Applied, Mode, Request};
 use crate::history::{Snapshots, Whose};
 use crate::model::account::Account;
+use crate::model::clock;
+use crate::model::condition::Condition;
 use crate::model::member::Member;
 use crate::model::policy::diff::{self, Diff};
 use crate::model::policy::edit::{Edit, Staged};
@@ -30,7 +33,8 @@ const MOST_ROLES: usize = 40;
 
 /// What to do with the policy.
 pub(super) enum What {
-    Grant(Triple),
+    /// For so long, where that was said.
+    Grant(Triple, Option<SignedDuration>),
     /// Under whichever condition when the triple has none.
     Revoke(Triple),
     Apply {
@@ -42,11 +46,29 @@ pub(super) enum What {
     },
 }
 
+impl What {
+    /// A grant that ends gets the condition that ends it: counted from Google's clock, which judges it, and known from
+    /// the policy that has just been read. `behind` is how far this machine's clock is behind, in milliseconds.
+    fn until(self, behind: Option<i64>, json: bool) -> Result<What, Failure> {
+        let What::Grant(triple, Some(lasts)) = self else { return Ok(self) };
+        let here = crate::cli::now();
+        let at_google = clock::at_google(here, behind);
+        let end =
+            at_google.checked_add(lasts).map_err(|_| Failure::refused("that is too long".to_owned()))?;
+        if let Some(words) = clock::apart(behind).filter(|_| !json) {
+            output::remark(&format!("{words}: the end of the grant is counted from Google's."));
+        }
+        let condition = Some(Condition::expires(end, &format!("until {}", output::time(end))));
+        Ok(What::Grant(Triple { condition, ..triple }, None))
+    }
+}
+
 pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: bool) -> Result<(), Failure> {
     let snapshots = snapshots(setup);
     let ((whose, account), today) = tokio::join!(identify(setup, name), setup.client.get_policy(name));
     let today = today?;
     today.editable().map_err(|why| Failure::refused(format!("the policy cannot be changed: {why}")))?;
+    let what = what.until(setup.client.skew(), json)?;
     lint(setup, name, &what, json).await?;
     let edits = edits(&today, what, &snapshots, &whose, json).await?;
     let mut staged = Staged::new(today.clone());
@@ -104,7 +126,7 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
 
 /// What Google says about a condition that somebody typed.
 async fn lint(setup: &Setup, account: &str, what: &What, json: bool) -> Result<(), Failure> {
-    let What::Grant(Triple { condition: Some(condition), .. }) = what else { return Ok(()) };
+    let What::Grant(Triple { condition: Some(condition), .. }, _) = what else { return Ok(()) };
     // Advice that cannot be had holds nothing back: the write itself is judged again.
     let said = setup.client.lint_condition(account, condition).await.unwrap_or_default();
     if let Some(lint) = said.iter().find(|lint| lint.is_error()) {
@@ -128,7 +150,7 @@ async fn edits(
     json: bool,
 ) -> Result<Vec<Edit>, Failure> {
     match what {
-        What::Grant(triple) => Ok(vec![Edit::Grant(triple)]),
+        What::Grant(triple, _) => Ok(vec![Edit::Grant(triple)]),
         What::Revoke(triple) => revoke(today, triple),
         What::Apply { policy, take_current_etag } => {
             if !take_current_etag && policy.etag().is_some_and(|etag| !same_etag(etag, today.etag())) {
@@ -285,10 +307,14 @@ fn end(applied: Applied, json: bool) -> Result<(), Failure> {
             told_apart(&differs);
             Ok(())
         }
-        Applied::Conflict { merged, .. } => Err(conflict(
-            format!("{sentence}{}", overlaps(&merged)),
-            "Look at the policy as it is now with `impersona policy get`, then decide anew.",
-        )),
+        Applied::Conflict { merged, .. } => {
+            let next = if merged.overlaps.is_empty() {
+                "Run it again: both changes go together."
+            } else {
+                "Look at the policy as it is now with `impersona policy get`, then decide again."
+            };
+            Err(conflict(format!("{sentence}{}", overlaps(&merged)), next))
+        }
         Applied::NotApplied { lost, .. } => {
             Err(ApiError::new(lost.kind, sentence).with_next("Run the same command again.").into())
         }

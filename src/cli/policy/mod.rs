@@ -43,9 +43,7 @@ pub(super) async fn run(
             let account = name(&account)?;
             return history(&setup().await?, &account, json).await;
         }
-        args::Policy::Grant(binding) => {
-            (name(&binding.account)?, What::Grant(granted(&binding)?), binding.how)
-        }
+        args::Policy::Grant(binding) => (name(&binding.account)?, granted(&binding)?, binding.how),
         args::Policy::Revoke(binding) => {
             (name(&binding.account)?, What::Revoke(revoked(&binding)?), binding.how)
         }
@@ -122,9 +120,9 @@ async fn identify(setup: &Setup, name: &str) -> (Whose, Account) {
 }
 
 /// What to grant, checked.
-fn granted(binding: &Binding) -> Result<Triple, Failure> {
-    let condition = match &binding.expires {
-        None => condition(binding),
+fn granted(binding: &Binding) -> Result<What, Failure> {
+    let lasts = match &binding.expires {
+        None => None,
         Some(text) => {
             let wrong = || {
                 let shown: String = text.chars().take(40).collect();
@@ -132,11 +130,12 @@ fn granted(binding: &Binding) -> Result<Triple, Failure> {
             };
             let seconds = lifetime::seconds(text).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
             let length = i64::try_from(seconds).map(jiff::SignedDuration::from_secs).map_err(|_| wrong())?;
-            let end = super::now().checked_add(length).map_err(|_| wrong())?;
-            Some(Condition::expires(end, &format!("until {}", output::time(end))))
+            // From when on, only the server's clock can tell; that it can end at all is known now.
+            super::now().checked_add(length).map_err(|_| wrong())?;
+            Some(length)
         }
     };
-    Ok(Triple { condition, ..named(binding)? })
+    Ok(What::Grant(Triple { condition: condition(binding), ..named(binding)? }, lasts))
 }
 
 /// What to revoke, checked; without a condition whichever there is.

@@ -177,6 +177,21 @@ fn a_grant_may_end_by_itself_or_hold_under_a_condition() {
 }
 
 #[test]
+fn a_grant_ends_by_the_clock_that_judges_it() {
+    for (offset, hours) in [(-86_400, -23), (86_400, 25)] {
+        let desk = Desk::new();
+        let elsewhen = Fault { method: "*".into(), date_offset_seconds: offset, ..Fault::default() };
+        desk.runtime.block_on(desk.emulator.handle().add_fault(elsewhen));
+        assert_eq!(desk.grant(CAROL, &["--expires", "1h"]), 0);
+        let of_carol = desk.bindings().into_iter().find(|b| b.members.contains(&CAROL.to_owned())).unwrap();
+        let expression = of_carol.condition.unwrap().expression;
+        let end: jiff::Timestamp = expression.split('"').nth(1).unwrap().parse().unwrap();
+        let left = end.as_second() - crate::cli::now().as_second();
+        assert!((left - hours * 3_600).abs() < 120, "{offset}: {expression}");
+    }
+}
+
+#[test]
 fn a_dry_run_and_read_only_write_nothing() {
     let desk = Desk::new();
     assert_eq!(desk.grant(CAROL, &["--dry-run"]), 0);

@@ -194,7 +194,7 @@ impl PolicyPane {
     }
 
     fn entry_line(&self, entry: &Entry, columns: &Columns, look: &Look, base: Style) -> Line<'static> {
-        let (theme, now) = (look.theme, look.now.utc);
+        let (theme, now) = (look.theme, look.shared.at_google(look.now.utc));
         let (mark, style) = match entry.mark {
             Mark::Add => ("+", theme.good),
             Mark::Remove => ("-", theme.bad),
@@ -289,7 +289,7 @@ impl PolicyPane {
             return;
         };
         let (theme, keys) = (look.theme, &look.shared.keymap);
-        let text = self.review_text(area, look.shared, look.now.utc, theme);
+        let text = self.review_text(area, look.shared, look.shared.at_google(look.now.utc), theme);
         let (said, lines) = text.map(|(said, lines)| (Some(said), lines)).unwrap_or_default();
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let words = title(account, review.theirs.is_some());

@@ -68,6 +68,12 @@ impl Grant {
         Some(Triple { role: role.ok()?, member, condition: condition.ok()? })
     }
 
+    /// Whether it is to end after a length of time, which is counted from now on.
+    pub fn counts(&self) -> bool {
+        let until = self.form.text("until").trim();
+        self.form.text("expression").trim().is_empty() && lifetime::seconds(until).is_some()
+    }
+
     /// What may complete the field being edited.
     pub fn complete(&mut self, members: &[Member], roles: &[(String, String)]) {
         let Some(field) = self.form.editing() else { return self.form.offer(Vec::new(), false) };

@@ -10,6 +10,7 @@ use crate::{
     history::Snapshot,
     keymap::Action,
     model::{
+        clock,
         condition::State,
         permission::SET_IAM_POLICY,
         policy::{
@@ -197,7 +198,9 @@ impl PolicyPane {
     /// The form of the grant was sent.
     pub(super) fn submit_grant(&mut self, cx: &mut Cx) {
         let (Some(account), Mode::Grant(grant)) = (cx.shared.opened.clone(), &mut self.mode) else { return };
-        let Some(triple) = grant.check(cx.now.utc) else {
+        // Google's clock judges when it ends.
+        let now = cx.shared.at_google(cx.now.utc);
+        let Some(triple) = grant.check(now) else {
             if let Some(field) = grant.form.first_error() {
                 grant.form.focus_on(field);
             }
@@ -213,13 +216,16 @@ impl PolicyPane {
             }));
             return;
         }
+        if let Some(words) = clock::apart(cx.shared.skew).filter(|_| grant.counts()) {
+            cx.notice(Level::Warning, format!("{words}: the end of the grant is counted from Google's"));
+        }
         let edit = match grant.replaces.clone() {
             Some(old) => Edit::Replace { old, new: triple.clone() },
             None => Edit::Grant(triple.clone()),
         };
         match triple.condition {
             // Time alone is known to be sound; anything else is shown to Google first.
-            Some(condition) if condition.evaluate(cx.now.utc) == State::Unknown => {
+            Some(condition) if condition.evaluate(now) == State::Unknown => {
                 let call = policies::Call::Lint { account: account.clone(), condition };
                 let req = cx.call(OWNER, Call::Policies(call));
                 self.linting = Some(Linting { req, account, edit });

@@ -34,7 +34,7 @@ impl PolicyPane {
             self.scroll.scroll(Move::PageDown);
             return cx.notice(Level::Warning, "read on: there was more below");
         }
-        let said = said(account, &staged, cx.shared, cx.now.utc);
+        let said = said(account, &staged, cx.shared, cx.shared.at_google(cx.now.utc));
         if !review.may_write(&said) {
             if said.refused.is_empty() && said.to_type().is_none() {
                 review.accepted = true;
