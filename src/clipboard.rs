@@ -17,7 +17,7 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::{app::msg::Clip, env::Env, model::secret::Secret};
+use crate::{app::clip::Clip, env::Env, model::secret::Secret};
 
 /// How long a credential stays on a clipboard that can be cleared.
 const STAYS: Duration = Duration::from_secs(60);
@@ -130,7 +130,7 @@ impl Clipboard {
         if let Some(start) = self.idle.take() {
             start();
         }
-        let before = clip.sensitive.then(|| self.wipes.load(Ordering::SeqCst));
+        let before = clip.is_sensitive().then(|| self.wipes.load(Ordering::SeqCst));
         let leave = Leave { wipes: self.wipes.clone(), before };
         // The thread ends only with us; a job that nobody takes is a copy that did not happen, and says nothing false.
         let _ = self.jobs.send(Job::Copy(clip, leave));
@@ -206,9 +206,10 @@ impl Worker {
         }
         let desktop = !self.surroundings.ssh && self.ask(Ask::Copy(clip.clone(), leave.clone()));
         let tmux = !desktop && self.surroundings.tmux && leave.stands();
-        let in_tmux = tmux && give_to_tmux(&clip.text);
-        let text = (!self.surroundings.ssh).then(|| clip.text.clone());
-        let before = mem::replace(&mut self.ours, Ours { desktop: text, tmux, sensitive: clip.sensitive });
+        let in_tmux = tmux && give_to_tmux(clip.content());
+        let text = (!self.surroundings.ssh).then(|| clip.content().clone());
+        let before =
+            mem::replace(&mut self.ours, Ours { desktop: text, tmux, sensitive: clip.is_sensitive() });
         // What was copied before is taken back where this copy has not replaced it, or it would be forgotten about.
         if before.sensitive {
             self.take_back(Ours {
@@ -222,9 +223,9 @@ impl Worker {
             self.clear();
             return None;
         }
-        let what = &clip.what;
+        let what = clip.what();
         let again = "again in 60 s and on quitting";
-        Some(match (desktop, in_tmux, clip.sensitive) {
+        Some(match (desktop, in_tmux, clip.is_sensitive()) {
             (true, _, true) => Copied::Done(format!("copied {what}; cleared {again}")),
             (true, _, false) => Copied::Done(format!("copied {what}")),
             (_, true, true) => Copied::Done(format!(
@@ -234,7 +235,7 @@ impl Worker {
                 "copied {what} to tmux's buffer “{BUFFER}”, and to the terminal where tmux may"
             )),
             _ => Copied::ByTerminal(
-                clip.text.clone(),
+                clip.content().clone(),
                 format!(
                     "sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"
                 ),
@@ -277,7 +278,7 @@ fn serve(mut desktop: impl Desktop, asked: &mpsc::Receiver<(Ask, mpsc::Sender<bo
     for (ask, tell) in asked {
         let done = match ask {
             // Read back, for a display takes what it is sent without a word, even when it hangs.
-            Ask::Copy(clip, leave) => leave.stands() && desktop.put(&clip) && desktop.holds(&clip.text),
+            Ask::Copy(clip, leave) => leave.stands() && desktop.put(&clip) && desktop.holds(clip.content()),
             Ask::Clear(text) => desktop.holds(&text) && desktop.empty(),
         };
         // Whoever asked may have stopped waiting.
@@ -308,12 +309,12 @@ impl Desktop for Native {
         let set = desktop.set();
         // Clipboard histories are asked not to keep credentials.
         #[cfg(target_os = "linux")]
-        let set = if clip.sensitive { arboard::SetExtLinux::exclude_from_history(set) } else { set };
+        let set = if clip.is_sensitive() { arboard::SetExtLinux::exclude_from_history(set) } else { set };
         #[cfg(target_os = "macos")]
-        let set = if clip.sensitive { arboard::SetExtApple::exclude_from_history(set) } else { set };
+        let set = if clip.is_sensitive() { arboard::SetExtApple::exclude_from_history(set) } else { set };
         #[cfg(windows)]
-        let set = if clip.sensitive { arboard::SetExtWindows::exclude_from_history(set) } else { set };
-        let done = set.text(clip.text.expose()).is_ok();
+        let set = if clip.is_sensitive() { arboard::SetExtWindows::exclude_from_history(set) } else { set };
+        let done = set.text(clip.content().expose()).is_ok();
         if !done {
             // A display that went away may come back.
             self.0 = None;
@@ -390,7 +391,7 @@ mod tests {
             let takes = self.takes > 0;
             if takes {
                 self.takes -= 1;
-                self.content = Some(clip.text.expose().to_owned());
+                self.content = Some(clip.content().expose().to_owned());
             }
             takes
         }
@@ -452,7 +453,10 @@ mod tests {
         }
 
         fn ask_for(&mut self, text: &str, sensitive: bool) {
-            self.clipboard.copy(Clip { text: Secret::new(text), what: text.to_owned(), sensitive });
+            self.clipboard.copy(match sensitive {
+                true => Clip::credential(Secret::new(text), text),
+                false => Clip::line(text, text),
+            });
         }
 
         fn outcome(&mut self) -> Option<Copied> {

@@ -290,8 +290,11 @@ mod tests {
 
     #[test]
     fn nothing_typed_can_break_out_of_a_copied_command() {
-        let text = by_gcloud(&id("it's $(rm -rf ~); `x` \"y\"\n"));
-        assert!(text.contains(r#"--audiences='it'\''s $(rm -rf ~); `x` "y""#), "{text}");
+        let text = by_gcloud(&id("it's $(rm -rf ~); `x` \"y\""));
+        assert!(text.contains(r#"--audiences='it'\''s $(rm -rf ~); `x` "y"'"#), "{text}");
+        // What acts on a terminal is not in it at all.
+        let text = by_gcloud(&id("a\x1b[201~\nrm -rf ~\r."));
+        assert!(text.contains(r#"--audiences="$(printf %b 'a\0033[201~\0012rm -rf ~\0015.')""#), "{text}");
         let file = request(What::SignedBlob(Payload::File("a'; rm -rf ~ #".into())), &[]);
         assert!(by_curl(&file).contains(r"base64 < 'a'\''; rm -rf ~ #' | tr -d '\n'"), "{}", by_curl(&file));
         assert!(by_gcloud(&file).contains(r"'a'\''; rm -rf ~ #' -"));

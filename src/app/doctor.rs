@@ -18,7 +18,7 @@ use crate::{
         doctor::Do,
         lifetime,
         member::Member,
-        secret::Secret,
+        shell::quote,
     },
     overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
 };
@@ -246,10 +246,10 @@ impl AppState {
                 self.to_enable = Some((service, project));
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });
             }
-            Do::Copy { text, what } => {
-                let clip = Clip { text: Secret::new(text), what: what.into(), sensitive: false };
-                out.effects.push(Effect::Copy(clip));
-            }
+            Do::Copy { text, what } => match Clip::text(&text, what) {
+                Ok(clip) => out.effects.push(Effect::Copy(clip)),
+                Err(why) => self.say(Level::Warning, why, out),
+            },
             Do::Troubleshoot => {
                 let Some(Overlay::Doctor(mut doctor)) = self.overlays.pop() else { return };
                 self.examine(&mut doctor, true, now, out);
@@ -322,7 +322,9 @@ impl AppState {
         let write = Write {
             what: format!("the state of {service} in project {project}"),
             check: format!(
-                "gcloud services list --enabled --project={project} --filter=config.name:{service}"
+                "gcloud services list --enabled --project={} --filter={}",
+                quote(&project),
+                quote(&format!("config.name:{service}"))
             ),
         };
         cx.shared.writes.begin(req, write);

@@ -427,7 +427,7 @@ impl AppState {
             Ok(effect) => {
                 if let Effect::Copy(clip) = &effect {
                     let held = self.panes.mint.selected_secret(&self.shared);
-                    self.shared.copied = held.filter(|_| clip.sensitive);
+                    self.shared.copied = held.filter(|_| clip.is_sensitive());
                 }
                 out.effects.push(effect);
             }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Start,
-    msg::{Clip, Effect, Intent, Msg, PaneId},
+    msg::{Effect, Intent, Msg, PaneId},
     testing::{DEPLOYER, Screen, start},
 };
 use crate::{
@@ -114,7 +114,7 @@ impl Run {
                     self.send(Msg::Reply { req, owner, reply });
                 }
                 // What is said to be no secret is looked into.
-                Effect::Copy(Clip { text, sensitive: false, .. }) => self.printed.push_str(text.expose()),
+                Effect::Copy(clip) if !clip.is_sensitive() => self.printed.push_str(clip.content().expose()),
                 Effect::Save { name, text } if name.ends_with(".har") => self.printed.push_str(text.expose()),
                 _ => {}
             }

@@ -355,13 +355,16 @@ fn the_request_of_a_form_is_copied_from_the_palette_before_anything_is_sent() {
     let mut screen = Screen::ready();
     screen.keys("enter t j tab tab").keys("ctrl-p").typed("copy the gcloud command").keys("enter");
     let copied = clip(&screen);
-    assert!(!copied.sensitive && copied.text.expose().contains("sign-jwt --iam-account=deployer@acme-prod"));
+    assert!(
+        !copied.is_sensitive()
+            && copied.content().expose().contains("sign-jwt --iam-account=deployer@acme-prod")
+    );
     screen.keys("ctrl-p").typed("copy the request as curl").keys("enter");
     let copied = clip(&screen);
     assert!(
-        copied.text.expose().contains(":signJwt") && copied.what.contains("iat and exp"),
+        copied.content().expose().contains(":signJwt") && copied.what().contains("iat and exp"),
         "{}",
-        copied.what
+        copied.what()
     );
     assert!(screen.mints().is_empty());
     assert_eq!(screen.app.place(), Place::Form);
@@ -381,5 +384,5 @@ fn a_signature_is_copied_in_hexadecimal_too_and_is_no_header() {
     let Some(Overlay::Menu { actions, .. }) = screen.app.overlays.last() else { panic!("a menu") };
     assert!(!actions.contains(&Action::CopyHeader) && !actions.contains(&Action::CopyEnv));
     screen.keys("x");
-    assert_eq!((clip(&screen).text.expose(), clip(&screen).sensitive), ("0001ff", true));
+    assert_eq!((clip(&screen).content().expose(), clip(&screen).is_sensitive()), ("0001ff", true));
 }

@@ -1,6 +1,7 @@
 //! The state of the screen and [`AppState::update`], the only way it changes: no IO, no clock, no randomness, no
 //! channel. The same state and messages give the same effects.
 
+pub mod clip;
 pub mod msg;
 pub mod notice;
 pub mod remote;

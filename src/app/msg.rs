@@ -19,6 +19,8 @@ use crate::{
     state::Remembered,
 };
 
+pub use super::clip::Clip;
+
 /// The time a message was received; `update` and `draw` know no other clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
@@ -162,17 +164,6 @@ impl fmt::Debug for Msg {
             Msg::Leave(code) => f.debug_tuple("Leave").field(code).finish(),
         }
     }
-}
-
-/// Something to put on the clipboard.
-#[derive(Clone, Debug)]
-pub struct Clip {
-    /// The text, secret or not: one type for all.
-    pub text: Secret,
-    /// What it is, for the notice: `access token of deployer@acme-prod`.
-    pub what: String,
-    /// Whether it is cleared again after a while.
-    pub sensitive: bool,
 }
 
 /// Something to be done outside.

@@ -102,6 +102,21 @@ fn a_grant_is_staged_reviewed_and_only_then_written() {
 }
 
 #[test]
+fn a_grant_ends_by_googles_clock_and_says_so_when_clocks_differ() {
+    let end = |skew| {
+        let mut screen = editing();
+        screen.app.shared.skew = skew;
+        screen.keys("a ctrl-s");
+        let condition = staged(&screen).changes()[0].condition.clone().expect("for an hour");
+        let end: jiff::Timestamp = condition.expression().split('"').nth(1).unwrap().parse().unwrap();
+        (end.as_second(), screen.notice().to_owned())
+    };
+    let ((here, quiet), (there, said)) = (end(None), end(Some(-86_400_000)));
+    assert_eq!(here - there, 86_400, "this machine is a day ahead");
+    assert!(said.contains("1d ahead of Google's") && !quiet.contains("clock"), "{said}");
+}
+
+#[test]
 fn undoing_everything_leaves_nothing_to_write_and_redoing_brings_it_back() {
     let mut screen = editing();
     screen.keys("a ctrl-s z s");
@@ -329,7 +344,7 @@ fn where_the_caller_may_not_edit_a_grant_becomes_a_request_to_copy() {
     // The caller is unknown here, so the member has to be given.
     screen.typed("user:dev@example.com").keys("ctrl-s");
     let clip = screen.effects.iter().find_map(|effect| {
-        if let Effect::Copy(clip) = effect { Some(clip.text.expose().to_owned()) } else { None }
+        if let Effect::Copy(clip) = effect { Some(clip.content().expose().to_owned()) } else { None }
     });
     let text = clip.expect("a request to copy");
     for part in

@@ -293,8 +293,8 @@ fn copying_names_what_was_copied_and_the_menu_offers_only_what_makes_sense() {
         .iter()
         .find_map(|effect| if let Effect::Copy(clip) = effect { Some(clip) } else { None })
         .expect("copied");
-    assert_eq!(clip.text.expose(), " export CLOUDSDK_AUTH_ACCESS_TOKEN=ya29.c.test");
-    assert!(clip.sensitive && clip.what.contains("deployer@acme-prod"));
+    assert_eq!(clip.content().expose(), " export CLOUDSDK_AUTH_ACCESS_TOKEN=ya29.c.test");
+    assert!(clip.is_sensitive() && clip.what().contains("deployer@acme-prod"));
 }
 
 #[test]

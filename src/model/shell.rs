@@ -1,13 +1,40 @@
-//! Text that is copied into a shell.
+//! Text that is copied into a shell: any text as one word, and no word that does anything before it is sent off.
 
-/// A word for a POSIX shell, in single quotes unless it is plainly harmless.
+use super::visible::is_unsafe;
+
+/// Stands in place of a word that no form of quoting can carry: one with NUL in it, which no program can be given, or with
+/// a line break at its end, which `$(…)` takes away. Nothing that holds this is copied.
+pub const UNQUOTABLE: char = '\0';
+
+/// A word for a POSIX shell: as it is where it is plainly harmless, else in single quotes. Where characters act on a
+/// terminal or hide (a paste may be cut off by them, and what follows is run), `printf` makes them when the command runs.
+/// `$'\x1b'` would be shorter, but dash and other shells that only do what POSIX.1-2017 says read it as it stands.
 pub fn quote(text: &str) -> String {
     let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@,%+=".contains(&b);
-    if !text.is_empty() && text.bytes().all(harmless) {
+    // In zsh a word that begins with `=` is the path of a program.
+    if !text.is_empty() && !text.starts_with('=') && text.bytes().all(harmless) {
         text.to_owned()
-    } else {
+    } else if !text.contains(is_unsafe) {
         format!("'{}'", text.replace('\'', r"'\''"))
+    } else if text.contains('\0') || text.ends_with('\n') {
+        UNQUOTABLE.to_string()
+    } else {
+        format!("\"$(printf %b '{}')\"", escaped(text))
     }
+}
+
+/// As `printf %b` reads it. Quotes and what shells look for within double quotes are escaped as well.
+fn escaped(text: &str) -> String {
+    let mut word = String::with_capacity(text.len() * 2);
+    let mut bytes = [0; 4];
+    for c in text.chars() {
+        if is_unsafe(c) || matches!(c, '\'' | '"' | '!' | '\\' | '`' | '$' | '(' | ')') {
+            word.extend(c.encode_utf8(&mut bytes).bytes().map(|byte| format!("\\0{byte:03o}")));
+        } else {
+            word.push(c);
+        }
+    }
+    word
 }
 
 #[cfg(test)]
@@ -23,5 +50,18 @@ mod tests {
         assert_eq!(quote("a b; rm -rf $HOME"), "'a b; rm -rf $HOME'");
         assert_eq!(quote("it's"), r"'it'\''s'");
         assert_eq!(quote(""), "''");
+        assert_eq!(quote("=ls"), "'=ls'");
+    }
+
+    #[test]
+    fn what_acts_on_a_terminal_is_made_when_the_command_runs() {
+        assert_eq!(quote("a\x1b[201~\nb"), r#""$(printf %b 'a\0033[201~\0012b')""#);
+        assert_eq!(
+            quote("it's\t!x \\ é\u{202e}"),
+            r#""$(printf %b 'it\0047s\0011\0041x \0134 é\0342\0200\0256')""#
+        );
+        for word in ["a\0b", "a\n", "\n"] {
+            assert_eq!(quote(word), UNQUOTABLE.to_string());
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Which characters show what they are: the others act on a terminal, reorder a line, or hide.
 
+use std::borrow::Cow;
+
 /// Ranges of characters that never reach the terminal, in order: controls, format and default-ignorable
 /// characters, line separators, noncharacters (Unicode 16, DerivedCoreProperties and General_Category Cc, Cf, Zl, Zp).
 const UNSAFE: [(u32, u32); 31] = [
@@ -50,9 +52,57 @@ pub fn is_unsafe(c: char) -> bool {
     }
 }
 
+/// Stands for a character that was taken out of a sentence.
+const MARK: char = '\u{fffd}';
+
+/// A text from outside as a part of one line of ours: whatever does not show what it is becomes a mark, line breaks too.
+pub fn line(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| if is_unsafe(c) { MARK } else { c }).collect())
+}
+
+/// JSON with the same content, in which all that does not show what it is is escaped, but for line breaks between values.
+pub fn json(text: &str) -> Cow<'_, str> {
+    let is_hidden = |c: char| c != '\n' && is_unsafe(c);
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hidden(c) {
+            let mut units = [0; 2];
+            shown.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_line_shows_that_something_was_taken_out() {
+        assert_eq!(line("a\nb\x1b[2J\u{202e}c"), "a\u{fffd}b\u{fffd}[2J\u{fffd}c");
+        assert!(matches!(line("Zoë 数"), Cow::Borrowed(_)));
+    }
+
+    proptest! {
+        #[test]
+        fn json_keeps_its_content(text in any::<String>()) {
+            let value = serde_json::json!({ &text: [&text, "\u{9b}\u{7f}\u{e0041}"] });
+            for written in [value.to_string(), format!("{value:#}")] {
+                let shown = json(&written);
+                prop_assert!(!shown.contains(|c| c != '\n' && is_unsafe(c)));
+                prop_assert_eq!(&serde_json::from_str::<serde_json::Value>(&shown).unwrap(), &value);
+            }
+        }
+    }
 
     #[test]
     fn the_ranges_are_in_order() {

@@ -21,7 +21,6 @@ use crate::{
     model::{
         account::{self, Account},
         filter::Filter,
-        secret::Secret,
     },
     overlays::Overlay,
     state::toggle,
@@ -346,7 +345,7 @@ impl Pane for Accounts {
     fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let account = self.selected().ok_or("no account is selected")?;
         let what = format!("the e-mail of {}", account.short());
-        Ok(Effect::Copy(Clip { text: Secret::new(account.email.clone()), what, sensitive: false }))
+        Ok(Effect::Copy(Clip::line(&account.email, what)))
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {

@@ -213,11 +213,7 @@ impl Pane for Activity {
         let record = self.selected().ok_or("no request is selected")?;
         let caller = shared.caller.value.as_ref();
         let text = record.curl(caller.and_then(|caller| caller.quota_project.as_deref()));
-        Ok(Effect::Copy(Clip {
-            text: Secret::new(text),
-            what: "the request as curl".into(),
-            sensitive: false,
-        }))
+        Clip::text(&text, "the request as curl").map(Effect::Copy)
     }
 
     fn title(&self, _look: &Look) -> String {

@@ -26,6 +26,7 @@ use crate::{
         credential::MintRequest,
         jwt::{self, Expectation, Form as TokenForm, Reading, Verdict},
         secret::Secret,
+        visible,
     },
     view::theme::Theme,
     widgets::{
@@ -267,11 +268,9 @@ impl Pane for Inspect {
     fn copy(&self, action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let reading = self.reading.as_ref().ok_or("there is no token here")?;
         if action == Action::CopyRaw {
-            let clip = Clip { text: reading.token.clone(), what: "the token".into(), sensitive: true };
-            return Ok(Effect::Copy(clip));
+            return Ok(Effect::Copy(Clip::credential(reading.token.clone(), "the token")));
         }
-        let text = jwt::decode::pretty(reading);
-        Ok(Effect::Copy(Clip { text: Secret::new(text), what: "the decoded token".into(), sensitive: false }))
+        Clip::text(&visible::json(&jwt::decode::pretty(reading)), "the decoded token").map(Effect::Copy)
     }
 
     fn counts_down(&self, shared: &Shared, now: Now) -> bool {

@@ -20,7 +20,6 @@ use crate::{
     model::{
         account::{AccountKey, short},
         permission::{Granted, MATRIX, Permission},
-        secret::Secret,
     },
     view::theme::Theme,
     widgets::{list::ListCursor, safe::safe_line, text::fold},
@@ -142,7 +141,7 @@ impl Pane for Overview {
     fn copy(&self, _action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let name = shared.opened.as_deref().ok_or("no account is open")?;
         let what = format!("the name of {}", short(name));
-        Ok(Effect::Copy(Clip { text: Secret::new(name), what, sensitive: false }))
+        Ok(Effect::Copy(Clip::line(name, what)))
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {

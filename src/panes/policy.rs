@@ -35,7 +35,6 @@ use crate::{
             export,
         },
         role,
-        secret::Secret,
     },
     widgets::{
         form::Accepted,
@@ -561,7 +560,10 @@ impl Pane for PolicyPane {
         };
         let each = |text: &dyn Fn(&Change) -> String| changes.iter().map(text).collect::<Vec<_>>().join("\n");
         let (text, what) = match action {
-            Action::CopyRaw => (each(&|change| change.member.as_str().to_owned()), "the member"),
+            Action::CopyRaw => {
+                let members = changes.iter().map(|change| change.member.as_str());
+                return Ok(Effect::Copy(Clip::lines(members, "the member")));
+            }
             Action::CopyGcloud => {
                 (each(&|change| export::gcloud(change, account, &project)), "the gcloud command")
             }
@@ -581,7 +583,7 @@ impl Pane for PolicyPane {
             }
             _ => return Err("that cannot be copied here".into()),
         };
-        Ok(Effect::Copy(Clip { text: Secret::new(text), what: what.into(), sensitive: false }))
+        Clip::text(&text, what).map(Effect::Copy)
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {

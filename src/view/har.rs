@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Record, record::Content};
+use crate::{
+    api::{Record, record::Content},
+    model::visible,
+};
 
 /// The archive as text.
 pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
@@ -15,7 +18,7 @@ pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
             "entries": entries,
         }
     });
-    format!("{log:#}")
+    visible::json(&format!("{log:#}")).into_owned()
 }
 
 fn entry(record: &Record) -> Value {

@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &[&str]); 12] = [
     ("src/emulator/", &["emulator"]),
     ("src/api/", &["api", "auth", "env", "flows", "history", "model"]),
     ("src/flows/", &["api", "flows", "history", "model"]),
-    ("src/auth/", &["auth", "api", "env", "model"]),
+    ("src/auth/", &["auth", "api", "env", "files", "model"]),
     ("src/keymap/", &["keymap"]),
     ("src/app/", SCREEN),
     ("src/panes/", SCREEN),

@@ -23,6 +23,8 @@ mod hostile;
 mod leaks;
 mod minting;
 #[cfg(unix)]
+mod pasting;
+#[cfg(unix)]
 mod private;
 #[cfg(unix)]
 mod pty;

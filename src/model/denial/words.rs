@@ -2,6 +2,7 @@
 
 use super::{Delegation, LOGIN, Refusal, SHARED_CLIENT_PROJECTS};
 use crate::model::permission::{self, Permission};
+use crate::model::shell::quote;
 
 /// By which setting of Workspace, or which claim, a delegation fails: the token endpoint's own words are few and lead
 /// many people to the wrong page.
@@ -75,11 +76,11 @@ pub(super) fn api_disabled(refusal: &Refusal) -> (String, String) {
         ),
         Some(consumer) => (
             format!("{service} is not enabled in project {consumer}."),
-            format!("Enable it, then wait a few minutes: `gcloud services enable {service} --project={consumer}`."),
+            format!("Enable it, then wait a few minutes: `gcloud services enable {} --project={}`.", quote(service), quote(consumer)),
         ),
         None => (
             format!("{service} is not enabled in the project that is charged for the call."),
-            format!("Enable it in that project, then wait a few minutes: `gcloud services enable {service}`."),
+            format!("Enable it in that project, then wait a few minutes: `gcloud services enable {}`.", quote(service)),
         ),
     }
 }

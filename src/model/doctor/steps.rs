@@ -9,6 +9,7 @@ use crate::model::{
     policy::{Triple, export},
     role,
     shell::quote,
+    visible,
 };
 
 /// A step.
@@ -242,11 +243,14 @@ pub(super) fn steps(
             add(Do::Copy { text, what: "the command for an administrator" }, next.to_owned());
         }
         Cause::ServicePerimeter => match refusal.metadata.get("uid") {
-            Some(uid) => add(Do::Copy { text: uid.clone(), what: "the identifier" }, next.to_owned()),
+            Some(uid) => add(
+                Do::Copy { text: visible::line(uid).into_owned(), what: "the identifier" },
+                next.to_owned(),
+            ),
             None => add(Do::Told, next.to_owned()),
         },
         Cause::DomainRestricted => {
-            let text = format!("{} {}", refusal.message, next);
+            let text = visible::line(&format!("{} {}", refusal.message, next)).into_owned();
             add(Do::Copy { text, what: "what an administrator needs" }, next.to_owned());
         }
         Cause::Billing => {
@@ -256,7 +260,7 @@ pub(super) fn steps(
             add(Do::QuotaProject, "charge another project".into());
         }
         Cause::Federation | Cause::WorkspaceDelegation => {
-            let text = command(next).map_or_else(|| next.to_owned(), str::to_owned);
+            let text = visible::line(command(next).unwrap_or(next)).into_owned();
             add(Do::Copy { text, what: "what to do" }, next.to_owned());
             add(Do::OtherCaller, "call as somebody else meanwhile".into());
         }
@@ -285,6 +289,7 @@ fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)
         refusal.permission().unwrap_or("it"),
         refusal.asked.resource
     );
+    let text = visible::line(&text).into_owned();
     let what = "the request for an administrator";
     add(Do::Copy { text, what }, "copy what somebody who may change deny policies has to know".into());
 }
@@ -357,6 +362,7 @@ impl Missing {
                 }
                 None => format!("Please grant {member} a role that contains {name}{}.", on_what(on)),
             };
+            let text = visible::line(&text).into_owned();
             return add(
                 Do::Copy { text, what },
                 format!("copy a request to an administrator: {name}{}", on_what(on)),

@@ -5,6 +5,7 @@ use super::diff::{Change, Op};
 use crate::model::account;
 use crate::model::condition::Condition;
 use crate::model::shell::quote;
+use crate::model::visible::{self, is_unsafe};
 
 /// The gcloud commands that make this change, one a line: for another condition the new grant first, so that
 /// access is not interrupted. gcloud knows a condition's title, description and expression, not its location.
@@ -50,6 +51,7 @@ fn condition_flag(condition: &Condition) -> String {
     }
     let free = |sign: &char| {
         !sign.is_alphanumeric()
+            && !is_unsafe(*sign)
             && !"=^\\".contains(*sign)
             && pairs.iter().all(|(_, value)| !value.contains(*sign))
     };
@@ -92,12 +94,13 @@ pub fn terraform(triple: &Triple, account: &str, project: &str) -> String {
 /// own.
 pub fn request(triple: &Triple, account: &str, project: &str, reason: Option<&str>) -> String {
     let change = Change::of(Op::Add, triple.clone());
-    let until = triple.condition.as_ref().map(|condition| format!(", {}", condition.title()));
-    let reason = reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    let until = triple.condition.as_ref().map(|condition| format!(", {}", visible::line(condition.title())));
+    let reason = reason.map(|reason| format!(" {}", visible::line(reason))).unwrap_or_default();
     format!(
-        "Please grant {} the role {} on the service account {account}{}.{reason}\n\nWith gcloud:\n\n{}\n\nWith Terraform:\n\n{}\n",
-        triple.member.as_str(),
-        triple.role,
+        "Please grant {} the role {} on the service account {}{}.{reason}\n\nWith gcloud:\n\n{}\n\nWith Terraform:\n\n{}\n",
+        visible::line(triple.member.as_str()),
+        visible::line(&triple.role),
+        visible::line(account),
         until.unwrap_or_default(),
         gcloud(&change, account, project),
         terraform(triple, account, project),
@@ -130,7 +133,10 @@ fn hcl(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             '$' | '%' if chars.peek() == Some(&'{') => quoted.extend([c, c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if is_unsafe(c) && u32::from(c) > 0xffff => {
+                quoted.push_str(&format!("\\U{:08x}", u32::from(c)))
+            }
+            c if is_unsafe(c) => quoted.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => quoted.push(c),
         }
     }

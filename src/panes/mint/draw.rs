@@ -10,15 +10,9 @@ use ratatui::{
 use super::{BOTH_HALVES, Mint, chain::hops, forms, may, subject};
 use crate::{
     api::{commands, credentials},
-    app::{
-        msg::{Clip, Effect},
-        shared::Shared,
-    },
+    app::{clip::Clip, msg::Effect, shared::Shared},
     keymap::{Action, Place},
-    model::{
-        credential::{Kind, MintRequest},
-        secret::Secret,
-    },
+    model::credential::{Kind, MintRequest},
     panes::Look,
     view::theme::Theme,
     widgets::{
@@ -229,7 +223,7 @@ pub(super) fn request_copy(
         (differs, false) => format!("it calls as gcloud's own login; {differs}"),
     };
     let what = if differs.is_empty() { name.to_owned() } else { format!("{name} ({differs})") };
-    Ok(Effect::Copy(Clip { text: Secret::new(command.text), what, sensitive: false }))
+    Clip::text(&command.text, what).map(Effect::Copy)
 }
 
 /// The action of the menu that opens the form of a kind.

@@ -25,6 +25,7 @@ use crate::{
         lifetime, scopes,
         secret::Secret,
         shell::quote,
+        visible,
     },
     panes::{Look, mint::REVEALED},
     view::theme::Theme,
@@ -365,12 +366,9 @@ pub fn copy(
     let request = &credential.request;
     let name = format!("{} of {}", request.kind().name(), short(credential.account()));
     let token = credential.secret.expose();
-    let secret = |text: String, how: &str| {
-        Effect::Copy(Clip { text: Secret::new(text), what: format!("{name}{how}"), sensitive: true })
-    };
-    let plain = |text: String, what: &str| {
-        Effect::Copy(Clip { text: Secret::new(text), what: what.to_owned(), sensitive: false })
-    };
+    let secret =
+        |text: String, how: &str| Effect::Copy(Clip::credential(Secret::new(text), format!("{name}{how}")));
+    let plain = |text: String, what: &str| Clip::text(&text, what).map(Effect::Copy);
     Ok(match action {
         Action::CopyRaw => secret(token.to_owned(), ""),
         Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as a header"),
@@ -387,9 +385,12 @@ pub fn copy(
             return super::draw::request_copy(action, request, shared, now);
         }
         Action::CopyDecoded if is_jwt(credential) => {
-            plain(jwt::decode::pretty(&jwt::read(token)), "the decoded token")
+            let decoded = jwt::decode::pretty(&jwt::read(token));
+            return plain(visible::json(&decoded).into_owned(), "the decoded token");
         }
-        Action::CopyDecoded => plain(described(credential), "what is known of it, without the credential"),
+        Action::CopyDecoded => {
+            return plain(described(credential), "what is known of it, without the credential");
+        }
         Action::CopyHex => secret(hex(token)?, " in hexadecimal"),
         Action::Save => {
             let time = credential.minted.strftime("%Y%m%dT%H%M%SZ");
@@ -405,7 +406,10 @@ pub fn copy(
 
 /// All that is known of it, a line each.
 fn described(credential: &Credential) -> String {
-    about(credential).into_iter().map(|(label, text)| format!("{label}: {text}\n")).collect()
+    about(credential)
+        .into_iter()
+        .map(|(label, text)| format!("{label}: {}\n", visible::line(&text)))
+        .collect()
 }
 
 /// A signature that came as base64.

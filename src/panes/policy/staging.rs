@@ -17,7 +17,6 @@ use crate::{
             edit::{Edit, Staged},
             export,
         },
-        secret::Secret,
     },
     widgets::list::Move,
 };
@@ -209,11 +208,10 @@ impl PolicyPane {
         if grant.asks {
             let text = export::request(&triple, &account, &cx.shared.project_for(&account), None);
             self.mode = Mode::Browse;
-            cx.effect(Effect::Copy(Clip {
-                text: Secret::new(text),
-                what: "the request for an administrator".into(),
-                sensitive: false,
-            }));
+            match Clip::text(&text, "the request for an administrator") {
+                Ok(clip) => cx.effect(Effect::Copy(clip)),
+                Err(why) => cx.notice(Level::Warning, why),
+            }
             return;
         }
         if let Some(words) = clock::apart(cx.shared.skew).filter(|_| grant.counts()) {

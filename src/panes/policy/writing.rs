@@ -15,6 +15,7 @@ use crate::{
             merge::Overlap,
         },
         role,
+        shell::quote,
     },
     widgets::list::Move,
 };
@@ -64,7 +65,7 @@ impl PolicyPane {
         let req = cx.call(OWNER, Call::Flow(flows::Call::ApplyPolicy(Box::new(request))));
         let write = Write {
             what: format!("the policy of {}", short(&account)),
-            check: format!("impersona policy get {account}"),
+            check: format!("impersona policy get {}", quote(&account)),
         };
         cx.shared.writes.begin(req, write);
         cx.notice(Level::Info, format!("writing the policy of {}…", short(&account)));
