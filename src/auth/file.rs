@@ -5,7 +5,12 @@ use std::{fs::File, io::Read as _, path::Path};
 
 use zeroize::Zeroizing;
 
-use super::{Credentials, Proof, Source, external, fields::Fields, key, trust};
+use super::{
+    Credentials, Source, external,
+    fields::Fields,
+    key,
+    trust::{self, Proof},
+};
 use crate::{
     api::{
         ApiError, ErrorKind,
@@ -25,8 +30,8 @@ pub(super) fn read(path: &Path, label: &str) -> Result<Source, ApiError> {
     let origin = path.display().to_string();
     let source = text(path).and_then(|text| parse(&text, label, &origin)).map(|source| {
         let stray = match source.credentials.proof() {
-            Some((Proof::File(named), _)) if !trust::is_own(named, path) => Some(named.display().to_string()),
-            _ => None,
+            Some((Proof::File(named), _)) => !trust::is_beside(named, path),
+            _ => false,
         };
         Source { stray, ..source }
     });
@@ -70,7 +75,7 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
         universe: None,
         token_uri: fields.optional("token_uri")?,
         hash: Some(hash(bytes)),
-        stray: None,
+        stray: false,
         credentials: Credentials::AccessToken(Secret::new("")),
     };
     let mut universe = None;

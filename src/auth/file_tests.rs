@@ -458,6 +458,14 @@ fn what_only_its_user_has_goes_to_no_listener_here_unasked() {
         std::os::unix::fs::symlink(other.join("token"), own.join("link")).unwrap();
         assert!(doubt(&own.join("link"), here).is_some());
     }
+    // What lies deeper, or in a home, is there for other reasons.
+    let inner = own.join("deep");
+    std::fs::create_dir(&inner).unwrap();
+    std::fs::write(inner.join("key"), "x").unwrap();
+    assert!(doubt(&inner.join("key"), here).is_some());
+    assert_eq!(doubt(&own.join("token"), here), None);
+    let env = Env::from_vars([("HOME", own.to_str().unwrap())]);
+    assert!(trust::doubt(&read(&own.join("file.json"), "ADC").unwrap(), &env).is_some());
     let aws = external(
         r#"{"environment_id":"aws1","regional_cred_verification_url":"https://sts.{region}.amazonaws.com"}"#,
     )

@@ -63,8 +63,8 @@ pub struct Source {
     token_uri: Option<String>,
     /// SHA-256 of the file, in hexadecimal.
     hash: Option<String>,
-    /// The file with the subject token, where it lies outside the folder of the credentials file.
-    stray: Option<String>,
+    /// Whether the file with the subject token lies elsewhere than the credentials file.
+    stray: bool,
     credentials: Credentials,
 }
 
@@ -103,14 +103,6 @@ enum Credentials {
     Gcloud(gcloud::Login),
     /// The first of these that is there, which only asking tells.
     Any(Vec<Credentials>),
-}
-
-/// What only the user of this machine has, and a credentials file wants to send.
-enum Proof<'a> {
-    /// What is in a file.
-    File(&'a Path),
-    /// A request signed with the AWS keys that the environment names.
-    KeysOfEnvironment,
 }
 
 impl Credentials {
@@ -171,22 +163,6 @@ impl Credentials {
             }
             Credentials::Impersonated { source, .. } => source.addresses(),
             _ => Default::default(),
-        }
-    }
-
-    /// What they take from this machine as a proof of who calls, and the address that it is sent to.
-    fn proof(&self) -> Option<(Proof<'_>, &str)> {
-        match self {
-            Credentials::External(external) => {
-                let proof = match &external.subject {
-                    external::Subject::File { path, .. } => Proof::File(path),
-                    external::Subject::Aws(aws) if aws.has_keys() => Proof::KeysOfEnvironment,
-                    _ => return None,
-                };
-                Some((proof, &external.token_url))
-            }
-            Credentials::Impersonated { source, .. } => source.proof(),
-            _ => None,
         }
     }
 
@@ -326,7 +302,7 @@ impl Source {
             universe: None,
             token_uri: None,
             hash: None,
-            stray: None,
+            stray: false,
             credentials,
         }
     }

@@ -3,7 +3,7 @@
 
 use std::{fs, io, path::Path};
 
-use super::{Proof, Source};
+use super::{Credentials, Source, external};
 use crate::{
     api::{
         endpoints::{GOOGLE, is_loopback, takes_credentials},
@@ -104,7 +104,8 @@ pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
     // Any user of this machine may listen there, and is to learn nothing that only its own user has.
     if let Some((proof, to)) = source.credentials.proof().filter(|(_, to)| is_here(to)) {
         let what = match proof {
-            Proof::File(_) => source.stray.as_ref().map(|path| format!("what is in {path}")),
+            Proof::File(path) => (source.stray || is_among_others(source, env))
+                .then(|| format!("what is in {}", path.display())),
             Proof::KeysOfEnvironment => Some("a request signed with the environment's AWS keys".to_owned()),
         };
         reasons.extend(what.map(|what| Reason::Local { what, to: to.to_owned() }));
@@ -112,14 +113,45 @@ pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
     (!reasons.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, reasons, remark: None })
 }
 
-/// Whether a file lies in the folder of the credentials file that names it, or below: its own, as far as anybody can
-/// tell. Links are followed, for an archive can bring some along.
-pub(super) fn is_own(named: &Path, credentials: &Path) -> bool {
-    let folder = credentials.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
-    match (named.canonicalize(), folder) {
-        (Ok(file), Some(folder)) => file.starts_with(folder),
-        _ => false,
+/// What only the user of this machine has, and a credentials file wants to send.
+pub(super) enum Proof<'a> {
+    /// What is in a file.
+    File(&'a Path),
+    /// A request signed with the AWS keys that the environment names.
+    KeysOfEnvironment,
+}
+
+impl Credentials {
+    /// What they take from this machine as a proof of who calls, and the address that it is sent to.
+    pub(super) fn proof(&self) -> Option<(Proof<'_>, &str)> {
+        match self {
+            Credentials::External(external) => {
+                let proof = match &external.subject {
+                    external::Subject::File { path, .. } => Proof::File(path),
+                    external::Subject::Aws(aws) if aws.has_keys() => Proof::KeysOfEnvironment,
+                    _ => return None,
+                };
+                Some((proof, &external.token_url))
+            }
+            Credentials::Impersonated { source, .. } => source.proof(),
+            _ => None,
+        }
     }
+}
+
+/// Whether a file lies in the folder of the credentials file that names it: its own, as far as anybody can tell. Links are
+/// followed, for an archive can bring some along.
+pub(super) fn is_beside(named: &Path, credentials: &Path) -> bool {
+    let folder = |path: &Path| path.canonicalize().ok().and_then(|file| file.parent().map(Path::to_owned));
+    folder(named).is_some_and(|named| folder(credentials) == Some(named))
+}
+
+/// Whether the credentials file lies among everything else that its user has: then what is beside it is not its own.
+fn is_among_others(source: &Source, env: &Env) -> bool {
+    let folder = Path::new(&source.origin).parent();
+    folder.is_some_and(|folder| {
+        env.home().as_deref() == Some(folder) || env.gcloud_dir().as_deref() == Some(folder)
+    })
 }
 
 fn is_trusted(url: &str, universe: &str) -> bool {
