@@ -42,6 +42,8 @@ pub mod model;
 pub mod overlays;
 pub mod panes;
 pub mod runtime;
+#[cfg(unix)]
+mod signals;
 pub mod state;
 pub mod terminal;
 pub mod view;

@@ -88,7 +88,15 @@ async fn explore(args: &TuiArgs, env: &Env) -> u8 {
         Err(error) => return cli::fail(&Failure::usage(error.to_string())),
     };
     let (records_in, records) = mpsc::channel(QUEUE * 8);
-    let setup = match Setup::make(&args.global, env, Some(records_in)).await {
+    let setup = tokio::select! {
+        biased;
+        code = stopping::until_told_to_end(&mut signals, early.is_none()) => {
+            terminal::restore();
+            return code;
+        }
+        setup = Setup::make(&args.global, env, Some(records_in)) => setup,
+    };
+    let setup = match setup {
         Ok(setup) => setup,
         Err(failure) => {
             terminal::restore();

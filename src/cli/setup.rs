@@ -138,7 +138,10 @@ impl Setup {
         env: &Env,
         records: Option<mpsc::Sender<Record>>,
     ) -> Result<Setup, Failure> {
-        let mut config = config(global, env)?;
+        let mut config = {
+            let (global, env) = (global.clone(), env.clone());
+            off_thread(move || config(&global, &env)).await?
+        };
         let named = global.project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
         let quota =
             global.quota_project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
@@ -157,8 +160,13 @@ impl Setup {
             (config.project, config.quota_project) = (None, None);
             running = Some(emulator);
         }
-        let options = find_options(global)?;
-        let source = auth::find(&env, &options);
+        let (global_flags, found_in) = (global.clone(), env.clone());
+        let (options, source) = off_thread(move || {
+            let options = find_options(&global_flags)?;
+            let source = auth::find(&found_in, &options);
+            Ok((options, source))
+        })
+        .await?;
         let found = source.as_ref().ok();
         let quota_from_env = env.get("GOOGLE_CLOUD_QUOTA_PROJECT").map(str::to_owned);
         let project = named
@@ -212,6 +220,17 @@ impl Setup {
         self.project.as_deref().ok_or_else(|| {
             Failure::usage("no project: give --project, or set CLOUDSDK_CORE_PROJECT or the project in the configuration")
         })
+    }
+}
+
+/// Reads where that does not hold back those who listen for signals: a file may be a pipe that nobody writes to, or lie
+/// on a disk that does not answer.
+async fn off_thread<T: Send + 'static>(
+    read: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(read).await {
+        Ok(read) => read,
+        Err(error) => Err(Failure::io("reading the credentials", &io::Error::other(error))),
     }
 }
 

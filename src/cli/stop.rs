@@ -1,32 +1,28 @@
 //! Being told to stop, for what must be put away before the end: the files of an emulator go when it is dropped,
 //! and a process that a signal ends drops nothing.
 
-/// Ctrl-c, SIGTERM, SIGHUP.
+/// Whatever ends a process.
 pub(super) struct Stop {
     #[cfg(unix)]
-    signals: [tokio::signal::unix::Signal; 3],
+    signals: Vec<tokio::signal::unix::Signal>,
 }
 
 impl Stop {
     #[cfg(unix)]
     pub(super) fn listen() -> std::io::Result<Stop> {
         use tokio::signal::unix::{SignalKind, signal};
-        let signals = [
-            signal(SignalKind::interrupt())?,
-            signal(SignalKind::terminate())?,
-            signal(SignalKind::hangup())?,
-        ];
+        let listen = |number| signal(SignalKind::from_raw(number));
+        let signals = crate::signals::ending().into_iter().map(listen).collect::<std::io::Result<_>>()?;
         Ok(Stop { signals })
     }
 
     #[cfg(unix)]
-    pub(super) async fn told(self) {
-        let [mut int, mut term, mut hup] = self.signals;
-        tokio::select! {
-            _ = int.recv() => {}
-            _ = term.recv() => {}
-            _ = hup.recv() => {}
-        }
+    pub(super) async fn told(mut self) {
+        std::future::poll_fn(|cx| {
+            let told = self.signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            if told { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
     }
 
     #[cfg(not(unix))]

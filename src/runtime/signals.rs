@@ -9,6 +9,9 @@ use rustix::process::Signal as Number;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+#[cfg(unix)]
+use crate::signals;
+
 /// What a signal asks for.
 pub(super) enum Heard {
     /// To end with this exit code: 128 and the signal's number, as shells count.
@@ -30,39 +33,19 @@ pub(super) struct Signals {
     goes_on: Signal,
 }
 
-/// All that end a program which does not hear them, but those of a crash: what was wrong then is better told by what
-/// the system keeps of it.
 #[cfg(unix)]
-const ENDS: [Number; 11] = [
-    Number::INT,
-    Number::TERM,
-    Number::HUP,
-    Number::QUIT,
-    Number::USR1,
-    Number::USR2,
-    Number::ALARM,
-    Number::VTALARM,
-    Number::PROF,
-    Number::XCPU,
-    Number::XFSZ,
-];
-
-#[cfg(unix)]
-fn listen(number: Number) -> io::Result<Signal> {
-    signal(SignalKind::from_raw(number.as_raw()))
+fn listen(number: i32) -> io::Result<Signal> {
+    signal(SignalKind::from_raw(number))
 }
 
 impl Signals {
     #[cfg(unix)]
     pub(super) fn new() -> io::Result<Signals> {
-        let end = |number: Number| {
-            let code = u8::try_from(128 + number.as_raw()).unwrap_or(u8::MAX);
-            listen(number).map(|signal| (signal, code))
-        };
+        let end = |number: i32| listen(number).map(|signal| (signal, signals::exit_code(number)));
         Ok(Signals {
-            ends: ENDS.into_iter().map(end).collect::<io::Result<_>>()?,
-            stops: listen(Number::TSTP)?,
-            goes_on: listen(Number::CONT)?,
+            ends: signals::ending().into_iter().map(end).collect::<io::Result<_>>()?,
+            stops: listen(Number::TSTP.as_raw())?,
+            goes_on: listen(Number::CONT.as_raw())?,
         })
     }
 

@@ -39,6 +39,22 @@ pub(super) async fn until_in_foreground(signals: &mut Signals) -> Option<u8> {
     None
 }
 
+/// Waits for a signal to end, and gives the exit code: for as long as something is waited for that may never come.
+/// Stops on the way when told to, unless the terminal is ours already.
+pub(super) async fn until_told_to_end(signals: &mut Signals, stops: bool) -> u8 {
+    loop {
+        match signals.next().await {
+            Heard::End(code) => return code,
+            Heard::Stop if stops => {
+                if let Some(code) = stopped(false, signals).await {
+                    return code;
+                }
+            }
+            Heard::Stop | Heard::GoOn => {}
+        }
+    }
+}
+
 /// Stops; gives the exit code when we were told to end meanwhile.
 async fn stopped(job: bool, signals: &mut Signals) -> Option<u8> {
     // What cannot stop goes on.

@@ -354,7 +354,7 @@ fn the_emulator_says_first_where_it_is_and_another_process_can_use_it() {
 #[test]
 fn the_emulator_that_is_told_to_stop_takes_its_files_away() {
     use rustix::process::Signal;
-    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::SYS] {
         let home = Home::new();
         let has_files = || home.files().iter().any(|(path, _)| path.starts_with(home.path("tmp")));
         let emulator = EmulatorProcess::start(&home, &[]);

@@ -320,3 +320,32 @@ fn whoever_waits_for_the_terminal_does_not_spin() {
     let had = terminal.processor_time() - before;
     assert!(had < 100, "{had} of 200 hundredths of a second");
 }
+
+// Before there is anything to give back.
+
+#[test]
+fn a_signal_ends_the_wait_for_a_credentials_file() {
+    let home = Home::new();
+    let pipe = home.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+    let name = pipe.to_str().unwrap();
+    for (arguments, signal) in [
+        (["--credentials", name], Some(Signal::TERM)),
+        (["--credentials", name], Some(Signal::HUP)),
+        (["--credentials", name], Some(Signal::QUIT)),
+        (["--credentials", name], None),
+        (["--config", name], Some(Signal::INT)),
+    ] {
+        let mut terminal = Terminal::start(&home, SIZE, &arguments, &[]);
+        // There is nobody to write to before the program waits.
+        let _held = eventually("it waits for the file", || {
+            rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty()).ok()
+        });
+        match signal {
+            Some(signal) => terminal.signal(signal),
+            None => terminal.press("ctrl-c"),
+        }
+        terminal.ends_with(128 + signal.unwrap_or(Signal::INT).as_raw().unsigned_abs());
+    }
+}

@@ -314,6 +314,12 @@ fn a_signal_gives_the_terminal_back() {
         Signal::PROF,
         Signal::XCPU,
         Signal::XFSZ,
+        Signal::SYS,
+        Signal::TRAP,
+        #[cfg(target_os = "linux")]
+        Signal::IO,
+        #[cfg(target_os = "linux")]
+        Signal::POWER,
     ];
     for signal in signals {
         let home = Home::new();
