@@ -4,7 +4,11 @@
 //! A snapshot belongs to an endpoint and an account. Accounts are told apart by their unique id, for a name can be
 //! given again to another account; where the id was not to be had, by their e-mail, and whoever restores says so.
 
-use std::{fs, io, path::PathBuf, sync::Arc};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
@@ -244,7 +248,7 @@ fn free_id(time: Timestamp, taken: impl Fn(&str) -> bool) -> String {
     id(time)
 }
 
-fn write(folder: &PathBuf, snapshot: &Snapshot) -> io::Result<String> {
+fn write(folder: &Path, snapshot: &Snapshot) -> io::Result<String> {
     // A host name is never only dots, so it cannot lead out of the folder.
     let place = folder.join(name(&snapshot.whose.endpoint));
     files::private_folder(&place)?;

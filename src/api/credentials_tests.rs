@@ -176,8 +176,11 @@ fn an_answer_without_a_token_is_an_error_that_does_not_quote_it() {
     assert!(!error.sentence().contains("secret"), "{error}");
 }
 
+/// Puts a text where an answer has its credential.
+type Answering = fn(&str) -> String;
+
 /// Every kind of credential, with the answer that makes one of a text: the text stands where the credential does.
-fn kinds() -> Vec<(MintRequest, fn(&str) -> String)> {
+fn kinds() -> Vec<(MintRequest, Answering)> {
     let url = SignedUrl {
         method: "GET".into(),
         bucket: "b".into(),

@@ -157,6 +157,10 @@ fn lint_ticket(account: &str, condition: &Condition) -> Ticket {
 fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
     let service = endpoints::name(base);
     let value: serde_json::Value = decode(body, service)?;
+    // A policy that nobody wrote has an etag; an object with nothing in it would pass for one that lets nobody in.
+    if ["etag", "bindings", "version"].iter().all(|field| value.get(field).is_none()) {
+        return Err(lacks(service, "policy"));
+    }
     Policy::parse(value).map_err(|problem| {
         let problem = problem.trim_end_matches('.');
         ApiError::new(ErrorKind::Server, format!("The answer of {service} is no policy: {problem}."))
@@ -309,7 +313,15 @@ mod tests {
 
     #[test]
     fn what_is_no_policy_is_the_servers_trouble() {
-        for body in [&br#"{"bindings":"none"}"#[..], b"[]", b"", b"{"] {
+        for body in [
+            &br#"{"bindings":"none"}"#[..],
+            b"[]",
+            b"",
+            b"{",
+            b"{}",
+            br#"{"error":{"code":403}}"#,
+            br#"{"x":1}"#,
+        ] {
             assert_eq!(read_policy(body, Base::Iam).unwrap_err().kind, ErrorKind::Server);
         }
     }

@@ -1,4 +1,5 @@
 //! What is kept between runs is its owner's alone, whatever the umask of the shell.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
