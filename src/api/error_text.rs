@@ -8,7 +8,7 @@ use crate::{
         ApiError,
         error::{CODES, plain, quoted_permission, text},
     },
-    model::denial::Asked,
+    model::denial::{Asked, refuses_an_exchange},
 };
 
 /// Of longer text only this much is looked at, in bytes.
@@ -35,7 +35,11 @@ pub fn find(written: &str) -> Option<ApiError> {
     let end = (0..=written.len().min(MOST)).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
     let written = &written[..end];
     let status = status(written);
-    if let Some((body, own)) = object(written).or_else(|| object(&unescaped(written))) {
+    let boxed = unboxed(written);
+    let written = boxed.as_deref().unwrap_or(written);
+    let found =
+        object(written).or_else(|| object(&unescaped(written))).or_else(|| object(&unmasked(written)?));
+    if let Some((body, own)) = found {
         let status =
             own.or(status).unwrap_or_else(|| code_in(&body.to_string()).map_or(400, |(_, status)| status));
         let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
@@ -79,6 +83,28 @@ fn unescaped(written: &str) -> String {
     written.replace("\\n", "\n").replace("\\\"", "\"").replace("\\\\", "\\").replace("\\'", "'")
 }
 
+/// Out of the frame that Terraform draws around an error, in which it breaks long lines: what was broken becomes one
+/// line again.
+fn unboxed(written: &str) -> Option<String> {
+    let frame = |line: &str| line.trim_start().starts_with('│');
+    written.lines().any(frame).then(|| {
+        let inside = written.lines().map(|line| line.trim_start().trim_start_matches(['│', '╷', '╵']).trim());
+        inside.map(|line| if line.is_empty() { "\n" } else { line }).collect::<Vec<_>>().join(" ")
+    })
+}
+
+/// With the braces that GitHub's runner took for a secret: it masks each line of one, and a key file has lines with a
+/// brace alone.
+fn unmasked(written: &str) -> Option<String> {
+    let (first, rest) = written.split_once("***")?;
+    let mut out = first.to_owned();
+    for part in rest.split("***") {
+        out.push(if part.trim_start().starts_with('"') { '{' } else { '}' });
+        out.push_str(part);
+    }
+    Some(out)
+}
+
 /// `HTTP/1.1 403`, `HttpError 403`, `googleapi: Error 403:`, `status code 403`, `status: 403`.
 fn status(written: &str) -> Option<u16> {
     const BEFORE: [&str; 8] =
@@ -110,11 +136,13 @@ fn code_in(written: &str) -> Option<(&'static str, u16)> {
 fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
     let code = code_in(written);
     let oauth = OAUTH.iter().find(|code| written.contains(**code));
+    let exchange = refuses_an_exchange(written);
     let permission = quoted_permission(written);
     let permission = permission.or_else(|| required_permission(written));
     if code.is_none()
         && oauth.is_none()
         && permission.is_none()
+        && !exchange
         && !(says_status(written) && status.is_some())
     {
         return None;
@@ -126,7 +154,10 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
             (!value.is_empty()).then(|| value.to_owned())
         })
     };
-    let message = written.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+    let mut lines = written.lines().map(str::trim).filter(|line| !line.is_empty());
+    let message = if exchange { lines.find(|line| refuses_an_exchange(line)) } else { lines.next() };
+    let message = message.unwrap_or_default();
+    let message = oauth.and_then(|code| message.split_once(code)).map_or(message, |(_, rest)| rest);
     let message = code.and_then(|(code, _)| message.split_once(code)).map_or(message, |(_, rest)| rest);
     let mut metadata = serde_json::Map::new();
     for name in ["permission", "consumer", "service", "uid", "email", "quota_limit"] {
@@ -140,8 +171,12 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
     let subtype = ["invalid_rapt", "rapt_required"].into_iter().find(|name| written.contains(name));
     let body = match (oauth, code) {
         (Some(oauth), None) => serde_json::json!({
-            "error": oauth, "error_description": message.trim_start_matches([':', ' ']), "error_subtype": subtype,
+            "error": oauth, "error_description": unquoted(message), "error_subtype": subtype,
         }),
+        // The sentence alone: which of OAuth's codes came with it is not known.
+        (None, None) if exchange => {
+            serde_json::json!({ "error": "invalid_request", "error_description": unquoted(message) })
+        }
         _ => {
             let reason = field("reason");
             let code = code.map_or("", |(code, _)| code);
@@ -155,13 +190,21 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
             }})
         }
     };
-    let status = status.or(code.map(|(_, status)| status)).unwrap_or(if oauth.is_some() { 400 } else { 403 });
+    let otherwise = if oauth.is_some() || exchange { 400 } else { 403 };
+    let status = status.or(code.map(|(_, status)| status)).unwrap_or(otherwise);
     let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
     if let Some(refusal) = &mut error.refusal {
         refusal.foreign = false;
         about(written, &mut refusal.asked);
     }
     Some(error)
+}
+
+/// A message without what a program printed around it: `: Unable to parse the ID Token.', None)`.
+fn unquoted(message: &str) -> &str {
+    let message = message.trim_start_matches([':', ' ', '\'', '"', ',']);
+    let end = [".'", ".\""].iter().filter_map(|end| message.find(end)).min();
+    end.map_or(message, |end| &message[..=end])
 }
 
 /// Compute Engine's words: `Required 'compute.instances.list' permission for 'projects/acme-prod'`.
@@ -276,6 +319,59 @@ mod tests {
         assert_eq!((found(bare).0, found(bare).1), (Some(403), Some(Cause::PermissionMissing)));
         let oauth = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_subtype":"invalid_rapt"}"#;
         assert_eq!(found(oauth).1, Some(Cause::LoginAgain));
+    }
+
+    #[test]
+    fn a_refused_exchange_is_one_whatever_printed_it() {
+        let why = "The given credential is rejected by the attribute condition.";
+        let body = format!(r#"{{"error":"unauthorized_client","error_description":"{why}"}}"#);
+        let target = r#"The target service indicated by the "audience" parameters is invalid."#;
+        let nested =
+            serde_json::json!({ "error": "invalid_target", "error_description": target }).to_string();
+        for text in [
+            body.clone(),
+            format!(
+                "Error: google-github-actions/auth failed with: failed to generate Google Cloud federated token for //iam.googleapis.com/***: {body}"
+            ),
+            format!("oauth2/google: status code 400: {body}"),
+            format!("google.auth.exceptions.OAuthError: ('Error code unauthorized_client: {why}', '{body}')"),
+            format!(
+                "ERROR: (gcloud.config.set) There was a problem refreshing your current auth tokens: ('Error code unauthorized_client: {why}', '{body}')"
+            ),
+            format!(
+                r"OAuthError: ('Error code invalid_target: {target}', '{}')",
+                nested.replace('\\', r"\\")
+            ),
+            format!("failed: {:?}", nested),
+            format!("google.auth.exceptions.OAuthError: Error code unauthorized_client: {why}"),
+            why.to_owned(),
+            format!(
+                "╷\n│ Error: oauth2/google: status code 400: {}\n│ \n╵",
+                body.replace("by the", "by\n│ the")
+            ),
+        ] {
+            let error = find(&text).unwrap_or_else(|| panic!("nothing found in {text}"));
+            assert_eq!(error.cause(), Some(Cause::Federation), "{text}");
+            let said = format!("{} / {}", error.sentence(), error.next().unwrap_or_default());
+            assert!(said.contains("condition") || said.contains("audience"), "{said}");
+            assert!(!said.contains("Log in") && !said.contains("')"), "{said}");
+        }
+    }
+
+    #[test]
+    fn braces_that_a_runner_masked_are_put_back() {
+        let masked = "failed to generate Google Cloud access token for sa@p.iam.gserviceaccount.com: ***\n  \"error\": ***\n    \"code\": 403,\n    \"message\": \"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).\",\n    \"status\": \"PERMISSION_DENIED\"\n  ***\n***";
+        let permission = Some("iam.serviceAccounts.getAccessToken".to_owned());
+        assert_eq!(found(masked), (Some(403), Some(Cause::PermissionMissing), permission));
+    }
+
+    #[test]
+    fn a_lifetime_is_refused_by_the_constraints_name() {
+        let body = r#"{"error":{"code":400,"message":"Tokens can not have lifetimes of more than 1 hour. Use the Org Policy Constraint constraints/iam.allowServiceAccountCredentialLifetimeExtension to allow up to 12 hours.","status":"INVALID_ARGUMENT"}}"#;
+        assert_eq!(found(body).1, Some(Cause::LifetimeTooLong));
+        let error = find(body).unwrap();
+        assert!(!error.sentence().contains(" 0 s"), "{error}");
+        assert!(error.next().unwrap().contains("one hour or less"), "{:?}", error.next());
     }
 
     proptest::proptest! {

@@ -16,7 +16,7 @@ use crate::{
         ticket::{Ticket, segment},
     },
     model::{
-        denial::{Asked, LOGIN},
+        denial::{Asked, Cause, LOGIN},
         permission,
         secret::Secret,
     },
@@ -273,7 +273,9 @@ fn about_the_caller(mut error: ApiError, source: &Source) -> ApiError {
     if error.kind == ErrorKind::Denied && !credentials.impersonates() {
         error.kind = ErrorKind::Credentials;
     }
-    if error.kind != ErrorKind::Credentials || error.own_next().is_some() {
+    // Which part of an exchange is at fault, its refusal says better than anything said of the file in general.
+    let told = error.own_next().is_some() || error.cause() == Some(Cause::Federation);
+    if error.kind != ErrorKind::Credentials || told {
         return error;
     }
     match source.remedy() {
@@ -281,3 +283,7 @@ fn about_the_caller(mut error: ApiError, source: &Source) -> ApiError {
         None => error,
     }
 }
+
+#[cfg(test)]
+#[path = "exchange_tests.rs"]
+mod tests;

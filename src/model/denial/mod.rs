@@ -6,11 +6,12 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
+mod federation;
 mod words;
 
 use super::permission;
 pub(in crate::model) use words::is_mint_permission;
-use words::{api_disabled, delegation, federation, login_again, permission_missing, quota_project, unknown};
+use words::{api_disabled, delegation, login_again, permission_missing, quota_project, unknown};
 
 /// What was asked for when the refusal came: what the answer alone does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -174,8 +175,17 @@ pub const SHARED_CLIENT_PROJECTS: [&str; 2] = ["764086051850", "32555940559"];
 /// The longest lifetime that needs no exception of the organization, in seconds (IAM Credentials reference).
 pub const ORDINARY_LIFETIME: u32 = 3_600;
 
+/// The organization policy's constraint that allows more for the accounts that it lists.
+const LIFETIME_CONSTRAINT: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
+
 /// The command that makes the caller's credentials fresh.
 pub const LOGIN: &str = "gcloud auth application-default login";
+
+/// Whether a text has the words of the Security Token Service about a token exchange that it refuses, which nobody else
+/// at Google uses.
+pub fn refuses_an_exchange(text: &str) -> bool {
+    federation::Part::named(text).is_some()
+}
 
 /// Finds the cause, as far as the refusal alone tells it.
 pub fn explain(refusal: &Refusal) -> Explanation {
@@ -227,12 +237,16 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
             "Check the name; an account made a moment ago can take a minute to appear.".to_owned(),
         ),
         Cause::LifetimeTooLong => (
-            format!(
-                "Google refused the lifetime of {} s: over {ORDINARY_LIFETIME} s only where the organization allows it for this account.",
-                refusal.asked.lifetime_seconds.unwrap_or_default()
-            ),
-            "Ask for one hour or less, or have the account listed in constraints/iam.allowServiceAccountCredentialLifetimeExtension."
-                .to_owned(),
+            match refusal.asked.lifetime_seconds {
+                Some(seconds) => format!(
+                    "Google refused the lifetime of {seconds} s: over {ORDINARY_LIFETIME} s only where the organization allows it for this account."
+                ),
+                // An error that was pasted does not tell what was asked for.
+                None => format!(
+                    "Google refused the lifetime: over {ORDINARY_LIFETIME} s only where the organization allows it for this account."
+                ),
+            },
+            format!("Ask for one hour or less, or have the account listed in constraints/{LIFETIME_CONSTRAINT}."),
         ),
         Cause::Conflict => (
             format!("{} was changed by somebody else in the meantime.", refusal.subject()),
@@ -247,7 +261,7 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
             "Grants to and on the old one do not hold for a new one of the same name; a deleted one can be undeleted for 30 days: `gcloud iam service-accounts undelete`.".to_owned(),
         ),
         Cause::WorkspaceDelegation => delegation(refusal),
-        Cause::Federation => federation(refusal),
+        Cause::Federation => federation::explain(refusal),
         Cause::DomainRestricted => (
             "An organization policy keeps members of other domains out of this policy.".to_owned(),
             "Grant it to somebody of a permitted domain, or have constraints/iam.allowedPolicyMemberDomains changed.".to_owned(),
@@ -304,6 +318,10 @@ fn cause(refusal: &Refusal) -> Cause {
     if refusal.message.contains("do not belong to a permitted customer") {
         return Cause::DomainRestricted;
     }
+    // The constraint that would allow more is named in the refusal, whatever else its words are.
+    if refusal.message.contains(LIFETIME_CONSTRAINT) {
+        return Cause::LifetimeTooLong;
+    }
     let long = refusal.asked.lifetime_seconds.is_some_and(|seconds| seconds > ORDINARY_LIFETIME);
     match (refusal.status, refusal.code.as_str()) {
         (_, "invalid_grant") if refusal.message.contains("Robot is disabled") => Cause::AccountDisabled,
@@ -316,7 +334,7 @@ fn cause(refusal: &Refusal) -> Cause {
         {
             Cause::WorkspaceDelegation
         }
-        (400 | 401, code) if refusal.is_federation() && !code.is_empty() => Cause::Federation,
+        _ if federation::is_refused(refusal) => Cause::Federation,
         (_, "invalid_grant" | "unauthorized_client" | "invalid_scope" | "access_denied")
             if refusal.asked.delegation.is_some() =>
         {
@@ -387,10 +405,6 @@ impl Refusal {
     fn role(&self) -> &str {
         let needed = self.permission().and_then(permission::by_name);
         needed.map_or(permission::GET_ACCESS_TOKEN.role, |needed| needed.role)
-    }
-
-    fn is_federation(&self) -> bool {
-        self.asked.service.starts_with("sts.") || self.asked.method.contains("sts")
     }
 
     /// Whether it came from IAM Credentials.

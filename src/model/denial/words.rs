@@ -41,31 +41,6 @@ pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
     )
 }
 
-/// What the Security Token Service says of a foreign credential: its codes are OAuth's, and what is wrong is a
-/// setting of the pool or of whoever made the credential.
-pub(super) fn federation(refusal: &Refusal) -> (String, String) {
-    let message = refusal.message.trim_end_matches('.');
-    let (sentence, next) = match refusal.code.as_str() {
-        "unauthorized_client" | "access_denied" => (
-            format!("The workload identity pool does not take this credential ({message})."),
-            "Compare its claims with the provider's attribute condition and mapping: `gcloud iam workload-identity-pools providers describe`.",
-        ),
-        "invalid_target" => (
-            format!("There is no such workload identity provider, or it is disabled ({message})."),
-            "Check the audience in the credentials file and that pool and provider are enabled.",
-        ),
-        "invalid_grant" => (
-            format!("The foreign credential is expired or not believed ({message})."),
-            "Get a fresh one from where it comes from; its issuer and keys must be those of the provider.",
-        ),
-        _ => (
-            format!("The Security Token Service refused the exchange ({message})."),
-            "Check audience, subject_token_type and scopes in the credentials file.",
-        ),
-    };
-    (sentence, next.to_owned())
-}
-
 pub(super) fn api_disabled(refusal: &Refusal) -> (String, String) {
     let service = refusal.service();
     match refusal.consumer() {

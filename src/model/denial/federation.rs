@@ -1,0 +1,232 @@
+//! What the Security Token Service refuses of a token exchange. Its codes are OAuth's and say little: `invalid_grant`
+//! covers a wrong issuer, a bad signature and an old token alike. The sentence beside them names the part at fault,
+//! and nobody else at Google words it so: that tells such an answer even where nothing says which service gave it.
+
+use super::Refusal;
+
+/// The part of an exchange that is at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The provider's attribute condition does not hold for the claims.
+    Condition,
+    /// What `google.subject` is mapped to is too long.
+    SubjectTooLong,
+    /// `google.subject` has no value, for its claim is missing.
+    Subject,
+    /// Another mapped attribute, or one of the wrong type.
+    Mapping,
+    /// The `audience` parameter names no provider that is there and enabled.
+    Provider,
+    /// The `aud` of the foreign credential.
+    Audience,
+    /// The `iss` of the foreign credential.
+    Issuer,
+    /// The issuer's keys cannot be fetched.
+    IssuerUnreachable,
+    /// The signature of the foreign credential.
+    Signature,
+    /// The foreign credential is too old, or not valid yet.
+    Stale,
+    /// The foreign credential cannot be read.
+    Unreadable,
+    /// What AWS says of the signed request.
+    Aws,
+    /// The foreign credential, and no more is said.
+    Credential,
+}
+
+/// What a foreign credential is called in these sentences. Capital letters count: the token endpoint and IAM
+/// Credentials speak of an “ID token”.
+const CREDENTIAL: [&str; 5] = ["ID Token", "SAML", "given credential", "subject token", "subject_token"];
+
+/// The parts of a foreign credential by the words for them, the more telling first.
+const PARTS: [(&str, Part); 14] = [
+    ("connect", Part::IssuerUnreachable),
+    ("fetch", Part::IssuerUnreachable),
+    ("audience", Part::Audience),
+    ("issuer", Part::Issuer),
+    ("signature", Part::Signature),
+    ("verify", Part::Signature),
+    ("stale", Part::Stale),
+    ("expired", Part::Stale),
+    ("in the future", Part::Stale),
+    ("not yet valid", Part::Stale),
+    ("parse", Part::Unreadable),
+    ("decode", Part::Unreadable),
+    ("malformed", Part::Unreadable),
+    ("invalid format", Part::Unreadable),
+];
+
+impl Part {
+    /// The part that a sentence of the service's finds fault with; none where it is no sentence of the service's.
+    pub(super) fn named(message: &str) -> Option<Part> {
+        let has = |words: &str| message.contains(words);
+        if has("attribute condition") {
+            return Some(Part::Condition);
+        }
+        if has("mapped attribute") && has("bytes") {
+            return Some(Part::SubjectTooLong);
+        }
+        if has("google.subject") && !has("must be of type") {
+            return Some(Part::Subject);
+        }
+        if has("mapped attribute") || has("attribute mapping") || has("google.subject") {
+            return Some(Part::Mapping);
+        }
+        if has("\"audience\"") {
+            return Some(Part::Provider);
+        }
+        if has("AWS response") || has("AWS STS") {
+            return Some(Part::Aws);
+        }
+        if !CREDENTIAL.iter().any(|name| has(name)) {
+            return None;
+        }
+        let lower = message.to_lowercase();
+        let part = PARTS.iter().find(|(words, _)| lower.contains(words));
+        Some(part.map_or(Part::Credential, |(_, part)| *part))
+    }
+}
+
+/// Whether the refusal is one of the Security Token Service: asked there, or in its words.
+pub(super) fn is_refused(refusal: &Refusal) -> bool {
+    let speaks_oauth = refusal.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    let asked = refusal.asked.service.starts_with("sts.") || refusal.asked.method.contains("sts");
+    let here = asked && !refusal.code.is_empty();
+    // A login's or a key's own refusals, and the credentials of a delegation, are about neither pool nor provider.
+    let elsewhere = refusal.asked.delegation.is_some();
+    matches!(refusal.status, 400 | 401)
+        && !elsewhere
+        && (here || speaks_oauth && Part::named(&refusal.message).is_some())
+}
+
+const DESCRIBE: &str = "`gcloud iam workload-identity-pools providers describe`";
+
+/// The sentence and the next step.
+pub(super) fn explain(refusal: &Refusal) -> (String, String) {
+    let message = refusal.message.trim_end_matches('.');
+    let part = Part::named(message).or(match refusal.code.as_str() {
+        "invalid_target" => Some(Part::Provider),
+        "invalid_grant" => Some(Part::Credential),
+        "unauthorized_client" | "access_denied" => Some(Part::Condition),
+        _ => None,
+    });
+    let (what, next) = match part {
+        Some(Part::Condition) => (
+            "The provider's attribute condition rejects the foreign credential",
+            format!("Compare its claims with the attribute condition and mapping: {DESCRIBE}."),
+        ),
+        Some(Part::SubjectTooLong) => (
+            "The foreign subject is too long: google.subject takes at most 127 bytes",
+            "Shorten it in the provider's attribute mapping, for example google.subject=assertion.sub.extract('repo:{repo}:'), or map a shorter claim; then adapt the grants that name the old subject.".to_owned(),
+        ),
+        Some(Part::Subject) => (
+            "The foreign credential has no value for google.subject",
+            format!("Map google.subject to a claim that it has: {DESCRIBE} shows the attribute mapping."),
+        ),
+        Some(Part::Mapping) => (
+            "The provider's attribute mapping does not fit the foreign credential",
+            format!("Correct the expression of the attribute that it names (it must give a string): {DESCRIBE} shows the mapping."),
+        ),
+        Some(Part::Provider) => (
+            "No such workload identity provider, or it or its pool is disabled",
+            "Check the audience in the credentials file (//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER) and that pool and provider are enabled.".to_owned(),
+        ),
+        Some(Part::Audience) => (
+            "The foreign credential was issued for another audience",
+            format!("Request it for the provider's allowed audience, or add its aud to the allowed audiences: {DESCRIBE}."),
+        ),
+        Some(Part::Issuer) => (
+            "The foreign credential is from another issuer than the provider trusts",
+            format!("Its iss and the provider's issuer URI must be the same, to the last slash: {DESCRIBE}."),
+        ),
+        Some(Part::IssuerUnreachable) => (
+            "Google could not get the keys of the foreign credential's issuer",
+            "Check that ISSUER/.well-known/openid-configuration and the key set that it names can be reached from the internet, or upload the key set to the provider.".to_owned(),
+        ),
+        Some(Part::Signature) => (
+            "The signature of the foreign credential cannot be verified with its issuer's keys",
+            "Get a fresh one; if it stays, the issuer's published keys, or the key set uploaded to the provider, are not those it signs with.".to_owned(),
+        ),
+        Some(Part::Stale) => (
+            "The foreign credential is expired, or not valid yet",
+            "Get a fresh one right before the exchange, and check the clock of whoever issues it.".to_owned(),
+        ),
+        Some(Part::Unreadable) => (
+            "The foreign credential cannot be read",
+            "Check that credential_source gives the token itself, in the format and field that the credentials file names.".to_owned(),
+        ),
+        Some(Part::Aws) => (
+            "AWS does not accept the signed request that stands for the foreign credential",
+            "Check the AWS credentials, their session token, the region and this machine's clock.".to_owned(),
+        ),
+        Some(Part::Credential) => (
+            "The foreign credential is expired or not believed",
+            "Get a fresh one from where it comes from; its issuer and keys must be those of the provider.".to_owned(),
+        ),
+        None => (
+            "The Security Token Service refused the exchange",
+            "Check audience, subject_token_type and scopes in the credentials file.".to_owned(),
+        ),
+    };
+    let sentence = if message.is_empty() { format!("{what}.") } else { format!("{what} ({message}).") };
+    (sentence, next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_part_at_fault_is_told_by_the_services_words() {
+        for (message, part) in [
+            ("The given credential is rejected by the attribute condition.", Part::Condition),
+            (
+                "The size of mapped attribute google.subject exceeds the 127 bytes limit. Either modify your attribute mapping or the incoming assertion to produce a mapped attribute that is less than 127 bytes.",
+                Part::SubjectTooLong,
+            ),
+            ("Could not obtain a value for google.subject from the given credential.", Part::Subject),
+            ("The mapped attribute 'google.subject' must be of type STRING.", Part::Mapping),
+            ("The mapped attribute 'attribute.team' must be of type STRING.", Part::Mapping),
+            (
+                "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider.",
+                Part::Provider,
+            ),
+            (
+                "The audience in ID Token [https://a.example] does not match the expected audience.",
+                Part::Audience,
+            ),
+            (
+                "The issuer in ID Token https://a.example does not match the expected one in config: https://b.example",
+                Part::Issuer,
+            ),
+            (
+                "The issuer in ID Token null does not match the expected ones: https://b.example.",
+                Part::Issuer,
+            ),
+            ("Error connecting to the given credential's issuer.", Part::IssuerUnreachable),
+            ("Unable to verify the ID Token signature.", Part::Signature),
+            ("Unable to verify the SAML Assertion signature.", Part::Signature),
+            ("ID Token issued at 1704067200 is stale to sign-in.", Part::Stale),
+            ("Unable to parse the ID Token.", Part::Unreadable),
+            ("The given credential is bad.", Part::Credential),
+        ] {
+            assert_eq!(Part::named(message), Some(part), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_other_services_say_is_no_part_of_an_exchange() {
+        for message in [
+            "",
+            "Bad Request",
+            "Token has been expired or revoked.",
+            "Invalid OAuth scope or ID token audience provided.",
+            "Invalid JWT Signature.",
+            "Client is unauthorized to retrieve access tokens using this method.",
+            "reauth related error (invalid_rapt)",
+        ] {
+            assert_eq!(Part::named(message), None, "{message}");
+        }
+    }
+}
