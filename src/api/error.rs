@@ -6,8 +6,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use serde_json::Value;
 
-use super::endpoints::{Base, Endpoints};
-use crate::model::denial::{self, Asked, Cause, Refusal};
+use super::{
+    endpoints::{Base, Endpoints},
+    web_page,
+};
+use crate::model::denial::{self, Answerer, Asked, Cause, Refusal};
 
 /// Sorts of failure, each with an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -147,7 +150,9 @@ impl ApiError {
             _ => unreadable(body, asked),
         };
         // Google's own front ends answer 401 without a body too.
-        facts.refusal.foreign &= !(status == 401 && body.trim_ascii().is_empty());
+        if status == 401 && body.trim_ascii().is_empty() {
+            facts.refusal.by = Answerer::Api;
+        }
         facts.refusal.status = status;
         facts.refusal.asked = asked.clone();
         let kind = kind(&facts.refusal);
@@ -181,10 +186,11 @@ impl ApiError {
     }
 
     /// Whether a write that ended so may have been carried out all the same: no answer, half of one, or the server's
-    /// trouble. Where there was not even a connection, nothing was.
+    /// trouble. Where there was not even a connection, or no API saw the request, nothing was.
     pub fn leaves_doubt(&self) -> bool {
         let lost = matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server);
-        lost && !self.unsent
+        let early = |refusal: &Refusal| refusal.by == Answerer::FrontEnd && refusal.status < 500;
+        lost && !self.unsent && !self.refusal.as_deref().is_some_and(early)
     }
 
     /// One plain sentence for people.
@@ -305,7 +311,9 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
         refusal.reason = list(error.get("errors")).next().and_then(|first| text(first.get("reason")));
     }
     let numbered = error.get("code").is_some_and(Value::is_u64);
-    refusal.foreign = refusal.code.is_empty() && refusal.reason.is_none() && !numbered;
+    if refusal.code.is_empty() && refusal.reason.is_none() && !numbered {
+        refusal.by = Answerer::Stranger;
+    }
     facts
 }
 
@@ -328,6 +336,12 @@ fn is_oauth_code(code: &str) -> bool {
 }
 
 fn unreadable(body: &[u8], asked: &Asked) -> Facts {
+    let page = web_page::find(&String::from_utf8_lossy(body));
+    // No API has what stands before other people's services.
+    if let Some(page) = page.filter(|page| page.by == Answerer::FrontEnd) {
+        let refusal = Refusal { message: page.words, by: page.by, ..Refusal::default() };
+        return Facts { refusal, retry_after: None };
+    }
     let service = if asked.service.is_empty() { "the server" } else { &asked.service };
     let message = if body.trim_ascii().is_empty() {
         String::new()
@@ -350,7 +364,12 @@ fn unreadable(body: &[u8], asked: &Asked) -> Facts {
     let metadata = permission.map(|name| ("permission".to_owned(), name.to_owned()));
     let metadata = metadata.into_iter().collect();
     Facts {
-        refusal: Refusal { message, metadata, foreign: !of_iam, ..Refusal::default() },
+        refusal: Refusal {
+            message,
+            metadata,
+            by: if of_iam { Answerer::Api } else { Answerer::Stranger },
+            ..Refusal::default()
+        },
         retry_after: None,
     }
 }
@@ -395,6 +414,8 @@ fn kind(refusal: &Refusal) -> ErrorKind {
     }
     match refusal.status {
         _ if refusal.is_somebody_elses() => ErrorKind::Server,
+        // No API judged the caller.
+        401 | 403 if refusal.by == Answerer::FrontEnd => ErrorKind::Server,
         401 => ErrorKind::Credentials,
         403 if denial::explain(refusal).cause == Cause::RateLimited => ErrorKind::Quota,
         403 => ErrorKind::Denied,

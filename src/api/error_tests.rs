@@ -271,9 +271,12 @@ fn e30_and_e33_servers_in_trouble_end_in_plain_sentences() {
         html,
         ErrorKind::NotFound,
         Cause::NotFoundOrHidden,
-        &["a web page came back", "endpoint settings"],
+        &["Google's front end knows no such address", "endpoint settings"],
     );
-    means(502, html, ErrorKind::Server, Cause::ServerTrouble, &["a web page came back", "Try again"]);
+    let html = html.replace("404 (Not Found)", "502 (Server Error)");
+    means(502, &html, ErrorKind::Server, Cause::ServerTrouble, &["Google's front end", "Try again"]);
+    let html = html.replace("502 (Server Error)", "411 (Length Required)");
+    means(411, &html, ErrorKind::Invalid, Cause::InvalidRequest, &["Google's front end", "Content-Length"]);
     let e33 =
         r#"{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}"#;
     means(503, e33, ErrorKind::Server, Cause::ServerTrouble, &["503: The service is currently unavailable."]);

@@ -5,10 +5,10 @@ use serde_json::Value;
 
 use crate::{
     api::{
-        ApiError,
+        ApiError, called_answer,
         error::{CODES, plain, quoted_permission, text},
     },
-    model::denial::{Asked, refuses_an_exchange},
+    model::denial::{Answerer, Asked, refuses_an_exchange},
 };
 
 /// Of longer text only this much is looked at, in bytes.
@@ -34,6 +34,9 @@ const OAUTH: [&str; 9] = [
 pub fn find(written: &str) -> Option<ApiError> {
     let end = (0..=written.len().min(MOST)).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
     let written = &written[..end];
+    if let Some(error) = called_answer::find(written) {
+        return Some(error);
+    }
     let status = status(written);
     let boxed = unboxed(written);
     let written = boxed.as_deref().unwrap_or(written);
@@ -46,7 +49,7 @@ pub fn find(written: &str) -> Option<ApiError> {
         if let Some(refusal) = &mut error.refusal {
             // Our own errors have the reason beside the message.
             refusal.reason = refusal.reason.take().or_else(|| text(body.get("error")?.get("reason")));
-            refusal.foreign = false;
+            refusal.by = Answerer::Api;
             about(written, &mut refusal.asked);
         }
         return Some(error);
@@ -194,7 +197,7 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
     let status = status.or(code.map(|(_, status)| status)).unwrap_or(otherwise);
     let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
     if let Some(refusal) = &mut error.refusal {
-        refusal.foreign = false;
+        refusal.by = Answerer::Api;
         about(written, &mut refusal.asked);
     }
     Some(error)

@@ -23,6 +23,7 @@ pub mod ticket;
 pub mod troubleshooter;
 
 pub(crate) mod answer;
+mod called_answer;
 mod client;
 #[cfg(test)]
 pub(crate) mod contract_tests;
@@ -32,6 +33,7 @@ pub(crate) mod handed_out;
 mod perform;
 #[cfg(test)]
 pub(crate) mod testing;
+mod web_page;
 
 pub use client::{Client, Settings};
 pub use error::{ApiError, ErrorKind, without_numbers};

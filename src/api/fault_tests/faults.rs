@@ -111,7 +111,7 @@ pub(super) fn answers() -> Vec<Wrong> {
         wrong("a web page under 401", status(401), Server, Once),
         wrong("a web page under 403", status(403), Server, Once),
         wrong("a web page under 404", status(404), NotFound, Once),
-        wrong("a web page under 429", status(429), Server, FourTimes),
+        wrong("a web page under 429", status(429), Quota, FourTimes),
         wrong("a web page under 502", status(502), Server, FourTimes),
         wrong("nothing under 200", Fault { empty: true, ..none() }, Server, Once),
         wrong(

@@ -7,7 +7,7 @@ use super::world::SA;
 use crate::{
     api::{ApiError, Call, Reply, credentials, iam, metadata, oauth, policies, projects},
     flows::{self, Applied, Enabled, Watched},
-    model::{chain::HopState, credential::Kind, jwt},
+    model::{chain::HopState, credential::Kind, denial::Answerer, jwt},
 };
 
 /// How a call ended, as far as people are told.
@@ -32,7 +32,7 @@ impl End {
             Err(error) => {
                 end.word = error.kind.word();
                 // Google's own words are the emulator's here, and not what this is about.
-                let words = error.refusal.as_deref().filter(|refusal| !refusal.foreign);
+                let words = error.refusal.as_deref().filter(|refusal| refusal.by == Answerer::Api);
                 let words = words.map_or("", |refusal| refusal.message.trim_end_matches('.'));
                 let reason = error.reason().unwrap_or_default();
                 let own = |text: String| {

@@ -6,10 +6,13 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
+mod called;
 mod federation;
+mod front_end;
 mod words;
 
 use super::permission;
+pub use called::CalledService;
 pub(in crate::model) use words::is_mint_permission;
 use words::{api_disabled, delegation, login_again, permission_missing, quota_project, unknown};
 
@@ -46,6 +49,21 @@ pub struct Delegation {
     pub scopes: Vec<String>,
 }
 
+/// Who gave an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Answerer {
+    /// One of Google's APIs.
+    #[default]
+    Api,
+    /// Google's front end, before any API saw the request.
+    FrontEnd,
+    /// A service that a credential was used at, or what stands in front of it.
+    CalledService,
+    /// The body has none of Google's forms: something in between answered, and its status means little.
+    Stranger,
+}
+
 /// The facts of a refusal, free of control characters and secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -58,8 +76,8 @@ pub struct Refusal {
     pub reason: Option<String>,
     /// `ErrorInfo.domain`: `iam.googleapis.com`.
     pub domain: Option<String>,
-    /// Whether the body has none of Google's forms: then something in between answered, and its status means little.
-    pub foreign: bool,
+    /// Who answered, as far as the form of the answer tells.
+    pub by: Answerer,
     /// The server's own words.
     pub message: String,
     /// `ErrorInfo.metadata`: `permission`, `consumer`, `service`, …
@@ -117,6 +135,8 @@ pub enum Cause {
     AccountGone,
     /// Not there, or not to be seen by this caller.
     NotFoundOrHidden,
+    /// The service that a credential was used at does not take it.
+    CredentialRefused,
     /// The values that were sent were refused.
     InvalidRequest,
     /// The server, or something in between, is in trouble.
@@ -150,6 +170,7 @@ impl Cause {
             Cause::AccountDisabled => "account_disabled",
             Cause::AccountGone => "account_gone",
             Cause::NotFoundOrHidden => "not_found_or_hidden",
+            Cause::CredentialRefused => "credential_refused",
             Cause::InvalidRequest => "invalid_request",
             Cause::ServerTrouble => "server_trouble",
             Cause::Unknown => "unknown",
@@ -195,6 +216,8 @@ pub fn explain(refusal: &Refusal) -> Explanation {
 /// The words for a cause that was found by looking further.
 pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
     let (sentence, next) = match cause {
+        _ if refusal.by == Answerer::FrontEnd => front_end::explain(refusal),
+        Cause::CredentialRefused => called::explain(refusal),
         Cause::ApiDisabled => api_disabled(refusal),
         Cause::ScopeMissing => (
             format!("The caller's access token lacks the scope that {} needs.", refusal.named_service()),
@@ -286,8 +309,11 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
 
 /// The order matters: reasons first, because they are exact; then the canonical code; messages last.
 fn cause(refusal: &Refusal) -> Cause {
-    if refusal.is_somebody_elses() {
-        return Cause::ServerTrouble;
+    match refusal.by {
+        _ if refusal.is_somebody_elses() => return Cause::ServerTrouble,
+        Answerer::FrontEnd => return front_end::cause(refusal),
+        Answerer::CalledService if refusal.status < 500 => return Cause::CredentialRefused,
+        Answerer::CalledService | Answerer::Api | Answerer::Stranger => {}
     }
     match refusal.reason.as_deref().unwrap_or_default() {
         "SERVICE_DISABLED" | "accessNotConfigured" => return Cause::ApiDisabled,
@@ -364,7 +390,7 @@ impl Refusal {
     /// Whether a status that at Google speaks of the caller, or of others, comes from somebody in between: a
     /// proxy's 403 is no denial of IAM. What is not found is not found wherever it is asked for.
     pub fn is_somebody_elses(&self) -> bool {
-        self.foreign && matches!(self.status, 401 | 403 | 409 | 412 | 429)
+        self.by == Answerer::Stranger && matches!(self.status, 401 | 403 | 409 | 412 | 429)
     }
 
     /// The API that refused, by its host name.

@@ -264,6 +264,10 @@ pub(super) fn steps(
             add(Do::Copy { text, what: "what to do" }, next.to_owned());
             add(Do::OtherCaller, "call as somebody else meanwhile".into());
         }
+        Cause::CredentialRefused => {
+            let text = command(next).map_or_else(|| next.to_owned(), str::to_owned);
+            add(Do::Copy { text, what: "what to do" }, next.to_owned());
+        }
         _ => match command(next) {
             Some(text) => add(Do::Copy { text: text.to_owned(), what: "the command" }, next.to_owned()),
             None => add(Do::Told, next.to_owned()),

@@ -1,0 +1,207 @@
+//! Answers of the services that minted credentials are used at, as people paste them: Cloud Run's page, Cloud Storage's
+//! XML, a line of Identity-Aware Proxy, an API gateway's. None of them is of the form of an API's error.
+
+use super::{ApiError, ErrorKind, error::plain, web_page};
+use crate::model::denial::{Answerer, Asked, CalledService, Refusal};
+
+/// The refusal in a text; none where it is no answer of such a service.
+pub(super) fn find(written: &str) -> Option<ApiError> {
+    let refusal =
+        storage(written).or_else(|| iap(written)).or_else(|| gateway(written)).or_else(|| page(written))?;
+    let kind = match refusal.status {
+        401 => ErrorKind::Credentials,
+        404 => ErrorKind::NotFound,
+        400 => ErrorKind::Invalid,
+        500.. => ErrorKind::Server,
+        _ => ErrorKind::Denied,
+    };
+    Some(ApiError::refused(kind, refusal))
+}
+
+fn refused(service: CalledService, status: u16, message: &str) -> Refusal {
+    Refusal {
+        status,
+        message: plain(message),
+        by: Answerer::CalledService,
+        asked: Asked { service: service.name().to_owned(), ..Asked::default() },
+        ..Refusal::default()
+    }
+}
+
+/// `<Error><Code>SignatureDoesNotMatch</Code><Message>…</Message><Details>…</Details></Error>`. S3 answers in the same
+/// form, with identifiers that Cloud Storage has not.
+fn storage(written: &str) -> Option<Refusal> {
+    let element = |name: &str| {
+        let (_, rest) = written.split_once(&format!("<{name}>"))?;
+        rest.split_once(&format!("</{name}>")).map(|(text, _)| text.trim())
+    };
+    let code = element("Code").filter(|code| code.bytes().all(|byte| byte.is_ascii_alphanumeric()))?;
+    if !written.contains("<Error>")
+        || ["RequestId", "HostId", "AWSAccessKeyId"].into_iter().any(|id| element(id).is_some())
+    {
+        return None;
+    }
+    let message = element("Details").or(element("Message")).unwrap_or_default();
+    let status = match code {
+        "ExpiredToken" | "AuthenticationRequired" | "InvalidArgument" | "MalformedSecurityHeader" => 400,
+        code if code.starts_with("NoSuch") => 404,
+        "InternalError" => 500,
+        "ServiceUnavailable" | "SlowDown" => 503,
+        _ => 403,
+    };
+    let refusal =
+        Refusal { reason: Some(code.to_owned()), ..refused(CalledService::Storage, status, message) };
+    // `sa@p.iam.gserviceaccount.com does not have storage.objects.get access to …`: no fault of the credential.
+    let missing = message.split_once("does not have ").and_then(|(_, rest)| rest.split_once(" access"));
+    let missing = missing.map(|(permission, _)| permission).filter(|name| name.split('.').count() > 2);
+    Some(match (code, missing) {
+        ("AccessDenied", Some(permission)) => Refusal {
+            by: Answerer::Api,
+            code: "PERMISSION_DENIED".to_owned(),
+            reason: None,
+            metadata: [("permission".to_owned(), permission.to_owned())].into(),
+            ..refusal
+        },
+        _ if status == 404 => {
+            Refusal { by: Answerer::Api, code: "NOT_FOUND".to_owned(), reason: None, ..refusal }
+        }
+        _ => refusal,
+    })
+}
+
+/// `Invalid IAP credentials: JWT signature is invalid`
+fn iap(written: &str) -> Option<Refusal> {
+    const BEFORE: &str = "Invalid IAP credentials";
+    let line = written.lines().find(|line| line.contains(BEFORE))?;
+    let words = line.split_once(BEFORE).map_or("", |(_, rest)| rest).trim_start_matches([':', ' ']);
+    Some(refused(CalledService::Iap, 401, words.split('<').next().unwrap_or_default()))
+}
+
+/// `{"code":401,"message":"Audiences in Jwt are not allowed"}`: Envoy's words, alone or in a body.
+fn gateway(written: &str) -> Option<Refusal> {
+    const WORDS: [&str; 8] = [
+        "Audiences in Jwt are not allowed",
+        "Jwt issuer is not configured",
+        "Jwt verification fails",
+        "Jwt is expired",
+        "Jwt is missing",
+        "Jwt is not in the form",
+        "Jwks",
+        "Jwt not yet valid",
+    ];
+    let words = WORDS.into_iter().find(|words| written.contains(words))?;
+    let (_, rest) = written.split_once(words)?;
+    let rest = rest.split(['"', '\n', '<']).next().unwrap_or_default();
+    Some(refused(
+        CalledService::Gateway,
+        if words.starts_with("Aud") { 403 } else { 401 },
+        &format!("{words}{rest}"),
+    ))
+}
+
+/// Cloud Run's page, with the reason that a header before it gives.
+fn page(written: &str) -> Option<Refusal> {
+    let page = web_page::find(written)?;
+    let header = |name: &str| {
+        let (_, rest) = written.split_once(name)?;
+        rest.split_once('"').map(|(value, _)| value)
+    };
+    match (page.by, header("error_description=\"")) {
+        (Answerer::CalledService, Some(reason)) => {
+            Some(refused(CalledService::Run, page.status, &format!("{}: {reason}", page.words)))
+        }
+        (Answerer::CalledService, None) => Some(refused(CalledService::Run, page.status, &page.words)),
+        (by, _) => Some(Refusal { by, status: page.status, message: page.words, ..Refusal::default() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::denial::Cause;
+
+    fn told(text: &str) -> (Option<Cause>, String) {
+        let error = find(text).unwrap_or_else(|| panic!("nothing found in {text}"));
+        (error.cause(), format!("{} / {}", error.sentence(), error.next().unwrap_or_default()))
+    }
+
+    #[test]
+    fn what_a_called_service_refuses_names_the_fault_and_what_to_mint() {
+        let run = |status: &str, words: &str| {
+            format!(
+                "<html><head>\n<title>{status} {words}</title>\n</head>\n<body>\n<h1>Error: {words}</h1>\n<h2>Your client does not have permission to the requested URL <code>/</code>.</h2>\n</body></html>"
+            )
+        };
+        let xml = |code: &str, details: &str| {
+            format!(
+                "<?xml version='1.0' encoding='UTF-8'?><Error><Code>{code}</Code><Message>Access denied.</Message><Details>{details}</Details></Error>"
+            )
+        };
+        for (text, parts) in [
+            (run("401", "Unauthorized"), ["no ID token for this service", "token id ACCOUNT --audience"]),
+            (run("403", "Forbidden"), ["does not let its account in", "roles/run.invoker"]),
+            (xml("SignatureDoesNotMatch", "x"), ["signature does not fit", "sign-url ACCOUNT"]),
+            (xml("ExpiredToken", "Request signature expired at: 2026-01-01T00:00:00Z"), ["has expired", "--expires"]),
+            (xml("MalformedSecurityHeader", "Header was included in signedheaders, but not in the request."), ["signature", "headers"]),
+            (
+                "Invalid IAP credentials: JWT audience doesn't match this application ('aud' claim (x) doesn't match expected value (y))".into(),
+                ["another audience", "OAuth client ID"],
+            ),
+            ("Invalid IAP credentials: JWT signature is invalid".into(), ["signature", "token jwt"]),
+            ("Invalid IAP credentials: Expired JWT".into(), ["has expired", "token id"]),
+            ("Invalid IAP credentials: empty token".into(), ["got no token", "token id"]),
+            ("Invalid IAP credentials: JWT 'email' claim isn't a string".into(), ["e-mail", "--no-email"]),
+            (r#"{"code":403,"message":"Audiences in Jwt are not allowed"}"#.into(), ["another audience", "x-google-audiences"]),
+            (r#"{"code":401,"message":"Jwt issuer is not configured"}"#.into(), ["issuer", "x-google-issuer"]),
+            (r#"{"message":"Jwt is expired","code":401}"#.into(), ["has expired", "token id"]),
+        ] {
+            let (cause, said) = told(&text);
+            assert_eq!(cause, Some(Cause::CredentialRefused), "{text}");
+            assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+            assert!(!said.contains("Log in"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_denial_of_storage_is_one_of_iam() {
+        let denied = "<?xml version='1.0'?><Error><Code>AccessDenied</Code><Message>Access denied.</Message><Details>sa@p.iam.gserviceaccount.com does not have storage.objects.get access to the Google Cloud Storage object. Permission 'storage.objects.get' denied on resource (or it may not exist).</Details></Error>";
+        let (cause, said) = told(denied);
+        assert_eq!(cause, Some(Cause::PermissionMissing));
+        assert!(said.contains("storage.objects.get"), "{said}");
+        let gone =
+            "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>";
+        assert_eq!(told(gone).0, Some(Cause::NotFoundOrHidden));
+    }
+
+    #[test]
+    fn what_is_of_nobody_known_is_no_answer() {
+        for text in [
+            "",
+            "{}",
+            "<Error><Code>SignatureDoesNotMatch</Code><RequestId>4F</RequestId></Error>",
+            "<title>401 Unauthorized</title><h1>nginx</h1>",
+        ] {
+            assert_eq!(find(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_the_front_end_is_googles_own() {
+        for (status, name, cause, part) in [
+            (404, "Not Found", Cause::NotFoundOrHidden, "endpoint settings"),
+            (411, "Length Required", Cause::InvalidRequest, "Content-Length"),
+            (413, "Request Entity Too Large", Cause::InvalidRequest, "too large"),
+            (414, "Request-URI Too Large", Cause::InvalidRequest, "address is too long"),
+            (429, "Too Many Requests", Cause::RateLimited, "Wait"),
+            (502, "Server Error", Cause::ServerTrouble, "Try again"),
+        ] {
+            let text = format!(
+                "HTTP/1.1 {status} x\n\n<!DOCTYPE html><html lang=en><title>Error {status} ({name})!!1</title>"
+            );
+            let (found, said) = told(&text);
+            assert_eq!(found, Some(cause), "{text}");
+            assert!(said.starts_with("Google's front end") && said.contains(part), "{said}");
+            assert!(!said.contains("stand in between"), "{said}");
+        }
+    }
+}

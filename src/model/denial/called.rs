@@ -1,0 +1,151 @@
+//! What a service says that a credential was used at: Cloud Run, Cloud Storage, Identity-Aware Proxy, API gateways.
+//! Here minted tokens and signed URLs fail most, and these answers name neither a permission nor what to mint instead.
+
+use super::Refusal;
+
+/// A service that credentials are minted for, by how it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalledService {
+    /// Cloud Run, and Cloud Run functions.
+    Run,
+    /// Cloud Storage's XML API, where signed URLs go.
+    Storage,
+    /// Identity-Aware Proxy.
+    Iap,
+    /// API Gateway, Cloud Endpoints, and others that check JWTs with Envoy.
+    Gateway,
+}
+
+impl CalledService {
+    const ALL: [CalledService; 4] =
+        [CalledService::Run, CalledService::Storage, CalledService::Iap, CalledService::Gateway];
+
+    /// What it is called in a refusal's question.
+    pub fn name(self) -> &'static str {
+        match self {
+            CalledService::Run => "Cloud Run",
+            CalledService::Storage => "Cloud Storage",
+            CalledService::Iap => "Identity-Aware Proxy",
+            CalledService::Gateway => "The API gateway",
+        }
+    }
+
+    fn of(refusal: &Refusal) -> Option<CalledService> {
+        CalledService::ALL.into_iter().find(|service| service.name() == refusal.asked.service)
+    }
+}
+
+/// What is wrong with the credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    Audience,
+    Signature,
+    Expired,
+    Issuer,
+    Email,
+    /// None came, or nothing that can be read as one.
+    Unreadable,
+    /// The account is not let in.
+    NotAllowed,
+    /// It is not said.
+    Some,
+}
+
+/// Words that tell the fault, the more telling first, in small letters.
+const WORDS: [(&str, Fault); 17] = [
+    ("expired", Fault::Expired),
+    ("signaturedoesnotmatch", Fault::Signature),
+    ("malformedsecurityheader", Fault::Signature),
+    ("audience", Fault::Audience),
+    ("'aud'", Fault::Audience),
+    ("email", Fault::Email),
+    ("issuer", Fault::Issuer),
+    ("signature", Fault::Signature),
+    ("verification fail", Fault::Signature),
+    ("jwks", Fault::Signature),
+    ("empty token", Fault::Unreadable),
+    ("missing", Fault::Unreadable),
+    ("parse", Fault::Unreadable),
+    ("decode", Fault::Unreadable),
+    ("not in the form", Fault::Unreadable),
+    ("authenticationrequired", Fault::Unreadable),
+    ("could not be verified", Fault::Some),
+];
+
+fn fault(refusal: &Refusal, service: CalledService) -> Fault {
+    let said =
+        format!("{} {}", refusal.reason.as_deref().unwrap_or_default(), refusal.message).to_lowercase();
+    let named = WORDS.iter().find(|(words, _)| said.contains(words)).map(|(_, fault)| *fault);
+    match (named, service, refusal.status) {
+        (None, CalledService::Run | CalledService::Gateway, 403) => Fault::NotAllowed,
+        (fault, ..) => fault.unwrap_or(Fault::Some),
+    }
+}
+
+/// The sentence and the next step.
+pub(super) fn explain(refusal: &Refusal) -> (String, String) {
+    let Some(service) = CalledService::of(refusal) else {
+        return super::words::unknown(refusal);
+    };
+    let fault = fault(refusal, service);
+    let name = service.name();
+    let what = match (fault, service) {
+        (Fault::Expired, CalledService::Storage) => "does not take the signed URL or token: it has expired",
+        (Fault::Expired, _) => "does not take the token: it has expired",
+        (Fault::Signature, CalledService::Storage) => {
+            "got another request than the one that the URL was signed for, so the signature does not fit"
+        }
+        (Fault::Signature, _) => "does not take the token: its signature is not that of the expected signer",
+        (Fault::Audience, _) => "does not take the token: it was minted for another audience",
+        (Fault::Issuer, _) => "does not take the token: it does not trust the issuer",
+        (Fault::Email, _) => "does not take the token: it names no e-mail",
+        (Fault::Unreadable, _) => "got no token, or none that it can read",
+        (Fault::NotAllowed, _) => "got no token, or does not let its account in",
+        (Fault::Some, CalledService::Run) => {
+            "does not take the token: it is no ID token for this service, or it has expired"
+        }
+        (Fault::Some, CalledService::Storage) => "does not take the request",
+        (Fault::Some, _) => "does not take the token",
+    };
+    let next = match (service, fault) {
+        (CalledService::Storage, Fault::Signature) => {
+            "Use the URL with exactly the method, headers and query it was signed for, quoted in the shell; else sign it again: `impersona sign-url ACCOUNT gs://BUCKET/OBJECT --method METHOD`."
+        }
+        (CalledService::Storage, Fault::Expired) => {
+            "Sign it again: `impersona sign-url ACCOUNT gs://BUCKET/OBJECT --expires 1h`; if it is fresh, check this machine's clock."
+        }
+        (CalledService::Storage, Fault::Unreadable) => {
+            "Send an access token (`impersona token access ACCOUNT`), or use a signed URL as it is."
+        }
+        (CalledService::Storage, _) => {
+            "Check the URL against what was signed: decode it with `impersona decode FILE`."
+        }
+        (CalledService::Run, Fault::NotAllowed) => {
+            "Send an ID token for the service's URL (`impersona token id ACCOUNT --audience https://SERVICE.run.app`), not an access token, and have roles/run.invoker granted to its account on the service."
+        }
+        (CalledService::Run, _) => {
+            "Mint an ID token, no access token, whose audience is the service's URL without a path: `impersona token id ACCOUNT --audience https://SERVICE.run.app`."
+        }
+        (CalledService::Iap, Fault::Signature) => {
+            "Send an ID token of Google's, or a JWT signed by the account in iss and sub itself: `impersona token jwt ACCOUNT --claims FILE`."
+        }
+        (CalledService::Iap, Fault::Email) => {
+            "Mint an ID token with the e-mail: `impersona token id ACCOUNT --audience CLIENT_ID` without --no-email."
+        }
+        (CalledService::Iap, _) => {
+            "Mint an ID token whose audience is IAP's OAuth client ID: `impersona token id ACCOUNT --audience CLIENT_ID`; or sign a JWT whose aud is the URL that is called."
+        }
+        (CalledService::Gateway, Fault::Issuer | Fault::Signature) => {
+            "Use a token of the issuer that the API's definition names (x-google-issuer, x-google-jwks_uri): an ID token of Google's, or a JWT signed by that account."
+        }
+        (CalledService::Gateway, Fault::NotAllowed) => {
+            "Check that the account may call the API, and that the gateway's own account may invoke what is behind it."
+        }
+        (CalledService::Gateway, _) => {
+            "Mint a token whose audience is one of x-google-audiences in the API's definition, else the gateway's URL: `impersona token id ACCOUNT --audience AUDIENCE`."
+        }
+    };
+    let words = refusal.message.trim_end_matches('.');
+    let words = if words.is_empty() { String::new() } else { format!(" ({words})") };
+    (format!("{name} {what}{words}."), next.to_owned())
+}

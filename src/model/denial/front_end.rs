@@ -1,0 +1,65 @@
+//! What Google's front end answers before any API has seen a request: it knows addresses, methods, lengths and sizes,
+//! and nothing of IAM.
+
+use super::{Cause, Refusal};
+
+/// The cause of an answer of the front end's.
+pub(super) fn cause(refusal: &Refusal) -> Cause {
+    match refusal.status {
+        404 => Cause::NotFoundOrHidden,
+        429 => Cause::RateLimited,
+        408 | 500.. => Cause::ServerTrouble,
+        401 | 403 => Cause::Unknown,
+        _ => Cause::InvalidRequest,
+    }
+}
+
+/// The sentence and the next step.
+pub(super) fn explain(refusal: &Refusal) -> (String, String) {
+    let (what, next) = match refusal.status {
+        404 => (
+            "knows no such address",
+            "Check the endpoint settings: the host, and the API's path and version.",
+        ),
+        405 => ("does not take this method at this address", "Check the method and the address."),
+        411 => (
+            "refused a request without a length",
+            "Send Content-Length, even where there is no body (curl: -d ''); a proxy in between can have removed it.",
+        ),
+        413 => ("refused the request: it is too large", "Send less at once."),
+        414 => (
+            "refused the request: its address is too long",
+            "Shorten the query, or send it in the body of a POST with x-http-method-override: GET.",
+        ),
+        431 => ("refused the request: its headers are too large", "Send fewer or shorter headers."),
+        401 | 403 => (
+            "refused the request before any API saw it, so this is no denial of IAM",
+            "Check the address, and whether Google can be reached from this network and country.",
+        ),
+        429 => ("refused the request: too many come from this network", "Wait a minute, then try again."),
+        502 => (
+            "got no answer from the API behind it",
+            "Try again in half a minute; status.cloud.google.com knows of outages.",
+        ),
+        408 | 500.. => {
+            ("is in trouble", "Try again in half a minute; status.cloud.google.com knows of outages.")
+        }
+        _ => ("refused a malformed request", "Check the address, the headers and what a proxy made of them."),
+    };
+    let who = match &refusal.asked.instead {
+        Some(host) => format!("{host}, in the words of Google's front end,"),
+        None => "Google's front end".to_owned(),
+    };
+    let next = match &refusal.asked.instead {
+        // What Google's hosts do has no part in it.
+        Some(host) if matches!(refusal.status, 408 | 500..) => {
+            format!("Try again in a moment; {host} stands in for Google here.")
+        }
+        _ => next.to_owned(),
+    };
+    let words = match refusal.message.trim_end_matches('.') {
+        "" => String::new(),
+        words => format!(": {words}"),
+    };
+    (format!("{who} {what} ({}{words}).", refusal.status), next)
+}
