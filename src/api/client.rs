@@ -18,7 +18,7 @@ use crate::{
         ticket::Ticket,
     },
     auth::{Source, keeper::Keeper},
-    model::caller::Caller,
+    model::caller::{Caller, Charge},
 };
 
 /// What a client is made from.
@@ -29,8 +29,8 @@ pub struct Settings {
     /// Whose credentials to use; an error is given back by every call that needs some, so that a client without a
     /// caller can be made and everything else still works.
     pub source: Result<Source, ApiError>,
-    /// Goes before the one that the source names.
-    pub quota_project: Option<String>,
+    /// Which project calls are charged to.
+    pub charge: Charge,
     /// The whole time for one try of one request.
     pub timeout: Duration,
     /// Whether calls that change something are refused.
@@ -50,7 +50,7 @@ impl Settings {
         Settings {
             endpoints,
             source,
-            quota_project: None,
+            charge: Charge::AsCredentials,
             timeout: Duration::from_secs(30),
             read_only: false,
             records: None,
@@ -76,16 +76,22 @@ impl Client {
     pub fn new(settings: Settings) -> Client {
         let source = settings.source.as_ref().ok();
         let endpoints = settings.endpoints.with_token_uri(source.and_then(Source::token_uri));
-        let quota_project =
-            settings.quota_project.or_else(|| source.and_then(|source| source.quota_project.clone()));
+        let charge = match (settings.charge, source.and_then(|source| source.quota_project.clone())) {
+            (Charge::AsCredentials, Some(project)) => Charge::Project(project),
+            (charge, _) => charge,
+        };
+        let quota_project = match &charge {
+            Charge::Project(project) => Some(project.clone()),
+            Charge::AsCredentials | Charge::Unnamed => None,
+        };
         let known = Caller {
-            quota_project: quota_project.clone(),
+            quota_project,
             universe: endpoints.universe().to_owned(),
             ..source.map(Source::caller).unwrap_or_default()
         };
         let http = Http::new(Wire {
             endpoints,
-            quota_project,
+            charge,
             timeout: settings.timeout,
             read_only: settings.read_only,
             use_proxy: settings.use_proxy,
@@ -135,6 +141,11 @@ impl Client {
 
     pub(super) fn keeper(&self) -> &Keeper {
         &self.0.keeper
+    }
+
+    /// The project that calls are charged to, as far as it is known by now.
+    pub(super) fn quota_project(&self) -> Option<&str> {
+        self.0.http.quota_project()
     }
 
     pub(super) fn keys(&self) -> &KeyCache {

@@ -35,6 +35,17 @@ pub enum Base {
     Metadata,
 }
 
+impl Base {
+    /// Whether the service charges its calls to a project, and takes the name of one (`x-goog-user-project`). The others
+    /// do not know the header: userinfo refuses it.
+    pub fn charges(self) -> bool {
+        match self {
+            Base::Iam | Base::Credentials | Base::Projects | Base::Services | Base::Troubleshooter => true,
+            Base::Token | Base::Tokeninfo | Base::Userinfo | Base::Certs | Base::Metadata => false,
+        }
+    }
+}
+
 /// Where every machine at Google finds its metadata server.
 const METADATA_HOST: &str = "metadata.google.internal";
 

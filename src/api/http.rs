@@ -29,7 +29,7 @@ use crate::{
         record::{Recorder, Sent, Watch},
         ticket::{Body, Method, Ticket, segment},
     },
-    model::secret::Secret,
+    model::{caller::Charge, denial::Asked, secret::Secret},
 };
 
 /// The clock of the API layer, and the only place of it that reads one.
@@ -54,7 +54,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What [`Http`] is made from.
 pub(crate) struct Wire {
     pub(crate) endpoints: Endpoints,
-    pub(crate) quota_project: Option<String>,
+    pub(crate) charge: Charge,
     pub(crate) timeout: Duration,
     pub(crate) read_only: bool,
     pub(crate) use_proxy: bool,
@@ -106,7 +106,23 @@ impl Http {
 
     /// Whom calls are charged to.
     pub(crate) fn quota_project(&self) -> Option<&str> {
-        self.0.wire.quota_project.as_ref().or(self.0.charged.get()).map(String::as_str)
+        match &self.0.wire.charge {
+            Charge::AsCredentials => self.0.charged.get().map(String::as_str),
+            Charge::Project(project) => Some(project),
+            Charge::Unnamed => None,
+        }
+    }
+
+    /// Whom this request is charged to.
+    fn charged(&self, ticket: &Ticket) -> Option<String> {
+        let project = match &ticket.charge {
+            // Whoever leaves it out leaves out every one that a file names.
+            _ if self.0.wire.charge == Charge::Unnamed => None,
+            Charge::AsCredentials => self.quota_project(),
+            Charge::Project(project) => Some(project.as_str()),
+            Charge::Unnamed => None,
+        };
+        project.filter(|_| ticket.base.charges()).map(str::to_owned)
     }
 
     /// The credentials that were found only now name whom to charge. What was named before goes first.
@@ -189,7 +205,9 @@ impl Http {
             Method::Put => "PUT",
         };
         let scheme = if url.scheme() == "http" { "http" } else { "https" };
-        Watch::start(&self.0.wire.recorder, ticket, Sent { method, scheme, host: host(url), path, bearer })
+        let charged = self.charged(ticket).filter(|_| bearer);
+        let sent = Sent { method, scheme, host: host(url), path, bearer, charged };
+        Watch::start(&self.0.wire.recorder, ticket, sent)
     }
 
     fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
@@ -252,13 +270,14 @@ impl Http {
             })?;
             request = request.header(name, sensitive(value)?);
         }
+        let charged = bearer.and_then(|_| self.charged(ticket));
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, authorization(bearer)?);
-            if let Some(project) = self.quota_project() {
-                let project = header::HeaderValue::try_from(project)
-                    .map_err(|_| ApiError::new(ErrorKind::Invalid, "Invalid quota project name."))?;
-                request = request.header("x-goog-user-project", project);
-            }
+        }
+        if let Some(project) = &charged {
+            let project = header::HeaderValue::try_from(project)
+                .map_err(|_| ApiError::new(ErrorKind::Invalid, "Invalid quota project name."))?;
+            request = request.header("x-goog-user-project", project);
         }
         request = match &ticket.body {
             Body::Empty => request,
@@ -301,7 +320,8 @@ impl Http {
         if status.is_redirection() {
             return Err(not_an_answer(url, "it points elsewhere, and redirects are not followed"));
         }
-        let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &ticket.asked);
+        let asked = Asked { quota_project: charged, ..ticket.asked.clone() };
+        let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &asked);
         error.retry_after = retry_after(&headers).or(error.retry_after);
         Err(error)
     }

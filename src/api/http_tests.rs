@@ -370,14 +370,14 @@ async fn a_record_tells_how_to_send_the_request_again() {
     let url = &server.url;
     assert_eq!(token.url(), format!("{url}/token"));
     assert!(!token.bearer && account.bearer && account.content.is_none());
-    let curl = token.curl(Some("quota-1"));
+    let curl = token.curl();
     assert!(curl.starts_with("curl -sS -X POST --data-urlencode grant_type=refresh_token "), "{curl}");
     assert!(curl.ends_with(&format!(" {url}/token")), "{curl}");
     for hidden in ["Authorization", "json", "x-goog-user-project", "hush"] {
         assert!(!curl.contains(hidden), "{curl}");
     }
     assert_eq!(
-        account.curl(Some("quota-1")),
+        account.curl(),
         format!(
             "curl -sS -X GET -H \"Authorization: Bearer $TOKEN\" -H 'x-goog-user-project: quota-1' {url}/v1/projects/-/serviceAccounts/x"
         )

@@ -189,7 +189,7 @@ impl Client {
         caller.principal = token.principal.clone().or(caller.principal);
         if let Some(found) = &token.from {
             (caller.source, caller.kind) = (found.label.clone(), found.kind.to_owned());
-            caller.quota_project = caller.quota_project.or_else(|| found.quota_project.clone());
+            caller.quota_project = self.quota_project().map(str::to_owned);
         }
         // A federated token is no business of tokeninfo's; who it is, its own service has told or nobody does.
         if self.keeper().names_itself() || !token.is_googles() || self.keeper().is_federated() {

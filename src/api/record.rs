@@ -51,8 +51,10 @@ pub struct Record {
     pub latency: Option<Duration>,
     /// How often it was sent.
     pub tries: u32,
-    /// Whether it went out with the caller's token, and then with the quota project too.
+    /// Whether it went out with the caller's token.
     pub bearer: bool,
+    /// The quota project that went along.
+    pub charged: Option<String>,
     /// What sort of body was sent, if there was one.
     pub content: Option<Content>,
     /// What was sent, redacted; of a form, one field a line; empty for no body.
@@ -98,14 +100,13 @@ impl Record {
 
     /// The request as a curl command for a POSIX shell, with `$TOKEN` where the caller's token was sent. The body is
     /// the redacted one: what is hidden from the eye is not copied either.
-    pub fn curl(&self, quota_project: Option<&str>) -> String {
+    pub fn curl(&self) -> String {
         let mut words = vec![format!("curl -sS -X {}", self.method)];
         if self.bearer {
             words.push("-H \"Authorization: Bearer $TOKEN\"".to_owned());
-            words.extend(
-                quota_project.map(|id| format!("-H {}", quote(&format!("x-goog-user-project: {id}")))),
-            );
         }
+        let charged = self.charged.as_ref();
+        words.extend(charged.map(|id| format!("-H {}", quote(&format!("x-goog-user-project: {id}")))));
         if self.call.starts_with("metadata.") {
             words.push("-H 'Metadata-Flavor: Google'".to_owned());
         }
@@ -190,6 +191,7 @@ pub(super) struct Sent {
     pub(super) host: String,
     pub(super) path: String,
     pub(super) bearer: bool,
+    pub(super) charged: Option<String>,
 }
 
 /// Follows one request and tells of it at its start, before it is repeated, and at its end. Dropped before the end, the request was given up.
@@ -204,7 +206,7 @@ pub(super) struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     pub(super) fn start(recorder: &'a Recorder, ticket: &Ticket, sent_as: Sent) -> Watch<'a> {
-        let Sent { method, scheme, host, path, bearer } = sent_as;
+        let Sent { method, scheme, host, path, bearer, charged } = sent_as;
         let record = Record {
             // One row of numbers for the whole program: requests of one caller never replace those of another.
             id: IDS.fetch_add(1, Ordering::Relaxed) + 1,
@@ -219,6 +221,7 @@ impl<'a> Watch<'a> {
             latency: None,
             tries: 0,
             bearer,
+            charged,
             content: match &ticket.body {
                 Body::Empty => None,
                 Body::Json(_) => Some(Content::Json),
@@ -387,6 +390,7 @@ impl Record {
             latency: Some(Duration::ZERO),
             tries: 1,
             bearer: true,
+            charged: None,
             content: None,
             request: String::new(),
             response: String::new(),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     api::{CallKind, endpoints::Base},
-    model::{denial::Asked, secret::Secret},
+    model::{caller::Charge, denial::Asked, secret::Secret},
 };
 
 /// A request, complete but for the caller's token: pure data, made by the builders of each service.
@@ -27,8 +27,10 @@ pub struct Ticket {
     pub query: Vec<(&'static str, String)>,
     /// What is sent along.
     pub body: Body,
-    /// Whether it goes out with the caller's token and quota project.
+    /// Whether it goes out with the caller's token.
     pub auth: bool,
+    /// Who is charged where a token goes along and the service charges projects: see [`Base::charges`].
+    pub charge: Charge,
     /// In which row it waits, if it is one of many questions and therefore paced: see [`super::pace`].
     pub pace: Option<Lane>,
     /// What it is about, for the explanation of a refusal.
@@ -85,6 +87,7 @@ impl Ticket {
             query: vec![],
             body: Body::Empty,
             auth: true,
+            charge: Charge::AsCredentials,
             pace: None,
             asked,
         }

@@ -13,7 +13,7 @@ use crate::{
     flows::{self, Enabled, Watched},
     keymap::Action,
     model::{
-        caller::{Caller, Switch},
+        caller::{Caller, Charge, Switch},
         denial::Cause,
         doctor::Do,
         lifetime,
@@ -257,6 +257,10 @@ impl AppState {
             }
             Do::Watch { account, permission } => self.watch_for_doctor(account, permission, now, out),
             Do::QuotaProject => self.pick_charged(now, out),
+            Do::NoQuotaProject => {
+                self.leave_doctor(now, out);
+                self.switch(Switch::Charge(Charge::Unnamed), out);
+            }
             Do::OtherCaller => self.choose_caller(out),
             Do::Grant { account, member, permission, .. } => {
                 self.leave_doctor(now, out);
@@ -351,6 +355,6 @@ impl AppState {
 
     /// Charges calls to this project until the caller is switched.
     pub(super) fn charge(&mut self, project: String, out: &mut Out) {
-        self.switch(Switch::Charge(project), out);
+        self.switch(Switch::Charge(Charge::Project(project)), out);
     }
 }

@@ -16,7 +16,8 @@ use crate::{
         ticket::{Ticket, segment},
     },
     model::{
-        denial::{Asked, Cause, LOGIN},
+        caller::Charge,
+        denial::{Asked, Cause, LOGIN, Refusal, SHARED_CLIENT_PROJECTS},
         permission,
         secret::Secret,
     },
@@ -103,10 +104,12 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
             Credentials::ServiceAccount { email, key_id, private_key } => {
                 key_token(email, key_id.as_deref(), private_key, http).await
             }
-            Credentials::Impersonated { account, delegates, source } => {
+            Credentials::Impersonated { account, delegates, source, source_project } => {
                 let caller = grant(source, http).await?;
-                let target = Target { account, delegates, lifetime_seconds: 3_600, address: None };
-                let granted = impersonate(&target, &caller.secret, http).await?;
+                // google-auth sends the project that the source names, and never the file's own.
+                let charge = source_project.clone().map_or(Charge::Unnamed, Charge::Project);
+                let target = Target { account, delegates, lifetime_seconds: 3_600, address: None, charge };
+                let granted = impersonate(target, &caller.secret, http).await?;
                 Ok(Granted { rotated: caller.rotated, ..granted })
             }
             Credentials::External(external) => external.grant(http).await,
@@ -213,15 +216,17 @@ pub(super) struct Target<'a> {
     /// account that the caller became, it is IAM Credentials as it is reached here, whatever host a file names, as
     /// google-auth does.
     pub(super) address: Option<&'a str>,
+    /// Which project the minting is charged to.
+    pub(super) charge: Charge,
 }
 
 /// Turns a token into one of an account.
 pub(super) async fn impersonate(
-    target: &Target<'_>,
+    target: Target<'_>,
     caller: &Secret,
     http: &Http,
 ) -> Result<Granted, ApiError> {
-    let Target { account, delegates, lifetime_seconds, address } = *target;
+    let Target { account, delegates, lifetime_seconds, address, charge } = target;
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Answer {
@@ -243,8 +248,7 @@ pub(super) async fn impersonate(
     };
     let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(account));
     let post = Ticket::post(CallKind::Mint, Base::Credentials, path, body, asked);
-    // The quota project is the caller's own and says nothing about this account's calls.
-    let ticket = Ticket { auth: false, address: address.map(str::to_owned), ..post };
+    let ticket = Ticket { auth: false, charge, address: address.map(str::to_owned), ..post };
     let moved = |error: ApiError| match address {
         Some(_) => error,
         None => error.at(http.endpoints(), Base::Credentials),
@@ -272,6 +276,19 @@ fn about_the_caller(mut error: ApiError, source: &Source) -> ApiError {
     // A denial of an impersonation is one, and names the permission.
     if error.kind == ErrorKind::Denied && !credentials.impersonates() {
         error.kind = ErrorKind::Credentials;
+    }
+    // The source's minting is not charged to the project that the file names for the account.
+    let shared = |refusal: &Refusal| {
+        refusal.consumer().is_some_and(|consumer| SHARED_CLIENT_PROJECTS.contains(&consumer))
+    };
+    if matches!(credentials, Credentials::Impersonated { .. })
+        && error.cause() == Some(Cause::ApiDisabled)
+        && error.refusal.as_deref().is_some_and(shared)
+    {
+        let origin = &source.origin;
+        return error.with_next(format!(
+            "Add quota_project_id, with a project of yours, to source_credentials in {origin}."
+        ));
     }
     // Which part of an exchange is at fault, its refusal says better than anything said of the file in general.
     let told = error.own_next().is_some() || error.cause() == Some(Cause::Federation);

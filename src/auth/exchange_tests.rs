@@ -49,3 +49,104 @@ async fn a_refused_exchange_names_its_part_and_no_login() {
         assert!(next.contains(part) && !next.to_lowercase().contains("log in"), "{next}");
     }
 }
+
+const MINTED: &str = r#"{"accessToken":"ya29.minted","expireTime":"2100-01-01T00:00:00Z"}"#;
+const TOKEN: &str = r#"{"access_token":"ya29.source","expires_in":3599,"token_type":"Bearer"}"#;
+
+/// The quota project of each request, in their order, by the last part of its path.
+async fn charged(server: &Server) -> Vec<(String, Option<String>)> {
+    let requests = server.requests().await;
+    let each = requests.iter().map(|request| {
+        let path =
+            request.split(' ').nth(1).unwrap_or_default().rsplit(['/', ':']).next().unwrap_or_default();
+        let header = request.lines().find_map(|line| line.strip_prefix("x-goog-user-project: "));
+        (path.to_owned(), header.map(str::to_owned))
+    });
+    each.collect()
+}
+
+#[tokio::test]
+async fn a_source_mints_without_the_quota_project_of_the_file() {
+    let user = |more: Value| {
+        let mut user =
+            json!({"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r"});
+        user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        user
+    };
+    let minted = || [ok(TOKEN), ok(MINTED), ok("{}")];
+    for (inner, mint) in
+        [(json!({}), None), (json!({"quota_project_id": "of-the-source"}), Some("of-the-source"))]
+    {
+        let server = Server::start(minted()).await;
+        let file = json!({"type": "impersonated_service_account", "quota_project_id": "of-the-file",
+            "service_account_impersonation_url": format!("https://x.example/v1/projects/-/serviceAccounts/{SA}:generateAccessToken"),
+            "source_credentials": user(inner)});
+        Client::new(server.settings(caller(&file))).get_account(SA).await.unwrap();
+        let charged = charged(&server).await;
+        let projects: Vec<Option<&str>> = charged.iter().map(|(_, project)| project.as_deref()).collect();
+        assert_eq!(projects, [None, mint, Some("of-the-file")], "{charged:?}");
+    }
+
+    let server = Server::start([ok("foreign")].into_iter().chain(minted())).await;
+    let url = format!("{}/v1/projects/-/serviceAccounts/{SA}:generateAccessToken", server.url);
+    let more = json!({"quota_project_id": "of-the-file", "service_account_impersonation_url": url});
+    Client::new(server.settings(caller(&federated(&server, more)))).get_account(SA).await.unwrap();
+    let charged = charged(&server).await;
+    let projects: Vec<Option<&str>> = charged.iter().map(|(_, project)| project.as_deref()).collect();
+    assert_eq!(projects, [None, None, Some("of-the-file"), Some("of-the-file")], "{charged:?}");
+}
+
+#[tokio::test]
+async fn only_services_that_charge_are_told_whom() {
+    let source = caller(&json!({"type": "authorized_user", "client_id": "i", "client_secret": "s",
+        "refresh_token": "r", "quota_project_id": "quota-1"}));
+    let server = Server::start([ok(TOKEN), ok("{}"), ok("{}"), ok("{}")]).await;
+    let client = Client::new(server.settings(source));
+    client.caller().await.unwrap();
+    client.get_account(SA).await.unwrap();
+    let charged = charged(&server).await;
+    let told: Vec<&str> =
+        charged.iter().filter(|(_, project)| project.is_some()).map(|(path, _)| path.as_str()).collect();
+    assert_eq!(told, ["sa%40acme-prod.iam.gserviceaccount.com"], "{charged:?}");
+    assert!(charged.iter().any(|(path, _)| path == "userinfo"), "{charged:?}");
+}
+
+#[tokio::test]
+async fn no_quota_project_is_sent_when_it_is_left_out() {
+    let source = caller(&json!({"type": "authorized_user", "client_id": "i", "client_secret": "s",
+        "refresh_token": "r", "quota_project_id": "quota-1"}));
+    let server = Server::start([ok(TOKEN), ok("{}")]).await;
+    let settings = crate::api::Settings { charge: Charge::Unnamed, ..server.settings(source) };
+    let client = Client::new(settings);
+    client.get_account(SA).await.unwrap();
+    assert!(charged(&server).await.iter().all(|(_, project)| project.is_none()));
+    assert_eq!(client.known_caller().quota_project, None);
+}
+
+#[tokio::test]
+async fn a_refused_quota_project_can_be_left_out() {
+    let refused = |reason: &str, consumer: &str| {
+        json!({"error": {"code": 403, "message": "x", "status": "PERMISSION_DENIED", "details": [{
+            "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com",
+            "metadata": {"consumer": format!("projects/{consumer}"), "service": "iam.googleapis.com"}}]}})
+        .to_string()
+    };
+    let file = |more: Value| {
+        let mut file =
+            json!({"type": "authorized_user", "client_id": "i", "client_secret": "s", "refresh_token": "r"});
+        file.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        caller(&file)
+    };
+    for (source, reason, consumer, offered) in [
+        (json!({"quota_project_id": "quota-1"}), "SERVICE_DISABLED", "415104041262", true),
+        (json!({"quota_project_id": "quota-1"}), "USER_PROJECT_DENIED", "quota-1", true),
+        (json!({"quota_project_id": "quota-1"}), "SERVICE_DISABLED", "another", false),
+        (json!({"quota_project_id": "quota-1"}), "IAM_PERMISSION_DENIED", "quota-1", false),
+        (json!({}), "SERVICE_DISABLED", "764086051850", false),
+    ] {
+        let server = Server::start([ok(TOKEN), answer(403, "", &refused(reason, consumer))]).await;
+        let error = Client::new(server.settings(file(source))).get_account(SA).await.unwrap_err();
+        let next = error.next().unwrap();
+        assert_eq!(next.contains("--no-quota-project"), offered, "{reason} {consumer}: {next}");
+    }
+}

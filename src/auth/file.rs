@@ -148,10 +148,11 @@ fn credentials(
             let account = impersonated(&fields.required("service_account_impersonation_url")?)?;
             let delegates = fields.texts("delegates")?;
             let delegates = delegates.iter().map(|name| bare(name)).collect::<Result<_, _>>()?;
-            let inner =
+            let mut inner =
                 fields.object("source_credentials")?.ok_or_else(|| fields.lacks("source_credentials"))?;
+            let source_project = inner.optional("quota_project_id")?;
             let source = Box::new(credentials(inner, depth + 1, universe)?);
-            Credentials::Impersonated { account, delegates, source }
+            Credentials::Impersonated { account, delegates, source, source_project }
         }
         "external_account" => Credentials::External(Box::new(external::read(fields)?)),
         "external_account_authorized_user" => Credentials::Workforce {

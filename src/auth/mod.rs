@@ -86,7 +86,14 @@ enum Credentials {
     /// A service account's key.
     ServiceAccount { email: String, key_id: Option<String>, private_key: Secret },
     /// An account that other credentials mint for, through these delegates.
-    Impersonated { account: String, delegates: Vec<String>, source: Box<Credentials> },
+    Impersonated {
+        account: String,
+        delegates: Vec<String>,
+        source: Box<Credentials>,
+        /// The project that the source's own minting is charged to: the one that the source names, and never that of
+        /// the account, which the source perhaps may not use.
+        source_project: Option<String>,
+    },
     /// Workload and workforce identity federation.
     External(Box<external::External>),
     /// A workforce user who has logged in.
@@ -277,8 +284,9 @@ impl Source {
     }
 
     /// The caller turned into an account, through these delegates: whatever calls from then on calls as that account.
-    /// The quota project is dropped, for it is the first caller's to use.
-    pub fn becoming(&self, account: &str, delegates: &[String]) -> Source {
+    /// The quota project is the first caller's to use: it is
+    /// charged for the minting, and for nothing that the account does.
+    pub fn becoming(&self, account: &str, delegates: &[String], quota_project: Option<String>) -> Source {
         Source {
             label: format!("impersonated by {}", self.principal.as_deref().unwrap_or(&self.label)),
             principal: Some(account.to_owned()),
@@ -287,6 +295,7 @@ impl Source {
                 account: account.to_owned(),
                 delegates: delegates.to_vec(),
                 source: Box::new(self.credentials.clone()),
+                source_project: quota_project,
             },
             ..self.clone()
         }

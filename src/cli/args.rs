@@ -52,6 +52,9 @@ pub struct Global {
     /// Project charged for API use
     #[arg(long, global = true, value_name = "PROJECT")]
     pub quota_project: Option<String>,
+    /// Charge no project by name, whatever the environment, the configuration and the credentials say
+    #[arg(long, global = true, conflicts_with = "quota_project")]
+    pub no_quota_project: bool,
     /// Configuration file
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -17,7 +17,7 @@ use crate::auth::{self, FindOptions, Source};
 use crate::config::Config;
 use crate::emulator::{Emulator, Options, World};
 use crate::env::Env;
-use crate::model::caller::{Caller, Choice, How};
+use crate::model::caller::{Caller, Charge, Choice, How};
 use crate::model::{project, secret::Secret};
 
 /// Longer than any access token.
@@ -36,9 +36,9 @@ pub struct Connector {
     pub folder: Option<PathBuf>,
     /// The files that were confirmed in this run, by their hash.
     confirmed: HashSet<String>,
-    quota_project: Option<String>,
+    charge: Charge,
     /// What is charged in any case: somebody chose it for this very caller.
-    pub charged: Option<String>,
+    pub charged: Option<Charge>,
     timeout: Option<Duration>,
     read_only: bool,
     use_proxy: bool,
@@ -57,13 +57,30 @@ impl Connector {
         let found = source.as_ref().ok();
         let endpoints = Endpoints::new(&self.env, found.and_then(|source| source.universe.as_deref()))?;
         let mut settings = Settings::new(endpoints, source);
-        settings.quota_project = self.charged.clone().or(self.quota_project.clone().filter(|_| !became));
+        settings.charge = self.charge(became);
         settings.timeout = self.timeout.unwrap_or(settings.timeout);
         settings.read_only = self.read_only;
         settings.use_proxy = self.use_proxy;
         settings.rate = Some(f64::from(self.questions_per_second));
         settings.records = self.records.clone();
         Ok(Client::new(settings))
+    }
+
+    fn charge(&self, became: bool) -> Charge {
+        match (&self.charged, &self.charge) {
+            (Some(chosen), _) => chosen.clone(),
+            (None, Charge::Project(_)) if became => Charge::AsCredentials,
+            (None, charge) => charge.clone(),
+        }
+    }
+
+    /// The project that this caller's calls are charged to, as far as it is known without asking anybody.
+    pub fn quota_project(&self, source: &Source, became: bool) -> Option<String> {
+        match self.charge(became) {
+            Charge::AsCredentials => source.quota_project.clone(),
+            Charge::Project(project) => Some(project),
+            Charge::Unnamed => None,
+        }
     }
 
     /// Everybody whom one can call as. Reads files.
@@ -143,8 +160,7 @@ impl Setup {
             off_thread(move || config(&global, &env)).await?
         };
         let named = global.project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
-        let quota =
-            global.quota_project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
+        let quota = global.quota_project.as_deref().map(quota_project).transpose()?;
         let mut env = env.clone();
         let mut running = None;
         let mut examples = Vec::new();
@@ -173,9 +189,15 @@ impl Setup {
             .or_else(|| env.project().map(str::to_owned))
             .or_else(|| config.project.clone())
             .or_else(|| found.and_then(|source| source.project.clone()));
+        let charged = quota.or(quota_from_env).or_else(|| config.quota_project.clone());
+        let charge = match (global.no_quota_project, charged) {
+            (true, _) => Charge::Unnamed,
+            (false, Some(project)) => Charge::Project(project),
+            (false, None) => Charge::AsCredentials,
+        };
         let connector = Connector {
             confirmed: HashSet::new(),
-            quota_project: quota.or(quota_from_env).or_else(|| config.quota_project.clone()),
+            charge,
             charged: None,
             timeout: global.timeout,
             read_only: global.read_only,
@@ -232,6 +254,16 @@ async fn off_thread<T: Send + 'static>(
         Ok(read) => read,
         Err(error) => Err(Failure::io("reading the credentials", &io::Error::other(error))),
     }
+}
+
+/// `--quota-project PROJECT`; empty is no way to leave it out, for in scripts that is a variable that is not set.
+fn quota_project(text: &str) -> Result<String, Failure> {
+    if text.trim().is_empty() {
+        return Err(Failure::refused(
+            "--quota-project is empty: name a project, or pass --no-quota-project to charge none by name",
+        ));
+    }
+    project::parse(text).map_err(Failure::refused)
 }
 
 /// The configuration file, read.
@@ -311,6 +343,20 @@ mod tests {
             Some("from-env")
         );
         assert_eq!(make(Global::default(), &[]).ok().map(|setup| code(setup.project())), Some(2));
+    }
+
+    #[test]
+    fn a_quota_project_is_left_out_by_its_switch_alone() {
+        let vars = [("GOOGLE_CLOUD_QUOTA_PROJECT", "from-env"), ("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.x")];
+        let quota = |global| make(global, &vars).map(|setup| setup.client.known_caller().quota_project);
+        assert_eq!(quota(Global::default()).ok().flatten().as_deref(), Some("from-env"));
+        let without = Global { no_quota_project: true, ..Global::default() };
+        assert_eq!(quota(without).ok(), Some(None));
+        for empty in ["", " "] {
+            let refused = quota(Global { quota_project: Some(empty.into()), ..Global::default() });
+            let said = refused.err().map(|failure| format!("{failure:?}")).unwrap_or_default();
+            assert!(said.contains("--no-quota-project"), "{said}");
+        }
     }
 
     #[test]

@@ -53,8 +53,20 @@ pub enum Switch {
     Become(String),
     /// As whoever it was before that.
     Back,
-    /// As the same, with API calls charged to this project.
-    Charge(String),
+    /// As the same, with API calls charged otherwise.
+    Charge(Charge),
+}
+
+/// Which project API calls are charged to: what `x-goog-user-project` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Charge {
+    /// The one that the credentials name, if they name one.
+    #[default]
+    AsCredentials,
+    /// This one.
+    Project(String),
+    /// None is named: Google takes the one that the credentials belong to.
+    Unnamed,
 }
 
 /// Where the credentials of a [`Choice`] are.

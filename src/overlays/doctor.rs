@@ -234,12 +234,13 @@ impl Doctor {
 }
 
 /// The keys of steps.
-const STEPS: [Action; 11] = [
+const STEPS: [Action; 12] = [
     Action::DoctorEnable,
     Action::DoctorGrant,
     Action::DoctorWho,
     Action::DoctorCopy,
     Action::DoctorCharge,
+    Action::DoctorUncharged,
     Action::DoctorCaller,
     Action::DoctorShorter,
     Action::DoctorAgain,
@@ -256,6 +257,7 @@ fn action(what: &Do) -> Option<Action> {
         Do::WhoCanGrant(_) => Action::DoctorWho,
         Do::Copy { .. } => Action::DoctorCopy,
         Do::QuotaProject => Action::DoctorCharge,
+        Do::NoQuotaProject => Action::DoctorUncharged,
         Do::OtherCaller => Action::DoctorCaller,
         Do::ShorterLifetime => Action::DoctorShorter,
         Do::Again => Action::DoctorAgain,

@@ -209,10 +209,8 @@ impl Pane for Activity {
         if self.selected().is_some() { vec![Action::CopyCurl] } else { Vec::new() }
     }
 
-    fn copy(&self, _action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let record = self.selected().ok_or("no request is selected")?;
-        let caller = shared.caller.value.as_ref();
-        let text = record.curl(caller.and_then(|caller| caller.quota_project.as_deref()));
+    fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
+        let text = self.selected().ok_or("no request is selected")?.curl();
         Clip::text(&text, "the request as curl").map(Effect::Copy)
     }
 

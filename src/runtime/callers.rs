@@ -11,7 +11,7 @@ use crate::{
     app::msg::{Msg, Switched},
     auth::{self, Source, trust::Doubt},
     cli::setup::Connector,
-    model::caller::{Caller, Switch},
+    model::caller::{Caller, Charge, Switch},
 };
 
 /// What became of a wish to call as somebody else.
@@ -108,12 +108,14 @@ impl Loop {
 }
 
 async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loaded {
+    let (kept, makes) = (wish.clone(), connector.clone());
     // What is charged was chosen for one caller.
     connector.charged = match &wish {
-        Switch::Charge(project) => Some(project.clone()),
-        _ => None,
+        Switch::Charge(charge) => Some(charge.clone()),
+        // The same person mints: what was left out for good reason stays so.
+        Switch::Become(_) | Switch::Back => connector.charged.filter(|charge| *charge == Charge::Unnamed),
+        Switch::To(_) => None,
     };
-    let (kept, makes) = (wish.clone(), connector.clone());
     let loaded = tokio::task::spawn_blocking(move || callers.after(&kept, &makes)).await;
     let callers = match loaded {
         Ok(Ok(callers)) => callers,
@@ -173,7 +175,8 @@ impl Callers {
         match wish {
             Switch::To(how) => self = Callers::new(Ok(auth::load(how, &connector.env, &connector.options)?)),
             Switch::Become(account) => {
-                let next = self.present()?.becoming(account, &[]);
+                let present = self.present()?;
+                let next = present.becoming(account, &[], connector.quota_project(present, self.became()));
                 self.0.push(Ok(next));
             }
             Switch::Charge(_) => {}

@@ -88,6 +88,7 @@ mod tests {
             latency: None,
             tries: 1,
             bearer: false,
+            charged: None,
             content,
             request: request.into(),
             response: String::new(),

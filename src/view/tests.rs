@@ -209,6 +209,7 @@ fn activity_and_its_details() {
         latency: status.map(|_| Duration::from_millis(41)),
         tries: 1,
         bearer: true,
+        charged: None,
         content: Some(Content::Json),
         request: "{\n  \"lifetime\": \"3600s\"\n}".into(),
         response: "{\n  \"accessToken\": \"…(1,043 chars)\"\n}".into(),

@@ -228,7 +228,7 @@ async fn an_account_that_a_caller_became_calls_as_itself() {
     let env =
         at(&emulator, &[("GOOGLE_APPLICATION_CREDENTIALS", emulator.callers()[0].path.to_str().unwrap())]);
     let dev = auth::find(&env, &FindOptions::default()).unwrap();
-    let relay = dev.becoming(RELAY_A, &[]).becoming(RELAY_B, &[]);
+    let relay = dev.becoming(RELAY_A, &[], None).becoming(RELAY_B, &[], None);
     let mut settings = Settings::new(Endpoints::new(&env, None).unwrap(), Ok(relay));
     settings.use_proxy = false;
     let client = Client::new(settings);

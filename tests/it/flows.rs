@@ -7,6 +7,7 @@ use impersona::{
     api::{ApiError, Client, ErrorKind, oauth::KeySource},
     emulator::{Emulator, Fault, Handle, Options, World},
     model::{
+        caller::Charge,
         credential::{MintRequest, What},
         jwt,
     },
@@ -131,7 +132,7 @@ async fn a_denial_names_the_permission_the_account_and_the_role() {
 #[tokio::test]
 async fn an_api_that_is_off_is_named_with_its_project_and_the_command_that_turns_it_on() {
     let emulator = emulator().await;
-    let client = client_with(&emulator, |settings| settings.quota_project = Some("acme-dark".into()));
+    let client = client_with(&emulator, |settings| settings.charge = Charge::Project("acme-dark".into()));
     let error = denied(&client, &access(DEPLOYER, &[])).await;
     assert_eq!((error.kind, error.reason()), (ErrorKind::Denied, Some("SERVICE_DISABLED")));
     assert_sentence(&error);
@@ -142,7 +143,7 @@ async fn an_api_that_is_off_is_named_with_its_project_and_the_command_that_turns
 #[tokio::test]
 async fn a_quota_project_that_may_not_be_used_is_named() {
     let emulator = emulator().await;
-    let client = client_with(&emulator, |settings| settings.quota_project = Some("acme-locked".into()));
+    let client = client_with(&emulator, |settings| settings.charge = Charge::Project("acme-locked".into()));
     let error = denied(&client, &access(DEPLOYER, &[])).await;
     assert_eq!((error.kind, error.reason()), (ErrorKind::Denied, Some("USER_PROJECT_DENIED")));
     assert_sentence(&error);

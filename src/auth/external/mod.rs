@@ -23,7 +23,7 @@ use crate::{
         ticket::Ticket,
     },
     env::Env,
-    model::{denial::Asked, secret::Secret},
+    model::{caller::Charge, denial::Asked, secret::Secret},
 };
 pub(super) use subject::Source as Subject;
 
@@ -152,9 +152,17 @@ impl External {
             Some(url) => {
                 let account = file::impersonated(url).unwrap_or_default();
                 let lifetime_seconds = self.lifetime_seconds.unwrap_or(3_600);
-                let target =
-                    Target { account: &account, delegates: &[], lifetime_seconds, address: Some(url) };
-                impersonate(&target, &federated.secret, http).await
+                // Unlike a file of an impersonated account, this one's project is charged for the minting, too, as
+                // google-auth does.
+                let charge = Charge::AsCredentials;
+                let target = Target {
+                    account: &account,
+                    delegates: &[],
+                    lifetime_seconds,
+                    address: Some(url),
+                    charge,
+                };
+                impersonate(target, &federated.secret, http).await
             }
         }
     }

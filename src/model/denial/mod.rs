@@ -35,6 +35,9 @@ pub struct Asked {
     pub lifetime_seconds: Option<u32>,
     /// The accounts between the caller and the account, nearest to the caller first.
     pub delegates: Vec<String>,
+    /// The project that the call was charged to by name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quota_project: Option<String>,
     /// For whom a token was asked by domain-wide delegation.
     pub delegation: Option<Delegation>,
 }
@@ -304,6 +307,10 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         Cause::ConditionFalse | Cause::DenyPolicy | Cause::Propagating | Cause::ChainHop => permission_missing(refusal),
         Cause::InvalidRequest | Cause::ServerTrouble | Cause::Unknown => unknown(refusal),
     };
+    let next = match refusal.refused_quota_project() {
+        Some(_) => format!("{} Or go on without a quota project: --no-quota-project.", next),
+        None => next,
+    };
     Explanation { cause, sentence, next }
 }
 
@@ -406,6 +413,23 @@ impl Refusal {
     /// The project charged for the call, without the leading `projects/`.
     pub fn consumer(&self) -> Option<&str> {
         self.metadata.get("consumer").map(|name| name.strip_prefix("projects/").unwrap_or(name))
+    }
+
+    /// The quota project, where it is what the refusal is about: its APIs, or that it may not be used. Newer answers name
+    /// the consumer as it was named in the request, older ones by its number only.
+    pub fn refused_quota_project(&self) -> Option<&str> {
+        const REASONS: [&str; 5] = [
+            "SERVICE_DISABLED",
+            "USER_PROJECT_DENIED",
+            "CONSUMER_INVALID",
+            "CONSUMER_SUSPENDED",
+            "RESOURCE_PROJECT_INVALID",
+        ];
+        let project = self.asked.quota_project.as_deref()?;
+        let named = [self.metadata.get("containerInfo").map(String::as_str), self.consumer()];
+        let numbers = named.iter().flatten().all(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+        let it = numbers || named.contains(&Some(project));
+        (it && self.reason.as_deref().is_some_and(|reason| REASONS.contains(&reason))).then_some(project)
     }
 
     /// What the call was about, for the start of a sentence.

@@ -42,6 +42,7 @@ impl Step {
             Do::Copy { text, .. } if self.text.contains(text.as_str()) => return (self.text.clone(), None),
             Do::Copy { text, .. } => return (self.text.clone(), Some(text.clone())),
             Do::QuotaProject => ("charge another project: --quota-project PROJECT", None),
+            Do::NoQuotaProject => ("go on without a quota project: --no-quota-project", None),
             Do::OtherCaller => ("call as somebody else: --credentials FILE", None),
             Do::ShorterLifetime => ("mint it for an hour at most: --lifetime 1h", None),
             Do::Again => ("try it again", None),
@@ -90,6 +91,8 @@ pub enum Do {
     },
     /// Choose the project that is charged.
     QuotaProject,
+    /// Charge no project by name.
+    NoQuotaProject,
     /// Call as somebody else.
     OtherCaller,
     /// Mint again with the lifetime that everybody may ask for.
@@ -272,6 +275,10 @@ pub(super) fn steps(
             Some(text) => add(Do::Copy { text: text.to_owned(), what: "the command" }, next.to_owned()),
             None => add(Do::Told, next.to_owned()),
         },
+    }
+    if let Some(project) = refusal.refused_quota_project() {
+        let text = format!("go on without the quota project {project}");
+        steps.push(Step { what: Do::NoQuotaProject, text });
     }
     if steps.is_empty() {
         steps.push(Step { what: Do::Told, text: next.to_owned() });
