@@ -16,6 +16,7 @@ use crate::{
         pages::{MOST_PAGES, Pages, Read},
         record::{Record, Recorder},
         ticket::Ticket,
+        untestable::Untestable,
     },
     auth::{Source, keeper::Keeper},
     model::caller::{Caller, Charge},
@@ -69,6 +70,7 @@ struct Inner {
     keeper: Keeper,
     known: Caller,
     keys: KeyCache,
+    untestable: Untestable,
 }
 
 impl Client {
@@ -99,7 +101,13 @@ impl Client {
             pace: Pace::new(settings.rate),
         });
         let keeper = Keeper::new(settings.source, http.clone());
-        Client(Arc::new(Inner { http, keeper, known, keys: KeyCache::default() }))
+        Client(Arc::new(Inner {
+            http,
+            keeper,
+            known,
+            keys: KeyCache::default(),
+            untestable: Untestable::default(),
+        }))
     }
 
     /// Where the services are.
@@ -189,6 +197,28 @@ impl Client {
         match self.keeper().remedy() {
             Some(next) => error.with_next(next),
             None => error,
+        }
+    }
+
+    /// Asks which of these permissions the caller has on a resource of a kind; gives the answer and the permissions that
+    /// were asked about in the end: those that cannot be tested there are left out. None where nothing can.
+    pub(super) async fn ask_permissions(
+        &self,
+        kind: &'static str,
+        permissions: &[&'static str],
+        ticket: impl Fn(&[&str]) -> Ticket,
+    ) -> Result<Option<(Answer, Vec<&'static str>)>, ApiError> {
+        loop {
+            let asked = self.0.untestable.without(kind, permissions);
+            if asked.is_empty() {
+                return Ok(None);
+            }
+            match self.send(ticket(&asked)).await {
+                Ok(answer) => return Ok(Some((answer, asked))),
+                // Each time there is at least one less.
+                Err(error) if self.0.untestable.learn(kind, &asked, &error) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 

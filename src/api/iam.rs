@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     api::{
-        ApiError, CallKind, Client,
+        ApiError, CallKind, Client, ErrorKind,
         answer::{decode, lacks},
         endpoints::{self, Base},
         pages::Read,
@@ -86,11 +86,14 @@ fn keys_ticket(account: &str) -> Ticket {
     Ticket { query, ..Ticket::get(Base::Iam, account_path(account, "/keys"), asked) }
 }
 
-fn test_ticket(account: &str) -> Ticket {
+/// What [`Client::ask_permissions`] knows accounts by.
+const KIND: &str = "serviceAccounts";
+
+fn test_ticket(account: &str, permissions: &[&str], lane: Lane) -> Ticket {
     let asked = asked("google.iam.admin.v1.IAM.TestIamPermissions", account, None);
-    let body = json!({ "permissions": MATRIX.map(|permission| permission.name) });
+    let body = json!({ "permissions": permissions });
     let path = account_path(account, ":testIamPermissions");
-    Ticket { pace: Some(Lane::Front), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
+    Ticket { pace: Some(lane), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
 }
 
 #[derive(Default, Deserialize)]
@@ -179,9 +182,9 @@ fn read_keys(body: &[u8]) -> Result<Vec<AccountKey>, ApiError> {
     Ok(list.keys.into_iter().map(AccountKey::from).collect())
 }
 
-fn read_granted(body: &[u8]) -> Result<Granted, ApiError> {
+fn read_granted(body: &[u8], asked: &[&str]) -> Result<Granted, ApiError> {
     let answer: Permissions = decode(body, endpoints::name(Base::Iam))?;
-    Ok(Granted::from_names(&answer.permissions))
+    Ok(Granted::from_answer(asked, &answer.permissions))
 }
 
 impl Client {
@@ -211,6 +214,20 @@ impl Client {
         read_account(&self.send(get_ticket(account)).await?.body)
     }
 
+    /// IAM's full name of an account (e-mail or unique id), which other services know it by. Where the name does not tell
+    /// the project, the account is read.
+    ///
+    /// # Errors
+    /// As for every call, and [`ErrorKind::Server`] for an account that is told without e-mail or project.
+    pub async fn full_name(&self, account: &str) -> Result<String, ApiError> {
+        if let Some(name) = Account::named(account).full_name() {
+            return Ok(name);
+        }
+        self.get_account(account).await?.full_name().ok_or_else(|| {
+            ApiError::new(ErrorKind::Server, "IAM's answer about the account lacks its e-mail or project.")
+        })
+    }
+
     /// The user-managed keys of an account, in the server's order.
     ///
     /// # Errors
@@ -224,7 +241,7 @@ impl Client {
     /// # Errors
     /// As for every call, and the refusal to go on after many denials in a row.
     pub async fn test_permissions(&self, account: &str) -> Result<Granted, ApiError> {
-        read_granted(&self.send(test_ticket(account)).await?.body)
+        self.matrix(account, Lane::Front).await
     }
 
     /// The same as one question of a scan, paced behind all others.
@@ -232,8 +249,16 @@ impl Client {
     /// # Errors
     /// As for every call, and the refusal to go on after many denials in a row.
     pub async fn scan_permissions(&self, account: &str) -> Result<Granted, ApiError> {
-        let ticket = Ticket { pace: Some(Lane::Back), ..test_ticket(account) };
-        read_granted(&self.send(ticket).await?.body)
+        self.matrix(account, Lane::Back).await
+    }
+
+    async fn matrix(&self, account: &str, lane: Lane) -> Result<Granted, ApiError> {
+        let names = MATRIX.map(|permission| permission.name);
+        let ticket = |permissions: &[&str]| test_ticket(account, permissions, lane);
+        match self.ask_permissions(KIND, &names, ticket).await? {
+            Some((answer, asked)) => read_granted(&answer.body, &asked),
+            None => Ok(Granted::from_answer::<&str>(&[], &[])),
+        }
     }
 }
 
@@ -241,8 +266,11 @@ impl Client {
 mod tests {
     use super::*;
     use crate::{
-        api::ticket::Body,
-        model::permission::{GET_ACCESS_TOKEN, SIGN_JWT},
+        api::{
+            testing::{Server, answer, ok},
+            ticket::Body,
+        },
+        model::permission::{GET_ACCESS_TOKEN, SIGN_BLOB, SIGN_JWT},
     };
 
     #[test]
@@ -280,6 +308,29 @@ mod tests {
         assert_eq!((accounts[0].project.as_str(), next.as_deref()), ("my-proj", Some("abc")));
     }
 
+    #[tokio::test]
+    async fn a_full_name_has_project_and_email_whatever_named_the_account() {
+        let read = r#"{"email":"1-compute@developer.gserviceaccount.com","projectId":"told-proj","uniqueId":"109300000000000004411"}"#;
+        let server = Server::start([ok(read)]).await;
+        let default =
+            "//iam.googleapis.com/projects/told-proj/serviceAccounts/1-compute@developer.gserviceaccount.com";
+        for (account, name, calls) in [
+            (
+                "sa@my-proj.iam.gserviceaccount.com",
+                "//iam.googleapis.com/projects/my-proj/serviceAccounts/sa@my-proj.iam.gserviceaccount.com",
+                0,
+            ),
+            ("109300000000000004411", default, 1),
+            ("1-compute@developer.gserviceaccount.com", default, 2),
+        ] {
+            assert_eq!(server.client().full_name(account).await.as_deref(), Ok(name));
+            assert_eq!(server.requests().await.len(), calls);
+        }
+        let server = Server::start([ok("{}")]).await;
+        let error = server.client().full_name("109300000000000004411").await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Server);
+    }
+
     #[test]
     fn a_key_that_never_ends_has_no_end() {
         let body = br#"{"keys":[
@@ -295,14 +346,43 @@ mod tests {
 
     #[test]
     fn nothing_granted_is_an_empty_object_and_some_is_a_list() {
-        assert!(read_granted(b"{}").unwrap().is_none());
-        let granted = read_granted(br#"{"permissions":["iam.serviceAccounts.getAccessToken"]}"#).unwrap();
-        assert!(granted.has(GET_ACCESS_TOKEN) && !granted.has(SIGN_JWT));
+        let asked = MATRIX.map(|permission| permission.name);
+        assert!(read_granted(b"{}", &asked).unwrap().is_none());
+        let some = br#"{"permissions":["iam.serviceAccounts.getAccessToken"]}"#;
+        let granted = read_granted(some, &asked).unwrap();
+        assert!(granted.has(GET_ACCESS_TOKEN) && granted.answer(SIGN_JWT) == Some(false));
+    }
+
+    const INVALID: &str = r#"{"error":{"code":400,"message":"Permission iam.serviceAccounts.signBlob is not valid for this resource.","status":"INVALID_ARGUMENT"}}"#;
+
+    #[tokio::test]
+    async fn a_permission_that_cannot_be_tested_is_not_known_and_asked_once() {
+        let yes = r#"{"permissions":["iam.serviceAccounts.signJwt"]}"#;
+        let server = Server::start([answer(400, "", INVALID), ok(yes)]).await;
+        let client = server.client();
+        for _ in 0..2 {
+            let granted = client.test_permissions("x").await.unwrap();
+            assert_eq!((granted.answer(SIGN_BLOB), granted.answer(SIGN_JWT)), (None, Some(true)));
+            assert_eq!(granted.answer(GET_ACCESS_TOKEN), Some(false));
+        }
+        client.scan_permissions("y").await.unwrap();
+        let asks: Vec<bool> =
+            server.requests().await.iter().map(|request| request.contains("signBlob")).collect();
+        assert_eq!(asks, [true, false, false, false]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_names_no_permission_is_told() {
+        let body = r#"{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT"}}"#;
+        let server = Server::start([answer(400, "", body)]).await;
+        assert_eq!(server.client().test_permissions("x").await.unwrap_err().status, Some(400));
+        assert_eq!(server.requests().await.len(), 1);
     }
 
     #[test]
     fn names_are_encoded_in_paths_and_probes_are_paced() {
-        let ticket = test_ticket("sa@p.iam.gserviceaccount.com");
+        let names = MATRIX.map(|permission| permission.name);
+        let ticket = test_ticket("sa@p.iam.gserviceaccount.com", &names, Lane::Front);
         assert_eq!(
             ticket.path,
             "/v1/projects/-/serviceAccounts/sa%40p.iam.gserviceaccount.com:testIamPermissions"

@@ -33,6 +33,7 @@ pub(crate) mod handed_out;
 mod perform;
 #[cfg(test)]
 pub(crate) mod testing;
+mod untestable;
 mod web_page;
 
 pub use client::{Client, Settings};

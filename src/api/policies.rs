@@ -12,7 +12,7 @@ use crate::{
         endpoints::{self, Base, Endpoints},
         ticket::{Body, Lane, Ticket, segment},
     },
-    model::{account::project_of, condition::Condition, denial::Asked, policy::Policy, shell::quote},
+    model::{account::Account, condition::Condition, denial::Asked, policy::Policy, shell::quote},
 };
 
 /// An operation on policies and roles that changes nothing, as data. Writing is a flow: [`crate::flows`].
@@ -111,13 +111,6 @@ fn set_ticket(account: &str, policy: &Policy) -> Result<Ticket, String> {
     Ok(Ticket::post(CallKind::Write, Base::Iam, account_path(account, "setIamPolicy"), body, asked))
 }
 
-fn held_ticket(account: &str, permissions: &[String]) -> Ticket {
-    let asked = asked(Base::Iam, "google.iam.admin.v1.IAM.TestIamPermissions", account, None);
-    let body = json!({ "permissions": permissions });
-    let path = account_path(account, "testIamPermissions");
-    Ticket { pace: Some(Lane::Front), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
-}
-
 /// The request for the policy of a level; none where `name` is no project, folder or organization.
 fn level_ticket(name: &str) -> Option<Ticket> {
     let (sort, id) = name.split_once('/')?;
@@ -143,12 +136,11 @@ fn level_ticket(name: &str) -> Option<Ticket> {
     })
 }
 
-fn lint_ticket(account: &str, condition: &Condition) -> Ticket {
+fn lint_ticket(account: &str, full_name: Option<&str>, condition: &Condition) -> Ticket {
     let asked = asked(Base::Iam, "google.iam.admin.v1.IAM.LintPolicy", account, None);
     let mut body = json!({ "condition": condition.to_json() });
-    // Without a project the resource has no full name, and the condition is judged on its own.
-    if let Some(project) = project_of(account) {
-        let name = format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{account}");
+    // Where the full name is not known the condition is judged on its own.
+    if let Some(name) = full_name {
         body["fullResourceName"] = name.into();
     }
     Ticket::post(CallKind::Read, Base::Iam, "/v1/iamPolicies:lintPolicy".to_owned(), body, asked)
@@ -166,12 +158,6 @@ fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
         ApiError::new(ErrorKind::Server, format!("The answer of {service} is no policy: {problem}."))
             .with_next("Try again; if it stays, check the endpoint settings.")
     })
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Held {
-    permissions: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -256,19 +242,6 @@ impl Client {
         }
     }
 
-    /// Which of these permissions the caller has on an account. Paced, see [`super::pace`].
-    ///
-    /// # Errors
-    /// As for every call.
-    pub async fn held_permissions(
-        &self,
-        account: &str,
-        permissions: &[String],
-    ) -> Result<Vec<String>, ApiError> {
-        let answer = self.send(held_ticket(account, permissions)).await?;
-        decode::<Held>(&answer.body, endpoints::name(Base::Iam)).map(|held| held.permissions)
-    }
-
     /// The allow policy of `projects/x`, `folders/1` or `organizations/2`. Paced, see [`super::pace`].
     ///
     /// # Errors
@@ -286,7 +259,8 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub async fn lint_condition(&self, account: &str, condition: &Condition) -> Result<Vec<Lint>, ApiError> {
-        read_lints(&self.send(lint_ticket(account, condition)).await?.body)
+        let name = Account::named(account).full_name();
+        read_lints(&self.send(lint_ticket(account, name.as_deref(), condition)).await?.body)
     }
 }
 
@@ -402,7 +376,7 @@ mod tests {
             "severity":"ERROR","fieldName":"condition.expression","locationOffset":12,"debugMessage":"Too complex."}]}"#;
         let lints = read_lints(body).unwrap();
         assert!(lints[0].is_error() && lints[0].offset == 12 && lints[0].message == "Too complex.");
-        let ticket = lint_ticket(SA, &Condition::new("t", "true"));
+        let ticket = lint_ticket(SA, Account::named(SA).full_name().as_deref(), &Condition::new("t", "true"));
         let Body::Json(body) = ticket.body else { panic!("a JSON body") };
         assert_eq!(
             body["fullResourceName"],

@@ -12,7 +12,7 @@ use crate::{
         pages::{MOST_PAGES, Pages, Read},
         ticket::{Lane, Ticket, segment},
     },
-    model::{account::project_of, denial::Asked},
+    model::denial::Asked,
 };
 
 /// A role with everything it gives.
@@ -96,8 +96,7 @@ fn get_ticket(name: &str) -> Result<Ticket, String> {
     Ok(Ticket { pace: Some(Lane::Front), ..Ticket::get(Base::Iam, path, asked) })
 }
 
-fn grantable_ticket(project: &str, account: &str, page: &str) -> Ticket {
-    let name = format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{account}");
+fn grantable_ticket(name: &str, account: &str, page: &str) -> Ticket {
     let mut body = json!({ "fullResourceName": name, "pageSize": PAGE_SIZE });
     if !page.is_empty() {
         body["pageToken"] = page.into();
@@ -183,15 +182,12 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub async fn grantable_roles(&self, account: &str) -> Result<Vec<RoleSummary>, ApiError> {
-        let project = match project_of(account) {
-            Some(project) => project,
-            None => self.get_account(account).await?.project,
-        };
+        let name = self.full_name(account).await?;
         let (mut all, mut page) = (Vec::new(), String::new());
         let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);
         loop {
             // The page token goes into the body here, unlike in every other list.
-            let answer = self.send(grantable_ticket(&project, account, &page)).await?;
+            let answer = self.send(grantable_ticket(&name, account, &page)).await?;
             let (roles, next) = read_page(&answer.body)?;
             let read = Read::of(Some(next), roles.iter().map(|role| role.name.as_str()));
             all.extend(roles);

@@ -13,17 +13,11 @@ use crate::{
         error::plain,
         ticket::{Lane, Ticket},
     },
-    model::{account::project_of, denial::Asked, doctor::Troubleshot},
+    model::{denial::Asked, doctor::Troubleshot},
 };
 
-/// IAM's full name of an account (AIP-122); of a unique id or a name that does not tell its project, with the
-/// wildcard.
-pub fn full_name(account: &str) -> String {
-    let project = project_of(account).unwrap_or_else(|| "-".into());
-    format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{account}")
-}
-
-fn ticket(principal: &str, account: &str, permission: &str) -> Ticket {
+fn ticket(principal: &str, full_name: &str, permission: &str) -> Ticket {
+    let account = full_name.rsplit('/').next().unwrap_or_default();
     let asked = Asked {
         service: endpoints::service(Base::Troubleshooter),
         method: "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.TroubleshootIamPolicy".into(),
@@ -31,7 +25,7 @@ fn ticket(principal: &str, account: &str, permission: &str) -> Ticket {
         ..Asked::default()
     };
     let body = json!({ "accessTuple": {
-        "principal": principal, "fullResourceName": full_name(account), "permission": permission,
+        "principal": principal, "fullResourceName": full_name, "permission": permission,
     }});
     Ticket {
         pace: Some(Lane::Front),
@@ -117,17 +111,18 @@ fn read(body: &[u8]) -> Result<Troubleshot, ApiError> {
 }
 
 impl Client {
-    /// Asks Policy Troubleshooter whether a principal (a bare e-mail) has a permission on an account, and why.
+    /// Asks Policy Troubleshooter whether a principal (a bare e-mail) has a permission on an account, and why. The account
+    /// is named in full: see [`Client::full_name`].
     ///
     /// # Errors
     /// As for every call; it needs the Policy Troubleshooter API and permission to read the policies.
     pub async fn troubleshoot(
         &self,
         principal: &str,
-        account: &str,
+        full_name: &str,
         permission: &str,
     ) -> Result<Troubleshot, ApiError> {
-        read(&self.send(ticket(principal, account, permission)).await?.body)
+        read(&self.send(ticket(principal, full_name, permission)).await?.body)
     }
 }
 
@@ -138,17 +133,15 @@ mod tests {
 
     #[test]
     fn it_is_asked_with_a_bare_email_and_the_full_name_of_the_account() {
-        let account = "sa@acme-prod.iam.gserviceaccount.com";
+        let account =
+            "//iam.googleapis.com/projects/acme-prod/serviceAccounts/sa@acme-prod.iam.gserviceaccount.com";
         let ticket = ticket("dev@example.com", account, "iam.serviceAccounts.getAccessToken");
         let Body::Json(body) = ticket.body else { panic!("a JSON body") };
         assert_eq!(
             body.to_string(),
             r#"{"accessTuple":{"principal":"dev@example.com","fullResourceName":"//iam.googleapis.com/projects/acme-prod/serviceAccounts/sa@acme-prod.iam.gserviceaccount.com","permission":"iam.serviceAccounts.getAccessToken"}}"#
         );
-        assert_eq!(
-            full_name("109300000000000004411"),
-            "//iam.googleapis.com/projects/-/serviceAccounts/109300000000000004411"
-        );
+        assert_eq!(ticket.asked.resource, "sa@acme-prod.iam.gserviceaccount.com");
     }
 
     #[test]

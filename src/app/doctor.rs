@@ -18,6 +18,7 @@ use crate::{
         doctor::Do,
         lifetime,
         member::Member,
+        permission::Permission,
         shell::quote,
     },
     overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
@@ -302,7 +303,7 @@ impl AppState {
         }
     }
 
-    fn watch_for_doctor(&mut self, account: String, permission: String, now: Now, out: &mut Out) {
+    fn watch_for_doctor(&mut self, account: String, permission: Permission, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         let call = flows::Call::WatchGrant { account, permissions: vec![permission] };
         let req = cx.call(Owner::Root, Call::Flow(call));

@@ -29,7 +29,7 @@ pub(super) async fn run(setup: &Setup, account: &str, json: bool) -> Result<(), 
 }
 
 fn object(account: &str, granted: Option<&Granted>) -> Value {
-    let answer = |permission| granted.map(|granted| granted.has(permission));
+    let answer = |permission| granted.and_then(|granted| granted.answer(permission));
     let permissions: Map<String, Value> = MATRIX
         .into_iter()
         .map(|permission| (permission.name.to_owned(), json!(answer(permission))))
@@ -39,7 +39,7 @@ fn object(account: &str, granted: Option<&Granted>) -> Value {
 
 fn lines(granted: Option<&Granted>) -> Vec<String> {
     let line = |permission: crate::model::permission::Permission| {
-        let (mark, needs) = match granted.map(|granted| granted.has(permission)) {
+        let (mark, needs) = match granted.and_then(|granted| granted.answer(permission)) {
             Some(true) => ("yes", String::new()),
             Some(false) => ("no", format!("needs {}", permission.role)),
             None => ("not known", String::new()),

@@ -51,8 +51,11 @@ pub async fn check_chain(client: &Client, account: &str, delegates: &[String], l
 
 async fn first(client: &Client, to: &str, permission: Permission) -> HopState {
     match client.test_permissions(to).await {
-        Ok(granted) if granted.has(permission) => HopState::Yes("IAM says so".into()),
-        Ok(_) => HopState::No(format!("IAM says no; {} gives it", permission.role)),
+        Ok(granted) => match granted.answer(permission) {
+            Some(true) => HopState::Yes("IAM says so".into()),
+            Some(false) => HopState::No(format!("IAM says no; {} gives it", permission.role)),
+            None => HopState::CannotTell(format!("IAM can't be asked about {}", permission.name)),
+        },
         Err(error) => HopState::CannotTell(error.sentence()),
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     api::{ApiError, Client, ErrorKind},
     history::Snapshots,
     model::{
-        account::{is_name, project_of},
+        account::{Account, is_name, project_of},
         caller::Caller,
         denial::{self, Cause, Refusal, SHARED_CLIENT_PROJECTS},
         doctor::{Examined, Known, diagnose},
@@ -164,12 +164,30 @@ async fn troubleshooter(client: &Client, refusal: &Refusal, caller: Option<&Call
     let (Some(principal), Some(permission)) = (principal, refusal.permission()) else {
         return seen.unread.push("Policy Troubleshooter takes e-mails only, and yours is not known".into());
     };
-    match client.troubleshoot(principal, &refusal.asked.resource, permission).await {
+    let said = match full_name(client, refusal, seen).await {
+        Ok(name) => client.troubleshoot(principal, &name, permission).await,
+        Err(error) => Err(error),
+    };
+    match said {
         Ok(said) => seen.troubleshot = Some(said),
         Err(error) => {
             seen.unread.push(format!("Policy Troubleshooter could not be asked: {}", error.sentence()))
         }
     }
+}
+
+/// What the refusal is about, by its full name.
+async fn full_name(client: &Client, refusal: &Refusal, seen: &Examined) -> Result<String, ApiError> {
+    let resource = refusal.asked.resource.as_str();
+    if is_account(refusal) {
+        return match seen.account.as_ref().and_then(Account::full_name) {
+            Some(name) => Ok(name),
+            None => client.full_name(resource).await,
+        };
+    }
+    // `projects/x`, or plain `x`; folders and organizations say what they are.
+    let sort = if resource.contains('/') { "" } else { "projects/" };
+    Ok(format!("//cloudresourcemanager.googleapis.com/{sort}{resource}"))
 }
 
 fn is_account(refusal: &Refusal) -> bool {

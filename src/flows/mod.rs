@@ -44,8 +44,8 @@ pub enum Call {
     WatchGrant {
         /// E-mail or unique id.
         account: String,
-        /// `iam.serviceAccounts.…`, `iam.serviceAccountKeys.…`: what the grant should give.
-        permissions: Vec<String>,
+        /// What the grant should give.
+        permissions: Vec<Permission>,
     },
     /// What is known of each hop of a chain, without minting anything.
     CheckChain {

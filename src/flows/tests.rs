@@ -14,6 +14,7 @@ use crate::{
     model::{
         condition::Condition,
         member::Member,
+        permission::{GET_ACCESS_TOKEN, SIGN_BLOB, SIGN_JWT},
         policy::{Policy, Triple, edit::Edit},
     },
 };
@@ -474,12 +475,18 @@ const QUICK: Patience = Patience {
 #[tokio::test]
 async fn a_grant_works_after_three_yeses_in_a_row() {
     let server = testing::Server::start(
-        [r#"{}"#, r#"{"permissions":["a.b.c"]}"#, "{}", r#"{"permissions":["a.b.c"]}"#].map(testing::ok),
+        [
+            r#"{}"#,
+            r#"{"permissions":["iam.serviceAccounts.signJwt"]}"#,
+            "{}",
+            r#"{"permissions":["iam.serviceAccounts.signJwt"]}"#,
+        ]
+        .map(testing::ok),
     )
     .await;
     let mut told = Vec::new();
     let mut tell = |w: Watching| told.push((w.attempt, w.yeses));
-    let (client, permissions) = (server.client(), ["a.b.c".to_owned()]);
+    let (client, permissions) = (server.client(), [SIGN_JWT]);
     let account = "sa@p-1234.iam.gserviceaccount.com";
     let watched = watch_grant(&client, account, &permissions, QUICK, &mut tell).await.unwrap();
     assert!(matches!(watched, Watched::Works { attempts: 6, .. }), "{watched:?}");
@@ -492,20 +499,36 @@ async fn who_gives_no_answer_has_not_said_no() {
     desk.client.get_policy(EDITABLE).await.unwrap();
     desk.emulator.stop_listening().await;
     let patience = Patience { limit: Duration::ZERO, ..Patience::default() };
-    let names = ["iam.serviceAccounts.getAccessToken".to_owned()];
-    let error = watch_grant(&desk.client, EDITABLE, &names, patience, &mut |_| ()).await.unwrap_err();
+    let error =
+        watch_grant(&desk.client, EDITABLE, &[GET_ACCESS_TOKEN], patience, &mut |_| ()).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Network);
 }
 
 #[tokio::test]
 async fn a_grant_that_never_works_is_given_up_and_a_refusal_is_told() {
     let desk = Desk::new().await;
-    let permissions = ["iam.serviceAccounts.signBlob".to_owned()];
-    let watched = watch_grant(&desk.client, EDITABLE, &permissions, QUICK, &mut |_| {}).await.unwrap();
+    let watched = watch_grant(&desk.client, EDITABLE, &[SIGN_BLOB], QUICK, &mut |_| {}).await.unwrap();
     assert!(matches!(watched, Watched::NotYet { attempts: 2.., .. }), "{watched:?}");
-    let wrong = ["nonsense".to_owned()];
-    let error = watch_grant(&desk.client, EDITABLE, &wrong, QUICK, &mut |_| {}).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Invalid);
+    let body = json!({"error": {"code": 403, "message": "x", "status": "PERMISSION_DENIED"}}).to_string();
+    let server = testing::Server::start([testing::answer(403, "", &body)]).await;
+    let error = watch_grant(&server.client(), EDITABLE, &[SIGN_BLOB], QUICK, &mut |_| {}).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Denied);
+}
+
+#[tokio::test]
+async fn what_cannot_be_tested_is_not_waited_for() {
+    let body = json!({"error": {"code": 400, "status": "INVALID_ARGUMENT",
+        "message": "Permission iam.serviceAccounts.signBlob is not valid for this resource."}});
+    let refused = testing::answer(400, "", &body.to_string());
+    let yes = testing::ok(r#"{"permissions":["iam.serviceAccounts.signJwt"]}"#);
+    let server = testing::Server::start([refused, yes]).await;
+    let account = "sa@p-1234.iam.gserviceaccount.com";
+    let client = server.client();
+    let both = [SIGN_BLOB, SIGN_JWT];
+    let watched = watch_grant(&client, account, &both, QUICK, &mut |_| ()).await.unwrap();
+    assert!(matches!(watched, Watched::Works { attempts: 3, .. }), "{watched:?}");
+    let error = watch_grant(&client, account, &[SIGN_BLOB], QUICK, &mut |_| ()).await.unwrap_err();
+    assert!(error.sentence().contains("can't be asked"), "{error}");
 }
 
 #[test]

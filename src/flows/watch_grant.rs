@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::api::{ApiError, Client};
+use crate::{
+    api::{ApiError, Client, ErrorKind},
+    model::permission::Permission,
+};
 
 /// As many yeses in a row make it believable.
 const YESES: u32 = 3;
@@ -62,7 +65,7 @@ pub enum Watched {
 }
 
 /// Watches until the caller has all these permissions on an account (e-mail or unique id). A question that goes
-/// unanswered on the way is no answer and is asked again.
+/// unanswered on the way is no answer and is asked again; what cannot be tested is not waited for.
 ///
 /// # Errors
 /// Refusals that asking again does not change: credentials, an API that is off, a name that is none; at the end of the
@@ -70,15 +73,22 @@ pub enum Watched {
 pub async fn watch_grant(
     client: &Client,
     account: &str,
-    permissions: &[String],
+    permissions: &[Permission],
     patience: Patience,
     progress: &mut (dyn FnMut(Watching) + Send),
 ) -> Result<Watched, ApiError> {
     let since = Instant::now();
     let (mut attempts, mut yeses, mut wait) = (0, 0, patience.first);
     loop {
-        let (all, silence) = match client.held_permissions(account, permissions).await {
-            Ok(held) => (permissions.iter().all(|wanted| held.contains(wanted)), None),
+        let (all, silence) = match client.test_permissions(account).await {
+            Ok(granted) => {
+                let answers: Vec<bool> =
+                    permissions.iter().filter_map(|wanted| granted.answer(*wanted)).collect();
+                if answers.is_empty() {
+                    return Err(unobservable());
+                }
+                (answers.into_iter().all(|yes| yes), None)
+            }
             Err(error) if error.passes() => (false, Some(error)),
             Err(error) => return Err(error),
         };
@@ -97,4 +107,9 @@ pub async fn watch_grant(
         sleep(pause).await;
         wait = (wait * 2).min(patience.longest);
     }
+}
+
+fn unobservable() -> ApiError {
+    ApiError::new(ErrorKind::Other, "IAM can't be asked whether this grant works.")
+        .with_next("Try what it is for in some minutes.")
 }

@@ -29,6 +29,14 @@ impl Account {
         }
     }
 
+    /// IAM's full name of it (AIP-122), which is documented with the project's id and the e-mail alone; none where the
+    /// two are not known.
+    pub fn full_name(&self) -> Option<String> {
+        let Account { email, project, .. } = self;
+        (email.contains('@') && !project.is_empty())
+            .then(|| format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"))
+    }
+
     /// The short form used in lists: `deployer@acme-prod`.
     pub fn short(&self) -> &str {
         short(&self.email)

@@ -73,22 +73,36 @@ pub const MATRIX: [Permission; 8] = [
 /// What IAM answered for [`MATRIX`], cell by cell. IAM's yes is about allow and deny policies only: the API's
 /// state, scopes, VPC Service Controls and propagation may still refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Granted([bool; MATRIX.len()]);
+pub struct Granted([Option<bool>; MATRIX.len()]);
 
 impl Granted {
-    /// From the permissions that `testIamPermissions` gave back.
+    /// From the permissions that `testIamPermissions` gave back when it was asked about all of the matrix.
     pub fn from_names<S: AsRef<str>>(granted: &[S]) -> Granted {
-        Granted(MATRIX.map(|permission| granted.iter().any(|name| name.as_ref() == permission.name)))
+        Granted::from_answer(&MATRIX.map(|permission| permission.name), granted)
     }
 
-    /// Whether IAM said yes to this permission of the matrix; no for any other.
+    /// The same when it was asked about these: of the others nothing is known.
+    pub fn from_answer<S: AsRef<str>>(asked: &[&str], granted: &[S]) -> Granted {
+        Granted(MATRIX.map(|permission| {
+            asked
+                .contains(&permission.name)
+                .then(|| granted.iter().any(|name| name.as_ref() == permission.name))
+        }))
+    }
+
+    /// What IAM said of this permission; none where it was not asked, or cannot be.
+    pub fn answer(&self, permission: Permission) -> Option<bool> {
+        MATRIX.iter().position(|p| *p == permission).and_then(|i| self.0[i])
+    }
+
+    /// Whether IAM said yes.
     pub fn has(&self, permission: Permission) -> bool {
-        MATRIX.iter().position(|p| *p == permission).is_some_and(|i| self.0[i])
+        self.answer(permission) == Some(true)
     }
 
     /// No to everything: the caller has no access, or there is no such account.
     pub fn is_none(&self) -> bool {
-        !self.0.contains(&true)
+        self.0.iter().all(|answer| *answer == Some(false))
     }
 }
 
@@ -107,5 +121,8 @@ mod tests {
         assert!(granted.has(SIGN_JWT) && !granted.has(SIGN_BLOB) && !granted.is_none());
         assert_eq!(MATRIX.iter().filter(|permission| granted.has(**permission)).count(), 1);
         assert!(Granted::from_names::<&str>(&[]).is_none());
+        let unasked = Granted::from_answer::<&str>(&[SIGN_JWT.name], &[]);
+        assert_eq!((unasked.answer(SIGN_JWT), unasked.answer(SIGN_BLOB)), (Some(false), None));
+        assert!(!unasked.is_none() && !unasked.has(SIGN_BLOB));
     }
 }

@@ -50,7 +50,7 @@ impl Overview {
     /// The permission under the cursor, if the caller lacks it; else the first that is lacking for minting.
     pub fn missing(&self, shared: &Shared) -> Option<Permission> {
         let granted = shared.opened_facts()?.1.granted.value?;
-        let lacking = |permission: &Permission| !granted.has(*permission);
+        let lacking = |permission: &Permission| granted.answer(*permission) == Some(false);
         MATRIX.get(self.cell).copied().filter(lacking).or_else(|| MATRIX.into_iter().find(lacking))
     }
 
@@ -250,12 +250,12 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
     ])];
     let granted = facts.granted.value;
     for (at, permission) in MATRIX.into_iter().enumerate() {
-        let (glyph, word, style) = match granted.map(|granted| granted.has(permission)) {
+        let (glyph, word, style) = match granted.and_then(|granted| granted.answer(permission)) {
             Some(true) => (theme.glyphs.yes, "yes", theme.good),
             Some(false) => (theme.glyphs.no, "no", theme.bad),
             None => ("?", if facts.granted.awaiting.is_some() { "asking…" } else { "not known" }, theme.dim),
         };
-        let needs = match granted.map(|granted| granted.has(permission)) {
+        let needs = match granted.and_then(|granted| granted.answer(permission)) {
             Some(false) => permission.role.to_owned(),
             _ => permission.name.to_owned(),
         };

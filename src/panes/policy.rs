@@ -134,7 +134,7 @@ impl PolicyPane {
         let Some((account, facts)) = cx.shared.opened_facts() else {
             return cx.notice(Level::Warning, "no account is open: open one in the list first");
         };
-        let asks = facts.granted.value.is_some_and(|granted| !granted.has(SET_IAM_POLICY));
+        let asks = facts.granted.value.is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
         let account = account.to_owned();
         if !asks && facts.policy.value.is_none() && facts.policy.awaiting.is_none() {
             self.read(cx);

@@ -111,7 +111,7 @@ pub(crate) fn samples() -> Vec<Call> {
         },
         Call::Flow(flows::Call::WatchGrant { .. }) => [Call::Flow(flows::Call::WatchGrant {
             account: account(),
-            permissions: vec![GET_ACCESS_TOKEN.name.into(), "iam.serviceAccountKeys.list".into()],
+            permissions: vec![GET_ACCESS_TOKEN],
         })],
         Call::Flow(flows::Call::CheckChain { .. }) => [Call::Flow(flows::Call::CheckChain {
             account: account(),

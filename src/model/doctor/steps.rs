@@ -104,7 +104,7 @@ pub enum Do {
         /// On which account.
         account: String,
         /// What is waited for.
-        permission: String,
+        permission: Permission,
     },
     /// Ask Policy Troubleshooter.
     Troubleshoot,
@@ -163,10 +163,9 @@ pub(super) fn steps(
                 if known.examined.troubleshot.is_none() {
                     add(Do::Troubleshoot, "ask Policy Troubleshooter which policy denies it".into());
                 }
-                add(
-                    watch(account, refusal),
-                    "wait until it works: if it was granted minutes ago, it will".into(),
-                );
+                if let Some(watch) = watch(account, refusal) {
+                    add(watch, "wait until it works: if it was granted minutes ago, it will".into());
+                }
             }
             if cause == Cause::DenyPolicy {
                 denied(refusal, known, &mut add);
@@ -192,8 +191,9 @@ pub(super) fn steps(
             add(Do::Again, "try again now".into());
             if let Some(account) = account
                 && refusal.reason.as_deref() != Some("SERVICE_DISABLED")
+                && let Some(watch) = watch(account, refusal)
             {
-                add(watch(account, refusal), "wait until IAM says yes, three times in a row".into());
+                add(watch, "wait until IAM says yes, three times in a row".into());
             }
         }
         Cause::ScopeMissing | Cause::LoginAgain => {
@@ -346,7 +346,7 @@ impl Missing {
         let title = role::title(permission.role).unwrap_or(permission.role);
         // Of another account than the one that was tested, the grant's own form knows.
         let tested = known.examined.granted.filter(|_| refusal.asked.delegates.is_empty());
-        let may_edit = tested.map(|granted| granted.has(SET_IAM_POLICY));
+        let may_edit = tested.and_then(|granted| granted.answer(SET_IAM_POLICY));
         let on = short(account);
         let text = match may_edit {
             Some(true) => format!("stage the grant: {title} on {on} to {}, 1h, and review it", self.who),
@@ -403,8 +403,10 @@ fn on_what(on: &str) -> String {
     if on.is_empty() { String::new() } else { format!(" on {on}") }
 }
 
-fn watch(account: &str, refusal: &Refusal) -> Do {
-    Do::Watch { account: account.to_owned(), permission: refusal.permission().unwrap_or_default().to_owned() }
+/// Waiting until IAM says yes: only where it can be asked, which it can about what the matrix has.
+fn watch(account: &str, refusal: &Refusal) -> Option<Do> {
+    let permission = refusal.permission().and_then(permission::by_name)?;
+    Some(Do::Watch { account: account.to_owned(), permission })
 }
 
 /// `2 groups and 1 user`

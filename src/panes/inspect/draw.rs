@@ -247,9 +247,10 @@ impl Inspect {
         let width = if self.width >= BESIDE { split(self.width).1 } else { self.width };
         for row in MATRIX.chunks(usize::from(width / ROLE).clamp(1, MATRIX.len() / 2)) {
             let cells = row.iter().flat_map(|permission| {
-                let (glyph, style) = match granted.has(*permission) {
-                    true => (theme.glyphs.yes, theme.good),
-                    false => (theme.glyphs.no, theme.bad),
+                let (glyph, style) = match granted.answer(*permission) {
+                    Some(true) => (theme.glyphs.yes, theme.good),
+                    Some(false) => (theme.glyphs.no, theme.bad),
+                    None => ("?", theme.dim),
                 };
                 [Span::styled(format!("{glyph} "), style), Span::raw(format!("{:<14} ", permission.label))]
             });

@@ -54,7 +54,7 @@ pub fn lines(
     }
     let Some(permission) = needed(kind) else { return Vec::new() };
     let subject = shared.opened.clone().unwrap_or_default();
-    let (glyph, style, said) = match shared.granted(&subject).map(|granted| granted.has(permission)) {
+    let (glyph, style, said) = match shared.granted(&subject).and_then(|granted| granted.answer(permission)) {
         Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
         Some(false) => {
             (theme.glyphs.no, theme.bad, format!("{} ({} gives it)", permission.name, permission.role))

@@ -41,7 +41,8 @@ impl PolicyPane {
 
     /// Whether IAM said that the caller may not edit; says so, with the way that is left.
     fn may_not_edit(&self, account: &str, cx: &mut Cx) -> bool {
-        let refused = cx.shared.granted(account).is_some_and(|granted| !granted.has(SET_IAM_POLICY));
+        let refused =
+            cx.shared.granted(account).is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
         if refused {
             let key = cx.shared.keymap.key(Action::Grant);
             cx.notice(

@@ -8,7 +8,7 @@ use crate::{
     keymap::Action,
     model::{
         account::short,
-        lifetime,
+        lifetime, permission,
         policy::{
             diff::{Change, Op},
             edit::Staged,
@@ -148,11 +148,8 @@ impl PolicyPane {
         let mut permissions = Vec::new();
         for change in changes.iter().filter(|change| change.op != Op::Remove) {
             if caller.as_ref() == Some(&change.member) {
-                permissions.extend(
-                    role::permissions(&change.role)
-                        .filter(|name| name.starts_with("iam.serviceAccounts."))
-                        .map(str::to_owned),
-                );
+                // IAM can be asked only about what can be held on an account: not whether it may be listed or made.
+                permissions.extend(role::permissions(&change.role).filter_map(permission::by_name));
             }
         }
         if permissions.is_empty() {
