@@ -81,6 +81,24 @@ impl Env {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether it is that of a program that Google runs: Cloud Run and its functions, App Engine, Kubernetes, Cloud Shell
+    /// (their documented variables). Where it is not, the machine may still be one of Google's.
+    pub fn is_at_google(&self) -> bool {
+        const NAMES: [&str; 8] = [
+            "K_SERVICE",
+            "CLOUD_RUN_JOB",
+            "CLOUD_RUN_WORKER_POOL",
+            "FUNCTION_TARGET",
+            "FUNCTION_NAME",
+            // Any cluster's, but most of those that call as an account of Google's are at Google.
+            "KUBERNETES_SERVICE_HOST",
+            "CLOUD_SHELL",
+            "GOOGLE_CLOUD_SHELL",
+        ];
+        NAMES.iter().any(|name| self.get(name).is_some())
+            || self.vars.iter().any(|(name, value)| name.starts_with("GAE_") && !value.is_empty())
+    }
+
     /// The home folder, if there is one.
     pub fn home(&self) -> Option<PathBuf> {
         self.home.clone()

@@ -105,6 +105,7 @@ pub struct Endpoints {
     universe: String,
     /// In the order of [`TABLE`], without a trailing slash; with whether it comes from the environment.
     urls: [(String, bool); TABLE.len()],
+    at_google: bool,
 }
 
 impl Endpoints {
@@ -140,7 +141,7 @@ impl Endpoints {
                 None => (format!("https://{}.{universe}{}", row.host, row.path), false),
             };
         }
-        Ok(Endpoints { universe: universe.to_owned(), urls })
+        Ok(Endpoints { universe: universe.to_owned(), urls, at_google: env.is_at_google() })
     }
 
     /// The same, with the token endpoint a credentials file names: taken only where its host is Google's, the
@@ -159,6 +160,11 @@ impl Endpoints {
     /// The base URL of a service, without a trailing slash. That of [`Base::Token`] is a whole URL.
     pub fn url(&self, base: Base) -> &str {
         &self.urls[index(base)].0
+    }
+
+    /// Whether the environment is that of a program that Google runs: see [`Env::is_at_google`].
+    pub fn is_at_google(&self) -> bool {
+        self.at_google
     }
 
     /// Whether the environment says where this service is.

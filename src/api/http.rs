@@ -50,6 +50,11 @@ const FIRST_WAIT: Duration = Duration::from_millis(250);
 /// The longest wait between two tries, also when the server asks for more.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// After so long without a word the other side of an HTTP/2 connection is asked whether it is there, idle or not: a
+/// connection that died while this machine slept is found before a request waits on it.
+const PING_AFTER: Duration = Duration::from_secs(20);
+/// Who does not answer that by then is gone.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What [`Http`] is made from.
 pub(crate) struct Wire {
@@ -290,8 +295,16 @@ impl Http {
         };
         let request = request.build().map_err(|error| self.broken(&error, url))?;
         let since = Instant::now();
-        let response =
-            client.execute(with_length(request)).await.map_err(|error| self.broken(&error, url))?;
+        let response = match client.execute(with_length(request)).await {
+            Ok(response) => response,
+            Err(error) => {
+                if error.is_timeout() && !error.is_connect() {
+                    // Whatever is sent over the same connection may wait in vain as well.
+                    self.disconnect().await;
+                }
+                return Err(self.broken(&error, url));
+            }
+        };
         let status = response.status();
         watch.status(status.as_u16());
         let headers = response.headers().clone();
@@ -423,7 +436,10 @@ fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
             .user_agent(concat!("impersona/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT);
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_PATIENCE)
+            .http2_keep_alive_while_idle(true);
         if proxied { builder } else { builder.no_proxy() }
     };
     // A machine without root certificates fails here even when only loopback is called, so the roots that

@@ -573,3 +573,21 @@ async fn connections_are_closed_when_asked_and_the_next_request_opens_one_anew()
     client.get_account("x").await.unwrap();
     assert_eq!(server.requests().await.len(), 3);
 }
+
+#[tokio::test]
+async fn a_connection_that_gave_no_answer_is_not_kept() {
+    let server = Server::start([Turn::Stay(String::new()), ok("{}")]).await;
+    let http = Http::new(Wire {
+        endpoints: server.endpoints(),
+        charge: Charge::AsCredentials,
+        timeout: Duration::from_millis(50),
+        read_only: false,
+        use_proxy: false,
+        recorder: Recorder::new(None),
+        pace: Pace::new(None),
+    });
+    let ticket = Ticket::get(Base::Iam, "/v1/x".into(), Asked::default());
+    let error = http.send(&ticket, None).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout);
+    assert!(http.0.direct.lock().await.is_none());
+}

@@ -10,9 +10,9 @@ use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
         answer::decode,
-        endpoints::{self, Base},
+        endpoints::{self, Base, Endpoints},
         handed_out,
-        ticket::{Ticket, segment},
+        ticket::{Ticket, metadata_segment, segment},
     },
     model::{
         credential::{Kind, MintRequest, What},
@@ -24,8 +24,48 @@ use crate::{
 /// are taken for them.
 pub(super) const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
 
-/// Who is not there by then is not there: the server is one hop away.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// For how long a metadata server is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Patience {
+    each: Duration,
+    tries: u32,
+}
+
+impl Patience {
+    /// Who is not there by then is not there: the server is one hop away.
+    const ELSEWHERE: Patience = Patience { each: Duration::from_millis(500), tries: 1 };
+    /// One that `GCE_METADATA_HOST` names is believed to be there.
+    const NAMED: Patience = Patience { each: Duration::from_secs(3), tries: 1 };
+    /// At Google there is one, which may be slow while the machine starts: as long as google-auth waits.
+    const AT_GOOGLE: Patience = Patience { each: Duration::from_secs(3), tries: 3 };
+
+    /// By what environment and hardware say of the machine. Serverless machines have no hardware of Google's, and a
+    /// container sees none.
+    pub(crate) fn of(endpoints: &Endpoints) -> Patience {
+        if endpoints.is_moved(Base::Metadata) {
+            Patience::NAMED
+        } else if endpoints.is_at_google() || is_googles_hardware() {
+            Patience::AT_GOOGLE
+        } else {
+            Patience::ELSEWHERE
+        }
+    }
+
+    /// Asks until there is an answer, good or bad; none where nobody says anything.
+    pub(crate) async fn ask<T, F: Future<Output = T>>(self, mut question: impl FnMut() -> F) -> Option<T> {
+        for _ in 0..self.tries {
+            if let Ok(answer) = tokio::time::timeout(self.each, question()).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+}
+
+/// Whether the hardware says that it is Google's (google-auth reads the same file).
+fn is_googles_hardware() -> bool {
+    std::fs::read_to_string("/sys/class/dmi/id/product_name").is_ok_and(|name| name.starts_with("Google"))
+}
 
 const ROOT: &str = "/computeMetadata/v1";
 
@@ -78,7 +118,7 @@ fn asked(method: &'static str) -> Asked {
 
 /// Path and query of a token. Compute Engine ignores `scopes`; App Engine, Cloud Run and Cloud Run functions do not.
 fn token(request: &MintRequest) -> (String, Vec<(&'static str, String)>) {
-    let path = format!("{ROOT}/instance/service-accounts/{}", segment(&request.account));
+    let path = format!("{ROOT}/instance/service-accounts/{}", metadata_segment(&request.account));
     match &request.what {
         What::MetadataId { audience, full, licenses } => {
             let mut query = vec![("audience", audience.clone())];
@@ -171,7 +211,7 @@ fn absent(error: ApiError, named: Option<&str>) -> ApiError {
     match (error.kind, named) {
         (ErrorKind::Network | ErrorKind::Timeout, Some(host)) => {
             let message = format!("No metadata server answers at {host}, which GCE_METADATA_HOST names.");
-            ApiError::new(error.kind, message).with_next("Check that it runs; half a second is all it gets.")
+            ApiError::new(error.kind, message).with_next("Check that it runs.")
         }
         (ErrorKind::Network | ErrorKind::Timeout, None) => {
             ApiError::new(error.kind, "Not on Google Cloud: no metadata server answers here.")
@@ -185,15 +225,13 @@ impl Client {
     /// What the metadata server says about this machine.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] after half a second at most where there is none.
+    /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] where there is none: at once, or after the time that [`Patience`] gives it.
     pub async fn machine(&self) -> Result<Machine, ApiError> {
         let moved = self.endpoints().overridden();
         let named = moved.iter().find(|(name, _)| *name == endpoints::name(Base::Metadata));
         let named = named.map(|(_, host)| host.as_str());
-        let found = match tokio::time::timeout(PATIENCE, self.look()).await {
-            Ok(found) => found,
-            Err(_) => Err(ApiError::new(ErrorKind::Timeout, "")),
-        };
+        let found = Patience::of(self.endpoints()).ask(|| self.look()).await;
+        let found = found.unwrap_or_else(|| Err(ApiError::new(ErrorKind::Timeout, "")));
         found.map_err(|error| absent(error, named))
     }
 
@@ -246,6 +284,39 @@ fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
 mod tests {
     use super::*;
 
+    #[test]
+    fn patience_follows_what_the_environment_says_of_the_machine() {
+        let of = |name: &str| {
+            let env = crate::env::Env::from_vars([(name, "x")]);
+            Patience::of(&Endpoints::new(&env, None).unwrap())
+        };
+        for name in ["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET", "GAE_ENV", "KUBERNETES_SERVICE_HOST"] {
+            assert_eq!(of(name), Patience::AT_GOOGLE, "{name}");
+        }
+        if !is_googles_hardware() {
+            assert_eq!(of("GAELIC"), Patience::ELSEWHERE);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_slow_server_is_asked_again_and_a_silent_one_given_up() {
+        let patience = Patience { each: Duration::from_millis(20), tries: 3 };
+        let mut asked = 0;
+        let answer = patience
+            .ask(|| {
+                asked += 1;
+                let slow = asked < 3;
+                async move {
+                    if slow {
+                        std::future::pending::<()>().await;
+                    }
+                }
+            })
+            .await;
+        assert_eq!((answer, asked), (Some(()), 3));
+        assert_eq!(patience.ask(std::future::pending::<()>).await, None);
+    }
+
     fn request(what: What) -> MintRequest {
         MintRequest { account: "default".into(), delegates: vec![], what }
     }
@@ -265,6 +336,20 @@ mod tests {
         let id = |full, licenses| What::MetadataId { audience: "https://a.example".into(), full, licenses };
         assert!(path(id(false, true)).ends_with("identity?audience=https%3A%2F%2Fa.example&format=standard"));
         assert!(path(id(true, true)).ends_with("&format=full&licenses=TRUE"));
+    }
+
+    #[test]
+    fn an_email_goes_into_the_path_as_googles_libraries_send_it() {
+        let named = |account: &str| {
+            let what = What::MetadataAccess { scopes: vec![] };
+            path_and_query(&MintRequest { account: account.into(), delegates: vec![], what })
+        };
+        let folder = "/computeMetadata/v1/instance/service-accounts";
+        assert_eq!(
+            named("a@p.iam.gserviceaccount.com"),
+            format!("{folder}/a@p.iam.gserviceaccount.com/token")
+        );
+        assert_eq!(named("a/../b?c"), format!("{folder}/a%2F..%2Fb%3Fc/token"));
     }
 
     #[test]

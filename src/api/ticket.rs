@@ -125,6 +125,14 @@ impl Ticket {
 /// What may stand unencoded in a path segment (RFC 3986, “unreserved”).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The same with `@`, which RFC 3986 allows there as well.
+const WITH_AT: &AsciiSet = &SEGMENT.remove(b'@');
+
+/// One part of a path of the metadata server, where Google's libraries send the `@` of an e-mail as it is.
+pub fn metadata_segment(text: &str) -> String {
+    utf8_percent_encode(text, WITH_AT).to_string()
+}
+
 /// One part of a path, percent-encoded: the only way a name gets into a URL.
 pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()

@@ -1,7 +1,5 @@
 //! The machine as caller: the default account of its metadata server.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use super::{
@@ -15,16 +13,11 @@ use crate::{
         endpoints::{self, Base},
         handed_out,
         http::Http,
+        metadata::Patience,
         ticket::Ticket,
     },
     model::denial::Asked,
 };
-
-/// Who is not there by then is not there: the server is one hop away.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// Where there must be one, it may be slow at first.
-const PATIENCE_ON_CLOUD: Duration = Duration::from_secs(3);
 
 /// What it is called as a source.
 pub(super) const LABEL: &str = "metadata server";
@@ -47,9 +40,8 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
         Ticket { auth: false, query, ..Ticket::get(Base::Metadata, format!("{DEFAULT}{path}"), asked) }
     };
     let look = asked("", recursive, "metadata.read");
-    let sure = http.endpoints().is_moved(Base::Metadata) || is_on_cloud();
-    let patience = if sure { PATIENCE_ON_CLOUD } else { PATIENCE };
-    let account = tokio::time::timeout(patience, http.send(&look, None)).await.map_err(|_| absent())??;
+    let patience = Patience::of(http.endpoints());
+    let account = patience.ask(|| http.send(&look, None)).await.ok_or_else(absent)??;
     let account: Account = decode(&account.body, endpoints::name(Base::Metadata))?;
     let scopes = vec![("scopes", key::SCOPE.to_owned())];
     let answer = http.send(&asked("token", scopes, "metadata.token"), None).await?;
@@ -63,9 +55,4 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
         from: Some(Found { label: LABEL.into(), kind: "service account", quota_project: None }),
         ..answer.granted(from)?
     })
-}
-
-/// Whether the machine says that it is one of Google's (google-auth asks the same file).
-fn is_on_cloud() -> bool {
-    std::fs::read_to_string("/sys/class/dmi/id/product_name").is_ok_and(|name| name.starts_with("Google"))
 }

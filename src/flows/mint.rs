@@ -35,7 +35,7 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
             client.mint(&MintRequest { account, ..request.clone() }).await?
         }
         What::MetadataAccess { .. } | What::MetadataId { .. } => {
-            // Half a second tells whether there is a server at all; a request for a token would try for longer.
+            // This tells soon whether there is a server at all; a request for a token would try for longer.
             let machine = client.machine().await?;
             let named = |account: &&metadata::Attached| {
                 account.email == request.account || account.aliases.contains(&request.account)

@@ -117,7 +117,7 @@ impl Mint {
         }
     }
 
-    /// Asks whether there is a metadata server: off the screen's path, and for half a second at most.
+    /// Asks whether there is a metadata server: off the screen's path.
     fn look_around(&mut self, cx: &mut Cx) {
         let req = cx.call(Owner::Pane(PaneId::Mint), Call::Metadata(metadata::Call::Look));
         let old = cx.shared.machine.start(req);

@@ -78,7 +78,7 @@ impl Sample {
             && !matches!(self.call, Call::Oauth(_))
     }
 
-    /// The metadata server is given half a second.
+    /// The metadata server is given less time than others.
     fn is_of_machine(&self) -> bool {
         self.good.keys().any(|(method, _)| method.starts_with("metadata."))
     }
