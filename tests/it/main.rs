@@ -14,6 +14,7 @@ mod docs;
 #[cfg(unix)]
 mod doctor;
 mod examine;
+mod first_minute;
 mod flows;
 #[cfg(unix)]
 mod giving_back;
