@@ -209,15 +209,18 @@ impl Client {
         ticket: impl Fn(&[&str]) -> Ticket,
     ) -> Result<Option<(Answer, Vec<&'static str>)>, ApiError> {
         loop {
-            let asked = self.0.untestable.without(kind, permissions);
+            let asked = self.0.untestable.without(kind, permissions).await;
             if asked.is_empty() {
                 return Ok(None);
             }
             match self.send(ticket(&asked)).await {
                 Ok(answer) => return Ok(Some((answer, asked))),
                 // Each time there is at least one less.
-                Err(error) if self.0.untestable.learn(kind, &asked, &error) => {}
-                Err(error) => return Err(error),
+                Err(error) => {
+                    if !self.0.untestable.learn(kind, &asked, &error).await {
+                        return Err(error);
+                    }
+                }
             }
         }
     }

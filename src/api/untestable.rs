@@ -2,10 +2,9 @@
 //! one that cannot makes Google refuse the whole call. Which ones those are is learned from such a refusal, and asked no
 //! more for as long as the client lives.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
-};
+use std::collections::BTreeSet;
+
+use tokio::sync::Mutex;
 
 use crate::api::ApiError;
 
@@ -15,16 +14,16 @@ pub(super) struct Untestable(Mutex<BTreeSet<(&'static str, String)>>);
 
 impl Untestable {
     /// Those that can be asked about on such a resource, as far as it is known.
-    pub(super) fn without<'a>(&self, kind: &'static str, permissions: &[&'a str]) -> Vec<&'a str> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) async fn without<'a>(&self, kind: &'static str, permissions: &[&'a str]) -> Vec<&'a str> {
+        let known = self.0.lock().await;
         let testable = |name: &&&str| !known.contains(&(kind, (**name).to_owned()));
         permissions.iter().filter(testable).copied().collect()
     }
 
     /// Takes in a refusal; says whether it named any of those that were asked about.
-    pub(super) fn learn(&self, kind: &'static str, asked: &[&str], error: &ApiError) -> bool {
+    pub(super) async fn learn(&self, kind: &'static str, asked: &[&str], error: &ApiError) -> bool {
         let named = named(asked, error);
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock().await;
         known.extend(named.iter().map(|name| (kind, (*name).to_owned())));
         !named.is_empty()
     }
@@ -57,28 +56,28 @@ mod tests {
         ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default())
     }
 
-    #[test]
-    fn what_a_refusal_names_is_asked_no_more_on_such_a_resource() {
+    #[tokio::test]
+    async fn what_a_refusal_names_is_asked_no_more_on_such_a_resource() {
         let untestable = Untestable::default();
         let error = refused(400, "Permission a.things.getSecret is not valid for this resource.");
-        assert!(untestable.learn("things", &ASKED, &error));
-        assert_eq!(untestable.without("things", &ASKED), ["a.things.get", "a.things.list"]);
-        assert_eq!(untestable.without("others", &ASKED), ASKED);
+        assert!(untestable.learn("things", &ASKED, &error).await);
+        assert_eq!(untestable.without("things", &ASKED).await, ["a.things.get", "a.things.list"]);
+        assert_eq!(untestable.without("others", &ASKED).await, ASKED);
         let two = refused(400, "Permissions 'a.things.get', 'a.things.list' can't be tested.");
-        assert!(untestable.learn("things", &ASKED, &two));
-        assert!(untestable.without("things", &ASKED).is_empty());
+        assert!(untestable.learn("things", &ASKED, &two).await);
+        assert!(untestable.without("things", &ASKED).await.is_empty());
     }
 
-    #[test]
-    fn another_refusal_teaches_nothing() {
+    #[tokio::test]
+    async fn another_refusal_teaches_nothing() {
         let untestable = Untestable::default();
         for error in [
             refused(403, "Permission a.things.get denied."),
             refused(400, "Request contains an invalid argument."),
             refused(400, "Permission a.things.getOther is not valid for this resource."),
         ] {
-            assert!(!untestable.learn("things", &ASKED, &error), "{error}");
+            assert!(!untestable.learn("things", &ASKED, &error).await, "{error}");
         }
-        assert_eq!(untestable.without("things", &ASKED), ASKED);
+        assert_eq!(untestable.without("things", &ASKED).await, ASKED);
     }
 }
