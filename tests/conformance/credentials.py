@@ -3,7 +3,7 @@ cryptography, and Google's own maker of signed URLs.
 
     python credentials.py PATH-OF-IMPERSONA
 
-It drives the command line as a script would, against an emulator of its own. With `--vectors` in place of the path it
+It drives the command line as a script would, against an emulator of its own, which is its proxy and the judges' too. With `--vectors` in place of the path it
 prints the lines of `src/model/signed_url_vectors.jsonl` anew: the inputs as they are there, the outputs by Google's
 library.
 """
@@ -48,16 +48,11 @@ def check(function):
 # The command line.
 
 
-def as_default(emulator):
-    """What makes the first caller the one who calls: the printed environment names the one for Google's libraries."""
-    return {"GOOGLE_APPLICATION_CREDENTIALS": emulator.first["callers"][0]["path"]}
-
-
 def call(emulator, *arguments, stdin=b"", env=None):
     """Runs the command line as the emulator's default caller."""
     return subprocess.run(
         [emulator.binary, *arguments],
-        env={"HOME": emulator.home.name, "PATH": os.environ.get("PATH", "")} | emulator.first["env"] | as_default(emulator) | (env or {}),
+        env={"HOME": emulator.home.name, "PATH": os.environ.get("PATH", "")} | emulator.first["env"] | (env or {}),
         input=stdin,
         capture_output=True,
         timeout=60,
@@ -139,7 +134,7 @@ def refused_by_library(verify):
 @check
 def an_id_token_is_verified_by_google(emulator):
     made = told(emulator, "token", "id", DEPLOYER, "--audience", AUDIENCE)
-    claims = verified(emulator, made["token"])
+    claims = verified(made["token"])
     assert (made["kind"], made["account"], made["audience"]) == ("id", DEPLOYER, AUDIENCE), sorted(made)
     assert claims["aud"] == AUDIENCE and claims["email"] == DEPLOYER and claims["email_verified"] is True, claims
     assert claims["iss"] == "https://accounts.google.com" and claims["sub"] == claims["azp"], claims
@@ -150,8 +145,8 @@ def an_id_token_is_verified_by_google(emulator):
 def an_id_token_is_for_its_audience_only(emulator):
     token = told(emulator, "token", "id", DEPLOYER, "--audience", AUDIENCE)["token"]
     for audience in ("https://other.run.app", AUDIENCE + "/", AUDIENCE.upper()):
-        refused_by_library(lambda: verified(emulator, token, audience))
-    refused_by_library(lambda: verified(emulator, token[:-8] + "AAAAAAAA"))
+        refused_by_library(lambda: verified(token, audience))
+    refused_by_library(lambda: verified(token[:-8] + "AAAAAAAA"))
 
 
 # JWTs.
@@ -433,16 +428,16 @@ def scopes_that_compute_engine_ignores_are_said_to_be_ignored(emulator):
 @check
 def an_id_token_of_the_metadata_server_is_verified_by_google(emulator):
     made = told(emulator, "token", "metadata", "--audience", AUDIENCE)
-    claims = verified(emulator, made["token"])
+    claims = verified(made["token"])
     assert claims["aud"] == AUDIENCE and second(made["expireTime"]) == claims["exp"], claims
     assert "compute_engine" not in claims.get("google", {}), claims
-    refused_by_library(lambda: verified(emulator, made["token"], "https://other.run.app"))
+    refused_by_library(lambda: verified(made["token"], "https://other.run.app"))
 
 
 @check
 def a_full_id_token_of_the_metadata_server_names_the_machine(emulator):
     made = told(emulator, "token", "metadata", "--audience", AUDIENCE, "--full")
-    claims = verified(emulator, made["token"])
+    claims = verified(made["token"])
     assert claims["google"]["compute_engine"], claims
 
 
@@ -510,7 +505,7 @@ def goes_to_a_file(emulator, arguments, stdin, sound):
 @check
 def an_id_token_goes_to_a_file(emulator):
     arguments = ["token", "id", DEPLOYER, "--audience", AUDIENCE]
-    goes_to_a_file(emulator, arguments, b"", lambda token: verified(emulator, token))
+    goes_to_a_file(emulator, arguments, b"", lambda token: verified(token))
 
 
 @check
@@ -548,7 +543,7 @@ def a_signed_url_goes_to_a_file(emulator):
 def a_token_of_the_metadata_server_goes_to_a_file(emulator):
     goes_to_a_file(emulator, ["token", "metadata"], b"", lambda token: tokeninfo(emulator, token))
     arguments = ["token", "metadata", "--audience", AUDIENCE]
-    goes_to_a_file(emulator, arguments, b"", lambda token: verified(emulator, token))
+    goes_to_a_file(emulator, arguments, b"", lambda token: verified(token))
 
 
 if __name__ == "__main__":

@@ -3,10 +3,8 @@ Google refuses must be refused in a form that the client understands.
 
     python google_auth.py PATH-OF-IMPERSONA
 
-The first checks run in a process of its own with nothing but the environment that the emulator prints. For the others
-the wire below the library is led to the emulator, as an entry in a hosts file would do: the library has no setting for
-where a person's login is refreshed, where ID tokens and signatures of other accounts come from and where Google's keys
-are, and is itself as it comes from PyPI.
+The emulator is the proxy of this process, and not one address is set: the library asks Google's own hosts. The first
+checks are about an emulator that is none, which the library reaches where it has a setting or a file names an address.
 """
 
 import base64
@@ -19,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import google.auth
 import requests
@@ -57,11 +55,11 @@ def check(function):
 class Emulator:
     """`impersona emulator` as a process, in a home of its own."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, *options):
         self.binary = os.path.abspath(binary)
         self.home = tempfile.TemporaryDirectory()
         self.process = subprocess.Popen(
-            [self.binary, "emulator"],
+            [self.binary, "emulator", *options],
             env={"HOME": self.home.name, "TMPDIR": self.home.name, "PATH": os.environ.get("PATH", "")},
             stdout=subprocess.PIPE,
             text=True,
@@ -81,24 +79,34 @@ class Emulator:
         """Who holds a federated token."""
         return requests.post(f"{self.base}/v1/introspect", data={"token": token}).json().get("username")
 
+    def info(self, token):
+        """What tokeninfo says of an access token."""
+        return requests.post(f"{self.base}/tokeninfo", data={"access_token": token}).json()
+
     def close(self):
         self.process.terminate()
         self.process.wait(timeout=20)
         self.home.cleanup()
 
-    def lead_here(self):
-        """Leads what is meant for Google to the emulator; nothing else leaves the machine."""
-        send = requests.adapters.HTTPAdapter.send
 
-        def redirected(adapter, request, **settings):
-            parts = urlsplit(request.url)
-            if parts.hostname.endswith(".googleapis.com"):
-                request.url = self.base + parts.path + (f"?{parts.query}" if parts.query else "")
-            elif parts.hostname != "127.0.0.1":
-                raise AssertionError(f"{parts.hostname} is neither Google's nor this machine")
-            return send(adapter, request, **dict(settings, proxies=None))
+def stay_here():
+    """Connections to other machines are refused, whoever wants them."""
 
-        requests.adapters.HTTPAdapter.send = redirected
+    def held(event, arguments):
+        if event == "socket.connect" and arguments[1][0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"{arguments[1]} is not this machine")
+
+    sys.addaudithook(held)
+
+
+@contextlib.contextmanager
+def without_proxy(emulator):
+    """A second emulator, which is no proxy."""
+    plain = Emulator(emulator.binary)
+    try:
+        yield plain
+    finally:
+        plain.close()
 
 
 def user(emulator):
@@ -140,9 +148,9 @@ def as_account(emulator, target, delegates=(), source=None):
     )
 
 
-def verified(emulator, token, audience=AUDIENCE):
+def verified(token, audience=AUDIENCE):
     """The claims of an ID token, once Google's library has checked its signature by the published certificates."""
-    return id_token.verify_token(token, Request(), audience=audience, certs_url=f"{emulator.base}/oauth2/v1/certs")
+    return id_token.verify_token(token, Request(), audience=audience)
 
 
 def refused(call, *words):
@@ -191,16 +199,35 @@ def bare(emulator, code, *arguments, env=None):
 
 @check
 def the_printed_environment_is_all_that_the_library_needs(emulator):
-    code, said = bare(emulator, PRINTED, emulator.base, DEPLOYER, CLOUD[0])
+    with without_proxy(emulator) as plain:
+        code, said = bare(plain, PRINTED, plain.base, DEPLOYER, CLOUD[0])
     assert code == 0, said
 
 
 @check
 def a_person_s_file_is_asked_about_at_google_as_the_readme_says(emulator):
     # The day the library reads `token_uri`, this fails and the limit is to go from the README.
-    env = {"GOOGLE_APPLICATION_CREDENTIALS": emulator.caller("user:dev@example.com")}
-    code, said = bare(emulator, PRINTED, emulator.base, DEPLOYER, CLOUD[0], env=env)
+    with without_proxy(emulator) as plain:
+        env = {"GOOGLE_APPLICATION_CREDENTIALS": plain.caller("user:dev@example.com")}
+        code, said = bare(plain, PRINTED, plain.base, DEPLOYER, CLOUD[0], env=env)
     assert code != 0 and "oauth2.googleapis.com" in said, said
+
+
+@check
+def files_that_name_addresses_are_followed_to_them(emulator):
+    with without_proxy(emulator) as plain:
+        callers = plain.callers("external_account") + plain.callers("external_account_authorized_user")
+        assert len(callers) == 11, callers
+        for caller in callers:
+            # With scopes the library asks Google for the project.
+            credentials = google.auth.load_credentials_from_file(caller["path"])[0]
+            if caller["kind"] == "external_account":
+                credentials = credentials.with_scopes([*CLOUD, "https://www.googleapis.com/auth/userinfo.email"])
+            credentials.refresh(Request())
+            if "impersonates" in caller:
+                assert plain.info(credentials.token)["email"] == caller["impersonates"], caller
+            else:
+                assert plain.username(credentials.token) == caller["principal"], caller
 
 
 @check
@@ -224,7 +251,7 @@ def a_service_account_file_gives_an_id_token(emulator):
     path = emulator.caller("serviceAccount:ci@acme-ci.iam.gserviceaccount.com")
     credentials = service_account.IDTokenCredentials.from_service_account_file(path, target_audience=AUDIENCE)
     credentials.refresh(Request())
-    claims = verified(emulator, credentials.token)
+    claims = verified(credentials.token)
     assert claims["email"] == "ci@acme-ci.iam.gserviceaccount.com", claims
 
 
@@ -284,7 +311,7 @@ def an_id_token_is_verified(emulator):
         as_account(emulator, DEPLOYER), target_audience=AUDIENCE, include_email=True
     )
     credentials.refresh(Request())
-    claims = verified(emulator, credentials.token)
+    claims = verified(credentials.token)
     assert claims["aud"] == AUDIENCE and claims["email"] == DEPLOYER and claims["email_verified"], claims
     assert claims["iss"] == "https://accounts.google.com" and claims["exp"] - claims["iat"] == 3600, claims
     assert claims["sub"] == claims["azp"] == "109300000000000004411", claims
@@ -296,7 +323,7 @@ def an_id_token_through_a_chain_is_verified(emulator):
         as_account(emulator, VAULT, RELAYS), target_audience=AUDIENCE
     )
     credentials.refresh(Request())
-    claims = verified(emulator, credentials.token)
+    claims = verified(credentials.token)
     assert claims["aud"] == AUDIENCE and "email" not in claims, claims
 
 
@@ -309,7 +336,7 @@ def an_id_token_for_somebody_else_is_refused_by_the_library(emulator):
         (credentials.token[:-8] + "AAAAAAAA", AUDIENCE),
     ]:
         try:
-            verified(emulator, token, audience)
+            verified(token, audience)
         except (ValueError, exceptions.GoogleAuthError):
             continue
         raise AssertionError("it was taken")
@@ -384,7 +411,7 @@ def the_machine_s_scopes_hold_whatever_is_asked_for(emulator):
     with on_the_machine(emulator):
         credentials = compute_engine.Credentials(scopes=DRIVE)
         credentials.refresh(Request())
-    info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+    info = emulator.info(credentials.token)
     assert info["scope"] == CLOUD[0], info
 
 
@@ -405,7 +432,7 @@ def the_machine_s_id_token_is_verified(emulator):
     with on_the_machine(emulator):
         credentials = compute_engine.IDTokenCredentials(Request(), AUDIENCE, use_metadata_identity_endpoint=True)
         credentials.refresh(Request())
-    claims = verified(emulator, credentials.token)
+    claims = verified(credentials.token)
     assert claims["aud"] == AUDIENCE and claims["email"] == API, claims
     assert claims["google"]["compute_engine"]["project_id"] == "acme-prod", claims
 
@@ -414,7 +441,7 @@ def the_machine_s_id_token_is_verified(emulator):
 def an_account_stands_for_a_person(emulator):
     credentials = as_person(emulator, DEPLOYER, "alice@example.com", DRIVE)
     credentials.refresh(Request())
-    info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+    info = emulator.info(credentials.token)
     assert info["scope"] == DRIVE[0] and info["sub"] != info["azp"] == "109300000000000004411", info
 
 
@@ -466,7 +493,7 @@ def somebody_of_a_pool_calls_as_an_account_from_every_source(emulator):
         credentials = loaded(caller, scopes=[*CLOUD, "https://www.googleapis.com/auth/userinfo.email"])
         assert credentials.service_account_email == DEPLOYER, credentials.service_account_email
         assert credentials.token.startswith("ya29.c."), credentials.token[:8]
-        info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+        info = emulator.info(credentials.token)
         assert info["email"] == DEPLOYER, info
 
 
@@ -513,7 +540,7 @@ def the_login_of_somebody_of_a_workforce_pool_is_refreshed(emulator):
 def a_file_of_an_account_behind_a_chain_is_the_account(emulator):
     (caller,) = emulator.callers("impersonated_service_account")
     credentials = loaded(caller, scopes=[*CLOUD, "https://www.googleapis.com/auth/userinfo.email"])
-    info = requests.post(f"{emulator.base}/tokeninfo", data={"access_token": credentials.token}).json()
+    info = emulator.info(credentials.token)
     assert info["email"] == VAULT == caller["impersonates"], info
 
 
@@ -570,10 +597,11 @@ def a_boundary_with_a_role_that_there_is_not_is_raised(emulator):
 
 
 def run(checks, binary, compared):
-    """Every check against one emulator of its own: a table with a line for each, and what all of them compare; a last
+    """Every check against one emulator of its own, the proxy of all that is asked: a table with a line for each, and what all of them compare; a last
     line with the count; exit 1 on a failure."""
-    emulator = Emulator(binary)
-    emulator.lead_here()
+    emulator = Emulator(binary, "--proxy")
+    os.environ.update(emulator.first["env"])
+    stay_here()
     rows = []
     try:
         for one in checks:
