@@ -14,12 +14,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Shares};
-use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::response::Response;
 use tower_http::compression::CompressionLayer;
 
 use super::connection::Scissors;
-use super::reply;
 use super::routes::{self, Googles, payload};
 use super::state::Shared;
 pub use authority::Authority;
@@ -57,10 +56,8 @@ async fn serve(
     let body = payload::read(body).await;
     let is_whole = body.is_ok();
     let mut response = match hosts::of(&parts, tunnel) {
-        None => {
-            reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
-        }
-        Some(host) => {
+        Err(refusal) => refusal,
+        Ok(host) => {
             let (path, version) = (parts.uri.path().to_owned(), parts.version);
             let refusal = demands::refusal(&parts, &body).filter(|_| demands::is_googles(&path));
             let mut response = match refusal {

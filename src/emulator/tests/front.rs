@@ -51,6 +51,14 @@ async fn front_end_refuses_with_a_page_of_googles() {
         (format!("GET {long}"), "", "", 414, "... is too large to process."),
         (format!("GET {edge}"), "", "", 404, "was not found"),
         ("GET /oauth2/v3/certs".into(), large.as_str(), "", 413, "issued a request that was too large."),
+        (
+            "GET /oauth2/v3/certs".into(),
+            "\r\nHost: iam.googleapis.com",
+            "",
+            400,
+            "malformed or illegal request.",
+        ),
+        ("GET /computeMetadata/v1/".into(), "\r\nHost: localhost", "", 400, "malformed or illegal request."),
         (format!("POST {policy}"), CUT, "{", 400, "malformed or illegal request."),
         (
             format!("POST {policy}"),
