@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(find("GET", LIST).name, "iam.v1.projects.serviceAccounts.list");
         let policy = "/v1/projects/-/serviceAccounts/a%40p:getIamPolicy";
         assert_eq!(find("POST", policy).name, "iam.v1.projects.serviceAccounts.getIamPolicy");
-        for (service, verb, path) in [("iam", "POST", LIST), ("sts", "GET", LIST), ("iam", "GET", policy)] {
+        for (service, verb, path) in [("iam", "PATCH", LIST), ("sts", "GET", LIST), ("iam", "GET", policy)] {
             assert!(contract().find(service, verb, path).is_none(), "{service} {verb} {path}");
         }
     }

@@ -54,7 +54,9 @@ fn open(
     caller: &super::Caller,
     permission: &str,
 ) -> Result<(Resource, String), Failure> {
-    let node = call.param("point").strip_prefix("cloudresourcemanager.googleapis.com/");
+    // gcloud escapes the slashes twice; Google takes both.
+    let point = call.param("point").replace("%2F", "/").replace("%2f", "/");
+    let node = point.strip_prefix("cloudresourcemanager.googleapis.com/");
     let node = node.ok_or_else(Failure::invalid_argument)?;
     let on = state.node(node).ok_or_else(|| Failure::denied(permission))?;
     call.require(state, caller, permission, on)?;

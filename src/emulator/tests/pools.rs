@@ -105,10 +105,12 @@ async fn deny_policies_are_read_where_they_are_attached() {
     assert_eq!(desk.get(&format!("{}/nothing", at("projects%2Facme-locked"))).await.status, 404);
     let other = "v2/policies/iam.googleapis.com%2Fprojects%2Facme-locked/denypolicies";
     assert_eq!(desk.get(other).await.status, 400);
-    // The slashes of the name have to be escaped, and once.
+    // The slashes of the name have to be escaped; gcloud does it twice.
     let open = "v2/policies/cloudresourcemanager.googleapis.com/projects/acme-locked/denypolicies";
     assert_eq!(desk.get(open).await.status, 404);
-    assert_eq!(desk.get(&at("projects%252Facme-locked")).await.reason(), "IAM_PERMISSION_DENIED");
+    let twice = desk.get(&at("projects%2Facme-locked").replace("%2F", "%252F")).await;
+    assert_eq!(twice.json, listed);
+    assert_eq!(desk.get(&at("projects%2Fnothing")).await.reason(), "IAM_PERMISSION_DENIED");
 }
 
 #[tokio::test]
