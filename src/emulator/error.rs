@@ -1,6 +1,7 @@
 //! The refusals Google is known to answer with, one constructor each, in the wording seen on the wire. This file
 //! owns their bodies and nothing else: it never decides when a request is refused.
 
+mod accounts;
 mod named;
 mod usage;
 
@@ -402,37 +403,14 @@ impl Failure {
         )
     }
 
-    /// E21.
-    pub fn account_exists(id: &str, project: &str, name: &str) -> Failure {
-        let message = format!("Service account {id} already exists within project projects/{project}.");
-        Failure::google(409, "ALREADY_EXISTS", message).detail("ResourceInfo", json!({"resourceName": name}))
+    /// An analysis of policies that asks for what cannot be asked (quoted in a public issue).
+    pub fn invalid_analysis(field: &str, problem: &str) -> Failure {
+        Failure::invalid("Some specified value(s) are invalid.").violation(field, problem)
     }
 
-    /// A project with all the accounts that it may have (captured by Kubeflow's tests in 2019).
-    pub fn too_many_accounts() -> Failure {
-        Failure::google(429, "RESOURCE_EXHAUSTED", "Maximum number of service accounts on project reached.")
-            .detail("RetryInfo", json!({"retryDelay": "86401s"}))
-    }
-
-    /// An account that is changed under the etag of another state of it. The words are ours.
-    pub fn account_conflict() -> Failure {
-        Failure::google(409, "ABORTED", "The etag of the service account is not the current one.")
-    }
-
-    /// What is said of a key too many, and no more than that (captured by firebase-tools in 2023).
-    pub fn failed_precondition() -> Failure {
-        Failure::google(400, "FAILED_PRECONDITION", "Precondition check failed.")
-    }
-
-    /// An organization that allows no keys (gcloud's output, quoted in many issues).
-    pub fn key_creation_disabled(account: &str) -> Failure {
-        let message = "Key creation is not allowed on this service account.";
-        let email = account.rsplit('/').next().unwrap_or_default().replace('@', "%40");
-        Failure::google(400, "FAILED_PRECONDITION", message).detail(
-            "PreconditionFailure",
-            json!({"violations": [{"type": "constraints/iam.disableServiceAccountKeyCreation",
-                "subject": format!("{account}?configvalue={email}"), "description": message}]}),
-        )
+    /// A quota that is used up, without a reason.
+    pub fn exhausted() -> Failure {
+        Failure::google(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
     }
 
     /// A method of Google's that the emulator leaves out. The words are ours: Google has no such refusal.

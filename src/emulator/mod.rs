@@ -1,5 +1,5 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
-//! Cloud Asset, Policy Troubleshooter, the OAuth endpoints, the Security Token Service, the public keys and the metadata
+//! Cloud Asset, Policy Troubleshooter, Policy Analyzer, the OAuth endpoints, the Security Token Service, the public keys and the metadata
 //! server, over real HTTP on loopback. It owns its own reading of the protocol and imports nothing of the rest of the
 //! crate, so that two readings have to agree; it keeps everything in memory. In builds for debugging it panics rather than
 //! answer what Google's documents do not allow.
@@ -14,8 +14,10 @@
 //! ```
 
 mod accounts;
+mod activity;
 mod addresses;
 mod admission;
+mod analysis;
 mod behaviour;
 mod boundary;
 mod callers;
@@ -395,6 +397,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("serviceusage", "SERVICEUSAGE"),
     ("cloudasset", "CLOUDASSET"),
     ("policytroubleshooter", "POLICYTROUBLESHOOTER"),
+    ("policyanalyzer", "POLICYANALYZER"),
 ];
 
 /// What `impersona emulator` prints first: `{port, endpoints, env, callers, projects}`, and `control` once that is open.

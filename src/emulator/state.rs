@@ -8,9 +8,10 @@ use std::sync::atomic::AtomicBool;
 use tokio::sync::{Mutex, watch};
 
 use super::accounts::{Accounts, deleted_member, live_member};
+use super::activity::Activity;
 use super::addresses::Addresses;
 use super::behaviour::Behaviour;
-use super::clock::Clock;
+use super::clock::{self, Clock};
 use super::deny;
 use super::error::Failure;
 use super::es256::Es256;
@@ -150,6 +151,10 @@ pub struct State {
     stale_reads: i64,
     /// What was written over, with the time of that; the oldest first. The last is always kept.
     former: HashMap<Resource, Vec<(i64, Policy)>>,
+    /// When accounts and keys authenticated.
+    pub activity: Activity,
+    /// How many analyses of policies each organization asked for on which day, by its number.
+    pub analyses: HashMap<u64, (i64, u32)>,
     /// Armed faults.
     pub faults: Faults,
     log: VecDeque<Served>,
@@ -166,6 +171,12 @@ impl State {
         let mut state = State { last_etag: micros, clients, ..State::default() };
         for (p, project) in world.projects.iter_mut().enumerate() {
             for account in project.accounts.drain(..) {
+                let keys = account.keys.iter().map(|key| (&key.id, &key.last_authenticated));
+                for (id, last) in keys.chain([(&account.unique_id, &account.last_authenticated)]) {
+                    if let Some(last) = last.as_deref().and_then(clock::stated) {
+                        state.activity.note(id, last.as_second());
+                    }
+                }
                 state.accounts.add(p, account);
             }
             state.nodes.insert(format!("projects/{}", project.id), Resource::Project(p));

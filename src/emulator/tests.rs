@@ -5,7 +5,9 @@ use reqwest::{Client, Method, StatusCode};
 use super::*;
 
 mod accounts;
+mod activities;
 mod admission;
+mod analysis;
 mod assets;
 mod aws;
 mod behaviour;

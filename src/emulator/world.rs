@@ -98,6 +98,8 @@ pub struct Organization {
     pub roles: Vec<CustomRole>,
     /// Domains whose people may stand in policies; empty permits all (domain-restricted sharing).
     pub permitted_domains: Vec<String>,
+    /// How many analyses of policies it may ask for in a day (UTC); 20 if left out.
+    pub analyses_per_day: Option<u32>,
     /// Whether no keys can be made for its accounts (`constraints/iam.disableServiceAccountKeyCreation`).
     pub key_creation_disabled: bool,
     /// Its allow policy.
@@ -168,6 +170,8 @@ pub struct Account {
     pub disabled: bool,
     /// Whether the organization allows it tokens of up to 12 hours.
     pub extended_lifetime: bool,
+    /// When it last authenticated, RFC 3339; never if left out.
+    pub last_authenticated: Option<String>,
     /// Its user-managed keys, at the start only to be listed: no private key belongs to them.
     pub keys: Vec<AccountKey>,
     /// Its allow policy.
@@ -184,6 +188,8 @@ pub struct AccountKey {
     pub created: String,
     /// When it ends, RFC 3339; never if left out.
     pub expires: Option<String>,
+    /// When it was last logged in with, RFC 3339; never if left out.
+    pub last_authenticated: Option<String>,
     /// Whether its public part was uploaded rather than made by Google.
     pub uploaded: bool,
     /// Whether it is disabled.

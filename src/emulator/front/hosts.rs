@@ -38,12 +38,13 @@ impl Host {
 }
 
 /// The services that are reached at hosts of Google's over TLS.
-const SERVED: [Api; 8] = [
+const SERVED: [Api; 9] = [
     Api::Iam,
     Api::Credentials,
     Api::ResourceManager,
     Api::ServiceUsage,
     Api::Troubleshooter,
+    Api::PolicyAnalyzer,
     Api::CloudAsset,
     Api::OAuth,
     Api::Sts,

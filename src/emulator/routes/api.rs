@@ -16,6 +16,7 @@ pub enum Api {
     ResourceManager,
     ServiceUsage,
     Troubleshooter,
+    PolicyAnalyzer,
     CloudAsset,
     OAuth,
     Sts,
@@ -32,6 +33,7 @@ impl Api {
             Api::ResourceManager => "cloudresourcemanager.googleapis.com",
             Api::ServiceUsage => "serviceusage.googleapis.com",
             Api::Troubleshooter => "policytroubleshooter.googleapis.com",
+            Api::PolicyAnalyzer => "policyanalyzer.googleapis.com",
             Api::CloudAsset => "cloudasset.googleapis.com",
             Api::OAuth => "oauth2.googleapis.com",
             Api::Sts => "sts.googleapis.com",
@@ -48,6 +50,7 @@ impl Api {
             Api::ResourceManager => "Cloud Resource Manager API",
             Api::ServiceUsage => "Service Usage API",
             Api::Troubleshooter => "Policy Troubleshooter API",
+            Api::PolicyAnalyzer => "Policy Analyzer API",
             Api::CloudAsset => "Cloud Asset API",
             Api::OAuth => "Google OAuth2 API",
             Api::Sts => "Security Token Service API",
@@ -71,7 +74,7 @@ impl Api {
     pub fn scopes(self, writes: bool) -> &'static [&'static str] {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
-            Api::Troubleshooter | Api::CloudAsset => &[CLOUD_PLATFORM],
+            Api::Troubleshooter | Api::PolicyAnalyzer | Api::CloudAsset => &[CLOUD_PLATFORM],
             Api::ResourceManager if writes => &[CLOUD_PLATFORM],
             Api::ServiceUsage if writes => &[CLOUD_PLATFORM, SERVICE_MANAGEMENT],
             Api::ResourceManager | Api::ServiceUsage => &[CLOUD_PLATFORM, READ_ONLY],

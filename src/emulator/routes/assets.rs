@@ -8,7 +8,6 @@ use super::super::clock;
 use super::super::error::{Answer, Failure};
 use super::super::policy::Binding;
 use super::super::reply;
-use super::super::role;
 use super::super::search::{Search, Term};
 use super::super::state::{Resource, State};
 use super::{Api, Call, Route, paged, row};
@@ -63,12 +62,11 @@ impl Asset {
     fn name(self, state: &State) -> String {
         match self.of {
             Resource::Account(i) => {
-                let account = &state.accounts[i];
-                let key = self.key.map_or(String::new(), |key| format!("/keys/{}", account.keys[key].id));
-                let project = &state.project_of(i).id;
-                format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{}{key}", account.unique_id)
+                let keys = &state.accounts[i].keys;
+                let key = self.key.map_or(String::new(), |key| format!("/keys/{}", keys[key].id));
+                format!("{}{key}", state.asset_name(self.of))
             }
-            other => state.full_name(other),
+            other => state.asset_name(other),
         }
     }
 
@@ -148,12 +146,7 @@ async fn open<'a>(call: &'a Call, query: &Query) -> Result<(MutexGuard<'a, State
         return Err(Failure::invalid_argument());
     }
     let wanted = |asset: &Asset| types.is_empty() || types.iter().any(|pattern| like(asset.kind(), pattern));
-    let everything = (0..state.organizations.len())
-        .map(Resource::Organization)
-        .chain((0..state.folders.len()).map(Resource::Folder))
-        .chain((0..state.projects.len()).map(Resource::Project))
-        .chain(state.accounts.places().map(Resource::Account));
-    let inside = everything.filter(|of| state.way_up(*of).any(|level| level == scope));
+    let inside = state.resources().filter(|of| state.way_up(*of).any(|level| level == scope));
     let assets: Vec<Asset> = inside
         .flat_map(|of| {
             let keys = match of {
@@ -273,7 +266,9 @@ fn is_about_binding(term: &Term) -> bool {
 fn binding_fits(state: &State, binding: &Binding, term: &Term) -> bool {
     let members = || binding.members.iter().any(|member| term.fits(member));
     match term.field.as_deref() {
-        Some("policy.role.permissions") => gives(state, &binding.role).iter().any(|name| term.fits(name)),
+        Some("policy.role.permissions") => {
+            state.permissions_of(&binding.role).iter().any(|name| term.fits(name))
+        }
         Some("roles" | "policy.role") => term.fits(&binding.role),
         Some("memberTypes") => {
             binding.members.iter().any(|member| term.fits(member.split(':').next().unwrap_or_default()))
@@ -287,19 +282,12 @@ fn binding_fits(state: &State, binding: &Binding, term: &Term) -> bool {
     }
 }
 
-/// What a role gives. Google drops bindings whose role the caller may not read; ours does not look at that.
-fn gives(state: &State, name: &str) -> Vec<String> {
-    match role::predefined().get(name) {
-        Some(role) => role.permissions.iter().map(ToString::to_string).collect(),
-        None => state.custom_role(name).map(|role| role.permissions.clone()).unwrap_or_default(),
-    }
-}
-
-/// The permissions that were asked for, by role.
+/// The permissions that were asked for, by role. Google drops bindings whose role the caller may not read; ours does not
+/// look at that.
 fn matched(state: &State, search: &Search, bindings: &[&Binding]) -> Value {
     let roles = bindings.iter().map(|binding| {
         let asked = |name: &String| search.has(|term| is_about_binding(term) && term.fits(name));
-        let names: Vec<String> = gives(state, &binding.role).into_iter().filter(asked).collect();
+        let names: Vec<String> = state.permissions_of(&binding.role).into_iter().filter(asked).collect();
         (binding.role.clone(), json!({"permissions": names}))
     });
     roles.collect::<Map<_, _>>().into()

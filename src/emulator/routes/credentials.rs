@@ -83,10 +83,11 @@ const HOUR: i64 = 3_600;
 const HALF_A_DAY: i64 = 12 * HOUR;
 
 /// The account that is to be minted for, once every hop of the chain has been found open: the caller needs
-/// implicitDelegation on the first delegate, each delegate on the next, the last one the permission on the target.
+/// implicitDelegation on the first delegate, each delegate on the next, the last one the permission on the target. It
+/// then counts as having authenticated.
 fn target(
     call: &Call,
-    state: &State,
+    state: &mut State,
     caller: &Caller,
     delegates: &[String],
     permission: &str,
@@ -113,6 +114,7 @@ fn target(
     }
     let who = delegate_before.as_ref().map_or(caller.into(), Holder::from);
     let i = step(call, state, who, call.param("account"), permission)?;
+    state.authenticated(i, call.now());
     Ok(state.accounts[i].clone())
 }
 
@@ -150,7 +152,7 @@ async fn access_token(call: Call) -> Answer {
     let caller = call.caller().await?;
     let body: Mint = call.body(FIELDS)?;
     let mut state = call.state().await;
-    let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.getAccessToken")?;
+    let account = target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.getAccessToken")?;
     let scopes = scopes(body.scope, &state.behaviour)?;
     let lifetime = lifetime(body.lifetime.as_deref(), account.extended_lifetime)?;
     let now = call.now();
@@ -203,8 +205,9 @@ async fn id_token(call: Call) -> Answer {
     let caller = call.caller().await?;
     let body: Mint = call.body(FIELDS)?;
     let (account, organization) = {
-        let state = call.state().await;
-        let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.getOpenIdToken")?;
+        let mut state = call.state().await;
+        let account =
+            target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.getOpenIdToken")?;
         let on = state.account(&account.email).map(Resource::Account);
         let organization = on.and_then(|on| state.organization(on)).map(|o| o.number);
         (account, organization)
@@ -251,8 +254,8 @@ async fn sign_blob(call: Call) -> Answer {
     let caller = call.caller().await?;
     let body: Mint = call.body(FIELDS)?;
     let (account, how) = {
-        let state = call.state().await;
-        let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?;
+        let mut state = call.state().await;
+        let account = target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?;
         (account, state.behaviour.clone())
     };
     // Bytes that are empty and bytes that are absent are one and the same in proto3.
@@ -280,8 +283,8 @@ async fn sign_jwt(call: Call) -> Answer {
     let caller = call.caller().await?;
     let body: Mint = call.body(FIELDS)?;
     let (account, how) = {
-        let state = call.state().await;
-        let account = target(&call, &state, &caller, &body.delegates, "iam.serviceAccounts.signJwt")?;
+        let mut state = call.state().await;
+        let account = target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.signJwt")?;
         (account, state.behaviour.clone())
     };
     let payload = body.payload.unwrap_or_default();

@@ -261,6 +261,7 @@ fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> 
     if state.kept.len() >= 1_000 {
         state.kept.clear();
     }
+    state.activity.note(&of.0, now);
     state.kept.insert(of, text.clone());
     (text, LIFETIME)
 }

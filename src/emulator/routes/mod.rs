@@ -3,6 +3,8 @@
 
 mod account_keys;
 mod account_writes;
+mod activities;
+mod analysis;
 mod api;
 mod assets;
 mod broken;
@@ -100,6 +102,8 @@ const TABLES: &[&[Route]] = &[
     services::ROUTES,
     troubleshooter::ROUTES,
     assets::ROUTES,
+    analysis::ROUTES,
+    activities::ROUTES,
     oauth::ROUTES,
     sts::ROUTES,
     certs::ROUTES,
@@ -328,14 +332,14 @@ impl Call {
         if self.token_expired {
             return Err(Failure::expired(at));
         }
-        let state = self.state().await;
+        let mut state = self.state().await;
         if let Principal::Account(email) = &principal {
             // "Existing tokens are rejected" once an account is disabled (IAM reference, disable), and one of a deleted
             // account is not the token of the next one of its name.
             let is_good = |i: usize| !state.accounts[i].disabled && state.accounts[i].unique_id == client;
-            if !state.account(email).is_some_and(is_good) {
-                return Err(Failure::account_state(at));
-            }
+            let account = state.account(email).filter(|i| is_good(*i));
+            let account = account.ok_or_else(|| Failure::account_state(at))?;
+            state.authenticated(account, self.now());
         }
         Ok((Caller { principal, scopes, boundary, consumer: String::new() }, client))
     }
@@ -362,10 +366,11 @@ impl Call {
             let i = state.account(&email)?;
             (state.accounts[i].unique_id.clone(), state.keys_in_use(i, now))
         };
-        let signed = signed_by(&jwt, &client, &keys).await;
+        let key = signed_by(&jwt, &client, &keys).await.filter(|_| fresh)?;
+        self.state().await.activity.note(&key, now);
         let expires = jwt.time("exp").unwrap_or_default();
         let principal = Principal::Account(email);
-        (fresh && signed).then_some(Token { principal, scopes, expires, client, boundary: None })
+        Some(Token { principal, scopes, expires, client, boundary: None })
     }
 
     /// Refuses with E1 unless the caller has the permission.
@@ -377,10 +382,15 @@ impl Call {
     }
 }
 
-/// Whether an account signed a JWT, with Google's key of it or with one of its own.
-async fn signed_by(jwt: &keys::Jwt<'_>, unique_id: &str, own: &[(Arc<keys::Key>, keys::Validity)]) -> bool {
-    own.iter().any(|(key, _)| jwt.is_signed_by(key))
-        || keys::made(unique_id).await.is_some_and(|key| jwt.is_signed_by(&key))
+/// The id of the key with which an account signed a JWT: Google's key of it or one of its own.
+async fn signed_by(
+    jwt: &keys::Jwt<'_>,
+    unique_id: &str,
+    own: &[(Arc<keys::Key>, keys::Validity)],
+) -> Option<String> {
+    let google = keys::made(unique_id).await;
+    let mut all = own.iter().map(|(key, _)| key).chain(&google);
+    all.find(|key| jwt.is_signed_by(key)).map(|key| key.id.clone())
 }
 
 /// Marks an answer as one of Google's APIs or of what stands before them: not the machine's, and nobody else's.

@@ -244,10 +244,13 @@ async fn assertion(call: &Call, text: &str) -> Answer {
         let i = found.ok_or_else(|| bad("Invalid grant: account not found"))?;
         (state.accounts[i].clone(), state.keys_in_use(i, call.now()))
     };
-    if !signed_by(&jwt, &account.unique_id, &keys).await {
-        return Err(bad("Invalid JWT Signature."));
-    }
+    let key = signed_by(&jwt, &account.unique_id, &keys).await;
+    let key = key.ok_or_else(|| bad("Invalid JWT Signature."))?;
     let now = call.now();
+    {
+        let mut state = call.state().await;
+        [&key, &account.unique_id].into_iter().for_each(|id| state.activity.note(id, now));
+    }
     let (issued, expires) = (jwt.time("iat").unwrap_or(0), jwt.time("exp").unwrap_or(0));
     if issued > now + 300 || expires <= now || expires > issued + LIFETIME {
         return Err(bad(SHORT));

@@ -52,7 +52,7 @@ impl Desk {
     }
 
     /// What the token endpoint says to a JWT that a key file signs.
-    async fn log_in(&self, file: &Value) -> Got {
+    pub(super) async fn log_in(&self, file: &Value) -> Got {
         let now = self.emulator.handle().now();
         let claims = json!({"iss": file["client_email"], "scope": CLOUD, "iat": now, "exp": now + 3_600,
             "aud": "https://oauth2.googleapis.com/token"});

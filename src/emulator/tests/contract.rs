@@ -98,6 +98,12 @@ fn samples() -> Vec<(Method, &'static str, Option<Value>)> {
         get(
             "v1/organizations/123456789012:searchAllResources?assetTypes=iam.googleapis.com/ServiceAccount&pageSize=2",
         ),
+        get(
+            "v1/projects/acme-prod:analyzeIamPolicy?analysisQuery.identitySelector.identity=user:dev@example.com&analysisQuery.options.outputGroupEdges=True&analysisQuery.options.analyzeServiceAccountImpersonation=true",
+        ),
+        get(
+            "v1/projects/acme-prod/locations/global/activityTypes/serviceAccountLastAuthentication/activities:query",
+        ),
         get("v1/organizations/123456789012"),
         post("v1/organizations:search", json!({})),
         post("v1/organizations/123456789012:testIamPermissions", held()),

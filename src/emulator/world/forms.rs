@@ -131,6 +131,7 @@ impl Account {
         if self.unique_id.len() != 21 || !self.unique_id.bytes().all(|b| b.is_ascii_digit()) {
             return wrong(at, "uniqueId", format!("{:?} is not 21 digits", self.unique_id));
         }
+        check_times(at, &[("lastAuthenticated", self.last_authenticated.as_ref())])?;
         let mut ids = HashSet::new();
         for (k, key) in self.keys.iter().enumerate() {
             let at = format!("{at}.keys[{k}]");
@@ -148,14 +149,23 @@ impl AccountKey {
         if self.id.len() != 40 || !self.id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
             return wrong(at, "id", format!("{:?} is not 40 hexadecimal digits", self.id));
         }
-        let times = [("created", Some(&self.created)), ("expires", self.expires.as_ref())];
-        for (field, time) in times.into_iter().filter_map(|(field, time)| Some((field, time?))) {
-            if time != NEVER && clock::stated(time).is_none() {
-                return wrong(at, field, format!("{time:?} is not an RFC 3339 time of the years 1 to 9999"));
-            }
-        }
-        Ok(())
+        let times = [
+            ("created", Some(&self.created)),
+            ("expires", self.expires.as_ref()),
+            ("lastAuthenticated", self.last_authenticated.as_ref()),
+        ];
+        check_times(at, &times)
     }
+}
+
+/// Refuses a time that is stated and cannot be one.
+fn check_times(at: &str, times: &[(&str, Option<&String>)]) -> Result<(), WorldError> {
+    for (field, time) in times.iter().filter_map(|(field, time)| Some((field, (*time)?))) {
+        if time != NEVER && clock::stated(time).is_none() {
+            return wrong(at, field, format!("{time:?} is not an RFC 3339 time of the years 1 to 9999"));
+        }
+    }
+    Ok(())
 }
 
 fn check_roles(roles: &[CustomRole], at: &str) -> Result<(), WorldError> {

@@ -1,0 +1,81 @@
+//! When accounts and keys last authenticated, by days as Google's Activity Analyzer knows them: a day begins at 07:00 UTC,
+//! and what happens on the day that has not ended yet is not told. An account authenticates when something is minted for
+//! it, when it logs in with a key, and when it calls with a token of its own; a key when it is logged in with. Whether a
+//! mint alone counts at Google is not known.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::state::State;
+
+const DAY: i64 = 86_400;
+
+/// When Google's days begin, in seconds after midnight (Policy Analyzer reference, `ObservationPeriod`).
+const BEGINS: i64 = 7 * 3_600;
+
+/// For how long what happened is told of. How far back Google looks is not documented.
+const OBSERVED: i64 = 90 * DAY;
+
+/// The days on which something authenticated, by unique ids of accounts and ids of keys.
+#[derive(Debug, Default)]
+pub struct Activity {
+    days: HashMap<String, BTreeSet<i64>>,
+}
+
+/// When the day began that a time is in.
+fn day_of(seconds: i64) -> i64 {
+    seconds - (seconds - BEGINS).rem_euclid(DAY)
+}
+
+/// From when until when authentications are told of at a time.
+pub fn observed(now: i64) -> (i64, i64) {
+    let end = day_of(now);
+    (end - OBSERVED, end)
+}
+
+impl Activity {
+    /// Writes an authentication down.
+    pub fn note(&mut self, id: &str, now: i64) {
+        let days = self.days.entry(id.to_owned()).or_default();
+        days.insert(day_of(now));
+    }
+
+    /// The beginning of the last day on which something authenticated, of those that are told of.
+    pub fn last(&self, id: &str, now: i64) -> Option<i64> {
+        let (start, end) = observed(now);
+        self.days.get(id)?.range(start..end).next_back().copied()
+    }
+}
+
+impl State {
+    /// Writes down that an account authenticated.
+    pub fn authenticated(&mut self, account: usize, now: i64) {
+        self.activity.note(&self.accounts[account].unique_id, now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEVEN: i64 = 1_800_000_000 - 1_800_000_000 % DAY + BEGINS;
+
+    #[test]
+    fn authentication_is_told_of_once_its_day_is_over() {
+        let mut activity = Activity::default();
+        activity.note("a", SEVEN - 1);
+        assert_eq!(activity.last("a", SEVEN - 1), None);
+        assert_eq!(activity.last("a", SEVEN), Some(SEVEN - DAY));
+        activity.note("a", SEVEN + 5);
+        assert_eq!(activity.last("a", SEVEN + 10), Some(SEVEN - DAY));
+        assert_eq!(activity.last("a", SEVEN + DAY), Some(SEVEN));
+        assert_eq!(activity.last("b", SEVEN + DAY), None);
+    }
+
+    #[test]
+    fn authentication_is_forgotten_after_the_observed_period() {
+        let mut activity = Activity::default();
+        activity.note("a", SEVEN);
+        assert_eq!(activity.last("a", SEVEN + OBSERVED), Some(SEVEN));
+        assert_eq!(activity.last("a", SEVEN + OBSERVED + DAY), None);
+    }
+}

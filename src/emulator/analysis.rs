@@ -1,0 +1,335 @@
+//! Who has access to what, as Cloud Asset's analysis of policies finds it: every binding of a scope that a question is
+//! about, with the identities, the accesses and the resources that it comes to. It reads allow policies alone, as
+//! Google's first version does, and answers as of now.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::condition;
+use super::policy::Binding;
+use super::role;
+use super::state::{Resource, State};
+use super::tokens::Principal;
+use super::verdict::Verdict;
+
+/// The most members of a group and resources below a resource that are told (Cloud Asset reference, `Options`).
+const MOST: usize = 1_000;
+
+/// With which of these an account can be acted as (Cloud Asset reference, `analyzeServiceAccountImpersonation`).
+const IMPERSONATION: [&str; 6] = [
+    "iam.serviceAccounts.actAs",
+    "iam.serviceAccounts.signBlob",
+    "iam.serviceAccounts.signJwt",
+    "iam.serviceAccounts.getAccessToken",
+    "iam.serviceAccounts.getOpenIdToken",
+    "iam.serviceAccounts.implicitDelegation",
+];
+
+/// A question.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// What is looked into, with all that lies in it.
+    pub scope: Resource,
+    /// Whose access, as in a policy; everybody's if nobody is named.
+    pub identity: Option<String>,
+    /// Access to what, under the name that was asked with; to everything if nothing is named.
+    pub resource: Option<(Resource, String)>,
+    /// Which roles.
+    pub roles: Vec<String>,
+    /// Which permissions. Without roles and permissions, any.
+    pub permissions: Vec<String>,
+    /// When conditions are judged; those that speak of the time stay open if left out.
+    pub time: Option<i64>,
+    /// What is told in addition.
+    pub options: Options,
+}
+
+/// What is told in addition.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Who is in the groups of a binding.
+    pub expand_groups: bool,
+    /// Which permissions the role of a binding gives.
+    pub expand_roles: bool,
+    /// What lies in the resources.
+    pub expand_resources: bool,
+    /// How resources lie in each other.
+    pub resource_edges: bool,
+    /// Who is in which group.
+    pub group_edges: bool,
+}
+
+/// What was found of a question.
+pub struct Findings {
+    /// A result for each binding.
+    pub results: Vec<Value>,
+    /// The identities of all results.
+    identities: BTreeSet<String>,
+    /// The resources of all results.
+    resources: Vec<Resource>,
+    /// Whether a group was in the way whose members the caller may not see.
+    pub hidden: bool,
+}
+
+/// The members of a binding that the question is about.
+#[derive(Default)]
+struct Members {
+    identities: BTreeSet<String>,
+    edges: Vec<(String, String)>,
+    hidden: bool,
+}
+
+impl State {
+    /// The full name of a resource as Cloud Asset writes it: accounts go by their unique ids.
+    pub fn asset_name(&self, of: Resource) -> String {
+        match of {
+            Resource::Account(i) => {
+                let (project, id) = (&self.project_of(i).id, &self.accounts[i].unique_id);
+                format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{id}")
+            }
+            other => self.full_name(other),
+        }
+    }
+
+    /// Everything there is, from the top down.
+    pub fn resources(&self) -> impl Iterator<Item = Resource> {
+        (0..self.organizations.len())
+            .map(Resource::Organization)
+            .chain((0..self.folders.len()).map(Resource::Folder))
+            .chain((0..self.projects.len()).map(Resource::Project))
+            .chain(self.accounts.places().map(Resource::Account))
+    }
+
+    /// What a role gives, of the permissions that are known.
+    pub fn permissions_of(&self, name: &str) -> Vec<String> {
+        match role::predefined().get(name) {
+            Some(role) => role.permissions.iter().map(ToString::to_string).collect(),
+            None => self.custom_role(name).map(|role| role.permissions.clone()).unwrap_or_default(),
+        }
+    }
+
+    /// The answer to a question of somebody.
+    pub fn analyze(&self, question: &Question, asks: &Principal) -> Findings {
+        let mut found = Findings {
+            results: Vec::new(),
+            identities: BTreeSet::new(),
+            resources: Vec::new(),
+            hidden: false,
+        };
+        let is_inside = |of: Resource, top: Resource| self.way_up(of).any(|level| level == top);
+        for attached in self.resources().filter(|of| is_inside(*of, question.scope)) {
+            let resources = match question.resource {
+                Some((wanted, _)) if is_inside(wanted, attached) => self.below(wanted, question.options),
+                Some((wanted, _)) if question.options.expand_resources && is_inside(attached, wanted) => {
+                    self.below(attached, question.options)
+                }
+                Some(_) => continue,
+                None => self.below(attached, question.options),
+            };
+            for binding in &self.policy(attached).bindings {
+                let accesses = self.accesses(question, &binding.role);
+                let members = self.members_asked_about(question, binding, asks);
+                found.hidden |= members.hidden;
+                if accesses.is_empty() || members.identities.is_empty() {
+                    continue;
+                }
+                let lists = self.access_lists(question, attached, binding, &resources, &accesses);
+                let edges = members.edges.iter().filter(|_| question.options.group_edges);
+                found.results.push(json!({"attachedResourceFullName": self.asset_name(attached),
+                    "iamBinding": binding, "accessControlLists": lists,
+                    "identityList": {
+                        "identities": members.identities.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
+                        "groupEdges": edges.map(|(from, to)| edge(from, to)).collect::<Vec<_>>()},
+                    "fullyExplored": !members.hidden}));
+                found.identities.extend(members.identities);
+                found.resources.extend(&resources);
+            }
+        }
+        found
+    }
+
+    /// The resource, and what lies in it if that was asked for.
+    fn below(&self, top: Resource, options: Options) -> Vec<Resource> {
+        if !options.expand_resources {
+            return vec![top];
+        }
+        let inside = self.resources().filter(|of| self.way_up(*of).any(|level| level == top));
+        inside.take(MOST).collect()
+    }
+
+    fn accesses(&self, question: &Question, role: &str) -> Vec<Value> {
+        let gives = |permission: &String| self.role_gives(role, permission);
+        let permission = |name: &String| json!({"permission": name});
+        if question.roles.is_empty() && question.permissions.is_empty() {
+            let mut all = vec![json!({"role": role})];
+            if question.options.expand_roles {
+                all.extend(self.permissions_of(role).iter().map(permission));
+            }
+            return all;
+        }
+        let roles = question.roles.iter().filter(|name| *name == role).map(|name| json!({"role": name}));
+        roles.chain(question.permissions.iter().filter(|name| gives(name)).map(permission)).collect()
+    }
+
+    fn members_asked_about(&self, question: &Question, binding: &Binding, asks: &Principal) -> Members {
+        let mut members = Members::default();
+        for member in &binding.members {
+            match &question.identity {
+                Some(identity) if self.leads_to(member, identity, asks, &mut members) => {
+                    members.identities.insert(identity.clone());
+                }
+                Some(_) => {}
+                None => {
+                    members.identities.insert(member.clone());
+                    if question.options.expand_groups {
+                        self.expand(member, asks, &mut members);
+                    }
+                }
+            }
+        }
+        members
+    }
+
+    /// Whether a member is the identity or a group that it is in; edges are those that lead there.
+    fn leads_to(&self, member: &str, identity: &str, asks: &Principal, members: &mut Members) -> bool {
+        if member == identity {
+            return true;
+        }
+        let mut inside = Members::default();
+        self.expand(member, asks, &mut inside);
+        members.hidden |= inside.hidden;
+        let found = inside.identities.contains(identity);
+        if found {
+            members.edges.extend(inside.edges);
+        }
+        found
+    }
+
+    /// The members of a group and of the groups in it, as far as the one who asks may see them.
+    fn expand(&self, member: &str, asks: &Principal, members: &mut Members) {
+        let mut open = vec![member.to_owned()];
+        let mut seen = BTreeSet::new();
+        while let Some(group) = open.pop() {
+            let Some(inside) = group.strip_prefix("group:").and_then(|email| self.groups.get(email)) else {
+                continue;
+            };
+            if !seen.insert(group.clone()) {
+                continue;
+            }
+            if self.includes(&group, asks, None) != Verdict::Yes {
+                members.hidden = true;
+                continue;
+            }
+            for one in inside.iter().take(MOST) {
+                members.edges.push((group.clone(), one.clone()));
+                members.identities.insert(one.clone());
+                open.push(one.clone());
+            }
+        }
+    }
+
+    /// The resources of a binding by what its condition comes to on each.
+    fn access_lists(
+        &self,
+        question: &Question,
+        attached: Resource,
+        binding: &Binding,
+        resources: &[Resource],
+        accesses: &[Value],
+    ) -> Vec<Value> {
+        let evaluation = |on: Resource| {
+            let condition = binding.condition.as_ref()?;
+            let facts = condition::Facts { now: question.time, ..self.facts(on, 0) };
+            Some(match condition::evaluate(&condition.expression, &facts) {
+                Ok(Some(true)) => "TRUE",
+                Ok(Some(false)) | Err(_) => "FALSE",
+                Ok(None) => "CONDITIONAL",
+            })
+        };
+        let mut lists: Vec<(Option<&str>, Vec<Resource>)> = Vec::new();
+        for on in resources {
+            let value = evaluation(*on);
+            match lists.iter_mut().find(|(known, _)| *known == value) {
+                Some((_, all)) => all.push(*on),
+                None => lists.push((value, vec![*on])),
+            }
+        }
+        let told = lists.into_iter().map(|(value, resources)| {
+            let names = resources.iter().map(|on| json!({"fullResourceName": self.asset_name(*on)}));
+            let edges = resources.iter().filter(|_| question.options.resource_edges);
+            let edges = edges.flat_map(|on| self.edges_from(attached, *on)).collect::<BTreeSet<_>>();
+            json!({"resources": names.collect::<Vec<_>>(), "accesses": accesses,
+                "conditionEvaluation": {"evaluationValue": value},
+                "resourceEdges": edges.iter().map(|(from, to)| edge(from, to)).collect::<Vec<_>>()})
+        });
+        told.collect()
+    }
+
+    /// The steps from the top down to a resource.
+    fn edges_from(&self, top: Resource, on: Resource) -> Vec<(String, String)> {
+        let way: Vec<Resource> = self.way_up(on).collect();
+        let length = way.iter().position(|level| *level == top).unwrap_or(0);
+        let name = |of: Resource| self.asset_name(of);
+        way.windows(2).take(length).map(|pair| (name(pair[1]), name(pair[0]))).collect()
+    }
+
+    /// The questions about acting as an account that follow from what was found: which access the accounts have that an
+    /// identity may act as, or else who may act as the accounts that have access.
+    pub fn impersonation(&self, question: &Question, found: &Findings, asks: &Principal) -> Vec<Question> {
+        let acting = Question {
+            roles: Vec::new(),
+            permissions: IMPERSONATION.map(str::to_owned).to_vec(),
+            resource: None,
+            options: Options { expand_resources: true, ..Options::default() },
+            ..question.clone()
+        };
+        match &question.identity {
+            Some(_) => {
+                let reached = self.analyze(&acting, asks).resources;
+                let accounts: BTreeSet<usize> = reached
+                    .into_iter()
+                    .filter_map(|on| match on {
+                        Resource::Account(i) => Some(i),
+                        _ => None,
+                    })
+                    .collect();
+                let identity = |i: usize| Some(format!("serviceAccount:{}", self.accounts[i].email));
+                accounts.into_iter().map(|i| Question { identity: identity(i), ..question.clone() }).collect()
+            }
+            None => {
+                let accounts = found.identities.iter().filter_map(|name| {
+                    let on = Resource::Account(self.account(name.strip_prefix("serviceAccount:")?)?);
+                    Some((on, self.asset_name(on)))
+                });
+                let options = Options::default();
+                accounts.map(|on| Question { resource: Some(on), options, ..acting.clone() }).collect()
+            }
+        }
+    }
+}
+
+fn edge(from: &str, to: &str) -> Value {
+    json!({"sourceNode": from, "targetNode": to})
+}
+
+impl Question {
+    /// The question as the answer repeats it.
+    pub fn json(&self, scope: &str) -> Value {
+        let Options { expand_groups, expand_roles, expand_resources, resource_edges, group_edges } =
+            self.options;
+        let mut told = Map::from_iter([("scope".to_owned(), Value::from(scope))]);
+        let mut add = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));
+        add("identitySelector", json!({"identity": self.identity}));
+        add("resourceSelector", json!({"fullResourceName": self.resource.as_ref().map(|(_, name)| name)}));
+        add("accessSelector", json!({"roles": self.roles, "permissions": self.permissions}));
+        add(
+            "options",
+            json!({"expandGroups": expand_groups, "expandRoles": expand_roles,
+            "expandResources": expand_resources, "outputResourceEdges": resource_edges,
+            "outputGroupEdges": group_edges}),
+        );
+        add("conditionContext", json!({"accessTime": self.time.map(super::clock::rfc3339)}));
+        told.into()
+    }
+}
