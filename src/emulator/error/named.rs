@@ -124,7 +124,7 @@ impl Failure {
             "ABORTED" => Failure::conflict(),
             "ALREADY_EXISTS" => plain(409, "Requested entity already exists"),
             "RATE_LIMIT_EXCEEDED" => Failure::quota_here(scene),
-            "RESOURCE_EXHAUSTED" => plain(429, "Resource has been exhausted (e.g. check quota)."),
+            "RESOURCE_EXHAUSTED" => Failure::exhausted(),
             "CANCELLED" => plain(499, "The operation was cancelled."),
             "INTERNAL" => Failure::internal(),
             "UNKNOWN" => plain(500, "Unknown Error."),
@@ -212,7 +212,7 @@ impl Failure {
             "iamcredentials.googleapis.com" => {
                 ("Generate credentials request", "generate_credentials", "GenerateCredentials", 60_000)
             }
-            "iam.googleapis.com" if method.starts_with("set") => {
+            "iam.googleapis.com" if WRITES.iter().any(|verb| method.starts_with(verb)) => {
                 ("Write requests", "write_requests", "WriteRequests", 600)
             }
             "iam.googleapis.com" => ("Read requests", "read_requests", "ReadRequests", 6_000),
@@ -261,6 +261,9 @@ impl Failure {
     }
 }
 
+/// How the methods of IAM begin that change something.
+const WRITES: [&str; 8] = ["set", "create", "patch", "update", "delete", "undelete", "disable", "enable"];
+
 /// The permission that a method needs, by the method's short name.
 fn permission(method: &str) -> String {
     let (api, rest) = method.split_once('.').unwrap_or((method, ""));
@@ -283,6 +286,9 @@ fn permission(method: &str) -> String {
         ("iam", _) if rest.contains("roles.") => {
             format!("iam.roles.{}", rest.rsplit('.').next().unwrap_or_default())
         }
+        ("iam", "serviceAccounts.patch") => "iam.serviceAccounts.update".to_owned(),
+        ("iam", _) if rest.starts_with("denyPolicies.") => format!("iam.{}", rest.to_lowercase()),
+        ("iam", _) if rest.starts_with("work") => format!("iam.googleapis.com/{rest}"),
         ("iam", _) => format!("iam.{rest}"),
         ("cloudresourcemanager", _) => {
             let (collection, action) = rest.split_once('.').unwrap_or((rest, "get"));
@@ -290,6 +296,7 @@ fn permission(method: &str) -> String {
             format!("resourcemanager.{collection}.{action}")
         }
         ("cloudasset", _) => format!("cloudasset.assets.{rest}"),
+        ("policyanalyzer", _) => "policyanalyzer.serviceAccountLastAuthenticationActivities.query".to_owned(),
         ("policytroubleshooter", _) => "iam.policies.troubleshoot".to_owned(),
         _ => method.to_owned(),
     }
@@ -326,6 +333,9 @@ mod tests {
             ),
             ("iam.googleapis.com", "iam.serviceAccounts.setIamPolicy", "iam.serviceAccounts.setIamPolicy"),
             ("iam.googleapis.com", "iam.keys.list", "iam.serviceAccountKeys.list"),
+            ("iam.googleapis.com", "iam.serviceAccounts.patch", "iam.serviceAccounts.update"),
+            ("iam.googleapis.com", "iam.denyPolicies.get", "iam.denypolicies.get"),
+            ("iam.googleapis.com", "iam.workforcePools.list", "iam.googleapis.com/workforcePools.list"),
             ("iam.googleapis.com", "iam.projects.roles.get", "iam.roles.get"),
             (
                 "cloudresourcemanager.googleapis.com",
@@ -351,7 +361,9 @@ mod tests {
         assert_eq!(body.body["error"]["details"][1]["reason"], "AUTH_PERMISSION_DENIED");
         // A permission that is made of a name has its shape.
         for name in routes::names().filter(|name| name.starts_with("iam") || name.starts_with("cloud")) {
-            assert_eq!(permission(name).matches('.').count(), 2, "{name}: {}", permission(name));
+            let permission = permission(name);
+            let short = permission.replacen("iam.googleapis.com/", "iam.", 1);
+            assert_eq!(short.matches('.').count(), 2, "{name}: {permission}");
         }
     }
 
@@ -372,10 +384,9 @@ mod tests {
         };
         let iam = "iam.googleapis.com";
         assert_eq!(metric(iam, "iam.serviceAccounts.get", None), "iam.googleapis.com/read_requests 6000");
-        assert_eq!(
-            metric(iam, "iam.serviceAccounts.setIamPolicy", Some(2)),
-            "iam.googleapis.com/write_requests 2"
-        );
+        for write in ["iam.serviceAccounts.setIamPolicy", "iam.serviceAccounts.undelete", "iam.keys.create"] {
+            assert_eq!(metric(iam, write, Some(2)), "iam.googleapis.com/write_requests 2", "{write}");
+        }
         let other = metric("cloudasset.googleapis.com", "cloudasset.searchAllResources", None);
         assert_eq!(other, "cloudasset.googleapis.com/default_requests 900");
     }
