@@ -26,7 +26,9 @@ import httplib2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
+from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
+from google.oauth2 import service_account
 from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build
 from googleapiclient.discovery_cache import get_static_doc
@@ -55,12 +57,13 @@ GET_3 = {"options": {"requestedPolicyVersion": 3}}
 
 # The documents, by the service that a row of the emulator's table belongs to.
 DOCUMENTS = {
-    "iam.googleapis.com": [("iam", "v1")],
+    "iam.googleapis.com": [("iam", "v1"), ("iam", "v2")],
     "iamcredentials.googleapis.com": [("iamcredentials", "v1")],
     "cloudresourcemanager.googleapis.com": [("cloudresourcemanager", f"v{n}") for n in (1, 2, 3)],
     "serviceusage.googleapis.com": [("serviceusage", "v1")],
     "cloudasset.googleapis.com": [("cloudasset", "v1")],
     "policytroubleshooter.googleapis.com": [("policytroubleshooter", "v1"), ("policytroubleshooter", "v3")],
+    "policyanalyzer.googleapis.com": [("policyanalyzer", "v1")],
     "sts.googleapis.com": [("sts", "v1")],
     "oauth2.googleapis.com": [("oauth2", "v2")],
 }
@@ -371,6 +374,119 @@ def keys_are_listed_and_got(desk):
     raw = desk.ask(iam, api.get(name=system, publicKeyType="TYPE_RAW_PUBLIC_KEY"))
     assert b"BEGIN PUBLIC KEY" in base64.b64decode(raw["publicKeyData"]), raw
     refused(api.get(name=f"{name}/keys/{'0' * 40}"), 404, "NOT_FOUND")
+
+
+@check("the account after each call; 409 twice; the deleted member in a policy; the same account again")
+def an_account_is_made_changed_deleted_and_brought_back(desk):
+    iam, resources = desk.client("iam", "v1"), desk.client("cloudresourcemanager", "v3")
+    api = iam.projects().serviceAccounts()
+    body = {"accountId": "newcomer", "serviceAccount": {"displayName": "New", "description": "for a test"}}
+    made = desk.ask(iam, api.create(name="projects/acme-prod", body=body))
+    email = "newcomer@acme-prod.iam.gserviceaccount.com"
+    assert (made["email"], made["displayName"]) == (email, "New"), made
+    assert desk.ask(iam, api.get(name=name_of(email))) == made
+    refused(api.create(name="projects/acme-prod", body=body), 409, "ALREADY_EXISTS")
+    changed = {"serviceAccount": {"displayName": "Newer", "description": "x"}, "updateMask": "displayName"}
+    patched = desk.ask(iam, api.patch(name=name_of(email), body=changed))
+    assert patched == made | {"displayName": "Newer"}, patched
+    replaced = desk.ask(iam, api.update(name=name_of(email), body=made | {"displayName": "Newest"}))
+    assert replaced == made | {"displayName": "Newest"}, replaced
+    desk.ask(iam, api.disable(name=name_of(email), body={}))
+    assert desk.ask(iam, api.get(name=name_of(email)))["disabled"] is True
+    mint = desk.client("iamcredentials", "v1").projects().serviceAccounts()
+    refused(mint.generateAccessToken(name=name_of(email), body={"scope": [CLOUD]}), 400, "ACCOUNT_STATE_INVALID")
+    desk.ask(iam, api.enable(name=name_of(email), body={}))
+    assert desk.ask(iam, api.get(name=name_of(email))) == replaced
+
+    projects = resources.projects()
+    member = f"serviceAccount:{email}"
+    policy = projects.getIamPolicy(resource="projects/acme-prod", body=GET_3).execute()
+    given = policy | {"bindings": [*policy["bindings"], {"role": "roles/browser", "members": [member]}]}
+    projects.setIamPolicy(resource="projects/acme-prod", body={"policy": given}).execute()
+
+    def members():
+        held = projects.getIamPolicy(resource="projects/acme-prod", body=GET_3).execute()["bindings"]
+        return {m for one in held if one["role"] == "roles/browser" for m in one["members"]}
+
+    desk.ask(iam, api.delete(name=name_of(email)))
+    refused(api.get(name=name_of(email, "acme-prod")), 404, "NOT_FOUND")
+    assert f"deleted:{member}?uid={made['uniqueId']}" in members(), members()
+    back = desk.ask(iam, api.undelete(name=name_of(made["uniqueId"]), body={}))
+    assert back == {"restoredAccount": replaced} and member in members(), back
+    desk.ask(iam, api.delete(name=name_of(email)))
+    again = desk.ask(iam, api.create(name="projects/acme-prod", body=body))
+    assert again["uniqueId"] != made["uniqueId"] and member not in members(), again
+    desk.ask(iam, api.delete(name=name_of(email)))
+    current = projects.getIamPolicy(resource="projects/acme-prod", body=GET_3).execute()
+    projects.setIamPolicy(resource="projects/acme-prod", body={"policy": policy | {"etag": current["etag"]}}).execute()
+
+
+@check("google-auth's own login with the file that was made, until the key is disabled, and deleted")
+def a_key_is_made_and_logs_in(desk):
+    iam = desk.client("iam", "v1")
+    api = iam.projects().serviceAccounts().keys()
+    made = desk.ask(iam, api.create(name=name_of(EDITABLE), body={}))
+    file = json.loads(base64.b64decode(made["privateKeyData"]))
+
+    def logs_in():
+        credentials = service_account.Credentials.from_service_account_info(file, scopes=[CLOUD])
+        try:
+            credentials.refresh(Request())
+            return credentials.token.startswith("ya29.c.")
+        except RefreshError as error:
+            assert "Invalid JWT Signature." in str(error), error
+            return False
+
+    assert made["name"].endswith(file["private_key_id"]) and logs_in(), made["name"]
+    desk.ask(iam, api.disable(name=made["name"], body={}))
+    assert not logs_in(), "a disabled key logs in"
+    desk.ask(iam, api.enable(name=made["name"], body={}))
+    assert logs_in(), "an enabled key does not"
+    desk.ask(iam, api.delete(name=made["name"]))
+    assert not logs_in(), "a deleted key logs in"
+    refused(api.delete(name=made["name"]), 404, "NOT_FOUND")
+
+
+@check("lists and one by one against the world")
+def pools_and_their_providers_are_listed_and_got(desk):
+    iam = desk.client("iam", "v1")
+    stated = desk.world["identityPools"]
+    workload = iam.projects().locations().workloadIdentityPools()
+    workforce = iam.locations().workforcePools()
+    ci = desk.ask(iam, workload.list(parent="projects/acme-ci/locations/global"))["workloadIdentityPools"]
+    staff = desk.ask(iam, workforce.list(location="locations/global", parent=ORGANIZATION))["workforcePools"]
+    for api, field, found, wanted in (
+        (workload, "workloadIdentityPoolProviders", ci, stated["workload"]),
+        (workforce, "workforcePoolProviders", staff, stated["workforce"]),
+    ):
+        once([one["name"].rpartition("/")[2] for one in found], [one["id"] for one in wanted])
+        for one, pool in zip(found, wanted):
+            assert desk.ask(iam, api.get(name=one["name"])) == one, one
+            providers = desk.ask(iam, api.providers().list(parent=one["name"]))[field]
+            once([it["name"].rpartition("/")[2] for it in providers], [it["id"] for it in pool["providers"]])
+            for provider in providers:
+                assert desk.ask(iam, api.providers().get(name=provider["name"])) == provider, provider
+    refused(workload.get(name="projects/acme-ci/locations/global/workloadIdentityPools/gone"), 404, "NOT_FOUND")
+
+
+@check("v2: the list without rules, one by one with the world's")
+def deny_policies_are_listed_and_got(desk):
+    iam = desk.client("iam", "v2")
+    project = next(one for one in desk.world["projects"] if one.get("denyPolicies"))
+    parent = f"policies/cloudresourcemanager.googleapis.com%2Fprojects%2F{project['id']}/denypolicies"
+    (listed,) = desk.ask(iam, iam.policies().listPolicies(parent=parent))["policies"]
+    assert "rules" not in listed and listed["kind"] == "DenyPolicy", listed
+    got = desk.ask(iam, iam.policies().get(name=listed["name"]))
+    rules = [rule["denyRule"] for rule in got["rules"]]
+    assert rules == project["denyPolicies"][0]["rules"], rules
+    refused(iam.policies().get(name=f"{parent}/gone"), 404, "NOT_FOUND")
+
+
+@check("the refusal of a method that is left out: 501 and its name")
+def a_method_that_is_not_served_is_named(desk):
+    api = desk.client("iam", "v1").projects().roles()
+    error = refused(api.create(parent="projects/acme-prod", body={"roleId": "mine"}), 501, "UNIMPLEMENTED")
+    assert "iam.projects.roles.create" in str(error), error
 
 
 def policy_is_changed(desk, api, methods, resource, read_3):
@@ -809,7 +925,9 @@ def resources_are_searched(desk):
         return desk.pages(asset, request, api.searchAllResources_next, "results", least)
 
     stated = [one for project in desk.world["projects"] for one in project["accounts"]]
-    keys = sum(len(one.get("keys", [])) for one in stated)
+    # Those that the world states, and those in the credentials files of accounts.
+    files = {one["principal"] for one in desk.world["callers"] if one["principal"].startswith("serviceAccount:")}
+    keys = sum(len(one.get("keys", [])) for one in stated) + len(files)
     found = of(least=4, pageSize=20)
     counted = collections.Counter(one["assetType"].rpartition("/")[2] for one in found)
     assert counted == {
@@ -826,6 +944,53 @@ def resources_are_searched(desk):
     masked = of(assetTypes=["cloudresourcemanager.googleapis.com/Folder"], readMask="name,assetType")
     assert all(set(one) == {"name", "assetType"} for one in masked), masked[0]
     assert [one["displayName"] for one in of(query="displayName=Vault")] == ["Vault"], "the query"
+
+
+@check("by member, through a group, by resource and permission; 400 for eleven permissions")
+def access_is_analyzed(desk):
+    asset = desk.client("cloudasset", "v1")
+    api = asset.v1()
+
+    def of(**selected):
+        asked = {name: value for name, value in selected.items() if value is not None}
+        return desk.ask(asset, api.analyzeIamPolicy(scope=ORGANIZATION, **asked))["mainAnalysis"]
+
+    creators = of(analysisQuery_accessSelector_roles=[CREATOR])["analysisResults"]
+    stated = [
+        one["policy"]["bindings"] for project in desk.world["projects"] for one in [project, *project["accounts"]]
+        if "policy" in one
+    ]
+    members = {m for found in stated for one in found if one["role"] == CREATOR for m in one["members"]}
+    told = {identity["name"] for one in creators for identity in one["identityList"]["identities"]}
+    assert members <= told, members - told
+    resource = f"//iam.googleapis.com/projects/acme-prod/serviceAccounts/{DEPLOYER}"
+    permission = "iam.serviceAccounts.getAccessToken"
+    asked = {"analysisQuery_resourceSelector_fullResourceName": resource}
+    found = of(**asked, analysisQuery_accessSelector_permissions=[permission])["analysisResults"]
+    assert all(one["accessControlLists"][0]["accesses"] == [{"permission": permission}] for one in found), found
+    mine = of(**asked, analysisQuery_identitySelector_identity="user:dev@example.com")["analysisResults"]
+    assert {n["name"] for one in mine for n in one["identityList"]["identities"]} == {"user:dev@example.com"}, mine
+    many = api.analyzeIamPolicy(scope=ORGANIZATION, analysisQuery_accessSelector_permissions=[permission] * 11)
+    refused(many, 400, "INVALID_ARGUMENT")
+
+
+# Policy Analyzer.
+
+
+@check("pages of 3 against the world's accounts; by name; the keys of an account")
+def activities_are_queried(desk):
+    analyzer = desk.client("policyanalyzer", "v1")
+    api = analyzer.projects().locations().activityTypes().activities()
+    parent = "projects/acme-prod/locations/global/activityTypes/serviceAccount"
+    request = api.query(parent=f"{parent}LastAuthentication", pageSize=20)
+    found = desk.pages(analyzer, request, api.query_next, "activities")
+    full = "//iam.googleapis.com/projects/acme-prod/serviceAccounts/"
+    once([one["fullResourceName"] for one in found], [full + email for email in accounts_of(desk.world, "acme-prod")])
+    filtered = api.query(parent=f"{parent}LastAuthentication", filter=f'activities.fullResourceName="{full}{VAULT}"')
+    (one,) = desk.ask(analyzer, filtered)["activities"]
+    assert one["activity"]["serviceAccount"]["fullResourceName"] == full + VAULT, one
+    keys = desk.ask(analyzer, api.query(parent=f"{parent}KeyLastAuthentication", pageSize=1000))["activities"]
+    assert all("/keys/" in one["fullResourceName"] for one in keys), keys
 
 
 # Policy Troubleshooter.
@@ -935,6 +1100,7 @@ STRANGERS = {
     "serviceusage.": USAGE_DENIED,
     "cloudasset.": IAM_DENIED,
     "policytroubleshooter.": OPEN,
+    "policyanalyzer.": IAM_DENIED,
     "oauth2.": OPEN,
 }
 

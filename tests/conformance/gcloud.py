@@ -578,6 +578,118 @@ def assets_are_searched(shell):
     equal(names(found, "resource"), names(held, "resource"))
 
 
+NEWCOMER = "newcomer@acme-prod.iam.gserviceaccount.com"
+
+
+@job("the account that the emulator holds after each command, and impersona's mint for it")
+def an_account_is_made_changed_deleted_and_brought_back(shell):
+    accounts = ("iam", "service-accounts")
+    here = f"--project={PROJECT}"
+
+    def held():
+        return shell.held(f"v1/projects/-/serviceAccounts/{NEWCOMER}")
+
+    shell.gcloud(*accounts, "create", "newcomer", here, "--display-name=New", "--description=for a test")
+    made = held()
+    equal((made["displayName"], made["description"]), ("New", "for a test"))
+    shell.gcloud(*accounts, "update", NEWCOMER, here, "--display-name=Newer")
+    equal(held(), made | {"displayName": "Newer"})
+    grant = ("--member=user:owner@example.com", f"--role={CREATOR}", "--condition=None", here)
+    shell.gcloud(*accounts, "add-iam-policy-binding", NEWCOMER, *grant)
+    assert shell.ours("token", "access", NEWCOMER).startswith("ya29.c."), "no mint"
+    shell.gcloud(*accounts, "disable", NEWCOMER, here)
+    equal(held()["disabled"], True)
+    code, _, said = run(shell.env, shell.impersona, "token", "access", NEWCOMER)
+    assert code != 0 and "disabled" in said, said
+    shell.gcloud(*accounts, "enable", NEWCOMER, here)
+    shell.gcloud(*accounts, "delete", NEWCOMER)
+    code, _, said = run(shell.env, shell.impersona, "token", "access", NEWCOMER)
+    assert code != 0, said
+    back = shell.gcloud(*accounts, "undelete", made["uniqueId"])
+    equal(back["restoredAccount"], held())
+    assert shell.ours("token", "access", NEWCOMER).startswith("ya29.c."), "no mint afterwards"
+
+
+@job("gcloud's own login with the file that was made, and the emulator's list")
+def a_key_is_made_logs_in_and_is_deleted(shell):
+    keys, of = ("iam", "service-accounts", "keys"), f"--iam-account=reports@{PROJECT}.iam.gserviceaccount.com"
+    path = os.path.join(tempfile.mkdtemp(dir=shell.home), "key.json")
+    shell.gcloud(*keys, "create", path, of, text=True)
+    with open(path, encoding="utf-8") as file:
+        made = json.load(file)["private_key_id"]
+
+    def logs_in():
+        env = shell.env | {"CLOUDSDK_CONFIG": tempfile.mkdtemp(dir=shell.home)}
+        env["CLOUDSDK_AUTH_CREDENTIAL_FILE_OVERRIDE"] = path
+        code, out, err = run(env, "gcloud", "auth", "print-access-token")
+        assert code == 0 or "Invalid JWT Signature" in err, err
+        return code == 0 and out.startswith("ya29.c.")
+
+    assert logs_in(), "the file does not log in"
+    shell.gcloud(*keys, "disable", made, of, text=True)
+    assert not logs_in(), "a disabled key logs in"
+    shell.gcloud(*keys, "enable", made, of, text=True)
+    assert logs_in(), "an enabled key does not log in"
+    shell.gcloud(*keys, "delete", made, of, text=True)
+    assert not logs_in(), "a deleted key logs in"
+
+
+@job("the emulator's own HTTP, one by one")
+def pools_and_their_providers_are_listed_and_described(shell):
+    where = ("--location=global", "--project=acme-ci")
+    held = shell.held("v1/projects/acme-ci/locations/global/workloadIdentityPools")["workloadIdentityPools"]
+    equal(shell.gcloud("iam", "workload-identity-pools", "list", *where), held)
+    equal(shell.gcloud("iam", "workload-identity-pools", "describe", "ci-pool", *where), held[0])
+    providers = ("iam", "workload-identity-pools", "providers")
+    held = shell.held("v1/projects/acme-ci/locations/global/workloadIdentityPools/ci-pool/providers")
+    held = held["workloadIdentityPoolProviders"]
+    pool = ("--workload-identity-pool=ci-pool", *where)
+    equal(shell.gcloud(*providers, "list", *pool), held)
+    equal(shell.gcloud(*providers, "describe", "github", *pool), held[0])
+    held = shell.held(f"v1/locations/global/workforcePools?parent=organizations/{ORGANIZATION}")["workforcePools"]
+    equal(shell.gcloud("iam", "workforce-pools", "list", "--location=global", f"--organization={ORGANIZATION}"), held)
+    held = shell.held("v1/locations/global/workforcePools/staff/providers")["workforcePoolProviders"]
+    workforce = ("--workforce-pool=staff", "--location=global")
+    equal(shell.gcloud("iam", "workforce-pools", "providers", "list", *workforce), held)
+
+
+@job("the world's rules")
+def deny_policies_are_listed_and_got(shell):
+    project = next(one for one in shell.made["projects"] if one.get("denyPolicies"))
+    at = f"--attachment-point=cloudresourcemanager.googleapis.com/projects/{project['id']}"
+    (listed,) = shell.gcloud("iam", "policies", "list", "--kind=denypolicies", at)["policies"]
+    (stated,) = project["denyPolicies"]
+    equal(listed["name"].rpartition("/")[2], stated["id"])
+    got = shell.gcloud("iam", "policies", "get", stated["id"], "--kind=denypolicies", at)
+    equal([rule["denyRule"] for rule in got["rules"]], stated["rules"])
+
+
+@job("the emulator's own answer, and the world's accounts")
+def access_and_activity_are_analyzed(shell):
+    who, permission = "user:dev@example.com", "iam.serviceAccounts.getAccessToken"
+    flags = (f"--organization={ORGANIZATION}", f"--identity={who}", f"--permissions={permission}", "--expand-resources")
+    found = shell.gcloud("asset", "analyze-iam-policy", *flags, "--show-response")["mainAnalysis"]["analysisResults"]
+    query = (
+        f"analysisQuery.identitySelector.identity={who}&analysisQuery.accessSelector.permissions={permission}"
+        "&analysisQuery.options.expandResources=true"
+    )
+    held = shell.held(f"v1/organizations/{ORGANIZATION}:analyzeIamPolicy?{query}")["mainAnalysis"]["analysisResults"]
+    where = "attachedResourceFullName"
+    equal({one[where] for one in found}, {one[where] for one in held})
+    assert found, "nothing was found"
+    kind = "--activity-type=serviceAccountLastAuthentication"
+    activities = shell.gcloud("policy-intelligence", "query-activity", kind, "--project=acme-ci", "--limit=1000")
+    told = {one["fullResourceName"].rpartition("/")[2] for one in activities}
+    equal(told, set(accounts_of(shell.made, "acme-ci")))
+
+
+@job("the method's name in what gcloud prints; it asks again and again first")
+def a_method_that_is_not_served_is_named(shell):
+    env = shell.env | {"CLOUDSDK_CONFIG": tempfile.mkdtemp(dir=shell.home)}
+    code, _, said = run(env, "gcloud", "iam", "roles", "delete", "signer", f"--project={PROJECT}")
+    assert code != 0 and "iam.projects.roles.delete" in said, said
+
+
 def everything_else(checks, base_env, impersona, home):
     """The jobs, two at a time, against an emulator of their own in which the caller may do everything."""
     path = os.path.join(home, "world.json")
