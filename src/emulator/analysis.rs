@@ -118,7 +118,9 @@ impl State {
             hidden: false,
         };
         let is_inside = |of: Resource, top: Resource| self.way_up(of).any(|level| level == top);
-        for attached in self.resources().filter(|of| is_inside(*of, question.scope)) {
+        // A world may have a hundred thousand accounts, most of them without a binding.
+        let bound = |of: &Resource| !self.policy(*of).bindings.is_empty();
+        for attached in self.resources().filter(bound).filter(|of| is_inside(*of, question.scope)) {
             let resources = match question.resource {
                 Some((wanted, _)) if is_inside(wanted, attached) => self.below(wanted, question.options),
                 Some((wanted, _)) if question.options.expand_resources && is_inside(attached, wanted) => {
@@ -151,7 +153,7 @@ impl State {
 
     /// The resource, and what lies in it if that was asked for.
     fn below(&self, top: Resource, options: Options) -> Vec<Resource> {
-        if !options.expand_resources {
+        if !options.expand_resources || matches!(top, Resource::Account(_)) {
             return vec![top];
         }
         let inside = self.resources().filter(|of| self.way_up(*of).any(|level| level == top));

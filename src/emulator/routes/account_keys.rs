@@ -220,8 +220,8 @@ async fn open<'a>(
     permission: &str,
 ) -> Result<(tokio::sync::MutexGuard<'a, State>, usize, usize), Failure> {
     call.query(&[])?;
-    let _: Value = call.body(&[])?;
     let caller = call.caller().await?;
+    let _: Value = call.body(&[])?;
     let state = call.state().await;
     let i = account(call, &state, &caller, permission)?;
     let id = call.param("key");

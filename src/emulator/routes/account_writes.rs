@@ -10,7 +10,7 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::Account;
 use super::iam::{ETAG, account, account_json};
-use super::{Api, Call, Route, row};
+use super::{Api, Call, Caller, Route, row};
 
 pub const ROUTES: &[Route] = &[
     row!(
@@ -187,6 +187,7 @@ struct Patch {
 async fn patch(call: Call) -> Answer {
     const FIELDS: &[Field] = &[("serviceAccount", Kind::Message(ACCOUNT)), ("updateMask", Kind::Text)];
     call.query(&[])?;
+    let caller = call.caller().await?;
     let body: Patch = call.body(FIELDS)?;
     let Wanted { display_name, description, .. } = &body.service_account;
     let (mut named, mut described) = (display_name.is_some(), description.is_some());
@@ -200,20 +201,20 @@ async fn patch(call: Call) -> Answer {
             }
         }
     }
-    change(&call, body.service_account, named, described).await
+    change(&call, &caller, body.service_account, named, described).await
 }
 
 /// The older way to change an account, which only knows its display name.
 async fn update(call: Call) -> Answer {
     call.query(&[])?;
+    let caller = call.caller().await?;
     let body: Wanted = call.body(ACCOUNT)?;
-    change(&call, body, true, false).await
+    change(&call, &caller, body, true, false).await
 }
 
-async fn change(call: &Call, wanted: Wanted, named: bool, described: bool) -> Answer {
-    let caller = call.caller().await?;
+async fn change(call: &Call, caller: &Caller, wanted: Wanted, named: bool, described: bool) -> Answer {
     let mut state = call.state().await;
-    let i = account(call, &state, &caller, "iam.serviceAccounts.update")?;
+    let i = account(call, &state, caller, "iam.serviceAccounts.update")?;
     wanted.check()?;
     if named {
         state.accounts[i].display_name = wanted.display_name.unwrap_or_default();
@@ -243,8 +244,8 @@ async fn enable(call: Call) -> Answer {
 
 async fn set_disabled(call: &Call, permission: &str, disabled: bool) -> Answer {
     call.query(&[])?;
-    let _: Value = call.body(&[])?;
     let caller = call.caller().await?;
+    let _: Value = call.body(&[])?;
     let mut state = call.state().await;
     let i = account(call, &state, &caller, permission)?;
     state.accounts[i].disabled = disabled;
@@ -256,8 +257,8 @@ async fn set_disabled(call: &Call, permission: &str, disabled: bool) -> Answer {
 async fn undelete(call: Call) -> Answer {
     const PERMISSION: &str = "iam.serviceAccounts.undelete";
     call.query(&[])?;
-    let _: Value = call.body(&[])?;
     let caller = call.caller().await?;
+    let _: Value = call.body(&[])?;
     let mut state = call.state().await;
     let Some(i) = state.accounts.deleted(call.param("account"), call.now()) else {
         account(&call, &state, &caller, PERMISSION)?;

@@ -71,7 +71,7 @@ async fn google_certificates(call: Call) -> Answer {
     ))
 }
 
-/// The account's own key, made if need be, and those that it may sign with besides, each with how long it is good. An
+/// Google's key of the account, made if need be, and those that it may sign with in addition, each with how long it is good. An
 /// account that is not there is 404; the body of that is not known.
 async fn of_account(call: &Call) -> Result<(Vec<(Arc<Key>, Validity)>, String), Failure> {
     let (subject, user_managed) = {
