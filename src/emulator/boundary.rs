@@ -32,7 +32,7 @@ struct Rule {
     availability_condition: Option<Condition>,
 }
 
-/// Somebody who asks for something, and the boundary of the token that they ask with.
+/// Someone who asks, and the boundary of the token that they ask with.
 #[derive(Debug, Clone, Copy)]
 pub struct Holder<'a> {
     /// Who asks.

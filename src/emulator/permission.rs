@@ -11,7 +11,7 @@ use super::tokens::Principal;
 use super::verdict::Verdict;
 
 impl State {
-    /// Whether somebody has a permission on a resource, at a time: a role gives it, no deny policy takes it away, and the
+    /// Whether someone has a permission on a resource, at a time: a role gives it, no deny policy takes it away, and the
     /// boundary of their token leaves it.
     pub fn allows<'a>(
         &self,

@@ -1,4 +1,4 @@
-//! Which permissions can be tested on which kind of resource: those that somebody can hold there. Of the APIs that are
+//! Which permissions can be tested on which kind of resource: those that someone can hold there. Of the APIs that are
 //! served every name is known; of others only whether there is such a service, and what is held above projects alone.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -141,7 +141,7 @@ fn is_open(family: &str) -> bool {
 }
 
 impl State {
-    /// Whether somebody can hold a permission on a resource.
+    /// Whether someone can hold a permission on a resource.
     pub fn is_testable(&self, permission: &str, on: Resource) -> bool {
         let Some(family) = family(permission) else { return false };
         let top = match on {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn a_permission_is_testable_where_somebody_can_hold_it() {
+    fn a_permission_is_testable_where_someone_can_hold_it() {
         for (permission, testable) in [
             ("iam.serviceAccounts.signBlob", [true; 4]),
             ("iam.serviceAccountKeys.list", [true; 4]),

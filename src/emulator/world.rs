@@ -268,7 +268,7 @@ impl World {
 
     /// Reads a world and completes it: emails, unique ids, key ids.
     pub fn parse(text: &str) -> Result<World, WorldError> {
-        // Of what was a field once more is known than that it is none. What is no JSON is told below, with its line.
+        // First what was a field once: it gets more than "unknown field". Text that is not JSON is told below.
         behaviour::check_settled(&serde_json::from_str(text).unwrap_or_default())?;
         let mut world: World = serde_json::from_str(text)?;
         world.check_shape(text)?;

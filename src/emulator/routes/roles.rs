@@ -228,7 +228,7 @@ async fn grantable(call: Call) -> Answer {
 const TESTABLE: &[Field] =
     &[("fullResourceName", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
 
-/// The permissions whose names are known and that somebody can hold on the resource. All of them are generally
+/// The permissions whose names are known and that someone can hold on the resource. All of them are generally
 /// available here and may be in custom roles.
 async fn testable(call: Call) -> Answer {
     call.query(&[])?;

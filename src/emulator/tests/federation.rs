@@ -301,7 +301,7 @@ async fn a_jwt_has_to_be_signed_for_the_provider_by_its_issuer_and_fresh() {
         (json!({"iat": now - 3_600, "exp": now - 75}), "invalid_grant", stale(now - 3_600)),
         (json!({"iat": now - 90_000, "exp": now + 600}), "invalid_grant", stale(now - 90_000)),
         (json!({"iat": now + 119, "exp": now + 7_200}), "invalid_grant", stale(now + 119)),
-        (json!({"exp": null}), "invalid_grant", stale(now)),
+        (json!({"iat": now, "exp": null}), "invalid_grant", stale(now)),
         (json!({"iat": null}), "invalid_grant", "ID Token issued at null is stale to sign-in.".into()),
         (
             json!({"sub": null}),
