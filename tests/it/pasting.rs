@@ -160,7 +160,7 @@ fn texts(seed: &[String; 6]) -> Vec<Case> {
             text: commands::curl(&request, &google, Some(project), at).unwrap().text,
             calls: vec![token, posted],
         },
-        Case { text: record.curl(None), calls: vec![again] },
+        Case { text: record.curl(), calls: vec![again] },
     ]
 }
 
@@ -177,6 +177,7 @@ fn record(request: &str) -> Record {
         status: Some(200),
         latency: None,
         tries: 1,
+        charged: None,
         bearer: false,
         content: Some(Content::Json),
         request: request.to_owned(),

@@ -2,10 +2,8 @@
 //! served.
 
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::response::Response;
+use axum::http::{HeaderMap, Uri, header};
 
-use super::super::reply;
 use super::super::routes::Api;
 
 /// Whom a request is for.
@@ -67,20 +65,26 @@ pub fn service(host: &str) -> Option<Api> {
     googles().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, api)| api)
 }
 
-/// Whom a request is for, or what it is refused with: through a tunnel it is for the host that the tunnel was asked for,
-/// and never for several hosts, of which each reader would take another one (RFC 9112, 3.2).
-pub fn of(parts: &Parts, tunnel: Option<Host>) -> Result<Host, Response> {
+/// Why a request is for no host of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Misdirected {
+    /// It names several hosts, of which each reader would take another one (RFC 9112, 3.2).
+    Several,
+    /// It names another one.
+    Elsewhere,
+}
+
+/// Whom a request is for; through a tunnel, for the host that the tunnel was asked for.
+pub fn of(parts: &Parts, tunnel: Option<Host>) -> Result<Host, Misdirected> {
     if parts.headers.get_all(header::HOST).iter().count() > 1 {
-        return Err(reply::page(StatusCode::BAD_REQUEST, parts.uri.path()));
+        return Err(Misdirected::Several);
     }
     let name = name(&parts.headers, &parts.uri);
     let host = match tunnel {
         Some(Host::Google(api)) => (service(name) == Some(api)).then_some(Host::Google(api)),
         _ => is_loopback(name).then_some(Host::Loopback),
     };
-    host.ok_or_else(|| {
-        reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
-    })
+    host.ok_or(Misdirected::Elsewhere)
 }
 
 /// The host that a request names, without its port. HTTP/2 names it in the address and has no header for it.

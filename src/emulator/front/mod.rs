@@ -14,15 +14,17 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State as Shares};
-use axum::http::{HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use tower_http::compression::CompressionLayer;
 
 use super::connection::Scissors;
+use super::reply;
 use super::routes::{self, Googles, payload};
 use super::state::Shared;
 pub use authority::Authority;
 pub use hosts::Host;
+use hosts::Misdirected;
 pub use proxy::Proxy;
 
 /// What stands before the APIs of one emulator.
@@ -56,7 +58,10 @@ async fn serve(
     let body = payload::read(body).await;
     let is_whole = body.is_ok();
     let mut response = match hosts::of(&parts, tunnel) {
-        Err(refusal) => refusal,
+        Err(Misdirected::Several) => reply::page(StatusCode::BAD_REQUEST, parts.uri.path()),
+        Err(Misdirected::Elsewhere) => {
+            reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")
+        }
         Ok(host) => {
             let (path, version) = (parts.uri.path().to_owned(), parts.version);
             let refusal = demands::refusal(&parts, &body).filter(|_| demands::is_googles(&path));
