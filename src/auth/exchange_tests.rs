@@ -50,6 +50,7 @@ async fn a_refused_exchange_names_its_part_and_no_login() {
     }
 }
 
+const ACCOUNT: &str = r#"{"email":"sa@acme-prod.iam.gserviceaccount.com"}"#;
 const MINTED: &str = r#"{"accessToken":"ya29.minted","expireTime":"2100-01-01T00:00:00Z"}"#;
 const TOKEN: &str = r#"{"access_token":"ya29.source","expires_in":3599,"token_type":"Bearer"}"#;
 
@@ -73,7 +74,7 @@ async fn a_source_mints_without_the_quota_project_of_the_file() {
         user.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         user
     };
-    let minted = || [ok(TOKEN), ok(MINTED), ok("{}")];
+    let minted = || [ok(TOKEN), ok(MINTED), ok(ACCOUNT)];
     for (inner, mint) in
         [(json!({}), None), (json!({"quota_project_id": "of-the-source"}), Some("of-the-source"))]
     {
@@ -100,7 +101,7 @@ async fn a_source_mints_without_the_quota_project_of_the_file() {
 async fn only_services_that_charge_are_told_whom() {
     let source = caller(&json!({"type": "authorized_user", "client_id": "i", "client_secret": "s",
         "refresh_token": "r", "quota_project_id": "quota-1"}));
-    let server = Server::start([ok(TOKEN), ok("{}"), ok("{}"), ok("{}")]).await;
+    let server = Server::start([ok(TOKEN), ok("{}"), ok("{}"), ok(ACCOUNT)]).await;
     let client = Client::new(server.settings(source));
     client.caller().await.unwrap();
     client.get_account(SA).await.unwrap();
@@ -115,7 +116,7 @@ async fn only_services_that_charge_are_told_whom() {
 async fn no_quota_project_is_sent_when_it_is_left_out() {
     let source = caller(&json!({"type": "authorized_user", "client_id": "i", "client_secret": "s",
         "refresh_token": "r", "quota_project_id": "quota-1"}));
-    let server = Server::start([ok(TOKEN), ok("{}")]).await;
+    let server = Server::start([ok(TOKEN), ok(ACCOUNT)]).await;
     let settings = crate::api::Settings { charge: Charge::Unnamed, ..server.settings(source) };
     let client = Client::new(settings);
     client.get_account(SA).await.unwrap();

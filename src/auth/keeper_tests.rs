@@ -9,7 +9,7 @@ use crate::{
     env::Env,
 };
 
-const ACCOUNT: &str = "{}";
+const ACCOUNT: &str = r#"{"email":"x@p.iam.gserviceaccount.com"}"#;
 const REVOKED: &str = r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#;
 
 fn token(name: &str, seconds: u32) -> String {

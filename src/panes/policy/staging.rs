@@ -215,9 +215,7 @@ impl PolicyPane {
             }
             return;
         }
-        if let Some(words) = clock::apart(cx.shared.skew).filter(|_| grant.counts()) {
-            cx.notice(Level::Warning, format!("{words}: the end of the grant is counted from Google's"));
-        }
+        let apart = clock::apart(cx.shared.skew).filter(|_| grant.counts());
         let edit = match grant.replaces.clone() {
             Some(old) => Edit::Replace { old, new: triple.clone() },
             None => Edit::Grant(triple.clone()),
@@ -232,6 +230,9 @@ impl PolicyPane {
             _ => {
                 self.mode = Mode::Browse;
                 self.stage(&account, edit, cx);
+                if let Some(words) = apart {
+                    cx.notice(Level::Warning, format!("staged; {words}: its end is counted from Google's"));
+                }
             }
         }
     }
