@@ -34,8 +34,9 @@ pub(crate) struct Patience {
 impl Patience {
     /// Who is not there by then is not there: the server is one hop away.
     const ELSEWHERE: Patience = Patience { each: Duration::from_millis(500), tries: 1 };
-    /// One that `GCE_METADATA_HOST` names is believed to be there.
-    const NAMED: Patience = Patience { each: Duration::from_secs(3), tries: 1 };
+    /// One that `GCE_METADATA_HOST` names is believed to be there. Longer than all repeats of a request take, so that what is
+    /// said is what it answered, or that it refused, and not how long a random wait happened to be.
+    const NAMED: Patience = Patience { each: Duration::from_secs(5), tries: 1 };
     /// At Google there is one, which may be slow while the machine starts: as long as google-auth waits.
     const AT_GOOGLE: Patience = Patience { each: Duration::from_secs(3), tries: 3 };
 

@@ -66,7 +66,7 @@ impl Desk {
         request = request.header("x-goog-user-project", "acme-prod");
         request = match body {
             Some(body) => request.header("content-type", "application/json").body(body.to_owned()),
-            None if route.verb == "POST" => request.header("content-length", "0"),
+            None if ["POST", "PUT", "PATCH"].contains(&route.verb) => request.header("content-length", "0"),
             None => request,
         };
         let answer = request.send().await.unwrap();

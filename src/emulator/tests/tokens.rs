@@ -63,7 +63,7 @@ async fn tokeninfo_takes_a_bearer_where_no_token_is_a_parameter() {
     let send = async |method: Method, path: &str| {
         let url = format!("{}{path}", desk.emulator.base_url());
         let request = desk.client.request(method, url).header("content-type", form).bearer_auth(&desk.token);
-        let response = request.send().await.unwrap();
+        let response = request.header("content-length", "0").send().await.unwrap();
         (response.status().as_u16(), response.json::<Value>().await.unwrap())
     };
     for path in ["tokeninfo", "oauth2/v3/tokeninfo", "oauth2/v1/tokeninfo"] {

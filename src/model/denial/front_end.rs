@@ -14,6 +14,11 @@ pub(super) fn cause(refusal: &Refusal) -> Cause {
     }
 }
 
+/// Whether we have a sentence for just this status.
+fn is_known(status: u16) -> bool {
+    matches!(status, 401 | 403 | 404 | 405 | 408 | 411 | 413 | 414 | 429 | 431 | 500..)
+}
+
 /// The sentence and the next step.
 pub(super) fn explain(refusal: &Refusal) -> (String, String) {
     let (what, next) = match refusal.status {
@@ -57,8 +62,10 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         }
         _ => next.to_owned(),
     };
+    // Google's own words say no more than ours, and repeat the address as it was sent.
     let words = match refusal.message.trim_end_matches('.') {
         "" => String::new(),
+        _ if is_known(refusal.status) => String::new(),
         words => format!(": {words}"),
     };
     (format!("{who} {what} ({}{words}).", refusal.status), next)
