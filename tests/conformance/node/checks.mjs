@@ -241,6 +241,29 @@ check('a login that was revoked has ended', "the library's error", async at => {
   await refused(client.refreshAccessToken(), 'invalid_grant', 'Token has been expired or revoked.');
 });
 
+check('tokeninfo knows the token of a header', "tokeninfo's account", async at => {
+  const { auth } = await found(at, at.file(DEV));
+  const info = await new at.google.OAuth2Client(at.endpoints).getTokenInfo(await auth.getAccessToken());
+  assert.equal(info.email, 'dev@example.com');
+  assert.ok(info.scopes.includes(CLOUD));
+});
+
+proxied('a token is given away for one bucket alone', "the STS's answer", async at => {
+  const accessBoundary = {
+    accessBoundaryRules: [
+      {
+        availableResource: '//storage.googleapis.com/projects/_/buckets/acme-reports',
+        availablePermissions: ['inRole:roles/storage.objectViewer'],
+      },
+    ],
+  };
+  const { client } = await found(at, at.file(CI));
+  const down = new at.google.DownscopedClient({ authClient: client, credentialAccessBoundary: { accessBoundary } });
+  const { token } = await down.getAccessToken();
+  assert.match(token, /^ya29\./);
+  assert.notEqual(token, (await client.getAccessToken()).token);
+});
+
 check("the machine's own account gives tokens", 'tokeninfo and the verified claims', async at => {
   delete process.env.GOOGLE_APPLICATION_CREDENTIALS;
   onMachine(at);
