@@ -1,3 +1,4 @@
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use std::time::Duration;
 
 use tokio::sync::mpsc;

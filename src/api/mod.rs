@@ -31,6 +31,7 @@ pub(crate) mod contract_tests;
 mod fault_tests;
 pub(crate) mod handed_out;
 mod perform;
+mod redact;
 #[cfg(test)]
 pub(crate) mod testing;
 mod untestable;

@@ -42,12 +42,13 @@ const MAY_AWAIT: [&str; 8] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 17] = [
+const MAY_EXPOSE: [(&str, &str); 18] = [
     ("src/api/handed_out.rs", "looks what it is made of before it goes anywhere"),
     ("src/app/clip.rs", "takes out what could act where it is pasted"),
     ("src/auth/fields.rs", "looks whether a header can hold it"),
     ("src/api/credentials.rs", "reads the end of a JWT out of its claims, and puts a signature into its URL"),
-    ("src/api/http.rs", "puts it on the wire, and takes it out of error bodies that quote it"),
+    ("src/api/http.rs", "puts it on the wire"),
+    ("src/api/redact.rs", "takes it out of answers that quote it"),
     ("src/auth/external/aws.rs", "signs the one request that AWS takes as proof"),
     ("src/auth/external/mod.rs", "puts client credentials into a header"),
     ("src/auth/key.rs", "signs with a service account's key"),

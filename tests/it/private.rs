@@ -40,7 +40,7 @@ fn the_state_folder_is_private_whatever_the_umask() {
         );
         let output = run(&grant);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(run("policy get nobody@acme-prod.iam.gserviceaccount.com").status.code(), Some(4));
+        assert_eq!(run("policy get nobody@acme-prod.iam.gserviceaccount.com").status.code(), Some(5));
         let found = modes(&state);
         assert!(found.iter().any(|(name, _)| name.contains("policies")), "{found:?}");
         for (name, mode) in found {
