@@ -125,7 +125,7 @@ pub enum Command {
         /// Serve /_emulator/ too, where faults are armed and the clock is moved
         #[arg(long)]
         control: bool,
-        /// Be an HTTPS proxy for Google's hosts, too, so that clients need no address of ours
+        /// Also act as an HTTPS proxy for Google's hosts, so that clients need no endpoint settings
         #[arg(long)]
         proxy: bool,
     },

@@ -44,6 +44,9 @@ pub struct Behaviour {
     /// Terms of a filter or query for projects that stand side by side: `any` of them fits, as the reference says (the
     /// default), or `all` have to, as people expect.
     pub side_by_side: Group,
+    /// A POST, PUT or PATCH over HTTP/2 that carries nothing and has no `content-length`: `refused` as over HTTP/1.1 (the
+    /// default, so that what passes here passes at Google, whichever it is) or `accepted`.
+    pub unsized_http2: Tolerance,
     /// The texts of refusals whose wording is not known.
     pub messages: Messages,
 }
@@ -155,6 +158,7 @@ impl Default for Behaviour {
             public_members: Tolerance::Accepted,
             largest_policy: None,
             side_by_side: Group::Any,
+            unsized_http2: Tolerance::Refused,
             messages: Messages::default(),
         }
     }

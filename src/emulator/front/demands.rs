@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::response::Response;
 
+use super::super::behaviour::Tolerance;
 use super::super::reply;
 use super::super::routes::CONTROL;
 use super::super::routes::payload::Unread;
@@ -23,7 +24,7 @@ pub fn is_googles(path: &str) -> bool {
 }
 
 /// The page that a request is refused with, if it is.
-pub fn refusal(parts: &Parts, body: &Result<Bytes, Unread>) -> Option<Response> {
+pub fn refusal(parts: &Parts, body: &Result<Bytes, Unread>, unsized_http2: Tolerance) -> Option<Response> {
     let path = parts.uri.path();
     if body == &Err(Unread::Broken) {
         return Some(reply::page(StatusCode::BAD_REQUEST, path));
@@ -39,18 +40,20 @@ pub fn refusal(parts: &Parts, body: &Result<Bytes, Unread>) -> Option<Response> 
     if !VERBS.contains(&parts.method.as_str()) {
         return Some(reply::refused_verb(parts.method.as_str(), path));
     }
-    if !has_length(parts) {
+    let is_empty = body.as_ref().is_ok_and(Bytes::is_empty);
+    let is_framed = parts.version > Version::HTTP_11;
+    // Over HTTP/2 frames say how long a body is; whether nothing has to say so, too, is not known.
+    if !has_length(parts) && (!is_framed || is_empty && unsized_http2 == Tolerance::Refused) {
         return Some(reply::length_required(parts.method.as_str()));
     }
     is_grpc(&parts.headers).then(grpc)
 }
 
-/// What may carry a body says how long it is, or that it comes in chunks. Frames of HTTP/2 say it themselves; whether
-/// Google refuses there what has no header is not known.
+/// What may carry a body says how long it is, or that it comes in chunks.
 fn has_length(parts: &Parts) -> bool {
     let carries = ["POST", "PUT", "PATCH"].contains(&parts.method.as_str());
     let says = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
-    !carries || parts.version > Version::HTTP_11 || says.iter().any(|name| parts.headers.contains_key(name))
+    !carries || says.iter().any(|name| parts.headers.contains_key(name))
 }
 
 fn is_grpc(headers: &HeaderMap) -> bool {

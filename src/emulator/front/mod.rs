@@ -26,6 +26,7 @@ pub use authority::Authority;
 pub use hosts::Host;
 use hosts::Misdirected;
 pub use proxy::Proxy;
+pub use verb::Parameters;
 
 /// What stands before the APIs of one emulator.
 #[derive(Clone)]
@@ -55,7 +56,7 @@ async fn serve(
     let tunnel = request.extensions().get::<Host>().copied();
     let (mut parts, body) = request.into_parts();
     // Also of what is refused: a connection with half a body in it is of no use to its next request.
-    let body = payload::read(body).await;
+    let mut body = payload::read(body).await;
     let is_whole = body.is_ok();
     let mut response = match hosts::of(&parts, tunnel) {
         Err(Misdirected::Several) => reply::page(StatusCode::BAD_REQUEST, parts.uri.path()),
@@ -64,11 +65,18 @@ async fn serve(
         }
         Ok(host) => {
             let (path, version) = (parts.uri.path().to_owned(), parts.version);
-            let refusal = demands::refusal(&parts, &body).filter(|_| demands::is_googles(&path));
+            let refusal = match demands::is_googles(&path) {
+                true => {
+                    let unsized_http2 = front.shared.state.lock().await.behaviour.unsized_http2;
+                    demands::refusal(&parts, &body, unsized_http2)
+                        .or_else(|| verb::stand_for(&mut parts, &mut body).err())
+                }
+                false => None,
+            };
             let mut response = match refusal {
                 Some(page) => logged(&front.shared, path, page).await,
                 None => {
-                    let body = verb::settle(&mut parts, body);
+                    verb::head_as_get(&mut parts);
                     routes::serve(&front.shared, &scissors, parts, body, host).await
                 }
             };

@@ -62,7 +62,7 @@ pub async fn connect(front: &Front, scissors: Scissors, request: Request) -> Res
         return reply::plain(
             StatusCode::FORBIDDEN,
             &format!(
-                "The emulator's proxy leads to itself alone, not to {asked}. It stands for port 443 of {}.\n",
+                "The emulator's proxy doesn't forward to {asked}. It serves only port 443 of {}.\n",
                 hosts.join(", ")
             ),
         );

@@ -3,59 +3,55 @@
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::uri::PathAndQuery;
-use axum::http::{Method, Uri, header};
+use axum::http::{Method, header};
+use axum::response::Response;
 
+use super::super::reply;
 use super::super::routes::payload::Unread;
 
-type Body = Result<Bytes, Unread>;
-
 const OVERRIDE: &str = "x-http-method-override";
+/// What a POST may stand for.
+const MEANT: [Method; 4] = [Method::GET, Method::PUT, Method::PATCH, Method::DELETE];
 
-/// Makes a request what it means, and gives what it carries then.
-pub fn settle(parts: &mut Parts, body: Body) -> Body {
-    let body = overridden(parts, body);
-    head_as_get(parts, body)
-}
+/// The parameters of a request that came as a form, and not in its address: that may be too short for them.
+#[derive(Debug, Clone)]
+pub struct Parameters(pub String);
 
 /// HEAD is answered as GET is; the server leaves the body out by itself.
-fn head_as_get(parts: &mut Parts, body: Body) -> Body {
+pub fn head_as_get(parts: &mut Parts) {
     if parts.method == Method::HEAD {
         parts.method = Method::GET;
     }
-    body
 }
 
-/// A POST that names the method that it stands for. What a form carries are the parameters of the address then.
-fn overridden(parts: &mut Parts, body: Body) -> Body {
-    let named = parts.headers.get(OVERRIDE).and_then(|value| value.to_str().ok());
-    let meant = named.and_then(|name| name.trim().to_ascii_uppercase().parse::<Method>().ok());
-    let (Some(meant), true) = (meant, parts.method == Method::POST) else { return body };
-    parts.method = meant;
-    parts.headers.remove(OVERRIDE);
+/// Makes a POST the method that it names, if it names one; what a form carries are its parameters then.
+///
+/// # Errors
+/// The page for what no POST stands for.
+#[expect(clippy::result_large_err, reason = "the page is the answer, and is sent at once")]
+pub fn stand_for(parts: &mut Parts, body: &mut Result<Bytes, Unread>) -> Result<(), Response> {
+    if parts.method != Method::POST {
+        return Ok(());
+    }
+    let Some(named) = parts.headers.remove(OVERRIDE) else { return Ok(()) };
+    let named = String::from_utf8_lossy(named.as_bytes()).trim().to_ascii_uppercase();
+    if named == "POST" {
+        return Ok(());
+    }
+    let Some(meant) = MEANT.iter().find(|method| method.as_str() == named) else {
+        return Err(reply::refused_verb(&named, parts.uri.path()));
+    };
+    parts.method = meant.clone();
     let is_form = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| {
         kind.as_bytes().to_ascii_lowercase().starts_with(b"application/x-www-form-urlencoded")
     });
-    let Ok(form) = &body else { return body };
-    if !is_form {
-        return body;
+    if is_form && let Ok(form) = body {
+        let form = String::from_utf8_lossy(form);
+        let parts_of_it = [parts.uri.query().unwrap_or_default(), form.trim()];
+        let given: Vec<&str> = parts_of_it.into_iter().filter(|part| !part.is_empty()).collect();
+        parts.extensions.insert(Parameters(given.join("&")));
+        parts.headers.remove(header::CONTENT_TYPE);
+        *body = Ok(Bytes::new());
     }
-    let Some(uri) = std::str::from_utf8(form).ok().and_then(|form| with_query(&parts.uri, form)) else {
-        return Err(Unread::Broken);
-    };
-    parts.uri = uri;
-    parts.headers.remove(header::CONTENT_TYPE);
-    Ok(Bytes::new())
-}
-
-fn with_query(uri: &Uri, form: &str) -> Option<Uri> {
-    let form = form.trim();
-    let query = match uri.query() {
-        Some(query) if !query.is_empty() && !form.is_empty() => format!("{query}&{form}"),
-        Some(query) if !query.is_empty() => query.to_owned(),
-        _ => form.to_owned(),
-    };
-    let mut whole = uri.clone().into_parts();
-    whole.path_and_query = Some(format!("{}?{query}", uri.path()).parse::<PathAndQuery>().ok()?);
-    Uri::from_parts(whole).ok()
+    Ok(())
 }

@@ -48,7 +48,7 @@ use super::clock;
 use super::connection::Scissors;
 use super::error::{Answer, Failure, Place, Scene};
 use super::fault::Fault;
-use super::front::Host;
+use super::front::{Host, Parameters};
 use super::partial::Form;
 use super::reply;
 use super::state::{Shared, State};
@@ -301,6 +301,9 @@ async fn run(
     host: Host,
 ) -> Response {
     let Some((route, params)) = found else {
+        if matches!(body, Err(Unread::TooLarge)) {
+            return reply::page(StatusCode::PAYLOAD_TOO_LARGE, parts.uri.path());
+        }
         let refusal =
             fault.and_then(broken::stated).or_else(|| unserved::refusal(&parts.method, &parts.uri, host));
         return refusal.map_or_else(|| reply::not_found(parts.uri.path()), Failure::into_response);
@@ -332,7 +335,10 @@ async fn run(
         shared: Arc::clone(shared),
         route,
         params,
-        query: parts.uri.query().unwrap_or("").to_owned(),
+        query: match parts.extensions.get::<Parameters>() {
+            Some(Parameters(form)) => form.clone(),
+            None => parts.uri.query().unwrap_or("").to_owned(),
+        },
         headers: parts.headers.clone(),
         body,
         token_expired: fault.is_some_and(|fault| fault.token_expired),

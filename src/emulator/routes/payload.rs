@@ -3,7 +3,8 @@
 use axum::body::{Body, Bytes};
 use futures_util::StreamExt;
 
-/// More than any request needs; what is larger is refused as Google's front end does.
+/// More than any request needs. What is larger is refused by the API that it is for, with the limit in its words, or as
+/// Google's front end refuses where it is for none.
 const LARGEST: usize = 10 * 1024 * 1024;
 
 /// Why a body was not read.

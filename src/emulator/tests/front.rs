@@ -88,6 +88,55 @@ async fn front_end_refuses_with_a_page_of_googles() {
 }
 
 #[tokio::test]
+async fn front_end_refuses_over_every_version() {
+    let desk = Desk::demo().await;
+    let post =
+        format!("POST /{DEPLOYER}:getIamPolicy HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let answer = super::transport::told(&desk, &post).await;
+    assert!(answer.contains(" 411 Length Required\r\n"), "{answer}");
+    let lower = "get /oauth2/v3/certs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    assert!(super::transport::told(&desk, lower).await.starts_with("HTTP/1.1 405 "));
+    for (choice, status) in [("refused", 411), ("accepted", 200)] {
+        let mut world = World::demo();
+        world.behaviour = serde_json::from_value(json!({"unsizedHttp2": choice})).unwrap();
+        let desk = Desk::of(world).await;
+        let path = format!("/{DEPLOYER}:getIamPolicy");
+        assert_eq!(over_http_2(&desk, "POST", &path).await, status, "{choice}");
+        assert_eq!(over_http_2(&desk, "GET", &format!("/{DEPLOYER}")).await, 200);
+    }
+}
+
+/// The status of a request over HTTP/2 that ends with its head and says no length: what curl sends for `-X POST`.
+async fn over_http_2(desk: &Desk, verb: &str, path: &str) -> u16 {
+    let stream = tokio::net::TcpStream::connect(desk.emulator.addr()).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let request = axum::http::Request::builder()
+        .method(verb)
+        .uri(format!("http://localhost{path}"))
+        .header("authorization", format!("Bearer {}", desk.token))
+        .header("x-goog-user-project", desk.project)
+        .body(())
+        .unwrap();
+    let (answer, _) = client.send_request(request, true).unwrap();
+    let status = answer.await.unwrap().status().as_u16();
+    driven.abort();
+    status
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_for_nobody_are_refused_by_the_front_end() {
+    let desk = Desk::demo().await;
+    let large = json!({"x": "A".repeat(10 * 1024 * 1024)});
+    let page = desk.post("nowhere/at/all", large).await;
+    assert!(
+        page.status == 413 && page.text.contains("issued a request that was too large."),
+        "{}",
+        page.text
+    );
+}
+
+#[tokio::test]
 async fn front_end_leaves_alone_what_is_not_googles() {
     let desk = Desk::demo().await;
     desk.emulator.open_control();
@@ -96,8 +145,11 @@ async fn front_end_leaves_alone_what_is_not_googles() {
         ("PUT /external/123456789012/acme/aws/latest/api/token", 400),
         ("POST /_emulator/clock", 415),
         ("POST /computeMetadata/v1/instance/", 404),
+        // Only Google's APIs let a POST stand for another method.
+        ("POST /computeMetadata/v1/project/project-id", 404),
     ] {
-        let (head, page) = told(&desk, line, "", "").await;
+        let (head, page) =
+            told(&desk, line, "\r\nX-HTTP-Method-Override: GET\r\nMetadata-Flavor: Google", "").await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {head} {page}");
     }
 }
@@ -173,6 +225,16 @@ async fn post_stands_for_the_method_that_it_names() {
             (StatusCode::OK, wanted.text.clone()),
             "{path}"
         );
+    }
+    let many = format!("pageSize=2&prettyPrint=true{}", "&key=a%7Cb".repeat(10_000));
+    let url = format!("{}{list}", desk.emulator.base_url());
+    let request = desk.client.post(url).bearer_auth(&desk.token).header("x-goog-user-project", "acme-prod");
+    let request = request.header("content-type", form).header("x-http-method-override", "GET").body(many);
+    let answer = request.send().await.unwrap();
+    assert_eq!((answer.status(), answer.text().await.unwrap()), (StatusCode::OK, wanted.text.clone()));
+    for odd in ["HEAD", "FROB", "GET, POST"] {
+        let answer = post(list.to_owned(), form, "", odd).send().await.unwrap();
+        assert_eq!(answer.status(), 405, "{odd}");
     }
     // Of a method with a body the body stays what it is.
     let unknown = post(list.to_owned(), "application/json", "{}", "DELETE").send().await.unwrap();
