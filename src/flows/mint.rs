@@ -2,7 +2,11 @@
 //! the account's published keys, and scopes that a metadata server may have ignored compared with those it gave.
 //! What cannot be checked is said; it takes nothing away from the credential.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
+use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
@@ -45,6 +49,15 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         }
         _ => client.mint(request).await?,
     };
+    if let Some(why) = unlike(&credential) {
+        return Err(ApiError::new(ErrorKind::Server, format!("{why}. It was not kept."))
+            .with_next("Check the endpoint settings: Google sends no such answer."));
+    }
+    if credential.expires.is_some_and(|ends| ends <= credential.minted) {
+        credential
+            .remarks
+            .push("it has already expired: check the clocks and the endpoint settings".to_owned());
+    }
     match &request.what {
         What::MetadataAccess { scopes } if !scopes.is_empty() => {
             let remark = compared(client, &credential, scopes).await;
@@ -54,6 +67,36 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         _ => {}
     }
     Ok(checked(client, credential).await)
+}
+
+/// In what a token is not the one that was asked for: another audience, or other claims than those that were sent. Who
+/// answers for Google could have anything signed otherwise.
+fn unlike(credential: &Credential) -> Option<String> {
+    let claims = || payload(credential.secret.expose());
+    match &credential.request.what {
+        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
+            let is_for = claims()?.get("aud").cloned().unwrap_or_default();
+            (is_for != audience.as_str())
+                .then(|| format!("The ID token that came is for another audience than “{audience}”"))
+        }
+        What::SignedJwt { claims: sent, .. } => {
+            let sent: Map<String, Value> = serde_json::from_str(sent).ok()?;
+            let signed = claims()?;
+            // What was not typed was added when it was sent.
+            let is_added = |name: &str| matches!(name, "iat" | "exp");
+            let is_same = |(name, value): (&String, &Value)| signed.get(name) == Some(value);
+            let same = sent.iter().all(is_same)
+                && signed.keys().all(|name| sent.contains_key(name) || is_added(name));
+            (!same).then(|| "The JWT that came has other claims than those that were sent".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// The claims of a JWT.
+fn payload(token: &str) -> Option<Map<String, Value>> {
+    let part = token.split('.').nth(1)?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
@@ -158,4 +201,76 @@ fn signature_of(url: &str) -> Zeroizing<Vec<u8>> {
     let hex = url.rsplit_once("X-Goog-Signature=").map_or("", |(_, hex)| hex);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     Zeroizing::new(hex.as_bytes().chunks(2).map(byte).collect::<Option<Vec<u8>>>().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::testing::{Server, answer, ok};
+
+    fn jwt(claims: &Value) -> String {
+        let part = |text: String| URL_SAFE_NO_PAD.encode(text);
+        format!(
+            "{}.{}.{}",
+            part(json!({"alg": "RS256"}).to_string()),
+            part(claims.to_string()),
+            part("x".into())
+        )
+    }
+
+    async fn minted(what: What, body: Value) -> Result<Credential, ApiError> {
+        let server = Server::start([ok(&body.to_string()), answer(404, "", "{}")]).await;
+        let client = server.client();
+        let account = "sa@acme-prod.iam.gserviceaccount.com".to_owned();
+        mint(&client, &MintRequest { account, delegates: Vec::new(), what }).await
+    }
+
+    #[tokio::test]
+    async fn id_token_for_another_audience_is_refused() {
+        let what = || What::IdToken {
+            audience: "https://a".into(),
+            include_email: true,
+            organization_number: false,
+        };
+        let good =
+            minted(what(), json!({"token": jwt(&json!({"aud": "https://a", "exp": 4_000_000_000_i64}))}))
+                .await;
+        assert_eq!(good.unwrap().remarks, Vec::<String>::new());
+        for claims in [json!({"aud": "https://b"}), json!({"aud": ["https://a"]}), json!({})] {
+            let error = minted(what(), json!({"token": jwt(&claims)})).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Server, "{claims}");
+            assert!(error.message.contains("another audience than “https://a”"), "{}", error.message);
+        }
+    }
+
+    #[tokio::test]
+    async fn token_that_has_ended_already_is_said_to_have() {
+        let what = What::AccessToken {
+            scopes: vec!["https://www.googleapis.com/auth/cloud-platform".into()],
+            lifetime_seconds: 600,
+        };
+        let answered = json!({"accessToken": "ya29.x", "expireTime": "1999-01-01T00:00:00Z"});
+        let remarks = minted(what, answered).await.unwrap().remarks;
+        assert!(remarks.iter().any(|remark| remark.starts_with("it has already expired")), "{remarks:?}");
+    }
+
+    #[tokio::test]
+    async fn jwt_over_other_claims_than_were_sent_is_refused() {
+        let what = || What::SignedJwt { claims: r#"{"iss":"me","n":1}"#.into(), lifetime_seconds: Some(600) };
+        let signed = |claims: &Value| json!({"keyId": "abc", "signedJwt": jwt(claims)});
+        let good = json!({"n": 1, "iss": "me", "iat": 1, "exp": 4_000_000_000_i64});
+        assert!(minted(what(), signed(&good)).await.is_ok());
+        for other in [
+            json!({"iss": "me"}),
+            json!({"iss": "root", "n": 1}),
+            json!({"iss": "me", "n": 1, "sub": "root"}),
+            json!({"iss": "me", "n": "1"}),
+        ] {
+            let error = minted(what(), signed(&other)).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Server, "{other}");
+            assert!(error.message.contains("other claims"), "{}", error.message);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The least that has to be answered so that an operation goes on: second pages, levels above, operations that end.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::google::{Carried, Sent};
@@ -47,8 +48,12 @@ pub(super) fn documented(method: &str, sent: &Sent) -> Value {
         "projects.serviceAccounts.generateAccessToken" => {
             json!({"accessToken": "ya29.minted", "expireTime": "2099-01-01T00:00:00Z"})
         }
-        "projects.serviceAccounts.generateIdToken" => json!({"token": "eyJh.e30.c2ln"}),
-        "projects.serviceAccounts.signJwt" => json!({"keyId": "abc", "signedJwt": "eyJh.e30.c2ln"}),
+        "projects.serviceAccounts.generateIdToken" => {
+            json!({"token": jwt(&json!({"aud": body["audience"]}).to_string())})
+        }
+        "projects.serviceAccounts.signJwt" => {
+            json!({"keyId": "abc", "signedJwt": jwt(body["payload"].as_str().unwrap_or_default())})
+        }
         "projects.serviceAccounts.signBlob" => json!({"keyId": "abc", "signedBlob": "c2ln"}),
         "projects.search" => page("projects", json!({"name": "projects/1", "projectId": "acme-prod"})),
         "projects.get" => json!({"projectId": "acme-prod", "displayName": "Acme", "parent": "folders/1"}),
@@ -83,6 +88,12 @@ pub(super) fn merged(full: Value, least: Value) -> Value {
     }
 }
 
+/// A JWT of these claims, whose signature is nobody's.
+fn jwt(claims: &str) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.{}", part(r#"{"alg":"RS256"}"#), part(claims), part("sig"))
+}
+
 fn token() -> Value {
     json!({"access_token": "ya29.d", "expires_in": 3_599, "token_type": "Bearer"})
 }
@@ -102,7 +113,10 @@ pub(super) fn other(sent: &Sent) -> Value {
         "certs" => json!({"keys": []}),
         "computeMetadata" if path.ends_with("/project-id") => "acme-prod".into(),
         "computeMetadata" if path.ends_with("/universe-domain") => "googleapis.com".into(),
-        "computeMetadata" if path.ends_with("/identity") => "eyJh.e30.c2ln".into(),
+        "computeMetadata" if path.ends_with("/identity") => {
+            let audience = sent.query.iter().find(|(name, _)| name == "audience");
+            jwt(&json!({"aud": audience.map(|(_, value)| value)}).to_string()).into()
+        }
         "computeMetadata" if path.ends_with("/token") => token(),
         "computeMetadata" if path.ends_with("/service-accounts/") => json!({ EMAIL: attached }),
         "computeMetadata" => attached,

@@ -50,6 +50,9 @@ impl Proxy {
 
 /// Answers a request for a tunnel.
 pub async fn connect(front: &Front, scissors: Scissors, request: Request) -> Response {
+    if request.extensions().get::<Host>().is_some() {
+        return reply::plain(StatusCode::METHOD_NOT_ALLOWED, "There are no tunnels within a tunnel.\n");
+    }
     let Some(proxy) = &front.proxy else {
         return reply::plain(
             StatusCode::METHOD_NOT_ALLOWED,

@@ -387,6 +387,8 @@ fn cause(refusal: &Refusal) -> Cause {
         (409, "ALREADY_EXISTS") => Cause::InvalidRequest,
         (409 | 412, _) => Cause::Conflict,
         (429, _) => Cause::RateLimited,
+        // No trouble that passes: there is no such method, at Google's or at what stands in for it.
+        (501, _) => Cause::InvalidRequest,
         (500.., _) => Cause::ServerTrouble,
         (400..=499, code) if !code.is_empty() && refusal.status != 403 => Cause::InvalidRequest,
         _ => Cause::Unknown,

@@ -180,6 +180,7 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
     }
     let next = match (refusal.status, &refusal.reason) {
         _ if refusal.is_somebody_elses() => "Check the network, endpoint and proxy settings.".to_owned(),
+        (501, _) => format!("{service} doesn't have this method: check the address, or use another method."),
         (500.., _) if refusal.asked.instead.is_some() => {
             format!("Try again in a moment; {service} stands in for Google here.")
         }

@@ -133,6 +133,9 @@ fn hcl(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             '$' | '%' if chars.peek() == Some(&'{') => quoted.extend([c, c]),
+            // The same to Terraform; a shell that the block is pasted into by mistake runs nothing.
+            '`' => quoted.push_str("\\u0060"),
+            '$' => quoted.push_str("\\u0024"),
             c if is_unsafe(c) && u32::from(c) > 0xffff => {
                 quoted.push_str(&format!("\\U{:08x}", u32::from(c)))
             }

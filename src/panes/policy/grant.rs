@@ -186,7 +186,7 @@ fn check_condition(
     // The title of a condition that goes does not stay behind.
     let title = if kept { "" } else { title };
     let until = form.text("until").trim();
-    if until.is_empty() || until == "never" {
+    if until == "never" {
         return Ok(None);
     }
     let rule = || {
@@ -256,6 +256,8 @@ mod tests {
         assert!(condition.expression().contains("2027-01-15T09:00:00Z"), "{}", condition.expression());
         assert!(condition.title().contains("expires"));
         assert_eq!(filled("never", "", "").check(now).expect("good").condition, None);
+        // A grant for good is asked for in words, not by a field that was emptied.
+        assert!(filled("", "", "").check(now).is_none());
         assert!(filled("2027-01-16T08:00:00Z", "", "").check(now).is_some());
     }
 
