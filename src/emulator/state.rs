@@ -251,7 +251,16 @@ impl State {
         self.accounts.find(name)
     }
 
-    /// The same in a project, by the project's id or number; `-` is any.
+    /// The account that a token was issued to, while its tokens are good: existing ones are rejected once it is disabled
+    /// (IAM reference, disable), and one of a deleted account is not the token of the next one of its name.
+    pub fn issued_to(&self, email: &str, unique_id: &str) -> Option<usize> {
+        self.account(email).filter(|i| {
+            let account = &self.accounts[*i];
+            !account.disabled && account.unique_id == unique_id
+        })
+    }
+
+    /// An account in a project, by the project's id or number; `-` is any.
     pub fn account_in(&self, project: &str, name: &str) -> Option<usize> {
         let i = self.account(name)?;
         (project == "-" || self.project(project) == Some(self.accounts.project(i))).then_some(i)

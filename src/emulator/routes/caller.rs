@@ -130,11 +130,7 @@ impl Call {
         }
         let mut state = self.state().await;
         if let Principal::Account(email) = &principal {
-            // "Existing tokens are rejected" once an account is disabled (IAM reference, disable), and one of a deleted
-            // account is not the token of the next one of its name.
-            let is_good = |i: usize| !state.accounts[i].disabled && state.accounts[i].unique_id == client;
-            let account = state.account(email).filter(|i| is_good(*i));
-            let account = account.ok_or_else(|| Failure::account_state(at))?;
+            let account = state.issued_to(email, &client).ok_or_else(|| Failure::account_state(at))?;
             state.authenticated(account, self.now());
         }
         Ok((Caller { principal, scopes, boundary, consumer: String::new() }, client))

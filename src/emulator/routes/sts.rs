@@ -196,7 +196,7 @@ async fn downscope(call: &Call, parameters: &Map<String, Value>, subject: &str) 
     boundary.check(&state).map_err(|problem| bad_option(&problem))?;
     let known = state.tokens.find(subject).filter(|token| token.expires > now && !call.token_expired);
     let known = known.filter(|token| match &token.principal {
-        Principal::Account(email) => state.account(email).is_some_and(|i| !state.accounts[i].disabled),
+        Principal::Account(email) => state.issued_to(email, &token.client).is_some(),
         Principal::User(_) | Principal::Federated(_) => true,
     });
     let source = known.cloned().ok_or_else(|| Failure::invalid_grant("The access token is not valid."))?;

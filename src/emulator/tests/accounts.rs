@@ -253,6 +253,21 @@ async fn account_made_again_inherits_nothing() {
 }
 
 #[tokio::test]
+async fn token_is_not_downscoped_when_its_account_was_made_again() {
+    use super::downscope::{boundary, rule};
+    let desk = own(|_| ()).await;
+    let less = boundary(&[rule("//cloudresourcemanager.googleapis.com/projects/shop", &["roles/viewer"])]);
+    desk.create("mail-bot").await;
+    let minted = desk.mint_as_bot().await.json;
+    let token = minted["accessToken"].as_str().unwrap();
+    assert_eq!(desk.downscoped(token, &less).await.status, 200);
+    desk.on(Method::DELETE, "", None).await;
+    assert_eq!(desk.downscoped(token, &less).await.json["error"], "invalid_grant");
+    desk.create("mail-bot").await;
+    assert_eq!(desk.downscoped(token, &less).await.json["error"], "invalid_grant");
+}
+
+#[tokio::test]
 async fn deleted_account_is_gone_after_thirty_days() {
     let mut desk = own(|_| ()).await;
     let made = desk.create("mail-bot").await.json;

@@ -9,17 +9,17 @@ const PROD: &str = "//cloudresourcemanager.googleapis.com/projects/acme-prod";
 const BUCKET: &str = "//storage.googleapis.com/projects/_/buckets/reports";
 const OWNER: &str = "serviceAccount:deployer@acme-prod.iam.gserviceaccount.com";
 
-fn rule(resource: &str, roles: &[&str]) -> Value {
+pub(super) fn rule(resource: &str, roles: &[&str]) -> Value {
     let roles: Vec<String> = roles.iter().map(|role| format!("inRole:{role}")).collect();
     json!({"availableResource": resource, "availablePermissions": roles})
 }
 
-fn boundary(rules: &[Value]) -> Value {
+pub(super) fn boundary(rules: &[Value]) -> Value {
     json!({"accessBoundary": {"accessBoundaryRules": rules}})
 }
 
 impl Desk {
-    async fn downscoped(&self, token: &str, options: &Value) -> Got {
+    pub(super) async fn downscoped(&self, token: &str, options: &Value) -> Got {
         let asked = json!({"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
             "requested_token_type": ACCESS_TOKEN, "subject_token_type": ACCESS_TOKEN, "subject_token": token,
             "options": options.to_string()});
