@@ -51,7 +51,7 @@ impl State {
         }
     }
 
-    /// Refuses a new owner of a project who is of another domain: they would have to be invited in the console (E18).
+    /// Refuses a new owner of a project who is of another domain: they would have to be invited in the console.
     fn check_owners(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
         if !matches!(on, Resource::Project(_)) {
             return Ok(());

@@ -194,7 +194,7 @@ impl Query {
         Query(pairs.collect())
     }
 
-    /// Refuses a parameter that is neither the method's nor the system's (E14).
+    /// Refuses a parameter that is neither the method's nor the system's.
     pub fn only(self, allowed: &[&str]) -> Result<Query, Failure> {
         let known = |name: &str| allowed.iter().any(|a| *a == name || snake(a) == name) || is_system(name);
         match self.0.iter().find(|(name, _)| !known(name)) {
@@ -214,7 +214,7 @@ impl Query {
         self.0.iter().filter(|(n, _)| n == camel || *n == snake).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// A number, or E15.
+    /// A number, or the refusal of a wrong type.
     pub fn int(&self, name: &str) -> Result<Option<i64>, Failure> {
         self.text(name)
             .map(|text| {
@@ -225,7 +225,7 @@ impl Query {
             .transpose()
     }
 
-    /// Every value of an enumeration, by name or by number, or E15.
+    /// Every value of an enumeration, by name or by number, or the refusal of a wrong type.
     pub fn enums(&self, name: &str, of: &str, values: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
         let read = |text: &str| {
             let number = || text.parse::<usize>().ok().and_then(|number| values.get(number));

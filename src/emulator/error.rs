@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::behaviour::{Behaviour, DisabledAccount};
 use super::reply;
 
-/// What most refused arguments read like (E7).
+/// What most refused arguments read like (issue golang/oauth2#537).
 pub const INVALID_ARGUMENT: &str = "Request contains an invalid argument.";
 
 /// A refusal, ready to be sent.
@@ -126,7 +126,7 @@ impl Failure {
         self.detail("BadRequest", json!({"fieldViolations": [violation]}))
     }
 
-    /// E1: IAM's own denial.
+    /// IAM's own denial (issue google-github-actions/auth#340).
     pub fn denied(permission: &str) -> Failure {
         let message = format!("Permission '{permission}' denied on resource (or it may not exist).");
         Failure::google(403, "PERMISSION_DENIED", message).info(
@@ -136,7 +136,7 @@ impl Failure {
         )
     }
 
-    /// E32 with the details Resource Manager adds.
+    /// Resource Manager's denial with its details (recalled).
     pub fn denied_on(permission: &str, resource: &str) -> Failure {
         let message =
             format!("Permission '{permission}' denied on resource '{resource}' (or it may not exist).");
@@ -147,12 +147,12 @@ impl Failure {
         )
     }
 
-    /// E32: what Resource Manager says about policies.
+    /// What Resource Manager says about policies, of a project that is not there too.
     pub fn caller_denied() -> Failure {
         Failure::google(403, "PERMISSION_DENIED", "The caller does not have permission")
     }
 
-    /// E2: an account that is not there.
+    /// An account that is not there (issue hashicorp/terraform-provider-google#9249).
     pub fn gaia_not_found(email: &str) -> Failure {
         let message = format!("Not found; Gaia id not found for email {email}");
         Failure::google(404, "NOT_FOUND", message).old_style("notFound")
@@ -163,7 +163,7 @@ impl Failure {
         Failure::google(404, "NOT_FOUND", "Unknown service account")
     }
 
-    /// E25.
+    /// Something that is not there, without its name (issue googleapis/google-cloud-cpp#6637).
     pub fn not_found() -> Failure {
         Failure::google(404, "NOT_FOUND", "Requested entity was not found.")
     }
@@ -178,7 +178,7 @@ impl Failure {
         Failure::google(404, "NOT_FOUND", format!("The role named {name} was not found."))
     }
 
-    /// E3.
+    /// A token without the scopes of the API (issue fluent/fluent-bit#5410).
     pub fn scope_insufficient(at: Place) -> Failure {
         Failure::google(403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.").info(
             "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
@@ -198,7 +198,7 @@ impl Failure {
         failure
     }
 
-    /// E4 without a reason.
+    /// A 401 for a bad token, without a reason.
     fn bare_unauthenticated() -> Failure {
         let message = format!("Request had invalid authentication credentials. {SIGN_IN}");
         let mut failure = Failure::google(401, "UNAUTHENTICATED", message);
@@ -206,22 +206,22 @@ impl Failure {
         failure
     }
 
-    /// E4: the token was good once.
+    /// A token that was good once.
     pub fn expired(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
     }
 
-    /// E4 for something that is no access token of ours.
+    /// Something that is not an access token of ours.
     pub fn unsupported_token(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_TYPE_UNSUPPORTED")
     }
 
-    /// E4 for the token of an account that was disabled since.
+    /// The token of an account that was disabled or deleted since.
     pub fn account_state(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCOUNT_STATE_INVALID")
     }
 
-    /// E4b.
+    /// A call without credentials (quoted in public issues).
     pub fn no_credentials(at: Place) -> Failure {
         let message = format!("Request is missing required authentication credential. {SIGN_IN}");
         let mut failure = Failure::google(401, "UNAUTHENTICATED", message);
@@ -236,7 +236,7 @@ impl Failure {
         failure
     }
 
-    /// E5. `consumer` is a project number.
+    /// An API that is off in the project that pays (as public repositories quote it). `consumer` is a project number.
     pub fn service_disabled(at: Place, consumer: &str) -> Failure {
         let Place { service, title, .. } = at;
         let url =
@@ -258,7 +258,7 @@ impl Failure {
             )
     }
 
-    /// E6.
+    /// A quota project that the caller isn't allowed to use (issue google-github-actions/auth#250).
     pub fn user_project_denied(service: &str, project: &str) -> Failure {
         let url = format!("https://console.developers.google.com/iam-admin/iam/project?project={project}");
         let message = format!(
@@ -278,7 +278,7 @@ impl Failure {
             )
     }
 
-    /// E6b.
+    /// A quota project that does not exist (quoted in public issues).
     pub fn consumer_invalid(service: &str, project: &str) -> Failure {
         let message = format!("Permission denied on resource project {project}.");
         Failure::google(403, "PERMISSION_DENIED", message.clone())
@@ -295,12 +295,12 @@ impl Failure {
             )
     }
 
-    /// E7.
+    /// An argument that is wrong, and nothing more is said (issue golang/oauth2#537).
     pub fn invalid_argument() -> Failure {
         Failure::invalid(INVALID_ARGUMENT)
     }
 
-    /// A refused argument in other words (E19, E20 and their like).
+    /// A refused argument in other words (a member or a policy version, among others).
     pub fn invalid(message: impl Into<String>) -> Failure {
         Failure::google(400, "INVALID_ARGUMENT", message)
     }
@@ -310,7 +310,8 @@ impl Failure {
         Failure::invalid(format!("Permission {permission} is not valid for this resource."))
     }
 
-    /// E13. `at` is the path of the enclosing message, empty at the root.
+    /// A field that the message does not have (issue GoogleCloudPlatform/cloud-foundation-toolkit#149).
+    /// `at` is the path of the enclosing message, empty at the root.
     pub fn unknown_field(name: &str, at: &str) -> Failure {
         let place = if at.is_empty() { String::new() } else { format!(" at '{at}'") };
         let message =
@@ -318,7 +319,7 @@ impl Failure {
         Failure::invalid(message.clone()).violation(at, &message)
     }
 
-    /// E14.
+    /// A parameter that the method does not have (issue pulumi/pulumi-google-native#836).
     pub fn unknown_query(name: &str) -> Failure {
         let message = format!(
             "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. \
@@ -327,7 +328,7 @@ impl Failure {
         Failure::invalid(message.clone()).violation("", &message)
     }
 
-    /// E15. `field` is the path in snake case, `problem` what follows it.
+    /// A value of the wrong type or form (recalled). `field` is the path in snake case, `problem` what follows it.
     pub fn invalid_value(field: &str, problem: &str) -> Failure {
         let message = format!("Invalid value at '{field}' {problem}");
         Failure::invalid(message.clone()).violation(field, &message)
@@ -340,13 +341,13 @@ impl Failure {
         Failure::invalid_argument().violation("fields", &problem)
     }
 
-    /// E15 for a body that is no JSON.
+    /// A body that is not JSON (recalled).
     pub fn malformed(problem: &str) -> Failure {
         let message = format!("Invalid JSON payload received. {problem}");
         Failure::invalid(message.clone()).violation("", &message)
     }
 
-    /// E16.
+    /// An etag that is not the policy's any more (issue DataBiosphere/leonardo#737).
     pub fn conflict() -> Failure {
         Failure::google(
             409,
@@ -356,14 +357,15 @@ impl Failure {
         .old_style("aborted")
     }
 
-    /// E17. `count` has been written with thousands commas.
+    /// A policy with more members than it can have (issue hashicorp/terraform-provider-google#25093).
+    /// `count` has been written with thousands commas.
     pub fn too_many_members(count: &str) -> Failure {
         Failure::invalid(format!(
             "The number of members in the policy ({count}) is larger than the maximum allowed size 1,500."
         ))
     }
 
-    /// E18: who would have to be invited to be an owner.
+    /// New owners, who have to be invited in the console (issue hashicorp/terraform-provider-google#4276).
     pub fn uninvited_owners(members: &[String], role: &str, kind: &str) -> Failure {
         let mut failure = Failure::invalid_argument();
         let details = members.iter().map(|member| {
@@ -374,7 +376,8 @@ impl Failure {
         failure
     }
 
-    /// E23. `metric` is its title and its id, `limit` the id of the limit.
+    /// A quota that is used up (issue GoogleCloudPlatform/java-docs-samples#1570, with today's metadata).
+    /// `metric` is its title and its id, `limit` the id of the limit.
     fn quota(service: &str, consumer: &str, metric: (&str, &str), limit: &str, value: u32) -> Failure {
         let (title, metric) = metric;
         let message = format!(
@@ -396,7 +399,7 @@ impl Failure {
             )
     }
 
-    /// E19: somebody whom an organization policy keeps out. There are two blanks.
+    /// A member whom an organization policy keeps out (quoted in public issues). There are two blanks.
     pub fn not_permitted_customer() -> Failure {
         Failure::invalid(
             "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
@@ -422,19 +425,19 @@ impl Failure {
         Failure::google(501, "UNIMPLEMENTED", message)
     }
 
-    /// E24.
+    /// A name that is not an account's (issue googleapis/google-cloud-cpp#6480).
     pub fn bad_account_name() -> Failure {
         Failure::invalid(
             "The name should be in the form \"projects/{project_id}/serviceAccounts/{account}\".",
         )
     }
 
-    /// E33.
+    /// A service that is down for a moment (recalled).
     pub fn unavailable() -> Failure {
         Failure::google(503, "UNAVAILABLE", "The service is currently unavailable.")
     }
 
-    /// E33.
+    /// A service in trouble (recalled).
     pub fn internal() -> Failure {
         Failure::google(500, "INTERNAL", "Internal error encountered.")
     }

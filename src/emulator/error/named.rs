@@ -200,8 +200,8 @@ impl Failure {
         }
     }
 
-    /// E23 with the method's own quota: what the metric and its limit are called, and the limits, are known for some of
-    /// the services only (quota pages of IAM); the others have E23's.
+    /// The method's own quota, used up: what the metric and its limit are called, and the limits, are known for some of
+    /// the services only (quota pages of IAM); the others have the general one.
     fn quota_here(scene: &Scene<'_>) -> Failure {
         let service = scene.at.service;
         let method = scene.method.rsplit('.').next().unwrap_or_default();

@@ -5,17 +5,17 @@ use serde_json::json;
 use super::Failure;
 
 impl Failure {
-    /// E10 to E12 and their like: the token endpoint's `invalid_grant`.
+    /// The token endpoint's `invalid_grant`: a refresh token, an assertion or an account that is not good (any more).
     pub fn invalid_grant(description: &str) -> Failure {
         Failure::oauth(400, "invalid_grant", description)
     }
 
-    /// E10: a refresh token that was good once.
+    /// A refresh token that was good once (recalled).
     pub fn grant_ended() -> Failure {
         Failure::invalid_grant("Token has been expired or revoked.")
     }
 
-    /// E9.
+    /// An organization that wants people to log in again, with the subtype `invalid_rapt` (issue cline/cline#4080).
     pub fn invalid_rapt() -> Failure {
         Failure::verbatim(
             400,
@@ -24,17 +24,17 @@ impl Failure {
         )
     }
 
-    /// E8.
+    /// A scope that does not exist (issue oneduo/laravel-recaptcha-enterprise#10).
     pub fn invalid_scope() -> Failure {
         Failure::oauth(400, "invalid_scope", "Invalid OAuth scope or ID token audience provided.")
     }
 
-    /// E12: a client nobody knows.
+    /// A client nobody knows (quoted in public issues).
     pub fn invalid_client() -> Failure {
         Failure::oauth(401, "invalid_client", "The OAuth client was not found.")
     }
 
-    /// E12: domain-wide delegation that nobody allowed.
+    /// Domain-wide delegation that nobody allowed (quoted in public issues).
     pub fn unauthorized_client() -> Failure {
         Failure::oauth(
             401,
@@ -69,7 +69,7 @@ impl Failure {
         Failure::oauth(400, "invalid_request", description)
     }
 
-    /// E26.
+    /// An audience that is not the name of a provider (issue google-github-actions/auth#211).
     pub fn invalid_audience() -> Failure {
         Failure::invalid_request(
             "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider. \
@@ -78,7 +78,7 @@ impl Failure {
         )
     }
 
-    /// E27: a pool or a provider that is not there, or disabled.
+    /// A pool or a provider that is not there, or disabled (Google's troubleshooting pages).
     pub fn invalid_target() -> Failure {
         Failure::oauth(
             400,
@@ -88,7 +88,8 @@ impl Failure {
         )
     }
 
-    /// E27: only a fault answers so, for the mappings of the world have no conditions. The status was measured in 2026.
+    /// A credential that the provider's condition rejects (Google's troubleshooting pages). Only a fault answers so, for the
+    /// mappings of the world have no conditions. The status was measured in 2026.
     pub fn attribute_condition() -> Failure {
         let description = "The given credential is rejected by the attribute condition.";
         Failure::oauth(400, "unauthorized_client", description)
@@ -113,7 +114,7 @@ impl Failure {
         Failure::invalid_request("Scope(s) must be provided.")
     }
 
-    /// E31.
+    /// What tokeninfo says of a token that it does not know, or that has expired (seen on the wire).
     pub fn invalid_token() -> Failure {
         Failure::oauth(400, "invalid_token", "Invalid Value")
     }

@@ -348,8 +348,8 @@ fn renamed(mut fields: Map<String, Value>, names: &[(&str, &str)]) -> axum::resp
     reply::exact(axum::http::StatusCode::OK, &old.into())
 }
 
-/// What is known of a token, with real numbers; E31 for one that is not known or over. The token is a parameter or, as
-/// Google's library for Node sends it, the bearer of a request that has none.
+/// What is known of a token, with real numbers; `invalid_token` for one that is not known or over. The token is a
+/// parameter or, as Google's library for Node sends it, the bearer of a request that has none.
 async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
     check_query(call)?;
     let parameters = parameters(call);

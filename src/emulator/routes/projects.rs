@@ -355,7 +355,7 @@ pub async fn organization_policy(call: Call) -> Answer {
     get_policy(&call, "organizations").await
 }
 
-/// The resource of the path, if the caller may do that with it: E32 otherwise, whether it is there or not.
+/// The resource of the path, if the caller may do that with it: denied otherwise, whether it is there or not.
 fn open(
     call: &Call,
     state: &State,
