@@ -271,7 +271,7 @@ fn e30_and_e33_servers_in_trouble_end_in_plain_sentences() {
         html,
         ErrorKind::NotFound,
         Cause::NotFoundOrHidden,
-        &["Google's front end knows no such address", "endpoint settings"],
+        &["Google's front end doesn't know this address", "endpoint settings"],
     );
     let html = html.replace("404 (Not Found)", "502 (Server Error)");
     means(502, &html, ErrorKind::Server, Cause::ServerTrouble, &["Google's front end", "Try again"]);

@@ -90,26 +90,26 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
     let fault = fault(refusal, service);
     let name = service.name();
     let what = match (fault, service) {
-        (Fault::Expired, CalledService::Storage) => "does not take the signed URL or token: it has expired",
-        (Fault::Expired, _) => "does not take the token: it has expired",
+        (Fault::Expired, CalledService::Storage) => "doesn't accept the signed URL or token: it has expired",
+        (Fault::Expired, _) => "doesn't accept the token: it has expired",
         (Fault::Signature, CalledService::Storage) => {
-            "got another request than the one that the URL was signed for, so the signature does not fit"
+            "got a different request from the one the URL was signed for, so the signature doesn't match"
         }
-        (Fault::Signature, _) => "does not take the token: its signature is not that of the expected signer",
-        (Fault::Audience, _) => "does not take the token: it was minted for another audience",
-        (Fault::Issuer, _) => "does not take the token: it does not trust the issuer",
-        (Fault::Email, _) => "does not take the token: it names no e-mail",
-        (Fault::Unreadable, _) => "got no token, or none that it can read",
-        (Fault::NotAllowed, _) => "got no token, or does not let its account in",
+        (Fault::Signature, _) => "doesn't accept the token: it isn't signed by the expected signer",
+        (Fault::Audience, _) => "doesn't accept the token: it was minted for another audience",
+        (Fault::Issuer, _) => "doesn't accept the token: it doesn't trust the issuer",
+        (Fault::Email, _) => "doesn't accept the token: it has no email",
+        (Fault::Unreadable, _) => "got no token, or one that it can't read",
+        (Fault::NotAllowed, _) => "got no token, or its account isn't allowed in",
         (Fault::Some, CalledService::Run) => {
-            "does not take the token: it is no ID token for this service, or it has expired"
+            "doesn't accept the token: it isn't an ID token for this service, or it has expired"
         }
-        (Fault::Some, CalledService::Storage) => "does not take the request",
-        (Fault::Some, _) => "does not take the token",
+        (Fault::Some, CalledService::Storage) => "doesn't accept the request",
+        (Fault::Some, _) => "doesn't accept the token",
     };
     let next = match (service, fault) {
         (CalledService::Storage, Fault::Signature) => {
-            "Use the URL with exactly the method, headers and query it was signed for, quoted in the shell; else sign it again: `impersona sign-url ACCOUNT gs://BUCKET/OBJECT --method METHOD`."
+            "Use the URL with exactly the method, headers and query it was signed for, quoted in the shell; or sign it again: `impersona sign-url ACCOUNT gs://BUCKET/OBJECT --method METHOD`."
         }
         (CalledService::Storage, Fault::Expired) => {
             "Sign it again: `impersona sign-url ACCOUNT gs://BUCKET/OBJECT --expires 1h`; if it is fresh, check this machine's clock."
@@ -124,25 +124,25 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
             "Send an ID token for the service's URL (`impersona token id ACCOUNT --audience https://SERVICE.run.app`), not an access token, and have roles/run.invoker granted to its account on the service."
         }
         (CalledService::Run, _) => {
-            "Mint an ID token, no access token, whose audience is the service's URL without a path: `impersona token id ACCOUNT --audience https://SERVICE.run.app`."
+            "Mint an ID token (not an access token) for the service's URL without a path: `impersona token id ACCOUNT --audience https://SERVICE.run.app`."
         }
         (CalledService::Iap, Fault::Signature) => {
-            "Send an ID token of Google's, or a JWT signed by the account in iss and sub itself: `impersona token jwt ACCOUNT --claims FILE`."
+            "Send an ID token from Google, or a JWT signed by the account in iss and sub itself: `impersona token jwt ACCOUNT --claims FILE`."
         }
         (CalledService::Iap, Fault::Email) => {
-            "Mint an ID token with the e-mail: `impersona token id ACCOUNT --audience CLIENT_ID` without --no-email."
+            "Mint an ID token with the email: `impersona token id ACCOUNT --audience CLIENT_ID` without --no-email."
         }
         (CalledService::Iap, _) => {
-            "Mint an ID token whose audience is IAP's OAuth client ID: `impersona token id ACCOUNT --audience CLIENT_ID`; or sign a JWT whose aud is the URL that is called."
+            "Mint an ID token whose audience is IAP's OAuth client ID: `impersona token id ACCOUNT --audience CLIENT_ID`; or sign a JWT whose aud is the URL you call."
         }
         (CalledService::Gateway, Fault::Issuer | Fault::Signature) => {
-            "Use a token of the issuer that the API's definition names (x-google-issuer, x-google-jwks_uri): an ID token of Google's, or a JWT signed by that account."
+            "Use a token from the issuer that the API's definition names (x-google-issuer, x-google-jwks_uri): an ID token from Google, or a JWT signed by that account."
         }
         (CalledService::Gateway, Fault::NotAllowed) => {
-            "Check that the account may call the API, and that the gateway's own account may invoke what is behind it."
+            "Check that the account is allowed to call the API, and that the gateway's own account is allowed to invoke the backend."
         }
         (CalledService::Gateway, _) => {
-            "Mint a token whose audience is one of x-google-audiences in the API's definition, else the gateway's URL: `impersona token id ACCOUNT --audience AUDIENCE`."
+            "Mint a token whose audience is one of x-google-audiences in the API's definition, or else the gateway's URL: `impersona token id ACCOUNT --audience AUDIENCE`."
         }
     };
     let words = refusal.message.trim_end_matches('.');

@@ -27,7 +27,7 @@ pub(super) enum Part {
     Signature,
     /// The foreign credential is too old, or not valid yet.
     Stale,
-    /// The foreign credential cannot be read.
+    /// The foreign credential can't be read.
     Unreadable,
     /// What AWS says of the signed request.
     Aws,
@@ -122,11 +122,11 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         ),
         Some(Part::Subject) => (
             "The foreign credential has no value for google.subject",
-            format!("Map google.subject to a claim that it has: {DESCRIBE} shows the attribute mapping."),
+            format!("Map google.subject to a claim that the credential has: {DESCRIBE} shows the attribute mapping."),
         ),
         Some(Part::Mapping) => (
-            "The provider's attribute mapping does not fit the foreign credential",
-            format!("Correct the expression of the attribute that it names (it must give a string): {DESCRIBE} shows the mapping."),
+            "The provider's attribute mapping doesn't fit the foreign credential",
+            format!("Correct the expression for the attribute that it names (it must yield a string): {DESCRIBE} shows the mapping."),
         ),
         Some(Part::Provider) => (
             "No such workload identity provider, or it or its pool is disabled",
@@ -137,32 +137,32 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
             format!("Request it for the provider's allowed audience, or add its aud to the allowed audiences: {DESCRIBE}."),
         ),
         Some(Part::Issuer) => (
-            "The foreign credential is from another issuer than the provider trusts",
-            format!("Its iss and the provider's issuer URI must be the same, to the last slash: {DESCRIBE}."),
+            "The foreign credential isn't from the issuer that the provider trusts",
+            format!("Its iss and the provider's issuer URI must be identical, including a trailing slash: {DESCRIBE}."),
         ),
         Some(Part::IssuerUnreachable) => (
             "Google could not get the keys of the foreign credential's issuer",
-            "Check that ISSUER/.well-known/openid-configuration and the key set that it names can be reached from the internet, or upload the key set to the provider.".to_owned(),
+            "Check that ISSUER/.well-known/openid-configuration and the key set that it names are reachable from the internet, or upload the key set to the provider.".to_owned(),
         ),
         Some(Part::Signature) => (
-            "The signature of the foreign credential cannot be verified with its issuer's keys",
-            "Get a fresh one; if it stays, the issuer's published keys, or the key set uploaded to the provider, are not those it signs with.".to_owned(),
+            "The foreign credential's signature can't be verified with its issuer's keys",
+            "Get a fresh one. If the error stays, the keys that the issuer publishes, or the key set uploaded to the provider, aren't the ones it signs with.".to_owned(),
         ),
         Some(Part::Stale) => (
-            "The foreign credential is expired, or not valid yet",
-            "Get a fresh one right before the exchange, and check the clock of whoever issues it.".to_owned(),
+            "The foreign credential has expired or isn't valid yet",
+            "Get a fresh one right before the exchange, and check its issuer's clock.".to_owned(),
         ),
         Some(Part::Unreadable) => (
-            "The foreign credential cannot be read",
-            "Check that credential_source gives the token itself, in the format and field that the credentials file names.".to_owned(),
+            "The foreign credential can't be read",
+            "Check that credential_source yields the token itself, in the format and field that the credentials file names.".to_owned(),
         ),
         Some(Part::Aws) => (
-            "AWS does not accept the signed request that stands for the foreign credential",
+            "AWS doesn't accept the signed request that serves as the foreign credential",
             "Check the AWS credentials, their session token, the region and this machine's clock.".to_owned(),
         ),
         Some(Part::Credential) => (
-            "The foreign credential is expired or not believed",
-            "Get a fresh one from where it comes from; its issuer and keys must be those of the provider.".to_owned(),
+            "The foreign credential has expired or isn't trusted",
+            "Get a fresh one; its issuer and keys must match the provider's.".to_owned(),
         ),
         None => (
             "The Security Token Service refused the exchange",

@@ -23,33 +23,39 @@ fn is_known(status: u16) -> bool {
 pub(super) fn explain(refusal: &Refusal) -> (String, String) {
     let (what, next) = match refusal.status {
         404 => (
-            "knows no such address",
+            "doesn't know this address",
             "Check the endpoint settings: the host, and the API's path and version.",
         ),
-        405 => ("does not take this method at this address", "Check the method and the address."),
+        405 => ("doesn't accept this method at this address", "Check the method and the address."),
         411 => (
             "refused a request without a length",
-            "Send Content-Length, even where there is no body (curl: -d ''); a proxy in between can have removed it.",
+            "Send Content-Length, even where there is no body (curl: -d ''); a proxy may have removed it.",
         ),
-        413 => ("refused the request: it is too large", "Send less at once."),
+        413 => ("refused the request: it is too large", "Send less at a time."),
         414 => (
             "refused the request: its address is too long",
             "Shorten the query, or send it in the body of a POST with x-http-method-override: GET.",
         ),
         431 => ("refused the request: its headers are too large", "Send fewer or shorter headers."),
         401 | 403 => (
-            "refused the request before any API saw it, so this is no denial of IAM",
+            "refused the request before any API saw it, so IAM did not deny it",
             "Check the address, and whether Google can be reached from this network and country.",
         ),
-        429 => ("refused the request: too many come from this network", "Wait a minute, then try again."),
+        429 => (
+            "refused the request: too many requests come from this network",
+            "Wait a minute, then try again.",
+        ),
         502 => (
             "got no answer from the API behind it",
-            "Try again in half a minute; status.cloud.google.com knows of outages.",
+            "Try again in half a minute; status.cloud.google.com lists outages.",
         ),
         408 | 500.. => {
-            ("is in trouble", "Try again in half a minute; status.cloud.google.com knows of outages.")
+            ("has a problem", "Try again in half a minute; status.cloud.google.com lists outages.")
         }
-        _ => ("refused a malformed request", "Check the address, the headers and what a proxy made of them."),
+        _ => (
+            "refused a malformed request",
+            "Check the address, the headers, and whether a proxy changed them.",
+        ),
     };
     let who = match &refusal.asked.instead {
         Some(host) => format!("{host}, in the words of Google's front end,"),

@@ -265,11 +265,11 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         Cause::LifetimeTooLong => (
             match refusal.asked.lifetime_seconds {
                 Some(seconds) => format!(
-                    "Google refused the lifetime of {seconds} s: over {ORDINARY_LIFETIME} s only where the organization allows it for this account."
+                    "Google refused the lifetime of {seconds} s: more than {ORDINARY_LIFETIME} s needs the organization to allow it for this account."
                 ),
                 // An error that was pasted does not tell what was asked for.
                 None => format!(
-                    "Google refused the lifetime: over {ORDINARY_LIFETIME} s only where the organization allows it for this account."
+                    "Google refused the lifetime: more than {ORDINARY_LIFETIME} s needs the organization to allow it for this account."
                 ),
             },
             format!("Ask for one hour or less, or have the account listed in constraints/{LIFETIME_CONSTRAINT}."),
@@ -308,7 +308,7 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         Cause::InvalidRequest | Cause::ServerTrouble | Cause::Unknown => unknown(refusal),
     };
     let next = match refusal.refused_quota_project() {
-        Some(_) => format!("{} Or go on without a quota project: --no-quota-project.", next),
+        Some(_) => format!("{} Or continue without a quota project: --no-quota-project.", next),
         None => next,
     };
     Explanation { cause, sentence, next }

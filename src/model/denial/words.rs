@@ -184,7 +184,7 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
         (500.., _) if refusal.asked.instead.is_some() => {
             format!("Try again in a moment; {service} stands in for Google here.")
         }
-        (500.., _) => "Try again in a moment; status.cloud.google.com knows of outages.".to_owned(),
+        (500.., _) => "Try again in a moment; status.cloud.google.com lists outages.".to_owned(),
         (403, Some(reason)) => format!("Google's documentation of {reason} says what it takes."),
         _ => "Check the values that were sent.".to_owned(),
     };
