@@ -16,6 +16,18 @@ pub enum Platform {
     Windows,
 }
 
+/// What runs this program, as far as the environment tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hosting {
+    /// Nothing that says so: the machine may still be one of Google's.
+    #[default]
+    Unknown,
+    /// A Kubernetes cluster: Google's or any other.
+    Cluster,
+    /// A service of Google's.
+    Google,
+}
+
 /// A snapshot of the outside. Some variables are credentials: printed are their names only.
 #[derive(Clone, Default)]
 pub struct Env {
@@ -81,22 +93,26 @@ impl Env {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// Whether it is that of a program that Google runs: Cloud Run and its functions, App Engine, Kubernetes, Cloud Shell
-    /// (their documented variables). Where it is not, the machine may still be one of Google's.
-    pub fn is_at_google(&self) -> bool {
-        const NAMES: [&str; 8] = [
+    /// What runs the program, by the documented variables of Cloud Run and its functions, App Engine, Cloud Shell and
+    /// Kubernetes.
+    pub fn hosting(&self) -> Hosting {
+        const NAMES: [&str; 7] = [
             "K_SERVICE",
             "CLOUD_RUN_JOB",
             "CLOUD_RUN_WORKER_POOL",
             "FUNCTION_TARGET",
             "FUNCTION_NAME",
-            // Any cluster's, but most of those that call as an account of Google's are at Google.
-            "KUBERNETES_SERVICE_HOST",
             "CLOUD_SHELL",
             "GOOGLE_CLOUD_SHELL",
         ];
-        NAMES.iter().any(|name| self.get(name).is_some())
-            || self.vars.iter().any(|(name, value)| name.starts_with("GAE_") && !value.is_empty())
+        let app_engine = |(name, value): (&String, &String)| name.starts_with("GAE_") && !value.is_empty();
+        if NAMES.iter().any(|name| self.get(name).is_some()) || self.vars.iter().any(app_engine) {
+            Hosting::Google
+        } else if self.get("KUBERNETES_SERVICE_HOST").is_some() {
+            Hosting::Cluster
+        } else {
+            Hosting::Unknown
+        }
     }
 
     /// The home folder, if there is one.
@@ -173,6 +189,17 @@ mod tests {
     fn our_own_folders_can_be_named() {
         let named = Env::from_vars([("IMPERSONA_CONFIG", "/c.toml"), ("IMPERSONA_STATE_DIR", "/s")]);
         assert_eq!((named.config_file(), named.state_dir()), (Some("/c.toml".into()), Some("/s".into())));
+    }
+
+    #[test]
+    fn a_cluster_is_googles_only_where_a_variable_of_google_says_so() {
+        let hosting = |names: &[&str]| Env::from_vars(names.iter().map(|name| (*name, "x"))).hosting();
+        assert_eq!(hosting(&["HOME", "GAELIC"]), Hosting::Unknown);
+        assert_eq!(hosting(&["KUBERNETES_SERVICE_HOST"]), Hosting::Cluster);
+        for google in ["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET", "GAE_ENV", "CLOUD_SHELL"] {
+            assert_eq!(hosting(&[google]), Hosting::Google, "{google}");
+            assert_eq!(hosting(&["KUBERNETES_SERVICE_HOST", google]), Hosting::Google, "{google}");
+        }
     }
 
     #[test]

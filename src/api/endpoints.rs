@@ -4,7 +4,7 @@
 
 use crate::{
     api::{ApiError, ErrorKind, error::plain},
-    env::Env,
+    env::{Env, Hosting},
 };
 
 /// The universe of everybody who does not know the word.
@@ -105,7 +105,7 @@ pub struct Endpoints {
     universe: String,
     /// In the order of [`TABLE`], without a trailing slash; with whether it comes from the environment.
     urls: [(String, bool); TABLE.len()],
-    at_google: bool,
+    hosting: Hosting,
 }
 
 impl Endpoints {
@@ -141,7 +141,7 @@ impl Endpoints {
                 None => (format!("https://{}.{universe}{}", row.host, row.path), false),
             };
         }
-        Ok(Endpoints { universe: universe.to_owned(), urls, at_google: env.is_at_google() })
+        Ok(Endpoints { universe: universe.to_owned(), urls, hosting: env.hosting() })
     }
 
     /// The same, with the token endpoint a credentials file names: taken only where its host is Google's, the
@@ -162,9 +162,9 @@ impl Endpoints {
         &self.urls[index(base)].0
     }
 
-    /// Whether the environment is that of a program that Google runs: see [`Env::is_at_google`].
-    pub fn is_at_google(&self) -> bool {
-        self.at_google
+    /// What runs this program: see [`Env::hosting`].
+    pub fn hosting(&self) -> Hosting {
+        self.hosting
     }
 
     /// Whether the environment says where this service is.

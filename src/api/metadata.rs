@@ -14,6 +14,7 @@ use crate::{
         handed_out,
         ticket::{Ticket, metadata_segment, segment},
     },
+    env::Hosting,
     model::{
         credential::{Kind, MintRequest, What},
         denial::Asked,
@@ -39,16 +40,27 @@ impl Patience {
     const NAMED: Patience = Patience { each: Duration::from_secs(5), tries: 1 };
     /// At Google there is one, which may be slow while the machine starts: as long as google-auth waits.
     const AT_GOOGLE: Patience = Patience { each: Duration::from_secs(3), tries: 3 };
+    /// In a cluster the server may be as slow, but in those of others there is none, and many drop what is sent there: the
+    /// first caller must not wait for three tries.
+    const IN_A_CLUSTER: Patience = Patience { tries: 1, ..Patience::AT_GOOGLE };
 
     /// By what environment and hardware say of the machine. Serverless machines have no hardware of Google's, and a
     /// container sees none.
     pub(crate) fn of(endpoints: &Endpoints) -> Patience {
         if endpoints.is_moved(Base::Metadata) {
             Patience::NAMED
-        } else if endpoints.is_at_google() || is_googles_hardware() {
+        } else if is_googles_hardware() {
             Patience::AT_GOOGLE
         } else {
-            Patience::ELSEWHERE
+            Patience::at(endpoints.hosting())
+        }
+    }
+
+    fn at(hosting: Hosting) -> Patience {
+        match hosting {
+            Hosting::Google => Patience::AT_GOOGLE,
+            Hosting::Cluster => Patience::IN_A_CLUSTER,
+            Hosting::Unknown => Patience::ELSEWHERE,
         }
     }
 
@@ -289,14 +301,15 @@ mod tests {
     fn patience_follows_what_the_environment_says_of_the_machine() {
         let of = |name: &str| {
             let env = crate::env::Env::from_vars([(name, "x")]);
-            Patience::of(&Endpoints::new(&env, None).unwrap())
+            Patience::at(Endpoints::new(&env, None).unwrap().hosting())
         };
-        for name in ["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET", "GAE_ENV", "KUBERNETES_SERVICE_HOST"] {
+        for name in ["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET", "GAE_ENV"] {
             assert_eq!(of(name), Patience::AT_GOOGLE, "{name}");
         }
-        if !is_googles_hardware() {
-            assert_eq!(of("GAELIC"), Patience::ELSEWHERE);
-        }
+        assert_eq!(of("KUBERNETES_SERVICE_HOST"), Patience::IN_A_CLUSTER);
+        assert_eq!(of("GAELIC"), Patience::ELSEWHERE);
+        let most = Patience::IN_A_CLUSTER.each * Patience::IN_A_CLUSTER.tries;
+        assert!(most <= Duration::from_secs(3), "{most:?}");
     }
 
     #[tokio::test]
