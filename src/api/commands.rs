@@ -1,5 +1,6 @@
 //! The same request as a curl or a gcloud command for a POSIX shell, to be copied from forms and shelf. They hold no
-//! token: curl gets the caller's from gcloud when it runs, and gcloud is kept from writing one to its log.
+//! token: curl gets the caller's from gcloud when it runs, and gcloud is kept from writing one to its log. Beside them the
+//! few others that are offered: the export of a token, which holds it, and those that show what a lost write became.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -192,6 +193,25 @@ pub fn gcloud(
     }
     let text = words.join(" ");
     Ok(Command { text: input.map_or(text.clone(), |input| format!("{input} | {text}")), differs })
+}
+
+/// Gives a token to other programs, in a variable of theirs. The leading space keeps the line out of most shells'
+/// histories; endpoints that are not Google's go along, so that a token of the demo is never taken for a real one.
+pub fn export(variable: &str, token: &str, endpoints: &Endpoints) -> String {
+    let moved = endpoints.as_env().into_iter();
+    let moved: String = moved.map(|(name, value)| format!("export {name}={}; ", quote(&value))).collect();
+    format!(" {moved}export {variable}={}", quote(token))
+}
+
+/// Shows the policy of an account as it is now.
+pub fn show_policy(account: &str) -> String {
+    format!("impersona policy get {}", quote(account))
+}
+
+/// Shows whether an API is on in a project.
+pub fn show_api(project: &str, service: &str) -> String {
+    let filter = quote(&format!("config.name:{service}"));
+    format!("gcloud services list --enabled --project={} --filter={filter}", quote(project))
 }
 
 fn signing_differs(delegates: &[&str]) -> &'static str {

@@ -8,7 +8,7 @@ use super::{
     writes::Write,
 };
 use crate::{
-    api::{ApiError, Call, ErrorKind, Part, Reply, endpoints::Base},
+    api::{ApiError, Call, ErrorKind, Part, Reply, commands, endpoints::Base},
     failure::LastFailure,
     flows::{self, Enabled, Watched},
     keymap::Action,
@@ -19,7 +19,6 @@ use crate::{
         lifetime,
         member::Member,
         permission::Permission,
-        shell::quote,
     },
     overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
 };
@@ -326,11 +325,7 @@ impl AppState {
         let req = cx.call(Owner::Root, Call::Flow(call));
         let write = Write {
             what: format!("the state of {service} in project {project}"),
-            check: format!(
-                "gcloud services list --enabled --project={} --filter={}",
-                quote(&project),
-                quote(&format!("config.name:{service}"))
-            ),
+            check: commands::show_api(&project, &service),
         };
         cx.shared.writes.begin(req, write);
         self.enabling = Some((req, service, project));

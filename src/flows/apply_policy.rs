@@ -17,16 +17,13 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::sleep;
 
 use crate::{
-    api::{ApiError, Client, ErrorKind, endpoints::Base, http},
+    api::{ApiError, Client, ErrorKind, commands, endpoints::Base, http},
     history::{Snapshot, Snapshots, Whose},
-    model::{
-        policy::{
-            Policy,
-            diff::{self, Change, Diff},
-            edit::{Edit, Staged},
-            merge::{self, Merge},
-        },
-        shell::quote,
+    model::policy::{
+        Policy,
+        diff::{self, Change, Diff},
+        edit::{Edit, Staged},
+        merge::{self, Merge},
     },
 };
 
@@ -274,7 +271,7 @@ fn applied(before: Policy, after: Policy, wanted: &Policy) -> Applied {
 }
 
 fn unknown(account: String, lost: ApiError, read_again: ApiError) -> Applied {
-    Applied::Unknown { lost, read_again, check: format!("impersona policy get {}", quote(&account)) }
+    Applied::Unknown { lost, read_again, check: commands::show_policy(&account) }
 }
 
 /// Reads the policy after a lost answer. One that did not come in time may belong to a write that is still under way,

@@ -12,6 +12,7 @@ use ratatui::{
 use zeroize::Zeroizing;
 
 use crate::{
+    api::commands,
     app::{
         msg::{Clip, Effect, Level},
         shared::Shared,
@@ -24,7 +25,6 @@ use crate::{
         jwt::{self, State},
         lifetime, scopes,
         secret::Secret,
-        shell::quote,
         visible,
     },
     panes::{Look, mint::REVEALED},
@@ -372,13 +372,12 @@ pub fn copy(
     Ok(match action {
         Action::CopyRaw => secret(token.to_owned(), ""),
         Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as a header"),
-        // The leading space keeps the line out of most shells' histories.
         Action::CopyEnv => secret(
-            format!(" {}export CLOUDSDK_AUTH_ACCESS_TOKEN={}", exports(shared), quote(token)),
+            commands::export("CLOUDSDK_AUTH_ACCESS_TOKEN", token, &shared.endpoints),
             " as an export for gcloud",
         ),
         Action::CopyTerraform => secret(
-            format!(" {}export GOOGLE_OAUTH_ACCESS_TOKEN={}", exports(shared), quote(token)),
+            commands::export("GOOGLE_OAUTH_ACCESS_TOKEN", token, &shared.endpoints),
             " as an export for Terraform",
         ),
         Action::CopyCurl | Action::CopyGcloud => {
@@ -417,14 +416,4 @@ fn hex(base64: &str) -> Result<String, String> {
     let bytes = STANDARD.decode(base64).map_err(|_| "the signature is no base64".to_owned())?;
     let bytes = Zeroizing::new(bytes);
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Endpoints that are not Google's go along, so that a token of the demo is never taken for a real one.
-fn exports(shared: &Shared) -> String {
-    shared
-        .endpoints
-        .as_env()
-        .iter()
-        .map(|(name, value)| format!("export {name}={}; ", quote(value)))
-        .collect()
 }

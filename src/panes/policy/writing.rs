@@ -2,7 +2,7 @@
 //! caller was given is watched until it works.
 
 use crate::{
-    api::{ApiError, Call, Reply},
+    api::{ApiError, Call, Reply, commands},
     app::{msg::Level, shared::Cx, writes::Write},
     flows::{self, Applied, Mode as Applying, Watched, Watching},
     keymap::Action,
@@ -15,7 +15,6 @@ use crate::{
             merge::Overlap,
         },
         role,
-        shell::quote,
     },
     widgets::list::Move,
 };
@@ -65,7 +64,7 @@ impl PolicyPane {
         let req = cx.call(OWNER, Call::Flow(flows::Call::ApplyPolicy(Box::new(request))));
         let write = Write {
             what: format!("the policy of {}", short(&account)),
-            check: format!("impersona policy get {}", quote(&account)),
+            check: commands::show_policy(&account),
         };
         cx.shared.writes.begin(req, write);
         cx.notice(Level::Info, format!("writing the policy of {}…", short(&account)));
