@@ -175,10 +175,19 @@ pub async fn apply_policy_if(
         }
         let saved = save(snapshots, &whose, &read, &changes).await?;
         let lost = match client.set_policy(&account, &wanted).await {
-            Ok(after) if is_there(&changes, &after) => return Ok(applied(read, after, &wanted)),
+            // A policy that changed has another etag: one under the old etag is what was sent, given back by something that
+            // stored nothing.
+            Ok(after) if after.etag() != read.etag() && is_there(&changes, &after) => {
+                return Ok(applied(read, after, &wanted));
+            }
             // Another policy than the one that was written: only the policy itself tells what became of it.
             Ok(other) => {
-                let lost = ApiError::new(ErrorKind::Server, "IAM answered with another policy.");
+                let what = if other.etag() == read.etag() {
+                    "under the old etag"
+                } else {
+                    "other than the one sent"
+                };
+                let lost = ApiError::new(ErrorKind::Server, format!("IAM answered with a policy {what}."));
                 match client.get_policy(&account).await {
                     Err(read_again) => return Ok(unknown(account, lost, read_again)),
                     // It is stored, and otherwise than it was sent.

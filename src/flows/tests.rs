@@ -473,6 +473,30 @@ const QUICK: Patience = Patience {
 };
 
 #[tokio::test]
+async fn an_echo_of_what_was_sent_is_not_taken_for_success() {
+    let read = r#"{"etag":"BwX1","bindings":[{"role":"roles/a","members":["user:a@x.com"]}]}"#;
+    let echo = r#"{"etag":"BwX1","bindings":[{"role":"roles/a","members":["user:a@x.com","user:b@x.com"]}]}"#;
+    // What the policy is when it is read again decides, even where a server kept the etag of a write.
+    for (then, is_stored) in [(read, false), (echo, true)] {
+        let server = testing::Server::start([read, echo, then, then].map(testing::ok)).await;
+        let client = server.client();
+        let account = "sa@p-1234.iam.gserviceaccount.com".to_owned();
+        let base = client.get_policy(&account).await.unwrap();
+        let edits = vec![Edit::Grant(triple("roles/a", "user:b@x.com"))];
+        let request = Request { account, unique_id: String::new(), base, edits, mode: retry() };
+        let applied = apply_policy(&client, &Snapshots::in_memory(), request).await.unwrap();
+        match applied {
+            Applied::Applied { .. } => assert!(is_stored),
+            Applied::NotApplied { lost, .. } => {
+                assert!(!is_stored && lost.sentence().contains("old etag"), "{lost}");
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(server.requests().await.iter().filter(|sent| sent.contains(":setIamPolicy")).count(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_grant_works_after_three_yeses_in_a_row() {
     let server = testing::Server::start(
         [
