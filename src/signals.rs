@@ -3,9 +3,10 @@
 //! it. KILL and STOP cannot be heard.
 
 use rustix::process::Signal;
+use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
 
-/// Their numbers.
-pub(crate) fn ending() -> Vec<i32> {
+/// Their numbers, and some that nobody can listen for.
+fn ending() -> Vec<i32> {
     let named = [
         Signal::INT,
         Signal::TERM,
@@ -29,14 +30,37 @@ pub(crate) fn ending() -> Vec<i32> {
         Signal::STKFLT,
     ];
     let mut all: Vec<i32> = named.into_iter().map(Signal::as_raw).collect();
-    // Those for real time, but for the first two, which the C library keeps for itself.
+    // Those for real time. The C library keeps the first few for itself, each another number of them, and refuses them.
     if cfg!(target_os = "linux") {
-        all.extend(34..=64);
+        all.extend(32..=64);
     }
     all
 }
 
+/// All of them as they come, each with its exit code. What cannot be listened for ends the program as it always would,
+/// and is no reason not to start.
+pub(crate) fn listen() -> Vec<(Heard, u8)> {
+    let heard = |number| Some((signal(SignalKind::from_raw(number)).ok()?, exit_code(number)));
+    ending().into_iter().filter_map(heard).collect()
+}
+
 /// The exit code of a program that one of them ended, as shells count.
-pub(crate) fn exit_code(number: i32) -> u8 {
+fn exit_code(number: i32) -> u8 {
     u8::try_from(128 + number).unwrap_or(u8::MAX)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_the_c_library_keeps_is_left_out_and_the_rest_heard() {
+        // The first one for real time is kept by every C library that has threads.
+        assert!(signal(SignalKind::from_raw(32)).is_err());
+        let codes: Vec<u8> = listen().into_iter().map(|(_, code)| code).collect();
+        assert!(!codes.contains(&(128 + 32)));
+        for number in [Signal::TERM.as_raw(), Signal::HUP.as_raw(), 40, 64] {
+            assert!(codes.contains(&exit_code(number)), "{number}");
+        }
+    }
 }

@@ -27,7 +27,7 @@ pub(super) async fn run(
         emulator.open_control();
     }
     // Listened for before the first line is said: whoever has read it may stop us, and our files go then too.
-    let stop = Stop::listen().map_err(|error| Failure::io("listening for signals", &error))?;
+    let stop = Stop::listen();
     output::line(&output::to_json(&first_line(&emulator)))?;
     stop.told().await;
     Ok(())

@@ -210,13 +210,8 @@ async fn told(listens: bool) -> Failure {
     if !listens {
         return std::future::pending().await;
     }
-    match Stop::listen() {
-        Ok(stop) => {
-            stop.told().await;
-            ApiError::new(ErrorKind::Cancelled, "stopped").into()
-        }
-        Err(error) => Failure::io("listening for signals", &error),
-    }
+    Stop::listen().told().await;
+    ApiError::new(ErrorKind::Cancelled, "stopped").into()
 }
 
 async fn dispatch(

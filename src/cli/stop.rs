@@ -4,30 +4,27 @@
 /// Whatever ends a process.
 pub(super) struct Stop {
     #[cfg(unix)]
-    signals: Vec<tokio::signal::unix::Signal>,
+    signals: Vec<(tokio::signal::unix::Signal, u8)>,
 }
 
 impl Stop {
     #[cfg(unix)]
-    pub(super) fn listen() -> std::io::Result<Stop> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let listen = |number| signal(SignalKind::from_raw(number));
-        let signals = crate::signals::ending().into_iter().map(listen).collect::<std::io::Result<_>>()?;
-        Ok(Stop { signals })
+    pub(super) fn listen() -> Stop {
+        Stop { signals: crate::signals::listen() }
     }
 
     #[cfg(unix)]
     pub(super) async fn told(mut self) {
         std::future::poll_fn(|cx| {
-            let told = self.signals.iter_mut().any(|signal| signal.poll_recv(cx).is_ready());
+            let told = self.signals.iter_mut().any(|(signal, _)| signal.poll_recv(cx).is_ready());
             if told { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
         .await;
     }
 
     #[cfg(not(unix))]
-    pub(super) fn listen() -> std::io::Result<Stop> {
-        Ok(Stop {})
+    pub(super) fn listen() -> Stop {
+        Stop {}
     }
 
     #[cfg(not(unix))]

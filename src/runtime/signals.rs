@@ -41,9 +41,8 @@ fn listen(number: i32) -> io::Result<Signal> {
 impl Signals {
     #[cfg(unix)]
     pub(super) fn new() -> io::Result<Signals> {
-        let end = |number: i32| listen(number).map(|signal| (signal, signals::exit_code(number)));
         Ok(Signals {
-            ends: signals::ending().into_iter().map(end).collect::<io::Result<_>>()?,
+            ends: signals::listen(),
             stops: listen(Number::TSTP.as_raw())?,
             goes_on: listen(Number::CONT.as_raw())?,
         })
