@@ -73,7 +73,7 @@ impl Fields {
             .map_err(|error| format!("is no JSON (line {}, column {})", error.line(), error.column()))?;
         match field {
             Field::Object(fields) => Ok(Fields { path: String::new(), fields }),
-            _ => Err("holds no JSON object".to_owned()),
+            _ => Err("isn't a JSON object".to_owned()),
         }
     }
 
@@ -184,10 +184,10 @@ impl Fields {
             let path = self.path_of(&printable(&name));
             let text = self.secret(&name)?;
             if HeaderName::try_from(&name).is_err() {
-                return Err(format!("has a name that no header has in its field “{path}”"));
+                return Err(format!("has a name not allowed for a header in its field “{path}”"));
             }
             if HeaderValue::try_from(text.expose()).is_err() {
-                return Err(format!("has characters that no header has in its field “{path}”"));
+                return Err(format!("contains characters not allowed in a header in its field “{path}”"));
             }
             if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
                 return Err(format!(

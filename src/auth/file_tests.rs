@@ -70,8 +70,8 @@ fn every_broken_file_is_one_sentence_with_file_and_field_and_never_the_content()
         (b"{\n \"type\": hunter2 }".to_vec(), "is no JSON (line 2, column 10)"),
         (b"\xff\xfe\x00".to_vec(), "is no JSON"),
         (b"{\"type\":\"authorized_user\"".to_vec(), "is no JSON"),
-        (b"[]".to_vec(), "holds no JSON object"),
-        (b"7".to_vec(), "holds no JSON object"),
+        (b"[]".to_vec(), "isn't a JSON object"),
+        (b"7".to_vec(), "isn't a JSON object"),
         (b"{}".to_vec(), "lacks the field “type”"),
         (br#"{"type":7}"#.to_vec(), "has a number in its field “type”"),
         (br#"{"type":-7.5}"#.to_vec(), "has a number in its field “type”"),
@@ -424,12 +424,32 @@ fn a_file_sets_no_header_that_belongs_to_the_connection() {
         assert!(said.contains(&format!("“credential_source.headers.{name}”")), "{said}");
     }
     for (other, part) in [
-        (r#"{"a b":"hunter2"}"#, "name that no header has"),
-        (r#"{"a":"hunter2\r\nx: y"}"#, "characters that no header has"),
+        (r#"{"a b":"hunter2"}"#, "name not allowed for a header"),
+        (r#"{"a":"hunter2\r\nx: y"}"#, "characters not allowed in a header"),
         (r#"{"a":"x","A":"hunter2"}"#, "twice"),
     ] {
         assert!(wrong(headers(other).as_bytes()).contains(part), "{other}");
     }
+}
+
+#[test]
+fn a_file_of_google_and_a_listener_here_is_asked_about() {
+    let account = "v1/projects/-/serviceAccounts/sa@p-1234.iam.gserviceaccount.com:generateAccessToken";
+    let file = |token: &str, minting: Option<&str>, info: Option<&str>| {
+        let mut file: serde_json::Value = serde_json::from_str(&external(r#"{"file":"/x"}"#)).unwrap();
+        file["token_url"] = format!("{token}/v1/token").into();
+        file["service_account_impersonation_url"] = minting.map(|host| format!("{host}/{account}")).into();
+        file["token_info_url"] = info.map(|host| format!("{host}/v1/introspect")).into();
+        let source = good(&file.to_string());
+        let all = trust::doubt(&source, &Env::default()).map(|doubt| doubt.reasons).unwrap_or_default();
+        all.into_iter().any(|reason| matches!(reason, Reason::Mixed { .. }))
+    };
+    let (sts, iam) = ("https://sts.googleapis.com", "https://iamcredentials.googleapis.com");
+    let here = "http://127.0.0.1:8787";
+    assert!(file(sts, Some(here), None) && file(here, Some(iam), None));
+    assert!(file(sts, None, Some("http://[::1]:1")) && file(here, None, Some(sts)));
+    assert!(file("https://idp.example.com", Some("http://localhost:1"), None));
+    assert!(!file(sts, Some(iam), Some(sts)) && !file(here, Some("http://localhost:1"), Some(here)));
 }
 
 #[test]
@@ -464,8 +484,32 @@ fn what_only_its_user_has_goes_to_no_listener_here_unasked() {
     std::fs::write(inner.join("key"), "x").unwrap();
     assert!(doubt(&inner.join("key"), here).is_some());
     assert_eq!(doubt(&own.join("token"), here), None);
-    let env = Env::from_vars([("HOME", own.to_str().unwrap())]);
-    assert!(trust::doubt(&read(&own.join("file.json"), "ADC").unwrap(), &env).is_some());
+    let env = |home: &Path| Env::from_vars([("HOME", home.to_str().unwrap())]);
+    let in_home = |file: &Path, home: &Path| trust::doubt(&read(file, "ADC").unwrap(), &env(home)).is_some();
+    // The home itself, a folder of downloads, and one that homes lie in; under other names as well.
+    let home_in = own.join("deep");
+    for home in [&own, &own.join("../mine"), &dir.path().to_owned(), &home_in] {
+        assert!(in_home(&own.join("file.json"), home), "{home:?}");
+        assert!(in_home(&own.join("../mine/file.json"), home), "{home:?}");
+    }
+    assert!(!in_home(&own.join("file.json"), &other));
+    // A project has a folder of its own, but not a hidden one.
+    for (project, asked) in [("mine/deep", false), (".config/tool", true)] {
+        let project = dir.path().join(project);
+        std::fs::create_dir_all(&project).unwrap();
+        std::fs::write(project.join("key"), "x").unwrap();
+        let file = external(&serde_json::json!({ "file": project.join("key") }).to_string());
+        std::fs::write(project.join("file.json"), file.replace("https://sts.googleapis.com", here)).unwrap();
+        assert_eq!(in_home(&project.join("file.json"), dir.path()), asked, "{project:?}");
+    }
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&own, dir.path().join("alias")).unwrap();
+        assert!(in_home(&own.join("file.json"), &dir.path().join("alias")));
+        assert!(in_home(&dir.path().join("alias/file.json"), &own));
+    }
+    let env = Env::from_vars([("AWS_ACCESS_KEY_ID", "")]);
+    assert_eq!(trust::doubt(&read(&own.join("file.json"), "ADC").unwrap(), &env), None);
     let aws = external(
         r#"{"environment_id":"aws1","regional_cred_verification_url":"https://sts.{region}.amazonaws.com"}"#,
     )

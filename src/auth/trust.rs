@@ -1,7 +1,10 @@
 //! Whether a credentials file may send its secrets where it says. Google's hosts, the universe's and this machine are
 //! trusted; anything else is shown and confirmed by a person, once for each file as it is.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::{Credentials, Source, external};
 use crate::{
@@ -11,6 +14,7 @@ use crate::{
     },
     env::Env,
     files,
+    model::shell::{UNQUOTABLE, quote},
 };
 
 /// What has to be confirmed.
@@ -33,6 +37,14 @@ pub enum Reason {
     Addresses(Vec<String>),
     /// To be of this universe, so that every call and its token go there.
     Universe(String),
+    /// To send secrets to Google or others and to any program that listens on this machine: what one of them gave, the
+    /// other gets.
+    Mixed {
+        /// An address of this machine.
+        here: String,
+        /// One of elsewhere.
+        there: String,
+    },
     /// To prove to any program that listens on this machine who its user is.
     Local {
         /// What would be sent.
@@ -51,6 +63,9 @@ impl Reason {
             Reason::Universe(universe) => format!(
                 "sends every call, with its access token, to the universe {universe}, which is not Google's"
             ),
+            Reason::Mixed { here, there } => {
+                format!("sends secrets to a program on this machine, {here}, as well as to {there}")
+            }
             Reason::Local { what, to } => format!("sends {what} to a program on this machine: {to}"),
         }
     }
@@ -68,10 +83,7 @@ impl Doubt {
     pub fn refusal(&self) -> String {
         let remark = self.remark.as_ref().map(|remark| format!(" {remark}")).unwrap_or_default();
         let origin = &self.origin;
-        format!(
-            "The credentials file {origin} is not used before someone confirms it: it {}.{remark}",
-            self.clauses()
-        )
+        format!("The credentials file {origin} needs confirmation: it {}.{remark}", self.clauses())
     }
 
     /// What it does, as clauses of one sentence.
@@ -88,6 +100,9 @@ pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
     let universe = named.unwrap_or(GOOGLE);
     let hash = source.hash.clone()?;
     let (to, from) = source.credentials.addresses();
+    let here = to.iter().find(|url| is_here(url));
+    let there = to.iter().find(|url| !is_here(url));
+    let mixed_up = here.zip(there).map(|(here, there)| ((*here).to_owned(), (*there).to_owned()));
     let foreign = to.into_iter().filter(|url| !is_trusted(url, universe));
     // What the machine's own metadata say, it says to every program here.
     let foreign =
@@ -96,6 +111,10 @@ pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
     let mut reasons = Vec::new();
     if !addresses.is_empty() {
         reasons.push(Reason::Addresses(addresses));
+    }
+    // An emulator stands for all of them, Google for all of them: a file of both sends tokens from one to the other.
+    if let Some((here, there)) = mixed_up {
+        reasons.push(Reason::Mixed { here, there });
     }
     // An environment that names another one than the file is refused whoever confirms what: the endpoints say so.
     if let Some(own) = source.universe.as_deref().filter(|own| named.is_none() && *own != GOOGLE) {
@@ -146,12 +165,22 @@ pub(super) fn is_beside(named: &Path, credentials: &Path) -> bool {
     folder(named).is_some_and(|named| folder(credentials) == Some(named))
 }
 
-/// Whether the credentials file lies among everything else that its user has: then what is beside it is not its own.
+/// Whether the credentials file lies among other things that its user has, so that what is beside it is not its own: in
+/// the home or above it, right below it (downloads, keys of other programs), in or below a hidden folder there, and with
+/// gcloud's own files. Links and relative paths are followed; what cannot be found lies anywhere.
 fn is_among_others(source: &Source, env: &Env) -> bool {
-    let folder = Path::new(&source.origin).parent();
-    folder.is_some_and(|folder| {
-        env.home().as_deref() == Some(folder) || env.gcloud_dir().as_deref() == Some(folder)
-    })
+    let Ok(file) = Path::new(&source.origin).canonicalize() else { return true };
+    let Some(folder) = file.parent() else { return true };
+    let real = |path: PathBuf| path.canonicalize().ok();
+    let is_gclouds = env.gcloud_dir().and_then(real).is_some_and(|gcloud| folder.starts_with(gcloud));
+    let is_homes = env.home().and_then(real).is_some_and(|home| match folder.strip_prefix(&home) {
+        Ok(below) => {
+            let hidden = below.to_string_lossy().starts_with('.');
+            hidden || below.components().count() <= 1
+        }
+        Err(_) => home.starts_with(folder),
+    });
+    is_gclouds || is_homes
 }
 
 fn is_trusted(url: &str, universe: &str) -> bool {
@@ -184,6 +213,16 @@ pub fn is_confirmed(folder: Option<&Path>, doubt: &Doubt) -> Result<bool, String
     }
     let known = fs::read_to_string(&path).unwrap_or_default();
     Ok(known.lines().any(|line| line.split_whitespace().next() == Some(doubt.hash.as_str())))
+}
+
+/// The command that confirms a file beforehand, where nobody can be asked: as [`confirm`] does, readable and writable by
+/// its user alone, for anything else is ignored. None for names that no shell can be given.
+pub fn command(folder: &Path, doubt: &Doubt) -> Option<String> {
+    let [file, folder, list] =
+        [Path::new(&doubt.origin), folder, &folder.join(FILE)].map(|path| path.to_str().map(quote));
+    let (file, folder, list) = (file?, folder?, list?);
+    let command = format!("(umask 077; mkdir -p {folder}; sha256sum {file} >> {list})");
+    (!command.contains(UNQUOTABLE)).then_some(command)
 }
 
 /// Remembers that it was confirmed: the hash, and the file's name for whoever reads it. What others may have written
@@ -263,6 +302,27 @@ mod tests {
         confirm(&path, &doubt("aa")).unwrap();
         assert_eq!(is_confirmed(Some(&path), &doubt("aa")), Ok(true));
         assert_eq!(is_confirmed(Some(&path), &doubt("ab")), Ok(false));
+    }
+
+    /// At a umask under which groups may write, as on most desktops.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_command_confirms_a_file_whatever_the_umask_is() {
+        let outer = tempfile::tempdir().unwrap();
+        let (file, folder) = (outer.path().join("a b.json"), outer.path().join("it's state"));
+        fs::write(&file, "{}").unwrap();
+        let doubt = Doubt {
+            origin: file.to_str().unwrap().to_owned(),
+            hash: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a".to_owned(),
+            reasons: vec![],
+            remark: None,
+        };
+        let command = command(&folder, &doubt).unwrap();
+        for _ in 0..2 {
+            let script = format!("umask 002; {command}");
+            assert!(std::process::Command::new("sh").args(["-c", &script]).status().unwrap().success());
+            assert_eq!(is_confirmed(Some(&folder), &doubt), Ok(true));
+        }
     }
 
     #[cfg(unix)]

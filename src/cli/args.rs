@@ -52,7 +52,7 @@ pub struct Global {
     /// Project charged for API use
     #[arg(long, global = true, value_name = "PROJECT")]
     pub quota_project: Option<String>,
-    /// Charge no project by name, whatever the environment, the configuration and the credentials say
+    /// Don't charge a quota project, even if one is configured
     #[arg(long, global = true, conflicts_with = "quota_project")]
     pub no_quota_project: bool,
     /// Configuration file

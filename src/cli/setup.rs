@@ -116,11 +116,14 @@ impl Connector {
     }
 }
 
-/// Said in place of credentials that are in doubt.
-pub fn doubted(doubt: &Doubt) -> ApiError {
-    ApiError::new(ErrorKind::Credentials, doubt.refusal()).with_next(
-        "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer; where nobody can, `sha256sum FILE >> $IMPERSONA_STATE_DIR/trusted-files` does the same.",
-    )
+/// Said in place of credentials that are in doubt, with the `folder` that confirmations are remembered in.
+fn doubted(doubt: &Doubt, folder: Option<&Path>) -> ApiError {
+    let command = folder.and_then(|folder| trust::command(folder, doubt));
+    let beforehand =
+        command.map(|command| format!("; where nobody can, `{command}` does the same")).unwrap_or_default();
+    ApiError::new(ErrorKind::Credentials, doubt.refusal()).with_next(format!(
+        "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer{beforehand}."
+    ))
 }
 
 /// What everything else works with.
@@ -211,7 +214,7 @@ impl Setup {
         };
         let doubt = found.and_then(|source| connector.doubt(source));
         let usable = match &doubt {
-            Some(doubt) => Err(doubted(doubt)),
+            Some(doubt) => Err(doubted(doubt, connector.folder.as_deref())),
             None => source.clone(),
         };
         let nobody = usable.as_ref().err().cloned();
