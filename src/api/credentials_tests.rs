@@ -166,7 +166,7 @@ fn the_end_of_an_id_token_is_read_from_its_claims() {
     let body = format!(r#"{{"token":"eyJhbGciOiJSUzI1NiJ9.{claims}.c2ln"}}"#);
     let credential = answered(&id("https://a.example"), body.as_bytes()).unwrap();
     assert_eq!(credential.expires.map(|end| end.as_second()), Some(1_603_550_806));
-    let credential = answered(&id("x"), br#"{"token":"opaque"}"#).unwrap();
+    let credential = answered(&id("x"), br#"{"token":"eyJhbGciOiJSUzI1NiJ9.b3Bh.c2ln"}"#).unwrap();
     assert_eq!(credential.expires, None);
 }
 
@@ -209,7 +209,8 @@ fn kinds() -> Vec<(MintRequest, Answering)> {
 #[test]
 fn a_credential_that_could_act_on_a_terminal_or_shell_is_refused() {
     for (request, answer) in kinds() {
-        assert!(answered(&request, answer("AAEC").as_bytes()).is_ok(), "{request:?}");
+        let is_good = |good: &str| answered(&request, answer(good).as_bytes()).is_ok();
+        assert!(is_good("AAEC") || is_good("e30.e30.c2ln"), "{request:?}");
         for hostile in [
             "",
             " ",

@@ -2,6 +2,7 @@
 //! from wherever an endpoint was moved to, and goes to terminals, clipboards, files and headers. So it is looked at once,
 //! here, for what it may be made of. [`HandedOut`] is all that answers are decoded into, and only an alphabet leads out of it.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer};
 
 use crate::{
@@ -45,18 +46,31 @@ const SUBJECT: Alphabet =
 
 impl Alphabet {
     fn check(self, text: &str, from: &str) -> Result<(), ApiError> {
-        let wrong = |why: String| {
-            ApiError::new(ErrorKind::Server, format!("{from} gave no usable {}: {why}.", self.name))
-                .with_next("Check the endpoint and proxy settings: the answer may not be Google's.")
-        };
+        let wrong = |why: String| unusable(self, from, &why);
         if text.trim_ascii().is_empty() {
             return Err(wrong("it is empty".to_owned()));
         }
         match text.bytes().position(|b| !(self.takes)(b)) {
-            Some(at) => Err(wrong(format!("its byte {} is not allowed in one, so it was dropped", at + 1))),
+            Some(at) => Err(wrong(format!("byte {} isn't allowed in one; nothing was kept", at + 1))),
             None => Ok(()),
         }
     }
+}
+
+fn unusable(alphabet: Alphabet, from: &str, why: &str) -> ApiError {
+    ApiError::new(ErrorKind::Server, format!("{from} gave no usable {}: {why}.", alphabet.name))
+        .with_next("Check the endpoint and proxy settings: the answer may not be Google's.")
+}
+
+/// Three parts in base64url, of which the first is a JSON object: the compact form of RFC 7515, section 3.1.
+fn is_signed_jwt(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('.').collect();
+    // Four characters are three bytes, and one alone is none. Claims and signature are not decoded: that would copy them.
+    let whole = |part: &&str| !part.is_empty() && part.len() % 4 != 1;
+    let header = parts.first().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
+    parts.len() == 3
+        && parts.iter().all(whole)
+        && serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&header).is_ok()
 }
 
 impl From<Secret> for HandedOut {
@@ -91,7 +105,15 @@ impl HandedOut {
 
     /// An ID token, or another signed JWT.
     pub(crate) fn jwt(self, from: &str) -> Result<Secret, ApiError> {
-        self.made_of(JWT, from)
+        let jwt = self.made_of(JWT, from)?;
+        if !is_signed_jwt(jwt.expose()) {
+            return Err(unusable(
+                JWT,
+                from,
+                "it isn't a header, claims and a signature with dots between them",
+            ));
+        }
+        Ok(jwt)
     }
 
     /// A signature in base64, as it stands there.
@@ -200,6 +222,31 @@ mod tests {
         }
         assert!(HandedOut::text("PHg+\r\nPHg+").subject("x").is_ok());
         assert!(HandedOut::text("PHg+\x1b").subject("x").is_err());
+    }
+
+    #[test]
+    fn a_jwt_has_three_parts_and_a_header_or_is_refused() {
+        // {"alg":"RS256"}, {}, and "sig".
+        let good = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
+        assert!(HandedOut::text(good).jwt("x").is_ok());
+        for bad in [
+            "ya29word",
+            "eyJhbGciOiJSUzI1NiJ9.e30",
+            "eyJhbGciOiJSUzI1NiJ9.e30.",
+            "eyJhbGciOiJSUzI1NiJ9..c2ln",
+            ".e30.c2ln",
+            "eyJhbGciOiJSUzI1NiJ9.e30.c2ln.c2ln",
+            // A list, a text, and half a header.
+            "W10.e30.c2ln",
+            "IngiCg.e30.c2ln",
+            "eyJhbGci.e30.c2ln",
+            // No whole number of bytes.
+            "eyJhbGciOiJSUzI1NiJ9.e30.c",
+        ] {
+            let error = HandedOut::text(bad).jwt("IAM Credentials").unwrap_err();
+            assert_eq!(error.kind.exit_code(), 7, "{bad}");
+            assert!(!error.sentence().contains(bad), "{error}");
+        }
     }
 
     #[test]
