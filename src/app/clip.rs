@@ -2,7 +2,11 @@
 //! something else. So nothing gets into a [`Clip`] but by its constructors, which take out what does not show what it is;
 //! commands were quoted so that nothing has to be taken out of them.
 
-use crate::model::{secret::Secret, shell::UNQUOTABLE, visible::is_unsafe};
+use crate::model::{
+    secret::Secret,
+    shell::{UNQUOTABLE, quote},
+    visible::{self, is_unsafe},
+};
 
 /// Something to put on the clipboard.
 #[derive(Clone, Debug)]
@@ -15,15 +19,30 @@ pub struct Clip {
 impl Clip {
     /// One line from outside, such as a name. `what` it is, for the notice: `the e-mail of deployer@acme-prod`.
     pub fn line(text: &str, what: impl Into<String>) -> Clip {
-        Clip::lines([text], what)
+        let mut removed = 0;
+        let text = without(text, is_unsafe, &mut removed);
+        Clip::new(Secret::new(text), what.into(), false, removed)
     }
 
-    /// Several of them, a line each.
-    pub fn lines<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, what: impl Into<String>) -> Clip {
+    /// Several of them, in one line, each as a word for a shell: a line break would send off what stands before it. One
+    /// alone is as it is.
+    pub fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, what: impl Into<String>) -> Clip {
         let mut removed = 0;
-        let lines: Vec<String> =
+        let mut words: Vec<String> =
             texts.into_iter().map(|text| without(text.as_ref(), is_unsafe, &mut removed)).collect();
-        Clip::new(Secret::new(lines.join("\n")), what.into(), false, removed)
+        if words.len() > 1 {
+            words = words.iter().map(|word| quote(word)).collect();
+        }
+        Clip::new(Secret::new(words.join(" ")), what.into(), false, removed)
+    }
+
+    /// JSON from outside, in one line, with all that does not show what it is escaped. Line by line, a shell would run what
+    /// the texts in it say.
+    pub fn json(text: &str, what: impl Into<String>) -> Clip {
+        let shown = visible::json(text);
+        // None of the line breaks is in a text: there they are escaped.
+        let line: Vec<&str> = shown.lines().map(str::trim).collect();
+        Clip::new(Secret::new(line.join(" ")), what.into(), false, 0)
     }
 
     /// A text of ours, whose line breaks are ours as well: commands, a block, a message.
@@ -34,9 +53,14 @@ impl Clip {
         let what = what.into();
         if text.contains(UNQUOTABLE) {
             return Err(format!(
-                "{what} was not copied: a name in it holds characters that no shell can be given"
+                "{what} was not copied: it contains a name that can't be quoted for a shell"
             ));
         }
+        // Pasted into a shell all but the last line may be sent off at once.
+        let what = match text.trim_end().lines().count() {
+            0 | 1 => what,
+            count => format!("{what}, {count} lines"),
+        };
         let mut removed = 0;
         let text = without(text, |c| c != '\n' && is_unsafe(c), &mut removed);
         Ok(Clip::new(Secret::new(text), what, false, removed))
@@ -98,16 +122,45 @@ mod tests {
         let clip = Clip::line("user:a@b.c\x1b[201~\ntouch x\r", "the member");
         assert_eq!(clip.content().expose(), "user:a@b.c[201~touch x");
         assert_eq!(clip.what(), "the member, without 3 control or invisible characters");
-        let clip = Clip::lines(["a\u{202e}", "b"], "both");
+        let clip = Clip::words(["a\u{202e}", "b"], "both");
         assert_eq!(
             (clip.content().expose(), clip.what()),
-            ("a\nb", "both, without 1 control or invisible character")
+            ("a b", "both, without 1 control or invisible character")
         );
         let clip = Clip::text("a\u{9b}\n  b\n", "the block").unwrap();
         assert_eq!((clip.content().expose(), clip.is_sensitive()), ("a\n  b\n", false));
         let clip = Clip::credential(Secret::new("ya29.x\x07\n"), "the token");
         assert_eq!((clip.content().expose(), clip.is_sensitive()), ("ya29.x", true));
         assert_eq!(Clip::line("plain", "it").what(), "it");
+    }
+
+    #[test]
+    fn several_names_are_words_of_one_line() {
+        let names = ["user:a@b.c", ";touch P;", "user:$(x)@'b'.c\n"];
+        let clip = Clip::words(names, "the members");
+        assert_eq!(clip.content().expose(), r"user:a@b.c ';touch P;' 'user:$(x)@'\''b'\''.c'");
+        assert_eq!(Clip::words(names.into_iter().skip(1).take(1), "it").content().expose(), ";touch P;");
+    }
+
+    #[test]
+    fn a_text_of_several_lines_says_so() {
+        let what = |text: &str| Clip::text(text, "the block").unwrap().what().to_owned();
+        assert_eq!(
+            [what("a"), what("a\n"), what("a\n  b\n")],
+            ["the block", "the block", "the block, 2 lines"]
+        );
+    }
+
+    #[test]
+    fn json_from_outside_is_one_line() {
+        let text = "{\n  \"a\": \"$(touch P)\u{202e}\",\n  \"b\": [\n1 ]\n}";
+        let clip = Clip::json(text, "the decoded token");
+        let copied = clip.content().expose();
+        assert_eq!(copied, r#"{ "a": "$(touch P)\u202e", "b": [ 1 ] }"#);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(copied).unwrap(),
+            serde_json::from_str::<serde_json::Value>(text).unwrap()
+        );
     }
 
     #[test]

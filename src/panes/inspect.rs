@@ -26,7 +26,6 @@ use crate::{
         credential::MintRequest,
         jwt::{self, Expectation, Form as TokenForm, Reading, Verdict},
         secret::Secret,
-        visible,
     },
     view::theme::Theme,
     widgets::{
@@ -270,7 +269,7 @@ impl Pane for Inspect {
         if action == Action::CopyRaw {
             return Ok(Effect::Copy(Clip::credential(reading.token.clone(), "the token")));
         }
-        Clip::text(&visible::json(&jwt::decode::pretty(reading)), "the decoded token").map(Effect::Copy)
+        Ok(Effect::Copy(Clip::json(&jwt::decode::pretty(reading), "the decoded token")))
     }
 
     fn counts_down(&self, shared: &Shared, now: Now) -> bool {

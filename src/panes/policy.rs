@@ -436,7 +436,8 @@ impl Pane for PolicyPane {
         let (text, what) = match action {
             Action::CopyRaw => {
                 let members = changes.iter().map(|change| change.member.as_str());
-                return Ok(Effect::Copy(Clip::lines(members, "the member")));
+                let what = if changes.len() == 1 { "the member" } else { "the members" };
+                return Ok(Effect::Copy(Clip::words(members, what)));
             }
             Action::CopyGcloud => {
                 (each(&|change| export::gcloud(change, account, &project)), "the gcloud command")

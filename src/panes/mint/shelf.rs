@@ -385,7 +385,7 @@ pub fn copy(
         }
         Action::CopyDecoded if is_jwt(credential) => {
             let decoded = jwt::decode::pretty(&jwt::read(token));
-            return plain(visible::json(&decoded).into_owned(), "the decoded token");
+            return Ok(Effect::Copy(Clip::json(&decoded, "the decoded token")));
         }
         Action::CopyDecoded => {
             return plain(described(credential), "what is known of it, without the credential");
