@@ -30,10 +30,12 @@ impl Clip {
         let mut removed = 0;
         let mut words: Vec<String> =
             texts.into_iter().map(|text| without(text.as_ref(), is_unsafe, &mut removed)).collect();
+        let mut what = what.into();
         if words.len() > 1 {
+            what = format!("{what} and {} more", words.len() - 1);
             words = words.iter().map(|word| quote(word)).collect();
         }
-        Clip::new(Secret::new(words.join(" ")), what.into(), false, removed)
+        Clip::new(Secret::new(words.join(" ")), what, false, removed)
     }
 
     /// JSON from outside, in one line, with all that does not show what it is escaped. Line by line, a shell would run what
@@ -122,10 +124,10 @@ mod tests {
         let clip = Clip::line("user:a@b.c\x1b[201~\ntouch x\r", "the member");
         assert_eq!(clip.content().expose(), "user:a@b.c[201~touch x");
         assert_eq!(clip.what(), "the member, without 3 control or invisible characters");
-        let clip = Clip::words(["a\u{202e}", "b"], "both");
+        let clip = Clip::words(["a\u{202e}", "b"], "a");
         assert_eq!(
             (clip.content().expose(), clip.what()),
-            ("a b", "both, without 1 control or invisible character")
+            ("a b", "a and 1 more, without 1 control or invisible character")
         );
         let clip = Clip::text("a\u{9b}\n  b\n", "the block").unwrap();
         assert_eq!((clip.content().expose(), clip.is_sensitive()), ("a\n  b\n", false));
@@ -137,7 +139,7 @@ mod tests {
     #[test]
     fn several_names_are_words_of_one_line() {
         let names = ["user:a@b.c", ";touch P;", "user:$(x)@'b'.c\n"];
-        let clip = Clip::words(names, "the members");
+        let clip = Clip::words(names, "the member");
         assert_eq!(clip.content().expose(), r"user:a@b.c ';touch P;' 'user:$(x)@'\''b'\''.c'");
         assert_eq!(Clip::words(names.into_iter().skip(1).take(1), "it").content().expose(), ";touch P;");
     }

@@ -436,8 +436,7 @@ impl Pane for PolicyPane {
         let (text, what) = match action {
             Action::CopyRaw => {
                 let members = changes.iter().map(|change| change.member.as_str());
-                let what = if changes.len() == 1 { "the member" } else { "the members" };
-                return Ok(Effect::Copy(Clip::words(members, what)));
+                return Ok(Effect::Copy(Clip::words(members, "the member")));
             }
             Action::CopyGcloud => {
                 (each(&|change| export::gcloud(change, account, &project)), "the gcloud command")

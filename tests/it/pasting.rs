@@ -386,7 +386,7 @@ fn messages(seed: &[String; 6]) -> Vec<String> {
 /// What is copied of it; none where a word cannot be given to any program. Nothing may have had to be taken out.
 fn copied(text: &str) -> Option<String> {
     let clip = Clip::text(text, "it").ok()?;
-    assert_eq!(clip.what(), "it", "{text:?} was made of its parts with care");
+    assert!(!clip.what().contains("without"), "{text:?} was made of its parts with care");
     let text = clip.content().expose().to_owned();
     assert!(!text.contains(|c| c != '\n' && is_unsafe(c)), "{text:?}");
     Some(text)
