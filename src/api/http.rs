@@ -20,7 +20,7 @@ use crate::{
     api::{
         ApiError, CallKind, ErrorKind,
         answer::{Answer, max_age, retry_after, skew},
-        endpoints::{Base, Endpoints, is_loopback},
+        endpoints::{Base, Endpoints, is_loopback, takes_credentials},
         error::{is_html, plain},
         metadata,
         pace::Pace,
@@ -230,7 +230,7 @@ impl Http {
         // A name of nothing would make another address: that of the list it stands in.
         let has_gap = ticket.path.contains("//") || ticket.path.contains("/:");
         if has_gap || (ticket.path.ends_with('/') && ticket.base != Base::Metadata) {
-            return Err(ApiError::new(ErrorKind::Invalid, "An empty name names nothing."));
+            return Err(ApiError::new(ErrorKind::Invalid, "A name is missing."));
         }
         // `.` and `..` survive encoding and would be taken as steps in the path.
         if !url.path().ends_with(&ticket.path) {
@@ -332,10 +332,22 @@ impl Http {
         if status.is_redirection() {
             return Err(not_an_answer(url, "it points elsewhere, and redirects are not followed"));
         }
-        let asked = Asked { quota_project: charged, ..ticket.asked.clone() };
+        // An address of a file's own is who answered, and not the service that it stands for.
+        let instead = self.host_instead(ticket);
+        let asked = Asked { quota_project: charged, instead, ..ticket.asked.clone() };
         let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &asked);
         error.retry_after = retry_after(&headers).or(error.retry_after);
         Err(error)
+    }
+
+    /// The host of an address that the credentials name, where that is not one of Google's.
+    fn host_instead(&self, ticket: &Ticket) -> Option<String> {
+        let url = Url::parse(ticket.address.as_deref()?).ok()?;
+        if takes_credentials(&url, self.endpoints().universe()) {
+            return None;
+        }
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("{}{port}", url.host_str()?))
     }
 
     /// Remembers what an answer tells of the clocks.
@@ -478,7 +490,7 @@ fn authorization(bearer: &Secret) -> Result<header::HeaderValue, ApiError> {
 
 fn sensitive(text: &Secret) -> Result<header::HeaderValue, ApiError> {
     let mut value = header::HeaderValue::from_str(text.expose()).map_err(|_| {
-        ApiError::new(ErrorKind::Credentials, "The credentials hold characters that no header has.")
+        ApiError::new(ErrorKind::Credentials, "The credentials contain characters not allowed in a header.")
     })?;
     value.set_sensitive(true);
     Ok(value)

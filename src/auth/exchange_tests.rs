@@ -50,6 +50,22 @@ async fn a_refused_exchange_names_its_part_and_no_login() {
     }
 }
 
+#[tokio::test]
+async fn what_answers_at_an_address_of_the_file_is_named_by_its_host() {
+    let refused = || answer(418, "", "no such thing here");
+    let url = |server: &Server| {
+        json!({"service_account_impersonation_url":
+            format!("{}/v1/projects/-/serviceAccounts/{SA}:generateAccessToken", server.url)})
+    };
+    for turns in [vec![ok("foreign"), ok(TOKEN), refused()], vec![ok("foreign"), refused()]] {
+        let server = Server::start(turns).await;
+        let client = Client::new(server.settings(caller(&federated(&server, url(&server)))));
+        let said = client.get_account(SA).await.unwrap_err().sentence();
+        let host = server.url.trim_start_matches("http://");
+        assert!(said.contains(host) && !said.contains("googleapis.com"), "{said}");
+    }
+}
+
 const ACCOUNT: &str = r#"{"email":"sa@acme-prod.iam.gserviceaccount.com"}"#;
 const MINTED: &str = r#"{"accessToken":"ya29.minted","expireTime":"2100-01-01T00:00:00Z"}"#;
 const TOKEN: &str = r#"{"access_token":"ya29.source","expires_in":3599,"token_type":"Bearer"}"#;
