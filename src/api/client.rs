@@ -244,7 +244,8 @@ impl Client {
         let mut ticket = first.clone();
         loop {
             let answer = self.send(ticket).await?;
-            let Some(token) = pages.after(page(&answer.body)?)? else { return Ok(()) };
+            let read = page(&answer.body)?;
+            let Some(token) = pages.after(read, answer.body.len())? else { return Ok(()) };
             ticket = first.clone();
             ticket.query.push(("pageToken", token));
         }

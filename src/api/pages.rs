@@ -11,6 +11,13 @@ use crate::api::{ApiError, ErrorKind};
 /// Pages of one list at most: at 100 to a page, more accounts than any project can have.
 pub(super) const MOST_PAGES: usize = 5_000;
 
+/// Entries of one list at most, however many a server puts on a page: twice the accounts of the largest projects that the
+/// explorer is made for.
+const MOST_ENTRIES: usize = 200_000;
+
+/// Bytes of one list at most: that many accounts with everything that can be said of each.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
+
 /// Pages in a row without anything new. A search may give some empty ones before it comes to what there is.
 const MOST_IN_VAIN: usize = 100;
 
@@ -41,20 +48,34 @@ pub(super) struct Pages {
     tokens: HashSet<String>,
     names: HashSet<u64>,
     in_vain: usize,
+    entries: usize,
+    bytes: usize,
 }
 
 impl Pages {
     /// Of a service's list, `most` pages of it.
     pub(super) fn new(service: &str, most: usize) -> Pages {
         let (tokens, names) = (HashSet::new(), HashSet::new());
-        Pages { service: service.to_owned(), most, tokens, names, in_vain: 0 }
+        Pages { service: service.to_owned(), most, tokens, names, in_vain: 0, entries: 0, bytes: 0 }
     }
 
-    /// The token of the page to read now; none at the end.
+    /// The token of the page to read now, after one of so many bytes; none at the end.
     ///
     /// # Errors
-    /// [`ErrorKind::Server`], for a list that does not end.
-    pub(super) fn after(&mut self, read: Read) -> Result<Option<String>, ApiError> {
+    /// [`ErrorKind::Server`], for a list that does not end, or is longer than any that Google has.
+    pub(super) fn after(&mut self, read: Read, bytes: usize) -> Result<Option<String>, ApiError> {
+        self.entries += read.names.len();
+        self.bytes = self.bytes.saturating_add(bytes);
+        let too_long = |what: String| {
+            let message = format!("The list of {} is too long: it has more than {what}.", self.service);
+            Err(ApiError::new(ErrorKind::Server, message).with_next(ENDLESS))
+        };
+        if self.entries > MOST_ENTRIES {
+            return too_long(format!("{MOST_ENTRIES} entries"));
+        }
+        if self.bytes > MOST_BYTES {
+            return too_long(format!("{} MiB", MOST_BYTES / 1024 / 1024));
+        }
         let before = self.names.len();
         self.names.extend(read.names);
         let Some(token) = read.next else { return Ok(None) };
@@ -84,7 +105,7 @@ mod tests {
     use super::*;
 
     fn read(pages: &mut Pages, token: usize, names: &[&str]) -> Result<Option<String>, ApiError> {
-        pages.after(Read::of(Some(token.to_string()), names.iter().copied()))
+        pages.after(Read::of(Some(token.to_string()), names.iter().copied()), 0)
     }
 
     #[test]
@@ -98,6 +119,21 @@ mod tests {
     }
 
     #[test]
+    fn a_list_larger_than_any_of_googles_ends_with_a_sentence() {
+        // Few pages, each with far more than was asked for; the last one counts as well.
+        let full = || Read { next: None, names: (0..MOST_ENTRIES as u64).collect() };
+        let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);
+        assert_eq!(pages.after(full(), 1), Ok(None));
+        let error = pages.after(Read::of(None, ["one more"].into_iter()), 1).unwrap_err();
+        assert!(error.sentence().contains("more than 200000 entries"), "{error}");
+
+        let mut pages = Pages::new("x", MOST_PAGES);
+        let mut page = |n: usize, bytes| pages.after(Read::of(Some(n.to_string()), [].into_iter()), bytes);
+        assert!(page(0, MOST_BYTES).is_ok());
+        assert!(page(1, 1).unwrap_err().sentence().contains("more than 256 MiB"));
+    }
+
+    #[test]
     fn a_long_list_and_empty_pages_within_it_are_read() {
         let mut pages = Pages::new("x", MOST_PAGES);
         for page in 0..MOST_PAGES - 1 {
@@ -106,7 +142,7 @@ mod tests {
             let names = if page % 50 == 0 { vec![name.as_str()] } else { vec![] };
             assert!(read(&mut pages, page, &names).unwrap().is_some());
         }
-        assert_eq!(pages.after(Read::of(Some(String::new()), ["z"].into_iter())).unwrap(), None);
+        assert_eq!(pages.after(Read::of(Some(String::new()), ["z"].into_iter()), 0).unwrap(), None);
         assert!(
             read(&mut pages, MOST_PAGES, &["y"]).unwrap_err().sentence().contains("5000 pages were read")
         );

@@ -191,7 +191,7 @@ impl Client {
             let (roles, next) = read_page(&answer.body)?;
             let read = Read::of(Some(next), roles.iter().map(|role| role.name.as_str()));
             all.extend(roles);
-            match pages.after(read)? {
+            match pages.after(read, answer.body.len())? {
                 Some(next) => page = next,
                 None => return Ok(all),
             }
