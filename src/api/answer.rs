@@ -1,7 +1,7 @@
 //! Reading answers: the body of a success, decoded with a plain sentence for everything that can be wrong with it,
 //! and the headers that matter. It sends nothing and quotes nothing: a body may be a token.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use reqwest::header;
 use serde::{
@@ -33,7 +33,7 @@ pub(crate) fn decode<T: DeserializeOwned>(body: &[u8], service: &str) -> Result<
     }
     let failed = || serde_json::from_slice::<Failed>(body).is_ok_and(|answer| answer.error.is_some());
     if is_object(body) && failed() {
-        return Err(unusable(service, "is called a success and holds an error"));
+        return Err(unusable(service, "reports success but contains an error"));
     }
     decode_with_error(body, service)
 }
@@ -47,7 +47,7 @@ pub(crate) fn decode_with_error<T: DeserializeOwned>(body: &[u8], service: &str)
         return Err(unusable(service, "is empty"));
     }
     if !is_object(body) {
-        return Err(unusable(service, "is no JSON object"));
+        return Err(unusable(service, "isn't a JSON object"));
     }
     serde_json::from_slice(body).map_err(|error| {
         let what = if error.is_eof() { "stops short" } else { "is not what it should be" };
@@ -55,9 +55,29 @@ pub(crate) fn decode_with_error<T: DeserializeOwned>(body: &[u8], service: &str)
     })
 }
 
+/// The same for a list, which is left out where it is empty: an answer may be an object without fields, but one that has
+/// some has one that is `known`. Anything else is another kind of answer, such as a failure in a shape of its own.
+///
+/// # Errors
+/// As for [`decode`].
+pub(crate) fn decode_list<T: DeserializeOwned>(
+    body: &[u8],
+    service: &str,
+    known: &[&str],
+) -> Result<T, ApiError> {
+    let list = decode(body, service)?;
+    let fields: HashMap<String, IgnoredAny> = serde_json::from_slice(body).unwrap_or_default();
+    let is_known = |field: &String| known.contains(&field.as_str());
+    if !fields.is_empty() && !fields.keys().any(is_known) {
+        let what = known.first().copied().unwrap_or("list");
+        return Err(lacks(service, &format!("field “{what}”")));
+    }
+    Ok(list)
+}
+
 /// An answer that lacks what every such answer has: for a write it is as good as lost.
 pub(crate) fn lacks(service: &str, what: &str) -> ApiError {
-    unusable(service, &format!("holds no {what}"))
+    unusable(service, &format!("contains no {what}"))
 }
 
 /// serde would take a list for a struct, field by field.
@@ -138,6 +158,19 @@ mod tests {
             assert_eq!(decode::<List>(body.as_bytes(), "IAM").unwrap().items.len(), 1, "{body}");
         }
         assert!(decode_with_error::<List>(br#"{"error":{}}"#, "Service Usage").is_ok());
+    }
+
+    #[test]
+    fn a_list_has_a_known_field_or_none_at_all() {
+        let read = |body: &str| decode_list::<serde_json::Value>(body.as_bytes(), "IAM", &["items", "next"]);
+        for body in ["{}", " {} ", r#"{"items":[]}"#, r#"{"next":"x","new":1}"#] {
+            assert!(read(body).is_ok(), "{body}");
+        }
+        for body in [r#"{"errors":[{"reason":"x"}]}"#, r#"{"message":"no","code":403}"#, r#"{"Items":[]}"#] {
+            let error = read(body).unwrap_err();
+            assert!(error.leaves_doubt(), "{body}");
+            assert!(error.sentence().contains("contains no field “items”"), "{error}");
+        }
     }
 
     #[test]

@@ -186,7 +186,7 @@ async fn web_pages_redirects_and_nonsense_are_plain_sentences() {
         (ok("{\"email\": \"a"), "stops short"),
         (ok("{\"email\": []}"), "is not what it should be (line 1, column 10)"),
         (ok(""), "is empty"),
-        (ok("[]"), "is no JSON object"),
+        (ok("[]"), "isn't a JSON object"),
     ] {
         let server = Server::start([turn]).await;
         let error = server.client().get_account("x").await.unwrap_err();

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
-        answer::{decode, lacks},
+        answer::{decode, decode_list, lacks},
         endpoints::{self, Base},
         pages::Read,
         ticket::{Lane, Ticket, segment},
@@ -163,7 +163,7 @@ impl From<KeyAnswer> for AccountKey {
 }
 
 fn read_page(body: &[u8]) -> Result<(Vec<Account>, Option<String>), ApiError> {
-    let page: AccountPage = decode(body, endpoints::name(Base::Iam))?;
+    let page: AccountPage = decode_list(body, endpoints::name(Base::Iam), &["accounts", "nextPageToken"])?;
     // One without a name cannot be opened: asking for it would ask for the list.
     let named = page.accounts.into_iter().filter(|account| !account.email.is_empty());
     Ok((named.map(Account::from).collect(), page.next_page_token))
@@ -178,12 +178,12 @@ fn read_account(body: &[u8]) -> Result<Account, ApiError> {
 }
 
 fn read_keys(body: &[u8]) -> Result<Vec<AccountKey>, ApiError> {
-    let list: KeyList = decode(body, endpoints::name(Base::Iam))?;
+    let list: KeyList = decode_list(body, endpoints::name(Base::Iam), &["keys"])?;
     Ok(list.keys.into_iter().map(AccountKey::from).collect())
 }
 
 fn read_granted(body: &[u8], asked: &[&str]) -> Result<Granted, ApiError> {
-    let answer: Permissions = decode(body, endpoints::name(Base::Iam))?;
+    let answer: Permissions = decode_list(body, endpoints::name(Base::Iam), &["permissions"])?;
     Ok(Granted::from_answer(asked, &answer.permissions))
 }
 
@@ -391,6 +391,16 @@ mod tests {
         let Body::Json(body) = ticket.body else { panic!("a JSON body") };
         assert_eq!(body["permissions"].as_array().map(Vec::len), Some(MATRIX.len()));
         assert_eq!(list_ticket("example.com:p/q").path, "/v1/projects/example.com%3Ap%2Fq/serviceAccounts");
+    }
+
+    #[test]
+    fn a_failure_in_another_shape_is_not_an_empty_list() {
+        for body in [&br#"{"errors":[{"message":"no"}]}"#[..], br#"{"message":"no","code":403}"#] {
+            assert!(read_page(body).is_err() && read_keys(body).is_err());
+            assert!(read_granted(body, &["a"]).is_err(), "no answer is not a no");
+        }
+        assert!(read_page(b"{}").unwrap().0.is_empty() && read_keys(b"{}").unwrap().is_empty());
+        assert!(read_granted(b"{}", &["a"]).is_ok());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
-        answer::{decode, lacks},
+        answer::{decode, decode_list, lacks},
         endpoints::{self, Base, Endpoints},
         ticket::{Body, Lane, Ticket, segment},
     },
@@ -149,15 +149,16 @@ fn lint_ticket(account: &str, full_name: Option<&str>, condition: &Condition) ->
 fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
     let service = endpoints::name(base);
     let value: serde_json::Value = decode(body, service)?;
-    // A policy that nobody wrote has an etag; an object with nothing in it would pass for one that lets nobody in.
-    if ["etag", "bindings", "version"].iter().all(|field| value.get(field).is_none()) {
-        return Err(lacks(service, "policy"));
-    }
-    Policy::parse(value).map_err(|problem| {
+    let policy = Policy::parse(value).map_err(|problem| {
         let problem = problem.trim_end_matches('.');
-        ApiError::new(ErrorKind::Server, format!("The answer of {service} is no policy: {problem}."))
+        ApiError::new(ErrorKind::Server, format!("The answer of {service} isn't a policy: {problem}."))
             .with_next("Try again; if it stays, check the endpoint settings.")
-    })
+    })?;
+    // Every policy has one, also that which nobody ever wrote: without it this is no word about who is let in.
+    if policy.etag().is_none_or(str::is_empty) {
+        return Err(lacks(service, "policy with an etag"));
+    }
+    Ok(policy)
 }
 
 #[derive(Default, Deserialize)]
@@ -175,7 +176,7 @@ struct LintResult {
 }
 
 fn read_lints(body: &[u8]) -> Result<Vec<Lint>, ApiError> {
-    let answer: LintAnswer = decode(body, endpoints::name(Base::Iam))?;
+    let answer: LintAnswer = decode_list(body, endpoints::name(Base::Iam), &["lintResults"])?;
     let lint = |result: LintResult| Lint {
         severity: result.severity,
         message: result.debug_message,
@@ -234,12 +235,7 @@ impl Client {
     pub async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
         let ticket =
             set_ticket(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
-        let stored = read_policy(&self.send(ticket).await?.body, Base::Iam)?;
-        // Every stored policy has one: without it this is no word about what was written.
-        match stored.etag() {
-            Some(etag) if !etag.is_empty() => Ok(stored),
-            _ => Err(lacks(endpoints::name(Base::Iam), "stored policy")),
-        }
+        read_policy(&self.send(ticket).await?.body, Base::Iam)
     }
 
     /// The allow policy of `projects/x`, `folders/1` or `organizations/2`. Paced, see [`super::pace`].

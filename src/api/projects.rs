@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::{
     api::{
         ApiError, Client, ErrorKind,
-        answer::{decode, lacks},
+        answer::{decode, decode_list, lacks},
         endpoints::{self, Base},
         pages::Read,
         ticket::{Ticket, segment},
@@ -117,7 +117,8 @@ impl From<ProjectAnswer> for Project {
 }
 
 fn read_page(body: &[u8]) -> Result<(Vec<Project>, Option<String>), ApiError> {
-    let page: ProjectPage = decode(body, endpoints::name(Base::Projects))?;
+    let page: ProjectPage =
+        decode_list(body, endpoints::name(Base::Projects), &["projects", "nextPageToken"])?;
     let named = page.projects.into_iter().filter(|project| !project.project_id.is_empty());
     Ok((named.map(Project::from).collect(), page.next_page_token))
 }
@@ -168,7 +169,10 @@ impl Client {
             && let Some(ticket) = level_ticket(&name)
         {
             let level = match self.send(ticket).await {
-                Ok(answer) => decode::<LevelAnswer>(&answer.body, endpoints::name(Base::Projects))?,
+                Ok(answer) => {
+                    let known = ["name", "displayName", "parent"];
+                    decode_list::<LevelAnswer>(&answer.body, endpoints::name(Base::Projects), &known)?
+                }
                 Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => {
                     LevelAnswer::default()
                 }

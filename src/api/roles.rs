@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::{
     api::{
         ApiError, CallKind, Client, ErrorKind,
-        answer::{decode, lacks},
+        answer::{decode, decode_list, lacks},
         endpoints::{self, Base},
         pages::{MOST_PAGES, Pages, Read},
         ticket::{Lane, Ticket, segment},
@@ -161,7 +161,7 @@ fn read_role(body: &[u8]) -> Result<RoleDetails, ApiError> {
 }
 
 fn read_page(body: &[u8]) -> Result<(Vec<RoleSummary>, String), ApiError> {
-    let page: RolePage = decode(body, endpoints::name(Base::Iam))?;
+    let page: RolePage = decode_list(body, endpoints::name(Base::Iam), &["roles", "nextPageToken"])?;
     let roles = page.roles.into_iter().filter(|role| !role.deleted).map(RoleSummary::from).collect();
     Ok((roles, page.next_page_token))
 }
