@@ -50,18 +50,21 @@ fn exit_code(number: i32) -> u8 {
 }
 
 #[cfg(test)]
-#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
     #[tokio::test]
     async fn what_the_c_library_keeps_is_left_out_and_the_rest_heard() {
-        // The first one for real time is kept by every C library that has threads.
-        assert!(signal(SignalKind::from_raw(32)).is_err());
         let codes: Vec<u8> = listen().into_iter().map(|(_, code)| code).collect();
-        assert!(!codes.contains(&(128 + 32)));
-        for number in [Signal::TERM.as_raw(), Signal::HUP.as_raw(), 40, 64] {
+        for number in [Signal::TERM.as_raw(), Signal::HUP.as_raw()] {
             assert!(codes.contains(&exit_code(number)), "{number}");
+        }
+        if cfg!(target_os = "linux") {
+            // The first one for real time is kept by every C library that has threads.
+            assert!(signal(SignalKind::from_raw(32)).is_err());
+            assert!(
+                !codes.contains(&(128 + 32)) && codes.contains(&(128 + 40)) && codes.contains(&(128 + 64))
+            );
         }
     }
 }
