@@ -138,9 +138,9 @@ mod tests {
             )
         };
         for (text, parts) in [
-            (run("401", "Unauthorized"), ["no ID token for this service", "token id ACCOUNT --audience"]),
-            (run("403", "Forbidden"), ["does not let its account in", "roles/run.invoker"]),
-            (xml("SignatureDoesNotMatch", "x"), ["signature does not fit", "sign-url ACCOUNT"]),
+            (run("401", "Unauthorized"), ["isn't an ID token for this service", "token id ACCOUNT --audience"]),
+            (run("403", "Forbidden"), ["its account isn't allowed in", "roles/run.invoker"]),
+            (xml("SignatureDoesNotMatch", "x"), ["signature doesn't match", "sign-url ACCOUNT"]),
             (xml("ExpiredToken", "Request signature expired at: 2026-01-01T00:00:00Z"), ["has expired", "--expires"]),
             (xml("MalformedSecurityHeader", "Header was included in signedheaders, but not in the request."), ["signature", "headers"]),
             (
@@ -150,7 +150,7 @@ mod tests {
             ("Invalid IAP credentials: JWT signature is invalid".into(), ["signature", "token jwt"]),
             ("Invalid IAP credentials: Expired JWT".into(), ["has expired", "token id"]),
             ("Invalid IAP credentials: empty token".into(), ["got no token", "token id"]),
-            ("Invalid IAP credentials: JWT 'email' claim isn't a string".into(), ["e-mail", "--no-email"]),
+            ("Invalid IAP credentials: JWT 'email' claim isn't a string".into(), ["email", "--no-email"]),
             (r#"{"code":403,"message":"Audiences in Jwt are not allowed"}"#.into(), ["another audience", "x-google-audiences"]),
             (r#"{"code":401,"message":"Jwt issuer is not configured"}"#.into(), ["issuer", "x-google-issuer"]),
             (r#"{"message":"Jwt is expired","code":401}"#.into(), ["has expired", "token id"]),

@@ -64,6 +64,7 @@ async fn the_callers_of_the_demo_are_listed_with_principal_kind_and_target() {
             Some("vault@acme-prod.iam.gserviceaccount.com"),
         ),
         ("16-edge-agent", "gdch_service_account", "system:serviceaccount:acme-edge:edge-agent", None),
+        ("17-owner", "authorized_user", "user:owner@example.com", None),
     ];
     let line = first_line(&desk.emulator);
     assert_eq!(line["callers"].as_array().unwrap().len(), expected.len());
@@ -232,7 +233,7 @@ async fn every_file_of_a_caller_is_its_owner_s_alone() {
         assert_eq!(mode, if program { 0o700 } else { 0o600 }, "{:?}", entry.path());
         files += 1;
     }
-    assert_eq!(files, 16 + 6, "a file for each caller, and six that hold subject tokens");
+    assert_eq!(files, 17 + 6, "a file for each caller, and six that hold subject tokens");
 }
 
 #[tokio::test]
