@@ -110,7 +110,9 @@ async fn front_end_refuses_over_every_version() {
 async fn over_http_2(desk: &Desk, verb: &str, path: &str) -> u16 {
     let stream = tokio::net::TcpStream::connect(desk.emulator.addr()).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
-    let driven = tokio::spawn(connection);
+    // Ends with this function.
+    let mut driven = tokio::task::JoinSet::new();
+    driven.spawn(connection);
     let request = axum::http::Request::builder()
         .method(verb)
         .uri(format!("http://localhost{path}"))
@@ -119,9 +121,7 @@ async fn over_http_2(desk: &Desk, verb: &str, path: &str) -> u16 {
         .body(())
         .unwrap();
     let (answer, _) = client.send_request(request, true).unwrap();
-    let status = answer.await.unwrap().status().as_u16();
-    driven.abort();
-    status
+    answer.await.unwrap().status().as_u16()
 }
 
 #[tokio::test]
