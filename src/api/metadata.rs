@@ -238,7 +238,7 @@ impl Client {
     /// What the metadata server says about this machine.
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] where there is none: at once, or after the time that [`Patience`] gives it.
+    /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] where there is none: at once, or after a time that depends on what environment and hardware say of the machine.
     pub async fn machine(&self) -> Result<Machine, ApiError> {
         let moved = self.endpoints().overridden();
         let named = moved.iter().find(|(name, _)| *name == endpoints::name(Base::Metadata));
