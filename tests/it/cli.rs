@@ -339,7 +339,7 @@ fn the_emulator_says_first_where_it_is_and_another_process_can_use_it() {
     assert!(output.status.success(), "{output:?}");
     let callers = emulator.first["callers"].as_array().unwrap();
     let ours = |caller: &&Value| caller["kind"] == "authorized_user" || caller["kind"] == "service_account";
-    assert_eq!(callers.iter().filter(ours).count(), 3);
+    assert_eq!(callers.iter().filter(ours).count(), 4);
     for caller in callers.iter().filter(ours) {
         let path = caller["path"].as_str().unwrap();
         let output =
