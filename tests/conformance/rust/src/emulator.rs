@@ -117,9 +117,24 @@ impl Emulator {
         if let Some(file) = file {
             let path = self.home.0.join(format!("{}-{}", recorder.port(), file.name));
             fs::write(&path, file.text.replace(&here, &there)).map_err(said)?;
+            self.confirm(&path)?;
             command.env("GOOGLE_APPLICATION_CREDENTIALS", path);
         }
         Ok(command)
+    }
+}
+
+impl Emulator {
+    /// Confirms a file to impersona, as it says to where nobody can be asked: a copy sends a subject token that does not
+    /// lie beside it to this machine.
+    fn confirm(&self, file: &Path) -> Result<(), String> {
+        const SCRIPT: &str = r#"umask 077; mkdir -p "$1"; sha256sum "$2" >> "$1/trusted-files""#;
+        let folder = self.home.0.join(".local/state/impersona");
+        let done = Command::new("sh").args(["-c", SCRIPT, "sh"]).arg(folder).arg(file).status();
+        done.map_err(said)?
+            .success()
+            .then_some(())
+            .ok_or_else(|| "the file could not be confirmed".to_owned())
     }
 }
 
