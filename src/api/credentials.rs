@@ -8,7 +8,7 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use jiff::{SignedDuration, Timestamp};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
@@ -294,10 +294,14 @@ fn expiry(token: &Secret) -> Option<Timestamp> {
     struct Claims {
         exp: i64,
     }
+    Timestamp::from_second(claims::<Claims>(token)?.exp).ok()
+}
+
+/// The claims of a JWT; none where they cannot be read. Nothing about them is checked.
+pub(crate) fn claims<T: DeserializeOwned>(token: &Secret) -> Option<T> {
     let payload = token.expose().split('.').nth(1)?;
     let claims = Zeroizing::new(URL_SAFE_NO_PAD.decode(payload).ok()?);
-    let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    Timestamp::from_second(claims.exp).ok()
+    serde_json::from_slice(&claims).ok()
 }
 
 impl Client {

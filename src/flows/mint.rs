@@ -2,16 +2,13 @@
 //! the account's published keys, and scopes that a metadata server may have ignored compared with those it gave.
 //! What cannot be checked is said; it takes nothing away from the credential.
 
-use base64::{
-    Engine as _,
-    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
-};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use crate::{
-    api::{ApiError, Client, ErrorKind, metadata, oauth::KeySource},
+    api::{ApiError, Client, ErrorKind, credentials::claims, metadata, oauth::KeySource},
     model::{
         certificate,
         credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, Signed, What},
@@ -72,16 +69,17 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
 /// In what a token is not the one that was asked for: another audience, or other claims than those that were sent. Who
 /// answers for Google could have anything signed otherwise.
 fn unlike(credential: &Credential) -> Option<String> {
-    let claims = || payload(credential.secret.expose());
+    // Claims that cannot be read are none that were asked for.
+    let claims = || claims::<Map<String, Value>>(&credential.secret).unwrap_or_default();
     match &credential.request.what {
         What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
-            let is_for = claims()?.get("aud").cloned().unwrap_or_default();
+            let is_for = claims().get("aud").cloned().unwrap_or_default();
             (is_for != audience.as_str())
                 .then(|| format!("The ID token that came is for another audience than “{audience}”"))
         }
         What::SignedJwt { claims: sent, .. } => {
             let sent: Map<String, Value> = serde_json::from_str(sent).ok()?;
-            let signed = claims()?;
+            let signed = claims();
             // What was not typed was added when it was sent.
             let is_added = |name: &str| matches!(name, "iat" | "exp");
             let is_same = |(name, value): (&String, &Value)| signed.get(name) == Some(value);
@@ -91,12 +89,6 @@ fn unlike(credential: &Credential) -> Option<String> {
         }
         _ => None,
     }
-}
-
-/// The claims of a JWT.
-fn payload(token: &str) -> Option<Map<String, Value>> {
-    let part = token.split('.').nth(1)?;
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
@@ -205,6 +197,7 @@ fn signature_of(url: &str) -> Zeroizing<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
     use serde_json::json;
 
     use super::*;
@@ -243,6 +236,9 @@ mod tests {
             assert_eq!(error.kind, ErrorKind::Server, "{claims}");
             assert!(error.message.contains("another audience than “https://a”"), "{}", error.message);
         }
+        // Claims that are none are for nobody.
+        let unreadable = jwt(&json!("https://a"));
+        assert_eq!(minted(what(), json!({"token": unreadable})).await.unwrap_err().kind, ErrorKind::Server);
     }
 
     #[tokio::test]
@@ -267,6 +263,7 @@ mod tests {
             json!({"iss": "root", "n": 1}),
             json!({"iss": "me", "n": 1, "sub": "root"}),
             json!({"iss": "me", "n": "1"}),
+            json!("me"),
         ] {
             let error = minted(what(), signed(&other)).await.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Server, "{other}");
