@@ -541,5 +541,5 @@ fn root_cause(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
+#[path = "http_tests/mod.rs"]
 mod tests;
