@@ -6,9 +6,28 @@ async fn a_body_without_end_is_read_to_a_limit() {
     let error = server.client().get_account("x").await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Server);
     assert!(error.sentence().contains("8 MiB"), "{error}");
+    assert_eq!(server.requests().await.len(), 1);
 }
 
 #[tokio::test]
+async fn a_body_of_eight_mebibytes_is_read_and_one_more_byte_is_too_much() {
+    const MOST: usize = 8_388_608;
+    let (whole, over) = ("x".repeat(MOST), "x".repeat(MOST + 1));
+    // Its length told beforehand, and not.
+    let untold = |body: &str| Turn::Say(format!("HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{body}"));
+    for (turn, fits) in
+        [(ok(&whole), true), (untold(&whole), true), (ok(&over), false), (untold(&over), false)]
+    {
+        let server = Server::start([turn]).await;
+        let outcome = http(&server, None).send(&read(None), None).await;
+        match outcome {
+            Ok(answer) => assert!(fits && answer.body.len() == MOST, "{}", answer.body.len()),
+            Err(error) => assert!(!fits && error.sentence().contains("8 MiB"), "{error}"),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_breaks_off_is_asked_for_again_and_then_told() {
     let short = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{\"email\":";
     let server = Server::start([Turn::Say(short.into())]).await;
@@ -36,7 +55,7 @@ async fn web_pages_redirects_and_nonsense_are_plain_sentences() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn nobody_listening_is_a_network_error() {
     let server = Server::start([Turn::Close]).await;
     let settings = server.settings(bare_token());

@@ -1,6 +1,8 @@
 //! The transport against a server that says what the test tells it to, byte for byte.
 
 mod answers;
+mod connections;
+mod parts;
 mod quotes;
 mod records;
 mod repeats;
@@ -17,6 +19,7 @@ use crate::{
         oauth::KeySource,
         record::Outcome,
         testing::{CLOSED, Server, Turn, answer, bare_token, ok, user},
+        ticket::Lane,
     },
     model::credential::{MintRequest, What},
 };
@@ -36,6 +39,24 @@ fn mint() -> MintRequest {
 /// A write, as any builder of a service makes one.
 fn write() -> Ticket {
     Ticket::post(CallKind::Write, Base::Iam, "/v1/x:write".into(), serde_json::json!({}), Asked::default())
+}
+
+/// A transport alone, without whoever knows a caller; at this rate.
+fn http(server: &Server, rate: Option<f64>) -> Http {
+    Http::new(Wire {
+        endpoints: server.endpoints(),
+        charge: Charge::AsCredentials,
+        timeout: Duration::from_secs(5),
+        read_only: false,
+        use_proxy: false,
+        recorder: Recorder::new(None),
+        pace: Pace::new(rate),
+    })
+}
+
+/// A question.
+fn read(pace: Option<Lane>) -> Ticket {
+    Ticket { pace, ..Ticket::get(Base::Iam, "/v1/x".into(), Asked::default()) }
 }
 
 #[tokio::test]
@@ -97,39 +118,4 @@ async fn a_name_of_dots_cannot_climb_in_the_path() {
     let server = Server::start([ok("{}")]).await;
     assert_eq!(server.client().get_account("..").await.unwrap_err().kind, ErrorKind::Invalid);
     assert_eq!(server.requests().await.len(), 0);
-}
-
-#[tokio::test]
-async fn connections_are_closed_when_asked_and_the_next_request_opens_one_anew() {
-    let stays = Turn::Stay(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{ACCOUNT}", ACCOUNT.len()));
-    let server = Server::start([stays, ok(ACCOUNT)]).await;
-    let client = server.client();
-    client.get_account("x").await.unwrap();
-    client.disconnect().await;
-    let closed = async {
-        while !server.requests().await.iter().any(|request| request == CLOSED) {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(10), closed).await.expect("it is closed");
-    client.get_account("x").await.unwrap();
-    assert_eq!(server.requests().await.len(), 3);
-}
-
-#[tokio::test]
-async fn a_connection_that_gave_no_answer_is_not_kept() {
-    let server = Server::start([Turn::Stay(String::new()), ok("{}")]).await;
-    let http = Http::new(Wire {
-        endpoints: server.endpoints(),
-        charge: Charge::AsCredentials,
-        timeout: Duration::from_millis(50),
-        read_only: false,
-        use_proxy: false,
-        recorder: Recorder::new(None),
-        pace: Pace::new(None),
-    });
-    let ticket = Ticket::get(Base::Iam, "/v1/x".into(), Asked::default());
-    let error = http.send(&ticket, None).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Timeout);
-    assert!(http.0.direct.lock().await.is_none());
 }

@@ -22,7 +22,7 @@ async fn a_record_tells_how_to_send_the_request_again() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_request_is_recorded_at_its_start_before_it_is_repeated_and_at_its_end_without_its_secrets() {
     let body = r#"{"accessToken":"ya29.c.minted-hush","expireTime":"2030-01-01T00:00:00Z"}"#;
     let server = Server::start([ok(TOKEN), answer(503, "", UNAVAILABLE), ok(body)]).await;
@@ -53,7 +53,7 @@ async fn each_request_is_recorded_at_its_start_before_it_is_repeated_and_at_its_
     assert!(!text.contains("hush") && !text.contains("ya29"), "{text}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_request_that_is_given_up_is_recorded_as_cancelled() {
     let server = Server::start([Turn::Hang]).await;
     let (sender, mut records) = mpsc::channel(16);

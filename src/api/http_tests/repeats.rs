@@ -1,13 +1,16 @@
 use super::*;
 
-#[tokio::test]
+const EXHAUSTED: &str = r#"{"error":{"code":429,"message":"Quota exceeded.","status":"RESOURCE_EXHAUSTED"}}"#;
+const RETRY_INFO: &str = r#"{"error":{"code":429,"message":"Quota exceeded.","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"7s"}]}}"#;
+
+#[tokio::test(start_paused = true)]
 async fn an_unavailable_server_is_asked_again_and_then_answers() {
     let server = Server::start([answer(503, "", UNAVAILABLE), Turn::Close, ok(ACCOUNT)]).await;
     assert!(server.client().get_account("x").await.is_ok());
     assert_eq!(server.requests().await.len(), 3);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn after_four_tries_the_last_error_is_told() {
     let server = Server::start([answer(503, "", UNAVAILABLE)]).await;
     let error = server.client().mint(&mint()).await.unwrap_err();
@@ -15,17 +18,142 @@ async fn after_four_tries_the_last_error_is_told() {
     assert_eq!(server.requests().await.len(), TRIES);
 }
 
-#[tokio::test]
-async fn retry_after_is_honoured_and_a_long_one_is_told_instead() {
-    let server = Server::start([answer(429, "Retry-After: 2\r\n", "{}"), ok(ACCOUNT)]).await;
-    let since = tokio::time::Instant::now();
-    assert!(server.client().get_account("x").await.is_ok());
-    assert!(since.elapsed() >= Duration::from_secs(2));
-    let server = Server::start([answer(429, "Retry-After: 3600\r\n", "{}")]).await;
-    let error = server.client().get_account("x").await.unwrap_err();
-    // Nothing in `{}` says that it is Google's.
-    assert_eq!((error.kind, error.retry_after), (ErrorKind::Server, Some(Duration::from_secs(3_600))));
-    assert_eq!(server.requests().await.len(), 1);
+/// A question and how long it took, by a clock that moves on while all wait.
+async fn asked_of(server: &Server) -> (Result<(), ApiError>, Duration) {
+    let (client, since) = (server.client(), Instant::now());
+    let outcome = client.get_account("x").await.map(drop);
+    (outcome, since.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_the_server_asks_for_is_kept_and_one_over_thirty_seconds_is_told_instead() {
+    for (headers, body, least, most) in [
+        ("Retry-After: 2\r\n", "{}", 2, 3),
+        ("Retry-After: 30\r\n", "{}", 30, 31),
+        ("", RETRY_INFO, 7, 8),
+        // The header goes first.
+        ("Retry-After: 3\r\n", RETRY_INFO, 3, 4),
+        // Nobody asked for more than our own.
+        ("Retry-After: soon\r\n", "{}", 1, 2),
+    ] {
+        let server = Server::start([answer(429, headers, body), ok(ACCOUNT)]).await;
+        let (outcome, took) = asked_of(&server).await;
+        assert_eq!(outcome, Ok(()));
+        let (least, most) = (Duration::from_secs(least), Duration::from_secs(most));
+        assert!(took >= least && took < most, "{headers}{body}: {took:?}");
+    }
+    for seconds in [31, 3_600] {
+        // Were it waited for, there would be a good answer.
+        let turn = answer(429, &format!("Retry-After: {seconds}\r\n"), "{}");
+        let server = Server::start([turn, ok(ACCOUNT)]).await;
+        let (outcome, took) = asked_of(&server).await;
+        let error = outcome.unwrap_err();
+        // Nothing in `{}` says that it is Google's.
+        assert_eq!((error.kind, error.retry_after), (ErrorKind::Server, Some(Duration::from_secs(seconds))));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert_eq!(server.requests().await.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowded_server_is_left_alone_for_a_second_and_a_failing_one_for_less() {
+    for (turn, is_crowded) in [
+        // Google's own, and those of a proxy.
+        (answer(429, "", EXHAUSTED), true),
+        (answer(429, "", "{}"), true),
+        (answer(429, "", "Too many"), true),
+        (answer(503, "", UNAVAILABLE), false),
+        (answer(500, "", "{}"), false),
+        (Turn::Close, false),
+    ] {
+        let server = Server::start([turn, ok(ACCOUNT)]).await;
+        let (outcome, took) = asked_of(&server).await;
+        assert_eq!((outcome, server.requests().await.len()), (Ok(()), 2));
+        assert!(took >= FIRST_WAIT, "{took:?}");
+        assert_eq!(took >= Duration::from_secs(1), is_crowded, "{took:?}");
+    }
+    // A server that asks for less than a second is taken at its word.
+    let server = Server::start([answer(429, "Retry-After: 0\r\n", "{}"), ok(ACCOUNT)]).await;
+    assert!(asked_of(&server).await.1 < Duration::from_secs(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waits_double_from_a_quarter_of_a_second_up() {
+    let server = Server::start([answer(503, "", UNAVAILABLE)]).await;
+    let (outcome, took) = asked_of(&server).await;
+    assert_eq!(outcome.unwrap_err().status, Some(503));
+    assert_eq!(server.requests().await.len(), 4);
+    // 250 ms, 500 ms and a second, each longer by chance, up to twice as long.
+    assert!((Duration::from_millis(1_750)..Duration::from_millis(3_600)).contains(&took), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_waits_for_its_turn_like_any_other_question() {
+    for (pace, least, most) in [
+        (Some(Lane::Front), 1_000, 1_500),
+        (Some(Lane::Back), 1_000, 1_500),
+        // What is not paced waits for the server only.
+        (None, 250, 900),
+    ] {
+        let server = Server::start([answer(503, "", UNAVAILABLE), ok("{}")]).await;
+        // A bucket of one, which takes a second to fill.
+        let http = http(&server, Some(1.0));
+        let since = Instant::now();
+        assert!(http.send(&read(pace), None).await.is_ok());
+        assert_eq!(server.requests().await.len(), 2);
+        let took = since.elapsed();
+        assert!((least..most).contains(&took.as_millis()), "{pace:?}: {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_repeat_is_not_sent_when_the_others_were_denied_meanwhile() {
+    let server = Server::start([answer(503, "", UNAVAILABLE), ok("{}")]).await;
+    let http = http(&server, None);
+    let ticket = read(Some(Lane::Front));
+    let denied = ApiError::new(ErrorKind::Denied, "no");
+    let others = async {
+        for _ in 0..20 {
+            http.pace().observe(Lane::Front, Some(&denied)).await;
+        }
+    };
+    let (outcome, ()) = tokio::join!(http.send(&ticket, None), others);
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind, error.status, server.requests().await.len()), (ErrorKind::Denied, None, 1));
+}
+
+#[test]
+fn only_what_changes_nothing_is_repeated_and_only_where_that_may_help() {
+    let of_status = |status: u16| ApiError::from_answer(status, b"{}", &Asked::default());
+    for status in 400..=599 {
+        let helps = [429, 500, 502, 503, 504].contains(&status);
+        for kind in [CallKind::Read, CallKind::Mint, CallKind::Write] {
+            let wanted = helps && kind != CallKind::Write;
+            assert_eq!(may_repeat(kind, &of_status(status)), wanted, "{kind:?} {status}");
+        }
+    }
+    // Without an answer: a connection that broke, and nothing else.
+    for kind in [
+        ErrorKind::Config,
+        ErrorKind::Credentials,
+        ErrorKind::Denied,
+        ErrorKind::NotFound,
+        ErrorKind::Conflict,
+        ErrorKind::Network,
+        ErrorKind::Timeout,
+        ErrorKind::Server,
+        ErrorKind::Invalid,
+        ErrorKind::Quota,
+        ErrorKind::ReadOnly,
+        ErrorKind::Cancelled,
+        ErrorKind::Other,
+    ] {
+        let error = ApiError::new(kind, "x");
+        let helps = kind == ErrorKind::Network;
+        assert_eq!(may_repeat(CallKind::Read, &error), helps, "{kind:?}");
+        assert_eq!(may_repeat(CallKind::Mint, &error), helps, "{kind:?}");
+        assert!(!may_repeat(CallKind::Write, &error), "{kind:?}");
+    }
 }
 
 #[tokio::test]
@@ -42,13 +170,42 @@ async fn a_denial_is_not_asked_again() {
 
 #[tokio::test]
 async fn a_write_is_sent_once_whatever_happens_but_for_a_401() {
-    for turn in [answer(503, "", UNAVAILABLE), answer(429, "", "{}"), Turn::Close] {
-        let server = Server::start([turn]).await;
+    for turn in [
+        answer(500, "", "{}"),
+        answer(502, "", "{}"),
+        answer(503, "", UNAVAILABLE),
+        answer(504, "", "{}"),
+        answer(429, "", "{}"),
+        answer(429, "", EXHAUSTED),
+        answer(429, "Retry-After: 0\r\n", "{}"),
+        Turn::Close,
+    ] {
+        let server = Server::start([turn, ok("{}")]).await;
         assert!(server.client().send(write()).await.is_err());
         assert_eq!(server.requests().await.len(), 1);
     }
-    let server = Server::start([ok(TOKEN), answer(401, "", UNAUTHENTICATED), ok(TOKEN), ok("{}")]).await;
-    assert!(Client::new(server.settings(user())).send(write()).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_write_that_a_401_refused_is_sent_a_second_time_and_no_third() {
+    let writes = |requests: &[String]| {
+        requests.iter().filter(|request| request.starts_with("POST /v1/x:write ")).count()
+    };
+    let refused = || answer(401, "", UNAUTHENTICATED);
+    // The second time it is carried out; refused again; lost.
+    for (second, is_ok) in
+        [(ok("{}"), true), (refused(), false), (answer(503, "", UNAVAILABLE), false), (Turn::Close, false)]
+    {
+        let server = Server::start([ok(TOKEN), refused(), ok(TOKEN), second, ok("{}")]).await;
+        let outcome = Client::new(server.settings(user())).send(write()).await;
+        assert_eq!(outcome.is_ok(), is_ok);
+        let requests = server.requests().await;
+        assert_eq!((writes(&requests), requests.len()), (2, 4), "{requests:?}");
+    }
+    // Where no other token is to be had, there is no second time.
+    let server = Server::start([refused(), ok("{}")]).await;
+    assert!(server.client().send(write()).await.is_err());
+    assert_eq!(writes(&server.requests().await), 1);
 }
 
 #[tokio::test]
@@ -79,7 +236,7 @@ async fn a_refused_bare_token_cannot_be_renewed_and_that_is_said() {
     assert_eq!(server.requests().await.len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_server_that_hangs_ends_in_a_timeout_that_is_not_repeated() {
     let server = Server::start([Turn::Hang]).await;
     let settings = Settings { timeout: Duration::from_millis(200), ..server.settings(bare_token()) };
