@@ -424,20 +424,158 @@ mod tests {
         assert!(pace.admit(Lane::Front).await.is_ok());
     }
 
-    #[tokio::test]
+    fn denied() -> ApiError {
+        ApiError::new(ErrorKind::Denied, "no")
+    }
+
+    async fn observe(pace: &Pace, lane: Lane, times: usize, error: Option<&ApiError>) {
+        for _ in 0..times {
+            pace.observe(lane, error).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
+        for lane in [Lane::Front, Lane::Back] {
+            let pace = Pace::new(Some(20.0));
+            observe(&pace, lane, 19, Some(&denied())).await;
+            assert_eq!(pace.admit(lane).await, Ok(()));
+            observe(&pace, lane, 1, Some(&denied())).await;
+            let error = pace.admit(lane).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Denied);
+            assert!(error.sentence().starts_with("20 questions in a row were denied"), "{error}");
+            // More of them change nothing.
+            observe(&pace, lane, 5, Some(&denied())).await;
+            assert!(pace.admit(lane).await.is_err());
+            pace.reset();
+            observe(&pace, lane, 19, Some(&denied())).await;
+            assert_eq!(pace.admit(lane).await, Ok(()));
+            observe(&pace, lane, 1, Some(&denied())).await;
+            assert!(pace.admit(lane).await.is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_yes_forgets_the_denials_before_it_and_those_of_its_lane_only() {
+        for (lane, other) in [(Lane::Front, Lane::Back), (Lane::Back, Lane::Front)] {
+            let pace = Pace::new(Some(20.0));
+            observe(&pace, lane, 19, Some(&denied())).await;
+            pace.observe(lane, None).await;
+            observe(&pace, lane, 19, Some(&denied())).await;
+            assert_eq!(pace.admit(lane).await, Ok(()));
+            // A yes to somebody else says nothing of these.
+            pace.observe(other, None).await;
+            observe(&pace, lane, 1, Some(&denied())).await;
+            assert!(pace.admit(lane).await.is_err());
+            assert_eq!(pace.admit(other).await, Ok(()));
+        }
+    }
+
+    /// An answer that is no good, of this kind and status.
+    fn failed(kind: ErrorKind, status: Option<u16>) -> ApiError {
+        let mut error = ApiError::new(kind, "x");
+        error.status = status;
+        error
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_neither_yes_nor_no_nor_a_complaint_changes_nothing() {
+        for error in [
+            failed(ErrorKind::Server, Some(503)),
+            failed(ErrorKind::Server, Some(500)),
+            failed(ErrorKind::Network, None),
+            failed(ErrorKind::Timeout, None),
+            failed(ErrorKind::NotFound, Some(404)),
+            failed(ErrorKind::Invalid, Some(400)),
+            failed(ErrorKind::Invalid, Some(428)),
+            failed(ErrorKind::Credentials, Some(401)),
+        ] {
+            let pace = Pace::new(Some(20.0));
+            observe(&pace, Lane::Front, 19, Some(&denied())).await;
+            observe(&pace, Lane::Front, 30, Some(&error)).await;
+            assert_eq!(pace.admit(Lane::Front).await, Ok(()), "{error:?} is no denial");
+            assert_eq!(pace.bucket.as_ref().unwrap().lock().await.rate, 20.0, "{error:?} is no complaint");
+            observe(&pace, Lane::Front, 1, Some(&denied())).await;
+            assert!(pace.admit(Lane::Front).await.is_err(), "{error:?} is no yes");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn googles_quota_and_anybodys_429_slow_down() {
+        for (error, rate) in [
+            (failed(ErrorKind::Quota, Some(429)), 10.0),
+            // Some quotas are told as a denial.
+            (failed(ErrorKind::Quota, Some(403)), 10.0),
+            (failed(ErrorKind::Quota, None), 10.0),
+            // A proxy's.
+            (failed(ErrorKind::Server, Some(429)), 10.0),
+            (failed(ErrorKind::Denied, Some(403)), 20.0),
+        ] {
+            let pace = Pace::new(Some(20.0));
+            pace.observe(Lane::Back, Some(&error)).await;
+            assert_eq!(pace.bucket.as_ref().unwrap().lock().await.rate, rate, "{error:?}");
+            // Complaints are no denials.
+            observe(&pace, Lane::Back, 30, Some(&error)).await;
+            assert_eq!(pace.admit(Lane::Back).await.is_ok(), error.kind != ErrorKind::Denied, "{error:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_yes_gives_back_a_little_once_the_complaint_is_a_second_old() {
         let pace = Pace::new(Some(20.0));
-        let denied = ApiError::new(ErrorKind::Denied, "no");
-        for _ in 0..19 {
-            pace.observe(Lane::Front, Some(&denied)).await;
-        }
-        assert!(pace.admit(Lane::Front).await.is_ok());
+        let rate = async || pace.bucket.as_ref().unwrap().lock().await.rate;
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
         pace.observe(Lane::Front, None).await;
-        for _ in 0..20 {
-            pace.observe(Lane::Front, Some(&denied)).await;
+        tokio::time::advance(ONE_COMPLAINT - Duration::from_millis(1)).await;
+        pace.observe(Lane::Front, None).await;
+        assert_eq!(rate().await, 10.0);
+        // One more complaint within the second is of the same burst, and makes the answers wait for another second.
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        pace.observe(Lane::Front, None).await;
+        assert_eq!(rate().await, 10.0);
+        tokio::time::advance(ONE_COMPLAINT).await;
+        pace.observe(Lane::Front, None).await;
+        let given_back = rate().await;
+        assert!(given_back > 10.0 && given_back < 11.0, "{given_back}");
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        assert_eq!(rate().await, given_back / 2.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_admitted_waits_for_its_turn_and_without_a_rate_for_nothing() {
+        for (rate, questions, wait) in
+            [(Some(20.0), 20, 0), (Some(20.0), 30, 500), (Some(1.0), 3, 2_000), (None, 1_000, 0)]
+        {
+            for lane in [Lane::Front, Lane::Back] {
+                let (pace, since) = (Pace::new(rate), Instant::now());
+                for _ in 0..questions {
+                    pace.admit(lane).await.unwrap();
+                }
+                let took = since.elapsed().as_millis();
+                // Timers have a grain of a millisecond each.
+                assert!((wait..=wait + 20).contains(&took), "{rate:?} {questions}: {took}");
+            }
         }
-        assert_eq!(pace.admit(Lane::Front).await.unwrap_err().kind, ErrorKind::Denied);
-        pace.reset();
-        assert!(pace.admit(Lane::Front).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_while_the_others_are_denied_is_not_admitted() {
+        let pace = Pace::new(Some(1.0));
+        pace.admit(Lane::Front).await.unwrap();
+        let no = denied();
+        let (admitted, ()) =
+            tokio::join!(pace.admit(Lane::Front), observe(&pace, Lane::Front, 20, Some(&no)));
+        assert_eq!(admitted.unwrap_err().kind, ErrorKind::Denied);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn denials_are_counted_where_nothing_is_delayed_as_well() {
+        let pace = Pace::new(None);
+        observe(&pace, Lane::Front, 19, Some(&denied())).await;
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        assert_eq!(pace.admit(Lane::Front).await, Ok(()));
+        observe(&pace, Lane::Front, 1, Some(&denied())).await;
+        assert!(pace.admit(Lane::Front).await.is_err());
     }
 }
