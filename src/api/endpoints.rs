@@ -252,10 +252,13 @@ pub fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
     let Some(name) = name(GOOGLE).or_else(|| name(universe)) else { return false };
     let is_region = |label: &str| label.contains('-') && label.ends_with(|c: char| c.is_ascii_digit());
     let of = |service: &str| match name.split('.').collect::<Vec<_>>()[..] {
-        [one] => one == service || one.strip_suffix(service).is_some_and(|rest| rest.ends_with('-')),
-        [one, "p"] => one.strip_prefix(service).is_some_and(|rest| rest.starts_with('-')),
+        [one] => {
+            one == service
+                || one.strip_suffix(service).is_some_and(|rest| rest.len() > 1 && rest.ends_with('-'))
+        }
+        [one, "p"] => one.strip_prefix(service).is_some_and(|rest| rest.len() > 1 && rest.starts_with('-')),
         [one, "mtls"] => one == service,
-        [one, place] => one == service && is_region(place) || place == service,
+        [one, place] => one == service && is_region(place) || !one.is_empty() && place == service,
         [one, place, "rep"] => one == service && is_region(place),
         _ => false,
     };
@@ -333,128 +336,5 @@ fn host(url: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoints(vars: &[(&str, &str)]) -> Result<Endpoints, ApiError> {
-        Endpoints::new(&Env::from_vars(vars.iter().copied()), None)
-    }
-
-    #[test]
-    fn without_overrides_everything_is_google() {
-        let endpoints = endpoints(&[]).unwrap();
-        assert_eq!(endpoints.url(Base::Iam), "https://iam.googleapis.com");
-        assert_eq!(endpoints.url(Base::Token), "https://oauth2.googleapis.com/token");
-        assert_eq!(endpoints.overridden(), vec![]);
-        assert!(!endpoints.partly_overridden());
-    }
-
-    #[test]
-    fn a_universe_replaces_googleapis_in_every_host() {
-        let endpoints = endpoints(&[("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]).unwrap();
-        assert_eq!(endpoints.url(Base::Credentials), "https://iamcredentials.cloud.example");
-        assert_eq!(endpoints.token_audience(), "https://oauth2.cloud.example/token");
-        for wrong in [
-            "evil",
-            "a/b.c",
-            "a.b:80",
-            "A.B",
-            "a.b.",
-            ".a.b",
-            "a..b",
-            "u@a.b",
-            "a.b?c",
-            "a.b#c",
-            "a\\.b",
-            "1.2.3.4",
-            "a.0x7f",
-            "-a.b",
-            "a-.b",
-            "a.b ",
-            "a\u{3002}b",
-            "googleapis\u{ff0e}com",
-            "a%2e.b",
-            "[::1].b",
-            "a\n.b",
-        ] {
-            assert!(Endpoints::new(&Env::default(), Some(wrong)).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn two_universes_at_once_are_refused() {
-        let env = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
-        assert!(Endpoints::new(&env, Some("other.example")).is_err());
-        assert!(Endpoints::new(&env, Some("cloud.example")).is_ok());
-    }
-
-    #[test]
-    fn an_override_may_be_https_or_this_machine_with_or_without_a_slash() {
-        let variable = "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM";
-        for (text, url) in [
-            ("http://127.0.0.1:8787/", "http://127.0.0.1:8787"),
-            ("http://localhost:1", "http://localhost:1"),
-            ("http://[::1]:1/x/", "http://[::1]:1/x"),
-            ("https://iam.example/", "https://iam.example"),
-        ] {
-            assert_eq!(endpoints(&[(variable, text)]).unwrap().url(Base::Iam), url);
-        }
-        for text in [
-            "http://iam.example/",
-            "iam.example",
-            "ftp://localhost/",
-            "https://u:p@h/",
-            "https://h/?a=b",
-            "http://127.0.0.1.evil.example/",
-        ] {
-            let error = endpoints(&[(variable, text)]).unwrap_err();
-            assert!(error.message.starts_with(variable) && !error.message.contains(text), "{error}");
-            assert_eq!(error.kind.exit_code(), 2);
-        }
-    }
-
-    #[test]
-    fn the_badge_knows_which_services_moved() {
-        let endpoints =
-            endpoints(&[("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "http://127.0.0.1:8787/")]).unwrap();
-        assert_eq!(endpoints.overridden(), vec![("IAM", "127.0.0.1:8787".to_owned())]);
-        assert!(endpoints.partly_overridden());
-        assert_eq!(
-            endpoints.as_env(),
-            vec![("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "http://127.0.0.1:8787/".to_owned())]
-        );
-    }
-
-    #[test]
-    fn exported_addresses_have_the_slash_that_gcloud_wants_and_the_token_endpoint_has_none() {
-        let names = ["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS", "CLOUDSDK_AUTH_TOKEN_HOST"];
-        let set =
-            endpoints(&[(names[0], "https://a.example/x"), (names[1], "https://a.example/token")]).unwrap();
-        let wanted = [(names[0], "https://a.example/x/"), (names[1], "https://a.example/token")];
-        assert_eq!(set.as_env(), wanted.map(|(name, url)| (name, url.to_owned())));
-    }
-
-    #[test]
-    fn a_files_token_uri_counts_only_where_it_is_trusted_and_nothing_else_is_said() {
-        let google = "https://oauth2.googleapis.com/token";
-        for (uri, used) in [
-            (
-                Some("https://accounts.google.com/o/oauth2/token"),
-                "https://accounts.google.com/o/oauth2/token",
-            ),
-            (Some("http://127.0.0.1:9/token"), "http://127.0.0.1:9/token"),
-            (Some("https://evil.example/token"), google),
-            (Some("https://evilgoogleapis.com/token"), google),
-            (Some("https://script.google.com/macros/s/x/exec"), google),
-            (Some("http://oauth2.googleapis.com/token"), google),
-            (None, google),
-        ] {
-            assert_eq!(endpoints(&[]).unwrap().with_token_uri(uri).url(Base::Token), used);
-        }
-        let set = endpoints(&[("CLOUDSDK_AUTH_TOKEN_HOST", "http://localhost:1/token")]).unwrap();
-        assert_eq!(
-            set.with_token_uri(Some("http://127.0.0.1:9/token")).url(Base::Token),
-            "http://localhost:1/token"
-        );
-    }
-}
+#[path = "endpoints_tests/mod.rs"]
+mod tests;
