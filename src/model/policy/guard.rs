@@ -327,5 +327,11 @@ fn unique(items: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 #[cfg(test)]
+#[path = "guard_conditions_tests.rs"]
+mod conditions_tests;
+#[cfg(test)]
+#[path = "guard_sentences_tests.rs"]
+mod sentences_tests;
+#[cfg(test)]
 #[path = "guard_tests.rs"]
 mod tests;
