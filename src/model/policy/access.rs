@@ -128,4 +128,97 @@ mod tests {
         let found = access(&policy, &Member::read(RELAY), GET_OPEN_ID_TOKEN.name, &|_| None, now);
         assert!(matches!(found, Access::Granted(_)));
     }
+
+    /// The kinds of condition, each with whether it gives access: no, perhaps, surely.
+    const WHENS: [(&str, u8); 6] = [
+        ("", 2),
+        (r#"request.time < timestamp("2030-01-01T00:00:00Z")"#, 2),
+        (r#"resource.name == "x""#, 1),
+        (r#"request.time < timestamp("2020-01-01T00:00:00Z")"#, 0),
+        (r#"request.time > timestamp("2030-01-01T00:00:00Z")"#, 0),
+        (
+            r#"request.time < timestamp("2020-01-01T00:00:00Z") && request.time > timestamp("2030-01-01T00:00:00Z")"#,
+            0,
+        ),
+    ];
+
+    /// The sorts of member, each with whether it is the relay: no, perhaps, surely.
+    const WHO: [(&str, u8); 9] = [
+        (RELAY, 2),
+        ("allUsers", 2),
+        ("allAuthenticatedUsers", 2),
+        ("group:relays@example.com", 1),
+        ("domain:example.com", 1),
+        ("principalSet://iam.googleapis.com/x", 1),
+        ("projectEditor:acme-ci", 1),
+        ("user:dev@example.com", 0),
+        ("deleted:serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com?uid=1", 0),
+    ];
+
+    /// Roles, each with whether it gives the permission to delegate.
+    const ROLES: [(&str, u8); 4] =
+        [(CREATOR, 2), ("projects/p/roles/relay", 2), ("projects/p/roles/unknown", 1), ("roles/owner", 0)];
+
+    fn rank(access: &Access) -> u8 {
+        match access {
+            Access::Granted(_) => 2,
+            Access::Unclear(_) => 1,
+            Access::NotSeen => 0,
+        }
+    }
+
+    fn ranked(bindings: serde_json::Value) -> u8 {
+        let policy = Policy::parse(json!({ "bindings": bindings })).unwrap();
+        let now = Timestamp::from_second(1_800_000_000).unwrap();
+        let custom = |role: &str| {
+            (role == "projects/p/roles/relay").then(|| vec![IMPLICIT_DELEGATION.name.to_owned()])
+        };
+        rank(&access(&policy, &Member::read(RELAY), IMPLICIT_DELEGATION.name, &custom, now))
+    }
+
+    fn binding(role: &str, members: &[&str], expression: &str) -> serde_json::Value {
+        let mut binding = json!({"role": role, "members": members});
+        if !expression.is_empty() {
+            binding["condition"] = json!({"title": "t", "expression": expression});
+        }
+        binding
+    }
+
+    #[test]
+    fn a_binding_gives_as_surely_as_the_least_sure_of_member_role_and_condition() {
+        for (who, named) in WHO {
+            for (role, gives) in ROLES {
+                for (expression, holds) in WHENS {
+                    // A role that nobody knows hides the answer whatever its condition says.
+                    let holds = if gives == 1 { 2 } else { holds };
+                    let expected = named.min(gives).min(holds);
+                    let found = ranked(json!([binding(role, &[who], expression)]));
+                    assert_eq!(found, expected, "{who} as {role} under {expression:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_surest_member_and_the_surest_binding_count() {
+        for (one, first) in WHO {
+            for (other, second) in WHO {
+                let expected = first.max(second);
+                assert_eq!(ranked(json!([binding(CREATOR, &[one, other], "")])), expected, "{one} {other}");
+                let apart = json!([binding(CREATOR, &[one], ""), binding(CREATOR, &[other], "")]);
+                assert_eq!(ranked(apart), expected, "{one} {other}");
+            }
+        }
+        assert_eq!(ranked(json!([])), 0);
+    }
+
+    #[test]
+    fn whether_a_role_gives_a_permission_is_told_by_the_table_else_by_the_lookup() {
+        let lookup = |role: &str| (role == "projects/p/roles/x").then(|| vec!["a.b.c".to_owned()]);
+        assert_eq!(super::gives(CREATOR, IMPLICIT_DELEGATION.name, &lookup), Some(true));
+        assert_eq!(super::gives(CREATOR, "a.b.c", &lookup), Some(false));
+        assert_eq!(super::gives("projects/p/roles/x", "a.b.c", &lookup), Some(true));
+        assert_eq!(super::gives("projects/p/roles/x", IMPLICIT_DELEGATION.name, &lookup), Some(false));
+        assert_eq!(super::gives("projects/p/roles/y", "a.b.c", &lookup), None);
+    }
 }

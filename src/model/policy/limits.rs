@@ -79,50 +79,5 @@ fn exempted(audit_configs: &Value) -> Vec<Member> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn policy(value: Value) -> Policy {
-        Policy::parse(value).unwrap()
-    }
-
-    fn people(kind: &str, count: usize) -> Vec<String> {
-        (0..count).map(|i| format!("{kind}:m{i}@example.com")).collect()
-    }
-
-    #[test]
-    fn a_policy_at_its_limits_is_fine_and_one_over_is_not() {
-        let of = |users, groups| {
-            policy(json!({"bindings": [
-                {"role": "a", "members": people("user", users)},
-                {"role": "b", "members": people("group", groups)},
-            ]}))
-        };
-        assert!(limits(&of(1_250, 250)).is_empty());
-        assert!(limits(&of(1_251, 250))[0].contains("1501 members"));
-        assert!(limits(&of(0, 251))[0].contains("251 groups"));
-    }
-
-    #[test]
-    fn every_occurrence_counts_and_so_do_exemptions_from_audit_logs() {
-        let members = people("user", 750);
-        let mut value =
-            json!({"bindings": [{"role": "a", "members": members}, {"role": "b", "members": members}]});
-        assert!(limits(&policy(value.clone())).is_empty());
-        value["auditConfigs"] = json!([{"service": "allServices", "auditLogConfigs": [{"logType": "DATA_READ", "exemptedMembers": ["user:x@y.z"]}]}]);
-        assert!(limits(&policy(value))[0].contains("1501"));
-    }
-
-    #[test]
-    fn conditions_may_be_neither_too_complex_nor_too_many() {
-        let long = ["true"; 14].join(" && ");
-        let value = json!({"bindings": [{"role": "a", "members": ["user:a@b.c"], "condition": {"title": "long", "expression": long}}]});
-        assert!(limits(&policy(value))[0].contains("“long” has 13"));
-        let many: Vec<Value> = (0..21)
-            .map(|i| json!({"role": "a", "members": ["user:a@b.c"], "condition": {"title": i.to_string(), "expression": "true"}}))
-            .collect();
-        assert!(limits(&policy(json!({"bindings": many[..20]}))).is_empty());
-        assert!(limits(&policy(json!({"bindings": many})))[0].contains("21 times"));
-    }
-}
+#[path = "limits_tests.rs"]
+mod tests;
