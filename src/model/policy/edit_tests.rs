@@ -76,6 +76,71 @@ fn a_new_edit_forgets_what_was_undone() {
     assert_eq!(staged.edits().len(), 1);
 }
 
+#[test]
+fn what_changes_nothing_leaves_what_was_undone_to_be_redone() {
+    let mut staged = staged([Edit::Grant(triple("b", "user:x@b.c"))]);
+    staged.undo();
+    assert!(!staged.stage(Edit::Revoke(triple("b", "user:x@b.c"))));
+    assert!(staged.edits().is_empty());
+    assert_eq!(staged.redo(), Some(&Edit::Grant(triple("b", "user:x@b.c"))));
+    assert_eq!(staged.redo(), None);
+}
+
+#[test]
+fn each_kind_of_edit_is_undone_and_redone_last_first() {
+    let bob = triple("a", "user:bob@b.c");
+    let edits = [
+        Edit::Grant(triple("b", "user:x@b.c")),
+        Edit::Revoke(bob.clone()),
+        Edit::Replace { old: triple("b", "user:x@b.c"), new: triple("c", "user:x@b.c") },
+    ];
+    let mut staged = staged(edits.clone());
+    for edit in edits.iter().rev() {
+        assert_eq!(staged.undo(), Some(edit));
+    }
+    for edit in &edits {
+        assert_eq!(staged.redo(), Some(edit));
+    }
+    assert_eq!(staged.edits(), edits);
+}
+
+#[test]
+fn a_replacement_counts_where_either_half_of_it_does_something() {
+    let (bob, ann, new) =
+        (triple("a", "user:bob@b.c"), triple("a", "user:ann@b.c"), triple("a", "user:new@b.c"));
+    let other = triple("z", "user:none@b.c");
+    for (old, new, changes, afterwards) in [
+        (&bob, &new, true, [false, true, true]),
+        (&bob, &ann, true, [false, true, false]),
+        (&other, &new, true, [true, true, true]),
+        (&other, &ann, false, [true, true, false]),
+        (&bob, &bob, false, [true, true, false]),
+        (&other, &other, false, [true, true, false]),
+    ] {
+        let mut staged = Staged::new(base());
+        let edit = Edit::Replace { old: old.clone(), new: new.clone() };
+        assert_eq!(staged.stage(edit.clone()), changes, "{edit:?}");
+        let there = triples(&staged.result());
+        let found =
+            ["user:bob@b.c", "user:ann@b.c", "user:new@b.c"].map(|who| there.contains(&triple("a", who)));
+        assert_eq!(found, afterwards, "{edit:?}");
+        assert!(!there.contains(&other));
+    }
+}
+
+#[test]
+fn changes_over_another_policy_leave_out_what_is_so_there_already() {
+    let add = |member: &str| Change::of(crate::model::policy::diff::Op::Add, triple("a", member));
+    let remove = |member: &str| Change::of(crate::model::policy::diff::Op::Remove, triple("a", member));
+    let changes = [add("user:new@b.c"), add("user:bob@b.c"), remove("user:ann@b.c"), remove("user:none@b.c")];
+    let staged = Staged::with(base(), &changes);
+    assert_eq!(
+        staged.edits(),
+        [Edit::Grant(triple("a", "user:new@b.c")), Edit::Revoke(triple("a", "user:ann@b.c"))]
+    );
+    assert_eq!(staged.changes().len(), 2);
+}
+
 fn binding_texts(policy: &Policy, wanted: impl Fn(&Binding<'_>) -> bool) -> Vec<String> {
     let raw = policy.to_json()["bindings"].as_array().cloned().unwrap_or_default();
     policy

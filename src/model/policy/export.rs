@@ -231,4 +231,87 @@ mod tests {
                 && identifier("1234").starts_with("grant_1")
         );
     }
+
+    #[test]
+    fn the_first_sign_that_no_part_has_separates_the_parts() {
+        let order = [',', ';', ':', '#', '@', '~', '%', '+'];
+        for (i, sign) in order.iter().enumerate() {
+            let taken: String = order[..i].iter().collect();
+            for (title, expression, description) in
+                [(&*taken, "e", "d"), ("t", &*taken, "d"), ("t", "e", &*taken)]
+            {
+                let condition = Condition::new(title, expression).described(description);
+                let mut parts = vec![format!("expression={expression}"), format!("title={title}")];
+                if !description.is_empty() {
+                    parts.push(format!("description={description}"));
+                }
+                let joined = parts.join(&sign.to_string());
+                let expected = if *sign == ',' { joined } else { format!("^{sign}^{joined}") };
+                assert_eq!(condition_flag(&condition), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn each_sign_that_means_something_to_terraform_or_a_shell_is_written_so_that_it_does_not() {
+        for (text, quoted) in [
+            ("a", "a"),
+            ("é", "é"),
+            ("'", "'"),
+            ("\"", "\\\""),
+            ("\\", "\\\\"),
+            ("\n", "\\n"),
+            ("\r", "\\r"),
+            ("\t", "\\t"),
+            ("${", "$${"),
+            ("%{", "%%{"),
+            ("$", "\\u0024"),
+            ("$$", "\\u0024\\u0024"),
+            ("$${", "\\u0024$${"),
+            ("%", "%"),
+            ("%d{", "%d{"),
+            ("{", "{"),
+            ("`", "\\u0060"),
+            ("\u{1b}", "\\u001b"),
+            ("\u{202e}", "\\u202e"),
+            ("\u{e0001}", "\\U000e0001"),
+        ] {
+            assert_eq!(hcl(text), format!("\"{quoted}\""), "{text:?}");
+            assert_eq!(hcl(&format!("a{text}b")), format!("\"a{quoted}b\""), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_terraform_begins_with_a_letter_and_ends_somewhere() {
+        for (text, name) in [
+            ("Dev-1_x", "dev-1_x"),
+            ("__dev__", "dev"),
+            ("a.b@c/d é", "a_b_c_d"),
+            ("-a", "grant_-a"),
+            ("1a", "grant_1a"),
+            ("é", "grant_"),
+        ] {
+            assert_eq!(identifier(text), name, "{text}");
+        }
+        assert_eq!((identifier(&"a".repeat(80)).len(), identifier(&"a".repeat(81)).len()), (80, 80));
+    }
+
+    #[test]
+    fn a_request_holds_the_sentence_the_command_and_the_block() {
+        let triple = Triple {
+            role: CREATOR.to_owned(),
+            member: Member::read("user:dev@example.com"),
+            condition: Some(tmp()),
+        };
+        let add = Change::of(Op::Add, triple.clone());
+        let text = request(&triple, DEPLOYER, "acme-prod", Some("To deploy."));
+        let start = format!(
+            "Please grant user:dev@example.com the role {CREATOR} on the service account {DEPLOYER}, tmp. To deploy.\n\nWith gcloud:\n\n"
+        );
+        let command = gcloud(&add, DEPLOYER, "acme-prod");
+        let block = terraform(&triple, DEPLOYER, "acme-prod");
+        assert_eq!(text, format!("{start}{command}\n\nWith Terraform:\n\n{block}\n"));
+        let plain = request(&Triple { condition: None, ..triple }, DEPLOYER, "acme-prod", None);
+        assert!(plain.contains(&format!("on the service account {DEPLOYER}.\n\n")), "{plain}");
+    }
 }

@@ -106,3 +106,54 @@ proptest! {
         prop_assert_eq!(triples(&merge(&base, &other, &base).merged), triples(&other));
     }
 }
+
+/// A policy in which these have these roles under the conditions that the bits choose: none, `a`, `b`.
+fn bits(etag: &str, of: &[(&str, &str, u8)]) -> Policy {
+    let mut bindings = Vec::new();
+    for (role, member, bits) in of {
+        for (i, title) in ["", "a", "b"].iter().enumerate().filter(|(i, _)| bits & (1 << i) != 0) {
+            let mut binding = json!({"role": role, "members": [member]});
+            if i > 0 {
+                binding["condition"] = json!({"title": title, "expression": "e"});
+            }
+            bindings.push(binding);
+        }
+    }
+    policy(json!({"etag": etag, "bindings": bindings}))
+}
+
+#[test]
+fn of_one_role_of_one_member_the_one_side_that_changed_it_counts_and_of_two_theirs() {
+    for (base, mine, theirs) in (0..8u8)
+        .flat_map(|base| (0..8u8).flat_map(move |mine| (0..8u8).map(move |theirs| (base, mine, theirs))))
+    {
+        let of = |etag: &str, bits_here: u8| bits(etag, &[("r", "user:x@b.c", bits_here)]);
+        let merge = merge(&of("A", base), &of("A", mine), &of("B", theirs));
+        let overlap = mine != base && theirs != base && mine != theirs;
+        let expected = if theirs == base { mine } else { theirs };
+        assert_eq!(merge.overlaps.len(), usize::from(overlap), "{base:03b} {mine:03b} {theirs:03b}");
+        assert_eq!(triples(&merge.merged), triples(&of("B", expected)), "{base:03b} {mine:03b} {theirs:03b}");
+        assert_eq!(merge.mine.is_empty(), mine == base);
+        assert_eq!(merge.theirs.is_empty(), theirs == base);
+        assert_eq!(merge.merged.etag(), Some("B"));
+    }
+}
+
+#[test]
+fn another_role_or_another_member_is_independent_and_an_overlap_holds_back_only_itself() {
+    let (x, y) = ("user:x@b.c", "user:y@b.c");
+    for other in [("r", y), ("s", x)] {
+        for (mine, theirs) in (0..8u8).flat_map(|mine| (0..8u8).map(move |theirs| (mine, theirs))) {
+            let of =
+                |etag: &str, here: u8, there: u8| bits(etag, &[("r", x, here), (other.0, other.1, there)]);
+            // Mine here, theirs there: never an overlap.
+            let apart = merge(&of("A", 1, 1), &of("A", mine, 1), &of("B", 1, theirs));
+            assert!(apart.overlaps.is_empty(), "{other:?} {mine:03b} {theirs:03b}");
+            assert_eq!(triples(&apart.merged), triples(&of("B", mine, theirs)));
+            // Both here, in different ways, and mine there too.
+            let both = merge(&of("A", 1, 1), &of("A", 2, mine), &of("B", 4, 1));
+            assert_eq!(both.overlaps.len(), 1, "{other:?} {mine:03b}");
+            assert_eq!(triples(&both.merged), triples(&of("B", 4, mine)));
+        }
+    }
+}

@@ -65,6 +65,66 @@ fn what_has_not_the_shape_of_a_policy_is_refused_with_the_place() {
     }
 }
 
+#[test]
+fn each_version_and_each_number_is_written_back_or_refused_by_itself() {
+    for (version, known) in [(-1, false), (0, true), (1, true), (2, false), (3, true), (4, false)] {
+        assert_eq!(policy(json!({"etag": "A", "version": version})).to_write().is_ok(), known, "{version}");
+    }
+    for (number, exact) in [
+        (json!(0.5), false),
+        (json!(1e30), false),
+        (json!(-1), true),
+        (json!(u64::MAX), true),
+        (json!(i64::MIN), true),
+        (json!("0.5"), true),
+        (json!(true), true),
+        (json!(null), true),
+    ] {
+        for nested in [
+            number.clone(),
+            json!([1, number]),
+            json!({"a": 1, "n": number}),
+            json!([{"n": [{"n": number}]}]),
+        ] {
+            let value = json!({"etag": "A", "auditConfigs": nested});
+            assert_eq!(policy(value).to_write().is_ok(), exact, "{nested}");
+        }
+    }
+    let in_binding =
+        |n: Value| json!({"etag": "A", "bindings": [{"role": "a", "members": ["user:a@b.c"], "x": n}]});
+    assert!(policy(in_binding(json!(1))).to_write().is_ok());
+    assert!(policy(in_binding(json!(1.5))).to_write().is_err());
+}
+
+#[test]
+fn a_role_whose_condition_is_hidden_is_found_in_whichever_binding_it_is() {
+    for (roles, hidden) in [
+        (["roles/x_withcond_0123", "roles/y"], true),
+        (["roles/y", "roles/x_withcond_0123"], true),
+        (["roles/y", "roles/withcond"], false),
+    ] {
+        let bindings = roles.map(|role| json!({"role": role, "members": ["user:a@b.c"]}));
+        let policy = policy(json!({"etag": "A", "bindings": bindings}));
+        assert_eq!(policy.editable().is_err(), hidden, "{roles:?}");
+    }
+}
+
+#[test]
+fn absent_and_null_are_the_same_to_a_reader_and_come_back_as_they_were() {
+    for text in [
+        r#"{"etag":"A","version":null,"bindings":null}"#,
+        r#"{"etag":"A","bindings":[{"role":"a","members":null,"condition":null}]}"#,
+        r#"{"etag":"A","bindings":[{"role":"a"}]}"#,
+    ] {
+        let policy = Policy::from_slice(text.as_bytes()).unwrap();
+        assert_eq!(policy.to_json().to_string(), text);
+        assert_eq!((policy.version(), policy.triples().len()), (0, 0), "{text}");
+    }
+    let null = Policy::from_slice(br#"{"etag":null}"#).unwrap();
+    assert!(null.etag().is_none() && null.to_write().is_err());
+    assert_eq!(null.with_etag("B").etag(), Some("B"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
