@@ -347,6 +347,47 @@ fn every_kind_has_its_exit_code() {
     }
 }
 
+/// Every kind, and whether a call that ended so may have been carried out all the same.
+const KINDS: [(ErrorKind, bool); 13] = [
+    (ErrorKind::Network, true),
+    (ErrorKind::Timeout, true),
+    (ErrorKind::Server, true),
+    (ErrorKind::Quota, false),
+    (ErrorKind::Config, false),
+    (ErrorKind::Credentials, false),
+    (ErrorKind::Denied, false),
+    (ErrorKind::NotFound, false),
+    (ErrorKind::Conflict, false),
+    (ErrorKind::Invalid, false),
+    (ErrorKind::ReadOnly, false),
+    (ErrorKind::Cancelled, false),
+    (ErrorKind::Other, false),
+];
+
+#[test]
+fn a_write_may_have_been_carried_out_where_the_answer_was_lost_and_something_was_sent() {
+    for (kind, doubt) in KINDS {
+        let error = ApiError::new(kind, "no answer");
+        assert_eq!(error.leaves_doubt(), doubt, "{kind:?}");
+        assert_eq!(error.passes(), doubt || kind == ErrorKind::Quota, "{kind:?}");
+        assert!(!error.before_sending().leaves_doubt(), "{kind:?}: nothing was sent");
+    }
+}
+
+#[test]
+fn only_a_front_end_that_refused_before_any_api_saw_the_request_leaves_no_doubt() {
+    for by in [Answerer::Api, Answerer::FrontEnd, Answerer::CalledService, Answerer::Stranger] {
+        for status in [0, 403, 429, 499, 500, 502, 503, 599] {
+            for (kind, doubt) in KINDS {
+                let error = ApiError::refused(kind, Refusal { by, status, ..Refusal::default() });
+                let early = by == Answerer::FrontEnd && status < 500;
+                assert_eq!(error.leaves_doubt(), doubt && !early, "{kind:?} {by:?} {status}");
+                assert!(!error.before_sending().leaves_doubt(), "{kind:?} {by:?} {status}");
+            }
+        }
+    }
+}
+
 /// A JWT of domain-wide delegation given to the token endpoint.
 fn delegated(body: &str, status: u16) -> ApiError {
     let delegation = denial::Delegation {

@@ -311,3 +311,7 @@ fn is_there(changes: &[Change], now: &Policy) -> bool {
             && change.removed().is_none_or(|removed| !triples.contains(&removed))
     })
 }
+
+#[cfg(test)]
+#[path = "apply_policy_tests.rs"]
+mod tests;
