@@ -243,6 +243,9 @@ impl PolicyPane {
         let (Some(today), account) = (facts.policy.value.clone(), account.to_owned()) else {
             return cx.notice(Level::Error, "today's policy has not been read: refresh first");
         };
+        if self.is_writing(&account, cx) {
+            return;
+        }
         match history::back_to(snapshot, &today) {
             Ok(changes) if changes.is_empty() => {
                 cx.notice(Level::Info, "that is what the policy is today: nothing to restore")
