@@ -339,7 +339,6 @@ fn where_the_caller_may_not_edit_a_grant_becomes_a_request_to_copy() {
     screen.reply(req, Ok(Reply::Granted(Granted::from_names::<&str>(&[]))));
     screen.keys("a");
     assert_eq!((screen.app.pane, screen.app.place()), (PaneId::Policy, Place::Form));
-    screen.keys("shift-tab shift-tab shift-tab").typed("").keys("tab tab tab");
     screen.keys("ctrl-s");
     // The caller is unknown here, so the member has to be given.
     screen.typed("user:dev@example.com").keys("ctrl-s");
@@ -467,3 +466,6 @@ fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_ente
     screen.keys("G k D s enter");
     assert!(writes(&screen).is_empty(), "it may lock out");
 }
+
+#[path = "policy_writing_tests.rs"]
+mod writing;
