@@ -50,10 +50,7 @@ fn condition_flag(condition: &Condition) -> String {
         pairs.push(("description", condition.description()));
     }
     let free = |sign: &char| {
-        !sign.is_alphanumeric()
-            && !is_unsafe(*sign)
-            && !"=^\\".contains(*sign)
-            && pairs.iter().all(|(_, value)| !value.contains(*sign))
+        !sign.is_alphanumeric() && !is_unsafe(*sign) && pairs.iter().all(|(_, value)| !value.contains(*sign))
     };
     let sign =
         [',', ';', ':', '#', '@', '~', '%', '+'].into_iter().chain('\u{a1}'..).find(free).unwrap_or(',');
