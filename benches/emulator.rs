@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use impersona::emulator::{Emulator, Handle, Options, World};
+use impersona::emulator::{Emulator, Handle, Options, World, names};
 use serde_json::{Value, json};
 
 const ACCOUNTS: usize = 20_000;
@@ -33,7 +33,7 @@ fn main() -> Outcome<()> {
     let (emulator, token) = runtime.block_on(runtime.spawn(async move {
         let emulator = Emulator::start(Options { port: 0, world }).await?;
         let scopes = ["https://www.googleapis.com/auth/cloud-platform"];
-        let token = emulator.handle().mint("user:dev@example.com", &scopes, 3600).await;
+        let token = emulator.handle().mint(names::DEV, &scopes, 3600).await;
         Ok::<_, impersona::emulator::StartError>((emulator, token.unwrap_or_default()))
     }))??;
     let (handle, base) = (emulator.handle(), emulator.base_url());
@@ -92,10 +92,10 @@ async fn by_route(handle: &Handle, token: &str) -> usize {
 }
 
 async fn mints(handle: &Handle, token: &str) {
-    let path = "/v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com:generateIdToken";
+    let path = format!("/{}:generateIdToken", names::path::DEPLOYER);
     let body = json!({"audience": "https://svc.run.app", "includeEmail": true});
     for _ in 0..MINTS {
-        let (status, answer) = handle.ask("POST", path, token, Some(&body)).await;
+        let (status, answer) = handle.ask("POST", &path, token, Some(&body)).await;
         if status != 200 {
             println!("a mint was refused: {}", String::from_utf8_lossy(&answer));
             return;

@@ -23,8 +23,7 @@ use crate::{
     state::Remembered,
 };
 
-pub(crate) const DEPLOYER: &str = "deployer@acme-prod.iam.gserviceaccount.com";
-pub(crate) const API: &str = "api@acme-prod.iam.gserviceaccount.com";
+pub(crate) use crate::emulator::names::{API, DEPLOYER};
 
 pub(crate) struct Screen {
     pub app: AppState,

@@ -43,6 +43,7 @@ mod jwks;
 mod keys;
 mod member;
 mod metadata;
+pub mod names;
 mod partial;
 mod perimeter;
 mod permission;

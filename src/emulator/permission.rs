@@ -154,10 +154,9 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::super::federated::Federated;
+    use super::super::names::GET_ACCESS_TOKEN as MINT;
     use super::super::world::World;
     use super::*;
-
-    const MINT: &str = "iam.serviceAccounts.getAccessToken";
 
     fn state(account_policy: &str, project_policy: &str) -> State {
         let text = format!(

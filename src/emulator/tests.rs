@@ -2,6 +2,8 @@
 
 use reqwest::{Client, Method, StatusCode};
 
+use super::names::path::{DEPLOYER, EDITABLE};
+use super::names::{CREATOR, DEV};
 use super::*;
 
 mod accounts;
@@ -35,10 +37,6 @@ mod unserved;
 mod worlds;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
-const DEV: &str = "user:dev@example.com";
-const DEPLOYER: &str = "v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
-const EDITABLE: &str = "v1/projects/-/serviceAccounts/editable@acme-prod.iam.gserviceaccount.com";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 
 struct Desk {
     emulator: Emulator,

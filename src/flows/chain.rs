@@ -188,9 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    const RELAY: &str = "serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com";
-    const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
+    use crate::emulator::names::{CREATOR, member::RELAY_A as RELAY};
 
     fn level(name: &str, policy: Option<serde_json::Value>) -> Level {
         let policy = match policy {

@@ -7,12 +7,11 @@ use tokio::sync::mpsc;
 use super::{tests::Desk, *};
 use crate::{
     api::{ApiError, ErrorKind, Settings, record::Outcome},
-    emulator::Fault,
+    emulator::{Fault, names::GET_POLICY},
     model::permission::SIGN_JWT,
 };
 
 const TEST: &str = "iam.serviceAccounts.testIamPermissions";
-const GET: &str = "iam.serviceAccounts.getIamPolicy";
 
 /// So many names of accounts that are there.
 async fn names(desk: &Desk, count: usize) -> Vec<String> {
@@ -113,12 +112,12 @@ async fn after_twenty_denials_in_a_row_no_more_is_asked() {
     let desk = Desk::with(unlimited).await;
     let accounts = names(&desk, 200).await;
     let denied =
-        Fault { method: GET.into(), error: Some("IAM_PERMISSION_DENIED".into()), ..Fault::default() };
+        Fault { method: GET_POLICY.into(), error: Some("IAM_PERMISSION_DENIED".into()), ..Fault::default() };
     desk.fault(denied).await;
     let (ended, told) = run(&desk, &accounts, Question::Policy).await;
     assert_eq!(ended.unwrap_err().kind, ErrorKind::Denied);
     // Each that was asked in vain is told, so that it comes last when somebody goes on.
-    assert!(told.len() == 20 && desk.calls(GET).await < 20 + 8, "{} told", told.len());
+    assert!(told.len() == 20 && desk.calls(GET_POLICY).await < 20 + 8, "{} told", told.len());
 }
 
 #[tokio::test]

@@ -8,7 +8,10 @@ use super::*;
 use crate::{
     api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints, testing},
     auth::{self, FindOptions},
-    emulator::{Emulator, Fault, Handle, Options, World},
+    emulator::{
+        Emulator, Fault, Handle, Options, World,
+        names::{CAROL, CREATOR, DEV, EDITABLE, GET_POLICY, SET_POLICY, USER},
+    },
     env::Env,
     history::Snapshots,
     model::{
@@ -18,14 +21,6 @@ use crate::{
         policy::{Policy, Triple, edit::Edit},
     },
 };
-
-const EDITABLE: &str = "editable@acme-prod.iam.gserviceaccount.com";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
-const USER: &str = "roles/iam.serviceAccountUser";
-const DEV: &str = "user:dev@example.com";
-const CAROL: &str = "user:carol@example.com";
-const SET: &str = "iam.serviceAccounts.setIamPolicy";
-const GET: &str = "iam.serviceAccounts.getIamPolicy";
 
 /// The example organization, a client of dev's, and a place for snapshots.
 pub(super) struct Desk {
@@ -54,7 +49,7 @@ impl Desk {
         let desk = Desk::with(|settings| settings.timeout = Duration::from_secs(1)).await;
         // The token is there before anything goes wrong.
         desk.client.get_policy(EDITABLE).await.unwrap();
-        desk.fault(Fault { method: SET.into(), times: Some(1), ..fault }).await;
+        desk.fault(Fault { method: SET_POLICY.into(), times: Some(1), ..fault }).await;
         desk
     }
 
@@ -159,7 +154,7 @@ async fn what_is_so_already_is_not_written() {
     let edits = vec![Edit::Grant(triple("roles/iam.serviceAccountAdmin", "user:DEV@example.com"))];
     let applied = desk.apply(desk.request(edits, Mode::Once).await).await.unwrap();
     assert!(matches!(applied, Applied::Applied { .. }));
-    assert_eq!((desk.calls(SET).await, desk.saved().await.len()), (0, 0));
+    assert_eq!((desk.calls(SET_POLICY).await, desk.saved().await.len()), (0, 0));
 }
 
 #[tokio::test]
@@ -199,7 +194,7 @@ async fn a_conflict_gives_both_sides_back_to_a_person() {
     assert!(theirs.triples().contains(&triple(USER, CAROL)) && merged.overlaps.is_empty());
     assert!(merged.merged.triples().contains(&triple(USER, CAROL)));
     assert!(merged.merged.triples().contains(&triple(CREATOR, DEV)));
-    assert_eq!(desk.calls(SET).await, 1);
+    assert_eq!(desk.calls(SET_POLICY).await, 1);
     assert!(!desk.members(CREATOR).await.contains(&DEV.to_owned()));
 }
 
@@ -212,16 +207,16 @@ async fn on_the_command_line_changes_that_do_not_touch_go_together() {
     assert!(before.triples().contains(&triple(USER, CAROL)) && differs.is_empty());
     assert!(desk.members(CREATOR).await.contains(&DEV.to_owned()));
     assert_eq!(desk.members(USER).await, [CAROL]);
-    assert_eq!((desk.calls(SET).await, desk.saved().await.len()), (2, 1));
+    assert_eq!((desk.calls(SET_POLICY).await, desk.saved().await.len()), (2, 1));
 }
 
 #[tokio::test]
 async fn a_conflict_every_time_ends_after_five_more_tries() {
     let desk = Desk::new().await;
-    desk.fault(Fault { method: SET.into(), etag_conflict: true, ..Fault::default() }).await;
+    desk.fault(Fault { method: SET_POLICY.into(), etag_conflict: true, ..Fault::default() }).await;
     let applied = desk.grant(retry()).await.unwrap();
     assert!(matches!(applied, Applied::Conflict { .. }), "{applied:?}");
-    assert_eq!(desk.calls(SET).await, 6);
+    assert_eq!(desk.calls(SET_POLICY).await, 6);
 }
 
 #[tokio::test]
@@ -235,7 +230,7 @@ async fn changes_of_the_same_access_are_never_decided_here() {
     desk.meanwhile(CREATOR, |members| members.retain(|member| member != ann)).await;
     let Ok(Applied::Conflict { merged, .. }) = desk.apply(request).await else { panic!("a conflict") };
     assert_eq!(merged.overlaps.len(), 1);
-    assert_eq!(desk.calls(SET).await, 1);
+    assert_eq!(desk.calls(SET_POLICY).await, 1);
 }
 
 #[tokio::test]
@@ -250,7 +245,7 @@ async fn changes_that_are_harmful_together_are_not_written_together() {
     };
     let applied = apply_policy_if(&desk.client, &desk.snapshots, request, &fits).await.unwrap();
     assert!(matches!(applied, Applied::Conflict { .. }), "{applied:?}");
-    assert_eq!(desk.calls(SET).await, 1);
+    assert_eq!(desk.calls(SET_POLICY).await, 1);
 }
 
 // The answer is lost.
@@ -265,7 +260,7 @@ async fn a_lost_answer_to_a_write_that_was_carried_out_is_found_out() {
         let desk = Desk::under(fault.clone()).await;
         let applied = desk.grant(retry()).await.unwrap();
         assert!(matches!(applied, Applied::Applied { .. }), "{fault:?}: {applied:?}");
-        assert_eq!(desk.calls(SET).await, 1, "{fault:?}");
+        assert_eq!(desk.calls(SET_POLICY).await, 1, "{fault:?}");
     }
 }
 
@@ -306,7 +301,7 @@ async fn a_lost_answer_to_a_write_that_was_not_carried_out_is_said_and_nothing_i
         assert!(matches!(lost.kind, ErrorKind::Network | ErrorKind::Server), "{lost:?}");
         assert!(!now.triples().contains(&triple(CREATOR, DEV)));
         assert!(applied.sentence().ends_with("was not carried out."), "{}", applied.sentence());
-        assert_eq!(desk.calls(SET).await, 1, "{fault:?}");
+        assert_eq!(desk.calls(SET_POLICY).await, 1, "{fault:?}");
     }
 }
 
@@ -314,7 +309,7 @@ async fn a_lost_answer_to_a_write_that_was_not_carried_out_is_said_and_nothing_i
 async fn a_lost_answer_and_no_way_to_look_is_unknown_with_the_command_that_tells() {
     let desk = Desk::under(Fault { reset_after: true, ..Fault::default() }).await;
     let request = desk.request(vec![Edit::Grant(triple(CREATOR, DEV))], retry()).await;
-    desk.fault(Fault { method: GET.into(), reset_before: true, ..Fault::default() }).await;
+    desk.fault(Fault { method: GET_POLICY.into(), reset_before: true, ..Fault::default() }).await;
     let applied = desk.apply(request).await.unwrap();
     let Applied::Unknown { check, .. } = &applied else { panic!("{applied:?}") };
     assert_eq!(*check, format!("impersona policy get {EDITABLE}"));
@@ -328,7 +323,7 @@ async fn a_lost_answer_after_which_others_wrote_is_a_conflict() {
     desk.meanwhile(USER, |members| members.push(CAROL.into())).await;
     let applied = desk.apply(request).await.unwrap();
     assert!(matches!(&applied, Applied::Conflict { .. }), "{applied:?}");
-    assert_eq!(desk.calls(SET).await, 1);
+    assert_eq!(desk.calls(SET_POLICY).await, 1);
 }
 
 #[tokio::test]
@@ -372,7 +367,7 @@ async fn a_refused_write_is_told_as_it_is_and_not_sent_again() {
     {
         let desk = Desk::under(Fault { error: Some(error.into()), ..Fault::default() }).await;
         assert_eq!(desk.grant(retry()).await.unwrap_err().kind, kind);
-        assert_eq!(desk.calls(SET).await, 1, "{error}");
+        assert_eq!(desk.calls(SET_POLICY).await, 1, "{error}");
     }
 }
 
@@ -380,7 +375,7 @@ async fn a_refused_write_is_told_as_it_is_and_not_sent_again() {
 async fn a_token_that_ended_is_renewed_and_the_write_sent_again() {
     let desk = Desk::under(Fault { token_expired: true, ..Fault::default() }).await;
     assert!(matches!(desk.grant(Mode::Once).await, Ok(Applied::Applied { .. })));
-    assert_eq!(desk.calls(SET).await, 2);
+    assert_eq!(desk.calls(SET_POLICY).await, 2);
 }
 
 #[tokio::test]
@@ -388,14 +383,14 @@ async fn without_a_place_to_save_nothing_is_written() {
     let desk = Desk { snapshots: Snapshots::in_state_folder(None), ..Desk::new().await };
     let error = desk.grant(retry()).await.unwrap_err();
     assert!(error.sentence().contains("nothing was written"), "{error}");
-    assert_eq!(desk.calls(SET).await, 0);
+    assert_eq!(desk.calls(SET_POLICY).await, 0);
 }
 
 #[tokio::test]
 async fn read_only_sends_no_write() {
     let desk = Desk::with(|settings| settings.read_only = true).await;
     assert_eq!(desk.grant(retry()).await.unwrap_err().kind, ErrorKind::ReadOnly);
-    assert!(desk.handle().request_log().await.iter().all(|served| served.method != SET));
+    assert!(desk.handle().request_log().await.iter().all(|served| served.method != SET_POLICY));
 }
 
 // Every field.

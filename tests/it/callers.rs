@@ -10,7 +10,10 @@ use std::{
 use impersona::{
     api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
     auth::{self, FindOptions},
-    emulator::{CallerFile, Emulator, Options, World},
+    emulator::{
+        CallerFile, Emulator, Options, World,
+        names::{API as MACHINE, RELAY_A, RELAY_B, VAULT},
+    },
     env::Env,
     flows,
 };
@@ -19,11 +22,6 @@ use serde_json::{Value, json};
 use crate::support::{
     DEPLOYER, EmulatorProcess, Home, PATIENCE, access, assert_sentence, eventually, names, proxy,
 };
-
-const RELAY_A: &str = "relay-a@acme-ci.iam.gserviceaccount.com";
-const RELAY_B: &str = "relay-b@acme-ci.iam.gserviceaccount.com";
-const VAULT: &str = "vault@acme-prod.iam.gserviceaccount.com";
-const MACHINE: &str = "api@acme-prod.iam.gserviceaccount.com";
 
 /// Who the credentials of this file are in the end, as a policy writes it.
 fn member(caller: &CallerFile) -> String {

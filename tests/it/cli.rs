@@ -6,11 +6,11 @@ use std::{
     process::Stdio,
 };
 
+use impersona::emulator::names::API;
 use serde_json::{Value, json};
 
 use crate::support::{DEPLOYER, EmulatorProcess, Home, names};
 
-const API: &str = "api@acme-prod.iam.gserviceaccount.com";
 const SERVICE: &str = "https://svc.run.app";
 
 /// Runs a subcommand in the demo.

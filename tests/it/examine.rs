@@ -3,7 +3,10 @@
 
 use impersona::{
     api::{ApiError, Client},
-    emulator::{Emulator, Options, World},
+    emulator::{
+        Emulator, Options, World,
+        names::{CREATOR, EDITABLE},
+    },
     flows::{self, Applied, Mode},
     history::Snapshots,
     model::{
@@ -17,9 +20,6 @@ use impersona::{
 use jiff::Timestamp;
 
 use crate::support::{access, client};
-
-const EDITABLE: &str = "editable@acme-prod.iam.gserviceaccount.com";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 
 async fn explained(client: &Client, snapshots: &Snapshots, error: &ApiError) -> Diagnosis {
     let refusal = error.refusal.as_deref().unwrap();

@@ -7,7 +7,10 @@ use std::time::Duration;
 use impersona::{
     api::{Client, ErrorKind, Settings, endpoints::Endpoints},
     auth::{self, FindOptions},
-    emulator::{Emulator, Fault, Options, World},
+    emulator::{
+        Emulator, Fault, Options, World,
+        names::{RELAY_A, RELAY_B, VAULT},
+    },
     env::Env,
     flows,
     model::{
@@ -23,9 +26,6 @@ use serde_json::Value;
 
 use crate::support::{DEPLOYER, access, assert_sentence, client, client_with, emulator};
 
-const RELAY_A: &str = "relay-a@acme-ci.iam.gserviceaccount.com";
-const RELAY_B: &str = "relay-b@acme-ci.iam.gserviceaccount.com";
-const VAULT: &str = "vault@acme-prod.iam.gserviceaccount.com";
 const STORAGE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 
 fn request(what: What) -> MintRequest {

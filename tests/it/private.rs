@@ -3,9 +3,9 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use crate::support::{EmulatorProcess, Home};
+use impersona::emulator::names::EDITABLE;
 
-const EDITABLE: &str = "editable@acme-prod.iam.gserviceaccount.com";
+use crate::support::{EmulatorProcess, Home};
 
 /// Everything below a folder, itself included, with its mode.
 fn modes(folder: &Path) -> Vec<(String, u32)> {

@@ -29,7 +29,7 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the example organization is tried on: dev may do everything here but edit its policy.
-pub const DEPLOYER: &str = "deployer@acme-prod.iam.gserviceaccount.com";
+pub use impersona::emulator::names::DEPLOYER;
 
 /// A deadline, for everything that waits.
 #[derive(Clone, Copy)]

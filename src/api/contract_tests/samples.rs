@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::answers;
 use crate::{
     api::{Call, credentials, iam, metadata, oauth, policies, projects},
+    emulator::names::CREATOR,
     flows,
     model::{
         caller::Caller,
@@ -42,7 +43,6 @@ pub(crate) use every;
 const SA: &str = "sa@acme-prod.iam.gserviceaccount.com";
 const DEFAULT_SA: &str = "1-compute@developer.gserviceaccount.com";
 const UNIQUE_ID: &str = "109300000000000000001";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 
 fn delegates() -> Vec<String> {
     vec!["a@acme-prod.iam.gserviceaccount.com".into(), "b@acme-prod.iam.gserviceaccount.com".into()]

@@ -12,7 +12,7 @@ use crate::{
         endpoints::Endpoints, oauth, perform_with,
     },
     auth::{self, FindOptions},
-    emulator::{self, Emulator, Fault, Handle, Options, World},
+    emulator::{self, Emulator, Fault, Handle, Options, World, names::CREATOR},
     env::Env,
     flows,
     history::Snapshots,
@@ -25,7 +25,6 @@ use crate::{
 };
 
 pub(super) const SA: &str = "sa@acme-prod.iam.gserviceaccount.com";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 /// Off before each run, and needed by nobody.
 const OFF: &str = "secretmanager.googleapis.com";

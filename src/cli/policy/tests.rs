@@ -10,14 +10,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::cli::{Invocation, start};
+use crate::emulator::names::{ADMIN, CAROL, CREATOR, EDITABLE, SET_POLICY};
 use crate::emulator::{Binding, Emulator, Fault, Options, Policy, World};
 use crate::env::Env;
-
-const EDITABLE: &str = "editable@acme-prod.iam.gserviceaccount.com";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
-const ADMIN: &str = "roles/iam.serviceAccountAdmin";
-const CAROL: &str = "user:carol@example.com";
-const SET: &str = "iam.serviceAccounts.setIamPolicy";
 
 /// An emulator that runs beside the subcommands, and a state folder.
 struct Desk {
@@ -65,11 +60,11 @@ impl Desk {
 
     fn writes(&self) -> usize {
         let log = self.runtime.block_on(self.emulator.handle().request_log());
-        log.iter().filter(|served| served.method == SET).count()
+        log.iter().filter(|served| served.method == SET_POLICY).count()
     }
 
     fn fault(&self, fault: Fault) {
-        let fault = Fault { method: SET.into(), ..fault };
+        let fault = Fault { method: SET_POLICY.into(), ..fault };
         self.runtime.block_on(self.emulator.handle().add_fault(fault));
     }
 

@@ -4,12 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use super::super::names::DEV;
 use super::super::policy::Binding;
 use super::super::world::World;
 use super::super::{Emulator, Options};
 use super::{Api, CLOUD_PLATFORM, Route, TABLES};
-
-const DEV: &str = "user:dev@example.com";
 
 /// The path of a route with something that is there in each place.
 fn filled(route: &Route) -> String {
@@ -189,7 +188,7 @@ impl Desk {
     }
 }
 
-const ACCOUNT: &str = "v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
+const ACCOUNT: &str = crate::emulator::names::path::DEPLOYER;
 
 #[tokio::test]
 async fn the_parameters_that_every_method_has_do_what_they_say() {

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::names::CI;
 use super::*;
 
 const DAY: i64 = 86_400;
-const CI: &str = "ci@acme-ci.iam.gserviceaccount.com";
 
 async fn desk() -> Desk {
     let mut world = World::demo();

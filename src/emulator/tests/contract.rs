@@ -67,7 +67,7 @@ fn every_route_is_googles_or_is_listed_with_the_reason_why_it_cannot_be_looked_u
 
 /// A request for each method that it answers with a success: verb, path and body.
 fn samples() -> Vec<(Method, &'static str, Option<Value>)> {
-    const SA: &str = "v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
+    const SA: &str = crate::emulator::names::path::DEPLOYER;
     let name =
         "//iam.googleapis.com/projects/acme-prod/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
     let get = |path| (Method::GET, path, None);

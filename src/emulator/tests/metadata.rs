@@ -1,10 +1,9 @@
 //! Tests of the metadata server.
 
+use super::names::{API, REPORTS};
 use super::*;
 
 const ACCOUNTS: &str = "computeMetadata/v1/instance/service-accounts";
-const API: &str = "api@acme-prod.iam.gserviceaccount.com";
-const REPORTS: &str = "reports@acme-prod.iam.gserviceaccount.com";
 const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";
 const STORAGE: &str = "https://www.googleapis.com/auth/devstorage.read_only";
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::{Config, TestRunner};
 
+use super::names::GET_ACCESS_TOKEN as MINT;
 use super::*;
 
 /// Cases for each property; each is an emulator and a few dozen requests.
@@ -31,7 +32,6 @@ const POOL: &str = "principalSet://iam.googleapis.com/projects/4/locations/globa
 const OWN: &str = "projects/p/roles/own";
 const ADMIN: &str = "user:admin@example.net";
 
-const MINT: &str = "iam.serviceAccounts.getAccessToken";
 const DELEGATE: &str = "iam.serviceAccounts.implicitDelegation";
 const OTHERS: [&str; 3] =
     ["iam.serviceAccounts.getOpenIdToken", "iam.serviceAccounts.signJwt", "iam.serviceAccounts.actAs"];

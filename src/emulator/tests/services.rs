@@ -1,10 +1,10 @@
 //! Tests of Service Usage: what is on, and turning it on and off.
 
+use super::names::path::NIGHTLY;
 use super::*;
 
 const DARK: &str = "v1/projects/acme-dark/services";
 const CREDENTIALS: &str = "v1/projects/acme-dark/services/iamcredentials.googleapis.com";
-const NIGHTLY: &str = "v1/projects/-/serviceAccounts/nightly@acme-dark.iam.gserviceaccount.com";
 
 /// A desk whose calls acme-dark pays for, where IAM Credentials is off.
 async fn dark(change: impl FnOnce(&mut World)) -> Desk {

@@ -1,8 +1,7 @@
 //! Tests of the troubleshooter, of deny policies and of service perimeters.
 
+use super::names::GET_ACCESS_TOKEN as TOKEN;
 use super::*;
-
-const TOKEN: &str = "iam.serviceAccounts.getAccessToken";
 
 fn full(account: &str) -> String {
     format!(

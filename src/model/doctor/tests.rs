@@ -1,15 +1,12 @@
 use serde_json::json;
 
 use super::*;
+use crate::emulator::names::{CREATOR, RELAY_A, RELAY_B, VAULT};
 use crate::model::{
     denial::Asked,
     permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, MATRIX, SET_IAM_POLICY},
 };
 
-const VAULT: &str = "vault@acme-prod.iam.gserviceaccount.com";
-const RELAY_A: &str = "relay-a@acme-ci.iam.gserviceaccount.com";
-const RELAY_B: &str = "relay-b@acme-ci.iam.gserviceaccount.com";
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 const NOW: i64 = 1_800_000_000;
 
 fn at(seconds: i64) -> Timestamp {

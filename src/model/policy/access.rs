@@ -65,11 +65,9 @@ pub fn access(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::names::{CREATOR, member::RELAY_A as RELAY};
     use crate::model::permission::{GET_OPEN_ID_TOKEN, IMPLICIT_DELEGATION};
     use serde_json::json;
-
-    const RELAY: &str = "serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com";
-    const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 
     fn judged(bindings: serde_json::Value) -> Access {
         let policy = Policy::parse(json!({ "bindings": bindings })).unwrap();

@@ -147,10 +147,8 @@ fn hcl(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::names::{CREATOR, DEPLOYER};
     use crate::model::member::Member;
-
-    const DEPLOYER: &str = "deployer@acme-prod.iam.gserviceaccount.com";
-    const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
 
     fn change(op: Op, member: &str, condition: Option<Condition>) -> Change {
         Change { op, role: CREATOR.to_owned(), member: Member::read(member), condition, was: None }

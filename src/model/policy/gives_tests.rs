@@ -1,9 +1,7 @@
 use super::super::testing::{World, policy};
 use super::*;
+use crate::emulator::names::{CREATOR, OPEN_ID};
 use serde_json::json;
-
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
-const OPEN_ID: &str = "roles/iam.serviceAccountOpenIdTokenCreator";
 
 fn words(role: &str) -> String {
     Gives::of(role, World::new().cx().custom).unwrap().words()

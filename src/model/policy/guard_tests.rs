@@ -1,10 +1,8 @@
 use super::super::testing::{World, policy};
 use super::*;
+use crate::emulator::names::{ADMIN, CREATOR, DEV};
 use serde_json::{Value, json};
 
-const CREATOR: &str = "roles/iam.serviceAccountTokenCreator";
-const ADMIN: &str = "roles/iam.serviceAccountAdmin";
-const DEV: &str = "user:dev@example.com";
 const ANN: &str = "user:ann@example.com";
 const TEAM: &str = "group:team@example.com";
 
