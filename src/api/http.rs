@@ -37,6 +37,10 @@ use crate::{
     reason = "token lives and record times need the real time; nothing pure calls this"
 )]
 pub(crate) fn now() -> Timestamp {
+    #[cfg(test)]
+    if let Some(now) = super::testing::stopped() {
+        return now;
+    }
     Timestamp::now()
 }
 

@@ -1,7 +1,9 @@
 //! A server for tests that says what the test tells it to say, byte for byte, and remembers what it was asked. It
 //! knows nothing of Google: what the API layer understands is judged by bytes, not by our own serializer.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{cell::Cell, collections::VecDeque, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -30,9 +32,12 @@ pub(crate) enum Turn {
     Close,
     /// A good start, then bytes without end.
     Flood,
-    /// Waits a little, then says it.
+    /// Waits so long, then says it: [`later`] makes that a moment.
     Late(Duration, String),
 }
+
+/// How long a client waits for a server that says nothing.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Stands among the requests where a connection was closed by the other side.
 pub(crate) const CLOSED: &str = "closed";
@@ -80,6 +85,13 @@ impl Server {
         self.requests.lock().await.clone()
     }
 
+    /// Waits until it has been asked so often.
+    pub(crate) async fn asked(&self, times: usize) {
+        while self.requests.lock().await.len() < times {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// The endpoints of a world that is only this server.
     pub(crate) fn endpoints(&self) -> Endpoints {
         let services = ["IAM", "IAMCREDENTIALS", "CLOUDRESOURCEMANAGER", "SERVICEUSAGE"];
@@ -92,9 +104,9 @@ impl Server {
         Endpoints::new(&Env::from_vars(vars), None).unwrap()
     }
 
-    /// Usual settings against this server, with this caller.
+    /// Usual settings against this server, with this caller. Its patience is not what a busy machine ends first.
     pub(crate) fn settings(&self, source: Result<Source, ApiError>) -> Settings {
-        Settings { timeout: Duration::from_secs(5), ..Settings::new(self.endpoints(), source) }
+        Settings { timeout: PATIENCE, ..Settings::new(self.endpoints(), source) }
     }
 
     /// A client with a bare token, which needs no token endpoint.
@@ -165,5 +177,42 @@ async fn read(stream: &mut TcpStream) -> Option<String> {
             Ok(n) if n > 0 => bytes.extend_from_slice(&buffer[..n]),
             _ => return None,
         }
+    }
+}
+
+/// Winds the timers of this test on by so much, at once. Before and after they go by the real time: what is on its way
+/// through the kernel is waited for, and never taken for silence.
+pub(crate) async fn later(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+thread_local! {
+    static NOW: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// What the time is on this thread, where a test has stopped the clock.
+pub(crate) fn stopped() -> Option<Timestamp> {
+    NOW.get()
+}
+
+/// A clock that stands still on this thread until it is dropped, and is set forward by hand.
+pub(crate) struct Stopped(());
+
+impl Stopped {
+    pub(crate) fn now() -> Stopped {
+        NOW.set(Some(crate::api::http::now()));
+        Stopped(())
+    }
+
+    pub(crate) fn forward(&self, seconds: u64) {
+        NOW.set(stopped().map(|now| now + Duration::from_secs(seconds)));
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        NOW.set(None);
     }
 }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
+use super::MARGIN;
 use crate::{
     api::{
         Client, ErrorKind,
-        testing::{Server, Turn, answer, ok, user},
+        testing::{Server, Stopped, Turn, answer, later, ok, user},
     },
     auth::{self, FindOptions},
     env::Env,
@@ -20,16 +21,26 @@ async fn exchanges(server: &Server) -> usize {
     server.requests().await.iter().filter(|request| request.starts_with("POST /token ")).count()
 }
 
+/// Longer than anybody here waits for, and shorter than a client does.
+const LATE: Duration = Duration::from_secs(30);
+
 fn late(turn: Turn) -> Turn {
     let Turn::Say(text) = turn else { panic!("an answer") };
-    Turn::Late(Duration::from_millis(100), text)
+    Turn::Late(LATE, text)
+}
+
+/// Lets what comes late come, once the server has been asked so often.
+async fn release(server: &Server, asked: usize) {
+    server.asked(asked).await;
+    later(LATE).await;
 }
 
 #[tokio::test]
 async fn ten_askers_at_once_share_one_exchange() {
     let server = Server::start([late(ok(&token("one", 3_599))), ok(ACCOUNT)]).await;
     let client = Client::new(server.settings(user()));
-    let answers = futures_util::future::join_all((0..10).map(|_| client.get_account("x"))).await;
+    let all = futures_util::future::join_all((0..10).map(|_| client.get_account("x")));
+    let (answers, ()) = tokio::join!(all, release(&server, 1));
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(exchanges(&server).await, 1);
 }
@@ -38,22 +49,32 @@ async fn ten_askers_at_once_share_one_exchange() {
 async fn an_asker_that_goes_away_does_not_stop_the_exchange() {
     let server = Server::start([late(ok(&token("one", 3_599))), ok(ACCOUNT)]).await;
     let client = Client::new(server.settings(user()));
-    let gone = tokio::time::timeout(Duration::from_millis(30), client.get_account("x")).await;
-    assert!(gone.is_err());
-    assert!(client.get_account("x").await.is_ok());
+    tokio::select! {
+        answer = client.get_account("x") => panic!("before the exchange: {answer:?}"),
+        () = server.asked(1) => {}
+    }
+    let (answer, ()) = tokio::join!(client.get_account("x"), release(&server, 1));
+    assert!(answer.is_ok(), "{answer:?}");
     assert_eq!(exchanges(&server).await, 1);
 }
 
 #[tokio::test]
 async fn a_token_near_its_end_is_renewed_before_use() {
-    // Two seconds of life: renewed from one second on.
-    let server =
-        Server::start([ok(&token("one", 2)), ok(ACCOUNT), ok(&token("two", 3_599)), ok(ACCOUNT)]).await;
-    let client = Client::new(server.settings(user()));
-    client.get_account("x").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
-    client.get_account("x").await.unwrap();
-    assert!(server.requests().await[3].contains("ya29.a0two"));
+    // A short life is renewed from its half on.
+    for (life, kept) in [(3_599, 3_599 - MARGIN.as_secs()), (100, 50)] {
+        let turns =
+            [ok(&token("one", life)), ok(ACCOUNT), ok(ACCOUNT), ok(&token("two", 3_599)), ok(ACCOUNT)];
+        let server = Server::start(turns).await;
+        let clock = Stopped::now();
+        let client = Client::new(server.settings(user()));
+        client.get_account("x").await.unwrap();
+        clock.forward(kept - 1);
+        client.get_account("x").await.unwrap();
+        assert!(server.requests().await[2].contains("ya29.a0one"), "{life}");
+        clock.forward(1);
+        client.get_account("x").await.unwrap();
+        assert!(server.requests().await[4].contains("ya29.a0two"), "{life}");
+    }
 }
 
 #[tokio::test]
@@ -75,7 +96,13 @@ async fn ten_refusals_of_one_token_lead_to_one_renewal() {
     let server = Server::start(turns).await;
     let client = Client::new(server.settings(user()));
     client.get_account("x").await.unwrap();
-    let answers = futures_util::future::join_all((0..10).map(|_| client.get_account("x"))).await;
+    let all = futures_util::future::join_all((0..10).map(|_| client.get_account("x")));
+    // All ten are refused at once, and then the renewal is late, too.
+    let refusals_and_renewal = async {
+        release(&server, 2 + 10).await;
+        release(&server, 2 + 10 + 1).await;
+    };
+    let (answers, ()) = tokio::join!(all, refusals_and_renewal);
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(exchanges(&server).await, 2);
 }
@@ -139,9 +166,10 @@ async fn a_login_that_rotates_shows_its_newest_token() {
     });
     std::fs::write(&path, file.to_string()).unwrap();
     let options = FindOptions { credentials_file: Some(path), ..FindOptions::default() };
+    let clock = Stopped::now();
     let client = Client::new(server.settings(auth::find(&Env::default(), &options)));
     client.get_account("x").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    clock.forward(2);
     client.get_account("x").await.unwrap();
     let requests = server.requests().await;
     assert!(
