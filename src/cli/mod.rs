@@ -331,28 +331,6 @@ mod tests {
         assert!(matches!(start_with(&[]), Invocation::Tui(_)));
     }
 
-    #[cfg(unix)]
-    #[test]
-    fn every_signal_to_stop_is_told_and_not_the_end_of_the_process() {
-        use rustix::process::{Signal, getpid, kill_process};
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-            let failure = runtime.block_on(async {
-                let mut told = pin!(told(true));
-                let sent = async {
-                    kill_process(getpid(), signal).unwrap();
-                    std::future::pending::<()>().await
-                };
-                tokio::select! {
-                    biased;
-                    failure = &mut told => failure,
-                    () = sent => unreachable!("it waits for ever"),
-                }
-            });
-            assert_eq!(failure.exit_code(), 1);
-        }
-    }
-
     #[test]
     fn a_size_of_the_demo_needs_the_demo() {
         assert_eq!(code(&["--demo-accounts", "7"]), 2);

@@ -300,6 +300,29 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_subcommand_of_the_demo_that_is_told_to_stop_takes_its_files_away_first() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let home = Home::new();
+        let has_files = || home.files().iter().any(|(path, _)| path.starts_with(home.path("tmp")));
+        // More than a pipe holds: it cannot have ended before it is told.
+        let mut child = home.command(&["--demo", "--demo-accounts", "3000", "accounts"]).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut String::new()).unwrap();
+        assert!(has_files());
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let mut rest = String::new();
+        lines.read_to_string(&mut rest).unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{signal:?}: {said}");
+        assert!(said.contains("stopped") && rest.lines().count() < 2_999, "{signal:?}: {said}");
+        assert!(!has_files(), "{signal:?}");
+    }
+}
+
 #[test]
 fn the_exit_codes_are_in_the_help() {
     let help = Home::new().run(&["--help"]).good();
