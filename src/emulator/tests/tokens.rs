@@ -131,14 +131,22 @@ async fn an_empty_scope_is_cloud_platform_and_no_scope_is_refused() {
 async fn the_minted_access_token_is_the_account_for_as_long_as_it_said() {
     let mut desk = Desk::demo().await;
     let mint = format!("{DEPLOYER}:generateAccessToken");
+    let now = || Clock::default().now();
+    let before = now();
     let answer = desk.post(&mint, json!({"scope": [CLOUD], "lifetime": "600s", "delegates": null})).await;
-    assert_eq!(answer.json["expireTime"].as_str().unwrap().len(), "2026-01-01T00:00:00Z".len());
+    let after = now();
+    let ends = answer.json["expireTime"].as_str().unwrap();
+    assert_eq!(ends.len(), "2026-01-01T00:00:00Z".len());
+    let ends = ends.parse::<jiff::Timestamp>().unwrap().as_second();
+    assert!((before + 600..=after + 600).contains(&ends), "{ends}");
     let token = answer.json["accessToken"].as_str().unwrap().to_owned();
     let info = desk.post("tokeninfo", json!({"access_token": token})).await;
     assert_eq!(
-        (&info.json["azp"], &info.json["expires_in"]),
-        (&json!("109300000000000004411"), &json!("600"))
+        (&info.json["azp"], &info.json["exp"]),
+        (&json!("109300000000000004411"), &json!(ends.to_string()))
     );
+    let left: i64 = info.json["expires_in"].as_str().unwrap().parse().unwrap();
+    assert!((ends - now()..=ends - before).contains(&left), "{left}");
 
     desk.token = token;
     let denied = desk.get("v1/projects/acme-prod/serviceAccounts").await;
