@@ -314,11 +314,12 @@ fn whoever_waits_for_the_terminal_does_not_spin() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
     fill(&mut terminal);
-    let before = terminal.processor_time();
-    // What is measured is the absence of work, for which there is no condition to wait on.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    let had = terminal.processor_time() - before;
-    assert!(had < 100, "{had} of 200 hundredths of a second");
+    // It has to draw what it was asked for first. Whoever spins takes all that there is, now and later.
+    eventually("half a second without work", || {
+        let before = terminal.processor_time();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        (terminal.processor_time() - before < 5).then_some(())
+    });
 }
 
 // Before there is anything to give back.
