@@ -445,5 +445,8 @@ impl Looked<'_> {
 }
 
 #[cfg(test)]
+#[path = "expect_table_tests.rs"]
+mod table_tests;
+#[cfg(test)]
 #[path = "expect_tests.rs"]
 mod tests;

@@ -1,28 +1,19 @@
 use super::*;
-use crate::model::jwt::read;
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{self, KeyPair, RsaKeyPair};
-use base64::Engine;
+use crate::model::jwt::{
+    decode::MAX_BYTES,
+    read,
+    testing::{self, FOREIGN, KEY, certificate, signature},
+};
+use aws_lc_rs::signature::{self as how, EcdsaKeyPair, KeyPair as _, RsaEncoding};
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
 use serde_json::json;
-use std::sync::LazyLock;
-
-static KEY: LazyLock<RsaKeyPair> = LazyLock::new(|| RsaKeyPair::generate(KeySize::Rsa2048).expect("a key"));
 
 fn sign(header: Value) -> String {
-    let message = format!("{}.{}", B64.encode(header.to_string()), B64.encode(r#"{"iss":"x"}"#));
-    let mut bytes = vec![0; KEY.public_modulus_len()];
-    let random = aws_lc_rs::rand::SystemRandom::new();
-    KEY.sign(&signature::RSA_PKCS1_SHA256, &random, message.as_bytes(), &mut bytes).expect("signs");
-    format!("{message}.{}", B64.encode(bytes))
+    testing::jwt(&KEY, &header, r#"{"iss":"x"}"#)
 }
 
 fn jwk(kid: Option<&str>) -> Value {
-    let public = KEY.public_key();
-    let mut key = json!({"kty": "RSA", "use": "sig", "alg": "RS256",
-        "n": B64.encode(public.modulus().big_endian_without_leading_zero()),
-        "e": B64.encode(public.exponent().big_endian_without_leading_zero())});
+    let mut key = testing::jwk(&KEY);
     if let Some(kid) = kid {
         key["kid"] = json!(kid);
     }
@@ -121,11 +112,289 @@ fn what_cannot_be_checked_says_why() {
 
 #[test]
 fn the_certificate_map_that_google_publishes_serves_too() {
-    let der: Pkcs8V1Der<'_> = KEY.as_der().expect("encodes");
-    let pair = rcgen::KeyPair::try_from(der.as_ref()).expect("the same key");
-    let pem =
-        rcgen::CertificateParams::new(vec![]).expect("parameters").self_signed(&pair).expect("signs").pem();
+    let pem = certificate(&KEY, 2031);
     let token = sign(json!({"alg": "RS256", "kid": "a"}));
     let verdict = judged(&token, &json!({ "b": "no PEM", "a": pem }).to_string());
     assert_eq!((verdict.state, verdict.key.as_deref()), (State::Verified, Some("a")));
+}
+
+// Each condition by itself.
+
+/// This key with some fields changed; `null` takes one away.
+fn key_with(changes: Value) -> Value {
+    let mut key = jwk(Some("a"));
+    for (name, value) in changes.as_object().expect("an object") {
+        match value {
+            Value::Null => drop(key.as_object_mut().expect("an object").shift_remove(name)),
+            value => key[name] = value.clone(),
+        }
+    }
+    key
+}
+
+fn foreign(kid: &str) -> Value {
+    let mut key = testing::jwk(&FOREIGN);
+    key["kid"] = json!(kid);
+    key
+}
+
+/// The P-256 key of RFC 7517, appendix A.1.
+fn elliptic(kid: &str) -> Value {
+    json!({"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig",
+        "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
+        "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"})
+}
+
+#[test]
+fn signature_of_bytes_is_verified_only_by_the_key_that_is_named() {
+    let message = b"report.csv";
+    let good = signature(&KEY, message);
+    let keys = [
+        set(&[foreign("b"), jwk(Some("a"))]),
+        json!({
+            "b": certificate(&FOREIGN, 2031), "a": certificate(&KEY, 2031)
+        })
+        .to_string(),
+    ];
+    for keys in &keys {
+        let judged = |message: &[u8], signature: &[u8], key: &str| {
+            verify_bytes(message, signature, key, keys, "the test's keys")
+        };
+        let verdict = judged(message, &good, "a");
+        assert_eq!((verdict.state, verdict.key.as_deref()), (State::Verified, Some("a")));
+        assert_eq!(verdict.reason, "key a of the test's keys");
+
+        let mut flipped = good.clone();
+        flipped[0] ^= 1;
+        let longer = [&good[..], &[0]].concat();
+        let by_another = signature(&FOREIGN, message);
+        for (what, message, signature, key) in [
+            ("the right key under another's id", &message[..], &good[..], "b"),
+            ("an id that nobody has", message, &good, "c"),
+            ("no id", message, &good, ""),
+            ("another's signature", message, &by_another, "a"),
+            ("another message", b"report.csw", &good, "a"),
+            ("a longer message", b"report.csv\n", &good, "a"),
+            ("a shorter message", b"report.cs", &good, "a"),
+            ("no message", b"", &good, "a"),
+            ("no signature", message, b"", "a"),
+            ("a byte", message, &good[..1], "a"),
+            ("a signature without its end", message, &good[..good.len() - 1], "a"),
+            ("a signature without its start", message, &good[1..], "a"),
+            ("a longer signature", message, &longer, "a"),
+            ("a signature with another bit", message, &flipped, "a"),
+            ("zeros", message, &[0; 256], "a"),
+        ] {
+            let verdict = judged(message, signature, key);
+            assert_eq!((verdict.state, verdict.key), (State::Failed, None), "{what}: {}", verdict.reason);
+            let is_missing = verdict.reason.contains("is not among the test's keys");
+            assert_eq!(is_missing, !["a", "b"].contains(&key), "{what}: {}", verdict.reason);
+        }
+    }
+}
+
+#[test]
+fn signature_of_bytes_is_verified_by_no_key_that_is_not_for_it() {
+    let message = b"report.csv";
+    let good = signature(&KEY, message);
+    let judged = |keys: &str| verify_bytes(message, &good, "a", keys, "the test's keys");
+    // The key that did sign stands beside it each time, under another id or under none.
+    for wrong in [elliptic("a"), foreign("a"), key_with(json!({"use": "enc"})), key_with(json!({"n": null}))]
+    {
+        for other in [jwk(Some("b")), jwk(None)] {
+            assert_eq!(judged(&set(&[wrong.clone(), other])).state, State::Failed, "{wrong}");
+        }
+    }
+    for how in [&how::RSA_PSS_SHA256 as &'static dyn RsaEncoding, &how::RSA_PKCS1_SHA512] {
+        let other = testing::signature_by(&KEY, how, message);
+        let verdict = verify_bytes(message, &other, "a", &set(&[jwk(Some("a"))]), "the test's keys");
+        assert_eq!(verdict.state, State::Failed, "signBlob signs in one way only");
+    }
+    for unreadable in ["", "<html>", "[]", "7", "null", r#"{"keys":{}}"#, r#"{"keys":"a"}"#] {
+        let verdict = judged(unreadable);
+        assert_eq!((verdict.state, verdict.key), (State::NotChecked, None), "{unreadable}");
+        assert!(verdict.reason.starts_with("the test's keys cannot be read: "), "{}", verdict.reason);
+    }
+    assert_eq!(judged("{}").state, State::Failed);
+}
+
+#[test]
+fn each_algorithm_is_verified_as_itself_and_as_no_other() {
+    let ways: [(&str, &'static dyn RsaEncoding); 6] = [
+        ("RS256", &how::RSA_PKCS1_SHA256),
+        ("RS384", &how::RSA_PKCS1_SHA384),
+        ("RS512", &how::RSA_PKCS1_SHA512),
+        ("PS256", &how::RSA_PSS_SHA256),
+        ("PS384", &how::RSA_PSS_SHA384),
+        ("PS512", &how::RSA_PSS_SHA512),
+    ];
+    let any = set(&[key_with(json!({"alg": null}))]);
+    for (said, _) in ways {
+        let message = format!("{}.{}", B64.encode(json!({"alg": said}).to_string()), B64.encode("{}"));
+        for (made, how) in ways {
+            let token =
+                format!("{message}.{}", B64.encode(testing::signature_by(&KEY, how, message.as_bytes())));
+            let expected = if said == made { State::Verified } else { State::Failed };
+            assert_eq!(judged(&token, &any).state, expected, "says {said}, is {made}");
+            // A key that is for RS256 is for nothing else.
+            let expected = if said == made && said == "RS256" { State::Verified } else { State::Failed };
+            assert_eq!(judged(&token, &set(&[jwk(None)])).state, expected, "says {said}, is {made}");
+        }
+    }
+    let pair = EcdsaKeyPair::generate(&how::ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key");
+    let point = &pair.public_key().as_ref()[1..];
+    let key =
+        json!({"kty": "EC", "crv": "P-256", "x": B64.encode(&point[..32]), "y": B64.encode(&point[32..])});
+    let message = format!("{}.{}", B64.encode(r#"{"alg":"ES256"}"#), B64.encode("{}"));
+    let made = pair.sign(&aws_lc_rs::rand::SystemRandom::new(), message.as_bytes()).expect("signs");
+    let token = format!("{message}.{}", B64.encode(made));
+    assert_eq!(judged(&token, &set(&[jwk(None), key])).state, State::Verified);
+    assert_eq!(judged(&token, &set(&[jwk(None), elliptic("a")])).state, State::Failed);
+}
+
+#[test]
+fn key_of_a_set_is_taken_only_if_it_is_for_this_signature() {
+    let token = sign(json!({"alg": "RS256", "kid": "a"}));
+    for (changes, state) in [
+        (json!({}), State::Verified),
+        (json!({"use": null}), State::Verified),
+        (json!({"alg": null}), State::Verified),
+        (json!({"use": "enc"}), State::Failed),
+        (json!({"alg": "RS512"}), State::Failed),
+        (json!({"alg": "PS256"}), State::Failed),
+        (json!({"kid": "A"}), State::Failed),
+        (json!({"kid": "ab"}), State::Failed),
+        (json!({"kid": null}), State::Failed),
+        (json!({"kid": 1}), State::Failed),
+        (json!({"kty": "oct", "k": "c2VjcmV0"}), State::Failed),
+        (json!({"e": null}), State::Failed),
+    ] {
+        let key = key_with(changes.clone());
+        assert_eq!(judged(&token, &set(&[key])).state, state, "{changes}");
+    }
+    // A foreign key of the same id neither verifies nor stands in the way.
+    assert_eq!(judged(&token, &set(&[foreign("a")])).state, State::Failed);
+    assert_eq!(judged(&token, &set(&[foreign("a"), jwk(Some("a"))])).state, State::Verified);
+    // The id of the token decides, not who signed.
+    assert_eq!(judged(&token, &set(&[foreign("a"), jwk(Some("b"))])).state, State::Failed);
+    let nameless = sign(json!({"alg": "RS256"}));
+    assert_eq!(judged(&nameless, &set(&[foreign("a")])).state, State::Failed);
+    let verdict = judged(&nameless, &set(&[foreign("a"), jwk(None)]));
+    assert_eq!((verdict.state, verdict.key), (State::Verified, None));
+    assert_eq!(verdict.reason, "a key without an id of the test's keys");
+    assert_eq!(judged(&nameless, "{}").reason, "the test's keys hold no keys");
+}
+
+#[test]
+fn each_reason_not_to_look_at_keys_is_found_by_itself() {
+    let with = |name: &str, value: Value| {
+        let mut header = json!({"alg": "RS256", "kid": "a"});
+        header[name] = value;
+        sign(header)
+    };
+    let good = sign(json!({"alg": "RS256", "kid": "a"}));
+    let (message, _) = good.rsplit_once('.').expect("three parts");
+    let long = format!("{}.{}", "e30", "e30.".repeat(MAX_BYTES / 4 + 1));
+    let mut rows = vec![
+        (String::new(), State::NotChecked, "only a signed JWT"),
+        ("1//0example-refresh-token".to_owned(), State::NotChecked, "only a signed JWT"),
+        (long, State::NotChecked, ""),
+        (with("alg", json!(7)), State::NotChecked, "names no algorithm"),
+        (with("alg", Value::Null), State::NotChecked, "names no algorithm"),
+        (format!("{message}."), State::Failed, "no signature"),
+        (message.to_owned(), State::Failed, "no signature"),
+        (with("b64", json!(false)), State::NotChecked, "b64 is false"),
+    ];
+    for crit in [json!(["b64"]), json!(["exp"]), json!([]), json!("exp"), Value::Null] {
+        rows.push((with("crit", crit), State::NotChecked, "crit"));
+    }
+    for none in ["none", "None", "NONE", "nOnE"] {
+        rows.push((with("alg", json!(none)), State::Failed, "anybody can have written it"));
+    }
+    for shared in ["HS256", "HS384", "HS512"] {
+        rows.push((with("alg", json!(shared)), State::NotChecked, "shared secret"));
+    }
+    for unknown in ["", "rs256", "RS1", "RSA256", "ES256K", "ES512", "none ", "A128KW", "dir"] {
+        rows.push((with("alg", json!(unknown)), State::NotChecked, "cannot be checked here"));
+    }
+    for (text, state, word) in rows {
+        let told = uncheckable(&read(&text)).unwrap_or_else(|| panic!("{text:.60} can be checked"));
+        assert_eq!((told.state, told.key.is_none()), (state, true), "{text:.60}: {}", told.reason);
+        assert!(told.reason.contains(word), "{text:.60}: {}", told.reason);
+        // Keys change nothing about it, the right one included.
+        assert_eq!(judged(&text, &set(&[jwk(Some("a"))])), told);
+    }
+    for fine in [good.clone(), with("b64", json!(true)), with("typ", json!("at+jwt"))] {
+        assert_eq!(uncheckable(&read(&fine)), None, "{fine:.60}");
+        assert_eq!(judged(&fine, &set(&[jwk(Some("a"))])).state, State::Verified);
+    }
+    // Too long, and fine in every other way.
+    let cut = Reading { too_long: Some(MAX_BYTES + 1), ..read(&good) };
+    assert!(uncheckable(&cut).is_some_and(|told| told.reason.contains("too long")));
+    // Signed as it stands, with dots in what would have to be one part.
+    for token in [format!("{good}.e30"), format!("e30.{good}")] {
+        let told = Reading { token: crate::model::secret::Secret::new(token), ..read(&good) };
+        assert_eq!(uncheckable(&told), Some(Verdict::not_checked("the token has not three parts")));
+    }
+}
+
+#[test]
+fn detached_payload_is_not_said_to_have_been_changed() {
+    let token = sign(json!({"alg": "RS256", "kid": "a"}));
+    let parts: Vec<&str> = token.split('.').collect();
+    let detached = format!("{}..{}", parts[0], parts[2]);
+    let verdict = judged(&detached, &set(&[jwk(Some("a"))]));
+    assert!(verdict.state == State::NotChecked && verdict.reason.contains("detached"), "{verdict:?}");
+    // A payload that is empty may be what was signed.
+    let empty = testing::jwt(&KEY, &json!({"alg": "RS256", "kid": "a"}), "");
+    assert_eq!(judged(&empty, &set(&[jwk(Some("a"))])).state, State::Verified);
+}
+
+#[test]
+fn issuer_is_an_account_only_where_it_is_its_whole_email() {
+    let of = |issuer: Value| {
+        let claims = json!({ "iss": issuer }).to_string();
+        signer(&read(&format!("e30.{}.c2ln", B64.encode(claims))))
+    };
+    for google in ["https://accounts.google.com", "accounts.google.com"] {
+        assert_eq!(of(json!(google)), Signer::Google);
+    }
+    for account in ["a@acme-prod.iam.gserviceaccount.com", "1-compute@developer.gserviceaccount.com"] {
+        assert_eq!(of(json!(account)), Signer::Account(account.to_owned()));
+    }
+    for other in [
+        "",
+        "http://accounts.google.com",
+        "https://accounts.google.com/",
+        "HTTPS://ACCOUNTS.GOOGLE.COM",
+        "serviceAccount:a@acme-prod.iam.gserviceaccount.com",
+        " a@acme-prod.iam.gserviceaccount.com",
+        "a@acme-prod",
+        "A@acme-prod.iam.gserviceaccount.com",
+        "a@acme-prod.iam.gserviceaccount.com.evil.example",
+        "a@evilgserviceaccount.com",
+        "a@b@acme-prod.iam.gserviceaccount.com",
+        "alice@example.com",
+        "107517467455664443765",
+    ] {
+        assert_eq!(of(json!(other)), Signer::Other(Some(other.to_owned())));
+    }
+    for untold in [json!(7), json!(["https://accounts.google.com"]), Value::Null] {
+        assert_eq!(of(untold), Signer::Other(None));
+    }
+}
+
+#[test]
+fn key_id_is_cut_from_thirteen_letters_on() {
+    for (id, shown) in [
+        ("", ""),
+        ("0123456789ab", "0123456789ab"),
+        ("0123456789abc", "0123…9abc"),
+        ("éééééééééééé", "éééééééééééé"),
+        ("ééééxxxxxéééé", "éééé…éééé"),
+    ] {
+        assert_eq!(brief(id), shown);
+    }
+    let words = [State::Verified, State::Failed, State::NotChecked].map(State::word);
+    assert_eq!(words, ["verified", "failed", "not_checked"]);
 }

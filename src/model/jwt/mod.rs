@@ -13,6 +13,8 @@ pub mod judge;
 pub mod meaning;
 mod parts;
 mod terms;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use decode::{Member, Members, Reading, Section, Times, read};
 pub use expect::{Around, Check, Expectation, Fix, checks};
