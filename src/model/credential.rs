@@ -223,3 +223,30 @@ impl Credential {
         self.remaining(now) == Some(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credential_has_ended_from_the_second_of_its_end_on() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let what = What::AccessToken { scopes: Vec::new(), lifetime_seconds: 1 };
+        let request = MintRequest { account: "default".into(), delegates: Vec::new(), what };
+        let credential =
+            |expires| Credential::new(request.clone(), Secret::new("ya29.x"), expires, Timestamp::UNIX_EPOCH);
+        let ends = credential(Some(at("2026-05-01T12:00:00Z")));
+        for (now, left) in [
+            ("2026-05-01T11:59:58Z", 2),
+            ("2026-05-01T11:59:59Z", 1),
+            ("2026-05-01T11:59:59.999Z", 1),
+            ("2026-05-01T12:00:00Z", 0),
+            ("2026-05-01T12:00:01Z", 0),
+            ("2027-05-01T12:00:00Z", 0),
+        ] {
+            assert_eq!((ends.remaining(at(now)), ends.ended(at(now))), (Some(left), left == 0), "{now}");
+        }
+        let endless = credential(None);
+        assert_eq!((endless.remaining(Timestamp::MAX), endless.ended(Timestamp::MAX)), (None, false));
+    }
+}

@@ -81,12 +81,57 @@ mod tests {
     fn a_secret_never_prints_itself() {
         let secret = Secret::new("ya29.c.abcdef");
         assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "… … Some(…)");
+        assert_eq!(format!("{secret:#?} {secret:>9} {secret:.2?}"), "… … …");
+    }
+
+    #[test]
+    fn secrets_are_equal_exactly_when_their_texts_are() {
+        let texts = ["", "\0", "a", "b", "A", "aa", "ab", "ba", "bb", "a\0", "é", "e\u{301}"];
+        let long = ["x".repeat(4_096), format!("{}y", "x".repeat(4_095)), format!("y{}", "x".repeat(4_095))];
+        let texts: Vec<&str> = texts.into_iter().chain(long.iter().map(String::as_str)).collect();
+        for (at, one) in texts.iter().enumerate() {
+            for (other_at, other) in texts.iter().enumerate() {
+                let equal = Secret::new(*one) == Secret::new(*other);
+                assert_eq!(equal, at == other_at, "{one:.9} and {other:.9}");
+            }
+        }
+    }
+
+    #[test]
+    fn text_comes_out_as_it_went_in_and_is_counted_in_bytes() {
+        for (text, bytes) in [("", 0), (" ", 1), ("a", 1), ("é", 2), ("ya29.c.x", 8)] {
+            let read = serde_json::from_value(serde_json::json!(text)).expect("text");
+            for secret in [Secret::new(text), Secret::from(text.to_owned()), read] {
+                assert_eq!((secret.expose(), secret.len(), secret.is_empty()), (text, bytes, bytes == 0));
+            }
+        }
+        assert!(serde_json::from_value::<Secret>(serde_json::json!(7)).is_err());
     }
 
     #[test]
     fn a_mask_keeps_only_what_names_the_kind_of_token() {
-        assert_eq!(Secret::new("ya29.c.abcdef").masked(), "ya29.c.••••••••");
-        assert_eq!(Secret::new("eyJhbGciOi").masked(), "eyJ••••••••");
-        assert_eq!(Secret::new("something else").masked(), "••••••••");
+        for (text, kept) in [
+            ("ya29.c.hush", "ya29.c."),
+            ("ya29.d.hush", "ya29.d."),
+            ("ya29.e.hush", "ya29."),
+            ("ya29.hush", "ya29."),
+            ("eyJhush", "eyJ"),
+            ("1//hush", "1//"),
+            ("AIzahush", "AIza"),
+            // What only looks like one, or has the beginning elsewhere.
+            ("ya29", ""),
+            ("YA29.c.hush", ""),
+            ("eyjhush", ""),
+            ("1/hush", ""),
+            ("4/hush", ""),
+            ("aizahush", ""),
+            (" ya29.c.hush", ""),
+            ("hush eyJ", ""),
+            ("GOCSPX-hush", ""),
+            ("something else", ""),
+            ("", ""),
+        ] {
+            assert_eq!(Secret::new(text).masked(), format!("{kept}••••••••"), "{text}");
+        }
     }
 }
