@@ -343,7 +343,9 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
     let at = |i: usize, sign: u8| bytes.get(i) == Some(&sign);
     let shaped = at(4, b'-') && at(7, b'-') && at(10, b'T') && at(13, b':') && at(16, b':');
     let zoned = text.ends_with('Z') || bytes.len().checked_sub(6).is_some_and(|i| at(i, b'+') || at(i, b'-'));
-    (shaped && zoned).then(|| text.parse().ok()).flatten()
+    // A leap second is another moment to each reader; a comma is ISO 8601's.
+    let doubtful = (at(17, b'6') && at(18, b'0')) || text.contains(',');
+    (shaped && zoned && !doubtful).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
