@@ -136,3 +136,345 @@ proptest! {
         }
     }
 }
+
+// Each sign, and what is made of them, judged by a second evaluator.
+
+#[test]
+fn each_sign_is_told_before_at_and_after_its_bound_both_ways_round() {
+    let bound = at("2026-05-01T00:00:00Z");
+    let nanosecond = SignedDuration::from_nanos(1);
+    let moments = [bound - nanosecond, bound, bound + nanosecond];
+    for (sign, turned, holds) in [
+        ("<", ">", [true, false, false]),
+        ("<=", ">=", [true, true, false]),
+        (">", "<", [false, false, true]),
+        (">=", "<=", [false, true, true]),
+    ] {
+        for expression in [
+            format!(r#"request.time {sign} timestamp("2026-05-01T00:00:00Z")"#),
+            format!(r#"timestamp("2026-05-01T00:00:00Z") {turned} request.time"#),
+        ] {
+            let condition = Condition::new("t", &expression);
+            assert_eq!(moments.map(|now| condition.evaluate(now).holds()), holds, "{expression}");
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Tree {
+    Compared { sign: &'static str, bound: usize, turned: bool, quote: char },
+    Not(Box<Tree>),
+    All(Vec<Tree>),
+    Any(Vec<Tree>),
+}
+
+/// How many bounds there are: midnights from 2026-05-10 on.
+const BOUNDS: usize = 5;
+
+fn bound(index: usize) -> Timestamp {
+    at(&format!("2026-05-{}T00:00:00Z", 10 + index))
+}
+
+/// The time line as whole numbers: the odd ones are the bounds, the even ones what lies between.
+fn moment_of(position: usize) -> Timestamp {
+    match position % 2 {
+        1 => bound(position / 2),
+        _ => bound(position / 2) - SignedDuration::from_hours(12),
+    }
+}
+
+impl Tree {
+    fn holds(&self, position: usize) -> bool {
+        match self {
+            Tree::Compared { sign, bound, turned, .. } => {
+                let bound = 2 * bound + 1;
+                let order = if *turned { bound.cmp(&position) } else { position.cmp(&bound) };
+                match *sign {
+                    "<" => order.is_lt(),
+                    "<=" => order.is_le(),
+                    ">" => order.is_gt(),
+                    _ => order.is_ge(),
+                }
+            }
+            Tree::Not(inner) => !inner.holds(position),
+            Tree::All(parts) => !parts.iter().any(|part| !part.holds(position)),
+            Tree::Any(parts) => parts.iter().any(|part| part.holds(position)),
+        }
+    }
+
+    /// As CEL, with parentheses only where `&&` before `||` makes them necessary.
+    fn text(&self) -> String {
+        match self {
+            Tree::Compared { sign, bound: at, turned, quote } => {
+                let bound = format!("timestamp({quote}{}{quote})", bound(*at));
+                match turned {
+                    true => format!("{bound} {sign} request.time"),
+                    false => format!("request.time{sign}{bound}"),
+                }
+            }
+            Tree::Not(inner) if matches!(**inner, Tree::Not(_)) => format!("!{}", inner.text()),
+            Tree::Not(inner) => format!("!({})", inner.text()),
+            Tree::All(parts) => {
+                let within = |part: &Tree| match part {
+                    Tree::Any(_) => format!("( {} )", part.text()),
+                    _ => part.text(),
+                };
+                parts.iter().map(within).collect::<Vec<_>>().join(" && ")
+            }
+            Tree::Any(parts) => parts.iter().map(Tree::text).collect::<Vec<_>>().join("||"),
+        }
+    }
+
+    fn operators(&self) -> usize {
+        match self {
+            Tree::Compared { .. } => 0,
+            Tree::Not(inner) => 1 + inner.operators(),
+            Tree::All(parts) | Tree::Any(parts) => {
+                parts.len() - 1 + parts.iter().map(Tree::operators).sum::<usize>()
+            }
+        }
+    }
+
+    /// What is to be said, by looking at the whole time line.
+    fn state(&self, now: usize) -> State {
+        // A change at a bound and one right after it are both told by the bound.
+        let told = |position: usize| bound((position - 1) / 2);
+        let holds = self.holds(now);
+        let flip = (now + 1..=2 * BOUNDS).find(|position| self.holds(*position) != holds).map(told);
+        match (holds, flip) {
+            (true, until) => State::Holds { until },
+            (false, Some(from)) => State::NotYet { from },
+            (false, None) => match (0..now).rfind(|position| self.holds(*position)) {
+                Some(last) => State::Ended { at: told(last + 1) },
+                None => State::Never,
+            },
+        }
+    }
+}
+
+fn trees() -> impl Strategy<Value = Tree> {
+    let signs = prop::sample::select(vec!["<", "<=", ">", ">="]);
+    let quotes = prop::sample::select(vec!['"', '\'']);
+    let leaf = (signs, 0..BOUNDS, any::<bool>(), quotes)
+        .prop_map(|(sign, bound, turned, quote)| Tree::Compared { sign, bound, turned, quote });
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        let several = || prop::collection::vec(inner.clone(), 1..4);
+        prop_oneof![
+            inner.clone().prop_map(|tree| Tree::Not(Box::new(tree))),
+            several().prop_map(Tree::All),
+            several().prop_map(Tree::Any),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_expression_about_time_is_told_as_the_second_evaluator_tells_it(tree in trees()) {
+        let condition = Condition::new("t", &tree.text());
+        for now in 0..=2 * BOUNDS {
+            let state = condition.evaluate(moment_of(now));
+            prop_assert_eq!(state, tree.state(now), "{} at {}", condition.expression(), moment_of(now));
+        }
+        prop_assert_eq!(condition.operators(), tree.operators(), "{}", condition.expression());
+    }
+}
+
+#[test]
+fn parentheses_and_negations_are_read_to_a_depth_and_no_deeper() {
+    let inner = r#"request.time < timestamp("2030-01-01T00:00:00Z")"#;
+    for deep in 0..=DEEPEST + 1 {
+        let known = deep <= DEEPEST;
+        let nested = format!("{}{inner}{}", "(".repeat(deep), ")".repeat(deep));
+        assert_eq!(says(&nested, NOON) != State::Unknown, known, "{deep} parentheses");
+        // The innermost negation is of parentheses, which count as well.
+        let negated = format!("{}({inner})", "!".repeat(deep));
+        assert_eq!(says(&negated, NOON) != State::Unknown, deep < DEEPEST, "{deep} negations");
+    }
+    // Side by side they are not deep.
+    let wide = vec![format!("(!({inner}))"); 40].join(" || ");
+    assert!(matches!(says(&wide, NOON), State::NotYet { .. }));
+}
+
+#[test]
+fn moment_is_read_only_as_rfc_3339_writes_it() {
+    let reads = |text: &str| says(&format!("request.time < timestamp('{text}')"), NOON) != State::Unknown;
+    for good in [
+        "2030-01-01T00:00:00Z",
+        "2030-01-01T00:00:00.5Z",
+        "2030-01-01T00:00:00.123456789Z",
+        "2030-01-01T00:00:00+00:00",
+        "2030-01-01T00:00:00-08:00",
+        "2030-01-01T00:00:00.5+05:30",
+        "2028-02-29T23:59:59Z",
+    ] {
+        assert!(reads(good), "{good}");
+    }
+    let wrong = [
+        "",
+        "Z",
+        "2030-01-01",
+        "2030-01-01T00:00:00",
+        "2030-01-01T00:00Z",
+        "2030-01-01T00Z",
+        "20300101T000000Z",
+        "2030-0101T00:00:00Z",
+        "203001-01T00:00:00Z",
+        "2030-01-01T000000Z",
+        "2030-01-01T00:0000Z",
+        "2030-01-01T0000:00Z",
+        "2030-01-01 00:00:00Z",
+        "2030-01-01t00:00:00Z",
+        "2030-01-01T00:00:00z",
+        "2030-01-01T00:00:00+01",
+        "2030-01-01T00:00:00+0100",
+        "2030-01-01T00:00:00+01:00:00",
+        "2030-01-01T00:00:00 01:00",
+        "2030-01-01T00:00:00,5Z",
+        "2030-01-01T00:00:00.Z",
+        "2030-01-01T00:00:60Z",
+        "2030-01-01T24:00:00Z",
+        "2030-01-01T00:60:00Z",
+        "2030-02-29T00:00:00Z",
+        "2030-13-01T00:00:00Z",
+        "+002030-01-01T00:00:00Z",
+        "2030-W01-1T00:00:00Z",
+        "2030-01-01T00:00:00Z[UTC]",
+        "2030-01-01T00:00:00+01:00[Europe/Paris]",
+        " 2030-01-01T00:00:00Z",
+        "2030-01-01T00:00:00Z ",
+    ];
+    assert_eq!(wrong.into_iter().filter(|text| reads(text)).collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn comparison_that_is_not_whole_is_not_known() {
+    let time = r#"timestamp("2030-01-01T00:00:00Z")"#;
+    for wrong in [
+        format!("request.time {time}"),
+        format!("request.time = {time}"),
+        format!("request.time != {time}"),
+        format!("request.time < {time} &"),
+        format!("request.time < {time} &&"),
+        format!("request.time < {time} ||"),
+        format!("|| request.time < {time}"),
+        format!("request.time < {time} request.time < {time}"),
+        format!("request.time < {time})"),
+        format!("()"),
+        format!("!"),
+        "request.time < request.time".to_owned(),
+        format!("{time} < {time}"),
+        format!("{time} <"),
+        format!("{time}"),
+        r#"request.time < timestamp("2030-01-01T00:00:00Z')"#.to_owned(),
+        "request.time < timestamp(2030-01-01T00:00:00Z)".to_owned(),
+        r#"request.time < time("2030-01-01T00:00:00Z")"#.to_owned(),
+        r#"request.time < "2030-01-01T00:00:00Z""#.to_owned(),
+        r#"request.timer < timestamp("2030-01-01T00:00:00Z")"#.to_owned(),
+    ] {
+        assert_eq!(says(&wrong, NOON), State::Unknown, "{wrong}");
+    }
+    let spaced = " ! ( request.time\t<\n timestamp ( \"2030-01-01T00:00:00Z\" ) ) ";
+    assert!(matches!(says(spaced, NOON), State::NotYet { .. }));
+}
+
+#[test]
+fn each_operator_is_counted_and_nothing_that_only_looks_like_one() {
+    for (expression, count) in [
+        ("", 0),
+        ("a && b", 1),
+        ("a || b", 1),
+        ("!a", 1),
+        ("!!a", 2),
+        ("!(a)&&!b||c", 4),
+        ("a != b", 0),
+        ("a!=b", 0),
+        ("! a", 1),
+        ("a & b", 0),
+        ("a | b", 0),
+        ("a &| b", 0),
+        ("a < b <= c > d >= e == f", 0),
+        (r#"a == "&&" && b"#, 1),
+        (r"a == '||' || b", 1),
+        (r#"a == "!" && !b"#, 2),
+        (r#"a == "'" && b == "'""#, 1),
+        (r#"a == '"' && b == '"'"#, 1),
+        (r#"a == "\" && " && b"#, 1),
+        (r"a == '\' || ' || b", 1),
+        (r#"a == "\\" && b"#, 1),
+        (r#"a == "never ends && b"#, 0),
+        ("!", 1),
+    ] {
+        assert_eq!(Condition::new("t", expression).operators(), count, "{expression}");
+    }
+}
+
+#[test]
+fn each_state_has_its_words_and_only_one_of_them_holds() {
+    let then = at("2026-05-01T14:00:00Z");
+    for (state, holds, words) in [
+        (State::Holds { until: Some(then) }, true, "holds now, until 14:00Z"),
+        (State::Holds { until: None }, true, "holds now"),
+        (State::NotYet { from: then }, false, "not yet, from 14:00Z"),
+        (State::Ended { at: then }, false, "ended 14:00Z"),
+        (State::Never, false, "never holds"),
+        (State::Unknown, false, "depends on more than time"),
+    ] {
+        assert_eq!((state.holds(), state.words(at(NOON)).as_str()), (holds, words));
+    }
+}
+
+#[test]
+fn hour_is_left_out_at_midnight_of_a_day_that_is_not_close() {
+    for (then, now, shown) in [
+        ("2026-05-01T00:00:00Z", NOON, "00:00Z"),
+        ("2026-05-01T23:59:59Z", NOON, "23:59Z"),
+        ("2026-05-02T00:00:00Z", NOON, "2026-05-02 00:00Z"),
+        ("2026-04-30T23:59:00Z", NOON, "2026-04-30 23:59Z"),
+        ("2027-05-01T12:00:00Z", NOON, "2027-05-01 12:00Z"),
+        ("2026-06-01T12:00:00Z", NOON, "2026-06-01 12:00Z"),
+        // Two days are close, a second more is not, ahead and back.
+        ("2026-05-03T00:00:00Z", "2026-05-01T00:00:00Z", "2026-05-03 00:00Z"),
+        ("2026-05-03T00:00:00Z", "2026-04-30T23:59:59Z", "2026-05-03"),
+        ("2026-05-03T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-03 00:00Z"),
+        ("2026-05-03T00:00:00Z", "2026-05-05T00:00:01Z", "2026-05-03"),
+        ("2026-06-01T00:00:59Z", NOON, "2026-06-01"),
+        ("2026-06-01T00:01:00Z", NOON, "2026-06-01 00:01Z"),
+    ] {
+        assert_eq!(moment(at(then), at(now)), shown, "{then} seen from {now}");
+    }
+}
+
+#[test]
+fn each_documented_field_decides_identity_order_and_hash_by_itself() {
+    use std::collections::HashSet;
+    for field in ["title", "description", "expression", "location"] {
+        let with = |value: Value| {
+            let mut fields = json!({"title": "t", "description": "d", "expression": "e", "location": "l"});
+            fields[field] = value;
+            Condition::read(&fields)
+        };
+        let (one, other) = (with(json!("1")).unwrap(), with(json!("2")).unwrap());
+        assert!(one != other && one < other && one == one.clone(), "{field}");
+        assert_eq!(one.partial_cmp(&other), Some(Ordering::Less), "{field}");
+        assert_eq!(HashSet::from([one.clone(), other.clone(), one.clone()]).len(), 2, "{field}");
+        let got = [
+            ("title", one.title()),
+            ("description", one.description()),
+            ("expression", one.expression()),
+            ("location", one.location()),
+        ];
+        for (name, text) in got {
+            assert_eq!(text, if name == field { "1" } else { &name[..1] }, "{field}");
+        }
+        // Nothing and an empty text are the same.
+        let (none, empty) = (with(Value::Null).unwrap(), with(json!("")).unwrap());
+        assert!(none == empty && none.cmp(&empty).is_eq() && none != one, "{field}");
+        assert_eq!(HashSet::from([none, empty]).len(), 1, "{field}");
+        for wrong in [json!(1), json!(true), json!([]), json!({})] {
+            assert_eq!(with(wrong).unwrap_err(), format!("the {field} of a condition is not text"));
+        }
+    }
+    for wrong in [json!(null), json!([]), json!(1), json!("request.time")] {
+        assert_eq!(Condition::read(&wrong).unwrap_err(), "a condition is not an object");
+    }
+}
