@@ -84,20 +84,25 @@ pub struct Clipboard {
 }
 
 /// Facts about where the program runs that decide which clipboard is meant.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Surroundings {
     ssh: bool,
     tmux: bool,
 }
 
+impl Surroundings {
+    fn of(env: &Env) -> Surroundings {
+        Surroundings {
+            ssh: env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some(),
+            tmux: env.get("TMUX").is_some(),
+        }
+    }
+}
+
 impl Clipboard {
     /// Outcomes go to `outcomes`. Nothing is started or opened before the first copy.
     pub fn new(env: &Env, outcomes: UnboundedSender<Outcome>) -> Clipboard {
-        let surroundings = Surroundings {
-            ssh: env.get("SSH_CONNECTION").is_some() || env.get("SSH_TTY").is_some(),
-            tmux: env.get("TMUX").is_some(),
-        };
-        Clipboard::with(surroundings, STAYS, Native::default(), outcomes)
+        Clipboard::with(Surroundings::of(env), STAYS, Native::default(), outcomes)
     }
 
     fn with(

@@ -63,6 +63,10 @@ impl Stage {
     /// A clipboard over a fake desktop, on which a credential stays this long. Nothing is copied before the gate
     /// is opened.
     fn closed(stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
+        Stage::at(Surroundings::default(), stays, change)
+    }
+
+    fn at(surroundings: Surroundings, stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
         let (gate, gated) = mpsc::channel();
         let (seen_in, seen) = mpsc::channel();
         let (begins, begun) = mpsc::channel();
@@ -70,7 +74,7 @@ impl Stage {
         let mut fake =
             Fake { content: None, theirs: None, takes: usize::MAX, begins, gate: gated, seen: seen_in };
         change(&mut fake);
-        let clipboard = Clipboard::with(Surroundings::default(), stays, fake, outcomes_in);
+        let clipboard = Clipboard::with(surroundings, stays, fake, outcomes_in);
         Stage { clipboard, outcomes, seen, begun, gate }
     }
 
@@ -91,10 +95,20 @@ impl Stage {
         });
     }
 
-    fn outcome(&mut self) -> Option<Copied> {
-        self.outcomes.blocking_recv().unwrap().since_no_wipe()
+    /// The next outcome, wiped or not. A test without one fails; it does not hang.
+    #[track_caller]
+    fn told(&mut self) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let told = runtime.block_on(async { tokio::time::timeout(LIMIT, self.outcomes.recv()).await });
+        told.expect("an outcome in time").expect("the clipboard's thread lives")
     }
 
+    #[track_caller]
+    fn outcome(&mut self) -> Option<Copied> {
+        self.told().since_no_wipe()
+    }
+
+    #[track_caller]
     fn copy(&mut self, text: &str, sensitive: bool) -> Copied {
         self.ask_for(text, sensitive);
         self.outcome().unwrap()
@@ -103,16 +117,27 @@ impl Stage {
     #[track_caller]
     fn sees(&self, expected: &[Seen]) {
         for seen in expected {
-            assert_eq!(self.seen.recv_timeout(20 * PATIENCE).as_ref(), Ok(seen));
+            assert_eq!(self.seen.recv_timeout(LIMIT).as_ref(), Ok(seen));
         }
     }
 
     /// What happens until the end, and at it.
+    #[track_caller]
     fn quit(self) -> Vec<Seen> {
         drop(self.clipboard);
-        self.seen.iter().collect()
+        let mut all = Vec::new();
+        loop {
+            match self.seen.recv_timeout(LIMIT) {
+                Ok(seen) => all.push(seen),
+                Err(RecvTimeoutError::Disconnected) => return all,
+                Err(RecvTimeoutError::Timeout) => panic!("the desktop's thread does not end: {all:?}"),
+            }
+        }
     }
 }
+
+/// What takes longer never comes.
+const LIMIT: Duration = Duration::from_secs(20);
 
 const LONG: Duration = Duration::from_secs(600);
 const SHORT: Duration = Duration::from_millis(50);
@@ -190,7 +215,7 @@ fn what_was_copied_before_a_wipe_arrives_nowhere_after_it() {
     // The desktop hangs with the first; the second waits behind it.
     stage.ask_for("token", true);
     stage.ask_for("another token", true);
-    stage.begun.recv().unwrap();
+    stage.begun.recv_timeout(LIMIT).unwrap();
     stage.clipboard.clear();
     stage.ask_for("an address", false);
     let arrived = stage.outcome();
@@ -208,7 +233,7 @@ fn what_was_copied_before_a_wipe_arrives_nowhere_after_it() {
 fn an_outcome_that_is_told_before_a_wipe_and_heard_after_it_is_none() {
     let mut stage = Stage::closed(LONG, |_| {});
     stage.ask_for("token", true);
-    let told = stage.outcomes.blocking_recv().unwrap();
+    let told = stage.told();
     stage.clipboard.forget();
     assert!(told.since_no_wipe().is_none());
 }
@@ -219,4 +244,188 @@ fn a_wipe_is_not_meant_for_what_is_no_credential() {
     stage.ask_for("an address", false);
     stage.clipboard.forget();
     assert!(matches!(stage.outcome(), Some(Copied::Done(_))));
+}
+
+// Over SSH.
+
+#[test]
+fn desktop_of_a_remote_machine_is_left_alone() {
+    for sensitive in [true, false] {
+        let surroundings = Surroundings { ssh: true, tmux: false };
+        let mut stage = Stage::at(surroundings, LONG, |_| {});
+        stage.open();
+        match stage.copy("token", sensitive) {
+            Copied::ByTerminal(text, _) => assert_eq!(text.expose(), "token"),
+            done => panic!("{done:?}"),
+        }
+        stage.clipboard.clear();
+        stage.copy("another", sensitive);
+        // Neither put nor looked at nor emptied, by the time and on quitting.
+        assert_eq!(stage.quit(), []);
+    }
+}
+
+#[test]
+fn each_variable_that_tells_where_we_are_is_enough_by_itself() {
+    let of = |names: &[&str]| Surroundings::of(&Env::from_vars(names.iter().map(|name| (*name, "x"))));
+    for (names, ssh, tmux) in [
+        (&[][..], false, false),
+        (&["SSH_CONNECTION"], true, false),
+        (&["SSH_TTY"], true, false),
+        (&["TMUX"], false, true),
+        (&["SSH_TTY", "TMUX"], true, true),
+        (&["SSH_CLIENT_VERSION", "TMUX_PANE", "DISPLAY"], false, false),
+    ] {
+        assert_eq!(of(names), Surroundings { ssh, tmux }, "{names:?}");
+    }
+}
+
+// The desktop's thread alone.
+
+/// A desktop that answers as it is told to.
+struct Scripted {
+    puts: bool,
+    holds: bool,
+    empties: bool,
+    seen: mpsc::Sender<Seen>,
+}
+
+impl Desktop for Scripted {
+    fn put(&mut self, _: &Clip) -> bool {
+        self.seen.send(Put).unwrap();
+        self.puts
+    }
+
+    fn holds(&mut self, _: &Secret) -> bool {
+        self.seen.send(Looked).unwrap();
+        self.holds
+    }
+
+    fn empty(&mut self) -> bool {
+        self.seen.send(Emptied).unwrap();
+        self.empties
+    }
+}
+
+/// What the desktop is asked for all of these, and what is told of each.
+fn served(asks: Vec<Ask>, [puts, holds, empties]: [bool; 3]) -> (Vec<Seen>, Vec<bool>) {
+    let (seen_in, seen) = mpsc::channel();
+    let (tell, told) = mpsc::channel();
+    let (asks_in, asked) = mpsc::channel();
+    for ask in asks {
+        asks_in.send((ask, tell.clone())).unwrap();
+    }
+    // With nobody left to ask, it ends.
+    drop((asks_in, tell));
+    serve(Scripted { puts, holds, empties, seen: seen_in }, &asked);
+    (seen.iter().collect(), told.iter().collect())
+}
+
+/// The leave of a copy that was asked for after so many wipes, now that there have been two; none of what no wipe is for.
+fn leave(before: Option<u64>) -> Leave {
+    Leave { wipes: Arc::new(AtomicU64::new(2)), before }
+}
+
+fn credential() -> Clip {
+    Clip::credential(Secret::new("token"), "token")
+}
+
+#[test]
+fn leave_stands_until_the_next_wipe() {
+    for (before, stands) in [(None, true), (Some(2), true), (Some(1), false), (Some(0), false)] {
+        assert_eq!(leave(before).stands(), stands, "{before:?}");
+    }
+}
+
+#[test]
+fn copy_that_was_wiped_while_it_waited_is_not_put() {
+    for before in [0, 1] {
+        let ask = Ask::Copy(credential(), leave(Some(before)));
+        assert_eq!(served(vec![ask], [true; 3]), (vec![], vec![false]));
+    }
+    for standing in [None, Some(2)] {
+        let ask = Ask::Copy(credential(), leave(standing));
+        assert_eq!(served(vec![ask], [true; 3]), (vec![Put, Looked], vec![true]));
+    }
+}
+
+#[test]
+fn desktop_did_it_only_where_it_took_the_copy_and_still_has_it() {
+    let yes = true;
+    for (answers, seen, done) in [
+        ([true, true, yes], vec![Put, Looked], true),
+        ([true, false, yes], vec![Put, Looked], false),
+        ([false, true, yes], vec![Put], false),
+        ([false, false, yes], vec![Put], false),
+    ] {
+        let ask = Ask::Copy(credential(), leave(None));
+        assert_eq!(served(vec![ask], answers), (seen, vec![done]), "{answers:?}");
+    }
+    for (answers, seen, done) in [
+        ([yes, true, true], vec![Looked, Emptied], true),
+        ([yes, true, false], vec![Looked, Emptied], false),
+        ([yes, false, true], vec![Looked], false),
+        ([yes, false, false], vec![Looked], false),
+    ] {
+        let ask = Ask::Clear(Secret::new("token"));
+        assert_eq!(served(vec![ask], answers), (seen, vec![done]), "{answers:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_is_done_in_order_though_nobody_waits_for_it() {
+    let (asks_in, asked) = mpsc::channel();
+    let (seen_in, seen) = mpsc::channel();
+    for ask in [Ask::Copy(credential(), leave(None)), Ask::Clear(Secret::new("token"))] {
+        // Whoever asked has gone.
+        asks_in.send((ask, mpsc::channel().0)).unwrap();
+    }
+    drop(asks_in);
+    serve(Scripted { puts: true, holds: true, empties: true, seen: seen_in }, &asked);
+    assert_eq!(seen.iter().collect::<Vec<_>>(), [Put, Looked, Looked, Emptied]);
+}
+
+// The worker alone.
+
+/// A worker whose desktop has died, so that nothing is waited for.
+fn worker(ssh: bool) -> Worker {
+    let surroundings = Surroundings { ssh, tmux: false };
+    Worker { surroundings, stays: LONG, asks: mpsc::channel().0, ours: Ours::default() }
+}
+
+#[test]
+fn copy_without_leave_goes_nowhere_and_is_not_remembered() {
+    for ssh in [true, false] {
+        let mut worker = worker(ssh);
+        assert!(worker.copy(&credential(), &leave(Some(1))).is_none());
+        assert!(worker.ours.desktop.is_none() && !worker.ours.sensitive);
+    }
+}
+
+#[test]
+fn what_may_have_arrived_on_the_desktop_is_remembered_as_ours() {
+    for ssh in [true, false] {
+        for sensitive in [true, false] {
+            let mut worker = worker(ssh);
+            let clip = if sensitive { credential() } else { Clip::line("token", "token") };
+            let copied = worker.copy(&clip, &leave(None));
+            assert!(matches!(copied, Some(Copied::ByTerminal(..))), "{copied:?}");
+            let ours = worker.ours.desktop.as_ref().map(Secret::expose);
+            assert_eq!(ours, (!ssh).then_some("token"));
+            assert_eq!((worker.ours.sensitive, worker.ours.tmux), (sensitive, false));
+            worker.clear();
+            assert!(worker.ours.desktop.is_none() && !worker.ours.sensitive);
+        }
+    }
+}
+
+#[test]
+fn only_a_credential_is_said_to_be_cleared() {
+    let mut stage = Stage::new(LONG, |_| {});
+    for sensitive in [true, false] {
+        match stage.copy("token", sensitive) {
+            Copied::Done(said) => assert_eq!(said.contains("60 s"), sensitive, "{said}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

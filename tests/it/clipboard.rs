@@ -261,8 +261,8 @@ fn assert_ends_soon(terminal: &mut Terminal, key: &str) {
     let began = Instant::now();
     terminal.press(key);
     terminal.ends_with(if key == "q" { 0 } else { 130 });
-    // One second of patience, and a busy machine.
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    // One second of patience. A machine may be busy for some more, but not for as long as what hangs would take.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 // What the tests stand on.
