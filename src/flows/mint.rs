@@ -50,7 +50,7 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         return Err(ApiError::new(ErrorKind::Server, format!("{why}. It was not kept."))
             .with_next("Check the endpoint settings: Google sends no such answer."));
     }
-    if credential.expires.is_some_and(|ends| ends <= credential.minted) {
+    if credential.ended(credential.minted) {
         credential
             .remarks
             .push("it has already expired: check the clocks and the endpoint settings".to_owned());
@@ -160,13 +160,13 @@ async fn verdict(
         Err(error) => return unread(error),
     };
     // A list from before the key was made says nothing about it: keys are replaced about every two weeks.
-    if !keys.contains(&signed.key_id) {
+    if !is_listed(&signed.key_id, &keys) {
         keys = match client.signing_keys_anew(source).await {
             Ok(keys) => keys,
             Err(error) => return unread(error),
         };
     }
-    if !keys.contains(&signed.key_id) {
+    if !is_listed(&signed.key_id, &keys) {
         let why = format!("key {} is not among {whose} yet", signed.key_id);
         return (Verdict::not_checked(why), None);
     }
@@ -186,6 +186,12 @@ async fn verdict(
         _ => Verdict::not_checked("nothing here is signed with the account's key"),
     };
     (verdict, ends)
+}
+
+/// Whether a key is among these certificates by its whole id. An answer without an id is no reason to wait for the key.
+fn is_listed(key_id: &str, certificates: &str) -> bool {
+    let list = serde_json::from_str::<Map<String, Value>>(certificates).unwrap_or_default();
+    key_id.is_empty() || list.contains_key(key_id)
 }
 
 /// The bytes behind `X-Goog-Signature=`, which stands last; nothing where they are no hexadecimal.
