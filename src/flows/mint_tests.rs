@@ -283,7 +283,11 @@ async fn account_of_a_metadata_token_is_told_by_email_and_by_each_alias() {
             (access(&[]), &token, 4, 0),
             (access(&["https://x.example"]), &token, 5, 1),
             (What::MetadataId { audience, full: false, licenses: false }, &id, 4, 0),
-        ] {
+        ]
+        .into_iter()
+        // Each kind once is enough.
+        .take(if account == "default" { 3 } else { 1 })
+        {
             let about = || from_there(MACHINE);
             let last = ok(r#"{"scope":"https://x.example"}"#);
             let server = Server::start([about(), about(), about(), from_there(body), last]).await;
