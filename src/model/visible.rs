@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 /// Ranges of characters that never reach the terminal, in order: controls, format and default-ignorable
-/// characters, line separators, noncharacters (Unicode 16, DerivedCoreProperties and General_Category Cc, Cf, Zl, Zp).
-const UNSAFE: [(u32, u32); 31] = [
+/// characters, line separators, noncharacters (Unicode 16, DerivedCoreProperties and General_Category Cc, Cf, Zl, Zp),
+/// and the last plane of private use. The two noncharacters at the end of each plane are not listed.
+const UNSAFE: [(u32, u32); 29] = [
     (0x00, 0x1f),
     (0x7f, 0x9f),
     (0xad, 0xad),
@@ -27,15 +28,13 @@ const UNSAFE: [(u32, u32); 31] = [
     (0xfeff, 0xfeff),
     (0xffa0, 0xffa0),
     (0xfff0, 0xfffb),
-    (0xfffe, 0xffff),
     (0x110bd, 0x110bd),
     (0x110cd, 0x110cd),
     (0x13430, 0x1343f),
     (0x1bca0, 0x1bca3),
     (0x1d173, 0x1d17a),
-    (0x1fffe, 0x1ffff),
     (0xe0000, 0xe0fff),
-    (0xf_fffe, 0x10_ffff),
+    (0x10_0000, 0x10_fffd),
 ];
 
 /// Whether this character must not reach the terminal as it is.
@@ -47,7 +46,8 @@ pub fn is_unsafe(c: char) -> bool {
         _ => {
             let c = c as u32;
             let after = UNSAFE.partition_point(|(first, _)| *first <= c);
-            after > 0 && c <= UNSAFE[after - 1].1
+            let listed = after > 0 && c <= UNSAFE[after - 1].1;
+            listed || c & 0xfffe == 0xfffe
         }
     }
 }
@@ -107,5 +107,43 @@ mod tests {
     #[test]
     fn the_ranges_are_in_order() {
         assert!(UNSAFE.is_sorted_by(|a, b| a.0 <= a.1 && a.1 < b.0));
+    }
+
+    /// For each code point whether Unicode's own data call it invisible. Private use and characters that are not
+    /// assigned yet take a cell like others.
+    fn invisible_by_unicode() -> Vec<bool> {
+        use icu_properties::props::{
+            BidiControl, DefaultIgnorableCodePoint, GeneralCategory as Category, NoncharacterCodePoint,
+            VariationSelector,
+        };
+        use icu_properties::{CodePointMapData, CodePointSetData};
+        let hidden =
+            [Category::Control, Category::Format, Category::LineSeparator, Category::ParagraphSeparator];
+        let sets = [
+            CodePointSetData::new::<DefaultIgnorableCodePoint>(),
+            CodePointSetData::new::<NoncharacterCodePoint>(),
+            CodePointSetData::new::<BidiControl>(),
+            CodePointSetData::new::<VariationSelector>(),
+        ];
+        let categories = CodePointMapData::<Category>::new();
+        let ranges = hidden.into_iter().flat_map(|category| categories.iter_ranges_for_value(category));
+        let mut invisible = vec![false; 0x11_0000];
+        for range in ranges.chain(sets.iter().flat_map(|set| set.iter_ranges())) {
+            invisible[*range.start() as usize..=*range.end() as usize].fill(true);
+        }
+        invisible
+    }
+
+    /// Unsafe here though Unicode does not say so: the last plane, all of it private use. Icon fonts use the first two
+    /// areas of private use, which stay.
+    const BY_CHOICE: std::ops::RangeInclusive<char> = '\u{100000}'..='\u{10fffd}';
+
+    #[test]
+    fn exactly_what_unicode_calls_invisible_is_unsafe() {
+        let invisible = invisible_by_unicode();
+        let wrong: Vec<char> = ('\0'..=char::MAX)
+            .filter(|c| is_unsafe(*c) != (invisible[*c as usize] || BY_CHOICE.contains(c)))
+            .collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
     }
 }
