@@ -193,13 +193,53 @@ mod tests {
             prop_assert!(!safe_line(&text).chars().any(is_unsafe));
             prop_assert!(!safe_lines(&text).any(|line| line.chars().any(is_unsafe)));
         }
+    }
 
-        #[test]
-        fn every_mark_takes_one_cell(c in any::<char>()) {
-            if is_unsafe(c) {
-                let text = c.to_string();
-                prop_assert_eq!(safe(&text).width(), 1);
-            }
+    #[test]
+    fn every_unsafe_character_becomes_one_mark_of_one_cell() {
+        for c in ('\0'..=char::MAX).filter(|c| is_unsafe(*c)) {
+            let clean = safe(&format!("a{c}b")).into_owned();
+            let mark = clean.strip_prefix('a').and_then(|rest| rest.strip_suffix('b')).unwrap();
+            assert!(mark.chars().count() == 1 && mark.width() == 1, "{c:?}: {clean:?}");
+        }
+    }
+
+    #[test]
+    fn each_control_has_its_own_picture() {
+        let controls: String = ('\0'..=' ').chain('~'..='\u{a0}').collect();
+        let pictures = "␀␁␂␃␄␅␆␇␈␉␊␋␌␍␎␏␐␑␒␓␔␕␖␗␘␙␚␛␜␝␞␟ ~␡";
+        assert_eq!(safe(&controls), format!("{pictures}{}\u{a0}", "\u{fffd}".repeat(32)));
+    }
+
+    #[test]
+    fn four_marks_may_sit_on_each_letter() {
+        let full = format!("a{0}b{0}", "\u{301}".repeat(4));
+        assert!(matches!(safe(&full), Cow::Borrowed(_)));
+        assert_eq!(safe(&format!("{full}\u{301}c")), format!("{full}\u{fffd}c"));
+        // Nor do they overflow what has no letter, or a picture.
+        let (five, four) = ("\u{301}".repeat(5), "\u{301}".repeat(4));
+        assert_eq!(safe(&five), format!("◌{four}\u{fffd}"));
+        assert_eq!(safe(&format!("\x1b{five}")), format!("␛{four}\u{fffd}"));
+    }
+
+    #[test]
+    fn line_breaks_and_tabs_are_each_shown_in_one_line() {
+        for (text, shown) in
+            [("a\nb", "a⏎b"), ("a\r\nb", "a⏎b"), ("a\rb", "a␍b"), ("a\tb", "a b"), ("\n\n", "⏎⏎")]
+        {
+            assert_eq!(safe_line(text), shown, "{text:?}");
+        }
+        assert_eq!(safe_lines("a\tb\x07\nc\x07").collect::<Vec<_>>(), ["a    b␇", "c␇"]);
+    }
+
+    #[test]
+    fn scrubbing_leaves_no_cell_that_is_unsafe() {
+        for c in ('\0'..='\u{ff}').chain(['\u{202e}', '\u{301}', '\u{2fffe}', '数', '│']) {
+            let mut buf = Buffer::empty(Rect::new(0, 0, 2, 1));
+            buf[(0, 0)].set_symbol(&c.to_string());
+            scrub(&mut buf);
+            let kept = !is_unsafe(c) && c != '\u{301}';
+            assert_eq!(buf[(0, 0)].symbol(), if kept { c } else { MARK }.to_string(), "{c:?}");
         }
     }
 }

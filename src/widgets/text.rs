@@ -144,7 +144,102 @@ mod tests {
         assert_eq!([0, 999, 1_204, 1_000_000].map(thousands), ["0", "999", "1,204", "1,000,000"]);
     }
 
+    #[test]
+    fn lines_are_cut_where_the_next_letter_would_not_fit() {
+        for (text, columns, end) in [
+            ("abc", 0, 0),
+            ("abc", 2, 2),
+            ("abc", 3, 3),
+            ("abc", 9, 3),
+            ("日a", 0, 0),
+            ("日a", 1, 0),
+            ("日a", 2, 3),
+            ("日a", 3, 4),
+            // A mark goes with the letter before it.
+            ("e\u{301}x", 1, 3),
+            ("\u{301}", 0, 2),
+        ] {
+            assert_eq!(cut(text, columns), end, "{text:?} at {columns}");
+        }
+    }
+
+    #[test]
+    fn indent_leaves_room_for_a_wide_letter() {
+        for (columns, indent) in [(1, 0), (2, 0), (3, 1), (4, 2), (5, 2), (8, 4), (20, 6)] {
+            let folded = fold_hanging(Line::raw("abcdefghijklmnopqrstuvwxyz"), columns, 6);
+            let second = folded[1].to_string();
+            assert_eq!(second.len() - second.trim_start().len(), indent, "{columns} columns");
+        }
+    }
+
+    #[test]
+    fn sentences_take_the_lines_they_say_and_stay_in_their_area() {
+        let text = "one two\nthree";
+        for (height, taken) in [(0, 0), (1, 1), (2, 2), (3, 3), (5, 3)] {
+            let mut buf = Buffer::empty(Rect::new(0, 0, 9, 7));
+            let area = Rect::new(2, 1, 5, height);
+            assert_eq!(wrapped(text, area, &mut buf, Style::new()), taken);
+            let rows: Vec<String> = (0..7).map(|y| (0..9).map(|x| buf[(x, y)].symbol()).collect()).collect();
+            let shown = ["  one t  ", "  wo⏎th  ", "  ree    "];
+            for (y, row) in rows.iter().enumerate() {
+                let here = y.checked_sub(1).filter(|y| *y < usize::from(taken));
+                assert_eq!(row, here.map_or("         ", |y| shown[y]), "line {y} of {height}");
+            }
+        }
+        assert_eq!([1, 5, 12, 13, 0].map(|columns| wrapped_height(text, columns)), [12, 3, 2, 1, 12]);
+    }
+
+    /// Letters and their styles.
+    fn letters(line: &Line) -> Vec<(char, Style)> {
+        let span =
+            |span: &Span| span.content.chars().map(|c| (c, line.style.patch(span.style))).collect::<Vec<_>>();
+        line.spans.iter().flat_map(span).collect()
+    }
+
     proptest! {
+        // What a reader wants of folded lines, said without how it is done.
+        #[test]
+        fn folded_lines_are_full_lose_nothing_and_split_no_word_that_fits(
+            words in proptest::collection::vec("[a-c日]{0,9} {0,2}", 0..12), columns in 1_u16..24, indent in 0_u16..12
+        ) {
+            use ratatui::style::Color;
+            let styles = [Style::new(), Style::new().fg(Color::Red)];
+            let spans = words.iter().enumerate().map(|(i, word)| Span::styled(word.clone(), styles[i % 2]));
+            // A word is of one span, so that none begins in one and ends in another.
+            let spans = spans.filter(|span| span.content.ends_with(' '));
+            let line = Line::from(spans.collect::<Vec<_>>()).style(Style::new().bg(Color::Blue));
+            let folded = fold_hanging(line.clone(), columns, indent);
+            let columns = usize::from(columns);
+            if line_width(&line) <= columns {
+                prop_assert_eq!(folded, [line]);
+                return Ok(());
+            }
+            let indent = usize::from(indent).min(columns / 2).min(columns.saturating_sub(2));
+            let (text, mut all) = (line.to_string(), letters(&folded[0]));
+            for pair in folded.windows(2) {
+                let [above, below] = [pair[0].to_string(), pair[1].to_string()];
+                prop_assert!(below.starts_with(&" ".repeat(indent)), "{below:?} is indented by {indent}");
+                let rest = &below[indent..];
+                let word = rest.split(' ').next().unwrap();
+                if above.ends_with(' ') && !rest.is_empty() {
+                    prop_assert!(width(&above) + width(word) > columns || above.trim().is_empty(), "{word:?} fits behind {above:?}");
+                } else {
+                    let broken = text.char_indices().nth(all.len()).map_or(text.len(), |(at, _)| at);
+                    let (before, after) = text.split_at(broken);
+                    let whole = format!("{}{}", before.rsplit(' ').next().unwrap(), after.split(' ').next().unwrap());
+                    prop_assert!(indent + width(&whole) > columns, "{whole:?} fits in a line");
+                    let next = rest.chars().next().map_or(0, |c| width(&c.to_string()));
+                    prop_assert!(width(&above) + next > columns, "{above:?} has room for more");
+                }
+                all.extend(letters(&pair[1]).into_iter().skip(indent));
+            }
+            prop_assert_eq!(all, letters(&line));
+            for line in &folded {
+                let one = line.to_string().trim().chars().count() == 1;
+                prop_assert!(width(line.to_string().trim_end()) <= columns || one, "{line:?}");
+            }
+        }
+
         #[test]
         fn nothing_is_lost_and_nothing_is_too_wide(text in "[a-zé日 ]{0,80}", columns in 2u16..40) {
             let folded = fold(vec![Line::raw(text.clone())], columns);
