@@ -51,6 +51,11 @@ pub fn rfc3339(seconds: i64) -> String {
 pub fn stated(text: &str) -> Option<Timestamp> {
     let starts = text.len() >= 20 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit);
     let time = text.parse().ok().filter(|_| starts && matches!(text.as_bytes()[10], b'T' | b't'))?;
+    in_years(time)
+}
+
+/// A time in the years that protobuf has, from 1 to 9999; nothing for an earlier one (a later one there is not).
+pub fn in_years(time: Timestamp) -> Option<Timestamp> {
     (time >= YEAR_ONE).then_some(time)
 }
 

@@ -2,9 +2,17 @@
 //! evaluated. What cannot be read holds for nobody; what depends on a fact that was not stated stays open. It never
 //! looks at policies.
 
+#[cfg(test)]
+mod second_tests;
 mod syntax;
+#[cfg(test)]
+mod syntax_tests;
 mod types;
+#[cfg(test)]
+mod types_tests;
 mod value;
+#[cfg(test)]
+mod value_tests;
 
 use syntax::{Expr, Node};
 use types::Type;
@@ -41,7 +49,7 @@ pub fn holds(expression: &str, facts: &Facts) -> bool {
 
 /// Evaluates an expression; nothing where it depends on a fact that was not stated.
 pub fn evaluate(expression: &str, facts: &Facts) -> Result<Option<bool>, Unreadable> {
-    value::of(&read(expression)?, facts).map(|value| value.flag())
+    value::flag(&read(expression)?, facts)
 }
 
 /// How many logical operators an expression has, or why it is none.

@@ -180,6 +180,15 @@ impl Reader<'_> {
             return self.made(at, Node::Not(Box::new(inner)));
         }
         if self.take("-") {
+            // The lowest number is one further from zero than the highest: there the sign belongs to the digits.
+            self.spaces();
+            let least = self.rest().strip_prefix("9223372036854775808");
+            if let Some(rest) =
+                least.filter(|rest| !rest.starts_with(|c: char| c == '.' || c.is_alphanumeric()))
+            {
+                self.at = self.text.len() - rest.len();
+                return Ok(Expr { at, node: Node::Int(i64::MIN) });
+            }
             let inner = self.deeper(Self::unary)?;
             return self.made(at, Node::Minus(Box::new(inner)));
         }
@@ -265,10 +274,10 @@ impl Reader<'_> {
 
     fn number(&mut self) -> Result<Node, Unreadable> {
         let rest = self.rest();
-        let mut before = ' ';
+        let (hex, mut before) = (rest.starts_with("0x"), ' ');
         let length = rest
             .find(|c: char| {
-                let exponent = matches!(before, 'e' | 'E') && matches!(c, '+' | '-');
+                let exponent = !hex && matches!(before, 'e' | 'E') && matches!(c, '+' | '-');
                 before = c;
                 !(c.is_ascii_alphanumeric() || c == '.' || exponent)
             })
@@ -282,6 +291,8 @@ impl Reader<'_> {
             Some(digits) => whole(digits).map(Node::Uint),
             None => match whole(word) {
                 Some(number) => i64::try_from(number).ok().map(Node::Int),
+                // Digits alone are a whole number, which may be too large.
+                None if word.bytes().all(|b| b.is_ascii_digit()) => None,
                 None => word.parse().ok().filter(|n: &f64| n.is_finite()).map(Node::Double),
             },
         };
@@ -323,8 +334,8 @@ impl Reader<'_> {
 fn escape(rest: &str) -> Option<(char, usize)> {
     let first = rest.chars().next()?;
     let code = |start: usize, digits: usize, radix: u32| {
-        let number =
-            rest.get(start..start + digits).and_then(|text| u32::from_str_radix(text, radix).ok())?;
+        let text = rest.get(start..start + digits).filter(|text| text.chars().all(|c| c.is_digit(radix)))?;
+        let number = u32::from_str_radix(text, radix).ok()?;
         Some((char::from_u32(number)?, start + digits))
     };
     let plain = match first {

@@ -126,6 +126,20 @@ const METHODS: &[&str] = &[
     "getMilliseconds",
 ];
 
+/// What `+` and `-` take but for lists, and what they make of it.
+fn sums(sign: &str) -> Vec<(Type, Type, Type)> {
+    use Type::{Double, Int, Span, Text, Time, Uint};
+    let same = |of: Type| (of.clone(), of.clone(), of);
+    let mut all = [Int, Uint, Double, Span].map(same).to_vec();
+    all.push((Time, Span, Time));
+    if sign == "-" {
+        all.push((Time, Time, Span));
+    } else {
+        all.extend([(Span, Time, Time), same(Text)]);
+    }
+    all
+}
+
 /// What an operator makes of two types.
 fn pair(sign: &str, left: &Type, right: &Type) -> Option<Type> {
     use Type::{Any, Double, Flag, Int, Span, Text, Time, Uint};
@@ -140,14 +154,16 @@ fn pair(sign: &str, left: &Type, right: &Type) -> Option<Type> {
             Any => Some(Flag),
             _ => None,
         },
-        "+" | "-" => match (left, right) {
-            (Time, Span) => Some(Time),
-            (Span, Time) if sign == "+" => Some(Time),
-            (Time, Time) if sign == "-" => Some(Span),
-            (Text, Text) if sign == "+" => Some(Text),
-            (Type::List(_), Type::List(_)) if sign == "+" && left.takes(right) => Some(same()),
-            _ => (both(&[Int, Uint, Double, Span])).then(same),
-        },
+        "+" if matches!((left, right), (Type::List(_), Type::List(_) | Any) | (Any, Type::List(_))) => {
+            left.takes(right).then(same)
+        }
+        "+" | "-" => {
+            let fits = |(a, b, _): &(Type, Type, Type)| a.takes(left) && b.takes(right);
+            let mut gives = sums(sign).into_iter().filter(fits).map(|(.., gives)| gives);
+            let first = gives.next()?;
+            // What is known only when it is evaluated may make several of it.
+            Some(if gives.all(|other| other == first) { first } else { Any })
+        }
         "%" => both(&[Int, Uint]).then(same),
         _ => both(&[Int, Uint, Double]).then(same),
     }

@@ -37,11 +37,12 @@ pub enum Value {
 }
 
 impl Value {
-    /// The boolean that it is; nothing while it is open.
-    pub fn flag(&self) -> Option<bool> {
+    /// The boolean that it is; nothing while it is open. A value of another type fails.
+    fn flag(&self) -> Result<Option<bool>, &'static str> {
         match self {
-            Value::Flag(flag) => Some(*flag),
-            _ => None,
+            Value::Flag(flag) => Ok(Some(*flag)),
+            Value::Open => Ok(None),
+            _ => Err("the value is not a boolean"),
         }
     }
 
@@ -64,8 +65,14 @@ impl Value {
 
 type Evaluated = Result<Value, Unreadable>;
 
+/// The boolean that an expression comes to; nothing while it is open.
+pub fn flag(expr: &Expr, facts: &Facts) -> Result<Option<bool>, Unreadable> {
+    let failed = |problem: &str| Unreadable { offset: expr.at, problem: problem.to_owned() };
+    of(expr, facts)?.flag().map_err(failed)
+}
+
 /// The value of an expression whose types were found right.
-pub fn of(expr: &Expr, facts: &Facts) -> Evaluated {
+fn of(expr: &Expr, facts: &Facts) -> Evaluated {
     let failed = |problem: &str| Unreadable { offset: expr.at, problem: problem.to_owned() };
     let value = |inner: &Expr| of(inner, facts);
     Ok(match &expr.node {
@@ -83,30 +90,37 @@ pub fn of(expr: &Expr, facts: &Facts) -> Evaluated {
             _ => Value::Open,
         },
         Node::List(items) => Value::List(items.iter().map(value).collect::<Result<_, _>>()?),
-        Node::Part(..) => Value::Open,
+        Node::Part(whole, _) => match value(whole)? {
+            Value::Open => Value::Open,
+            _ => return Err(failed("the value has no fields")),
+        },
         Node::Index(whole, index) => match (value(whole)?, value(index)?) {
             (Value::List(items), Value::Int(i)) => {
                 let item = usize::try_from(i).ok().and_then(|i| items.get(i).cloned());
                 item.ok_or_else(|| failed("index out of bounds"))?
             }
-            _ => Value::Open,
+            (Value::Open, _) | (_, Value::Open) => Value::Open,
+            _ => return Err(failed("the value has no such part")),
         },
-        Node::Not(inner) => Value::of_flag(value(inner)?.flag().map(|flag| !flag)),
+        Node::Not(inner) => Value::of_flag(flag(inner, facts)?.map(|flag| !flag)),
         Node::Minus(inner) => match value(inner)? {
             Value::Int(number) => Value::Int(number.checked_neg().ok_or_else(|| failed("integer overflow"))?),
             Value::Double(number) => Value::Double(-number),
-            _ => Value::Open,
+            Value::Open => Value::Open,
+            _ => return Err(failed("the value cannot be negated")),
         },
-        Node::Choice(condition, yes, no) => match value(condition)?.flag() {
+        Node::Choice(condition, yes, no) => match flag(condition, facts)? {
             Some(flag) => value(if flag { yes } else { no })?,
             None => Value::Open,
         },
         Node::Pair(sign @ ("&&" | "||"), left, right) => {
             let decisive = *sign == "||";
-            match (value(left), value(right)) {
-                (Ok(one), _) | (_, Ok(one)) if one.flag() == Some(decisive) => one,
-                (Ok(left), Ok(right)) => Value::of_flag(left.flag().and(right.flag()).map(|_| !decisive)),
+            match (flag(left, facts), flag(right, facts)) {
+                (Ok(Some(one)), _) | (_, Ok(Some(one))) if one == decisive => Value::Flag(one),
+                // A failure leaves it to the other side, and that is open.
+                (Ok(None), _) | (_, Ok(None)) => Value::Open,
                 (Err(error), _) | (_, Err(error)) => return Err(error),
+                (Ok(_), Ok(_)) => Value::Flag(!decisive),
             }
         }
         Node::Pair(sign, left, right) => {
@@ -140,6 +154,8 @@ fn joined(sign: &str, left: &Value, right: &Value) -> Option<Value> {
         ("==", ..) => Value::Flag(left == right),
         ("!=", ..) => Value::Flag(left != right),
         ("in", one, List(items)) => Value::Flag(items.contains(one)),
+        // What is no number is neither smaller nor larger than any, nor the same.
+        ("<" | "<=" | ">" | ">=", Double(a), Double(b)) if a.is_nan() || b.is_nan() => Value::Flag(false),
         ("<" | "<=" | ">" | ">=", ..) => {
             let order = order(left, right)?;
             Value::Flag(match sign {
@@ -165,8 +181,10 @@ fn joined(sign: &str, left: &Value, right: &Value) -> Option<Value> {
         ("/", Double(a), Double(b)) => Double(a / b),
         ("+", Text(a), Text(b)) => Text(format!("{a}{b}")),
         ("+", List(a), List(b)) => List(a.iter().chain(b).cloned().collect()),
-        ("+", Time(time), Span(span)) | ("+", Span(span), Time(time)) => Time(time.checked_add(*span).ok()?),
-        ("-", Time(time), Span(span)) => Time(time.checked_sub(*span).ok()?),
+        ("+", Time(time), Span(span)) | ("+", Span(span), Time(time)) => {
+            Time(clock::in_years(time.checked_add(*span).ok()?)?)
+        }
+        ("-", Time(time), Span(span)) => Time(clock::in_years(time.checked_sub(*span).ok()?)?),
         ("-", Time(a), Time(b)) => Span(a.duration_since(*b)),
         ("+", Span(a), Span(b)) => Span(a.checked_add(*b)?),
         ("-", Span(a), Span(b)) => Span(a.checked_sub(*b)?),
@@ -194,8 +212,8 @@ fn called(name: &str, args: &[Value]) -> Option<Value> {
     Some(match (name, args) {
         ("matches", _) => Value::Open,
         ("dyn", [one]) => one.clone(),
-        ("timestamp", [Text(text)]) => Time(text.parse().ok()?),
-        ("timestamp", [Int(seconds)]) => Time(Timestamp::from_second(*seconds).ok()?),
+        ("timestamp", [Text(text)]) => Time(clock::stated(text)?),
+        ("timestamp", [Int(seconds)]) => Time(clock::in_years(Timestamp::from_second(*seconds).ok()?)?),
         ("timestamp", [Time(time)]) => Time(*time),
         ("duration", [Text(text)]) => Span(span(text)?),
         ("duration", [Span(span)]) => Span(*span),
@@ -208,7 +226,7 @@ fn called(name: &str, args: &[Value]) -> Option<Value> {
         ("string", [Span(span)]) => Text(format!("{}s", span.as_secs_f64())),
         ("int", [Int(number)]) => Int(*number),
         ("int", [Uint(number)]) => Int(i64::try_from(*number).ok()?),
-        ("int", [Double(number)]) if number.abs() < 9e18 => Int(*number as i64),
+        ("int", [Double(number)]) if number.abs() < 9_223_372_036_854_775_808.0 => Int(*number as i64),
         ("int", [Text(text)]) => Int(text.parse().ok()?),
         ("int", [Time(time)]) => Int(time.as_second()),
         ("size", [Text(text)]) => Int(i64::try_from(text.chars().count()).ok()?),
