@@ -530,4 +530,6 @@ impl Handle {
 }
 
 #[cfg(test)]
+mod permission_tests;
+#[cfg(test)]
 mod tests;
