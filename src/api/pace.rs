@@ -393,7 +393,7 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn whoever_goes_away_while_waiting_gives_its_turn_back() {
         let pace = Pace::new(Some(20.0));
         let waiting = (0..200).filter(|_| pace.admit(Lane::Front).now_or_never().is_none()).count();
@@ -401,7 +401,7 @@ mod tests {
         assert!(pace.bucket.as_ref().unwrap().lock().await.tokens > -1.0);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_scan_stands_behind_everybody_else_with_one_question() {
         let pace = Pace::new(Some(20.0));
         for _ in 0..20 {
@@ -413,7 +413,7 @@ mod tests {
         assert!((-2.0..0.0).contains(&tokens), "one waits, and sixty-three wait for it: {tokens}");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_scan_that_is_denied_keeps_nobody_from_asking() {
         let pace = Pace::new(Some(20.0));
         let denied = ApiError::new(ErrorKind::Denied, "no");
