@@ -52,7 +52,9 @@ fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
 fn without(text: &str, form: &str) -> Option<String> {
     let (bytes, form) = (text.as_bytes(), form.as_bytes());
     let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
-    while let Some(next) = memchr::memchr2(*form.first()?, b'%', &bytes[at..]) {
+    let first = *form.first()?;
+    // Byte by byte: what searches quicker leaves bytes of the token on the stack, where nobody wipes them.
+    while let Some(next) = bytes[at..].iter().position(|byte| [first, b'%'].contains(byte)) {
         at += next;
         let Some(length) = quote_length(&bytes[at..], form) else {
             at += 1;

@@ -7,6 +7,7 @@
 //!
 //! `files.txt` is the list of files; `survivors.tsv` those that may live, each with its reason.
 
+mod lists;
 mod reach;
 mod report;
 mod sites;
@@ -79,7 +80,8 @@ fn run(paths: &[String], list: bool, fresh: bool, units: bool) -> Result<bool, S
         return Ok(true);
     }
     let programs = tree.build(units)?;
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    // Many tests wait more than they work.
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from) * 2;
     let path =
         |name: &str| programs.get(name).cloned().ok_or_else(|| format!("no test program {name} was built"));
     let unit = Program { path: path("impersona")?, copy: tree.copy.clone(), told: Told::ByEnvironment };

@@ -1,10 +1,11 @@
 //! The small changes of one file: what each is, and which text has to be put where so that a switch decides while the
 //! program runs. Every change is made of insertions only, so that all of them stand in one text and are built once.
 
-use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{BinOp, Expr, ExprMatch, Item, Lit, Pat, ReturnType, Stmt, Type, UnOp};
+
+use crate::lists::{List, is_test, lists, range};
 
 /// One small change. The identifier is its place in the list of all files.
 pub struct Mutant {
@@ -50,18 +51,6 @@ pub fn find(text: &str, first: usize, without: &dyn Fn(usize) -> bool) -> syn::R
     Ok(finder.sites)
 }
 
-/// A constant that is a list, and what it becomes with one item left out.
-struct List {
-    name: String,
-    behind: usize,
-    line: usize,
-    /// Type and value without the item, and the item.
-    shorter: Vec<(String, String)>,
-    ty: String,
-    /// Its mutants in this file, once they are counted.
-    serves: std::ops::Range<usize>,
-}
-
 struct Finder<'a> {
     text: &'a str,
     first: usize,
@@ -69,10 +58,6 @@ struct Finder<'a> {
     within: Vec<String>,
     lists: Vec<List>,
     sites: Sites,
-}
-
-fn range(span: Span) -> std::ops::Range<usize> {
-    span.byte_range()
 }
 
 /// On one line, and not for ever.
@@ -479,61 +464,6 @@ fn is_plain(expr: &Expr) -> bool {
         Expr::Unary(unary) => is_plain(&unary.expr),
         _ => false,
     }
-}
-
-fn is_test(attributes: &[syn::Attribute]) -> bool {
-    attributes.iter().any(|attribute| {
-        let path = attribute.path();
-        path.is_ident("test")
-            || path.segments.last().is_some_and(|last| last.ident == "test")
-            || (path.is_ident("cfg")
-                && matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string().contains("test")))
-    })
-}
-
-fn lists(items: &[Item], text: &str) -> Vec<List> {
-    let constants = items.iter().filter_map(|item| match item {
-        Item::Const(item) if !is_test(&item.attrs) => Some(item),
-        _ => None,
-    });
-    constants
-        .filter_map(|item| {
-            let (borrow, array) = match &*item.expr {
-                Expr::Reference(reference) => match &*reference.expr {
-                    Expr::Array(array) => ("&", array),
-                    _ => return None,
-                },
-                Expr::Array(array) => ("", array),
-                _ => return None,
-            };
-            let sized = match &*item.ty {
-                Type::Array(_) => true,
-                Type::Reference(reference) => matches!(*reference.elem, Type::Array(_)),
-                _ => false,
-            };
-            let of = |span: Span| &text[range(span)];
-            let parts: Vec<&str> = array.elems.iter().map(|element| of(element.span())).collect();
-            if parts.len() < 2 {
-                return None;
-            }
-            let shorter = (0..parts.len()).map(|at| {
-                let mut rest = parts.clone();
-                match sized {
-                    true => rest[at] = parts[(at + 1) % parts.len()],
-                    false => drop(rest.remove(at)),
-                }
-                (format!("{borrow}[{}]", rest.join(", ")), parts[at].to_owned())
-            });
-            Some(List {
-                name: item.ident.to_string(),
-                behind: range(item.span()).end,
-                line: item.span().start().line,
-                shorter: shorter.collect(),
-                ty: of(item.ty.span()).to_owned(),
-                serves: 0..0,
-            })
-        })
-        .collect()
 }
 
 impl<'ast> Visit<'ast> for Finder<'_> {

@@ -51,6 +51,9 @@ pub struct Tree {
 /// What was built: where each test program stands, by the name of its target.
 pub type Programs = BTreeMap<String, PathBuf>;
 
+/// What was built, what the compiler refused (file, place, sentence), and all that it said.
+type Built = (Programs, Vec<(String, Range<usize>, String)>, String);
+
 pub fn hash(text: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);
@@ -177,7 +180,7 @@ impl Tree {
         Err("after forty rounds the compiler still refuses some".to_owned())
     }
 
-    fn cargo(&self, units: bool) -> Result<(Programs, Vec<(String, Range<usize>, String)>, String), String> {
+    fn cargo(&self, units: bool) -> Result<Built, String> {
         let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
             .args(["test", "--locked", "--no-run", "--message-format=json", "--lib"])
             .args(if units { &[][..] } else { &["--test", "it"] })
@@ -213,7 +216,7 @@ impl Tree {
                 let at = |name: &str| span[name].as_u64().unwrap_or(0) as usize;
                 (span["file_name"].as_str().unwrap_or_default().to_owned(), at("byte_start")..at("byte_end"))
             };
-            let places: Vec<(String, Range<usize>)> = spans.into_iter().map(|span| outermost(span)).collect();
+            let places: Vec<(String, Range<usize>)> = spans.into_iter().map(outermost).collect();
             let inside = places.iter().find(|(file, place)| self.own_piece(file, place).is_some());
             if let Some((file, place)) = inside.or(places.first()) {
                 errors.push((
