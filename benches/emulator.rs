@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
-use impersona::emulator::{Emulator, Handle, Options, World, names};
+use impersona_emulator::{Emulator, Handle, Options, World, names};
 use serde_json::{Value, json};
 
 const ACCOUNTS: usize = 20_000;
@@ -34,7 +34,7 @@ fn main() -> Outcome<()> {
         let emulator = Emulator::start(Options { port: 0, world }).await?;
         let scopes = ["https://www.googleapis.com/auth/cloud-platform"];
         let token = emulator.handle().mint(names::DEV, &scopes, 3600).await;
-        Ok::<_, impersona::emulator::StartError>((emulator, token.unwrap_or_default()))
+        Ok::<_, impersona_emulator::StartError>((emulator, token.unwrap_or_default()))
     }))??;
     let (handle, base) = (emulator.handle(), emulator.base_url());
 

@@ -314,7 +314,7 @@ mod tests {
 
     use super::*;
 
-    const MAIL: &str = crate::emulator::names::EDITABLE;
+    const MAIL: &str = impersona_emulator::names::EDITABLE;
 
     fn whose(unique_id: &str) -> Whose {
         Whose { endpoint: "127.0.0.1:8787".into(), account: MAIL.into(), unique_id: unique_id.into() }

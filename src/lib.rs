@@ -8,7 +8,6 @@
 //! | [`flows`] | operations of several calls that end in a value: apply a policy, read what is inherited, watch a grant |
 //! | [`history`] | policies as they were before we wrote over them |
 //! | [`auth`] | the caller: where its credentials come from, and one task that refreshes its token |
-//! | [`emulator`] | a local double of the services, for the demo and for tests; imports nothing of the above |
 //! | [`app`] | the state of the screen and `update`, its only way to change: pure |
 //! | [`keymap`] | the one table of keys |
 //! | [`panes`], [`overlays`], [`view`], [`widgets`] | what is on the screen |
@@ -25,12 +24,7 @@ pub mod auth;
 pub mod cli;
 pub mod clipboard;
 pub mod config;
-#[cfg(any(test, debug_assertions))]
-#[cfg_attr(not(test), allow(dead_code, reason = "requests are checked in tests only"))]
-#[path = "../tests/contract/mod.rs"]
-mod contract;
 pub mod dumps;
-pub mod emulator;
 pub mod env;
 pub mod failure;
 pub mod files;

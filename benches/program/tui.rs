@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use impersona::emulator::{Emulator, Options, World};
+use impersona_emulator::{Emulator, Options, World};
 use portable_pty::CommandBuilder;
 use tokio::runtime::Runtime;
 

@@ -7,7 +7,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
-use impersona::emulator::{Emulator, Handle, Options, World};
+use impersona_emulator::{Emulator, Handle, Options, World};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;

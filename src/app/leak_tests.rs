@@ -20,12 +20,12 @@ use crate::{
         Call, Client, Record, Settings, answer::Answer, credentials, endpoints::Endpoints, http, perform_with,
     },
     auth::{self, FindOptions},
-    emulator::{Emulator, Options, World},
     env::Env,
     history::Snapshots,
     model::{credential::Kind, jwt},
     view,
 };
+use impersona_emulator::{Emulator, Options, World};
 
 #[path = "../../tests/it/leaks/traces.rs"]
 mod traces;

@@ -23,7 +23,7 @@ use crate::{
     state::Remembered,
 };
 
-pub(crate) use crate::emulator::names::{API, DEPLOYER};
+pub(crate) use impersona_emulator::names::{API, DEPLOYER};
 
 pub(crate) struct Screen {
     pub app: AppState,

@@ -6,7 +6,7 @@ use super::args::Global;
 use super::output::{self, Failure};
 use super::setup;
 use super::stop::Stop;
-use crate::emulator::first_line;
+use impersona_emulator::first_line;
 
 /// What it serves besides Google's services.
 pub(super) struct Serve {

@@ -15,10 +15,10 @@ use crate::api::{ApiError, Client, ErrorKind, Record, Settings, endpoints::Endpo
 use crate::auth::trust::{self, Doubt};
 use crate::auth::{self, FindOptions, Source};
 use crate::config::Config;
-use crate::emulator::{Emulator, Options, World};
 use crate::env::Env;
 use crate::model::caller::{Caller, Charge, Choice, How};
 use crate::model::{project, secret::Secret};
+use impersona_emulator::{Emulator, Options, World};
 
 /// Longer than any access token.
 const MAX_TOKEN: u64 = 64 * 1024;

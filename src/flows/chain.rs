@@ -188,7 +188,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::emulator::names::{CREATOR, member::RELAY_A as RELAY};
+    use impersona_emulator::names::{CREATOR, member::RELAY_A as RELAY};
 
     fn level(name: &str, policy: Option<serde_json::Value>) -> Level {
         let policy = match policy {

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use super::{tests::Desk, *};
 use crate::{
     api::{ApiError, ErrorKind, Settings, record::Outcome},
-    emulator::{Fault, names::GET_POLICY},
     model::permission::SIGN_JWT,
 };
+use impersona_emulator::{Fault, names::GET_POLICY};
 
 const TEST: &str = "iam.serviceAccounts.testIamPermissions";
 

@@ -8,10 +8,6 @@ use super::*;
 use crate::{
     api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints, testing},
     auth::{self, FindOptions},
-    emulator::{
-        Emulator, Fault, Handle, Options, World,
-        names::{CAROL, CREATOR, DEV, EDITABLE, GET_POLICY, SET_POLICY, USER},
-    },
     env::Env,
     history::Snapshots,
     model::{
@@ -20,6 +16,10 @@ use crate::{
         permission::{GET_ACCESS_TOKEN, SIGN_BLOB, SIGN_JWT},
         policy::{Policy, Triple, edit::Edit},
     },
+};
+use impersona_emulator::{
+    Emulator, Fault, Handle, Options, World,
+    names::{CAROL, CREATOR, DEV, EDITABLE, GET_POLICY, SET_POLICY, USER},
 };
 
 /// The example organization, a client of dev's, and a place for snapshots.
@@ -89,7 +89,7 @@ impl Desk {
         let changed = handle.set_policy_of(EDITABLE, |policy| {
             let found = policy.bindings.iter().position(|b| b.role == role && b.condition.is_none());
             let at = found.unwrap_or_else(|| {
-                policy.bindings.push(crate::emulator::Binding { role, members: vec![], condition: None });
+                policy.bindings.push(impersona_emulator::Binding { role, members: vec![], condition: None });
                 policy.bindings.len() - 1
             });
             change(&mut policy.bindings[at].members);

@@ -236,7 +236,7 @@ fn spliced(text: &str, empty: bool, added: &[String]) -> String {
 mod tests {
     use super::*;
 
-    const ACCOUNT: &str = crate::emulator::names::DEPLOYER;
+    const ACCOUNT: &str = impersona_emulator::names::DEPLOYER;
     const NOW: i64 = 1_800_000_000;
 
     fn at(text: &str, lifetime: Option<u32>) -> Result<Checked, String> {

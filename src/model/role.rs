@@ -79,8 +79,8 @@ pub fn giving(permission: &str) -> Vec<Role> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::names::CREATOR;
     use crate::model::permission::MATRIX;
+    use impersona_emulator::names::CREATOR;
 
     #[test]
     fn every_line_of_the_table_is_read() {

@@ -2,7 +2,7 @@ use super::*;
 use jiff::ToSpan;
 use serde::Deserialize;
 
-const SIGNER: &str = crate::emulator::names::DEPLOYER;
+const SIGNER: &str = impersona_emulator::names::DEPLOYER;
 
 fn at() -> Timestamp {
     "2026-11-21T22:22:20.9Z".parse().unwrap()

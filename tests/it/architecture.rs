@@ -3,16 +3,14 @@
 
 mod printing;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, path::Path};
 
 use crate::support::sources;
 
 /// Which modules of ours each layer may import.
-const MAY_IMPORT: [(&str, &[&str]); 12] = [
+const MAY_IMPORT: [(&str, &[&str]); 10] = [
     ("src/model/", &["model"]),
     ("src/widgets/", &["widgets", "model", "view"]),
-    ("src/emulator/conforming.rs", &["contract", "emulator"]),
-    ("src/emulator/", &["emulator"]),
     ("src/api/", &["api", "auth", "env", "flows", "history", "model"]),
     ("src/flows/", &["api", "flows", "history", "model"]),
     ("src/auth/", &["auth", "api", "env", "files", "model"]),
@@ -35,7 +33,7 @@ const MAY_AWAIT: [&str; 8] = [
     "src/api/",
     "src/auth/",
     "src/flows/",
-    "src/emulator/",
+    "crates/emulator/",
     "src/cli/",
     "src/runtime",
     "src/main.rs",
@@ -70,6 +68,7 @@ fn code() -> Vec<(String, String)> {
         name.contains("/tests") || name.contains("_tests/") || ends.iter().any(|end| name.ends_with(end))
     };
     let mut files = sources("src", "rs");
+    files.extend(sources("crates", "rs"));
     files.retain(|(name, _)| !is_test(name));
     for (_, text) in &mut files {
         let product = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
@@ -78,6 +77,11 @@ fn code() -> Vec<(String, String)> {
     }
     assert!(files.len() > 50, "the search finds the sources");
     files
+}
+
+/// Every file of Rust, tests among them.
+fn all_sources() -> impl Iterator<Item = (String, String)> {
+    ["src", "crates", "tests"].into_iter().flat_map(|folder| sources(folder, "rs"))
 }
 
 /// The modules of ours that a file names: `crate::api::…`, `crate::{api, model::…}`.
@@ -190,15 +194,39 @@ fn nothing_is_left_undone_or_taken_for_granted() {
         }
     }
     let ignored = concat!("#[", "ignore");
-    for (name, text) in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+    for (name, text) in all_sources() {
         assert!(!text.contains(ignored), "{name}: a test that does not run proves nothing");
     }
 }
 
 #[test]
 fn no_file_is_longer_than_a_person_reads_at_once() {
-    for (name, text) in sources("src", "rs").into_iter().chain(sources("tests", "rs")) {
+    for (name, text) in all_sources() {
         let lines = text.lines().count();
         assert!(lines <= 600, "{name}: {lines} lines");
+    }
+}
+
+/// Two readings of the protocol have to agree, so that the emulator knows nothing of the client; the compiler holds it to
+/// its manifest, and this the manifest.
+#[test]
+fn emulator_depends_on_nothing_of_impersona_but_the_contract() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("crates/emulator/Cargo.toml")).unwrap();
+    let names = manifest.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name);
+    let ours: BTreeSet<&str> = names.filter(|name| name.starts_with("impersona")).collect();
+    // Itself, with a feature that is for tests.
+    assert_eq!(ours.into_iter().collect::<Vec<_>>(), ["impersona-contract", "impersona-emulator"]);
+    assert!(!manifest.contains("path = \"../..\""), "the root is not among its dependencies");
+}
+
+/// A crate holds all it is built from, so that each has its own copy of what Google publishes for both.
+#[test]
+fn both_crates_know_the_same_roles_and_scopes() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for name in ["roles.tsv", "scopes.tsv"] {
+        let [client, emulator] = ["assets", "crates/emulator/assets"]
+            .map(|folder| fs::read(root.join(folder).join(name)).unwrap());
+        assert!(client == emulator, "{name}: copy assets/{name} to crates/emulator/assets");
     }
 }

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use impersona::{
-    api::{Client, ErrorKind},
-    emulator::Fault,
-};
+use impersona::api::{Client, ErrorKind};
+use impersona_emulator::Fault;
 use serde_json::json;
 
 use crate::support::{DEPLOYER, Home, access, assert_sentence, client_with, emulator_with};
@@ -263,7 +261,8 @@ async fn a_reply_that_never_ends_is_read_to_a_bound() {
 fn a_reply_that_makes_no_sense_is_kept_in_activity() {
     use crate::{support::EmulatorProcess, terminal::Terminal};
     let (here, there) = (Home::new(), Home::new());
-    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: serde_json::Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     world["faults"] = json!([{ "method": MINT, "html": true, "status": 200 }]);
     let emulator = EmulatorProcess::start(&there, &["--world", &there.file("world.json", world.to_string())]);
     let mut terminal = Terminal::start(&here, (120, 40), &[], &emulator.env());

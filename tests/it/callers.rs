@@ -10,12 +10,12 @@ use std::{
 use impersona::{
     api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
     auth::{self, FindOptions},
-    emulator::{
-        CallerFile, Emulator, Options, World,
-        names::{API as MACHINE, RELAY_A, RELAY_B, VAULT},
-    },
     env::Env,
     flows,
+};
+use impersona_emulator::{
+    CallerFile, Emulator, Options, World,
+    names::{API as MACHINE, RELAY_A, RELAY_B, VAULT},
 };
 use serde_json::{Value, json};
 
@@ -33,7 +33,8 @@ fn member(caller: &CallerFile) -> String {
 
 /// The example organization, where each of these may list the accounts and take the first step to the vault.
 async fn open_to(members: &[String]) -> Emulator {
-    let mut world: Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     for project in world["projects"].as_array_mut().unwrap() {
         let viewers = json!({"role": "roles/viewer", "members": members});
         if let Some(bindings) = project["policy"]["bindings"].as_array_mut() {

@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use impersona::emulator::names::API;
+use impersona_emulator::names::API;
 use serde_json::{Value, json};
 
 use crate::support::{DEPLOYER, EmulatorProcess, Home, names};

@@ -3,10 +3,6 @@
 
 use impersona::{
     api::{ApiError, Client},
-    emulator::{
-        Emulator, Options, World,
-        names::{CREATOR, EDITABLE},
-    },
     flows::{self, Applied, Mode},
     history::Snapshots,
     model::{
@@ -16,6 +12,10 @@ use impersona::{
         member::Member,
         policy::{Triple, edit::Edit},
     },
+};
+use impersona_emulator::{
+    Emulator, Options, World,
+    names::{CREATOR, EDITABLE},
 };
 use jiff::Timestamp;
 

@@ -7,10 +7,10 @@ use std::fs;
 use impersona::{
     api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
     auth::{self, FindOptions},
-    emulator::{Emulator, Options, World},
     env::Env,
     model::caller::Charge,
 };
+use impersona_emulator::{Emulator, Options, World};
 use serde_json::{Value, json};
 
 use crate::support::{DEPLOYER, Home, access, assert_sentence, client, emulator};
@@ -105,7 +105,8 @@ async fn a_quota_project_without_the_apis_can_be_left_out() {
 /// The example organization, and Google's own project that a login without a quota project is charged to, with IAM
 /// Credentials off.
 async fn charged_to_googles_own() -> Emulator {
-    let mut world: Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     let own = json!({"id": "google-sdk", "number": 764_086_051_850_u64, "parent": world["projects"][0]["parent"],
         "disabledServices": ["iamcredentials.googleapis.com"]});
     world["projects"].as_array_mut().unwrap().push(own);

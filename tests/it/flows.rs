@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use impersona::{
     api::{ApiError, Client, ErrorKind, oauth::KeySource},
-    emulator::{Emulator, Fault, Handle, Options, World},
     model::{
         caller::Charge,
         credential::{MintRequest, What},
         jwt,
     },
 };
+use impersona_emulator::{Emulator, Fault, Handle, Options, World};
 
 use crate::support::{DEPLOYER, access, assert_sentence, client, client_with, emulator, emulator_with};
 

@@ -49,7 +49,8 @@ fn what_is_typed_with_ctrl_z_in_one_rush_is_heard_after_it() {
 #[test]
 fn the_terminal_is_not_taken_again_while_only_a_write_is_waited_for() {
     let home = Home::new();
-    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: serde_json::Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     world["faults"] = serde_json::json!([{"method": "iam.serviceAccounts.setIamPolicy", "hang": true}]);
     let world = home.file("world.json", world.to_string());
     let emulator = EmulatorProcess::start(&home, &["--world", &world]);

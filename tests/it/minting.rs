@@ -7,10 +7,6 @@ use std::time::Duration;
 use impersona::{
     api::{Client, ErrorKind, Settings, endpoints::Endpoints},
     auth::{self, FindOptions},
-    emulator::{
-        Emulator, Fault, Options, World,
-        names::{RELAY_A, RELAY_B, VAULT},
-    },
     env::Env,
     flows,
     model::{
@@ -21,6 +17,10 @@ use impersona::{
         permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN},
         signed_url::SignedUrl,
     },
+};
+use impersona_emulator::{
+    Emulator, Fault, Options, World,
+    names::{RELAY_A, RELAY_B, VAULT},
 };
 use serde_json::Value;
 
@@ -61,7 +61,8 @@ fn verdict(credential: &Credential) -> (State, &str) {
 
 /// The example organization with something else in it.
 async fn world(change: impl FnOnce(&mut Value)) -> Emulator {
-    let mut world: Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     change(&mut world);
     let world = World::parse(&world.to_string()).unwrap();
     Emulator::start(Options { port: 0, world }).await.unwrap()

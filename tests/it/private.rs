@@ -3,7 +3,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
-use impersona::emulator::names::EDITABLE;
+use impersona_emulator::names::EDITABLE;
 
 use crate::support::{EmulatorProcess, Home};
 

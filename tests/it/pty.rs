@@ -225,7 +225,8 @@ fn no_color_means_no_colour() {
 fn text_of_a_server_reaches_the_terminal_as_text_only() {
     let (here, there) = (Home::new(), Home::new());
     let hostile = "A\u{1b}]0;owned\u{7}\u{1b}[31mB\u{9b}2J\u{202e}C\u{200b}D\u{1b}]52;c;b3duZWQ=\u{7}\r\nE";
-    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: serde_json::Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     for name in ["displayName", "description"] {
         world["projects"][0]["accounts"][0][name] = hostile.into();
     }
@@ -514,7 +515,8 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
 #[test]
 fn of_two_switches_the_later_one_counts() {
     let home = Home::new();
-    let mut world: serde_json::Value = serde_json::from_str(include_str!("../../assets/world.json")).unwrap();
+    let mut world: serde_json::Value =
+        serde_json::from_str(include_str!("../../crates/emulator/assets/world.json")).unwrap();
     world["faults"] = serde_json::json!([{"method": "iamcredentials.generateAccessToken", "hang": true}]);
     let world = home.file("world.json", world.to_string());
     let emulator = EmulatorProcess::start(&home, &["--world", &world]);

@@ -18,10 +18,10 @@ use std::{
 use impersona::{
     api::{ApiError, Client, Settings, endpoints::Endpoints},
     auth::{self, FindOptions},
-    emulator::{Emulator, Fault, Handle, Options, World},
     env::Env,
     model::credential::{MintRequest, What},
 };
+use impersona_emulator::{Emulator, Fault, Handle, Options, World};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -29,7 +29,7 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the example organization is tried on: dev may do everything here but edit its policy.
-pub use impersona::emulator::names::DEPLOYER;
+pub use impersona_emulator::names::DEPLOYER;
 
 /// A deadline, for everything that waits.
 #[derive(Clone, Copy)]

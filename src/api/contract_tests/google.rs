@@ -23,9 +23,9 @@ use crate::{
         testing::bare_token,
     },
     auth::Source,
-    contract::{Method, Way, contract},
     env::Env,
 };
+use impersona_contract::{Method, Way, contract};
 
 /// A request as it came.
 #[derive(Clone, Debug)]

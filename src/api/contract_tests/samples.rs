@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use super::answers;
 use crate::{
     api::{Call, credentials, iam, metadata, oauth, policies, projects},
-    emulator::names::CREATOR,
     flows,
     model::{
         caller::Caller,
@@ -19,6 +18,7 @@ use crate::{
         signed_url::SignedUrl,
     },
 };
+use impersona_emulator::names::CREATOR;
 
 /// Values of an enumeration, by pattern: a variant without a pattern does not compile, and a pattern without a sample of
 /// its own panics.

@@ -2,12 +2,10 @@
 
 use serde_json::json;
 
-use crate::{
-    api::ErrorKind::{
-        self, Conflict, Credentials, Denied, Invalid, Network, NotFound, Other, Quota, Server, Timeout,
-    },
-    emulator::Fault,
+use crate::api::ErrorKind::{
+    self, Conflict, Credentials, Denied, Invalid, Network, NotFound, Other, Quota, Server, Timeout,
 };
+use impersona_emulator::Fault;
 
 /// How often something that may be repeated is sent in all, when the fault stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -15,8 +15,8 @@ mod world;
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
-use crate::emulator::Fault;
 use faults::{Sent, Wrong};
+use impersona_emulator::Fault;
 use report::{End, Line, Report, name, stable};
 use world::{Desk, Seen};
 

@@ -12,7 +12,6 @@ use crate::{
         endpoints::Endpoints, oauth, perform_with,
     },
     auth::{self, FindOptions},
-    emulator::{self, Emulator, Fault, Handle, Options, World, names::CREATOR},
     env::Env,
     flows,
     history::Snapshots,
@@ -23,6 +22,7 @@ use crate::{
         secret::Secret,
     },
 };
+use impersona_emulator::{self as emulator, Emulator, Fault, Handle, Options, World, names::CREATOR};
 
 pub(super) const SA: &str = "sa@acme-prod.iam.gserviceaccount.com";
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";

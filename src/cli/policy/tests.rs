@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::cli::{Invocation, start};
-use crate::emulator::names::{ADMIN, CAROL, CREATOR, EDITABLE, SET_POLICY};
-use crate::emulator::{Binding, Emulator, Fault, Options, Policy, World};
 use crate::env::Env;
+use impersona_emulator::names::{ADMIN, CAROL, CREATOR, EDITABLE, SET_POLICY};
+use impersona_emulator::{Binding, Emulator, Fault, Options, Policy, World};
 
 /// An emulator that runs beside the subcommands, and a state folder.
 struct Desk {

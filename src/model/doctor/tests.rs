@@ -1,11 +1,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::emulator::names::{CREATOR, RELAY_A, RELAY_B, VAULT};
 use crate::model::{
     denial::Asked,
     permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, MATRIX, SET_IAM_POLICY},
 };
+use impersona_emulator::names::{CREATOR, RELAY_A, RELAY_B, VAULT};
 
 const NOW: i64 = 1_800_000_000;
 

@@ -65,8 +65,8 @@ pub fn access(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::names::{CREATOR, member::RELAY_A as RELAY};
     use crate::model::permission::{GET_OPEN_ID_TOKEN, IMPLICIT_DELEGATION};
+    use impersona_emulator::names::{CREATOR, member::RELAY_A as RELAY};
     use serde_json::json;
 
     fn judged(bindings: serde_json::Value) -> Access {

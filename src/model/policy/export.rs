@@ -147,8 +147,8 @@ fn hcl(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::emulator::names::{CREATOR, DEPLOYER};
     use crate::model::member::Member;
+    use impersona_emulator::names::{CREATOR, DEPLOYER};
 
     fn change(op: Op, member: &str, condition: Option<Condition>) -> Change {
         Change { op, role: CREATOR.to_owned(), member: Member::read(member), condition, was: None }

@@ -1,6 +1,6 @@
 use super::super::testing::{World, policy};
 use super::*;
-use crate::emulator::names::{CREATOR, OPEN_ID};
+use impersona_emulator::names::{CREATOR, OPEN_ID};
 use serde_json::json;
 
 fn words(role: &str) -> String {

@@ -1,6 +1,6 @@
 use super::super::testing::{World, policy};
 use super::*;
-use crate::emulator::names::{ADMIN, CREATOR, DEV};
+use impersona_emulator::names::{ADMIN, CREATOR, DEV};
 use serde_json::{Value, json};
 
 const ANN: &str = "user:ann@example.com";

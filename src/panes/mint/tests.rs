@@ -11,7 +11,7 @@ use crate::{
     widgets::form::Form,
 };
 
-const ACCOUNT: &str = crate::emulator::names::DEPLOYER;
+const ACCOUNT: &str = impersona_emulator::names::DEPLOYER;
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).expect("a time")

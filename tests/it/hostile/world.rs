@@ -22,7 +22,8 @@ pub fn flood() -> String {
 
 /// The example organization in the hands of somebody hostile; `fault` is how Google's services err.
 pub fn world(faults: Value) -> Value {
-    let mut world: Value = serde_json::from_str(include_str!("../../../assets/world.json")).unwrap();
+    let mut world: Value =
+        serde_json::from_str(include_str!("../../../crates/emulator/assets/world.json")).unwrap();
     for name in ["organizations", "folders", "projects"] {
         for level in world[name].as_array_mut().unwrap() {
             hostile(level);

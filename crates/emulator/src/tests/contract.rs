@@ -11,7 +11,7 @@ use super::super::conforming::{BEYOND, documented, look, service};
 use super::super::error::{Failure, NAMES, Place, Scene};
 use super::super::routes::{self, Route};
 use super::*;
-use crate::contract::{contract, refusal};
+use impersona_contract::{contract, refusal};
 
 /// Routes that no discovery document has, by the beginning of their short name, and where their form is from.
 const WITHOUT: [(&str, &str); 10] = [
@@ -67,7 +67,7 @@ fn every_route_is_googles_or_is_listed_with_the_reason_why_it_cannot_be_looked_u
 
 /// A request for each method that it answers with a success: verb, path and body.
 fn samples() -> Vec<(Method, &'static str, Option<Value>)> {
-    const SA: &str = crate::emulator::names::path::DEPLOYER;
+    const SA: &str = crate::names::path::DEPLOYER;
     let name =
         "//iam.googleapis.com/projects/acme-prod/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
     let get = |path| (Method::GET, path, None);

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::speaks_oauth;
 use super::fault::Fault;
 use super::routes::Route;
-use crate::contract::{Method, contract, refusal};
+use impersona_contract::{Method, contract, refusal};
 
 /// Where Google's servers are known to say more than the documents: the method, the field, and how that is known.
 pub const BEYOND: [(&str, &str, &str); 1] = [(

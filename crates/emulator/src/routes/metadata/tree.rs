@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::machine;
-use crate::emulator::metadata::{Attached, Metadata, Platform};
+use crate::metadata::{Attached, Metadata, Platform};
 
 /// A name's content.
 #[derive(Debug)]

@@ -91,7 +91,7 @@ fn services() -> &'static HashSet<&'static str> {
 /// Permissions, and families of them, that are held above projects alone.
 fn held_above() -> &'static HashMap<String, Level> {
     static ABOVE: LazyLock<HashMap<String, Level>> = LazyLock::new(|| {
-        let lines = include_str!("../../assets/held_above.tsv").lines().filter(|line| !line.starts_with('#'));
+        let lines = include_str!("../assets/held_above.tsv").lines().filter(|line| !line.starts_with('#'));
         let rows = lines.filter_map(|line| {
             let mut cells = line.split('\t');
             let level = if cells.next()? == "folder" { Level::Folder } else { Level::Organization };

@@ -263,7 +263,7 @@ pub enum WorldError {
 impl World {
     /// The example organization of the demo.
     pub fn demo() -> World {
-        World::parse(include_str!("../../assets/world.json")).expect("a test reads the world in assets")
+        World::parse(include_str!("../assets/world.json")).expect("a test reads the world in assets")
     }
 
     /// Reads a world and completes it: emails, unique ids, key ids.

@@ -7,7 +7,7 @@ use super::*;
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 const PROD: &str = "//cloudresourcemanager.googleapis.com/projects/acme-prod";
 const BUCKET: &str = "//storage.googleapis.com/projects/_/buckets/reports";
-const OWNER: &str = crate::emulator::names::member::DEPLOYER;
+const OWNER: &str = crate::names::member::DEPLOYER;
 
 pub(super) fn rule(resource: &str, roles: &[&str]) -> Value {
     let roles: Vec<String> = roles.iter().map(|role| format!("inRole:{role}")).collect();

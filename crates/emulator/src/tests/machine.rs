@@ -105,10 +105,10 @@ async fn google_s_issuer_and_those_of_the_pools_say_where_their_keys_are() {
     let issuer = desk.get(&format!("{provider}/.well-known/openid-configuration")).await.json;
     let keys = desk.get(&path(&issuer["jwks_uri"])).await.json;
     let source = desk.client.get(format!("{base}{provider}/identities/0"));
-    let (name, value) = crate::emulator::subject::HEADER;
+    let (name, value) = crate::subject::HEADER;
     let given: Value = source.header(name, value).send().await.unwrap().json().await.unwrap();
     let token = given["access_token"].as_str().unwrap();
     assert_eq!(jsonwebtoken::decode_header(token).unwrap().kid.as_deref(), keys["keys"][0]["kid"].as_str());
-    assert_eq!(crate::emulator::keys::Jwt::read(token).unwrap().text("iss"), issuer["issuer"].as_str());
+    assert_eq!(crate::keys::Jwt::read(token).unwrap().text("iss"), issuer["issuer"].as_str());
     assert_eq!(desk.get("external/acme-ci/ci-pool/nobody/jwks").await.status, 404);
 }

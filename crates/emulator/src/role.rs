@@ -19,7 +19,7 @@ pub struct Role {
 static PREDEFINED: LazyLock<BTreeMap<String, Role>> = LazyLock::new(|| {
     let mut all: BTreeMap<String, Role> = titled().collect();
     all.extend(untitled());
-    for row in lines(include_str!("../../assets/more_permissions.tsv")) {
+    for row in lines(include_str!("../assets/more_permissions.tsv")) {
         let (permission, roles) = row.split_once('\t').unwrap_or_default();
         for role in roles.split(' ') {
             all.entry(format!("roles/{role}")).and_modify(|role| role.permissions.push(permission));
@@ -42,7 +42,7 @@ fn list(text: &'static str) -> Vec<&'static str> {
 }
 
 fn titled() -> impl Iterator<Item = (String, Role)> {
-    lines(include_str!("../../assets/roles.tsv")).filter_map(|line| {
+    lines(include_str!("../assets/roles.tsv")).filter_map(|line| {
         let mut cells = line.split('\t');
         let (name, title, stage) = (cells.next()?, cells.next()?, cells.next()?);
         Some((name.to_owned(), Role { title, stage, permissions: list(cells.nth(1)?) }))
@@ -51,7 +51,7 @@ fn titled() -> impl Iterator<Item = (String, Role)> {
 
 fn untitled() -> impl Iterator<Item = (String, Role)> {
     let (mut stage, mut permissions) = ("", "");
-    let rows = lines(include_str!("../../assets/other_roles.tsv")).filter_map(move |line| {
+    let rows = lines(include_str!("../assets/other_roles.tsv")).filter_map(move |line| {
         let (start, rest) = line.split_once('\t')?;
         if start == ">" {
             (stage, permissions) = rest.split_once('\t')?;
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn role_has_the_permissions_of_the_third_table() {
         let all = predefined();
-        for row in lines(include_str!("../../assets/more_permissions.tsv")) {
+        for row in lines(include_str!("../assets/more_permissions.tsv")) {
             let (permission, roles) = row.split_once('\t').unwrap();
             for role in roles.split(' ') {
                 assert!(all[&format!("roles/{role}")].permissions.contains(&permission), "{role}");

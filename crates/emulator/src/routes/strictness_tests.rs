@@ -188,7 +188,7 @@ impl Desk {
     }
 }
 
-const ACCOUNT: &str = crate::emulator::names::path::DEPLOYER;
+const ACCOUNT: &str = crate::names::path::DEPLOYER;
 
 #[tokio::test]
 async fn the_parameters_that_every_method_has_do_what_they_say() {

@@ -70,7 +70,7 @@ pub fn contract() -> &'static Contract {
             all.into_iter().map(|(name, text)| (name, Type::parse(&text))).collect()
         };
         let mut contract = Contract::default();
-        for line in include_str!("discovery.jsonl").lines() {
+        for line in include_str!("../discovery.jsonl").lines() {
             match serde_json::from_str(line).expect("the script writes rows of two kinds") {
                 Row::Method { method, verb, path, query, takes, gives } => contract.methods.push(Method {
                     name: method,

@@ -15,7 +15,7 @@ async fn every_documented_method_is_served_or_named_in_a_refusal() {
         assert!(!text.contains("<html"), "{}: {text}", method.id);
         if status == 501 {
             let said: Value = serde_json::from_str(&text).unwrap();
-            assert_eq!(crate::contract::refusal(501, &said), [""; 0], "{}", method.id);
+            assert_eq!(impersona_contract::refusal(501, &said), [""; 0], "{}", method.id);
             assert_eq!(said["error"]["status"], "UNIMPLEMENTED");
             let message = said["error"]["message"].as_str().unwrap();
             assert!(message.contains(&format!("does not serve {};", method.id)), "{}: {message}", method.id);

@@ -118,7 +118,7 @@ async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_readme_ha
     let names: Vec<&str> =
         listed["errors"].as_array().unwrap().iter().filter_map(|one| one["error"].as_str()).collect();
     assert!(names.contains(&"RESOURCE_EXHAUSTED") && names.len() == ERRORS.len());
-    let readme = include_str!("../../../README.md");
+    let readme = include_str!("../../../../README.md");
     for name in names {
         assert!(readme.contains(&format!("`{name}`")), "{name}");
     }

@@ -61,7 +61,7 @@ pub const SET_POLICY: &str = "iam.serviceAccounts.setIamPolicy";
 
 #[cfg(test)]
 mod tests {
-    use crate::emulator::{World, role, testable};
+    use crate::{World, role, testable};
 
     #[test]
     fn every_name_is_one_of_the_demo_or_of_iam() {

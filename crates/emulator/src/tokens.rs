@@ -117,7 +117,7 @@ pub fn is_scope(scope: &str) -> bool {
         "https://www.googleapis.com/auth/sqlservice.login",
     ];
     static DOCUMENTED: LazyLock<HashSet<&str>> = LazyLock::new(|| {
-        let lines = include_str!("../../assets/scopes.tsv").lines();
+        let lines = include_str!("../assets/scopes.tsv").lines();
         lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split('\t').next()).collect()
     });
     OTHERS.contains(&scope) || DOCUMENTED.contains(scope)

@@ -1,14 +1,14 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
 //! Cloud Asset, Policy Troubleshooter, Policy Analyzer, the OAuth endpoints, the Security Token Service, the public keys and the metadata
 //! server, over real HTTP on loopback. It owns its own reading of the protocol and imports nothing of the rest of the
-//! crate, so that two readings have to agree; it keeps everything in memory. In builds for debugging it panics rather than
+//! crate, so that two readings have to agree; it keeps everything in memory. Its feature `checked` makes it panic rather than
 //! answer what Google's documents do not allow.
 //!
 //! ```no_run
-//! # async fn run() -> Result<(), impersona::emulator::StartError> {
-//! use impersona::emulator::{Emulator, Options, World};
+//! # async fn run() -> Result<(), impersona_emulator::StartError> {
+//! use impersona_emulator::{Emulator, Options, World};
 //! let emulator = Emulator::start(Options { port: 0, world: World::demo() }).await?;
-//! println!("{}", impersona::emulator::first_line(&emulator));
+//! println!("{}", impersona_emulator::first_line(&emulator));
 //! # Ok(())
 //! # }
 //! ```
@@ -24,7 +24,7 @@ mod callers;
 mod check;
 mod clock;
 mod condition;
-#[cfg(any(test, debug_assertions))]
+#[cfg(feature = "checked")]
 mod conforming;
 mod connection;
 mod deny;

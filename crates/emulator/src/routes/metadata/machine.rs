@@ -4,8 +4,8 @@
 use serde_json::{Value, json};
 
 use super::tree::Node;
-use crate::emulator::hardware::{Disk, NetworkInterface};
-use crate::emulator::metadata::Instance;
+use crate::hardware::{Disk, NetworkInterface};
+use crate::metadata::Instance;
 
 /// The names that only a virtual machine has, beside those that every machine has.
 pub fn of(instance: &Instance, number: u64) -> Vec<(&'static str, Node)> {

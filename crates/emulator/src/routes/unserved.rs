@@ -20,7 +20,7 @@ pub(in super::super) struct Documented {
 
 /// Every method of the documents, as `scripts/discovery` writes them down.
 pub(in super::super) static DOCUMENTED: LazyLock<Vec<Documented>> = LazyLock::new(|| {
-    let rows = include_str!("../../../assets/methods.tsv").lines().filter(|line| !line.starts_with('#'));
+    let rows = include_str!("../../assets/methods.tsv").lines().filter(|line| !line.starts_with('#'));
     rows.filter_map(|row| {
         let mut cells = row.split('\t');
         Some(Documented { id: cells.next()?, verb: cells.next()?, path: cells.next()? })

@@ -76,7 +76,7 @@ pub(super) struct Route {
 /// One row: `row!(Api::Iam, "GET", "/v1/…", "iam.…", "google.iam.admin.v1.IAM.…", handler)`.
 macro_rules! row {
     ($api:expr, $verb:literal, $path:literal, $name:literal, $grpc:literal, $run:expr) => {
-        $crate::emulator::routes::Route {
+        $crate::routes::Route {
             api: $api,
             verb: $verb,
             path: $path,
@@ -359,7 +359,7 @@ async fn run(
         None => (route.run)(call).await,
     };
     let response = answer.unwrap_or_else(Failure::into_response);
-    #[cfg(any(test, debug_assertions))]
+    #[cfg(feature = "checked")]
     let response = super::conforming::look(&shared.base, route, fault, response).await;
     match route.api {
         Api::Metadata => metadata::sealed(response).await,
