@@ -26,6 +26,14 @@ use reach::{Program, Test, Told, nearest_first};
 use report::Verdict;
 use tree::{Source, Tree};
 
+/// The test programs in the order in which they are asked, the next one only of what the ones before did not notice: the
+/// name of the target, of the stage, and how it is told.
+const STAGES: [(&str, &str, Told); 3] = [
+    ("impersona", "unit", Told::ByEnvironment),
+    ("impersona_emulator", "emulator", Told::ByEnvironment),
+    ("it", "whole", Told::ByFile),
+];
+
 const USAGE: &str = "mutants [--list] [--fresh] [--units] [PATH…]
   --list   says which changes there are, and tries none
   --fresh  forgets what earlier runs found
@@ -84,14 +92,6 @@ fn run(paths: &[String], list: bool, fresh: bool, units: bool) -> Result<bool, S
     let jobs = std::thread::available_parallelism().map_or(1, usize::from) * 2;
     let path =
         |name: &str| programs.get(name).cloned().ok_or_else(|| format!("no test program {name} was built"));
-    let unit = Program { path: path("impersona")?, copy: tree.copy.clone(), told: Told::ByEnvironment };
-    let stamp = |program: &Program| {
-        fs::read(&program.path).map(|bytes| tree::hash(&bytes)).map_err(|error| error.to_string())
-    };
-    let unit_stamp = stamp(&unit)?;
-    let unit_tests = unit.reached(&work.join("reach-unit.json"), unit_stamp, jobs)?;
-    eprintln!("        {} unit tests reach what they reach", unit_tests.len());
-
     let results = Results::open(&work.join("results.tsv"), fresh)?;
     let mutants: Vec<(&Source, usize)> = tree
         .sources
@@ -100,17 +100,18 @@ fn run(paths: &[String], list: bool, fresh: bool, units: bool) -> Result<bool, S
         .flat_map(|source| (0..source.mutants.len()).map(move |at| (source, at)))
         .filter(|(source, at)| !tree.unviable.contains(&(source.first + at)))
         .collect();
-    try_all(&mutants, &unit, &unit_tests, unit_stamp, &results, "unit", jobs);
-    if !units {
-        let whole = Program { path: path("it")?, copy: tree.copy.clone(), told: Told::ByFile };
-        let left: Vec<(&Source, usize)> = mutants
-            .iter()
-            .copied()
-            .filter(|(source, at)| results.of(source, *at, "unit") != Some(Verdict::Caught))
-            .collect();
-        let whole_stamp = stamp(&whole)? ^ unit_stamp;
-        let whole_tests = whole.reached(&work.join("reach-whole.json"), whole_stamp, 1)?;
-        try_all(&left, &whole, &whole_tests, whole_stamp, &results, "whole", 1);
+    let mut left = mutants.clone();
+    for (name, stage, told) in STAGES {
+        if units && told == Told::ByFile {
+            continue;
+        }
+        let program = Program { path: path(name)?, copy: tree.copy.clone(), told };
+        let bytes = fs::read(&program.path).map_err(|error| error.to_string())?;
+        let stamp = tree::hash(&bytes);
+        let tests = program.reached(&work.join(format!("reach-{stage}.json")), stamp, jobs)?;
+        eprintln!("        {} {stage} tests", tests.len());
+        try_all(&left, &program, &tests, stamp, &results, stage, jobs);
+        left.retain(|(source, at)| results.best(source, *at) != Verdict::Caught);
     }
     let reasons = fs::read_to_string(here.join("survivors.tsv")).unwrap_or_default();
     let verdicts = mutants.iter().map(|(source, at)| (*source, *at, results.best(source, *at)));
@@ -130,6 +131,7 @@ fn try_all(
         mutants.iter().filter(|(source, at)| !results.is_known(source, *at, stage, stamp)).collect();
     eprintln!("        {} of {} to try with {stage} tests", open.len(), mutants.len());
     let next = AtomicUsize::new(0);
+    let jobs = if program.told == Told::ByFile { 1 } else { jobs };
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {
@@ -191,10 +193,10 @@ impl Results {
         known.get(&format!("{stage}\t{}", source.key(at))).map(|(_, _, verdict)| *verdict)
     }
 
-    /// Caught by either, missed where one reaches it.
+    /// Caught by any, missed where one reaches it.
     fn best(&self, source: &Source, at: usize) -> Verdict {
-        let both = ["unit", "whole"].map(|stage| self.of(source, at, stage).unwrap_or(Verdict::Unreached));
-        both.into_iter().max().expect("there are two")
+        let each = STAGES.map(|(_, stage, _)| self.of(source, at, stage).unwrap_or(Verdict::Unreached));
+        each.into_iter().max().expect("there are three")
     }
 
     fn put(&self, source: &Source, at: usize, stage: &str, stamp: u64, verdict: Verdict) {

@@ -114,6 +114,12 @@ impl Tree {
             .output()
             .map_err(|error| format!("git: {error}"))?;
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        // Each crate that is changed has a switch of its own.
+        let roots: BTreeSet<&str> = self
+            .sources
+            .iter()
+            .filter_map(|source| source.path.find("src/").map(|at| &source.path[..at + "src/".len()]))
+            .collect();
         let mut kept = BTreeSet::new();
         for path in listed.split('\0').filter(|path| !path.is_empty()) {
             if self.sources.iter().any(|source| source.path == path) {
@@ -121,16 +127,18 @@ impl Tree {
                 continue;
             }
             let Ok(text) = fs::read(self.root.join(path)) else { continue };
-            let text = match path {
-                "src/lib.rs" => [&text[..], b"\npub mod mutant;\n"].concat(),
-                _ => text,
+            let text = match roots.iter().any(|root| path == format!("{root}lib.rs")) {
+                true => [&text[..], b"\npub mod mutant;\n"].concat(),
+                false => text,
             };
             write_if_new(&self.copy.join(path), &text).map_err(|error| format!("{path}: {error}"))?;
             kept.insert(self.copy.join(path));
         }
-        let switch = self.copy.join("src/mutant.rs");
-        write_if_new(&switch, include_bytes!("switch.rs")).map_err(|error| error.to_string())?;
-        kept.insert(switch);
+        for root in roots {
+            let switch = self.copy.join(root).join("mutant.rs");
+            write_if_new(&switch, include_bytes!("switch.rs")).map_err(|error| error.to_string())?;
+            kept.insert(switch);
+        }
         remove_others(&self.copy, &kept);
         Ok(())
     }
@@ -183,6 +191,7 @@ impl Tree {
     fn cargo(&self, units: bool) -> Result<Built, String> {
         let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
             .args(["test", "--locked", "--no-run", "--message-format=json", "--lib"])
+            .args(["--package", "impersona", "--package", "impersona-emulator"])
             .args(if units { &[][..] } else { &["--test", "it"] })
             .current_dir(&self.copy)
             .env("CARGO_TARGET_DIR", &self.target)
