@@ -11,21 +11,25 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use divan::{Bencher, black_box};
 use impersona::{
-    api::{Call, Part, Reply, endpoints::Endpoints, iam, policies},
-    app::{
-        AppState, Start,
-        msg::{Effect, Msg, Now, Owner, PaneId},
-    },
-    env::Env,
+    api::{iam, policies},
+    http::endpoints::Endpoints,
     keymap::Keymap,
+    local::{env::Env, state::Remembered},
     model::{
         account::Account,
         caller::Caller,
         jwt::{decode, judge},
         policy::{Policy, diff::diff, merge::merge},
     },
-    state::Remembered,
-    view::{self, theme::Theme},
+    ops::{Call, Part, Reply},
+    tui::{
+        app::{
+            AppState, Start,
+            msg::{Effect, Msg, Now, Owner, PaneId},
+        },
+        view,
+        widgets::theme::Theme,
+    },
 };
 use jiff::Timestamp;
 use ratatui::{

@@ -4,9 +4,8 @@ use std::{alloc::System, process::ExitCode};
 
 use impersona::{
     cli::{self, Invocation},
-    dumps,
-    env::Env,
-    runtime,
+    local::{dumps, env::Env},
+    tui::runtime,
 };
 use zeroizing_alloc::ZeroAlloc;
 
@@ -21,6 +20,6 @@ fn main() -> ExitCode {
     dumps::off(&env);
     ExitCode::from(match cli::start(std::env::args_os(), &env) {
         Invocation::Done(code) => code,
-        Invocation::Tui(args) => runtime::open(&args, &env),
+        Invocation::Tui(args) => runtime::open(&args, &env).unwrap_or_else(|failure| cli::fail(&failure)),
     })
 }

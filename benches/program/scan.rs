@@ -11,10 +11,11 @@ use std::{
 };
 
 use impersona::{
-    api::{Client, Settings, endpoints::Endpoints},
+    api::{Client, Settings},
     auth::{self, FindOptions},
-    env::Env,
     flows::{self, Question},
+    http::endpoints::Endpoints,
+    local::env::Env,
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -4,7 +4,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use impersona::model::jwt::{self, Around, Expectation, Form, Reading, Section, State, decode, judge};
-use impersona::widgets::safe::{is_unsafe, safe_line};
+use impersona::text::safe::{is_unsafe, safe_line};
 use libfuzzer_sys::fuzz_target;
 
 /// A public key of a standard (RFC 7515, A.3), with which no input was signed.

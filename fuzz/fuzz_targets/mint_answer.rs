@@ -3,11 +3,11 @@
 #![no_main]
 
 use impersona::api::credentials::read;
-use impersona::api::endpoints::Endpoints;
-use impersona::env::Env;
+use impersona::http::endpoints::Endpoints;
+use impersona::local::env::Env;
 use impersona::model::credential::{MintRequest, Payload, What};
 use impersona::model::signed_url::SignedUrl;
-use impersona::widgets::safe::{is_unsafe, safe_line};
+use impersona::text::safe::{is_unsafe, safe_line};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

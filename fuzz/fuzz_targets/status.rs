@@ -2,10 +2,10 @@
 //! error: the first two bytes are the status, the rest is the body.
 #![no_main]
 
-use impersona::api::{ApiError, error_text};
+use impersona::http::{ApiError, error_text};
 use impersona::model::denial::Asked;
 use impersona::model::doctor::{Examined, Known, diagnose};
-use impersona::widgets::safe::{is_unsafe, safe_line};
+use impersona::text::safe::{is_unsafe, safe_line};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {

@@ -7,18 +7,20 @@ use tokio::sync::mpsc;
 
 use crate::{
     api::{
-        ApiError, ErrorKind,
-        answer::Answer,
-        endpoints::{Endpoints, service},
-        http::{Http, Wire},
         oauth::KeyCache,
-        pace::{Pace, RATE},
         pages::{MOST_PAGES, Pages, Read},
-        record::{Record, Recorder},
-        ticket::Ticket,
         untestable::Untestable,
     },
     auth::{Source, keeper::Keeper},
+    http::{
+        ApiError, ErrorKind,
+        answer::Answer,
+        endpoints::{Endpoints, service},
+        pace::{Pace, RATE},
+        record::{Record, Recorder},
+        ticket::Ticket,
+        transport::{Http, Wire},
+    },
     model::caller::{Caller, Charge},
 };
 
@@ -162,7 +164,7 @@ impl Client {
 
     /// Sends a request with the caller's token, if it takes one. When the token is not accepted, it is renewed
     /// once and the request is sent again: a 401 says that nothing was carried out.
-    pub(super) async fn send(&self, ticket: Ticket) -> Result<Answer, ApiError> {
+    pub(crate) async fn send(&self, ticket: Ticket) -> Result<Answer, ApiError> {
         let (base, elsewhere) = (ticket.base, ticket.address.is_some());
         // What was refused to the keeper was asked elsewhere, and says so itself.
         let of_this = |error: &ApiError| {
@@ -256,10 +258,8 @@ impl Client {
 mod tests {
     use super::*;
     use crate::{
-        api::{
-            endpoints::Base,
-            testing::{Server, ok},
-        },
+        api::testing::{Server, ok},
+        http::endpoints::Base,
         model::denial::Asked,
     };
 

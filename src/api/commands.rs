@@ -6,10 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
 use crate::{
-    api::{
-        credentials::{Preview, preview},
-        endpoints::Endpoints,
-    },
+    api::credentials::{Preview, preview},
+    http::endpoints::Endpoints,
     model::{
         claims,
         credential::{MintRequest, Payload, What},
@@ -242,7 +240,7 @@ fn sign_url(url: &SignedUrl) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::env::Env;
+    use crate::local::env::Env;
 
     const SA: &str = "sa@p.iam.gserviceaccount.com";
     const D1: &str = "d1@p.iam.gserviceaccount.com";

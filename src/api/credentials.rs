@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    api::{
-        ApiError, CallKind, Client, ErrorKind,
+    api::{Client, metadata},
+    http::{
+        ApiError, CallKind, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
         handed_out::{HandedOut, key_id},
-        http::now,
-        metadata,
         ticket::{Ticket, segment},
+        transport::now,
     },
     model::{
         claims,

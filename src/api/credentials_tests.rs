@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    env::Env,
+    local::env::Env,
     model::{scopes, signed_url::SignedUrl},
 };
 

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    api::{
-        ApiError, CallKind, Client, ErrorKind,
+    api::{Client, pages::Read},
+    http::{
+        ApiError, CallKind, ErrorKind,
         answer::{decode, decode_list, lacks},
         endpoints::{self, Base},
-        pages::Read,
         ticket::{Lane, Ticket, segment},
     },
     model::{
@@ -266,10 +266,8 @@ impl Client {
 mod tests {
     use super::*;
     use crate::{
-        api::{
-            testing::{Server, answer, ok},
-            ticket::Body,
-        },
+        api::testing::{Server, answer, ok},
+        http::ticket::Body,
         model::permission::{GET_ACCESS_TOKEN, SIGN_BLOB, SIGN_JWT},
     };
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
-    api::{
-        ApiError, Client, ErrorKind,
+    api::Client,
+    http::{
+        ApiError, ErrorKind,
         answer::decode,
         endpoints::{self, Base, Endpoints},
         handed_out,
@@ -269,7 +270,7 @@ fn read_keys(body: &[u8]) -> Result<String, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ticket::{Body, Method};
+    use crate::http::ticket::{Body, Method};
 
     #[test]
     fn a_token_goes_into_the_body_never_into_the_address() {

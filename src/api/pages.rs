@@ -6,7 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
 };
 
-use crate::api::{ApiError, ErrorKind};
+use crate::http::{ApiError, ErrorKind};
 
 /// Pages of one list at most: at 100 to a page, more accounts than any project can have.
 pub(super) const MOST_PAGES: usize = 5_000;

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    api::{
-        ApiError, CallKind, Client, ErrorKind,
+    api::Client,
+    http::{
+        ApiError, CallKind, ErrorKind,
         answer::{decode, decode_list, lacks},
         endpoints::{self, Base, Endpoints},
         ticket::{Body, Lane, Ticket, segment},

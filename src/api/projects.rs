@@ -4,11 +4,11 @@
 use serde::Deserialize;
 
 use crate::{
-    api::{
-        ApiError, Client, ErrorKind,
+    api::{Client, pages::Read},
+    http::{
+        ApiError, ErrorKind,
         answer::{decode, decode_list, lacks},
         endpoints::{self, Base},
-        pages::Read,
         ticket::{Ticket, segment},
     },
     model::{

@@ -6,10 +6,13 @@ use serde_json::json;
 
 use crate::{
     api::{
-        ApiError, CallKind, Client, ErrorKind,
+        Client,
+        pages::{MOST_PAGES, Pages, Read},
+    },
+    http::{
+        ApiError, CallKind, ErrorKind,
         answer::{decode, decode_list, lacks},
         endpoints::{self, Base},
-        pages::{MOST_PAGES, Pages, Read},
         ticket::{Lane, Ticket, segment},
     },
     model::denial::Asked,

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    api::{
-        ApiError, CallKind, Client, ErrorKind,
+    api::Client,
+    http::{
+        ApiError, CallKind, ErrorKind,
         answer::{decode, decode_with_error},
         endpoints::{self, Base},
         error::{CODES, plain},

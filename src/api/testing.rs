@@ -1,9 +1,7 @@
 //! A server for tests that says what the test tells it to say, byte for byte, and remembers what it was asked. It
 //! knows nothing of Google: what the API layer understands is judged by bytes, not by our own serializer.
 
-use std::{cell::Cell, collections::VecDeque, sync::Arc, time::Duration};
-
-use jiff::Timestamp;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -13,9 +11,10 @@ use tokio::{
 };
 
 use crate::{
-    api::{ApiError, Client, Settings, endpoints::Endpoints},
+    api::{Client, Settings},
     auth::{self, FindOptions, Source},
-    env::Env,
+    http::{ApiError, endpoints::Endpoints},
+    local::env::Env,
     model::secret::Secret,
 };
 
@@ -186,33 +185,4 @@ pub(crate) async fn later(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time).await;
     tokio::time::resume();
-}
-
-thread_local! {
-    static NOW: Cell<Option<Timestamp>> = const { Cell::new(None) };
-}
-
-/// What the time is on this thread, where a test has stopped the clock.
-pub(crate) fn stopped() -> Option<Timestamp> {
-    NOW.get()
-}
-
-/// A clock that stands still on this thread until it is dropped, and is set forward by hand.
-pub(crate) struct Stopped(());
-
-impl Stopped {
-    pub(crate) fn now() -> Stopped {
-        NOW.set(Some(crate::api::http::now()));
-        Stopped(())
-    }
-
-    pub(crate) fn forward(&self, seconds: u64) {
-        NOW.set(stopped().map(|now| now + Duration::from_secs(seconds)));
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        NOW.set(None);
-    }
 }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    api::{
-        ApiError, CallKind, Client,
+    api::Client,
+    http::{
+        ApiError, CallKind,
         answer::decode,
         endpoints::{self, Base},
         error::plain,
@@ -129,7 +130,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::ticket::Body;
+    use crate::http::ticket::Body;
 
     #[test]
     fn it_is_asked_with_a_bare_email_and_the_full_name_of_the_account() {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use tokio::sync::Mutex;
 
-use crate::api::ApiError;
+use crate::http::ApiError;
 
 /// What was learned, by kind of resource (`serviceAccounts`).
 #[derive(Debug, Default)]

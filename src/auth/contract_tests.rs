@@ -11,9 +11,9 @@ use super::{
     find, gcloud,
 };
 use crate::{
-    api::contract_tests::{Google, Talk, every, judge, told_in},
-    env::Env,
+    local::env::Env,
     model::secret::Secret,
+    ops::contract_tests::{Google, Talk, every, judge, told_in},
 };
 
 const SA: &str = "sa@acme-prod.iam.gserviceaccount.com";

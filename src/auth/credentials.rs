@@ -2,7 +2,7 @@
 //! addresses it names, which program it runs.
 
 use super::{external, gcloud};
-use crate::{env::Env, model::secret::Secret};
+use crate::{local::env::Env, model::secret::Secret};
 
 /// The credentials themselves.
 #[derive(Clone, Debug)]

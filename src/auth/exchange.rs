@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use super::{Credentials, Source, external, gcloud, key, machine};
 use crate::{
-    api::{
+    http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
         endpoints::{self, Base, GOOGLE},
         handed_out::{self, HandedOut},
-        http::{Http, now},
         ticket::{Ticket, segment},
+        transport::{Http, now},
     },
     model::{
         caller::Charge,

@@ -7,7 +7,7 @@ use crate::{
         testing::{Server, answer, ok},
     },
     auth::{FindOptions, find},
-    env::Env,
+    local::env::Env,
 };
 
 const SA: &str = "sa@acme-prod.iam.gserviceaccount.com";

@@ -12,7 +12,7 @@ use super::{
     trust::{self, Proof},
 };
 use crate::{
-    api::{
+    http::{
         ApiError, ErrorKind,
         endpoints::{GOOGLE, is_domain},
     },

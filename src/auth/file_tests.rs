@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    api::{ApiError, ErrorKind},
     auth::trust::{self, Reason},
-    env::Env,
+    http::{ApiError, ErrorKind},
+    local::env::Env,
 };
 
 fn read_bytes(content: &[u8]) -> Result<Source, ApiError> {
@@ -196,7 +196,7 @@ fn a_file_that_names_no_universe_is_googles_and_its_secrets_go_to_no_other() {
     let universe = |field: &str| good(&external(&format!(r#"{{"file":"/x"}}{field}"#))).universe;
     let elsewhere = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]);
     let made = |universe: Option<String>| {
-        crate::api::endpoints::Endpoints::new(&elsewhere, universe.as_deref()).map_err(|error| error.kind)
+        crate::http::endpoints::Endpoints::new(&elsewhere, universe.as_deref()).map_err(|error| error.kind)
     };
     for field in ["", r#","universe_domain":"""#, r#","universe_domain":null"#] {
         assert_eq!(universe(field).as_deref(), Some(GOOGLE));

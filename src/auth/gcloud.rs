@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::exchange::{Found, Granted};
 use crate::{
-    api::{ApiError, ErrorKind, error::plain, http::Http},
-    env::{Env, Platform},
+    http::{ApiError, ErrorKind, error::plain, transport::Http},
+    local::env::{Env, Platform},
     model::secret::Secret,
 };
 

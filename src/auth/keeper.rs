@@ -12,9 +12,9 @@ use tokio::{
 
 use super::{Credentials, Found, Source, exchange, machine};
 use crate::{
-    api::{
+    http::{
         ApiError, ErrorKind,
-        http::{Http, now},
+        transport::{Http, now},
     },
     model::secret::Secret,
 };

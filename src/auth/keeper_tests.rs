@@ -3,11 +3,12 @@ use std::time::Duration;
 use super::MARGIN;
 use crate::{
     api::{
-        Client, ErrorKind,
-        testing::{Server, Stopped, Turn, answer, later, ok, user},
+        Client,
+        testing::{Server, Turn, answer, later, ok, user},
     },
     auth::{self, FindOptions},
-    env::Env,
+    http::{ErrorKind, clock::Stopped},
+    local::env::Env,
 };
 
 const ACCOUNT: &str = r#"{"email":"x@p.iam.gserviceaccount.com"}"#;

@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use crate::{
-    api::{ApiError, ErrorKind},
+    http::{ApiError, ErrorKind},
     model::secret::Secret,
 };
 

@@ -7,14 +7,14 @@ use super::{
     key,
 };
 use crate::{
-    api::{
+    auth::Patience,
+    http::{
         ApiError, ErrorKind,
         answer::decode,
         endpoints::{self, Base},
         handed_out,
-        http::Http,
-        metadata::Patience,
         ticket::Ticket,
+        transport::Http,
     },
     model::denial::Asked,
 };

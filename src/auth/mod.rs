@@ -22,13 +22,15 @@ pub mod gcloud;
 pub(crate) mod keeper;
 mod key;
 mod machine;
+mod patience;
 pub mod trust;
 
+pub(crate) use patience::Patience;
 use std::path::{Path, PathBuf};
 
 use crate::{
-    api::{ApiError, ErrorKind},
-    env::Env,
+    http::{ApiError, ErrorKind},
+    local::env::Env,
     model::{
         caller::{Caller, Choice, How},
         denial::LOGIN,
@@ -77,7 +79,7 @@ impl Source {
     }
 
     /// The token endpoint that the file names; to be trusted only by the rule of
-    /// [`crate::api::endpoints::Endpoints::with_token_uri`].
+    /// [`crate::http::endpoints::Endpoints::with_token_uri`].
     pub fn token_uri(&self) -> Option<&str> {
         self.token_uri.as_deref()
     }

@@ -8,12 +8,11 @@ use std::{
 
 use super::{Credentials, Source, external};
 use crate::{
-    api::{
+    http::{
         endpoints::{GOOGLE, is_loopback, takes_credentials},
-        http::is_near,
+        transport::is_near,
     },
-    env::Env,
-    files,
+    local::{env::Env, files},
     model::shell::{UNQUOTABLE, quote},
 };
 

@@ -3,9 +3,10 @@
 use serde_json::json;
 use tokio::sync::oneshot;
 
-use super::output::{self, Failure, columns};
-use super::setup::Setup;
+use super::output::{self, columns};
 use crate::model::account::Account;
+use crate::session::Failure;
+use crate::session::setup::Setup;
 
 pub(super) async fn run(setup: &Setup, json: bool) -> Result<(), Failure> {
     let project = setup.project()?;

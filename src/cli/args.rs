@@ -2,11 +2,11 @@
 //! no credential can be typed at all, because other people on the machine can read arguments.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand};
 
-use crate::model::{lifetime, policy::guard};
+use crate::model::policy::guard;
+use crate::session::args::{Global, Pane};
 
 /// See who may become a Google Cloud service account, mint short-lived credentials, and understand them.
 ///
@@ -29,63 +29,6 @@ pub struct Args {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or configuration, 3 no or broken caller credentials, \
     4 permission denied, 5 not found, 6 conflict, 7 network, timeout or server trouble, 8 refused input, 1 anything else";
-
-/// Flags valid before and after every subcommand.
-#[derive(Clone, Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Options everywhere")]
-pub struct Global {
-    /// Project to look at
-    #[arg(long, global = true, value_name = "PROJECT")]
-    pub project: Option<String>,
-    /// Use the built-in example organization: nothing leaves this machine
-    #[arg(long, global = true)]
-    pub demo: bool,
-    /// Number of accounts in the example organization
-    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    pub demo_accounts: Option<u32>,
-    /// Refuse everything that would change anything at Google; minting changes nothing
-    #[arg(long, global = true)]
-    pub read_only: bool,
-    /// Credentials file of the caller
-    #[arg(long, global = true, value_name = "FILE")]
-    pub credentials: Option<PathBuf>,
-    /// Project charged for API use
-    #[arg(long, global = true, value_name = "PROJECT")]
-    pub quota_project: Option<String>,
-    /// Don't charge a quota project, even if one is configured
-    #[arg(long, global = true, conflicts_with = "quota_project")]
-    pub no_quota_project: bool,
-    /// Configuration file
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// No colours
-    #[arg(long, global = true)]
-    pub no_color: bool,
-    /// Longest wait for one answer, such as 30s
-    #[arg(long, global = true, value_name = "TIME", value_parser = timeout)]
-    pub timeout: Option<Duration>,
-    /// Say on stderr what is sent
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
-    /// Print JSON
-    #[arg(long, global = true)]
-    pub json: bool,
-}
-
-/// The panes that a link may open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Pane {
-    /// The account and what the caller may do with it.
-    Overview,
-    /// Who may do what with the account.
-    Policy,
-    /// Forms and the shelf.
-    Mint,
-    /// Tokens, decoded and judged.
-    Inspect,
-    /// Every request.
-    Activity,
-}
 
 /// The subcommands.
 #[derive(Clone, Debug, Subcommand)]
@@ -351,12 +294,6 @@ pub struct Decode {
     pub offline: bool,
 }
 
-fn timeout(text: &str) -> Result<Duration, String> {
-    lifetime::parse(text)
-        .map(|seconds| Duration::from_secs(seconds.into()))
-        .map_err(|_| "give 1s to 12h in whole seconds, such as 30s or 2m".to_owned())
-}
-
 /// Whether an argument is, or holds after its `=`, what looks like a credential. Such a one is refused before
 /// anything else looks at it: error messages repeat what was typed.
 pub fn is_credential(argument: &str) -> bool {
@@ -394,7 +331,7 @@ mod tests {
             let args = parse(line).unwrap();
             assert!(args.global.json && matches!(args.command, Some(Command::Whoami)), "{line}");
             assert_eq!(args.global.project.as_deref(), Some("p-1234"));
-            assert_eq!(args.global.timeout, Some(Duration::from_secs(30)));
+            assert_eq!(args.global.timeout, Some(std::time::Duration::from_secs(30)));
         }
     }
 

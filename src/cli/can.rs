@@ -3,9 +3,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::output::{self, Failure, columns};
-use super::setup::Setup;
+use super::output::{self, columns};
 use crate::model::permission::{Granted, MATRIX};
+use crate::session::Failure;
+use crate::session::setup::Setup;
 
 pub(super) async fn run(setup: &Setup, account: &str, json: bool) -> Result<(), Failure> {
     let outcome = setup.client.test_permissions(account).await;

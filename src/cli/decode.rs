@@ -11,14 +11,15 @@ use zeroize::Zeroizing;
 
 use super::args::Decode;
 use super::input;
-use super::output::{self, Failure, columns};
-use super::setup::Setup;
+use super::output::{self, columns};
 use crate::api::oauth::KeySource;
 use crate::model::jwt::{
     self, Around, Check, Expectation, Finding, Reading, Section, Severity, Signer, State, Verdict, judge,
     meaning,
 };
-use crate::widgets::width::truncate;
+use crate::session::Failure;
+use crate::session::setup::Setup;
+use crate::text::width::truncate;
 
 /// For people, of long values only this many cells; `--json` prints all.
 const MAX_SHOWN: usize = 1_000;
@@ -289,10 +290,7 @@ mod tests {
         let reading = reading(claims);
         let text = lines(&reading, &Verdict::not_checked("\u{1b}"), &[], &[]).join("\n");
         for output in [text, printed(claims)] {
-            assert!(
-                !output.contains(|c: char| c != '\n' && crate::widgets::safe::is_unsafe(c)),
-                "{output:?}"
-            );
+            assert!(!output.contains(|c: char| c != '\n' && crate::text::safe::is_unsafe(c)), "{output:?}");
         }
     }
 

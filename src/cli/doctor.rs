@@ -7,16 +7,17 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::input;
-use super::output::{self, Failure, columns};
-use super::setup::Setup;
-use crate::api::endpoints::Base;
-use crate::api::{ApiError, ErrorKind, error_text};
-use crate::failure::{self, LastFailure};
+use super::output::{self, columns};
 use crate::flows;
-use crate::history::Snapshots;
+use crate::http::endpoints::Base;
+use crate::http::{ApiError, ErrorKind, error_text};
+use crate::local::history::Snapshots;
 use crate::model::caller::Caller;
 use crate::model::doctor::{Diagnosis, Evidence, Examined, Known, Mark, diagnose};
 use crate::model::jwt::relative;
+use crate::session::Failure;
+use crate::session::failure::{self, LastFailure};
+use crate::session::setup::Setup;
 
 /// Of endless input only this much is read.
 const MAX_INPUT: u64 = 4 * 1024 * 1024;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::args::Global;
-use super::output::{self, Failure};
-use super::setup;
+use super::output;
 use super::stop::Stop;
+use crate::session::Failure;
+use crate::session::args::Global;
+use crate::session::setup;
 use impersona_emulator::first_line;
 
 /// What it serves besides Google's services.

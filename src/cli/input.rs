@@ -7,7 +7,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use super::output;
-use super::output::Failure;
+use crate::session::Failure;
 
 /// The bytes of a file, or of stdin for `-`, at most `most` of them; they may be a secret. At a terminal, `hint` says
 /// what to type.

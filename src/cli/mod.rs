@@ -11,7 +11,6 @@ mod input;
 mod keys;
 pub mod output;
 mod policy;
-pub mod setup;
 mod stop;
 mod token;
 mod whoami;
@@ -26,16 +25,17 @@ use clap::{CommandFactory as _, Parser};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::api::endpoints::Base;
-use crate::api::record::{Outcome, Record};
-use crate::api::{ApiError, ErrorKind};
-use crate::env::Env;
-use crate::failure::{self, LastFailure};
+use crate::http::endpoints::Base;
+use crate::http::record::{Outcome, Record};
+use crate::http::{ApiError, ErrorKind};
+use crate::local::env::Env;
 use crate::model::account;
-use crate::widgets::safe::safe_line;
-use args::{Args, Command, Global, Pane};
-use output::Failure;
-use setup::Setup;
+use crate::session::Failure;
+use crate::session::args::{Global, TuiArgs};
+use crate::session::failure::{self, LastFailure};
+use crate::session::setup::Setup;
+use crate::text::safe::safe_line;
+use args::{Args, Command};
 use stop::Stop;
 
 /// What the arguments ask for.
@@ -44,17 +44,6 @@ pub enum Invocation {
     Tui(TuiArgs),
     /// All was done; the exit code.
     Done(u8),
-}
-
-/// How to open the explorer.
-#[derive(Clone, Debug, Default)]
-pub struct TuiArgs {
-    /// Flags that hold everywhere.
-    pub global: Global,
-    /// The account to open, checked.
-    pub account: Option<String>,
-    /// The pane to open it in.
-    pub pane: Option<Pane>,
 }
 
 /// Reads the arguments (the program's name first) and, for a subcommand, runs it.
@@ -327,7 +316,7 @@ mod tests {
             panic!("the explorer")
         };
         assert_eq!(tui.account.as_deref(), Some("deployer@acme-prod.iam.gserviceaccount.com"));
-        assert!(tui.pane == Some(Pane::Mint) && tui.global.read_only);
+        assert!(tui.pane == Some(crate::session::args::Pane::Mint) && tui.global.read_only);
         assert!(matches!(start_with(&[]), Invocation::Tui(_)));
     }
 

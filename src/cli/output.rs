@@ -10,50 +10,11 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::api::{ApiError, ErrorKind};
-use crate::files::create_private;
+use crate::http::ApiError;
+use crate::local::files::create_private;
 use crate::model::secret::Secret;
-use crate::widgets::safe::{is_unsafe, safe_line};
-
-/// How a subcommand may end other than well.
-#[derive(Debug)]
-pub enum Failure {
-    /// With a sentence, and an exit code by its kind.
-    Error(Box<ApiError>),
-    /// Nobody reads our output any more: a quiet end.
-    Closed,
-}
-
-impl Failure {
-    /// Refused before anything was sent, with the rule.
-    pub fn refused(sentence: impl Into<String>) -> Failure {
-        ApiError::new(ErrorKind::Invalid, sentence).into()
-    }
-
-    /// Wrong usage or configuration.
-    pub fn usage(sentence: impl Into<String>) -> Failure {
-        ApiError::new(ErrorKind::Config, sentence).into()
-    }
-
-    /// The file system or the terminal said no.
-    pub fn io(doing: &str, error: &io::Error) -> Failure {
-        ApiError::new(ErrorKind::Other, format!("{doing}: {error}")).into()
-    }
-
-    /// What the shell gets.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Failure::Error(error) => error.kind.exit_code(),
-            Failure::Closed => 0,
-        }
-    }
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Failure {
-        Failure::Error(Box::new(error))
-    }
-}
+use crate::session::Failure;
+use crate::text::safe::{is_unsafe, safe_line};
 
 /// A value for `--json`: one line, compact. Serializing what we print cannot fail; escapes keep control
 /// characters of other people's text off the terminal without changing what it means.
@@ -99,7 +60,7 @@ pub fn columns(parts: &[(&str, usize)]) -> String {
 
 /// Filled to a width, never cut: what is printed may be read by a program.
 fn pad(text: &str, cells: usize) -> String {
-    format!("{text}{}", " ".repeat(cells.saturating_sub(crate::widgets::width::width(text))))
+    format!("{text}{}", " ".repeat(cells.saturating_sub(crate::text::width::width(text))))
 }
 
 /// A time as Google prints it: UTC, whole seconds.

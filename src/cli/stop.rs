@@ -10,7 +10,7 @@ pub(super) struct Stop {
 impl Stop {
     #[cfg(unix)]
     pub(super) fn listen() -> Stop {
-        Stop { signals: crate::signals::listen() }
+        Stop { signals: crate::local::signals::listen() }
     }
 
     #[cfg(unix)]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::args::{How, SignUrl, Token};
-use super::output::{self, Failure, Opened, Sink};
-use super::setup::Setup;
+use super::output::{self, Opened, Sink};
 use super::{input, now};
 use crate::flows;
 use crate::model::credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, What};
 use crate::model::jwt::{State, audience};
 use crate::model::{account, claims, lifetime, scopes, signed_url};
+use crate::session::Failure;
+use crate::session::setup::Setup;
 
 /// What to mint and where to write it, checked by the rules of the domain; what is to be signed is read.
 ///

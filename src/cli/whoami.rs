@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use super::output::{self, Failure, columns};
-use super::setup::Setup;
+use super::output::{self, columns};
 use crate::model::scopes::short;
+use crate::session::Failure;
+use crate::session::setup::Setup;
 
 pub(super) async fn run(setup: &Setup, json: bool) -> Result<(), Failure> {
     let caller = setup.client.caller().await?;

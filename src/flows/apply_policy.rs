@@ -17,8 +17,9 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::sleep;
 
 use crate::{
-    api::{ApiError, Client, ErrorKind, commands, endpoints::Base, http},
-    history::{Snapshot, Snapshots, Whose},
+    api::{Client, commands},
+    http::{ApiError, ErrorKind, endpoints::Base, transport},
+    local::history::{Snapshot, Snapshots, Whose},
     model::policy::{
         Policy,
         diff::{self, Change, Diff},
@@ -250,7 +251,7 @@ async fn save(
 ) -> Result<String, ApiError> {
     let snapshot = Snapshot {
         id: String::new(),
-        time: http::now(),
+        time: transport::now(),
         whose: whose.clone(),
         change: changes.iter().map(line).collect(),
         policy: read.to_json(),

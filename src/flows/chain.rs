@@ -7,7 +7,8 @@ use jiff::Timestamp;
 
 use super::{Level, inherited};
 use crate::{
-    api::{ApiError, Client, ErrorKind},
+    api::Client,
+    http::{ApiError, ErrorKind},
     model::{
         account::project_of,
         chain::{Hop, HopState},

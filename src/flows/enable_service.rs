@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    api::{ApiError, Client, ErrorKind},
+    api::Client,
     flows::Patience,
+    http::{ApiError, ErrorKind},
     model::denial::{self, Asked},
 };
 

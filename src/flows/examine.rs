@@ -5,8 +5,9 @@ use std::collections::HashMap;
 
 use super::{chain::custom_roles, check_chain, inherited, whose};
 use crate::{
-    api::{ApiError, Client, ErrorKind},
-    history::Snapshots,
+    api::Client,
+    http::{ApiError, ErrorKind},
+    local::history::Snapshots,
     model::{
         account::{Account, is_name, project_of},
         caller::Caller,
@@ -151,7 +152,7 @@ async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen
     let id = seen.account.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
     let whose = whose(client, &refusal.asked.resource, &id);
     // By name only, too: an account made anew has another id.
-    let by_name = crate::history::Whose { unique_id: String::new(), ..whose };
+    let by_name = crate::local::history::Whose { unique_id: String::new(), ..whose };
     let Ok(list) = snapshots.list(&by_name).await else { return };
     if let Some(newest) = list.first() {
         seen.written = Some((newest.time, newest.change.clone()));

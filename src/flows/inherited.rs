@@ -4,7 +4,8 @@
 use futures_util::future::join_all;
 
 use crate::{
-    api::{ApiError, Client, ErrorKind},
+    api::Client,
+    http::{ApiError, ErrorKind},
     model::policy::{self, Policy},
 };
 

@@ -8,7 +8,8 @@ use tokio::io::AsyncReadExt;
 use zeroize::Zeroizing;
 
 use crate::{
-    api::{ApiError, Client, ErrorKind, credentials::claims, metadata, oauth::KeySource},
+    api::{Client, credentials::claims, metadata, oauth::KeySource},
+    http::{ApiError, ErrorKind},
     model::{
         certificate,
         credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, Signed, What},

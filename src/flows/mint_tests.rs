@@ -7,10 +7,10 @@ use super::*;
 use crate::{
     api::{
         Settings,
-        endpoints::Endpoints,
         testing::{Server, Turn, answer, bare_token, ok},
     },
-    env::Env,
+    http::endpoints::Endpoints,
+    local::env::Env,
     model::{
         jwt::{
             State,

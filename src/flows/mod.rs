@@ -26,7 +26,7 @@ use std::{path::PathBuf, sync::Arc};
 use jiff::Timestamp;
 
 use crate::{
-    api::CallKind,
+    http::CallKind,
     model::{caller::Caller, denial::Refusal, permission::Permission},
 };
 

@@ -3,7 +3,7 @@
 use std::{io::Read as _, path::Path};
 
 use crate::{
-    api::{ApiError, ErrorKind},
+    http::{ApiError, ErrorKind},
     model::jwt,
 };
 

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
 use crate::{
-    api::{ApiError, Client, ErrorKind},
+    api::Client,
+    http::{ApiError, ErrorKind},
     model::{permission::Granted, policy::Policy},
 };
 

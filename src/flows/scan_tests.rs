@@ -6,7 +6,8 @@ use tokio::sync::mpsc;
 
 use super::{tests::Desk, *};
 use crate::{
-    api::{ApiError, ErrorKind, Settings, record::Outcome},
+    api::Settings,
+    http::{ApiError, ErrorKind, record::Outcome},
     model::permission::SIGN_JWT,
 };
 use impersona_emulator::{Fault, names::GET_POLICY};

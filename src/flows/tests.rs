@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints, testing},
+    api::{Client, Settings, testing},
     auth::{self, FindOptions},
-    env::Env,
-    history::Snapshots,
+    http::{ApiError, ErrorKind, endpoints::Endpoints},
+    local::{env::Env, history::Snapshots},
     model::{
         condition::Condition,
         member::Member,
@@ -108,7 +108,7 @@ impl Desk {
         }
     }
 
-    async fn saved(&self) -> Vec<crate::history::Snapshot> {
+    async fn saved(&self) -> Vec<crate::local::history::Snapshot> {
         self.snapshots.list(&whose(&self.client, EDITABLE, "1")).await.unwrap()
     }
 }

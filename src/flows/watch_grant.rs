@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    api::{ApiError, Client, ErrorKind},
+    api::Client,
+    http::{ApiError, ErrorKind},
     model::permission::Permission,
 };
 

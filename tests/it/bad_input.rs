@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use impersona::api::{Client, ErrorKind};
+use impersona::{api::Client, http::ErrorKind};
 use impersona_emulator::Fault;
 use serde_json::json;
 
@@ -217,7 +217,7 @@ fn a_huge_token_pasted_into_the_explorer_keeps_it_answering() {
 // Replies.
 
 /// What is said when a mint is answered like this.
-async fn answered(fault: Fault) -> impersona::api::ApiError {
+async fn answered(fault: Fault) -> impersona::http::ApiError {
     let (emulator, _) = emulator_with(Fault { method: MINT.into(), ..fault }).await;
     let client: Client = client_with(&emulator, |settings| settings.timeout = Duration::from_secs(10));
     let error = client.mint(&access(DEPLOYER, &[])).await.expect_err("no answer");

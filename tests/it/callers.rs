@@ -8,10 +8,11 @@ use std::{
 };
 
 use impersona::{
-    api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
+    api::{Client, Settings},
     auth::{self, FindOptions},
-    env::Env,
     flows,
+    http::{ApiError, ErrorKind, endpoints::Endpoints},
+    local::env::Env,
 };
 use impersona_emulator::{
     CallerFile, Emulator, Options, World,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use impersona::env::Env;
+use impersona::local::env::Env;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{

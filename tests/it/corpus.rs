@@ -15,7 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use impersona::{
     model::jwt::{self, Form, Reading, Section},
-    widgets::safe::is_unsafe,
+    text::safe::is_unsafe,
 };
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

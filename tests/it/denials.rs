@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use impersona::{
-    api::ApiError,
+    http::ApiError,
     model::{
         denial::{Asked, Cause},
         doctor::{Do, Examined, Known, diagnose},

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use impersona::{
-    api::{ApiError, Client},
+    api::Client,
     flows::{self, Applied, Mode},
-    history::Snapshots,
+    http::ApiError,
+    local::history::Snapshots,
     model::{
         credential::{MintRequest, What},
         denial::Cause,

@@ -5,9 +5,10 @@
 use std::fs;
 
 use impersona::{
-    api::{ApiError, Client, ErrorKind, Settings, endpoints::Endpoints},
+    api::{Client, Settings},
     auth::{self, FindOptions},
-    env::Env,
+    http::{ApiError, ErrorKind, endpoints::Endpoints},
+    local::env::Env,
     model::caller::Charge,
 };
 use impersona_emulator::{Emulator, Options, World};

@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use impersona::{
-    api::{ApiError, Client, ErrorKind, oauth::KeySource},
+    api::{Client, oauth::KeySource},
+    http::{ApiError, ErrorKind},
     model::{
         caller::Charge,
         credential::{MintRequest, What},

@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use impersona::{
-    api::{Client, ErrorKind, Settings, endpoints::Endpoints},
+    api::{Client, Settings},
     auth::{self, FindOptions},
-    env::Env,
     flows,
+    http::{ErrorKind, endpoints::Endpoints},
+    local::env::Env,
     model::{
         chain::HopState,
         claims::TEMPLATES,

@@ -11,15 +11,13 @@ use std::{
 };
 
 use impersona::{
-    api::{
-        ApiError, Record, commands,
-        credentials::preview,
+    api::{commands, credentials::preview, policies},
+    http::{
+        ApiError, Record,
         endpoints::Endpoints,
-        policies,
         record::{Content, Outcome},
     },
-    app::clip::Clip,
-    env::Env,
+    local::env::Env,
     model::{
         account::project_of,
         caller::Caller,
@@ -37,6 +35,7 @@ use impersona::{
         signed_url::SignedUrl,
         visible::is_unsafe,
     },
+    tui::app::clip::Clip,
 };
 use jiff::Timestamp;
 use proptest::{

@@ -16,9 +16,10 @@ use std::{
 };
 
 use impersona::{
-    api::{ApiError, Client, Settings, endpoints::Endpoints},
+    api::{Client, Settings},
     auth::{self, FindOptions},
-    env::Env,
+    http::{ApiError, endpoints::Endpoints},
+    local::env::Env,
     model::credential::{MintRequest, What},
 };
 use impersona_emulator::{Emulator, Fault, Handle, Options, World};

@@ -12,16 +12,16 @@ use super::{
     subject::{about_the_source, get},
 };
 use crate::{
-    api::{
+    auth::fields::Fields,
+    http::{
         ApiError,
         answer::decode,
         endpoints::Base,
         handed_out::{self, HandedOut},
-        http::Http,
         ticket::{Method, Ticket, segment},
+        transport::Http,
     },
-    auth::fields::Fields,
-    env::Env,
+    local::env::Env,
     model::{denial::Asked, secret::Secret},
 };
 

@@ -14,15 +14,15 @@ use super::{
     file, key,
 };
 use crate::{
-    api::{
+    http::{
         ApiError, ErrorKind,
         answer::decode,
         endpoints::Base,
         handed_out,
-        http::{Http, now},
         ticket::Ticket,
+        transport::{Http, now},
     },
-    env::Env,
+    local::env::Env,
     model::{caller::Charge, denial::Asked, secret::Secret},
 };
 pub(super) use subject::Source as Subject;

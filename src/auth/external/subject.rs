@@ -11,9 +11,9 @@ use zeroize::Zeroizing;
 
 use super::{External, aws, no_subject, seconds};
 use crate::{
-    api::{ApiError, ErrorKind, endpoints::Base, handed_out::HandedOut, http::Http, ticket::Ticket},
     auth::fields::Fields,
-    env::Env,
+    http::{ApiError, ErrorKind, endpoints::Base, handed_out::HandedOut, ticket::Ticket, transport::Http},
+    local::env::Env,
     model::{denial::Asked, secret::Secret},
 };
 

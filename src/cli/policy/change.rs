@@ -7,12 +7,11 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use super::super::args::Change as How;
-use super::super::output::{self, Failure};
-use super::super::setup::Setup;
+use super::super::output;
 use super::{conflict, identify, print, same_etag, snapshots};
-use crate::api::{ApiError, ErrorKind};
 use crate::flows::{self, Applied, Mode, Request};
-use crate::history::{Snapshots, Whose};
+use crate::http::{ApiError, ErrorKind};
+use crate::local::history::{Snapshots, Whose};
 use crate::model::account::Account;
 use crate::model::clock;
 use crate::model::condition::Condition;
@@ -24,6 +23,8 @@ use crate::model::policy::limits::limits;
 use crate::model::policy::merge::Merge;
 use crate::model::policy::{Level, Policy, Triple};
 use crate::model::role;
+use crate::session::Failure;
+use crate::session::setup::Setup;
 
 /// Changes that touch nothing of somebody else's are applied again so often.
 const RETRIES: usize = 5;

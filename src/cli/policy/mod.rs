@@ -8,16 +8,20 @@ use std::path::Path;
 
 use super::args::{self, Binding};
 use super::input;
-use super::output::{self, Failure};
-use super::setup::Setup;
-use crate::api::{ApiError, ErrorKind, roles};
+use super::output;
 use crate::flows;
-use crate::history::{Snapshots, Whose};
+use crate::local::history::{Snapshots, Whose};
 use crate::model::account::{self, Account};
 use crate::model::condition::Condition;
 use crate::model::lifetime;
 use crate::model::member::Member;
 use crate::model::policy::{Policy, Triple, diff};
+use crate::session::Failure;
+use crate::session::setup::Setup;
+use crate::{
+    api::roles,
+    http::{ApiError, ErrorKind},
+};
 use change::What;
 
 /// A policy is a few tens of KiB at most; this is what is read of a file.

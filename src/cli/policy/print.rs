@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::super::output::{columns, time, to_json};
-use crate::history::Snapshot;
+use crate::local::history::Snapshot;
 use crate::model::condition::Condition;
 use crate::model::policy::diff::{Change, Diff, FieldChange, Op, Place};
 use crate::model::policy::gives;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::cli::{Invocation, start};
-use crate::env::Env;
+use crate::local::env::Env;
 use impersona_emulator::names::{ADMIN, CAROL, CREATOR, EDITABLE, SET_POLICY};
 use impersona_emulator::{Binding, Emulator, Fault, Options, Policy, World};
 

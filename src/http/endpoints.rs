@@ -1,0 +1,340 @@
+//! Every address impersona calls, in one place: Google's (or a universe's) hosts and what the environment puts
+//! in their stead. It parses and judges addresses; it sends nothing, and no other file of the API layer may
+//! contain a base URL.
+
+use crate::{
+    http::{ApiError, ErrorKind, error::plain},
+    local::env::{Env, Hosting},
+};
+
+/// The universe of everybody who does not know the word.
+pub const GOOGLE: &str = "googleapis.com";
+
+/// A service, by the base URL it is reached at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Base {
+    /// IAM: accounts, keys, policies.
+    Iam,
+    /// IAM Credentials: minting.
+    Credentials,
+    /// Resource Manager: projects, folders, organizations.
+    Projects,
+    /// Service Usage: which APIs are on.
+    Services,
+    /// Policy Troubleshooter: why IAM says no.
+    Troubleshooter,
+    /// The OAuth token endpoint, a whole URL.
+    Token,
+    /// tokeninfo.
+    Tokeninfo,
+    /// userinfo; shares its variable with tokeninfo.
+    Userinfo,
+    /// Certificates and JWK sets.
+    Certs,
+    /// The metadata server of the machine: plain HTTP, and no host of a universe.
+    Metadata,
+}
+
+impl Base {
+    /// Whether the service charges its calls to a project, and takes the name of one (`x-goog-user-project`). The others
+    /// do not know the header: userinfo refuses it.
+    pub fn charges(self) -> bool {
+        match self {
+            Base::Iam | Base::Credentials | Base::Projects | Base::Services | Base::Troubleshooter => true,
+            Base::Token | Base::Tokeninfo | Base::Userinfo | Base::Certs | Base::Metadata => false,
+        }
+    }
+}
+
+/// Where every machine at Google finds its metadata server.
+const METADATA_HOST: &str = "metadata.google.internal";
+
+/// One row of the table: the service, its name for people, its host below the universe, its variable.
+struct Row {
+    base: Base,
+    name: &'static str,
+    host: &'static str,
+    path: &'static str,
+    variable: &'static str,
+}
+
+const TABLE: [Row; 10] = [
+    row(Base::Iam, "IAM", "iam", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
+    row(
+        Base::Credentials,
+        "IAM Credentials",
+        "iamcredentials",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
+    ),
+    row(
+        Base::Projects,
+        "Resource Manager",
+        "cloudresourcemanager",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
+    ),
+    row(Base::Services, "Service Usage", "serviceusage", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE"),
+    row(
+        Base::Troubleshooter,
+        "Policy Troubleshooter",
+        "policytroubleshooter",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_POLICYTROUBLESHOOTER",
+    ),
+    row(Base::Token, "OAuth token", "oauth2", "/token", "CLOUDSDK_AUTH_TOKEN_HOST"),
+    row(Base::Tokeninfo, "tokeninfo", "oauth2", "", "IMPERSONA_OAUTH2_ENDPOINT"),
+    row(Base::Userinfo, "userinfo", "openidconnect", "", "IMPERSONA_OAUTH2_ENDPOINT"),
+    row(Base::Certs, "certificates", "www", "", "IMPERSONA_CERTS_ENDPOINT"),
+    row(Base::Metadata, "metadata server", METADATA_HOST, "", "GCE_METADATA_HOST"),
+];
+
+const fn row(
+    base: Base,
+    name: &'static str,
+    host: &'static str,
+    path: &'static str,
+    variable: &'static str,
+) -> Row {
+    Row { base, name, host, path, variable }
+}
+
+/// Where each service is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoints {
+    universe: String,
+    /// In the order of [`TABLE`], without a trailing slash; with whether it comes from the environment.
+    urls: [(String, bool); TABLE.len()],
+    hosting: Hosting,
+}
+
+impl Endpoints {
+    /// From the environment and the universe that the caller's credentials name, if they name one.
+    ///
+    /// # Errors
+    /// One sentence naming the variable: an address that is no URL, or `http` to a host that is not this machine,
+    /// or one with a user, a query or a fragment; a universe that is no domain name, or two different ones.
+    pub fn new(env: &Env, credentials_universe: Option<&str>) -> Result<Endpoints, ApiError> {
+        let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
+        let universe = match (named, credentials_universe) {
+            (Some(a), Some(b)) if a != b => {
+                // A token must not go to strangers.
+                let (a, b) = (plain(a), plain(b));
+                let why =
+                    format!("is {a}, but the credentials are of the universe {b}: unset it, or use others");
+                return Err(wrong("GOOGLE_CLOUD_UNIVERSE_DOMAIN", &why));
+            }
+            (named, credentials) => named.or(credentials).unwrap_or(GOOGLE),
+        };
+        if !is_domain(universe) {
+            let origin = if named.is_some() { "GOOGLE_CLOUD_UNIVERSE_DOMAIN" } else { "universe_domain" };
+            return Err(wrong(origin, "must be a domain name such as googleapis.com"));
+        }
+        let mut urls = [const { (String::new(), false) }; TABLE.len()];
+        for (url, row) in urls.iter_mut().zip(&TABLE) {
+            *url = match env.get(row.variable) {
+                Some(text) if row.base == Base::Metadata => {
+                    (metadata(text).map_err(|why| wrong(row.variable, why))?, true)
+                }
+                None if row.base == Base::Metadata => (format!("http://{}", row.host), false),
+                Some(text) => (parse(text).map_err(|why| wrong(row.variable, &why))?, true),
+                None => (format!("https://{}.{universe}{}", row.host, row.path), false),
+            };
+        }
+        Ok(Endpoints { universe: universe.to_owned(), urls, hosting: env.hosting() })
+    }
+
+    /// The same, with the token endpoint a credentials file names: taken only where its host is Google's, the
+    /// universe's or this machine, and never over the environment's.
+    pub fn with_token_uri(mut self, uri: Option<&str>) -> Endpoints {
+        let index = index(Base::Token);
+        if !self.urls[index].1
+            && let Some(url) = uri.and_then(|uri| parse(uri).ok())
+            && self.trusts(&url)
+        {
+            self.urls[index].0 = url;
+        }
+        self
+    }
+
+    /// The base URL of a service, without a trailing slash. That of [`Base::Token`] is a whole URL.
+    pub fn url(&self, base: Base) -> &str {
+        &self.urls[index(base)].0
+    }
+
+    /// What runs this program: see [`Env::hosting`].
+    pub fn hosting(&self) -> Hosting {
+        self.hosting
+    }
+
+    /// Whether the environment says where this service is.
+    pub fn is_moved(&self, base: Base) -> bool {
+        self.urls[index(base)].1
+    }
+
+    /// The `host:port` that the environment moved this service to; none where it is where Google has it.
+    pub fn moved_to(&self, base: Base) -> Option<String> {
+        self.is_moved(base).then(|| host(self.url(base)))
+    }
+
+    /// `googleapis.com`, or the domain of a sovereign cloud.
+    pub fn universe(&self) -> &str {
+        &self.universe
+    }
+
+    /// The `aud` claim of a JWT sent to the token endpoint: Google's name for it, wherever it is reached.
+    pub fn token_audience(&self) -> String {
+        format!("https://oauth2.{}/token", self.universe)
+    }
+
+    /// The services that the environment moved, each with the `host:port` it moved to.
+    pub fn overridden(&self) -> Vec<(&'static str, String)> {
+        TABLE
+            .iter()
+            .zip(&self.urls)
+            .filter(|(_, (_, moved))| *moved)
+            .map(|(row, (url, _))| (row.name, host(url)))
+            .collect()
+    }
+
+    /// Whether some services are moved and others are not: a caller's token may then reach both worlds.
+    pub fn partly_overridden(&self) -> bool {
+        let moved = self.urls.iter().filter(|(_, moved)| *moved).count();
+        moved != 0 && moved != TABLE.len()
+    }
+
+    /// The variables with which another program is pointed at the same services, for copied commands. gcloud wants
+    /// a slash at the end of its overrides, which we can do without; the token endpoint is a whole URL.
+    pub fn as_env(&self) -> Vec<(&'static str, String)> {
+        TABLE
+            .iter()
+            .zip(&self.urls)
+            // Its variable is that of tokeninfo.
+            .filter(|(row, (_, moved))| *moved && row.base != Base::Userinfo)
+            .map(|(row, (url, _))| {
+                let slash = if row.variable.contains("OVERRIDES") { "/" } else { "" };
+                match row.base {
+                    Base::Metadata => (row.variable, host(url)),
+                    _ => (row.variable, format!("{url}{slash}")),
+                }
+            })
+            .collect()
+    }
+
+    fn trusts(&self, url: &str) -> bool {
+        let Ok(url) = reqwest::Url::parse(url) else { return false };
+        url.host_str().is_some_and(is_loopback) || takes_credentials(&url, &self.universe)
+    }
+}
+
+/// The name of a service for people: `IAM Credentials`.
+pub fn name(base: Base) -> &'static str {
+    TABLE[index(base)].name
+}
+
+/// The API's own host name, which errors name it by: `iamcredentials.googleapis.com`.
+pub fn service(base: Base) -> String {
+    if base == Base::Metadata {
+        return "the metadata server".to_owned();
+    }
+    format!("{}.{GOOGLE}", TABLE[index(base)].host)
+}
+
+/// Whether this is an address of Google's, or of the universe, that takes credentials and gives tokens: the Security
+/// Token Service, IAM Credentials, the token endpoint. Being Google's is not enough: Cloud Storage keeps for strangers
+/// what is posted to it. The forms of the hosts are those that Google's libraries once checked.
+pub fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
+    let Some(host) = url.host_str().filter(|_| url.scheme() == "https") else { return false };
+    if host == "accounts.google.com" {
+        return url.path().starts_with("/o/oauth2/");
+    }
+    let name = |domain: &str| host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.'));
+    let Some(name) = name(GOOGLE).or_else(|| name(universe)) else { return false };
+    let is_region = |label: &str| label.contains('-') && label.ends_with(|c: char| c.is_ascii_digit());
+    let of = |service: &str| match name.split('.').collect::<Vec<_>>()[..] {
+        [one] => {
+            one == service
+                || one.strip_suffix(service).is_some_and(|rest| rest.len() > 1 && rest.ends_with('-'))
+        }
+        [one, "p"] => one.strip_prefix(service).is_some_and(|rest| rest.len() > 1 && rest.starts_with('-')),
+        [one, "mtls"] => one == service,
+        [one, place] => one == service && is_region(place) || !one.is_empty() && place == service,
+        [one, place, "rep"] => one == service && is_region(place),
+        _ => false,
+    };
+    match name {
+        "www" => url.path().starts_with("/oauth2/"),
+        _ => ["sts", "iamcredentials", "oauth2"].into_iter().any(of),
+    }
+}
+
+/// Whether a host name (without port) is this machine: `localhost`, `127.0.0.0/8`, `::1`.
+pub fn is_loopback(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
+}
+
+fn index(base: Base) -> usize {
+    TABLE.iter().position(|row| row.base == base).expect("every base has its row")
+}
+
+fn wrong(variable: &str, why: &str) -> ApiError {
+    ApiError::new(ErrorKind::Config, format!("{variable} {why}"))
+}
+
+/// Checks an address somebody gave; the answer never repeats it, because it may hold a password.
+fn parse(text: &str) -> Result<String, String> {
+    let url = reqwest::Url::parse(text.trim())
+        .map_err(|_| "is no URL: give something like https://host/".to_owned())?;
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" if !host.is_empty() => {}
+        "http" if is_loopback(host) => {}
+        "http" => return Err("must use https: plain http is for this machine only".to_owned()),
+        _ => return Err("must start with https://".to_owned()),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not contain a user or password".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("must be an address without ? or #".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// `host` or `host:port`, as Google's libraries read `GCE_METADATA_HOST`; the base URL of it.
+fn metadata(text: &str) -> Result<String, &'static str> {
+    const RULE: &str = "must be host or host:port, such as 127.0.0.1:8787";
+    let url = reqwest::Url::parse(&format!("http://{}", text.trim())).map_err(|_| RULE)?;
+    let plain =
+        url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    if !plain || url.password().is_some() || text.contains('/') || url.host_str().is_none_or(str::is_empty) {
+        return Err(RULE);
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Whether this is the name of a domain as a universe is written: lower case, no dot at its end, no address of numbers.
+pub(crate) fn is_domain(text: &str) -> bool {
+    let label = |part: &str| {
+        !part.is_empty()
+            && part.len() <= 63
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    let is_name = text.rsplit('.').next().is_some_and(|last| last.bytes().any(|b| b.is_ascii_lowercase()));
+    // A hexadecimal number would end an address, too.
+    let is_number = text.rsplit('.').next().is_some_and(|last| last.starts_with("0x"));
+    text.len() <= 240 && text.contains('.') && text.split('.').all(label) && is_name && !is_number
+}
+
+/// `host:port` of a URL this module made.
+fn host(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+#[path = "endpoints_tests/mod.rs"]
+mod tests;

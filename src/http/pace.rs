@@ -1,0 +1,581 @@
+//! Modest probing. Questions that are asked by the dozen go through a token bucket, slow down when the server
+//! says so, and stop when the answer is no again and again: calls are audited and repeated denials alarm people.
+//! It delays and refuses; it sends nothing. One client charges one project, so a bucket for each client is one for
+//! each consumer project.
+
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::Mutex, time::Instant};
+
+use crate::http::{ApiError, ErrorKind, ticket::Lane};
+
+/// Questions a second, unless another rate is asked for, until the server complains.
+pub const RATE: u32 = 20;
+/// Never slower than this: one question a second.
+const SLOWEST: f64 = 1.0;
+/// How much of the full rate each good answer gives back after a complaint.
+const RECOVERY: f64 = 0.01;
+/// How much of that is given back above the rate that is thought to be bearable: from there on it is tried out.
+const TRYING: f64 = 0.03;
+/// The part that is thought to be bearable of the rate at which there were good answers while somebody complained.
+const BEARABLE: f64 = 0.95;
+/// Complaints that come this close together are about one burst and slow down once; nothing is given back so soon.
+const ONE_COMPLAINT: Duration = Duration::from_secs(1);
+/// The time over which good answers are counted, and the least of it that tells a rate.
+const COUNTED: Duration = Duration::from_secs(2);
+const TELLING: Duration = Duration::from_millis(500);
+/// Denials in a row after which there are no more questions.
+const DENIALS: u32 = 20;
+
+/// The bucket of one client.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    /// None where nothing is delayed.
+    bucket: Option<Mutex<Bucket>>,
+    /// In a row, of each lane: a scan that is denied keeps nobody from asking about one account.
+    denials: [AtomicU32; 2],
+    /// Held by the one question of a scan that waits for its turn; the others of the scan wait for this.
+    back: Mutex<()>,
+}
+
+/// Tokens by time: pure, the time is given.
+#[derive(Debug)]
+struct Bucket {
+    /// Tokens a second while nobody complains.
+    full: f64,
+    /// Tokens a second; also how many it holds at most.
+    rate: f64,
+    /// Below zero: that many questions wait already.
+    tokens: f64,
+    /// When `tokens` was true; none before the first question.
+    filled: Option<Instant>,
+    /// Up to here nobody is known to complain: it is gone back to quickly, and left slowly.
+    bearable: f64,
+    /// When it last slowed down.
+    slowed: Option<Instant>,
+    /// When somebody last complained.
+    complained: Option<Instant>,
+    answers: Answers,
+}
+
+/// How fast good answers come while questions wait for their turn: what a server gives while it complains about the rest
+/// is what it can give. Where nothing waits, few answers only mean that few questions were asked.
+#[derive(Debug, Default)]
+struct Answers {
+    /// Since when questions have waited; none while none does.
+    since: Option<Instant>,
+    count: u32,
+    /// A second, in the time before.
+    before: Option<f64>,
+}
+
+impl Answers {
+    /// A question has to wait.
+    fn wait(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    fn count(&mut self, now: Instant) {
+        let Some(since) = self.since else { return };
+        self.count += 1;
+        if now.saturating_duration_since(since) >= COUNTED {
+            *self = Answers { since: Some(now), count: 0, before: self.per_second(now) };
+        }
+    }
+
+    /// None as long as too few were counted.
+    fn per_second(&self, now: Instant) -> Option<f64> {
+        let time = now.saturating_duration_since(self.since?);
+        if time < TELLING { self.before } else { Some(f64::from(self.count) / time.as_secs_f64()) }
+    }
+}
+
+impl Bucket {
+    fn new(full: f64) -> Bucket {
+        Bucket {
+            full,
+            rate: full,
+            tokens: full,
+            filled: None,
+            bearable: full,
+            slowed: None,
+            complained: None,
+            answers: Answers::default(),
+        }
+    }
+
+    /// Takes a token and tells how long to wait before using it.
+    fn take(&mut self, now: Instant) -> Duration {
+        let since = self.filled.map_or(Duration::ZERO, |filled| now.saturating_duration_since(filled));
+        self.tokens = (self.tokens + since.as_secs_f64() * self.rate).min(self.rate) - 1.0;
+        self.filled = Some(now);
+        if self.tokens < 0.0 {
+            self.answers.wait(now);
+        } else if self.tokens >= 1.0 {
+            self.answers = Answers::default();
+        }
+        Duration::from_secs_f64((-self.tokens / self.rate).max(0.0))
+    }
+
+    fn slow_down(&mut self, now: Instant) {
+        self.complained = Some(now);
+        if is_fresh(self.slowed, now) {
+            return;
+        }
+        self.slowed = Some(now);
+        match self.answers.per_second(now) {
+            None => self.bearable = self.bearable.min(self.rate) * BEARABLE,
+            Some(given) if given > 0.0 => self.bearable = given.min(self.rate) * BEARABLE,
+            // Nothing at all is given: that is no quota, and tells nothing of one.
+            Some(_) => {}
+        }
+        self.rate = (self.rate / 2.0).min(self.bearable).max(SLOWEST.min(self.full));
+        self.tokens = self.tokens.min(0.0);
+        self.answers = Answers::default();
+    }
+
+    /// Learns of a good answer.
+    fn recover(&mut self, now: Instant) {
+        self.answers.count(now);
+        if is_fresh(self.complained, now) {
+            return;
+        }
+        let step = self.full * RECOVERY * if self.rate < self.bearable { 1.0 } else { TRYING };
+        self.rate = (self.rate + step).min(self.full);
+    }
+}
+
+fn is_fresh(complaint: Option<Instant>, now: Instant) -> bool {
+    complaint.is_some_and(|at| now.saturating_duration_since(at) < ONE_COMPLAINT)
+}
+
+/// A place in the row of those that wait; given back by whoever goes away before it is used.
+struct Turn<'a> {
+    bucket: &'a Mutex<Bucket>,
+    used: bool,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // Somebody else may be at the bucket this very moment: then the turn is lost, and all wait a little longer.
+        if let (false, Ok(mut bucket)) = (self.used, self.bucket.try_lock()) {
+            bucket.tokens += 1.0;
+        }
+    }
+}
+
+impl Pace {
+    /// At most `rate` questions a second; without one there is no delay.
+    pub(crate) fn new(rate: Option<f64>) -> Pace {
+        Pace {
+            bucket: rate.map(|rate| Mutex::new(Bucket::new(rate))),
+            denials: Default::default(),
+            back: Mutex::default(),
+        }
+    }
+
+    /// Waits for this question's turn.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] after too many denials in a row, until [`Pace::reset`].
+    pub(crate) async fn admit(&self, lane: Lane) -> Result<(), ApiError> {
+        self.check(lane)?;
+        let Some(bucket) = &self.bucket else { return Ok(()) };
+        let _row = match lane {
+            Lane::Front => None,
+            Lane::Back => Some(self.back.lock().await),
+        };
+        let mut turn = Turn { bucket, used: true };
+        let wait = bucket.lock().await.take(Instant::now());
+        turn.used = false;
+        tokio::time::sleep(wait).await;
+        turn.used = true;
+        // The ones before it may have been denied in the meantime.
+        self.check(lane)
+    }
+
+    /// Learns from how a question ended.
+    pub(crate) async fn observe(&self, lane: Lane, error: Option<&ApiError>) {
+        match error.map(|error| error.kind) {
+            Some(ErrorKind::Denied) => {
+                self.denials[lane as usize].fetch_add(1, Ordering::Relaxed);
+            }
+            // A proxy's 429 too, which is no quota of Google's.
+            _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
+                if let Some(bucket) = &self.bucket {
+                    bucket.lock().await.slow_down(Instant::now());
+                }
+            }
+            Some(_) => {}
+            None => {
+                self.denials[lane as usize].store(0, Ordering::Relaxed);
+                if let Some(bucket) = &self.bucket {
+                    bucket.lock().await.recover(Instant::now());
+                }
+            }
+        }
+    }
+
+    /// Somebody asked anew: the denials so far are forgotten.
+    pub(crate) fn reset(&self) {
+        self.denials.iter().for_each(|lane| lane.store(0, Ordering::Relaxed));
+    }
+
+    fn check(&self, lane: Lane) -> Result<(), ApiError> {
+        if self.denials[lane as usize].load(Ordering::Relaxed) < DENIALS {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            ErrorKind::Denied,
+            format!("{DENIALS} questions in a row were denied, so no more are asked: each one is audited."),
+        )
+        .with_next("Refresh to ask again."))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// How long the last of so many questions, all asked now, has to wait.
+    fn wait_for(bucket: &mut Bucket, questions: usize, now: Instant) -> f64 {
+        (0..questions).map(|_| bucket.take(now)).last().unwrap_or_default().as_secs_f64()
+    }
+
+    #[test]
+    fn a_burst_of_twenty_is_free_and_then_it_is_twenty_a_second() {
+        let mut bucket = Bucket::new(20.0);
+        let start = Instant::now();
+        assert!(wait_for(&mut bucket, 20, start) < 0.001);
+        let wait = wait_for(&mut bucket, 40, start);
+        assert!((1.99..2.01).contains(&wait), "{wait}");
+        let later = start + Duration::from_secs(3_600);
+        assert!(wait_for(&mut bucket, 20, later) < 0.001, "an hour of silence saves up one burst, no more");
+        assert!(wait_for(&mut bucket, 1, later) > 0.0);
+    }
+
+    #[test]
+    fn a_complaint_halves_the_rate_and_good_answers_bring_it_back() {
+        let mut bucket = Bucket::new(20.0);
+        let start = Instant::now();
+        // Many questions that were under way together are refused together.
+        (0..10).for_each(|_| bucket.slow_down(start));
+        let wait = wait_for(&mut bucket, 20, start);
+        assert!((1.99..2.01).contains(&wait), "{wait}");
+        (1..10).for_each(|n| bucket.slow_down(start + ONE_COMPLAINT * n));
+        assert_eq!(bucket.rate, SLOWEST);
+        let later = start + ONE_COMPLAINT * 20;
+        (0..100_000).for_each(|_| bucket.recover(later));
+        assert_eq!(bucket.rate, 20.0);
+    }
+
+    #[test]
+    fn after_a_complaint_the_rate_comes_back_fast_to_just_below_and_slowly_from_there() {
+        let mut bucket = Bucket::new(200.0);
+        let start = Instant::now();
+        bucket.slow_down(start);
+        assert_eq!(bucket.rate, 100.0);
+        (0..1_000).for_each(|_| bucket.recover(start + ONE_COMPLAINT / 2));
+        assert_eq!(bucket.rate, 100.0, "so soon nothing is known");
+        let answers_until = |bucket: &mut Bucket, rate: f64| {
+            let mut answers = 0;
+            while bucket.rate < rate {
+                bucket.recover(start + ONE_COMPLAINT);
+                answers += 1;
+            }
+            answers
+        };
+        assert!(answers_until(&mut bucket, 189.0) < 50);
+        assert!(answers_until(&mut bucket, 200.0) > 150);
+    }
+
+    #[test]
+    fn one_complaint_while_little_is_asked_is_forgotten_after_a_few_answers() {
+        let (mut bucket, start) = (Bucket::new(20.0), Instant::now());
+        for n in 0..10 {
+            let now = start + Duration::from_secs(60) * n;
+            assert!(bucket.take(now).is_zero());
+            bucket.recover(now);
+        }
+        let complained = start + Duration::from_secs(600);
+        bucket.slow_down(complained);
+        (0..60).for_each(|_| bucket.recover(complained + ONE_COMPLAINT));
+        assert!(bucket.rate >= 19.0, "{}", bucket.rate);
+        (0..200).for_each(|_| bucket.recover(complained + ONE_COMPLAINT));
+        assert_eq!(bucket.rate, 20.0);
+    }
+
+    #[test]
+    fn after_a_while_of_nothing_but_complaints_it_soon_asks_as_fast_as_before() {
+        let (mut bucket, mut now) = (Bucket::new(20.0), Instant::now());
+        for _ in 0..400 {
+            now += bucket.take(now);
+            bucket.recover(now);
+        }
+        let end = now + Duration::from_secs(6);
+        while now < end {
+            now += bucket.take(now);
+            bucket.slow_down(now);
+        }
+        assert!(bucket.rate < 2.0, "{}", bucket.rate);
+        let minute = now + Duration::from_secs(60);
+        while now < minute {
+            now += bucket.take(now);
+            bucket.recover(now);
+        }
+        assert!(bucket.rate > 15.0, "{}", bucket.rate);
+    }
+
+    /// Asks without a pause until so many are answered, by a server that says of a moment whether it still answers: the
+    /// seconds that takes, and how many were refused.
+    fn asked(count: usize, rate: f64, mut answers: impl FnMut(Duration) -> bool) -> (f64, usize) {
+        let (mut bucket, start) = (Bucket::new(rate), Instant::now());
+        let (mut now, mut answered, mut refused) = (start, 0, 0);
+        while answered < count {
+            now += bucket.take(now);
+            if answers(now - start) {
+                answered += 1;
+                bucket.recover(now);
+            } else {
+                refused += 1;
+                bucket.slow_down(now);
+            }
+        }
+        ((now - start).as_secs_f64(), refused)
+    }
+
+    #[track_caller]
+    fn assert_kept_to((time, refused): (f64, usize), count: usize, least: f64) {
+        assert!(time < least * 1.1, "{time} s of {least}");
+        assert!(refused * 20 < count, "{refused} of {count} refused");
+    }
+
+    #[test]
+    fn what_a_quota_gives_is_found_out_and_kept_to() {
+        for (count, rate, quota) in [
+            (10_000, 200.0, 100.0),
+            (3_000, 120.0, 100.0),
+            (3_000, 200.0, 190.0),
+            (1_000, 20.0, 5.0),
+            (1_000, 20.0, 19.0),
+        ] {
+            // A second's worth at once.
+            let (mut left, mut at) = (quota, Duration::ZERO);
+            let told = asked(count, rate, |now| {
+                left = (left + (now - at).as_secs_f64() * quota).min(quota);
+                at = now;
+                let answers = left >= 1.0;
+                left -= if answers { 1.0 } else { 0.0 };
+                answers
+            });
+            assert_kept_to(told, count, count as f64 / quota - 1.0);
+        }
+    }
+
+    #[test]
+    fn a_quota_that_is_counted_by_the_minute_is_kept_to_as_well() {
+        for (count, rate, a_minute) in [(30_000, 200.0, 6_000), (30_000, 120.0, 6_000), (3_000, 20.0, 600)] {
+            let (mut minute, mut used) = (0, 0);
+            let told = asked(count, rate, |now| {
+                if now.as_secs() / 60 != minute {
+                    (minute, used) = (now.as_secs() / 60, 0);
+                }
+                let answers = used < a_minute;
+                used += usize::from(answers);
+                answers
+            });
+            assert_kept_to(told, count, (count / a_minute * 60) as f64);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_goes_away_while_waiting_gives_its_turn_back() {
+        let pace = Pace::new(Some(20.0));
+        let waiting = (0..200).filter(|_| pace.admit(Lane::Front).now_or_never().is_none()).count();
+        assert!(waiting > 100, "{waiting}");
+        assert!(pace.bucket.as_ref().unwrap().lock().await.tokens > -1.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scan_stands_behind_everybody_else_with_one_question() {
+        let pace = Pace::new(Some(20.0));
+        for _ in 0..20 {
+            pace.admit(Lane::Back).await.unwrap();
+        }
+        let mut scan: Vec<_> = (0..64).map(|_| Box::pin(pace.admit(Lane::Back))).collect();
+        assert!(scan.iter_mut().all(|turn| turn.now_or_never().is_none()));
+        let tokens = pace.bucket.as_ref().unwrap().lock().await.tokens;
+        assert!((-2.0..0.0).contains(&tokens), "one waits, and sixty-three wait for it: {tokens}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scan_that_is_denied_keeps_nobody_from_asking() {
+        let pace = Pace::new(Some(20.0));
+        let denied = ApiError::new(ErrorKind::Denied, "no");
+        for _ in 0..20 {
+            pace.observe(Lane::Back, Some(&denied)).await;
+        }
+        assert!(pace.admit(Lane::Back).await.is_err());
+        assert!(pace.admit(Lane::Front).await.is_ok());
+    }
+
+    fn denied() -> ApiError {
+        ApiError::new(ErrorKind::Denied, "no")
+    }
+
+    async fn observe(pace: &Pace, lane: Lane, times: usize, error: Option<&ApiError>) {
+        for _ in 0..times {
+            pace.observe(lane, error).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
+        for lane in [Lane::Front, Lane::Back] {
+            let pace = Pace::new(Some(20.0));
+            observe(&pace, lane, 19, Some(&denied())).await;
+            assert_eq!(pace.admit(lane).await, Ok(()));
+            observe(&pace, lane, 1, Some(&denied())).await;
+            let error = pace.admit(lane).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Denied);
+            assert!(error.sentence().starts_with("20 questions in a row were denied"), "{error}");
+            // More of them change nothing.
+            observe(&pace, lane, 5, Some(&denied())).await;
+            assert!(pace.admit(lane).await.is_err());
+            pace.reset();
+            observe(&pace, lane, 19, Some(&denied())).await;
+            assert_eq!(pace.admit(lane).await, Ok(()));
+            observe(&pace, lane, 1, Some(&denied())).await;
+            assert!(pace.admit(lane).await.is_err());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_yes_forgets_the_denials_before_it_and_those_of_its_lane_only() {
+        for (lane, other) in [(Lane::Front, Lane::Back), (Lane::Back, Lane::Front)] {
+            let pace = Pace::new(Some(20.0));
+            observe(&pace, lane, 19, Some(&denied())).await;
+            pace.observe(lane, None).await;
+            observe(&pace, lane, 19, Some(&denied())).await;
+            assert_eq!(pace.admit(lane).await, Ok(()));
+            // A yes to somebody else says nothing of these.
+            pace.observe(other, None).await;
+            observe(&pace, lane, 1, Some(&denied())).await;
+            assert!(pace.admit(lane).await.is_err());
+            assert_eq!(pace.admit(other).await, Ok(()));
+        }
+    }
+
+    /// An answer that is no good, of this kind and status.
+    fn failed(kind: ErrorKind, status: Option<u16>) -> ApiError {
+        let mut error = ApiError::new(kind, "x");
+        error.status = status;
+        error
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_neither_yes_nor_no_nor_a_complaint_changes_nothing() {
+        for error in [
+            failed(ErrorKind::Server, Some(503)),
+            failed(ErrorKind::Server, Some(500)),
+            failed(ErrorKind::Network, None),
+            failed(ErrorKind::Timeout, None),
+            failed(ErrorKind::NotFound, Some(404)),
+            failed(ErrorKind::Invalid, Some(400)),
+            failed(ErrorKind::Invalid, Some(428)),
+            failed(ErrorKind::Credentials, Some(401)),
+        ] {
+            let pace = Pace::new(Some(20.0));
+            observe(&pace, Lane::Front, 19, Some(&denied())).await;
+            observe(&pace, Lane::Front, 30, Some(&error)).await;
+            assert_eq!(pace.admit(Lane::Front).await, Ok(()), "{error:?} is no denial");
+            assert_eq!(pace.bucket.as_ref().unwrap().lock().await.rate, 20.0, "{error:?} is no complaint");
+            observe(&pace, Lane::Front, 1, Some(&denied())).await;
+            assert!(pace.admit(Lane::Front).await.is_err(), "{error:?} is no yes");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn googles_quota_and_anybodys_429_slow_down() {
+        for (error, rate) in [
+            (failed(ErrorKind::Quota, Some(429)), 10.0),
+            // Some quotas are told as a denial.
+            (failed(ErrorKind::Quota, Some(403)), 10.0),
+            (failed(ErrorKind::Quota, None), 10.0),
+            // A proxy's.
+            (failed(ErrorKind::Server, Some(429)), 10.0),
+            (failed(ErrorKind::Denied, Some(403)), 20.0),
+        ] {
+            let pace = Pace::new(Some(20.0));
+            pace.observe(Lane::Back, Some(&error)).await;
+            assert_eq!(pace.bucket.as_ref().unwrap().lock().await.rate, rate, "{error:?}");
+            // Complaints are no denials.
+            observe(&pace, Lane::Back, 30, Some(&error)).await;
+            assert_eq!(pace.admit(Lane::Back).await.is_ok(), error.kind != ErrorKind::Denied, "{error:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_yes_gives_back_a_little_once_the_complaint_is_a_second_old() {
+        let pace = Pace::new(Some(20.0));
+        let rate = async || pace.bucket.as_ref().unwrap().lock().await.rate;
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        pace.observe(Lane::Front, None).await;
+        tokio::time::advance(ONE_COMPLAINT - Duration::from_millis(1)).await;
+        pace.observe(Lane::Front, None).await;
+        assert_eq!(rate().await, 10.0);
+        // One more complaint within the second is of the same burst, and makes the answers wait for another second.
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        tokio::time::advance(Duration::from_millis(1)).await;
+        pace.observe(Lane::Front, None).await;
+        assert_eq!(rate().await, 10.0);
+        tokio::time::advance(ONE_COMPLAINT).await;
+        pace.observe(Lane::Front, None).await;
+        let given_back = rate().await;
+        assert!(given_back > 10.0 && given_back < 11.0, "{given_back}");
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        assert_eq!(rate().await, given_back / 2.0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_admitted_waits_for_its_turn_and_without_a_rate_for_nothing() {
+        for (rate, questions, wait) in
+            [(Some(20.0), 20, 0), (Some(20.0), 30, 500), (Some(1.0), 3, 2_000), (None, 1_000, 0)]
+        {
+            for lane in [Lane::Front, Lane::Back] {
+                let (pace, since) = (Pace::new(rate), Instant::now());
+                for _ in 0..questions {
+                    pace.admit(lane).await.unwrap();
+                }
+                let took = since.elapsed().as_millis();
+                // Timers have a grain of a millisecond each.
+                assert!((wait..=wait + 20).contains(&took), "{rate:?} {questions}: {took}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_waits_while_the_others_are_denied_is_not_admitted() {
+        let pace = Pace::new(Some(1.0));
+        pace.admit(Lane::Front).await.unwrap();
+        let no = denied();
+        let (admitted, ()) =
+            tokio::join!(pace.admit(Lane::Front), observe(&pace, Lane::Front, 20, Some(&no)));
+        assert_eq!(admitted.unwrap_err().kind, ErrorKind::Denied);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn denials_are_counted_where_nothing_is_delayed_as_well() {
+        let pace = Pace::new(None);
+        observe(&pace, Lane::Front, 19, Some(&denied())).await;
+        pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+        assert_eq!(pace.admit(Lane::Front).await, Ok(()));
+        observe(&pace, Lane::Front, 1, Some(&denied())).await;
+        assert!(pace.admit(Lane::Front).await.is_err());
+    }
+}

@@ -1,0 +1,142 @@
+//! What we sent, taken out of what came back: servers quote, and what is shown, kept or explained has passed here first.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::{
+    http::ticket::{Body, Ticket},
+    model::secret::Secret,
+};
+
+/// A body as text, with what we sent taken out in every form in which it may be quoted: as it is, percent-encoded once or
+/// more often, in base64, and behind any escapes that JSON allows.
+pub(super) fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secret>) -> Zeroizing<String> {
+    let sent = match &ticket.body {
+        Body::Form { secret, .. } => secret.as_slice(),
+        Body::Empty | Body::Json(_) => &[],
+    };
+    let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    let headers = ticket.headers.iter().map(|(_, secret)| secret);
+    // A header such as `true` is no secret, and taking it out would spoil what is shown.
+    let headers = headers.filter(|value| value.len() >= 8);
+    let sent = sent.iter().map(|(_, secret)| secret);
+    let secrets = sent.chain(headers).chain(bearer).filter(|secret| !secret.is_empty());
+    let forms: Vec<_> = secrets.flat_map(forms).collect();
+    hide(&mut text, &forms);
+    text
+}
+
+/// Replaces every occurrence, also within JSON, where any letter may be escaped; says whether there was one.
+fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
+    let mut found = false;
+    for form in forms {
+        if let Some(clean) = without(text, form) {
+            let mut old = Zeroizing::new(clean);
+            std::mem::swap(text, &mut *old);
+            found = true;
+        }
+    }
+    if text.contains('\\')
+        && let Ok(mut value) = serde_json::from_str::<Value>(text)
+        && hide_within(&mut value, forms)
+    {
+        let mut old = Zeroizing::new(value.to_string());
+        std::mem::swap(text, &mut *old);
+        found = true;
+    }
+    found
+}
+
+/// The text with `…` for each place that quotes this; none where no place does.
+fn without(text: &str, form: &str) -> Option<String> {
+    let (bytes, form) = (text.as_bytes(), form.as_bytes());
+    let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
+    let first = *form.first()?;
+    // Byte by byte: what searches quicker leaves bytes of the token on the stack, where nobody wipes them.
+    while let Some(next) = bytes[at..].iter().position(|byte| [first, b'%'].contains(byte)) {
+        at += next;
+        let Some(length) = quote_length(&bytes[at..], form) else {
+            at += 1;
+            continue;
+        };
+        clean.push_str(&text[kept..at]);
+        clean.push('…');
+        at += length;
+        kept = at;
+    }
+    if kept == 0 {
+        return None;
+    }
+    clean.push_str(&text[kept..]);
+    Some(clean)
+}
+
+/// How many bytes at the start of a text quote this, each byte as it is or percent-encoded.
+fn quote_length(text: &[u8], form: &[u8]) -> Option<usize> {
+    if text.starts_with(form) {
+        return Some(form.len());
+    }
+    form.iter().try_fold(0, |at, byte| Some(at + byte_length(&text[at..], *byte)?))
+}
+
+/// The same for one byte: `/`, `%2F`, `%2f`, `%252F` and so on, for what is encoded is encoded again on its way.
+fn byte_length(text: &[u8], byte: u8) -> Option<usize> {
+    let literal = (text.first() == Some(&byte)).then_some(1);
+    let pairs = text.strip_prefix(b"%").unwrap_or_default().chunks_exact(2).map(|pair| {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        Some(digit(pair[0])? * 16 + digit(pair[1])?)
+    });
+    let mut longest = literal;
+    for (index, pair) in pairs.enumerate() {
+        if pair == Some(u32::from(byte)) {
+            longest = Some(3 + 2 * index);
+        }
+        if pair != Some(u32::from(b'%')) {
+            break;
+        }
+    }
+    longest
+}
+
+/// Shorter parts are not looked for alone: they are words like any other.
+const PART: usize = 16;
+
+/// How a secret may be quoted, the longest first: whole, in base64 (alone or in the middle of more), and of one with dots
+/// or blanks each part: those of a JWT, what follows `Basic`.
+fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
+    let text = secret.expose();
+    let mut forms = vec![text.to_owned()];
+    // What stands before it shifts it by one byte or two; the digits at both ends depend on what is around.
+    for skip in (0..3).filter(|_| text.len() > PART) {
+        let bytes = &text.as_bytes()[skip..];
+        let whole = STANDARD.encode(&bytes[..bytes.len() / 3 * 3]);
+        forms.push(whole.replace('+', "-").replace('/', "_"));
+        forms.push(whole);
+    }
+    let parts = text.split(['.', ' ']).filter(|part| part.len() >= PART && part.len() < text.len());
+    forms.extend(parts.map(str::to_owned));
+    forms.into_iter().map(Zeroizing::new).collect()
+}
+
+fn hide_within(value: &mut Value, forms: &[Zeroizing<String>]) -> bool {
+    match value {
+        Value::String(text) => hide(text, forms),
+        // Each of them, not only the first that has one.
+        Value::Array(items) => items.iter_mut().fold(false, |found, item| hide_within(item, forms) | found),
+        Value::Object(fields) => {
+            let mut found = false;
+            for (mut name, mut item) in std::mem::take(fields) {
+                found |= hide(&mut name, forms);
+                found |= hide_within(&mut item, forms);
+                fields.insert(name, item);
+            }
+            found
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "redact_tests.rs"]
+mod tests;

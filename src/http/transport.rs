@@ -1,0 +1,554 @@
+//! Sending: `Http` turns a request ([`Ticket`]) into an answer. It owns the connection
+//! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
+//! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::Timestamp;
+use reqwest::{Url, header};
+use tokio::{sync::Mutex, time::Instant};
+use zeroize::Zeroizing;
+
+use crate::{
+    http::{
+        ApiError, CallKind, ErrorKind,
+        answer::{Answer, max_age, retry_after, skew},
+        endpoints::{Base, Endpoints, is_loopback, takes_credentials},
+        error::{is_html, plain},
+        pace::Pace,
+        record::{Recorder, Sent, Watch},
+        redact::without_secrets,
+        ticket::{Body, Method, Ticket},
+    },
+    model::{caller::Charge, denial::Asked, secret::Secret},
+};
+
+/// The header that requests carry, so that no web page can make them, and that answers carry, so that nobody else's
+/// are taken for them.
+const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
+
+/// The clock of the API layer, and the only place of it that reads one.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "token lives and record times need the real time; nothing pure calls this"
+)]
+pub(crate) fn now() -> Timestamp {
+    #[cfg(test)]
+    if let Some(now) = crate::http::clock::stopped() {
+        return now;
+    }
+    Timestamp::now()
+}
+
+/// The longest body that is read, in bytes. The largest real one is a page of 100 accounts, below 100 KiB.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// Sends of one request at most.
+const TRIES: usize = 4;
+/// The wait before the second try, doubled for each further one; a second at least where there were too many calls.
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// The longest wait between two tries, also when the server asks for more.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// After so long without a word the other side of an HTTP/2 connection is asked whether it is there, idle or not: a
+/// connection that died while this machine slept is found before a request waits on it.
+const PING_AFTER: Duration = Duration::from_secs(20);
+/// Who does not answer that by then is gone.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What [`Http`] is made from.
+pub(crate) struct Wire {
+    pub(crate) endpoints: Endpoints,
+    pub(crate) charge: Charge,
+    pub(crate) timeout: Duration,
+    pub(crate) read_only: bool,
+    pub(crate) use_proxy: bool,
+    pub(crate) recorder: Recorder,
+    pub(crate) pace: Pace,
+}
+
+/// The transport. Cheap to clone; does nothing until the first request.
+#[derive(Clone)]
+pub(crate) struct Http(Arc<Inner>);
+
+/// No answer told of its clock yet.
+const UNTOLD: i64 = i64::MIN;
+
+/// Connections, from the first request on and until they are closed.
+type Pool = Mutex<Option<reqwest::Client>>;
+
+struct Inner {
+    wire: Wire,
+    /// The quota project of credentials that only the first request told apart.
+    charged: OnceLock<String>,
+    /// See [`Http::skew`].
+    skew: AtomicI64,
+    /// For hosts beyond a proxy, if there is one.
+    proxied: Pool,
+    /// For this machine, and for everybody when proxies are off.
+    direct: Pool,
+}
+
+impl Http {
+    pub(crate) fn new(wire: Wire) -> Http {
+        Http(Arc::new(Inner {
+            wire,
+            charged: OnceLock::new(),
+            skew: AtomicI64::new(UNTOLD),
+            proxied: Pool::default(),
+            direct: Pool::default(),
+        }))
+    }
+
+    pub(crate) fn endpoints(&self) -> &Endpoints {
+        &self.0.wire.endpoints
+    }
+
+    /// How long an answer may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.0.wire.timeout
+    }
+
+    /// Whom calls are charged to.
+    pub(crate) fn quota_project(&self) -> Option<&str> {
+        match &self.0.wire.charge {
+            Charge::AsCredentials => self.0.charged.get().map(String::as_str),
+            Charge::Project(project) => Some(project),
+            Charge::Unnamed => None,
+        }
+    }
+
+    /// Whom this request is charged to.
+    fn charged(&self, ticket: &Ticket) -> Option<String> {
+        let project = match &ticket.charge {
+            // Whoever leaves it out leaves out every one that a file names.
+            _ if self.0.wire.charge == Charge::Unnamed => None,
+            Charge::AsCredentials => self.quota_project(),
+            Charge::Project(project) => Some(project.as_str()),
+            Charge::Unnamed => None,
+        };
+        project.filter(|_| ticket.base.charges()).map(str::to_owned)
+    }
+
+    /// The credentials that were found only now name whom to charge. What was named before goes first.
+    pub(crate) fn charge(&self, project: &str) {
+        // Later tokens come from the same credentials.
+        let _ = self.0.charged.set(project.to_owned());
+    }
+
+    pub(crate) fn lost_records(&self) -> u64 {
+        self.0.wire.recorder.lost()
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.0.wire.pace
+    }
+
+    /// Sends a request, again where that is harmless, and reads the whole answer. May be dropped at any point.
+    ///
+    /// # Errors
+    /// Refusals explained, network trouble, and in read-only mode [`ErrorKind::ReadOnly`] for a write, of which
+    /// nothing has been sent then.
+    pub(crate) async fn send(&self, ticket: &Ticket, bearer: Option<&Secret>) -> Result<Answer, ApiError> {
+        if self.0.wire.read_only && ticket.kind == CallKind::Write {
+            return Err(ApiError::new(
+                ErrorKind::ReadOnly,
+                "Read-only: this would change something, so it was not sent.",
+            )
+            .with_next("Start without --read-only to make changes."));
+        }
+        let url = self.url(ticket)?;
+        if let Some(lane) = ticket.pace {
+            // What waits for its turn is not under way yet.
+            self.pace().admit(lane).await?;
+        }
+        let mut watch = self.watch(ticket, &url, bearer.is_some());
+        let mut waits = ExponentialBuilder::default()
+            .with_jitter()
+            .with_min_delay(FIRST_WAIT)
+            .with_max_delay(LONGEST_WAIT)
+            .with_max_times(TRIES - 1)
+            .build();
+        let result = loop {
+            let result = self.attempt(ticket, &url, bearer, &mut watch).await;
+            if let Some(lane) = ticket.pace {
+                self.pace().observe(lane, result.as_ref().err()).await;
+            }
+            let Err(error) = &result else { break result };
+            if !may_repeat(ticket.kind, error) {
+                break result;
+            }
+            let Some(wait) = waits.next() else { break result };
+            // Asked to wait longer than we are ready to: coming back early would only annoy.
+            if error.retry_after.is_some_and(|asked| asked > LONGEST_WAIT) {
+                break result;
+            }
+            watch.waits();
+            let crowded = error.kind == ErrorKind::Quota || error.status == Some(429);
+            let least = if crowded { Duration::from_secs(1) } else { Duration::ZERO };
+            tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
+            if let Some(lane) = ticket.pace
+                && let Err(error) = self.pace().admit(lane).await
+            {
+                break Err(error);
+            }
+        };
+        watch.end(result.as_ref().err());
+        result
+    }
+
+    fn watch(&self, ticket: &Ticket, url: &Url, bearer: bool) -> Watch<'_> {
+        let path = match url.query() {
+            // Ours hold no credentials; what other people's files ask with is not known.
+            Some(_) if ticket.address.is_some() => format!("{}?…", url.path()),
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        };
+        let method = match ticket.method {
+            Method::Get => "GET",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+        };
+        let scheme = if url.scheme() == "http" { "http" } else { "https" };
+        let charged = self.charged(ticket).filter(|_| bearer);
+        let sent = Sent { method, scheme, host: host(url), path, bearer, charged };
+        Watch::start(&self.0.wire.recorder, ticket, sent)
+    }
+
+    fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
+        if let Some(address) = &ticket.address {
+            let url = Url::parse(address).ok().filter(|url| url.host_str().is_some());
+            return url.filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(|| {
+                ApiError::new(
+                    ErrorKind::Credentials,
+                    "The credentials file names an address that nothing can be sent to: it must start with https://.",
+                )
+            });
+        }
+        let text = format!("{}{}", self.endpoints().url(ticket.base), ticket.path);
+        let mut url = Url::parse(&text)
+            .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name makes no address."))?;
+        // A name of nothing would make another address: that of the list it stands in.
+        let has_gap = ticket.path.contains("//") || ticket.path.contains("/:");
+        if has_gap || (ticket.path.ends_with('/') && ticket.base != Base::Metadata) {
+            return Err(ApiError::new(ErrorKind::Invalid, "A name is missing."));
+        }
+        // `.` and `..` survive encoding and would be taken as steps in the path.
+        if !url.path().ends_with(&ticket.path) {
+            return Err(ApiError::new(ErrorKind::Invalid, "A name with nothing but dots is no name."));
+        }
+        if !ticket.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&ticket.query);
+        }
+        Ok(url)
+    }
+
+    async fn attempt(
+        &self,
+        ticket: &Ticket,
+        url: &Url,
+        bearer: Option<&Secret>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Answer, ApiError> {
+        watch.tried();
+        let client = self.client(ticket.base, url).await?;
+        let method = match ticket.method {
+            Method::Get => reqwest::Method::GET,
+            Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+        };
+        let mut request = client.request(method, url.clone()).timeout(self.0.wire.timeout);
+        // The metadata server answers with JSON, text and HTML, and only to those who know what they speak to.
+        request = match ticket.base {
+            Base::Metadata => request.header(FLAVOR.0, FLAVOR.1),
+            _ => request.header(header::ACCEPT, "application/json"),
+        };
+        if ticket.may_bring_a_secret() {
+            request = request.header(header::ACCEPT_ENCODING, "identity");
+        }
+        for (name, value) in &ticket.headers {
+            let name = header::HeaderName::try_from(name).map_err(|_| {
+                ApiError::new(
+                    ErrorKind::Credentials,
+                    "The credentials file sets a header whose name is not allowed.",
+                )
+            })?;
+            request = request.header(name, sensitive(value)?);
+        }
+        let charged = bearer.and_then(|_| self.charged(ticket));
+        if let Some(bearer) = bearer {
+            request = request.header(header::AUTHORIZATION, authorization(bearer)?);
+        }
+        if let Some(project) = &charged {
+            let project = header::HeaderValue::try_from(project)
+                .map_err(|_| ApiError::new(ErrorKind::Invalid, "Invalid quota project name."))?;
+            request = request.header("x-goog-user-project", project);
+        }
+        request = match &ticket.body {
+            Body::Empty => request,
+            Body::Json(value) => request.json(value),
+            Body::Form { plain, secret } => {
+                let plain = plain.iter().map(|(name, value)| (*name, value.as_str()));
+                let secret = secret.iter().map(|(name, value)| (*name, value.expose()));
+                request.form(&plain.chain(secret).collect::<Vec<_>>())
+            }
+        };
+        let request = request.build().map_err(|error| self.broken(&error, url))?;
+        let since = Instant::now();
+        let response = match client.execute(with_length(request)).await {
+            Ok(response) => response,
+            Err(error) => {
+                if error.is_timeout() && !error.is_connect() {
+                    // Whatever is sent over the same connection may wait in vain as well.
+                    self.disconnect().await;
+                }
+                return Err(self.broken(&error, url));
+            }
+        };
+        let status = response.status();
+        watch.status(status.as_u16());
+        let headers = response.headers().clone();
+        let skew = skew(&headers, now(), since.elapsed());
+        let body = self.read(response, url).await?;
+        if ticket.base == Base::Metadata && headers.get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
+            return Err(not_an_answer(url, "it does not say that it is Google's metadata server"));
+        }
+        // Taken out first, for records and errors alike, successes included: servers do quote.
+        let clean = without_secrets(&body, ticket, bearer);
+        watch.body(body.len(), clean.as_bytes());
+        if ticket.tells_the_time() && !is_html(&body) {
+            self.clock(skew, watch);
+        }
+        if status.is_success() {
+            if is_html(&body) && ticket.base != Base::Metadata {
+                return Err(not_an_answer(
+                    url,
+                    "a web page came back: a proxy or a login page may stand in between",
+                ));
+            }
+            return Ok(Answer { body, max_age: max_age(&headers) });
+        }
+        if status.is_redirection() {
+            return Err(not_an_answer(url, "it points elsewhere, and redirects are not followed"));
+        }
+        // An address of a file's own is who answered, and not the service that it stands for.
+        let instead = self.host_instead(ticket);
+        let asked = Asked { quota_project: charged, instead, ..ticket.asked.clone() };
+        let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &asked);
+        error.retry_after = retry_after(&headers).or(error.retry_after);
+        Err(error)
+    }
+
+    /// The host of an address that the credentials name, where that is not one of Google's.
+    fn host_instead(&self, ticket: &Ticket) -> Option<String> {
+        let url = Url::parse(ticket.address.as_deref()?).ok()?;
+        if takes_credentials(&url, self.endpoints().universe()) {
+            return None;
+        }
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("{}{port}", url.host_str()?))
+    }
+
+    /// Remembers what an answer tells of the clocks.
+    fn clock(&self, skew: Option<i64>, watch: &mut Watch<'_>) {
+        watch.skew(skew);
+        if let Some(skew) = skew {
+            self.0.skew.store(skew, Ordering::Relaxed);
+        }
+    }
+
+    /// How far this machine's clock is behind Google's, in milliseconds; none before an answer told.
+    pub(crate) fn skew(&self) -> Option<i64> {
+        Some(self.0.skew.load(Ordering::Relaxed)).filter(|skew| *skew != UNTOLD)
+    }
+
+    /// Reads a body of reasonable size.
+    async fn read(&self, mut response: reqwest::Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        let expected = response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(64 * 1024);
+        // Enough room from the start: growing would leave copies of a token behind in freed memory.
+        let mut body = Zeroizing::new(Vec::with_capacity(expected.min(BODY_LIMIT)));
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error, url))? {
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(not_an_answer(url, "more than 8 MiB came back, and the rest was not read"));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
+    async fn client(&self, base: Base, url: &Url) -> Result<reqwest::Client, ApiError> {
+        // The metadata server belongs to the machine: a proxy would be asked for its own.
+        let near = base == Base::Metadata || is_near(url.host_str().unwrap_or_default());
+        let proxied = self.0.wire.use_proxy && !near;
+        let mut pool = if proxied { &self.0.proxied } else { &self.0.direct }.lock().await;
+        if let Some(client) = &*pool {
+            return Ok(client.clone());
+        }
+        let client = tokio::task::spawn_blocking(move || build(proxied))
+            .await
+            .map_err(|_| ApiError::new(ErrorKind::Other, "The HTTP client could not be started."))??;
+        Ok(pool.insert(client).clone())
+    }
+
+    /// Sends everything through a client of a test's making.
+    #[cfg(test)]
+    pub(crate) async fn connect_through(&self, client: reqwest::Client) {
+        *self.0.direct.lock().await = Some(client);
+    }
+
+    /// Closes every connection that is not in use, and each other one after its answer. The libraries below keep what was
+    /// last read and written on a connection, tokens too, for as long as it is open.
+    pub(crate) async fn disconnect(&self) {
+        *self.0.proxied.lock().await = None;
+        *self.0.direct.lock().await = None;
+    }
+
+    /// What happened to a request without a whole answer. reqwest's own texts are for programmers.
+    fn broken(&self, error: &reqwest::Error, url: &Url) -> ApiError {
+        let host = host(url);
+        if error.is_builder() {
+            return ApiError::new(
+                ErrorKind::Invalid,
+                format!("The request to {host} could not be put together."),
+            );
+        }
+        if error.is_timeout() && error.is_connect() {
+            return ApiError::new(
+                ErrorKind::Timeout,
+                format!("{host} does not answer: no connection in time."),
+            )
+            .with_next("Check the network, VPN and proxy settings.")
+            .before_sending();
+        }
+        if error.is_timeout() {
+            let seconds = self.0.wire.timeout.as_secs_f32();
+            return ApiError::new(
+                ErrorKind::Timeout,
+                format!("{host} gave no complete answer within {seconds} s."),
+            )
+            .with_next("Try again, or allow more time with --timeout.");
+        }
+        let broken = |message| {
+            ApiError::new(ErrorKind::Network, message).with_next("Check the network, VPN and proxy settings.")
+        };
+        if error.is_connect() {
+            broken(format!("{host} cannot be reached{}.", root_cause(error))).before_sending()
+        } else {
+            broken(format!("The connection to {host} broke before the answer was complete."))
+        }
+    }
+}
+
+fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
+    let builder = || {
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("impersona/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(PING_AFTER)
+            .http2_keep_alive_timeout(PING_PATIENCE)
+            .http2_keep_alive_while_idle(true);
+        // The tests of this crate speak to loopback, where nobody has a certificate: the machine's roots, which take longer
+        // to read than most requests, are left alone.
+        #[cfg(test)]
+        let builder = builder.tls_certs_only(carried_roots().take(1));
+        if proxied { builder } else { builder.no_proxy() }
+    };
+    // A machine without root certificates fails here even when only loopback is called, so the roots that
+    // Mozilla trusts are carried along.
+    builder().build().or_else(|_| builder().tls_certs_only(carried_roots()).build()).map_err(|_| {
+        ApiError::new(
+            ErrorKind::Config,
+            "The HTTP client does not start: look at the proxy and certificate settings.",
+        )
+    })
+}
+
+/// Google's front end refuses what may carry a body and does not say how long that is (status 411), also where it carries
+/// nothing. hyper leaves the length of nothing out over HTTP/1.1.
+fn with_length(mut request: reqwest::Request) -> reqwest::Request {
+    use reqwest::Method;
+    let carries = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
+    let is_empty = request.body().is_none_or(|body| body.as_bytes().is_some_and(<[u8]>::is_empty));
+    if carries && is_empty {
+        request.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("0"));
+    }
+    request
+}
+
+fn carried_roots() -> impl Iterator<Item = reqwest::Certificate> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().filter_map(|der| reqwest::Certificate::from_der(der).ok())
+}
+
+fn authorization(bearer: &Secret) -> Result<header::HeaderValue, ApiError> {
+    let text = Zeroizing::new(format!("Bearer {}", bearer.expose()));
+    let mut value = header::HeaderValue::from_str(&text).map_err(|_| {
+        ApiError::new(ErrorKind::Credentials, "The caller's access token holds characters that no token has.")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn sensitive(text: &Secret) -> Result<header::HeaderValue, ApiError> {
+    let mut value = header::HeaderValue::from_str(text.expose()).map_err(|_| {
+        ApiError::new(ErrorKind::Credentials, "The credentials contain characters not allowed in a header.")
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// This machine, or the link-local address where clouds have the metadata of their machines: never behind a proxy.
+pub(crate) fn is_near(host: &str) -> bool {
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let link_local = match ip {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_unicast_link_local() || ip.segments()[0] == 0xfd00,
+        Err(_) => false,
+    };
+    link_local || is_loopback(host)
+}
+
+/// Only what changes nothing is sent twice, and only where a second try may fare better.
+fn may_repeat(kind: CallKind, error: &ApiError) -> bool {
+    let passing = match error.status {
+        Some(429 | 500 | 502 | 503 | 504) => true,
+        Some(_) => false,
+        None => error.kind == ErrorKind::Network,
+    };
+    passing && matches!(kind, CallKind::Read | CallKind::Mint)
+}
+
+fn not_an_answer(url: &Url, why: &str) -> ApiError {
+    ApiError::new(ErrorKind::Server, format!("{} gave no usable answer: {why}.", host(url)))
+        .with_next("Check the endpoint and proxy settings.")
+}
+
+fn host(url: &Url) -> String {
+    let name = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
+}
+
+/// The innermost text of a connection error: `: Connection refused`, `: dns error`, a certificate's fault.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause = std::error::Error::source(error);
+    let mut text = String::new();
+    while let Some(inner) = cause {
+        text = inner.to_string();
+        cause = inner.source();
+    }
+    // `Connection refused (os error 111)`: the number is for programmers.
+    let words = text.split(" (os error").next().unwrap_or_default();
+    if words.is_empty() { String::new() } else { format!(": {}", plain(words)) }
+}
+
+#[cfg(test)]
+#[path = "transport_tests/mod.rs"]
+mod tests;

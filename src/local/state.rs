@@ -1,0 +1,102 @@
+//! What is remembered between runs: favourites and recents, by name only. Nothing secret ever comes here. The
+//! demo remembers in memory only.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::local::files;
+
+/// How many recent names are kept.
+const RECENT: usize = 20;
+
+/// Names the user came back to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Remembered {
+    /// Accounts marked as favourites.
+    pub favourites: Vec<String>,
+    /// Accounts opened lately, the last first.
+    pub accounts: Vec<String>,
+    /// Projects picked lately, the last first.
+    pub projects: Vec<String>,
+    /// Audiences that ID tokens were minted for, the last first.
+    pub audiences: Vec<String>,
+    /// Audiences marked as favourites.
+    pub favourite_audiences: Vec<String>,
+    /// Sets of scopes that access tokens were minted with, as they are typed, the last first.
+    pub scopes: Vec<String>,
+    /// Sets of scopes marked as favourites.
+    pub favourite_scopes: Vec<String>,
+}
+
+impl Remembered {
+    /// Reads the file; a missing or broken one is an empty memory, for nothing depends on it.
+    pub fn load(path: &Path) -> Remembered {
+        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
+    }
+
+    /// Replaces the file in one step, readable by its owner only.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        files::replace_private(path, self)
+    }
+}
+
+/// Puts a name on a list of favourites, or takes it off; says whether it is on it now.
+pub fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
+    match favourites.iter().position(|other| other == name) {
+        Some(at) => {
+            favourites.remove(at);
+            false
+        }
+        None => {
+            favourites.push(name.to_owned());
+            true
+        }
+    }
+}
+
+/// Puts a name in front of a list of recent ones.
+pub fn touch(recent: &mut Vec<String>, name: &str) {
+    recent.retain(|other| other != name);
+    recent.insert(0, name.to_owned());
+    recent.truncate(RECENT);
+}
+
+/// The file of [`Remembered`] in that folder.
+pub fn file(folder: &Path) -> PathBuf {
+    folder.join("remembered.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_survives_a_run_and_a_broken_file_is_no_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = file(&folder.path().join("new"));
+        let mut memory = Remembered::default();
+        assert!(toggle(&mut memory.favourites, "deployer@acme-prod.iam.gserviceaccount.com"));
+        touch(&mut memory.projects, "acme-prod");
+        memory.save(&path).expect("saved");
+        assert_eq!(Remembered::load(&path), memory);
+        fs::write(&path, "{").expect("broken");
+        assert_eq!(Remembered::load(&path), Remembered::default());
+    }
+
+    #[test]
+    fn the_last_name_comes_first_and_once() {
+        let mut recent = Vec::new();
+        for name in ["a", "b", "a"] {
+            touch(&mut recent, name);
+        }
+        assert_eq!(recent, ["a", "b"]);
+    }
+}

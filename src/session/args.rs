@@ -1,0 +1,82 @@
+//! The arguments that hold for all that impersona does, and those that open the explorer.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::model::lifetime;
+
+/// Flags valid before and after every subcommand.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Options everywhere")]
+pub struct Global {
+    /// Project to look at
+    #[arg(long, global = true, value_name = "PROJECT")]
+    pub project: Option<String>,
+    /// Use the built-in example organization: nothing leaves this machine
+    #[arg(long, global = true)]
+    pub demo: bool,
+    /// Number of accounts in the example organization
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    pub demo_accounts: Option<u32>,
+    /// Refuse everything that would change anything at Google; minting changes nothing
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Credentials file of the caller
+    #[arg(long, global = true, value_name = "FILE")]
+    pub credentials: Option<PathBuf>,
+    /// Project charged for API use
+    #[arg(long, global = true, value_name = "PROJECT")]
+    pub quota_project: Option<String>,
+    /// Don't charge a quota project, even if one is configured
+    #[arg(long, global = true, conflicts_with = "quota_project")]
+    pub no_quota_project: bool,
+    /// Configuration file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// No colours
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Longest wait for one answer, such as 30s
+    #[arg(long, global = true, value_name = "TIME", value_parser = timeout)]
+    pub timeout: Option<Duration>,
+    /// Say on stderr what is sent
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The panes that a link may open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pane {
+    /// The account and what the caller may do with it.
+    Overview,
+    /// Who may do what with the account.
+    Policy,
+    /// Forms and the shelf.
+    Mint,
+    /// Tokens, decoded and judged.
+    Inspect,
+    /// Every request.
+    Activity,
+}
+
+/// How to open the explorer.
+#[derive(Clone, Debug, Default)]
+pub struct TuiArgs {
+    /// Flags that hold everywhere.
+    pub global: Global,
+    /// The account to open, checked.
+    pub account: Option<String>,
+    /// The pane to open it in.
+    pub pane: Option<Pane>,
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    lifetime::parse(text)
+        .map(|seconds| Duration::from_secs(seconds.into()))
+        .map_err(|_| "give 1s to 12h in whole seconds, such as 30s or 2m".to_owned())
+}

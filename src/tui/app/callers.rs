@@ -1,0 +1,147 @@
+//! Calling as somebody else: choosing, switching, becoming an account and going back. What was open stays open and is
+//! read again as the new caller; what the old one was told counts for nothing.
+
+use super::{
+    AppState,
+    msg::{Effect, Level, Msg, Now, Switched},
+    remote::Remote,
+    shared::{Cx, Facts, Out},
+};
+use crate::{
+    http::{ApiError, ErrorKind},
+    model::{
+        account::short,
+        caller::{Choice, Switch},
+    },
+    tui::overlays::{Confirmed, Overlay, Picker},
+};
+
+impl AppState {
+    /// `i`: everybody whom one can call as. They are looked for anew each time.
+    pub(super) fn choose_caller(&mut self, out: &mut Out) {
+        out.effects.push(Effect::FindCallers);
+        self.overlays.push(Overlay::Picker(Box::new(Picker::callers(&self.shared))));
+    }
+
+    pub(super) fn on_callers(&mut self, choices: Vec<Choice>, out: &mut Out) {
+        self.shared.choices = choices;
+        self.refresh_pickers();
+        self.warn_of_other_login(out);
+    }
+
+    /// Said once: two people in one terminal are the reason for many a denial.
+    pub(super) fn warn_of_other_login(&mut self, out: &mut Out) {
+        let Some(login) = self.shared.other_login().map(str::to_owned) else { return };
+        if !std::mem::replace(&mut self.said_other_login, true) {
+            let key = self.shared.keymap.key(crate::keymap::Action::Callers);
+            let text = format!(
+                "gcloud is logged in as {login}, and Application Default Credentials are somebody else's: {key} chooses"
+            );
+            self.say(Level::Warning, text, out);
+        }
+    }
+
+    /// Asks for another caller; not while something is being written, for whose answer the old one waits.
+    pub(super) fn switch(&mut self, wish: Switch, out: &mut Out) {
+        if !self.shared.writes.is_empty() {
+            let text = format!("{} is being written: switch when that has ended", self.shared.writes.what());
+            return self.say(Level::Warning, text, out);
+        }
+        match &wish {
+            Switch::Become(account) => {
+                self.say(Level::Info, format!("becoming {}…", short(account)), out);
+            }
+            Switch::To(_) => self.say(Level::Info, "asking for a token of that caller…".into(), out),
+            Switch::Back | Switch::Charge(_) => {}
+        }
+        out.effects.push(Effect::Switch(wish));
+    }
+
+    /// Becomes the opened account.
+    pub(super) fn become_opened(&mut self, out: &mut Out) {
+        match self.shared.opened.clone() {
+            Some(account) => self.switch(Switch::Become(account), out),
+            None => self.say(Level::Warning, "no account is open: open the one to become".into(), out),
+        }
+    }
+
+    /// Becomes whoever it was before again.
+    pub(super) fn caller_back(&mut self, out: &mut Out) {
+        if self.shared.callers_before.is_empty() {
+            return self.say(Level::Warning, "you have become nobody else".into(), out);
+        }
+        self.switch(Switch::Back, out);
+    }
+
+    /// The file in doubt is trusted.
+    pub(super) fn trust(&mut self, out: &mut Out) {
+        out.effects.push(Effect::Trust(self.doubted.take()));
+    }
+
+    pub(super) fn on_switched(&mut self, now: Now, outcome: Result<Box<Switched>, ApiError>, out: &mut Out) {
+        let switched = match outcome {
+            Ok(switched) => *switched,
+            Err(error) => {
+                let text = format!("{}{}", error.sentence(), error.next_words());
+                return self.say(Level::Error, text, out);
+            }
+        };
+        self.give_up_all(now, out);
+        self.forget_denials();
+        // A yes would be given for somebody else.
+        let is_about_caller = |overlay: &Overlay| {
+            let asked = [Confirmed::TestAll, Confirmed::Probe, Confirmed::Enable];
+            matches!(overlay, Overlay::Confirm { yes, .. } if asked.contains(yes))
+        };
+        self.overlays.retain(|overlay| !is_about_caller(overlay));
+        let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
+        let shared = &mut self.shared;
+        shared.caller = Remote { value: Some(switched.caller), ..Remote::default() };
+        shared.callers_before = switched.before;
+        shared.badge = super::badge(&switched.endpoints);
+        shared.endpoints = switched.endpoints;
+        shared.machine = Remote::default();
+        shared.projects = Remote::default();
+        shared.tested.clear();
+        // Staged edits are kept, and moved onto the policy as the new caller reads it.
+        shared.facts.retain(|_, facts| facts.staged_changes() > 0);
+        for facts in shared.facts.values_mut() {
+            let (staged, policy) = (facts.staged.take(), std::mem::take(&mut facts.policy));
+            *facts = Facts { staged, policy, ..Facts::default() };
+        }
+        self.ask_caller(now, out);
+        let (opened, focus) = (self.shared.opened.clone(), self.focus);
+        match self.shared.project.clone() {
+            Some(project) => self.open_project(now, project, out),
+            None => self.panes.accounts = Default::default(),
+        }
+        self.focus = focus;
+        if let Some(account) = opened {
+            self.open_account(now, account, out);
+            let mut cx = Cx { shared: &mut self.shared, now, out };
+            self.panes.get_mut(self.pane).on_show(&mut cx);
+        }
+        let staged: usize = self.shared.facts.values().map(Facts::staged_changes).sum();
+        let kept = match staged {
+            0 => String::new(),
+            1 => "; 1 staged edit is kept, and would be written as that caller".to_owned(),
+            count => format!("; {count} staged edits are kept, and would be written as that caller"),
+        };
+        self.say(Level::Info, format!("calling as {}{kept}", short(&name)), out);
+    }
+
+    /// Every answer that is awaited is one for the old caller: each pane is told that it does not come.
+    fn give_up_all(&mut self, now: Now, out: &mut Out) {
+        let awaited = self.shared.awaited.iter().map(|(req, call)| (*req, call.owner));
+        // A write that began while the switch was loading ends as it would have: writes are never cancelled.
+        let awaited: Vec<_> = awaited.filter(|(req, _)| !self.shared.writes.holds(*req)).collect();
+        for (req, owner) in awaited {
+            out.effects.push(Effect::Cancel(req));
+            let gone = ApiError::new(ErrorKind::Cancelled, "The caller was switched.");
+            self.on_msg(now, Msg::Reply { req, owner, reply: Err(gone) }, out);
+        }
+        // What they complain about is no news.
+        out.intents.clear();
+        self.notice = None;
+    }
+}

@@ -1,0 +1,358 @@
+//! `x`: the last denial, explained. What bears on it is looked at while the overlay is open, and its steps are carried
+//! out from here, each by what the panes can do already.
+
+use super::{
+    AppState,
+    msg::{Clip, Effect, Intent, Level, Now, Owner, PaneId, ReqId},
+    shared::{Cx, Out},
+    writes::Write,
+};
+use crate::{
+    api::commands,
+    flows::{self, Enabled, Watched},
+    http::{ApiError, ErrorKind, endpoints::Base},
+    keymap::Action,
+    model::{
+        caller::{Caller, Charge, Switch},
+        denial::Cause,
+        doctor::Do,
+        lifetime,
+        member::Member,
+        permission::Permission,
+    },
+    ops::{Call, Part, Reply},
+    session::failure::LastFailure,
+    tui::overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
+};
+
+/// Refusals that people see; what is read beside something else and shown as not visible is no news.
+const SEEN: [&str; 5] =
+    ["ListServiceAccounts", "GetServiceAccount", "GetIAMPolicy", "SetIAMPolicy", "BatchEnableServices"];
+
+impl AppState {
+    /// Remembers a refusal that is shown; of a mint or a write it is kept for the command line, too.
+    pub(super) fn note_denial(&mut self, reply: &Result<Reply, ApiError>, now: Now, out: &mut Out) {
+        let Err(error) = reply else { return };
+        let Some(refusal) = error.refusal.as_deref() else { return };
+        let name = refusal.asked.method.rsplit('.').next().unwrap_or_default();
+        let of_caller = matches!(error.kind, ErrorKind::Credentials);
+        if !(refusal.is_mint() || of_caller || SEEN.contains(&name)) {
+            return;
+        }
+        let caller = self.shared.caller.value.clone();
+        if (refusal.is_mint() || name == "SetIAMPolicy")
+            && let Some(failure) = LastFailure::of(error, now.utc)
+        {
+            let principal = caller.as_ref().and_then(|caller| caller.principal.clone());
+            let endpoint = self.shared.endpoints.url(Base::Iam).to_owned();
+            out.effects.push(Effect::KeepFailure(Box::new(failure.by(principal, endpoint))));
+        }
+        self.denied = Some((error.clone(), caller));
+    }
+
+    /// Another caller: what the old one was refused is nothing to explain to the new one.
+    pub(super) fn forget_denials(&mut self) {
+        self.denied = None;
+        self.panes.mint.forget_refusal();
+        self.overlays.retain(|overlay| !matches!(overlay, Overlay::Doctor(_)));
+    }
+
+    /// Explains what the mint pane shows as refused, where that is in sight; else the last refusal that was shown; else
+    /// what the focused pane shows.
+    pub(super) fn explain(&mut self, now: Now, out: &mut Out) {
+        let present = self.shared.caller.value.clone();
+        let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| (error.clone(), present));
+        let first = shown.clone().filter(|_| self.focused() == PaneId::Mint);
+        let Some((error, caller)) = first.or(self.denied.clone()).or(shown) else {
+            return self.say(Level::Info, "nothing was refused so far".into(), out);
+        };
+        let Some(mut doctor) = Doctor::new(&error, caller, now.utc) else {
+            return self.say(Level::Info, format!("{}{}", error.sentence(), error.next_words()), out);
+        };
+        if self.shared.caller.value.is_some() {
+            self.examine(&mut doctor, false, now, out);
+        }
+        // What was begun goes on, whether its overlay was closed or not.
+        if let Some((req, service, project)) = &self.enabling
+            && doctor.offers(service, project)
+        {
+            doctor.doing = Some(Doing::Enabling(*req, flows::Enabling::default()));
+        }
+        self.overlays.push(Overlay::Doctor(Box::new(doctor)));
+    }
+
+    /// Looks around; where nothing bears on the cause, nothing is asked.
+    fn examine(&mut self, doctor: &mut Doctor, deep: bool, now: Now, out: &mut Out) {
+        let worth = matches!(
+            doctor.diagnosis().cause,
+            Cause::PermissionMissing
+                | Cause::ConditionFalse
+                | Cause::DenyPolicy
+                | Cause::ChainHop
+                | Cause::OnItself
+                | Cause::Propagating
+                | Cause::ApiDisabled
+                | Cause::NotFoundOrHidden
+                | Cause::AccountGone
+        );
+        if !worth {
+            return;
+        }
+        let caller = doctor.caller.clone().map(Box::new);
+        let call = flows::Call::Examine { refusal: Box::new(doctor.refusal.clone()), caller, deep };
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let req = cx.call(Owner::Root, Call::Flow(call));
+        let old = doctor.examined.start(req);
+        cx.cancel(old);
+    }
+
+    /// It is known by now who calls, or more of whom we knew `before`: what was refused before was refused to that
+    /// caller, and a doctor that was opened before looks around as that caller.
+    pub(super) fn doctor_meets_caller(&mut self, before: &Option<Caller>, now: Now, out: &mut Out) {
+        if *before == self.shared.caller.value {
+            return;
+        }
+        if let Some((_, caller)) = self.denied.as_mut().filter(|(_, caller)| caller == before) {
+            caller.clone_from(&self.shared.caller.value);
+        }
+        let unmet = |overlay: &Overlay| match overlay {
+            Overlay::Doctor(doctor) => doctor.caller.is_none() || doctor.caller == *before,
+            _ => false,
+        };
+        let Some(at) = self.overlays.iter().position(unmet) else { return };
+        let Overlay::Doctor(mut doctor) = self.overlays.remove(at) else { return };
+        doctor.caller.clone_from(&self.shared.caller.value);
+        doctor.think(now.utc);
+        self.examine(&mut doctor, false, now, out);
+        self.overlays.insert(at, Overlay::Doctor(doctor));
+    }
+
+    /// The doctor that is open, if one is.
+    pub(super) fn doctor(&mut self) -> Option<&mut Doctor> {
+        self.overlays.iter_mut().rev().find_map(|overlay| match overlay {
+            Overlay::Doctor(doctor) => Some(&mut **doctor),
+            _ => None,
+        })
+    }
+
+    /// It closes: nobody waits any more for what was looked at. What is being enabled goes on, and a notice tells.
+    pub(super) fn close_doctor(&mut self, doctor: &Doctor, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        doctor.reads().for_each(|req| cx.cancel(Some(req)));
+    }
+
+    /// An answer for the doctor; says whether it was one. Of a write that outlived its overlay a notice tells.
+    pub(super) fn on_doctor_reply(
+        &mut self,
+        now: Now,
+        req: ReqId,
+        reply: &Result<Reply, ApiError>,
+        out: &mut Out,
+    ) -> bool {
+        if self.enabling.as_ref().is_some_and(|(awaited, ..)| *awaited == req) {
+            self.enabled(now, req, reply, out);
+            return true;
+        }
+        let again = self.shared.keymap.key(Action::MintAgain);
+        let Some(doctor) = self.doctor() else { return false };
+        if doctor.examined.awaits(req) {
+            doctor.examined.settle_as(req, reply.clone(), |reply| match reply {
+                Reply::Examined(seen) => Some(*seen),
+                _ => None,
+            });
+            doctor.think(now.utc);
+            return true;
+        }
+        if !matches!(&doctor.doing, Some(Doing::Watching(awaited, _)) if *awaited == req) {
+            return false;
+        }
+        doctor.doing = None;
+        doctor.done = Some(match reply {
+            Ok(Reply::Watched(Watched::Works { after, .. })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                (true, format!("IAM says yes, after {after}: {again} tries again"))
+            }
+            Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
+                (false, format!("IAM still says no after {}", lifetime::words(after.as_secs() as i64)))
+            }
+            Ok(_) => return true,
+            Err(error) => (false, error.sentence()),
+        });
+        true
+    }
+
+    /// How enabling ended; where no overlay shows it, a notice does.
+    fn enabled(&mut self, now: Now, req: ReqId, reply: &Result<Reply, ApiError>, out: &mut Out) {
+        self.shared.writes.end(req);
+        self.enabling = None;
+        let again = self.shared.keymap.key(Action::MintAgain);
+        let (good, text) = match reply {
+            Ok(Reply::Enabled(Enabled::On { service, project, after })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                (
+                    true,
+                    format!(
+                        "{service} is enabled in project {project}, after {after}; it may take some minutes to work everywhere: {again} tries again"
+                    ),
+                )
+            }
+            Ok(Reply::Enabled(Enabled::Begun { operation, why })) => {
+                (false, format!("it was begun as {operation}, and how far it is cannot be read: {why}"))
+            }
+            Ok(_) => return,
+            Err(error) => (false, format!("{}{}", error.sentence(), error.next_words())),
+        };
+        match self.doctor().filter(|doctor| doctor.is_enabling(req)) {
+            Some(doctor) => {
+                (doctor.doing, doctor.done) = (None, Some((good, text)));
+                if good && let Some(seen) = &mut doctor.examined.value {
+                    seen.api_enabled = Some(true);
+                    doctor.think(now.utc);
+                }
+            }
+            None => self.say(if good { Level::Info } else { Level::Error }, text, out),
+        }
+    }
+
+    /// How far something is that the doctor began.
+    pub(super) fn on_doctor_part(&mut self, req: ReqId, part: &Part) {
+        // Once it has a name, the write has been answered: what goes on is Google's.
+        if matches!(part, Part::Enabling(_)) {
+            self.shared.writes.end(req);
+        }
+        let Some(doctor) = self.doctor() else { return };
+        match (&mut doctor.doing, part) {
+            (Some(Doing::Enabling(awaited, shown)), Part::Enabling(progress)) if *awaited == req => {
+                shown.clone_from(progress);
+            }
+            (Some(Doing::Watching(awaited, shown)), Part::Watching(progress)) if *awaited == req => {
+                *shown = *progress;
+            }
+            _ => {}
+        }
+    }
+
+    /// Carries out a step. Those that lead elsewhere close the overlay.
+    pub(super) fn do_step(&mut self, now: Now, what: Do, out: &mut Out) {
+        match what {
+            Do::Enable { service, project } => {
+                if self.shared.read_only {
+                    return self.say(Level::Error, "--read-only: nothing is written".into(), out);
+                }
+                if self.enabling.is_some() {
+                    return self.say(Level::Warning, "an API is being enabled already".into(), out);
+                }
+                let question = format!(
+                    "Enable {service} in project {project}? Whoever may use the project can call it then, and use of it may be billed there."
+                );
+                self.to_enable = Some((service, project));
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });
+            }
+            Do::Copy { text, what } => match Clip::text(&text, what) {
+                Ok(clip) => out.effects.push(Effect::Copy(clip)),
+                Err(why) => self.say(Level::Warning, why, out),
+            },
+            Do::Troubleshoot => {
+                let Some(Overlay::Doctor(mut doctor)) = self.overlays.pop() else { return };
+                self.examine(&mut doctor, true, now, out);
+                self.overlays.push(Overlay::Doctor(doctor));
+            }
+            Do::Watch { account, permission } => self.watch_for_doctor(account, permission, now, out),
+            Do::QuotaProject => self.pick_charged(now, out),
+            Do::NoQuotaProject => {
+                self.leave_doctor(now, out);
+                self.switch(Switch::Charge(Charge::Unnamed), out);
+            }
+            Do::OtherCaller => self.choose_caller(out),
+            Do::Grant { account, member, permission, .. } => {
+                self.leave_doctor(now, out);
+                if self.shared.opened.as_deref() != Some(account.as_str()) {
+                    self.open_account(now, account, out);
+                }
+                let member = member.map(|member| Member::read(&member));
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.policy.open_grant(Some(permission), member, &mut cx);
+                cx.intend(Intent::Show(PaneId::Policy));
+            }
+            Do::ReadPolicy(account) => {
+                self.leave_doctor(now, out);
+                if self.shared.opened.as_deref() != Some(account.as_str()) {
+                    self.open_account(now, account, out);
+                }
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.policy.read(&mut cx);
+                cx.intend(Intent::Show(PaneId::Policy));
+            }
+            Do::ShorterLifetime => {
+                self.leave_doctor(now, out);
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.again_for_an_hour(&mut cx);
+                cx.intend(Intent::Show(PaneId::Mint));
+            }
+            Do::Again => {
+                let minted = self.doctor().is_some_and(|doctor| doctor.refusal.is_mint());
+                self.leave_doctor(now, out);
+                if minted && self.shared.last_mint.is_some() {
+                    let mut cx = Cx { shared: &mut self.shared, now, out };
+                    self.panes.mint.again(false, &mut cx);
+                    cx.intend(Intent::Show(PaneId::Mint));
+                } else {
+                    self.act(now, Action::Refresh, out);
+                }
+            }
+            Do::WhoCanGrant(_) | Do::Told => {}
+        }
+    }
+
+    fn watch_for_doctor(&mut self, account: String, permission: Permission, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let call = flows::Call::WatchGrant { account, permissions: vec![permission] };
+        let req = cx.call(Owner::Root, Call::Flow(call));
+        let Some(doctor) = self.doctor() else { return };
+        let old = doctor.doing.replace(Doing::Watching(req, flows::Watching::default()));
+        doctor.done = None;
+        if let Some(Doing::Watching(old, _)) = old {
+            let mut cx = Cx { shared: &mut self.shared, now, out };
+            cx.cancel(Some(old));
+        }
+    }
+
+    /// The API that was asked about is switched on, for there was a yes.
+    pub(super) fn enable_api(&mut self, now: Now, out: &mut Out) {
+        let Some((service, project)) = self.to_enable.take().filter(|_| self.enabling.is_none()) else {
+            return;
+        };
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let call = flows::Call::EnableService { project: project.clone(), service: service.clone() };
+        let req = cx.call(Owner::Root, Call::Flow(call));
+        let write = Write {
+            what: format!("the state of {service} in project {project}"),
+            check: commands::show_api(&project, &service),
+        };
+        cx.shared.writes.begin(req, write);
+        self.enabling = Some((req, service, project));
+        if let Some(doctor) = self.doctor() {
+            doctor.doing = Some(Doing::Enabling(req, flows::Enabling::default()));
+            doctor.done = None;
+        }
+    }
+
+    fn leave_doctor(&mut self, now: Now, out: &mut Out) {
+        if let Some(Overlay::Doctor(doctor)) = self.overlays.pop() {
+            self.close_doctor(&doctor, now, out);
+        }
+    }
+
+    /// Which project is charged from now on.
+    pub(super) fn pick_charged(&mut self, now: Now, out: &mut Out) {
+        if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+            self.search_projects(now, out);
+        }
+        self.overlays.push(Overlay::Picker(Box::new(Picker::charged(&self.shared))));
+    }
+
+    /// Charges calls to this project until the caller is switched.
+    pub(super) fn charge(&mut self, project: String, out: &mut Out) {
+        self.switch(Switch::Charge(Charge::Project(project)), out);
+    }
+}

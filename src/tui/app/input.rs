@@ -1,0 +1,445 @@
+//! Keys, pastes and sizes: which overlay or pane they go to, and what the root does with the actions nobody else
+//! wants.
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+use ratatui::layout::Size;
+
+use super::{
+    AppState, Focus,
+    msg::{Effect, Intent, Level, Now, PaneId},
+    shared::{Cx, Out},
+};
+use crate::{
+    keymap::{Action, Chord, Place},
+    model::credential::Kind,
+    tui::{
+        overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
+        widgets::input::{TextEdit, TextInput},
+    },
+};
+
+/// The exit code after ctrl-c: 128 and the number of SIGINT, as shells count.
+const INTERRUPTED: u8 = 130;
+
+/// What should be seen by nobody is kept out of fields, which show what they hold.
+fn is_credential(text: &str) -> bool {
+    crate::model::jwt::read(text).form.is_secret()
+}
+
+impl AppState {
+    /// Says whether the screen may have changed.
+    pub(super) fn on_input(&mut self, now: Now, event: Event, out: &mut Out) -> bool {
+        match event {
+            Event::Key(key) if key.kind != KeyEventKind::Release => self.on_key(now, key, out),
+            // Nobody sees any more where it would go.
+            Event::Paste(_) if self.is_leaving() => false,
+            Event::Paste(text) => self.on_paste(now, text, out),
+            Event::Resize(width, height) => {
+                self.size = Size::new(width, height);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn on_key(&mut self, now: Now, key: KeyEvent, out: &mut Out) -> bool {
+        if self.is_leaving() {
+            // The screen is the shell's again: what is typed there is meant for no pane.
+            let action = self.shared.keymap.action(self.place(), Chord::from(key));
+            let heard = action.filter(|action| matches!(action, Action::Leave | Action::Suspend));
+            return heard.and_then(|action| self.act_everywhere(action, out)).is_some();
+        }
+        // What was said loudly has been read when the next key comes.
+        let heard = self.notice.take_if(|notice| notice.level != Level::Info).is_some();
+        let place = self.place();
+        let changed = match self.shared.keymap.action(place, Chord::from(key)) {
+            Some(action) => self.act(now, action, out),
+            None if matches!(place, Place::Text | Place::Form | Place::ReviewTyping) => {
+                self.on_text(now, &TextEdit::Key(key), out)
+            }
+            None => false,
+        };
+        changed || heard
+    }
+
+    /// Pasted text is text: it goes where text goes, and never acts.
+    fn on_paste(&mut self, now: Now, text: String, out: &mut Out) -> bool {
+        match self.place() {
+            Place::Text | Place::Form | Place::ReviewTyping if is_credential(&text) => {
+                let key = self.shared.keymap.key(Action::ShowInspect);
+                let text = format!(
+                    "that looks like a credential, so it was not put into a field: {key} opens the inspector, paste it there"
+                );
+                self.say(Level::Warning, text, out);
+                true
+            }
+            place @ (Place::Text | Place::Form | Place::ReviewTyping) => {
+                // A form says it beside its field.
+                let line = self.line().filter(|_| place != Place::Form);
+                if let Some(why) = line.and_then(|line| line.refuses(&text)) {
+                    self.say(Level::Warning, why, out);
+                    return true;
+                }
+                self.on_text(now, &TextEdit::Paste(text), out)
+            }
+            Place::Inspect => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.inspect.paste(&text, &mut cx);
+                true
+            }
+            _ => {
+                let key = self.shared.keymap.key(Action::ShowInspect);
+                let text =
+                    format!("what was pasted was not used: {key} opens the inspector, paste a token there");
+                self.say(Level::Warning, text, out);
+                true
+            }
+        }
+    }
+
+    fn on_text(&mut self, now: Now, edit: &TextEdit, out: &mut Out) -> bool {
+        if let Some(overlay) = self.overlays.last_mut() {
+            overlay.on_text(edit);
+            return true;
+        }
+        let focused = self.focused();
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.get_mut(focused).on_text(edit, &mut cx);
+        self.offer_accounts();
+        true
+    }
+
+    /// The line that is typed into where that is no form's.
+    fn line(&self) -> Option<&TextInput> {
+        match self.overlays.last() {
+            Some(overlay) => overlay.line(),
+            None => self.panes.get(self.focused()).line(),
+        }
+    }
+
+    /// The mint form completes delegates from the accounts that were listed.
+    fn offer_accounts(&mut self) {
+        const MOST: usize = 8;
+        if let Some(words) = self.panes.mint.asks_for_accounts(&self.shared)
+            && !words.is_empty()
+        {
+            let found = self.panes.accounts.find(&words, MOST);
+            self.panes.mint.offer_accounts(&found, &self.shared);
+        }
+    }
+
+    /// Carries out an action: the top overlay first, then the focused pane, then the root.
+    pub(super) fn act(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
+        if let Some(changed) = self.act_everywhere(action, out) {
+            return changed;
+        }
+        if let Some(overlay) = self.overlays.last_mut() {
+            let outcome = overlay.on_action(action);
+            return self.on_outcome(now, outcome, out);
+        }
+        let focused = self.focused();
+        if action == Action::Refresh {
+            // Before what is asked anew, or that would be held back still.
+            out.effects.push(Effect::ResetProbing);
+        }
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        if self.panes.get_mut(focused).on_action(action, &mut cx) {
+            return true;
+        }
+        self.act_root(now, action, out)
+    }
+
+    /// What works even over overlays and in text.
+    fn act_everywhere(&mut self, action: Action, out: &mut Out) -> Option<bool> {
+        match action {
+            Action::Leave => self.leave(INTERRUPTED, out),
+            Action::Suspend => out.effects.push(Effect::Suspend),
+            Action::Palette => {
+                let open = matches!(self.overlays.last(), Some(Overlay::Picker(picker)) if picker.kind == crate::tui::overlays::picker::Kind::Palette);
+                if !open {
+                    self.overlays.push(Overlay::Picker(Box::new(Picker::palette(&self.shared))));
+                }
+            }
+            Action::Help => {
+                let place = self.place();
+                if place != Place::Help {
+                    self.overlays.push(Overlay::help(place));
+                }
+            }
+            _ => return None,
+        }
+        Some(true)
+    }
+
+    fn on_outcome(&mut self, now: Now, outcome: Outcome, out: &mut Out) -> bool {
+        match outcome {
+            Outcome::Stay => return true,
+            Outcome::Step(what) => {
+                self.do_step(now, what, out);
+                return true;
+            }
+            _ => {}
+        }
+        let closed = self.overlays.pop();
+        if let Some(Overlay::Picker(picker)) = &closed
+            && picker.is_of_projects()
+        {
+            // Nobody waits for more of them now.
+            let mut cx = Cx { shared: &mut self.shared, now, out };
+            let awaited = cx.shared.projects.awaiting.take();
+            cx.cancel(awaited);
+        } else if let Some(Overlay::Doctor(doctor)) = &closed {
+            self.close_doctor(doctor, now, out);
+        }
+        match outcome {
+            Outcome::Stay | Outcome::Close | Outcome::Step(_) => {}
+            Outcome::Act(action) => return self.act_root(now, action, out),
+            Outcome::Pick(Picked::Command(action)) => {
+                // A command means its own place: the pane that knows it is shown first.
+                self.show_for(action);
+                self.act(now, action, out);
+            }
+            Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
+            Outcome::Pick(Picked::Charge(project)) => self.charge(project, out),
+            Outcome::Pick(Picked::Caller(wish)) => self.switch(wish, out),
+            Outcome::Confirm(Confirmed::Trust) => self.trust(out),
+            Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
+            Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
+            Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
+            Outcome::Confirm(Confirmed::Enable) => self.enable_api(now, out),
+            Outcome::Confirm(Confirmed::TestAll) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.accounts.begin_testing(&mut cx);
+            }
+            Outcome::Confirm(Confirmed::Probe) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.probe(&mut cx);
+            }
+        }
+        true
+    }
+
+    fn show_for(&mut self, action: Action) {
+        match action {
+            Action::Open
+            | Action::Filter
+            | Action::TestAll
+            | Action::Sort
+            | Action::SortDirection
+            | Action::Favourite
+            | Action::TypeAccount => self.focus = Focus::List,
+            Action::Reveal
+            | Action::Inspect
+            | Action::MintEdited
+            | Action::Exchange
+            | Action::WipeOne
+            | Action::FavouriteTarget
+            | Action::ProbeChain => (self.pane, self.focus) = (PaneId::Mint, Focus::Pane),
+            Action::Revoke
+            | Action::EditGrant
+            | Action::ToggleView
+            | Action::Review
+            | Action::Undo
+            | Action::Redo
+            | Action::History => {
+                (self.pane, self.focus) = (PaneId::Policy, Focus::Pane);
+            }
+            Action::CheckSignature | Action::ToggleRaw | Action::Expect | Action::Fix => {
+                (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane)
+            }
+            Action::ExportHar => (self.pane, self.focus) = (PaneId::Activity, Focus::Pane),
+            _ => {}
+        }
+    }
+
+    /// What no overlay and no pane took.
+    fn act_root(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
+        let show = |out: &mut Out, id| out.intents.push(Intent::Show(id));
+        match action {
+            Action::ShowAccounts => out.intents.push(Intent::FocusList),
+            Action::ShowOverview => show(out, PaneId::Overview),
+            Action::ShowPolicy => self.show_policy(now, out),
+            Action::Grant => self.grant(now, out),
+            Action::ShowMint => show(out, PaneId::Mint),
+            Action::ShowInspect => show(out, PaneId::Inspect),
+            Action::ShowActivity => show(out, PaneId::Activity),
+            Action::FocusLeft => self.focus = Focus::List,
+            Action::FocusRight => self.focus_pane(now, out),
+            Action::FocusNext | Action::FocusPrevious => match self.focus {
+                Focus::List => self.focus_pane(now, out),
+                Focus::Pane => self.focus = Focus::List,
+            },
+            Action::Back => {
+                self.notice = None;
+                if self.zoom {
+                    self.zoom = false;
+                } else {
+                    self.focus = Focus::List;
+                }
+            }
+            Action::Zoom => self.zoom = !self.zoom,
+            Action::Quit => self.quit(out),
+            Action::Project => self.pick_project(now, out),
+            Action::Callers => self.choose_caller(out),
+            Action::Become => self.become_opened(out),
+            Action::CallerBack => self.caller_back(out),
+            Action::Explain => self.explain(now, out),
+            Action::Charge => self.pick_charged(now, out),
+            Action::Refresh => self.refresh_root(now, out),
+            Action::MintMenu => self.open_mint_menu(now, out),
+            Action::MintAccess => self.open_form(Kind::AccessToken, now, out),
+            Action::MintId => self.open_form(Kind::IdToken, now, out),
+            Action::MintJwt => self.open_form(Kind::SignedJwt, now, out),
+            Action::MintBlob => self.open_form(Kind::SignedBlob, now, out),
+            Action::MintUrl => self.open_form(Kind::SignedUrl, now, out),
+            Action::MintMetadata => self.open_form(Kind::Metadata, now, out),
+            Action::MintAgain => {
+                let on_shelf = self.place() == Place::Shelf;
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.again(on_shelf, &mut cx);
+                if cx.shared.last_mint.is_some() {
+                    cx.intend(Intent::Show(PaneId::Mint));
+                }
+            }
+            Action::Wipe
+                if self.shared.shelf.items().is_empty()
+                    && self.panes.inspect.is_empty()
+                    && !self.panes.mint.minting() =>
+            {
+                self.say(
+                    Level::Warning,
+                    "there is nothing to wipe: the shelf and the inspector are empty".into(),
+                    out,
+                );
+            }
+            Action::Wipe => {
+                let count = self.shared.shelf.items().len();
+                let question = format!(
+                    "Wipe {} from the shelf, the inspector and the clipboard? They cannot be shown again; tokens already copied elsewhere stay valid until they end.",
+                    if count == 1 {
+                        "the one credential".to_owned()
+                    } else {
+                        format!("all {count} credentials")
+                    }
+                );
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
+            }
+            Action::CopyMenu => self.open_copy_menu(out),
+            Action::CopyObvious => match self.panes.get(self.focused()).copies(&self.shared).first() {
+                Some(action) => self.copy(*action, now, out),
+                None => self.say(Level::Warning, "there is nothing to copy here".into(), out),
+            },
+            Action::CopyRaw
+            | Action::CopyHeader
+            | Action::CopyEnv
+            | Action::CopyTerraform
+            | Action::CopyCurl
+            | Action::CopyGcloud
+            | Action::CopyDecoded
+            | Action::CopyHex
+            | Action::Save => self.copy(action, now, out),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Asks first where something would be lost.
+    fn quit(&mut self, out: &mut Out) {
+        let staged = self.shared.facts.values().filter(|facts| facts.staged_changes() > 0).count();
+        let question = match (staged, self.shared.writes.is_empty()) {
+            (0, true) => return self.leave(0, out),
+            (_, false) => {
+                format!("Quit while {} is being written? It is waited for.", self.shared.writes.what())
+            }
+            (1, true) => "Quit? The edits staged for one account are lost.".to_owned(),
+            (count, true) => format!("Quit? The edits staged for {count} accounts are lost."),
+        };
+        self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Quit });
+    }
+
+    /// `p` on the list means the account under the cursor.
+    fn show_policy(&mut self, now: Now, out: &mut Out) {
+        self.open_selected(now, out);
+        out.intents.push(Intent::Show(PaneId::Policy));
+    }
+
+    /// The guided grant, for what is missing where the keyboard is.
+    fn grant(&mut self, now: Now, out: &mut Out) {
+        self.open_selected(now, out);
+        let permission = match self.focused() {
+            PaneId::Overview => self.panes.overview.missing(&self.shared),
+            PaneId::Mint => self.panes.mint.missing(),
+            _ => None,
+        };
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.policy.open_grant(permission, None, &mut cx);
+        if cx.shared.opened.is_some() {
+            cx.intend(Intent::Show(PaneId::Policy));
+        }
+    }
+
+    /// Opens the account under the cursor, when the list has the keyboard.
+    fn open_selected(&mut self, now: Now, out: &mut Out) {
+        if self.focus == Focus::List
+            && let Some(account) = self.panes.accounts.selected()
+            && self.shared.opened.as_deref() != Some(account.email.as_str())
+        {
+            let email = account.email.clone();
+            self.open_account(now, email, out);
+        }
+    }
+
+    fn focus_pane(&mut self, now: Now, out: &mut Out) {
+        self.focus = Focus::Pane;
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.get_mut(self.pane).on_show(&mut cx);
+    }
+
+    fn open_mint_menu(&mut self, now: Now, out: &mut Out) {
+        // On the list, `t` means the account under the cursor; elsewhere the opened one.
+        self.open_selected(now, out);
+        let (title, actions) = match self.shared.opened.as_deref() {
+            Some(account) => (
+                format!("Mint as {}", crate::model::account::short(account)),
+                vec![
+                    Action::MintAccess,
+                    Action::MintId,
+                    Action::MintJwt,
+                    Action::MintBlob,
+                    Action::MintUrl,
+                    Action::MintMetadata,
+                ],
+            ),
+            // The machine's own accounts need none to be open.
+            None => ("Mint (no account is open)".to_owned(), vec![Action::MintMetadata]),
+        };
+        self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });
+    }
+
+    fn open_copy_menu(&mut self, out: &mut Out) {
+        let actions = self.panes.get(self.focused()).copies(&self.shared);
+        if actions.is_empty() {
+            return self.say(Level::Warning, "there is nothing to copy here".into(), out);
+        }
+        self.overlays.push(Overlay::Menu { place: Place::CopyMenu, title: "Copy".into(), actions });
+    }
+
+    fn copy(&mut self, action: Action, now: Now, out: &mut Out) {
+        match self.panes.get(self.focused()).copy(action, &self.shared, now.utc) {
+            Ok(effect) => {
+                if let Effect::Copy(clip) = &effect {
+                    let held = self.panes.mint.selected_secret(&self.shared);
+                    self.shared.copied = held.filter(|_| clip.is_sensitive());
+                }
+                out.effects.push(effect);
+            }
+            Err(text) => self.say(Level::Warning, text, out),
+        }
+    }
+
+    fn wipe(&mut self, now: Now, out: &mut Out) {
+        self.forget_secrets(now, out);
+        let text = "wiped: the shelf and the inspector, and the clipboard where it can be cleared";
+        self.say(Level::Info, text.into(), out);
+    }
+}

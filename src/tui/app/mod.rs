@@ -1,0 +1,481 @@
+//! The state of the screen and [`AppState::update`], the only way it changes: no IO, no clock, no randomness, no
+//! channel. The same state and messages give the same effects.
+
+pub mod clip;
+pub mod msg;
+pub mod notice;
+pub mod remote;
+pub mod shared;
+pub mod shelf;
+pub mod writes;
+
+mod callers;
+mod doctor;
+mod idle;
+mod input;
+mod root;
+
+#[cfg(test)]
+mod caller_tests;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod idle_tests;
+#[cfg(test)]
+mod leak_tests;
+#[cfg(test)]
+mod mint_tests;
+#[cfg(test)]
+mod policy_tests;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, time::Duration};
+
+use jiff::Timestamp;
+use ratatui::layout::{Rect, Size};
+
+use crate::{
+    api::projects,
+    http::{ApiError, endpoints::Endpoints},
+    keymap::{Keymap, Place},
+    local::state::Remembered,
+    model::{
+        caller::{Caller, Switch},
+        credential::Kind,
+        project::Project,
+    },
+    ops::Call,
+    tui::{
+        overlays::{Confirmed, Overlay, Picker},
+        panes::{Pane, Panes},
+        view::layout::{self, Areas},
+    },
+};
+use idle::Idle;
+use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, ReqId, TimerId};
+use notice::Notice;
+use remote::Remote;
+use shared::{Cx, EndpointBadge, Out, Shared};
+use shelf::Shelf;
+use writes::Writes;
+
+/// From then on, waiting is shown.
+pub const SLOW: Duration = Duration::from_millis(200);
+
+/// How fast the spinner turns.
+const SPIN: Duration = Duration::from_millis(120);
+
+/// Which half of the screen has the keyboard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The list of accounts.
+    List,
+    /// The pane on the right.
+    Pane,
+}
+
+/// What is known when the program starts.
+#[derive(Debug)]
+pub struct Start {
+    /// Who calls, as far as files and variables tell; or why there is nobody.
+    pub caller: Result<Caller, ApiError>,
+    /// The project to list.
+    pub project: Option<String>,
+    /// An account to open at once.
+    pub account: Option<String>,
+    /// The pane to show then.
+    pub pane: Option<PaneId>,
+    /// The keys.
+    pub keymap: Keymap,
+    /// Recents and favourites.
+    pub remembered: Remembered,
+    /// Where requests go.
+    pub endpoints: Endpoints,
+    /// Whether this is the demo.
+    pub demo: bool,
+    /// Whether nothing that writes is sent.
+    pub read_only: bool,
+    /// Projects where a write asks for a name to be typed.
+    pub production: Vec<String>,
+    /// How long secrets are held without a key; none: until they are wiped.
+    pub idle_wipe: Option<Duration>,
+    /// How many questions of those that are asked by the dozen go out in a second.
+    pub questions_per_second: u32,
+}
+
+/// Everything on the screen.
+pub struct AppState {
+    /// What the panes share.
+    pub shared: Shared,
+    /// The panes.
+    pub panes: Panes,
+    /// The pane shown on the right.
+    pub pane: PaneId,
+    /// Which half has the keyboard.
+    pub focus: Focus,
+    /// Whether the focused half has all the room.
+    pub zoom: bool,
+    /// What lies over the panes, the top last.
+    pub overlays: Vec<Overlay>,
+    /// The sentence above the hints.
+    pub notice: Option<Notice>,
+    /// The size of the screen.
+    pub size: Size,
+    dirty: bool,
+    ticking: bool,
+    spinning: bool,
+    notices: u64,
+    /// The exit code, while the last write is awaited.
+    leaving: Option<u8>,
+    /// Whether anybody is there.
+    idle: Idle,
+    /// What was wished for when a credentials file came in doubt.
+    doubted: Option<Switch>,
+    /// The last refusal that was shown, for the doctor; and who was refused.
+    denied: Option<(ApiError, Option<Caller>)>,
+    /// The API that is to be enabled after a yes: service and project.
+    to_enable: Option<(String, String)>,
+    /// The one that is being enabled.
+    enabling: Option<(ReqId, String, String)>,
+    /// Whether it was said that gcloud's login is somebody else.
+    said_other_login: bool,
+    /// Whether no page of the project search under way has come yet.
+    search_is_fresh: bool,
+    start: Option<(Option<String>, Option<PaneId>)>,
+}
+
+/// What the header says of endpoints that are not Google's.
+fn badge(endpoints: &Endpoints) -> Option<EndpointBadge> {
+    let only_some = endpoints.partly_overridden();
+    let host = endpoints.overridden().into_iter().next().map(|(_, host)| host);
+    host.map(|host| EndpointBadge { host, only_some })
+}
+
+impl AppState {
+    /// The state before anything happened.
+    pub fn new(start: Start, size: Size) -> AppState {
+        let caller = match start.caller {
+            Ok(caller) => Remote { value: Some(caller), ..Remote::default() },
+            Err(error) => Remote { error: Some(error), ..Remote::default() },
+        };
+        let badge = badge(&start.endpoints);
+        AppState {
+            shared: Shared {
+                caller,
+                choices: Vec::new(),
+                callers_before: Vec::new(),
+                project: start.project,
+                project_info: Remote::default(),
+                ancestors: Remote::default(),
+                projects: Remote::default(),
+                opened: None,
+                facts: HashMap::new(),
+                tested: HashMap::new(),
+                roles: HashMap::new(),
+                writes: Writes::default(),
+                production: start.production,
+                machine: Remote::default(),
+                shelf: Shelf::default(),
+                copied: None,
+                last_mint: None,
+                drafts: Vec::new(),
+                remembered: start.remembered,
+                keymap: start.keymap,
+                endpoints: start.endpoints,
+                demo: start.demo,
+                read_only: start.read_only,
+                questions_per_second: start.questions_per_second,
+                badge,
+                skew: None,
+                awaited: HashMap::new(),
+                last_req: 0,
+            },
+            panes: Panes::default(),
+            pane: PaneId::Overview,
+            focus: Focus::List,
+            zoom: false,
+            overlays: Vec::new(),
+            notice: None,
+            size,
+            dirty: true,
+            ticking: false,
+            spinning: false,
+            notices: 0,
+            leaving: None,
+            idle: Idle::new(start.idle_wipe),
+            doubted: None,
+            denied: None,
+            to_enable: None,
+            enabling: None,
+            said_other_login: false,
+            search_is_fresh: false,
+            start: Some((start.account, start.pane)),
+        }
+    }
+
+    /// Takes in what happened; gives back what is to be done about it.
+    pub fn update(&mut self, now: Now, msg: Msg) -> Vec<Effect> {
+        let mut out = Out::default();
+        if !self.look_at_idle(now, &msg, &mut out) {
+            self.dirty |= self.on_msg(now, msg, &mut out);
+        }
+        // An intent may lead to further ones; each is carried out once, in order.
+        while !out.intents.is_empty() {
+            for intent in std::mem::take(&mut out.intents) {
+                self.dirty = true;
+                self.on_intent(now, intent, &mut out);
+            }
+        }
+        self.leave_when_written(&mut out);
+        if self.dirty {
+            self.fit(now.utc);
+        }
+        self.ask_for_timers(now, &mut out);
+        out.effects
+    }
+
+    /// Whether anything changed since the last frame; says so once.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    /// Whether only a write is waited for, with the terminal given back.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// Where the keyboard is.
+    pub fn place(&self) -> Place {
+        match self.overlays.last() {
+            Some(overlay) => overlay.place(),
+            None => self.panes.get(self.focused()).place(),
+        }
+    }
+
+    /// The pane with the keyboard.
+    pub fn focused(&self) -> PaneId {
+        match self.focus {
+            Focus::List => PaneId::Accounts,
+            Focus::Pane => self.pane,
+        }
+    }
+
+    /// Where everything goes.
+    pub fn areas(&self) -> Areas {
+        let screen = Rect::new(0, 0, self.size.width, self.size.height);
+        let notice = self.notice.as_ref().map_or(0, |notice| notice.height(screen.width));
+        layout::areas(screen, self.focus, self.zoom, notice)
+    }
+
+    /// Whether a pane is on screen.
+    pub fn shows(&self, id: PaneId) -> bool {
+        let areas = self.areas();
+        match id {
+            PaneId::Accounts => areas.list.is_some(),
+            _ => id == self.pane && areas.pane.is_some(),
+        }
+    }
+
+    /// The message itself; says whether the screen may have changed.
+    fn on_msg(&mut self, now: Now, msg: Msg, out: &mut Out) -> bool {
+        match msg {
+            Msg::Start => self.on_start(now, out),
+            Msg::Input(event) => return self.on_input(now, event, out),
+            Msg::Timer(TimerId::Patience) if self.leaving.is_some() => self.abandon(out),
+            Msg::Timer(timer) => return self.on_timer(timer),
+            Msg::Reply { req, owner, reply } => {
+                if self.shared.awaited.remove(&req).is_none() {
+                    return false;
+                }
+                self.note_denial(&reply, now, out);
+                match owner {
+                    Owner::Root => self.on_root_reply(now, req, reply, out),
+                    Owner::Pane(id) => {
+                        // Why a mint failed is said in its pane; where that is not in sight, above the hints.
+                        let unseen = id == PaneId::Mint && !(self.shows(id) && self.overlays.is_empty());
+                        let failed = reply.as_ref().err().filter(|_| unseen).cloned();
+                        let mut cx = Cx { shared: &mut self.shared, now, out };
+                        self.panes.get_mut(id).on_reply(req, reply, &mut cx);
+                        if let Some(error) = failed {
+                            cx.complain(&error);
+                        }
+                    }
+                }
+            }
+            Msg::Part { req, owner, part } => match owner {
+                Owner::Root => {
+                    self.on_doctor_part(req, &part);
+                    self.on_root_part(req, part);
+                }
+                Owner::Pane(id) => {
+                    let mut cx = Cx { shared: &mut self.shared, now, out };
+                    self.panes.get_mut(id).on_part(req, part, &mut cx);
+                }
+            },
+            Msg::Http(record) => {
+                self.shared.skew = record.skew.or(self.shared.skew);
+                if record.status == Some(429) {
+                    self.panes.accounts.slowed(&mut Cx { shared: &mut self.shared, now, out });
+                }
+                self.panes.activity.on_record(*record);
+            }
+            Msg::RecordsLost(count) => self.panes.activity.on_lost(count),
+            Msg::Copied(outcome) => self.say_outcome(outcome, out),
+            Msg::Saved(outcome) => {
+                let outcome = outcome.map(|path| {
+                    let folder =
+                        path.parent().map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
+                    let name = path.file_name().map(|name| name.display().to_string()).unwrap_or_default();
+                    format!("saved {name}{folder}, readable by you only")
+                });
+                self.say_outcome(outcome, out);
+            }
+            Msg::Callers(choices) => self.on_callers(choices, out),
+            Msg::Switched(outcome) => self.on_switched(now, outcome, out),
+            Msg::Doubted { question, wish } => {
+                self.doubted = wish;
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust });
+            }
+            // Whoever went away does not come back to a secret on the screen.
+            Msg::Resumed => self.shared.shelf.mask(),
+            Msg::Leave(code) => self.leave(code, out),
+        }
+        true
+    }
+
+    fn say_outcome(&mut self, outcome: Result<String, String>, out: &mut Out) {
+        match outcome {
+            Ok(text) => self.say(Level::Info, text, out),
+            Err(text) => self.say(Level::Error, text, out),
+        }
+    }
+
+    /// Shows a sentence; quiet ones go away by themselves.
+    fn say(&mut self, level: Level, text: String, out: &mut Out) {
+        self.notices += 1;
+        let notice = Notice { id: self.notices, level, text };
+        if let Some(stays) = notice.stays() {
+            out.effects.push(Effect::After(TimerId::Notice(notice.id), stays));
+        }
+        self.notice = Some(notice);
+    }
+
+    fn on_timer(&mut self, timer: TimerId) -> bool {
+        match timer {
+            TimerId::Second => self.ticking = false,
+            TimerId::Spinner => self.spinning = false,
+            TimerId::Notice(id) => match &self.notice {
+                Some(notice) if notice.id == id => self.notice = None,
+                _ => return false,
+            },
+            TimerId::Mask(turn) => self.shared.shelf.mask_turn(turn),
+            TimerId::Patience | TimerId::Idle => return false,
+        }
+        true
+    }
+
+    /// Ends the program; a write under way is waited for, with the terminal given back. Asked twice, it is abandoned.
+    fn leave(&mut self, code: u8, out: &mut Out) {
+        if self.shared.writes.is_empty() {
+            out.effects.push(Effect::Quit(code));
+        } else if self.leaving.is_some() {
+            self.abandon(out);
+        } else {
+            self.leaving = Some(code);
+            let seconds = writes::PATIENCE.as_secs();
+            let line = format!(
+                "waiting up to {seconds} s for {} to be written; ctrl-c abandons it",
+                self.shared.writes.what()
+            );
+            out.effects.extend([Effect::GiveBack(line), Effect::After(TimerId::Patience, writes::PATIENCE)]);
+        }
+    }
+
+    /// What is not known is said with the command that checks it.
+    fn abandon(&mut self, out: &mut Out) {
+        out.effects.extend(self.shared.writes.unknown().into_iter().map(Effect::Farewell));
+        out.effects.push(Effect::Quit(self.leaving.unwrap_or(1)));
+    }
+
+    fn leave_when_written(&mut self, out: &mut Out) {
+        if let Some(code) = self.leaving.filter(|_| self.shared.writes.is_empty()) {
+            let said = self.notice.take().map(|notice| Effect::Farewell(notice.text));
+            out.effects.extend(said);
+            out.effects.push(Effect::Quit(code));
+        }
+    }
+
+    /// Tells what is visible how much room it has.
+    fn fit(&mut self, now: Timestamp) {
+        let areas = self.areas();
+        let inner = layout::inside;
+        if let Some(area) = areas.list {
+            self.panes.accounts.fit(inner(area), &self.shared, now);
+        }
+        if let Some(area) = areas.pane {
+            self.panes.get_mut(self.pane).fit(inner(area), &self.shared, now);
+        }
+        let over = Rect::new(0, 0, self.size.width, areas.hints.y);
+        for overlay in &mut self.overlays {
+            overlay.fit(over, &self.shared);
+        }
+    }
+
+    /// No timer runs unless something on screen changes with time.
+    fn ask_for_timers(&mut self, now: Now, out: &mut Out) {
+        let counts = self.shows(self.pane) && self.panes.get(self.pane).counts_down(&self.shared, now);
+        if counts && !self.ticking {
+            self.ticking = true;
+            let past = u64::try_from(now.utc.subsec_millisecond().max(0)).unwrap_or_default();
+            out.effects.push(Effect::After(TimerId::Second, Duration::from_millis(1_000 - past.min(999))));
+        }
+        self.time_idle(now, out);
+        if !self.shared.awaited.is_empty() && !self.spinning {
+            self.spinning = true;
+            let wait = if self.shared.slow(now) { SPIN } else { SLOW };
+            out.effects.push(Effect::After(TimerId::Spinner, wait));
+        }
+    }
+
+    /// The pane kind to mint with, for the menus.
+    fn open_form(&mut self, kind: Kind, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.mint.open_form(kind, &mut cx);
+        cx.intend(Intent::Show(PaneId::Mint));
+    }
+
+    fn search_projects(&mut self, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let req = cx.call(Owner::Root, Call::Projects(projects::Call::Search));
+        let old = cx.shared.projects.start(req);
+        cx.cancel(old);
+        self.search_is_fresh = true;
+    }
+
+    fn refresh_pickers(&mut self) {
+        for overlay in &mut self.overlays {
+            if let Overlay::Picker(picker) = overlay {
+                picker.refresh(&self.shared);
+            }
+        }
+    }
+
+    fn pick_project(&mut self, now: Now, out: &mut Out) {
+        if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+            self.search_projects(now, out);
+        }
+        self.overlays.push(Overlay::Picker(Box::new(Picker::projects(&self.shared))));
+    }
+
+    fn found_projects(&mut self, page: Vec<Project>) {
+        // The first page of a search takes the place of what an earlier one found.
+        if std::mem::take(&mut self.search_is_fresh) {
+            self.shared.projects.value = None;
+        }
+        self.shared.projects.value.get_or_insert_default().extend(page);
+        self.refresh_pickers();
+    }
+}

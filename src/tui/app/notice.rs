@@ -1,0 +1,36 @@
+//! The sentence above the hints: what was done, or why not. Quiet ones go away, errors stay until the next key.
+
+use std::time::Duration;
+
+use super::msg::Level;
+use crate::tui::widgets::text::wrapped_height;
+
+/// More lines than these would take the screen from what the sentence is about.
+const MOST_LINES: u16 = 6;
+
+/// One sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number, for the timer that ends it.
+    pub id: u64,
+    /// How loud it is.
+    pub level: Level,
+    /// The sentence.
+    pub text: String,
+}
+
+impl Notice {
+    /// How long it stays by itself; none: until the next key.
+    pub fn stays(&self) -> Option<Duration> {
+        match self.level {
+            Level::Info => Some(Duration::from_secs(8)),
+            Level::Warning => Some(Duration::from_secs(15)),
+            Level::Error => None,
+        }
+    }
+
+    /// Lines it takes on a screen of this width.
+    pub fn height(&self, width: u16) -> u16 {
+        wrapped_height(&self.text, width.saturating_sub(4)).clamp(1, MOST_LINES)
+    }
+}

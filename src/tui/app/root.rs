@@ -1,0 +1,203 @@
+//! What belongs to no pane: who calls, which project, which account is open, and the intents of the panes.
+
+use super::{
+    AppState, Focus,
+    msg::{Effect, Intent, Level, Now, Owner, PaneId, ReqId},
+    shared::{Cx, Out},
+};
+use crate::{
+    api::{oauth, projects},
+    http::ApiError,
+    local::state::touch,
+    model::account::short,
+    ops::{Call, Part, Reply},
+    tui::overlays::Overlay,
+};
+
+impl AppState {
+    pub(super) fn on_start(&mut self, now: Now, out: &mut Out) {
+        let (account, pane) = self.start.take().unwrap_or_default();
+        out.effects.push(Effect::FindCallers);
+        if let Some(error) = self.shared.caller.error.clone() {
+            // The list says it as long as there is no caller; here it is said once.
+            self.say(Level::Warning, format!("{}{}", error.sentence(), error.next_words()), out);
+            if let Some(pane) = pane {
+                out.intents.push(Intent::Show(pane));
+            }
+            return;
+        }
+        self.ask_caller(now, out);
+        match self.shared.project.clone() {
+            Some(project) => self.open_project(now, project, out),
+            None if account.is_none() && pane.is_none() => self.pick_project(now, out),
+            None => {}
+        }
+        if let Some(account) = account {
+            self.open_account(now, account, out);
+            out.intents.push(Intent::Show(pane.unwrap_or(PaneId::Overview)));
+        } else if let Some(pane) = pane {
+            out.intents.push(Intent::Show(pane));
+        }
+    }
+
+    pub(super) fn ask_caller(&mut self, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        let req = cx.call(Owner::Root, Call::Oauth(oauth::Call::Caller));
+        let old = cx.shared.caller.start(req);
+        cx.cancel(old);
+    }
+
+    /// Lists another project; what was open stays open until another account is.
+    pub(super) fn open_project(&mut self, now: Now, project: String, out: &mut Out) {
+        let shared = &mut self.shared;
+        shared.project = Some(project.clone());
+        shared.project_info.value = None;
+        let above = std::mem::take(&mut shared.ancestors).awaiting;
+        touch(&mut shared.remembered.projects, &project);
+        let mut cx = Cx { shared, now, out };
+        cx.cancel(above);
+        cx.effect(Effect::Remember(cx.shared.remembered.clone()));
+        let req = cx.call(Owner::Root, Call::Projects(projects::Call::Get { project }));
+        let old = cx.shared.project_info.start(req);
+        cx.cancel(old);
+        self.panes.accounts.open_project(&mut cx);
+        self.focus = Focus::List;
+    }
+
+    /// Makes an account the opened one and asks about it.
+    pub(super) fn open_account(&mut self, now: Now, account: String, out: &mut Out) {
+        let shared = &mut self.shared;
+        shared.shelf.mask();
+        touch(&mut shared.remembered.accounts, &account);
+        shared.opened = Some(account);
+        let mut cx = Cx { shared, now, out };
+        cx.effect(Effect::Remember(cx.shared.remembered.clone()));
+        self.panes.overview.read(&mut cx);
+    }
+
+    /// Refresh where the pane has nothing of its own to ask again.
+    pub(super) fn refresh_root(&mut self, now: Now, out: &mut Out) {
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.overview.read(&mut cx);
+    }
+
+    pub(super) fn on_root_reply(
+        &mut self,
+        now: Now,
+        req: ReqId,
+        reply: Result<Reply, ApiError>,
+        out: &mut Out,
+    ) {
+        if self.on_doctor_reply(now, req, &reply, out) {
+            return;
+        }
+        let failed = reply.as_ref().err().cloned();
+        let shared = &mut self.shared;
+        if shared.caller.awaits(req) {
+            let before = shared.caller.value.clone();
+            shared.caller.settle_as(req, reply, |reply| {
+                if let Reply::Caller(caller) = reply { Some(caller) } else { None }
+            });
+            if let Some(error) = failed {
+                let mut cx = Cx { shared, now, out };
+                cx.complain(&error);
+            } else {
+                self.doctor_meets_caller(&before, now, out);
+                self.warn_of_other_login(out);
+            }
+        } else if shared.project_info.awaits(req) {
+            shared.project_info.settle_as(req, reply, |reply| {
+                if let Reply::Project(project) = reply { Some(project) } else { None }
+            });
+            let parent = shared
+                .project_info
+                .value
+                .as_ref()
+                .map(|project| project.parent.clone())
+                .filter(|parent| !parent.is_empty());
+            if let (Some(parent), None) = (parent, failed) {
+                let mut cx = Cx { shared, now, out };
+                let req = cx.call(Owner::Root, Call::Projects(projects::Call::Ancestors { parent }));
+                let old = cx.shared.ancestors.start(req);
+                cx.cancel(old);
+            }
+        } else if shared.ancestors.awaits(req) {
+            shared.ancestors.settle_as(req, reply, |reply| {
+                if let Reply::Ancestors(above) = reply { Some(above) } else { None }
+            });
+        } else if shared.projects.awaits(req) {
+            // The pages have come already; none is an answer too, and a failure keeps what was found before.
+            shared.projects.awaiting = None;
+            if failed.is_none() && std::mem::take(&mut self.search_is_fresh) {
+                shared.projects.value = Some(Vec::new());
+            }
+            shared.projects.error = failed.clone();
+            self.refresh_pickers();
+            // Where none were found the picker says why; over those of before it has to be said, too.
+            let kept = self.shared.projects.value.as_ref().is_some_and(|found| !found.is_empty());
+            if let Some(error) = failed.filter(|_| kept) {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                cx.complain(&error);
+            }
+        }
+    }
+
+    pub(super) fn on_root_part(&mut self, req: ReqId, part: Part) {
+        if let Part::Projects(page) = part
+            && self.shared.projects.awaits(req)
+        {
+            self.found_projects(page);
+        }
+    }
+
+    pub(super) fn on_intent(&mut self, now: Now, intent: Intent, out: &mut Out) {
+        match intent {
+            Intent::Notice(level, text) => self.say(level, text, out),
+            Intent::Show(PaneId::Accounts) | Intent::FocusList => self.focus = Focus::List,
+            Intent::Show(pane) => {
+                self.pane = pane;
+                self.focus = Focus::Pane;
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.get_mut(pane).on_show(&mut cx);
+            }
+            Intent::OpenAccount(account) => {
+                let again = self.shared.opened.as_deref() == Some(account.as_str());
+                // Opening what is open only shows it: `r` asks again.
+                if !again || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value.is_none())
+                {
+                    self.open_account(now, account.clone(), out);
+                }
+                if short(&account) == account && !account.contains('@') {
+                    let text = "opened by unique id: its e-mail appears when it has been read".into();
+                    self.say(Level::Info, text, out);
+                }
+                let keep = matches!(self.pane, PaneId::Overview | PaneId::Mint);
+                out.intents.push(Intent::Show(if keep { self.pane } else { PaneId::Overview }));
+            }
+            Intent::Open(overlay) => self.open_overlay(overlay),
+            Intent::Mint(request) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.mint.mint(request, &mut cx);
+                cx.intend(Intent::Show(PaneId::Mint));
+            }
+            Intent::Wiped(secret) => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.inspect.forget(&secret, &mut cx);
+                if self.shared.copied.take_if(|copied| *copied == secret).is_some() {
+                    out.effects.push(Effect::ClearClipboard);
+                }
+                out.effects.push(Effect::Forget);
+            }
+            Intent::Inspect { token, from, about, expires, verdict, request } => {
+                let mut cx = Cx { shared: &mut self.shared, now, out };
+                self.panes.inspect.open(&token, from, &mut cx);
+                self.panes.inspect.add(about, expires, verdict, request);
+                cx.intend(Intent::Show(PaneId::Inspect));
+            }
+        }
+    }
+
+    fn open_overlay(&mut self, overlay: Overlay) {
+        self.overlays.push(overlay);
+    }
+}

@@ -1,0 +1,314 @@
+//! The doctor's overlay: why something was denied, the evidence, and each next step with its key. It holds what was
+//! refused and what was learned; learning and doing are the root's.
+
+use jiff::Timestamp;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use crate::{
+    flows::{Enabling, Watching},
+    http::ApiError,
+    keymap::{Action, Keymap, Place},
+    model::{
+        account::short,
+        caller::Caller,
+        denial::Refusal,
+        doctor::{Diagnosis, Do, Examined, Known, Mark, Step, diagnose},
+        lifetime,
+    },
+    text::safe::safe_line,
+    tui::{
+        app::{msg::ReqId, remote::Remote, shared::Shared},
+        panes::{Look, as_move},
+        widgets::{
+            frame::{popup, popup_area},
+            list::{ListCursor, Move},
+            text::fold_hanging,
+            theme::Theme,
+        },
+    },
+};
+
+use super::Outcome;
+
+const WIDTH: u16 = 108;
+
+/// More people than these are not listed.
+const MOST_NAMES: usize = 12;
+
+/// What is being done about it while the overlay is open.
+#[derive(Debug)]
+pub enum Doing {
+    /// An API is being switched on.
+    Enabling(ReqId, Enabling),
+    /// IAM is asked until it says yes.
+    Watching(ReqId, Watching),
+}
+
+/// One denial being explained.
+#[derive(Debug)]
+pub struct Doctor {
+    /// What failed, with its facts.
+    pub refusal: Refusal,
+    /// What was going on: `minting an ID token for api@acme-prod`.
+    pub doing_what: String,
+    /// Who was refused.
+    pub caller: Option<Caller>,
+    /// What to run to be let in again, where the caller's credentials tell.
+    remedy: Option<String>,
+    /// What was learned.
+    pub examined: Remote<Examined>,
+    /// What is under way.
+    pub doing: Option<Doing>,
+    /// What came of it: good or not, and a sentence.
+    pub done: Option<(bool, String)>,
+    diagnosis: Diagnosis,
+    who: bool,
+    scroll: ListCursor,
+    width: u16,
+}
+
+impl Doctor {
+    /// Explains a failure; none when it is no refusal, which explains itself.
+    pub fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
+        let refusal = (**error.refusal.as_ref()?).clone();
+        let remedy = error.own_next().map(str::to_owned);
+        let remedy = remedy.or_else(|| caller.as_ref().and_then(|caller| caller.remedy.clone()));
+        let examined = Examined::default();
+        let known = Known { caller: caller.as_ref(), examined: &examined, remedy: remedy.as_deref(), now };
+        Some(Doctor {
+            diagnosis: diagnose(&refusal, &known),
+            doing_what: what(&refusal),
+            refusal,
+            caller,
+            remedy,
+            examined: Remote::default(),
+            doing: None,
+            done: None,
+            who: false,
+            scroll: ListCursor::default(),
+            width: 0,
+        })
+    }
+
+    /// Thinks again, with what was learned since.
+    pub fn think(&mut self, now: Timestamp) {
+        let nothing = Examined::default();
+        let examined = self.examined.value.as_ref().unwrap_or(&nothing);
+        let known = Known { caller: self.caller.as_ref(), examined, remedy: self.remedy.as_deref(), now };
+        self.diagnosis = diagnose(&self.refusal, &known);
+    }
+
+    /// What it comes to.
+    pub fn diagnosis(&self) -> &Diagnosis {
+        &self.diagnosis
+    }
+
+    /// The reads under way for it.
+    pub fn reads(&self) -> impl Iterator<Item = ReqId> {
+        let watching = match &self.doing {
+            Some(Doing::Watching(req, _)) => Some(*req),
+            _ => None,
+        };
+        self.examined.awaiting.into_iter().chain(watching)
+    }
+
+    /// Whether this request enables the API it is about.
+    pub fn is_enabling(&self, req: ReqId) -> bool {
+        matches!(&self.doing, Some(Doing::Enabling(awaited, _)) if *awaited == req)
+    }
+
+    /// Whether a key of the doctor's is one of the steps; any other key of its place always is.
+    pub fn has(&self, action: Action) -> bool {
+        !STEPS.contains(&action) || self.step(action).is_some()
+    }
+
+    /// Whether enabling this API there is one of the steps.
+    pub fn offers(&self, service: &str, project: &str) -> bool {
+        let is = |step: &Step| matches!(&step.what, Do::Enable { service: s, project: p } if s == service && p == project);
+        self.diagnosis.steps.iter().any(is)
+    }
+
+    /// The first step that this key stands for.
+    fn step(&self, action: Action) -> Option<&Do> {
+        self.diagnosis.steps.iter().map(|step| &step.what).find(|what| self::action(what) == Some(action))
+    }
+
+    /// Answers an action.
+    pub fn on_action(&mut self, action: Action) -> Outcome {
+        if let Some(step) = as_move(action) {
+            self.scroll.scroll(step);
+            return Outcome::Stay;
+        }
+        match self.step(action).cloned() {
+            Some(Do::WhoCanGrant(_)) => {
+                self.who = !self.who;
+                // The names stand below the step.
+                self.scroll.scroll(Move::PageDown);
+                Outcome::Stay
+            }
+            Some(what) => Outcome::Step(what),
+            None => Outcome::Stay,
+        }
+    }
+
+    /// How much room there is.
+    pub fn fit(&mut self, screen: Rect, shared: &Shared) {
+        self.width = popup_area(screen, WIDTH, screen.height).width.saturating_sub(4);
+        let lines = self.lines(&shared.keymap, &Theme::default());
+        let room = screen.height.saturating_sub(2).saturating_sub(2);
+        self.scroll.set_height(usize::from(room));
+        self.scroll.set_len(lines.len());
+    }
+
+    /// Draws it.
+    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+        let theme = look.theme;
+        let lines = self.lines(&look.shared.keymap, theme);
+        let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));
+        let more = if self.scroll.window().end < lines.len() { "─ more below " } else { "" };
+        let title = Line::raw(format!(" Why {} failed {more}", safe_line(&self.doing_what)));
+        let inner = popup(screen, WIDTH, height, buf, title, theme);
+        for (y, line) in (inner.y..inner.bottom()).zip(lines.iter().skip(self.scroll.window().start)) {
+            buf.set_line(inner.x, y, line, inner.width);
+        }
+    }
+
+    fn lines(&self, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        let mut add = |label: &'static str, mut spans: Vec<Span<'static>>, indent: u16| {
+            spans.insert(0, Span::styled(format!("{label:<10}"), theme.dim));
+            lines.extend(fold_hanging(Line::from(spans), self.width, 10 + indent));
+        };
+        let text = |text: &str| Span::raw(safe_line(text).into_owned());
+        add("cause", vec![Span::styled(safe_line(&self.diagnosis.sentence).into_owned(), theme.strong)], 0);
+        for (at, evidence) in self.diagnosis.evidence.iter().enumerate() {
+            let (glyph, style) = match evidence.mark {
+                Mark::Fact => (theme.glyphs.dot, theme.dim),
+                Mark::Fine => (theme.glyphs.yes, theme.good),
+                Mark::Wrong => (theme.glyphs.no, theme.bad),
+                Mark::Unknown => ("?", theme.warning),
+            };
+            let label = if at == 0 { "evidence" } else { "" };
+            add(label, vec![Span::styled(format!("{glyph} "), style), text(&evidence.text)], 2);
+        }
+        if self.examined.awaiting.is_some() {
+            add(
+                "",
+                vec![Span::styled("? looking at permissions, policies and the state of the API…", theme.dim)],
+                2,
+            );
+        }
+        if let Some(error) = &self.examined.error {
+            add("", vec![Span::styled(format!("? {}", error.sentence()), theme.warning)], 2);
+        }
+        for (at, step) in self.diagnosis.steps.iter().enumerate() {
+            let key =
+                action(&step.what).map(|action| keymap.key_in(Place::Doctor, action)).unwrap_or_default();
+            let label = if at == 0 { "next" } else { "" };
+            add(label, vec![Span::styled(format!("{key:<2} "), theme.accent), text(&step.text)], 3);
+            if let (true, Do::WhoCanGrant(names)) = (self.who, &step.what) {
+                for name in names.iter().take(MOST_NAMES) {
+                    add("", vec![Span::raw("   "), text(name)], 3);
+                }
+                if names.len() > MOST_NAMES {
+                    add(
+                        "",
+                        vec![Span::styled(format!("   … and {} more", names.len() - MOST_NAMES), theme.dim)],
+                        3,
+                    );
+                }
+            }
+        }
+        if let Some(doing) = &self.doing {
+            add("now", vec![Span::styled(said(doing), theme.accent)], 0);
+        }
+        if let Some((good, sentence)) = &self.done {
+            let (glyph, style) =
+                if *good { (theme.glyphs.yes, theme.good) } else { (theme.glyphs.no, theme.bad) };
+            add("now", vec![Span::styled(format!("{glyph} "), style), text(sentence)], 2);
+        }
+        lines
+    }
+}
+
+/// The keys of steps.
+const STEPS: [Action; 12] = [
+    Action::DoctorEnable,
+    Action::DoctorGrant,
+    Action::DoctorWho,
+    Action::DoctorCopy,
+    Action::DoctorCharge,
+    Action::DoctorUncharged,
+    Action::DoctorCaller,
+    Action::DoctorShorter,
+    Action::DoctorAgain,
+    Action::DoctorWatch,
+    Action::DoctorTroubleshoot,
+    Action::DoctorPolicy,
+];
+
+/// The key that does a step.
+fn action(what: &Do) -> Option<Action> {
+    Some(match what {
+        Do::Enable { .. } => Action::DoctorEnable,
+        Do::Grant { .. } => Action::DoctorGrant,
+        Do::WhoCanGrant(_) => Action::DoctorWho,
+        Do::Copy { .. } => Action::DoctorCopy,
+        Do::QuotaProject => Action::DoctorCharge,
+        Do::NoQuotaProject => Action::DoctorUncharged,
+        Do::OtherCaller => Action::DoctorCaller,
+        Do::ShorterLifetime => Action::DoctorShorter,
+        Do::Again => Action::DoctorAgain,
+        Do::Watch { .. } => Action::DoctorWatch,
+        Do::Troubleshoot => Action::DoctorTroubleshoot,
+        Do::ReadPolicy(_) => Action::DoctorPolicy,
+        Do::Told => return None,
+    })
+}
+
+fn said(doing: &Doing) -> String {
+    let seconds = |elapsed: &std::time::Duration| lifetime::words(elapsed.as_secs() as i64);
+    match doing {
+        Doing::Enabling(_, Enabling { operation, elapsed, .. })
+            if operation.is_empty() && elapsed.is_zero() =>
+        {
+            "enabling…".into()
+        }
+        Doing::Enabling(_, Enabling { operation, elapsed, polls }) => {
+            if *polls == 0 {
+                return format!("enabling: {operation} was begun");
+            }
+            let asked = if *polls == 1 { "once".to_owned() } else { format!("{polls} times") };
+            format!("enabling: {operation} is not done, {} so far, asked {asked}", seconds(elapsed))
+        }
+        Doing::Watching(_, Watching { attempt, elapsed, yeses }) => {
+            format!("waiting for IAM: asked {attempt} times in {}, {yeses} yes in a row", seconds(elapsed))
+        }
+    }
+}
+
+/// What was being done, in words, from the method that was called.
+fn what(refusal: &Refusal) -> String {
+    let on = short(&refusal.asked.resource);
+    let name = refusal.asked.method.rsplit('.').next().unwrap_or_default();
+    let for_it = |what: &str| if on.is_empty() { what.to_owned() } else { format!("{what} for {on}") };
+    match name {
+        "GenerateAccessToken" => for_it("minting an access token"),
+        "GenerateIdToken" => for_it("minting an ID token"),
+        "SignJwt" => for_it("signing a JWT"),
+        "SignBlob" => for_it("signing a blob"),
+        "GetIAMPolicy" | "GetIamPolicy" => format!("reading the policy of {on}"),
+        "SetIAMPolicy" => format!("writing the policy of {on}"),
+        "ListServiceAccounts" => format!("listing the accounts of {on}"),
+        "GetServiceAccount" => format!("reading {on}"),
+        "ListServiceAccountKeys" => format!("listing the keys of {on}"),
+        "TestIamPermissions" => format!("asking what you may do with {on}"),
+        "token" => "getting a token".into(),
+        "" => "this call".into(),
+        name => format!("{name}{}", if on.is_empty() { String::new() } else { format!(" of {on}") }),
+    }
+}

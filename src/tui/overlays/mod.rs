@@ -1,0 +1,248 @@
+//! What lies over the panes: help, the palette and other pickers, questions, and menus. A stack: keys go to the
+//! top one, drawing goes from the bottom. An overlay does nothing itself; it ends in an intent.
+
+pub mod doctor;
+pub mod picker;
+
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+pub use doctor::Doctor;
+pub use picker::{Picked, Picker};
+
+use crate::{
+    keymap::{Action, Keymap, Place, docs},
+    model::doctor::Do,
+    tui::{
+        app::shared::Shared,
+        panes::{Look, as_move},
+        widgets::{
+            frame::{popup, popup_area},
+            input::{TextEdit, TextInput},
+            list::ListCursor,
+            text::{fold, fold_hanging, wrapped, wrapped_height},
+            theme::Theme,
+        },
+    },
+};
+
+/// One thing over the panes.
+#[derive(Debug)]
+pub enum Overlay {
+    /// The keys of a place.
+    Help {
+        /// Whose keys.
+        place: Place,
+        /// What is in sight.
+        scroll: ListCursor,
+    },
+    /// A line of text that finds among many.
+    Picker(Box<Picker>),
+    /// A question.
+    Confirm {
+        /// The question, a sentence.
+        question: String,
+        /// What a yes does.
+        yes: Confirmed,
+    },
+    /// A few actions, each with its letter.
+    Menu {
+        /// Which menu, which decides the letters.
+        place: Place,
+        /// Its title.
+        title: String,
+        /// What is offered.
+        actions: Vec<Action>,
+    },
+    /// Why something was denied.
+    Doctor(Box<Doctor>),
+}
+
+/// What can be confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Confirmed {
+    /// Wipe shelf and clipboard.
+    Wipe,
+    /// Test what the caller may do with many accounts.
+    TestAll,
+    /// Try a chain by minting.
+    Probe,
+    /// Switch the API on that the doctor below names.
+    Enable,
+    /// Trust the credentials file in doubt.
+    Trust,
+    /// Quit, though something is staged or being written.
+    Quit,
+}
+
+/// How an overlay answered an action.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It stays.
+    Stay,
+    /// It closes, and nothing else happens.
+    Close,
+    /// It closes and this action is carried out.
+    Act(Action),
+    /// It closes and this was picked.
+    Pick(Picked),
+    /// It closes and this was confirmed.
+    Confirm(Confirmed),
+    /// A step of the doctor's, which knows whether it closes.
+    Step(Do),
+}
+
+const HELP_WIDTH: u16 = 76;
+const MENU_WIDTH: u16 = 72;
+
+impl Overlay {
+    /// The help for a place.
+    pub fn help(place: Place) -> Overlay {
+        Overlay::Help { place, scroll: ListCursor::default() }
+    }
+
+    /// A prompt for the name of an account, with the recent and the listed ones to choose from.
+    pub fn account_by_name(listed: &[String], shared: &Shared) -> Overlay {
+        Overlay::Picker(Box::new(Picker::accounts(listed, shared)))
+    }
+
+    /// Where the keyboard is while this is on top.
+    pub fn place(&self) -> Place {
+        match self {
+            Overlay::Help { .. } => Place::Help,
+            Overlay::Picker(_) => Place::Text,
+            Overlay::Confirm { .. } => Place::Confirm,
+            Overlay::Menu { place, .. } => *place,
+            Overlay::Doctor(_) => Place::Doctor,
+        }
+    }
+
+    /// Answers an action.
+    pub fn on_action(&mut self, action: Action) -> Outcome {
+        if action == Action::Back {
+            return Outcome::Close;
+        }
+        match self {
+            Overlay::Help { scroll, .. } => {
+                if let Some(step) = as_move(action) {
+                    scroll.scroll(step);
+                }
+                Outcome::Stay
+            }
+            Overlay::Picker(picker) => picker.on_action(action),
+            Overlay::Confirm { yes, .. } => match action {
+                Action::Yes => Outcome::Confirm(*yes),
+                Action::No => Outcome::Close,
+                _ => Outcome::Stay,
+            },
+            Overlay::Menu { actions, .. } if actions.contains(&action) => Outcome::Act(action),
+            Overlay::Menu { .. } => Outcome::Stay,
+            Overlay::Doctor(doctor) => doctor.on_action(action),
+        }
+    }
+
+    /// Types into it.
+    pub fn on_text(&mut self, edit: &TextEdit) {
+        if let Overlay::Picker(picker) = self {
+            picker.on_text(edit);
+        }
+    }
+
+    /// The line that is typed into, if there is one.
+    pub fn line(&self) -> Option<&TextInput> {
+        match self {
+            Overlay::Picker(picker) => Some(picker.line()),
+            _ => None,
+        }
+    }
+
+    /// How much room there is.
+    pub fn fit(&mut self, screen: Rect, shared: &Shared) {
+        match self {
+            Overlay::Help { place, scroll } => {
+                let area = popup_area(screen, HELP_WIDTH, screen.height.saturating_sub(2));
+                scroll.set_height(usize::from(area.height.saturating_sub(2)));
+                let inner = area.width.saturating_sub(4);
+                scroll.set_len(help_lines(&shared.keymap, *place, inner, &Theme::default()).len());
+            }
+            Overlay::Picker(picker) => picker.fit(screen),
+            Overlay::Doctor(doctor) => doctor.fit(screen, shared),
+            Overlay::Confirm { .. } | Overlay::Menu { .. } => {}
+        }
+    }
+
+    /// Draws it.
+    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+        let theme = look.theme;
+        match self {
+            Overlay::Help { place, scroll } => {
+                let inner = popup(
+                    screen,
+                    HELP_WIDTH,
+                    screen.height.saturating_sub(2),
+                    buf,
+                    Line::raw(" Help "),
+                    theme,
+                );
+                let lines = help_lines(&look.shared.keymap, *place, inner.width, theme);
+                let shown = lines.iter().skip(scroll.window().start);
+                for (y, line) in (inner.y..inner.bottom()).zip(shown) {
+                    buf.set_line(inner.x, y, line, inner.width);
+                }
+            }
+            Overlay::Picker(picker) => picker.draw(screen, buf, look),
+            Overlay::Doctor(doctor) => doctor.draw(screen, buf, look),
+            Overlay::Confirm { question, .. } => {
+                let width = MENU_WIDTH.min(screen.width);
+                let height = wrapped_height(question, width.saturating_sub(4)) + 4;
+                let inner = popup(screen, width, height, buf, Line::raw(" Sure? "), theme);
+                let taken = wrapped(question, inner, buf, theme.strong);
+                let keys = |action: Action| look.shared.keymap.key(action);
+                let text = format!("{} yes   {} no", keys(Action::Yes), keys(Action::No));
+                let y = inner.y + taken + 1;
+                if y < inner.bottom() {
+                    buf.set_line(inner.x, y, &Line::styled(text, theme.accent), inner.width);
+                }
+            }
+            Overlay::Menu { place, title, actions } => {
+                let rows: Vec<_> = look
+                    .shared
+                    .keymap
+                    .rows(*place)
+                    .filter(|(row, _)| actions.contains(&row.action))
+                    .collect();
+                let height = u16::try_from(rows.len()).unwrap_or(u16::MAX).saturating_add(2);
+                let inner = popup(screen, MENU_WIDTH, height, buf, Line::raw(format!(" {title} ")), theme);
+                for (y, (row, chords)) in (inner.y..inner.bottom()).zip(rows) {
+                    let key = chords.first().map(ToString::to_string).unwrap_or_default();
+                    let line = Line::from(vec![
+                        Span::styled(format!("{key:<3}"), theme.accent),
+                        Span::raw(row.label),
+                    ]);
+                    for line in fold(vec![line], inner.width).iter().take(1) {
+                        buf.set_line(inner.x, y, line, inner.width);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where the labels of the help begin.
+const HELP_LABELS: u16 = 17;
+
+/// The help over as many lines as it takes, each label below itself.
+fn help_lines(keymap: &Keymap, place: Place, columns: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let lines = docs::help(keymap, place).into_iter();
+    let folded = lines.flat_map(|(keys, label)| {
+        let line = match keys.as_str() {
+            "" => return fold(vec![Line::styled(label, theme.strong)], columns),
+            _ => vec![Span::styled(format!("  {keys:<15}"), theme.accent), Span::raw(label)],
+        };
+        fold_hanging(Line::from(line), columns, HELP_LABELS)
+    });
+    folded.collect()
+}

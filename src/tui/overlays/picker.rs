@@ -1,0 +1,442 @@
+//! A line of text that finds among many, fuzzily: commands, projects, names of accounts. What is typed may also
+//! stand for itself, where a name typed by hand makes sense.
+
+use std::collections::HashSet;
+
+use nucleo_matcher::{
+    Config, Matcher,
+    pattern::{CaseMatching, Normalization, Pattern},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::Outcome;
+use crate::{
+    keymap::{Action, Chord},
+    model::{
+        account,
+        caller::{How, Switch},
+        project,
+    },
+    text::{
+        safe::safe_line,
+        width::{pad_right, truncate, truncate_middle},
+    },
+    tui::{
+        app::shared::Shared,
+        panes::Look,
+        widgets::{
+            frame::{padded, popup, popup_area},
+            input::{TextEdit, TextInput},
+            list::{ListCursor, Move},
+            text::wrapped,
+        },
+    },
+};
+
+/// What is being picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A command.
+    Palette,
+    /// A project to look at.
+    Projects,
+    /// A project to charge.
+    Charged,
+    /// The name of an account.
+    Accounts,
+    /// Who to call as.
+    Callers,
+}
+
+/// What was picked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Picked {
+    /// A command.
+    Command(Action),
+    /// A project, by id or number.
+    Project(String),
+    /// A project to charge, by id or number.
+    Charge(String),
+    /// An account, by e-mail or unique id.
+    Account(String),
+    /// A caller.
+    Caller(Switch),
+}
+
+#[derive(Clone, Debug)]
+struct Item {
+    /// What is matched and shown first.
+    name: String,
+    /// What is said about it.
+    about: String,
+    picked: Picked,
+}
+
+/// Text, items, and those that match.
+#[derive(Debug)]
+pub struct Picker {
+    /// What is being picked.
+    pub kind: Kind,
+    input: TextInput,
+    items: Vec<Item>,
+    hits: Vec<u32>,
+    cursor: ListCursor,
+    /// What was typed, where it is a name that no item has: the last row.
+    typed: Option<Item>,
+    /// Whether a row was chosen since something was typed.
+    chosen: bool,
+    /// Why what was typed cannot be taken.
+    error: Option<String>,
+}
+
+const WIDTH: u16 = 76;
+const HEIGHT: u16 = 20;
+
+impl Picker {
+    fn new(kind: Kind, items: Vec<Item>) -> Picker {
+        let mut picker = Picker {
+            kind,
+            input: TextInput::default(),
+            items,
+            hits: Vec::new(),
+            cursor: ListCursor::default(),
+            typed: None,
+            chosen: false,
+            error: None,
+        };
+        picker.find();
+        picker
+    }
+
+    /// Every command, with its key.
+    pub fn palette(shared: &Shared) -> Picker {
+        use crate::keymap::KeyCtx::{
+            Accounts, Activity, Always, CopyMenu, Global, Inspect, MintMenu, Policy, Shelf,
+        };
+        let item = |row: &crate::keymap::Row, chords: &[Chord]| Item {
+            name: match (row.ctx, row.action) {
+                (CopyMenu, action) if action != Action::Save => format!("copy {}", row.label),
+                _ => row.label.to_owned(),
+            },
+            // In the menus that a key opens, that key comes first.
+            about: match row.ctx {
+                MintMenu => format!("{} ", shared.keymap.key(Action::MintMenu)),
+                CopyMenu => format!("{} ", shared.keymap.key(Action::CopyMenu)),
+                _ => String::new(),
+            } + &chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" "),
+            picked: Picked::Command(row.action),
+        };
+        let mut items: Vec<Item> = Vec::new();
+        for (row, chords) in shared.keymap.all() {
+            let command = matches!(
+                row.ctx,
+                Global | Accounts | Policy | Shelf | Activity | Always | Inspect | MintMenu | CopyMenu
+            );
+            let itself = matches!(row.action, Action::Palette | Action::Back);
+            let known = items.iter().any(|item| item.picked == Picked::Command(row.action));
+            if command && !itself && !known {
+                items.push(item(row, chords));
+            }
+        }
+        Picker::new(Kind::Palette, items)
+    }
+
+    /// The projects that were found, recent ones first.
+    pub fn projects(shared: &Shared) -> Picker {
+        Picker::new(Kind::Projects, project_items(shared, Picked::Project))
+    }
+
+    /// The same, to choose the one that is charged.
+    pub fn charged(shared: &Shared) -> Picker {
+        Picker::new(Kind::Charged, project_items(shared, Picked::Charge))
+    }
+
+    /// Whether projects are searched for it.
+    pub fn is_of_projects(&self) -> bool {
+        matches!(self.kind, Kind::Projects | Kind::Charged)
+    }
+
+    /// The accounts opened lately, those that are listed, and any name typed.
+    pub fn accounts(listed: &[String], shared: &Shared) -> Picker {
+        let known = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
+        let known =
+            known.map(|name| (name, "opened before")).chain(listed.iter().map(|name| (name, "listed")));
+        let mut seen = HashSet::new();
+        let items = known.filter(|(name, _)| seen.insert(*name)).map(|(name, about)| Item {
+            name: name.clone(),
+            about: about.to_owned(),
+            picked: Picked::Account(name.clone()),
+        });
+        Picker::new(Kind::Accounts, items.collect())
+    }
+
+    /// Everybody whom one can call as, and any file typed.
+    pub fn callers(shared: &Shared) -> Picker {
+        Picker::new(Kind::Callers, caller_items(shared))
+    }
+
+    /// More projects were found while the picker was open.
+    pub fn refresh(&mut self, shared: &Shared) {
+        if self.kind == Kind::Callers {
+            self.items = caller_items(shared);
+            self.find();
+        }
+        if self.is_of_projects() {
+            // More rows come; the one under the cursor stays it.
+            let kept = self.selected().map(|item| item.picked.clone()).filter(|_| self.chosen);
+            let picked = if self.kind == Kind::Charged { Picked::Charge } else { Picked::Project };
+            self.items = project_items(shared, picked);
+            self.find();
+            let at = kept.and_then(|picked| {
+                self.hits.iter().position(|hit| self.item(*hit).is_some_and(|item| item.picked == picked))
+            });
+            if let Some(at) = at {
+                self.cursor.go(at);
+            }
+        }
+    }
+
+    /// Answers an action.
+    pub fn on_action(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::Down => {
+                self.chosen = true;
+                self.cursor.step(Move::Down);
+                Outcome::Stay
+            }
+            Action::Up => {
+                self.chosen = true;
+                self.cursor.step(Move::Up);
+                Outcome::Stay
+            }
+            Action::Accept => self.accept(),
+            _ => Outcome::Stay,
+        }
+    }
+
+    /// Types.
+    pub fn on_text(&mut self, edit: &TextEdit) {
+        if self.input.edit(edit) {
+            self.error = None;
+            self.chosen = false;
+            self.find();
+            self.cursor.step(Move::Top);
+        }
+    }
+
+    /// What is typed.
+    pub fn line(&self) -> &TextInput {
+        &self.input
+    }
+
+    /// The row of a hit; the last row may be what was typed.
+    fn item(&self, hit: u32) -> Option<&Item> {
+        self.items.get(hit as usize).or(self.typed.as_ref())
+    }
+
+    fn selected(&self) -> Option<&Item> {
+        self.item(*self.hits.get(self.cursor.at()?)?)
+    }
+
+    /// A row that was chosen; else the item named exactly as typed; else what was typed, where it can only be a name;
+    /// else the best hit.
+    fn accept(&mut self) -> Outcome {
+        let typed = self.input.text().trim();
+        let exact = self.items.iter().find(|item| item.name == typed);
+        let sure = self.kind == Kind::Callers && typed.contains(['/', '\\'])
+            || typed.contains('@')
+            || !typed.is_empty() && typed.bytes().all(|b| b.is_ascii_digit());
+        let meant = match (self.chosen, exact) {
+            (true, _) => None,
+            (false, Some(item)) => Some(item),
+            (false, None) => self.typed.as_ref().filter(|_| sure),
+        };
+        match meant.or_else(|| self.selected()) {
+            Some(item) => Outcome::Pick(item.picked.clone()),
+            None => {
+                self.error =
+                    self.by_hand().err().filter(|sentence| !sentence.is_empty() && !typed.is_empty());
+                Outcome::Stay
+            }
+        }
+    }
+
+    /// What was typed, as a name of its own.
+    fn by_hand(&self) -> Result<Picked, String> {
+        match self.kind {
+            Kind::Palette => Err(String::new()),
+            Kind::Projects => project::parse(self.input.text()).map(Picked::Project),
+            Kind::Charged => project::parse(self.input.text()).map(Picked::Charge),
+            Kind::Accounts => account::parse(self.input.text()).map(Picked::Account),
+            Kind::Callers => match self.input.text().trim() {
+                path if path.contains(['/', '\\', '.']) => {
+                    Ok(Picked::Caller(Switch::To(How::File(path.into()))))
+                }
+                _ => Err("type the path of a credentials file".to_owned()),
+            },
+        }
+    }
+
+    fn find(&mut self) {
+        let pattern = Pattern::parse(self.input.text(), CaseMatching::Ignore, Normalization::Smart);
+        let mut matcher = Matcher::new(Config::DEFAULT);
+        let mut buffer = Vec::new();
+        let mut hits: Vec<(u32, u32)> = Vec::new();
+        for (at, item) in self.items.iter().enumerate() {
+            let hay = format!("{} {}", item.name, item.about);
+            let hay = nucleo_matcher::Utf32Str::new(&hay, &mut buffer);
+            if let Some(score) = pattern.score(hay, &mut matcher) {
+                hits.push((score, at as u32));
+            }
+        }
+        // Equal scores keep the order of the items: recent ones and the table's own order come first.
+        hits.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        self.hits = hits.into_iter().map(|(_, at)| at).collect();
+        self.typed = None;
+        if let Ok(picked) = self.by_hand() {
+            // What names an item stands for it, even where the item is shown by another name.
+            match self.items.iter().position(|item| item.picked == picked) {
+                Some(at) => {
+                    self.hits.retain(|hit| *hit != at as u32);
+                    self.hits.insert(0, at as u32);
+                }
+                None => {
+                    let name = self.input.text().trim().to_owned();
+                    self.typed = Some(Item { name, about: "as typed".into(), picked });
+                    self.hits.push(u32::MAX);
+                }
+            }
+        }
+        self.cursor.set_len(self.hits.len());
+    }
+
+    /// How much room there is.
+    pub fn fit(&mut self, screen: Rect) {
+        let area = popup_area(screen, WIDTH, HEIGHT);
+        self.cursor.set_height(usize::from(area.height.saturating_sub(4)));
+    }
+
+    /// Draws it.
+    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+        let (theme, shared) = (look.theme, look.shared);
+        let title = match self.kind {
+            Kind::Palette => " Commands ",
+            Kind::Projects => " Project ",
+            Kind::Charged => " Charge API calls to ",
+            Kind::Accounts => " Account by name ",
+            Kind::Callers => " Call as ",
+        };
+        let title = match self.kind {
+            // More than fit are no rarity.
+            Kind::Callers => format!("{title}({}) ", self.items.len()),
+            _ => title.to_owned(),
+        };
+        let inner = popup(screen, WIDTH, HEIGHT, buf, Line::raw(title), theme);
+        if inner.is_empty() {
+            return;
+        }
+        let line = Rect { height: 1, ..inner };
+        buf.set_string(line.x, line.y, ">", theme.accent);
+        let text = Rect { x: line.x + 2.min(line.width), width: line.width.saturating_sub(2), ..line };
+        look.cursor.set(self.input.draw(text, buf, Style::new(), true));
+        if self.kind == Kind::Callers && self.input.text().is_empty() {
+            let hint = "filters; the path of a credentials file is one more to call as";
+            buf.set_stringn(text.x + 1, text.y, hint, usize::from(text.width.saturating_sub(1)), theme.dim);
+        }
+        let rows = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
+        let said = self.error.clone().or_else(|| self.remark(shared));
+        if let Some(text) = said.filter(|_| self.error.is_some() || self.hits.is_empty()) {
+            wrapped(&text, padded(rows), buf, if self.error.is_some() { theme.bad } else { theme.dim });
+            return;
+        }
+        for (y, at) in (rows.y..rows.bottom()).zip(self.cursor.window()) {
+            let Some(item) = self.item(self.hits[at]) else { continue };
+            let selected = self.cursor.at() == Some(at);
+            let room = usize::from(rows.width);
+            let about = truncate(&safe_line(&item.about), room / 2).into_owned();
+            let name_room = room.saturating_sub(unicode_width::UnicodeWidthStr::width(about.as_str()) + 2);
+            let name = pad_right(&truncate_middle(&safe_line(&item.name), name_room), name_room);
+            let line = Line::from(vec![
+                Span::styled(name, if selected { theme.selected } else { Style::new() }),
+                Span::raw("  "),
+                Span::styled(about, theme.dim),
+            ]);
+            buf.set_line(rows.x, y, &line, rows.width);
+        }
+    }
+
+    /// What is said where nothing matches.
+    fn remark(&self, shared: &Shared) -> Option<String> {
+        let typed = self.input.text().trim();
+        Some(match self.kind {
+            Kind::Palette => "no such command".into(),
+            Kind::Projects | Kind::Charged => match (&shared.projects.error, shared.projects.awaiting) {
+                (_, Some(_)) => "searching your projects… a project's id or number can be typed at once".into(),
+                (Some(error), None) => format!("{} Type the project's id or number, then enter.", error.sentence()),
+                (None, None) if typed.is_empty() => "no project was found: type its id or number, then enter".into(),
+                (None, None) => "enter takes what was typed".into(),
+            },
+            Kind::Accounts if typed.is_empty() => "type name@project.iam.gserviceaccount.com, the short form name@project, or the 21-digit unique id, then enter".into(),
+            Kind::Accounts => "enter opens what was typed".into(),
+            Kind::Callers if typed.is_empty() => {
+                "no credentials were found: type the path of a credentials file, then enter".into()
+            }
+            Kind::Callers => "nothing matches; a credentials file can be named by its path".into(),
+        })
+    }
+}
+
+fn caller_items(shared: &Shared) -> Vec<Item> {
+    let mut items = Vec::new();
+    let present = shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
+    if let Some(account) = shared.opened.as_deref().filter(|account| Some(*account) != present) {
+        items.push(Item {
+            name: format!("become {}", account::short(account)),
+            about: "needs iam.serviceAccounts.getAccessToken".into(),
+            picked: Picked::Caller(Switch::Become(account.to_owned())),
+        });
+    }
+    if let Some(before) = shared.callers_before.last() {
+        items.push(Item {
+            name: format!("back to {before}"),
+            about: "who became this account".into(),
+            picked: Picked::Caller(Switch::Back),
+        });
+    }
+    items.extend(shared.choices.iter().map(|choice| Item {
+        name: choice.label.clone(),
+        about: choice.about.clone(),
+        picked: Picked::Caller(Switch::To(choice.how.clone())),
+    }));
+    items
+}
+
+fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
+    let recent = &shared.remembered.projects;
+    let mut items: Vec<Item> = shared
+        .projects
+        .value
+        .iter()
+        .flatten()
+        .map(|project| Item {
+            name: project.id.clone(),
+            about: if project.display_name == project.id {
+                String::new()
+            } else {
+                project.display_name.clone()
+            },
+            picked: picked(project.id.clone()),
+        })
+        .collect();
+    items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
+    let hidden = |id: &&String| !shared.projects.value.iter().flatten().any(|project| project.id == **id);
+    for id in recent.iter().rev().filter(hidden) {
+        items.insert(0, Item { name: id.clone(), about: "picked before".into(), picked: picked(id.clone()) });
+    }
+    items
+}

@@ -1,0 +1,313 @@
+//! Any token, decoded: header, claims with their meaning, times, what is wrong with it, and whether it would do for what
+//! it is meant for. Nothing is sent until a key asks: for the signer's public keys, or what Google tells of an access token.
+
+mod draw;
+mod expect;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{Look, Pane, as_move};
+use crate::{
+    api::oauth::{self, TokenFacts},
+    flows,
+    http::ApiError,
+    keymap::{Action, Place},
+    model::{
+        credential::MintRequest,
+        jwt::{self, Expectation, Form as TokenForm, Reading, Verdict},
+        secret::Secret,
+    },
+    ops::{Call, Reply},
+    tui::{
+        app::{
+            msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
+            remote::Remote,
+            shared::{Cx, Shared},
+        },
+        widgets::{
+            form::{Accepted, Form},
+            input::TextEdit,
+            list::{ListCursor, Move},
+            theme::Theme,
+        },
+    },
+};
+
+const OWNER: Owner = Owner::Pane(PaneId::Inspect);
+
+/// A token and what is known about it.
+pub struct Inspect {
+    reading: Option<Reading>,
+    from: String,
+    about: Vec<(&'static str, String)>,
+    expires: Option<Timestamp>,
+    /// How it was minted, where it was minted here.
+    request: Option<MintRequest>,
+    keys: Remote<String>,
+    verdict: Option<Verdict>,
+    /// What Google tells of an opaque access token.
+    facts: Remote<TokenFacts>,
+    raw: bool,
+    scroll: ListCursor,
+    width: u16,
+    /// What was typed about its use; it stays for the next token, so that a fixed one can be compared.
+    form: Form,
+    filling: bool,
+    expectation: Expectation,
+    /// The file whose keys are used in place of the signer's.
+    keys_file: Option<PathBuf>,
+    /// Whose keys were asked for, for the verdict.
+    whose: String,
+}
+
+impl Default for Inspect {
+    fn default() -> Self {
+        Inspect {
+            reading: None,
+            from: String::new(),
+            about: Vec::new(),
+            expires: None,
+            request: None,
+            keys: Remote::default(),
+            verdict: None,
+            facts: Remote::default(),
+            raw: false,
+            scroll: ListCursor::default(),
+            width: 0,
+            form: expect::form(),
+            filling: false,
+            expectation: Expectation::default(),
+            keys_file: None,
+            whose: String::new(),
+        }
+    }
+}
+
+impl Inspect {
+    /// Shows a token.
+    pub fn open(&mut self, token: &Secret, from: String, cx: &mut Cx) {
+        self.give_up(cx);
+        self.reading = Some(jwt::read(token.expose()));
+        self.from = from;
+        self.about.clear();
+        (self.expires, self.request) = (None, None);
+        self.keys = Remote::default();
+        self.facts = Remote::default();
+        self.verdict = None;
+        self.filling = false;
+        self.scroll.scroll(Move::Top);
+    }
+
+    /// Adds what is known besides what the token says itself; with the verdict, where it was checked when it was made.
+    pub fn add(
+        &mut self,
+        about: Vec<(&'static str, String)>,
+        expires: Option<Timestamp>,
+        verdict: Option<Verdict>,
+        request: Option<MintRequest>,
+    ) {
+        self.about = about;
+        self.expires = expires;
+        self.verdict = verdict;
+        self.request = request;
+    }
+
+    /// Shows what was pasted.
+    pub fn paste(&mut self, text: &str, cx: &mut Cx) {
+        self.open(&Secret::new(text), "what was pasted".into(), cx);
+    }
+
+    /// Whether there is no token here.
+    pub fn is_empty(&self) -> bool {
+        self.reading.is_none()
+    }
+
+    /// Forgets the token, if it is this one.
+    pub fn forget(&mut self, secret: &Secret, cx: &mut Cx) {
+        if self.reading.as_ref().is_some_and(|reading| reading.token == *secret) {
+            self.wipe(cx);
+        }
+    }
+
+    /// Forgets the token, and what was typed about it; nobody is asked about it any more.
+    pub fn wipe(&mut self, cx: &mut Cx) {
+        self.give_up(cx);
+        *self = Inspect::default();
+    }
+
+    fn give_up(&mut self, cx: &mut Cx) {
+        let awaited = [self.keys.awaiting.take(), self.facts.awaiting.take()];
+        awaited.into_iter().for_each(|req| cx.cancel(req));
+    }
+
+    /// Asks who can tell about it: the keys of whoever claims to have signed it, always from the fixed places, whatever
+    /// the token names; of an access token of Google's, Google. A refresh token, an API key or somebody else's token goes
+    /// nowhere.
+    fn check(&mut self, cx: &mut Cx) {
+        // The verdict is at the top.
+        self.scroll.scroll(Move::Top);
+        let Some(reading) = &self.reading else {
+            return cx.notice(Level::Warning, "there is no token here: paste one");
+        };
+        if reading.form.may_ask_google() {
+            return self.ask_google(cx);
+        }
+        if let Some(verdict) = jwt::judge::uncheckable(reading) {
+            self.verdict = Some(verdict);
+            return;
+        }
+        let (call, whose) = match (&self.keys_file, oauth::KeySource::of(jwt::signer(reading))) {
+            (Some(path), _) => (
+                Call::Flow(flows::Call::ReadKeys { path: path.clone() }),
+                format!("the keys in {}", path.display()),
+            ),
+            (None, Some(source)) => {
+                let whose = source.whose(&cx.shared.endpoints);
+                (Call::Oauth(oauth::Call::Keys(source)), whose)
+            }
+            (None, None) => {
+                let key = cx.shared.keymap.key(Action::Expect);
+                self.verdict = Some(Verdict::not_checked(format!(
+                    "its issuer is neither Google nor a service account, so whose keys sign it is not known: {key} takes keys from a file"
+                )));
+                return;
+            }
+        };
+        self.whose = whose;
+        let req = cx.call(OWNER, call);
+        let old = self.keys.start(req);
+        cx.cancel(old);
+    }
+
+    /// What Google tells of it; and beside that, what the caller may do with the opened account, so that a missing scope
+    /// and a missing role can be told apart.
+    fn ask_google(&mut self, cx: &mut Cx) {
+        let Some(reading) = &self.reading else { return };
+        let req = cx.call(OWNER, Call::Oauth(oauth::Call::Token(reading.token.clone())));
+        let old = self.facts.start(req);
+        cx.cancel(old);
+        if let Some(account) = cx.shared.opened.clone()
+            && cx.shared.granted(&account).is_none()
+        {
+            cx.test_permissions(&account);
+        }
+    }
+}
+
+impl Pane for Inspect {
+    fn place(&self) -> Place {
+        if self.filling { Place::Form } else { Place::Inspect }
+    }
+
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if self.filling {
+            return self.on_form(action, cx);
+        }
+        if let Some(step) = as_move(action) {
+            return self.scroll.scroll(step);
+        }
+        match action {
+            Action::CheckSignature => self.check(cx),
+            Action::Expect => {
+                self.filling = true;
+                self.form.focus_first();
+            }
+            Action::Fix => self.fix(cx),
+            Action::ToggleRaw => self.raw = !self.raw,
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_text(&mut self, edit: &TextEdit, _cx: &mut Cx) {
+        if self.filling && self.form.edit(edit) {
+            self.expect();
+        }
+    }
+
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, _cx: &mut Cx) {
+        if self.facts.awaits(req) {
+            self.facts.settle_as(req, reply, |reply| match reply {
+                Reply::TokenFacts(facts) => Some(*facts),
+                _ => None,
+            });
+            return;
+        }
+        let settled = self
+            .keys
+            .settle_as(req, reply, |reply| if let Reply::KeySet(keys) = reply { Some(keys) } else { None });
+        if let (true, None, Some(keys), Some(reading)) =
+            (settled, &self.keys.error, &self.keys.value, &self.reading)
+        {
+            self.verdict = Some(jwt::verify(reading, keys, &self.whose));
+        }
+    }
+
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
+        self.width = area.width;
+        let form = self.form_height(area);
+        self.scroll.set_height(usize::from(area.height.saturating_sub(form)));
+        let (left, right) = self.columns(shared, now, &Theme::default());
+        self.scroll.set_len(left.len().max(right.len()));
+    }
+
+    fn copies(&self, _shared: &Shared) -> Vec<Action> {
+        match &self.reading {
+            Some(reading) if matches!(reading.form, TokenForm::Jws | TokenForm::Jwe) => {
+                vec![Action::CopyDecoded, Action::CopyRaw]
+            }
+            // Of a file or a key only its facts are shown.
+            Some(reading) if reading.facts.is_empty() => vec![Action::CopyRaw],
+            _ => Vec::new(),
+        }
+    }
+
+    fn copy(&self, action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
+        let reading = self.reading.as_ref().ok_or("there is no token here")?;
+        if action == Action::CopyRaw {
+            return Ok(Effect::Copy(Clip::credential(reading.token.clone(), "the token")));
+        }
+        Ok(Effect::Copy(Clip::json(&jwt::decode::pretty(reading), "the decoded token")))
+    }
+
+    fn counts_down(&self, shared: &Shared, now: Now) -> bool {
+        self.end().is_some_and(|end| end > shared.at_google(now.utc).as_second())
+    }
+
+    fn title(&self, _look: &Look) -> String {
+        let name = self.reading.as_ref().map(|_| self.from.clone()).unwrap_or_default();
+        if self.raw { format!("{name} (raw)") } else { name }
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+        self.draw_all(area, buf, look, focused);
+    }
+}
+
+impl Inspect {
+    fn on_form(&mut self, action: Action, cx: &mut Cx) -> bool {
+        match action {
+            Action::NextField => self.form.next(),
+            Action::PreviousField => self.form.previous(),
+            Action::Down => self.form.choose(true),
+            Action::Up => self.form.choose(false),
+            Action::Toggle => {
+                if self.form.toggle() {
+                    self.expect();
+                }
+            }
+            Action::Accept => match self.form.accept() {
+                Accepted::Submit => self.submit(cx),
+                Accepted::Edited(_) => self.expect(),
+                Accepted::Next => {}
+            },
+            Action::Submit => self.submit(cx),
+            Action::Back => self.filling = false,
+            _ => return false,
+        }
+        true
+    }
+}

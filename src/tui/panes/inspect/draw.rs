@@ -1,0 +1,513 @@
+//! How a token is drawn: what it says on the left, what is to be said about it on the right.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, tz::TimeZone};
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::Inspect;
+use crate::{
+    http::endpoints::{self, Base},
+    keymap::Action,
+    model::{
+        account::short,
+        credential::{MintRequest, What},
+        jwt::{self, Form, Member, Reading, Section, Severity, State, relative},
+        permission::MATRIX,
+        scopes,
+    },
+    text::safe::{safe_line, safe_lines},
+    tui::{
+        app::shared::Shared,
+        panes::Look,
+        widgets::{
+            countdown,
+            text::{fold, thousands},
+            theme::Theme,
+        },
+    },
+};
+
+/// From this width the verdict stands beside the claims.
+const BESIDE: u16 = 92;
+
+/// More claims than these are not shown.
+const MOST_CLAIMS: usize = 2_000;
+
+/// Of one value no more characters than these are shown, of all together no more than [`MOST_SHOWN`]: what is shown is
+/// laid out at every change.
+const MOST_VALUE: usize = 4_000;
+
+/// See [`MOST_VALUE`].
+const MOST_SHOWN: usize = 60_000;
+
+/// Cells that one permission takes beside others.
+const ROLE: u16 = 17;
+
+/// A scope that so many APIs take opens no one of them in particular.
+const MANY_APIS: usize = 12;
+
+impl Inspect {
+    fn left(&self, shared: &Shared, theme: &Theme) -> Vec<Line<'static>> {
+        let Some(reading) = &self.reading else {
+            let keys = &shared.keymap;
+            let lines = [
+                "Paste a token here: a JWT, an access token, a whole curl line or JSON reply.".to_owned(),
+                "It is decoded on this machine; nothing is sent.".to_owned(),
+                format!(
+                    "From the shelf ({}): {} on a credential.",
+                    keys.key(Action::ShowMint),
+                    keys.key(Action::Inspect)
+                ),
+            ];
+            return lines.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
+        };
+        // What came from the shelf is known for what it is, whatever it looks like.
+        let name = match (reading.form, self.about.is_empty()) {
+            (Form::Opaque, false) => self.from.replace(" from the shelf", ""),
+            (form, _) => form.name().to_owned(),
+        };
+        let mut lines = vec![Line::from(vec![
+            Span::styled(name, theme.strong),
+            Span::styled(format!("  {} characters", thousands(reading.token.len())), theme.dim),
+        ])];
+        for (label, text) in &self.about {
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {label:<9} "), theme.dim),
+                Span::raw(safe_line(text).into_owned()),
+            ]));
+        }
+        lines.extend(facts_lines(&reading.facts, theme));
+        let name_of = |id: &str| {
+            let known = shared.facts.values().filter_map(|facts| facts.account.value.as_ref());
+            known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
+        };
+        lines.extend(self.told(&name_of, theme));
+        let mut budget = MOST_SHOWN;
+        let mut part = Some(reading);
+        while let Some(reading) = part {
+            for (title, section) in [("header", &reading.header), ("claims", &reading.claims)] {
+                if !matches!(section, Section::Absent) {
+                    lines.push(Line::default());
+                    lines.push(Line::styled(title, theme.dim));
+                    lines.extend(self.section(section, reading, &name_of, &mut budget, theme));
+                }
+            }
+            part = reading.inner.as_deref();
+            if let Some(inner) = part {
+                lines.push(Line::default());
+                lines.push(Line::styled(format!("inside: {}", inner.form.name()), theme.strong));
+                lines.extend(facts_lines(&inner.facts, theme));
+            }
+        }
+        if let Some(bytes) = reading.signature {
+            lines.push(Line::default());
+            lines.push(Line::styled(format!("signature  {bytes} bytes"), theme.dim));
+        }
+        lines
+    }
+
+    fn section(
+        &self,
+        section: &Section,
+        reading: &Reading,
+        name_of: &dyn Fn(&str) -> Option<String>,
+        budget: &mut usize,
+        theme: &Theme,
+    ) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        match section {
+            Section::Absent => {}
+            Section::Text(text) => {
+                let (text, more) = cut(text, MOST_VALUE);
+                lines.extend(safe_lines(text).map(|line| Line::raw(line.into_owned())));
+                lines.extend(more.map(|more| Line::styled(more, theme.dim)));
+            }
+            Section::Object(members) => {
+                let column = members.list.iter().take(MOST_CLAIMS).map(|member| member.name.len()).max();
+                let column = column.unwrap_or(0).clamp(3, 16);
+                let mut shown = 0;
+                for member in members.list.iter().take(MOST_CLAIMS) {
+                    if *budget == 0 {
+                        break;
+                    }
+                    let (line, taken) = self.member_line(member, reading, column, name_of, theme);
+                    lines.push(line);
+                    *budget = budget.saturating_sub(taken);
+                    shown += 1;
+                }
+                let hidden = members.total.saturating_sub(shown);
+                if hidden > 0 {
+                    lines.push(Line::styled(format!("  … and {} more", thousands(hidden)), theme.dim));
+                }
+            }
+        }
+        lines
+    }
+
+    /// What Google tells of an access token: whose it is and its scopes, by API.
+    fn told(&self, name_of: &dyn Fn(&str) -> Option<String>, theme: &Theme) -> Vec<Line<'static>> {
+        let Some(facts) = &self.facts.value else { return Vec::new() };
+        let mut lines = vec![Line::default(), Line::styled("Google says", theme.dim)];
+        let mut add = |label: &str, text: &str| {
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {label:<16}  "), theme.accent),
+                Span::raw(safe_line(text).into_owned()),
+            ]));
+        };
+        add(
+            "whose",
+            facts.email.as_deref().unwrap_or("it does not say: the token lacks the scope userinfo.email"),
+        );
+        if let Some(audience) = &facts.audience {
+            match name_of(audience) {
+                Some(email) => add("given to", &format!("{audience}   {}", short(&email))),
+                None => add("given to", audience),
+            }
+        }
+        for (apis, names) in by_api(&facts.scopes) {
+            add(&apis, &names.join(", "));
+        }
+        lines
+    }
+
+    /// When it ends, as far as it or somebody else tells; in seconds since 1970.
+    pub(super) fn end(&self) -> Option<i64> {
+        let own = self.reading.as_ref().and_then(|reading| reading.times.exp);
+        let told = self.facts.value.as_ref().and_then(|facts| facts.expires);
+        own.or(self.expires.or(told).map(Timestamp::as_second))
+    }
+
+    /// What is expected of it, and what would be refused; with the key that makes one that would do.
+    fn expected(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+        let checks = self.checks(shared, now);
+        let mut lines = Vec::new();
+        if !self.expectation.is_empty() {
+            lines.push(Line::from(vec![
+                Span::styled("I will call  ", theme.dim),
+                Span::styled(safe_line(&self.expectation.words()).into_owned(), theme.strong),
+            ]));
+        }
+        for check in &checks {
+            let (glyph, style) = match check.severity {
+                None => continue,
+                Some(severity) => mark(severity, theme),
+            };
+            let text = safe_line(&check.message).into_owned();
+            lines.push(Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(text)]));
+        }
+        let fine: Vec<Span<'static>> = checks
+            .iter()
+            .filter(|check| check.severity.is_none())
+            .flat_map(|check| {
+                [
+                    Span::styled(format!("{} ", theme.glyphs.yes), theme.good),
+                    Span::raw(format!("{}  ", safe_line(&check.message))),
+                ]
+            })
+            .collect();
+        if !fine.is_empty() {
+            lines.push(Line::from(fine));
+        }
+        // While the form is open the key is a letter in it.
+        if let Some(request) = self.mended(&checks, shared).filter(|_| !self.filling) {
+            let key = shared.keymap.key(Action::Fix);
+            lines.push(Line::from(vec![
+                Span::styled(format!("  {key} "), theme.accent),
+                Span::raw(safe_line(&in_words(&request)).into_owned()),
+            ]));
+        }
+        if !lines.is_empty() {
+            lines.push(Line::default());
+        }
+        lines
+    }
+
+    /// What the caller may do with the opened account, beside the scopes of an access token: a missing scope and a
+    /// missing role look alike until they stand side by side.
+    fn roles(&self, shared: &Shared, theme: &Theme) -> Vec<Line<'static>> {
+        if self.facts.value.is_none() && self.facts.awaiting.is_none() {
+            return Vec::new();
+        }
+        let Some(account) = shared.opened.as_deref() else {
+            return vec![Line::styled(
+                "Open an account to see what you may do with it beside this.",
+                theme.dim,
+            )];
+        };
+        let title = format!("Not scopes but roles: you on {}", safe_line(short(account)));
+        let mut lines = vec![Line::styled(title, theme.dim)];
+        let Some(granted) = shared.granted(account) else {
+            lines.push(Line::styled("? not tested", theme.dim));
+            return lines;
+        };
+        let width = if self.width >= BESIDE { split(self.width).1 } else { self.width };
+        for row in MATRIX.chunks(usize::from(width / ROLE).clamp(1, MATRIX.len() / 2)) {
+            let cells = row.iter().flat_map(|permission| {
+                let (glyph, style) = match granted.answer(*permission) {
+                    Some(true) => (theme.glyphs.yes, theme.good),
+                    Some(false) => (theme.glyphs.no, theme.bad),
+                    None => ("?", theme.dim),
+                };
+                [Span::styled(format!("{glyph} "), style), Span::raw(format!("{:<14} ", permission.label))]
+            });
+            lines.push(Line::from(cells.collect::<Vec<_>>()));
+        }
+        lines
+    }
+
+    /// One header field or claim with its meaning; and how much was shown of it.
+    fn member_line(
+        &self,
+        member: &Member,
+        reading: &Reading,
+        column: usize,
+        name_of: &dyn Fn(&str) -> Option<String>,
+        theme: &Theme,
+    ) -> (Line<'static>, usize) {
+        let (json, more) = cut(&member.json, MOST_VALUE);
+        let whole = more.is_none();
+        let value = if self.raw || !whole { None } else { member.text() };
+        let value = value.as_deref().unwrap_or(json);
+        let (name, _) = cut(&member.name, MOST_VALUE);
+        let mut spans = vec![
+            Span::styled(format!("  {:<column$}  ", safe_line(name)), theme.accent),
+            Span::raw(safe_line(value).into_owned()),
+        ];
+        spans.extend(more.map(|more| Span::styled(more, theme.dim)));
+        if let Some(meaning) = jwt::meaning(member, reading, name_of).filter(|_| whole && !self.raw) {
+            spans.push(Span::styled(format!("   {}", safe_line(&meaning)), theme.dim));
+        }
+        (Line::from(spans), name.len() + value.len())
+    }
+
+    fn right(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+        let Some(reading) = &self.reading else { return Vec::new() };
+        let mut lines = vec![self.verdict_line(reading, shared, now, theme)];
+        if let Some(verdict) = &self.verdict {
+            lines.push(Line::raw(format!("  {}", safe_line(&verdict.reason))));
+        }
+        if let Some(error) = &self.keys.error {
+            lines.push(Line::styled(error.sentence(), theme.bad));
+        }
+        if let Some(error) = &self.facts.error {
+            lines.push(Line::styled(format!("  {}", error.sentence()), theme.bad));
+        }
+        lines.push(Line::default());
+        let times = times(reading, now, theme);
+        match self.end().filter(|_| times.is_empty()) {
+            Some(end) => lines.push(ending(end, 3_600, now.as_second(), theme)),
+            None => lines.extend(times),
+        }
+        if !matches!(lines.last(), Some(line) if line.spans.is_empty()) {
+            lines.push(Line::default());
+        }
+        lines.extend(self.expected(shared, now, theme));
+        let known = reading.form == Form::Opaque && !self.about.is_empty();
+        let findings = if known { Vec::new() } else { jwt::findings(reading, now) };
+        for finding in &findings {
+            let (glyph, style) = mark(finding.severity, theme);
+            let message = safe_line(&finding.message).into_owned();
+            lines.push(Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(message)]));
+        }
+        if !findings.is_empty() {
+            lines.push(Line::default());
+        }
+        lines.extend(self.roles(shared, theme));
+        while matches!(lines.last(), Some(line) if line.spans.is_empty()) {
+            lines.pop();
+        }
+        lines
+    }
+
+    fn verdict_line(
+        &self,
+        reading: &Reading,
+        shared: &Shared,
+        now: Timestamp,
+        theme: &Theme,
+    ) -> Line<'static> {
+        let asking = self.facts.awaiting.is_some();
+        let (glyph, text, style) = match (&self.verdict, self.keys.awaiting) {
+            (_, Some(_)) => ("?", "fetching public keys…".to_owned(), theme.dim),
+            (_, None) if asking => ("?", "asking Google about it…".to_owned(), theme.dim),
+            (_, None) if self.facts.error.is_some() => {
+                ("?", "what it is could not be told".to_owned(), theme.warning)
+            }
+            (_, None)
+                if self.facts.value.is_some() && self.end().is_some_and(|end| end <= now.as_second()) =>
+            {
+                (theme.glyphs.no, "Google knew it; it has ended".to_owned(), theme.bad)
+            }
+            (_, None) if self.facts.value.is_some() => {
+                (theme.glyphs.yes, "Google knows it".to_owned(), theme.good)
+            }
+            (Some(verdict), None) => match verdict.state {
+                State::Verified if emulated(shared) => {
+                    (theme.glyphs.yes, "verified by an EMULATOR key".to_owned(), theme.warning)
+                }
+                State::Verified => (theme.glyphs.yes, "signature verified".to_owned(), theme.good),
+                State::Failed => (theme.glyphs.no, "signature failed".to_owned(), theme.bad),
+                State::NotChecked => ("?", "signature not checked".to_owned(), theme.warning),
+            },
+            (None, None) if reading.form == Form::Jws => {
+                let key = shared.keymap.key(Action::CheckSignature);
+                ("?", format!("signature not checked: {key} fetches the public keys"), theme.dim)
+            }
+            (None, None) if reading.form.may_ask_google() => {
+                let key = shared.keymap.key(Action::CheckSignature);
+                ("?", format!("opaque: {key} asks Google what it is"), theme.dim)
+            }
+            (None, None) => ("?", "nothing here to check a signature of".to_owned(), theme.dim),
+        };
+        Line::from(vec![Span::styled(format!("{glyph} "), style), Span::styled(text, style)])
+    }
+
+    /// Claims and verdict side by side or one above the other, folded to their widths.
+    pub(super) fn columns(
+        &self,
+        shared: &Shared,
+        now: Timestamp,
+        theme: &Theme,
+    ) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
+        let now = shared.at_google(now);
+        let (left, right) = (self.left(shared, theme), self.right(shared, now, theme));
+        if self.width >= BESIDE && self.reading.is_some() {
+            let (left_width, right_width) = split(self.width);
+            return (fold(left, left_width), fold(right, right_width));
+        }
+        let mut all = right;
+        if !all.is_empty() {
+            all.push(Line::default());
+        }
+        all.extend(left);
+        (fold(all, self.width), Vec::new())
+    }
+
+    /// Lines that the form takes; none when it is not open.
+    pub(super) fn form_height(&self, area: Rect) -> u16 {
+        if self.filling { (self.form.height(area.width) + 1).min(area.height / 2) } else { 0 }
+    }
+
+    /// Draws everything.
+    pub(super) fn draw_all(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+        let (left, right) = self.columns(look.shared, look.now.utc, look.theme);
+        let form = self.form_height(area);
+        if form > 0 {
+            let area = Rect { height: form.saturating_sub(1), ..area };
+            if let Some(cursor) = self.form.draw(area, buf, focused, look.theme) {
+                look.cursor.set(Some(cursor));
+            }
+        }
+        let area = Rect { y: area.y + form, height: area.height - form, ..area };
+        let from = self.scroll.window().start;
+        let left_width = if right.is_empty() { area.width } else { split(area.width).0 };
+        for (y, line) in (area.y..area.bottom()).zip(left.iter().skip(from)) {
+            buf.set_line(area.x, y, line, left_width);
+        }
+        for (y, line) in (area.y..area.bottom()).zip(right.iter().skip(from)) {
+            buf.set_line(area.x + left_width + 2, y, line, split(area.width).1);
+        }
+    }
+}
+
+/// What may be shown of a credential that is no JWT.
+fn facts_lines(facts: &[(&'static str, String)], theme: &Theme) -> Vec<Line<'static>> {
+    let line = |(label, text): &(&'static str, String)| {
+        Line::from(vec![
+            Span::styled(format!("  {label:<14}  "), theme.accent),
+            Span::raw(safe_line(cut(text, MOST_VALUE).0).into_owned()),
+        ])
+    };
+    facts.iter().map(line).collect()
+}
+
+/// Scopes by the API that takes them; one that opens many is named so.
+fn by_api(scopes: &[String]) -> BTreeMap<String, Vec<String>> {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for scope in scopes {
+        let apis = scopes::apis(scope);
+        let apis = match apis.split(',').count() {
+            _ if apis.is_empty() => "other".to_owned(),
+            count if count > MANY_APIS => format!("{count} APIs"),
+            _ => apis.split(',').next().unwrap_or_default().to_owned(),
+        };
+        groups.entry(apis).or_default().push(scopes::short(scope).to_owned());
+    }
+    groups
+}
+
+fn in_words(request: &MintRequest) -> String {
+    let what = match &request.what {
+        What::IdToken { audience, .. } => format!("an ID token for {audience}"),
+        What::AccessToken { scopes, .. } => format!("an access token with {}", scopes::set(scopes)),
+        _ => "it again".to_owned(),
+    };
+    format!("mints {what} as {}", short(&request.account))
+}
+
+fn mark(severity: Severity, theme: &Theme) -> (&'static str, Style) {
+    match severity {
+        Severity::Error => (theme.glyphs.no, theme.bad),
+        Severity::Warning => ("!", theme.warning),
+        Severity::Info => (theme.glyphs.dot, theme.dim),
+    }
+}
+
+fn ending(end: i64, whole: i64, now: i64, theme: &Theme) -> Line<'static> {
+    let mut spans = vec![Span::raw(if end > now { "expires in " } else { "" })];
+    spans.extend(countdown::line(end.saturating_sub(now), whole, theme).spans);
+    Line::from(spans)
+}
+
+/// Whether keys do not come from Google's own hosts: what they verify proves nothing about Google.
+fn emulated(shared: &Shared) -> bool {
+    let certs = endpoints::name(Base::Certs);
+    shared.demo || shared.endpoints.overridden().iter().any(|(name, _)| *name == certs)
+}
+
+/// The beginning of a text, and how much is left out.
+fn cut(text: &str, most: usize) -> (&str, Option<String>) {
+    if text.len() <= most {
+        return (text, None);
+    }
+    let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    (&text[..end], Some(format!(" … {} more bytes", thousands(text.len() - end))))
+}
+
+/// Widths of claims and verdict, side by side.
+fn split(width: u16) -> (u16, u16) {
+    let right = width * 2 / 5;
+    (width - right - 2, right)
+}
+
+fn times(reading: &Reading, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let now = now.as_second();
+    if let Some(exp) = reading.times.exp {
+        let whole = reading.times.iat.map_or(3_600, |iat| exp.saturating_sub(iat));
+        lines.push(ending(exp, whole, now, theme));
+    }
+    for (name, time) in [("iat", reading.times.iat), ("nbf", reading.times.nbf), ("exp", reading.times.exp)] {
+        if let Some(stamp) = time.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
+            let mut spans = vec![
+                Span::styled(format!("{name}   "), theme.dim),
+                Span::raw(stamp.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
+            ];
+            let here = stamp.to_zoned(TimeZone::system());
+            if here.offset().seconds() != 0 {
+                spans.push(Span::styled(here.strftime("  %H:%M:%S here").to_string(), theme.dim));
+            }
+            if name != "exp" {
+                spans.push(Span::styled(format!("  {}", relative(stamp.as_second(), now)), theme.dim));
+            }
+            lines.push(Line::from(spans));
+        }
+    }
+    lines
+}

@@ -1,0 +1,453 @@
+//! Minting: a form for each kind of credential over the shelf of what was minted. A form belongs to its account
+//! and keeps what was typed; it shows the exact request before it is sent, and why one was refused.
+
+mod chain;
+mod completions;
+mod draw;
+mod forms;
+mod held;
+mod may;
+mod shelf;
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{Look, Pane, as_move};
+use crate::{
+    api::{credentials, metadata},
+    http::ApiError,
+    keymap::{Action, Place},
+    model::{
+        account::{Account, short},
+        chain::Hop,
+        claims,
+        credential::{Credential, Kind, MintRequest},
+        permission::{Permission, by_name},
+        secret::Secret,
+    },
+    ops::{Call, Reply},
+    tui::{
+        app::{
+            msg::{Effect, Intent, Level, Owner, PaneId, ReqId},
+            remote::Remote,
+            shared::{Cx, Shared},
+        },
+        widgets::{
+            form::{Accepted, Form},
+            input::TextEdit,
+            list::ListCursor,
+        },
+    },
+};
+
+/// How long a secret stays revealed.
+pub const REVEALED: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Below this many lines only the half with the focus is shown.
+const BOTH_HALVES: u16 = 15;
+
+/// Forms and shelf.
+pub struct Mint {
+    kind: Kind,
+    /// Forms by account and kind: what was typed stays with its account.
+    forms: HashMap<(String, Kind), Form>,
+    filling: bool,
+    pending: Remote<()>,
+    /// What is being minted, or was last.
+    sent: Option<MintRequest>,
+    /// The form that it was sent from, as long as nothing was typed there since.
+    sent_from: Option<(String, Kind)>,
+    /// Forms in which something was typed that was not sent.
+    touched: HashSet<(String, Kind)>,
+    /// Why the last request was refused, and which it was.
+    refused: Option<(MintRequest, ApiError)>,
+    shelf: ListCursor,
+    /// What is known of the hops of the chain in the form.
+    chain: Remote<Vec<Hop>>,
+    /// Which chain that is: the account, the kind, and the delegates.
+    chain_of: Option<(String, Kind, Vec<String>)>,
+    /// Claims that were typed under each template, so that looking at another one loses none.
+    claims: HashMap<(String, usize), String>,
+    /// Whether form and refusal have room on screen.
+    roomy: bool,
+    /// Accounts that may be completed in the field being edited.
+    known: Vec<String>,
+}
+
+impl Default for Mint {
+    fn default() -> Self {
+        Mint {
+            kind: Kind::AccessToken,
+            forms: HashMap::new(),
+            filling: false,
+            pending: Remote::default(),
+            sent: None,
+            sent_from: None,
+            touched: HashSet::new(),
+            refused: None,
+            shelf: ListCursor::default(),
+            chain: Remote::default(),
+            chain_of: None,
+            claims: HashMap::new(),
+            roomy: false,
+            known: Vec::new(),
+        }
+    }
+}
+
+impl Mint {
+    /// Shows the form of a kind for the opened account, ready to be filled.
+    pub fn open_form(&mut self, kind: Kind, cx: &mut Cx) {
+        let Some(account) = subject(kind, cx.shared) else {
+            let key = cx.shared.keymap.key(Action::ShowAccounts);
+            return cx.notice(
+                Level::Warning,
+                format!("no account is open: {key} goes to the list, enter opens one"),
+            );
+        };
+        self.kind = kind;
+        let form = self.forms.entry((account.clone(), kind));
+        form.or_insert_with(|| forms::new(kind, &account)).focus_first();
+        self.filling = true;
+        let now = cx.now.utc;
+        if let Some(form) = self.form_mut(cx.shared) {
+            forms::doubts(kind, &account, form, now);
+        }
+        self.look_at_chain_again(cx);
+        if kind == Kind::Metadata {
+            self.look_around(cx);
+        }
+    }
+
+    /// Asks whether there is a metadata server: off the screen's path.
+    fn look_around(&mut self, cx: &mut Cx) {
+        let req = cx.call(Owner::Pane(PaneId::Mint), Call::Metadata(metadata::Call::Look));
+        let old = cx.shared.machine.start(req);
+        cx.cancel(old);
+    }
+
+    /// The permission that the last refusal named, if it named one.
+    pub fn missing(&self) -> Option<Permission> {
+        let (_, error) = self.refused.as_ref()?;
+        by_name(error.metadata()?.get("permission")?)
+    }
+
+    /// Whether a request is under way.
+    pub fn minting(&self) -> bool {
+        self.pending.awaiting.is_some()
+    }
+
+    /// Stops waiting for what is being minted.
+    pub fn cancel(&mut self, cx: &mut Cx) {
+        let awaited = self.pending.awaiting.take();
+        cx.cancel(awaited);
+    }
+
+    /// The same, and says what that means.
+    fn give_up(&mut self, cx: &mut Cx) {
+        self.cancel(cx);
+        cx.notice(Level::Warning, "minting was cancelled; a credential may have been made all the same");
+    }
+
+    /// The credential under the cursor of the shelf.
+    pub fn selected_secret(&self, shared: &Shared) -> Option<Secret> {
+        self.selected_credential(shared).map(|held| held.secret.clone())
+    }
+
+    /// The place of the selected credential on the shelf.
+    pub fn selected(&self) -> Option<usize> {
+        self.shelf.at()
+    }
+
+    /// Accounts that were listed, to be offered as delegates while one is being typed.
+    pub fn offer_accounts(&mut self, accounts: &[&Account], shared: &Shared) {
+        self.known = accounts.iter().map(|account| account.email.clone()).collect();
+        self.complete(shared);
+    }
+
+    /// The words being typed into the delegates field, if that is where the keyboard is.
+    pub fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
+        let form = self.form(shared).filter(|form| self.filling && form.editing() == Some("through"))?;
+        form.text("through").rsplit([',', ' ']).next().map(|part| part.trim().to_owned())
+    }
+
+    fn selected_credential<'a>(&self, shared: &'a Shared) -> Option<&'a Credential> {
+        shared.shelf.get(self.shelf.at()?)
+    }
+
+    fn form(&self, shared: &Shared) -> Option<&Form> {
+        self.forms.get(&(subject(self.kind, shared)?, self.kind))
+    }
+
+    fn form_mut(&mut self, shared: &Shared) -> Option<&mut Form> {
+        self.forms.get_mut(&(subject(self.kind, shared)?, self.kind))
+    }
+
+    fn complete(&mut self, shared: &Shared) {
+        let (kind, known) = (self.kind, self.known.clone());
+        if let Some(form) = self.form_mut(shared) {
+            let completions = completions::completions(kind, form, &known, shared);
+            // An audience may be anything; a half-typed scope or account may not.
+            let first = !matches!(form.editing(), Some("audience" | "account")) && !form.is_blank();
+            form.offer(completions, first);
+        }
+    }
+
+    fn submit(&mut self, cx: &mut Cx) {
+        let (Some(account), kind, now) = (subject(self.kind, cx.shared), self.kind, cx.now.utc) else {
+            return;
+        };
+        let under_way = self.sent.clone().filter(|_| self.minting());
+        let Some(form) = self.form_mut(cx.shared) else { return };
+        match forms::check(kind, &account, form, now) {
+            // Pressed twice: it is under way.
+            Some(request) if under_way.as_ref() == Some(&request) => {}
+            Some(request) => {
+                self.send(request, cx);
+                self.sent_from = Some((account, kind));
+            }
+            None => {
+                if let Some(wrong) = form.first_error() {
+                    form.focus_on(wrong);
+                    // Where the reader says the place, the cursor goes there.
+                    let said = form.error(wrong).unwrap_or_default();
+                    if let Some((line, column)) = claims::place(&said) {
+                        form.go(wrong, line, column);
+                    }
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, request: MintRequest, cx: &mut Cx) {
+        cx.shared.last_mint = Some(request.clone());
+        self.start(request.clone(), credentials::Call::Mint(request), cx);
+    }
+
+    fn start(&mut self, request: MintRequest, call: credentials::Call, cx: &mut Cx) {
+        self.refused = None;
+        (self.sent, self.sent_from) = (Some(request), None);
+        let req = cx.call(Owner::Pane(PaneId::Mint), Call::Credentials(call));
+        let old = self.pending.start(req);
+        if old.is_some() {
+            cx.notice(
+                Level::Warning,
+                "the mint before was cancelled; a credential may have been made all the same",
+            );
+        }
+        cx.cancel(old);
+    }
+
+    fn on_form(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let Some(form) = self.form_mut(cx.shared) else {
+            self.filling = false;
+            return true;
+        };
+        match action {
+            Action::NextField => form.next(),
+            Action::PreviousField => form.previous(),
+            Action::Down => form.choose(true),
+            Action::Up => form.choose(false),
+            Action::Toggle => {
+                let before = forms::template(form);
+                if form.toggle() {
+                    self.edited(before, cx);
+                }
+            }
+            Action::Accept => {
+                let before = forms::template(form);
+                match form.accept() {
+                    Accepted::Submit => self.submit(cx),
+                    Accepted::Edited(_) => self.edited(before, cx),
+                    Accepted::Next => {}
+                }
+            }
+            Action::Submit => self.submit(cx),
+            Action::Back if self.minting() => self.give_up(cx),
+            Action::Back => self.filling = false,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Something in the form changed; `template` is the one that was chosen before.
+    fn edited(&mut self, template: usize, cx: &mut Cx) {
+        // What was refused, or sent, is not what is written there now.
+        (self.refused, self.sent_from) = (None, None);
+        let (kind, now) = (self.kind, cx.now.utc);
+        let Some(account) = subject(kind, cx.shared) else { return };
+        self.touched.insert((account.clone(), kind));
+        if kind != Kind::Metadata && !cx.shared.drafts.contains(&account) {
+            cx.shared.drafts.push(account.clone());
+        }
+        let Some(form) = self.forms.get_mut(&(account.clone(), kind)) else { return };
+        let chosen = forms::template(form);
+        if kind == Kind::SignedJwt && chosen != template {
+            self.claims.insert((account.clone(), template), form.area("claims"));
+            let kept = self.claims.get(&(account.clone(), chosen)).cloned();
+            form.set_text("claims", &kept.unwrap_or_else(|| claims::TEMPLATES[chosen].claims(&account)));
+        }
+        forms::changed(kind, form);
+        forms::doubts(kind, &account, form, now);
+    }
+}
+
+/// Whose form it is: the opened account's, or for the metadata server nobody's.
+fn subject(kind: Kind, shared: &Shared) -> Option<String> {
+    if kind == Kind::Metadata { Some(String::new()) } else { shared.opened.clone() }
+}
+
+impl Pane for Mint {
+    fn place(&self) -> Place {
+        if self.filling { Place::Form } else { Place::Shelf }
+    }
+
+    fn on_show(&mut self, cx: &mut Cx) {
+        self.shelf.set_len(cx.shared.shelf.items().len());
+    }
+
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        if action == Action::Reveal {
+            self.reveal(cx);
+            return true;
+        }
+        if action == Action::ProbeChain {
+            self.ask_to_probe(cx);
+            return true;
+        }
+        if self.filling {
+            let handled = self.on_form(action, cx);
+            if matches!(action, Action::NextField | Action::PreviousField | Action::Accept) {
+                self.complete(cx.shared);
+                self.look_at_chain(cx);
+            }
+            return handled;
+        }
+        if let Some(step) = as_move(action) {
+            cx.shared.shelf.mask();
+            return self.shelf.step(step);
+        }
+        match action {
+            Action::Inspect => {
+                let Some(credential) = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)) else {
+                    return true;
+                };
+                let from = format!("{} from the shelf", credential.request.kind().name());
+                let (token, expires) = (credential.secret.clone(), credential.expires);
+                let about = shelf::about(credential);
+                let verdict = credential.signed.as_ref().map(|signed| signed.verdict.clone());
+                let request = Some(credential.request.clone());
+                cx.intend(Intent::Inspect { token, from, about, expires, verdict, request });
+            }
+            Action::FocusNext | Action::FocusPrevious if subject(self.kind, cx.shared).is_some() => {
+                self.open_form(self.kind, cx)
+            }
+            Action::MintEdited => self.change(cx),
+            Action::Exchange => self.exchange(cx),
+            Action::FavouriteTarget => self.favourite(cx),
+            Action::WipeOne => self.wipe_one(cx),
+            Action::Back if cx.shared.shelf.revealed().is_some() => cx.shared.shelf.mask(),
+            Action::Back if self.minting() => self.give_up(cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_text(&mut self, edit: &TextEdit, cx: &mut Cx) {
+        let Some(form) = self.form_mut(cx.shared) else { return };
+        let before = forms::template(form);
+        if form.edit(edit) {
+            self.edited(before, cx);
+            self.complete(cx.shared);
+        }
+    }
+
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        if self.chain.awaits(req) {
+            self.chain.settle_as(req, reply, |reply| match reply {
+                Reply::Chain(hops) => Some(hops),
+                _ => None,
+            });
+            return;
+        }
+        if cx.shared.machine.awaits(req) {
+            // What was found before is of no use where the server is gone.
+            cx.shared.machine.value = None;
+            cx.shared.machine.settle_as(req, reply, |reply| match reply {
+                Reply::Machine(machine) => Some(machine),
+                _ => None,
+            });
+            return;
+        }
+        if !self.pending.awaits(req) {
+            return;
+        }
+        self.pending.awaiting = None;
+        match reply {
+            Ok(Reply::Minted(credential)) => self.minted(*credential, cx),
+            Ok(_) => {}
+            Err(error) => {
+                self.refused = self.sent.clone().map(|request| (request, error.clone()));
+                // What was believed of the chain may be no longer so.
+                self.look_at_chain_again(cx);
+                // Where the form of that request is not on screen, the sentence must be.
+                if !self.roomy || self.refusal(cx.shared).is_none() {
+                    cx.complain(&error);
+                }
+            }
+        }
+    }
+
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
+        self.shelf.set_len(shared.shelf.items().len());
+        self.roomy = self.has_room_below(area, shared);
+        let (_, shelf) = self.halves(area, shared, now);
+        let below = shelf::below_height(&self.shelf, shared, shelf);
+        self.shelf.set_height(usize::from(shelf.height.saturating_sub(1 + below)));
+    }
+
+    fn copies(&self, shared: &Shared) -> Vec<Action> {
+        // In a form it is the request that is copied: letters are text there, the palette is not.
+        if self.filling {
+            return vec![Action::CopyCurl, Action::CopyGcloud];
+        }
+        let Some(credential) = self.shelf.at().and_then(|at| shared.shelf.get(at)) else { return Vec::new() };
+        shelf::copies(credential)
+    }
+
+    fn copy(&self, action: Action, shared: &Shared, now: Timestamp) -> Result<Effect, String> {
+        if self.filling {
+            return draw::request_copy(action, &self.described(shared, now)?, shared, now);
+        }
+        let credential = self.shelf.at().and_then(|at| shared.shelf.get(at)).ok_or("the shelf is empty")?;
+        shelf::copy(action, credential, shared, now)
+    }
+
+    fn denial<'a>(&'a self, _shared: &'a Shared) -> Option<&'a ApiError> {
+        self.refused.as_ref().map(|(_, error)| error)
+    }
+
+    fn counts_down(&self, shared: &Shared, now: crate::tui::app::msg::Now) -> bool {
+        shared.shelf.counts_down(shared.at_google(now.utc))
+    }
+
+    fn title(&self, look: &Look) -> String {
+        let waiting = if self.minting() { " minting…" } else { "" };
+        match look.shared.opened.as_deref() {
+            _ if self.filling && self.kind == Kind::Metadata => format!("as this machine{waiting}"),
+            Some(account) => format!("as {}{waiting}", short(account)),
+            None => "no account is open".into(),
+        }
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+        let (form, shelf) = self.halves(area, look.shared, look.now.utc);
+        self.draw_form(form, buf, look, focused);
+        shelf::draw(&self.shelf, shelf, buf, look, focused && !self.filling);
+    }
+}
+
+#[cfg(test)]
+mod tests;

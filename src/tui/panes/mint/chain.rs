@@ -1,0 +1,104 @@
+//! The chain of delegates in a form: what is known of its hops, and trying them by minting after consent.
+
+use super::{Mint, forms, may};
+use crate::{
+    flows,
+    http::{ApiError, ErrorKind},
+    model::{
+        account::short,
+        chain::Hop,
+        credential::{Kind, MintRequest},
+    },
+    ops::Call,
+    tui::{
+        app::{
+            msg::{Intent, Level, Owner, PaneId},
+            remote::Remote,
+            shared::{Cx, Shared},
+        },
+        overlays::{Confirmed, Overlay},
+    },
+};
+
+impl Mint {
+    /// Asks whether the chain in the form may be tried by minting.
+    pub(super) fn ask_to_probe(&mut self, cx: &mut Cx) {
+        let chain = self.form(cx.shared).and_then(forms::delegates).filter(|delegates| !delegates.is_empty());
+        let Some(delegates) = chain.filter(|_| self.kind != Kind::Metadata) else {
+            return cx
+                .notice(Level::Warning, "there is no chain to try: name delegates in the field through");
+        };
+        let question = format!(
+            "Try the chain by minting an access token through it, {} times at most, to be dropped at once? Google audits every try and what is refused, and each needs iam.serviceAccounts.getAccessToken, which delegating does not imply.",
+            delegates.len()
+        );
+        cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::Probe }));
+    }
+
+    /// Tries the chain in the form by minting: the person said yes.
+    pub fn probe(&mut self, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        let Some(delegates) = self.form(cx.shared).and_then(forms::delegates) else { return };
+        self.chain_of = Some((account.clone(), self.kind, delegates.clone()));
+        let Some(permission) = may::needed(self.kind) else { return };
+        self.ask_about_chain(flows::Call::ProbeChain { account, delegates, permission }, cx);
+    }
+
+    /// What is known of each hop, once the delegates are named and whenever they are others.
+    pub(super) fn look_at_chain(&mut self, cx: &mut Cx) {
+        let delegates = self.form(cx.shared).and_then(forms::delegates).filter(|list| !list.is_empty());
+        let (Some(account), Some(permission)) = (cx.shared.opened.clone(), may::needed(self.kind)) else {
+            return;
+        };
+        let chain = delegates.map(|delegates| (account, self.kind, delegates));
+        if chain == self.chain_of && self.chain.error.is_none() {
+            return;
+        }
+        self.chain_of.clone_from(&chain);
+        match chain {
+            Some((account, _, delegates)) => {
+                self.ask_about_chain(flows::Call::CheckChain { account, delegates, permission }, cx)
+            }
+            None => {
+                let awaited = std::mem::take(&mut self.chain).awaiting;
+                cx.cancel(awaited);
+            }
+        }
+    }
+
+    /// Forgets what is known and looks again: a form is shown anew, or what was believed was refused.
+    pub(super) fn look_at_chain_again(&mut self, cx: &mut Cx) {
+        self.chain_of = None;
+        self.look_at_chain(cx);
+    }
+
+    /// What is known of the chain in the form on screen, and of no other.
+    pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Remote<Vec<Hop>>> {
+        let named = self.form(shared).and_then(forms::delegates)?;
+        let (account, kind, delegates) = self.chain_of.as_ref()?;
+        let same = shared.opened.as_ref() == Some(account) && *kind == self.kind && *delegates == named;
+        same.then_some(&self.chain)
+    }
+
+    /// Whether anything is known of the chain on screen.
+    #[cfg(test)]
+    pub(crate) fn shows_chain(&self, shared: &Shared) -> bool {
+        self.chain_on_screen(shared).is_some_and(|chain| chain.value.is_some())
+    }
+
+    pub(super) fn ask_about_chain(&mut self, call: flows::Call, cx: &mut Cx) {
+        let req = cx.call(Owner::Pane(PaneId::Mint), Call::Flow(call));
+        let old = self.chain.start(req);
+        cx.cancel(old);
+    }
+}
+
+/// The hops of a chain that was refused: Google does not say which of them failed.
+pub(super) fn hops(request: &MintRequest, error: &ApiError) -> String {
+    if request.delegates.is_empty() || !matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) {
+        return String::new();
+    }
+    let chain: Vec<&str> =
+        request.delegates.iter().chain([&request.account]).map(|name| short(name)).collect();
+    format!(" The chain is you > {}; each must be allowed on the next.", chain.join(" > "))
+}

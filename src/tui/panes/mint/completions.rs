@@ -1,0 +1,104 @@
+//! What may complete the field being edited: scopes by their letters, favourites and what was used before, accounts.
+
+use nucleo_matcher::{
+    Config, Matcher,
+    pattern::{CaseMatching, Normalization, Pattern},
+};
+
+use crate::{
+    model::{account, credential::Kind, scopes},
+    tui::{
+        app::shared::Shared,
+        widgets::form::{COMPLETIONS, Completion, Form},
+    },
+};
+
+/// What may complete the field being edited.
+pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared) -> Vec<Completion> {
+    let Some(field) = form.editing() else { return Vec::new() };
+    let typed = form.text(field).rsplit([',', ' ']).next().unwrap_or_default().trim();
+    let remembered = &shared.remembered;
+    match (kind, field) {
+        (Kind::AccessToken | Kind::Metadata, "scopes") => scopes_for(form.text(field), typed, shared),
+        // A whole name needs no completion, and taking one would swap it for another.
+        (_, "through") if account::parse(typed).is_ok() => Vec::new(),
+        (_, "through") if !typed.is_empty() => accounts
+            .iter()
+            .filter(|email| email.contains(typed))
+            .take(COMPLETIONS)
+            .map(|email| Completion { text: email.clone(), about: String::new() })
+            .collect(),
+        (Kind::IdToken | Kind::Metadata, "audience") => {
+            named(&remembered.favourite_audiences, &remembered.audiences, typed)
+        }
+        (Kind::Metadata, "account") => {
+            let machine = shared.machine.value.as_ref();
+            let attached = machine.into_iter().flat_map(|machine| &machine.accounts);
+            let about = |aliases: &[String]| match aliases {
+                [] => "attached to this machine".to_owned(),
+                aliases => format!("also called {}", aliases.join(", ")),
+            };
+            attached
+                .filter(|account| account.email != typed && account.email.contains(typed))
+                .map(|account| Completion { text: account.email.clone(), about: about(&account.aliases) })
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Favourites first, then what was used before: those that hold what is typed.
+fn named(favourites: &[String], recent: &[String], typed: &str) -> Vec<Completion> {
+    let fits = |name: &&String| name.contains(typed) && name.as_str() != typed;
+    let favourite = favourites.iter().filter(fits).map(|name| (name, "favourite"));
+    let others = recent.iter().filter(|name| !favourites.contains(name) && fits(name));
+    favourite
+        .chain(others.map(|name| (name, "used before")))
+        .take(COMPLETIONS)
+        .map(|(text, about)| Completion { text: text.clone(), about: about.into() })
+        .collect()
+}
+
+/// With nothing typed, whole sets of scopes that were used; else the catalogue.
+fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
+    if whole.trim().is_empty() {
+        return named(&shared.remembered.favourite_scopes, &shared.remembered.scopes, "");
+    }
+    let mut found = fuzzy_scopes(typed);
+    // Among what fits, a favourite is what is meant.
+    let favourite = |name: &str| {
+        shared.remembered.favourite_scopes.iter().any(|set| set.split(", ").any(|scope| scope == name))
+    };
+    found.sort_by_key(|completion| !favourite(&completion.text));
+    found
+}
+
+fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
+    // A scope that is complete needs no completion, and its list would hide the fields below.
+    if typed.is_empty() || scopes::expand(typed).is_ok() {
+        return Vec::new();
+    }
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let pattern = Pattern::parse(typed, CaseMatching::Ignore, Normalization::Smart);
+    let mut hits = pattern.match_list(scopes::all().iter().map(|scope| scope.short()), &mut matcher);
+    let lower = typed.to_lowercase();
+    let known_by = |name: &str| scopes::expand(name).map_or(0, |full| scopes::apis(&full).split(',').count());
+    // What begins with the text, then what holds it; among equals what more APIs know, for that is what is meant.
+    hits.sort_by_key(|(name, score)| {
+        let holds = name.to_lowercase().find(&lower);
+        (
+            holds != Some(0),
+            holds.is_none(),
+            std::cmp::Reverse(known_by(name)),
+            std::cmp::Reverse(*score),
+            name.len(),
+        )
+    });
+    hits.into_iter()
+        .take(COMPLETIONS)
+        .map(|(name, _)| {
+            let full = scopes::expand(name).unwrap_or_default();
+            Completion { text: name.to_owned(), about: scopes::apis(&full).to_owned() }
+        })
+        .collect()
+}

@@ -1,0 +1,241 @@
+//! How forms are drawn: the kinds, what is known, the fields, the request, and why the last one was refused.
+
+use jiff::Timestamp;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    text::{Line, Span},
+};
+
+use super::{BOTH_HALVES, Mint, chain::hops, forms, may, subject};
+use crate::{
+    api::{commands, credentials},
+    keymap::{Action, Place},
+    model::credential::{Kind, MintRequest},
+    tui::{
+        app::{clip::Clip, msg::Effect, shared::Shared},
+        panes::Look,
+        widgets::{
+            form::{Form, LABEL},
+            text::{fold, wrapped, wrapped_height},
+            theme::Theme,
+        },
+    },
+};
+
+/// The request is shown in no more lines than these.
+const MOST_PREVIEW: u16 = 6;
+
+/// What is known about a chain or a machine is shown in no more lines than these.
+const MOST_KNOWN: usize = 8;
+
+/// From this width kinds are named in full.
+const WIDE: u16 = 100;
+
+/// Below this many lines the shelf has all the room while it has the focus: there is more to say about a credential
+/// than its row holds.
+const ROOMY: u16 = 26;
+
+/// Up to this many lines only the fields are shown.
+const TIGHT: u16 = 8;
+
+impl Mint {
+    /// How the room is shared: form above, shelf below, or only the half with the focus.
+    pub(super) fn halves(&self, area: Rect, shared: &Shared, now: Timestamp) -> (Rect, Rect) {
+        let nothing = Rect { height: 0, ..area };
+        let Some(form) = self.form(shared) else { return (nothing, area) };
+        if self.filling && area.height < BOTH_HALVES {
+            return (area, nothing);
+        }
+        if !self.filling && area.height < ROOMY {
+            return (nothing, area);
+        }
+        let wanted = self.fields_height(form, shared, area.width) + self.below_form(shared, area.width, now);
+        // The request comes before the shelf, of which the heading is enough while a long form is filled.
+        let least = if wanted + 4 <= area.height { 4 } else { 1 };
+        let form_height = wanted.min(area.height.saturating_sub(least));
+        let shelf = Rect { y: area.y + form_height, height: area.height - form_height, ..area };
+        (Rect { height: form_height, ..area }, shelf)
+    }
+
+    /// Lines of all that stands above the request: kinds, what is known, the fields, with a blank one after each part.
+    fn fields_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
+        2 + self.known_height(form, shared, width) + form.height(width) + 1
+    }
+
+    /// Whether a refusal has room under the fields, and the shelf under that.
+    pub(super) fn has_room_below(&self, area: Rect, shared: &Shared) -> bool {
+        const REFUSAL: u16 = 4 + 4;
+        self.form(shared)
+            .is_some_and(|form| self.fields_height(form, shared, area.width) + REFUSAL <= area.height)
+    }
+
+    /// Lines under the form: the request that will be sent, and why the last one was refused.
+    pub(super) fn below_form(&self, shared: &Shared, width: u16, now: Timestamp) -> u16 {
+        let preview = wrapped_height(&self.shown_preview(shared, now, width), width).min(MOST_PREVIEW);
+        let refused = self.refusal(shared).map_or(0, |text| wrapped_height(&text, width) + 1);
+        preview + refused
+    }
+
+    /// The request that the form describes; none while a field is wrong.
+    pub(super) fn described(&self, shared: &Shared, now: Timestamp) -> Result<MintRequest, String> {
+        let (Some(form), Some(account)) = (self.form(shared), subject(self.kind, shared)) else {
+            return Err("no form is open".to_owned());
+        };
+        let mut copy = form.clone();
+        // Beside the field it is said only when sending was tried: nobody has finished typing yet.
+        forms::check(self.kind, &account, &mut copy, now)
+            .ok_or_else(|| format!("not yet: {}", copy.first_reason().unwrap_or_default()))
+    }
+
+    /// No more of the request than there is room for: it may be large.
+    fn shown_preview(&self, shared: &Shared, now: Timestamp, width: u16) -> String {
+        let text = self.preview(shared, now);
+        if self.described(shared, now).is_err() || self.minting() {
+            return text;
+        }
+        let hint =
+            format!("… ({} “copy” copies it whole, as curl or gcloud)", shared.keymap.key(Action::Palette));
+        let most = usize::from(MOST_PREVIEW) * usize::from(width.max(1));
+        let room = most.saturating_sub(hint.chars().count() + usize::from(width / 2));
+        match text.char_indices().nth(room) {
+            Some((end, _)) => format!("{}{hint}", &text[..end]),
+            None => format!("{text}  {}", hint.trim_start_matches("… ").replace(" it whole,", " it")),
+        }
+    }
+
+    pub(super) fn preview(&self, shared: &Shared, now: Timestamp) -> String {
+        if self.minting() {
+            let what = self.sent.as_ref().map(|request| {
+                format!("{} of {}", request.kind().name(), crate::model::account::short(&request.account))
+            });
+            let key = shared.keymap.key_in(Place::Form, Action::Back);
+            return format!("minting the {}… {key} cancels", what.unwrap_or_default());
+        }
+        let shown = self
+            .described(shared, now)
+            .and_then(|request| credentials::preview(&request, &shared.endpoints, now));
+        match shown {
+            Ok(preview) => {
+                // What every such path begins with says nothing; the `@` reads better than its escape.
+                let path = preview.url_path.replace("/v1/projects/-/", "…/").replace("%40", "@");
+                let body = preview.body.map(|body| format!(" {body}")).unwrap_or_default();
+                format!("{} {path}{body}", preview.method)
+            }
+            Err(why) => why,
+        }
+    }
+
+    pub(super) fn refusal(&self, shared: &Shared) -> Option<String> {
+        let (request, error) = self.refused.as_ref()?;
+        if shared.opened.as_deref() != Some(request.account.as_str()) || request.kind() != self.kind {
+            return None;
+        }
+        let grant = match self.missing() {
+            Some(_) => format!(
+                " {}, then {} stages that grant or asks for it.",
+                shared.keymap.key_in(Place::Form, Action::Back),
+                shared.keymap.key(Action::Grant)
+            ),
+            None => String::new(),
+        };
+        Some(format!("{}{}{}{grant}", error.sentence(), hops(request, error), error.next_words()))
+    }
+
+    pub(super) fn draw_form(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+        let (theme, shared) = (look.theme, look.shared);
+        let Some(form) = self.form(shared).filter(|_| area.height > 0) else { return };
+        let active = focused && self.filling;
+        buf.set_line(area.x, area.y, &self.kinds(look, area.width), area.width);
+        let (mut y, bottom) = (area.y + 1, area.bottom());
+        let rest = |y: u16| Rect { y: y.min(bottom), height: bottom.saturating_sub(y), ..area };
+        // Where there is little room, the fields have it.
+        let spare = area.height.saturating_sub(self.fields_height(form, shared, area.width));
+        y += spare.min(1);
+        if area.height > TIGHT {
+            let value =
+                Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area };
+            let label = if self.kind == Kind::Metadata { "machine" } else { "you may" };
+            buf.set_stringn(area.x, y, label, usize::from(area.width), theme.dim);
+            let most = area.height.saturating_sub(3 + form.height(area.width));
+            for line in self.known(form, look, value.width, most) {
+                buf.set_line(value.x, y, &line, value.width);
+                y += 1;
+            }
+        }
+        let cursor = form.draw(rest(y), buf, active, theme);
+        look.cursor.set(cursor.filter(|_| active).or(look.cursor.get()));
+        y += form.height(area.width) + 1;
+        if let Some(refusal) = self.refusal(shared) {
+            y += wrapped(&refusal, rest(y), buf, theme.bad) + 1;
+        }
+        let preview = Rect { height: rest(y).height.min(MOST_PREVIEW), ..rest(y) };
+        let text = self.shown_preview(shared, look.now.utc, area.width);
+        wrapped(&text, preview, buf, theme.dim);
+    }
+
+    /// The kinds that there are, the one being filled marked; and how to get to another.
+    pub(super) fn kinds(&self, look: &Look, width: u16) -> Line<'static> {
+        let theme = look.theme;
+        let rows: Vec<_> = look.shared.keymap.rows(Place::MintMenu).collect();
+        let mut spans = Vec::new();
+        for kind in Kind::FORMS {
+            let key =
+                rows.iter().find(|(row, _)| row.action == action(kind)).and_then(|(_, keys)| keys.first());
+            let name = if width >= WIDE { kind.name() } else { kind.word() };
+            let text = key.map_or_else(|| format!(" {name} "), |key| format!(" ({key}) {name} "));
+            spans.push(Span::styled(text, if kind == self.kind { theme.accent } else { theme.dim }));
+        }
+        Line::from(spans)
+    }
+
+    /// What is known about whether it may be sent, in the lines that there are for it.
+    pub(super) fn known(&self, form: &Form, look: &Look, width: u16, most: u16) -> Vec<Line<'static>> {
+        let chain = self.chain_on_screen(look.shared);
+        let lines = fold(may::lines(self.kind, form, chain, look.shared, look.theme), width);
+        lines.into_iter().take(usize::from(most).clamp(1, MOST_KNOWN)).collect()
+    }
+
+    pub(super) fn known_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
+        let lines = may::lines(self.kind, form, self.chain_on_screen(shared), shared, &Theme::default());
+        fold(lines, width.saturating_sub(LABEL)).len().min(MOST_KNOWN) as u16
+    }
+}
+
+/// A request as a command, without any token.
+pub(super) fn request_copy(
+    action: Action,
+    request: &MintRequest,
+    shared: &Shared,
+    now: Timestamp,
+) -> Result<Effect, String> {
+    let quota = shared.caller.value.as_ref().and_then(|caller| caller.quota_project.as_deref());
+    let (command, name) = match action {
+        Action::CopyCurl => (commands::curl(request, &shared.endpoints, quota, now)?, "the request as curl"),
+        Action::CopyGcloud => {
+            (commands::gcloud(request, &shared.endpoints, quota, now)?, "the gcloud command")
+        }
+        _ => return Err("that cannot be copied here".into()),
+    };
+    // gcloud calls as whoever is logged in there, which need not be the caller here.
+    let whose = shared.callers_before.is_empty() && shared.other_login().is_none();
+    let differs = match (command.differs, whose) {
+        (differs, true) => differs.to_owned(),
+        ("", false) => "it calls as gcloud's own login".to_owned(),
+        (differs, false) => format!("it calls as gcloud's own login; {differs}"),
+    };
+    let what = if differs.is_empty() { name.to_owned() } else { format!("{name} ({differs})") };
+    Clip::text(&command.text, what).map(Effect::Copy)
+}
+
+/// The action of the menu that opens the form of a kind.
+pub(super) fn action(kind: Kind) -> Action {
+    match kind {
+        Kind::AccessToken | Kind::Delegated => Action::MintAccess,
+        Kind::IdToken => Action::MintId,
+        Kind::SignedJwt => Action::MintJwt,
+        Kind::SignedBlob => Action::MintBlob,
+        Kind::SignedUrl => Action::MintUrl,
+        Kind::Metadata => Action::MintMetadata,
+    }
+}

@@ -1,0 +1,376 @@
+//! The forms: their fields, what is wrong or doubtful with what was typed, and the request that comes of them.
+
+use base64::{
+    Engine as _,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::STANDARD},
+};
+use jiff::Timestamp;
+
+use crate::{
+    model::{
+        account,
+        claims::{self, TEMPLATES},
+        credential::{Kind, LARGEST_PAYLOAD, MintRequest, Payload, What},
+        jwt::audience,
+        lifetime, scopes,
+        signed_url::{self, KEY_SECONDS, METHODS, SignedUrl},
+    },
+    tui::widgets::form::{Field, Form},
+};
+
+/// The names of the templates, for the field that chooses one.
+const TEMPLATE_NAMES: [&str; TEMPLATES.len()] = {
+    let mut names = [""; TEMPLATES.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = TEMPLATES[at].name;
+        at += 1;
+    }
+    names
+};
+
+const SOURCES: [&str; 4] = ["text", "hex", "base64", "file"];
+const STYLES: [&str; 2] = ["path", "virtual host"];
+const METADATA: [&str; 2] = ["access token", "ID token"];
+
+/// An empty form of a kind, for an account.
+pub fn new(kind: Kind, account: &str) -> Form {
+    let through = || Field::text("through", "through", "", "delegates with commas, the nearest to you first");
+    let scopes = |text: &str, note: &str| Field::text("scopes", "scopes", text, note);
+    let audience = || Field::text("audience", "audience", "", "who it is meant for");
+    match kind {
+        Kind::AccessToken | Kind::Delegated => Form::new(
+            "mint",
+            vec![
+                scopes(scopes::short(scopes::DEFAULT), "type to search; several with commas"),
+                Field::text("lifetime", "lifetime", "1h", "up to 1h; to 12h where allowed"),
+                through(),
+            ],
+        ),
+        Kind::IdToken => Form::new(
+            "mint",
+            vec![
+                audience(),
+                Field::check("email", "include email", true, "adds email and email_verified"),
+                Field::check("organization", "organization", false, "adds google.organization_number"),
+                through(),
+            ],
+        ),
+        Kind::SignedJwt => Form::new(
+            "sign",
+            vec![
+                Field::choice("template", "template", &TEMPLATE_NAMES, TEMPLATES[0].about),
+                Field::area("claims", "claims", &TEMPLATES[0].claims(account), 3, "a JSON object"),
+                Field::text("lifetime", "lifetime", "1h", "adds iat and exp on sending; empty adds neither"),
+                through(),
+            ],
+        ),
+        Kind::SignedBlob => {
+            let mut form = Form::new(
+                "sign",
+                vec![
+                    Field::choice("source", "sign", &SOURCES, "what is given below"),
+                    Field::area("data", "data", "", 3, "type or paste what is to be signed"),
+                    Field::text("file", "file", "", "its path; read when it is sent"),
+                    through(),
+                ],
+            );
+            form.show("file", false);
+            form
+        }
+        Kind::SignedUrl => Form::new(
+            "sign",
+            vec![
+                Field::text("object", "object", "gs://", "gs://BUCKET/OBJECT"),
+                Field::choice("method", "method", &METHODS, "the only one that it is good for"),
+                Field::text("expires", "expires", "15m", "1s to 7d; it cannot be revoked"),
+                Field::area("headers", "headers", "", 1, "one a line, as Name: value"),
+                Field::area("query", "query", "", 1, "one a line, as name=value"),
+                Field::choice("style", "style", &STYLES, "bucket in the path, or in the host name"),
+                through(),
+            ],
+        ),
+        Kind::Metadata => {
+            let mut form = Form::new(
+                "get",
+                vec![
+                    Field::choice("what", "get", &METADATA, "from the metadata server of this machine"),
+                    Field::text("account", "account", "default", "default, or an attached e-mail"),
+                    scopes("", "none: those of the machine; several with commas"),
+                    audience(),
+                    Field::check("full", "format full", false, "adds google.compute_engine"),
+                    Field::check("licenses", "licenses", false, "adds the licences of its images"),
+                ],
+            );
+            changed(Kind::Metadata, &mut form);
+            form
+        }
+    }
+}
+
+/// Texts separated by commas, spaces or lines.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', ' ', '\n']).map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// Whether delegates are named.
+pub fn has_chain(form: &Form) -> bool {
+    parts(form.text("through")).next().is_some()
+}
+
+/// The delegates that are named, as far as all of them are accounts.
+pub fn delegates(form: &Form) -> Option<Vec<String>> {
+    parts(form.text("through")).map(|name| account::parse(name).ok()).collect()
+}
+
+/// The template that is chosen, by its place.
+pub fn template(form: &Form) -> usize {
+    TEMPLATE_NAMES.iter().position(|name| *name == form.chosen("template")).unwrap_or_default()
+}
+
+/// Fields come and go with what is chosen.
+pub fn changed(kind: Kind, form: &mut Form) {
+    match kind {
+        Kind::SignedJwt => form.set_note("template", TEMPLATES[template(form)].about),
+        Kind::SignedBlob => {
+            let file = form.chosen("source") == "file";
+            form.show("data", !file);
+            form.show("file", file);
+        }
+        Kind::Metadata => {
+            let id = form.chosen("what") == METADATA[1];
+            form.show("scopes", !id);
+            for field in ["audience", "full"] {
+                form.show(field, id);
+            }
+            form.show("licenses", id && form.checked("full"));
+        }
+        _ => {}
+    }
+}
+
+/// Notes a wrong field; gives what a right one holds.
+fn field<T>(form: &mut Form, id: &'static str, read: Result<T, String>) -> Option<T> {
+    form.set_error(id, read.as_ref().err().cloned());
+    read.ok()
+}
+
+/// The request that a form describes at this time; none when a field is wrong, with the reason beside that field.
+pub fn check(kind: Kind, account: &str, form: &mut Form, now: Timestamp) -> Option<MintRequest> {
+    let through: Result<Vec<String>, String> = parts(form.text("through")).map(account::parse).collect();
+    let delegates = field(form, "through", through);
+    // Every field is looked at before the first wrong one ends it.
+    let (account, what) = match kind {
+        Kind::AccessToken => (account.to_owned(), access_token(form)),
+        Kind::IdToken => {
+            let audience = audience::check(form.text("audience"));
+            let what = field(form, "audience", audience).map(|audience| What::IdToken {
+                audience,
+                include_email: form.checked("email"),
+                organization_number: form.checked("organization"),
+            });
+            (account.to_owned(), what)
+        }
+        Kind::SignedJwt => (account.to_owned(), signed_jwt(account, form, now)),
+        Kind::SignedBlob => (account.to_owned(), payload(form).map(What::SignedBlob)),
+        Kind::SignedUrl => (account.to_owned(), signed_url(form).map(What::SignedUrl)),
+        Kind::Metadata => {
+            let name = form.text("account").trim().to_owned();
+            let named = if name == "default" { Ok(name) } else { account::parse(&name) };
+            (field(form, "account", named).unwrap_or_default(), metadata(form))
+        }
+        Kind::Delegated => (account.to_owned(), None),
+    };
+    let what = what.filter(|_| form.first_error().is_none())?;
+    Some(MintRequest { account, delegates: delegates?, what })
+}
+
+/// Full scopes; none at all only where that means something.
+fn scopes_of(form: &mut Form, may_be_none: bool) -> Option<Vec<String>> {
+    let read: Result<Vec<String>, String> = parts(form.text("scopes")).map(scopes::expand).collect();
+    let read = read.and_then(|list| match list.is_empty() && !may_be_none {
+        true => scopes::expand("").map(|_| list),
+        false => Ok(list),
+    });
+    field(form, "scopes", read)
+}
+
+fn access_token(form: &mut Form) -> Option<What> {
+    let scopes = scopes_of(form, false);
+    let lifetime = lifetime::parse(form.text("lifetime"));
+    let lifetime_seconds = field(form, "lifetime", lifetime);
+    let long = lifetime_seconds.is_some_and(lifetime::needs_extension);
+    form.set_warnings("lifetime", if long { vec![lifetime::EXTENSION.to_owned()] } else { Vec::new() });
+    Some(What::AccessToken { scopes: scopes?, lifetime_seconds: lifetime_seconds? })
+}
+
+fn signed_jwt(account: &str, form: &mut Form, now: Timestamp) -> Option<What> {
+    let text = form.text("lifetime").trim().to_owned();
+    let lifetime = if text.is_empty() { Ok(None) } else { lifetime::parse(&text).map(Some) };
+    let lifetime = field(form, "lifetime", lifetime);
+    let typed = form.area("claims");
+    let checked = claims::check(&typed, lifetime.flatten(), account, now.as_second());
+    let warnings = checked.as_ref().map(|checked| checked.warnings.clone()).unwrap_or_default();
+    form.set_warnings("claims", warnings);
+    field(form, "claims", checked)?;
+    Some(What::SignedJwt { claims: typed, lifetime_seconds: lifetime? })
+}
+
+fn payload(form: &mut Form) -> Option<Payload> {
+    const LENIENT: GeneralPurpose = GeneralPurpose::new(
+        &base64::alphabet::STANDARD,
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+    );
+    let data = form.area("data");
+    let bare: String = data.split_whitespace().collect();
+    let bytes = match form.chosen("source") {
+        "file" => {
+            let path = form.text("file").trim();
+            let read = if path.is_empty() {
+                Err("a file is missing: give its path".to_owned())
+            } else {
+                Ok(path.into())
+            };
+            return field(form, "file", read).map(Payload::File);
+        }
+        "hex" => {
+            hex(&bare).ok_or_else(|| "this is no hexadecimal: two digits of 0-9 and a-f a byte".to_owned())
+        }
+        "base64" => LENIENT
+            .decode(bare.replace('-', "+").replace('_', "/"))
+            .map_err(|_| "this is no base64: letters, digits, + and /, or - and _".to_owned()),
+        _ => Ok(data.into_bytes()),
+    };
+    let bytes = bytes.and_then(|bytes| match bytes.len() {
+        0 => Err("there is nothing to sign yet".to_owned()),
+        n if n > LARGEST_PAYLOAD => Err("more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest".to_owned()),
+        _ => Ok(bytes),
+    });
+    field(form, "data", bytes).map(Payload::Bytes)
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    if !text.len().is_multiple_of(2) || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+/// One text a line; empty lines say nothing.
+fn lines<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
+}
+
+fn signed_url(form: &mut Form) -> Option<SignedUrl> {
+    let object = signed_url::parse_object(form.text("object"));
+    let expires = signed_url::parse_expires(form.text("expires"));
+    let headers = lines(&form.area("headers"), signed_url::parse_header);
+    let query = lines(&form.area("query"), signed_url::parse_query);
+    let object = field(form, "object", object);
+    let expires = field(form, "expires", expires);
+    let headers = field(form, "headers", headers);
+    let query = field(form, "query", query);
+    let long = expires.is_some_and(|seconds| seconds > KEY_SECONDS);
+    let warning = "over 12h: the key that signs may be replaced before, and end it early";
+    form.set_warnings("expires", if long { vec![warning.to_owned()] } else { Vec::new() });
+    let (bucket, object) = object?;
+    let url = SignedUrl {
+        method: form.chosen("method").to_owned(),
+        bucket,
+        object,
+        expires_seconds: expires?,
+        headers: headers?,
+        query: query?,
+        virtual_host: form.chosen("style") == STYLES[1],
+    };
+    let sound = url.check();
+    field(form, "query", sound)?;
+    Some(url)
+}
+
+fn metadata(form: &mut Form) -> Option<What> {
+    if form.chosen("what") == METADATA[0] {
+        return scopes_of(form, true).map(|scopes| What::MetadataAccess { scopes });
+    }
+    let audience = audience::check(form.text("audience"));
+    let (full, licenses) = (form.checked("full"), form.checked("licenses"));
+    field(form, "audience", audience).map(|audience| What::MetadataId {
+        audience,
+        full,
+        licenses: full && licenses,
+    })
+}
+
+/// Doubts and wrong claims are said while somebody types; anything else that is wrong only when sending is tried, for
+/// nobody has finished typing yet.
+pub fn doubts(kind: Kind, account: &str, form: &mut Form, now: Timestamp) {
+    let mut judged = form.clone();
+    check(kind, account, &mut judged, now);
+    for id in ["lifetime", "claims", "expires"] {
+        form.set_warnings(id, judged.warnings(id));
+    }
+    if kind == Kind::SignedJwt {
+        form.set_error("claims", judged.error("claims"));
+    }
+}
+
+/// Puts a request into its form, so that it can be sent again with a field changed.
+pub fn fill(form: &mut Form, request: &MintRequest) {
+    form.set_text("through", &request.delegates.join(", "));
+    match &request.what {
+        What::AccessToken { scopes, lifetime_seconds } => {
+            form.set_text("scopes", &scopes::set(scopes));
+            form.set_text("lifetime", &lifetime::words(*lifetime_seconds));
+        }
+        What::IdToken { audience, include_email, organization_number } => {
+            form.set_text("audience", audience);
+            form.set_checked("email", *include_email);
+            form.set_checked("organization", *organization_number);
+        }
+        What::SignedJwt { claims, lifetime_seconds } => {
+            let kept = TEMPLATES.iter().position(|template| template.claims(&request.account) == *claims);
+            form.set_text("template", TEMPLATE_NAMES[kept.unwrap_or(TEMPLATES.len() - 1)]);
+            form.set_text("claims", claims);
+            form.set_text("lifetime", &lifetime_seconds.map(lifetime::words).unwrap_or_default());
+        }
+        What::SignedBlob(Payload::File(path)) => {
+            form.set_text("source", "file");
+            form.set_text("file", &path.display().to_string());
+        }
+        What::SignedBlob(Payload::Bytes(bytes)) => match std::str::from_utf8(bytes) {
+            Ok(text) if !text.chars().any(|c| c.is_control() && c != '\n') => {
+                form.set_text("source", "text");
+                form.set_text("data", text);
+            }
+            _ => {
+                form.set_text("source", "base64");
+                form.set_text("data", &STANDARD.encode(bytes));
+            }
+        },
+        What::SignedUrl(url) => {
+            let pairs = |list: &[(String, String)], sign: &str| {
+                list.iter().map(|(name, value)| format!("{name}{sign}{value}")).collect::<Vec<_>>().join("\n")
+            };
+            form.set_text("object", &format!("gs://{}/{}", url.bucket, url.object));
+            form.set_text("method", &url.method);
+            form.set_text("expires", &lifetime::words(url.expires_seconds));
+            form.set_text("headers", &pairs(&url.headers, ": "));
+            form.set_text("query", &pairs(&url.query, "="));
+            form.set_text("style", STYLES[usize::from(url.virtual_host)]);
+        }
+        What::MetadataAccess { scopes } => {
+            form.set_text("what", METADATA[0]);
+            form.set_text("account", &request.account);
+            form.set_text("scopes", &scopes::set(scopes));
+        }
+        What::MetadataId { audience, full, licenses } => {
+            form.set_text("what", METADATA[1]);
+            form.set_text("account", &request.account);
+            form.set_text("audience", audience);
+            form.set_checked("full", *full);
+            form.set_checked("licenses", *licenses);
+        }
+        What::Delegated { .. } => {}
+    }
+    changed(request.kind(), form);
+}

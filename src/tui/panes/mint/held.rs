@@ -1,0 +1,208 @@
+//! What is done with a credential that is held: minted again, changed, exchanged, revealed, wiped.
+
+use super::{Mint, REVEALED, forms, shelf, subject};
+use crate::{
+    api::credentials,
+    local::state::{toggle, touch},
+    model::{
+        account::short,
+        claims,
+        credential::{Credential, Kind, MintRequest, What},
+        denial::ORDINARY_LIFETIME,
+        lifetime, scopes,
+    },
+    tui::app::{
+        msg::{Effect, Intent, Level, TimerId},
+        shared::Cx,
+    },
+};
+
+impl Mint {
+    /// Sends a request again: on the shelf that of the selected credential, else the last one.
+    pub fn again(&mut self, on_shelf: bool, cx: &mut Cx) {
+        let selected = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)).filter(|_| on_shelf);
+        let request = selected.map(|credential| credential.request.clone()).or(cx.shared.last_mint.clone());
+        match request {
+            Some(MintRequest { what: What::Delegated { .. }, .. }) => cx.notice(
+                Level::Warning,
+                "a user's token comes of a signed JWT: sign a new one, then exchange it",
+            ),
+            Some(request) => self.send(request, cx),
+            None => cx.notice(Level::Warning, "nothing was minted yet"),
+        }
+    }
+
+    /// Sends a request that another pane made.
+    pub fn mint(&mut self, request: MintRequest, cx: &mut Cx) {
+        self.filling = false;
+        self.send(request, cx);
+    }
+
+    /// What was refused was another caller's.
+    pub fn forget_refusal(&mut self) {
+        self.refused = None;
+    }
+
+    /// Sends the last request again with the lifetime that everybody may ask for.
+    pub fn again_for_an_hour(&mut self, cx: &mut Cx) {
+        if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =
+            &mut cx.shared.last_mint
+        {
+            *lifetime_seconds = ORDINARY_LIFETIME;
+        }
+        self.again(false, cx);
+    }
+
+    /// Puts the request of the selected credential into its form, to be changed and sent.
+    pub(super) fn change(&mut self, cx: &mut Cx) {
+        let Some(request) = self.selected_credential(cx.shared).map(|held| held.request.clone()) else {
+            return cx.notice(Level::Warning, "the shelf is empty: nothing to change");
+        };
+        let kind = request.kind();
+        if kind == Kind::Delegated {
+            return self.again(true, cx);
+        }
+        // The form belongs to the account that the credential is for, and that becomes the opened one.
+        if kind != Kind::Metadata && cx.shared.opened.as_deref() != Some(request.account.as_str()) {
+            cx.intend(Intent::OpenAccount(request.account.clone()));
+        }
+        let account = if kind == Kind::Metadata { String::new() } else { request.account.clone() };
+        let mut form = forms::new(kind, &account);
+        forms::fill(&mut form, &request);
+        forms::doubts(kind, &account, &mut form, cx.now.utc);
+        form.focus_first();
+        if self.touched.remove(&(account.clone(), kind)) {
+            cx.notice(Level::Warning, "what was typed in this form before gives way to this request");
+        }
+        self.forms.insert((account, kind), form);
+        (self.kind, self.filling, self.refused) = (kind, true, None);
+        self.chain_of = None;
+        if kind == Kind::Metadata {
+            self.look_around(cx);
+        }
+    }
+
+    /// Gives the selected signed JWT to the token endpoint.
+    pub(super) fn exchange(&mut self, cx: &mut Cx) {
+        let Some(held) = self.selected_credential(cx.shared) else {
+            return cx.notice(Level::Warning, "the shelf is empty: nothing to exchange");
+        };
+        let What::SignedJwt { claims, .. } = &held.request.what else {
+            return cx.notice(
+                Level::Warning,
+                "only a signed JWT can be exchanged: sign one for domain-wide delegation",
+            );
+        };
+        let Some((subject, scopes)) = claims::delegation(claims) else {
+            return cx.notice(
+                Level::Warning,
+                "this JWT is not meant for the token endpoint: it needs the claims scope, sub and aud of the template for domain-wide delegation",
+            );
+        };
+        let request = MintRequest {
+            account: held.request.account.clone(),
+            delegates: held.request.delegates.clone(),
+            what: What::Delegated { subject, scopes },
+        };
+        let assertion = held.secret.clone();
+        self.start(request.clone(), credentials::Call::Exchange { request, assertion }, cx);
+    }
+
+    pub(super) fn minted(&mut self, credential: Credential, cx: &mut Cx) {
+        let request = credential.request.clone();
+        let now = cx.shared.at_google(cx.now.utc);
+        let left = credential.remaining(now).map(|left| format!(", ends in {}", lifetime::countdown(left)));
+        let (level, remark) = shelf::first_remark(&credential);
+        let text = format!(
+            "{} for {}{}{remark}",
+            request.kind().name(),
+            short(credential.account()),
+            left.unwrap_or_default()
+        );
+        remember(&request, cx);
+        cx.shared.shelf.push(credential);
+        self.shelf.set_len(cx.shared.shelf.items().len());
+        // Whoever is typing elsewhere by now goes on typing.
+        let from = self.sent_from.take();
+        if let Some(from) = &from {
+            self.touched.remove(from);
+            let drafts = &self.touched;
+            cx.shared.drafts.retain(|account| drafts.iter().any(|(other, _)| other == account));
+        }
+        let here = subject(self.kind, cx.shared).map(|account| (account, self.kind));
+        if from.is_some() && from == here {
+            self.filling = false;
+        }
+        if !self.filling {
+            self.shelf.go(0);
+        }
+        cx.notice(level, format!("minted: {text}"));
+    }
+
+    /// Makes what the selected credential is meant for a favourite, or no longer.
+    pub(super) fn favourite(&mut self, cx: &mut Cx) {
+        let Some(what) = self.selected_credential(cx.shared).map(|held| held.request.what.clone()) else {
+            return cx.notice(Level::Warning, "the shelf is empty: nothing to make a favourite");
+        };
+        let remembered = &mut cx.shared.remembered;
+        let (now, name) = match &what {
+            What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
+                (toggle(&mut remembered.favourite_audiences, audience), audience.clone())
+            }
+            What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } if !scopes.is_empty() => {
+                let set = scopes::set(scopes);
+                (toggle(&mut remembered.favourite_scopes, &set), set)
+            }
+            _ => return cx.notice(Level::Warning, "only scopes and audiences can be favourites"),
+        };
+        cx.effect(Effect::Remember(cx.shared.remembered.clone()));
+        let said = if now { "is a favourite: forms offer it first" } else { "is no favourite any more" };
+        cx.notice(Level::Info, format!("{name} {said}"));
+    }
+
+    /// Drops the selected credential; it wipes itself.
+    pub(super) fn wipe_one(&mut self, cx: &mut Cx) {
+        let Some(at) = self.shelf.at() else {
+            return cx.notice(Level::Warning, "the shelf is empty: nothing to wipe");
+        };
+        if let Some(gone) = cx.shared.shelf.remove(at) {
+            self.shelf.set_len(cx.shared.shelf.items().len());
+            cx.intend(Intent::Wiped(gone.secret.clone()));
+            cx.notice(
+                Level::Info,
+                format!(
+                    "wiped: {} of {}; copies elsewhere stay valid until it ends",
+                    gone.request.kind().name(),
+                    short(&gone.request.account)
+                ),
+            );
+        }
+    }
+
+    pub(super) fn reveal(&mut self, cx: &mut Cx) {
+        let Some(at) = self.shelf.at() else {
+            return cx.notice(Level::Warning, "the shelf is empty: nothing to reveal");
+        };
+        if cx.shared.shelf.revealed() == Some(at) {
+            cx.shared.shelf.mask();
+        } else {
+            let turn = cx.shared.shelf.reveal(at);
+            cx.effect(Effect::After(TimerId::Mask(turn), REVEALED));
+        }
+    }
+}
+
+/// What it was meant for is offered again, by name only.
+pub(super) fn remember(request: &MintRequest, cx: &mut Cx) {
+    let remembered = &mut cx.shared.remembered;
+    match &request.what {
+        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
+            touch(&mut remembered.audiences, audience)
+        }
+        What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } if !scopes.is_empty() => {
+            touch(&mut remembered.scopes, &scopes::set(scopes))
+        }
+        _ => return,
+    }
+    cx.effect(Effect::Remember(cx.shared.remembered.clone()));
+}

@@ -1,0 +1,155 @@
+//! Whether the caller may, as far as it was asked: for the account itself, or for each hop of a chain.
+
+use ratatui::text::{Line, Span};
+
+use super::forms;
+use crate::{
+    api::metadata::Machine,
+    http::ErrorKind,
+    keymap::{Action, Keymap},
+    model::{
+        account::short,
+        chain::{Hop, HopState},
+        credential::Kind,
+        permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, Permission, SIGN_BLOB, SIGN_JWT},
+    },
+    text::safe::safe_line,
+    tui::{
+        app::{remote::Remote, shared::Shared},
+        widgets::{form::Form, theme::Theme},
+    },
+};
+
+/// More hops than these are summed up.
+const MOST_HOPS: usize = 4;
+
+/// The permission on the account that a kind needs; none where IAM is not asked.
+pub fn needed(kind: Kind) -> Option<Permission> {
+    match kind {
+        Kind::AccessToken => Some(GET_ACCESS_TOKEN),
+        Kind::IdToken => Some(GET_OPEN_ID_TOKEN),
+        Kind::SignedJwt => Some(SIGN_JWT),
+        Kind::SignedBlob | Kind::SignedUrl => Some(SIGN_BLOB),
+        Kind::Metadata | Kind::Delegated => None,
+    }
+}
+
+/// What is known about whether this form may be sent.
+pub fn lines(
+    kind: Kind,
+    form: &Form,
+    chain: Option<&Remote<Vec<Hop>>>,
+    shared: &Shared,
+    theme: &Theme,
+) -> Vec<Line<'static>> {
+    if kind == Kind::Metadata {
+        return machine(&shared.machine, theme);
+    }
+    let opened = shared.opened_facts().and_then(|(_, facts)| facts.account.value.as_ref());
+    if opened.is_some_and(|account| account.disabled) {
+        return vec![Line::from(vec![
+            Span::styled(format!("{} ", theme.glyphs.no), theme.bad),
+            Span::raw("the account is disabled: nobody can mint as it"),
+        ])];
+    }
+    if forms::has_chain(form) {
+        return hops(chain, &shared.keymap, theme);
+    }
+    let Some(permission) = needed(kind) else { return Vec::new() };
+    let subject = shared.opened.clone().unwrap_or_default();
+    let (glyph, style, said) = match shared.granted(&subject).and_then(|granted| granted.answer(permission)) {
+        Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
+        Some(false) => {
+            (theme.glyphs.no, theme.bad, format!("{} ({} gives it)", permission.name, permission.role))
+        }
+        None => ("?", theme.dim, format!("{}: not tested", permission.name)),
+    };
+    vec![Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])]
+}
+
+/// One line a hop: who acts as whom, and what is known of it.
+fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
+    let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
+    let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {
+        let text = if awaiting {
+            "looking at each hop…"
+        } else {
+            "the chain is looked at when all its names are whole and the field is left"
+        };
+        return vec![Line::styled(format!("? {text}"), theme.dim)];
+    };
+    let mut lines: Vec<Line<'static>> = hops
+        .iter()
+        .take(MOST_HOPS)
+        .map(|hop| {
+            let (glyph, style, said) = match &hop.state {
+                HopState::Yes(how) => (theme.glyphs.yes, theme.good, format!("yes: {}", safe_line(how))),
+                HopState::No(why) => (theme.glyphs.no, theme.bad, format!("no: {}", safe_line(why))),
+                HopState::NoGrantSeen => {
+                    ("?", theme.warning, format!("no grant seen of {}", hop.permission.role))
+                }
+                HopState::Unread(why) => ("?", theme.warning, format!("unread: {}", safe_line(why))),
+                HopState::CannotTell(why) => ("?", theme.dim, format!("cannot tell: {}", safe_line(why))),
+            };
+            let from = hop.from.as_deref().map_or("you", short).to_owned();
+            Line::from(vec![
+                Span::styled(format!("{glyph} "), style),
+                Span::raw(format!("{from} > {}  ", short(&hop.to))),
+                Span::styled(said, theme.dim),
+            ])
+        })
+        .collect();
+    if hops.len() > MOST_HOPS {
+        lines.push(Line::styled(format!("… and {} more hops", hops.len() - MOST_HOPS), theme.dim));
+    }
+    let settled = |hop: &Hop| matches!(hop.state, HopState::Yes(_) | HopState::No(_));
+    if !hops.iter().all(settled) {
+        let key = keymap.key(Action::Palette);
+        lines.push(Line::styled(format!("{key} “probe the chain” tries each hop by minting"), theme.dim));
+    }
+    lines
+}
+
+/// What the metadata server says about the machine.
+fn machine(machine: &Remote<Machine>, theme: &Theme) -> Vec<Line<'static>> {
+    if machine.awaiting.is_some() {
+        return vec![Line::styled("? looking for a metadata server…", theme.dim)];
+    }
+    match (&machine.value, &machine.error) {
+        (_, Some(error)) if matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout) => {
+            vec![Line::from(vec![
+                Span::styled(format!("{} ", theme.glyphs.no), theme.warning),
+                Span::raw(error.sentence()),
+            ])]
+        }
+        (_, Some(error)) => vec![Line::styled(format!("? {}", error.sentence()), theme.warning)],
+        (Some(found), None) => {
+            let mut lines = vec![Line::from(vec![
+                Span::styled(format!("{} ", theme.glyphs.yes), theme.good),
+                Span::raw(format!(
+                    "{} of project {} in {}",
+                    safe_line(&found.host),
+                    safe_line(&found.project),
+                    safe_line(&found.universe)
+                )),
+            ])];
+            if found.accounts.is_empty() {
+                lines.push(Line::styled("no account is attached to this machine", theme.warning));
+            }
+            lines.extend(found.accounts.iter().take(MOST_HOPS).map(|account| {
+                let scopes: Vec<&str> =
+                    account.scopes.iter().map(|scope| crate::model::scopes::short(scope)).collect();
+                Line::from(vec![
+                    Span::raw(format!("  {}  ", safe_line(short(&account.email)))),
+                    Span::styled(
+                        safe_line(&format!("{}  scopes {}", account.aliases.join(" "), scopes.join(", ")))
+                            .into_owned(),
+                        theme.dim,
+                    ),
+                ])
+            }));
+            lines
+        }
+        (None, None) => Vec::new(),
+    }
+}

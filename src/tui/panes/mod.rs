@@ -1,0 +1,162 @@
+//! The panes: each owns its state, turns actions into calls and answers into state, and draws itself without
+//! changing anything. What two of them need is in [`crate::tui::app::shared::Shared`].
+
+pub mod accounts;
+pub mod activity;
+pub mod inspect;
+pub mod mint;
+pub mod overview;
+pub mod policy;
+
+use std::cell::Cell;
+
+use jiff::Timestamp;
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+};
+
+use crate::{
+    http::ApiError,
+    keymap::{Action, Place},
+    ops::{Part, Reply},
+    tui::{
+        app::{
+            msg::{Effect, Now, PaneId, ReqId},
+            shared::{Cx, Shared},
+        },
+        widgets::{
+            input::{TextEdit, TextInput},
+            list::Move,
+            theme::Theme,
+        },
+    },
+};
+
+/// What drawing may read, and where it says the cursor is.
+pub struct Look<'a> {
+    /// What the panes share.
+    pub shared: &'a Shared,
+    /// Colours and glyphs.
+    pub theme: &'a Theme,
+    /// When this frame is drawn.
+    pub now: Now,
+    /// Where the terminal's cursor goes, if anywhere.
+    pub cursor: Cell<Option<Position>>,
+}
+
+/// What the root knows of a pane.
+pub trait Pane {
+    /// Where the keyboard is when this pane has the focus.
+    fn place(&self) -> Place;
+
+    /// The pane is shown.
+    fn on_show(&mut self, _cx: &mut Cx) {}
+
+    /// An action that the root did not take; says whether the pane took it.
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool;
+
+    /// Typing or pasting, in a text place only.
+    fn on_text(&mut self, _edit: &TextEdit, _cx: &mut Cx) {}
+
+    /// The line that is typed into where that is no form's.
+    fn line(&self) -> Option<&TextInput> {
+        None
+    }
+
+    /// An answer to one of this pane's calls.
+    fn on_reply(&mut self, _req: ReqId, _reply: Result<Reply, ApiError>, _cx: &mut Cx) {}
+
+    /// A page of an answer to one of this pane's calls.
+    fn on_part(&mut self, _req: ReqId, _part: Part, _cx: &mut Cx) {}
+
+    /// How much room there is: called before drawing whenever it may have changed, with the time to lay out for.
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp);
+
+    /// What the copy menu offers here; the first is the obvious thing.
+    fn copies(&self, _shared: &Shared) -> Vec<Action> {
+        Vec::new()
+    }
+
+    /// Does one of [`Pane::copies`]; a request that holds a time is copied as it would be sent now.
+    ///
+    /// # Errors
+    /// A sentence, when there is nothing to copy.
+    fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
+        Err("there is nothing to copy here".into())
+    }
+
+    /// The refusal that this pane shows at the moment, for the doctor.
+    fn denial<'a>(&'a self, _shared: &'a Shared) -> Option<&'a ApiError> {
+        None
+    }
+
+    /// Whether something shown runs down by the second.
+    fn counts_down(&self, _shared: &Shared, _now: Now) -> bool {
+        false
+    }
+
+    /// The words of this pane's title, without the tabs.
+    fn title(&self, look: &Look) -> String;
+
+    /// Draws the inside of the pane.
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool);
+}
+
+/// All panes, by name.
+#[derive(Default)]
+pub struct Panes {
+    /// The list on the left.
+    pub accounts: accounts::Accounts,
+    /// The opened account.
+    pub overview: overview::Overview,
+    /// Who may do what.
+    pub policy: policy::PolicyPane,
+    /// Forms and shelf.
+    pub mint: mint::Mint,
+    /// A decoded token.
+    pub inspect: inspect::Inspect,
+    /// Every request.
+    pub activity: activity::Activity,
+}
+
+impl Panes {
+    /// One of them.
+    pub fn get(&self, id: PaneId) -> &dyn Pane {
+        match id {
+            PaneId::Accounts => &self.accounts,
+            PaneId::Overview => &self.overview,
+            PaneId::Policy => &self.policy,
+            PaneId::Mint => &self.mint,
+            PaneId::Inspect => &self.inspect,
+            PaneId::Activity => &self.activity,
+        }
+    }
+
+    /// One of them, to change it.
+    pub fn get_mut(&mut self, id: PaneId) -> &mut dyn Pane {
+        match id {
+            PaneId::Accounts => &mut self.accounts,
+            PaneId::Overview => &mut self.overview,
+            PaneId::Policy => &mut self.policy,
+            PaneId::Mint => &mut self.mint,
+            PaneId::Inspect => &mut self.inspect,
+            PaneId::Activity => &mut self.activity,
+        }
+    }
+}
+
+/// The way an action moves a list, if it does.
+pub fn as_move(action: Action) -> Option<Move> {
+    Some(match action {
+        Action::Down => Move::Down,
+        Action::Up => Move::Up,
+        Action::Top => Move::Top,
+        Action::Bottom => Move::Bottom,
+        Action::HalfDown => Move::HalfDown,
+        Action::HalfUp => Move::HalfUp,
+        Action::PageDown => Move::PageDown,
+        Action::PageUp => Move::PageUp,
+        _ => return None,
+    })
+}

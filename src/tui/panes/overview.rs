@@ -1,0 +1,295 @@
+//! The opened account: what it is, its keys, and the "You can" matrix. Opening an account asks three things at
+//! once; each has its own place and its own failure.
+
+use jiff::Timestamp;
+use ratatui::{
+    buffer::Buffer,
+    layout::Rect,
+    style::Style,
+    text::{Line, Span},
+};
+
+use super::{Look, Pane, as_move};
+use crate::{
+    api::iam,
+    http::{ApiError, ErrorKind},
+    keymap::{Action, Place},
+    model::{
+        account::{AccountKey, short},
+        permission::{Granted, MATRIX, Permission},
+    },
+    ops::{Call, Reply},
+    text::safe::safe_line,
+    tui::{
+        app::{
+            msg::{Clip, Effect, Owner, PaneId, ReqId},
+            shared::{Cx, Facts, Shared},
+        },
+        widgets::{list::ListCursor, text::fold, theme::Theme},
+    },
+};
+
+/// The pane holds only where it is: what it shows is shared.
+#[derive(Default)]
+pub struct Overview {
+    scroll: ListCursor,
+    /// The cell of the matrix that `a` means.
+    cell: usize,
+    width: u16,
+}
+
+impl Overview {
+    /// Asks everything about the opened account.
+    pub fn read(&mut self, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        let owner = Owner::Pane(PaneId::Overview);
+        let get = cx.call(owner, Call::Iam(iam::Call::GetAccount { account: account.clone() }));
+        let test = cx.call(owner, Call::Iam(iam::Call::TestPermissions { account: account.clone() }));
+        let keys = cx.call(owner, Call::Iam(iam::Call::ListKeys { account: account.clone() }));
+        let facts = cx.shared.facts.entry(account).or_default();
+        let old = [facts.account.start(get), facts.granted.start(test), facts.keys.start(keys)];
+        old.into_iter().for_each(|req| cx.cancel(req));
+    }
+
+    /// The permission under the cursor, if the caller lacks it; else the first that is lacking for minting.
+    pub fn missing(&self, shared: &Shared) -> Option<Permission> {
+        let granted = shared.opened_facts()?.1.granted.value?;
+        let lacking = |permission: &Permission| granted.answer(*permission) == Some(false);
+        MATRIX.get(self.cell).copied().filter(lacking).or_else(|| MATRIX.into_iter().find(lacking))
+    }
+
+    fn lines(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+        let Some((name, facts)) = shared.opened_facts() else {
+            let text = "Pick an account on the left: its keys and what you may do with it appear here.";
+            return fold(vec![Line::styled(text, theme.dim)], self.width);
+        };
+        let mut lines = about(name, facts, now, theme);
+        lines.push(Line::default());
+        lines.extend(matrix(facts, shared, self.cell, self.width, theme));
+        fold(lines, self.width)
+    }
+}
+
+impl Pane for Overview {
+    fn place(&self) -> Place {
+        Place::Reading
+    }
+
+    fn on_show(&mut self, _cx: &mut Cx) {
+        self.scroll.go(0);
+    }
+
+    fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
+        match action {
+            // The cursor walks the matrix; beyond its ends the text scrolls.
+            Action::Down if self.cell + 1 < MATRIX.len() => {
+                self.cell += 1;
+                return true;
+            }
+            Action::Up if self.cell > 0 && self.scroll.window().start == 0 => {
+                self.cell -= 1;
+                return true;
+            }
+            _ => {}
+        }
+        if let Some(step) = as_move(action) {
+            return self.scroll.scroll(step);
+        }
+        match action {
+            Action::Refresh => self.read(cx),
+            _ => return false,
+        }
+        true
+    }
+
+    fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let mut rename = None;
+        // Answers go to the account they were asked about, whichever is open by now.
+        let asked = |facts: &&mut Facts| {
+            facts.account.awaits(req) || facts.granted.awaits(req) || facts.keys.awaits(req)
+        };
+        let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
+        if facts.account.awaits(req) {
+            if let Ok(Reply::Account(account)) = &reply {
+                rename = Some(account.email.clone());
+            }
+            facts.account.settle_as(req, reply, |reply| {
+                if let Reply::Account(account) = reply { Some(account) } else { None }
+            });
+        } else if facts.granted.awaits(req) {
+            facts.granted.settle_as(req, reply, |reply| {
+                if let Reply::Granted(granted) = reply { Some(granted) } else { None }
+            });
+        } else {
+            facts.keys.settle_as(
+                req,
+                reply,
+                |reply| if let Reply::Keys(keys) = reply { Some(keys) } else { None },
+            );
+        }
+        if let Some(email) = rename {
+            cx.shared.call_by_email(&email);
+        }
+    }
+
+    fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
+        self.width = area.width;
+        self.scroll.set_height(usize::from(area.height));
+        self.scroll.set_len(self.lines(shared, now, &Theme::default()).len());
+    }
+
+    fn copies(&self, shared: &Shared) -> Vec<Action> {
+        if shared.opened.is_some() { vec![Action::CopyRaw] } else { Vec::new() }
+    }
+
+    fn copy(&self, _action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
+        let name = shared.opened.as_deref().ok_or("no account is open")?;
+        let what = format!("the name of {}", short(name));
+        Ok(Effect::Copy(Clip::line(name, what)))
+    }
+
+    fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
+        let (_, facts) = shared.opened_facts()?;
+        facts.account.error.as_ref().or(facts.granted.error.as_ref()).or(facts.keys.error.as_ref())
+    }
+
+    fn title(&self, look: &Look) -> String {
+        look.shared.opened.as_deref().map(|name| short(name).to_owned()).unwrap_or_default()
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, _focused: bool) {
+        let lines = self.lines(look.shared, look.now.utc, look.theme);
+        let from = self.scroll.window().start;
+        for (y, line) in (area.y..area.bottom()).zip(lines.iter().skip(from)) {
+            buf.set_line(area.x, y, line, area.width);
+        }
+    }
+}
+
+fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::styled(safe_line(name).into_owned(), theme.strong)];
+    let mut row = |label: &'static str, spans: Vec<Span<'static>>| {
+        let mut line = vec![Span::styled(format!("{label:<13}"), theme.dim)];
+        line.extend(spans);
+        lines.push(Line::from(line));
+    };
+    match (&facts.account.value, &facts.account.error) {
+        (Some(account), _) => {
+            let text = |text: &str| vec![Span::raw(safe_line(text).into_owned())];
+            let state = if account.disabled {
+                Span::styled(
+                    format!("{} disabled: nobody can authenticate as it", theme.glyphs.no),
+                    theme.bad,
+                )
+            } else {
+                Span::styled("enabled", theme.good)
+            };
+            row("unique id", text(&account.unique_id));
+            row("state", vec![state]);
+            row("project", text(&account.project));
+            for (label, value) in [("name", &account.display_name), ("description", &account.description)] {
+                if !value.is_empty() {
+                    row(label, text(value));
+                }
+            }
+        }
+        (None, Some(error)) => row("account", vec![Span::styled(error.sentence(), theme.bad)]),
+        (None, None) => row("account", vec![Span::styled("asking…", theme.dim)]),
+    }
+    match (&facts.keys.value, &facts.keys.error) {
+        (Some(keys), _) if keys.is_empty() => row("keys", vec![Span::raw("no user-managed keys")]),
+        (Some(keys), _) => {
+            for (at, key) in keys.iter().enumerate() {
+                row(if at == 0 { "keys" } else { "" }, key_spans(key, now, theme));
+            }
+        }
+        // A refusal is not "none": somebody may be holding a key that the caller cannot see.
+        (None, Some(error)) if error.kind == ErrorKind::Denied => {
+            row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)]);
+        }
+        (None, Some(error)) => row("keys", vec![Span::styled(error.sentence(), theme.bad)]),
+        (None, None) => row("keys", vec![Span::styled("asking…", theme.dim)]),
+    }
+    for sentence in old(facts) {
+        let text = format!("What was read before is shown: {sentence}");
+        lines.push(Line::styled(text, theme.bad));
+    }
+    lines
+}
+
+/// Why what is shown of the account and its keys is not of now.
+fn old(facts: &Facts) -> Vec<String> {
+    let account = facts.account.error.as_ref().filter(|_| facts.account.value.is_some());
+    let keys = facts.keys.error.as_ref().filter(|_| facts.keys.value.is_some());
+    let mut sentences: Vec<String> = account.into_iter().chain(keys).map(ApiError::sentence).collect();
+    sentences.dedup();
+    sentences
+}
+
+fn key_spans(key: &AccountKey, now: Timestamp, theme: &Theme) -> Vec<Span<'static>> {
+    let days = |from: Timestamp, to: Timestamp| (to.as_second() - from.as_second()) / 86_400;
+    let id: String = safe_line(&key.id).chars().take(8).collect();
+    let mut spans = vec![Span::raw(format!("{id}… user-managed"))];
+    if let Some(created) = key.created {
+        let age = days(created, now);
+        let style = if age > 365 { theme.warning } else { theme.dim };
+        spans.push(Span::styled(format!(", {age} d old"), style));
+    }
+    match key.expires {
+        None => spans.push(Span::styled(", never ends", theme.dim)),
+        Some(end) if end <= now => spans.push(Span::styled(", ended", theme.dim)),
+        Some(end) => spans.push(Span::styled(format!(", ends in {} d", days(now, end)), theme.dim)),
+    }
+    if key.disabled {
+        spans.push(Span::styled(", disabled", theme.dim));
+    }
+    spans
+}
+
+fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme) -> Vec<Line<'static>> {
+    let needs = if width >= 56 { "needs" } else { "" };
+    let mut lines = vec![Line::from(vec![
+        Span::styled(format!("{:<17}", "You can"), theme.strong),
+        Span::styled(format!("{:<15}{needs}", "(IAM says)"), theme.dim),
+    ])];
+    let granted = facts.granted.value;
+    for (at, permission) in MATRIX.into_iter().enumerate() {
+        let (glyph, word, style) = match granted.and_then(|granted| granted.answer(permission)) {
+            Some(true) => (theme.glyphs.yes, "yes", theme.good),
+            Some(false) => (theme.glyphs.no, "no", theme.bad),
+            None => ("?", if facts.granted.awaiting.is_some() { "asking…" } else { "not known" }, theme.dim),
+        };
+        let needs = match granted.and_then(|granted| granted.answer(permission)) {
+            Some(false) => permission.role.to_owned(),
+            _ => permission.name.to_owned(),
+        };
+        lines.push(Line::from(vec![
+            Span::styled(format!("{glyph} "), style),
+            Span::styled(
+                format!("{:<15}", permission.label),
+                if at == cell { theme.accent } else { Style::new() },
+            ),
+            Span::styled(format!("{word:<15}"), style),
+            Span::styled(needs, theme.dim),
+        ]));
+    }
+    if let Some(sentence) = remark(facts, granted, shared) {
+        lines.push(Line::default());
+        lines.push(Line::styled(sentence, theme.dim));
+    }
+    lines
+}
+
+/// What has to be said about the whole matrix.
+fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<String> {
+    if let Some(error) = &facts.granted.error {
+        return Some(format!("{}{}", error.sentence(), error.next_words()));
+    }
+    if granted?.is_none() && facts.account.error.is_some() {
+        return Some("No access, or no such account: Google does not say which.".into());
+    }
+    let (mint, grant) = (shared.keymap.key(Action::MintMenu), shared.keymap.key(Action::Grant));
+    Some(format!(
+        "A yes is what IAM says: the API's state, scopes, VPC Service Controls and fresh grants may still refuse. {mint} mints, {grant} grants what is missing or asks for it."
+    ))
+}

@@ -1,0 +1,145 @@
+//! Policies as they were, each saved right before it was written over. Restoring one stages what leads back to it,
+//! over today's policy and under today's etag: nothing is written from here.
+
+use crate::{
+    flows,
+    keymap::Action,
+    local::history::Snapshot,
+    model::policy::{
+        Policy,
+        diff::{Change, diff},
+    },
+    ops::Call,
+    tui::{
+        app::{msg::Level, remote::Remote, shared::Cx},
+        panes::as_move,
+        widgets::list::ListCursor,
+    },
+};
+
+use super::{Mode, OWNER, PolicyPane};
+
+/// The list of saved policies.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The newest first.
+    pub list: Remote<Vec<Snapshot>>,
+    /// Which one.
+    pub cursor: ListCursor,
+}
+
+impl History {
+    /// The one under the cursor.
+    pub fn selected(&self) -> Option<&Snapshot> {
+        self.list.value.as_ref()?.get(self.cursor.at()?)
+    }
+}
+
+/// The changes that lead from today's policy back to a saved one.
+///
+/// # Errors
+/// A sentence: it is no policy, or differs in what a write does not touch.
+pub fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, String> {
+    let then = Policy::parse(snapshot.policy.clone())?;
+    let back = diff(today, &then);
+    back.writable()?;
+    Ok(back.changes)
+}
+
+impl PolicyPane {
+    pub(super) fn open_history(&mut self, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let call = flows::Call::History { account: account.to_owned(), unique_id: facts.unique_id() };
+        let req = cx.call(OWNER, Call::Flow(call));
+        let mut list = Remote::default();
+        list.start(req);
+        self.mode = Mode::History(History { list, cursor: ListCursor::default() });
+    }
+
+    pub(super) fn on_history(&mut self, action: Action, cx: &mut Cx) -> bool {
+        let Mode::History(history) = &mut self.mode else { return false };
+        if let Some(step) = as_move(action) {
+            return history.cursor.step(step);
+        }
+        match action {
+            Action::Restore => match history.selected().cloned() {
+                Some(snapshot) => self.restore(&snapshot, cx),
+                None => cx.notice(Level::Warning, "there is nothing to restore"),
+            },
+            Action::Back => self.mode = Mode::Browse,
+            _ => return false,
+        }
+        true
+    }
+
+    /// Google has looked at a condition.
+    pub(super) fn linted(
+        &mut self,
+        linting: super::Linting,
+        reply: Result<crate::ops::Reply, crate::http::ApiError>,
+        cx: &mut Cx,
+    ) {
+        let complaint = match reply {
+            Ok(crate::ops::Reply::Lints(lints)) => {
+                lints.iter().find(|lint| lint.is_error()).map(|lint| lint.message.clone())
+            }
+            Ok(_) => None,
+            // A linter that cannot be asked holds nobody back: the write itself is checked again by Google.
+            Err(error) => {
+                cx.notice(
+                    Level::Warning,
+                    format!("the condition could not be checked first: {}", error.sentence()),
+                );
+                None
+            }
+        };
+        match (complaint, &mut self.mode) {
+            (Some(complaint), Mode::Grant(grant)) => {
+                grant.form.set_error("expression", Some(complaint));
+                grant.form.focus_on("expression");
+            }
+            (Some(complaint), _) => cx.notice(Level::Error, complaint),
+            (None, _) => {
+                self.mode = Mode::Browse;
+                self.stage(&linting.account, linting.edit, cx);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    fn snapshot(policy: serde_json::Value) -> Snapshot {
+        Snapshot {
+            id: "1".into(),
+            time: Timestamp::from_second(1_800_000_000).expect("a time"),
+            whose: Default::default(),
+            change: Vec::new(),
+            policy,
+        }
+    }
+
+    #[test]
+    fn going_back_is_a_set_of_changes_over_today() {
+        let today = Policy::parse(
+            json!({"etag":"B","bindings":[{"role":"roles/viewer","members":["user:b@example.com"]}]}),
+        )
+        .expect("a policy");
+        let then = snapshot(
+            json!({"etag":"A","bindings":[{"role":"roles/viewer","members":["user:a@example.com"]}]}),
+        );
+        let changes = back_to(&then, &today).expect("writable");
+        assert_eq!(changes.len(), 2);
+    }
+
+    #[test]
+    fn a_saved_policy_with_other_audit_settings_is_refused_not_half_restored() {
+        let today = Policy::parse(json!({"etag":"B"})).expect("a policy");
+        let then = snapshot(json!({"etag":"A","auditConfigs":[{"service":"allServices"}]}));
+        assert!(back_to(&then, &today).is_err());
+    }
+}

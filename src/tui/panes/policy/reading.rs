@@ -1,0 +1,147 @@
+//! Reading: what the pane asks Google for, and where each answer goes.
+
+use super::{Mode, OWNER, PolicyPane};
+use crate::{
+    api::policies,
+    flows,
+    http::{ApiError, ErrorKind},
+    model::{account::project_of, policy::edit::Staged, role},
+    ops::{Call, Reply},
+    tui::app::{
+        msg::ReqId,
+        shared::{Cx, Facts},
+    },
+};
+
+impl PolicyPane {
+    /// Asks for the policy of the opened account, and for what it inherits.
+    pub fn read(&mut self, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        let req = cx.call(OWNER, Call::Policies(policies::Call::Get { account: account.clone() }));
+        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        let old = facts.policy.start(req);
+        let project = facts.account.value.as_ref().map(|account| account.project.clone());
+        cx.cancel(old);
+        let project = project.filter(|project| !project.is_empty()).or_else(|| project_of(&account));
+        if let Some(account_project) = project.or_else(|| cx.shared.project.clone()) {
+            let req = cx.call(OWNER, Call::Flow(flows::Call::Inherited { account_project }));
+            let old = cx.shared.facts.entry(account).or_default().above.start(req);
+            cx.cancel(old);
+        }
+    }
+
+    /// Asks which roles can be granted on the account, once.
+    pub(super) fn ask_roles(&mut self, account: String, cx: &mut Cx) {
+        let known = cx
+            .shared
+            .facts
+            .get(&account)
+            .is_some_and(|facts| facts.grantable.value.is_some() || facts.grantable.awaiting.is_some());
+        if !known {
+            let req =
+                cx.call(OWNER, Call::Policies(policies::Call::GrantableRoles { account: account.clone() }));
+            cx.shared.facts.entry(account).or_default().grantable.start(req);
+        }
+    }
+
+    /// Roles that the table does not know are asked for, so that it can be said what they give.
+    fn ask_unknown_roles(&mut self, cx: &mut Cx) {
+        let Some((_, facts)) = cx.shared.opened_facts() else { return };
+        let own = facts.policy.value.iter().flat_map(|policy| policy.triples());
+        let above = facts
+            .above
+            .value
+            .iter()
+            .flatten()
+            .filter_map(|level| level.policy.as_ref().ok())
+            .flat_map(|policy| policy.triples());
+        let mut unknown: Vec<String> =
+            own.chain(above).map(|triple| triple.role).filter(|name| role::find(name).is_none()).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown.retain(|name| !cx.shared.roles.contains_key(name));
+        // Each is a request: more than these are looked up when they are granted.
+        for name in unknown.into_iter().take(20) {
+            let req = cx.call(OWNER, Call::Policies(policies::Call::Role { name: name.clone() }));
+            cx.shared.roles.entry(name).or_default().start(req);
+        }
+    }
+
+    /// Gives an answer to what asked for it.
+    pub(super) fn settle(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        cx.shared.writes.end(req);
+        if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
+            let reply = reply.and_then(|reply| match reply {
+                Reply::Applied(applied) => Ok(*applied),
+                _ => Err(ApiError::new(ErrorKind::Other, "the answer was of another kind than the question")),
+            });
+            return self.written(writing, reply, cx);
+        }
+        if self.watch.as_ref().is_some_and(|watch| watch.req == req) {
+            return self.watched(reply, cx);
+        }
+        if let Some(linting) = self.linting.take_if(|linting| linting.req == req) {
+            return self.linted(linting, reply, cx);
+        }
+        if let Mode::History(history) = &mut self.mode
+            && history.list.awaits(req)
+        {
+            history.list.settle_as(req, reply, |reply| {
+                if let Reply::History(list) = reply { Some(list) } else { None }
+            });
+            return history.cursor.set_len(history.list.value.as_ref().map_or(0, Vec::len));
+        }
+        if let Some(role) = cx.shared.roles.values_mut().find(|role| role.awaits(req)) {
+            role.settle_as(
+                req,
+                reply,
+                |reply| if let Reply::Role(role) = reply { Some(*role) } else { None },
+            );
+            return self.rebuild(cx.shared);
+        }
+        let now = cx.now.utc;
+        let asked = |facts: &Facts| {
+            facts.policy.awaits(req) || facts.above.awaits(req) || facts.grantable.awaits(req)
+        };
+        let Some((account, facts)) = cx.shared.facts.iter_mut().find(|(_, facts)| asked(facts)) else {
+            return;
+        };
+        let mut of_policy = None;
+        if facts.policy.awaits(req) {
+            of_policy = Some(account.clone());
+            let kept = facts.staged.as_ref().map(Staged::changes);
+            if facts.policy.settle_as(req, reply, |reply| {
+                if let Reply::Policy(policy) = reply { Some(*policy) } else { None }
+            }) && facts.policy.error.is_none()
+            {
+                facts.policy_read = Some(now);
+                // What is staged moves on to the policy as it is now.
+                if let (Some(changes), Some(policy)) = (kept, facts.policy.value.clone()) {
+                    facts.staged = Some(Staged::with(policy, &changes));
+                }
+            }
+        } else if facts.above.awaits(req) {
+            // What was read before is better than levels that cannot be reached now.
+            let lost = match &reply {
+                Ok(Reply::Inherited(levels)) if facts.above.value.is_some() => {
+                    levels.iter().find_map(flows::Level::out_of_reach).cloned()
+                }
+                _ => None,
+            };
+            let reply = lost.map_or(reply, Err);
+            facts.above.settle_as(req, reply, |reply| {
+                if let Reply::Inherited(levels) = reply { Some(levels) } else { None }
+            });
+        } else {
+            facts.grantable.settle_as(req, reply, |reply| {
+                if let Reply::Roles(roles) = reply { Some(roles) } else { None }
+            });
+            return self.complete(cx.shared);
+        }
+        self.ask_unknown_roles(cx);
+        self.rebuild(cx.shared);
+        if let Some(account) = of_policy {
+            self.stage_ahead(&account, cx);
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The review: what will be written, in words, with what has to be said first. Nothing is written before it was seen
+//! here and confirmed.
+
+use jiff::Timestamp;
+use ratatui::text::{Line, Span};
+
+use crate::{
+    model::{
+        account::short,
+        condition::Condition,
+        policy::{
+            Policy, Triple,
+            diff::{Change, Op},
+            edit::Staged,
+            gives::sentence,
+            guard::{Context, Guard, Kind, guards},
+            limits::limits,
+            merge::Overlap,
+        },
+        role,
+    },
+    text::{safe::safe_line, width::pad_right},
+    tui::{
+        app::shared::Shared,
+        widgets::{input::TextInput, theme::Theme},
+    },
+};
+
+/// What somebody else did meanwhile: the policy as it was read, as it is now, and as it will be.
+#[derive(Clone, Debug)]
+pub struct Theirs {
+    /// What the edits were made over.
+    pub read: Policy,
+    /// What is there now.
+    pub now: Policy,
+    /// Theirs with mine on top.
+    pub will_be: Policy,
+    /// Where both touched the same.
+    pub overlaps: Vec<Overlap>,
+}
+
+/// A review being read.
+#[derive(Clone, Debug, Default)]
+pub struct Review {
+    /// After a conflict: what they did.
+    pub theirs: Option<Theirs>,
+    /// Whether the guards were accepted with a key.
+    pub accepted: bool,
+    /// What is being typed to accept those guards that ask for it.
+    pub typed: TextInput,
+}
+
+/// What the review says about staged edits.
+pub struct Said {
+    /// The changes, each with its sentence.
+    pub changes: Vec<(Change, String)>,
+    /// Guards and remarks.
+    pub guards: Vec<Guard>,
+    /// Why it cannot be written at all.
+    pub refused: Vec<String>,
+}
+
+/// Everything there is to say.
+pub fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> Said {
+    let caller = shared.caller_member();
+    let custom = |role: &str| shared.role_permissions(role);
+    let levels = shared.levels(account);
+    let context = Context {
+        account,
+        caller: caller.as_ref(),
+        levels: &levels,
+        production: shared.production(account),
+        custom: &custom,
+        now,
+    };
+    let after = staged.result();
+    let changes = staged.changes();
+    let mut refused = limits(&after);
+    refused.extend(after.editable().err());
+    Said {
+        changes: changes
+            .into_iter()
+            .map(|change| {
+                let text = sentence(&change, &after, &context);
+                (change, text)
+            })
+            .collect(),
+        guards: guards(staged.base(), &after, &context),
+        refused,
+    }
+}
+
+impl Said {
+    /// Guards that stop a write until accepted.
+    pub fn stops(&self) -> impl Iterator<Item = &Guard> {
+        self.guards.iter().filter(|guard| guard.kind == Kind::Guard)
+    }
+
+    /// What must be typed, if anything.
+    pub fn to_type(&self) -> Option<&str> {
+        self.stops().find_map(|guard| guard.type_to_confirm.as_deref())
+    }
+}
+
+impl Review {
+    /// Whether everything was accepted that has to be.
+    pub fn may_write(&self, said: &Said) -> bool {
+        let typed = said.to_type().is_none_or(|text| self.typed.text().trim() == text);
+        said.refused.is_empty() && typed && (self.accepted || said.stops().next().is_none())
+    }
+
+    fn guard_line(&self, guard: &Guard, theme: &Theme) -> Line<'static> {
+        let (mark, style) = match guard.kind {
+            Kind::Guard if self.accepted => (theme.glyphs.yes, theme.warning),
+            Kind::Guard => ("!", theme.bad),
+            Kind::Remark => (theme.glyphs.dot, theme.dim),
+        };
+        let text = safe_line(&guard.sentence).into_owned();
+        Line::from(vec![Span::styled(format!("{mark} "), style), Span::styled(text, style)])
+    }
+
+    /// The lines of the review.
+    pub fn lines(
+        &self,
+        said: &Said,
+        read_ago: &str,
+        others: usize,
+        now: Timestamp,
+        theme: &Theme,
+    ) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        if let Some(theirs) = &self.theirs {
+            lines.extend(conflict(theirs, theme));
+        }
+        // What stops a write comes first: it must not be below the edge of a small screen.
+        for sentence in &said.refused {
+            lines.push(Line::styled(format!("{} {}", theme.glyphs.no, safe_line(sentence)), theme.bad));
+        }
+        for guard in said.stops() {
+            lines.push(self.guard_line(guard, theme));
+        }
+        for (change, text) in &said.changes {
+            lines.push(change_line(change, now, theme));
+            lines.push(Line::styled(format!("    {}", safe_line(text)), theme.dim));
+        }
+        lines.push(Line::default());
+        for guard in said.guards.iter().filter(|guard| guard.kind == Kind::Remark) {
+            lines.push(self.guard_line(guard, theme));
+        }
+        let stay = match others {
+            0 => "No other binding is there".to_owned(),
+            1 => "The one other binding stays as it is".to_owned(),
+            _ => format!("The {others} other bindings stay as they are"),
+        };
+        let stay = format!("Read {read_ago} ago. {stay}.");
+        lines.push(Line::styled(stay, theme.dim));
+        lines
+    }
+}
+
+/// `+ roles/… user:dev@example.com  until 14:00Z`
+pub fn change_line(change: &Change, now: Timestamp, theme: &Theme) -> Line<'static> {
+    let (mark, style) = match change.op {
+        Op::Add => ("+", theme.good),
+        Op::Remove => ("-", theme.bad),
+        Op::Change => ("~", theme.warning),
+    };
+    let words = |condition: &Option<Condition>| {
+        condition.as_ref().map_or_else(|| "always".to_owned(), |condition| condition_words(condition, now))
+    };
+    let condition = match change.op {
+        Op::Change => format!("{} {} {}", words(&change.was), theme.glyphs.arrow, words(&change.condition)),
+        _ => change.condition.as_ref().map(|condition| condition_words(condition, now)).unwrap_or_default(),
+    };
+    Line::from(vec![
+        Span::styled(format!("{mark} "), style),
+        Span::styled(safe_line(&change.role).into_owned(), style),
+        Span::raw(format!("  {}", safe_line(change.member.as_str()))),
+        Span::styled(format!("  {}", safe_line(&condition)), theme.dim),
+    ])
+}
+
+/// A condition in a few words: what it says now where time alone decides, else its expression, with its title.
+pub fn condition_words(condition: &Condition, now: Timestamp) -> String {
+    let words = condition.words(now);
+    match condition.title() {
+        // A title that only says the same adds nothing.
+        title if title.is_empty() || title.starts_with("expires ") && words.contains("until") => words,
+        title => format!("{words} “{title}”"),
+    }
+}
+
+/// Every grant that is not the same in all three, in three columns.
+fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
+    const COLUMN: usize = 9;
+    let all = [theirs.read.triples(), theirs.now.triples(), theirs.will_be.triples()];
+    let mut rows: Vec<&Triple> = Vec::new();
+    for triple in all.iter().flatten() {
+        if !rows.contains(&triple) && !all.iter().all(|policy| policy.contains(triple)) {
+            rows.push(triple);
+        }
+    }
+    let head: String = ["as read", "now", "will be"].iter().map(|word| pad_right(word, COLUMN)).collect();
+    let mut lines = vec![
+        Line::styled("Somebody changed this policy after you read it:", theme.warning),
+        Line::styled(head, theme.dim),
+    ];
+    for triple in rows {
+        let mut spans: Vec<Span<'static>> = all
+            .iter()
+            .map(|policy| match policy.contains(triple) {
+                true => Span::styled(pad_right(&format!("{} yes", theme.glyphs.yes), COLUMN), theme.good),
+                false => Span::styled(pad_right(&format!("{} no", theme.glyphs.no), COLUMN), theme.dim),
+            })
+            .collect();
+        let when = triple
+            .condition
+            .as_ref()
+            .map(|condition| format!(" “{}”", condition.title()))
+            .unwrap_or_default();
+        let role = role::title(&triple.role).unwrap_or(&triple.role);
+        let what = format!("{}{when}  {role}", triple.member.as_str());
+        spans.push(Span::raw(safe_line(&what).into_owned()));
+        lines.push(Line::from(spans));
+    }
+    if !theirs.overlaps.is_empty() {
+        lines.push(Line::styled(
+            "Both of you touched these; theirs stands unless you stage yours again:",
+            theme.bad,
+        ));
+        for overlap in &theirs.overlaps {
+            lines.push(Line::raw(format!(
+                "  {} of {}",
+                safe_line(&overlap.role),
+                safe_line(overlap.member.as_str())
+            )));
+        }
+    }
+    lines.push(Line::default());
+    lines.push(Line::styled("Theirs stays. Yours, on top of it:", theme.strong));
+    lines
+}
+
+/// The title of the review.
+pub fn title(account: &str, conflict: bool) -> String {
+    let short = short(account);
+    if conflict {
+        format!("Somebody was faster: write yours on top, for {short}?")
+    } else {
+        format!("Write the policy of {short}?")
+    }
+}

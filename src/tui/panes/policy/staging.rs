@@ -1,0 +1,279 @@
+//! Staging: what a key asks for becomes an edit over the policy as it was read, or a sentence that says why not.
+//! Nothing is sent from here but a question about a condition.
+
+use crate::{
+    api::policies,
+    keymap::Action,
+    local::history::Snapshot,
+    model::{
+        clock,
+        condition::State,
+        permission::SET_IAM_POLICY,
+        policy::{
+            edit::{Edit, Staged},
+            export,
+        },
+    },
+    ops::Call,
+    tui::{
+        app::{
+            msg::{Clip, Effect, Level},
+            shared::Cx,
+        },
+        widgets::list::Move,
+    },
+};
+
+use super::{
+    Linting, Mode, OWNER, PolicyPane,
+    grant::Grant,
+    history,
+    review::Review,
+    rows::{self, Entry, Mark, Origin},
+};
+
+impl PolicyPane {
+    /// What is being written can no longer be changed; says so.
+    fn is_writing(&self, account: &str, cx: &mut Cx) -> bool {
+        let writing = self.writing.as_ref().is_some_and(|writing| writing.account == account);
+        if writing {
+            cx.notice(Level::Warning, "this policy is being written: wait for the answer");
+        }
+        writing
+    }
+
+    /// Whether IAM said that the caller may not edit; says so, with the way that is left.
+    fn may_not_edit(&self, account: &str, cx: &mut Cx) -> bool {
+        let refused =
+            cx.shared.granted(account).is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
+        if refused {
+            let key = cx.shared.keymap.key(Action::Grant);
+            cx.notice(
+                Level::Warning,
+                format!("you may not edit this policy; {key} writes a request to somebody who may"),
+            );
+        }
+        refused
+    }
+
+    /// Stages an edit of the opened account.
+    pub(super) fn stage(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
+        if self.is_writing(account, cx) {
+            return;
+        }
+        self.follow = Some(match &edit {
+            Edit::Grant(triple) | Edit::Revoke(triple) | Edit::Replace { new: triple, .. } => triple.clone(),
+        });
+        let facts = cx.shared.facts.entry(account.to_owned()).or_default();
+        if facts.staged.is_none() {
+            match facts.policy.value.clone() {
+                Some(policy) => facts.staged = Some(Staged::new(policy)),
+                None => return self.await_policy(account, edit, cx),
+            }
+        }
+        let editable = facts.staged.as_ref().map_or(Ok(()), |staged| staged.base().editable());
+        let changed = editable.is_ok() && facts.staged.as_mut().is_some_and(|staged| staged.stage(edit));
+        if let Err(why) = editable {
+            facts.staged = None;
+            cx.notice(Level::Error, why);
+        } else if !changed {
+            cx.notice(Level::Warning, "that is how it is already: nothing was staged");
+        } else {
+            let key = cx.shared.keymap.key(Action::Review);
+            cx.notice(Level::Info, format!("staged; nothing is written before {key} reviews it"));
+        }
+        self.after_staging(account, cx);
+    }
+
+    /// Keeps an edit until the policy that it is staged over has been read.
+    fn await_policy(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
+        let reading = cx.shared.facts.get(account).is_some_and(|facts| facts.policy.awaiting.is_some());
+        if !reading && cx.shared.opened.as_deref() != Some(account) {
+            return cx.notice(Level::Error, "the policy has not been read, so nothing can be staged over it");
+        }
+        self.ahead.push((account.to_owned(), edit));
+        cx.notice(Level::Info, "reading the policy first: staged when it is here");
+        if !reading {
+            self.read(cx);
+        }
+    }
+
+    /// The policy of an account was read, or could not be: what was edited ahead of it is staged, or said to be lost.
+    pub(super) fn stage_ahead(&mut self, account: &str, cx: &mut Cx) {
+        let edits: Vec<Edit> =
+            self.ahead.extract_if(.., |(of, _)| of == account).map(|(_, edit)| edit).collect();
+        if edits.is_empty() {
+            return;
+        }
+        if cx.shared.facts.get(account).is_none_or(|facts| facts.policy.value.is_none()) {
+            return cx.notice(Level::Error, "the policy could not be read, so nothing was staged over it");
+        }
+        for edit in edits {
+            self.stage(account, edit, cx);
+        }
+    }
+
+    /// The list of accounts marks those with something staged.
+    pub(super) fn after_staging(&mut self, account: &str, cx: &mut Cx) {
+        let facts = cx.shared.facts.entry(account.to_owned()).or_default();
+        let staged = facts.staged_changes() > 0;
+        cx.shared.drafts.retain(|draft| draft != account || staged);
+        if staged && !cx.shared.drafts.iter().any(|draft| draft == account) {
+            cx.shared.drafts.push(account.to_owned());
+        }
+        self.rebuild(cx.shared);
+    }
+
+    pub(super) fn revoke(&mut self, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        if self.may_not_edit(&account, cx) {
+            return;
+        }
+        if !self.marked.is_empty() {
+            // Marks may be left over from another account, or from before a refresh: what is not there is not staged.
+            let here = rows::here(&self.rows);
+            for triple in here.into_iter().filter(|triple| self.marked.contains(triple)).collect::<Vec<_>>() {
+                self.stage(&account, Edit::Revoke(triple), cx);
+            }
+            self.marked.clear();
+            return;
+        }
+        match self.entry().cloned() {
+            Some(Entry { origin: Origin::Above(level), .. }) => {
+                inherited(&level, cx);
+            }
+            Some(Entry { mark: Mark::Remove, .. }) => {
+                cx.notice(Level::Warning, "this is staged to go already")
+            }
+            Some(entry) => self.stage(&account, Edit::Revoke(entry.triple), cx),
+            None => cx.notice(Level::Warning, "put the cursor on the member to revoke"),
+        }
+    }
+
+    pub(super) fn edit(&mut self, cx: &mut Cx) {
+        if cx.shared.opened.clone().is_some_and(|account| self.may_not_edit(&account, cx)) {
+            return;
+        }
+        match self.entry().cloned() {
+            Some(Entry { origin: Origin::Here, triple, mark }) if mark != Mark::Remove => {
+                self.mode = Mode::Grant(Box::new(Grant::edit(&triple)));
+                if let Some(account) = cx.shared.opened.clone() {
+                    self.ask_roles(account, cx);
+                }
+                self.complete(cx.shared);
+            }
+            Some(Entry { origin: Origin::Above(level), .. }) => {
+                inherited(&level, cx);
+            }
+            _ => cx.notice(Level::Warning, "put the cursor on the grant to change"),
+        }
+    }
+
+    pub(super) fn undo(&mut self, redo: bool, cx: &mut Cx) {
+        let Some(account) = cx.shared.opened.clone() else { return };
+        if self.is_writing(&account, cx) {
+            return;
+        }
+        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        let done = facts
+            .staged
+            .as_mut()
+            .is_some_and(|staged| if redo { staged.redo().is_some() } else { staged.undo().is_some() });
+        if !done {
+            cx.notice(
+                Level::Warning,
+                if redo { "there is nothing to redo" } else { "there is nothing to undo" },
+            );
+        }
+        self.after_staging(&account, cx);
+    }
+
+    pub(super) fn open_review(&mut self, cx: &mut Cx) {
+        let Some((_, facts)) = cx.shared.opened_facts() else { return };
+        if facts.staged.as_ref().is_none_or(Staged::is_empty) {
+            let grant = cx.shared.keymap.key(Action::Grant);
+            return cx.notice(Level::Warning, format!("nothing is staged: {grant} grants"));
+        }
+        self.scroll.scroll(Move::Top);
+        self.mode = Mode::Review(Review::default());
+    }
+
+    /// The form of the grant was sent.
+    pub(super) fn submit_grant(&mut self, cx: &mut Cx) {
+        let (Some(account), Mode::Grant(grant)) = (cx.shared.opened.clone(), &mut self.mode) else { return };
+        // Google's clock judges when it ends.
+        let now = cx.shared.at_google(cx.now.utc);
+        let Some(triple) = grant.check(now) else {
+            if let Some(field) = grant.form.first_error() {
+                grant.form.focus_on(field);
+            }
+            return;
+        };
+        if grant.asks {
+            let text = export::request(&triple, &account, &cx.shared.project_for(&account), None);
+            self.mode = Mode::Browse;
+            match Clip::text(&text, "the request for an administrator") {
+                Ok(clip) => cx.effect(Effect::Copy(clip)),
+                Err(why) => cx.notice(Level::Warning, why),
+            }
+            return;
+        }
+        let apart = clock::apart(cx.shared.skew).filter(|_| grant.counts());
+        let edit = match grant.replaces.clone() {
+            Some(old) => Edit::Replace { old, new: triple.clone() },
+            None => Edit::Grant(triple.clone()),
+        };
+        match triple.condition {
+            // Time alone is known to be sound; anything else is shown to Google first.
+            Some(condition) if condition.evaluate(now) == State::Unknown => {
+                let call = policies::Call::Lint { account: account.clone(), condition };
+                let req = cx.call(OWNER, Call::Policies(call));
+                self.linting = Some(Linting { req, account, edit });
+            }
+            _ => {
+                self.mode = Mode::Browse;
+                self.stage(&account, edit, cx);
+                if let Some(words) = apart {
+                    cx.notice(Level::Warning, format!("staged; {words}: its end is counted from Google's"));
+                }
+            }
+        }
+    }
+
+    /// Stages what leads back to a saved policy, over today's under today's etag.
+    pub(super) fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let (Some(today), account) = (facts.policy.value.clone(), account.to_owned()) else {
+            return cx.notice(Level::Error, "today's policy has not been read: refresh first");
+        };
+        if self.is_writing(&account, cx) {
+            return;
+        }
+        match history::back_to(snapshot, &today) {
+            Ok(changes) if changes.is_empty() => {
+                cx.notice(Level::Info, "that is what the policy is today: nothing to restore")
+            }
+            Ok(changes) => {
+                let count = changes.len();
+                cx.shared.facts.entry(account.clone()).or_default().staged =
+                    Some(Staged::with(today, &changes));
+                let key = cx.shared.keymap.key(Action::Review);
+                cx.notice(
+                    Level::Info,
+                    format!(
+                        "{count} {} back to {} staged: {key} reviews",
+                        if count == 1 { "change" } else { "changes" },
+                        snapshot.time.strftime("%Y-%m-%d %H:%MZ")
+                    ),
+                );
+            }
+            Err(why) => cx.notice(Level::Error, why),
+        }
+        self.mode = Mode::Browse;
+        self.after_staging(&account, cx);
+    }
+}
+
+fn inherited(level: &str, cx: &mut Cx) {
+    cx.notice(Level::Warning, format!("this is inherited from {level}: it can only be changed there"));
+}

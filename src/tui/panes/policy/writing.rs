@@ -1,0 +1,193 @@
+//! Writing what is staged, and what became of it. A write is never cancelled, always ends in a notice, and what the
+//! caller was given is watched until it works.
+
+use crate::{
+    api::commands,
+    flows::{self, Applied, Mode as Applying, Watched, Watching},
+    http::ApiError,
+    keymap::Action,
+    model::{
+        account::short,
+        lifetime, permission,
+        policy::{
+            diff::{Change, Op},
+            edit::Staged,
+            merge::Overlap,
+        },
+        role,
+    },
+    ops::{Call, Reply},
+    tui::{
+        app::{msg::Level, shared::Cx, writes::Write},
+        widgets::list::Move,
+    },
+};
+
+use super::{
+    Mode, OWNER, PolicyPane, Watch, Writing,
+    review::{Review, Theirs, said},
+};
+
+impl PolicyPane {
+    pub(super) fn write(&mut self, cx: &mut Cx) {
+        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let Some(staged) = facts.staged.clone() else { return };
+        let Mode::Review(review) = &mut self.mode else { return };
+        if self.scroll.window().end < self.scroll.len() {
+            // Nothing is confirmed that was not shown.
+            self.scroll.scroll(Move::PageDown);
+            return cx.notice(Level::Warning, "read on: there was more below");
+        }
+        let said = said(account, &staged, cx.shared, cx.shared.at_google(cx.now.utc));
+        if !review.may_write(&said) {
+            if said.refused.is_empty() && said.to_type().is_none() {
+                review.accepted = true;
+                let enter = cx.shared.keymap.key(Action::Write);
+                cx.notice(Level::Warning, format!("read what it says; {enter} again writes all the same"));
+            } else if let Some(text) = said.to_type() {
+                review.accepted = true;
+                let text = format!("type {text} to write all the same");
+                cx.notice(Level::Warning, text);
+            }
+            return;
+        }
+        if self.writing.is_some() {
+            return cx.notice(Level::Warning, "a policy is being written already");
+        }
+        if cx.shared.read_only {
+            return cx.notice(Level::Error, "--read-only: nothing is written");
+        }
+        let account = account.to_owned();
+        let request = flows::Request {
+            account: account.clone(),
+            unique_id: facts.unique_id(),
+            base: staged.base().clone(),
+            edits: staged.edits().to_vec(),
+            mode: Applying::Once,
+        };
+        let req = cx.call(OWNER, Call::Flow(flows::Call::ApplyPolicy(Box::new(request))));
+        let write = Write {
+            what: format!("the policy of {}", short(&account)),
+            check: commands::show_policy(&account),
+        };
+        cx.shared.writes.begin(req, write);
+        cx.notice(Level::Info, format!("writing the policy of {}…", short(&account)));
+        self.writing = Some(Writing { req, account, changes: staged.changes() });
+        self.mode = Mode::Browse;
+    }
+
+    /// A write ended: it always ends in a notice.
+    pub(super) fn written(&mut self, writing: Writing, reply: Result<Applied, ApiError>, cx: &mut Cx) {
+        let account = writing.account;
+        let here = cx.shared.opened.as_deref() == Some(account.as_str());
+        let name = short(&account).to_owned();
+        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        match reply {
+            Ok(Applied::Applied { after, ref differs, .. }) => {
+                let level = if differs.is_empty() { Level::Info } else { Level::Warning };
+                let sentence = if differs.is_empty() {
+                    let count = writing.changes.len();
+                    format!(
+                        "written: {count} {} in the policy of {name}",
+                        if count == 1 { "change" } else { "changes" }
+                    )
+                } else {
+                    format!(
+                        "{name}: the policy is written, but what is stored is not what was sent: look at it"
+                    )
+                };
+                facts.policy.value = Some(after);
+                facts.policy.error = None;
+                facts.policy_read = Some(cx.now.utc);
+                facts.staged = None;
+                cx.notice(level, sentence);
+                // A group, a domain or everybody may hold the caller: whoever was touched, what was said before is old.
+                cx.test_permissions_anew(&account);
+                self.watch_own_grant(&account, &writing.changes, cx);
+            }
+            Ok(Applied::Conflict { theirs, merged }) => {
+                let mine: Vec<Change> = merged
+                    .mine
+                    .iter()
+                    .filter(|change| !overlapping(change, &merged.overlaps))
+                    .cloned()
+                    .collect();
+                facts.policy.value = Some(theirs.clone());
+                facts.policy_read = Some(cx.now.utc);
+                let read =
+                    facts.staged.as_ref().map_or_else(|| theirs.clone(), |staged| staged.base().clone());
+                facts.staged = Some(Staged::with(theirs.clone(), &mine));
+                if here {
+                    let theirs =
+                        Some(Theirs { read, now: theirs, will_be: merged.merged, overlaps: merged.overlaps });
+                    self.scroll.scroll(Move::Top);
+                    self.mode = Mode::Review(Review { theirs, ..Review::default() });
+                }
+                cx.notice(
+                    Level::Warning,
+                    format!(
+                        "{name}: somebody else changed the policy, so nothing was written; look at the review"
+                    ),
+                );
+            }
+            Ok(outcome @ (Applied::NotApplied { .. } | Applied::Unknown { .. })) => {
+                if let Applied::NotApplied { now, .. } = &outcome {
+                    facts.policy.value = Some(now.clone());
+                    facts.policy_read = Some(cx.now.utc);
+                }
+                cx.notice(Level::Error, format!("{name}: {}", outcome.sentence()));
+                if matches!(outcome, Applied::Unknown { .. }) {
+                    cx.test_permissions_anew(&account);
+                }
+            }
+            Err(error) => cx.complain(&error),
+        }
+        self.after_staging(&account, cx);
+    }
+
+    /// What the caller was given just now is watched until it works; for anybody else it cannot be seen from here.
+    pub(super) fn watch_own_grant(&mut self, account: &str, changes: &[Change], cx: &mut Cx) {
+        let caller = cx.shared.caller_member();
+        let mut permissions = Vec::new();
+        for change in changes.iter().filter(|change| change.op != Op::Remove) {
+            if caller.as_ref() == Some(&change.member) {
+                // IAM can be asked only about what can be held on an account: not whether it may be listed or made.
+                permissions.extend(role::permissions(&change.role).filter_map(permission::by_name));
+            }
+        }
+        if permissions.is_empty() {
+            if changes.iter().any(|change| change.op != Op::Remove) {
+                cx.notice(Level::Info, "written; whether it works yet cannot be observed from here: usually 2 to 7 minutes, groups longer");
+            }
+            return;
+        }
+        let call = flows::Call::WatchGrant { account: account.to_owned(), permissions };
+        let req = cx.call(OWNER, Call::Flow(call));
+        let old =
+            self.watch.replace(Watch { req, account: account.to_owned(), progress: Watching::default() });
+        cx.cancel(old.map(|watch| watch.req));
+    }
+
+    pub(super) fn watched(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
+        let Some(watch) = self.watch.take() else { return };
+        let name = short(&watch.account).to_owned();
+        // However it ended: what the caller may do was asked before the grant could have been felt.
+        cx.test_permissions_anew(&watch.account);
+        match reply {
+            Ok(Reply::Watched(Watched::Works { after, .. })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                cx.notice(Level::Info, format!("your grant on {name} works, after {after}"));
+            }
+            Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
+                let after = lifetime::words(after.as_secs() as i64);
+                cx.notice(Level::Warning, format!("your grant on {name} does not work yet after {after}: groups and conditions take longer"));
+            }
+            Ok(_) => {}
+            Err(error) => cx.complain(&error),
+        }
+    }
+}
+
+fn overlapping(change: &Change, overlaps: &[Overlap]) -> bool {
+    overlaps.iter().any(|overlap| overlap.role == change.role && overlap.member == change.member)
+}

@@ -1,0 +1,575 @@
+//! THE loop: events in, effects out. The only screen file that awaits, sees the client, reads the clock or starts
+//! tasks; it decides when to draw, never what.
+
+mod callers;
+mod frames;
+mod panic_switch;
+mod room;
+mod signals;
+mod stopping;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io, iter,
+    path::PathBuf,
+    time::Duration,
+};
+
+use crossterm::event::Event;
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc::{self, UnboundedReceiver},
+    task::{AbortHandle, JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    api::Client,
+    auth::trust::Doubt,
+    http::{Record, without_numbers},
+    local::{
+        env::Env,
+        files,
+        history::Snapshots,
+        state::{self, Remembered},
+    },
+    model::secret::Secret,
+    ops::perform_with,
+    session::{
+        Failure,
+        args::{Pane, TuiArgs},
+        config::Mode,
+        failure::{self, LastFailure},
+        logging,
+        setup::{Connector, Setup},
+    },
+    tui::{
+        app::{
+            AppState, Start,
+            msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
+        },
+        clipboard::{self, Clipboard, Copied},
+        terminal::{self, Screen},
+        view,
+        widgets::theme::Theme,
+    },
+};
+use callers::{Callers, Outcome, Wish};
+use frames::Frames;
+use panic_switch::PanicSwitch;
+use room::Room;
+use signals::{Heard, Signals};
+use stopping::Stopping;
+
+/// Keys that are queued already are taken in before the next frame; a bound, so that a flood cannot stop drawing.
+const BURST: usize = 1_024;
+
+/// Pages and records under way between tasks and loop.
+const QUEUE: usize = 256;
+
+/// Opens the explorer; gives the exit code.
+///
+/// # Errors
+/// What kept it from opening; the terminal is as it was.
+pub fn open(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
+    terminal::restore_on_panic();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Err(Failure::io("starting", &error)),
+    };
+    let code = runtime.block_on(explore(args, env));
+    // A task that blocks must not hold the shell back.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    code
+}
+
+async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
+    // Heard from before the terminal is ours.
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return Err(Failure::io("listening for signals", &error)),
+    };
+    if let Some(code) = stopping::until_in_foreground(&mut signals).await {
+        return Ok(code);
+    }
+    // The example organization takes a moment: its keys are made, and its accounts. Something is there meanwhile.
+    let early = match args.global.demo.then(starting).transpose() {
+        Ok(early) => early,
+        Err(error) => return Err(Failure::usage(error.to_string())),
+    };
+    let (records_in, records) = mpsc::channel(QUEUE * 8);
+    let setup = tokio::select! {
+        biased;
+        code = stopping::until_told_to_end(&mut signals, early.is_none()) => {
+            terminal::restore();
+            return Ok(code);
+        }
+        setup = Setup::make(&args.global, env, Some(records_in)) => setup,
+    };
+    let setup = match setup {
+        Ok(setup) => setup,
+        Err(failure) => {
+            terminal::restore();
+            return Err(failure);
+        }
+    };
+    let folder = if args.global.demo { None } else { env.state_dir() };
+    if let Some(folder) = &folder {
+        logging::start(folder, args.global.verbose);
+    }
+    let memory = folder.as_deref().map(state::file);
+    let theme = theme(args, env, &setup);
+    let screen = match early.map_or_else(Screen::enter, Ok) {
+        Ok(screen) => screen,
+        Err(error) => return Err(Failure::usage(error.to_string())),
+    };
+    let app = AppState::new(start(args, &setup, memory.as_ref()), screen.size());
+    // The rest of it is nobody's business later: who called at the start may soon be somebody else.
+    let Setup { connector, source, doubt, client, emulator, .. } = setup;
+    let (copied_in, copied) = mpsc::unbounded_channel();
+    // The clipboard belongs to the real surroundings, in the demo too.
+    let clipboard = Clipboard::new(env, copied_in);
+    let (keeper, jobs) = mpsc::unbounded_channel();
+    let (saved_in, saved) = mpsc::unbounded_channel();
+    let mut files = JoinSet::new();
+    files.spawn(keep_files(jobs, saved_in));
+    let mut looped = Loop {
+        app,
+        room: Room::of(&screen),
+        screen,
+        theme,
+        client,
+        snapshots: match &folder {
+            Some(folder) => Snapshots::in_state_folder(Some(folder.clone())),
+            None if args.global.demo => Snapshots::in_memory(),
+            None => Snapshots::in_state_folder(None),
+        },
+        clipboard,
+        memory,
+        tasks: JoinSet::new(),
+        running: HashMap::new(),
+        timers: BTreeMap::new(),
+        timer_count: 0,
+        began: Instant::now(),
+        frames: Frames::default(),
+        quit: None,
+        stopping: None,
+        parts: mpsc::channel(QUEUE),
+        records,
+        lost: 0,
+        lost_before: 0,
+        copied,
+        keeper,
+        saved,
+        panic: PanicSwitch::new(env),
+        connector,
+        callers: Callers::new(source),
+        doubt,
+        wish: Wish::default(),
+        loaded: mpsc::channel(QUEUE),
+    };
+    let ended = looped.run(&mut signals).await;
+    terminal::restore();
+    let Loop { clipboard, mut tasks, keeper, .. } = looped;
+    tasks.abort_all();
+    // What was asked for before the end is written, unless the disk hangs.
+    drop(keeper);
+    let _ = tokio::time::timeout(Duration::from_secs(1), files.join_next()).await;
+    // Takes back what is ours, with the terminal given back already.
+    drop(clipboard);
+    drop(emulator);
+    // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
+    Ok(ended.unwrap_or(HANGUP))
+}
+
+/// The terminal, with a line on it.
+fn starting() -> io::Result<Screen> {
+    let mut screen = Screen::enter()?;
+    screen
+        .draw(|frame| frame.render_widget(" impersona  starting the example organization…", frame.area()))?;
+    Ok(screen)
+}
+
+fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
+    let remembered = memory.map(|path| Remembered::load(path)).unwrap_or_default();
+    Start {
+        caller: setup.caller.clone(),
+        project: setup.project.clone(),
+        account: args.account.clone(),
+        pane: args.pane.map(|pane| match pane {
+            Pane::Overview => PaneId::Overview,
+            Pane::Policy => PaneId::Policy,
+            Pane::Mint => PaneId::Mint,
+            Pane::Inspect => PaneId::Inspect,
+            Pane::Activity => PaneId::Activity,
+        }),
+        keymap: setup.config.keymap.clone(),
+        remembered,
+        endpoints: setup.client.endpoints().clone(),
+        demo: args.global.demo,
+        read_only: args.global.read_only,
+        production: setup.config.production_projects.clone(),
+        idle_wipe: setup.config.idle_wipe,
+        questions_per_second: setup.connector.questions_per_second,
+    }
+}
+
+/// `NO_COLOR` (any text), a dumb terminal and `--no-color` mean no colour; a locale that is not UTF-8 means ASCII.
+fn theme(args: &TuiArgs, env: &Env, setup: &Setup) -> Theme {
+    let plain = args.global.no_color || env.get("NO_COLOR").is_some() || env.get("TERM") == Some("dumb");
+    let mode = if plain { Mode::None } else { setup.config.theme };
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env.get(name)).unwrap_or("UTF-8");
+    let utf8 = locale.to_ascii_uppercase().replace('-', "").contains("UTF8");
+    Theme::new(mode, utf8)
+}
+
+/// What a finished task leaves for `update`, if anything.
+type Done = Option<Msg>;
+
+struct Loop {
+    app: AppState,
+    screen: Screen,
+    /// Tells when a terminal that reads slowly takes more.
+    room: Room,
+    theme: Theme,
+    client: Client,
+    /// Policies are saved here before they are written over.
+    snapshots: Snapshots,
+    clipboard: Clipboard,
+    memory: Option<PathBuf>,
+    /// Every task: a panic in one is seen here.
+    tasks: JoinSet<Done>,
+    running: HashMap<ReqId, AbortHandle>,
+    timers: BTreeMap<(Instant, u64), TimerId>,
+    timer_count: u64,
+    began: Instant,
+    frames: Frames,
+    quit: Option<u8>,
+    /// Who is to stop, until the loop comes to it.
+    stopping: Option<Stopping>,
+    parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
+    records: mpsc::Receiver<Record>,
+    lost: u64,
+    /// By the clients of earlier callers.
+    lost_before: u64,
+    copied: UnboundedReceiver<clipboard::Outcome>,
+    keeper: mpsc::UnboundedSender<Keep>,
+    saved: UnboundedReceiver<Msg>,
+    panic: PanicSwitch,
+    connector: Connector,
+    /// Who calls, and who became them.
+    callers: Callers,
+    /// What has to be confirmed before it is used.
+    doubt: Option<Doubt>,
+    wish: Wish,
+    loaded: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
+}
+
+/// Waits for a time, and not for the next tick of the timer where it is here already.
+async fn time_of(wake: Option<Instant>) {
+    if let Some(wake) = wake.filter(|wake| *wake > Instant::now()) {
+        sleep_until(wake).await;
+    }
+}
+
+impl Loop {
+    async fn run(&mut self, signals: &mut Signals) -> io::Result<u8> {
+        // The first frame comes before anything is asked of anybody, and before anybody is listened to.
+        self.draw()?;
+        let (mut events, mut gone) = (terminal::listen(), terminal::gone());
+        self.handle(Msg::Start)?;
+        if let Some(doubt) = &self.doubt {
+            let question = doubt.question();
+            self.handle(Msg::Doubted { question, wish: None })?;
+        }
+        self.panic.in_a_task(&mut self.tasks);
+        loop {
+            if let Some(stopping) = self.stopping.take() {
+                self.stop(stopping, signals).await?;
+            }
+            if let Some(code) = self.quit {
+                return Ok(code);
+            }
+            // Before the first wait, too: a start that asks nobody anything still has something to say.
+            if self.app.take_dirty() {
+                self.frames.want(Instant::now());
+            }
+            if self.screen.is_ready() && self.frames.is_late(Instant::now()) {
+                self.draw()?;
+            }
+            let ready = self.screen.is_ready();
+            let next_timer = self.timers.first_key_value().map(|((at, _), _)| *at);
+            let wake = [next_timer, self.frames.due().filter(|_| ready)].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                signal = signals.next() => match signal {
+                    Heard::End(code) => self.handle(Msg::Leave(code))?,
+                    Heard::Stop => self.stopping = Some(Stopping::Us),
+                    Heard::GoOn => self.go_on(signals).await?,
+                },
+                () = terminal::panicked() => return Ok(PANICKED),
+                Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
+                event = events.recv() => {
+                    let Some(event) = event else { return Ok(HANGUP) };
+                    self.handle(Msg::Input(event?))?;
+                    self.drain(&mut events)?;
+                    if self.quit.is_none() && self.app.take_dirty() {
+                        self.draw()?;
+                    }
+                }
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => self.finished(done)?,
+                Some(part) = self.parts.1.recv() => self.handle(part)?,
+                Some(record) = self.records.recv() => {
+                    logging::request(&record);
+                    self.handle(Msg::Http(Box::new(record)))?;
+                    let lost = self.lost_before + self.client.lost_records();
+                    if lost != self.lost {
+                        self.lost = lost;
+                        self.handle(Msg::RecordsLost(lost))?;
+                    }
+                }
+                // A copy may have to go through the terminal.
+                Some(copied) = self.copied.recv(), if ready => self.copied(copied)?,
+                () = self.room.comes(), if !ready => self.screen.send()?,
+                Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
+                Some(saved) = self.saved.recv() => self.handle(saved)?,
+                // Last, so that all that is here already is one frame.
+                () = time_of(wake), if wake.is_some() => {
+                    self.fire()?;
+                    if ready && self.frames.due().is_some_and(|due| due <= Instant::now()) {
+                        self.draw()?;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Everything typed so far is one burst: one frame.
+    fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
+        for _ in 0..BURST {
+            // Looked at first: what is taken out has to be handled, and what comes after ctrl-z waits for us to go on.
+            if self.quit.is_some() || self.stopping.is_some() {
+                break;
+            }
+            let Ok(event) = events.try_recv() else { break };
+            self.handle(Msg::Input(event?))?;
+        }
+        Ok(())
+    }
+
+    /// Draws a frame now, or as soon as the terminal has taken the one before: what changes until then is one frame.
+    fn draw(&mut self) -> io::Result<()> {
+        if !self.screen.is_ready() {
+            self.frames.hold(Instant::now());
+            return Ok(());
+        }
+        // The terminal may have another size before the event that says so is here.
+        let size = self.screen.size();
+        if size != self.app.size {
+            self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
+        }
+        self.app.take_dirty();
+        self.frames.drawn(Instant::now());
+        let now = self.now();
+        self.panic.in_draw();
+        let (app, theme) = (&self.app, &self.theme);
+        self.screen.draw(|frame| {
+            if let Some(cursor) = view::draw(app, now, theme, frame.buffer_mut()) {
+                frame.set_cursor_position(cursor);
+            }
+        })
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "the loop is where time enters")]
+    fn now(&self) -> Now {
+        Now { utc: Timestamp::now(), mono: self.began.elapsed() }
+    }
+
+    fn handle(&mut self, msg: Msg) -> io::Result<()> {
+        self.panic.in_update(&msg, &self.app);
+        if matches!(msg, Msg::Input(Event::Resize(..))) {
+            self.screen.resized();
+        }
+        let effects = self.app.update(self.now(), msg);
+        effects.into_iter().try_for_each(|effect| self.carry_out(effect))
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> io::Result<()> {
+        match effect {
+            Effect::Call { req, owner, call } => self.call(req, owner, call),
+            Effect::Cancel(req) => {
+                if let Some(task) = self.running.remove(&req) {
+                    task.abort();
+                }
+            }
+            Effect::After(timer, wait) => {
+                self.timer_count += 1;
+                self.timers.insert((Instant::now() + wait, self.timer_count), timer);
+            }
+            Effect::Copy(clip) => self.clipboard.copy(clip),
+            Effect::ClearClipboard => self.clipboard.clear(),
+            Effect::Forget => {
+                self.clipboard.forget();
+                self.screen.forget()?;
+                // Credentials that still wait for the terminal do not wait any more.
+                for outcome in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
+                    self.copied(outcome)?;
+                }
+                let client = self.client.clone();
+                self.tasks.spawn(async move {
+                    client.disconnect().await;
+                    None
+                });
+            }
+            Effect::Save { name, text } => self.keep(Keep::Save(name, text)),
+            Effect::FindCallers => {
+                let connector = self.connector.clone();
+                self.tasks.spawn(async move {
+                    let found = tokio::task::spawn_blocking(move || connector.callers()).await;
+                    Some(Msg::Callers(found.ok()?))
+                });
+            }
+            Effect::Switch(wish) => self.switch(wish),
+            Effect::Trust(wish) => self.trust(wish)?,
+            Effect::Remember(remembered) => {
+                if let Some(path) = self.memory.clone() {
+                    self.keep(Keep::Remember(path, remembered));
+                }
+            }
+            Effect::KeepFailure(failure) => {
+                if let Some(path) = self.memory.as_ref().and_then(|path| path.parent()).map(failure::file) {
+                    self.keep(Keep::Failure(path, failure));
+                }
+            }
+            Effect::ResetProbing => self.client.reset_probing(),
+            Effect::Suspend => self.stopping = Some(Stopping::Job),
+            Effect::GiveBack(line) | Effect::Farewell(line) => {
+                terminal::restore();
+                terminal::say(&line);
+            }
+            Effect::Quit(code) => self.quit = Some(code),
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, req: ReqId, owner: Owner, call: crate::ops::Call) {
+        let (client, snapshots, parts) = (self.client.clone(), self.snapshots.clone(), self.parts.0.clone());
+        let task = self.tasks.spawn(async move {
+            // Pages leave in order by a queue of their own: the sink may not wait, the channel must be bounded.
+            let (pages_in, mut pages) = mpsc::unbounded_channel();
+            let mut sink = |part| {
+                let _ = pages_in.send(part);
+            };
+            let work = perform_with(&client, &snapshots, call, &mut sink);
+            tokio::pin!(work);
+            let reply = loop {
+                tokio::select! {
+                    biased;
+                    Some(part) = pages.recv() => {
+                        let _ = parts.send(Msg::Part { req, owner, part }).await;
+                    }
+                    reply = &mut work => break reply,
+                }
+            };
+            while let Ok(part) = pages.try_recv() {
+                let _ = parts.send(Msg::Part { req, owner, part }).await;
+            }
+            Some(Msg::Reply { req, owner, reply })
+        });
+        self.running.insert(req, task);
+    }
+
+    fn finished(&mut self, done: Result<Done, JoinError>) -> io::Result<()> {
+        match done {
+            Ok(Some(msg)) => {
+                // A last page that is still in the queue belongs before the answer that ends it.
+                while let Ok(part) = self.parts.1.try_recv() {
+                    self.handle(part)?;
+                }
+                if let Msg::Reply { req, .. } = &msg {
+                    self.running.remove(req);
+                }
+                self.handle(msg)
+            }
+            Ok(None) => Ok(()),
+            Err(error) if error.is_panic() => {
+                // The hook has given the terminal back and said where; nothing of this state can be trusted now.
+                self.quit = Some(PANICKED);
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn fire(&mut self) -> io::Result<()> {
+        let now = Instant::now();
+        while let Some(entry) = self.timers.first_entry().filter(|entry| entry.key().0 <= now) {
+            let timer = entry.remove();
+            self.handle(Msg::Timer(timer))?;
+        }
+        Ok(())
+    }
+
+    fn copied(&mut self, outcome: clipboard::Outcome) -> io::Result<()> {
+        let sentence = match outcome.since_no_wipe() {
+            None => return Ok(()),
+            Some(Copied::Done(sentence)) => sentence,
+            Some(Copied::ByTerminal(text, sentence)) => {
+                self.screen.copy(text.expose())?;
+                sentence
+            }
+        };
+        self.handle(Msg::Copied(Ok(sentence)))
+    }
+
+    /// Files are written one after the other, off the loop: a disk may hang, and what was said last must stand.
+    fn keep(&mut self, job: Keep) {
+        // The writer ends only with the loop.
+        let _ = self.keeper.send(job);
+    }
+}
+
+/// Something for a file.
+enum Keep {
+    /// A new file of the user's.
+    Save(String, Secret),
+    /// Recents and favourites.
+    Remember(PathBuf, Remembered),
+    /// A failure, for the command line.
+    Failure(PathBuf, Box<LastFailure>),
+}
+
+/// Writes files in order until nobody asks any more; what became of the user's own is told.
+async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::UnboundedSender<Msg>) {
+    while let Some(job) = jobs.recv().await {
+        let outcome = tokio::task::spawn_blocking(move || match job {
+            Keep::Save(name, text) => {
+                let saved = files::write_private_beside(&name, text.expose().as_bytes());
+                Some(Msg::Saved(saved.map_err(|error| {
+                    format!("{name} was not saved: {}", without_numbers(&error.to_string()))
+                })))
+            }
+            Keep::Remember(path, remembered) => {
+                if let Err(error) = remembered.save(&path) {
+                    tracing::warn!(%error, "recents and favourites were not kept");
+                }
+                None
+            }
+            Keep::Failure(path, failure) => {
+                if let Err(error) = failure.save(&path) {
+                    tracing::warn!(%error, "the last failure was not kept");
+                }
+                None
+            }
+        });
+        if let Ok(Some(msg)) = outcome.await {
+            let _ = saved.send(msg);
+        }
+    }
+}
+
+/// The exit code after a panic: Rust's own.
+const PANICKED: u8 = 101;
+
+/// 128 and the number of SIGHUP, as shells count.
+const HANGUP: u8 = 129;

@@ -1,0 +1,39 @@
+//! Waiting for room in a terminal that reads slowly, so that the loop answers everything else meanwhile.
+
+use crate::tui::terminal::Screen;
+
+/// Tells when the terminal takes more.
+#[derive(Default)]
+pub(super) struct Room {
+    #[cfg(unix)]
+    watched: Option<tokio::io::unix::AsyncFd<std::fs::File>>,
+}
+
+impl Room {
+    #[cfg(unix)]
+    #[expect(deprecated, reason = "a file keeps its descriptor, and what replaces this is unsafe code")]
+    pub(super) fn of(screen: &Screen) -> Room {
+        use tokio::io::{Interest, unix::AsyncFd};
+        let watched = screen.watched().and_then(|file| AsyncFd::with_interest(file, Interest::WRITABLE));
+        Room { watched: watched.ok() }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn of(_: &Screen) -> Room {
+        Room::default()
+    }
+
+    /// Waits until the terminal may take more; somebody has to try.
+    pub(super) async fn comes(&self) {
+        #[cfg(unix)]
+        if let Some(watched) = &self.watched
+            && let Ok(mut ready) = watched.writable().await
+        {
+            // Said once: it is waited for again only when the terminal has taken less than all.
+            ready.clear_ready();
+            return;
+        }
+        // What cannot be watched is tried now and then.
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,78 @@
+//! The signals that the program answers.
+
+use std::io;
+#[cfg(unix)]
+use std::{future::poll_fn, task::Poll};
+
+#[cfg(unix)]
+use rustix::process::Signal as Number;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[cfg(unix)]
+use crate::local::signals;
+
+/// What a signal asks for.
+pub(super) enum Heard {
+    /// To end with this exit code: 128 and the signal's number, as shells count.
+    End(u8),
+    /// To stop until SIGCONT, with the terminal given back.
+    Stop,
+    /// To go on: somebody stopped us, perhaps without a word, and had the terminal meanwhile.
+    GoOn,
+}
+
+/// The signals that the program answers.
+pub(super) struct Signals {
+    /// Each with its exit code.
+    #[cfg(unix)]
+    ends: Vec<(Signal, u8)>,
+    #[cfg(unix)]
+    stops: Signal,
+    #[cfg(unix)]
+    goes_on: Signal,
+}
+
+#[cfg(unix)]
+fn listen(number: i32) -> io::Result<Signal> {
+    signal(SignalKind::from_raw(number))
+}
+
+impl Signals {
+    #[cfg(unix)]
+    pub(super) fn new() -> io::Result<Signals> {
+        Ok(Signals {
+            ends: signals::listen(),
+            stops: listen(Number::TSTP.as_raw())?,
+            goes_on: listen(Number::CONT.as_raw())?,
+        })
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn new() -> io::Result<Signals> {
+        Ok(Signals {})
+    }
+
+    #[cfg(unix)]
+    pub(super) async fn next(&mut self) -> Heard {
+        let Signals { ends, stops, goes_on } = self;
+        let ended = poll_fn(|cx| {
+            let code =
+                ends.iter_mut().find_map(|(signal, code)| signal.poll_recv(cx).is_ready().then_some(*code));
+            code.map_or(Poll::Pending, Poll::Ready)
+        });
+        // In this order: what came while we were stopped is heard before that we are no more.
+        tokio::select! {
+            biased;
+            code = ended => Heard::End(code),
+            _ = stops.recv() => Heard::Stop,
+            _ = goes_on.recv() => Heard::GoOn,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) async fn next(&mut self) -> Heard {
+        let _ = tokio::signal::ctrl_c().await;
+        Heard::End(130)
+    }
+}

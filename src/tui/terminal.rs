@@ -1,0 +1,344 @@
+//! The terminal itself: raw mode, alternate screen, bracketed paste, and giving all of it back however the
+//! program ends. Every frame is one write.
+
+#[cfg(not(unix))]
+#[path = "terminal/console.rs"]
+mod tty;
+#[cfg(unix)]
+mod tty;
+
+mod keys;
+mod out;
+
+use std::{
+    cell::RefCell,
+    fs::File,
+    io::{self, IsTerminal, Write},
+    mem::ManuallyDrop,
+    panic,
+    rc::Rc,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use crossterm::{
+    Command,
+    clipboard::CopyToClipboard,
+    cursor,
+    event::{DisableBracketedPaste, EnableBracketedPaste},
+    queue,
+    style::{Attribute, SetAttribute},
+    terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen},
+};
+use tokio::sync::{Notify, futures::Notified};
+
+use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
+
+pub use keys::listen;
+use out::{Cut, Out, SharedCut};
+pub(crate) use tty::{in_foreground, stop};
+
+/// Whether the terminal is ours and has to be given back.
+static OURS: AtomicBool = AtomicBool::new(false);
+
+/// Whether a frame is being written at this very moment; a panic on another thread waits for it.
+static WRITING: AtomicBool = AtomicBool::new(false);
+
+/// Whether the terminal has got a part of a frame or of a copy, which may end in the middle of a sequence.
+static CUT: SharedCut = SharedCut::no();
+
+/// The terminal while it is ours.
+pub struct Screen {
+    /// Never dropped: ratatui's own drop prints where there may be nobody to print to, and panics then.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Ink>>>,
+    out: Rc<RefCell<Out>>,
+    /// Whether nobody knows what the terminal shows.
+    stale: bool,
+}
+
+/// What ratatui writes with. It flushes after each of its steps, which does nothing here: a frame is one write.
+struct Ink(Rc<RefCell<Out>>);
+
+impl Write for Ink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().add(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    ///
+    /// # Errors
+    /// There is no terminal, or it does not do as it is told.
+    pub fn enter() -> io::Result<Screen> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            let text = "the explorer needs a terminal on stdin and stdout; subcommands do without (impersona --help)";
+            return Err(io::Error::other(text));
+        }
+        let out = Rc::new(RefCell::new(Out::new(tty::Tty::stdout()?)));
+        let terminal = Terminal::new(CrosstermBackend::new(Ink(out.clone())))?;
+        let mut screen = Screen { terminal: ManuallyDrop::new(terminal), out, stale: false };
+        screen.take()?;
+        Ok(screen)
+    }
+
+    /// Its size in cells.
+    pub fn size(&self) -> Size {
+        self.terminal.size().unwrap_or(Size::new(80, 24))
+    }
+
+    /// Whether the terminal has taken all that was drawn. Until then nothing more is drawn: a terminal that reads
+    /// slowly gets fewer frames, not later ones.
+    pub fn is_ready(&self) -> bool {
+        self.out.borrow().is_empty()
+    }
+
+    /// Draws a frame, unless the terminal was given back already: one write, or as much of it as the terminal takes.
+    ///
+    /// # Errors
+    /// The terminal has gone.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+        if OURS.load(Ordering::SeqCst) {
+            if std::mem::take(&mut self.stale) {
+                let size = self.size();
+                self.terminal.resize(size.into())?;
+            }
+            self.terminal.draw(draw)?;
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    /// The terminal had another size, if only for a moment: it may have folded or dropped what it showed, and the next
+    /// frame is a whole one. ratatui looks at the size at each frame, and misses one that came and went in between.
+    pub fn resized(&mut self) {
+        self.stale = true;
+    }
+
+    /// Sends what the terminal has not taken yet, or the part that it takes now.
+    ///
+    /// # Errors
+    /// The terminal has gone.
+    pub fn send(&mut self) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        WRITING.store(true, Ordering::SeqCst);
+        let ours = OURS.load(Ordering::SeqCst);
+        let sent = if ours {
+            let sent = out.send();
+            CUT.set(out.cut());
+            sent
+        } else {
+            Ok(())
+        };
+        WRITING.store(false, Ordering::SeqCst);
+        if !ours {
+            out.forget();
+        }
+        sent
+    }
+
+    /// The terminal, to be watched for room while it is not ready.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    pub fn watched(&self) -> io::Result<File> {
+        self.out.borrow().watched()
+    }
+
+    /// Asks the terminal to put text on its clipboard (OSC 52). It does not say whether it did.
+    ///
+    /// # Errors
+    /// The terminal has gone.
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        let mut sequence = String::new();
+        CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).map_err(io::Error::other)?;
+        let sequence = zeroize::Zeroizing::new(sequence);
+        self.out.borrow_mut().add(sequence.as_bytes());
+        self.send()
+    }
+
+    /// Takes the terminal, or takes it again from whoever had it in between and may have left it in any state. The
+    /// next frame is a whole one.
+    ///
+    /// # Errors
+    /// The terminal does not do as it is told.
+    pub fn take(&mut self) -> io::Result<()> {
+        // What it is given back as is what it is now, where it was given back before. After a stop without a word it was
+        // not, and is given back as it was at first.
+        terminal::disable_raw_mode()?;
+        terminal::enable_raw_mode()?;
+        OURS.store(true, Ordering::SeqCst);
+        self.start_over()?;
+        self.send()
+    }
+
+    /// Wipes what the terminal has not taken: a frame that may show a secret, or a copy of one; and both of the frames
+    /// that ratatui keeps. Without anything under way the next frame does as much.
+    ///
+    /// # Errors
+    /// The terminal does not do as it is told.
+    pub fn forget(&mut self) -> io::Result<()> {
+        if self.is_ready() { Ok(()) } else { self.start_over() }
+    }
+
+    /// Gives up what is under way; what comes next is a whole frame.
+    fn start_over(&mut self) -> io::Result<()> {
+        let mut out = self.out.borrow_mut();
+        // Whoever gave the terminal back may have led it out already.
+        out.start_over(CUT.get());
+        let mut bytes = Vec::new();
+        queue!(
+            bytes,
+            SetAttribute(Attribute::Reset),
+            EnterAlternateScreen,
+            Clear(ClearType::All),
+            EnableBracketedPaste,
+            cursor::Hide
+        )?;
+        out.add(&bytes);
+        // The alternate screen is empty: so is what the next frame is compared with. ratatui's own clear asks the
+        // terminal where its cursor is, and the answer would go to whoever reads the keys.
+        self.terminal.swap_buffers();
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+        // Both frame buffers may show a secret, and so may what was not sent.
+        self.terminal.current_buffer_mut().reset();
+        self.terminal.swap_buffers();
+        self.terminal.current_buffer_mut().reset();
+        self.out.borrow_mut().forget();
+    }
+}
+
+/// Gives the terminal back, once; may be called from anywhere, at any time, with the terminal gone or not reading.
+pub fn restore() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // No frame waits for the terminal, so this is over at once; the bound is for what nobody thought of.
+    for _ in 0..100 {
+        if !WRITING.load(Ordering::SeqCst) {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    let mut bytes = CUT.get().way_out().to_vec();
+    // A terminal that has gone is nobody's problem any more.
+    let _ = queue!(
+        bytes,
+        SetAttribute(Attribute::Reset),
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    if tty::tell(tty::of(&io::stdout()), &bytes).is_ok() {
+        CUT.set(Cut::No);
+    }
+    // Whoever is in the foreground now has made the settings its own.
+    if in_foreground() {
+        let _ = terminal::disable_raw_mode();
+    }
+}
+
+/// Says a line after the terminal was given back; nobody minds when there is nobody to hear it.
+pub fn say(line: &str) {
+    let line = format!("impersona: {}\n", crate::text::safe::safe_line(line));
+    let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
+}
+
+/// Tells when the terminal has gone. Without a signal nobody else does: crossterm reads nothing from it, again and
+/// again, for ever. The thread waits for nothing but the hang-up and ends with the process.
+pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
+    let (tell, heard) = tokio::sync::oneshot::channel();
+    #[cfg(unix)]
+    let _ = std::thread::Builder::new().name("hang-up".into()).spawn(move || {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdin = io::stdin();
+        let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+        while poll(&mut fds, None) == Err(rustix::io::Errno::INTR) {}
+        if fds[0].revents().contains(PollFlags::HUP) {
+            let _ = tell.send(());
+        }
+    });
+    #[cfg(not(unix))]
+    drop(tell);
+    heard
+}
+
+/// Wakes the loop after a panic on any thread: those that are not its own tasks would go unheard.
+static PANICKED: Notify = Notify::const_new();
+
+/// Waits for a panic on any thread.
+pub fn panicked() -> Notified<'static> {
+    PANICKED.notified()
+}
+
+/// From now on a panic anywhere gives the terminal back first and then says where it was, in one line. What it
+/// says is a place in the source and at most a fixed text of ours: nothing that was held at run time.
+pub fn restore_on_panic() {
+    panic::set_hook(Box::new(|panic| {
+        restore();
+        PANICKED.notify_one();
+        let place = panic
+            .location()
+            .map(|place| format!(" at {}:{}", place.file(), place.line()))
+            .unwrap_or_default();
+        let text = panic
+            .payload()
+            .downcast_ref::<&'static str>()
+            .map(|text| format!(" ({text})"))
+            .unwrap_or_default();
+        let line = format!("impersona stopped by a bug of its own{place}{text}; the terminal is as it was\n");
+        let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
+    }));
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::os::{fd::OwnedFd, unix::net::UnixDatagram};
+
+    use ratatui::{TerminalOptions, Viewport, layout::Rect, style::Color};
+
+    use super::*;
+
+    #[test]
+    fn every_frame_is_one_write() {
+        // Each write is a message of its own.
+        let (told, heard) = UnixDatagram::pair().unwrap();
+        let out = Rc::new(RefCell::new(Out::new(tty::Tty::stand_in(OwnedFd::from(told)))));
+        let viewport = Viewport::Fixed(Rect::new(0, 0, 200, 60));
+        let mut terminal =
+            Terminal::with_options(CrosstermBackend::new(Ink(out.clone())), TerminalOptions { viewport })
+                .unwrap();
+        heard.set_nonblocking(true).unwrap();
+        for frame in 0..3_u8 {
+            terminal
+                .draw(|drawn| {
+                    for (at, cell) in drawn.buffer_mut().content.iter_mut().enumerate() {
+                        let colour = (at % 255) as u8 ^ frame;
+                        cell.set_symbol("数").set_fg(Color::Indexed(colour));
+                    }
+                    drawn.set_cursor_position((1, 1));
+                })
+                .unwrap();
+            out.borrow_mut().send().unwrap();
+            assert!(out.borrow().is_empty(), "all of it is sent");
+            let mut buffer = vec![0; 1024 * 1024];
+            assert!(heard.recv(&mut buffer).unwrap() > 10_000, "a whole frame");
+            assert!(heard.recv(&mut buffer).is_err(), "in one write");
+        }
+        // It is never dropped: that prints to the terminal of whoever runs the tests.
+        std::mem::forget(terminal);
+    }
+}

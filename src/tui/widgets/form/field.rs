@@ -1,0 +1,181 @@
+//! One field of a form: what it holds, what is said about it, and how it is drawn.
+
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::Style,
+};
+
+use super::{LABEL, beside_label};
+use crate::{
+    text::width::width,
+    tui::widgets::{editor::Editor, input::TextInput, text::wrapped_height, theme::Theme},
+};
+
+/// What a field holds.
+#[derive(Clone, Debug)]
+pub enum Value {
+    /// One line of text.
+    Text(TextInput),
+    /// On or off.
+    Check(bool),
+    /// Several lines of text.
+    Area(Box<Editor>),
+    /// One of a few words, by its place among them.
+    Choice(&'static [&'static str], usize),
+}
+
+/// One field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// How its owner calls it.
+    pub id: &'static str,
+    /// What is written before it.
+    pub label: &'static str,
+    /// What it holds.
+    pub value: Value,
+    /// What is said beside it while there is no error.
+    pub note: String,
+    /// Why it is refused.
+    pub error: Option<String>,
+    /// What is doubtful about it and stops nothing.
+    pub warnings: Vec<String>,
+    /// Whether it is left out: it means nothing together with what is chosen elsewhere.
+    pub(super) hidden: bool,
+    /// Whether the first letter typed takes the place of what is there: a suggestion.
+    pub(super) suggested: bool,
+}
+
+impl Field {
+    fn new(id: &'static str, label: &'static str, value: Value, note: &str) -> Field {
+        Field {
+            id,
+            label,
+            value,
+            note: note.to_owned(),
+            error: None,
+            warnings: Vec::new(),
+            hidden: false,
+            suggested: false,
+        }
+    }
+
+    /// A text field.
+    pub fn text(id: &'static str, label: &'static str, text: &str, note: &str) -> Field {
+        Field::new(id, label, Value::Text(TextInput::with(text)), note)
+    }
+
+    /// A field of several lines, at least so many of them; the note is shown while it is empty.
+    pub fn area(id: &'static str, label: &'static str, text: &str, least: u16, note: &str) -> Field {
+        Field::new(id, label, Value::Area(Box::new(Editor::with(text, least))), note)
+    }
+
+    /// One of a few words; the first is chosen.
+    pub fn choice(
+        id: &'static str,
+        label: &'static str,
+        words: &'static [&'static str],
+        note: &str,
+    ) -> Field {
+        Field::new(id, label, Value::Choice(words, 0), note)
+    }
+
+    /// What is in the field is a suggestion: the first letter typed takes its place.
+    pub fn replaced_by_typing(self) -> Field {
+        Field { suggested: true, ..self }
+    }
+
+    /// A box to tick.
+    pub fn check(id: &'static str, label: &'static str, on: bool, note: &str) -> Field {
+        Field::new(id, label, Value::Check(on), note)
+    }
+
+    /// Lines that it takes at a width: of a choice one more where its note does not fit beside it.
+    pub(super) fn height(&self, width: u16) -> u16 {
+        match &self.value {
+            Value::Area(editor) => editor.height(),
+            Value::Choice(..) if !self.note.is_empty() && !self.note_fits(width) => 2,
+            _ => 1,
+        }
+    }
+
+    /// Whether what was typed and the note stand side by side.
+    fn note_fits(&self, columns: u16) -> bool {
+        let typed = match &self.value {
+            Value::Text(input) => width(input.text()) + 2,
+            Value::Check(_) => 5,
+            Value::Choice(words, at) => width(words[*at]) + 6,
+            Value::Area(_) => 0,
+        };
+        typed + width(&self.note) + 2 <= usize::from(columns.saturating_sub(LABEL))
+    }
+}
+
+/// Lines that errors and doubts of a field take.
+pub(super) fn said_height(field: &Field, width: u16) -> u16 {
+    let said = field.error.iter().chain(&field.warnings);
+    said.map(|text| wrapped_height(&format!("x {text}"), width.saturating_sub(LABEL))).sum()
+}
+
+/// Draws one field in the first line of `area`; gives the place of the cursor.
+pub(super) fn draw_field(
+    field: &Field,
+    area: Rect,
+    buf: &mut Buffer,
+    focused: bool,
+    theme: &Theme,
+) -> Option<Position> {
+    let value = Rect { height: 1, ..beside_label(area) };
+    let (room, y) = (usize::from(value.width), area.y);
+    buf.set_stringn(
+        area.x,
+        y,
+        field.label,
+        usize::from(area.width),
+        if focused { theme.accent } else { theme.dim },
+    );
+    if let Value::Area(editor) = &field.value {
+        let lines = Rect { height: area.height.min(editor.height()), ..beside_label(area) };
+        editor.draw(lines, buf, focused, theme);
+        if focused && lines.height > 1 {
+            // Errors name line and column, so the place is shown.
+            let (line, column) = editor.place();
+            buf.set_stringn(area.x, y + 1, format!("{line}:{column}"), usize::from(LABEL - 1), theme.dim);
+        }
+        if editor.is_empty() {
+            let x = value.right().saturating_sub(u16::try_from(width(&field.note)).unwrap_or(value.width));
+            buf.set_stringn(x.max(value.x + 2), y, &field.note, room.saturating_sub(2), theme.dim);
+        }
+        return None;
+    }
+    // A note yields to a long text: what was typed matters more.
+    let note = width(&field.note);
+    let shows_note = note > 0 && field.note_fits(area.width);
+    if shows_note {
+        let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(value.width));
+        buf.set_stringn(x, y, &field.note, note, theme.dim);
+    } else if note > 0 && area.height > 1 && matches!(field.value, Value::Choice(..)) {
+        buf.set_stringn(value.x, y + 1, &field.note, room, theme.dim);
+    }
+    match &field.value {
+        Value::Text(input) => {
+            let columns = if shows_note { room - note - 2 } else { room };
+            if input.text().is_empty() && !focused {
+                buf.set_stringn(value.x, y, "(empty)", columns, theme.dim);
+            }
+            let text = Rect { width: u16::try_from(columns).unwrap_or(value.width), ..value };
+            input.draw(text, buf, if focused { theme.strong } else { Style::new() }, focused)
+        }
+        Value::Area(_) => None,
+        Value::Choice(words, at) => {
+            let style = if focused { theme.accent } else { Style::new() };
+            buf.set_stringn(value.x, y, format!("< {} >", words[*at]), room, style);
+            focused.then(|| Position::new(value.x + 2, y))
+        }
+        Value::Check(on) => {
+            let mark = if *on { "[x]" } else { "[ ]" };
+            buf.set_stringn(value.x, y, mark, room, if focused { theme.accent } else { Style::new() });
+            focused.then(|| Position::new(value.x + 1, y))
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! One line of text being edited: tui-input with a bound, with paste as text, and drawn with its cursor kept in
+//! sight.
+
+use crossterm::event::{Event, KeyEvent};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    style::Style,
+};
+use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
+
+use super::text::thousands;
+use crate::text::safe::safe_line;
+
+/// No field of ours needs more; a paste beyond it is not taken, for half of a text is another one.
+const MOST_CHARS: usize = 8_192;
+
+/// What may happen to a text field.
+#[derive(Clone, Debug)]
+pub enum TextEdit {
+    /// A key that no binding took.
+    Key(KeyEvent),
+    /// Text pasted by the terminal: inserted, never run as keys.
+    Paste(String),
+}
+
+/// A line of text with a cursor.
+#[derive(Clone, Debug, Default)]
+pub struct TextInput(Input);
+
+impl TextInput {
+    /// A field holding this text, the cursor behind it.
+    pub fn with(text: &str) -> TextInput {
+        TextInput(Input::new(text.to_owned()))
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        self.0.value()
+    }
+
+    /// Replaces the text; the cursor goes behind it.
+    pub fn set(&mut self, text: &str) {
+        self.0 = Input::new(text.to_owned());
+    }
+
+    /// Applies an edit; says whether the text changed.
+    pub fn edit(&mut self, edit: &TextEdit) -> bool {
+        match edit {
+            TextEdit::Key(key) => {
+                let full =
+                    self.length() >= MOST_CHARS && matches!(key.code, crossterm::event::KeyCode::Char(_));
+                !full && self.0.handle_event(&Event::Key(*key)).is_some_and(|state| state.value)
+            }
+            TextEdit::Paste(text) => {
+                if self.refuses(text).is_some() {
+                    return false;
+                }
+                // Line ends become spaces: a pasted list of scopes or a wrapped name stays usable.
+                let line = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
+                for c in line {
+                    self.0.handle(InputRequest::InsertChar(c));
+                }
+                !text.trim().is_empty()
+            }
+        }
+    }
+
+    /// Why a text cannot be pasted whole, if it cannot.
+    pub fn refuses(&self, text: &str) -> Option<String> {
+        let length = self.length() + text.trim().chars().count();
+        (length > MOST_CHARS).then(|| {
+            let (length, most) = (thousands(length), thousands(MOST_CHARS));
+            format!("what was pasted was not taken: with it the line would have {length} characters, and holds {most} at most")
+        })
+    }
+
+    /// In characters.
+    fn length(&self) -> usize {
+        self.0.value().chars().count()
+    }
+
+    /// Draws the text in one line; gives the place of the cursor when it has the focus.
+    pub fn draw(&self, area: Rect, buf: &mut Buffer, style: Style, focused: bool) -> Option<Position> {
+        if area.is_empty() {
+            return None;
+        }
+        let width = usize::from(area.width).saturating_sub(1);
+        let scroll = self.0.visual_scroll(width);
+        let (mut skipped, mut shown) = (0, String::new());
+        for c in safe_line(self.0.value()).chars() {
+            if skipped < scroll {
+                skipped += unicode_width::UnicodeWidthChar::width(c).unwrap_or(0);
+            } else {
+                shown.push(c);
+            }
+        }
+        buf.set_stringn(area.x, area.y, &shown, usize::from(area.width), style);
+        let cursor = self.0.visual_cursor().saturating_sub(scroll).min(width);
+        focused.then(|| Position::new(area.x + u16::try_from(cursor).unwrap_or(area.width), area.y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_paste_is_text_and_never_a_line_end() {
+        let mut input = TextInput::default();
+        input.edit(&TextEdit::Paste("one\r\ntwo\u{1b}[31m\n".into()));
+        assert_eq!(input.text(), "one  two [31m");
+    }
+
+    #[test]
+    fn a_field_is_bounded() {
+        let mut input = TextInput::default();
+        let most = "x".repeat(MOST_CHARS);
+        assert!(input.edit(&TextEdit::Paste(format!(" {most}\n"))));
+        assert_eq!(input.text(), most);
+        assert!(!input.edit(&TextEdit::Paste("y".into())));
+        assert_eq!(input.text(), most);
+        let why = input.refuses("y").unwrap_or_default();
+        assert!(why.contains("8,193 characters") && why.contains("8,192 at most"), "{why}");
+        assert_eq!(TextInput::default().refuses(&"é".repeat(MOST_CHARS)), None);
+    }
+}

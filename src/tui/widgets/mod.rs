@@ -1,0 +1,14 @@
+//! Pieces of screen that know only ratatui and the theme: lists, text fields, forms, countdowns, and the care
+//! that outside text needs before it may be shown.
+
+pub mod countdown;
+pub mod editor;
+pub mod form;
+pub mod frame;
+pub mod input;
+pub mod list;
+pub mod text;
+pub mod theme;
+
+#[cfg(test)]
+mod shown_tests;
