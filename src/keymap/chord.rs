@@ -1,10 +1,10 @@
-//! A key with its modifiers, as people write it: `ctrl-d`, `shift-tab`, `PgDn`, `?`.
+//! A key with its modifiers, in the notation of configuration and help: `ctrl-d`, `shift-tab`, `PgDn`, `?`.
 
 use std::{fmt, str::FromStr};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// One key press. A shifted letter is its capital; `shift` is only written where a key has no other form.
+/// One key press. A shifted letter is its capital; `shift` is written only where a key has no other form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
 pub struct Chord {
     code: KeyCode,
@@ -18,7 +18,7 @@ impl Chord {
         Chord { code: KeyCode::Char(c), ctrl: false, alt: false }
     }
 
-    /// The character this types into a text field, if it types one.
+    /// The character it types into a text field, if any.
     pub fn typed(self) -> Option<char> {
         match self.code {
             KeyCode::Char(c) if !self.ctrl && !self.alt => Some(c),
@@ -86,7 +86,7 @@ impl FromStr for Chord {
                 Some((_, code)) => *code,
                 None => {
                     return Err(format!(
-                        "“{text}” is no key: write it like j, ctrl-d, shift-tab, PgDn, enter or F5"
+                        "Unknown key “{text}”: write it like j, ctrl-d, shift-tab, PgDn, enter or F5"
                     ));
                 }
             },

@@ -2,9 +2,9 @@
 
 use super::{Action, Chord, KeyCtx, Keymap, Place, Row};
 
-/// Hints for the bottom line, best first, for `width` columns: whole hints only. Each is its keys and a word.
+/// Hints for a bottom line of `width` columns, the most important first: each is its key and a word, none is cut.
 ///
-/// `offered` leaves out what makes no sense at the moment.
+/// `offered` leaves out actions that can't do anything at the moment.
 pub fn hints(
     keymap: &Keymap,
     place: Place,
@@ -14,7 +14,7 @@ pub fn hints(
     let shown = |row: &Row, chords: &[Chord]| row.hint.0 > 0 && !chords.is_empty() && offered(row.action);
     let mut rows: Vec<_> = keymap.rows(place).filter(|(row, chords)| shown(row, chords)).collect();
     rows.sort_by_key(|(row, _)| row.hint.0);
-    // `back` and `help` are what a lost person needs: they keep their room when the line is short.
+    // Someone lost needs `back` and `help`: they keep their place when the line is short.
     let cost = |row: &Row, chords: &[Chord]| {
         keys_for_hint(row, chords).chars().count() + row.hint.1.chars().count() + 3
     };
@@ -32,7 +32,7 @@ pub fn hints(
     out
 }
 
-/// Moving is shown as a pair, everything else by its first key.
+/// Moving is shown as a pair of keys, everything else by its first key.
 fn keys_for_hint(row: &Row, chords: &[Chord]) -> String {
     match row.name {
         "down" if chords.first() == Some(&Chord::char('j')) => "j/k".to_owned(),
@@ -50,12 +50,12 @@ pub fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
     for ctx in place.contexts() {
         lines.push((String::new(), heading(*ctx).to_owned()));
         let rows = keymap.rows(place).filter(|(row, chords)| row.ctx == *ctx && !chords.is_empty());
-        lines.extend(rows.map(|(row, chords)| (keys(chords), row.label.to_owned())));
+        lines.extend(rows.map(|(row, chords)| (keys(chords), row.text())));
     }
     lines
 }
 
-/// What a context is called in help and documents.
+/// The name of a context in help and documents.
 pub fn heading(ctx: KeyCtx) -> &'static str {
     match ctx {
         KeyCtx::Global => "Anywhere outside text and forms",
@@ -105,7 +105,7 @@ pub fn text(keymap: &Keymap) -> String {
         out.push_str(heading(ctx));
         out.push('\n');
         for (row, chords) in keymap.all().filter(|(row, _)| row.ctx == ctx) {
-            out.push_str(&format!("  {:<16} {:<22} {}\n", keys(chords), row.name, row.label));
+            out.push_str(&format!("  {:<16} {:<22} {}\n", keys(chords), row.name, row.text()));
         }
         out.push('\n');
     }
@@ -123,21 +123,21 @@ pub fn json(keymap: &Keymap) -> String {
                 "context": heading(row.ctx),
                 "name": row.name,
                 "keys": chords.iter().map(Chord::to_string).collect::<Vec<_>>(),
-                "label": row.label,
+                "label": row.text(),
             })
         })
         .collect();
     serde_json::Value::from(rows).to_string()
 }
 
-/// The table as Markdown, for the README; a test compares.
+/// The table as Markdown, for the README; a test compares them.
 pub fn markdown() -> String {
     let keymap = Keymap::default();
     let mut out = String::from("| where | key | does |\n|---|---|---|\n");
     for ctx in ORDER {
         for (row, chords) in keymap.all().filter(|(row, chords)| row.ctx == ctx && !chords.is_empty()) {
             let keys: Vec<_> = chords.iter().map(|chord| format!("`{chord}`")).collect();
-            out.push_str(&format!("| {} | {} | {} |\n", heading(ctx), keys.join(" "), row.label));
+            out.push_str(&format!("| {} | {} | {} |\n", heading(ctx), keys.join(" "), row.text()));
         }
     }
     out
@@ -153,7 +153,7 @@ mod tests {
         for place in Place::ALL {
             let lines = help(&keymap, place);
             for (row, _) in keymap.rows(place).filter(|(_, chords)| !chords.is_empty()) {
-                assert!(lines.iter().any(|(_, label)| label == row.label), "{} in {place:?}", row.name);
+                assert!(lines.iter().any(|(_, text)| *text == row.text()), "{} in {place:?}", row.name);
             }
         }
     }

@@ -1,5 +1,5 @@
-//! THE table of keys. Dispatch, the hint line, help, the palette, the README and `impersona keys` all read it:
-//! a key named anywhere else is a mistake. It knows what an action is called, not what it does.
+//! The key table, the only place where keys are named. Dispatch, the hint line, help, the palette, the README and
+//! `impersona keys` all read it. It knows what an action is called, not how it is carried out.
 
 pub mod chord;
 pub mod docs;
@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 pub use chord::Chord;
 
-/// Where a row of the table is live. A place lights several contexts at once: see [`Place::contexts`].
+/// Where a row of the table is live. In one place several contexts are: see [`Place::contexts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyCtx {
-    /// Everywhere but in text, forms and pop-ups.
+    /// Everywhere except in text, forms and pop-ups.
     Global,
     /// Anything with a cursor or a scroll position.
     List,
@@ -105,7 +105,7 @@ impl Place {
         Place::Doctor,
     ];
 
-    /// The contexts live here, the nearest first. Within one place a chord has one meaning: a test holds it.
+    /// The contexts that are live here, the nearest first. Within one place a chord has one meaning: a test checks that.
     pub fn contexts(self) -> &'static [KeyCtx] {
         use KeyCtx::*;
         match self {
@@ -129,7 +129,7 @@ impl Place {
     }
 }
 
-/// What a key may ask for. The name of each is its kebab-case form in the table.
+/// What a key can do. The table gives each its name in configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(
     missing_docs,
@@ -171,7 +171,7 @@ pub enum Action {
     Suspend,
     Project,
     Callers,
-    Become,
+    Impersonate,
     CallerBack,
     Grant,
     Revoke,
@@ -245,15 +245,17 @@ pub enum Action {
 pub struct Row {
     /// Where it is live.
     pub ctx: KeyCtx,
-    /// What it asks for.
+    /// What it does.
     pub action: Action,
     /// The name in the config file and in `impersona keys`.
     pub name: &'static str,
-    /// Chords, separated by spaces; empty for what only the palette offers.
+    /// Chords, separated by spaces; empty for actions that only the palette offers.
     pub keys: &'static str,
-    /// What it does, for help and palette.
+    /// What it does: a verb and at most four more words, for menus, help and palette.
     pub label: &'static str,
-    /// The short word for the hint line with its rank there (1 first); rank 0 is never shown there.
+    /// What else one has to know about it, for help; often nothing.
+    pub description: &'static str,
+    /// Its rank in the hint line (1 first; 0: never shown there) and the short word shown.
     pub hint: (u8, &'static str),
 }
 
@@ -265,7 +267,29 @@ const fn row(
     label: &'static str,
     hint: (u8, &'static str),
 ) -> Row {
-    Row { ctx, action, name, keys, label, hint }
+    Row { ctx, action, name, keys, label, description: "", hint }
+}
+
+impl Row {
+    const fn about(self, description: &'static str) -> Row {
+        Row { description, ..self }
+    }
+
+    /// Label and description, for help and documents: `filter the list: all words must match; !word excludes`.
+    pub fn text(&self) -> String {
+        match self.description {
+            "" => self.label.to_owned(),
+            description => format!("{}: {description}", self.label),
+        }
+    }
+}
+
+/// Names that actions had before, with the present ones: what somebody configured keeps working.
+const FORMER_NAMES: [(&str, &str); 1] = [("become", "impersonate")];
+
+/// The present name of an action that may be called by a former one.
+fn present_name(name: &str) -> &str {
+    FORMER_NAMES.iter().find(|(former, _)| *former == name).map_or(name, |(_, present)| present)
 }
 
 /// The table.
@@ -276,132 +300,142 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::List, Action::Up, "up", "k Up", "move up", (0, "")),
     row(KeyCtx::List, Action::Top, "top", "g Home", "go to the top", (0, "")),
     row(KeyCtx::List, Action::Bottom, "bottom", "G End", "go to the bottom", (0, "")),
-    row(KeyCtx::List, Action::HalfDown, "half-page-down", "ctrl-d", "half a page down", (0, "")),
-    row(KeyCtx::List, Action::HalfUp, "half-page-up", "ctrl-u", "half a page up", (0, "")),
-    row(KeyCtx::List, Action::PageDown, "page-down", "PgDn", "a page down", (0, "")),
-    row(KeyCtx::List, Action::PageUp, "page-up", "PgUp", "a page up", (0, "")),
-    row(KeyCtx::Global, Action::FocusLeft, "focus-left", "h Left", "focus the list on the left", (0, "")),
-    row(KeyCtx::Global, Action::FocusRight, "focus-right", "l Right", "focus the pane on the right", (0, "")),
-    row(KeyCtx::Global, Action::FocusNext, "focus-next", "tab", "next focus", (0, "")),
-    row(KeyCtx::Global, Action::FocusPrevious, "focus-previous", "shift-tab", "previous focus", (0, "")),
+    row(KeyCtx::List, Action::HalfDown, "half-page-down", "ctrl-d", "move half a page down", (0, "")),
+    row(KeyCtx::List, Action::HalfUp, "half-page-up", "ctrl-u", "move half a page up", (0, "")),
+    row(KeyCtx::List, Action::PageDown, "page-down", "PgDn", "move a page down", (0, "")),
+    row(KeyCtx::List, Action::PageUp, "page-up", "PgUp", "move a page up", (0, "")),
+    row(KeyCtx::Global, Action::FocusLeft, "focus-left", "h Left", "focus the list", (0, "")),
+    row(KeyCtx::Global, Action::FocusRight, "focus-right", "l Right", "focus the pane", (0, "")),
+    row(KeyCtx::Global, Action::FocusNext, "focus-next", "tab", "focus next", (0, "")),
+    row(KeyCtx::Global, Action::FocusPrevious, "focus-previous", "shift-tab", "focus previous", (0, "")),
     // accounts
     row(KeyCtx::Accounts, Action::Open, "open", "enter", "open this account", (3, "open")),
-    row(KeyCtx::Accounts, Action::Filter, "filter", "/", "filter: words that must all occur, !word that must not", (2, "filter")),
+    row(KeyCtx::Accounts, Action::Filter, "filter", "/", "filter the list", (2, "filter")).about("all words must match; !word excludes"),
     row(KeyCtx::Accounts, Action::Sort, "sort", "o", "sort by the next column", (0, "")),
-    row(KeyCtx::Accounts, Action::SortDirection, "sort-direction", "O", "turn the sort order round", (0, "")),
-    row(KeyCtx::Accounts, Action::Favourite, "favourite", "f", "make this account a favourite, or no longer", (0, "")),
-    row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test what you may do with every listed account; again: pause", (0, "")),
-    row(KeyCtx::Accounts, Action::TypeAccount, "type-account", "A", "open an account by its name, without a list", (8, "by name")),
+    row(KeyCtx::Accounts, Action::SortDirection, "sort-direction", "O", "reverse the sort", (0, "")),
+    row(KeyCtx::Accounts, Action::Favourite, "favourite", "f", "toggle favourite", (0, "")),
+    row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test access to all accounts", (0, "")).about("those listed, one audited call each; again: pause"),
+    row(KeyCtx::Accounts, Action::TypeAccount, "type-account", "A", "open an account by name", (8, "by name")).about("works without a list"),
     // places
-    row(KeyCtx::Global, Action::ShowAccounts, "accounts", "0", "go to the accounts", (0, "")),
-    row(KeyCtx::Global, Action::ShowOverview, "overview", "1", "show the overview of the opened account", (0, "")),
-    row(KeyCtx::Global, Action::ShowPolicy, "policy", "p 2", "show who may do what with the opened account", (5, "policy")),
-    row(KeyCtx::Global, Action::ShowMint, "mint", "3", "show the mint forms and the shelf", (0, "")),
-    row(KeyCtx::Global, Action::ShowInspect, "inspect", "4", "show the inspector of tokens", (6, "inspect")),
-    row(KeyCtx::Global, Action::ShowActivity, "activity", "6 @", "show every request that was made", (0, "")),
-    row(KeyCtx::Global, Action::Zoom, "zoom", "+", "give the focused pane all the room, or no longer", (0, "")),
-    row(KeyCtx::Global, Action::Project, "project", "P", "pick another project", (7, "project")),
-    row(KeyCtx::Global, Action::Callers, "callers", "i", "call as somebody else: all credentials that are there, or a file", (0, "")),
-    row(KeyCtx::Global, Action::Become, "become", "", "become the opened account: everything is asked as it from then on", (0, "")),
-    row(KeyCtx::Global, Action::CallerBack, "caller-back", "", "be the caller again that became an account", (0, "")),
+    row(KeyCtx::Global, Action::ShowAccounts, "accounts", "0", "go to the account list", (0, "")),
+    row(KeyCtx::Global, Action::ShowOverview, "overview", "1", "show the account overview", (0, "")),
+    row(KeyCtx::Global, Action::ShowPolicy, "policy", "p 2", "show the policy", (5, "policy")).about("who can do what with the account"),
+    row(KeyCtx::Global, Action::ShowMint, "mint", "3", "show mint forms and shelf", (0, "")),
+    row(KeyCtx::Global, Action::ShowInspect, "inspect", "4", "show the token inspector", (6, "inspect")),
+    row(KeyCtx::Global, Action::ShowActivity, "activity", "6 @", "show all requests", (0, "")),
+    row(KeyCtx::Global, Action::Zoom, "zoom", "+", "zoom pane on/off", (0, "")),
+    row(KeyCtx::Global, Action::Project, "project", "P", "switch project…", (7, "project")),
+    row(KeyCtx::Global, Action::Callers, "callers", "i", "switch caller…", (0, "")).about("to any credentials found here, or to a file"),
+    row(KeyCtx::Global, Action::Impersonate, "impersonate", "", "impersonate this account", (0, "")).about("for all further calls"),
+    row(KeyCtx::Global, Action::CallerBack, "caller-back", "", "switch to the previous caller", (0, "")),
     // the policy
-    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access to the opened account: staged, never immediate", (3, "grant")),
+    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access…", (3, "grant")).about("to the opened account; staged, never immediate"),
     row(KeyCtx::Policy, Action::Fold, "fold", "enter", "fold or unfold", (0, "")),
-    row(KeyCtx::Policy, Action::Revoke, "revoke", "D", "revoke this grant: staged", (3, "revoke")),
-    row(KeyCtx::Policy, Action::EditGrant, "edit", "e", "change the condition or role of this grant: staged", (4, "edit")),
-    row(KeyCtx::Policy, Action::ToggleView, "by-member", "v", "by role, or by member", (8, "view")),
-    row(KeyCtx::Policy, Action::Mark, "mark", "space", "mark this grant, so that several are revoked together", (0, "")),
-    row(KeyCtx::Policy, Action::Sort, "sort-policy", "o", "sort by what is granted, by name, or by count", (0, "")),
-    row(KeyCtx::Policy, Action::SortDirection, "sort-policy-direction", "O", "turn the sort order round", (0, "")),
-    row(KeyCtx::Policy, Action::Review, "review", "s", "review what is staged, and write it", (2, "review")),
+    row(KeyCtx::Policy, Action::Revoke, "revoke", "D", "revoke this grant", (3, "revoke")).about("staged until you review and write it"),
+    row(KeyCtx::Policy, Action::EditGrant, "edit", "e", "edit this grant", (4, "edit")).about("its role or condition; staged"),
+    row(KeyCtx::Policy, Action::ToggleView, "by-member", "v", "group by role or member", (8, "view")),
+    row(KeyCtx::Policy, Action::Mark, "mark", "space", "mark this grant", (0, "")).about("to revoke several together"),
+    row(KeyCtx::Policy, Action::Sort, "sort-policy", "o", "sort the groups", (0, "")).about("by what they grant, by name or by count"),
+    row(KeyCtx::Policy, Action::SortDirection, "sort-policy-direction", "O", "reverse the sort", (0, "")),
+    row(KeyCtx::Policy, Action::Review, "review", "s", "review staged changes", (2, "review")).about("and write them"),
     row(KeyCtx::Policy, Action::Undo, "undo", "z", "undo the last staged edit", (7, "undo")),
-    row(KeyCtx::Policy, Action::Redo, "redo", "Z", "redo it", (0, "")),
-    row(KeyCtx::Policy, Action::History, "history", "H", "the policy as it was before each write", (9, "history")),
-    row(KeyCtx::Policy, Action::Filter, "filter-policy", "/", "filter by role, member or condition", (0, "")),
-    row(KeyCtx::Review, Action::Write, "write", "enter", "write it", (1, "write")),
-    row(KeyCtx::Review, Action::CopyGcloud, "review-gcloud", "c", "copy it as gcloud commands", (2, "copy as gcloud")),
-    row(KeyCtx::History, Action::Restore, "restore", "enter", "stage what leads back to this policy", (1, "stage going back")),
+    row(KeyCtx::Policy, Action::Redo, "redo", "Z", "redo the undone edit", (0, "")),
+    row(KeyCtx::Policy, Action::History, "history", "H", "show policy history", (9, "history")),
+    row(KeyCtx::Policy, Action::Filter, "filter-policy", "/", "filter the policy", (0, "")).about("by role, member or condition"),
+    row(KeyCtx::Review, Action::Write, "write", "enter", "write the policy", (1, "write")),
+    row(KeyCtx::Review, Action::CopyGcloud, "review-gcloud", "c", "copy as gcloud commands", (2, "copy as gcloud")),
+    row(KeyCtx::History, Action::Restore, "restore", "enter", "restore this version", (1, "restore")).about("staged, so that you can review it"),
     // minting
-    row(KeyCtx::Global, Action::MintMenu, "mint-menu", "t", "choose what to mint as this account: in the list the one under the cursor, else the opened one", (4, "mint")),
+    row(KeyCtx::Global, Action::MintMenu, "mint-menu", "t", "mint a credential…", (4, "mint")).about("for the selected account, else the opened one"),
     row(KeyCtx::MintMenu, Action::MintAccess, "mint-access-token", "a", "mint an access token", (1, "access token")),
     row(KeyCtx::MintMenu, Action::MintId, "mint-id-token", "i", "mint an ID token", (2, "ID token")),
-    row(KeyCtx::MintMenu, Action::MintJwt, "sign-jwt", "j", "sign a JWT: claims of your own", (3, "signed JWT")),
-    row(KeyCtx::MintMenu, Action::MintBlob, "sign-blob", "b", "sign a blob: text, bytes or a file", (4, "signed blob")),
-    row(KeyCtx::MintMenu, Action::MintUrl, "sign-url", "u", "sign a URL of Cloud Storage", (5, "signed URL")),
-    row(KeyCtx::MintMenu, Action::MintMetadata, "metadata-token", "m", "get a token from this machine's metadata server", (6, "metadata")),
-    row(KeyCtx::Global, Action::MintAgain, "mint-again", "T", "mint again: on the shelf the selected one, else the last", (0, "")),
-    row(KeyCtx::Global, Action::ProbeChain, "probe-chain", "", "probe the chain in the form: try each hop by minting, after a question", (0, "")),
+    row(KeyCtx::MintMenu, Action::MintJwt, "sign-jwt", "j", "sign a JWT", (3, "sign JWT")).about("with your own claims"),
+    row(KeyCtx::MintMenu, Action::MintBlob, "sign-blob", "b", "sign a blob", (4, "sign blob")).about("text, bytes or a file"),
+    row(KeyCtx::MintMenu, Action::MintUrl, "sign-url", "u", "sign a URL", (5, "sign URL")).about("for a Cloud Storage object"),
+    row(KeyCtx::MintMenu, Action::MintMetadata, "metadata-token", "m", "get a metadata token", (6, "metadata")).about("from this machine's metadata server"),
+    row(KeyCtx::Global, Action::MintAgain, "mint-again", "T", "mint again", (0, "")).about("the selected credential, else the last request"),
+    row(KeyCtx::Global, Action::ProbeChain, "probe-chain", "", "test the delegation chain", (0, "")).about("tests each hop by minting (asks first)"),
     // the shelf
     row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (3, "inspect this")),
-    row(KeyCtx::Shelf, Action::Reveal, "reveal", "*", "show the secret for 30 seconds, or hide it", (0, "")),
-    row(KeyCtx::Shelf, Action::MintEdited, "mint-edited", "e", "put its request into the form, to change something and mint again", (6, "change")),
-    row(KeyCtx::Shelf, Action::FavouriteTarget, "favourite-target", "f", "make its scopes or audience a favourite, or no longer", (0, "")),
-    row(KeyCtx::Shelf, Action::Exchange, "exchange", "E", "exchange this signed JWT for a Workspace user's access token", (0, "")),
+    row(KeyCtx::Shelf, Action::Reveal, "reveal", "*", "reveal or hide the secret", (0, "")).about("for 30 seconds"),
+    row(KeyCtx::Shelf, Action::MintEdited, "mint-edited", "e", "edit and mint again", (6, "edit")),
+    row(KeyCtx::Shelf, Action::FavouriteTarget, "favourite-target", "f", "favourite its scopes or audience", (0, "")).about("again: remove"),
+    row(KeyCtx::Shelf, Action::Exchange, "exchange", "E", "exchange this JWT", (0, "")).about("for a Workspace user's access token"),
     row(KeyCtx::Shelf, Action::WipeOne, "wipe-one", "D", "wipe this credential", (0, "")),
-    row(KeyCtx::Global, Action::Wipe, "wipe", "X", "wipe the shelf and the clipboard", (0, "")),
+    row(KeyCtx::Global, Action::Wipe, "wipe", "X", "wipe all credentials", (0, "")).about("shelf, inspector and clipboard"),
     // inspecting
-    row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "check the signature with the signer's public keys; of an opaque access token, ask Google what it is", (2, "check")),
-    row(KeyCtx::Inspect, Action::Expect, "expect", "e", "say what you will call, and see what would be refused; or check with keys of a file", (3, "expectations")),
-    row(KeyCtx::Inspect, Action::Fix, "fix", "f", "mint the token that would do", (4, "fix")),
-    row(KeyCtx::Inspect, Action::ToggleRaw, "toggle-raw", "v", "claims with meaning, or as they are written", (5, "raw")),
+    row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "check the signature", (2, "check")).about("with the signer's public keys; an opaque access token: ask Google"),
+    row(KeyCtx::Inspect, Action::Expect, "expect", "e", "check against…", (3, "check against")).about("a URL, an API, an audience, or keys in a file"),
+    row(KeyCtx::Inspect, Action::Fix, "fix", "f", "mint a token that fits", (4, "fix")),
+    row(KeyCtx::Inspect, Action::ToggleRaw, "toggle-raw", "v", "toggle raw claims", (5, "raw")),
     // activity
-    row(KeyCtx::Activity, Action::Open, "open-request", "enter", "show what was sent and answered", (2, "details")),
-    row(KeyCtx::Activity, Action::ExportHar, "export-har", "s", "save the requests as a HAR file, secrets left out", (3, "save as HAR")),
+    row(KeyCtx::Activity, Action::Open, "open-request", "enter", "show request and response", (2, "details")),
+    row(KeyCtx::Activity, Action::ExportHar, "export-har", "s", "save requests as HAR", (3, "save as HAR")).about("without secrets"),
     // denials
-    row(KeyCtx::Global, Action::Explain, "explain", "x", "explain the last denial: cause, evidence, next steps", (9, "explain")),
-    row(KeyCtx::Global, Action::Charge, "charge", "", "charge API calls to another project, until the caller is switched", (0, "")),
-    row(KeyCtx::Doctor, Action::DoctorGrant, "doctor-grant", "a", "stage the grant that is missing, or write the request for it", (2, "grant")),
-    row(KeyCtx::Doctor, Action::DoctorEnable, "doctor-enable", "e", "enable the API, after a question", (2, "enable")),
-    row(KeyCtx::Doctor, Action::DoctorWho, "doctor-who", "w", "show who could grant it", (4, "who")),
-    row(KeyCtx::Doctor, Action::DoctorCopy, "doctor-copy", "c", "copy the command, or the request for an administrator", (3, "copy")),
-    row(KeyCtx::Doctor, Action::DoctorCharge, "doctor-charge", "u", "charge another project", (5, "charge")),
-    row(KeyCtx::Doctor, Action::DoctorUncharged, "doctor-uncharged", "n", "go on without a quota project", (5, "no project")),
-    row(KeyCtx::Doctor, Action::DoctorCaller, "doctor-caller", "i", "call as somebody else", (6, "caller")),
-    row(KeyCtx::Doctor, Action::DoctorShorter, "doctor-shorter", "h", "mint again for one hour", (2, "1 hour")),
-    row(KeyCtx::Doctor, Action::DoctorAgain, "doctor-again", "T", "try it again", (2, "again")),
-    row(KeyCtx::Doctor, Action::DoctorWatch, "doctor-watch", "W", "wait until IAM says yes", (3, "wait")),
+    row(KeyCtx::Global, Action::Explain, "explain", "x", "explain the last denial", (9, "explain")).about("cause, evidence, next steps"),
+    row(KeyCtx::Global, Action::Charge, "charge", "", "set the quota project…", (0, "")).about("the project charged for API calls, until you switch callers"),
+    row(KeyCtx::Doctor, Action::DoctorGrant, "doctor-grant", "a", "stage the missing grant", (2, "grant")).about("or copy a request for it"),
+    row(KeyCtx::Doctor, Action::DoctorEnable, "doctor-enable", "e", "enable the API", (2, "enable")).about("asks first"),
+    row(KeyCtx::Doctor, Action::DoctorWho, "doctor-who", "w", "show who can grant it", (4, "who")),
+    row(KeyCtx::Doctor, Action::DoctorCopy, "doctor-copy", "c", "copy the command", (3, "copy")).about("or the request for an administrator"),
+    row(KeyCtx::Doctor, Action::DoctorCharge, "doctor-charge", "u", "set the quota project…", (5, "charge")),
+    row(KeyCtx::Doctor, Action::DoctorUncharged, "doctor-uncharged", "n", "continue without a quota project", (5, "no project")),
+    row(KeyCtx::Doctor, Action::DoctorCaller, "doctor-caller", "i", "switch caller…", (6, "caller")),
+    row(KeyCtx::Doctor, Action::DoctorShorter, "doctor-shorter", "h", "mint for one hour", (2, "1 hour")),
+    row(KeyCtx::Doctor, Action::DoctorAgain, "doctor-again", "T", "try again", (2, "retry")),
+    row(KeyCtx::Doctor, Action::DoctorWatch, "doctor-watch", "W", "wait until IAM allows it", (3, "wait")),
     row(KeyCtx::Doctor, Action::DoctorTroubleshoot, "doctor-troubleshoot", "t", "ask Policy Troubleshooter", (6, "troubleshoot")),
-    row(KeyCtx::Doctor, Action::DoctorPolicy, "doctor-policy", "p", "show the policy, read anew", (2, "policy")),
+    row(KeyCtx::Doctor, Action::DoctorPolicy, "doctor-policy", "p", "reload and show the policy", (2, "policy")),
     row(KeyCtx::Doctor, Action::Back, "close-doctor", "q x", "close", (2, "close")),
     // copying
     row(KeyCtx::Global, Action::CopyMenu, "copy-menu", "y", "choose what to copy", (2, "copy")),
-    row(KeyCtx::Global, Action::CopyObvious, "copy", "Y", "copy the obvious thing", (0, "")),
-    row(KeyCtx::CopyMenu, Action::CopyRaw, "copy-raw", "y", "the thing itself", (1, "raw")),
-    row(KeyCtx::CopyMenu, Action::CopyHeader, "copy-header", "h", "as an Authorization header", (2, "header")),
-    row(KeyCtx::CopyMenu, Action::CopyEnv, "copy-env", "e", "as an export for gcloud (CLOUDSDK_AUTH_ACCESS_TOKEN)", (3, "env")),
-    row(KeyCtx::CopyMenu, Action::CopyTerraform, "copy-terraform", "t", "as an export for Terraform (GOOGLE_OAUTH_ACCESS_TOKEN)", (4, "terraform")),
-    row(KeyCtx::CopyMenu, Action::CopyCurl, "copy-curl", "c", "the request as curl, without the token", (5, "curl")),
-    row(KeyCtx::CopyMenu, Action::CopyGcloud, "copy-gcloud", "g", "the gcloud command that does the same", (6, "gcloud")),
-    row(KeyCtx::CopyMenu, Action::CopyDecoded, "copy-decoded", "d", "the decoded claims; of what has none, all that is known of it", (7, "decoded")),
-    row(KeyCtx::CopyMenu, Action::CopyHex, "copy-hex", "x", "the signature in hexadecimal", (8, "hex")),
-    row(KeyCtx::CopyMenu, Action::Save, "save", "s", "save it to a new file only you can read", (9, "save")),
+    row(KeyCtx::Global, Action::CopyObvious, "copy", "Y", "copy (default)", (0, "")).about("the first entry of the copy menu"),
+    row(KeyCtx::CopyMenu, Action::CopyRaw, "copy-raw", "y", "copy raw token / email", (1, "raw")),
+    row(KeyCtx::CopyMenu, Action::CopyHeader, "copy-header", "h", "copy as Authorization header", (2, "header")),
+    row(KeyCtx::CopyMenu, Action::CopyEnv, "copy-env", "e", "copy export for gcloud", (3, "env")).about("CLOUDSDK_AUTH_ACCESS_TOKEN"),
+    row(KeyCtx::CopyMenu, Action::CopyTerraform, "copy-terraform", "t", "copy export for Terraform", (4, "terraform")).about("GOOGLE_OAUTH_ACCESS_TOKEN"),
+    row(KeyCtx::CopyMenu, Action::CopyCurl, "copy-curl", "c", "copy request as curl", (5, "curl")).about("without the token"),
+    row(KeyCtx::CopyMenu, Action::CopyGcloud, "copy-gcloud", "g", "copy as gcloud command", (6, "gcloud")),
+    row(KeyCtx::CopyMenu, Action::CopyDecoded, "copy-decoded", "d", "copy decoded claims or details", (7, "decoded")),
+    row(KeyCtx::CopyMenu, Action::CopyHex, "copy-hex", "x", "copy the signature as hex", (8, "hex")),
+    row(KeyCtx::CopyMenu, Action::Save, "save", "s", "save to a file", (9, "save")).about("a new one that only you can read"),
     // forms
-    row(KeyCtx::Form, Action::NextField, "next-field", "tab", "next field", (1, "field")),
-    row(KeyCtx::Form, Action::PreviousField, "previous-field", "shift-tab", "previous field", (0, "")),
-    row(KeyCtx::Form, Action::Toggle, "toggle", "space", "turn a box on or off, or take the next of a few words; in text a space", (3, "toggle")),
-    row(KeyCtx::Form, Action::Accept, "accept", "enter", "take the completion, else go to the next field; on the button: send", (0, "")),
-    row(KeyCtx::Form, Action::Submit, "submit", "ctrl-s", "send", (2, "send")),
-    row(KeyCtx::Form, Action::Down, "next-completion", "Down", "next completion", (0, "")),
-    row(KeyCtx::Form, Action::Up, "previous-completion", "Up", "previous completion", (0, "")),
+    row(KeyCtx::Form, Action::NextField, "next-field", "tab", "go to the next field", (1, "field")),
+    row(KeyCtx::Form, Action::PreviousField, "previous-field", "shift-tab", "go to the previous field", (0, "")),
+    row(KeyCtx::Form, Action::Toggle, "toggle", "space", "toggle or next choice", (3, "toggle")).about("in text: a space"),
+    row(KeyCtx::Form, Action::Accept, "accept", "enter", "accept or continue", (0, "")).about("accepts the completion, else next field; on the button: submit"),
+    row(KeyCtx::Form, Action::Submit, "submit", "ctrl-s", "submit the form", (2, "submit")),
+    row(KeyCtx::Form, Action::Down, "next-completion", "Down", "select the next completion", (0, "")),
+    row(KeyCtx::Form, Action::Up, "previous-completion", "Up", "select the previous completion", (0, "")),
     // a line of text
-    row(KeyCtx::Text, Action::Accept, "take", "enter", "take it", (1, "take")),
-    row(KeyCtx::Text, Action::Down, "next-hit", "Down tab", "next hit", (2, "next")),
-    row(KeyCtx::Text, Action::Up, "previous-hit", "Up shift-tab", "previous hit", (0, "")),
+    row(KeyCtx::Text, Action::Accept, "take", "enter", "select this match", (1, "select")),
+    row(KeyCtx::Text, Action::Down, "next-hit", "Down tab", "go to the next match", (2, "next")),
+    row(KeyCtx::Text, Action::Up, "previous-hit", "Up shift-tab", "go to the previous match", (0, "")),
     // questions
-    row(KeyCtx::Confirm, Action::Yes, "yes", "y enter", "yes", (1, "yes")),
-    row(KeyCtx::Confirm, Action::No, "no", "n", "no", (2, "no")),
+    row(KeyCtx::Confirm, Action::Yes, "yes", "y enter", "answer yes", (1, "yes")),
+    row(KeyCtx::Confirm, Action::No, "no", "n", "answer no", (2, "no")),
     // everywhere
-    row(KeyCtx::Always, Action::Palette, "palette", "ctrl-p", "every command, by name", (0, "")),
-    row(KeyCtx::Global, Action::Palette, "palette-colon", ":", "every command, by name", (20, "command")),
-    row(KeyCtx::Always, Action::Help, "help", "F1", "help for this place", (0, "")),
-    row(KeyCtx::Global, Action::Help, "help-mark", "?", "help for this place", (21, "help")),
+    row(KeyCtx::Always, Action::Palette, "palette", "ctrl-p", "run a command", (0, "")).about("find it by name"),
+    row(KeyCtx::Global, Action::Palette, "palette-colon", ":", "run a command", (20, "command")).about("find it by name"),
+    row(KeyCtx::Always, Action::Help, "help", "F1", "show help", (0, "")).about("for this place"),
+    row(KeyCtx::Global, Action::Help, "help-mark", "?", "show help", (21, "help")).about("for this place"),
     row(KeyCtx::Help, Action::Back, "close-help", "q ?", "close the help", (1, "close")),
-    row(KeyCtx::Always, Action::Back, "back", "esc", "one step back; never quits", (22, "back")),
-    row(KeyCtx::Global, Action::Refresh, "refresh", "r ctrl-r", "ask again, keeping the place", (0, "")),
+    row(KeyCtx::Always, Action::Back, "back", "esc", "go back", (22, "back")).about("never quits"),
+    row(KeyCtx::Global, Action::Refresh, "refresh", "r ctrl-r", "refresh", (0, "")),
     row(KeyCtx::Global, Action::Quit, "quit", "q", "quit", (0, "")),
-    row(KeyCtx::Always, Action::Leave, "leave", "ctrl-c", "leave at once", (0, "")),
-    row(KeyCtx::Always, Action::Suspend, "suspend", "ctrl-z", "suspend; fg brings it back", (0, "")),
+    row(KeyCtx::Always, Action::Leave, "leave", "ctrl-c", "quit at once", (0, "")),
+    row(KeyCtx::Always, Action::Suspend, "suspend", "ctrl-z", "suspend", (0, "")).about("fg resumes"),
 ];
+
+fn unknown_action(name: &str) -> String {
+    let near = TABLE.iter().map(|row| (strsim::jaro_winkler(name, row.name), row.name));
+    match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((similar, near)) if similar > 0.85 => {
+            format!("Unknown action “{name}”. Did you mean “{near}”?")
+        }
+        _ => format!("Unknown action “{name}”. `impersona keys` lists all actions."),
+    }
+}
 
 /// The table with the config file's changes applied, ready for look-ups.
 #[derive(Clone, Debug)]
@@ -421,7 +455,7 @@ impl Keymap {
     /// Applies rebindings, each the name of an action with its new keys (separated by spaces, replacing the old).
     ///
     /// # Errors
-    /// The index of the offending rebinding and a sentence: no such action, no such key, or a clash.
+    /// The index of the offending rebinding and a sentence: unknown action, unknown key, or a clash.
     pub fn new(rebind: &[(String, String)]) -> Result<Keymap, (usize, String)> {
         let parse =
             |keys: &str| keys.split_whitespace().map(str::parse).collect::<Result<Vec<Chord>, String>>();
@@ -429,29 +463,34 @@ impl Keymap {
         for row in TABLE {
             chords.push(parse(row.keys).expect("the built-in table names real keys: a test reads it"));
         }
+        let position_of = |name: &str| rebind.iter().rposition(|(bound, _)| present_name(bound) == name);
         for (index, (name, keys)) in rebind.iter().enumerate() {
-            let at = TABLE.iter().position(|row| row.name == name).ok_or_else(|| {
-                (index, format!("there is no action “{name}”: `impersona keys` lists them"))
-            })?;
+            let at = TABLE
+                .iter()
+                .position(|row| row.name == present_name(name))
+                .ok_or_else(|| (index, unknown_action(name)))?;
             chords[at] = parse(keys).map_err(|sentence| (index, sentence))?;
         }
         for (row, chords) in TABLE.iter().zip(&chords) {
             let text = matches!(row.ctx, KeyCtx::Form | KeyCtx::Text | KeyCtx::Always);
             let typed = |chord: &&Chord| chord.typed().is_some() && row.action != Action::Toggle;
             if let Some(chord) = chords.iter().find(typed).filter(|_| text) {
-                let index = rebind.iter().rposition(|(name, _)| name == row.name).unwrap_or_default();
+                let index = position_of(row.name).unwrap_or_default();
                 return Err((
                     index,
-                    format!("{chord} types a character, and “{}” works in text and forms too", row.name),
+                    format!(
+                        "{chord} types a character, but “{}” also works in text and forms: choose another key",
+                        row.name
+                    ),
                 ));
             }
         }
         let clash = Place::ALL.iter().find_map(|place| clash_in(place.contexts(), &chords));
         if let Some((chord, one, other)) = clash {
-            let index = rebind.iter().rposition(|(name, _)| name == one || name == other).unwrap_or_default();
+            let index = position_of(one).max(position_of(other)).unwrap_or_default();
             return Err((
                 index,
-                format!("{chord} would mean both “{one}” and “{other}”: give one of them another key"),
+                format!("{chord} is bound to both “{one}” and “{other}”: choose another key for one of them"),
             ));
         }
         let map = TABLE
@@ -462,7 +501,7 @@ impl Keymap {
         Ok(Keymap { chords, map })
     }
 
-    /// What a key asks for in a place, if anything.
+    /// The action of a key in a place, if it has one.
     pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
         place.contexts().iter().find_map(|ctx| self.map.get(&(*ctx, chord)).copied())
     }
@@ -534,6 +573,42 @@ mod tests {
     }
 
     #[test]
+    fn labels_start_with_a_verb_and_have_five_words_at_most() {
+        const VERBS: &str = "accept answer ask check close continue copy edit enable exchange explain favourite filter \
+            focus fold get go grant group impersonate inspect mark mint move open quit redo refresh reload restore \
+            reveal reverse review revoke run save select set show sign sort stage submit suspend switch test toggle \
+            choose try undo wait wipe write zoom";
+        for row in TABLE {
+            let words: Vec<_> = row.label.split_whitespace().collect();
+            let verb = words[0].trim_end_matches('…');
+            assert!(VERBS.split_whitespace().any(|known| known == verb), "{}: {}", row.name, row.label);
+            assert!(words.len() <= 5, "{}: {}", row.name, row.label);
+            assert!(!row.description.starts_with(' ') && !row.description.ends_with('.'), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn a_former_name_still_binds_the_action() {
+        let bind = |name: &str, keys: &str| (name.to_owned(), keys.to_owned());
+        let keymap = Keymap::new(&[bind("become", "B")]).expect("a free key");
+        assert_eq!(keymap.action(Place::Accounts, "B".parse().expect("a key")), Some(Action::Impersonate));
+        // A clash is reported at the setting as it was written.
+        let clash = [bind("zoom", "z"), bind("become", "q"), bind("redo", "Z")];
+        assert!(matches!(Keymap::new(&clash), Err((1, why)) if why.contains("quit")));
+        for (former, present) in FORMER_NAMES {
+            assert!(TABLE.iter().all(|row| row.name != former), "{former}");
+            assert!(TABLE.iter().any(|row| row.name == present), "{present}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_action_offers_a_near_one() {
+        let bind = |name: &str| Keymap::new(&[(name.to_owned(), "F5".to_owned())]).map(|_| ()).unwrap_err().1;
+        assert_eq!(bind("favorite"), "Unknown action “favorite”. Did you mean “favourite”?");
+        assert_eq!(bind("xyz"), "Unknown action “xyz”. `impersona keys` lists all actions.");
+    }
+
+    #[test]
     fn no_letter_acts_in_a_form_or_in_text() {
         let keymap = Keymap::default();
         for place in [Place::Form, Place::Text] {
@@ -554,6 +629,6 @@ mod tests {
         );
         assert!(matches!(Keymap::new(&[bind("no-such", "z")]), Err((0, why)) if why.contains("no-such")));
         assert!(matches!(Keymap::new(&[bind("leave", "x")]), Err((0, why)) if why.contains("text")));
-        assert!(matches!(Keymap::new(&[bind("quit", "zz")]), Err((0, why)) if why.contains("no key")));
+        assert!(matches!(Keymap::new(&[bind("quit", "zz")]), Err((0, why)) if why.contains("Unknown key")));
     }
 }

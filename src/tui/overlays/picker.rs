@@ -119,11 +119,8 @@ impl Picker {
             Accounts, Activity, Always, CopyMenu, Global, Inspect, MintMenu, Policy, Shelf,
         };
         let item = |row: &crate::keymap::Row, chords: &[Chord]| Item {
-            name: match (row.ctx, row.action) {
-                (CopyMenu, action) if action != Action::Save => format!("copy {}", row.label),
-                _ => row.label.to_owned(),
-            },
-            // In the menus that a key opens, that key comes first.
+            name: row.label.to_owned(),
+            // A row of a menu shows the key that opens the menu, then its own.
             about: match row.ctx {
                 MintMenu => format!("{} ", shared.keymap.key(Action::MintMenu)),
                 CopyMenu => format!("{} ", shared.keymap.key(Action::CopyMenu)),
@@ -164,8 +161,7 @@ impl Picker {
     /// The accounts opened lately, those that are listed, and any name typed.
     pub fn accounts(listed: &[String], shared: &Shared) -> Picker {
         let known = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
-        let known =
-            known.map(|name| (name, "opened before")).chain(listed.iter().map(|name| (name, "listed")));
+        let known = known.map(|name| (name, "recent")).chain(listed.iter().map(|name| (name, "listed")));
         let mut seen = HashSet::new();
         let items = known.filter(|(name, _)| seen.insert(*name)).map(|(name, about)| Item {
             name: name.clone(),
@@ -277,7 +273,7 @@ impl Picker {
                 path if path.contains(['/', '\\', '.']) => {
                     Ok(Picked::Caller(Switch::To(How::File(path.into()))))
                 }
-                _ => Err("type the path of a credentials file".to_owned()),
+                _ => Err("Enter the path of a credentials file".to_owned()),
             },
         }
     }
@@ -327,9 +323,9 @@ impl Picker {
         let title = match self.kind {
             Kind::Palette => " Commands ",
             Kind::Projects => " Project ",
-            Kind::Charged => " Charge API calls to ",
+            Kind::Charged => " Quota project ",
             Kind::Accounts => " Account by name ",
-            Kind::Callers => " Call as ",
+            Kind::Callers => " Switch caller ",
         };
         let title = match self.kind {
             // More than fit are no rarity.
@@ -345,7 +341,7 @@ impl Picker {
         let text = Rect { x: line.x + 2.min(line.width), width: line.width.saturating_sub(2), ..line };
         look.cursor.set(self.input.draw(text, buf, Style::new(), true));
         if self.kind == Kind::Callers && self.input.text().is_empty() {
-            let hint = "filters; the path of a credentials file is one more to call as";
+            let hint = "filter, or enter the path of a credentials file";
             buf.set_stringn(text.x + 1, text.y, hint, usize::from(text.width.saturating_sub(1)), theme.dim);
         }
         let rows = Rect { y: inner.y + 2, height: inner.height.saturating_sub(2), ..inner };
@@ -374,19 +370,19 @@ impl Picker {
     fn remark(&self, shared: &Shared) -> Option<String> {
         let typed = self.input.text().trim();
         Some(match self.kind {
-            Kind::Palette => "no such command".into(),
+            Kind::Palette => "No matching command".into(),
             Kind::Projects | Kind::Charged => match (&shared.projects.error, shared.projects.awaiting) {
-                (_, Some(_)) => "searching your projects… a project's id or number can be typed at once".into(),
-                (Some(error), None) => format!("{} Type the project's id or number, then enter.", error.sentence()),
-                (None, None) if typed.is_empty() => "no project was found: type its id or number, then enter".into(),
-                (None, None) => "enter takes what was typed".into(),
+                (_, Some(_)) => "Searching your projects… You can also type a project ID or number".into(),
+                (Some(error), None) => format!("{} Type a project ID or number, then press enter.", error.sentence()),
+                (None, None) if typed.is_empty() => "No projects found. Type a project ID or number, then press enter".into(),
+                (None, None) => "Press enter to use what you typed".into(),
             },
-            Kind::Accounts if typed.is_empty() => "type name@project.iam.gserviceaccount.com, the short form name@project, or the 21-digit unique id, then enter".into(),
-            Kind::Accounts => "enter opens what was typed".into(),
+            Kind::Accounts if typed.is_empty() => "Type the full email, the short form NAME@PROJECT, or the 21-digit unique ID, then press enter".into(),
+            Kind::Accounts => "Press enter to open what you typed".into(),
             Kind::Callers if typed.is_empty() => {
-                "no credentials were found: type the path of a credentials file, then enter".into()
+                "No credentials found. Type the path of a credentials file, then press enter".into()
             }
-            Kind::Callers => "nothing matches; a credentials file can be named by its path".into(),
+            Kind::Callers => "No match. You can also enter the path of a credentials file".into(),
         })
     }
 }
@@ -396,7 +392,7 @@ fn caller_items(shared: &Shared) -> Vec<Item> {
     let present = shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
     if let Some(account) = shared.opened.as_deref().filter(|account| Some(*account) != present) {
         items.push(Item {
-            name: format!("become {}", account::short(account)),
+            name: format!("impersonate {}", account::short(account)),
             about: "needs iam.serviceAccounts.getAccessToken".into(),
             picked: Picked::Caller(Switch::Become(account.to_owned())),
         });
@@ -404,7 +400,7 @@ fn caller_items(shared: &Shared) -> Vec<Item> {
     if let Some(before) = shared.callers_before.last() {
         items.push(Item {
             name: format!("back to {before}"),
-            about: "who became this account".into(),
+            about: "previous caller".into(),
             picked: Picked::Caller(Switch::Back),
         });
     }
@@ -436,7 +432,7 @@ fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
     items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
     let hidden = |id: &&String| !shared.projects.value.iter().flatten().any(|project| project.id == **id);
     for id in recent.iter().rev().filter(hidden) {
-        items.insert(0, Item { name: id.clone(), about: "picked before".into(), picked: picked(id.clone()) });
+        items.insert(0, Item { name: id.clone(), about: "recent".into(), picked: picked(id.clone()) });
     }
     items
 }
