@@ -229,21 +229,19 @@ impl Worker {
             return None;
         }
         let what = clip.what();
-        let again = "again in 60 s and on quitting";
+        let clears = "in 60 s and on quit";
         Some(match (desktop, in_tmux, clip.is_sensitive()) {
-            (true, _, true) => Copied::Done(format!("copied {what}; cleared {again}")),
-            (true, _, false) => Copied::Done(format!("copied {what}")),
+            (true, _, true) => Copied::Done(format!("Copied {what} (clears {clears})")),
+            (true, _, false) => Copied::Done(format!("Copied {what}")),
             (_, true, true) => Copied::Done(format!(
-                "copied {what} to tmux's buffer “{BUFFER}”, deleted {again}; what tmux passes on to the terminal stays"
+                "Copied {what} to tmux's buffer “{BUFFER}” (deleted {clears}); a copy that tmux passes to the terminal stays"
             )),
             (_, true, false) => Copied::Done(format!(
-                "copied {what} to tmux's buffer “{BUFFER}”, and to the terminal where tmux may"
+                "Copied {what} to tmux's buffer “{BUFFER}”, and to the terminal if tmux allows it"
             )),
             _ => Copied::ByTerminal(
                 clip.content().clone(),
-                format!(
-                    "sent {what} to the terminal's clipboard, which does not say whether it took it and cannot be cleared from here"
-                ),
+                format!("Sent {what} to the terminal clipboard (OSC 52): can't confirm or clear it"),
             ),
         })
     }

@@ -546,7 +546,7 @@ async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::Unboun
             Keep::Save(name, text) => {
                 let saved = files::write_private_beside(&name, text.expose().as_bytes());
                 Some(Msg::Saved(saved.map_err(|error| {
-                    format!("{name} was not saved: {}", without_numbers(&error.to_string()))
+                    format!("Couldn't save {name}: {}", without_numbers(&error.to_string()))
                 })))
             }
             Keep::Remember(path, remembered) => {

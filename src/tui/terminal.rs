@@ -78,7 +78,8 @@ impl Screen {
     /// There is no terminal, or it does not do as it is told.
     pub fn enter() -> io::Result<Screen> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
-            let text = "the explorer needs a terminal on stdin and stdout; subcommands do without (impersona --help)";
+            let text =
+                "the explorer needs a terminal on stdin and stdout; subcommands don't (impersona --help)";
             return Err(io::Error::other(text));
         }
         let out = Rc::new(RefCell::new(Out::new(tty::Tty::stdout()?)));
@@ -298,7 +299,7 @@ pub fn restore_on_panic() {
             .downcast_ref::<&'static str>()
             .map(|text| format!(" ({text})"))
             .unwrap_or_default();
-        let line = format!("impersona stopped by a bug of its own{place}{text}; the terminal is as it was\n");
+        let line = format!("impersona crashed (a bug){place}{text}; the terminal was restored\n");
         let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
     }));
 }

@@ -270,7 +270,7 @@ fn a_reply_that_makes_no_sense_is_kept_in_activity() {
     terminal.press("enter t a ctrl-s");
     terminal.wait_for("web page");
     terminal.press("esc");
-    terminal.wait_until("the form is left", |screen| !screen.contains("ctrl-s send"));
+    terminal.wait_until("the form is left", |screen| !screen.contains("ctrl-s submit"));
     terminal.press("6");
     terminal.wait_for("GenerateAccessToken");
 }

@@ -32,8 +32,8 @@ fn a_token_is_on_the_desktop_marked_as_a_secret_and_gone_after_quitting() {
     let home = Home::new();
     let (mut terminal, token) = minted(&home, &display.vars());
     terminal.press("y y");
-    let notice = words(&terminal.wait_for("copied access token of deployer@acme-prod"));
-    assert!(notice.contains("cleared again in 60 s and on quitting"), "{notice}");
+    let notice = words(&terminal.wait_for("Copied access token of deployer@acme-prod"));
+    assert!(notice.contains("(clears in 60 s and on quit)"), "{notice}");
     assert_eq!(display.text().as_deref(), Some(token.as_str()));
     assert!(display.is_marked());
     assert!(terminal.copies().is_empty(), "what the desktop took is not sent to the terminal");
@@ -51,7 +51,7 @@ fn however_it_ends_a_token_that_a_clipboard_manager_holds_for_us_is_taken_back()
         let home = Home::new();
         let (mut terminal, token) = minted(&home, &display.vars());
         terminal.press("y y");
-        terminal.wait_for("copied access token");
+        terminal.wait_for("Copied access token");
         let _manager = display.copy(&token);
         end(&mut terminal, key, signal);
         terminal.ends_with(code);
@@ -65,7 +65,7 @@ fn what_another_program_copied_since_is_left_alone() {
     let home = Home::new();
     let (mut terminal, _) = minted(&home, &display.vars());
     terminal.press("y y");
-    terminal.wait_for("copied access token");
+    terminal.wait_for("Copied access token");
     let _other = display.copy("theirs");
     terminal.press("q");
     terminal.ends_with(0);
@@ -78,10 +78,10 @@ fn wiping_clears_the_desktop() {
     let home = Home::new();
     let (mut terminal, token) = minted(&home, &display.vars());
     terminal.press("y y");
-    terminal.wait_for("copied access token");
+    terminal.wait_for("Copied access token");
     assert_eq!(display.text(), Some(token));
     terminal.press("X enter");
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     eventually("the clipboard is empty", || display.text().is_none().then_some(()));
 }
 
@@ -91,11 +91,11 @@ fn what_is_no_secret_is_not_marked_as_one() {
     let home = Home::new();
     let (mut terminal, _) = minted(&home, &display.vars());
     for (keys, notice, what) in
-        [("y g", "copied the gcloud command", "gcloud auth"), ("y c", "copied the request as curl", "curl ")]
+        [("y g", "Copied gcloud command", "gcloud auth"), ("y c", "Copied request as curl", "curl ")]
     {
         terminal.press(keys);
         let screen = terminal.wait_for(notice);
-        assert!(!screen.contains("cleared again"), "{screen}");
+        assert!(!screen.contains("(clears"), "{screen}");
         let text = display.text().expect("a copy");
         assert!(text.contains(what), "{text}");
         assert!(!display.is_marked());
@@ -125,9 +125,9 @@ fn assert_goes_to_the_terminal(home: &Home, vars: &[(String, String)]) {
     let (mut terminal, token) = minted(home, vars);
     terminal.press("y y");
     let notice =
-        words(&terminal.wait_for("sent access token of deployer@acme-prod to the terminal's clipboard"));
-    assert!(notice.contains("does not say whether it took it and cannot be cleared from here"), "{notice}");
-    assert!(!notice.contains("copied"), "{notice}");
+        words(&terminal.wait_for("Sent access token of deployer@acme-prod to the terminal clipboard"));
+    assert!(notice.contains("(OSC 52): can't confirm or clear it"), "{notice}");
+    assert!(!notice.contains("Copied"), "{notice}");
     let raw = String::from_utf8_lossy(terminal.raw()).into_owned();
     let sent: Vec<_> = raw.split("\x1b]52;").skip(1).filter_map(|rest| rest.split("\x1b\\").next()).collect();
     let [sent] = sent.as_slice() else { panic!("one copy, not {}", sent.len()) };
@@ -145,20 +145,20 @@ fn inside_tmux_a_token_is_in_a_buffer_by_stdin_until_it_is_wiped_or_the_program_
     let Some(tmux) = Tmux::start(&home) else { return };
     let (mut terminal, token) = minted(&home, &tmux.vars());
     terminal.press("y y");
-    let notice = words(&terminal.wait_for("copied access token of deployer@acme-prod to tmux's buffer"));
-    assert!(notice.contains("“impersona”, deleted again in 60 s and on quitting"), "{notice}");
-    assert!(notice.contains("what tmux passes on to the terminal stays"), "{notice}");
+    let notice = words(&terminal.wait_for("Copied access token of deployer@acme-prod to tmux's buffer"));
+    assert!(notice.contains("“impersona” (deleted in 60 s and on quit)"), "{notice}");
+    assert!(notice.contains("a copy that tmux passes to the terminal stays"), "{notice}");
     assert_eq!(tmux.buffer().as_deref(), Some(token.as_str()));
     assert!(terminal.copies().is_empty(), "tmux passes it on itself");
     terminal.press("X enter");
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     eventually("the buffer is gone", || tmux.buffer().is_none().then_some(()));
 
     for (key, signal, code) in [("q", None, 0), ("", Some(Signal::TERM), 143)] {
         let home = Home::new();
         let (mut terminal, token) = minted(&home, &tmux.vars());
         terminal.press("y y");
-        terminal.wait_for("copied access token");
+        terminal.wait_for("Copied access token");
         assert_eq!(tmux.buffer(), Some(token.clone()));
         end(&mut terminal, key, signal);
         terminal.ends_with(code);
@@ -181,7 +181,7 @@ fn a_display_that_hangs_from_the_start_holds_neither_keys_nor_the_copy_nor_quitt
     terminal.wait_for("inspect this credential");
     terminal.press("esc");
     assert_eq!(terminal.wait_for_copy(1), token);
-    terminal.wait_for("sent access token of deployer@acme-prod to the terminal's clipboard");
+    terminal.wait_for("Sent access token of deployer@acme-prod to the terminal clipboard");
     assert_ends_soon(&mut terminal, "q");
 }
 
@@ -192,7 +192,7 @@ fn a_token_that_was_wiped_while_a_display_hung_goes_nowhere() {
     let (mut terminal, _) = minted(&home, &display.vars());
     display.server.signal(Signal::STOP);
     terminal.press("y y X enter");
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     terminal.press("0 Y");
     // What was asked for first would have come first.
     let first = terminal.wait_for_copy(1);
@@ -208,12 +208,12 @@ fn a_display_that_hangs_later_is_not_said_to_have_taken_a_copy() {
     let home = Home::new();
     let (mut terminal, token) = minted(&home, &display.vars());
     terminal.press("y y");
-    terminal.wait_for("copied access token");
+    terminal.wait_for("Copied access token");
     display.server.signal(Signal::STOP);
     terminal.press("y h");
     assert_eq!(terminal.wait_for_copy(1), format!("Authorization: Bearer {token}"));
-    let screen = terminal.wait_for("sent access token of deployer@acme-prod as a header to the terminal");
-    assert!(!screen.contains("copied"), "{screen}");
+    let screen = terminal.wait_for("Sent access token of deployer@acme-prod as header to the terminal");
+    assert!(!screen.contains("Copied"), "{screen}");
     assert_ends_soon(&mut terminal, "ctrl-c");
     display.server.signal(Signal::CONT);
     assert_eq!(display.text(), None, "it is gone with us");
@@ -225,12 +225,12 @@ fn a_program_that_owns_the_clipboard_and_hangs_holds_neither_the_next_copy_nor_q
     let home = Home::new();
     let (mut terminal, _) = minted(&home, &display.vars());
     terminal.press("y y");
-    terminal.wait_for("copied access token");
+    terminal.wait_for("Copied access token");
     let other = display.copy("theirs");
     other.signal(Signal::STOP);
     // Whose the clipboard is can only be found out by asking the owner.
     terminal.press("X enter");
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     terminal.press("0 Y");
     assert!(terminal.wait_for_copy(1).contains("@acme-prod.iam.gserviceaccount.com"));
     terminal.press("q");
@@ -243,11 +243,11 @@ fn a_program_that_owns_the_clipboard_and_hangs_gives_way_to_a_new_copy() {
     let home = Home::new();
     let (mut terminal, token) = minted(&home, &display.vars());
     terminal.press("y y");
-    terminal.wait_for("copied access token");
+    terminal.wait_for("Copied access token");
     let other = display.copy("theirs");
     other.signal(Signal::STOP);
     terminal.press("y h");
-    terminal.wait_for("copied access token of deployer@acme-prod as a header");
+    terminal.wait_for("Copied access token of deployer@acme-prod as header");
     assert_eq!(display.text(), Some(format!("Authorization: Bearer {token}")));
     let another = display.copy("theirs again");
     another.signal(Signal::STOP);
@@ -274,7 +274,7 @@ fn minted(home: &Home, vars: &[(String, String)]) -> (Terminal, String) {
     terminal.press("enter t a ctrl-s");
     terminal.wait_for("Shelf 1");
     terminal.press("y s");
-    terminal.wait_for("saved deployer-access-");
+    terminal.wait_for("Saved deployer-access-");
     let files = home.files();
     let saved = files.iter().find(|(path, _)| path.to_string_lossy().contains("deployer-access-"));
     let token = String::from_utf8(saved.expect("a file").1.clone()).unwrap().trim_end().to_owned();

@@ -45,9 +45,9 @@ fn from_a_denial_through_the_grant_to_a_token_by_keys_alone() {
     terminal.press("s");
     terminal.wait_for("Write the policy of editable@acme-prod?");
     terminal.press("enter");
-    terminal.wait_for("your grant on editable@acme-prod works");
+    terminal.wait_for("Your grant on editable@acme-prod works");
     terminal.press("T");
-    terminal.wait_for("minted: access token for editable@acme-prod");
+    terminal.wait_for("Minted access token for editable@acme-prod");
 }
 
 #[test]
@@ -56,8 +56,8 @@ fn an_api_that_is_off_is_enabled_after_a_question_and_the_mint_then_works() {
     let mut terminal = explorer(&home, &["--demo", "nightly@acme-dark"]);
     terminal.wait_for("nightly@acme-dark.iam.gserviceaccount.com");
     terminal.press("i");
-    terminal.wait_for("become nightly@acme-dark");
-    terminal.type_text("become nightly");
+    terminal.wait_for("impersonate nightly@acme-dark");
+    terminal.type_text("impersonate nightly");
     terminal.press("enter");
     terminal.wait_for("via dev@example.com");
     terminal.press("t a ctrl-s");
@@ -68,13 +68,13 @@ fn an_api_that_is_off_is_enabled_after_a_question_and_the_mint_then_works() {
     terminal.press("e");
     terminal.wait_for("Enable iamcredentials.googleapis.com in project");
     terminal.press("n");
-    let screen = terminal.wait_until("the question gone", |screen| !screen.contains("Sure?"));
+    let screen = terminal.wait_until("the question gone", |screen| !screen.contains("Enable iamcredentials"));
     assert!(!screen.contains("enabling"), "no is no\n{screen}");
     terminal.press("e y");
     terminal.wait_for("enabling");
     terminal.wait_for("is enabled now, and was not when it was called");
     terminal.press("T");
-    terminal.wait_for("minted: access token for nightly@acme-dark");
+    terminal.wait_for("Minted access token for nightly@acme-dark");
 }
 
 #[test]

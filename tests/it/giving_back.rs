@@ -19,7 +19,7 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
     let home = Home::new();
     let mut terminal = Terminal::start_jobs(&home, SIZE, STOP_AND_GO);
     terminal.wait_for("deployer@acme-prod");
-    terminal.wait_for("3 folders up to example.com");
+    terminal.wait_for("in example.com, 3 folders deep");
     terminal.press("?");
     let before = terminal.wait_for_whole("Help");
     terminal.press("ctrl-z");
@@ -64,7 +64,7 @@ fn the_terminal_is_not_taken_again_while_only_a_write_is_waited_for() {
     terminal.press("p");
     terminal.wait_for("group:oncall");
     terminal.press("a ctrl-s s enter ctrl-c");
-    terminal.wait_for("to be written; ctrl-c abandons it");
+    terminal.wait_for("to be written; ctrl-c stops waiting");
     terminal.press("ctrl-z");
     terminal.wait_for("stands still");
     let before = terminal.raw().len();
@@ -161,7 +161,7 @@ fn a_terminal_that_has_another_size_when_it_comes_back_is_drawn_in_it() {
 fn stopped_without_a_word_it_takes_the_terminal_again_from_whoever_had_it() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    let before = terminal.wait_for_whole("3 folders up to example.com");
+    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
     terminal.signal(Signal::STOP);
     terminal.is_stopped();
     terminal.is_reset();
@@ -261,14 +261,14 @@ fn a_panic_over_a_terminal_that_does_not_read_gives_it_back_too() {
     assert_eq!(terminal.exit_code(), 101);
     terminal.read_on();
     terminal.ends_with(101);
-    terminal.wait_for("impersona stopped by a bug of its own");
+    terminal.wait_for("impersona crashed (a bug)");
 }
 
 #[test]
 fn what_changed_while_the_terminal_did_not_read_is_one_frame() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    let before = terminal.wait_for_whole("3 folders up to example.com");
+    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
     fill(&mut terminal);
     for _ in 0..1_000 {
         terminal.press("? ?");
@@ -284,7 +284,7 @@ fn what_changed_while_the_terminal_did_not_read_is_one_frame() {
 fn a_size_that_came_and_went_before_it_was_drawn_leaves_no_trace() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    let before = terminal.wait_for_whole("3 folders up to example.com");
+    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
     fill(&mut terminal);
     terminal.resize((1, 1));
     terminal.resize(SIZE);
@@ -296,7 +296,7 @@ fn a_size_that_came_and_went_before_it_was_drawn_leaves_no_trace() {
 fn after_a_storm_of_sizes_the_screen_is_as_before() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    let before = terminal.wait_for_whole("3 folders up to example.com");
+    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
     for step in 0..500_u16 {
         terminal.resize((1 + step * 37 % 250, 1 + step * 17 % 90));
         if step % 10 == 0 {

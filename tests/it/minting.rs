@@ -125,7 +125,7 @@ async fn a_url_that_may_outlive_its_key_says_so() {
     let emulator = emulator().await;
     let credential = flows::mint(&client(&emulator), &url()).await.unwrap();
     let said = credential.remarks.join(" ");
-    assert!(said.contains("cannot be revoked") && said.contains("over 12h"), "{said}");
+    assert!(said.contains("can't be revoked") && said.contains("over 12h"), "{said}");
     assert!(said.contains("storage.objects.get"), "{said}");
     assert!(credential.secret.expose().contains("/acme-drop/report%201.csv?X-Goog-Algorithm="));
 }

@@ -26,7 +26,7 @@ fn the_first_frame_shows_who_calls_where_and_what_may_be_picked() {
     let home = Home::new();
     let mut terminal = demo(&home);
     terminal.wait_for("dev@example.com");
-    let screen = terminal.wait_for("3 folders up to example.com");
+    let screen = terminal.wait_for("in example.com, 3 folders deep");
     for text in
         ["impersona", "acme-prod", "DEMO", "Accounts 60", "1 Overview", "3 Mint", "4 Inspect", "? help"]
     {
@@ -59,7 +59,7 @@ fn an_access_token_is_minted_by_keys_alone() {
     terminal.press("enter");
     terminal.wait_for("109300000000000004411");
     terminal.press("t a ctrl-s");
-    let screen = terminal.wait_for("minted: access token for deployer@acme-prod");
+    let screen = terminal.wait_for("Minted access token for deployer@acme-prod");
     assert!(screen.contains("Shelf 1"), "{screen}");
     assert!(!screen.contains("EMULATOR-"), "the secret is masked\n{screen}");
 }
@@ -69,7 +69,7 @@ fn keys_typed_ahead_of_every_answer_do_the_same() {
     let home = Home::new();
     let mut terminal = demo(&home);
     terminal.press("enter t a ctrl-s");
-    terminal.wait_for("minted: access token for deployer@acme-prod");
+    terminal.wait_for("Minted access token for deployer@acme-prod");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn an_id_token_is_minted_inspected_and_its_signature_checked() {
     terminal.wait_for("audience");
     terminal.type_text("https://svc.run.app");
     terminal.press("ctrl-s");
-    terminal.wait_for("minted: ID token");
+    terminal.wait_for("Minted ID token");
     terminal.press("enter");
     let screen = terminal.wait_for("signature not checked");
     for text in ["signed JWT", "https://svc.run.app", "RS256", "109300000000000004411", "expires in"] {
@@ -100,7 +100,7 @@ fn a_denial_is_a_sentence_with_the_permission_and_the_role_that_helps() {
     let screen = words(&terminal.wait_until("a denial", |screen| words(screen).contains("The caller lacks")));
     assert!(screen.contains("iam.serviceAccounts.getAccessToken"), "{screen}");
     assert!(screen.contains("roles/iam.serviceAccountTokenCreator"), "{screen}");
-    assert!(!screen.contains("minted:"), "{screen}");
+    assert!(!screen.contains("Minted"), "{screen}");
 }
 
 /// The screen as running text: what was folded in a pane reads on.
@@ -117,7 +117,7 @@ fn letters_in_a_filter_never_act() {
     terminal.press("/");
     terminal.type_text("qtXPyYTA0134@?:*+rfjk");
     let screen = terminal.wait_for("qtXPyYTA0134@?:*+rfjk");
-    assert!(screen.contains("Pick an account on the left"), "nothing was opened\n{screen}");
+    assert!(screen.contains("Open an account on the left"), "nothing was opened\n{screen}");
     terminal.press("esc");
     terminal.wait_until("the list as it was", |screen| list(screen) == before);
 }
@@ -169,7 +169,7 @@ fn below_forty_by_ten_it_says_so() {
     let mut terminal = demo(&home);
     for size in [(39, 24), (80, 9)] {
         terminal.resize(size);
-        terminal.wait_for("too small: 40×10 is the least");
+        terminal.wait_for("Terminal too small (min 40×10)");
     }
     terminal.resize((40, 10));
     terminal.wait_for("deployer@acme-prod");
@@ -180,7 +180,7 @@ fn what_is_pasted_is_never_run_as_keys() {
     let home = Home::new();
     let mut terminal = demo(&home);
     terminal.paste(&"q\r".repeat(512 * 1024));
-    terminal.wait_for("what was pasted was not used");
+    terminal.wait_for("Paste ignored");
     terminal.press("/");
     terminal.paste(&"q".repeat(1024 * 1024));
     terminal.wait_for("would have 1,048,576 characters");
@@ -199,7 +199,7 @@ fn without_a_display_a_copy_goes_to_the_terminal_and_the_notice_says_so() {
     terminal.press("y y");
     let token = terminal.wait_for_copy(1);
     assert!(token.starts_with("ya29.c.") && token.len() > 30 && !token.contains(char::is_whitespace));
-    terminal.wait_for("sent access token of deployer@acme-prod to the terminal's clipboard");
+    terminal.wait_for("Sent access token of deployer@acme-prod to the terminal clipboard");
 }
 
 // What the terminal gets.
@@ -342,7 +342,7 @@ fn a_panic_anywhere_gives_the_terminal_back_and_says_where() {
         terminal.wait_for("Accounts");
         terminal.press(key);
         terminal.ends_with(101);
-        let screen = terminal.wait_for("impersona stopped by a bug of its own");
+        let screen = terminal.wait_for("impersona crashed (a bug)");
         assert!(screen.contains("asked for: in ") && screen.contains(place), "{screen}");
     }
 }
@@ -417,11 +417,11 @@ fn another_caller_is_chosen_without_starting_again_and_what_is_open_is_read_as_i
     terminal.press("enter");
     terminal.wait_until("dev may mint", |screen| screen.contains("✓ access token"));
     terminal.press("i");
-    terminal.wait_for("Call as");
+    terminal.wait_for("Switch caller");
     terminal.wait_for("viewer-only@example.com");
     terminal.type_text("viewer");
     terminal.press("enter");
-    terminal.wait_for("calling as viewer-only@example.com");
+    terminal.wait_for("Calling as viewer-only@example.com");
     terminal.wait_until("viewer may not", |screen| screen.contains("✗ access token"));
     assert!(terminal.screen().lines().next().is_some_and(|line| line.contains("viewer-only@example.com")));
 }
@@ -433,13 +433,13 @@ fn a_caller_becomes_the_account_that_is_open_and_itself_again() {
     terminal.press("enter");
     terminal.wait_for("109300000000000004411");
     terminal.press("i");
-    terminal.wait_for("become deployer@acme-prod");
+    terminal.wait_for("impersonate deployer@acme-prod");
     terminal.press("enter");
-    terminal.wait_for("calling as deployer@acme-prod");
+    terminal.wait_for("Calling as deployer@acme-prod");
     terminal.press("i");
     terminal.wait_for("back to dev@example.com");
     terminal.press("enter");
-    terminal.wait_for("calling as dev@example.com");
+    terminal.wait_for("Calling as dev@example.com");
     terminal.wait_until("as before", |screen| screen.contains("✓ access token"));
 }
 
@@ -450,7 +450,7 @@ fn an_account_that_may_not_be_minted_for_is_not_become() {
     terminal.press("/");
     terminal.type_text("vault");
     terminal.press("enter enter i");
-    terminal.wait_for("become vault@acme-prod");
+    terminal.wait_for("impersonate vault@acme-prod");
     terminal.press("enter");
     let screen = terminal.wait_for("iam.serviceAccounts.getAccessToken");
     assert!(screen.lines().next().is_some_and(|line| line.contains("dev@example.com")), "{screen}");
@@ -464,7 +464,7 @@ fn an_own_file_is_one_more_caller_and_a_broken_one_changes_nothing() {
     terminal.wait_for("dev@example.com");
     home.file("broken.json", "{");
     terminal.press("i");
-    terminal.wait_for("Call as");
+    terminal.wait_for("Switch caller");
     terminal.type_text("~/broken.json");
     terminal.press("enter");
     let screen = terminal.wait_for("The credentials file");
@@ -472,10 +472,10 @@ fn an_own_file_is_one_more_caller_and_a_broken_one_changes_nothing() {
     let viewer = emulator.first["callers"][1]["path"].as_str().unwrap();
     home.file("viewer.json", std::fs::read(viewer).unwrap());
     terminal.press("i");
-    terminal.wait_for("Call as");
+    terminal.wait_for("Switch caller");
     terminal.type_text("~/viewer.json");
     terminal.press("enter");
-    terminal.wait_for("calling as viewer-only@example.com");
+    terminal.wait_for("Calling as viewer-only@example.com");
 }
 
 #[test]
@@ -490,7 +490,7 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
     terminal.wait_for("dev@example.com");
     let choose = |terminal: &mut Terminal| {
         terminal.press("i");
-        terminal.wait_for("Call as");
+        terminal.wait_for("Switch caller");
         terminal.type_text(&file);
         terminal.press("enter");
     };
@@ -525,14 +525,14 @@ fn of_two_switches_the_later_one_counts() {
     terminal.press("enter");
     terminal.wait_for("unique id");
     terminal.press("i");
-    terminal.wait_for("become deployer@acme-prod");
+    terminal.wait_for("impersonate deployer@acme-prod");
     terminal.press("enter");
-    terminal.wait_for("becoming deployer@acme-prod");
+    terminal.wait_for("Impersonating deployer@acme-prod");
     terminal.press("i");
-    terminal.wait_for("Call as");
+    terminal.wait_for("Switch caller");
     terminal.type_text(emulator.first["callers"][1]["path"].as_str().unwrap());
     terminal.press("enter");
-    terminal.wait_for("calling as viewer-only@example.com");
+    terminal.wait_for("Calling as viewer-only@example.com");
     // What was asked before is still there to read: both callers listed the accounts.
     terminal.press("6");
     let both = |screen: &str| screen.matches("ListServiceAccounts ").count() == 2;
@@ -556,7 +556,7 @@ fn every_kind_of_file_is_a_caller_of_the_explorer() {
             (text("path"), text("impersonates")),
         ] {
             terminal.press("i");
-            terminal.wait_for("Call as");
+            terminal.wait_for("Switch caller");
             terminal.type_text(&path);
             terminal.press("enter");
             if text("kind") == "gdch_service_account" && path == text("path") {
@@ -570,7 +570,8 @@ fn every_kind_of_file_is_a_caller_of_the_explorer() {
             let who = who.trim_end_matches(".iam.gserviceaccount.com");
             let part: String = who.chars().take(25).collect();
             terminal.wait_until(&format!("{path} is {part}"), |screen| {
-                screen.lines().next().is_some_and(|line| line.contains(&part)) && !screen.contains("Call as")
+                screen.lines().next().is_some_and(|line| line.contains(&part))
+                    && !screen.contains("Switch caller")
             });
         }
     }

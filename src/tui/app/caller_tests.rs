@@ -79,19 +79,19 @@ fn a_file_of_ones_own_is_named_by_its_path() {
 }
 
 #[test]
-fn an_account_is_become_and_left_again() {
+fn an_account_is_impersonated_and_left_again() {
     let mut screen = known();
-    screen.keys("enter i").typed("become").keys("enter");
+    screen.keys("enter i").typed("impersonate").keys("enter");
     assert_eq!(wishes(&screen), [&Switch::Become(DEPLOYER.into())]);
     switched(&mut screen, DEPLOYER, &["dev@example.com"]);
-    assert!(screen.notice().contains("calling as deployer@acme-prod"), "{}", screen.notice());
+    assert!(screen.notice().contains("Calling as deployer@acme-prod"), "{}", screen.notice());
     screen.keys("i").typed("back to dev").keys("enter");
     assert_eq!(wishes(&screen).last(), Some(&&Switch::Back));
     // By the palette, too.
-    screen.keys("ctrl-p").typed("be the caller again").keys("enter");
+    screen.keys("ctrl-p").typed("switch to the previous").keys("enter");
     assert_eq!(wishes(&screen).len(), 3);
     switched(&mut screen, "dev@example.com", &[]);
-    screen.keys("ctrl-p").typed("be the caller again").keys("enter");
+    screen.keys("ctrl-p").typed("switch to the previous").keys("enter");
     assert_eq!(wishes(&screen).len(), 3, "there is nobody to go back to");
 }
 
@@ -181,7 +181,7 @@ fn nobody_is_switched_to_while_something_is_being_written() {
     screen.app.shared.writes.begin(super::msg::ReqId(9_999), write);
     screen.keys("i").typed("/keys/ci.json").keys("enter");
     assert!(wishes(&screen).is_empty());
-    assert!(screen.notice().contains("is being written"), "{}", screen.notice());
+    assert!(screen.notice().contains("Still writing the policy of api@acme-prod"), "{}", screen.notice());
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Calling as somebody else: choosing, switching, becoming an account and going back. What was open stays open and is
-//! read again as the new caller; what the old one was told counts for nothing.
+//! Switching callers: choosing one, impersonating an account, and going back. What was open stays open and is read
+//! again as the new caller; answers to the old one are dropped.
 
 use super::{
     AppState,
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl AppState {
-    /// `i`: everybody whom one can call as. They are looked for anew each time.
+    /// `i`: every caller that can be switched to. They are searched for each time.
     pub(super) fn choose_caller(&mut self, out: &mut Out) {
         out.effects.push(Effect::FindCallers);
         self.overlays.push(Overlay::Picker(Box::new(Picker::callers(&self.shared))));
@@ -29,51 +29,54 @@ impl AppState {
         self.warn_of_other_login(out);
     }
 
-    /// Said once: two people in one terminal are the reason for many a denial.
+    /// Said once: two different logins in one terminal explain many denials.
     pub(super) fn warn_of_other_login(&mut self, out: &mut Out) {
         let Some(login) = self.shared.other_login().map(str::to_owned) else { return };
         if !std::mem::replace(&mut self.said_other_login, true) {
             let key = self.shared.keymap.key(crate::keymap::Action::Callers);
             let text = format!(
-                "gcloud is logged in as {login}, and Application Default Credentials are somebody else's: {key} chooses"
+                "gcloud is logged in as {login}, but Application Default Credentials belong to someone else. Press {key} to choose"
             );
             self.say(Level::Warning, text, out);
         }
     }
 
-    /// Asks for another caller; not while something is being written, for whose answer the old one waits.
+    /// Switches to another caller; not during a write, because the old caller waits for its answer.
     pub(super) fn switch(&mut self, wish: Switch, out: &mut Out) {
         if !self.shared.writes.is_empty() {
-            let text = format!("{} is being written: switch when that has ended", self.shared.writes.what());
+            let text =
+                format!("Still writing {}: switch callers when that is done", self.shared.writes.what());
             return self.say(Level::Warning, text, out);
         }
         match &wish {
             Switch::Become(account) => {
-                self.say(Level::Info, format!("becoming {}…", short(account)), out);
+                self.say(Level::Info, format!("Impersonating {}…", short(account)), out);
             }
-            Switch::To(_) => self.say(Level::Info, "asking for a token of that caller…".into(), out),
+            Switch::To(_) => self.say(Level::Info, "Getting a token for that caller…".into(), out),
             Switch::Back | Switch::Charge(_) => {}
         }
         out.effects.push(Effect::Switch(wish));
     }
 
-    /// Becomes the opened account.
-    pub(super) fn become_opened(&mut self, out: &mut Out) {
+    /// Impersonates the opened account.
+    pub(super) fn impersonate_opened(&mut self, out: &mut Out) {
         match self.shared.opened.clone() {
             Some(account) => self.switch(Switch::Become(account), out),
-            None => self.say(Level::Warning, "no account is open: open the one to become".into(), out),
+            None => {
+                self.say(Level::Warning, "No account is open. Open the one to impersonate first".into(), out)
+            }
         }
     }
 
-    /// Becomes whoever it was before again.
+    /// Switches back to the caller before.
     pub(super) fn caller_back(&mut self, out: &mut Out) {
         if self.shared.callers_before.is_empty() {
-            return self.say(Level::Warning, "you have become nobody else".into(), out);
+            return self.say(Level::Warning, "You haven't switched callers".into(), out);
         }
         self.switch(Switch::Back, out);
     }
 
-    /// The file in doubt is trusted.
+    /// The user trusts the credentials file in question.
     pub(super) fn trust(&mut self, out: &mut Out) {
         out.effects.push(Effect::Trust(self.doubted.take()));
     }
@@ -88,7 +91,7 @@ impl AppState {
         };
         self.give_up_all(now, out);
         self.forget_denials();
-        // A yes would be given for somebody else.
+        // A yes would now apply to a different caller.
         let is_about_caller = |overlay: &Overlay| {
             let asked = [Confirmed::TestAll, Confirmed::Probe, Confirmed::Enable];
             matches!(overlay, Overlay::Confirm { yes, .. } if asked.contains(yes))
@@ -124,23 +127,23 @@ impl AppState {
         let staged: usize = self.shared.facts.values().map(Facts::staged_changes).sum();
         let kept = match staged {
             0 => String::new(),
-            1 => "; 1 staged edit is kept, and would be written as that caller".to_owned(),
-            count => format!("; {count} staged edits are kept, and would be written as that caller"),
+            1 => "; 1 staged edit kept, to be written as that caller".to_owned(),
+            count => format!("; {count} staged edits kept, to be written as that caller"),
         };
-        self.say(Level::Info, format!("calling as {}{kept}", short(&name)), out);
+        self.say(Level::Info, format!("Calling as {}{kept}", short(&name)), out);
     }
 
-    /// Every answer that is awaited is one for the old caller: each pane is told that it does not come.
+    /// All pending answers are for the old caller: each pane is told that they were cancelled.
     fn give_up_all(&mut self, now: Now, out: &mut Out) {
         let awaited = self.shared.awaited.iter().map(|(req, call)| (*req, call.owner));
-        // A write that began while the switch was loading ends as it would have: writes are never cancelled.
+        // Writes are never cancelled, not even one that began while the switch was loading.
         let awaited: Vec<_> = awaited.filter(|(req, _)| !self.shared.writes.holds(*req)).collect();
         for (req, owner) in awaited {
             out.effects.push(Effect::Cancel(req));
             let gone = ApiError::new(ErrorKind::Cancelled, "The caller was switched.");
             self.on_msg(now, Msg::Reply { req, owner, reply: Err(gone) }, out);
         }
-        // What they complain about is no news.
+        // Their complaints about the cancellation are of no use to anyone.
         out.intents.clear();
         self.notice = None;
     }

@@ -54,9 +54,7 @@ impl Clip {
     pub fn text(text: &str, what: impl Into<String>) -> Result<Clip, String> {
         let what = what.into();
         if text.contains(UNQUOTABLE) {
-            return Err(format!(
-                "{what} was not copied: it contains a name that can't be quoted for a shell"
-            ));
+            return Err(format!("Didn't copy {what}: it contains a name that can't be quoted for a shell"));
         }
         // Pasted into a shell all but the last line may be sent off at once.
         let what = match text.trim_end().lines().count() {
@@ -156,7 +154,7 @@ mod tests {
     #[test]
     fn json_from_outside_is_one_line() {
         let text = "{\n  \"a\": \"$(touch P)\u{202e}\",\n  \"b\": [\n1 ]\n}";
-        let clip = Clip::json(text, "the decoded token");
+        let clip = Clip::json(text, "decoded token");
         let copied = clip.content().expose();
         assert_eq!(copied, r#"{ "a": "$(touch P)\u202e", "b": [ 1 ] }"#);
         assert_eq!(
@@ -168,6 +166,6 @@ mod tests {
     #[test]
     fn a_command_that_no_shell_can_be_given_is_refused() {
         let command = format!("gcloud x {}", crate::model::shell::quote("a\0b"));
-        assert!(Clip::text(&command, "the command").unwrap_err().contains("was not copied"));
+        assert!(Clip::text(&command, "the command").unwrap_err().contains("Didn't copy"));
     }
 }

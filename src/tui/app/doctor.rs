@@ -64,7 +64,7 @@ impl AppState {
         let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| (error.clone(), present));
         let first = shown.clone().filter(|_| self.focused() == PaneId::Mint);
         let Some((error, caller)) = first.or(self.denied.clone()).or(shown) else {
-            return self.say(Level::Info, "nothing was refused so far".into(), out);
+            return self.say(Level::Info, "No denials so far".into(), out);
         };
         let Some(mut doctor) = Doctor::new(&error, caller, now.utc) else {
             return self.say(Level::Info, format!("{}{}", error.sentence(), error.next_words()), out);
@@ -170,10 +170,10 @@ impl AppState {
         doctor.done = Some(match reply {
             Ok(Reply::Watched(Watched::Works { after, .. })) => {
                 let after = lifetime::words(after.as_secs() as i64);
-                (true, format!("IAM says yes, after {after}: {again} tries again"))
+                (true, format!("IAM allows it now (after {after}). Press {again} to retry"))
             }
             Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
-                (false, format!("IAM still says no after {}", lifetime::words(after.as_secs() as i64)))
+                (false, format!("IAM still denies it after {}", lifetime::words(after.as_secs() as i64)))
             }
             Ok(_) => return true,
             Err(error) => (false, error.sentence()),
@@ -192,12 +192,12 @@ impl AppState {
                 (
                     true,
                     format!(
-                        "{service} is enabled in project {project}, after {after}; it may take some minutes to work everywhere: {again} tries again"
+                        "{service} is enabled in project {project} (after {after}). It can take a few minutes to work everywhere. Press {again} to retry"
                     ),
                 )
             }
             Ok(Reply::Enabled(Enabled::Begun { operation, why })) => {
-                (false, format!("it was begun as {operation}, and how far it is cannot be read: {why}"))
+                (false, format!("Started as {operation}, but its progress can't be read: {why}"))
             }
             Ok(_) => return,
             Err(error) => (false, format!("{}{}", error.sentence(), error.next_words())),
@@ -237,13 +237,17 @@ impl AppState {
         match what {
             Do::Enable { service, project } => {
                 if self.shared.read_only {
-                    return self.say(Level::Error, "--read-only: nothing is written".into(), out);
+                    return self.say(
+                        Level::Error,
+                        "Read-only mode (--read-only): nothing is written".into(),
+                        out,
+                    );
                 }
                 if self.enabling.is_some() {
-                    return self.say(Level::Warning, "an API is being enabled already".into(), out);
+                    return self.say(Level::Warning, "An API is already being enabled".into(), out);
                 }
                 let question = format!(
-                    "Enable {service} in project {project}? Whoever may use the project can call it then, and use of it may be billed there."
+                    "Enable {service} in project {project}? Anyone with access to the project can then call it, and its use may be billed there."
                 );
                 self.to_enable = Some((service, project));
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });

@@ -100,7 +100,7 @@ impl AppState {
         self.forget_secrets(now, out);
         let limit = self.idle.limit.unwrap_or_default().as_secs();
         let text = format!(
-            "wiped, for no key was pressed for {}: the shelf and the inspector, and the clipboard where it can be cleared",
+            "Wiped after {} of inactivity: shelf, inspector, and clipboard where possible",
             lifetime::words(u32::try_from(limit).unwrap_or(u32::MAX))
         );
         // It stays until somebody is there to read it.

@@ -59,7 +59,7 @@ fn after_its_time_without_a_key_all_that_is_held_is_wiped_and_said_until_a_key_i
     assert!(screen.app.panes.inspect.is_empty() && screen.app.shared.copied.is_none());
     assert_eq!(wipes(&screen), 1);
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Forget)));
-    assert!(screen.notice().contains("no key was pressed for 15m"), "{}", screen.notice());
+    assert!(screen.notice().contains("Wiped after 15m of inactivity"), "{}", screen.notice());
     let id = screen.app.notice.as_ref().unwrap().id;
     assert!(
         !screen
@@ -162,7 +162,7 @@ fn the_key_that_comes_too_late_only_tells_that_somebody_is_there() {
     let mut screen = screen();
     screen.wait(LIMIT);
     screen.keys("Y");
-    assert!(held(&screen) == 0 && screen.notice().contains("no key was pressed"), "{}", screen.notice());
+    assert!(held(&screen) == 0 && screen.notice().contains("of inactivity"), "{}", screen.notice());
     assert!(!screen.effects.iter().any(|effect| matches!(effect, Effect::Copy(_))));
     screen.keys("enter t a ctrl-s");
     screen.answer_mint();

@@ -68,7 +68,7 @@ impl AppState {
             Place::Text | Place::Form | Place::ReviewTyping if is_credential(&text) => {
                 let key = self.shared.keymap.key(Action::ShowInspect);
                 let text = format!(
-                    "that looks like a credential, so it was not put into a field: {key} opens the inspector, paste it there"
+                    "That looks like a credential, so it wasn't inserted. Press {key} and paste it into the inspector"
                 );
                 self.say(Level::Warning, text, out);
                 true
@@ -89,8 +89,7 @@ impl AppState {
             }
             _ => {
                 let key = self.shared.keymap.key(Action::ShowInspect);
-                let text =
-                    format!("what was pasted was not used: {key} opens the inspector, paste a token there");
+                let text = format!("Paste ignored. To inspect a token, press {key} and paste it there");
                 self.say(Level::Warning, text, out);
                 true
             }
@@ -281,7 +280,7 @@ impl AppState {
             Action::Quit => self.quit(out),
             Action::Project => self.pick_project(now, out),
             Action::Callers => self.choose_caller(out),
-            Action::Become => self.become_opened(out),
+            Action::Impersonate => self.impersonate_opened(out),
             Action::CallerBack => self.caller_back(out),
             Action::Explain => self.explain(now, out),
             Action::Charge => self.pick_charged(now, out),
@@ -308,26 +307,22 @@ impl AppState {
             {
                 self.say(
                     Level::Warning,
-                    "there is nothing to wipe: the shelf and the inspector are empty".into(),
+                    "Nothing to wipe: the shelf and the inspector are empty".into(),
                     out,
                 );
             }
             Action::Wipe => {
                 let count = self.shared.shelf.items().len();
                 let question = format!(
-                    "Wipe {} from the shelf, the inspector and the clipboard? They cannot be shown again; tokens already copied elsewhere stay valid until they end.",
-                    if count == 1 {
-                        "the one credential".to_owned()
-                    } else {
-                        format!("all {count} credentials")
-                    }
+                    "Wipe {}? This clears the shelf, the inspector and the clipboard and can't be undone. Tokens copied elsewhere stay valid until they expire.",
+                    if count == 1 { "1 credential".to_owned() } else { format!("all {count} credentials") }
                 );
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
             }
             Action::CopyMenu => self.open_copy_menu(out),
             Action::CopyObvious => match self.panes.get(self.focused()).copies(&self.shared).first() {
                 Some(action) => self.copy(*action, now, out),
-                None => self.say(Level::Warning, "there is nothing to copy here".into(), out),
+                None => self.say(Level::Warning, "Nothing to copy here".into(), out),
             },
             Action::CopyRaw
             | Action::CopyHeader
@@ -349,10 +344,15 @@ impl AppState {
         let question = match (staged, self.shared.writes.is_empty()) {
             (0, true) => return self.leave(0, out),
             (_, false) => {
-                format!("Quit while {} is being written? It is waited for.", self.shared.writes.what())
+                format!(
+                    "Quit while {} is being written? impersona waits for it first.",
+                    self.shared.writes.what()
+                )
             }
-            (1, true) => "Quit? The edits staged for one account are lost.".to_owned(),
-            (count, true) => format!("Quit? The edits staged for {count} accounts are lost."),
+            (1, true) => "Quit and lose staged edits? 1 account has edits that aren't written.".to_owned(),
+            (count, true) => {
+                format!("Quit and lose staged edits? {count} accounts have edits that aren't written.")
+            }
         };
         self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Quit });
     }
@@ -411,7 +411,7 @@ impl AppState {
                 ],
             ),
             // The machine's own accounts need none to be open.
-            None => ("Mint (no account is open)".to_owned(), vec![Action::MintMetadata]),
+            None => ("Mint (no account open)".to_owned(), vec![Action::MintMetadata]),
         };
         self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });
     }
@@ -419,7 +419,7 @@ impl AppState {
     fn open_copy_menu(&mut self, out: &mut Out) {
         let actions = self.panes.get(self.focused()).copies(&self.shared);
         if actions.is_empty() {
-            return self.say(Level::Warning, "there is nothing to copy here".into(), out);
+            return self.say(Level::Warning, "Nothing to copy here".into(), out);
         }
         self.overlays.push(Overlay::Menu { place: Place::CopyMenu, title: "Copy".into(), actions });
     }
@@ -439,7 +439,7 @@ impl AppState {
 
     fn wipe(&mut self, now: Now, out: &mut Out) {
         self.forget_secrets(now, out);
-        let text = "wiped: the shelf and the inspector, and the clipboard where it can be cleared";
+        let text = "Wiped shelf, inspector, and clipboard where possible";
         self.say(Level::Info, text.into(), out);
     }
 }

@@ -146,12 +146,12 @@ fn a_refused_exchange_is_said_and_the_jwt_stays() {
     screen.keys("E");
     let req = screen.asked(|call| matches!(call, Call::Credentials(credentials::Call::Exchange { .. })));
     screen.reply(req, Err(denied()));
-    assert!(screen.notice().contains("you may not"));
+    assert!(screen.notice().contains("You can't"));
     assert_eq!(screen.app.shared.shelf.items().len(), 1);
     // Any other credential cannot be exchanged.
     let mut screen = Screen::with_token();
     screen.keys("E");
-    assert!(screen.notice().contains("only a signed JWT"));
+    assert!(screen.notice().contains("Only a signed JWT"));
 }
 
 #[test]
@@ -198,9 +198,9 @@ fn one_credential_is_wiped_from_the_shelf_the_inspector_and_the_clipboard() {
     assert!(!cleared(&other), "the curl line is no credential");
     assert!(screen.notice().contains("stay valid"));
     screen.keys("4 Y");
-    assert!(screen.notice().contains("nothing to copy"), "{}", screen.notice());
+    assert!(screen.notice().contains("Nothing to copy"), "{}", screen.notice());
     screen.keys("3 D");
-    assert!(screen.notice().contains("the shelf is empty"));
+    assert!(screen.notice().contains("The shelf is empty"));
 }
 
 #[test]
@@ -329,13 +329,13 @@ fn a_chain_is_probed_by_minting_only_after_a_yes() {
     };
     let mut screen = Screen::ready();
     screen.keys("enter t a tab tab").typed("relay-a@acme-ci").keys("tab");
-    screen.keys("ctrl-p").typed("probe the chain").keys("enter");
+    screen.keys("ctrl-p").typed("test the delegation chain").keys("enter");
     assert!(
         matches!(screen.app.overlays.last(), Some(Overlay::Confirm { question, .. }) if question.contains("audits"))
     );
     screen.keys("n");
     assert_eq!(probes(&screen), 0);
-    screen.keys("ctrl-p").typed("probe the chain").keys("enter y");
+    screen.keys("ctrl-p").typed("test the delegation chain").keys("enter y");
     assert_eq!(probes(&screen), 1);
     let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::ProbeChain { .. })));
     let hop = Hop {
@@ -348,20 +348,20 @@ fn a_chain_is_probed_by_minting_only_after_a_yes() {
     assert_eq!(screen.app.place(), Place::Form);
     // Without a chain there is nothing to ask about.
     let mut screen = Screen::ready();
-    screen.keys("enter t a ctrl-p").typed("probe the chain").keys("enter");
-    assert!(screen.app.overlays.is_empty() && screen.notice().contains("no chain"));
+    screen.keys("enter t a ctrl-p").typed("test the delegation chain").keys("enter");
+    assert!(screen.app.overlays.is_empty() && screen.notice().contains("No chain"));
 }
 
 #[test]
 fn the_request_of_a_form_is_copied_from_the_palette_before_anything_is_sent() {
     let mut screen = Screen::ready();
-    screen.keys("enter t j tab tab").keys("ctrl-p").typed("copy the gcloud command").keys("enter");
+    screen.keys("enter t j tab tab").keys("ctrl-p").typed("copy as gcloud command").keys("enter");
     let copied = clip(&screen);
     assert!(
         !copied.is_sensitive()
             && copied.content().expose().contains("sign-jwt --iam-account=deployer@acme-prod")
     );
-    screen.keys("ctrl-p").typed("copy the request as curl").keys("enter");
+    screen.keys("ctrl-p").typed("copy request as curl").keys("enter");
     let copied = clip(&screen);
     assert!(
         copied.content().expose().contains(":signJwt") && copied.what().contains("iat and exp"),
@@ -371,7 +371,7 @@ fn the_request_of_a_form_is_copied_from_the_palette_before_anything_is_sent() {
     assert!(screen.mints().is_empty());
     assert_eq!(screen.app.place(), Place::Form);
     // A form that cannot be sent cannot be copied: the sentence says why.
-    screen.keys("esc t i ctrl-p").typed("copy the request as curl").keys("enter");
+    screen.keys("esc t i ctrl-p").typed("copy request as curl").keys("enter");
     assert!(screen.notice().contains("an audience is missing"), "{}", screen.notice());
 }
 

@@ -329,7 +329,7 @@ impl AppState {
                     let folder =
                         path.parent().map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
                     let name = path.file_name().map(|name| name.display().to_string()).unwrap_or_default();
-                    format!("saved {name}{folder}, readable by you only")
+                    format!("Saved {name}{folder}, readable only by you")
                 });
                 self.say_outcome(outcome, out);
             }
@@ -387,7 +387,7 @@ impl AppState {
             self.leaving = Some(code);
             let seconds = writes::PATIENCE.as_secs();
             let line = format!(
-                "waiting up to {seconds} s for {} to be written; ctrl-c abandons it",
+                "waiting up to {seconds} s for {} to be written; ctrl-c stops waiting",
                 self.shared.writes.what()
             );
             out.effects.extend([Effect::GiveBack(line), Effect::After(TimerId::Patience, writes::PATIENCE)]);

@@ -123,7 +123,7 @@ fn undoing_everything_leaves_nothing_to_write_and_redoing_brings_it_back() {
     let mut screen = editing();
     screen.keys("a ctrl-s z s");
     assert_eq!(screen.app.place(), Place::Policy);
-    assert!(screen.notice().contains("nothing is staged"), "{}", screen.notice());
+    assert!(screen.notice().contains("Nothing staged"), "{}", screen.notice());
     screen.keys("Z s");
     assert_eq!(screen.app.place(), Place::Review);
 }
@@ -160,7 +160,7 @@ fn revoking_the_row_under_the_cursor_stages_it_and_inherited_rows_cannot_be_chan
     screen.reply(req, Ok(Reply::Inherited(vec![above])));
     screen.keys("G D");
     assert_eq!(staged(&screen).changes().len(), 1);
-    assert!(screen.notice().contains("inherited"), "{}", screen.notice());
+    assert!(screen.notice().contains("Inherited from"), "{}", screen.notice());
 }
 
 #[test]
@@ -377,7 +377,7 @@ fn a_policy_that_is_read_again_keeps_what_is_staged() {
 fn a_grant_made_ahead_of_the_policy_is_staged_when_the_policy_is_there() {
     let mut screen = reading();
     screen.keys("a ctrl-s");
-    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none() && screen.notice().contains("reading"));
+    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none() && screen.notice().contains("Reading"));
     let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
     screen.reply(req, Ok(Reply::Policy(Box::new(policy("N", &["user:new@example.com"])))));
     assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("N"), 1));
@@ -391,7 +391,7 @@ fn a_grant_made_ahead_of_a_policy_that_cannot_be_read_is_said_to_be_lost() {
     let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
     screen.reply(req, Err(denied()));
     assert!(screen.app.shared.facts[DEPLOYER].staged.is_none());
-    assert!(screen.notice().contains("nothing was staged"), "{}", screen.notice());
+    assert!(screen.notice().contains("Nothing staged"), "{}", screen.notice());
 }
 
 #[test]

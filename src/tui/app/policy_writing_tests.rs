@@ -35,7 +35,7 @@ fn no_key_edits_what_is_being_written() {
         let before = staged(&screen).clone();
         screen.keys(keys);
         assert_eq!(*staged(&screen), before, "{keys}");
-        assert_eq!(screen.notice(), "this policy is being written: wait for the answer", "{keys}");
+        assert_eq!(screen.notice(), "This policy is being written: wait for the result", "{keys}");
         assert_eq!(screen.app.notice.as_ref().map(|notice| notice.level), Some(Level::Warning));
         assert_eq!(writes(&screen).len(), 1, "{keys}");
     }
@@ -49,7 +49,7 @@ fn another_condition_is_not_staged_over_what_is_being_written() {
     assert_eq!(screen.app.place(), Place::Form);
     screen.typed("8h").keys("ctrl-s");
     assert_eq!(*staged(&screen), before);
-    assert!(screen.notice().contains("is being written"), "{}", screen.notice());
+    assert!(screen.notice().contains("This policy is being written"), "{}", screen.notice());
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn going_back_to_a_saved_policy_is_not_staged_over_what_is_being_written() {
     saved(&mut screen);
     screen.keys("enter");
     assert_eq!(*staged(&screen), before);
-    assert!(screen.notice().contains("is being written"), "{}", screen.notice());
+    assert!(screen.notice().contains("This policy is being written"), "{}", screen.notice());
     // The list is still there for when the answer has come.
     assert_eq!(screen.app.place(), Place::History);
     screen.reply(req, Ok(applied(policy("B", &["user:a@example.com"]))));
@@ -76,7 +76,7 @@ fn a_write_is_not_sent_twice() {
     let (mut screen, _) = written_with_one_undone();
     screen.keys("s enter");
     assert_eq!(writes(&screen).len(), 1);
-    assert_eq!(screen.notice(), "a policy is being written already");
+    assert_eq!(screen.notice(), "A policy is already being written");
 }
 
 #[test]
@@ -197,5 +197,5 @@ fn a_condition_that_google_passed_is_not_staged_over_what_is_being_written() {
     let req = lints(&screen)[0].0;
     screen.reply(req, Ok(Reply::Lints(vec![])));
     assert_eq!(*staged(&screen), before);
-    assert!(screen.notice().contains("is being written"), "{}", screen.notice());
+    assert!(screen.notice().contains("This policy is being written"), "{}", screen.notice());
 }

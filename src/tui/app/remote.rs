@@ -58,7 +58,7 @@ impl<T> Remote<T> {
         answer: Result<Reply, ApiError>,
         pick: fn(Reply) -> Option<T>,
     ) -> bool {
-        let other = || ApiError::new(ErrorKind::Other, "the answer was of another kind than the question");
+        let other = || ApiError::new(ErrorKind::Other, "Unexpected kind of answer (a bug)");
         self.settle(req, answer.and_then(|reply| pick(reply).ok_or_else(other)))
     }
 }

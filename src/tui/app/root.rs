@@ -168,7 +168,7 @@ impl AppState {
                     self.open_account(now, account.clone(), out);
                 }
                 if short(&account) == account && !account.contains('@') {
-                    let text = "opened by unique id: its e-mail appears when it has been read".into();
+                    let text = "Opened by unique ID; the email appears once it has been read".into();
                     self.say(Level::Info, text, out);
                 }
                 let keep = matches!(self.pane, PaneId::Overview | PaneId::Mint);

@@ -182,5 +182,5 @@ pub(crate) fn minted(request: &MintRequest, now: Timestamp) -> Reply {
 }
 
 pub(crate) fn denied() -> ApiError {
-    ApiError::new(ErrorKind::Denied, "you may not")
+    ApiError::new(ErrorKind::Denied, "You can't")
 }

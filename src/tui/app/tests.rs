@@ -126,7 +126,7 @@ fn minting_by_keys_sends_what_the_form_says_and_shelves_the_answer() {
     screen.answer_mint();
     assert_eq!(screen.app.shared.shelf.items().len(), 1);
     assert_eq!(screen.app.place(), Place::Shelf);
-    assert!(screen.notice().contains("minted"));
+    assert!(screen.notice().contains("Minted"));
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn a_paste_outside_text_is_not_run_as_keys() {
     let mut screen = Screen::ready();
     screen.send(Msg::Input(Event::Paste("qqq\nX\ny".into())));
     assert!(!screen.effects.iter().any(|effect| matches!(effect, Effect::Quit(_))));
-    assert!(screen.app.overlays.is_empty() && screen.notice().contains("was not used"));
+    assert!(screen.app.overlays.is_empty() && screen.notice().contains("Paste ignored"));
 }
 
 #[test]

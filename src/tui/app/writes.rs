@@ -50,7 +50,7 @@ impl Writes {
     /// One line for each write whose fate is not known when the program ends.
     pub fn unknown(&self) -> Vec<String> {
         let line = |write: &Write| {
-            format!("it is not known whether {} was written; this checks it: {}", write.what, write.check)
+            format!("Unknown whether {} was written. Check with: {}", write.what, write.check)
         };
         self.0.values().map(line).collect()
     }

@@ -198,7 +198,7 @@ impl Doctor {
         if self.examined.awaiting.is_some() {
             add(
                 "",
-                vec![Span::styled("? looking at permissions, policies and the state of the API…", theme.dim)],
+                vec![Span::styled("? checking permissions, policies and the API's state…", theme.dim)],
                 2,
             );
         }
@@ -280,13 +280,16 @@ fn said(doing: &Doing) -> String {
         }
         Doing::Enabling(_, Enabling { operation, elapsed, polls }) => {
             if *polls == 0 {
-                return format!("enabling: {operation} was begun");
+                return format!("enabling: {operation} started");
             }
             let asked = if *polls == 1 { "once".to_owned() } else { format!("{polls} times") };
-            format!("enabling: {operation} is not done, {} so far, asked {asked}", seconds(elapsed))
+            format!("enabling: {operation} in progress for {}, checked {asked}", seconds(elapsed))
         }
         Doing::Watching(_, Watching { attempt, elapsed, yeses }) => {
-            format!("waiting for IAM: asked {attempt} times in {}, {yeses} yes in a row", seconds(elapsed))
+            format!(
+                "waiting for IAM: asked {attempt} times in {}, allowed {yeses} times in a row",
+                seconds(elapsed)
+            )
         }
     }
 }
@@ -306,7 +309,7 @@ fn what(refusal: &Refusal) -> String {
         "ListServiceAccounts" => format!("listing the accounts of {on}"),
         "GetServiceAccount" => format!("reading {on}"),
         "ListServiceAccountKeys" => format!("listing the keys of {on}"),
-        "TestIamPermissions" => format!("asking what you may do with {on}"),
+        "TestIamPermissions" => format!("checking your access to {on}"),
         "token" => "getting a token".into(),
         "" => "this call".into(),
         name => format!("{name}{}", if on.is_empty() { String::new() } else { format!(" of {on}") }),

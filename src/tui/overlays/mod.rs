@@ -1,5 +1,5 @@
-//! What lies over the panes: help, the palette and other pickers, questions, and menus. A stack: keys go to the
-//! top one, drawing goes from the bottom. An overlay does nothing itself; it ends in an intent.
+//! Overlays: help, the palette and other pickers, questions, menus and the doctor. They form a stack: keys go to the
+//! top one, drawing starts at the bottom. An overlay changes nothing itself; it ends in an [`Outcome`].
 
 pub mod doctor;
 pub mod picker;
@@ -29,32 +29,32 @@ use crate::{
     },
 };
 
-/// One thing over the panes.
+/// A pop-up over the panes.
 #[derive(Debug)]
 pub enum Overlay {
     /// The keys of a place.
     Help {
-        /// Whose keys.
+        /// The place whose keys are listed.
         place: Place,
-        /// What is in sight.
+        /// The visible lines.
         scroll: ListCursor,
     },
-    /// A line of text that finds among many.
+    /// A list to search by typing.
     Picker(Box<Picker>),
     /// A question.
     Confirm {
         /// The question, a sentence.
         question: String,
-        /// What a yes does.
+        /// What happens on yes.
         yes: Confirmed,
     },
-    /// A few actions, each with its letter.
+    /// A few actions, each with its key.
     Menu {
-        /// Which menu, which decides the letters.
+        /// Which menu; decides the keys.
         place: Place,
         /// Its title.
         title: String,
-        /// What is offered.
+        /// The actions on offer.
         actions: Vec<Action>,
     },
     /// Why something was denied.
@@ -66,32 +66,32 @@ pub enum Overlay {
 pub enum Confirmed {
     /// Wipe shelf and clipboard.
     Wipe,
-    /// Test what the caller may do with many accounts.
+    /// Test the caller's access to many accounts.
     TestAll,
-    /// Try a chain by minting.
+    /// Test a delegation chain by minting.
     Probe,
-    /// Switch the API on that the doctor below names.
+    /// Enable the API that the doctor below names.
     Enable,
-    /// Trust the credentials file in doubt.
+    /// Trust the credentials file in question.
     Trust,
-    /// Quit, though something is staged or being written.
+    /// Quit with staged edits or during a write.
     Quit,
 }
 
-/// How an overlay answered an action.
+/// The result of an action in an overlay.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It stays.
     Stay,
-    /// It closes, and nothing else happens.
+    /// It closes without effect.
     Close,
-    /// It closes and this action is carried out.
+    /// It closes, and this action is carried out.
     Act(Action),
-    /// It closes and this was picked.
+    /// It closes, and this was picked.
     Pick(Picked),
-    /// It closes and this was confirmed.
+    /// It closes, and this was confirmed.
     Confirm(Confirmed),
-    /// A step of the doctor's, which knows whether it closes.
+    /// A step of the doctor; the step decides whether it closes.
     Step(Do),
 }
 
@@ -120,7 +120,7 @@ impl Overlay {
         }
     }
 
-    /// Answers an action.
+    /// Handles an action.
     pub fn on_action(&mut self, action: Action) -> Outcome {
         if action == Action::Back {
             return Outcome::Close;
@@ -144,14 +144,14 @@ impl Overlay {
         }
     }
 
-    /// Types into it.
+    /// Handles typed text.
     pub fn on_text(&mut self, edit: &TextEdit) {
         if let Overlay::Picker(picker) = self {
             picker.on_text(edit);
         }
     }
 
-    /// The line that is typed into, if there is one.
+    /// The line being edited, if there is one.
     pub fn line(&self) -> Option<&TextInput> {
         match self {
             Overlay::Picker(picker) => Some(picker.line()),
@@ -159,7 +159,7 @@ impl Overlay {
         }
     }
 
-    /// How much room there is.
+    /// Adapts to the size of the screen.
     pub fn fit(&mut self, screen: Rect, shared: &Shared) {
         match self {
             Overlay::Help { place, scroll } => {
@@ -197,9 +197,11 @@ impl Overlay {
             Overlay::Doctor(doctor) => doctor.draw(screen, buf, look),
             Overlay::Confirm { question, .. } => {
                 let width = MENU_WIDTH.min(screen.width);
-                let height = wrapped_height(question, width.saturating_sub(4)) + 4;
-                let inner = popup(screen, width, height, buf, Line::raw(" Sure? "), theme);
-                let taken = wrapped(question, inner, buf, theme.strong);
+                let (title, text) = split_question(question, width.saturating_sub(6));
+                let height = wrapped_height(text, width.saturating_sub(4)) + 4;
+                let title = Line::raw(format!(" {} ", safe_line(title)));
+                let inner = popup(screen, width, height, buf, title, theme);
+                let taken = wrapped(text, inner, buf, theme.strong);
                 let keys = |action: Action| look.shared.keymap.key(action);
                 let text = format!("{} yes   {} no", keys(Action::Yes), keys(Action::No));
                 let y = inner.y + taken + 1;
@@ -220,7 +222,7 @@ impl Overlay {
                     let key = chords.first().map(ToString::to_string).unwrap_or_default();
                     let line = Line::from(vec![
                         Span::styled(format!("{key:<3}"), theme.accent),
-                        Span::raw(row.label),
+                        Span::raw(row.text()),
                     ]);
                     for line in fold(vec![line], inner.width).iter().take(1) {
                         buf.set_line(inner.x, y, line, inner.width);
@@ -231,10 +233,17 @@ impl Overlay {
     }
 }
 
+/// A question as the title of its pop-up, and the text below: what follows the question. A question that is longer than a
+/// title can be is the text itself.
+fn split_question(text: &str, columns: u16) -> (&str, &str) {
+    let split = text.split_once("? ").map(|(question, rest)| (&text[..question.len() + 1], rest));
+    split.filter(|(question, _)| width(question) <= usize::from(columns)).unwrap_or(("Confirm", text))
+}
+
 /// Where the labels of the help begin.
 const HELP_LABELS: u16 = 17;
 
-/// The help over as many lines as it takes, each label below itself.
+/// The lines of the help; what follows a line break is indented to the labels.
 fn help_lines(keymap: &Keymap, place: Place, columns: u16, theme: &Theme) -> Vec<Line<'static>> {
     let lines = docs::help(keymap, place).into_iter();
     let folded = lines.flat_map(|(keys, label)| {

@@ -67,7 +67,7 @@ impl SortBy {
             SortBy::Name => "name",
             SortBy::DisplayName => "display name",
             SortBy::Disabled => "disabled",
-            SortBy::Granted => "what you may",
+            SortBy::Granted => "access",
         }
     }
 }
@@ -272,7 +272,7 @@ impl Pane for Accounts {
                 let awaited = self.listing.awaiting.take();
                 cx.cancel(awaited);
                 self.finish(cx.shared);
-                cx.notice(Level::Warning, "listing was stopped; what has come stays");
+                cx.notice(Level::Warning, "Stopped listing; the list is incomplete");
             }
             Action::Sort => {
                 self.sort = self.sort.next();
@@ -347,8 +347,8 @@ impl Pane for Accounts {
     }
 
     fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let account = self.selected().ok_or("no account is selected")?;
-        let what = format!("the e-mail of {}", account.short());
+        let account = self.selected().ok_or("No account selected")?;
+        let what = format!("email of {}", account.short());
         Ok(Effect::Copy(Clip::line(&account.email, what)))
     }
 
@@ -372,9 +372,9 @@ impl Pane for Accounts {
         };
         let sort = match (self.sort.word(), self.descending) {
             ("", false) => String::new(),
-            ("", true) => " by last".into(),
+            ("", true) => " reversed".into(),
             (word, false) => format!(" by {word}"),
-            (word, true) => format!(" by {word} down"),
+            (word, true) => format!(" by {word}, reversed"),
         };
         let more =
             if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };

@@ -147,10 +147,10 @@ impl Activity {
                 if record.tries == 1 { "try" } else { "tries" }
             )),
         ];
-        let forgotten = "(no longer kept)".to_owned();
+        let forgotten = "(no longer stored)".to_owned();
         let is_forgotten = record.response.is_empty() && record.response_bytes > 0;
         let response = if is_forgotten { &forgotten } else { &record.response };
-        for (title, body) in [("sent", &record.request), ("answered", response)] {
+        for (title, body) in [("request", &record.request), ("response", response)] {
             if !body.is_empty() {
                 lines.push(Line::default());
                 lines.push(Line::raw(title));
@@ -164,8 +164,8 @@ impl Activity {
 fn outcome(record: &Record) -> String {
     let status = record.status.map(|status| status.to_string()).unwrap_or_default();
     match &record.outcome {
-        Outcome::Running if record.tries > 0 => format!("{status} to be repeated").trim_start().to_owned(),
-        Outcome::Running => "under way".into(),
+        Outcome::Running if record.tries > 0 => format!("{status} will retry").trim_start().to_owned(),
+        Outcome::Running => "in progress".into(),
         Outcome::Done => status,
         Outcome::Failed(why) => format!("{status} {}", safe_line(why)).trim_start().to_owned(),
         Outcome::Cancelled => "cancelled".into(),
@@ -190,7 +190,7 @@ impl Pane for Activity {
             Action::Back if self.opened.is_some() => self.opened = None,
             Action::ExportHar => {
                 if self.records.is_empty() {
-                    cx.notice(Level::Warning, "there are no requests to save yet");
+                    cx.notice(Level::Warning, "No requests to save yet");
                 } else {
                     let text = Secret::new(crate::tui::view::har::har(self.records.iter()));
                     let name = format!("impersona-{}.har", cx.now.utc.strftime("%Y%m%dT%H%M%SZ"));
@@ -214,8 +214,8 @@ impl Pane for Activity {
     }
 
     fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let text = self.selected().ok_or("no request is selected")?.curl();
-        Clip::text(&text, "the request as curl").map(Effect::Copy)
+        let text = self.selected().ok_or("No request selected")?.curl();
+        Clip::text(&text, "request as curl").map(Effect::Copy)
     }
 
     fn title(&self, _look: &Look) -> String {
@@ -317,6 +317,6 @@ mod tests {
         assert!(activity.records().all(|record| record.request == "sent"));
         let oldest = activity.records.front().expect("a record");
         let details: String = activity.detail_lines(oldest).iter().map(ToString::to_string).collect();
-        assert!(details.contains("no longer kept"), "{details}");
+        assert!(details.contains("no longer stored"), "{details}");
     }
 }

@@ -117,7 +117,7 @@ impl Inspect {
 
     /// Shows what was pasted.
     pub fn paste(&mut self, text: &str, cx: &mut Cx) {
-        self.open(&Secret::new(text), "what was pasted".into(), cx);
+        self.open(&Secret::new(text), "pasted text".into(), cx);
     }
 
     /// Whether there is no token here.
@@ -150,7 +150,7 @@ impl Inspect {
         // The verdict is at the top.
         self.scroll.scroll(Move::Top);
         let Some(reading) = &self.reading else {
-            return cx.notice(Level::Warning, "there is no token here: paste one");
+            return cx.notice(Level::Warning, "No token yet: paste one");
         };
         if reading.form.may_ask_google() {
             return self.ask_google(cx);
@@ -171,7 +171,7 @@ impl Inspect {
             (None, None) => {
                 let key = cx.shared.keymap.key(Action::Expect);
                 self.verdict = Some(Verdict::not_checked(format!(
-                    "its issuer is neither Google nor a service account, so whose keys sign it is not known: {key} takes keys from a file"
+                    "its issuer is neither Google nor a service account, so the signing keys are unknown: press {key} to use keys from a file"
                 )));
                 return;
             }
@@ -268,9 +268,9 @@ impl Pane for Inspect {
     fn copy(&self, action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let reading = self.reading.as_ref().ok_or("there is no token here")?;
         if action == Action::CopyRaw {
-            return Ok(Effect::Copy(Clip::credential(reading.token.clone(), "the token")));
+            return Ok(Effect::Copy(Clip::credential(reading.token.clone(), "token")));
         }
-        Ok(Effect::Copy(Clip::json(&jwt::decode::pretty(reading), "the decoded token")))
+        Ok(Effect::Copy(Clip::json(&jwt::decode::pretty(reading), "decoded token")))
     }
 
     fn counts_down(&self, shared: &Shared, now: Now) -> bool {

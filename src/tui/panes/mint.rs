@@ -104,7 +104,7 @@ impl Mint {
             let key = cx.shared.keymap.key(Action::ShowAccounts);
             return cx.notice(
                 Level::Warning,
-                format!("no account is open: {key} goes to the list, enter opens one"),
+                format!("No account is open. Press {key} for the list, then enter to open one"),
             );
         };
         self.kind = kind;
@@ -148,7 +148,7 @@ impl Mint {
     /// The same, and says what that means.
     fn give_up(&mut self, cx: &mut Cx) {
         self.cancel(cx);
-        cx.notice(Level::Warning, "minting was cancelled; a credential may have been made all the same");
+        cx.notice(Level::Warning, "Minting cancelled; the credential may have been created anyway");
     }
 
     /// The credential under the cursor of the shelf.
@@ -234,7 +234,7 @@ impl Mint {
         if old.is_some() {
             cx.notice(
                 Level::Warning,
-                "the mint before was cancelled; a credential may have been made all the same",
+                "The previous mint was cancelled; its credential may have been created anyway",
             );
         }
         cx.cancel(old);
@@ -421,7 +421,7 @@ impl Pane for Mint {
         if self.filling {
             return draw::request_copy(action, &self.described(shared, now)?, shared, now);
         }
-        let credential = self.shelf.at().and_then(|at| shared.shelf.get(at)).ok_or("the shelf is empty")?;
+        let credential = self.shelf.at().and_then(|at| shared.shelf.get(at)).ok_or("The shelf is empty")?;
         shelf::copy(action, credential, shared, now)
     }
 
@@ -438,7 +438,7 @@ impl Pane for Mint {
         match look.shared.opened.as_deref() {
             _ if self.filling && self.kind == Kind::Metadata => format!("as this machine{waiting}"),
             Some(account) => format!("as {}{waiting}", short(account)),
-            None => "no account is open".into(),
+            None => "no account open".into(),
         }
     }
 

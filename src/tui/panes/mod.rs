@@ -83,7 +83,7 @@ pub trait Pane {
     /// # Errors
     /// A sentence, when there is nothing to copy.
     fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        Err("there is nothing to copy here".into())
+        Err("Nothing to copy here".into())
     }
 
     /// The refusal that this pane shows at the moment, for the doctor.

@@ -60,7 +60,7 @@ impl Overview {
 
     fn lines(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
         let Some((name, facts)) = shared.opened_facts() else {
-            let text = "Pick an account on the left: its keys and what you may do with it appear here.";
+            let text = "Open an account on the left to see its keys and your access to it.";
             return fold(vec![Line::styled(text, theme.dim)], self.width);
         };
         let mut lines = about(name, facts, now, theme);
@@ -143,8 +143,8 @@ impl Pane for Overview {
     }
 
     fn copy(&self, _action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let name = shared.opened.as_deref().ok_or("no account is open")?;
-        let what = format!("the name of {}", short(name));
+        let name = shared.opened.as_deref().ok_or("No account is open")?;
+        let what = format!("name of {}", short(name));
         Ok(Effect::Copy(Clip::line(name, what)))
     }
 
@@ -178,7 +178,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             let text = |text: &str| vec![Span::raw(safe_line(text).into_owned())];
             let state = if account.disabled {
                 Span::styled(
-                    format!("{} disabled: nobody can authenticate as it", theme.glyphs.no),
+                    format!("{} disabled: no one can authenticate as it", theme.glyphs.no),
                     theme.bad,
                 )
             } else {
@@ -194,7 +194,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             }
         }
         (None, Some(error)) => row("account", vec![Span::styled(error.sentence(), theme.bad)]),
-        (None, None) => row("account", vec![Span::styled("asking…", theme.dim)]),
+        (None, None) => row("account", vec![Span::styled("loading…", theme.dim)]),
     }
     match (&facts.keys.value, &facts.keys.error) {
         (Some(keys), _) if keys.is_empty() => row("keys", vec![Span::raw("no user-managed keys")]),
@@ -208,10 +208,10 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)]);
         }
         (None, Some(error)) => row("keys", vec![Span::styled(error.sentence(), theme.bad)]),
-        (None, None) => row("keys", vec![Span::styled("asking…", theme.dim)]),
+        (None, None) => row("keys", vec![Span::styled("loading…", theme.dim)]),
     }
     for sentence in old(facts) {
-        let text = format!("What was read before is shown: {sentence}");
+        let text = format!("Showing data read earlier: {sentence}");
         lines.push(Line::styled(text, theme.bad));
     }
     lines
@@ -236,9 +236,9 @@ fn key_spans(key: &AccountKey, now: Timestamp, theme: &Theme) -> Vec<Span<'stati
         spans.push(Span::styled(format!(", {age} d old"), style));
     }
     match key.expires {
-        None => spans.push(Span::styled(", never ends", theme.dim)),
-        Some(end) if end <= now => spans.push(Span::styled(", ended", theme.dim)),
-        Some(end) => spans.push(Span::styled(format!(", ends in {} d", days(now, end)), theme.dim)),
+        None => spans.push(Span::styled(", no expiry", theme.dim)),
+        Some(end) if end <= now => spans.push(Span::styled(", expired", theme.dim)),
+        Some(end) => spans.push(Span::styled(format!(", expires in {} d", days(now, end)), theme.dim)),
     }
     if key.disabled {
         spans.push(Span::styled(", disabled", theme.dim));
@@ -250,14 +250,14 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
     let needs = if width >= 56 { "needs" } else { "" };
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{:<17}", "You can"), theme.strong),
-        Span::styled(format!("{:<15}{needs}", "(IAM says)"), theme.dim),
+        Span::styled(format!("{:<15}{needs}", "(per IAM)"), theme.dim),
     ])];
     let granted = facts.granted.value;
     for (at, permission) in MATRIX.into_iter().enumerate() {
         let (glyph, word, style) = match granted.and_then(|granted| granted.answer(permission)) {
             Some(true) => (theme.glyphs.yes, "yes", theme.good),
             Some(false) => (theme.glyphs.no, "no", theme.bad),
-            None => ("?", if facts.granted.awaiting.is_some() { "asking…" } else { "not known" }, theme.dim),
+            None => ("?", if facts.granted.awaiting.is_some() { "checking…" } else { "unknown" }, theme.dim),
         };
         let needs = match granted.and_then(|granted| granted.answer(permission)) {
             Some(false) => permission.role.to_owned(),
@@ -286,10 +286,10 @@ fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<St
         return Some(format!("{}{}", error.sentence(), error.next_words()));
     }
     if granted?.is_none() && facts.account.error.is_some() {
-        return Some("No access, or no such account: Google does not say which.".into());
+        return Some("You have no access, or the account doesn't exist: Google doesn't say which.".into());
     }
     let (mint, grant) = (shared.keymap.key(Action::MintMenu), shared.keymap.key(Action::Grant));
     Some(format!(
-        "A yes is what IAM says: the API's state, scopes, VPC Service Controls and fresh grants may still refuse. {mint} mints, {grant} grants what is missing or asks for it."
+        "“yes” is IAM's answer. A disabled API, scopes, VPC Service Controls or a grant still propagating can block the call. {mint} mints; {grant} grants missing access or prepares a request for it."
     ))
 }

@@ -119,7 +119,7 @@ impl PolicyPane {
     /// caller may not edit it ends in a request to an administrator.
     pub fn open_grant(&mut self, permission: Option<Permission>, member: Option<Member>, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else {
-            return cx.notice(Level::Warning, "no account is open: open one in the list first");
+            return cx.notice(Level::Warning, "No account is open. Open one in the list first");
         };
         let asks = facts.granted.value.is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
         let account = account.to_owned();
@@ -159,7 +159,7 @@ impl PolicyPane {
         let levels = shared.levels(account);
         let unread = facts.above.value.iter().flatten().filter_map(|level| {
             let error = level.policy.as_ref().err()?;
-            Some(format!("{}  ? not readable: {}", level.to_model().name, error.sentence()))
+            Some(format!("{}  ? not read: {}", level.to_model().name, error.sentence()))
         });
         let changes = facts.staged.as_ref().map(Staged::changes).unwrap_or_default();
         self.staged = changes.len();
@@ -247,7 +247,7 @@ impl PolicyPane {
                 }
                 self.cursor.step(Move::Down);
             }
-            _ => cx.notice(Level::Warning, "only grants of this account itself can be marked"),
+            _ => cx.notice(Level::Warning, "You can mark only grants on this account itself"),
         }
     }
 
@@ -426,7 +426,7 @@ impl Pane for PolicyPane {
     }
 
     fn copy(&self, action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let account = shared.opened.as_deref().ok_or("no account is open")?;
+        let account = shared.opened.as_deref().ok_or("No account is open")?;
         let project = shared.project_for(account);
         // In the review everything that is staged; in the list the row under the cursor.
         let changes = match (&self.mode, self.entry()) {
@@ -440,26 +440,26 @@ impl Pane for PolicyPane {
         let (text, what) = match action {
             Action::CopyRaw => {
                 let members = changes.iter().map(|change| change.member.as_str());
-                return Ok(Effect::Copy(Clip::words(members, "the member")));
+                return Ok(Effect::Copy(Clip::words(members, "member")));
             }
             Action::CopyGcloud => {
-                (each(&|change| export::gcloud(change, account, &project)), "the gcloud command")
+                (each(&|change| export::gcloud(change, account, &project)), "gcloud command")
             }
             Action::CopyTerraform => {
                 let blocks = changes.iter().filter_map(|change| change.added().or_else(|| change.removed()));
                 let blocks: Vec<String> =
                     blocks.map(|triple| export::terraform(&triple, account, &project)).collect();
-                (blocks.join("\n"), "the Terraform block")
+                (blocks.join("\n"), "Terraform block")
             }
             Action::CopyCurl => {
                 let facts = shared.facts.get(account);
                 let policy = facts.and_then(|facts| {
                     facts.staged.as_ref().map(Staged::result).or_else(|| facts.policy.value.clone())
                 });
-                let policy = policy.ok_or("the policy has not been read")?;
+                let policy = policy.ok_or("The policy hasn't been read")?;
                 (policies::curl(account, &policy, &shared.endpoints)?, "both requests as curl")
             }
-            _ => return Err("that cannot be copied here".into()),
+            _ => return Err("Can't copy that here".into()),
         };
         Clip::text(&text, what).map(Effect::Copy)
     }

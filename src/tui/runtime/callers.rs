@@ -87,7 +87,7 @@ impl Loop {
         if let Some(doubt) = self.doubt.take()
             && let Err(error) = self.connector.confirm(&doubt)
         {
-            let message = format!("The confirmation cannot be remembered: {error}.");
+            let message = format!("Couldn't save the confirmation: {error}.");
             return self.handle(Msg::Switched(Err(ApiError::new(ErrorKind::Other, message))));
         }
         match wish {
@@ -122,7 +122,7 @@ async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loade
         Ok(Ok(callers)) => callers,
         Ok(Err(error)) => return Loaded::Failed(error),
         Err(_) => {
-            return Loaded::Failed(ApiError::new(ErrorKind::Other, "The credentials could not be read."));
+            return Loaded::Failed(ApiError::new(ErrorKind::Other, "Couldn't read the credentials."));
         }
     };
     let connected = callers.present().and_then(|source| match connector.doubt(source) {

@@ -58,7 +58,7 @@ fn what_was_minted_runs_down_by_googles_clock_where_this_machines_is_off() {
             let end = credential.minted.as_second() + skew / 1_000 + 3_600;
             credential.expires = Timestamp::from_second(end).ok();
         });
-        assert!(screen.notice().ends_with("ends in 1h 00m 00s"), "{}", screen.notice());
+        assert!(screen.notice().ends_with("expires in 1h 00m 00s"), "{}", screen.notice());
         let shown = picture(&mut screen, 120, 40);
         assert!(shown.contains("1h 00m 00s ▰▰▰▰▰▰▰▰▰▰"), "{shown}");
         let ticks = |screen: &Screen| {
@@ -71,7 +71,7 @@ fn what_was_minted_runs_down_by_googles_clock_where_this_machines_is_off() {
         screen.send(Msg::Timer(TimerId::Second));
         assert_eq!(ticks(&screen), 0, "it has ended");
         let shown = picture(&mut screen, 120, 40);
-        assert!(shown.contains("ended 1s ago"), "{shown}");
+        assert!(shown.contains("expired 1s ago"), "{shown}");
     }
 }
 
@@ -161,7 +161,7 @@ fn the_hops_of_a_chain() {
     ];
     screen.reply(req, Ok(Reply::Chain(hops)));
     pictures("mint_chain", &mut screen);
-    screen.keys("ctrl-p").typed("probe the chain").keys("enter");
+    screen.keys("ctrl-p").typed("test the delegation chain").keys("enter");
     pictures("mint_chain_probe", &mut screen);
 }
 

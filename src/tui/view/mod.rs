@@ -1,4 +1,4 @@
-//! Drawing: the state as cells. Reads everything, changes nothing, builds only what is in sight.
+//! Drawing: turns the state into cells. It reads everything, changes nothing and builds only what is visible.
 
 pub mod har;
 pub mod layout;
@@ -29,17 +29,17 @@ use crate::{
     },
 };
 
-/// Draws everything; gives the place of the cursor, if there is one.
+/// Draws everything; returns the position of the cursor, if there is one.
 pub fn draw(state: &AppState, now: Now, theme: &Theme, buf: &mut Buffer) -> Option<Position> {
     let screen = buf.area;
     if screen.width < layout::SMALLEST.0 || screen.height < layout::SMALLEST.1 {
         let (width, height) = layout::SMALLEST;
-        let text = format!("too small: {width}×{height} is the least");
+        let text = format!("Terminal too small (min {width}×{height})");
         wrapped(&text, screen, buf, theme.warning);
         return None;
     }
     if screen.as_size() != state.size {
-        // The terminal has another size already; the event that says so is on its way, and the next frame with it.
+        // The terminal was resized; its resize event is on the way, and with it the next frame.
         return None;
     }
     let look = Look { shared: &state.shared, theme, now, cursor: Cell::new(None) };
@@ -73,7 +73,7 @@ pub fn draw(state: &AppState, now: Now, theme: &Theme, buf: &mut Buffer) -> Opti
     look.cursor.get().filter(|at| screen.contains(*at))
 }
 
-/// What a terminal without Unicode cannot show is replaced by what comes nearest.
+/// Replaces characters that a terminal without Unicode can't show by the nearest ASCII ones.
 fn to_ascii(buf: &mut Buffer) {
     for cell in &mut buf.content {
         if !cell.symbol().is_ascii() {
@@ -89,7 +89,7 @@ fn to_ascii(buf: &mut Buffer) {
     }
 }
 
-/// Caller and where it came from · project · badges · requests in flight.
+/// The header: caller and its source · project · badges · requests in flight.
 fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let (shared, theme) = (look.shared, look.theme);
     let mut right: Vec<Span> = Vec::new();
@@ -125,7 +125,7 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let (principal, source) = match (&shared.caller.value, &shared.caller.error) {
         (Some(caller), error) => {
             let asking = shared.caller.awaiting.is_some() && error.is_none();
-            let unknown = if asking { "asking who you are…" } else { "caller unknown" };
+            let unknown = if asking { "identifying you…" } else { "unknown identity" };
             let source = match (&shared.callers_before[..], shared.other_login()) {
                 ([.., before], _) => format!("via {before}"),
                 ([], _) if shared.demo && caller.source == "GOOGLE_APPLICATION_CREDENTIALS" => "demo".into(),
@@ -136,7 +136,7 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
             };
             (caller.name().unwrap_or_else(|| unknown.into()), source)
         }
-        (None, _) => ("no caller".into(), "no credentials".into()),
+        (None, _) => ("no caller".into(), "no credentials found".into()),
     };
     let project = shared.project.clone().unwrap_or_else(|| "no project".into());
     let above = match &shared.ancestors.value {
@@ -147,10 +147,10 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
             });
             let folders = match folders {
                 0 => String::new(),
-                1 => "1 folder ".into(),
-                count => format!("{count} folders "),
+                1 => ", 1 folder deep".into(),
+                count => format!(", {count} folders deep"),
             };
-            top.map(|top| format!(" ({folders}up to {})", safe_line(top))).unwrap_or_default()
+            top.map(|top| format!(" in {}{folders}", safe_line(top))).unwrap_or_default()
         }
         _ => String::new(),
     };
@@ -167,7 +167,8 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
             Span::styled(above.to_owned(), theme.dim),
         ])
     };
-    // What matters least goes first: what is above the project, where the caller came from, the middle of a long name.
+    // Where space is short, what matters least is dropped first: the project's ancestors, the caller's source, then
+    // the middle of a long name.
     let principal = safe_line(&principal);
     let whole = [
         spans(&principal, &source, &above),
@@ -192,7 +193,7 @@ const TABS: [(PaneId, Action, &str); 5] = [
     (PaneId::Activity, Action::ShowActivity, "Activity"),
 ];
 
-/// The panes by number, the shown one marked, and its own title where there is room.
+/// The panes by number, the current one marked, with its own title where there is room.
 fn tabs(state: &AppState, width_of_pane: u16, look: &Look) -> Line<'static> {
     let theme = look.theme;
     let mut spans = Vec::new();

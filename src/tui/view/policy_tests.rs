@@ -80,7 +80,7 @@ fn the_end_of_a_review_is_in_reach_at_any_height() {
         picture(&mut screen, 80, height);
         screen.keys("G");
         let picture = picture(&mut screen, 80, height);
-        assert!(picture.contains("No other binding is there."), "at {height} lines:\n{picture}");
+        assert!(picture.contains("No other bindings."), "at {height} lines:\n{picture}");
     }
 }
 

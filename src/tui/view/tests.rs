@@ -220,7 +220,7 @@ fn activity_and_its_details() {
     let mint = "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken";
     for record in [
         record(1, mint, Some(200), Outcome::Done),
-        record(2, mint, Some(403), Outcome::Failed("you may not".into())),
+        record(2, mint, Some(403), Outcome::Failed("You can't".into())),
         record(3, mint, None, Outcome::Running),
     ] {
         screen.send(Msg::Http(Box::new(record)));

@@ -20,7 +20,7 @@ pub fn bar(left: i64, whole: i64, theme: &Theme) -> Span<'static> {
 /// Words and bar: `54m 12s ▰▰▰▰▰▰▰▰▰▱`, or `ended 2m 03s ago`.
 pub fn line(left: i64, whole: i64, theme: &Theme) -> Line<'static> {
     if left <= 0 {
-        return Line::from(Span::styled(format!("ended {} ago", countdown(-left)), theme.bad));
+        return Line::from(Span::styled(format!("expired {} ago", countdown(-left)), theme.bad));
     }
     Line::from(vec![Span::raw(format!("{} ", countdown(left))), bar(left, whole, theme)])
 }

@@ -80,13 +80,13 @@ impl Editor {
         let held: usize = self.area.lines().iter().map(|line| line.len() + 1).sum();
         if held + text.len() > MOST_BYTES {
             return Some(format!(
-                "what was pasted has {} bytes and was not taken: no more than 64 KiB fit here; a file may be larger",
+                "Pasted {} bytes, not inserted: the maximum is 64 KiB. Use a file for more",
                 thousands(text.len())
             ));
         }
         let control = text.chars().find(|c| c.is_control() && !matches!(c, '\n' | '\t'))?;
         Some(format!(
-            "what was pasted holds the control character U+{:04X} and was not taken: give a file, hex or base64",
+            "Paste not inserted: it contains the control character U+{:04X}. Use a file, hex or base64",
             u32::from(control)
         ))
     }

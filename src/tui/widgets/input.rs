@@ -71,7 +71,7 @@ impl TextInput {
         let length = self.length() + text.trim().chars().count();
         (length > MOST_CHARS).then(|| {
             let (length, most) = (thousands(length), thousands(MOST_CHARS));
-            format!("what was pasted was not taken: with it the line would have {length} characters, and holds {most} at most")
+            format!("Paste not inserted: the line would have {length} characters (maximum {most})")
         })
     }
 
@@ -121,7 +121,7 @@ mod tests {
         assert!(!input.edit(&TextEdit::Paste("y".into())));
         assert_eq!(input.text(), most);
         let why = input.refuses("y").unwrap_or_default();
-        assert!(why.contains("8,193 characters") && why.contains("8,192 at most"), "{why}");
+        assert!(why.contains("8,193 characters") && why.contains("maximum 8,192"), "{why}");
         assert_eq!(TextInput::default().refuses(&"é".repeat(MOST_CHARS)), None);
     }
 }

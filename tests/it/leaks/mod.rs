@@ -82,7 +82,7 @@ fn look_at_all(terminal: &mut Terminal) -> Vec<String> {
     }
     // The first, an access token, is last on the shelf; before it is an ID token.
     terminal.press("y c y g k y d 6 enter y c s");
-    terminal.wait_for("saved impersona-");
+    terminal.wait_for("Saved impersona-");
     terminal.copies().split_off(known)
 }
 
@@ -193,7 +193,7 @@ fn a_panic_with_all_that_is_known_in_its_text_tells_no_credential() {
     let traces = mint_and_copy_all(&mut terminal);
     terminal.resize((100, 30));
     terminal.ends_with(101);
-    terminal.wait_for("impersona stopped by a bug of its own");
+    terminal.wait_for("impersona crashed (a bug)");
     let shown = shown(&mut terminal);
     let told = String::from_utf8_lossy(&shown);
     assert!(!told.contains("asked for: at"), "a text made of data is not told: {told}");

@@ -24,23 +24,26 @@ use crate::{
 impl Accounts {
     pub(super) fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
         let keys = &look.shared.keymap;
-        let by_name = format!("{} opens an account by its name.", keys.key(Action::TypeAccount));
+        let by_name = format!("Press {} to open an account by name.", keys.key(Action::TypeAccount));
         let text = if let (None, Some(error)) = (&look.shared.caller.value, &look.shared.caller.error) {
             let key = keys.key(Action::ShowInspect);
             let next = error.next().unwrap_or_default();
-            format!("{} {next} The inspector ({key}) works without a caller.", error.sentence())
+            format!("{} {next} The inspector ({key}) works without credentials.", error.sentence())
         } else if let Some(error) = &self.listing.error {
             format!("{} {by_name}", error.sentence())
         } else if self.listing.awaiting.is_some() {
             "listing the accounts…".to_owned()
         } else if look.shared.project.is_none() {
-            format!("No project yet: {} picks one. {by_name}", keys.key(Action::Project))
+            format!("No project selected. Press {} to pick one. {by_name}", keys.key(Action::Project))
         } else if !self.filter.is_empty() {
             match account::parse(self.input.text()) {
                 Ok(name) => {
-                    format!("Nothing listed matches; enter, then {} opens {name}.", keys.key(Action::Open))
+                    format!(
+                        "No listed account matches. Press enter, then {} to open {name}.",
+                        keys.key(Action::Open)
+                    )
                 }
-                Err(_) => "Nothing listed matches the filter.".to_owned(),
+                Err(_) => "No listed account matches the filter.".to_owned(),
             }
         } else {
             format!("This project has no service accounts. {by_name}")

@@ -1,5 +1,5 @@
-//! What the caller may do with every account of the list: tested at a modest pace, after a question where it is many.
-//! It can be paused, goes on with what is left, and what was found stays.
+//! Tests what the caller can do with every listed account, at a limited rate; for many accounts it asks first. A test
+//! can be paused and resumed; results stay.
 
 use std::sync::Arc;
 
@@ -20,28 +20,28 @@ use crate::{
     },
 };
 
-/// More calls than this are made only after a yes.
+/// More calls than this need a confirmation.
 const MANY: usize = 500;
 
-/// A test of many accounts, under way or paused.
+/// A test of many accounts, running or paused.
 #[derive(Debug)]
 pub(super) struct Testing {
-    /// All that it is about, in the order of the list as it was.
+    /// The accounts to test, in the order of the list when the test began.
     accounts: Arc<[String]>,
-    /// What became of each.
+    /// The state of each.
     fates: Vec<Fate>,
     answered: usize,
-    /// Those that were asked in vain, since it last went on.
+    /// How many failed since the test was last resumed.
     failed: usize,
-    /// Accounts that the caller may mint something as.
+    /// How many accounts the caller can mint for.
     usable: usize,
-    /// The request and the places of those that it asks about; none while it is paused.
+    /// The request, and the positions of the accounts in it; none while paused.
     awaiting: Option<(ReqId, Vec<usize>)>,
-    /// It was said that some questions were too many.
+    /// Whether the user was told about rate limiting.
     slowed: bool,
 }
 
-/// What became of one account.
+/// The state of one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Waiting,
@@ -49,7 +49,7 @@ enum Fate {
     Failed,
 }
 
-/// How many sorts of credential the caller may mint.
+/// How many kinds of credential the caller can mint.
 pub(super) fn may_mint(granted: Granted) -> usize {
     let sorts = [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_JWT, SIGN_BLOB];
     sorts.into_iter().filter(|permission| granted.has(*permission)).count()
@@ -76,7 +76,7 @@ impl Testing {
         }
     }
 
-    /// Those without an answer: what was asked in vain comes last, so that nothing is asked twice before all were once.
+    /// Those without an answer. Failed ones come last, so that every account is tried once before any is tried twice.
     fn left(&self) -> Vec<usize> {
         let with = |fate: Fate| (0..self.fates.len()).filter(move |at| self.fates[*at] == fate);
         with(Fate::Waiting).chain(with(Fate::Failed)).collect()
@@ -93,66 +93,66 @@ impl Testing {
         format!(" {word} {}", self.progress())
     }
 
-    /// What came of it, so far.
+    /// The result so far.
     fn sum(&self) -> String {
-        format!("you may mint as {} of {}", thousands(self.usable), accounts(self.answered))
+        format!("You can mint for {} of {}", thousands(self.usable), accounts(self.answered))
     }
 }
 
 impl Accounts {
-    /// Begins, pauses, or goes on.
+    /// Starts, pauses or resumes the test.
     pub(super) fn test_all(&mut self, cx: &mut Cx) {
         if let Some(testing) = &mut self.testing {
             let awaited = testing.awaiting.take();
             if awaited.is_none() {
-                cx.notice(Level::Info, format!("the test goes on at {}", testing.progress()));
+                cx.notice(Level::Info, format!("Resumed at {}", testing.progress()));
                 return self.go_on_testing(cx);
             }
             let keys = &cx.shared.keymap;
             let key = |action| keys.key_in(Place::Accounts, action);
             let (on, end) = (key(Action::TestAll), key(Action::Back));
-            let text = format!("paused at {}: {on} goes on, {end} ends it", testing.progress());
+            let text = format!("Paused at {} · {on} resumes · {end} stops", testing.progress());
             cx.cancel(awaited.map(|(req, _)| req));
             cx.notice(Level::Info, text);
             return self.sort_again(cx.shared);
         }
         let accounts: Vec<String> = self.testable().map(str::to_owned).collect();
         let count = accounts.len();
-        // A yes is one to what was asked about, whatever is listed by then.
+        // The confirmation is for these accounts, even if the list changes meanwhile.
         self.to_test = accounts;
         if count <= MANY {
             return self.begin_testing(cx);
         }
         let rate = cx.shared.questions_per_second.max(1);
         let minutes = (count as u64).div_ceil(u64::from(rate) * 60);
+        let count = thousands(count);
         let question = format!(
-            "Test what you may do with {} accounts? That is as many calls, each one audited, {rate} a second: about {minutes} min. A filter makes it fewer.",
-            thousands(count)
+            "Test access to {count} accounts? {count} audited API calls, about {minutes} min at {rate}/s. Filter first to test fewer."
         );
         cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::TestAll }));
     }
 
-    /// A disabled account authenticates nobody, whatever is allowed.
+    /// A disabled account can't authenticate, whatever IAM allows.
     fn testable(&self) -> impl Iterator<Item = &str> {
         let listed = self.view.iter().map(|at| &self.rows[*at as usize].account);
         listed.filter(|account| !account.disabled).map(|account| account.email.as_str())
     }
 
-    /// Asks about every account that was listed and matched the filter.
+    /// Tests every account that was listed and matched the filter.
     pub fn begin_testing(&mut self, cx: &mut Cx) {
         let accounts = std::mem::take(&mut self.to_test);
         if accounts.is_empty() {
-            return cx.notice(Level::Warning, "there is no account in the list to test");
+            return cx.notice(Level::Warning, "No accounts in the list to test");
         }
         self.testing = Some(Testing::of(accounts));
         self.go_on_testing(cx);
     }
 
-    /// Asks about what is left.
+    /// Tests those that are left.
     fn go_on_testing(&mut self, cx: &mut Cx) {
         let Some(testing) = &mut self.testing else { return };
         let left = testing.left();
-        // At the beginning the list is not copied.
+        // At the start the list is shared rather than copied.
         let accounts = match left.iter().copied().eq(0..testing.accounts.len()) {
             true => testing.accounts.clone(),
             false => left.iter().map(|at| testing.accounts[*at].clone()).collect(),
@@ -164,21 +164,20 @@ impl Accounts {
         testing.awaiting = Some((req, left));
     }
 
-    /// A request was refused because there were too many. Each is repeated for a while before it fails: said once, so
-    /// that nobody wonders why nothing moves.
+    /// A request was rate-limited. Each is retried for a while before it fails; the user is told once why the test is
+    /// slow.
     pub fn slowed(&mut self, cx: &mut Cx) {
         let Some(testing) = self.testing.as_mut().filter(|testing| testing.awaiting.is_some()) else {
             return;
         };
         if !std::mem::replace(&mut testing.slowed, true) {
             let end = cx.shared.keymap.key_in(Place::Accounts, Action::Back);
-            let text =
-                format!("Google refuses some questions as too many: the test goes on, slower; {end} ends it");
+            let text = format!("Google is rate-limiting the test: it continues more slowly · {end} stops");
             cx.notice(Level::Warning, text);
         }
     }
 
-    /// Whether this is the request that tests.
+    /// Whether this is the request of the running test.
     pub(super) fn tests(&self, req: ReqId) -> bool {
         let testing = self.testing.as_ref().and_then(|testing| testing.awaiting.as_ref());
         testing.is_some_and(|(awaited, _)| *awaited == req)
@@ -199,7 +198,7 @@ impl Accounts {
         *fate = Fate::Answered;
         testing.answered += 1;
         testing.usable += usize::from(may_mint(granted) > 0);
-        // What was read of the account alone is older than this.
+        // This answer is newer than what the opened account shows.
         if let Some(facts) = cx.shared.facts.get_mut(&scanned.account) {
             facts.granted.value = Some(granted);
             facts.granted.error = None;
@@ -207,7 +206,7 @@ impl Accounts {
         cx.shared.tested.insert(scanned.account, granted);
     }
 
-    /// The test ended, or broke off.
+    /// The test finished or was interrupted.
     pub(super) fn tested_all(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         let Some(mut testing) = self.testing.take() else { return };
         testing.awaiting = None;
@@ -218,7 +217,7 @@ impl Accounts {
                     None => (Level::Info, String::new()),
                     Some(error) => {
                         let failed = accounts(tally.failed);
-                        (Level::Warning, format!("; {failed} gave no answer: {}", error.sentence()))
+                        (Level::Warning, format!("; no answer for {failed}: {}", error.sentence()))
                     }
                 };
                 cx.notice(level, format!("{}{failed}", testing.sum()));
@@ -228,12 +227,12 @@ impl Accounts {
                 let key = |action| keys.key_in(Place::Accounts, action);
                 let (on, end) = (key(Action::TestAll), key(Action::Back));
                 let why = match error.kind {
-                    ErrorKind::Credentials | ErrorKind::Config => "Nothing can be asked.".to_owned(),
-                    ErrorKind::Denied => format!("That is {} times in a row.", flows::IN_A_ROW),
-                    _ => format!("{} times in a row there was no answer.", flows::IN_A_ROW),
+                    ErrorKind::Credentials | ErrorKind::Config => "No calls are possible.".to_owned(),
+                    ErrorKind::Denied => format!("Denied {} times in a row.", flows::IN_A_ROW),
+                    _ => format!("No answer {} times in a row.", flows::IN_A_ROW),
                 };
                 let text = format!(
-                    "{} {why} The test of the list waits at {}: {on} goes on with the others, {end} ends it.",
+                    "{} {why} The test is paused at {} · {on} resumes with the others · {end} stops",
                     error.sentence(),
                     testing.progress()
                 );
@@ -244,15 +243,15 @@ impl Accounts {
         self.sort_again(cx.shared);
     }
 
-    /// Ends the test; what was found stays.
+    /// Stops the test; its results stay.
     pub(super) fn stop_testing(&mut self, cx: &mut Cx) {
         if let Some(testing) = self.give_up_testing(cx) {
-            cx.notice(Level::Info, format!("the test was stopped: {}", testing.sum()));
+            cx.notice(Level::Info, format!("Test stopped. {}", testing.sum()));
             self.sort_again(cx.shared);
         }
     }
 
-    /// Ends the test without a word.
+    /// Stops the test without a notice.
     pub(super) fn give_up_testing(&mut self, cx: &mut Cx) -> Option<Testing> {
         self.to_test = Vec::new();
         let mut testing = self.testing.take()?;
@@ -326,7 +325,7 @@ mod tests {
         assert!(screen.app.shared.granted(DEPLOYER).is_none());
         answer(&mut screen, DEPLOYER, &[]);
         end(&mut screen, Ok(Tally { answered: 2, ..Tally::default() }));
-        assert_eq!(screen.notice(), "you may mint as 1 of 2 accounts");
+        assert_eq!(screen.notice(), "You can mint for 1 of 2 accounts");
         assert!(screen.app.panes.accounts.testing.is_none());
     }
 
@@ -338,7 +337,7 @@ mod tests {
         screen.keys("m");
         let first = scans(&screen)[0].0;
         assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == first)));
-        assert!(screen.notice().starts_with("paused at 1 of 2"), "{}", screen.notice());
+        assert!(screen.notice().starts_with("Paused at 1 of 2"), "{}", screen.notice());
         // An answer that was on its way counts no more: it is asked again.
         let found = Ok(Found::Granted(Granted::from_names::<&str>(&[])));
         let late = Part::Scanned(Scanned { at: 1, account: API.into(), found });
@@ -355,7 +354,7 @@ mod tests {
         let gone = || ApiError::new(crate::http::ErrorKind::Network, "The connection broke.");
         tell(&mut screen, API, Err(gone()));
         end(&mut screen, Err(gone()));
-        assert!(screen.notice().contains("waits at 2 of 2"), "{}", screen.notice());
+        assert!(screen.notice().contains("paused at 2 of 2"), "{}", screen.notice());
         screen.keys("m");
         assert_eq!(scans(&screen)[1].1, [API]);
     }
@@ -388,7 +387,7 @@ mod tests {
         asked[..2].iter().for_each(|account| tell(&mut screen, account, Err(denied())));
         end(&mut screen, Err(denied()));
         screen.keys("m");
-        assert!(screen.notice().contains("goes on at 2 of 4"), "{}", screen.notice());
+        assert!(screen.notice().contains("Resumed at 2 of 4"), "{}", screen.notice());
         assert_eq!(scans(&screen)[1].1, [2, 3, 0, 1].map(|at: usize| asked[at].clone()));
         answer(&mut screen, &asked[2], &[]);
         screen.keys("m m");
@@ -406,10 +405,14 @@ mod tests {
         assert_eq!(screen.notice(), "", "nothing is tested");
         screen.keys("m");
         screen.send(refused());
-        assert!(screen.notice().contains("as too many: the test goes on, slower"), "{}", screen.notice());
+        assert!(
+            screen.notice().contains("rate-limiting the test: it continues more slowly"),
+            "{}",
+            screen.notice()
+        );
         screen.keys("m m");
         screen.send(refused());
-        assert!(screen.notice().contains("goes on at 0 of 4"), "{}", screen.notice());
+        assert!(screen.notice().contains("Resumed at 0 of 4"), "{}", screen.notice());
     }
 
     #[test]
@@ -452,7 +455,7 @@ mod tests {
     #[test]
     fn it_can_be_asked_for_from_anywhere() {
         let mut screen = Screen::ready();
-        screen.keys("enter tab ctrl-p").typed("test what you may").keys("enter");
+        screen.keys("enter tab ctrl-p").typed("test access to all").keys("enter");
         assert_eq!(scans(&screen).len(), 1);
     }
 
@@ -462,7 +465,7 @@ mod tests {
         screen.keys("m");
         answer(&mut screen, DEPLOYER, &[GET_ACCESS_TOKEN.name]);
         screen.keys("esc");
-        assert_eq!(screen.notice(), "the test was stopped: you may mint as 1 of 1 account");
+        assert_eq!(screen.notice(), "Test stopped. You can mint for 1 of 1 account");
         assert!(screen.app.shared.granted(DEPLOYER).is_some());
         screen.keys("m");
         assert_eq!(scans(&screen)[1].1.len(), 2, "a new one is about the whole list");

@@ -57,8 +57,9 @@ impl Inspect {
         let Some(reading) = &self.reading else {
             let keys = &shared.keymap;
             let lines = [
-                "Paste a token here: a JWT, an access token, a whole curl line or JSON reply.".to_owned(),
-                "It is decoded on this machine; nothing is sent.".to_owned(),
+                "Paste a token here: a JWT, an access token, a whole curl command or a JSON response."
+                    .to_owned(),
+                "It is decoded locally; nothing is sent.".to_owned(),
                 format!(
                     "From the shelf ({}): {} on a credential.",
                     keys.key(Action::ShowMint),
@@ -160,14 +161,11 @@ impl Inspect {
                 Span::raw(safe_line(text).into_owned()),
             ]));
         };
-        add(
-            "whose",
-            facts.email.as_deref().unwrap_or("it does not say: the token lacks the scope userinfo.email"),
-        );
+        add("email", facts.email.as_deref().unwrap_or("unknown (the token has no userinfo.email scope)"));
         if let Some(audience) = &facts.audience {
             match name_of(audience) {
-                Some(email) => add("given to", &format!("{audience}   {}", short(&email))),
-                None => add("given to", audience),
+                Some(email) => add("issued to", &format!("{audience}   {}", short(&email))),
+                None => add("issued to", audience),
             }
         }
         for (apis, names) in by_api(&facts.scopes) {
@@ -235,15 +233,15 @@ impl Inspect {
             return Vec::new();
         }
         let Some(account) = shared.opened.as_deref() else {
-            return vec![Line::styled(
-                "Open an account to see what you may do with it beside this.",
-                theme.dim,
-            )];
+            return vec![Line::styled("Open an account to see your IAM access to it here.", theme.dim)];
         };
-        let title = format!("Not scopes but roles: you on {}", safe_line(short(account)));
+        let title = format!(
+            "What your IAM roles allow on {} (independent of the token's scopes)",
+            safe_line(short(account))
+        );
         let mut lines = vec![Line::styled(title, theme.dim)];
         let Some(granted) = shared.granted(account) else {
-            lines.push(Line::styled("? not tested", theme.dim));
+            lines.push(Line::styled("? not checked", theme.dim));
             return lines;
         };
         let width = if self.width >= BESIDE { split(self.width).1 } else { self.width };
@@ -335,17 +333,17 @@ impl Inspect {
         let asking = self.facts.awaiting.is_some();
         let (glyph, text, style) = match (&self.verdict, self.keys.awaiting) {
             (_, Some(_)) => ("?", "fetching public keys…".to_owned(), theme.dim),
-            (_, None) if asking => ("?", "asking Google about it…".to_owned(), theme.dim),
+            (_, None) if asking => ("?", "asking Google…".to_owned(), theme.dim),
             (_, None) if self.facts.error.is_some() => {
-                ("?", "what it is could not be told".to_owned(), theme.warning)
+                ("?", "Google could not identify it".to_owned(), theme.warning)
             }
             (_, None)
                 if self.facts.value.is_some() && self.end().is_some_and(|end| end <= now.as_second()) =>
             {
-                (theme.glyphs.no, "Google knew it; it has ended".to_owned(), theme.bad)
+                (theme.glyphs.no, "Expired; Google identified it earlier".to_owned(), theme.bad)
             }
             (_, None) if self.facts.value.is_some() => {
-                (theme.glyphs.yes, "Google knows it".to_owned(), theme.good)
+                (theme.glyphs.yes, "Valid according to Google".to_owned(), theme.good)
             }
             (Some(verdict), None) => match verdict.state {
                 State::Verified if emulated(shared) => {
@@ -357,13 +355,13 @@ impl Inspect {
             },
             (None, None) if reading.form == Form::Jws => {
                 let key = shared.keymap.key(Action::CheckSignature);
-                ("?", format!("signature not checked: {key} fetches the public keys"), theme.dim)
+                ("?", format!("signature not checked: press {key} to fetch the public keys"), theme.dim)
             }
             (None, None) if reading.form.may_ask_google() => {
                 let key = shared.keymap.key(Action::CheckSignature);
-                ("?", format!("opaque: {key} asks Google what it is"), theme.dim)
+                ("?", format!("opaque: press {key} to ask Google about it"), theme.dim)
             }
-            (None, None) => ("?", "nothing here to check a signature of".to_owned(), theme.dim),
+            (None, None) => ("?", "no signature to check".to_owned(), theme.dim),
         };
         Line::from(vec![Span::styled(format!("{glyph} "), style), Span::styled(text, style)])
     }

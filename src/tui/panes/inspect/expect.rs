@@ -25,11 +25,11 @@ use crate::{
 /// The fields, empty.
 pub(super) fn form() -> Form {
     Form::new(
-        "judge it",
+        "check",
         vec![
-            Field::text("call", "I will call", "", "a URL, or an API of Google's such as storage"),
-            Field::text("audience", "audience", "", "what the service expects, where it is not the URL"),
-            Field::text("keys", "keys from", "", "a file: JWKS or certificates; empty: the signer's own"),
+            Field::text("call", "I will call", "", "a URL, or a Google API such as storage"),
+            Field::text("audience", "audience", "", "what the service expects, if not the URL"),
+            Field::text("keys", "keys from", "", "a JWKS or certificate file; empty: the signer's keys"),
         ],
     )
 }
@@ -108,7 +108,7 @@ impl Inspect {
     /// Mints the token that would do in place of this one.
     pub(super) fn fix(&mut self, cx: &mut Cx) {
         if self.reading.is_none() {
-            return cx.notice(Level::Warning, "there is no token here: paste one");
+            return cx.notice(Level::Warning, "No token yet: paste one");
         }
         let checks = self.checks(cx.shared, cx.shared.at_google(cx.now.utc));
         if let Some(request) = self.mended(&checks, cx.shared) {
@@ -116,12 +116,12 @@ impl Inspect {
         }
         let key = cx.shared.keymap.key(Action::Expect);
         let text = if checks.iter().any(|check| check.fix.is_some()) {
-            "which account to mint as is not known, or this one cannot be made again: its form makes another"
+            "Can't mint a replacement: the account is unknown, or this credential can't be minted again. Use its form"
                 .to_owned()
         } else if self.expectation.is_empty() {
-            format!("what it is for is not known: {key} asks")
+            format!("Press {key} and enter what you will call first")
         } else {
-            "there is nothing that another token would mend".to_owned()
+            "A different token would not help".to_owned()
         };
         cx.notice(Level::Info, text);
     }

@@ -25,11 +25,10 @@ impl Mint {
     pub(super) fn ask_to_probe(&mut self, cx: &mut Cx) {
         let chain = self.form(cx.shared).and_then(forms::delegates).filter(|delegates| !delegates.is_empty());
         let Some(delegates) = chain.filter(|_| self.kind != Kind::Metadata) else {
-            return cx
-                .notice(Level::Warning, "there is no chain to try: name delegates in the field through");
+            return cx.notice(Level::Warning, "No chain to test: enter delegates in the field “through”");
         };
         let question = format!(
-            "Try the chain by minting an access token through it, {} times at most, to be dropped at once? Google audits every try and what is refused, and each needs iam.serviceAccounts.getAccessToken, which delegating does not imply.",
+            "Test the chain by minting? This mints up to {} access tokens and discards them at once. Google audits every attempt, denials included. Each hop needs iam.serviceAccounts.getAccessToken, which delegation doesn't imply.",
             delegates.len()
         );
         cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::Probe }));
@@ -100,5 +99,5 @@ pub(super) fn hops(request: &MintRequest, error: &ApiError) -> String {
     }
     let chain: Vec<&str> =
         request.delegates.iter().chain([&request.account]).map(|name| short(name)).collect();
-    format!(" The chain is you > {}; each must be allowed on the next.", chain.join(" > "))
+    format!(" The chain is you > {}; each needs access to the next.", chain.join(" > "))
 }

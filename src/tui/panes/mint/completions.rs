@@ -36,7 +36,7 @@ pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared
             let attached = machine.into_iter().flat_map(|machine| &machine.accounts);
             let about = |aliases: &[String]| match aliases {
                 [] => "attached to this machine".to_owned(),
-                aliases => format!("also called {}", aliases.join(", ")),
+                aliases => format!("aliases: {}", aliases.join(", ")),
             };
             attached
                 .filter(|account| account.email != typed && account.email.contains(typed))
@@ -53,7 +53,7 @@ fn named(favourites: &[String], recent: &[String], typed: &str) -> Vec<Completio
     let favourite = favourites.iter().filter(fits).map(|name| (name, "favourite"));
     let others = recent.iter().filter(|name| !favourites.contains(name) && fits(name));
     favourite
-        .chain(others.map(|name| (name, "used before")))
+        .chain(others.map(|name| (name, "recent")))
         .take(COMPLETIONS)
         .map(|(text, about)| Completion { text: text.clone(), about: about.into() })
         .collect()

@@ -80,12 +80,12 @@ impl Mint {
     /// The request that the form describes; none while a field is wrong.
     pub(super) fn described(&self, shared: &Shared, now: Timestamp) -> Result<MintRequest, String> {
         let (Some(form), Some(account)) = (self.form(shared), subject(self.kind, shared)) else {
-            return Err("no form is open".to_owned());
+            return Err("No form is open".to_owned());
         };
         let mut copy = form.clone();
         // Beside the field it is said only when sending was tried: nobody has finished typing yet.
         forms::check(self.kind, &account, &mut copy, now)
-            .ok_or_else(|| format!("not yet: {}", copy.first_reason().unwrap_or_default()))
+            .ok_or_else(|| format!("incomplete: {}", copy.first_reason().unwrap_or_default()))
     }
 
     /// No more of the request than there is room for: it may be large.
@@ -95,12 +95,12 @@ impl Mint {
             return text;
         }
         let hint =
-            format!("… ({} “copy” copies it whole, as curl or gcloud)", shared.keymap.key(Action::Palette));
+            format!("… ({} “copy” copies all of it as curl or gcloud)", shared.keymap.key(Action::Palette));
         let most = usize::from(MOST_PREVIEW) * usize::from(width.max(1));
         let room = most.saturating_sub(hint.chars().count() + usize::from(width / 2));
         match text.char_indices().nth(room) {
             Some((end, _)) => format!("{}{hint}", &text[..end]),
-            None => format!("{text}  {}", hint.trim_start_matches("… ").replace(" it whole,", " it")),
+            None => format!("{text}  {}", hint.trim_start_matches("… ").replace(" all of it", " it")),
         }
     }
 
@@ -110,7 +110,7 @@ impl Mint {
                 format!("{} of {}", request.kind().name(), crate::model::account::short(&request.account))
             });
             let key = shared.keymap.key_in(Place::Form, Action::Back);
-            return format!("minting the {}… {key} cancels", what.unwrap_or_default());
+            return format!("minting {}… {key} cancels", what.unwrap_or_default());
         }
         let shown = self
             .described(shared, now)
@@ -133,7 +133,7 @@ impl Mint {
         }
         let grant = match self.missing() {
             Some(_) => format!(
-                " {}, then {} stages that grant or asks for it.",
+                " Press {}, then {} to stage that grant or request it.",
                 shared.keymap.key_in(Place::Form, Action::Back),
                 shared.keymap.key(Action::Grant)
             ),
@@ -155,7 +155,7 @@ impl Mint {
         if area.height > TIGHT {
             let value =
                 Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area };
-            let label = if self.kind == Kind::Metadata { "machine" } else { "you may" };
+            let label = if self.kind == Kind::Metadata { "machine" } else { "access" };
             buf.set_stringn(area.x, y, label, usize::from(area.width), theme.dim);
             let most = area.height.saturating_sub(3 + form.height(area.width));
             for line in self.known(form, look, value.width, most) {
@@ -211,18 +211,16 @@ pub(super) fn request_copy(
 ) -> Result<Effect, String> {
     let quota = shared.caller.value.as_ref().and_then(|caller| caller.quota_project.as_deref());
     let (command, name) = match action {
-        Action::CopyCurl => (commands::curl(request, &shared.endpoints, quota, now)?, "the request as curl"),
-        Action::CopyGcloud => {
-            (commands::gcloud(request, &shared.endpoints, quota, now)?, "the gcloud command")
-        }
-        _ => return Err("that cannot be copied here".into()),
+        Action::CopyCurl => (commands::curl(request, &shared.endpoints, quota, now)?, "request as curl"),
+        Action::CopyGcloud => (commands::gcloud(request, &shared.endpoints, quota, now)?, "gcloud command"),
+        _ => return Err("Can't copy that here".into()),
     };
     // gcloud calls as whoever is logged in there, which need not be the caller here.
     let whose = shared.callers_before.is_empty() && shared.other_login().is_none();
     let differs = match (command.differs, whose) {
         (differs, true) => differs.to_owned(),
-        ("", false) => "it calls as gcloud's own login".to_owned(),
-        (differs, false) => format!("it calls as gcloud's own login; {differs}"),
+        ("", false) => "runs as gcloud's own login".to_owned(),
+        (differs, false) => format!("runs as gcloud's own login; {differs}"),
     };
     let what = if differs.is_empty() { name.to_owned() } else { format!("{name} ({differs})") };
     Clip::text(&command.text, what).map(Effect::Copy)

@@ -35,15 +35,15 @@ const METADATA: [&str; 2] = ["access token", "ID token"];
 
 /// An empty form of a kind, for an account.
 pub fn new(kind: Kind, account: &str) -> Form {
-    let through = || Field::text("through", "through", "", "delegates with commas, the nearest to you first");
+    let through = || Field::text("through", "through", "", "delegates, comma-separated, first hop first");
     let scopes = |text: &str, note: &str| Field::text("scopes", "scopes", text, note);
-    let audience = || Field::text("audience", "audience", "", "who it is meant for");
+    let audience = || Field::text("audience", "audience", "", "the service that accepts it");
     match kind {
         Kind::AccessToken | Kind::Delegated => Form::new(
             "mint",
             vec![
-                scopes(scopes::short(scopes::DEFAULT), "type to search; several with commas"),
-                Field::text("lifetime", "lifetime", "1h", "up to 1h; to 12h where allowed"),
+                scopes(scopes::short(scopes::DEFAULT), "type to search; comma-separated"),
+                Field::text("lifetime", "lifetime", "1h", "up to 1h; up to 12h where allowed"),
                 through(),
             ],
         ),
@@ -61,7 +61,7 @@ pub fn new(kind: Kind, account: &str) -> Form {
             vec![
                 Field::choice("template", "template", &TEMPLATE_NAMES, TEMPLATES[0].about),
                 Field::area("claims", "claims", &TEMPLATES[0].claims(account), 3, "a JSON object"),
-                Field::text("lifetime", "lifetime", "1h", "adds iat and exp on sending; empty adds neither"),
+                Field::text("lifetime", "lifetime", "1h", "sets iat/exp when signing; empty: no iat/exp"),
                 through(),
             ],
         ),
@@ -69,9 +69,9 @@ pub fn new(kind: Kind, account: &str) -> Form {
             let mut form = Form::new(
                 "sign",
                 vec![
-                    Field::choice("source", "sign", &SOURCES, "what is given below"),
-                    Field::area("data", "data", "", 3, "type or paste what is to be signed"),
-                    Field::text("file", "file", "", "its path; read when it is sent"),
+                    Field::choice("source", "sign", &SOURCES, "the format of the data below"),
+                    Field::area("data", "data", "", 3, "type or paste the data to sign"),
+                    Field::text("file", "file", "", "file path (read when you sign)"),
                     through(),
                 ],
             );
@@ -82,11 +82,11 @@ pub fn new(kind: Kind, account: &str) -> Form {
             "sign",
             vec![
                 Field::text("object", "object", "gs://", "gs://BUCKET/OBJECT"),
-                Field::choice("method", "method", &METHODS, "the only one that it is good for"),
-                Field::text("expires", "expires", "15m", "1s to 7d; it cannot be revoked"),
-                Field::area("headers", "headers", "", 1, "one a line, as Name: value"),
-                Field::area("query", "query", "", 1, "one a line, as name=value"),
-                Field::choice("style", "style", &STYLES, "bucket in the path, or in the host name"),
+                Field::choice("method", "method", &METHODS, "the URL works for this method only"),
+                Field::text("expires", "expires", "15m", "1s to 7d; can't be revoked"),
+                Field::area("headers", "headers", "", 1, "one per line: Name: value"),
+                Field::area("query", "query", "", 1, "one per line: name=value"),
+                Field::choice("style", "style", &STYLES, "bucket in the path or in the host name"),
                 through(),
             ],
         ),
@@ -95,11 +95,16 @@ pub fn new(kind: Kind, account: &str) -> Form {
                 "get",
                 vec![
                     Field::choice("what", "get", &METADATA, "from the metadata server of this machine"),
-                    Field::text("account", "account", "default", "default, or an attached e-mail"),
-                    scopes("", "none: those of the machine; several with commas"),
+                    Field::text(
+                        "account",
+                        "account",
+                        "default",
+                        "“default” or the email of an attached account",
+                    ),
+                    scopes("", "comma-separated; empty: the machine's scopes"),
                     audience(),
                     Field::check("full", "format full", false, "adds google.compute_engine"),
-                    Field::check("licenses", "licenses", false, "adds the licences of its images"),
+                    Field::check("licenses", "licenses", false, "include image licences"),
                 ],
             );
             changed(Kind::Metadata, &mut form);
@@ -226,24 +231,19 @@ fn payload(form: &mut Form) -> Option<Payload> {
     let bytes = match form.chosen("source") {
         "file" => {
             let path = form.text("file").trim();
-            let read = if path.is_empty() {
-                Err("a file is missing: give its path".to_owned())
-            } else {
-                Ok(path.into())
-            };
+            let read =
+                if path.is_empty() { Err("Enter the path of a file".to_owned()) } else { Ok(path.into()) };
             return field(form, "file", read).map(Payload::File);
         }
-        "hex" => {
-            hex(&bare).ok_or_else(|| "this is no hexadecimal: two digits of 0-9 and a-f a byte".to_owned())
-        }
+        "hex" => hex(&bare).ok_or_else(|| "Not hexadecimal: use two digits (0-9, a-f) per byte".to_owned()),
         "base64" => LENIENT
             .decode(bare.replace('-', "+").replace('_', "/"))
-            .map_err(|_| "this is no base64: letters, digits, + and /, or - and _".to_owned()),
+            .map_err(|_| "Not base64: use letters, digits, and + / or - _".to_owned()),
         _ => Ok(data.into_bytes()),
     };
     let bytes = bytes.and_then(|bytes| match bytes.len() {
-        0 => Err("there is nothing to sign yet".to_owned()),
-        n if n > LARGEST_PAYLOAD => Err("more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest".to_owned()),
+        0 => Err("Nothing to sign yet".to_owned()),
+        n if n > LARGEST_PAYLOAD => Err("More than 4 MiB, the maximum for a request. Sign a digest instead, and have the verifier check that digest".to_owned()),
         _ => Ok(bytes),
     });
     field(form, "data", bytes).map(Payload::Bytes)
@@ -271,7 +271,7 @@ fn signed_url(form: &mut Form) -> Option<SignedUrl> {
     let headers = field(form, "headers", headers);
     let query = field(form, "query", query);
     let long = expires.is_some_and(|seconds| seconds > KEY_SECONDS);
-    let warning = "over 12h: the key that signs may be replaced before, and end it early";
+    let warning = "over 12h: the signing key may rotate sooner, which ends the URL early";
     form.set_warnings("expires", if long { vec![warning.to_owned()] } else { Vec::new() });
     let (bucket, object) = object?;
     let url = SignedUrl {

@@ -25,10 +25,10 @@ impl Mint {
         match request {
             Some(MintRequest { what: What::Delegated { .. }, .. }) => cx.notice(
                 Level::Warning,
-                "a user's token comes of a signed JWT: sign a new one, then exchange it",
+                "A user's token comes from a signed JWT: sign a new one, then exchange it",
             ),
             Some(request) => self.send(request, cx),
-            None => cx.notice(Level::Warning, "nothing was minted yet"),
+            None => cx.notice(Level::Warning, "Nothing minted yet"),
         }
     }
 
@@ -56,7 +56,7 @@ impl Mint {
     /// Puts the request of the selected credential into its form, to be changed and sent.
     pub(super) fn change(&mut self, cx: &mut Cx) {
         let Some(request) = self.selected_credential(cx.shared).map(|held| held.request.clone()) else {
-            return cx.notice(Level::Warning, "the shelf is empty: nothing to change");
+            return cx.notice(Level::Warning, "The shelf is empty: nothing to edit");
         };
         let kind = request.kind();
         if kind == Kind::Delegated {
@@ -72,7 +72,7 @@ impl Mint {
         forms::doubts(kind, &account, &mut form, cx.now.utc);
         form.focus_first();
         if self.touched.remove(&(account.clone(), kind)) {
-            cx.notice(Level::Warning, "what was typed in this form before gives way to this request");
+            cx.notice(Level::Warning, "Replaced what you had typed in this form with this request");
         }
         self.forms.insert((account, kind), form);
         (self.kind, self.filling, self.refused) = (kind, true, None);
@@ -85,18 +85,18 @@ impl Mint {
     /// Gives the selected signed JWT to the token endpoint.
     pub(super) fn exchange(&mut self, cx: &mut Cx) {
         let Some(held) = self.selected_credential(cx.shared) else {
-            return cx.notice(Level::Warning, "the shelf is empty: nothing to exchange");
+            return cx.notice(Level::Warning, "The shelf is empty: nothing to exchange");
         };
         let What::SignedJwt { claims, .. } = &held.request.what else {
             return cx.notice(
                 Level::Warning,
-                "only a signed JWT can be exchanged: sign one for domain-wide delegation",
+                "Only a signed JWT can be exchanged. Sign one for domain-wide delegation first",
             );
         };
         let Some((subject, scopes)) = claims::delegation(claims) else {
             return cx.notice(
                 Level::Warning,
-                "this JWT is not meant for the token endpoint: it needs the claims scope, sub and aud of the template for domain-wide delegation",
+                "This JWT isn't for the token endpoint: it needs the claims scope, sub and aud, as in the template for domain-wide delegation",
             );
         };
         let request = MintRequest {
@@ -111,7 +111,8 @@ impl Mint {
     pub(super) fn minted(&mut self, credential: Credential, cx: &mut Cx) {
         let request = credential.request.clone();
         let now = cx.shared.at_google(cx.now.utc);
-        let left = credential.remaining(now).map(|left| format!(", ends in {}", lifetime::countdown(left)));
+        let left =
+            credential.remaining(now).map(|left| format!(", expires in {}", lifetime::countdown(left)));
         let (level, remark) = shelf::first_remark(&credential);
         let text = format!(
             "{} for {}{}{remark}",
@@ -136,13 +137,13 @@ impl Mint {
         if !self.filling {
             self.shelf.go(0);
         }
-        cx.notice(level, format!("minted: {text}"));
+        cx.notice(level, format!("Minted {text}"));
     }
 
     /// Makes what the selected credential is meant for a favourite, or no longer.
     pub(super) fn favourite(&mut self, cx: &mut Cx) {
         let Some(what) = self.selected_credential(cx.shared).map(|held| held.request.what.clone()) else {
-            return cx.notice(Level::Warning, "the shelf is empty: nothing to make a favourite");
+            return cx.notice(Level::Warning, "The shelf is empty: nothing to favourite");
         };
         let remembered = &mut cx.shared.remembered;
         let (now, name) = match &what {
@@ -153,17 +154,17 @@ impl Mint {
                 let set = scopes::set(scopes);
                 (toggle(&mut remembered.favourite_scopes, &set), set)
             }
-            _ => return cx.notice(Level::Warning, "only scopes and audiences can be favourites"),
+            _ => return cx.notice(Level::Warning, "Only scopes and audiences can be favourites"),
         };
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
-        let said = if now { "is a favourite: forms offer it first" } else { "is no favourite any more" };
+        let said = if now { "is now a favourite: forms offer it first" } else { "is no longer a favourite" };
         cx.notice(Level::Info, format!("{name} {said}"));
     }
 
     /// Drops the selected credential; it wipes itself.
     pub(super) fn wipe_one(&mut self, cx: &mut Cx) {
         let Some(at) = self.shelf.at() else {
-            return cx.notice(Level::Warning, "the shelf is empty: nothing to wipe");
+            return cx.notice(Level::Warning, "The shelf is empty: nothing to wipe");
         };
         if let Some(gone) = cx.shared.shelf.remove(at) {
             self.shelf.set_len(cx.shared.shelf.items().len());
@@ -171,7 +172,7 @@ impl Mint {
             cx.notice(
                 Level::Info,
                 format!(
-                    "wiped: {} of {}; copies elsewhere stay valid until it ends",
+                    "Wiped {} of {}; copies elsewhere stay valid until they expire",
                     gone.request.kind().name(),
                     short(&gone.request.account)
                 ),
@@ -181,7 +182,7 @@ impl Mint {
 
     pub(super) fn reveal(&mut self, cx: &mut Cx) {
         let Some(at) = self.shelf.at() else {
-            return cx.notice(Level::Warning, "the shelf is empty: nothing to reveal");
+            return cx.notice(Level::Warning, "The shelf is empty: nothing to reveal");
         };
         if cx.shared.shelf.revealed() == Some(at) {
             cx.shared.shelf.mask();

@@ -49,7 +49,7 @@ pub fn lines(
     if opened.is_some_and(|account| account.disabled) {
         return vec![Line::from(vec![
             Span::styled(format!("{} ", theme.glyphs.no), theme.bad),
-            Span::raw("the account is disabled: nobody can mint as it"),
+            Span::raw("the account is disabled: no one can mint for it"),
         ])];
     }
     if forms::has_chain(form) {
@@ -60,9 +60,9 @@ pub fn lines(
     let (glyph, style, said) = match shared.granted(&subject).and_then(|granted| granted.answer(permission)) {
         Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
         Some(false) => {
-            (theme.glyphs.no, theme.bad, format!("{} ({} gives it)", permission.name, permission.role))
+            (theme.glyphs.no, theme.bad, format!("{} (granted by {})", permission.name, permission.role))
         }
-        None => ("?", theme.dim, format!("{}: not tested", permission.name)),
+        None => ("?", theme.dim, format!("{}: not checked", permission.name)),
     };
     vec![Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])]
 }
@@ -71,11 +71,7 @@ pub fn lines(
 fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
     let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {
-        let text = if awaiting {
-            "looking at each hop…"
-        } else {
-            "the chain is looked at when all its names are whole and the field is left"
-        };
+        let text = if awaiting { "checking each hop…" } else { "checked when you leave the field" };
         return vec![Line::styled(format!("? {text}"), theme.dim)];
     };
     let mut lines: Vec<Line<'static>> = hops
@@ -86,10 +82,10 @@ fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec
                 HopState::Yes(how) => (theme.glyphs.yes, theme.good, format!("yes: {}", safe_line(how))),
                 HopState::No(why) => (theme.glyphs.no, theme.bad, format!("no: {}", safe_line(why))),
                 HopState::NoGrantSeen => {
-                    ("?", theme.warning, format!("no grant seen of {}", hop.permission.role))
+                    ("?", theme.warning, format!("no grant found for {}", hop.permission.role))
                 }
-                HopState::Unread(why) => ("?", theme.warning, format!("unread: {}", safe_line(why))),
-                HopState::CannotTell(why) => ("?", theme.dim, format!("cannot tell: {}", safe_line(why))),
+                HopState::Unread(why) => ("?", theme.warning, format!("couldn't read: {}", safe_line(why))),
+                HopState::CannotTell(why) => ("?", theme.dim, format!("can't tell: {}", safe_line(why))),
             };
             let from = hop.from.as_deref().map_or("you", short).to_owned();
             Line::from(vec![
@@ -105,7 +101,10 @@ fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec
     let settled = |hop: &Hop| matches!(hop.state, HopState::Yes(_) | HopState::No(_));
     if !hops.iter().all(settled) {
         let key = keymap.key(Action::Palette);
-        lines.push(Line::styled(format!("{key} “probe the chain” tries each hop by minting"), theme.dim));
+        lines.push(Line::styled(
+            format!("{key} “test the delegation chain” tests each hop by minting"),
+            theme.dim,
+        ));
     }
     lines
 }
@@ -127,7 +126,7 @@ fn machine(machine: &Remote<Machine>, theme: &Theme) -> Vec<Line<'static>> {
             let mut lines = vec![Line::from(vec![
                 Span::styled(format!("{} ", theme.glyphs.yes), theme.good),
                 Span::raw(format!(
-                    "{} of project {} in {}",
+                    "{}, project {}, {}",
                     safe_line(&found.host),
                     safe_line(&found.project),
                     safe_line(&found.universe)

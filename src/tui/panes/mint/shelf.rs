@@ -102,7 +102,7 @@ pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     if let Some(signed) = &credential.signed {
         about.push(("key", signed.key_id.clone()));
         about.push(("sha256", signed.sha256.clone()));
-        about.extend(signed.key_ends.map(|end| ("key ends", output_time(end))));
+        about.extend(signed.key_ends.map(|end| ("key expires", output_time(end))));
     }
     about.extend(credential.remarks.iter().map(|remark| ("remark", remark.clone())));
     about
@@ -203,7 +203,7 @@ fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) 
     {
         let key = keymap.key(Action::Exchange);
         lines.push(Line::from(format!(
-            "{} {key} exchanges it for an access token of {}",
+            "{} press {key} to exchange it for an access token of {}",
             theme.glyphs.dot,
             safe_line(&subject)
         )));
@@ -236,9 +236,9 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
     if count == 0 {
         let keys = &shared.keymap;
         let text = match shared.opened {
-            Some(_) => format!("Nothing minted yet: {} mints.", keys.key(Action::MintMenu)),
+            Some(_) => format!("Nothing minted yet. Press {} to mint.", keys.key(Action::MintMenu)),
             None => format!(
-                "Nothing minted yet: {} goes to the accounts, enter opens one, {} mints.",
+                "Nothing minted yet. Press {} for the accounts, enter to open one, {} to mint.",
                 keys.key(Action::ShowAccounts),
                 keys.key(Action::MintMenu)
             ),
@@ -273,7 +273,7 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
 
 fn revealed(credential: &Credential, width: u16, look: &Look) -> Vec<Line<'static>> {
     let hide = look.shared.keymap.key(Action::Reveal);
-    let heading = format!("shown for {} s; {hide} hides it", REVEALED.as_secs());
+    let heading = format!("visible for {} s; {hide} hides it", REVEALED.as_secs());
     let text = Line::styled(safe_line(credential.secret.expose()).into_owned(), look.theme.secret);
     let mut lines = vec![Line::styled(heading, look.theme.warning)];
     lines.extend(fold(vec![text], width));
@@ -299,9 +299,9 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
         None => match credential.signed.as_ref().and_then(|signed| signed.key_ends) {
             Some(end) => {
                 let left = lifetime::countdown(end.as_second() - now.as_second());
-                Line::styled(format!("no end; key {left}"), theme.dim)
+                Line::styled(format!("no expiry; key {left}"), theme.dim)
             }
-            None => Line::styled("no end known", theme.dim),
+            None => Line::styled("expiry unknown", theme.dim),
         },
     };
     let remaining: String = remaining.spans.iter().map(|span| span.content.as_ref()).collect();
@@ -375,26 +375,26 @@ pub fn copy(
     let plain = |text: String, what: &str| Clip::text(&text, what).map(Effect::Copy);
     Ok(match action {
         Action::CopyRaw => secret(token.to_owned(), ""),
-        Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as a header"),
+        Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as header"),
         Action::CopyEnv => secret(
             commands::export("CLOUDSDK_AUTH_ACCESS_TOKEN", token, &shared.endpoints),
-            " as an export for gcloud",
+            " as export for gcloud",
         ),
         Action::CopyTerraform => secret(
             commands::export("GOOGLE_OAUTH_ACCESS_TOKEN", token, &shared.endpoints),
-            " as an export for Terraform",
+            " as export for Terraform",
         ),
         Action::CopyCurl | Action::CopyGcloud => {
             return super::draw::request_copy(action, request, shared, now);
         }
         Action::CopyDecoded if is_jwt(credential) => {
             let decoded = jwt::decode::pretty(&jwt::read(token));
-            return Ok(Effect::Copy(Clip::json(&decoded, "the decoded token")));
+            return Ok(Effect::Copy(Clip::json(&decoded, "decoded token")));
         }
         Action::CopyDecoded => {
-            return plain(described(credential), "what is known of it, without the credential");
+            return plain(described(credential), "details, without the credential");
         }
-        Action::CopyHex => secret(hex(token)?, " in hexadecimal"),
+        Action::CopyHex => secret(hex(token)?, " as hex"),
         Action::Save => {
             let time = credential.minted.strftime("%Y%m%dT%H%M%SZ");
             // The name may come from a server: only what cannot leave the folder goes into a file name.
@@ -403,7 +403,7 @@ pub fn copy(
             let name = format!("{account}-{}-{time}.txt", request.kind().word());
             Effect::Save { name, text: Secret::new(format!("{token}\n")) }
         }
-        _ => return Err("that cannot be copied here".into()),
+        _ => return Err("Can't copy that here".into()),
     })
 }
 
@@ -417,7 +417,7 @@ fn described(credential: &Credential) -> String {
 
 /// A signature that came as base64.
 fn hex(base64: &str) -> Result<String, String> {
-    let bytes = STANDARD.decode(base64).map_err(|_| "the signature is no base64".to_owned())?;
+    let bytes = STANDARD.decode(base64).map_err(|_| "The signature isn't base64".to_owned())?;
     let bytes = Zeroizing::new(bytes);
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

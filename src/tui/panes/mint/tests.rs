@@ -82,11 +82,11 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
         (Kind::SignedJwt, &[], "claims={\"exp\": 1800050000}", "at most 12h"),
         (Kind::SignedJwt, &[], "claims={\"exp\": \"soon\"}", "whole seconds since 1970"),
         (Kind::SignedJwt, &[], "lifetime=1d", "1s to 12h"),
-        (Kind::SignedBlob, &[], "data=", "nothing to sign"),
-        (Kind::SignedBlob, &[("source", "hex")], "data=0g", "no hexadecimal"),
-        (Kind::SignedBlob, &[("source", "hex")], "data=abc", "no hexadecimal"),
-        (Kind::SignedBlob, &[("source", "base64")], "data=%%", "no base64"),
-        (Kind::SignedBlob, &[("source", "file")], "file=", "a file is missing"),
+        (Kind::SignedBlob, &[], "data=", "Nothing to sign"),
+        (Kind::SignedBlob, &[("source", "hex")], "data=0g", "Not hexadecimal"),
+        (Kind::SignedBlob, &[("source", "hex")], "data=abc", "Not hexadecimal"),
+        (Kind::SignedBlob, &[("source", "base64")], "data=%%", "Not base64"),
+        (Kind::SignedBlob, &[("source", "file")], "file=", "path of a file"),
         (Kind::SignedUrl, &[], "object=acme-drop/x", "gs://BUCKET/OBJECT"),
         (Kind::SignedUrl, &[], "object=gs://UPPER/x", "is no bucket"),
         (Kind::SignedUrl, &[], "expires=8d", "7d"),
@@ -114,12 +114,12 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
 }
 
 #[test]
-fn what_is_doubtful_is_said_while_typing_and_sent_all_the_same() {
+fn doubts_are_shown_while_typing_and_do_not_block() {
     let cases = [
         (Kind::AccessToken, "lifetime", "2h", "allowServiceAccountCredentialLifetimeExtension"),
         (Kind::SignedJwt, "claims", "{\"aud\": \"x\", \"aud\": \"y\"}", "aud stands there twice"),
         (Kind::SignedJwt, "claims", "{\"iss\": \"https://idp.example.com\"}", "iss is not this account"),
-        (Kind::SignedUrl, "expires", "13h", "the key that signs may be replaced"),
+        (Kind::SignedUrl, "expires", "13h", "the signing key may rotate sooner"),
     ];
     for (kind, field, text, words) in cases {
         let mut form = good(kind);

@@ -49,14 +49,14 @@ fn ago(read: Option<Timestamp>, now: Timestamp) -> String {
 
 impl PolicyPane {
     pub(super) fn title_words(&self, look: &Look) -> String {
-        let Some((account, facts)) = look.shared.opened_facts() else { return "no account is open".into() };
+        let Some((account, facts)) = look.shared.opened_facts() else { return "no account open".into() };
         let review = look.shared.keymap.key(Action::Review);
         let state = if self.writing.is_some() {
             " writing…".to_owned()
         } else if let Some(watch) = self.watch.as_ref().filter(|watch| watch.account == account) {
             format!(" {}", watching(&watch.progress))
         } else if self.staged > 0 {
-            format!(" {} staged, {review} to review", self.staged)
+            format!(" {} staged ({review}: review)", self.staged)
         } else if facts.policy.awaiting.is_some() && look.shared.slow(look.now) {
             " reading…".to_owned()
         } else {
@@ -101,24 +101,19 @@ impl PolicyPane {
     fn draw_list(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
         let theme = look.theme;
         let Some((_, facts)) = look.shared.opened_facts() else {
-            wrapped(
-                "Pick an account on the left: who may do what with it appears here.",
-                area,
-                buf,
-                theme.dim,
-            );
+            wrapped("Open an account on the left to see who can do what with it.", area, buf, theme.dim);
             return;
         };
         let mut rest = area;
         if let Some(error) = &facts.policy.error {
             let text = match facts.policy.value {
                 Some(_) => format!(
-                    "{} What was read {} ago is shown.",
+                    "{} Showing the policy read {} ago.",
                     error.sentence(),
                     ago(facts.policy_read, look.now.utc)
                 ),
                 None => format!(
-                    "The account's own policy is not readable: {} What it inherits is below.",
+                    "Can't read the account's own policy: {} Inherited grants are below.",
                     error.sentence()
                 ),
             };
@@ -126,7 +121,7 @@ impl PolicyPane {
             rest = Rect { y: rest.y + taken, height: rest.height.saturating_sub(taken), ..rest };
         }
         if let Some(error) = facts.above.error.as_ref().filter(|_| facts.above.value.is_some()) {
-            let text = format!("What it inherits is shown as it was read before: {}", error.sentence());
+            let text = format!("Showing inherited grants read earlier: {}", error.sentence());
             let taken = wrapped(&text, rest, buf, theme.bad);
             rest = Rect { y: rest.y + taken, height: rest.height.saturating_sub(taken), ..rest };
         }
@@ -147,11 +142,10 @@ impl PolicyPane {
             let keys = &look.shared.keymap;
             let text = match (&facts.policy.value, facts.policy.awaiting) {
                 (None, Some(_)) => "reading the policy…".to_owned(),
-                (Some(_), _) if !self.shown.filter.is_empty() => "nothing matches the filter".to_owned(),
-                (Some(_), _) => format!(
-                    "Nobody has been granted anything on this account itself. {} grants.",
-                    keys.key(Action::Grant)
-                ),
+                (Some(_), _) if !self.shown.filter.is_empty() => "No grant matches the filter".to_owned(),
+                (Some(_), _) => {
+                    format!("No grants on this account itself. Press {} to add one.", keys.key(Action::Grant))
+                }
                 (None, None) => String::new(),
             };
             wrapped(&text, rest, buf, theme.dim);
@@ -243,8 +237,8 @@ impl PolicyPane {
         let (theme, shared) = (look.theme, look.shared);
         let account = shared.opened.as_deref().map(short).unwrap_or_default();
         let words = match (&grant.replaces, grant.asks) {
-            (_, true) => "Ask for access to",
-            (Some(_), false) => "Change a grant on",
+            (_, true) => "Request access to",
+            (Some(_), false) => "Edit grant on",
             (None, false) => "Grant on",
         };
         let height = grant.form.height(WIDTH.min(area.width).saturating_sub(4)) + 6;
@@ -252,8 +246,7 @@ impl PolicyPane {
             popup(area, WIDTH, height, buf, Line::raw(format!(" {words} {} ", safe_line(account))), theme);
         let mut top = inner;
         if grant.asks {
-            let text =
-                "You may not edit this policy: this writes a request that an administrator can act on.";
+            let text = "You can't edit this policy. This prepares a request for an administrator.";
             let taken = wrapped(text, inner, buf, theme.warning);
             top = Rect { y: inner.y + taken, height: inner.height.saturating_sub(taken), ..inner };
         }
@@ -318,7 +311,7 @@ impl PolicyPane {
             None => {
                 let key = |action: Action| keys.key_in(Place::Review, action);
                 let (write, copy, back) = (key(Action::Write), key(Action::CopyGcloud), key(Action::Back));
-                let writes = if review.accepted { "write all the same" } else { "write" };
+                let writes = if review.accepted { "write anyway" } else { "write" };
                 let line = format!("{write} {writes}   {copy} copy as gcloud   {back} keep editing");
                 buf.set_stringn(inner.x, y, line, usize::from(inner.width), theme.accent);
             }
@@ -330,12 +323,11 @@ impl PolicyPane {
         let theme = look.theme;
         let count = history.list.value.as_ref().map_or(1, Vec::len);
         let height = u16::try_from(count).unwrap_or(u16::MAX).saturating_add(2).max(4);
-        let inner =
-            popup(area, WIDTH, height, buf, Line::raw(" The policy as it was, before each write "), theme);
+        let inner = popup(area, WIDTH, height, buf, Line::raw(" Policy before each write "), theme);
         let text = match (&history.list.value, &history.list.error, history.list.awaiting) {
             (_, Some(error), _) => error.sentence(),
-            (None, None, Some(_)) => "looking…".to_owned(),
-            (Some(list), None, _) if list.is_empty() => "nothing was written from here yet".to_owned(),
+            (None, None, Some(_)) => "loading…".to_owned(),
+            (Some(list), None, _) if list.is_empty() => "No saved versions yet".to_owned(),
             _ => String::new(),
         };
         wrapped(&text, inner, buf, theme.dim);
@@ -382,9 +374,9 @@ fn gives_words(role: &str, shared: &Shared) -> String {
     let custom = |role: &str| shared.role_permissions(role);
     match Gives::of(role, &custom) {
         None if shared.roles.get(role).is_some_and(|role| role.awaiting.is_some()) => {
-            "asking what it gives…".into()
+            "loading permissions…".into()
         }
-        None => "what it gives is not known".into(),
+        None => "permissions unknown".into(),
         Some(gives) => gives.note().map_or_else(|| gives.words(), str::to_owned),
     }
 }
@@ -418,7 +410,7 @@ fn condition_cell(entry: &Entry, look: &Look, now: Timestamp) -> (String, Style)
 /// How long a grant has been watched, for the title.
 fn watching(progress: &crate::flows::Watching) -> String {
     format!(
-        "watching your grant: {} of 3 yeses after {}",
+        "checking your grant: {} of 3 after {}",
         progress.yeses,
         lifetime::words(progress.elapsed.as_secs() as i64)
     )

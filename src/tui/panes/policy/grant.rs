@@ -34,8 +34,7 @@ impl Grant {
     pub fn new(member: Option<Member>, permission: Option<Permission>, asks: bool) -> Grant {
         let member = member.map(|member| member.as_str().to_owned()).unwrap_or_default();
         let role = permission.map_or("roles/iam.serviceAccountTokenCreator", |permission| permission.role);
-        let mut form =
-            form(&member, role, DEFAULT_UNTIL, None, if asks { "write the request" } else { "stage" });
+        let mut form = form(&member, role, DEFAULT_UNTIL, None, if asks { "copy request" } else { "stage" });
         if !member.is_empty() {
             form.focus_on("role");
         }
@@ -112,12 +111,12 @@ impl Grant {
     pub fn gives(&self, custom: &dyn Fn(&str) -> Option<Vec<String>>) -> String {
         let name = self.form.text("role").trim();
         match Gives::of(name, custom) {
-            None => "what this role gives is not known here".into(),
+            None => "the permissions of this role are unknown".into(),
             Some(gives) => match (gives.words().as_str(), gives.note()) {
-                ("", None) => "gives nothing on a service account".into(),
+                ("", None) => "grants nothing on a service account".into(),
                 ("", Some(note)) => note.to_owned(),
-                (words, None) => format!("gives {words}"),
-                (words, Some(note)) => format!("gives {words}; {note}"),
+                (words, None) => format!("grants {words}"),
+                (words, Some(note)) => format!("grants {words}; {note}"),
             },
         }
     }
@@ -132,7 +131,7 @@ fn form(member: &str, role: &str, until: &str, condition: Option<&Condition>, bu
             Field::text("member", "who", member, "user:, group:, serviceAccount:, …"),
             Field::text("role", "role", role, "type to search").replaced_by_typing(),
             Field::text("until", "until", until, "15m, 1h, 8h, a time, or never"),
-            Field::text("expression", "or condition", expression, "CEL; takes the place of until"),
+            Field::text("expression", "or condition", expression, "CEL; replaces “until”"),
             Field::text("title", "its title", title, ""),
         ],
     )
@@ -149,9 +148,7 @@ fn check_role(text: &str) -> Result<String, String> {
         ["projects" | "organizations", owner, "roles", name] if fine(owner) && fine(name) => {
             Ok(text.to_owned())
         }
-        _ => {
-            Err("a role is roles/NAME, projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME".into())
-        }
+        _ => Err("Enter roles/NAME, projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME".into()),
     }
 }
 
@@ -171,15 +168,15 @@ fn check_condition(
     let replaced = kept && timed;
     if !(expression.is_empty() || replaced) {
         if timed && form.text("until").trim() != DEFAULT_UNTIL {
-            return Err(("until", "give either a time or a condition: empty one of the two".into()));
+            return Err(("until", "Use either a time or a condition: clear one of them".into()));
         }
         if title.is_empty() {
-            return Err(("expression", "a condition needs a title, in the field below".into()));
+            return Err(("expression", "A condition needs a title (the field below)".into()));
         }
         let condition = Condition::new(title, expression);
         if matches!(condition.evaluate(now), State::Ended { .. } | State::Never) {
             let words = condition.words(now);
-            return Err(("expression", format!("this gives nothing: the condition {words}")));
+            return Err(("expression", format!("This grants nothing: the condition {words}")));
         }
         return Ok(Some(condition));
     }
@@ -192,7 +189,7 @@ fn check_condition(
     let rule = || {
         (
             "until",
-            "give a length such as 15m, 1h or 8h, a time such as 2027-01-01T08:00Z, or never".to_owned(),
+            "Enter a duration such as 15m, 1h or 8h, a time such as 2027-01-01T08:00Z, or never".to_owned(),
         )
     };
     let at = match until.parse::<Timestamp>() {
@@ -204,7 +201,7 @@ fn check_condition(
         }
     };
     if at <= now {
-        return Err(("until", format!("{at} has passed already")));
+        return Err(("until", format!("{at} is in the past")));
     }
     let title = if title.is_empty() {
         format!("expires {}", at.strftime("%Y-%m-%d %H:%MZ"))

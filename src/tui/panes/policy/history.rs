@@ -64,7 +64,7 @@ impl PolicyPane {
         match action {
             Action::Restore => match history.selected().cloned() {
                 Some(snapshot) => self.restore(&snapshot, cx),
-                None => cx.notice(Level::Warning, "there is nothing to restore"),
+                None => cx.notice(Level::Warning, "Nothing to restore"),
             },
             Action::Back => self.mode = Mode::Browse,
             _ => return false,
@@ -88,7 +88,7 @@ impl PolicyPane {
             Err(error) => {
                 cx.notice(
                     Level::Warning,
-                    format!("the condition could not be checked first: {}", error.sentence()),
+                    format!("Couldn't check the condition first: {}", error.sentence()),
                 );
                 None
             }

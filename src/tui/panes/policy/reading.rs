@@ -73,7 +73,7 @@ impl PolicyPane {
         if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
             let reply = reply.and_then(|reply| match reply {
                 Reply::Applied(applied) => Ok(*applied),
-                _ => Err(ApiError::new(ErrorKind::Other, "the answer was of another kind than the question")),
+                _ => Err(ApiError::new(ErrorKind::Other, "Unexpected kind of answer (a bug)")),
             });
             return self.written(writing, reply, cx);
         }

@@ -148,9 +148,9 @@ impl Review {
             lines.push(self.guard_line(guard, theme));
         }
         let stay = match others {
-            0 => "No other binding is there".to_owned(),
-            1 => "The one other binding stays as it is".to_owned(),
-            _ => format!("The {others} other bindings stay as they are"),
+            0 => "No other bindings".to_owned(),
+            1 => "1 other binding unchanged".to_owned(),
+            _ => format!("{others} other bindings unchanged"),
         };
         let stay = format!("Read {read_ago} ago. {stay}.");
         lines.push(Line::styled(stay, theme.dim));
@@ -202,7 +202,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
     }
     let head: String = ["as read", "now", "will be"].iter().map(|word| pad_right(word, COLUMN)).collect();
     let mut lines = vec![
-        Line::styled("Somebody changed this policy after you read it:", theme.warning),
+        Line::styled("Someone changed this policy after you read it:", theme.warning),
         Line::styled(head, theme.dim),
     ];
     for triple in rows {
@@ -225,7 +225,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
     }
     if !theirs.overlaps.is_empty() {
         lines.push(Line::styled(
-            "Both of you touched these; theirs stands unless you stage yours again:",
+            "You both changed these; their version stays unless you stage yours again:",
             theme.bad,
         ));
         for overlap in &theirs.overlaps {
@@ -237,7 +237,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
         }
     }
     lines.push(Line::default());
-    lines.push(Line::styled("Theirs stays. Yours, on top of it:", theme.strong));
+    lines.push(Line::styled("Their changes stay. Yours on top:", theme.strong));
     lines
 }
 
@@ -245,7 +245,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
 pub fn title(account: &str, conflict: bool) -> String {
     let short = short(account);
     if conflict {
-        format!("Somebody was faster: write yours on top, for {short}?")
+        format!("Someone changed this policy meanwhile. Apply your change on top, to {short}?")
     } else {
         format!("Write the policy of {short}?")
     }

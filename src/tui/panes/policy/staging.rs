@@ -37,7 +37,7 @@ impl PolicyPane {
     fn is_writing(&self, account: &str, cx: &mut Cx) -> bool {
         let writing = self.writing.as_ref().is_some_and(|writing| writing.account == account);
         if writing {
-            cx.notice(Level::Warning, "this policy is being written: wait for the answer");
+            cx.notice(Level::Warning, "This policy is being written: wait for the result");
         }
         writing
     }
@@ -50,7 +50,7 @@ impl PolicyPane {
             let key = cx.shared.keymap.key(Action::Grant);
             cx.notice(
                 Level::Warning,
-                format!("you may not edit this policy; {key} writes a request to somebody who may"),
+                format!("You can't edit this policy. Press {key} to prepare a request for an administrator"),
             );
         }
         refused
@@ -77,10 +77,10 @@ impl PolicyPane {
             facts.staged = None;
             cx.notice(Level::Error, why);
         } else if !changed {
-            cx.notice(Level::Warning, "that is how it is already: nothing was staged");
+            cx.notice(Level::Warning, "Already the case; nothing staged");
         } else {
             let key = cx.shared.keymap.key(Action::Review);
-            cx.notice(Level::Info, format!("staged; nothing is written before {key} reviews it"));
+            cx.notice(Level::Info, format!("Staged. Press {key} to review and write"));
         }
         self.after_staging(account, cx);
     }
@@ -89,10 +89,10 @@ impl PolicyPane {
     fn await_policy(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
         let reading = cx.shared.facts.get(account).is_some_and(|facts| facts.policy.awaiting.is_some());
         if !reading && cx.shared.opened.as_deref() != Some(account) {
-            return cx.notice(Level::Error, "the policy has not been read, so nothing can be staged over it");
+            return cx.notice(Level::Error, "Nothing staged: the policy hasn't been read");
         }
         self.ahead.push((account.to_owned(), edit));
-        cx.notice(Level::Info, "reading the policy first: staged when it is here");
+        cx.notice(Level::Info, "Reading the policy first; your change is staged when it arrives");
         if !reading {
             self.read(cx);
         }
@@ -106,7 +106,7 @@ impl PolicyPane {
             return;
         }
         if cx.shared.facts.get(account).is_none_or(|facts| facts.policy.value.is_none()) {
-            return cx.notice(Level::Error, "the policy could not be read, so nothing was staged over it");
+            return cx.notice(Level::Error, "Nothing staged: the policy couldn't be read");
         }
         for edit in edits {
             self.stage(account, edit, cx);
@@ -142,11 +142,9 @@ impl PolicyPane {
             Some(Entry { origin: Origin::Above(level), .. }) => {
                 inherited(&level, cx);
             }
-            Some(Entry { mark: Mark::Remove, .. }) => {
-                cx.notice(Level::Warning, "this is staged to go already")
-            }
+            Some(Entry { mark: Mark::Remove, .. }) => cx.notice(Level::Warning, "Already staged for removal"),
             Some(entry) => self.stage(&account, Edit::Revoke(entry.triple), cx),
-            None => cx.notice(Level::Warning, "put the cursor on the member to revoke"),
+            None => cx.notice(Level::Warning, "Select the member to revoke first"),
         }
     }
 
@@ -165,7 +163,7 @@ impl PolicyPane {
             Some(Entry { origin: Origin::Above(level), .. }) => {
                 inherited(&level, cx);
             }
-            _ => cx.notice(Level::Warning, "put the cursor on the grant to change"),
+            _ => cx.notice(Level::Warning, "Select the grant to edit first"),
         }
     }
 
@@ -180,10 +178,7 @@ impl PolicyPane {
             .as_mut()
             .is_some_and(|staged| if redo { staged.redo().is_some() } else { staged.undo().is_some() });
         if !done {
-            cx.notice(
-                Level::Warning,
-                if redo { "there is nothing to redo" } else { "there is nothing to undo" },
-            );
+            cx.notice(Level::Warning, if redo { "Nothing to redo" } else { "Nothing to undo" });
         }
         self.after_staging(&account, cx);
     }
@@ -192,7 +187,7 @@ impl PolicyPane {
         let Some((_, facts)) = cx.shared.opened_facts() else { return };
         if facts.staged.as_ref().is_none_or(Staged::is_empty) {
             let grant = cx.shared.keymap.key(Action::Grant);
-            return cx.notice(Level::Warning, format!("nothing is staged: {grant} grants"));
+            return cx.notice(Level::Warning, format!("Nothing staged. Press {grant} to add a grant"));
         }
         self.scroll.scroll(Move::Top);
         self.mode = Mode::Review(Review::default());
@@ -212,7 +207,7 @@ impl PolicyPane {
         if grant.asks {
             let text = export::request(&triple, &account, &cx.shared.project_for(&account), None);
             self.mode = Mode::Browse;
-            match Clip::text(&text, "the request for an administrator") {
+            match Clip::text(&text, "request for an administrator") {
                 Ok(clip) => cx.effect(Effect::Copy(clip)),
                 Err(why) => cx.notice(Level::Warning, why),
             }
@@ -234,7 +229,7 @@ impl PolicyPane {
                 self.mode = Mode::Browse;
                 self.stage(&account, edit, cx);
                 if let Some(words) = apart {
-                    cx.notice(Level::Warning, format!("staged; {words}: its end is counted from Google's"));
+                    cx.notice(Level::Warning, format!("Staged; {words}: it expires by Google's clock"));
                 }
             }
         }
@@ -244,14 +239,14 @@ impl PolicyPane {
     pub(super) fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
         let (Some(today), account) = (facts.policy.value.clone(), account.to_owned()) else {
-            return cx.notice(Level::Error, "today's policy has not been read: refresh first");
+            return cx.notice(Level::Error, "The current policy hasn't been read: refresh first");
         };
         if self.is_writing(&account, cx) {
             return;
         }
         match history::back_to(snapshot, &today) {
             Ok(changes) if changes.is_empty() => {
-                cx.notice(Level::Info, "that is what the policy is today: nothing to restore")
+                cx.notice(Level::Info, "Nothing to restore: the policy is already like that")
             }
             Ok(changes) => {
                 let count = changes.len();
@@ -261,7 +256,7 @@ impl PolicyPane {
                 cx.notice(
                     Level::Info,
                     format!(
-                        "{count} {} back to {} staged: {key} reviews",
+                        "Staged {count} {} back to {}. Press {key} to review and write",
                         if count == 1 { "change" } else { "changes" },
                         snapshot.time.strftime("%Y-%m-%d %H:%MZ")
                     ),
@@ -275,5 +270,5 @@ impl PolicyPane {
 }
 
 fn inherited(level: &str, cx: &mut Cx) {
-    cx.notice(Level::Warning, format!("this is inherited from {level}: it can only be changed there"));
+    cx.notice(Level::Warning, format!("Inherited from {level}: change it there"));
 }

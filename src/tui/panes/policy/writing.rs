@@ -36,26 +36,26 @@ impl PolicyPane {
         if self.scroll.window().end < self.scroll.len() {
             // Nothing is confirmed that was not shown.
             self.scroll.scroll(Move::PageDown);
-            return cx.notice(Level::Warning, "read on: there was more below");
+            return cx.notice(Level::Warning, "There's more below: read it first");
         }
         let said = said(account, &staged, cx.shared, cx.shared.at_google(cx.now.utc));
         if !review.may_write(&said) {
             if said.refused.is_empty() && said.to_type().is_none() {
                 review.accepted = true;
                 let enter = cx.shared.keymap.key(Action::Write);
-                cx.notice(Level::Warning, format!("read what it says; {enter} again writes all the same"));
+                cx.notice(Level::Warning, format!("Read the warnings; press {enter} again to write anyway"));
             } else if let Some(text) = said.to_type() {
                 review.accepted = true;
-                let text = format!("type {text} to write all the same");
+                let text = format!("Type {text} to write anyway");
                 cx.notice(Level::Warning, text);
             }
             return;
         }
         if self.writing.is_some() {
-            return cx.notice(Level::Warning, "a policy is being written already");
+            return cx.notice(Level::Warning, "A policy is already being written");
         }
         if cx.shared.read_only {
-            return cx.notice(Level::Error, "--read-only: nothing is written");
+            return cx.notice(Level::Error, "Read-only mode (--read-only): nothing is written");
         }
         let account = account.to_owned();
         let request = flows::Request {
@@ -71,7 +71,7 @@ impl PolicyPane {
             check: commands::show_policy(&account),
         };
         cx.shared.writes.begin(req, write);
-        cx.notice(Level::Info, format!("writing the policy of {}…", short(&account)));
+        cx.notice(Level::Info, format!("Writing the policy of {}…", short(&account)));
         self.writing = Some(Writing { req, account, changes: staged.changes() });
         self.mode = Mode::Browse;
     }
@@ -88,12 +88,12 @@ impl PolicyPane {
                 let sentence = if differs.is_empty() {
                     let count = writing.changes.len();
                     format!(
-                        "written: {count} {} in the policy of {name}",
+                        "Wrote {count} {} to the policy of {name}",
                         if count == 1 { "change" } else { "changes" }
                     )
                 } else {
                     format!(
-                        "{name}: the policy is written, but what is stored is not what was sent: look at it"
+                        "{name}: the policy was written, but the stored policy differs from what was sent. Check it"
                     )
                 };
                 facts.policy.value = Some(after);
@@ -126,7 +126,7 @@ impl PolicyPane {
                 cx.notice(
                     Level::Warning,
                     format!(
-                        "{name}: somebody else changed the policy, so nothing was written; look at the review"
+                        "{name}: someone changed the policy meanwhile, so nothing was written. See the review"
                     ),
                 );
             }
@@ -157,7 +157,10 @@ impl PolicyPane {
         }
         if permissions.is_empty() {
             if changes.iter().any(|change| change.op != Op::Remove) {
-                cx.notice(Level::Info, "written; whether it works yet cannot be observed from here: usually 2 to 7 minutes, groups longer");
+                cx.notice(
+                    Level::Info,
+                    "Written. Takes effect in about 2–7 min (groups longer); can't be checked from here",
+                );
             }
             return;
         }
@@ -176,11 +179,11 @@ impl PolicyPane {
         match reply {
             Ok(Reply::Watched(Watched::Works { after, .. })) => {
                 let after = lifetime::words(after.as_secs() as i64);
-                cx.notice(Level::Info, format!("your grant on {name} works, after {after}"));
+                cx.notice(Level::Info, format!("Your grant on {name} works (after {after})"));
             }
             Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
                 let after = lifetime::words(after.as_secs() as i64);
-                cx.notice(Level::Warning, format!("your grant on {name} does not work yet after {after}: groups and conditions take longer"));
+                cx.notice(Level::Warning, format!("Your grant on {name} doesn't work yet after {after}; groups and conditions take longer"));
             }
             Ok(_) => {}
             Err(error) => cx.complain(&error),

@@ -62,15 +62,15 @@ fn live(home: &Home, vars: &[(String, String)]) -> Story {
         let whose = wanted.add(name, &terminal.wait_for_copy(made));
         shown.extend(wanted.search(&memory).into_iter().filter(|hit| hit.whose == whose));
         terminal.press("enter");
-        terminal.wait_for("e expectations");
+        terminal.wait_for("e check against");
         terminal.press("v v 3");
         terminal.wait_for(&format!("Shelf {made} "));
     });
     let held = wanted.search(&process::read(pid));
     terminal.press("X");
-    terminal.wait_for("They cannot be shown again");
+    terminal.wait_for("can't be undone");
     terminal.press("y");
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     let wiped = after_a_while(&wanted, pid);
     Story { before: wanted.search(&at_first), shown, held, wiped, wanted }
 }
@@ -126,9 +126,9 @@ fn nor_is_any_token_that_was_pasted() {
     let held = wanted.search(&process::read(terminal.pid()));
     assert!(held.iter().any(|hit| hit.whole), "what is held is found");
     terminal.press("X");
-    terminal.wait_for("They cannot be shown again");
+    terminal.wait_for("can't be undone");
     terminal.press("y");
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     let wiped = after_a_while(&wanted, terminal.pid());
     println!("{}", wanted.table(&[("held", &held), ("wiped", &wiped)]));
     // crossterm reads into two buffers that it never wipes and lets nobody at: what is typed or pasted next is written
@@ -184,7 +184,7 @@ fn nor_on_the_way_to_a_terminal_that_does_not_read() {
     println!("{}", wanted.table(&[("stuck", &stuck), ("wiped", &wiped)]));
     assert!(wiped.is_empty(), "{}", wanted.places(&wiped));
     terminal.hold(false);
-    terminal.wait_for("wiped:");
+    terminal.wait_for("Wiped shelf");
     terminal.wait_until("nothing of it", |screen| !screen.contains("eyJ") && screen.contains("Shelf"));
 }
 
