@@ -108,7 +108,7 @@ impl AppState {
         true
     }
 
-    /// The line that is typed into where that is no form's.
+    /// The line being edited, unless it belongs to a form.
     fn line(&self) -> Option<&TextInput> {
         match self.overlays.last() {
             Some(overlay) => overlay.line(),

@@ -108,7 +108,7 @@ pub struct Start {
 
 /// Everything on the screen.
 pub struct AppState {
-    /// What the panes share.
+    /// The state that panes share.
     pub shared: Shared,
     /// The panes.
     pub panes: Panes,

@@ -259,7 +259,7 @@ pub enum Intent {
         expires: Option<Timestamp>,
         /// What its signature was found to be when it was made.
         verdict: Option<Verdict>,
-        /// How it was minted, where it was minted here.
+        /// The request it was minted with, if it was minted here.
         request: Option<MintRequest>,
     },
 }

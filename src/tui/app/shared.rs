@@ -86,7 +86,7 @@ pub struct Awaited {
     pub owner: Owner,
 }
 
-/// What the panes share.
+/// The state that panes share.
 #[derive(Debug)]
 pub struct Shared {
     /// Who calls.
@@ -221,7 +221,7 @@ impl Shared {
 
 /// What a pane may do while it handles something: change what is shared, and ask for effects and intents.
 pub struct Cx<'a> {
-    /// What the panes share.
+    /// The state that panes share.
     pub shared: &'a mut Shared,
     /// When the message was received.
     pub now: Now,

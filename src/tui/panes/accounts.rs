@@ -1,5 +1,5 @@
-//! The list of accounts: pages as they stream in, filter, sort, favourites. It never asks for anything while the
-//! cursor moves; `enter` opens.
+//! The list of accounts: pages as they stream in, filter, sort, favourites. Moving the cursor never calls Google;
+//! `enter` opens an account.
 
 mod draw;
 mod testing_all;
@@ -37,16 +37,16 @@ use crate::{
 
 use testing_all::{Testing, may_mint};
 
-/// What the list is sorted by.
+/// The sort order of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum SortBy {
-    /// As Google gives them.
+    /// Google's order.
     #[default]
     Listed,
     Name,
     DisplayName,
     Disabled,
-    /// By what the caller may mint, the most first; not tested ones last.
+    /// By what the caller can mint, the most first; untested accounts last.
     Granted,
 }
 
@@ -72,7 +72,7 @@ impl SortBy {
     }
 }
 
-/// One account with the text its filter looks at.
+/// One account, with the text that the filter searches.
 #[derive(Debug)]
 struct Row {
     account: Account,
@@ -81,8 +81,8 @@ struct Row {
 
 impl Row {
     fn new(account: Account) -> Row {
-        // A separator that nobody types keeps a word from matching across two fields. The short form of the e-mail is
-        // its beginning.
+        // A separator that no one types keeps a word from matching across two fields. The email begins with its short
+        // form.
         let hay = format!("{}\u{1}{}\u{1}{}", account.email, account.unique_id, account.display_name);
         Row { account, hay: hay.to_lowercase().into() }
     }
@@ -92,7 +92,7 @@ impl Row {
 #[derive(Default)]
 pub struct Accounts {
     rows: Vec<Row>,
-    /// Rows of a refresh under way: they replace the old ones when it is complete.
+    /// Rows of a refresh in progress: they replace the old ones once it is complete.
     fresh: Option<Vec<Row>>,
     listing: Remote<()>,
     view: Vec<u32>,
@@ -100,17 +100,17 @@ pub struct Accounts {
     filter: Filter,
     input: TextInput,
     typing: bool,
-    /// Whether somebody moved the cursor since the project was opened.
+    /// Whether the user moved the cursor since the project was opened.
     moved: bool,
     sort: SortBy,
     descending: bool,
     testing: Option<Testing>,
-    /// Those that a question to the user is about.
+    /// The accounts that the open question is about.
     to_test: Vec<String>,
 }
 
 impl Accounts {
-    /// Lists another project from the start.
+    /// Starts to list another project.
     pub fn open_project(&mut self, cx: &mut Cx) {
         self.give_up_testing(cx);
         self.rows.clear();
@@ -139,13 +139,13 @@ impl Accounts {
         Some(&row.account)
     }
 
-    /// Names of known accounts in which all words occur, for completions.
+    /// Names of known accounts that contain all these words, for completions.
     pub fn find(&self, words: &str, most: usize) -> Vec<&Account> {
         let filter = Filter::new(words);
         self.rows.iter().filter(|row| filter.matches(&row.hay)).take(most).map(|row| &row.account).collect()
     }
 
-    /// Names of listed accounts, for the prompt by name; a bound, for each becomes an item there.
+    /// Names of listed accounts for the picker, bounded because each becomes an item there.
     fn names(&self) -> Vec<String> {
         self.rows.iter().take(2_000).map(|row| row.account.email.clone()).collect()
     }
@@ -155,7 +155,7 @@ impl Accounts {
             fresh.extend(page.into_iter().map(Row::new));
             return;
         }
-        // A new page is matched and appended; what was matched before is not looked at again.
+        // Only the new page is matched; earlier pages aren't matched again.
         let first = self.rows.len();
         self.rows.extend(page.into_iter().map(Row::new));
         let hits = (first..self.rows.len()).filter(|at| self.filter.matches(&self.rows[*at].hay));
@@ -164,12 +164,12 @@ impl Accounts {
     }
 
     fn finish(&mut self, shared: &Shared) {
-        // The rows go, the place stays; before anybody moved, the place is the opened account.
+        // The rows change, the cursor stays on its account; until the user moves it, that is the opened one.
         let kept = if self.moved { self.kept() } else { shared.opened.clone() };
         if let Some(fresh) = self.fresh.take() {
             self.rows = fresh;
         }
-        // It grew by doubling, and grows no more.
+        // The vector grew by doubling and is final now.
         self.rows.shrink_to_fit();
         self.rebuild(kept, shared);
     }
@@ -192,7 +192,7 @@ impl Accounts {
         }
     }
 
-    /// Matches and sorts everything, and puts the cursor on the account that is kept.
+    /// Matches and sorts everything, and puts the cursor back on this account.
     fn rebuild(&mut self, kept: Option<String>, shared: &Shared) {
         let all = 0..self.rows.len() as u32;
         self.view = all.filter(|at| self.filter.matches(&self.rows[*at as usize].hay)).collect();
@@ -222,7 +222,7 @@ impl Accounts {
         }
     }
 
-    /// What the order depends on has changed.
+    /// Sorts again after a change of what the order depends on.
     fn sort_again(&mut self, shared: &Shared) {
         if self.sort == SortBy::Granted {
             self.rebuild(self.kept(), shared);
@@ -235,7 +235,7 @@ impl Accounts {
             cx.intend(Intent::OpenAccount(email));
             return;
         }
-        // Nothing is listed: what was typed may still name an account.
+        // Nothing matches, but the typed text may name an account.
         match account::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
             Err(_) if cx.shared.caller.value.is_none() => {}
@@ -261,7 +261,7 @@ impl Pane for Accounts {
             Action::Accept => self.typing = false,
             Action::Open => self.open(cx),
             Action::Filter => self.typing = true,
-            // What was said of this key while the test is on the screen.
+            // The notice about the test promised this meaning of the key.
             Action::Back if self.testing.is_some() && !self.typing => self.stop_testing(cx),
             Action::Back if self.typing || !self.filter.is_empty() || !self.input.text().is_empty() => {
                 self.typing = false;
@@ -328,7 +328,7 @@ impl Pane for Accounts {
         match failed {
             None => self.finish(cx.shared),
             Some(error) => {
-                // A half-read list is still a list; what was there before a failed refresh stays.
+                // A partial list is kept; after a failed refresh the old list stays.
                 self.fresh = None;
                 if !self.rows.is_empty() {
                     cx.complain(&error);
@@ -360,7 +360,7 @@ impl Pane for Accounts {
         let count = thousands(self.rows.len());
         let count =
             if self.filter.is_empty() { count } else { format!("{} of {count}", thousands(self.view.len())) };
-        // A list that broke off is not the whole list.
+        // A list that broke off is incomplete.
         let count = match (&self.listing.error, self.rows.is_empty()) {
             (Some(_), false) => format!("{count}, incomplete"),
             _ => count,
@@ -379,7 +379,7 @@ impl Pane for Accounts {
         let more =
             if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
         let testing = self.testing.as_ref().map(Testing::title).unwrap_or_default();
-        // What comes last is cut first.
+        // A narrow title is cut at the end: the least important comes last.
         format!("Accounts {count}{testing}{filter}{sort}{more}")
     }
 

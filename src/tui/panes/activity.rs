@@ -1,5 +1,5 @@
-//! Every request this program made: when, what, how it ended, how long it took. A bounded ring; bodies were
-//! redacted before they came here.
+//! Every request of this run: time, call, outcome and latency, in a bounded ring. Bodies are redacted before they
+//! get here.
 
 use std::collections::VecDeque;
 
@@ -32,10 +32,10 @@ use crate::{
     },
 };
 
-/// More than anybody reads back.
+/// More than anyone reads.
 const MOST: usize = 10_000;
 
-/// All bodies together, in bytes; of older requests the answers are forgotten.
+/// Bound for all bodies together, in bytes; beyond it the answers of the oldest requests are dropped.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
 fn size(record: &Record) -> usize {
@@ -49,13 +49,13 @@ pub struct Activity {
     records: VecDeque<Record>,
     /// All bodies together.
     bytes: usize,
-    /// So many of the oldest have lost their answers.
+    /// How many of the oldest no longer have their answers.
     answerless: usize,
     cursor: ListCursor,
     /// The request whose details are shown, by its id.
     opened: Option<u64>,
     details: ListCursor,
-    /// How many records never came: their requests are missing here, or look as if they had not ended.
+    /// How many records were lost: their requests are missing here or look unfinished.
     lost: u64,
     width: u16,
 }
@@ -63,7 +63,7 @@ pub struct Activity {
 impl Activity {
     /// A request began or ended.
     pub fn on_record(&mut self, record: Record) {
-        // Numbers count up in the order of starting, but tasks tell of theirs in any order: almost always it is the last.
+        // Records are numbered as requests start, but arrive in any order; almost always it is the last one.
         let at = match self.records.back() {
             Some(last) if last.id >= record.id => self.records.partition_point(|known| known.id < record.id),
             _ => self.records.len(),
@@ -72,7 +72,7 @@ impl Activity {
         let is_full = self.records.len() == MOST;
         match self.records.get_mut(at) {
             Some(known) if known.id == record.id => self.bytes -= size(&std::mem::replace(known, record)),
-            // The end of one that has left the ring.
+            // The request has already left the ring.
             _ if at == 0 && is_full => return,
             _ => self.insert(at, record),
         }
@@ -89,30 +89,30 @@ impl Activity {
             self.answerless = self.answerless.saturating_sub(1);
         }
         self.cursor.set_len(self.records.len());
-        // On the newest row the list follows; elsewhere the row under the cursor stays.
+        // A cursor on the newest row follows new requests; anywhere else it stays on its request.
         if let Some(at) = self.cursor.at().filter(|at| *at > 0) {
             self.cursor.go(at + 1);
         }
     }
 
-    /// What a list of a hundred thousand accounts came in is no reason to hold it twice.
+    /// A list of a hundred thousand accounts shouldn't be held twice.
     fn forget_old_answers(&mut self) {
         while self.bytes > MOST_BYTES {
             let Some(record) = self.records.get_mut(self.answerless) else { return };
             self.bytes -= size(record);
-            // What was sent is small, and needed to send it again.
+            // The request is small, and needed to copy it as curl.
             record.response = String::new();
             self.bytes += size(record);
             self.answerless += 1;
         }
     }
 
-    /// Records were lost; how many in all.
+    /// Takes the number of records lost so far.
     pub fn on_lost(&mut self, count: u64) {
         self.lost = count;
     }
 
-    /// How many requests are under way.
+    /// How many requests are in flight.
     pub fn running(&self) -> usize {
         self.records.iter().rev().take(256).filter(|record| record.outcome == Outcome::Running).count()
     }

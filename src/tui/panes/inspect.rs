@@ -1,5 +1,5 @@
-//! Any token, decoded: header, claims with their meaning, times, what is wrong with it, and whether it would do for what
-//! it is meant for. Nothing is sent until a key asks: for the signer's public keys, or what Google tells of an access token.
+//! Any token, decoded: header, claims with their meaning, times, problems, and whether it fits what it is for. Nothing is
+//! sent until the user asks for the signer's public keys, or for Google's view of an access token.
 
 mod draw;
 mod expect;
@@ -38,28 +38,28 @@ use crate::{
 
 const OWNER: Owner = Owner::Pane(PaneId::Inspect);
 
-/// A token and what is known about it.
+/// The token and what is known about it.
 pub struct Inspect {
     reading: Option<Reading>,
     from: String,
     about: Vec<(&'static str, String)>,
     expires: Option<Timestamp>,
-    /// How it was minted, where it was minted here.
+    /// The request it was minted with, if it was minted here.
     request: Option<MintRequest>,
     keys: Remote<String>,
     verdict: Option<Verdict>,
-    /// What Google tells of an opaque access token.
+    /// Google's information about an opaque access token.
     facts: Remote<TokenFacts>,
     raw: bool,
     scroll: ListCursor,
     width: u16,
-    /// What was typed about its use; it stays for the next token, so that a fixed one can be compared.
+    /// What the user will call with it; kept for the next token, so that a corrected one can be compared.
     form: Form,
     filling: bool,
     expectation: Expectation,
-    /// The file whose keys are used in place of the signer's.
+    /// A file of keys to use instead of the signer's.
     keys_file: Option<PathBuf>,
-    /// Whose keys were asked for, for the verdict.
+    /// The owner of the requested keys, for the verdict.
     whose: String,
 }
 
@@ -101,7 +101,7 @@ impl Inspect {
         self.scroll.scroll(Move::Top);
     }
 
-    /// Adds what is known besides what the token says itself; with the verdict, where it was checked when it was made.
+    /// Adds what is known in addition to the token itself, and the verdict if it was checked when minted.
     pub fn add(
         &mut self,
         about: Vec<(&'static str, String)>,
@@ -115,7 +115,7 @@ impl Inspect {
         self.request = request;
     }
 
-    /// Shows what was pasted.
+    /// Shows pasted text.
     pub fn paste(&mut self, text: &str, cx: &mut Cx) {
         self.open(&Secret::new(text), "pasted text".into(), cx);
     }
@@ -125,14 +125,14 @@ impl Inspect {
         self.reading.is_none()
     }
 
-    /// Forgets the token, if it is this one.
+    /// Drops the token, if it is this one.
     pub fn forget(&mut self, secret: &Secret, cx: &mut Cx) {
         if self.reading.as_ref().is_some_and(|reading| reading.token == *secret) {
             self.wipe(cx);
         }
     }
 
-    /// Forgets the token, and what was typed about it; nobody is asked about it any more.
+    /// Drops the token and what was typed about it, and cancels requests about it.
     pub fn wipe(&mut self, cx: &mut Cx) {
         self.give_up(cx);
         *self = Inspect::default();
@@ -143,9 +143,9 @@ impl Inspect {
         awaited.into_iter().for_each(|req| cx.cancel(req));
     }
 
-    /// Asks who can tell about it: the keys of whoever claims to have signed it, always from the fixed places, whatever
-    /// the token names; of an access token of Google's, Google. A refresh token, an API key or somebody else's token goes
-    /// nowhere.
+    /// Checks the token: fetches the keys of its claimed signer, always from the fixed places, whatever URLs the token
+    /// names; for a Google access token, asks Google. A refresh token, an API key or someone else's token is never
+    /// sent.
     fn check(&mut self, cx: &mut Cx) {
         // The verdict is at the top.
         self.scroll.scroll(Move::Top);
@@ -182,8 +182,8 @@ impl Inspect {
         cx.cancel(old);
     }
 
-    /// What Google tells of it; and beside that, what the caller may do with the opened account, so that a missing scope
-    /// and a missing role can be told apart.
+    /// Asks Google about the token, and what the caller can do with the opened account: side by side, a missing scope and
+    /// a missing role can be told apart.
     fn ask_google(&mut self, cx: &mut Cx) {
         let Some(reading) = &self.reading else { return };
         let req = cx.call(OWNER, Call::Oauth(oauth::Call::Token(reading.token.clone())));
@@ -259,7 +259,7 @@ impl Pane for Inspect {
             Some(reading) if matches!(reading.form, TokenForm::Jws | TokenForm::Jwe) => {
                 vec![Action::CopyDecoded, Action::CopyRaw]
             }
-            // Of a file or a key only its facts are shown.
+            // For a key or a credentials file only its facts are shown.
             Some(reading) if reading.facts.is_empty() => vec![Action::CopyRaw],
             _ => Vec::new(),
         }

@@ -1,5 +1,5 @@
-//! Minting: a form for each kind of credential over the shelf of what was minted. A form belongs to its account
-//! and keeps what was typed; it shows the exact request before it is sent, and why one was refused.
+//! Minting: a form for each kind of credential, above the shelf of minted credentials. A form belongs to its account
+//! and keeps what was typed; it shows the exact request before sending, and why one was denied.
 
 mod chain;
 mod completions;
@@ -51,28 +51,28 @@ const BOTH_HALVES: u16 = 15;
 /// Forms and shelf.
 pub struct Mint {
     kind: Kind,
-    /// Forms by account and kind: what was typed stays with its account.
+    /// Forms by account and kind, so that typed text stays with its account.
     forms: HashMap<(String, Kind), Form>,
     filling: bool,
     pending: Remote<()>,
-    /// What is being minted, or was last.
+    /// The request being minted, or the last one.
     sent: Option<MintRequest>,
-    /// The form that it was sent from, as long as nothing was typed there since.
+    /// The form it was sent from, while that is unchanged.
     sent_from: Option<(String, Kind)>,
-    /// Forms in which something was typed that was not sent.
+    /// Forms with typed text that wasn't sent.
     touched: HashSet<(String, Kind)>,
-    /// Why the last request was refused, and which it was.
+    /// The last request that failed, with its error.
     refused: Option<(MintRequest, ApiError)>,
     shelf: ListCursor,
-    /// What is known of the hops of the chain in the form.
+    /// What is known about the hops of the chain in the form.
     chain: Remote<Vec<Hop>>,
-    /// Which chain that is: the account, the kind, and the delegates.
+    /// That chain: account, kind and delegates.
     chain_of: Option<(String, Kind, Vec<String>)>,
-    /// Claims that were typed under each template, so that looking at another one loses none.
+    /// Claims typed under each template, so that switching templates loses nothing.
     claims: HashMap<(String, usize), String>,
-    /// Whether form and refusal have room on screen.
+    /// Whether form and error fit on the screen.
     roomy: bool,
-    /// Accounts that may be completed in the field being edited.
+    /// Accounts to complete in the field being edited.
     known: Vec<String>,
 }
 
@@ -121,31 +121,31 @@ impl Mint {
         }
     }
 
-    /// Asks whether there is a metadata server: off the screen's path.
+    /// Looks for a metadata server, in the background.
     fn look_around(&mut self, cx: &mut Cx) {
         let req = cx.call(Owner::Pane(PaneId::Mint), Call::Metadata(metadata::Call::Look));
         let old = cx.shared.machine.start(req);
         cx.cancel(old);
     }
 
-    /// The permission that the last refusal named, if it named one.
+    /// The permission named by the last denial, if any.
     pub fn missing(&self) -> Option<Permission> {
         let (_, error) = self.refused.as_ref()?;
         by_name(error.metadata()?.get("permission")?)
     }
 
-    /// Whether a request is under way.
+    /// Whether a request is in flight.
     pub fn minting(&self) -> bool {
         self.pending.awaiting.is_some()
     }
 
-    /// Stops waiting for what is being minted.
+    /// Cancels the mint in progress.
     pub fn cancel(&mut self, cx: &mut Cx) {
         let awaited = self.pending.awaiting.take();
         cx.cancel(awaited);
     }
 
-    /// The same, and says what that means.
+    /// The same, with a notice about the consequences.
     fn give_up(&mut self, cx: &mut Cx) {
         self.cancel(cx);
         cx.notice(Level::Warning, "Minting cancelled; the credential may have been created anyway");
@@ -156,18 +156,18 @@ impl Mint {
         self.selected_credential(shared).map(|held| held.secret.clone())
     }
 
-    /// The place of the selected credential on the shelf.
+    /// The position of the selected credential on the shelf.
     pub fn selected(&self) -> Option<usize> {
         self.shelf.at()
     }
 
-    /// Accounts that were listed, to be offered as delegates while one is being typed.
+    /// Offers listed accounts as delegates while one is being typed.
     pub fn offer_accounts(&mut self, accounts: &[&Account], shared: &Shared) {
         self.known = accounts.iter().map(|account| account.email.clone()).collect();
         self.complete(shared);
     }
 
-    /// The words being typed into the delegates field, if that is where the keyboard is.
+    /// The delegate being typed, if the delegates field has the keyboard.
     pub fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
         let form = self.form(shared).filter(|form| self.filling && form.editing() == Some("through"))?;
         form.text("through").rsplit([',', ' ']).next().map(|part| part.trim().to_owned())
@@ -189,7 +189,7 @@ impl Mint {
         let (kind, known) = (self.kind, self.known.clone());
         if let Some(form) = self.form_mut(shared) {
             let completions = completions::completions(kind, form, &known, shared);
-            // An audience may be anything; a half-typed scope or account may not.
+            // An audience can be any text; a half-typed scope or account is invalid.
             let first = !matches!(form.editing(), Some("audience" | "account")) && !form.is_blank();
             form.offer(completions, first);
         }
@@ -202,7 +202,7 @@ impl Mint {
         let under_way = self.sent.clone().filter(|_| self.minting());
         let Some(form) = self.form_mut(cx.shared) else { return };
         match forms::check(kind, &account, form, now) {
-            // Pressed twice: it is under way.
+            // Pressed twice: already in flight.
             Some(request) if under_way.as_ref() == Some(&request) => {}
             Some(request) => {
                 self.send(request, cx);
@@ -211,7 +211,7 @@ impl Mint {
             None => {
                 if let Some(wrong) = form.first_error() {
                     form.focus_on(wrong);
-                    // Where the reader says the place, the cursor goes there.
+                    // An error with a position moves the cursor there.
                     let said = form.error(wrong).unwrap_or_default();
                     if let Some((line, column)) = claims::place(&said) {
                         form.go(wrong, line, column);
@@ -272,9 +272,9 @@ impl Mint {
         true
     }
 
-    /// Something in the form changed; `template` is the one that was chosen before.
+    /// Handles a change in the form; `template` is the one chosen before.
     fn edited(&mut self, template: usize, cx: &mut Cx) {
-        // What was refused, or sent, is not what is written there now.
+        // The text no longer matches what was denied or sent.
         (self.refused, self.sent_from) = (None, None);
         let (kind, now) = (self.kind, cx.now.utc);
         let Some(account) = subject(kind, cx.shared) else { return };
@@ -294,7 +294,7 @@ impl Mint {
     }
 }
 
-/// Whose form it is: the opened account's, or for the metadata server nobody's.
+/// The account of a form: the opened one; empty for the metadata server.
 fn subject(kind: Kind, shared: &Shared) -> Option<String> {
     if kind == Kind::Metadata { Some(String::new()) } else { shared.opened.clone() }
 }
@@ -373,7 +373,7 @@ impl Pane for Mint {
             return;
         }
         if cx.shared.machine.awaits(req) {
-            // What was found before is of no use where the server is gone.
+            // Earlier results are useless without the server.
             cx.shared.machine.value = None;
             cx.shared.machine.settle_as(req, reply, |reply| match reply {
                 Reply::Machine(machine) => Some(machine),
@@ -390,9 +390,9 @@ impl Pane for Mint {
             Ok(_) => {}
             Err(error) => {
                 self.refused = self.sent.clone().map(|request| (request, error.clone()));
-                // What was believed of the chain may be no longer so.
+                // What was known about the chain may be outdated.
                 self.look_at_chain_again(cx);
-                // Where the form of that request is not on screen, the sentence must be.
+                // If the form of that request isn't visible, the error goes to the notice.
                 if !self.roomy || self.refusal(cx.shared).is_none() {
                     cx.complain(&error);
                 }
@@ -409,7 +409,7 @@ impl Pane for Mint {
     }
 
     fn copies(&self, shared: &Shared) -> Vec<Action> {
-        // In a form it is the request that is copied: letters are text there, the palette is not.
+        // While a form is edited, the palette copies its request.
         if self.filling {
             return vec![Action::CopyCurl, Action::CopyGcloud];
         }

@@ -33,33 +33,33 @@ use crate::{
     },
 };
 
-/// What drawing may read, and where it says the cursor is.
+/// What drawing reads, and the cursor position it reports.
 pub struct Look<'a> {
-    /// What the panes share.
+    /// The state that panes share.
     pub shared: &'a Shared,
     /// Colours and glyphs.
     pub theme: &'a Theme,
     /// When this frame is drawn.
     pub now: Now,
-    /// Where the terminal's cursor goes, if anywhere.
+    /// The position of the terminal's cursor, if any.
     pub cursor: Cell<Option<Position>>,
 }
 
-/// What the root knows of a pane.
+/// The interface of a pane to the root.
 pub trait Pane {
-    /// Where the keyboard is when this pane has the focus.
+    /// The keyboard's place when this pane has the focus.
     fn place(&self) -> Place;
 
     /// The pane is shown.
     fn on_show(&mut self, _cx: &mut Cx) {}
 
-    /// An action that the root did not take; says whether the pane took it.
+    /// Handles an action that the root didn't; returns whether it did.
     fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool;
 
-    /// Typing or pasting, in a text place only.
+    /// Handles typed or pasted text, only in a text place.
     fn on_text(&mut self, _edit: &TextEdit, _cx: &mut Cx) {}
 
-    /// The line that is typed into where that is no form's.
+    /// The line being edited, unless it belongs to a form.
     fn line(&self) -> Option<&TextInput> {
         None
     }
@@ -70,33 +70,33 @@ pub trait Pane {
     /// A page of an answer to one of this pane's calls.
     fn on_part(&mut self, _req: ReqId, _part: Part, _cx: &mut Cx) {}
 
-    /// How much room there is: called before drawing whenever it may have changed, with the time to lay out for.
+    /// Adapts to the size: called before drawing whenever it may have changed, with the time to lay out for.
     fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp);
 
-    /// What the copy menu offers here; the first is the obvious thing.
+    /// The entries of the copy menu here; the first is the default.
     fn copies(&self, _shared: &Shared) -> Vec<Action> {
         Vec::new()
     }
 
-    /// Does one of [`Pane::copies`]; a request that holds a time is copied as it would be sent now.
+    /// Performs one of [`Pane::copies`]; a request that contains a time is copied as it would be sent now.
     ///
     /// # Errors
-    /// A sentence, when there is nothing to copy.
+    /// A sentence, if there is nothing to copy.
     fn copy(&self, _action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         Err("Nothing to copy here".into())
     }
 
-    /// The refusal that this pane shows at the moment, for the doctor.
+    /// The error that this pane shows, for the doctor.
     fn denial<'a>(&'a self, _shared: &'a Shared) -> Option<&'a ApiError> {
         None
     }
 
-    /// Whether something shown runs down by the second.
+    /// Whether a countdown is visible.
     fn counts_down(&self, _shared: &Shared, _now: Now) -> bool {
         false
     }
 
-    /// The words of this pane's title, without the tabs.
+    /// The title of this pane, without the tabs.
     fn title(&self, look: &Look) -> String;
 
     /// Draws the inside of the pane.
@@ -146,7 +146,7 @@ impl Panes {
     }
 }
 
-/// The way an action moves a list, if it does.
+/// The move of a list that an action stands for, if any.
 pub fn as_move(action: Action) -> Option<Move> {
     Some(match action {
         Action::Down => Move::Down,

@@ -1,5 +1,5 @@
-//! The opened account: what it is, its keys, and the "You can" matrix. Opening an account asks three things at
-//! once; each has its own place and its own failure.
+//! The opened account: its details, its keys, and the "You can" matrix. Opening an account makes three calls at
+//! once; each is shown, and fails, by itself.
 
 use jiff::Timestamp;
 use ratatui::{
@@ -29,17 +29,17 @@ use crate::{
     },
 };
 
-/// The pane holds only where it is: what it shows is shared.
+/// The pane holds only the scroll position and the cursor: its data is shared.
 #[derive(Default)]
 pub struct Overview {
     scroll: ListCursor,
-    /// The cell of the matrix that `a` means.
+    /// The selected cell of the matrix, for `a`.
     cell: usize,
     width: u16,
 }
 
 impl Overview {
-    /// Asks everything about the opened account.
+    /// Reads everything about the opened account.
     pub fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let owner = Owner::Pane(PaneId::Overview);
@@ -51,7 +51,7 @@ impl Overview {
         old.into_iter().for_each(|req| cx.cancel(req));
     }
 
-    /// The permission under the cursor, if the caller lacks it; else the first that is lacking for minting.
+    /// The permission under the cursor if the caller lacks it, else the first one missing for minting.
     pub fn missing(&self, shared: &Shared) -> Option<Permission> {
         let granted = shared.opened_facts()?.1.granted.value?;
         let lacking = |permission: &Permission| granted.answer(*permission) == Some(false);
@@ -81,7 +81,7 @@ impl Pane for Overview {
 
     fn on_action(&mut self, action: Action, cx: &mut Cx) -> bool {
         match action {
-            // The cursor walks the matrix; beyond its ends the text scrolls.
+            // The cursor moves through the matrix; beyond its ends the text scrolls.
             Action::Down if self.cell + 1 < MATRIX.len() => {
                 self.cell += 1;
                 return true;
@@ -104,7 +104,7 @@ impl Pane for Overview {
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         let mut rename = None;
-        // Answers go to the account they were asked about, whichever is open by now.
+        // Answers go to the account they are about, whichever is open by now.
         let asked = |facts: &&mut Facts| {
             facts.account.awaits(req) || facts.granted.awaits(req) || facts.keys.awaits(req)
         };
@@ -203,7 +203,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
                 row(if at == 0 { "keys" } else { "" }, key_spans(key, now, theme));
             }
         }
-        // A refusal is not "none": somebody may be holding a key that the caller cannot see.
+        // A denial doesn't mean "none": there may be keys that the caller can't see.
         (None, Some(error)) if error.kind == ErrorKind::Denied => {
             row("keys", vec![Span::styled("not visible to you (iam.serviceAccountKeys.list)", theme.dim)]);
         }
@@ -217,7 +217,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
     lines
 }
 
-/// Why what is shown of the account and its keys is not of now.
+/// Why the account or its keys couldn't be refreshed.
 fn old(facts: &Facts) -> Vec<String> {
     let account = facts.account.error.as_ref().filter(|_| facts.account.value.is_some());
     let keys = facts.keys.error.as_ref().filter(|_| facts.keys.value.is_some());
@@ -280,7 +280,7 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
     lines
 }
 
-/// What has to be said about the whole matrix.
+/// The remark below the matrix.
 fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<String> {
     if let Some(error) = &facts.granted.error {
         return Some(format!("{}{}", error.sentence(), error.next_words()));

@@ -1,5 +1,5 @@
-//! Who may do what with the opened account: its allow policy and what it inherits, staged edits, their review, and
-//! what became of writing them. Edits are staged and never immediate; what is staged belongs to its account.
+//! Who can do what with the opened account: its allow policy and inherited grants, staged edits, their review, and
+//! the outcome of writes. Edits are always staged first; staged edits belong to their account.
 
 mod draw;
 pub mod grant;
@@ -50,21 +50,21 @@ use history::History;
 use review::Review;
 use rows::{By, Entry, Mark, Origin, Row, Shown};
 
-/// What has the keyboard.
+/// The part that has the keyboard.
 #[derive(Debug, Default)]
 enum Mode {
-    /// The list of who has what.
+    /// The list of grants.
     #[default]
     Browse,
     /// The guided grant.
     Grant(Box<Grant>),
-    /// What is about to be written.
+    /// The review of what is about to be written.
     Review(Review),
-    /// Policies as they were.
+    /// Earlier versions of the policy.
     History(History),
 }
 
-/// A question to Google about a condition, and what is staged when it says nothing against it.
+/// A condition being checked by Google, and the edit to stage if it is valid.
 #[derive(Debug)]
 struct Linting {
     req: ReqId,
@@ -72,7 +72,7 @@ struct Linting {
     edit: Edit,
 }
 
-/// A grant to the caller being watched.
+/// A grant to the caller that is watched until it works.
 #[derive(Debug)]
 struct Watch {
     req: ReqId,
@@ -80,7 +80,7 @@ struct Watch {
     progress: Watching,
 }
 
-/// A write under way.
+/// A write in progress.
 #[derive(Debug)]
 struct Writing {
     req: ReqId,
@@ -91,14 +91,14 @@ struct Writing {
 /// The pane.
 #[derive(Default)]
 pub struct PolicyPane {
-    /// Which rows, in which order.
+    /// Selects and orders the rows.
     shown: Shown,
     rows: Vec<Row>,
-    /// How many changes are staged here.
+    /// How many changes are staged for this account.
     staged: usize,
-    /// Rows marked to be revoked together.
+    /// Rows marked for revoking together.
     marked: HashSet<Triple>,
-    /// What was staged last: the cursor goes there.
+    /// The grant staged last: the cursor goes there.
     follow: Option<Triple>,
     cursor: ListCursor,
     input: TextInput,
@@ -108,15 +108,15 @@ pub struct PolicyPane {
     linting: Option<Linting>,
     watch: Option<Watch>,
     writing: Option<Writing>,
-    /// Edits of an account that were made ahead of its policy: staged when it is there.
+    /// Edits made before the policy was read: staged when it arrives.
     ahead: Vec<(String, Edit)>,
 }
 
 const OWNER: Owner = Owner::Pane(PaneId::Policy);
 
 impl PolicyPane {
-    /// Opens the guided grant for the opened account, for this member (else the caller) and this permission; where the
-    /// caller may not edit it ends in a request to an administrator.
+    /// Opens the guided grant for the opened account, for this member (else the caller) and this permission. If the
+    /// caller can't edit the policy, it ends in a request to an administrator.
     pub fn open_grant(&mut self, permission: Option<Permission>, member: Option<Member>, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else {
             return cx.notice(Level::Warning, "No account is open. Open one in the list first");
@@ -149,7 +149,7 @@ impl PolicyPane {
         grant.complete(&members, &roles);
     }
 
-    /// Builds the rows anew, keeping the cursor where it is.
+    /// Rebuilds the rows, keeping the cursor in its place.
     fn rebuild(&mut self, shared: &Shared) {
         self.staged = 0;
         let Some((account, facts)) = shared.opened_facts() else {
@@ -237,7 +237,7 @@ impl PolicyPane {
         true
     }
 
-    /// Marks the row under the cursor, or no longer, and goes on to the next.
+    /// Toggles the mark of the row under the cursor and moves to the next.
     fn mark(&mut self, cx: &mut Cx) {
         match self.entry() {
             Some(Entry { origin: Origin::Here, triple, .. }) => {
@@ -302,7 +302,7 @@ impl PolicyPane {
         match action {
             Action::Write | Action::Accept => self.write(cx),
             Action::Back => match &mut self.mode {
-                // One step back: what was accepted is not accepted any more.
+                // One step back, which also takes back the acceptance.
                 Mode::Review(review) if review.accepted => {
                     review.accepted = false;
                     review.typed.set("");
@@ -332,7 +332,7 @@ impl PolicyPane {
     }
 }
 
-/// With nothing of its own read, an account still shows what it inherits.
+/// Inherited grants are shown even if the account's own policy couldn't be read.
 fn levels_only(levels: &[crate::model::policy::Level]) -> Vec<Entry> {
     let empty = crate::model::policy::Policy::parse(serde_json::json!({}));
     empty.map(|empty| rows::entries(&empty, &[], levels)).unwrap_or_default()
@@ -428,7 +428,7 @@ impl Pane for PolicyPane {
     fn copy(&self, action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
         let account = shared.opened.as_deref().ok_or("No account is open")?;
         let project = shared.project_for(account);
-        // In the review everything that is staged; in the list the row under the cursor.
+        // In the review all staged changes; in the list the row under the cursor.
         let changes = match (&self.mode, self.entry()) {
             (Mode::Browse, Some(entry)) => {
                 let op = if entry.mark == Mark::Remove { Op::Remove } else { Op::Add };

@@ -1,4 +1,4 @@
-//! How the list looks: a row with its marks, and what stands there when there is none.
+//! Drawing the list: rows with their marks, and the text shown without any.
 
 use ratatui::{
     buffer::Buffer,
@@ -89,7 +89,7 @@ pub(super) fn draw_row(
     buf.set_line(area.x, area.y, &line, area.width);
 }
 
-/// What the caller may do, for accounts that were tested; blank is unknown.
+/// What the caller can mint, for tested accounts; blank if unknown.
 fn marks(account: &Account, wide: bool, look: &Look) -> Span<'static> {
     let theme = look.theme;
     if account.disabled {

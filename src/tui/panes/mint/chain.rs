@@ -1,4 +1,4 @@
-//! The chain of delegates in a form: what is known of its hops, and trying them by minting after consent.
+//! The chain of delegates in a form: what is known about its hops, and testing them by minting after a confirmation.
 
 use super::{Mint, forms, may};
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 };
 
 impl Mint {
-    /// Asks whether the chain in the form may be tried by minting.
+    /// Asks for confirmation to test the chain in the form by minting.
     pub(super) fn ask_to_probe(&mut self, cx: &mut Cx) {
         let chain = self.form(cx.shared).and_then(forms::delegates).filter(|delegates| !delegates.is_empty());
         let Some(delegates) = chain.filter(|_| self.kind != Kind::Metadata) else {
@@ -34,7 +34,7 @@ impl Mint {
         cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::Probe }));
     }
 
-    /// Tries the chain in the form by minting: the person said yes.
+    /// Tests the chain in the form by minting, once confirmed.
     pub fn probe(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let Some(delegates) = self.form(cx.shared).and_then(forms::delegates) else { return };
@@ -43,7 +43,7 @@ impl Mint {
         self.ask_about_chain(flows::Call::ProbeChain { account, delegates, permission }, cx);
     }
 
-    /// What is known of each hop, once the delegates are named and whenever they are others.
+    /// Looks up each hop when the delegates are complete and whenever they change.
     pub(super) fn look_at_chain(&mut self, cx: &mut Cx) {
         let delegates = self.form(cx.shared).and_then(forms::delegates).filter(|list| !list.is_empty());
         let (Some(account), Some(permission)) = (cx.shared.opened.clone(), may::needed(self.kind)) else {
@@ -65,13 +65,13 @@ impl Mint {
         }
     }
 
-    /// Forgets what is known and looks again: a form is shown anew, or what was believed was refused.
+    /// Looks up the chain again: when a form is shown again, or when a request contradicted what was known.
     pub(super) fn look_at_chain_again(&mut self, cx: &mut Cx) {
         self.chain_of = None;
         self.look_at_chain(cx);
     }
 
-    /// What is known of the chain in the form on screen, and of no other.
+    /// What is known about exactly the chain in the visible form.
     pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Remote<Vec<Hop>>> {
         let named = self.form(shared).and_then(forms::delegates)?;
         let (account, kind, delegates) = self.chain_of.as_ref()?;
@@ -79,7 +79,7 @@ impl Mint {
         same.then_some(&self.chain)
     }
 
-    /// Whether anything is known of the chain on screen.
+    /// Whether anything is known about the visible chain.
     #[cfg(test)]
     pub(crate) fn shows_chain(&self, shared: &Shared) -> bool {
         self.chain_on_screen(shared).is_some_and(|chain| chain.value.is_some())
@@ -92,7 +92,7 @@ impl Mint {
     }
 }
 
-/// The hops of a chain that was refused: Google does not say which of them failed.
+/// The hops of a denied chain: Google doesn't say which of them failed.
 pub(super) fn hops(request: &MintRequest, error: &ApiError) -> String {
     if request.delegates.is_empty() || !matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) {
         return String::new();

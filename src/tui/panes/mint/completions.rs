@@ -1,4 +1,4 @@
-//! What may complete the field being edited: scopes by their letters, favourites and what was used before, accounts.
+//! Completions for the field being edited: scopes by their letters, favourites, recent values, accounts.
 
 use nucleo_matcher::{
     Config, Matcher,
@@ -13,14 +13,14 @@ use crate::{
     },
 };
 
-/// What may complete the field being edited.
+/// Completions for the field being edited.
 pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared) -> Vec<Completion> {
     let Some(field) = form.editing() else { return Vec::new() };
     let typed = form.text(field).rsplit([',', ' ']).next().unwrap_or_default().trim();
     let remembered = &shared.remembered;
     match (kind, field) {
         (Kind::AccessToken | Kind::Metadata, "scopes") => scopes_for(form.text(field), typed, shared),
-        // A whole name needs no completion, and taking one would swap it for another.
+        // A complete name needs no completion, and accepting one would replace it.
         (_, "through") if account::parse(typed).is_ok() => Vec::new(),
         (_, "through") if !typed.is_empty() => accounts
             .iter()
@@ -47,7 +47,7 @@ pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared
     }
 }
 
-/// Favourites first, then what was used before: those that hold what is typed.
+/// Favourites, then recent values, that contain the typed text.
 fn named(favourites: &[String], recent: &[String], typed: &str) -> Vec<Completion> {
     let fits = |name: &&String| name.contains(typed) && name.as_str() != typed;
     let favourite = favourites.iter().filter(fits).map(|name| (name, "favourite"));
@@ -59,13 +59,13 @@ fn named(favourites: &[String], recent: &[String], typed: &str) -> Vec<Completio
         .collect()
 }
 
-/// With nothing typed, whole sets of scopes that were used; else the catalogue.
+/// With nothing typed, recent sets of scopes; else the catalogue.
 fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
     if whole.trim().is_empty() {
         return named(&shared.remembered.favourite_scopes, &shared.remembered.scopes, "");
     }
     let mut found = fuzzy_scopes(typed);
-    // Among what fits, a favourite is what is meant.
+    // Among the matches a favourite comes first.
     let favourite = |name: &str| {
         shared.remembered.favourite_scopes.iter().any(|set| set.split(", ").any(|scope| scope == name))
     };
@@ -74,7 +74,7 @@ fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
 }
 
 fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
-    // A scope that is complete needs no completion, and its list would hide the fields below.
+    // A complete scope needs no completion, and the list would hide the fields below.
     if typed.is_empty() || scopes::expand(typed).is_ok() {
         return Vec::new();
     }
@@ -83,7 +83,7 @@ fn fuzzy_scopes(typed: &str) -> Vec<Completion> {
     let mut hits = pattern.match_list(scopes::all().iter().map(|scope| scope.short()), &mut matcher);
     let lower = typed.to_lowercase();
     let known_by = |name: &str| scopes::expand(name).map_or(0, |full| scopes::apis(&full).split(',').count());
-    // What begins with the text, then what holds it; among equals what more APIs know, for that is what is meant.
+    // Prefix matches first, then the rest; among equals, the scope that more APIs accept is the likelier one.
     hits.sort_by_key(|(name, score)| {
         let holds = name.to_lowercase().find(&lower);
         (

@@ -1,4 +1,4 @@
-//! How forms are drawn: the kinds, what is known, the fields, the request, and why the last one was refused.
+//! Drawing the forms: the kinds, what is known, the fields, the request, and the last error.
 
 use jiff::Timestamp;
 use ratatui::{
@@ -23,24 +23,24 @@ use crate::{
     },
 };
 
-/// The request is shown in no more lines than these.
+/// Most lines for the request.
 const MOST_PREVIEW: u16 = 6;
 
-/// What is known about a chain or a machine is shown in no more lines than these.
+/// Most lines for what is known about a chain or a machine.
 const MOST_KNOWN: usize = 8;
 
-/// From this width kinds are named in full.
+/// From this width the kinds have their full names.
 const WIDE: u16 = 100;
 
-/// Below this many lines the shelf has all the room while it has the focus: there is more to say about a credential
-/// than its row holds.
+/// Below this many lines the shelf takes the whole pane while it has the focus: a credential has more details than
+/// fit into its row.
 const ROOMY: u16 = 26;
 
-/// Up to this many lines only the fields are shown.
+/// Up to this height only the fields are shown.
 const TIGHT: u16 = 8;
 
 impl Mint {
-    /// How the room is shared: form above, shelf below, or only the half with the focus.
+    /// Divides the pane: form above, shelf below, or only the half with the focus.
     pub(super) fn halves(&self, area: Rect, shared: &Shared, now: Timestamp) -> (Rect, Rect) {
         let nothing = Rect { height: 0, ..area };
         let Some(form) = self.form(shared) else { return (nothing, area) };
@@ -51,26 +51,26 @@ impl Mint {
             return (nothing, area);
         }
         let wanted = self.fields_height(form, shared, area.width) + self.below_form(shared, area.width, now);
-        // The request comes before the shelf, of which the heading is enough while a long form is filled.
+        // The request is more important than the shelf: for a long form its heading is enough.
         let least = if wanted + 4 <= area.height { 4 } else { 1 };
         let form_height = wanted.min(area.height.saturating_sub(least));
         let shelf = Rect { y: area.y + form_height, height: area.height - form_height, ..area };
         (Rect { height: form_height, ..area }, shelf)
     }
 
-    /// Lines of all that stands above the request: kinds, what is known, the fields, with a blank one after each part.
+    /// Lines above the request: kinds, what is known and the fields, with a blank line after each part.
     fn fields_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
         2 + self.known_height(form, shared, width) + form.height(width) + 1
     }
 
-    /// Whether a refusal has room under the fields, and the shelf under that.
+    /// Whether an error fits below the fields, and the shelf below that.
     pub(super) fn has_room_below(&self, area: Rect, shared: &Shared) -> bool {
         const REFUSAL: u16 = 4 + 4;
         self.form(shared)
             .is_some_and(|form| self.fields_height(form, shared, area.width) + REFUSAL <= area.height)
     }
 
-    /// Lines under the form: the request that will be sent, and why the last one was refused.
+    /// Lines below the form: the request to send, and why the last one failed.
     pub(super) fn below_form(&self, shared: &Shared, width: u16, now: Timestamp) -> u16 {
         let preview = wrapped_height(&self.shown_preview(shared, now, width), width).min(MOST_PREVIEW);
         let refused = self.refusal(shared).map_or(0, |text| wrapped_height(&text, width) + 1);
@@ -83,12 +83,12 @@ impl Mint {
             return Err("No form is open".to_owned());
         };
         let mut copy = form.clone();
-        // Beside the field it is said only when sending was tried: nobody has finished typing yet.
+        // Errors appear beside the field only after submitting: the user may still be typing.
         forms::check(self.kind, &account, &mut copy, now)
             .ok_or_else(|| format!("incomplete: {}", copy.first_reason().unwrap_or_default()))
     }
 
-    /// No more of the request than there is room for: it may be large.
+    /// As much of the request as fits: it may be large.
     fn shown_preview(&self, shared: &Shared, now: Timestamp, width: u16) -> String {
         let text = self.preview(shared, now);
         if self.described(shared, now).is_err() || self.minting() {
@@ -117,7 +117,7 @@ impl Mint {
             .and_then(|request| credentials::preview(&request, &shared.endpoints, now));
         match shown {
             Ok(preview) => {
-                // What every such path begins with says nothing; the `@` reads better than its escape.
+                // The common prefix of all paths carries no information; `@` reads better than its escape.
                 let path = preview.url_path.replace("/v1/projects/-/", "…/").replace("%40", "@");
                 let body = preview.body.map(|body| format!(" {body}")).unwrap_or_default();
                 format!("{} {path}{body}", preview.method)
@@ -149,7 +149,7 @@ impl Mint {
         buf.set_line(area.x, area.y, &self.kinds(look, area.width), area.width);
         let (mut y, bottom) = (area.y + 1, area.bottom());
         let rest = |y: u16| Rect { y: y.min(bottom), height: bottom.saturating_sub(y), ..area };
-        // Where there is little room, the fields have it.
+        // Where space is short, the fields come first.
         let spare = area.height.saturating_sub(self.fields_height(form, shared, area.width));
         y += spare.min(1);
         if area.height > TIGHT {
@@ -174,7 +174,7 @@ impl Mint {
         wrapped(&text, preview, buf, theme.dim);
     }
 
-    /// The kinds that there are, the one being filled marked; and how to get to another.
+    /// All kinds, the current one marked, with the keys to switch.
     pub(super) fn kinds(&self, look: &Look, width: u16) -> Line<'static> {
         let theme = look.theme;
         let rows: Vec<_> = look.shared.keymap.rows(Place::MintMenu).collect();
@@ -189,7 +189,7 @@ impl Mint {
         Line::from(spans)
     }
 
-    /// What is known about whether it may be sent, in the lines that there are for it.
+    /// What is known about the caller's access, in the lines available.
     pub(super) fn known(&self, form: &Form, look: &Look, width: u16, most: u16) -> Vec<Line<'static>> {
         let chain = self.chain_on_screen(look.shared);
         let lines = fold(may::lines(self.kind, form, chain, look.shared, look.theme), width);
@@ -215,7 +215,7 @@ pub(super) fn request_copy(
         Action::CopyGcloud => (commands::gcloud(request, &shared.endpoints, quota, now)?, "gcloud command"),
         _ => return Err("Can't copy that here".into()),
     };
-    // gcloud calls as whoever is logged in there, which need not be the caller here.
+    // gcloud runs as its own login, which may differ from the caller here.
     let whose = shared.callers_before.is_empty() && shared.other_login().is_none();
     let differs = match (command.differs, whose) {
         (differs, true) => differs.to_owned(),
@@ -226,7 +226,7 @@ pub(super) fn request_copy(
     Clip::text(&command.text, what).map(Effect::Copy)
 }
 
-/// The action of the menu that opens the form of a kind.
+/// The menu action that opens the form of a kind.
 pub(super) fn action(kind: Kind) -> Action {
     match kind {
         Kind::AccessToken | Kind::Delegated => Action::MintAccess,

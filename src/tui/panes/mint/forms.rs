@@ -1,4 +1,4 @@
-//! The forms: their fields, what is wrong or doubtful with what was typed, and the request that comes of them.
+//! The forms: their fields, errors and warnings about what was typed, and the resulting request.
 
 use base64::{
     Engine as _,
@@ -113,27 +113,27 @@ pub fn new(kind: Kind, account: &str) -> Form {
     }
 }
 
-/// Texts separated by commas, spaces or lines.
+/// Parts separated by commas, spaces or line breaks.
 fn parts(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ', '\n']).map(str::trim).filter(|part| !part.is_empty())
 }
 
-/// Whether delegates are named.
+/// Whether there are delegates.
 pub fn has_chain(form: &Form) -> bool {
     parts(form.text("through")).next().is_some()
 }
 
-/// The delegates that are named, as far as all of them are accounts.
+/// The delegates, if all of them are valid accounts.
 pub fn delegates(form: &Form) -> Option<Vec<String>> {
     parts(form.text("through")).map(|name| account::parse(name).ok()).collect()
 }
 
-/// The template that is chosen, by its place.
+/// The index of the chosen template.
 pub fn template(form: &Form) -> usize {
     TEMPLATE_NAMES.iter().position(|name| *name == form.chosen("template")).unwrap_or_default()
 }
 
-/// Fields come and go with what is chosen.
+/// Shows the fields that apply to the current choices.
 pub fn changed(kind: Kind, form: &mut Form) {
     match kind {
         Kind::SignedJwt => form.set_note("template", TEMPLATES[template(form)].about),
@@ -154,17 +154,17 @@ pub fn changed(kind: Kind, form: &mut Form) {
     }
 }
 
-/// Notes a wrong field; gives what a right one holds.
+/// Sets the error of a field; returns the value of a valid one.
 fn field<T>(form: &mut Form, id: &'static str, read: Result<T, String>) -> Option<T> {
     form.set_error(id, read.as_ref().err().cloned());
     read.ok()
 }
 
-/// The request that a form describes at this time; none when a field is wrong, with the reason beside that field.
+/// The request that a form describes at this time; none if a field is invalid, with the reason beside that field.
 pub fn check(kind: Kind, account: &str, form: &mut Form, now: Timestamp) -> Option<MintRequest> {
     let through: Result<Vec<String>, String> = parts(form.text("through")).map(account::parse).collect();
     let delegates = field(form, "through", through);
-    // Every field is looked at before the first wrong one ends it.
+    // All fields are checked before the first invalid one ends it.
     let (account, what) = match kind {
         Kind::AccessToken => (account.to_owned(), access_token(form)),
         Kind::IdToken => {
@@ -190,7 +190,7 @@ pub fn check(kind: Kind, account: &str, form: &mut Form, now: Timestamp) -> Opti
     Some(MintRequest { account, delegates: delegates?, what })
 }
 
-/// Full scopes; none at all only where that means something.
+/// Full scopes; an empty list only where that is meaningful.
 fn scopes_of(form: &mut Form, may_be_none: bool) -> Option<Vec<String>> {
     let read: Result<Vec<String>, String> = parts(form.text("scopes")).map(scopes::expand).collect();
     let read = read.and_then(|list| match list.is_empty() && !may_be_none {
@@ -256,7 +256,7 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
-/// One text a line; empty lines say nothing.
+/// One value per line; empty lines are ignored.
 fn lines<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
     text.lines().filter(|line| !line.trim().is_empty()).map(read).collect()
 }
@@ -301,8 +301,8 @@ fn metadata(form: &mut Form) -> Option<What> {
     })
 }
 
-/// Doubts and wrong claims are said while somebody types; anything else that is wrong only when sending is tried, for
-/// nobody has finished typing yet.
+/// Warnings and invalid claims are shown while typing; all other errors only on submit, because the user may still be
+/// typing.
 pub fn doubts(kind: Kind, account: &str, form: &mut Form, now: Timestamp) {
     let mut judged = form.clone();
     check(kind, account, &mut judged, now);
@@ -314,7 +314,7 @@ pub fn doubts(kind: Kind, account: &str, form: &mut Form, now: Timestamp) {
     }
 }
 
-/// Puts a request into its form, so that it can be sent again with a field changed.
+/// Fills a form from a request, so that it can be edited and sent again.
 pub fn fill(form: &mut Form, request: &MintRequest) {
     form.set_text("through", &request.delegates.join(", "));
     match &request.what {

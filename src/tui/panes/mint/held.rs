@@ -1,4 +1,4 @@
-//! What is done with a credential that is held: minted again, changed, exchanged, revealed, wiped.
+//! Actions on held credentials: mint again, edit, exchange, reveal, wipe.
 
 use super::{Mint, REVEALED, forms, shelf, subject};
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Mint {
-    /// Sends a request again: on the shelf that of the selected credential, else the last one.
+    /// Mints again: the selected credential's request on the shelf, else the last one.
     pub fn again(&mut self, on_shelf: bool, cx: &mut Cx) {
         let selected = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)).filter(|_| on_shelf);
         let request = selected.map(|credential| credential.request.clone()).or(cx.shared.last_mint.clone());
@@ -38,12 +38,12 @@ impl Mint {
         self.send(request, cx);
     }
 
-    /// What was refused was another caller's.
+    /// Drops the last error, which was another caller's.
     pub fn forget_refusal(&mut self) {
         self.refused = None;
     }
 
-    /// Sends the last request again with the lifetime that everybody may ask for.
+    /// Sends the last request again with the lifetime that is always allowed.
     pub fn again_for_an_hour(&mut self, cx: &mut Cx) {
         if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =
             &mut cx.shared.last_mint
@@ -53,7 +53,7 @@ impl Mint {
         self.again(false, cx);
     }
 
-    /// Puts the request of the selected credential into its form, to be changed and sent.
+    /// Opens the selected credential's request in its form.
     pub(super) fn change(&mut self, cx: &mut Cx) {
         let Some(request) = self.selected_credential(cx.shared).map(|held| held.request.clone()) else {
             return cx.notice(Level::Warning, "The shelf is empty: nothing to edit");
@@ -62,7 +62,7 @@ impl Mint {
         if kind == Kind::Delegated {
             return self.again(true, cx);
         }
-        // The form belongs to the account that the credential is for, and that becomes the opened one.
+        // The form belongs to the credential's account, which becomes the opened one.
         if kind != Kind::Metadata && cx.shared.opened.as_deref() != Some(request.account.as_str()) {
             cx.intend(Intent::OpenAccount(request.account.clone()));
         }
@@ -82,7 +82,7 @@ impl Mint {
         }
     }
 
-    /// Gives the selected signed JWT to the token endpoint.
+    /// Exchanges the selected signed JWT at the token endpoint.
     pub(super) fn exchange(&mut self, cx: &mut Cx) {
         let Some(held) = self.selected_credential(cx.shared) else {
             return cx.notice(Level::Warning, "The shelf is empty: nothing to exchange");
@@ -123,7 +123,7 @@ impl Mint {
         remember(&request, cx);
         cx.shared.shelf.push(credential);
         self.shelf.set_len(cx.shared.shelf.items().len());
-        // Whoever is typing elsewhere by now goes on typing.
+        // Someone who is typing elsewhere by now isn't interrupted.
         let from = self.sent_from.take();
         if let Some(from) = &from {
             self.touched.remove(from);
@@ -140,7 +140,7 @@ impl Mint {
         cx.notice(level, format!("Minted {text}"));
     }
 
-    /// Makes what the selected credential is meant for a favourite, or no longer.
+    /// Toggles the selected credential's scopes or audience as a favourite.
     pub(super) fn favourite(&mut self, cx: &mut Cx) {
         let Some(what) = self.selected_credential(cx.shared).map(|held| held.request.what.clone()) else {
             return cx.notice(Level::Warning, "The shelf is empty: nothing to favourite");
@@ -161,7 +161,7 @@ impl Mint {
         cx.notice(Level::Info, format!("{name} {said}"));
     }
 
-    /// Drops the selected credential; it wipes itself.
+    /// Drops the selected credential, which wipes itself.
     pub(super) fn wipe_one(&mut self, cx: &mut Cx) {
         let Some(at) = self.shelf.at() else {
             return cx.notice(Level::Warning, "The shelf is empty: nothing to wipe");
@@ -193,7 +193,7 @@ impl Mint {
     }
 }
 
-/// What it was meant for is offered again, by name only.
+/// Remembers scopes or audience for completions; never the credential.
 pub(super) fn remember(request: &MintRequest, cx: &mut Cx) {
     let remembered = &mut cx.shared.remembered;
     match &request.what {

@@ -1,4 +1,4 @@
-//! Whether the caller may, as far as it was asked: for the account itself, or for each hop of a chain.
+//! The caller's access as far as it is known: to the account itself, or for each hop of a chain.
 
 use ratatui::text::{Line, Span};
 
@@ -20,10 +20,10 @@ use crate::{
     },
 };
 
-/// More hops than these are summed up.
+/// Further hops are only counted.
 const MOST_HOPS: usize = 4;
 
-/// The permission on the account that a kind needs; none where IAM is not asked.
+/// The permission on the account that a kind needs; none if IAM isn't involved.
 pub fn needed(kind: Kind) -> Option<Permission> {
     match kind {
         Kind::AccessToken => Some(GET_ACCESS_TOKEN),
@@ -34,7 +34,7 @@ pub fn needed(kind: Kind) -> Option<Permission> {
     }
 }
 
-/// What is known about whether this form may be sent.
+/// What is known about the caller's access for this form.
 pub fn lines(
     kind: Kind,
     form: &Form,
@@ -67,7 +67,7 @@ pub fn lines(
     vec![Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])]
 }
 
-/// One line a hop: who acts as whom, and what is known of it.
+/// One line per hop: who acts as whom, and what is known about it.
 fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
     let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {

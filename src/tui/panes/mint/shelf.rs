@@ -1,4 +1,4 @@
-//! How the shelf is drawn, and what can be copied from it.
+//! Drawing the shelf, and copying from it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
@@ -42,10 +42,10 @@ use crate::{
     },
 };
 
-/// What a credential is meant for, in a few words.
+/// The target of a credential, in a few words.
 pub fn target(credential: &Credential) -> String {
     match &credential.request.what {
-        // What a machine was asked for it may have ignored: that is for the remark to say.
+        // A metadata server may ignore the requested scopes; a remark says so.
         What::MetadataAccess { scopes } => match scopes.len() {
             0 => "the machine's scopes".to_owned(),
             _ => format!("asked for {}", scopes::set(scopes)),
@@ -67,7 +67,7 @@ pub fn target(credential: &Credential) -> String {
     }
 }
 
-/// The chain that it came through, for the row: ` via relay-a@acme-ci +1`; nothing without one.
+/// The chain it was minted through, for the row: ` via relay-a@acme-ci +1`; empty without one.
 fn chain(credential: &Credential) -> String {
     match credential.request.delegates.as_slice() {
         [] => String::new(),
@@ -76,7 +76,7 @@ fn chain(credential: &Credential) -> String {
     }
 }
 
-/// What is known of a credential besides what it says itself.
+/// What is known about a credential in addition to its own contents.
 pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
     let mut about = vec![("account", credential.account().to_owned())];
@@ -112,7 +112,7 @@ fn output_time(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
-/// What is known of a signature, in words.
+/// The verdict on a signature, in words.
 fn verdict(signed: &Signed) -> String {
     let said = match signed.verdict.state {
         State::Verified => "verified by",
@@ -122,7 +122,7 @@ fn verdict(signed: &Signed) -> String {
     format!("{said} {}", signed.verdict.reason)
 }
 
-/// The loudest thing to say about a fresh credential, as the end of a sentence.
+/// The most important remark on a new credential, as the end of a sentence.
 pub fn first_remark(credential: &Credential) -> (Level, String) {
     if let Some(signed) = credential.signed.as_ref().filter(|signed| signed.verdict.state != State::Verified)
     {
@@ -134,20 +134,20 @@ pub fn first_remark(credential: &Credential) -> (Level, String) {
     }
 }
 
-/// How long it lives in all, in seconds: what a full bar stands for.
+/// Its whole lifetime in seconds, which a full bar stands for.
 fn whole(credential: &Credential, shared: &Shared) -> i64 {
     let minted = shared.at_google(credential.minted);
     credential.expires.map_or(0, |end| end.as_second() - minted.as_second()).max(1)
 }
 
-/// Below this many lines nothing but rows is shown, as long as nothing is revealed.
+/// Below this height only rows are shown, unless a secret is revealed.
 const ROOM_FOR_DETAILS: u16 = 8;
 
-/// Lines at the bottom of the shelf: what is known of the selected credential, or the revealed secret.
+/// Lines at the bottom of the shelf: details of the selected credential, or the revealed secret.
 pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
     if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
         let lines = credential.secret.len().div_ceil(usize::from(area.width.max(1)));
-        // Whoever asks to see it sees all of it that there is room for, and its row.
+        // A revealed secret takes all the space but its row.
         return u16::try_from(lines + 1).unwrap_or(u16::MAX).min(area.height.saturating_sub(2));
     }
     let selected =
@@ -157,14 +157,14 @@ pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
     share(lines, shared, area)
 }
 
-/// What is known has all the room that the rows leave, and half of it in any case.
+/// The details take the space that the rows leave, and at least half.
 fn share(lines: usize, shared: &Shared, area: Rect) -> u16 {
     let rows = u16::try_from(shared.shelf.items().len()).unwrap_or(u16::MAX);
     let free = area.height.saturating_sub(rows.saturating_add(2));
     u16::try_from(lines).unwrap_or(u16::MAX).min(free.max(area.height / 2))
 }
 
-/// What is worth knowing about a credential that its row has no room for.
+/// Details of a credential that don't fit into its row.
 fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let scopes = match &credential.request.what {
@@ -295,7 +295,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let left = credential.expires.map(|end| end.as_second() - now.as_second());
     let remaining = match left {
         Some(left) => countdown::line(left, whole, theme),
-        // A signature has no end of its own; the key that can check it has.
+        // A signature doesn't expire itself; the key that verifies it does.
         None => match credential.signed.as_ref().and_then(|signed| signed.key_ends) {
             Some(end) => {
                 let left = lifetime::countdown(end.as_second() - now.as_second());
@@ -335,7 +335,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     Line::from(spans)
 }
 
-/// What the copy menu offers for a credential.
+/// The entries of the copy menu for a credential.
 pub fn copies(credential: &Credential) -> Vec<Action> {
     let what = &credential.request.what;
     let kind = credential.request.kind();
@@ -360,7 +360,7 @@ fn is_jwt(credential: &Credential) -> bool {
     credential.secret.expose().starts_with("eyJ")
 }
 
-/// Does one of them.
+/// Performs one of them.
 pub fn copy(
     action: Action,
     credential: &Credential,
@@ -397,7 +397,7 @@ pub fn copy(
         Action::CopyHex => secret(hex(token)?, " as hex"),
         Action::Save => {
             let time = credential.minted.strftime("%Y%m%dT%H%M%SZ");
-            // The name may come from a server: only what cannot leave the folder goes into a file name.
+            // The name may come from a server: only characters that can't leave the folder go into a file name.
             let local = request.account.split('@').next().unwrap_or_default();
             let account: String = local.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
             let name = format!("{account}-{}-{time}.txt", request.kind().word());
@@ -407,7 +407,7 @@ pub fn copy(
     })
 }
 
-/// All that is known of it, a line each.
+/// Everything known about it, one fact per line.
 fn described(credential: &Credential) -> String {
     about(credential)
         .into_iter()
@@ -415,7 +415,7 @@ fn described(credential: &Credential) -> String {
         .collect()
 }
 
-/// A signature that came as base64.
+/// Decodes a base64 signature to hex.
 fn hex(base64: &str) -> Result<String, String> {
     let bytes = STANDARD.decode(base64).map_err(|_| "The signature isn't base64".to_owned())?;
     let bytes = Zeroizing::new(bytes);

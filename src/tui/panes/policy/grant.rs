@@ -73,7 +73,7 @@ impl Grant {
         self.form.text("expression").trim().is_empty() && lifetime::seconds(until).is_some()
     }
 
-    /// What may complete the field being edited.
+    /// Completions for the field being edited.
     pub fn complete(&mut self, members: &[Member], roles: &[(String, String)]) {
         let Some(field) = self.form.editing() else { return self.form.offer(Vec::new(), false) };
         let typed = self.form.text(field).trim().to_lowercase();
