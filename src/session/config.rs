@@ -12,7 +12,7 @@ use toml::{Spanned, Value};
 
 use crate::{keymap::Keymap, local::env::Env};
 
-/// How the screen is coloured.
+/// The colour mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Mode {
     /// ANSI colours that read on a dark background.
@@ -25,7 +25,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// The one that a setting names.
+    /// The mode that a setting names.
     pub fn named(name: &str) -> Option<Mode> {
         match name {
             "dark" => Some(Mode::Dark),

@@ -1,5 +1,5 @@
-//! Text from servers, tokens and files on its way to a terminal. What could act as a control sequence, reorder
-//! the line, hide, or pile up becomes a visible mark of one cell; everything else stays as it is. Used where text
+//! Escapes text from servers, tokens and files for a terminal. Whatever could act as a control sequence, reorder
+//! the line, hide, or pile up becomes a visible mark of one cell; everything else is unchanged. Used where text
 //! enters a widget or a line of output, and once more over each finished frame ([`scrub`]).
 
 use std::borrow::Cow;
@@ -10,13 +10,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub use crate::model::visible::is_unsafe;
 
-/// Stands for anything that has no picture of its own.
+/// Replaces anything without a picture of its own.
 const MARK: char = '\u{fffd}';
 
-/// Carries combining marks that have nothing to sit on.
+/// Carries combining marks that have no base character.
 const BASE: char = '◌';
 
-/// More combining marks in a row than any language writes are there to overflow the line.
+/// More combining marks in a row than any language uses only serve to overflow the line.
 const MAX_COMBINING: usize = 4;
 
 /// The text with every unsafe character replaced by a mark; new lines and tabs count as unsafe.
@@ -25,7 +25,7 @@ pub fn safe(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len());
-    // As if the text before were full: a mark at the very start would sit on somebody else's letter.
+    // As if the limit were reached: a mark at the very start would attach to a letter before the text.
     let mut combining = None;
     for c in text.chars() {
         if is_unsafe(c) {
@@ -51,9 +51,9 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
 }
 
-/// Some letters of several characters take fewer cells than these do one by one (emoji with a skin colour, letters that
-/// are written below another): terminals count either way, and what comes after would not be where it was laid out. A mark
-/// between the characters keeps them and makes all count the same.
+/// Some letters of several characters take fewer cells than the characters one by one (emoji with a skin colour, letters
+/// written below another): terminals count either way, which would shift what follows. A mark
+/// between the characters makes all terminals count the same.
 fn set_apart(text: &mut String) {
     let counts =
         |letter: &str| letter.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() == letter.width();
@@ -73,7 +73,7 @@ fn set_apart(text: &mut String) {
     *text = apart;
 }
 
-/// For places of one line: a new line reads `⏎`, a tab a space.
+/// For one line: a line break becomes `⏎`, a tab a space.
 pub fn safe_line(text: &str) -> Cow<'_, str> {
     if !text.contains(['\n', '\t']) {
         return safe(text);
@@ -81,7 +81,7 @@ pub fn safe_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe(&text.replace("\r\n", "⏎").replace('\n', "⏎").replace('\t', " ")).into_owned())
 }
 
-/// For places of many lines: each line on its own, a tab as four spaces.
+/// For several lines: each line separately, a tab as four spaces.
 pub fn safe_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.lines().map(|line| match line.contains('\t') {
         true => Cow::Owned(safe(&line.replace('\t', "    ")).into_owned()),
@@ -89,7 +89,7 @@ pub fn safe_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     })
 }
 
-/// The last pass over a frame: replaces what discipline missed. Cheap, for nearly all cells are ASCII.
+/// The last pass over a frame: replaces what the code before missed. Cheap, because nearly all cells are ASCII.
 pub fn scrub(buf: &mut Buffer) {
     for cell in &mut buf.content {
         let symbol = cell.symbol();
@@ -97,7 +97,7 @@ pub fn scrub(buf: &mut Buffer) {
             continue;
         }
         if let Cow::Owned(_) = safe(symbol) {
-            // Some of the cells to the right may belong to it: the mark takes one and leaves them blank.
+            // It may cover cells to the right: the mark takes one and leaves the others blank.
             cell.set_char(MARK);
         }
     }

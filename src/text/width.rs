@@ -11,7 +11,7 @@ pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
 }
 
-/// At most `most` cells of the text, its end replaced by `…` when it is longer.
+/// At most `most` cells of the text; a longer one ends in `…`.
 pub fn truncate(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return Cow::Borrowed(text);
@@ -22,7 +22,7 @@ pub fn truncate(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// At most `most` cells of the text, its middle replaced by `…` when it is longer: for ids, which differ at both
+/// At most `most` cells of the text, with `…` in the middle of a longer one: for ids, which differ at both
 /// ends.
 pub fn truncate_middle(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
@@ -55,7 +55,7 @@ fn end(text: &str, most: usize) -> &str {
     &text[text.len() - taken(text.graphemes(true).rev(), most)..]
 }
 
-/// How many bytes of these letters fit in so many cells.
+/// How many bytes of these letters fit into so many cells.
 fn taken<'a>(letters: impl Iterator<Item = &'a str>, most: usize) -> usize {
     let (mut cells, mut bytes) = (0, 0);
     for letter in letters {

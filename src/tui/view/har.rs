@@ -1,5 +1,5 @@
-//! Requests as a HAR 1.2 file (the archive format that browsers and proxies read): what Activity shows, and no
-//! more than it shows. Bodies are the redacted ones; headers are left out, for one of them is a credential.
+//! Requests as a HAR 1.2 file (the archive format that browsers and proxies read): only what Activity shows. Bodies are
+//! redacted; headers are left out, because one of them is a credential.
 
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
 fn entry(record: &Record) -> Value {
     let millis = record.latency.map_or(-1.0, |latency| latency.as_secs_f64() * 1_000.0);
     let mut content = json!({ "size": record.response_bytes, "mimeType": "application/json" });
-    // Of an old request the answer is not kept.
+    // An old request has lost its response.
     if !record.response.is_empty() || record.response_bytes == 0 {
         content["text"] = json!(record.response);
     }
@@ -57,7 +57,7 @@ fn entry(record: &Record) -> Value {
         let mut sent = json!({ "mimeType": content.mime() });
         match content {
             Content::Json => sent["text"] = json!(record.request),
-            // The format wants one of both: the fields of a form, or a text.
+            // The format allows one of the two: form fields, or a text.
             Content::Form => {
                 sent["params"] =
                     record.fields().map(|(name, value)| json!({ "name": name, "value": value })).collect();

@@ -1,4 +1,4 @@
-//! Where everything goes, as pure functions of the size and the focus.
+//! The layout, as pure functions of size and focus.
 //!
 //! ```text
 //! 100 columns and more            below, or zoomed: the focused half only
@@ -19,7 +19,7 @@ use crate::tui::app::Focus;
 /// From this width the list is always beside the pane.
 pub const BESIDE: u16 = 100;
 
-/// Below this the screen says so and shows nothing else.
+/// Below this size only a message is shown.
 pub const SMALLEST: (u16, u16) = (40, 10);
 
 /// Where everything goes.
@@ -31,7 +31,7 @@ pub struct Areas {
     pub list: Option<Rect>,
     /// The pane, with its border.
     pub pane: Option<Rect>,
-    /// The sentence above the hints; of no height when there is none.
+    /// The notice above the hints; of zero height without one.
     pub notice: Rect,
     /// The bottom line.
     pub hints: Rect,
@@ -61,7 +61,7 @@ pub fn areas(screen: Rect, focus: Focus, zoom: bool, notice: u16) -> Areas {
     Areas { header, list, pane, notice, hints }
 }
 
-/// The room inside a pane's border, one column of padding on each side.
+/// The area inside a pane's border, with one column of padding on each side.
 pub fn inside(area: Rect) -> Rect {
     Rect {
         x: area.x + 2.min(area.width),

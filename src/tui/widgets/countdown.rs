@@ -1,4 +1,4 @@
-//! What is left of a credential's life: in words, and as a bar that runs down.
+//! The remaining lifetime of a credential: in words, and as a bar that runs down.
 
 use ratatui::text::{Line, Span};
 
@@ -7,7 +7,7 @@ use crate::{model::lifetime::countdown, tui::widgets::theme::Theme};
 /// Cells of the bar.
 const CELLS: i64 = 10;
 
-/// The bar for `left` of `whole` seconds: green, from the last fifth a warning, empty when it has ended.
+/// The bar for `left` of `whole` seconds: green, a warning in the last fifth, empty once expired.
 pub fn bar(left: i64, whole: i64, theme: &Theme) -> Span<'static> {
     let whole = whole.max(1);
     let nearest = (left.clamp(0, whole) * CELLS + whole / 2) / whole;
@@ -17,7 +17,7 @@ pub fn bar(left: i64, whole: i64, theme: &Theme) -> Span<'static> {
     Span::styled(text, if left * 5 < whole { theme.warning } else { theme.good })
 }
 
-/// Words and bar: `54m 12s ▰▰▰▰▰▰▰▰▰▱`, or `ended 2m 03s ago`.
+/// Words and bar: `54m 12s ▰▰▰▰▰▰▰▰▰▱`, or `expired 2m 03s ago`.
 pub fn line(left: i64, whole: i64, theme: &Theme) -> Line<'static> {
     if left <= 0 {
         return Line::from(Span::styled(format!("expired {} ago", countdown(-left)), theme.bad));

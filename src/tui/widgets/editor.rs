@@ -1,4 +1,4 @@
-//! Several lines of text being edited: ratatui's text area with a bound, with paste as text, and without its colours.
+//! A multi-line text editor: ratatui's text area with a bound, with paste as text, and without its colours.
 
 use crate::text::safe::{is_unsafe, safe_line};
 use crossterm::event::{KeyCode, KeyModifiers};
@@ -8,22 +8,22 @@ use ratatui_textarea::{CursorMove, TextArea};
 use super::{input::TextEdit, text::thousands};
 use crate::tui::widgets::theme::Theme;
 
-/// No text of ours needs more; a paste beyond it is cut.
+/// More than any text here needs; a larger paste isn't inserted.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Lines that are shown at most.
+/// Most lines shown.
 const MOST_LINES: u16 = 9;
 
 /// A text of several lines with a cursor.
 #[derive(Clone, Debug)]
 pub struct Editor {
     area: TextArea<'static>,
-    /// Lines that are shown at least.
+    /// Fewest lines shown.
     least: u16,
 }
 
 impl Editor {
-    /// An editor holding this text, the cursor at its start, with so many lines at least.
+    /// An editor with this text, the cursor at its start, and at least so many lines.
     pub fn with(text: &str, least: u16) -> Editor {
         let mut area = TextArea::new(text.split('\n').map(str::to_owned).collect());
         area.set_cursor_line_style(Style::new());
@@ -36,7 +36,7 @@ impl Editor {
         self.area.lines().join("\n")
     }
 
-    /// Whether nothing is written.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.area.is_empty()
     }
@@ -46,7 +46,7 @@ impl Editor {
         *self = Editor::with(text, self.least);
     }
 
-    /// Puts the cursor into this line and column, both counted from 1.
+    /// Moves the cursor to this line and column, both counted from 1.
     pub fn go(&mut self, line: usize, column: usize) {
         let place = |n: usize| u16::try_from(n.saturating_sub(1)).unwrap_or(u16::MAX);
         self.area.move_cursor(CursorMove::Jump(place(line), place(column)));
@@ -58,7 +58,7 @@ impl Editor {
         (at.0 + 1, at.1 + 1)
     }
 
-    /// Applies an edit; says whether the text changed.
+    /// Applies an edit; returns whether the text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
         let room = MOST_BYTES.saturating_sub(self.area.lines().iter().map(|line| line.len() + 1).sum());
         match edit {
@@ -74,7 +74,7 @@ impl Editor {
         }
     }
 
-    /// Why a text cannot be pasted whole, if it cannot: what is signed must be what was pasted.
+    /// Why a text can't be pasted unchanged, if it can't: what is signed must be what was pasted.
     pub fn refuses(&self, text: &str) -> Option<String> {
         let text = lines_of(text);
         let held: usize = self.area.lines().iter().map(|line| line.len() + 1).sum();
@@ -91,12 +91,12 @@ impl Editor {
         ))
     }
 
-    /// Lines that it wants.
+    /// The height it needs.
     pub fn height(&self) -> u16 {
         u16::try_from(self.area.lines().len()).unwrap_or(u16::MAX).clamp(self.least, MOST_LINES)
     }
 
-    /// Draws the text; the cursor only where it has the focus.
+    /// Draws the text; the cursor only with the focus.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, focused: bool, theme: &Theme) {
         if !focused {
             for (line, y) in self.area.lines().iter().zip(area.y..area.bottom()) {
@@ -104,7 +104,7 @@ impl Editor {
             }
             return;
         }
-        // What cannot be seen is shown as a mark of one column, so that the cursor stays where it is.
+        // Invisible characters are shown as a one-column mark, so that the cursor stays in its place.
         let mark = |c: char| if c != '\t' && is_unsafe(c) { '\u{fffd}' } else { c };
         let lines = self.area.lines().iter().map(|line| line.chars().map(mark).collect()).collect();
         let mut shown = TextArea::new(lines);
@@ -119,7 +119,7 @@ impl Editor {
     }
 }
 
-/// Terminals paste line ends as they like; here they are line feeds.
+/// Terminals paste different line ends; here they are line feeds.
 fn lines_of(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }

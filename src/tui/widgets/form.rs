@@ -1,5 +1,5 @@
-//! A form: labelled fields and a button. It is one key context: no letter acts in it, whatever has the focus.
-//! It holds what was typed and the sentence beside each field; what the fields mean is its owner's business.
+//! A form: labelled fields and a button. It is one key context: letters never act in it, whatever has the focus.
+//! It holds the typed values and the message beside each field; their meaning is up to its owner.
 
 use crate::text::safe::safe_line;
 use crossterm::event::KeyCode;
@@ -21,15 +21,15 @@ mod field;
 
 use crate::tui::widgets::theme::Theme;
 
-/// How many completions are shown at once.
+/// Most completions shown at once.
 pub const COMPLETIONS: usize = 6;
 
-/// Something that may be put into a text field: its text and what is said about it.
+/// A completion for a text field: its text and a remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Completion {
-    /// What is put into the field.
+    /// The text to insert.
     pub text: String,
-    /// What it is, in a few words.
+    /// The remark.
     pub about: String,
 }
 
@@ -44,12 +44,12 @@ pub struct Form {
     chosen: Option<usize>,
 }
 
-/// What `enter` did.
+/// The effect of `enter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// The text of the field with this id changed: by a completion, or by a new line.
+    /// The text of the field with this id changed: by a completion or a new line.
     Edited(&'static str),
-    /// The focus went on.
+    /// The focus moved on.
     Next,
     /// The button was pressed.
     Submit,
@@ -102,28 +102,28 @@ impl Form {
         }
     }
 
-    /// Ticks a box, or no longer.
+    /// Sets a box.
     pub fn set_checked(&mut self, id: &str, checked: bool) {
         if let Some(Value::Check(on)) = self.field_mut(id).map(|field| &mut field.value) {
             *on = checked;
         }
     }
 
-    /// Puts the cursor of a field of several lines to this place, counted from 1.
+    /// Moves the cursor of a multi-line field to this place, counted from 1.
     pub fn go(&mut self, id: &str, line: usize, column: usize) {
         if let Some(Value::Area(editor)) = self.field_mut(id).map(|field| &mut field.value) {
             editor.go(line, column);
         }
     }
 
-    /// What is said beside a field.
+    /// Sets the note beside a field.
     pub fn set_note(&mut self, id: &str, note: &str) {
         if let Some(field) = self.field_mut(id) {
             field.note = note.to_owned();
         }
     }
 
-    /// Leaves a field out, or no longer.
+    /// Shows or hides a field.
     pub fn show(&mut self, id: &str, shown: bool) {
         if let Some(field) = self.field_mut(id) {
             field.hidden = !shown;
@@ -134,7 +134,7 @@ impl Form {
         }
     }
 
-    /// What is said to be doubtful about a field.
+    /// Sets the warnings of a field.
     pub fn warnings(&self, id: &str) -> Vec<String> {
         self.fields
             .iter()
@@ -143,19 +143,19 @@ impl Form {
             .unwrap_or_default()
     }
 
-    /// Why a field is refused, if it is.
+    /// The error of a field, if any.
     pub fn error(&self, id: &str) -> Option<String> {
         self.fields.iter().find(|field| field.id == id)?.error.clone()
     }
 
-    /// What is doubtful about a field.
+    /// The warnings of a field.
     pub fn set_warnings(&mut self, id: &str, warnings: Vec<String>) {
         if let Some(field) = self.field_mut(id) {
             field.warnings = warnings;
         }
     }
 
-    /// Says why a field is refused, or that it is not.
+    /// Sets or clears the error of a field.
     pub fn set_error(&mut self, id: &str, error: Option<String>) {
         if let Some(field) = self.field_mut(id) {
             field.error = error;
@@ -169,12 +169,12 @@ impl Form {
         }
     }
 
-    /// The first field that is refused.
+    /// The first field with an error.
     pub fn first_error(&self) -> Option<&'static str> {
         self.fields.iter().find(|field| field.error.is_some()).map(|field| field.id)
     }
 
-    /// Why that field is refused.
+    /// That field's error.
     pub fn first_reason(&self) -> Option<&str> {
         self.fields.iter().find_map(|field| field.error.as_deref())
     }
@@ -187,18 +187,18 @@ impl Form {
             .map(|field| field.id)
     }
 
-    /// Whether nothing is written in the text field with the focus.
+    /// Whether the text field with the focus is empty.
     pub fn is_blank(&self) -> bool {
         self.editing().is_none_or(|id| self.text(id).trim().is_empty())
     }
 
-    /// The field with the focus, of whatever sort; none on the button.
+    /// The field with the focus, of any kind; none on the button.
     pub fn focused(&self) -> Option<&'static str> {
         self.fields.get(self.focus).map(|field| field.id)
     }
 
-    /// Offers completions for the field being edited. With `first` the first one is chosen already, so that `enter`
-    /// takes it: right where what was typed cannot stand as it is.
+    /// Offers completions for the field being edited. With `first`, the first one is preselected, so that `enter`
+    /// accepts it: right if the typed text is invalid as it is.
     pub fn offer(&mut self, completions: Vec<Completion>, first: bool) {
         self.completions = completions;
         self.completions.truncate(COMPLETIONS);
@@ -211,17 +211,17 @@ impl Form {
         self.move_focus(first.unwrap_or(self.fields.len()));
     }
 
-    /// Next field, then the button, then round.
+    /// Moves to the next field, then the button, then around.
     pub fn next(&mut self) {
         self.step(1);
     }
 
-    /// The other way round.
+    /// Moves backwards.
     pub fn previous(&mut self) {
         self.step(self.fields.len());
     }
 
-    /// Round the places by so many, over those that are left out.
+    /// Moves by so many places, skipping hidden fields.
     fn step(&mut self, by: usize) {
         let places = self.fields.len() + 1;
         let mut to = (self.focus + by) % places;
@@ -231,7 +231,7 @@ impl Form {
         self.move_focus(to);
     }
 
-    /// Chooses among the completions; without any, moves between fields, and in several lines between those.
+    /// Moves among the completions; without any, between fields, or between the lines of a multi-line field.
     pub fn choose(&mut self, down: bool) {
         if let Some(Value::Area(editor)) = self.fields.get_mut(self.focus).map(|field| &mut field.value) {
             let key = if down { KeyCode::Down } else { KeyCode::Up };
@@ -249,7 +249,7 @@ impl Form {
         }
     }
 
-    /// `space`: turns a box; in a text field it is a space.
+    /// `space`: toggles a box; in a text field it types a space.
     pub fn toggle(&mut self) -> bool {
         match self.fields.get_mut(self.focus).map(|field| &mut field.value) {
             Some(Value::Check(on)) => {
@@ -265,7 +265,7 @@ impl Form {
         }
     }
 
-    /// `enter`: takes the chosen completion (into the last part of a comma-separated text), else goes on.
+    /// `enter`: accepts the chosen completion (for the last part of a comma-separated text), else moves on.
     pub fn accept(&mut self) -> Accepted {
         let chosen = self.chosen.and_then(|at| self.completions.get(at)).cloned();
         if let (Some(completion), Some(field)) = (chosen, self.fields.get_mut(self.focus))
@@ -291,7 +291,7 @@ impl Form {
         Accepted::Next
     }
 
-    /// Types into the field with the focus; says whether its text changed.
+    /// Types into the field with the focus; returns whether its text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
         let Some(field) = self.fields.get_mut(self.focus) else { return false };
         let input = match &mut field.value {
@@ -350,14 +350,14 @@ impl Form {
         self.fields.iter_mut().find(|field| field.id == id)
     }
 
-    /// Lines needed at a width: those of each field, one for the button, and what completions, errors and doubts take.
+    /// The height needed at a width: fields, button, completions, errors and warnings.
     pub fn height(&self, width: u16) -> u16 {
         let shown = self.fields.iter().filter(|field| !field.hidden);
         let fields: u16 = shown.map(|field| field.height(width) + said_height(field, width)).sum();
         u16::try_from(self.completions.len() + 1).unwrap_or(u16::MAX).saturating_add(fields)
     }
 
-    /// Draws the form; gives the place of the cursor.
+    /// Draws the form; returns the position of the cursor.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
         let (mut y, mut cursor) = (area.y, None);
         for (at, field) in self.fields.iter().enumerate().skip(self.first_shown(area)) {
@@ -370,7 +370,7 @@ impl Form {
             if rest(y).is_empty() {
                 return cursor;
             }
-            // Of several lines as many as leave room for what is said about them.
+            // A multi-line field leaves space for its messages.
             let said = said_height(field, area.width);
             let height = field.height(area.width).min(rest(y).height.saturating_sub(said).max(1));
             cursor = draw_field(field, Rect { height, ..rest(y) }, buf, focused, theme).or(cursor);
@@ -396,7 +396,7 @@ impl Form {
         cursor
     }
 
-    /// Where not all fits, the field with the focus does: those before it are left out, the first of them first.
+    /// If not everything fits, fields are dropped from the top until the one with the focus does.
     fn first_shown(&self, area: Rect) -> usize {
         let end = (self.focus + 1).min(self.fields.len());
         let heights = self.fields[..end].iter().map(|field| match field.hidden {
@@ -431,7 +431,7 @@ impl Form {
     }
 }
 
-/// Columns that labels take.
+/// The width of the labels.
 pub const LABEL: u16 = 14;
 
 fn beside_label(area: Rect) -> Rect {

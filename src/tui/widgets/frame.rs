@@ -9,7 +9,7 @@ use ratatui::{
 
 use crate::tui::widgets::theme::Theme;
 
-/// Draws a border with a title and gives the room inside, one column of padding on each side.
+/// Draws a border with a title; returns the area inside, with one column of padding on each side.
 pub fn pane(area: Rect, buf: &mut Buffer, title: Line<'_>, focused: bool, theme: &Theme) -> Rect {
     let block = Block::bordered()
         .border_set(theme.glyphs.border)
@@ -25,7 +25,7 @@ pub fn padded(area: Rect) -> Rect {
     Rect { x: area.x + 1.min(area.width), width: area.width.saturating_sub(2), ..area }
 }
 
-/// A pop-up of at most this size in the middle of `screen`; gives the room inside.
+/// Draws a pop-up of at most this size in the middle of `screen`; returns the area inside.
 pub fn popup(
     screen: Rect,
     width: u16,
@@ -39,7 +39,7 @@ pub fn popup(
     pane(area, buf, title, true, theme)
 }
 
-/// Where a pop-up of at most this size goes.
+/// The area of a pop-up of at most this size.
 pub fn popup_area(screen: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(screen.width), height.min(screen.height));
     Rect {

@@ -1,5 +1,5 @@
-//! One line of text being edited: tui-input with a bound, with paste as text, and drawn with its cursor kept in
-//! sight.
+//! A one-line text input: tui-input with a bound, with paste as text, and drawn so that the cursor stays
+//! visible.
 
 use crossterm::event::{Event, KeyEvent};
 use ratatui::{
@@ -12,13 +12,13 @@ use tui_input::{Input, InputRequest, backend::crossterm::EventHandler};
 use super::text::thousands;
 use crate::text::safe::safe_line;
 
-/// No field of ours needs more; a paste beyond it is not taken, for half of a text is another one.
+/// More than any field here needs; a larger paste isn't inserted, because half a text is a different text.
 const MOST_CHARS: usize = 8_192;
 
-/// What may happen to a text field.
+/// An edit of a text field.
 #[derive(Clone, Debug)]
 pub enum TextEdit {
-    /// A key that no binding took.
+    /// A key without a binding.
     Key(KeyEvent),
     /// Text pasted by the terminal: inserted, never run as keys.
     Paste(String),
@@ -29,7 +29,7 @@ pub enum TextEdit {
 pub struct TextInput(Input);
 
 impl TextInput {
-    /// A field holding this text, the cursor behind it.
+    /// A field with this text, the cursor at its end.
     pub fn with(text: &str) -> TextInput {
         TextInput(Input::new(text.to_owned()))
     }
@@ -39,12 +39,12 @@ impl TextInput {
         self.0.value()
     }
 
-    /// Replaces the text; the cursor goes behind it.
+    /// Replaces the text; the cursor moves to its end.
     pub fn set(&mut self, text: &str) {
         self.0 = Input::new(text.to_owned());
     }
 
-    /// Applies an edit; says whether the text changed.
+    /// Applies an edit; returns whether the text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
         match edit {
             TextEdit::Key(key) => {
@@ -56,7 +56,7 @@ impl TextInput {
                 if self.refuses(text).is_some() {
                     return false;
                 }
-                // Line ends become spaces: a pasted list of scopes or a wrapped name stays usable.
+                // Line breaks become spaces: a pasted list of scopes or a wrapped name stays usable.
                 let line = text.trim().chars().map(|c| if c.is_control() { ' ' } else { c });
                 for c in line {
                     self.0.handle(InputRequest::InsertChar(c));
@@ -66,7 +66,7 @@ impl TextInput {
         }
     }
 
-    /// Why a text cannot be pasted whole, if it cannot.
+    /// Why a text can't be pasted whole, if it can't.
     pub fn refuses(&self, text: &str) -> Option<String> {
         let length = self.length() + text.trim().chars().count();
         (length > MOST_CHARS).then(|| {
@@ -80,7 +80,7 @@ impl TextInput {
         self.0.value().chars().count()
     }
 
-    /// Draws the text in one line; gives the place of the cursor when it has the focus.
+    /// Draws the text in one line; returns the position of the cursor if it has the focus.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, style: Style, focused: bool) -> Option<Position> {
         if area.is_empty() {
             return None;

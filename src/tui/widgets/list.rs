@@ -1,5 +1,5 @@
-//! A cursor over rows that are not here: it knows how many rows there are and how many fit, never the rows.
-//! What is drawn asks for [`ListCursor::window`] and builds those rows only.
+//! A list cursor that doesn't hold the rows: it knows only how many there are and how many fit.
+//! Drawing takes [`ListCursor::window`] and builds only those rows.
 
 use std::ops::Range;
 
@@ -47,25 +47,25 @@ impl ListCursor {
         self.top..(self.top + self.height).min(self.len)
     }
 
-    /// Says how many rows there are now; the cursor stays as near as it can.
+    /// Sets the number of rows; the cursor stays as near as possible.
     pub fn set_len(&mut self, len: usize) {
         self.len = len;
         self.settle();
     }
 
-    /// Says how many rows fit.
+    /// Sets how many rows fit.
     pub fn set_height(&mut self, height: usize) {
         self.height = height;
         self.settle();
     }
 
-    /// Puts the cursor on a row.
+    /// Moves the cursor to a row.
     pub fn go(&mut self, at: usize) {
         self.at = at;
         self.settle();
     }
 
-    /// Moves; says whether anything changed.
+    /// Moves; returns whether anything changed.
     pub fn step(&mut self, step: Move) -> bool {
         let before = (self.at, self.top);
         let page = self.height.max(1);
@@ -83,7 +83,7 @@ impl ListCursor {
         before != (self.at, self.top)
     }
 
-    /// Scrolls a text of `len` lines, where there is no cursor but a first line.
+    /// Scrolls a text, which has a first line instead of a cursor.
     pub fn scroll(&mut self, step: Move) -> bool {
         let before = self.top;
         let last = self.len.saturating_sub(self.height);

@@ -1,5 +1,5 @@
-//! Pieces of screen that know only ratatui and the theme: lists, text fields, forms, countdowns, and the care
-//! that outside text needs before it may be shown.
+//! Widgets that know only ratatui and the theme: lists, text fields, forms, countdowns, and the escaping
+//! that text from outside needs before it is shown.
 
 pub mod countdown;
 pub mod editor;

@@ -1,4 +1,4 @@
-//! Styled text that breaks at words, and numbers as people write them.
+//! Styled text that wraps at words, and numbers with thousands separators.
 
 use ratatui::{
     buffer::Buffer,
@@ -10,8 +10,8 @@ use ratatui::{
 use crate::text::safe::safe_line;
 use crate::text::width::width;
 
-/// Breaks lines at words so that none is wider than `columns`; a longer word is cut. What follows a break is
-/// indented as its line was.
+/// Wraps lines at words so that none is wider than `columns`; a longer word is cut. Continuation lines are
+/// indented like their first line.
 pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns.max(1));
     let mut out = Vec::with_capacity(lines.len());
@@ -27,7 +27,7 @@ pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
     out
 }
 
-/// The same for one line, with what follows a break indented so far.
+/// The same for one line, with this indent for continuation lines.
 pub fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns.max(1));
     if line_width(&line) <= columns {
@@ -38,7 +38,7 @@ pub fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<
     out
 }
 
-/// As it is drawn: letter by letter, and not as a whole, where some letters would join.
+/// Measured as it is drawn: letter by letter, because some letters would join.
 fn line_width(line: &Line) -> usize {
     line.spans.iter().map(|span| width(&span.content)).sum()
 }
@@ -51,20 +51,20 @@ fn fold_one(line: &Line<'static>, columns: usize, indent: usize, out: &mut Vec<L
         let style = line.style.patch(span.style);
         for word in span.content.split_inclusive(' ') {
             let (mut rest, mut long) = (word, width(word.trim_end()));
-            // A word that no line can hold is cut where it stands.
+            // A word longer than a line is cut in place.
             if used + long > columns && used > indent.len() && indent.len() + long <= columns {
                 out.push(Line::from(std::mem::take(&mut row)));
                 row.push(Span::raw(indent.clone()));
                 used = indent.len();
             }
             while used + long > columns {
-                // A blank that hangs over the edge has nothing behind it, not even a letter without a width.
+                // A blank beyond the edge is dropped, with zero-width letters after it.
                 let mut end = columns.checked_sub(used).map_or(0, |room| cut(rest, room));
                 if end == 0 && used <= indent.len() {
-                    // Wider than any line: one character has to go out all the same.
+                    // Wider than any line: one character is written anyway.
                     end = rest.chars().next().map_or(rest.len(), char::len_utf8);
                 }
-                // Measured as it goes: a word of a mebibyte is looked at once.
+                // Measured on the way, so that a word of a mebibyte is read only once.
                 long = long.saturating_sub(width(&rest[..end]));
                 row.push(Span::styled(rest[..end].to_owned(), style));
                 out.push(Line::from(std::mem::take(&mut row)));
@@ -90,7 +90,7 @@ fn cut(text: &str, columns: usize) -> usize {
     text.len()
 }
 
-/// Draws one sentence over as many lines as it takes; gives how many it took.
+/// Draws a sentence over as many lines as it needs; returns how many.
 pub fn wrapped(text: &str, area: Rect, buf: &mut Buffer, style: Style) -> u16 {
     let lines = fold(vec![Line::styled(safe_line(text).into_owned(), style)], area.width);
     let mut taken = 0;

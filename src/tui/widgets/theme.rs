@@ -16,13 +16,13 @@ pub struct Theme {
     pub accent: Style,
     /// Yes, live, verified.
     pub good: Style,
-    /// Ending, doubtful.
+    /// About to expire, doubtful.
     pub warning: Style,
-    /// No, ended, failed.
+    /// No, expired, failed.
     pub bad: Style,
     /// Secrets, masked or not.
     pub secret: Style,
-    /// Context: labels, hints, what is not known.
+    /// Context: labels, hints, unknowns.
     pub dim: Style,
     /// Headings.
     pub strong: Style,
@@ -35,7 +35,7 @@ pub struct Theme {
 /// Marks, one column wide each, in Unicode or in ASCII.
 #[derive(Debug)]
 pub struct Glyphs {
-    /// Whether nothing but ASCII may be shown.
+    /// Whether only ASCII can be shown.
     pub ascii: bool,
     /// Yes.
     pub yes: &'static str,
@@ -109,7 +109,7 @@ static ASCII: Glyphs = Glyphs {
 };
 
 impl Theme {
-    /// The styles of a mode; `unicode` is whether the locale can show more than ASCII.
+    /// The styles of a mode; `unicode` says whether the locale supports more than ASCII.
     pub fn new(mode: Mode, unicode: bool) -> Theme {
         let plain = Style::new();
         let colour = |dark: Color, light: Color| match mode {

@@ -1,4 +1,4 @@
-//! How a token is drawn: what it says on the left, what is to be said about it on the right.
+//! Drawing a token: its contents on the left, the verdict on the right.
 
 use std::collections::BTreeMap;
 
@@ -36,20 +36,20 @@ use crate::{
 /// From this width the verdict stands beside the claims.
 const BESIDE: u16 = 92;
 
-/// More claims than these are not shown.
+/// Most claims shown.
 const MOST_CLAIMS: usize = 2_000;
 
-/// Of one value no more characters than these are shown, of all together no more than [`MOST_SHOWN`]: what is shown is
-/// laid out at every change.
+/// Most characters shown of one value, as [`MOST_SHOWN`] is of all together: everything shown is laid out again at each
+/// change.
 const MOST_VALUE: usize = 4_000;
 
 /// See [`MOST_VALUE`].
 const MOST_SHOWN: usize = 60_000;
 
-/// Cells that one permission takes beside others.
+/// Cells for one permission in a row of several.
 const ROLE: u16 = 17;
 
-/// A scope that so many APIs take opens no one of them in particular.
+/// A scope accepted by more APIs than this isn't listed under one of them.
 const MANY_APIS: usize = 12;
 
 impl Inspect {
@@ -68,7 +68,7 @@ impl Inspect {
             ];
             return lines.into_iter().map(|text| Line::styled(text, theme.dim)).collect();
         };
-        // What came from the shelf is known for what it is, whatever it looks like.
+        // A token from the shelf is of a known kind, whatever it looks like.
         let name = match (reading.form, self.about.is_empty()) {
             (Form::Opaque, false) => self.from.replace(" from the shelf", ""),
             (form, _) => form.name().to_owned(),
@@ -151,7 +151,7 @@ impl Inspect {
         lines
     }
 
-    /// What Google tells of an access token: whose it is and its scopes, by API.
+    /// Google's information about an access token: its owner, and its scopes by API.
     fn told(&self, name_of: &dyn Fn(&str) -> Option<String>, theme: &Theme) -> Vec<Line<'static>> {
         let Some(facts) = &self.facts.value else { return Vec::new() };
         let mut lines = vec![Line::default(), Line::styled("Google says", theme.dim)];
@@ -174,14 +174,14 @@ impl Inspect {
         lines
     }
 
-    /// When it ends, as far as it or somebody else tells; in seconds since 1970.
+    /// Its expiry by its own claims or by another source, in seconds since 1970.
     pub(super) fn end(&self) -> Option<i64> {
         let own = self.reading.as_ref().and_then(|reading| reading.times.exp);
         let told = self.facts.value.as_ref().and_then(|facts| facts.expires);
         own.or(self.expires.or(told).map(Timestamp::as_second))
     }
 
-    /// What is expected of it, and what would be refused; with the key that makes one that would do.
+    /// What the user will call, and what would be denied; with the key that mints a token that fits.
     fn expected(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
         let checks = self.checks(shared, now);
         let mut lines = Vec::new();
@@ -212,7 +212,7 @@ impl Inspect {
         if !fine.is_empty() {
             lines.push(Line::from(fine));
         }
-        // While the form is open the key is a letter in it.
+        // While the form is open, the key would type a letter.
         if let Some(request) = self.mended(&checks, shared).filter(|_| !self.filling) {
             let key = shared.keymap.key(Action::Fix);
             lines.push(Line::from(vec![
@@ -226,8 +226,8 @@ impl Inspect {
         lines
     }
 
-    /// What the caller may do with the opened account, beside the scopes of an access token: a missing scope and a
-    /// missing role look alike until they stand side by side.
+    /// What the caller can do with the opened account, next to the scopes of an access token: only side by side can a
+    /// missing scope and a missing role be told apart.
     fn roles(&self, shared: &Shared, theme: &Theme) -> Vec<Line<'static>> {
         if self.facts.value.is_none() && self.facts.awaiting.is_none() {
             return Vec::new();
@@ -259,7 +259,7 @@ impl Inspect {
         lines
     }
 
-    /// One header field or claim with its meaning; and how much was shown of it.
+    /// One header field or claim with its meaning, and how many characters of it are shown.
     fn member_line(
         &self,
         member: &Member,
@@ -366,7 +366,7 @@ impl Inspect {
         Line::from(vec![Span::styled(format!("{glyph} "), style), Span::styled(text, style)])
     }
 
-    /// Claims and verdict side by side or one above the other, folded to their widths.
+    /// Claims and verdict, side by side or stacked, folded to their widths.
     pub(super) fn columns(
         &self,
         shared: &Shared,
@@ -387,7 +387,7 @@ impl Inspect {
         (fold(all, self.width), Vec::new())
     }
 
-    /// Lines that the form takes; none when it is not open.
+    /// The height of the form; zero when it isn't open.
     pub(super) fn form_height(&self, area: Rect) -> u16 {
         if self.filling { (self.form.height(area.width) + 1).min(area.height / 2) } else { 0 }
     }
@@ -414,7 +414,7 @@ impl Inspect {
     }
 }
 
-/// What may be shown of a credential that is no JWT.
+/// The facts shown of a credential that isn't a JWT.
 fn facts_lines(facts: &[(&'static str, String)], theme: &Theme) -> Vec<Line<'static>> {
     let line = |(label, text): &(&'static str, String)| {
         Line::from(vec![
@@ -425,7 +425,7 @@ fn facts_lines(facts: &[(&'static str, String)], theme: &Theme) -> Vec<Line<'sta
     facts.iter().map(line).collect()
 }
 
-/// Scopes by the API that takes them; one that opens many is named so.
+/// Scopes by the API that accepts them; one accepted by many APIs says how many.
 fn by_api(scopes: &[String]) -> BTreeMap<String, Vec<String>> {
     let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for scope in scopes {
@@ -463,13 +463,13 @@ fn ending(end: i64, whole: i64, now: i64, theme: &Theme) -> Line<'static> {
     Line::from(spans)
 }
 
-/// Whether keys do not come from Google's own hosts: what they verify proves nothing about Google.
+/// Whether keys come from other hosts than Google's: then a verified signature proves nothing about Google.
 fn emulated(shared: &Shared) -> bool {
     let certs = endpoints::name(Base::Certs);
     shared.demo || shared.endpoints.overridden().iter().any(|(name, _)| *name == certs)
 }
 
-/// The beginning of a text, and how much is left out.
+/// The beginning of a text, and how much is omitted.
 fn cut(text: &str, most: usize) -> (&str, Option<String>) {
     if text.len() <= most {
         return (text, None);

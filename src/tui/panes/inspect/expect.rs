@@ -1,4 +1,4 @@
-//! What the token is meant for, as typed; what is wrong about it for that; and the request for one that would do.
+//! The form for what the token will be used for, the checks against that, and the request for a token that fits.
 
 use std::path::PathBuf;
 
@@ -35,17 +35,17 @@ pub(super) fn form() -> Form {
 }
 
 impl Inspect {
-    /// Takes in what was typed; what is wrong is said beside the field, and judging goes on with the rest.
+    /// Takes in the typed text; errors are shown beside the field, and the rest is checked anyway.
     pub(super) fn expect(&mut self) {
         let calling = Expectation::calling(self.form.text("call"));
         self.form.set_error("call", calling.as_ref().err().cloned());
-        // A paste that was not taken was said there, and is no reason to stay.
+        // A rejected paste was already reported there and doesn't keep the form open.
         ["audience", "keys"].into_iter().for_each(|field| self.form.set_error(field, None));
         let audience = Some(self.form.text("audience").trim().to_owned()).filter(|text| !text.is_empty());
         self.expectation = Expectation { audience, ..calling.unwrap_or_default() };
     }
 
-    /// Leaves the form; with a file of keys, checks the signature with those.
+    /// Closes the form; with a file of keys, checks the signature with them.
     pub(super) fn submit(&mut self, cx: &mut Cx) {
         self.expect();
         if let Some(wrong) = self.form.first_error() {
@@ -64,7 +64,7 @@ impl Inspect {
         }
     }
 
-    /// What was looked at about the token's use.
+    /// The checks against the token's use.
     pub(super) fn checks(&self, shared: &Shared, now: Timestamp) -> Vec<Check> {
         let Some(reading) = &self.reading else { return Vec::new() };
         let scopes = self.scopes();
@@ -78,7 +78,7 @@ impl Inspect {
         jwt::checks(reading, &self.expectation, &around)
     }
 
-    /// The scopes of an access token: as Google tells, else as it was minted with.
+    /// The scopes of an access token: according to Google, else those it was minted with.
     fn scopes(&self) -> Option<Vec<String>> {
         let told = self.facts.value.as_ref().map(|facts| facts.scopes.clone());
         told.or_else(|| match &self.request.as_ref()?.what {
@@ -87,7 +87,7 @@ impl Inspect {
         })
     }
 
-    /// The account that the token speaks for, as far as it or its making tells.
+    /// The account that the token represents, from its request, its claims or Google.
     fn account(&self) -> Option<String> {
         if let Some(request) = &self.request {
             return Some(request.account.clone());
@@ -98,14 +98,14 @@ impl Inspect {
         named.find(|name| parse(name).as_ref() == Ok(name) && name.contains('@'))
     }
 
-    /// The request for a token that would do, where one can be told from what is wrong: as the account that the token
-    /// speaks for, else as the opened one.
+    /// The request for a token that fits, if the failed checks determine one: for the account that the token represents,
+    /// else for the opened one.
     pub(super) fn mended(&self, checks: &[Check], shared: &Shared) -> Option<MintRequest> {
         let fix = checks.iter().find_map(|check| check.fix.clone())?;
         self.request_for(fix, self.account().or_else(|| shared.opened.clone())?)
     }
 
-    /// Mints the token that would do in place of this one.
+    /// Mints a token that fits, instead of this one.
     pub(super) fn fix(&mut self, cx: &mut Cx) {
         if self.reading.is_none() {
             return cx.notice(Level::Warning, "No token yet: paste one");
@@ -127,7 +127,7 @@ impl Inspect {
     }
 
     fn request_for(&self, fix: Fix, account: String) -> Option<MintRequest> {
-        // A user's token is another identity than the account that it was got by.
+        // A user's token has a different identity from the account it was obtained with.
         if self.request.as_ref().is_some_and(|request| matches!(request.what, What::Delegated { .. })) {
             return None;
         }

@@ -1,4 +1,4 @@
-//! How the policy pane is drawn: the list, and over it the grant, the review or the history.
+//! Drawing the policy pane: the list, and above it the grant, the review or the history.
 
 use jiff::Timestamp;
 use ratatui::{
@@ -31,10 +31,10 @@ use crate::{
     },
 };
 
-/// Pop-ups of this pane.
+/// The width of this pane's pop-ups.
 const WIDTH: u16 = 108;
 
-/// From this width each row has room for what its role gives.
+/// From this width each row shows what its role grants.
 const WIDE: usize = 100;
 
 /// How long ago, in one unit: `12s`, `3m`.
@@ -174,7 +174,7 @@ impl PolicyPane {
                     super::rows::By::Role => gives_words(key, look.shared),
                     super::rows::By::Member => String::new(),
                 };
-                // What it gives is at the right end, and yields to the name only where both cannot be.
+                // What it grants is at the right edge; only if both don't fit does the name take its space.
                 let all = columns.name + columns.from + columns.condition + columns.gives;
                 let gives = truncate(&gives, all / 2).into_owned();
                 let name_room = all.saturating_sub(width(&gives) + 1);
@@ -212,7 +212,7 @@ impl PolicyPane {
         let name = truncate_middle(&safe_line(&name), room).into_owned();
         let from = match &entry.origin {
             Origin::Here => "here".to_owned(),
-            // There is one project and one organization above an account; folders need their number.
+            // An account has one project and one organization above it; only folders need their number.
             Origin::Above(level) => match level.split_once(' ') {
                 Some((kind @ ("project" | "organization"), _)) => kind.to_owned(),
                 _ => level.clone(),
@@ -261,7 +261,7 @@ impl PolicyPane {
         }
     }
 
-    /// What the review says, and the same as lines for a room.
+    /// The review, and its lines at this width.
     fn review_text(
         &self,
         area: Rect,
@@ -369,7 +369,7 @@ impl Columns {
     }
 }
 
-/// What a role gives, for the line of the role.
+/// What a role grants, for the line of the role.
 fn gives_words(role: &str, shared: &Shared) -> String {
     let custom = |role: &str| shared.role_permissions(role);
     match Gives::of(role, &custom) {
@@ -381,7 +381,7 @@ fn gives_words(role: &str, shared: &Shared) -> String {
     }
 }
 
-/// What is said about an entry: its condition as it stands now, else what is odd about its member.
+/// The remark on an entry: the present state of its condition, else warnings about its member.
 fn condition_cell(entry: &Entry, look: &Look, now: Timestamp) -> (String, Style) {
     let theme = look.theme;
     let caller = look.shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());

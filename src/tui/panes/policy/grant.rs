@@ -1,5 +1,5 @@
-//! The guided grant: who, which role, until when or under which condition; checked field by field, with what the role
-//! gives said while it is chosen.
+//! The guided grant: who, which role, and until when or under which condition. Checked field by field; what the role
+//! grants is shown while it is chosen.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +15,7 @@ use crate::{
     tui::widgets::form::{COMPLETIONS, Completion, Field, Form},
 };
 
-/// How long a new grant lasts unless something else is chosen.
+/// The default duration of a new grant.
 const DEFAULT_UNTIL: &str = "1h";
 
 /// A grant being filled in.
@@ -23,14 +23,14 @@ const DEFAULT_UNTIL: &str = "1h";
 pub struct Grant {
     /// The fields.
     pub form: Form,
-    /// The grant that this one takes the place of; none for a new one.
+    /// The grant being replaced; none for a new one.
     pub replaces: Option<Triple>,
-    /// Whether it ends in a request to an administrator, because the caller may not edit.
+    /// Whether it ends in a request to an administrator, because the caller can't edit the policy.
     pub asks: bool,
 }
 
 impl Grant {
-    /// An empty grant; `permission` preselects the narrowest role that gives it.
+    /// An empty grant; `permission` preselects the narrowest role that contains it.
     pub fn new(member: Option<Member>, permission: Option<Permission>, asks: bool) -> Grant {
         let member = member.map(|member| member.as_str().to_owned()).unwrap_or_default();
         let role = permission.map_or("roles/iam.serviceAccountTokenCreator", |permission| permission.role);
@@ -41,7 +41,7 @@ impl Grant {
         Grant { form, replaces: None, asks }
     }
 
-    /// A grant that is there, to be changed.
+    /// Edits an existing grant.
     pub fn edit(triple: &Triple) -> Grant {
         let condition = triple.condition.as_ref();
         let mut form = form(triple.member.as_str(), &triple.role, "", condition, "stage");
@@ -49,7 +49,7 @@ impl Grant {
         Grant { form, replaces: Some(triple.clone()), asks: false }
     }
 
-    /// The grant that the form describes; none when a field is wrong, with the reason beside that field.
+    /// The grant that the form describes; none if a field is invalid, with the reason beside that field.
     pub fn check(&mut self, now: Timestamp) -> Option<Triple> {
         let form = &mut self.form;
         let member = Member::parse(form.text("member").trim());
@@ -67,7 +67,7 @@ impl Grant {
         Some(Triple { role: role.ok()?, member, condition: condition.ok()? })
     }
 
-    /// Whether it is to end after a length of time, which is counted from now on.
+    /// Whether it expires after a duration, which starts now.
     pub fn counts(&self) -> bool {
         let until = self.form.text("until").trim();
         self.form.text("expression").trim().is_empty() && lifetime::seconds(until).is_some()
@@ -107,7 +107,7 @@ impl Grant {
         self.form.offer(completions, !whole && !typed.is_empty());
     }
 
-    /// What the chosen role gives, in a line.
+    /// What the chosen role grants, in one line.
     pub fn gives(&self, custom: &dyn Fn(&str) -> Option<Vec<String>>) -> String {
         let name = self.form.text("role").trim();
         match Gives::of(name, custom) {
@@ -137,7 +137,7 @@ fn form(member: &str, role: &str, until: &str, condition: Option<&Condition>, bu
     )
 }
 
-/// Roles by their three documented forms.
+/// Accepts the three documented forms of a role name.
 fn check_role(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('/').collect();
     let fine = |part: &&str| {
@@ -152,8 +152,8 @@ fn check_role(text: &str) -> Result<String, String> {
     }
 }
 
-/// The condition that the fields describe. In a grant that is being changed, a time takes the place of the condition
-/// that was there; both a time and another condition are one too many.
+/// The condition that the fields describe. When a grant is edited, a time replaces its old condition; a time together
+/// with another condition is an error.
 fn check_condition(
     form: &Form,
     old: Option<&Condition>,
@@ -180,7 +180,7 @@ fn check_condition(
         }
         return Ok(Some(condition));
     }
-    // The title of a condition that goes does not stay behind.
+    // A replaced condition's title goes with it.
     let title = if kept { "" } else { title };
     let until = form.text("until").trim();
     if until == "never" {
@@ -211,7 +211,7 @@ fn check_condition(
     Ok(Some(Condition::expires(at, &title)))
 }
 
-/// Roles offered where nobody asked Google yet: those of the table that let somebody act as an account.
+/// Roles offered until Google has answered: those that let someone act as an account.
 pub fn usual_roles() -> Vec<(String, String)> {
     const USUAL: [&str; 8] = [
         "roles/iam.serviceAccountTokenCreator",

@@ -1,5 +1,5 @@
-//! Policies as they were, each saved right before it was written over. Restoring one stages what leads back to it,
-//! over today's policy and under today's etag: nothing is written from here.
+//! Earlier versions of the policy, each saved right before it was overwritten. Restoring one stages the changes that lead
+//! back to it, over today's policy and etag: nothing is written from here.
 
 use crate::{
     flows,
@@ -22,14 +22,14 @@ use super::{Mode, OWNER, PolicyPane};
 /// The list of saved policies.
 #[derive(Debug, Default)]
 pub struct History {
-    /// The newest first.
+    /// Saved policies, newest first.
     pub list: Remote<Vec<Snapshot>>,
     /// Which one.
     pub cursor: ListCursor,
 }
 
 impl History {
-    /// The one under the cursor.
+    /// The version under the cursor.
     pub fn selected(&self) -> Option<&Snapshot> {
         self.list.value.as_ref()?.get(self.cursor.at()?)
     }
@@ -38,7 +38,7 @@ impl History {
 /// The changes that lead from today's policy back to a saved one.
 ///
 /// # Errors
-/// A sentence: it is no policy, or differs in what a write does not touch.
+/// A sentence: the file isn't a policy, or differs in parts that a write never touches.
 pub fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, String> {
     let then = Policy::parse(snapshot.policy.clone())?;
     let back = diff(today, &then);
@@ -72,7 +72,7 @@ impl PolicyPane {
         true
     }
 
-    /// Google has looked at a condition.
+    /// Handles Google's answer about a condition.
     pub(super) fn linted(
         &mut self,
         linting: super::Linting,
@@ -84,7 +84,7 @@ impl PolicyPane {
                 lints.iter().find(|lint| lint.is_error()).map(|lint| lint.message.clone())
             }
             Ok(_) => None,
-            // A linter that cannot be asked holds nobody back: the write itself is checked again by Google.
+            // A failed lint doesn't block the edit: Google checks the write itself again.
             Err(error) => {
                 cx.notice(
                     Level::Warning,

@@ -1,4 +1,4 @@
-//! Reading: what the pane asks Google for, and where each answer goes.
+//! Reading: the calls of the policy pane, and where each answer goes.
 
 use super::{Mode, OWNER, PolicyPane};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 impl PolicyPane {
-    /// Asks for the policy of the opened account, and for what it inherits.
+    /// Reads the policy of the opened account and those above it.
     pub fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let req = cx.call(OWNER, Call::Policies(policies::Call::Get { account: account.clone() }));
@@ -30,7 +30,7 @@ impl PolicyPane {
         }
     }
 
-    /// Asks which roles can be granted on the account, once.
+    /// Reads which roles can be granted on the account, once.
     pub(super) fn ask_roles(&mut self, account: String, cx: &mut Cx) {
         let known = cx
             .shared
@@ -44,7 +44,7 @@ impl PolicyPane {
         }
     }
 
-    /// Roles that the table does not know are asked for, so that it can be said what they give.
+    /// Looks up roles that the built-in table doesn't know, to show what they grant.
     fn ask_unknown_roles(&mut self, cx: &mut Cx) {
         let Some((_, facts)) = cx.shared.opened_facts() else { return };
         let own = facts.policy.value.iter().flat_map(|policy| policy.triples());
@@ -60,14 +60,14 @@ impl PolicyPane {
         unknown.sort_unstable();
         unknown.dedup();
         unknown.retain(|name| !cx.shared.roles.contains_key(name));
-        // Each is a request: more than these are looked up when they are granted.
+        // Each is a request: beyond this bound, a role is looked up only when it is granted.
         for name in unknown.into_iter().take(20) {
             let req = cx.call(OWNER, Call::Policies(policies::Call::Role { name: name.clone() }));
             cx.shared.roles.entry(name).or_default().start(req);
         }
     }
 
-    /// Gives an answer to what asked for it.
+    /// Routes an answer to its requester.
     pub(super) fn settle(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         cx.shared.writes.end(req);
         if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
@@ -115,13 +115,13 @@ impl PolicyPane {
             }) && facts.policy.error.is_none()
             {
                 facts.policy_read = Some(now);
-                // What is staged moves on to the policy as it is now.
+                // Staged edits move to the new version of the policy.
                 if let (Some(changes), Some(policy)) = (kept, facts.policy.value.clone()) {
                     facts.staged = Some(Staged::with(policy, &changes));
                 }
             }
         } else if facts.above.awaits(req) {
-            // What was read before is better than levels that cannot be reached now.
+            // Levels that were read before are kept if they can't be read now.
             let lost = match &reply {
                 Ok(Reply::Inherited(levels)) if facts.above.value.is_some() => {
                     levels.iter().find_map(flows::Level::out_of_reach).cloned()

@@ -1,5 +1,5 @@
-//! The review: what will be written, in words, with what has to be said first. Nothing is written before it was seen
-//! here and confirmed.
+//! The review: what will be written, in words, after any warnings. Nothing is written before it was shown here and
+//! confirmed.
 
 use jiff::Timestamp;
 use ratatui::text::{Line, Span};
@@ -26,41 +26,41 @@ use crate::{
     },
 };
 
-/// What somebody else did meanwhile: the policy as it was read, as it is now, and as it will be.
+/// A concurrent change: the policy as it was read, as it is now, and as it will be.
 #[derive(Clone, Debug)]
 pub struct Theirs {
-    /// What the edits were made over.
+    /// The policy that the edits were based on.
     pub read: Policy,
-    /// What is there now.
+    /// The current policy.
     pub now: Policy,
-    /// Theirs with mine on top.
+    /// The current policy with the staged edits applied.
     pub will_be: Policy,
-    /// Where both touched the same.
+    /// Grants that both changed.
     pub overlaps: Vec<Overlap>,
 }
 
-/// A review being read.
+/// The state of a review.
 #[derive(Clone, Debug, Default)]
 pub struct Review {
-    /// After a conflict: what they did.
+    /// After a conflict: the concurrent change.
     pub theirs: Option<Theirs>,
-    /// Whether the guards were accepted with a key.
+    /// Whether the user accepted the guards.
     pub accepted: bool,
-    /// What is being typed to accept those guards that ask for it.
+    /// Typed text for guards that ask for a name.
     pub typed: TextInput,
 }
 
-/// What the review says about staged edits.
+/// The contents of a review.
 pub struct Said {
     /// The changes, each with its sentence.
     pub changes: Vec<(Change, String)>,
     /// Guards and remarks.
     pub guards: Vec<Guard>,
-    /// Why it cannot be written at all.
+    /// Reasons that make a write impossible.
     pub refused: Vec<String>,
 }
 
-/// Everything there is to say.
+/// Collects the contents of a review.
 pub fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> Said {
     let caller = shared.caller_member();
     let custom = |role: &str| shared.role_permissions(role);
@@ -91,19 +91,19 @@ pub fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> 
 }
 
 impl Said {
-    /// Guards that stop a write until accepted.
+    /// Guards that block a write until accepted.
     pub fn stops(&self) -> impl Iterator<Item = &Guard> {
         self.guards.iter().filter(|guard| guard.kind == Kind::Guard)
     }
 
-    /// What must be typed, if anything.
+    /// The text to type, if a guard asks for one.
     pub fn to_type(&self) -> Option<&str> {
         self.stops().find_map(|guard| guard.type_to_confirm.as_deref())
     }
 }
 
 impl Review {
-    /// Whether everything was accepted that has to be.
+    /// Whether all guards are accepted.
     pub fn may_write(&self, said: &Said) -> bool {
         let typed = said.to_type().is_none_or(|text| self.typed.text().trim() == text);
         said.refused.is_empty() && typed && (self.accepted || said.stops().next().is_none())
@@ -132,7 +132,7 @@ impl Review {
         if let Some(theirs) = &self.theirs {
             lines.extend(conflict(theirs, theme));
         }
-        // What stops a write comes first: it must not be below the edge of a small screen.
+        // Blocking reasons come first, so that they're visible on a small screen.
         for sentence in &said.refused {
             lines.push(Line::styled(format!("{} {}", theme.glyphs.no, safe_line(sentence)), theme.bad));
         }
@@ -180,17 +180,17 @@ pub fn change_line(change: &Change, now: Timestamp, theme: &Theme) -> Line<'stat
     ])
 }
 
-/// A condition in a few words: what it says now where time alone decides, else its expression, with its title.
+/// A condition in a few words: its present state if it depends only on time, else its expression; with its title.
 pub fn condition_words(condition: &Condition, now: Timestamp) -> String {
     let words = condition.words(now);
     match condition.title() {
-        // A title that only says the same adds nothing.
+        // A title that repeats the words is left out.
         title if title.is_empty() || title.starts_with("expires ") && words.contains("until") => words,
         title => format!("{words} “{title}”"),
     }
 }
 
-/// Every grant that is not the same in all three, in three columns.
+/// Grants that differ between the three policies, in three columns.
 fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
     const COLUMN: usize = 9;
     let all = [theirs.read.triples(), theirs.now.triples(), theirs.will_be.triples()];

@@ -1,4 +1,4 @@
-//! The rows of the policy: what the account's own policy grants, staged edits marked, and what is inherited, by role
+//! The rows of the policy: grants of the account's own policy, with staged edits marked, and inherited grants, by role
 //! or by member. Rows are built when something changes, never while drawing.
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,54 +13,54 @@ use crate::model::{
     role,
 };
 
-/// Where a triple stands.
+/// Where a grant comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// In the account's own policy: can be edited.
+    /// The account's own policy: editable.
     Here,
-    /// At a level above, by its name: read-only.
+    /// A level above, by its name: read-only.
     Above(String),
 }
 
-/// What a staged edit does with a row.
+/// The effect of a staged edit on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// As it was read.
+    /// Unchanged.
     None,
     /// Added.
     Add,
-    /// Taken away.
+    /// Removed.
     Remove,
-    /// Under another condition than it was read.
+    /// With a changed condition.
     Change,
 }
 
-/// One triple on screen.
+/// One grant on screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Who has what, under which condition.
+    /// Member, role and condition.
     pub triple: Triple,
-    /// Where it stands.
+    /// Where it comes from.
     pub origin: Origin,
-    /// What a staged edit does with it.
+    /// The effect of a staged edit on it.
     pub mark: Mark,
 }
 
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A role or a member with what is below it.
+    /// A role or a member, with its entries below.
     Head {
-        /// The role's or member's name: what is collapsed by.
+        /// The role or member, which identifies a folded group.
         key: String,
-        /// How many entries are below.
+        /// How many entries it has.
         count: usize,
         /// Whether they are shown.
         open: bool,
     },
-    /// One triple.
+    /// One grant.
     Entry(Entry),
-    /// A level that may not be read.
+    /// A level that couldn't be read.
     Unread(String),
 }
 
@@ -74,7 +74,7 @@ pub enum By {
     Member,
 }
 
-/// Everything that stands in the policy and above it.
+/// All grants in the policy and above it.
 pub fn entries(base: &Policy, changes: &[Change], levels: &[Level]) -> Vec<Entry> {
     let marked = |op: Op| changes.iter().filter(move |change| change.op == op);
     let gone: HashSet<Triple> = marked(Op::Remove).filter_map(Change::removed).collect();
@@ -103,7 +103,7 @@ pub fn entries(base: &Policy, changes: &[Change], levels: &[Level]) -> Vec<Entry
     entries
 }
 
-/// The text a filter looks at.
+/// The text that the filter searches.
 fn hay(entry: &Entry) -> String {
     let title = role::title(&entry.triple.role).unwrap_or_default();
     let condition = entry.triple.condition.as_ref();
@@ -117,30 +117,30 @@ fn hay(entry: &Entry) -> String {
     .to_lowercase()
 }
 
-/// What decides which entries become rows, and in which order.
+/// Selection and order of the rows.
 #[derive(Clone, Debug, Default)]
 pub struct Shown {
     /// How they are grouped.
     pub by: By,
-    /// What comes first.
+    /// The sort order.
     pub sort: Sort,
-    /// Whether the order is turned round.
+    /// Whether the order is reversed.
     pub descending: bool,
     /// Groups that are folded, by their key.
     pub collapsed: HashSet<String>,
-    /// What they have to match.
+    /// The filter.
     pub filter: Filter,
 }
 
 /// The order of groups.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// What lets somebody become the account first.
+    /// Roles that allow impersonation first.
     #[default]
     Power,
     /// By name.
     Name,
-    /// Where most is granted first.
+    /// Largest groups first.
     Count,
 }
 
@@ -154,7 +154,7 @@ impl Sort {
         }
     }
 
-    /// For the title; empty for the usual order.
+    /// The order, for the title; empty for the default.
     pub fn word(self) -> &'static str {
         match self {
             Sort::Power => "",
@@ -164,7 +164,7 @@ impl Sort {
     }
 }
 
-/// Groups entries into rows. What is staged is always shown, whatever is collapsed or filtered.
+/// Groups entries into rows. Staged edits are always shown, even in folded or filtered groups.
 pub fn rows(entries: Vec<Entry>, unread: Vec<String>, shown: &Shown) -> Vec<Row> {
     let mut groups: BTreeMap<String, (u8, Vec<Entry>)> = BTreeMap::new();
     for entry in
@@ -196,7 +196,7 @@ pub fn rows(entries: Vec<Entry>, unread: Vec<String>, shown: &Shown) -> Vec<Row>
     rows
 }
 
-/// Roles that let somebody become the account come first; a member's place is by name alone.
+/// Roles that allow impersonation come first; members are ordered by name only.
 fn rank(entry: &Entry, by: By) -> u8 {
     const MINT: [&str; 3] = [
         "roles/iam.serviceAccountTokenCreator",
@@ -209,7 +209,7 @@ fn rank(entry: &Entry, by: By) -> u8 {
     }
 }
 
-/// Whether two rows are the same place in the list, whatever is staged there.
+/// Whether two rows are the same position in the list, regardless of staged edits.
 pub fn same_place(one: &Row, other: &Row) -> bool {
     match (one, other) {
         (Row::Head { key: one, .. }, Row::Head { key: other, .. }) => one == other,
@@ -219,7 +219,7 @@ pub fn same_place(one: &Row, other: &Row) -> bool {
     }
 }
 
-/// What the account's own policy grants, of the rows on screen.
+/// Grants of the account's own policy among the rows.
 pub fn here(rows: &[Row]) -> Vec<Triple> {
     let own = |row: &Row| match row {
         Row::Entry(Entry { triple, origin: Origin::Here, mark: Mark::None }) => Some(triple.clone()),

@@ -1,5 +1,5 @@
-//! Staging: what a key asks for becomes an edit over the policy as it was read, or a sentence that says why not.
-//! Nothing is sent from here but a question about a condition.
+//! Staging: an action becomes an edit based on the policy as it was read, or a sentence that says why not. The only
+//! request sent from here lints a condition.
 
 use crate::{
     api::policies,
@@ -33,7 +33,7 @@ use super::{
 };
 
 impl PolicyPane {
-    /// What is being written can no longer be changed; says so.
+    /// Whether the policy is being written and can't be edited; tells the user.
     fn is_writing(&self, account: &str, cx: &mut Cx) -> bool {
         let writing = self.writing.as_ref().is_some_and(|writing| writing.account == account);
         if writing {
@@ -42,7 +42,7 @@ impl PolicyPane {
         writing
     }
 
-    /// Whether IAM said that the caller may not edit; says so, with the way that is left.
+    /// Whether IAM denies the caller to edit; tells the user, with the alternative.
     fn may_not_edit(&self, account: &str, cx: &mut Cx) -> bool {
         let refused =
             cx.shared.granted(account).is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
@@ -85,7 +85,7 @@ impl PolicyPane {
         self.after_staging(account, cx);
     }
 
-    /// Keeps an edit until the policy that it is staged over has been read.
+    /// Keeps an edit until the policy has been read.
     fn await_policy(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
         let reading = cx.shared.facts.get(account).is_some_and(|facts| facts.policy.awaiting.is_some());
         if !reading && cx.shared.opened.as_deref() != Some(account) {
@@ -98,7 +98,7 @@ impl PolicyPane {
         }
     }
 
-    /// The policy of an account was read, or could not be: what was edited ahead of it is staged, or said to be lost.
+    /// Once the policy of an account was read, stages edits made before; if reading failed, says that they're lost.
     pub(super) fn stage_ahead(&mut self, account: &str, cx: &mut Cx) {
         let edits: Vec<Edit> =
             self.ahead.extract_if(.., |(of, _)| of == account).map(|(_, edit)| edit).collect();
@@ -113,7 +113,7 @@ impl PolicyPane {
         }
     }
 
-    /// The list of accounts marks those with something staged.
+    /// Updates the marks of accounts with staged edits.
     pub(super) fn after_staging(&mut self, account: &str, cx: &mut Cx) {
         let facts = cx.shared.facts.entry(account.to_owned()).or_default();
         let staged = facts.staged_changes() > 0;
@@ -130,7 +130,7 @@ impl PolicyPane {
             return;
         }
         if !self.marked.is_empty() {
-            // Marks may be left over from another account, or from before a refresh: what is not there is not staged.
+            // Marks may be left from another account or from before a refresh: only existing grants are staged.
             let here = rows::here(&self.rows);
             for triple in here.into_iter().filter(|triple| self.marked.contains(triple)).collect::<Vec<_>>() {
                 self.stage(&account, Edit::Revoke(triple), cx);
@@ -193,10 +193,10 @@ impl PolicyPane {
         self.mode = Mode::Review(Review::default());
     }
 
-    /// The form of the grant was sent.
+    /// Handles the submitted grant form.
     pub(super) fn submit_grant(&mut self, cx: &mut Cx) {
         let (Some(account), Mode::Grant(grant)) = (cx.shared.opened.clone(), &mut self.mode) else { return };
-        // Google's clock judges when it ends.
+        // Google's clock decides when it expires.
         let now = cx.shared.at_google(cx.now.utc);
         let Some(triple) = grant.check(now) else {
             if let Some(field) = grant.form.first_error() {
@@ -219,7 +219,7 @@ impl PolicyPane {
             None => Edit::Grant(triple.clone()),
         };
         match triple.condition {
-            // Time alone is known to be sound; anything else is shown to Google first.
+            // Conditions on time alone are known to be valid; Google lints all others first.
             Some(condition) if condition.evaluate(now) == State::Unknown => {
                 let call = policies::Call::Lint { account: account.clone(), condition };
                 let req = cx.call(OWNER, Call::Policies(call));
@@ -235,7 +235,7 @@ impl PolicyPane {
         }
     }
 
-    /// Stages what leads back to a saved policy, over today's under today's etag.
+    /// Stages the changes that lead back to a saved policy, over today's policy and etag.
     pub(super) fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
         let (Some(today), account) = (facts.policy.value.clone(), account.to_owned()) else {

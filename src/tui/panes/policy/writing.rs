@@ -1,5 +1,5 @@
-//! Writing what is staged, and what became of it. A write is never cancelled, always ends in a notice, and what the
-//! caller was given is watched until it works.
+//! Writing staged edits, and the outcome. A write is never cancelled and always ends in a notice; a grant to the caller
+//! is watched until it works.
 
 use crate::{
     api::commands,
@@ -34,7 +34,7 @@ impl PolicyPane {
         let Some(staged) = facts.staged.clone() else { return };
         let Mode::Review(review) = &mut self.mode else { return };
         if self.scroll.window().end < self.scroll.len() {
-            // Nothing is confirmed that was not shown.
+            // Only what was shown can be confirmed.
             self.scroll.scroll(Move::PageDown);
             return cx.notice(Level::Warning, "There's more below: read it first");
         }
@@ -76,7 +76,7 @@ impl PolicyPane {
         self.mode = Mode::Browse;
     }
 
-    /// A write ended: it always ends in a notice.
+    /// Handles the outcome of a write, always with a notice.
     pub(super) fn written(&mut self, writing: Writing, reply: Result<Applied, ApiError>, cx: &mut Cx) {
         let account = writing.account;
         let here = cx.shared.opened.as_deref() == Some(account.as_str());
@@ -101,7 +101,7 @@ impl PolicyPane {
                 facts.policy_read = Some(cx.now.utc);
                 facts.staged = None;
                 cx.notice(level, sentence);
-                // A group, a domain or everybody may hold the caller: whoever was touched, what was said before is old.
+                // A group, a domain or allUsers may include the caller: after any change the known permissions are outdated.
                 cx.test_permissions_anew(&account);
                 self.watch_own_grant(&account, &writing.changes, cx);
             }
@@ -145,13 +145,13 @@ impl PolicyPane {
         self.after_staging(&account, cx);
     }
 
-    /// What the caller was given just now is watched until it works; for anybody else it cannot be seen from here.
+    /// Watches a grant to the caller until it works; for anyone else that can't be observed from here.
     pub(super) fn watch_own_grant(&mut self, account: &str, changes: &[Change], cx: &mut Cx) {
         let caller = cx.shared.caller_member();
         let mut permissions = Vec::new();
         for change in changes.iter().filter(|change| change.op != Op::Remove) {
             if caller.as_ref() == Some(&change.member) {
-                // IAM can be asked only about what can be held on an account: not whether it may be listed or made.
+                // IAM tests only permissions on the account itself: not those to list or create accounts.
                 permissions.extend(role::permissions(&change.role).filter_map(permission::by_name));
             }
         }
@@ -174,7 +174,7 @@ impl PolicyPane {
     pub(super) fn watched(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         let Some(watch) = self.watch.take() else { return };
         let name = short(&watch.account).to_owned();
-        // However it ended: what the caller may do was asked before the grant could have been felt.
+        // In any case the known permissions are older than the grant.
         cx.test_permissions_anew(&watch.account);
         match reply {
             Ok(Reply::Watched(Watched::Works { after, .. })) => {

@@ -1,4 +1,4 @@
-//! One field of a form: what it holds, what is said about it, and how it is drawn.
+//! One field of a form: its value, its messages, and how it is drawn.
 
 use ratatui::{
     buffer::Buffer,
@@ -12,7 +12,7 @@ use crate::{
     tui::widgets::{editor::Editor, input::TextInput, text::wrapped_height, theme::Theme},
 };
 
-/// What a field holds.
+/// The value of a field.
 #[derive(Clone, Debug)]
 pub enum Value {
     /// One line of text.
@@ -21,28 +21,28 @@ pub enum Value {
     Check(bool),
     /// Several lines of text.
     Area(Box<Editor>),
-    /// One of a few words, by its place among them.
+    /// One of a few words, by its index.
     Choice(&'static [&'static str], usize),
 }
 
 /// One field.
 #[derive(Clone, Debug)]
 pub struct Field {
-    /// How its owner calls it.
+    /// The id its owner uses.
     pub id: &'static str,
-    /// What is written before it.
+    /// The label before it.
     pub label: &'static str,
-    /// What it holds.
+    /// Its value.
     pub value: Value,
-    /// What is said beside it while there is no error.
+    /// The note beside it while there is no error.
     pub note: String,
-    /// Why it is refused.
+    /// The error, if any.
     pub error: Option<String>,
-    /// What is doubtful about it and stops nothing.
+    /// Warnings, which don't block submitting.
     pub warnings: Vec<String>,
-    /// Whether it is left out: it means nothing together with what is chosen elsewhere.
+    /// Whether it is hidden because it doesn't apply to the other choices.
     pub(super) hidden: bool,
-    /// Whether the first letter typed takes the place of what is there: a suggestion.
+    /// Whether its text is a suggestion that the first typed letter replaces.
     pub(super) suggested: bool,
 }
 
@@ -65,7 +65,7 @@ impl Field {
         Field::new(id, label, Value::Text(TextInput::with(text)), note)
     }
 
-    /// A field of several lines, at least so many of them; the note is shown while it is empty.
+    /// A multi-line field of at least so many lines; the note is shown while it is empty.
     pub fn area(id: &'static str, label: &'static str, text: &str, least: u16, note: &str) -> Field {
         Field::new(id, label, Value::Area(Box::new(Editor::with(text, least))), note)
     }
@@ -80,7 +80,7 @@ impl Field {
         Field::new(id, label, Value::Choice(words, 0), note)
     }
 
-    /// What is in the field is a suggestion: the first letter typed takes its place.
+    /// Makes the text a suggestion: the first typed letter replaces it.
     pub fn replaced_by_typing(self) -> Field {
         Field { suggested: true, ..self }
     }
@@ -90,7 +90,7 @@ impl Field {
         Field::new(id, label, Value::Check(on), note)
     }
 
-    /// Lines that it takes at a width: of a choice one more where its note does not fit beside it.
+    /// The height at a width: a choice takes one more line if its note doesn't fit beside it.
     pub(super) fn height(&self, width: u16) -> u16 {
         match &self.value {
             Value::Area(editor) => editor.height(),
@@ -99,7 +99,7 @@ impl Field {
         }
     }
 
-    /// Whether what was typed and the note stand side by side.
+    /// Whether value and note fit side by side.
     fn note_fits(&self, columns: u16) -> bool {
         let typed = match &self.value {
             Value::Text(input) => width(input.text()) + 2,
@@ -111,13 +111,13 @@ impl Field {
     }
 }
 
-/// Lines that errors and doubts of a field take.
+/// The height of a field's errors and warnings.
 pub(super) fn said_height(field: &Field, width: u16) -> u16 {
     let said = field.error.iter().chain(&field.warnings);
     said.map(|text| wrapped_height(&format!("x {text}"), width.saturating_sub(LABEL))).sum()
 }
 
-/// Draws one field in the first line of `area`; gives the place of the cursor.
+/// Draws one field in the first line of `area`; returns the position of the cursor.
 pub(super) fn draw_field(
     field: &Field,
     area: Rect,
@@ -138,7 +138,7 @@ pub(super) fn draw_field(
         let lines = Rect { height: area.height.min(editor.height()), ..beside_label(area) };
         editor.draw(lines, buf, focused, theme);
         if focused && lines.height > 1 {
-            // Errors name line and column, so the place is shown.
+            // Errors name line and column, so the cursor's are shown.
             let (line, column) = editor.place();
             buf.set_stringn(area.x, y + 1, format!("{line}:{column}"), usize::from(LABEL - 1), theme.dim);
         }
@@ -148,7 +148,7 @@ pub(super) fn draw_field(
         }
         return None;
     }
-    // A note yields to a long text: what was typed matters more.
+    // A note yields to a long text, which matters more.
     let note = width(&field.note);
     let shows_note = note > 0 && field.note_fits(area.width);
     if shows_note {
