@@ -1,6 +1,6 @@
-//! What goes to the clipboard. Pasted into a terminal, text can act: end the paste and run what follows, or look like
-//! something else. So nothing gets into a [`Clip`] but by its constructors, which take out what does not show what it is;
-//! commands were quoted so that nothing has to be taken out of them.
+//! Text for the clipboard. Pasted into a terminal, text can do harm: end the paste and run what follows, or look like
+//! something else. So a [`Clip`] is made only by its constructors, which remove characters that don't show what they are;
+//! commands are quoted so that nothing has to be removed from them.
 
 use crate::model::{
     secret::Secret,
@@ -8,7 +8,7 @@ use crate::model::{
     visible::{self, is_unsafe},
 };
 
-/// Something to put on the clipboard.
+/// Text for the clipboard, with its name for the notice.
 #[derive(Clone, Debug)]
 pub struct Clip {
     text: Secret,
@@ -17,15 +17,15 @@ pub struct Clip {
 }
 
 impl Clip {
-    /// One line from outside, such as a name. `what` it is, for the notice: `the e-mail of deployer@acme-prod`.
+    /// One line from outside, such as a name. `what` names it for the notice: `email of deployer@acme-prod`.
     pub fn line(text: &str, what: impl Into<String>) -> Clip {
         let mut removed = 0;
         let text = without(text, is_unsafe, &mut removed);
         Clip::new(Secret::new(text), what.into(), false, removed)
     }
 
-    /// Several of them, in one line, each as a word for a shell: a line break would send off what stands before it. One
-    /// alone is as it is.
+    /// Several of them in one line, each quoted for a shell: a line break would run what comes before it. A single one
+    /// isn't quoted.
     pub fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, what: impl Into<String>) -> Clip {
         let mut removed = 0;
         let mut words: Vec<String> =
@@ -38,25 +38,25 @@ impl Clip {
         Clip::new(Secret::new(words.join(" ")), what, false, removed)
     }
 
-    /// JSON from outside, in one line, with all that does not show what it is escaped. Line by line, a shell would run what
-    /// the texts in it say.
+    /// JSON from outside, in one line, with invisible characters escaped. Given several lines, a shell would run what
+    /// the strings in it say.
     pub fn json(text: &str, what: impl Into<String>) -> Clip {
         let shown = visible::json(text);
-        // None of the line breaks is in a text: there they are escaped.
+        // These line breaks aren't in strings: there they are escaped.
         let line: Vec<&str> = shown.lines().map(str::trim).collect();
         Clip::new(Secret::new(line.join(" ")), what.into(), false, 0)
     }
 
-    /// A text of ours, whose line breaks are ours as well: commands, a block, a message.
+    /// A text made here, with its line breaks: commands, a block, a message.
     ///
     /// # Errors
-    /// One sentence, for a command with a word that no shell can be given.
+    /// A sentence, for a command with a word that can't be quoted for a shell.
     pub fn text(text: &str, what: impl Into<String>) -> Result<Clip, String> {
         let what = what.into();
         if text.contains(UNQUOTABLE) {
             return Err(format!("Didn't copy {what}: it contains a name that can't be quoted for a shell"));
         }
-        // Pasted into a shell all but the last line may be sent off at once.
+        // Pasted into a shell, all lines but the last may run at once.
         let what = match text.trim_end().lines().count() {
             0 | 1 => what,
             count => format!("{what}, {count} lines"),
@@ -66,7 +66,7 @@ impl Clip {
         Ok(Clip::new(Secret::new(text), what, false, removed))
     }
 
-    /// A credential, or a line that holds one: cleared again after a while.
+    /// A credential, or a line that contains one: cleared after a while.
     pub fn credential(text: Secret, what: impl Into<String>) -> Clip {
         if !text.expose().contains(is_unsafe) {
             return Clip::new(text, what.into(), true, 0);
@@ -85,17 +85,17 @@ impl Clip {
         Clip { text, what, sensitive }
     }
 
-    /// The text, secret or not: one type for all.
+    /// The text, secret or not, in one type.
     pub fn content(&self) -> &Secret {
         &self.text
     }
 
-    /// What it is, and what it lacks, for the notice.
+    /// Its name and what was removed, for the notice.
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// Whether it is cleared again after a while.
+    /// Whether it is cleared after a while.
     pub fn is_sensitive(&self) -> bool {
         self.sensitive
     }

@@ -1,5 +1,5 @@
-//! `x`: the last denial, explained. What bears on it is looked at while the overlay is open, and its steps are carried
-//! out from here, each by what the panes can do already.
+//! `x`: explains the last denial. The facts about it are read while the overlay is open, and its steps are carried
+//! out from here, each by existing means of the panes.
 
 use super::{
     AppState,
@@ -25,12 +25,12 @@ use crate::{
     tui::overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
 };
 
-/// Refusals that people see; what is read beside something else and shown as not visible is no news.
+/// Calls whose denials are shown as errors; others only leave a part of a pane "not visible".
 const SEEN: [&str; 5] =
     ["ListServiceAccounts", "GetServiceAccount", "GetIAMPolicy", "SetIAMPolicy", "BatchEnableServices"];
 
 impl AppState {
-    /// Remembers a refusal that is shown; of a mint or a write it is kept for the command line, too.
+    /// Remembers a shown denial; that of a mint or a write is also kept for the command line.
     pub(super) fn note_denial(&mut self, reply: &Result<Reply, ApiError>, now: Now, out: &mut Out) {
         let Err(error) = reply else { return };
         let Some(refusal) = error.refusal.as_deref() else { return };
@@ -50,15 +50,15 @@ impl AppState {
         self.denied = Some((error.clone(), caller));
     }
 
-    /// Another caller: what the old one was refused is nothing to explain to the new one.
+    /// Drops denials of the old caller after a switch.
     pub(super) fn forget_denials(&mut self) {
         self.denied = None;
         self.panes.mint.forget_refusal();
         self.overlays.retain(|overlay| !matches!(overlay, Overlay::Doctor(_)));
     }
 
-    /// Explains what the mint pane shows as refused, where that is in sight; else the last refusal that was shown; else
-    /// what the focused pane shows.
+    /// Explains the error in the mint pane if that is visible, else the last denial that was shown, else
+    /// the error in the focused pane.
     pub(super) fn explain(&mut self, now: Now, out: &mut Out) {
         let present = self.shared.caller.value.clone();
         let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| (error.clone(), present));
@@ -72,7 +72,7 @@ impl AppState {
         if self.shared.caller.value.is_some() {
             self.examine(&mut doctor, false, now, out);
         }
-        // What was begun goes on, whether its overlay was closed or not.
+        // Enabling continues even if its overlay was closed.
         if let Some((req, service, project)) = &self.enabling
             && doctor.offers(service, project)
         {
@@ -81,7 +81,7 @@ impl AppState {
         self.overlays.push(Overlay::Doctor(Box::new(doctor)));
     }
 
-    /// Looks around; where nothing bears on the cause, nothing is asked.
+    /// Reads the facts that bear on the cause, if there are any.
     fn examine(&mut self, doctor: &mut Doctor, deep: bool, now: Now, out: &mut Out) {
         let worth = matches!(
             doctor.diagnosis().cause,
@@ -106,8 +106,8 @@ impl AppState {
         cx.cancel(old);
     }
 
-    /// It is known by now who calls, or more of whom we knew `before`: what was refused before was refused to that
-    /// caller, and a doctor that was opened before looks around as that caller.
+    /// The caller's identity is known now, or better than `before`: earlier denials were denials to that
+    /// caller, and an open doctor examines again as that caller.
     pub(super) fn doctor_meets_caller(&mut self, before: &Option<Caller>, now: Now, out: &mut Out) {
         if *before == self.shared.caller.value {
             return;
@@ -127,7 +127,7 @@ impl AppState {
         self.overlays.insert(at, Overlay::Doctor(doctor));
     }
 
-    /// The doctor that is open, if one is.
+    /// The open doctor, if any.
     pub(super) fn doctor(&mut self) -> Option<&mut Doctor> {
         self.overlays.iter_mut().rev().find_map(|overlay| match overlay {
             Overlay::Doctor(doctor) => Some(&mut **doctor),
@@ -135,13 +135,13 @@ impl AppState {
         })
     }
 
-    /// It closes: nobody waits any more for what was looked at. What is being enabled goes on, and a notice tells.
+    /// The doctor closes: its reads are cancelled. Enabling an API continues and ends in a notice.
     pub(super) fn close_doctor(&mut self, doctor: &Doctor, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         doctor.reads().for_each(|req| cx.cancel(Some(req)));
     }
 
-    /// An answer for the doctor; says whether it was one. Of a write that outlived its overlay a notice tells.
+    /// Handles an answer for the doctor; returns whether it was one. A write that outlives the overlay ends in a notice.
     pub(super) fn on_doctor_reply(
         &mut self,
         now: Now,
@@ -181,7 +181,7 @@ impl AppState {
         true
     }
 
-    /// How enabling ended; where no overlay shows it, a notice does.
+    /// Handles the end of enabling an API; without an open overlay, a notice shows it.
     fn enabled(&mut self, now: Now, req: ReqId, reply: &Result<Reply, ApiError>, out: &mut Out) {
         self.shared.writes.end(req);
         self.enabling = None;
@@ -214,9 +214,9 @@ impl AppState {
         }
     }
 
-    /// How far something is that the doctor began.
+    /// Progress of something that the doctor started.
     pub(super) fn on_doctor_part(&mut self, req: ReqId, part: &Part) {
-        // Once it has a name, the write has been answered: what goes on is Google's.
+        // Once the operation has a name, the write is answered: the rest is up to Google.
         if matches!(part, Part::Enabling(_)) {
             self.shared.writes.end(req);
         }
@@ -232,7 +232,7 @@ impl AppState {
         }
     }
 
-    /// Carries out a step. Those that lead elsewhere close the overlay.
+    /// Carries out a step. Steps that lead elsewhere close the overlay.
     pub(super) fn do_step(&mut self, now: Now, what: Do, out: &mut Out) {
         match what {
             Do::Enable { service, project } => {
@@ -321,7 +321,7 @@ impl AppState {
         }
     }
 
-    /// The API that was asked about is switched on, for there was a yes.
+    /// Enables the API of the question, once confirmed.
     pub(super) fn enable_api(&mut self, now: Now, out: &mut Out) {
         let Some((service, project)) = self.to_enable.take().filter(|_| self.enabling.is_none()) else {
             return;
@@ -347,7 +347,7 @@ impl AppState {
         }
     }
 
-    /// Which project is charged from now on.
+    /// Opens the picker of the quota project.
     pub(super) fn pick_charged(&mut self, now: Now, out: &mut Out) {
         if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
             self.search_projects(now, out);

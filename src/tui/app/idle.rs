@@ -1,5 +1,5 @@
-//! What is held while nobody is there: wiped when no key was pressed for as long as the configuration allows. A timer runs
-//! only while something is held; whatever comes first after that time, a timer or a key or the end of a suspension, wipes.
+//! Wipes credentials after a time without a key press, as configured. A timer runs
+//! only while something is held; the first event after that time wipes: a timer, a key or the end of a suspension.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::{
     model::lifetime,
 };
 
-/// When somebody was last there.
+/// When the last key was pressed.
 #[derive(Debug, Default)]
 pub(super) struct Idle {
-    /// How long secrets are held without a key; none: for ever.
+    /// How long secrets are held without a key press; none: without limit.
     limit: Option<Duration>,
-    /// The last key, by both clocks: the one that does not jump stands still while a machine sleeps.
+    /// The last key press by both clocks: the monotonic one stops while a machine sleeps.
     last: Option<Now>,
-    /// Whether a timer is under way.
+    /// Whether a timer is running.
     timed: bool,
 }
 
@@ -33,22 +33,22 @@ impl Idle {
         Idle { limit, ..Idle::default() }
     }
 
-    /// How long nobody has pressed a key.
+    /// The time since the last key press.
     fn lasted(&self, now: Now) -> Duration {
         let Some(last) = self.last else { return Duration::ZERO };
         let utc = |last: Timestamp| Duration::try_from(now.utc.duration_since(last)).unwrap_or_default();
         now.mono.saturating_sub(last.mono).max(utc(last.utc))
     }
 
-    /// How long it may go on; zero when the time is over, none without a limit.
+    /// The time left; zero when it is over, none without a limit.
     fn left(&self, now: Now) -> Option<Duration> {
         self.limit.map(|limit| limit.saturating_sub(self.lasted(now)))
     }
 }
 
 impl AppState {
-    /// Looks at the clock before anything else is done with a message. Says whether the message is used up: a key that
-    /// comes too late was meant for what is gone, and only says that somebody is there again.
+    /// Checks the clock before a message is handled. Returns whether the message is used up: a key that
+    /// comes too late was meant for what is wiped, and only counts as activity.
     pub(super) fn look_at_idle(&mut self, now: Now, msg: &Msg, out: &mut Out) -> bool {
         if matches!(msg, Msg::Timer(TimerId::Idle)) {
             self.idle.timed = false;
@@ -72,12 +72,12 @@ impl AppState {
         wiped && leaves != Some(Action::Leave)
     }
 
-    /// One timer at most, and none while there is nothing to wipe.
+    /// Starts a timer unless one is running or there is nothing to wipe.
     pub(super) fn time_idle(&mut self, now: Now, out: &mut Out) {
         if let Some(left) = self.idle.left(now)
             && !self.idle.timed
             && self.holds_secrets()
-            // What is under way ends with a message, and that looks at the clock.
+            // Work in progress ends with a message, and that checks the clock.
             && !(left.is_zero() && self.needs_time())
         {
             self.idle.timed = true;
@@ -91,7 +91,7 @@ impl AppState {
             || self.shared.copied.is_some()
     }
 
-    /// Whether something is under way that may not be cut off: it ends by itself, with an answer or without.
+    /// Whether something is in progress that must not be cut off; it ends by itself.
     fn needs_time(&self) -> bool {
         !self.shared.writes.is_empty() || self.panes.mint.minting()
     }
@@ -103,14 +103,14 @@ impl AppState {
             "Wiped after {} of inactivity: shelf, inspector, and clipboard where possible",
             lifetime::words(u32::try_from(limit).unwrap_or(u32::MAX))
         );
-        // It stays until somebody is there to read it.
+        // It stays until the next key, so that someone can read it.
         self.notices += 1;
         self.notice = Some(Notice { id: self.notices, level: Level::Warning, text });
         self.dirty = true;
     }
 
-    /// Forgets every credential that is held for the person at the screen. The caller's own are not among them: nothing
-    /// could be asked any more.
+    /// Drops every credential held for the user. The caller's own credentials stay: without them no
+    /// call is possible.
     pub(super) fn forget_secrets(&mut self, now: Now, out: &mut Out) {
         self.shared.shelf.wipe();
         self.shared.copied = None;

@@ -1,5 +1,5 @@
-//! Keys, pastes and sizes: which overlay or pane they go to, and what the root does with the actions nobody else
-//! wants.
+//! Keys, pastes and resizes: which overlay or pane they go to, and what the root does with actions that no one else
+//! handles.
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 use ratatui::layout::Size;
@@ -21,17 +21,17 @@ use crate::{
 /// The exit code after ctrl-c: 128 and the number of SIGINT, as shells count.
 const INTERRUPTED: u8 = 130;
 
-/// What should be seen by nobody is kept out of fields, which show what they hold.
+/// Credentials are kept out of text fields, which show their text.
 fn is_credential(text: &str) -> bool {
     crate::model::jwt::read(text).form.is_secret()
 }
 
 impl AppState {
-    /// Says whether the screen may have changed.
+    /// Returns whether the screen may have changed.
     pub(super) fn on_input(&mut self, now: Now, event: Event, out: &mut Out) -> bool {
         match event {
             Event::Key(key) if key.kind != KeyEventKind::Release => self.on_key(now, key, out),
-            // Nobody sees any more where it would go.
+            // The user no longer sees where it would go.
             Event::Paste(_) if self.is_leaving() => false,
             Event::Paste(text) => self.on_paste(now, text, out),
             Event::Resize(width, height) => {
@@ -44,12 +44,12 @@ impl AppState {
 
     fn on_key(&mut self, now: Now, key: KeyEvent, out: &mut Out) -> bool {
         if self.is_leaving() {
-            // The screen is the shell's again: what is typed there is meant for no pane.
+            // The screen belongs to the shell: typed text isn't meant for a pane.
             let action = self.shared.keymap.action(self.place(), Chord::from(key));
             let heard = action.filter(|action| matches!(action, Action::Leave | Action::Suspend));
             return heard.and_then(|action| self.act_everywhere(action, out)).is_some();
         }
-        // What was said loudly has been read when the next key comes.
+        // An error stays until the next key.
         let heard = self.notice.take_if(|notice| notice.level != Level::Info).is_some();
         let place = self.place();
         let changed = match self.shared.keymap.action(place, Chord::from(key)) {
@@ -62,7 +62,7 @@ impl AppState {
         changed || heard
     }
 
-    /// Pasted text is text: it goes where text goes, and never acts.
+    /// Pasted text goes where text goes and never triggers actions.
     fn on_paste(&mut self, now: Now, text: String, out: &mut Out) -> bool {
         match self.place() {
             Place::Text | Place::Form | Place::ReviewTyping if is_credential(&text) => {
@@ -74,7 +74,7 @@ impl AppState {
                 true
             }
             place @ (Place::Text | Place::Form | Place::ReviewTyping) => {
-                // A form says it beside its field.
+                // A form shows it beside its field.
                 let line = self.line().filter(|_| place != Place::Form);
                 if let Some(why) = line.and_then(|line| line.refuses(&text)) {
                     self.say(Level::Warning, why, out);
@@ -116,7 +116,7 @@ impl AppState {
         }
     }
 
-    /// The mint form completes delegates from the accounts that were listed.
+    /// Completes delegates in the mint form from the listed accounts.
     fn offer_accounts(&mut self) {
         const MOST: usize = 8;
         if let Some(words) = self.panes.mint.asks_for_accounts(&self.shared)
@@ -127,7 +127,7 @@ impl AppState {
         }
     }
 
-    /// Carries out an action: the top overlay first, then the focused pane, then the root.
+    /// Offers an action to the top overlay, then to the focused pane, then to the root.
     pub(super) fn act(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
         if let Some(changed) = self.act_everywhere(action, out) {
             return changed;
@@ -138,7 +138,7 @@ impl AppState {
         }
         let focused = self.focused();
         if action == Action::Refresh {
-            // Before what is asked anew, or that would be held back still.
+            // First, or the new requests would still be held back.
             out.effects.push(Effect::ResetProbing);
         }
         let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -148,7 +148,7 @@ impl AppState {
         self.act_root(now, action, out)
     }
 
-    /// What works even over overlays and in text.
+    /// Actions that work even over overlays and in text.
     fn act_everywhere(&mut self, action: Action, out: &mut Out) -> Option<bool> {
         match action {
             Action::Leave => self.leave(INTERRUPTED, out),
@@ -183,7 +183,7 @@ impl AppState {
         if let Some(Overlay::Picker(picker)) = &closed
             && picker.is_of_projects()
         {
-            // Nobody waits for more of them now.
+            // No one waits for more of them now.
             let mut cx = Cx { shared: &mut self.shared, now, out };
             let awaited = cx.shared.projects.awaiting.take();
             cx.cancel(awaited);
@@ -194,7 +194,7 @@ impl AppState {
             Outcome::Stay | Outcome::Close | Outcome::Step(_) => {}
             Outcome::Act(action) => return self.act_root(now, action, out),
             Outcome::Pick(Picked::Command(action)) => {
-                // A command means its own place: the pane that knows it is shown first.
+                // A command may belong to another pane, which is shown first.
                 self.show_for(action);
                 self.act(now, action, out);
             }
@@ -251,7 +251,7 @@ impl AppState {
         }
     }
 
-    /// What no overlay and no pane took.
+    /// Actions that no overlay and no pane handled.
     fn act_root(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
         let show = |out: &mut Out, id| out.intents.push(Intent::Show(id));
         match action {
@@ -338,7 +338,7 @@ impl AppState {
         true
     }
 
-    /// Asks first where something would be lost.
+    /// Asks first if something would be lost.
     fn quit(&mut self, out: &mut Out) {
         let staged = self.shared.facts.values().filter(|facts| facts.staged_changes() > 0).count();
         let question = match (staged, self.shared.writes.is_empty()) {
@@ -357,13 +357,13 @@ impl AppState {
         self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Quit });
     }
 
-    /// `p` on the list means the account under the cursor.
+    /// `p` on the list opens the account under the cursor.
     fn show_policy(&mut self, now: Now, out: &mut Out) {
         self.open_selected(now, out);
         out.intents.push(Intent::Show(PaneId::Policy));
     }
 
-    /// The guided grant, for what is missing where the keyboard is.
+    /// Opens the guided grant, for the permission missing in the focused pane.
     fn grant(&mut self, now: Now, out: &mut Out) {
         self.open_selected(now, out);
         let permission = match self.focused() {
@@ -378,7 +378,7 @@ impl AppState {
         }
     }
 
-    /// Opens the account under the cursor, when the list has the keyboard.
+    /// Opens the account under the cursor, if the list has the keyboard.
     fn open_selected(&mut self, now: Now, out: &mut Out) {
         if self.focus == Focus::List
             && let Some(account) = self.panes.accounts.selected()
@@ -410,7 +410,7 @@ impl AppState {
                     Action::MintMetadata,
                 ],
             ),
-            // The machine's own accounts need none to be open.
+            // Metadata tokens don't need an open account.
             None => ("Mint (no account open)".to_owned(), vec![Action::MintMetadata]),
         };
         self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });

@@ -62,7 +62,7 @@ use shared::{Cx, EndpointBadge, Out, Shared};
 use shelf::Shelf;
 use writes::Writes;
 
-/// From then on, waiting is shown.
+/// After this long, waiting is shown.
 pub const SLOW: Duration = Duration::from_millis(200);
 
 /// How fast the spinner turns.
@@ -77,16 +77,16 @@ pub enum Focus {
     Pane,
 }
 
-/// What is known when the program starts.
+/// What is known at the start.
 #[derive(Debug)]
 pub struct Start {
-    /// Who calls, as far as files and variables tell; or why there is nobody.
+    /// The caller, as far as files and variables tell; or why there is none.
     pub caller: Result<Caller, ApiError>,
     /// The project to list.
     pub project: Option<String>,
-    /// An account to open at once.
+    /// An account to open at the start.
     pub account: Option<String>,
-    /// The pane to show then.
+    /// The pane to show at the start.
     pub pane: Option<PaneId>,
     /// The keys.
     pub keymap: Keymap,
@@ -96,13 +96,13 @@ pub struct Start {
     pub endpoints: Endpoints,
     /// Whether this is the demo.
     pub demo: bool,
-    /// Whether nothing that writes is sent.
+    /// Read-only mode: no writes are sent.
     pub read_only: bool,
-    /// Projects where a write asks for a name to be typed.
+    /// Projects where a write asks the user to type a name.
     pub production: Vec<String>,
-    /// How long secrets are held without a key; none: until they are wiped.
+    /// How long secrets are held without a key press; none: until they are wiped.
     pub idle_wipe: Option<Duration>,
-    /// How many questions of those that are asked by the dozen go out in a second.
+    /// The rate limit of bulk reads, in calls per second.
     pub questions_per_second: u32,
 }
 
@@ -116,9 +116,9 @@ pub struct AppState {
     pub pane: PaneId,
     /// Which half has the keyboard.
     pub focus: Focus,
-    /// Whether the focused half has all the room.
+    /// Whether the focused half fills the screen.
     pub zoom: bool,
-    /// What lies over the panes, the top last.
+    /// The stack of overlays, the top last.
     pub overlays: Vec<Overlay>,
     /// The sentence above the hints.
     pub notice: Option<Notice>,
@@ -128,26 +128,26 @@ pub struct AppState {
     ticking: bool,
     spinning: bool,
     notices: u64,
-    /// The exit code, while the last write is awaited.
+    /// The exit code, while leaving waits for the last write.
     leaving: Option<u8>,
-    /// Whether anybody is there.
+    /// Idle time and its limit.
     idle: Idle,
-    /// What was wished for when a credentials file came in doubt.
+    /// The switch that waits for the user to trust a credentials file.
     doubted: Option<Switch>,
-    /// The last refusal that was shown, for the doctor; and who was refused.
+    /// The last denial that was shown, for the doctor, with its caller.
     denied: Option<(ApiError, Option<Caller>)>,
-    /// The API that is to be enabled after a yes: service and project.
+    /// The API to enable once confirmed: service and project.
     to_enable: Option<(String, String)>,
-    /// The one that is being enabled.
+    /// The API being enabled.
     enabling: Option<(ReqId, String, String)>,
-    /// Whether it was said that gcloud's login is somebody else.
+    /// Whether the user was told that gcloud's login differs.
     said_other_login: bool,
-    /// Whether no page of the project search under way has come yet.
+    /// Whether the running project search has found nothing yet.
     search_is_fresh: bool,
     start: Option<(Option<String>, Option<PaneId>)>,
 }
 
-/// What the header says of endpoints that are not Google's.
+/// The header's badge for endpoints that aren't Google's.
 fn badge(endpoints: &Endpoints) -> Option<EndpointBadge> {
     let only_some = endpoints.partly_overridden();
     let host = endpoints.overridden().into_iter().next().map(|(_, host)| host);
@@ -155,7 +155,7 @@ fn badge(endpoints: &Endpoints) -> Option<EndpointBadge> {
 }
 
 impl AppState {
-    /// The state before anything happened.
+    /// The initial state.
     pub fn new(start: Start, size: Size) -> AppState {
         let caller = match start.caller {
             Ok(caller) => Remote { value: Some(caller), ..Remote::default() },
@@ -216,13 +216,13 @@ impl AppState {
         }
     }
 
-    /// Takes in what happened; gives back what is to be done about it.
+    /// Handles a message; returns the effects to carry out.
     pub fn update(&mut self, now: Now, msg: Msg) -> Vec<Effect> {
         let mut out = Out::default();
         if !self.look_at_idle(now, &msg, &mut out) {
             self.dirty |= self.on_msg(now, msg, &mut out);
         }
-        // An intent may lead to further ones; each is carried out once, in order.
+        // An intent may lead to more; each is carried out once, in order.
         while !out.intents.is_empty() {
             for intent in std::mem::take(&mut out.intents) {
                 self.dirty = true;
@@ -237,17 +237,17 @@ impl AppState {
         out.effects
     }
 
-    /// Whether anything changed since the last frame; says so once.
+    /// Whether anything changed since the last call.
     pub fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
     }
 
-    /// Whether only a write is waited for, with the terminal given back.
+    /// Whether the program only waits for a write, with the terminal restored.
     pub fn is_leaving(&self) -> bool {
         self.leaving.is_some()
     }
 
-    /// Where the keyboard is.
+    /// The place of the keyboard.
     pub fn place(&self) -> Place {
         match self.overlays.last() {
             Some(overlay) => overlay.place(),
@@ -279,7 +279,7 @@ impl AppState {
         }
     }
 
-    /// The message itself; says whether the screen may have changed.
+    /// Handles the message itself; returns whether the screen may have changed.
     fn on_msg(&mut self, now: Now, msg: Msg, out: &mut Out) -> bool {
         match msg {
             Msg::Start => self.on_start(now, out),
@@ -294,7 +294,7 @@ impl AppState {
                 match owner {
                     Owner::Root => self.on_root_reply(now, req, reply, out),
                     Owner::Pane(id) => {
-                        // Why a mint failed is said in its pane; where that is not in sight, above the hints.
+                        // A failed mint is shown in its pane; if that isn't visible, as a notice.
                         let unseen = id == PaneId::Mint && !(self.shows(id) && self.overlays.is_empty());
                         let failed = reply.as_ref().err().filter(|_| unseen).cloned();
                         let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -339,7 +339,7 @@ impl AppState {
                 self.doubted = wish;
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust });
             }
-            // Whoever went away does not come back to a secret on the screen.
+            // After an absence no secret is left on the screen.
             Msg::Resumed => self.shared.shelf.mask(),
             Msg::Leave(code) => self.leave(code, out),
         }
@@ -353,7 +353,7 @@ impl AppState {
         }
     }
 
-    /// Shows a sentence; quiet ones go away by themselves.
+    /// Shows a notice; informational ones disappear by themselves.
     fn say(&mut self, level: Level, text: String, out: &mut Out) {
         self.notices += 1;
         let notice = Notice { id: self.notices, level, text };
@@ -377,7 +377,7 @@ impl AppState {
         true
     }
 
-    /// Ends the program; a write under way is waited for, with the terminal given back. Asked twice, it is abandoned.
+    /// Ends the program. It first waits for a write in progress, with the terminal restored; asked twice, it doesn't.
     fn leave(&mut self, code: u8, out: &mut Out) {
         if self.shared.writes.is_empty() {
             out.effects.push(Effect::Quit(code));
@@ -394,7 +394,7 @@ impl AppState {
         }
     }
 
-    /// What is not known is said with the command that checks it.
+    /// Leaves, saying for each write with an unknown outcome which command checks it.
     fn abandon(&mut self, out: &mut Out) {
         out.effects.extend(self.shared.writes.unknown().into_iter().map(Effect::Farewell));
         out.effects.push(Effect::Quit(self.leaving.unwrap_or(1)));
@@ -408,7 +408,7 @@ impl AppState {
         }
     }
 
-    /// Tells what is visible how much room it has.
+    /// Tells everything visible its size.
     fn fit(&mut self, now: Timestamp) {
         let areas = self.areas();
         let inner = layout::inside;
@@ -424,7 +424,7 @@ impl AppState {
         }
     }
 
-    /// No timer runs unless something on screen changes with time.
+    /// Timers run only while something on screen changes with time.
     fn ask_for_timers(&mut self, now: Now, out: &mut Out) {
         let counts = self.shows(self.pane) && self.panes.get(self.pane).counts_down(&self.shared, now);
         if counts && !self.ticking {
@@ -440,7 +440,7 @@ impl AppState {
         }
     }
 
-    /// The pane kind to mint with, for the menus.
+    /// The form that a mint action opens.
     fn open_form(&mut self, kind: Kind, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.mint.open_form(kind, &mut cx);
@@ -471,7 +471,7 @@ impl AppState {
     }
 
     fn found_projects(&mut self, page: Vec<Project>) {
-        // The first page of a search takes the place of what an earlier one found.
+        // The first page of a search replaces the results of the last one.
         if std::mem::take(&mut self.search_is_fresh) {
             self.shared.projects.value = None;
         }

@@ -1,5 +1,5 @@
-//! Everything that can happen to the screen ([`Msg`]), everything it can ask for ([`Effect`]), and what a pane
-//! may ask of the root ([`Intent`]). All data: comparable, loggable, no callbacks.
+//! Everything that can happen to the screen ([`Msg`]), everything it can cause ([`Effect`]), and what a pane
+//! can ask of the root ([`Intent`]). All plain data: comparable, loggable, no callbacks.
 
 use std::{fmt, path::PathBuf, time::Duration};
 
@@ -27,7 +27,7 @@ pub use super::clip::Clip;
 pub struct Now {
     /// By the wall clock, for expiry.
     pub utc: Timestamp,
-    /// Since the program started, for durations: does not jump when the wall clock is set.
+    /// Since the program started, for durations: monotonic, unlike the wall clock.
     pub mono: Duration,
 }
 
@@ -52,7 +52,7 @@ pub enum PaneId {
     Activity,
 }
 
-/// Whom an answer belongs to.
+/// The recipient of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// A pane.
@@ -61,20 +61,20 @@ pub enum Owner {
     Root,
 }
 
-/// Names a timer; a late one is harmless.
+/// Identifies a timer; a late one is harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TimerId {
-    /// A countdown on screen shows another second.
+    /// A countdown on screen moves on by a second.
     Second,
     /// The spinner turns.
     Spinner,
-    /// This notice has been seen long enough.
+    /// The time of this notice is over.
     Notice(u64),
-    /// This revealing of a secret ends.
+    /// This secret is masked again.
     Mask(u64),
-    /// A write was waited for long enough.
+    /// The time to wait for a write is over.
     Patience,
-    /// No key may have been pressed for as long as secrets are to be held without one.
+    /// The idle limit may be reached.
     Idle,
 }
 
@@ -84,63 +84,63 @@ pub enum Msg {
     Start,
     /// Keys, pastes, sizes.
     Input(Event),
-    /// A timer that was asked for.
+    /// A timer fired.
     Timer(TimerId),
     /// A call ended.
     Reply {
         /// Which call.
         req: ReqId,
-        /// Who asked.
+        /// The recipient.
         owner: Owner,
-        /// How it ended.
+        /// The outcome.
         reply: Result<Reply, ApiError>,
     },
     /// A page of an answer.
     Part {
         /// Which call.
         req: ReqId,
-        /// Who asked.
+        /// The recipient.
         owner: Owner,
         /// The page.
         part: Part,
     },
     /// A request began or ended.
     Http(Box<Record>),
-    /// So many records of requests were lost so far: they came faster than they were taken in.
+    /// So many request records were lost so far, because they came too fast.
     RecordsLost(u64),
-    /// What became of something copied, as a sentence.
+    /// The outcome of a copy, as a sentence.
     Copied(Result<String, String>),
-    /// What became of a file to save.
+    /// The outcome of saving a file.
     Saved(Result<PathBuf, String>),
-    /// The callers that are there.
+    /// The callers that were found.
     Callers(Vec<Choice>),
-    /// Who calls from now on, or why nothing has changed.
+    /// The new caller, or why it wasn't switched.
     Switched(Result<Box<Switched>, ApiError>),
-    /// A credentials file that wants to send secrets elsewhere: a question, and what is done after a yes.
+    /// A credentials file would send secrets to other hosts: the user has to trust it first.
     Doubted {
         /// A sentence.
         question: String,
-        /// What was wished for; none for the caller of the start.
+        /// The switch that waits; none for the initial caller.
         wish: Option<Switch>,
     },
-    /// Back from being suspended.
+    /// The program was resumed.
     Resumed,
-    /// A signal asks to end with this exit code.
+    /// A signal asks to exit with this code.
     Leave(u8),
 }
 
 /// The caller after a switch.
 #[derive(Clone, Debug)]
 pub struct Switched {
-    /// Who calls now, as far as it is known without asking.
+    /// The caller, as far as it is known without a call.
     pub caller: Caller,
-    /// Where requests go now: a universe may have changed.
+    /// The endpoints, which may be those of another universe.
     pub endpoints: Endpoints,
-    /// Those who became somebody else, the first first.
+    /// The callers before, the first one first.
     pub before: Vec<String>,
 }
 
-/// What is pasted may be a credential: printed is its length only.
+/// Pasted text may be a credential: only its length is printed.
 impl fmt::Debug for Msg {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -167,10 +167,10 @@ impl fmt::Debug for Msg {
     }
 }
 
-/// Something to be done outside.
+/// Something to do outside of the state.
 #[derive(Debug)]
 pub enum Effect {
-    /// Make a call; its answer comes back to the owner.
+    /// Make a call; the answer goes to the owner.
     Call {
         /// Its name.
         req: ReqId,
@@ -179,41 +179,41 @@ pub enum Effect {
         /// What.
         call: Call,
     },
-    /// Stop waiting for a read or a mint.
+    /// Cancel a read or a mint.
     Cancel(ReqId),
-    /// Wake me.
+    /// Start a timer.
     After(TimerId, Duration),
     /// Copy.
     Copy(Clip),
-    /// Empty the clipboard, if what is on it is ours.
+    /// Clear the clipboard, if its content was copied from here.
     ClearClipboard,
-    /// Wipe what is under way to the terminal, and close the connections: libraries keep what went over one for as long
+    /// Wipe unsent output to the terminal, and close the connections: libraries keep what went over one for as long
     /// as it is open.
     Forget,
-    /// Write a new file that only its owner can read; never over an existing one.
+    /// Write a new file that only its owner can read; never overwrite one.
     Save {
-        /// A name in the current folder.
+        /// Its name, in the current folder.
         name: String,
-        /// What goes in.
+        /// Its contents.
         text: Secret,
     },
-    /// Look for callers.
+    /// Search for callers.
     FindCallers,
-    /// Call as somebody else.
+    /// Switch to another caller.
     Switch(Switch),
-    /// The file in doubt was confirmed: go on with the wish, or with the caller of the start.
+    /// The credentials file is trusted: continue with the switch, or with the initial caller.
     Trust(Option<Switch>),
-    /// Keep recents and favourites.
+    /// Save recents and favourites.
     Remember(Remembered),
-    /// Keep a failure for `impersona doctor`.
+    /// Save a failure for `impersona doctor`.
     KeepFailure(Box<LastFailure>),
-    /// Asking again is allowed after a run of denials.
+    /// Allow bulk reads again after a run of denials.
     ResetProbing,
     /// Stop until `fg`.
     Suspend,
-    /// Give the terminal back at once, and say a line on it: something is still awaited.
+    /// Restore the terminal now and print a line: the program still waits for something.
     GiveBack(String),
-    /// A line for the terminal after it was given back.
+    /// A line to print after the terminal was restored.
     Farewell(String),
     /// End with this exit code.
     Quit(u8),
@@ -224,16 +224,16 @@ pub enum Effect {
 pub enum Level {
     /// Done.
     Info,
-    /// Done, but.
+    /// Done, with a reservation.
     Warning,
     /// Not done.
     Error,
 }
 
-/// What a pane asks of the root.
+/// A request of a pane to the root.
 #[derive(Debug)]
 pub enum Intent {
-    /// Say a sentence.
+    /// Show a notice.
     Notice(Level, String),
     /// Show a pane and focus it.
     Show(PaneId),
@@ -245,19 +245,19 @@ pub enum Intent {
     Open(Overlay),
     /// Mint this, and show the shelf.
     Mint(MintRequest),
-    /// This credential is gone from the shelf: nobody else is to show or hold it.
+    /// This credential was wiped from the shelf: no other part may show or hold it.
     Wiped(Secret),
     /// Decode and show a token.
     Inspect {
         /// The token.
         token: Secret,
-        /// Where it is from, for the title.
+        /// Its origin, for the title.
         from: String,
-        /// What is known about it besides what it says itself: labels and texts.
+        /// Facts in addition to its own contents: labels and texts.
         about: Vec<(&'static str, String)>,
-        /// When it ends, for tokens that do not say so themselves.
+        /// The expiry, for tokens that don't contain it.
         expires: Option<Timestamp>,
-        /// What its signature was found to be when it was made.
+        /// The verdict on its signature when it was minted.
         verdict: Option<Verdict>,
         /// The request it was minted with, if it was minted here.
         request: Option<MintRequest>,

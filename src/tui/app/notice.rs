@@ -1,17 +1,17 @@
-//! The sentence above the hints: what was done, or why not. Quiet ones go away, errors stay until the next key.
+//! The notice above the hints: what was done, or why not. Informational ones disappear, errors stay until the next key.
 
 use std::time::Duration;
 
 use super::msg::Level;
 use crate::tui::widgets::text::wrapped_height;
 
-/// More lines than these would take the screen from what the sentence is about.
+/// More lines would hide what the notice is about.
 const MOST_LINES: u16 = 6;
 
 /// One sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// Its number, for the timer that ends it.
+    /// Its id, for the timer that ends it.
     pub id: u64,
     /// How loud it is.
     pub level: Level,
@@ -20,7 +20,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// How long it stays by itself; none: until the next key.
+    /// How long it stays; none: until the next key.
     pub fn stays(&self) -> Option<Duration> {
         match self.level {
             Level::Info => Some(Duration::from_secs(8)),

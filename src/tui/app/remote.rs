@@ -1,4 +1,4 @@
-//! A value that lives elsewhere: what was last read stays while it is read again and after a failure, and an
+//! A remote value: the last one read stays during a refresh and after a failure, and an
 //! answer that is no longer awaited is dropped.
 
 use super::msg::ReqId;
@@ -7,14 +7,14 @@ use crate::{
     ops::Reply,
 };
 
-/// Old value, last error, and the request being awaited.
+/// The last value, the last error, and the awaited request.
 #[derive(Clone, Debug)]
 pub struct Remote<T> {
-    /// What was last read.
+    /// The last value read.
     pub value: Option<T>,
-    /// Why the last read failed; cleared by one that did not.
+    /// Why the last read failed; cleared by a successful one.
     pub error: Option<ApiError>,
-    /// The request whose answer counts.
+    /// The awaited request.
     pub awaiting: Option<ReqId>,
 }
 
@@ -25,17 +25,17 @@ impl<T> Default for Remote<T> {
 }
 
 impl<T> Remote<T> {
-    /// Awaits this request from now on; gives back the one it supersedes, to be cancelled.
+    /// Awaits this request; returns the one it supersedes, to be cancelled.
     pub fn start(&mut self, req: ReqId) -> Option<ReqId> {
         self.awaiting.replace(req)
     }
 
-    /// Whether this request's answer counts.
+    /// Whether this request is awaited.
     pub fn awaits(&self, req: ReqId) -> bool {
         self.awaiting == Some(req)
     }
 
-    /// Takes the answer of `req`; says whether it was the awaited one.
+    /// Takes the answer of `req`; returns whether it was awaited.
     pub fn settle(&mut self, req: ReqId, answer: Result<T, ApiError>) -> bool {
         if !self.awaits(req) {
             return false;
@@ -51,7 +51,7 @@ impl<T> Remote<T> {
         true
     }
 
-    /// The same for an answer as the runtime brings it; `pick` takes the value out of the kind that was asked for.
+    /// The same for an answer from the runtime; `pick` takes the value out of the expected kind.
     pub fn settle_as(
         &mut self,
         req: ReqId,

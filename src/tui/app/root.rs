@@ -1,4 +1,4 @@
-//! What belongs to no pane: who calls, which project, which account is open, and the intents of the panes.
+//! State outside of the panes: the caller, the project, the opened account, and the intents of the panes.
 
 use super::{
     AppState, Focus,
@@ -19,7 +19,7 @@ impl AppState {
         let (account, pane) = self.start.take().unwrap_or_default();
         out.effects.push(Effect::FindCallers);
         if let Some(error) = self.shared.caller.error.clone() {
-            // The list says it as long as there is no caller; here it is said once.
+            // Without a caller the list shows the error; otherwise it is shown once, here.
             self.say(Level::Warning, format!("{}{}", error.sentence(), error.next_words()), out);
             if let Some(pane) = pane {
                 out.intents.push(Intent::Show(pane));
@@ -47,7 +47,7 @@ impl AppState {
         cx.cancel(old);
     }
 
-    /// Lists another project; what was open stays open until another account is.
+    /// Lists another project; the opened account stays open.
     pub(super) fn open_project(&mut self, now: Now, project: String, out: &mut Out) {
         let shared = &mut self.shared;
         shared.project = Some(project.clone());
@@ -64,7 +64,7 @@ impl AppState {
         self.focus = Focus::List;
     }
 
-    /// Makes an account the opened one and asks about it.
+    /// Opens an account and reads it.
     pub(super) fn open_account(&mut self, now: Now, account: String, out: &mut Out) {
         let shared = &mut self.shared;
         shared.shelf.mask();
@@ -75,7 +75,7 @@ impl AppState {
         self.panes.overview.read(&mut cx);
     }
 
-    /// Refresh where the pane has nothing of its own to ask again.
+    /// Refreshes for panes without anything of their own to read.
     pub(super) fn refresh_root(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.overview.read(&mut cx);
@@ -126,14 +126,14 @@ impl AppState {
                 if let Reply::Ancestors(above) = reply { Some(above) } else { None }
             });
         } else if shared.projects.awaits(req) {
-            // The pages have come already; none is an answer too, and a failure keeps what was found before.
+            // The pages have arrived already; none at all is an answer too, and a failure keeps earlier results.
             shared.projects.awaiting = None;
             if failed.is_none() && std::mem::take(&mut self.search_is_fresh) {
                 shared.projects.value = Some(Vec::new());
             }
             shared.projects.error = failed.clone();
             self.refresh_pickers();
-            // Where none were found the picker says why; over those of before it has to be said, too.
+            // Without results the picker shows the error; with earlier results, a notice does.
             let kept = self.shared.projects.value.as_ref().is_some_and(|found| !found.is_empty());
             if let Some(error) = failed.filter(|_| kept) {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -162,7 +162,7 @@ impl AppState {
             }
             Intent::OpenAccount(account) => {
                 let again = self.shared.opened.as_deref() == Some(account.as_str());
-                // Opening what is open only shows it: `r` asks again.
+                // Opening the opened account only shows it: `r` reads it again.
                 if !again || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value.is_none())
                 {
                     self.open_account(now, account.clone(), out);

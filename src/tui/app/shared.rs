@@ -1,5 +1,5 @@
-//! What more than one pane needs: who calls, which project, which account is open, what is known about each
-//! account, the shelf, and how to ask for more.
+//! State that several panes need: the caller, the project, the opened account, what is known about each
+//! account, the shelf, and how to make calls.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -40,24 +40,24 @@ use crate::{
 pub struct Facts {
     /// The account itself.
     pub account: Remote<Account>,
-    /// What the caller may do with it.
+    /// The caller's permissions on it.
     pub granted: Remote<Granted>,
     /// Its user-managed keys.
     pub keys: Remote<Vec<AccountKey>>,
     /// Its allow policy.
     pub policy: Remote<Policy>,
-    /// When that was read.
+    /// When the policy was read.
     pub policy_read: Option<Timestamp>,
     /// The policies above it, nearest first.
     pub above: Remote<Vec<flows::Level>>,
-    /// Edits that are staged: never sent before they were reviewed.
+    /// Staged edits, never sent before their review.
     pub staged: Option<Staged>,
     /// The roles that can be granted on it.
     pub grantable: Remote<Vec<RoleSummary>>,
 }
 
 impl Facts {
-    /// The unique id, twenty-one digits; empty while the account was not read.
+    /// The unique id, 21 digits; empty until the account is read.
     pub fn unique_id(&self) -> String {
         self.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default()
     }
@@ -68,21 +68,21 @@ impl Facts {
     }
 }
 
-/// The badge for endpoints that are not Google's.
+/// The badge for endpoints that aren't Google's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointBadge {
-    /// The host that is asked instead.
+    /// The host used instead.
     pub host: String,
-    /// Whether only some services go there: the dangerous case.
+    /// Whether only some services go there, the dangerous case.
     pub only_some: bool,
 }
 
-/// A call under way.
+/// A call in flight.
 #[derive(Clone, Copy, Debug)]
 pub struct Awaited {
-    /// When it began, by the clock that does not jump.
+    /// When it began, by the monotonic clock.
     pub since: Duration,
-    /// Whose answer it is.
+    /// The recipient of the answer.
     pub owner: Owner,
 }
 
@@ -91,15 +91,15 @@ pub struct Awaited {
 pub struct Shared {
     /// Who calls.
     pub caller: Remote<Caller>,
-    /// Everybody whom one can call as, as far as it was looked for.
+    /// Callers that can be switched to, as far as they were searched for.
     pub choices: Vec<Choice>,
-    /// Those who became somebody else, the first first.
+    /// The callers before, the first one first.
     pub callers_before: Vec<String>,
-    /// The project that is listed; none before one was picked.
+    /// The listed project; none until one is picked.
     pub project: Option<String>,
     /// What is known about it.
     pub project_info: Remote<Project>,
-    /// What is above it.
+    /// Its ancestors.
     pub ancestors: Remote<Vec<Ancestor>>,
     /// The projects that the caller can find.
     pub projects: Remote<Vec<Project>>,
@@ -107,43 +107,43 @@ pub struct Shared {
     pub opened: Option<String>,
     /// What was read about accounts, by the name they were opened with.
     pub facts: HashMap<String, Facts>,
-    /// What the caller may do with accounts that were tested by the dozen, by e-mail.
+    /// The caller's permissions on accounts tested in bulk, by email.
     pub tested: HashMap<String, Granted>,
-    /// What roles give that the table of predefined ones does not know, by name.
+    /// Permissions of roles that the table of predefined ones doesn't contain, by name.
     pub roles: HashMap<String, Remote<RoleDetails>>,
     /// Writes under way.
     pub writes: Writes,
-    /// Projects where a write asks for a name to be typed.
+    /// Projects where a write asks the user to type a name.
     pub production: Vec<String>,
-    /// What the metadata server of this machine says.
+    /// Facts from this machine's metadata server.
     pub machine: Remote<Machine>,
-    /// What was minted.
+    /// Minted credentials.
     pub shelf: Shelf,
     /// The credential that was copied last.
     pub copied: Option<Secret>,
     /// The last request to mint.
     pub last_mint: Option<MintRequest>,
-    /// Accounts that have a half-filled form.
+    /// Accounts with a half-filled form or staged edits.
     pub drafts: Vec<String>,
     /// Recents and favourites.
     pub remembered: Remembered,
     /// The keys.
     pub keymap: Keymap,
-    /// Where requests go; for the curl that is copied.
+    /// The endpoints, for copied curl commands.
     pub endpoints: Endpoints,
     /// Whether this is the demo.
     pub demo: bool,
-    /// Whether nothing that writes is sent.
+    /// Read-only mode: no writes are sent.
     pub read_only: bool,
-    /// How many questions of those that are asked by the dozen go out in a second.
+    /// The rate limit of bulk reads, in calls per second.
     pub questions_per_second: u32,
     /// Endpoints that are not Google's.
     pub badge: Option<EndpointBadge>,
-    /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; ahead is negative.
+    /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; negative if ahead.
     pub skew: Option<i64>,
     /// Calls under way.
     pub awaited: HashMap<ReqId, Awaited>,
-    /// The last name given to a request.
+    /// The last request id.
     pub last_req: u64,
 }
 
@@ -154,7 +154,7 @@ impl Shared {
         Some((name, self.facts.get(name)?))
     }
 
-    /// An account that was opened by its unique id is called by its e-mail from when that is known.
+    /// Renames an account that was opened by its unique id once its email is known.
     pub fn call_by_email(&mut self, email: &str) {
         let id = |facts: &Facts| facts.account.value.as_ref().is_some_and(|account| account.email == email);
         let Some(name) =
@@ -169,18 +169,18 @@ impl Shared {
         names.filter(|other| **other == name).for_each(|other| *other = email.to_owned());
     }
 
-    /// What Google's clock shows now, as far as it is known: credentials begin and end by that one.
+    /// The time by Google's clock, as far as it is known: credentials expire by that clock.
     pub fn at_google(&self, now: Timestamp) -> Timestamp {
         at_google(now, self.skew)
     }
 
-    /// What the caller may do with an account, as far as it was tested.
+    /// The caller's permissions on an account, as far as they were tested.
     pub fn granted(&self, account: &str) -> Option<Granted> {
         let alone = self.facts.get(account).and_then(|facts| facts.granted.value);
         alone.or_else(|| self.tested.get(account).copied())
     }
 
-    /// What a role gives that the table does not know; none while it is not known here.
+    /// Permissions of a role that the table doesn't contain; none while unknown.
     pub fn role_permissions(&self, role: &str) -> Option<Vec<String>> {
         self.roles.get(role)?.value.as_ref().map(|role| role.permissions.clone())
     }
@@ -191,7 +191,7 @@ impl Shared {
         above.into_iter().flatten().map(flows::Level::to_model).collect()
     }
 
-    /// The project to name in a command about an account: its own, else the listed one, else nothing.
+    /// The project for a command about an account: its own, else the listed one, else empty.
     pub fn project_for(&self, account: &str) -> String {
         project_of(account).or_else(|| self.project.clone()).unwrap_or_default()
     }
@@ -203,7 +203,7 @@ impl Shared {
         project.is_some_and(|project| self.production.contains(&project))
     }
 
-    /// The caller as a member of policies; none while it is not known who that is.
+    /// The caller as a policy member; none while its identity is unknown.
     pub fn caller_member(&self) -> Option<Member> {
         self.caller.value.as_ref()?.member().map(|member| Member::read(&member))
     }
@@ -213,33 +213,33 @@ impl Shared {
         self.caller.value.as_ref()?.other_login(&self.choices)
     }
 
-    /// Whether something has been awaited long enough to be worth a spinner.
+    /// Whether something has been awaited for long enough to show a spinner.
     pub fn slow(&self, now: Now) -> bool {
         self.awaited.values().any(|call| now.mono.saturating_sub(call.since) >= super::SLOW)
     }
 }
 
-/// What a pane may do while it handles something: change what is shared, and ask for effects and intents.
+/// A pane's context while it handles something: the shared state, and ways to ask for effects and intents.
 pub struct Cx<'a> {
     /// The state that panes share.
     pub shared: &'a mut Shared,
     /// When the message was received.
     pub now: Now,
-    /// What is asked for.
+    /// Effects and intents so far.
     pub out: &'a mut Out,
 }
 
-/// What a message led to.
+/// The results of a message.
 #[derive(Debug, Default)]
 pub struct Out {
-    /// To be done outside.
+    /// Effects, for the runtime.
     pub effects: Vec<Effect>,
-    /// To be done by the root, after the pane.
+    /// Intents, for the root.
     pub intents: Vec<Intent>,
 }
 
 impl Cx<'_> {
-    /// Makes a call; its answer comes to `owner`.
+    /// Makes a call; its answer goes to `owner`.
     pub fn call(&mut self, owner: Owner, call: Call) -> ReqId {
         self.shared.last_req += 1;
         let req = ReqId(self.shared.last_req);
@@ -248,7 +248,7 @@ impl Cx<'_> {
         req
     }
 
-    /// Asks what the caller may do with an account, listed or not; whoever asks, the answer goes to its facts.
+    /// Tests the caller's permissions on an account, listed or not; the answer goes to its facts.
     pub fn test_permissions(&mut self, account: &str) {
         let call = Call::Iam(iam::Call::TestPermissions { account: account.to_owned() });
         let req = self.call(Owner::Pane(PaneId::Overview), call);
@@ -256,8 +256,8 @@ impl Cx<'_> {
         self.cancel(old);
     }
 
-    /// The same after something that may have changed the answer: until the new one comes nothing is known, here and
-    /// in the list.
+    /// The same after something that may have changed the answer: until the new one arrives, the permissions are unknown here
+    /// and in the list.
     pub fn test_permissions_anew(&mut self, account: &str) {
         let facts = self.shared.facts.entry(account.to_owned()).or_default();
         facts.granted.value = None;
@@ -268,7 +268,7 @@ impl Cx<'_> {
         self.test_permissions(account);
     }
 
-    /// Stops waiting for a call.
+    /// Cancels a call.
     pub fn cancel(&mut self, req: Option<ReqId>) {
         if let Some(req) = req {
             self.shared.awaited.remove(&req);
@@ -276,22 +276,22 @@ impl Cx<'_> {
         }
     }
 
-    /// Asks for an effect.
+    /// Adds an effect.
     pub fn effect(&mut self, effect: Effect) {
         self.out.effects.push(effect);
     }
 
-    /// Asks the root for something.
+    /// Adds an intent.
     pub fn intend(&mut self, intent: Intent) {
         self.out.intents.push(intent);
     }
 
-    /// Says a sentence.
+    /// Shows a notice.
     pub fn notice(&mut self, level: msg::Level, text: impl Into<String>) {
         self.intend(Intent::Notice(level, text.into()));
     }
 
-    /// Says an error in one sentence, with its next step.
+    /// Shows an error in one sentence, with its next step.
     pub fn complain(&mut self, error: &ApiError) {
         self.notice(msg::Level::Error, format!("{}{}", error.sentence(), error.next_words()));
     }

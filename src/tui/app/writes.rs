@@ -1,5 +1,5 @@
-//! Writes under way. They are never cancelled and never superseded; they hold back quitting, and what became of one
-//! that could not be awaited is said with the command that checks it.
+//! Writes in progress. They are never cancelled or superseded, and quitting waits for them; if the outcome of one
+//! stays unknown, the user is told which command checks it.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -11,13 +11,13 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 /// One write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// What is being written, in a few words: `the policy of deployer@acme-prod`.
+    /// What is written, in a few words: `the policy of deployer@acme-prod`.
     pub what: String,
-    /// The command that tells what became of it.
+    /// The command that shows the outcome.
     pub check: String,
 }
 
-/// The writes under way, oldest first.
+/// The writes in progress, oldest first.
 #[derive(Debug, Default)]
 pub struct Writes(BTreeMap<ReqId, Write>);
 
@@ -27,7 +27,7 @@ impl Writes {
         self.0.insert(req, write);
     }
 
-    /// A write ended, however it did.
+    /// A write ended, in whatever way.
     pub fn end(&mut self, req: ReqId) {
         self.0.remove(&req);
     }
@@ -47,7 +47,7 @@ impl Writes {
         self.0.values().map(|write| write.what.as_str()).collect::<Vec<_>>().join(" and ")
     }
 
-    /// One line for each write whose fate is not known when the program ends.
+    /// A line for each write whose outcome is unknown when the program ends.
     pub fn unknown(&self) -> Vec<String> {
         let line = |write: &Write| {
             format!("Unknown whether {} was written. Check with: {}", write.what, write.check)

@@ -1,5 +1,5 @@
-//! The doctor's overlay: why something was denied, the evidence, and each next step with its key. It holds what was
-//! refused and what was learned; learning and doing are the root's.
+//! The doctor's overlay: why something was denied, the evidence, and each next step with its key. It holds the denial
+//! and the facts; reading facts and carrying out steps is up to the root.
 
 use jiff::Timestamp;
 use ratatui::{
@@ -36,15 +36,15 @@ use super::Outcome;
 
 const WIDTH: u16 = 108;
 
-/// More people than these are not listed.
+/// Most names listed.
 const MOST_NAMES: usize = 12;
 
-/// What is being done about it while the overlay is open.
+/// A step in progress while the overlay is open.
 #[derive(Debug)]
 pub enum Doing {
-    /// An API is being switched on.
+    /// An API is being enabled.
     Enabling(ReqId, Enabling),
-    /// IAM is asked until it says yes.
+    /// Waiting until IAM allows it.
     Watching(ReqId, Watching),
 }
 
@@ -53,17 +53,17 @@ pub enum Doing {
 pub struct Doctor {
     /// What failed, with its facts.
     pub refusal: Refusal,
-    /// What was going on: `minting an ID token for api@acme-prod`.
+    /// What was attempted: `minting an ID token for api@acme-prod`.
     pub doing_what: String,
-    /// Who was refused.
+    /// The denied caller.
     pub caller: Option<Caller>,
-    /// What to run to be let in again, where the caller's credentials tell.
+    /// The command to log in again, if the caller's credentials tell.
     remedy: Option<String>,
-    /// What was learned.
+    /// The facts that were read.
     pub examined: Remote<Examined>,
-    /// What is under way.
+    /// The step in progress.
     pub doing: Option<Doing>,
-    /// What came of it: good or not, and a sentence.
+    /// Its outcome: success or not, and a sentence.
     pub done: Option<(bool, String)>,
     diagnosis: Diagnosis,
     who: bool,
@@ -72,7 +72,7 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// Explains a failure; none when it is no refusal, which explains itself.
+    /// Explains a denial; none for other errors, which explain themselves.
     pub fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
         let refusal = (**error.refusal.as_ref()?).clone();
         let remedy = error.own_next().map(str::to_owned);
@@ -94,7 +94,7 @@ impl Doctor {
         })
     }
 
-    /// Thinks again, with what was learned since.
+    /// Diagnoses again with the facts read since.
     pub fn think(&mut self, now: Timestamp) {
         let nothing = Examined::default();
         let examined = self.examined.value.as_ref().unwrap_or(&nothing);
@@ -102,12 +102,12 @@ impl Doctor {
         self.diagnosis = diagnose(&self.refusal, &known);
     }
 
-    /// What it comes to.
+    /// The diagnosis.
     pub fn diagnosis(&self) -> &Diagnosis {
         &self.diagnosis
     }
 
-    /// The reads under way for it.
+    /// Its reads in flight.
     pub fn reads(&self) -> impl Iterator<Item = ReqId> {
         let watching = match &self.doing {
             Some(Doing::Watching(req, _)) => Some(*req),
@@ -121,18 +121,18 @@ impl Doctor {
         matches!(&self.doing, Some(Doing::Enabling(awaited, _)) if *awaited == req)
     }
 
-    /// Whether a key of the doctor's is one of the steps; any other key of its place always is.
+    /// Whether an action is available: steps only if offered, everything else always.
     pub fn has(&self, action: Action) -> bool {
         !STEPS.contains(&action) || self.step(action).is_some()
     }
 
-    /// Whether enabling this API there is one of the steps.
+    /// Whether enabling this API is one of the steps.
     pub fn offers(&self, service: &str, project: &str) -> bool {
         let is = |step: &Step| matches!(&step.what, Do::Enable { service: s, project: p } if s == service && p == project);
         self.diagnosis.steps.iter().any(is)
     }
 
-    /// The first step that this key stands for.
+    /// The first step of an action.
     fn step(&self, action: Action) -> Option<&Do> {
         self.diagnosis.steps.iter().map(|step| &step.what).find(|what| self::action(what) == Some(action))
     }
@@ -146,7 +146,7 @@ impl Doctor {
         match self.step(action).cloned() {
             Some(Do::WhoCanGrant(_)) => {
                 self.who = !self.who;
-                // The names stand below the step.
+                // The names appear below the step.
                 self.scroll.scroll(Move::PageDown);
                 Outcome::Stay
             }
@@ -235,7 +235,7 @@ impl Doctor {
     }
 }
 
-/// The keys of steps.
+/// The actions of steps.
 const STEPS: [Action; 12] = [
     Action::DoctorEnable,
     Action::DoctorGrant,
@@ -251,7 +251,7 @@ const STEPS: [Action; 12] = [
     Action::DoctorPolicy,
 ];
 
-/// The key that does a step.
+/// The action of a step.
 fn action(what: &Do) -> Option<Action> {
     Some(match what {
         Do::Enable { .. } => Action::DoctorEnable,
@@ -294,7 +294,7 @@ fn said(doing: &Doing) -> String {
     }
 }
 
-/// What was being done, in words, from the method that was called.
+/// What was attempted, in words, from the called method.
 fn what(refusal: &Refusal) -> String {
     let on = short(&refusal.asked.resource);
     let name = refusal.asked.method.rsplit('.').next().unwrap_or_default();

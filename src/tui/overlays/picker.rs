@@ -1,5 +1,5 @@
-//! A line of text that finds among many, fuzzily: commands, projects, names of accounts. What is typed may also
-//! stand for itself, where a name typed by hand makes sense.
+//! A fuzzy picker for commands, projects, accounts and callers. The typed text can also
+//! be picked itself, where a name typed by hand makes sense.
 
 use std::collections::HashSet;
 
@@ -43,13 +43,13 @@ use crate::{
 pub enum Kind {
     /// A command.
     Palette,
-    /// A project to look at.
+    /// A project to list.
     Projects,
-    /// A project to charge.
+    /// The quota project.
     Charged,
     /// The name of an account.
     Accounts,
-    /// Who to call as.
+    /// A caller.
     Callers,
 }
 
@@ -60,9 +60,9 @@ pub enum Picked {
     Command(Action),
     /// A project, by id or number.
     Project(String),
-    /// A project to charge, by id or number.
+    /// The quota project, by id or number.
     Charge(String),
-    /// An account, by e-mail or unique id.
+    /// An account, by email or unique id.
     Account(String),
     /// A caller.
     Caller(Switch),
@@ -70,14 +70,14 @@ pub enum Picked {
 
 #[derive(Clone, Debug)]
 struct Item {
-    /// What is matched and shown first.
+    /// Matched, and shown first.
     name: String,
-    /// What is said about it.
+    /// A remark.
     about: String,
     picked: Picked,
 }
 
-/// Text, items, and those that match.
+/// The typed text, the items, and the matching ones.
 #[derive(Debug)]
 pub struct Picker {
     /// What is being picked.
@@ -86,11 +86,11 @@ pub struct Picker {
     items: Vec<Item>,
     hits: Vec<u32>,
     cursor: ListCursor,
-    /// What was typed, where it is a name that no item has: the last row.
+    /// The typed text as the last row, if it is a name that no item has.
     typed: Option<Item>,
-    /// Whether a row was chosen since something was typed.
+    /// Whether the cursor was moved since the last typing.
     chosen: bool,
-    /// Why what was typed cannot be taken.
+    /// Why the typed text can't be picked.
     error: Option<String>,
 }
 
@@ -148,17 +148,17 @@ impl Picker {
         Picker::new(Kind::Projects, project_items(shared, Picked::Project))
     }
 
-    /// The same, to choose the one that is charged.
+    /// The same, for the quota project.
     pub fn charged(shared: &Shared) -> Picker {
         Picker::new(Kind::Charged, project_items(shared, Picked::Charge))
     }
 
-    /// Whether projects are searched for it.
+    /// Whether it lists projects.
     pub fn is_of_projects(&self) -> bool {
         matches!(self.kind, Kind::Projects | Kind::Charged)
     }
 
-    /// The accounts opened lately, those that are listed, and any name typed.
+    /// Recent and listed accounts, and any typed name.
     pub fn accounts(listed: &[String], shared: &Shared) -> Picker {
         let known = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
         let known = known.map(|name| (name, "recent")).chain(listed.iter().map(|name| (name, "listed")));
@@ -171,19 +171,19 @@ impl Picker {
         Picker::new(Kind::Accounts, items.collect())
     }
 
-    /// Everybody whom one can call as, and any file typed.
+    /// Available callers, and any typed file.
     pub fn callers(shared: &Shared) -> Picker {
         Picker::new(Kind::Callers, caller_items(shared))
     }
 
-    /// More projects were found while the picker was open.
+    /// Takes in new items while the picker is open.
     pub fn refresh(&mut self, shared: &Shared) {
         if self.kind == Kind::Callers {
             self.items = caller_items(shared);
             self.find();
         }
         if self.is_of_projects() {
-            // More rows come; the one under the cursor stays it.
+            // The cursor stays on its row when more come.
             let kept = self.selected().map(|item| item.picked.clone()).filter(|_| self.chosen);
             let picked = if self.kind == Kind::Charged { Picked::Charge } else { Picked::Project };
             self.items = project_items(shared, picked);
@@ -230,7 +230,7 @@ impl Picker {
         &self.input
     }
 
-    /// The row of a hit; the last row may be what was typed.
+    /// The item of a hit; the last one may be the typed text.
     fn item(&self, hit: u32) -> Option<&Item> {
         self.items.get(hit as usize).or(self.typed.as_ref())
     }
@@ -239,7 +239,7 @@ impl Picker {
         self.item(*self.hits.get(self.cursor.at()?)?)
     }
 
-    /// A row that was chosen; else the item named exactly as typed; else what was typed, where it can only be a name;
+    /// Picks the chosen row, else the item with exactly the typed name, else the typed text if it can only be a name,
     /// else the best hit.
     fn accept(&mut self) -> Outcome {
         let typed = self.input.text().trim();
@@ -262,7 +262,7 @@ impl Picker {
         }
     }
 
-    /// What was typed, as a name of its own.
+    /// The typed text as a name.
     fn by_hand(&self) -> Result<Picked, String> {
         match self.kind {
             Kind::Palette => Err(String::new()),
@@ -295,7 +295,7 @@ impl Picker {
         self.hits = hits.into_iter().map(|(_, at)| at).collect();
         self.typed = None;
         if let Ok(picked) = self.by_hand() {
-            // What names an item stands for it, even where the item is shown by another name.
+            // A name of an item selects it, even if the item is shown under another name.
             match self.items.iter().position(|item| item.picked == picked) {
                 Some(at) => {
                     self.hits.retain(|hit| *hit != at as u32);
@@ -328,7 +328,7 @@ impl Picker {
             Kind::Callers => " Switch caller ",
         };
         let title = match self.kind {
-            // More than fit are no rarity.
+            // Often there are more than fit.
             Kind::Callers => format!("{title}({}) ", self.items.len()),
             _ => title.to_owned(),
         };
@@ -366,7 +366,7 @@ impl Picker {
         }
     }
 
-    /// What is said where nothing matches.
+    /// The text shown if nothing matches.
     fn remark(&self, shared: &Shared) -> Option<String> {
         let typed = self.input.text().trim();
         Some(match self.kind {
