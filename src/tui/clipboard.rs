@@ -1,6 +1,6 @@
-//! The clipboard: the desktop's where there is one, tmux's buffer inside tmux, else the terminal's by OSC 52. It says
-//! what really happened, and takes back what is ours. Two threads, because all of these block: one decides and keeps
-//! the time, the other asks the desktop and may hang with it.
+//! The clipboard: the desktop's if there is one, tmux's buffer inside tmux, else the terminal's by OSC 52. It reports
+//! what really happened, and clears its copies later. Two threads, because all of these block: one decides and keeps
+//! the time, the other talks to the desktop and may hang with it.
 
 use std::{
     io::Write,
@@ -28,16 +28,16 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The name of our buffer in tmux.
 const BUFFER: &str = "impersona";
 
-/// What became of a copy.
+/// The outcome of a copy.
 #[derive(Debug)]
 pub enum Copied {
-    /// It is there: a sentence.
+    /// It was copied: a sentence.
     Done(String),
-    /// Only the terminal itself can take it: to be written between two frames, then this sentence.
+    /// Only the terminal can take it: to be written between two frames, then this sentence.
     ByTerminal(Secret, String),
 }
 
-/// What became of a copy, as long as it may still arrive.
+/// The outcome of a copy, while its permit is valid.
 #[derive(Debug)]
 pub struct Outcome {
     copied: Copied,
@@ -45,18 +45,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// What became of the copy, unless everything was wiped since it was asked for.
+    /// The outcome, unless everything was wiped since the copy was requested.
     pub fn since_no_wipe(self) -> Option<Copied> {
         self.leave.stands().then_some(self.copied)
     }
 }
 
-/// The leave to copy. A wipe takes it back from every credential on its way, wherever that has got to: it is not to
-/// arrive after it was said to be gone.
+/// The permit of a copy. A wipe revokes it for every credential in transit, wherever it is: none may
+/// arrive after the user was told that it is gone.
 #[derive(Clone, Debug)]
 struct Leave {
     wipes: Arc<AtomicU64>,
-    /// How many wipes there had been; without a number the text is no credential, and no wipe is meant for it.
+    /// The number of wipes so far; none for text that isn't a credential, which wipes don't affect.
     before: Option<u64>,
 }
 
@@ -72,18 +72,18 @@ enum Job {
     Quit,
 }
 
-/// The way to the clipboard's threads. Dropping it takes back what is ours, after a panic too.
+/// The handle of the clipboard's threads. Dropping it clears our copies, after a panic too.
 pub struct Clipboard {
-    /// Starts the threads, until the first copy has.
+    /// Starts the threads at the first copy.
     idle: Option<Box<dyn FnOnce() + Send>>,
     jobs: mpsc::Sender<Job>,
     /// How often everything was wiped.
     wipes: Arc<AtomicU64>,
-    /// Closed when both threads have ended.
+    /// Closes when both threads have ended.
     ended: mpsc::Receiver<()>,
 }
 
-/// Facts about where the program runs that decide which clipboard is meant.
+/// Facts about the environment that decide which clipboard to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Surroundings {
     ssh: bool,
@@ -117,7 +117,7 @@ impl Clipboard {
             let (asks, asked) = mpsc::channel();
             let worker = Worker { surroundings, stays, asks, ours: Ours::default() };
             let worker_ends = ends.clone();
-            // Without a thread nothing is copied by it, and nothing false is said.
+            // Without the thread nothing is copied, and nothing false is reported.
             let _ = thread::Builder::new().name("clipboard".into()).spawn(move || {
                 let _ends = worker_ends;
                 worker.run(&queue, &outcomes);
@@ -130,23 +130,23 @@ impl Clipboard {
         Clipboard { idle: Some(Box::new(start)), jobs, wipes: Arc::default(), ended }
     }
 
-    /// Copies; the outcome comes through the channel.
+    /// Copies; the outcome goes to the channel.
     pub fn copy(&mut self, clip: Clip) {
         if let Some(start) = self.idle.take() {
             start();
         }
         let before = clip.is_sensitive().then(|| self.wipes.load(Ordering::SeqCst));
         let leave = Leave { wipes: self.wipes.clone(), before };
-        // The thread ends only with us; a job that nobody takes is a copy that did not happen, and says nothing false.
+        // The thread ends only with us; a job that isn't taken is a copy that didn't happen and reports nothing.
         let _ = self.jobs.send(Job::Copy(clip, leave));
     }
 
-    /// From now on no credential arrives anywhere that was copied before.
+    /// Revokes the permits of all credentials copied before.
     pub fn forget(&self) {
         self.wipes.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Empties the clipboard, if what is on it is ours, and lets nothing arrive there that was copied before.
+    /// Clears the clipboard, if its content is ours, and revokes the permits of copies before.
     pub fn clear(&self) {
         self.forget();
         let _ = self.jobs.send(Job::Clear);
@@ -155,15 +155,15 @@ impl Clipboard {
 
 impl Drop for Clipboard {
     fn drop(&mut self) {
-        // Where nothing was ever copied, nobody is waited for: this closes the channel.
+        // If nothing was ever copied, there is nothing to wait for: this closes the channel.
         self.idle = None;
         let _ = self.jobs.send(Job::Quit);
-        // A display or a tmux that hangs must not hold the shell back.
+        // A hanging display or tmux must not delay the shell.
         let _ = self.ended.recv_timeout(PATIENCE);
     }
 }
 
-/// Where the last copy may be. One that took too long may have arrived all the same.
+/// Where the last copy may be. One that timed out may have arrived anyway.
 #[derive(Default)]
 struct Ours {
     desktop: Option<Secret>,
@@ -171,7 +171,7 @@ struct Ours {
     sensitive: bool,
 }
 
-/// Decides where a copy goes and when it is taken back.
+/// Decides where a copy goes and when it is cleared.
 struct Worker {
     surroundings: Surroundings,
     stays: Duration,
@@ -204,7 +204,7 @@ impl Worker {
         }
     }
 
-    /// Says what became of it, unless it was wiped meanwhile.
+    /// Reports the outcome, unless it was wiped meanwhile.
     fn copy(&mut self, clip: &Clip, leave: &Leave) -> Option<Copied> {
         if !leave.stands() {
             return None;
@@ -215,7 +215,7 @@ impl Worker {
         let text = (!self.surroundings.ssh).then(|| clip.content().clone());
         let before =
             mem::replace(&mut self.ours, Ours { desktop: text, tmux, sensitive: clip.is_sensitive() });
-        // What was copied before is taken back where this copy has not replaced it, or it would be forgotten about.
+        // An earlier copy that this one hasn't replaced is cleared now, or it would be forgotten.
         if before.sensitive {
             self.take_back(Ours {
                 desktop: before.desktop.filter(|_| !desktop),
@@ -224,7 +224,7 @@ impl Worker {
             });
         }
         if !leave.stands() {
-            // What is there already, or comes late, goes with the rest.
+            // Clears what has arrived already or arrives late.
             self.clear();
             return None;
         }
@@ -253,7 +253,7 @@ impl Worker {
 
     fn take_back(&self, ours: Ours) {
         if let Some(text) = ours.desktop {
-            // What cannot be cleared now is gone with us.
+            // What can't be cleared now disappears when we end.
             self.ask(Ask::Clear(text));
         }
         if ours.tmux {
@@ -261,7 +261,7 @@ impl Worker {
         }
     }
 
-    /// Whether the desktop did it in time. It does everything in order, so that a copy that comes late is still
+    /// Whether the desktop did it in time. It works in order, so that a late copy is still
     /// cleared later.
     fn ask(&self, ask: Ask) -> bool {
         let (tell, told) = mpsc::channel();
@@ -269,37 +269,37 @@ impl Worker {
     }
 }
 
-/// What the desktop is asked for.
+/// A request to the desktop.
 enum Ask {
     Copy(Clip, Leave),
-    /// To empty its clipboard, if this is on it.
+    /// To clear its clipboard, if this is its content.
     Clear(Secret),
 }
 
-/// Asks the desktop one thing after the other. Its display may hang, and so may the program that owns the clipboard.
+/// Serves requests one after the other. The display may hang, and so may the program that owns the clipboard.
 fn serve(mut desktop: impl Desktop, asked: &mpsc::Receiver<(Ask, mpsc::Sender<bool>)>) {
     for (ask, tell) in asked {
         let done = match ask {
-            // Read back, for a display takes what it is sent without a word, even when it hangs.
+            // Read it back, because a display accepts data silently even when it hangs.
             Ask::Copy(clip, leave) => leave.stands() && desktop.put(&clip) && desktop.holds(clip.content()),
             Ask::Clear(text) => desktop.holds(&text) && desktop.empty(),
         };
-        // Whoever asked may have stopped waiting.
+        // The requester may have stopped waiting.
         let _ = tell.send(done);
     }
 }
 
-/// A clipboard of a desktop; all of it may block.
+/// A desktop clipboard; every method may block.
 trait Desktop {
-    /// Puts something on it; says whether that went well.
+    /// Sets its content; returns whether that worked.
     fn put(&mut self, clip: &Clip) -> bool;
-    /// Whether this is on it.
+    /// Whether this is its content.
     fn holds(&mut self, text: &Secret) -> bool;
-    /// Takes off whatever is on it; says whether that went well.
+    /// Clears it; returns whether that worked.
     fn empty(&mut self) -> bool;
 }
 
-/// The real one. One connection for the program's life: on X11 what was copied is gone with it.
+/// The real one. One connection for the whole run: on X11 the content is lost with it.
 #[derive(Default)]
 struct Native(Option<arboard::Clipboard>);
 
@@ -310,7 +310,7 @@ impl Desktop for Native {
         }
         let Some(desktop) = &mut self.0 else { return false };
         let set = desktop.set();
-        // Clipboard histories are asked not to keep credentials.
+        // Ask clipboard histories not to keep credentials.
         #[cfg(target_os = "linux")]
         let set = if clip.is_sensitive() { arboard::SetExtLinux::exclude_from_history(set) } else { set };
         #[cfg(target_os = "macos")]
@@ -319,7 +319,7 @@ impl Desktop for Native {
         let set = if clip.is_sensitive() { arboard::SetExtWindows::exclude_from_history(set) } else { set };
         let done = set.text(clip.content().expose()).is_ok();
         if !done {
-            // A display that went away may come back.
+            // A lost display may come back.
             self.0 = None;
         }
         done
@@ -338,12 +338,12 @@ impl Desktop for Native {
 fn tmux(arguments: &[&str]) -> Command {
     let mut command = Command::new("tmux");
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // tmux tells its server all variables that it has.
+    // tmux passes all its variables to its server.
     command.env_remove("CLOUDSDK_AUTH_ACCESS_TOKEN");
     command
 }
 
-/// Waits for a command, not for ever; says whether it did well.
+/// Waits for a command for a limited time; returns whether it succeeded.
 fn finish(mut child: Child) -> bool {
     const STEP: Duration = Duration::from_millis(10);
     for _ in 0..PATIENCE.as_millis() / STEP.as_millis() {

@@ -1,4 +1,4 @@
-//! THE loop: events in, effects out. The only screen file that awaits, sees the client, reads the clock or starts
+//! The event loop: events in, effects out. The only file of the explorer that awaits, uses the client, reads the clock or starts
 //! tasks; it decides when to draw, never what.
 
 mod callers;
@@ -61,16 +61,16 @@ use room::Room;
 use signals::{Heard, Signals};
 use stopping::Stopping;
 
-/// Keys that are queued already are taken in before the next frame; a bound, so that a flood cannot stop drawing.
+/// Most queued keys handled before the next frame, so that a flood of keys can't stop drawing.
 const BURST: usize = 1_024;
 
-/// Pages and records under way between tasks and loop.
+/// Most pages and records queued between tasks and loop.
 const QUEUE: usize = 256;
 
-/// Opens the explorer; gives the exit code.
+/// Runs the explorer; returns the exit code.
 ///
 /// # Errors
-/// What kept it from opening; the terminal is as it was.
+/// What kept it from opening; the terminal is left as it was.
 pub fn open(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
     terminal::restore_on_panic();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -78,13 +78,13 @@ pub fn open(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
         Err(error) => return Err(Failure::io("starting", &error)),
     };
     let code = runtime.block_on(explore(args, env));
-    // A task that blocks must not hold the shell back.
+    // A blocked task must not delay the shell.
     runtime.shutdown_timeout(Duration::from_millis(200));
     code
 }
 
 async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
-    // Heard from before the terminal is ours.
+    // Installed before taking over the terminal.
     let mut signals = match Signals::new() {
         Ok(signals) => signals,
         Err(error) => return Err(Failure::io("listening for signals", &error)),
@@ -92,7 +92,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
     if let Some(code) = stopping::until_in_foreground(&mut signals).await {
         return Ok(code);
     }
-    // The example organization takes a moment: its keys are made, and its accounts. Something is there meanwhile.
+    // Making the keys and accounts of the example organization takes a moment, so show something meanwhile.
     let early = match args.global.demo.then(starting).transpose() {
         Ok(early) => early,
         Err(error) => return Err(Failure::usage(error.to_string())),
@@ -124,10 +124,10 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
         Err(error) => return Err(Failure::usage(error.to_string())),
     };
     let app = AppState::new(start(args, &setup, memory.as_ref()), screen.size());
-    // The rest of it is nobody's business later: who called at the start may soon be somebody else.
+    // The rest of it isn't needed later: the caller may be switched soon.
     let Setup { connector, source, doubt, client, emulator, .. } = setup;
     let (copied_in, copied) = mpsc::unbounded_channel();
-    // The clipboard belongs to the real surroundings, in the demo too.
+    // The clipboard is the real one, in the demo too.
     let clipboard = Clipboard::new(env, copied_in);
     let (keeper, jobs) = mpsc::unbounded_channel();
     let (saved_in, saved) = mpsc::unbounded_channel();
@@ -172,13 +172,13 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
     terminal::restore();
     let Loop { clipboard, mut tasks, keeper, .. } = looped;
     tasks.abort_all();
-    // What was asked for before the end is written, unless the disk hangs.
+    // Requested files are written before the end, unless the disk hangs.
     drop(keeper);
     let _ = tokio::time::timeout(Duration::from_secs(1), files.join_next()).await;
-    // Takes back what is ours, with the terminal given back already.
+    // Clears our copies; the terminal is restored already.
     drop(clipboard);
     drop(emulator);
-    // An error here is a terminal that has gone, whoever notices it first: there is nobody to tell.
+    // An error here means that the terminal is gone: there is no one to tell.
     Ok(ended.unwrap_or(HANGUP))
 }
 
@@ -223,21 +223,21 @@ fn theme(args: &TuiArgs, env: &Env, setup: &Setup) -> Theme {
     Theme::new(mode, utf8)
 }
 
-/// What a finished task leaves for `update`, if anything.
+/// The message from a finished task to `update`, if any.
 type Done = Option<Msg>;
 
 struct Loop {
     app: AppState,
     screen: Screen,
-    /// Tells when a terminal that reads slowly takes more.
+    /// Reports when a slow terminal can take more.
     room: Room,
     theme: Theme,
     client: Client,
-    /// Policies are saved here before they are written over.
+    /// Where policies are saved before they are overwritten.
     snapshots: Snapshots,
     clipboard: Clipboard,
     memory: Option<PathBuf>,
-    /// Every task: a panic in one is seen here.
+    /// All tasks: a panic in one is noticed here.
     tasks: JoinSet<Done>,
     running: HashMap<ReqId, AbortHandle>,
     timers: BTreeMap<(Instant, u64), TimerId>,
@@ -245,27 +245,27 @@ struct Loop {
     began: Instant,
     frames: Frames,
     quit: Option<u8>,
-    /// Who is to stop, until the loop comes to it.
+    /// Who is to be suspended, until the loop gets to it.
     stopping: Option<Stopping>,
     parts: (mpsc::Sender<Msg>, mpsc::Receiver<Msg>),
     records: mpsc::Receiver<Record>,
     lost: u64,
-    /// By the clients of earlier callers.
+    /// Requests of earlier callers' clients.
     lost_before: u64,
     copied: UnboundedReceiver<clipboard::Outcome>,
     keeper: mpsc::UnboundedSender<Keep>,
     saved: UnboundedReceiver<Msg>,
     panic: PanicSwitch,
     connector: Connector,
-    /// Who calls, and who became them.
+    /// The caller, and those before it.
     callers: Callers,
-    /// What has to be confirmed before it is used.
+    /// A credentials file that the user has to trust first.
     doubt: Option<Doubt>,
     wish: Wish,
     loaded: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
 }
 
-/// Waits for a time, and not for the next tick of the timer where it is here already.
+/// Waits until a time; returns at once if it has passed, instead of at the next timer tick.
 async fn time_of(wake: Option<Instant>) {
     if let Some(wake) = wake.filter(|wake| *wake > Instant::now()) {
         sleep_until(wake).await;
@@ -274,7 +274,7 @@ async fn time_of(wake: Option<Instant>) {
 
 impl Loop {
     async fn run(&mut self, signals: &mut Signals) -> io::Result<u8> {
-        // The first frame comes before anything is asked of anybody, and before anybody is listened to.
+        // The first frame is drawn before any call is made and any event is read.
         self.draw()?;
         let (mut events, mut gone) = (terminal::listen(), terminal::gone());
         self.handle(Msg::Start)?;
@@ -290,7 +290,7 @@ impl Loop {
             if let Some(code) = self.quit {
                 return Ok(code);
             }
-            // Before the first wait, too: a start that asks nobody anything still has something to say.
+            // Also before the first wait: even a start without calls may have something to show.
             if self.app.take_dirty() {
                 self.frames.want(Instant::now());
             }
@@ -333,7 +333,7 @@ impl Loop {
                 () = self.room.comes(), if !ready => self.screen.send()?,
                 Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
-                // Last, so that all that is here already is one frame.
+                // Last, so that everything queued becomes one frame.
                 () = time_of(wake), if wake.is_some() => {
                     self.fire()?;
                     if ready && self.frames.due().is_some_and(|due| due <= Instant::now()) {
@@ -344,10 +344,10 @@ impl Loop {
         }
     }
 
-    /// Everything typed so far is one burst: one frame.
+    /// Handles all queued keys as one burst, with one frame.
     fn drain(&mut self, events: &mut mpsc::Receiver<io::Result<Event>>) -> io::Result<()> {
         for _ in 0..BURST {
-            // Looked at first: what is taken out has to be handled, and what comes after ctrl-z waits for us to go on.
+            // Checked first: whatever is taken must be handled, and keys after ctrl-z wait until we are resumed.
             if self.quit.is_some() || self.stopping.is_some() {
                 break;
             }
@@ -357,13 +357,13 @@ impl Loop {
         Ok(())
     }
 
-    /// Draws a frame now, or as soon as the terminal has taken the one before: what changes until then is one frame.
+    /// Draws a frame now, or as soon as the terminal has taken the last one; changes until then share a frame.
     fn draw(&mut self) -> io::Result<()> {
         if !self.screen.is_ready() {
             self.frames.hold(Instant::now());
             return Ok(());
         }
-        // The terminal may have another size before the event that says so is here.
+        // The terminal may have been resized before its event arrives.
         let size = self.screen.size();
         if size != self.app.size {
             self.handle(Msg::Input(Event::Resize(size.width, size.height)))?;
@@ -411,7 +411,7 @@ impl Loop {
             Effect::Forget => {
                 self.clipboard.forget();
                 self.screen.forget()?;
-                // Credentials that still wait for the terminal do not wait any more.
+                // Copies of credentials that still wait for the terminal are dropped.
                 for outcome in iter::from_fn(|| self.copied.try_recv().ok()).collect::<Vec<_>>() {
                     self.copied(outcome)?;
                 }
@@ -455,7 +455,7 @@ impl Loop {
     fn call(&mut self, req: ReqId, owner: Owner, call: crate::ops::Call) {
         let (client, snapshots, parts) = (self.client.clone(), self.snapshots.clone(), self.parts.0.clone());
         let task = self.tasks.spawn(async move {
-            // Pages leave in order by a queue of their own: the sink may not wait, the channel must be bounded.
+            // Pages are queued in order: the sink must not wait, and the channel must be bounded.
             let (pages_in, mut pages) = mpsc::unbounded_channel();
             let mut sink = |part| {
                 let _ = pages_in.send(part);
@@ -482,7 +482,7 @@ impl Loop {
     fn finished(&mut self, done: Result<Done, JoinError>) -> io::Result<()> {
         match done {
             Ok(Some(msg)) => {
-                // A last page that is still in the queue belongs before the answer that ends it.
+                // The last queued page goes before the final answer.
                 while let Ok(part) = self.parts.1.try_recv() {
                     self.handle(part)?;
                 }
@@ -493,7 +493,7 @@ impl Loop {
             }
             Ok(None) => Ok(()),
             Err(error) if error.is_panic() => {
-                // The hook has given the terminal back and said where; nothing of this state can be trusted now.
+                // The hook has restored the terminal and reported the place; this state can't be trusted now.
                 self.quit = Some(PANICKED);
                 Ok(())
             }
@@ -522,7 +522,7 @@ impl Loop {
         self.handle(Msg::Copied(Ok(sentence)))
     }
 
-    /// Files are written one after the other, off the loop: a disk may hang, and what was said last must stand.
+    /// Files are written one after the other, off the loop: a disk may hang, and the last write must win.
     fn keep(&mut self, job: Keep) {
         // The writer ends only with the loop.
         let _ = self.keeper.send(job);
@@ -539,7 +539,7 @@ enum Keep {
     Failure(PathBuf, Box<LastFailure>),
 }
 
-/// Writes files in order until nobody asks any more; what became of the user's own is told.
+/// Writes files in order until the channel closes; reports the outcome for the user's own files.
 async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::UnboundedSender<Msg>) {
     while let Some(job) = jobs.recv().await {
         let outcome = tokio::task::spawn_blocking(move || match job {

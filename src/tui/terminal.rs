@@ -1,4 +1,4 @@
-//! The terminal itself: raw mode, alternate screen, bracketed paste, and giving all of it back however the
+//! The terminal: raw mode, alternate screen, bracketed paste, and restoring all of it however the
 //! program ends. Every frame is one write.
 
 #[cfg(not(unix))]
@@ -39,25 +39,25 @@ pub use keys::listen;
 use out::{Cut, Out, SharedCut};
 pub(crate) use tty::{in_foreground, stop};
 
-/// Whether the terminal is ours and has to be given back.
+/// Whether the terminal is ours and has to be restored.
 static OURS: AtomicBool = AtomicBool::new(false);
 
-/// Whether a frame is being written at this very moment; a panic on another thread waits for it.
+/// Whether a frame is being written right now; a panic on another thread waits for it.
 static WRITING: AtomicBool = AtomicBool::new(false);
 
-/// Whether the terminal has got a part of a frame or of a copy, which may end in the middle of a sequence.
+/// Whether the terminal has received part of a frame or a copy, which may end in the middle of a sequence.
 static CUT: SharedCut = SharedCut::no();
 
 /// The terminal while it is ours.
 pub struct Screen {
-    /// Never dropped: ratatui's own drop prints where there may be nobody to print to, and panics then.
+    /// Never dropped: ratatui's drop prints, and panics if the terminal is gone.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Ink>>>,
     out: Rc<RefCell<Out>>,
-    /// Whether nobody knows what the terminal shows.
+    /// Whether the contents of the terminal are unknown.
     stale: bool,
 }
 
-/// What ratatui writes with. It flushes after each of its steps, which does nothing here: a frame is one write.
+/// The writer for ratatui, which flushes after each step; here that does nothing: a frame is one write.
 struct Ink(Rc<RefCell<Out>>);
 
 impl Write for Ink {
@@ -72,10 +72,10 @@ impl Write for Ink {
 }
 
 impl Screen {
-    /// Takes the terminal over.
+    /// Takes over the terminal.
     ///
     /// # Errors
-    /// There is no terminal, or it does not do as it is told.
+    /// There is no terminal, or it can't be configured.
     pub fn enter() -> io::Result<Screen> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let text =
@@ -94,16 +94,16 @@ impl Screen {
         self.terminal.size().unwrap_or(Size::new(80, 24))
     }
 
-    /// Whether the terminal has taken all that was drawn. Until then nothing more is drawn: a terminal that reads
+    /// Whether the terminal has taken everything drawn. Until then nothing more is drawn: a terminal that reads
     /// slowly gets fewer frames, not later ones.
     pub fn is_ready(&self) -> bool {
         self.out.borrow().is_empty()
     }
 
-    /// Draws a frame, unless the terminal was given back already: one write, or as much of it as the terminal takes.
+    /// Draws a frame, unless the terminal was restored already: one write, or as much of it as the terminal takes.
     ///
     /// # Errors
-    /// The terminal has gone.
+    /// The terminal is gone.
     pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
         if OURS.load(Ordering::SeqCst) {
             if std::mem::take(&mut self.stale) {
@@ -116,16 +116,16 @@ impl Screen {
         Ok(())
     }
 
-    /// The terminal had another size, if only for a moment: it may have folded or dropped what it showed, and the next
-    /// frame is a whole one. ratatui looks at the size at each frame, and misses one that came and went in between.
+    /// The terminal was resized, if only for a moment: it may have wrapped or dropped its contents, so the next
+    /// frame is a full one. ratatui checks the size at each frame and misses changes in between.
     pub fn resized(&mut self) {
         self.stale = true;
     }
 
-    /// Sends what the terminal has not taken yet, or the part that it takes now.
+    /// Sends pending output, or the part that the terminal takes now.
     ///
     /// # Errors
-    /// The terminal has gone.
+    /// The terminal is gone.
     pub fn send(&mut self) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         WRITING.store(true, Ordering::SeqCst);
@@ -144,18 +144,18 @@ impl Screen {
         sent
     }
 
-    /// The terminal, to be watched for room while it is not ready.
+    /// The terminal, to watch until it is ready.
     ///
     /// # Errors
-    /// There are too many open files.
+    /// Too many files are open.
     pub fn watched(&self) -> io::Result<File> {
         self.out.borrow().watched()
     }
 
-    /// Asks the terminal to put text on its clipboard (OSC 52). It does not say whether it did.
+    /// Asks the terminal to put text on its clipboard (OSC 52). It doesn't confirm that.
     ///
     /// # Errors
-    /// The terminal has gone.
+    /// The terminal is gone.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
         let mut sequence = String::new();
         CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).map_err(io::Error::other)?;
@@ -164,14 +164,14 @@ impl Screen {
         self.send()
     }
 
-    /// Takes the terminal, or takes it again from whoever had it in between and may have left it in any state. The
-    /// next frame is a whole one.
+    /// Takes over the terminal, for the first time or after others used it and left it in any state. The
+    /// next frame is a full one.
     ///
     /// # Errors
-    /// The terminal does not do as it is told.
+    /// The terminal can't be configured.
     pub fn take(&mut self) -> io::Result<()> {
-        // What it is given back as is what it is now, where it was given back before. After a stop without a word it was
-        // not, and is given back as it was at first.
+        // If it was restored before, its settings now are those to restore later. After SIGSTOP it was
+        // not, and the first settings are kept.
         terminal::disable_raw_mode()?;
         terminal::enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
@@ -179,19 +179,19 @@ impl Screen {
         self.send()
     }
 
-    /// Wipes what the terminal has not taken: a frame that may show a secret, or a copy of one; and both of the frames
-    /// that ratatui keeps. Without anything under way the next frame does as much.
+    /// Wipes pending output, which may be a frame with a secret or a copy of one, and both frames
+    /// that ratatui keeps. Without pending output the next frame does that.
     ///
     /// # Errors
-    /// The terminal does not do as it is told.
+    /// The terminal can't be configured.
     pub fn forget(&mut self) -> io::Result<()> {
         if self.is_ready() { Ok(()) } else { self.start_over() }
     }
 
-    /// Gives up what is under way; what comes next is a whole frame.
+    /// Drops pending output; the next frame is a full one.
     fn start_over(&mut self) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
-        // Whoever gave the terminal back may have led it out already.
+        // Restoring the terminal may have ended the sequence already.
         out.start_over(CUT.get());
         let mut bytes = Vec::new();
         queue!(
@@ -203,8 +203,8 @@ impl Screen {
             cursor::Hide
         )?;
         out.add(&bytes);
-        // The alternate screen is empty: so is what the next frame is compared with. ratatui's own clear asks the
-        // terminal where its cursor is, and the answer would go to whoever reads the keys.
+        // The alternate screen is empty, and so is the frame to compare with. ratatui's own clear asks the
+        // terminal for its cursor, and the answer would go to the reader of the keys.
         self.terminal.swap_buffers();
         Ok(())
     }
@@ -213,7 +213,7 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         restore();
-        // Both frame buffers may show a secret, and so may what was not sent.
+        // Both frame buffers may show a secret, and so may pending output.
         self.terminal.current_buffer_mut().reset();
         self.terminal.swap_buffers();
         self.terminal.current_buffer_mut().reset();
@@ -221,12 +221,12 @@ impl Drop for Screen {
     }
 }
 
-/// Gives the terminal back, once; may be called from anywhere, at any time, with the terminal gone or not reading.
+/// Restores the terminal, once; can be called from anywhere, at any time, even if the terminal is gone or stuck.
 pub fn restore() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }
-    // No frame waits for the terminal, so this is over at once; the bound is for what nobody thought of.
+    // Frames never block, so this ends at once; the bound is only a safeguard.
     for _ in 0..100 {
         if !WRITING.load(Ordering::SeqCst) {
             break;
@@ -234,7 +234,7 @@ pub fn restore() {
         thread::sleep(Duration::from_millis(1));
     }
     let mut bytes = CUT.get().way_out().to_vec();
-    // A terminal that has gone is nobody's problem any more.
+    // Errors of a terminal that is gone don't matter.
     let _ = queue!(
         bytes,
         SetAttribute(Attribute::Reset),
@@ -245,20 +245,20 @@ pub fn restore() {
     if tty::tell(tty::of(&io::stdout()), &bytes).is_ok() {
         CUT.set(Cut::No);
     }
-    // Whoever is in the foreground now has made the settings its own.
+    // The process in the foreground has its own settings.
     if in_foreground() {
         let _ = terminal::disable_raw_mode();
     }
 }
 
-/// Says a line after the terminal was given back; nobody minds when there is nobody to hear it.
+/// Prints a line after the terminal was restored, ignoring errors.
 pub fn say(line: &str) {
     let line = format!("impersona: {}\n", crate::text::safe::safe_line(line));
     let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
 }
 
-/// Tells when the terminal has gone. Without a signal nobody else does: crossterm reads nothing from it, again and
-/// again, for ever. The thread waits for nothing but the hang-up and ends with the process.
+/// Reports when the terminal is gone. Without a signal nothing else does: crossterm reads nothing from it, again and
+/// again. The thread waits only for the hang-up and ends with the process.
 pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
     let (tell, heard) = tokio::sync::oneshot::channel();
     #[cfg(unix)]
@@ -276,7 +276,7 @@ pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
     heard
 }
 
-/// Wakes the loop after a panic on any thread: those that are not its own tasks would go unheard.
+/// Wakes the loop after a panic on any thread: it doesn't notice those outside its own tasks.
 static PANICKED: Notify = Notify::const_new();
 
 /// Waits for a panic on any thread.
@@ -284,8 +284,8 @@ pub fn panicked() -> Notified<'static> {
     PANICKED.notified()
 }
 
-/// From now on a panic anywhere gives the terminal back first and then says where it was, in one line. What it
-/// says is a place in the source and at most a fixed text of ours: nothing that was held at run time.
+/// From now on, a panic anywhere restores the terminal first and then reports its place, in one line. The line
+/// contains a place in the source and at most a fixed text: never data from run time.
 pub fn restore_on_panic() {
     panic::set_hook(Box::new(|panic| {
         restore();

@@ -1,5 +1,5 @@
-//! Calling as somebody else: credentials are loaded off the loop, a file in doubt is asked about, and from then on
-//! everything is asked by another client.
+//! Switching callers: credentials are loaded off the loop, untrusted files need a confirmation, and after the switch
+//! all calls use a new client.
 
 use std::io;
 
@@ -15,20 +15,20 @@ use crate::{
     tui::app::msg::{Msg, Switched},
 };
 
-/// What became of a wish to call as somebody else.
+/// The outcome of loading another caller.
 pub(super) enum Loaded {
-    /// They can be asked with.
+    /// The credentials work.
     Ready(Callers, Box<Client>, Box<Caller>, Box<Connector>),
-    /// A file that has to be confirmed first.
+    /// A file that the user has to trust first.
     Doubted(Doubt, Switch),
-    /// They cannot: nothing changes.
+    /// They don't: nothing changes.
     Failed(ApiError),
 }
 
-/// What came of a wish, and of which.
+/// The outcome, with the request it belongs to.
 pub(super) type Outcome = (u64, Loaded);
 
-/// The wish under way: a later one takes its place, and what comes of an earlier one counts for nothing.
+/// The switch in progress: a later one replaces it, and an earlier outcome is dropped.
 #[derive(Default)]
 pub(super) struct Wish {
     number: u64,
@@ -36,8 +36,8 @@ pub(super) struct Wish {
 }
 
 impl Loop {
-    /// Loads the credentials that were wished for, off the loop: a disk may hang, and they are taken only when a token
-    /// could be got with them, so that nobody ends up as nobody.
+    /// Loads the requested credentials off the loop, because a disk may hang. They are used only after they
+    /// yielded a token, so that no one ends up without a caller.
     pub(super) fn switch(&mut self, wish: Switch) {
         let (connector, callers, sender) =
             (self.connector.clone(), self.callers.clone(), self.loaded.0.clone());
@@ -53,12 +53,12 @@ impl Loop {
         }
     }
 
-    /// What came of a wish.
+    /// Handles the outcome of a switch.
     pub(super) fn loaded(&mut self, (number, loaded): Outcome) -> io::Result<()> {
         if number == self.wish.number { self.switched(loaded) } else { Ok(()) }
     }
 
-    /// From here on everything is asked as somebody else.
+    /// Makes all further calls as the new caller.
     fn switched(&mut self, loaded: Loaded) -> io::Result<()> {
         let outcome = match loaded {
             Loaded::Failed(error) => Err(error),
@@ -82,7 +82,7 @@ impl Loop {
         self.handle(Msg::Switched(outcome))
     }
 
-    /// The file in doubt was confirmed: on with the wish, or with the caller of the start.
+    /// The user trusts the file: continues with the switch, or with the initial caller.
     pub(super) fn trust(&mut self, wish: Option<Switch>) -> io::Result<()> {
         if let Some(doubt) = self.doubt.take()
             && let Err(error) = self.connector.confirm(&doubt)
@@ -110,10 +110,10 @@ impl Loop {
 
 async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loaded {
     let (kept, makes) = (wish.clone(), connector.clone());
-    // What is charged was chosen for one caller.
+    // A quota project was chosen for one caller only.
     connector.charged = match &wish {
         Switch::Charge(charge) => Some(charge.clone()),
-        // The same person mints: what was left out for good reason stays so.
+        // The same person mints: an omitted quota project stays omitted.
         Switch::Become(_) | Switch::Back => connector.charged.filter(|charge| *charge == Charge::Unnamed),
         Switch::To(_) => None,
     };
@@ -137,7 +137,7 @@ async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loade
                 Ok(caller) => Loaded::Ready(callers, Box::new(client), Box::new(caller), Box::new(connector)),
                 Err(error) => Loaded::Failed(error),
             },
-            // It has called before.
+            // It has made calls before.
             Switch::Back | Switch::Charge(_) => {
                 let caller = Box::new(client.known_caller());
                 Loaded::Ready(callers, Box::new(client), caller, Box::new(connector))
@@ -146,7 +146,7 @@ async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loade
     }
 }
 
-/// The callers of this run: each became the next.
+/// The callers of this run: each impersonates the next.
 #[derive(Clone)]
 pub(super) struct Callers(Vec<Result<Source, ApiError>>);
 
@@ -159,19 +159,19 @@ impl Callers {
         self.0.last().expect("there is always one").as_ref().map_err(ApiError::clone)
     }
 
-    /// Whether the present one is an account that another one became.
+    /// Whether the current one is impersonated by another.
     fn became(&self) -> bool {
         self.0.len() > 1
     }
 
-    /// What those are called who became somebody else.
+    /// The names of the callers before.
     fn before(&self) -> Vec<String> {
         let name = |source: &Source| source.principal.clone().unwrap_or_else(|| source.label.clone());
         let earlier = &self.0[..self.0.len() - 1];
         earlier.iter().filter_map(|source| source.as_ref().ok()).map(name).collect()
     }
 
-    /// Who calls after a switch. Reads files.
+    /// The callers after a switch. Reads files.
     fn after(mut self, wish: &Switch, connector: &Connector) -> Result<Callers, ApiError> {
         match wish {
             Switch::To(how) => self = Callers::new(Ok(auth::load(how, &connector.env, &connector.options)?)),

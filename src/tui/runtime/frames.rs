@@ -1,32 +1,32 @@
-//! When what is not a key is drawn. An answer is shown at once, as a key is; many that come together are drawn together.
-//! It knows times only: whoever draws says when.
+//! When to draw for events other than keys. A single answer is shown at once, as a key is; a burst is drawn together.
+//! It handles times only and doesn't draw.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So far apart are frames in the long run.
+/// The interval of frames in the long run.
 const APART: Duration = Duration::from_millis(16);
 
-/// So many more may come at once: a key's request, its record and its answer are a frame each.
+/// How many more may come at once: a key's request, its record and its answer are a frame each.
 const AT_ONCE: u32 = 3;
 
-/// The frames that are due.
+/// Paces frames.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     due: Option<Instant>,
-    /// Up to here the frames so far would have lasted, had they come one by one.
+    /// The time covered by the frames so far, one interval each.
     paid: Option<Instant>,
 }
 
 impl Frames {
-    /// Something changed: a frame is due, unless one is already.
+    /// Something changed: schedules a frame, unless one is due.
     pub(super) fn want(&mut self, now: Instant) {
         let earliest = self.paid.and_then(|paid| paid.checked_sub(APART * AT_ONCE));
         self.due.get_or_insert(earliest.map_or(now, |earliest| earliest.max(now)));
     }
 
-    /// A frame is due as soon as the terminal takes one.
+    /// Schedules a frame for when the terminal can take one.
     pub(super) fn hold(&mut self, now: Instant) {
         self.due = Some(now);
     }
@@ -36,15 +36,15 @@ impl Frames {
         self.due
     }
 
-    /// Whether a frame is due for so long that what still comes has to wait for it.
+    /// Whether a frame is so overdue that further events have to wait for it.
     pub(super) fn is_late(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| now.saturating_duration_since(due) >= APART)
     }
 
-    /// A frame shows everything that there is. One for a key alone does not count: people do not type that fast.
+    /// A frame was drawn. One for a key alone doesn't count, because people don't type that fast.
     pub(super) fn drawn(&mut self, now: Instant) {
         if self.due.take().is_some() {
-            // Frames of keys come in between and take along what was due: that must not be paid for later.
+            // Frames for keys show what was due as well: that must not be charged later.
             let paid = self.paid.map_or(now, |paid| paid.max(now)) + APART;
             self.paid = Some(paid.min(now + APART * (AT_ONCE + 1)));
         }

@@ -1,8 +1,8 @@
-//! Waiting for room in a terminal that reads slowly, so that the loop answers everything else meanwhile.
+//! Waiting for a slow terminal, so that the loop can handle everything else meanwhile.
 
 use crate::tui::terminal::Screen;
 
-/// Tells when the terminal takes more.
+/// Reports when the terminal can take more.
 #[derive(Default)]
 pub(super) struct Room {
     #[cfg(unix)]
@@ -23,17 +23,17 @@ impl Room {
         Room::default()
     }
 
-    /// Waits until the terminal may take more; somebody has to try.
+    /// Waits until the terminal may take more; the caller has to try.
     pub(super) async fn comes(&self) {
         #[cfg(unix)]
         if let Some(watched) = &self.watched
             && let Ok(mut ready) = watched.writable().await
         {
-            // Said once: it is waited for again only when the terminal has taken less than all.
+            // Edge-triggered: armed again only after a partial write.
             ready.clear_ready();
             return;
         }
-        // What cannot be watched is tried now and then.
+        // If it can't be watched, try now and then.
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }

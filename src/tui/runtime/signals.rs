@@ -1,4 +1,4 @@
-//! The signals that the program answers.
+//! The signals that the program handles.
 
 use std::io;
 #[cfg(unix)]
@@ -14,15 +14,15 @@ use crate::local::signals;
 
 /// What a signal asks for.
 pub(super) enum Heard {
-    /// To end with this exit code: 128 and the signal's number, as shells count.
+    /// To exit with this code: 128 plus the signal's number, as in shells.
     End(u8),
-    /// To stop until SIGCONT, with the terminal given back.
+    /// To suspend until SIGCONT, with the terminal restored.
     Stop,
-    /// To go on: somebody stopped us, perhaps without a word, and had the terminal meanwhile.
+    /// To resume: we were suspended, perhaps by SIGSTOP, and others used the terminal meanwhile.
     GoOn,
 }
 
-/// The signals that the program answers.
+/// The signals that the program handles.
 pub(super) struct Signals {
     /// Each with its exit code.
     #[cfg(unix)]
@@ -61,7 +61,7 @@ impl Signals {
                 ends.iter_mut().find_map(|(signal, code)| signal.poll_recv(cx).is_ready().then_some(*code));
             code.map_or(Poll::Pending, Poll::Ready)
         });
-        // In this order: what came while we were stopped is heard before that we are no more.
+        // In this order: signals received while suspended come before the resume.
         tokio::select! {
             biased;
             code = ended => Heard::End(code),

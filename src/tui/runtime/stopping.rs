@@ -1,5 +1,5 @@
-//! Stopping like any job of a shell, and going on: the terminal is given back before and taken again after, by
-//! nobody's leave but the shell's. In the background the terminal is not touched.
+//! Suspending like any job of a shell, and resuming: the terminal is restored before and taken over again after, only
+//! when the shell allows it. In the background the terminal isn't touched.
 
 use std::{io, time::Duration};
 
@@ -15,23 +15,23 @@ use crate::tui::{
     terminal::{self, in_foreground},
 };
 
-/// How long a signal may take to stop us. Where no shell waits, it does not.
+/// How long a signal may take to suspend us. Without a waiting shell, it doesn't.
 const EFFECT: Duration = Duration::from_millis(200);
 
-/// Who stops.
+/// Who is suspended.
 #[derive(Clone, Copy)]
 pub(super) enum Stopping {
-    /// All whom the shell sees as one job, as its own ctrl-z does: a script that we run in has to stop too, or the
+    /// The whole job, as with the shell's own ctrl-z: a script that we run in has to stop too, or the
     /// shell would wait for it.
     Job,
-    /// We alone: the others got the signal themselves.
+    /// Only us: the others got the signal themselves.
     Us,
 }
 
-/// Stops until the shell gives us the terminal; gives the exit code when we are told to end instead.
+/// Suspends until the shell gives us the terminal; returns the exit code if we are told to end instead.
 pub(super) async fn until_in_foreground(signals: &mut Signals) -> Option<u8> {
     while !in_foreground() {
-        // As the system does with whoever touches a terminal that is somebody else's.
+        // As the system does with a process that uses the terminal from the background.
         if let Some(code) = stopped(false, signals).await {
             return Some(code);
         }
@@ -39,8 +39,8 @@ pub(super) async fn until_in_foreground(signals: &mut Signals) -> Option<u8> {
     None
 }
 
-/// Waits for a signal to end, and gives the exit code: for as long as something is waited for that may never come.
-/// Stops on the way when told to, unless the terminal is ours already.
+/// Waits for a signal to end and returns the exit code, while waiting for something that may never come.
+/// Suspends meanwhile when told to, unless the terminal is ours already.
 pub(super) async fn until_told_to_end(signals: &mut Signals, stops: bool) -> u8 {
     loop {
         match signals.next().await {
@@ -55,12 +55,12 @@ pub(super) async fn until_told_to_end(signals: &mut Signals, stops: bool) -> u8 
     }
 }
 
-/// Stops; gives the exit code when we were told to end meanwhile.
+/// Suspends; returns the exit code if we were told to end meanwhile.
 async fn stopped(job: bool, signals: &mut Signals) -> Option<u8> {
-    // What cannot stop goes on.
+    // If it can't be suspended, it goes on.
     let _ = terminal::stop(job);
     loop {
-        // Another thread may be the one that takes the signal: this one runs on for a moment.
+        // Another thread may take the signal: this one runs on for a moment.
         tokio::select! {
             biased;
             heard = signals.next() => match heard {
@@ -74,7 +74,7 @@ async fn stopped(job: bool, signals: &mut Signals) -> Option<u8> {
 }
 
 impl Loop {
-    /// Gives the terminal back, stops, and takes it again when we may go on.
+    /// Restores the terminal, suspends, and takes over the terminal again on resume.
     pub(super) async fn stop(&mut self, who: Stopping, signals: &mut Signals) -> io::Result<()> {
         terminal::restore();
         match stopped(matches!(who, Stopping::Job), signals).await {
@@ -83,8 +83,8 @@ impl Loop {
         }
     }
 
-    /// Takes the terminal again, in whatever state and size it is, and draws everything; unless it was given back for
-    /// good, and only a write is waited for.
+    /// Takes over the terminal again, in whatever state and size it is, and draws everything; unless it was restored for
+    /// good and only a write is awaited.
     pub(super) async fn go_on(&mut self, signals: &mut Signals) -> io::Result<()> {
         if self.app.is_leaving() {
             return Ok(());

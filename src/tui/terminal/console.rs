@@ -1,4 +1,4 @@
-//! The terminal's device where there is no job control: a console, which takes what it is given.
+//! The terminal's device without job control: a console that takes all output.
 
 use std::{
     fs::File,
@@ -6,7 +6,7 @@ use std::{
     os::windows::io::{AsHandle, BorrowedHandle},
 };
 
-/// A stream as what can be written to.
+/// A stream to write to.
 pub(super) fn of<T: AsHandle>(stream: &T) -> BorrowedHandle<'_> {
     stream.as_handle()
 }
@@ -20,7 +20,7 @@ impl Tty {
         Ok(Tty(io::stdout().as_handle().try_clone_to_owned()?.into()))
     }
 
-    /// Writes what the terminal takes now.
+    /// Writes as much as the terminal takes now.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes)
     }
@@ -35,12 +35,12 @@ pub(super) fn tell(handle: BorrowedHandle, bytes: &[u8]) -> io::Result<()> {
     File::from(handle.try_clone_to_owned()?).write_all(bytes)
 }
 
-/// Whether the terminal listens to us.
+/// Whether we are in the foreground.
 pub(crate) fn in_foreground() -> bool {
     true
 }
 
-/// Nobody can be stopped.
+/// Nothing can be suspended.
 pub(crate) fn stop(_: bool) -> io::Result<()> {
     Ok(())
 }

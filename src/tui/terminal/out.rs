@@ -1,5 +1,5 @@
-//! Frames on their way to the terminal: each goes out in one write, and nobody ever waits for a terminal that does not
-//! read. What it has not taken yet holds back the next frame and nothing else.
+//! Output to the terminal: each frame is one write, and nothing ever waits for a terminal that doesn't
+//! read. Pending output delays only the next frame.
 
 use std::{
     fs::File,
@@ -11,36 +11,36 @@ use zeroize::Zeroize;
 
 use super::tty::Tty;
 
-/// A full frame of a large screen fits, so that it is not moved while it grows.
+/// Enough for a full frame of a large screen, so that the buffer doesn't grow.
 const FRAME_BYTES: usize = 256 * 1024;
 
-/// Ends whatever sequence was cut short: cancels it (CAN), and ends the text (ST) where that is no more than a part of it.
+/// Ends a truncated sequence: cancels it (CAN), and ends the text (ST) if that is part of it.
 const CANCEL: &[u8] = b"\x18\x1b\\";
 
-/// The same for a copy. Many terminals take what is cancelled for complete, and the beginning of a token for a copy; with
-/// what is no base64 in it, it is none. Outside of a text this is a character on the screen.
+/// The same for a copy. Many terminals accept a cancelled one, which would copy the beginning of a token; with
+/// a character that isn't base64 it is invalid. Outside of a text this is a character on the screen.
 pub(super) const SPOIL: &[u8] = b"!\x18\x1b\\";
 
-/// Where the terminal stands, by what it has taken.
+/// The state of the terminal, by what it has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
     /// Between two frames.
     No,
-    /// Somewhere in a frame, perhaps in the middle of a sequence.
+    /// In a frame, perhaps in the middle of a sequence.
     Frame,
-    /// In the text of a sequence: in a copy.
+    /// In the text of a sequence, that is, in a copy.
     Text,
 }
 
 impl Cut {
-    /// Where this leads to, when nothing follows.
+    /// The state after these bytes.
     fn after(taken: &[u8]) -> Cut {
         let last = |pair| taken.windows(2).rposition(|two| two == pair);
-        // Text is what stands between OSC and ST; the frames have none.
+        // A text is between OSC and ST; frames have none.
         if last(b"\x1b]") > last(b"\x1b\\") { Cut::Text } else { Cut::Frame }
     }
 
-    /// What leads out of there, so that nothing of what was cut has any effect.
+    /// The bytes that end this state, so that the truncated part has no effect.
     pub(super) fn way_out(self) -> &'static [u8] {
         match self {
             Cut::No => b"",
@@ -50,7 +50,7 @@ impl Cut {
     }
 }
 
-/// The same for every thread to see.
+/// The same, visible to every thread.
 pub(super) struct SharedCut(AtomicU8);
 
 impl SharedCut {
@@ -68,7 +68,7 @@ impl SharedCut {
     }
 }
 
-/// What is drawn, until the terminal has taken it.
+/// Drawn output that the terminal hasn't taken yet.
 pub(super) struct Out {
     bytes: Vec<u8>,
     sent: usize,
@@ -81,7 +81,7 @@ impl Out {
         Out { bytes: Vec::with_capacity(FRAME_BYTES), sent: 0, cut: Cut::No, tty }
     }
 
-    /// What has to be sent next.
+    /// The bytes to send next.
     pub(super) fn add(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
@@ -91,7 +91,7 @@ impl Out {
         self.bytes.is_empty()
     }
 
-    /// Where the terminal stands.
+    /// The state of the terminal.
     pub(super) fn cut(&self) -> Cut {
         self.cut
     }
@@ -105,7 +105,7 @@ impl Out {
         } else if self.sent > 0 {
             self.cut = Cut::after(&self.bytes[..self.sent]);
         }
-        // Whoever has taken nothing stands where it stood.
+        // If nothing was taken, the state stays.
         outcome
     }
 
@@ -122,21 +122,21 @@ impl Out {
         Ok(())
     }
 
-    /// Gives up what was not sent; what comes next leads out of wherever the terminal stands.
+    /// Drops pending output; the next output first ends any truncated sequence.
     pub(super) fn start_over(&mut self, cut: Cut) {
         self.forget();
         self.cut = cut;
         self.add(cut.way_out());
     }
 
-    /// Gives up what was not sent, and wipes it: a frame may show a secret.
+    /// Drops pending output and wipes it: a frame may show a secret.
     pub(super) fn forget(&mut self) {
         self.bytes.as_mut_slice().zeroize();
         self.bytes.clear();
         self.sent = 0;
     }
 
-    /// The terminal, to be watched for room.
+    /// The terminal, to watch until it is ready.
     pub(super) fn watched(&self) -> io::Result<File> {
         self.tty.watched()
     }

@@ -1,4 +1,4 @@
-//! The terminal's device, written to without waiting, and who has the say on it.
+//! The terminal's device, written without blocking, and its job control.
 
 use std::{
     fs::File,
@@ -16,13 +16,13 @@ use rustix::{
 
 use super::out::SPOIL;
 
-/// A terminal that polls as ready takes this much without waiting: half of what POSIX promises for a pipe.
+/// A terminal that polls as ready takes this much without blocking: half of what POSIX guarantees for a pipe.
 const PIECE: usize = 256;
 
-/// How long a terminal that does not read is waited for when it is given back.
+/// How long restoring waits for a terminal that doesn't read.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// A stream as what can be written to without waiting.
+/// A stream to write to without blocking.
 pub(super) fn of<T: AsFd>(stream: &T) -> BorrowedFd<'_> {
     stream.as_fd()
 }
@@ -30,8 +30,8 @@ pub(super) fn of<T: AsFd>(stream: &T) -> BorrowedFd<'_> {
 /// The device behind stdout.
 pub(super) struct Tty {
     file: File,
-    /// Whether a write could wait: the device could not be opened anew, and stdout is not ours alone, so that it must
-    /// not be told never to wait. Then only pieces are written that it is sure to take.
+    /// Whether a write could block: the device couldn't be opened again, and stdout is shared, so it must
+    /// not be made non-blocking. Then only pieces are written that it is sure to take.
     waits: bool,
 }
 
@@ -49,7 +49,7 @@ impl Tty {
         }
     }
 
-    /// What counts writes, for tests.
+    /// Counts writes, for tests.
     #[cfg(test)]
     pub(super) fn stand_in(fd: std::os::fd::OwnedFd) -> Tty {
         Tty { file: fd.into(), waits: false }
@@ -59,7 +59,7 @@ impl Tty {
         Ok(Tty { file: fd.try_clone_to_owned()?.into(), waits: true })
     }
 
-    /// Writes what the terminal takes now.
+    /// Writes as much as the terminal takes now.
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !self.waits {
             return self.file.write(bytes);
@@ -75,7 +75,7 @@ impl Tty {
     }
 }
 
-/// Whether a piece can be written within this time; a terminal that has gone can be, for it refuses at once.
+/// Whether a piece can be written within this time; true for a terminal that is gone, because it fails at once.
 pub(super) fn has_room(fd: BorrowedFd, within: Duration) -> bool {
     let mut fds = [PollFd::from_borrowed_fd(fd, PollFlags::OUT)];
     let within = Timespec::try_from(within).ok();
@@ -87,8 +87,8 @@ pub(super) fn has_room(fd: BorrowedFd, within: Duration) -> bool {
     }
 }
 
-/// Writes a few last words. A terminal that takes nothing for a while loses what it was sent before, so that there is
-/// room for them; one that takes nothing even then goes without.
+/// Writes a few last words. If a terminal takes nothing for a while, its pending input is discarded to make
+/// space for them; one that takes nothing even then doesn't get them.
 pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::from(fd.try_clone_to_owned()?);
     let mut cleared = false;
@@ -98,7 +98,7 @@ pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
                 return Err(io::ErrorKind::TimedOut.into());
             }
             termios::tcflush(fd, QueueSelector::OFlush)?;
-            // What it has got may end anywhere, in a copy too.
+            // What it has received may end anywhere, even in a copy.
             file.write_all(SPOIL)?;
             cleared = true;
         }
@@ -107,14 +107,14 @@ pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the terminal listens to us. Whoever is in the background must not touch its settings: the system stops it.
+/// Whether we are in the foreground. Whoever is in the background must not touch its settings: the system stops it.
 pub(crate) fn in_foreground() -> bool {
     // Without an answer it is a terminal without job control.
     termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == rustix::process::getpgrp())
 }
 
-/// Stops us, or with us everybody whom the shell sees as one job, until somebody lets us go on. Not by SIGSTOP: this
-/// signal does nothing where no shell waits that could let us go on.
+/// Suspends us, or our whole job, until SIGCONT. Not by SIGSTOP: this
+/// signal does nothing if no shell waits that could resume us.
 pub(crate) fn stop(job: bool) -> io::Result<()> {
     match job {
         true => rustix::process::kill_current_process_group(Signal::TTOU)?,
