@@ -284,7 +284,7 @@ impl Row {
     }
 }
 
-/// Names that actions had before, with the present ones: what somebody configured keeps working.
+/// Former names of actions with the present ones, so that configurations keep working.
 const FORMER_NAMES: [(&str, &str); 1] = [("become", "impersonate")];
 
 /// The present name of an action that may be called by a former one.
@@ -398,7 +398,7 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::CopyMenu, Action::CopyGcloud, "copy-gcloud", "g", "copy as gcloud command", (6, "gcloud")),
     row(KeyCtx::CopyMenu, Action::CopyDecoded, "copy-decoded", "d", "copy decoded claims or details", (7, "decoded")),
     row(KeyCtx::CopyMenu, Action::CopyHex, "copy-hex", "x", "copy the signature as hex", (8, "hex")),
-    row(KeyCtx::CopyMenu, Action::Save, "save", "s", "save to a file", (9, "save")).about("a new one that only you can read"),
+    row(KeyCtx::CopyMenu, Action::Save, "save", "s", "save to a file", (9, "save")).about("new, readable only by you"),
     // forms
     row(KeyCtx::Form, Action::NextField, "next-field", "tab", "go to the next field", (1, "field")),
     row(KeyCtx::Form, Action::PreviousField, "previous-field", "shift-tab", "go to the previous field", (0, "")),

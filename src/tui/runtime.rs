@@ -1,5 +1,5 @@
-//! The event loop: events in, effects out. The only file of the explorer that awaits, uses the client, reads the clock or starts
-//! tasks; it decides when to draw, never what.
+//! The event loop: events in, effects out. The only file of the explorer that awaits, uses the client, reads the clock
+//! or starts tasks; it decides when to draw, never what.
 
 mod callers;
 mod frames;

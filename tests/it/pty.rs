@@ -1,4 +1,4 @@
-//! The real binary in a real terminal: what a person sees and does, and the terminal given back however it ends.
+//! The real binary in a real terminal: what a person sees and does, and the terminal restored however it ends.
 
 use std::collections::BTreeSet;
 
@@ -103,7 +103,7 @@ fn a_denial_is_a_sentence_with_the_permission_and_the_role_that_helps() {
     assert!(!screen.contains("Minted"), "{screen}");
 }
 
-/// The screen as running text: what was folded in a pane reads on.
+/// The screen as running text, with wrapped lines joined.
 fn words(screen: &str) -> String {
     let text = screen.lines().map(|line| line.rsplit('│').nth(1).unwrap_or(line).trim());
     text.collect::<Vec<_>>().join(" ")
@@ -150,7 +150,7 @@ fn list(screen: &str) -> String {
 #[test]
 fn a_frame_drawn_before_the_new_size_is_heard_of_is_no_panic() {
     let home = Home::new();
-    // A terminal that does not control the program does not tell it of its size: the news never comes.
+    // A terminal that doesn't control the program sends no SIGWINCH: the resize event never comes.
     let mut terminal = Terminal::start_as(&home, SIZE, &["--demo"], &[], false);
     terminal.wait_for("deployer@acme-prod");
     for size in [(80, 24), (1, 1), (200, 60)] {
@@ -202,7 +202,7 @@ fn without_a_display_a_copy_goes_to_the_terminal_and_the_notice_says_so() {
     terminal.wait_for("Sent access token of deployer@acme-prod to the terminal clipboard");
 }
 
-// What the terminal gets.
+// What the terminal receives.
 
 #[test]
 fn no_color_means_no_colour() {
@@ -239,7 +239,7 @@ fn text_of_a_server_reaches_the_terminal_as_text_only() {
     terminal.press("enter");
     let screen = terminal.wait_for("109300000000000004411");
     assert!(screen.contains("A␛]0;owned"), "what is dangerous is shown\n{screen}");
-    // The terminal's clipboard has its own key, a mouse and titles have none.
+    // Sequences for the clipboard have a key to cause them; those for mouse and titles have none.
     let known = ["?h", "?l", "H", "J", "K", "X", "m"];
     let sent: BTreeSet<String> = sequences(terminal.raw()).iter().map(|sequence| kind(sequence)).collect();
     assert!(sent.iter().all(|kind| known.contains(&kind.as_str())), "{sent:?}");
@@ -427,7 +427,7 @@ fn another_caller_is_chosen_without_starting_again_and_what_is_open_is_read_as_i
 }
 
 #[test]
-fn a_caller_becomes_the_account_that_is_open_and_itself_again() {
+fn caller_impersonates_the_opened_account_and_switches_back() {
     let home = Home::new();
     let mut terminal = demo(&home);
     terminal.press("enter");
@@ -444,7 +444,7 @@ fn a_caller_becomes_the_account_that_is_open_and_itself_again() {
 }
 
 #[test]
-fn an_account_that_may_not_be_minted_for_is_not_become() {
+fn account_without_mint_access_cannot_be_impersonated() {
     let home = Home::new();
     let mut terminal = demo(&home);
     terminal.press("/");
@@ -505,7 +505,7 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
     terminal.press("y");
     terminal.wait_for("cannot be reached");
     assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
-    // Once is enough, and a caller that gives no token leaves the one before.
+    // One confirmation is enough, and a caller without a token doesn't replace the current one.
     choose(&mut terminal);
     assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
     let screen = terminal.screen();
@@ -533,7 +533,7 @@ fn of_two_switches_the_later_one_counts() {
     terminal.type_text(emulator.first["callers"][1]["path"].as_str().unwrap());
     terminal.press("enter");
     terminal.wait_for("Calling as viewer-only@example.com");
-    // What was asked before is still there to read: both callers listed the accounts.
+    // Earlier requests are still listed: both callers listed the accounts.
     terminal.press("6");
     let both = |screen: &str| screen.matches("ListServiceAccounts ").count() == 2;
     let screen = terminal.wait_until("what both asked", both);
@@ -550,7 +550,7 @@ fn every_kind_of_file_is_a_caller_of_the_explorer() {
     terminal.wait_for("dev@example.com");
     for caller in emulator.first["callers"].as_array().unwrap().iter().skip(1) {
         let text = |name: &str| caller[name].as_str().unwrap_or_default().to_owned();
-        // The way back to somebody known, so that each is seen to come.
+        // Back to a known caller in between, so that each switch is visible.
         for (path, who) in [
             (emulator.first["callers"][0]["path"].as_str().unwrap().to_owned(), "dev@example.com".to_owned()),
             (text("path"), text("impersonates")),
@@ -564,7 +564,7 @@ fn every_kind_of_file_is_a_caller_of_the_explorer() {
                 continue;
             }
             let who = if who.is_empty() { text("principal") } else { who };
-            // The header has the subject of who is federated, accounts in short where room is scarce, and no prefix.
+            // The header shows the subject of a federated identity, short account names where space is scarce, and no prefix.
             let who = who.rsplit("/subject/").next().unwrap_or_default();
             let who = who.trim_start_matches("user:").trim_start_matches("serviceAccount:").to_owned();
             let who = who.trim_end_matches(".iam.gserviceaccount.com");

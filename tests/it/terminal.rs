@@ -1,4 +1,4 @@
-//! The program in a terminal of its own: keys in, a screen out, and every byte in between.
+//! The program in its own terminal: keys in, a screen out, and every byte in between.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 mod device;
@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal};
 use crate::support::{Deadline, Home, eventually};
 use device::{Gate, StandIns};
 
-/// What the program asked of the terminal beside the screen.
+/// What the program sent to the terminal in addition to the screen.
 #[derive(Default)]
 struct Heard {
     clipboard: Vec<String>,
@@ -34,10 +34,10 @@ impl vt100::Callbacks for Heard {
     }
 }
 
-/// The program in a terminal of its own, seen as a person sees it and byte for byte.
+/// The program in its own terminal, as a person sees it and byte for byte.
 pub struct Terminal {
     master: Option<Box<dyn MasterPty + Send>>,
-    // The settings of a terminal are forgotten with its last user: ours stays open to look at them.
+    // A terminal loses its settings with its last user: we keep it open to read them.
     slave: Option<Box<dyn SlavePty + Send>>,
     writer: Option<Box<dyn Write + Send>>,
     reader: Option<JoinHandle<()>>,
@@ -51,12 +51,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts the program in `size` columns and rows, with more variables than the home's own.
+    /// Starts the program with `size` columns and rows, and with extra variables.
     pub fn start(home: &Home, size: (u16, u16), arguments: &[&str], vars: &[(String, String)]) -> Terminal {
         Terminal::start_as(home, size, arguments, vars, true)
     }
 
-    /// The same; a program that the terminal does not control gets no SIGHUP when it closes.
+    /// The same without a controlling terminal, which would send SIGHUP when it closes.
     pub fn start_as(
         home: &Home,
         size: (u16, u16),
@@ -144,7 +144,7 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
-    /// What a person sees.
+    /// The visible screen.
     pub fn screen(&mut self) -> String {
         self.take_in();
         contents(&self.parser)
@@ -161,19 +161,19 @@ impl Terminal {
             .collect()
     }
 
-    /// Every byte that came so far.
+    /// Every byte received so far.
     pub fn raw(&mut self) -> &[u8] {
         self.take_in();
         &self.raw
     }
 
-    /// Waits until this text is on the screen; gives the screen.
+    /// Waits until this text is on the screen; returns the screen.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> String {
         self.wait_until(text, |screen| screen.contains(text))
     }
 
-    /// Waits until the screen is as it should be; gives the screen.
+    /// Waits until the screen satisfies this; returns the screen.
     #[track_caller]
     pub fn wait_until(&mut self, what: &str, mut is_so: impl FnMut(&str) -> bool) -> String {
         self.wait(what, |terminal| {
@@ -182,23 +182,23 @@ impl Terminal {
         })
     }
 
-    /// Waits until this text is on a screen that was drawn to its end and has no cursor; gives the screen.
+    /// Waits until this text is on a completely drawn screen without a cursor; returns the screen.
     #[track_caller]
     pub fn wait_for_whole(&mut self, text: &str) -> String {
         self.wait(text, |terminal| {
             let screen = contents(&terminal.parser);
-            // A frame ends with what becomes of the cursor.
+            // A frame ends by showing or hiding the cursor.
             (screen.contains(text) && terminal.raw.ends_with(b"\x1b[?25l")).then_some(screen)
         })
     }
 
-    /// Waits until something was written after these many bytes.
+    /// Waits until more than this many bytes were written.
     #[track_caller]
     pub fn wait_for_more_than(&mut self, bytes: usize) {
         self.wait("more output", |terminal| (terminal.raw.len() > bytes).then_some(()));
     }
 
-    /// Waits for the first, second, … copy to the terminal's clipboard; gives its text.
+    /// Waits for the nth copy to the terminal's clipboard; returns its text.
     #[track_caller]
     pub fn wait_for_copy(&mut self, which: usize) -> String {
         self.wait("a copy", |terminal| terminal.parser.callbacks().clipboard.get(which - 1).cloned())

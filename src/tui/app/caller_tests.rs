@@ -1,4 +1,4 @@
-//! Calling as somebody else: what is asked of the outside, and what is read again.
+//! Switching callers: the effects, and what is read again.
 
 use super::{
     msg::{Effect, Msg, Owner, PaneId, Switched},
@@ -46,7 +46,7 @@ fn switched(screen: &mut Screen, principal: &str, before: &[&str]) {
     screen.send(Msg::Switched(Ok(Box::new(Switched { caller, endpoints, before }))));
 }
 
-/// A caller that is known, with ADC.
+/// A screen with a known caller from ADC.
 fn known() -> Screen {
     let mut screen = Screen::ready();
     let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
@@ -57,7 +57,7 @@ fn known() -> Screen {
 }
 
 #[test]
-fn everybody_who_is_there_is_looked_for_at_the_start_and_each_time_the_list_is_opened() {
+fn callers_are_searched_at_start_and_when_the_picker_opens() {
     let mut screen = Screen::ready();
     let looked = |screen: &Screen| {
         screen.effects.iter().filter(|effect| matches!(effect, Effect::FindCallers)).count()
@@ -79,7 +79,7 @@ fn a_file_of_ones_own_is_named_by_its_path() {
 }
 
 #[test]
-fn an_account_is_impersonated_and_left_again() {
+fn caller_impersonates_an_account_and_switches_back() {
     let mut screen = known();
     screen.keys("enter i").typed("impersonate").keys("enter");
     assert_eq!(wishes(&screen), [&Switch::Become(DEPLOYER.into())]);
@@ -87,12 +87,12 @@ fn an_account_is_impersonated_and_left_again() {
     assert!(screen.notice().contains("Calling as deployer@acme-prod"), "{}", screen.notice());
     screen.keys("i").typed("back to dev").keys("enter");
     assert_eq!(wishes(&screen).last(), Some(&&Switch::Back));
-    // By the palette, too.
+    // The palette can do it as well.
     screen.keys("ctrl-p").typed("switch to the previous").keys("enter");
     assert_eq!(wishes(&screen).len(), 3);
     switched(&mut screen, "dev@example.com", &[]);
     screen.keys("ctrl-p").typed("switch to the previous").keys("enter");
-    assert_eq!(wishes(&screen).len(), 3, "there is nobody to go back to");
+    assert_eq!(wishes(&screen).len(), 3, "there is no caller to switch back to");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn what_is_open_is_read_again_as_the_new_caller_and_old_answers_count_for_nothin
     let old = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
     let before = screen.calls().len();
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
-    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "that was somebody else's answer");
+    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "that answer was another caller's");
     assert_eq!(screen.app.shared.opened.as_deref(), Some(DEPLOYER));
     let asked: Vec<&Call> = screen.calls()[before..].iter().map(|(_, call)| *call).collect();
     assert!(asked.iter().any(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. }))));
@@ -119,7 +119,7 @@ fn what_is_open_is_read_again_as_the_new_caller_and_old_answers_count_for_nothin
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == old)));
     screen.reply(old, Ok(Reply::Granted(Granted::from_names(&all))));
     assert_eq!(screen.app.shared.granted(DEPLOYER), None, "it comes too late");
-    assert!(!screen.notice().contains("switched."), "nobody complains about what was given up");
+    assert!(!screen.notice().contains("switched."), "cancelled calls cause no complaints");
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn two_people_in_one_terminal_are_said_once() {
     screen.send(Msg::Callers(ops()));
     assert_eq!(screen.notice(), "", "once is enough; the header keeps saying it");
     assert_eq!(screen.app.shared.other_login(), Some("ops@example.com"));
-    // The same person is no news.
+    // The same person isn't reported.
     let mut screen = known();
     screen.send(Msg::Callers(vec![choice("gcloud login", Some("dev@example.com"), How::Gcloud("d".into()))]));
     assert_eq!((screen.notice(), screen.app.shared.other_login()), ("", None));
 }
 
 #[test]
-fn nobody_is_switched_to_while_something_is_being_written() {
+fn caller_cannot_be_switched_during_a_write() {
     let mut screen = known();
     let write = super::writes::Write { what: "the policy of api@acme-prod".into(), check: String::new() };
     screen.app.shared.writes.begin(super::msg::ReqId(9_999), write);
@@ -192,7 +192,7 @@ fn panes_that_waited_do_not_wait_for_ever() {
         screen.calls().iter().any(|(_, call)| matches!(call, Call::Policies(policies::Call::Get { .. })))
     );
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
-    // What is awaited now was asked as the new caller, and its answer is taken.
+    // The pending call was made as the new caller, and its answer is taken.
     let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
     assert_eq!(screen.owner(req), Owner::Pane(PaneId::Overview));
     screen.reply(req, Ok(Reply::Account(Account::named(DEPLOYER))));

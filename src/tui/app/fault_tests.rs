@@ -1,5 +1,5 @@
-//! A failing answer over what was read before: in every pane the old rows stay on the screen, and beside them it says
-//! in one sentence why they are old.
+//! Failed refreshes: in every pane the old rows stay on the screen, and beside them
+//! one sentence says why they are old.
 
 use crossterm::event::Event;
 use ratatui::{
@@ -31,7 +31,7 @@ use crate::{
 
 const SIZE: (u16, u16) = (160, 50);
 
-/// What people see, line by line, without the frames.
+/// The visible text, line by line, without the frames.
 fn rows(screen: &Screen) -> String {
     let mut buf = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
     view::draw(&screen.app, screen.now, &crate::tui::widgets::theme::Theme::default(), &mut buf);
@@ -39,7 +39,7 @@ fn rows(screen: &Screen) -> String {
     buf.content().chunks(SIZE.0.into()).map(|cells| row(cells) + "\n").collect()
 }
 
-/// The same as one line of words: a sentence may be broken anywhere.
+/// The same in one line, because a sentence can wrap anywhere.
 fn words(screen: &Screen, from: usize) -> String {
     let rows = rows(screen);
     let right = rows.lines().map(|line| line.chars().skip(from).collect::<String>());
@@ -52,7 +52,7 @@ fn words(screen: &Screen, from: usize) -> String {
         .join(" ")
 }
 
-/// One of each sort that is told in another way.
+/// One error of each kind with its own wording.
 fn failures() -> Vec<ApiError> {
     let of = |kind, sentence: &str| ApiError::new(kind, sentence).with_next("Look there.");
     let refused = |status: u16, code: &str| {
@@ -89,7 +89,7 @@ fn levels() -> Vec<flows::Level> {
     vec![level("projects/acme-prod", "user:up@example.com"), level("organizations/9", "user:top@example.com")]
 }
 
-/// A good answer to anything that a pane asks.
+/// A successful answer to any call of a pane.
 fn good(call: &Call) -> Option<Reply> {
     Some(match call {
         Call::Iam(iam::Call::ListAccounts { .. }) | Call::Projects(projects::Call::Search) => Reply::Listed,
@@ -127,7 +127,7 @@ fn good(call: &Call) -> Option<Reply> {
     })
 }
 
-/// Answers all that was asked since, and what is asked because of that.
+/// Answers all calls since, and those that follow from the answers.
 fn answer(screen: &mut Screen, from: usize) {
     let mut at = from;
     while let Some((req, call)) = screen.calls().get(at).map(|(req, call)| (*req, (*call).clone())) {
@@ -170,14 +170,14 @@ fn with_token() -> Screen {
     screen
 }
 
-/// What is shown, the key that asks again, what of it fails, and what stays.
+/// What is shown, the key that refreshes, the call that fails, and what stays.
 struct Case {
     name: &'static str,
     keys: &'static str,
     again: &'static str,
     fails: fn(&Call) -> bool,
     stay: &'static [&'static str],
-    /// Where the sentence begins to be looked for: beside the list of accounts.
+    /// The column from which the sentence is searched: beside the list of accounts.
     from: usize,
 }
 
@@ -316,7 +316,7 @@ fn levels_that_cannot_be_reached_again_keep_the_policies_that_were_read() {
         screen.calls().into_iter().skip(before).map(|(req, call)| (req, call.clone())).collect();
     for (req, call) in asked {
         if matches!(call, Call::Flow(flows::Call::Inherited { .. })) {
-            // The flow ends well and every level of it is an error.
+            // The flow succeeds, but every level of it is an error.
             let lost = |name: &str| flows::Level {
                 name: name.into(),
                 display_name: String::new(),
@@ -331,7 +331,7 @@ fn levels_that_cannot_be_reached_again_keep_the_policies_that_were_read() {
     for row in ["up@example.com", "top@example.com", "Nobody is there."] {
         assert!(picture.contains(row), "{row}\n{picture}");
     }
-    // A level that is closed now is another thing: what was read there is no longer the caller's to see.
+    // A level that denies access now is different: the caller must no longer see what was read there.
     let req = {
         let before = screen.calls().len();
         screen.keys("r");

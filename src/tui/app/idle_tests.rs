@@ -1,4 +1,4 @@
-//! What is held while nobody is there, by keys and clocks.
+//! Wiping credentials when idle, by keys and clocks.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{ops::Call, tui::app::msg::ReqId};
 
 const LIMIT: u64 = 15 * 60;
 
-/// A screen with a token on the shelf, wiped after a quarter of an hour without a key.
+/// A screen with a token on the shelf and an idle limit of 15 minutes.
 fn screen() -> Screen {
     let mut screen = Screen::with(Start { idle_wipe: Some(Duration::from_secs(LIMIT)), ..start() });
     screen.app.shared.opened = Some(super::testing::DEPLOYER.into());
@@ -29,7 +29,7 @@ fn held(screen: &Screen) -> usize {
     screen.app.shared.shelf.items().len()
 }
 
-/// The waits that were asked for, in seconds.
+/// The requested timers, in seconds.
 fn waits(screen: &Screen) -> Vec<u64> {
     let wait = |effect: &Effect| match effect {
         Effect::After(TimerId::Idle, wait) => Some(wait.as_secs()),
@@ -129,9 +129,9 @@ fn a_mint_under_way_is_not_cut_off() {
     let cancelled = |effect: &Effect| matches!(effect, Effect::Cancel(req) if *req == mint);
     assert!(!screen.effects.iter().any(cancelled));
     screen.answer_mint();
-    assert_eq!(held(&screen), 2, "nobody has seen what came of it");
+    assert_eq!(held(&screen), 2, "the outcome hasn't been seen yet");
     screen.send(Msg::Timer(TimerId::Second));
-    assert_eq!(held(&screen), 0, "and the time is over all the same");
+    assert_eq!(held(&screen), 0, "and the time is over anyway");
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_clock_that_is_set_back_holds_nothing_longer() {
 }
 
 #[test]
-fn the_key_that_comes_too_late_only_tells_that_somebody_is_there() {
+fn late_key_counts_only_as_activity() {
     let mut screen = screen();
     screen.wait(LIMIT);
     screen.keys("Y");

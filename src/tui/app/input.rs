@@ -400,7 +400,7 @@ impl AppState {
         self.open_selected(now, out);
         let (title, actions) = match self.shared.opened.as_deref() {
             Some(account) => (
-                format!("Mint as {}", crate::model::account::short(account)),
+                format!("Mint for {}", crate::model::account::short(account)),
                 vec![
                     Action::MintAccess,
                     Action::MintId,

@@ -1,5 +1,5 @@
-//! A run of the real state against the emulator that makes every kind of credential. Whatever there is, is printed at
-//! every step, and none of what was made is found in it.
+//! A run of the real state against the emulator that mints every kind of credential. Everything printable is printed at
+//! every step, and must contain none of them.
 
 use std::{collections::BTreeSet, fmt::Debug};
 
@@ -40,7 +40,7 @@ const MINTS: [(&str, &str, &str); 8] = [
     ("t u", "", "acme-drop/report.csv"),
     ("t m", "", ""),
     ("t m", "space tab tab", "https://svc.run.app"),
-    // A Workspace user's token comes of it.
+    // It is exchanged for a Workspace user's token.
     ("t j", "space tab Down Down ctrl-k", "  \"sub\": \"alice@example.com\","),
 ];
 
@@ -90,7 +90,7 @@ impl Run {
         }
     }
 
-    /// Carries out what is asked for as the loop does, until nothing more comes of it.
+    /// Carries out effects as the loop does, until there are no more.
     async fn settle(&mut self) {
         loop {
             while let Ok(record) = self.records.try_recv() {
@@ -112,7 +112,7 @@ impl Run {
                     }
                     self.send(Msg::Reply { req, owner, reply });
                 }
-                // What is said to be no secret is looked into.
+                // Clips that aren't marked sensitive are searched.
                 Effect::Copy(clip) if !clip.is_sensitive() => self.printed.push_str(clip.content().expose()),
                 Effect::Save { name, text } if name.ends_with(".har") => self.printed.push_str(text.expose()),
                 _ => {}
@@ -167,12 +167,12 @@ async fn nothing_that_can_be_printed_of_a_run_holds_a_credential() {
         assert!(made.iter().any(|held| held.request.kind() == kind), "{kind:?}: {}", run.screen.notice());
     }
 
-    // Everything that can be done with each.
+    // Every action on each.
     run.keys("3 g").await;
     for _ in &made {
         for letter in ["y", "h", "e", "t", "c", "g", "d", "x", "s"] {
             run.keys(&format!("y {letter}")).await;
-            // Not every menu offers every letter.
+            // Not every menu offers every key.
             if !run.screen.app.overlays.is_empty() {
                 run.keys("esc").await;
             }
@@ -184,7 +184,7 @@ async fn nothing_that_can_be_printed_of_a_run_holds_a_credential() {
     run.keys("6 enter enter y c s").await;
     run.print_state();
 
-    // What is handed about within one message.
+    // Values passed within one message.
     for credential in &made {
         let secret = &credential.secret;
         run.printed.push_str(&format!("{secret}"));

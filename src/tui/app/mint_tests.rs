@@ -73,11 +73,11 @@ fn the_metadata_server_needs_no_open_account_and_is_looked_for_when_its_form_ope
     screen.keys("m");
     let req = screen.asked(|call| matches!(call, Call::Metadata(metadata::Call::Look)));
     screen.keys("ctrl-s");
-    assert_eq!(last_mint(&screen).account, "default", "nobody waits for the look");
+    assert_eq!(last_mint(&screen).account, "default", "minting doesn't wait for the search");
     let machine = Machine { project: "acme-prod".into(), ..Machine::default() };
     screen.reply(req, Ok(Reply::Machine(machine)));
     assert!(screen.app.shared.machine.value.is_some());
-    // Looked for again: what was found is forgotten where it is gone.
+    // Searched again: earlier results are dropped if the server is gone.
     screen.keys("esc esc t m");
     let req = screen.asked(|call| matches!(call, Call::Metadata(metadata::Call::Look)));
     screen.reply(req, Err(ApiError::new(ErrorKind::Timeout, "nobody answers")));
@@ -90,7 +90,7 @@ fn a_newline_is_a_newline_in_claims_and_ctrl_s_sends_them() {
     screen.keys("enter t j tab").typed("x").keys("enter").typed("y");
     assert_eq!(screen.app.place(), Place::Form);
     screen.keys("ctrl-s");
-    assert!(screen.mints().is_empty(), "that is no JSON");
+    assert!(screen.mints().is_empty(), "that isn't JSON");
     let mut screen = Screen::ready();
     screen.keys("enter t j tab enter ctrl-s");
     let What::SignedJwt { claims, lifetime_seconds } = &last_mint(&screen).what else { panic!("a JWT") };
@@ -102,7 +102,7 @@ fn a_newline_is_a_newline_in_claims_and_ctrl_s_sends_them() {
 fn looking_at_another_template_loses_nothing_that_was_typed() {
     let mut screen = Screen::ready();
     screen.keys("enter t j tab").typed(" ").keys("shift-tab");
-    // Once round: seven templates.
+    // Once around: seven templates.
     screen.keys("space space space space space space space ctrl-s");
     let What::SignedJwt { claims, .. } = &last_mint(&screen).what else { panic!("a JWT") };
     assert!(claims.starts_with(" {") && claims.contains("storage.googleapis.com"), "{claims}");
@@ -134,7 +134,7 @@ fn a_jwt_for_delegation_is_exchanged_by_a_key_and_what_comes_is_the_users() {
     let held = Credential::new(request.clone(), Secret::new("ya29.a0user"), None, screen.now.utc);
     screen.reply(req, Ok(Reply::Minted(Box::new(held))));
     assert_eq!(screen.app.shared.shelf.items().len(), 2);
-    // It cannot be minted by itself.
+    // It can't be minted by itself.
     screen.keys("T");
     assert_eq!(screen.mints().len(), 1);
     assert!(screen.notice().contains("sign a new one"));
@@ -148,7 +148,7 @@ fn a_refused_exchange_is_said_and_the_jwt_stays() {
     screen.reply(req, Err(denied()));
     assert!(screen.notice().contains("You can't"));
     assert_eq!(screen.app.shared.shelf.items().len(), 1);
-    // Any other credential cannot be exchanged.
+    // No other credential can be exchanged.
     let mut screen = Screen::with_token();
     screen.keys("E");
     assert!(screen.notice().contains("Only a signed JWT"));
@@ -192,10 +192,10 @@ fn one_credential_is_wiped_from_the_shelf_the_inspector_and_the_clipboard() {
         |screen: &Screen| screen.effects.iter().any(|effect| matches!(effect, Effect::ClearClipboard));
     assert!(cleared(&screen));
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Forget)));
-    // What is on the clipboard may be something else.
+    // The clipboard may contain something else.
     let mut other = Screen::with_token();
     other.keys("y y y c D");
-    assert!(!cleared(&other), "the curl line is no credential");
+    assert!(!cleared(&other), "the curl line isn't a credential");
     assert!(screen.notice().contains("stay valid"));
     screen.keys("4 Y");
     assert!(screen.notice().contains("Nothing to copy"), "{}", screen.notice());
@@ -213,7 +213,7 @@ fn what_was_minted_for_is_offered_again_and_favourites_come_first() {
     screen.keys("j f");
     assert_eq!(screen.app.shared.remembered.favourite_audiences, ["https://one.example.com"]);
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Remember(_))));
-    // The favourite is the first completion, and is taken by choosing it.
+    // The favourite is the first completion; choosing it accepts it.
     screen.keys("t i ctrl-u").typed("https").keys("Down enter ctrl-s");
     assert!(
         matches!(&last_mint(&screen).what, What::IdToken { audience, .. } if audience == "https://one.example.com")
@@ -232,7 +232,7 @@ fn the_hops_of_a_chain_are_looked_at_when_they_are_named_and_only_then() {
         screen.calls().into_iter().filter(|(_, call)| checks(call)).count()
     };
     screen.keys("tab tab tab").typed("relay-a@acme-ci");
-    assert_eq!(looked(&screen), 0, "nobody has finished typing");
+    assert_eq!(looked(&screen), 0, "typing isn't finished");
     screen.keys("tab");
     assert_eq!(looked(&screen), 1);
     let call =
@@ -265,7 +265,7 @@ fn a_form_shows_the_hops_of_its_own_chain_only_and_looks_again_when_it_is_opened
     screen.reply(req, Ok(Reply::Chain(vec![hop("relay-a@acme-ci")])));
     let shows = |screen: &Screen| screen.app.panes.mint.shows_chain(&screen.app.shared);
     assert!(shows(&screen));
-    // Another kind, another account, another chain: nothing is known of those.
+    // Another kind, account or chain: nothing is known about those.
     screen.keys("esc t i");
     assert!(!shows(&screen));
     screen.keys("esc t a");
@@ -322,7 +322,7 @@ fn esc_on_the_shelf_cancels_what_is_being_minted() {
 }
 
 #[test]
-fn a_chain_is_probed_by_minting_only_after_a_yes() {
+fn chain_is_tested_by_minting_only_after_a_yes() {
     let probes = |screen: &Screen| {
         let probe = |call: &Call| matches!(call, Call::Flow(flows::Call::ProbeChain { .. }));
         screen.calls().into_iter().filter(|(_, call)| probe(call)).count()
@@ -346,7 +346,7 @@ fn a_chain_is_probed_by_minting_only_after_a_yes() {
     };
     screen.reply(req, Ok(Reply::Chain(vec![hop])));
     assert_eq!(screen.app.place(), Place::Form);
-    // Without a chain there is nothing to ask about.
+    // Without a chain there is nothing to test.
     let mut screen = Screen::ready();
     screen.keys("enter t a ctrl-p").typed("test the delegation chain").keys("enter");
     assert!(screen.app.overlays.is_empty() && screen.notice().contains("No chain"));
@@ -370,7 +370,7 @@ fn the_request_of_a_form_is_copied_from_the_palette_before_anything_is_sent() {
     );
     assert!(screen.mints().is_empty());
     assert_eq!(screen.app.place(), Place::Form);
-    // A form that cannot be sent cannot be copied: the sentence says why.
+    // An invalid form can't be copied: the notice says why.
     screen.keys("esc t i ctrl-p").typed("copy request as curl").keys("enter");
     assert!(screen.notice().contains("an audience is missing"), "{}", screen.notice());
 }

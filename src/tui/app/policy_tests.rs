@@ -1,4 +1,4 @@
-//! Editing a policy by keys: what is staged, what is asked before it is written, and what becomes of it.
+//! Editing a policy by keys: staging, questions before a write, and the outcome.
 
 use crossterm::event::Event;
 use serde_json::json;
@@ -33,7 +33,7 @@ fn policy(etag: &str, members: &[&str]) -> Policy {
     Policy::parse(json!({"version": 1, "etag": etag, "bindings": bindings})).expect("a policy")
 }
 
-/// The deployer's policy is open and being read; the caller is known and may edit.
+/// The deployer's policy is open and being read; the caller is known and can edit.
 fn reading() -> Screen {
     let mut screen = Screen::ready();
     let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
@@ -200,7 +200,7 @@ fn tests(screen: &Screen) -> Vec<ReqId> {
     screen.calls().into_iter().filter(|(_, call)| test(call)).map(|(req, _)| req).collect()
 }
 
-/// Nothing old is shown, in the matrix or in the list, and one question is under way whose answer is.
+/// Old permissions are shown neither in the matrix nor in the list, and one test is in flight.
 fn asks_anew(screen: &mut Screen, asked_before: usize) {
     let asked = tests(screen);
     assert_eq!(asked.len(), asked_before + 1, "once");
@@ -210,7 +210,7 @@ fn asks_anew(screen: &mut Screen, asked_before: usize) {
 }
 
 #[test]
-fn what_the_caller_may_do_is_asked_anew_after_a_write_whomever_it_touched() {
+fn permissions_are_tested_again_after_any_write() {
     let mut screen = editing();
     let all: Vec<&str> = MATRIX.iter().map(|permission| permission.name).collect();
     screen.app.shared.tested.insert(DEPLOYER.into(), Granted::from_names(&all));
@@ -223,7 +223,7 @@ fn what_the_caller_may_do_is_asked_anew_after_a_write_whomever_it_touched() {
 }
 
 #[test]
-fn what_the_caller_may_do_is_asked_anew_where_nobody_knows_whether_it_was_written() {
+fn permissions_are_tested_again_when_a_write_is_unknown() {
     let (mut screen, req) = written();
     let before = tests(&screen).len();
     let lost = ApiError::new(ErrorKind::Timeout, "no answer came");
@@ -233,7 +233,7 @@ fn what_the_caller_may_do_is_asked_anew_where_nobody_knows_whether_it_was_writte
 }
 
 #[test]
-fn what_the_caller_may_do_is_asked_anew_however_the_watch_of_a_grant_ends() {
+fn permissions_are_tested_again_when_a_watch_ends() {
     let after = std::time::Duration::from_secs(4);
     let ends = [
         Ok(Reply::Watched(Watched::Works { attempts: 3, after })),
@@ -334,7 +334,7 @@ fn what_is_staged_belongs_to_its_account_and_the_list_marks_it() {
 }
 
 #[test]
-fn where_the_caller_may_not_edit_a_grant_becomes_a_request_to_copy() {
+fn grant_becomes_a_request_when_the_caller_cannot_edit() {
     let mut screen = Screen::ready();
     screen.keys("enter");
     let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
@@ -342,7 +342,7 @@ fn where_the_caller_may_not_edit_a_grant_becomes_a_request_to_copy() {
     screen.keys("a");
     assert_eq!((screen.app.pane, screen.app.place()), (PaneId::Policy, Place::Form));
     screen.keys("ctrl-s");
-    // The caller is unknown here, so the member has to be given.
+    // The caller is unknown here, so the member has to be typed.
     screen.typed("user:dev@example.com").keys("ctrl-s");
     let clip = screen.effects.iter().find_map(|effect| {
         if let Effect::Copy(clip) = effect { Some(clip.content().expose().to_owned()) } else { None }
@@ -416,7 +416,7 @@ fn marked_grants_are_revoked_together() {
 
 #[test]
 fn every_guard_stops_the_first_enter() {
-    // Each grant or revocation, and what the review must say before it may be written.
+    // Each grant or revocation, and what the review must say before it can be written.
     let grant = |who: &str, role: &str| format!("{who} {role}");
     let cases = [
         (grant("allUsers", "roles/iam.serviceAccountUser"), "all-users"),
@@ -432,11 +432,11 @@ fn every_guard_stops_the_first_enter() {
         screen.keys("enter");
         assert!(writes(&screen).is_empty(), "{name} must stop the first enter");
     }
-    // The last administrator, whose going may also lock the caller out.
+    // The last administrator: revoking may also lock the caller out.
     let mut screen = editing();
     screen.keys("G D s enter");
     assert!(writes(&screen).is_empty(), "the last administrator");
-    // Production asks for the name even where nothing else is said.
+    // Production asks for the name even without other warnings.
     let mut screen = editing();
     screen.app.shared.production.push("acme-prod".into());
     screen.keys("a ctrl-s s enter");
@@ -445,7 +445,7 @@ fn every_guard_stops_the_first_enter() {
 
 #[test]
 fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_enter() {
-    // The caller is the administrator: revoking that is losing the own access.
+    // The caller is the administrator and would lose their own access.
     let own = json!({"version": 1, "etag": "A", "bindings": [
         {"role": "roles/iam.serviceAccountAdmin", "members": ["user:dev@example.com", "user:admin@example.com"]}]});
     let mut screen = editing();
@@ -458,7 +458,7 @@ fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_ente
         (0, Place::ReviewTyping),
         "own access asks for the name"
     );
-    // The last administrator here, and a level that may not be read: it may lock everybody out.
+    // The last administrator here, with an unreadable level above: it might lock everyone out.
     let mut screen = editing();
     screen.keys("r");
     let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));

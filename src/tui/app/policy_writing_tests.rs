@@ -1,9 +1,9 @@
-//! Keys that edit while a write is under way, and conditions that Google has not looked at yet.
+//! Edits during a write, and conditions that Google hasn't checked yet.
 
 use super::*;
 use crate::{api::policies::Lint, local::history::Snapshot, model::condition::Condition};
 
-/// Two edits staged, the second undone, and the first being written: there is something to undo and to redo.
+/// Two staged edits, the second undone and the first being written: both undo and redo are possible.
 fn written_with_one_undone() -> (Screen, ReqId) {
     let mut screen = editing();
     screen.keys("a ctrl-s g j D z s enter");
@@ -12,7 +12,7 @@ fn written_with_one_undone() -> (Screen, ReqId) {
     (screen, req)
 }
 
-/// Answers the list of saved policies with one that holds another member.
+/// Answers the list of saved policies with one that has another member.
 fn saved(screen: &mut Screen) {
     let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::History { .. })));
     let snapshot = Snapshot {
@@ -25,7 +25,7 @@ fn saved(screen: &mut Screen) {
     screen.reply(req, Ok(Reply::History(vec![snapshot])));
 }
 
-/// Each way to edit, as keys.
+/// Every way to edit, as keys.
 const EDITS: [&str; 5] = ["a ctrl-s", "g j D", "g j space space D", "z", "Z"];
 
 #[test]
@@ -61,7 +61,7 @@ fn going_back_to_a_saved_policy_is_not_staged_over_what_is_being_written() {
     screen.keys("enter");
     assert_eq!(*staged(&screen), before);
     assert!(screen.notice().contains("This policy is being written"), "{}", screen.notice());
-    // The list is still there for when the answer has come.
+    // The list stays open until the answer arrives.
     assert_eq!(screen.app.place(), Place::History);
     screen.reply(req, Ok(applied(policy("B", &["user:a@example.com"]))));
     screen.keys("enter");
@@ -86,7 +86,7 @@ fn every_key_edits_again_once_the_answer_has_come() {
         let before = staged(&screen).clone();
         screen.reply(req, Err(denied()));
         screen.keys(keys);
-        // What is refused stays staged: the same grant again is no edit, anything else is.
+        // A denied edit stays staged: the same grant again isn't an edit, anything else is.
         let changed = staged(&screen).changes() != before.changes();
         assert_eq!((changed, screen.notice().contains("being written")), (i != 0, false), "{keys}");
     }
@@ -107,7 +107,7 @@ fn another_accounts_policy_is_edited_while_one_is_being_written() {
     }
 }
 
-/// The conditions that Google was asked about, for which account.
+/// The conditions sent to Google, with their accounts.
 fn lints(screen: &Screen) -> Vec<(ReqId, String, Condition)> {
     let lint = |(req, call): (ReqId, &Call)| match call {
         Call::Policies(policies::Call::Lint { account, condition }) => {
@@ -118,7 +118,7 @@ fn lints(screen: &Screen) -> Vec<(ReqId, String, Condition)> {
     screen.calls().into_iter().filter_map(lint).collect()
 }
 
-/// A grant under this condition, sent off.
+/// A submitted grant with this condition.
 fn under(expression: &str) -> Screen {
     let mut screen = editing();
     screen.keys("a tab tab").typed(expression).keys("tab").typed("mine").keys("ctrl-s");
@@ -142,7 +142,7 @@ fn a_condition_on_more_than_time_is_shown_to_google_before_it_is_staged() {
     assert_eq!((asked[0].1.as_str(), &asked[0].2), (DEPLOYER, &Condition::new("mine", expression)));
     assert_eq!((is_staged(&screen), screen.app.place()), (false, Place::Form));
 
-    // An error keeps the form, and it may be sent again.
+    // An error keeps the form open to submit again.
     screen.reply(asked[0].0, Ok(Reply::Lints(vec![says("WARNING"), says("ERROR")])));
     assert_eq!((is_staged(&screen), screen.app.place()), (false, Place::Form));
     screen.keys("ctrl-s");
@@ -162,7 +162,7 @@ fn only_an_error_of_googles_holds_a_condition_back() {
         (Ok(vec![says("WARNING"), says("NOTICE"), says("INFO"), says("DEPRECATED")]), true),
         (Ok(vec![says("ERROR")]), false),
         (Ok(vec![says("INFO"), says("ERROR")]), false),
-        // Who cannot be asked holds nobody back: the write is checked again.
+        // A failed lint doesn't block: the write itself is checked again.
         (Err(denied()), true),
     ];
     for (answer, through) in answers {

@@ -103,7 +103,7 @@ pub struct Shared {
     pub ancestors: Remote<Vec<Ancestor>>,
     /// The projects that the caller can find.
     pub projects: Remote<Vec<Project>>,
-    /// The opened account: its e-mail or unique id.
+    /// The opened account: its email or unique id.
     pub opened: Option<String>,
     /// What was read about accounts, by the name they were opened with.
     pub facts: HashMap<String, Facts>,
@@ -256,8 +256,8 @@ impl Cx<'_> {
         self.cancel(old);
     }
 
-    /// The same after something that may have changed the answer: until the new one arrives, the permissions are unknown here
-    /// and in the list.
+    /// The same after something that may have changed the answer: until the new one arrives, the permissions are unknown,
+    /// in the list as well.
     pub fn test_permissions_anew(&mut self, account: &str) {
         let facts = self.shared.facts.entry(account.to_owned()).or_default();
         facts.granted.value = None;

@@ -55,7 +55,7 @@ impl Screen {
         self.effects.extend(self.app.update(self.now, msg));
     }
 
-    /// Keys as they are written in the table: `t a ctrl-s`.
+    /// Presses keys, written as in the key table: `t a ctrl-s`.
     pub fn keys(&mut self, keys: &str) -> &mut Screen {
         for key in keys.split_whitespace() {
             key.parse::<Chord>().expect("a key of the table");
@@ -119,7 +119,7 @@ impl Screen {
         screen
     }
 
-    /// Answers the last mint with a credential; gives back what was asked for.
+    /// Answers the last mint with a credential; returns the request.
     pub fn answer_mint(&mut self) -> MintRequest {
         let req = self.asked(|call| matches!(call, Call::Credentials(_)));
         let request =

@@ -1,4 +1,4 @@
-//! What keys and answers lead to.
+//! The effects of keys and answers.
 
 use crossterm::event::Event;
 
@@ -151,7 +151,7 @@ fn a_form_swallows_every_global_letter() {
     assert_eq!(screen.app.place(), Place::Form);
     assert!(screen.app.overlays.is_empty());
     assert!(screen.effects[before..].iter().all(|effect| matches!(effect, Effect::After(..))));
-    // On a box, too.
+    // Also on a box.
     screen.keys("tab").typed("qXtPT:/?").keys("4 6");
     assert_eq!((screen.app.place(), screen.app.pane), (Place::Form, PaneId::Mint));
 }
@@ -454,7 +454,7 @@ fn a_paste_that_a_line_cannot_hold_is_refused_with_the_reason_and_not_cut() {
 }
 
 #[test]
-fn a_paste_that_was_not_taken_keeps_nobody_in_the_form_of_the_inspector() {
+fn inspector_form_closes_after_a_rejected_paste() {
     let mut screen = Screen::ready();
     screen.keys("4");
     screen.send(Msg::Input(Event::Paste("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln".into())));

@@ -1,16 +1,16 @@
 use self::Seen::{Emptied, Looked, Put};
 use super::*;
 
-/// A desktop's clipboard that tells what is done with it.
+/// A fake desktop clipboard that records what is done with it.
 struct Fake {
     content: Option<String>,
-    /// What another program copies as soon as we have looked at our copy.
+    /// What another program copies right after we checked our copy.
     theirs: Option<&'static str>,
-    /// How many copies it takes; it refuses the others.
+    /// How many copies it accepts; it rejects the others.
     takes: usize,
-    /// Told when it comes to a copy.
+    /// Signalled when a copy arrives.
     begins: mpsc::Sender<()>,
-    /// A copy waits for word from here, or for its end.
+    /// A copy waits for a signal from here, or for its close.
     gate: mpsc::Receiver<()>,
     seen: mpsc::Sender<Seen>,
 }
@@ -60,7 +60,7 @@ struct Stage {
 }
 
 impl Stage {
-    /// A clipboard over a fake desktop, on which a credential stays this long. Nothing is copied before the gate
+    /// A clipboard with a fake desktop, on which a credential stays this long. Nothing is copied before the gate
     /// is opened.
     fn closed(stays: Duration, change: impl FnOnce(&mut Fake)) -> Stage {
         Stage::at(Surroundings::default(), stays, change)
@@ -121,7 +121,7 @@ impl Stage {
         }
     }
 
-    /// What happens until the end, and at it.
+    /// Everything that happens until the end, and at the end.
     #[track_caller]
     fn quit(self) -> Vec<Seen> {
         drop(self.clipboard);
@@ -136,7 +136,7 @@ impl Stage {
     }
 }
 
-/// What takes longer never comes.
+/// The bound for anything to happen.
 const LIMIT: Duration = Duration::from_secs(20);
 
 const LONG: Duration = Duration::from_secs(600);
@@ -202,7 +202,7 @@ fn a_credential_is_taken_back_when_the_next_copy_goes_elsewhere() {
 }
 
 #[test]
-fn a_desktop_that_hangs_is_not_waited_for_and_what_it_takes_late_is_cleared_all_the_same() {
+fn late_copy_of_a_hanging_desktop_is_still_cleared() {
     let mut stage = Stage::closed(LONG, |_| {});
     assert!(matches!(stage.copy("token", true), Copied::ByTerminal(..)));
     stage.open();
@@ -212,7 +212,7 @@ fn a_desktop_that_hangs_is_not_waited_for_and_what_it_takes_late_is_cleared_all_
 #[test]
 fn what_was_copied_before_a_wipe_arrives_nowhere_after_it() {
     let mut stage = Stage::closed(LONG, |_| {});
-    // The desktop hangs with the first; the second waits behind it.
+    // The desktop hangs with the first copy; the second is queued.
     stage.ask_for("token", true);
     stage.ask_for("another token", true);
     stage.begun.recv_timeout(LIMIT).unwrap();
@@ -224,7 +224,7 @@ fn what_was_copied_before_a_wipe_arrives_nowhere_after_it() {
         "{arrived:?}"
     );
     stage.open();
-    // The first is on its way inside the desktop already, and taken off again; the address is left alone.
+    // The first copy is in the desktop already and is cleared again; the address is left alone.
     let seen = stage.quit();
     assert_eq!(seen, [Put, Looked, Looked, Emptied, Put, Looked]);
 }
@@ -260,7 +260,7 @@ fn desktop_of_a_remote_machine_is_left_alone() {
         }
         stage.clipboard.clear();
         stage.copy("another", sensitive);
-        // Neither put nor looked at nor emptied, by the time and on quitting.
+        // Neither set, read nor cleared, both in time and on quit.
         assert_eq!(stage.quit(), []);
     }
 }
@@ -280,9 +280,9 @@ fn each_variable_that_tells_where_we_are_is_enough_by_itself() {
     }
 }
 
-// The desktop's thread alone.
+// Tests of the desktop's thread alone.
 
-/// A desktop that answers as it is told to.
+/// A desktop with fixed answers.
 struct Scripted {
     puts: bool,
     holds: bool,
@@ -307,7 +307,7 @@ impl Desktop for Scripted {
     }
 }
 
-/// What the desktop is asked for all of these, and what is told of each.
+/// The calls to the desktop for these requests, and the outcome of each.
 fn served(asks: Vec<Ask>, [puts, holds, empties]: [bool; 3]) -> (Vec<Seen>, Vec<bool>) {
     let (seen_in, seen) = mpsc::channel();
     let (tell, told) = mpsc::channel();
@@ -315,13 +315,13 @@ fn served(asks: Vec<Ask>, [puts, holds, empties]: [bool; 3]) -> (Vec<Seen>, Vec<
     for ask in asks {
         asks_in.send((ask, tell.clone())).unwrap();
     }
-    // With nobody left to ask, it ends.
+    // Without requesters it ends.
     drop((asks_in, tell));
     serve(Scripted { puts, holds, empties, seen: seen_in }, &asked);
     (seen.iter().collect(), told.iter().collect())
 }
 
-/// The leave of a copy that was asked for after so many wipes, now that there have been two; none of what no wipe is for.
+/// The permit of a copy requested after so many wipes, when there have been two; none for text that isn't a credential.
 fn leave(before: Option<u64>) -> Leave {
     Leave { wipes: Arc::new(AtomicU64::new(2)), before }
 }
@@ -373,11 +373,11 @@ fn desktop_did_it_only_where_it_took_the_copy_and_still_has_it() {
 }
 
 #[test]
-fn what_was_asked_is_done_in_order_though_nobody_waits_for_it() {
+fn requests_are_served_in_order_even_if_no_one_waits() {
     let (asks_in, asked) = mpsc::channel();
     let (seen_in, seen) = mpsc::channel();
     for ask in [Ask::Copy(credential(), leave(None)), Ask::Clear(Secret::new("token"))] {
-        // Whoever asked has gone.
+        // The requester is gone.
         asks_in.send((ask, mpsc::channel().0)).unwrap();
     }
     drop(asks_in);
@@ -385,9 +385,9 @@ fn what_was_asked_is_done_in_order_though_nobody_waits_for_it() {
     assert_eq!(seen.iter().collect::<Vec<_>>(), [Put, Looked, Looked, Emptied]);
 }
 
-// The worker alone.
+// Tests of the worker alone.
 
-/// A worker whose desktop has died, so that nothing is waited for.
+/// A worker whose desktop has died, so that nothing waits for it.
 fn worker(ssh: bool) -> Worker {
     let surroundings = Surroundings { ssh, tmux: false };
     Worker { surroundings, stays: LONG, asks: mpsc::channel().0, ours: Ours::default() }

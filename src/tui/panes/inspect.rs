@@ -266,7 +266,7 @@ impl Pane for Inspect {
     }
 
     fn copy(&self, action: Action, _shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let reading = self.reading.as_ref().ok_or("there is no token here")?;
+        let reading = self.reading.as_ref().ok_or("No token here")?;
         if action == Action::CopyRaw {
             return Ok(Effect::Copy(Clip::credential(reading.token.clone(), "token")));
         }

@@ -1,4 +1,4 @@
-//! Pictures of every form of the mint pane, and of a shelf that holds every kind.
+//! Snapshots of every form of the mint pane, and of a shelf with every kind.
 
 use jiff::Timestamp;
 
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// Answers what is being minted with this text.
+/// Answers the pending mint with this text.
 fn answer(screen: &mut Screen, secret: &str, change: impl FnOnce(&mut Credential)) -> MintRequest {
     let req = screen.asked(|call| matches!(call, Call::Credentials(credentials::Call::Mint(_))));
     let request = screen.mints().last().map(|request| (*request).clone()).expect("something is minted");

@@ -1,4 +1,4 @@
-//! The policy's screens as pictures.
+//! Snapshots of the policy's screens.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -64,7 +64,7 @@ fn a_policy_with_conditions_and_inherited_rows() {
     pictures("policy_filtered", shown().keys("/").typed("ghost"));
 }
 
-/// A guard may hold at one time and not at another: the room is for what is said now.
+/// Guards may appear and disappear with time: the layout is for the current ones.
 #[test]
 fn the_end_of_a_review_is_in_reach_at_any_height() {
     let own = json!({"version": 3, "etag": "A", "bindings": [
@@ -113,7 +113,7 @@ fn staged_edits_and_their_review() {
     screen.keys("a shift-tab ctrl-u").typed("allAuthenticatedUsers");
     screen.keys("tab tab ctrl-u").typed("never").keys("ctrl-s s");
     pictures("policy_review_guarded", &mut screen);
-    // At 80×24 the first enter reads on; once all was seen, the name is asked for.
+    // At 80×24 the first enter scrolls; once everything was shown, the name is asked for.
     pictures("policy_review_typing", screen.keys("enter enter enter"));
 }
 

@@ -1,4 +1,4 @@
-//! The screens as pictures. A change of a screen changes a snapshot, and is looked at before it is taken over.
+//! Snapshots of the screens. A changed snapshot has to be looked at before it is accepted.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) fn picture(screen: &mut Screen, width: u16, height: u16) -> String {
     rows.join("\n")
 }
 
-/// At the three sizes that matter.
+/// Snapshots at the three sizes that matter.
 pub(super) fn pictures(name: &str, screen: &mut Screen) {
     for (width, height) in [(80, 24), (120, 40), (40, 10)] {
         let picture = picture(screen, width, height);
@@ -57,7 +57,7 @@ fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).expect("a time")
 }
 
-/// A caller who is known, a project below two folders, four accounts of which the first is open.
+/// A known caller, a project below two folders, and four accounts, the first one open.
 pub(super) fn opened() -> Screen {
     let mut screen = Screen::with(start());
     let caller = Caller {
@@ -240,7 +240,7 @@ fn help_on_a_narrow_screen_says_all_of_it_over_more_lines() {
         shown.push_str(&format!("{line} "));
         screen.keys("j");
     }
-    // The end stays on screen as a page.
+    // The last page stays full.
     shown.push_str(&picture(&mut screen, 40, 10).replace(['│', '\n'], " "));
     let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
     let help = docs::help(&screen.app.shared.keymap, Place::Reading);

@@ -1,5 +1,5 @@
-//! What is laid out is what a terminal shows: the same letters in the same cells, whatever somebody else's text holds. The
-//! terminal is one that counts character by character, as most do.
+//! Tests that a terminal shows what was laid out: the same letters in the same cells, whatever text comes from outside. The
+//! terminal here counts character by character, as most do.
 
 use proptest::prelude::*;
 use ratatui::{
@@ -17,7 +17,7 @@ use crate::text::{
     width::{pad_left, pad_right, truncate, truncate_middle, width},
 };
 
-/// Text made of what is hard to count: scripts whose letters join, marks, emoji of several characters, flags, controls.
+/// Text that is hard to measure: joining scripts, combining marks, emoji of several characters, flags, controls.
 fn hard() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => proptest::sample::select(vec![
@@ -31,7 +31,7 @@ fn hard() -> impl Strategy<Value = String> {
     proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-/// What a terminal shows of a buffer. This one shows nothing for the mark, so that something else stands in for it.
+/// What a terminal shows of a buffer. It shows nothing for the mark, so another character replaces it.
 fn shown(buf: &Buffer) -> vt100::Parser {
     let area = buf.area;
     let mut bytes = Vec::new();
@@ -42,12 +42,12 @@ fn shown(buf: &Buffer) -> vt100::Parser {
     parser
 }
 
-/// Without marks that take no cell: a few belong to the letter after them, and some terminals give them to the one before.
+/// Without zero-width marks: a few belong to the letter after them, and some terminals attach them to the one before.
 fn bare(text: &str) -> String {
     text.chars().filter(|c| c.width() != Some(0)).collect()
 }
 
-/// Letter by letter the same, in the same cells.
+/// The same letters in the same cells.
 fn agree(buf: &Buffer) -> Result<(), TestCaseError> {
     let parser = shown(buf);
     for y in 0..buf.area.height {
@@ -68,7 +68,7 @@ fn agree(buf: &Buffer) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn a_line_is_shown_as_it_is_laid_out(text in hard()) {
-        // 24 pieces of at most 8 cells fit, and the end is seen.
+        // 24 pieces of at most 8 cells fit, and the end is visible.
         let mut buf = Buffer::empty(Rect::new(0, 0, 200, 1));
         let (end, _) = buf.set_line(0, 0, &Line::raw(format!("{}|", safe_line(&text))), 200);
         prop_assert_eq!(usize::from(end), width(&safe_line(&text)) + 1, "as wide as we count");
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn a_frame_that_nobody_cleaned_is_shown_as_it_is_laid_out(text in hard()) {
+    fn uncleaned_frame_is_shown_as_laid_out(text in hard()) {
         let mut buf = Buffer::empty(Rect::new(0, 0, 60, 1));
         buf.set_line(0, 0, &Line::raw(text.replace(char::is_control, "?")), 60);
         scrub(&mut buf);

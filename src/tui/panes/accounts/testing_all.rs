@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_was_answered_yet_the_others_come_first_and_each_answer_is_the_right_ones() {
+    fn unanswered_accounts_come_first_and_get_their_own_answers() {
         let mut screen = with_accounts(4);
         screen.keys("m");
         let asked = scans(&screen)[0].1.clone();

@@ -446,7 +446,7 @@ fn in_words(request: &MintRequest) -> String {
         What::AccessToken { scopes, .. } => format!("an access token with {}", scopes::set(scopes)),
         _ => "it again".to_owned(),
     };
-    format!("mints {what} as {}", short(&request.account))
+    format!("mints {what} for {}", short(&request.account))
 }
 
 fn mark(severity: Severity, theme: &Theme) -> (&'static str, Style) {

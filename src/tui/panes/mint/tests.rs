@@ -1,4 +1,4 @@
-//! What the forms accept, refuse and doubt: each rule with its sentence.
+//! What the forms accept, reject and warn about: each rule with its sentence.
 
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ fn now() -> Timestamp {
     Timestamp::from_second(1_800_000_000).expect("a time")
 }
 
-/// A form that could be sent as it is.
+/// A valid form.
 fn good(kind: Kind) -> Form {
     let mut form = new(kind, ACCOUNT);
     for (field, text) in [
@@ -62,7 +62,7 @@ fn scopes_and_delegates_may_be_separated_by_commas_or_spaces() {
     );
 }
 
-/// A kind, what is chosen in its form, the wrong field as `name=text`, and words of the sentence.
+/// A kind, the choices in its form, the invalid field as `name=text`, and a part of the sentence.
 type Wrong = (Kind, &'static [(&'static str, &'static str)], &'static str, &'static str);
 
 #[test]
@@ -128,7 +128,7 @@ fn doubts_are_shown_while_typing_and_do_not_block() {
         let said = form.warnings(field).join(" ");
         assert!(said.contains(words), "{kind:?} {text}: {said}");
         assert!(request(kind, &mut form).is_some(), "{kind:?} {text}");
-        // What is right again is doubted no more.
+        // A corrected field loses its warnings.
         let mut form = good(kind);
         doubts(kind, ACCOUNT, &mut form, now());
         assert_eq!(form.warnings(field), Vec::<String>::new(), "{kind:?}");

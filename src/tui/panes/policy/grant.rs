@@ -128,11 +128,11 @@ fn form(member: &str, role: &str, until: &str, condition: Option<&Condition>, bu
     Form::new(
         button,
         vec![
-            Field::text("member", "who", member, "user:, group:, serviceAccount:, …"),
+            Field::text("member", "member", member, "user:, group:, serviceAccount:, …"),
             Field::text("role", "role", role, "type to search").replaced_by_typing(),
             Field::text("until", "until", until, "15m, 1h, 8h, a time, or never"),
             Field::text("expression", "or condition", expression, "CEL; replaces “until”"),
-            Field::text("title", "its title", title, ""),
+            Field::text("title", "title", title, "of the condition"),
         ],
     )
 }

@@ -245,7 +245,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
 pub fn title(account: &str, conflict: bool) -> String {
     let short = short(account);
     if conflict {
-        format!("Someone changed this policy meanwhile. Apply your change on top, to {short}?")
+        format!("Apply your change on top, to {short}?")
     } else {
         format!("Write the policy of {short}?")
     }

@@ -101,7 +101,7 @@ impl PolicyPane {
                 facts.policy_read = Some(cx.now.utc);
                 facts.staged = None;
                 cx.notice(level, sentence);
-                // A group, a domain or allUsers may include the caller: after any change the known permissions are outdated.
+                // Groups, domains and allUsers may include the caller: after any change its known permissions are outdated.
                 cx.test_permissions_anew(&account);
                 self.watch_own_grant(&account, &writing.changes, cx);
             }
