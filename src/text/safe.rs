@@ -216,7 +216,7 @@ mod tests {
         let full = format!("a{0}b{0}", "\u{301}".repeat(4));
         assert!(matches!(safe(&full), Cow::Borrowed(_)));
         assert_eq!(safe(&format!("{full}\u{301}c")), format!("{full}\u{fffd}c"));
-        // Nor do they overflow what has no letter, or a picture.
+        // Nor do they overflow a cell without a letter, or a mark.
         let (five, four) = ("\u{301}".repeat(5), "\u{301}".repeat(4));
         assert_eq!(safe(&five), format!("◌{four}\u{fffd}"));
         assert_eq!(safe(&format!("\x1b{five}")), format!("␛{four}\u{fffd}"));

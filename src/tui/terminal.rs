@@ -339,7 +339,7 @@ mod tests {
             assert!(heard.recv(&mut buffer).unwrap() > 10_000, "a whole frame");
             assert!(heard.recv(&mut buffer).is_err(), "in one write");
         }
-        // It is never dropped: that prints to the terminal of whoever runs the tests.
+        // It is never dropped: that would print to the terminal of the test run.
         std::mem::forget(terminal);
     }
 }

@@ -1,5 +1,5 @@
-//! What others find after a copy: programs on a real X display, a real tmux, and the terminal. It takes Xvfb, xclip and
-//! tmux; a person who has them not skips these tests, the gate does not.
+//! What other programs find after a copy: on a real X display, in a real tmux, and in the terminal. Needs Xvfb, xclip and
+//! tmux; without them the tests are skipped, except in the gate.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{
@@ -21,7 +21,7 @@ use crate::{
 
 const SIZE: (u16, u16) = (120, 40);
 
-/// What asks clipboard histories not to keep something.
+/// The format that asks clipboard histories not to keep something.
 const HINT: &str = "x-kde-passwordManagerHint";
 
 // A desktop.
@@ -169,7 +169,7 @@ fn inside_tmux_a_token_is_in_a_buffer_by_stdin_until_it_is_wiped_or_the_program_
     assert_eq!(tmux.arguments().matches("load-buffer -w -b impersona -\n").count(), 3);
 }
 
-// What hangs.
+// Hanging programs.
 
 #[test]
 fn a_display_that_hangs_from_the_start_holds_neither_keys_nor_the_copy_nor_quitting_back() {
@@ -194,7 +194,7 @@ fn a_token_that_was_wiped_while_a_display_hung_goes_nowhere() {
     terminal.press("y y X enter");
     terminal.wait_for("Wiped shelf");
     terminal.press("0 Y");
-    // What was asked for first would have come first.
+    // The first request would have been served first.
     let first = terminal.wait_for_copy(1);
     assert!(first.contains("@acme-prod.iam.gserviceaccount.com"), "{first}");
     assert_ends_soon(&mut terminal, "q");
@@ -228,7 +228,7 @@ fn a_program_that_owns_the_clipboard_and_hangs_holds_neither_the_next_copy_nor_q
     terminal.wait_for("Copied access token");
     let other = display.copy("theirs");
     other.signal(Signal::STOP);
-    // Whose the clipboard is can only be found out by asking the owner.
+    // Only the owner itself can tell whose the clipboard is.
     terminal.press("X enter");
     terminal.wait_for("Wiped shelf");
     terminal.press("0 Y");
@@ -254,18 +254,18 @@ fn a_program_that_owns_the_clipboard_and_hangs_gives_way_to_a_new_copy() {
     assert_ends_soon(&mut terminal, "q");
 }
 
-/// Ends with the terminal as it was, though something hangs: half a minute would be easy to wait by mistake.
+/// Ends with the terminal restored even if something hangs: half a minute would be easy to wait by mistake.
 #[track_caller]
 #[allow(clippy::disallowed_methods, reason = "the time itself is what is tested")]
 fn assert_ends_soon(terminal: &mut Terminal, key: &str) {
     let began = Instant::now();
     terminal.press(key);
     terminal.ends_with(if key == "q" { 0 } else { 130 });
-    // One second of patience. A machine may be busy for some more, but not for as long as what hangs would take.
+    // One second of patience. A busy machine may take some more, but not as long as the hanging program.
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
-// What the tests stand on.
+// Test fixtures.
 
 /// The demo with an access token of deployer on its shelf, and the token as the program saves it.
 fn minted(home: &Home, vars: &[(String, String)]) -> (Terminal, String) {
@@ -290,12 +290,12 @@ fn end(terminal: &mut Terminal, keys: &str, signal: Option<Signal>) {
     }
 }
 
-/// The screen with its lines put together, so that a notice that was folded reads on.
+/// The screen with its lines joined, so that a wrapped notice is one text.
 fn words(screen: &str) -> String {
     screen.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Where these programs are, if all are. Where none may be missing, one that is fails the test.
+/// The paths of these programs, if all exist. In the gate a missing one fails the test.
 fn find<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
     let env = Env::system();
     let folders: Vec<PathBuf> = std::env::split_paths(env.get("PATH").unwrap_or_default()).collect();
@@ -303,7 +303,7 @@ fn find<const N: usize>(names: [&str; N]) -> Option<[PathBuf; N]> {
         .map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()).ok_or(name));
     if let Some(missing) = paths.iter().find_map(|path| path.as_ref().err()) {
         assert!(env.get("CI").is_none(), "no {missing}, and CI is set: nothing may be skipped");
-        // Past the harness, which keeps what a test prints to itself when it passes.
+        // Past the harness, which hides the output of a passing test.
         let _ = writeln!(io::stderr(), "skipped: no {missing}");
         return None;
     }
@@ -321,7 +321,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Asked, not killed, so that an X server takes its lock away; gone already is as good.
+        // SIGTERM, not SIGKILL, so that an X server removes its lock; already gone is fine.
         for signal in [Signal::TERM, Signal::CONT] {
             let _ = kill_process(Pid::from_child(&self.0), signal);
         }
@@ -329,7 +329,7 @@ impl Drop for Process {
     }
 }
 
-/// An X display of our own.
+/// A private X display.
 struct Display {
     server: Process,
     name: String,
@@ -337,7 +337,7 @@ struct Display {
 }
 
 impl Display {
-    /// Unless there is no X server or no program to look at it.
+    /// None without an X server or a program to read it.
     fn start() -> Option<Display> {
         let [xvfb, xclip] = find(["Xvfb", "xclip"])?;
         let mut server = Command::new(xvfb)
@@ -353,7 +353,7 @@ impl Display {
         Some(Display { server: Process(server), name: format!(":{}", number.trim()), xclip })
     }
 
-    /// What makes a program use it.
+    /// The variables that make a program use it.
     fn vars(&self) -> Vec<(String, String)> {
         vec![("DISPLAY".into(), self.name.clone())]
     }
@@ -370,7 +370,7 @@ impl Display {
         command
     }
 
-    /// What is on the clipboard in this form, if it is offered in it.
+    /// The clipboard's content in this format, if offered.
     fn read(&self, target: &str) -> Option<String> {
         let output = self.xclip(&["-o", "-t", target]).stdout(Stdio::piped()).output().unwrap();
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
@@ -380,7 +380,7 @@ impl Display {
         self.read("UTF8_STRING")
     }
 
-    /// Whether clipboard histories are asked not to keep what is on it.
+    /// Whether clipboard histories are asked not to keep its content.
     fn is_marked(&self) -> bool {
         let offered =
             self.read("TARGETS").is_some_and(|targets| targets.lines().any(|target| target == HINT));
@@ -398,7 +398,7 @@ impl Display {
     }
 }
 
-/// A tmux server of our own, and a `tmux` in front of the real one that notes its arguments.
+/// A private tmux server, and a `tmux` wrapper that records its arguments.
 struct Tmux {
     tmux: PathBuf,
     bin: PathBuf,
@@ -407,7 +407,7 @@ struct Tmux {
 }
 
 impl Tmux {
-    /// Unless there is none.
+    /// None without tmux.
     fn start(home: &Home) -> Option<Tmux> {
         use std::os::unix::fs::PermissionsExt;
         let [tmux] = find(["tmux"])?;
@@ -430,7 +430,7 @@ impl Tmux {
         Some(started)
     }
 
-    /// What tmux prints, if it does as it is told.
+    /// The output of tmux, if it succeeds.
     fn run(&self, arguments: &[&str]) -> Option<String> {
         let mut command = Command::new(&self.tmux);
         command.arg("-S").arg(&self.socket).args(arguments);
@@ -439,18 +439,18 @@ impl Tmux {
         output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     }
 
-    /// What makes a program think it is in there.
+    /// The variables that make a program think it runs inside.
     fn vars(&self) -> Vec<(String, String)> {
         let path = format!("{}:/usr/bin:/bin", self.bin.display());
         vec![("TMUX".into(), self.inside.clone()), ("PATH".into(), path)]
     }
 
-    /// What our buffer holds, if it is there.
+    /// The content of our buffer, if it exists.
     fn buffer(&self) -> Option<String> {
         self.run(&["show-buffer", "-b", "impersona"])
     }
 
-    /// Every command line that tmux was given.
+    /// All command lines of tmux.
     fn arguments(&self) -> String {
         fs::read_to_string(self.bin.join("arguments")).unwrap()
     }

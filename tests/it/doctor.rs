@@ -1,4 +1,4 @@
-//! Denials explained and mended by keys alone, in a terminal and over real HTTP; and what inspecting a token sends.
+//! Explaining and fixing denials by keys alone, in a terminal and over real HTTP; and what inspecting a token sends.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{
@@ -13,7 +13,7 @@ use crate::{
 
 const SIZE: (u16, u16) = (120, 40);
 
-/// Out of the form, and then asks why. Sent together, the two keys would be one: alt-x.
+/// Leaves the form, then explains. Sent together, the two keys would be alt-x.
 fn explain(terminal: &mut Terminal) {
     terminal.press("esc");
     terminal.wait_until("the form left", |screen| !screen.contains("tab field"));
@@ -95,7 +95,7 @@ fn of_a_chain_the_hop_that_is_missing_is_named_and_granting_it_is_the_step() {
     terminal.wait_for("serviceAccount:relay-a@acme-ci.iam.gserviceaccount.com");
 }
 
-/// The program with an access token that was minted with these scopes.
+/// Variables for the program with an access token of this scope.
 fn with_token(home: &Home, emulator: &EmulatorProcess, scope: &str) -> Vec<(String, String)> {
     let mut command = home.command(&["token", "access", DEPLOYER, "--scope", scope]);
     let minted = command.envs(emulator.env()).output().unwrap();
@@ -123,7 +123,7 @@ fn a_scope_that_is_missing_looks_different_from_a_role_that_is() {
         let mut terminal = Terminal::start(&home, SIZE, &["vault@acme-prod"], &env);
         terminal.wait_for("vault@acme-prod.iam.gserviceaccount.com");
         terminal.press("t a ctrl-s");
-        // The overview has a sentence of its own with the next step.
+        // The overview has its own sentence with the next step.
         terminal.wait_for("[ mint ]");
         terminal.wait_for("Next:");
         explain(&mut terminal);
@@ -146,7 +146,7 @@ fn the_last_failure_is_kept_for_the_command_line_and_holds_no_credential() {
     assert!(told["evidence"].to_string().contains("roles/viewer (project acme-prod)"), "{told}");
     assert!(told["next"].to_string().contains("roles/iam.serviceAccountTokenCreator"), "{told}");
     assert!(told["evidence"].to_string().contains("refused"), "it says when\n{told}");
-    // A success in between leaves it, and so does the doctor.
+    // A success in between keeps it, and so does the doctor.
     assert_eq!(run(&["token", "access", DEPLOYER]).status.code(), Some(0));
     assert_eq!(run(&["doctor"]).status.code(), Some(0));
 }
@@ -184,7 +184,7 @@ fn an_error_that_somebody_has_is_explained_without_asking_anybody() {
 fn inspecting_sends_nothing_until_a_key_asks_and_then_never_what_is_not_googles_to_see() {
     let home = Home::new();
     let (address, asked) = proxy();
-    // Every host beyond this machine would be asked through it, and nobody is logged in.
+    // Every remote host would be reached through it, and no one is logged in.
     let vars: Vec<_> =
         ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name.to_owned(), address.clone())).into();
     let mut terminal = Terminal::start(&home, SIZE, &["--pane", "inspect"], &vars);

@@ -1,4 +1,4 @@
-//! The terminal given back and taken again: to a shell, by a shell, and by one that reads slowly or not at all.
+//! Restoring and taking over the terminal: with a shell, and with a terminal that reads slowly or not at all.
 
 use rustix::process::Signal;
 
@@ -9,9 +9,9 @@ use crate::{
 
 const SIZE: (u16, u16) = (120, 40);
 
-// Stopping like any job of a shell.
+// Suspending like any job of a shell.
 
-/// Runs the program, says when it stands still, waits for a line, and brings it back.
+/// Runs the program, reports when it is suspended, waits for a line, and resumes it.
 const STOP_AND_GO: &str = r#""$0" --demo; echo "stands still"; read go; fg >/dev/null; echo "ended with $?""#;
 
 #[test]
@@ -69,7 +69,7 @@ fn the_terminal_is_not_taken_again_while_only_a_write_is_waited_for() {
     terminal.wait_for("stands still");
     let before = terminal.raw().len();
     terminal.press("enter");
-    // The end comes by itself, when the write has been waited for long enough.
+    // It ends by itself once the time to wait for the write is over.
     terminal.wait_for("ended with 130");
     assert!(!terminal.raw()[before..].contains(&b'\x1b'), "nothing but words was written");
     terminal.ends_with(0);
@@ -172,7 +172,7 @@ fn stopped_without_a_word_it_takes_the_terminal_again_from_whoever_had_it() {
     terminal.ends_with(0);
 }
 
-// What comes from the terminal in one rush.
+// A burst of input.
 
 #[test]
 fn keys_that_come_in_one_rush_are_heard_to_the_last() {
@@ -191,12 +191,12 @@ fn keys_that_come_in_one_rush_are_heard_to_the_last() {
 fn a_mebibyte_pasted_anywhere_is_text_and_no_keys() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    // Keys that leave, stop, quit, wipe, mint, agree: in a paste they are letters.
+    // Keys that leave, suspend, quit, wipe, mint, confirm: in a paste they are text.
     let keys = "\u{3}\u{1a}qXta\u{13}y\r".repeat(1024 * 1024 / 9);
     for place in ["", "/", ":", "P", "i", "enter t a", "t j", "t", "y", "4", "2", "6", "X"] {
         terminal.press(place);
         terminal.paste(&keys);
-        // What is typed next is heard, so all of it was taken in.
+        // The next key is handled, so all of the paste was.
         terminal.type_text("\u{1b}OP");
         terminal.wait_for("┌ Help ");
         for _ in 0..4 {
@@ -214,12 +214,12 @@ fn a_mebibyte_pasted_anywhere_is_text_and_no_keys() {
 
 // A terminal that reads slowly, or not at all.
 
-/// Presses keys until the terminal, which reads nothing, takes no more.
+/// Presses keys until the terminal, which reads nothing, takes no more output.
 fn fill(terminal: &mut Terminal) {
     terminal.stop_reading();
     let mut open = false;
     eventually("the terminal is full", || {
-        // The help, there and away.
+        // Open and close the help.
         terminal.press("?");
         open = !open;
         terminal.is_full().then_some(())
@@ -315,7 +315,7 @@ fn whoever_waits_for_the_terminal_does_not_spin() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
     fill(&mut terminal);
-    // It has to draw what it was asked for first. Whoever spins takes all that there is, now and later.
+    // It has to draw first. A busy loop would use all the processor time, now and later.
     eventually("half a second without work", || {
         let before = terminal.processor_time();
         std::thread::sleep(std::time::Duration::from_millis(500));
@@ -323,7 +323,7 @@ fn whoever_waits_for_the_terminal_does_not_spin() {
     });
 }
 
-// Before there is anything to give back.
+// Before the terminal is taken over.
 
 #[test]
 fn a_signal_ends_the_wait_for_a_credentials_file() {
@@ -340,7 +340,7 @@ fn a_signal_ends_the_wait_for_a_credentials_file() {
         (["--config", name], Some(Signal::INT)),
     ] {
         let mut terminal = Terminal::start(&home, SIZE, &arguments, &[]);
-        // There is nobody to write to before the program waits.
+        // There is no reader before the program waits.
         let _held = eventually("it waits for the file", || {
             rustix::fs::open(&pipe, flags, rustix::fs::Mode::empty()).ok()
         });

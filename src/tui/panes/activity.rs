@@ -313,7 +313,7 @@ mod tests {
         assert_eq!(activity.bytes, activity.records().map(size).sum::<usize>());
         assert_eq!(activity.records().filter(|record| record.response == megabyte).count(), 3);
         assert_eq!(activity.records.back().map(|record| record.response.len()), Some(megabyte.len()));
-        // What was sent is there, and nothing that was not.
+        // The requests are kept, the old responses aren't.
         assert!(activity.records().all(|record| record.request == "sent"));
         let oldest = activity.records.front().expect("a record");
         let details: String = activity.detail_lines(oldest).iter().map(ToString::to_string).collect();

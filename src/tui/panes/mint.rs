@@ -436,8 +436,8 @@ impl Pane for Mint {
     fn title(&self, look: &Look) -> String {
         let waiting = if self.minting() { " minting…" } else { "" };
         match look.shared.opened.as_deref() {
-            _ if self.filling && self.kind == Kind::Metadata => format!("for this machine{waiting}"),
-            Some(account) => format!("for {}{waiting}", short(account)),
+            _ if self.filling && self.kind == Kind::Metadata => format!("this machine{waiting}"),
+            Some(account) => format!("{}{waiting}", short(account)),
             None => "no account open".into(),
         }
     }

@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
 
-    /// What was put on the clipboard of a terminal for which what is cancelled is complete.
+    /// The clipboard of a terminal that accepts cancelled sequences as complete.
     #[derive(Default)]
     struct Copies(Vec<Vec<u8>>);
 

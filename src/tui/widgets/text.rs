@@ -198,7 +198,7 @@ mod tests {
     }
 
     proptest! {
-        // What a reader wants of folded lines, said without how it is done.
+        // The properties that readers expect of wrapped lines.
         #[test]
         fn folded_lines_are_full_lose_nothing_and_split_no_word_that_fits(
             words in proptest::collection::vec("[a-c日]{0,9} {0,2}", 0..12), columns in 1_u16..24, indent in 0_u16..12

@@ -1,4 +1,4 @@
-//! The device under a terminal: one that reads slowly, or not at all, and what others may do to it.
+//! The device of a terminal: one that reads slowly or not at all, and one that others use too.
 #![allow(clippy::disallowed_types, reason = "the gate is between two threads, and nobody awaits")]
 
 use std::{
@@ -16,10 +16,10 @@ use rustix::{
 use super::Terminal;
 use crate::support::eventually;
 
-/// All that comes.
+/// Unlimited.
 const ALL: usize = 65_536;
 
-/// How many bytes the terminal reads at a time; none is not at all.
+/// How many bytes the terminal reads at a time; zero: not at all.
 pub(super) struct Gate(AtomicUsize);
 
 impl Default for Gate {
@@ -29,7 +29,7 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Waits until something may be read; gives how much at most.
+    /// Waits until reading is allowed; returns the most bytes to read.
     pub(super) fn pass(&self) -> usize {
         loop {
             match self.0.load(Ordering::SeqCst) {
@@ -48,10 +48,10 @@ impl Gate {
     }
 }
 
-/// Puts `¿` where the mark for what has no picture is (U+FFFD): vt100 shows nothing for it, where a terminal shows it.
+/// Replaces U+FFFD by `¿`: vt100 shows nothing for it, but a terminal does.
 #[derive(Default)]
 pub(super) struct StandIns {
-    /// What may be the beginning of a mark.
+    /// A possible beginning of U+FFFD.
     held: Vec<u8>,
 }
 
@@ -83,34 +83,34 @@ impl StandIns {
 }
 
 impl Terminal {
-    /// From now on it reads nothing, after what it is waiting for already.
+    /// Stops reading, after a read in progress.
     pub fn stop_reading(&self) {
         self.gate.set(0);
     }
 
-    /// From now on it reads so many bytes at a time.
+    /// Reads so many bytes at a time from now on.
     pub fn read_slowly(&self, bytes: usize) {
         self.gate.set(bytes);
     }
 
-    /// From now on it reads whatever comes.
+    /// Reads everything from now on.
     pub fn read_on(&self) {
         self.gate.open();
     }
 
-    /// From now on it takes nothing, or all again, as with ctrl-s and ctrl-q on a terminal that knows them.
+    /// Stops or resumes output, as ctrl-s and ctrl-q do.
     pub fn hold(&self, takes_nothing: bool) {
         tcflow(self.device(), if takes_nothing { Action::OOff } else { Action::OOn }).unwrap();
     }
 
-    /// Whether it takes nothing more.
+    /// Whether it takes no more output.
     pub fn is_full(&self) -> bool {
         let device = self.device();
         let mut fds = [PollFd::new(&device, PollFlags::OUT)];
         poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 0
     }
 
-    /// Leaves it to somebody who resets it and everything on it.
+    /// Lets another process reset it and its contents.
     pub fn is_reset(&mut self) {
         let device = self.device();
         let mut cooked = tcgetattr(&device).unwrap();
@@ -127,18 +127,18 @@ impl Terminal {
         rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into()
     }
 
-    /// Waits until the program stands still, stopped by a signal.
+    /// Waits until the program is suspended.
     pub fn is_stopped(&self) {
         let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
         let seen = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         eventually("the program is stopped", || waitid(WaitId::Pid(pid), seen).unwrap());
     }
 
-    /// The hundredths of a second of processor time that the program has had.
+    /// The processor time of the program, in hundredths of a second.
     #[cfg(target_os = "linux")]
     pub fn processor_time(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
-        // The name of the program may hold anything, but what comes after it are numbers.
+        // The program's name may contain anything; after it come numbers.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
     }

@@ -338,7 +338,7 @@ mod tests {
         let first = scans(&screen)[0].0;
         assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == first)));
         assert!(screen.notice().starts_with("Paused at 1 of 2"), "{}", screen.notice());
-        // An answer that was on its way counts no more: it is asked again.
+        // A late answer is dropped: the account is tested again.
         let found = Ok(Found::Granted(Granted::from_names::<&str>(&[])));
         let late = Part::Scanned(Scanned { at: 1, account: API.into(), found });
         screen.send(Msg::Part { req: first, owner: OWNER, part: late });

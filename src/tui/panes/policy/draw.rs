@@ -62,7 +62,7 @@ impl PolicyPane {
         } else {
             String::new()
         };
-        format!("of {}{}{state}", short(account), self.shown.sort.word())
+        format!("{}{}{state}", short(account), self.shown.sort.word())
     }
 
     pub(super) fn fit_popup(&mut self, area: Rect, shared: &Shared, now: Timestamp) {

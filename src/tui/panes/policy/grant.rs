@@ -253,7 +253,7 @@ mod tests {
         assert!(condition.expression().contains("2027-01-15T09:00:00Z"), "{}", condition.expression());
         assert!(condition.title().contains("expires"));
         assert_eq!(filled("never", "", "").check(now).expect("good").condition, None);
-        // A grant for good is asked for in words, not by a field that was emptied.
+        // A permanent grant needs the word “never”, not an empty field.
         assert!(filled("", "", "").check(now).is_none());
         assert!(filled("2027-01-16T08:00:00Z", "", "").check(now).is_some());
     }
