@@ -15,7 +15,7 @@ use crate::{
         endpoints::{self, Base},
         ticket::{Lane, Ticket, segment},
     },
-    model::denial::Asked,
+    model::{denial::Asked, role},
 };
 
 /// A role with everything it gives.
@@ -68,10 +68,15 @@ pub fn parse(text: &str) -> Result<String, String> {
     let text = text.trim();
     match path(text) {
         Some(_) => Ok(text.to_owned()),
-        None => Err(format!(
-            "“{}” is no role: roles/NAME, or for custom ones projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME",
-            text.chars().take(120).collect::<String>()
-        )),
+        None => {
+            let shown: String = text.chars().take(120).collect();
+            Err(match role::meant(text) {
+                Some(role) => format!("Unknown role “{shown}”. Did you mean {}?", role.name),
+                None => format!(
+                    "Invalid role “{shown}”. Use roles/NAME, or for custom roles projects/PROJECT/roles/NAME or organizations/NUMBER/roles/NAME"
+                ),
+            })
+        }
     }
 }
 
@@ -179,7 +184,7 @@ impl Client {
         read_role(&self.send(ticket).await?.body)
     }
 
-    /// The roles that can be granted on an account (e-mail or unique id), all pages, in the server's order. Where
+    /// The roles that can be granted on an account (email or unique ID), all pages, in the server's order. Where
     /// the name does not tell the project, the account is asked for it. Paced, see [`super::pace`].
     ///
     /// # Errors
@@ -235,11 +240,12 @@ mod tests {
             Some("/v1/projects/example.com%3Ap/roles/own")
         );
         assert_eq!(path("organizations/1/roles/own").as_deref(), Some("/v1/organizations/1/roles/own"));
-        for wrong in
-            ["", "viewer", "roles/", "roles/a/b", "folders/1/roles/x", "projects//roles/x", "roles/a b"]
+        for wrong in ["", "own", "roles/", "roles/a/b", "folders/1/roles/x", "projects//roles/x", "roles/a b"]
         {
             assert!(parse(wrong).unwrap_err().contains("roles/NAME"), "{wrong}");
         }
+        let near = parse("TokenCreator").unwrap_err();
+        assert_eq!(near, "Unknown role “TokenCreator”. Did you mean roles/iam.serviceAccountTokenCreator?");
     }
 
     #[tokio::test]

@@ -57,15 +57,15 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> Invoca
     let has_example = args.global.demo || matches!(args.command, Some(Command::Emulator { .. }));
     let outcome = match args.command {
         _ if args.global.demo_accounts.is_some() && !has_example => Err(Failure::usage(
-            "--demo-accounts is the size of the example organization: give --demo with it, or leave it out",
+            "--demo-accounts sets the size of the example organization: add --demo, or leave it out",
         )),
         None => match tui(args) {
             Ok(tui) => return Invocation::Tui(tui),
             Err(failure) => Err(failure),
         },
-        Some(_) if args.account.is_some() || args.pane.is_some() => Err(Failure::usage(
-            "an account or --pane before a subcommand: both open the explorer, which a subcommand does not",
-        )),
+        Some(_) if args.account.is_some() || args.pane.is_some() => {
+            Err(Failure::usage("an account or --pane can't come before a subcommand: both open the explorer"))
+        }
         Some(command) => run(command, &args.global, env),
     };
     Invocation::Done(outcome.map_or_else(|failure| report(&failure, json), |()| 0))
@@ -92,8 +92,8 @@ fn parse(arguments: &[OsString]) -> Result<Args, u8> {
     };
     if arguments.iter().skip(1).any(|argument| args::is_credential(&argument.to_string_lossy())) {
         return Err(usage(
-            "an argument looks like a credential, and arguments can be read by others on this machine: \
-             give it on stdin or in a file (impersona decode -)",
+            "an argument looks like a credential, and others on this machine can read arguments: \
+             pass it on stdin or in a file (impersona decode -)",
         ));
     }
     Args::try_parse_from(arguments).map_err(|error| match error.exit_code() {
@@ -104,7 +104,7 @@ fn parse(arguments: &[OsString]) -> Result<Args, u8> {
         }
         _ if json => {
             if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-                return usage("a subcommand is missing");
+                return usage("missing subcommand");
             }
             let text = error.render().to_string();
             // All of the first paragraph: what is missing stands below the sentence that something is.
@@ -125,7 +125,7 @@ fn showable(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let shown = arguments.iter().map(|argument| safe_line(&argument.to_string_lossy()).into_owned());
     match Args::try_parse_from(shown) {
         Err(same) => same,
-        Ok(_) => Args::command().error(error.kind(), "an argument holds control characters"),
+        Ok(_) => Args::command().error(error.kind(), "an argument contains control characters"),
     }
 }
 
@@ -136,14 +136,20 @@ fn tui(args: Args) -> Result<TuiArgs, Failure> {
     let account = match args.account {
         // A slip in the name of a subcommand ends up here.
         Some(word) if !word.contains('@') && !word.starts_with(|c: char| c.is_ascii_digit()) => {
-            return Err(Failure::usage(format!(
-                "“{word}” is neither a subcommand nor an account: see impersona --help"
-            )));
+            return Err(unknown_command(&word).into());
         }
         Some(name) => Some(account::parse(&name).map_err(Failure::refused)?),
         None => None,
     };
     Ok(TuiArgs { global: args.global, account, pane: args.pane })
+}
+
+/// Neither a subcommand nor an account.
+fn unknown_command(word: &str) -> ApiError {
+    let commands = Args::command();
+    let names = commands.get_subcommands().map(clap::Command::get_name);
+    let message = format!("Unknown command “{word}”.{}", did_you_mean(nearest(word, names)));
+    ApiError::new(ErrorKind::Config, message).with_next("impersona --help")
 }
 
 /// Runs a subcommand on a runtime of its own: one thread starts faster than many, and nothing here needs more.
@@ -238,7 +244,7 @@ async fn dispatch(
         Command::Doctor { file } => {
             if global.demo && file.is_none() {
                 return Err(Failure::usage(
-                    "the demo keeps no failures: give an error to explain, a FILE or - for stdin",
+                    "the demo keeps no failures: pass an error to explain, as FILE or - for stdin",
                 ));
             }
             let folder = env.state_dir();

@@ -1,4 +1,4 @@
-//! A service account, its keys, and the two ways to name one: by e-mail or by 21-digit unique id.
+//! A service account, its keys, and the two ways to name one: by email or by 21-digit unique ID.
 
 use jiff::Timestamp;
 
@@ -29,7 +29,7 @@ impl Account {
         }
     }
 
-    /// IAM's full name of it (AIP-122), which is documented with the project's id and the e-mail alone; none where the
+    /// IAM's full name of it (AIP-122), which is documented with the project's id and the email alone; none where the
     /// two are not known.
     pub fn full_name(&self) -> Option<String> {
         let Account { email, project, .. } = self;
@@ -61,7 +61,7 @@ pub fn short(email: &str) -> &str {
     email.strip_suffix(".iam.gserviceaccount.com").unwrap_or(email)
 }
 
-/// The project written in an account's e-mail; none for default accounts and unique ids, whose name does not tell.
+/// The project written in an account's email; none for default accounts and unique IDs, whose name does not tell.
 pub fn project_of(email: &str) -> Option<String> {
     let (_, domain) = email.split_once('@')?;
     let inner = domain.strip_suffix(".iam.gserviceaccount.com")?;
@@ -72,13 +72,13 @@ pub fn project_of(email: &str) -> Option<String> {
     })
 }
 
-/// Whether a text has the form of an account's name: an e-mail, or a unique id of 21 digits. What it names may be a
+/// Whether a text has the form of an account's name: an email, or a unique ID of 21 digits. What it names may be a
 /// person, too.
 pub fn is_name(text: &str) -> bool {
     text.contains('@') || (text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Checks a name somebody typed. Gives it back trimmed, the e-mail completed from the short form `name@project`.
+/// Checks a name somebody typed. Gives it back trimmed, the email completed from the short form `name@project`.
 ///
 /// # Errors
 /// One sentence with the two valid forms.
@@ -86,7 +86,7 @@ pub fn parse(text: &str) -> Result<String, String> {
     let text = text.trim().trim_start_matches("serviceAccount:");
     let wrong = || {
         format!(
-            "“{}” names no service account: give its e-mail (name@project.iam.gserviceaccount.com, or name@project for short) or its 21-digit unique id",
+            "“{}” isn't a full account name. Use NAME@PROJECT, the full email (NAME@PROJECT.iam.gserviceaccount.com), or the 21-digit unique ID",
             text.chars().take(80).collect::<String>()
         )
     };
@@ -135,7 +135,7 @@ mod tests {
             "a/../b@acme-prod",
         ] {
             let sentence = parse(wrong).unwrap_err();
-            assert!(sentence.contains("21-digit") && sentence.contains("@project.iam"), "{sentence}");
+            assert!(sentence.contains("21-digit") && sentence.contains("@PROJECT.iam"), "{sentence}");
         }
     }
 

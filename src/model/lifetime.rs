@@ -16,15 +16,15 @@ pub const EXTENSION: &str = "over 1h works only for accounts that the organizati
 /// # Errors
 /// One sentence with the rule.
 pub fn parse(text: &str) -> Result<u32, String> {
-    seconds(text)
-        .and_then(|seconds| u32::try_from(seconds).ok())
-        .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
-        .ok_or_else(|| {
-            format!(
-                "“{}” is no lifetime: give 1s to 12h in whole seconds, such as 600s, 10m, 1h or 1h 30m",
-                text.trim().chars().take(40).collect::<String>()
-            )
-        })
+    let shown: String = text.trim().chars().take(40).collect();
+    match seconds(text) {
+        Some(0) => Err(format!("“{shown}” is too short: the minimum is 1s (use e.g. 600s, 10m, 1h 30m)")),
+        Some(seconds) => u32::try_from(seconds)
+            .ok()
+            .filter(|seconds| *seconds <= MAX_SECONDS)
+            .ok_or_else(|| format!("“{shown}” is too long: the maximum is 12h (use e.g. 600s, 10m, 1h 30m)")),
+        None => Err(format!("Invalid lifetime “{shown}”: use 1s to 12h, such as 600s, 10m, 1h or 1h 30m")),
+    }
 }
 
 /// The seconds of `1h 30m` and the like, without a limit; units must get smaller, so that each appears once. None for
@@ -116,7 +116,12 @@ mod tests {
             "", "0", "0s", "43201", "13h", "-5m", "1.5h", "h", "1h 1h", "30m 1h", "1d", "10 m", "1h,", "é",
             &endless,
         ] {
-            assert!(parse(wrong).unwrap_err().contains("1s to 12h"), "{wrong}");
+            let rule = match wrong {
+                "0" | "0s" => "the minimum is 1s",
+                "43201" | "13h" => "the maximum is 12h",
+                _ => "use 1s to 12h",
+            };
+            assert!(parse(wrong).unwrap_err().contains(rule), "{wrong}");
         }
     }
 

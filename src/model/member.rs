@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
 use super::account;
+use super::nearest::nearest;
 
 /// A member string, kept as written and compared normalized: the value of `user:`, `group:`, `serviceAccount:`
 /// and `domain:` without regard to case, everything else exactly. IAM folds the former when it stores a policy
@@ -46,8 +47,11 @@ pub enum Kind {
 }
 
 /// Said when a typed member has no documented form.
-const FORMS: &str = "user:, group: or serviceAccount: and an e-mail, domain: and a domain, allUsers, \
-     allAuthenticatedUsers, principal:// or principalSet://";
+const FORMS: &str = "user:EMAIL, group:EMAIL, serviceAccount:EMAIL, domain:DOMAIN, allUsers, \
+     allAuthenticatedUsers, principal://… or principalSet://…";
+
+/// What a member may begin with, before the colon.
+const TYPES: [&str; 6] = ["user", "group", "serviceAccount", "domain", "principal", "principalSet"];
 
 /// Where the names of federated identities begin (IAM's page on principal identifiers).
 const POOLS: &str = "iam.googleapis.com/";
@@ -72,7 +76,7 @@ impl Member {
     pub fn parse(text: &str) -> Result<(Member, Option<String>), String> {
         let text = text.trim();
         let shown: String = text.chars().take(80).collect();
-        let no = |rule: &str| Err(format!("“{shown}” is no member: {rule}"));
+        let no = |rule: &str| Err(format!("Invalid member “{shown}”: {rule}"));
         if text.chars().any(char::is_control) {
             return no("it contains control characters");
         }
@@ -81,29 +85,27 @@ impl Member {
         match member.kind() {
             Kind::AllUsers | Kind::AllAuthenticatedUsers => {}
             Kind::User | Kind::Group if !is_email(value) => {
-                return no("an e-mail address has to follow, such as user:dev@example.com");
+                return no("an email address has to follow the type, such as user:dev@example.com");
             }
             Kind::User | Kind::Group if is_service_account(value) => {
-                return no(&format!("it is a service account; write serviceAccount:{value}"));
+                return Err(format!("“{shown}” is a service account. Did you mean serviceAccount:{value}?"));
             }
             Kind::ServiceAccount if !is_email(value) || !is_service_account(value) => {
                 return no(
-                    "the e-mail of a service account ends in gserviceaccount.com; a Kubernetes account is \
-                     written serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]",
+                    "use the full email, which ends in gserviceaccount.com, or for a Kubernetes account \
+                     serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]",
                 );
             }
             Kind::Kubernetes if !is_kubernetes(value) => {
-                return no(
-                    "a Kubernetes account is written serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]",
-                );
+                return no("use serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME] for a Kubernetes account");
             }
             Kind::Domain if !is_domain(value) => {
-                return no("a domain has to follow, such as domain:example.com");
+                return no("a domain has to follow the type, such as domain:example.com");
             }
             Kind::Deleted if !is_deleted_form(value) => {
                 return no(
-                    "a deleted principal is written deleted:user:EMAIL?uid=DIGITS, likewise for group \
-                     and serviceAccount, or deleted:principal://…",
+                    "use deleted:user:EMAIL?uid=DIGITS for a deleted principal, likewise for group and \
+                     serviceAccount, or deleted:principal://…",
                 );
             }
             Kind::ProjectRole => {
@@ -115,15 +117,15 @@ impl Member {
                 return match text.split_once("://") {
                     Some((_, rest)) if !rest.is_empty() => {
                         let remark = format!(
-                            "“{shown}” has no documented form; IAM will say whether it knows it. Documented are \
-                             workforce pools and workload identity pools, the latter with the number of their project"
+                            "“{shown}” has no documented form; IAM will say whether it knows it. The documented \
+                             forms are workforce pools and workload identity pools (with their project number)"
                         );
                         Ok((member, Some(remark)))
                     }
-                    _ => no("the name of a pool and of a principal has to follow"),
+                    _ => no("the name of a pool and of a principal has to follow the type"),
                 };
             }
-            Kind::Other => return no(&format!("give {FORMS}")),
+            Kind::Other => return Err(unknown_type(text, &shown)),
             _ => {}
         }
         Ok((member, None))
@@ -349,6 +351,25 @@ fn is_documented_principal(text: &str) -> bool {
         }
 }
 
+/// A member without a type, or with one that does not exist: the correction where one is near.
+fn unknown_type(text: &str, shown: &str) -> String {
+    let prefix = |email: &str| if is_service_account(email) { "serviceAccount" } else { "user" };
+    match text.split_once(':') {
+        None if is_email(text) => format!("“{shown}” needs a type. Did you mean {}:{shown}?", prefix(text)),
+        None => match nearest(text, ["allUsers", "allAuthenticatedUsers"]) {
+            Some(meant) => format!("Unknown member “{shown}”. Did you mean {meant}?"),
+            None => format!("Invalid member “{shown}”: use {FORMS}"),
+        },
+        Some((kind, value)) => match nearest(kind, TYPES) {
+            Some(meant) if meant != kind && !value.is_empty() => {
+                let value: String = value.chars().take(80).collect();
+                format!("Unknown member type “{kind}”. Did you mean {meant}:{value}?")
+            }
+            _ => format!("Invalid member “{shown}”: use {FORMS}"),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -398,16 +419,19 @@ mod tests {
     fn anything_else_is_refused_with_the_rule() {
         for (text, rule) in [
             ("", "allUsers"),
-            ("dev@example.com", "user:, group:"),
-            ("allusers", "allUsers"),
+            ("dev@example.com", "Did you mean user:dev@example.com?"),
+            ("ci@acme-ci.iam.gserviceaccount.com", "Did you mean serviceAccount:ci@acme-ci.iam"),
+            ("allusers", "Did you mean allUsers?"),
             ("allUsers:x", "allUsers"),
-            ("User:dev@example.com", "user:, group:"),
-            ("user:dev", "e-mail"),
-            ("user:dev@example", "e-mail"),
-            ("user:a b@example.com", "e-mail"),
-            ("user:a@b.c@d.e", "e-mail"),
-            ("group:x@-a.com", "e-mail"),
-            ("user:ci@acme-ci.iam.gserviceaccount.com", "write serviceAccount:ci@acme-ci"),
+            ("User:dev@example.com", "Did you mean user:dev@example.com?"),
+            ("serviceacount:a@b.c", "Did you mean serviceAccount:a@b.c?"),
+            ("robot:dev@example.com", "use user:EMAIL, group:EMAIL"),
+            ("user:dev", "email"),
+            ("user:dev@example", "email"),
+            ("user:a b@example.com", "email"),
+            ("user:a@b.c@d.e", "email"),
+            ("group:x@-a.com", "email"),
+            ("user:ci@acme-ci.iam.gserviceaccount.com", "Did you mean serviceAccount:ci@acme-ci"),
             ("serviceAccount:dev@example.com", "gserviceaccount.com"),
             ("serviceAccount:acme-prod.svc.id.goog[shop]", "[NAMESPACE/NAME]"),
             ("serviceAccount:[a/b]", "[NAMESPACE/NAME]"),

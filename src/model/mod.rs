@@ -16,6 +16,7 @@ pub mod filter;
 pub mod jwt;
 pub mod lifetime;
 pub mod member;
+pub mod nearest;
 pub mod permission;
 pub mod policy;
 pub mod project;

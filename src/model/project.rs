@@ -42,7 +42,7 @@ pub fn parse(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err(format!(
-            "“{}” is no project: an id has 6 to 30 lower-case letters, digits and hyphens and starts with a letter; its number works too",
+            "Invalid project “{}”: use its ID (6 to 30 lowercase letters, digits and hyphens, starting with a letter) or its number",
             text.chars().take(60).collect::<String>()
         ))
     }

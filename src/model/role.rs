@@ -4,6 +4,8 @@
 
 use std::sync::LazyLock;
 
+use super::nearest::nearest;
+
 /// One predefined role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
@@ -53,6 +55,25 @@ fn read(line: &'static str) -> Option<Role> {
 /// The role with this name, if it is a predefined one known here.
 pub fn find(name: &str) -> Option<Role> {
     ROLES.iter().copied().find(|role| role.name == name)
+}
+
+/// The role that somebody meant who left out a part of its name, wrote its title, or misspelt it: of several the one
+/// with the shortest name. Roles of Google's own agents are never meant.
+pub fn meant(typed: &str) -> Option<Role> {
+    let typed = typed.trim().trim_start_matches("roles/").to_lowercase();
+    if typed.len() < 4 || typed.contains(|c: char| c.is_control() || c == '/') {
+        return None;
+    }
+    let roles = || ROLES.iter().copied().filter(|role| !role.is_agents());
+    let named = |role: &Role| {
+        let name = role.name.trim_start_matches("roles/").to_lowercase();
+        name.ends_with(&typed) || role.title.to_lowercase() == typed
+    };
+    roles().filter(named).min_by_key(|role| role.name.len()).or_else(|| {
+        let short = |role: Role| role.name.trim_start_matches("roles/");
+        let near = nearest(&typed, roles().map(short))?;
+        roles().find(|role| short(*role) == near)
+    })
 }
 
 /// What the role is called: `Service Account Token Creator`.

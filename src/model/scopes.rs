@@ -3,6 +3,8 @@
 
 use std::sync::LazyLock;
 
+use super::nearest::nearest;
+
 /// What a new access token gets when nothing else is asked for.
 pub const DEFAULT: &str = "https://www.googleapis.com/auth/cloud-platform";
 
@@ -11,6 +13,9 @@ const PREFIX: &str = "https://www.googleapis.com/auth/";
 
 /// Far longer than any scope there is; a bound so that a pasted document is not sent as one.
 const MAX_BYTES: usize = 2_048;
+
+/// Names that stand for scopes without being one of the catalogue's.
+const SHORTHANDS: [&str; 3] = ["email", "profile", "openid"];
 
 /// One scope of the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,15 +56,12 @@ pub fn expand(text: &str) -> Result<String, String> {
     let text = text.trim();
     let shown: String = text.chars().take(80).collect();
     if text.is_empty() {
-        return Err(
-            "a scope is missing: give a short name such as cloud-platform, or its full https:// text"
-                .to_owned(),
-        );
+        return Err("enter a scope: a short name such as cloud-platform, or a full https:// URL".to_owned());
     }
     // RFC 6749, scope-token: printable ASCII without space, quote and backslash.
     if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\') || text.len() > MAX_BYTES {
         return Err(format!(
-            "“{shown}” is no scope: one scope is printable ASCII without spaces, quotes or backslashes, at most {MAX_BYTES} bytes"
+            "Invalid scope “{shown}”: use printable ASCII without spaces, quotes or backslashes, at most {MAX_BYTES} bytes"
         ));
     }
     match text {
@@ -72,9 +74,12 @@ pub fn expand(text: &str) -> Result<String, String> {
     let full = format!("{PREFIX}{text}");
     match find(&full) {
         Some(_) => Ok(full),
-        None => Err(format!(
-            "“{shown}” is no scope known here: give a short name such as cloud-platform, or its full https:// text"
-        )),
+        None => match nearest(text, CATALOGUE.iter().map(|scope| scope.short()).chain(SHORTHANDS)) {
+            Some(meant) => Err(format!("Unknown scope “{shown}”. Did you mean {meant}?")),
+            None => Err(format!(
+                "Unknown scope “{shown}”. Use a short name such as cloud-platform, or a full https:// URL"
+            )),
+        },
     }
 }
 

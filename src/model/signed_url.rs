@@ -77,12 +77,12 @@ impl SignedUrl {
     /// One sentence with the first rule that is broken.
     pub fn check(&self) -> Result<(), String> {
         if parse_method(&self.method)? != self.method {
-            return Err(format!("{} must be in upper case", quoted(&self.method)));
+            return Err(format!("{} must be upper case", quoted(&self.method)));
         }
         check_bucket(&self.bucket)?;
         check_object(&self.object)?;
         if !(1..=MAX_SECONDS).contains(&self.expires_seconds) {
-            return Err(wrong_expiry(&self.expires_seconds.to_string()));
+            return Err(wrong_expiry(&self.expires_seconds.to_string(), Some(self.expires_seconds.into())));
         }
         self.headers.iter().try_for_each(|(name, value)| check_header(name, value))?;
         self.query.iter().try_for_each(|(name, value)| check_query(name, value))?;
@@ -190,7 +190,7 @@ pub fn parse_object(text: &str) -> Result<(String, String), String> {
     let (bucket, object) = text
         .strip_prefix("gs://")
         .and_then(|rest| rest.split_once('/'))
-        .ok_or_else(|| format!("{} is no object: give gs://BUCKET/OBJECT", quoted(text)))?;
+        .ok_or_else(|| format!("Invalid object {}: enter gs://BUCKET/OBJECT", quoted(text)))?;
     check_bucket(bucket)?;
     check_object(object)?;
     Ok((bucket.to_owned(), object.to_owned()))
@@ -205,7 +205,7 @@ pub fn parse_method(text: &str) -> Result<String, String> {
     if METHODS.contains(&upper.as_str()) {
         return Ok(upper);
     }
-    Err(format!("{} is no method of a signed URL: give GET, HEAD, PUT, POST or DELETE", quoted(text)))
+    Err(format!("Invalid method {}: use GET, HEAD, PUT, POST or DELETE", quoted(text)))
 }
 
 /// Reads how long a URL lives: `15m`, `7d`, `1h 30m`, or plain seconds.
@@ -213,10 +213,11 @@ pub fn parse_method(text: &str) -> Result<String, String> {
 /// # Errors
 /// One sentence with the rule.
 pub fn parse_expires(text: &str) -> Result<u32, String> {
-    lifetime::seconds_or_days(text)
+    let seconds = lifetime::seconds_or_days(text);
+    seconds
         .and_then(|seconds| u32::try_from(seconds).ok())
         .filter(|seconds| (1..=MAX_SECONDS).contains(seconds))
-        .ok_or_else(|| wrong_expiry(text))
+        .ok_or_else(|| wrong_expiry(text, seconds))
 }
 
 /// Reads one header: `Name: value`.
@@ -225,7 +226,7 @@ pub fn parse_expires(text: &str) -> Result<u32, String> {
 /// One sentence with the rule.
 pub fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) =
-        text.split_once(':').ok_or_else(|| format!("{} is no header: give 'Name: value'", quoted(text)))?;
+        text.split_once(':').ok_or_else(|| format!("Invalid header {}: use 'Name: value'", quoted(text)))?;
     // Only spaces and tabs: a line break is for the check to find.
     let (name, value) = (name.trim_matches(' '), value.trim_matches([' ', '\t']));
     check_header(name, value)?;
@@ -238,7 +239,7 @@ pub fn parse_header(text: &str) -> Result<(String, String), String> {
 /// One sentence with the rule.
 pub fn parse_query(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| {
-        format!("{} is no query parameter: give name=value, or name= for an empty one", quoted(text))
+        format!("Invalid query parameter {}: use name=value, or name= for an empty value", quoted(text))
     })?;
     check_query(name, value)?;
     Ok((name.to_owned(), value.to_owned()))
@@ -247,9 +248,9 @@ pub fn parse_query(text: &str) -> Result<(String, String), String> {
 /// Remarks that stop nothing, each a sentence, about a URL that `account` signs.
 pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
     let mut remarks = vec![
-        "a signed URL cannot be revoked: until it ends, whoever has it may use it".to_owned(),
+        "a signed URL can't be revoked: anyone who has it can use it until it expires".to_owned(),
         format!(
-            "it opens no more than {account} itself may: {} needs {} on the object, which Cloud Storage looks at only \
+            "it works only if {account} has access itself: {} needs {} on the object, which Cloud Storage checks only \
              when the URL is used",
             url.method,
             permission(&url.method)
@@ -257,8 +258,8 @@ pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
     ];
     if url.expires_seconds > KEY_SECONDS {
         remarks.push(format!(
-            "over 12h: Google keeps the key that signs valid for at least 12h and may replace it later, so this URL \
-             may end before its {} are over",
+            "over 12h: Google keeps the signing key valid for at least 12h and might replace it later, so this URL \
+             might stop working before its {} are over",
             lifetime::words(url.expires_seconds)
         ));
     }
@@ -273,7 +274,7 @@ pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
         })
         .collect();
     if !shown.is_empty() {
-        remarks.push(format!("whoever uses it must send exactly: {}", shown.join("; ")));
+        remarks.push(format!("requests must send exactly: {}", shown.join("; ")));
     }
     if url.method == "POST" && !headers.contains_key("x-goog-resumable") {
         remarks.push(
@@ -290,7 +291,7 @@ pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
     }
     if url.object.split('/').any(|part| matches!(part, "." | "..")) {
         remarks.push(
-            "most clients resolve . and .. in a path before they send it, and then the signature does not fit"
+            "most clients resolve . and .. in a path before they send it, so the signature won't match"
                 .to_owned(),
         );
     }
@@ -323,8 +324,8 @@ fn check_bucket(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} is no bucket: 3 to 63 lower-case letters, digits, - and _ with a letter or digit at both ends, or such \
-         parts with dots between them, at most 222 characters and no IP address",
+        "Invalid bucket {}: use 3 to 63 lowercase letters, digits, - and _ with a letter or digit at both ends, or such \
+         parts separated by dots, at most 222 characters, not an IP address",
         quoted(name)
     ))
 }
@@ -339,7 +340,7 @@ fn check_object(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{} is no object: 1 to 1024 bytes without line breaks, neither . nor .., and not below \
+        "Invalid object name {}: use 1 to 1024 bytes without line breaks, not . or .., and not below \
          .well-known/acme-challenge/",
         quoted(name)
     ))
@@ -349,22 +350,23 @@ fn check_object(name: &str) -> Result<(), String> {
 fn check_header(name: &str, value: &str) -> Result<(), String> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(token) {
-        return Err(format!("{} is no header name: letters, digits and -, without spaces", quoted(name)));
+        return Err(format!(
+            "Invalid header name {}: use letters, digits and -, without spaces",
+            quoted(name)
+        ));
     }
     if !value.bytes().all(|b| b == b'\t' || b == b' ' || b.is_ascii_graphic()) {
         return Err(format!(
-            "the value of the header {} must be ASCII without line breaks and other control characters",
+            "the value of the header {} must be ASCII, without line breaks or other control characters",
             quoted(name)
         ));
     }
     let lower = name.to_ascii_lowercase();
     if lower == "host" || OURS.contains(&lower.as_str()) {
-        return Err(format!("the header {} is set by signing and cannot be given", quoted(name)));
+        return Err(format!("the header {} is set when signing: leave it out", quoted(name)));
     }
     if lower == "authorization" {
-        return Err(
-            "a signed URL is sent without an authorization header: its signature stands in for it".to_owned()
-        );
+        return Err("a signed URL needs no authorization header: the signature replaces it".to_owned());
     }
     Ok(())
 }
@@ -372,27 +374,28 @@ fn check_header(name: &str, value: &str) -> Result<(), String> {
 fn check_query(name: &str, value: &str) -> Result<(), String> {
     if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
         return Err(format!(
-            "{} is no name of a query parameter: at least one character, without spaces and control characters",
+            "Invalid query parameter name {}: use at least one character, without spaces or control characters",
             quoted(name)
         ));
     }
     if value.contains(char::is_control) {
         return Err(format!(
-            "the value of the query parameter {} must be without line breaks and other control characters",
+            "the value of the query parameter {} can't contain line breaks or other control characters",
             quoted(name)
         ));
     }
     if OURS.contains(&name.to_ascii_lowercase().as_str()) {
-        return Err(format!("the query parameter {} is set by signing and cannot be given", quoted(name)));
+        return Err(format!("the query parameter {} is set when signing: leave it out", quoted(name)));
     }
     Ok(())
 }
 
-fn wrong_expiry(text: &str) -> String {
-    format!(
-        "{} is no time for a signed URL: give 1s to 7d in whole seconds, such as 15m, 1h 30m or 7d",
-        quoted(text)
-    )
+fn wrong_expiry(text: &str, seconds: Option<u64>) -> String {
+    match seconds {
+        Some(0) => format!("{} is too short: the minimum is 1s (use e.g. 15m, 1h 30m, 7d)", quoted(text)),
+        Some(_) => format!("{} is too long: the maximum is 7d (use e.g. 15m, 1h 30m, 7d)", quoted(text)),
+        None => format!("Invalid lifetime {}: use 1s to 7d, such as 15m, 1h 30m or 7d", quoted(text)),
+    }
 }
 
 /// What was typed, in quotes, its end cut off when it is long.
