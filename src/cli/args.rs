@@ -1,5 +1,5 @@
-//! What may be typed behind `impersona`, and nothing more: no value is checked here that the domain checks, and
-//! no credential can be typed at all, because other people on the machine can read arguments.
+//! The arguments of `impersona` and their help. Values are checked by the domain, not here, and
+//! no credential can be passed at all, because other users of the machine can read arguments.
 
 use std::path::PathBuf;
 
@@ -8,21 +8,21 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use crate::model::policy::guard;
 use crate::session::args::{Global, Pane};
 
-/// See who may become a Google Cloud service account, mint short-lived credentials, and understand them.
+/// See who can impersonate a Google Cloud service account, mint short-lived credentials, and understand them.
 ///
-/// Without a subcommand the terminal explorer opens, with ACCOUNT at that account.
+/// Without a subcommand, opens the terminal explorer, at ACCOUNT if given.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "impersona", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Args {
-    /// Open the explorer at this account: e-mail, name@project or unique id
+    /// Open the explorer at this account: email, name@project or unique ID
     pub account: Option<String>,
     /// Open the explorer at this pane
     #[arg(long)]
     pub pane: Option<Pane>,
-    /// Flags that hold everywhere.
+    /// Global flags.
     #[command(flatten)]
     pub global: Global,
-    /// What to do instead of opening the explorer.
+    /// What to run instead of the explorer.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -33,46 +33,46 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or configuration, 3 
 /// The subcommands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Say who the caller is and where its credentials come from
+    /// Show who you are and where your credentials come from
     Whoami,
     /// List the service accounts of a project
     Accounts,
-    /// Say what the caller may do with an account
+    /// Show what you can do with an account
     Can {
-        /// E-mail, name@project or unique id
+        /// Email, name@project or unique ID
         account: String,
     },
-    /// Mint a credential and print it alone on stdout
+    /// Mint a credential and print nothing else on stdout
     #[command(subcommand)]
     Token(Token),
-    /// Sign a URL of Cloud Storage that works without a login until it ends
+    /// Sign a Cloud Storage URL that works without a login until it expires
     SignUrl(SignUrl),
-    /// See who may do what with an account, and change it without losing anything
+    /// Show who can do what with an account, and change it without losing anything
     #[command(subcommand)]
     Policy(Policy),
-    /// Take a token apart and judge it; it is read from a file or from stdin, never from the command line
+    /// Decode and check a token from a file or stdin (never from the command line)
     Decode(Decode),
-    /// Explain a denial: an error that you have, or the last one of yours
+    /// Explain a denial: an error that you paste, or your last one
     Doctor {
-        /// The body of an answer, or what gcloud or a library printed; - for stdin; the last failure if left out
+        /// A response body, or what gcloud or a library printed; - for stdin; your last failure if left out
         file: Option<PathBuf>,
     },
-    /// Run a local double of Google's services, for tests
+    /// Run a local emulator of Google's services, for tests
     Emulator {
         /// Port on 127.0.0.1; a free one if left out
         #[arg(long, default_value_t = 0, value_name = "N")]
         port: u16,
-        /// What is in it, as JSON; the example organization if left out
+        /// World to serve, as JSON; the example organization if left out
         #[arg(long, value_name = "FILE")]
         world: Option<PathBuf>,
-        /// Serve /_emulator/ too, where faults are armed and the clock is moved
+        /// Also serve /_emulator/, to inject faults and move the clock
         #[arg(long)]
         control: bool,
         /// Also act as an HTTPS proxy for Google's hosts, so that clients need no endpoint settings
         #[arg(long)]
         proxy: bool,
     },
-    /// Print the table of keys
+    /// Print the key bindings
     Keys,
 }
 
@@ -81,68 +81,68 @@ pub enum Command {
 pub enum Token {
     /// An OAuth 2.0 access token, for Google's APIs
     Access {
-        /// Account to speak for: e-mail, name@project or unique id
+        /// Account to mint for: email, name@project or unique ID
         account: String,
-        /// OAuth scope, short or in full; may be repeated [default: cloud-platform]
+        /// OAuth scope, short or full; can be repeated [default: cloud-platform]
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
         scopes: Vec<String>,
-        /// How long it lives, such as 600s, 10m, 1h
+        /// Lifetime, such as 600s, 10m, 1h
         #[arg(long, default_value = "1h", value_name = "TIME")]
         lifetime: String,
-        /// Chain and file.
+        /// Delegation chain and output file.
         #[command(flatten)]
         how: How,
     },
     /// An OpenID Connect ID token, for one service
     Id {
-        /// Account to speak for: e-mail, name@project or unique id
+        /// Account to mint for: email, name@project or unique ID
         account: String,
-        /// Who the token is for, mostly the URL of the service without a path
+        /// Audience, usually the URL of the service without a path
         #[arg(long, value_name = "AUDIENCE")]
         audience: String,
-        /// Leave out the claims email and email_verified
+        /// Leave out the email and email_verified claims
         #[arg(long)]
         no_email: bool,
-        /// Add the claim google.organization_number
+        /// Add the google.organization_number claim
         #[arg(long)]
         organization_number: bool,
-        /// Chain and file.
+        /// Delegation chain and output file.
         #[command(flatten)]
         how: How,
     },
-    /// A JWT with claims of your own, signed with the account's Google-managed key
+    /// A JWT with your own claims, signed with the account's Google-managed key
     Jwt {
-        /// Account that signs: e-mail, name@project or unique id
+        /// Account to sign as: email, name@project or unique ID
         account: String,
         /// File with the claims, a JSON object; - for stdin
         #[arg(long, value_name = "FILE")]
         claims: PathBuf,
-        /// Chain and file.
+        /// Delegation chain and output file.
         #[command(flatten)]
         how: How,
     },
-    /// The signature of a file (RSA PKCS#1 v1.5 over SHA-256), in base64
+    /// A signature of a file (RSA PKCS#1 v1.5 with SHA-256), in base64
     Blob {
-        /// Account that signs: e-mail, name@project or unique id
+        /// Account to sign as: email, name@project or unique ID
         account: String,
-        /// What is signed; - for stdin
+        /// File to sign; - for stdin
         file: PathBuf,
-        /// Chain and file.
+        /// Delegation chain and output file.
         #[command(flatten)]
         how: How,
     },
-    /// A token of this machine's own account, from its metadata server
+    /// A token for this machine's own account, from its metadata server
     Metadata {
-        /// OAuth scope of an access token, short or in full; may be repeated
+        /// OAuth scope of an access token, short or full; can be repeated
         #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',', conflicts_with = "audience")]
         scopes: Vec<String>,
         /// Get an ID token for this audience
         #[arg(long, value_name = "AUDIENCE")]
         audience: Option<String>,
-        /// Add what the machine is to an ID token
+        /// Include instance details in an ID token
         #[arg(long, requires = "audience")]
         full: bool,
-        /// Which of the attached accounts
+        /// Attached account to use
         #[arg(long, default_value = "default", value_name = "ACCOUNT")]
         account: String,
         /// Write to a new file that only you can read, instead of stdout
@@ -151,29 +151,29 @@ pub enum Token {
     },
 }
 
-/// What a signed URL is good for.
+/// What a signed URL allows.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct SignUrl {
-    /// Account that signs: e-mail or name@project; it needs access to the object itself
+    /// Account to sign as: email or name@project; it needs access to the object itself
     pub account: String,
     /// gs://BUCKET/OBJECT
     pub object: String,
-    /// The only method that it is good for
+    /// HTTP method the URL allows
     #[arg(long, default_value = "GET", value_name = "METHOD")]
     pub method: String,
-    /// How long it lives, up to 7d, such as 15m
+    /// Lifetime, up to 7d, such as 15m
     #[arg(long, default_value = "15m", value_name = "TIME")]
     pub expires: String,
-    /// A header that whoever uses it must send, as 'NAME: VALUE'; may be repeated
+    /// Header that requests must send, as 'NAME: VALUE'; can be repeated
     #[arg(long = "header", value_name = "HEADER")]
     pub headers: Vec<String>,
-    /// A query parameter, as NAME=VALUE; may be repeated
+    /// Query parameter, as NAME=VALUE; can be repeated
     #[arg(long = "query", value_name = "PARAMETER")]
     pub query: Vec<String>,
     /// Put the bucket into the host name
     #[arg(long)]
     pub virtual_host: bool,
-    /// Chain and file.
+    /// Delegation chain and output file.
     #[command(flatten)]
     pub how: How,
 }
@@ -181,47 +181,47 @@ pub struct SignUrl {
 /// What to do with an allow policy.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Policy {
-    /// Print the policy; with --json as it was read, every field
+    /// Print the policy; with --json, every field as read
     Get {
-        /// E-mail, name@project or unique id
+        /// Email, name@project or unique ID
         account: String,
     },
-    /// Give a member a role
+    /// Grant a role to a member
     Grant(Binding),
-    /// Take a role away from a member
+    /// Revoke a role from a member
     Revoke(Binding),
-    /// Say what a file would change
+    /// Show what a file would change
     Diff {
-        /// E-mail, name@project or unique id
+        /// Email, name@project or unique ID
         account: String,
         /// A policy as JSON, as printed by `policy get --json` or gcloud's `--format=json`; - for stdin
         file: PathBuf,
     },
-    /// Make the policy what a file says
+    /// Replace the policy with the one in a file
     Apply {
-        /// E-mail, name@project or unique id
+        /// Email, name@project or unique ID
         account: String,
         /// A policy as JSON, as printed by `policy get --json` or gcloud's `--format=json`; - for stdin
         file: PathBuf,
-        /// Apply it over the policy as it is now, whichever one the file was made from
+        /// Apply it to the current policy, whichever version the file is based on
         #[arg(long)]
         take_current_etag: bool,
-        /// Trial and consent.
+        /// Dry run and overrides.
         #[command(flatten)]
         how: Change,
     },
-    /// List the policies that were saved before they were written over
+    /// List the policies saved before each write
     History {
-        /// E-mail, name@project or unique id
+        /// Email, name@project or unique ID
         account: String,
     },
-    /// Make the policy what it was
+    /// Restore a saved policy
     Restore {
-        /// E-mail, name@project or unique id
+        /// Email, name@project or unique ID
         account: String,
-        /// Which one, as `policy history` names it
+        /// Saved policy to restore, as listed by `policy history`
         id: String,
-        /// Trial and consent.
+        /// Dry run and overrides.
         #[command(flatten)]
         how: Change,
     },
@@ -230,24 +230,24 @@ pub enum Policy {
 /// One member, one role.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Binding {
-    /// E-mail, name@project or unique id
+    /// Email, name@project or unique ID
     pub account: String,
-    /// Who: user:E-MAIL, group:E-MAIL, serviceAccount:E-MAIL, principal://…
+    /// Member: user:EMAIL, group:EMAIL, serviceAccount:EMAIL, principal://…
     #[arg(long)]
     pub member: String,
-    /// What: roles/NAME, projects/P/roles/NAME, organizations/N/roles/NAME
+    /// Role: roles/NAME, projects/P/roles/NAME, organizations/N/roles/NAME
     #[arg(long)]
     pub role: String,
-    /// Grant for so long only, such as 15m, 1h, 72h
+    /// Expire the grant after this time, such as 15m, 1h, 72h
     #[arg(long, value_name = "TIME", conflicts_with_all = ["condition_expression", "condition_title"])]
     pub expires: Option<String>,
-    /// When it holds, in CEL
+    /// Condition for the grant, in CEL
     #[arg(long, value_name = "CEL", requires = "condition_title")]
     pub condition_expression: Option<String>,
-    /// What the condition is called
+    /// Title of the condition
     #[arg(long, value_name = "TITLE", requires = "condition_expression")]
     pub condition_title: Option<String>,
-    /// Trial and consent.
+    /// Dry run and overrides.
     #[command(flatten)]
     pub how: Change,
 }
@@ -255,10 +255,10 @@ pub struct Binding {
 /// What all changes of a policy have in common.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Change {
-    /// Say what would change, and write nothing
+    /// Show what would change, without writing
     #[arg(long)]
     pub dry_run: bool,
-    /// Do it in spite of this guard; may be repeated
+    /// Override this safety check; can be repeated
     #[arg(long = "accept", value_name = "GUARD", value_parser = clap::builder::PossibleValuesParser::new(guard::NAMES))]
     pub accepted: Vec<String>,
 }
@@ -266,7 +266,7 @@ pub struct Change {
 /// What all kinds of credentials have in common.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct How {
-    /// Account in between, the one nearest to the caller first; may be repeated
+    /// Account to delegate through, first hop first; can be repeated
     #[arg(long = "delegate", value_name = "ACCOUNT", value_delimiter = ',')]
     pub delegates: Vec<String>,
     /// Write to a new file that only you can read, instead of stdout
@@ -280,21 +280,21 @@ pub struct Decode {
     /// File with the token; - or nothing for stdin
     #[arg(default_value = "-", hide_default_value = true)]
     pub file: PathBuf,
-    /// The audience that the service expects
+    /// Audience that the service expects
     #[arg(long)]
     pub audience: Option<String>,
-    /// The URL that will be called
+    /// URL that will be called
     #[arg(long)]
     pub url: Option<String>,
-    /// Check the signature with the keys in this file
+    /// Verify the signature with the keys in this file
     #[arg(long, value_name = "FILE")]
     pub jwks: Option<PathBuf>,
-    /// Fetch no keys
+    /// Don't fetch keys
     #[arg(long)]
     pub offline: bool,
 }
 
-/// Whether an argument is, or holds after its `=`, what looks like a credential. Such a one is refused before
+/// Whether an argument looks like a credential, or has one after its `=`. Such an argument is refused before
 /// anything else looks at it: error messages repeat what was typed.
 pub fn is_credential(argument: &str) -> bool {
     let value = if argument.starts_with('-') {

@@ -22,7 +22,7 @@ pub(super) async fn run(setup: &Setup, account: &str, json: bool) -> Result<(), 
         Err(error) => Err(error.into()),
         Ok(granted) => {
             if granted.is_none() && !json {
-                output::remark("No access at all, or no such account: IAM does not tell which.");
+                output::remark("No access at all, or no such account: IAM doesn't say which.");
             }
             Ok(())
         }
@@ -43,7 +43,7 @@ fn lines(granted: Option<&Granted>) -> Vec<String> {
         let (mark, needs) = match granted.and_then(|granted| granted.answer(permission)) {
             Some(true) => ("yes", String::new()),
             Some(false) => ("no", format!("needs {}", permission.role)),
-            None => ("not known", String::new()),
+            None => ("unknown", String::new()),
         };
         columns(&[(mark, 11), (permission.label, 12), (permission.name, 38), (&needs, 0)])
     };

@@ -83,10 +83,10 @@ async fn check(
     let signer = jwt::signer(reading);
     let who = match &signer {
         Signer::Other(Some(issuer)) => format!("issued by {issuer}"),
-        _ => "it names no issuer".to_owned(),
+        _ => "it has no issuer".to_owned(),
     };
     let Some(source) = KeySource::of(signer) else {
-        let why = format!("{who}: give the issuer's keys with --jwks FILE");
+        let why = format!("{who}: pass the issuer's keys with --jwks FILE");
         return Ok((Verdict::not_checked(why), None));
     };
     // Kept to the end: in the demo it is what answers.
@@ -95,7 +95,7 @@ async fn check(
     let whose = source.whose(client.endpoints());
     let verdict = match client.signing_keys(source).await {
         Ok(keys) => jwt::verify(reading, &keys, &whose),
-        Err(error) => Verdict::not_checked(format!("{whose} cannot be fetched: {error}")),
+        Err(error) => Verdict::not_checked(format!("{whose} can't be fetched: {error}")),
     };
     Ok((verdict, client.skew()))
 }

@@ -54,9 +54,7 @@ pub(super) async fn run(
 fn read(path: &Path, now: Timestamp) -> Result<Diagnosis, Failure> {
     let bytes = input::bytes(path, MAX_INPUT, "paste an error")?;
     let error = error_text::find(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
-        Failure::refused(
-            "there is no error of Google's in it: give the body of an answer, or what gcloud or a library printed",
-        )
+        Failure::refused("no Google error found: paste a response body, or what gcloud or a library printed")
     })?;
     let refusal = error.refusal.as_deref().expect("what was found is a refusal");
     let examined = Examined::default();
@@ -70,9 +68,9 @@ async fn last(
 ) -> Result<Diagnosis, Failure> {
     let kept = folder.as_deref().and_then(|folder| LastFailure::load(&failure::file(folder)));
     let Some(failure) = kept else {
-        let error = ApiError::new(ErrorKind::NotFound, "No failure was kept: nothing was refused so far.");
+        let error = ApiError::new(ErrorKind::NotFound, "No denials so far.");
         return Err(error
-            .with_next("Give an error to explain: `impersona doctor FILE`, or - for stdin.")
+            .with_next("Pass an error to explain: `impersona doctor FILE`, or - for stdin.")
             .into());
     };
     let setup = setup().await?;
@@ -90,18 +88,18 @@ async fn last(
     };
     let mut seen = seen;
     if let Err(error) = &setup.caller {
-        seen.unread.push(format!("nothing could be looked at: {}", error.sentence()));
+        seen.unread.push(format!("couldn't look any further: {}", error.sentence()));
     }
     let caller = caller.filter(|_| same);
     let remedy = failure.remedy.clone().or_else(|| caller.as_ref().and_then(|caller| caller.remedy.clone()));
     let known = Known { caller: caller.as_ref(), examined: &seen, remedy: remedy.as_deref(), now };
     let mut diagnosis = diagnose(&failure.refusal, &known);
-    let who = failure.caller.map(|caller| format!(" as {caller}")).unwrap_or_default();
+    let who = failure.caller.map(|caller| format!(" for {caller}")).unwrap_or_default();
     let when = relative(failure.time.as_second(), now.as_second());
     let text = match same {
-        true => format!("refused {when}{who}"),
+        true => format!("denied {when}{who}"),
         false => format!(
-            "refused {when}{who} at {}: who calls now is somebody else, so nothing was looked at",
+            "denied {when}{who} at {}: you are someone else now, so nothing more was looked up",
             failure.endpoint
         ),
     };

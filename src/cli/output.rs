@@ -122,15 +122,17 @@ impl Sink {
     pub fn open(out: Option<&Path>) -> Result<Sink, Failure> {
         let Some(path) = out else { return Ok(Sink::Stdout) };
         if path == Path::new("-") {
-            return Err(Failure::usage("--out names a new file; without it the credential goes to stdout"));
+            return Err(Failure::usage(
+                "--out needs the name of a new file; leave it out to print to stdout",
+            ));
         }
         match create_private(path) {
             Ok(file) => Ok(Sink::File { file, path: path.to_owned(), done: false }),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(Failure::refused(format!(
-                "{} exists already; a credential is never written over a file",
+                "{} already exists; credentials never overwrite a file",
                 path.display()
             ))),
-            Err(error) => Err(Failure::refused(format!("{} cannot be made: {error}", path.display()))),
+            Err(error) => Err(Failure::refused(format!("{} can't be created: {error}", path.display()))),
         }
     }
 

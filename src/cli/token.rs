@@ -37,7 +37,7 @@ pub(super) fn request(token: Token, json: bool) -> Result<(MintRequest, Option<P
             let signer = account::parse(&account).map_err(refused)?;
             let bytes = input::bytes(&file, claims::MAX_BYTES as u64 + 1, "type the claims as JSON")?;
             let claims = String::from_utf8(bytes.to_vec())
-                .map_err(|_| refused(format!("{}: the claims are no UTF-8 text", file.display())))?;
+                .map_err(|_| refused(format!("{}: the claims aren't UTF-8 text", file.display())))?;
             // The API is asked only for what it does not refuse.
             let checked = claims::check(&claims, None, &signer, now().as_second())
                 .map_err(|why| refused(format!("{}: {why}", file.display())))?;
@@ -49,11 +49,11 @@ pub(super) fn request(token: Token, json: bool) -> Result<(MintRequest, Option<P
         Token::Blob { account, file, how } => {
             let bytes = input::bytes(&file, LARGEST_PAYLOAD as u64 + 1, "type what is to be signed")?;
             if bytes.is_empty() {
-                return Err(refused(format!("{}: there is nothing to sign", file.display())));
+                return Err(refused(format!("{}: nothing to sign (empty input)", file.display())));
             }
             if bytes.len() > LARGEST_PAYLOAD {
                 return Err(refused(format!(
-                    "{} has more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest",
+                    "{} is over 4 MiB, too large to sign: sign a digest of it instead, and have the verifier check that digest",
                     file.display()
                 )));
             }
@@ -117,7 +117,7 @@ pub(super) async fn run(
         && lifetime::needs_extension(lifetime_seconds)
     {
         output::remark(&format!(
-            "impersona: {} asked for; {}",
+            "impersona: lifetime {}: {}",
             lifetime::words(lifetime_seconds),
             lifetime::EXTENSION
         ));
@@ -131,11 +131,12 @@ pub(super) async fn run(
     // Said whatever is printed: a signature that nobody can check is not what was asked for.
     if let Some(signed) = credential.signed.as_ref().filter(|signed| signed.verdict.state != State::Verified)
     {
-        output::remark(&format!("impersona: the signature is not verified: {}", signed.verdict.reason));
+        output::remark(&format!("impersona: the signature isn't verified: {}", signed.verdict.reason));
     }
     sink.write(&credential.secret, json.then_some(&Printed(&credential)))?;
     if let Some(path) = out {
-        let ends = credential.expires.map(|end| format!(", ends {}", output::time(end))).unwrap_or_default();
+        let ends =
+            credential.expires.map(|end| format!(", expires {}", output::time(end))).unwrap_or_default();
         output::remark(&format!("impersona: {} written to {}{ends}", request.kind().name(), path.display()));
     }
     Ok(())

@@ -23,9 +23,9 @@ pub(super) async fn run(setup: &Setup, json: bool) -> Result<(), Failure> {
         })));
     }
     let scopes: Vec<&str> = caller.scopes.iter().map(|scope| short(scope)).collect();
-    let unknown = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("not known").to_owned();
+    let unknown = |text: Option<&str>| text.filter(|text| !text.is_empty()).unwrap_or("unknown").to_owned();
     let callers = setup.connector.callers();
-    let login = caller.other_login(&callers).map(|login| format!("{login}, who is somebody else"));
+    let login = caller.other_login(&callers).map(|login| format!("{login} (someone else)"));
     for (name, value) in [
         ("principal", unknown(caller.principal.as_deref())),
         ("credentials", format!("{}, {}", caller.kind, caller.source)),
@@ -34,7 +34,7 @@ pub(super) async fn run(setup: &Setup, json: bool) -> Result<(), Failure> {
         ("quota project", caller.quota_project.as_deref().unwrap_or("none").to_owned()),
         ("universe", caller.universe.clone()),
         ("scopes", unknown(Some(&scopes.join(", ")))),
-        ("token ends", unknown(ends.as_deref())),
+        ("token expires", unknown(ends.as_deref())),
     ] {
         output::line(&columns(&[(name, 13), (&value, 0)]))?;
     }

@@ -9,9 +9,9 @@ use crate::model::lifetime;
 
 /// Flags valid before and after every subcommand.
 #[derive(Clone, Debug, Default, ClapArgs)]
-#[command(next_help_heading = "Options everywhere")]
+#[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Project to look at
+    /// Project to use
     #[arg(long, global = true, value_name = "PROJECT")]
     pub project: Option<String>,
     /// Use the built-in example organization: nothing leaves this machine
@@ -20,13 +20,13 @@ pub struct Global {
     /// Number of accounts in the example organization
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
     pub demo_accounts: Option<u32>,
-    /// Refuse everything that would change anything at Google; minting changes nothing
+    /// Refuse every call that changes something at Google; minting is still allowed
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Credentials file of the caller
+    /// Credentials file to use; - reads an access token from stdin
     #[arg(long, global = true, value_name = "FILE")]
     pub credentials: Option<PathBuf>,
-    /// Project charged for API use
+    /// Project to charge for API calls
     #[arg(long, global = true, value_name = "PROJECT")]
     pub quota_project: Option<String>,
     /// Don't charge a quota project, even if one is configured
@@ -35,13 +35,13 @@ pub struct Global {
     /// Configuration file
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// No colours
+    /// Disable colours
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// Longest wait for one answer, such as 30s
+    /// Timeout per request, such as 30s
     #[arg(long, global = true, value_name = "TIME", value_parser = timeout)]
     pub timeout: Option<Duration>,
-    /// Say on stderr what is sent
+    /// Log requests to stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Print JSON
@@ -49,18 +49,18 @@ pub struct Global {
     pub json: bool,
 }
 
-/// The panes that a link may open.
+/// The panes that a link can open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Pane {
-    /// The account and what the caller may do with it.
+    /// The account, and what you can do with it.
     Overview,
-    /// Who may do what with the account.
+    /// Who can do what with the account.
     Policy,
-    /// Forms and the shelf.
+    /// Forms, and the credentials minted so far.
     Mint,
-    /// Tokens, decoded and judged.
+    /// Tokens, decoded and checked.
     Inspect,
-    /// Every request.
+    /// Every request sent.
     Activity,
 }
 
@@ -78,5 +78,5 @@ pub struct TuiArgs {
 fn timeout(text: &str) -> Result<Duration, String> {
     lifetime::parse(text)
         .map(|seconds| Duration::from_secs(seconds.into()))
-        .map_err(|_| "give 1s to 12h in whole seconds, such as 30s or 2m".to_owned())
+        .map_err(|_| "use 1s to 12h, for example 30s or 2m".to_owned())
 }

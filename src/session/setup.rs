@@ -123,9 +123,9 @@ impl Connector {
 fn doubted(doubt: &Doubt, folder: Option<&Path>) -> ApiError {
     let command = folder.and_then(|folder| trust::command(folder, doubt));
     let beforehand =
-        command.map(|command| format!("; where nobody can, `{command}` does the same")).unwrap_or_default();
+        command.map(|command| format!("; in scripts, `{command}` does the same")).unwrap_or_default();
     ApiError::new(ErrorKind::Credentials, doubt.refusal()).with_next(format!(
-        "Where you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer{beforehand}."
+        "If you trust it, confirm it once: run `impersona whoami` in a terminal, or open the explorer{beforehand}."
     ))
 }
 
@@ -232,9 +232,7 @@ impl Setup {
     /// The confirmation cannot be written; endpoints that cannot be used.
     pub fn trust(&mut self) -> Result<(), Failure> {
         let Some(doubt) = self.doubt.take() else { return Ok(()) };
-        self.connector
-            .confirm(&doubt)
-            .map_err(|error| Failure::io("remembering the confirmation", &error))?;
+        self.connector.confirm(&doubt).map_err(|error| Failure::io("saving the confirmation", &error))?;
         self.client = self.connector.connect(self.source.clone(), false)?;
         self.caller = Ok(self.client.known_caller());
         Ok(())
@@ -246,7 +244,7 @@ impl Setup {
     /// A sentence with the ways to name one.
     pub fn project(&self) -> Result<&str, Failure> {
         self.project.as_deref().ok_or_else(|| {
-            Failure::usage("no project: give --project, or set CLOUDSDK_CORE_PROJECT or the project in the configuration")
+            Failure::usage("no project: pass --project, or set CLOUDSDK_CORE_PROJECT or project in the configuration file")
         })
     }
 }
@@ -265,9 +263,7 @@ async fn off_thread<T: Send + 'static>(
 /// `--quota-project PROJECT`; empty is no way to leave it out, for in scripts that is a variable that is not set.
 fn quota_project(text: &str) -> Result<String, Failure> {
     if text.trim().is_empty() {
-        return Err(Failure::refused(
-            "--quota-project is empty: name a project, or pass --no-quota-project to charge none by name",
-        ));
+        return Err(Failure::refused("--quota-project is empty: name a project, or pass --no-quota-project"));
     }
     project::parse(text).map_err(Failure::refused)
 }

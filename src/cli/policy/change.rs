@@ -54,10 +54,11 @@ impl What {
         let What::Grant(triple, Some(lasts)) = self else { return Ok(self) };
         let here = crate::cli::now();
         let at_google = clock::at_google(here, behind);
-        let end =
-            at_google.checked_add(lasts).map_err(|_| Failure::refused("that is too long".to_owned()))?;
+        let end = at_google
+            .checked_add(lasts)
+            .map_err(|_| Failure::refused("the duration is too long".to_owned()))?;
         if let Some(words) = clock::apart(behind).filter(|_| !json) {
-            output::remark(&format!("{words}: the end of the grant is counted from Google's."));
+            output::remark(&format!("{words}, so the grant's expiry is counted from Google's."));
         }
         let condition = Some(Condition::expires(end, &format!("until {}", output::time(end))));
         Ok(What::Grant(Triple { condition, ..triple }, None))
@@ -68,7 +69,7 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
     let snapshots = snapshots(setup);
     let ((whose, account), today) = tokio::join!(identify(setup, name), setup.client.get_policy(name));
     let today = today?;
-    today.editable().map_err(|why| Failure::refused(format!("the policy cannot be changed: {why}")))?;
+    today.editable().map_err(|why| Failure::refused(format!("the policy can't be changed: {why}")))?;
     let what = what.until(setup.client.skew(), json)?;
     lint(setup, name, &what, json).await?;
     let edits = edits(&today, what, &snapshots, &whose, json).await?;
@@ -81,7 +82,7 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
         if json {
             return output::line(&print::object(&today, &today, &[], today.etag()));
         }
-        output::remark("There is nothing to change: the policy is so already.");
+        output::remark("Nothing to do: the policy already says so.");
         return Ok(());
     }
     if let Some(sentence) = limits(&after).into_iter().next() {
@@ -105,7 +106,7 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
         for guard in missing {
             output::remark(&format!("{} This needs --accept {}.", guard.sentence, guard.name));
         }
-        output::remark("Nothing was written: --dry-run.");
+        output::remark("Dry run: nothing was written.");
         return Ok(());
     }
     if !missing.is_empty() {
@@ -132,7 +133,7 @@ async fn lint(setup: &Setup, account: &str, what: &What, json: bool) -> Result<(
     let said = setup.client.lint_condition(account, condition).await.unwrap_or_default();
     if let Some(lint) = said.iter().find(|lint| lint.is_error()) {
         return Err(Failure::refused(format!(
-            "the condition is refused, at character {}: {}",
+            "the condition is invalid at character {}: {}",
             lint.offset, lint.message
         )));
     }
@@ -156,9 +157,9 @@ async fn edits(
         What::Apply { policy, take_current_etag } => {
             if !take_current_etag && policy.etag().is_some_and(|etag| !same_etag(etag, today.etag())) {
                 return Err(conflict(
-                    "The file was made from another state of the policy: somebody changed it since."
+                    "The file is based on an older version of the policy: someone has changed it since."
                         .to_owned(),
-                    "Look at `impersona policy diff`, then read the policy anew or give --take-current-etag.",
+                    "Run `impersona policy diff`, then read the policy again or pass --take-current-etag.",
                 ));
             }
             replaced(today, &policy)
@@ -167,7 +168,7 @@ async fn edits(
             let snapshot = snapshots.load(whose, &id).await.map_err(Failure::refused)?;
             if snapshot.is_doubtful(whose) && !json {
                 output::remark(
-                    "The account's unique id is not known, so this may be the policy of an earlier account of this name.",
+                    "The account's unique ID is unknown, so this might be the policy of an earlier account with this name.",
                 );
             }
             let policy = Policy::parse(snapshot.policy).map_err(Failure::refused)?;
@@ -206,7 +207,7 @@ fn revoke(today: &Policy, wanted: Triple) -> Result<Vec<Edit>, Failure> {
             })
             .collect();
         return Err(Failure::refused(format!(
-            "the member has this role {} times ({}): say which one with --condition-expression and --condition-title",
+            "the member has this role {} times ({}): pick one with --condition-expression and --condition-title",
             found.len(),
             ways.join("; ")
         )));
@@ -290,7 +291,7 @@ fn refusal(unmet: &[&Guard]) -> Failure {
     let flags: Vec<String> = unmet.iter().map(|guard| format!("--accept {}", guard.name)).collect();
     let message = format!("Nothing was written. {}", sentences.join(" "));
     ApiError::new(ErrorKind::Invalid, message)
-        .with_next(format!("To do it all the same, add {}.", flags.join(" ")))
+        .with_next(format!("To write it anyway, add {}.", flags.join(" ")))
         .into()
 }
 
@@ -310,9 +311,9 @@ fn end(applied: Applied, json: bool) -> Result<(), Failure> {
         }
         Applied::Conflict { merged, .. } => {
             let next = if merged.overlaps.is_empty() {
-                "Run it again: both changes go together."
+                "Run it again: the changes don't conflict."
             } else {
-                "Look at the policy as it is now with `impersona policy get`, then decide again."
+                "Check the current policy with `impersona policy get`, then decide."
             };
             Err(conflict(format!("{sentence}{}", overlaps(&merged)), next))
         }
@@ -330,7 +331,7 @@ fn told_apart(differs: &Diff) {
     if differs.is_empty() {
         return;
     }
-    output::remark("Stored otherwise than sent:");
+    output::remark("Stored differently than sent:");
     print::diff(differs).iter().for_each(|line| output::remark(line));
 }
 

@@ -55,8 +55,8 @@ pub(super) async fn run(
             let policy = read(&file)?;
             if policy.etag().is_none() && !take_current_etag {
                 return Err(Failure::refused(
-                    "the file has no etag, so nobody can tell which policy it was made from: \
-                     --take-current-etag applies it over the policy as it is now",
+                    "the file has no etag, so it's unknown which version of the policy it is based on: \
+                     pass --take-current-etag to apply it to the current policy",
                 ));
             }
             (name(&account)?, What::Apply { policy, take_current_etag }, how)
@@ -84,13 +84,13 @@ async fn compare(setup: &Setup, account: &str, file: &Policy, json: bool) -> Res
         output::line(&line)?;
     }
     if diff.is_empty() {
-        output::remark("Nothing differs.");
+        output::remark("No differences.");
     }
     if let Err(sentence) = diff.writable() {
         output::remark(&sentence);
     }
     if file.etag().is_some_and(|etag| !same_etag(etag, today.etag())) {
-        output::remark("The file was made from another state of the policy.");
+        output::remark("The file is based on another version of the policy.");
     }
     Ok(())
 }
@@ -104,7 +104,7 @@ async fn history(setup: &Setup, account: &str, json: bool) -> Result<(), Failure
         }
     }
     if kept.is_empty() && !json {
-        output::remark("Nothing was saved yet: a policy is saved right before impersona writes over it.");
+        output::remark("No saved versions yet: impersona saves a policy right before it overwrites it.");
     }
     Ok(())
 }
@@ -130,7 +130,7 @@ fn granted(binding: &Binding) -> Result<What, Failure> {
         Some(text) => {
             let wrong = || {
                 let shown: String = text.chars().take(40).collect();
-                Failure::refused(format!("“{shown}” is no length of time: such as 15m, 1h or 72h"))
+                Failure::refused(format!("Invalid duration “{shown}”: use for example 15m, 1h or 72h"))
             };
             let seconds = lifetime::seconds(text).filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
             let length = i64::try_from(seconds).map(jiff::SignedDuration::from_secs).map_err(|_| wrong())?;
@@ -146,7 +146,7 @@ fn granted(binding: &Binding) -> Result<What, Failure> {
 fn revoked(binding: &Binding) -> Result<Triple, Failure> {
     if binding.expires.is_some() {
         return Err(Failure::refused(
-            "--expires is for granting: a grant that ends is revoked by its --condition-expression and --condition-title",
+            "--expires is only for grants: revoke an expiring grant by its --condition-expression and --condition-title",
         ));
     }
     Ok(Triple { condition: condition(binding), ..named(binding)? })
@@ -181,7 +181,7 @@ fn same_etag(one: &str, other: Option<&str>) -> bool {
 
 /// The state folder is there and cannot be read.
 fn unreadable(why: String) -> Failure {
-    ApiError::new(ErrorKind::Other, format!("The history cannot be read: {why}")).into()
+    ApiError::new(ErrorKind::Other, format!("The history can't be read: {why}")).into()
 }
 
 /// A refusal that sends the user back to the policy as it is now.

@@ -27,7 +27,7 @@ pub(super) fn object(
 pub(super) fn policy(policy: &Policy, now: Timestamp) -> Vec<String> {
     let mut lines: Vec<String> = policy.bindings().flat_map(|binding| block(&binding, now)).collect();
     if lines.is_empty() {
-        lines.push("nobody has a role on the account itself".to_owned());
+        lines.push("no one has a role on the account itself".to_owned());
     }
     if let Value::Object(fields) = policy.to_json() {
         let others = fields.iter().filter(|(name, _)| *name != "bindings");
