@@ -274,6 +274,6 @@ mod tests {
         };
         let error = server.client().follow_to(3, first, page).await.unwrap_err();
         assert_eq!((error.kind, server.requests().await.len()), (ErrorKind::Server, 3));
-        assert_eq!(error.sentence(), "The list of iam.googleapis.com does not end: 3 pages were read.");
+        assert_eq!(error.sentence(), "The list from iam.googleapis.com doesn't end: 3 pages were read.");
     }
 }

@@ -76,9 +76,9 @@ pub fn curl(
     );
     let differs = match request.what {
         What::SignedUrl(_) => {
-            "it only signs, for this second; the URL has to be put together from the signature"
+            "it only signs, for the current time; you have to build the URL from the signature"
         }
-        What::SignedJwt { lifetime_seconds: Some(_), .. } => "its iat and exp are those of this second",
+        What::SignedJwt { lifetime_seconds: Some(_), .. } => "its iat and exp are set to the current time",
         _ => "",
     };
     Ok(Command { text, differs })
@@ -112,10 +112,10 @@ pub fn gcloud(
             words.extend(["gcloud auth print-access-token".to_owned(), impersonate(&whole)]);
             words.push(format!("--lifetime={lifetime_seconds}s"));
             if *scopes == [scopes::DEFAULT] {
-                "it asks for openid, userinfo.email and three more scopes besides"
+                "it also requests openid, userinfo.email and three more scopes"
             } else {
                 words.push(format!("--scopes={}", quote(&scopes.join(","))));
-                "its --scopes adds openid and userinfo.email"
+                "its --scopes also adds openid and userinfo.email"
             }
         }
         What::IdToken { audience, include_email, organization_number } => {
@@ -157,25 +157,25 @@ pub fn gcloud(
             words.push(sign_url(url));
             words.push(impersonate(&whole));
             if url.virtual_host {
-                "it makes the path style only, and asks Cloud Storage for the bucket's region"
+                "it makes path-style URLs only, and looks up the bucket's region in Cloud Storage"
             } else {
-                "it asks Cloud Storage for the bucket's region, as the account"
+                "it looks up the bucket's region in Cloud Storage, as the account"
             }
         }
         What::MetadataAccess { scopes } => {
             words.push("gcloud auth print-access-token".to_owned());
             words.extend((account != "default").then(|| quote(account)));
             if scopes.is_empty() {
-                "the machine's token only where nobody else is logged in to gcloud"
+                "the machine's token only if no one is logged in to gcloud"
             } else {
-                "it asks for no scopes, and gives the machine's token only where nobody else is logged in to gcloud"
+                "it requests no scopes, and returns the machine's token only if no one is logged in to gcloud"
             }
         }
         What::MetadataId { audience, full, licenses } => {
             words.push(format!("gcloud auth print-identity-token --audiences={}", quote(audience)));
             words.push(format!("--token-format={}", if *full { "full" } else { "standard" }));
             words.extend((*full && *licenses).then(|| "--include-license".to_owned()));
-            "it takes the default account, and works only where nobody else is logged in to gcloud"
+            "it uses the default account, and works only if no one is logged in to gcloud"
         }
         What::Delegated { .. } => {
             return Err("gcloud has no command for domain-wide delegation".to_owned());

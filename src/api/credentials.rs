@@ -99,7 +99,9 @@ pub fn preview(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> R
             });
         }
         What::Delegated { .. } => {
-            return Err("a user's token comes of a signed JWT: sign a new one, then exchange it".to_owned());
+            return Err(
+                "a user's token is made from a signed JWT: sign a new one, then exchange it".to_owned()
+            );
         }
     };
     if !request.delegates.is_empty() {
@@ -277,7 +279,7 @@ fn signature(base64: HandedOut, service: &str) -> Result<(Secret, Zeroizing<Vec<
     let base64 = base64.base64(service)?;
     match STANDARD.decode(base64.expose()).map(Zeroizing::new) {
         Ok(bytes) if !bytes.is_empty() => Ok((base64, bytes)),
-        _ => Err(ApiError::new(ErrorKind::Server, format!("The answer of {service} holds no signature."))),
+        _ => Err(ApiError::new(ErrorKind::Server, format!("The response from {service} has no signature."))),
     }
 }
 
@@ -285,7 +287,7 @@ fn signature(base64: HandedOut, service: &str) -> Result<(Secret, Zeroizing<Vec<
 fn unchecked(key_id: String, signed: &[u8]) -> Signed {
     let sha256 = digest::digest(&digest::SHA256, signed);
     let sha256 = sha256.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    Signed { key_id, sha256, verdict: Verdict::not_checked("not looked at yet"), key_ends: None }
+    Signed { key_id, sha256, verdict: Verdict::not_checked("not checked yet"), key_ends: None }
 }
 
 /// The `exp` of a JWT; none where it cannot be read.

@@ -30,17 +30,17 @@ pub enum Call {
     },
     /// One account.
     GetAccount {
-        /// E-mail or unique id.
+        /// Email or unique ID.
         account: String,
     },
     /// Its user-managed keys.
     ListKeys {
-        /// E-mail or unique id.
+        /// Email or unique ID.
         account: String,
     },
     /// What the caller may do with it.
     TestPermissions {
-        /// E-mail or unique id.
+        /// Email or unique ID.
         account: String,
     },
 }
@@ -62,7 +62,7 @@ fn asked(method: &'static str, resource: &str, permission: Option<&'static str>)
     }
 }
 
-/// `projects/-` lets the e-mail alone name the account, wherever it lives.
+/// `projects/-` lets the email alone name the account, wherever it lives.
 fn account_path(account: &str, rest: &str) -> String {
     format!("/v1/projects/-/serviceAccounts/{}{rest}", segment(account))
 }
@@ -206,7 +206,7 @@ impl Client {
         .await
     }
 
-    /// One account, by e-mail or unique id.
+    /// One account, by email or unique ID.
     ///
     /// # Errors
     /// As for every call; an account that does not exist is a denial here, because IAM does not tell.
@@ -214,17 +214,17 @@ impl Client {
         read_account(&self.send(get_ticket(account)).await?.body)
     }
 
-    /// IAM's full name of an account (e-mail or unique id), which other services know it by. Where the name does not tell
+    /// IAM's full name of an account (email or unique ID), which other services know it by. Where the name does not tell
     /// the project, the account is read.
     ///
     /// # Errors
-    /// As for every call, and [`ErrorKind::Server`] for an account that is told without e-mail or project.
+    /// As for every call, and [`ErrorKind::Server`] for an account that is told without email or project.
     pub async fn full_name(&self, account: &str) -> Result<String, ApiError> {
         if let Some(name) = Account::named(account).full_name() {
             return Ok(name);
         }
         self.get_account(account).await?.full_name().ok_or_else(|| {
-            ApiError::new(ErrorKind::Server, "IAM's answer about the account lacks its e-mail or project.")
+            ApiError::new(ErrorKind::Server, "IAM's response has no email or project for the account.")
         })
     }
 
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn an_answer_of_the_wrong_type_is_a_sentence_without_its_content() {
         let error = read_account(br#"{"email": 7, "x": "ya29.secret"}"#).unwrap_err();
-        assert_eq!(error.sentence(), "The answer of IAM is not what it should be (line 1, column 11).");
-        assert!(read_account(br#"{"email": "a"#).unwrap_err().sentence().contains("stops short"));
+        assert_eq!(error.sentence(), "The response from IAM has an unexpected form (line 1, column 11).");
+        assert!(read_account(br#"{"email": "a"#).unwrap_err().sentence().contains("is cut off"));
     }
 }

@@ -47,7 +47,7 @@ pub struct Machine {
 /// An account that is attached to the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attached {
-    /// Its e-mail.
+    /// Its email.
     pub email: String,
     /// Other names for it here: `default`.
     pub aliases: Vec<String>,
@@ -111,9 +111,9 @@ pub(super) fn token_ticket(request: &MintRequest, asked: Asked) -> Ticket {
 pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
     let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
     if text.is_empty() || text.bytes().any(|b| !b.is_ascii_graphic()) {
-        let message = "The metadata server's answer is not what it should be.";
+        let message = "The metadata server's response has an unexpected form.";
         return Err(ApiError::new(ErrorKind::Server, message)
-            .with_next("Try again; if it stays, look at what GCE_METADATA_HOST names."));
+            .with_next("Try again; if the error stays, check GCE_METADATA_HOST."));
     }
     Ok(text)
 }
@@ -130,24 +130,24 @@ pub(super) fn explain(error: ApiError, request: &MintRequest) -> ApiError {
         // GKE passes on what IAM said.
         Some(404) if words(&error).contains("IAM returned") => ApiError::new(
             ErrorKind::NotFound,
-            format!("The metadata server got no token for “{account}”{}.", words(&error)),
+            format!("The metadata server couldn't get a token for “{account}”{}.", words(&error)),
         )
         .with_next("Check the account that the Kubernetes service account is annotated with."),
         Some(404) => ApiError::new(
             ErrorKind::NotFound,
-            format!("The metadata server knows no account “{account}”: it is not attached to this machine."),
+            format!("The account “{account}” isn't attached to this machine."),
         )
-        .with_next("Take default, or an e-mail that is attached; without an account, attach one and restart."),
+        .with_next("Use default, or the email of an attached account; if there is none, attach one and restart."),
         Some(403) => ApiError::new(
             ErrorKind::Denied,
-            format!("The metadata server refuses a token for “{account}”{}.", words(&error)),
+            format!("The metadata server refused a token for “{account}”{}.", words(&error)),
         )
         .with_next(
-            "On GKE, the Kubernetes service account needs roles/iam.workloadIdentityUser on the account; elsewhere the metadata server may be concealed.",
+            "On GKE, the Kubernetes service account needs roles/iam.workloadIdentityUser on the account; elsewhere the metadata server might be concealed.",
         ),
         Some(400) => ApiError::new(
             ErrorKind::Invalid,
-            format!("The metadata server does not accept the request{}.", words(&error)),
+            format!("The metadata server rejected the request{}.", words(&error)),
         ),
         None | Some(_) => return error,
     };
@@ -165,12 +165,12 @@ fn words(error: &ApiError) -> String {
 fn absent(error: ApiError, named: Option<&str>) -> ApiError {
     match (error.kind, named) {
         (ErrorKind::Network | ErrorKind::Timeout, Some(host)) => {
-            let message = format!("No metadata server answers at {host}, which GCE_METADATA_HOST names.");
-            ApiError::new(error.kind, message).with_next("Check that it runs.")
+            let message = format!("No metadata server responds at {host} (set by GCE_METADATA_HOST).");
+            ApiError::new(error.kind, message).with_next("Check that it is running.")
         }
         (ErrorKind::Network | ErrorKind::Timeout, None) => {
-            ApiError::new(error.kind, "Not on Google Cloud: no metadata server answers here.")
-                .with_next("GCE_METADATA_HOST names another one, such as that of an emulator.")
+            ApiError::new(error.kind, "Not on Google Cloud: no metadata server responds here.")
+                .with_next("To use another one, such as an emulator's, set GCE_METADATA_HOST.")
         }
         _ => error,
     }
@@ -219,7 +219,7 @@ impl Client {
     }
 }
 
-/// Each account stands there under its e-mail and once more under each alias.
+/// Each account stands there under its email and once more under each alias.
 fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
     let all: BTreeMap<String, AttachedAnswer> = decode(body, endpoints::name(Base::Metadata))?;
     let mut found: Vec<Attached> = Vec::new();

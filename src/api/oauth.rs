@@ -35,7 +35,7 @@ pub enum Call {
 pub enum KeySource {
     /// Google's own, which sign ID tokens.
     Google,
-    /// Those of the account with this e-mail, which sign its JWTs and blobs.
+    /// Those of the account with this email, which sign its JWTs and blobs.
     Account(String),
     /// The same as certificates, which tell until when a key is published.
     Certificates(String),
@@ -117,7 +117,7 @@ pub struct TokenFacts {
     pub scopes: Vec<String>,
     /// When it ends.
     pub expires: Option<Timestamp>,
-    /// The OAuth client it was given to, or the unique id of an account.
+    /// The OAuth client it was given to, or the unique ID of an account.
     pub audience: Option<String>,
 }
 
@@ -163,7 +163,7 @@ impl Client {
         let answer = self.send(tokeninfo_ticket(token.clone())).await.map_err(|error| match error.code() {
             Some("invalid_token") => ApiError::new(
                 ErrorKind::Invalid,
-                "Google does not know this token: it has ended, was revoked, or never was an access token of Google's.",
+                "Google doesn't know this token: it has expired, was revoked, or isn't a Google access token.",
             ),
             _ => error,
         })?;

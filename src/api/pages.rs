@@ -21,7 +21,7 @@ const MOST_BYTES: usize = 256 * 1024 * 1024;
 /// Pages in a row without anything new. A search may give some empty ones before it comes to what there is.
 const MOST_IN_VAIN: usize = 100;
 
-const ENDLESS: &str = "Try again; if it stays, check the endpoint settings.";
+const ENDLESS: &str = "Try again; if the error stays, check the endpoint settings.";
 
 /// What was read of a page.
 pub(super) struct Read {
@@ -67,7 +67,7 @@ impl Pages {
         self.entries += read.names.len();
         self.bytes = self.bytes.saturating_add(bytes);
         let too_long = |what: String| {
-            let message = format!("The list of {} is too long: it has more than {what}.", self.service);
+            let message = format!("The list from {} is too long: it has more than {what}.", self.service);
             Err(ApiError::new(ErrorKind::Server, message).with_next(ENDLESS))
         };
         if self.entries > MOST_ENTRIES {
@@ -82,16 +82,16 @@ impl Pages {
         let endless = |why: String| {
             Err(ApiError::new(
                 ErrorKind::Server,
-                format!("The list of {} does not end: {why}.", self.service),
+                format!("The list from {} doesn't end: {why}.", self.service),
             )
             .with_next(ENDLESS))
         };
         self.in_vain = if self.names.len() > before { 0 } else { self.in_vain + 1 };
         if self.in_vain >= MOST_IN_VAIN {
-            return endless(format!("{MOST_IN_VAIN} pages in a row held nothing new"));
+            return endless(format!("{MOST_IN_VAIN} pages in a row had nothing new"));
         }
         if !self.tokens.insert(token.clone()) {
-            return endless("the same page comes again and again".to_owned());
+            return endless("the same page keeps coming back".to_owned());
         }
         if self.tokens.len() >= self.most {
             return endless(format!("{} pages were read", self.most));
@@ -113,7 +113,7 @@ mod tests {
         for names in [&[][..], &["a", "b"]] {
             let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);
             let error = (0..).find_map(|page| read(&mut pages, page, names).err()).unwrap();
-            assert!(error.sentence().contains("100 pages in a row held nothing new"), "{error}");
+            assert!(error.sentence().contains("100 pages in a row had nothing new"), "{error}");
             assert!(pages.tokens.len() <= MOST_IN_VAIN);
         }
     }

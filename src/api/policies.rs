@@ -21,7 +21,7 @@ use crate::{
 pub enum Call {
     /// The allow policy of an account.
     Get {
-        /// E-mail or unique id.
+        /// Email or unique ID.
         account: String,
     },
     /// The allow policy of something above accounts.
@@ -31,7 +31,7 @@ pub enum Call {
     },
     /// The roles that can be granted on an account.
     GrantableRoles {
-        /// E-mail or unique id.
+        /// Email or unique ID.
         account: String,
     },
     /// What a role gives.
@@ -41,7 +41,7 @@ pub enum Call {
     },
     /// What Google says about a condition before it is used.
     Lint {
-        /// The account it is meant for: e-mail or unique id.
+        /// The account it is meant for: email or unique ID.
         account: String,
         /// The condition.
         condition: Condition,
@@ -83,7 +83,7 @@ fn asked(base: Base, method: &'static str, resource: &str, permission: Option<&'
     }
 }
 
-/// `projects/-` lets the e-mail alone name the account, wherever it lives.
+/// `projects/-` lets the email alone name the account, wherever it lives.
 fn account_path(account: &str, verb: &str) -> String {
     format!("/v1/projects/-/serviceAccounts/{}:{verb}", segment(account))
 }
@@ -152,8 +152,8 @@ fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
     let value: serde_json::Value = decode(body, service)?;
     let policy = Policy::parse(value).map_err(|problem| {
         let problem = problem.trim_end_matches('.');
-        ApiError::new(ErrorKind::Server, format!("The answer of {service} isn't a policy: {problem}."))
-            .with_next("Try again; if it stays, check the endpoint settings.")
+        ApiError::new(ErrorKind::Server, format!("The response from {service} isn't a policy: {problem}."))
+            .with_next("Try again; if the error stays, check the endpoint settings.")
     })?;
     // Every policy has one, also that which nobody ever wrote: without it this is no word about who is let in.
     if policy.etag().is_none_or(str::is_empty) {
@@ -209,7 +209,7 @@ pub fn curl(account: &str, policy: &Policy, endpoints: &Endpoints) -> Result<Str
 }
 
 impl Client {
-    /// The allow policy of an account (e-mail or unique id), with conditions and with every field that came.
+    /// The allow policy of an account (email or unique ID), with conditions and with every field that came.
     ///
     /// # Errors
     /// As for every call.
@@ -246,7 +246,7 @@ impl Client {
     pub async fn level_policy(&self, name: &str) -> Result<Policy, ApiError> {
         let ticket = level_ticket(name).ok_or_else(|| {
             let shown: String = name.chars().take(80).collect();
-            ApiError::new(ErrorKind::Invalid, format!("“{shown}” is no project, folder or organization."))
+            ApiError::new(ErrorKind::Invalid, format!("“{shown}” isn't a project, folder or organization: use projects/ID, folders/NUMBER or organizations/NUMBER."))
         })?;
         read_policy(&self.send(ticket).await?.body, Base::Projects)
     }

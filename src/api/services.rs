@@ -65,8 +65,8 @@ fn operation_ticket(name: &str) -> Result<Ticket, ApiError> {
 }
 
 fn no_operation() -> ApiError {
-    ApiError::new(ErrorKind::Server, "Service Usage named an operation that is none.")
-        .with_next("Look again in some minutes: what is on already is not switched on twice.")
+    ApiError::new(ErrorKind::Server, "Service Usage returned an invalid operation name.")
+        .with_next("Check again in a few minutes; an enabled API isn't enabled twice.")
 }
 
 fn read_state(body: &[u8]) -> Result<bool, ApiError> {

@@ -112,7 +112,7 @@ fn read(body: &[u8]) -> Result<Troubleshot, ApiError> {
 }
 
 impl Client {
-    /// Asks Policy Troubleshooter whether a principal (a bare e-mail) has a permission on an account, and why. The account
+    /// Asks Policy Troubleshooter whether a principal (a bare email) has a permission on an account, and why. The account
     /// is named in full: see [`Client::full_name`].
     ///
     /// # Errors

@@ -50,7 +50,7 @@ pub(crate) fn decode_with_error<T: DeserializeOwned>(body: &[u8], service: &str)
         return Err(unusable(service, "isn't a JSON object"));
     }
     serde_json::from_slice(body).map_err(|error| {
-        let what = if error.is_eof() { "stops short" } else { "is not what it should be" };
+        let what = if error.is_eof() { "is cut off" } else { "has an unexpected form" };
         unusable(service, &format!("{what} (line {}, column {})", error.line(), error.column()))
     })
 }
@@ -86,8 +86,8 @@ fn is_object(body: &[u8]) -> bool {
 }
 
 fn unusable(service: &str, what: &str) -> ApiError {
-    ApiError::new(ErrorKind::Server, format!("The answer of {service} {what}."))
-        .with_next("Try again; if it stays, check the endpoint settings.")
+    ApiError::new(ErrorKind::Server, format!("The response from {service} {what}."))
+        .with_next("Try again; if the error stays, check the endpoint settings.")
 }
 
 /// `Retry-After`, in seconds or as a date.

@@ -120,8 +120,9 @@ impl Endpoints {
             (Some(a), Some(b)) if a != b => {
                 // A token must not go to strangers.
                 let (a, b) = (plain(a), plain(b));
-                let why =
-                    format!("is {a}, but the credentials are of the universe {b}: unset it, or use others");
+                let why = format!(
+                    "is {a}, but the credentials belong to the universe {b}: unset it, or use other credentials"
+                );
                 return Err(wrong("GOOGLE_CLOUD_UNIVERSE_DOMAIN", &why));
             }
             (named, credentials) => named.or(credentials).unwrap_or(GOOGLE),
@@ -285,19 +286,19 @@ fn wrong(variable: &str, why: &str) -> ApiError {
 /// Checks an address somebody gave; the answer never repeats it, because it may hold a password.
 fn parse(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text.trim())
-        .map_err(|_| "is no URL: give something like https://host/".to_owned())?;
+        .map_err(|_| "isn't a URL: use something like https://host/".to_owned())?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" if !host.is_empty() => {}
         "http" if is_loopback(host) => {}
-        "http" => return Err("must use https: plain http is for this machine only".to_owned()),
+        "http" => return Err("must use https: plain http is allowed for this machine only".to_owned()),
         _ => return Err("must start with https://".to_owned()),
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not contain a user or password".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("must be an address without ? or #".to_owned());
+        return Err("must be a URL without ? or #".to_owned());
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -215,9 +215,9 @@ impl ApiError {
         self.next.as_deref()
     }
 
-    /// What to do about it, as words that follow the sentence: ` Next: …`, or nothing.
+    /// What to do about it, as a sentence that follows: ` Check the name.`, or nothing.
     pub fn next_words(&self) -> String {
-        self.next().map(|next| format!(" Next: {next}")).unwrap_or_default()
+        self.next().map(|next| format!(" {next}")).unwrap_or_default()
     }
 
     /// The cause of the closed list, for a refusal.
@@ -347,10 +347,10 @@ fn unreadable(body: &[u8], asked: &Asked) -> Facts {
         String::new()
     } else if is_html(body) {
         format!(
-            "a web page came back, not {service}'s answer: is the address right, or does a proxy stand in between?"
+            "a web page came back instead of {service}'s response: check the address, and whether a proxy is in between"
         )
     } else if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") {
-        "the explanation that came back cannot be read".to_owned()
+        "the error details can't be read".to_owned()
     } else {
         let text = plain(&String::from_utf8_lossy(&body[..body.len().min(TEXT_LIMIT)]));
         match text.char_indices().nth(PLAIN_LIMIT) {

@@ -32,9 +32,9 @@ fn e1_a_missing_permission_is_named_with_the_narrowest_role() {
     let body = r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.getAccessToken"}}]}}"#;
     let parts = [
         "iam.serviceAccounts.getAccessToken on sa@p.iam.gserviceaccount.com",
-        "or it may not exist",
+        "or it doesn't exist",
         "roles/iam.serviceAccountTokenCreator",
-        "Owner and Editor include no permission to mint",
+        "Owner and Editor don't include permission to mint",
     ];
     means(403, body, ErrorKind::Denied, Cause::PermissionMissing, &parts);
     let error = read(403, body);
@@ -50,7 +50,7 @@ fn e1b_a_denial_without_a_reason_names_the_permission_that_the_method_needs() {
         body,
         ErrorKind::Denied,
         Cause::PermissionMissing,
-        &["it takes iam.serviceAccounts.getAccessToken"],
+        &["it requires iam.serviceAccounts.getAccessToken"],
     );
 }
 
@@ -60,7 +60,8 @@ fn a_denial_in_a_chain_blames_the_chain_not_the_last_account() {
     let asked = Asked { delegates: vec!["a@p".into(), "b@p".into()], ..mint() };
     let error = ApiError::from_answer(403, body.as_bytes(), &asked);
     assert!(
-        error.sentence().contains("chain of delegates") && error.sentence().contains("implicitDelegation")
+        error.sentence().contains("A delegate in the chain")
+            && error.sentence().contains("implicitDelegation")
     );
 }
 
@@ -76,7 +77,7 @@ fn e2_what_is_not_found_may_also_be_hidden() {
     );
     assert_eq!(read(404, body).reason(), Some("notFound"));
     let e25 = r#"{"error":{"code":404,"message":"Requested entity was not found.","status":"NOT_FOUND"}}"#;
-    means(404, e25, ErrorKind::NotFound, Cause::NotFoundOrHidden, &["may not see it"]);
+    means(404, e25, ErrorKind::NotFound, Cause::NotFoundOrHidden, &["can't see it"]);
 }
 
 #[test]
@@ -118,7 +119,7 @@ fn e6_a_quota_project_that_may_not_be_used_or_does_not_exist() {
     let parts = ["project xxx-yyy", "roles/serviceusage.serviceUsageConsumer", "--quota-project"];
     means(403, body, ErrorKind::Denied, Cause::QuotaProject, &parts);
     let e6b = r#"{"error":{"code":403,"message":"Permission denied on resource project X.","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"CONSUMER_INVALID","domain":"googleapis.com","metadata":{"containerInfo":"X","service":"iamcredentials.googleapis.com","consumer":"projects/X"}},{"@type":"type.googleapis.com/google.rpc.LocalizedMessage","locale":"en-US","message":"Permission denied on resource project X."}]}}"#;
-    means(403, e6b, ErrorKind::Denied, Cause::QuotaProject, &["project X", "may not exist"]);
+    means(403, e6b, ErrorKind::Denied, Cause::QuotaProject, &["project X", "doesn't exist"]);
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn e8_to_e12_the_token_endpoint_speaks_oauth() {
     let e8 = r#"{"error":"invalid_scope","error_description":"Invalid OAuth scope or ID token audience provided."}"#;
     means(400, e8, ErrorKind::Invalid, Cause::InvalidRequest, &["Invalid OAuth scope"]);
     let e9 = r#"{"error":"invalid_grant","error_description":"reauth related error (invalid_rapt)","error_uri":"https://support.google.com/a/answer/9368756","error_subtype":"invalid_rapt"}"#;
-    let parts = ["log in again from time to time", "gcloud auth application-default login"];
+    let parts = ["log in again", "gcloud auth application-default login"];
     means(400, e9, ErrorKind::Credentials, Cause::LoginAgain, &parts);
     means(
         400,
@@ -179,7 +180,7 @@ fn e13_to_e15_a_refused_field_is_named() {
 #[test]
 fn e16_and_e21_conflicts() {
     let e16 = r#"{"error":{"code":409,"message":"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.","errors":[{"message":"There were concurrent policy changes. Please retry the whole read-modify-write with exponential backoff.","domain":"global","reason":"aborted"}],"status":"ABORTED"}}"#;
-    means(409, e16, ErrorKind::Conflict, Cause::Conflict, &["changed by somebody else"]);
+    means(409, e16, ErrorKind::Conflict, Cause::Conflict, &["changed by someone else"]);
     let e21 = r#"{"error":{"code":409,"message":"Service account workflow-dataform-prod already exists within project projects/maj-q1.","status":"ALREADY_EXISTS","details":[{"@type":"type.googleapis.com/google.rpc.ResourceInfo","resourceName":"projects/maj-q1/serviceAccounts/workflow-dataform-prod@maj-q1.iam.gserviceaccount.com"}]}}"#;
     means(409, e21, ErrorKind::Conflict, Cause::InvalidRequest, &["already exists within project"]);
 }
@@ -212,13 +213,13 @@ fn what_somebody_in_between_answers_is_no_denial_no_login_and_no_conflict() {
         );
         means(status, "slow down", ErrorKind::Server, Cause::ServerTrouble, &["slow down", "proxy settings"]);
         for body in [r#"{"error":{"cod"#, "{}", r#"{"error":{}}"#, r#"{"status":403,"error":"Forbidden"}"#] {
-            means(status, body, ErrorKind::Server, Cause::ServerTrouble, &["cannot be read"]);
+            means(status, body, ErrorKind::Server, Cause::ServerTrouble, &["can't be read"]);
         }
         let elsewhere = r#"{"error":{"message":"Policy 7"}}"#;
         means(status, elsewhere, ErrorKind::Server, Cause::ServerTrouble, &["Policy 7"]);
         assert_eq!(read(status, page).kind.exit_code(), 7);
     }
-    means(403, "", ErrorKind::Server, Cause::ServerTrouble, &["403 without a word of explanation"]);
+    means(403, "", ErrorKind::Server, Cause::ServerTrouble, &["403 without an explanation"]);
     means(401, "", ErrorKind::Credentials, Cause::LoginAgain, &[]);
     let bare = r#"{"error":{"code":403,"message":"The caller does not have permission"}}"#;
     means(403, bare, ErrorKind::Denied, Cause::PermissionMissing, &[]);
@@ -280,8 +281,8 @@ fn e30_and_e33_servers_in_trouble_end_in_plain_sentences() {
     let e33 =
         r#"{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}"#;
     means(503, e33, ErrorKind::Server, Cause::ServerTrouble, &["503: The service is currently unavailable."]);
-    means(500, "", ErrorKind::Server, Cause::ServerTrouble, &["500 without a word of explanation"]);
-    means(500, r#"{"error":{"code":500,"mess"#, ErrorKind::Server, Cause::ServerTrouble, &["cannot be read"]);
+    means(500, "", ErrorKind::Server, Cause::ServerTrouble, &["500 without an explanation"]);
+    means(500, r#"{"error":{"code":500,"mess"#, ErrorKind::Server, Cause::ServerTrouble, &["can't be read"]);
     means(
         503,
         "upstream connect error",
@@ -411,7 +412,7 @@ fn what_workspace_refuses_is_explained_by_the_setting_at_fault() {
     assert_eq!(error.cause(), Some(Cause::WorkspaceDelegation));
     assert!(error.sentence().contains("act for alice@example.com"), "{}", error.sentence());
     let next = error.next().unwrap();
-    for part in ["Domain-wide delegation", "administrator of example.com", "drive.readonly", "unique id"] {
+    for part in ["Domain-wide delegation", "administrator of example.com", "drive.readonly", "unique ID"] {
         assert!(next.contains(part), "{next}");
     }
 
@@ -446,6 +447,6 @@ fn the_systems_numbers_are_left_out_and_nothing_else() {
 #[test]
 fn googles_status_page_is_named_where_google_was_asked() {
     let error = read(503, r#"{"error":{"code":503,"message":"Busy","status":"UNAVAILABLE"}}"#);
-    assert!(error.sentence().starts_with("iamcredentials.googleapis.com answered 503"), "{error}");
+    assert!(error.sentence().starts_with("iamcredentials.googleapis.com returned 503"), "{error}");
     assert!(error.next_words().contains("status.cloud.google.com"), "{}", error.next_words());
 }

@@ -36,7 +36,7 @@ const JWT: Alphabet =
 /// RFC 4648, section 4.
 const BASE64: Alphabet =
     Alphabet { name: "signature", takes: |b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=') };
-const KEY_ID: Alphabet = Alphabet { name: "key id", ..JWT };
+const KEY_ID: Alphabet = Alphabet { name: "key ID", ..JWT };
 const WORD: Alphabet = Alphabet { name: "name", takes: |b| b.is_ascii_graphic() };
 const LABEL: Alphabet =
     Alphabet { name: "region", takes: |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' };
@@ -51,15 +51,15 @@ impl Alphabet {
             return Err(wrong("it is empty".to_owned()));
         }
         match text.bytes().position(|b| !(self.takes)(b)) {
-            Some(at) => Err(wrong(format!("byte {} isn't allowed in one; nothing was kept", at + 1))),
+            Some(at) => Err(wrong(format!("byte {} isn't allowed, so it was discarded", at + 1))),
             None => Ok(()),
         }
     }
 }
 
 fn unusable(alphabet: Alphabet, from: &str, why: &str) -> ApiError {
-    ApiError::new(ErrorKind::Server, format!("{from} gave no usable {}: {why}.", alphabet.name))
-        .with_next("Check the endpoint and proxy settings: the answer may not be Google's.")
+    ApiError::new(ErrorKind::Server, format!("{from} returned no usable {}: {why}.", alphabet.name))
+        .with_next("Check the endpoint and proxy settings: the response might not be Google's.")
 }
 
 /// Three parts in base64url, of which the first is a JSON object: the compact form of RFC 7515, section 3.1.
@@ -107,11 +107,7 @@ impl HandedOut {
     pub(crate) fn jwt(self, from: &str) -> Result<Secret, ApiError> {
         let jwt = self.made_of(JWT, from)?;
         if !is_signed_jwt(jwt.expose()) {
-            return Err(unusable(
-                JWT,
-                from,
-                "it isn't a header, claims and a signature with dots between them",
-            ));
+            return Err(unusable(JWT, from, "it isn't a header, claims and a signature separated by dots"));
         }
         Ok(jwt)
     }
@@ -215,7 +211,7 @@ mod tests {
                 assert_eq!((error.kind, error.kind.exit_code()), (ErrorKind::Server, 7), "{bad:?}");
                 let said = error.sentence();
                 assert!(
-                    said.starts_with("IAM Credentials gave no usable ") && !said.contains("ya29"),
+                    said.starts_with("IAM Credentials returned no usable ") && !said.contains("ya29"),
                     "{said}"
                 );
             }

@@ -230,9 +230,9 @@ impl Pace {
         }
         Err(ApiError::new(
             ErrorKind::Denied,
-            format!("{DENIALS} questions in a row were denied, so no more are asked: each one is audited."),
+            format!("{DENIALS} calls in a row were denied, so no more are sent: each one is audited."),
         )
-        .with_next("Refresh to ask again."))
+        .with_next("Refresh to try again."))
     }
 }
 
@@ -443,7 +443,7 @@ mod tests {
             observe(&pace, lane, 1, Some(&denied())).await;
             let error = pace.admit(lane).await.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Denied);
-            assert!(error.sentence().starts_with("20 questions in a row were denied"), "{error}");
+            assert!(error.sentence().starts_with("20 calls in a row were denied"), "{error}");
             // More of them change nothing.
             observe(&pace, lane, 5, Some(&denied())).await;
             assert!(pace.admit(lane).await.is_err());

@@ -128,7 +128,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The same with `@`, which RFC 3986 allows there as well.
 const WITH_AT: &AsciiSet = &SEGMENT.remove(b'@');
 
-/// One part of a path of the metadata server, where Google's libraries send the `@` of an e-mail as it is.
+/// One part of a path of the metadata server, where Google's libraries send the `@` of an email as it is.
 pub fn metadata_segment(text: &str) -> String {
     utf8_percent_encode(text, WITH_AT).to_string()
 }

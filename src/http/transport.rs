@@ -227,13 +227,13 @@ impl Http {
             return url.filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(|| {
                 ApiError::new(
                     ErrorKind::Credentials,
-                    "The credentials file names an address that nothing can be sent to: it must start with https://.",
+                    "The credentials file has an invalid address: it must start with https://.",
                 )
             });
         }
         let text = format!("{}{}", self.endpoints().url(ticket.base), ticket.path);
         let mut url = Url::parse(&text)
-            .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name makes no address."))?;
+            .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name can't be put into a URL."))?;
         // A name of nothing would make another address: that of the list it stands in.
         let has_gap = ticket.path.contains("//") || ticket.path.contains("/:");
         if has_gap || (ticket.path.ends_with('/') && ticket.base != Base::Metadata) {
@@ -241,7 +241,7 @@ impl Http {
         }
         // `.` and `..` survive encoding and would be taken as steps in the path.
         if !url.path().ends_with(&ticket.path) {
-            return Err(ApiError::new(ErrorKind::Invalid, "A name with nothing but dots is no name."));
+            return Err(ApiError::new(ErrorKind::Invalid, "A name can't consist of dots only."));
         }
         if !ticket.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&ticket.query);
@@ -317,7 +317,7 @@ impl Http {
         let skew = skew(&headers, now(), since.elapsed());
         let body = self.read(response, url).await?;
         if ticket.base == Base::Metadata && headers.get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
-            return Err(not_an_answer(url, "it does not say that it is Google's metadata server"));
+            return Err(not_an_answer(url, "it doesn't identify itself as Google's metadata server"));
         }
         // Taken out first, for records and errors alike, successes included: servers do quote.
         let clean = without_secrets(&body, ticket, bearer);
@@ -329,13 +329,13 @@ impl Http {
             if is_html(&body) && ticket.base != Base::Metadata {
                 return Err(not_an_answer(
                     url,
-                    "a web page came back: a proxy or a login page may stand in between",
+                    "a web page came back: a proxy or login page might be in between",
                 ));
             }
             return Ok(Answer { body, max_age: max_age(&headers) });
         }
         if status.is_redirection() {
-            return Err(not_an_answer(url, "it points elsewhere, and redirects are not followed"));
+            return Err(not_an_answer(url, "it redirects elsewhere, and redirects aren't followed"));
         }
         // An address of a file's own is who answered, and not the service that it stands for.
         let instead = self.host_instead(ticket);
@@ -375,7 +375,7 @@ impl Http {
         let mut body = Zeroizing::new(Vec::with_capacity(expected.min(BODY_LIMIT)));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error, url))? {
             if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(not_an_answer(url, "more than 8 MiB came back, and the rest was not read"));
+                return Err(not_an_answer(url, "more than 8 MiB came back, so the rest wasn't read"));
             }
             body.extend_from_slice(&chunk);
         }
@@ -393,7 +393,7 @@ impl Http {
         }
         let client = tokio::task::spawn_blocking(move || build(proxied))
             .await
-            .map_err(|_| ApiError::new(ErrorKind::Other, "The HTTP client could not be started."))??;
+            .map_err(|_| ApiError::new(ErrorKind::Other, "The HTTP client couldn't be started."))??;
         Ok(pool.insert(client).clone())
     }
 
@@ -414,15 +414,12 @@ impl Http {
     fn broken(&self, error: &reqwest::Error, url: &Url) -> ApiError {
         let host = host(url);
         if error.is_builder() {
-            return ApiError::new(
-                ErrorKind::Invalid,
-                format!("The request to {host} could not be put together."),
-            );
+            return ApiError::new(ErrorKind::Invalid, format!("The request to {host} couldn't be built."));
         }
         if error.is_timeout() && error.is_connect() {
             return ApiError::new(
                 ErrorKind::Timeout,
-                format!("{host} does not answer: no connection in time."),
+                format!("{host} doesn't respond: connecting timed out."),
             )
             .with_next("Check the network, VPN and proxy settings.")
             .before_sending();
@@ -431,7 +428,7 @@ impl Http {
             let seconds = self.0.wire.timeout.as_secs_f32();
             return ApiError::new(
                 ErrorKind::Timeout,
-                format!("{host} gave no complete answer within {seconds} s."),
+                format!("{host} didn't send a complete response within {seconds} s."),
             )
             .with_next("Try again, or allow more time with --timeout.");
         }
@@ -439,9 +436,9 @@ impl Http {
             ApiError::new(ErrorKind::Network, message).with_next("Check the network, VPN and proxy settings.")
         };
         if error.is_connect() {
-            broken(format!("{host} cannot be reached{}.", root_cause(error))).before_sending()
+            broken(format!("{host} can't be reached{}.", root_cause(error))).before_sending()
         } else {
-            broken(format!("The connection to {host} broke before the answer was complete."))
+            broken(format!("The connection to {host} broke before the response was complete."))
         }
     }
 }
@@ -467,7 +464,7 @@ fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
     builder().build().or_else(|_| builder().tls_certs_only(carried_roots()).build()).map_err(|_| {
         ApiError::new(
             ErrorKind::Config,
-            "The HTTP client does not start: look at the proxy and certificate settings.",
+            "The HTTP client doesn't start: check the proxy and certificate settings.",
         )
     })
 }
@@ -491,7 +488,7 @@ fn carried_roots() -> impl Iterator<Item = reqwest::Certificate> {
 fn authorization(bearer: &Secret) -> Result<header::HeaderValue, ApiError> {
     let text = Zeroizing::new(format!("Bearer {}", bearer.expose()));
     let mut value = header::HeaderValue::from_str(&text).map_err(|_| {
-        ApiError::new(ErrorKind::Credentials, "The caller's access token holds characters that no token has.")
+        ApiError::new(ErrorKind::Credentials, "Your access token contains invalid characters.")
     })?;
     value.set_sensitive(true);
     Ok(value)
@@ -527,7 +524,7 @@ fn may_repeat(kind: CallKind, error: &ApiError) -> bool {
 }
 
 fn not_an_answer(url: &Url, why: &str) -> ApiError {
-    ApiError::new(ErrorKind::Server, format!("{} gave no usable answer: {why}.", host(url)))
+    ApiError::new(ErrorKind::Server, format!("{} sent no usable response: {why}.", host(url)))
         .with_next("Check the endpoint and proxy settings.")
 }
 

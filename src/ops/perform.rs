@@ -105,7 +105,7 @@ pub async fn perform_with(
         Call::Flow(flows::Call::History { account, unique_id }) => {
             let whose = flows::whose(client, &account, &unique_id);
             let list = snapshots.list(&whose).await.map(Reply::History);
-            list.map_err(|why| ApiError::new(ErrorKind::Other, format!("The history cannot be read: {why}")))
+            list.map_err(|why| ApiError::new(ErrorKind::Other, format!("The history can't be read: {why}")))
         }
     }
 }

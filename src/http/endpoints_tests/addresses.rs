@@ -60,11 +60,11 @@ fn the_metadata_host_is_a_host_or_host_and_port() {
 #[test]
 fn an_address_is_refused_for_each_thing_that_it_must_not_have() {
     for (text, why) in [
-        ("", "is no URL"),
-        ("iam.example", "is no URL"),
-        ("https://", "is no URL"),
-        ("https://h:x/", "is no URL"),
-        ("https://h:65536/", "is no URL"),
+        ("", "isn't a URL"),
+        ("iam.example", "isn't a URL"),
+        ("https://", "isn't a URL"),
+        ("https://h:x/", "isn't a URL"),
+        ("https://h:65536/", "isn't a URL"),
         ("http://iam.example/", "must use https"),
         ("http://10.0.0.1/", "must use https"),
         ("http://169.254.169.254/", "must use https"),

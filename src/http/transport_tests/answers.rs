@@ -33,7 +33,7 @@ async fn an_answer_that_breaks_off_is_asked_for_again_and_then_told() {
     let server = Server::start([Turn::Say(short.into())]).await;
     let error = server.client().get_account("x").await.unwrap_err();
     assert_eq!((error.kind, server.requests().await.len()), (ErrorKind::Network, TRIES));
-    assert!(error.sentence().contains("broke before the answer was complete"), "{error}");
+    assert!(error.sentence().contains("broke before the response was complete"), "{error}");
 }
 
 #[tokio::test]
@@ -41,9 +41,9 @@ async fn web_pages_redirects_and_nonsense_are_plain_sentences() {
     let page = "<!DOCTYPE html><html><title>Sign in to the hotel</title></html>";
     for (turn, part) in [
         (ok(page), "a web page came back"),
-        (answer(302, "Location: https://evil.example/\r\n", ""), "redirects are not followed"),
-        (ok("{\"email\": \"a"), "stops short"),
-        (ok("{\"email\": []}"), "is not what it should be (line 1, column 10)"),
+        (answer(302, "Location: https://evil.example/\r\n", ""), "redirects aren't followed"),
+        (ok("{\"email\": \"a"), "is cut off"),
+        (ok("{\"email\": []}"), "has an unexpected form (line 1, column 10)"),
         (ok(""), "is empty"),
         (ok("[]"), "isn't a JSON object"),
     ] {
@@ -90,7 +90,7 @@ async fn where_endpoints_are_moved_a_refusal_names_who_was_asked_and_not_google(
         let host = server.url.trim_start_matches("http://").to_owned();
         let error = Client::new(server.settings(caller)).get_account("x").await.unwrap_err();
         let said = format!("{}{}", error.sentence(), error.next_words());
-        assert!(said.starts_with(&format!("{host} answered 500")), "{said}");
+        assert!(said.starts_with(&format!("{host} returned 500")), "{said}");
         assert!(!said.contains("google"), "{said}");
     }
 }

@@ -34,7 +34,7 @@ async fn a_quoted_bearer_without_a_form_of_its_own_reaches_neither_record_nor_er
             (403, format!("who is {quoted}?")),
             (200, format!(r#"{{"email":"a@b","description":"{quoted}"}}"#)),
         ] {
-            // What is no JSON has no escapes of JSON.
+            // What isn't valid JSON has no escapes of JSON.
             if status == 403 && quoted.contains('\\') {
                 continue;
             }

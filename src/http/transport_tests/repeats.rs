@@ -232,7 +232,7 @@ async fn a_refused_bare_token_cannot_be_renewed_and_that_is_said() {
     let server = Server::start([answer(401, "", UNAUTHENTICATED)]).await;
     let error = server.client().get_account("x").await.unwrap_err();
     assert_eq!((error.status, error.reason()), (Some(401), Some("ACCESS_TOKEN_EXPIRED")));
-    assert!(error.next().unwrap().contains("Give a fresh access token"));
+    assert!(error.next().unwrap().contains("Pass a fresh access token"));
     assert_eq!(server.requests().await.len(), 1);
 }
 

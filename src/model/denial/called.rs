@@ -121,7 +121,7 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
             "Check the URL against what was signed: decode it with `impersona decode FILE`."
         }
         (CalledService::Run, Fault::NotAllowed) => {
-            "Send an ID token for the service's URL (`impersona token id ACCOUNT --audience https://SERVICE.run.app`), not an access token, and have roles/run.invoker granted to its account on the service."
+            "Send an ID token for the service's URL (`impersona token id ACCOUNT --audience https://SERVICE.run.app`), not an access token, and grant its account roles/run.invoker on the service."
         }
         (CalledService::Run, _) => {
             "Mint an ID token (not an access token) for the service's URL without a path: `impersona token id ACCOUNT --audience https://SERVICE.run.app`."

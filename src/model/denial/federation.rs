@@ -17,21 +17,21 @@ pub(super) enum Part {
     Mapping,
     /// The `audience` parameter names no provider that is there and enabled.
     Provider,
-    /// The `aud` of the foreign credential.
+    /// The `aud` of the external credential.
     Audience,
-    /// The `iss` of the foreign credential.
+    /// The `iss` of the external credential.
     Issuer,
     /// The issuer's keys cannot be fetched.
     IssuerUnreachable,
-    /// The signature of the foreign credential.
+    /// The signature of the external credential.
     Signature,
-    /// The foreign credential is too old, or not valid yet.
+    /// The external credential is too old, or not valid yet.
     Stale,
-    /// The foreign credential can't be read.
+    /// The external credential can't be read.
     Unreadable,
     /// What AWS says of the signed request.
     Aws,
-    /// The foreign credential, and no more is said.
+    /// The external credential, and no more is said.
     Credential,
 }
 
@@ -113,19 +113,19 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
     });
     let (what, next) = match part {
         Some(Part::Condition) => (
-            "The provider's attribute condition rejects the foreign credential",
+            "The provider's attribute condition rejects the external credential",
             format!("Compare its claims with the attribute condition and mapping: {DESCRIBE}."),
         ),
         Some(Part::SubjectTooLong) => (
-            "The foreign subject is too long: google.subject takes at most 127 bytes",
+            "The external subject is too long: google.subject takes at most 127 bytes",
             "Shorten it in the provider's attribute mapping, for example google.subject=assertion.sub.extract('repo:{repo}:'), or map a shorter claim; then adapt the grants that name the old subject.".to_owned(),
         ),
         Some(Part::Subject) => (
-            "The foreign credential has no value for google.subject",
+            "The external credential has no value for google.subject",
             format!("Map google.subject to a claim that the credential has: {DESCRIBE} shows the attribute mapping."),
         ),
         Some(Part::Mapping) => (
-            "The provider's attribute mapping doesn't fit the foreign credential",
+            "The provider's attribute mapping doesn't fit the external credential",
             format!("Correct the expression for the attribute that it names (it must yield a string): {DESCRIBE} shows the mapping."),
         ),
         Some(Part::Provider) => (
@@ -133,35 +133,35 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
             "Check the audience in the credentials file (//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER) and that pool and provider are enabled.".to_owned(),
         ),
         Some(Part::Audience) => (
-            "The foreign credential was issued for another audience",
+            "The external credential was issued for another audience",
             format!("Request it for the provider's allowed audience, or add its aud to the allowed audiences: {DESCRIBE}."),
         ),
         Some(Part::Issuer) => (
-            "The foreign credential isn't from the issuer that the provider trusts",
+            "The external credential isn't from the issuer that the provider trusts",
             format!("Its iss and the provider's issuer URI must be identical, including a trailing slash: {DESCRIBE}."),
         ),
         Some(Part::IssuerUnreachable) => (
-            "Google could not get the keys of the foreign credential's issuer",
+            "Google could not get the keys of the external credential's issuer",
             "Check that ISSUER/.well-known/openid-configuration and the key set that it names are reachable from the internet, or upload the key set to the provider.".to_owned(),
         ),
         Some(Part::Signature) => (
-            "The foreign credential's signature can't be verified with its issuer's keys",
+            "The external credential's signature can't be verified with its issuer's keys",
             "Get a fresh one. If the error stays, the keys that the issuer publishes, or the key set uploaded to the provider, aren't the ones it signs with.".to_owned(),
         ),
         Some(Part::Stale) => (
-            "The foreign credential has expired or isn't valid yet",
+            "The external credential has expired or isn't valid yet",
             "Get a fresh one right before the exchange, and check its issuer's clock.".to_owned(),
         ),
         Some(Part::Unreadable) => (
-            "The foreign credential can't be read",
+            "The external credential can't be read",
             "Check that credential_source yields the token itself, in the format and field that the credentials file names.".to_owned(),
         ),
         Some(Part::Aws) => (
-            "AWS doesn't accept the signed request that serves as the foreign credential",
+            "AWS doesn't accept the signed request that serves as the external credential",
             "Check the AWS credentials, their session token, the region and this machine's clock.".to_owned(),
         ),
         Some(Part::Credential) => (
-            "The foreign credential has expired or isn't trusted",
+            "The external credential has expired or isn't trusted",
             "Get a fresh one; its issuer and keys must match the provider's.".to_owned(),
         ),
         None => (

@@ -46,7 +46,7 @@ pub struct Asked {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Delegation {
-    /// The e-mail of the Workspace user.
+    /// The email of the Workspace user.
     pub subject: String,
     /// Full scope URLs.
     pub scopes: Vec<String>,
@@ -223,22 +223,22 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         Cause::CredentialRefused => called::explain(refusal),
         Cause::ApiDisabled => api_disabled(refusal),
         Cause::ScopeMissing => (
-            format!("The caller's access token lacks the scope that {} needs.", refusal.named_service()),
+            format!("Your access token doesn't have the scope that {} needs.", refusal.named_service()),
             format!("Log in again with the scope cloud-platform: `{LOGIN}`."),
         ),
         Cause::PermissionMissing => permission_missing(refusal),
         Cause::QuotaProject => quota_project(refusal),
         Cause::LoginAgain => login_again(refusal),
         Cause::ServicePerimeter => (
-            format!("VPC Service Controls keep the caller from {}.", refusal.named_service()),
+            format!("VPC Service Controls block you from {}.", refusal.named_service()),
             match refusal.metadata.get("uid") {
-                Some(uid) => format!("Give an administrator of the perimeter this identifier: {uid}."),
+                Some(uid) => format!("Send an administrator of the perimeter this identifier: {uid}."),
                 None => "Ask an administrator of the perimeter, or call from inside it.".to_owned(),
             },
         ),
         Cause::RateLimited => (
             match refusal.metadata.get("quota_limit") {
-                Some(limit) => format!("Too many calls to {}: the limit {limit} is reached.", refusal.named_service()),
+                Some(limit) => format!("Too many calls to {}: you have reached the limit {limit}.", refusal.named_service()),
                 None => format!("Too many calls to {} in a short time.", refusal.named_service()),
             },
             "Wait a minute, then try again.".to_owned(),
@@ -251,46 +251,46 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         Cause::NotFoundOrHidden if !refusal.asked.delegates.is_empty() => {
             let who = match refusal.message.rsplit_once("email ") {
                 Some((_, email)) if email.contains('@') => email.trim_end_matches('.').to_owned(),
-                _ => "An account of the chain".to_owned(),
+                _ => "An account in the chain".to_owned(),
             };
             (
-                format!("{who} was not found, or the caller may not see it."),
-                "Check each name of the chain; an account made a moment ago can take a minute to appear.".to_owned(),
+                format!("{who} was not found, or you can't see it."),
+                "Check each name in the chain; a new account can take a minute to appear.".to_owned(),
             )
         }
         Cause::NotFoundOrHidden => (
-            format!("{} was not found, or the caller may not see it.", refusal.subject()),
-            "Check the name; an account made a moment ago can take a minute to appear.".to_owned(),
+            format!("{} was not found, or you can't see it.", refusal.subject()),
+            "Check the name; a new account can take a minute to appear.".to_owned(),
         ),
         Cause::LifetimeTooLong => (
             match refusal.asked.lifetime_seconds {
                 Some(seconds) => format!(
-                    "Google refused the lifetime of {seconds} s: more than {ORDINARY_LIFETIME} s needs the organization to allow it for this account."
+                    "Google refused the lifetime of {seconds} s: the organization has to allow more than {ORDINARY_LIFETIME} s for this account."
                 ),
                 // An error that was pasted does not tell what was asked for.
                 None => format!(
-                    "Google refused the lifetime: more than {ORDINARY_LIFETIME} s needs the organization to allow it for this account."
+                    "Google refused the lifetime: the organization has to allow more than {ORDINARY_LIFETIME} s for this account."
                 ),
             },
-            format!("Ask for one hour or less, or have the account listed in constraints/{LIFETIME_CONSTRAINT}."),
+            format!("Use one hour or less, or ask an administrator to list the account in constraints/{LIFETIME_CONSTRAINT}."),
         ),
         Cause::Conflict => (
-            format!("{} was changed by somebody else in the meantime.", refusal.subject()),
-            "Read it again, compare, then apply the change anew.".to_owned(),
+            format!("{} was changed by someone else in the meantime.", refusal.subject()),
+            "Read it again, compare, then apply your change again.".to_owned(),
         ),
         Cause::AccountDisabled => (
             format!("{} is disabled, or in a state that allows no credentials.", refusal.disabled_account()),
-            "An administrator can enable it again: `gcloud iam service-accounts enable`.".to_owned(),
+            "Ask an administrator to enable it: `gcloud iam service-accounts enable`.".to_owned(),
         ),
         Cause::AccountGone => (
-            format!("{} is gone: deleted, or made anew under the same name.", refusal.disabled_account()),
-            "Grants to and on the old one do not hold for a new one of the same name; a deleted one can be undeleted for 30 days: `gcloud iam service-accounts undelete`.".to_owned(),
+            format!("{} is gone: deleted, or re-created under the same name.", refusal.disabled_account()),
+            "Grants to and on the old account don't apply to a new one of the same name; a deleted account can be restored for 30 days: `gcloud iam service-accounts undelete`.".to_owned(),
         ),
         Cause::WorkspaceDelegation => delegation(refusal),
         Cause::Federation => federation::explain(refusal),
         Cause::DomainRestricted => (
-            "An organization policy keeps members of other domains out of this policy.".to_owned(),
-            "Grant it to somebody of a permitted domain, or have constraints/iam.allowedPolicyMemberDomains changed.".to_owned(),
+            "An organization policy doesn't allow members of other domains in this policy.".to_owned(),
+            "Grant it to someone in an allowed domain, or ask an administrator to change constraints/iam.allowedPolicyMemberDomains.".to_owned(),
         ),
         Cause::Billing => (
             match refusal.consumer() {
@@ -300,8 +300,8 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
             "Link one: `gcloud billing projects link PROJECT --billing-account=ID`.".to_owned(),
         ),
         Cause::OnItself => (
-            format!("{} lacks the role on itself: an account may not mint for itself unless it is granted that.", refusal.subject()),
-            format!("Have {} granted to it on itself, or use its token directly.", refusal.role()),
+            format!("{} doesn't have the role on itself: an account can't mint for itself without it.", refusal.subject()),
+            format!("Grant it {} on itself, or use its token directly.", refusal.role()),
         ),
         // These take more than the refusal to be told; the doctor has the sentences.
         Cause::ConditionFalse | Cause::DenyPolicy | Cause::Propagating | Cause::ChainHop => permission_missing(refusal),
@@ -436,7 +436,7 @@ impl Refusal {
 
     /// What the call was about, for the start of a sentence.
     fn subject(&self) -> &str {
-        if self.asked.resource.is_empty() { "What was asked for" } else { &self.asked.resource }
+        if self.asked.resource.is_empty() { "The requested resource" } else { &self.asked.resource }
     }
 
     /// A state refusal may be about the caller itself, when the caller is an account.
@@ -444,7 +444,7 @@ impl Refusal {
         match self.metadata.get("email") {
             Some(email) => email,
             None if self.is_mint() || self.asked.delegation.is_some() => self.subject(),
-            None => "The caller's account",
+            None => "Your account",
         }
     }
 

@@ -14,29 +14,29 @@ pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
     let message = refusal.message.to_lowercase();
     if refusal.code == "invalid_scope" {
         return (
-            "The token endpoint knows no such scope as the JWT asks for.".to_owned(),
+            "The JWT requests a scope that the token endpoint doesn't know.".to_owned(),
             "Check the claim scope: full https:// scopes, separated by single spaces.".to_owned(),
         );
     }
     if refusal.code == "invalid_grant" && (message.contains("email") || message.contains("user id")) {
         return (
-            format!("Workspace knows no active user {subject}."),
+            format!("Workspace has no active user {subject}."),
             format!(
-                "Check the claim sub: the main address of a user of {domain} who is not suspended; a group, an alias or a service account is none."
+                "Check the claim sub: use the primary address of an active user of {domain}, not a group, an alias or a service account."
             ),
         );
     }
     if refusal.code == "invalid_grant" {
         return (
-            format!("The token endpoint does not accept the JWT ({}).", refusal.message.trim_end_matches('.')),
+            format!("The token endpoint rejected the JWT ({}).", refusal.message.trim_end_matches('.')),
             "Check iat and exp (at most 1h apart, and this machine's clock), iss (the account itself) and aud (the token endpoint); then sign a new one.".to_owned(),
         );
     }
     let scopes = if scopes.is_empty() { "its scopes".to_owned() } else { scopes.join(",") };
     (
-        format!("Google Workspace does not let {account} act for {subject} with these scopes."),
+        format!("Google Workspace doesn't let {account} act for {subject} with these scopes."),
         format!(
-            "An administrator of {domain} adds the account's client ID (its unique id) with exactly {scopes} in the Admin console: Security, Access and data control, API controls, Domain-wide delegation; it can take up to 24 hours."
+            "Ask an administrator of {domain} to add the account's client ID (its unique ID) with exactly {scopes} in the Admin console: Security, Access and data control, API controls, Domain-wide delegation; it can take up to 24 hours."
         ),
     )
 }
@@ -45,7 +45,7 @@ pub(super) fn api_disabled(refusal: &Refusal) -> (String, String) {
     let service = refusal.service();
     match refusal.consumer() {
         Some(consumer) if SHARED_CLIENT_PROJECTS.contains(&consumer) => (
-            format!("{service} is off in project {consumer}, which is Google's own: the caller has no quota project."),
+            format!("{service} is not enabled in project {consumer}, which is Google's own: you have no quota project."),
             "Set a quota project: --quota-project, or `gcloud auth application-default set-quota-project PROJECT`."
                 .to_owned(),
         ),
@@ -69,24 +69,24 @@ pub(super) fn permission_missing(refusal: &Refusal) -> (String, String) {
         format!(" on {}", refusal.asked.resource)
     };
     let sentence = match (name, named.is_some(), refusal.asked.delegates.len()) {
-        (None, ..) => format!("The caller may not do this{on}, or it may not exist."),
-        (Some(name), true, 0) => format!("The caller lacks {name}{on} (or it may not exist)."),
+        (None, ..) => format!("You aren't allowed to do this{on}, or it doesn't exist."),
+        (Some(name), true, 0) => format!("You don't have {name}{on} (or it doesn't exist)."),
         (Some(name), true, _) => {
             format!(
-                "Somebody in the chain of delegates lacks {name} on the next account, or an account may not exist."
+                "A delegate in the chain doesn't have {name} on the next account, or an account doesn't exist."
             )
         }
         // Google did not say which: this is the one that the method needs.
         (Some(name), false, _) => {
-            format!("The caller may not do this{on}, or it may not exist; it takes {name}.")
+            format!("You aren't allowed to do this{on}, or it doesn't exist; it requires {name}.")
         }
     };
     let next = match name.and_then(permission::by_name) {
         Some(needed) if is_mint_permission(needed) => format!(
-            "Have {} granted on the account; Owner and Editor include no permission to mint. A grant takes some minutes to work.",
+            "Ask for {} on the account; Owner and Editor don't include permission to mint. A grant takes a few minutes to work.",
             needed.role
         ),
-        Some(needed) => format!("Have {} granted on the account.", needed.role),
+        Some(needed) => format!("Ask for {} on the account.", needed.role),
         None => match name {
             Some(name) => format!("Ask an administrator for a role that contains {name}."),
             None => "Ask an administrator, or check the name.".to_owned(),
@@ -105,12 +105,12 @@ pub(super) fn quota_project(refusal: &Refusal) -> (String, String) {
         refusal.consumer().map_or_else(|| "the quota project".to_owned(), |id| format!("project {id}"));
     if refusal.reason.as_deref() == Some("USER_PROJECT_DENIED") {
         (
-            format!("The caller may not charge calls to {project}."),
-            "Have roles/serviceusage.serviceUsageConsumer granted there, or choose another with --quota-project.".to_owned(),
+            format!("You can't charge calls to {project}."),
+            "Ask for roles/serviceusage.serviceUsageConsumer there, or choose another project with --quota-project.".to_owned(),
         )
     } else {
         (
-            format!("Google takes no calls for {project}: it may not exist, or is suspended."),
+            format!("Google accepts no calls for {project}: it doesn't exist or is suspended."),
             "Choose another project with --quota-project or --project.".to_owned(),
         )
     }
@@ -120,16 +120,15 @@ pub(super) fn login_again(refusal: &Refusal) -> (String, String) {
     let message = refusal.message.trim_end_matches('.');
     let sentence = match (refusal.reason.as_deref(), refusal.code.as_str()) {
         (Some("invalid_rapt" | "rapt_required"), _) => {
-            "The organization wants the caller to log in again from time to time, and that time has come."
-                .to_owned()
+            "Your organization requires you to log in again.".to_owned()
         }
         (_, "invalid_grant") => {
-            format!("The caller's credentials are expired, revoked or not accepted ({message}).")
+            format!("Your credentials are expired, revoked or not accepted ({message}).")
         }
         (_, "invalid_client" | "deleted_client" | "unauthorized_client") => {
-            format!("Google does not accept the caller's OAuth client ({message}).")
+            format!("Google doesn't accept your OAuth client ({message}).")
         }
-        _ => "The caller's access token is expired or not accepted.".to_owned(),
+        _ => "Your access token is expired or not accepted.".to_owned(),
     };
     (sentence, format!("Log in again: `{LOGIN}`."))
 }
@@ -139,7 +138,7 @@ pub(super) fn login_again(refusal: &Refusal) -> (String, String) {
 const HINTS: [(&str, &str); 7] = [
     (
         "larger than the maximum allowed size",
-        "Put people into groups: a policy takes 1,500 members, 250 of them groups.",
+        "Use groups: a policy can have 1,500 members, 250 of them groups.",
     ),
     (
         "SOLO_MUST_INVITE_OWNERS",
@@ -147,15 +146,15 @@ const HINTS: [(&str, &str); 7] = [
     ),
     (
         "Please set the type prefix",
-        "Write the member with the prefix that Google names: user:, group:, serviceAccount:, …",
+        "Add the type that Google names to the member: user:, group:, serviceAccount:, …",
     ),
-    ("does not exist.", "Check the spelling; who was deleted a moment ago stays in policies as deleted:…"),
-    ("olicy version", "Read the policy with version 3 and write version 3, or its conditions are lost."),
+    ("does not exist.", "Check the spelling."),
+    ("olicy version", "Read and write the policy with version 3, or its conditions are lost."),
     (
         "is not supported for this resource",
         "`gcloud iam list-grantable-roles` lists the roles that can be granted there.",
     ),
-    ("be in the form", "Name an account by its e-mail or its 21-digit unique id."),
+    ("be in the form", "Use the account's email or its 21-digit unique ID."),
 ];
 
 pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
@@ -166,11 +165,11 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
         None => refusal.service(),
     };
     let sentence = match refusal.message.as_str() {
-        "" => format!("{service} answered {} without a word of explanation.", refusal.status),
+        "" => format!("{service} returned {} without an explanation.", refusal.status),
         message if message.ends_with(['.', '!', '?']) => {
-            format!("{service} answered {}: {message}", refusal.status)
+            format!("{service} returned {}: {message}", refusal.status)
         }
-        message => format!("{service} answered {}: {message}.", refusal.status),
+        message => format!("{service} returned {}: {message}.", refusal.status),
     };
     let hint = HINTS.iter().find(|(words, _)| {
         refusal.message.contains(words) || refusal.violation.as_deref().is_some_and(|it| it.contains(words))
@@ -185,7 +184,7 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
             format!("Try again in a moment; {service} stands in for Google here.")
         }
         (500.., _) => "Try again in a moment; status.cloud.google.com lists outages.".to_owned(),
-        (403, Some(reason)) => format!("Google's documentation of {reason} says what it takes."),
+        (403, Some(reason)) => format!("See Google's documentation of {reason}."),
         _ => "Check the values that were sent.".to_owned(),
     };
     (sentence, next)

@@ -34,13 +34,13 @@ pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Kno
     let mut lines = Lines(Vec::new());
     lines.add(Mark::Fact, facts(refusal));
     if let Some(caller) = known.caller {
-        let name = caller.name().unwrap_or_else(|| "not known by name".into());
+        let who = caller.name().map_or("your name is unknown".to_owned(), |name| format!("you are {name}"));
         let from = if caller.source.is_empty() {
             caller.kind.clone()
         } else {
             format!("{}, {}", caller.kind, caller.source)
         };
-        lines.add(Mark::Fact, format!("you are {name} ({from})"));
+        lines.add(Mark::Fact, format!("{who} ({from})"));
     }
     lines.ruled_out(refusal, cause, known);
     if matches!(
@@ -57,19 +57,22 @@ pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Kno
     if known.examined.account.as_ref().is_some_and(|account| account.disabled)
         && cause != Cause::AccountDisabled
     {
-        lines.add(Mark::Wrong, "the account is disabled besides: nobody can mint as it until it is enabled");
+        lines.add(
+            Mark::Wrong,
+            "in addition, the account is disabled: no one can mint for it until it is enabled",
+        );
     }
     lines.troubleshooter(known);
     if let Some(true) = known.examined.api_enabled {
         lines.add(
             Mark::Fine,
-            format!("{} is on in {}", refusal.service(), refusal.consumer().unwrap_or("the project")),
+            format!("{} is enabled in {}", refusal.service(), refusal.consumer().unwrap_or("the project")),
         );
     } else if let Some(false) = known.examined.api_enabled {
         lines.add(
             Mark::Wrong,
             format!(
-                "{} is off in {}, as Service Usage says too",
+                "{} is disabled in {}, Service Usage confirms",
                 refusal.service(),
                 refusal.consumer().unwrap_or("the project")
             ),
@@ -122,13 +125,13 @@ impl Lines {
                     self.add(
                         Mark::Wrong,
                         format!(
-                            "your token has {}{more}, and {} wants cloud-platform",
+                            "your token has {}{more}, but {} requires cloud-platform",
                             names.join(", "),
                             refusal.service()
                         ),
                     );
                 }
-                self.add(Mark::Fine, "not a role: IAM was not even asked");
+                self.add(Mark::Fine, "not a role: the call never reached IAM");
             }
             _ if refusal.reason.as_deref() == Some("IAM_PERMISSION_DENIED") => {
                 if wide {
@@ -140,12 +143,10 @@ impl Lines {
                 // Scopes and the API's state are checked before IAM is asked.
                 self.add(
                     Mark::Fine,
-                    format!("not the API: {} answered through IAM, so it is on", refusal.service()),
+                    format!("not the API: {} responded, so it is enabled", refusal.service()),
                 );
             }
-            Cause::ApiDisabled => {
-                self.add(Mark::Fine, "neither a role nor a scope would help: the call did not reach IAM")
-            }
+            Cause::ApiDisabled => self.add(Mark::Fine, "not a role or a scope: the call never reached IAM"),
             _ => {}
         }
     }
@@ -153,13 +154,13 @@ impl Lines {
     fn policies(&mut self, refusal: &Refusal, found: &Found) {
         for grant in found.grants.iter().take(MOST) {
             let (mark, text) = match &grant.how {
-                How::Holds => (Mark::Fine, "gives it to you".to_owned()),
-                How::NotNow(words) => (Mark::Wrong, format!("would give it to you, but {words}")),
+                How::Holds => (Mark::Fine, "grants it to you".to_owned()),
+                How::NotNow(words) => (Mark::Wrong, format!("would grant it to you, but {words}")),
                 How::Unclear(title) => {
-                    (Mark::Unknown, format!("may give it to you, under the condition “{title}”"))
+                    (Mark::Unknown, format!("might grant it to you, under the condition “{title}”"))
                 }
                 How::Perhaps(many) => {
-                    (Mark::Unknown, format!("gives it to {many}, whose members are not visible"))
+                    (Mark::Unknown, format!("grants it to {many}, whose members aren't visible"))
                 }
             };
             self.add(mark, format!("{} ({}) {text}", grant.role, grant.place));
@@ -168,20 +169,20 @@ impl Lines {
             let note = Gives::of(role, &|_| None).and_then(Gives::note);
             let said = match note {
                 Some(note) if refusal.permission().and_then(permission::by_name).is_some() => note.to_owned(),
-                _ => "does not give it".to_owned(),
+                _ => "doesn't grant it".to_owned(),
             };
             self.add(Mark::Fact, format!("your {role} ({place}) {said}"));
         }
         for (role, place) in found.unknown.iter().take(MOST) {
-            self.add(Mark::Unknown, format!("what your {role} ({place}) gives could not be read"));
+            self.add(Mark::Unknown, format!("couldn't read your role {role} ({place})"));
         }
         if found.complete && found.grants.is_empty() {
             let read = if found.of_account {
-                "the account's own and all above it"
+                "the account's own policy and all above it"
             } else {
-                "its own and all above it"
+                "its own policy and all above it"
             };
-            self.add(Mark::Wrong, format!("no policy gives it to you: {read} were read"));
+            self.add(Mark::Wrong, format!("no policy grants it to you (checked {read})"));
         }
     }
 
@@ -190,7 +191,7 @@ impl Lines {
             let (mark, said) = match &hop.state {
                 HopState::Yes(how) => (Mark::Fine, format!("yes: {how}")),
                 HopState::No(why) => (Mark::Wrong, format!("no: {why}")),
-                HopState::NoGrantSeen => (Mark::Wrong, format!("no grant seen of {}", hop.permission.role)),
+                HopState::NoGrantSeen => (Mark::Wrong, format!("no grant found for {}", hop.permission.role)),
                 HopState::Unread(why) | HopState::CannotTell(why) => (Mark::Unknown, why.clone()),
             };
             self.add(mark, format!("{} > {}  {said}", who(hop.from.as_deref()), short(&hop.to)));
@@ -202,7 +203,7 @@ impl Lines {
         let words = |state, yes: &str, no: &str| match state {
             Some(true) => yes.to_owned(),
             Some(false) => no.to_owned(),
-            None => "cannot tell".to_owned(),
+            None => "unknown".to_owned(),
         };
         let mark = match (said.denied, said.can) {
             (Some(true), _) | (_, Some(false)) => Mark::Wrong,
@@ -213,8 +214,8 @@ impl Lines {
             mark,
             format!(
                 "Policy Troubleshooter: allow policies {}, deny policies {}",
-                words(said.allowed, "give it", "do not give it"),
-                words(said.denied, "take it away", "do not matter"),
+                words(said.allowed, "grant it", "don't grant it"),
+                words(said.denied, "deny it", "don't apply"),
             ),
         );
     }

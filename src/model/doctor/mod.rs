@@ -53,7 +53,7 @@ pub struct Examined {
     pub troubleshot: Option<Troubleshot>,
     /// When impersona last wrote the account's policy, and which lines of a diff it wrote.
     pub written: Option<(Timestamp, Vec<String>)>,
-    /// The unique id that the account had then.
+    /// The unique ID that the account had then.
     pub unique_id_then: Option<String>,
     /// What could not be looked at, a sentence each.
     pub unread: Vec<String>,
@@ -115,7 +115,8 @@ fn refine(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> 
     match cause {
         Cause::PermissionMissing => permission_missing(refusal, found, known),
         Cause::ApiDisabled if seen.api_enabled == Some(true) => {
-            let sentence = format!("{} is enabled now, and was not when it was called.", refusal.service());
+            let sentence =
+                format!("{} is enabled now, but wasn't at the time of the call.", refusal.service());
             Some((Cause::Propagating, sentence))
         }
         Cause::NotFoundOrHidden | Cause::AccountGone => {
@@ -123,7 +124,7 @@ fn refine(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> 
             (*then != now.unique_id && !now.unique_id.is_empty()).then(|| {
                 let name = short(&now.email);
                 let sentence = format!(
-                    "{name} was made anew: its unique id was {then} and is {}; what was granted to the old one is gone.",
+                    "{name} was re-created: its unique ID was {then} and is now {}; grants to the old account are gone.",
                     now.unique_id
                 );
                 (Cause::AccountGone, sentence)
@@ -143,11 +144,10 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
     let yes = permission::by_name(name).zip(seen.granted).is_some_and(|(it, granted)| granted.has(it));
     // Who has no permission is refused whether the account is disabled or not.
     if yes && refusal.is_mint() && seen.account.as_ref().is_some_and(|account| account.disabled) {
-        return Some((Cause::AccountDisabled, format!("{target} is disabled: nobody can mint as it.")));
+        return Some((Cause::AccountDisabled, format!("{target} is disabled: no one can mint for it.")));
     }
     if yes {
-        let sentence =
-            format!("IAM says by now that you have {name} on {target}: the grant has arrived since.");
+        let sentence = format!("IAM now says that you have {name} on {target}: the grant has taken effect.");
         return Some((Cause::Propagating, sentence));
     }
     let troubleshot = seen.troubleshot.clone().unwrap_or_default();
@@ -157,7 +157,7 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         } else {
             format!("The deny policy {}", troubleshot.denied_by.join(", "))
         };
-        return Some((Cause::DenyPolicy, format!("{by} takes {name} away, whatever roles give it.")));
+        return Some((Cause::DenyPolicy, format!("{by} denies {name}, whatever roles grant it.")));
     }
     if troubleshot.can == Some(true) {
         let sentence = format!(
@@ -167,20 +167,20 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
     }
     if (troubleshot.allowed, troubleshot.denied) == (Some(true), Some(false)) {
         let sentence = format!(
-            "A role gives you {name} on {target} and no deny policy takes it away: a principal access boundary keeps you out."
+            "A role grants you {name} on {target} and no deny policy denies it: a principal access boundary blocks you."
         );
         return Some((Cause::DenyPolicy, sentence));
     }
     if let Some(grant) = found.grants.iter().find(|grant| grant.how == How::Holds) {
         let young = grant.place == HERE && is_young(&grant.role, known);
-        let given = format!("{} gives you {name} ({})", grant.role, grant.place);
+        let given = format!("{} grants you {name} ({})", grant.role, grant.place);
         return Some(if young {
             let sentence =
-                format!("{given}, and IAM does not know it everywhere yet: a grant takes 2 to 7 minutes.");
+                format!("{given}, but IAM doesn't know it everywhere yet: a grant takes 2 to 7 minutes.");
             (Cause::Propagating, sentence)
         } else {
             let sentence = format!(
-                "{given}, and access is denied all the same: a deny policy or a principal access boundary, or somebody granted it minutes ago."
+                "{given}, but access is denied anyway: by a deny policy or a principal access boundary, or because it was granted only minutes ago."
             );
             (Cause::DenyPolicy, sentence)
         });
@@ -190,15 +190,15 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         _ => None,
     }) {
         let sentence =
-            format!("{} would give you {name} ({}), but its condition {words}.", grant.role, grant.place);
+            format!("{} would grant you {name} ({}), but its condition {words}.", grant.role, grant.place);
         return Some((Cause::ConditionFalse, sentence));
     }
     if known.caller.and_then(|caller| caller.principal.as_deref()) == Some(refusal.asked.resource.as_str()) {
         let sentence =
-            format!("{target} lacks {name} on itself: being an account does not let it mint for itself.");
+            format!("{target} doesn't have {name} on itself: an account can't mint for itself without it.");
         return Some((Cause::OnItself, sentence));
     }
-    let you = if refusal.metadata.contains_key("permission") { "you lack" } else { "it takes" };
+    let you = if refusal.metadata.contains_key("permission") { "you don't have" } else { "this requires" };
     Some((Cause::PermissionMissing, format!("{you} {name} on {}.", place(target))))
 }
 
@@ -209,11 +209,11 @@ fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, Strin
     let open = |hop: &Hop| matches!(hop.state, HopState::Yes(_));
     let sentence = match hop {
         None if !seen.hops.is_empty() && seen.hops.iter().all(open) => {
-            let sentence = "every hop of the chain looks open by now: a grant takes 2 to 7 minutes to work everywhere, or a deny policy is stronger.";
+            let sentence = "every hop of the chain looks open now: a grant takes 2 to 7 minutes to work everywhere, or a deny policy overrides it.";
             return Some((Cause::Propagating, sentence.to_owned()));
         }
         Some(Hop { from: None, to, permission, .. }) => {
-            format!("the chain stops at its first hop: you lack {} on {}.", permission.name, short(to))
+            format!("the chain stops at its first hop: you don't have {} on {}.", permission.name, short(to))
         }
         Some(Hop {
             from: Some(from),
@@ -223,13 +223,13 @@ fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, Strin
         }) => {
             let (from, to) = (short(from), short(to));
             format!(
-                "by what Google names, the chain stops at {from} > {to}: {from} needs {} there, and whether it has it could not be told.",
+                "according to Google, the chain stops at {from} > {to}: {from} needs {} there; whether it has it is unknown.",
                 permission.name
             )
         }
         Some(Hop { from: Some(from), to, permission, .. }) => {
             format!(
-                "the chain stops at {} > {}: {} lacks {} there.",
+                "the chain stops at {} > {}: {} doesn't have {} there.",
                 short(from),
                 short(to),
                 short(from),
@@ -238,13 +238,16 @@ fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, Strin
         }
         None if name == permission::IMPLICIT_DELEGATION.name => {
             format!(
-                "one of the {} delegates may not be passed through: {name} is lacking on it.",
+                "the chain can't pass through one of the {} delegates: {name} is missing on it.",
                 refusal.asked.delegates.len()
             )
         }
         None => {
             let last = refusal.asked.delegates.last().map_or("the last delegate", |name| short(name));
-            format!("the last hop is closed: {last} lacks {name} on {}.", short(&refusal.asked.resource))
+            format!(
+                "the last hop is closed: {last} doesn't have {name} on {}.",
+                short(&refusal.asked.resource)
+            )
         }
     };
     Some((Cause::ChainHop, sentence))
@@ -285,7 +288,7 @@ fn who(account: Option<&str>) -> &str {
 }
 
 fn place(name: &str) -> &str {
-    if name.is_empty() { "what was asked for" } else { name }
+    if name.is_empty() { "the requested resource" } else { name }
 }
 
 /// The caller as a member of policies.

@@ -30,9 +30,9 @@ impl Step {
                 let role = permission.role;
                 let command =
                     format!("impersona policy grant {account} --member={member} --role={role} --expires=1h");
-                ("grant it, for an hour", Some(command))
+                ("grant it for an hour", Some(command))
             }
-            Do::Grant { .. } => ("have it granted by an administrator", None),
+            Do::Grant { .. } => ("ask an administrator to grant it", None),
             Do::Enable { service, project } => {
                 let command =
                     format!("gcloud services enable {} --project={}", quote(service), quote(project));
@@ -42,10 +42,10 @@ impl Step {
             Do::Copy { text, .. } if self.text.contains(text.as_str()) => return (self.text.clone(), None),
             Do::Copy { text, .. } => return (self.text.clone(), Some(text.clone())),
             Do::QuotaProject => ("charge another project: --quota-project PROJECT", None),
-            Do::NoQuotaProject => ("go on without a quota project: --no-quota-project", None),
-            Do::OtherCaller => ("call as somebody else: --credentials FILE", None),
-            Do::ShorterLifetime => ("mint it for an hour at most: --lifetime 1h", None),
-            Do::Again => ("try it again", None),
+            Do::NoQuotaProject => ("continue without a quota project: --no-quota-project", None),
+            Do::OtherCaller => ("use other credentials: --credentials FILE", None),
+            Do::ShorterLifetime => ("mint it for at most an hour: --lifetime 1h", None),
+            Do::Again => ("try again", None),
             Do::Watch { account, .. } => {
                 ("wait until IAM says yes", Some(format!("impersona can {}", quote(account))))
             }
@@ -128,12 +128,9 @@ pub(super) fn steps(
     match cause {
         Cause::ApiDisabled => match refusal.consumer() {
             Some(consumer) if SHARED_CLIENT_PROJECTS.contains(&consumer) => {
-                add(
-                    Do::QuotaProject,
-                    format!("name a project of yours to charge: {consumer} is Google's own"),
-                );
+                add(Do::QuotaProject, format!("charge a project of your own: {consumer} is Google's"));
                 let text = "gcloud auth application-default set-quota-project PROJECT".to_owned();
-                add(Do::Copy { text: text.clone(), what: "the command" }, format!("for good: {text}"));
+                add(Do::Copy { text: text.clone(), what: "the command" }, format!("permanently: {text}"));
             }
             Some(consumer) => {
                 let (service, project) = (refusal.service().to_owned(), consumer.to_owned());
@@ -142,11 +139,11 @@ pub(super) fn steps(
                 add(
                     Do::Enable { service: service.clone(), project: project.clone() },
                     format!(
-                        "enable {service} in project {project}; it needs serviceusage.services.enable there"
+                        "enable {service} in project {project}; requires serviceusage.services.enable there"
                     ),
                 );
-                add(Do::Copy { text, what: "the command" }, "the same as a gcloud command".into());
-                add(Do::QuotaProject, "charge another project, where it is on".into());
+                add(Do::Copy { text, what: "the command" }, "copy the gcloud command for it".into());
+                add(Do::QuotaProject, "charge another project that has it enabled".into());
             }
             None => add(Do::Told, next.to_owned()),
         },
@@ -164,7 +161,7 @@ pub(super) fn steps(
                     add(Do::Troubleshoot, "ask Policy Troubleshooter which policy denies it".into());
                 }
                 if let Some(watch) = watch(account, refusal) {
-                    add(watch, "wait until it works: if it was granted minutes ago, it will".into());
+                    add(watch, "wait until it works: a new grant takes a few minutes".into());
                 }
             }
             if cause == Cause::DenyPolicy {
@@ -173,10 +170,7 @@ pub(super) fn steps(
             }
             if !found.granters.is_empty() {
                 let names = found.granters.iter().map(|member| member.as_str().to_owned()).collect();
-                add(
-                    Do::WhoCanGrant(names),
-                    format!("see who could grant it: {} can set a policy here", count(&found.granters)),
-                );
+                add(Do::WhoCanGrant(names), format!("see who can grant it: {}", count(&found.granters)));
             }
             missing.request(refusal, known, &mut add);
             if cause == Cause::PermissionMissing
@@ -184,7 +178,7 @@ pub(super) fn steps(
                 && account.is_some()
                 && !found.complete
             {
-                add(Do::Troubleshoot, "ask Policy Troubleshooter, which may see more than you".into());
+                add(Do::Troubleshoot, "ask Policy Troubleshooter, which might see more than you".into());
             }
         }
         Cause::Propagating => {
@@ -202,7 +196,7 @@ pub(super) fn steps(
                 Some(login) => add(Do::Copy { text: login.to_owned(), what: "the command" }, text.clone()),
                 None => add(Do::Told, text),
             }
-            add(Do::OtherCaller, "call as somebody else meanwhile".into());
+            add(Do::OtherCaller, "switch to another caller for now".into());
         }
         Cause::QuotaProject => {
             add(Do::QuotaProject, "charge another project".into());
@@ -217,18 +211,18 @@ pub(super) fn steps(
                 );
                 add(
                     Do::Copy { text, what: "the request for an administrator" },
-                    format!("have roles/serviceusage.serviceUsageConsumer granted on {project}"),
+                    format!("ask for roles/serviceusage.serviceUsageConsumer on {project}"),
                 );
             }
         }
         Cause::LifetimeTooLong => {
-            add(Do::ShorterLifetime, "mint it again for 1h, which needs no exception".into());
+            add(Do::ShorterLifetime, "mint it again for 1h, which is always allowed".into());
             let text = "constraints/iam.allowServiceAccountCredentialLifetimeExtension".to_owned();
-            add(Do::Copy { text, what: "the constraint" }, "or have the account listed in constraints/iam.allowServiceAccountCredentialLifetimeExtension".into());
+            add(Do::Copy { text, what: "the constraint" }, "or ask an administrator to list the account in constraints/iam.allowServiceAccountCredentialLifetimeExtension".into());
         }
         Cause::Conflict if account.is_some() => {
             let account = account.cloned().unwrap_or_default();
-            add(Do::ReadPolicy(account), "read the policy again: what is staged moves onto it".into());
+            add(Do::ReadPolicy(account), "read the policy again; staged changes are kept".into());
         }
         Cause::RateLimited | Cause::ServerTrouble => {
             add(Do::Told, next.to_owned());
@@ -265,7 +259,7 @@ pub(super) fn steps(
         Cause::Federation | Cause::WorkspaceDelegation => {
             let text = visible::line(command(next).unwrap_or(next)).into_owned();
             add(Do::Copy { text, what: "what to do" }, next.to_owned());
-            add(Do::OtherCaller, "call as somebody else meanwhile".into());
+            add(Do::OtherCaller, "switch to another caller for now".into());
         }
         Cause::CredentialRefused => {
             let text = command(next).map_or_else(|| next.to_owned(), str::to_owned);
@@ -277,7 +271,7 @@ pub(super) fn steps(
         },
     }
     if let Some(project) = refusal.refused_quota_project() {
-        let text = format!("go on without the quota project {project}");
+        let text = format!("continue without the quota project {project}");
         steps.push(Step { what: Do::NoQuotaProject, text });
     }
     if steps.is_empty() {
@@ -296,13 +290,13 @@ fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)
         |by| format!("the deny policy {by}"),
     );
     let text = format!(
-        "{member} has a role that gives {} on {}, and {by} takes it away. An exception for this principal, or for this permission, would let it through.",
+        "{member} has a role that grants {} on {}, but {by} denies it. Please add an exception for this principal or this permission.",
         refusal.permission().unwrap_or("it"),
         refusal.asked.resource
     );
     let text = visible::line(&text).into_owned();
     let what = "the request for an administrator";
-    add(Do::Copy { text, what }, "copy what somebody who may change deny policies has to know".into());
+    add(Do::Copy { text, what }, "copy the request for an administrator of deny policies".into());
 }
 
 /// What is lacking, where and for whom.
@@ -349,10 +343,10 @@ impl Missing {
         let may_edit = tested.and_then(|granted| granted.answer(SET_IAM_POLICY));
         let on = short(account);
         let text = match may_edit {
-            Some(true) => format!("stage the grant: {title} on {on} to {}, 1h, and review it", self.who),
-            Some(false) => format!("write the request to an administrator: {title} on {on}"),
+            Some(true) => format!("stage and review the grant: {title} on {on} to {}, 1h", self.who),
+            Some(false) => format!("prepare a request for an administrator: {title} on {on}"),
             None => {
-                format!("stage the grant, or write the request for it: {title} on {on} to {}, 1h", self.who)
+                format!("stage the grant, or prepare a request for it: {title} on {on} to {}, 1h", self.who)
             }
         };
         let may_edit = may_edit == Some(true);
@@ -369,28 +363,25 @@ impl Missing {
             let on = where_granted(&refusal.asked.resource);
             let text = match role {
                 Some(role) => {
-                    format!("Please grant {member} the role {role}{}: it lacks {name}.", on_what(on))
+                    format!("Please grant {member} the role {role}{}. Missing: {name}.", on_what(on))
                 }
                 None => format!("Please grant {member} a role that contains {name}{}.", on_what(on)),
             };
             let text = visible::line(&text).into_owned();
             return add(
                 Do::Copy { text, what },
-                format!("copy a request to an administrator: {name}{}", on_what(on)),
+                format!("copy a request for an administrator: {name}{}", on_what(on)),
             );
         };
         let triple =
             Triple { role: permission.role.to_owned(), member: Member::read(&member), condition: None };
         let project = project_of(account)
             .or_else(|| known.examined.account.as_ref().map(|found| found.project.clone()));
-        let note = if is_mint_permission(permission) { "; Owner and Editor do not include it" } else { "" };
-        let reason = format!("{} is lacking there{note}.", permission.name);
+        let note = if is_mint_permission(permission) { " (Owner and Editor don't include it)" } else { "" };
+        let reason = format!("Missing: {}{note}.", permission.name);
         let project = project.unwrap_or_else(|| "PROJECT".into());
         let text = export::request(&triple, account, &project, Some(&reason));
-        add(
-            Do::Copy { text, what },
-            "copy the request for an administrator: the gcloud line and the reason".into(),
-        );
+        add(Do::Copy { text, what }, "copy a request for an administrator: gcloud command and reason".into());
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn other(sent: &Sent) -> Value {
         "token" => token(),
         "sts" if path == "/v1/introspect" => json!({"username": "principal://x"}),
         "sts" => token(),
-        // Without an e-mail, so that userinfo is asked.
+        // Without an email, so that userinfo is asked.
         "oauth2" if path == "/tokeninfo" => json!({"scope": "openid", "exp": "4070908800"}),
         "oauth2" => json!({"email": "dev@example.com"}),
         "certs" if path.contains("/x509/") => json!({"abc": "-----BEGIN CERTIFICATE-----"}),

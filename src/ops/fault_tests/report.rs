@@ -48,7 +48,7 @@ impl End {
             }
             Ok(Reply::Minted(credential)) => {
                 end.notes
-                    .extend(credential.remarks.iter().filter(|remark| remark.contains("not known")).cloned());
+                    .extend(credential.remarks.iter().filter(|remark| remark.contains("unknown")).cloned());
                 let doubt =
                     credential.signed.as_ref().filter(|signed| signed.verdict.state != jwt::State::Verified);
                 end.notes.extend(doubt.map(|signed| signed.verdict.reason.clone()));
@@ -245,7 +245,7 @@ pub(super) fn stable(text: &str, host: &str) -> String {
         && !words.starts_with("a web page")
     {
         let end = ["),", "):", "."].iter().find_map(|end| words.find(end)).map_or("", |at| &words[at..]);
-        out = format!("{before}API answered {status}: WORDS{end}");
+        out = format!("{before}API returned {status}: WORDS{end}");
     }
     out.replace("answer of tokeninfo", "answer of API").replace("answer of certificates", "answer of API")
 }

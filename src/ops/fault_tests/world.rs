@@ -174,7 +174,7 @@ impl Desk {
         tokio::time::advance(Duration::from_secs(25 * 3_600)).await;
     }
 
-    /// Puts back what runs change, forgets what the client keeps, and gives the call as it is to be made now.
+    /// Puts back the permissions of runs change, forgets what the client keeps, and the call as it is to be made now.
     pub(super) async fn prepare(&mut self, call: &Call) -> Call {
         self.handle.clear_faults().await;
         self.client.reset_probing();

@@ -135,7 +135,7 @@ fn a_switch_that_fails_changes_nothing() {
     screen.keys("enter");
     let error = ApiError::new(ErrorKind::Denied, "The caller lacks it.").with_next("Ask for it.");
     screen.send(Msg::Switched(Err(error)));
-    assert!(screen.notice().contains("The caller lacks it. Next: Ask for it."));
+    assert!(screen.notice().contains("The caller lacks it. Ask for it."));
     let caller = screen.app.shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
     assert_eq!(caller, Some("dev@example.com"));
 }
