@@ -170,7 +170,7 @@ pub(super) fn nothing_found() -> ApiError {
         ErrorKind::Credentials,
         "No credentials found: no file, no variable, no metadata server and no gcloud login.",
     )
-    .with_next(format!("Log in with `{LOGIN}`, or look around with `impersona --demo`."))
+    .with_next(format!("Log in with `{LOGIN}`, or explore with `impersona --demo`."))
 }
 
 fn asked(method: &'static str) -> Asked {

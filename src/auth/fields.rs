@@ -52,7 +52,7 @@ pub(super) enum Field {
 impl Field {
     fn name(&self) -> &'static str {
         match self {
-            Field::Text(_) => "a text",
+            Field::Text(_) => "a string",
             Field::Null => "nothing",
             Field::Bool => "a boolean",
             Field::Number(_) => "a number",
@@ -69,8 +69,9 @@ impl Fields {
     /// How it is wrong, without quoting it: the reader's own text may.
     pub(super) fn read(json: &[u8]) -> Result<Fields, String> {
         let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let field: Field = serde_json::from_slice(json)
-            .map_err(|error| format!("is no JSON (line {}, column {})", error.line(), error.column()))?;
+        let field: Field = serde_json::from_slice(json).map_err(|error| {
+            format!("isn't valid JSON (line {}, column {})", error.line(), error.column())
+        })?;
         match field {
             Field::Object(fields) => Ok(Fields { path: String::new(), fields }),
             _ => Err("isn't a JSON object".to_owned()),
@@ -82,12 +83,12 @@ impl Fields {
     }
 
     fn wrong<T>(&self, name: &str, found: &Field, wanted: &str) -> Result<T, String> {
-        Err(format!("has {} in its field “{}{name}”, where {wanted} belongs", found.name(), self.path))
+        Err(format!("has {} in its field “{}{name}”, which must be {wanted}", found.name(), self.path))
     }
 
     /// Says that a field has to be there.
     pub(super) fn lacks(&self, name: &str) -> String {
-        format!("lacks the field “{}{name}”", self.path)
+        format!("is missing the field “{}{name}”", self.path)
     }
 
     /// A field by its whole path.
@@ -127,7 +128,7 @@ impl Fields {
             Some(Field::Text(mut text)) => {
                 Ok(Some(std::mem::take(&mut *text)).filter(|text| !text.is_empty()))
             }
-            Some(other) => self.wrong(name, &other, "a text"),
+            Some(other) => self.wrong(name, &other, "a string"),
         }
     }
 
@@ -158,7 +159,7 @@ impl Fields {
                 .into_iter()
                 .map(|field| match field {
                     Field::Text(mut text) => Ok(std::mem::take(&mut *text)),
-                    other => self.wrong(name, &other, "only texts"),
+                    other => self.wrong(name, &other, "a list of strings"),
                 })
                 .collect(),
             Some(other) => self.wrong(name, &other, "a list"),
@@ -190,9 +191,7 @@ impl Fields {
                 return Err(format!("contains characters not allowed in a header in its field “{path}”"));
             }
             if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
-                return Err(format!(
-                    "sets a header that belongs to the connection in its field “{path}”: remove it"
-                ));
+                return Err(format!("sets a connection header in its field “{path}”: remove it"));
             }
             if headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(&name)) {
                 return Err(format!("sets the same header twice in its field “{path}”"));

@@ -46,8 +46,8 @@ pub(super) fn read(path: &Path, label: &str) -> Result<Source, ApiError> {
 fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let unreadable = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "may not be read by you".to_owned(),
-        _ => format!("cannot be read: {error}"),
+        std::io::ErrorKind::PermissionDenied => "isn't readable by you".to_owned(),
+        _ => format!("can't be read: {error}"),
     };
     let found = std::fs::metadata(path).map_err(unreadable)?;
     if found.is_dir() {
@@ -59,7 +59,7 @@ fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
         .and_then(|file| file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
     if bytes.len() as u64 > SIZE_LIMIT {
-        return Err("is larger than 1 MiB, which no credentials are".to_owned());
+        return Err("is over 1 MiB, too large for credentials".to_owned());
     }
     Ok(bytes)
 }
@@ -84,7 +84,7 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
     let universe = universe.unwrap_or_else(|| GOOGLE.to_owned());
     if source.credentials.holds_a_login() && universe != GOOGLE {
         // google-auth refuses it as well: the login would be sent to the hosts of whoever wrote the file.
-        return Err("holds a person's login, which only works at googleapis.com, but names another universe in its field “universe_domain”".to_owned());
+        return Err("contains a user login, which only works with googleapis.com, but has another universe in its field “universe_domain”".to_owned());
     }
     source.universe = Some(universe);
     source.principal = source.credentials.principal();
@@ -103,13 +103,13 @@ fn of_universe(fields: &mut Fields, universe: &mut Option<String>) -> Result<(),
     let Some(named) = fields.optional("universe_domain")? else { return Ok(()) };
     if !is_domain(&named) {
         return Err(format!(
-            "has no domain name such as googleapis.com, in lower case, in its field “{}”",
+            "must have a lowercase domain name such as googleapis.com in its field “{}”",
             fields.path_of("universe_domain")
         ));
     }
     match universe {
         Some(universe) if *universe != named => Err(format!(
-            "names another universe in its field “{}” than around it",
+            "has a different universe in its field “{}” than outside it",
             fields.path_of("universe_domain")
         )),
         _ => {
@@ -125,7 +125,7 @@ fn credentials(
     universe: &mut Option<String>,
 ) -> Result<Credentials, String> {
     if depth >= DEEPEST {
-        return Err("holds credentials within credentials without end".to_owned());
+        return Err("nests credentials too deeply".to_owned());
     }
     of_universe(&mut fields, universe)?;
     Ok(match fields.required("type")?.as_str() {
@@ -164,7 +164,7 @@ fn credentials(
         },
         "gdch_service_account" => {
             return Err(
-                "has the type “gdch_service_account”: it is for Google Distributed Cloud, whose services are not these"
+                "has the type “gdch_service_account”: it is for Google Distributed Cloud, which isn't supported"
                     .to_owned(),
             );
         }
@@ -187,15 +187,15 @@ pub(super) fn impersonated(url: &str) -> Result<String, String> {
         .and_then(|(_, last)| last.strip_suffix(":generateAccessToken"))
         .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned());
     name.filter(|name| account::parse(name).is_ok()).ok_or_else(|| {
-        "names no account in its field “service_account_impersonation_url”, which must end in ACCOUNT:generateAccessToken"
+        "has no account in its field “service_account_impersonation_url”, which must end in ACCOUNT:generateAccessToken"
             .to_owned()
     })
 }
 
-/// A delegate, by its e-mail alone or by its resource name.
+/// A delegate, by its email alone or by its resource name.
 fn bare(name: &str) -> Result<String, String> {
     let name = name.rsplit_once('/').map_or(name, |(_, last)| last);
-    account::parse(name).map_err(|_| "names no account in its field “delegates”".to_owned())
+    account::parse(name).map_err(|_| "has an invalid account in its field “delegates”".to_owned())
 }
 
 #[cfg(test)]

@@ -66,88 +66,100 @@ fn every_broken_file_is_one_sentence_with_file_and_field_and_never_the_content()
     let impersonated = |rest: &str| format!(r#"{{"type":"impersonated_service_account"{rest}}}"#);
     let url = r#","service_account_impersonation_url":"https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@p.iam.gserviceaccount.com:generateAccessToken""#;
     let cases: Vec<(Vec<u8>, &str)> = vec![
-        (b"".to_vec(), "is no JSON (line 1, column 0)"),
-        (b"{\n \"type\": hunter2 }".to_vec(), "is no JSON (line 2, column 10)"),
-        (b"\xff\xfe\x00".to_vec(), "is no JSON"),
-        (b"{\"type\":\"authorized_user\"".to_vec(), "is no JSON"),
+        (b"".to_vec(), "isn't valid JSON (line 1, column 0)"),
+        (b"{\n \"type\": hunter2 }".to_vec(), "isn't valid JSON (line 2, column 10)"),
+        (b"\xff\xfe\x00".to_vec(), "isn't valid JSON"),
+        (b"{\"type\":\"authorized_user\"".to_vec(), "isn't valid JSON"),
         (b"[]".to_vec(), "isn't a JSON object"),
         (b"7".to_vec(), "isn't a JSON object"),
-        (b"{}".to_vec(), "lacks the field “type”"),
+        (b"{}".to_vec(), "is missing the field “type”"),
         (br#"{"type":7}"#.to_vec(), "has a number in its field “type”"),
         (br#"{"type":-7.5}"#.to_vec(), "has a number in its field “type”"),
         (br#"{"type":{"a":{"b":[true]}}}"#.to_vec(), "has an object in its field “type”"),
         (br#"{"type":true}"#.to_vec(), "has a boolean in its field “type”"),
-        (br#"{"type":null}"#.to_vec(), "lacks the field “type”"),
-        (br#"{"type":""}"#.to_vec(), "lacks the field “type”"),
+        (br#"{"type":null}"#.to_vec(), "is missing the field “type”"),
+        (br#"{"type":""}"#.to_vec(), "is missing the field “type”"),
         (br#"{"type":"hunter"}"#.to_vec(), "unknown type “hunter”"),
         (br#"{"type":"gdch_service_account"}"#.to_vec(), "Google Distributed Cloud"),
         (
             br#"{"type":"authorized_user","client_id":"x","client_secret":"hunter2"}"#.to_vec(),
-            "lacks the field “refresh_token”",
+            "is missing the field “refresh_token”",
         ),
-        (br#"{"type":"authorized_user","client_secret":"hunter2"}"#.to_vec(), "lacks the field “client_id”"),
-        (br#"{"type":"authorized_user","client_id":"x"}"#.to_vec(), "lacks the field “client_secret”"),
+        (
+            br#"{"type":"authorized_user","client_secret":"hunter2"}"#.to_vec(),
+            "is missing the field “client_id”",
+        ),
+        (br#"{"type":"authorized_user","client_id":"x"}"#.to_vec(), "is missing the field “client_secret”"),
         (
             br#"{"type":"authorized_user","client_id":["hunter2"]}"#.to_vec(),
             "a list in its field “client_id”",
         ),
-        (br#"{"type":"service_account","private_key":"hunter2"}"#.to_vec(), "lacks the field “client_email”"),
-        (br#"{"type":"service_account","client_email":"a@b"}"#.to_vec(), "lacks the field “private_key”"),
+        (
+            br#"{"type":"service_account","private_key":"hunter2"}"#.to_vec(),
+            "is missing the field “client_email”",
+        ),
+        (
+            br#"{"type":"service_account","client_email":"a@b"}"#.to_vec(),
+            "is missing the field “private_key”",
+        ),
         (
             br#"{"type":"service_account","client_email":"a@b","private_key":"hunter2"}"#.to_vec(),
             "no RSA key in PEM form in its field “private_key”",
         ),
-        (impersonated("").into(), "lacks the field “service_account_impersonation_url”"),
+        (impersonated("").into(), "is missing the field “service_account_impersonation_url”"),
         (
             impersonated(r#","service_account_impersonation_url":"https://hunter2/""#).into(),
             "“service_account_impersonation_url”, which must end in",
         ),
-        (impersonated(url).into(), "lacks the field “source_credentials”"),
+        (impersonated(url).into(), "is missing the field “source_credentials”"),
         (
             impersonated(&format!(r#"{url},"source_credentials":{{}}"#)).into(),
-            "lacks the field “source_credentials.type”",
+            "is missing the field “source_credentials.type”",
         ),
         (
             impersonated(&format!(
                 r#"{url},"source_credentials":{{"type":"authorized_user","client_id":"i"}}"#
             ))
             .into(),
-            "lacks the field “source_credentials.client_secret”",
+            "is missing the field “source_credentials.client_secret”",
         ),
         (
             impersonated(&format!(r#"{url},"delegates":["hunter2"],"source_credentials":{USER}"#)).into(),
-            "names no account in its field “delegates”",
+            "has an invalid account in its field “delegates”",
         ),
-        (impersonated(&format!(r#"{url},"delegates":"x""#)).into(), "has a text in its field “delegates”"),
-        (br#"{"type":"external_account"}"#.to_vec(), "lacks the field “subject_token_type”"),
+        (impersonated(&format!(r#"{url},"delegates":"x""#)).into(), "has a string in its field “delegates”"),
+        (br#"{"type":"external_account"}"#.to_vec(), "is missing the field “subject_token_type”"),
         (
             br#"{"type":"external_account","subject_token_type":"hunter2"}"#.to_vec(),
-            "not taken here in its field “subject_token_type”",
+            "has an unsupported type in its field “subject_token_type”",
         ),
-        (external("null").into(), "lacks the field “credential_source”"),
-        (external("{}").into(), "names no kind of source"),
+        (external("null").into(), "is missing the field “credential_source”"),
+        (external("{}").into(), "has no source"),
         (external(r#"{"file":7}"#).into(), "has a number in its field “credential_source.file”"),
-        (external(r#"{"file":"/x","url":"https://hunter2"}"#).into(), "several kinds of source"),
+        (external(r#"{"file":"/x","url":"https://hunter2"}"#).into(), "several sources"),
         (external(r#"{"file":"/x","format":{"type":"xml"}}"#).into(), "“credential_source.format.type”"),
         (
             external(r#"{"file":"/x","format":{"type":"json"}}"#).into(),
-            "lacks the field “credential_source.format.subject_token_field_name”",
+            "is missing the field “credential_source.format.subject_token_field_name”",
         ),
         (external(r#"{"url":"https://x","headers":{"A":7}}"#).into(), "“credential_source.headers.A”"),
-        (external(r#"{"executable":{}}"#).into(), "lacks the field “credential_source.executable.command”"),
+        (
+            external(r#"{"executable":{}}"#).into(),
+            "is missing the field “credential_source.executable.command”",
+        ),
         (
             external(r#"{"executable":{"command":"/x","timeout_millis":1}}"#).into(),
             "“credential_source.executable.timeout_millis”",
         ),
-        (external(r#"{"certificate":{}}"#).into(), "mutual TLS and is not built here"),
+        (external(r#"{"certificate":{}}"#).into(), "mutual TLS and isn't supported"),
         (external(r#"{"environment_id":"aws2"}"#).into(), "“credential_source.environment_id”"),
         (
             external(r#"{"environment_id":"aws1"}"#).into(),
-            "lacks the field “credential_source.regional_cred_verification_url”",
+            "is missing the field “credential_source.regional_cred_verification_url”",
         ),
         (
             br#"{"type":"external_account_authorized_user","token_url":"https://x"}"#.to_vec(),
-            "lacks the field “client_id”",
+            "is missing the field “client_id”",
         ),
     ];
     assert!(cases.len() >= 30);
@@ -159,7 +171,7 @@ fn every_broken_file_is_one_sentence_with_file_and_field_and_never_the_content()
 
 #[test]
 fn what_is_no_file_of_credentials_at_all_is_said_to_be_that() {
-    assert!(wrong(&vec![b' '; 10 * 1024 * 1024]).contains("larger than 1 MiB"));
+    assert!(wrong(&vec![b' '; 10 * 1024 * 1024]).contains("over 1 MiB"));
     let dir = tempfile::tempdir().unwrap();
     assert!(read(dir.path(), "ADC").unwrap_err().message.contains("is a directory"));
     assert!(read(&dir.path().join("gone"), "ADC").unwrap_err().message.contains("does not exist"));
@@ -169,7 +181,7 @@ fn what_is_no_file_of_credentials_at_all_is_said_to_be_that() {
         let path = dir.path().join("closed");
         std::fs::write(&path, USER).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
-        assert!(read(&path, "ADC").unwrap_err().message.contains("may not be read by you"));
+        assert!(read(&path, "ADC").unwrap_err().message.contains("isn't readable by you"));
     }
 }
 
@@ -187,7 +199,7 @@ fn a_byte_order_mark_and_windows_line_ends_are_tolerated() {
 #[test]
 fn of_a_field_that_stands_twice_the_last_counts_as_with_googles_libraries() {
     let text = r#"{"type":"x","type":"authorized_user","client_id":"i","client_secret":"a\u0062","refresh_token":"r","extra":[1,{"a":null}]}"#;
-    let Credentials::User { client_secret, .. } = good(text).credentials else { panic!("a person's login") };
+    let Credentials::User { client_secret, .. } = good(text).credentials else { panic!("a user login") };
     assert_eq!(client_secret.expose(), "ab");
 }
 
@@ -242,7 +254,7 @@ fn credentials_within_credentials_end_somewhere() {
             r#"{{"type":"impersonated_service_account","service_account_impersonation_url":"{url}","source_credentials":{text}}}"#
         );
     }
-    assert!(wrong(text.as_bytes()).contains("without end"));
+    assert!(wrong(text.as_bytes()).contains("too deeply"));
 }
 
 #[test]
@@ -355,7 +367,7 @@ fn a_persons_login_is_refused_in_another_universe() {
             impersonating(&with(strange, login), ""),
         ] {
             let said = wrong(content.as_bytes());
-            assert!(said.contains("person's login") && said.contains("universe_domain"), "{said}");
+            assert!(said.contains("user login") && said.contains("universe_domain"), "{said}");
         }
     }
 }

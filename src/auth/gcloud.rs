@@ -156,9 +156,10 @@ pub(super) async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiErro
             command.env_remove(format!("CLOUDSDK_{name}"));
         }
     }
-    let failed =
-        |why: String| ApiError::new(ErrorKind::Credentials, format!("gcloud gives no access token: {why}."));
-    let mut child = command.spawn().map_err(|error| failed(format!("it does not start ({error})")))?;
+    let failed = |why: String| {
+        ApiError::new(ErrorKind::Credentials, format!("gcloud returned no access token: {why}."))
+    };
+    let mut child = command.spawn().map_err(|error| failed(format!("it doesn't start ({error})")))?;
     let mut out = Zeroizing::new(Vec::with_capacity(16 * 1024));
     let mut said = Zeroizing::new(Vec::new());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
@@ -194,7 +195,7 @@ pub(super) async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiErro
     }
     let token = std::str::from_utf8(&out).map(str::trim).unwrap_or_default();
     if token.is_empty() || token.bytes().any(|b| !b.is_ascii_graphic()) {
-        return Err(failed("what it prints is no token".to_owned()));
+        return Err(failed("its output isn't a token".to_owned()));
     }
     Ok(Granted {
         secret: Secret::new(token),
@@ -256,7 +257,7 @@ pub(super) fn label(login: &Login) -> String {
 
 /// The sentence of gcloud's error, without its name of the command.
 fn reason(text: &str) -> String {
-    let line = text.lines().find(|line| line.starts_with("ERROR:")).unwrap_or("it ended with an error");
+    let line = text.lines().find(|line| line.starts_with("ERROR:")).unwrap_or("it failed");
     let line = line.trim_start_matches("ERROR:").trim();
     let sentence = match line.strip_prefix('(') {
         Some(rest) => rest.split_once(')').map_or(line, |(_, sentence)| sentence),
@@ -333,6 +334,6 @@ mod tests {
     fn the_reason_is_gclouds_own_sentence() {
         let text = "WARNING: x\nERROR: (gcloud.auth.print-access-token) You do not currently have an active account selected.\nPlease run:\n";
         assert_eq!(reason(text), "You do not currently have an active account selected");
-        assert_eq!(reason("nothing of use"), "it ended with an error");
+        assert_eq!(reason("nothing of use"), "it failed");
     }
 }

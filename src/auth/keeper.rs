@@ -113,7 +113,7 @@ impl Keeper {
             running.spawn(keep(source, self.http.clone(), questions));
             Task { asks, _running: running }
         });
-        let gone = |_| ApiError::new(ErrorKind::Other, "The task that renews the caller's token has ended.");
+        let gone = |_| ApiError::new(ErrorKind::Other, "The task that renews your access token has stopped.");
         let (answer, reply) = oneshot::channel();
         task.await.asks.send(Ask { refused, answer }).await.map_err(|_| gone(()))?;
         reply.await.map_err(|_| gone(()))?

@@ -39,7 +39,7 @@ pub(super) fn self_signed(
 }
 
 fn sign(claims: &Value, key_id: Option<&str>, private_key: &Secret) -> Result<Secret, ApiError> {
-    let broken = || ApiError::new(ErrorKind::Credentials, "The private key of the credentials cannot sign.");
+    let broken = || ApiError::new(ErrorKind::Credentials, "The private key in the credentials can't sign.");
     let key = EncodingKey::from_rsa_pem(private_key.expose().as_bytes()).map_err(|_| broken())?;
     let header = Header { kid: key_id.map(str::to_owned), ..Header::new(Algorithm::RS256) };
     jsonwebtoken::encode(&header, claims, &key).map(Secret::new).map_err(|_| broken())

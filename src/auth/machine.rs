@@ -32,7 +32,7 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
         #[serde(default)]
         scopes: Vec<String>,
     }
-    let absent = || ApiError::new(ErrorKind::Timeout, "No metadata server answers here.");
+    let absent = || ApiError::new(ErrorKind::Timeout, "No metadata server responds here.");
     let recursive = vec![("recursive", "true".to_owned())];
     let asked = |path: &str, query, method: &'static str| {
         let asked =

@@ -111,21 +111,21 @@ impl Source {
                 "Log in again: `gcloud auth application-default login --login-config=FILE`.".to_owned()
             }
             Credentials::Impersonated { .. } => {
-                format!("Check {}: its source credentials may have ended: `{LOGIN}`.", self.origin)
+                format!("Check {}: its source credentials might have expired: `{LOGIN}`.", self.origin)
             }
             Credentials::External(_) => format!(
-                "Check the pool, the provider and its conditions that {} names, and that the foreign token is fresh.",
+                "Check that the subject token is fresh, and the pool, provider and conditions named in {}.",
                 self.origin
             ),
             Credentials::Gcloud(_) | Credentials::Any(_) => "Log in again: `gcloud auth login`.".to_owned(),
             Credentials::AccessToken(_) if self.label == "CLOUDSDK_AUTH_ACCESS_TOKEN" => {
-                "Renew CLOUDSDK_AUTH_ACCESS_TOKEN, which goes before every login, or unset it.".to_owned()
+                "Renew CLOUDSDK_AUTH_ACCESS_TOKEN, which overrides every login, or unset it.".to_owned()
             }
             Credentials::AccessToken(_) => {
-                "Give a fresh access token: this one cannot be renewed.".to_owned()
+                "Pass a fresh access token: this one can't be renewed.".to_owned()
             }
             Credentials::Machine => {
-                "Check the account attached to this machine and its scopes; they are set while it is stopped: `gcloud compute instances set-service-account`.".to_owned()
+                "Check the account attached to this machine and its scopes; to change them, stop the machine first: `gcloud compute instances set-service-account`.".to_owned()
             }
         })
     }
@@ -166,7 +166,7 @@ impl Source {
     /// From a bare access token.
     fn token(token: Secret, label: &str, env: &Env) -> Result<Source, ApiError> {
         if token.is_empty() || token.expose().bytes().any(|b| !b.is_ascii_graphic()) {
-            let message = format!("What {label} gives is no access token: it must be one word.");
+            let message = format!("The access token from {label} is invalid: it must be a single word.");
             return Err(ApiError::new(ErrorKind::Credentials, message));
         }
         Ok(Source::new(label, label, Credentials::AccessToken(token)).with_environment(env))

@@ -49,9 +49,9 @@ pub enum Mode {
 /// A change of an account's policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// E-mail or unique id.
+    /// Email or unique ID.
     pub account: String,
-    /// Empty when not known; saved policies are then kept by the e-mail.
+    /// Empty when not known; saved policies are then kept by the email.
     pub unique_id: String,
     /// The policy as it was read.
     pub base: Policy,
@@ -104,9 +104,9 @@ impl Applied {
     /// What happened, in one sentence.
     pub fn sentence(&self) -> String {
         match self {
-            Applied::Applied { differs, .. } if differs.is_empty() => "The policy is written.".to_owned(),
+            Applied::Applied { differs, .. } if differs.is_empty() => "The policy was written.".to_owned(),
             Applied::Applied { .. } => {
-                "The policy is written, but what is stored is not what was sent: look at the differences."
+                "The policy was written, but what is stored differs from what was sent: check the differences."
                     .to_owned()
             }
             Applied::Conflict { merged, .. } if merged.overlaps.is_empty() => {
@@ -117,11 +117,11 @@ impl Applied {
                     .to_owned()
             }
             Applied::NotApplied { lost, .. } => format!(
-                "The answer was lost ({}), and the policy is unchanged when read again: the change was not carried out.",
+                "The response was lost ({}), but the policy is unchanged: your change was not applied.",
                 lost.sentence().trim_end_matches('.')
             ),
             Applied::Unknown { lost, check, .. } => format!(
-                "The answer was lost ({}), and the policy cannot be read: whether it was changed is not known. `{check}` tells.",
+                "The response was lost ({}), and the policy can't be read, so it's unknown whether it changed. Check with `{check}`.",
                 lost.sentence().trim_end_matches('.')
             ),
         }
@@ -188,7 +188,7 @@ pub async fn apply_policy_if(
                 } else {
                     "other than the one sent"
                 };
-                let lost = ApiError::new(ErrorKind::Server, format!("IAM answered with a policy {what}."));
+                let lost = ApiError::new(ErrorKind::Server, format!("IAM responded with a policy {what}."));
                 match client.get_policy(&account).await {
                     Err(read_again) => return Ok(unknown(account, lost, read_again)),
                     // It is stored, and otherwise than it was sent.
@@ -257,9 +257,9 @@ async fn save(
         policy: read.to_json(),
     };
     snapshots.save(snapshot).await.map_err(|why| {
-        let message = format!("The policy as it is could not be saved ({why}), so nothing was written.");
+        let message = format!("The current policy couldn't be saved ({why}), so nothing was written.");
         ApiError::new(ErrorKind::Other, message)
-            .with_next("Make room for it, or name another folder in IMPERSONA_STATE_DIR.")
+            .with_next("Free up space, or set IMPERSONA_STATE_DIR to another folder.")
     })
 }
 

@@ -427,10 +427,10 @@ fn each_ending_has_its_sentence() {
     };
     let check = commands::show_policy(ACCOUNT);
     for (ended, sentence) in [
-        (applied(&plain), "The policy is written.".to_owned()),
+        (applied(&plain), "The policy was written.".to_owned()),
         (
             applied(&policy("A", &[])),
-            "The policy is written, but what is stored is not what was sent: look at the differences.".into(),
+            "The policy was written, but what is stored differs from what was sent: check the differences.".into(),
         ),
         (
             conflict(&[BOB]),
@@ -442,11 +442,11 @@ fn each_ending_has_its_sentence() {
         ),
         (
             Applied::NotApplied { lost: lost(), now: plain.clone() },
-            "The answer was lost (The connection broke), and the policy is unchanged when read again: the change was not carried out.".into(),
+            "The response was lost (The connection broke), but the policy is unchanged: your change was not applied.".into(),
         ),
         (
             Applied::Unknown { lost: lost(), read_again: lost(), check: check.clone() },
-            format!("The answer was lost (The connection broke), and the policy cannot be read: whether it was changed is not known. `{check}` tells."),
+            format!("The response was lost (The connection broke), and the policy can't be read, so it's unknown whether it changed. Check with `{check}`."),
         ),
     ] {
         assert_eq!(ended.sentence(), sentence);

@@ -32,7 +32,7 @@ fn hops(account: &str, delegates: &[String], last: Permission) -> Vec<Hop> {
     let mut hops = Vec::new();
     for (at, to) in delegates.iter().map(String::as_str).chain([account]).enumerate() {
         let permission = if at == delegates.len() { last } else { IMPLICIT_DELEGATION };
-        let state = HopState::CannotTell("not looked at".into());
+        let state = HopState::CannotTell("not checked".into());
         hops.push(Hop { from: from.replace(to.to_owned()), to: to.to_owned(), permission, state });
     }
     hops
@@ -54,7 +54,7 @@ async fn first(client: &Client, to: &str, permission: Permission) -> HopState {
     match client.test_permissions(to).await {
         Ok(granted) => match granted.answer(permission) {
             Some(true) => HopState::Yes("IAM says so".into()),
-            Some(false) => HopState::No(format!("IAM says no; {} gives it", permission.role)),
+            Some(false) => HopState::No(format!("IAM says no; {} would grant it", permission.role)),
             None => HopState::CannotTell(format!("IAM can't be asked about {}", permission.name)),
         },
         Err(error) => HopState::CannotTell(error.sentence()),
@@ -63,7 +63,7 @@ async fn first(client: &Client, to: &str, permission: Permission) -> HopState {
 
 async fn later(client: &Client, from: &str, to: &str, permission: Permission) -> HopState {
     if !from.contains('@') {
-        return HopState::CannotTell("policies name accounts by e-mail: give the delegate's e-mail".into());
+        return HopState::CannotTell("policies use emails: enter the delegate's email".into());
     }
     let member = Member::read(&format!("serviceAccount:{from}"));
     let own = client.get_policy(to).await;
@@ -117,8 +117,8 @@ fn judge(
 /// Closed is one thing, and out of reach another.
 fn unread(what: &str, error: &ApiError) -> HopState {
     HopState::Unread(match error.kind {
-        ErrorKind::Denied | ErrorKind::NotFound => format!("{what} may not be read"),
-        _ => format!("{what} could not be read: {}", error.sentence()),
+        ErrorKind::Denied | ErrorKind::NotFound => format!("you can't read {what}"),
+        _ => format!("couldn't read {what}: {}", error.sentence()),
     })
 }
 
@@ -156,19 +156,19 @@ pub async fn probe_chain(client: &Client, account: &str, delegates: &[String], l
         let tried = client.mint(&request).await.map(drop);
         match tried {
             Ok(()) => {
-                hops[at - 1].state = HopState::Yes("a token was minted through it, and dropped".into());
+                hops[at - 1].state = HopState::Yes("a token was minted through it and discarded".into());
                 if is_last && last == GET_ACCESS_TOKEN {
-                    hops[at].state = HopState::Yes("a token was minted, and dropped".into());
+                    hops[at].state = HopState::Yes("a token was minted and discarded".into());
                 }
             }
             Err(error) => match named(&error) {
                 // The hops before have been open, so this one is not.
                 Some(IMPLICIT_DELEGATION) => {
-                    hops[at - 1].state = HopState::No("minting through it was refused".into());
+                    hops[at - 1].state = HopState::No("minting through it was denied".into());
                     break;
                 }
                 Some(GET_ACCESS_TOKEN) if is_last && last == GET_ACCESS_TOKEN => {
-                    hops[at].state = HopState::No("minting was refused".into());
+                    hops[at].state = HopState::No("minting was denied".into());
                 }
                 // An account in between that may not be minted for may still be delegated to.
                 _ if error.kind == ErrorKind::Denied => {}
@@ -231,7 +231,7 @@ mod tests {
         let own = Level { name: String::new(), display_name: String::new(), policy: Err(broken) };
         assert_eq!(
             judged(&[own]),
-            HopState::Unread("its policy could not be read: The connection broke.".into())
+            HopState::Unread("couldn't read its policy: The connection broke.".into())
         );
     }
 
@@ -239,14 +239,14 @@ mod tests {
     fn without_a_grant_what_is_unread_is_said_and_never_taken_for_a_no() {
         let empty = || Some(json!({}));
         assert_eq!(judged(&[level("", empty()), level("projects/p", empty())]), HopState::NoGrantSeen);
-        assert_eq!(judged(&[level("", None)]), HopState::Unread("its policy may not be read".into()));
+        assert_eq!(judged(&[level("", None)]), HopState::Unread("you can't read its policy".into()));
         assert_eq!(
             judged(&[level("", empty()), level("folders/1", None)]),
-            HopState::Unread("the policy of folders/1 may not be read".into())
+            HopState::Unread("you can't read the policy of folders/1".into())
         );
         assert_eq!(
             judged(&[level("", empty()), level("", None)]),
-            HopState::Unread("what is above it may not be read".into())
+            HopState::Unread("you can't read what is above it".into())
         );
     }
 }

@@ -94,10 +94,10 @@ pub async fn enable_service(
         progress(Enabling { operation: operation.name.clone(), elapsed: since.elapsed(), polls });
         if since.elapsed() + wait > patience.limit {
             let message = format!(
-                "{service} is still being enabled in {project}: {} goes on at Google.",
+                "{service} is still being enabled in {project}: {} continues at Google.",
                 operation.name
             );
-            return Err(ApiError::new(ErrorKind::Timeout, message).with_next("Look again in some minutes."));
+            return Err(ApiError::new(ErrorKind::Timeout, message).with_next("Check again in a few minutes."));
         }
         sleep(wait).await;
         wait = wait.mul_f32(1.5).min(patience.longest);
@@ -116,10 +116,10 @@ fn in_doubt(lost: &ApiError, project: &str, service: &str) -> ApiError {
     let how = lost.sentence();
     let how = how.trim_end_matches('.');
     let message = format!(
-        "The answer was lost ({how}): whether {service} is being switched on in {project} is not known."
+        "The response was lost ({how}), so it's unknown whether {service} is being enabled in {project}."
     );
     ApiError::new(lost.kind, message)
-        .with_next("Look again in some minutes: what is on already is not switched on twice.")
+        .with_next("Check again in a few minutes; an enabled API isn't enabled twice.")
 }
 
 fn continue_with(name: &str) -> crate::api::services::Operation {

@@ -74,9 +74,7 @@ async fn api(client: &Client, refusal: &Refusal, seen: &mut Examined) {
     };
     match client.is_enabled(consumer, refusal.service()).await {
         Ok(on) => seen.api_enabled = Some(on),
-        Err(error) => {
-            seen.unread.push(format!("the state of the API could not be read: {}", error.sentence()))
-        }
+        Err(error) => seen.unread.push(format!("couldn't read the state of the API: {}", error.sentence())),
     }
 }
 
@@ -89,7 +87,7 @@ async fn hops(client: &Client, refusal: &Refusal, seen: &mut Examined) {
 async fn account(client: &Client, refusal: &Refusal, seen: &mut Examined) {
     match client.get_account(&refusal.asked.resource).await {
         Ok(found) => seen.account = Some(found),
-        Err(error) => seen.unread.push(format!("the account could not be read: {}", error.sentence())),
+        Err(error) => seen.unread.push(format!("couldn't read the account: {}", error.sentence())),
     }
 }
 
@@ -113,10 +111,10 @@ async fn permission(client: &Client, refusal: &Refusal, caller: Option<&Caller>,
     let mut note = |what: &str, error: &ApiError| seen.unread.push(format!("{what}: {}", error.sentence()));
     match &granted {
         Ok(granted) => seen.granted = Some(*granted),
-        Err(error) => note("what you may do there could not be asked", error),
+        Err(error) => note("couldn't test your permissions there", error),
     }
     if let Err(error) = &policy {
-        note("its policy could not be read", error);
+        note("couldn't read its policy", error);
     }
     let project = project_of(resource).or_else(|| found.as_ref().ok().map(|found| found.project.clone()));
     seen.account = found.ok();
@@ -133,7 +131,7 @@ fn levels(found: Vec<super::Level>, seen: &mut Examined) -> Vec<crate::model::po
     for level in &found {
         if let Err(error) = &level.policy {
             seen.unread.push(match error.kind {
-                ErrorKind::Denied => format!("the policy of {} may not be read", level.to_model().name),
+                ErrorKind::Denied => format!("you can't read the policy of {}", level.to_model().name),
                 _ => format!("the policy of {}: {}", level.to_model().name, error.sentence()),
             });
         }
@@ -163,7 +161,7 @@ async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen
 async fn troubleshooter(client: &Client, refusal: &Refusal, caller: Option<&Caller>, seen: &mut Examined) {
     let principal = caller.and_then(|caller| caller.principal.as_deref()).filter(|name| name.contains('@'));
     let (Some(principal), Some(permission)) = (principal, refusal.permission()) else {
-        return seen.unread.push("Policy Troubleshooter takes e-mails only, and yours is not known".into());
+        return seen.unread.push("Policy Troubleshooter needs your email, which is unknown".into());
     };
     let said = match full_name(client, refusal, seen).await {
         Ok(name) => client.troubleshoot(principal, &name, permission).await,
@@ -171,9 +169,7 @@ async fn troubleshooter(client: &Client, refusal: &Refusal, caller: Option<&Call
     };
     match said {
         Ok(said) => seen.troubleshot = Some(said),
-        Err(error) => {
-            seen.unread.push(format!("Policy Troubleshooter could not be asked: {}", error.sentence()))
-        }
+        Err(error) => seen.unread.push(format!("couldn't ask Policy Troubleshooter: {}", error.sentence())),
     }
 }
 

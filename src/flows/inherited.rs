@@ -60,7 +60,7 @@ pub async fn inherited(client: &Client, project: &str) -> Vec<Level> {
     let closed =
         above.last().filter(|last| last.display_name.is_empty() && last.name.starts_with("folders/"));
     let closed = closed.map(|last| {
-        let message = format!("{} may not be read, so what is above it is not known.", last.name);
+        let message = format!("You can't read {}, so what is above it is unknown.", last.name);
         ApiError::new(ErrorKind::Denied, message)
     });
     let policies = join_all(above.iter().map(|level| client.level_policy(&level.name))).await;

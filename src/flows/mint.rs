@@ -22,7 +22,7 @@ use crate::{
 /// Makes a credential of any kind that can be minted.
 ///
 /// # Errors
-/// Those of [`Client::mint`]; a file that cannot be read, an account without an e-mail that needs one.
+/// Those of [`Client::mint`]; a file that cannot be read, an account without an email that needs one.
 pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, ApiError> {
     let mut credential = match &request.what {
         What::SignedBlob(Payload::File(path)) => {
@@ -31,7 +31,7 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
             // `T` reads the file anew, as it is then.
             return Ok(Credential { request: request.clone(), ..checked(client, made).await });
         }
-        // The URL names its signer by e-mail.
+        // The URL names its signer by email.
         What::SignedUrl(_) if !request.account.contains('@') => {
             let account = client.get_account(&request.account).await?.email;
             client.mint(&MintRequest { account, ..request.clone() }).await?
@@ -48,8 +48,8 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         _ => client.mint(request).await?,
     };
     if let Some(why) = unlike(&credential) {
-        return Err(ApiError::new(ErrorKind::Server, format!("{why}. It was not kept."))
-            .with_next("Check the endpoint settings: Google sends no such answer."));
+        return Err(ApiError::new(ErrorKind::Server, format!("{why}. It was discarded."))
+            .with_next("Check the endpoint settings: Google doesn't send such responses."));
     }
     if credential.ended(credential.minted) {
         credential
@@ -76,7 +76,7 @@ fn unlike(credential: &Credential) -> Option<String> {
         What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
             let is_for = claims().get("aud").cloned().unwrap_or_default();
             (is_for != audience.as_str())
-                .then(|| format!("The ID token that came is for another audience than “{audience}”"))
+                .then(|| format!("The returned ID token is for an audience other than “{audience}”"))
         }
         What::SignedJwt { claims: sent, .. } => {
             let sent: Map<String, Value> = serde_json::from_str(sent).ok()?;
@@ -86,7 +86,7 @@ fn unlike(credential: &Credential) -> Option<String> {
             let is_same = |(name, value): (&String, &Value)| signed.get(name) == Some(value);
             let same = sent.iter().all(is_same)
                 && signed.keys().all(|name| sent.contains_key(name) || is_added(name));
-            (!same).then(|| "The JWT that came has other claims than those that were sent".to_owned())
+            (!same).then(|| "The returned JWT doesn't have the claims that were sent".to_owned())
         }
         _ => None,
     }
@@ -95,16 +95,16 @@ fn unlike(credential: &Credential) -> Option<String> {
 async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
     let refused = |why: String| ApiError::new(ErrorKind::Invalid, format!("{} {why}.", path.display()));
     let file =
-        tokio::fs::File::open(path).await.map_err(|error| refused(format!("cannot be read: {error}")))?;
+        tokio::fs::File::open(path).await.map_err(|error| refused(format!("can't be read: {error}")))?;
     let mut bytes = Vec::new();
     // A pipe that never ends, or a device, ends here.
     let most = LARGEST_PAYLOAD as u64 + 1;
     file.take(most)
         .read_to_end(&mut bytes)
         .await
-        .map_err(|error| refused(format!("cannot be read: {error}")))?;
+        .map_err(|error| refused(format!("can't be read: {error}")))?;
     if bytes.len() > LARGEST_PAYLOAD {
-        return Err(refused("has more than 4 MiB, which no request takes: sign a digest of it instead, and let whoever verifies check that digest".to_owned()));
+        return Err(refused("is over 4 MiB, too large to sign: sign a digest of it instead, and have the verifier check that digest".to_owned()));
     }
     Ok(bytes)
 }
@@ -113,17 +113,19 @@ async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
 async fn compared(client: &Client, credential: &Credential, asked: &[String]) -> String {
     let got = match client.token_facts(&credential.secret).await.map(|facts| facts.scopes) {
         Ok(got) => got,
-        Err(error) => return format!("whether the scopes were honoured is not known: {}", error.sentence()),
+        Err(error) => {
+            return format!("couldn't check whether the scopes were honoured: {}", error.sentence());
+        }
     };
     let list = |scopes: &[String]| scopes.iter().map(|scope| short(scope)).collect::<Vec<_>>().join(", ");
     if asked.iter().all(|scope| got.contains(scope)) && got.len() == asked.len() {
-        return "the token has the scopes that were asked for".to_owned();
+        return "the token has the requested scopes".to_owned();
     }
     if asked.iter().all(|scope| got.contains(scope)) {
-        return format!("the token has more scopes than were asked for: {}", list(&got));
+        return format!("the token has more scopes than requested: {}", list(&got));
     }
     format!(
-        "the scopes asked for were ignored, as Compute Engine does: the token has {}, which the machine was made with",
+        "the requested scopes were ignored, as on Compute Engine: the token has {}, the scopes set on the machine",
         list(&got)
     )
 }
@@ -149,7 +151,7 @@ async fn verdict(
         client.get_account(account).await.map(|account| account.email)
     };
     let unread = |error: ApiError| {
-        (Verdict::not_checked(format!("the account's keys could not be read: {}", error.sentence())), None)
+        (Verdict::not_checked(format!("couldn't read the account's keys: {}", error.sentence())), None)
     };
     let source = match email {
         Ok(email) => KeySource::Certificates(email),

@@ -48,7 +48,7 @@ async fn id_token_for_another_audience_is_refused() {
     for claims in [json!({"aud": "https://b"}), json!({"aud": ["https://a"]}), json!({})] {
         let error = minted(what(), json!({"token": jwt(&claims)})).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Server, "{claims}");
-        assert!(error.message.contains("another audience than “https://a”"), "{}", error.message);
+        assert!(error.message.contains("an audience other than “https://a”"), "{}", error.message);
     }
     // Claims that are none are for nobody.
     let unreadable = jwt(&json!("https://a"));
@@ -81,11 +81,11 @@ async fn jwt_over_other_claims_than_were_sent_is_refused() {
     ] {
         let error = minted(what(), signed(&other)).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Server, "{other}");
-        assert!(error.message.contains("other claims"), "{}", error.message);
+        assert!(error.message.contains("doesn't have the claims"), "{}", error.message);
     }
 }
 
-// What came is what was asked for.
+// What came is the requested resource.
 
 /// What is unlike in an answer with these claims.
 fn difference(what: What, claims: &Value) -> Option<String> {
@@ -120,7 +120,7 @@ fn each_kind_of_id_token_is_for_the_audience_that_was_asked_for() {
             json!(null),
         ] {
             let why = difference(what(), &bad).unwrap_or_else(|| panic!("{bad} is taken"));
-            assert!(why.contains("another audience than “https://a.example”"), "{why}");
+            assert!(why.contains("an audience other than “https://a.example”"), "{why}");
         }
     }
     // What is no JWT at all is for nobody.
@@ -167,7 +167,7 @@ fn each_claim_of_a_jwt_comes_back_as_it_was_sent_and_none_is_added() {
     for added in ["nbf", "jti", "sub", "aud", "scope", "email", "ia", "expi", "EXP", ""] {
         let why = difference(bare(), &json!({"iss": "me", added: "x"}))
             .unwrap_or_else(|| panic!("{added} is taken"));
-        assert!(why.contains("other claims than those that were sent"), "{why}");
+        assert!(why.contains("doesn't have the claims that were sent"), "{why}");
     }
     for unreadable in [json!([sent]), json!("me"), json!(null)] {
         assert!(difference(what(), &unreadable).is_some(), "{unreadable}");
@@ -204,14 +204,14 @@ async fn file_of_exactly_the_limit_is_read_and_one_of_a_byte_more_is_not() {
         std::fs::File::create(&path).unwrap().set_len(size).unwrap();
         let error = contents(&path).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid, "{size}");
-        assert!(error.message.contains("more than 4 MiB"), "{}", error.message);
+        assert!(error.message.contains("over 4 MiB"), "{}", error.message);
     }
     std::fs::write(&path, b"hello\n\0").unwrap();
     assert_eq!(contents(&path).await.unwrap(), b"hello\n\0");
     for none in [folder.path().join("none"), folder.path().to_owned()] {
         let error = contents(&none).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid);
-        assert!(error.message.contains("cannot be read"), "{}", error.message);
+        assert!(error.message.contains("can't be read"), "{}", error.message);
     }
     #[cfg(unix)]
     assert!(contents(std::path::Path::new("/dev/zero")).await.unwrap_err().message.contains("4 MiB"));
@@ -223,23 +223,19 @@ async fn file_of_exactly_the_limit_is_read_and_one_of_a_byte_more_is_not() {
 async fn scopes_are_told_to_be_as_asked_more_or_ignored() {
     let (a, b, c) =
         ("https://www.googleapis.com/auth/a", "https://b.example", "https://www.googleapis.com/auth/c");
-    let ignored = "the scopes asked for were ignored, as Compute Engine does: the token has";
+    let ignored = "the requested scopes were ignored, as on Compute Engine: the token has";
     for (asked, got, said) in [
-        (&[a][..], &[a][..], "the token has the scopes that were asked for".to_owned()),
-        (&[a, b], &[b, a], "the token has the scopes that were asked for".to_owned()),
-        (&[a], &[a, b], "the token has more scopes than were asked for: a, https://b.example".to_owned()),
-        (&[a], &[b, a], "the token has more scopes than were asked for: https://b.example, a".to_owned()),
-        (
-            &[a, b],
-            &[c, b, a],
-            "the token has more scopes than were asked for: c, https://b.example, a".to_owned(),
-        ),
-        (&[a, b], &[a], format!("{ignored} a, which")),
-        (&[a, b], &[b], format!("{ignored} https://b.example, which")),
-        (&[a], &[b], format!("{ignored} https://b.example, which")),
-        (&[a, b], &[a, c], format!("{ignored} a, c, which")),
-        (&[a], &["https://www.googleapis.com/auth/a.b"], format!("{ignored} a.b, which")),
-        (&[a], &["a"], format!("{ignored} a, which")),
+        (&[a][..], &[a][..], "the token has the requested scopes".to_owned()),
+        (&[a, b], &[b, a], "the token has the requested scopes".to_owned()),
+        (&[a], &[a, b], "the token has more scopes than requested: a, https://b.example".to_owned()),
+        (&[a], &[b, a], "the token has more scopes than requested: https://b.example, a".to_owned()),
+        (&[a, b], &[c, b, a], "the token has more scopes than requested: c, https://b.example, a".to_owned()),
+        (&[a, b], &[a], format!("{ignored} a, the scopes")),
+        (&[a, b], &[b], format!("{ignored} https://b.example, the scopes")),
+        (&[a], &[b], format!("{ignored} https://b.example, the scopes")),
+        (&[a, b], &[a, c], format!("{ignored} a, c, the scopes")),
+        (&[a], &["https://www.googleapis.com/auth/a.b"], format!("{ignored} a.b, the scopes")),
+        (&[a], &["a"], format!("{ignored} a, the scopes")),
     ] {
         let server = Server::start([ok(&json!({"scope": got.join(" ")}).to_string())]).await;
         let asked: Vec<String> = asked.iter().map(|scope| (*scope).to_owned()).collect();
@@ -253,7 +249,7 @@ async fn scopes_are_told_to_be_as_asked_more_or_ignored() {
     let token = Credential::new(request(what), Secret::new("ya29.x"), None, Timestamp::UNIX_EPOCH);
     let remark = compared(&server.client(), &token, &[a.to_owned()]).await;
     assert!(
-        remark.starts_with("whether the scopes were honoured is not known: Google does not know"),
+        remark.starts_with("couldn't check whether the scopes were honoured: Google doesn't know"),
         "{remark}"
     );
 }
@@ -331,7 +327,7 @@ fn published(keys: &[(&str, &RsaKeyPair, i32)]) -> Turn {
 }
 
 fn signed_by(key_id: &str) -> Signed {
-    let verdict = Verdict::not_checked("not looked at yet");
+    let verdict = Verdict::not_checked("not checked yet");
     Signed { key_id: key_id.to_owned(), sha256: String::new(), verdict, key_ends: None }
 }
 
@@ -381,10 +377,10 @@ async fn signature_by_a_key_that_is_not_published_yet_is_not_called_wrong() {
     let broken = || answer(404, "", "{}");
     for (turns, said) in [
         (vec![missing(), missing()], "key a is not among the published keys"),
-        (vec![missing(), broken()], "the account's keys could not be read: "),
-        (vec![broken()], "the account's keys could not be read: "),
-        (vec![ok("<html>")], "the account's keys could not be read: "),
-        (vec![ok(r#"{"a":7}"#)], "the account's keys could not be read: "),
+        (vec![missing(), broken()], "couldn't read the account's keys: "),
+        (vec![broken()], "couldn't read the account's keys: "),
+        (vec![ok("<html>")], "couldn't read the account's keys: "),
+        (vec![ok(r#"{"a":7}"#)], "couldn't read the account's keys: "),
     ] {
         let asked = turns.len();
         let server = Server::start(turns).await;

@@ -42,7 +42,7 @@ pub enum Call {
     ApplyPolicy(Box<Request>),
     /// Asks until a grant to the caller works.
     WatchGrant {
-        /// E-mail or unique id.
+        /// Email or unique ID.
         account: String,
         /// What the grant should give.
         permissions: Vec<Permission>,
@@ -83,7 +83,7 @@ pub enum Call {
     },
     /// The same question about many accounts.
     Scan {
-        /// E-mails or unique ids.
+        /// Emails or unique IDs.
         accounts: Arc<[String]>,
         /// What is asked about each.
         question: Question,
@@ -95,7 +95,7 @@ pub enum Call {
     },
     /// The saved policies of an account. Nothing is asked of Google.
     History {
-        /// Its e-mail; may be empty where the unique id is known.
+        /// Its email; may be empty where the unique ID is known.
         account: String,
         /// Empty when not known.
         unique_id: String,

@@ -22,11 +22,11 @@ pub async fn read_keys(path: &Path) -> Result<String, ApiError> {
         Ok::<_, std::io::Error>(text)
     });
     let failed =
-        |why: String| ApiError::new(ErrorKind::Invalid, format!("The keys cannot be read: {shown}: {why}."));
+        |why: String| ApiError::new(ErrorKind::Invalid, format!("The keys can't be read: {shown}: {why}."));
     let text =
         read.await.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))?;
     if jwt::read(&text).form.is_secret() {
-        return Err(failed("it holds a secret, where public keys are wanted".to_owned()));
+        return Err(failed("it contains a secret; use public keys only".to_owned()));
     }
     Ok(text)
 }

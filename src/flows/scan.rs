@@ -58,7 +58,7 @@ pub struct Tally {
     pub first_failure: Option<ApiError>,
 }
 
-/// Asks about each account (e-mail or unique id), in this order but for what has to be asked again.
+/// Asks about each account (email or unique ID), in this order but for what has to be asked again.
 ///
 /// # Errors
 /// What ended it early: credentials that do not work, and twenty failures in a row. What was told before stays told.

@@ -287,7 +287,7 @@ async fn a_write_that_comes_through_after_its_time_is_found_by_looking_again() {
     assert_eq!(desk.saved().await.len(), 1, "it was sent once");
 }
 
-/// An answer with the status of a success, to a write that was not carried out.
+/// An answer with the status of a success, to a write that was not applied.
 fn says_it_is_done(body: serde_json::Value) -> Fault {
     Fault { status: Some(200), body: Some(body), ..Fault::default() }
 }
@@ -310,7 +310,7 @@ async fn a_lost_answer_to_a_write_that_was_not_carried_out_is_said_and_nothing_i
         let Applied::NotApplied { lost, now } = &applied else { panic!("{fault:?}: {applied:?}") };
         assert!(matches!(lost.kind, ErrorKind::Network | ErrorKind::Server), "{lost:?}");
         assert!(!now.triples().contains(&triple(CREATOR, DEV)));
-        assert!(applied.sentence().ends_with("was not carried out."), "{}", applied.sentence());
+        assert!(applied.sentence().ends_with("was not applied."), "{}", applied.sentence());
         assert_eq!(desk.calls(SET_POLICY).await, 1, "{fault:?}");
     }
 }
@@ -323,7 +323,7 @@ async fn a_lost_answer_and_no_way_to_look_is_unknown_with_the_command_that_tells
     let applied = desk.apply(request).await.unwrap();
     let Applied::Unknown { check, .. } = &applied else { panic!("{applied:?}") };
     assert_eq!(*check, format!("impersona policy get {EDITABLE}"));
-    assert!(applied.sentence().contains("not known") && applied.sentence().contains(check));
+    assert!(applied.sentence().contains("unknown") && applied.sentence().contains(check));
 }
 
 #[tokio::test]
@@ -342,7 +342,7 @@ async fn a_write_that_never_left_is_no_lost_one() {
     let request = desk.request(vec![Edit::Grant(triple(CREATOR, DEV))], retry()).await;
     desk.emulator.stop_listening().await;
     let error = desk.apply(request).await.unwrap_err();
-    assert!(error.kind == ErrorKind::Network && error.sentence().contains("cannot be reached"), "{error:?}");
+    assert!(error.kind == ErrorKind::Network && error.sentence().contains("can't be reached"), "{error:?}");
     assert!(desk.saved().await.is_empty(), "nothing was written over");
 }
 
@@ -359,11 +359,16 @@ async fn whether_an_api_is_being_switched_on_is_never_guessed() {
         let error = enable_service(&desk.client, "acme-dark", SERVICE, ENABLING_PATIENCE, &mut told)
             .await
             .unwrap_err();
-        assert_eq!(error.sentence().split(" (").next().unwrap(), "The answer was lost");
-        assert!(error.sentence().ends_with("is being switched on in acme-dark is not known."), "{error}");
+        assert_eq!(error.sentence().split(" (").next().unwrap(), "The response was lost");
+        assert!(
+            error.sentence().ends_with(
+                "it's unknown whether iamcredentials.googleapis.com is being enabled in acme-dark."
+            ),
+            "{error}"
+        );
         assert_eq!(
             error.next().unwrap(),
-            "Look again in some minutes: what is on already is not switched on twice."
+            "Check again in a few minutes; an enabled API isn't enabled twice."
         );
         assert_eq!(desk.calls("serviceusage.services.batchEnable").await, 1);
     }
@@ -471,7 +476,7 @@ async fn above_what_cannot_be_seen_there_is_one_level_without_a_name() {
 
 // Watching.
 
-/// Asks often and for long, for how long it takes depends on the machine; shorter than a request may take.
+/// Asks often and for long, for how long this requires depends on the machine; shorter than a request may take.
 const QUICK: Patience = Patience {
     first: Duration::from_millis(5),
     longest: Duration::from_millis(10),

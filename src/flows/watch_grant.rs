@@ -65,7 +65,7 @@ pub enum Watched {
     },
 }
 
-/// Watches until the caller has all these permissions on an account (e-mail or unique id). A question that goes
+/// Watches until the caller has all these permissions on an account (email or unique ID). A question that goes
 /// unanswered on the way is no answer and is asked again; what cannot be tested is not waited for.
 ///
 /// # Errors
@@ -112,5 +112,5 @@ pub async fn watch_grant(
 
 fn unobservable() -> ApiError {
     ApiError::new(ErrorKind::Other, "IAM can't be asked whether this grant works.")
-        .with_next("Try what it is for in some minutes.")
+        .with_next("Try using it in a few minutes.")
 }

@@ -51,9 +51,7 @@ pub(in crate::auth) struct Keys {
 pub(super) fn read(mut fields: Fields) -> Result<Aws, String> {
     let environment = fields.required("environment_id")?;
     if environment != "aws1" {
-        return Err(
-            "has another version than aws1 in its field “credential_source.environment_id”".to_owned()
-        );
+        return Err("must have aws1 in its field “credential_source.environment_id”".to_owned());
     }
     Ok(Aws {
         region_url: fields.optional_url("region_url")?,
@@ -110,7 +108,7 @@ impl Aws {
             }
             (None, None) => {
                 return Err(no_subject(
-                    "neither AWS_REGION nor the field credential_source.region_url is given",
+                    "neither AWS_REGION nor the field credential_source.region_url is set",
                 ));
             }
         };
@@ -119,7 +117,7 @@ impl Aws {
             (None, Some(url)) => machine_keys(url, headers, http).await?,
             (None, None) => {
                 return Err(no_subject(
-                    "neither AWS_ACCESS_KEY_ID nor the field credential_source.url is given",
+                    "neither AWS_ACCESS_KEY_ID nor the field credential_source.url is set",
                 ));
             }
         };
@@ -171,9 +169,9 @@ const QUOTED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_
 
 /// The request in JSON, percent-encoded: url, method, and headers in the order of their names.
 fn signed(address: &str, region: &str, keys: &Keys, audience: &str, at: Timestamp) -> Result<Secret, String> {
-    let url =
-        reqwest::Url::parse(address).map_err(|_| "the address for GetCallerIdentity is none".to_owned())?;
-    let host = url.host_str().ok_or("the address for GetCallerIdentity names no host")?;
+    let url = reqwest::Url::parse(address)
+        .map_err(|_| "the address for GetCallerIdentity is invalid".to_owned())?;
+    let host = url.host_str().ok_or("the address for GetCallerIdentity has no host")?;
     let host = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     let time = at.strftime("%Y%m%dT%H%M%SZ").to_string();
     let mut headers = vec![("host", host), ("x-amz-date", time.clone())];

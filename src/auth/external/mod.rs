@@ -59,7 +59,7 @@ const LIFETIMES: std::ops::RangeInclusive<u64> = 600..=43_200;
 pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     let subject_token_type = fields.required("subject_token_type")?;
     if !TYPES.contains(&subject_token_type.as_str()) {
-        return Err("has a type that is not taken here in its field “subject_token_type”".to_owned());
+        return Err("has an unsupported type in its field “subject_token_type”".to_owned());
     }
     let impersonation_url = fields.optional("service_account_impersonation_url")?;
     if let Some(url) = &impersonation_url {
@@ -84,8 +84,7 @@ pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     let user_project = fields.optional("workforce_pool_user_project")?;
     if user_project.is_some() && !audience.contains("/workforcePools/") {
         return Err(
-            "has no workforce audience, and names a project in its field “workforce_pool_user_project”"
-                .to_owned(),
+            "sets its field “workforce_pool_user_project”, which needs a workforce audience".to_owned()
         );
     }
     Ok(External {
@@ -213,7 +212,7 @@ fn asked(method: &'static str, resource: &str) -> Asked {
 
 /// A subject that cannot be had: one sentence, whose fault it is.
 fn no_subject(why: impl std::fmt::Display) -> ApiError {
-    ApiError::new(ErrorKind::Credentials, format!("The token to be exchanged cannot be had: {why}."))
+    ApiError::new(ErrorKind::Credentials, format!("Can't get the subject token: {why}."))
         .with_next("Check the field credential_source of the credentials file.")
 }
 

@@ -59,9 +59,9 @@ pub(super) fn read(mut fields: Fields) -> Result<Source, String> {
     let there: Vec<&str> = kinds.into_iter().filter(|kind| fields.has(kind)).collect();
     // AWS has a `url` of its own.
     match there.as_slice() {
-        [] => Err("names no kind of source in its field “credential_source”: file, url, executable or environment_id".to_owned()),
+        [] => Err("has no source in its field “credential_source”: it needs file, url, executable or environment_id".to_owned()),
         ["certificate"] => Err(
-            "has a source of the kind “certificate” in its field “credential_source”, which needs mutual TLS and is not built here"
+            "has the source “certificate” in its field “credential_source”, which needs mutual TLS and isn't supported"
                 .to_owned(),
         ),
         ["file"] => {
@@ -78,7 +78,7 @@ pub(super) fn read(mut fields: Fields) -> Result<Source, String> {
         }
         ["executable"] => executable(fields).map(Source::Executable),
         ["environment_id"] | ["url", "environment_id"] => aws::read(fields).map(Source::Aws),
-        several => Err(format!("names several kinds of source in its field “credential_source”: {}", several.join(", "))),
+        several => Err(format!("has several sources in its field “credential_source”: {}", several.join(", "))),
     }
 }
 
@@ -87,7 +87,7 @@ fn form(fields: &mut Fields) -> Result<Form, String> {
     match format.optional("type")?.as_deref() {
         None | Some("text") => Ok(Form::Text),
         Some("json") => format.required("subject_token_field_name").map(Form::Json),
-        Some(_) => Err("has neither text nor json in its field “credential_source.format.type”".to_owned()),
+        Some(_) => Err("must have text or json in its field “credential_source.format.type”".to_owned()),
     }
 }
 
@@ -147,7 +147,7 @@ impl Source {
             }
             Source::Url { url, headers, form } => {
                 let bytes = get(url, headers.clone(), "subject token", http).await?;
-                extract(&bytes, form).map_err(|why| no_subject(format!("what its address gives {why}")))
+                extract(&bytes, form).map_err(|why| no_subject(format!("the response from its URL {why}")))
             }
             Source::Executable(executable) => executable.run(external).await,
             Source::Aws(aws) => aws.token(&external.audience, http).await,
@@ -182,7 +182,7 @@ pub(super) fn about_the_source(error: ApiError, url: &str) -> ApiError {
     let host =
         reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     match error.status {
-        Some(status) => no_subject(format!("{host} answers with {status}")),
+        Some(status) => no_subject(format!("{host} responded with {status}")),
         None => no_subject(error.sentence().trim_end_matches('.')),
     }
 }
@@ -190,29 +190,29 @@ pub(super) fn about_the_source(error: ApiError, url: &str) -> ApiError {
 async fn contents(path: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, String> {
     let said = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "may not be read by you".to_owned(),
-        _ => format!("cannot be read: {error}"),
+        std::io::ErrorKind::PermissionDenied => "isn't readable by you".to_owned(),
+        _ => format!("can't be read: {error}"),
     };
     let file = tokio::fs::File::open(path).await.map_err(said)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(8 * 1024));
     file.take(MOST + 1).read_to_end(&mut bytes).await.map_err(said)?;
     if bytes.len() as u64 > MOST {
-        return Err("is larger than any token".to_owned());
+        return Err("is too large for a token".to_owned());
     }
     Ok(bytes)
 }
 
 fn extract(bytes: &[u8], form: &Form) -> Result<Secret, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "is no text".to_owned())?;
+    let text = std::str::from_utf8(bytes).map_err(|_| "isn't UTF-8 text".to_owned())?;
     let token = match form {
         Form::Text => text.trim().to_owned(),
         Form::Json(field) => {
-            let value: Value = serde_json::from_str(text).map_err(|_| "is no JSON".to_owned())?;
+            let value: Value = serde_json::from_str(text).map_err(|_| "isn't valid JSON".to_owned())?;
             let token = value.get(field).and_then(Value::as_str);
-            token.ok_or_else(|| format!("has no text in its field “{field}”"))?.to_owned()
+            token.ok_or_else(|| format!("has no string in its field “{field}”"))?.to_owned()
         }
     };
-    if token.is_empty() { Err("holds nothing".to_owned()) } else { Ok(Secret::new(token)) }
+    if token.is_empty() { Err("is empty".to_owned()) } else { Ok(Secret::new(token)) }
 }
 
 /// What the program prints (Google's documents of executable-sourced credentials).
@@ -233,10 +233,9 @@ impl Executable {
     async fn run(&self, external: &External) -> Result<Secret, ApiError> {
         let argv = self.argv.join(" ");
         if !self.allowed {
-            let message =
-                format!("The credentials file wants to run a program, which is not allowed: {argv}");
+            let message = format!("The credentials file would run a program, which isn't allowed: {argv}");
             return Err(ApiError::new(ErrorKind::Credentials, message).with_next(
-                "Where you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1, as Google's libraries want it too.",
+                "If you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1, as for Google's own libraries.",
             ));
         }
         if let Some(path) = &self.output_file
@@ -271,7 +270,7 @@ impl Executable {
             command.env("GOOGLE_EXTERNAL_ACCOUNT_OUTPUT_FILE", path);
         }
         let mut child =
-            command.spawn().map_err(|error| no_subject(format!("{program} does not start: {error}")))?;
+            command.spawn().map_err(|error| no_subject(format!("{program} doesn't start: {error}")))?;
         let mut out = Zeroizing::new(Vec::with_capacity(8 * 1024));
         let work = async {
             if let Some(stdout) = child.stdout.take() {
@@ -282,17 +281,17 @@ impl Executable {
         let status = tokio::time::timeout(self.timeout, work)
             .await
             .map_err(|_| no_subject(format!("{program} took longer than {} s", self.timeout.as_secs())))?
-            .map_err(|error| no_subject(format!("{program} cannot be run: {error}")))?;
+            .map_err(|error| no_subject(format!("{program} can't be run: {error}")))?;
         if !status.success() {
-            return Err(no_subject(format!("{program} ended with {status}")));
+            return Err(no_subject(format!("{program} failed with {status}")));
         }
         // A program that has an output file may print nothing and write there.
         if let Some(path) = self.output_file.as_ref().filter(|_| out.trim_ascii().is_empty()) {
-            let about = |why| no_subject(format!("{program} prints nothing, and its output file {why}"));
+            let about = |why| no_subject(format!("{program} printed nothing, and its output file {why}"));
             out = contents(path).await.map_err(about)?;
         }
         let printed: Printed = serde_json::from_slice(&out).map_err(|_| {
-            no_subject(format!("what {program} prints is not the JSON that Google documents"))
+            no_subject(format!("the output of {program} isn't the JSON that Google documents"))
         })?;
         printed.token().map_err(|why| no_subject(format!("{program} {why}")))
     }
@@ -301,24 +300,24 @@ impl Executable {
 impl Printed {
     fn token(self) -> Result<Secret, String> {
         if self.version != 1 {
-            return Err(format!("speaks version {}, and 1 is the one there is", self.version));
+            return Err(format!("uses version {}; only 1 is supported", self.version));
         }
         if !self.success {
             let code: String =
                 self.code.unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
-            return Err(format!("says that it failed (code {code})"));
+            return Err(format!("reported a failure (code {code})"));
         }
         if self
             .expiration_time
             .and_then(|end| Timestamp::from_second(end).ok())
             .is_some_and(|end| end.as_second() <= seconds())
         {
-            return Err("gives a token that has ended".to_owned());
+            return Err("returned an expired token".to_owned());
         }
         self.id_token
             .or(self.saml_response)
             .filter(|token| !token.is_empty())
-            .ok_or_else(|| "gives no token".to_owned())
+            .ok_or_else(|| "returned no token".to_owned())
     }
 }
 
@@ -333,14 +332,14 @@ mod tests {
         let field = Form::Json("access_token".into());
         assert_eq!(token(br#"{"access_token":"eyJ.x"}"#, &field).as_deref(), Ok("eyJ.x"));
         for (bytes, part) in [
-            (&b"{}"[..], "has no text in its field “access_token”"),
-            (br#"{"access_token":7}"#, "has no text"),
-            (b"eyJ", "is no JSON"),
-            (b"\xff", "is no text"),
+            (&b"{}"[..], "has no string in its field “access_token”"),
+            (br#"{"access_token":7}"#, "has no string"),
+            (b"eyJ", "isn't valid JSON"),
+            (b"\xff", "isn't UTF-8 text"),
         ] {
             assert!(token(bytes, &field).unwrap_err().contains(part));
         }
-        assert!(token(b" \n", &Form::Text).unwrap_err().contains("nothing"));
+        assert!(token(b" \n", &Form::Text).unwrap_err().contains("is empty"));
     }
 
     #[test]
@@ -353,7 +352,7 @@ mod tests {
         for (text, part) in [
             (r#"{"version":2,"success":true,"id_token":"x"}"#, "version 2"),
             (r#"{"version":1,"success":false,"code":"401","message":"secret"}"#, "code 401"),
-            (r#"{"version":1,"success":true,"id_token":"x","expiration_time":1}"#, "has ended"),
+            (r#"{"version":1,"success":true,"id_token":"x","expiration_time":1}"#, "expired"),
             (r#"{"version":1,"success":true}"#, "no token"),
         ] {
             let why = token(text).unwrap_err();
