@@ -14,15 +14,13 @@ const MAX_BYTES: usize = 2_048;
 pub fn check(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(
-            "an audience is missing: give what the service expects, mostly its URL without a path, such as \
-                    https://service.a.run.app, or an OAuth client id"
-                .to_owned(),
-        );
+        return Err("enter an audience: usually the service's URL without a path, such as \
+                    https://service.a.run.app, or an OAuth client ID"
+            .to_owned());
     }
     if text.len() > MAX_BYTES || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(format!(
-            "{} is no audience: it has neither spaces nor control characters and at most {MAX_BYTES} bytes",
+            "Invalid audience {}: use at most {MAX_BYTES} bytes, without spaces or control characters",
             quoted(text)
         ));
     }
@@ -55,27 +53,29 @@ pub fn difference(found: &str, wanted: &str) -> Option<String> {
     let slashless = |text: &str| text.trim_end_matches('/').to_owned();
     Some(if slashless(found) == slashless(wanted) {
         match found.len() > wanted.len() {
-            true => format!("has a trailing slash that {} has not; services compare exactly", quoted(wanted)),
-            false => format!("lacks the trailing slash of {}; services compare exactly", quoted(wanted)),
+            true => format!("ends with “/”, {} does not; it must match exactly", quoted(wanted)),
+            false => format!("doesn't end with “/”, {} does; it must match exactly", quoted(wanted)),
         }
     } else if found.eq_ignore_ascii_case(wanted) {
-        format!("differs from {} in upper and lower case only; services compare exactly", quoted(wanted))
+        format!("differs from {} only in upper and lower case; it must match exactly", quoted(wanted))
     } else if bare(found) == bare(wanted) {
         match (found.split_once("://"), wanted.split_once("://")) {
             (Some((is, _)), Some((should, _))) => {
-                format!("starts with {is}:// where {should}:// is expected")
+                format!("starts with {is}://, expected {should}://")
             }
-            (None, _) => format!("lacks the scheme: {} is expected", quoted(wanted)),
-            (_, None) => format!("has a scheme, {} without one is expected", quoted(wanted)),
+            (None, _) => format!("has no scheme, expected {}", quoted(wanted)),
+            (_, None) => format!("has a scheme, expected {}", quoted(wanted)),
         }
     } else if client_id(found) != client_id(wanted) {
-        let (is, should) =
-            if client_id(found) { ("an OAuth client id", "a URL") } else { ("no OAuth client id", "one") };
-        format!("is {is}, {should} is expected: {}", quoted(wanted))
+        let what = match client_id(found) {
+            true => "is an OAuth client ID, expected",
+            false => "isn't an OAuth client ID, expected",
+        };
+        format!("{what} {}", quoted(wanted))
     } else if of_url(found).is_some() && of_url(found) == of_url(wanted) {
-        format!("has another path than {}; services compare exactly", quoted(wanted))
+        format!("has a different path from {}; it must match exactly", quoted(wanted))
     } else {
-        format!("is {}, {} is expected", quoted(found), quoted(wanted))
+        format!("is {}, expected {}", quoted(found), quoted(wanted))
     })
 }
 
@@ -90,7 +90,7 @@ mod tests {
             check("32555940559.apps.googleusercontent.com").as_deref(),
             Ok("32555940559.apps.googleusercontent.com")
         );
-        assert!(check("").unwrap_err().contains("missing"));
+        assert!(check("").unwrap_err().contains("enter an audience"));
         for wrong in ["a b", "a\u{1b}b", "a\nb", &"x".repeat(3_000)] {
             assert!(check(wrong).unwrap_err().contains("audience"), "{wrong:.9}");
         }
@@ -101,13 +101,13 @@ mod tests {
         let wanted = "https://svc-a.run.app";
         assert_eq!(difference(wanted, wanted), None);
         for (found, word) in [
-            ("https://svc-a.run.app/", "has a trailing slash"),
-            ("http://svc-a.run.app", "http:// where https://"),
-            ("svc-a.run.app", "lacks the scheme"),
+            ("https://svc-a.run.app/", "ends with “/”"),
+            ("http://svc-a.run.app", "starts with http://, expected https://"),
+            ("svc-a.run.app", "has no scheme"),
             ("https://Svc-a.run.app", "lower case"),
             ("https://svc-a.run.app/hello", "path"),
-            ("1-x.apps.googleusercontent.com", "client id"),
-            ("https://other.run.app", "is expected"),
+            ("1-x.apps.googleusercontent.com", "is an OAuth client ID, expected"),
+            ("https://other.run.app", "expected “https://svc-a.run.app”"),
         ] {
             let sentence = difference(found, wanted).expect("they differ");
             assert!(sentence.contains(word), "{found}: {sentence}");
@@ -115,12 +115,12 @@ mod tests {
         assert!(
             difference(wanted, "https://svc-a.run.app/")
                 .expect("they differ")
-                .contains("lacks the trailing slash")
+                .contains("doesn't end with “/”")
         );
         assert!(
             difference(wanted, "1-x.apps.googleusercontent.com")
                 .expect("they differ")
-                .contains("no OAuth client id")
+                .contains("isn't an OAuth client ID")
         );
     }
 

@@ -242,7 +242,7 @@ impl Reading {
             let others = TOKEN_FIELDS.iter().filter(|name| *name != field && object.text(name).is_some());
             let others = others.copied().collect::<Vec<_>>().join(", ");
             if !others.is_empty() {
-                self.remark("others", format!("the object also holds {others}"));
+                self.remark("others", format!("the object also contains {others}"));
             }
             return self.take_token(&inner, depth);
         }
@@ -261,16 +261,13 @@ impl Reading {
         let found = extract::extract(text);
         self.form = found.form;
         if found.inside {
-            self.remark("found_inside", "taken out of a longer text");
+            self.remark("found_inside", "found in a longer text");
         }
         if found.others > 0 {
             self.remark("others", format!("the first of {} in the text", found.others + 1));
         }
         if found.invisible > 0 {
-            self.remark(
-                "invisible",
-                format!("{} characters that nobody sees were taken out", found.invisible),
-            );
+            self.remark("invisible", format!("{} invisible characters were removed", found.invisible));
         }
         let mut token = Zeroizing::new(found.token);
         if matches!(self.form, Form::Jws | Form::Jwe) {
@@ -279,14 +276,14 @@ impl Reading {
                 let count = disclosed.split('~').filter(|part| !part.is_empty()).count();
                 self.remark(
                     "disclosures",
-                    format!("{count} disclosures after the token (SD-JWT) were left aside"),
+                    format!("{count} disclosures after the token (SD-JWT) were ignored"),
                 );
                 token = Zeroizing::new(signed.to_owned());
             }
             self.take_apart(&token, &[], depth);
         } else if let Some(look) = form::look_of(&token) {
             self.facts.extend(look.whose.map(|whose| ("kind", whose.to_owned())));
-            self.facts.extend(form::made_for(&token).map(|whom| ("looks made for", whom.to_owned())));
+            self.facts.extend(form::made_for(&token).map(|whom| ("likely owner", whom.to_owned())));
         }
         self.token = Secret::new(std::mem::take(&mut *token));
     }
@@ -311,12 +308,12 @@ impl Reading {
             Some(payload) if self.is_unencoded() => {
                 self.remark(
                     "unencoded",
-                    "the payload is not in base64url (b64 is false), as no JWT may be (RFC 7797)",
+                    "the payload isn't in base64url (b64 is false), which JWTs don't allow (RFC 7797)",
                 );
                 self.claims = Section::Text(payload.to_owned());
             }
             Some("") if signature.is_some() => {
-                self.remark("detached", "the payload is not here: it is empty, or sent beside the token");
+                self.remark("detached", "the payload isn't here: it is empty, or sent separately");
             }
             Some(payload) if !payload.is_empty() => {
                 self.take_payload(payload, whole || parts.dots > 1, depth)
@@ -326,7 +323,7 @@ impl Reading {
         if parts.dots != 2 && whole && !self.is_unencoded() {
             self.remark(
                 "parts",
-                format!("a signed JWT has 3 parts between dots, this has {}", parts.dots + 1),
+                format!("a signed JWT has 3 parts separated by dots, this one has {}", parts.dots + 1),
             );
         }
         let seconds = |name| self.claims.find(name).and_then(Member::seconds);
@@ -344,7 +341,7 @@ impl Reading {
             Some(_) if depth == 0 => {
                 self.remark(
                     "nested",
-                    format!("the payload is a token again: {MAX_NESTED} inside each other are read"),
+                    format!("the payload is another token: only {MAX_NESTED} levels are read"),
                 );
             }
             Some(token) => {
@@ -365,7 +362,7 @@ impl Reading {
             more.list.iter().take(10).map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ");
         self.remark(
             "unprotected",
-            format!("{names} in the header are not signed: anybody can have written them"),
+            format!("{names} in the header are not signed: anyone could have written them"),
         );
         match &mut self.header {
             Section::Object(header) => {
@@ -384,7 +381,7 @@ impl Reading {
         if part.contains(['+', '/', '=']) {
             self.remark(
                 "base64",
-                format!("{what} in ordinary base64, where a JWT uses the URL-safe one without padding"),
+                format!("{what} in standard base64; JWTs use the URL-safe form without padding"),
             );
         }
         // A part cut off by our own bound ends anywhere: up to three letters too many.
@@ -410,7 +407,7 @@ impl Reading {
             );
         }
         if let Some(problem) = problem {
-            self.remark("json", format!("{what} broken off or wrong: {problem}"));
+            self.remark("json", format!("{what} cut off or malformed: {problem}"));
             if members.list.is_empty() {
                 return Section::Text(json.to_owned());
             }

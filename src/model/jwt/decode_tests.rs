@@ -242,7 +242,7 @@ fn opaque_credentials_are_named_wherever_they_stand() {
         let reading = read(&text);
         assert_eq!((reading.form, reading.token.expose()), (form, token.as_str()), "{text}");
     }
-    assert_eq!(fact(&read(&access), "looks made for"), Some("a service account"));
+    assert_eq!(fact(&read(&access), "likely owner"), Some("a service account"));
     assert_eq!(fact(&read(&fake("ghp_", 40)), "kind"), Some("GitHub personal access token"));
 }
 
@@ -318,8 +318,8 @@ fn credentials_files_are_named_and_nothing_secret_of_them_is_kept_to_show() {
     for (text, form, label, value) in [
         (account.clone(), Form::ServiceAccountKey, "account", "deployer@acme-prod.iam.gserviceaccount.com"),
         (format!("export KEY='{account}'"), Form::ServiceAccountKey, "project", "acme-prod"),
-        (format!("Here it is:\n{account}\nbye"), Form::ServiceAccountKey, "key id", "0123abcd"),
-        (encoded.clone(), Form::ServiceAccountKey, "unique id", "1093"),
+        (format!("Here it is:\n{account}\nbye"), Form::ServiceAccountKey, "key ID", "0123abcd"),
+        (encoded.clone(), Form::ServiceAccountKey, "unique ID", "1093"),
         (wrapped.join("\n"), Form::ServiceAccountKey, "project", "acme-prod"),
         (URL_SAFE_NO_PAD.encode(account.replace(": ", ":")), Form::ServiceAccountKey, "project", "acme-prod"),
         (format!("{}.e30.c2ln", URL_SAFE_NO_PAD.encode(&account)), Form::ServiceAccountKey, "project", "acme-prod"),
@@ -350,9 +350,9 @@ fn credentials_files_are_named_and_nothing_secret_of_them_is_kept_to_show() {
         ),
         (format!(r#"{{"installed":{{"client_id":"7.apps","client_secret":"{hush}"}}}}"#), Form::OauthClient, "client", "7.apps"),
         (key.replace("\\n", "\n"), Form::PrivateKey, "kind", "private key"),
-        (format!(r#"{{"kty":"RSA","kid":"a","d":"{hush}"}}"#), Form::PrivateKey, "key ids", "a"),
+        (format!(r#"{{"kty":"RSA","kid":"a","d":"{hush}"}}"#), Form::PrivateKey, "key IDs", "a"),
         (format!(r#"{{"keys":[{{"kty":"RSA","kid":"a"}},{{"kty":"oct","k":"{hush}"}}]}}"#), Form::PrivateKey, "keys", "2"),
-        (r#"{"keys":[{"kty":"RSA","kid":"a"},{"kty":"EC","kid":"b"}]}"#.into(), Form::PublicKeys, "key ids", "a, b"),
+        (r#"{"keys":[{"kty":"RSA","kid":"a"},{"kty":"EC","kid":"b"}]}"#.into(), Form::PublicKeys, "key IDs", "a, b"),
     ] {
         let reading = read(&text);
         assert_eq!((reading.form, fact(&reading, label)), (form, Some(value)), "{text}");
@@ -401,7 +401,7 @@ fn a_certificate_tells_whose_it_is_and_how_long() {
     }
     let map = serde_json::json!({"k1": pem, "k2": pem}).to_string();
     let reading = read(&map);
-    assert_eq!((reading.form, fact(&reading, "key ids")), (Form::PublicKeys, Some("k1, k2")));
+    assert_eq!((reading.form, fact(&reading, "key IDs")), (Form::PublicKeys, Some("k1, k2")));
     assert_eq!(read(&format!("{pem}{}", key.serialize_pem())).form, Form::PrivateKey);
 }
 

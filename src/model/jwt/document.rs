@@ -107,12 +107,12 @@ pub(super) fn of_members(object: &Section) -> Option<Document> {
         Some("service_account") => Document::new(Form::ServiceAccountKey)
             .fact("account", object.text("client_email"))
             .fact("project", object.text("project_id"))
-            .fact("key id", object.text("private_key_id"))
-            .fact("unique id", object.text("client_id")),
+            .fact("key ID", object.text("private_key_id"))
+            .fact("unique ID", object.text("client_id")),
         Some("gdch_service_account") => Document::new(Form::ServiceAccountKey)
             .fact("account", object.text("name"))
             .fact("project", object.text("project"))
-            .fact("key id", object.text("private_key_id")),
+            .fact("key ID", object.text("private_key_id")),
         Some("impersonated_service_account") => {
             let source: Option<Value> =
                 object.find("source_credentials").and_then(|member| serde_json::from_str(&member.json).ok());
@@ -168,7 +168,7 @@ fn other(object: &Section) -> Option<Document> {
     let all = object.members();
     (!all.is_empty() && all.iter().all(|member| is_certificate(&member.json))).then(|| {
         let ids = all.iter().map(|member| member.name.as_str()).collect::<Vec<_>>().join(", ");
-        Document::new(Form::PublicKeys).fact("keys", Some(all.len().to_string())).fact("key ids", Some(ids))
+        Document::new(Form::PublicKeys).fact("keys", Some(all.len().to_string())).fact("key IDs", Some(ids))
     })
 }
 
@@ -201,7 +201,7 @@ fn jwks(keys: &[Value]) -> Option<Document> {
         Document::new(form)
             .fact("keys", Some(keys.len().to_string()))
             .fact("kind", all("kty"))
-            .fact("key ids", all("kid")),
+            .fact("key IDs", all("kid")),
     )
 }
 

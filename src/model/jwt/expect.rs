@@ -50,7 +50,7 @@ impl Around<'_> {
 /// A token that would do, in place of this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
-    /// An ID token for this audience, with the e-mail claim.
+    /// An ID token for this audience, with the email claim.
     IdToken(String),
     /// An access token with these scopes.
     AccessToken(Vec<String>),
@@ -100,12 +100,12 @@ impl Expectation {
         {
             Some(api) => Ok(Expectation { api: Some(api), ..Expectation::default() }),
             None if text.contains('.') && !text.contains(char::is_whitespace) => Err(format!(
-                "{} is no URL: did you mean {}?",
+                "{} isn't a URL. Did you mean {}?",
                 quoted(text),
                 quoted(&format!("https://{text}"))
             )),
             None => Err(format!(
-                "{} is neither a URL (https://…) nor an API known here (storage, drive.googleapis.com, …)",
+                "Unknown API {}: enter a URL (https://…) or an API such as storage or drive.googleapis.com",
                 quoted(text)
             )),
         }
@@ -132,18 +132,16 @@ impl Expectation {
 
 /// A URL as somebody typed it.
 fn check_url(text: &str) -> Result<String, String> {
-    let wrong = |why: &str| Err(format!("{} is no URL to call: {why}", quoted(text)));
+    let wrong = |why: &str| Err(format!("Invalid URL {}: {why}", quoted(text)));
     let (scheme, rest) = text.split_once("://").unwrap_or_default();
     if !matches!(scheme.to_ascii_lowercase().as_str(), "https" | "http") || audience::of_url(text).is_none() {
-        return wrong("https://HOST/…");
+        return wrong("use https://HOST/…");
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return wrong("it has neither spaces nor control characters");
+        return wrong("it can't contain spaces or control characters");
     }
     if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
-        return Err(
-            "a URL with a name or password in it is not taken: leave out what stands before the @".to_owned()
-        );
+        return Err("the URL contains a user name or password: remove everything before the @".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -230,7 +228,7 @@ impl Looked<'_> {
             form => self.no(
                 "not_for_calls",
                 Severity::Error,
-                format!("a call is not made with this: {}", form.name()),
+                format!("can't be used for a call: {}", form.name()),
                 self.wanted_token(),
             ),
         }
@@ -264,7 +262,7 @@ impl Looked<'_> {
             self.no(
                 "issuer_refused",
                 Severity::Warning,
-                format!("issued by {}: services that take Google's ID tokens refuse it", quoted(issuer)),
+                format!("issued by {}: services that expect Google's ID tokens refuse it", quoted(issuer)),
                 self.expectation.wanted().map(Fix::IdToken),
             );
         }
@@ -278,7 +276,7 @@ impl Looked<'_> {
             self.no(
                 "self_signed",
                 Severity::Warning,
-                "signed by the account itself: Cloud Run and functions take Google's ID tokens only (Identity-Aware Proxy takes both)",
+                "signed by the account itself: Cloud Run and functions accept Google's ID tokens only (Identity-Aware Proxy accepts both)",
                 fix,
             );
             return self.at_audience();
@@ -290,7 +288,7 @@ impl Looked<'_> {
             return self.no(
                 "api_unknown",
                 Severity::Info,
-                "which API of Google's that is, is not known here",
+                "impersona doesn't know which Google API this is",
                 None,
             );
         }
@@ -304,7 +302,7 @@ impl Looked<'_> {
             self.no(
                 "audience_mismatch",
                 Severity::Error,
-                format!("aud is not {}: an API takes a self-signed JWT only for itself", quoted(&wanted)),
+                format!("aud is not {}: an API accepts self-signed JWTs only for itself", quoted(&wanted)),
                 Some(Fix::AccessToken(vec![scopes::for_api(&api)])),
             );
         }
@@ -323,21 +321,17 @@ impl Looked<'_> {
         };
         match self.around.scopes {
             Some(scopes) => self.at_scopes(&api, scopes),
-            None => self.no(
-                "scopes_unknown",
-                Severity::Info,
-                "which scopes it has is not known here: Google can be asked",
-                None,
-            ),
+            None => {
+                self.no("scopes_unknown", Severity::Info, "its scopes are unknown here: ask Google", None)
+            }
         }
     }
 
     fn at_scopes(&mut self, api: &str, has: &[String]) {
         let accepted = scopes::of_api(api);
         if accepted.is_empty() {
-            let which =
-                if api.is_empty() { "this API of Google's".to_owned() } else { format!("the {api} API") };
-            let message = format!("which scopes {which} takes is not known here");
+            let which = if api.is_empty() { "this Google API".to_owned() } else { format!("the {api} API") };
+            let message = format!("impersona doesn't know which scopes {which} accepts");
             return self.no("api_unknown", Severity::Info, message, None);
         }
         let fitting: Vec<&str> = has
@@ -349,7 +343,7 @@ impl Looked<'_> {
             let few: Vec<&str> = accepted.iter().take(4).map(|scope| scope.short()).collect();
             let more = if accepted.len() > few.len() { ", …" } else { "" };
             let message =
-                format!("none of its scopes is one that the {api} API takes ({}{more})", few.join(", "));
+                format!("the {api} API accepts none of its scopes (it accepts {}{more})", few.join(", "));
             self.no(
                 "scope_missing",
                 Severity::Error,
@@ -375,7 +369,7 @@ impl Looked<'_> {
             return;
         };
         let custom = if self.expectation.audience.is_none() && self.expectation.url.is_some() {
-            "; right only where the service has it as a custom audience"
+            ", unless the service lists it as a custom audience"
         } else {
             ""
         };
@@ -394,10 +388,10 @@ impl Looked<'_> {
             None => self.no(
                 "no_email",
                 Severity::Warning,
-                "Cloud Run and Identity-Aware Proxy know callers by the e-mail claim, which it lacks",
+                "no email claim: Cloud Run and Identity-Aware Proxy identify callers by it",
                 self.expectation.wanted().map(Fix::IdToken),
             ),
-            Some(_) if verified => self.yes("email", "e-mail"),
+            Some(_) if verified => self.yes("email", "email"),
             Some(_) => {}
         }
     }
@@ -421,7 +415,7 @@ impl Looked<'_> {
     fn at_end(&mut self) {
         let end = self.reading.times.exp.or(self.around.ends.map(Timestamp::as_second));
         if end.is_some_and(|end| end <= self.around.now.as_second()) {
-            self.no("expired", Severity::Error, "it has ended: nobody accepts it any more", Some(Fix::Again));
+            self.no("expired", Severity::Error, "expired: no one accepts it any more", Some(Fix::Again));
         }
     }
 
@@ -438,7 +432,7 @@ impl Looked<'_> {
         self.no(
             "clock_skew",
             Severity::Warning,
-            format!("this machine's clock is {seconds} {way} Google's: what is signed here may be too old or too new there"),
+            format!("this machine's clock is {seconds} {way} Google's: tokens signed here might look too old or too new there"),
             None,
         );
     }

@@ -308,7 +308,7 @@ fn scopes_fit_if_one_is_among_those_that_the_api_takes() {
         "in full, as Google tells it"
     );
     let unknown = found("https://www.googleapis.com/x", &[READ_ONLY]);
-    assert!(unknown[0].code == "api_unknown" && unknown[0].message.contains("this API of Google's"));
+    assert!(unknown[0].code == "api_unknown" && unknown[0].message.contains("this Google API"));
     let unknown = found("https://nosuch.googleapis.com/x", &[READ_ONLY]);
     assert!(unknown[0].code == "api_unknown" && unknown[0].message.contains("the nosuch API"));
     assert_eq!((unknown[0].severity, unknown[0].fix.as_ref()), (Some(Severity::Info), None));
@@ -530,7 +530,7 @@ fn what_will_be_called_is_read_from_each_form_and_said_again() {
 
 #[test]
 fn each_thing_that_cannot_be_called_is_told_by_its_own_rule() {
-    let (form, sign) = ("is no URL to call: https://HOST/…", "neither spaces nor control characters");
+    let (form, sign) = ("use https://HOST/…", "can't contain spaces or control characters");
     for (text, word) in [
         ("ftp://x.example", form),
         ("httpss://x.example", form),
@@ -545,11 +545,11 @@ fn each_thing_that_cannot_be_called_is_told_by_its_own_rule() {
         ("https://dev@x.example", "before the @"),
         ("https://dev:hush@x.example/", "before the @"),
         ("https://@x.example?y", "before the @"),
-        ("www.googleapis.com", "did you mean “https://www.googleapis.com”"),
-        ("x.example", "did you mean “https://x.example”"),
-        ("x.example y", "neither a URL"),
-        ("nosuch", "neither a URL"),
-        ("storage drive", "neither a URL"),
+        ("www.googleapis.com", "Did you mean “https://www.googleapis.com”"),
+        ("x.example", "Did you mean “https://x.example”"),
+        ("x.example y", "Unknown API"),
+        ("nosuch", "Unknown API"),
+        ("storage drive", "Unknown API"),
     ] {
         let sentence = Expectation::calling(text).unwrap_err();
         assert!(sentence.contains(word) && !sentence.contains("hush"), "{text}: {sentence}");

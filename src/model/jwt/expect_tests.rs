@@ -67,11 +67,11 @@ fn what_will_be_called_is_a_url_or_an_api() {
     assert_eq!(calling("https://googleapis.com.evil.example/x").api, None);
     assert!(calling(" ").is_empty());
     for (wrong, word) in [
-        ("svc-a.run.app", "did you mean “https://svc-a.run.app”"),
-        ("ftp://x.example", "no URL"),
+        ("svc-a.run.app", "Did you mean “https://svc-a.run.app”"),
+        ("ftp://x.example", "Invalid URL"),
         ("https://x\u{1b}[31m.run.app", "control characters"),
         ("https://dev:hush@x.run.app", "password"),
-        ("some words", "neither a URL"),
+        ("some words", "Unknown API"),
     ] {
         let sentence = Expectation::calling(wrong).unwrap_err();
         assert!(sentence.contains(word) && !sentence.contains("hush"), "{sentence}");
@@ -142,7 +142,7 @@ fn each_way_to_miss_comes_with_the_token_that_would_do() {
     let slash =
         looked(&id_token(json!({"aud": "https://svc-a.run.app/"})), &calling("https://svc-a.run.app"));
     assert!(
-        slash[0].message.contains("trailing slash") && slash[0].message.contains("custom audience"),
+        slash[0].message.contains("ends with “/”") && slash[0].message.contains("custom audience"),
         "{slash:?}"
     );
 }

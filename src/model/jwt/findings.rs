@@ -106,74 +106,72 @@ impl Found {
         let severity = if form.is_long_lived() { Severity::Warning } else { Severity::Info };
         let (code, message) = match form {
             Form::Jws | Form::Empty => return,
-            Form::Jwe => ("encrypted", "an encrypted JWT: only who holds the key can read its claims"),
+            Form::Jwe => ("encrypted", "an encrypted JWT: only the holder of the key can read its claims"),
             Form::GoogleAccessToken => {
                 ("opaque", "a Google access token is opaque: only Google can tell what it is for")
             }
-            Form::Opaque => ("opaque", "this is no JWT and no token of a known form"),
+            Form::Opaque => ("opaque", "not a JWT or any other known kind of token"),
             // https://developers.google.com/identity/protocols/oauth2/web-server#tokenrevoke
             Form::RefreshToken => (
                 "refresh_token",
-                "long-lived: a refresh token speaks for a person until that person removes the app at \
-                 https://myaccount.google.com/connections; it is never sent anywhere from here",
+                "long-lived: a refresh token acts for a person until they remove the app at \
+                 https://myaccount.google.com/connections; impersona never sends it anywhere",
             ),
             Form::AuthorizationCode => {
-                ("authorization_code", "good once and for minutes, together with the client's secret")
+                ("authorization_code", "works once, for a few minutes, together with the client's secret")
             }
             Form::ApiKey => (
                 "api_key",
-                "long-lived: an API key names a project, not who calls, until it is deleted: \
+                "long-lived: an API key identifies a project, not a caller, until it is deleted: \
                  gcloud services api-keys delete KEY",
             ),
             Form::BoundApiKey => (
                 "bound_api_key",
-                "long-lived: whoever has this key acts as the service account it is bound to until it is \
+                "long-lived: anyone with this key acts as the service account it is bound to until it is \
                  deleted: gcloud services api-keys delete KEY",
             ),
             Form::ClientSecret | Form::OauthClient => (
                 form.word(),
-                "long-lived: the secret speaks for the OAuth client until it is deleted on the client's page at \
+                "long-lived: the secret authenticates the OAuth client until it is deleted on the client's page at \
                  https://console.cloud.google.com/auth/clients",
             ),
             Form::ServiceAccountKey => (
                 "service_account_key",
-                "long-lived: whoever has the file is the account until the key is deleted: \
+                "long-lived: anyone with the file can act as the account until the key is deleted: \
                  gcloud iam service-accounts keys delete KEY_ID --iam-account=ACCOUNT",
             ),
             Form::UserCredentials => (
                 "user_credentials",
-                "long-lived: the refresh token in it speaks for a person until it is revoked: \
+                "long-lived: the refresh token in it acts for a person until it is revoked: \
                  gcloud auth application-default revoke",
             ),
             Form::ImpersonatedCredentials => (
                 "impersonated_credentials",
-                "long-lived: whoever has the file can become the account until the source credentials in it are \
-                 revoked, or their right to make its tokens",
+                "long-lived: anyone with the file can impersonate the account until the source credentials in it, or their \
+                 permission to impersonate, are revoked",
             ),
             Form::FederatedUserCredentials => (
                 "federated_user_credentials",
-                "long-lived: the refresh token in it speaks for somebody in a workforce pool until it is revoked: \
+                "long-lived: the refresh token in it acts for a workforce user until it is revoked: \
                  gcloud auth application-default revoke",
             ),
             Form::FederatedCredentials => (
                 "federated_credentials",
-                "tells where a foreign token comes from and what it is exchanged for; it holds no key of Google's",
+                "says where a subject token comes from and what it is exchanged for; it contains no Google key",
             ),
             Form::PrivateKey => (
                 "private_key",
-                "long-lived: whoever has it signs as its owner until its public half is removed wherever that is \
+                "long-lived: anyone with it can sign as its owner until its public key is removed everywhere it is \
                  trusted",
             ),
-            Form::PublicKeys => {
-                ("public_keys", "public keys: they check signatures and may be shown to anybody")
-            }
+            Form::PublicKeys => ("public_keys", "public keys: they verify signatures and are safe to share"),
             Form::Certificate => ("certificate", "a certificate is public: it names the owner of a key"),
             Form::SignedUrl => {
-                ("signed_url", "whoever has the URL may use it until it ends, with no login of their own")
+                ("signed_url", "anyone with the URL can use it until it expires, without logging in")
             }
             Form::Foreign => (
                 "foreign_credential",
-                "not Google's: it is never sent anywhere from here; if others saw it, revoke it where it was made",
+                "not Google's: impersona never sends it anywhere; if others saw it, revoke it where it was issued",
             ),
         };
         let severity = if form == Form::Foreign { Severity::Warning } else { severity };
@@ -190,26 +188,26 @@ impl Found {
                 self.add(
                     "alg_none",
                     Severity::Error,
-                    "alg is “none”: the token is not signed, nobody will accept it",
+                    "alg is “none”: the token is not signed, no one will accept it",
                 );
             }
             Some(alg) if alg.starts_with("HS") => {
                 self.add(
                     "alg_shared_secret",
                     Severity::Warning,
-                    format!("{} is made with a shared secret; Google never does", quoted(alg)),
+                    format!("{} uses a shared secret; Google never does", quoted(alg)),
                 );
             }
             Some(_)
                 if reading.form == Form::Jws && reading.signature.is_none() && reading.too_long.is_none() =>
             {
-                self.add("no_signature", Severity::Error, "has no signature: nobody will accept it");
+                self.add("no_signature", Severity::Error, "has no signature: no one will accept it");
             }
             None if reading.header != Section::Absent => {
                 self.add(
                     "no_alg",
                     Severity::Error,
-                    "the header names no algorithm (alg): nobody can check it",
+                    "the header has no algorithm (alg): no one can verify it",
                 );
             }
             _ => {}
@@ -228,14 +226,14 @@ impl Found {
     }
 
     fn duplicates(&mut self, reading: &Reading) {
-        for (part, section) in [("header says", &reading.header), ("claims say", &reading.claims)] {
+        for (part, section) in [("header has", &reading.header), ("claims have", &reading.claims)] {
             let names: Vec<String> = section.duplicates().into_iter().take(5).map(quoted).collect();
             if !names.is_empty() {
                 self.add(
                     "duplicate_claim",
                     Severity::Warning,
                     format!(
-                        "the {part} {} more than once: most readers take the last, some the first",
+                        "the {part} {} more than once: most readers use the last, some the first",
                         names.join(", ")
                     ),
                 );
@@ -251,7 +249,7 @@ impl Found {
                 self.add(
                     "time_not_a_number",
                     Severity::Error,
-                    format!("{name} is {}, no number of seconds", quoted(&member.json)),
+                    format!("{name} is {}, not a number of seconds", quoted(&member.json)),
                 );
             }
         }
@@ -262,7 +260,7 @@ impl Found {
             self.add(
                 "time_in_milliseconds",
                 Severity::Error,
-                format!("{name} looks like milliseconds, where seconds since 1970 belong"),
+                format!("{name} looks like milliseconds; it must be in seconds since 1970"),
             );
         }
         match times.exp {
@@ -270,11 +268,11 @@ impl Found {
                 self.add(
                     "expired",
                     Severity::Error,
-                    format!("ended {} ago", countdown(now.saturating_sub(exp))),
+                    format!("expired {} ago", countdown(now.saturating_sub(exp))),
                 );
             }
             None if reading.claims.find("exp").is_none() => {
-                self.add("no_exp", Severity::Warning, "has no end (exp): Google accepts none without");
+                self.add("no_exp", Severity::Warning, "has no expiry (exp), which Google requires");
             }
             _ => {}
         }
@@ -297,7 +295,11 @@ impl Found {
             let length = exp.saturating_sub(iat);
             let to_google = audiences(reading).iter().any(|aud| is_google_endpoint(aud));
             if length < 0 {
-                self.add("ends_before_it_starts", Severity::Error, "ends (exp) before it was issued (iat)");
+                self.add(
+                    "ends_before_it_starts",
+                    Severity::Error,
+                    "expires (exp) before it was issued (iat)",
+                );
             } else if length > 3_600 && to_google {
                 let length = words(length);
                 self.add(
@@ -311,21 +313,17 @@ impl Found {
 
     fn audience(&mut self, reading: &Reading) {
         if reading.claims.find("aud").is_none() {
-            self.add(
-                "no_audience",
-                Severity::Warning,
-                "has no audience (aud): it does not say who it is meant for",
-            );
+            self.add("no_audience", Severity::Warning, "has no audience (aud): it doesn't say who it is for");
         }
     }
 
     fn identity(&mut self, reading: &Reading) {
         let Some(issuer) = reading.claims.text("iss") else {
-            self.add("no_issuer", Severity::Warning, "has no issuer (iss): it does not say who made it");
+            self.add("no_issuer", Severity::Warning, "has no issuer (iss): it doesn't say who issued it");
             return;
         };
         if is_account(&issuer) {
-            self.add("self_signed", Severity::Info, "signed by the account itself, not by Google: Cloud Run and IAP do not accept it as an ID token");
+            self.add("self_signed", Severity::Info, "signed by the account itself, not by Google: Cloud Run and IAP don't accept it as an ID token");
         } else if !is_google(&issuer) {
             self.add(
                 "issuer_not_google",
@@ -336,10 +334,10 @@ impl Found {
             self.add(
                 "no_email",
                 Severity::Warning,
-                "has no e-mail claim: services that grant access by e-mail refuse it",
+                "has no email claim: services that grant access by email refuse it",
             );
         } else if reading.claims.find("email_verified").is_none_or(|member| member.json != "true") {
-            self.add("email_not_verified", Severity::Warning, "the e-mail in it is not verified");
+            self.add("email_not_verified", Severity::Warning, "its email is not verified");
         }
     }
 }

@@ -44,7 +44,7 @@ fn a_good_id_token_gives_nothing_to_say() {
 #[test]
 fn times_out_of_order_are_said_with_how_far() {
     let ended = changed(json!({"iat": NOW - 900, "exp": NOW - 123}));
-    assert_eq!((codes(&ended), ended[0].message.as_str()), (vec!["expired"], "ended 2m 03s ago"));
+    assert_eq!((codes(&ended), ended[0].message.as_str()), (vec!["expired"], "expired 2m 03s ago"));
     assert_eq!(codes(&changed(json!({"exp": NOW}))), ["expired"]);
     assert_eq!(codes(&changed(json!({"nbf": NOW + 5}))), ["not_yet_valid"]);
     assert_eq!(codes(&changed(json!({"iat": NOW + 30}))), Vec::<&str>::new());
@@ -85,9 +85,9 @@ fn headers_that_forgers_write_are_pointed_out() {
     assert_eq!(codes(&of(r#"{"alg":"RS256"}"#, &twice)), ["duplicate_claim"]);
     let said = |found: &[Finding]| found.iter().map(|finding| finding.message.clone()).collect::<String>();
     let claims_twice = said(&of(r#"{"alg":"RS256"}"#, &twice));
-    assert!(claims_twice.starts_with("the claims say “sub” more than once"), "{claims_twice}");
+    assert!(claims_twice.starts_with("the claims have “sub” more than once"), "{claims_twice}");
     let header_twice = said(&of(r#"{"alg":"RS256","alg":"RS256"}"#, &claims));
-    assert!(header_twice.starts_with("the header says “alg” more than once"), "{header_twice}");
+    assert!(header_twice.starts_with("the header has “alg” more than once"), "{header_twice}");
 }
 
 #[test]

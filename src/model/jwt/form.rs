@@ -69,24 +69,24 @@ impl Form {
             Form::RefreshToken => ("refresh_token", "Google refresh token"),
             Form::AuthorizationCode => ("authorization_code", "Google authorization code"),
             Form::ApiKey => ("api_key", "Google API key"),
-            Form::BoundApiKey => ("bound_api_key", "Google API key of a service account"),
-            Form::ClientSecret => ("client_secret", "secret of a Google OAuth client"),
+            Form::BoundApiKey => ("bound_api_key", "Google API key bound to a service account"),
+            Form::ClientSecret => ("client_secret", "Google OAuth client secret"),
             Form::ServiceAccountKey => ("service_account_key", "service account key file"),
-            Form::UserCredentials => ("user_credentials", "credentials file of a person"),
+            Form::UserCredentials => ("user_credentials", "user credentials file"),
             Form::ImpersonatedCredentials => {
-                ("impersonated_credentials", "credentials file of an impersonated service account")
+                ("impersonated_credentials", "impersonated service account credentials file")
             }
-            Form::FederatedCredentials => ("federated_credentials", "credentials file for federation"),
+            Form::FederatedCredentials => ("federated_credentials", "federation credentials file"),
             Form::FederatedUserCredentials => {
-                ("federated_user_credentials", "credentials file of a workforce user")
+                ("federated_user_credentials", "workforce user credentials file")
             }
             Form::OauthClient => ("oauth_client", "OAuth client file"),
             Form::PrivateKey => ("private_key", "private key"),
             Form::PublicKeys => ("public_keys", "public keys"),
             Form::Certificate => ("certificate", "certificate"),
-            Form::SignedUrl => ("signed_url", "signed URL of Cloud Storage"),
+            Form::SignedUrl => ("signed_url", "Cloud Storage signed URL"),
             Form::Foreign => ("foreign_credential", "credential of another service"),
-            Form::Opaque => ("opaque", "text of no known form"),
+            Form::Opaque => ("opaque", "unknown kind of text"),
             Form::Empty => ("empty", "nothing"),
         }
     }

@@ -63,7 +63,7 @@ impl Verdict {
 pub enum Signer {
     /// Google itself: its OAuth certs.
     Google,
-    /// The service account with this e-mail: its own key set.
+    /// The service account with this email: its own key set.
     Account(String),
     /// Somebody whose keys have to be given by hand; the issuer, if it names one.
     Other(Option<String>),
@@ -95,24 +95,24 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
     };
     let keys = match read_keys(keys) {
         Ok(keys) => keys,
-        Err(problem) => return Verdict::not_checked(format!("{whose} cannot be read: {problem}")),
+        Err(problem) => return Verdict::not_checked(format!("{whose} can't be read: {problem}")),
     };
     let kid = reading.header.text("kid");
     let named: Vec<&Key> = keys.iter().filter(|key| kid.is_none() || key.id == kid).collect();
     if named.is_empty() {
         return Verdict::failed(match kid {
             Some(kid) => format!(
-                "key {} is not among {whose} ({} there): signed by somebody else, or the key was rotated away since",
+                "key {} is not among {whose} ({} there): signed by someone else, or the key has since been rotated",
                 quoted(&kid),
                 keys.len()
             ),
-            None => format!("{whose} hold no keys"),
+            None => format!("{whose} contain no keys"),
         });
     }
     let fitting: Vec<&Key> = named.into_iter().filter(|key| key.fits(algorithm)).collect();
     if fitting.is_empty() {
         return Verdict::failed(format!(
-            "the header says {algorithm:?}, which the key of {whose} is not for"
+            "the header says {algorithm:?}, but the key in {whose} is for another algorithm"
         ));
     }
     let token = reading.token.expose();
@@ -121,15 +121,15 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
         if crypto::verify(signature, message.as_bytes(), &key.key, algorithm).unwrap_or(false) {
             let reason = match &key.id {
                 Some(id) => format!("key {} of {whose}", brief(id)),
-                None => format!("a key without an id of {whose}"),
+                None => format!("a key without an ID of {whose}"),
             };
             return Verdict { state: State::Verified, reason, key: key.id.clone() };
         }
     }
     if reading.is_detached() {
-        return Verdict::not_checked("the payload that was signed is not in the token (detached)");
+        return Verdict::not_checked("the signed payload is not in the token (detached)");
     }
-    Verdict::failed(format!("the signature was not made by {whose}, or the token was changed since"))
+    Verdict::failed(format!("the signature doesn't match {whose}, or the token has since been changed"))
 }
 
 /// Checks the signature that `signBlob` makes (RSASSA-PKCS1-v1_5 over SHA-256) with the key of this id among a key
@@ -137,7 +137,7 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
 pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, whose: &str) -> Verdict {
     let keys = match read_keys(keys) {
         Ok(keys) => keys,
-        Err(problem) => return Verdict::not_checked(format!("{whose} cannot be read: {problem}")),
+        Err(problem) => return Verdict::not_checked(format!("{whose} can't be read: {problem}")),
     };
     let signature = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.encode(signature));
     match keys.iter().find(|key| key.id.as_deref() == Some(key_id)) {
@@ -149,7 +149,7 @@ pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, 
                 key: Some(key_id.to_owned()),
             }
         }
-        Some(_) => Verdict::failed(format!("the signature was not made by {whose}")),
+        Some(_) => Verdict::failed(format!("the signature doesn't match {whose}")),
     }
 }
 
@@ -157,33 +157,35 @@ pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, 
 fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     if reading.form != Form::Jws {
         return Err(Verdict::not_checked(format!(
-            "{}: only a signed JWT can be checked",
+            "{}: only a signed JWT can be verified",
             reading.form.name()
         )));
     }
     if reading.too_long.is_some() {
-        return Err(Verdict::not_checked("the token is too long: its end was not read"));
+        return Err(Verdict::not_checked("the token is too long: its end wasn't read"));
     }
     let Some(name) = reading.header.text("alg") else {
-        return Err(Verdict::not_checked("the header names no algorithm (alg)"));
+        return Err(Verdict::not_checked("the header has no algorithm (alg)"));
     };
     if name.eq_ignore_ascii_case("none") {
-        return Err(Verdict::failed("alg is “none”: the token is not signed, anybody can have written it"));
+        return Err(Verdict::failed("alg is “none”: the token is not signed, anyone could have written it"));
     }
     if reading.header.find("crit").is_some() {
-        return Err(Verdict::not_checked("the header names extensions (crit) that are not understood here"));
+        return Err(Verdict::not_checked(
+            "the header has critical extensions (crit) that impersona doesn't support",
+        ));
     }
     if reading.header.find("b64").is_some_and(|member| member.json == "false") {
         return Err(Verdict::not_checked(
-            "b64 is false, but crit does not say so: readers take the payload in two ways",
+            "b64 is false, but crit doesn't list it: readers disagree on the payload",
         ));
     }
     let algorithm = Algorithm::from_str(&name)
-        .map_err(|_| Verdict::not_checked(format!("alg {} cannot be checked here", quoted(&name))))?;
+        .map_err(|_| Verdict::not_checked(format!("alg {} isn't supported", quoted(&name))))?;
     // A shared secret cannot be public: checking HS256 with a public key as the secret is the classic forgery.
     if algorithm.family() == AlgorithmFamily::Hmac {
         return Err(Verdict::not_checked(format!(
-            "{name} is made with a shared secret, which no public key can check"
+            "{name} uses a shared secret, which no public key can verify"
         )));
     }
     if reading.signature.is_none() {
@@ -191,7 +193,7 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     }
     // What was read as its claims must be what a signature is over.
     if reading.token.expose().matches('.').count() != 2 {
-        return Err(Verdict::not_checked("the token has not three parts"));
+        return Err(Verdict::not_checked("the token doesn't have three parts"));
     }
     Ok(algorithm)
 }
@@ -215,10 +217,10 @@ fn read_keys(text: &str) -> Result<Vec<Key>, String> {
     let set: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     match set.get("keys") {
         Some(Value::Array(keys)) => Ok(keys.iter().filter_map(from_jwk).collect()),
-        Some(_) => Err("its “keys” is no list".to_owned()),
+        Some(_) => Err("its “keys” isn't a list".to_owned()),
         None if set.get("kty").is_some() => Ok(from_jwk(&set).into_iter().collect()),
         None if set.is_object() => Ok(set.as_object().into_iter().flatten().filter_map(from_pem).collect()),
-        None => Err("it is no JSON object".to_owned()),
+        None => Err("it isn't a JSON object".to_owned()),
     }
 }
 

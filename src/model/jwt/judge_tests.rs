@@ -99,8 +99,8 @@ fn what_cannot_be_checked_says_why() {
     let token = sign(json!({"alg": "RS256", "kid": "a"}));
     for (text, keys, word) in [
         ("ya29.c.x", keys.as_str(), "only a signed JWT"),
-        (token.as_str(), "<html>", "cannot be read"),
-        (token.as_str(), "[]", "no JSON object"),
+        (token.as_str(), "<html>", "can't be read"),
+        (token.as_str(), "[]", "isn't a JSON object"),
         (&sign(json!({"alg": "RS256", "crit": ["b64"]})), &keys, "crit"),
         (&sign(json!({"typ": "JWT"})), &keys, "no algorithm"),
     ] {
@@ -213,7 +213,7 @@ fn signature_of_bytes_is_verified_by_no_key_that_is_not_for_it() {
     for unreadable in ["", "<html>", "[]", "7", "null", r#"{"keys":{}}"#, r#"{"keys":"a"}"#] {
         let verdict = judged(unreadable);
         assert_eq!((verdict.state, verdict.key), (State::NotChecked, None), "{unreadable}");
-        assert!(verdict.reason.starts_with("the test's keys cannot be read: "), "{}", verdict.reason);
+        assert!(verdict.reason.starts_with("the test's keys can't be read: "), "{}", verdict.reason);
     }
     assert_eq!(judged("{}").state, State::Failed);
 }
@@ -281,8 +281,8 @@ fn key_of_a_set_is_taken_only_if_it_is_for_this_signature() {
     assert_eq!(judged(&nameless, &set(&[foreign("a")])).state, State::Failed);
     let verdict = judged(&nameless, &set(&[foreign("a"), jwk(None)]));
     assert_eq!((verdict.state, verdict.key), (State::Verified, None));
-    assert_eq!(verdict.reason, "a key without an id of the test's keys");
-    assert_eq!(judged(&nameless, "{}").reason, "the test's keys hold no keys");
+    assert_eq!(verdict.reason, "a key without an ID of the test's keys");
+    assert_eq!(judged(&nameless, "{}").reason, "the test's keys contain no keys");
 }
 
 #[test]
@@ -299,8 +299,8 @@ fn each_reason_not_to_look_at_keys_is_found_by_itself() {
         (String::new(), State::NotChecked, "only a signed JWT"),
         ("1//0example-refresh-token".to_owned(), State::NotChecked, "only a signed JWT"),
         (long, State::NotChecked, ""),
-        (with("alg", json!(7)), State::NotChecked, "names no algorithm"),
-        (with("alg", Value::Null), State::NotChecked, "names no algorithm"),
+        (with("alg", json!(7)), State::NotChecked, "has no algorithm"),
+        (with("alg", Value::Null), State::NotChecked, "has no algorithm"),
         (format!("{message}."), State::Failed, "no signature"),
         (message.to_owned(), State::Failed, "no signature"),
         (with("b64", json!(false)), State::NotChecked, "b64 is false"),
@@ -309,13 +309,13 @@ fn each_reason_not_to_look_at_keys_is_found_by_itself() {
         rows.push((with("crit", crit), State::NotChecked, "crit"));
     }
     for none in ["none", "None", "NONE", "nOnE"] {
-        rows.push((with("alg", json!(none)), State::Failed, "anybody can have written it"));
+        rows.push((with("alg", json!(none)), State::Failed, "anyone could have written it"));
     }
     for shared in ["HS256", "HS384", "HS512"] {
         rows.push((with("alg", json!(shared)), State::NotChecked, "shared secret"));
     }
     for unknown in ["", "rs256", "RS1", "RSA256", "ES256K", "ES512", "none ", "A128KW", "dir"] {
-        rows.push((with("alg", json!(unknown)), State::NotChecked, "cannot be checked here"));
+        rows.push((with("alg", json!(unknown)), State::NotChecked, "isn't supported"));
     }
     for (text, state, word) in rows {
         let told = uncheckable(&read(&text)).unwrap_or_else(|| panic!("{text:.60} can be checked"));
@@ -334,7 +334,7 @@ fn each_reason_not_to_look_at_keys_is_found_by_itself() {
     // Signed as it stands, with dots in what would have to be one part.
     for token in [format!("{good}.e30"), format!("e30.{good}")] {
         let told = Reading { token: crate::model::secret::Secret::new(token), ..read(&good) };
-        assert_eq!(uncheckable(&told), Some(Verdict::not_checked("the token has not three parts")));
+        assert_eq!(uncheckable(&told), Some(Verdict::not_checked("the token doesn't have three parts")));
     }
 }
 

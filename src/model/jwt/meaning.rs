@@ -14,7 +14,7 @@ use crate::model::scopes;
 const MOST_TOLD: usize = 5;
 
 /// What a claim or header field means in this token; none when there is nothing to add. `name_of` gives the
-/// e-mail of a unique id, where it is known.
+/// email of a unique ID, where it is known.
 pub fn meaning(
     member: &Member,
     reading: &Reading,
@@ -40,7 +40,7 @@ pub fn meaning(
         "email_verified" => (if member.json == "true" {
             "the issuer vouches for the address"
         } else {
-            "nobody vouches for the address"
+            "no one vouches for the address"
         })
         .to_owned(),
         "iat" | "nbf" | "exp" => time(member, reading)?,
@@ -50,7 +50,7 @@ pub fn meaning(
         "kubernetes.io" => kubernetes(member)?,
         "act" => actor(member)?,
         "cnf" => bound(member)?,
-        "amr" => format!("how the person was recognized: {}", list(member)?),
+        "amr" => format!("how the person authenticated: {}", list(member)?),
         "scope" | "scp" => scope(text?, reading),
         // Plain words, which other issuers use for other things.
         "ref" | "environment" | "actor" | "sha" => of_a_build(&member.name, reading)?,
@@ -86,9 +86,9 @@ fn algorithm(alg: &str) -> Option<&'static str> {
         "EdDSA" | "Ed25519" => "Ed25519",
         "dir" => "encrypted with a shared key",
         none if none.eq_ignore_ascii_case("none") => "not signed at all",
-        hmac if hmac.starts_with("HS") => "a shared secret, never Google's",
+        hmac if hmac.starts_with("HS") => "a shared secret, never used by Google",
         wrapped if wrapped.starts_with("RSA-") || wrapped.starts_with("ECDH-") => {
-            "encrypted for whoever has the private key"
+            "encrypted for the holder of the private key"
         }
         _ => return None,
     })
@@ -132,10 +132,10 @@ fn identity(
     }
     let own = reading.claims.text("email").filter(|email| is_account(email));
     match name {
-        _ if is_unique_id(id) && own.is_some() => Some("the account's unique id".to_owned()),
-        "azp" if is_unique_id(id) => Some("the account's unique id".to_owned()),
+        _ if is_unique_id(id) && own.is_some() => Some("the account's unique ID".to_owned()),
+        "azp" if is_unique_id(id) => Some("the account's unique ID".to_owned()),
         // People have ids of the same form.
-        _ if is_unique_id(id) => Some("the unique id of a person or an account".to_owned()),
+        _ if is_unique_id(id) => Some("the unique ID of a person or an account".to_owned()),
         "azp" if id.ends_with(".apps.googleusercontent.com") => {
             Some("the OAuth client that asked for it".to_owned())
         }
@@ -147,7 +147,7 @@ fn identity(
 }
 
 fn utc(at: i64) -> String {
-    Timestamp::from_second(at).map_or_else(|_| "beyond all calendars".to_owned(), |time| time.to_string())
+    Timestamp::from_second(at).map_or_else(|_| "out of range".to_owned(), |time| time.to_string())
 }
 
 fn time(member: &Member, reading: &Reading) -> Option<String> {
@@ -229,7 +229,7 @@ fn sign_in(member: &Member) -> Option<String> {
     let mut said = Vec::new();
     said.extend(part(firebase, "sign_in_provider").map(|provider| match provider.as_str() {
         "custom" => "signed in with a custom token".to_owned(),
-        "anonymous" => "signed in as nobody in particular".to_owned(),
+        "anonymous" => "signed in anonymously".to_owned(),
         "password" => "signed in with a password".to_owned(),
         _ => format!("signed in with {provider}"),
     }));
@@ -261,17 +261,17 @@ fn actor(member: &Member) -> Option<String> {
         chain.push(who);
         value = value.get("act").cloned().unwrap_or_default();
     }
-    told(chain).map(|chain| format!("who really acts: {chain}"))
+    told(chain).map(|chain| format!("who actually acts: {chain}"))
 }
 
 /// To what a token is bound, so that a thief without it gains nothing (RFC 7800, 8705, 9449).
 fn bound(member: &Member) -> Option<String> {
     let value = value(member)?;
     let ways = [
-        ("x5t#S256", "good only with the client certificate it is bound to"),
-        ("jkt", "good only with proof of the key it is bound to (DPoP)"),
-        ("jwk", "good only with proof of the key in it"),
-        ("kid", "good only with proof of the key it names"),
+        ("x5t#S256", "valid only with the client certificate it is bound to"),
+        ("jkt", "valid only with proof of the key it is bound to (DPoP)"),
+        ("jwk", "valid only with proof of the key in it"),
+        ("kid", "valid only with proof of the key it names"),
     ];
     let said =
         ways.iter().filter(|(name, _)| value.get(name).is_some()).map(|(_, words)| (*words).to_owned());
@@ -298,7 +298,7 @@ fn of_a_build(name: &str, reading: &Reading) -> Option<String> {
     }
     let said = match name {
         "ref" => "the branch or tag that was built",
-        "environment" => "the environment that it may deploy to",
+        "environment" => "the environment that it can deploy to",
         "actor" => "who started it; no proof of who wrote the code",
         _ => "the commit that was built",
     };
@@ -366,7 +366,7 @@ mod tests {
     #[test]
     fn odd_values_mean_nothing_and_break_nothing() {
         let odd = meanings(r#"{"iss":7,"azp":null,"sub":["x"],"exp":"1","google":1,"iat":8e15,"own":1}"#);
-        assert_eq!(odd, [None, None, None, None, None, Some("beyond all calendars".to_owned()), None]);
+        assert_eq!(odd, [None, None, None, None, None, Some("out of range".to_owned()), None]);
     }
 
     /// The meaning of one claim beside others.
@@ -405,7 +405,7 @@ mod tests {
             "signed in with a password"
         );
         assert_eq!(one("auth_time", r#"{"auth_time":0}"#), "1970-01-01T00:00:00Z: when the person signed in");
-        assert_eq!(one("amr", r#"{"amr":["pwd","mfa"]}"#), "how the person was recognized: pwd, mfa");
+        assert_eq!(one("amr", r#"{"amr":["pwd","mfa"]}"#), "how the person authenticated: pwd, mfa");
     }
 
     #[test]
@@ -428,7 +428,7 @@ mod tests {
 
     #[test]
     fn who_acts_and_what_a_token_is_bound_to_is_said() {
-        assert_eq!(one("act", r#"{"act":{"sub":"a","act":{"sub":"b"}}}"#), "who really acts: a, b");
+        assert_eq!(one("act", r#"{"act":{"sub":"a","act":{"sub":"b"}}}"#), "who actually acts: a, b");
         assert!(one("cnf", r#"{"cnf":{"x5t#S256":"x"}}"#).contains("client certificate"));
         assert!(one("cnf", r#"{"cnf":{"jkt":"x"}}"#).contains("DPoP"));
         assert_eq!(one("scope", r#"{"scope":"openid email"}"#), "what it allows: openid, email");

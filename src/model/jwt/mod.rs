@@ -38,12 +38,12 @@ fn is_google(issuer: &str) -> bool {
     matches!(issuer, "https://accounts.google.com" | "accounts.google.com")
 }
 
-/// Whether this is the e-mail of a service account.
+/// Whether this is the email of a service account.
 fn is_account(text: &str) -> bool {
     text.contains('@') && text.ends_with(".gserviceaccount.com")
 }
 
-/// Whether this is a unique id: 21 digits, of an account or a person.
+/// Whether this is a unique ID: 21 digits, of an account or a person.
 fn is_unique_id(text: &str) -> bool {
     text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -7,20 +7,20 @@ const NAMES: [(&str, &str); 59] = [
     ("kid", "which key of the signer"),
     ("x5t", "the thumbprint of the signer's certificate"),
     ("x5t#S256", "the thumbprint of the signer's certificate"),
-    ("crit", "extensions that a reader has to understand"),
+    ("crit", "extensions that a reader has to support"),
     ("enc", "how the content is encrypted"),
     ("zip", "compressed before it was encrypted"),
     ("epk", "the sender's half of the key agreement"),
     // RFC 7519, OpenID Connect Core, 2 and 3.3.2.11
-    ("jti", "the token's own id"),
+    ("jti", "the token's own ID"),
     ("nonce", "ties the token to the request that asked for it"),
     ("at_hash", "ties the token to an access token given with it"),
     ("c_hash", "ties the token to an authorization code given with it"),
     ("s_hash", "ties the token to the state of the request"),
-    ("acr", "how surely the person was recognized"),
+    ("acr", "how strongly the person authenticated"),
     ("sid", "the session of the person"),
     ("client_id", "the OAuth client that asked for it"),
-    ("may_act", "who may act for the subject"),
+    ("may_act", "who can act for the subject"),
     ("authorization_details", "what it allows, in detail"),
     // RFC 9449
     ("ath", "ties the proof to an access token"),
@@ -33,22 +33,22 @@ const NAMES: [(&str, &str); 59] = [
     ("workforce_identity", "who it is in a workforce pool"),
     // GitHub: docs, "OpenID Connect reference"
     ("repository", "the repository that ran the workflow"),
-    ("repository_id", "its id, which survives renaming"),
+    ("repository_id", "its ID, which survives renaming"),
     ("repository_owner", "whose repository it is"),
-    ("repository_owner_id", "its owner's id, which survives renaming"),
-    ("repository_visibility", "who may see the repository"),
+    ("repository_owner_id", "its owner's ID, which survives renaming"),
+    ("repository_visibility", "who can see the repository"),
     ("workflow", "the workflow's name"),
     ("workflow_ref", "the workflow's file and version"),
     ("job_workflow_ref", "the reusable workflow that the job came from"),
     ("event_name", "what started the workflow"),
     ("ref_type", "a branch or a tag"),
     ("base_ref", "the branch that a pull request goes to"),
-    ("head_ref", "the branch of a pull request: whoever opened it chose its name"),
+    ("head_ref", "the branch of a pull request; its author chose the name"),
     ("run_id", "this run of the workflow"),
     ("runner_environment", "whose machine ran it"),
     // GitLab: docs, "ID token payload"
     ("namespace_path", "the GitLab group or user"),
-    ("namespace_id", "its id, which survives renaming"),
+    ("namespace_id", "its ID, which survives renaming"),
     ("project_path", "the GitLab project that ran the pipeline"),
     ("pipeline_source", "what started the pipeline"),
     ("pipeline_id", "this run of the pipeline"),
@@ -59,13 +59,13 @@ const NAMES: [(&str, &str); 59] = [
     ("ci_config_ref_uri", "the pipeline's file and version"),
     // Microsoft Entra: docs, "Access token claims reference"
     ("tid", "the Entra tenant"),
-    ("oid", "the person's or app's id in the tenant"),
+    ("oid", "the person's or app's ID in the tenant"),
     ("appid", "the app that asked for it"),
-    ("app_displayname", "that app's name; anybody may choose one"),
+    ("app_displayname", "that app's name; anyone can choose one"),
     ("upn", "the person's login name; it may change"),
     ("preferred_username", "a name to show; it may change"),
     ("unique_name", "a name to show; it may change"),
-    ("idp", "who recognized the person"),
+    ("idp", "who authenticated the person"),
     ("wids", "the roles in the whole tenant"),
     ("roles", "what the app lets the subject do"),
     ("groups", "the groups of the subject"),
@@ -83,7 +83,7 @@ pub(super) fn issuer(issuer: &str) -> Option<String> {
         ("https://token.actions.githubusercontent.com", "GitHub Actions"),
         ("https://gitlab.com", "GitLab"),
         ("https://app.terraform.io", "HCP Terraform"),
-        ("https://confidentialcomputing.googleapis.com", "Confidential Space: what runs where was attested"),
+        ("https://confidentialcomputing.googleapis.com", "Confidential Space: attests what runs where"),
     ];
     // The rest of the address names a project, a tenant, a cluster.
     const BELOW: [(&str, &str); 8] = [
@@ -147,7 +147,7 @@ pub(super) fn subject(subject: &str) -> Option<String> {
     );
     Some(match (kind, path.split_once("/subject/")) {
         ("principal", Some((_, id))) => format!("{id} in {pool}"),
-        _ => format!("somebody in {pool}"),
+        _ => format!("someone in {pool}"),
     })
 }
 
@@ -176,7 +176,7 @@ pub(super) fn audience(audience: &str) -> Option<&'static str> {
         _ if audience
             .starts_with("https://identitytoolkit.googleapis.com/google.identity.identitytoolkit.") =>
         {
-            "Identity Platform or Firebase: to sign somebody in (custom token)"
+            "Identity Platform or Firebase: to sign someone in (custom token)"
         }
         // https://cloud.google.com/iap/docs/signed-headers-howto
         _ if audience.starts_with("/projects/") => "an app behind Identity-Aware Proxy",
@@ -198,9 +198,9 @@ pub(super) fn kind(typ: &str) -> Option<&'static str> {
     let lower = typ.to_ascii_lowercase();
     Some(match lower.strip_prefix("application/").unwrap_or(&lower) {
         "at+jwt" => "an access token (RFC 9068), not an ID token",
-        "dpop+jwt" => "proof of who has a key (RFC 9449), no token to be let in with",
-        "logout+jwt" => "an order to end a session, no token to be let in with",
-        "secevent+jwt" => "news about somebody (RFC 8417), no token to be let in with",
+        "dpop+jwt" => "proof of possession of a key (RFC 9449), not an access token",
+        "logout+jwt" => "a request to end a session, not an access token",
+        "secevent+jwt" => "a security event (RFC 8417), not an access token",
         "token-introspection+jwt" => "an answer about a token (RFC 9701), not the token",
         "jose" | "jose+json" => "signed or encrypted content of any kind",
         _ => return None,
@@ -256,7 +256,7 @@ mod tests {
             ),
             (
                 "principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/ci/attribute.x/y",
-                "somebody in the workload identity pool ci",
+                "someone in the workload identity pool ci",
             ),
         ] {
             assert_eq!(subject(text).as_deref(), Some(said), "{text}");
