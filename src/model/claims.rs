@@ -25,7 +25,7 @@ pub struct Template {
     pub name: &'static str,
     /// What it is for, and what comes next.
     pub about: &'static str,
-    /// The claims, with `ACCOUNT` where the e-mail goes; `iat` and `exp` are added when it is sent.
+    /// The claims, with `ACCOUNT` where the email goes; `iat` and `exp` are added when it is sent.
     text: &'static str,
 }
 
@@ -53,7 +53,7 @@ pub const TEMPLATES: [Template; 7] = [
     },
     Template {
         name: "identity provider",
-        about: "says who somebody else is, to those who trust this account's keys",
+        about: "vouches for someone else, to services that trust this account's keys",
         text: "{\n  \"iss\": \"https://idp.example.com\",\n  \"sub\": \"user-1234\",\n  \"aud\": \"client-id\"\n}",
     },
     Template {
@@ -91,14 +91,14 @@ pub struct Checked {
 pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
-        return Err("line 1, column 1: there are no claims yet; {} is the least".into());
+        return Err("line 1, column 1: no claims yet; enter at least {}".into());
     }
     if text.len() > MAX_BYTES {
-        return Err("the claims have more than 64 KiB, which no header has room for".to_owned());
+        return Err("the claims are over 64 KiB, too large for a header".to_owned());
     }
     let value: Value = serde_json::from_str(text).map_err(|error| placed(text, &error))?;
     let Value::Object(claims) = &value else {
-        return Err(format!("the claims are {}, and must be a JSON object: {{\"sub\": …}}", sort(&value)));
+        return Err(format!("the claims are {}, but must be a JSON object: {{\"sub\": …}}", sort(&value)));
     };
     let seconds = |name: &str| claims.get(name).and_then(Value::as_i64);
     let mut added = Vec::new();
@@ -120,7 +120,7 @@ pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Resu
         let left = exp.saturating_sub(now);
         if left <= 0 {
             return Err(format!(
-                "exp is in the past, by {}: Google signs nothing that has ended",
+                "exp is {} in the past: Google won't sign an expired JWT",
                 countdown(left.saturating_neg())
             ));
         }
@@ -130,13 +130,13 @@ pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Resu
     }
     let mut warnings = Vec::new();
     if lifetime.is_some() && claims.contains_key("exp") {
-        warnings.push("the claims have an exp of their own: the lifetime is not used".into());
+        warnings.push("the claims already have an exp: the lifetime isn't used".into());
     }
     doubt_times(claims, expires, now, &mut warnings);
     doubt_names(claims, account, &mut warnings);
     let names: Vec<String> = members(text).0.list.into_iter().map(|member| member.name).collect();
     if let Some(twice) = names.iter().enumerate().find(|(at, name)| names[..*at].contains(name)) {
-        warnings.push(format!("{} stands there twice; who reads it may take either", twice.1));
+        warnings.push(format!("{} appears twice; readers may use either", twice.1));
     }
     Ok(Checked { text: spliced(text, claims.is_empty(), &added), expires, warnings })
 }
@@ -160,7 +160,7 @@ fn doubt_times(claims: &Claims, expires: Option<i64>, now: i64, warnings: &mut V
 fn doubt_names(claims: &Claims, account: &str, warnings: &mut Vec<String>) {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
     match text("iss") {
-        None => warnings.push("no iss: nobody can tell whose keys to check it with".into()),
+        None => warnings.push("no iss: no one can tell whose keys to check it with".into()),
         Some(iss) if iss != account => warnings
             .push("iss is not this account: meant for an identity provider, refused by Google's APIs".into()),
         Some(_) if text("sub").is_some_and(|sub| sub != account) => warnings
@@ -168,7 +168,7 @@ fn doubt_names(claims: &Claims, account: &str, warnings: &mut Vec<String>) {
         Some(_) => {}
     }
     if audiences(claims).next().is_none() {
-        warnings.push("no aud: most services refuse a JWT that is meant for nobody".into());
+        warnings.push("no aud: most services refuse a JWT without an audience".into());
     }
 }
 
@@ -213,7 +213,7 @@ pub fn place(sentence: &str) -> Option<(usize, usize)> {
 fn sort(value: &Value) -> &'static str {
     match value {
         Value::Array(_) => "a list",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Number(_) => "a number",
         Value::Bool(_) | Value::Null => "a single word",
         Value::Object(_) => "an object",
@@ -258,12 +258,12 @@ mod tests {
     #[test]
     fn what_is_no_json_is_refused_with_line_and_column() {
         assert_eq!(at("{\n  \"sub\": x\n}", None).unwrap_err(), "line 2, column 10: expected value");
-        assert!(at("", None).unwrap_err().contains("there are no claims yet"));
+        assert!(at("", None).unwrap_err().contains("no claims yet"));
         assert!(at("{} {}", None).unwrap_err().starts_with("line 1, column 4: trailing"));
         let accented = at("{\"a\": \"ééé\" x}", None).unwrap_err();
         assert_eq!(place(&accented), place(&at("{\"a\": \"eee\" x}", None).unwrap_err()));
         for (text, sort) in
-            [("[]", "a list"), ("\"x\"", "a text"), ("1", "a number"), ("null", "a single word")]
+            [("[]", "a list"), ("\"x\"", "a string"), ("1", "a number"), ("null", "a single word")]
         {
             assert!(at(text, None).unwrap_err().contains(sort), "{text}");
         }
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn an_exp_that_google_refuses_is_refused_before_it_is_sent() {
         let exp = |value: &str| at(&format!("{{\"exp\":{value}}}"), None);
-        assert!(exp("1799999999").unwrap_err().contains("in the past, by 1s"));
+        assert!(exp("1799999999").unwrap_err().contains("exp is 1s in the past"));
         assert!(exp(&NOW.to_string()).unwrap_err().contains("in the past"));
         assert!(exp("-9223372036854775808").unwrap_err().contains("in the past"));
         assert!(exp(&(NOW + 43_201).to_string()).unwrap_err().contains("at most 12h"));
@@ -301,7 +301,7 @@ mod tests {
         said("{\"iss\":\"https://idp.example.com\"}", "iss is not this account");
         said(&format!("{{\"iss\":\"{ACCOUNT}\",\"sub\":\"user@example.com\"}}"), "sub is not this account");
         said("{\"iat\":1800000100}", "iat is in the future");
-        said("{\"aud\":\"a\",\"aud\":\"b\"}", "aud stands there twice");
+        said("{\"aud\":\"a\",\"aud\":\"b\"}", "aud appears twice");
         let own = format!("{{\"iss\":\"{ACCOUNT}\",\"exp\":{exp},\"aud\":\"https://own.example\"}}");
         assert_eq!(at(&own, None).unwrap().warnings, Vec::<String>::new());
     }
@@ -318,7 +318,7 @@ mod tests {
         assert_eq!(at("{}", Some(60)).unwrap().text, "{ \"iat\": 1800000000, \"exp\": 1800000060 }");
         // What is there already is kept, and the lifetime that counts for nothing is said to.
         let own = at("{\"exp\": 1800000001}", Some(60)).unwrap();
-        assert!(own.warnings.iter().any(|warning| warning.contains("lifetime is not used")));
+        assert!(own.warnings.iter().any(|warning| warning.contains("lifetime isn't used")));
         assert_eq!((own.expires, own.text.matches("exp").count()), (Some(1_800_000_001), 1));
     }
 

@@ -53,7 +53,7 @@ impl Condition {
             .into_iter()
             .find(|name| fields.get(*name).is_some_and(|v| !v.is_string() && !v.is_null()))
         {
-            Some(name) => Err(format!("the {name} of a condition is not text")),
+            Some(name) => Err(format!("the {name} of a condition is not a string")),
             None => Ok(Condition { fields: fields.clone() }),
         }
     }
@@ -161,7 +161,7 @@ impl State {
             State::Holds { until: Some(until) } => format!("holds now, until {}", moment(until, now)),
             State::Holds { until: None } => "holds now".to_owned(),
             State::NotYet { from } => format!("not yet, from {}", moment(from, now)),
-            State::Ended { at } => format!("ended {}", moment(at, now)),
+            State::Ended { at } => format!("expired {}", moment(at, now)),
             State::Never => "never holds".to_owned(),
             State::Unknown => "depends on more than time".to_owned(),
         }

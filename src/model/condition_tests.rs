@@ -78,7 +78,7 @@ fn the_moment_is_said_as_a_time_today_and_as_a_date_otherwise() {
     let until = |text: &str| Condition::expires(at(text), "t").words(at(NOON));
     assert_eq!(until("2026-05-01T14:00:00Z"), "holds now, until 14:00Z");
     assert_eq!(until("2026-05-02T14:00:00Z"), "holds now, until 2026-05-02 14:00Z");
-    assert_eq!(until("2020-01-01T00:00:00Z"), "ended 2020-01-01");
+    assert_eq!(until("2020-01-01T00:00:00Z"), "expired 2020-01-01");
     assert_eq!(Condition::new("t", "x").words(at(NOON)), "depends on more than time");
 }
 
@@ -415,7 +415,7 @@ fn each_state_has_its_words_and_only_one_of_them_holds() {
         (State::Holds { until: Some(then) }, true, "holds now, until 14:00Z"),
         (State::Holds { until: None }, true, "holds now"),
         (State::NotYet { from: then }, false, "not yet, from 14:00Z"),
-        (State::Ended { at: then }, false, "ended 14:00Z"),
+        (State::Ended { at: then }, false, "expired 14:00Z"),
         (State::Never, false, "never holds"),
         (State::Unknown, false, "depends on more than time"),
     ] {
@@ -471,7 +471,7 @@ fn each_documented_field_decides_identity_order_and_hash_by_itself() {
         assert!(none == empty && none.cmp(&empty).is_eq() && none != one, "{field}");
         assert_eq!(HashSet::from([none, empty]).len(), 1, "{field}");
         for wrong in [json!(1), json!(true), json!([]), json!({})] {
-            assert_eq!(with(wrong).unwrap_err(), format!("the {field} of a condition is not text"));
+            assert_eq!(with(wrong).unwrap_err(), format!("the {field} of a condition is not a string"));
         }
     }
     for wrong in [json!(null), json!([]), json!(1), json!("request.time")] {

@@ -67,7 +67,7 @@ impl Kind {
 /// What to mint: everything that decides the request, nothing secret. `T` sends it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MintRequest {
-    /// The e-mail or unique id of the account to speak for; at the metadata server also `default`.
+    /// The email or unique ID of the account to speak for; at the metadata server also `default`.
     pub account: String,
     /// Accounts between the caller and `account`, nearest to the caller first.
     pub delegates: Vec<String>,
@@ -121,7 +121,7 @@ pub enum What {
     },
     /// A signed JWT given to the token endpoint. It cannot be sent again without a new JWT.
     Delegated {
-        /// The e-mail of the Workspace user.
+        /// The email of the Workspace user.
         subject: String,
         /// Full scope URLs.
         scopes: Vec<String>,

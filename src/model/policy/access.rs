@@ -42,20 +42,19 @@ pub fn access(
         }
         let gives = match gives(binding.role, permission, custom) {
             Some(gives) => gives,
-            None => return Access::Unclear(format!("what {} gives is not known here", binding.role)),
+            None => return Access::Unclear(format!("the permissions of {} are unknown", binding.role)),
         };
         match (gives, binding.condition.map(|condition| condition.evaluate(now))) {
             (false, _) | (_, Some(State::Ended { .. } | State::NotYet { .. } | State::Never)) => {
                 Access::NotSeen
             }
-            (true, Some(State::Unknown)) => Access::Unclear(format!(
-                "{} is bound under a condition that depends on more than time",
-                binding.role
-            )),
+            (true, Some(State::Unknown)) => {
+                Access::Unclear(format!("{} has a condition that depends on more than time", binding.role))
+            }
             (true, None | Some(State::Holds { .. })) if named => Access::Granted(binding.role.to_owned()),
             (true, None | Some(State::Holds { .. })) => {
                 let among = among.map(Member::short).unwrap_or_default();
-                Access::Unclear(format!("it may be in {among}, whose members are not visible"))
+                Access::Unclear(format!("it might be in {among}, whose members aren't visible"))
             }
         }
     };

@@ -131,7 +131,7 @@ impl Diff {
         if left.is_empty() {
             Ok(())
         } else {
-            Err(format!("{} would change too, and impersona writes bindings only", left.join(", ")))
+            Err(format!("{} would change too, but impersona writes bindings only", left.join(", ")))
         }
     }
 

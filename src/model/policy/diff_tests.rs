@@ -209,7 +209,7 @@ fn what_is_looked_at_elsewhere_is_no_carried_field_and_every_other_is() {
     }
     let two = policy(json!({"etag": "A", "auditConfigs": [], "kind": "x"}));
     let why = diff(&policy(json!({"etag": "A"})), &two).writable().unwrap_err();
-    assert_eq!(why, "auditConfigs, kind would change too, and impersona writes bindings only");
+    assert_eq!(why, "auditConfigs, kind would change too, but impersona writes bindings only");
 }
 
 #[test]

@@ -66,9 +66,9 @@ impl Gives {
         if self.mints() {
             None
         } else if self.has(permission::SET_IAM_POLICY) {
-            Some("gives no mint permission, but can grant itself")
+            Some("can't mint, but its members can grant themselves access")
         } else if self.word("keys") {
-            Some("gives no mint permission, but can make keys")
+            Some("can't mint, but its members can create keys")
         } else {
             None
         }
@@ -139,7 +139,7 @@ impl Gives {
                 parts.push(say("attach it to resources", "attaching it to resources"));
             }
             if self.word("keys") {
-                parts.push(say("make keys for it", "making of keys"));
+                parts.push(say("create keys for it", "key creation"));
             }
             let policy = if noun {
                 [("see", "reading"), ("edit", "changing")]
@@ -171,14 +171,14 @@ pub fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
     let name = account::short(cx.account).split('@').next().unwrap_or_default();
     let Some(gives) = Gives::of(&change.role, cx.custom) else {
         return match change.op {
-            Op::Add => format!("what {} gives is not known here", change.role),
-            Op::Remove => format!("what {} gave is not known here", change.role),
+            Op::Add => format!("the permissions of {} are unknown", change.role),
+            Op::Remove => format!("the permissions of {} are unknown", change.role),
             Op::Change => format!("changes when {} holds it: {}", who(&change.member), times(change, cx)),
         };
     };
     if gives.is_nothing() {
-        let what = "no permission to mint as, use or administer this account";
-        return format!("{} {what}", if change.op == Op::Remove { "gave" } else { "gives" });
+        let what = "no permission to mint for, use or administer this account";
+        return format!("{} {what}", if change.op == Op::Remove { "granted" } else { "grants" });
     }
     match change.op {
         Op::Add => {
@@ -186,7 +186,7 @@ pub fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
             format!("lets {} {}{}", who(&change.member), gives.verbs(name), when.unwrap_or_default())
         }
         Op::Change => {
-            format!("changes when {} may {}: {}", who(&change.member), gives.verbs(name), times(change, cx))
+            format!("changes when {} can {}: {}", who(&change.member), gives.verbs(name), times(change, cx))
         }
         Op::Remove => {
             format!("ends their {} here{}", gives.nouns(), what_stays(&change.member, gives, after, cx))
@@ -211,13 +211,13 @@ fn who(member: &Member) -> String {
         Kind::Group => "this group",
         Kind::ServiceAccount => "this service account",
         Kind::Kubernetes => "this Kubernetes account",
-        Kind::Domain => return format!("everybody in {}", member.domain().unwrap_or("this domain")),
+        Kind::Domain => return format!("everyone in {}", member.domain().unwrap_or("this domain")),
         Kind::Principal => "this federated identity",
         Kind::PrincipalSet => "all of these identities",
-        Kind::ProjectRole => "whoever has this role on the project",
+        Kind::ProjectRole => "everyone with this role on the project",
         Kind::Deleted => "a deleted principal",
-        Kind::AllUsers => "anybody on the internet",
-        Kind::AllAuthenticatedUsers => "anybody with a Google account",
+        Kind::AllUsers => "anyone on the internet",
+        Kind::AllAuthenticatedUsers => "anyone with a Google account",
         Kind::Other => "this member",
     }
     .to_owned()
@@ -266,7 +266,7 @@ fn what_stays(member: &Member, lost: Gives, after: &Policy, cx: &Context<'_>) ->
     let all = kept.iter().fold(Gives::default(), |all, (_, _, gives)| all.and(*gives));
     let unread = cx.unread();
     if all != lost && !unread.is_empty() {
-        text.push_str(&format!("; what they have through {} cannot be seen", list(&unread)));
+        text.push_str(&format!("; what they have through {} is unknown", list(&unread)));
     }
     text
 }

@@ -33,8 +33,8 @@ fn a_role_gives_what_its_permissions_say_in_short_words() {
 
 #[test]
 fn owner_and_editor_mint_nothing_but_have_a_way_to_it() {
-    assert_eq!(note("roles/owner"), Some("gives no mint permission, but can grant itself"));
-    assert_eq!(note("roles/editor"), Some("gives no mint permission, but can make keys"));
+    assert_eq!(note("roles/owner"), Some("can't mint, but its members can grant themselves access"));
+    assert_eq!(note("roles/editor"), Some("can't mint, but its members can create keys"));
     assert_eq!(note(CREATOR), None);
     assert_eq!(note("roles/viewer"), None);
 }
@@ -47,16 +47,16 @@ fn a_grant_says_what_it_lets_whom_do() {
         add(CREATOR, "group:oncall@example.com"),
         "lets this group mint access and ID tokens, sign JWTs and blobs, and delegate as deployer"
     );
-    assert_eq!(add(OPEN_ID, "allUsers"), "lets anybody on the internet mint ID tokens as deployer");
+    assert_eq!(add(OPEN_ID, "allUsers"), "lets anyone on the internet mint ID tokens as deployer");
     assert_eq!(
         add("roles/owner", "domain:Example.com"),
-        "lets everybody in example.com attach it to resources, make keys for it, and see and change its policy"
+        "lets everyone in example.com attach it to resources, create keys for it, and see and change its policy"
     );
     assert_eq!(
         add("roles/browser", "user:a@b.c"),
-        "gives no permission to mint as, use or administer this account"
+        "grants no permission to mint for, use or administer this account"
     );
-    assert_eq!(add("roles/martian", "user:a@b.c"), "what roles/martian gives is not known here");
+    assert_eq!(add("roles/martian", "user:a@b.c"), "the permissions of roles/martian are unknown");
     let condition = Some(Condition::expires("2026-05-01T13:00:00Z".parse().unwrap(), "expires in 1 h"));
     let add = Change { condition, ..change(Op::Add, OPEN_ID, "user:a@b.c") };
     assert_eq!(
@@ -66,7 +66,7 @@ fn a_grant_says_what_it_lets_whom_do() {
     let other = Change { op: Op::Change, ..add };
     assert_eq!(
         say(&other, json!([]), &world),
-        "changes when this user may mint ID tokens as deployer: before, always; then, “expires in 1 h”: holds now, until 13:00Z"
+        "changes when this user can mint ID tokens as deployer: before, always; then, “expires in 1 h”: holds now, until 13:00Z"
     );
 }
 
@@ -99,7 +99,7 @@ fn what_a_level_that_was_not_read_gives_is_said_to_be_unseen() {
     let remove = change(Op::Remove, OPEN_ID, "user:old@example.com");
     assert_eq!(
         say(&remove, json!([]), &World::new().under("folder 4711", None)),
-        "ends their minting of ID tokens here; what they have through folder 4711 cannot be seen"
+        "ends their minting of ID tokens here; what they have through folder 4711 is unknown"
     );
     let ended = json!([{"role": OPEN_ID, "members": ["user:old@example.com"],
         "condition": {"title": "t", "expression": r#"request.time < timestamp("2020-01-01T00:00:00Z")"#}}]);
@@ -121,7 +121,7 @@ const EACH: [(&str, &str, &str, &str); 9] = [
     ("iam.serviceAccounts.signBlob", "blob", "sign blobs as deployer", "signing of blobs"),
     ("iam.serviceAccounts.implicitDelegation", "delegate", "delegate as deployer", "delegating"),
     ("iam.serviceAccounts.actAs", "actAs", "attach it to resources", "attaching it to resources"),
-    ("iam.serviceAccountKeys.create", "keys", "make keys for it", "making of keys"),
+    ("iam.serviceAccountKeys.create", "keys", "create keys for it", "key creation"),
     ("iam.serviceAccounts.getIamPolicy", "see", "see its policy", "reading of its policy"),
     ("iam.serviceAccounts.setIamPolicy", "edit", "change its policy", "changing of its policy"),
 ];
@@ -141,8 +141,8 @@ fn each_permission_that_matters_has_its_word_and_its_sentences() {
         assert_eq!((gives.mints(), gives.is_nothing()), (i < 5, false), "{permission}");
         assert_eq!((gives.verbs("deployer").as_str(), gives.nouns().as_str()), (verb, noun));
         let note = match word {
-            "edit" => Some("gives no mint permission, but can grant itself"),
-            "keys" => Some("gives no mint permission, but can make keys"),
+            "edit" => Some("can't mint, but its members can grant themselves access"),
+            "keys" => Some("can't mint, but its members can create keys"),
             _ => None,
         };
         assert_eq!(gives.note(), note, "{permission}");
@@ -168,7 +168,7 @@ fn each_permission_that_matters_has_its_word_and_its_sentences() {
     assert_eq!(
         giving(&all).verbs("deployer"),
         "mint access and ID tokens, sign JWTs and blobs, and delegate as deployer; also attach it to resources, \
-         make keys for it, and see and change its policy"
+         create keys for it, and see and change its policy"
     );
     assert!(giving(&[]).is_nothing() && giving(&["iam.serviceAccounts.get"]).is_nothing());
 }
@@ -202,13 +202,13 @@ fn each_kind_of_member_is_called_what_it_is() {
         ("group:a@example.com", "this group"),
         ("serviceAccount:a@acme-ci.iam.gserviceaccount.com", "this service account"),
         ("serviceAccount:acme-prod.svc.id.goog[shop/mail]", "this Kubernetes account"),
-        ("domain:Example.com", "everybody in example.com"),
+        ("domain:Example.com", "everyone in example.com"),
         ("principal://iam.googleapis.com/x", "this federated identity"),
         ("principalSet://iam.googleapis.com/x", "all of these identities"),
-        ("projectOwner:acme-prod", "whoever has this role on the project"),
+        ("projectOwner:acme-prod", "everyone with this role on the project"),
         ("deleted:user:a@example.com?uid=1", "a deleted principal"),
-        ("allUsers", "anybody on the internet"),
-        ("allAuthenticatedUsers", "anybody with a Google account"),
+        ("allUsers", "anyone on the internet"),
+        ("allAuthenticatedUsers", "anyone with a Google account"),
         ("martian:x", "this member"),
     ] {
         let said = say(&change(Op::Add, OPEN_ID, member), json!([]), &World::new());
@@ -226,13 +226,13 @@ fn lists_are_read_out_as_people_do() {
 fn a_change_of_any_kind_by_a_role_that_is_not_known_or_gives_nothing_says_so() {
     let world = World::new();
     let said = |op, role| say(&change(op, role, "user:a@b.c"), json!([]), &world);
-    assert_eq!(said(Op::Add, CUSTOM), format!("what {CUSTOM} gives is not known here"));
-    assert_eq!(said(Op::Remove, CUSTOM), format!("what {CUSTOM} gave is not known here"));
+    assert_eq!(said(Op::Add, CUSTOM), format!("the permissions of {CUSTOM} are unknown"));
+    assert_eq!(said(Op::Remove, CUSTOM), format!("the permissions of {CUSTOM} are unknown"));
     assert_eq!(said(Op::Change, CUSTOM), "changes when this user holds it: before, always; then, always");
-    let nothing = "no permission to mint as, use or administer this account";
-    assert_eq!(said(Op::Add, "roles/browser"), format!("gives {nothing}"));
-    assert_eq!(said(Op::Remove, "roles/browser"), format!("gave {nothing}"));
-    assert_eq!(said(Op::Change, "roles/browser"), format!("gives {nothing}"));
+    let nothing = "no permission to mint for, use or administer this account";
+    assert_eq!(said(Op::Add, "roles/browser"), format!("grants {nothing}"));
+    assert_eq!(said(Op::Remove, "roles/browser"), format!("granted {nothing}"));
+    assert_eq!(said(Op::Change, "roles/browser"), format!("grants {nothing}"));
 }
 
 #[test]

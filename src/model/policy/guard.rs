@@ -27,7 +27,7 @@ const BASIC: [&str; 9] = [
 /// What is known around the policy.
 #[derive(Clone, Copy)]
 pub struct Context<'a> {
-    /// The account's e-mail.
+    /// The account's email.
     pub account: &'a str,
     /// The caller as a member; none when the caller is unknown.
     pub caller: Option<&'a Member>,
@@ -113,7 +113,7 @@ pub fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
         (
             "terraform",
             Some(
-                "If Terraform manages who has access to this account, its next apply may revert this."
+                "If Terraform manages who has access to this account, its next apply might revert this."
                     .to_owned(),
             ),
         ),
@@ -144,8 +144,7 @@ impl Review<'_> {
         let Some(caller) = self.cx.caller else {
             let taken = self.removed.iter().any(|triple| !triple.member.is_deleted());
             return taken.then(|| {
-                "Who the caller is is not known, so whether this takes your own access cannot be told."
-                    .to_owned()
+                "Your identity is unknown, so it's unknown whether this removes your own access.".to_owned()
             });
         };
         let own = self.removed.iter().filter(|triple| triple.member == *caller && self.may_hold(triple));
@@ -154,14 +153,14 @@ impl Review<'_> {
             match Gives::of(&triple.role, self.cx.custom) {
                 Some(gives) => lost = lost.and(gives),
                 None if self.has_now(triple) => {}
-                None => unknown.push(format!("what {} gives", triple.role)),
+                None => unknown.push(format!("the permissions of {}", triple.role)),
             }
         }
         let kept = kept(caller, lost, self.after, self.cx);
         let lost = kept.into_iter().fold(lost, |lost, (_, _, gives)| lost.without(gives));
         let mut what = if lost.is_nothing() { Vec::new() } else { vec![lost.nouns()] };
         what.extend(unknown);
-        (!what.is_empty()).then(|| format!("This takes from you, {}: {}.", caller.as_str(), list(&what)))
+        (!what.is_empty()).then(|| format!("You ({}) will lose: {}.", caller.as_str(), list(&what)))
     }
 
     /// Certain only where every level was read and every role is known.
@@ -169,7 +168,7 @@ impl Review<'_> {
         let known = self.cx.unread().is_empty()
             && self.lost_admins().iter().all(|triple| self.edits(triple) == Some(true));
         (self.nobody_left() && known).then(|| {
-            "This removes the last administrator: nobody could change the policy of this account afterwards."
+            "This removes the last administrator: no one could change the policy of this account afterwards."
                 .to_owned()
         })
     }
@@ -182,9 +181,10 @@ impl Review<'_> {
         }
         let unread = self.cx.unread();
         if self.nobody_left() {
-            let hidden = if unread.is_empty() { vec!["what a role gives".to_owned()] } else { unread };
+            let hidden =
+                if unread.is_empty() { vec!["the permissions of a role".to_owned()] } else { unread };
             return Some(format!(
-                "No administrator that can be seen would be left: {} cannot be seen. This may lock you out.",
+                "No visible administrator would be left (not visible: {}). This might lock you out.",
                 list(&hidden)
             ));
         }
@@ -202,27 +202,27 @@ impl Review<'_> {
         groups.sort();
         groups.dedup();
         let mut hidden: Vec<String> =
-            groups.iter().map(|group| format!("who is in {}", group.as_str())).collect();
-        hidden.extend(unread.iter().map(|level| format!("what {level} gives")));
+            groups.iter().map(|group| format!("the members of {}", group.as_str())).collect();
+        hidden.extend(unread.iter().map(|level| format!("the policy of {level}")));
         (!hidden.is_empty()).then(|| {
-            format!("This may lock you out of changing this policy: {} cannot be seen.", list(&hidden))
+            format!("This might lock you out of changing this policy (not visible: {}).", list(&hidden))
         })
     }
 
     fn public(&self, kind: member::Kind) -> Option<String> {
         let roles = self.roles_added(|triple| triple.member.kind() == kind);
         let who = if kind == member::Kind::AllUsers {
-            "anybody on the internet, without any login,"
+            "anyone on the internet, without any login,"
         } else {
-            "anybody with a Google account, of any organization,"
+            "anyone with a Google account, in any organization,"
         };
-        (!roles.is_empty()).then(|| format!("This gives {who} {} on this account.", list(&roles)))
+        (!roles.is_empty()).then(|| format!("This grants {who} {} on this account.", list(&roles)))
     }
 
     fn whole_domain(&self) -> Option<String> {
         let domains = self.members_added(|member| member.kind() == member::Kind::Domain);
         (!domains.is_empty())
-            .then(|| format!("This gives a role to everybody in a whole domain: {}.", list(&domains)))
+            .then(|| format!("This grants a role to everyone in a whole domain: {}.", list(&domains)))
     }
 
     fn basic_role(&self) -> Option<String> {
@@ -235,7 +235,7 @@ impl Review<'_> {
             })
             .collect();
         (!said.is_empty()).then(|| {
-            format!("A basic role gives far more than access to one account needs: {}.", list(&said))
+            format!("A basic role grants far more than access to one account needs: {}.", list(&said))
         })
     }
 
@@ -247,7 +247,7 @@ impl Review<'_> {
         let groups = self.members_added(|member| {
             matches!(member.kind(), member::Kind::Group | member::Kind::PrincipalSet)
         });
-        (!groups.is_empty()).then(|| format!("Who is in {} is not visible here.", list(&groups)))
+        (!groups.is_empty()).then(|| format!("Members of {} are not visible.", list(&groups)))
     }
 
     fn first_condition(&self) -> Option<String> {
@@ -262,8 +262,8 @@ impl Review<'_> {
     fn minted_tokens(&self) -> Option<String> {
         let mints = |triple: &Triple| Gives::of(&triple.role, self.cx.custom).is_none_or(Gives::mints);
         self.removed.iter().any(mints).then(|| {
-            "Revoking does not end tokens already minted: they live up to 1 h, access tokens up to 12 h where the \
-             organization allows it, signed JWTs as long as they say."
+            "Revoking doesn't end tokens that are already minted: they live up to 1 h, access tokens up to 12 h where the \
+             organization allows it, signed JWTs until their exp."
                 .to_owned()
         })
     }

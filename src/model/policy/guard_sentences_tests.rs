@@ -55,7 +55,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             World::new(),
             typed,
-            "This takes from you, user:dev@example.com: minting of ID tokens.",
+            "You (user:dev@example.com) will lose: minting of ID tokens.",
         ),
         (
             "own-access",
@@ -63,8 +63,8 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, DEV), ("roles/viewer", DEV)],
             World::new(),
             typed,
-            "This takes from you, user:dev@example.com: minting of ID tokens and changing of its policy and \
-             what projects/elsewhere/roles/x gives.",
+            "You (user:dev@example.com) will lose: minting of ID tokens and changing of its policy and the \
+             permissions of projects/elsewhere/roles/x.",
         ),
         (
             "own-access",
@@ -72,7 +72,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             stranger(),
             None,
-            "Who the caller is is not known, so whether this takes your own access cannot be told.",
+            "Your identity is unknown, so it's unknown whether this removes your own access.",
         ),
         (
             "last-admin",
@@ -80,7 +80,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             World::new(),
             typed,
-            "This removes the last administrator: nobody could change the policy of this account afterwards.",
+            "This removes the last administrator: no one could change the policy of this account afterwards.",
         ),
         (
             "lock-out",
@@ -88,8 +88,8 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             unread().under("organization 123", None),
             None,
-            "No administrator that can be seen would be left: folder 4711 and organization 123 cannot be seen. \
-             This may lock you out.",
+            "No visible administrator would be left (not visible: folder 4711 and organization 123). This might \
+             lock you out.",
         ),
         (
             "lock-out",
@@ -97,7 +97,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             World::new(),
             None,
-            "No administrator that can be seen would be left: what a role gives cannot be seen. This may lock \
+            "No visible administrator would be left (not visible: the permissions of a role). This might lock \
              you out.",
         ),
         (
@@ -106,8 +106,8 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(ADMIN, ANN), (ADMIN, OPS)],
             unread(),
             None,
-            "This may lock you out of changing this policy: who is in group:ops@example.com, who is in \
-             group:team@example.com, and what folder 4711 gives cannot be seen.",
+            "This might lock you out of changing this policy (not visible: the members of group:ops@example.com, \
+             the members of group:team@example.com, and the policy of folder 4711).",
         ),
         (
             "all-users",
@@ -115,7 +115,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, "allUsers"), (OPEN_ID, "allUsers")],
             World::new(),
             typed,
-            "This gives anybody on the internet, without any login, \
+            "This grants anyone on the internet, without any login, \
              roles/iam.serviceAccountOpenIdTokenCreator and roles/iam.serviceAccountUser on this account.",
         ),
         (
@@ -124,7 +124,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, "allAuthenticatedUsers")],
             World::new(),
             typed,
-            "This gives anybody with a Google account, of any organization, roles/iam.serviceAccountUser on \
+            "This grants anyone with a Google account, in any organization, roles/iam.serviceAccountUser on \
              this account.",
         ),
         (
@@ -133,7 +133,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, "domain:example.org"), (USER, "domain:example.com"), (OPEN_ID, "domain:example.com")],
             World::new(),
             None,
-            "This gives a role to everybody in a whole domain: domain:example.com and domain:example.org.",
+            "This grants a role to everyone in a whole domain: domain:example.com and domain:example.org.",
         ),
         (
             "basic-role",
@@ -141,8 +141,8 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[("roles/owner", ANN), ("roles/viewer", ANN), ("roles/editor", ANN)],
             World::new(),
             None,
-            "A basic role gives far more than access to one account needs: roles/editor (gives no mint \
-             permission, but can make keys), roles/owner (gives no mint permission, but can grant itself), and \
+            "A basic role grants far more than access to one account needs: roles/editor (can't mint, but its \
+             members can create keys), roles/owner (can't mint, but its members can grant themselves access), and \
              roles/viewer.",
         ),
         (
@@ -159,9 +159,9 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, TEAM), (USER, POOL)],
             World::new(),
             None,
-            "Who is in group:team@example.com and \
-             principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/* is not \
-             visible here.",
+            "Members of group:team@example.com and \
+             principalSet://iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/* are not \
+             visible.",
         ),
         (
             "minted-tokens",
@@ -169,8 +169,8 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             World::new(),
             None,
-            "Revoking does not end tokens already minted: they live up to 1 h, access tokens up to 12 h where \
-             the organization allows it, signed JWTs as long as they say.",
+            "Revoking doesn't end tokens that are already minted: they live up to 1 h, access tokens up to 12 h where \
+             the organization allows it, signed JWTs until their exp.",
         ),
         (
             "terraform",
@@ -178,7 +178,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, ANN)],
             World::new(),
             None,
-            "If Terraform manages who has access to this account, its next apply may revert this.",
+            "If Terraform manages who has access to this account, its next apply might revert this.",
         ),
     ];
     for (name, before, after, world, typed, sentence) in rows {

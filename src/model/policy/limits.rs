@@ -33,13 +33,13 @@ pub fn limits(policy: &Policy) -> Vec<String> {
     let mut sentences = Vec::new();
     if members.len() > MEMBERS {
         sentences.push(format!(
-            "The policy would name {} members; IAM takes up to {MEMBERS}, each occurrence counted.",
+            "The policy would have {} members; IAM allows up to {MEMBERS}, counting every occurrence.",
             members.len()
         ));
     }
     if groups > GROUPS {
         sentences.push(format!(
-            "The policy would name {groups} groups; IAM takes up to {GROUPS}, each occurrence counted."
+            "The policy would have {groups} groups; IAM allows up to {GROUPS}, counting every occurrence."
         ));
     }
     let mut complex: Vec<&Condition> =
@@ -47,11 +47,11 @@ pub fn limits(policy: &Policy) -> Vec<String> {
     complex.sort();
     sentences.extend(complex.into_iter().map(|condition| {
         let (title, operators) = (condition.title(), condition.operators());
-        format!("The condition “{title}” has {operators} logical operators; IAM takes up to {OPERATORS}.")
+        format!("The condition “{title}” has {operators} logical operators; IAM allows up to {OPERATORS}.")
     }));
     sentences.extend(pairs.into_iter().filter(|(_, count)| *count > CONDITIONS).map(|((role, member), count)| {
         let member = member.as_str();
-        format!("{member} would have {role} {count} times under different conditions; IAM takes up to {CONDITIONS}.")
+        format!("{member} would have {role} {count} times under different conditions; IAM allows up to {CONDITIONS}.")
     }));
     // IAM's page on conditions: none on basic roles, none for everybody.
     let never = policy.triples().into_iter().find(|triple| {
@@ -60,7 +60,7 @@ pub fn limits(policy: &Policy) -> Vec<String> {
     });
     sentences.extend(never.map(|triple| {
         let (role, member) = (triple.role, triple.member.as_str().to_owned());
-        format!("{role} for {member} cannot stand under a condition: IAM takes none on basic roles, nor for allUsers and allAuthenticatedUsers.")
+        format!("{role} for {member} can't have a condition: IAM allows none on basic roles or for allUsers and allAuthenticatedUsers.")
     }));
     sentences
 }

@@ -62,7 +62,7 @@ fn only_groups_count_as_groups_and_only_occurrences_count() {
     value["auditConfigs"] = json!([{}, {"auditLogConfigs": [{"exemptedMembers": ["group:x@example.com"]}]}]);
     assert_eq!(
         limits(&policy(value)),
-        ["The policy would name 251 groups; IAM takes up to 250, each occurrence counted."]
+        ["The policy would have 251 groups; IAM allows up to 250, counting every occurrence."]
     );
 }
 
@@ -72,8 +72,8 @@ fn a_policy_with_too_many_of_everything_is_told_everything() {
     assert_eq!(
         limits(&policy(value)),
         [
-            "The policy would name 1501 members; IAM takes up to 1500, each occurrence counted.",
-            "The policy would name 1501 groups; IAM takes up to 250, each occurrence counted.",
+            "The policy would have 1501 members; IAM allows up to 1500, counting every occurrence.",
+            "The policy would have 1501 groups; IAM allows up to 250, counting every occurrence.",
         ]
     );
 }
@@ -90,8 +90,8 @@ fn a_condition_takes_twelve_operators_and_each_that_is_over_is_told_once() {
     assert_eq!(
         limits(&policy(value)),
         [
-            "The condition “one” has 13 logical operators; IAM takes up to 12.",
-            "The condition “two” has 14 logical operators; IAM takes up to 12.",
+            "The condition “one” has 13 logical operators; IAM allows up to 12.",
+            "The condition “two” has 14 logical operators; IAM allows up to 12.",
         ]
     );
 }
@@ -109,7 +109,7 @@ fn conditions_are_counted_for_each_role_of_each_member_by_itself() {
     assert!(limits(&many([titled(USER, a, 0..20), titled(USER, a, 0..20)])).is_empty());
     assert_eq!(
         limits(&many([titled(USER, a, 0..20), titled(USER, "user:A@b.c", 20..21)])),
-        [format!("{a} would have {USER} 21 times under different conditions; IAM takes up to 20.")]
+        [format!("{a} would have {USER} 21 times under different conditions; IAM allows up to 20.")]
     );
     // The grant without a condition is one of them.
     let plain = vec![json!({"role": USER, "members": [a]})];
@@ -139,7 +139,7 @@ fn basic_roles_and_everybody_stand_under_no_condition() {
         let other = under(USER, "user:other@example.com", "t", "true");
         let found = limits(&policy(json!({"bindings": [other, under(role, member, "t", "true")]})));
         let sentence = format!(
-            "{role} for {member} cannot stand under a condition: IAM takes none on basic roles, nor for allUsers and allAuthenticatedUsers."
+            "{role} for {member} can't have a condition: IAM allows none on basic roles or for allUsers and allAuthenticatedUsers."
         );
         assert_eq!(found, if takes { vec![] } else { vec![sentence] }, "{role} for {member}");
     }

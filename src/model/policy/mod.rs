@@ -64,13 +64,13 @@ impl Policy {
     /// One sentence that says what is out of shape.
     pub fn parse(value: Value) -> Result<Policy, String> {
         let Value::Object(fields) = value else {
-            return Err("an allow policy is a JSON object, and this is none".to_owned());
+            return Err("an allow policy is a JSON object, but this isn't one".to_owned());
         };
-        let wrong = |what: &str| Err(format!("this is no allow policy: {what}"));
+        let wrong = |what: &str| Err(format!("not an allow policy: {what}"));
         let absent_or =
             |name: &str, is: fn(&Value) -> bool| fields.get(name).is_none_or(|v| v.is_null() || is(v));
         if !absent_or("etag", Value::is_string) {
-            return wrong("etag is not text");
+            return wrong("etag is not a string");
         }
         if !absent_or("version", Value::is_i64) {
             return wrong("version is not a number");
@@ -81,7 +81,7 @@ impl Policy {
         let policy = Policy { fields };
         for (i, binding) in policy.raw_bindings().iter().enumerate() {
             check_binding(binding)
-                .map_err(|what| format!("this is no allow policy: in bindings[{i}], {what}"))?;
+                .map_err(|what| format!("not an allow policy: in bindings[{i}], {what}"))?;
         }
         Ok(policy)
     }
@@ -91,7 +91,7 @@ impl Policy {
     /// # Errors
     /// As [`Policy::parse`], and when it is no JSON.
     pub fn from_slice(bytes: &[u8]) -> Result<Policy, String> {
-        let value = serde_json::from_slice(bytes).map_err(|error| format!("this is no JSON: {error}"))?;
+        let value = serde_json::from_slice(bytes).map_err(|error| format!("not valid JSON: {error}"))?;
         Policy::parse(value)
     }
 
@@ -154,7 +154,7 @@ impl Policy {
     /// number that would not come back digit by digit.
     pub fn editable(&self) -> Result<(), String> {
         if self.etag().is_none() {
-            return Err("it has no etag, so a write could destroy somebody else's change".to_owned());
+            return Err("it has no etag, so a write could overwrite someone else's change".to_owned());
         }
         if let Some(hidden) = self.raw_bindings().iter().map(role_of).find(|role| role.contains("_withcond_"))
         {
@@ -163,10 +163,10 @@ impl Policy {
             ));
         }
         if !matches!(self.version(), 0 | 1 | 3) {
-            return Err(format!("its version is {}, which impersona does not know", self.version()));
+            return Err(format!("its version is {}, which impersona doesn't support", self.version()));
         }
         if self.fields.values().any(has_fraction) {
-            return Err("it carries a number that impersona could not write back exactly as it is".to_owned());
+            return Err("it contains a number that impersona can't write back exactly".to_owned());
         }
         Ok(())
     }
@@ -244,11 +244,11 @@ impl Policy {
 
 fn check_binding(binding: &Value) -> Result<(), String> {
     if !binding.get("role").is_some_and(Value::is_string) {
-        return Err("role is not text".to_owned());
+        return Err("role is not a string".to_owned());
     }
     let texts = |list: &Value| list.as_array().is_some_and(|list| list.iter().all(Value::is_string));
     if !binding.get("members").is_none_or(|members| members.is_null() || texts(members)) {
-        return Err("members is not a list of text".to_owned());
+        return Err("members is not a list of strings".to_owned());
     }
     binding.get("condition").filter(|v| !v.is_null()).map_or(Ok(()), |v| Condition::read(v).map(|_| ()))
 }

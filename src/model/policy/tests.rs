@@ -50,7 +50,7 @@ fn what_would_lose_something_is_never_written() {
 #[test]
 fn what_has_not_the_shape_of_a_policy_is_refused_with_the_place() {
     for (text, why) in [
-        ("<html>", "no JSON"),
+        ("<html>", "not valid JSON"),
         ("[]", "JSON object"),
         (r#"{"etag":1}"#, "etag"),
         (r#"{"version":"3"}"#, "version"),
