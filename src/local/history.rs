@@ -1,8 +1,8 @@
 //! What policies were before we wrote over them: one snapshot for each write, in the state folder's `policies/`, or in
 //! memory for the demo. It keeps, lists and gives back; what a policy means, and putting one back, is for others.
 //!
-//! A snapshot belongs to an endpoint and an account. Accounts are told apart by their unique id, for a name can be
-//! given again to another account; where the id was not to be had, by their e-mail, and whoever restores says so.
+//! A snapshot belongs to an endpoint and an account. Accounts are told apart by their unique ID, for a name can be
+//! given again to another account; where the id was not to be had, by their email, and whoever restores says so.
 
 use std::{
     fs, io,
@@ -27,7 +27,7 @@ pub const KEPT: usize = 50;
 pub struct Whose {
     /// The host of IAM's endpoint, with the port where there is one.
     pub endpoint: String,
-    /// The account's e-mail; empty where only its unique id is known.
+    /// The account's email; empty where only its unique ID is known.
     pub account: String,
     /// 21 digits; empty when not known.
     pub unique_id: String,
@@ -67,7 +67,7 @@ enum Place {
 
 impl Whose {
     /// Whether that snapshot shows up in this account's history: the same account, or the same name where one of the
-    /// two unique ids is not known.
+    /// two unique IDs is not known.
     fn covers(&self, other: &Whose) -> bool {
         let same = |a: &str, b: &str| !a.is_empty() && a == b;
         self.endpoint == other.endpoint
@@ -91,9 +91,13 @@ impl Snapshot {
         if self.whose.endpoint != whose.endpoint {
             return Err(format!("It was read from {}, not from {}.", self.whose.endpoint, whose.endpoint));
         }
-        let now = if whose.unique_id.is_empty() { "of another name" } else { whose.unique_id.as_str() };
+        let now = if whose.unique_id.is_empty() {
+            "has another name".to_owned()
+        } else {
+            format!("is {}", whose.unique_id)
+        };
         Err(format!(
-            "It is the policy of another account, unique id {}; the account here is {now}. A policy is never put on another account, for its members were meant for that one.",
+            "It is the policy of another account (unique ID {}); this account {now}. A policy is never restored to another account.",
             if self.whose.unique_id.is_empty() { "unknown" } else { &self.whose.unique_id },
         ))
     }
@@ -121,7 +125,7 @@ impl Snapshots {
     /// One sentence why it could not be saved.
     pub async fn save(&self, mut snapshot: Snapshot) -> Result<String, String> {
         match &*self.0 {
-            Place::Nowhere => Err("there is no state folder: IMPERSONA_STATE_DIR can name one".to_owned()),
+            Place::Nowhere => Err("there is no state folder: set IMPERSONA_STATE_DIR".to_owned()),
             Place::Memory(all) => {
                 let mut all = all.lock().await;
                 snapshot.id = free_id(snapshot.time, |id| all.iter().any(|kept| kept.id == id));
@@ -178,14 +182,13 @@ impl Snapshots {
         let found = self.find(whose.clone(), Some(id.to_owned())).await?;
         // Of two with one id the one of this account is meant.
         let snapshot = found.iter().find(|found| whose.covers(&found.whose)).or(found.first());
-        let snapshot = snapshot.ok_or_else(|| {
-            format!("There is no snapshot “{shown}” of this account; its history lists those there are.")
-        })?;
+        let snapshot = snapshot
+            .ok_or_else(|| format!("This account has no saved version “{shown}”: its history lists them."))?;
         snapshot.belongs_to(whose)?;
         Ok(snapshot.clone())
     }
 
-    /// Every snapshot at that endpoint that has the account's name or unique id, or with `id` every one with this id.
+    /// Every snapshot at that endpoint that has the account's name or unique ID, or with `id` every one with this id.
     async fn find(&self, whose: Whose, id: Option<String>) -> Result<Vec<Snapshot>, String> {
         let wanted = move |other: &Whose, its: &str| match &id {
             Some(id) => id == its && whose.endpoint == other.endpoint,
@@ -221,7 +224,7 @@ fn name(part: &str) -> String {
     utf8_percent_encode(part, NAME).to_string()
 }
 
-/// `UNIQUE_ID,E-MAIL,ID.json`: whose it is can be told without opening it.
+/// `UNIQUE_ID,EMAIL,ID.json`: whose it is can be told without opening it.
 fn file_name(whose: &Whose, id: &str) -> String {
     format!("{},{},{id}{ENDING}", name(&whose.unique_id), name(&whose.account))
 }
@@ -384,9 +387,9 @@ mod tests {
             let old = snapshots.save(snapshot(whose("1"), 0)).await.unwrap();
             assert!(snapshots.list(&whose("2")).await.unwrap().is_empty());
             let refusal = snapshots.load(&whose("2"), &old).await.unwrap_err();
-            assert!(refusal.contains("another account, unique id 1;"), "{refusal}");
+            assert!(refusal.contains("another account (unique ID 1);"), "{refusal}");
             let missing = snapshots.load(&whose("1"), "../../etc/passwd").await.unwrap_err();
-            assert!(missing.contains("no snapshot"), "{missing}");
+            assert!(missing.contains("no saved version"), "{missing}");
         })
         .await;
     }
@@ -482,10 +485,10 @@ mod tests {
         snapshots.take_back(&whose("1"), &id).await;
         // What is left is another's: it is named as such, and the other endpoint's is not even seen.
         let refusal = snapshots.load(&whose("1"), &id).await.unwrap_err();
-        assert!(refusal.contains("unique id 2"), "{refusal}");
+        assert!(refusal.contains("unique ID 2"), "{refusal}");
         snapshots.take_back(&whose("2"), &id).await;
         let refusal = snapshots.load(&whose("1"), &id).await.unwrap_err();
-        assert!(refusal.contains("no snapshot"), "{refusal}");
+        assert!(refusal.contains("no saved version"), "{refusal}");
         assert!(snapshots.load(&elsewhere, &id).await.is_ok());
     }
 
@@ -495,7 +498,7 @@ mod tests {
             let other = Whose { endpoint: "other".into(), ..whose("1") };
             let id = snapshots.save(snapshot(other.clone(), 0)).await.unwrap();
             let refusal = snapshots.load(&whose("1"), &id).await.unwrap_err();
-            assert!(refusal.contains("no snapshot"), "{refusal}");
+            assert!(refusal.contains("no saved version"), "{refusal}");
             let loaded = snapshots.load(&other, &id).await.unwrap();
             // Given one all the same, it says where it was read.
             let refusal = loaded.belongs_to(&whose("1")).unwrap_err();
@@ -547,7 +550,7 @@ mod tests {
             [Snapshots::in_state_folder(None), Snapshots::in_state_folder(Some(folder.path().join("none")))]
         {
             assert!(snapshots.list(&whose("1")).await.unwrap().is_empty());
-            assert!(snapshots.load(&whose("1"), "1").await.unwrap_err().contains("no snapshot"));
+            assert!(snapshots.load(&whose("1"), "1").await.unwrap_err().contains("no saved version"));
             snapshots.take_back(&whose("1"), "1").await;
         }
     }
@@ -559,9 +562,9 @@ mod tests {
         let refusal = |one: &str, other: Whose| snapshot(whose(one), 0).belongs_to(&other).unwrap_err();
         let stranger = Whose { account: "other@x".into(), ..whose("") };
         let refused = refusal("", stranger.clone());
-        assert!(refused.contains("unique id unknown; the account here is of another name"), "{refused}");
-        assert!(refusal("1", stranger).contains("unique id 1; the account here is of another name"));
-        assert!(refusal("1", whose("2")).contains("unique id 1; the account here is 2"));
+        assert!(refused.contains("unique ID unknown); this account has another name"), "{refused}");
+        assert!(refusal("1", stranger).contains("unique ID 1); this account has another name"));
+        assert!(refusal("1", whose("2")).contains("unique ID 1); this account is 2"));
     }
 
     #[cfg(unix)]

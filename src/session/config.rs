@@ -104,7 +104,7 @@ impl Config {
         let refuse = |sentence: String| ConfigError { path: path.clone(), line: None, sentence };
         match fs::metadata(&path) {
             Ok(meta) if meta.len() > MAX_BYTES => {
-                return Err(refuse(format!("{} bytes are no configuration", meta.len())));
+                return Err(refuse(format!("{} bytes is too large for a configuration file", meta.len())));
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => {
                 return Ok(Config::default());
@@ -145,8 +145,7 @@ impl File {
             }
             Some((at, minutes)) => {
                 let most = MOST_IDLE_MINUTES;
-                let sentence =
-                    format!("idle_wipe_minutes: {minutes} is not among 1 to {most}; 0 wipes never");
+                let sentence = format!("idle_wipe_minutes: use 1 to {most}, not {minutes}; 0 never wipes");
                 return Err((Some(at), sentence));
             }
         };
@@ -155,7 +154,7 @@ impl File {
             Some((_, rate @ 1..=MOST_PER_SECOND)) => u32::try_from(rate).ok(),
             Some((at, rate)) => {
                 let sentence = format!(
-                    "questions_per_second: {rate} is not from 1 to {MOST_PER_SECOND}; Google's quota is 100"
+                    "questions_per_second: use 1 to {MOST_PER_SECOND}, not {rate}; Google's quota is 100"
                 );
                 return Err((Some(at), sentence));
             }
@@ -163,7 +162,7 @@ impl File {
         let theme = match string("theme", self.theme)? {
             None => Mode::default(),
             Some((at, name)) => Mode::named(&name)
-                .ok_or_else(|| (Some(at), format!("theme: “{name}” is none of dark, light and none")))?,
+                .ok_or_else(|| (Some(at), format!("theme: use dark, light or none, not “{name}”")))?,
         };
         Ok(Config {
             questions_per_second,
@@ -195,7 +194,7 @@ fn keymap(keys: Setting, text: &str) -> Result<Keymap, Wrong> {
                 list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
             }
             _ => {
-                let sentence = format!("keys.{name}: give a key such as \"ctrl-r\", or a list of keys");
+                let sentence = format!("keys.{name}: use a key such as \"ctrl-r\", or a list of keys");
                 return Err((at(name), sentence));
             }
         };
@@ -213,7 +212,7 @@ fn string(name: &str, setting: Setting) -> Result<Option<(usize, String)>, Wrong
     let at = setting.span().start;
     match setting.into_inner() {
         Value::String(text) => Ok(Some((at, text))),
-        other => Err(sort(name, "a text in quotes", at, &other)),
+        other => Err(sort(name, "a string in quotes", at, &other)),
     }
 }
 
@@ -229,7 +228,7 @@ fn number(name: &str, setting: Setting) -> Result<Option<(usize, i64)>, Wrong> {
 
 fn strings(name: &str, setting: Setting) -> Result<Vec<String>, Wrong> {
     let Some(setting) = setting else { return Ok(Vec::new()) };
-    let wanted = "a list of texts such as [\"acme-prod\"]";
+    let wanted = "a list of strings such as [\"acme-prod\"]";
     let at = setting.span().start;
     let list = match setting.into_inner() {
         Value::Array(list) => list,
@@ -245,7 +244,7 @@ fn strings(name: &str, setting: Setting) -> Result<Vec<String>, Wrong> {
 /// A value of another sort than its setting takes.
 fn sort(name: &str, wanted: &str, at: usize, value: &Value) -> Wrong {
     let is = match value {
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Integer(_) => "a whole number",
         Value::Float(_) => "a number with a fraction",
         Value::Boolean(_) => "true or false",
@@ -256,7 +255,7 @@ fn sort(name: &str, wanted: &str, at: usize, value: &Value) -> Wrong {
         },
         Value::Table(_) => "a table",
     };
-    (Some(at), format!("{name}: give {wanted}; this is {is}"))
+    (Some(at), format!("{name}: use {wanted}, not {is}"))
 }
 
 /// Where the names under `[keys]` stand, for the line in an error.
@@ -313,15 +312,15 @@ mod tests {
     #[test]
     fn a_value_of_another_sort_is_refused_with_its_key_in_plain_words() {
         let cases = [
-            ("theme = \"dark\"\nidle_wipe_minutes = 1.5\n", 2, "idle_wipe_minutes: give a whole number"),
-            ("questions_per_second = true\n", 1, "questions_per_second: give a whole number"),
-            ("project = 3\n", 1, "project: give a text"),
-            ("\n\nquota_project = [\"a\"]\n", 3, "quota_project: give a text"),
-            ("production_projects = \"acme-prod\"\n", 1, "production_projects: give a list of texts"),
-            ("production_projects = [\n\"a\",\n2]\n", 1, "production_projects: give a list of texts"),
-            ("theme = \"pink\"\n", 1, "theme: “pink” is none of dark, light and none"),
-            ("theme = 1979-05-27\n", 1, "theme: give a text"),
-            ("keys = 3\n", 1, "keys: give a table"),
+            ("theme = \"dark\"\nidle_wipe_minutes = 1.5\n", 2, "idle_wipe_minutes: use a whole number"),
+            ("questions_per_second = true\n", 1, "questions_per_second: use a whole number"),
+            ("project = 3\n", 1, "project: use a string"),
+            ("\n\nquota_project = [\"a\"]\n", 3, "quota_project: use a string"),
+            ("production_projects = \"acme-prod\"\n", 1, "production_projects: use a list of strings"),
+            ("production_projects = [\n\"a\",\n2]\n", 1, "production_projects: use a list of strings"),
+            ("theme = \"pink\"\n", 1, "theme: use dark, light or none, not “pink”"),
+            ("theme = 1979-05-27\n", 1, "theme: use a string"),
+            ("keys = 3\n", 1, "keys: use a table"),
         ];
         for (text, line, words) in cases {
             let (at, sentence) = Config::parse(text).expect_err(text);
