@@ -74,7 +74,7 @@ fn an_account_typed_wrong_is_refused_with_the_two_valid_forms() {
         let error = home.run(&["--demo", "token", "access", account, "--json"]).error(8);
         let message = error["message"].as_str().unwrap();
         assert!(
-            message.contains("name@project.iam.gserviceaccount.com") && message.contains("unique id"),
+            message.contains("name@project.iam.gserviceaccount.com") && message.contains("unique ID"),
             "{message}"
         );
     }

@@ -220,7 +220,7 @@ fn a_token_as_an_argument_is_refused_and_not_repeated() {
     for argument in ["eyJhbGciOiJub25lIn0.e30.c2VjcmV0", "ya29.c.c2VjcmV0", "--audience=eyJc2VjcmV0"] {
         let sentence = home.run(&["decode", argument]).failed(2);
         assert!(
-            sentence.contains("arguments can be read by others") && !sentence.contains("c2VjcmV0"),
+            sentence.contains("others on this machine can read arguments") && !sentence.contains("c2VjcmV0"),
             "{sentence}"
         );
     }

@@ -31,10 +31,10 @@ fn from_a_denial_through_the_grant_to_a_token_by_keys_alone() {
     terminal.wait_for("✓ edit policy");
     terminal.press("t a ctrl-s");
     terminal.wait_for("✗ iam.serviceAccounts.getAccessToken");
-    terminal.wait_for("The caller lacks");
+    terminal.wait_for("You don't have");
     explain(&mut terminal);
-    terminal.wait_for("you lack iam.serviceAccounts.getAccessToken on editable@acme-prod.");
-    terminal.wait_for("gives no mint permission, but can grant itself");
+    terminal.wait_for("you don't have iam.serviceAccounts.getAccessToken on editable@acme-prod.");
+    terminal.wait_for("can't mint, but its members can grant themselves access");
     terminal.wait_for("a  stage the grant: Service Account Token Creator on editable@acme-prod");
     terminal.wait_for("not the scope");
     terminal.wait_for("not the API");
@@ -64,7 +64,7 @@ fn an_api_that_is_off_is_enabled_after_a_question_and_the_mint_then_works() {
     terminal.wait_for("is not enabled in project");
     explain(&mut terminal);
     terminal.wait_for("e  enable iamcredentials.googleapis.com in project");
-    terminal.wait_for("as Service Usage says too");
+    terminal.wait_for("Service Usage confirms");
     terminal.press("e");
     terminal.wait_for("Enable iamcredentials.googleapis.com in project");
     terminal.press("n");
@@ -72,7 +72,7 @@ fn an_api_that_is_off_is_enabled_after_a_question_and_the_mint_then_works() {
     assert!(!screen.contains("enabling"), "no is no\n{screen}");
     terminal.press("e y");
     terminal.wait_for("enabling");
-    terminal.wait_for("is enabled now, and was not when it was called");
+    terminal.wait_for("is enabled now, but wasn't at the time of the call");
     terminal.press("T");
     terminal.wait_for("Minted access token for nightly@acme-dark");
 }
@@ -112,7 +112,7 @@ fn a_scope_that_is_missing_looks_different_from_a_role_that_is() {
     let home = Home::new();
     let emulator = EmulatorProcess::start(&home, &[]);
     for (scope, ruled_out, cause) in [
-        ("devstorage.read_only", "not a role: IAM was not even asked", "lacks the scope"),
+        ("devstorage.read_only", "not a role: the call never reached IAM", "doesn't have the scope"),
         (
             "cloud-platform",
             "not the scope: your token has cloud-platform",
@@ -125,7 +125,8 @@ fn a_scope_that_is_missing_looks_different_from_a_role_that_is() {
         terminal.press("t a ctrl-s");
         // The overview has its own sentence with the next step.
         terminal.wait_for("[ mint ]");
-        terminal.wait_for("Next:");
+        let next = |screen: &str| ["Log in again", "Ask for roles/"].iter().any(|next| screen.contains(next));
+        terminal.wait_until("the next step", next);
         explain(&mut terminal);
         terminal.wait_for(ruled_out);
         terminal.wait_for(cause);
@@ -137,7 +138,7 @@ fn the_last_failure_is_kept_for_the_command_line_and_holds_no_credential() {
     let home = Home::new();
     let emulator = EmulatorProcess::start(&home, &[]);
     let run = |arguments: &[&str]| home.command(arguments).envs(emulator.env()).output().unwrap();
-    assert_eq!(run(&["doctor"]).status.code(), Some(5), "nothing was refused yet");
+    assert_eq!(run(&["doctor"]).status.code(), Some(5), "nothing was denied yet");
     assert_eq!(run(&["token", "access", "vault@acme-prod"]).status.code(), Some(4));
     let kept = std::fs::read_to_string(home.path("state").join("last-failure.json")).unwrap();
     assert!(kept.contains("getAccessToken") && !kept.contains("ya29."), "{kept}");

@@ -185,8 +185,7 @@ async fn the_machine_says_who_it_is() {
 
 #[tokio::test]
 async fn scopes_are_compared_afterwards_and_what_a_machine_did_with_them_is_said() {
-    for (platform, said) in [("compute", "ignored, as Compute Engine does"), ("serverless", "has the scopes")]
-    {
+    for (platform, said) in [("compute", "ignored, as on Compute Engine"), ("serverless", "has the scopes")] {
         let emulator = world(|world| {
             world["metadata"]["platform"] = platform.into();
             if platform != "compute" {
@@ -221,7 +220,7 @@ async fn without_a_metadata_server_that_is_said_without_waiting_for_one() {
     let wish = metadata(&[]);
     let mint = flows::mint(&client, &wish);
     let error = tokio::time::timeout(Duration::from_secs(20), mint).await.expect("it ends").unwrap_err();
-    let said = format!("No metadata server answers at {host}, which GCE_METADATA_HOST names.");
+    let said = format!("No metadata server responds at {host} (set by GCE_METADATA_HOST).");
     assert_eq!(error.sentence(), said);
 }
 
@@ -233,7 +232,7 @@ async fn a_server_that_is_not_googles_is_not_believed() {
     emulator.handle().add_fault(fault).await;
     let error = client(&emulator).machine().await.unwrap_err();
     assert!(
-        error.sentence().contains("does not say that it is Google's metadata server"),
+        error.sentence().contains("doesn't identify itself as Google's metadata server"),
         "{}",
         error.sentence()
     );
@@ -245,7 +244,7 @@ async fn an_account_that_is_not_attached_is_said_to_be_so() {
     let request = MintRequest { account: DEPLOYER.into(), ..metadata(&[]) };
     let error = flows::mint(&client(&emulator), &request).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::NotFound);
-    assert!(error.sentence().contains("not attached"), "{}", error.sentence());
+    assert!(error.sentence().contains("isn't attached"), "{}", error.sentence());
 }
 
 // Chains.

@@ -97,7 +97,7 @@ fn a_denial_is_a_sentence_with_the_permission_and_the_role_that_helps() {
     terminal.press("down down enter");
     terminal.wait_for("api@acme-prod.iam.gserviceaccount.com");
     terminal.press("t a ctrl-s");
-    let screen = words(&terminal.wait_until("a denial", |screen| words(screen).contains("The caller lacks")));
+    let screen = words(&terminal.wait_until("a denial", |screen| words(screen).contains("You don't have")));
     assert!(screen.contains("iam.serviceAccounts.getAccessToken"), "{screen}");
     assert!(screen.contains("roles/iam.serviceAccountTokenCreator"), "{screen}");
     assert!(!screen.contains("Minted"), "{screen}");
@@ -503,7 +503,7 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
     choose(&mut terminal);
     terminal.wait_for("Trust this file");
     terminal.press("y");
-    terminal.wait_for("cannot be reached");
+    terminal.wait_for("can't be reached");
     assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
     // One confirmation is enough, and a caller without a token doesn't replace the current one.
     choose(&mut terminal);

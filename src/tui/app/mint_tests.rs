@@ -242,7 +242,7 @@ fn the_hops_of_a_chain_are_looked_at_when_they_are_named_and_only_then() {
         "the last hop needs what signing a JWT needs"
     );
     screen.keys("shift-tab tab shift-tab tab");
-    assert_eq!(looked(&screen), 1, "the same chain is not looked at twice");
+    assert_eq!(looked(&screen), 1, "the same chain is not checked twice");
     screen.keys("shift-tab").typed(", relay-b@acme-ci").keys("tab");
     assert_eq!(looked(&screen), 2);
 }
@@ -372,7 +372,7 @@ fn the_request_of_a_form_is_copied_from_the_palette_before_anything_is_sent() {
     assert_eq!(screen.app.place(), Place::Form);
     // An invalid form can't be copied: the notice says why.
     screen.keys("esc t i ctrl-p").typed("copy request as curl").keys("enter");
-    assert!(screen.notice().contains("an audience is missing"), "{}", screen.notice());
+    assert!(screen.notice().contains("enter an audience"), "{}", screen.notice());
 }
 
 #[test]

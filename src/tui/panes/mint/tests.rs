@@ -68,17 +68,17 @@ type Wrong = (Kind, &'static [(&'static str, &'static str)], &'static str, &'sta
 #[test]
 fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
     let cases: [Wrong; 29] = [
-        (Kind::AccessToken, &[], "scopes=", "a scope is missing"),
-        (Kind::AccessToken, &[], "scopes=no-such-scope", "“no-such-scope” is no scope known here"),
-        (Kind::AccessToken, &[], "lifetime=13h", "1s to 12h"),
-        (Kind::AccessToken, &[], "lifetime=0s", "1s to 12h"),
-        (Kind::AccessToken, &[], "through=dev@example.com", "21-digit unique id"),
-        (Kind::IdToken, &[], "audience=", "an audience is missing"),
-        (Kind::IdToken, &[], "audience=two words", "neither spaces nor control characters"),
-        (Kind::SignedJwt, &[], "claims=", "there are no claims yet"),
+        (Kind::AccessToken, &[], "scopes=", "enter a scope"),
+        (Kind::AccessToken, &[], "scopes=no-such-scope", "Unknown scope “no-such-scope”"),
+        (Kind::AccessToken, &[], "lifetime=13h", "the maximum is 12h"),
+        (Kind::AccessToken, &[], "lifetime=0s", "the minimum is 1s"),
+        (Kind::AccessToken, &[], "through=dev@example.com", "21-digit unique ID"),
+        (Kind::IdToken, &[], "audience=", "enter an audience"),
+        (Kind::IdToken, &[], "audience=two words", "without spaces or control characters"),
+        (Kind::SignedJwt, &[], "claims=", "no claims yet"),
         (Kind::SignedJwt, &[], "claims={\n  \"a\": }", "line 2, column 8: expected value"),
         (Kind::SignedJwt, &[], "claims=[1]", "must be a JSON object"),
-        (Kind::SignedJwt, &[], "claims={\"exp\": 1}", "exp is in the past"),
+        (Kind::SignedJwt, &[], "claims={\"exp\": 1}", "in the past"),
         (Kind::SignedJwt, &[], "claims={\"exp\": 1800050000}", "at most 12h"),
         (Kind::SignedJwt, &[], "claims={\"exp\": \"soon\"}", "whole seconds since 1970"),
         (Kind::SignedJwt, &[], "lifetime=1d", "1s to 12h"),
@@ -88,15 +88,15 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
         (Kind::SignedBlob, &[("source", "base64")], "data=%%", "Not base64"),
         (Kind::SignedBlob, &[("source", "file")], "file=", "path of a file"),
         (Kind::SignedUrl, &[], "object=acme-drop/x", "gs://BUCKET/OBJECT"),
-        (Kind::SignedUrl, &[], "object=gs://UPPER/x", "is no bucket"),
+        (Kind::SignedUrl, &[], "object=gs://UPPER/x", "Invalid bucket"),
         (Kind::SignedUrl, &[], "expires=8d", "7d"),
         (Kind::SignedUrl, &[], "expires=0", "7d"),
         (Kind::SignedUrl, &[], "headers=no colon", "'Name: value'"),
-        (Kind::SignedUrl, &[], "headers=Host: x", "set by signing"),
+        (Kind::SignedUrl, &[], "headers=Host: x", "set when signing"),
         (Kind::SignedUrl, &[], "query=nothing", "name=value"),
-        (Kind::SignedUrl, &[], "query=X-Goog-Date=1", "set by signing"),
-        (Kind::Metadata, &[], "account=root", "21-digit unique id"),
-        (Kind::Metadata, &[("what", "ID token")], "audience=", "an audience is missing"),
+        (Kind::SignedUrl, &[], "query=X-Goog-Date=1", "set when signing"),
+        (Kind::Metadata, &[], "account=root", "21-digit unique ID"),
+        (Kind::Metadata, &[("what", "ID token")], "audience=", "enter an audience"),
     ];
     for (kind, given, wrong, words) in cases {
         let mut form = good(kind);
@@ -117,7 +117,7 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
 fn doubts_are_shown_while_typing_and_do_not_block() {
     let cases = [
         (Kind::AccessToken, "lifetime", "2h", "allowServiceAccountCredentialLifetimeExtension"),
-        (Kind::SignedJwt, "claims", "{\"aud\": \"x\", \"aud\": \"y\"}", "aud stands there twice"),
+        (Kind::SignedJwt, "claims", "{\"aud\": \"x\", \"aud\": \"y\"}", "aud appears twice"),
         (Kind::SignedJwt, "claims", "{\"iss\": \"https://idp.example.com\"}", "iss is not this account"),
         (Kind::SignedUrl, "expires", "13h", "the signing key may rotate sooner"),
     ];
