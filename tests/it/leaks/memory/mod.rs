@@ -68,7 +68,7 @@ fn live(home: &Home, vars: &[(String, String)]) -> Story {
     });
     let held = wanted.search(&process::read(pid));
     terminal.press("X");
-    terminal.wait_for("can't be undone");
+    terminal.wait_for("This clears the shelf");
     terminal.press("y");
     terminal.wait_for("Wiped shelf");
     let wiped = after_a_while(&wanted, pid);
@@ -126,7 +126,7 @@ fn nor_is_any_token_that_was_pasted() {
     let held = wanted.search(&process::read(terminal.pid()));
     assert!(held.iter().any(|hit| hit.whole), "what is held is found");
     terminal.press("X");
-    terminal.wait_for("can't be undone");
+    terminal.wait_for("This clears the shelf");
     terminal.press("y");
     terminal.wait_for("Wiped shelf");
     let wiped = after_a_while(&wanted, terminal.pid());
