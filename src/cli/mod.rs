@@ -30,6 +30,7 @@ use crate::http::record::{Outcome, Record};
 use crate::http::{ApiError, ErrorKind};
 use crate::local::env::Env;
 use crate::model::account;
+use crate::model::nearest::{did_you_mean, nearest};
 use crate::session::Failure;
 use crate::session::args::{Global, TuiArgs};
 use crate::session::failure::{self, LastFailure};

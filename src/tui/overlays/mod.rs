@@ -16,6 +16,7 @@ pub use picker::{Picked, Picker};
 use crate::{
     keymap::{Action, Keymap, Place, docs},
     model::doctor::Do,
+    text::{safe::safe_line, width::width},
     tui::{
         app::shared::Shared,
         panes::{Look, as_move},
