@@ -15,7 +15,7 @@ const MINT: &str = "iamcredentials.generateAccessToken";
 
 /// A content, and what is said about it beside the name of the file.
 const BROKEN_FILES: [(&str, &str); 7] = [
-    ("{", "no JSON (line 1"),
+    ("{", "isn't valid JSON (line 1"),
     ("[]", ""),
     (r#"{"client_id":"id"}"#, "“type”"),
     (r#"{"type":"martian"}"#, "unknown type “martian”"),
@@ -74,7 +74,7 @@ fn an_account_typed_wrong_is_refused_with_the_two_valid_forms() {
         let error = home.run(&["--demo", "token", "access", account, "--json"]).error(8);
         let message = error["message"].as_str().unwrap();
         assert!(
-            message.contains("name@project.iam.gserviceaccount.com") && message.contains("unique ID"),
+            message.contains("NAME@PROJECT.iam.gserviceaccount.com") && message.contains("unique ID"),
             "{message}"
         );
     }
@@ -83,10 +83,19 @@ fn an_account_typed_wrong_is_refused_with_the_two_valid_forms() {
 #[test]
 fn a_lifetime_out_of_range_is_refused_with_the_rule() {
     let home = Home::new();
-    for lifetime in ["0s", "13h", "-1s", "1.5h", "soon", "99999999999999999999s", ""] {
+    let none = "use 1s to 12h";
+    for (lifetime, rule) in [
+        ("0s", "the minimum is 1s"),
+        ("13h", "the maximum is 12h"),
+        ("-1s", none),
+        ("1.5h", none),
+        ("soon", none),
+        ("99999999999999999999s", none),
+        ("", none),
+    ] {
         let given = format!("--lifetime={lifetime}");
         let error = home.run(&["--demo", "token", "access", DEPLOYER, "--json", &given]).error(8);
-        assert!(error["message"].as_str().unwrap().contains("1s to 12h"), "{lifetime}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(rule), "{lifetime}: {error}");
     }
 }
 

@@ -208,7 +208,7 @@ fn a_gcloud_that_hangs_is_given_up_with_all_that_it_started() {
     let output = home.command(&["--timeout", "1s", "whoami"]).env("PATH", path).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("gcloud gives no access token") && said.contains("--timeout"), "{said}");
+    assert!(said.contains("gcloud returned no access token") && said.contains("--timeout"), "{said}");
     let child = fs::read_to_string(home.path("home").join("child")).unwrap();
     let child = rustix::process::Pid::from_raw(child.trim().parse().unwrap()).unwrap();
     eventually("what gcloud started is gone", || {

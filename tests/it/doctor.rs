@@ -34,8 +34,8 @@ fn from_a_denial_through_the_grant_to_a_token_by_keys_alone() {
     terminal.wait_for("You don't have");
     explain(&mut terminal);
     terminal.wait_for("you don't have iam.serviceAccounts.getAccessToken on editable@acme-prod.");
-    terminal.wait_for("can't mint, but its members can grant themselves access");
-    terminal.wait_for("a  stage the grant: Service Account Token Creator on editable@acme-prod");
+    terminal.wait_for("can't mint, but its members");
+    terminal.wait_for("a  stage and review the grant: Service Account Token Creator on editable@acme-prod");
     terminal.wait_for("not the scope");
     terminal.wait_for("not the API");
     terminal.press("a");
@@ -85,7 +85,7 @@ fn of_a_chain_the_hop_that_is_missing_is_named_and_granting_it_is_the_step() {
     terminal.press("t a tab tab");
     terminal.type_text("relay-a@acme-ci.iam.gserviceaccount.com");
     terminal.press("ctrl-s");
-    terminal.wait_for("in the chain of delegates lacks");
+    terminal.wait_for("A delegate in the chain doesn't have");
     explain(&mut terminal);
     terminal.wait_for("the chain stops at relay-a@acme-ci");
     terminal.wait_for("✓ you > relay-a@acme-ci");
@@ -125,7 +125,7 @@ fn a_scope_that_is_missing_looks_different_from_a_role_that_is() {
         terminal.press("t a ctrl-s");
         // The overview has its own sentence with the next step.
         terminal.wait_for("[ mint ]");
-        let next = |screen: &str| ["Log in again", "Ask for roles/"].iter().any(|next| screen.contains(next));
+        let next = |screen: &str| ["Log in again", "Ask for"].iter().any(|next| screen.contains(next));
         terminal.wait_until("the next step", next);
         explain(&mut terminal);
         terminal.wait_for(ruled_out);
@@ -146,8 +146,8 @@ fn the_last_failure_is_kept_for_the_command_line_and_holds_no_credential() {
     assert_eq!(told["cause"], "permission_missing");
     assert!(told["evidence"].to_string().contains("roles/viewer (project acme-prod)"), "{told}");
     assert!(told["next"].to_string().contains("roles/iam.serviceAccountTokenCreator"), "{told}");
-    assert!(told["evidence"].to_string().contains("refused"), "it says when\n{told}");
-    // A success in between keeps it, and so does the doctor.
+    assert!(told["evidence"].to_string().contains("denied just now"), "it says when\n{told}");
+    // A success in between leaves it, and so does the doctor.
     assert_eq!(run(&["token", "access", DEPLOYER]).status.code(), Some(0));
     assert_eq!(run(&["doctor"]).status.code(), Some(0));
 }

@@ -185,7 +185,9 @@ async fn the_machine_says_who_it_is() {
 
 #[tokio::test]
 async fn scopes_are_compared_afterwards_and_what_a_machine_did_with_them_is_said() {
-    for (platform, said) in [("compute", "ignored, as on Compute Engine"), ("serverless", "has the scopes")] {
+    for (platform, said) in
+        [("compute", "ignored, as on Compute Engine"), ("serverless", "has the requested scopes")]
+    {
         let emulator = world(|world| {
             world["metadata"]["platform"] = platform.into();
             if platform != "compute" {

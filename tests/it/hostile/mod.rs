@@ -213,7 +213,7 @@ fn errors_activity_and_the_doctor_show_tricks_as_marks() {
         stage.press("ctrl-s");
         // The answer is out of sight where there is little room.
         stage.terminal.resize((120, 40));
-        stage.wait_for("answered 403: Pwn");
+        stage.wait_for("returned 403: Pwn");
         stage.terminal.resize(size);
         for keys in ["esc", "esc", "6"] {
             stage.press(keys);
