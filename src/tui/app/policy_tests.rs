@@ -330,7 +330,7 @@ fn what_is_staged_belongs_to_its_account_and_the_list_marks_it() {
     screen.keys("a ctrl-s 0 j enter p");
     assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
     assert!(screen.app.shared.facts[API].staged.is_none());
-    assert_eq!(screen.app.shared.drafts, [DEPLOYER]);
+    assert_eq!([DEPLOYER, API].map(|account| screen.app.shared.has_draft(account)), [true, false]);
 }
 
 #[test]
@@ -469,5 +469,7 @@ fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_ente
     assert!(writes(&screen).is_empty(), "it may lock out");
 }
 
+#[path = "policy_staging_tests.rs"]
+mod staging;
 #[path = "policy_writing_tests.rs"]
 mod writing;

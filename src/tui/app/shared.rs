@@ -123,7 +123,7 @@ pub struct Shared {
     pub copied: Option<Secret>,
     /// The last request to mint.
     pub last_mint: Option<MintRequest>,
-    /// Accounts with a half-filled form or staged edits.
+    /// Accounts with a half-filled form; for staged edits see also [`Shared::has_draft`].
     pub drafts: Vec<String>,
     /// Recents and favourites.
     pub remembered: Remembered,
@@ -152,6 +152,12 @@ impl Shared {
     pub fn opened_facts(&self) -> Option<(&str, &Facts)> {
         let name = self.opened.as_deref()?;
         Some((name, self.facts.get(name)?))
+    }
+
+    /// Whether this account has something begun and not sent: a half-filled form or staged edits.
+    pub fn has_draft(&self, account: &str) -> bool {
+        let staged = || self.facts.get(account).is_some_and(|facts| facts.staged_changes() > 0);
+        self.drafts.iter().any(|draft| draft == account) || staged()
     }
 
     /// Renames an account that was opened by its unique id once its email is known.

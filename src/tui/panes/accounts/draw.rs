@@ -64,7 +64,7 @@ pub(super) fn draw_row(
     let opened = shared.opened.as_deref() == Some(account.email.as_str());
     let width = usize::from(area.width);
     let wide = width >= 60;
-    let draft = if shared.drafts.contains(&account.email) { "*" } else { " " };
+    let draft = if shared.has_draft(&account.email) { "*" } else { " " };
     let mark = marks(account, wide, look);
     let mark_width = if wide { 26 } else { 4 };
     let star = if shared.remembered.favourites.contains(&account.email) { theme.glyphs.star } else { " " };

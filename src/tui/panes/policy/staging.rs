@@ -65,35 +65,32 @@ impl PolicyPane {
             Edit::Grant(triple) | Edit::Revoke(triple) | Edit::Replace { new: triple, .. } => triple.clone(),
         });
         let facts = cx.shared.facts.entry(account.to_owned()).or_default();
-        if facts.staged.is_none() {
-            match facts.policy.value.clone() {
-                Some(policy) => facts.staged = Some(Staged::new(policy)),
-                None => return self.await_policy(account, edit, cx),
+        let staged = facts.staged.take().or_else(|| facts.policy.value.clone().map(Staged::new));
+        let Some(mut staged) = staged else { return self.await_policy(account, edit, cx) };
+        match staged.base().editable() {
+            Ok(()) => {
+                let changed = staged.stage(edit);
+                facts.staged = Some(staged);
+                if changed {
+                    let key = cx.shared.keymap.key(Action::Review);
+                    cx.notice(Level::Info, format!("Staged. Press {key} to review and write"));
+                } else {
+                    cx.notice(Level::Warning, "Already the case; nothing staged");
+                }
             }
+            Err(why) => cx.notice(Level::Error, why),
         }
-        let editable = facts.staged.as_ref().map_or(Ok(()), |staged| staged.base().editable());
-        let changed = editable.is_ok() && facts.staged.as_mut().is_some_and(|staged| staged.stage(edit));
-        if let Err(why) = editable {
-            facts.staged = None;
-            cx.notice(Level::Error, why);
-        } else if !changed {
-            cx.notice(Level::Warning, "Already the case; nothing staged");
-        } else {
-            let key = cx.shared.keymap.key(Action::Review);
-            cx.notice(Level::Info, format!("Staged. Press {key} to review and write"));
-        }
-        self.after_staging(account, cx);
+        self.rebuild(cx.shared);
     }
 
     /// Keeps an edit until the policy has been read.
     fn await_policy(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
-        let reading = cx.shared.facts.get(account).is_some_and(|facts| facts.policy.awaiting.is_some());
-        if !reading && cx.shared.opened.as_deref() != Some(account) {
+        if cx.shared.opened.as_deref() != Some(account) {
             return cx.notice(Level::Error, "Nothing staged: the policy hasn't been read");
         }
         self.ahead.push((account.to_owned(), edit));
         cx.notice(Level::Info, "Reading the policy first; your change is staged when it arrives");
-        if !reading {
+        if cx.shared.facts.entry(account.to_owned()).or_default().policy.awaiting.is_none() {
             self.read(cx);
         }
     }
@@ -105,23 +102,12 @@ impl PolicyPane {
         if edits.is_empty() {
             return;
         }
-        if cx.shared.facts.get(account).is_none_or(|facts| facts.policy.value.is_none()) {
+        if cx.shared.facts.entry(account.to_owned()).or_default().policy.value.is_none() {
             return cx.notice(Level::Error, "Nothing staged: the policy couldn't be read");
         }
         for edit in edits {
             self.stage(account, edit, cx);
         }
-    }
-
-    /// Updates the marks of accounts with staged edits.
-    pub(super) fn after_staging(&mut self, account: &str, cx: &mut Cx) {
-        let facts = cx.shared.facts.entry(account.to_owned()).or_default();
-        let staged = facts.staged_changes() > 0;
-        cx.shared.drafts.retain(|draft| draft != account || staged);
-        if staged && !cx.shared.drafts.iter().any(|draft| draft == account) {
-            cx.shared.drafts.push(account.to_owned());
-        }
-        self.rebuild(cx.shared);
     }
 
     pub(super) fn revoke(&mut self, cx: &mut Cx) {
@@ -180,7 +166,7 @@ impl PolicyPane {
         if !done {
             cx.notice(Level::Warning, if redo { "Nothing to redo" } else { "Nothing to undo" });
         }
-        self.after_staging(&account, cx);
+        self.rebuild(cx.shared);
     }
 
     pub(super) fn open_review(&mut self, cx: &mut Cx) {
@@ -265,7 +251,7 @@ impl PolicyPane {
             Err(why) => cx.notice(Level::Error, why),
         }
         self.mode = Mode::Browse;
-        self.after_staging(&account, cx);
+        self.rebuild(cx.shared);
     }
 }
 

@@ -142,7 +142,7 @@ impl PolicyPane {
             }
             Err(error) => cx.complain(&error),
         }
-        self.after_staging(&account, cx);
+        self.rebuild(cx.shared);
     }
 
     /// Watches a grant to the caller until it works; for anyone else that can't be observed from here.
