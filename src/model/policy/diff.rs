@@ -190,7 +190,10 @@ pub fn apply(policy: &Policy, changes: &[Change]) -> Policy {
 
 /// The changes from one set of triples to another, by role, then member. One condition that takes the place of
 /// one other is a change; anything else is additions and removals.
-pub(super) fn between(before: Vec<Triple>, after: Vec<Triple>) -> Vec<Change> {
+pub(super) fn between(
+    before: impl IntoIterator<Item = Triple>,
+    after: impl IntoIterator<Item = Triple>,
+) -> Vec<Change> {
     let before: BTreeSet<Triple> = before.into_iter().collect();
     let after: BTreeSet<Triple> = after.into_iter().collect();
     let mut pairs: BTreeMap<(&str, &Member), [Vec<&Triple>; 2]> = BTreeMap::new();
@@ -242,7 +245,8 @@ fn carried(policy: &Policy) -> Carried {
             let unknown = condition.unknown().map(|(name, value)| (name.clone(), value.clone())).collect();
             add(&mut carried, Place::Condition(role.clone(), condition.clone()), unknown);
         }
-        let unknown = without(fields, &["role", "members", "condition"]);
+        // Its role is that of the place: in one place it never differs.
+        let unknown = without(fields, &["members", "condition"]);
         add(&mut carried, Place::Binding(role, condition), unknown);
     }
     carried

@@ -1,5 +1,7 @@
 //! Staged edits: a list over a base that stays as read, undone and redone one at a time.
 
+use std::collections::BTreeSet;
+
 use super::diff::{Change, apply, between};
 use super::{Policy, Triple};
 
@@ -35,7 +37,7 @@ impl Staged {
 
     /// These changes as edits over a policy: after a conflict over theirs, for a restore over today's.
     pub fn with(base: Policy, changes: &[Change]) -> Staged {
-        let mut triples = base.triples();
+        let mut triples = base.triples().into_iter().collect();
         let edits = changes.iter().filter_map(Edit::of).filter(|edit| edit.replay(&mut triples)).collect();
         Staged { base, edits, undone: Vec::new() }
     }
@@ -88,8 +90,8 @@ impl Staged {
         apply(&self.base, &self.changes())
     }
 
-    fn triples(&self) -> Vec<Triple> {
-        let mut triples = self.base.triples();
+    fn triples(&self) -> BTreeSet<Triple> {
+        let mut triples = self.base.triples().into_iter().collect();
         for edit in &self.edits {
             edit.replay(&mut triples);
         }
@@ -107,24 +109,14 @@ impl Edit {
     }
 
     /// Does it to a set of triples; false when it changes nothing.
-    fn replay(&self, triples: &mut Vec<Triple>) -> bool {
+    fn replay(&self, triples: &mut BTreeSet<Triple>) -> bool {
         match self {
-            Edit::Grant(triple) => {
-                let missing = !triples.contains(triple);
-                if missing {
-                    triples.push(triple.clone());
-                }
-                missing
-            }
-            Edit::Revoke(triple) => {
-                let count = triples.len();
-                triples.retain(|other| other != triple);
-                triples.len() < count
-            }
+            Edit::Grant(triple) => triples.insert(triple.clone()),
+            Edit::Revoke(triple) => triples.remove(triple),
             Edit::Replace { old, new } if old == new => false,
             Edit::Replace { old, new } => {
-                let revoked = Edit::Revoke(old.clone()).replay(triples);
-                Edit::Grant(new.clone()).replay(triples) || revoked
+                let revoked = triples.remove(old);
+                triples.insert(new.clone()) || revoked
             }
         }
     }

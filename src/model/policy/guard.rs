@@ -176,7 +176,7 @@ impl Review<'_> {
     /// Where unread levels, groups or unknown roles hide whether the caller, or anybody, can still change it.
     fn lock_out(&self) -> Option<String> {
         let lost = self.lost_admins();
-        if lost.is_empty() || self.last_admin().is_some() {
+        if self.last_admin().is_some() {
             return None;
         }
         let unread = self.cx.unread();
@@ -308,8 +308,11 @@ impl Review<'_> {
     }
 
     fn may_hold(&self, triple: &Triple) -> bool {
-        let unknown = |condition: &super::Condition| condition.evaluate(self.cx.now) == State::Unknown;
-        !triple.member.is_deleted() && (self.holds(triple) || triple.condition.as_ref().is_some_and(unknown))
+        let may = |condition: &super::Condition| {
+            let state = condition.evaluate(self.cx.now);
+            state.holds() || state == State::Unknown
+        };
+        !triple.member.is_deleted() && triple.condition.as_ref().is_none_or(may)
     }
 
     fn roles_added(&self, wanted: impl Fn(&Triple) -> bool) -> Vec<String> {

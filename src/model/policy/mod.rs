@@ -231,8 +231,8 @@ impl Policy {
                 members.push(triple.member.as_str().into());
             }
         }
-        let mut i = 0..;
-        bindings.retain(|_| !i.next().is_some_and(|i: usize| emptied.contains(&i)));
+        let kept = bindings.into_iter().enumerate().filter(|(i, _)| !emptied.contains(i));
+        let bindings: Vec<Value> = kept.map(|(_, binding)| binding).collect();
 
         let mut policy = self.clone();
         if !bindings.is_empty() || policy.fields.get("bindings").is_some_and(Value::is_array) {
