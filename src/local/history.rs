@@ -278,10 +278,7 @@ fn write(folder: &Path, snapshot: &Snapshot) -> io::Result<String> {
 
 /// Whose snapshots are in that folder, by the names of the files.
 fn names(place: &PathBuf, endpoint: &str) -> io::Result<Vec<(Whose, String)>> {
-    let entries = match fs::read_dir(place) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
-    };
+    let entries = fs::read_dir(place)?;
     let names = entries.flatten().filter_map(|entry| parse_name(endpoint, entry.file_name().to_str()?));
     Ok(names.collect())
 }
@@ -541,6 +538,45 @@ mod tests {
         assert!(snapshots.load(&whose("1"), "notes").await.is_err());
         snapshots.take_back(&whose("1"), &id).await;
         assert!(notes.exists());
+    }
+
+    #[tokio::test]
+    async fn a_file_under_anothers_name_is_listed_for_neither_and_given_to_neither() {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::in_state_folder(Some(folder.path().to_owned()));
+        let id = snapshots.save(snapshot(whose("1"), 0)).await.unwrap();
+        let place = folder.path().join("policies").join(name("127.0.0.1:8787"));
+        fs::rename(place.join(file_name(&whose("1"), &id)), place.join(file_name(&whose("2"), &id))).unwrap();
+        for of in ["1", "2"] {
+            assert_eq!(snapshots.list(&whose(of)).await.unwrap(), [], "{of}");
+        }
+        let refusal = snapshots.load(&whose("2"), &id).await.unwrap_err();
+        assert!(refusal.contains("another account, unique id 1;"), "{refusal}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_said_with_its_place_and_is_no_empty_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::in_state_folder(Some(folder.path().to_owned()));
+        let file = folder.path().join("policies");
+        fs::write(&file, "a file where a folder should be").unwrap();
+        for refusal in [
+            snapshots.list(&whose("1")).await.unwrap_err(),
+            snapshots.load(&whose("1"), "1").await.unwrap_err(),
+            snapshots.save(snapshot(whose("1"), 0)).await.unwrap_err(),
+        ] {
+            assert!(refusal.starts_with(&format!("{}: ", file.display())), "{refusal}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_snapshot_is_a_text_file_that_ends_its_last_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let snapshots = Snapshots::in_state_folder(Some(folder.path().to_owned()));
+        let id = snapshots.save(snapshot(whose("1"), 0)).await.unwrap();
+        let place = folder.path().join("policies").join(name("127.0.0.1:8787"));
+        let text = fs::read_to_string(place.join(file_name(&whose("1"), &id))).unwrap();
+        assert!(text.ends_with("}\n") && !text.ends_with("\n\n"), "{text:?}");
     }
 
     #[tokio::test]
