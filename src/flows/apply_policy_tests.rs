@@ -243,10 +243,18 @@ async fn an_answer_that_does_not_show_the_revocation_is_no_success() {
         assert_eq!(word(&ended), expected, "{said:?} {read:?}: {ended:?}");
         assert_eq!(sent(&server).await, (1, readings), "{said:?} {read:?}");
     }
-    let server = Server::start([says(&undone), refuses(403, "PERMISSION_DENIED")]).await;
-    let revoke = request(vec![Edit::Revoke(triple(ANN))], Mode::Once);
-    let ended = apply_policy(&server.client(), &Snapshots::in_memory(), revoke).await;
-    assert_eq!(word(&ended), "unknown");
+    for (said, words) in [
+        (&undone, "other than the one sent"),
+        (&old, "under the old etag"),
+        (&done.with_etag("A"), "under the old etag"),
+    ] {
+        let server = Server::start([says(said), refuses(403, "PERMISSION_DENIED")]).await;
+        let revoke = request(vec![Edit::Revoke(triple(ANN))], Mode::Once);
+        let ended = apply_policy(&server.client(), &Snapshots::in_memory(), revoke).await;
+        assert_eq!(word(&ended), "unknown");
+        let sentence = ended.unwrap().sentence();
+        assert!(sentence.contains(&format!("a policy {words}")), "{said:?}: {sentence}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -300,18 +308,22 @@ async fn every_merge_starts_from_what_the_person_saw() {
 
 #[tokio::test(start_paused = true)]
 async fn a_conflict_is_tried_again_as_often_as_it_may_and_no_more() {
-    for (mode, writes) in [
-        (Mode::Once, 1),
-        (Mode::Retry { times: 0 }, 1),
-        (Mode::Retry { times: 1 }, 2),
-        (Mode::Retry { times: 3 }, 4),
+    // Before the second write 100 ms at least are waited for, before each further one twice as long.
+    for (mode, writes, waited) in [
+        (Mode::Once, 1, 0),
+        (Mode::Retry { times: 0 }, 1, 0),
+        (Mode::Retry { times: 1 }, 2, 100),
+        (Mode::Retry { times: 3 }, 4, 700),
     ] {
         let theirs = policy("B", &[ANN, BOB, THEIRS]);
         let turns = (0..6).flat_map(|_| [conflict(), says(&theirs)]);
         let server = Server::start(turns).await;
         let revoke = request(vec![Edit::Revoke(triple(ANN))], mode);
+        let began = Instant::now();
         let ended = apply_policy(&server.client(), &Snapshots::in_memory(), revoke).await;
+        let took = began.elapsed().as_millis();
         assert_eq!((word(&ended), sent(&server).await), ("conflict", (writes, writes)), "{mode:?}");
+        assert!(took >= waited, "{mode:?}: {took} ms");
     }
 }
 
@@ -410,6 +422,14 @@ async fn whose_snapshots_they_are_is_told_by_host_name_and_number() {
         (ACCOUNT, "", ACCOUNT, ""),
         ("123", "", "", "123"),
         ("123", "456", "", "456"),
+        ("0", "", "", "0"),
+        ("9", "", "", "9"),
+        // A name with figures in it is a name.
+        ("123@acme-prod.iam.gserviceaccount.com", "", "123@acme-prod.iam.gserviceaccount.com", ""),
+        ("12a", "", "12a", ""),
+        ("a12", "1", "a12", "1"),
+        ("1/2", "", "1/2", ""),
+        ("1:2", "", "1:2", ""),
     ] {
         let expected = Whose { endpoint: host.clone(), account: name.into(), unique_id: number.into() };
         assert_eq!(whose(&client, account, id), expected);

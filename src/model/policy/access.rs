@@ -217,5 +217,14 @@ mod tests {
         assert_eq!(super::gives("projects/p/roles/x", "a.b.c", &lookup), Some(true));
         assert_eq!(super::gives("projects/p/roles/x", IMPLICIT_DELEGATION.name, &lookup), Some(false));
         assert_eq!(super::gives("projects/p/roles/y", "a.b.c", &lookup), None);
+        // Each of several is given, and of none nothing.
+        let several = |count: usize| ["a.b.c", "d.e.f", "g.h.i"][..count].to_vec();
+        for count in 0..=3 {
+            let lookup = |_: &str| Some(several(count).into_iter().map(str::to_owned).collect());
+            for permission in several(3) {
+                let given = super::gives("projects/p/roles/x", permission, &lookup);
+                assert_eq!(given, Some(several(count).contains(&permission)), "{permission} of {count}");
+            }
+        }
     }
 }

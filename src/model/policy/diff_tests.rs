@@ -1,4 +1,4 @@
-use super::super::testing::{policies, policy, triples};
+use super::super::testing::{policies, policy, triple, triples};
 use super::*;
 use proptest::prelude::*;
 
@@ -189,6 +189,19 @@ fn a_carried_field_is_told_and_put_in_its_own_place_only() {
             assert_eq!(back.apply_to(&after).to_json(), before.to_json(), "{i} {of_condition}");
             assert_eq!((&back.fields[0].before, &back.fields[0].after), (&Some(json!(1)), &None));
         }
+    }
+}
+
+#[test]
+fn what_goes_and_comes_at_once_is_there_afterwards() {
+    for before in 0..4 {
+        let of = bits("a", "user:x@b.c", before);
+        let change = |op| Change::of(op, triple("a", "user:x@b.c"));
+        let both = [change(Op::Remove), change(Op::Add)];
+        let after = triples(&bits("a", "user:x@b.c", before | 1));
+        assert_eq!(triples(&apply(&of, &both)), after, "{before}");
+        let [remove, add] = both;
+        assert_eq!(triples(&apply(&of, &[add, remove])), after, "{before}");
     }
 }
 

@@ -220,6 +220,10 @@ mod tests {
 }
 "#;
         assert_eq!(terraform(&triple, DEPLOYER, "acme-prod"), block);
+        let undescribed = Triple { condition: Some(Condition::new("t", "e")), ..triple.clone() };
+        let block = terraform(&undescribed, DEPLOYER, "acme-prod");
+        let condition = "\n  condition {\n    title       = \"t\"\n    expression  = \"e\"\n  }\n}\n";
+        assert!(block.ends_with(condition), "{block}");
         let plain = Triple { condition: None, ..triple };
         assert!(
             !terraform(&plain, "1234", "p").contains("condition")
@@ -229,7 +233,8 @@ mod tests {
 
     #[test]
     fn the_first_sign_that_no_part_has_separates_the_parts() {
-        let order = [',', ';', ':', '#', '@', '~', '%', '+'];
+        // After those of the keyboard come those of Latin-1: no letter, no figure, and none that does not show itself.
+        let order: Vec<char> = ",;:#@~%+¡¢£¤¥¦§¨©«¬®¯°±´¶·¸»¿×÷".chars().collect();
         for (i, sign) in order.iter().enumerate() {
             let taken: String = order[..i].iter().collect();
             for (title, expression, description) in
@@ -270,6 +275,12 @@ mod tests {
             ("\u{1b}", "\\u001b"),
             ("\u{202e}", "\\u202e"),
             ("\u{e0001}", "\\U000e0001"),
+            // At the bound between four digits and eight; what shows itself stands as it is on both sides.
+            ("\u{fffd}", "\u{fffd}"),
+            ("\u{ffff}", "\\uffff"),
+            ("\u{10000}", "\u{10000}"),
+            ("\u{1fffe}", "\\U0001fffe"),
+            ("😀", "😀"),
         ] {
             assert_eq!(hcl(text), format!("\"{quoted}\""), "{text:?}");
             assert_eq!(hcl(&format!("a{text}b")), format!("\"a{quoted}b\""), "{text:?}");

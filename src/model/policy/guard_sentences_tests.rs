@@ -5,6 +5,7 @@ use super::*;
 use serde_json::{Value, json};
 
 const ADMIN: &str = "roles/iam.serviceAccountAdmin";
+const OWNER: &str = "roles/owner";
 const OPEN_ID: &str = "roles/iam.serviceAccountOpenIdTokenCreator";
 const USER: &str = "roles/iam.serviceAccountUser";
 const UNKNOWN: &str = "projects/elsewhere/roles/x";
@@ -109,6 +110,24 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             "This might lock you out of changing this policy (not visible: the members of group:ops@example.com, \
              the members of group:team@example.com, and the policy of folder 4711).",
         ),
+        // Each group once, whatever it had and has.
+        (
+            "lock-out",
+            &[(ADMIN, TEAM), (OWNER, TEAM), (ADMIN, ANN)],
+            &[(OWNER, TEAM), (ADMIN, ANN)],
+            World::new(),
+            None,
+            "This may lock you out of changing this policy: who is in group:team@example.com cannot be seen.",
+        ),
+        // The caller is one of several who lose it.
+        (
+            "lock-out",
+            &[(ADMIN, DEV), (ADMIN, ANN), (ADMIN, TEAM)],
+            &[(ADMIN, TEAM)],
+            World::new(),
+            None,
+            "This may lock you out of changing this policy: who is in group:team@example.com cannot be seen.",
+        ),
         (
             "all-users",
             &[],
@@ -150,6 +169,41 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             &[(USER, ANN)],
             production(),
+            typed,
+            "The configuration marks this project as production.",
+        ),
+        // Whoever the caller is: only what is said of the caller's own access depends on that.
+        (
+            "last-admin",
+            &[(ADMIN, ANN)],
+            &[],
+            stranger(),
+            typed,
+            "This removes the last administrator: nobody could change the policy of this account afterwards.",
+        ),
+        (
+            "all-users",
+            &[],
+            &[(USER, "allUsers")],
+            stranger(),
+            typed,
+            "This gives anybody on the internet, without any login, roles/iam.serviceAccountUser on this \
+             account.",
+        ),
+        (
+            "all-authenticated-users",
+            &[],
+            &[(USER, "allAuthenticatedUsers")],
+            stranger(),
+            typed,
+            "This gives anybody with a Google account, of any organization, roles/iam.serviceAccountUser on \
+             this account.",
+        ),
+        (
+            "production",
+            &[],
+            &[(USER, ANN)],
+            World { caller: None, ..production() },
             typed,
             "The configuration marks this project as production.",
         ),

@@ -57,6 +57,11 @@ fn what_has_not_the_shape_of_a_policy_is_refused_with_the_place() {
         (r#"{"bindings":{}}"#, "bindings is not a list"),
         (r#"{"bindings":[{"role":"a"},{"members":[]}]}"#, "bindings[1], role"),
         (r#"{"bindings":[{"role":"a","members":[1]}]}"#, "bindings[0], members"),
+        (r#"{"bindings":[{"role":"a","members":["user:a@b.c",1]}]}"#, "bindings[0], members"),
+        (r#"{"bindings":[{"role":"a","members":"user:a@b.c"}]}"#, "bindings[0], members"),
+        (r#"{"bindings":[{"role":"a","members":{}}]}"#, "bindings[0], members"),
+        (r#"{"bindings":[{"role":"a","members":7}]}"#, "bindings[0], members"),
+        (r#"{"bindings":[{"role":"a","members":true}]}"#, "bindings[0], members"),
         (r#"{"bindings":[{"role":"a","condition":"x"}]}"#, "bindings[0], a condition"),
         (r#"{"bindings":[{"role":"a","condition":{"expression":[]}}]}"#, "the expression"),
     ] {
