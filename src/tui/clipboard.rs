@@ -2,10 +2,10 @@
 //! what really happened, and clears its copies later. Two threads, because all of these block: one decides and keeps
 //! the time, the other talks to the desktop and may hang with it.
 
+mod tmux;
+
 use std::{
-    io::Write,
     mem,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -115,7 +115,7 @@ impl Clipboard {
         let (ends, ended) = mpsc::channel::<()>();
         let start = move || {
             let (asks, asked) = mpsc::channel();
-            let worker = Worker { surroundings, stays, asks, ours: Ours::default() };
+            let worker = Worker { surroundings, stays, asks, buffer: tmux::Tmux, ours: Ours::default() };
             let worker_ends = ends.clone();
             // Without the thread nothing is copied, and nothing false is reported.
             let _ = thread::Builder::new().name("clipboard".into()).spawn(move || {
@@ -171,15 +171,16 @@ struct Ours {
     sensitive: bool,
 }
 
-/// Decides where a copy goes and when it is cleared.
-struct Worker {
+/// Decides where a copy goes and when it is taken back.
+struct Worker<B> {
     surroundings: Surroundings,
     stays: Duration,
     asks: mpsc::Sender<(Ask, mpsc::Sender<bool>)>,
+    buffer: B,
     ours: Ours,
 }
 
-impl Worker {
+impl<B: Buffer> Worker<B> {
     fn run(mut self, queue: &mpsc::Receiver<Job>, outcomes: &UnboundedSender<Outcome>) {
         loop {
             let job = if self.ours.sensitive {
@@ -211,7 +212,7 @@ impl Worker {
         }
         let desktop = !self.surroundings.ssh && self.ask(Ask::Copy(clip.clone(), leave.clone()));
         let tmux = !desktop && self.surroundings.tmux && leave.stands();
-        let in_tmux = tmux && give_to_tmux(clip.content());
+        let in_tmux = tmux && self.buffer.put(clip.content());
         let text = (!self.surroundings.ssh).then(|| clip.content().clone());
         let before =
             mem::replace(&mut self.ours, Ours { desktop: text, tmux, sensitive: clip.is_sensitive() });
@@ -257,7 +258,7 @@ impl Worker {
             self.ask(Ask::Clear(text));
         }
         if ours.tmux {
-            let _ = tmux(&["delete-buffer", "-b", BUFFER]).spawn().map(finish);
+            self.buffer.delete();
         }
     }
 
@@ -289,7 +290,15 @@ fn serve(mut desktop: impl Desktop, asked: &mpsc::Receiver<(Ask, mpsc::Sender<bo
     }
 }
 
-/// A desktop clipboard; every method may block.
+/// The buffer of our name in tmux; it takes its time, but not for ever.
+trait Buffer {
+    /// Puts something into it; says whether that went well.
+    fn put(&self, text: &Secret) -> bool;
+    /// Deletes it.
+    fn delete(&self);
+}
+
+/// A clipboard of a desktop; all of it may block.
 trait Desktop {
     /// Sets its content; returns whether that worked.
     fn put(&mut self, clip: &Clip) -> bool;
@@ -333,38 +342,6 @@ impl Desktop for Native {
     fn empty(&mut self) -> bool {
         self.0.as_mut().is_some_and(|desktop| desktop.clear().is_ok())
     }
-}
-
-fn tmux(arguments: &[&str]) -> Command {
-    let mut command = Command::new("tmux");
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    // tmux passes all its variables to its server.
-    command.env_remove("CLOUDSDK_AUTH_ACCESS_TOKEN");
-    command
-}
-
-/// Waits for a command for a limited time; returns whether it succeeded.
-fn finish(mut child: Child) -> bool {
-    const STEP: Duration = Duration::from_millis(10);
-    for _ in 0..PATIENCE.as_millis() / STEP.as_millis() {
-        match child.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) => thread::sleep(STEP),
-            Err(_) => break,
-        }
-    }
-    let _ = child.kill();
-    let _ = child.wait();
-    false
-}
-
-/// Hands text to tmux by stdin, never as an argument; `-w` lets tmux pass it on to the outer terminal.
-fn give_to_tmux(text: &Secret) -> bool {
-    let child = tmux(&["load-buffer", "-w", "-b", BUFFER, "-"]).stdin(Stdio::piped()).spawn();
-    let Ok(mut child) = child else { return false };
-    let written =
-        child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.expose().as_bytes()).is_ok());
-    finish(child) && written
 }
 
 #[cfg(test)]

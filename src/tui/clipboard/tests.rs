@@ -1,3 +1,5 @@
+mod worker;
+
 use self::Seen::{Emptied, Looked, Put};
 use super::*;
 
@@ -13,6 +15,8 @@ struct Fake {
     /// A copy waits for a signal from here, or for its close.
     gate: mpsc::Receiver<()>,
     seen: mpsc::Sender<Seen>,
+    /// Whether it takes a moment to be emptied.
+    slow: bool,
 }
 
 impl Desktop for Fake {
@@ -38,6 +42,9 @@ impl Desktop for Fake {
     }
 
     fn empty(&mut self) -> bool {
+        if self.slow {
+            thread::sleep(SHORT);
+        }
         self.seen.send(Emptied).unwrap();
         self.content = None;
         true
@@ -71,8 +78,15 @@ impl Stage {
         let (seen_in, seen) = mpsc::channel();
         let (begins, begun) = mpsc::channel();
         let (outcomes_in, outcomes) = tokio::sync::mpsc::unbounded_channel();
-        let mut fake =
-            Fake { content: None, theirs: None, takes: usize::MAX, begins, gate: gated, seen: seen_in };
+        let mut fake = Fake {
+            content: None,
+            theirs: None,
+            takes: usize::MAX,
+            begins,
+            gate: gated,
+            seen: seen_in,
+            slow: false,
+        };
         change(&mut fake);
         let clipboard = Clipboard::with(surroundings, stays, fake, outcomes_in);
         Stage { clipboard, outcomes, seen, begun, gate }
@@ -385,38 +399,42 @@ fn requests_are_served_in_order_even_if_no_one_waits() {
     assert_eq!(seen.iter().collect::<Vec<_>>(), [Put, Looked, Looked, Emptied]);
 }
 
-// Tests of the worker alone.
+// The real desktop, which no test of this kind may touch.
 
-/// A worker whose desktop has died, so that nothing waits for it.
-fn worker(ssh: bool) -> Worker {
-    let surroundings = Surroundings { ssh, tmux: false };
-    Worker { surroundings, stays: LONG, asks: mpsc::channel().0, ours: Ours::default() }
+#[test]
+fn desktop_that_was_never_opened_holds_nothing_and_is_not_opened_to_be_emptied() {
+    let mut desktop = Native::default();
+    assert!(!desktop.holds(&Secret::new("")) && !desktop.empty());
+    assert!(desktop.0.is_none());
+}
+
+// The end.
+
+#[test]
+fn dropping_it_waits_until_what_is_ours_is_taken_back() {
+    let mut stage = Stage::new(LONG, |fake| fake.slow = true);
+    stage.copy("token", true);
+    drop(stage.clipboard);
+    assert_eq!(stage.seen.try_iter().collect::<Vec<_>>(), [Put, Looked, Looked, Emptied]);
 }
 
 #[test]
-fn copy_without_leave_goes_nowhere_and_is_not_remembered() {
-    for ssh in [true, false] {
-        let mut worker = worker(ssh);
-        assert!(worker.copy(&credential(), &leave(Some(1))).is_none());
-        assert!(worker.ours.desktop.is_none() && !worker.ours.sensitive);
-    }
+fn clearing_takes_the_copy_off_and_its_outcome_back() {
+    let mut stage = Stage::new(LONG, |_| {});
+    stage.ask_for("token", true);
+    let told = stage.told();
+    stage.clipboard.clear();
+    assert!(told.since_no_wipe().is_none());
+    stage.sees(&[Put, Looked, Looked, Emptied]);
 }
 
 #[test]
-fn what_may_have_arrived_on_the_desktop_is_remembered_as_ours() {
-    for ssh in [true, false] {
-        for sensitive in [true, false] {
-            let mut worker = worker(ssh);
-            let clip = if sensitive { credential() } else { Clip::line("token", "token") };
-            let copied = worker.copy(&clip, &leave(None));
-            assert!(matches!(copied, Some(Copied::ByTerminal(..))), "{copied:?}");
-            let ours = worker.ours.desktop.as_ref().map(Secret::expose);
-            assert_eq!(ours, (!ssh).then_some("token"));
-            assert_eq!((worker.ours.sensitive, worker.ours.tmux), (sensitive, false));
-            worker.clear();
-            assert!(worker.ours.desktop.is_none() && !worker.ours.sensitive);
-        }
-    }
+#[allow(clippy::disallowed_methods, reason = "the time itself is what is tested")]
+fn nobody_is_waited_for_where_nothing_was_copied() {
+    let stage = Stage::new(LONG, |_| {});
+    let began = std::time::Instant::now();
+    drop(stage.clipboard);
+    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
 }
 
 #[test]
