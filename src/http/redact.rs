@@ -21,8 +21,7 @@ pub(super) fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secr
     // A header such as `true` is no secret, and taking it out would spoil what is shown.
     let headers = headers.filter(|value| value.len() >= 8);
     let sent = sent.iter().map(|(_, secret)| secret);
-    let secrets = sent.chain(headers).chain(bearer).filter(|secret| !secret.is_empty());
-    let forms: Vec<_> = secrets.flat_map(forms).collect();
+    let forms: Vec<_> = sent.chain(headers).chain(bearer).flat_map(forms).collect();
     hide(&mut text, &forms);
     text
 }
@@ -48,7 +47,7 @@ fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
     found
 }
 
-/// The text with `…` for each place that quotes this; none where no place does.
+/// The text with `…` for each place that quotes this; none where no place does, and for what is empty.
 fn without(text: &str, form: &str) -> Option<String> {
     let (bytes, form) = (text.as_bytes(), form.as_bytes());
     let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
@@ -72,31 +71,34 @@ fn without(text: &str, form: &str) -> Option<String> {
     Some(clean)
 }
 
-/// How many bytes at the start of a text quote this, each byte as it is or percent-encoded.
+/// How many bytes at the start of a text quote this, each byte as it is or percent-encoded; the most where there are
+/// several ways to read it, as `%2525` is `%` and `%25`.
 fn quote_length(text: &[u8], form: &[u8]) -> Option<usize> {
-    if text.starts_with(form) {
-        return Some(form.len());
+    let mut ends = vec![0];
+    for byte in form {
+        ends = ends.into_iter().flat_map(|at| lengths(&text[at..], *byte).map(move |n| at + n)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        if ends.is_empty() {
+            return None;
+        }
     }
-    form.iter().try_fold(0, |at, byte| Some(at + byte_length(&text[at..], *byte)?))
+    ends.pop()
 }
 
-/// The same for one byte: `/`, `%2F`, `%2f`, `%252F` and so on, for what is encoded is encoded again on its way.
-fn byte_length(text: &[u8], byte: u8) -> Option<usize> {
+/// The same for one byte, each that there is: `/`, `%2F`, `%2f`, `%252F` and so on, for what is encoded is encoded again
+/// on its way.
+fn lengths(text: &[u8], byte: u8) -> impl Iterator<Item = usize> {
     let literal = (text.first() == Some(&byte)).then_some(1);
     let pairs = text.strip_prefix(b"%").unwrap_or_default().chunks_exact(2).map(|pair| {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         Some(digit(pair[0])? * 16 + digit(pair[1])?)
     });
-    let mut longest = literal;
-    for (index, pair) in pairs.enumerate() {
-        if pair == Some(u32::from(byte)) {
-            longest = Some(3 + 2 * index);
-        }
-        if pair != Some(u32::from(b'%')) {
-            break;
-        }
-    }
-    longest
+    // Whatever stands behind a pair that is no `%` is not encoded again.
+    let mut open = true;
+    let pairs = pairs.take_while(move |pair| std::mem::replace(&mut open, *pair == Some(u32::from(b'%'))));
+    let encoded = pairs.enumerate().filter(move |(_, pair)| *pair == Some(u32::from(byte)));
+    literal.into_iter().chain(encoded.map(|(index, _)| 3 + 2 * index))
 }
 
 /// Shorter parts are not looked for alone: they are words like any other.

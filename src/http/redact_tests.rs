@@ -253,3 +253,33 @@ proptest! {
         prop_assert_eq!(clean(&json, &secret), r#"{"m":"…"}"#);
     }
 }
+
+#[test]
+fn empty_secret_hides_nothing() {
+    for text in ["", "a", "%", r#"{"a":"\u0062"}"#] {
+        assert_eq!(clean(text, ""), text);
+    }
+}
+
+#[test]
+fn secret_with_percent_signs_of_its_own_is_hidden_as_it_is_and_encoded() {
+    let secret = "opaque%25hush%2Fword";
+    for quoted in [secret, "opaque%2525hush%252Fword", "opaque%252525hush%2525%32Fword"] {
+        assert_eq!(clean(&format!("a {quoted}!"), secret), "a …!", "{quoted}");
+    }
+    // What it stands for is another text.
+    assert_eq!(clean("opaque%hush/word", secret), "opaque%hush/word");
+}
+
+#[test]
+fn json_that_quotes_no_secret_keeps_its_form() {
+    for body in [
+        r#"{ "a": null, "b": true, "c": 7, "d": "\/" }"#,
+        r#"[ null, "\/" ]"#,
+        r#"[ false, "\/" ]"#,
+        r#"[ 1.0, "\/" ]"#,
+        r#"{ "\/": {}, "b": [] }"#,
+    ] {
+        assert_eq!(clean(body, SECRET), body);
+    }
+}
