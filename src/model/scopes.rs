@@ -31,6 +31,11 @@ impl Scope {
     pub fn short(self) -> &'static str {
         short(self.full)
     }
+
+    /// Whether it is one of an API's, whose name may come from a host and has no capitals then.
+    fn is_of(self, api: &str) -> bool {
+        self.apis.split(',').any(|name| name.eq_ignore_ascii_case(api))
+    }
 }
 
 static CATALOGUE: LazyLock<Vec<Scope>> = LazyLock::new(|| {
@@ -96,8 +101,7 @@ pub fn set(scopes: &[String]) -> String {
 /// The scopes that the documents of an API (`storage`) name, the broadest first: a name without a dot stands for all of
 /// it. Which of them a single method takes is for the server to say.
 pub fn of_api(api: &str) -> Vec<Scope> {
-    let mut found: Vec<Scope> =
-        all().iter().copied().filter(|scope| scope.apis.split(',').any(|name| name == api)).collect();
+    let mut found: Vec<Scope> = all().iter().copied().filter(|scope| scope.is_of(api)).collect();
     let narrow = |scope: &Scope| scope.full.starts_with(PREFIX) && scope.short().contains('.');
     found.sort_by_key(|scope| (scope.full != DEFAULT, narrow(scope), scope.short().len()));
     found
@@ -105,8 +109,7 @@ pub fn of_api(api: &str) -> Vec<Scope> {
 
 /// Whether the documents of an API of this name are known.
 pub fn is_api(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    all().iter().any(|scope| scope.apis.split(',').any(|api| api == name))
+    all().iter().any(|scope| scope.is_of(name))
 }
 
 /// The scope to ask for when this API is called: cloud-platform where it takes that, else its own.
