@@ -190,8 +190,8 @@ impl Http {
                 break result;
             }
             watch.waits();
-            let crowded = error.kind == ErrorKind::Quota || error.status == Some(429);
-            let least = if crowded { Duration::from_secs(1) } else { Duration::ZERO };
+            // Of what may be repeated, no other status tells of too many calls.
+            let least = if error.status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
             if let Some(lane) = ticket.pace
                 && let Err(error) = self.pace().admit(lane).await
@@ -223,8 +223,9 @@ impl Http {
 
     fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
         if let Some(address) = &ticket.address {
-            let url = Url::parse(address).ok().filter(|url| url.host_str().is_some());
-            return url.filter(|url| matches!(url.scheme(), "https" | "http")).ok_or_else(|| {
+            // Both of them always have a host.
+            let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+            return url.ok_or_else(|| {
                 ApiError::new(
                     ErrorKind::Credentials,
                     "The credentials file has an invalid address: it must start with https://.",

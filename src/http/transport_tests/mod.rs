@@ -6,6 +6,7 @@ mod parts;
 mod quotes;
 mod records;
 mod repeats;
+mod wire;
 
 use std::time::Duration;
 
