@@ -289,7 +289,8 @@ fn parse(text: &str) -> Result<String, String> {
         .map_err(|_| "isn't a URL: use something like https://host/".to_owned())?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
-        "https" if !host.is_empty() => {}
+        // It always has a host.
+        "https" => {}
         "http" if is_loopback(host) => {}
         "http" => return Err("must use https: plain http is allowed for this machine only".to_owned()),
         _ => return Err("must start with https://".to_owned()),
@@ -309,7 +310,7 @@ fn metadata(text: &str) -> Result<String, &'static str> {
     let url = reqwest::Url::parse(&format!("http://{}", text.trim())).map_err(|_| RULE)?;
     let plain =
         url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-    if !plain || url.password().is_some() || text.contains('/') || url.host_str().is_none_or(str::is_empty) {
+    if !plain || url.password().is_some() || text.contains('/') {
         return Err(RULE);
     }
     Ok(url.as_str().trim_end_matches('/').to_owned())
@@ -324,9 +325,10 @@ pub(crate) fn is_domain(text: &str) -> bool {
             && !part.ends_with('-')
             && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
-    let is_name = text.rsplit('.').next().is_some_and(|last| last.bytes().any(|b| b.is_ascii_lowercase()));
+    let last = text.rsplit('.').next().unwrap_or_default();
+    let is_name = last.bytes().any(|b| b.is_ascii_lowercase());
     // A hexadecimal number would end an address, too.
-    let is_number = text.rsplit('.').next().is_some_and(|last| last.starts_with("0x"));
+    let is_number = last.starts_with("0x");
     text.len() <= 240 && text.contains('.') && text.split('.').all(label) && is_name && !is_number
 }
 

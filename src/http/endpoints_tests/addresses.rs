@@ -91,6 +91,8 @@ fn an_address_is_refused_for_each_thing_that_it_must_not_have() {
         ("https://h", "https://h"),
         ("https://h///", "https://h"),
         (" https://h/a/ ", "https://h/a"),
+        // Blanks of other kinds come along with what is pasted.
+        ("\u{a0}https://h/a\u{2003}", "https://h/a"),
         ("HTTPS://H:443/A", "https://h/A"),
         ("http://127.9.9.9:1/", "http://127.9.9.9:1"),
     ] {
@@ -154,8 +156,19 @@ fn a_domain_has_letters_digits_and_hyphens_and_every_other_sign_is_refused() {
 
 #[test]
 fn a_domain_is_no_single_word_no_number_and_not_too_long() {
-    for text in ["googleapis.com", "a.b", "a.b.c.d", "1.a", "1.2.3.a4", "a.4a", "a.x0", "xn--a.xn--b", "a.0y"]
-    {
+    for text in [
+        "googleapis.com",
+        "a.b",
+        "a.b.c.d",
+        "1.a",
+        "1.2.3.a4",
+        "a.4a",
+        "a.x0",
+        "xn--a.xn--b",
+        "a.0y",
+        "a.b0x",
+        "0x.a",
+    ] {
         assert!(is_domain(text), "{text}");
     }
     for text in [

@@ -266,3 +266,14 @@ fn of_googles_shared_hosts_only_the_paths_of_tokens_take_credentials() {
         assert!(!takes(address), "{address}");
     }
 }
+
+#[test]
+fn what_has_no_host_is_trusted_by_nobody() {
+    let endpoints = endpoints(&[]).unwrap();
+    for url in ["data:,x", "mailto:dev@example.com", "unix:/run/x", "file:///etc/passwd", "localhost", ""] {
+        assert!(!endpoints.trusts(url), "{url}");
+    }
+    for url in ["http://localhost:1/", "https://sts.googleapis.com/v1/token"] {
+        assert!(endpoints.trusts(url), "{url}");
+    }
+}
