@@ -578,4 +578,93 @@ mod tests {
         observe(&pace, Lane::Front, 1, Some(&denied())).await;
         assert!(pace.admit(Lane::Front).await.is_err());
     }
+
+    fn after(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn answers_are_counted_anew_every_two_seconds_while_something_waits() {
+        let start = Instant::now();
+        let mut answers = Answers::default();
+        answers.count(start);
+        assert_eq!((answers.count, answers.since), (0, None), "nothing waits");
+        answers.wait(start);
+        // The first that waits says since when.
+        answers.wait(start + after(700));
+        for at in [0, 1_000, 1_999] {
+            answers.count(start + after(at));
+        }
+        assert_eq!((answers.count, answers.since, answers.before), (3, Some(start), None));
+        answers.count(start + after(2_000));
+        assert_eq!(
+            (answers.count, answers.since, answers.before),
+            (0, Some(start + after(2_000)), Some(2.0))
+        );
+        (0..3).for_each(|_| answers.count(start + after(2_100)));
+        answers.count(start + after(10_000));
+        assert_eq!((answers.count, answers.before), (0, Some(0.5)), "four in eight seconds");
+    }
+
+    #[test]
+    fn rate_of_answers_is_told_from_half_a_second_on_and_before_by_what_was_counted_before() {
+        let start = Instant::now();
+        for before in [None, Some(7.0)] {
+            let answers = Answers { since: Some(start), count: 3, before };
+            for (at, rate) in
+                [(0, before), (499, before), (500, Some(6.0)), (1_000, Some(3.0)), (1_500, Some(2.0))]
+            {
+                assert_eq!(answers.per_second(start + after(at)), rate, "{at}");
+            }
+            assert_eq!(Answers { since: None, ..answers }.per_second(start + after(1_000)), None);
+        }
+    }
+
+    #[test]
+    fn questions_wait_from_the_first_token_that_there_is_not_until_one_is_left_over() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(4.0);
+        for (tokens, waits) in
+            [(3.0, false), (2.0, false), (1.0, false), (0.0, false), (-1.0, true), (-2.0, true)]
+        {
+            bucket.take(start);
+            assert_eq!((bucket.tokens, bucket.answers.since.is_some()), (tokens, waits));
+        }
+        bucket.answers.count = 5;
+        // Seven quarters of a second later, less than one is left over, and then exactly one.
+        for (at, tokens, count) in [(750, 0.0, 5), (1_187, 0.748, 5), (1_500, 1.0, 0)] {
+            bucket.take(start + after(at));
+            assert!((bucket.tokens - tokens).abs() < 0.001, "{at}: {}", bucket.tokens);
+            assert_eq!((bucket.answers.count, bucket.answers.since.is_some()), (count, count > 0), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_is_bearable_is_learned_from_each_complaint() {
+        let start = Instant::now();
+        // How fast it was asked, what was thought to be bearable, how many answers came in the second before; then what
+        // is bearable and at which rate it goes on.
+        for (rate, bearable, answers, learned, then) in [
+            // Nothing was counted: less than the least that is known to be too much.
+            (20.0, 20.0, None, 19.0, 10.0),
+            (10.0, 20.0, None, 9.5, 5.0),
+            (20.0, 10.0, None, 9.5, 9.5),
+            // What was given, however little or much was thought before, but never more than was asked for.
+            (20.0, 20.0, Some(8), 7.6, 7.6),
+            (20.0, 4.0, Some(8), 7.6, 7.6),
+            (20.0, 4.0, Some(40), 19.0, 10.0),
+            (10.0, 4.0, Some(40), 9.5, 5.0),
+            // Nothing at all says nothing of a quota.
+            (20.0, 16.0, Some(0), 16.0, 10.0),
+            (20.0, 4.0, Some(0), 4.0, 4.0),
+        ] {
+            let mut bucket = Bucket { rate, bearable, ..Bucket::new(20.0) };
+            if let Some(count) = answers {
+                bucket.answers = Answers { since: Some(start), count, before: None };
+            }
+            bucket.slow_down(start + after(1_000));
+            assert_eq!((bucket.bearable, bucket.rate), (learned, then), "{rate} {bearable} {answers:?}");
+            assert_eq!((bucket.answers.since, bucket.answers.count), (None, 0));
+        }
+    }
 }
