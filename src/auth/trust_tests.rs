@@ -323,3 +323,100 @@ fn what_others_may_have_confirmed_does_not_count() {
     assert_eq!((mode(&path), is_confirmed(Some(&folder), &doubt)), (0o600, Ok(true)));
     assert_eq!(is_confirmed(Some(&folder), &Doubt { hash: "bb".into(), ..doubt }), Ok(false));
 }
+
+#[test]
+fn what_has_no_host_is_neither_here_nor_of_the_machine() {
+    for url in ["data:,x", "mailto:dev@example.com", "unix:/run/x", "file:///x", "nonsense", ""] {
+        assert!(!is_here(url) && !is_of_machine(url) && !is_trusted(url, GOOGLE), "{url}");
+    }
+    for (url, here, of_machine) in [
+        ("http://localhost:1/x", true, true),
+        ("https://127.0.0.1/x", true, true),
+        ("http://169.254.169.254/x", false, true),
+        ("https://sts.googleapis.com/x", false, false),
+    ] {
+        assert_eq!((is_here(url), is_of_machine(url)), (here, of_machine), "{url}");
+    }
+}
+
+#[test]
+fn list_of_confirmed_files_names_them() {
+    let folder = tempfile::tempdir().unwrap();
+    confirm(folder.path(), &in_doubt("/x y/é.json", "aa")).unwrap();
+    assert_eq!(fs::read_to_string(folder.path().join(FILE)).unwrap(), "aa /x y/é.json\n");
+}
+
+#[test]
+fn file_lies_among_others_in_each_place_where_its_user_has_things_and_nowhere_else() {
+    let outer = tempfile::tempdir().unwrap();
+    // Without links of the machine's own.
+    let outer = outer.path().canonicalize().unwrap();
+    let [home, gcloud] = ["home/dev", "gcloud"].map(|name| outer.join(name));
+    let origin = |path: &Path| Source {
+        origin: path.display().to_string(),
+        ..login("https://sts.googleapis.com", None)
+    };
+    let vars =
+        [("HOME", &home), ("CLOUDSDK_CONFIG", &gcloud)].map(|(name, path)| (name, path.to_str().unwrap()));
+    let env = Env::from_vars(vars);
+    for (folder, among) in [
+        ("home/dev", true),
+        ("home/dev/Downloads", true),
+        ("home/dev/.keys", true),
+        ("home/dev/.keys/a/b", true),
+        ("home/dev/..keys/a", true),
+        ("home", true),
+        ("", true),
+        ("gcloud", true),
+        ("gcloud/legacy/a", true),
+        ("home/dev/project/a", false),
+        // Only what stands first in the home is a hidden folder of it.
+        ("home/dev/project/.a", false),
+        ("home/dev/a.b/c", false),
+        ("home/dev2", false),
+        ("home/other/a", false),
+        ("gcloud2", false),
+        ("usb", false),
+    ] {
+        let folder = outer.join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("file.json");
+        fs::write(&file, "{}").unwrap();
+        fs::create_dir_all(&home).unwrap();
+        fs::create_dir_all(&gcloud).unwrap();
+        assert_eq!(is_among_others(&origin(&file), &env), among, "{folder:?}");
+    }
+    // What cannot be found lies anywhere, and so does what lies in nothing.
+    for lost in [outer.join("usb/none.json"), PathBuf::from("/")] {
+        assert!(is_among_others(&origin(&lost), &env), "{lost:?}");
+    }
+    assert!(!is_among_others(&origin(&outer.join("usb/file.json")), &Env::default()));
+}
+
+#[test]
+fn proof_of_whoever_stands_behind_an_impersonation_is_looked_at_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file.json");
+    let source = |url: &str| {
+        serde_json::json!({
+            "type": "external_account", "audience": "//iam.googleapis.com/x",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": format!("{url}/v1/token"), "credential_source": { "file": "/proof" },
+        })
+    };
+    let here = "http://127.0.0.1:8787";
+    for (url, asked) in [(here, true), ("https://sts.googleapis.com", false)] {
+        let account = "v1/projects/-/serviceAccounts/sa@p-1234.iam.gserviceaccount.com:generateAccessToken";
+        let file = serde_json::json!({
+            "type": "impersonated_service_account", "source_credentials": source(url),
+            "service_account_impersonation_url": format!("{url}/{account}").replace("//sts.", "//iamcredentials."),
+        });
+        for file in [source(url), file] {
+            fs::write(&path, file.to_string()).unwrap();
+            let source = super::super::file::read(&path, "ADC").unwrap();
+            let reasons = doubt(&source, &Env::default()).map(|doubt| doubt.reasons).unwrap_or_default();
+            let local = Reason::Local { what: "what is in /proof".into(), to: format!("{here}/v1/token") };
+            assert_eq!(reasons, if asked { vec![local] } else { vec![] }, "{file}");
+        }
+    }
+}
