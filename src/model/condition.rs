@@ -130,7 +130,6 @@ impl Condition {
                     chars.next();
                 }
                 (Some(open), _) if open == c => quote = None,
-                (Some(_), _) => {}
                 (None, '"' | '\'') => quote = Some(c),
                 (None, '&' | '|') if chars.next_if_eq(&c).is_some() => count += 1,
                 (None, '!') if chars.peek() != Some(&'=') => count += 1,
@@ -234,7 +233,8 @@ fn state(time: &Time, bounds: Vec<Timestamp>, now: Timestamp) -> State {
 
     let holds = time.holds(now);
     let flip = moments.iter().find(|(at, _)| *at > now && time.holds(*at) != holds).map(|(_, bound)| *bound);
-    let last = || moments.iter().rposition(|(at, _)| *at <= now && time.holds(*at));
+    // Where nothing changes any more, it does not hold at any moment to come.
+    let last = || moments.iter().rposition(|(at, _)| time.holds(*at));
     match (holds, flip) {
         (true, until) => State::Holds { until },
         (false, Some(from)) => State::NotYet { from },
@@ -342,9 +342,10 @@ fn rfc3339(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let at = |i: usize, sign: u8| bytes.get(i) == Some(&sign);
     let shaped = at(4, b'-') && at(7, b'-') && at(10, b'T') && at(13, b':') && at(16, b':');
-    let zoned = text.ends_with('Z') || bytes.len().checked_sub(6).is_some_and(|i| at(i, b'+') || at(i, b'-'));
-    // A leap second is another moment to each reader; a comma is ISO 8601's.
-    let doubtful = (at(17, b'6') && at(18, b'0')) || text.contains(',');
+    let zone = bytes.len().saturating_sub(6);
+    let zoned = text.ends_with('Z') || at(zone, b'+') || at(zone, b'-');
+    // A leap second (`:60`) is another moment to each reader; a comma is ISO 8601's.
+    let doubtful = at(17, b'6') || text.contains(',');
     (shaped && zoned && !doubtful).then(|| text.parse().ok()).flatten()
 }
 

@@ -316,6 +316,10 @@ fn moment_is_read_only_as_rfc_3339_writes_it() {
         "2030-01-01T00:00:00",
         "2030-01-01T00:00Z",
         "2030-01-01T00Z",
+        "2030-01-01T00+00:00",
+        "2030-01-01T00-08:00",
+        "2030-01-01T00:00:61Z",
+        "2030-01-01T00:00:69Z",
         "20300101T000000Z",
         "2030-0101T00:00:00Z",
         "203001-01T00:00:00Z",
@@ -477,4 +481,37 @@ fn each_documented_field_decides_identity_order_and_hash_by_itself() {
     for wrong in [json!(null), json!([]), json!(1), json!("request.time")] {
         assert_eq!(Condition::read(&wrong).unwrap_err(), "a condition is not an object");
     }
+}
+
+#[test]
+fn only_what_is_not_documented_is_unknown() {
+    let condition = Condition::read(&json!({
+        "title": "t", "description": "d", "expression": "e", "location": "l", "Title": 1, "future": null, "": "x",
+    }));
+    let condition = condition.unwrap();
+    let unknown: std::collections::BTreeSet<&str> =
+        condition.unknown().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(unknown.into_iter().collect::<Vec<_>>(), ["", "Title", "future"]);
+}
+
+#[test]
+fn conditions_that_differ_are_hashed_apart() {
+    let hash = |condition: &Condition| {
+        let mut hasher = std::hash::DefaultHasher::new();
+        condition.hash(&mut hasher);
+        hasher.finish()
+    };
+    let all = [("t", "e"), ("e", "t"), ("te", ""), ("", "te"), ("", "")]
+        .map(|(title, text)| Condition::new(title, text));
+    let hashes: std::collections::BTreeSet<u64> = all.iter().map(hash).collect();
+    assert_eq!(hashes.len(), all.len());
+    assert_eq!(hash(&all[0]), hash(&Condition::new("t", "e")));
+    assert_ne!(hash(&all[0]), hash(&all[0].clone().described("d")));
+}
+
+#[test]
+fn what_stands_side_by_side_is_read_however_much_it_is() {
+    let one = r#"request.time<timestamp("2030-01-01T00:00:00Z")"#;
+    let (_, bounds) = Reader::read(&vec![one; 20_000].join("||")).unwrap();
+    assert_eq!(bounds.len(), 20_000);
 }
