@@ -116,16 +116,16 @@ impl Expectation {
         *self == Expectation::default()
     }
 
-    /// What the service expects as the audience: what was given, else the address of the URL.
+    /// What the service expects as the audience: what was given, else the address of the URL. Nobody asks it of an API.
     fn wanted(&self) -> Option<String> {
-        let of_url = || self.url.as_deref().filter(|_| self.api.is_none()).and_then(audience::of_url);
-        self.audience.clone().or_else(of_url)
+        self.audience.clone().or_else(|| self.url.as_deref().and_then(audience::of_url))
     }
 
     /// The expectation in words: `https://svc-a.run.app`, `the storage API`.
     pub fn words(&self) -> String {
-        let api = self.api.as_ref().filter(|api| !api.is_empty()).map(|api| format!("the {api} API"));
+        let api = self.api.as_ref().map(|api| format!("the {api} API"));
         let audience = self.audience.as_ref().map(|audience| format!("a service that expects {audience}"));
+        // One without a name has come from a URL.
         self.url.clone().or(api).or(audience).unwrap_or_default()
     }
 }
@@ -140,7 +140,7 @@ fn check_url(text: &str) -> Result<String, String> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return wrong("it can't contain spaces or control characters");
     }
-    if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
+    if rest.split(['/', '?', '#']).next().unwrap_or_default().contains('@') {
         return Err("the URL contains a user name or password: remove everything before the @".to_owned());
     }
     Ok(text.to_owned())
@@ -368,7 +368,7 @@ impl Looked<'_> {
         let Some(difference) = found.first().and_then(|aud| audience::difference(aud, &wanted)) else {
             return;
         };
-        let custom = if self.expectation.audience.is_none() && self.expectation.url.is_some() {
+        let custom = if self.expectation.audience.is_none() {
             ", unless the service lists it as a custom audience"
         } else {
             ""
@@ -399,11 +399,13 @@ impl Looked<'_> {
     fn at_lifetime(&mut self) {
         if let (Some(iat), Some(exp)) = (self.reading.times.iat, self.reading.times.exp) {
             let length = exp.saturating_sub(iat);
-            if (1..=3_600).contains(&length) {
-                self.yes("lifetime", "lifetime");
-            } else if self.expectation.api.is_some() && length > 3_600 && !self.to_google() {
-                let message = format!("lives {}; Google's endpoints accept 1h at most", words(length));
-                self.no("lifetime_over_1h", Severity::Error, message, self.wanted_token());
+            match length {
+                1..=3_600 => self.yes("lifetime", "lifetime"),
+                3_601.. if self.expectation.api.is_some() && !self.to_google() => {
+                    let message = format!("lives {}; Google's endpoints accept 1h at most", words(length));
+                    self.no("lifetime_over_1h", Severity::Error, message, self.wanted_token());
+                }
+                _ => {}
             }
         }
     }
@@ -428,7 +430,7 @@ impl Looked<'_> {
             }
             return;
         }
-        let way = if skew > 0 { "behind" } else { "ahead of" };
+        let way = if skew.is_positive() { "behind" } else { "ahead of" };
         self.no(
             "clock_skew",
             Severity::Warning,

@@ -398,3 +398,35 @@ fn key_id_is_cut_from_thirteen_letters_on() {
     let words = [State::Verified, State::Failed, State::NotChecked].map(State::word);
     assert_eq!(words, ["verified", "failed", "not_checked"]);
 }
+
+#[test]
+fn signature_that_is_no_base64_is_nobodys() {
+    let token = sign(json!({"alg": "RS256", "kid": "a"}));
+    let (message, good) = token.rsplit_once('.').unwrap();
+    let keys = set(&[jwk(Some("a"))]);
+    assert_eq!(judged(&token, &keys).state, State::Verified);
+    for signature in
+        ["A", "A=", "AA==", "====", "+/+/", "AA AA", "é", "\u{0}", &format!("{good}="), &format!("{good}A")]
+    {
+        for token in [format!("{message}.{signature}")] {
+            assert_ne!(judged(&token, &keys).state, State::Verified, "{signature}");
+        }
+    }
+}
+
+#[test]
+fn key_is_for_algorithms_of_its_family_even_where_it_names_none() {
+    let mut key = jwk(Some("a"));
+    key.as_object_mut().unwrap().remove("alg");
+    let keys = set(&[key]);
+    for (alg, word) in [
+        ("RS256", ""),
+        ("RS512", "the signature was not made by"),
+        ("ES256", "the header says ES256, which the key of the test's keys is not for"),
+        ("EdDSA", "the header says EdDSA, which the key of the test's keys is not for"),
+    ] {
+        let verdict = judged(&sign(json!({"alg": alg, "kid": "a"})), &keys);
+        assert_eq!(verdict.state == State::Verified, word.is_empty(), "{alg}");
+        assert!(verdict.reason.contains(word), "{alg}: {}", verdict.reason);
+    }
+}
