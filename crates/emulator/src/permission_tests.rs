@@ -224,6 +224,10 @@ fn each_kind_of_member_includes_whom_it_says_and_nobody_else() {
         assert_eq!(found, included, "{member}");
     }
     assert_eq!(state.includes(&sets("projects/2"), &account("deleted", "p"), None), No);
+    // Whose address has no domain is in none.
+    for domain in ["domain:example.com", "domain:nobody", "domain:"] {
+        assert_eq!(state.includes(domain, &Principal::User("nobody".into()), None), No, "{domain}");
+    }
 }
 
 #[test]
@@ -283,5 +287,20 @@ fn conditions_are_told_what_each_resource_is() {
         let facts = state.facts(on, NOW);
         let told = [facts.name.as_deref(), facts.kind.as_deref(), facts.service.as_deref()];
         assert_eq!((facts.now, told), (Some(NOW), [Some(name), Some(kind), Some(service)]));
+    }
+}
+
+#[test]
+fn role_that_there_is_not_gives_nothing() {
+    let state = bare();
+    for role in ["roles/nosuch", "projects/p/roles/nosuch", "projects/nosuch/roles/minter", "", "minter"] {
+        assert!(!state.role_gives(role, MINT), "{role}");
+    }
+    for role in [MINTER, "projects/p/roles/minter"] {
+        assert!(state.role_gives(role, MINT), "{role}");
+        assert!(
+            !state.role_gives(role, "iam.serviceAccounts.nosuch") && !state.role_gives(role, ""),
+            "{role}"
+        );
     }
 }

@@ -61,7 +61,6 @@ const LEVELS: [&[&str]; 5] =
 pub fn read(text: &str) -> Result<Expr, Unreadable> {
     let mut reader = Reader { text, at: 0, depth: 0, parts: 0 };
     let expr = reader.expression()?;
-    reader.spaces();
     if reader.at < text.len() { Err(reader.unexpected()) } else { Ok(expr) }
 }
 
@@ -218,7 +217,6 @@ impl Reader<'_> {
     }
 
     fn primary(&mut self) -> Read {
-        self.spaces();
         let at = self.at;
         if self.take("(") {
             let inner = self.expression()?;

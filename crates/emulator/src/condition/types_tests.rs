@@ -293,6 +293,7 @@ fn names_are_those_of_googles_attribute_reference() {
         "api",
         "request.auth",
         "request.auth.claimsx",
+        "x.request.auth.claims.y",
         "request.times",
         "origin.ip",
         "x",
@@ -334,6 +335,11 @@ fn tags_and_attributes_of_the_api_are_asked_for_with_text() {
         assert!(refused.problem.contains("'api.getAttribute' applied to"), "{args}: {refused:?}");
     }
     assert!(type_of("api.getAttributes('a', [])").is_err());
+    // Nobody else has attributes.
+    for other in ["resource.name", "request.time", "dyn(1)", "'api'", "(true ? 'a' : 'b')"] {
+        let refused = type_of(&format!("({other}).getAttribute('a', [])")).unwrap_err();
+        assert_eq!(refused.problem, "undeclared reference to 'getAttribute'", "{other}");
+    }
 }
 
 #[test]

@@ -233,6 +233,8 @@ fn each_part_of_a_time_is_told_in_utc_or_a_zone() {
         &format!("{new_year}.getMinutes('-00:30') == 30 && {new_year}.getHours('-00:30') == 23"),
         &format!("{new_year}.getMinutes('-01:30') == 30 && {new_year}.getHours('-01:30') == 22"),
         &format!("{new_year}.getHours('-08:00') == 16 && {new_year}.getHours('America/New_York') == 19"),
+        // Only a sign at its beginning is that of the whole.
+        &format!("{new_year}.getHours('05:-30') == 4 && {new_year}.getMinutes('05:-30') == 30"),
     ]);
     assert_fails(&[
         (&format!("{new_year}.getHours('99:00') == 0"), 0),
@@ -325,6 +327,8 @@ fn each_name_is_its_own_fact_and_open_without_it() {
         "request.auth.claims.x[0].y == 1",
         "request.auth.claims",
         "api.getAttribute('a', true)",
+        // Whatever else stands there is not looked at.
+        "api.getAttribute('a', [true][1])",
         "'a'.matches('a')",
         "matches('a', 'a')",
     ] {
