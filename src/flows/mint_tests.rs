@@ -489,3 +489,44 @@ fn signature_of_a_url_is_what_stands_behind_the_last_parameter() {
         assert_eq!(signature_of(url).as_slice(), bytes, "{url}");
     }
 }
+
+// What is asked before the one request, and told after it.
+
+#[tokio::test]
+async fn file_is_signed_by_what_is_in_it_and_asked_for_again_by_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("blob");
+    std::fs::write(&path, "hello").unwrap();
+    let server = Server::start([signs(&KEY, "a"), published(&[("a", &KEY, 2031)])]).await;
+    let made = mint(&server.client(), &request(What::SignedBlob(Payload::File(path.clone())))).await.unwrap();
+    assert!(server.requests().await[0].contains(&STANDARD.encode("hello")));
+    assert_eq!(made.request.what, What::SignedBlob(Payload::File(path.clone())));
+    assert_eq!(made.signed.unwrap().verdict.state, State::Verified);
+    // Without the file nothing is sent.
+    std::fs::remove_file(&path).unwrap();
+    let error = mint(&server.client(), &request(What::SignedBlob(Payload::File(path)))).await.unwrap_err();
+    assert_eq!((error.kind, server.requests().await.len()), (ErrorKind::Invalid, 2));
+}
+
+#[tokio::test]
+async fn url_names_its_signer_by_email_and_what_it_opens_is_said() {
+    let found = || ok(&json!({"email": ACCOUNT, "projectId": "acme-prod", "uniqueId": "107"}).to_string());
+    for (account, asked) in [(ACCOUNT, 1), ("107", 2)] {
+        let turns = [found(), signs(&KEY, "a"), answer(404, "", "{}")];
+        let server = Server::start(turns.into_iter().skip(2 - asked)).await;
+        let wish = MintRequest { account: account.to_owned(), ..request(What::SignedUrl(url())) };
+        let made = mint(&server.client(), &wish).await.unwrap();
+        let requests = server.requests().await;
+        assert_eq!(requests[0].starts_with("GET "), asked == 2, "{}", requests[0]);
+        assert!(requests[asked - 1].starts_with("POST "), "{}", requests[asked - 1]);
+        assert!(made.secret.expose().contains("sa%40acme-prod.iam.gserviceaccount.com"), "{account}");
+        assert_eq!(
+            (made.request.account.as_str(), made.remarks),
+            (ACCOUNT, signed_url::remarks(&url(), ACCOUNT))
+        );
+    }
+    // Nobody else's answer has such remarks.
+    let server = Server::start([signs(&KEY, "a"), answer(404, "", "{}")]).await;
+    let blob = What::SignedBlob(Payload::Bytes(b"hello".to_vec()));
+    assert_eq!(mint(&server.client(), &request(blob)).await.unwrap().remarks, [""; 0]);
+}
