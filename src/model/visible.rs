@@ -46,7 +46,8 @@ pub fn is_unsafe(c: char) -> bool {
         _ => {
             let c = c as u32;
             let after = UNSAFE.partition_point(|(first, _)| *first <= c);
-            let listed = after > 0 && c <= UNSAFE[after - 1].1;
+            // The first range begins with the first character.
+            let listed = c <= UNSAFE[after - 1].1;
             listed || c & 0xfffe == 0xfffe
         }
     }
@@ -145,5 +146,17 @@ mod tests {
             .filter(|c| is_unsafe(*c) != (invisible[*c as usize] || BY_CHOICE.contains(c)))
             .collect();
         assert!(wrong.is_empty(), "{wrong:?}");
+    }
+
+    #[test]
+    fn json_that_hides_nothing_is_not_written_anew() {
+        for text in ["", "{}", "{\n  \"a\": \"Zoë 数\"\n}"] {
+            assert!(matches!(json(text), Cow::Borrowed(same) if same == text), "{text}");
+        }
+        for (text, shown) in
+            [("\u{9b}", "\\u009b"), ("\"\u{e0041}\"", "\"\\udb40\\udc41\""), ("\t\n", "\\u0009\n")]
+        {
+            assert_eq!(json(text), shown);
+        }
     }
 }

@@ -165,6 +165,8 @@ mod tests {
         assert_eq!(safe("👍🏽!"), "👍\u{fffd}🏽!");
         assert_eq!(safe("ក្ក"), "ក្\u{fffd}ក");
         assert!(matches!(safe("क्ष 🇩🇪 한 لا"), Cow::Borrowed(_)), "all count these the same");
+        // Beside one that is set apart, too.
+        assert_eq!(safe("क्ष 👍🏽 🇩🇪 한 لا"), "क्ष 👍\u{fffd}🏽 🇩🇪 한 لا");
     }
 
     #[test]
