@@ -11,14 +11,14 @@ fn with_metadata(server: &Server) -> Http {
         url("CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
         url("IMPERSONA_CERTS_ENDPOINT"),
     ];
-    let endpoints = Endpoints::new(&crate::env::Env::from_vars(vars), None).unwrap();
+    let endpoints = Endpoints::new(&crate::local::env::Env::from_vars(vars), None).unwrap();
     wired(|wire| wire.endpoints = endpoints)
 }
 
 /// A transport to Google that was changed before anything was sent.
 fn wired(change: impl FnOnce(&mut Wire)) -> Http {
     let mut wire = Wire {
-        endpoints: Endpoints::new(&crate::env::Env::default(), None).unwrap(),
+        endpoints: Endpoints::new(&crate::local::env::Env::default(), None).unwrap(),
         charge: Charge::AsCredentials,
         timeout: Duration::from_secs(5),
         read_only: false,

@@ -1,7 +1,7 @@
 //! What becomes of an edit: staged, kept until the policy is read, or refused, with what is said and what is asked.
 
 use super::*;
-use crate::{history::Snapshot, model::account::Account};
+use crate::{local::history::Snapshot, model::account::Account};
 
 /// How often the policy was asked for.
 fn readings(screen: &Screen) -> usize {
