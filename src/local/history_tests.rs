@@ -287,9 +287,9 @@ fn who_cannot_tell_two_accounts_of_a_name_apart_says_so() {
     let refusal = |one: &str, other: Whose| snapshot(whose(one), 0).belongs_to(&other).unwrap_err();
     let stranger = Whose { account: "other@x".into(), ..whose("") };
     let refused = refusal("", stranger.clone());
-    assert!(refused.contains("unique id unknown; the account here is of another name"), "{refused}");
-    assert!(refusal("1", stranger).contains("unique id 1; the account here is of another name"));
-    assert!(refusal("1", whose("2")).contains("unique id 1; the account here is 2"));
+    assert!(refused.contains("(unique ID unknown); this account has another name"), "{refused}");
+    assert!(refusal("1", stranger).contains("(unique ID 1); this account has another name"));
+    assert!(refusal("1", whose("2")).contains("(unique ID 1); this account is 2"));
 }
 
 #[cfg(unix)]

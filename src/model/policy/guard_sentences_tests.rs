@@ -117,7 +117,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(OWNER, TEAM), (ADMIN, ANN)],
             World::new(),
             None,
-            "This may lock you out of changing this policy: who is in group:team@example.com cannot be seen.",
+            "This might lock you out of changing this policy (not visible: the members of group:team@example.com).",
         ),
         // The caller is one of several who lose it.
         (
@@ -126,7 +126,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(ADMIN, TEAM)],
             World::new(),
             None,
-            "This may lock you out of changing this policy: who is in group:team@example.com cannot be seen.",
+            "This might lock you out of changing this policy (not visible: the members of group:team@example.com).",
         ),
         (
             "all-users",
@@ -179,7 +179,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             stranger(),
             typed,
-            "This removes the last administrator: nobody could change the policy of this account afterwards.",
+            "This removes the last administrator: no one could change the policy of this account afterwards.",
         ),
         (
             "all-users",
@@ -187,7 +187,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, "allUsers")],
             stranger(),
             typed,
-            "This gives anybody on the internet, without any login, roles/iam.serviceAccountUser on this \
+            "This grants anyone on the internet, without any login, roles/iam.serviceAccountUser on this \
              account.",
         ),
         (
@@ -196,7 +196,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[(USER, "allAuthenticatedUsers")],
             stranger(),
             typed,
-            "This gives anybody with a Google account, of any organization, roles/iam.serviceAccountUser on \
+            "This grants anyone with a Google account, in any organization, roles/iam.serviceAccountUser on \
              this account.",
         ),
         (

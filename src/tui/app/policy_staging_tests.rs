@@ -77,14 +77,14 @@ fn what_becomes_of_a_grant_goes_by_what_is_known_of_the_policy_when_it_is_sent()
     let read = || policy("A", &["user:a@example.com"]);
     // The form is open; what is staged after it was sent, what is said, and how often the policy was asked for.
     let states = [
-        ("read", form(editing()), Some(1), Level::Info, "nothing is written before s reviews it", 1),
-        ("read meanwhile", answered(Ok(read())), Some(1), Level::Info, "nothing is written before s", 1),
-        ("being read", form(reading()), None, Level::Info, "reading the policy first", 1),
-        ("refused", answered(Err(denied())), None, Level::Info, "reading the policy first", 2),
+        ("read", form(editing()), Some(1), Level::Info, "Staged. Press s to review and write", 1),
+        ("read meanwhile", answered(Ok(read())), Some(1), Level::Info, "Staged. Press s", 1),
+        ("being read", form(reading()), None, Level::Info, "Reading the policy first", 1),
+        ("refused", answered(Err(denied())), None, Level::Info, "Reading the policy first", 2),
         ("mangled", answered(Ok(mangled())), None, Level::Error, "_withcond_", 1),
-        ("staged already", before("a ctrl-s"), Some(1), Level::Warning, "nothing was staged", 1),
-        ("staged and undone", before("a ctrl-s z"), Some(1), Level::Info, "nothing is written before s", 1),
-        ("more staged", before("j D"), Some(2), Level::Info, "nothing is written before s", 1),
+        ("staged already", before("a ctrl-s"), Some(1), Level::Warning, "nothing staged", 1),
+        ("staged and undone", before("a ctrl-s z"), Some(1), Level::Info, "Staged. Press s", 1),
+        ("more staged", before("j D"), Some(2), Level::Info, "Staged. Press s", 1),
     ];
     for (state, mut screen, staged, level, words, asked) in states {
         screen.keys("ctrl-s");
@@ -116,7 +116,7 @@ fn a_grant_sent_after_a_refusal_is_staged_or_lost_by_the_second_answer() {
     answer(&mut screen, Err(denied()));
     assert_eq!(count(&screen), None);
     assert_eq!(said(&screen).0, Some(Level::Error));
-    assert!(screen.notice().contains("nothing was staged over it"), "{}", screen.notice());
+    assert!(screen.notice().contains("Nothing staged: the policy couldn't be read"), "{}", screen.notice());
     // What was lost is not staged by a third.
     screen.keys("r");
     answer(&mut screen, Ok(policy("N", &[])));
@@ -147,7 +147,7 @@ fn what_is_ahead_of_one_policy_waits_for_no_other() {
     let of_deployer = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
     screen.keys("a ctrl-s 0 j enter p");
     answer(&mut screen, Err(denied()));
-    assert!(!screen.notice().contains("nothing was staged"), "{}", screen.notice());
+    assert!(!screen.notice().contains("Nothing staged"), "{}", screen.notice());
     screen.keys("r");
     answer(&mut screen, Ok(policy("X", &["user:a@example.com"])));
     assert!(screen.app.shared.facts[API].staged.is_none());
@@ -167,7 +167,7 @@ fn nothing_is_staged_over_a_policy_that_is_under_another_name_by_now() {
     screen.app.shared.call_by_email("known@acme-prod.iam.gserviceaccount.com");
     screen.reply(lint, Ok(Reply::Lints(vec![])));
     assert_eq!(said(&screen).0, Some(Level::Error));
-    assert!(screen.notice().contains("has not been read"), "{}", screen.notice());
+    assert!(screen.notice().contains("hasn't been read"), "{}", screen.notice());
     assert_eq!((readings(&screen), screen.app.place()), (1, Place::Policy));
     assert!(screen.app.shared.facts.values().all(|facts| facts.staged.is_none()));
 }
@@ -207,7 +207,7 @@ fn only_who_is_known_not_to_edit_is_held_back_and_told_what_is_left() {
             screen.keys(keys);
             let expected = if may { (place, changes) } else { (Place::Policy, 0) };
             assert_eq!((screen.app.place(), signs(&screen).len()), expected, "{keys}: {case}");
-            let refusal = "you may not edit this policy; a writes a request";
+            let refusal = "You can't edit this policy. Press a to prepare a request";
             assert_eq!(screen.notice().starts_with(refusal), !may, "{keys}: {case}: {}", screen.notice());
             assert!(may || said(&screen).0 == Some(Level::Warning), "{keys}: {case}");
         }
@@ -218,10 +218,10 @@ fn only_who_is_known_not_to_edit_is_held_back_and_told_what_is_left() {
 fn each_row_is_changed_or_revoked_or_says_why_not() {
     // Where the cursor is, what `e` says (nothing: the form is open), what `D` says (nothing: it is staged).
     let rows = [
-        ("g", "the cursor on the grant to change", "the cursor on the member to revoke"),
+        ("g", "Select the grant to edit first", "Select the member to revoke first"),
         ("g j", "", ""),
-        ("G", "inherited from project acme-prod", "inherited from project acme-prod"),
-        ("g j D", "the cursor on the grant to change", "staged to go already"),
+        ("G", "Inherited from project acme-prod", "Inherited from project acme-prod"),
+        ("g j D", "Select the grant to edit first", "Already staged for removal"),
     ];
     for (at, edit, revoke) in rows {
         for (key, words) in [("e", edit), ("D", revoke)] {
@@ -245,7 +245,7 @@ fn each_row_is_changed_or_revoked_or_says_why_not() {
     }
     let mut screen = Screen::ready();
     screen.keys("p e");
-    assert!(screen.notice().contains("the cursor on the grant to change"), "{}", screen.notice());
+    assert!(screen.notice().contains("Select the grant to edit first"), "{}", screen.notice());
 }
 
 #[test]
@@ -270,17 +270,17 @@ fn the_form_of_a_change_asks_for_the_roles_once_and_offers_lengths() {
 #[test]
 fn undo_and_redo_say_so_only_where_there_is_nothing_left() {
     let table = [
-        ("z", 0, "nothing to undo"),
-        ("Z", 0, "nothing to redo"),
+        ("z", 0, "Nothing to undo"),
+        ("Z", 0, "Nothing to redo"),
         ("a ctrl-s z", 0, ""),
-        ("a ctrl-s z z", 0, "nothing to undo"),
-        ("a ctrl-s Z", 1, "nothing to redo"),
+        ("a ctrl-s z z", 0, "Nothing to undo"),
+        ("a ctrl-s Z", 1, "Nothing to redo"),
         ("a ctrl-s z Z", 1, ""),
-        ("a ctrl-s z Z Z", 1, "nothing to redo"),
+        ("a ctrl-s z Z Z", 1, "Nothing to redo"),
         ("a ctrl-s g j D z", 1, ""),
         ("a ctrl-s g j D z z", 0, ""),
         ("a ctrl-s g j D z z Z", 1, ""),
-        ("a ctrl-s g j D z z z", 0, "nothing to undo"),
+        ("a ctrl-s g j D z z z", 0, "Nothing to undo"),
     ];
     for (keys, changes, words) in table {
         let mut screen = editing();
@@ -288,9 +288,9 @@ fn undo_and_redo_say_so_only_where_there_is_nothing_left() {
         assert_eq!(signs(&screen).len(), changes, "{keys}");
         let (level, text) = said(&screen);
         if words.is_empty() {
-            assert!(!text.contains("there is nothing"), "{keys}: {text}");
+            assert!(!text.contains("Nothing to"), "{keys}: {text}");
         } else {
-            assert_eq!((level, text), (Some(Level::Warning), format!("there is {words}")), "{keys}");
+            assert_eq!((level, text), (Some(Level::Warning), words.to_owned()), "{keys}");
         }
     }
 }
@@ -350,10 +350,10 @@ fn a_review_begins_at_its_top_and_is_written_once_it_was_read_to_its_end() {
     screen.keys("g j").keys(&"space ".repeat(members.len())).keys("D");
     assert_eq!(count(&screen), Some(members.len()));
     screen.keys("s enter");
-    assert!(writes(&screen).is_empty() && screen.notice().contains("read on"), "{}", screen.notice());
+    assert!(writes(&screen).is_empty() && screen.notice().contains("read it first"), "{}", screen.notice());
     // Read to the end, left and opened again: it begins at the top.
     screen.keys("G esc s enter");
-    assert!(writes(&screen).is_empty() && screen.notice().contains("read on"), "{}", screen.notice());
+    assert!(writes(&screen).is_empty() && screen.notice().contains("read it first"), "{}", screen.notice());
     screen.keys("G enter");
     assert_eq!(writes(&screen).len(), 1, "{}", screen.notice());
 }
@@ -374,7 +374,7 @@ fn going_back_stages_what_differs_from_today_and_says_how_much() {
     let of = |members: &[&str]| policy("OLD", members).to_json();
     let mut audited = of(&[a, b]);
     audited["auditConfigs"] = json!([{"service": "allServices"}]);
-    let same = (Level::Info, "nothing to restore");
+    let same = (Level::Info, "Nothing to restore");
     // The policy that was saved, what is staged of it, and what is said.
     let saved = [
         (of(&[a, b]), None, same),
@@ -382,12 +382,12 @@ fn going_back_stages_what_differs_from_today_and_says_how_much() {
         (
             of(&[a]),
             Some(vec![format!("-{b}")]),
-            (Level::Info, "1 change back to 2027-01-15 08:00Z staged: s"),
+            (Level::Info, "Staged 1 change back to 2027-01-15 08:00Z. Press s"),
         ),
         (
             of(&[a, old]),
             Some(vec![format!("-{b}"), format!("+{old}")]),
-            (Level::Info, "2 changes back to 2027-01-15 08:00Z staged: s"),
+            (Level::Info, "Staged 2 changes back to 2027-01-15 08:00Z. Press s"),
         ),
         (audited, None, (Level::Error, "auditConfigs")),
         (json!([]), None, (Level::Error, "JSON object")),
@@ -416,7 +416,7 @@ fn going_back_is_seen_in_the_rows_at_once() {
     let mut screen = editing();
     restored(&mut screen, policy("OLD", &["user:b@example.com"]).to_json());
     screen.keys("g j D");
-    assert!(screen.notice().contains("staged to go already"), "{}", screen.notice());
+    assert!(screen.notice().contains("Already staged for removal"), "{}", screen.notice());
 }
 
 #[test]
@@ -424,5 +424,5 @@ fn nothing_is_gone_back_to_before_today_is_known() {
     let mut screen = reading();
     restored(&mut screen, policy("OLD", &["user:b@example.com"]).to_json());
     assert_eq!((count(&screen), said(&screen).0), (None, Some(Level::Error)));
-    assert!(screen.notice().contains("has not been read"), "{}", screen.notice());
+    assert!(screen.notice().contains("The current policy hasn't been read"), "{}", screen.notice());
 }

@@ -120,7 +120,7 @@ fn copy_goes_to_the_desktop_before_tmux_and_to_tmux_before_the_terminal() {
             worker.buffer.refuses = refuses;
             let copied = worker.copy(&clip("text", sensitive), &leave(None));
             if let Some(Copied::Done(said)) = &copied {
-                assert!(said.contains("copied text"), "{said}");
+                assert!(said.contains("Copied text"), "{said}");
                 assert_eq!(said.contains("60 s"), sensitive, "{said}");
             }
             assert_eq!(place(copied), wanted, "{ssh} {tmux} {does} {refuses}");
