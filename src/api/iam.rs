@@ -236,7 +236,7 @@ impl Client {
         read_keys(&self.send(keys_ticket(account)).await?.body)
     }
 
-    /// What IAM says the caller may do with an account. Paced, see [`super::pace`].
+    /// What IAM says the caller may do with an account. Paced, see [`crate::http::pace`].
     ///
     /// # Errors
     /// As for every call, and the refusal to go on after many denials in a row.

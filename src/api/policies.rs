@@ -217,7 +217,7 @@ impl Client {
         read_policy(&self.send(get_ticket(account)).await?.body, Base::Iam)
     }
 
-    /// The same as one question of a scan, paced behind all others: see [`super::pace`].
+    /// The same as one question of a scan, paced behind all others: see [`crate::http::pace`].
     ///
     /// # Errors
     /// As for every call.
@@ -239,7 +239,7 @@ impl Client {
         read_policy(&self.send(ticket).await?.body, Base::Iam)
     }
 
-    /// The allow policy of `projects/x`, `folders/1` or `organizations/2`. Paced, see [`super::pace`].
+    /// The allow policy of `projects/x`, `folders/1` or `organizations/2`. Paced, see [`crate::http::pace`].
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for another name.

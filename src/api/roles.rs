@@ -175,7 +175,7 @@ fn read_page(body: &[u8]) -> Result<(Vec<RoleSummary>, String), ApiError> {
 }
 
 impl Client {
-    /// One role, predefined or custom, with everything it gives. Paced, see [`super::pace`].
+    /// One role, predefined or custom, with everything it gives. Paced, see [`crate::http::pace`].
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for what is no role's name.
@@ -185,7 +185,7 @@ impl Client {
     }
 
     /// The roles that can be granted on an account (email or unique ID), all pages, in the server's order. Where
-    /// the name does not tell the project, the account is asked for it. Paced, see [`super::pace`].
+    /// the name does not tell the project, the account is asked for it. Paced, see [`crate::http::pace`].
     ///
     /// # Errors
     /// As for every call.

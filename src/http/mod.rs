@@ -1,5 +1,5 @@
 //! What carries requests to Google, or to the emulator: nothing here knows which. A [`ticket::Ticket`] says what to send,
-//! [`transport::Http`] sends it, repeats only what may be sent twice, reads at most so much, and keeps a [`Record`]; what
+//! `transport::Http` sends it, repeats only what may be sent twice, reads at most so much, and keeps a [`Record`]; what
 //! comes back is an answer or an [`ApiError`]. Nothing here knows who calls or what for.
 
 pub(crate) mod answer;

@@ -262,7 +262,7 @@ async fn broken_request_is_told_by_its_innermost_cause_or_by_none() {
     let unbuilt = client.get("nonsense").build().unwrap_err();
     let told = http.broken(&unbuilt, &url);
     assert_eq!(told.kind, ErrorKind::Invalid);
-    assert!(told.sentence().contains("could not be put together"), "{told}");
+    assert!(told.sentence().contains("couldn't be built"), "{told}");
 }
 
 #[tokio::test]
