@@ -122,7 +122,7 @@ impl Contract {
         }
         match (&method.takes, body) {
             (Some(takes), Some(body)) => self.check(takes, body, "body", Way::Sent, &mut wrong),
-            (None, Some(_)) => wrong.push("this requires no body".to_owned()),
+            (None, Some(_)) => wrong.push("it takes no body".to_owned()),
             (Some(_), None) => wrong.push("it lacks its body".to_owned()),
             (None, None) => {}
         }
