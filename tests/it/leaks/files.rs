@@ -85,7 +85,7 @@ fn out_writes_a_credential_into_its_file_and_nowhere_else() {
         assert_absent(&Traces::of(name, credential), ran.err.as_bytes(), "stderr");
 
         let again = run(&home, command, &["--out", "token.txt"]);
-        assert!(again.code == 8 && again.err.contains("token.txt exists already"), "{}", again.err);
+        assert!(again.code == 8 && again.err.contains("token.txt already exists"), "{}", again.err);
         assert_eq!(fs::read_to_string(&path).unwrap(), text, "the file is as it was");
     }
 }
