@@ -129,7 +129,7 @@ fn hcl(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            '$' | '%' if chars.peek() == Some(&'{') => quoted.extend([c, c]),
+            '$' | '%' if chars.peek() == Some(&'{') => quoted.extend([c; 2]),
             // The same to Terraform; a shell that the block is pasted into by mistake runs nothing.
             '`' => quoted.push_str("\\u0060"),
             '$' => quoted.push_str("\\u0024"),
