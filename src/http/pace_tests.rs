@@ -203,7 +203,7 @@ async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
         observe(&pace, lane, 1, Some(&denied())).await;
         let error = pace.admit(lane).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Denied);
-        assert!(error.sentence().starts_with("20 questions in a row were denied"), "{error}");
+        assert!(error.sentence().starts_with("20 calls in a row were denied"), "{error}");
         // More of them change nothing.
         observe(&pace, lane, 5, Some(&denied())).await;
         assert!(pace.admit(lane).await.is_err());

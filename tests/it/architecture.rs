@@ -28,7 +28,7 @@ const MAY_AWAIT: [&str; 11] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 18] = [
+const MAY_EXPOSE: [(&str, &str); 19] = [
     ("src/http/handed_out.rs", "looks what it is made of before it goes anywhere"),
     ("src/tui/app/clip.rs", "takes out what could act where it is pasted"),
     ("src/auth/fields.rs", "looks whether a header can hold it"),
@@ -42,6 +42,7 @@ const MAY_EXPOSE: [(&str, &str); 18] = [
     ("src/auth/mod.rs", "checks that a token given by hand is one word"),
     ("src/cli/output.rs", "prints it, or writes it to the file of --out"),
     ("src/tui/clipboard.rs", "copies it, and compares it before clearing"),
+    ("src/tui/clipboard/tmux.rs", "hands it to tmux through a pipe"),
     ("src/flows/mint.rs", "checks the signature that has just been made"),
     ("src/model/jwt/judge.rs", "checks the signature over it"),
     ("src/tui/panes/inspect.rs", "decodes it"),

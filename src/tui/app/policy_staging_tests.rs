@@ -244,7 +244,7 @@ fn each_row_is_changed_or_revoked_or_says_why_not() {
         }
     }
     // Before any account is open there is no row at all.
-    let mut screen = Screen::with(crate::app::testing::start());
+    let mut screen = Screen::with(crate::tui::app::testing::start());
     screen.keys("p e");
     assert_eq!(screen.app.shared.opened, None);
     assert!(screen.notice().contains("Select the grant to edit first"), "{}", screen.notice());
