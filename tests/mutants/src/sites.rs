@@ -535,7 +535,9 @@ impl<'ast> Visit<'ast> for Finder<'_> {
             Expr::Path(node) => self.use_of_list(node),
             Expr::Array(node) if node.elems.len() > 1 => {
                 let parts: Vec<&str> = node.elems.iter().map(|element| self.of(element)).collect();
-                let alternatives = (0..parts.len()).map(|at| {
+                // Its neighbour takes an item's place, so that one beside its like cannot be left out.
+                let unlike = (0..parts.len()).filter(|at| parts[*at] != parts[(at + 1) % parts.len()]);
+                let alternatives = unlike.map(|at| {
                     let mut fewer = parts.clone();
                     fewer[at] = parts[(at + 1) % parts.len()];
                     (format!("a list without `{}`", short(parts[at])), format!("[{}]", fewer.join(", ")))

@@ -194,7 +194,9 @@ impl Tree {
             .args(["--package", "impersona", "--package", "impersona-emulator"])
             .args(if units { &[][..] } else { &["--test", "it"] })
             .current_dir(&self.copy)
-            .env("CARGO_TARGET_DIR", &self.target)
+            // A folder of its own: cargo tells the copy's build from the project's by their paths within the workspace,
+            // which are the same, and would take one for the other.
+            .env("CARGO_TARGET_DIR", self.target.join("mutants/build"))
             .stderr(Stdio::inherit())
             .output()
             .map_err(|error| format!("cargo: {error}"))?;
