@@ -113,7 +113,7 @@ def check(compared):
 
 def world():
     """The example organization, a second one, and two more callers."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "assets", "world.json")
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "crates", "emulator", "assets", "world.json")
     with open(path, encoding="utf-8") as file:
         made = json.load(file)
     everything = ["roles/owner", "roles/resourcemanager.organizationAdmin", "roles/serviceusage.serviceUsageAdmin", CREATOR]

@@ -422,7 +422,7 @@ def scopes_that_compute_engine_ignores_are_said_to_be_ignored(emulator):
     done = call(emulator, "token", "metadata", "--scope", scope)
     assert done.returncode == 0, done.stderr
     assert scope not in tokeninfo(emulator, done.stdout.decode().strip())["scope"].split(), "the machine is no VM"
-    assert b"ignored, as Compute Engine does" in done.stderr, done.stderr
+    assert b"ignored, as on Compute Engine" in done.stderr, done.stderr
 
 
 @check

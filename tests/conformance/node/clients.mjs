@@ -26,7 +26,7 @@ const CALLERS = ['serviceAccount:workspace-sync@acme-prod.iam.gserviceaccount.co
 
 /** The example organization with more callers; as text, because its numbers are longer than those of JavaScript. */
 function worldWith(principals) {
-  const text = readFileSync(new URL('../../../assets/world.json', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../../crates/emulator/assets/world.json', import.meta.url), 'utf8');
   const more = principals.map(principal => `,\n${JSON.stringify({ principal })}`).join('');
   const made = text.replace(/\n {2}\],\n {2}"faults"/, match => more + match);
   assert.notEqual(made, text);
