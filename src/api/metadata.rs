@@ -219,7 +219,7 @@ impl Client {
     }
 }
 
-/// Each account stands there under its email and once more under each alias.
+/// Each account is listed under its email and again under each alias.
 fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
     let all: BTreeMap<String, AttachedAnswer> = decode(body, endpoints::name(Base::Metadata))?;
     let mut found: Vec<Attached> = Vec::new();

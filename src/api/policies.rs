@@ -155,7 +155,7 @@ fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
         ApiError::new(ErrorKind::Server, format!("The response from {service} isn't a policy: {problem}."))
             .with_next("Try again; if the error stays, check the endpoint settings.")
     })?;
-    // Every policy has one, also that which nobody ever wrote: without it this is no word about who is let in.
+    // Every policy has one, even one that was never written: without it the answer says nothing about who has access.
     if policy.etag().is_none_or(str::is_empty) {
         return Err(lacks(service, "policy with an etag"));
     }

@@ -1,5 +1,5 @@
 //! Every request by which a caller gets a token, held against the discovery documents like those of
-//! `api/contract_tests`: for every type of credentials and every source of a foreign token.
+//! `ops/contract_tests`: for every type of credentials and every source of a foreign token.
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ const NAMES: [&str; 4] = ["resource.name", "resource.type", "resource.service", 
 #[derive(Debug, Clone)]
 enum Made {
     Flag(bool),
-    /// A failure: there is no number like that.
+    /// A failure: division by zero.
     Fails,
     Not(Box<Made>),
     And(Box<Made>, Box<Made>),

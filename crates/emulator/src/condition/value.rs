@@ -154,7 +154,7 @@ fn joined(sign: &str, left: &Value, right: &Value) -> Option<Value> {
         ("==", ..) => Value::Flag(left == right),
         ("!=", ..) => Value::Flag(left != right),
         ("in", one, List(items)) => Value::Flag(items.contains(one)),
-        // What is no number is neither smaller nor larger than any, nor the same.
+        // NaN is neither smaller nor larger than any number, nor equal to one.
         ("<" | "<=" | ">" | ">=", Double(a), Double(b)) if a.is_nan() || b.is_nan() => Value::Flag(false),
         ("<" | "<=" | ">" | ">=", ..) => {
             let order = order(left, right)?;

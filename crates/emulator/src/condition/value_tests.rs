@@ -327,7 +327,7 @@ fn each_name_is_its_own_fact_and_open_without_it() {
         "request.auth.claims.x[0].y == 1",
         "request.auth.claims",
         "api.getAttribute('a', true)",
-        // Whatever else stands there is not looked at.
+        // Anything else there is ignored.
         "api.getAttribute('a', [true][1])",
         "'a'.matches('a')",
         "matches('a', 'a')",
