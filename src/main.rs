@@ -4,7 +4,7 @@ use std::{alloc::System, process::ExitCode};
 
 use impersona::{
     cli::{self, Invocation},
-    local::{dumps, env::Env},
+    local::{env::Env, process},
     tui::runtime,
 };
 use zeroizing_alloc::ZeroAlloc;
@@ -17,7 +17,7 @@ static WIPING: ZeroAlloc<System> = ZeroAlloc(System);
 fn main() -> ExitCode {
     let env = Env::system();
     // Before anything secret is read.
-    dumps::off(&env);
+    process::disable_core_dumps(&env);
     ExitCode::from(match cli::start(std::env::args_os(), &env) {
         Invocation::Done(code) => code,
         Invocation::Tui(args) => runtime::open(&args, &env).unwrap_or_else(|failure| cli::fail(&failure)),

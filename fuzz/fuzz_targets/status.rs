@@ -3,7 +3,7 @@
 #![no_main]
 
 use impersona::http::{ApiError, error_text};
-use impersona::model::denial::Asked;
+use impersona::model::denial::RequestContext;
 use impersona::model::doctor::{Examined, Known, diagnose};
 use impersona::text::safe::{is_unsafe, safe_line};
 use libfuzzer_sys::fuzz_target;
@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let Some((status, body)) = data.split_first_chunk() else { return };
     let status = 300 + u16::from_be_bytes(*status) % 300;
-    let asked = Asked {
+    let asked = RequestContext {
         service: "iamcredentials.googleapis.com".to_owned(),
         method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: "ci@acme-prod.iam.gserviceaccount.com".to_owned(),
@@ -19,9 +19,9 @@ fuzz_target!(|data: &[u8]| {
         lifetime_seconds: Some(43_200),
         delegates: vec!["relay@acme-ci.iam.gserviceaccount.com".to_owned()],
         delegation: None,
-        ..Asked::default()
+        ..RequestContext::default()
     };
-    for asked in [&asked, &Asked::default()] {
+    for asked in [&asked, &RequestContext::default()] {
         hold(&ApiError::from_answer(status, body, asked));
     }
     if let Some(error) = error_text::find(&String::from_utf8_lossy(body)) {

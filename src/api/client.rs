@@ -11,14 +11,14 @@ use crate::{
         pages::{MOST_PAGES, Pages, Read},
         untestable::Untestable,
     },
-    auth::{Source, keeper::Keeper},
+    auth::{Source, token_cache::TokenCache},
     http::{
         ApiError, ErrorKind,
         answer::Answer,
         endpoints::{Endpoints, service},
-        pace::{Pace, RATE},
+        rate_limiter::{RATE, RateLimiter},
         record::{Record, Recorder},
-        ticket::Ticket,
+        request_spec::RequestSpec,
         transport::{Http, Wire},
     },
     model::caller::{Caller, Charge},
@@ -69,7 +69,7 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     http: Http,
-    keeper: Keeper,
+    token_cache: TokenCache,
     known: Caller,
     keys: KeyCache,
     untestable: Untestable,
@@ -100,12 +100,12 @@ impl Client {
             read_only: settings.read_only,
             use_proxy: settings.use_proxy,
             recorder: Recorder::new(settings.records),
-            pace: Pace::new(settings.rate),
+            rate_limiter: RateLimiter::new(settings.rate),
         });
-        let keeper = Keeper::new(settings.source, http.clone());
+        let token_cache = TokenCache::new(settings.source, http.clone());
         Client(Arc::new(Inner {
             http,
-            keeper,
+            token_cache,
             known,
             keys: KeyCache::default(),
             untestable: Untestable::default(),
@@ -135,7 +135,7 @@ impl Client {
 
     /// Lets probing go on after it stopped at repeated denials: the person asked for a refresh.
     pub fn reset_probing(&self) {
-        self.0.http.pace().reset();
+        self.0.http.rate_limiter().reset();
     }
 
     /// Sends everything through a client of a test's making.
@@ -149,8 +149,8 @@ impl Client {
         self.0.http.disconnect().await;
     }
 
-    pub(super) fn keeper(&self) -> &Keeper {
-        &self.0.keeper
+    pub(super) fn token_cache(&self) -> &TokenCache {
+        &self.0.token_cache
     }
 
     /// The project that calls are charged to, as far as it is known by now.
@@ -164,26 +164,26 @@ impl Client {
 
     /// Sends a request with the caller's token, if it takes one. When the token is not accepted, it is renewed
     /// once and the request is sent again: a 401 says that nothing was carried out.
-    pub(crate) async fn send(&self, ticket: Ticket) -> Result<Answer, ApiError> {
-        let (base, elsewhere) = (ticket.base, ticket.address.is_some());
-        // What was refused to the keeper was asked elsewhere, and says so itself.
+    pub(crate) async fn send(&self, spec: RequestSpec) -> Result<Answer, ApiError> {
+        let (base, elsewhere) = (spec.base, spec.address.is_some());
+        // What was refused to the token cache was asked elsewhere, and says so itself.
         let of_this = |error: &ApiError| {
             let asked = error.refusal.as_ref().map(|refusal| &refusal.asked.service);
             !elsewhere && asked == Some(&service(base))
         };
-        let sent = self.send_as_caller(ticket).await;
+        let sent = self.send_as_caller(spec).await;
         sent.map_err(|error| if of_this(&error) { error.at(self.endpoints(), base) } else { error })
     }
 
-    async fn send_as_caller(&self, ticket: Ticket) -> Result<Answer, ApiError> {
-        if !ticket.auth {
-            return self.0.http.send(&ticket, None).await;
+    async fn send_as_caller(&self, spec: RequestSpec) -> Result<Answer, ApiError> {
+        if !spec.auth {
+            return self.0.http.send(&spec, None).await;
         }
-        let token = self.keeper().token().await?;
-        match self.0.http.send(&ticket, Some(&token.secret)).await {
+        let token = self.token_cache().token().await?;
+        match self.0.http.send(&spec, Some(&token.secret)).await {
             Err(error) if error.status == Some(401) && error.kind == ErrorKind::Credentials => {
-                match self.keeper().another(&token).await? {
-                    Some(fresh) => match self.0.http.send(&ticket, Some(&fresh.secret)).await {
+                match self.token_cache().another(&token).await? {
+                    Some(fresh) => match self.0.http.send(&spec, Some(&fresh.secret)).await {
                         Err(error) if error.status == Some(401) => Err(self.with_remedy(error)),
                         result => result,
                     },
@@ -196,7 +196,7 @@ impl Client {
 
     /// The credentials are not accepted: what to do depends on where they are from.
     pub(super) fn with_remedy(&self, error: ApiError) -> ApiError {
-        match self.keeper().remedy() {
+        match self.token_cache().remedy() {
             Some(next) => error.with_next(next),
             None => error,
         }
@@ -208,14 +208,14 @@ impl Client {
         &self,
         kind: &'static str,
         permissions: &[&'static str],
-        ticket: impl Fn(&[&str]) -> Ticket,
+        spec: impl Fn(&[&str]) -> RequestSpec,
     ) -> Result<Option<(Answer, Vec<&'static str>)>, ApiError> {
         loop {
             let asked = self.0.untestable.without(kind, permissions).await;
             if asked.is_empty() {
                 return Ok(None);
             }
-            match self.send(ticket(&asked)).await {
+            match self.send(spec(&asked)).await {
                 Ok(answer) => return Ok(Some((answer, asked))),
                 // Each time there is at least one less.
                 Err(error) => {
@@ -230,7 +230,7 @@ impl Client {
     /// Sends a list request and the ones for all further pages.
     pub(super) async fn follow(
         &self,
-        first: Ticket,
+        first: RequestSpec,
         page: impl FnMut(&[u8]) -> Result<Read, ApiError>,
     ) -> Result<(), ApiError> {
         self.follow_to(MOST_PAGES, first, page).await
@@ -239,17 +239,17 @@ impl Client {
     async fn follow_to(
         &self,
         most: usize,
-        first: Ticket,
+        first: RequestSpec,
         mut page: impl FnMut(&[u8]) -> Result<Read, ApiError>,
     ) -> Result<(), ApiError> {
         let mut pages = Pages::new(&first.asked.service, most);
-        let mut ticket = first.clone();
+        let mut spec = first.clone();
         loop {
-            let answer = self.send(ticket).await?;
+            let answer = self.send(spec).await?;
             let read = page(&answer.body)?;
             let Some(token) = pages.after(read, answer.body.len())? else { return Ok(()) };
-            ticket = first.clone();
-            ticket.query.push(("pageToken", token));
+            spec = first.clone();
+            spec.query.push(("pageToken", token));
         }
     }
 }
@@ -259,15 +259,15 @@ mod tests {
     use super::*;
     use crate::{
         api::testing::{Server, ok},
-        http::endpoints::Base,
-        model::denial::Asked,
+        http::endpoints::Service,
+        model::denial::RequestContext,
     };
 
     #[tokio::test]
     async fn a_list_of_ever_new_pages_ends_with_a_sentence() {
         let server = Server::start((0..9).map(|n| ok(&n.to_string()))).await;
-        let asked = Asked { service: "iam.googleapis.com".into(), ..Asked::default() };
-        let first = Ticket::get(Base::Iam, "/v1/x".into(), asked);
+        let asked = RequestContext { service: "iam.googleapis.com".into(), ..RequestContext::default() };
+        let first = RequestSpec::get(Service::Iam, "/v1/x".into(), asked);
         let page = |body: &[u8]| {
             let text = String::from_utf8_lossy(body).into_owned();
             Ok(Read::of(Some(text.clone()), [text.as_str()].into_iter()))

@@ -17,16 +17,16 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
-        endpoints::{self, Base, Endpoints},
+        endpoints::{self, Endpoints, Service},
         handed_out::{HandedOut, key_id},
-        ticket::{Ticket, segment},
+        request_spec::{RequestSpec, segment},
         transport::now,
     },
     model::{
         claims,
         clock::at_google,
         credential::{Credential, MintRequest, Payload, Signed, What},
-        denial::{Asked, Delegation},
+        denial::{Delegation, RequestContext},
         jwt::Verdict,
         permission::{self, Permission},
         secret::Secret,
@@ -54,7 +54,7 @@ pub struct Preview {
     /// `POST`; `GET` at the metadata server.
     pub method: &'static str,
     /// The service.
-    pub base: Base,
+    pub base: Service,
     /// `/v1/projects/-/serviceAccounts/a%40p.iam.gserviceaccount.com:generateAccessToken`, with the query, if any.
     pub url_path: String,
     /// The JSON body, field by field as it is sent; none for a `GET`.
@@ -93,7 +93,7 @@ pub fn preview(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> R
         What::MetadataAccess { .. } | What::MetadataId { .. } => {
             return Ok(Preview {
                 method: "GET",
-                base: Base::Metadata,
+                base: Service::Metadata,
                 url_path: metadata::path_and_query(request),
                 body: None,
             });
@@ -110,7 +110,7 @@ pub fn preview(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> R
     }
     // The project must be the wildcard: the API refuses a real one.
     let url_path = format!("/v1/projects/-/serviceAccounts/{}:{verb}", segment(account));
-    Ok(Preview { method: "POST", base: Base::Credentials, url_path, body: Some(body) })
+    Ok(Preview { method: "POST", base: Service::Credentials, url_path, body: Some(body) })
 }
 
 /// What a signed URL is made from at this time; none for any other kind.
@@ -143,25 +143,25 @@ fn method(what: &What) -> (&'static str, Option<Permission>) {
     }
 }
 
-fn ticket(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Ticket, ApiError> {
+fn spec(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<RequestSpec, ApiError> {
     let preview = preview(request, endpoints, at).map_err(|why| ApiError::new(ErrorKind::Invalid, why))?;
     let (method, permission) = method(&request.what);
     let lifetime_seconds = match request.what {
         What::AccessToken { lifetime_seconds, .. } => Some(lifetime_seconds),
         _ => None,
     };
-    let asked = Asked {
+    let asked = RequestContext {
         service: endpoints::service(preview.base),
         method: method.into(),
         resource: request.account.clone(),
         permission: permission.map(|permission| permission.name.into()),
         lifetime_seconds,
         delegates: request.delegates.clone(),
-        ..Asked::default()
+        ..RequestContext::default()
     };
     Ok(match preview.body {
-        Some(body) => Ticket::post(CallKind::Mint, preview.base, preview.url_path, body, asked),
-        None => metadata::token_ticket(request, asked),
+        Some(body) => RequestSpec::post(CallKind::Mint, preview.base, preview.url_path, body, asked),
+        None => metadata::token_spec(request, asked),
     })
 }
 
@@ -220,7 +220,7 @@ pub fn read(
     body: &[u8],
     at: Timestamp,
 ) -> Result<Credential, ApiError> {
-    let service = endpoints::name(Base::Credentials);
+    let service = endpoints::name(Service::Credentials);
     let made = |secret, expires| Credential::new(request.clone(), secret, expires, at);
     Ok(match &request.what {
         What::AccessToken { .. } => {
@@ -263,15 +263,15 @@ pub fn read(
             made(answer.access_token.bearer(service)?, expires)
         }
         What::MetadataId { .. } => {
-            let token = HandedOut::text(metadata::text(body)?).jwt(endpoints::name(Base::Metadata))?;
+            let token = HandedOut::text(metadata::text(body)?).jwt(endpoints::name(Service::Metadata))?;
             let expires = expiry(&token);
             made(token, expires)
         }
     })
 }
 
-fn metadata_or_token(what: &What) -> Base {
-    if matches!(what, What::Delegated { .. }) { Base::Token } else { Base::Metadata }
+fn metadata_or_token(what: &What) -> Service {
+    if matches!(what, What::Delegated { .. }) { Service::Token } else { Service::Metadata }
 }
 
 /// A signature in base64, and its bytes.
@@ -314,7 +314,7 @@ impl Client {
     /// As for every call; claims that the API would refuse are not sent.
     pub async fn mint(&self, request: &MintRequest) -> Result<Credential, ApiError> {
         let at = now();
-        let answer = self.send(ticket(request, self.endpoints(), at)?).await;
+        let answer = self.send(spec(request, self.endpoints(), at)?).await;
         let answer = answer.map_err(|error| metadata::explain(error, request))?;
         Ok(self.counted(read(request, self.endpoints(), &answer.body, at)?))
     }
@@ -339,17 +339,18 @@ impl Client {
             }
             _ => None,
         };
-        let asked = Asked {
-            service: endpoints::service(Base::Token),
+        let asked = RequestContext {
+            service: endpoints::service(Service::Token),
             method: "token".into(),
             resource: request.account.clone(),
             delegation,
-            ..Asked::default()
+            ..RequestContext::default()
         };
         let grant = vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned())];
         let secret = vec![("assertion", assertion.clone())];
         let at = now();
-        let answer = self.send(Ticket::form(Base::Token, String::new(), grant, secret, asked)).await?;
+        let answer =
+            self.send(RequestSpec::form(Service::Token, String::new(), grant, secret, asked)).await?;
         Ok(self.counted(read(request, self.endpoints(), &answer.body, at)?))
     }
 }

@@ -80,7 +80,7 @@ fn what_is_signed_is_sent_as_text_for_claims_and_as_base64_for_bytes() {
 #[test]
 fn claims_that_the_api_refuses_are_not_sent() {
     let ended = with(What::SignedJwt { claims: r#"{"exp": 1}"#.into(), lifetime_seconds: None });
-    let error = ticket(&ended, &google(), at(1_800_000_000)).unwrap_err();
+    let error = spec(&ended, &google(), at(1_800_000_000)).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Invalid);
     assert!(error.sentence().contains("in the past"));
 }

@@ -10,12 +10,12 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::{decode, decode_list, lacks},
-        endpoints::{self, Base},
-        ticket::{Lane, Ticket, segment},
+        endpoints::{self, Service},
+        request_spec::{Priority, RequestSpec, segment},
     },
     model::{
         account::{Account, AccountKey, project_of},
-        denial::Asked,
+        denial::RequestContext,
         permission::{Granted, MATRIX},
     },
 };
@@ -51,14 +51,14 @@ const PAGE_SIZE: &str = "100";
 /// How Google writes “never”: `9999-12-31T23:59:59Z`, which is later than our clock type can tell.
 const NEVER: &str = "9999-12-31";
 
-fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> Asked {
-    let service = endpoints::service(Base::Iam);
-    Asked {
+fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> RequestContext {
+    let service = endpoints::service(Service::Iam);
+    RequestContext {
         service,
         method: method.into(),
         resource: resource.to_owned(),
         permission: permission.map(Into::into),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
@@ -67,33 +67,39 @@ fn account_path(account: &str, rest: &str) -> String {
     format!("/v1/projects/-/serviceAccounts/{}{rest}", segment(account))
 }
 
-fn list_ticket(project: &str) -> Ticket {
+fn list_ticket(project: &str) -> RequestSpec {
     let path = format!("/v1/projects/{}/serviceAccounts", segment(project));
     let asked =
         asked("google.iam.admin.v1.IAM.ListServiceAccounts", project, Some("iam.serviceAccounts.list"));
-    Ticket { query: vec![("pageSize", PAGE_SIZE.to_owned())], ..Ticket::get(Base::Iam, path, asked) }
+    RequestSpec {
+        query: vec![("pageSize", PAGE_SIZE.to_owned())],
+        ..RequestSpec::get(Service::Iam, path, asked)
+    }
 }
 
-fn get_ticket(account: &str) -> Ticket {
+fn get_spec(account: &str) -> RequestSpec {
     let asked = asked("google.iam.admin.v1.IAM.GetServiceAccount", account, Some("iam.serviceAccounts.get"));
-    Ticket::get(Base::Iam, account_path(account, ""), asked)
+    RequestSpec::get(Service::Iam, account_path(account, ""), asked)
 }
 
-fn keys_ticket(account: &str) -> Ticket {
+fn keys_ticket(account: &str) -> RequestSpec {
     let permission = Some("iam.serviceAccountKeys.list");
     let asked = asked("google.iam.admin.v1.IAM.ListServiceAccountKeys", account, permission);
     let query = vec![("keyTypes", "USER_MANAGED".to_owned())];
-    Ticket { query, ..Ticket::get(Base::Iam, account_path(account, "/keys"), asked) }
+    RequestSpec { query, ..RequestSpec::get(Service::Iam, account_path(account, "/keys"), asked) }
 }
 
 /// What [`Client::ask_permissions`] knows accounts by.
 const KIND: &str = "serviceAccounts";
 
-fn test_ticket(account: &str, permissions: &[&str], lane: Lane) -> Ticket {
+fn test_spec(account: &str, permissions: &[&str], priority: Priority) -> RequestSpec {
     let asked = asked("google.iam.admin.v1.IAM.TestIamPermissions", account, None);
     let body = json!({ "permissions": permissions });
     let path = account_path(account, ":testIamPermissions");
-    Ticket { pace: Some(lane), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
+    RequestSpec {
+        priority: Some(priority),
+        ..RequestSpec::post(CallKind::Read, Service::Iam, path, body, asked)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -163,27 +169,27 @@ impl From<KeyAnswer> for AccountKey {
 }
 
 fn read_page(body: &[u8]) -> Result<(Vec<Account>, Option<String>), ApiError> {
-    let page: AccountPage = decode_list(body, endpoints::name(Base::Iam), &["accounts", "nextPageToken"])?;
+    let page: AccountPage = decode_list(body, endpoints::name(Service::Iam), &["accounts", "nextPageToken"])?;
     // One without a name cannot be opened: asking for it would ask for the list.
     let named = page.accounts.into_iter().filter(|account| !account.email.is_empty());
     Ok((named.map(Account::from).collect(), page.next_page_token))
 }
 
 fn read_account(body: &[u8]) -> Result<Account, ApiError> {
-    let answer: AccountAnswer = decode(body, endpoints::name(Base::Iam))?;
+    let answer: AccountAnswer = decode(body, endpoints::name(Service::Iam))?;
     if answer.email.is_empty() {
-        return Err(lacks(endpoints::name(Base::Iam), "account"));
+        return Err(lacks(endpoints::name(Service::Iam), "account"));
     }
     Ok(Account::from(answer))
 }
 
 fn read_keys(body: &[u8]) -> Result<Vec<AccountKey>, ApiError> {
-    let list: KeyList = decode_list(body, endpoints::name(Base::Iam), &["keys"])?;
+    let list: KeyList = decode_list(body, endpoints::name(Service::Iam), &["keys"])?;
     Ok(list.keys.into_iter().map(AccountKey::from).collect())
 }
 
 fn read_granted(body: &[u8], asked: &[&str]) -> Result<Granted, ApiError> {
-    let answer: Permissions = decode_list(body, endpoints::name(Base::Iam), &["permissions"])?;
+    let answer: Permissions = decode_list(body, endpoints::name(Service::Iam), &["permissions"])?;
     Ok(Granted::from_answer(asked, &answer.permissions))
 }
 
@@ -211,7 +217,7 @@ impl Client {
     /// # Errors
     /// As for every call; an account that does not exist is a denial here, because IAM does not tell.
     pub async fn get_account(&self, account: &str) -> Result<Account, ApiError> {
-        read_account(&self.send(get_ticket(account)).await?.body)
+        read_account(&self.send(get_spec(account)).await?.body)
     }
 
     /// IAM's full name of an account (email or unique ID), which other services know it by. Where the name does not tell
@@ -236,12 +242,12 @@ impl Client {
         read_keys(&self.send(keys_ticket(account)).await?.body)
     }
 
-    /// What IAM says the caller may do with an account. Paced, see [`crate::http::pace`].
+    /// What IAM says the caller may do with an account. Paced, see [`crate::http::rate_limiter`].
     ///
     /// # Errors
     /// As for every call, and the refusal to go on after many denials in a row.
     pub async fn test_permissions(&self, account: &str) -> Result<Granted, ApiError> {
-        self.matrix(account, Lane::Front).await
+        self.matrix(account, Priority::Front).await
     }
 
     /// The same as one question of a scan, paced behind all others.
@@ -249,13 +255,13 @@ impl Client {
     /// # Errors
     /// As for every call, and the refusal to go on after many denials in a row.
     pub async fn scan_permissions(&self, account: &str) -> Result<Granted, ApiError> {
-        self.matrix(account, Lane::Back).await
+        self.matrix(account, Priority::Back).await
     }
 
-    async fn matrix(&self, account: &str, lane: Lane) -> Result<Granted, ApiError> {
+    async fn matrix(&self, account: &str, priority: Priority) -> Result<Granted, ApiError> {
         let names = MATRIX.map(|permission| permission.name);
-        let ticket = |permissions: &[&str]| test_ticket(account, permissions, lane);
-        match self.ask_permissions(KIND, &names, ticket).await? {
+        let spec = |permissions: &[&str]| test_spec(account, permissions, priority);
+        match self.ask_permissions(KIND, &names, spec).await? {
             Some((answer, asked)) => read_granted(&answer.body, &asked),
             None => Ok(Granted::from_answer::<&str>(&[], &[])),
         }
@@ -267,7 +273,7 @@ mod tests {
     use super::*;
     use crate::{
         api::testing::{Server, answer, ok},
-        http::ticket::Body,
+        http::request_spec::Body,
         model::permission::{GET_ACCESS_TOKEN, SIGN_BLOB, SIGN_JWT},
     };
 
@@ -380,13 +386,13 @@ mod tests {
     #[test]
     fn names_are_encoded_in_paths_and_probes_are_paced() {
         let names = MATRIX.map(|permission| permission.name);
-        let ticket = test_ticket("sa@p.iam.gserviceaccount.com", &names, Lane::Front);
+        let spec = test_spec("sa@p.iam.gserviceaccount.com", &names, Priority::Front);
         assert_eq!(
-            ticket.path,
+            spec.path,
             "/v1/projects/-/serviceAccounts/sa%40p.iam.gserviceaccount.com:testIamPermissions"
         );
-        assert!(ticket.pace.is_some() && ticket.kind == CallKind::Read);
-        let Body::Json(body) = ticket.body else { panic!("a JSON body") };
+        assert!(spec.priority.is_some() && spec.kind == CallKind::Read);
+        let Body::Json(body) = spec.body else { panic!("a JSON body") };
         assert_eq!(body["permissions"].as_array().map(Vec::len), Some(MATRIX.len()));
         assert_eq!(list_ticket("example.com:p/q").path, "/v1/projects/example.com%3Ap%2Fq/serviceAccounts");
     }

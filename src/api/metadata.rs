@@ -12,13 +12,13 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
-        endpoints::{self, Base},
+        endpoints::{self, Service},
         handed_out,
-        ticket::{Ticket, metadata_segment, segment},
+        request_spec::{RequestSpec, metadata_segment, segment},
     },
     model::{
         credential::{Kind, MintRequest, What},
-        denial::Asked,
+        denial::RequestContext,
     },
 };
 
@@ -63,12 +63,16 @@ struct AttachedAnswer {
     scopes: Vec<String>,
 }
 
-fn get(path: String, query: Vec<(&'static str, String)>, asked: Asked) -> Ticket {
-    Ticket { auth: false, query, ..Ticket::get(Base::Metadata, path, asked) }
+fn get(path: String, query: Vec<(&'static str, String)>, asked: RequestContext) -> RequestSpec {
+    RequestSpec { auth: false, query, ..RequestSpec::get(Service::Metadata, path, asked) }
 }
 
-fn asked(method: &'static str) -> Asked {
-    Asked { service: endpoints::service(Base::Metadata), method: method.into(), ..Asked::default() }
+fn asked(method: &'static str) -> RequestContext {
+    RequestContext {
+        service: endpoints::service(Service::Metadata),
+        method: method.into(),
+        ..RequestContext::default()
+    }
 }
 
 /// Path and query of a token. Compute Engine ignores `scopes`; App Engine, Cloud Run and Cloud Run functions do not.
@@ -99,9 +103,9 @@ pub(super) fn path_and_query(request: &MintRequest) -> String {
 }
 
 /// The request for a token.
-pub(super) fn token_ticket(request: &MintRequest, asked: Asked) -> Ticket {
+pub(super) fn token_spec(request: &MintRequest, asked: RequestContext) -> RequestSpec {
     let (path, query) = token(request);
-    Ticket { kind: CallKind::Mint, ..get(path, query, asked) }
+    RequestSpec { kind: CallKind::Mint, ..get(path, query, asked) }
 }
 
 /// An answer that is plain text.
@@ -183,7 +187,7 @@ impl Client {
     /// [`ErrorKind::Timeout`] or [`ErrorKind::Network`] where there is none: at once, or after a time that depends on what environment and hardware say of the machine.
     pub async fn machine(&self) -> Result<Machine, ApiError> {
         let moved = self.endpoints().overridden();
-        let named = moved.iter().find(|(name, _)| *name == endpoints::name(Base::Metadata));
+        let named = moved.iter().find(|(name, _)| *name == endpoints::name(Service::Metadata));
         let named = named.map(|(_, host)| host.as_str());
         let found = Patience::of(self.endpoints()).ask(|| self.look()).await;
         let found = found.unwrap_or_else(|| Err(ApiError::new(ErrorKind::Timeout, "")));
@@ -209,7 +213,7 @@ impl Client {
             Err(error) if error.status == Some(404) => Vec::new(),
             Err(error) => return Err(error),
         };
-        let host = self.endpoints().url(Base::Metadata);
+        let host = self.endpoints().url(Service::Metadata);
         Ok(Machine {
             host: host.trim_start_matches("http://").to_owned(),
             project,
@@ -221,10 +225,10 @@ impl Client {
 
 /// Each account is listed under its email and again under each alias.
 fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
-    let all: BTreeMap<String, AttachedAnswer> = decode(body, endpoints::name(Base::Metadata))?;
+    let all: BTreeMap<String, AttachedAnswer> = decode(body, endpoints::name(Service::Metadata))?;
     let mut found: Vec<Attached> = Vec::new();
     for AttachedAnswer { email, aliases, scopes } in all.into_values() {
-        let from = endpoints::name(Base::Metadata);
+        let from = endpoints::name(Service::Metadata);
         let scopes = handed_out::names(scopes.iter().map(String::as_str), from)?;
         let aliases = handed_out::names(aliases.iter().map(String::as_str), from)?;
         if !email.is_empty() && found.iter().all(|account| account.email != email) {

@@ -12,11 +12,11 @@ use crate::{
     http::{
         ApiError, ErrorKind,
         answer::decode,
-        endpoints::{self, Base, Endpoints},
+        endpoints::{self, Endpoints, Service},
         handed_out,
-        ticket::{Ticket, segment},
+        request_spec::{RequestSpec, segment},
     },
-    model::{account::short, caller::Caller, denial::Asked, jwt::Signer, secret::Secret},
+    model::{account::short, caller::Caller, denial::RequestContext, jwt::Signer, secret::Secret},
 };
 
 /// An operation about identities and keys, as data.
@@ -61,7 +61,7 @@ impl KeySource {
             }
         };
         let moved =
-            endpoints.overridden().into_iter().find(|(name, _)| *name == endpoints::name(Base::Certs));
+            endpoints.overridden().into_iter().find(|(name, _)| *name == endpoints::name(Service::Certs));
         match moved {
             Some((_, host)) => format!("{whose} at {host}, an EMULATOR and not Google"),
             None => whose,
@@ -75,37 +75,43 @@ pub(super) type KeyCache = Mutex<HashMap<KeySource, (Instant, String)>>;
 /// Keys are asked for anew at least this often, whatever the server says.
 const LONGEST_CACHE: Duration = Duration::from_secs(24 * 3_600);
 
-fn asked(base: Base, method: &'static str, resource: &str) -> Asked {
-    Asked {
+fn asked(base: Service, method: &'static str, resource: &str) -> RequestContext {
+    RequestContext {
         service: endpoints::service(base),
         method: method.into(),
         resource: resource.to_owned(),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
-fn tokeninfo_ticket(token: Secret) -> Ticket {
-    let asked = asked(Base::Tokeninfo, "tokeninfo", "");
-    Ticket::form(Base::Tokeninfo, "/tokeninfo".to_owned(), vec![], vec![("access_token", token)], asked)
+fn tokeninfo_ticket(token: Secret) -> RequestSpec {
+    let asked = asked(Service::Tokeninfo, "tokeninfo", "");
+    RequestSpec::form(
+        Service::Tokeninfo,
+        "/tokeninfo".to_owned(),
+        vec![],
+        vec![("access_token", token)],
+        asked,
+    )
 }
 
-fn userinfo_ticket() -> Ticket {
-    Ticket::get(Base::Userinfo, "/v1/userinfo".to_owned(), asked(Base::Userinfo, "userinfo", ""))
+fn userinfo_ticket() -> RequestSpec {
+    RequestSpec::get(Service::Userinfo, "/v1/userinfo".to_owned(), asked(Service::Userinfo, "userinfo", ""))
 }
 
-fn keys_ticket(source: &KeySource) -> Ticket {
+fn keys_ticket(source: &KeySource) -> RequestSpec {
     let (path, asked) = match source {
-        KeySource::Google => ("/oauth2/v3/certs".to_owned(), asked(Base::Certs, "certs", "")),
+        KeySource::Google => ("/oauth2/v3/certs".to_owned(), asked(Service::Certs, "certs", "")),
         KeySource::Account(email) => (
             format!("/service_accounts/v1/metadata/jwk/{}", segment(email)),
-            asked(Base::Certs, "jwk", email),
+            asked(Service::Certs, "jwk", email),
         ),
         KeySource::Certificates(email) => (
             format!("/service_accounts/v1/metadata/x509/{}", segment(email)),
-            asked(Base::Certs, "x509", email),
+            asked(Service::Certs, "x509", email),
         ),
     };
-    Ticket { auth: false, ..Ticket::get(Base::Certs, path, asked) }
+    RequestSpec { auth: false, ..RequestSpec::get(Service::Certs, path, asked) }
 }
 
 /// What Google tells of an access token.
@@ -139,7 +145,7 @@ struct UserInfo {
 
 /// The scopes in a text; a word that is no scope is left out.
 fn scopes(text: &str) -> Vec<String> {
-    let from = endpoints::name(Base::Tokeninfo);
+    let from = endpoints::name(Service::Tokeninfo);
     text.split_whitespace().filter_map(|scope| handed_out::name(scope.to_owned(), from).ok()).collect()
 }
 
@@ -167,7 +173,7 @@ impl Client {
             ),
             _ => error,
         })?;
-        let info: TokenInfo = decode(&answer.body, endpoints::name(Base::Tokeninfo))?;
+        let info: TokenInfo = decode(&answer.body, endpoints::name(Service::Tokeninfo))?;
         let expires =
             info.exp.and_then(|exp| exp.parse().ok()).and_then(|at| Timestamp::from_second(at).ok());
         Ok(TokenFacts {
@@ -183,7 +189,7 @@ impl Client {
     /// # Errors
     /// When there is no token to be had, or Google does not accept it.
     pub async fn caller(&self) -> Result<Caller, ApiError> {
-        let token = self.keeper().token().await?;
+        let token = self.token_cache().token().await?;
         let mut caller = self.known_caller();
         caller.scopes.clone_from(&token.scopes);
         caller.expires = token.expires;
@@ -193,13 +199,13 @@ impl Client {
             caller.quota_project = self.quota_project().map(str::to_owned);
         }
         // A federated token is no business of tokeninfo's; who it is, its own service has told or nobody does.
-        if self.keeper().names_itself() || !token.is_googles() || self.keeper().is_federated() {
+        if self.token_cache().names_itself() || !token.is_googles() || self.token_cache().is_federated() {
             return Ok(caller);
         }
         match self.send(tokeninfo_ticket(token.secret.clone())).await {
             Ok(answer) => {
                 // Half an answer tells as little as none.
-                if let Ok(info) = decode::<TokenInfo>(&answer.body, endpoints::name(Base::Tokeninfo)) {
+                if let Ok(info) = decode::<TokenInfo>(&answer.body, endpoints::name(Service::Tokeninfo)) {
                     info.complete(&mut caller);
                 }
             }
@@ -210,7 +216,7 @@ impl Client {
         if caller.principal.is_none()
             && let Ok(answer) = self.send(userinfo_ticket()).await
         {
-            let info = decode::<UserInfo>(&answer.body, endpoints::name(Base::Userinfo));
+            let info = decode::<UserInfo>(&answer.body, endpoints::name(Service::Userinfo));
             caller.principal = info.ok().and_then(|info| handed_out::principal(info.email));
         }
         Ok(caller)
@@ -252,7 +258,7 @@ impl Client {
 
 /// The text of a map of certificates, after a look that it is one.
 fn read_certificates(body: &[u8]) -> Result<String, ApiError> {
-    decode::<HashMap<String, String>>(body, endpoints::name(Base::Certs))?;
+    decode::<HashMap<String, String>>(body, endpoints::name(Service::Certs))?;
     Ok(String::from_utf8_lossy(body).into_owned())
 }
 
@@ -263,24 +269,23 @@ fn read_keys(body: &[u8]) -> Result<String, ApiError> {
         #[serde(rename = "keys")]
         _keys: Vec<serde::de::IgnoredAny>,
     }
-    decode::<KeySet>(body, endpoints::name(Base::Certs))?;
+    decode::<KeySet>(body, endpoints::name(Service::Certs))?;
     Ok(String::from_utf8_lossy(body).into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::ticket::{Body, Method};
+    use crate::http::request_spec::{Body, Method};
 
     #[test]
     fn a_token_goes_into_the_body_never_into_the_address() {
-        let ticket = tokeninfo_ticket(Secret::new("ya29.secret"));
-        assert!(ticket.query.is_empty() && ticket.path == "/tokeninfo" && ticket.method == Method::Post);
+        let spec = tokeninfo_ticket(Secret::new("ya29.secret"));
+        assert!(spec.query.is_empty() && spec.path == "/tokeninfo" && spec.method == Method::Post);
         assert!(
-            !ticket.auth
-                && matches!(ticket.body, Body::Form { ref secret, .. } if secret[0].0 == "access_token")
+            !spec.auth && matches!(spec.body, Body::Form { ref secret, .. } if secret[0].0 == "access_token")
         );
-        assert!(!format!("{ticket:?}").contains("ya29"));
+        assert!(!format!("{spec:?}").contains("ya29"));
     }
 
     #[test]
@@ -308,9 +313,9 @@ mod tests {
 
     #[test]
     fn an_accounts_keys_are_asked_for_with_its_name_encoded_and_without_a_token() {
-        let ticket = keys_ticket(&KeySource::Account("a/b@p.iam.gserviceaccount.com".into()));
-        assert_eq!(ticket.path, "/service_accounts/v1/metadata/jwk/a%2Fb%40p.iam.gserviceaccount.com");
-        assert!(!ticket.auth);
+        let spec = keys_ticket(&KeySource::Account("a/b@p.iam.gserviceaccount.com".into()));
+        assert_eq!(spec.path, "/service_accounts/v1/metadata/jwk/a%2Fb%40p.iam.gserviceaccount.com");
+        assert!(!spec.auth);
     }
 
     #[test]

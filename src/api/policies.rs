@@ -10,10 +10,10 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::{decode, decode_list, lacks},
-        endpoints::{self, Base, Endpoints},
-        ticket::{Body, Lane, Ticket, segment},
+        endpoints::{self, Endpoints, Service},
+        request_spec::{Body, Priority, RequestSpec, segment},
     },
-    model::{account::Account, condition::Condition, denial::Asked, policy::Policy, shell::quote},
+    model::{account::Account, condition::Condition, denial::RequestContext, policy::Policy, shell::quote},
 };
 
 /// An operation on policies and roles that changes nothing, as data. Writing is a flow: [`crate::flows`].
@@ -72,14 +72,19 @@ const MASK: &str = "bindings,etag";
 /// The first version that tells conditions; below it they come mangled into the roles' names.
 const VERSION: u8 = 3;
 
-fn asked(base: Base, method: &'static str, resource: &str, permission: Option<&'static str>) -> Asked {
+fn asked(
+    base: Service,
+    method: &'static str,
+    resource: &str,
+    permission: Option<&'static str>,
+) -> RequestContext {
     let service = endpoints::service(base);
-    Asked {
+    RequestContext {
         service,
         method: method.into(),
         resource: resource.to_owned(),
         permission: permission.map(Into::into),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
@@ -89,31 +94,31 @@ fn account_path(account: &str, verb: &str) -> String {
 }
 
 /// IAM's reading of a policy takes its version from the query and has no body.
-fn get_ticket(account: &str) -> Ticket {
+fn get_spec(account: &str) -> RequestSpec {
     let permission = Some("iam.serviceAccounts.getIamPolicy");
-    let asked = asked(Base::Iam, "google.iam.admin.v1.IAM.GetIAMPolicy", account, permission);
+    let asked = asked(Service::Iam, "google.iam.admin.v1.IAM.GetIAMPolicy", account, permission);
     let path = account_path(account, "getIamPolicy");
-    Ticket {
+    RequestSpec {
         query: vec![("options.requestedPolicyVersion", VERSION.to_string())],
         body: Body::Empty,
-        ..Ticket::post(CallKind::Read, Base::Iam, path, json!(null), asked)
+        ..RequestSpec::post(CallKind::Read, Service::Iam, path, json!(null), asked)
     }
 }
 
-fn set_ticket(account: &str, policy: &Policy) -> Result<Ticket, String> {
+fn set_ticket(account: &str, policy: &Policy) -> Result<RequestSpec, String> {
     if policy.etag().is_none_or(str::is_empty) {
         return Err(
             "A policy without an etag is never written: it would overwrite whatever is there.".to_owned()
         );
     }
     let permission = Some("iam.serviceAccounts.setIamPolicy");
-    let asked = asked(Base::Iam, "google.iam.admin.v1.IAM.SetIAMPolicy", account, permission);
+    let asked = asked(Service::Iam, "google.iam.admin.v1.IAM.SetIAMPolicy", account, permission);
     let body = json!({ "policy": policy.to_write()?, "updateMask": MASK });
-    Ok(Ticket::post(CallKind::Write, Base::Iam, account_path(account, "setIamPolicy"), body, asked))
+    Ok(RequestSpec::post(CallKind::Write, Service::Iam, account_path(account, "setIamPolicy"), body, asked))
 }
 
 /// The request for the policy of a level; none where `name` is no project, folder or organization.
-fn level_ticket(name: &str) -> Option<Ticket> {
+fn level_ticket(name: &str) -> Option<RequestSpec> {
     let (sort, id) = name.split_once('/')?;
     let (method, permission) = match sort {
         "projects" => {
@@ -128,26 +133,26 @@ fn level_ticket(name: &str) -> Option<Ticket> {
         ),
         _ => return None,
     };
-    let asked = asked(Base::Projects, method, name, Some(permission));
+    let asked = asked(Service::Projects, method, name, Some(permission));
     let body = json!({ "options": { "requestedPolicyVersion": VERSION } });
     let path = format!("/v3/{sort}/{}:getIamPolicy", segment(id));
-    Some(Ticket {
-        pace: Some(Lane::Front),
-        ..Ticket::post(CallKind::Read, Base::Projects, path, body, asked)
+    Some(RequestSpec {
+        priority: Some(Priority::Front),
+        ..RequestSpec::post(CallKind::Read, Service::Projects, path, body, asked)
     })
 }
 
-fn lint_ticket(account: &str, full_name: Option<&str>, condition: &Condition) -> Ticket {
-    let asked = asked(Base::Iam, "google.iam.admin.v1.IAM.LintPolicy", account, None);
+fn lint_ticket(account: &str, full_name: Option<&str>, condition: &Condition) -> RequestSpec {
+    let asked = asked(Service::Iam, "google.iam.admin.v1.IAM.LintPolicy", account, None);
     let mut body = json!({ "condition": condition.to_json() });
     // Where the full name is not known the condition is judged on its own.
     if let Some(name) = full_name {
         body["fullResourceName"] = name.into();
     }
-    Ticket::post(CallKind::Read, Base::Iam, "/v1/iamPolicies:lintPolicy".to_owned(), body, asked)
+    RequestSpec::post(CallKind::Read, Service::Iam, "/v1/iamPolicies:lintPolicy".to_owned(), body, asked)
 }
 
-fn read_policy(body: &[u8], base: Base) -> Result<Policy, ApiError> {
+fn read_policy(body: &[u8], base: Service) -> Result<Policy, ApiError> {
     let service = endpoints::name(base);
     let value: serde_json::Value = decode(body, service)?;
     let policy = Policy::parse(value).map_err(|problem| {
@@ -177,7 +182,7 @@ struct LintResult {
 }
 
 fn read_lints(body: &[u8]) -> Result<Vec<Lint>, ApiError> {
-    let answer: LintAnswer = decode_list(body, endpoints::name(Base::Iam), &["lintResults"])?;
+    let answer: LintAnswer = decode_list(body, endpoints::name(Service::Iam), &["lintResults"])?;
     let lint = |result: LintResult| Lint {
         severity: result.severity,
         message: result.debug_message,
@@ -197,7 +202,7 @@ pub fn curl(account: &str, policy: &Policy, endpoints: &Endpoints) -> Result<Str
     } else {
         "$TOKEN"
     };
-    let url = |verb: &str| format!("{}{}", endpoints.url(Base::Iam), account_path(account, verb));
+    let url = |verb: &str| format!("{}{}", endpoints.url(Service::Iam), account_path(account, verb));
     let read = quote(&format!("{}?options.requestedPolicyVersion={VERSION}", url("getIamPolicy")));
     let body = quote(&json!({ "policy": policy.to_write()?, "updateMask": MASK }).to_string());
     let head = format!("curl -sS -X POST -H \"Authorization: Bearer {token}\"");
@@ -214,16 +219,16 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub async fn get_policy(&self, account: &str) -> Result<Policy, ApiError> {
-        read_policy(&self.send(get_ticket(account)).await?.body, Base::Iam)
+        read_policy(&self.send(get_spec(account)).await?.body, Service::Iam)
     }
 
-    /// The same as one question of a scan, paced behind all others: see [`crate::http::pace`].
+    /// The same as one question of a scan, paced behind all others: see [`crate::http::rate_limiter`].
     ///
     /// # Errors
     /// As for every call.
     pub async fn scan_policy(&self, account: &str) -> Result<Policy, ApiError> {
-        let ticket = Ticket { pace: Some(Lane::Back), ..get_ticket(account) };
-        read_policy(&self.send(ticket).await?.body, Base::Iam)
+        let spec = RequestSpec { priority: Some(Priority::Back), ..get_spec(account) };
+        read_policy(&self.send(spec).await?.body, Service::Iam)
     }
 
     /// Writes the allow policy of an account under the policy's own etag and gives back what is stored then. Sent
@@ -234,21 +239,21 @@ impl Client {
     /// As for every call, [`ErrorKind::Conflict`] when somebody was faster, and [`ErrorKind::Invalid`] before
     /// anything is sent for a policy without an etag or one that cannot be written without a loss.
     pub async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
-        let ticket =
+        let spec =
             set_ticket(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
-        read_policy(&self.send(ticket).await?.body, Base::Iam)
+        read_policy(&self.send(spec).await?.body, Service::Iam)
     }
 
-    /// The allow policy of `projects/x`, `folders/1` or `organizations/2`. Paced, see [`crate::http::pace`].
+    /// The allow policy of `projects/x`, `folders/1` or `organizations/2`. Paced, see [`crate::http::rate_limiter`].
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for another name.
     pub async fn level_policy(&self, name: &str) -> Result<Policy, ApiError> {
-        let ticket = level_ticket(name).ok_or_else(|| {
+        let spec = level_ticket(name).ok_or_else(|| {
             let shown: String = name.chars().take(80).collect();
             ApiError::new(ErrorKind::Invalid, format!("“{shown}” isn't a project, folder or organization: use projects/ID, folders/NUMBER or organizations/NUMBER."))
         })?;
-        read_policy(&self.send(ticket).await?.body, Base::Projects)
+        read_policy(&self.send(spec).await?.body, Service::Projects)
     }
 
     /// What Google says about a condition that is meant for an account; nothing when it has nothing to say.
@@ -278,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_policy_that_nobody_wrote_is_an_etag_alone() {
-        let policy = read_policy(b"{\n  \"etag\": \"ACAB\"\n}\n", Base::Iam).unwrap();
+        let policy = read_policy(b"{\n  \"etag\": \"ACAB\"\n}\n", Service::Iam).unwrap();
         assert_eq!((policy.etag(), policy.version(), policy.triples().len()), (Some("ACAB"), 0, 0));
     }
 
@@ -293,7 +298,7 @@ mod tests {
             br#"{"error":{"code":403}}"#,
             br#"{"x":1}"#,
         ] {
-            assert_eq!(read_policy(body, Base::Iam).unwrap_err().kind, ErrorKind::Server);
+            assert_eq!(read_policy(body, Service::Iam).unwrap_err().kind, ErrorKind::Server);
         }
     }
 
@@ -373,8 +378,8 @@ mod tests {
             "severity":"ERROR","fieldName":"condition.expression","locationOffset":12,"debugMessage":"Too complex."}]}"#;
         let lints = read_lints(body).unwrap();
         assert!(lints[0].is_error() && lints[0].offset == 12 && lints[0].message == "Too complex.");
-        let ticket = lint_ticket(SA, Account::named(SA).full_name().as_deref(), &Condition::new("t", "true"));
-        let Body::Json(body) = ticket.body else { panic!("a JSON body") };
+        let spec = lint_ticket(SA, Account::named(SA).full_name().as_deref(), &Condition::new("t", "true"));
+        let Body::Json(body) = spec.body else { panic!("a JSON body") };
         assert_eq!(
             body["fullResourceName"],
             format!("//iam.googleapis.com/projects/my-proj/serviceAccounts/{SA}")

@@ -8,11 +8,11 @@ use crate::{
     http::{
         ApiError, ErrorKind,
         answer::{decode, decode_list, lacks},
-        endpoints::{self, Base},
-        ticket::{Ticket, segment},
+        endpoints::{self, Service},
+        request_spec::{RequestSpec, segment},
     },
     model::{
-        denial::Asked,
+        denial::RequestContext,
         project::{Ancestor, Project},
     },
 };
@@ -39,32 +39,32 @@ const DEEPEST: usize = 16;
 
 const PAGE_SIZE: &str = "500";
 
-fn asked(method: &'static str, resource: &str, permission: &'static str) -> Asked {
-    let service = endpoints::service(Base::Projects);
-    Asked {
+fn asked(method: &'static str, resource: &str, permission: &'static str) -> RequestContext {
+    let service = endpoints::service(Service::Projects);
+    RequestContext {
         service,
         method: method.into(),
         resource: resource.to_owned(),
         permission: Some(permission.into()),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
-fn search_ticket() -> Ticket {
+fn search_ticket() -> RequestSpec {
     let asked =
         asked("google.cloudresourcemanager.v3.Projects.SearchProjects", "", "resourcemanager.projects.get");
     let query = vec![("pageSize", PAGE_SIZE.to_owned())];
-    Ticket { query, ..Ticket::get(Base::Projects, "/v3/projects:search".to_owned(), asked) }
+    RequestSpec { query, ..RequestSpec::get(Service::Projects, "/v3/projects:search".to_owned(), asked) }
 }
 
-fn get_ticket(project: &str) -> Ticket {
+fn get_spec(project: &str) -> RequestSpec {
     let asked =
         asked("google.cloudresourcemanager.v3.Projects.GetProject", project, "resourcemanager.projects.get");
-    Ticket::get(Base::Projects, format!("/v3/projects/{}", segment(project)), asked)
+    RequestSpec::get(Service::Projects, format!("/v3/projects/{}", segment(project)), asked)
 }
 
 /// The request for one level above; none where `name` is no folder or organization.
-fn level_ticket(name: &str) -> Option<Ticket> {
+fn level_ticket(name: &str) -> Option<RequestSpec> {
     let (sort, id) = name.split_once('/')?;
     let asked = match sort {
         "folders" => {
@@ -77,7 +77,7 @@ fn level_ticket(name: &str) -> Option<Ticket> {
         ),
         _ => return None,
     };
-    Some(Ticket::get(Base::Projects, format!("/v3/{sort}/{}", segment(id)), asked))
+    Some(RequestSpec::get(Service::Projects, format!("/v3/{sort}/{}", segment(id)), asked))
 }
 
 #[derive(Default, Deserialize)]
@@ -118,15 +118,15 @@ impl From<ProjectAnswer> for Project {
 
 fn read_page(body: &[u8]) -> Result<(Vec<Project>, Option<String>), ApiError> {
     let page: ProjectPage =
-        decode_list(body, endpoints::name(Base::Projects), &["projects", "nextPageToken"])?;
+        decode_list(body, endpoints::name(Service::Projects), &["projects", "nextPageToken"])?;
     let named = page.projects.into_iter().filter(|project| !project.project_id.is_empty());
     Ok((named.map(Project::from).collect(), page.next_page_token))
 }
 
 fn read_project(body: &[u8]) -> Result<Project, ApiError> {
-    let answer: ProjectAnswer = decode(body, endpoints::name(Base::Projects))?;
+    let answer: ProjectAnswer = decode(body, endpoints::name(Service::Projects))?;
     if answer.project_id.is_empty() {
-        return Err(lacks(endpoints::name(Base::Projects), "project"));
+        return Err(lacks(endpoints::name(Service::Projects), "project"));
     }
     Ok(Project::from(answer))
 }
@@ -154,7 +154,7 @@ impl Client {
     /// # Errors
     /// As for every call; a project that does not exist is a denial, because Resource Manager does not tell.
     pub async fn get_project(&self, project: &str) -> Result<Project, ApiError> {
-        read_project(&self.send(get_ticket(project)).await?.body)
+        read_project(&self.send(get_spec(project)).await?.body)
     }
 
     /// The folders and the organization above a project, nearest first, starting at its `parent`. The walk ends at
@@ -166,12 +166,12 @@ impl Client {
         let mut above = Vec::new();
         let mut name = parent.to_owned();
         while above.len() < DEEPEST
-            && let Some(ticket) = level_ticket(&name)
+            && let Some(spec) = level_ticket(&name)
         {
-            let level = match self.send(ticket).await {
+            let level = match self.send(spec).await {
                 Ok(answer) => {
                     let known = ["name", "displayName", "parent"];
-                    decode_list::<LevelAnswer>(&answer.body, endpoints::name(Base::Projects), &known)?
+                    decode_list::<LevelAnswer>(&answer.body, endpoints::name(Service::Projects), &known)?
                 }
                 Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) => {
                     LevelAnswer::default()

@@ -12,10 +12,10 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::{decode, decode_list, lacks},
-        endpoints::{self, Base},
-        ticket::{Lane, Ticket, segment},
+        endpoints::{self, Service},
+        request_spec::{Priority, RequestSpec, segment},
     },
-    model::{denial::Asked, role},
+    model::{denial::RequestContext, role},
 };
 
 /// A role with everything it gives.
@@ -49,14 +49,14 @@ pub struct RoleSummary {
 /// The most that `queryGrantableRoles` gives at once (IAM discovery document).
 const PAGE_SIZE: u32 = 3_000;
 
-fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> Asked {
-    let service = endpoints::service(Base::Iam);
-    Asked {
+fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> RequestContext {
+    let service = endpoints::service(Service::Iam);
+    RequestContext {
         service,
         method: method.into(),
         resource: resource.to_owned(),
         permission: permission.map(Into::into),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
@@ -97,21 +97,24 @@ fn path(name: &str) -> Option<String> {
     }
 }
 
-fn get_ticket(name: &str) -> Result<Ticket, String> {
+fn get_spec(name: &str) -> Result<RequestSpec, String> {
     let path = path(&parse(name)?).unwrap_or_default();
     let asked = asked("google.iam.admin.v1.IAM.GetRole", name, Some("iam.roles.get"));
     // One policy can name dozens of roles, so they are questions like any other.
-    Ok(Ticket { pace: Some(Lane::Front), ..Ticket::get(Base::Iam, path, asked) })
+    Ok(RequestSpec { priority: Some(Priority::Front), ..RequestSpec::get(Service::Iam, path, asked) })
 }
 
-fn grantable_ticket(name: &str, account: &str, page: &str) -> Ticket {
+fn grantable_ticket(name: &str, account: &str, page: &str) -> RequestSpec {
     let mut body = json!({ "fullResourceName": name, "pageSize": PAGE_SIZE });
     if !page.is_empty() {
         body["pageToken"] = page.into();
     }
     let asked = asked("google.iam.admin.v1.IAM.QueryGrantableRoles", account, None);
     let path = "/v1/roles:queryGrantableRoles".to_owned();
-    Ticket { pace: Some(Lane::Front), ..Ticket::post(CallKind::Read, Base::Iam, path, body, asked) }
+    RequestSpec {
+        priority: Some(Priority::Front),
+        ..RequestSpec::post(CallKind::Read, Service::Iam, path, body, asked)
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -161,31 +164,31 @@ impl From<RoleAnswer> for RoleSummary {
 }
 
 fn read_role(body: &[u8]) -> Result<RoleDetails, ApiError> {
-    let answer: RoleAnswer = decode(body, endpoints::name(Base::Iam))?;
+    let answer: RoleAnswer = decode(body, endpoints::name(Service::Iam))?;
     if answer.name.is_empty() {
-        return Err(lacks(endpoints::name(Base::Iam), "role"));
+        return Err(lacks(endpoints::name(Service::Iam), "role"));
     }
     Ok(RoleDetails::from(answer))
 }
 
 fn read_page(body: &[u8]) -> Result<(Vec<RoleSummary>, String), ApiError> {
-    let page: RolePage = decode_list(body, endpoints::name(Base::Iam), &["roles", "nextPageToken"])?;
+    let page: RolePage = decode_list(body, endpoints::name(Service::Iam), &["roles", "nextPageToken"])?;
     let roles = page.roles.into_iter().filter(|role| !role.deleted).map(RoleSummary::from).collect();
     Ok((roles, page.next_page_token))
 }
 
 impl Client {
-    /// One role, predefined or custom, with everything it gives. Paced, see [`crate::http::pace`].
+    /// One role, predefined or custom, with everything it gives. Paced, see [`crate::http::rate_limiter`].
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for what is no role's name.
     pub async fn get_role(&self, name: &str) -> Result<RoleDetails, ApiError> {
-        let ticket = get_ticket(name).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
-        read_role(&self.send(ticket).await?.body)
+        let spec = get_spec(name).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
+        read_role(&self.send(spec).await?.body)
     }
 
     /// The roles that can be granted on an account (email or unique ID), all pages, in the server's order. Where
-    /// the name does not tell the project, the account is asked for it. Paced, see [`crate::http::pace`].
+    /// the name does not tell the project, the account is asked for it. Paced, see [`crate::http::rate_limiter`].
     ///
     /// # Errors
     /// As for every call.

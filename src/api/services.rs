@@ -9,11 +9,11 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::{decode, decode_with_error},
-        endpoints::{self, Base},
+        endpoints::{self, Service},
         error::{CODES, plain},
-        ticket::{Ticket, segment},
+        request_spec::{RequestSpec, segment},
     },
-    model::denial::{Asked, Refusal},
+    model::denial::{Refusal, RequestContext},
 };
 
 /// A long-running operation as far as it matters here.
@@ -27,13 +27,13 @@ pub struct Operation {
     pub error: Option<Refusal>,
 }
 
-fn asked(method: &'static str, resource: &str, permission: &'static str) -> Asked {
-    Asked {
-        service: endpoints::service(Base::Services),
+fn asked(method: &'static str, resource: &str, permission: &'static str) -> RequestContext {
+    RequestContext {
+        service: endpoints::service(Service::Services),
         method: method.into(),
         resource: resource.to_owned(),
         permission: Some(permission.into()),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
@@ -42,26 +42,26 @@ fn path(project: &str, rest: &str) -> String {
     format!("/v1/projects/{}/{rest}", segment(project.trim_start_matches("projects/")))
 }
 
-fn get_ticket(project: &str, service: &str) -> Ticket {
+fn get_spec(project: &str, service: &str) -> RequestSpec {
     let asked =
         asked("google.api.serviceusage.v1.ServiceUsage.GetService", project, "serviceusage.services.get");
-    Ticket::get(Base::Services, path(project, &format!("services/{}", segment(service))), asked)
+    RequestSpec::get(Service::Services, path(project, &format!("services/{}", segment(service))), asked)
 }
 
-fn enable_ticket(project: &str, services: &[String]) -> Ticket {
+fn enable_ticket(project: &str, services: &[String]) -> RequestSpec {
     let asked = asked(
         "google.api.serviceusage.v1.ServiceUsage.BatchEnableServices",
         project,
         "serviceusage.services.enable",
     );
     let body = json!({ "serviceIds": services });
-    Ticket::post(CallKind::Write, Base::Services, path(project, "services:batchEnable"), body, asked)
+    RequestSpec::post(CallKind::Write, Service::Services, path(project, "services:batchEnable"), body, asked)
 }
 
-fn operation_ticket(name: &str) -> Result<Ticket, ApiError> {
+fn operation_ticket(name: &str) -> Result<RequestSpec, ApiError> {
     let id = name.strip_prefix("operations/").filter(|id| !id.is_empty()).ok_or_else(no_operation)?;
     let asked = asked("google.longrunning.Operations.GetOperation", name, "serviceusage.operations.get");
-    Ok(Ticket::get(Base::Services, format!("/v1/operations/{}", segment(id)), asked))
+    Ok(RequestSpec::get(Service::Services, format!("/v1/operations/{}", segment(id)), asked))
 }
 
 fn no_operation() -> ApiError {
@@ -72,10 +72,10 @@ fn no_operation() -> ApiError {
 fn read_state(body: &[u8]) -> Result<bool, ApiError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Service {
+    struct ServiceState {
         state: String,
     }
-    decode::<Service>(body, endpoints::name(Base::Services)).map(|service| service.state == "ENABLED")
+    decode::<ServiceState>(body, endpoints::name(Service::Services)).map(|service| service.state == "ENABLED")
 }
 
 fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
@@ -87,7 +87,7 @@ fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
         error: Option<Value>,
         response: Value,
     }
-    let answer: Answer = decode_with_error(body, endpoints::name(Base::Services))?;
+    let answer: Answer = decode_with_error(body, endpoints::name(Service::Services))?;
     // What cannot be asked about would be waited for in vain.
     if !answer.done && answer.name.is_empty() {
         return Err(no_operation());
@@ -100,7 +100,7 @@ fn read_operation(body: &[u8]) -> Result<Operation, ApiError> {
         wrapped["error"]["status"] = code.map(|(_, name, _)| *name).into();
         let status = code.map_or(500, |(.., status)| *status);
         let refusal =
-            ApiError::from_answer(status, wrapped.to_string().as_bytes(), &Asked::default()).refusal;
+            ApiError::from_answer(status, wrapped.to_string().as_bytes(), &RequestContext::default()).refusal;
         *refusal.expect("an answer that is no success is a refusal")
     });
     // A batch may end with some services on and others not: each failure has its own words.
@@ -121,7 +121,7 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub async fn is_enabled(&self, project: &str, service: &str) -> Result<bool, ApiError> {
-        read_state(&self.send(get_ticket(project, service)).await?.body)
+        read_state(&self.send(get_spec(project, service)).await?.body)
     }
 
     /// Begins to switch APIs on in a project, all or none of them.
@@ -147,11 +147,11 @@ mod tests {
 
     #[test]
     fn a_consumer_of_an_error_names_the_project_that_is_asked_about() {
-        let ticket = get_ticket("projects/8667575547", "iamcredentials.googleapis.com");
-        assert_eq!(ticket.path, "/v1/projects/8667575547/services/iamcredentials.googleapis.com");
-        let ticket = enable_ticket("acme/../x", &["iam.googleapis.com".into()]);
-        assert_eq!(ticket.path, "/v1/projects/acme%2F..%2Fx/services:batchEnable");
-        assert_eq!(ticket.kind, CallKind::Write);
+        let spec = get_spec("projects/8667575547", "iamcredentials.googleapis.com");
+        assert_eq!(spec.path, "/v1/projects/8667575547/services/iamcredentials.googleapis.com");
+        let spec = enable_ticket("acme/../x", &["iam.googleapis.com".into()]);
+        assert_eq!(spec.path, "/v1/projects/acme%2F..%2Fx/services:batchEnable");
+        assert_eq!(spec.kind, CallKind::Write);
         assert_eq!(operation_ticket("operations/acat.p2-1-x").unwrap().path, "/v1/operations/acat.p2-1-x");
         assert!(operation_ticket("other/acat").is_err() && operation_ticket("operations/").is_err());
     }

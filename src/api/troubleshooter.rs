@@ -10,27 +10,33 @@ use crate::{
     http::{
         ApiError, CallKind,
         answer::decode,
-        endpoints::{self, Base},
+        endpoints::{self, Service},
         error::plain,
-        ticket::{Lane, Ticket},
+        request_spec::{Priority, RequestSpec},
     },
-    model::{denial::Asked, doctor::Troubleshot},
+    model::{denial::RequestContext, doctor::Troubleshot},
 };
 
-fn ticket(principal: &str, full_name: &str, permission: &str) -> Ticket {
+fn spec(principal: &str, full_name: &str, permission: &str) -> RequestSpec {
     let account = full_name.rsplit('/').next().unwrap_or_default();
-    let asked = Asked {
-        service: endpoints::service(Base::Troubleshooter),
+    let asked = RequestContext {
+        service: endpoints::service(Service::Troubleshooter),
         method: "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.TroubleshootIamPolicy".into(),
         resource: account.to_owned(),
-        ..Asked::default()
+        ..RequestContext::default()
     };
     let body = json!({ "accessTuple": {
         "principal": principal, "fullResourceName": full_name, "permission": permission,
     }});
-    Ticket {
-        pace: Some(Lane::Front),
-        ..Ticket::post(CallKind::Read, Base::Troubleshooter, "/v3/iam:troubleshoot".into(), body, asked)
+    RequestSpec {
+        priority: Some(Priority::Front),
+        ..RequestSpec::post(
+            CallKind::Read,
+            Service::Troubleshooter,
+            "/v3/iam:troubleshoot".into(),
+            body,
+            asked,
+        )
     }
 }
 
@@ -80,7 +86,7 @@ struct Named {
 const DENIED: &str = "DENY_ACCESS_STATE_DENIED";
 
 fn read(body: &[u8]) -> Result<Troubleshot, ApiError> {
-    let answer: Answer = decode(body, endpoints::name(Base::Troubleshooter))?;
+    let answer: Answer = decode(body, endpoints::name(Service::Troubleshooter))?;
     let known = |state: &str, yes: &str, no: &str| match state {
         _ if state == yes => Some(true),
         _ if state == no => Some(false),
@@ -123,26 +129,26 @@ impl Client {
         full_name: &str,
         permission: &str,
     ) -> Result<Troubleshot, ApiError> {
-        read(&self.send(ticket(principal, full_name, permission)).await?.body)
+        read(&self.send(spec(principal, full_name, permission)).await?.body)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::ticket::Body;
+    use crate::http::request_spec::Body;
 
     #[test]
     fn it_is_asked_with_a_bare_email_and_the_full_name_of_the_account() {
         let account =
             "//iam.googleapis.com/projects/acme-prod/serviceAccounts/sa@acme-prod.iam.gserviceaccount.com";
-        let ticket = ticket("dev@example.com", account, "iam.serviceAccounts.getAccessToken");
-        let Body::Json(body) = ticket.body else { panic!("a JSON body") };
+        let spec = spec("dev@example.com", account, "iam.serviceAccounts.getAccessToken");
+        let Body::Json(body) = spec.body else { panic!("a JSON body") };
         assert_eq!(
             body.to_string(),
             r#"{"accessTuple":{"principal":"dev@example.com","fullResourceName":"//iam.googleapis.com/projects/acme-prod/serviceAccounts/sa@acme-prod.iam.gserviceaccount.com","permission":"iam.serviceAccounts.getAccessToken"}}"#
         );
-        assert_eq!(ticket.asked.resource, "sa@acme-prod.iam.gserviceaccount.com");
+        assert_eq!(spec.asked.resource, "sa@acme-prod.iam.gserviceaccount.com");
     }
 
     #[test]

@@ -46,14 +46,14 @@ fn named<'a>(asked: &[&'a str], error: &ApiError) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::denial::Asked;
+    use crate::model::denial::RequestContext;
 
     const ASKED: [&str; 3] = ["a.things.get", "a.things.getSecret", "a.things.list"];
 
     fn refused(status: u16, message: &str) -> ApiError {
         let body =
             serde_json::json!({"error": {"code": status, "message": message, "status": "INVALID_ARGUMENT"}});
-        ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default())
+        ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default())
     }
 
     #[tokio::test]

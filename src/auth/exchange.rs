@@ -10,14 +10,14 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
-        endpoints::{self, Base, GOOGLE},
+        endpoints::{self, GOOGLE, Service},
         handed_out::{self, HandedOut},
-        ticket::{Ticket, segment},
+        request_spec::{RequestSpec, segment},
         transport::{Http, now},
     },
     model::{
         caller::Charge,
-        denial::{Asked, Cause, LOGIN, Refusal, SHARED_CLIENT_PROJECTS},
+        denial::{Cause, LOGIN, Refusal, RequestContext, SHARED_CLIENT_PROJECTS},
         permission,
         secret::Secret,
     },
@@ -125,12 +125,12 @@ fn grant<'a>(credentials: &'a Credentials, http: &'a Http) -> BoxFuture<'a, Resu
                 let asked = asked("google.identity.sts.v1.SecurityTokenService.RefreshToken");
                 let plain = vec![("grant_type", "refresh_token".to_owned())];
                 let secret = vec![("refresh_token", refresh_token.clone())];
-                let ticket = Ticket {
+                let spec = RequestSpec {
                     address: Some(token_url.clone()),
                     headers: vec![external::basic(client_id, client_secret)],
-                    ..Ticket::form(Base::Token, String::new(), plain, secret, asked)
+                    ..RequestSpec::form(Service::Token, String::new(), plain, secret, asked)
                 };
-                let answer = http.send(&ticket, None).await?;
+                let answer = http.send(&spec, None).await?;
                 let answer: TokenAnswer = decode(&answer.body, "the Security Token Service")?;
                 let granted = answer.granted("the Security Token Service")?;
                 let principal = match introspect_url {
@@ -173,8 +173,12 @@ pub(super) fn nothing_found() -> ApiError {
     .with_next(format!("Log in with `{LOGIN}`, or explore with `impersona --demo`."))
 }
 
-fn asked(method: &'static str) -> Asked {
-    Asked { service: endpoints::service(Base::Token), method: method.into(), ..Asked::default() }
+fn asked(method: &'static str) -> RequestContext {
+    RequestContext {
+        service: endpoints::service(Service::Token),
+        method: method.into(),
+        ..RequestContext::default()
+    }
 }
 
 async fn token_endpoint(
@@ -182,9 +186,9 @@ async fn token_endpoint(
     secret: Vec<(&'static str, Secret)>,
     http: &Http,
 ) -> Result<Granted, ApiError> {
-    let ticket = Ticket::form(Base::Token, String::new(), plain, secret, asked("token"));
-    let answer = http.send(&ticket, None).await.map_err(|error| error.at(http.endpoints(), Base::Token))?;
-    let from = endpoints::name(Base::Token);
+    let spec = RequestSpec::form(Service::Token, String::new(), plain, secret, asked("token"));
+    let answer = http.send(&spec, None).await.map_err(|error| error.at(http.endpoints(), Service::Token))?;
+    let from = endpoints::name(Service::Token);
     decode::<TokenAnswer>(&answer.body, from)?.granted(from)
 }
 
@@ -238,23 +242,23 @@ pub(super) async fn impersonate(
         body["delegates"] =
             delegates.iter().map(|name| format!("projects/-/serviceAccounts/{name}")).collect();
     }
-    let asked = Asked {
-        service: endpoints::service(Base::Credentials),
+    let asked = RequestContext {
+        service: endpoints::service(Service::Credentials),
         method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: account.to_owned(),
         permission: Some(permission::GET_ACCESS_TOKEN.name.into()),
         delegates: delegates.to_vec(),
-        ..Asked::default()
+        ..RequestContext::default()
     };
     let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(account));
-    let post = Ticket::post(CallKind::Mint, Base::Credentials, path, body, asked);
-    let ticket = Ticket { auth: false, charge, address: address.map(str::to_owned), ..post };
+    let post = RequestSpec::post(CallKind::Mint, Service::Credentials, path, body, asked);
+    let spec = RequestSpec { auth: false, charge, address: address.map(str::to_owned), ..post };
     let moved = |error: ApiError| match address {
         Some(_) => error,
-        None => error.at(http.endpoints(), Base::Credentials),
+        None => error.at(http.endpoints(), Service::Credentials),
     };
-    let answer = http.send(&ticket, Some(caller)).await.map_err(moved)?;
-    let from = endpoints::name(Base::Credentials);
+    let answer = http.send(&spec, Some(caller)).await.map_err(moved)?;
+    let from = endpoints::name(Service::Credentials);
     let answer: Answer = decode(&answer.body, from)?;
     Ok(Granted {
         secret: answer.access_token.bearer(from)?,

@@ -27,7 +27,7 @@ fn good(content: &str) -> Source {
     read_bytes(content.as_bytes()).unwrap()
 }
 
-fn doubt(content: &str) -> Option<trust::Doubt> {
+fn doubt(content: &str) -> Option<trust::TrustPrompt> {
     trust::doubt(&good(content), &Env::default())
 }
 

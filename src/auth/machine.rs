@@ -11,12 +11,12 @@ use crate::{
     http::{
         ApiError, ErrorKind,
         answer::decode,
-        endpoints::{self, Base},
+        endpoints::{self, Service},
         handed_out,
-        ticket::Ticket,
+        request_spec::RequestSpec,
         transport::Http,
     },
-    model::denial::Asked,
+    model::denial::RequestContext,
 };
 
 /// What it is called as a source.
@@ -35,18 +35,25 @@ pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
     let absent = || ApiError::new(ErrorKind::Timeout, "No metadata server responds here.");
     let recursive = vec![("recursive", "true".to_owned())];
     let asked = |path: &str, query, method: &'static str| {
-        let asked =
-            Asked { service: endpoints::service(Base::Metadata), method: method.into(), ..Asked::default() };
-        Ticket { auth: false, query, ..Ticket::get(Base::Metadata, format!("{DEFAULT}{path}"), asked) }
+        let asked = RequestContext {
+            service: endpoints::service(Service::Metadata),
+            method: method.into(),
+            ..RequestContext::default()
+        };
+        RequestSpec {
+            auth: false,
+            query,
+            ..RequestSpec::get(Service::Metadata, format!("{DEFAULT}{path}"), asked)
+        }
     };
     let look = asked("", recursive, "metadata.read");
     let patience = Patience::of(http.endpoints());
     let account = patience.ask(|| http.send(&look, None)).await.ok_or_else(absent)??;
-    let account: Account = decode(&account.body, endpoints::name(Base::Metadata))?;
+    let account: Account = decode(&account.body, endpoints::name(Service::Metadata))?;
     let scopes = vec![("scopes", key::SCOPE.to_owned())];
     let answer = http.send(&asked("token", scopes, "metadata.token"), None).await?;
-    let answer: TokenAnswer = decode(&answer.body, endpoints::name(Base::Metadata))?;
-    let from = endpoints::name(Base::Metadata);
+    let answer: TokenAnswer = decode(&answer.body, endpoints::name(Service::Metadata))?;
+    let from = endpoints::name(Service::Metadata);
     let principal = (!account.email.is_empty()).then(|| handed_out::name(account.email, from)).transpose()?;
     Ok(Granted {
         // What the machine was made with; what was asked for may have been ignored.

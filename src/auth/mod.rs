@@ -19,10 +19,10 @@ mod external;
 mod fields;
 mod file;
 pub mod gcloud;
-pub(crate) mod keeper;
 mod key;
 mod machine;
 mod patience;
+pub(crate) mod token_cache;
 pub mod trust;
 
 pub(crate) use patience::Patience;
@@ -32,7 +32,7 @@ use crate::{
     http::{ApiError, ErrorKind},
     local::env::Env,
     model::{
-        caller::{Caller, Choice, How},
+        caller::{Caller, Choice, CredentialSource},
         denial::LOGIN,
         secret::Secret,
     },
@@ -276,16 +276,17 @@ fn asks_the_machine(env: &Env) -> bool {
 
 /// Everything that is there to call as. Reads small files; asks nobody, and runs nothing.
 pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
-    let mut found: Vec<How> = options.credentials_file.iter().cloned().map(How::File).collect();
-    found.extend(options.stdin_token.iter().map(|_| How::Stdin));
+    let mut found: Vec<CredentialSource> =
+        options.credentials_file.iter().cloned().map(CredentialSource::File).collect();
+    found.extend(options.stdin_token.iter().map(|_| CredentialSource::Stdin));
     if env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").is_some() {
-        found.push(How::Variable);
+        found.push(CredentialSource::Variable);
     }
-    found.extend(env.get("GOOGLE_APPLICATION_CREDENTIALS").map(|path| How::File(path.into())));
-    found.extend(well_known(env).map(How::File));
-    found.extend(gcloud::logins(env).into_iter().map(|login| How::Gcloud(login.name)));
+    found.extend(env.get("GOOGLE_APPLICATION_CREDENTIALS").map(|path| CredentialSource::File(path.into())));
+    found.extend(well_known(env).map(CredentialSource::File));
+    found.extend(gcloud::logins(env).into_iter().map(|login| CredentialSource::Gcloud(login.name)));
     if asks_the_machine(env) {
-        found.push(How::Machine);
+        found.push(CredentialSource::Machine);
     }
     let mut seen = Vec::new();
     found.retain(|how| {
@@ -297,7 +298,7 @@ pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
 }
 
 /// What can be said of one without asking anybody.
-pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
+pub fn choice(how: CredentialSource, env: &Env, options: &FindOptions) -> Choice {
     match load(&how, env, options) {
         Ok(source) => Choice {
             gclouds_own: matches!(&source.credentials, Credentials::Gcloud(login) if login.active),
@@ -313,11 +314,11 @@ pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
         },
         Err(error) => {
             let label = match &how {
-                How::File(path) => named_by(path, env),
-                How::Stdin => "stdin".to_owned(),
-                How::Variable => "CLOUDSDK_AUTH_ACCESS_TOKEN".to_owned(),
-                How::Gcloud(name) => format!("gcloud configuration “{name}”"),
-                How::Machine => machine::LABEL.to_owned(),
+                CredentialSource::File(path) => named_by(path, env),
+                CredentialSource::Stdin => "stdin".to_owned(),
+                CredentialSource::Variable => "CLOUDSDK_AUTH_ACCESS_TOKEN".to_owned(),
+                CredentialSource::Gcloud(name) => format!("gcloud configuration “{name}”"),
+                CredentialSource::Machine => machine::LABEL.to_owned(),
             };
             Choice { how, label, about: error.sentence(), principal: None, gclouds_own: false }
         }
@@ -328,18 +329,18 @@ pub fn choice(how: How, env: &Env, options: &FindOptions) -> Choice {
 ///
 /// # Errors
 /// As for [`find`].
-pub fn load(how: &How, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
+pub fn load(how: &CredentialSource, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     match how {
-        How::File(path) => own_file(&at_home(path, env), env),
-        How::Stdin => {
+        CredentialSource::File(path) => own_file(&at_home(path, env), env),
+        CredentialSource::Stdin => {
             let token = options.stdin_token.as_ref().map(Secret::expose).unwrap_or_default().trim();
             Source::token(Secret::new(token), "stdin", env)
         }
-        How::Variable => {
+        CredentialSource::Variable => {
             let token = env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").unwrap_or_default().trim();
             Source::token(Secret::new(token), "CLOUDSDK_AUTH_ACCESS_TOKEN", env)
         }
-        How::Gcloud(name) => gcloud::logins(env)
+        CredentialSource::Gcloud(name) => gcloud::logins(env)
             .into_iter()
             .find(|login| login.name == *name)
             .map(|login| Source::gcloud(login, env))
@@ -347,7 +348,7 @@ pub fn load(how: &How, env: &Env, options: &FindOptions) -> Result<Source, ApiEr
                 let message = format!("gcloud has no configuration “{name}” with a login.");
                 ApiError::new(ErrorKind::Credentials, message).with_next("Log in with `gcloud auth login`.")
             }),
-        How::Machine => {
+        CredentialSource::Machine => {
             Ok(Source::new(machine::LABEL, machine::LABEL, Credentials::Machine).with_environment(env))
         }
     }

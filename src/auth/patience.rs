@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    http::endpoints::{Base, Endpoints},
+    http::endpoints::{Endpoints, Service},
     local::env::Hosting,
 };
 
@@ -29,7 +29,7 @@ impl Patience {
     /// By what environment and hardware say of the machine. Serverless machines have no hardware of Google's, and a
     /// container sees none.
     pub(crate) fn of(endpoints: &Endpoints) -> Patience {
-        if endpoints.is_moved(Base::Metadata) {
+        if endpoints.is_moved(Service::Metadata) {
             Patience::NAMED
         } else if is_googles_hardware() {
             Patience::AT_GOOGLE

@@ -18,7 +18,7 @@ use crate::{
 
 /// What has to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubt {
+pub struct TrustPrompt {
     /// Where the file is.
     pub origin: String,
     /// SHA-256 of the file, in hexadecimal.
@@ -70,7 +70,7 @@ impl Reason {
     }
 }
 
-impl Doubt {
+impl TrustPrompt {
     /// The question to a person.
     pub fn question(&self) -> String {
         let remark = self.remark.as_ref().map(|remark| format!(" {remark}")).unwrap_or_default();
@@ -94,7 +94,7 @@ impl Doubt {
 /// What has to be confirmed before these credentials are used; none where nothing leaves Google, the universe that the
 /// environment names, and this machine. The universe of the file is no reason to trust it: whoever wrote the addresses
 /// wrote that as well, and all later calls go there.
-pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
+pub fn doubt(source: &Source, env: &Env) -> Option<TrustPrompt> {
     let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
     let universe = named.unwrap_or(GOOGLE);
     let hash = source.hash.clone()?;
@@ -128,7 +128,7 @@ pub fn doubt(source: &Source, env: &Env) -> Option<Doubt> {
         };
         reasons.extend(what.map(|what| Reason::Local { what, to: to.to_owned() }));
     }
-    (!reasons.is_empty()).then(|| Doubt { origin: source.origin.clone(), hash, reasons, remark: None })
+    (!reasons.is_empty()).then(|| TrustPrompt { origin: source.origin.clone(), hash, reasons, remark: None })
 }
 
 /// What only the user of this machine has, and a credentials file wants to send.
@@ -201,7 +201,7 @@ fn is_of_machine(url: &str) -> bool {
 ///
 /// # Errors
 /// One sentence: why what was confirmed before does not count. Others may have written it.
-pub fn is_confirmed(folder: Option<&Path>, doubt: &Doubt) -> Result<bool, String> {
+pub fn is_confirmed(folder: Option<&Path>, doubt: &TrustPrompt) -> Result<bool, String> {
     let Some(path) = folder.map(|folder| folder.join(FILE)).filter(|path| path.is_file()) else {
         return Ok(false);
     };
@@ -216,7 +216,7 @@ pub fn is_confirmed(folder: Option<&Path>, doubt: &Doubt) -> Result<bool, String
 
 /// The command that confirms a file beforehand, where nobody can be asked: as [`confirm`] does, readable and writable by
 /// its user alone, for anything else is ignored. None for names that no shell can be given.
-pub fn command(folder: &Path, doubt: &Doubt) -> Option<String> {
+pub fn command(folder: &Path, doubt: &TrustPrompt) -> Option<String> {
     let [file, folder, list] =
         [Path::new(&doubt.origin), folder, &folder.join(FILE)].map(|path| path.to_str().map(quote));
     let (file, folder, list) = (file?, folder?, list?);
@@ -229,7 +229,7 @@ pub fn command(folder: &Path, doubt: &Doubt) -> Option<String> {
 ///
 /// # Errors
 /// What the file system says.
-pub fn confirm(folder: &Path, doubt: &Doubt) -> io::Result<()> {
+pub fn confirm(folder: &Path, doubt: &TrustPrompt) -> io::Result<()> {
     use io::Write as _;
     let path = folder.join(FILE);
     let ours = !path.exists() || files::written_by_others(&path)?.is_none();

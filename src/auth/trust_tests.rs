@@ -39,8 +39,8 @@ fn googles_hosts_the_universes_and_this_machine_are_trusted() {
     }
 }
 
-fn in_doubt(origin: &str, hash: &str) -> Doubt {
-    Doubt {
+fn in_doubt(origin: &str, hash: &str) -> TrustPrompt {
+    TrustPrompt {
         origin: origin.into(),
         hash: hash.into(),
         reasons: vec![Reason::Addresses(vec!["https://a".into()])],
@@ -246,7 +246,7 @@ fn a_doubt_says_each_of_its_reasons_and_the_remark() {
         ),
     ];
     for (reason, clause) in &reasons {
-        let doubt = Doubt { reasons: vec![reason.clone()], ..in_doubt("/x", "aa") };
+        let doubt = TrustPrompt { reasons: vec![reason.clone()], ..in_doubt("/x", "aa") };
         assert_eq!(
             doubt.question(),
             format!("The credentials file /x {clause}. Trust this file as it is now?")
@@ -254,7 +254,7 @@ fn a_doubt_says_each_of_its_reasons_and_the_remark() {
         assert_eq!(doubt.refusal(), format!("The credentials file /x needs confirmation: it {clause}."));
     }
     let (all, clauses): (Vec<_>, Vec<_>) = reasons.into_iter().unzip();
-    let doubt = Doubt { reasons: all, remark: Some("So it is.".into()), ..in_doubt("/x", "aa") };
+    let doubt = TrustPrompt { reasons: all, remark: Some("So it is.".into()), ..in_doubt("/x", "aa") };
     let clauses = clauses.join("; it ");
     assert_eq!(
         doubt.question(),
@@ -281,7 +281,7 @@ fn the_command_confirms_a_file_whatever_the_umask_is() {
     let outer = tempfile::tempdir().unwrap();
     let (file, folder) = (outer.path().join("a b.json"), outer.path().join("it's state"));
     fs::write(&file, "{}").unwrap();
-    let doubt = Doubt {
+    let doubt = TrustPrompt {
         origin: file.to_str().unwrap().to_owned(),
         hash: "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a".to_owned(),
         reasons: vec![],
@@ -304,7 +304,7 @@ fn what_others_may_have_confirmed_does_not_count() {
     let outer = tempfile::tempdir().unwrap();
     let folder = outer.path().join("state");
     let path = folder.join(FILE);
-    let doubt = Doubt { origin: "/x".into(), hash: "aa".into(), reasons: vec![], remark: None };
+    let doubt = TrustPrompt { origin: "/x".into(), hash: "aa".into(), reasons: vec![], remark: None };
     confirm(&folder, &doubt).unwrap();
     assert_eq!((mode(&folder), mode(&path)), (0o700, 0o600));
     for (place, wide, narrow) in
@@ -321,7 +321,7 @@ fn what_others_may_have_confirmed_does_not_count() {
     open_to(&path, 0o666);
     confirm(&folder, &doubt).unwrap();
     assert_eq!((mode(&path), is_confirmed(Some(&folder), &doubt)), (0o600, Ok(true)));
-    assert_eq!(is_confirmed(Some(&folder), &Doubt { hash: "bb".into(), ..doubt }), Ok(false));
+    assert_eq!(is_confirmed(Some(&folder), &TrustPrompt { hash: "bb".into(), ..doubt }), Ok(false));
 }
 
 #[test]

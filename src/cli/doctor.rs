@@ -9,7 +9,7 @@ use serde_json::json;
 use super::input;
 use super::output::{self, columns};
 use crate::flows;
-use crate::http::endpoints::Base;
+use crate::http::endpoints::Service;
 use crate::http::{ApiError, ErrorKind, error_text};
 use crate::local::history::Snapshots;
 use crate::model::caller::Caller;
@@ -77,7 +77,7 @@ async fn last(
     let caller: Option<Caller> = setup.client.caller().await.ok().or_else(|| setup.caller.clone().ok());
     let snapshots = Snapshots::in_state_folder(folder);
     let present = caller.as_ref().and_then(|caller| caller.principal.clone());
-    let endpoint = setup.client.endpoints().url(Base::Iam);
+    let endpoint = setup.client.endpoints().url(Service::Iam);
     let same_person = failure.caller.is_none() || present.is_none() || failure.caller == present;
     let same = same_person && (failure.endpoint.is_empty() || failure.endpoint == endpoint);
     let seen = match &setup.caller {

@@ -25,7 +25,7 @@ use clap::{CommandFactory as _, Parser};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::http::endpoints::Base;
+use crate::http::endpoints::Service;
 use crate::http::record::{Outcome, Record};
 use crate::http::{ApiError, ErrorKind};
 use crate::local::env::Env;
@@ -219,7 +219,7 @@ async fn dispatch(
 ) -> Result<(), Failure> {
     let setup = async || {
         let setup = trusted(Setup::make(global, env, records).await?)?;
-        let endpoint = setup.client.endpoints().url(Base::Iam).to_owned();
+        let endpoint = setup.client.endpoints().url(Service::Iam).to_owned();
         who.set(Some((setup.client.known_caller().principal, endpoint)));
         Ok(setup)
     };

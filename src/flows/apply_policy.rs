@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::{
     api::{Client, commands},
-    http::{ApiError, ErrorKind, endpoints::Base, transport},
+    http::{ApiError, ErrorKind, endpoints::Service, transport},
     local::history::{Snapshot, Snapshots, Whose},
     model::policy::{
         Policy,
@@ -233,7 +233,7 @@ pub async fn apply_policy_if(
 
 /// Whose snapshots those of an account are, at the endpoint of this client.
 pub fn whose(client: &Client, account: &str, unique_id: &str) -> Whose {
-    let url = client.endpoints().url(Base::Iam);
+    let url = client.endpoints().url(Service::Iam);
     let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
     let by_id = account.bytes().all(|b| b.is_ascii_digit());
     Whose {

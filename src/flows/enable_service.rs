@@ -9,7 +9,7 @@ use crate::{
     api::Client,
     flows::Patience,
     http::{ApiError, ErrorKind},
-    model::denial::{self, Asked},
+    model::denial::{self, RequestContext},
 };
 
 /// As gcloud asks about operations: after two seconds, then ever more seldom up to ten, for half an hour.
@@ -82,8 +82,11 @@ pub async fn enable_service(
     let (mut wait, mut polls) = (patience.first, 0);
     loop {
         if let Some(mut refusal) = operation.error {
-            refusal.asked =
-                Asked { service: service.to_owned(), resource: project.to_owned(), ..Asked::default() };
+            refusal.asked = RequestContext {
+                service: service.to_owned(),
+                resource: project.to_owned(),
+                ..RequestContext::default()
+            };
             refusal.metadata.entry("consumer".into()).or_insert_with(|| project.to_owned());
             let told = denial::explain(&refusal);
             return Err(ApiError::refused(ErrorKind::Invalid, refusal).with_next(told.next));

@@ -2,7 +2,7 @@
 //! XML, a line of Identity-Aware Proxy, an API gateway's. None of them is of the form of an API's error.
 
 use super::{ApiError, ErrorKind, error::plain, web_page};
-use crate::model::denial::{Answerer, Asked, CalledService, Refusal};
+use crate::model::denial::{Answerer, CalledService, Refusal, RequestContext};
 
 /// The refusal in a text; none where it is no answer of such a service.
 pub(super) fn find(written: &str) -> Option<ApiError> {
@@ -23,7 +23,7 @@ fn refused(service: CalledService, status: u16, message: &str) -> Refusal {
         status,
         message: plain(message),
         by: Answerer::CalledService,
-        asked: Asked { service: service.name().to_owned(), ..Asked::default() },
+        asked: RequestContext { service: service.name().to_owned(), ..RequestContext::default() },
         ..Refusal::default()
     }
 }

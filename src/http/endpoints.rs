@@ -12,7 +12,7 @@ pub const GOOGLE: &str = "googleapis.com";
 
 /// A service, by the base URL it is reached at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Base {
+pub enum Service {
     /// IAM: accounts, keys, policies.
     Iam,
     /// IAM Credentials: minting.
@@ -35,13 +35,19 @@ pub enum Base {
     Metadata,
 }
 
-impl Base {
+impl Service {
     /// Whether the service charges its calls to a project, and takes the name of one (`x-goog-user-project`). The others
     /// do not know the header: userinfo refuses it.
     pub fn charges(self) -> bool {
         match self {
-            Base::Iam | Base::Credentials | Base::Projects | Base::Services | Base::Troubleshooter => true,
-            Base::Token | Base::Tokeninfo | Base::Userinfo | Base::Certs | Base::Metadata => false,
+            Service::Iam
+            | Service::Credentials
+            | Service::Projects
+            | Service::Services
+            | Service::Troubleshooter => true,
+            Service::Token | Service::Tokeninfo | Service::Userinfo | Service::Certs | Service::Metadata => {
+                false
+            }
         }
     }
 }
@@ -51,7 +57,7 @@ const METADATA_HOST: &str = "metadata.google.internal";
 
 /// One row of the table: the service, its name for people, its host below the universe, its variable.
 struct Row {
-    base: Base,
+    base: Service,
     name: &'static str,
     host: &'static str,
     path: &'static str,
@@ -59,38 +65,44 @@ struct Row {
 }
 
 const TABLE: [Row; 10] = [
-    row(Base::Iam, "IAM", "iam", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
+    row(Service::Iam, "IAM", "iam", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"),
     row(
-        Base::Credentials,
+        Service::Credentials,
         "IAM Credentials",
         "iamcredentials",
         "",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
     ),
     row(
-        Base::Projects,
+        Service::Projects,
         "Resource Manager",
         "cloudresourcemanager",
         "",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
     ),
-    row(Base::Services, "Service Usage", "serviceusage", "", "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE"),
     row(
-        Base::Troubleshooter,
+        Service::Services,
+        "Service Usage",
+        "serviceusage",
+        "",
+        "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE",
+    ),
+    row(
+        Service::Troubleshooter,
         "Policy Troubleshooter",
         "policytroubleshooter",
         "",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_POLICYTROUBLESHOOTER",
     ),
-    row(Base::Token, "OAuth token", "oauth2", "/token", "CLOUDSDK_AUTH_TOKEN_HOST"),
-    row(Base::Tokeninfo, "tokeninfo", "oauth2", "", "IMPERSONA_OAUTH2_ENDPOINT"),
-    row(Base::Userinfo, "userinfo", "openidconnect", "", "IMPERSONA_OAUTH2_ENDPOINT"),
-    row(Base::Certs, "certificates", "www", "", "IMPERSONA_CERTS_ENDPOINT"),
-    row(Base::Metadata, "metadata server", METADATA_HOST, "", "GCE_METADATA_HOST"),
+    row(Service::Token, "OAuth token", "oauth2", "/token", "CLOUDSDK_AUTH_TOKEN_HOST"),
+    row(Service::Tokeninfo, "tokeninfo", "oauth2", "", "IMPERSONA_OAUTH2_ENDPOINT"),
+    row(Service::Userinfo, "userinfo", "openidconnect", "", "IMPERSONA_OAUTH2_ENDPOINT"),
+    row(Service::Certs, "certificates", "www", "", "IMPERSONA_CERTS_ENDPOINT"),
+    row(Service::Metadata, "metadata server", METADATA_HOST, "", "GCE_METADATA_HOST"),
 ];
 
 const fn row(
-    base: Base,
+    base: Service,
     name: &'static str,
     host: &'static str,
     path: &'static str,
@@ -134,10 +146,10 @@ impl Endpoints {
         let mut urls = [const { (String::new(), false) }; TABLE.len()];
         for (url, row) in urls.iter_mut().zip(&TABLE) {
             *url = match env.get(row.variable) {
-                Some(text) if row.base == Base::Metadata => {
+                Some(text) if row.base == Service::Metadata => {
                     (metadata(text).map_err(|why| wrong(row.variable, why))?, true)
                 }
-                None if row.base == Base::Metadata => (format!("http://{}", row.host), false),
+                None if row.base == Service::Metadata => (format!("http://{}", row.host), false),
                 Some(text) => (parse(text).map_err(|why| wrong(row.variable, &why))?, true),
                 None => (format!("https://{}.{universe}{}", row.host, row.path), false),
             };
@@ -148,7 +160,7 @@ impl Endpoints {
     /// The same, with the token endpoint a credentials file names: taken only where its host is Google's, the
     /// universe's or this machine, and never over the environment's.
     pub fn with_token_uri(mut self, uri: Option<&str>) -> Endpoints {
-        let index = index(Base::Token);
+        let index = index(Service::Token);
         if !self.urls[index].1
             && let Some(url) = uri.and_then(|uri| parse(uri).ok())
             && self.trusts(&url)
@@ -158,8 +170,8 @@ impl Endpoints {
         self
     }
 
-    /// The base URL of a service, without a trailing slash. That of [`Base::Token`] is a whole URL.
-    pub fn url(&self, base: Base) -> &str {
+    /// The base URL of a service, without a trailing slash. That of [`Service::Token`] is a whole URL.
+    pub fn url(&self, base: Service) -> &str {
         &self.urls[index(base)].0
     }
 
@@ -169,12 +181,12 @@ impl Endpoints {
     }
 
     /// Whether the environment says where this service is.
-    pub fn is_moved(&self, base: Base) -> bool {
+    pub fn is_moved(&self, base: Service) -> bool {
         self.urls[index(base)].1
     }
 
     /// The `host:port` that the environment moved this service to; none where it is where Google has it.
-    pub fn moved_to(&self, base: Base) -> Option<String> {
+    pub fn moved_to(&self, base: Service) -> Option<String> {
         self.is_moved(base).then(|| host(self.url(base)))
     }
 
@@ -211,11 +223,11 @@ impl Endpoints {
             .iter()
             .zip(&self.urls)
             // Its variable is that of tokeninfo.
-            .filter(|(row, (_, moved))| *moved && row.base != Base::Userinfo)
+            .filter(|(row, (_, moved))| *moved && row.base != Service::Userinfo)
             .map(|(row, (url, _))| {
                 let slash = if row.variable.contains("OVERRIDES") { "/" } else { "" };
                 match row.base {
-                    Base::Metadata => (row.variable, host(url)),
+                    Service::Metadata => (row.variable, host(url)),
                     _ => (row.variable, format!("{url}{slash}")),
                 }
             })
@@ -229,13 +241,13 @@ impl Endpoints {
 }
 
 /// The name of a service for people: `IAM Credentials`.
-pub fn name(base: Base) -> &'static str {
+pub fn name(base: Service) -> &'static str {
     TABLE[index(base)].name
 }
 
 /// The API's own host name, which errors name it by: `iamcredentials.googleapis.com`.
-pub fn service(base: Base) -> String {
-    if base == Base::Metadata {
+pub fn service(base: Service) -> String {
+    if base == Service::Metadata {
         return "the metadata server".to_owned();
     }
     format!("{}.{GOOGLE}", TABLE[index(base)].host)
@@ -275,7 +287,7 @@ pub fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
-fn index(base: Base) -> usize {
+fn index(base: Service) -> usize {
     TABLE.iter().position(|row| row.base == base).expect("every base has its row")
 }
 

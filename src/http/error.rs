@@ -7,10 +7,10 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use serde_json::Value;
 
 use super::{
-    endpoints::{Base, Endpoints},
+    endpoints::{Endpoints, Service},
     web_page,
 };
-use crate::model::denial::{self, Answerer, Asked, Cause, Refusal};
+use crate::model::denial::{self, Answerer, Cause, Refusal, RequestContext};
 
 /// Sorts of failure, each with an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,7 +122,7 @@ impl ApiError {
     }
 
     /// The same, naming who was asked where the environment moved this service.
-    pub(crate) fn at(mut self, endpoints: &Endpoints, base: Base) -> ApiError {
+    pub(crate) fn at(mut self, endpoints: &Endpoints, base: Service) -> ApiError {
         if let Some(refusal) = &mut self.refusal {
             refusal.asked.instead = endpoints.moved_to(base);
         }
@@ -136,7 +136,7 @@ impl ApiError {
     }
 
     /// From an answer that is no success, whatever its body is.
-    pub fn from_answer(status: u16, body: &[u8], asked: &Asked) -> ApiError {
+    pub fn from_answer(status: u16, body: &[u8], asked: &RequestContext) -> ApiError {
         let parsed = serde_json::from_slice::<Value>(body).ok();
         // Streaming endpoints wrap the object in an array of one.
         let parsed = match parsed {
@@ -335,7 +335,7 @@ fn is_oauth_code(code: &str) -> bool {
         && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
 }
 
-fn unreadable(body: &[u8], asked: &Asked) -> Facts {
+fn unreadable(body: &[u8], asked: &RequestContext) -> Facts {
     let page = web_page::find(&String::from_utf8_lossy(body));
     // No API has what stands before other people's services.
     if let Some(page) = page.filter(|page| page.by == Answerer::FrontEnd) {

@@ -1,14 +1,14 @@
 use super::*;
 
 /// A mint of an access token, as the API layer asks for it.
-fn mint() -> Asked {
-    Asked {
+fn mint() -> RequestContext {
+    RequestContext {
         service: "iamcredentials.googleapis.com".into(),
         method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: "sa@p.iam.gserviceaccount.com".into(),
         permission: Some("iam.serviceAccounts.getAccessToken".into()),
         lifetime_seconds: Some(3_600),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
@@ -57,7 +57,7 @@ fn e1b_a_denial_without_a_reason_names_the_permission_that_the_method_needs() {
 #[test]
 fn a_denial_in_a_chain_blames_the_chain_not_the_last_account() {
     let body = r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.implicitDelegation' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.implicitDelegation"}}]}}"#;
-    let asked = Asked { delegates: vec!["a@p".into(), "b@p".into()], ..mint() };
+    let asked = RequestContext { delegates: vec!["a@p".into(), "b@p".into()], ..mint() };
     let error = ApiError::from_answer(403, body.as_bytes(), &asked);
     assert!(
         error.sentence().contains("A delegate in the chain")
@@ -126,7 +126,7 @@ fn e6_a_quota_project_that_may_not_be_used_or_does_not_exist() {
 fn e7_an_invalid_argument_is_about_the_lifetime_only_when_a_long_one_was_asked_for() {
     let body = r#"{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT"}}"#;
     means(400, body, ErrorKind::Invalid, Cause::InvalidRequest, &["Request contains an invalid argument."]);
-    let asked = Asked { lifetime_seconds: Some(7_200), ..mint() };
+    let asked = RequestContext { lifetime_seconds: Some(7_200), ..mint() };
     let error = ApiError::from_answer(400, body.as_bytes(), &asked);
     assert_eq!(error.cause(), Some(Cause::LifetimeTooLong));
     assert!(error.next().unwrap().contains("constraints/iam.allowServiceAccountCredentialLifetimeExtension"));
@@ -395,12 +395,12 @@ fn delegated(body: &str, status: u16) -> ApiError {
         subject: "alice@example.com".into(),
         scopes: vec!["https://www.googleapis.com/auth/drive.readonly".into()],
     };
-    let asked = Asked {
+    let asked = RequestContext {
         service: "oauth2.googleapis.com".into(),
         method: "token".into(),
         resource: "sa@p.iam.gserviceaccount.com".into(),
         delegation: Some(delegation),
-        ..Asked::default()
+        ..RequestContext::default()
     };
     ApiError::from_answer(status, body.as_bytes(), &asked)
 }

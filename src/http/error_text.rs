@@ -8,7 +8,7 @@ use crate::{
         ApiError, called_answer,
         error::{CODES, plain, quoted_permission, text},
     },
-    model::denial::{Answerer, Asked, refuses_an_exchange},
+    model::denial::{Answerer, RequestContext, refuses_an_exchange},
 };
 
 /// Of longer text only this much is looked at, in bytes.
@@ -45,7 +45,8 @@ pub fn find(written: &str) -> Option<ApiError> {
     if let Some((body, own)) = found {
         let status =
             own.or(status).unwrap_or_else(|| code_in(&body.to_string()).map_or(400, |(_, status)| status));
-        let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
+        let mut error =
+            ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default());
         if let Some(refusal) = &mut error.refusal {
             // Our own errors have the reason beside the message.
             refusal.reason = refusal.reason.take().or_else(|| text(body.get("error")?.get("reason")));
@@ -195,7 +196,7 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
     };
     let otherwise = if oauth.is_some() || exchange { 400 } else { 403 };
     let status = status.or(code.map(|(_, status)| status)).unwrap_or(otherwise);
-    let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default());
+    let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default());
     if let Some(refusal) = &mut error.refusal {
         refusal.by = Answerer::Api;
         about(written, &mut refusal.asked);
@@ -225,7 +226,7 @@ fn says_status(written: &str) -> bool {
 }
 
 /// What the text tells of the question: the service, and the account that it names.
-fn about(written: &str, asked: &mut Asked) {
+fn about(written: &str, asked: &mut RequestContext) {
     let services = ["iamcredentials", "sts", "cloudresourcemanager", "serviceusage", "oauth2", "iam"];
     let service =
         services.iter().map(|name| format!("{name}.googleapis.com")).find(|host| written.contains(host));

@@ -1,4 +1,4 @@
-//! What carries requests to Google, or to the emulator: nothing here knows which. A [`ticket::Ticket`] says what to send,
+//! What carries requests to Google, or to the emulator: nothing here knows which. A [`request_spec::RequestSpec`] says what to send,
 //! `transport::Http` sends it, repeats only what may be sent twice, reads at most so much, and keeps a [`Record`]; what
 //! comes back is an answer or an [`ApiError`]. Nothing here knows who calls or what for.
 
@@ -10,10 +10,10 @@ pub mod endpoints;
 pub mod error;
 pub mod error_text;
 pub(crate) mod handed_out;
-pub mod pace;
+pub mod rate_limiter;
 pub mod record;
 mod redact;
-pub mod ticket;
+pub mod request_spec;
 pub mod transport;
 mod web_page;
 

@@ -20,7 +20,7 @@ use crate::{
     http::{
         ApiError,
         error::plain,
-        ticket::{Body, Method, Ticket},
+        request_spec::{Body, Method, RequestSpec},
         transport::now,
     },
     model::shell::quote,
@@ -205,7 +205,7 @@ pub(super) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn start(recorder: &'a Recorder, ticket: &Ticket, sent_as: Sent) -> Watch<'a> {
+    pub(super) fn start(recorder: &'a Recorder, spec: &RequestSpec, sent_as: Sent) -> Watch<'a> {
         let Sent { method, scheme, host, path, bearer, charged } = sent_as;
         let record = Record {
             // One row of numbers for the whole program: requests of one caller never replace those of another.
@@ -215,25 +215,25 @@ impl<'a> Watch<'a> {
             scheme,
             host,
             path,
-            call: ticket.asked.method.clone(),
+            call: spec.asked.method.clone(),
             outcome: Outcome::Running,
             status: None,
             latency: None,
             tries: 0,
             bearer,
             charged,
-            content: match &ticket.body {
+            content: match &spec.body {
                 Body::Empty => None,
                 Body::Json(_) => Some(Content::Json),
                 Body::Form { .. } => Some(Content::Form),
             },
-            request: if recorder.listens() { sent(&ticket.body) } else { String::new() },
+            request: if recorder.listens() { sent(&spec.body) } else { String::new() },
             response: String::new(),
             response_bytes: 0,
             skew: None,
         };
         recorder.send(record.clone());
-        let secret = ticket.address.is_some() && !matches!(ticket.method, Method::Post);
+        let secret = spec.address.is_some() && !matches!(spec.method, Method::Post);
         Watch { recorder, record, since: Instant::now(), ended: false, secret }
     }
 

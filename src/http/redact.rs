@@ -5,19 +5,19 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::{
-    http::ticket::{Body, Ticket},
+    http::request_spec::{Body, RequestSpec},
     model::secret::Secret,
 };
 
 /// A body as text, with what we sent taken out in every form in which it may be quoted: as it is, percent-encoded once or
 /// more often, in base64, and behind any escapes that JSON allows.
-pub(super) fn without_secrets(body: &[u8], ticket: &Ticket, bearer: Option<&Secret>) -> Zeroizing<String> {
-    let sent = match &ticket.body {
+pub(super) fn without_secrets(body: &[u8], spec: &RequestSpec, bearer: Option<&Secret>) -> Zeroizing<String> {
+    let sent = match &spec.body {
         Body::Form { secret, .. } => secret.as_slice(),
         Body::Empty | Body::Json(_) => &[],
     };
     let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
-    let headers = ticket.headers.iter().map(|(_, secret)| secret);
+    let headers = spec.headers.iter().map(|(_, secret)| secret);
     // A header such as `true` is no secret, and taking it out would spoil what is shown.
     let headers = headers.filter(|value| value.len() >= 8);
     let sent = sent.iter().map(|(_, secret)| secret);

@@ -1,18 +1,18 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{http::endpoints::Base, model::denial::Asked};
+use crate::{http::endpoints::Service, model::denial::RequestContext};
 
 /// Signs that URLs, JSON and base64 each write in their own way, and no part that would be hidden alone.
 const SECRET: &str = "opaque/hush+word=";
 
-fn ticket() -> Ticket {
-    Ticket::get(Base::Iam, "/v1/x".into(), Asked::default())
+fn spec() -> RequestSpec {
+    RequestSpec::get(Service::Iam, "/v1/x".into(), RequestContext::default())
 }
 
 /// A body without what was sent as the caller's token.
 fn clean(body: &str, bearer: &str) -> String {
-    without_secrets(body.as_bytes(), &ticket(), Some(&Secret::new(bearer))).to_string()
+    without_secrets(body.as_bytes(), &spec(), Some(&Secret::new(bearer))).to_string()
 }
 
 /// Signs written as `%XX`: those that `chosen` says, in capitals where `capital` says so of the n-th sign.
@@ -151,8 +151,8 @@ fn every_one_of_several_is_hidden() {
 #[test]
 fn each_thing_that_was_sent_is_hidden_and_what_is_no_secret_is_not() {
     let secret = |text: &str| Secret::new(text);
-    let form = Ticket::form(
-        Base::Token,
+    let form = RequestSpec::form(
+        Service::Token,
         String::new(),
         vec![("grant_type", "plain-field".into())],
         vec![
@@ -160,11 +160,11 @@ fn each_thing_that_was_sent_is_hidden_and_what_is_no_secret_is_not() {
             ("client_secret", secret("pin")),
             ("empty", secret("")),
         ],
-        Asked::default(),
+        RequestContext::default(),
     );
     let headers = [("A", "eight888"), ("B", "seven77"), ("C", "another-header")];
     let headers = headers.map(|(name, value)| (name.to_owned(), secret(value))).to_vec();
-    let ticket = Ticket { headers, ..form };
+    let spec = RequestSpec { headers, ..form };
     for (sent, is_hidden) in [
         ("first-field", true),
         // A short field of a form is a secret all the same.
@@ -176,13 +176,13 @@ fn each_thing_that_was_sent_is_hidden_and_what_is_no_secret_is_not() {
         ("plain-field", false),
         ("", false),
     ] {
-        let text = without_secrets(sent.as_bytes(), &ticket, Some(&secret("the-bearer")));
+        let text = without_secrets(sent.as_bytes(), &spec, Some(&secret("the-bearer")));
         assert_eq!(*text, if is_hidden { "…" } else { sent }, "{sent}");
     }
     let all = "first-field pin eight888 another-header the-bearer";
-    assert_eq!(*without_secrets(all.as_bytes(), &ticket, Some(&secret("the-bearer"))), "… … … … …");
-    assert_eq!(*without_secrets(b"the-bearer", &ticket, None), "the-bearer");
-    assert_eq!(*without_secrets(b"\xffpin\xff", &ticket, None), "\u{fffd}…\u{fffd}");
+    assert_eq!(*without_secrets(all.as_bytes(), &spec, Some(&secret("the-bearer"))), "… … … … …");
+    assert_eq!(*without_secrets(b"the-bearer", &spec, None), "the-bearer");
+    assert_eq!(*without_secrets(b"\xffpin\xff", &spec, None), "\u{fffd}…\u{fffd}");
 }
 
 #[test]

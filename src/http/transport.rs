@@ -1,4 +1,4 @@
-//! Sending: `Http` turns a request ([`Ticket`]) into an answer. It owns the connection
+//! Sending: `Http` turns a request ([`RequestSpec`]) into an answer. It owns the connection
 //! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
 //! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
 
@@ -20,14 +20,14 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::{Answer, max_age, retry_after, skew},
-        endpoints::{Base, Endpoints, is_loopback, takes_credentials},
+        endpoints::{Endpoints, Service, is_loopback, takes_credentials},
         error::{is_html, plain},
-        pace::Pace,
+        rate_limiter::RateLimiter,
         record::{Recorder, Sent, Watch},
         redact::without_secrets,
-        ticket::{Body, Method, Ticket},
+        request_spec::{Body, Method, RequestSpec},
     },
-    model::{caller::Charge, denial::Asked, secret::Secret},
+    model::{caller::Charge, denial::RequestContext, secret::Secret},
 };
 
 /// The header that requests carry, so that no web page can make them, and that answers carry, so that nobody else's
@@ -70,7 +70,7 @@ pub(crate) struct Wire {
     pub(crate) read_only: bool,
     pub(crate) use_proxy: bool,
     pub(crate) recorder: Recorder,
-    pub(crate) pace: Pace,
+    pub(crate) rate_limiter: RateLimiter,
 }
 
 /// The transport. Cheap to clone; does nothing until the first request.
@@ -125,15 +125,15 @@ impl Http {
     }
 
     /// Whom this request is charged to.
-    fn charged(&self, ticket: &Ticket) -> Option<String> {
-        let project = match &ticket.charge {
+    fn charged(&self, spec: &RequestSpec) -> Option<String> {
+        let project = match &spec.charge {
             // Whoever leaves it out leaves out every one that a file names.
             _ if self.0.wire.charge == Charge::Unnamed => None,
             Charge::AsCredentials => self.quota_project(),
             Charge::Project(project) => Some(project.as_str()),
             Charge::Unnamed => None,
         };
-        project.filter(|_| ticket.base.charges()).map(str::to_owned)
+        project.filter(|_| spec.base.charges()).map(str::to_owned)
     }
 
     /// The credentials that were found only now name whom to charge. What was named before goes first.
@@ -146,8 +146,8 @@ impl Http {
         self.0.wire.recorder.lost()
     }
 
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.0.wire.pace
+    pub(crate) fn rate_limiter(&self) -> &RateLimiter {
+        &self.0.wire.rate_limiter
     }
 
     /// Sends a request, again where that is harmless, and reads the whole answer. May be dropped at any point.
@@ -155,20 +155,20 @@ impl Http {
     /// # Errors
     /// Refusals explained, network trouble, and in read-only mode [`ErrorKind::ReadOnly`] for a write, of which
     /// nothing has been sent then.
-    pub(crate) async fn send(&self, ticket: &Ticket, bearer: Option<&Secret>) -> Result<Answer, ApiError> {
-        if self.0.wire.read_only && ticket.kind == CallKind::Write {
+    pub(crate) async fn send(&self, spec: &RequestSpec, bearer: Option<&Secret>) -> Result<Answer, ApiError> {
+        if self.0.wire.read_only && spec.kind == CallKind::Write {
             return Err(ApiError::new(
                 ErrorKind::ReadOnly,
                 "Read-only: this would change something, so it was not sent.",
             )
             .with_next("Start without --read-only to make changes."));
         }
-        let url = self.url(ticket)?;
-        if let Some(lane) = ticket.pace {
+        let url = self.url(spec)?;
+        if let Some(priority) = spec.priority {
             // What waits for its turn is not under way yet.
-            self.pace().admit(lane).await?;
+            self.rate_limiter().admit(priority).await?;
         }
-        let mut watch = self.watch(ticket, &url, bearer.is_some());
+        let mut watch = self.watch(spec, &url, bearer.is_some());
         let mut waits = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(FIRST_WAIT)
@@ -176,12 +176,12 @@ impl Http {
             .with_max_times(TRIES - 1)
             .build();
         let result = loop {
-            let result = self.attempt(ticket, &url, bearer, &mut watch).await;
-            if let Some(lane) = ticket.pace {
-                self.pace().observe(lane, result.as_ref().err()).await;
+            let result = self.attempt(spec, &url, bearer, &mut watch).await;
+            if let Some(priority) = spec.priority {
+                self.rate_limiter().observe(priority, result.as_ref().err()).await;
             }
             let Err(error) = &result else { break result };
-            if !may_repeat(ticket.kind, error) {
+            if !may_repeat(spec.kind, error) {
                 break result;
             }
             let Some(wait) = waits.next() else { break result };
@@ -193,8 +193,8 @@ impl Http {
             // Of what may be repeated, no other status tells of too many calls.
             let least = if error.status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
-            if let Some(lane) = ticket.pace
-                && let Err(error) = self.pace().admit(lane).await
+            if let Some(priority) = spec.priority
+                && let Err(error) = self.rate_limiter().admit(priority).await
             {
                 break Err(error);
             }
@@ -203,26 +203,26 @@ impl Http {
         result
     }
 
-    fn watch(&self, ticket: &Ticket, url: &Url, bearer: bool) -> Watch<'_> {
+    fn watch(&self, spec: &RequestSpec, url: &Url, bearer: bool) -> Watch<'_> {
         let path = match url.query() {
             // Ours hold no credentials; what other people's files ask with is not known.
-            Some(_) if ticket.address.is_some() => format!("{}?…", url.path()),
+            Some(_) if spec.address.is_some() => format!("{}?…", url.path()),
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        let method = match ticket.method {
+        let method = match spec.method {
             Method::Get => "GET",
             Method::Post => "POST",
             Method::Put => "PUT",
         };
         let scheme = if url.scheme() == "http" { "http" } else { "https" };
-        let charged = self.charged(ticket).filter(|_| bearer);
+        let charged = self.charged(spec).filter(|_| bearer);
         let sent = Sent { method, scheme, host: host(url), path, bearer, charged };
-        Watch::start(&self.0.wire.recorder, ticket, sent)
+        Watch::start(&self.0.wire.recorder, spec, sent)
     }
 
-    fn url(&self, ticket: &Ticket) -> Result<Url, ApiError> {
-        if let Some(address) = &ticket.address {
+    fn url(&self, spec: &RequestSpec) -> Result<Url, ApiError> {
+        if let Some(address) = &spec.address {
             // Both of them always have a host.
             let url = Url::parse(address).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
             return url.ok_or_else(|| {
@@ -232,48 +232,48 @@ impl Http {
                 )
             });
         }
-        let text = format!("{}{}", self.endpoints().url(ticket.base), ticket.path);
+        let text = format!("{}{}", self.endpoints().url(spec.base), spec.path);
         let mut url = Url::parse(&text)
             .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name can't be put into a URL."))?;
         // A name of nothing would make another address: that of the list it stands in.
-        let has_gap = ticket.path.contains("//") || ticket.path.contains("/:");
-        if has_gap || (ticket.path.ends_with('/') && ticket.base != Base::Metadata) {
+        let has_gap = spec.path.contains("//") || spec.path.contains("/:");
+        if has_gap || (spec.path.ends_with('/') && spec.base != Service::Metadata) {
             return Err(ApiError::new(ErrorKind::Invalid, "A name is missing."));
         }
         // `.` and `..` survive encoding and would be taken as steps in the path.
-        if !url.path().ends_with(&ticket.path) {
+        if !url.path().ends_with(&spec.path) {
             return Err(ApiError::new(ErrorKind::Invalid, "A name can't consist of dots only."));
         }
-        if !ticket.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&ticket.query);
+        if !spec.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(&spec.query);
         }
         Ok(url)
     }
 
     async fn attempt(
         &self,
-        ticket: &Ticket,
+        spec: &RequestSpec,
         url: &Url,
         bearer: Option<&Secret>,
         watch: &mut Watch<'_>,
     ) -> Result<Answer, ApiError> {
         watch.tried();
-        let client = self.client(ticket.base, url).await?;
-        let method = match ticket.method {
+        let client = self.client(spec.base, url).await?;
+        let method = match spec.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
         };
         let mut request = client.request(method, url.clone()).timeout(self.0.wire.timeout);
         // The metadata server answers with JSON, text and HTML, and only to those who know what they speak to.
-        request = match ticket.base {
-            Base::Metadata => request.header(FLAVOR.0, FLAVOR.1),
+        request = match spec.base {
+            Service::Metadata => request.header(FLAVOR.0, FLAVOR.1),
             _ => request.header(header::ACCEPT, "application/json"),
         };
-        if ticket.may_bring_a_secret() {
+        if spec.may_bring_a_secret() {
             request = request.header(header::ACCEPT_ENCODING, "identity");
         }
-        for (name, value) in &ticket.headers {
+        for (name, value) in &spec.headers {
             let name = header::HeaderName::try_from(name).map_err(|_| {
                 ApiError::new(
                     ErrorKind::Credentials,
@@ -282,7 +282,7 @@ impl Http {
             })?;
             request = request.header(name, sensitive(value)?);
         }
-        let charged = bearer.and_then(|_| self.charged(ticket));
+        let charged = bearer.and_then(|_| self.charged(spec));
         if let Some(bearer) = bearer {
             request = request.header(header::AUTHORIZATION, authorization(bearer)?);
         }
@@ -291,7 +291,7 @@ impl Http {
                 .map_err(|_| ApiError::new(ErrorKind::Invalid, "Invalid quota project name."))?;
             request = request.header("x-goog-user-project", project);
         }
-        request = match &ticket.body {
+        request = match &spec.body {
             Body::Empty => request,
             Body::Json(value) => request.json(value),
             Body::Form { plain, secret } => {
@@ -317,17 +317,17 @@ impl Http {
         let headers = response.headers().clone();
         let skew = skew(&headers, now(), since.elapsed());
         let body = self.read(response, url).await?;
-        if ticket.base == Base::Metadata && headers.get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
+        if spec.base == Service::Metadata && headers.get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
             return Err(not_an_answer(url, "it doesn't identify itself as Google's metadata server"));
         }
         // Taken out first, for records and errors alike, successes included: servers do quote.
-        let clean = without_secrets(&body, ticket, bearer);
+        let clean = without_secrets(&body, spec, bearer);
         watch.body(body.len(), clean.as_bytes());
-        if ticket.tells_the_time() && !is_html(&body) {
+        if spec.tells_the_time() && !is_html(&body) {
             self.clock(skew, watch);
         }
         if status.is_success() {
-            if is_html(&body) && ticket.base != Base::Metadata {
+            if is_html(&body) && spec.base != Service::Metadata {
                 return Err(not_an_answer(
                     url,
                     "a web page came back: a proxy or login page might be in between",
@@ -339,16 +339,16 @@ impl Http {
             return Err(not_an_answer(url, "it redirects elsewhere, and redirects aren't followed"));
         }
         // An address of a file's own is who answered, and not the service that it stands for.
-        let instead = self.host_instead(ticket);
-        let asked = Asked { quota_project: charged, instead, ..ticket.asked.clone() };
+        let instead = self.host_instead(spec);
+        let asked = RequestContext { quota_project: charged, instead, ..spec.asked.clone() };
         let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &asked);
         error.retry_after = retry_after(&headers).or(error.retry_after);
         Err(error)
     }
 
     /// The host of an address that the credentials name, where that is not one of Google's.
-    fn host_instead(&self, ticket: &Ticket) -> Option<String> {
-        let url = Url::parse(ticket.address.as_deref()?).ok()?;
+    fn host_instead(&self, spec: &RequestSpec) -> Option<String> {
+        let url = Url::parse(spec.address.as_deref()?).ok()?;
         if takes_credentials(&url, self.endpoints().universe()) {
             return None;
         }
@@ -384,9 +384,9 @@ impl Http {
     }
 
     /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
-    async fn client(&self, base: Base, url: &Url) -> Result<reqwest::Client, ApiError> {
+    async fn client(&self, base: Service, url: &Url) -> Result<reqwest::Client, ApiError> {
         // The metadata server belongs to the machine: a proxy would be asked for its own.
-        let near = base == Base::Metadata || is_near(url.host_str().unwrap_or_default());
+        let near = base == Service::Metadata || is_near(url.host_str().unwrap_or_default());
         let proxied = self.0.wire.use_proxy && !near;
         let mut pool = if proxied { &self.0.proxied } else { &self.0.direct }.lock().await;
         if let Some(client) = &*pool {

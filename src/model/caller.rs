@@ -33,7 +33,7 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// How to be it.
-    pub how: How,
+    pub how: CredentialSource,
     /// Where it is from: `ADC`, `gcloud login`, `--credentials sa.json`.
     pub label: String,
     /// What it is, and who as far as files tell; or why it cannot be used.
@@ -48,7 +48,7 @@ pub struct Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Switch {
     /// As one of those that are there.
-    To(How),
+    To(CredentialSource),
     /// As this account: the present caller mints for it. The way back is remembered.
     Become(String),
     /// As whoever it was before that.
@@ -71,7 +71,7 @@ pub enum Charge {
 
 /// Where the credentials of a [`Choice`] are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum How {
+pub enum CredentialSource {
     /// A credentials file.
     File(PathBuf),
     /// The access token that came in on stdin.

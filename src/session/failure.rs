@@ -63,14 +63,18 @@ pub fn file(folder: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::denial::Asked;
+    use crate::model::denial::RequestContext;
 
     #[test]
     fn a_failure_comes_back_as_it_was_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = file(&folder.path().join("new"));
         assert_eq!(LastFailure::load(&path), None);
-        let asked = Asked { resource: "sa@p".into(), delegates: vec!["d@p".into()], ..Asked::default() };
+        let asked = RequestContext {
+            resource: "sa@p".into(),
+            delegates: vec!["d@p".into()],
+            ..RequestContext::default()
+        };
         let body = br#"{"error":{"code":403,"message":"no","status":"PERMISSION_DENIED"}}"#;
         let error = ApiError::from_answer(403, body, &asked).with_next("Log in again.");
         let failure = LastFailure::of(&error, Timestamp::UNIX_EPOCH).expect("a refusal");

@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::auth::trust::{self, Doubt};
+use crate::auth::trust::{self, TrustPrompt};
 use crate::auth::{self, FindOptions, Source};
 use crate::local::env::Env;
-use crate::model::caller::{Caller, Charge, Choice, How};
+use crate::model::caller::{Caller, Charge, Choice, CredentialSource};
 use crate::model::{project, secret::Secret};
 use crate::session::Failure;
 use crate::session::args::Global;
 use crate::session::config::Config;
 use crate::{
     api::{Client, Settings},
-    http::{ApiError, ErrorKind, Record, endpoints::Endpoints, pace},
+    http::{ApiError, ErrorKind, Record, endpoints::Endpoints, rate_limiter},
 };
 use impersona_emulator::{Emulator, Options, World};
 
@@ -89,9 +89,9 @@ impl Connector {
     /// Everybody whom one can call as. Reads files.
     pub fn callers(&self) -> Vec<Choice> {
         let mut found = auth::all(&self.env, &self.options);
-        let known: Vec<How> = found.iter().map(|choice| choice.how.clone()).collect();
+        let known: Vec<CredentialSource> = found.iter().map(|choice| choice.how.clone()).collect();
         for path in &self.examples {
-            let how = How::File(path.clone());
+            let how = CredentialSource::File(path.clone());
             if !known.contains(&how) {
                 found.push(auth::choice(how, &self.env, &self.options));
             }
@@ -100,12 +100,12 @@ impl Connector {
     }
 
     /// What has to be confirmed before these credentials are used.
-    pub fn doubt(&self, source: &Source) -> Option<Doubt> {
+    pub fn doubt(&self, source: &Source) -> Option<TrustPrompt> {
         let doubt = trust::doubt(source, &self.env).filter(|doubt| !self.confirmed.contains(&doubt.hash))?;
         match trust::is_confirmed(self.folder.as_deref(), &doubt) {
             Ok(true) => None,
             Ok(false) => Some(doubt),
-            Err(why) => Some(Doubt { remark: Some(why), ..doubt }),
+            Err(why) => Some(TrustPrompt { remark: Some(why), ..doubt }),
         }
     }
 
@@ -113,14 +113,14 @@ impl Connector {
     ///
     /// # Errors
     /// What the file system says; it is confirmed for this run all the same.
-    pub fn confirm(&mut self, doubt: &Doubt) -> io::Result<()> {
+    pub fn confirm(&mut self, doubt: &TrustPrompt) -> io::Result<()> {
         self.confirmed.insert(doubt.hash.clone());
         self.folder.as_deref().map_or(Ok(()), |folder| trust::confirm(folder, doubt))
     }
 }
 
 /// Said in place of credentials that are in doubt, with the `folder` that confirmations are remembered in.
-fn doubted(doubt: &Doubt, folder: Option<&Path>) -> ApiError {
+fn doubted(doubt: &TrustPrompt, folder: Option<&Path>) -> ApiError {
     let command = folder.and_then(|folder| trust::command(folder, doubt));
     let beforehand =
         command.map(|command| format!("; in scripts, `{command}` does the same")).unwrap_or_default();
@@ -136,7 +136,7 @@ pub struct Setup {
     /// The credentials that were found.
     pub source: Result<Source, ApiError>,
     /// What keeps them from being used, until somebody confirms it.
-    pub doubt: Option<Doubt>,
+    pub doubt: Option<TrustPrompt>,
     /// The one way to Google.
     pub client: Client,
     /// The caller as far as it is known without asking; or why there is none.
@@ -208,7 +208,7 @@ impl Setup {
             timeout: global.timeout,
             read_only: global.read_only,
             use_proxy: !global.demo,
-            questions_per_second: config.questions_per_second.unwrap_or(pace::RATE),
+            questions_per_second: config.questions_per_second.unwrap_or(rate_limiter::RATE),
             env: env.clone(),
             options,
             examples,

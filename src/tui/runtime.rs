@@ -25,7 +25,7 @@ use tokio::{
 
 use crate::{
     api::Client,
-    auth::trust::Doubt,
+    auth::trust::TrustPrompt,
     http::{Record, without_numbers},
     local::{
         env::Env,
@@ -54,11 +54,11 @@ use crate::{
         widgets::theme::Theme,
     },
 };
-use callers::{Callers, Outcome, Wish};
+use callers::{Callers, Outcome, SwitchRequest};
 use frames::Frames;
 use panic_switch::PanicSwitch;
 use room::Room;
-use signals::{Heard, Signals};
+use signals::{JobSignal, Signals};
 use stopping::Stopping;
 
 /// Most queued keys handled before the next frame, so that a flood of keys can't stop drawing.
@@ -165,7 +165,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
         connector,
         callers: Callers::new(source),
         doubt,
-        wish: Wish::default(),
+        wish: SwitchRequest::default(),
         loaded: mpsc::channel(QUEUE),
     };
     let ended = looped.run(&mut signals).await;
@@ -260,8 +260,8 @@ struct Loop {
     /// The caller, and those before it.
     callers: Callers,
     /// A credentials file that the user has to trust first.
-    doubt: Option<Doubt>,
-    wish: Wish,
+    doubt: Option<TrustPrompt>,
+    wish: SwitchRequest,
     loaded: (mpsc::Sender<Outcome>, mpsc::Receiver<Outcome>),
 }
 
@@ -280,7 +280,7 @@ impl Loop {
         self.handle(Msg::Start)?;
         if let Some(doubt) = &self.doubt {
             let question = doubt.question();
-            self.handle(Msg::Doubted { question, wish: None })?;
+            self.handle(Msg::TrustNeeded { question, wish: None })?;
         }
         self.panic.in_a_task(&mut self.tasks);
         loop {
@@ -303,9 +303,9 @@ impl Loop {
             tokio::select! {
                 biased;
                 signal = signals.next() => match signal {
-                    Heard::End(code) => self.handle(Msg::Leave(code))?,
-                    Heard::Stop => self.stopping = Some(Stopping::Us),
-                    Heard::GoOn => self.go_on(signals).await?,
+                    JobSignal::End(code) => self.handle(Msg::Leave(code))?,
+                    JobSignal::Stop => self.stopping = Some(Stopping::Us),
+                    JobSignal::GoOn => self.go_on(signals).await?,
                 },
                 () = terminal::panicked() => return Ok(PANICKED),
                 Ok(()) = &mut gone, if !gone.is_terminated() => return Ok(HANGUP),
@@ -330,7 +330,7 @@ impl Loop {
                 }
                 // A copy may have to go through the terminal.
                 Some(copied) = self.copied.recv(), if ready => self.copied(copied)?,
-                () = self.room.comes(), if !ready => self.screen.send()?,
+                () = self.room.writable(), if !ready => self.screen.send()?,
                 Some(outcome) = self.loaded.1.recv() => self.loaded(outcome)?,
                 Some(saved) = self.saved.recv() => self.handle(saved)?,
                 // Last, so that everything queued becomes one frame.

@@ -38,7 +38,7 @@ const MAY_EXPOSE: [(&str, &str); 19] = [
     ("src/auth/external/aws.rs", "signs the one request that AWS takes as proof"),
     ("src/auth/external/mod.rs", "puts client credentials into a header"),
     ("src/auth/key.rs", "signs with a service account's key"),
-    ("src/auth/keeper.rs", "compares two tokens"),
+    ("src/auth/token_cache.rs", "compares two tokens"),
     ("src/auth/mod.rs", "checks that a token given by hand is one word"),
     ("src/cli/output.rs", "prints it, or writes it to the file of --out"),
     ("src/tui/clipboard.rs", "copies it, and compares it before clearing"),

@@ -5,8 +5,8 @@
 use impersona::{
     http::ApiError,
     model::{
-        denial::{Asked, Cause},
-        doctor::{Do, Examined, Known, diagnose},
+        denial::{Cause, RequestContext},
+        doctor::{Examined, Known, StepAction, diagnose},
     },
 };
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ enum Of {
     Project,
 }
 
-fn asked(of: Of) -> Asked {
+fn asked(of: Of) -> RequestContext {
     let (service, method, resource) = match of {
         Of::Mint | Of::LongMint => (
             "iamcredentials.googleapis.com",
@@ -52,13 +52,13 @@ fn asked(of: Of) -> Asked {
         Of::Project => Some("resourcemanager.projects.getIamPolicy".into()),
         Of::Token | Of::Sts => None,
     };
-    Asked {
+    RequestContext {
         service: service.into(),
         method: method.into(),
         resource: resource.into(),
         permission,
         lifetime_seconds: (of == Of::LongMint).then_some(7_200),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 
@@ -137,7 +137,7 @@ fn every_error_of_the_catalogue_has_its_cause_and_its_next_step() {
         let known = Known { caller: None, examined: &nothing, remedy: None, now: Timestamp::UNIX_EPOCH };
         let diagnosis = diagnose(refusal, &known);
         let first = diagnosis.steps.first().map(|step| match &step.what {
-            Do::Copy { text, .. } => format!("{} {text}", step.text),
+            StepAction::Copy { text, .. } => format!("{} {text}", step.text),
             _ => step.text.clone(),
         });
         let fits = diagnosis.cause == *cause

@@ -23,8 +23,8 @@ use impersona::{
         caller::Caller,
         condition::Condition,
         credential::{MintRequest, Payload, What},
-        denial::{Asked, Refusal},
-        doctor::{Do, Examined, Known, Step, diagnose},
+        denial::{Refusal, RequestContext},
+        doctor::{Examined, Known, Step, StepAction, diagnose},
         member::Member,
         permission,
         policy::{
@@ -297,7 +297,7 @@ fn doctor(seed: &[String; 6]) -> Vec<Case> {
     ] {
         let steps = steps(status, reason, seed, Some(&caller));
         let copied = steps.iter().find_map(|step| match &step.what {
-            Do::Copy { text, .. } if text.starts_with("gcloud ") => Some(text.clone()),
+            StepAction::Copy { text, .. } if text.starts_with("gcloud ") => Some(text.clone()),
             _ => None,
         });
         all.push(Case::one(copied.unwrap_or_else(|| panic!("{reason} {steps:?}")), expected));
@@ -305,13 +305,17 @@ fn doctor(seed: &[String; 6]) -> Vec<Case> {
         all.extend(printed.filter(|text| text.starts_with("gcloud ")).map(|text| Case::one(text, expected)));
     }
     let permission = permission::GET_ACCESS_TOKEN;
-    let grant =
-        Do::Grant { account: account.to_owned(), member: Some(title.clone()), permission, may_edit: true };
+    let grant = StepAction::Grant {
+        account: account.to_owned(),
+        member: Some(title.clone()),
+        permission,
+        may_edit: true,
+    };
     let (to, gives) = (format!("--member={title}"), format!("--role={}", permission.role));
     for (what, expected) in [
         (grant, &["impersona", "policy", "grant", account, &to, &gives, "--expires=1h"][..]),
-        (Do::Watch { account: account.to_owned(), permission }, &["impersona", "can", account]),
-        (Do::ReadPolicy(account.to_owned()), &["impersona", "policy", "get", account]),
+        (StepAction::Watch { account: account.to_owned(), permission }, &["impersona", "can", account]),
+        (StepAction::ReadPolicy(account.to_owned()), &["impersona", "policy", "get", account]),
     ] {
         let step = Step { what, text: String::new() };
         all.push(Case::one(step.for_shell().1.unwrap(), expected));
@@ -332,7 +336,7 @@ fn refusal(status: u16, reason: &str, seed: &[String; 6]) -> Refusal {
     let body = json!({"error": {"code": status, "status": "PERMISSION_DENIED", "message": member, "details": [{
         "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason, "domain": "googleapis.com",
         "metadata": {"service": role, "consumer": format!("projects/{project}"), "uid": title, "email": account}}]}});
-    *ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default()).refusal.unwrap()
+    *ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default()).refusal.unwrap()
 }
 
 fn record(request: &str) -> Record {
@@ -375,7 +379,7 @@ fn messages(seed: &[String; 6]) -> Vec<String> {
         "BILLING_DISABLED",
     ] {
         all.extend(steps(403, reason, seed, None).into_iter().filter_map(|step| match step.what {
-            Do::Copy { text, .. } => Some(text),
+            StepAction::Copy { text, .. } => Some(text),
             _ => None,
         }));
     }

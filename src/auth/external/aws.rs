@@ -16,13 +16,13 @@ use crate::{
     http::{
         ApiError,
         answer::decode,
-        endpoints::Base,
+        endpoints::Service,
         handed_out::{self, HandedOut},
-        ticket::{Method, Ticket, segment},
+        request_spec::{Method, RequestSpec, segment},
         transport::Http,
     },
     local::env::Env,
-    model::{denial::Asked, secret::Secret},
+    model::{denial::RequestContext, secret::Secret},
 };
 
 /// How long a session token of the machine's metadata is asked for, in seconds, as google-auth does.
@@ -128,15 +128,16 @@ impl Aws {
 }
 
 async fn session(url: &str, http: &Http) -> Result<Secret, ApiError> {
-    let asked = Asked { service: "AWS".into(), method: "aws session".into(), ..Asked::default() };
-    let ticket = Ticket {
+    let asked =
+        RequestContext { service: "AWS".into(), method: "aws session".into(), ..RequestContext::default() };
+    let spec = RequestSpec {
         method: Method::Put,
         address: Some(url.to_owned()),
         headers: vec![("X-aws-ec2-metadata-token-ttl-seconds".into(), Secret::new(SESSION_SECONDS))],
         auth: false,
-        ..Ticket::get(Base::Token, String::new(), asked)
+        ..RequestSpec::get(Service::Token, String::new(), asked)
     };
-    let answer = http.send(&ticket, None).await.map_err(|error| about_the_source(error, url))?;
+    let answer = http.send(&spec, None).await.map_err(|error| about_the_source(error, url))?;
     HandedOut::text(String::from_utf8_lossy(&answer.body).trim()).word("AWS")
 }
 

@@ -17,13 +17,13 @@ use crate::{
     http::{
         ApiError, ErrorKind,
         answer::decode,
-        endpoints::Base,
+        endpoints::Service,
         handed_out,
-        ticket::Ticket,
+        request_spec::RequestSpec,
         transport::{Http, now},
     },
     local::env::Env,
-    model::{caller::Charge, denial::Asked, secret::Secret},
+    model::{caller::Charge, denial::RequestContext, secret::Secret},
 };
 pub(super) use subject::Source as Subject;
 
@@ -137,13 +137,14 @@ impl External {
                 .map(|project| ("options", serde_json::json!({ "userProject": project }).to_string())),
         );
         let asked = asked("google.identity.sts.v1.SecurityTokenService.ExchangeToken", &self.audience);
-        let form = Ticket::form(Base::Token, String::new(), plain, vec![("subject_token", subject)], asked);
-        let ticket = Ticket {
+        let form =
+            RequestSpec::form(Service::Token, String::new(), plain, vec![("subject_token", subject)], asked);
+        let spec = RequestSpec {
             address: Some(self.token_url.clone()),
             headers: self.client.iter().map(|(id, secret)| basic(id, secret)).collect(),
             ..form
         };
-        let answer = http.send(&ticket, None).await?;
+        let answer = http.send(&spec, None).await?;
         let answer: TokenAnswer = decode(&answer.body, "the Security Token Service")?;
         let federated = answer.granted("the Security Token Service")?;
         match &self.impersonation_url {
@@ -185,12 +186,12 @@ pub(super) async fn introspect(
         username: String,
     }
     let asked = asked("google.identity.sts.v1.SecurityTokenService.IntrospectToken", "");
-    let ticket = Ticket {
+    let spec = RequestSpec {
         address: Some(url.to_owned()),
         headers: client.iter().map(|(id, secret)| basic(id, secret)).collect(),
-        ..Ticket::form(Base::Token, String::new(), vec![], vec![("token", token.clone())], asked)
+        ..RequestSpec::form(Service::Token, String::new(), vec![], vec![("token", token.clone())], asked)
     };
-    let answer = http.send(&ticket, None).await.ok()?;
+    let answer = http.send(&spec, None).await.ok()?;
     let answer: Answer = decode(&answer.body, "the Security Token Service").ok()?;
     handed_out::principal(Some(answer.username))
 }
@@ -201,12 +202,12 @@ pub(super) fn basic(id: &str, secret: &Secret) -> (String, Secret) {
     ("Authorization".to_owned(), Secret::new(format!("Basic {}", STANDARD.encode(text.as_bytes()))))
 }
 
-fn asked(method: &'static str, resource: &str) -> Asked {
-    Asked {
+fn asked(method: &'static str, resource: &str) -> RequestContext {
+    RequestContext {
         service: "sts.googleapis.com".into(),
         method: method.into(),
         resource: resource.to_owned(),
-        ..Asked::default()
+        ..RequestContext::default()
     }
 }
 

@@ -12,9 +12,12 @@ use zeroize::Zeroizing;
 use super::{External, aws, no_subject, seconds};
 use crate::{
     auth::fields::Fields,
-    http::{ApiError, ErrorKind, endpoints::Base, handed_out::HandedOut, ticket::Ticket, transport::Http},
+    http::{
+        ApiError, ErrorKind, endpoints::Service, handed_out::HandedOut, request_spec::RequestSpec,
+        transport::Http,
+    },
     local::env::Env,
-    model::{denial::Asked, secret::Secret},
+    model::{denial::RequestContext, secret::Secret},
 };
 
 /// No foreign token is larger.
@@ -162,18 +165,18 @@ pub(super) async fn get(
     method: &'static str,
     http: &Http,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let asked = Asked {
+    let asked = RequestContext {
         service: "the source of the subject token".into(),
         method: method.into(),
-        ..Asked::default()
+        ..RequestContext::default()
     };
-    let ticket = Ticket {
+    let spec = RequestSpec {
         address: Some(url.to_owned()),
         headers,
         auth: false,
-        ..Ticket::get(Base::Token, String::new(), asked)
+        ..RequestSpec::get(Service::Token, String::new(), asked)
     };
-    let answer = http.send(&ticket, None).await;
+    let answer = http.send(&spec, None).await;
     Ok(answer.map_err(|error| about_the_source(error, url))?.body)
 }
 

@@ -14,7 +14,7 @@ fn the_metadata_host_is_a_host_or_host_and_port() {
     ] {
         assert_eq!(metadata(text).as_deref(), Ok(url), "{text}");
         let endpoints = endpoints(&[("GCE_METADATA_HOST", text)]).unwrap();
-        assert_eq!(endpoints.url(Base::Metadata), url);
+        assert_eq!(endpoints.url(Service::Metadata), url);
     }
     for text in [
         "",

@@ -10,8 +10,8 @@ fn endpoints(vars: &[(&str, &str)]) -> Result<Endpoints, ApiError> {
 #[test]
 fn without_overrides_everything_is_google() {
     let endpoints = endpoints(&[]).unwrap();
-    assert_eq!(endpoints.url(Base::Iam), "https://iam.googleapis.com");
-    assert_eq!(endpoints.url(Base::Token), "https://oauth2.googleapis.com/token");
+    assert_eq!(endpoints.url(Service::Iam), "https://iam.googleapis.com");
+    assert_eq!(endpoints.url(Service::Token), "https://oauth2.googleapis.com/token");
     assert_eq!(endpoints.overridden(), vec![]);
     assert!(!endpoints.partly_overridden());
 }
@@ -19,7 +19,7 @@ fn without_overrides_everything_is_google() {
 #[test]
 fn a_universe_replaces_googleapis_in_every_host() {
     let endpoints = endpoints(&[("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.example")]).unwrap();
-    assert_eq!(endpoints.url(Base::Credentials), "https://iamcredentials.cloud.example");
+    assert_eq!(endpoints.url(Service::Credentials), "https://iamcredentials.cloud.example");
     assert_eq!(endpoints.token_audience(), "https://oauth2.cloud.example/token");
     for wrong in [
         "evil",
@@ -64,7 +64,7 @@ fn an_override_may_be_https_or_this_machine_with_or_without_a_slash() {
         ("http://[::1]:1/x/", "http://[::1]:1/x"),
         ("https://iam.example/", "https://iam.example"),
     ] {
-        assert_eq!(endpoints(&[(variable, text)]).unwrap().url(Base::Iam), url);
+        assert_eq!(endpoints(&[(variable, text)]).unwrap().url(Service::Iam), url);
     }
     for text in [
         "http://iam.example/",
@@ -111,51 +111,51 @@ fn a_files_token_uri_counts_only_where_it_is_trusted_and_nothing_else_is_said() 
         (Some("http://oauth2.googleapis.com/token"), google),
         (None, google),
     ] {
-        assert_eq!(endpoints(&[]).unwrap().with_token_uri(uri).url(Base::Token), used);
+        assert_eq!(endpoints(&[]).unwrap().with_token_uri(uri).url(Service::Token), used);
     }
     let set = endpoints(&[("CLOUDSDK_AUTH_TOKEN_HOST", "http://localhost:1/token")]).unwrap();
     assert_eq!(
-        set.with_token_uri(Some("http://127.0.0.1:9/token")).url(Base::Token),
+        set.with_token_uri(Some("http://127.0.0.1:9/token")).url(Service::Token),
         "http://localhost:1/token"
     );
 }
 
 /// Each service: where Google has it, the variable that moves it, its name for people, and whether it charges.
-const SERVICES: [(Base, &str, &str, &str, bool); 10] = [
-    (Base::Iam, "https://iam.U", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "IAM", true),
+const SERVICES: [(Service, &str, &str, &str, bool); 10] = [
+    (Service::Iam, "https://iam.U", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "IAM", true),
     (
-        Base::Credentials,
+        Service::Credentials,
         "https://iamcredentials.U",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAMCREDENTIALS",
         "IAM Credentials",
         true,
     ),
     (
-        Base::Projects,
+        Service::Projects,
         "https://cloudresourcemanager.U",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_CLOUDRESOURCEMANAGER",
         "Resource Manager",
         true,
     ),
     (
-        Base::Services,
+        Service::Services,
         "https://serviceusage.U",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_SERVICEUSAGE",
         "Service Usage",
         true,
     ),
     (
-        Base::Troubleshooter,
+        Service::Troubleshooter,
         "https://policytroubleshooter.U",
         "CLOUDSDK_API_ENDPOINT_OVERRIDES_POLICYTROUBLESHOOTER",
         "Policy Troubleshooter",
         true,
     ),
-    (Base::Token, "https://oauth2.U/token", "CLOUDSDK_AUTH_TOKEN_HOST", "OAuth token", false),
-    (Base::Tokeninfo, "https://oauth2.U", "IMPERSONA_OAUTH2_ENDPOINT", "tokeninfo", false),
-    (Base::Userinfo, "https://openidconnect.U", "IMPERSONA_OAUTH2_ENDPOINT", "userinfo", false),
-    (Base::Certs, "https://www.U", "IMPERSONA_CERTS_ENDPOINT", "certificates", false),
-    (Base::Metadata, "http://metadata.google.internal", "GCE_METADATA_HOST", "metadata server", false),
+    (Service::Token, "https://oauth2.U/token", "CLOUDSDK_AUTH_TOKEN_HOST", "OAuth token", false),
+    (Service::Tokeninfo, "https://oauth2.U", "IMPERSONA_OAUTH2_ENDPOINT", "tokeninfo", false),
+    (Service::Userinfo, "https://openidconnect.U", "IMPERSONA_OAUTH2_ENDPOINT", "userinfo", false),
+    (Service::Certs, "https://www.U", "IMPERSONA_CERTS_ENDPOINT", "certificates", false),
+    (Service::Metadata, "http://metadata.google.internal", "GCE_METADATA_HOST", "metadata server", false),
 ];
 
 #[test]
@@ -171,11 +171,11 @@ fn each_service_is_where_google_has_it_in_every_universe() {
         assert_eq!(endpoints.as_env(), vec![]);
     }
     // Errors name a service as Google does, whatever the universe.
-    for (base, url, ..) in SERVICES.into_iter().filter(|(base, ..)| *base != Base::Metadata) {
+    for (base, url, ..) in SERVICES.into_iter().filter(|(base, ..)| *base != Service::Metadata) {
         let host = url.trim_start_matches("https://").trim_end_matches("/token");
         assert_eq!(service(base), host.replace(".U", ".googleapis.com"));
     }
-    assert_eq!(service(Base::Metadata), "the metadata server");
+    assert_eq!(service(Service::Metadata), "the metadata server");
 }
 
 #[test]
@@ -256,6 +256,6 @@ fn a_files_token_uri_is_taken_in_its_own_universe_and_this_machine_alone() {
         ("nonsense", usual),
         ("", usual),
     ] {
-        assert_eq!(universe.clone().with_token_uri(Some(uri)).url(Base::Token), used, "{uri}");
+        assert_eq!(universe.clone().with_token_uri(Some(uri)).url(Service::Token), used, "{uri}");
     }
 }

@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::*;
-use crate::model::denial::Asked;
+use crate::model::denial::RequestContext;
 use crate::{
     api::{
         Client, Settings,
         oauth::KeySource,
         testing::{CLOSED, Server, Turn, answer, bare_token, ok, user},
     },
-    http::{record::Outcome, ticket::Lane},
+    http::{record::Outcome, request_spec::Priority},
     model::credential::{MintRequest, What},
 };
 
@@ -37,8 +37,14 @@ fn mint() -> MintRequest {
 }
 
 /// A write, as any builder of a service makes one.
-fn write() -> Ticket {
-    Ticket::post(CallKind::Write, Base::Iam, "/v1/x:write".into(), serde_json::json!({}), Asked::default())
+fn write() -> RequestSpec {
+    RequestSpec::post(
+        CallKind::Write,
+        Service::Iam,
+        "/v1/x:write".into(),
+        serde_json::json!({}),
+        RequestContext::default(),
+    )
 }
 
 /// A transport alone, without whoever knows a caller; at this rate.
@@ -50,13 +56,13 @@ fn http(server: &Server, rate: Option<f64>) -> Http {
         read_only: false,
         use_proxy: false,
         recorder: Recorder::new(None),
-        pace: Pace::new(rate),
+        rate_limiter: RateLimiter::new(rate),
     })
 }
 
 /// A question.
-fn read(pace: Option<Lane>) -> Ticket {
-    Ticket { pace, ..Ticket::get(Base::Iam, "/v1/x".into(), Asked::default()) }
+fn read(priority: Option<Priority>) -> RequestSpec {
+    RequestSpec { priority, ..RequestSpec::get(Service::Iam, "/v1/x".into(), RequestContext::default()) }
 }
 
 #[tokio::test]

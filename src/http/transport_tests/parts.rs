@@ -94,39 +94,43 @@ fn to_google(charge: Charge) -> Http {
         read_only: false,
         use_proxy: false,
         recorder: Recorder::new(None),
-        pace: Pace::new(None),
+        rate_limiter: RateLimiter::new(None),
     })
 }
 
 #[test]
 fn each_name_that_would_make_another_address_is_refused() {
     let http = to_google(Charge::Unnamed);
-    let url = |base: Base, path: &str| {
-        http.url(&Ticket { query: vec![], ..Ticket::get(base, path.into(), Asked::default()) })
+    let url = |base: Service, path: &str| {
+        http.url(&RequestSpec {
+            query: vec![],
+            ..RequestSpec::get(base, path.into(), RequestContext::default())
+        })
     };
-    assert_eq!(url(Base::Iam, "/v1/x").unwrap().as_str(), "https://iam.googleapis.com/v1/x");
+    assert_eq!(url(Service::Iam, "/v1/x").unwrap().as_str(), "https://iam.googleapis.com/v1/x");
     for path in
         ["/v1//x", "/v1/x//", "/v1/:sign", "/v1/x/", "/v1/../x", "/v1/./x", "/v1/x/..", "/v1/%2e%2e/x"]
     {
-        assert_eq!(url(Base::Iam, path).unwrap_err().kind, ErrorKind::Invalid, "{path}");
+        assert_eq!(url(Service::Iam, path).unwrap_err().kind, ErrorKind::Invalid, "{path}");
     }
     // Folders of the metadata server end in a slash.
-    assert!(url(Base::Metadata, "/computeMetadata/v1/").is_ok());
+    assert!(url(Service::Metadata, "/computeMetadata/v1/").is_ok());
     for path in ["/computeMetadata//v1/", "/computeMetadata/../v1/"] {
-        assert_eq!(url(Base::Metadata, path).unwrap_err().kind, ErrorKind::Invalid, "{path}");
+        assert_eq!(url(Service::Metadata, path).unwrap_err().kind, ErrorKind::Invalid, "{path}");
     }
     let query = vec![("a", "b&c=d#e?".to_owned())];
-    let ticket = Ticket { query, ..Ticket::get(Base::Iam, "/v1/x".into(), Asked::default()) };
-    assert_eq!(http.url(&ticket).unwrap().query(), Some("a=b%26c%3Dd%23e%3F"));
+    let spec =
+        RequestSpec { query, ..RequestSpec::get(Service::Iam, "/v1/x".into(), RequestContext::default()) };
+    assert_eq!(http.url(&spec).unwrap().query(), Some("a=b%26c%3Dd%23e%3F"));
 }
 
 #[test]
 fn an_address_of_a_file_is_one_of_http() {
     let http = to_google(Charge::Unnamed);
     let url = |address: &str| {
-        http.url(&Ticket {
+        http.url(&RequestSpec {
             address: Some(address.into()),
-            ..Ticket::get(Base::Token, String::new(), Asked::default())
+            ..RequestSpec::get(Service::Token, String::new(), RequestContext::default())
         })
     };
     for address in ["https://sts.googleapis.com/v1/token", "http://127.0.0.1:1/x", "HTTPS://h/"] {
@@ -149,15 +153,17 @@ fn an_address_of_a_file_is_one_of_http() {
 
 #[test]
 fn a_project_is_charged_where_the_service_charges_and_nobody_left_it_out() {
-    let of =
-        |base: Base, charge: Charge| Ticket { charge, ..Ticket::get(base, "/v1/x".into(), Asked::default()) };
-    let named = || Charge::Project("ticket-p".into());
-    for (wire, ticket, charged) in [
+    let of = |base: Service, charge: Charge| RequestSpec {
+        charge,
+        ..RequestSpec::get(base, "/v1/x".into(), RequestContext::default())
+    };
+    let named = || Charge::Project("spec-p".into());
+    for (wire, spec, charged) in [
         (Charge::AsCredentials, Charge::AsCredentials, Some("file-p")),
-        (Charge::AsCredentials, named(), Some("ticket-p")),
+        (Charge::AsCredentials, named(), Some("spec-p")),
         (Charge::AsCredentials, Charge::Unnamed, None),
         (Charge::Project("wire-p".into()), Charge::AsCredentials, Some("wire-p")),
-        (Charge::Project("wire-p".into()), named(), Some("ticket-p")),
+        (Charge::Project("wire-p".into()), named(), Some("spec-p")),
         (Charge::Project("wire-p".into()), Charge::Unnamed, None),
         (Charge::Unnamed, Charge::AsCredentials, None),
         (Charge::Unnamed, named(), None),
@@ -167,12 +173,19 @@ fn a_project_is_charged_where_the_service_charges_and_nobody_left_it_out() {
         http.charge("file-p");
         // What was named first stays.
         http.charge("later-p");
-        for base in [Base::Iam, Base::Credentials, Base::Projects, Base::Services, Base::Troubleshooter] {
-            let got = http.charged(&of(base, ticket.clone()));
-            assert_eq!(got.as_deref(), charged, "{wire:?} {ticket:?} {base:?}");
+        for base in [
+            Service::Iam,
+            Service::Credentials,
+            Service::Projects,
+            Service::Services,
+            Service::Troubleshooter,
+        ] {
+            let got = http.charged(&of(base, spec.clone()));
+            assert_eq!(got.as_deref(), charged, "{wire:?} {spec:?} {base:?}");
         }
-        for base in [Base::Token, Base::Tokeninfo, Base::Userinfo, Base::Certs, Base::Metadata] {
-            assert_eq!(http.charged(&of(base, ticket.clone())), None, "{wire:?} {ticket:?} {base:?}");
+        for base in [Service::Token, Service::Tokeninfo, Service::Userinfo, Service::Certs, Service::Metadata]
+        {
+            assert_eq!(http.charged(&of(base, spec.clone())), None, "{wire:?} {spec:?} {base:?}");
         }
     }
 }
@@ -182,7 +195,10 @@ fn an_error_names_who_was_asked_only_where_that_is_not_google() {
     let http = to_google(Charge::Unnamed);
     let instead = |address: Option<&str>| {
         let address = address.map(str::to_owned);
-        http.host_instead(&Ticket { address, ..Ticket::get(Base::Token, String::new(), Asked::default()) })
+        http.host_instead(&RequestSpec {
+            address,
+            ..RequestSpec::get(Service::Token, String::new(), RequestContext::default())
+        })
     };
     for (address, host) in [
         (None, None),

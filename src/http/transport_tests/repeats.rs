@@ -89,9 +89,9 @@ async fn waits_double_from_a_quarter_of_a_second_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_repeat_waits_for_its_turn_like_any_other_question() {
-    for (pace, least, most) in [
-        (Some(Lane::Front), 1_000, 1_500),
-        (Some(Lane::Back), 1_000, 1_500),
+    for (priority, least, most) in [
+        (Some(Priority::Front), 1_000, 1_500),
+        (Some(Priority::Back), 1_000, 1_500),
         // What is not paced waits for the server only.
         (None, 250, 900),
     ] {
@@ -99,10 +99,10 @@ async fn a_repeat_waits_for_its_turn_like_any_other_question() {
         // A bucket of one, which takes a second to fill.
         let http = http(&server, Some(1.0));
         let since = Instant::now();
-        assert!(http.send(&read(pace), None).await.is_ok());
+        assert!(http.send(&read(priority), None).await.is_ok());
         assert_eq!(server.requests().await.len(), 2);
         let took = since.elapsed();
-        assert!((least..most).contains(&took.as_millis()), "{pace:?}: {took:?}");
+        assert!((least..most).contains(&took.as_millis()), "{priority:?}: {took:?}");
     }
 }
 
@@ -110,21 +110,21 @@ async fn a_repeat_waits_for_its_turn_like_any_other_question() {
 async fn a_repeat_is_not_sent_when_the_others_were_denied_meanwhile() {
     let server = Server::start([answer(503, "", UNAVAILABLE), ok("{}")]).await;
     let http = http(&server, None);
-    let ticket = read(Some(Lane::Front));
+    let spec = read(Some(Priority::Front));
     let denied = ApiError::new(ErrorKind::Denied, "no");
     let others = async {
         for _ in 0..20 {
-            http.pace().observe(Lane::Front, Some(&denied)).await;
+            http.rate_limiter().observe(Priority::Front, Some(&denied)).await;
         }
     };
-    let (outcome, ()) = tokio::join!(http.send(&ticket, None), others);
+    let (outcome, ()) = tokio::join!(http.send(&spec, None), others);
     let error = outcome.unwrap_err();
     assert_eq!((error.kind, error.status, server.requests().await.len()), (ErrorKind::Denied, None, 1));
 }
 
 #[test]
 fn only_what_changes_nothing_is_repeated_and_only_where_that_may_help() {
-    let of_status = |status: u16| ApiError::from_answer(status, b"{}", &Asked::default());
+    let of_status = |status: u16| ApiError::from_answer(status, b"{}", &RequestContext::default());
     for status in 400..=599 {
         let helps = [429, 500, 502, 503, 504].contains(&status);
         for kind in [CallKind::Read, CallKind::Mint, CallKind::Write] {

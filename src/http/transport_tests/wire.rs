@@ -24,14 +24,14 @@ fn wired(change: impl FnOnce(&mut Wire)) -> Http {
         read_only: false,
         use_proxy: true,
         recorder: Recorder::new(None),
-        pace: Pace::new(None),
+        rate_limiter: RateLimiter::new(None),
     };
     change(&mut wire);
     Http::new(wire)
 }
 
-fn of(base: Base) -> Ticket {
-    Ticket::get(base, "/v1/x".into(), Asked::default())
+fn of(base: Service) -> RequestSpec {
+    RequestSpec::get(base, "/v1/x".into(), RequestContext::default())
 }
 
 /// The head of the only request, in lower case, with a line break before and after each line.
@@ -44,16 +44,16 @@ async fn head(server: &Server) -> String {
 
 #[tokio::test]
 async fn each_request_says_what_it_wants_back_and_how() {
-    let headers = |ticket: Ticket| Ticket {
+    let headers = |spec: RequestSpec| RequestSpec {
         headers: vec![
             ("X-One".into(), Secret::new("first")),
             ("Authorization".into(), Secret::new("Basic eDp5")),
         ],
         auth: false,
-        ..ticket
+        ..spec
     };
-    let mints = Ticket { kind: CallKind::Mint, ..of(Base::Iam) };
-    let bare = Ticket { auth: false, ..of(Base::Iam) };
+    let mints = RequestSpec { kind: CallKind::Mint, ..of(Service::Iam) };
+    let bare = RequestSpec { auth: false, ..of(Service::Iam) };
     let json = "\r\naccept: application/json\r\n";
     let (flavor, as_it_is, zipped) = (
         "\r\nmetadata-flavor: google\r\n",
@@ -61,18 +61,18 @@ async fn each_request_says_what_it_wants_back_and_how() {
         "\r\naccept-encoding: gzip\r\n",
     );
     let (one, basic) = ("\r\nx-one: first\r\n", "\r\nauthorization: basic edp5\r\n");
-    for (ticket, lines) in [
-        (of(Base::Iam), vec![json, zipped]),
-        (of(Base::Certs), vec![json, zipped]),
-        (of(Base::Metadata), vec![flavor, zipped]),
-        (Ticket { auth: false, ..of(Base::Metadata) }, vec![flavor, as_it_is]),
+    for (spec, lines) in [
+        (of(Service::Iam), vec![json, zipped]),
+        (of(Service::Certs), vec![json, zipped]),
+        (of(Service::Metadata), vec![flavor, zipped]),
+        (RequestSpec { auth: false, ..of(Service::Metadata) }, vec![flavor, as_it_is]),
         // What may be a credential is not to be unpacked.
         (mints, vec![json, as_it_is]),
         (bare, vec![json, as_it_is]),
-        (headers(of(Base::Iam)), vec![json, as_it_is, one, basic]),
+        (headers(of(Service::Iam)), vec![json, as_it_is, one, basic]),
     ] {
         let server = Server::start([ok("{}")]).await;
-        let _ = with_metadata(&server).send(&ticket, None).await;
+        let _ = with_metadata(&server).send(&spec, None).await;
         let head = head(&server).await;
         for line in [json, flavor, as_it_is, zipped, one, basic] {
             assert_eq!(head.contains(line), lines.contains(&line), "{line:?} in {head}");
@@ -84,23 +84,23 @@ async fn each_request_says_what_it_wants_back_and_how() {
 async fn only_the_metadata_server_must_say_what_it_is_and_may_answer_with_a_page() {
     let (json, page) = ("{}", "<!DOCTYPE html><html></html>");
     for (base, flavor, body, taken) in [
-        (Base::Metadata, "Metadata-Flavor: Google\r\n", json, true),
-        (Base::Metadata, "Metadata-Flavor: Google\r\n", page, true),
-        (Base::Metadata, "", json, false),
-        (Base::Metadata, "Metadata-Flavor: Amazon\r\n", json, false),
-        (Base::Metadata, "Metadata-Flavor: \r\n", json, false),
-        (Base::Metadata, "Metadata-Flavor: google\r\n", json, false),
-        (Base::Metadata, "X-Metadata-Flavor: Google\r\n", json, false),
-        (Base::Iam, "", json, true),
-        (Base::Iam, "Metadata-Flavor: Amazon\r\n", json, true),
-        (Base::Iam, "", page, false),
+        (Service::Metadata, "Metadata-Flavor: Google\r\n", json, true),
+        (Service::Metadata, "Metadata-Flavor: Google\r\n", page, true),
+        (Service::Metadata, "", json, false),
+        (Service::Metadata, "Metadata-Flavor: Amazon\r\n", json, false),
+        (Service::Metadata, "Metadata-Flavor: \r\n", json, false),
+        (Service::Metadata, "Metadata-Flavor: google\r\n", json, false),
+        (Service::Metadata, "X-Metadata-Flavor: Google\r\n", json, false),
+        (Service::Iam, "", json, true),
+        (Service::Iam, "Metadata-Flavor: Amazon\r\n", json, true),
+        (Service::Iam, "", page, false),
     ] {
         for status in [200, 404] {
             let server = Server::start([answer(status, flavor, body)]).await;
             let outcome = with_metadata(&server).send(&of(base), None).await.map(drop);
             assert_eq!(outcome.is_ok(), taken && status == 200, "{base:?} {flavor:?} {body} {status}");
             let says = outcome.err().map(|error| error.sentence()).unwrap_or_default();
-            let stranger = base == Base::Metadata && !taken;
+            let stranger = base == Service::Metadata && !taken;
             assert_eq!(
                 says.contains("doesn't identify itself as Google's metadata server"),
                 stranger,
@@ -116,13 +116,13 @@ async fn only_an_answer_of_googles_own_tells_the_time() {
     let google = "Metadata-Flavor: Google\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
     let page = "<!DOCTYPE html><html></html>";
     for (base, status, headers, body, tells) in [
-        (Base::Iam, 200, google, "{}", true),
-        (Base::Iam, 404, google, "{}", true),
-        (Base::Iam, 200, "", "{}", false),
-        (Base::Iam, 200, google, page, false),
-        (Base::Iam, 404, google, page, false),
-        (Base::Certs, 200, google, "{}", false),
-        (Base::Metadata, 200, google, "{}", false),
+        (Service::Iam, 200, google, "{}", true),
+        (Service::Iam, 404, google, "{}", true),
+        (Service::Iam, 200, "", "{}", false),
+        (Service::Iam, 200, google, page, false),
+        (Service::Iam, 404, google, page, false),
+        (Service::Certs, 200, google, "{}", false),
+        (Service::Metadata, 200, google, "{}", false),
     ] {
         let server = Server::start([answer(status, headers, body)]).await;
         let recorder = Recorder::new(Some(records.clone()));
@@ -169,7 +169,7 @@ fn record_says_how_it_was_sent_and_whom_a_token_charged() {
         ("http://127.0.0.1:1/v1/x", true, "http", Some("p")),
         ("http://127.0.0.1:1/v1/x", false, "http", None),
     ] {
-        drop(http.watch(&of(Base::Iam), &Url::parse(url).unwrap(), bearer));
+        drop(http.watch(&of(Service::Iam), &Url::parse(url).unwrap(), bearer));
         let record = records.try_recv().unwrap();
         assert_eq!((record.scheme, record.bearer, record.url().as_str()), (scheme, bearer, url));
         assert_eq!(record.charged.as_deref(), charged, "{url} {bearer}");
@@ -192,15 +192,15 @@ async fn there_is_room_for_the_whole_answer_before_it_is_read() {
 #[tokio::test]
 async fn proxies_are_for_others_than_this_machine_and_its_metadata_server() {
     for (base, url, beyond) in [
-        (Base::Iam, "https://iam.googleapis.com/x", true),
-        (Base::Token, "https://sts.example.com/x", true),
-        (Base::Iam, "http://10.0.0.1/x", true),
-        (Base::Iam, "http://127.0.0.1:1/x", false),
-        (Base::Token, "http://localhost/x", false),
-        (Base::Token, "http://169.254.169.254/x", false),
-        (Base::Metadata, "http://metadata.google.internal/x", false),
-        (Base::Metadata, "http://10.0.0.1/x", false),
-        (Base::Metadata, "http://127.0.0.1:1/x", false),
+        (Service::Iam, "https://iam.googleapis.com/x", true),
+        (Service::Token, "https://sts.example.com/x", true),
+        (Service::Iam, "http://10.0.0.1/x", true),
+        (Service::Iam, "http://127.0.0.1:1/x", false),
+        (Service::Token, "http://localhost/x", false),
+        (Service::Token, "http://169.254.169.254/x", false),
+        (Service::Metadata, "http://metadata.google.internal/x", false),
+        (Service::Metadata, "http://10.0.0.1/x", false),
+        (Service::Metadata, "http://127.0.0.1:1/x", false),
     ] {
         for use_proxy in [true, false] {
             let http = wired(|wire| wire.use_proxy = use_proxy);

@@ -19,7 +19,7 @@ use words::{api_disabled, delegation, login_again, permission_missing, quota_pro
 /// What was asked for when the refusal came: what the answer alone does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
-pub struct Asked {
+pub struct RequestContext {
     /// The API by its host name: `iamcredentials.googleapis.com`.
     pub service: String,
     /// Where that was asked, if not at Google's own host: `127.0.0.1:8080`.
@@ -89,7 +89,7 @@ pub struct Refusal {
     /// detail (`serviceusage/billing-enabled`, `constraints/iam.allowedPolicyMemberDomains`).
     pub violation: Option<String>,
     /// What was asked.
-    pub asked: Asked,
+    pub asked: RequestContext,
 }
 
 /// The closed list of causes. Most are told by the refusal alone; some take a look at policies and chains, which is

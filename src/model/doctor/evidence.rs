@@ -1,6 +1,6 @@
 //! What speaks for a cause, and what was ruled out: lines for people, each with a mark.
 
-use super::{Cause, Found, How, Known, who};
+use super::{Cause, Confidence, Found, Known, who};
 use crate::model::{
     account::short, chain::HopState, denial::Refusal, permission, policy::gives::Gives, scopes,
 };
@@ -154,12 +154,12 @@ impl Lines {
     fn policies(&mut self, refusal: &Refusal, found: &Found) {
         for grant in found.grants.iter().take(MOST) {
             let (mark, text) = match &grant.how {
-                How::Holds => (Mark::Fine, "grants it to you".to_owned()),
-                How::NotNow(words) => (Mark::Wrong, format!("would grant it to you, but {words}")),
-                How::Unclear(title) => {
+                Confidence::Holds => (Mark::Fine, "grants it to you".to_owned()),
+                Confidence::NotNow(words) => (Mark::Wrong, format!("would grant it to you, but {words}")),
+                Confidence::Unclear(title) => {
                     (Mark::Unknown, format!("might grant it to you, under the condition “{title}”"))
                 }
-                How::Perhaps(many) => {
+                Confidence::Perhaps(many) => {
                     (Mark::Unknown, format!("grants it to {many}, whose members aren't visible"))
                 }
             };

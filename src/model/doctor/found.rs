@@ -20,12 +20,12 @@ pub(super) struct Grant {
     /// The role bound.
     pub role: String,
     /// How far it reaches the caller.
-    pub how: How,
+    pub how: Confidence,
 }
 
 /// How far a grant reaches the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum How {
+pub(super) enum Confidence {
     /// It is the caller's, and holds now.
     Holds,
     /// It is the caller's, and does not hold now: `“x” ended 2020-01-01`.
@@ -109,7 +109,7 @@ impl Found {
                     self.grants.push(Grant { place: place.to_owned(), role: binding.role.to_owned(), how });
                 }
                 (Some(true), false, Some(many)) if holds => {
-                    let how = How::Perhaps(many.short());
+                    let how = Confidence::Perhaps(many.short());
                     self.grants.push(Grant { place: place.to_owned(), role: binding.role.to_owned(), how });
                 }
                 (Some(false), true, _) => self.others.push((binding.role.to_owned(), place.to_owned())),
@@ -134,12 +134,12 @@ fn sets_policies(place: &str, of_account: bool) -> impl Iterator<Item = &'static
     own.into_iter().chain(of_account.then_some(SET_IAM_POLICY.name))
 }
 
-fn how(binding: &Binding<'_>, state: Option<State>, known: &Known<'_>) -> How {
+fn how(binding: &Binding<'_>, state: Option<State>, known: &Known<'_>) -> Confidence {
     let title = binding.condition.as_ref().map(|condition| condition.title()).unwrap_or_default();
     match state {
-        None | Some(State::Holds { .. }) => How::Holds,
-        Some(State::Unknown) => How::Unclear(title.to_owned()),
-        Some(state) => How::NotNow(format!("“{title}” {}", state.words(known.now))),
+        None | Some(State::Holds { .. }) => Confidence::Holds,
+        Some(State::Unknown) => Confidence::Unclear(title.to_owned()),
+        Some(state) => Confidence::NotNow(format!("“{title}” {}", state.words(known.now))),
     }
 }
 

@@ -22,8 +22,8 @@ use super::{
     policy::{Level, Policy},
 };
 pub use evidence::{Evidence, Mark};
-use found::{Found, How};
-pub use steps::{Do, Step};
+use found::{Confidence, Found};
+pub use steps::{Step, StepAction};
 
 /// For so many seconds after a write its effect may be missing in places: Google speaks of two minutes as usual and of
 /// seven and more.
@@ -171,7 +171,7 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         );
         return Some((Cause::DenyPolicy, sentence));
     }
-    if let Some(grant) = found.grants.iter().find(|grant| grant.how == How::Holds) {
+    if let Some(grant) = found.grants.iter().find(|grant| grant.how == Confidence::Holds) {
         let young = grant.place == HERE && is_young(&grant.role, known);
         let given = format!("{} grants you {name} ({})", grant.role, grant.place);
         return Some(if young {
@@ -186,7 +186,7 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         });
     }
     if let Some((grant, words)) = found.grants.iter().find_map(|grant| match &grant.how {
-        How::NotNow(words) => Some((grant, words)),
+        Confidence::NotNow(words) => Some((grant, words)),
         _ => None,
     }) {
         let sentence =

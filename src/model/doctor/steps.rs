@@ -16,7 +16,7 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     /// What is done.
-    pub what: Do,
+    pub what: StepAction,
     /// One plain sentence or clause.
     pub text: String,
 }
@@ -25,35 +25,39 @@ impl Step {
     /// The same for a shell, where there are no keys: a clause, and the command or text that does it.
     pub fn for_shell(&self) -> (String, Option<String>) {
         let (says, does) = match &self.what {
-            Do::Grant { account, member: Some(member), permission, may_edit: true } => {
+            StepAction::Grant { account, member: Some(member), permission, may_edit: true } => {
                 let (account, member) = (quote(account), quote(member));
                 let role = permission.role;
                 let command =
                     format!("impersona policy grant {account} --member={member} --role={role} --expires=1h");
                 ("grant it for an hour", Some(command))
             }
-            Do::Grant { .. } => ("ask an administrator to grant it", None),
-            Do::Enable { service, project } => {
+            StepAction::Grant { .. } => ("ask an administrator to grant it", None),
+            StepAction::Enable { service, project } => {
                 let command =
                     format!("gcloud services enable {} --project={}", quote(service), quote(project));
                 return (self.text.clone(), Some(command));
             }
-            Do::WhoCanGrant(names) => return (format!("these can grant it: {}", names.join(", ")), None),
-            Do::Copy { text, .. } if self.text.contains(text.as_str()) => return (self.text.clone(), None),
-            Do::Copy { text, .. } => return (self.text.clone(), Some(text.clone())),
-            Do::QuotaProject => ("charge another project: --quota-project PROJECT", None),
-            Do::NoQuotaProject => ("continue without a quota project: --no-quota-project", None),
-            Do::OtherCaller => ("use other credentials: --credentials FILE", None),
-            Do::ShorterLifetime => ("mint it for at most an hour: --lifetime 1h", None),
-            Do::Again => ("try again", None),
-            Do::Watch { account, .. } => {
+            StepAction::WhoCanGrant(names) => {
+                return (format!("these can grant it: {}", names.join(", ")), None);
+            }
+            StepAction::Copy { text, .. } if self.text.contains(text.as_str()) => {
+                return (self.text.clone(), None);
+            }
+            StepAction::Copy { text, .. } => return (self.text.clone(), Some(text.clone())),
+            StepAction::QuotaProject => ("charge another project: --quota-project PROJECT", None),
+            StepAction::NoQuotaProject => ("continue without a quota project: --no-quota-project", None),
+            StepAction::OtherCaller => ("use other credentials: --credentials FILE", None),
+            StepAction::ShorterLifetime => ("mint it for at most an hour: --lifetime 1h", None),
+            StepAction::Again => ("try again", None),
+            StepAction::Watch { account, .. } => {
                 ("wait until IAM says yes", Some(format!("impersona can {}", quote(account))))
             }
-            Do::Troubleshoot => return (self.text.clone(), None),
-            Do::ReadPolicy(account) => {
+            StepAction::Troubleshoot => return (self.text.clone(), None),
+            StepAction::ReadPolicy(account) => {
                 ("read the policy again", Some(format!("impersona policy get {}", quote(account))))
             }
-            Do::Told => return (self.text.clone(), None),
+            StepAction::Told => return (self.text.clone(), None),
         };
         (says.to_owned(), does)
     }
@@ -61,7 +65,7 @@ impl Step {
 
 /// What a step does. None of them changes anything at Google without a further yes; some mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Do {
+pub enum StepAction {
     /// Switch an API on.
     Enable {
         /// `iamcredentials.googleapis.com`
@@ -128,24 +132,30 @@ pub(super) fn steps(
     match cause {
         Cause::ApiDisabled => match refusal.consumer() {
             Some(consumer) if SHARED_CLIENT_PROJECTS.contains(&consumer) => {
-                add(Do::QuotaProject, format!("charge a project of your own: {consumer} is Google's"));
+                add(
+                    StepAction::QuotaProject,
+                    format!("charge a project of your own: {consumer} is Google's"),
+                );
                 let text = "gcloud auth application-default set-quota-project PROJECT".to_owned();
-                add(Do::Copy { text: text.clone(), what: "the command" }, format!("permanently: {text}"));
+                add(
+                    StepAction::Copy { text: text.clone(), what: "the command" },
+                    format!("permanently: {text}"),
+                );
             }
             Some(consumer) => {
                 let (service, project) = (refusal.service().to_owned(), consumer.to_owned());
                 let text =
                     format!("gcloud services enable {} --project={}", quote(&service), quote(&project));
                 add(
-                    Do::Enable { service: service.clone(), project: project.clone() },
+                    StepAction::Enable { service: service.clone(), project: project.clone() },
                     format!(
                         "enable {service} in project {project}; requires serviceusage.services.enable there"
                     ),
                 );
-                add(Do::Copy { text, what: "the command" }, "copy the gcloud command for it".into());
-                add(Do::QuotaProject, "charge another project that has it enabled".into());
+                add(StepAction::Copy { text, what: "the command" }, "copy the gcloud command for it".into());
+                add(StepAction::QuotaProject, "charge another project that has it enabled".into());
             }
-            None => add(Do::Told, next.to_owned()),
+            None => add(StepAction::Told, next.to_owned()),
         },
         Cause::PermissionMissing
         | Cause::OnItself
@@ -158,7 +168,7 @@ pub(super) fn steps(
                 && cause == Cause::DenyPolicy
             {
                 if known.examined.troubleshot.is_none() {
-                    add(Do::Troubleshoot, "ask Policy Troubleshooter which policy denies it".into());
+                    add(StepAction::Troubleshoot, "ask Policy Troubleshooter which policy denies it".into());
                 }
                 if let Some(watch) = watch(account, refusal) {
                     add(watch, "wait until it works: a new grant takes a few minutes".into());
@@ -170,7 +180,10 @@ pub(super) fn steps(
             }
             if !found.granters.is_empty() {
                 let names = found.granters.iter().map(|member| member.as_str().to_owned()).collect();
-                add(Do::WhoCanGrant(names), format!("see who can grant it: {}", count(&found.granters)));
+                add(
+                    StepAction::WhoCanGrant(names),
+                    format!("see who can grant it: {}", count(&found.granters)),
+                );
             }
             missing.request(refusal, known, &mut add);
             if cause == Cause::PermissionMissing
@@ -178,11 +191,14 @@ pub(super) fn steps(
                 && account.is_some()
                 && !found.complete
             {
-                add(Do::Troubleshoot, "ask Policy Troubleshooter, which might see more than you".into());
+                add(
+                    StepAction::Troubleshoot,
+                    "ask Policy Troubleshooter, which might see more than you".into(),
+                );
             }
         }
         Cause::Propagating => {
-            add(Do::Again, "try again now".into());
+            add(StepAction::Again, "try again now".into());
             if let Some(account) = account
                 && refusal.reason.as_deref() != Some("SERVICE_DISABLED")
                 && let Some(watch) = watch(account, refusal)
@@ -193,13 +209,15 @@ pub(super) fn steps(
         Cause::ScopeMissing | Cause::LoginAgain => {
             let text = known.remedy.unwrap_or(next).to_owned();
             match command(&text) {
-                Some(login) => add(Do::Copy { text: login.to_owned(), what: "the command" }, text.clone()),
-                None => add(Do::Told, text),
+                Some(login) => {
+                    add(StepAction::Copy { text: login.to_owned(), what: "the command" }, text.clone())
+                }
+                None => add(StepAction::Told, text),
             }
-            add(Do::OtherCaller, "switch to another caller for now".into());
+            add(StepAction::OtherCaller, "switch to another caller for now".into());
         }
         Cause::QuotaProject => {
-            add(Do::QuotaProject, "charge another project".into());
+            add(StepAction::QuotaProject, "charge another project".into());
             if refusal.reason.as_deref() == Some("USER_PROJECT_DENIED")
                 && let Some(project) = refusal.consumer()
             {
@@ -210,23 +228,23 @@ pub(super) fn steps(
                     quote(&who)
                 );
                 add(
-                    Do::Copy { text, what: "the request for an administrator" },
+                    StepAction::Copy { text, what: "the request for an administrator" },
                     format!("ask for roles/serviceusage.serviceUsageConsumer on {project}"),
                 );
             }
         }
         Cause::LifetimeTooLong => {
-            add(Do::ShorterLifetime, "mint it again for 1h, which is always allowed".into());
+            add(StepAction::ShorterLifetime, "mint it again for 1h, which is always allowed".into());
             let text = "constraints/iam.allowServiceAccountCredentialLifetimeExtension".to_owned();
-            add(Do::Copy { text, what: "the constraint" }, "or ask an administrator to list the account in constraints/iam.allowServiceAccountCredentialLifetimeExtension".into());
+            add(StepAction::Copy { text, what: "the constraint" }, "or ask an administrator to list the account in constraints/iam.allowServiceAccountCredentialLifetimeExtension".into());
         }
         Cause::Conflict if account.is_some() => {
             let account = account.cloned().unwrap_or_default();
-            add(Do::ReadPolicy(account), "read the policy again; staged changes are kept".into());
+            add(StepAction::ReadPolicy(account), "read the policy again; staged changes are kept".into());
         }
         Cause::RateLimited | Cause::ServerTrouble => {
-            add(Do::Told, next.to_owned());
-            add(Do::Again, "try again".into());
+            add(StepAction::Told, next.to_owned());
+            add(StepAction::Again, "try again".into());
         }
         Cause::AccountDisabled => {
             let email =
@@ -237,51 +255,56 @@ pub(super) fn steps(
                 quote(&email),
                 project.unwrap_or_default()
             );
-            add(Do::Copy { text, what: "the command for an administrator" }, next.to_owned());
+            add(StepAction::Copy { text, what: "the command for an administrator" }, next.to_owned());
         }
         Cause::ServicePerimeter => match refusal.metadata.get("uid") {
             Some(uid) => add(
-                Do::Copy { text: visible::line(uid).into_owned(), what: "the identifier" },
+                StepAction::Copy { text: visible::line(uid).into_owned(), what: "the identifier" },
                 next.to_owned(),
             ),
-            None => add(Do::Told, next.to_owned()),
+            None => add(StepAction::Told, next.to_owned()),
         },
         Cause::DomainRestricted => {
             let text = visible::line(&format!("{} {}", refusal.message, next)).into_owned();
-            add(Do::Copy { text, what: "what an administrator needs" }, next.to_owned());
+            add(StepAction::Copy { text, what: "what an administrator needs" }, next.to_owned());
         }
         Cause::Billing => {
             let project = quote(refusal.consumer().unwrap_or("PROJECT"));
             let text = format!("gcloud billing projects link {project} --billing-account=ID");
-            add(Do::Copy { text, what: "the command" }, "link a billing account to the project".into());
-            add(Do::QuotaProject, "charge another project".into());
+            add(
+                StepAction::Copy { text, what: "the command" },
+                "link a billing account to the project".into(),
+            );
+            add(StepAction::QuotaProject, "charge another project".into());
         }
         Cause::Federation | Cause::WorkspaceDelegation => {
             let text = visible::line(command(next).unwrap_or(next)).into_owned();
-            add(Do::Copy { text, what: "what to do" }, next.to_owned());
-            add(Do::OtherCaller, "switch to another caller for now".into());
+            add(StepAction::Copy { text, what: "what to do" }, next.to_owned());
+            add(StepAction::OtherCaller, "switch to another caller for now".into());
         }
         Cause::CredentialRefused => {
             let text = command(next).map_or_else(|| next.to_owned(), str::to_owned);
-            add(Do::Copy { text, what: "what to do" }, next.to_owned());
+            add(StepAction::Copy { text, what: "what to do" }, next.to_owned());
         }
         _ => match command(next) {
-            Some(text) => add(Do::Copy { text: text.to_owned(), what: "the command" }, next.to_owned()),
-            None => add(Do::Told, next.to_owned()),
+            Some(text) => {
+                add(StepAction::Copy { text: text.to_owned(), what: "the command" }, next.to_owned())
+            }
+            None => add(StepAction::Told, next.to_owned()),
         },
     }
     if let Some(project) = refusal.refused_quota_project() {
         let text = format!("continue without the quota project {project}");
-        steps.push(Step { what: Do::NoQuotaProject, text });
+        steps.push(Step { what: StepAction::NoQuotaProject, text });
     }
     if steps.is_empty() {
-        steps.push(Step { what: Do::Told, text: next.to_owned() });
+        steps.push(Step { what: StepAction::Told, text: next.to_owned() });
     }
     steps
 }
 
 /// What somebody who may change deny policies and boundaries has to know: another grant would change nothing.
-fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(StepAction, String)) {
     let member = known.caller.and_then(|caller| caller.member()).unwrap_or_else(|| "MEMBER".into());
     let by =
         known.examined.troubleshot.as_ref().map(|said| said.denied_by.join(", ")).filter(|by| !by.is_empty());
@@ -296,7 +319,7 @@ fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)
     );
     let text = visible::line(&text).into_owned();
     let what = "the request for an administrator";
-    add(Do::Copy { text, what }, "copy the request for an administrator of deny policies".into());
+    add(StepAction::Copy { text, what }, "copy the request for an administrator of deny policies".into());
 }
 
 /// What is lacking, where and for whom.
@@ -331,7 +354,13 @@ impl Missing {
         }
     }
 
-    fn grant(&self, cause: Cause, refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+    fn grant(
+        &self,
+        cause: Cause,
+        refusal: &Refusal,
+        known: &Known<'_>,
+        add: &mut impl FnMut(StepAction, String),
+    ) {
         // Whatever is granted, a deny policy is stronger.
         if cause == Cause::DenyPolicy {
             return;
@@ -350,11 +379,14 @@ impl Missing {
             }
         };
         let may_edit = may_edit == Some(true);
-        add(Do::Grant { account: account.clone(), member: self.member.clone(), permission, may_edit }, text);
+        add(
+            StepAction::Grant { account: account.clone(), member: self.member.clone(), permission, may_edit },
+            text,
+        );
     }
 
     /// The request to an administrator, with the reason.
-    fn request(&self, refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(Do, String)) {
+    fn request(&self, refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(StepAction, String)) {
         let member = self.member.clone().unwrap_or_else(|| "MEMBER".into());
         let what = "the request for an administrator";
         let (Some(account), Some(permission)) = (&self.account, self.permission) else {
@@ -369,7 +401,7 @@ impl Missing {
             };
             let text = visible::line(&text).into_owned();
             return add(
-                Do::Copy { text, what },
+                StepAction::Copy { text, what },
                 format!("copy a request for an administrator: {name}{}", on_what(on)),
             );
         };
@@ -381,7 +413,10 @@ impl Missing {
         let reason = format!("Missing: {}{note}.", permission.name);
         let project = project.unwrap_or_else(|| "PROJECT".into());
         let text = export::request(&triple, account, &project, Some(&reason));
-        add(Do::Copy { text, what }, "copy a request for an administrator: gcloud command and reason".into());
+        add(
+            StepAction::Copy { text, what },
+            "copy a request for an administrator: gcloud command and reason".into(),
+        );
     }
 }
 
@@ -395,9 +430,9 @@ fn on_what(on: &str) -> String {
 }
 
 /// Waiting until IAM says yes: only where it can be asked, which it can about what the matrix has.
-fn watch(account: &str, refusal: &Refusal) -> Option<Do> {
+fn watch(account: &str, refusal: &Refusal) -> Option<StepAction> {
     let permission = refusal.permission().and_then(permission::by_name)?;
-    Some(Do::Watch { account: account.to_owned(), permission })
+    Some(StepAction::Watch { account: account.to_owned(), permission })
 }
 
 /// `2 groups and 1 user`

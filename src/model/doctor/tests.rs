@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::model::{
-    denial::Asked,
+    denial::RequestContext,
     permission::{GET_ACCESS_TOKEN, IMPLICIT_DELEGATION, MATRIX, SET_IAM_POLICY},
 };
 use impersona_emulator::names::{CREATOR, RELAY_A, RELAY_B, VAULT};
@@ -23,12 +23,12 @@ fn denied() -> Refusal {
         message: "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist)."
             .into(),
         metadata: [("permission".to_owned(), GET_ACCESS_TOKEN.name.to_owned())].into(),
-        asked: Asked {
+        asked: RequestContext {
             service: "iamcredentials.googleapis.com".into(),
             method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
             resource: VAULT.into(),
             permission: Some(GET_ACCESS_TOKEN.name.into()),
-            ..Asked::default()
+            ..RequestContext::default()
         },
         ..Refusal::default()
     }
@@ -97,8 +97,8 @@ fn a_missing_role_is_named_with_what_the_caller_has_and_who_could_grant_it() {
     let steps: Vec<&str> = diagnosis.steps.iter().map(|step| step.text.as_str()).collect();
     assert!(steps[0].starts_with("prepare a request for an administrator"), "{steps:?}");
     assert!(steps.iter().any(|step| step.contains("see who can grant it: 2 groups and 1 user")), "{steps:?}");
-    let Some(Do::Copy { text, .. }) =
-        diagnosis.steps.iter().map(|step| &step.what).find(|what| matches!(what, Do::Copy { .. }))
+    let Some(StepAction::Copy { text, .. }) =
+        diagnosis.steps.iter().map(|step| &step.what).find(|what| matches!(what, StepAction::Copy { .. }))
     else {
         panic!("a request")
     };
@@ -117,7 +117,7 @@ fn who_may_edit_the_policy_is_offered_to_stage_the_grant() {
         "{diagnosis:?}"
     );
     assert!(
-        matches!(&diagnosis.steps[0].what, Do::Grant { account, member: Some(member), .. } if account == VAULT && member == "user:dev@example.com")
+        matches!(&diagnosis.steps[0].what, StepAction::Grant { account, member: Some(member), .. } if account == VAULT && member == "user:dev@example.com")
     );
 }
 
@@ -138,12 +138,15 @@ fn a_role_that_is_there_and_does_not_work_is_young_or_denied_by_something_strong
     let base = Examined { granted: no(), policy: held, ..Examined::default() };
     let young = found(&denied(), &Examined { written: written(NOW - 60), ..base.clone() });
     assert_eq!(young.cause, Cause::Propagating);
-    assert!(matches!(young.steps[0].what, Do::Again) && matches!(young.steps[1].what, Do::Watch { .. }));
+    assert!(
+        matches!(young.steps[0].what, StepAction::Again)
+            && matches!(young.steps[1].what, StepAction::Watch { .. })
+    );
     let old = found(&denied(), &Examined { written: written(NOW - 3_600), ..base.clone() });
     assert_eq!(old.cause, Cause::DenyPolicy);
-    assert!(old.steps.iter().any(|step| step.what == Do::Troubleshoot), "{:?}", old.steps);
+    assert!(old.steps.iter().any(|step| step.what == StepAction::Troubleshoot), "{:?}", old.steps);
     assert!(
-        !old.steps.iter().any(|step| matches!(step.what, Do::Grant { .. })),
+        !old.steps.iter().any(|step| matches!(step.what, StepAction::Grant { .. })),
         "another grant helps nobody"
     );
     let said = Troubleshot {
@@ -215,7 +218,7 @@ fn of_a_chain_the_hop_that_is_closed_is_named_and_its_grant_is_the_step() {
     assert!(diagnosis.sentence.contains("relay-a@acme-ci > relay-b@acme-ci"), "{}", diagnosis.sentence);
     assert_eq!(
         diagnosis.steps[0].what,
-        Do::Grant {
+        StepAction::Grant {
             account: RELAY_B.into(),
             member: Some(format!("serviceAccount:{RELAY_A}")),
             permission: IMPLICIT_DELEGATION,
@@ -248,7 +251,10 @@ fn an_api_that_is_off_is_enabled_where_the_error_says_and_never_in_googles_own_p
     assert_eq!(diagnosis.cause, Cause::ApiDisabled);
     assert_eq!(
         diagnosis.steps[0].what,
-        Do::Enable { service: "iamcredentials.googleapis.com".into(), project: "415104041262".into() }
+        StepAction::Enable {
+            service: "iamcredentials.googleapis.com".into(),
+            project: "415104041262".into()
+        }
     );
     assert_eq!(
         found(&off, &Examined { api_enabled: Some(true), ..Examined::default() }).cause,
@@ -257,8 +263,8 @@ fn an_api_that_is_off_is_enabled_where_the_error_says_and_never_in_googles_own_p
     for shared in SHARED {
         off.metadata.insert("consumer".into(), format!("projects/{shared}"));
         let diagnosis = found(&off, &Examined::default());
-        assert!(matches!(diagnosis.steps[0].what, Do::QuotaProject), "{:?}", diagnosis.steps);
-        assert!(!diagnosis.steps.iter().any(|step| matches!(step.what, Do::Enable { .. })));
+        assert!(matches!(diagnosis.steps[0].what, StepAction::QuotaProject), "{:?}", diagnosis.steps);
+        assert!(!diagnosis.steps.iter().any(|step| matches!(step.what, StepAction::Enable { .. })));
     }
 }
 
@@ -281,7 +287,7 @@ fn a_missing_scope_is_told_apart_from_a_missing_role() {
     let texts = self::texts(&unknown);
     assert!(!texts.contains("your token has") && texts.contains("not a role"), "{texts}");
     assert!(
-        matches!(&diagnosis.steps[0].what, Do::Copy { text, .. } if text == "gcloud auth login --update-adc")
+        matches!(&diagnosis.steps[0].what, StepAction::Copy { text, .. } if text == "gcloud auth login --update-adc")
     );
 }
 
@@ -311,5 +317,5 @@ fn a_closed_list_of_policies_is_said_to_be_unread() {
         texts.contains("you can't read the policy of folder 4711") && !texts.contains("no policy grants it"),
         "{texts}"
     );
-    assert!(diagnosis.steps.iter().any(|step| step.what == Do::Troubleshoot));
+    assert!(diagnosis.steps.iter().any(|step| step.what == StepAction::Troubleshoot));
 }

@@ -21,7 +21,7 @@ use crate::{
     auth::Source,
     http::{
         Record,
-        endpoints::{Base, Endpoints},
+        endpoints::{Endpoints, Service},
     },
     local::env::Env,
 };
@@ -134,18 +134,18 @@ pub(crate) enum Talk {
 type Shared = (Arc<Mutex<Vec<Sent>>>, Arc<Mutex<Vec<String>>>, Talk);
 
 /// The first part of the path that a service is reached under: its name in the documents, where it has one.
-fn prefix(base: Base) -> &'static str {
+fn prefix(base: Service) -> &'static str {
     match base {
-        Base::Iam => "iam",
-        Base::Credentials => "iamcredentials",
-        Base::Projects => "cloudresourcemanager",
-        Base::Services => "serviceusage",
-        Base::Troubleshooter => "policytroubleshooter",
-        Base::Token => "token",
-        Base::Tokeninfo | Base::Userinfo => "oauth2",
-        Base::Certs => "certs",
+        Service::Iam => "iam",
+        Service::Credentials => "iamcredentials",
+        Service::Projects => "cloudresourcemanager",
+        Service::Services => "serviceusage",
+        Service::Troubleshooter => "policytroubleshooter",
+        Service::Token => "token",
+        Service::Tokeninfo | Service::Userinfo => "oauth2",
+        Service::Certs => "certs",
         // A host is all that can be said of it.
-        Base::Metadata => "",
+        Service::Metadata => "",
     }
 }
 
@@ -168,14 +168,14 @@ impl Google {
     pub(crate) fn env(&self) -> Env {
         let over = |name: &str| format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{name}");
         let vars = [
-            (Base::Iam, over("IAM")),
-            (Base::Credentials, over("IAMCREDENTIALS")),
-            (Base::Projects, over("CLOUDRESOURCEMANAGER")),
-            (Base::Services, over("SERVICEUSAGE")),
-            (Base::Troubleshooter, over("POLICYTROUBLESHOOTER")),
-            (Base::Token, "CLOUDSDK_AUTH_TOKEN_HOST".to_owned()),
-            (Base::Tokeninfo, "IMPERSONA_OAUTH2_ENDPOINT".to_owned()),
-            (Base::Certs, "IMPERSONA_CERTS_ENDPOINT".to_owned()),
+            (Service::Iam, over("IAM")),
+            (Service::Credentials, over("IAMCREDENTIALS")),
+            (Service::Projects, over("CLOUDRESOURCEMANAGER")),
+            (Service::Services, over("SERVICEUSAGE")),
+            (Service::Troubleshooter, over("POLICYTROUBLESHOOTER")),
+            (Service::Token, "CLOUDSDK_AUTH_TOKEN_HOST".to_owned()),
+            (Service::Tokeninfo, "IMPERSONA_OAUTH2_ENDPOINT".to_owned()),
+            (Service::Certs, "IMPERSONA_CERTS_ENDPOINT".to_owned()),
         ];
         let host = self.url.trim_start_matches("http://").to_owned();
         let vars = vars.map(|(base, name)| (name, format!("{}/{}", self.url, prefix(base))));

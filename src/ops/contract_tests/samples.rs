@@ -10,7 +10,7 @@ use crate::{
         caller::Caller,
         condition::Condition,
         credential::{MintRequest, Payload, What},
-        denial::{Asked, Refusal},
+        denial::{Refusal, RequestContext},
         member::Member,
         permission::{GET_ACCESS_TOKEN, SIGN_JWT},
         policy::{Policy, Triple, edit::Edit},
@@ -211,7 +211,7 @@ fn refusals() -> [Refusal; 6] {
         reason: Some("IAM_PERMISSION_DENIED".into()),
         domain: Some("iam.googleapis.com".into()),
         metadata: BTreeMap::from([("permission".to_owned(), GET_ACCESS_TOKEN.name.to_owned())]),
-        asked: Asked { resource: resource.into(), delegates, ..Asked::default() },
+        asked: RequestContext { resource: resource.into(), delegates, ..RequestContext::default() },
         ..Refusal::default()
     };
     let disabled = Refusal {

@@ -10,15 +10,15 @@ use crate::{
     keymap::Place,
     model::{
         account::Account,
-        caller::{Caller, Choice, How, Switch},
+        caller::{Caller, Choice, CredentialSource, Switch},
         permission::{Granted, MATRIX},
     },
     ops::{Call, Reply},
     tui::overlays::Overlay,
 };
 
-fn choice(label: &str, principal: Option<&str>, how: How) -> Choice {
-    let gclouds_own = matches!(how, How::Gcloud(_));
+fn choice(label: &str, principal: Option<&str>, how: CredentialSource) -> Choice {
+    let gclouds_own = matches!(how, CredentialSource::Gcloud(_));
     Choice {
         how,
         label: label.into(),
@@ -65,17 +65,17 @@ fn callers_are_searched_at_start_and_when_the_picker_opens() {
     assert_eq!(looked(&screen), 1);
     screen.keys("i");
     assert_eq!((looked(&screen), screen.app.place()), (2, Place::Text));
-    let ops = choice("gcloud login", Some("ops@example.com"), How::Gcloud("default".into()));
-    screen.send(Msg::Callers(vec![choice("ADC", None, How::File("/adc.json".into())), ops]));
+    let ops = choice("gcloud login", Some("ops@example.com"), CredentialSource::Gcloud("default".into()));
+    screen.send(Msg::Callers(vec![choice("ADC", None, CredentialSource::File("/adc.json".into())), ops]));
     screen.typed("gcloud").keys("enter");
-    assert_eq!(wishes(&screen), [&Switch::To(How::Gcloud("default".into()))]);
+    assert_eq!(wishes(&screen), [&Switch::To(CredentialSource::Gcloud("default".into()))]);
 }
 
 #[test]
 fn a_file_of_ones_own_is_named_by_its_path() {
     let mut screen = Screen::ready();
     screen.keys("i").typed("/keys/ci.json").keys("enter");
-    assert_eq!(wishes(&screen), [&Switch::To(How::File("/keys/ci.json".into()))]);
+    assert_eq!(wishes(&screen), [&Switch::To(CredentialSource::File("/keys/ci.json".into()))]);
 }
 
 #[test]
@@ -143,8 +143,8 @@ fn a_switch_that_fails_changes_nothing() {
 #[test]
 fn a_file_in_doubt_is_used_only_after_a_yes() {
     let mut screen = known();
-    let wish = Switch::To(How::File("/x.json".into()));
-    let doubted = || Msg::Doubted { question: "Trust it?".into(), wish: Some(wish.clone()) };
+    let wish = Switch::To(CredentialSource::File("/x.json".into()));
+    let doubted = || Msg::TrustNeeded { question: "Trust it?".into(), wish: Some(wish.clone()) };
     screen.send(doubted());
     assert!(
         matches!(screen.app.overlays.last(), Some(Overlay::Confirm { question, .. }) if question == "Trust it?")
@@ -161,7 +161,8 @@ fn a_file_in_doubt_is_used_only_after_a_yes() {
 #[test]
 fn two_people_in_one_terminal_are_said_once() {
     let mut screen = known();
-    let ops = || vec![choice("gcloud login", Some("ops@example.com"), How::Gcloud("default".into()))];
+    let ops =
+        || vec![choice("gcloud login", Some("ops@example.com"), CredentialSource::Gcloud("default".into()))];
     screen.send(Msg::Callers(ops()));
     assert!(screen.notice().contains("gcloud is logged in as ops@example.com"), "{}", screen.notice());
     screen.keys("j");
@@ -170,7 +171,11 @@ fn two_people_in_one_terminal_are_said_once() {
     assert_eq!(screen.app.shared.other_login(), Some("ops@example.com"));
     // The same person isn't reported.
     let mut screen = known();
-    screen.send(Msg::Callers(vec![choice("gcloud login", Some("dev@example.com"), How::Gcloud("d".into()))]));
+    screen.send(Msg::Callers(vec![choice(
+        "gcloud login",
+        Some("dev@example.com"),
+        CredentialSource::Gcloud("d".into()),
+    )]));
     assert_eq!((screen.notice(), screen.app.shared.other_login()), ("", None));
 }
 

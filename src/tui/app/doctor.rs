@@ -10,12 +10,12 @@ use super::{
 use crate::{
     api::commands,
     flows::{self, Enabled, Watched},
-    http::{ApiError, ErrorKind, endpoints::Base},
+    http::{ApiError, ErrorKind, endpoints::Service},
     keymap::Action,
     model::{
         caller::{Caller, Charge, Switch},
         denial::Cause,
-        doctor::Do,
+        doctor::StepAction,
         lifetime,
         member::Member,
         permission::Permission,
@@ -44,7 +44,7 @@ impl AppState {
             && let Some(failure) = LastFailure::of(error, now.utc)
         {
             let principal = caller.as_ref().and_then(|caller| caller.principal.clone());
-            let endpoint = self.shared.endpoints.url(Base::Iam).to_owned();
+            let endpoint = self.shared.endpoints.url(Service::Iam).to_owned();
             out.effects.push(Effect::KeepFailure(Box::new(failure.by(principal, endpoint))));
         }
         self.denied = Some((error.clone(), caller));
@@ -233,9 +233,9 @@ impl AppState {
     }
 
     /// Carries out a step. Steps that lead elsewhere close the overlay.
-    pub(super) fn do_step(&mut self, now: Now, what: Do, out: &mut Out) {
+    pub(super) fn do_step(&mut self, now: Now, what: StepAction, out: &mut Out) {
         match what {
-            Do::Enable { service, project } => {
+            StepAction::Enable { service, project } => {
                 if self.shared.read_only {
                     return self.say(
                         Level::Error,
@@ -252,23 +252,23 @@ impl AppState {
                 self.to_enable = Some((service, project));
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });
             }
-            Do::Copy { text, what } => match Clip::text(&text, what) {
+            StepAction::Copy { text, what } => match Clip::text(&text, what) {
                 Ok(clip) => out.effects.push(Effect::Copy(clip)),
                 Err(why) => self.say(Level::Warning, why, out),
             },
-            Do::Troubleshoot => {
+            StepAction::Troubleshoot => {
                 let Some(Overlay::Doctor(mut doctor)) = self.overlays.pop() else { return };
                 self.examine(&mut doctor, true, now, out);
                 self.overlays.push(Overlay::Doctor(doctor));
             }
-            Do::Watch { account, permission } => self.watch_for_doctor(account, permission, now, out),
-            Do::QuotaProject => self.pick_charged(now, out),
-            Do::NoQuotaProject => {
+            StepAction::Watch { account, permission } => self.watch_for_doctor(account, permission, now, out),
+            StepAction::QuotaProject => self.pick_charged(now, out),
+            StepAction::NoQuotaProject => {
                 self.leave_doctor(now, out);
                 self.switch(Switch::Charge(Charge::Unnamed), out);
             }
-            Do::OtherCaller => self.choose_caller(out),
-            Do::Grant { account, member, permission, .. } => {
+            StepAction::OtherCaller => self.choose_caller(out),
+            StepAction::Grant { account, member, permission, .. } => {
                 self.leave_doctor(now, out);
                 if self.shared.opened.as_deref() != Some(account.as_str()) {
                     self.open_account(now, account, out);
@@ -278,7 +278,7 @@ impl AppState {
                 self.panes.policy.open_grant(Some(permission), member, &mut cx);
                 cx.intend(Intent::Show(PaneId::Policy));
             }
-            Do::ReadPolicy(account) => {
+            StepAction::ReadPolicy(account) => {
                 self.leave_doctor(now, out);
                 if self.shared.opened.as_deref() != Some(account.as_str()) {
                     self.open_account(now, account, out);
@@ -287,13 +287,13 @@ impl AppState {
                 self.panes.policy.read(&mut cx);
                 cx.intend(Intent::Show(PaneId::Policy));
             }
-            Do::ShorterLifetime => {
+            StepAction::ShorterLifetime => {
                 self.leave_doctor(now, out);
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.mint.again_for_an_hour(&mut cx);
                 cx.intend(Intent::Show(PaneId::Mint));
             }
-            Do::Again => {
+            StepAction::Again => {
                 let minted = self.doctor().is_some_and(|doctor| doctor.refusal.is_mint());
                 self.leave_doctor(now, out);
                 if minted && self.shared.last_mint.is_some() {
@@ -304,7 +304,7 @@ impl AppState {
                     self.act(now, Action::Refresh, out);
                 }
             }
-            Do::WhoCanGrant(_) | Do::Told => {}
+            StepAction::WhoCanGrant(_) | StepAction::Told => {}
         }
     }
 

@@ -20,7 +20,7 @@ use crate::{
         account::{Account, AccountKey},
         caller::Caller,
         chain::{Hop, HopState},
-        denial::Asked,
+        denial::RequestContext,
         permission::{GET_ACCESS_TOKEN, Granted},
         policy::Policy,
         project::{Ancestor, Project},
@@ -57,7 +57,7 @@ fn failures() -> Vec<ApiError> {
     let of = |kind, sentence: &str| ApiError::new(kind, sentence).with_next("Look there.");
     let refused = |status: u16, code: &str| {
         let body = json!({"error": {"code": status, "message": "In Google's words.", "status": code}});
-        ApiError::from_answer(status, body.to_string().as_bytes(), &Asked::default())
+        ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default())
     };
     vec![
         of(ErrorKind::Network, "Nobody is there."),

@@ -335,7 +335,7 @@ impl AppState {
             }
             Msg::Callers(choices) => self.on_callers(choices, out),
             Msg::Switched(outcome) => self.on_switched(now, outcome, out),
-            Msg::Doubted { question, wish } => {
+            Msg::TrustNeeded { question, wish } => {
                 self.doubted = wish;
                 self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust });
             }

@@ -117,7 +117,7 @@ pub enum Msg {
     /// The new caller, or why it wasn't switched.
     Switched(Result<Box<Switched>, ApiError>),
     /// A credentials file would send secrets to other hosts: the user has to trust it first.
-    Doubted {
+    TrustNeeded {
         /// A sentence.
         question: String,
         /// The switch that waits; none for the initial caller.
@@ -160,7 +160,7 @@ impl fmt::Debug for Msg {
             Msg::Saved(outcome) => f.debug_tuple("Saved").field(outcome).finish(),
             Msg::Callers(choices) => f.debug_tuple("Callers").field(choices).finish(),
             Msg::Switched(outcome) => f.debug_tuple("Switched").field(outcome).finish(),
-            Msg::Doubted { question, .. } => f.debug_tuple("Doubted").field(question).finish(),
+            Msg::TrustNeeded { question, .. } => f.debug_tuple("TrustNeeded").field(question).finish(),
             Msg::Resumed => f.write_str("Resumed"),
             Msg::Leave(code) => f.debug_tuple("Leave").field(code).finish(),
         }

@@ -16,7 +16,7 @@ use crate::{
         account::Account,
         caller::Caller,
         credential::What,
-        denial::{Asked, Refusal},
+        denial::{Refusal, RequestContext},
         permission::Granted,
         project::Project,
     },
@@ -184,9 +184,9 @@ fn what_was_refused_before_the_caller_was_known_is_explained_by_what_is_known_th
     let mut screen = Screen::ready();
     screen.keys("enter t a ctrl-s");
     let minted = screen.asked(|call| matches!(call, Call::Credentials(_)));
-    let asked = Asked {
+    let asked = RequestContext {
         method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
-        ..Asked::default()
+        ..RequestContext::default()
     };
     let refusal = Refusal {
         status: 403,

@@ -16,7 +16,7 @@ use crate::{
         account::short,
         caller::Caller,
         denial::Refusal,
-        doctor::{Diagnosis, Do, Examined, Known, Mark, Step, diagnose},
+        doctor::{Diagnosis, Examined, Known, Mark, Step, StepAction, diagnose},
         lifetime,
     },
     text::safe::safe_line,
@@ -128,12 +128,12 @@ impl Doctor {
 
     /// Whether enabling this API is one of the steps.
     pub fn offers(&self, service: &str, project: &str) -> bool {
-        let is = |step: &Step| matches!(&step.what, Do::Enable { service: s, project: p } if s == service && p == project);
+        let is = |step: &Step| matches!(&step.what, StepAction::Enable { service: s, project: p } if s == service && p == project);
         self.diagnosis.steps.iter().any(is)
     }
 
     /// The first step of an action.
-    fn step(&self, action: Action) -> Option<&Do> {
+    fn step(&self, action: Action) -> Option<&StepAction> {
         self.diagnosis.steps.iter().map(|step| &step.what).find(|what| self::action(what) == Some(action))
     }
 
@@ -144,7 +144,7 @@ impl Doctor {
             return Outcome::Stay;
         }
         match self.step(action).cloned() {
-            Some(Do::WhoCanGrant(_)) => {
+            Some(StepAction::WhoCanGrant(_)) => {
                 self.who = !self.who;
                 // The names appear below the step.
                 self.scroll.scroll(Move::PageDown);
@@ -210,7 +210,7 @@ impl Doctor {
                 action(&step.what).map(|action| keymap.key_in(Place::Doctor, action)).unwrap_or_default();
             let label = if at == 0 { "next" } else { "" };
             add(label, vec![Span::styled(format!("{key:<2} "), theme.accent), text(&step.text)], 3);
-            if let (true, Do::WhoCanGrant(names)) = (self.who, &step.what) {
+            if let (true, StepAction::WhoCanGrant(names)) = (self.who, &step.what) {
                 for name in names.iter().take(MOST_NAMES) {
                     add("", vec![Span::raw("   "), text(name)], 3);
                 }
@@ -252,21 +252,21 @@ const STEPS: [Action; 12] = [
 ];
 
 /// The action of a step.
-fn action(what: &Do) -> Option<Action> {
+fn action(what: &StepAction) -> Option<Action> {
     Some(match what {
-        Do::Enable { .. } => Action::DoctorEnable,
-        Do::Grant { .. } => Action::DoctorGrant,
-        Do::WhoCanGrant(_) => Action::DoctorWho,
-        Do::Copy { .. } => Action::DoctorCopy,
-        Do::QuotaProject => Action::DoctorCharge,
-        Do::NoQuotaProject => Action::DoctorUncharged,
-        Do::OtherCaller => Action::DoctorCaller,
-        Do::ShorterLifetime => Action::DoctorShorter,
-        Do::Again => Action::DoctorAgain,
-        Do::Watch { .. } => Action::DoctorWatch,
-        Do::Troubleshoot => Action::DoctorTroubleshoot,
-        Do::ReadPolicy(_) => Action::DoctorPolicy,
-        Do::Told => return None,
+        StepAction::Enable { .. } => Action::DoctorEnable,
+        StepAction::Grant { .. } => Action::DoctorGrant,
+        StepAction::WhoCanGrant(_) => Action::DoctorWho,
+        StepAction::Copy { .. } => Action::DoctorCopy,
+        StepAction::QuotaProject => Action::DoctorCharge,
+        StepAction::NoQuotaProject => Action::DoctorUncharged,
+        StepAction::OtherCaller => Action::DoctorCaller,
+        StepAction::ShorterLifetime => Action::DoctorShorter,
+        StepAction::Again => Action::DoctorAgain,
+        StepAction::Watch { .. } => Action::DoctorWatch,
+        StepAction::Troubleshoot => Action::DoctorTroubleshoot,
+        StepAction::ReadPolicy(_) => Action::DoctorPolicy,
+        StepAction::Told => return None,
     })
 }
 

@@ -15,7 +15,7 @@ pub use picker::{Picked, Picker};
 
 use crate::{
     keymap::{Action, Keymap, Place, docs},
-    model::doctor::Do,
+    model::doctor::StepAction,
     text::{safe::safe_line, width::width},
     tui::{
         app::shared::Shared,
@@ -93,7 +93,7 @@ pub enum Outcome {
     /// It closes, and this was confirmed.
     Confirm(Confirmed),
     /// A step of the doctor; the step decides whether it closes.
-    Step(Do),
+    Step(StepAction),
 }
 
 const HELP_WIDTH: u16 = 76;

@@ -19,7 +19,7 @@ use crate::{
     keymap::{Action, Chord},
     model::{
         account,
-        caller::{How, Switch},
+        caller::{CredentialSource, Switch},
         project,
     },
     text::{
@@ -271,7 +271,7 @@ impl Picker {
             Kind::Accounts => account::parse(self.input.text()).map(Picked::Account),
             Kind::Callers => match self.input.text().trim() {
                 path if path.contains(['/', '\\', '.']) => {
-                    Ok(Picked::Caller(Switch::To(How::File(path.into()))))
+                    Ok(Picked::Caller(Switch::To(CredentialSource::File(path.into()))))
                 }
                 _ => Err("Enter the path of a credentials file".to_owned()),
             },

@@ -117,12 +117,12 @@ impl Mint {
         }
         self.look_at_chain_again(cx);
         if kind == Kind::Metadata {
-            self.look_around(cx);
+            self.explore(cx);
         }
     }
 
     /// Looks for a metadata server, in the background.
-    fn look_around(&mut self, cx: &mut Cx) {
+    fn explore(&mut self, cx: &mut Cx) {
         let req = cx.call(Owner::Pane(PaneId::Mint), Call::Metadata(metadata::Call::Look));
         let old = cx.shared.machine.start(req);
         cx.cancel(old);

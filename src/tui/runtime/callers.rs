@@ -8,7 +8,7 @@ use tokio::task::AbortHandle;
 use super::Loop;
 use crate::{
     api::Client,
-    auth::{self, Source, trust::Doubt},
+    auth::{self, Source, trust::TrustPrompt},
     http::{ApiError, ErrorKind},
     model::caller::{Caller, Charge, Switch},
     session::setup::Connector,
@@ -20,7 +20,7 @@ pub(super) enum Loaded {
     /// The credentials work.
     Ready(Callers, Box<Client>, Box<Caller>, Box<Connector>),
     /// A file that the user has to trust first.
-    Doubted(Doubt, Switch),
+    TrustNeeded(TrustPrompt, Switch),
     /// They don't: nothing changes.
     Failed(ApiError),
 }
@@ -30,7 +30,7 @@ pub(super) type Outcome = (u64, Loaded);
 
 /// The switch in progress: a later one replaces it, and an earlier outcome is dropped.
 #[derive(Default)]
-pub(super) struct Wish {
+pub(super) struct SwitchRequest {
     number: u64,
     task: Option<AbortHandle>,
 }
@@ -62,10 +62,10 @@ impl Loop {
     fn switched(&mut self, loaded: Loaded) -> io::Result<()> {
         let outcome = match loaded {
             Loaded::Failed(error) => Err(error),
-            Loaded::Doubted(doubt, wish) => {
+            Loaded::TrustNeeded(doubt, wish) => {
                 let question = doubt.question();
                 self.doubt = Some(doubt);
-                return self.handle(Msg::Doubted { question, wish: Some(wish) });
+                return self.handle(Msg::TrustNeeded { question, wish: Some(wish) });
             }
             Loaded::Ready(callers, client, caller, connector) => {
                 self.connector.charged.clone_from(&connector.charged);
@@ -131,7 +131,7 @@ async fn load(wish: Switch, callers: Callers, mut connector: Connector) -> Loade
     });
     match connected {
         Err(error) => Loaded::Failed(error),
-        Ok(Err(doubt)) => Loaded::Doubted(doubt, wish),
+        Ok(Err(doubt)) => Loaded::TrustNeeded(doubt, wish),
         Ok(Ok(client)) => match wish {
             Switch::Become(_) | Switch::To(_) => match client.caller().await {
                 Ok(caller) => Loaded::Ready(callers, Box::new(client), Box::new(caller), Box::new(connector)),

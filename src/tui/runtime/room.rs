@@ -24,7 +24,7 @@ impl Room {
     }
 
     /// Waits until the terminal may take more; the caller has to try.
-    pub(super) async fn comes(&self) {
+    pub(super) async fn writable(&self) {
         #[cfg(unix)]
         if let Some(watched) = &self.watched
             && let Ok(mut ready) = watched.writable().await

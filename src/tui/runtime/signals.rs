@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::local::signals;
 
 /// What a signal asks for.
-pub(super) enum Heard {
+pub(super) enum JobSignal {
     /// To exit with this code: 128 plus the signal's number, as in shells.
     End(u8),
     /// To suspend until SIGCONT, with the terminal restored.
@@ -54,7 +54,7 @@ impl Signals {
     }
 
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> Heard {
+    pub(super) async fn next(&mut self) -> JobSignal {
         let Signals { ends, stops, goes_on } = self;
         let ended = poll_fn(|cx| {
             let code =
@@ -64,15 +64,15 @@ impl Signals {
         // In this order: signals received while suspended come before the resume.
         tokio::select! {
             biased;
-            code = ended => Heard::End(code),
-            _ = stops.recv() => Heard::Stop,
-            _ = goes_on.recv() => Heard::GoOn,
+            code = ended => JobSignal::End(code),
+            _ = stops.recv() => JobSignal::Stop,
+            _ = goes_on.recv() => JobSignal::GoOn,
         }
     }
 
     #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> Heard {
+    pub(super) async fn next(&mut self) -> JobSignal {
         let _ = tokio::signal::ctrl_c().await;
-        Heard::End(130)
+        JobSignal::End(130)
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use super::{
     Loop,
-    signals::{Heard, Signals},
+    signals::{JobSignal, Signals},
 };
 use crate::tui::{
     app::msg::Msg,
@@ -44,13 +44,13 @@ pub(super) async fn until_in_foreground(signals: &mut Signals) -> Option<u8> {
 pub(super) async fn until_told_to_end(signals: &mut Signals, stops: bool) -> u8 {
     loop {
         match signals.next().await {
-            Heard::End(code) => return code,
-            Heard::Stop if stops => {
+            JobSignal::End(code) => return code,
+            JobSignal::Stop if stops => {
                 if let Some(code) = stopped(false, signals).await {
                     return code;
                 }
             }
-            Heard::Stop | Heard::GoOn => {}
+            JobSignal::Stop | JobSignal::GoOn => {}
         }
     }
 }
@@ -64,9 +64,9 @@ async fn stopped(job: bool, signals: &mut Signals) -> Option<u8> {
         tokio::select! {
             biased;
             heard = signals.next() => match heard {
-                Heard::End(code) => return Some(code),
-                Heard::GoOn => return None,
-                Heard::Stop => {}
+                JobSignal::End(code) => return Some(code),
+                JobSignal::GoOn => return None,
+                JobSignal::Stop => {}
             },
             () = sleep(EFFECT) => return None,
         }

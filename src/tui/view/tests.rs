@@ -19,7 +19,7 @@ use crate::{
     model::{
         account::{Account, AccountKey},
         caller::Caller,
-        denial::Asked,
+        denial::RequestContext,
         permission::{Granted, MATRIX},
         project::{Ancestor, Project},
     },
@@ -118,10 +118,10 @@ pub(super) fn opened() -> Screen {
 
 fn denied_minting() -> ApiError {
     let body = br#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.getAccessToken"}}]}}"#;
-    let asked = Asked {
+    let asked = RequestContext {
         service: "iamcredentials.googleapis.com".into(),
         resource: DEPLOYER.into(),
-        ..Asked::default()
+        ..RequestContext::default()
     };
     ApiError::from_answer(403, body, &asked)
 }

@@ -12,7 +12,7 @@ use ratatui::{
 
 use super::Inspect;
 use crate::{
-    http::endpoints::{self, Base},
+    http::endpoints::{self, Service},
     keymap::Action,
     model::{
         account::short,
@@ -465,7 +465,7 @@ fn ending(end: i64, whole: i64, now: i64, theme: &Theme) -> Line<'static> {
 
 /// Whether keys come from other hosts than Google's: then a verified signature proves nothing about Google.
 fn emulated(shared: &Shared) -> bool {
-    let certs = endpoints::name(Base::Certs);
+    let certs = endpoints::name(Service::Certs);
     shared.demo || shared.endpoints.overridden().iter().any(|(name, _)| *name == certs)
 }
 

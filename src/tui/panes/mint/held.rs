@@ -78,7 +78,7 @@ impl Mint {
         (self.kind, self.filling, self.refused) = (kind, true, None);
         self.chain_of = None;
         if kind == Kind::Metadata {
-            self.look_around(cx);
+            self.explore(cx);
         }
     }
 

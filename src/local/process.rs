@@ -9,7 +9,7 @@ use crate::local::env::Env;
 /// A limit of zero alone is not enough: where core files are piped to a program, as systemd and Ubuntu have it, Linux does
 /// not look at the limit. A process that is not dumpable is dumped nowhere, and no debugger attaches to it; in debug
 /// builds `IMPERSONA_DEBUG_TRACEABLE` leaves that out, for debuggers and for the test that measures what a wipe leaves.
-pub fn off(env: &Env) {
+pub fn disable_core_dumps(env: &Env) {
     #[cfg(unix)]
     {
         use rustix::process::{Resource, Rlimit, setrlimit};

@@ -155,79 +155,79 @@ fn a_quota_that_is_counted_by_the_minute_is_kept_to_as_well() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_goes_away_while_waiting_gives_its_turn_back() {
-    let pace = Pace::new(Some(20.0));
-    let waiting = (0..200).filter(|_| pace.admit(Lane::Front).now_or_never().is_none()).count();
+    let limiter = RateLimiter::new(Some(20.0));
+    let waiting = (0..200).filter(|_| limiter.admit(Priority::Front).now_or_never().is_none()).count();
     assert!(waiting > 100, "{waiting}");
-    assert!(pace.bucket.as_ref().unwrap().lock().await.tokens > -1.0);
+    assert!(limiter.bucket.as_ref().unwrap().lock().await.tokens > -1.0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_scan_stands_behind_everybody_else_with_one_question() {
-    let pace = Pace::new(Some(20.0));
+    let limiter = RateLimiter::new(Some(20.0));
     for _ in 0..20 {
-        pace.admit(Lane::Back).await.unwrap();
+        limiter.admit(Priority::Back).await.unwrap();
     }
-    let mut scan: Vec<_> = (0..64).map(|_| Box::pin(pace.admit(Lane::Back))).collect();
+    let mut scan: Vec<_> = (0..64).map(|_| Box::pin(limiter.admit(Priority::Back))).collect();
     assert!(scan.iter_mut().all(|turn| turn.now_or_never().is_none()));
-    let tokens = pace.bucket.as_ref().unwrap().lock().await.tokens;
+    let tokens = limiter.bucket.as_ref().unwrap().lock().await.tokens;
     assert!((-2.0..0.0).contains(&tokens), "one waits, and sixty-three wait for it: {tokens}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_scan_that_is_denied_keeps_nobody_from_asking() {
-    let pace = Pace::new(Some(20.0));
+    let limiter = RateLimiter::new(Some(20.0));
     let denied = ApiError::new(ErrorKind::Denied, "no");
     for _ in 0..20 {
-        pace.observe(Lane::Back, Some(&denied)).await;
+        limiter.observe(Priority::Back, Some(&denied)).await;
     }
-    assert!(pace.admit(Lane::Back).await.is_err());
-    assert!(pace.admit(Lane::Front).await.is_ok());
+    assert!(limiter.admit(Priority::Back).await.is_err());
+    assert!(limiter.admit(Priority::Front).await.is_ok());
 }
 
 fn denied() -> ApiError {
     ApiError::new(ErrorKind::Denied, "no")
 }
 
-async fn observe(pace: &Pace, lane: Lane, times: usize, error: Option<&ApiError>) {
+async fn observe(limiter: &RateLimiter, priority: Priority, times: usize, error: Option<&ApiError>) {
     for _ in 0..times {
-        pace.observe(lane, error).await;
+        limiter.observe(priority, error).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_twenty_denials_in_a_row_nothing_is_asked_until_reset() {
-    for lane in [Lane::Front, Lane::Back] {
-        let pace = Pace::new(Some(20.0));
-        observe(&pace, lane, 19, Some(&denied())).await;
-        assert_eq!(pace.admit(lane).await, Ok(()));
-        observe(&pace, lane, 1, Some(&denied())).await;
-        let error = pace.admit(lane).await.unwrap_err();
+    for priority in [Priority::Front, Priority::Back] {
+        let limiter = RateLimiter::new(Some(20.0));
+        observe(&limiter, priority, 19, Some(&denied())).await;
+        assert_eq!(limiter.admit(priority).await, Ok(()));
+        observe(&limiter, priority, 1, Some(&denied())).await;
+        let error = limiter.admit(priority).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Denied);
         assert!(error.sentence().starts_with("20 calls in a row were denied"), "{error}");
         // More of them change nothing.
-        observe(&pace, lane, 5, Some(&denied())).await;
-        assert!(pace.admit(lane).await.is_err());
-        pace.reset();
-        observe(&pace, lane, 19, Some(&denied())).await;
-        assert_eq!(pace.admit(lane).await, Ok(()));
-        observe(&pace, lane, 1, Some(&denied())).await;
-        assert!(pace.admit(lane).await.is_err());
+        observe(&limiter, priority, 5, Some(&denied())).await;
+        assert!(limiter.admit(priority).await.is_err());
+        limiter.reset();
+        observe(&limiter, priority, 19, Some(&denied())).await;
+        assert_eq!(limiter.admit(priority).await, Ok(()));
+        observe(&limiter, priority, 1, Some(&denied())).await;
+        assert!(limiter.admit(priority).await.is_err());
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_yes_forgets_the_denials_before_it_and_those_of_its_lane_only() {
-    for (lane, other) in [(Lane::Front, Lane::Back), (Lane::Back, Lane::Front)] {
-        let pace = Pace::new(Some(20.0));
-        observe(&pace, lane, 19, Some(&denied())).await;
-        pace.observe(lane, None).await;
-        observe(&pace, lane, 19, Some(&denied())).await;
-        assert_eq!(pace.admit(lane).await, Ok(()));
+    for (priority, other) in [(Priority::Front, Priority::Back), (Priority::Back, Priority::Front)] {
+        let limiter = RateLimiter::new(Some(20.0));
+        observe(&limiter, priority, 19, Some(&denied())).await;
+        limiter.observe(priority, None).await;
+        observe(&limiter, priority, 19, Some(&denied())).await;
+        assert_eq!(limiter.admit(priority).await, Ok(()));
         // A yes to somebody else says nothing of these.
-        pace.observe(other, None).await;
-        observe(&pace, lane, 1, Some(&denied())).await;
-        assert!(pace.admit(lane).await.is_err());
-        assert_eq!(pace.admit(other).await, Ok(()));
+        limiter.observe(other, None).await;
+        observe(&limiter, priority, 1, Some(&denied())).await;
+        assert!(limiter.admit(priority).await.is_err());
+        assert_eq!(limiter.admit(other).await, Ok(()));
     }
 }
 
@@ -250,13 +250,13 @@ async fn what_is_neither_yes_nor_no_nor_a_complaint_changes_nothing() {
         failed(ErrorKind::Invalid, Some(428)),
         failed(ErrorKind::Credentials, Some(401)),
     ] {
-        let pace = Pace::new(Some(20.0));
-        observe(&pace, Lane::Front, 19, Some(&denied())).await;
-        observe(&pace, Lane::Front, 30, Some(&error)).await;
-        assert_eq!(pace.admit(Lane::Front).await, Ok(()), "{error:?} is no denial");
-        assert_eq!(pace.bucket.as_ref().unwrap().lock().await.rate, 20.0, "{error:?} is no complaint");
-        observe(&pace, Lane::Front, 1, Some(&denied())).await;
-        assert!(pace.admit(Lane::Front).await.is_err(), "{error:?} is no yes");
+        let limiter = RateLimiter::new(Some(20.0));
+        observe(&limiter, Priority::Front, 19, Some(&denied())).await;
+        observe(&limiter, Priority::Front, 30, Some(&error)).await;
+        assert_eq!(limiter.admit(Priority::Front).await, Ok(()), "{error:?} is no denial");
+        assert_eq!(limiter.bucket.as_ref().unwrap().lock().await.rate, 20.0, "{error:?} is no complaint");
+        observe(&limiter, Priority::Front, 1, Some(&denied())).await;
+        assert!(limiter.admit(Priority::Front).await.is_err(), "{error:?} is no yes");
     }
 }
 
@@ -271,34 +271,34 @@ async fn googles_quota_and_anybodys_429_slow_down() {
         (failed(ErrorKind::Server, Some(429)), 10.0),
         (failed(ErrorKind::Denied, Some(403)), 20.0),
     ] {
-        let pace = Pace::new(Some(20.0));
-        pace.observe(Lane::Back, Some(&error)).await;
-        assert_eq!(pace.bucket.as_ref().unwrap().lock().await.rate, rate, "{error:?}");
+        let limiter = RateLimiter::new(Some(20.0));
+        limiter.observe(Priority::Back, Some(&error)).await;
+        assert_eq!(limiter.bucket.as_ref().unwrap().lock().await.rate, rate, "{error:?}");
         // Complaints are no denials.
-        observe(&pace, Lane::Back, 30, Some(&error)).await;
-        assert_eq!(pace.admit(Lane::Back).await.is_ok(), error.kind != ErrorKind::Denied, "{error:?}");
+        observe(&limiter, Priority::Back, 30, Some(&error)).await;
+        assert_eq!(limiter.admit(Priority::Back).await.is_ok(), error.kind != ErrorKind::Denied, "{error:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_yes_gives_back_a_little_once_the_complaint_is_a_second_old() {
-    let pace = Pace::new(Some(20.0));
-    let rate = async || pace.bucket.as_ref().unwrap().lock().await.rate;
-    pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
-    pace.observe(Lane::Front, None).await;
+    let limiter = RateLimiter::new(Some(20.0));
+    let rate = async || limiter.bucket.as_ref().unwrap().lock().await.rate;
+    limiter.observe(Priority::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+    limiter.observe(Priority::Front, None).await;
     tokio::time::advance(ONE_COMPLAINT - Duration::from_millis(1)).await;
-    pace.observe(Lane::Front, None).await;
+    limiter.observe(Priority::Front, None).await;
     assert_eq!(rate().await, 10.0);
     // One more complaint within the second is of the same burst, and makes the answers wait for another second.
-    pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+    limiter.observe(Priority::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
     tokio::time::advance(Duration::from_millis(1)).await;
-    pace.observe(Lane::Front, None).await;
+    limiter.observe(Priority::Front, None).await;
     assert_eq!(rate().await, 10.0);
     tokio::time::advance(ONE_COMPLAINT).await;
-    pace.observe(Lane::Front, None).await;
+    limiter.observe(Priority::Front, None).await;
     let given_back = rate().await;
     assert!(given_back > 10.0 && given_back < 11.0, "{given_back}");
-    pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+    limiter.observe(Priority::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
     assert_eq!(rate().await, given_back / 2.0);
 }
 
@@ -307,10 +307,10 @@ async fn what_is_admitted_waits_for_its_turn_and_without_a_rate_for_nothing() {
     for (rate, questions, wait) in
         [(Some(20.0), 20, 0), (Some(20.0), 30, 500), (Some(1.0), 3, 2_000), (None, 1_000, 0)]
     {
-        for lane in [Lane::Front, Lane::Back] {
-            let (pace, since) = (Pace::new(rate), Instant::now());
+        for priority in [Priority::Front, Priority::Back] {
+            let (limiter, since) = (RateLimiter::new(rate), Instant::now());
             for _ in 0..questions {
-                pace.admit(lane).await.unwrap();
+                limiter.admit(priority).await.unwrap();
             }
             let took = since.elapsed().as_millis();
             // Timers have a grain of a millisecond each.
@@ -321,21 +321,22 @@ async fn what_is_admitted_waits_for_its_turn_and_without_a_rate_for_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_while_the_others_are_denied_is_not_admitted() {
-    let pace = Pace::new(Some(1.0));
-    pace.admit(Lane::Front).await.unwrap();
+    let limiter = RateLimiter::new(Some(1.0));
+    limiter.admit(Priority::Front).await.unwrap();
     let no = denied();
-    let (admitted, ()) = tokio::join!(pace.admit(Lane::Front), observe(&pace, Lane::Front, 20, Some(&no)));
+    let (admitted, ()) =
+        tokio::join!(limiter.admit(Priority::Front), observe(&limiter, Priority::Front, 20, Some(&no)));
     assert_eq!(admitted.unwrap_err().kind, ErrorKind::Denied);
 }
 
 #[tokio::test(start_paused = true)]
 async fn denials_are_counted_where_nothing_is_delayed_as_well() {
-    let pace = Pace::new(None);
-    observe(&pace, Lane::Front, 19, Some(&denied())).await;
-    pace.observe(Lane::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
-    assert_eq!(pace.admit(Lane::Front).await, Ok(()));
-    observe(&pace, Lane::Front, 1, Some(&denied())).await;
-    assert!(pace.admit(Lane::Front).await.is_err());
+    let limiter = RateLimiter::new(None);
+    observe(&limiter, Priority::Front, 19, Some(&denied())).await;
+    limiter.observe(Priority::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
+    assert_eq!(limiter.admit(Priority::Front).await, Ok(()));
+    observe(&limiter, Priority::Front, 1, Some(&denied())).await;
+    assert!(limiter.admit(Priority::Front).await.is_err());
 }
 
 fn after(millis: u64) -> Duration {

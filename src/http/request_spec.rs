@@ -4,20 +4,20 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use crate::{
-    http::{CallKind, endpoints::Base},
-    model::{caller::Charge, denial::Asked, secret::Secret},
+    http::{CallKind, endpoints::Service},
+    model::{caller::Charge, denial::RequestContext, secret::Secret},
 };
 
 /// A request, complete but for the caller's token: pure data, made by the builders of each service.
 #[derive(Clone, Debug)]
-pub struct Ticket {
+pub struct RequestSpec {
     /// What it may do, which decides whether it is repeated or, in read-only mode, refused.
     pub kind: CallKind,
     /// `GET`, `POST` or `PUT`.
     pub method: Method,
     /// The service.
-    pub base: Base,
-    /// Below the base URL, starting with `/` (empty for [`Base::Token`]), parts encoded by [`segment`].
+    pub base: Service,
+    /// Below the base URL, starting with `/` (empty for [`Service::Token`]), parts encoded by [`segment`].
     pub path: String,
     /// A whole address in place of base and path: from a credentials file, and trusted before it got here.
     pub address: Option<String>,
@@ -29,18 +29,18 @@ pub struct Ticket {
     pub body: Body,
     /// Whether it goes out with the caller's token.
     pub auth: bool,
-    /// Who is charged where a token goes along and the service charges projects: see [`Base::charges`].
+    /// Who is charged where a token goes along and the service charges projects: see [`Service::charges`].
     pub charge: Charge,
-    /// In which row it waits, if it is one of many questions and therefore paced: see [`super::pace`].
-    pub pace: Option<Lane>,
+    /// In which row it waits, if it is one of many questions and therefore paced: see [`super::rate_limiter`].
+    pub priority: Option<Priority>,
     /// What it is about, for the explanation of a refusal.
-    pub asked: Asked,
+    pub asked: RequestContext,
 }
 
 /// Two rows for the questions that are paced. What is found at the back waits with one question at a time, so that the
 /// front is never behind a long row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
+pub enum Priority {
     /// Somebody waits for the answer.
     Front,
     /// One of a scan.
@@ -74,10 +74,10 @@ pub enum Body {
     },
 }
 
-impl Ticket {
+impl RequestSpec {
     /// A `GET` with the caller's token.
-    pub fn get(base: Base, path: String, asked: Asked) -> Ticket {
-        Ticket {
+    pub fn get(base: Service, path: String, asked: RequestContext) -> RequestSpec {
+        RequestSpec {
             kind: CallKind::Read,
             method: Method::Get,
             base,
@@ -88,14 +88,14 @@ impl Ticket {
             body: Body::Empty,
             auth: true,
             charge: Charge::AsCredentials,
-            pace: None,
+            priority: None,
             asked,
         }
     }
 
     /// Whether the answer's `Date` is that of one of Google's own APIs: not of a cache, a machine or a stranger.
     pub(super) fn tells_the_time(&self) -> bool {
-        self.address.is_none() && !matches!(self.base, Base::Certs | Base::Metadata)
+        self.address.is_none() && !matches!(self.base, Service::Certs | Service::Metadata)
     }
 
     /// Whether the answer may hold a credential: of a mint, or of what a caller's token comes from. Such answers are asked
@@ -105,20 +105,31 @@ impl Ticket {
     }
 
     /// A `POST` with the caller's token.
-    pub fn post(kind: CallKind, base: Base, path: String, body: Value, asked: Asked) -> Ticket {
-        Ticket { kind, method: Method::Post, body: Body::Json(body), ..Ticket::get(base, path, asked) }
+    pub fn post(
+        kind: CallKind,
+        base: Service,
+        path: String,
+        body: Value,
+        asked: RequestContext,
+    ) -> RequestSpec {
+        RequestSpec {
+            kind,
+            method: Method::Post,
+            body: Body::Json(body),
+            ..RequestSpec::get(base, path, asked)
+        }
     }
 
     /// A form `POST` that changes nothing, without the caller's token.
     pub fn form(
-        base: Base,
+        base: Service,
         path: String,
         plain: Vec<(&'static str, String)>,
         secret: Vec<(&'static str, Secret)>,
-        asked: Asked,
-    ) -> Ticket {
+        asked: RequestContext,
+    ) -> RequestSpec {
         let body = Body::Form { plain, secret };
-        Ticket { method: Method::Post, body, auth: false, ..Ticket::get(base, path, asked) }
+        RequestSpec { method: Method::Post, body, auth: false, ..RequestSpec::get(base, path, asked) }
     }
 }
 

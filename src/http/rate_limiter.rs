@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::Mutex, time::Instant};
 
-use crate::http::{ApiError, ErrorKind, ticket::Lane};
+use crate::http::{ApiError, ErrorKind, request_spec::Priority};
 
 /// Questions a second, unless another rate is asked for, until the server complains.
 pub const RATE: u32 = 20;
@@ -32,10 +32,10 @@ const DENIALS: u32 = 20;
 
 /// The bucket of one client.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimiter {
     /// None where nothing is delayed.
     bucket: Option<Mutex<Bucket>>,
-    /// In a row, of each lane: a scan that is denied keeps nobody from asking about one account.
+    /// In a row, for each priority: a scan that is denied keeps nobody from asking about one account.
     denials: [AtomicU32; 2],
     /// Held by the one question of a scan that waits for its turn; the others of the scan wait for this.
     back: Mutex<()>,
@@ -167,10 +167,10 @@ impl Drop for Turn<'_> {
     }
 }
 
-impl Pace {
+impl RateLimiter {
     /// At most `rate` questions a second; without one there is no delay.
-    pub(crate) fn new(rate: Option<f64>) -> Pace {
-        Pace {
+    pub(crate) fn new(rate: Option<f64>) -> RateLimiter {
+        RateLimiter {
             bucket: rate.map(|rate| Mutex::new(Bucket::new(rate))),
             denials: Default::default(),
             back: Mutex::default(),
@@ -180,13 +180,13 @@ impl Pace {
     /// Waits for this question's turn.
     ///
     /// # Errors
-    /// [`ErrorKind::Denied`] after too many denials in a row, until [`Pace::reset`].
-    pub(crate) async fn admit(&self, lane: Lane) -> Result<(), ApiError> {
-        self.check(lane)?;
+    /// [`ErrorKind::Denied`] after too many denials in a row, until [`RateLimiter::reset`].
+    pub(crate) async fn admit(&self, priority: Priority) -> Result<(), ApiError> {
+        self.check(priority)?;
         let Some(bucket) = &self.bucket else { return Ok(()) };
-        let _row = match lane {
-            Lane::Front => None,
-            Lane::Back => Some(self.back.lock().await),
+        let _row = match priority {
+            Priority::Front => None,
+            Priority::Back => Some(self.back.lock().await),
         };
         let mut turn = Turn { bucket, used: true };
         let wait = bucket.lock().await.take(Instant::now());
@@ -194,14 +194,14 @@ impl Pace {
         tokio::time::sleep(wait).await;
         turn.used = true;
         // The ones before it may have been denied in the meantime.
-        self.check(lane)
+        self.check(priority)
     }
 
     /// Learns from how a question ended.
-    pub(crate) async fn observe(&self, lane: Lane, error: Option<&ApiError>) {
+    pub(crate) async fn observe(&self, priority: Priority, error: Option<&ApiError>) {
         match error.map(|error| error.kind) {
             Some(ErrorKind::Denied) => {
-                self.denials[lane as usize].fetch_add(1, Ordering::Relaxed);
+                self.denials[priority as usize].fetch_add(1, Ordering::Relaxed);
             }
             // A proxy's 429 too, which is no quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
@@ -211,7 +211,7 @@ impl Pace {
             }
             Some(_) => {}
             None => {
-                self.denials[lane as usize].store(0, Ordering::Relaxed);
+                self.denials[priority as usize].store(0, Ordering::Relaxed);
                 if let Some(bucket) = &self.bucket {
                     bucket.lock().await.recover(Instant::now());
                 }
@@ -221,11 +221,11 @@ impl Pace {
 
     /// Somebody asked anew: the denials so far are forgotten.
     pub(crate) fn reset(&self) {
-        self.denials.iter().for_each(|lane| lane.store(0, Ordering::Relaxed));
+        self.denials.iter().for_each(|priority| priority.store(0, Ordering::Relaxed));
     }
 
-    fn check(&self, lane: Lane) -> Result<(), ApiError> {
-        if self.denials[lane as usize].load(Ordering::Relaxed) < DENIALS {
+    fn check(&self, priority: Priority) -> Result<(), ApiError> {
+        if self.denials[priority as usize].load(Ordering::Relaxed) < DENIALS {
             return Ok(());
         }
         Err(ApiError::new(
@@ -237,5 +237,5 @@ impl Pace {
 }
 
 #[cfg(test)]
-#[path = "pace_tests.rs"]
+#[path = "rate_limiter_tests.rs"]
 mod tests;

@@ -62,7 +62,7 @@ struct Ask {
 }
 
 /// The askers' side.
-pub(crate) struct Keeper {
+pub(crate) struct TokenCache {
     source: Result<Arc<Source>, ApiError>,
     http: Http,
     task: OnceCell<Task>,
@@ -74,10 +74,10 @@ struct Task {
     _running: JoinSet<()>,
 }
 
-impl Keeper {
+impl TokenCache {
     /// Starts nothing: the task begins with the first question.
-    pub(crate) fn new(source: Result<Source, ApiError>, http: Http) -> Keeper {
-        Keeper { source: source.map(Arc::new), http, task: OnceCell::new() }
+    pub(crate) fn new(source: Result<Source, ApiError>, http: Http) -> TokenCache {
+        TokenCache { source: source.map(Arc::new), http, task: OnceCell::new() }
     }
 
     /// A token that is good for a while.
@@ -202,5 +202,5 @@ async fn renew(source: &Source, http: &Http, generation: u64) -> Result<Token, A
 }
 
 #[cfg(test)]
-#[path = "keeper_tests.rs"]
+#[path = "token_cache_tests.rs"]
 mod tests;
