@@ -11,7 +11,6 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use divan::{Bencher, black_box};
 use impersona::{
-    api::{iam, policies},
     http::endpoints::Endpoints,
     keymap::Keymap,
     local::{env::Env, state::Remembered},
@@ -21,7 +20,7 @@ use impersona::{
         jwt::{decode, judge},
         policy::{Policy, diff::diff, merge::merge},
     },
-    ops::{Call, Part, Reply},
+    ops::{Call, Listed, Part, Reply},
     tui::{
         app::{
             AppState, Start,
@@ -74,7 +73,7 @@ impl Screen {
         let mut screen = Screen(AppState::new(start, SIZE));
         let effects = screen.0.update(now(), Msg::Start);
         let listing = |effect: &Effect| match effect {
-            Effect::Call { req, call: Call::Iam(iam::Call::ListAccounts { .. }), .. } => Some(*req),
+            Effect::Call { req, call: Call::ListAccounts { .. }, .. } => Some(*req),
             _ => None,
         };
         let req = effects.iter().find_map(listing).expect("a project is listed at the start");
@@ -83,7 +82,7 @@ impl Screen {
             let page = Part::Accounts((first..count.min(first + 100)).map(account).collect());
             screen.0.update(now(), Msg::Part { req, owner, part: page });
         }
-        screen.0.update(now(), Msg::Reply { req, owner, reply: Ok(Reply::Listed) });
+        screen.0.update(now(), Msg::Reply { req, owner, reply: Ok(Reply::from(Listed)) });
         screen
     }
 
@@ -93,13 +92,11 @@ impl Screen {
         screen.key(KeyCode::Enter);
         let effects = screen.key(KeyCode::Char('p'));
         let reading = |effect: &Effect| match effect {
-            Effect::Call { req, owner, call: Call::Policies(policies::Call::Get { .. }) } => {
-                Some((*req, *owner))
-            }
+            Effect::Call { req, owner, call: Call::GetPolicy { .. } } => Some((*req, *owner)),
             _ => None,
         };
         let (req, owner) = effects.iter().find_map(reading).expect("the pane reads its policy");
-        let reply = Ok(Reply::Policy(Box::new(policy(members, 0))));
+        let reply = Ok(Reply::from(policy(members, 0)));
         screen.0.update(now(), Msg::Reply { req, owner, reply });
         screen
     }

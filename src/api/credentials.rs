@@ -34,20 +34,6 @@ use crate::{
     },
 };
 
-/// An operation that makes credentials, as data.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Call {
-    /// Mint a credential, and check what can be checked.
-    Mint(MintRequest),
-    /// Give a signed JWT to the token endpoint, for the access token that it asks for.
-    Exchange {
-        /// What will come of it: [`What::Delegated`].
-        request: MintRequest,
-        /// The JWT.
-        assertion: Secret,
-    },
-}
-
 /// A request as it will be sent, for the form that shows it first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {

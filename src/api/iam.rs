@@ -20,31 +20,6 @@ use crate::{
     },
 };
 
-/// An operation on accounts, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Every account of a project, page by page.
-    ListAccounts {
-        /// Id or number.
-        project: String,
-    },
-    /// One account.
-    GetAccount {
-        /// Email or unique ID.
-        account: String,
-    },
-    /// Its user-managed keys.
-    ListKeys {
-        /// Email or unique ID.
-        account: String,
-    },
-    /// What the caller may do with it.
-    TestPermissions {
-        /// Email or unique ID.
-        account: String,
-    },
-}
-
 /// The most that IAM gives at once.
 const PAGE_SIZE: &str = "100";
 

@@ -24,13 +24,6 @@ use crate::{
 
 const ROOT: &str = "/computeMetadata/v1";
 
-/// An operation of the metadata server, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Whether there is one, and what it says about the machine.
-    Look,
-}
-
 /// What a metadata server says about its machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {

@@ -19,17 +19,6 @@ use crate::{
     model::{account::short, caller::Caller, denial::RequestContext, jwt::Signer, secret::Secret},
 };
 
-/// An operation about identities and keys, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Who is calling.
-    Caller,
-    /// Public keys.
-    Keys(KeySource),
-    /// What Google tells of an access token that somebody holds.
-    Token(Secret),
-}
-
 /// Whose public keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum KeySource {

@@ -16,38 +16,6 @@ use crate::{
     model::{account::Account, condition::Condition, denial::RequestContext, policy::Policy, shell::quote},
 };
 
-/// An operation on policies and roles that changes nothing, as data. Writing is a flow: [`crate::flows`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// The allow policy of an account.
-    Get {
-        /// Email or unique ID.
-        account: String,
-    },
-    /// The allow policy of something above accounts.
-    Level {
-        /// `projects/x`, `folders/1`, `organizations/2`
-        name: String,
-    },
-    /// The roles that can be granted on an account.
-    GrantableRoles {
-        /// Email or unique ID.
-        account: String,
-    },
-    /// What a role gives.
-    Role {
-        /// `roles/x`, `projects/p/roles/x`, `organizations/1/roles/x`
-        name: String,
-    },
-    /// What Google says about a condition before it is used.
-    Lint {
-        /// The account it is meant for: email or unique ID.
-        account: String,
-        /// The condition.
-        condition: Condition,
-    },
-}
-
 /// One thing Google says about a condition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lint {

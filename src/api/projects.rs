@@ -17,23 +17,6 @@ use crate::{
     },
 };
 
-/// An operation on projects, as data.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
-    /// Every project the caller can see, page by page.
-    Search,
-    /// One project.
-    Get {
-        /// Id or number.
-        project: String,
-    },
-    /// The folders and the organization above a project.
-    Ancestors {
-        /// [`Project::parent`]: `folders/876` or `organizations/2`.
-        parent: String,
-    },
-}
-
 /// Resource Manager's limit of folders inside folders is ten; more than this is a loop.
 const DEEPEST: usize = 16;
 

@@ -571,12 +571,3 @@ async fn what_cannot_be_tested_is_not_waited_for() {
     let error = watch_grant(&client, account, &[SIGN_BLOB], QUICK, &mut |_| ()).await.unwrap_err();
     assert!(error.sentence().contains("can't be asked"), "{error}");
 }
-
-#[test]
-fn only_applying_is_a_write() {
-    let base = Policy::parse(json!({"etag": "ACAB"})).unwrap();
-    let request =
-        Request { account: EDITABLE.into(), unique_id: String::new(), base, edits: vec![], mode: retry() };
-    assert_eq!(Call::ApplyPolicy(Box::new(request)).kind(), CallKind::Write);
-    assert_eq!(Call::Inherited { account_project: "p".into() }.kind(), CallKind::Read);
-}

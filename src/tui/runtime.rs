@@ -34,7 +34,7 @@ use crate::{
         state::{self, Remembered},
     },
     model::secret::Secret,
-    ops::perform_with,
+    ops::perform,
     session::{
         Failure,
         args::{Pane, TuiArgs},
@@ -460,7 +460,7 @@ impl Loop {
             let mut sink = |part| {
                 let _ = pages_in.send(part);
             };
-            let work = perform_with(&client, &snapshots, call, &mut sink);
+            let work = perform(&client, &snapshots, call, &mut sink);
             tokio::pin!(work);
             let reply = loop {
                 tokio::select! {

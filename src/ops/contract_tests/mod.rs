@@ -18,7 +18,7 @@ pub(crate) use samples::{every, samples};
 use crate::{
     api::Client,
     local::history::Snapshots,
-    ops::{Call, perform_with},
+    ops::{Call, perform},
 };
 
 /// Requests that no discovery document has: a name for them here, service, verb and beginning of the path, and why.
@@ -127,7 +127,7 @@ async fn perform_all_as(client: &Client) -> Vec<String> {
     let calls = samples();
     let run = async |call: &Call| {
         let mut parts = |_| ();
-        let reply = perform_with(client, &snapshots, call.clone(), &mut parts);
+        let reply = perform(client, &snapshots, call.clone(), &mut parts);
         match tokio::time::timeout(Duration::from_secs(120), reply).await {
             Ok(reply) => reply.err().map(|error| format!("{call:?}: {error:?}")),
             Err(_) => Some(format!("{call:?} does not end")),

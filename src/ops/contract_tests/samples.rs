@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::answers;
 use crate::{
-    api::{credentials, iam, metadata, oauth, policies, projects},
+    api::oauth,
     flows,
     model::{
         caller::Caller,
@@ -53,91 +53,91 @@ fn delegates() -> Vec<String> {
 pub(crate) fn samples() -> Vec<Call> {
     let account = || SA.to_owned();
     every!(Call:
-        Call::Iam(iam::Call::ListAccounts { .. }) => {
-            ["acme-prod", "example.com:odd"].map(|id| Call::Iam(iam::Call::ListAccounts { project: id.into() }))
+        Call::ListAccounts { .. } => {
+            ["acme-prod", "example.com:odd"].map(|id| Call::ListAccounts { project: id.into() })
         },
-        Call::Iam(iam::Call::GetAccount { .. }) => {
-            [SA, UNIQUE_ID].map(|name| Call::Iam(iam::Call::GetAccount { account: name.into() }))
+        Call::GetAccount { .. } => {
+            [SA, UNIQUE_ID].map(|name| Call::GetAccount { account: name.into() })
         },
-        Call::Iam(iam::Call::ListKeys { .. }) => [Call::Iam(iam::Call::ListKeys { account: account() })],
-        Call::Iam(iam::Call::TestPermissions { .. }) => [Call::Iam(iam::Call::TestPermissions { account: account() })],
-        Call::Credentials(credentials::Call::Mint(_)) => {
-            requests().into_iter().map(|request| Call::Credentials(credentials::Call::Mint(request))).collect::<Vec<_>>()
+        Call::ListKeys { .. } => [Call::ListKeys { account: account() }],
+        Call::TestPermissions { .. } => [Call::TestPermissions { account: account() }],
+        Call::Mint { .. } => {
+            requests().into_iter().map(|request| Call::Mint { request }).collect::<Vec<_>>()
         },
-        Call::Credentials(credentials::Call::Exchange { .. }) => [Call::Credentials(credentials::Call::Exchange {
+        Call::ExchangeJwt { .. } => [Call::ExchangeJwt {
             request: request(What::Delegated { subject: "dev@example.com".into(), scopes: vec!["https://s".into()] }, &[]),
             assertion: Secret::new("eyJh.e30.c2ln"),
-        })],
-        Call::Projects(projects::Call::Search) => [Call::Projects(projects::Call::Search)],
-        Call::Projects(projects::Call::Get { .. }) => {
-            ["acme-prod", "415104041262"].map(|id| Call::Projects(projects::Call::Get { project: id.into() }))
+        }],
+        Call::SearchProjects {} => [Call::SearchProjects {}],
+        Call::GetProject { .. } => {
+            ["acme-prod", "415104041262"].map(|id| Call::GetProject { project: id.into() })
         },
-        Call::Projects(projects::Call::Ancestors { .. }) => {
-            [Call::Projects(projects::Call::Ancestors { parent: "folders/1".into() })]
+        Call::GetAncestors { .. } => {
+            [Call::GetAncestors { parent: "folders/1".into() }]
         },
-        Call::Oauth(oauth::Call::Caller) => [Call::Oauth(oauth::Call::Caller)],
-        Call::Oauth(oauth::Call::Token(_)) => [Call::Oauth(oauth::Call::Token(Secret::new("ya29.x")))],
-        Call::Oauth(oauth::Call::Keys(oauth::KeySource::Google)) => {
-            [Call::Oauth(oauth::Call::Keys(oauth::KeySource::Google))]
+        Call::IdentifyCaller {} => [Call::IdentifyCaller {}],
+        Call::GetTokenFacts { .. } => [Call::GetTokenFacts { token: Secret::new("ya29.x") }],
+        Call::GetSigningKeys { source: oauth::KeySource::Google } => {
+            [Call::GetSigningKeys { source: oauth::KeySource::Google }]
         },
-        Call::Oauth(oauth::Call::Keys(oauth::KeySource::Account(_))) => {
-            [Call::Oauth(oauth::Call::Keys(oauth::KeySource::Account(account())))]
+        Call::GetSigningKeys { source: oauth::KeySource::Account(_) } => {
+            [Call::GetSigningKeys { source: oauth::KeySource::Account(account()) }]
         },
-        Call::Oauth(oauth::Call::Keys(oauth::KeySource::Certificates(_))) => {
-            [Call::Oauth(oauth::Call::Keys(oauth::KeySource::Certificates(account())))]
+        Call::GetSigningKeys { source: oauth::KeySource::Certificates(_) } => {
+            [Call::GetSigningKeys { source: oauth::KeySource::Certificates(account()) }]
         },
-        Call::Policies(policies::Call::Get { .. }) => [Call::Policies(policies::Call::Get { account: account() })],
-        Call::Policies(policies::Call::Level { .. }) => ["projects/acme-prod", "folders/1", "organizations/2"]
-            .map(|name| Call::Policies(policies::Call::Level { name: name.into() })),
+        Call::GetPolicy { .. } => [Call::GetPolicy { account: account() }],
+        Call::GetLevelPolicy { .. } => ["projects/acme-prod", "folders/1", "organizations/2"]
+            .map(|name| Call::GetLevelPolicy { name: name.into() }),
         // Of one the name does not tell the project.
-        Call::Policies(policies::Call::GrantableRoles { .. }) => [SA, DEFAULT_SA]
-            .map(|name| Call::Policies(policies::Call::GrantableRoles { account: name.into() })),
-        Call::Policies(policies::Call::Role { .. }) => ["roles/viewer", "projects/p/roles/own", "organizations/2/roles/own"]
-            .map(|name| Call::Policies(policies::Call::Role { name: name.into() })),
-        Call::Policies(policies::Call::Lint { .. }) => [SA, DEFAULT_SA].map(|name| {
-            Call::Policies(policies::Call::Lint {
+        Call::ListGrantableRoles { .. } => [SA, DEFAULT_SA]
+            .map(|name| Call::ListGrantableRoles { account: name.into() }),
+        Call::GetRole { .. } => ["roles/viewer", "projects/p/roles/own", "organizations/2/roles/own"]
+            .map(|name| Call::GetRole { name: name.into() }),
+        Call::LintCondition { .. } => [SA, DEFAULT_SA].map(|name| {
+            Call::LintCondition {
                 account: name.into(),
                 condition: Condition::new("t", "true").described("why"),
-            })
+            }
         }),
-        Call::Metadata(metadata::Call::Look) => [Call::Metadata(metadata::Call::Look)],
-        Call::Flow(flows::Call::Inherited { .. }) => {
-            [Call::Flow(flows::Call::Inherited { account_project: "acme-prod".into() })]
+        Call::GetMachine {} => [Call::GetMachine {}],
+        Call::GetInherited { .. } => {
+            [Call::GetInherited { account_project: "acme-prod".into() }]
         },
-        Call::Flow(flows::Call::ApplyPolicy(_)) => [change()],
-        Call::Flow(flows::Call::Scan { .. }) => {
+        Call::ApplyPolicy { .. } => [change()],
+        Call::Scan { .. } => {
             [flows::Question::Permissions, flows::Question::Policy].map(|question| {
-                Call::Flow(flows::Call::Scan { accounts: [SA.to_owned(), UNIQUE_ID.to_owned()].into(), question })
+                Call::Scan { accounts: [SA.to_owned(), UNIQUE_ID.to_owned()].into(), question }
             })
         },
-        Call::Flow(flows::Call::WatchGrant { .. }) => [Call::Flow(flows::Call::WatchGrant {
+        Call::WatchGrant { .. } => [Call::WatchGrant {
             account: account(),
             permissions: vec![GET_ACCESS_TOKEN],
-        })],
-        Call::Flow(flows::Call::CheckChain { .. }) => [Call::Flow(flows::Call::CheckChain {
+        }],
+        Call::CheckChain { .. } => [Call::CheckChain {
             account: account(),
             delegates: delegates(),
             permission: SIGN_JWT,
-        })],
-        Call::Flow(flows::Call::ProbeChain { .. }) => [Call::Flow(flows::Call::ProbeChain {
+        }],
+        Call::ProbeChain { .. } => [Call::ProbeChain {
             account: account(),
             delegates: delegates(),
             permission: GET_ACCESS_TOKEN,
-        })],
-        Call::Flow(flows::Call::EnableService { .. }) => ["acme-prod", "projects/415104041262"].map(|project| {
+        }],
+        Call::EnableService { .. } => ["acme-prod", "projects/415104041262"].map(|project| {
             let service = "iamcredentials.googleapis.com".into();
-            Call::Flow(flows::Call::EnableService { project: project.into(), service })
+            Call::EnableService { project: project.into(), service }
         }),
-        Call::Flow(flows::Call::Examine { .. }) => refusals().map(|refusal| {
+        Call::Examine { .. } => refusals().map(|refusal| {
             let caller = Caller { principal: Some("dev@example.com".into()), kind: "user".into(), ..Caller::default() };
-            Call::Flow(flows::Call::Examine { refusal: Box::new(refusal), caller: Some(Box::new(caller)), deep: true })
+            Call::Examine { refusal: Box::new(refusal), caller: Some(Box::new(caller)), deep: true }
         }),
         // These two ask nobody.
-        Call::Flow(flows::Call::ReadKeys { .. }) => {
-            [Call::Flow(flows::Call::ReadKeys { path: concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE").into() })]
+        Call::ReadKeys { .. } => {
+            [Call::ReadKeys { path: concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE").into() }]
         },
-        Call::Flow(flows::Call::History { .. }) => {
-            [Call::Flow(flows::Call::History { account: account(), unique_id: String::new() })]
+        Call::ListHistory { .. } => {
+            [Call::ListHistory { account: account(), unique_id: String::new() }]
         },
     )
 }
@@ -194,13 +194,15 @@ fn change() -> Call {
         Edit::Revoke(to("user:dev@example.com")),
     ];
     let mode = flows::Mode::Once;
-    Call::Flow(flows::Call::ApplyPolicy(Box::new(flows::Request {
-        account: SA.into(),
-        unique_id: UNIQUE_ID.into(),
-        base,
-        edits,
-        mode,
-    })))
+    Call::ApplyPolicy {
+        request: Box::new(flows::Request {
+            account: SA.into(),
+            unique_id: UNIQUE_ID.into(),
+            base,
+            edits,
+            mode,
+        }),
+    }
 }
 
 /// Refusals that lead the doctor to each thing that it can look at.

@@ -15,6 +15,7 @@ mod world;
 use std::{collections::BTreeMap, time::Duration};
 
 use super::*;
+use crate::http::CallKind;
 use faults::{Sent, Wrong};
 use impersona_emulator::Fault;
 use report::{End, Line, Report, name, stable};
@@ -47,6 +48,12 @@ struct Sample {
 }
 
 impl Sample {
+    /// The service that its first request goes to.
+    fn service(&self) -> &str {
+        let method = self.good.keys().next().map_or("", |(method, _)| method);
+        method.split('.').next().unwrap_or_default()
+    }
+
     fn is_single(&self) -> bool {
         self.good.len() == 1
     }
@@ -57,8 +64,7 @@ impl Sample {
 
     /// Asks again and again by itself, and that is what it is for: how far it is, or whether a lost write came through.
     fn is_patient(&self) -> bool {
-        use flows::Call::{ApplyPolicy, EnableService, WatchGrant};
-        matches!(&self.call, Call::Flow(WatchGrant { .. } | EnableService { .. } | ApplyPolicy(_)))
+        matches!(&self.call, Call::WatchGrant { .. } | Call::EnableService { .. } | Call::ApplyPolicy { .. })
     }
 
     /// Whether what goes wrong once is nobody's business.
@@ -75,7 +81,10 @@ impl Sample {
         let open = ["oauth2.", "certs.", "metadata."];
         let mut methods = self.good.keys().map(|(method, _)| method);
         methods.any(|method| open.iter().all(|start| !method.starts_with(start)))
-            && !matches!(self.call, Call::Oauth(_))
+            && !matches!(
+                self.call,
+                Call::IdentifyCaller {} | Call::GetTokenFacts { .. } | Call::GetSigningKeys { .. }
+            )
     }
 
     /// The metadata server is given less time than others.
@@ -86,8 +95,7 @@ impl Sample {
     /// What fails is not the call's end, or is told in other words: those who look around say what they could not
     /// see, and of a metadata server people are told whether it is there.
     fn is_lenient(&self) -> bool {
-        let around =
-            matches!(self.call, Call::Flow(flows::Call::Examine { .. }) | Call::Oauth(oauth::Call::Caller));
+        let around = matches!(self.call, Call::Examine { .. } | Call::IdentifyCaller {});
         around || self.is_patient() || self.is_of_machine()
     }
 }
@@ -159,12 +167,12 @@ impl Table {
             }
             let mut met = Vec::new();
             for sample in &samples {
-                // All read a body in the same place: what is long is read once for each sort of call, and by all writes.
-                let sort = std::mem::discriminant(&sample.call);
-                if wrong.is_heavy && met.contains(&sort) && !sample.is_write() {
+                // All read a body in the same place: what is long is read once for each service, and by all writes.
+                let service = sample.service();
+                if wrong.is_heavy && met.contains(&service) && !sample.is_write() {
                     continue;
                 }
-                met.push(sort);
+                met.push(service);
                 for way in ways(wrong, sample) {
                     table.run(&mut desk, wrong, sample, &way).await;
                 }

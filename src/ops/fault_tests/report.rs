@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::world::SA;
 use crate::{
-    api::{credentials, iam, metadata, oauth, policies, projects},
-    flows::{self, Applied, Enabled, Watched},
+    api::oauth::KeySource,
+    flows::{Applied, Enabled, Watched},
     http::ApiError,
-    model::{chain::HopState, credential::Kind, denial::Answerer, jwt},
+    model::{chain::HopState, denial::Answerer, jwt},
     ops::{Call, Reply},
 };
 
@@ -71,11 +71,13 @@ impl End {
                 };
                 end.sentences.push(applied.sentence());
             }
-            Ok(Reply::Enabled(Enabled::Begun { why, .. })) => {
+            Ok(Reply::Enabled(enabled)) if let Enabled::Begun { why, .. } = &**enabled => {
                 end.word = "begun";
                 end.sentences.push(why.clone());
             }
-            Ok(Reply::Watched(Watched::NotYet { .. })) => end.word = "not yet",
+            Ok(Reply::Watched(watched)) if matches!(**watched, Watched::NotYet { .. }) => {
+                end.word = "not yet"
+            }
             Ok(Reply::Scanned(tally)) => {
                 end.sentences.extend(tally.first_failure.as_ref().map(ApiError::sentence));
             }
@@ -149,50 +151,15 @@ impl End {
     }
 }
 
-/// A call, in two words.
-pub(super) fn name(call: &Call) -> &'static str {
+/// A call, in a few words: its row, and what is told apart within one.
+pub(super) fn name(call: &Call) -> String {
     match call {
-        Call::Iam(iam::Call::ListAccounts { .. }) => "list accounts",
-        Call::Iam(iam::Call::GetAccount { .. }) => "read account",
-        Call::Iam(iam::Call::ListKeys { .. }) => "list keys",
-        Call::Iam(iam::Call::TestPermissions { .. }) => "test permissions",
-        Call::Credentials(credentials::Call::Mint(request)) => match request.kind() {
-            Kind::AccessToken => "mint access token",
-            Kind::IdToken => "mint ID token",
-            Kind::SignedJwt => "sign JWT",
-            Kind::SignedBlob => "sign blob",
-            Kind::SignedUrl => "sign URL",
-            Kind::Metadata => "metadata token",
-            Kind::Delegated => "delegated token",
-        },
-        Call::Credentials(credentials::Call::Exchange { .. }) => "exchange JWT",
-        Call::Projects(projects::Call::Search) => "search projects",
-        Call::Projects(projects::Call::Get { .. }) => "read project",
-        Call::Projects(projects::Call::Ancestors { .. }) => "read ancestors",
-        Call::Oauth(oauth::Call::Caller) => "who calls",
-        Call::Oauth(oauth::Call::Token(_)) => "token facts",
-        Call::Oauth(oauth::Call::Keys(oauth::KeySource::Google)) => "Google's keys",
-        Call::Oauth(oauth::Call::Keys(oauth::KeySource::Account(_))) => "account's keys",
-        Call::Oauth(oauth::Call::Keys(oauth::KeySource::Certificates(_))) => "certificates",
-        Call::Policies(policies::Call::Get { .. }) => "read policy",
-        Call::Policies(policies::Call::Level { .. }) => "read level's policy",
-        Call::Policies(policies::Call::GrantableRoles { .. }) => "grantable roles",
-        Call::Policies(policies::Call::Role { .. }) => "read role",
-        Call::Policies(policies::Call::Lint { .. }) => "lint condition",
-        Call::Metadata(metadata::Call::Look) => "look at machine",
-        Call::Flow(flow) => match flow {
-            flows::Call::Inherited { .. } => "read inherited",
-            flows::Call::ApplyPolicy(_) => "write policy",
-            flows::Call::WatchGrant { .. } => "watch grant",
-            flows::Call::CheckChain { .. } => "check chain",
-            flows::Call::ProbeChain { .. } => "probe chain",
-            flows::Call::EnableService { .. } => "enable API",
-            flows::Call::Examine { .. } => "examine refusal",
-            flows::Call::Scan { question: flows::Question::Permissions, .. } => "scan permissions",
-            flows::Call::Scan { question: flows::Question::Policy, .. } => "scan policies",
-            flows::Call::ReadKeys { .. } => "read key file",
-            flows::Call::History { .. } => "history",
-        },
+        Call::Mint { request } => format!("mint {}", request.kind().name()),
+        Call::GetSigningKeys { source: KeySource::Google } => "Google's keys".to_owned(),
+        Call::GetSigningKeys { source: KeySource::Account(_) } => "account's keys".to_owned(),
+        Call::GetSigningKeys { source: KeySource::Certificates(_) } => "certificates".to_owned(),
+        Call::Scan { question, .. } => format!("scan {question:?}").to_lowercase(),
+        _ => call.name().replace('_', " "),
     }
 }
 
@@ -262,14 +229,14 @@ pub(super) struct Line {
 
 /// All that happened, fault by fault.
 #[derive(Default)]
-pub(super) struct Report(Vec<(String, BTreeMap<Line, Vec<&'static str>>)>);
+pub(super) struct Report(Vec<(String, BTreeMap<Line, Vec<String>>)>);
 
 impl Report {
     pub(super) fn begin(&mut self, fault: &str) {
         self.0.push((fault.to_owned(), BTreeMap::new()));
     }
 
-    pub(super) fn add(&mut self, call: &'static str, line: Line) {
+    pub(super) fn add(&mut self, call: String, line: Line) {
         let Some((_, lines)) = self.0.last_mut() else { return };
         let calls = lines.entry(line).or_default();
         if !calls.contains(&call) {
@@ -295,7 +262,7 @@ impl Report {
     }
 }
 
-fn block(lines: &BTreeMap<Line, Vec<&'static str>>) -> String {
+fn block(lines: &BTreeMap<Line, Vec<String>>) -> String {
     let mut out = String::new();
     for (Line { way, sent, end }, calls) in lines {
         let _ = writeln!(out, "{way:<16}{sent:<4}{:<12}{}", end.word, calls.join(", "));

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::{net::TcpSocket, sync::mpsc};
 
 use crate::{
-    api::{Client, Settings, credentials, oauth},
+    api::{Client, Settings},
     auth::{self, FindOptions},
     flows,
     http::{ApiError, Record, endpoints::Endpoints},
@@ -18,7 +18,7 @@ use crate::{
         policy::{Policy, Triple, edit::Edit},
         secret::Secret,
     },
-    ops::{Call, Part, Reply, contract_tests, perform_with},
+    ops::{Call, Part, Reply, contract_tests, perform},
 };
 use impersona_emulator::{self as emulator, Emulator, Fault, Handle, Options, World, names::CREATOR};
 
@@ -131,17 +131,15 @@ impl Desk {
     pub(super) async fn calls(&self) -> Vec<Call> {
         let mut calls = contract_tests::samples();
         // These ask nobody.
-        calls.retain(|call| {
-            !matches!(call, Call::Flow(flows::Call::ReadKeys { .. } | flows::Call::History { .. }))
-        });
+        calls.retain(|call| !matches!(call, Call::ReadKeys { .. } | Call::ListHistory { .. }));
         let assertion = self.assertion().await;
         let token = Secret::new(self.bearer.clone());
         for call in &mut calls {
             match call {
-                Call::Credentials(credentials::Call::Exchange { assertion: sample, .. }) => {
+                Call::ExchangeJwt { assertion: sample, .. } => {
                     *sample = assertion.clone();
                 }
-                Call::Credentials(credentials::Call::Mint(request)) => match &mut request.what {
+                Call::Mint { request } => match &mut request.what {
                     What::SignedJwt { claims, .. } => *claims = r#"{"aud":"x"}"#.into(),
                     What::MetadataAccess { .. } | What::MetadataId { .. } => request.delegates.clear(),
                     // Twelve hours are for those whom the organization allows it.
@@ -150,8 +148,8 @@ impl Desk {
                     }
                     _ => {}
                 },
-                Call::Oauth(oauth::Call::Token(sample)) => *sample = token.clone(),
-                Call::Flow(flows::Call::EnableService { service, .. }) => *service = OFF.to_owned(),
+                Call::GetTokenFacts { token: sample } => *sample = token.clone(),
+                Call::EnableService { service, .. } => *service = OFF.to_owned(),
                 _ => {}
             }
         }
@@ -180,7 +178,7 @@ impl Desk {
         self.client.reset_probing();
         while self.records.try_recv().is_ok() {}
         match call {
-            Call::Flow(flows::Call::ApplyPolicy(request)) => {
+            Call::ApplyPolicy { request } => {
                 let policy = self.policy.clone();
                 assert!(self.handle.set_policy_of(SA, |stored| *stored = policy).await);
                 let stored = self.handle.policy_of(SA).await.unwrap();
@@ -193,9 +191,9 @@ impl Desk {
                 let edits =
                     vec![Edit::Grant(to("user:new@example.com")), Edit::Revoke(to("user:dev@example.com"))];
                 let request = flows::Request { base, edits, ..(**request).clone() };
-                Call::Flow(flows::Call::ApplyPolicy(Box::new(request)))
+                Call::ApplyPolicy { request: Box::new(request) }
             }
-            Call::Flow(flows::Call::EnableService { .. }) if self.is_done(call).await => {
+            Call::EnableService { .. } if self.is_done(call).await => {
                 let path = format!("/v1/projects/acme-prod/services/{OFF}:disable");
                 let (status, body) = self.handle.ask("POST", &path, &self.bearer, Some(&json!({}))).await;
                 assert_eq!(status, 200);
@@ -211,7 +209,7 @@ impl Desk {
     /// Whether what a write was to do is done.
     pub(super) async fn is_done(&self, write: &Call) -> bool {
         match write {
-            Call::Flow(flows::Call::ApplyPolicy(_)) => {
+            Call::ApplyPolicy { .. } => {
                 let stored = self.handle.policy_of(SA).await.unwrap();
                 let mut members = stored.bindings.iter().flat_map(|binding| &binding.members);
                 members.any(|member| member == "user:new@example.com")
@@ -228,7 +226,7 @@ impl Desk {
     pub(super) async fn make(&mut self, call: Call) -> (Result<Reply, ApiError>, Seen) {
         self.handle.forget_requests().await;
         let mut parts = |_: Part| ();
-        let reply = perform_with(&self.client, &self.snapshots, call, &mut parts).await;
+        let reply = perform(&self.client, &self.snapshots, call, &mut parts).await;
         let log = self.handle.request_log().await;
         assert!(log.len() < 10_000, "older requests are no longer in it");
         let mut seen: Seen = log.into_iter().map(|served| (served.method, served.path)).collect();

@@ -5,7 +5,6 @@ use super::{
     testing::{API, DEPLOYER, Screen, start},
 };
 use crate::{
-    api::{iam, oauth, policies},
     http::{ApiError, ErrorKind},
     keymap::Place,
     model::{
@@ -49,10 +48,10 @@ fn switched(screen: &mut Screen, principal: &str, before: &[&str]) {
 /// A screen with a known caller from ADC.
 fn known() -> Screen {
     let mut screen = Screen::ready();
-    let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
+    let req = screen.asked(|call| matches!(call, Call::IdentifyCaller {}));
     let caller =
         Caller { principal: Some("dev@example.com".into()), source: "ADC".into(), ..Caller::default() };
-    screen.reply(req, Ok(Reply::Caller(caller)));
+    screen.reply(req, Ok(Reply::from(caller)));
     screen
 }
 
@@ -99,25 +98,21 @@ fn caller_impersonates_an_account_and_switches_back() {
 fn what_is_open_is_read_again_as_the_new_caller_and_old_answers_count_for_nothing() {
     let mut screen = known();
     screen.keys("enter");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
+    let req = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
     let all: Vec<&str> = MATRIX.iter().map(|permission| permission.name).collect();
-    screen.reply(req, Ok(Reply::Granted(Granted::from_names(&all))));
+    screen.reply(req, Ok(Reply::from(Granted::from_names(&all))));
     screen.keys("r");
-    let old = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
+    let old = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
     let before = screen.calls().len();
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
     assert_eq!(screen.app.shared.granted(DEPLOYER), None, "that answer was another caller's");
     assert_eq!(screen.app.shared.opened.as_deref(), Some(DEPLOYER));
     let asked: Vec<&Call> = screen.calls()[before..].iter().map(|(_, call)| *call).collect();
-    assert!(asked.iter().any(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. }))));
-    assert!(
-        asked
-            .iter()
-            .any(|call| matches!(call, Call::Iam(iam::Call::GetAccount { account }) if account == DEPLOYER))
-    );
-    assert!(asked.iter().any(|call| matches!(call, Call::Oauth(oauth::Call::Caller))));
+    assert!(asked.iter().any(|call| matches!(call, Call::ListAccounts { .. })));
+    assert!(asked.iter().any(|call| matches!(call, Call::GetAccount { account } if account == DEPLOYER)));
+    assert!(asked.iter().any(|call| matches!(call, Call::IdentifyCaller {})));
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == old)));
-    screen.reply(old, Ok(Reply::Granted(Granted::from_names(&all))));
+    screen.reply(old, Ok(Reply::from(Granted::from_names(&all))));
     assert_eq!(screen.app.shared.granted(DEPLOYER), None, "it comes too late");
     assert!(!screen.notice().contains("switched."), "cancelled calls cause no complaints");
 }
@@ -193,14 +188,12 @@ fn caller_cannot_be_switched_during_a_write() {
 fn panes_that_waited_do_not_wait_for_ever() {
     let mut screen = known();
     screen.keys("enter 2");
-    assert!(
-        screen.calls().iter().any(|(_, call)| matches!(call, Call::Policies(policies::Call::Get { .. })))
-    );
+    assert!(screen.calls().iter().any(|(_, call)| matches!(call, Call::GetPolicy { .. })));
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
     // The pending call was made as the new caller, and its answer is taken.
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
+    let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     assert_eq!(screen.owner(req), Owner::Pane(PaneId::Overview));
-    screen.reply(req, Ok(Reply::Account(Account::named(DEPLOYER))));
+    screen.reply(req, Ok(Reply::from(Account::named(DEPLOYER))));
     assert!(screen.app.shared.facts.get(DEPLOYER).is_some_and(|facts| facts.account.value.is_some()));
     assert_ne!(DEPLOYER, API);
 }
@@ -210,8 +203,8 @@ fn a_write_that_began_while_a_switch_was_loading_is_not_given_up() {
     use super::writes::Write;
     let mut screen = known();
     screen.keys("enter");
-    let read = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
-    let write = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
+    let read = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
+    let write = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     let about = Write { what: "a policy".into(), check: "look".into() };
     screen.app.shared.writes.begin(write, about);
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);

@@ -4,8 +4,8 @@
 use super::{
     AppState,
     msg::{Effect, Level, Msg, Now, Switched},
-    remote::Remote,
     shared::{Cx, Facts, Out},
+    slot::Slot,
 };
 use crate::{
     http::{ApiError, ErrorKind},
@@ -99,12 +99,12 @@ impl AppState {
         self.overlays.retain(|overlay| !is_about_caller(overlay));
         let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
         let shared = &mut self.shared;
-        shared.caller = Remote { value: Some(switched.caller), ..Remote::default() };
+        shared.caller = Slot { value: Some(switched.caller), ..Slot::default() };
         shared.callers_before = switched.before;
         shared.badge = super::badge(&switched.endpoints);
         shared.endpoints = switched.endpoints;
-        shared.machine = Remote::default();
-        shared.projects = Remote::default();
+        shared.machine = Slot::default();
+        shared.projects = Slot::default();
         shared.tested.clear();
         // Staged edits are kept, and moved onto the policy as the new caller reads it.
         shared.facts.retain(|_, facts| facts.staged_changes() > 0);

@@ -20,7 +20,7 @@ use crate::{
         member::Member,
         permission::Permission,
     },
-    ops::{Call, Part, Reply},
+    ops::{self, Part, Pending, Reply},
     session::failure::LastFailure,
     tui::overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
 };
@@ -99,9 +99,8 @@ impl AppState {
             return;
         }
         let caller = doctor.caller.clone().map(Box::new);
-        let call = flows::Call::Examine { refusal: Box::new(doctor.refusal.clone()), caller, deep };
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let req = cx.call(Owner::Root, Call::Flow(call));
+        let req = cx.call(Owner::Root, ops::examine(Box::new(doctor.refusal.clone()), caller, deep));
         let old = doctor.examined.start(req);
         cx.cancel(old);
     }
@@ -141,53 +140,55 @@ impl AppState {
         doctor.reads().for_each(|req| cx.cancel(Some(req)));
     }
 
-    /// Handles an answer for the doctor; returns whether it was one. A write that outlives the overlay ends in a notice.
+    /// Handles an answer for the doctor; gives back one that is for others. A write that outlives the overlay ends in a notice.
     pub(super) fn on_doctor_reply(
         &mut self,
         now: Now,
         req: ReqId,
-        reply: &Result<Reply, ApiError>,
+        reply: Result<Reply, ApiError>,
         out: &mut Out,
-    ) -> bool {
-        if self.enabling.as_ref().is_some_and(|(awaited, ..)| *awaited == req) {
-            self.enabled(now, req, reply, out);
-            return true;
+    ) -> Option<Result<Reply, ApiError>> {
+        if let Some((enabling, ..)) = self.enabling.take_if(|(awaited, ..)| *awaited == req) {
+            self.enabled(now, enabling, reply, out);
+            return None;
         }
         let again = self.shared.keymap.key(Action::MintAgain);
-        let Some(doctor) = self.doctor() else { return false };
+        let Some(doctor) = self.doctor() else { return Some(reply) };
         if doctor.examined.awaits(req) {
-            doctor.examined.settle_as(req, reply.clone(), |reply| match reply {
-                Reply::Examined(seen) => Some(*seen),
-                _ => None,
-            });
+            doctor.examined.settle(req, reply);
             doctor.think(now.utc);
-            return true;
+            return None;
         }
-        if !matches!(&doctor.doing, Some(Doing::Watching(awaited, _)) if *awaited == req) {
-            return false;
-        }
+        let watching = match &doctor.doing {
+            Some(Doing::Watching(awaited, _)) if *awaited == req => *awaited,
+            _ => return Some(reply),
+        };
         doctor.doing = None;
-        doctor.done = Some(match reply {
-            Ok(Reply::Watched(Watched::Works { after, .. })) => {
+        doctor.done = Some(match watching.open(reply) {
+            Ok(Watched::Works { after, .. }) => {
                 let after = lifetime::words(after.as_secs() as i64);
                 (true, format!("IAM allows it now (after {after}). Press {again} to retry"))
             }
-            Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
+            Ok(Watched::NotYet { after, .. }) => {
                 (false, format!("IAM still denies it after {}", lifetime::words(after.as_secs() as i64)))
             }
-            Ok(_) => return true,
             Err(error) => (false, error.sentence()),
         });
-        true
+        None
     }
 
     /// Handles the end of enabling an API; without an open overlay, a notice shows it.
-    fn enabled(&mut self, now: Now, req: ReqId, reply: &Result<Reply, ApiError>, out: &mut Out) {
-        self.shared.writes.end(req);
-        self.enabling = None;
+    fn enabled(
+        &mut self,
+        now: Now,
+        enabling: Pending<Enabled>,
+        reply: Result<Reply, ApiError>,
+        out: &mut Out,
+    ) {
+        self.shared.writes.end(enabling.id);
         let again = self.shared.keymap.key(Action::MintAgain);
-        let (good, text) = match reply {
-            Ok(Reply::Enabled(Enabled::On { service, project, after })) => {
+        let (good, text) = match enabling.open(reply) {
+            Ok(Enabled::On { service, project, after }) => {
                 let after = lifetime::words(after.as_secs() as i64);
                 (
                     true,
@@ -196,13 +197,12 @@ impl AppState {
                     ),
                 )
             }
-            Ok(Reply::Enabled(Enabled::Begun { operation, why })) => {
+            Ok(Enabled::Begun { operation, why }) => {
                 (false, format!("Started as {operation}, but its progress can't be read: {why}"))
             }
-            Ok(_) => return,
             Err(error) => (false, format!("{}{}", error.sentence(), error.next_words())),
         };
-        match self.doctor().filter(|doctor| doctor.is_enabling(req)) {
+        match self.doctor().filter(|doctor| doctor.is_enabling(enabling.id)) {
             Some(doctor) => {
                 (doctor.doing, doctor.done) = (None, Some((good, text)));
                 if good && let Some(seen) = &mut doctor.examined.value {
@@ -310,8 +310,7 @@ impl AppState {
 
     fn watch_for_doctor(&mut self, account: String, permission: Permission, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let call = flows::Call::WatchGrant { account, permissions: vec![permission] };
-        let req = cx.call(Owner::Root, Call::Flow(call));
+        let req = cx.call(Owner::Root, ops::watch_grant(account, vec![permission]));
         let Some(doctor) = self.doctor() else { return };
         let old = doctor.doing.replace(Doing::Watching(req, flows::Watching::default()));
         doctor.done = None;
@@ -327,13 +326,12 @@ impl AppState {
             return;
         };
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let call = flows::Call::EnableService { project: project.clone(), service: service.clone() };
-        let req = cx.call(Owner::Root, Call::Flow(call));
+        let req = cx.call(Owner::Root, ops::enable_service(project.clone(), service.clone()));
         let write = Write {
             what: format!("the state of {service} in project {project}"),
             check: commands::show_api(&project, &service),
         };
-        cx.shared.writes.begin(req, write);
+        cx.shared.writes.begin(req.id, write);
         self.enabling = Some((req, service, project));
         if let Some(doctor) = self.doctor() {
             doctor.doing = Some(Doing::Enabling(req, flows::Enabling::default()));

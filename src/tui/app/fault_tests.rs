@@ -13,7 +13,6 @@ use super::{
     testing::{API, DEPLOYER, Screen},
 };
 use crate::{
-    api::{iam, oauth, policies, projects},
     flows,
     http::{ApiError, ErrorKind, Record, record::Outcome},
     model::{
@@ -25,7 +24,7 @@ use crate::{
         policy::Policy,
         project::{Ancestor, Project},
     },
-    ops::{Call, Part, Reply},
+    ops::{Call, Listed, Part, Reply},
     tui::view,
 };
 
@@ -92,32 +91,27 @@ fn levels() -> Vec<flows::Level> {
 /// A successful answer to any call of a pane.
 fn good(call: &Call) -> Option<Reply> {
     Some(match call {
-        Call::Iam(iam::Call::ListAccounts { .. }) | Call::Projects(projects::Call::Search) => Reply::Listed,
-        Call::Iam(iam::Call::GetAccount { .. }) => {
-            Reply::Account(Account { display_name: "Rolls out".into(), ..Account::named(DEPLOYER) })
+        Call::ListAccounts { .. } | Call::SearchProjects {} => Reply::from(Listed),
+        Call::GetAccount { .. } => {
+            Reply::from(Account { display_name: "Rolls out".into(), ..Account::named(DEPLOYER) })
         }
-        Call::Iam(iam::Call::ListKeys { .. }) => Reply::Keys(vec![key()]),
-        Call::Iam(iam::Call::TestPermissions { .. }) => {
-            Reply::Granted(Granted::from_names(&[GET_ACCESS_TOKEN.name]))
+        Call::ListKeys { .. } => Reply::from(vec![key()]),
+        Call::TestPermissions { .. } => Reply::from(Granted::from_names(&[GET_ACCESS_TOKEN.name])),
+        Call::GetProject { .. } => {
+            Reply::from(Project { id: "acme-prod".into(), parent: "folders/2".into(), ..Project::default() })
         }
-        Call::Projects(projects::Call::Get { .. }) => Reply::Project(Project {
-            id: "acme-prod".into(),
-            parent: "folders/2".into(),
-            ..Project::default()
-        }),
-        Call::Projects(projects::Call::Ancestors { .. }) => Reply::Ancestors(vec![Ancestor {
-            name: "organizations/9".into(),
-            display_name: "example.com".into(),
-        }]),
-        Call::Oauth(oauth::Call::Caller) => Reply::Caller(Caller {
+        Call::GetAncestors { .. } => {
+            Reply::from(vec![Ancestor { name: "organizations/9".into(), display_name: "example.com".into() }])
+        }
+        Call::IdentifyCaller {} => Reply::from(Caller {
             principal: Some("dev@example.com".into()),
             kind: "user".into(),
             source: "ADC".into(),
             ..Caller::default()
         }),
-        Call::Policies(policies::Call::Get { .. }) => Reply::Policy(Box::new(policy("user:own@example.com"))),
-        Call::Flow(flows::Call::Inherited { .. }) => Reply::Inherited(levels()),
-        Call::Flow(flows::Call::CheckChain { .. }) => Reply::Chain(vec![Hop {
+        Call::GetPolicy { .. } => Reply::from(policy("user:own@example.com")),
+        Call::GetInherited { .. } => Reply::from(levels()),
+        Call::CheckChain { .. } => Reply::from(vec![Hop {
             from: None,
             to: DEPLOYER.into(),
             permission: GET_ACCESS_TOKEN,
@@ -134,10 +128,8 @@ fn answer(screen: &mut Screen, from: usize) {
         at += 1;
         let owner = screen.owner(req);
         let part = match call {
-            Call::Iam(iam::Call::ListAccounts { .. }) => {
-                Some(Part::Accounts([DEPLOYER, API].map(Account::named).to_vec()))
-            }
-            Call::Projects(projects::Call::Search) => {
+            Call::ListAccounts { .. } => Some(Part::Accounts([DEPLOYER, API].map(Account::named).to_vec())),
+            Call::SearchProjects {} => {
                 let project = |id: &str| Project { id: id.into(), ..Project::default() };
                 Some(Part::Projects(vec![project("acme-prod"), project("acme-stage")]))
             }
@@ -186,7 +178,7 @@ const CASES: [Case; 8] = [
         name: "accounts",
         keys: "",
         again: "r",
-        fails: |call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })),
+        fails: |call| matches!(call, Call::ListAccounts { .. }),
         stay: &["deployer", "api"],
         from: 0,
     },
@@ -194,7 +186,7 @@ const CASES: [Case; 8] = [
         name: "the account",
         keys: "enter",
         again: "r",
-        fails: |call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })),
+        fails: |call| matches!(call, Call::GetAccount { .. }),
         stay: &["Rolls out", "624c1726", "yes"],
         from: 40,
     },
@@ -202,7 +194,7 @@ const CASES: [Case; 8] = [
         name: "keys",
         keys: "enter",
         again: "r",
-        fails: |call| matches!(call, Call::Iam(iam::Call::ListKeys { .. })),
+        fails: |call| matches!(call, Call::ListKeys { .. }),
         stay: &["Rolls out", "624c1726", "yes"],
         from: 40,
     },
@@ -210,7 +202,7 @@ const CASES: [Case; 8] = [
         name: "permissions",
         keys: "enter",
         again: "r",
-        fails: |call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })),
+        fails: |call| matches!(call, Call::TestPermissions { .. }),
         stay: &["Rolls out", "624c1726", "yes"],
         from: 40,
     },
@@ -218,7 +210,7 @@ const CASES: [Case; 8] = [
         name: "policy",
         keys: "enter p",
         again: "r",
-        fails: |call| matches!(call, Call::Policies(policies::Call::Get { .. })),
+        fails: |call| matches!(call, Call::GetPolicy { .. }),
         stay: &["own@example.com", "up@example.com", "top@example.com"],
         from: 40,
     },
@@ -226,7 +218,7 @@ const CASES: [Case; 8] = [
         name: "inherited",
         keys: "enter p",
         again: "r",
-        fails: |call| matches!(call, Call::Flow(flows::Call::Inherited { .. })),
+        fails: |call| matches!(call, Call::GetInherited { .. }),
         stay: &["own@example.com", "up@example.com", "top@example.com"],
         from: 40,
     },
@@ -234,7 +226,7 @@ const CASES: [Case; 8] = [
         name: "a mint beside the shelf",
         keys: "",
         again: "",
-        fails: |call| matches!(call, Call::Credentials(_)),
+        fails: |call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }),
         stay: &["access token", "deployer"],
         from: 0,
     },
@@ -242,7 +234,7 @@ const CASES: [Case; 8] = [
         name: "caller",
         keys: "",
         again: "",
-        fails: |call| matches!(call, Call::Oauth(oauth::Call::Caller)),
+        fails: |call| matches!(call, Call::IdentifyCaller {}),
         stay: &["dev@example.com", "deployer"],
         from: 0,
     },
@@ -315,14 +307,14 @@ fn levels_that_cannot_be_reached_again_keep_the_policies_that_were_read() {
     let asked: Vec<(ReqId, Call)> =
         screen.calls().into_iter().skip(before).map(|(req, call)| (req, call.clone())).collect();
     for (req, call) in asked {
-        if matches!(call, Call::Flow(flows::Call::Inherited { .. })) {
+        if matches!(call, Call::GetInherited { .. }) {
             // The flow succeeds, but every level of it is an error.
             let lost = |name: &str| flows::Level {
                 name: name.into(),
                 display_name: String::new(),
                 policy: Err(down()),
             };
-            screen.reply(req, Ok(Reply::Inherited(vec![lost("projects/acme-prod"), lost("")])));
+            screen.reply(req, Ok(Reply::from(vec![lost("projects/acme-prod"), lost("")])));
         } else {
             screen.reply(req, Ok(good(&call).expect("an answer")));
         }
@@ -336,15 +328,13 @@ fn levels_that_cannot_be_reached_again_keep_the_policies_that_were_read() {
         let before = screen.calls().len();
         screen.keys("r");
         let calls = screen.calls();
-        let found = calls[before..]
-            .iter()
-            .find(|(_, call)| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
+        let found = calls[before..].iter().find(|(_, call)| matches!(call, Call::GetInherited { .. }));
         found.expect("it was asked again").0
     };
     let denied = ApiError::new(ErrorKind::Denied, "It is closed.");
     let closed =
         flows::Level { name: "projects/acme-prod".into(), display_name: String::new(), policy: Err(denied) };
-    screen.reply(req, Ok(Reply::Inherited(vec![closed])));
+    screen.reply(req, Ok(Reply::from(vec![closed])));
     assert!(!rows(&screen).contains("up@example.com"));
 }
 

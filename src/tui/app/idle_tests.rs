@@ -125,7 +125,7 @@ fn a_mint_under_way_is_not_cut_off() {
     screen.wait(LIMIT);
     idle(&mut screen);
     assert_eq!(held(&screen), 1);
-    let mint = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let mint = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     let cancelled = |effect: &Effect| matches!(effect, Effect::Cancel(req) if *req == mint);
     assert!(!screen.effects.iter().any(cancelled));
     screen.answer_mint();

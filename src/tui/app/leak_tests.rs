@@ -16,12 +16,12 @@ use super::{
     testing::{DEPLOYER, Screen, start},
 };
 use crate::{
-    api::{Client, Settings, credentials},
+    api::{Client, Settings},
     auth::{self, FindOptions},
     http::{Record, answer::Answer, endpoints::Endpoints},
     local::{env::Env, history::Snapshots},
     model::{credential::Kind, jwt},
-    ops::{Call, perform_with},
+    ops::{Call, perform},
     tui::view,
 };
 use impersona_emulator::{Emulator, Options, World};
@@ -104,8 +104,7 @@ impl Run {
                     let (req, owner, call) = (*req, *owner, call.clone());
                     let mut parts = Vec::new();
                     let snapshots = Snapshots::in_memory();
-                    let reply =
-                        perform_with(&self.client, &snapshots, call, &mut |part| parts.push(part)).await;
+                    let reply = perform(&self.client, &snapshots, call, &mut |part| parts.push(part)).await;
                     parts.into_iter().for_each(|part| self.send(Msg::Part { req, owner, part }));
                     if let Err(error) = &reply {
                         self.printed.push_str(&format!("{error} {error:?}"));
@@ -195,10 +194,7 @@ async fn nothing_that_can_be_printed_of_a_run_holds_a_credential() {
         run.send(Msg::Input(Event::Paste(text.clone())));
         run.print(&Env::from_vars([("CLOUDSDK_AUTH_ACCESS_TOKEN", text)]));
         let assertion = secret.clone();
-        run.print(&Call::Credentials(credentials::Call::Exchange {
-            request: credential.request.clone(),
-            assertion,
-        }));
+        run.print(&Call::ExchangeJwt { request: credential.request.clone(), assertion });
         run.print(&Intent::Wiped(secret.clone()));
         let (token, from, about) = (secret.clone(), String::new(), Vec::new());
         run.print(&Intent::Inspect { token, from, about, expires: None, verdict: None, request: None });

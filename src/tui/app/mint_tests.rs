@@ -7,11 +7,7 @@ use super::{
     testing::{API, DEPLOYER, Screen, denied, start},
 };
 use crate::{
-    api::{
-        credentials,
-        metadata::{self, Machine},
-    },
-    flows,
+    api::metadata::Machine,
     http::{ApiError, ErrorKind},
     keymap::{Action, Place},
     model::{
@@ -39,10 +35,10 @@ fn last_mint(screen: &Screen) -> &MintRequest {
 fn with_jwt() -> Screen {
     let mut screen = Screen::ready();
     screen.keys("enter t j space ctrl-s");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     let request = last_mint(&screen).clone();
     let held = Credential::new(request, Secret::new("eyJ.jwt.sig"), None, screen.now.utc);
-    screen.reply(req, Ok(Reply::Minted(Box::new(held))));
+    screen.reply(req, Ok(Reply::from(held)));
     screen
 }
 
@@ -71,15 +67,15 @@ fn the_metadata_server_needs_no_open_account_and_is_looked_for_when_its_form_ope
         matches!(screen.app.overlays.last(), Some(Overlay::Menu { actions, .. }) if *actions == [Action::MintMetadata])
     );
     screen.keys("m");
-    let req = screen.asked(|call| matches!(call, Call::Metadata(metadata::Call::Look)));
+    let req = screen.asked(|call| matches!(call, Call::GetMachine {}));
     screen.keys("ctrl-s");
     assert_eq!(last_mint(&screen).account, "default", "minting doesn't wait for the search");
     let machine = Machine { project: "acme-prod".into(), ..Machine::default() };
-    screen.reply(req, Ok(Reply::Machine(machine)));
+    screen.reply(req, Ok(Reply::from(machine)));
     assert!(screen.app.shared.machine.value.is_some());
     // Searched again: earlier results are dropped if the server is gone.
     screen.keys("esc esc t m");
-    let req = screen.asked(|call| matches!(call, Call::Metadata(metadata::Call::Look)));
+    let req = screen.asked(|call| matches!(call, Call::GetMachine {}));
     screen.reply(req, Err(ApiError::new(ErrorKind::Timeout, "nobody answers")));
     assert_eq!(screen.app.shared.machine.value, None);
 }
@@ -123,16 +119,14 @@ fn pasted_claims_keep_their_lines_and_a_pasted_token_is_refused() {
 fn a_jwt_for_delegation_is_exchanged_by_a_key_and_what_comes_is_the_users() {
     let mut screen = with_jwt();
     screen.keys("E");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(credentials::Call::Exchange { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ExchangeJwt { .. }));
     let (_, call) = screen.calls().into_iter().find(|(asked, _)| *asked == req).expect("asked");
-    let Call::Credentials(credentials::Call::Exchange { request, assertion }) = call else {
-        panic!("an exchange")
-    };
+    let Call::ExchangeJwt { request, assertion } = call else { panic!("an exchange") };
     assert_eq!(*assertion, Secret::new("eyJ.jwt.sig"));
     let What::Delegated { subject, scopes } = &request.what else { panic!("a user's token") };
     assert_eq!((subject.as_str(), scopes.len()), ("user@example.com", 1));
     let held = Credential::new(request.clone(), Secret::new("ya29.a0user"), None, screen.now.utc);
-    screen.reply(req, Ok(Reply::Minted(Box::new(held))));
+    screen.reply(req, Ok(Reply::from(held)));
     assert_eq!(screen.app.shared.shelf.items().len(), 2);
     // It can't be minted by itself.
     screen.keys("T");
@@ -144,7 +138,7 @@ fn a_jwt_for_delegation_is_exchanged_by_a_key_and_what_comes_is_the_users() {
 fn a_refused_exchange_is_said_and_the_jwt_stays() {
     let mut screen = with_jwt();
     screen.keys("E");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(credentials::Call::Exchange { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ExchangeJwt { .. }));
     screen.reply(req, Err(denied()));
     assert!(screen.notice().contains("You can't"));
     assert_eq!(screen.app.shared.shelf.items().len(), 1);
@@ -228,17 +222,21 @@ fn the_hops_of_a_chain_are_looked_at_when_they_are_named_and_only_then() {
     let mut screen = Screen::ready();
     screen.keys("enter t j");
     let looked = |screen: &Screen| {
-        let checks = |call: &Call| matches!(call, Call::Flow(flows::Call::CheckChain { .. }));
+        let checks = |call: &Call| matches!(call, Call::CheckChain { .. });
         screen.calls().into_iter().filter(|(_, call)| checks(call)).count()
     };
     screen.keys("tab tab tab").typed("relay-a@acme-ci");
     assert_eq!(looked(&screen), 0, "typing isn't finished");
     screen.keys("tab");
     assert_eq!(looked(&screen), 1);
-    let call =
-        screen.calls().into_iter().rev().find(|(_, call)| matches!(call, Call::Flow(_))).map(|(_, c)| c);
+    let call = screen
+        .calls()
+        .into_iter()
+        .rev()
+        .find(|(_, call)| matches!(call, Call::CheckChain { .. } | Call::ProbeChain { .. }))
+        .map(|(_, c)| c);
     assert!(
-        matches!(call, Some(Call::Flow(flows::Call::CheckChain { permission, .. })) if *permission == SIGN_JWT),
+        matches!(call, Some(Call::CheckChain { permission, .. }) if *permission == SIGN_JWT),
         "the last hop needs what signing a JWT needs"
     );
     screen.keys("shift-tab tab shift-tab tab");
@@ -256,13 +254,13 @@ fn a_form_shows_the_hops_of_its_own_chain_only_and_looks_again_when_it_is_opened
         state: HopState::Yes("IAM says so".into()),
     };
     let looked = |screen: &Screen| {
-        let checks = |call: &Call| matches!(call, Call::Flow(flows::Call::CheckChain { .. }));
+        let checks = |call: &Call| matches!(call, Call::CheckChain { .. });
         screen.calls().into_iter().filter(|(_, call)| checks(call)).count()
     };
     let mut screen = Screen::ready();
     screen.keys("enter t a tab tab").typed("relay-a@acme-ci").keys("tab");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::CheckChain { .. })));
-    screen.reply(req, Ok(Reply::Chain(vec![hop("relay-a@acme-ci")])));
+    let req = screen.asked(|call| matches!(call, Call::CheckChain { .. }));
+    screen.reply(req, Ok(Reply::from(vec![hop("relay-a@acme-ci")])));
     let shows = |screen: &Screen| screen.app.panes.mint.shows_chain(&screen.app.shared);
     assert!(shows(&screen));
     // Another kind, account or chain: nothing is known about those.
@@ -316,7 +314,7 @@ fn a_draft_is_marked_until_it_was_sent_itself() {
 fn esc_on_the_shelf_cancels_what_is_being_minted() {
     let mut screen = Screen::with_token();
     screen.keys("T esc");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(gone) if *gone == req)));
     assert!(screen.notice().contains("cancelled"));
 }
@@ -324,7 +322,7 @@ fn esc_on_the_shelf_cancels_what_is_being_minted() {
 #[test]
 fn chain_is_tested_by_minting_only_after_a_yes() {
     let probes = |screen: &Screen| {
-        let probe = |call: &Call| matches!(call, Call::Flow(flows::Call::ProbeChain { .. }));
+        let probe = |call: &Call| matches!(call, Call::ProbeChain { .. });
         screen.calls().into_iter().filter(|(_, call)| probe(call)).count()
     };
     let mut screen = Screen::ready();
@@ -337,14 +335,14 @@ fn chain_is_tested_by_minting_only_after_a_yes() {
     assert_eq!(probes(&screen), 0);
     screen.keys("ctrl-p").typed("test the delegation chain").keys("enter y");
     assert_eq!(probes(&screen), 1);
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::ProbeChain { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ProbeChain { .. }));
     let hop = Hop {
         from: None,
         to: "relay-a@acme-ci.iam.gserviceaccount.com".into(),
         permission: SIGN_JWT,
         state: HopState::No("no".into()),
     };
-    screen.reply(req, Ok(Reply::Chain(vec![hop])));
+    screen.reply(req, Ok(Reply::from(vec![hop])));
     assert_eq!(screen.app.place(), Place::Form);
     // Without a chain there is nothing to test.
     let mut screen = Screen::ready();
@@ -379,9 +377,9 @@ fn the_request_of_a_form_is_copied_from_the_palette_before_anything_is_sent() {
 fn a_signature_is_copied_in_hexadecimal_too_and_is_no_header() {
     let mut screen = Screen::ready();
     screen.keys("enter t b tab").typed("hello").keys("ctrl-s");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     let held = Credential::new(last_mint(&screen).clone(), Secret::new("AAH/"), None, screen.now.utc);
-    screen.reply(req, Ok(Reply::Minted(Box::new(held))));
+    screen.reply(req, Ok(Reply::from(held)));
     screen.keys("y");
     let Some(Overlay::Menu { actions, .. }) = screen.app.overlays.last() else { panic!("a menu") };
     assert!(!actions.contains(&Action::CopyHeader) && !actions.contains(&Action::CopyEnv));

@@ -4,9 +4,9 @@
 pub mod clip;
 pub mod msg;
 pub mod notice;
-pub mod remote;
 pub mod shared;
 pub mod shelf;
+pub mod slot;
 pub mod writes;
 
 mod callers;
@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
 
 use crate::{
-    api::projects,
+    flows::Enabled,
     http::{ApiError, endpoints::Endpoints},
     keymap::{Keymap, Place},
     local::state::Remembered,
@@ -47,7 +47,7 @@ use crate::{
         credential::Kind,
         project::Project,
     },
-    ops::Call,
+    ops::{self, Pending},
     tui::{
         overlays::{Confirmed, Overlay, Picker},
         panes::{Pane, Panes},
@@ -55,11 +55,11 @@ use crate::{
     },
 };
 use idle::Idle;
-use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, ReqId, TimerId};
+use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, TimerId};
 use notice::Notice;
-use remote::Remote;
 use shared::{Cx, EndpointBadge, Out, Shared};
 use shelf::Shelf;
+use slot::Slot;
 use writes::Writes;
 
 /// After this long, waiting is shown.
@@ -139,7 +139,7 @@ pub struct AppState {
     /// The API to enable once confirmed: service and project.
     to_enable: Option<(String, String)>,
     /// The API being enabled.
-    enabling: Option<(ReqId, String, String)>,
+    enabling: Option<(Pending<Enabled>, String, String)>,
     /// Whether the user was told that gcloud's login differs.
     said_other_login: bool,
     /// Whether the running project search has found nothing yet.
@@ -158,8 +158,8 @@ impl AppState {
     /// The initial state.
     pub fn new(start: Start, size: Size) -> AppState {
         let caller = match start.caller {
-            Ok(caller) => Remote { value: Some(caller), ..Remote::default() },
-            Err(error) => Remote { error: Some(error), ..Remote::default() },
+            Ok(caller) => Slot { value: Some(caller), ..Slot::default() },
+            Err(error) => Slot { error: Some(error), ..Slot::default() },
         };
         let badge = badge(&start.endpoints);
         AppState {
@@ -168,16 +168,16 @@ impl AppState {
                 choices: Vec::new(),
                 callers_before: Vec::new(),
                 project: start.project,
-                project_info: Remote::default(),
-                ancestors: Remote::default(),
-                projects: Remote::default(),
+                project_info: Slot::default(),
+                ancestors: Slot::default(),
+                projects: Slot::default(),
                 opened: None,
                 facts: HashMap::new(),
                 tested: HashMap::new(),
                 roles: HashMap::new(),
                 writes: Writes::default(),
                 production: start.production,
-                machine: Remote::default(),
+                machine: Slot::default(),
                 shelf: Shelf::default(),
                 copied: None,
                 last_mint: None,
@@ -449,7 +449,7 @@ impl AppState {
 
     fn search_projects(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let req = cx.call(Owner::Root, Call::Projects(projects::Call::Search));
+        let req = cx.call(Owner::Root, ops::search_projects());
         let old = cx.shared.projects.start(req);
         cx.cancel(old);
         self.search_is_fresh = true;

@@ -21,6 +21,7 @@ use crate::{
 };
 
 pub use super::clip::Clip;
+pub use crate::ops::ReqId;
 
 /// The time a message was received; `update` and `draw` know no other clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +31,6 @@ pub struct Now {
     /// Since the program started, for durations: monotonic, unlike the wall clock.
     pub mono: Duration,
 }
-
-/// Names a request; never used twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ReqId(pub u64);
 
 /// The panes on the right, and the list on the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

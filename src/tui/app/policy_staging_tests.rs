@@ -5,14 +5,14 @@ use crate::{local::history::Snapshot, model::account::Account};
 
 /// How often the policy was asked for.
 fn readings(screen: &Screen) -> usize {
-    let get = |call: &Call| matches!(call, Call::Policies(policies::Call::Get { .. }));
+    let get = |call: &Call| matches!(call, Call::GetPolicy { .. });
     screen.calls().into_iter().filter(|(_, call)| get(call)).count()
 }
 
 /// Answers the last question for a policy.
 fn answer(screen: &mut Screen, policy: Result<Policy, ApiError>) {
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(req, policy.map(|policy| Reply::Policy(Box::new(policy))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, policy.map(|policy| Reply::from(policy)));
 }
 
 /// Changes staged; none where nothing was ever staged.
@@ -52,8 +52,8 @@ fn inheriting() -> Screen {
         policy: Ok(Policy::parse(json!({"bindings": [binding]})).expect("a policy")),
     };
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
-    screen.reply(req, Ok(Reply::Inherited(vec![level])));
+    let req = screen.asked(|call| matches!(call, Call::GetInherited { .. }));
+    screen.reply(req, Ok(Reply::from(vec![level])));
     answer(&mut screen, Ok(policy("A", &["user:a@example.com", "user:b@example.com"])));
     screen
 }
@@ -144,7 +144,7 @@ fn a_policy_that_cannot_be_read_loses_nothing_where_nothing_was_ahead_of_it() {
 #[test]
 fn what_is_ahead_of_one_policy_waits_for_no_other() {
     let mut screen = reading();
-    let of_deployer = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    let of_deployer = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
     screen.keys("a ctrl-s 0 j enter p");
     answer(&mut screen, Err(denied()));
     assert!(!screen.notice().contains("Nothing staged"), "{}", screen.notice());
@@ -152,7 +152,7 @@ fn what_is_ahead_of_one_policy_waits_for_no_other() {
     answer(&mut screen, Ok(policy("X", &["user:a@example.com"])));
     assert!(screen.app.shared.facts[API].staged.is_none());
     let own = policy("N", &["user:new@example.com"]);
-    screen.reply(of_deployer, Ok(Reply::Policy(Box::new(own))));
+    screen.reply(of_deployer, Ok(Reply::from(own)));
     assert_eq!((count(&screen), staged(&screen).base().etag()), (Some(1), Some("N")));
 }
 
@@ -160,12 +160,12 @@ fn what_is_ahead_of_one_policy_waits_for_no_other() {
 fn nothing_is_staged_over_a_policy_that_is_under_another_name_by_now() {
     let mut screen = editing();
     screen.keys("a tab tab").typed(r#"resource.name == "x""#).keys("tab").typed("mine").keys("ctrl-s");
-    let lint = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Lint { .. })));
+    let lint = screen.asked(|call| matches!(call, Call::LintCondition { .. }));
     // An account goes by its e-mail from when that is known, and with it all that was read.
     let known = Some(Account::named("known@acme-prod.iam.gserviceaccount.com"));
     screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").account.value = known;
     screen.app.shared.call_by_email("known@acme-prod.iam.gserviceaccount.com");
-    screen.reply(lint, Ok(Reply::Lints(vec![])));
+    screen.reply(lint, Ok(Reply::Lints(Box::default())));
     assert_eq!(said(&screen).0, Some(Level::Error));
     assert!(screen.notice().contains("hasn't been read"), "{}", screen.notice());
     assert_eq!((readings(&screen), screen.app.place()), (1, Place::Policy));
@@ -255,7 +255,7 @@ fn the_form_of_a_change_asks_for_the_roles_once_and_offers_lengths() {
     let mut screen = editing();
     screen.keys("g j e");
     let roles = |screen: &Screen| {
-        let asks = |call: &Call| matches!(call, Call::Policies(policies::Call::GrantableRoles { account }) if account == DEPLOYER);
+        let asks = |call: &Call| matches!(call, Call::ListGrantableRoles { account } if account == DEPLOYER);
         screen.calls().into_iter().filter(|(_, call)| asks(call)).count()
     };
     assert_eq!(roles(&screen), 1);
@@ -363,10 +363,10 @@ fn a_review_begins_at_its_top_and_is_written_once_it_was_read_to_its_end() {
 /// Goes back to this saved policy.
 fn restored(screen: &mut Screen, policy: serde_json::Value) {
     screen.keys("H");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::History { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListHistory { .. }));
     let (time, whose) = (screen.now.utc, Default::default());
     let snapshot = Snapshot { id: "1".into(), time, whose, change: vec![], policy };
-    screen.reply(req, Ok(Reply::History(vec![snapshot])));
+    screen.reply(req, Ok(Reply::from(vec![snapshot])));
     screen.keys("enter");
 }
 

@@ -8,7 +8,6 @@ use super::{
     testing::{API, DEPLOYER, Screen, denied},
 };
 use crate::{
-    api::{iam, oauth, policies},
     flows::{self, Applied, Watched},
     http::{ApiError, ErrorKind},
     keymap::Place,
@@ -36,14 +35,14 @@ fn policy(etag: &str, members: &[&str]) -> Policy {
 /// The deployer's policy is open and being read; the caller is known and can edit.
 fn reading() -> Screen {
     let mut screen = Screen::ready();
-    let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
+    let req = screen.asked(|call| matches!(call, Call::IdentifyCaller {}));
     let caller =
         Caller { principal: Some("dev@example.com".into()), kind: "user".into(), ..Caller::default() };
-    screen.reply(req, Ok(Reply::Caller(caller)));
+    screen.reply(req, Ok(Reply::from(caller)));
     screen.keys("enter");
     let all: Vec<&str> = MATRIX.iter().map(|permission| permission.name).collect();
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
-    screen.reply(req, Ok(Reply::Granted(Granted::from_names(&all))));
+    let req = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
+    screen.reply(req, Ok(Reply::from(Granted::from_names(&all))));
     screen.keys("p");
     screen
 }
@@ -51,11 +50,10 @@ fn reading() -> Screen {
 /// The same with the policy read and shown.
 fn editing() -> Screen {
     let mut screen = reading();
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen
-        .reply(req, Ok(Reply::Policy(Box::new(policy("A", &["user:a@example.com", "user:b@example.com"])))));
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
-    screen.reply(req, Ok(Reply::Inherited(vec![])));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, Ok(Reply::from(policy("A", &["user:a@example.com", "user:b@example.com"]))));
+    let req = screen.asked(|call| matches!(call, Call::GetInherited { .. }));
+    screen.reply(req, Ok(Reply::Inherited(Box::default())));
     screen
 }
 
@@ -65,7 +63,7 @@ fn staged(screen: &Screen) -> &Staged {
 
 fn writes(screen: &Screen) -> Vec<(ReqId, flows::Request)> {
     let write = |(req, call): (ReqId, &Call)| match call {
-        Call::Flow(flows::Call::ApplyPolicy(request)) => Some((req, (**request).clone())),
+        Call::ApplyPolicy { request } => Some((req, (**request).clone())),
         _ => None,
     };
     screen.calls().into_iter().filter_map(write).collect()
@@ -81,7 +79,7 @@ fn written() -> (Screen, ReqId) {
 
 fn applied(after: Policy) -> Reply {
     let before = policy("A", &["user:a@example.com"]);
-    Reply::Applied(Box::new(Applied::Applied { before, after, etag: "B".into(), differs: Diff::default() }))
+    Reply::from(Applied::Applied { before, after, etag: "B".into(), differs: Diff::default() })
 }
 
 #[test]
@@ -156,8 +154,8 @@ fn revoking_the_row_under_the_cursor_stages_it_and_inherited_rows_cannot_be_chan
         .expect("a policy")),
     };
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
-    screen.reply(req, Ok(Reply::Inherited(vec![above])));
+    let req = screen.asked(|call| matches!(call, Call::GetInherited { .. }));
+    screen.reply(req, Ok(Reply::from(vec![above])));
     screen.keys("G D");
     assert_eq!(staged(&screen).changes().len(), 1);
     assert!(screen.notice().contains("Inherited from"), "{}", screen.notice());
@@ -187,16 +185,16 @@ fn a_write_that_is_done_says_so_and_the_callers_own_grant_is_watched() {
     screen.reply(req, Ok(applied(after)));
     assert!(screen.app.shared.facts[DEPLOYER].staged.is_none());
     assert!(screen.app.shared.writes.is_empty());
-    let watch = screen.asked(|call| matches!(call, Call::Flow(flows::Call::WatchGrant { .. })));
+    let watch = screen.asked(|call| matches!(call, Call::WatchGrant { .. }));
     screen.reply(
         watch,
-        Ok(Reply::Watched(Watched::Works { attempts: 3, after: std::time::Duration::from_secs(4) })),
+        Ok(Reply::from(Watched::Works { attempts: 3, after: std::time::Duration::from_secs(4) })),
     );
     assert!(screen.notice().contains("works"), "{}", screen.notice());
 }
 
 fn tests(screen: &Screen) -> Vec<ReqId> {
-    let test = |call: &Call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. }));
+    let test = |call: &Call| matches!(call, Call::TestPermissions { .. });
     screen.calls().into_iter().filter(|(_, call)| test(call)).map(|(req, _)| req).collect()
 }
 
@@ -205,7 +203,7 @@ fn asks_anew(screen: &mut Screen, asked_before: usize) {
     let asked = tests(screen);
     assert_eq!(asked.len(), asked_before + 1, "once");
     assert_eq!(screen.app.shared.granted(DEPLOYER), None, "what was said before the write is old");
-    screen.reply(asked[asked_before], Ok(Reply::Granted(Granted::from_names::<&str>(&[]))));
+    screen.reply(asked[asked_before], Ok(Reply::from(Granted::from_names::<&str>(&[]))));
     assert!(screen.app.shared.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
 }
 
@@ -228,7 +226,7 @@ fn permissions_are_tested_again_when_a_write_is_unknown() {
     let before = tests(&screen).len();
     let lost = ApiError::new(ErrorKind::Timeout, "no answer came");
     let unknown = Applied::Unknown { lost: lost.clone(), read_again: lost, check: String::new() };
-    screen.reply(req, Ok(Reply::Applied(Box::new(unknown))));
+    screen.reply(req, Ok(Reply::from(unknown)));
     asks_anew(&mut screen, before);
 }
 
@@ -236,14 +234,14 @@ fn permissions_are_tested_again_when_a_write_is_unknown() {
 fn permissions_are_tested_again_when_a_watch_ends() {
     let after = std::time::Duration::from_secs(4);
     let ends = [
-        Ok(Reply::Watched(Watched::Works { attempts: 3, after })),
-        Ok(Reply::Watched(Watched::NotYet { attempts: 9, after })),
+        Ok(Reply::from(Watched::Works { attempts: 3, after })),
+        Ok(Reply::from(Watched::NotYet { attempts: 9, after })),
         Err(ApiError::new(ErrorKind::Timeout, "no answer came")),
     ];
     for end in ends {
         let (mut screen, req) = written();
         screen.reply(req, Ok(applied(policy("B", &["user:a@example.com", "user:dev@example.com"]))));
-        let watch = screen.asked(|call| matches!(call, Call::Flow(flows::Call::WatchGrant { .. })));
+        let watch = screen.asked(|call| matches!(call, Call::WatchGrant { .. }));
         let before = tests(&screen).len();
         screen.reply(watch, end);
         asks_anew(&mut screen, before);
@@ -257,7 +255,7 @@ fn a_conflict_comes_back_to_the_review_with_mine_over_theirs_and_nothing_is_sent
     let mine = staged(&screen).result();
     let theirs = policy("T", &["user:a@example.com", "user:b@example.com", "user:theirs@example.com"]);
     let merged = merge(&base, &mine, &theirs);
-    screen.reply(req, Ok(Reply::Applied(Box::new(Applied::Conflict { theirs, merged }))));
+    screen.reply(req, Ok(Reply::from(Applied::Conflict { theirs, merged })));
     assert_eq!(screen.app.place(), Place::Review);
     assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("T"), 1));
     assert_eq!(writes(&screen).len(), 1);
@@ -282,7 +280,7 @@ fn a_lost_answer_is_said_with_the_command_that_checks_it() {
         read_again: lost,
         check: "impersona policy get deployer@acme-prod".into(),
     };
-    screen.reply(req, Ok(Reply::Applied(Box::new(unknown))));
+    screen.reply(req, Ok(Reply::from(unknown)));
     assert!(screen.notice().contains("impersona policy get"), "{}", screen.notice());
 }
 
@@ -337,8 +335,8 @@ fn what_is_staged_belongs_to_its_account_and_the_list_marks_it() {
 fn grant_becomes_a_request_when_the_caller_cannot_edit() {
     let mut screen = Screen::ready();
     screen.keys("enter");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
-    screen.reply(req, Ok(Reply::Granted(Granted::from_names::<&str>(&[]))));
+    let req = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
+    screen.reply(req, Ok(Reply::from(Granted::from_names::<&str>(&[]))));
     screen.keys("a");
     assert_eq!((screen.app.pane, screen.app.place()), (PaneId::Policy, Place::Form));
     screen.keys("ctrl-s");
@@ -368,8 +366,8 @@ fn read_only_writes_nothing_from_the_screen_either() {
 fn a_policy_that_is_read_again_keeps_what_is_staged() {
     let mut screen = editing();
     screen.keys("a ctrl-s r");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(req, Ok(Reply::Policy(Box::new(policy("N", &["user:new@example.com"])))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, Ok(Reply::from(policy("N", &["user:new@example.com"]))));
     assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("N"), 1));
 }
 
@@ -378,8 +376,8 @@ fn a_grant_made_ahead_of_the_policy_is_staged_when_the_policy_is_there() {
     let mut screen = reading();
     screen.keys("a ctrl-s");
     assert!(screen.app.shared.facts[DEPLOYER].staged.is_none() && screen.notice().contains("Reading"));
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(req, Ok(Reply::Policy(Box::new(policy("N", &["user:new@example.com"])))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, Ok(Reply::from(policy("N", &["user:new@example.com"]))));
     assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("N"), 1));
     assert!(writes(&screen).is_empty());
 }
@@ -388,7 +386,7 @@ fn a_grant_made_ahead_of_the_policy_is_staged_when_the_policy_is_there() {
 fn a_grant_made_ahead_of_a_policy_that_cannot_be_read_is_said_to_be_lost() {
     let mut screen = reading();
     screen.keys("a ctrl-s");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
     screen.reply(req, Err(denied()));
     assert!(screen.app.shared.facts[DEPLOYER].staged.is_none());
     assert!(screen.notice().contains("Nothing staged"), "{}", screen.notice());
@@ -399,8 +397,8 @@ fn a_policy_that_gcloud_mangled_cannot_be_edited() {
     let mut screen = editing();
     let mangled = json!({"etag": "A", "bindings": [{"role": "roles/viewer_withcond_abc", "members": ["user:a@example.com"]}]});
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(req, Ok(Reply::Policy(Box::new(Policy::parse(mangled).expect("a policy")))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, Ok(Reply::from(Policy::parse(mangled).expect("a policy"))));
     screen.keys("a ctrl-s s");
     assert_eq!(screen.app.place(), Place::Policy);
     assert!(writes(&screen).is_empty());
@@ -450,8 +448,8 @@ fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_ente
         {"role": "roles/iam.serviceAccountAdmin", "members": ["user:dev@example.com", "user:admin@example.com"]}]});
     let mut screen = editing();
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(req, Ok(Reply::Policy(Box::new(Policy::parse(own).expect("a policy")))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, Ok(Reply::from(Policy::parse(own).expect("a policy"))));
     screen.keys("g j D s enter");
     assert_eq!(
         (writes(&screen).len(), screen.app.place()),
@@ -461,10 +459,10 @@ fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_ente
     // The last administrator here, with an unreadable level above: it might lock everyone out.
     let mut screen = editing();
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
+    let req = screen.asked(|call| matches!(call, Call::GetInherited { .. }));
     let closed =
         flows::Level { name: "folders/1".into(), display_name: String::new(), policy: Err(denied()) };
-    screen.reply(req, Ok(Reply::Inherited(vec![closed])));
+    screen.reply(req, Ok(Reply::from(vec![closed])));
     screen.keys("G k D s enter");
     assert!(writes(&screen).is_empty(), "it may lock out");
 }

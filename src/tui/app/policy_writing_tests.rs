@@ -14,7 +14,7 @@ fn written_with_one_undone() -> (Screen, ReqId) {
 
 /// Answers the list of saved policies with one that has another member.
 fn saved(screen: &mut Screen) {
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::History { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListHistory { .. }));
     let snapshot = Snapshot {
         id: "1".into(),
         time: screen.now.utc,
@@ -22,7 +22,7 @@ fn saved(screen: &mut Screen) {
         change: vec![],
         policy: policy("OLD", &["user:old@example.com"]).to_json(),
     };
-    screen.reply(req, Ok(Reply::History(vec![snapshot])));
+    screen.reply(req, Ok(Reply::from(vec![snapshot])));
 }
 
 /// Every way to edit, as keys.
@@ -97,9 +97,8 @@ fn another_accounts_policy_is_edited_while_one_is_being_written() {
     let (mut screen, _) = written();
     screen.keys("0 j enter p");
     assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
-    let req = screen
-        .asked(|call| matches!(call, Call::Policies(policies::Call::Get { account }) if account == API));
-    screen.reply(req, Ok(Reply::Policy(Box::new(policy("X", &["user:a@example.com"])))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { account } if account == API));
+    screen.reply(req, Ok(Reply::from(policy("X", &["user:a@example.com"]))));
     for (keys, count) in [("a ctrl-s", 1), ("z", 0), ("Z", 1)] {
         screen.keys(keys);
         let staged = screen.app.shared.facts[API].staged.as_ref().expect("something is staged");
@@ -110,9 +109,7 @@ fn another_accounts_policy_is_edited_while_one_is_being_written() {
 /// The conditions sent to Google, with their accounts.
 fn lints(screen: &Screen) -> Vec<(ReqId, String, Condition)> {
     let lint = |(req, call): (ReqId, &Call)| match call {
-        Call::Policies(policies::Call::Lint { account, condition }) => {
-            Some((req, account.clone(), condition.clone()))
-        }
+        Call::LintCondition { account, condition } => Some((req, account.clone(), condition.clone())),
         _ => None,
     };
     screen.calls().into_iter().filter_map(lint).collect()
@@ -143,12 +140,12 @@ fn a_condition_on_more_than_time_is_shown_to_google_before_it_is_staged() {
     assert_eq!((is_staged(&screen), screen.app.place()), (false, Place::Form));
 
     // An error keeps the form open to submit again.
-    screen.reply(asked[0].0, Ok(Reply::Lints(vec![says("WARNING"), says("ERROR")])));
+    screen.reply(asked[0].0, Ok(Reply::from(vec![says("WARNING"), says("ERROR")])));
     assert_eq!((is_staged(&screen), screen.app.place()), (false, Place::Form));
     screen.keys("ctrl-s");
     let asked = lints(&screen);
     assert_eq!((asked.len(), is_staged(&screen)), (2, false));
-    screen.reply(asked[1].0, Ok(Reply::Lints(vec![])));
+    screen.reply(asked[1].0, Ok(Reply::Lints(Box::default())));
     assert_eq!(screen.app.place(), Place::Policy);
     let change = &staged(&screen).changes()[0];
     assert_eq!(change.condition, Some(Condition::new("mine", expression)));
@@ -168,7 +165,7 @@ fn only_an_error_of_googles_holds_a_condition_back() {
     for (answer, through) in answers {
         let mut screen = under(r#"resource.name == "x""#);
         let req = lints(&screen)[0].0;
-        screen.reply(req, answer.clone().map(Reply::Lints));
+        screen.reply(req, answer.clone().map(Reply::from));
         let place = if through { Place::Policy } else { Place::Form };
         assert_eq!((is_staged(&screen), screen.app.place()), (through, place), "{answer:?}");
     }
@@ -185,7 +182,7 @@ fn a_form_that_was_left_stages_nothing_when_google_answers() {
     let mut screen = under(r#"resource.name == "x""#);
     let req = lints(&screen)[0].0;
     screen.keys("esc");
-    screen.reply(req, Ok(Reply::Lints(vec![])));
+    screen.reply(req, Ok(Reply::Lints(Box::default())));
     assert_eq!((is_staged(&screen), screen.app.place()), (false, Place::Policy));
 }
 
@@ -195,7 +192,7 @@ fn a_condition_that_google_passed_is_not_staged_over_what_is_being_written() {
     let before = staged(&screen).clone();
     screen.keys("a tab tab").typed(r#"resource.name == "x""#).keys("tab").typed("mine").keys("ctrl-s");
     let req = lints(&screen)[0].0;
-    screen.reply(req, Ok(Reply::Lints(vec![])));
+    screen.reply(req, Ok(Reply::Lints(Box::default())));
     assert_eq!(*staged(&screen), before);
     assert!(screen.notice().contains("This policy is being written"), "{}", screen.notice());
 }

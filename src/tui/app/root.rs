@@ -6,11 +6,10 @@ use super::{
     shared::{Cx, Out},
 };
 use crate::{
-    api::{oauth, projects},
     http::ApiError,
     local::state::touch,
     model::account::short,
-    ops::{Call, Part, Reply},
+    ops::{self, Part, Reply},
     tui::overlays::Overlay,
 };
 
@@ -42,7 +41,7 @@ impl AppState {
 
     pub(super) fn ask_caller(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let req = cx.call(Owner::Root, Call::Oauth(oauth::Call::Caller));
+        let req = cx.call(Owner::Root, ops::identify_caller());
         let old = cx.shared.caller.start(req);
         cx.cancel(old);
     }
@@ -57,7 +56,7 @@ impl AppState {
         let mut cx = Cx { shared, now, out };
         cx.cancel(above);
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
-        let req = cx.call(Owner::Root, Call::Projects(projects::Call::Get { project }));
+        let req = cx.call(Owner::Root, ops::get_project(project));
         let old = cx.shared.project_info.start(req);
         cx.cancel(old);
         self.panes.accounts.open_project(&mut cx);
@@ -88,16 +87,12 @@ impl AppState {
         reply: Result<Reply, ApiError>,
         out: &mut Out,
     ) {
-        if self.on_doctor_reply(now, req, &reply, out) {
-            return;
-        }
+        let Some(reply) = self.on_doctor_reply(now, req, reply, out) else { return };
         let failed = reply.as_ref().err().cloned();
         let shared = &mut self.shared;
         if shared.caller.awaits(req) {
             let before = shared.caller.value.clone();
-            shared.caller.settle_as(req, reply, |reply| {
-                if let Reply::Caller(caller) = reply { Some(caller) } else { None }
-            });
+            shared.caller.settle(req, reply);
             if let Some(error) = failed {
                 let mut cx = Cx { shared, now, out };
                 cx.complain(&error);
@@ -106,9 +101,7 @@ impl AppState {
                 self.warn_of_other_login(out);
             }
         } else if shared.project_info.awaits(req) {
-            shared.project_info.settle_as(req, reply, |reply| {
-                if let Reply::Project(project) = reply { Some(project) } else { None }
-            });
+            shared.project_info.settle(req, reply);
             let parent = shared
                 .project_info
                 .value
@@ -117,14 +110,12 @@ impl AppState {
                 .filter(|parent| !parent.is_empty());
             if let (Some(parent), None) = (parent, failed) {
                 let mut cx = Cx { shared, now, out };
-                let req = cx.call(Owner::Root, Call::Projects(projects::Call::Ancestors { parent }));
+                let req = cx.call(Owner::Root, ops::get_ancestors(parent));
                 let old = cx.shared.ancestors.start(req);
                 cx.cancel(old);
             }
         } else if shared.ancestors.awaits(req) {
-            shared.ancestors.settle_as(req, reply, |reply| {
-                if let Reply::Ancestors(above) = reply { Some(above) } else { None }
-            });
+            shared.ancestors.settle(req, reply);
         } else if shared.projects.awaits(req) {
             // The pages have arrived already; none at all is an answer too, and a failure keeps earlier results.
             shared.projects.awaiting = None;

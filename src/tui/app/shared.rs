@@ -7,13 +7,12 @@ use jiff::Timestamp;
 
 use super::{
     msg::{self, Effect, Intent, Now, Owner, PaneId, ReqId},
-    remote::Remote,
     shelf::Shelf,
+    slot::Slot,
     writes::Writes,
 };
 use crate::{
     api::{
-        iam,
         metadata::Machine,
         roles::{RoleDetails, RoleSummary},
     },
@@ -32,28 +31,28 @@ use crate::{
         project::{Ancestor, Project},
         secret::Secret,
     },
-    ops::Call,
+    ops::{self, Listed, Operation, Pending},
 };
 
 /// What was read about one account.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The account itself.
-    pub account: Remote<Account>,
+    pub account: Slot<Account>,
     /// The caller's permissions on it.
-    pub granted: Remote<Granted>,
+    pub granted: Slot<Granted>,
     /// Its user-managed keys.
-    pub keys: Remote<Vec<AccountKey>>,
+    pub keys: Slot<Vec<AccountKey>>,
     /// Its allow policy.
-    pub policy: Remote<Policy>,
+    pub policy: Slot<Policy>,
     /// When the policy was read.
     pub policy_read: Option<Timestamp>,
     /// The policies above it, nearest first.
-    pub above: Remote<Vec<flows::Level>>,
+    pub above: Slot<Vec<flows::Level>>,
     /// Staged edits, never sent before their review.
     pub staged: Option<Staged>,
     /// The roles that can be granted on it.
-    pub grantable: Remote<Vec<RoleSummary>>,
+    pub grantable: Slot<Vec<RoleSummary>>,
 }
 
 impl Facts {
@@ -90,7 +89,7 @@ pub struct Awaited {
 #[derive(Debug)]
 pub struct Shared {
     /// Who calls.
-    pub caller: Remote<Caller>,
+    pub caller: Slot<Caller>,
     /// Callers that can be switched to, as far as they were searched for.
     pub choices: Vec<Choice>,
     /// The callers before, the first one first.
@@ -98,11 +97,11 @@ pub struct Shared {
     /// The listed project; none until one is picked.
     pub project: Option<String>,
     /// What is known about it.
-    pub project_info: Remote<Project>,
+    pub project_info: Slot<Project>,
     /// Its ancestors.
-    pub ancestors: Remote<Vec<Ancestor>>,
+    pub ancestors: Slot<Vec<Ancestor>>,
     /// The projects that the caller can find.
-    pub projects: Remote<Vec<Project>>,
+    pub projects: Slot<Vec<Project>, Listed>,
     /// The opened account: its email or unique id.
     pub opened: Option<String>,
     /// What was read about accounts, by the name they were opened with.
@@ -110,13 +109,13 @@ pub struct Shared {
     /// The caller's permissions on accounts tested in bulk, by email.
     pub tested: HashMap<String, Granted>,
     /// Permissions of roles that the table of predefined ones doesn't contain, by name.
-    pub roles: HashMap<String, Remote<RoleDetails>>,
+    pub roles: HashMap<String, Slot<RoleDetails>>,
     /// Writes under way.
     pub writes: Writes,
     /// Projects where a write asks the user to type a name.
     pub production: Vec<String>,
     /// Facts from this machine's metadata server.
-    pub machine: Remote<Machine>,
+    pub machine: Slot<Machine>,
     /// Minted credentials.
     pub shelf: Shelf,
     /// The credential that was copied last.
@@ -246,18 +245,18 @@ pub struct Out {
 
 impl Cx<'_> {
     /// Makes a call; its answer goes to `owner`.
-    pub fn call(&mut self, owner: Owner, call: Call) -> ReqId {
+    pub fn call<T>(&mut self, owner: Owner, operation: Operation<T>) -> Pending<T> {
         self.shared.last_req += 1;
         let req = ReqId(self.shared.last_req);
         self.shared.awaited.insert(req, Awaited { since: self.now.mono, owner });
-        self.out.effects.push(Effect::Call { req, owner, call });
-        req
+        let pending = operation.pending(req);
+        self.out.effects.push(Effect::Call { req, owner, call: operation.call });
+        pending
     }
 
     /// Tests the caller's permissions on an account, listed or not; the answer goes to its facts.
     pub fn test_permissions(&mut self, account: &str) {
-        let call = Call::Iam(iam::Call::TestPermissions { account: account.to_owned() });
-        let req = self.call(Owner::Pane(PaneId::Overview), call);
+        let req = self.call(Owner::Pane(PaneId::Overview), ops::test_permissions(account.to_owned()));
         let old = self.shared.facts.entry(account.to_owned()).or_default().granted.start(req);
         self.cancel(old);
     }
@@ -275,8 +274,8 @@ impl Cx<'_> {
     }
 
     /// Cancels a call.
-    pub fn cancel(&mut self, req: Option<ReqId>) {
-        if let Some(req) = req {
+    pub fn cancel(&mut self, req: Option<impl Into<ReqId>>) {
+        if let Some(req) = req.map(Into::into) {
             self.shared.awaited.remove(&req);
             self.out.effects.push(Effect::Cancel(req));
         }

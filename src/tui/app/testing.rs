@@ -11,7 +11,6 @@ use super::{
     msg::{Effect, Msg, Now, Owner, PaneId, ReqId},
 };
 use crate::{
-    api::{credentials, iam},
     http::{ApiError, ErrorKind, endpoints::Endpoints},
     keymap::{Chord, Keymap},
     local::{env::Env, state::Remembered},
@@ -21,7 +20,7 @@ use crate::{
         credential::{Credential, MintRequest},
         secret::Secret,
     },
-    ops::{Call, Part, Reply},
+    ops::{Call, Listed, Part, Reply},
 };
 
 pub(crate) use impersona_emulator::names::{API, DEPLOYER};
@@ -43,11 +42,11 @@ impl Screen {
     /// A caller, a project, two accounts listed.
     pub fn ready() -> Screen {
         let mut screen = Screen::with(start());
-        let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+        let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
         let accounts = [DEPLOYER, API].map(Account::named).to_vec();
         let owner = Owner::Pane(PaneId::Accounts);
         screen.send(Msg::Part { req, owner, part: Part::Accounts(accounts) });
-        screen.reply(req, Ok(Reply::Listed));
+        screen.reply(req, Ok(Reply::from(Listed)));
         screen
     }
 
@@ -88,14 +87,11 @@ impl Screen {
     }
 
     pub fn mints(&self) -> Vec<&MintRequest> {
-        let mint = |(_, call)| {
-            if let &Call::Credentials(credentials::Call::Mint(ref request)) = call {
-                Some(request)
-            } else {
-                None
-            }
+        let mint = |effect| match effect {
+            &Effect::Call { call: Call::Mint { ref request }, .. } => Some(request),
+            _ => None,
         };
-        self.calls().into_iter().filter_map(mint).collect()
+        self.effects.iter().filter_map(mint).collect()
     }
 
     pub fn owner(&self, req: ReqId) -> Owner {
@@ -121,7 +117,7 @@ impl Screen {
 
     /// Answers the last mint with a credential; returns the request.
     pub fn answer_mint(&mut self) -> MintRequest {
-        let req = self.asked(|call| matches!(call, Call::Credentials(_)));
+        let req = self.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
         let request =
             self.mints().last().map(|request| (*request).clone()).expect("something is being minted");
         let reply = minted(&request, self.now.utc);
@@ -178,7 +174,7 @@ fn event(key: &str) -> KeyEvent {
 
 pub(crate) fn minted(request: &MintRequest, now: Timestamp) -> Reply {
     let end = Timestamp::from_second(now.as_second() + 3_600).expect("a time");
-    Reply::Minted(Box::new(Credential::new(request.clone(), Secret::new("ya29.c.test"), Some(end), now)))
+    Reply::from(Credential::new(request.clone(), Secret::new("ya29.c.test"), Some(end), now))
 }
 
 pub(crate) fn denied() -> ApiError {

@@ -9,7 +9,6 @@ use super::{
     writes::Write,
 };
 use crate::{
-    api::{iam, oauth, projects},
     http::{ApiError, ErrorKind},
     keymap::{Action, Place},
     model::{
@@ -20,7 +19,7 @@ use crate::{
         permission::Granted,
         project::Project,
     },
-    ops::{Call, Part, Reply},
+    ops::{Call, Listed, Part, Reply},
     tui::overlays::Overlay,
 };
 
@@ -28,7 +27,7 @@ use crate::{
 fn starting_asks_who_calls_and_lists_the_project_and_nothing_else() {
     let screen = Screen::with(start());
     let calls: Vec<&Call> = screen.calls().into_iter().map(|(_, call)| call).collect();
-    assert!(matches!(calls[0], Call::Oauth(oauth::Call::Caller)));
+    assert!(matches!(calls[0], Call::IdentifyCaller {}));
     assert_eq!(calls.len(), 3, "{calls:?}");
 }
 
@@ -36,13 +35,11 @@ fn starting_asks_who_calls_and_lists_the_project_and_nothing_else() {
 fn without_a_project_the_picker_opens_and_a_project_can_be_typed_though_searching_is_denied() {
     let mut screen = Screen::with(Start { project: None, ..start() });
     assert_eq!(screen.app.place(), Place::Text);
-    let search = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let search = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     screen.reply(search, Err(denied()));
     screen.typed("acme-stage").keys("enter");
     assert_eq!(screen.app.shared.project.as_deref(), Some("acme-stage"));
-    screen.asked(
-        |call| matches!(call, Call::Iam(iam::Call::ListAccounts { project }) if project == "acme-stage"),
-    );
+    screen.asked(|call| matches!(call, Call::ListAccounts { project } if project == "acme-stage"));
 }
 
 #[test]
@@ -80,14 +77,14 @@ fn a_superseded_answer_is_dropped() {
     let tests: Vec<ReqId> = screen
         .calls()
         .into_iter()
-        .filter(|(_, call)| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })))
+        .filter(|(_, call)| matches!(call, Call::TestPermissions { .. }))
         .map(|(req, _)| req)
         .collect();
     assert_eq!(tests.len(), 2);
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == tests[0])));
-    screen.reply(tests[0], Ok(Reply::Granted(Granted::from_names(&["iam.serviceAccounts.signJwt"]))));
+    screen.reply(tests[0], Ok(Reply::from(Granted::from_names(&["iam.serviceAccounts.signJwt"]))));
     assert_eq!(screen.app.shared.granted(DEPLOYER), None, "the late answer counts for nothing");
-    screen.reply(tests[1], Ok(Reply::Granted(Granted::from_names::<&str>(&[]))));
+    screen.reply(tests[1], Ok(Reply::from(Granted::from_names::<&str>(&[]))));
     assert!(screen.app.shared.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
 }
 
@@ -95,11 +92,9 @@ fn a_superseded_answer_is_dropped() {
 fn an_answer_belongs_to_the_account_it_was_asked_about() {
     let mut screen = Screen::ready();
     screen.keys("enter");
-    let first = screen.asked(
-        |call| matches!(call, Call::Iam(iam::Call::TestPermissions { account }) if account == DEPLOYER),
-    );
+    let first = screen.asked(|call| matches!(call, Call::TestPermissions { account } if account == DEPLOYER));
     screen.keys("0 j enter");
-    screen.reply(first, Ok(Reply::Granted(Granted::from_names(&["iam.serviceAccounts.signJwt"]))));
+    screen.reply(first, Ok(Reply::from(Granted::from_names(&["iam.serviceAccounts.signJwt"]))));
     assert!(screen.app.shared.granted(DEPLOYER).is_some());
     assert_eq!(screen.app.shared.granted(API), None);
 }
@@ -171,7 +166,7 @@ fn letters_in_a_filter_are_letters() {
 fn a_denial_is_a_sentence_and_keeps_what_was_typed() {
     let mut screen = Screen::ready();
     screen.keys("enter t a ctrl-s");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     screen.reply(req, Err(denied()));
     assert_eq!(screen.app.place(), Place::Form);
     assert!(screen.app.shared.shelf.items().is_empty());
@@ -183,7 +178,7 @@ fn a_denial_is_a_sentence_and_keeps_what_was_typed() {
 fn what_was_refused_before_the_caller_was_known_is_explained_by_what_is_known_then() {
     let mut screen = Screen::ready();
     screen.keys("enter t a ctrl-s");
-    let minted = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let minted = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     let asked = RequestContext {
         method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         ..RequestContext::default()
@@ -204,10 +199,10 @@ fn what_was_refused_before_the_caller_was_known_is_explained_by_what_is_known_th
         other => panic!("no doctor: {other:?}"),
     };
     assert!(!evidence(&screen).contains("your token has"));
-    let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
+    let req = screen.asked(|call| matches!(call, Call::IdentifyCaller {}));
     let scopes = vec!["https://www.googleapis.com/auth/devstorage.read_only".into()];
     let known = Caller { source: "ADC".into(), scopes, ..Caller::default() };
-    screen.reply(req, Ok(Reply::Caller(known)));
+    screen.reply(req, Ok(Reply::from(known)));
     assert!(evidence(&screen).contains("your token has devstorage.read_only"), "{}", evidence(&screen));
     screen.keys("esc x");
     assert!(evidence(&screen).contains("your token has devstorage.read_only"), "{}", evidence(&screen));
@@ -217,7 +212,7 @@ fn what_was_refused_before_the_caller_was_known_is_explained_by_what_is_known_th
 fn esc_cancels_a_mint_under_way_and_its_late_answer_is_dropped() {
     let mut screen = Screen::ready();
     screen.keys("enter t a ctrl-s esc");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     assert!(
         screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(cancelled) if *cancelled == req))
     );
@@ -348,7 +343,7 @@ fn a_paste_outside_text_is_not_run_as_keys() {
 fn a_failed_refresh_keeps_the_old_list_and_says_why() {
     let mut screen = Screen::ready();
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     screen.reply(req, Err(ApiError::new(ErrorKind::Network, "the network is away")));
     assert!(screen.app.panes.accounts.selected().is_some());
     assert!(screen.notice().contains("the network is away"));
@@ -357,7 +352,7 @@ fn a_failed_refresh_keeps_the_old_list_and_says_why() {
 #[test]
 fn an_account_can_be_opened_by_name_where_listing_is_denied() {
     let mut screen = Screen::with(start());
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     screen.reply(req, Err(denied()));
     screen.keys("enter").typed("hidden@acme-locked").keys("enter");
     assert_eq!(screen.app.shared.opened.as_deref(), Some("hidden@acme-locked.iam.gserviceaccount.com"));
@@ -414,20 +409,20 @@ fn another_project_and_a_shorter_list_keep_the_screen_standing() {
     assert_eq!(screen.app.shared.project.as_deref(), Some("acme-stage"));
     let mut screen = Screen::ready();
     screen.keys("G r");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     let owner = Owner::Pane(PaneId::Accounts);
     screen.send(Msg::Part { req, owner, part: Part::Accounts(vec![Account::named(DEPLOYER)]) });
-    screen.reply(req, Ok(Reply::Listed));
+    screen.reply(req, Ok(Reply::from(Listed)));
     assert_eq!(screen.app.panes.accounts.selected().map(|account| account.email.as_str()), Some(DEPLOYER));
 }
 
 #[test]
 fn a_deep_link_puts_the_cursor_on_its_account() {
     let mut screen = Screen::with(Start { account: Some(API.into()), ..start() });
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     let accounts = [DEPLOYER, API].map(Account::named).to_vec();
     screen.send(Msg::Part { req, owner: Owner::Pane(PaneId::Accounts), part: Part::Accounts(accounts) });
-    screen.reply(req, Ok(Reply::Listed));
+    screen.reply(req, Ok(Reply::from(Listed)));
     assert_eq!(screen.app.panes.accounts.selected().map(|account| account.email.as_str()), Some(API));
 }
 
@@ -479,7 +474,7 @@ fn project(id: &str) -> Project {
 #[test]
 fn a_project_typed_whole_is_the_one_that_is_opened() {
     let mut screen = Screen::with(Start { project: None, ..start() });
-    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let req = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     let page = vec![project("acme-prod-eu"), project("acme-prod")];
     screen.send(Msg::Part { req, owner: Owner::Root, part: Part::Projects(page) });
     screen.typed("acme-prod").keys("enter");
@@ -489,7 +484,7 @@ fn a_project_typed_whole_is_the_one_that_is_opened() {
 #[test]
 fn a_project_that_the_search_hides_can_be_chosen_as_typed() {
     let mut screen = Screen::with(Start { project: None, ..start() });
-    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let req = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     screen.send(Msg::Part { req, owner: Owner::Root, part: Part::Projects(vec![project("acme-prod-eu")]) });
     screen.typed("acme-prod").keys("Down enter");
     assert_eq!(screen.app.shared.project.as_deref(), Some("acme-prod"));
@@ -499,10 +494,10 @@ fn a_project_that_the_search_hides_can_be_chosen_as_typed() {
 fn a_failed_search_is_made_again_and_recent_projects_stay_on_offer() {
     let mut screen = Screen::with(Start { project: None, ..start() });
     screen.app.shared.remembered.projects.push("recent-one".into());
-    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let req = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     screen.reply(req, Err(denied()));
     screen.keys("esc P");
-    let again = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let again = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     assert_ne!(req, again);
     screen.typed("recent").keys("enter");
     assert_eq!(screen.app.shared.project.as_deref(), Some("recent-one"));
@@ -511,12 +506,12 @@ fn a_failed_search_is_made_again_and_recent_projects_stay_on_offer() {
 #[test]
 fn what_is_above_another_project_is_never_shown_for_this_one() {
     let mut screen = Screen::ready();
-    let get = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Get { .. })));
+    let get = screen.asked(|call| matches!(call, Call::GetProject { .. }));
     let parent = Project { parent: "folders/1".into(), ..project("acme-prod") };
-    screen.reply(get, Ok(Reply::Project(parent)));
-    let above = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Ancestors { .. })));
+    screen.reply(get, Ok(Reply::from(parent)));
+    let above = screen.asked(|call| matches!(call, Call::GetAncestors { .. }));
     screen.keys("P").typed("acme-stage").keys("enter");
-    screen.reply(above, Ok(Reply::Ancestors(vec![])));
+    screen.reply(above, Ok(Reply::Ancestors(Box::default())));
     assert!(screen.app.shared.ancestors.value.is_none());
 }
 
@@ -524,16 +519,16 @@ fn what_is_above_another_project_is_never_shown_for_this_one() {
 fn an_account_opened_by_its_unique_id_is_called_by_its_email_once_that_is_known() {
     let mut screen = Screen::ready();
     screen.keys("A").typed("107517467455664443765").keys("enter");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
+    let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     let account = Account { unique_id: "107517467455664443765".into(), ..Account::named(API) };
-    screen.reply(req, Ok(Reply::Account(account)));
+    screen.reply(req, Ok(Reply::from(account)));
     assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
 }
 
 #[test]
 fn a_listing_can_be_stopped_and_what_has_come_stays() {
     let mut screen = Screen::with(start());
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     let page = vec![Account::named(DEPLOYER)];
     screen.send(Msg::Part { req, owner: Owner::Pane(PaneId::Accounts), part: Part::Accounts(page) });
     screen.keys("esc");

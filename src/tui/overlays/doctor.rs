@@ -9,7 +9,7 @@ use ratatui::{
 };
 
 use crate::{
-    flows::{Enabling, Watching},
+    flows::{Enabled, Enabling, Watched, Watching},
     http::ApiError,
     keymap::{Action, Keymap, Place},
     model::{
@@ -19,9 +19,10 @@ use crate::{
         doctor::{Diagnosis, Examined, Known, Mark, Step, StepAction, diagnose},
         lifetime,
     },
+    ops::{Pending, ReqId},
     text::safe::safe_line,
     tui::{
-        app::{msg::ReqId, remote::Remote, shared::Shared},
+        app::{shared::Shared, slot::Slot},
         panes::{Look, as_move},
         widgets::{
             frame::{popup, popup_area},
@@ -43,9 +44,9 @@ const MOST_NAMES: usize = 12;
 #[derive(Debug)]
 pub enum Doing {
     /// An API is being enabled.
-    Enabling(ReqId, Enabling),
+    Enabling(Pending<Enabled>, Enabling),
     /// Waiting until IAM allows it.
-    Watching(ReqId, Watching),
+    Watching(Pending<Watched>, Watching),
 }
 
 /// One denial being explained.
@@ -60,7 +61,7 @@ pub struct Doctor {
     /// The command to log in again, if the caller's credentials tell.
     remedy: Option<String>,
     /// The facts that were read.
-    pub examined: Remote<Examined>,
+    pub examined: Slot<Examined>,
     /// The step in progress.
     pub doing: Option<Doing>,
     /// Its outcome: success or not, and a sentence.
@@ -85,7 +86,7 @@ impl Doctor {
             refusal,
             caller,
             remedy,
-            examined: Remote::default(),
+            examined: Slot::default(),
             doing: None,
             done: None,
             who: false,
@@ -110,10 +111,10 @@ impl Doctor {
     /// Its reads in flight.
     pub fn reads(&self) -> impl Iterator<Item = ReqId> {
         let watching = match &self.doing {
-            Some(Doing::Watching(req, _)) => Some(*req),
+            Some(Doing::Watching(req, _)) => Some(req.id),
             _ => None,
         };
-        self.examined.awaiting.into_iter().chain(watching)
+        self.examined.awaiting.map(|req| req.id).into_iter().chain(watching)
     }
 
     /// Whether this request enables the API it is about.

@@ -11,7 +11,6 @@ use std::cmp::Reverse;
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::iam,
     http::ApiError,
     keymap::{Action, Place},
     local::state::toggle,
@@ -19,12 +18,12 @@ use crate::{
         account::{self, Account},
         filter::Filter,
     },
-    ops::{Call, Part, Reply},
+    ops::{self, Listed, Part, Reply},
     tui::{
         app::{
             msg::{Clip, Effect, Intent, Level, Owner, PaneId, ReqId},
-            remote::Remote,
             shared::{Cx, Shared},
+            slot::Slot,
         },
         overlays::Overlay,
         widgets::{
@@ -94,7 +93,7 @@ pub struct Accounts {
     rows: Vec<Row>,
     /// Rows of a refresh in progress: they replace the old ones once it is complete.
     fresh: Option<Vec<Row>>,
-    listing: Remote<()>,
+    listing: Slot<Listed>,
     view: Vec<u32>,
     cursor: ListCursor,
     filter: Filter,
@@ -127,7 +126,7 @@ impl Accounts {
 
     fn list(&mut self, cx: &mut Cx) {
         let Some(project) = cx.shared.project.clone() else { return };
-        let req = cx.call(Owner::Pane(PaneId::Accounts), Call::Iam(iam::Call::ListAccounts { project }));
+        let req = cx.call(Owner::Pane(PaneId::Accounts), ops::list_accounts(project));
         let old = self.listing.start(req);
         cx.cancel(old);
         self.fresh = (!self.rows.is_empty()).then(Vec::new);
@@ -322,7 +321,7 @@ impl Pane for Accounts {
             return self.tested_all(reply, cx);
         }
         let failed = reply.as_ref().err().cloned();
-        if !self.listing.settle(req, reply.map(|_| ())) {
+        if !self.listing.settle(req, reply) {
             return;
         }
         match failed {

@@ -12,7 +12,6 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{Look, Pane, as_move};
 use crate::{
     api::oauth::{self, TokenFacts},
-    flows,
     http::ApiError,
     keymap::{Action, Place},
     model::{
@@ -20,12 +19,12 @@ use crate::{
         jwt::{self, Expectation, Form as TokenForm, Reading, Verdict},
         secret::Secret,
     },
-    ops::{Call, Reply},
+    ops::{self, Reply},
     tui::{
         app::{
             msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
-            remote::Remote,
             shared::{Cx, Shared},
+            slot::Slot,
         },
         widgets::{
             form::{Accepted, Form},
@@ -46,10 +45,10 @@ pub struct Inspect {
     expires: Option<Timestamp>,
     /// The request it was minted with, if it was minted here.
     request: Option<MintRequest>,
-    keys: Remote<String>,
+    keys: Slot<String>,
     verdict: Option<Verdict>,
     /// Google's information about an opaque access token.
-    facts: Remote<TokenFacts>,
+    facts: Slot<TokenFacts>,
     raw: bool,
     scroll: ListCursor,
     width: u16,
@@ -71,9 +70,9 @@ impl Default for Inspect {
             about: Vec::new(),
             expires: None,
             request: None,
-            keys: Remote::default(),
+            keys: Slot::default(),
             verdict: None,
-            facts: Remote::default(),
+            facts: Slot::default(),
             raw: false,
             scroll: ListCursor::default(),
             width: 0,
@@ -94,8 +93,8 @@ impl Inspect {
         self.from = from;
         self.about.clear();
         (self.expires, self.request) = (None, None);
-        self.keys = Remote::default();
-        self.facts = Remote::default();
+        self.keys = Slot::default();
+        self.facts = Slot::default();
         self.verdict = None;
         self.filling = false;
         self.scroll.scroll(Move::Top);
@@ -139,8 +138,8 @@ impl Inspect {
     }
 
     fn give_up(&mut self, cx: &mut Cx) {
-        let awaited = [self.keys.awaiting.take(), self.facts.awaiting.take()];
-        awaited.into_iter().for_each(|req| cx.cancel(req));
+        cx.cancel(self.keys.awaiting.take());
+        cx.cancel(self.facts.awaiting.take());
     }
 
     /// Checks the token: fetches the keys of its claimed signer, always from the fixed places, whatever URLs the token
@@ -160,13 +159,10 @@ impl Inspect {
             return;
         }
         let (call, whose) = match (&self.keys_file, oauth::KeySource::of(jwt::signer(reading))) {
-            (Some(path), _) => (
-                Call::Flow(flows::Call::ReadKeys { path: path.clone() }),
-                format!("the keys in {}", path.display()),
-            ),
+            (Some(path), _) => (ops::read_keys(path.clone()), format!("the keys in {}", path.display())),
             (None, Some(source)) => {
                 let whose = source.whose(&cx.shared.endpoints);
-                (Call::Oauth(oauth::Call::Keys(source)), whose)
+                (ops::get_signing_keys(source), whose)
             }
             (None, None) => {
                 let key = cx.shared.keymap.key(Action::Expect);
@@ -186,7 +182,7 @@ impl Inspect {
     /// a missing role can be told apart.
     fn ask_google(&mut self, cx: &mut Cx) {
         let Some(reading) = &self.reading else { return };
-        let req = cx.call(OWNER, Call::Oauth(oauth::Call::Token(reading.token.clone())));
+        let req = cx.call(OWNER, ops::get_token_facts(reading.token.clone()));
         let old = self.facts.start(req);
         cx.cancel(old);
         if let Some(account) = cx.shared.opened.clone()
@@ -230,15 +226,10 @@ impl Pane for Inspect {
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, _cx: &mut Cx) {
         if self.facts.awaits(req) {
-            self.facts.settle_as(req, reply, |reply| match reply {
-                Reply::TokenFacts(facts) => Some(*facts),
-                _ => None,
-            });
+            self.facts.settle(req, reply);
             return;
         }
-        let settled = self
-            .keys
-            .settle_as(req, reply, |reply| if let Reply::KeySet(keys) = reply { Some(keys) } else { None });
+        let settled = self.keys.settle(req, reply);
         if let (true, None, Some(keys), Some(reading)) =
             (settled, &self.keys.error, &self.keys.value, &self.reading)
         {

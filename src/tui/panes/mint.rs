@@ -16,7 +16,6 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::{credentials, metadata},
     http::ApiError,
     keymap::{Action, Place},
     model::{
@@ -27,12 +26,12 @@ use crate::{
         permission::{Permission, by_name},
         secret::Secret,
     },
-    ops::{Call, Reply},
+    ops::{self, Operation, Pending, Reply},
     tui::{
         app::{
             msg::{Effect, Intent, Level, Owner, PaneId, ReqId},
-            remote::Remote,
             shared::{Cx, Shared},
+            slot::Slot,
         },
         widgets::{
             form::{Accepted, Form},
@@ -54,7 +53,7 @@ pub struct Mint {
     /// Forms by account and kind, so that typed text stays with its account.
     forms: HashMap<(String, Kind), Form>,
     filling: bool,
-    pending: Remote<()>,
+    pending: Option<Pending<Credential>>,
     /// The request being minted, or the last one.
     sent: Option<MintRequest>,
     /// The form it was sent from, while that is unchanged.
@@ -65,7 +64,7 @@ pub struct Mint {
     refused: Option<(MintRequest, ApiError)>,
     shelf: ListCursor,
     /// What is known about the hops of the chain in the form.
-    chain: Remote<Vec<Hop>>,
+    chain: Slot<Vec<Hop>>,
     /// That chain: account, kind and delegates.
     chain_of: Option<(String, Kind, Vec<String>)>,
     /// Claims typed under each template, so that switching templates loses nothing.
@@ -82,13 +81,13 @@ impl Default for Mint {
             kind: Kind::AccessToken,
             forms: HashMap::new(),
             filling: false,
-            pending: Remote::default(),
+            pending: None,
             sent: None,
             sent_from: None,
             touched: HashSet::new(),
             refused: None,
             shelf: ListCursor::default(),
-            chain: Remote::default(),
+            chain: Slot::default(),
             chain_of: None,
             claims: HashMap::new(),
             roomy: false,
@@ -123,7 +122,7 @@ impl Mint {
 
     /// Looks for a metadata server, in the background.
     fn explore(&mut self, cx: &mut Cx) {
-        let req = cx.call(Owner::Pane(PaneId::Mint), Call::Metadata(metadata::Call::Look));
+        let req = cx.call(Owner::Pane(PaneId::Mint), ops::get_machine());
         let old = cx.shared.machine.start(req);
         cx.cancel(old);
     }
@@ -136,12 +135,12 @@ impl Mint {
 
     /// Whether a request is in flight.
     pub fn minting(&self) -> bool {
-        self.pending.awaiting.is_some()
+        self.pending.is_some()
     }
 
     /// Cancels the mint in progress.
     pub fn cancel(&mut self, cx: &mut Cx) {
-        let awaited = self.pending.awaiting.take();
+        let awaited = self.pending.take();
         cx.cancel(awaited);
     }
 
@@ -223,14 +222,14 @@ impl Mint {
 
     fn send(&mut self, request: MintRequest, cx: &mut Cx) {
         cx.shared.last_mint = Some(request.clone());
-        self.start(request.clone(), credentials::Call::Mint(request), cx);
+        self.start(request.clone(), ops::mint(request), cx);
     }
 
-    fn start(&mut self, request: MintRequest, call: credentials::Call, cx: &mut Cx) {
+    fn start(&mut self, request: MintRequest, mint: Operation<Credential>, cx: &mut Cx) {
         self.refused = None;
         (self.sent, self.sent_from) = (Some(request), None);
-        let req = cx.call(Owner::Pane(PaneId::Mint), Call::Credentials(call));
-        let old = self.pending.start(req);
+        let req = cx.call(Owner::Pane(PaneId::Mint), mint);
+        let old = self.pending.replace(req);
         if old.is_some() {
             cx.notice(
                 Level::Warning,
@@ -366,28 +365,18 @@ impl Pane for Mint {
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         if self.chain.awaits(req) {
-            self.chain.settle_as(req, reply, |reply| match reply {
-                Reply::Chain(hops) => Some(hops),
-                _ => None,
-            });
+            self.chain.settle(req, reply);
             return;
         }
         if cx.shared.machine.awaits(req) {
             // Earlier results are useless without the server.
             cx.shared.machine.value = None;
-            cx.shared.machine.settle_as(req, reply, |reply| match reply {
-                Reply::Machine(machine) => Some(machine),
-                _ => None,
-            });
+            cx.shared.machine.settle(req, reply);
             return;
         }
-        if !self.pending.awaits(req) {
-            return;
-        }
-        self.pending.awaiting = None;
-        match reply {
-            Ok(Reply::Minted(credential)) => self.minted(*credential, cx),
-            Ok(_) => {}
+        let Some(pending) = self.pending.take_if(|pending| *pending == req) else { return };
+        match pending.open(reply) {
+            Ok(credential) => self.minted(credential, cx),
             Err(error) => {
                 self.refused = self.sent.clone().map(|request| (request, error.clone()));
                 // What was known about the chain may be outdated.

@@ -11,14 +11,13 @@ use ratatui::{
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::iam,
     http::{ApiError, ErrorKind},
     keymap::{Action, Place},
     model::{
         account::{AccountKey, short},
         permission::{Granted, MATRIX, Permission},
     },
-    ops::{Call, Reply},
+    ops::{self, Reply},
     text::safe::safe_line,
     tui::{
         app::{
@@ -43,9 +42,9 @@ impl Overview {
     pub fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let owner = Owner::Pane(PaneId::Overview);
-        let get = cx.call(owner, Call::Iam(iam::Call::GetAccount { account: account.clone() }));
-        let test = cx.call(owner, Call::Iam(iam::Call::TestPermissions { account: account.clone() }));
-        let keys = cx.call(owner, Call::Iam(iam::Call::ListKeys { account: account.clone() }));
+        let get = cx.call(owner, ops::get_account(account.clone()));
+        let test = cx.call(owner, ops::test_permissions(account.clone()));
+        let keys = cx.call(owner, ops::list_keys(account.clone()));
         let facts = cx.shared.facts.entry(account).or_default();
         let old = [facts.account.start(get), facts.granted.start(test), facts.keys.start(keys)];
         old.into_iter().for_each(|req| cx.cancel(req));
@@ -110,22 +109,13 @@ impl Pane for Overview {
         };
         let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
         if facts.account.awaits(req) {
-            if let Ok(Reply::Account(account)) = &reply {
-                rename = Some(account.email.clone());
-            }
-            facts.account.settle_as(req, reply, |reply| {
-                if let Reply::Account(account) = reply { Some(account) } else { None }
-            });
+            let read = reply.is_ok();
+            facts.account.settle(req, reply);
+            rename = facts.account.value.as_ref().filter(|_| read).map(|account| account.email.clone());
         } else if facts.granted.awaits(req) {
-            facts.granted.settle_as(req, reply, |reply| {
-                if let Reply::Granted(granted) = reply { Some(granted) } else { None }
-            });
+            facts.granted.settle(req, reply);
         } else {
-            facts.keys.settle_as(
-                req,
-                reply,
-                |reply| if let Reply::Keys(keys) = reply { Some(keys) } else { None },
-            );
+            facts.keys.settle(req, reply);
         }
         if let Some(email) = rename {
             cx.shared.call_by_email(&email);

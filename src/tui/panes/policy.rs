@@ -17,8 +17,8 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Look, Pane, as_move};
 use crate::{
-    api::policies,
-    flows::Watching,
+    api::policies::{self, Lint},
+    flows::{Applied, Watched, Watching},
     http::ApiError,
     keymap::{Action, Place},
     model::{
@@ -32,7 +32,7 @@ use crate::{
             export,
         },
     },
-    ops::{Part, Reply},
+    ops::{Part, Pending, Reply},
     tui::{
         app::{
             msg::{Clip, Effect, Level, Owner, PaneId, ReqId},
@@ -67,7 +67,7 @@ enum Mode {
 /// A condition being checked by Google, and the edit to stage if it is valid.
 #[derive(Debug)]
 struct Linting {
-    req: ReqId,
+    req: Pending<Vec<Lint>>,
     account: String,
     edit: Edit,
 }
@@ -75,7 +75,7 @@ struct Linting {
 /// A grant to the caller that is watched until it works.
 #[derive(Debug)]
 struct Watch {
-    req: ReqId,
+    req: Pending<Watched>,
     account: String,
     progress: Watching,
 }
@@ -83,7 +83,7 @@ struct Watch {
 /// A write in progress.
 #[derive(Debug)]
 struct Writing {
-    req: ReqId,
+    req: Pending<Applied>,
     account: String,
     changes: Vec<Change>,
 }

@@ -4,11 +4,7 @@ use jiff::Timestamp;
 
 use super::tests::{opened, picture, pictures};
 use crate::{
-    api::{
-        credentials,
-        metadata::{self, Attached, Machine},
-    },
-    flows,
+    api::metadata::{Attached, Machine},
     http::{ApiError, ErrorKind},
     model::{
         chain::{Hop, HopState},
@@ -26,13 +22,13 @@ use crate::{
 
 /// Answers the pending mint with this text.
 fn answer(screen: &mut Screen, secret: &str, change: impl FnOnce(&mut Credential)) -> MintRequest {
-    let req = screen.asked(|call| matches!(call, Call::Credentials(credentials::Call::Mint(_))));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. }));
     let request = screen.mints().last().map(|request| (*request).clone()).expect("something is minted");
     let now = screen.now.utc;
     let end = Timestamp::from_second(now.as_second() + 3_600).expect("a time");
     let mut credential = Credential::new(request.clone(), Secret::new(secret), Some(end), now);
     change(&mut credential);
-    screen.reply(req, Ok(Reply::Minted(Box::new(credential))));
+    screen.reply(req, Ok(Reply::from(credential)));
     request
 }
 
@@ -101,7 +97,7 @@ fn the_form_of_the_metadata_server() {
     let mut screen = opened();
     screen.keys("t m");
     pictures("mint_metadata_looking", &mut screen);
-    let req = screen.asked(|call| matches!(call, Call::Metadata(metadata::Call::Look)));
+    let req = screen.asked(|call| matches!(call, Call::GetMachine {}));
     let account = |email: &str, alias: &[&str], scope: &str| Attached {
         email: email.into(),
         aliases: alias.iter().map(|name| (*name).to_owned()).collect(),
@@ -116,14 +112,14 @@ fn the_form_of_the_metadata_server() {
             account("reports@acme-prod.iam.gserviceaccount.com", &[], "devstorage.read_only"),
         ],
     };
-    screen.reply(req, Ok(Reply::Machine(machine)));
+    screen.reply(req, Ok(Reply::from(machine)));
     pictures("mint_metadata_access", &mut screen);
     screen.keys("space tab tab").typed("https://svc-a.run.app").keys("tab space");
     pictures("mint_metadata_id", &mut screen);
 
     let mut screen = opened();
     screen.keys("t m");
-    let req = screen.asked(|call| matches!(call, Call::Metadata(metadata::Call::Look)));
+    let req = screen.asked(|call| matches!(call, Call::GetMachine {}));
     let nobody = ApiError::new(ErrorKind::Timeout, "Not on Google Cloud: no metadata server answers here.");
     screen.reply(req, Err(nobody));
     pictures("mint_metadata_nowhere", &mut screen);
@@ -133,7 +129,7 @@ fn the_form_of_the_metadata_server() {
 fn the_hops_of_a_chain() {
     let mut screen = opened();
     screen.keys("t a tab tab").typed("relay-a@acme-ci, relay-b@acme-ci, relay-c@acme-ci").keys("tab");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::CheckChain { .. })));
+    let req = screen.asked(|call| matches!(call, Call::CheckChain { .. }));
     let name = |short: &str| format!("{short}.iam.gserviceaccount.com");
     let hop = |from: Option<&str>, to: &str, permission, state| Hop {
         from: from.map(name),
@@ -159,7 +155,7 @@ fn the_hops_of_a_chain() {
             ),
         ),
     ];
-    screen.reply(req, Ok(Reply::Chain(hops)));
+    screen.reply(req, Ok(Reply::from(hops)));
     pictures("mint_chain", &mut screen);
     screen.keys("ctrl-p").typed("test the delegation chain").keys("enter");
     pictures("mint_chain_probe", &mut screen);

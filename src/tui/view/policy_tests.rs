@@ -5,7 +5,6 @@ use serde_json::json;
 
 use super::tests::{opened, picture, pictures};
 use crate::{
-    api::policies,
     flows::{self, Applied},
     http::{ApiError, ErrorKind},
     local::history::{Snapshot, Whose},
@@ -37,11 +36,9 @@ fn level(name: &str, policy: Result<serde_json::Value, ApiError>) -> flows::Leve
 fn shown() -> Screen {
     let mut screen = opened();
     screen.keys("p");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(
-        req,
-        Ok(Reply::Policy(Box::new(policy("BwWWja0YfJA=", &["user:dev@example.com", "user:b@example.com"])))),
-    );
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen
+        .reply(req, Ok(Reply::from(policy("BwWWja0YfJA=", &["user:dev@example.com", "user:b@example.com"]))));
     let ci = json!({"bindings": [{"role": "roles/iam.serviceAccountTokenCreator", "members": ["serviceAccount:ci@acme-ci.iam.gserviceaccount.com"]}]});
     let owner = json!({"bindings": [{"role": "roles/owner", "members": ["user:owner@example.com"]}]});
     let denied = ApiError::new(ErrorKind::Denied, "resourcemanager.folders.getIamPolicy is missing.");
@@ -50,8 +47,8 @@ fn shown() -> Screen {
         level("folders/4711", Err(denied)),
         level("organizations/9", Ok(owner)),
     ];
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::Inherited { .. })));
-    screen.reply(req, Ok(Reply::Inherited(levels)));
+    let req = screen.asked(|call| matches!(call, Call::GetInherited { .. }));
+    screen.reply(req, Ok(Reply::from(levels)));
     screen.wait(12);
     screen
 }
@@ -72,8 +69,8 @@ fn the_end_of_a_review_is_in_reach_at_any_height() {
          "condition": {"title": "from-2020", "expression": "request.time > timestamp(\"2020-01-01T00:00:00Z\")"}}]});
     let mut screen = opened();
     screen.keys("p");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
-    screen.reply(req, Ok(Reply::Policy(Box::new(Policy::parse(own).expect("a policy")))));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+    screen.reply(req, Ok(Reply::from(Policy::parse(own).expect("a policy"))));
     screen.app.shared.facts.values_mut().for_each(|facts| facts.granted.value = None);
     screen.keys("g j D s");
     for height in 12..=30 {
@@ -88,7 +85,7 @@ fn the_end_of_a_review_is_in_reach_at_any_height() {
 fn a_policy_that_may_not_be_read_shows_what_is_above_it() {
     let mut screen = shown();
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Policies(policies::Call::Get { .. })));
+    let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
     screen.reply(
         req,
         Err(ApiError::new(ErrorKind::Denied, "The caller lacks iam.serviceAccounts.getIamPolicy.")),
@@ -131,11 +128,11 @@ fn the_guided_grant() {
 fn a_conflict() {
     let mut screen = staged();
     screen.keys("s enter enter");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::ApplyPolicy(_))));
+    let req = screen.asked(|call| matches!(call, Call::ApplyPolicy { .. }));
     let edits = screen.app.shared.facts.values().find_map(|facts| facts.staged.clone()).expect("staged");
     let theirs = policy("T", &["user:dev@example.com", "user:b@example.com", "user:theirs@example.com"]);
     let merged = merge(edits.base(), &edits.result(), &theirs);
-    screen.reply(req, Ok(Reply::Applied(Box::new(Applied::Conflict { theirs, merged }))));
+    screen.reply(req, Ok(Reply::from(Applied::Conflict { theirs, merged })));
     pictures("policy_conflict", &mut screen);
 }
 
@@ -143,7 +140,7 @@ fn a_conflict() {
 fn the_history() {
     let mut screen = shown();
     screen.keys("H");
-    let req = screen.asked(|call| matches!(call, Call::Flow(flows::Call::History { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListHistory { .. }));
     let snapshot = |seconds: i64, change: &str| Snapshot {
         id: seconds.to_string(),
         time: Timestamp::from_second(seconds).expect("a time"),
@@ -155,6 +152,6 @@ fn the_history() {
         snapshot(1_799_999_000, "- roles/viewer user:old@example.com"),
         snapshot(1_799_900_000, "+ roles/viewer user:old@example.com"),
     ];
-    screen.reply(req, Ok(Reply::History(list)));
+    screen.reply(req, Ok(Reply::from(list)));
     pictures("policy_history", &mut screen);
 }

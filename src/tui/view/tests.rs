@@ -10,7 +10,6 @@ use super::draw;
 use crate::session::config::Mode;
 use crate::tui::widgets::theme::Theme;
 use crate::{
-    api::{iam, oauth, projects},
     http::{
         ApiError, ErrorKind, Record,
         record::{Content, Outcome},
@@ -23,7 +22,7 @@ use crate::{
         permission::{Granted, MATRIX},
         project::{Ancestor, Project},
     },
-    ops::{Call, Part, Reply},
+    ops::{Call, Listed, Part, Reply},
     tui::app::{
         Start,
         msg::{Msg, Owner, PaneId},
@@ -66,18 +65,18 @@ pub(super) fn opened() -> Screen {
         source: "ADC".into(),
         ..Caller::default()
     };
-    let req = screen.asked(|call| matches!(call, Call::Oauth(oauth::Call::Caller)));
-    screen.reply(req, Ok(Reply::Caller(caller)));
-    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Get { .. })));
+    let req = screen.asked(|call| matches!(call, Call::IdentifyCaller {}));
+    screen.reply(req, Ok(Reply::from(caller)));
+    let req = screen.asked(|call| matches!(call, Call::GetProject { .. }));
     let project = Project { id: "acme-prod".into(), parent: "folders/2".into(), ..Project::default() };
-    screen.reply(req, Ok(Reply::Project(project)));
-    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Ancestors { .. })));
+    screen.reply(req, Ok(Reply::from(project)));
+    let req = screen.asked(|call| matches!(call, Call::GetAncestors { .. }));
     let level =
         |name: &str, display_name: &str| Ancestor { name: name.into(), display_name: display_name.into() };
     let above =
         vec![level("folders/2", "shop"), level("folders/1", ""), level("organizations/9", "example.com")];
-    screen.reply(req, Ok(Reply::Ancestors(above)));
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    screen.reply(req, Ok(Reply::from(above)));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     let mut accounts: Vec<Account> = [
         DEPLOYER,
         API,
@@ -88,7 +87,7 @@ pub(super) fn opened() -> Screen {
     .to_vec();
     accounts[2].disabled = true;
     screen.send(Msg::Part { req, owner: Owner::Pane(PaneId::Accounts), part: Part::Accounts(accounts) });
-    screen.reply(req, Ok(Reply::Listed));
+    screen.reply(req, Ok(Reply::from(Listed)));
     screen.keys("enter");
     let account = Account {
         unique_id: "109300000000000004411".into(),
@@ -96,23 +95,23 @@ pub(super) fn opened() -> Screen {
         description: "Rolls releases out to production".into(),
         ..Account::named(DEPLOYER)
     };
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
-    screen.reply(req, Ok(Reply::Account(account)));
+    let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
+    screen.reply(req, Ok(Reply::from(account)));
     let names: Vec<&str> = MATRIX
         .iter()
         .map(|p| p.name)
         .filter(|name| !name.contains("Policy") && !name.contains("OpenId"))
         .collect();
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
-    screen.reply(req, Ok(Reply::Granted(Granted::from_names(&names))));
+    let req = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
+    screen.reply(req, Ok(Reply::from(Granted::from_names(&names))));
     let key = AccountKey {
         id: "624c17268b56898009a0a1af3ff51f35c94e3a93".into(),
         created: Some(at(screen.now.utc.as_second() - 411 * 86_400)),
         expires: None,
         disabled: false,
     };
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListKeys { .. })));
-    screen.reply(req, Ok(Reply::Keys(vec![key])));
+    let req = screen.asked(|call| matches!(call, Call::ListKeys { .. }));
+    screen.reply(req, Ok(Reply::from(vec![key])));
     screen
 }
 
@@ -137,7 +136,7 @@ fn filter_and_empty_lists() {
     pictures("filter", opened().keys("0 /").typed("deploy"));
     pictures("filter_without_hits", opened().keys("0 /").typed("nobody@acme-stage"));
     let mut screen = Screen::with(start());
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     screen.reply(
         req,
         Err(ApiError::new(ErrorKind::Denied, "Listing the accounts of acme-prod is denied to you.")),
@@ -153,7 +152,7 @@ fn mint_forms() {
     pictures("mint_scopes_completed", opened().keys("t a ctrl-u").typed("devsto"));
     let mut screen = opened();
     screen.keys("t a ctrl-s");
-    let req = screen.asked(|call| matches!(call, Call::Credentials(_)));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
     screen.reply(req, Err(denied_minting()));
     pictures("mint_denied", &mut screen);
 }
@@ -255,7 +254,7 @@ fn help_on_a_narrow_screen_says_all_of_it_over_more_lines() {
 fn a_matrix_that_could_not_be_asked_says_what_to_do_about_it() {
     let mut screen = opened();
     screen.keys("r");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::TestPermissions { .. })));
+    let req = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
     let error = ApiError::new(ErrorKind::Network, "no connection").with_next("Look at the cable.");
     screen.reply(req, Err(error));
     let shown = picture(&mut screen, 120, 40);
@@ -274,7 +273,7 @@ fn overlays() {
     pictures("copy_menu", screen.keys("y"));
     pictures("wipe", screen.keys("esc X"));
     let mut screen = Screen::with(Start { project: None, ..start() });
-    let req = screen.asked(|call| matches!(call, Call::Projects(projects::Call::Search)));
+    let req = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     let project =
         |id: &str, name: &str| Project { id: id.into(), display_name: name.into(), ..Project::default() };
     let page = vec![project("acme-prod", "Acme production"), project("acme-stage", "Acme staging")];
@@ -343,7 +342,7 @@ fn an_ascii_locale_sees_ascii_only() {
 #[test]
 fn hostile_names_reach_no_cell() {
     let mut screen = Screen::with(start());
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     let hostile = "evil\u{1b}[31m\u{202e}\u{200b}\u{9b}2J\u{7}@acme-prod.iam.gserviceaccount.com";
     let account = Account { display_name: "\u{1b}]52;c;x\u{7}".into(), ..Account::named(hostile) };
     screen.send(Msg::Part {
@@ -351,10 +350,10 @@ fn hostile_names_reach_no_cell() {
         owner: Owner::Pane(PaneId::Accounts),
         part: Part::Accounts(vec![account.clone()]),
     });
-    screen.reply(req, Ok(Reply::Listed));
+    screen.reply(req, Ok(Reply::from(Listed)));
     screen.keys("enter");
-    let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::GetAccount { .. })));
-    screen.reply(req, Ok(Reply::Account(account)));
+    let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
+    screen.reply(req, Ok(Reply::from(account)));
     let picture = picture(&mut screen, 120, 40);
     assert!(!picture.contains(|c: char| c != '\n' && crate::text::safe::is_unsafe(c)), "{picture}");
 }

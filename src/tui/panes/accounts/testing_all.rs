@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Accounts;
 use crate::{
-    flows::{self, Found, Question, Scanned},
+    flows::{self, Found, Question, Scanned, Tally},
     http::{ApiError, ErrorKind},
     keymap::{Action, Place},
     model::permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, Granted, SIGN_BLOB, SIGN_JWT},
-    ops::{Call, Reply},
+    ops::{self, Pending, Reply},
     tui::{
         app::{
             msg::{Effect, Intent, Level, Owner, PaneId, ReqId},
@@ -36,7 +36,7 @@ pub(super) struct Testing {
     /// How many accounts the caller can mint for.
     usable: usize,
     /// The request, and the positions of the accounts in it; none while paused.
-    awaiting: Option<(ReqId, Vec<usize>)>,
+    awaiting: Option<(Pending<Tally>, Vec<usize>)>,
     /// Whether the user was told about rate limiting.
     slowed: bool,
 }
@@ -159,8 +159,7 @@ impl Accounts {
         };
         testing.failed = 0;
         cx.effect(Effect::ResetProbing);
-        let call = flows::Call::Scan { accounts, question: Question::Permissions };
-        let req = cx.call(Owner::Pane(PaneId::Accounts), Call::Flow(call));
+        let req = cx.call(Owner::Pane(PaneId::Accounts), ops::scan(accounts, Question::Permissions));
         testing.awaiting = Some((req, left));
     }
 
@@ -209,10 +208,10 @@ impl Accounts {
     /// The test finished or was interrupted.
     pub(super) fn tested_all(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         let Some(mut testing) = self.testing.take() else { return };
-        testing.awaiting = None;
+        let Some((req, _)) = testing.awaiting.take() else { return };
         let keys = &cx.shared.keymap;
-        match reply {
-            Ok(Reply::Scanned(tally)) => {
+        match req.open(reply) {
+            Ok(tally) => {
                 let (level, failed) = match tally.first_failure {
                     None => (Level::Info, String::new()),
                     Some(error) => {
@@ -222,7 +221,6 @@ impl Accounts {
                 };
                 cx.notice(level, format!("{}{failed}", testing.sum()));
             }
-            Ok(_) => {}
             Err(error) => {
                 let key = |action| keys.key_in(Place::Accounts, action);
                 let (on, end) = (key(Action::TestAll), key(Action::Back));
@@ -266,11 +264,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::iam,
         flows::Tally,
         http::{Record, record},
         model::account::Account,
-        ops::Part,
+        ops::{Call, Listed, Part},
         tui::app::{
             msg::Msg,
             testing::{API, DEPLOYER, Screen, start},
@@ -282,7 +279,7 @@ mod tests {
     fn scans(screen: &Screen) -> Vec<(ReqId, Vec<String>)> {
         let calls = screen.calls().into_iter();
         let scan = |(req, call): (ReqId, &Call)| match call {
-            Call::Flow(flows::Call::Scan { accounts, .. }) => Some((req, accounts.to_vec())),
+            Call::Scan { accounts, .. } => Some((req, accounts.to_vec())),
             _ => None,
         };
         calls.filter_map(scan).collect()
@@ -301,17 +298,17 @@ mod tests {
 
     fn end(screen: &mut Screen, reply: Result<Tally, ApiError>) {
         let req = scans(screen).last().expect("a scan").0;
-        screen.reply(req, reply.map(Reply::Scanned));
+        screen.reply(req, reply.map(Reply::from));
     }
 
     /// A screen with so many accounts listed.
     fn with_accounts(count: usize) -> Screen {
         let mut screen = Screen::with(start());
-        let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+        let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
         let name = |n| Account::named(&format!("a{n}@acme-prod.iam.gserviceaccount.com"));
         let part = Part::Accounts((0..count).map(name).collect());
         screen.send(Msg::Part { req, owner: OWNER, part });
-        screen.reply(req, Ok(Reply::Listed));
+        screen.reply(req, Ok(Reply::from(Listed)));
         screen
     }
 
@@ -418,7 +415,7 @@ mod tests {
     #[test]
     fn a_yes_is_one_to_the_accounts_that_were_asked_about() {
         let mut screen = Screen::with(start());
-        let req = screen.asked(|call| matches!(call, Call::Iam(iam::Call::ListAccounts { .. })));
+        let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
         let page = |range: std::ops::Range<usize>| {
             Part::Accounts(
                 range.map(|n| Account::named(&format!("a{n}@acme-prod.iam.gserviceaccount.com"))).collect(),

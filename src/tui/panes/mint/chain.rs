@@ -2,19 +2,18 @@
 
 use super::{Mint, forms, may};
 use crate::{
-    flows,
     http::{ApiError, ErrorKind},
     model::{
         account::short,
         chain::Hop,
         credential::{Kind, MintRequest},
     },
-    ops::Call,
+    ops::{self, Operation},
     tui::{
         app::{
             msg::{Intent, Level, Owner, PaneId},
-            remote::Remote,
             shared::{Cx, Shared},
+            slot::Slot,
         },
         overlays::{Confirmed, Overlay},
     },
@@ -40,7 +39,7 @@ impl Mint {
         let Some(delegates) = self.form(cx.shared).and_then(forms::delegates) else { return };
         self.chain_of = Some((account.clone(), self.kind, delegates.clone()));
         let Some(permission) = may::needed(self.kind) else { return };
-        self.ask_about_chain(flows::Call::ProbeChain { account, delegates, permission }, cx);
+        self.ask_about_chain(ops::probe_chain(account, delegates, permission), cx);
     }
 
     /// Looks up each hop when the delegates are complete and whenever they change.
@@ -56,7 +55,7 @@ impl Mint {
         self.chain_of.clone_from(&chain);
         match chain {
             Some((account, _, delegates)) => {
-                self.ask_about_chain(flows::Call::CheckChain { account, delegates, permission }, cx)
+                self.ask_about_chain(ops::check_chain(account, delegates, permission), cx)
             }
             None => {
                 let awaited = std::mem::take(&mut self.chain).awaiting;
@@ -72,7 +71,7 @@ impl Mint {
     }
 
     /// What is known about exactly the chain in the visible form.
-    pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Remote<Vec<Hop>>> {
+    pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Slot<Vec<Hop>>> {
         let named = self.form(shared).and_then(forms::delegates)?;
         let (account, kind, delegates) = self.chain_of.as_ref()?;
         let same = shared.opened.as_ref() == Some(account) && *kind == self.kind && *delegates == named;
@@ -85,8 +84,8 @@ impl Mint {
         self.chain_on_screen(shared).is_some_and(|chain| chain.value.is_some())
     }
 
-    pub(super) fn ask_about_chain(&mut self, call: flows::Call, cx: &mut Cx) {
-        let req = cx.call(Owner::Pane(PaneId::Mint), Call::Flow(call));
+    pub(super) fn ask_about_chain(&mut self, check: Operation<Vec<Hop>>, cx: &mut Cx) {
+        let req = cx.call(Owner::Pane(PaneId::Mint), check);
         let old = self.chain.start(req);
         cx.cancel(old);
     }

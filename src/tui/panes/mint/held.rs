@@ -2,7 +2,6 @@
 
 use super::{Mint, REVEALED, forms, shelf, subject};
 use crate::{
-    api::credentials,
     local::state::{toggle, touch},
     model::{
         account::short,
@@ -11,6 +10,7 @@ use crate::{
         denial::ORDINARY_LIFETIME,
         lifetime, scopes,
     },
+    ops,
     tui::app::{
         msg::{Effect, Intent, Level, TimerId},
         shared::Cx,
@@ -105,7 +105,7 @@ impl Mint {
             what: What::Delegated { subject, scopes },
         };
         let assertion = held.secret.clone();
-        self.start(request.clone(), credentials::Call::Exchange { request, assertion }, cx);
+        self.start(request.clone(), ops::exchange_jwt(request, assertion), cx);
     }
 
     pub(super) fn minted(&mut self, credential: Credential, cx: &mut Cx) {

@@ -15,7 +15,7 @@ use crate::{
     },
     text::safe::safe_line,
     tui::{
-        app::{remote::Remote, shared::Shared},
+        app::{shared::Shared, slot::Slot},
         widgets::{form::Form, theme::Theme},
     },
 };
@@ -38,7 +38,7 @@ pub fn needed(kind: Kind) -> Option<Permission> {
 pub fn lines(
     kind: Kind,
     form: &Form,
-    chain: Option<&Remote<Vec<Hop>>>,
+    chain: Option<&Slot<Vec<Hop>>>,
     shared: &Shared,
     theme: &Theme,
 ) -> Vec<Line<'static>> {
@@ -68,7 +68,7 @@ pub fn lines(
 }
 
 /// One line per hop: who acts as whom, and what is known about it.
-fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
+fn hops(chain: Option<&Slot<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
     let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {
         let text = if awaiting { "checking each hop…" } else { "checked when you leave the field" };
@@ -110,7 +110,7 @@ fn hops(chain: Option<&Remote<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec
 }
 
 /// What the metadata server says about the machine.
-fn machine(machine: &Remote<Machine>, theme: &Theme) -> Vec<Line<'static>> {
+fn machine(machine: &Slot<Machine>, theme: &Theme) -> Vec<Line<'static>> {
     if machine.awaiting.is_some() {
         return vec![Line::styled("? looking for a metadata server…", theme.dim)];
     }

@@ -2,16 +2,15 @@
 //! back to it, over today's policy and etag: nothing is written from here.
 
 use crate::{
-    flows,
     keymap::Action,
     local::history::Snapshot,
     model::policy::{
         Policy,
         diff::{Change, diff},
     },
-    ops::Call,
+    ops,
     tui::{
-        app::{msg::Level, remote::Remote, shared::Cx},
+        app::{msg::Level, shared::Cx, slot::Slot},
         panes::as_move,
         widgets::list::ListCursor,
     },
@@ -23,7 +22,7 @@ use super::{Mode, OWNER, PolicyPane};
 #[derive(Debug, Default)]
 pub struct History {
     /// Saved policies, newest first.
-    pub list: Remote<Vec<Snapshot>>,
+    pub list: Slot<Vec<Snapshot>>,
     /// Which one.
     pub cursor: ListCursor,
 }
@@ -49,9 +48,9 @@ pub fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, Strin
 impl PolicyPane {
     pub(super) fn open_history(&mut self, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
-        let call = flows::Call::History { account: account.to_owned(), unique_id: facts.unique_id() };
-        let req = cx.call(OWNER, Call::Flow(call));
-        let mut list = Remote::default();
+        let read = ops::list_history(account.to_owned(), facts.unique_id());
+        let req = cx.call(OWNER, read);
+        let mut list = Slot::default();
         list.start(req);
         self.mode = Mode::History(History { list, cursor: ListCursor::default() });
     }
@@ -79,11 +78,8 @@ impl PolicyPane {
         reply: Result<crate::ops::Reply, crate::http::ApiError>,
         cx: &mut Cx,
     ) {
-        let complaint = match reply {
-            Ok(crate::ops::Reply::Lints(lints)) => {
-                lints.iter().find(|lint| lint.is_error()).map(|lint| lint.message.clone())
-            }
-            Ok(_) => None,
+        let complaint = match linting.req.open(reply) {
+            Ok(lints) => lints.iter().find(|lint| lint.is_error()).map(|lint| lint.message.clone()),
             // A failed lint doesn't block the edit: Google checks the write itself again.
             Err(error) => {
                 cx.notice(

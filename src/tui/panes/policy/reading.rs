@@ -2,11 +2,10 @@
 
 use super::{Mode, OWNER, PolicyPane};
 use crate::{
-    api::policies,
     flows,
-    http::{ApiError, ErrorKind},
+    http::ApiError,
     model::{account::project_of, policy::edit::Staged, role},
-    ops::{Call, Reply},
+    ops::{self, Reply},
     tui::app::{
         msg::ReqId,
         shared::{Cx, Facts},
@@ -17,14 +16,14 @@ impl PolicyPane {
     /// Reads the policy of the opened account and those above it.
     pub fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
-        let req = cx.call(OWNER, Call::Policies(policies::Call::Get { account: account.clone() }));
+        let req = cx.call(OWNER, ops::get_policy(account.clone()));
         let facts = cx.shared.facts.entry(account.clone()).or_default();
         let old = facts.policy.start(req);
         let project = facts.account.value.as_ref().map(|account| account.project.clone());
         cx.cancel(old);
         let project = project.filter(|project| !project.is_empty()).or_else(|| project_of(&account));
         if let Some(account_project) = project.or_else(|| cx.shared.project.clone()) {
-            let req = cx.call(OWNER, Call::Flow(flows::Call::Inherited { account_project }));
+            let req = cx.call(OWNER, ops::get_inherited(account_project));
             let old = cx.shared.facts.entry(account).or_default().above.start(req);
             cx.cancel(old);
         }
@@ -38,8 +37,7 @@ impl PolicyPane {
             .get(&account)
             .is_some_and(|facts| facts.grantable.value.is_some() || facts.grantable.awaiting.is_some());
         if !known {
-            let req =
-                cx.call(OWNER, Call::Policies(policies::Call::GrantableRoles { account: account.clone() }));
+            let req = cx.call(OWNER, ops::list_grantable_roles(account.clone()));
             cx.shared.facts.entry(account).or_default().grantable.start(req);
         }
     }
@@ -62,7 +60,7 @@ impl PolicyPane {
         unknown.retain(|name| !cx.shared.roles.contains_key(name));
         // Each is a request: beyond this bound, a role is looked up only when it is granted.
         for name in unknown.into_iter().take(20) {
-            let req = cx.call(OWNER, Call::Policies(policies::Call::Role { name: name.clone() }));
+            let req = cx.call(OWNER, ops::get_role(name.clone()));
             cx.shared.roles.entry(name).or_default().start(req);
         }
     }
@@ -71,14 +69,11 @@ impl PolicyPane {
     pub(super) fn settle(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         cx.shared.writes.end(req);
         if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
-            let reply = reply.and_then(|reply| match reply {
-                Reply::Applied(applied) => Ok(*applied),
-                _ => Err(ApiError::new(ErrorKind::Other, "Unexpected kind of answer (a bug)")),
-            });
-            return self.written(writing, reply, cx);
+            let applied = writing.req.open(reply);
+            return self.written(writing, applied, cx);
         }
-        if self.watch.as_ref().is_some_and(|watch| watch.req == req) {
-            return self.watched(reply, cx);
+        if let Some(watch) = self.watch.take_if(|watch| watch.req == req) {
+            return self.watched(watch, reply, cx);
         }
         if let Some(linting) = self.linting.take_if(|linting| linting.req == req) {
             return self.linted(linting, reply, cx);
@@ -86,17 +81,11 @@ impl PolicyPane {
         if let Mode::History(history) = &mut self.mode
             && history.list.awaits(req)
         {
-            history.list.settle_as(req, reply, |reply| {
-                if let Reply::History(list) = reply { Some(list) } else { None }
-            });
+            history.list.settle(req, reply);
             return history.cursor.set_len(history.list.value.as_ref().map_or(0, Vec::len));
         }
         if let Some(role) = cx.shared.roles.values_mut().find(|role| role.awaits(req)) {
-            role.settle_as(
-                req,
-                reply,
-                |reply| if let Reply::Role(role) = reply { Some(*role) } else { None },
-            );
+            role.settle(req, reply);
             return self.rebuild(cx.shared);
         }
         let now = cx.now.utc;
@@ -110,10 +99,7 @@ impl PolicyPane {
         if facts.policy.awaits(req) {
             of_policy = Some(account.clone());
             let kept = facts.staged.as_ref().map(Staged::changes);
-            if facts.policy.settle_as(req, reply, |reply| {
-                if let Reply::Policy(policy) = reply { Some(*policy) } else { None }
-            }) && facts.policy.error.is_none()
-            {
+            if facts.policy.settle(req, reply) && facts.policy.error.is_none() {
                 facts.policy_read = Some(now);
                 // Staged edits move to the new version of the policy.
                 if let (Some(changes), Some(policy)) = (kept, facts.policy.value.clone()) {
@@ -129,13 +115,9 @@ impl PolicyPane {
                 _ => None,
             };
             let reply = lost.map_or(reply, Err);
-            facts.above.settle_as(req, reply, |reply| {
-                if let Reply::Inherited(levels) = reply { Some(levels) } else { None }
-            });
+            facts.above.settle(req, reply);
         } else {
-            facts.grantable.settle_as(req, reply, |reply| {
-                if let Reply::Roles(roles) = reply { Some(roles) } else { None }
-            });
+            facts.grantable.settle(req, reply);
             return self.complete(cx.shared);
         }
         self.ask_unknown_roles(cx);

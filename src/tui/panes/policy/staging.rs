@@ -2,7 +2,6 @@
 //! request sent from here lints a condition.
 
 use crate::{
-    api::policies,
     keymap::Action,
     local::history::Snapshot,
     model::{
@@ -14,7 +13,7 @@ use crate::{
             export,
         },
     },
-    ops::Call,
+    ops,
     tui::{
         app::{
             msg::{Clip, Effect, Level},
@@ -207,8 +206,7 @@ impl PolicyPane {
         match triple.condition {
             // Conditions on time alone are known to be valid; Google lints all others first.
             Some(condition) if condition.evaluate(now) == State::Unknown => {
-                let call = policies::Call::Lint { account: account.clone(), condition };
-                let req = cx.call(OWNER, Call::Policies(call));
+                let req = cx.call(OWNER, ops::lint_condition(account.clone(), condition));
                 self.linting = Some(Linting { req, account, edit });
             }
             _ => {

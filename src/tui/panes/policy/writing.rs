@@ -16,7 +16,7 @@ use crate::{
         },
         role,
     },
-    ops::{Call, Reply},
+    ops::{self, Reply},
     tui::{
         app::{msg::Level, shared::Cx, writes::Write},
         widgets::list::Move,
@@ -65,12 +65,12 @@ impl PolicyPane {
             edits: staged.edits().to_vec(),
             mode: Applying::Once,
         };
-        let req = cx.call(OWNER, Call::Flow(flows::Call::ApplyPolicy(Box::new(request))));
+        let req = cx.call(OWNER, ops::apply_policy(Box::new(request)));
         let write = Write {
             what: format!("the policy of {}", short(&account)),
             check: commands::show_policy(&account),
         };
-        cx.shared.writes.begin(req, write);
+        cx.shared.writes.begin(req.id, write);
         cx.notice(Level::Info, format!("Writing the policy of {}…", short(&account)));
         self.writing = Some(Writing { req, account, changes: staged.changes() });
         self.mode = Mode::Browse;
@@ -164,28 +164,25 @@ impl PolicyPane {
             }
             return;
         }
-        let call = flows::Call::WatchGrant { account: account.to_owned(), permissions };
-        let req = cx.call(OWNER, Call::Flow(call));
+        let req = cx.call(OWNER, ops::watch_grant(account.to_owned(), permissions));
         let old =
             self.watch.replace(Watch { req, account: account.to_owned(), progress: Watching::default() });
         cx.cancel(old.map(|watch| watch.req));
     }
 
-    pub(super) fn watched(&mut self, reply: Result<Reply, ApiError>, cx: &mut Cx) {
-        let Some(watch) = self.watch.take() else { return };
+    pub(super) fn watched(&mut self, watch: Watch, reply: Result<Reply, ApiError>, cx: &mut Cx) {
         let name = short(&watch.account).to_owned();
         // In any case the known permissions are older than the grant.
         cx.test_permissions_anew(&watch.account);
-        match reply {
-            Ok(Reply::Watched(Watched::Works { after, .. })) => {
+        match watch.req.open(reply) {
+            Ok(Watched::Works { after, .. }) => {
                 let after = lifetime::words(after.as_secs() as i64);
                 cx.notice(Level::Info, format!("Your grant on {name} works (after {after})"));
             }
-            Ok(Reply::Watched(Watched::NotYet { after, .. })) => {
+            Ok(Watched::NotYet { after, .. }) => {
                 let after = lifetime::words(after.as_secs() as i64);
                 cx.notice(Level::Warning, format!("Your grant on {name} doesn't work yet after {after}; groups and conditions take longer"));
             }
-            Ok(_) => {}
             Err(error) => cx.complain(&error),
         }
     }

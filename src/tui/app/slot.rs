@@ -1,0 +1,72 @@
+//! A value that lives elsewhere: the last one read stays during a refresh and after a failure, and an answer that is no
+//! longer awaited is dropped.
+
+use crate::{
+    http::ApiError,
+    ops::{Output, Pending, Reply, ReqId},
+};
+
+/// The last value, the last error, and the awaited request. `A` is the type of the answer, where that is not the value:
+/// a list arrives page by page.
+#[derive(Clone, Debug)]
+pub struct Slot<T, A = T> {
+    /// The last value read.
+    pub value: Option<T>,
+    /// Why the last read failed; cleared by a successful one.
+    pub error: Option<ApiError>,
+    /// The awaited request.
+    pub awaiting: Option<Pending<A>>,
+}
+
+impl<T, A> Default for Slot<T, A> {
+    fn default() -> Self {
+        Slot { value: None, error: None, awaiting: None }
+    }
+}
+
+impl<T, A> Slot<T, A> {
+    /// Awaits this request; returns the one it supersedes, to be cancelled.
+    pub fn start(&mut self, pending: Pending<A>) -> Option<ReqId> {
+        self.awaiting.replace(pending).map(|old| old.id)
+    }
+
+    /// Whether this request is awaited.
+    pub fn awaits(&self, req: ReqId) -> bool {
+        self.awaiting.is_some_and(|pending| pending == req)
+    }
+}
+
+impl<T: Output> Slot<T> {
+    /// Takes the answer of `req`; returns whether it was awaited.
+    pub fn settle(&mut self, req: ReqId, answer: Result<Reply, ApiError>) -> bool {
+        let Some(pending) = self.awaiting.take_if(|pending| *pending == req) else { return false };
+        match pending.open(answer) {
+            Ok(value) => {
+                self.value = Some(value);
+                self.error = None;
+            }
+            Err(error) => self.error = Some(error),
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{http::ErrorKind, ops};
+
+    #[test]
+    fn slot_drops_a_superseded_answer_and_keeps_its_value_when_a_read_fails() {
+        let ask = |id| ops::get_signing_keys(crate::api::oauth::KeySource::Google).pending(ReqId(id));
+        let answer = |text: &str| Ok(text.to_owned().into_reply());
+        let mut slot: Slot<String> = Slot::default();
+        assert_eq!(slot.start(ask(1)), None);
+        assert_eq!(slot.start(ask(2)), Some(ReqId(1)));
+        assert!(!slot.settle(ReqId(1), answer("late")));
+        assert!(slot.settle(ReqId(2), answer("right")));
+        slot.start(ask(3));
+        assert!(slot.settle(ReqId(3), Err(ApiError::new(ErrorKind::Cancelled, ""))));
+        assert_eq!((slot.value.as_deref(), slot.error.is_some()), (Some("right"), true));
+    }
+}
