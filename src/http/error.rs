@@ -44,7 +44,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// The exit code of the command line (README, “Exit codes”).
+    /// The exit code of the command line (`docs/exit-codes.md`).
     pub fn exit_code(self) -> u8 {
         match self {
             ErrorKind::Config => 2,

@@ -1,4 +1,4 @@
-//! The key table as documents: hint line, help, `impersona keys`, and the block in the README.
+//! The key table as documents: hint line, help, `impersona keys`, and the table in `docs/keys.md`.
 
 use super::{Action, Chord, KeyCtx, Keymap, Place, Row};
 
@@ -130,7 +130,7 @@ pub fn json(keymap: &Keymap) -> String {
     serde_json::Value::from(rows).to_string()
 }
 
-/// The table as Markdown, for the README; a test compares them.
+/// The table as Markdown, for `docs/keys.md`; a test compares them.
 pub fn markdown() -> String {
     let keymap = Keymap::default();
     let mut out = String::from("| where | key | does |\n|---|---|---|\n");

@@ -1,4 +1,4 @@
-//! The key table, the only place where keys are named. Dispatch, the hint line, help, the palette, the README and
+//! The key table, the only place where keys are named. Dispatch, the hint line, help, the palette, `docs/keys.md` and
 //! `impersona keys` all read it. It knows what an action is called, not how it is carried out.
 
 pub mod chord;
@@ -133,7 +133,7 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(
     missing_docs,
-    reason = "the table below describes every action, and help, README and palette print that"
+    reason = "the table below describes every action, and help, docs and palette print that"
 )]
 pub enum Action {
     Down,

@@ -205,8 +205,8 @@ def the_printed_environment_is_all_that_the_library_needs(emulator):
 
 
 @check
-def a_person_s_file_is_asked_about_at_google_as_the_readme_says(emulator):
-    # The day the library reads `token_uri`, this fails and the limit is to go from the README.
+def a_person_s_file_is_asked_about_at_google_as_the_docs_say(emulator):
+    # When the library starts to read `token_uri`, this fails: remove the limit from docs/emulator/.
     with without_proxy(emulator) as plain:
         env = {"GOOGLE_APPLICATION_CREDENTIALS": plain.caller("user:dev@example.com")}
         code, said = bare(plain, PRINTED, plain.base, DEPLOYER, CLOUD[0], env=env)

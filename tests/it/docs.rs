@@ -1,11 +1,38 @@
-//! The documents tell the truth: the README's keys are the key table, its commands and flags exist.
+//! The documentation is true: its keys are the key table, its commands and flags exist, its links lead somewhere.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use impersona::keymap::docs;
 
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 fn read(name: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).expect("a document of the project")
+    fs::read_to_string(root().join(name)).expect("a document of the project")
+}
+
+/// Every page of `docs/`, and the Markdown beside it.
+pub(crate) fn pages() -> Vec<PathBuf> {
+    let names = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let mut pages: Vec<PathBuf> = names.iter().map(|name| root().join(name)).collect();
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder of the project") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
+        }
+    }
+    pages.sort();
+    pages
 }
 
 fn help(arguments: &[&str]) -> String {
@@ -18,9 +45,9 @@ fn help(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_readmes_keys_are_the_key_table() {
-    let readme = read("README.md");
-    let block = readme
+fn the_documented_keys_are_the_key_table() {
+    let page = read("docs/keys.md");
+    let block = page
         .split("checked by a test -->\n")
         .nth(1)
         .and_then(|rest| rest.split("<!-- end of keys -->").next());
@@ -28,11 +55,8 @@ fn the_readmes_keys_are_the_key_table() {
 }
 
 #[test]
-fn every_command_and_flag_of_the_readme_exists() {
-    let readme = read("README.md");
-    let section =
-        readme.split("## Command line").nth(1).and_then(|rest| rest.split("## Configuration").next());
-    let section = section.expect("the section is there");
+fn every_documented_command_and_flag_exists() {
+    let section = read("docs/commands.md");
     let everywhere = help(&[]);
     let mut seen = 0;
     for line in section.lines().filter(|line| line.starts_with("| `impersona ")) {
@@ -66,9 +90,58 @@ fn the_readme_gives_the_two_commands_first() {
 }
 
 #[test]
+fn the_readme_stays_short() {
+    assert!(read("README.md").len() <= 9 * 1024, "the rest belongs into docs/");
+}
+
+#[test]
 fn no_document_names_a_path_of_one_machine() {
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"] {
-        let text = read(name);
-        assert!(!text.contains("/home/") && !text.contains("/root/") && !text.contains("/tmp/"), "{name}");
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        let named = ["/home/", "/root/", "/tmp/"].into_iter().find(|path| text.contains(path));
+        assert_eq!(named, None, "{}", page.display());
+    }
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading() {
+    let mut seen = 0;
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        let folder = page.parent().expect("a folder");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.contains("://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { folder.join(file) };
+            assert!(target.is_file(), "{link} in {}", page.display());
+            let there = heading.is_empty()
+                || fs::read_to_string(&target)
+                    .expect("a page")
+                    .lines()
+                    .filter(|line| line.starts_with('#'))
+                    .any(|line| anchor(line) == heading);
+            assert!(there, "{link} in {}", page.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 40, "the links were found");
+}
+
+/// The anchor that GitHub and mdBook give a heading.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase();
+    text.replace(' ', "-").chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+}
+
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = read("docs/SUMMARY.md");
+    let docs = root().join("docs");
+    for page in pages() {
+        let Ok(name) = page.strip_prefix(&docs) else { continue };
+        let name = name.to_string_lossy().replace('\\', "/");
+        assert!(name == "SUMMARY.md" || summary.contains(&format!("({name})")), "{name}");
     }
 }

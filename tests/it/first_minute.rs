@@ -1,5 +1,5 @@
 //! The first minute of a person at Google, call by call, for each kind of caller that people have: exactly what is
-//! refused, and that whatever is refused names a way on. README, “The first minute”, says the same in words.
+//! refused, and that whatever is refused names a way on. `docs/index.md`, “The first minute”, says the same in words.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::fs;

@@ -374,8 +374,8 @@ one('resource-manager over REST reads projects and a policy', "the client's answ
   await client.close();
 });
 
-one('the API clients ask no proxy, as the README says', "the address they try", async at => {
-  // The day they do, this fails and the limit is to go from the README.
+one('the API clients ask no proxy, as docs/emulator/proxy.md says', "the address they try", async at => {
+  // When they start to, this fails: remove the limit from docs/emulator/proxy.md.
   process.env.GOOGLE_APPLICATION_CREDENTIALS = at.proxy.file(DEV);
   const { ProjectsClient } = at.load('@google-cloud/resource-manager').v3;
   const client = new ProjectsClient({ fallback: true });

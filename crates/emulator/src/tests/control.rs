@@ -112,15 +112,15 @@ async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
 }
 
 #[tokio::test]
-async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_readme_has_them_all() {
+async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_docs_have_them_all() {
     let desk = open().await;
     let listed = desk.get("_emulator/errors").await.json;
     let names: Vec<&str> =
         listed["errors"].as_array().unwrap().iter().filter_map(|one| one["error"].as_str()).collect();
     assert!(names.contains(&"RESOURCE_EXHAUSTED") && names.len() == ERRORS.len());
-    let readme = include_str!("../../../../README.md");
+    let page = include_str!("../../../../docs/emulator/faults.md");
     for name in names {
-        assert!(readme.contains(&format!("`{name}`")), "{name}");
+        assert!(page.contains(&format!("`{name}`")), "{name}");
     }
 }
 
