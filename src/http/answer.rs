@@ -1,5 +1,5 @@
-//! Reading answers: the body of a success, decoded with a plain sentence for everything that can be wrong with it,
-//! and the headers that matter. It sends nothing and quotes nothing: a body may be a token.
+//! Reads answers: the body of a success, decoded with a plain message for everything that can be wrong with it, and the
+//! headers that matter. It sends nothing and quotes nothing, because a body can be a token.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -15,17 +15,17 @@ use crate::http::{ApiError, ErrorKind, transport::now};
 /// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// Wiped on drop, for it may be a token.
+    /// Wiped on drop, because it can be a token.
     pub(crate) body: Zeroizing<Vec<u8>>,
-    /// How long it may be kept, from `Cache-Control: max-age`.
+    /// How long it can be cached, from `Cache-Control: max-age`.
     pub(crate) max_age: Option<Duration>,
 }
 
-/// Decodes a JSON answer, which at Google is always an object. One that holds an error in place of what was asked for is
-/// no success, whatever its status says: proxies and wrappers give 200 to everything.
+/// Decodes a JSON answer, which at Google is always an object. An object with an error in place of the requested
+/// content counts as a failure, whatever its status: proxies and wrappers answer everything with 200.
 ///
 /// # Errors
-/// [`ErrorKind::Server`], naming the place and never the content: it may be a token.
+/// [`ErrorKind::Server`], naming the place and never the content, which can be a token.
 pub(crate) fn decode<T: DeserializeOwned>(body: &[u8], service: &str) -> Result<T, ApiError> {
     #[derive(Deserialize)]
     struct Failed {
@@ -38,7 +38,7 @@ pub(crate) fn decode<T: DeserializeOwned>(body: &[u8], service: &str) -> Result<
     decode_with_error(body, service)
 }
 
-/// The same for an answer that has an error of its own, such as a long-running operation.
+/// The same for an answer that has an error field of its own, such as a long-running operation.
 ///
 /// # Errors
 /// As for [`decode`].
@@ -55,8 +55,8 @@ pub(crate) fn decode_with_error<T: DeserializeOwned>(body: &[u8], service: &str)
     })
 }
 
-/// The same for a list, which is left out where it is empty: an answer may be an object without fields, but one that has
-/// some has one that is `known`. Anything else is another kind of answer, such as a failure in a shape of its own.
+/// The same for a list, whose field is missing when the list is empty. An object can be empty, but one with fields has
+/// one that is `known`; anything else is another kind of answer, such as a failure in a form of its own.
 ///
 /// # Errors
 /// As for [`decode`].
@@ -75,12 +75,12 @@ pub(crate) fn decode_list<T: DeserializeOwned>(
     Ok(list)
 }
 
-/// An answer that lacks what every such answer has: for a write it is as good as lost.
+/// An answer without a field that every such answer has; for a write this counts as a lost answer.
 pub(crate) fn lacks(service: &str, what: &str) -> ApiError {
     unusable(service, &format!("contains no {what}"))
 }
 
-/// serde would take a list for a struct, field by field.
+/// serde would accept a list for a struct, field by field.
 fn is_object(body: &[u8]) -> bool {
     body.trim_ascii_start().first() == Some(&b'{')
 }
@@ -100,10 +100,10 @@ pub(super) fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(date.as_second() - now().as_second()).unwrap_or(0)))
 }
 
-/// How far this machine's clock is behind the sender's, in milliseconds, from `Date`; ahead is negative. A date has whole
-/// seconds, so it is right to half of one; the answer was on its way for half of `took`.
+/// How far this machine's clock is behind the sender's, in milliseconds, from `Date`; negative if it is ahead. A date
+/// has whole seconds, so the result is accurate to half a second; the answer travelled for half of `took`.
 pub(super) fn skew(headers: &header::HeaderMap, received: jiff::Timestamp, took: Duration) -> Option<i64> {
-    // What a cache kept is as old as it says; what took long tells little.
+    // A cached answer is as old as it says; a slow one tells little.
     if headers.contains_key(header::AGE) || took > Duration::from_secs(4) {
         return None;
     }

@@ -1,10 +1,10 @@
-//! Answers of the services that minted credentials are used at, as people paste them: Cloud Run's page, Cloud Storage's
-//! XML, a line of Identity-Aware Proxy, an API gateway's. None of them is of the form of an API's error.
+//! Answers of the services that minted credentials are used with, as people paste them: Cloud Run's page, Cloud
+//! Storage's XML, a line from Identity-Aware Proxy, an API gateway's JSON. None of them has the form of an API error.
 
 use super::{ApiError, ErrorKind, error::plain, web_page};
 use crate::model::denial::{Answerer, CalledService, Refusal, RequestContext};
 
-/// The refusal in a text; none where it is no answer of such a service.
+/// The denial in a text; `None` if it isn't from such a service.
 pub(super) fn find(written: &str) -> Option<ApiError> {
     let refusal =
         storage(written).or_else(|| iap(written)).or_else(|| gateway(written)).or_else(|| page(written))?;
@@ -29,7 +29,7 @@ fn refused(service: CalledService, status: u16, message: &str) -> Refusal {
 }
 
 /// `<Error><Code>SignatureDoesNotMatch</Code><Message>…</Message><Details>…</Details></Error>`. S3 answers in the same
-/// form, with identifiers that Cloud Storage has not.
+/// form, with identifiers that Cloud Storage doesn't have.
 fn storage(written: &str) -> Option<Refusal> {
     let element = |name: &str| {
         let (_, rest) = written.split_once(&format!("<{name}>"))?;
@@ -51,7 +51,7 @@ fn storage(written: &str) -> Option<Refusal> {
     };
     let refusal =
         Refusal { reason: Some(code.to_owned()), ..refused(CalledService::Storage, status, message) };
-    // `sa@p.iam.gserviceaccount.com does not have storage.objects.get access to …`: no fault of the credential.
+    // `sa@p.iam.gserviceaccount.com does not have storage.objects.get access to …`: the credential isn't at fault.
     let missing = message.split_once("does not have ").and_then(|(_, rest)| rest.split_once(" access"));
     let missing = missing.map(|(permission, _)| permission).filter(|name| name.split('.').count() > 2);
     Some(match (code, missing) {
@@ -77,7 +77,7 @@ fn iap(written: &str) -> Option<Refusal> {
     Some(refused(CalledService::Iap, 401, words.split('<').next().unwrap_or_default()))
 }
 
-/// `{"code":401,"message":"Audiences in Jwt are not allowed"}`: Envoy's words, alone or in a body.
+/// `{"code":401,"message":"Audiences in Jwt are not allowed"}`: Envoy's wording, alone or in a body.
 fn gateway(written: &str) -> Option<Refusal> {
     const WORDS: [&str; 8] = [
         "Audiences in Jwt are not allowed",
@@ -99,7 +99,7 @@ fn gateway(written: &str) -> Option<Refusal> {
     ))
 }
 
-/// Cloud Run's page, with the reason that a header before it gives.
+/// Cloud Run's page, with the reason from a header before it.
 fn page(written: &str) -> Option<Refusal> {
     let page = web_page::find(written)?;
     let header = |name: &str| {

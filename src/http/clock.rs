@@ -8,12 +8,12 @@ thread_local! {
     static NOW: Cell<Option<Timestamp>> = const { Cell::new(None) };
 }
 
-/// What the time is on this thread, where a test has stopped the clock.
+/// The time on this thread, if a test has stopped the clock.
 pub(crate) fn stopped() -> Option<Timestamp> {
     NOW.get()
 }
 
-/// A clock that stands still on this thread until it is dropped, and is set forward by hand.
+/// Stops the clock on this thread until it is dropped; tests move it forward by hand.
 pub(crate) struct Stopped(());
 
 impl Stopped {

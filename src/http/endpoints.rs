@@ -1,16 +1,15 @@
-//! Every address impersona calls, in one place: Google's (or a universe's) hosts and what the environment puts
-//! in their stead. It parses and judges addresses; it sends nothing, and no other file of the API layer may
-//! contain a base URL.
+//! Every address that impersona calls: Google's (or a universe's) hosts and the environment's replacements for them. It
+//! parses and judges addresses and sends nothing; no other file of the API layer may contain a base URL.
 
 use crate::{
     http::{ApiError, ErrorKind, error::plain},
     local::env::{Env, Hosting},
 };
 
-/// The universe of everybody who does not know the word.
+/// The default universe.
 pub const GOOGLE: &str = "googleapis.com";
 
-/// A service, by the base URL it is reached at.
+/// A service, identified by its base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Service {
     /// IAM: accounts, keys, policies.
@@ -19,11 +18,11 @@ pub enum Service {
     Credentials,
     /// Resource Manager: projects, folders, organizations.
     Projects,
-    /// Service Usage: which APIs are on.
+    /// Service Usage: which APIs are enabled.
     Services,
-    /// Policy Troubleshooter: why IAM says no.
+    /// Policy Troubleshooter: why IAM denies access.
     Troubleshooter,
-    /// The OAuth token endpoint, a whole URL.
+    /// The OAuth token endpoint, as a whole URL.
     Token,
     /// tokeninfo.
     Tokeninfo,
@@ -31,13 +30,13 @@ pub enum Service {
     Userinfo,
     /// Certificates and JWK sets.
     Certs,
-    /// The metadata server of the machine: plain HTTP, and no host of a universe.
+    /// The machine's metadata server: plain HTTP, outside every universe.
     Metadata,
 }
 
 impl Service {
-    /// Whether the service charges its calls to a project, and takes the name of one (`x-goog-user-project`). The others
-    /// do not know the header: userinfo refuses it.
+    /// Whether the service charges its calls to a project and accepts the project's name (`x-goog-user-project`). The
+    /// others don't know that header; userinfo rejects it.
     pub fn charges(self) -> bool {
         match self {
             Service::Iam
@@ -52,10 +51,10 @@ impl Service {
     }
 }
 
-/// Where every machine at Google finds its metadata server.
+/// The metadata server's name on every machine at Google.
 const METADATA_HOST: &str = "metadata.google.internal";
 
-/// One row of the table: the service, its name for people, its host below the universe, its variable.
+/// One row of the table: the service, its display name, its host below the universe, its variable.
 struct Row {
     base: Service,
     name: &'static str,
@@ -111,26 +110,26 @@ const fn row(
     Row { base, name, host, path, variable }
 }
 
-/// Where each service is.
+/// The address of each service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoints {
     universe: String,
-    /// In the order of [`TABLE`], without a trailing slash; with whether it comes from the environment.
+    /// In the order of [`TABLE`], without a trailing slash; and whether it comes from the environment.
     urls: [(String, bool); TABLE.len()],
     hosting: Hosting,
 }
 
 impl Endpoints {
-    /// From the environment and the universe that the caller's credentials name, if they name one.
+    /// From the environment and the universe in the caller's credentials, if any.
     ///
     /// # Errors
-    /// One sentence naming the variable: an address that is no URL, or `http` to a host that is not this machine,
-    /// or one with a user, a query or a fragment; a universe that is no domain name, or two different ones.
+    /// One sentence naming the variable: not a URL, `http` to a host other than this machine, a URL with a user, a
+    /// query or a fragment; a universe that isn't a domain name, or two different ones.
     pub fn new(env: &Env, credentials_universe: Option<&str>) -> Result<Endpoints, ApiError> {
         let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
         let universe = match (named, credentials_universe) {
             (Some(a), Some(b)) if a != b => {
-                // A token must not go to strangers.
+                // A token must not be sent to another universe.
                 let (a, b) = (plain(a), plain(b));
                 let why = format!(
                     "is {a}, but the credentials belong to the universe {b}: unset it, or use other credentials"
@@ -157,8 +156,8 @@ impl Endpoints {
         Ok(Endpoints { universe: universe.to_owned(), urls, hosting: env.hosting() })
     }
 
-    /// The same, with the token endpoint a credentials file names: taken only where its host is Google's, the
-    /// universe's or this machine, and never over the environment's.
+    /// The same, with the token endpoint from a credentials file: used only if its host is Google's, the universe's or
+    /// this machine, and never over the environment's.
     pub fn with_token_uri(mut self, uri: Option<&str>) -> Endpoints {
         let index = index(Service::Token);
         if !self.urls[index].1
@@ -170,7 +169,7 @@ impl Endpoints {
         self
     }
 
-    /// The base URL of a service, without a trailing slash. That of [`Service::Token`] is a whole URL.
+    /// The base URL of a service, without a trailing slash. For [`Service::Token`] it is a whole URL.
     pub fn url(&self, base: Service) -> &str {
         &self.urls[index(base)].0
     }
@@ -180,12 +179,12 @@ impl Endpoints {
         self.hosting
     }
 
-    /// Whether the environment says where this service is.
+    /// Whether the environment moved this service.
     pub fn is_moved(&self, base: Service) -> bool {
         self.urls[index(base)].1
     }
 
-    /// The `host:port` that the environment moved this service to; none where it is where Google has it.
+    /// The `host:port` that the environment moved this service to; `None` if it is at Google's address.
     pub fn moved_to(&self, base: Service) -> Option<String> {
         self.is_moved(base).then(|| host(self.url(base)))
     }
@@ -195,12 +194,12 @@ impl Endpoints {
         &self.universe
     }
 
-    /// The `aud` claim of a JWT sent to the token endpoint: Google's name for it, wherever it is reached.
+    /// The `aud` claim of a JWT for the token endpoint: Google's name for it, wherever it is reached.
     pub fn token_audience(&self) -> String {
         format!("https://oauth2.{}/token", self.universe)
     }
 
-    /// The services that the environment moved, each with the `host:port` it moved to.
+    /// The services that the environment moved, each with its new `host:port`.
     pub fn overridden(&self) -> Vec<(&'static str, String)> {
         TABLE
             .iter()
@@ -210,14 +209,14 @@ impl Endpoints {
             .collect()
     }
 
-    /// Whether some services are moved and others are not: a caller's token may then reach both worlds.
+    /// Whether only some services are moved: a caller's token can then reach both worlds.
     pub fn partly_overridden(&self) -> bool {
         let moved = self.urls.iter().filter(|(_, moved)| *moved).count();
         moved != 0 && moved != TABLE.len()
     }
 
-    /// The variables with which another program is pointed at the same services, for copied commands. gcloud wants
-    /// a slash at the end of its overrides, which we can do without; the token endpoint is a whole URL.
+    /// The variables that point another program at the same services, for copied commands. gcloud needs a slash at the
+    /// end of its overrides, which we don't; the token endpoint is a whole URL.
     pub fn as_env(&self) -> Vec<(&'static str, String)> {
         TABLE
             .iter()
@@ -240,12 +239,12 @@ impl Endpoints {
     }
 }
 
-/// The name of a service for people: `IAM Credentials`.
+/// The display name of a service: `IAM Credentials`.
 pub fn name(base: Service) -> &'static str {
     TABLE[index(base)].name
 }
 
-/// The API's own host name, which errors name it by: `iamcredentials.googleapis.com`.
+/// The API's own host name, which errors use: `iamcredentials.googleapis.com`.
 pub fn service(base: Service) -> String {
     if base == Service::Metadata {
         return "the metadata server".to_owned();
@@ -253,9 +252,9 @@ pub fn service(base: Service) -> String {
     format!("{}.{GOOGLE}", TABLE[index(base)].host)
 }
 
-/// Whether this is an address of Google's, or of the universe, that takes credentials and gives tokens: the Security
-/// Token Service, IAM Credentials, the token endpoint. Being Google's is not enough: Cloud Storage keeps for strangers
-/// what is posted to it. The forms of the hosts are those that Google's libraries once checked.
+/// Whether this is an address at Google, or in the universe, that takes credentials and returns tokens: the Security
+/// Token Service, IAM Credentials, the token endpoint. Any Google host would be too broad, because Cloud Storage stores
+/// what strangers post to it. The host forms are those that Google's libraries once checked.
 pub fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
     let Some(host) = url.host_str().filter(|_| url.scheme() == "https") else { return false };
     if host == "accounts.google.com" {
@@ -295,7 +294,7 @@ fn wrong(variable: &str, why: &str) -> ApiError {
     ApiError::new(ErrorKind::Config, format!("{variable} {why}"))
 }
 
-/// Checks an address somebody gave; the answer never repeats it, because it may hold a password.
+/// Checks an address; the error never repeats it, because it can contain a password.
 fn parse(text: &str) -> Result<String, String> {
     let url = reqwest::Url::parse(text.trim())
         .map_err(|_| "isn't a URL: use something like https://host/".to_owned())?;
@@ -316,7 +315,7 @@ fn parse(text: &str) -> Result<String, String> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// `host` or `host:port`, as Google's libraries read `GCE_METADATA_HOST`; the base URL of it.
+/// `host` or `host:port`, as Google's libraries read `GCE_METADATA_HOST`; returns the base URL.
 fn metadata(text: &str) -> Result<String, &'static str> {
     const RULE: &str = "must be host or host:port, such as 127.0.0.1:8787";
     let url = reqwest::Url::parse(&format!("http://{}", text.trim())).map_err(|_| RULE)?;
@@ -328,7 +327,7 @@ fn metadata(text: &str) -> Result<String, &'static str> {
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
-/// Whether this is the name of a domain as a universe is written: lower case, no dot at its end, no address of numbers.
+/// Whether this is a domain name as universes are written: lower case, no dot at the end, not a numeric address.
 pub(crate) fn is_domain(text: &str) -> bool {
     let label = |part: &str| {
         !part.is_empty()
@@ -339,7 +338,7 @@ pub(crate) fn is_domain(text: &str) -> bool {
     };
     let last = text.rsplit('.').next().unwrap_or_default();
     let is_name = last.bytes().any(|b| b.is_ascii_lowercase());
-    // A hexadecimal number would end an address, too.
+    // A hexadecimal number would also end a numeric address.
     let is_number = last.starts_with("0x");
     text.len() <= 240 && text.contains('.') && text.split('.').all(label) && is_name && !is_number
 }

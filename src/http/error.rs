@@ -1,6 +1,6 @@
-//! What can go wrong with a call, as one value that is carried to the pane or the command line: a kind, the
-//! server's facts, one sentence and the next step. It reads error bodies as Google sends them, in every shape, and
-//! must never hold a credential or a control character.
+//! What can go wrong with a call, as one value for the pane or the command line: a kind, the server's facts, one
+//! sentence and the next step. It reads error bodies in every form that Google sends, and must never hold a credential
+//! or a control character.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
@@ -12,32 +12,32 @@ use super::{
 };
 use crate::model::denial::{self, Answerer, Cause, Refusal, RequestContext};
 
-/// Sorts of failure, each with an exit code.
+/// Kinds of failure, each with an exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
     /// Wrong settings: an endpoint, a universe.
     Config,
-    /// No, broken, expired or revoked caller credentials.
+    /// Missing, broken, expired or revoked caller credentials.
     Credentials,
     /// Permission denied.
     Denied,
-    /// Not there.
+    /// Not found.
     NotFound,
-    /// Somebody else changed it, or it exists already.
+    /// Someone else changed it, or it already exists.
     Conflict,
-    /// No connection, or it broke.
+    /// No connection, or a broken one.
     Network,
-    /// No answer in time.
+    /// The answer took too long.
     Timeout,
-    /// The server's trouble, or an answer that makes no sense.
+    /// An error of the server, or an answer that makes no sense.
     Server,
     /// The server refused the input.
     Invalid,
     /// Too many calls.
     Quota,
-    /// Refused here, because nothing may be changed.
+    /// Refused here, because of `--read-only`.
     ReadOnly,
-    /// Stopped before it was done.
+    /// Stopped before it finished.
     Cancelled,
     /// Anything else.
     Other,
@@ -78,7 +78,7 @@ impl ErrorKind {
     }
 }
 
-/// `No such file or directory (os error 2)` without the number, which is for programmers.
+/// `No such file or directory (os error 2)` without the number, which is only for programmers.
 pub fn without_numbers(text: &str) -> String {
     let mut parts = text.split(" (os error ");
     let mut out = parts.next().unwrap_or_default().to_owned();
@@ -94,34 +94,34 @@ pub fn without_numbers(text: &str) -> String {
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiError {
-    /// Which sort.
+    /// The kind of failure.
     pub kind: ErrorKind,
     /// The HTTP status, when there was an answer.
     pub status: Option<u16>,
-    /// The server's own words, or ours when there was no answer. For people, [`ApiError::sentence`] is better.
+    /// The server's own words, or ours if there was no answer. For people, [`ApiError::sentence`] is better.
     pub message: String,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
-    /// The facts of the server's refusal; none when the failure is on this side.
+    /// The facts of the server's denial; `None` if the failure is on this side.
     pub refusal: Option<Box<Refusal>>,
     next: Option<Box<str>>,
-    /// Whether not even a connection came about.
+    /// Whether not even a connection was established.
     unsent: bool,
 }
 
 impl ApiError {
-    /// A failure on this side: one plain sentence, no credential in it.
+    /// A failure on this side: one plain sentence without credentials.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> ApiError {
         let message = without_numbers(&message.into());
         ApiError { kind, status: None, message, retry_after: None, refusal: None, next: None, unsent: false }
     }
 
-    /// The same, where nothing was sent.
+    /// The same, when nothing was sent.
     pub(crate) fn before_sending(self) -> ApiError {
         ApiError { unsent: true, ..self }
     }
 
-    /// The same, naming who was asked where the environment moved this service.
+    /// The same, naming the host if the environment moved this service.
     pub(crate) fn at(mut self, endpoints: &Endpoints, base: Service) -> ApiError {
         if let Some(refusal) = &mut self.refusal {
             refusal.asked.instead = endpoints.moved_to(base);
@@ -135,7 +135,7 @@ impl ApiError {
         self
     }
 
-    /// From an answer that is no success, whatever its body is.
+    /// From an answer that isn't a success, whatever its body is.
     pub fn from_answer(status: u16, body: &[u8], asked: &RequestContext) -> ApiError {
         let parsed = serde_json::from_slice::<Value>(body).ok();
         // Streaming endpoints wrap the object in an array of one.
@@ -149,7 +149,7 @@ impl ApiError {
             Some((whole, Value::String(code))) if is_oauth_code(code) => oauth(whole, code),
             _ => unreadable(body, asked),
         };
-        // Google's own front ends answer 401 without a body too.
+        // Google's own front ends answer 401 without a body, too.
         if status == 401 && body.trim_ascii().is_empty() {
             facts.refusal.by = Answerer::Api;
         }
@@ -167,7 +167,7 @@ impl ApiError {
         }
     }
 
-    /// A refusal that did not come as an answer of its own: at the end of an operation, or saved earlier.
+    /// A denial that wasn't an answer by itself: from the end of an operation, or saved earlier.
     pub fn refused(kind: ErrorKind, refusal: Refusal) -> ApiError {
         ApiError {
             kind,
@@ -180,13 +180,13 @@ impl ApiError {
         }
     }
 
-    /// Whether it may be gone when asked again: no answer, no good one, or too many questions.
+    /// Whether a retry could succeed: no answer, an unusable one, or too many calls.
     pub fn passes(&self) -> bool {
         matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server | ErrorKind::Quota)
     }
 
-    /// Whether a write that ended so may have been carried out all the same: no answer, half of one, or the server's
-    /// trouble. Where there was not even a connection, or no API saw the request, nothing was.
+    /// Whether a write that failed like this might still have been carried out: no answer, half an answer, or a server
+    /// error. Without a connection, or if no API saw the request, it was not.
     pub fn leaves_doubt(&self) -> bool {
         let lost = matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server);
         let early = |refusal: &Refusal| refusal.by == Answerer::FrontEnd && refusal.status < 500;
@@ -210,17 +210,17 @@ impl ApiError {
         }
     }
 
-    /// The next step that was given because it is better than the one that the cause alone tells.
+    /// The next step that was set because it is better than what the cause alone suggests.
     pub(crate) fn own_next(&self) -> Option<&str> {
         self.next.as_deref()
     }
 
-    /// What to do about it, as a sentence that follows: ` Check the name.`, or nothing.
+    /// What to do about it, as a sentence that follows another: ` Check the name.`, or empty.
     pub fn next_words(&self) -> String {
         self.next().map(|next| format!(" {next}")).unwrap_or_default()
     }
 
-    /// The cause of the closed list, for a refusal.
+    /// The cause out of the closed list, for a denial.
     pub fn cause(&self) -> Option<Cause> {
         self.refusal.as_deref().map(|refusal| denial::explain(refusal).cause)
     }
@@ -249,7 +249,7 @@ impl fmt::Display for ApiError {
 
 impl std::error::Error for ApiError {}
 
-/// What a body told, before status and question are added.
+/// What a body says, before status and request are added.
 #[derive(Default)]
 struct Facts {
     refusal: Refusal,
@@ -259,7 +259,7 @@ struct Facts {
 /// The longest text kept from a server, in characters, and the most entries kept of a list or map.
 const TEXT_LIMIT: usize = 2_000;
 
-/// The longest answer in plain text that is told, in characters. All of it is among the requests.
+/// The longest plain-text answer that is shown, in characters. Activity has all of it.
 const PLAIN_LIMIT: usize = 300;
 const ENTRY_LIMIT: usize = 32;
 
@@ -329,7 +329,7 @@ fn oauth(whole: &Value, code: &str) -> Facts {
     Facts { refusal, retry_after: None }
 }
 
-/// `invalid_grant`, and not the `Forbidden` of other people's servers.
+/// `invalid_grant`, but not the `Forbidden` of other servers.
 fn is_oauth_code(code: &str) -> bool {
     !code.is_empty()
         && code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
@@ -337,7 +337,7 @@ fn is_oauth_code(code: &str) -> bool {
 
 fn unreadable(body: &[u8], asked: &RequestContext) -> Facts {
     let page = web_page::find(&String::from_utf8_lossy(body));
-    // No API has what stands before other people's services.
+    // An answer from in front of a Google-hosted service didn't come from an API.
     if let Some(page) = page.filter(|page| page.by == Answerer::FrontEnd) {
         let refusal = Refusal { message: page.words, by: page.by, ..Refusal::default() };
         return Facts { refusal, retry_after: None };
@@ -358,7 +358,7 @@ fn unreadable(body: &[u8], asked: &RequestContext) -> Facts {
             None => text,
         }
     };
-    // GKE's metadata server passes on in plain text what IAM said.
+    // GKE's metadata server passes on IAM's answer as plain text.
     let of_iam = message.contains("IAM returned 40");
     let permission = quoted_permission(&message).filter(|_| of_iam);
     let metadata = permission.map(|name| ("permission".to_owned(), name.to_owned()));
@@ -374,13 +374,13 @@ fn unreadable(body: &[u8], asked: &RequestContext) -> Facts {
     }
 }
 
-/// The permission in `Permission 'iam.serviceAccounts.getAccessToken' denied on …`, where no detail has it.
+/// The permission in `Permission 'iam.serviceAccounts.getAccessToken' denied on …`, if no detail has it.
 pub(super) fn quoted_permission(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("Permission '")?;
     rest.split_once('\'').map(|(name, _)| name).filter(|name| name.contains('.'))
 }
 
-/// Google's canonical codes: gRPC's number, which operations have, the name, and the HTTP status (google/rpc/code.proto).
+/// Google's canonical codes: gRPC's number (used by operations), the name, and the HTTP status (google/rpc/code.proto).
 pub(crate) const CODES: [(u64, &str, u16); 14] = [
     (3, "INVALID_ARGUMENT", 400),
     (9, "FAILED_PRECONDITION", 400),
@@ -442,14 +442,14 @@ fn seconds(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(text.strip_suffix('s')?.parse().ok()?).ok()
 }
 
-/// Server text on its way into an error or a record: of bounded length, without control characters, and with
-/// anything that looks like one of Google's credentials replaced, for servers do repeat what they were sent.
+/// Prepares server text for an error or a record: limits its length, removes control characters, and replaces anything
+/// that looks like a Google credential, because servers do repeat what they were sent.
 pub(crate) fn plain(text: &str) -> String {
     let clean: String =
         text.chars().take(TEXT_LIMIT).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let mut out = String::with_capacity(clean.len());
     for word in clean.split_inclusive(|c: char| c.is_whitespace() || "\"'`,;:()[]{}<>=&?|\\".contains(c)) {
-        // `%3D` and the like may stand before what is quoted.
+        // What is quoted can be preceded by `%3D` and the like.
         let begins = ["ya29.", "eyJ", "AIza", "GOCSPX-"].iter().filter_map(|prefix| word.find(prefix)).min();
         let begins = if word.starts_with("1//") { Some(0) } else { begins };
         match (begins, word.char_indices().next_back()) {

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A mint of an access token, as the API layer asks for it.
+/// A mint of an access token, as the API layer sends it.
 fn mint() -> RequestContext {
     RequestContext {
         service: "iamcredentials.googleapis.com".into(),
@@ -16,7 +16,7 @@ fn read(status: u16, body: &str) -> ApiError {
     ApiError::from_answer(status, body.as_bytes(), &mint())
 }
 
-/// Checks what a body is taken for; every part must occur in the sentence or the next step.
+/// Checks the cause of a body; every part must occur in the sentence or the next step.
 fn means(status: u16, body: &str, kind: ErrorKind, cause: Cause, parts: &[&str]) {
     let error = read(status, body);
     assert_eq!((error.kind, error.cause()), (kind, Some(cause)), "{body}");
@@ -348,7 +348,7 @@ fn every_kind_has_its_exit_code() {
     }
 }
 
-/// Every kind, and whether a call that ended so may have been carried out all the same.
+/// Every kind, and whether a call that ended like this might have been carried out.
 const KINDS: [(ErrorKind, bool); 13] = [
     (ErrorKind::Network, true),
     (ErrorKind::Timeout, true),
@@ -389,7 +389,7 @@ fn only_a_front_end_that_refused_before_any_api_saw_the_request_leaves_no_doubt(
     }
 }
 
-/// A JWT of domain-wide delegation given to the token endpoint.
+/// A JWT for domain-wide delegation sent to the token endpoint.
 fn delegated(body: &str, status: u16) -> ApiError {
     let delegation = denial::Delegation {
         subject: "alice@example.com".into(),
@@ -428,7 +428,7 @@ fn what_workspace_refuses_is_explained_by_the_setting_at_fault() {
 
     let scope = r#"{"error":"invalid_scope","error_description":"Some requested scopes were invalid."}"#;
     assert!(delegated(scope, 400).next().unwrap().contains("claim scope"));
-    // The caller's own login is not at fault.
+    // The caller's own login isn't at fault.
     assert!(!delegated(unlisted, 401).next().unwrap().contains("gcloud auth"));
 }
 

@@ -1,5 +1,5 @@
 //! Errors as people have them: pasted from gcloud, from a library's exception, from curl with its headers, from a log.
-//! What can be found of the refusal in such a text, for the doctor. It never fails on odd text; it finds nothing.
+//! It extracts what the doctor needs. It never fails on odd text, it only finds nothing.
 
 use serde_json::Value;
 
@@ -11,13 +11,14 @@ use crate::{
     model::denial::{Answerer, RequestContext, refuses_an_exchange},
 };
 
-/// Of longer text only this much is looked at, in bytes.
+/// The most bytes of a text that are read.
 const MOST: usize = 1024 * 1024;
 
-/// So many places where an object might begin are tried.
+/// The most places tried as the beginning of an object.
 const TRIES: usize = 64;
 
-/// OAuth's codes of the token endpoint and of the Security Token Service, which come with 400 or 401 and say so nowhere.
+/// OAuth's codes of the token endpoint and the Security Token Service. They come with 400 or 401, but the text doesn't
+/// say which.
 const OAUTH: [&str; 9] = [
     "invalid_grant",
     "invalid_client",
@@ -30,7 +31,7 @@ const OAUTH: [&str; 9] = [
     "access_denied",
 ];
 
-/// The refusal in a text; none where there is none to be found.
+/// The denial in a text; `None` if there is none.
 pub fn find(written: &str) -> Option<ApiError> {
     let end = (0..=written.len().min(MOST)).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
     let written = &written[..end];
@@ -82,13 +83,12 @@ fn object(written: &str) -> Option<(Value, Option<u16>)> {
     None
 }
 
-/// As languages print a string that holds JSON: `{\n  \"error\": …`.
+/// As programming languages print a string with JSON in it: `{\n  \"error\": …`.
 fn unescaped(written: &str) -> String {
     written.replace("\\n", "\n").replace("\\\"", "\"").replace("\\\\", "\\").replace("\\'", "'")
 }
 
-/// Out of the frame that Terraform draws around an error, in which it breaks long lines: what was broken becomes one
-/// line again.
+/// Removes the frame that Terraform draws around an error, and joins the lines that it broke.
 fn unboxed(written: &str) -> Option<String> {
     let frame = |line: &str| line.trim_start().starts_with('│');
     written.lines().any(frame).then(|| {
@@ -97,8 +97,8 @@ fn unboxed(written: &str) -> Option<String> {
     })
 }
 
-/// With the braces that GitHub's runner took for a secret: it masks each line of one, and a key file has lines with a
-/// brace alone.
+/// Restores braces that GitHub's runner masked: it masks each line of a secret, and a key file has lines with only a
+/// brace.
 fn unmasked(written: &str) -> Option<String> {
     let (first, rest) = written.split_once("***")?;
     let mut out = first.to_owned();
@@ -122,8 +122,8 @@ fn status(written: &str) -> Option<u16> {
     })
 }
 
-/// The canonical code in a text, as a word that stands for one: `PERMISSION_DENIED: …`, `"status": "NOT_FOUND"`,
-/// `status: UNAVAILABLE` at the end of a line.
+/// The canonical code in a text, as a separate word: `PERMISSION_DENIED: …`, `"status": "NOT_FOUND"`, `status:
+/// UNAVAILABLE` at the end of a line.
 fn code_in(written: &str) -> Option<(&'static str, u16)> {
     let stands = |name: &str| {
         written.match_indices(name).any(|(at, _)| {
@@ -177,7 +177,7 @@ fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
         (Some(oauth), None) => serde_json::json!({
             "error": oauth, "error_description": unquoted(message), "error_subtype": subtype,
         }),
-        // The sentence alone: which of OAuth's codes came with it is not known.
+        // The sentence alone: OAuth's code is not known.
         (None, None) if exchange => {
             serde_json::json!({ "error": "invalid_request", "error_description": unquoted(message) })
         }
@@ -211,7 +211,7 @@ fn unquoted(message: &str) -> &str {
     end.map_or(message, |end| &message[..=end])
 }
 
-/// Compute Engine's words: `Required 'compute.instances.list' permission for 'projects/acme-prod'`.
+/// Compute Engine's wording: `Required 'compute.instances.list' permission for 'projects/acme-prod'`.
 fn required_permission(written: &str) -> Option<&str> {
     let (_, rest) = written.split_once("Required '")?;
     rest.split_once("' permission")
@@ -219,13 +219,13 @@ fn required_permission(written: &str) -> Option<&str> {
         .filter(|name| name.contains('.') && !name.contains(' '))
 }
 
-/// Whether a number in the text surely is the status of an answer, as libraries and curl write it.
+/// Whether a number in the text is certainly a status, written as libraries and curl write it.
 fn says_status(written: &str) -> bool {
     let lower = written.to_ascii_lowercase();
     ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 "].iter().any(|before| lower.contains(before))
 }
 
-/// What the text tells of the question: the service, and the account that it names.
+/// What the text says about the request: the service, and the account that it names.
 fn about(written: &str, asked: &mut RequestContext) {
     let services = ["iamcredentials", "sts", "cloudresourcemanager", "serviceusage", "oauth2", "iam"];
     let service =
@@ -234,7 +234,7 @@ fn about(written: &str, asked: &mut RequestContext) {
     asked.resource = target(written).map(plain).unwrap_or_default();
 }
 
-/// The account that the call was about: only where the text says so, for many sentences name the caller.
+/// The account that the call was about, only if the text says so, because many sentences name the caller.
 fn target(written: &str) -> Option<&str> {
     const BEFORE: [&str; 4] = ["serviceAccounts/", "impersonate [", "found for email ", "service account ["];
     let account = |rest: &'_ str| -> Option<usize> {

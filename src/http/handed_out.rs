@@ -1,6 +1,6 @@
-//! What a server hands out: credentials, and what is told with them. It comes over plain HTTP from a metadata server, or
-//! from wherever an endpoint was moved to, and goes to terminals, clipboards, files and headers. So it is looked at once,
-//! here, for what it may be made of. [`HandedOut`] is all that answers are decoded into, and only an alphabet leads out of it.
+//! Credentials and related texts from servers. They come over plain HTTP from a metadata server, or from wherever an
+//! endpoint was moved to, and go to terminals, clipboards, files and headers. Their characters are therefore checked
+//! once, here: answers are decoded into [`HandedOut`], and every way out of it checks an alphabet.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Deserializer};
@@ -10,7 +10,7 @@ use crate::{
     model::{secret::Secret, visible::is_unsafe},
 };
 
-/// A text of an answer that nobody has looked at yet.
+/// A text from an answer, not yet checked.
 #[derive(Debug)]
 pub(crate) struct HandedOut(Secret);
 
@@ -20,17 +20,17 @@ impl<'de> Deserialize<'de> for HandedOut {
     }
 }
 
-/// What a text may be made of, and what it is called.
+/// An alphabet, and what a text of it is called.
 #[derive(Clone, Copy)]
 struct Alphabet {
     name: &'static str,
     takes: fn(u8) -> bool,
 }
 
-/// What any caller's token must be already: one word that a header can hold.
+/// Any caller's token must be this already: one word that fits into a header.
 const BEARER: Alphabet = Alphabet { name: "access token", takes: |b| b.is_ascii_graphic() };
 const REFRESH: Alphabet = Alphabet { name: "refresh token", ..BEARER };
-/// Parts in base64url and the dots between them (RFC 7515, section 3.1).
+/// Parts in base64url with dots between them (RFC 7515, section 3.1).
 const JWT: Alphabet =
     Alphabet { name: "JWT", takes: |b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.') };
 /// RFC 4648, section 4.
@@ -40,7 +40,7 @@ const KEY_ID: Alphabet = Alphabet { name: "key ID", ..JWT };
 const WORD: Alphabet = Alphabet { name: "name", takes: |b| b.is_ascii_graphic() };
 const LABEL: Alphabet =
     Alphabet { name: "region", takes: |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' };
-/// Base64 that may be broken into lines, as SAML responses are.
+/// Base64 with optional line breaks, as in SAML responses.
 const SUBJECT: Alphabet =
     Alphabet { name: "subject token", takes: |b| b.is_ascii_graphic() || b.is_ascii_whitespace() };
 
@@ -65,7 +65,8 @@ fn unusable(alphabet: Alphabet, from: &str, why: &str) -> ApiError {
 /// Three parts in base64url, of which the first is a JSON object: the compact form of RFC 7515, section 3.1.
 fn is_signed_jwt(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
-    // Four characters are three bytes, and one alone is none. Claims and signature are not decoded: that would copy them.
+    // Four characters make three bytes; a single one makes none. Claims and signature are not decoded, because that
+    // would copy them.
     let whole = |part: &&str| !part.is_empty() && part.len() % 4 != 1;
     let header = parts.first().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
     parts.len() == 3
@@ -80,7 +81,7 @@ impl From<Secret> for HandedOut {
 }
 
 impl HandedOut {
-    /// From an answer that is nothing else.
+    /// From an answer that consists of it alone.
     pub(crate) fn text(text: &str) -> HandedOut {
         HandedOut(Secret::new(text))
     }
@@ -93,7 +94,7 @@ impl HandedOut {
     /// An access token.
     ///
     /// # Errors
-    /// [`ErrorKind::Server`], naming where it is `from` and never what it holds, as for all of these.
+    /// [`ErrorKind::Server`], naming where it is `from` and never its content; the same for all of these.
     pub(crate) fn bearer(self, from: &str) -> Result<Secret, ApiError> {
         self.made_of(BEARER, from)
     }
@@ -112,23 +113,23 @@ impl HandedOut {
         Ok(jwt)
     }
 
-    /// A signature in base64, as it stands there.
+    /// A signature in base64, unchanged.
     pub(crate) fn base64(self, from: &str) -> Result<Secret, ApiError> {
         self.made_of(BASE64, from)
     }
 
-    /// A token from outside Google that is shown to the Security Token Service.
+    /// A token from outside Google, for the Security Token Service.
     pub(crate) fn subject(self, from: &str) -> Result<Secret, ApiError> {
         self.made_of(SUBJECT, from)
     }
 
-    /// A secret of one word that is no token: a key of AWS.
+    /// A secret word other than a token: an AWS key.
     pub(crate) fn word(self, from: &str) -> Result<Secret, ApiError> {
         self.made_of(WORD, from)
     }
 }
 
-/// The id of a key; some answers have none.
+/// The ID of a key; some answers have none.
 ///
 /// # Errors
 /// As for [`HandedOut::bearer`].
@@ -168,7 +169,7 @@ pub(crate) fn names<'a>(
     names.into_iter().map(|one| name(one.to_owned(), from)).collect()
 }
 
-/// Who a token says it belongs to: nobody, where that could not be shown or put into a policy.
+/// Who a token says it belongs to; `None` if that couldn't be shown or put into a policy.
 pub(crate) fn principal(name: Option<String>) -> Option<String> {
     name.filter(|name| !name.trim().is_empty() && !name.contains(is_unsafe))
 }
@@ -178,7 +179,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What a hostile server may put into a text, each with the ends of something good around it.
+    /// What a hostile server could put into a text, each surrounded by good characters.
     const HOSTILE: [&str; 12] = [
         "ya29.a\x1b]52;c;ZXZpbA==\x07",
         "ya29.a\u{9b}31m",
@@ -236,7 +237,7 @@ mod tests {
             "W10.e30.c2ln",
             "IngiCg.e30.c2ln",
             "eyJhbGci.e30.c2ln",
-            // No whole number of bytes.
+            // Not a whole number of bytes.
             "eyJhbGciOiJSUzI1NiJ9.e30.c",
         ] {
             let error = HandedOut::text(bad).jwt("IAM Credentials").unwrap_err();

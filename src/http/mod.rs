@@ -1,6 +1,6 @@
-//! What carries requests to Google, or to the emulator: nothing here knows which. A [`request_spec::RequestSpec`] says what to send,
-//! `transport::Http` sends it, repeats only what may be sent twice, reads at most so much, and keeps a [`Record`]; what
-//! comes back is an answer or an [`ApiError`]. Nothing here knows who calls or what for.
+//! Carries requests to Google or to the emulator, without knowing which. A [`request_spec::RequestSpec`] says what to
+//! send; `transport::Http` sends it, retries only what is safe to send twice, limits how much it reads, and keeps a
+//! [`Record`]; the result is an answer or an [`ApiError`]. Nothing here knows who calls or what for.
 
 pub(crate) mod answer;
 mod called_answer;
@@ -20,13 +20,13 @@ mod web_page;
 pub use error::{ApiError, ErrorKind, without_numbers};
 pub use record::Record;
 
-/// What a call may do, which decides whether it may be repeated, cancelled, or allowed at all with `--read-only`.
+/// The effect of a call, which decides whether it can be retried, cancelled, or sent at all with `--read-only`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallKind {
-    /// Changes nothing: may be repeated and cancelled.
+    /// Changes nothing: can be retried and cancelled.
     Read,
-    /// Makes a credential and changes nothing else: may be repeated and cancelled.
+    /// Makes a credential and changes nothing else: can be retried and cancelled.
     Mint,
-    /// Changes something at Google: never sent again without knowing the first one's fate, never cancelled.
+    /// Changes something at Google: never sent again without knowing what became of the first, never cancelled.
     Write,
 }

@@ -1,7 +1,6 @@
-//! Modest probing. Questions that are asked by the dozen go through a token bucket, slow down when the server
-//! says so, and stop when the answer is no again and again: calls are audited and repeated denials alarm people.
-//! It delays and refuses; it sends nothing. One client charges one project, so a bucket for each client is one for
-//! each consumer project.
+//! Keeps probing modest. Bulk reads go through a token bucket, slow down when the server says so, and stop after
+//! repeated denials: calls are audited, and repeated denials alarm people. It delays and refuses; it sends nothing. One
+//! client charges one project, so a bucket for each client is a bucket for each consumer project.
 
 use std::{
     sync::atomic::{AtomicU32, Ordering},
@@ -12,60 +11,60 @@ use tokio::{sync::Mutex, time::Instant};
 
 use crate::http::{ApiError, ErrorKind, request_spec::Priority};
 
-/// Questions a second, unless another rate is asked for, until the server complains.
+/// Requests a second until the server complains, unless another rate is set.
 pub const RATE: u32 = 20;
-/// Never slower than this: one question a second.
+/// The slowest rate: one request a second.
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.
 const RECOVERY: f64 = 0.01;
-/// How much of that is given back above the rate that is thought to be bearable: from there on it is tried out.
+/// The share of that which is given back above the known good rate: from there on, faster rates are only tried out.
 const TRYING: f64 = 0.03;
-/// The part that is thought to be bearable of the rate at which there were good answers while somebody complained.
+/// The share of the observed rate of good answers, at a time of complaints, that counts as bearable.
 const BEARABLE: f64 = 0.95;
-/// Complaints that come this close together are about one burst and slow down once; nothing is given back so soon.
+/// Complaints this close together belong to one burst and slow down once; nothing is given back this soon either.
 const ONE_COMPLAINT: Duration = Duration::from_secs(1);
-/// The time over which good answers are counted, and the least of it that tells a rate.
+/// The time over which good answers are counted, and the shortest part of it that yields a rate.
 const COUNTED: Duration = Duration::from_secs(2);
 const TELLING: Duration = Duration::from_millis(500);
-/// Denials in a row after which there are no more questions.
+/// The number of denials in a row after which no more requests go out.
 const DENIALS: u32 = 20;
 
 /// The bucket of one client.
 #[derive(Debug)]
 pub(crate) struct RateLimiter {
-    /// None where nothing is delayed.
+    /// `None` if nothing is delayed.
     bucket: Option<Mutex<Bucket>>,
-    /// In a row, for each priority: a scan that is denied keeps nobody from asking about one account.
+    /// In a row, for each priority: a denied scan doesn't keep anyone from asking about one account.
     denials: [AtomicU32; 2],
-    /// Held by the one question of a scan that waits for its turn; the others of the scan wait for this.
+    /// Held by the one request of a scan that waits for its turn; the scan's others wait for this.
     back: Mutex<()>,
 }
 
-/// Tokens by time: pure, the time is given.
+/// The token bucket: pure, the time is passed in.
 #[derive(Debug)]
 struct Bucket {
-    /// Tokens a second while nobody complains.
+    /// Tokens a second without complaints.
     full: f64,
-    /// Tokens a second; also how many it holds at most.
+    /// Tokens a second; also the bucket's capacity.
     rate: f64,
-    /// Below zero: that many questions wait already.
+    /// Negative while that many requests wait.
     tokens: f64,
-    /// When `tokens` was true; none before the first question.
+    /// When `tokens` was computed; `None` before the first request.
     filled: Option<Instant>,
-    /// Up to here nobody is known to complain: it is gone back to quickly, and left slowly.
+    /// No complaints are known up to this rate: recovery is quick below it and slow above.
     bearable: f64,
     /// When it last slowed down.
     slowed: Option<Instant>,
-    /// When somebody last complained.
+    /// When a server last complained.
     complained: Option<Instant>,
     answers: Answers,
 }
 
-/// How fast good answers come while questions wait for their turn: what a server gives while it complains about the rest
-/// is what it can give. Where nothing waits, few answers only mean that few questions were asked.
+/// How fast good answers come while requests wait for their turn: what a server serves while it rejects the rest is
+/// what it can bear. If nothing waits, few answers only mean few requests.
 #[derive(Debug, Default)]
 struct Answers {
-    /// Since when questions have waited; none while none does.
+    /// Since when requests have waited; `None` if none waits.
     since: Option<Instant>,
     count: u32,
     /// A second, in the time before.
@@ -73,7 +72,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// A question has to wait.
+    /// A request has to wait.
     fn wait(&mut self, now: Instant) {
         self.since.get_or_insert(now);
     }
@@ -86,7 +85,7 @@ impl Answers {
         }
     }
 
-    /// None as long as too few were counted.
+    /// `None` until enough answers were counted.
     fn per_second(&self, now: Instant) -> Option<f64> {
         let time = now.saturating_duration_since(self.since?);
         if time < TELLING { self.before } else { Some(f64::from(self.count) / time.as_secs_f64()) }
@@ -107,7 +106,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a token and tells how long to wait before using it.
+    /// Takes a token and returns how long to wait before using it.
     fn take(&mut self, now: Instant) -> Duration {
         let since = self.filled.map_or(Duration::ZERO, |filled| now.saturating_duration_since(filled));
         self.tokens = (self.tokens + since.as_secs_f64() * self.rate).min(self.rate) - 1.0;
@@ -129,7 +128,7 @@ impl Bucket {
         match self.answers.per_second(now) {
             None => self.bearable = self.bearable.min(self.rate) * BEARABLE,
             Some(given) if given > 0.0 => self.bearable = given.min(self.rate) * BEARABLE,
-            // Nothing at all is given: that is no quota, and tells nothing of one.
+            // Without any good answers there is no quota to learn.
             Some(_) => {}
         }
         self.rate = (self.rate / 2.0).min(self.bearable).max(SLOWEST.min(self.full));
@@ -137,7 +136,7 @@ impl Bucket {
         self.answers = Answers::default();
     }
 
-    /// Learns of a good answer.
+    /// Learns from a good answer.
     fn recover(&mut self, now: Instant) {
         self.answers.count(now);
         if is_fresh(self.complained, now) {
@@ -152,7 +151,7 @@ fn is_fresh(complaint: Option<Instant>, now: Instant) -> bool {
     complaint.is_some_and(|at| now.saturating_duration_since(at) < ONE_COMPLAINT)
 }
 
-/// A place in the row of those that wait; given back by whoever goes away before it is used.
+/// A place in the queue; returned if it is dropped unused.
 struct Turn<'a> {
     bucket: &'a Mutex<Bucket>,
     used: bool,
@@ -160,7 +159,7 @@ struct Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        // Somebody else may be at the bucket this very moment: then the turn is lost, and all wait a little longer.
+        // If another task holds the bucket right now, the turn is lost, and all wait a little longer.
         if let (false, Ok(mut bucket)) = (self.used, self.bucket.try_lock()) {
             bucket.tokens += 1.0;
         }
@@ -168,7 +167,7 @@ impl Drop for Turn<'_> {
 }
 
 impl RateLimiter {
-    /// At most `rate` questions a second; without one there is no delay.
+    /// At most `rate` requests a second; `None` means no delay.
     pub(crate) fn new(rate: Option<f64>) -> RateLimiter {
         RateLimiter {
             bucket: rate.map(|rate| Mutex::new(Bucket::new(rate))),
@@ -177,7 +176,7 @@ impl RateLimiter {
         }
     }
 
-    /// Waits for this question's turn.
+    /// Waits for this request's turn.
     ///
     /// # Errors
     /// [`ErrorKind::Denied`] after too many denials in a row, until [`RateLimiter::reset`].
@@ -193,17 +192,17 @@ impl RateLimiter {
         turn.used = false;
         tokio::time::sleep(wait).await;
         turn.used = true;
-        // The ones before it may have been denied in the meantime.
+        // Those before it might have been denied in the meantime.
         self.check(priority)
     }
 
-    /// Learns from how a question ended.
+    /// Learns from the outcome of a request.
     pub(crate) async fn observe(&self, priority: Priority, error: Option<&ApiError>) {
         match error.map(|error| error.kind) {
             Some(ErrorKind::Denied) => {
                 self.denials[priority as usize].fetch_add(1, Ordering::Relaxed);
             }
-            // A proxy's 429 too, which is no quota of Google's.
+            // Includes a proxy's 429, which isn't a quota of Google's.
             _ if error.is_some_and(|e| e.kind == ErrorKind::Quota || e.status == Some(429)) => {
                 if let Some(bucket) = &self.bucket {
                     bucket.lock().await.slow_down(Instant::now());
@@ -219,7 +218,7 @@ impl RateLimiter {
         }
     }
 
-    /// Somebody asked anew: the denials so far are forgotten.
+    /// Forgets the denials so far, because someone asked again.
     pub(crate) fn reset(&self) {
         self.denials.iter().for_each(|priority| priority.store(0, Ordering::Relaxed));
     }

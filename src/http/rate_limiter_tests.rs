@@ -2,7 +2,7 @@ use futures_util::FutureExt;
 
 use super::*;
 
-/// How long the last of so many questions, all asked now, has to wait.
+/// How long the last of that many requests, all made now, has to wait.
 fn wait_for(bucket: &mut Bucket, questions: usize, now: Instant) -> f64 {
     (0..questions).map(|_| bucket.take(now)).last().unwrap_or_default().as_secs_f64()
 }
@@ -23,7 +23,7 @@ fn a_burst_of_twenty_is_free_and_then_it_is_twenty_a_second() {
 fn a_complaint_halves_the_rate_and_good_answers_bring_it_back() {
     let mut bucket = Bucket::new(20.0);
     let start = Instant::now();
-    // Many questions that were under way together are refused together.
+    // Many requests in flight together are rejected together.
     (0..10).for_each(|_| bucket.slow_down(start));
     let wait = wait_for(&mut bucket, 20, start);
     assert!((1.99..2.01).contains(&wait), "{wait}");
@@ -91,8 +91,8 @@ fn after_a_while_of_nothing_but_complaints_it_soon_asks_as_fast_as_before() {
     assert!(bucket.rate > 15.0, "{}", bucket.rate);
 }
 
-/// Asks without a pause until so many are answered, by a server that says of a moment whether it still answers: the
-/// seconds that takes, and how many were refused.
+/// Sends without a pause until that many are answered, by a server that decides at each moment whether it still
+/// answers. Returns the seconds that takes, and how many were rejected.
 fn asked(count: usize, rate: f64, mut answers: impl FnMut(Duration) -> bool) -> (f64, usize) {
     let (mut bucket, start) = (Bucket::new(rate), Instant::now());
     let (mut now, mut answered, mut refused) = (start, 0, 0);
@@ -223,7 +223,7 @@ async fn a_yes_forgets_the_denials_before_it_and_those_of_its_lane_only() {
         limiter.observe(priority, None).await;
         observe(&limiter, priority, 19, Some(&denied())).await;
         assert_eq!(limiter.admit(priority).await, Ok(()));
-        // A yes to somebody else says nothing of these.
+        // Success elsewhere says nothing about these.
         limiter.observe(other, None).await;
         observe(&limiter, priority, 1, Some(&denied())).await;
         assert!(limiter.admit(priority).await.is_err());
@@ -231,7 +231,7 @@ async fn a_yes_forgets_the_denials_before_it_and_those_of_its_lane_only() {
     }
 }
 
-/// An answer that is no good, of this kind and status.
+/// An error of this kind and status.
 fn failed(kind: ErrorKind, status: Option<u16>) -> ApiError {
     let mut error = ApiError::new(kind, "x");
     error.status = status;
@@ -264,7 +264,7 @@ async fn what_is_neither_yes_nor_no_nor_a_complaint_changes_nothing() {
 async fn googles_quota_and_anybodys_429_slow_down() {
     for (error, rate) in [
         (failed(ErrorKind::Quota, Some(429)), 10.0),
-        // Some quotas are told as a denial.
+        // Some quotas are reported as a denial.
         (failed(ErrorKind::Quota, Some(403)), 10.0),
         (failed(ErrorKind::Quota, None), 10.0),
         // A proxy's.
@@ -274,7 +274,7 @@ async fn googles_quota_and_anybodys_429_slow_down() {
         let limiter = RateLimiter::new(Some(20.0));
         limiter.observe(Priority::Back, Some(&error)).await;
         assert_eq!(limiter.bucket.as_ref().unwrap().lock().await.rate, rate, "{error:?}");
-        // Complaints are no denials.
+        // Complaints don't count as denials.
         observe(&limiter, Priority::Back, 30, Some(&error)).await;
         assert_eq!(limiter.admit(Priority::Back).await.is_ok(), error.kind != ErrorKind::Denied, "{error:?}");
     }
@@ -289,7 +289,7 @@ async fn a_yes_gives_back_a_little_once_the_complaint_is_a_second_old() {
     tokio::time::advance(ONE_COMPLAINT - Duration::from_millis(1)).await;
     limiter.observe(Priority::Front, None).await;
     assert_eq!(rate().await, 10.0);
-    // One more complaint within the second is of the same burst, and makes the answers wait for another second.
+    // One more complaint within the second belongs to the same burst, and makes the answers wait for another second.
     limiter.observe(Priority::Front, Some(&failed(ErrorKind::Quota, Some(429)))).await;
     tokio::time::advance(Duration::from_millis(1)).await;
     limiter.observe(Priority::Front, None).await;
@@ -313,7 +313,7 @@ async fn what_is_admitted_waits_for_its_turn_and_without_a_rate_for_nothing() {
                 limiter.admit(priority).await.unwrap();
             }
             let took = since.elapsed().as_millis();
-            // Timers have a grain of a millisecond each.
+            // Each timer is accurate to a millisecond.
             assert!((wait..=wait + 20).contains(&took), "{rate:?} {questions}: {took}");
         }
     }
@@ -350,7 +350,7 @@ fn answers_are_counted_anew_every_two_seconds_while_something_waits() {
     answers.count(start);
     assert_eq!((answers.count, answers.since), (0, None), "nothing waits");
     answers.wait(start);
-    // The first that waits says since when.
+    // The first that waits records since when.
     answers.wait(start + after(700));
     for at in [0, 1_000, 1_999] {
         answers.count(start + after(at));
@@ -399,19 +399,19 @@ fn questions_wait_from_the_first_token_that_there_is_not_until_one_is_left_over(
 #[test]
 fn what_is_bearable_is_learned_from_each_complaint() {
     let start = Instant::now();
-    // How fast it was asked, what was thought to be bearable, how many answers came in the second before; then what
-    // is bearable and at which rate it goes on.
+    // The request rate, the rate believed bearable, the answers in the second before; then the new bearable rate and
+    // the rate it continues at.
     for (rate, bearable, answers, learned, then) in [
-        // Nothing was counted: less than the least that is known to be too much.
+        // Too little was counted: below the least that is known to be too much.
         (20.0, 20.0, None, 19.0, 10.0),
         (10.0, 20.0, None, 9.5, 5.0),
         (20.0, 10.0, None, 9.5, 9.5),
-        // What was given, however little or much was thought before, but never more than was asked for.
+        // The rate served, whatever was believed before, but never more than was asked for.
         (20.0, 20.0, Some(8), 7.6, 7.6),
         (20.0, 4.0, Some(8), 7.6, 7.6),
         (20.0, 4.0, Some(40), 19.0, 10.0),
         (10.0, 4.0, Some(40), 9.5, 5.0),
-        // Nothing at all says nothing of a quota.
+        // No answers at all say nothing about a quota.
         (20.0, 16.0, Some(0), 16.0, 10.0),
         (20.0, 4.0, Some(0), 4.0, 4.0),
     ] {

@@ -1,6 +1,6 @@
-//! What the Activity pane shows of each request: when, where to, how it ended, and both bodies with every field
-//! that is not known to be harmless replaced by its length. It observes; it must never hold back or change a
-//! request, and never hold a credential.
+//! What the Activity pane shows about each request: time, destination, outcome, and both bodies with every field that
+//! isn't known to be harmless replaced by its length. It observes; it must never delay or change a request, and never
+//! hold a credential.
 
 use std::{
     borrow::Cow,
@@ -26,10 +26,10 @@ use crate::{
     model::shell::quote,
 };
 
-/// One request. It is sent when the request starts, and again under the same id when it ends.
+/// One request. It is sent when the request starts, and again under the same ID when it ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
-    /// Counts up in the order of starting, over all callers.
+    /// Counts requests in the order they start, over all callers.
     pub id: u64,
     /// When it started.
     pub started: Timestamp,
@@ -37,37 +37,37 @@ pub struct Record {
     pub method: &'static str,
     /// `https`, or `http` for this machine.
     pub scheme: &'static str,
-    /// `iam.googleapis.com`, with the port where there is one.
+    /// `iam.googleapis.com`, with the port if there is one.
     pub host: String,
-    /// Path and query, percent-encoded; URLs hold no credentials.
+    /// Path and query, percent-encoded; URLs contain no credentials.
     pub path: String,
     /// The gRPC name: `google.iam.admin.v1.IAM.ListServiceAccounts`.
     pub call: Cow<'static, str>,
-    /// How it ended, or that it has not.
+    /// How it ended, or that it is still running.
     pub outcome: Outcome,
     /// The HTTP status of the last answer, if there was one.
     pub status: Option<u16>,
-    /// From start to end, waits between tries included; none while it runs.
+    /// From start to end, including waits between attempts; `None` while it runs.
     pub latency: Option<Duration>,
     /// How often it was sent.
     pub tries: u32,
-    /// Whether it went out with the caller's token.
+    /// Whether it carried the caller's token.
     pub bearer: bool,
-    /// The quota project that went along.
+    /// The quota project it was charged to.
     pub charged: Option<String>,
-    /// What sort of body was sent, if there was one.
+    /// The type of the request body, if there was one.
     pub content: Option<Content>,
-    /// What was sent, redacted; of a form, one field a line; empty for no body.
+    /// The request body, redacted; for a form, one field a line; empty without a body.
     pub request: String,
-    /// What came back, redacted; empty for no body.
+    /// The response body, redacted; empty without a body.
     pub response: String,
-    /// The size of the answer as read, in bytes.
+    /// The size of the response as read, in bytes.
     pub response_bytes: u64,
-    /// How far this machine's clock is behind the server's, in milliseconds, by its `Date`; ahead is negative.
+    /// How far this machine's clock is behind the server's, in milliseconds, by its `Date`; negative if it is ahead.
     pub skew: Option<i64>,
 }
 
-/// What a body is written in.
+/// The format of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// A JSON value.
@@ -87,19 +87,19 @@ impl Content {
 }
 
 impl Record {
-    /// Where it went, whole.
+    /// The whole URL.
     pub fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.host, self.path)
     }
 
-    /// The fields of a form, redacted as they are; none for any other body.
+    /// The fields of a form, still redacted; empty for any other body.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let form = if self.content == Some(Content::Form) { self.request.as_str() } else { "" };
         form.lines().map(|line| line.split_once('=').unwrap_or((line, "")))
     }
 
-    /// The request as a curl command for a POSIX shell, with `$TOKEN` where the caller's token was sent. The body is
-    /// the redacted one: what is hidden from the eye is not copied either.
+    /// The request as a curl command for a POSIX shell, with `$TOKEN` in place of the caller's token. The body is the
+    /// redacted one: what is hidden on screen isn't copied either.
     pub fn curl(&self) -> String {
         let mut words = vec![format!("curl -sS -X {}", self.method)];
         if self.bearer {
@@ -118,14 +118,14 @@ impl Record {
                     quote(&self.request)
                 ));
             }
-            // curl names the content type and encodes the values itself.
+            // curl sets the content type and encodes the values itself.
             Some(Content::Form) => words.extend(
                 self.fields()
                     .map(|(name, value)| format!("--data-urlencode {}", quote(&format!("{name}={value}")))),
             ),
             None => {}
         }
-        // Without data curl says no length, and Google's front end refuses a POST without one.
+        // Without data curl sends no length, and Google's front end rejects a POST without one.
         let carries_nothing = match self.content {
             Some(Content::Json) => false,
             Some(Content::Form) => self.fields().next().is_none(),
@@ -142,11 +142,11 @@ impl Record {
 /// How a request ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It has not: it is in flight.
+    /// Still in flight.
     Running,
-    /// With an answer that is a success.
+    /// With a successful answer.
     Done,
-    /// With a refusal or without an answer: the sentence.
+    /// With a denial or without an answer: the sentence.
     Failed(String),
     /// Its caller no longer wanted it.
     Cancelled,
@@ -154,7 +154,7 @@ pub enum Outcome {
 
 static IDS: AtomicU64 = AtomicU64::new(0);
 
-/// Where records go: a bounded channel that is never waited for.
+/// Where records go: a bounded channel that never makes anyone wait.
 #[derive(Debug, Default)]
 pub(crate) struct Recorder {
     sender: Option<mpsc::Sender<Record>>,
@@ -166,7 +166,7 @@ impl Recorder {
         Recorder { sender, ..Recorder::default() }
     }
 
-    /// Whether anybody listens; redacting bodies for nobody is waste.
+    /// Whether anyone listens; if not, redacting bodies would be a waste.
     fn listens(&self) -> bool {
         self.sender.is_some()
     }
@@ -184,7 +184,7 @@ impl Recorder {
     }
 }
 
-/// A request as it goes out.
+/// A request as it is sent.
 pub(super) struct Sent {
     pub(super) method: &'static str,
     pub(super) scheme: &'static str,
@@ -194,13 +194,15 @@ pub(super) struct Sent {
     pub(super) charged: Option<String>,
 }
 
-/// Follows one request and tells of it at its start, before it is repeated, and at its end. Dropped before the end, the request was given up.
+/// Follows one request and reports its start, each retry, and its end. If it is dropped before the end, the request was
+/// cancelled.
 pub(super) struct Watch<'a> {
     recorder: &'a Recorder,
     record: Record,
     since: Instant,
     ended: bool,
-    /// Whether all that comes back may be a secret, whatever its name: a foreign token from where a file says it is.
+    /// Whether the whole response can be secret, whatever its field names: a foreign token from where a file says it
+    /// is.
     secret: bool,
 }
 
@@ -208,7 +210,7 @@ impl<'a> Watch<'a> {
     pub(super) fn start(recorder: &'a Recorder, spec: &RequestSpec, sent_as: Sent) -> Watch<'a> {
         let Sent { method, scheme, host, path, bearer, charged } = sent_as;
         let record = Record {
-            // One row of numbers for the whole program: requests of one caller never replace those of another.
+            // The whole program shares one sequence: requests of one caller never replace those of another.
             id: IDS.fetch_add(1, Ordering::Relaxed) + 1,
             started: now(),
             method,
@@ -237,7 +239,7 @@ impl<'a> Watch<'a> {
         Watch { recorder, record, since: Instant::now(), ended: false, secret }
     }
 
-    /// Another try: what the one before brought is void.
+    /// Another attempt: the result of the previous one is void.
     pub(super) fn tried(&mut self) {
         self.record.tries += 1;
         self.record.status = None;
@@ -245,7 +247,7 @@ impl<'a> Watch<'a> {
         self.record.response_bytes = 0;
     }
 
-    /// Before another try: the seconds until then are not to pass without a word.
+    /// Before another attempt: says how many seconds it will wait.
     pub(super) fn waits(&self) {
         self.recorder.send(self.record.clone());
     }
@@ -258,7 +260,7 @@ impl<'a> Watch<'a> {
         self.record.skew = skew;
     }
 
-    /// What came back: how much it was, and the text without what we sent.
+    /// The response: its size, and the text without what we sent.
     pub(super) fn body(&mut self, size: usize, clean: &[u8]) {
         self.record.response_bytes = size as u64;
         if self.recorder.listens() {
@@ -286,8 +288,8 @@ impl Drop for Watch<'_> {
     }
 }
 
-/// Fields whose values may be shown. A field that is not here is shown as its length, so that a new one of Google's
-/// is hidden until somebody has looked at it.
+/// Fields whose values can be shown. Any other field is shown as its length, so that a new one of Google's stays hidden
+/// until someone has looked at it.
 static SHOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| {
     "
         accounts name projectId uniqueId email displayName description etag oauth2ClientId disabled
@@ -375,7 +377,7 @@ fn length(chars: usize) -> String {
 
 #[cfg(test)]
 impl Record {
-    /// A read of IAM's that went this way, for tests.
+    /// A read of IAM with this outcome, for tests.
     pub(crate) fn of_a_read(outcome: Outcome) -> Record {
         Record {
             id: 1,

@@ -1,4 +1,5 @@
-//! What we sent, taken out of what came back: servers quote, and what is shown, kept or explained has passed here first.
+//! Removes what we sent from what came back. Servers quote, so everything that is shown, kept or explained passes
+//! through here first.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -9,8 +10,8 @@ use crate::{
     model::secret::Secret,
 };
 
-/// A body as text, with what we sent taken out in every form in which it may be quoted: as it is, percent-encoded once or
-/// more often, in base64, and behind any escapes that JSON allows.
+/// A body as text, without what we sent, in every form in which it can be quoted: unchanged, percent-encoded once or
+/// more often, in base64, and with any escapes that JSON allows.
 pub(super) fn without_secrets(body: &[u8], spec: &RequestSpec, bearer: Option<&Secret>) -> Zeroizing<String> {
     let sent = match &spec.body {
         Body::Form { secret, .. } => secret.as_slice(),
@@ -18,7 +19,7 @@ pub(super) fn without_secrets(body: &[u8], spec: &RequestSpec, bearer: Option<&S
     };
     let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let headers = spec.headers.iter().map(|(_, secret)| secret);
-    // A header such as `true` is no secret, and taking it out would spoil what is shown.
+    // A header such as `true` isn't secret, and removing it would spoil what is shown.
     let headers = headers.filter(|value| value.len() >= 8);
     let sent = sent.iter().map(|(_, secret)| secret);
     let forms: Vec<_> = sent.chain(headers).chain(bearer).flat_map(forms).collect();
@@ -26,7 +27,7 @@ pub(super) fn without_secrets(body: &[u8], spec: &RequestSpec, bearer: Option<&S
     text
 }
 
-/// Replaces every occurrence, also within JSON, where any letter may be escaped; says whether there was one.
+/// Replaces every occurrence, also within JSON, where any letter can be escaped; returns whether there was one.
 fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
     let mut found = false;
     for form in forms {
@@ -47,12 +48,12 @@ fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
     found
 }
 
-/// The text with `…` for each place that quotes this; none where no place does, and for what is empty.
+/// The text with `…` in place of each quote of this; `None` if there is none, or for an empty text.
 fn without(text: &str, form: &str) -> Option<String> {
     let (bytes, form) = (text.as_bytes(), form.as_bytes());
     let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
     let first = *form.first()?;
-    // Byte by byte: what searches quicker leaves bytes of the token on the stack, where nobody wipes them.
+    // Byte by byte: a faster search leaves bytes of the token on the stack, where nobody wipes them.
     while let Some(next) = bytes[at..].iter().position(|byte| [first, b'%'].contains(byte)) {
         at += next;
         let Some(length) = quote_length(&bytes[at..], form) else {
@@ -71,8 +72,8 @@ fn without(text: &str, form: &str) -> Option<String> {
     Some(clean)
 }
 
-/// How many bytes at the start of a text quote this, each byte as it is or percent-encoded; the most where there are
-/// several ways to read it, as `%2525` is `%` and `%25`.
+/// How many bytes at the start of a text quote this, each byte unchanged or percent-encoded; the most if there are
+/// several readings, as `%2525` is `%` and `%25`.
 fn quote_length(text: &[u8], form: &[u8]) -> Option<usize> {
     let mut ends = vec![0];
     for byte in form {
@@ -86,30 +87,30 @@ fn quote_length(text: &[u8], form: &[u8]) -> Option<usize> {
     ends.pop()
 }
 
-/// The same for one byte, each that there is: `/`, `%2F`, `%2f`, `%252F` and so on, for what is encoded is encoded again
-/// on its way.
+/// The same for one byte, in each encoding: `/`, `%2F`, `%2f`, `%252F` and so on, because encoded text can be encoded
+/// again.
 fn lengths(text: &[u8], byte: u8) -> impl Iterator<Item = usize> {
     let literal = (text.first() == Some(&byte)).then_some(1);
     let pairs = text.strip_prefix(b"%").unwrap_or_default().chunks_exact(2).map(|pair| {
         let digit = |byte: u8| char::from(byte).to_digit(16);
         Some(digit(pair[0])? * 16 + digit(pair[1])?)
     });
-    // Whatever stands behind a pair that is no `%` is not encoded again.
+    // A pair other than `%` isn't encoded again.
     let mut open = true;
     let pairs = pairs.take_while(move |pair| std::mem::replace(&mut open, *pair == Some(u32::from(b'%'))));
     let encoded = pairs.enumerate().filter(move |(_, pair)| *pair == Some(u32::from(byte)));
     literal.into_iter().chain(encoded.map(|(index, _)| 3 + 2 * index))
 }
 
-/// Shorter parts are not looked for alone: they are words like any other.
+/// Shorter parts aren't searched for by themselves: they are ordinary words.
 const PART: usize = 16;
 
-/// How a secret may be quoted, the longest first: whole, in base64 (alone or in the middle of more), and of one with dots
-/// or blanks each part: those of a JWT, what follows `Basic`.
+/// How a secret can be quoted, longest first: whole, in base64 (alone or inside more text), and for one with dots or
+/// spaces each part: those of a JWT, what follows `Basic`.
 fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
     let text = secret.expose();
     let mut forms = vec![text.to_owned()];
-    // What stands before it shifts it by one byte or two; the digits at both ends depend on what is around.
+    // Text before it shifts it by one or two bytes; the digits at both ends depend on what is around.
     for skip in (0..3).filter(|_| text.len() > PART) {
         let bytes = &text.as_bytes()[skip..];
         let whole = STANDARD.encode(&bytes[..bytes.len() / 3 * 3]);

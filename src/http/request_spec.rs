@@ -1,4 +1,4 @@
-//! Requests as data, made by the builders of each service: complete but for the caller's token. Nothing is sent here.
+//! Requests as data, made by each service's builders: complete except for the caller's token. Nothing is sent here.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
@@ -8,42 +8,42 @@ use crate::{
     model::{caller::Charge, denial::RequestContext, secret::Secret},
 };
 
-/// A request, complete but for the caller's token: pure data, made by the builders of each service.
+/// A request, complete except for the caller's token: pure data, made by each service's builders.
 #[derive(Clone, Debug)]
 pub struct RequestSpec {
-    /// What it may do, which decides whether it is repeated or, in read-only mode, refused.
+    /// Its effect, which decides whether it is retried or, in read-only mode, refused.
     pub kind: CallKind,
     /// `GET`, `POST` or `PUT`.
     pub method: Method,
     /// The service.
     pub base: Service,
-    /// Below the base URL, starting with `/` (empty for [`Service::Token`]), parts encoded by [`segment`].
+    /// The path below the base URL, starting with `/` (empty for [`Service::Token`]), parts encoded by [`segment`].
     pub path: String,
-    /// A whole address in place of base and path: from a credentials file, and trusted before it got here.
+    /// A whole address in place of base and path: from a credentials file, and confirmed before it got here.
     pub address: Option<String>,
-    /// Further headers; their values may be secrets and are shown nowhere.
+    /// Further headers; their values can be secrets and are never shown.
     pub headers: Vec<(String, Secret)>,
     /// Names and plain values; encoded when sent.
     pub query: Vec<(&'static str, String)>,
-    /// What is sent along.
+    /// The body.
     pub body: Body,
-    /// Whether it goes out with the caller's token.
+    /// Whether it carries the caller's token.
     pub auth: bool,
-    /// Who is charged where a token goes along and the service charges projects: see [`Service::charges`].
+    /// Which project is charged, if it carries a token and the service charges projects: see [`Service::charges`].
     pub charge: Charge,
-    /// In which row it waits, if it is one of many questions and therefore paced: see [`super::rate_limiter`].
+    /// Its priority, if it is one of many requests and therefore rate-limited: see [`super::rate_limiter`].
     pub priority: Option<Priority>,
-    /// What it is about, for the explanation of a refusal.
+    /// What it is about, to explain a denial.
     pub asked: RequestContext,
 }
 
-/// Two rows for the questions that are paced. What is found at the back waits with one question at a time, so that the
-/// front is never behind a long row.
+/// Two priorities of rate-limited requests. A scan waits with one request at a time, so that the others never queue
+/// behind a long scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Priority {
-    /// Somebody waits for the answer.
+    /// A person waits for the answer.
     Front,
-    /// One of a scan.
+    /// One request of a scan.
     Back,
 }
 
@@ -58,14 +58,14 @@ pub enum Method {
     Put,
 }
 
-/// What a request carries.
+/// The body of a request.
 #[derive(Clone, Debug)]
 pub enum Body {
     /// Nothing.
     Empty,
     /// A JSON value, without secrets.
     Json(Value),
-    /// A form: fields that may be shown, and fields that may not.
+    /// A form: fields that can be shown, and fields that can't.
     Form {
         /// Shown in records.
         plain: Vec<(&'static str, String)>,
@@ -93,13 +93,13 @@ impl RequestSpec {
         }
     }
 
-    /// Whether the answer's `Date` is that of one of Google's own APIs: not of a cache, a machine or a stranger.
+    /// Whether the answer's `Date` is Google's own: not a cache's, a machine's or a foreign server's.
     pub(super) fn tells_the_time(&self) -> bool {
         self.address.is_none() && !matches!(self.base, Service::Certs | Service::Metadata)
     }
 
-    /// Whether the answer may hold a credential: of a mint, or of what a caller's token comes from. Such answers are asked
-    /// for as they are, for whoever unpacks one keeps it in memory of its own.
+    /// Whether the answer can contain a credential: from a mint, or from what a caller's token is made of. Such answers
+    /// are requested uncompressed, because a decompressor keeps a copy in its own memory.
     pub(super) fn may_bring_a_secret(&self) -> bool {
         self.kind == CallKind::Mint || !self.auth
     }
@@ -133,18 +133,18 @@ impl RequestSpec {
     }
 }
 
-/// What may stand unencoded in a path segment (RFC 3986, “unreserved”).
+/// Characters that stay unencoded in a path segment (RFC 3986, “unreserved”).
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The same with `@`, which RFC 3986 allows there as well.
+/// The same with `@`, which RFC 3986 allows there too.
 const WITH_AT: &AsciiSet = &SEGMENT.remove(b'@');
 
-/// One part of a path of the metadata server, where Google's libraries send the `@` of an email as it is.
+/// One part of a path of the metadata server, where Google's libraries send the `@` of an email unencoded.
 pub fn metadata_segment(text: &str) -> String {
     utf8_percent_encode(text, WITH_AT).to_string()
 }
 
-/// One part of a path, percent-encoded: the only way a name gets into a URL.
+/// One part of a path, percent-encoded: the only way for a name to get into a URL.
 pub fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }

@@ -1,6 +1,6 @@
-//! Sending: `Http` turns a request ([`RequestSpec`]) into an answer. It owns the connection
-//! pool, timeouts, repeats, bounded reading, the refusal of writes in read-only mode and the record of each
-//! request. It knows no service and no credentials file; it opens a secret only to put it on the wire.
+//! Sending: `Http` turns a request ([`RequestSpec`]) into an answer. It owns the connection pool, timeouts, retries,
+//! bounded reading, the refusal of writes in read-only mode and the record of each request. It knows no service and no
+//! credentials file; it opens a secret only to put it on the wire.
 
 use std::{
     sync::{
@@ -30,11 +30,11 @@ use crate::{
     model::{caller::Charge, denial::RequestContext, secret::Secret},
 };
 
-/// The header that requests carry, so that no web page can make them, and that answers carry, so that nobody else's
-/// are taken for them.
+/// The header in requests to the metadata server, so that a web page can't make them, and in its answers, so that
+/// nobody else's are mistaken for them.
 const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
 
-/// The clock of the API layer, and the only place of it that reads one.
+/// The clock of the API layer; nothing else in it reads the time.
 #[allow(
     clippy::disallowed_methods,
     reason = "token lives and record times need the real time; nothing pure calls this"
@@ -49,20 +49,20 @@ pub(crate) fn now() -> Timestamp {
 
 /// The longest body that is read, in bytes. The largest real one is a page of 100 accounts, below 100 KiB.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
-/// Sends of one request at most.
+/// The most times one request is sent.
 const TRIES: usize = 4;
-/// The wait before the second try, doubled for each further one; a second at least where there were too many calls.
+/// The wait before the second attempt, doubled for each further one; at least a second after too many calls.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
-/// The longest wait between two tries, also when the server asks for more.
+/// The longest wait between two attempts, even if the server asks for more.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// After so long without a word the other side of an HTTP/2 connection is asked whether it is there, idle or not: a
-/// connection that died while this machine slept is found before a request waits on it.
+/// After this long without traffic, an HTTP/2 connection is pinged, idle or not: a connection that died while this
+/// machine slept is detected before a request waits on it.
 const PING_AFTER: Duration = Duration::from_secs(20);
-/// Who does not answer that by then is gone.
+/// A connection that doesn't answer the ping within this time is dead.
 const PING_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What [`Http`] is made from.
+/// The settings of an [`Http`].
 pub(crate) struct Wire {
     pub(crate) endpoints: Endpoints,
     pub(crate) charge: Charge,
@@ -77,7 +77,7 @@ pub(crate) struct Wire {
 #[derive(Clone)]
 pub(crate) struct Http(Arc<Inner>);
 
-/// No answer told of its clock yet.
+/// The skew before any answer told Google's time.
 const UNTOLD: i64 = i64::MIN;
 
 /// Connections, from the first request on and until they are closed.
@@ -85,13 +85,13 @@ type Pool = Mutex<Option<reqwest::Client>>;
 
 struct Inner {
     wire: Wire,
-    /// The quota project of credentials that only the first request told apart.
+    /// The quota project of credentials that were only identified by the first request.
     charged: OnceLock<String>,
     /// See [`Http::skew`].
     skew: AtomicI64,
-    /// For hosts beyond a proxy, if there is one.
+    /// For other hosts, through a proxy if there is one.
     proxied: Pool,
-    /// For this machine, and for everybody when proxies are off.
+    /// For this machine, and for everything if proxies are off.
     direct: Pool,
 }
 
@@ -115,7 +115,7 @@ impl Http {
         self.0.wire.timeout
     }
 
-    /// Whom calls are charged to.
+    /// The project that calls are charged to.
     pub(crate) fn quota_project(&self) -> Option<&str> {
         match &self.0.wire.charge {
             Charge::AsCredentials => self.0.charged.get().map(String::as_str),
@@ -124,10 +124,10 @@ impl Http {
         }
     }
 
-    /// Whom this request is charged to.
+    /// The project that this request is charged to.
     fn charged(&self, spec: &RequestSpec) -> Option<String> {
         let project = match &spec.charge {
-            // Whoever leaves it out leaves out every one that a file names.
+            // Leaving the quota project out includes every one that a file names.
             _ if self.0.wire.charge == Charge::Unnamed => None,
             Charge::AsCredentials => self.quota_project(),
             Charge::Project(project) => Some(project.as_str()),
@@ -136,7 +136,7 @@ impl Http {
         project.filter(|_| spec.base.charges()).map(str::to_owned)
     }
 
-    /// The credentials that were found only now name whom to charge. What was named before goes first.
+    /// Takes the quota project from credentials that were only found now. One that was set before has priority.
     pub(crate) fn charge(&self, project: &str) {
         // Later tokens come from the same credentials.
         let _ = self.0.charged.set(project.to_owned());
@@ -150,11 +150,11 @@ impl Http {
         &self.0.wire.rate_limiter
     }
 
-    /// Sends a request, again where that is harmless, and reads the whole answer. May be dropped at any point.
+    /// Sends a request, retries it if that is harmless, and reads the whole answer. Can be dropped at any point.
     ///
     /// # Errors
-    /// Refusals explained, network trouble, and in read-only mode [`ErrorKind::ReadOnly`] for a write, of which
-    /// nothing has been sent then.
+    /// Denials explained, network errors, and in read-only mode [`ErrorKind::ReadOnly`] for a write, which is then not
+    /// sent.
     pub(crate) async fn send(&self, spec: &RequestSpec, bearer: Option<&Secret>) -> Result<Answer, ApiError> {
         if self.0.wire.read_only && spec.kind == CallKind::Write {
             return Err(ApiError::new(
@@ -165,7 +165,7 @@ impl Http {
         }
         let url = self.url(spec)?;
         if let Some(priority) = spec.priority {
-            // What waits for its turn is not under way yet.
+            // A request that waits for its turn hasn't started yet.
             self.rate_limiter().admit(priority).await?;
         }
         let mut watch = self.watch(spec, &url, bearer.is_some());
@@ -185,12 +185,12 @@ impl Http {
                 break result;
             }
             let Some(wait) = waits.next() else { break result };
-            // Asked to wait longer than we are ready to: coming back early would only annoy.
+            // The server asks for a longer wait than ours: retrying early would only annoy it.
             if error.retry_after.is_some_and(|asked| asked > LONGEST_WAIT) {
                 break result;
             }
             watch.waits();
-            // Of what may be repeated, no other status tells of too many calls.
+            // For requests that can be retried, no other status means too many calls.
             let least = if error.status == Some(429) { Duration::from_secs(1) } else { Duration::ZERO };
             tokio::time::sleep(wait.max(error.retry_after.unwrap_or(least))).await;
             if let Some(priority) = spec.priority
@@ -205,7 +205,7 @@ impl Http {
 
     fn watch(&self, spec: &RequestSpec, url: &Url, bearer: bool) -> Watch<'_> {
         let path = match url.query() {
-            // Ours hold no credentials; what other people's files ask with is not known.
+            // Our queries contain no credentials; those of other people's files might.
             Some(_) if spec.address.is_some() => format!("{}?…", url.path()),
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
@@ -235,12 +235,12 @@ impl Http {
         let text = format!("{}{}", self.endpoints().url(spec.base), spec.path);
         let mut url = Url::parse(&text)
             .map_err(|_| ApiError::new(ErrorKind::Invalid, "This name can't be put into a URL."))?;
-        // A name of nothing would make another address: that of the list it stands in.
+        // An empty name would address something else: the list it belongs to.
         let has_gap = spec.path.contains("//") || spec.path.contains("/:");
         if has_gap || (spec.path.ends_with('/') && spec.base != Service::Metadata) {
             return Err(ApiError::new(ErrorKind::Invalid, "A name is missing."));
         }
-        // `.` and `..` survive encoding and would be taken as steps in the path.
+        // `.` and `..` survive encoding and would be read as path steps.
         if !url.path().ends_with(&spec.path) {
             return Err(ApiError::new(ErrorKind::Invalid, "A name can't consist of dots only."));
         }
@@ -265,7 +265,7 @@ impl Http {
             Method::Put => reqwest::Method::PUT,
         };
         let mut request = client.request(method, url.clone()).timeout(self.0.wire.timeout);
-        // The metadata server answers with JSON, text and HTML, and only to those who know what they speak to.
+        // The metadata server answers with JSON, text and HTML, and only to clients that identify themselves.
         request = match spec.base {
             Service::Metadata => request.header(FLAVOR.0, FLAVOR.1),
             _ => request.header(header::ACCEPT, "application/json"),
@@ -306,7 +306,7 @@ impl Http {
             Ok(response) => response,
             Err(error) => {
                 if error.is_timeout() && !error.is_connect() {
-                    // Whatever is sent over the same connection may wait in vain as well.
+                    // Anything sent over the same connection could also wait in vain.
                     self.disconnect().await;
                 }
                 return Err(self.broken(&error, url));
@@ -320,7 +320,7 @@ impl Http {
         if spec.base == Service::Metadata && headers.get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
             return Err(not_an_answer(url, "it doesn't identify itself as Google's metadata server"));
         }
-        // Taken out first, for records and errors alike, successes included: servers do quote.
+        // Redacted first, for records and errors alike, and for successes: servers do quote.
         let clean = without_secrets(&body, spec, bearer);
         watch.body(body.len(), clean.as_bytes());
         if spec.tells_the_time() && !is_html(&body) {
@@ -338,7 +338,7 @@ impl Http {
         if status.is_redirection() {
             return Err(not_an_answer(url, "it redirects elsewhere, and redirects aren't followed"));
         }
-        // An address of a file's own is who answered, and not the service that it stands for.
+        // An address from a file answered by itself, not as the service that it replaces.
         let instead = self.host_instead(spec);
         let asked = RequestContext { quota_project: charged, instead, ..spec.asked.clone() };
         let mut error = ApiError::from_answer(status.as_u16(), clean.as_bytes(), &asked);
@@ -346,7 +346,7 @@ impl Http {
         Err(error)
     }
 
-    /// The host of an address that the credentials name, where that is not one of Google's.
+    /// The host of an address from the credentials, if it isn't Google's.
     fn host_instead(&self, spec: &RequestSpec) -> Option<String> {
         let url = Url::parse(spec.address.as_deref()?).ok()?;
         if takes_credentials(&url, self.endpoints().universe()) {
@@ -356,7 +356,7 @@ impl Http {
         Some(format!("{}{port}", url.host_str()?))
     }
 
-    /// Remembers what an answer tells of the clocks.
+    /// Remembers the clock difference that an answer tells.
     fn clock(&self, skew: Option<i64>, watch: &mut Watch<'_>) {
         watch.skew(skew);
         if let Some(skew) = skew {
@@ -364,7 +364,7 @@ impl Http {
         }
     }
 
-    /// How far this machine's clock is behind Google's, in milliseconds; none before an answer told.
+    /// How far this machine's clock is behind Google's, in milliseconds; `None` until an answer told.
     pub(crate) fn skew(&self) -> Option<i64> {
         Some(self.0.skew.load(Ordering::Relaxed)).filter(|skew| *skew != UNTOLD)
     }
@@ -372,7 +372,7 @@ impl Http {
     /// Reads a body of reasonable size.
     async fn read(&self, mut response: reqwest::Response, url: &Url) -> Result<Zeroizing<Vec<u8>>, ApiError> {
         let expected = response.content_length().and_then(|n| usize::try_from(n).ok()).unwrap_or(64 * 1024);
-        // Enough room from the start: growing would leave copies of a token behind in freed memory.
+        // Enough capacity from the start: growing would leave copies of a token behind in freed memory.
         let mut body = Zeroizing::new(Vec::with_capacity(expected.min(BODY_LIMIT)));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error, url))? {
             if body.len() + chunk.len() > BODY_LIMIT {
@@ -383,9 +383,9 @@ impl Http {
         Ok(body)
     }
 
-    /// The connection pool for this address, made at first use: loading the trusted roots takes milliseconds.
+    /// The connection pool for this address, created at first use because loading the trusted roots takes milliseconds.
     async fn client(&self, base: Service, url: &Url) -> Result<reqwest::Client, ApiError> {
-        // The metadata server belongs to the machine: a proxy would be asked for its own.
+        // The metadata server belongs to the machine: a proxy would return its own.
         let near = base == Service::Metadata || is_near(url.host_str().unwrap_or_default());
         let proxied = self.0.wire.use_proxy && !near;
         let mut pool = if proxied { &self.0.proxied } else { &self.0.direct }.lock().await;
@@ -398,14 +398,14 @@ impl Http {
         Ok(pool.insert(client).clone())
     }
 
-    /// Sends everything through a client of a test's making.
+    /// Sends everything through a client that a test made.
     #[cfg(test)]
     pub(crate) async fn connect_through(&self, client: reqwest::Client) {
         *self.0.direct.lock().await = Some(client);
     }
 
-    /// Closes every connection that is not in use, and each other one after its answer. The libraries below keep what was
-    /// last read and written on a connection, tokens too, for as long as it is open.
+    /// Closes every idle connection, and each busy one after its answer. As long as a connection is open, the libraries
+    /// below keep what was last read and written on it, tokens included.
     pub(crate) async fn disconnect(&self) {
         *self.0.proxied.lock().await = None;
         *self.0.direct.lock().await = None;
@@ -454,14 +454,13 @@ fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_PATIENCE)
             .http2_keep_alive_while_idle(true);
-        // The tests of this crate speak to loopback, where nobody has a certificate: the machine's roots, which take longer
-        // to read than most requests, are left alone.
+        // The tests of this crate use loopback without TLS, so they skip the machine's roots, which take longer to load
+        // than most requests.
         #[cfg(test)]
         let builder = builder.tls_certs_only(carried_roots().take(1));
         if proxied { builder } else { builder.no_proxy() }
     };
-    // A machine without root certificates fails here even when only loopback is called, so the roots that
-    // Mozilla trusts are carried along.
+    // A machine without root certificates would fail even for loopback calls, so Mozilla's roots are bundled.
     builder().build().or_else(|_| builder().tls_certs_only(carried_roots()).build()).map_err(|_| {
         ApiError::new(
             ErrorKind::Config,
@@ -470,8 +469,8 @@ fn build(proxied: bool) -> Result<reqwest::Client, ApiError> {
     })
 }
 
-/// Google's front end refuses what may carry a body and does not say how long that is (status 411), also where it carries
-/// nothing. hyper leaves the length of nothing out over HTTP/1.1.
+/// Google's front end rejects a method that can have a body but states no length (status 411), even if the body is
+/// empty. hyper omits a length of zero over HTTP/1.1.
 fn with_length(mut request: reqwest::Request) -> reqwest::Request {
     use reqwest::Method;
     let carries = [Method::POST, Method::PUT, Method::PATCH].contains(request.method());
@@ -503,7 +502,7 @@ fn sensitive(text: &Secret) -> Result<header::HeaderValue, ApiError> {
     Ok(value)
 }
 
-/// This machine, or the link-local address where clouds have the metadata of their machines: never behind a proxy.
+/// This machine, or the link-local address of cloud metadata servers: never behind a proxy.
 pub(crate) fn is_near(host: &str) -> bool {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     let link_local = match ip {
@@ -514,7 +513,7 @@ pub(crate) fn is_near(host: &str) -> bool {
     link_local || is_loopback(host)
 }
 
-/// Only what changes nothing is sent twice, and only where a second try may fare better.
+/// Only requests without effect are sent twice, and only if a second attempt could succeed.
 fn may_repeat(kind: CallKind, error: &ApiError) -> bool {
     let passing = match error.status {
         Some(429 | 500 | 502 | 503 | 504) => true,
@@ -534,7 +533,7 @@ fn host(url: &Url) -> String {
     url.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"))
 }
 
-/// The innermost text of a connection error: `: Connection refused`, `: dns error`, a certificate's fault.
+/// The innermost text of a connection error: `: Connection refused`, `: dns error`, a certificate error.
 fn root_cause(error: &reqwest::Error) -> String {
     let mut cause = std::error::Error::source(error);
     let mut text = String::new();

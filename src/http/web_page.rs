@@ -1,6 +1,6 @@
-//! Web pages that Google answers with instead of an API's JSON. Its front end has one form, for requests that never
-//! reach an API; what stands before services that it runs for others (Cloud Run, load balancers) has another. A page of
-//! neither form is a stranger's: a proxy's, a login's.
+//! Web pages that Google sends in place of an API's JSON. Its front end has one form, for requests that never reach an
+//! API; what runs in front of hosted services (Cloud Run, load balancers) has another. A page of neither form comes
+//! from someone else: a proxy or a login page.
 
 use super::error::plain;
 use crate::model::denial::Answerer;
@@ -8,7 +8,7 @@ use crate::model::denial::Answerer;
 /// A page of Google's.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct WebPage {
-    /// Whose form it has.
+    /// Who sent it, by its form.
     pub(super) by: Answerer,
     /// The status that it names.
     pub(super) status: u16,
@@ -16,10 +16,10 @@ pub(super) struct WebPage {
     pub(super) words: String,
 }
 
-/// The words of the front end's pages that say nothing.
+/// Phrases of the front end's pages without any information.
 const EMPTY_WORDS: [&str; 2] = ["That’s an error.", "That’s all we know."];
 
-/// The page of Google's that a text is or holds; none for anybody else's.
+/// The Google page that a text is or contains; `None` for anyone else's.
 pub(super) fn find(text: &str) -> Option<WebPage> {
     let title = between(text, "<title>", "</title>")?.trim();
     // `Error 411 (Length Required)!!1`
@@ -45,12 +45,12 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     rest.split_once(after).map(|(inside, _)| inside)
 }
 
-/// The words of some HTML, without tags and what says nothing.
+/// The words of some HTML, without tags and empty phrases.
 fn said(html: &str) -> String {
     let html = html.split("</html").next().unwrap_or_default();
     let mut words = String::new();
     for part in html.split('<') {
-        // What stands before the first tag has none.
+        // Text before the first tag is not inside one.
         let text = part.split_once('>').map_or(if words.is_empty() { part } else { "" }, |(_, text)| text);
         words.push_str(text);
     }

@@ -1,8 +1,8 @@
-//! The key table as documents: hint line, help, `impersona keys`, and the table in `docs/keys.md`.
+//! The key table as documentation: hint line, help, `impersona keys`, and the table in `docs/keys.md`.
 
 use super::{Action, Chord, KeyCtx, Keymap, Place, Row};
 
-/// Hints for a bottom line of `width` columns, the most important first: each is its key and a word, none is cut.
+/// Hints for a bottom line of `width` columns, most important first: each is a key and a word, none is cut.
 ///
 /// `offered` leaves out actions that can't do anything at the moment.
 pub fn hints(
@@ -14,7 +14,7 @@ pub fn hints(
     let shown = |row: &Row, chords: &[Chord]| row.hint.0 > 0 && !chords.is_empty() && offered(row.action);
     let mut rows: Vec<_> = keymap.rows(place).filter(|(row, chords)| shown(row, chords)).collect();
     rows.sort_by_key(|(row, _)| row.hint.0);
-    // Someone lost needs `back` and `help`: they keep their place when the line is short.
+    // `back` and `help` keep their place on a short line, because they are what someone who is lost needs.
     let cost = |row: &Row, chords: &[Chord]| {
         keys_for_hint(row, chords).chars().count() + row.hint.1.chars().count() + 3
     };
@@ -44,7 +44,7 @@ fn keys(chords: &[Chord]) -> String {
     chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// Lines of help for a place: a heading for each context, then keys and what they do.
+/// Help for a place: a heading for each context, then the keys and what they do.
 pub fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for ctx in place.contexts() {
@@ -55,7 +55,7 @@ pub fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
     lines
 }
 
-/// The name of a context in help and documents.
+/// The heading of a context in help and documentation.
 pub fn heading(ctx: KeyCtx) -> &'static str {
     match ctx {
         KeyCtx::Global => "Anywhere outside text and forms",

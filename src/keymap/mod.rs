@@ -8,10 +8,10 @@ use std::collections::HashMap;
 
 pub use chord::Chord;
 
-/// Where a row of the table is live. In one place several contexts are: see [`Place::contexts`].
+/// Where a row of the table applies. Several contexts apply in one place: see [`Place::contexts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyCtx {
-    /// Everywhere except in text, forms and pop-ups.
+    /// Everywhere except in text, forms and overlays.
     Global,
     /// Anything with a cursor or a scroll position.
     List,
@@ -31,23 +31,23 @@ pub enum KeyCtx {
     Activity,
     /// A form: fields and a button, one context.
     Form,
-    /// One line of text with what it finds: filter, picker, palette.
+    /// One line of text with its matches: filter, picker, palette.
     Text,
-    /// The help pop-up.
+    /// The help overlay.
     Help,
-    /// A question with yes and no.
+    /// A yes-or-no question.
     Confirm,
     /// The mint menu.
     MintMenu,
     /// The copy menu.
     CopyMenu,
-    /// The doctor's pop-up.
+    /// The doctor.
     Doctor,
     /// Everywhere, even in text.
     Always,
 }
 
-/// Where the keyboard is, which decides the contexts that are live.
+/// Where the keyboard focus is, which decides the contexts that apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// The list of accounts.
@@ -58,7 +58,7 @@ pub enum Place {
     Policy,
     /// The review.
     Review,
-    /// The review, while a name is typed to accept what it says.
+    /// The review, while a name is typed to accept a safety check.
     ReviewTyping,
     /// The history of a policy.
     History,
@@ -72,7 +72,7 @@ pub enum Place {
     Form,
     /// A line of text.
     Text,
-    /// The help pop-up.
+    /// The help overlay.
     Help,
     /// A question.
     Confirm,
@@ -80,12 +80,12 @@ pub enum Place {
     MintMenu,
     /// The copy menu.
     CopyMenu,
-    /// The doctor's pop-up.
+    /// The doctor.
     Doctor,
 }
 
 impl Place {
-    /// All places, for tests and documents.
+    /// All places, for tests and documentation.
     pub const ALL: [Place; 16] = [
         Place::Accounts,
         Place::Reading,
@@ -105,7 +105,7 @@ impl Place {
         Place::Doctor,
     ];
 
-    /// The contexts that are live here, the nearest first. Within one place a chord has one meaning: a test checks that.
+    /// The contexts that apply here, nearest first. A test checks that each chord has one meaning within a place.
     pub fn contexts(self) -> &'static [KeyCtx] {
         use KeyCtx::*;
         match self {
@@ -129,7 +129,7 @@ impl Place {
     }
 }
 
-/// What a key can do. The table gives each its name in configuration.
+/// What a key can do. The table gives each action its name in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(
     missing_docs,
@@ -240,22 +240,22 @@ pub enum Action {
     No,
 }
 
-/// One row: an action, where it is live, its keys and its words.
+/// One row: an action, where it applies, its keys and its wording.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// Where it is live.
+    /// Where it applies.
     pub ctx: KeyCtx,
-    /// What it does.
+    /// The action it triggers.
     pub action: Action,
     /// The name in the config file and in `impersona keys`.
     pub name: &'static str,
     /// Chords, separated by spaces; empty for actions that only the palette offers.
     pub keys: &'static str,
-    /// What it does: a verb and at most four more words, for menus, help and palette.
+    /// A verb and at most four more words, for menus, help and palette.
     pub label: &'static str,
-    /// What else one has to know about it, for help; often nothing.
+    /// More about it, for help; often empty.
     pub description: &'static str,
-    /// Its rank in the hint line (1 first; 0: never shown there) and the short word shown.
+    /// Its rank in the hint line (1 comes first; 0 is never shown there) and the short word shown.
     pub hint: (u8, &'static str),
 }
 
@@ -275,7 +275,7 @@ impl Row {
         Row { description, ..self }
     }
 
-    /// Label and description, for help and documents: `filter the list: all words must match; !word excludes`.
+    /// Label and description, for help and documentation: `filter the list: all words must match; !word excludes`.
     pub fn text(&self) -> String {
         match self.description {
             "" => self.label.to_owned(),
@@ -284,15 +284,15 @@ impl Row {
     }
 }
 
-/// Former names of actions with the present ones, so that configurations keep working.
+/// Former names of actions with their present ones, so that old configurations keep working.
 const FORMER_NAMES: [(&str, &str); 1] = [("become", "impersonate")];
 
-/// The present name of an action that may be called by a former one.
+/// The present name of an action that might be given by a former one.
 fn present_name(name: &str) -> &str {
     FORMER_NAMES.iter().find(|(former, _)| *former == name).map_or(name, |(_, present)| present)
 }
 
-/// The table.
+/// The one table.
 #[rustfmt::skip]
 pub const TABLE: &[Row] = &[
     // moving
@@ -437,7 +437,7 @@ fn unknown_action(name: &str) -> String {
     }
 }
 
-/// The table with the config file's changes applied, ready for look-ups.
+/// The table with the configuration's changes applied, ready for look-ups.
 #[derive(Clone, Debug)]
 pub struct Keymap {
     /// Chords of each row of [`TABLE`], in its order.
@@ -452,10 +452,10 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// Applies rebindings, each the name of an action with its new keys (separated by spaces, replacing the old).
+    /// Applies rebindings: the name of an action with its new keys (separated by spaces), which replace the old ones.
     ///
     /// # Errors
-    /// The index of the offending rebinding and a sentence: unknown action, unknown key, or a clash.
+    /// The index of the offending rebinding and a message: unknown action, unknown key, or a clash.
     pub fn new(rebind: &[(String, String)]) -> Result<Keymap, (usize, String)> {
         let parse =
             |keys: &str| keys.split_whitespace().map(str::parse).collect::<Result<Vec<Chord>, String>>();
@@ -501,12 +501,12 @@ impl Keymap {
         Ok(Keymap { chords, map })
     }
 
-    /// The action of a key in a place, if it has one.
+    /// The action of a key in a place, if there is one.
     pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
         place.contexts().iter().find_map(|ctx| self.map.get(&(*ctx, chord)).copied())
     }
 
-    /// The rows live in a place, nearest context first, each with its keys.
+    /// The rows that apply in a place, nearest context first, each with its keys.
     pub fn rows(&self, place: Place) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
         place.contexts().iter().flat_map(move |ctx| {
             TABLE
@@ -522,20 +522,20 @@ impl Keymap {
         TABLE.iter().zip(self.chords.iter().map(Vec::as_slice))
     }
 
-    /// The key of an action where the keyboard is in this place.
+    /// The key of an action in this place.
     pub fn key_in(&self, place: Place, action: Action) -> String {
         let mut found = self.rows(place).filter(|(row, chords)| row.action == action && !chords.is_empty());
         found.next().map(|(_, chords)| chords[0].to_string()).unwrap_or_default()
     }
 
-    /// The digit of an action that shows a pane; any key of it where it was bound otherwise.
+    /// The digit of an action that shows a pane, or another of its keys if it was rebound.
     pub fn digit(&self, action: Action) -> String {
         let mut chords = self.all().filter(|(row, _)| row.action == action).flat_map(|(_, chords)| chords);
         let digit = chords.find(|chord| chord.typed().is_some_and(|c| c.is_ascii_digit()));
         digit.map_or_else(|| self.key(action), ToString::to_string)
     }
 
-    /// The first key of an action, for sentences: `t`. Empty when it has none.
+    /// The first key of an action, for messages: `t`. Empty if it has none.
     pub fn key(&self, action: Action) -> String {
         let mut found = self.all().filter(|(row, chords)| row.action == action && !chords.is_empty());
         found.next().map(|(_, chords)| chords[0].to_string()).unwrap_or_default()

@@ -1,13 +1,13 @@
-//! The outside as one value: environment variables, the home folder and the platform, read once at start and
-//! handed on. It owns the rules that turn them into paths and settings shared by several parts; it must not
-//! read files, and nothing else in the crate may read the process environment.
+//! The environment as one value: variables, the home folder and the platform, read once at start and passed on. It owns
+//! the rules that turn them into paths and settings shared by several parts. It must not read files, and nothing else
+//! in the crate may access the process environment.
 
 use std::{collections::HashMap, fmt, path::PathBuf};
 
-/// Which platform's path rules apply. Data, so that every rule can be tested on any machine.
+/// The platform whose path rules apply. It is data, so that every rule can be tested on any machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Platform {
-    /// Linux and the other Unixes without rules of their own.
+    /// Linux and other Unixes without their own rules.
     #[default]
     Linux,
     /// macOS.
@@ -16,19 +16,19 @@ pub enum Platform {
     Windows,
 }
 
-/// What runs this program, as far as the environment tells.
+/// What hosts this program, according to the environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Hosting {
-    /// Nothing that says so: the machine may still be one of Google's.
+    /// Not stated: it can still be a machine at Google.
     #[default]
     Unknown,
-    /// A Kubernetes cluster: Google's or any other.
+    /// A Kubernetes cluster, Google's or any other.
     Cluster,
-    /// A service of Google's.
+    /// A Google service such as Cloud Run.
     Google,
 }
 
-/// A snapshot of the outside. Some variables are credentials: printed are their names only.
+/// A snapshot of the environment. Some variables are credentials, so only their names are ever printed.
 #[derive(Clone, Default)]
 pub struct Env {
     vars: HashMap<String, String>,
@@ -37,7 +37,7 @@ pub struct Env {
     folders: Option<Folders>,
 }
 
-/// Our own folders as the platform has them (crate `directories`: XDG, Application Support, AppData).
+/// Our own folders on this platform (crate `directories`: XDG, Application Support, AppData).
 #[derive(Clone, Debug)]
 struct Folders {
     config: PathBuf,
@@ -56,7 +56,7 @@ impl fmt::Debug for Env {
 }
 
 impl Env {
-    /// The real one. Variables that are not Unicode are left out: no setting of ours can be one.
+    /// The real environment. Variables that aren't Unicode are left out: none of our settings can be one.
     pub fn system() -> Env {
         let vars = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
@@ -74,26 +74,26 @@ impl Env {
         Env { vars: vars.collect(), home: std::env::home_dir(), platform, folders }
     }
 
-    /// One made by hand, for tests and the demo: only these variables, Linux rules, home from `HOME` if given, no
-    /// folders of our own unless they are named.
+    /// An artificial environment for tests and the demo: only these variables, Linux rules, home from `HOME` if given,
+    /// no folders of our own unless they are named.
     pub fn from_vars<K: Into<String>, V: Into<String>>(vars: impl IntoIterator<Item = (K, V)>) -> Env {
         let vars: HashMap<_, _> = vars.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let home = vars.get("HOME").map(PathBuf::from);
         Env { vars, home, ..Env::default() }
     }
 
-    /// The same with another platform's path rules.
+    /// The same environment with another platform's path rules.
     pub fn on(mut self, platform: Platform) -> Env {
         self.platform = platform;
         self
     }
 
-    /// The value of a variable; one that is set to nothing counts as unset, as Google's tools have it.
+    /// The value of a variable; an empty one counts as unset, as in Google's tools.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.vars.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// What runs the program, by the documented variables of Cloud Run and its functions, App Engine, Cloud Shell and
+    /// What hosts the program, by the documented variables of Cloud Run and its functions, App Engine, Cloud Shell and
     /// Kubernetes.
     pub fn hosting(&self) -> Hosting {
         const NAMES: [&str; 7] = [
@@ -115,12 +115,12 @@ impl Env {
         }
     }
 
-    /// The home folder, if there is one.
+    /// The home folder, if known.
     pub fn home(&self) -> Option<PathBuf> {
         self.home.clone()
     }
 
-    /// Which path rules apply.
+    /// The platform whose path rules apply.
     pub fn platform(&self) -> Platform {
         self.platform
     }
@@ -155,7 +155,7 @@ impl Env {
             .or_else(|| self.folders.as_ref().map(|folders| folders.state.clone()))
     }
 
-    /// The project the environment names, in Google's variables.
+    /// The project named by Google's variables.
     pub fn project(&self) -> Option<&str> {
         self.get("CLOUDSDK_CORE_PROJECT").or_else(|| self.get("GOOGLE_CLOUD_PROJECT"))
     }

@@ -1,5 +1,5 @@
-//! Files that are nobody else's business, whatever the umask: new files for secrets, never over an existing file, never
-//! through a link; the state folder, and what is appended there.
+//! Private files, whatever the umask: new files for secrets (never over an existing file, never through a link), the
+//! state folder, and files that are appended to there.
 
 use std::{
     fs::{File, OpenOptions},
@@ -7,10 +7,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Makes a file that was not there (`O_EXCL`: a link, even a dangling one, counts as being there), mode 0600.
+/// Creates a new file (`O_EXCL`: a link, even a dangling one, counts as existing) with mode 0600.
 ///
 /// # Errors
-/// `AlreadyExists`, or what else the file system says.
+/// `AlreadyExists`, or another error of the file system.
 pub fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -19,38 +19,37 @@ pub fn create_private(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Makes such a file and writes all of it.
+/// Creates such a file and writes all of it.
 ///
 /// # Errors
-/// As [`create_private`]; a file that could not be written to its end is taken away again.
+/// As [`create_private`]; a partly written file is removed again.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_private(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
-        // Ours alone, for it was made a moment ago.
+        // Safe to remove: we created it a moment ago.
         let _ = std::fs::remove_file(path);
     })
 }
 
-/// Puts a value as JSON in the place of a file in one step, readable by its owner only; makes its folder where it is
-/// missing.
+/// Replaces a file with a value as JSON atomically, readable by its owner only; creates its folder if missing.
 ///
 /// # Errors
-/// What the file system says; the old file stays then.
+/// The file system's error; the old file then stays.
 pub fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private_folder(folder)?;
-    // Made as 0600.
+    // Created with mode 0600.
     let file = tempfile::NamedTempFile::new_in(folder)?;
     serde_json::to_writer_pretty(&file, value)?;
     file.persist(path)?;
     Ok(())
 }
 
-/// Makes a folder that only its owner may look into, and those above it that are missing. One that is there already
-/// stays as it is: it may be shared on purpose.
+/// Creates a folder that only its owner can access, and its missing parents. An existing folder stays as it is: it
+/// might be shared on purpose.
 ///
 /// # Errors
-/// What the file system says.
+/// The file system's error.
 pub fn private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -59,10 +58,10 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Opens a file to append to, or to write from its start, mode 0600 from now on, and makes its folder where it is missing.
+/// Opens a file for appending, or for writing from its start, sets its mode to 0600, and creates its folder if missing.
 ///
 /// # Errors
-/// What the file system says.
+/// The file system's error.
 pub fn open_private(path: &Path, anew: bool) -> io::Result<File> {
     private_folder(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
     let mut options = OpenOptions::new();
@@ -70,13 +69,13 @@ pub fn open_private(path: &Path, anew: bool) -> io::Result<File> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    // An earlier version may have made it, or somebody else.
+    // An earlier version, or someone else, might have created it.
     #[cfg(unix)]
     let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600));
     Ok(file)
 }
 
-/// Why a file of ours could hold what other users of this machine wrote; none where only its owner and root can.
+/// Why other users of this machine could have written to a file of ours; `None` if only its owner and root can.
 #[cfg(unix)]
 pub fn written_by_others(path: &Path) -> io::Result<Option<String>> {
     use std::os::unix::fs::MetadataExt;
@@ -95,17 +94,17 @@ pub fn written_by_others(path: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// Why a file of ours could hold what other users of this machine wrote: here nobody can tell.
+/// Why other users of this machine could have written to a file of ours: this can't be told here.
 #[cfg(not(unix))]
 pub fn written_by_others(_: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
-/// [`write_private`] in the current folder, under the next free name where this one is taken: `x.txt`, `x-2.txt`, … Gives back
-/// the whole path.
+/// [`write_private`] in the current folder, under the next free name if this one is taken: `x.txt`, `x-2.txt`, …
+/// Returns the whole path.
 ///
 /// # Errors
-/// What the file system says; after a hundred taken names, that the last one is there already.
+/// The file system's error; after a hundred taken names, `AlreadyExists` for the last one.
 pub fn write_private_beside(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "txt"));
     let mut path = PathBuf::from(name);

@@ -1,8 +1,9 @@
-//! What policies were before we wrote over them: one snapshot for each write, in the state folder's `policies/`, or in
-//! memory for the demo. It keeps, lists and gives back; what a policy means, and putting one back, is for others.
+//! Policies as they were before we wrote over them: one snapshot for each write, in the state folder's `policies/`, or
+//! in memory for the demo. This module keeps, lists and returns snapshots; it leaves their meaning, and restoring them,
+//! to others.
 //!
-//! A snapshot belongs to an endpoint and an account. Accounts are told apart by their unique ID, for a name can be
-//! given again to another account; where the id was not to be had, by their email, and whoever restores says so.
+//! A snapshot belongs to an endpoint and an account. Accounts are told apart by their unique ID, because a name can be
+//! reused for another account. If the ID wasn't available, the email decides, and restoring says so.
 
 use std::{
     fs, io,
@@ -18,56 +19,56 @@ use tokio::sync::Mutex;
 
 use crate::local::files;
 
-/// How many are kept of one account.
+/// How many snapshots an account keeps.
 pub const KEPT: usize = 50;
 
-/// Which account, and where.
+/// The account and endpoint that a snapshot belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Whose {
-    /// The host of IAM's endpoint, with the port where there is one.
+    /// The host of IAM's endpoint, with the port if there is one.
     pub endpoint: String,
-    /// The account's email; empty where only its unique ID is known.
+    /// The account's email; empty if only its unique ID is known.
     pub account: String,
-    /// 21 digits; empty when not known.
+    /// 21 digits; empty if not known.
     pub unique_id: String,
 }
 
-/// A policy as it was read, right before it was written over.
+/// A policy as it was read right before a write.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// Names it among the snapshots of its account: digits and hyphens, in the order of time.
+    /// Identifies it among the snapshots of its account: digits and hyphens, ordered by time.
     #[serde(skip)]
     pub id: String,
     /// When it was saved.
     pub time: Timestamp,
-    /// Whose policy.
+    /// The account it belongs to.
     #[serde(flatten)]
     pub whose: Whose,
-    /// What was about to be written, as lines of a diff against `policy`.
+    /// What was about to be written, as diff lines against `policy`.
     pub change: Vec<String>,
     /// The policy, every field as it was read.
     pub policy: Value,
 }
 
-/// Where snapshots are kept. Clones share it.
+/// The store of snapshots. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Snapshots(Arc<Place>);
 
 #[derive(Debug)]
 enum Place {
-    /// There is no state folder: nothing can be saved, so nothing may be written.
+    /// There is no state folder: nothing can be saved, so nothing is allowed to be written.
     Nowhere,
     /// The demo, for as long as it runs.
     Memory(Mutex<Vec<Snapshot>>),
-    /// One folder for each endpoint in here, one file for each snapshot.
+    /// One folder for each endpoint, one file for each snapshot.
     Folder(PathBuf),
 }
 
 impl Whose {
-    /// Whether that snapshot shows up in this account's history: the same account, or the same name where one of the
-    /// two unique IDs is not known.
+    /// Whether that snapshot shows up in this account's history: the same account, or the same name if one of the two
+    /// unique IDs is not known.
     fn covers(&self, other: &Whose) -> bool {
         let same = |a: &str, b: &str| !a.is_empty() && a == b;
         self.endpoint == other.endpoint
@@ -80,10 +81,10 @@ impl Whose {
 }
 
 impl Snapshot {
-    /// Whether it may be put back on that account.
+    /// Checks that the snapshot belongs to that account, before it is restored there.
     ///
     /// # Errors
-    /// One sentence: it is another account's, be it one of the same name.
+    /// One sentence: it belongs to another account, possibly one with the same name.
     pub fn belongs_to(&self, whose: &Whose) -> Result<(), String> {
         if whose.covers(&self.whose) {
             return Ok(());
@@ -102,14 +103,14 @@ impl Snapshot {
         ))
     }
 
-    /// Whether nobody can tell if it is of this very account or of an earlier one of the same name.
+    /// Whether it could belong to an earlier account of the same name.
     pub fn is_doubtful(&self, whose: &Whose) -> bool {
         self.whose.unique_id.is_empty() || whose.unique_id.is_empty()
     }
 }
 
 impl Snapshots {
-    /// In the state folder; without one nothing can be saved.
+    /// In the state folder; without one, nothing can be saved.
     pub fn in_state_folder(state: Option<PathBuf>) -> Snapshots {
         Snapshots(Arc::new(state.map_or(Place::Nowhere, |state| Place::Folder(state.join("policies")))))
     }
@@ -119,10 +120,10 @@ impl Snapshots {
         Snapshots(Arc::new(Place::Memory(Mutex::default())))
     }
 
-    /// Keeps a snapshot and gives its id; of its account's the oldest above [`KEPT`] go.
+    /// Keeps a snapshot and returns its ID; the account's oldest snapshots beyond [`KEPT`] are removed.
     ///
     /// # Errors
-    /// One sentence why it could not be saved.
+    /// One sentence that says why it couldn't be saved.
     pub async fn save(&self, mut snapshot: Snapshot) -> Result<String, String> {
         match &*self.0 {
             Place::Nowhere => Err("there is no state folder: set IMPERSONA_STATE_DIR".to_owned()),
@@ -149,8 +150,7 @@ impl Snapshots {
         }
     }
 
-    /// Forgets a snapshot again: nothing was written over the policy it holds. What cannot be removed stays, and does no
-    /// harm.
+    /// Removes a snapshot whose write never happened. One that can't be removed stays, which does no harm.
     pub async fn take_back(&self, whose: &Whose, id: &str) {
         match &*self.0 {
             Place::Nowhere => {}
@@ -162,10 +162,10 @@ impl Snapshots {
         }
     }
 
-    /// The snapshots of an account, the newest first. One that cannot be read is left out.
+    /// The snapshots of an account, newest first, without unreadable ones.
     ///
     /// # Errors
-    /// One sentence why the folder could not be read.
+    /// One sentence that says why the folder couldn't be read.
     pub async fn list(&self, whose: &Whose) -> Result<Vec<Snapshot>, String> {
         let mut found = self.find(whose.clone(), None).await?;
         found.retain(|snapshot| whose.covers(&snapshot.whose));
@@ -173,14 +173,14 @@ impl Snapshots {
         Ok(found)
     }
 
-    /// One snapshot of an account, by its id.
+    /// One snapshot of an account, by its ID.
     ///
     /// # Errors
-    /// One sentence: there is none, or it is another account's, see [`Snapshot::belongs_to`].
+    /// One sentence: it doesn't exist, or belongs to another account, see [`Snapshot::belongs_to`].
     pub async fn load(&self, whose: &Whose, id: &str) -> Result<Snapshot, String> {
         let shown: String = id.chars().take(60).collect();
         let found = self.find(whose.clone(), Some(id.to_owned())).await?;
-        // Of two with one id the one of this account is meant.
+        // Of two with the same ID, this account's is meant.
         let snapshot = found.iter().find(|found| whose.covers(&found.whose)).or(found.first());
         let snapshot = snapshot
             .ok_or_else(|| format!("This account has no saved version “{shown}”: its history lists them."))?;
@@ -188,7 +188,7 @@ impl Snapshots {
         Ok(snapshot.clone())
     }
 
-    /// Every snapshot at that endpoint that has the account's name or unique ID, or with `id` every one with this id.
+    /// Every snapshot at that endpoint with the account's name or unique ID, or with `id` every one with this ID.
     async fn find(&self, whose: Whose, id: Option<String>) -> Result<Vec<Snapshot>, String> {
         let wanted = move |other: &Whose, its: &str| match &id {
             Some(id) => id == its && whose.endpoint == other.endpoint,
@@ -210,12 +210,12 @@ impl Snapshots {
     }
 }
 
-/// Files are small and on this machine, yet a home on a network may hang: it must not hold back the executor.
+/// The files are small and local, but a home on a network can hang: that must not block the executor.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
 }
 
-/// What may stand in a file name as it is: no separator, nothing that a system reserves.
+/// Characters that are safe in a file name: no separators, nothing that a system reserves.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'@');
 
 const ENDING: &str = ".json";
@@ -224,12 +224,12 @@ fn name(part: &str) -> String {
     utf8_percent_encode(part, NAME).to_string()
 }
 
-/// `UNIQUE_ID,EMAIL,ID.json`: whose it is can be told without opening it.
+/// `UNIQUE_ID,EMAIL,ID.json`: tells the owner without opening the file.
 fn file_name(whose: &Whose, id: &str) -> String {
     format!("{},{},{id}{ENDING}", name(&whose.unique_id), name(&whose.account))
 }
 
-/// The reverse of [`file_name`]; none for a file that is not ours.
+/// The reverse of [`file_name`]; `None` for a file that isn't ours.
 fn parse_name(endpoint: &str, file: &str) -> Option<(Whose, String)> {
     let mut parts = file.strip_suffix(ENDING)?.split(',');
     let mut part = || Some(percent_decode_str(parts.next()?).decode_utf8().ok()?.into_owned());
@@ -252,7 +252,7 @@ fn free_id(time: Timestamp, taken: impl Fn(&str) -> bool) -> String {
 }
 
 fn write(folder: &Path, snapshot: &Snapshot) -> io::Result<String> {
-    // A host name is never only dots, so it cannot lead out of the folder.
+    // A host name never consists of dots only, so it can't lead out of the folder.
     let place = folder.join(name(&snapshot.whose.endpoint));
     files::private_folder(&place)?;
     let mut text = serde_json::to_vec_pretty(snapshot)?;
@@ -270,13 +270,13 @@ fn write(folder: &Path, snapshot: &Snapshot) -> io::Result<String> {
     mine.sort();
     let over = (mine.len() + 1).saturating_sub(KEPT);
     for (_, path) in mine.iter().take(over) {
-        // What stays behind now goes with the next one.
+        // Whatever stays behind now is removed with the next one.
         let _ = fs::remove_file(path);
     }
     Ok(id)
 }
 
-/// Whose snapshots are in that folder, by the names of the files.
+/// The owners of the snapshots in that folder, from the names of the files.
 fn names(place: &PathBuf, endpoint: &str) -> io::Result<Vec<(Whose, String)>> {
     let entries = fs::read_dir(place)?;
     let names = entries.flatten().filter_map(|entry| parse_name(endpoint, entry.file_name().to_str()?));

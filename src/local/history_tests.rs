@@ -1,4 +1,4 @@
-//! Snapshots in memory and on disk: whose they are, which are kept, and what cannot be read.
+//! Snapshots in memory and on disk: which account they belong to, which are kept, and what can't be read.
 
 use serde_json::json;
 
@@ -20,7 +20,7 @@ fn snapshot(whose: Whose, second: i64) -> Snapshot {
     }
 }
 
-/// The same in memory and on disk.
+/// Both stores behave the same.
 async fn in_both(test: impl AsyncFn(&Snapshots)) {
     test(&Snapshots::in_memory()).await;
     let folder = tempfile::tempdir().unwrap();
@@ -107,25 +107,25 @@ fn an_account_covers_its_own_and_with_a_number_unknown_its_name() {
         unique_id: unique_id.into(),
     };
     for (one, other, covers) in [
-        // Both numbers are known: they alone count.
+        // Both numbers are known: only they count.
         (of("e", "a", "1"), of("e", "a", "1"), true),
         (of("e", "a", "1"), of("e", "b", "1"), true),
         (of("e", "", "1"), of("e", "a", "1"), true),
         (of("e", "a", "1"), of("e", "a", "2"), false),
         (of("e", "", "1"), of("e", "", "2"), false),
-        // One is not: the name counts.
+        // One number is unknown: the name counts.
         (of("e", "a", "1"), of("e", "a", ""), true),
         (of("e", "a", ""), of("e", "a", ""), true),
         (of("e", "a", "1"), of("e", "b", ""), false),
         (of("e", "a", ""), of("e", "b", ""), false),
-        // Without a name nothing is the same.
+        // Without a name nothing matches.
         (of("e", "", "1"), of("e", "", ""), false),
         (of("e", "", ""), of("e", "", ""), false),
         (of("e", "", "1"), of("e", "a", ""), false),
     ] {
         assert_eq!(one.covers(&other), covers, "{one:?} {other:?}");
         assert_eq!(other.covers(&one), covers, "{other:?} {one:?}");
-        // Another endpoint is another world.
+        // Another endpoint is a separate world.
         let elsewhere = Whose { endpoint: "f".into(), ..other };
         assert!(!one.covers(&elsewhere) && !elsewhere.covers(&one), "{one:?} {elsewhere:?}");
     }
@@ -138,7 +138,7 @@ async fn what_is_taken_back_is_gone_and_nothing_else_is() {
         let older = snapshots.save(snapshot(whose("1"), -5)).await.unwrap();
         let theirs = snapshots.save(snapshot(whose("2"), 0)).await.unwrap();
         let count = async |id: &str| snapshots.list(&whose(id)).await.unwrap().len();
-        // By another account, or at another endpoint, it is not found.
+        // It isn't found for another account or endpoint.
         snapshots.take_back(&whose("2"), &mine).await;
         snapshots.take_back(&whose("1"), &theirs).await;
         snapshots.take_back(&Whose { endpoint: "other".into(), ..whose("1") }, &mine).await;
@@ -155,7 +155,7 @@ async fn what_is_taken_back_is_gone_and_nothing_else_is() {
 
 #[tokio::test]
 async fn one_id_of_two_accounts_or_endpoints_is_each_ones_own() {
-    // In memory and in a folder ids differ within an endpoint; files may have been put there by hand.
+    // In memory and in a folder IDs differ within an endpoint; but files might have been put there by hand.
     let folder = tempfile::tempdir().unwrap();
     let snapshots = Snapshots::in_state_folder(Some(folder.path().to_owned()));
     let elsewhere = Whose { endpoint: "other:1".into(), ..whose("1") };
@@ -169,7 +169,7 @@ async fn one_id_of_two_accounts_or_endpoints_is_each_ones_own() {
         assert_eq!(loaded.whose, of);
     }
     snapshots.take_back(&whose("1"), &id).await;
-    // What is left is another's: it is named as such, and the other endpoint's is not even seen.
+    // What is left belongs to another account and is named as such; the other endpoint's is not even visible.
     let refusal = snapshots.load(&whose("1"), &id).await.unwrap_err();
     assert!(refusal.contains("unique ID 2"), "{refusal}");
     snapshots.take_back(&whose("2"), &id).await;
@@ -186,7 +186,7 @@ async fn another_endpoints_snapshot_is_not_found_by_its_id() {
         let refusal = snapshots.load(&whose("1"), &id).await.unwrap_err();
         assert!(refusal.contains("no saved version"), "{refusal}");
         let loaded = snapshots.load(&other, &id).await.unwrap();
-        // Given one all the same, it says where it was read.
+        // Given one anyway, it says where it was read.
         let refusal = loaded.belongs_to(&whose("1")).unwrap_err();
         assert!(refusal.contains("from other, not from 127.0.0.1:8787"), "{refusal}");
     })

@@ -1,5 +1,5 @@
-//! What enters from this machine and what stays on it: variables and folders, files, what is remembered, signals, and who
-//! else may read our memory.
+//! What comes from this machine and stays on it: variables and folders, files, what is remembered, signals, and access
+//! to our memory.
 
 pub mod env;
 pub mod files;

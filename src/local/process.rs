@@ -1,14 +1,14 @@
-//! Who else may read this process's memory: on Linux nobody but root. A core file would hold every token, and so does the
-//! memory that a debugger of the same user reads; elsewhere such a debugger is not kept out.
+//! Who else can read this process's memory. A core file would contain every token, and so does the memory that a
+//! debugger of the same user reads. On Linux only root can read it; elsewhere a debugger of the same user still can.
 
 use crate::local::env::Env;
 
-/// No core file is written from now on (on Unix), and no process of the same user may read our memory (on Linux, which
-/// alone is asked for that). What the system refuses here it has refused before.
+/// Disables core files (Unix), and denies other processes of the same user access to our memory (Linux). Errors are
+/// ignored: nothing better can be done about them.
 ///
-/// A limit of zero alone is not enough: where core files are piped to a program, as systemd and Ubuntu have it, Linux does
-/// not look at the limit. A process that is not dumpable is dumped nowhere, and no debugger attaches to it; in debug
-/// builds `IMPERSONA_DEBUG_TRACEABLE` leaves that out, for debuggers and for the test that measures what a wipe leaves.
+/// A limit of zero is not enough: if core files are piped to a program, as with systemd and on Ubuntu, Linux ignores
+/// the limit. A process that isn't dumpable is never dumped, and no debugger can attach. In debug builds
+/// `IMPERSONA_DEBUG_TRACEABLE` skips that, for debuggers and for the test that measures what a wipe leaves.
 pub fn disable_core_dumps(env: &Env) {
     #[cfg(unix)]
     {

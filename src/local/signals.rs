@@ -1,11 +1,10 @@
-//! The signals that end a program which does not hear them, for all that must be put away first: the terminal, and the
-//! folder of an emulator. Those of a crash are left alone: what was wrong then is better told by what the system keeps of
-//! it. KILL and STOP cannot be heard.
+//! The signals that would end the program before it can clean up the terminal and an emulator's folder. Crash signals
+//! are left alone, because the system's own record explains a crash better. KILL and STOP can't be handled.
 
 use rustix::process::Signal;
 use tokio::signal::unix::{Signal as Heard, SignalKind, signal};
 
-/// Their numbers, and some that nobody can listen for.
+/// Their numbers, and some that can't be handled.
 fn ending() -> Vec<i32> {
     let named = [
         Signal::INT,
@@ -21,7 +20,7 @@ fn ending() -> Vec<i32> {
         Signal::XFSZ,
         Signal::SYS,
         Signal::TRAP,
-        // Elsewhere it is ignored, or there is none.
+        // Elsewhere it is ignored or doesn't exist.
         #[cfg(target_os = "linux")]
         Signal::IO,
         #[cfg(target_os = "linux")]
@@ -30,21 +29,21 @@ fn ending() -> Vec<i32> {
         Signal::STKFLT,
     ];
     let mut all: Vec<i32> = named.into_iter().map(Signal::as_raw).collect();
-    // Those for real time. The C library keeps the first few for itself, each another number of them, and refuses them.
+    // The real-time signals. The C library reserves the first few, how many depends on the library, and rejects them.
     if cfg!(target_os = "linux") {
         all.extend(32..=64);
     }
     all
 }
 
-/// All of them as they come, each with its exit code. What cannot be listened for ends the program as it always would,
-/// and is no reason not to start.
+/// Receives all of them, each with its exit code. A signal that can't be handled ends the program as usual, and doesn't
+/// prevent the start.
 pub(crate) fn listen() -> Vec<(Heard, u8)> {
     let heard = |number| Some((signal(SignalKind::from_raw(number)).ok()?, exit_code(number)));
     ending().into_iter().filter_map(heard).collect()
 }
 
-/// The exit code of a program that one of them ended, as shells count.
+/// The exit code of a program that the signal ended, as shells count.
 fn exit_code(number: i32) -> u8 {
     u8::try_from(128 + number).unwrap_or(u8::MAX)
 }
@@ -60,7 +59,7 @@ mod tests {
             assert!(codes.contains(&exit_code(number)), "{number}");
         }
         if cfg!(target_os = "linux") {
-            // The first one for real time is kept by every C library that has threads.
+            // Every C library with threads reserves the first real-time signal.
             assert!(signal(SignalKind::from_raw(32)).is_err());
             assert!(
                 !codes.contains(&(128 + 32)) && codes.contains(&(128 + 40)) && codes.contains(&(128 + 64))

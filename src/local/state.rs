@@ -1,5 +1,5 @@
-//! What is remembered between runs: favourites and recents, by name only. Nothing secret ever comes here. The
-//! demo remembers in memory only.
+//! What is remembered between runs: favourites and recents, by name only, never a secret. The demo remembers in memory
+//! only.
 
 use std::{
     fs, io,
@@ -13,42 +13,42 @@ use crate::local::files;
 /// How many recent names are kept.
 const RECENT: usize = 20;
 
-/// Names the user came back to.
+/// Favourite and recent names.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Remembered {
     /// Accounts marked as favourites.
     pub favourites: Vec<String>,
-    /// Accounts opened lately, the last first.
+    /// Recently opened accounts, newest first.
     pub accounts: Vec<String>,
-    /// Projects picked lately, the last first.
+    /// Recently chosen projects, newest first.
     pub projects: Vec<String>,
-    /// Audiences that ID tokens were minted for, the last first.
+    /// Audiences of recent ID tokens, newest first.
     pub audiences: Vec<String>,
     /// Audiences marked as favourites.
     pub favourite_audiences: Vec<String>,
-    /// Sets of scopes that access tokens were minted with, as they are typed, the last first.
+    /// Scope sets of recent access tokens, as typed, newest first.
     pub scopes: Vec<String>,
     /// Sets of scopes marked as favourites.
     pub favourite_scopes: Vec<String>,
 }
 
 impl Remembered {
-    /// Reads the file; a missing or broken one is an empty memory, for nothing depends on it.
+    /// Reads the file; a missing or broken one is empty, because nothing depends on it.
     pub fn load(path: &Path) -> Remembered {
         fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
-    /// Replaces the file in one step, readable by its owner only.
+    /// Replaces the file atomically, readable by its owner only.
     ///
     /// # Errors
-    /// What the file system says.
+    /// The file system's error.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         files::replace_private(path, self)
     }
 }
 
-/// Puts a name on a list of favourites, or takes it off; says whether it is on it now.
+/// Toggles a name in a list of favourites; returns whether it is in the list now.
 pub fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
     match favourites.iter().position(|other| other == name) {
         Some(at) => {
@@ -62,7 +62,7 @@ pub fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
     }
 }
 
-/// Puts a name in front of a list of recent ones.
+/// Moves a name to the front of a list of recent ones.
 pub fn touch(recent: &mut Vec<String>, name: &str) {
     recent.retain(|other| other != name);
     recent.insert(0, name.to_owned());

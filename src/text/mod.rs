@@ -1,5 +1,5 @@
-//! Text for terminals: what comes from outside is made safe, and everything is measured in cells. The command line and the
-//! explorer both stand on this.
+//! Text for terminals: text from outside is made safe, and everything is measured in cells. The command line and the
+//! explorer both build on this.
 
 pub mod safe;
 pub mod width;

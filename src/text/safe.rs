@@ -10,13 +10,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub use crate::model::visible::is_unsafe;
 
-/// Replaces anything without a picture of its own.
+/// The mark for characters that Unicode has no picture for.
 const MARK: char = '\u{fffd}';
 
 /// Carries combining marks that have no base character.
 const BASE: char = '◌';
 
-/// More combining marks in a row than any language uses only serve to overflow the line.
+/// No language uses more combining marks in a row; longer runs only overflow the line.
 const MAX_COMBINING: usize = 4;
 
 /// The text with every unsafe character replaced by a mark; new lines and tabs count as unsafe.
@@ -25,7 +25,7 @@ pub fn safe(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut clean = String::with_capacity(text.len());
-    // As if the limit were reached: a mark at the very start would attach to a letter before the text.
+    // Starts at the limit, because a mark at the very start would attach to a letter before the text.
     let mut combining = None;
     for c in text.chars() {
         if is_unsafe(c) {
@@ -51,9 +51,9 @@ pub fn safe(text: &str) -> Cow<'_, str> {
     if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
 }
 
-/// Some letters of several characters take fewer cells than the characters one by one (emoji with a skin colour, letters
-/// written below another): terminals count either way, which would shift what follows. A mark
-/// between the characters makes all terminals count the same.
+/// Some letters of several characters take fewer cells than the characters one by one (an emoji with a skin tone,
+/// letters written below another). Terminals disagree on which to count, which would shift what follows. A mark between
+/// the characters makes all terminals count the same.
 fn set_apart(text: &mut String) {
     let counts =
         |letter: &str| letter.chars().map(|c| c.width().unwrap_or(0)).sum::<usize>() == letter.width();
@@ -97,7 +97,7 @@ pub fn scrub(buf: &mut Buffer) {
             continue;
         }
         if let Cow::Owned(_) = safe(symbol) {
-            // It may cover cells to the right: the mark takes one and leaves the others blank.
+            // A wide character covers cells to its right: the mark takes one and leaves the others blank.
             cell.set_char(MARK);
         }
     }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// The cells a text takes, counted letter by letter as ratatui draws it.
+/// The number of cells, counted letter by letter as ratatui draws it.
 pub fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
 }
@@ -22,8 +22,7 @@ pub fn truncate(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// At most `most` cells of the text, with `…` in the middle of a longer one: for ids, which differ at both
-/// ends.
+/// At most `most` cells of the text, with `…` in the middle of a longer one: for IDs, which differ at both ends.
 pub fn truncate_middle(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return Cow::Borrowed(text);
@@ -34,14 +33,14 @@ pub fn truncate_middle(text: &str, most: usize) -> Cow<'_, str> {
     }
 }
 
-/// Exactly `cells` cells: filled with spaces on the right, or its end cut off.
+/// Exactly `cells` cells: padded with spaces on the right, or cut off at the end.
 pub fn pad_right(text: &str, cells: usize) -> String {
     let mut text = truncate(text, cells).into_owned();
     text.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&text))));
     text
 }
 
-/// Exactly `cells` cells: filled with spaces on the left, or its end cut off.
+/// Exactly `cells` cells: padded with spaces on the left, or cut off at the end.
 pub fn pad_left(text: &str, cells: usize) -> String {
     let text = truncate(text, cells);
     format!("{}{text}", " ".repeat(cells.saturating_sub(width(&text))))
@@ -55,7 +54,7 @@ fn end(text: &str, most: usize) -> &str {
     &text[text.len() - taken(text.graphemes(true).rev(), most)..]
 }
 
-/// How many bytes of these letters fit into so many cells.
+/// How many bytes of these letters fit into that many cells.
 fn taken<'a>(letters: impl Iterator<Item = &'a str>, most: usize) -> usize {
     let (mut cells, mut bytes) = (0, 0);
     for letter in letters {

@@ -1,4 +1,4 @@
-//! Addresses and names as somebody wrote them: each form by itself, at its bounds.
+//! Addresses and names as people write them: each form by itself, at its limits.
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn the_metadata_host_is_a_host_or_host_and_port() {
         "[x]",
     ] {
         assert!(metadata(text).is_err(), "{text}");
-        // An empty variable is as good as none.
+        // An empty variable counts as unset.
         if !text.is_empty() {
             let error = endpoints(&[("GCE_METADATA_HOST", text)]).unwrap_err();
             let wanted = "GCE_METADATA_HOST must be host or host:port, such as 127.0.0.1:8787";
@@ -91,7 +91,7 @@ fn an_address_is_refused_for_each_thing_that_it_must_not_have() {
         ("https://h", "https://h"),
         ("https://h///", "https://h"),
         (" https://h/a/ ", "https://h/a"),
-        // Blanks of other kinds come along with what is pasted.
+        // Pasted text brings other kinds of white space along.
         ("\u{a0}https://h/a\u{2003}", "https://h/a"),
         ("HTTPS://H:443/A", "https://h/A"),
         ("http://127.9.9.9:1/", "http://127.9.9.9:1"),

@@ -1,5 +1,5 @@
-//! Which hosts take credentials. Look-alikes are generated from a small vocabulary and judged by a list of whole names,
-//! written out of the forms that Google's libraries checked; nothing here takes a name apart as the product does.
+//! Which hosts may receive credentials. Look-alikes are generated from a small vocabulary and judged by a list of whole
+//! names, written out from the forms that Google's libraries checked; nothing here parses a name as the product does.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ const WORDS: [&str; 12] = [
 ];
 const REGIONS: [&str; 2] = ["us-east1", "europe-west12"];
 
-/// Labels around the name of a service, and words that have none.
+/// Labels around the name of a service, and words without a service.
 fn labels(services: &[&str]) -> Vec<String> {
     let mut labels: Vec<String> = WORDS.iter().map(|word| (*word).to_owned()).collect();
     for service in services {
@@ -49,7 +49,7 @@ fn labels(services: &[&str]) -> Vec<String> {
     labels
 }
 
-/// Every host of these labels that may have credentials, name by name.
+/// Every host of these labels that is allowed to receive credentials, name by name.
 fn takers(labels: &[String]) -> BTreeSet<String> {
     let mut hosts = BTreeSet::new();
     for (service, universe) in TAKERS.iter().flat_map(|service| UNIVERSES.map(|universe| (service, universe)))
@@ -69,19 +69,19 @@ fn takers(labels: &[String]) -> BTreeSet<String> {
     hosts
 }
 
-/// Whether an address of this host may have credentials, and whether the host is one at all.
+/// Whether an address of this host can receive credentials, and whether the host is valid at all.
 fn judged(host: &str, universe: &str) -> Option<bool> {
     let url = reqwest::Url::parse(&format!("https://{host}/v1/token")).ok()?;
     (url.host_str() == Some(host)).then(|| takes_credentials(&url, universe))
 }
 
-/// Judges these hosts in a universe; gives back how many may have credentials.
+/// Judges these hosts in a universe; returns how many can receive credentials.
 fn assert_judged(hosts: impl IntoIterator<Item = String>, takers: &BTreeSet<String>) -> usize {
     let mut taken = 0;
     for host in hosts {
         let Some(is_taker) = judged(&host, "cloud.example") else { continue };
         assert_eq!(is_taker, takers.contains(&host), "{host}");
-        // Where the universe is Google's, nobody else's is.
+        // If the universe is Google's, no other host belongs to it.
         let googles = is_taker && host.ends_with(".googleapis.com");
         assert_eq!(judged(&host, GOOGLE), Some(googles), "{host}");
         taken += usize::from(is_taker);
@@ -93,7 +93,7 @@ fn assert_judged(hosts: impl IntoIterator<Item = String>, takers: &BTreeSet<Stri
 fn of_all_names_of_one_or_two_labels_only_the_known_forms_take_credentials() {
     let labels = labels(&TAKERS);
     let takers = takers(&labels);
-    // What is written like a region passes for one: nobody but Google makes names there.
+    // Anything that looks like a region passes, because only Google creates names there.
     let is_like_a_region = |label: &str| label.contains('-') && label.ends_with(|c: char| c.is_ascii_digit());
     let second = labels.iter().filter(|label| REGIONS.contains(&label.as_str()) || !is_like_a_region(label));
     let two = labels.iter().flat_map(|one| second.clone().map(move |other| format!("{one}.{other}")));
@@ -180,7 +180,7 @@ fn each_form_is_taken_over_https_alone_whatever_the_port_and_without_a_dot_at_it
                 format!("https://{host}:443/v1/token"),
                 format!("https://{host}:8443/v1/token"),
                 format!("HTTPS://{shouted}/v1/token"),
-                // Other dots are dots, and what is percent-encoded is decoded, before a name is asked for.
+                // Other dots are dots, and percent-encoding is decoded, before a name is looked up.
                 format!("https://{}/", host.replace('.', "\u{3002}")),
                 format!("https://{}/", host.replace('.', "%2e")),
             ] {

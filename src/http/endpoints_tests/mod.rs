@@ -120,7 +120,7 @@ fn a_files_token_uri_counts_only_where_it_is_trusted_and_nothing_else_is_said() 
     );
 }
 
-/// Each service: where Google has it, the variable that moves it, its name for people, and whether it charges.
+/// Each service: its address at Google, the variable that moves it, its display name, and whether it charges.
 const SERVICES: [(Service, &str, &str, &str, bool); 10] = [
     (Service::Iam, "https://iam.U", "CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM", "IAM", true),
     (
@@ -198,7 +198,7 @@ fn each_variable_moves_its_services_and_no_other() {
         }
         assert_eq!(endpoints.overridden(), people);
         assert!(endpoints.partly_overridden());
-        // Once, though two services share it.
+        // Listed once, though two services share it.
         let written = match variable {
             "GCE_METADATA_HOST" => here.to_owned(),
             _ if variable.contains("OVERRIDES") => format!("{moved}/"),

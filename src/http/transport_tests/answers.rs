@@ -13,7 +13,7 @@ async fn a_body_without_end_is_read_to_a_limit() {
 async fn a_body_of_eight_mebibytes_is_read_and_one_more_byte_is_too_much() {
     const MOST: usize = 8_388_608;
     let (whole, over) = ("x".repeat(MOST), "x".repeat(MOST + 1));
-    // Its length told beforehand, and not.
+    // With its length announced, and without.
     let untold = |body: &str| Turn::Say(format!("HTTP/1.1 200 X\r\nConnection: close\r\n\r\n{body}"));
     for (turn, fits) in
         [(ok(&whole), true), (untold(&whole), true), (ok(&over), false), (untold(&over), false)]
@@ -82,7 +82,7 @@ async fn an_end_that_is_told_as_so_many_seconds_from_now_is_counted_by_the_clock
 async fn where_endpoints_are_moved_a_refusal_names_who_was_asked_and_not_google() {
     for (caller, turns) in [
         (bare_token(), vec![answer(500, "", UNAVAILABLE)]),
-        // The token endpoint is the first to be asked.
+        // The token endpoint is called first.
         (user(), vec![answer(500, "", UNAVAILABLE)]),
         (user(), vec![ok(TOKEN), answer(500, "", UNAVAILABLE)]),
     ] {

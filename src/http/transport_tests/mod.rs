@@ -1,4 +1,4 @@
-//! The transport against a server that says what the test tells it to, byte for byte.
+//! The transport against a server that sends what the test tells it to, byte for byte.
 
 mod answers;
 mod connections;
@@ -36,7 +36,7 @@ fn mint() -> MintRequest {
     MintRequest { account: "sa@p.iam.gserviceaccount.com".into(), delegates: vec![], what }
 }
 
-/// A write, as any builder of a service makes one.
+/// A write, as a service's builder makes it.
 fn write() -> RequestSpec {
     RequestSpec::post(
         CallKind::Write,
@@ -47,7 +47,7 @@ fn write() -> RequestSpec {
     )
 }
 
-/// A transport alone, without whoever knows a caller; at this rate.
+/// A transport by itself, without a caller, at this rate.
 fn http(server: &Server, rate: Option<f64>) -> Http {
     Http::new(Wire {
         endpoints: server.endpoints(),
@@ -60,7 +60,7 @@ fn http(server: &Server, rate: Option<f64>) -> Http {
     })
 }
 
-/// A question.
+/// A read.
 fn read(priority: Option<Priority>) -> RequestSpec {
     RequestSpec { priority, ..RequestSpec::get(Service::Iam, "/v1/x".into(), RequestContext::default()) }
 }
@@ -104,7 +104,7 @@ async fn read_only_refuses_a_write_before_anything_is_sent_and_lets_mints_pass()
     assert!(client.mint(&mint()).await.is_ok());
 }
 
-/// Everything that is recorded while `work` is done.
+/// Everything that is recorded during `work`.
 async fn recorded<F: Future>(
     server: &Server,
     source: Result<crate::auth::Source, ApiError>,

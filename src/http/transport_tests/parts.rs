@@ -1,4 +1,4 @@
-//! What the transport is made of, without a server.
+//! The parts of the transport, without a server.
 
 use super::*;
 
@@ -35,7 +35,7 @@ fn near_are_this_machine_and_the_addresses_of_its_metadata_to_the_bound() {
         "fe80::",
         "[fe80::1]",
         "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
-        // Where AWS has the metadata of its machines.
+        // AWS's address for instance metadata.
         "[fd00:ec2::254]",
         "fd00:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     ] {
@@ -77,7 +77,7 @@ fn only_what_may_carry_a_body_and_carries_none_is_told_its_length() {
     for method in ["POST", "PUT", "PATCH"] {
         assert_eq!(told(method, None).as_deref(), Some("0"), "{method}");
         assert_eq!(told(method, Some("")).as_deref(), Some("0"), "{method}");
-        // The library knows the length of what there is.
+        // The library knows the length of a present body.
         assert_eq!(told(method, Some("x")), None, "{method}");
     }
     for method in ["GET", "DELETE", "HEAD", "OPTIONS"] {
@@ -85,7 +85,7 @@ fn only_what_may_carry_a_body_and_carries_none_is_told_its_length() {
     }
 }
 
-/// A transport to Google as it is, of which nothing is sent here.
+/// A transport to Google's real addresses, which sends nothing here.
 fn to_google(charge: Charge) -> Http {
     Http::new(Wire {
         endpoints: Endpoints::new(&crate::local::env::Env::default(), None).unwrap(),

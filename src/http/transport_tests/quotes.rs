@@ -34,7 +34,7 @@ async fn a_quoted_bearer_without_a_form_of_its_own_reaches_neither_record_nor_er
             (403, format!("who is {quoted}?")),
             (200, format!(r#"{{"email":"a@b","description":"{quoted}"}}"#)),
         ] {
-            // What isn't valid JSON has no escapes of JSON.
+            // Invalid JSON has no JSON escapes.
             if status == 403 && quoted.contains('\\') {
                 continue;
             }
@@ -76,7 +76,7 @@ async fn a_quoted_assertion_reaches_neither_record_nor_error_however_it_is_quote
         of(&format!("a={assertion}&b")),
         of(&format!("ab={assertion}")),
     ];
-    // What must not be found: pieces of what was quoted.
+    // Fragments of the quoted text that must not be found.
     let mut pieces: Vec<String> = [&claims[20..], &signature[4..24]].map(str::to_owned).to_vec();
     pieces.extend(["", "a=", "ab="].map(|before| of(&format!("{before}{assertion}"))[60..100].to_owned()));
     let request = MintRequest {

@@ -35,7 +35,7 @@ async fn each_request_is_recorded_at_its_start_before_it_is_repeated_and_at_its_
         all.push(record);
     }
     let states: Vec<_> = all.iter().map(|r| (r.id, r.outcome.clone(), r.tries, r.status)).collect();
-    // Numbers are given to whoever asks in this program: other tests do as well.
+    // Numbers are shared by the whole program, including other tests.
     let (first, second) = (all[0].id, all[2].id);
     assert!(first < second);
     assert_eq!(

@@ -18,7 +18,7 @@ async fn after_four_tries_the_last_error_is_told() {
     assert_eq!(server.requests().await.len(), TRIES);
 }
 
-/// A question and how long it took, by a clock that moves on while all wait.
+/// A request and how long it took, by a clock that advances while everything waits.
 async fn asked_of(server: &Server) -> (Result<(), ApiError>, Duration) {
     let (client, since) = (server.client(), Instant::now());
     let outcome = client.get_account("x").await.map(drop);
@@ -31,9 +31,9 @@ async fn a_wait_that_the_server_asks_for_is_kept_and_one_over_thirty_seconds_is_
         ("Retry-After: 2\r\n", "{}", 2, 3),
         ("Retry-After: 30\r\n", "{}", 30, 31),
         ("", RETRY_INFO, 7, 8),
-        // The header goes first.
+        // The header wins.
         ("Retry-After: 3\r\n", RETRY_INFO, 3, 4),
-        // Nobody asked for more than our own.
+        // Without a request for more, ours applies.
         ("Retry-After: soon\r\n", "{}", 1, 2),
     ] {
         let server = Server::start([answer(429, headers, body), ok(ACCOUNT)]).await;
@@ -43,12 +43,12 @@ async fn a_wait_that_the_server_asks_for_is_kept_and_one_over_thirty_seconds_is_
         assert!(took >= least && took < most, "{headers}{body}: {took:?}");
     }
     for seconds in [31, 3_600] {
-        // Were it waited for, there would be a good answer.
+        // Waiting would have produced a good answer.
         let turn = answer(429, &format!("Retry-After: {seconds}\r\n"), "{}");
         let server = Server::start([turn, ok(ACCOUNT)]).await;
         let (outcome, took) = asked_of(&server).await;
         let error = outcome.unwrap_err();
-        // Nothing in `{}` says that it is Google's.
+        // Nothing in `{}` identifies it as Google's.
         assert_eq!((error.kind, error.retry_after), (ErrorKind::Server, Some(Duration::from_secs(seconds))));
         assert!(took < Duration::from_secs(1), "{took:?}");
         assert_eq!(server.requests().await.len(), 1);
@@ -58,7 +58,7 @@ async fn a_wait_that_the_server_asks_for_is_kept_and_one_over_thirty_seconds_is_
 #[tokio::test(start_paused = true)]
 async fn a_crowded_server_is_left_alone_for_a_second_and_a_failing_one_for_less() {
     for (turn, is_crowded) in [
-        // Google's own, and those of a proxy.
+        // Google's own, and a proxy's.
         (answer(429, "", EXHAUSTED), true),
         (answer(429, "", "{}"), true),
         (answer(429, "", "Too many"), true),
@@ -72,7 +72,7 @@ async fn a_crowded_server_is_left_alone_for_a_second_and_a_failing_one_for_less(
         assert!(took >= FIRST_WAIT, "{took:?}");
         assert_eq!(took >= Duration::from_secs(1), is_crowded, "{took:?}");
     }
-    // A server that asks for less than a second is taken at its word.
+    // A server that asks for less than a second gets that.
     let server = Server::start([answer(429, "Retry-After: 0\r\n", "{}"), ok(ACCOUNT)]).await;
     assert!(asked_of(&server).await.1 < Duration::from_secs(1));
 }
@@ -83,7 +83,7 @@ async fn waits_double_from_a_quarter_of_a_second_up() {
     let (outcome, took) = asked_of(&server).await;
     assert_eq!(outcome.unwrap_err().status, Some(503));
     assert_eq!(server.requests().await.len(), 4);
-    // 250 ms, 500 ms and a second, each longer by chance, up to twice as long.
+    // 250 ms, 500 ms and a second, each with jitter up to twice as long.
     assert!((Duration::from_millis(1_750)..Duration::from_millis(3_600)).contains(&took), "{took:?}");
 }
 
@@ -92,7 +92,7 @@ async fn a_repeat_waits_for_its_turn_like_any_other_question() {
     for (priority, least, most) in [
         (Some(Priority::Front), 1_000, 1_500),
         (Some(Priority::Back), 1_000, 1_500),
-        // What is not paced waits for the server only.
+        // Requests without rate limit wait for the server only.
         (None, 250, 900),
     ] {
         let server = Server::start([answer(503, "", UNAVAILABLE), ok("{}")]).await;
@@ -132,7 +132,7 @@ fn only_what_changes_nothing_is_repeated_and_only_where_that_may_help() {
             assert_eq!(may_repeat(kind, &of_status(status)), wanted, "{kind:?} {status}");
         }
     }
-    // Without an answer: a connection that broke, and nothing else.
+    // Without an answer, only a broken connection is retried.
     for kind in [
         ErrorKind::Config,
         ErrorKind::Credentials,
@@ -192,7 +192,7 @@ async fn a_write_that_a_401_refused_is_sent_a_second_time_and_no_third() {
         requests.iter().filter(|request| request.starts_with("POST /v1/x:write ")).count()
     };
     let refused = || answer(401, "", UNAUTHENTICATED);
-    // The second time it is carried out; refused again; lost.
+    // The second attempt is carried out, rejected again, or lost.
     for (second, is_ok) in
         [(ok("{}"), true), (refused(), false), (answer(503, "", UNAVAILABLE), false), (Turn::Close, false)]
     {
@@ -202,7 +202,7 @@ async fn a_write_that_a_401_refused_is_sent_a_second_time_and_no_third() {
         let requests = server.requests().await;
         assert_eq!((writes(&requests), requests.len()), (2, 4), "{requests:?}");
     }
-    // Where no other token is to be had, there is no second time.
+    // Without another token there is no second attempt.
     let server = Server::start([refused(), ok("{}")]).await;
     assert!(server.client().send(write()).await.is_err());
     assert_eq!(writes(&server.requests().await), 1);

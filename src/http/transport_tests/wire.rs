@@ -1,8 +1,8 @@
-//! What goes out and how the answer is taken, one condition at a time.
+//! What is sent and how the answer is read, one condition at a time.
 
 use super::*;
 
-/// A transport to this server alone, as the machine's metadata server, too.
+/// A transport to this server alone, which also serves as the metadata server.
 fn with_metadata(server: &Server) -> Http {
     let host = server.url.trim_start_matches("http://").to_owned();
     let url = |variable: &str| (variable.to_owned(), server.url.clone());
@@ -66,7 +66,7 @@ async fn each_request_says_what_it_wants_back_and_how() {
         (of(Service::Certs), vec![json, zipped]),
         (of(Service::Metadata), vec![flavor, zipped]),
         (RequestSpec { auth: false, ..of(Service::Metadata) }, vec![flavor, as_it_is]),
-        // What may be a credential is not to be unpacked.
+        // Answers that can be credentials must not be compressed.
         (mints, vec![json, as_it_is]),
         (bare, vec![json, as_it_is]),
         (headers(of(Service::Iam)), vec![json, as_it_is, one, basic]),
@@ -184,7 +184,7 @@ async fn there_is_room_for_the_whole_answer_before_it_is_read() {
     for (turn, room) in [(ok(&body), 5_000), (untold, 65_536)] {
         let server = Server::start([turn]).await;
         let answer = http(&server, None).send(&read(None), None).await.unwrap();
-        // Whatever grows leaves a copy of a token behind.
+        // A buffer that grows leaves a copy of a token behind.
         assert_eq!((answer.body.len(), answer.body.capacity()), (5_000, room));
     }
 }
@@ -208,7 +208,7 @@ async fn proxies_are_for_others_than_this_machine_and_its_metadata_server() {
             let pools = [http.0.proxied.lock().await.is_some(), http.0.direct.lock().await.is_some()];
             let proxied = beyond && use_proxy;
             assert_eq!(pools, [proxied, !proxied], "{url} {use_proxy}");
-            // It knows of proxies, whether or not this machine has one.
+            // It supports proxies, whether or not this machine has one.
             assert_eq!(format!("{client:?}").contains("proxies"), proxied, "{client:?}");
             http.disconnect().await;
             let pools = [http.0.proxied.lock().await.is_some(), http.0.direct.lock().await.is_some()];
@@ -231,7 +231,7 @@ async fn connections_are_closed_only_after_an_answer_that_did_not_come_in_time()
         let _ = http.send(&read(None), None).await;
         assert_eq!(http.0.direct.lock().await.is_some(), kept);
     }
-    // Who cannot be reached holds up no other connection.
+    // An unreachable host holds up no other connection.
     let server = Server::start([Turn::Hang]).await;
     let http = http(&server, None);
     let hasty = reqwest::Client::builder().no_proxy().connect_timeout(Duration::ZERO);
@@ -246,10 +246,10 @@ async fn connections_are_closed_only_after_an_answer_that_did_not_come_in_time()
 async fn broken_request_is_told_by_its_innermost_cause_or_by_none() {
     let server = Server::start([answer(404, "", "{}")]).await;
     let client = build(false).unwrap();
-    // One that has no cause below it.
+    // An error without a cause below it.
     let refused = client.get(&server.url).send().await.unwrap().error_for_status().unwrap_err();
     assert_eq!(root_cause(&refused), "");
-    // A port at which nobody listens any more.
+    // A port on which nothing listens any more.
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{closed}");
     let none = client.get(&url).send().await.unwrap_err();
