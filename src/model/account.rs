@@ -7,20 +7,20 @@ use jiff::Timestamp;
 pub struct Account {
     /// `deployer@acme-prod.iam.gserviceaccount.com`
     pub email: String,
-    /// 21 digits; survives delete and undelete, differs for a recreated account. Empty when not known.
+    /// 21 digits; survives delete and undelete, differs for a recreated account. Empty if not known.
     pub unique_id: String,
-    /// The project that owns it. Empty when not known.
+    /// The project that owns it. Empty if not known.
     pub project: String,
-    /// Up to 100 bytes, free text, may be empty.
+    /// Up to 100 bytes of free text, can be empty.
     pub display_name: String,
-    /// Up to 256 bytes, free text, may be empty.
+    /// Up to 256 bytes of free text, can be empty.
     pub description: String,
-    /// A disabled account authenticates nobody.
+    /// A disabled account can't authenticate.
     pub disabled: bool,
 }
 
 impl Account {
-    /// An account known by name only: typed by hand, nothing read about it yet.
+    /// An account known by name only: typed, nothing read about it yet.
     pub fn named(name: &str) -> Account {
         Account {
             email: name.to_owned(),
@@ -29,8 +29,8 @@ impl Account {
         }
     }
 
-    /// IAM's full name of it (AIP-122), which is documented with the project's id and the email alone; none where the
-    /// two are not known.
+    /// IAM's full name for it (AIP-122), which is documented with the project ID and the email only; `None` if these
+    /// are not known.
     pub fn full_name(&self) -> Option<String> {
         let Account { email, project, .. } = self;
         (email.contains('@') && !project.is_empty())
@@ -43,16 +43,16 @@ impl Account {
     }
 }
 
-/// One key of an account. Only user-managed keys are asked for: they are the ones people leak.
+/// One key of an account. Only user-managed keys are read: they are the ones people leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountKey {
     /// 40 hex digits
     pub id: String,
-    /// When it was made (`validAfterTime`).
+    /// When it was created (`validAfterTime`).
     pub created: Option<Timestamp>,
-    /// When it ends; `None` for "never" (Google writes 9999-12-31T23:59:59Z).
+    /// When it expires; `None` for never (Google writes 9999-12-31T23:59:59Z).
     pub expires: Option<Timestamp>,
-    /// Disabled keys sign nothing that Google accepts.
+    /// Google rejects the signatures of disabled keys.
     pub disabled: bool,
 }
 
@@ -61,7 +61,7 @@ pub fn short(email: &str) -> &str {
     email.strip_suffix(".iam.gserviceaccount.com").unwrap_or(email)
 }
 
-/// The project written in an account's email; none for default accounts and unique IDs, whose name does not tell.
+/// The project in an account's email; `None` for default accounts and unique IDs, whose names don't contain it.
 pub fn project_of(email: &str) -> Option<String> {
     let (_, domain) = email.split_once('@')?;
     let inner = domain.strip_suffix(".iam.gserviceaccount.com")?;
@@ -72,13 +72,13 @@ pub fn project_of(email: &str) -> Option<String> {
     })
 }
 
-/// Whether a text has the form of an account's name: an email, or a unique ID of 21 digits. What it names may be a
-/// person, too.
+/// Whether a text has the form of an account's name: an email, or a unique ID of 21 digits. It could also name a
+/// person.
 pub fn is_name(text: &str) -> bool {
     text.contains('@') || (text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Checks a name somebody typed. Gives it back trimmed, the email completed from the short form `name@project`.
+/// Checks a typed name. Returns it trimmed, with the email completed from the short form `name@project`.
 ///
 /// # Errors
 /// One sentence with the two valid forms.

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-/// Who is calling, for the header and for `whoami`. Unknown parts are `None` and are said to be unknown.
+/// The caller, for the header and for `whoami`. Unknown parts are `None` and are shown as unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// `dev@example.com`, `ci@acme-ci.iam.gserviceaccount.com`; none until somebody told us.
+    /// `dev@example.com`, `ci@acme-ci.iam.gserviceaccount.com`; `None` until known.
     pub principal: Option<String>,
-    /// What sort of credentials: `user`, `service account`, `access token`.
+    /// The kind of credentials: `user`, `service account`, `access token`.
     pub kind: String,
-    /// Which file or variable, in a few words: `ADC`, `--credentials sa.json`, `CLOUDSDK_AUTH_ACCESS_TOKEN`.
+    /// The file or variable in a few words: `ADC`, `--credentials sa.json`, `CLOUDSDK_AUTH_ACCESS_TOKEN`.
     pub source: String,
     /// The full path or variable behind `source`.
     pub origin: String,
@@ -19,53 +19,53 @@ pub struct Caller {
     pub project: Option<String>,
     /// Charged and checked for API use: sent as `x-goog-user-project`.
     pub quota_project: Option<String>,
-    /// `googleapis.com` but for sovereign clouds.
+    /// `googleapis.com` except for sovereign clouds.
     pub universe: String,
-    /// OAuth scopes of the current access token; empty when not known.
+    /// OAuth scopes of the current access token; empty if not known.
     pub scopes: Vec<String>,
-    /// When the current access token ends, if it is known.
+    /// When the current access token expires, if known.
     pub expires: Option<Timestamp>,
-    /// What to do where these credentials are not enough, in one sentence.
+    /// What to do if these credentials are not enough, in one sentence.
     pub remedy: Option<String>,
 }
 
-/// A caller that one can be.
+/// A caller to switch to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
-    /// How to be it.
+    /// How to get its credentials.
     pub how: CredentialSource,
     /// Where it is from: `ADC`, `gcloud login`, `--credentials sa.json`.
     pub label: String,
-    /// What it is, and who as far as files tell; or why it cannot be used.
+    /// Its kind, and its identity as far as files tell; or why it can't be used.
     pub about: String,
-    /// Who, as far as files tell.
+    /// Its identity, as far as files tell.
     pub principal: Option<String>,
-    /// Whether it is the login that gcloud uses when nothing else is named.
+    /// Whether it is the login that gcloud uses by default.
     pub gclouds_own: bool,
 }
 
-/// A wish to call as somebody else.
+/// A request to switch callers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Switch {
-    /// As one of those that are there.
+    /// To one of those found.
     To(CredentialSource),
-    /// As this account: the present caller mints for it. The way back is remembered.
+    /// To this account: the current caller mints for it. The way back is remembered.
     Become(String),
-    /// As whoever it was before that.
+    /// To the previous caller.
     Back,
-    /// As the same, with API calls charged otherwise.
+    /// The same caller, with API calls charged otherwise.
     Charge(Charge),
 }
 
-/// Which project API calls are charged to: what `x-goog-user-project` says.
+/// The project that API calls are charged to, which is what `x-goog-user-project` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Charge {
-    /// The one that the credentials name, if they name one.
+    /// The project that the credentials name, if any.
     #[default]
     AsCredentials,
     /// This one.
     Project(String),
-    /// None is named: Google takes the one that the credentials belong to.
+    /// None: Google uses the one that the credentials belong to.
     Unnamed,
 }
 
@@ -74,7 +74,7 @@ pub enum Charge {
 pub enum CredentialSource {
     /// A credentials file.
     File(PathBuf),
-    /// The access token that came in on stdin.
+    /// The access token from stdin.
     Stdin,
     /// `CLOUDSDK_AUTH_ACCESS_TOKEN`
     Variable,
@@ -85,14 +85,14 @@ pub enum CredentialSource {
 }
 
 impl Caller {
-    /// The member form used in policies: `user:dev@example.com`; none while the principal is unknown.
+    /// The member form used in policies: `user:dev@example.com`; `None` while the principal is unknown.
     pub fn member(&self) -> Option<String> {
         let principal = self.principal.as_deref()?;
-        // Federated principals are members as they are called.
+        // The names of federated principals are member forms already.
         if principal.starts_with("principal://") {
             return Some(principal.to_owned());
         }
-        // What has no `@` is called by a name that no policy has (a workload of Kubernetes reports its pool).
+        // A name without `@` doesn't occur in policies (a workload of Kubernetes reports its pool).
         let prefix = match principal.contains('@') {
             true if principal.ends_with(".gserviceaccount.com") => "serviceAccount",
             true => "user",
@@ -101,8 +101,8 @@ impl Caller {
         Some(format!("{prefix}:{principal}"))
     }
 
-    /// The principal as people say it: of a federated one the subject and its pool, for what stands before them
-    /// (`principal://iam.googleapis.com/…`) tells nobody apart.
+    /// The principal as people say it. For a federated one, the subject and its pool, because the prefix
+    /// (`principal://iam.googleapis.com/…`) is the same for all.
     pub fn name(&self) -> Option<String> {
         let principal = self.principal.as_deref()?;
         let federated = principal.strip_prefix("principal://").and_then(|path| path.split_once("/subject/"));
@@ -112,8 +112,8 @@ impl Caller {
         })
     }
 
-    /// Who is logged in to gcloud, where that is somebody else than the caller of Application Default Credentials:
-    /// the commonest reason why one tool may what the other may not.
+    /// The gcloud login, if it differs from the caller of Application Default Credentials: the most common reason why
+    /// one tool is allowed what the other isn't.
     pub fn other_login<'a>(&self, choices: &'a [Choice]) -> Option<&'a str> {
         let adc = ["ADC", "GOOGLE_APPLICATION_CREDENTIALS", "metadata server"];
         let is_adc = adc.contains(&self.source.as_str());

@@ -1,13 +1,13 @@
-//! The hops of a delegation chain and what is known of each, as data. Finding it out takes calls and is a flow.
+//! The hops of a delegation chain and what is known about each, as data. Finding that out takes calls and is a flow.
 
 use super::permission::Permission;
 
 /// One step of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
-    /// The account that acts; none for the caller.
+    /// The account that impersonates; `None` for the caller.
     pub from: Option<String>,
-    /// The account that is acted as.
+    /// The account that is impersonated.
     pub to: String,
     /// What `from` needs on `to`.
     pub permission: Permission,
@@ -15,17 +15,17 @@ pub struct Hop {
     pub state: HopState,
 }
 
-/// What is known of a hop, with the reason.
+/// What is known about a hop, with the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HopState {
     /// It is granted.
     Yes(String),
-    /// IAM, or a mint that was tried, says no.
+    /// IAM, or a test mint, says no.
     No(String),
-    /// No policy that was read grants it.
+    /// No readable policy grants it.
     NoGrantSeen,
-    /// A policy that decides could not be read.
+    /// A policy that decides couldn't be read.
     Unread(String),
-    /// It cannot be told.
+    /// Unknown.
     CannotTell(String),
 }

@@ -1,6 +1,6 @@
-//! Claims to be signed by an account (`signJwt`): templates to start from, the rules of the API, what is doubtful
-//! all the same, and the two claims that can be computed when the request is sent. It reads text and gives text:
-//! what was typed is sent as it was typed, not as a parser would write it again.
+//! Claims to be signed by an account (`signJwt`): templates to start from, the API's rules, warnings about what is
+//! allowed but doubtful, and the two claims that can be computed on sending. It works on text: what was typed is sent
+//! as typed, not as a parser would write it.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use super::{
     lifetime::{DEFAULT_SECONDS, MAX_SECONDS, countdown},
 };
 
-/// Longer claims make a token that no header has room for.
+/// Longer claims make a token that doesn't fit into a header.
 pub const MAX_BYTES: usize = 64 * 1024;
 
-/// How far a clock may be off before it is said, in seconds.
+/// The clock difference that is mentioned, in seconds.
 const SKEW: i64 = 60;
 
 /// The `aud` of a JWT that is exchanged at the token endpoint, in Google's own universe.
@@ -25,11 +25,11 @@ pub struct Template {
     pub name: &'static str,
     /// What it is for, and what comes next.
     pub about: &'static str,
-    /// The claims, with `ACCOUNT` where the email goes; `iat` and `exp` are added when it is sent.
+    /// The claims, with `ACCOUNT` in place of the email; `iat` and `exp` are added on sending.
     text: &'static str,
 }
 
-/// The templates, in the order they are offered.
+/// The templates, in display order.
 pub const TEMPLATES: [Template; 7] = [
     Template {
         name: "Google API",
@@ -71,23 +71,23 @@ impl Template {
     }
 }
 
-/// Claims that may be sent.
+/// Claims that can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
-    /// As they are sent.
+    /// The text to send.
     pub text: String,
     /// The `exp`, in seconds since 1970.
     pub expires: Option<i64>,
-    /// Doubts that stop nothing, each a clause.
+    /// Warnings that stop nothing, each a clause.
     pub warnings: Vec<String>,
 }
 
-/// Checks claims for an account at a time (seconds since 1970); with a lifetime (in seconds), `iat` and `exp` are
-/// added where they are missing. Refused is only what the API refuses (`projects.serviceAccounts.signJwt`): what is no
-/// JSON object, an `exp` that is no integer, in the past or over 12 hours ahead.
+/// Checks claims for an account at a time (seconds since 1970); with a lifetime (in seconds), missing `iat` and `exp`
+/// are added. It rejects only what the API rejects (`projects.serviceAccounts.signJwt`): anything but a JSON object, an
+/// `exp` that isn't an integer, is in the past or over 12 hours ahead.
 ///
 /// # Errors
-/// One clause: the place by line and column for what is no JSON, else the rule.
+/// One clause: line and column for invalid JSON, else the rule.
 pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
@@ -172,7 +172,7 @@ fn doubt_names(claims: &Claims, account: &str, warnings: &mut Vec<String>) {
     }
 }
 
-/// `aud` may be a text or a list of them (RFC 7519, section 4.1.3).
+/// `aud` can be a string or a list of them (RFC 7519, section 4.1.3).
 fn audiences(claims: &Claims) -> impl Iterator<Item = &str> {
     let aud = claims.get("aud");
     let list = aud.and_then(Value::as_array).into_iter().flatten();
@@ -185,7 +185,7 @@ fn is_googles(audience: &str) -> bool {
     host.ends_with(".googleapis.com") || host == "accounts.google.com"
 }
 
-/// The user and the scopes that these claims ask the token endpoint for, where they are meant for it.
+/// The user and the scopes that these claims request from the token endpoint, if they are meant for it.
 pub fn delegation(text: &str) -> Option<(String, Vec<String>)> {
     let value: Value = serde_json::from_str(text).ok()?;
     let claims = value.as_object()?;
@@ -195,7 +195,7 @@ pub fn delegation(text: &str) -> Option<(String, Vec<String>)> {
     for_tokens.then_some((subject, scopes))
 }
 
-/// The reader counts bytes; people count characters, from 1.
+/// The parser counts bytes; people count characters, from 1.
 fn placed(text: &str, error: &serde_json::Error) -> String {
     let said = error.to_string();
     let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
@@ -204,7 +204,7 @@ fn placed(text: &str, error: &serde_json::Error) -> String {
     format!("line {}, column {}: {what}", error.line().max(1), before.max(1))
 }
 
-/// The line and column that such a sentence names.
+/// The line and column in such a message.
 pub fn place(sentence: &str) -> Option<(usize, usize)> {
     let (line, rest) = sentence.strip_prefix("line ")?.split_once(", column ")?;
     Some((line.parse().ok()?, rest.split_once(':')?.0.parse().ok()?))
@@ -220,7 +220,7 @@ fn sort(value: &Value) -> &'static str {
     }
 }
 
-/// The text with claims added before its last brace: all else stays as it was typed.
+/// The text with claims added before its last brace; everything else stays as typed.
 fn spliced(text: &str, empty: bool, added: &[String]) -> String {
     let text = text.trim();
     if added.is_empty() {
@@ -316,7 +316,7 @@ mod tests {
             "{\"b\":1e2, \"a\" : 12345678901234567890123, \"c\":\"\\u00e9\", \"iat\": 1800000000, \"exp\": 1800000060 }"
         );
         assert_eq!(at("{}", Some(60)).unwrap().text, "{ \"iat\": 1800000000, \"exp\": 1800000060 }");
-        // What is there already is kept, and the lifetime that counts for nothing is said to.
+        // Existing claims are kept, and a message says that the lifetime has no effect.
         let own = at("{\"exp\": 1800000001}", Some(60)).unwrap();
         assert!(own.warnings.iter().any(|warning| warning.contains("lifetime isn't used")));
         assert_eq!((own.expires, own.text.matches("exp").count()), (Some(1_800_000_001), 1));

@@ -1,20 +1,20 @@
-//! Two clocks: this machine's, and that of Google, by which a credential begins and ends.
+//! Two clocks: this machine's, and Google's, which decides when a credential starts and expires.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::lifetime;
 
-/// Clocks that are no further apart agree, in milliseconds: what is told of the difference is no more exact than that.
+/// Clocks within this difference agree, in milliseconds: the measured difference isn't more accurate.
 const AGREE: i64 = 5_000;
 
 /// What Google's clock shows when this machine's shows `here`; `behind` is how far this machine's is behind, in
-/// milliseconds, where that is known.
+/// milliseconds, if known.
 pub fn at_google(here: Timestamp, behind: Option<i64>) -> Timestamp {
     let apart = behind.filter(|behind| behind.unsigned_abs() > AGREE.unsigned_abs()).unwrap_or(0);
     here.checked_add(SignedDuration::from_millis(apart)).unwrap_or(here)
 }
 
-/// That the clocks differ, as a clause, where they do.
+/// The difference between the clocks, as a clause, if there is one.
 pub fn apart(behind: Option<i64>) -> Option<String> {
     let behind = behind.filter(|behind| behind.unsigned_abs() > AGREE.unsigned_abs())?;
     let way = if behind > 0 { "behind" } else { "ahead of" };

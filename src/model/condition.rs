@@ -1,5 +1,5 @@
-//! The condition of a binding: kept as read, compared by what is documented, and evaluated here only where it
-//! depends on nothing but time.
+//! The condition of a binding: kept as read, compared by its documented fields, and evaluated here only if it depends
+//! on time alone.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -7,19 +7,19 @@ use std::hash::{Hash, Hasher};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
 
-/// A condition (`google.type.Expr`), every field kept as read. Two are equal when all documented fields are:
-/// title, description, expression and location, an absent one being the same as an empty one.
+/// A condition (`google.type.Expr`), every field kept as read. Two are equal if all documented fields are: title,
+/// description, expression and location, where an absent field equals an empty one.
 #[derive(Clone, Debug)]
 pub struct Condition {
     fields: Map<String, Value>,
 }
 
-/// What a condition says at one moment.
+/// What a condition evaluates to at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// It holds.
     Holds {
-        /// The moment at which it stops; none when it never does.
+        /// The moment at which it stops; `None` if it never does.
         until: Option<Timestamp>,
     },
     /// It does not hold yet.
@@ -32,7 +32,7 @@ pub enum State {
         /// The moment at which it stopped.
         at: Timestamp,
     },
-    /// No moment satisfies it.
+    /// It never holds.
     Never,
     /// It depends on more than time.
     Unknown,
@@ -41,10 +41,10 @@ pub enum State {
 const DOCUMENTED: [&str; 4] = ["title", "description", "expression", "location"];
 
 impl Condition {
-    /// From the JSON of a binding's `condition`.
+    /// Parses the JSON of a binding's `condition`.
     ///
     /// # Errors
-    /// One sentence when it is not an object, or a documented field is not text.
+    /// One sentence if it isn't an object, or a documented field isn't text.
     pub fn read(value: &Value) -> Result<Condition, String> {
         let Value::Object(fields) = value else {
             return Err("a condition is not an object".to_owned());
@@ -78,12 +78,12 @@ impl Condition {
         Condition::new(title, &format!("request.time < timestamp(\"{at}\")"))
     }
 
-    /// What people call it.
+    /// Its title for people.
     pub fn title(&self) -> &str {
         self.text("title")
     }
 
-    /// May be empty.
+    /// Can be empty.
     pub fn description(&self) -> &str {
         self.text("description")
     }
@@ -103,13 +103,13 @@ impl Condition {
         Value::Object(self.fields.clone())
     }
 
-    /// The fields that are not documented.
+    /// The undocumented fields.
     pub(super) fn unknown(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.fields.iter().filter(|(name, _)| !DOCUMENTED.contains(&name.as_str()))
     }
 
-    /// What it says at this moment, where it depends on time alone: `request.time` compared by `<`, `<=`, `>`
-    /// or `>=` with `timestamp("…")`, joined by `&&`, `||`, `!` and parentheses.
+    /// Evaluates it at this moment, if it depends on time alone: `request.time` compared by `<`, `<=`, `>` or `>=` with
+    /// `timestamp("…")`, joined by `&&`, `||`, `!` and parentheses.
     pub fn evaluate(&self, now: Timestamp) -> State {
         Reader::read(self.expression()).map_or(State::Unknown, |(time, bounds)| state(&time, bounds, now))
     }
@@ -119,7 +119,7 @@ impl Condition {
         self.evaluate(now).words(now)
     }
 
-    /// How many `&&`, `||` and `!` the expression has; IAM takes up to 12.
+    /// The number of `&&`, `||` and `!` in the expression; IAM accepts up to 12.
     pub fn operators(&self) -> usize {
         let mut quote = None;
         let mut count = 0;
@@ -149,7 +149,7 @@ impl Condition {
 }
 
 impl State {
-    /// Whether it is certain to hold now.
+    /// Whether it certainly holds now.
     pub fn holds(self) -> bool {
         matches!(self, State::Holds { .. })
     }
@@ -173,7 +173,7 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
     if day == now.strftime("%Y-%m-%d").to_string() {
         time
     } else if time == "00:00Z" && (at.as_second() - now.as_second()).abs() > 2 * 86_400 {
-        // Close by, the hour matters.
+        // For a near date the hour matters.
         day
     } else {
         format!("{day} {time}")
@@ -224,7 +224,7 @@ impl Time {
     }
 }
 
-/// The truth changes only at a bound or right after it, so those moments tell all there is.
+/// The result changes only at a bound or right after it, so evaluating at those moments is enough.
 fn state(time: &Time, bounds: Vec<Timestamp>, now: Timestamp) -> State {
     let after = |bound: Timestamp| bound.saturating_add(SignedDuration::from_nanos(1)).unwrap_or(bound);
     let mut moments = vec![(Timestamp::MIN, Timestamp::MIN)];
@@ -233,7 +233,7 @@ fn state(time: &Time, bounds: Vec<Timestamp>, now: Timestamp) -> State {
 
     let holds = time.holds(now);
     let flip = moments.iter().find(|(at, _)| *at > now && time.holds(*at) != holds).map(|(_, bound)| *bound);
-    // Where nothing changes any more, it does not hold at any moment to come.
+    // After the last bound nothing changes, so it never holds again.
     let last = || moments.iter().rposition(|(at, _)| time.holds(*at));
     match (holds, flip) {
         (true, until) => State::Holds { until },
@@ -245,7 +245,7 @@ fn state(time: &Time, bounds: Vec<Timestamp>, now: Timestamp) -> State {
     }
 }
 
-/// How deep parentheses and negations may go; the reader calls itself for each.
+/// How deep parentheses and negations can nest; the parser recurses for each.
 const DEEPEST: usize = 32;
 
 struct Reader<'a> {
@@ -255,7 +255,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The expression and the moments it names; none when it speaks of anything but time.
+    /// The expression and the moments in it; `None` if it contains anything but time.
     fn read(text: &str) -> Option<(Time, Vec<Timestamp>)> {
         let mut reader = Reader { rest: text, depth: 0, bounds: Vec::new() };
         let time = reader.any()?;
@@ -286,7 +286,7 @@ impl Reader<'_> {
 
     fn part(&mut self) -> Option<Time> {
         if self.take("!") {
-            // `!` binds tighter than a comparison, so only what is in parentheses can be negated.
+            // `!` binds tighter than a comparison, so only a parenthesized expression can be negated.
             let negated = self.rest.trim_start().starts_with(['(', '!']);
             return negated
                 .then(|| self.nested(Self::part))
@@ -337,14 +337,14 @@ impl Reader<'_> {
     }
 }
 
-/// CEL takes RFC 3339 only; jiff reads more than that.
+/// CEL accepts RFC 3339 only; jiff accepts more.
 fn rfc3339(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let at = |i: usize, sign: u8| bytes.get(i) == Some(&sign);
     let shaped = at(4, b'-') && at(7, b'-') && at(10, b'T') && at(13, b':') && at(16, b':');
     let zone = bytes.len().saturating_sub(6);
     let zoned = text.ends_with('Z') || at(zone, b'+') || at(zone, b'-');
-    // A leap second (`:60`) is another moment to each reader; a comma is ISO 8601's.
+    // Readers disagree about a leap second (`:60`); a comma is ISO 8601's.
     let doubtful = at(17, b'6') || text.contains(',');
     (shaped && zoned && !doubtful).then(|| text.parse().ok()).flatten()
 }

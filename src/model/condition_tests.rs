@@ -124,7 +124,7 @@ proptest! {
         let step = SignedDuration::from_hours(12);
         let holds = |at| condition.evaluate(at).holds();
         match condition.evaluate(now) {
-            // A single moment may be all that is missing, such as in `< t || > t`, or all that there is.
+            // A single moment can be all that is missing, such as in `< t || > t`, or all that there is.
             State::Holds { until: Some(until) } => {
                 prop_assert!(holds(until - step) && !(holds(until) && holds(until + step)));
             }
@@ -137,7 +137,7 @@ proptest! {
     }
 }
 
-// Each sign, and what is made of them, judged by a second evaluator.
+// Each operator and its combinations, judged by a second evaluator.
 
 #[test]
 fn each_sign_is_told_before_at_and_after_its_bound_both_ways_round() {
@@ -175,7 +175,7 @@ fn bound(index: usize) -> Timestamp {
     at(&format!("2026-05-{}T00:00:00Z", 10 + index))
 }
 
-/// The time line as whole numbers: the odd ones are the bounds, the even ones what lies between.
+/// The time line as whole numbers: odd ones are the bounds, even ones the intervals between.
 fn moment_of(position: usize) -> Timestamp {
     match position % 2 {
         1 => bound(position / 2),
@@ -235,9 +235,9 @@ impl Tree {
         }
     }
 
-    /// What is to be said, by looking at the whole time line.
+    /// The expected state, by looking at the whole time line.
     fn state(&self, now: usize) -> State {
-        // A change at a bound and one right after it are both told by the bound.
+        // A change at a bound and one right after it are both reported at the bound.
         let told = |position: usize| bound((position - 1) / 2);
         let holds = self.holds(now);
         let flip = (now + 1..=2 * BOUNDS).find(|position| self.holds(*position) != holds).map(told);
@@ -436,7 +436,7 @@ fn hour_is_left_out_at_midnight_of_a_day_that_is_not_close() {
         ("2026-04-30T23:59:00Z", NOON, "2026-04-30 23:59Z"),
         ("2027-05-01T12:00:00Z", NOON, "2027-05-01 12:00Z"),
         ("2026-06-01T12:00:00Z", NOON, "2026-06-01 12:00Z"),
-        // Two days are close, a second more is not, ahead and back.
+        // Two days are near, a second more is not, in both directions.
         ("2026-05-03T00:00:00Z", "2026-05-01T00:00:00Z", "2026-05-03 00:00Z"),
         ("2026-05-03T00:00:00Z", "2026-04-30T23:59:59Z", "2026-05-03"),
         ("2026-05-03T00:00:00Z", "2026-05-05T00:00:00Z", "2026-05-03 00:00Z"),
@@ -470,7 +470,7 @@ fn each_documented_field_decides_identity_order_and_hash_by_itself() {
         for (name, text) in got {
             assert_eq!(text, if name == field { "1" } else { &name[..1] }, "{field}");
         }
-        // Nothing and an empty text are the same.
+        // Absent and empty are the same.
         let (none, empty) = (with(Value::Null).unwrap(), with(json!("")).unwrap());
         assert!(none == empty && none.cmp(&empty).is_eq() && none != one, "{field}");
         assert_eq!(HashSet::from([none, empty]).len(), 1, "{field}");

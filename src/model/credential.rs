@@ -1,5 +1,4 @@
-//! What impersona mints: a secret with the account it speaks for, what it is meant for, the chain it came
-//! through and when it ends.
+//! What impersona mints: a secret with the account it belongs to, its target, the chain it came through and its expiry.
 
 use std::{fmt, path::PathBuf};
 
@@ -7,27 +6,27 @@ use jiff::Timestamp;
 
 use super::{jwt::Verdict, secret::Secret, signed_url::SignedUrl};
 
-/// The kinds of credential that can be made.
+/// The kinds of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// An OAuth 2.0 access token: says who calls Google's APIs.
+    /// An OAuth 2.0 access token: identifies the caller of Google's APIs.
     AccessToken,
-    /// An OpenID Connect ID token: says who calls a service, for one audience.
+    /// An OpenID Connect ID token: identifies the caller of a service, for one audience.
     IdToken,
-    /// Claims of one's own, signed with the account's Google-managed key.
+    /// Your own claims, signed with the account's Google-managed key.
     SignedJwt,
-    /// Bytes of one's own, signed with the account's Google-managed key.
+    /// Your own bytes, signed with the account's Google-managed key.
     SignedBlob,
-    /// An address of Cloud Storage that works without a login until it ends.
+    /// A Cloud Storage URL that works without a login until it expires.
     SignedUrl,
-    /// An access token or ID token from the metadata server of the machine.
+    /// An access token or ID token from the machine's metadata server.
     Metadata,
-    /// An access token of a Workspace user, got for a signed JWT by domain-wide delegation.
+    /// An access token of a Workspace user, exchanged for a signed JWT by domain-wide delegation.
     Delegated,
 }
 
 impl Kind {
-    /// The kinds that have a form, in the order they are offered.
+    /// The kinds that have a form, in display order.
     pub const FORMS: [Kind; 6] = [
         Kind::AccessToken,
         Kind::IdToken,
@@ -64,12 +63,12 @@ impl Kind {
     }
 }
 
-/// What to mint: everything that decides the request, nothing secret. `T` sends it again.
+/// What to mint: everything that decides the request, without secrets. `T` sends it again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MintRequest {
-    /// The email or unique ID of the account to speak for; at the metadata server also `default`.
+    /// The email or unique ID of the target account; at the metadata server also `default`.
     pub account: String,
-    /// Accounts between the caller and `account`, nearest to the caller first.
+    /// Accounts between the caller and `account`, first hop first.
     pub delegates: Vec<String>,
     /// What kind, with the fields of that kind.
     pub what: What,
@@ -82,12 +81,12 @@ pub enum What {
     AccessToken {
         /// Full scope URLs, at least one.
         scopes: Vec<String>,
-        /// Whole seconds, 1 to 43,200; over 3,600 only where the organization allows it.
+        /// Whole seconds, 1 to 43,200; over 3,600 only if the organization allows it.
         lifetime_seconds: u32,
     },
     /// `generateIdToken`
     IdToken {
-        /// Who the token is meant for; required.
+        /// The audience; required.
         audience: String,
         /// Adds the claims `email` and `email_verified`.
         include_email: bool,
@@ -96,30 +95,30 @@ pub enum What {
     },
     /// `signJwt`
     SignedJwt {
-        /// A JSON object, as it was typed; checked by [`super::claims`].
+        /// A JSON object, as typed; checked by [`super::claims`].
         claims: String,
-        /// Whole seconds: `iat` and `exp` are added when it is sent, where the claims have none.
+        /// Whole seconds: `iat` and `exp` are added on sending, if the claims have none.
         lifetime_seconds: Option<u32>,
     },
     /// `signBlob`
     SignedBlob(Payload),
-    /// `signBlob` over what a V4 signed URL is made from.
+    /// `signBlob` over the text behind a V4 signed URL.
     SignedUrl(SignedUrl),
     /// `instance/service-accounts/…/token` of the metadata server.
     MetadataAccess {
-        /// Full scope URLs; none takes what the machine gives.
+        /// Full scope URLs; empty for the machine's own.
         scopes: Vec<String>,
     },
     /// `instance/service-accounts/…/identity` of the metadata server.
     MetadataId {
-        /// Who the token is meant for; required.
+        /// The audience; required.
         audience: String,
         /// Adds the claim `google.compute_engine`: format `full` in place of `standard`.
         full: bool,
-        /// Adds the licences of the machine's images, to format `full` only.
+        /// Adds the licences of the machine's images, in format `full` only.
         licenses: bool,
     },
-    /// A signed JWT given to the token endpoint. It cannot be sent again without a new JWT.
+    /// A signed JWT for the token endpoint. It can't be sent again without a new JWT.
     Delegated {
         /// The email of the Workspace user.
         subject: String,
@@ -133,12 +132,12 @@ pub enum What {
 pub enum Payload {
     /// These bytes.
     Bytes(Vec<u8>),
-    /// What is in this file when it is sent.
+    /// The content of this file on sending.
     File(PathBuf),
 }
 
-/// A request has no bigger body: what is larger is signed by its hash. The limit of the service is not published;
-/// this one is ours.
+/// The largest body of a request: for anything larger, sign its hash. The service's limit is not published; this one is
+/// ours.
 pub const LARGEST_PAYLOAD: usize = 4 * 1024 * 1024;
 
 impl fmt::Debug for Payload {
@@ -165,40 +164,40 @@ impl MintRequest {
     }
 }
 
-/// A minted credential, as it lies on the shelf.
+/// A minted credential on the shelf.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// The request that made it; tells account, target and chain.
+    /// The request that made it, with account, target and chain.
     pub request: MintRequest,
-    /// The token itself; of a blob its signature in base64, of a URL the whole address.
+    /// The token itself; for a blob its signature in base64, for a URL the whole address.
     pub secret: Secret,
-    /// When it ends; none when the answer did not tell, and for what has no end of its own.
+    /// When it expires; `None` if the answer didn't say, or it has no expiry of its own.
     pub expires: Option<Timestamp>,
     /// When it was minted, by our clock.
     pub minted: Timestamp,
-    /// The account that the metadata server meant by `default`; else none.
+    /// The account behind the metadata server's `default`; else `None`.
     pub whose: Option<String>,
-    /// What is known of the signature, for what the account's own key signed.
+    /// What is known about the signature, if the account's own key signed it.
     pub signed: Option<Signed>,
-    /// What is worth knowing about it, each a sentence.
+    /// Remarks about it, each a sentence.
     pub remarks: Vec<String>,
 }
 
 /// A signature by the account's Google-managed key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signed {
-    /// The id of the key, forty hexadecimal digits.
+    /// The ID of the key, forty hexadecimal digits.
     pub key_id: String,
-    /// SHA-256 of the bytes that were signed, in hexadecimal.
+    /// SHA-256 of the signed bytes, in hexadecimal.
     pub sha256: String,
-    /// Whether one of the account's published keys made it.
+    /// Whether it was made by one of the account's published keys.
     pub verdict: Verdict,
-    /// Until when that key is published; none where that could not be read.
+    /// Until when that key is published; `None` if that couldn't be read.
     pub key_ends: Option<Timestamp>,
 }
 
 impl Credential {
-    /// One without a signature to speak of and without remarks.
+    /// A credential without a signature to show and without remarks.
     pub fn new(
         request: MintRequest,
         secret: Secret,
@@ -208,17 +207,17 @@ impl Credential {
         Credential { request, secret, expires, minted, whose: None, signed: None, remarks: Vec::new() }
     }
 
-    /// The account that it speaks for.
+    /// The account that it belongs to.
     pub fn account(&self) -> &str {
         self.whose.as_deref().unwrap_or(&self.request.account)
     }
 
-    /// Whole seconds until it ends, never below zero; none when the end is not known.
+    /// Whole seconds until it expires, never below zero; `None` if the expiry is unknown.
     pub fn remaining(&self, now: Timestamp) -> Option<i64> {
         self.expires.map(|end| (end.as_second() - now.as_second()).max(0))
     }
 
-    /// Whether its end has come.
+    /// Whether it has expired.
     pub fn ended(&self, now: Timestamp) -> bool {
         self.remaining(now) == Some(0)
     }

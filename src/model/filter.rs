@@ -1,5 +1,5 @@
-//! Filters as people type them: words of plain text, all of which must occur; `!word` must not. Case does not
-//! matter. A longer filter without `!` only narrows, so only the previous hits need to be looked at again.
+//! Filters as people type them: all words of plain text must match; `!word` excludes. Case doesn't matter. A longer
+//! filter without `!` only narrows the result, so only the previous matches need to be looked at again.
 
 use memchr::memmem::Finder;
 
@@ -11,7 +11,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Reads a filter.
+    /// Parses a filter.
     pub fn new(text: &str) -> Filter {
         let lower = text.to_lowercase();
         let words = lower

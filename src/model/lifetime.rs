@@ -1,17 +1,17 @@
-//! Lengths of time as people type and read them, and the rule for how long an access token may live. No clock:
-//! only seconds.
+//! Lengths of time as people type and read them, and the rule for the lifetime of an access token. It works in seconds,
+//! without a clock.
 
-/// What every account may have.
+/// The lifetime that every account can have.
 pub const DEFAULT_SECONDS: u32 = 3_600;
 
-/// What no account may exceed.
+/// The lifetime that no account can exceed.
 pub const MAX_SECONDS: u32 = 43_200;
 
-/// Said wherever a lifetime over one hour is chosen, and again when Google refuses it.
+/// Shown wherever a lifetime over one hour is chosen, and again if Google rejects it.
 pub const EXTENSION: &str = "over 1h works only for accounts that the organization lists in \
      constraints/iam.allowServiceAccountCredentialLifetimeExtension";
 
-/// Reads a lifetime: `600s`, `10m`, `1h`, `1h 30m`, or plain seconds.
+/// Parses a lifetime: `600s`, `10m`, `1h`, `1h 30m`, or plain seconds.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -27,13 +27,13 @@ pub fn parse(text: &str) -> Result<u32, String> {
     }
 }
 
-/// The seconds of `1h 30m` and the like, without a limit; units must get smaller, so that each appears once. None for
-/// what is no length.
+/// The seconds of `1h 30m` and the like, without a limit; units must get smaller, so each appears once. `None` for
+/// anything else.
 pub fn seconds(text: &str) -> Option<u64> {
     read(text, &UNITS[1..])
 }
 
-/// As [`seconds`], with days too: `7d`, `1d 12h`. For what may live longer than any token.
+/// Like [`seconds`], with days: `7d`, `1d 12h`. For what can live longer than any token.
 pub fn seconds_or_days(text: &str) -> Option<u64> {
     read(text, &UNITS)
 }
@@ -65,7 +65,7 @@ pub fn needs_extension(seconds: u32) -> bool {
     seconds > DEFAULT_SECONDS
 }
 
-/// A length as short as it can be said: `1h`, `1h 30m`, `2d 3h`, `0s`.
+/// A length in its shortest form: `1h`, `1h 30m`, `2d 3h`, `0s`.
 pub fn words(seconds: impl Into<i64>) -> String {
     let seconds = seconds.into();
     let parts: Vec<String> =
@@ -73,8 +73,8 @@ pub fn words(seconds: impl Into<i64>) -> String {
     if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
 }
 
-/// A length whose text keeps its width while it runs down: `54m 12s`, `12m 03s`, `1h 02m 03s`, `3d 04h`.
-/// Nothing below zero.
+/// A length whose text keeps its width while it counts down: `54m 12s`, `12m 03s`, `1h 02m 03s`, `3d 04h`. Never below
+/// zero.
 pub fn countdown(seconds: impl Into<i64>) -> String {
     let [(d, _), (h, _), (m, _), (s, _)] = split(seconds.into());
     match (d, h, m) {

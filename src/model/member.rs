@@ -1,6 +1,6 @@
-//! A member of a binding: the string as somebody wrote it, and the form in which two of them are compared. It
-//! knows the documented forms (reference of `Policy`, field `Binding.members`) and what a reader should be told
-//! about each; it never looks anything up.
+//! A member of a binding: the string as written, and the form in which two of them are compared. It knows the
+//! documented forms (reference of `Policy`, field `Binding.members`) and what to tell a reader about each; it never
+//! looks anything up.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -8,16 +8,16 @@ use std::hash::{Hash, Hasher};
 use super::account;
 use super::nearest::nearest;
 
-/// A member string, kept as written and compared normalized: the value of `user:`, `group:`, `serviceAccount:`
-/// and `domain:` without regard to case, everything else exactly. IAM folds the former when it stores a policy
-/// and keeps the case of the latter; Terraform's provider compares the same way.
+/// A member string, kept as written and compared normalized: the value of `user:`, `group:`, `serviceAccount:` and
+/// `domain:` without regard to case, everything else exactly. IAM folds the former when it stores a policy and keeps
+/// the case of the latter; Terraform's provider compares the same way.
 #[derive(Clone, Debug)]
 pub struct Member {
     text: String,
     key: String,
 }
 
-/// What sort of member it is.
+/// The kind of member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// `user:{email}`
@@ -42,22 +42,22 @@ pub enum Kind {
     AllUsers,
     /// `allAuthenticatedUsers`
     AllAuthenticatedUsers,
-    /// A form that is not documented
+    /// An undocumented form
     Other,
 }
 
-/// Said when a typed member has no documented form.
+/// Shown if a typed member has no documented form.
 const FORMS: &str = "user:EMAIL, group:EMAIL, serviceAccount:EMAIL, domain:DOMAIN, allUsers, \
      allAuthenticatedUsers, principal://… or principalSet://…";
 
-/// What a member may begin with, before the colon.
+/// What a member can begin with, before the colon.
 const TYPES: [&str; 6] = ["user", "group", "serviceAccount", "domain", "principal", "principalSet"];
 
-/// Where the names of federated identities begin (IAM's page on principal identifiers).
+/// How the names of federated identities begin (IAM's page on principal identifiers).
 const POOLS: &str = "iam.googleapis.com/";
 
 impl Member {
-    /// A member as the server sent it: whatever it is, it is kept.
+    /// A member as the server sent it: kept, whatever it is.
     pub fn read(text: &str) -> Member {
         let key = match text.split_once(':') {
             Some((kind @ ("user" | "group" | "serviceAccount" | "domain"), value)) => {
@@ -68,8 +68,7 @@ impl Member {
         Member { text: text.to_owned(), key }
     }
 
-    /// Checks a member that somebody typed. The remark is for a `principal…://` form that is not documented:
-    /// Google adds forms.
+    /// Checks a typed member. The remark is for an undocumented `principal…://` form, because Google adds forms.
     ///
     /// # Errors
     /// One sentence with the rule.
@@ -141,7 +140,7 @@ impl Member {
         &self.key
     }
 
-    /// What sort of member it is.
+    /// The kind of member.
     pub fn kind(&self) -> Kind {
         let (prefix, value) = self.text.split_once(':').unwrap_or((&self.text, ""));
         match prefix {
@@ -160,7 +159,7 @@ impl Member {
         }
     }
 
-    /// For lists: without what all of its sort share, and with a long `uid` cut.
+    /// For lists: without what all of its kind share, and with a long `uid` cut.
     pub fn short(&self) -> String {
         match self.kind() {
             Kind::ServiceAccount => account::short(&self.text).to_owned(),
@@ -180,17 +179,17 @@ impl Member {
         }
     }
 
-    /// Anybody at all, with or without a Google account.
+    /// Anyone, with or without a Google account.
     pub fn is_public(&self) -> bool {
         matches!(self.kind(), Kind::AllUsers | Kind::AllAuthenticatedUsers)
     }
 
-    /// The principal is gone; a new one of the same name does not get its roles.
+    /// The principal was deleted; a new one of the same name doesn't get its roles.
     pub fn is_deleted(&self) -> bool {
         self.kind() == Kind::Deleted
     }
 
-    /// Many principals behind one name; who they are cannot be seen from here.
+    /// Many principals behind one name, which are not visible from here.
     pub fn is_opaque(&self) -> bool {
         matches!(self.kind(), Kind::Group | Kind::Domain | Kind::PrincipalSet | Kind::ProjectRole)
     }
@@ -205,8 +204,8 @@ impl Member {
         }
     }
 
-    /// What a reader should be told about it: `other project`, `other domain`, `public`, … A project or domain
-    /// that is not known marks nothing.
+    /// What to tell a reader about it: `other project`, `other domain`, `public`, … An unknown project or domain marks
+    /// nothing.
     pub fn marks(&self, account_project: Option<&str>, caller_domain: Option<&str>) -> Vec<&'static str> {
         let mut marks = Vec::new();
         match self.kind() {
@@ -232,7 +231,7 @@ impl Member {
         marks
     }
 
-    /// The project that an account's name tells.
+    /// The project in an account's name.
     fn project(&self) -> Option<String> {
         let value = self.key.split_once(':')?.1;
         match self.kind() {
@@ -351,7 +350,7 @@ fn is_documented_principal(text: &str) -> bool {
         }
 }
 
-/// A member without a type, or with one that does not exist: the correction where one is near.
+/// A member without a type or with an unknown one: suggests the nearest correction.
 fn unknown_type(text: &str, shown: &str) -> String {
     let prefix = |email: &str| if is_service_account(email) { "serviceAccount" } else { "user" };
     match text.split_once(':') {

@@ -1,6 +1,5 @@
-//! The domain, pure: accounts, permissions, roles, scopes, lifetimes, credentials, tokens and what a
-//! refusal means. Nothing here does IO, reads a clock or knows a screen, and nothing here imports another
-//! part of the crate.
+//! The domain, pure: accounts, permissions, roles, scopes, lifetimes, credentials, tokens, and what a denial means.
+//! Nothing here does IO, reads a clock or knows a screen, and nothing here imports another part of the crate.
 
 pub mod account;
 pub mod caller;

@@ -1,6 +1,6 @@
-//! “Did you mean …?”: what is near to something mistyped, out of a list of what is known.
+//! “Did you mean …?”: the nearest match for a typo in a list of known words.
 
-/// The candidate that a typed word most likely means: close to it in spelling, whatever its case. None where nothing is
+/// The candidate that a typed word most likely means: close to it in spelling, whatever its case. `None` if nothing is
 /// close, or the word is too short to tell.
 pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
@@ -17,10 +17,10 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .map(|(_, candidate)| candidate)
 }
 
-/// Longer words are nobody's slip, and comparing takes time.
+/// Longer words are hardly typos, and comparing takes time.
 const MAX_LENGTH: usize = 120;
 
-/// ` Did you mean X?` for the end of a sentence, or nothing.
+/// ` Did you mean X?` for the end of a sentence, or empty.
 pub fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!(" Did you mean {name}?")).unwrap_or_default()
 }

@@ -1,14 +1,14 @@
-//! The permissions on a service account that decide what a caller may do with it, in the order of the
-//! "You can" matrix, each with the narrowest predefined role that gives it.
+//! The permissions on a service account that decide what a caller can do with it, in the order of the "You can" matrix,
+//! each with the narrowest predefined role that gives it.
 
-/// One thing a caller may be allowed to do with an account.
+/// One thing that a caller can be allowed to do with an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// `iam.serviceAccounts.getAccessToken`
     pub name: &'static str,
     /// What it is for, in a word or two: `access token`.
     pub label: &'static str,
-    /// The narrowest predefined role that carries it (public role descriptions, August 2026).
+    /// The narrowest predefined role with it (public role descriptions, August 2026).
     pub role: &'static str,
 }
 
@@ -70,18 +70,18 @@ pub const MATRIX: [Permission; 8] = [
     SET_IAM_POLICY,
 ];
 
-/// What IAM answered for [`MATRIX`], cell by cell. IAM's yes is about allow and deny policies only: the API's
-/// state, scopes, VPC Service Controls and propagation may still refuse.
+/// IAM's answer for [`MATRIX`], cell by cell. A yes covers allow and deny policies only: the API's state, scopes, VPC
+/// Service Controls and propagation can still lead to a denial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Granted([Option<bool>; MATRIX.len()]);
 
 impl Granted {
-    /// From the permissions that `testIamPermissions` gave back when it was asked about all of the matrix.
+    /// From the permissions that `testIamPermissions` returned when asked about the whole matrix.
     pub fn from_names<S: AsRef<str>>(granted: &[S]) -> Granted {
         Granted::from_answer(&MATRIX.map(|permission| permission.name), granted)
     }
 
-    /// The same when it was asked about these: of the others nothing is known.
+    /// The same when asked about these: the others are unknown.
     pub fn from_answer<S: AsRef<str>>(asked: &[&str], granted: &[S]) -> Granted {
         Granted(MATRIX.map(|permission| {
             asked
@@ -90,7 +90,7 @@ impl Granted {
         }))
     }
 
-    /// What IAM said of this permission; none where it was not asked, or cannot be.
+    /// IAM's answer for this permission; `None` if it wasn't asked, or can't be.
     pub fn answer(&self, permission: Permission) -> Option<bool> {
         MATRIX.iter().position(|p| *p == permission).and_then(|i| self.0[i])
     }
@@ -100,7 +100,7 @@ impl Granted {
         self.answer(permission) == Some(true)
     }
 
-    /// No to everything: the caller has no access, or there is no such account.
+    /// No to everything: the caller has no access, or the account doesn't exist.
     pub fn is_none(&self) -> bool {
         self.0.iter().all(|answer| *answer == Some(false))
     }

@@ -1,4 +1,4 @@
-//! A project and where it hangs in the resource hierarchy.
+//! A project and its place in the resource hierarchy.
 
 /// A project as Resource Manager v3 describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -7,11 +7,11 @@ pub struct Project {
     pub id: String,
     /// Digits only. Empty when not known.
     pub number: String,
-    /// What people call it; may be empty.
+    /// The display name; can be empty.
     pub display_name: String,
     /// `folders/876` or `organizations/2`; empty for a project without a parent, or when not known.
     pub parent: String,
-    /// Whether it is usable (`ACTIVE`), not on its way out.
+    /// Whether it is usable (`ACTIVE`), not about to be deleted.
     pub active: bool,
 }
 
@@ -20,11 +20,11 @@ pub struct Project {
 pub struct Ancestor {
     /// `folders/876` or `organizations/2`
     pub name: String,
-    /// What people call it; empty when it may not be read.
+    /// The display name; empty if it isn't readable.
     pub display_name: String,
 }
 
-/// Checks a project id or number that somebody typed.
+/// Checks a typed project ID or number.
 ///
 /// # Errors
 /// One sentence with the rule (6–30 letters, digits and hyphens, from the Resource Manager reference).

@@ -1,6 +1,6 @@
-//! Predefined roles that touch service accounts, keys, policies, projects and services, as Google publishes
-//! them (`assets/roles.tsv`): what a role is called and which of those permissions it gives. Custom roles and
-//! other permissions are not known here.
+//! Predefined roles that concern service accounts, keys, policies, projects and services, as Google publishes them
+//! (`assets/roles.tsv`): a role's title and which of those permissions it gives. Custom roles and other permissions are
+//! not known here.
 
 use std::sync::LazyLock;
 
@@ -15,14 +15,14 @@ pub struct Role {
     pub title: &'static str,
     /// `GA`, `BETA`, …
     pub stage: &'static str,
-    /// How many permissions it gives in all: the measure of how broad it is.
+    /// How many permissions it gives in all: a measure of how broad it is.
     pub breadth: u32,
-    /// Those of the permissions that matter here, separated by commas.
+    /// The permissions that matter here, separated by commas.
     permissions: &'static str,
 }
 
 impl Role {
-    /// The permissions that matter here, of all it gives.
+    /// The permissions that matter here, out of all it gives.
     pub fn permissions(self) -> impl Iterator<Item = &'static str> {
         self.permissions.split(',').filter(|permission| !permission.is_empty())
     }
@@ -52,13 +52,13 @@ fn read(line: &'static str) -> Option<Role> {
     })
 }
 
-/// The role with this name, if it is a predefined one known here.
+/// The role with this name, if it is a known predefined one.
 pub fn find(name: &str) -> Option<Role> {
     ROLES.iter().copied().find(|role| role.name == name)
 }
 
-/// The role that somebody meant who left out a part of its name, wrote its title, or misspelt it: of several the one
-/// with the shortest name. Roles of Google's own agents are never meant.
+/// The role that a partial name, a title or a misspelling means; of several, the one with the shortest name. Roles of
+/// Google's own agents are never meant.
 pub fn meant(typed: &str) -> Option<Role> {
     let typed = typed.trim().trim_start_matches("roles/").to_lowercase();
     if typed.len() < 4 || typed.contains(|c: char| c.is_control() || c == '/') {
@@ -76,17 +76,17 @@ pub fn meant(typed: &str) -> Option<Role> {
     })
 }
 
-/// What the role is called: `Service Account Token Creator`.
+/// The role's title: `Service Account Token Creator`.
 pub fn title(name: &str) -> Option<&'static str> {
     find(name).map(|role| role.title)
 }
 
-/// The permissions of the role that matter here; none for a role not known.
+/// The permissions of the role that matter here; empty for an unknown role.
 pub fn permissions(name: &str) -> impl Iterator<Item = &'static str> {
     find(name).into_iter().flat_map(Role::permissions)
 }
 
-/// The roles that give this permission, narrowest first; the roles of Google's own agents left out.
+/// The roles that give this permission, narrowest first, without the roles of Google's own agents.
 pub fn giving(permission: &str) -> Vec<Role> {
     let mut roles: Vec<Role> = ROLES
         .iter()

@@ -1,20 +1,20 @@
-//! The catalogue of OAuth scopes of Google APIs (`assets/scopes.tsv`) and the short names people type for them.
-//! It only names and checks scopes: whether one is enough for a call is for the server to say.
+//! The catalogue of OAuth scopes of Google APIs (`assets/scopes.tsv`) and the short names people type for them. It only
+//! names and checks scopes: whether one is enough for a call is up to the server.
 
 use std::sync::LazyLock;
 
 use super::nearest::nearest;
 
-/// What a new access token gets when nothing else is asked for.
+/// The default scope of a new access token.
 pub const DEFAULT: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-/// What nearly every scope starts with, left out in short names.
+/// The prefix of nearly every scope, left out in short names.
 const PREFIX: &str = "https://www.googleapis.com/auth/";
 
-/// Far longer than any scope there is; a bound so that a pasted document is not sent as one.
+/// Far longer than any real scope, so that a pasted document isn't sent as one.
 const MAX_BYTES: usize = 2_048;
 
-/// Names that stand for scopes without being one of the catalogue's.
+/// Names of scopes outside the catalogue.
 const SHORTHANDS: [&str; 3] = ["email", "profile", "openid"];
 
 /// One scope of the catalogue.
@@ -32,7 +32,7 @@ impl Scope {
         short(self.full)
     }
 
-    /// Whether it is one of an API's, whose name may come from a host and has no capitals then.
+    /// Whether it belongs to an API, whose name can come from a host name and then has no capitals.
     fn is_of(self, api: &str) -> bool {
         self.apis.split(',').any(|name| name.eq_ignore_ascii_case(api))
     }
@@ -52,8 +52,8 @@ pub fn all() -> &'static [Scope] {
     &CATALOGUE
 }
 
-/// The full scope for what somebody typed: a short name of the catalogue, `email`, `profile`, `openid`, or any
-/// `https://` text of their own, known or not.
+/// The full scope for typed text: a short name of the catalogue, `email`, `profile`, `openid`, or any `https://` text,
+/// known or not.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -88,18 +88,18 @@ pub fn expand(text: &str) -> Result<String, String> {
     }
 }
 
-/// A scope without the part that nearly all of them share; any other text as it is.
+/// A scope without the common prefix; any other text unchanged.
 pub fn short(full: &str) -> &str {
     full.strip_prefix(PREFIX).unwrap_or(full)
 }
 
-/// Scopes as people type several of them: short names with commas.
+/// Several scopes as people type them: short names with commas.
 pub fn set(scopes: &[String]) -> String {
     scopes.iter().map(|scope| short(scope)).collect::<Vec<_>>().join(", ")
 }
 
-/// The scopes that the documents of an API (`storage`) name, the broadest first: a name without a dot stands for all of
-/// it. Which of them a single method takes is for the server to say.
+/// The scopes in the documents of an API (`storage`), broadest first: a name without a dot covers the whole API. Which
+/// of them a single method accepts is up to the server.
 pub fn of_api(api: &str) -> Vec<Scope> {
     let mut found: Vec<Scope> = all().iter().copied().filter(|scope| scope.is_of(api)).collect();
     let narrow = |scope: &Scope| scope.full.starts_with(PREFIX) && scope.short().contains('.');
@@ -107,17 +107,17 @@ pub fn of_api(api: &str) -> Vec<Scope> {
     found
 }
 
-/// Whether the documents of an API of this name are known.
+/// Whether this API's documents are known.
 pub fn is_api(name: &str) -> bool {
     all().iter().any(|scope| scope.is_of(name))
 }
 
-/// The scope to ask for when this API is called: cloud-platform where it takes that, else its own.
+/// The scope to request for calling this API: cloud-platform if it accepts that, else its own.
 pub fn for_api(api: &str) -> String {
     of_api(api).first().map_or(DEFAULT, |scope| scope.full).to_owned()
 }
 
-/// The APIs whose documents name this scope, separated by commas; empty when none does.
+/// The APIs whose documents name this scope, separated by commas; empty if none does.
 pub fn apis(full: &str) -> &'static str {
     find(full).map_or("", |scope| scope.apis)
 }

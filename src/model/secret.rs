@@ -1,5 +1,5 @@
-//! The one type for anything that would let somebody act as somebody else. It is wiped when dropped, prints
-//! as `…` whichever way it is printed, and is opened in few places only: `tests/it/architecture.rs` lists them.
+//! The one type for anything that would let someone act as someone else. It is wiped when dropped, prints as `…` in
+//! every format, and is opened in few places only: `tests/it/architecture.rs` lists them.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl Secret {
         Secret(SecretString::from(text.into()))
     }
 
-    /// The text itself. Every call site is listed in the architecture test: add yours there with its reason.
+    /// The text itself. The architecture test lists every call site: add yours there with its reason.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -30,7 +30,7 @@ impl Secret {
         self.len() == 0
     }
 
-    /// The text with all but a recognizable, useless prefix replaced: `ya29.c.••••••••`, `eyJ••••••••`.
+    /// The text with everything replaced but a recognizable, useless prefix: `ya29.c.••••••••`, `eyJ••••••••`.
     pub fn masked(&self) -> String {
         let text = self.0.expose_secret();
         let prefix =
@@ -39,7 +39,7 @@ impl Secret {
     }
 }
 
-/// In constant time: how long it takes tells nothing about where two secrets differ.
+/// Compared in constant time: the duration doesn't tell where two secrets differ.
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
         let (one, other) = (self.expose().as_bytes(), other.expose().as_bytes());
@@ -118,7 +118,7 @@ mod tests {
             ("eyJhush", "eyJ"),
             ("1//hush", "1//"),
             ("AIzahush", "AIza"),
-            // What only looks like one, or has the beginning elsewhere.
+            // Look-alikes, or the beginning somewhere else.
             ("ya29", ""),
             ("YA29.c.hush", ""),
             ("eyjhush", ""),

@@ -1,14 +1,15 @@
-//! Text that is copied into a shell: any text as one word, and no word that does anything before it is sent off.
+//! Text that is copied into a shell: any text becomes one word, and nothing runs before the user presses enter.
 
 use super::visible::is_unsafe;
 
-/// Stands in place of a word that no form of quoting can carry: one with NUL in it, which no program can be given, or with
-/// a line break at its end, which `$(…)` takes away. Nothing that holds this is copied.
+/// Replaces a word that no quoting can express: one with NUL, which no program can be given, or with a line break at
+/// its end, which `$(…)` strips. A text that contains this is never copied.
 pub const UNQUOTABLE: char = '\0';
 
-/// A word for a POSIX shell: as it is where it is plainly harmless, else in single quotes. Where characters act on a
-/// terminal or hide (a paste may be cut off by them, and what follows is run), `printf` makes them when the command runs.
-/// `$'\x1b'` would be shorter, but dash and other shells that only do what POSIX.1-2017 says read it as it stands.
+/// A word for a POSIX shell: unchanged if it is plainly harmless, else in single quotes. Characters that act on a
+/// terminal or hide (a paste can be cut off by them, and the rest is run) are written so that `printf` makes them when
+/// the command runs. `$'\x1b'` would be shorter, but dash and other shells that implement only POSIX.1-2017 take it
+/// literally.
 pub fn quote(text: &str) -> String {
     let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@,%+=".contains(&b);
     // In zsh a word that begins with `=` is the path of a program.
@@ -23,7 +24,7 @@ pub fn quote(text: &str) -> String {
     }
 }
 
-/// As `printf %b` reads it. Quotes and what shells look for within double quotes are escaped as well.
+/// As `printf %b` reads it. Quotes and what shells interpret within double quotes are escaped as well.
 fn escaped(text: &str) -> String {
     let mut word = String::with_capacity(text.len() * 2);
     let mut bytes = [0; 4];

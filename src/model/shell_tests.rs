@@ -24,8 +24,9 @@ fn what_acts_on_a_terminal_is_made_when_the_command_runs() {
     }
 }
 
-/// What needs no quotes, by POSIX.1-2024, section 2.2: all that it does not list among what must or may have to be quoted.
-/// Of those, `%`, `=` and `,` need it only where no word of ours stands, and `=` at the start of a word in zsh.
+/// Characters that need no quotes by POSIX.1-2024, section 2.2: all that it doesn't list among those that must or might
+/// have to be quoted. Of those, `%`, `=` and `,` matter only where none of our words occur, and `=` at the start of a
+/// word in zsh.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"%+,-./:=@_".contains(&byte)
 }
@@ -37,7 +38,7 @@ fn each_ascii_character_alone_and_between_letters_is_quoted_unless_it_is_plain()
         for word in [format!("{c}"), format!("{c}b"), format!("a{c}"), format!("a{c}b")] {
             let plain = is_plain(byte) && !word.starts_with('=');
             let quoted = quote(&word);
-            // That of NUL alone looks like it, and is never copied.
+            // NUL's replacement looks like it, and is never copied.
             assert!((quoted == word) == plain || word == "\0", "{word:?} is {quoted}");
             if plain {
                 continue;
@@ -60,7 +61,7 @@ fn each_ascii_character_alone_and_between_letters_is_quoted_unless_it_is_plain()
 fn each_sign_that_acts_within_double_quotes_is_escaped_beside_a_control() {
     for byte in b' '..=b'~' {
         let c = char::from(byte);
-        // What ends a quote or starts an expansion or a substitution, and what shells look for history and ends by.
+        // Characters that end a quote, start an expansion or substitution, or refer to the shell's history.
         let acts = r#"'"!\`$()"#.contains(c);
         let inner = if acts { format!("\\0{byte:03o}") } else { c.to_string() };
         assert_eq!(quote(&format!("\x1b{c}1")), format!("\"$(printf %b '\\0033{inner}1')\""));
@@ -86,11 +87,11 @@ mod in_shells {
 
     use super::*;
 
-    /// The words as each shell that is here gives them to a program. POSIX wants `sh`; others are tried where they are.
+    /// The words as each available shell passes them to a program. POSIX requires `sh`; others are tried if installed.
     #[track_caller]
     fn assert_come_through(words: &[String]) {
         let folder = tempfile::tempdir().unwrap();
-        // Something for patterns to match: one character, and any between letters.
+        // Files for patterns to match: one character, and any between letters.
         for name in ["x", "axb", "ab", "a"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }

@@ -1,8 +1,8 @@
-//! Signed URLs of Cloud Storage, V4 with RSA: the canonical request, the text that the account signs, and the URL that
-//! comes of it. It reaches nobody: whoever signs is told the bytes and gives back the signature.
+//! Signed URLs for Cloud Storage, V4 with RSA: the canonical request, the text that the account signs, and the
+//! resulting URL. It calls nothing: it gives out the bytes to sign and takes the signature.
 //!
-//! The rules are those of Google's documents “V4 signing process” and “Canonical requests”, and in every byte what
-//! Google's Python library makes of the same input, but for one order of parameters (see [`SignedUrl::prepare`]).
+//! The rules are those of Google's documents “V4 signing process” and “Canonical requests”. The result equals that of
+//! Google's Python library byte for byte, except for one order of parameters (see [`SignedUrl::prepare`]).
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -13,17 +13,17 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::lifetime;
 
-/// The longest that any V4 signed URL may live: 7 days, in seconds.
+/// The longest lifetime of a V4 signed URL: 7 days, in seconds.
 pub const MAX_SECONDS: u32 = 604_800;
 
-/// For how long Google promises the key behind a signature to stay valid: 12 hours, in seconds (reference of
+/// How long Google promises to keep the key behind a signature valid: 12 hours, in seconds (reference of
 /// `SignBlobResponse.key_id`).
 pub const KEY_SECONDS: u32 = 43_200;
 
 /// RSA PKCS#1 v1.5 over SHA-256, which is how `signBlob` signs.
 const ALGORITHM: &str = "GOOG4-RSA-SHA256";
 
-/// What a signed URL says of itself. Whoever could set one of these would decide what is signed.
+/// The parameters that a signed URL sets by itself. Setting one of these would decide what is signed.
 const OURS: [&str; 6] = [
     "x-goog-algorithm",
     "x-goog-credential",
@@ -33,27 +33,27 @@ const OURS: [&str; 6] = [
     "x-goog-signedheaders",
 ];
 
-/// The methods that Cloud Storage takes in signed requests.
+/// The methods that Cloud Storage accepts in signed requests.
 pub const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 /// All but the unreserved characters of RFC 3986.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The same, with slashes left alone: a path is not normalized, so each of them is part of the name.
+/// The same, except slashes: a path is not normalized, so each of them is part of the name.
 const PATH: &AsciiSet = &STRICT.remove(b'/');
 
-/// What is signed: everything that decides the URL but the time and the signer.
+/// What is signed: everything that decides the URL except the time and the signer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedUrl {
-    /// `GET`, `HEAD`, `PUT`, `POST` or `DELETE`: the only one that the URL is good for.
+    /// `GET`, `HEAD`, `PUT`, `POST` or `DELETE`: the URL works for this method only.
     pub method: String,
     /// The bucket's name, without `gs://`.
     pub bucket: String,
-    /// The object's name as it is, not encoded.
+    /// The object's name, not encoded.
     pub object: String,
-    /// How long it lives, in whole seconds: 1 to [`MAX_SECONDS`].
+    /// The lifetime in whole seconds: 1 to [`MAX_SECONDS`].
     pub expires_seconds: u32,
-    /// Further headers that whoever uses the URL must send, as typed.
+    /// Further headers that requests must send, as typed.
     pub headers: Vec<(String, String)>,
     /// Further query parameters, as typed, not encoded.
     pub query: Vec<(String, String)>,
@@ -70,11 +70,11 @@ pub struct Unsigned {
 }
 
 impl SignedUrl {
-    /// Checks the whole by the rules that the readers of this module check its parts by, and that no query parameter
-    /// is there twice: Google documents no order for two of the same name.
+    /// Checks everything by the rules that the readers in this module apply to its parts, and that no query parameter
+    /// appears twice: Google documents no order for two of the same name.
     ///
     /// # Errors
-    /// One sentence with the first rule that is broken.
+    /// One sentence with the first broken rule.
     pub fn check(&self) -> Result<(), String> {
         if parse_method(&self.method)? != self.method {
             return Err(format!("{} must be upper case", quoted(&self.method)));
@@ -94,12 +94,12 @@ impl SignedUrl {
         Ok(())
     }
 
-    /// The text that the account `signer_email` must sign for a URL that starts to count at `at`, cut to whole
-    /// seconds; `universe` is `googleapis.com` or the domain of a sovereign cloud.
+    /// The text that the account `signer_email` must sign for a URL valid from `at`, cut to whole seconds; `universe`
+    /// is `googleapis.com` or the domain of a sovereign cloud.
     ///
     /// Parameters are sorted by their encoded names, as Google documents it and as its libraries for other languages
-    /// do. The Python library sorts `name=value` as one text instead, which differs where one name starts with
-    /// another and goes on with a digit, `-`, `.` or an encoded character.
+    /// do. The Python library sorts `name=value` as one text, which differs if one name starts with another and
+    /// continues with a digit, `-`, `.` or an encoded character.
     pub fn prepare(&self, signer_email: &str, universe: &str, at: Timestamp) -> Unsigned {
         let (host, path) = self.place(universe);
         let headers = self.canonical_headers(&host);
@@ -119,7 +119,7 @@ impl SignedUrl {
             ("X-Goog-SignedHeaders", &names),
         ]);
 
-        // Each header line ends in a newline of its own, so an empty line stands before the names.
+        // Each header line ends in its own newline, so an empty line comes before the names.
         let request = format!("{}\n{path}\n{query}\n{lines}\n{names}\n{payload}", self.method);
         let hash = hex(digest::digest(&digest::SHA256, request.as_bytes()).as_ref());
         let end = at.as_second() + i64::from(self.expires_seconds);
@@ -139,7 +139,7 @@ impl SignedUrl {
         }
     }
 
-    /// Names in lower case and in order, white space trimmed and collapsed, values of one name joined with commas.
+    /// Names in lower case and sorted, white space trimmed and collapsed, values of one name joined with commas.
     fn canonical_headers(&self, host: &str) -> BTreeMap<String, String> {
         let mut headers = BTreeMap::from([("host".to_owned(), host.to_owned())]);
         for (name, value) in &self.headers {
@@ -166,23 +166,23 @@ impl SignedUrl {
 }
 
 impl Unsigned {
-    /// The text to sign: its bytes go to `signBlob`. ASCII, four lines, nothing secret.
+    /// The text to sign: its bytes go to `signBlob`. ASCII, four lines, not secret.
     pub fn to_sign(&self) -> &str {
         &self.to_sign
     }
 
-    /// The URL with its signature, which from then on opens the object to whoever has it.
+    /// The URL with its signature, which from then on opens the object to anyone who has it.
     pub fn finish(&self, signature: &[u8]) -> String {
         format!("{}&X-Goog-Signature={}", self.url, *zeroize::Zeroizing::new(hex(signature)))
     }
 
-    /// When it ends.
+    /// When it expires.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
 }
 
-/// Reads `gs://BUCKET/OBJECT`. All behind the bucket is the object's name, as it is.
+/// Parses `gs://BUCKET/OBJECT`. Everything after the bucket is the object's name, unchanged.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -196,7 +196,7 @@ pub fn parse_object(text: &str) -> Result<(String, String), String> {
     Ok((bucket.to_owned(), object.to_owned()))
 }
 
-/// Reads a method, in upper or lower case.
+/// Parses a method, in upper or lower case.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -208,7 +208,7 @@ pub fn parse_method(text: &str) -> Result<String, String> {
     Err(format!("Invalid method {}: use GET, HEAD, PUT, POST or DELETE", quoted(text)))
 }
 
-/// Reads how long a URL lives: `15m`, `7d`, `1h 30m`, or plain seconds.
+/// Parses the lifetime of a URL: `15m`, `7d`, `1h 30m`, or plain seconds.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -220,20 +220,20 @@ pub fn parse_expires(text: &str) -> Result<u32, String> {
         .ok_or_else(|| wrong_expiry(text, seconds))
 }
 
-/// Reads one header: `Name: value`.
+/// Parses one header: `Name: value`.
 ///
 /// # Errors
 /// One sentence with the rule.
 pub fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once(':').ok_or_else(|| format!("Invalid header {}: use 'Name: value'", quoted(text)))?;
-    // Only spaces and tabs: a line break is for the check to find.
+    // Trims only spaces and tabs: a line break is for the check to find.
     let (name, value) = (name.trim_matches(' '), value.trim_matches([' ', '\t']));
     check_header(name, value)?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// Reads one query parameter: `name=value`, not encoded; the value may be empty.
+/// Parses one query parameter: `name=value`, not encoded; the value can be empty.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -263,7 +263,7 @@ pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
             lifetime::words(url.expires_seconds)
         ));
     }
-    // The host is in every request anyway.
+    // Every request has the host anyway.
     let headers = url.canonical_headers("");
     let shown: Vec<_> = headers
         .iter()
@@ -298,7 +298,7 @@ pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
     remarks
 }
 
-/// What the XML API asks for an object itself (Google's table “IAM permissions for XML requests”).
+/// The permission that the XML API needs for an object itself (Google's table “IAM permissions for XML requests”).
 fn permission(method: &str) -> &'static str {
     match method {
         "PUT" => "storage.objects.create, and storage.objects.delete to overwrite,",
@@ -308,8 +308,8 @@ fn permission(method: &str) -> &'static str {
     }
 }
 
-/// Google's “Bucket name requirements” as far as they hold for buckets that exist; that a new name may not have
-/// `goog` in front, or `google` in it, does not.
+/// Google's “Bucket name requirements” as far as they apply to existing buckets. The rule that a new name can't start
+/// with `goog` or contain `google` doesn't.
 fn check_bucket(name: &str) -> Result<(), String> {
     let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let bytes = name.as_bytes();
@@ -346,7 +346,7 @@ fn check_object(name: &str) -> Result<(), String> {
     ))
 }
 
-/// RFC 9110: a name is a token; of values only visible ASCII, spaces and tabs, for nothing else can be signed.
+/// RFC 9110: a name is a token; a value has visible ASCII, spaces and tabs only, because nothing else can be signed.
 fn check_header(name: &str, value: &str) -> Result<(), String> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(token) {
@@ -398,7 +398,7 @@ fn wrong_expiry(text: &str, seconds: Option<u64>) -> String {
     }
 }
 
-/// What was typed, in quotes, its end cut off when it is long.
+/// What was typed, in quotes, with its end cut off if it is long.
 fn quoted(text: &str) -> String {
     format!("“{}”", text.trim().chars().take(80).collect::<String>())
 }

@@ -11,10 +11,10 @@ fn at() -> Timestamp {
 /// Stands in for a signature; the vectors were made with the same bytes.
 const SIGNATURE: [u8; 16] = [240, 241, 242, 243, 244, 245, 246, 247, 248, 249, 250, 251, 252, 253, 254, 255];
 
-/// A line of `signed_url_vectors.jsonl`: what is typed, and what Google's library makes of it for [`SIGNER`] at
-/// [`at`], by google-cloud-storage 3.17.1 from PyPI, with `Blob.generate_signed_url(version="v4")`, its clock held
-/// still and a signer that gives [`SIGNATURE`] and keeps what it was to sign. `tests/conformance/credentials.py
-/// --vectors` makes the outputs anew from the inputs, and its checks compare them at every run.
+/// A line of `signed_url_vectors.jsonl`: the input, and what Google's library makes of it for [`SIGNER`] at [`at`], by
+/// google-cloud-storage 3.17.1 from PyPI, with `Blob.generate_signed_url(version="v4")`, its clock stopped and a signer
+/// that returns [`SIGNATURE`] and records what it was given. `tests/conformance/credentials.py --vectors` makes the
+/// outputs again from the inputs, and its checks compare them at every run.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
@@ -25,7 +25,7 @@ struct Vector {
     headers: Vec<String>,
     query: Vec<String>,
     virtual_host: bool,
-    /// The last line of the text to sign: the SHA-256 of the canonical request, hex.
+    /// The last line of the text to sign: the SHA-256 of the canonical request, in hex.
     hash: String,
     url: String,
 }
@@ -222,7 +222,7 @@ fn nothing_given_can_replace_what_signing_sets() {
     }
     assert!(parse_header("HOST: x").unwrap_err().contains("set when signing"));
     assert!(parse_header("Authorization: Bearer x").unwrap_err().contains("no authorization header"));
-    // A parameter of that name is nobody's header.
+    // A query parameter of that name has nothing to do with headers.
     assert!(parse_query("host=x").is_ok());
 }
 

@@ -1,4 +1,4 @@
-//! Which characters show what they are: the others act on a terminal, reorder a line, or hide.
+//! Which characters are visible as what they are; the others act on a terminal, reorder a line, or hide.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ const UNSAFE: [(u32, u32); 29] = [
 pub fn is_unsafe(c: char) -> bool {
     match c {
         ' '..='~' => false,
-        // Box drawing and block elements: most of what a frame holds beside ASCII.
+        // Box drawing and block elements: most of a frame besides ASCII.
         '\u{2500}'..='\u{25ff}' => false,
         _ => {
             let c = c as u32;
@@ -53,10 +53,10 @@ pub fn is_unsafe(c: char) -> bool {
     }
 }
 
-/// Stands for a character that was taken out of a sentence.
+/// Replaces a character that was removed from a sentence.
 const MARK: char = '\u{fffd}';
 
-/// A text from outside as a part of one line of ours: whatever does not show what it is becomes a mark, line breaks too.
+/// Text from outside as part of one of our lines: every unsafe character becomes a mark, line breaks too.
 pub fn line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -64,7 +64,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().map(|c| if is_unsafe(c) { MARK } else { c }).collect())
 }
 
-/// JSON with the same content, in which all that does not show what it is is escaped, but for line breaks between values.
+/// JSON with the same content, in which every unsafe character is escaped, except line breaks between values.
 pub fn json(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| c != '\n' && is_unsafe(c);
     if !text.contains(is_hidden) {
@@ -110,8 +110,8 @@ mod tests {
         assert!(UNSAFE.is_sorted_by(|a, b| a.0 <= a.1 && a.1 < b.0));
     }
 
-    /// For each code point whether Unicode's own data call it invisible. Private use and characters that are not
-    /// assigned yet take a cell like others.
+    /// For each code point, whether Unicode's own data call it invisible. Private use and unassigned characters take a
+    /// cell like others.
     fn invisible_by_unicode() -> Vec<bool> {
         use icu_properties::props::{
             BidiControl, DefaultIgnorableCodePoint, GeneralCategory as Category, NoncharacterCodePoint,
@@ -135,8 +135,8 @@ mod tests {
         invisible
     }
 
-    /// Unsafe here though Unicode does not say so: the last plane, all of it private use. Icon fonts use the first two
-    /// areas of private use, which stay.
+    /// Unsafe here although Unicode doesn't say so: the last plane, all of it private use. Icon fonts use the first two
+    /// private-use areas, which stay allowed.
     const BY_CHOICE: std::ops::RangeInclusive<char> = '\u{100000}'..='\u{10fffd}';
 
     #[test]

@@ -1,9 +1,10 @@
-//! What a service says that a credential was used at: Cloud Run, Cloud Storage, Identity-Aware Proxy, API gateways.
-//! Here minted tokens and signed URLs fail most, and these answers name neither a permission nor what to mint instead.
+//! Denials by services that credentials are used with: Cloud Run, Cloud Storage, Identity-Aware Proxy, API gateways.
+//! This is where minted tokens and signed URLs fail most often, and these answers name neither a permission nor what to
+//! mint instead.
 
 use super::Refusal;
 
-/// A service that credentials are minted for, by how it answers.
+/// A service that credentials are minted for, identified by its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalledService {
     /// Cloud Run, and Cloud Run functions.
@@ -20,7 +21,7 @@ impl CalledService {
     const ALL: [CalledService; 4] =
         [CalledService::Run, CalledService::Storage, CalledService::Iap, CalledService::Gateway];
 
-    /// What it is called in a refusal's question.
+    /// Its name in the description of the request.
     pub fn name(self) -> &'static str {
         match self {
             CalledService::Run => "Cloud Run",
@@ -43,15 +44,15 @@ enum Fault {
     Expired,
     Issuer,
     Email,
-    /// None came, or nothing that can be read as one.
+    /// Missing or unreadable.
     Unreadable,
-    /// The account is not let in.
+    /// The account isn't allowed.
     NotAllowed,
-    /// It is not said.
+    /// Not stated.
     Some,
 }
 
-/// Words that tell the fault, the more telling first, in small letters.
+/// Phrases that identify the fault, more specific ones first, in lower case.
 const WORDS: [(&str, Fault); 17] = [
     ("expired", Fault::Expired),
     ("signaturedoesnotmatch", Fault::Signature),

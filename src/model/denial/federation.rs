@@ -1,45 +1,45 @@
-//! What the Security Token Service refuses of a token exchange. Its codes are OAuth's and say little: `invalid_grant`
-//! covers a wrong issuer, a bad signature and an old token alike. The sentence beside them names the part at fault,
-//! and nobody else at Google words it so: that tells such an answer even where nothing says which service gave it.
+//! Denials of a token exchange by the Security Token Service. Its codes are OAuth's and say little: `invalid_grant`
+//! covers a wrong issuer, a bad signature and an old token alike. The sentence beside them names the part at fault. No
+//! other Google service uses these sentences, so they identify such an answer even if nothing else does.
 
 use super::Refusal;
 
 /// The part of an exchange that is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part {
-    /// The provider's attribute condition does not hold for the claims.
+    /// The provider's attribute condition is false for the claims.
     Condition,
-    /// What `google.subject` is mapped to is too long.
+    /// The value mapped to `google.subject` is too long.
     SubjectTooLong,
-    /// `google.subject` has no value, for its claim is missing.
+    /// `google.subject` has no value, because its claim is missing.
     Subject,
     /// Another mapped attribute, or one of the wrong type.
     Mapping,
-    /// The `audience` parameter names no provider that is there and enabled.
+    /// The `audience` parameter doesn't name an existing, enabled provider.
     Provider,
     /// The `aud` of the external credential.
     Audience,
     /// The `iss` of the external credential.
     Issuer,
-    /// The issuer's keys cannot be fetched.
+    /// The issuer's keys can't be fetched.
     IssuerUnreachable,
     /// The signature of the external credential.
     Signature,
     /// The external credential is too old, or not valid yet.
     Stale,
-    /// The external credential can't be read.
+    /// The external credential can't be parsed.
     Unreadable,
-    /// What AWS says of the signed request.
+    /// AWS's answer to the signed request.
     Aws,
-    /// The external credential, and no more is said.
+    /// The external credential, without details.
     Credential,
 }
 
-/// What a foreign credential is called in these sentences. Capital letters count: the token endpoint and IAM
-/// Credentials speak of an “ID token”.
+/// How these sentences name a foreign credential. Capital letters count: the token endpoint and IAM Credentials speak
+/// of an “ID token”.
 const CREDENTIAL: [&str; 5] = ["ID Token", "SAML", "given credential", "subject token", "subject_token"];
 
-/// The parts of a foreign credential by the words for them, the more telling first.
+/// The parts of a foreign credential by their names, more specific ones first.
 const PARTS: [(&str, Part); 14] = [
     ("connect", Part::IssuerUnreachable),
     ("fetch", Part::IssuerUnreachable),
@@ -58,7 +58,7 @@ const PARTS: [(&str, Part); 14] = [
 ];
 
 impl Part {
-    /// The part that a sentence of the service's finds fault with; none where it is no sentence of the service's.
+    /// The part at fault according to a sentence of the service; `None` for any other sentence.
     pub(super) fn named(message: &str) -> Option<Part> {
         let has = |words: &str| message.contains(words);
         if has("attribute condition") {
@@ -88,12 +88,12 @@ impl Part {
     }
 }
 
-/// Whether the refusal is one of the Security Token Service: asked there, or in its words.
+/// Whether the denial is from the Security Token Service, by endpoint or by wording.
 pub(super) fn is_refused(refusal: &Refusal) -> bool {
     let speaks_oauth = refusal.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let asked = refusal.asked.service.starts_with("sts.") || refusal.asked.method.contains("sts");
     let here = asked && !refusal.code.is_empty();
-    // A login's or a key's own refusals, and the credentials of a delegation, are about neither pool nor provider.
+    // Denials of a login or key, and of delegated credentials, concern neither pool nor provider.
     let elsewhere = refusal.asked.delegation.is_some();
     matches!(refusal.status, 400 | 401)
         && !elsewhere

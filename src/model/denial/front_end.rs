@@ -1,9 +1,9 @@
-//! What Google's front end answers before any API has seen a request: it knows addresses, methods, lengths and sizes,
-//! and nothing of IAM.
+//! Answers of Google's front end, before any API has seen a request: it knows addresses, methods, lengths and sizes,
+//! and nothing about IAM.
 
 use super::{Cause, Refusal};
 
-/// The cause of an answer of the front end's.
+/// The cause of an answer of the front end.
 pub(super) fn cause(refusal: &Refusal) -> Cause {
     match refusal.status {
         404 => Cause::NotFoundOrHidden,
@@ -14,7 +14,7 @@ pub(super) fn cause(refusal: &Refusal) -> Cause {
     }
 }
 
-/// Whether we have a sentence for just this status.
+/// Whether we have a sentence for exactly this status.
 fn is_known(status: u16) -> bool {
     matches!(status, 401 | 403 | 404 | 405 | 408 | 411 | 413 | 414 | 429 | 431 | 500..)
 }
@@ -62,7 +62,7 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         None => "Google's front end".to_owned(),
     };
     let next = match &refusal.asked.instead {
-        // What Google's hosts do has no part in it.
+        // Independent of what Google's hosts do.
         Some(host) if matches!(refusal.status, 408 | 500..) => {
             format!("Try again in a moment; {host} stands in for Google here.")
         }

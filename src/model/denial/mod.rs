@@ -1,6 +1,6 @@
-//! Why Google refused, and what to do next: facts of a refusal in, one cause of a closed list out, with a
-//! sentence and the next step. Pure; it decides by status and reason, and by Google's message only where there
-//! is no reason, because messages change.
+//! Why Google denied a call, and what to do next: facts of a denial in, one cause out of a closed list out, with a
+//! sentence and the next step. It is pure. It decides by status and reason, and by Google's message only if there is no
+//! reason, because messages change.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -16,33 +16,33 @@ pub use called::CalledService;
 pub(in crate::model) use words::is_mint_permission;
 use words::{api_disabled, delegation, login_again, permission_missing, quota_project, unknown};
 
-/// What was asked for when the refusal came: what the answer alone does not tell.
+/// The request behind a denial: what the answer alone doesn't tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct RequestContext {
     /// The API by its host name: `iamcredentials.googleapis.com`.
     pub service: String,
-    /// Where that was asked, if not at Google's own host: `127.0.0.1:8080`.
+    /// The address, if not Google's own host: `127.0.0.1:8080`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instead: Option<String>,
     /// The gRPC name of the method: `google.iam.credentials.v1.IAMCredentials.GenerateAccessToken`.
     pub method: Cow<'static, str>,
-    /// The account, project or folder it was about; empty when there is none.
+    /// The account, project or folder it was about; empty if there is none.
     pub resource: String,
-    /// The permission the method needs on `resource`, where it is known.
+    /// The permission that the method needs on `resource`, if known.
     pub permission: Option<Cow<'static, str>>,
-    /// The lifetime asked for in a mint request, in seconds.
+    /// The requested lifetime of a mint, in seconds.
     pub lifetime_seconds: Option<u32>,
-    /// The accounts between the caller and the account, nearest to the caller first.
+    /// The accounts between the caller and the account, first hop first.
     pub delegates: Vec<String>,
-    /// The project that the call was charged to by name.
+    /// The quota project that the call named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quota_project: Option<String>,
-    /// For whom a token was asked by domain-wide delegation.
+    /// The user that domain-wide delegation requested a token for.
     pub delegation: Option<Delegation>,
 }
 
-/// What a JWT of domain-wide delegation asks the token endpoint for.
+/// What a JWT for domain-wide delegation requests from the token endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Delegation {
@@ -52,7 +52,7 @@ pub struct Delegation {
     pub scopes: Vec<String>,
 }
 
-/// Who gave an answer.
+/// Who answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Answerer {
@@ -61,19 +61,19 @@ pub enum Answerer {
     Api,
     /// Google's front end, before any API saw the request.
     FrontEnd,
-    /// A service that a credential was used at, or what stands in front of it.
+    /// A service that a credential was used with, or something in front of it.
     CalledService,
     /// The body has none of Google's forms: something in between answered, and its status means little.
     Stranger,
 }
 
-/// The facts of a refusal, free of control characters and secrets.
+/// The facts of a denial, without control characters and secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The canonical code (`PERMISSION_DENIED`) or the OAuth one (`invalid_grant`); empty when none was given.
+    /// The canonical code (`PERMISSION_DENIED`) or the OAuth one (`invalid_grant`); empty if there was none.
     pub code: String,
     /// `ErrorInfo.reason`, else the older `errors[0].reason`, else OAuth's `error_subtype`.
     pub reason: Option<String>,
@@ -85,71 +85,71 @@ pub struct Refusal {
     pub message: String,
     /// `ErrorInfo.metadata`: `permission`, `consumer`, `service`, …
     pub metadata: BTreeMap<String, String>,
-    /// What was violated, where the answer tells: the type in `PreconditionFailure` or in Resource Manager's own
-    /// detail (`serviceusage/billing-enabled`, `constraints/iam.allowedPolicyMemberDomains`).
+    /// What was violated, if the answer says so: the type in `PreconditionFailure` or in Resource Manager's own detail
+    /// (`serviceusage/billing-enabled`, `constraints/iam.allowedPolicyMemberDomains`).
     pub violation: Option<String>,
-    /// What was asked.
+    /// The request.
     pub asked: RequestContext,
 }
 
-/// The closed list of causes. Most are told by the refusal alone; some take a look at policies and chains, which is
-/// the doctor's ([`super::doctor`]).
+/// The closed list of causes. The denial alone identifies most; for some the doctor ([`super::doctor`]) looks at
+/// policies and chains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// The API is off in the project that is charged for the call.
+    /// The API is disabled in the project that the call is charged to.
     ApiDisabled,
     /// The caller's access token lacks the scope.
     ScopeMissing,
-    /// IAM said no.
+    /// IAM denied it.
     PermissionMissing,
-    /// A grant is there, under a condition that does not hold now.
+    /// A grant exists, under a condition that doesn't hold now.
     ConditionFalse,
-    /// A grant is there, and a deny policy or a principal access boundary is stronger.
+    /// A grant exists, but a deny policy or a principal access boundary overrides it.
     DenyPolicy,
-    /// A grant is there, and is too young to work everywhere.
+    /// A grant exists, but is too young to work everywhere.
     Propagating,
-    /// Somebody between the caller and the account may not act as the next one.
+    /// One account between the caller and the target can't impersonate the next.
     ChainHop,
-    /// An account that acts as itself lacks the role on itself.
+    /// An account that impersonates itself lacks the role on itself.
     OnItself,
     /// VPC Service Controls.
     ServicePerimeter,
     /// An organization policy keeps members of other domains out of policies.
     DomainRestricted,
-    /// The caller's credentials have ended or must be confirmed by a person.
+    /// The caller's credentials have expired or must be confirmed by a person.
     LoginAgain,
-    /// What stands behind a federated caller is not believed.
+    /// The credential behind a federated caller was rejected.
     Federation,
-    /// A setting of Google Workspace keeps the account from acting for this user.
+    /// A Google Workspace setting keeps the account from acting for this user.
     WorkspaceDelegation,
-    /// The quota project may not be used, or there is none of that name.
+    /// The quota project isn't usable, or doesn't exist.
     QuotaProject,
-    /// The project has no billing account, and the API wants one.
+    /// The project has no billing account, and the API requires one.
     Billing,
     /// Too many calls.
     RateLimited,
-    /// A lifetime over one hour that the organization does not allow.
+    /// A lifetime over one hour that the organization doesn't allow.
     LifetimeTooLong,
-    /// Somebody else changed it in between.
+    /// Someone else changed it in between.
     Conflict,
     /// The account is disabled.
     AccountDisabled,
-    /// The account was deleted, or made anew under the same name.
+    /// The account was deleted, or recreated under the same name.
     AccountGone,
-    /// Not there, or not to be seen by this caller.
+    /// Not found, or not visible to this caller.
     NotFoundOrHidden,
-    /// The service that a credential was used at does not take it.
+    /// The service that a credential was used with rejects it.
     CredentialRefused,
-    /// The values that were sent were refused.
+    /// The values were rejected.
     InvalidRequest,
-    /// The server, or something in between, is in trouble.
+    /// An error of the server, or of something in between.
     ServerTrouble,
     /// None of the above.
     Unknown,
 }
 
 impl Cause {
-    /// The word for scripts; it stays.
+    /// The word for scripts; it never changes.
     pub fn word(self) -> &'static str {
         match self {
             Cause::ApiDisabled => "api_disabled",
@@ -181,10 +181,10 @@ impl Cause {
     }
 }
 
-/// A refusal explained.
+/// A denial explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
-    /// Which of the causes.
+    /// The cause.
     pub cause: Cause,
     /// One plain sentence: what happened.
     pub sentence: String,
@@ -192,31 +192,30 @@ pub struct Explanation {
     pub next: String,
 }
 
-/// Projects of Google's own tools (gcloud's ADC login and gcloud's login). A user without a quota project is
-/// charged to one of these, where nobody but Google can enable anything.
+/// Projects of Google's own tools (gcloud's ADC login and gcloud's login). A user without a quota project is charged to
+/// one of these, where only Google can enable anything.
 pub const SHARED_CLIENT_PROJECTS: [&str; 2] = ["764086051850", "32555940559"];
 
-/// The longest lifetime that needs no exception of the organization, in seconds (IAM Credentials reference).
+/// The longest lifetime that doesn't need an exception by the organization, in seconds (IAM Credentials reference).
 pub const ORDINARY_LIFETIME: u32 = 3_600;
 
-/// The organization policy's constraint that allows more for the accounts that it lists.
+/// The organization policy constraint that allows more, for the accounts that it lists.
 const LIFETIME_CONSTRAINT: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
 
-/// The command that makes the caller's credentials fresh.
+/// The command that renews the caller's credentials.
 pub const LOGIN: &str = "gcloud auth application-default login";
 
-/// Whether a text has the words of the Security Token Service about a token exchange that it refuses, which nobody else
-/// at Google uses.
+/// Whether a text has the Security Token Service's wording for a rejected exchange, which no other Google service uses.
 pub fn refuses_an_exchange(text: &str) -> bool {
     federation::Part::named(text).is_some()
 }
 
-/// Finds the cause, as far as the refusal alone tells it.
+/// Finds the cause, as far as the denial alone tells.
 pub fn explain(refusal: &Refusal) -> Explanation {
     explain_as(refusal, cause(refusal))
 }
 
-/// The words for a cause that was found by looking further.
+/// The sentences for a cause that was found by looking further.
 pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
     let (sentence, next) = match cause {
         _ if refusal.by == Answerer::FrontEnd => front_end::explain(refusal),
@@ -243,7 +242,7 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
             },
             "Wait a minute, then try again.".to_owned(),
         ),
-        // Without a code it is not the API that answers: what came instead is worth telling.
+        // Without a code the answer isn't the API's, so it is worth showing what came instead.
         Cause::NotFoundOrHidden if refusal.code.is_empty() && !refusal.message.is_empty() => (
             format!("{} was not found ({}).", refusal.subject(), refusal.message.trim_end_matches('.')),
             "Check the name and the endpoint settings.".to_owned(),
@@ -267,7 +266,7 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
                 Some(seconds) => format!(
                     "Google refused the lifetime of {seconds} s: the organization has to allow more than {ORDINARY_LIFETIME} s for this account."
                 ),
-                // An error that was pasted does not tell what was asked for.
+                // A pasted error doesn't tell what was requested.
                 None => format!(
                     "Google refused the lifetime: the organization has to allow more than {ORDINARY_LIFETIME} s for this account."
                 ),
@@ -303,7 +302,7 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
             format!("{} doesn't have the role on itself: an account can't mint for itself without it.", refusal.subject()),
             format!("Grant it {} on itself, or use its token directly.", refusal.role()),
         ),
-        // These take more than the refusal to be told; the doctor has the sentences.
+        // These need more than the denial; the doctor has the sentences.
         Cause::ConditionFalse | Cause::DenyPolicy | Cause::Propagating | Cause::ChainHop => permission_missing(refusal),
         Cause::InvalidRequest | Cause::ServerTrouble | Cause::Unknown => unknown(refusal),
     };
@@ -347,11 +346,11 @@ fn cause(refusal: &Refusal) -> Cause {
         violation if violation.contains("allowedPolicyMemberDomains") => return Cause::DomainRestricted,
         _ => {}
     }
-    // Where no detail says so, Google's sentence is all there is (captured from setIamPolicy).
+    // Without details, Google's sentence is all there is (captured from setIamPolicy).
     if refusal.message.contains("do not belong to a permitted customer") {
         return Cause::DomainRestricted;
     }
-    // The constraint that would allow more is named in the refusal, whatever else its words are.
+    // The denial names the constraint that would allow more, whatever else it says.
     if refusal.message.contains(LIFETIME_CONSTRAINT) {
         return Cause::LifetimeTooLong;
     }
@@ -361,7 +360,7 @@ fn cause(refusal: &Refusal) -> Cause {
         (_, "invalid_grant" | "deleted_client") if refusal.message.contains("account not found") => {
             Cause::AccountGone
         }
-        // The token endpoint says this of a client without delegation; of a login it would be another sentence.
+        // The token endpoint says this about a client without delegation; for a login it would be another sentence.
         (_, "unauthorized_client")
             if refusal.asked.method.is_empty() && refusal.message.contains("using this method") =>
         {
@@ -378,16 +377,16 @@ fn cause(refusal: &Refusal) -> Cause {
             "invalid_grant" | "invalid_token" | "deleted_client" | "invalid_client" | "unauthorized_client",
         ) => Cause::LoginAgain,
         (400, "INVALID_ARGUMENT") if long => Cause::LifetimeTooLong,
-        // How a mint for a disabled account is refused is not documented; this is the code that fits it.
+        // How a mint for a disabled account is denied is not documented; this is the code that fits.
         (400, "FAILED_PRECONDITION") if refusal.is_mint() => Cause::AccountDisabled,
         (401, _) => Cause::LoginAgain,
-        // With a reason that is not ours to explain, Google's own words are better than a guess.
+        // With a reason that we don't explain, Google's own words are better than a guess.
         (403, _) if matches!(refusal.reason.as_deref(), None | Some("forbidden")) => Cause::PermissionMissing,
         (404, _) => Cause::NotFoundOrHidden,
         (409, "ALREADY_EXISTS") => Cause::InvalidRequest,
         (409 | 412, _) => Cause::Conflict,
         (429, _) => Cause::RateLimited,
-        // No trouble that passes: there is no such method, at Google's or at what stands in for it.
+        // This won't pass: there is no such method, at Google or at what stands in for it.
         (501, _) => Cause::InvalidRequest,
         (500.., _) => Cause::ServerTrouble,
         (400..=499, code) if !code.is_empty() && refusal.status != 403 => Cause::InvalidRequest,
@@ -396,18 +395,18 @@ fn cause(refusal: &Refusal) -> Cause {
 }
 
 impl Refusal {
-    /// Whether a status that at Google speaks of the caller, or of others, comes from somebody in between: a
-    /// proxy's 403 is no denial of IAM. What is not found is not found wherever it is asked for.
+    /// Whether a status that at Google concerns the caller, or other callers, comes from something in between: a
+    /// proxy's 403 isn't an IAM denial. Not found means the same wherever it comes from.
     pub fn is_somebody_elses(&self) -> bool {
         self.by == Answerer::Stranger && matches!(self.status, 401 | 403 | 409 | 412 | 429)
     }
 
-    /// The API that refused, by its host name.
+    /// The API that denied, by its host name.
     pub fn service(&self) -> &str {
         self.metadata.get("service").unwrap_or(&self.asked.service)
     }
 
-    /// The same for a sentence: an answer that somebody pasted may name none.
+    /// The same in a sentence: a pasted answer might name none.
     fn named_service(&self) -> &str {
         if self.service().is_empty() { "the API" } else { self.service() }
     }
@@ -417,8 +416,8 @@ impl Refusal {
         self.metadata.get("consumer").map(|name| name.strip_prefix("projects/").unwrap_or(name))
     }
 
-    /// The quota project, where it is what the refusal is about: its APIs, or that it may not be used. Newer answers name
-    /// the consumer as it was named in the request, older ones by its number only.
+    /// The quota project, if the denial is about it: its APIs, or whether it is usable. Newer answers name the consumer
+    /// as the request did, older ones by its number only.
     pub fn refused_quota_project(&self) -> Option<&str> {
         const REASONS: [&str; 5] = [
             "SERVICE_DISABLED",
@@ -434,12 +433,12 @@ impl Refusal {
         (it && self.reason.as_deref().is_some_and(|reason| REASONS.contains(&reason))).then_some(project)
     }
 
-    /// What the call was about, for the start of a sentence.
+    /// The subject of the call, for the start of a sentence.
     fn subject(&self) -> &str {
         if self.asked.resource.is_empty() { "The requested resource" } else { &self.asked.resource }
     }
 
-    /// A state refusal may be about the caller itself, when the caller is an account.
+    /// A state error can concern the caller itself, if the caller is an account.
     fn disabled_account(&self) -> &str {
         match self.metadata.get("email") {
             Some(email) => email,
@@ -448,12 +447,12 @@ impl Refusal {
         }
     }
 
-    /// The permission that is lacking: as Google names it, else the one that the method needs.
+    /// The missing permission: as Google names it, else the one that the method needs.
     pub fn permission(&self) -> Option<&str> {
         self.metadata.get("permission").map(String::as_str).or(self.asked.permission.as_deref())
     }
 
-    /// The narrowest role that gives what is lacking.
+    /// The narrowest role that gives it.
     fn role(&self) -> &str {
         let needed = self.permission().and_then(permission::by_name);
         needed.map_or(permission::GET_ACCESS_TOKEN.role, |needed| needed.role)

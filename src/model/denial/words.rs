@@ -1,11 +1,11 @@
-//! The sentence and the next step of each cause that takes more than a line to word.
+//! The sentence and the next step of each cause that need more than a line.
 
 use super::{Delegation, LOGIN, Refusal, SHARED_CLIENT_PROJECTS};
 use crate::model::permission::{self, Permission};
 use crate::model::shell::quote;
 
-/// By which setting of Workspace, or which claim, a delegation fails: the token endpoint's own words are few and lead
-/// many people to the wrong page.
+/// The Workspace setting or claim that makes a delegation fail: the token endpoint's own words are few and lead many
+/// people to the wrong page.
 pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
     let Delegation { subject, scopes } = refusal.asked.delegation.clone().unwrap_or_default();
     let domain = subject.split_once('@').map_or("its domain", |(_, domain)| domain).to_owned();
@@ -76,7 +76,7 @@ pub(super) fn permission_missing(refusal: &Refusal) -> (String, String) {
                 "A delegate in the chain doesn't have {name} on the next account, or an account doesn't exist."
             )
         }
-        // Google did not say which: this is the one that the method needs.
+        // Google didn't say which: this is the one that the method needs.
         (Some(name), false, _) => {
             format!("You aren't allowed to do this{on}, or it doesn't exist; it requires {name}.")
         }
@@ -133,8 +133,8 @@ pub(super) fn login_again(refusal: &Refusal) -> (String, String) {
     (sentence, format!("Log in again: `{LOGIN}`."))
 }
 
-/// What to do about values that Google refuses by words only: there is no reason in these answers (captured from
-/// `setIamPolicy`; a wording that changes loses its hint and nothing else).
+/// What to do about values that Google rejects in words only: these answers have no reason (captured from
+/// `setIamPolicy`; if the wording changes, only the hint is lost).
 const HINTS: [(&str, &str); 7] = [
     (
         "larger than the maximum allowed size",
@@ -159,7 +159,7 @@ const HINTS: [(&str, &str); 7] = [
 
 pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
     let service = match &refusal.asked.instead {
-        // What Google's hosts do and say has no part in it.
+        // Independent of what Google's hosts do and say.
         Some(host) => host,
         None if refusal.service().is_empty() => "The server",
         None => refusal.service(),

@@ -1,33 +1,33 @@
-//! What speaks for a cause, and what was ruled out: lines for people, each with a mark.
+//! What supports a cause, and what was ruled out: lines for people, each with a mark.
 
 use super::{Cause, Confidence, Found, Known, who};
 use crate::model::{
     account::short, chain::HopState, denial::Refusal, permission, policy::gives::Gives, scopes,
 };
 
-/// What a line of evidence says.
+/// The meaning of a line of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// A fact.
     Fact,
-    /// It is fine: not the cause.
+    /// Fine: not the cause.
     Fine,
-    /// It is what is wrong.
+    /// At fault.
     Wrong,
-    /// It could not be told.
+    /// Unknown.
     Unknown,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What it says.
+    /// What it means.
     pub mark: Mark,
     /// A clause, without a full stop.
     pub text: String,
 }
 
-/// More lines of one sort than these are summed up.
+/// More lines of one kind than these are summed up.
 const MOST: usize = 4;
 
 pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> Vec<Evidence> {
@@ -84,7 +84,7 @@ pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Kno
     lines.0
 }
 
-/// `403 PERMISSION_DENIED, reason IAM_PERMISSION_DENIED, domain iam.googleapis.com`, and what Google said.
+/// `403 PERMISSION_DENIED, reason IAM_PERMISSION_DENIED, domain iam.googleapis.com`, and Google's message.
 fn facts(refusal: &Refusal) -> String {
     let mut text = refusal.status.to_string();
     if !refusal.code.is_empty() {
@@ -99,7 +99,7 @@ fn facts(refusal: &Refusal) -> String {
     if let Some(violation) = &refusal.violation {
         text.push_str(&format!(", {violation}"));
     }
-    // Google's first sentence says it; further ones repeat what the next steps here say better.
+    // Google's first sentence is enough; further ones repeat what the next steps here say better.
     match refusal.message.split(". ").next().unwrap_or_default() {
         "" => text,
         message => format!("{text}: {}", message.trim_end_matches('.')),
@@ -113,7 +113,7 @@ impl Lines {
         self.0.push(Evidence { mark, text: text.into() });
     }
 
-    /// Scope missing and role missing look alike to people; which of them it is not is worth a line.
+    /// A missing scope and a missing role look alike to people; saying which one it isn't is worth a line.
     fn ruled_out(&mut self, refusal: &Refusal, cause: Cause, known: &Known<'_>) {
         let scopes = known.caller.map(|caller| caller.scopes.as_slice()).unwrap_or_default();
         let wide = scopes.iter().any(|scope| scope == scopes::DEFAULT);

@@ -1,4 +1,4 @@
-//! What the policies say about the caller and the permission that is lacking, binding by binding.
+//! What the policies say about the caller and the missing permission, binding by binding.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,44 +12,44 @@ use crate::model::{
     policy::{Binding, Policy, access::gives},
 };
 
-/// A binding that bears on the refusal.
+/// A binding that matters for the denial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Grant {
     /// `here`, `project acme-prod`
     pub place: String,
     /// The role bound.
     pub role: String,
-    /// How far it reaches the caller.
+    /// Whether it applies to the caller.
     pub how: Confidence,
 }
 
-/// How far a grant reaches the caller.
+/// Whether a grant applies to the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Confidence {
-    /// It is the caller's, and holds now.
+    /// It names the caller, and holds now.
     Holds,
-    /// It is the caller's, and does not hold now: `“x” ended 2020-01-01`.
+    /// It names the caller, and doesn't hold now: `“x” ended 2020-01-01`.
     NotNow(String),
-    /// It is the caller's, under a condition that only Google can judge: its title.
+    /// It names the caller, under a condition that only Google can judge: its title.
     Unclear(String),
-    /// It is a group's or a domain's, whose members cannot be seen: which.
+    /// It names a group or domain, whose members are not visible: which one.
     Perhaps(String),
 }
 
-/// What was found in the policies that could be read.
+/// What the readable policies contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    /// Bindings that give what is lacking, to the caller or to many.
+    /// Bindings that give the missing permission, to the caller or to many.
     pub grants: Vec<Grant>,
-    /// Roles of the caller that do not give it, with their place.
+    /// Roles of the caller that don't give it, with their place.
     pub others: Vec<(String, String)>,
-    /// Who may change the policy, and so grant it: members, each once, in the order of the levels.
+    /// Members who can change the policy, and so grant it, each once, ordered by level.
     pub granters: Vec<Member>,
-    /// Custom roles of the caller whose permissions are not known, with their place.
+    /// Custom roles of the caller whose permissions are unknown, with their place.
     pub unknown: Vec<(String, String)>,
     /// Whether every level was read, and every role of the caller in it understood.
     pub complete: bool,
-    /// Whether it is about an account, and not about what is above accounts.
+    /// Whether it is about an account, rather than a project or something above it.
     pub of_account: bool,
     seen: HashSet<Member>,
 }
@@ -59,7 +59,7 @@ impl Found {
         let seen = known.examined;
         let of_account = is_name(&refusal.asked.resource);
         let (me, permission) = (member(known), refusal.permission());
-        // Of a caller whom nobody knows by name no binding can be told to be theirs.
+        // Without the caller's name, no binding can be matched to the caller.
         let read = !of_account || seen.policy.is_some();
         let mut found = Found {
             complete: me.is_some() && read && !seen.above.is_empty(),
@@ -123,7 +123,7 @@ impl Found {
     }
 }
 
-/// Which permissions let somebody change the policy of a place, and so grant what is lacking.
+/// The permissions to change the policy of a place, and so to grant what is missing.
 fn sets_policies(place: &str, of_account: bool) -> impl Iterator<Item = &'static str> {
     let own = match place.split_once(' ') {
         Some(("project", _)) => Some("resourcemanager.projects.setIamPolicy"),

@@ -1,6 +1,6 @@
-//! The doctor: from a refusal, and what could be learned around it, to one cause, the evidence and the next steps. Pure;
-//! [`super::denial`] says what the refusal alone tells, this looks further: at policies, conditions, chains, the state of
-//! the API, and what was written a moment ago. Learning it takes calls and is a flow.
+//! The doctor: turns a denial, and what could be learned around it, into one cause, the evidence and the next steps. It
+//! is pure. [`super::denial`] judges the denial alone; this looks further, at policies, conditions, chains, the state
+//! of the API, and recent writes. Collecting these takes calls and is a flow.
 
 mod evidence;
 mod found;
@@ -25,76 +25,76 @@ pub use evidence::{Evidence, Mark};
 use found::{Confidence, Found};
 pub use steps::{Step, StepAction};
 
-/// For so many seconds after a write its effect may be missing in places: Google speaks of two minutes as usual and of
-/// seven and more.
+/// For this many seconds after a write its effect can be missing in places: Google speaks of two minutes as usual and
+/// of seven and more.
 const YOUNG: i64 = 10 * 60;
 
 /// The place of a grant on the account itself.
 const HERE: &str = "here";
 
-/// What was learned around a refusal. Empty is what is known without asking anybody.
+/// What was learned around a denial. Empty means what is known without any call.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Examined {
     /// The account it was about.
     pub account: Option<Account>,
-    /// What IAM says now that the caller may do with it.
+    /// What IAM now says the caller can do with it.
     pub granted: Option<Granted>,
     /// Its allow policy.
     pub policy: Option<Policy>,
     /// The policies above it, or of the project it was about and above that; nearest first.
     pub above: Vec<Level>,
-    /// What custom roles in these policies give.
+    /// The permissions of custom roles in these policies.
     pub roles: HashMap<String, Vec<String>>,
     /// The hops of the chain.
     pub hops: Vec<Hop>,
-    /// Whether the API is on now in the project that is charged.
+    /// Whether the API is enabled now in the project that is charged.
     pub api_enabled: Option<bool>,
     /// What Policy Troubleshooter says.
     pub troubleshot: Option<Troubleshot>,
-    /// When impersona last wrote the account's policy, and which lines of a diff it wrote.
+    /// When impersona last wrote the account's policy, and the diff lines it wrote.
     pub written: Option<(Timestamp, Vec<String>)>,
-    /// The unique ID that the account had then.
+    /// The account's unique ID at that time.
     pub unique_id_then: Option<String>,
-    /// What could not be looked at, a sentence each.
+    /// What couldn't be read, a sentence each.
     pub unread: Vec<String>,
 }
 
-/// What Policy Troubleshooter says; none where it cannot tell.
+/// What Policy Troubleshooter says; `None` for what it can't tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Troubleshot {
-    /// Whether access is there in the end.
+    /// Whether access is granted in the end.
     pub can: Option<bool>,
-    /// Whether an allow policy gives it.
+    /// Whether an allow policy grants it.
     pub allowed: Option<bool>,
-    /// Whether a deny policy takes it.
+    /// Whether a deny policy denies it.
     pub denied: Option<bool>,
-    /// The deny policies that do, each with where it hangs.
+    /// These deny policies, each with its resource.
     pub denied_by: Vec<String>,
 }
 
-/// What is known besides the refusal.
+/// What is known besides the denial.
 #[derive(Clone, Copy)]
 pub struct Known<'a> {
-    /// Who called; none when nobody knows.
+    /// The caller; `None` if unknown.
     pub caller: Option<&'a Caller>,
     /// What was learned.
     pub examined: &'a Examined,
-    /// What to run to make these credentials fresh, where that is known better than in general.
+    /// The command that renews these credentials, if a better one than the general one is known.
     pub remedy: Option<&'a str>,
-    /// When.
+    /// The time of the diagnosis.
     pub now: Timestamp,
 }
 
-/// A refusal explained as far as it can be.
+/// A denial explained as far as possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// One of the closed list.
+    /// One cause out of the closed list.
     pub cause: Cause,
     /// One plain sentence.
     pub sentence: String,
-    /// What speaks for it, and what was ruled out.
+    /// What supports it, and what was ruled out.
     pub evidence: Vec<Evidence>,
-    /// What to do, the best first.
+    /// What to do, best first.
     pub steps: Vec<Step>,
 }
 
@@ -109,7 +109,7 @@ pub fn diagnose(refusal: &Refusal, known: &Known<'_>) -> Diagnosis {
     Diagnosis { cause, sentence, evidence, steps }
 }
 
-/// What looking further makes of the cause that the refusal alone tells; none where it tells no more.
+/// Refines the cause that the denial alone suggests; `None` if there is nothing to refine.
 fn refine(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> Option<(Cause, String)> {
     let seen = known.examined;
     match cause {
@@ -142,7 +142,7 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         return chain(name, refusal, seen);
     }
     let yes = permission::by_name(name).zip(seen.granted).is_some_and(|(it, granted)| granted.has(it));
-    // Who has no permission is refused whether the account is disabled or not.
+    // Without permission, the account's state doesn't show.
     if yes && refusal.is_mint() && seen.account.as_ref().is_some_and(|account| account.disabled) {
         return Some((Cause::AccountDisabled, format!("{target} is disabled: no one can mint for it.")));
     }
@@ -202,8 +202,8 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
     Some((Cause::PermissionMissing, format!("{you} {name} on {}.", place(target))))
 }
 
-/// Which hop of the chain is closed: what is known of them, told from the caller on; by the permission that Google
-/// names where nothing is known.
+/// The hop of the chain that is closed: by what is known of the hops, starting at the caller; by the permission that
+/// Google names if nothing is known.
 fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, String)> {
     let hop = failing_hop(refusal, &seen.hops);
     let open = |hop: &Hop| matches!(hop.state, HopState::Yes(_));
@@ -253,9 +253,9 @@ fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, Strin
     Some((Cause::ChainHop, sentence))
 }
 
-/// The hop that Google's refusal is about: of those that need what it names, the first that is known to be closed, else
-/// the first that no policy seen opens, else the only one that could not be told. Where Google names nothing, the first
-/// closed one of all.
+/// The hop that Google's denial is about: of the hops that need the named permission, the first known to be closed,
+/// else the first without a grant in any readable policy, else the only unknown one. If Google names no permission, the
+/// first closed hop of all.
 fn failing_hop<'a>(refusal: &Refusal, hops: &'a [Hop]) -> Option<&'a Hop> {
     let named = refusal.metadata.get("permission");
     let fits = |hop: &&Hop| named.is_none_or(|name| hop.permission.name == name);
@@ -291,7 +291,7 @@ fn place(name: &str) -> &str {
     if name.is_empty() { "the requested resource" } else { name }
 }
 
-/// The caller as a member of policies.
+/// The caller as a policy member.
 fn member(known: &Known<'_>) -> Option<Member> {
     known.caller?.member().map(|member| Member::read(&member))
 }

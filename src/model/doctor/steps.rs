@@ -1,4 +1,4 @@
-//! What to do about a cause, as data: the screen has a key for each, the command line prints the sentence.
+//! What to do about a cause, as data: the screen has a key for each step, the command line prints the sentence.
 
 use super::{Cause, Found, Known, failing_hop, who};
 use crate::model::{
@@ -15,7 +15,7 @@ use crate::model::{
 /// A step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What is done.
+    /// The action.
     pub what: StepAction,
     /// One plain sentence or clause.
     pub text: String,
@@ -63,25 +63,25 @@ impl Step {
     }
 }
 
-/// What a step does. None of them changes anything at Google without a further yes; some mint.
+/// What a step does. None of them changes anything at Google without a further confirmation; some mint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StepAction {
-    /// Switch an API on.
+    /// Enable an API.
     Enable {
         /// `iamcredentials.googleapis.com`
         service: String,
-        /// Id or number.
+        /// ID or number.
         project: String,
     },
-    /// Stage a grant, or where the caller may not edit, write the request for it.
+    /// Stage a grant, or write the request for it if the caller can't edit.
     Grant {
-        /// On which account.
+        /// The account to grant on.
         account: String,
-        /// To whom; none where the caller is not known.
+        /// The member to grant to; `None` if the caller is unknown.
         member: Option<String>,
-        /// What it should give.
+        /// The permission that the grant has to give.
         permission: Permission,
-        /// Whether the caller may write that policy, as far as it was tested.
+        /// Whether the caller can write that policy, as far as it was tested.
         may_edit: bool,
     },
     /// Show who could grant it.
@@ -93,32 +93,32 @@ pub enum StepAction {
         /// What it is, for the notice: `the login command`.
         what: &'static str,
     },
-    /// Choose the project that is charged.
+    /// Choose the quota project.
     QuotaProject,
-    /// Charge no project by name.
+    /// Continue without a quota project.
     NoQuotaProject,
-    /// Call as somebody else.
+    /// Switch callers.
     OtherCaller,
-    /// Mint again with the lifetime that everybody may ask for.
+    /// Mint again with the lifetime that is always allowed.
     ShorterLifetime,
-    /// The same once more.
+    /// Try the same again.
     Again,
-    /// Ask until IAM says yes, then say so.
+    /// Poll until IAM says yes, then report it.
     Watch {
-        /// On which account.
+        /// The account to poll.
         account: String,
-        /// What is waited for.
+        /// The permission to wait for.
         permission: Permission,
     },
     /// Ask Policy Troubleshooter.
     Troubleshoot,
-    /// Show the policy of this account, read anew.
+    /// Read the policy of this account again and show it.
     ReadPolicy(String),
-    /// Nothing that a key could do.
+    /// Something that a key can't do.
     Told,
 }
 
-/// The steps, the best first. `next` is what the refusal alone leads to.
+/// The steps, best first. `next` is what the denial alone suggests.
 pub(super) fn steps(
     refusal: &Refusal,
     cause: Cause,
@@ -303,7 +303,7 @@ pub(super) fn steps(
     steps
 }
 
-/// What somebody who may change deny policies and boundaries has to know: another grant would change nothing.
+/// What someone who can change deny policies and boundaries has to know: another grant would change nothing.
 fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(StepAction, String)) {
     let member = known.caller.and_then(|caller| caller.member()).unwrap_or_else(|| "MEMBER".into());
     let by =
@@ -322,11 +322,11 @@ fn denied(refusal: &Refusal, known: &Known<'_>, add: &mut impl FnMut(StepAction,
     add(StepAction::Copy { text, what }, "copy the request for an administrator of deny policies".into());
 }
 
-/// What is lacking, where and for whom.
+/// What is missing, where and for whom.
 struct Missing {
     account: Option<String>,
     permission: Option<Permission>,
-    /// None: nobody knows who calls.
+    /// `None` if the caller is unknown.
     member: Option<String>,
     /// `you`, `relay-a@acme-ci`
     who: String,
@@ -361,13 +361,13 @@ impl Missing {
         known: &Known<'_>,
         add: &mut impl FnMut(StepAction, String),
     ) {
-        // Whatever is granted, a deny policy is stronger.
+        // A deny policy overrides every grant.
         if cause == Cause::DenyPolicy {
             return;
         }
         let (Some(account), Some(permission)) = (&self.account, self.permission) else { return };
         let title = role::title(permission.role).unwrap_or(permission.role);
-        // Of another account than the one that was tested, the grant's own form knows.
+        // If it is another account than the one that was tested, the grant's own form knows.
         let tested = known.examined.granted.filter(|_| refusal.asked.delegates.is_empty());
         let may_edit = tested.and_then(|granted| granted.answer(SET_IAM_POLICY));
         let on = short(account);
@@ -420,7 +420,7 @@ impl Missing {
     }
 }
 
-/// What a policy hangs on: of a custom role the project or organization that it belongs to.
+/// The resource of a policy; for a custom role, the project or organization that it belongs to.
 fn where_granted(resource: &str) -> &str {
     resource.split_once("/roles/").map_or(resource, |(owner, _)| owner)
 }
@@ -429,7 +429,7 @@ fn on_what(on: &str) -> String {
     if on.is_empty() { String::new() } else { format!(" on {on}") }
 }
 
-/// Waiting until IAM says yes: only where it can be asked, which it can about what the matrix has.
+/// Waiting until IAM says yes works only for the permissions in the matrix, which IAM can be asked about.
 fn watch(account: &str, refusal: &Refusal) -> Option<StepAction> {
     let permission = refusal.permission().and_then(permission::by_name)?;
     Some(StepAction::Watch { account: account.to_owned(), permission })
@@ -456,7 +456,7 @@ fn count(members: &[Member]) -> String {
     parts.join(" and ")
 }
 
-/// The command between back-ticks in a sentence.
+/// The command between backticks in a sentence.
 fn command(sentence: &str) -> Option<&str> {
     let (_, rest) = sentence.split_once('`')?;
     rest.split_once('`').map(|(command, _)| command)

@@ -1,13 +1,13 @@
-//! Audiences: who an ID token is meant for. The rule for one that is asked for, and in which way one that was
-//! found differs from one that is wanted: services compare exactly, and the difference is often one character.
+//! Audiences: which service an ID token is for. It has the rule for requested ones, and explains how an actual audience
+//! differs from the expected one: services compare exactly, and the difference is often one character.
 
 use super::quoted;
 
-/// Longer than any address a service has.
+/// Longer than any service's address.
 const MAX_BYTES: usize = 2_048;
 
-/// Checks an audience that somebody typed; gives it back trimmed. There is no default: a wrong one would be
-/// refused by the service later, with less to read.
+/// Checks a typed audience; returns it trimmed. There is no default: with a wrong one the service would reject the
+/// token later, with a less clear message.
 ///
 /// # Errors
 /// One sentence with the rule.
@@ -27,14 +27,14 @@ pub fn check(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The audience of claims that somebody typed, the first of several; none where they name none.
+/// The audience in typed claims, the first of several; `None` if there is none.
 pub fn of_claims(claims: &str) -> Option<String> {
     let claims: serde_json::Value = serde_json::from_str(claims).ok()?;
     let audience = claims.get("aud")?;
     audience.as_str().or_else(|| audience.get(0)?.as_str()).map(str::to_owned)
 }
 
-/// The audience that a service at this URL expects when it was told no other: the URL without path and query.
+/// The audience that a service at this URL expects by default: the URL without path and query.
 pub fn of_url(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
@@ -43,7 +43,7 @@ pub fn of_url(url: &str) -> Option<String> {
     Some(format!("{scheme}://{}", host.strip_suffix(port).unwrap_or(&host)))
 }
 
-/// In which way `found` is not `wanted`, as the end of a sentence that starts with `aud`; none when they are equal.
+/// How `found` differs from `wanted`, as the end of a sentence that starts with `aud`; `None` if they are equal.
 pub fn difference(found: &str, wanted: &str) -> Option<String> {
     if found == wanted {
         return None;

@@ -1,5 +1,6 @@
-//! Our own reader of tokens, whatever is around them and however they are written. It keeps header and claims as they are written (order, duplicates, huge numbers,
-//! odd types) and never fails: what cannot be read is shown as text, with a remark. It judges nothing.
+//! Our own token decoder, for any text around a token and any notation. It keeps header and claims as written (order,
+//! duplicates, huge numbers, odd types) and never fails: unreadable parts are shown as text, with a remark. It judges
+//! nothing.
 
 use std::fmt;
 
@@ -17,16 +18,16 @@ use super::form::{self, Form};
 use super::{extract, parts};
 use crate::model::secret::Secret;
 
-/// Of longer text only this much is read.
+/// Only this much of a longer text is read.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
-/// Of more claims only this many are kept.
+/// Only this many claims are kept.
 pub const MAX_MEMBERS: usize = 10_000;
 
-/// Tokens inside tokens are read so deep.
+/// How deep tokens inside tokens are read.
 const MAX_NESTED: usize = 4;
 
-/// Fields of a JSON answer that hold a token, the first found is taken. What lives long comes last.
+/// Fields of a JSON answer that hold a token; the first one found is used. Long-lived ones come last.
 const TOKEN_FIELDS: [&str; 14] = [
     "access_token",
     "accessToken",
@@ -47,41 +48,41 @@ const TOKEN_FIELDS: [&str; 14] = [
 /// One member of a JSON object, as written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The name, its escapes resolved.
+    /// The name, with its escapes resolved.
     pub name: String,
     /// The value as raw JSON text.
     pub json: String,
 }
 
 impl Member {
-    /// The value, when it is a string.
+    /// The value, if it is a string.
     pub fn text(&self) -> Option<String> {
         serde_json::from_str(&self.json).ok()
     }
 
-    /// The value, when it is a number that fits in whole seconds.
+    /// The value, if it is a number that fits in whole seconds.
     pub fn seconds(&self) -> Option<i64> {
         self.json.parse().ok().or_else(|| {
-            // Not every number that JSON allows is an integer: 1.7e9 is a time, too.
+            // A JSON number doesn't have to be an integer: 1.7e9 is a valid time.
             let number: f64 = serde_json::from_str(&self.json).ok()?;
             (number.abs() < 9e15).then_some(number.floor() as i64)
         })
     }
 }
 
-/// The members of a JSON object, in order, duplicates included.
+/// The members of a JSON object, in order, including duplicates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Members {
     /// At most [`MAX_MEMBERS`] of them.
     pub list: Vec<Member>,
     /// How many there are in all.
     pub total: usize,
-    /// Places in the list by name, of equal names in their order.
+    /// Positions in the list by name; equal names in order.
     by_name: Vec<u32>,
 }
 
 impl Members {
-    /// After the last was added: many claims are asked for by name, and many members may be there.
+    /// Called after the last was added: many claims are looked up by name, and there can be many members.
     fn sort(&mut self) {
         self.by_name = (0..).take(self.list.len()).collect();
         self.by_name.sort_by_key(|at| &self.list[*at as usize].name);
@@ -95,16 +96,16 @@ impl Members {
 /// A part of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Section {
-    /// The token has no such part, or it is encrypted.
+    /// The token doesn't have this part, or it is encrypted.
     Absent,
-    /// A JSON object; what could be read of it.
+    /// A JSON object, as far as it could be read.
     Object(Members),
-    /// Anything that is no JSON object.
+    /// Anything but a JSON object.
     Text(String),
 }
 
 impl Section {
-    /// The members, none when it is no object.
+    /// The members; empty unless it is an object.
     pub fn members(&self) -> &[Member] {
         match self {
             Section::Object(members) => &members.list,
@@ -112,7 +113,7 @@ impl Section {
         }
     }
 
-    /// The member with this name; the last one where there are several, as most readers take it.
+    /// The member with this name; the last of several, as in most parsers.
     pub fn find(&self, name: &str) -> Option<&Member> {
         let Section::Object(members) = self else { return None };
         let after = members.by_name.partition_point(|at| members.name(*at) <= name);
@@ -120,12 +121,12 @@ impl Section {
         (members.name(last) == name).then(|| &members.list[last as usize])
     }
 
-    /// The member with this name, when it is a string.
+    /// The member with this name, if it is a string.
     pub fn text(&self, name: &str) -> Option<String> {
         self.find(name)?.text()
     }
 
-    /// Names that occur more than once, each told once.
+    /// Names that occur more than once, each listed once.
     pub fn duplicates(&self) -> Vec<&str> {
         let Section::Object(members) = self else { return Vec::new() };
         let names = members.by_name.windows(2).map(|pair| [members.name(pair[0]), members.name(pair[1])]);
@@ -140,39 +141,39 @@ impl Section {
 pub struct Times {
     /// Issued at.
     pub iat: Option<i64>,
-    /// Ends at.
+    /// Expires at.
     pub exp: Option<i64>,
     /// Not valid before.
     pub nbf: Option<i64>,
 }
 
-/// A text taken apart.
+/// A decoded text.
 #[derive(Clone, Debug)]
 pub struct Reading {
-    /// What it is.
+    /// The form of the text.
     pub form: Form,
-    /// The token alone: prefixes, quotes, line wraps and the JSON around it taken off. Of a file, a key or a URL the
-    /// whole text: only [`Reading::facts`] of it may be shown.
+    /// The token alone, without prefixes, quotes, line wraps and surrounding JSON. For a file, a key or a URL it is the
+    /// whole text, of which only [`Reading::facts`] can be shown.
     pub token: Secret,
-    /// What may be shown of a credential that is no JWT: a label of one or two words and a value each.
+    /// What can be shown of a credential other than a JWT: a label of one or two words and a value each.
     pub facts: Vec<(&'static str, String)>,
-    /// The whole size in bytes, when only the beginning was read.
+    /// The whole size in bytes, if only the beginning was read.
     pub too_long: Option<usize>,
     /// The first part of a JWT.
     pub header: Section,
-    /// The second part of a signed JWT; absent where it is [`Reading::inner`] or detached.
+    /// The second part of a signed JWT; absent if it is [`Reading::inner`] or detached.
     pub claims: Section,
     /// The token that is the payload of this one.
     pub inner: Option<Box<Reading>>,
-    /// Bytes of the signature; none when the token has none.
+    /// Bytes of the signature; `None` if the token has none.
     pub signature: Option<usize>,
     /// The times among the claims, or those of a certificate or signed URL.
     pub times: Times,
-    /// What was odd about the writing: a code and a sentence each.
+    /// Oddities of the notation: a code and a sentence each.
     pub remarks: Vec<(&'static str, String)>,
 }
 
-/// Takes a text apart. Never fails, whatever it is given.
+/// Decodes a text. Never fails, whatever the text.
 pub fn read(text: &str) -> Reading {
     read_nested(text, MAX_NESTED)
 }
@@ -206,7 +207,7 @@ impl Reading {
         self.remarks.push((code, sentence.into()));
     }
 
-    /// Whether the payload is not here: sent beside the token (RFC 7515, appendix F), or empty.
+    /// Whether the payload is elsewhere: sent separately (RFC 7515, appendix F), or empty.
     pub fn is_detached(&self) -> bool {
         self.form == Form::Jws
             && self.signature.is_some()
@@ -229,8 +230,8 @@ impl Reading {
             self.token = Secret::new(std::mem::take(&mut *written.token));
             return;
         }
-        // What may hold a key is known first: nothing of it may be taken for a part to show.
-        // What is public stands beside a token in many files.
+        // Private keys are recognized first, so that no part of one is shown. Many files have public parts beside a
+        // token.
         if let Some(document) = document::of(bare)
             && (document.form.is_secret() || extract::extract(bare).form == Form::Opaque)
         {
@@ -271,7 +272,7 @@ impl Reading {
         }
         let mut token = Zeroizing::new(found.token);
         if matches!(self.form, Form::Jws | Form::Jwe) {
-            // What an SD-JWT discloses stands behind it and is not signed with it.
+            // An SD-JWT's disclosures follow it and aren't signed with it.
             if let Some((signed, disclosed)) = token.split_once('~') {
                 let count = disclosed.split('~').filter(|part| !part.is_empty()).count();
                 self.remark(
@@ -330,7 +331,7 @@ impl Reading {
         self.times = Times { iat: seconds("iat"), exp: seconds("exp"), nbf: seconds("nbf") };
     }
 
-    /// The claims, or the token that stands in their place (RFC 7519, appendix A.2).
+    /// The claims, or the token in their place (RFC 7519, appendix A.2).
     fn take_payload(&mut self, payload: &str, complete: bool, depth: usize) {
         let inner = decode(payload).map(Zeroizing::new);
         let inner = inner.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok());
@@ -352,7 +353,7 @@ impl Reading {
         }
     }
 
-    /// Header fields that stand beside the signed ones, which only the JSON serialization can have.
+    /// Unsigned header fields, which only the JSON serialization can have.
     fn add_unprotected(&mut self, json: &str) {
         let (more, _) = members(json);
         if more.list.is_empty() {
@@ -384,7 +385,7 @@ impl Reading {
                 format!("{what} in standard base64; JWTs use the URL-safe form without padding"),
             );
         }
-        // A part cut off by our own bound ends anywhere: up to three letters too many.
+        // Our own limit can cut a part anywhere: up to three letters too many.
         let whole = &part[..part.len() - if complete { 0 } else { part.len() % 4 }];
         let Some(bytes) = decode(whole) else {
             self.remark("base64", format!("{what} not in base64url, shown as written"));
@@ -416,7 +417,7 @@ impl Reading {
     }
 }
 
-/// base64 of either alphabet, padded or not.
+/// Base64 of either alphabet, padded or not.
 pub(super) fn decode(part: &str) -> Option<Vec<u8>> {
     const LENIENT: GeneralPurpose = GeneralPurpose::new(
         &URL_SAFE,
@@ -459,7 +460,7 @@ pub(in crate::model) fn members(json: &str) -> (Members, Option<String>) {
     (found, outcome.err().map(|error| error.to_string()))
 }
 
-/// Header and claims as JSON, one member a line, each value and each duplicate as it is written in the token.
+/// Header and claims as JSON, one member a line, each value and duplicate as written in the token.
 pub fn pretty(reading: &Reading) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let section = |section: &Section| match section {

@@ -174,7 +174,7 @@ fn a_token_is_found_inside_a_longer_text() {
     assert_eq!(read("a plain sentence about nothing in particular").form, Form::Opaque);
 }
 
-/// A text that looks like a credential but is none: made here, so that no scanner takes this file for a leak.
+/// A text that only looks like a credential: made here, so that no scanner takes this file for a leak.
 fn fake(start: &str, length: usize) -> String {
     format!("{start}{}", "EXAMPLE0".repeat(length.div_ceil(8))).chars().take(length).collect()
 }

@@ -1,5 +1,5 @@
-//! Credentials that are no token: key files and other credentials files, PEM, JWK, signed URLs. Of each only what names
-//! it is told, as facts; nothing else of its text ever becomes something to show.
+//! Credentials other than tokens: key files and other credentials files, PEM, JWK, signed URLs. Only what identifies
+//! each is extracted, as facts; no other part of the text can ever be shown.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,25 +12,25 @@ use super::decode::{Section, Times, decode, members};
 use super::extract::{form_of, joined};
 use super::form::Form;
 
-/// Of a fact only this many characters are kept.
+/// Only this many characters of a fact are kept.
 const MAX_FACT: usize = 300;
 
-/// In so many places a JSON object may begin in a text before nobody looks further.
+/// The search for a JSON object in a text stops after this many candidates.
 const MAX_BRACES: usize = 16;
 
-/// JSON in a string of JSON in a string of JSON is looked into.
+/// How deep JSON in strings of JSON is searched.
 const MAX_ESCAPED: usize = 2;
 
-/// A document in base64 is at least so long.
+/// The least length of a document in base64.
 const MIN_ENCODED: usize = 40;
 
-/// A credential that is no token.
+/// A credential other than a token.
 pub(super) struct Document {
     /// What it is.
     pub form: Form,
-    /// What may be shown of it: a label of one or two words and a value.
+    /// What can be shown of it: a label of one or two words and a value.
     pub facts: Vec<(&'static str, String)>,
-    /// From when and until when it is good, where it says so.
+    /// From when and until when it is valid, if it says so.
     pub times: Times,
 }
 
@@ -39,9 +39,9 @@ impl Document {
         Document { form, facts: Vec::new(), times: Times::default() }
     }
 
-    /// Adds a fact, unless there is nothing to tell.
+    /// Adds a fact, unless it is empty.
     fn fact(mut self, label: &'static str, value: Option<String>) -> Document {
-        // A credential in the wrong field is still one.
+        // A credential in the wrong field is still a credential.
         let tells = |text: &str| form_of(text) == Form::Opaque && !text.contains("-----BEGIN ");
         if let Some(value) = value.filter(|value| tells(value)) {
             self.facts.push((label, value.chars().take(MAX_FACT).collect()));
@@ -50,12 +50,12 @@ impl Document {
     }
 }
 
-/// The document that a text is or holds; none when it is something else.
+/// The document that a text is or contains; `None` for anything else.
 pub(super) fn of(text: &str) -> Option<Document> {
     object_in(text).or_else(|| signed_url(text)).or_else(|| pem(text)).or_else(|| encoded(text))
 }
 
-/// The document that a JSON object in this text is: the whole, after something else, or in a string of JSON.
+/// The document in a JSON object of this text: the whole text, after something else, or in a string of JSON.
 fn object_in(text: &str) -> Option<Document> {
     const WORDS: [&str; 5] = ["private_key", "refresh_token", "client_secret", "privateKeyData", "\"kty"];
     if let Some(document) = object(text) {
@@ -77,8 +77,8 @@ fn object_in(text: &str) -> Option<Document> {
     None
 }
 
-/// The document that is in base64: the whole text, broken over lines or not, or a long word of it, as environment
-/// variables and Kubernetes secrets hold key files.
+/// The document in base64: the whole text, with or without line breaks, or a long word of it, as environment variables
+/// and Kubernetes secrets hold key files.
 fn encoded(text: &str) -> Option<Document> {
     let is_base64 = |c: char| c.is_ascii_alphanumeric() || "+/=-_".contains(c);
     let whole = Zeroizing::new(joined(text).0);
@@ -90,7 +90,7 @@ fn encoded(text: &str) -> Option<Document> {
     })
 }
 
-/// The document that this JSON object is, what follows it left aside.
+/// The document in this JSON object, ignoring what follows it.
 pub(super) fn object(json: &str) -> Option<Document> {
     if !json.starts_with('{') {
         return None;
@@ -137,14 +137,14 @@ pub(super) fn of_members(object: &Section) -> Option<Document> {
     Some(document.fact("quota project", object.text("quota_project_id")).fact("universe", universe))
 }
 
-/// The document that an object without a known `type` is.
+/// The document in an object without a known `type`.
 fn other(object: &Section) -> Option<Document> {
     for kind in ["installed", "web"] {
         if let Some(inner) = object.find(kind).filter(|inner| inner.json.contains("client_id")) {
             return Some(client(&Section::Object(members(&inner.json).0), kind));
         }
     }
-    // What creating a key answers: the whole file in base64.
+    // The answer to creating a key: the whole file in base64.
     if let Some(data) = object.text("privateKeyData").map(Zeroizing::new) {
         let file = decode(&data).map(Zeroizing::new);
         let inner = file.as_ref().and_then(|bytes| std::str::from_utf8(bytes).ok()).and_then(self::object);
@@ -185,7 +185,7 @@ fn client(object: &Section, kind: &str) -> Document {
         .fact("project", object.text("project_id"))
 }
 
-/// A key is private when it has what only its owner may have: `d` of a pair, `k` of a shared secret (RFC 7518, 6).
+/// A key is private if it has a part that only its owner has: `d` of a pair, `k` of a shared secret (RFC 7518, 6).
 fn jwks(keys: &[Value]) -> Option<Document> {
     let text = |key: &Value, name: &str| key.get(name).and_then(Value::as_str).map(str::to_owned);
     if keys.is_empty() || !keys.iter().all(|key| key.get("kty").is_some()) {
@@ -205,7 +205,7 @@ fn jwks(keys: &[Value]) -> Option<Document> {
     )
 }
 
-/// The account whose tokens a credentials file ends in: the last part of the address, before the verb.
+/// The account that a credentials file impersonates: the last part of the address, before the verb.
 fn impersonated(object: &Section) -> Option<String> {
     let url = object.text("service_account_impersonation_url")?;
     Some(url.rsplit('/').next()?.split(':').next()?.to_owned())
@@ -229,7 +229,7 @@ fn source(object: &Section) -> Option<String> {
     kinds.iter().find(|(name, _)| source.find(name).is_some()).map(|(_, kind)| (*kind).to_owned())
 }
 
-/// Keys and certificates in PEM, wherever in a text; a private key before anything else.
+/// Keys and certificates in PEM, anywhere in a text; a private key before anything else.
 fn pem(text: &str) -> Option<Document> {
     let labels: Vec<&str> = text
         .split("-----BEGIN ")
@@ -264,7 +264,7 @@ fn certificate(text: &str) -> Document {
         .fact("serial", Some(certificate.raw_serial_as_string()))
 }
 
-/// A signed URL of Cloud Storage, V4 or V2, or one of AWS; `&` may be written as HTML, JSON and shells do.
+/// A signed URL of Cloud Storage, V4 or V2, or of AWS; `&` can be escaped as in HTML, JSON and shells.
 fn signed_url(text: &str) -> Option<Document> {
     const SIGNATURES: [&str; 3] = ["x-goog-signature=", "x-amz-signature=", "googleaccessid="];
     let lower = Zeroizing::new(text.to_ascii_lowercase());

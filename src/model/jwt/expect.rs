@@ -1,6 +1,6 @@
-//! Expectations: what a token is going to be used for, and what would be refused about it there, each with the way to a
-//! token that would do. It knows the rules of Google's APIs, of services that take Google's ID tokens (Cloud Run,
-//! functions, Identity-Aware Proxy), and nothing of the network.
+//! Expectations: what a token is going to be used for, and what would be rejected there, each with the way to a token
+//! that fits. It knows the rules of Google's APIs and of services that take Google's ID tokens (Cloud Run, functions,
+//! Identity-Aware Proxy), and calls nothing.
 
 use jiff::Timestamp;
 
@@ -10,69 +10,69 @@ use super::form::Form;
 use super::{audience, is_account, is_google, quoted};
 use crate::model::{lifetime::words, scopes};
 
-/// How far two clocks may differ before it is said, in milliseconds: Google allows for some minutes, libraries often for
-/// ten seconds and less.
+/// The clock difference that is mentioned, in milliseconds: Google allows some minutes, libraries often ten seconds or
+/// less.
 const SKEW: i64 = 10_000;
 
-/// What a token is meant to be used for. Empty is nothing in particular.
+/// What a token is meant to be used for. Empty means nothing in particular.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     /// The service expects exactly this audience.
     pub audience: Option<String>,
     /// The service at this URL will be called.
     pub url: Option<String>,
-    /// This API of Google's will be called: `storage`; empty where only its host is known to be Google's.
+    /// This Google API will be called: `storage`; empty if only its host is known to be Google's.
     pub api: Option<String>,
 }
 
-/// What is known besides what the token says itself.
+/// What is known besides the token's own content.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
-    /// When.
+    /// The time.
     pub now: Timestamp,
-    /// The scopes of an access token, as Google or whoever minted it tells.
+    /// The scopes of an access token, as reported by Google or known from minting it.
     pub scopes: Option<&'a [String]>,
-    /// When it ends, where it does not say so itself.
+    /// When it expires, if it doesn't say so itself.
     pub ends: Option<Timestamp>,
-    /// How far this machine's clock is behind Google's, in milliseconds; ahead is negative.
+    /// How far this machine's clock is behind Google's, in milliseconds; negative if it is ahead.
     pub skew: Option<i64>,
-    /// Whether the account it speaks for is known to be disabled.
+    /// Whether its account is known to be disabled.
     pub disabled: bool,
 }
 
 impl Around<'_> {
-    /// Nothing but the time.
+    /// Only the time is known.
     pub fn at(now: Timestamp) -> Around<'static> {
         Around { now, scopes: None, ends: None, skew: None, disabled: false }
     }
 }
 
-/// A token that would do, in place of this one.
+/// A token that would fit, in place of this one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fix {
     /// An ID token for this audience, with the email claim.
     IdToken(String),
     /// An access token with these scopes.
     AccessToken(Vec<String>),
-    /// The same once more.
+    /// The same again.
     Again,
 }
 
-/// One thing that was looked at.
+/// One check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
-    /// A stable name: `audience_mismatch`, `scope_missing`; of what is fine, what was looked at: `audience`.
+    /// A stable name: `audience_mismatch`, `scope_missing`; if it is fine, what was checked: `audience`.
     pub code: &'static str,
-    /// How much it matters; none when it is fine.
+    /// How much it matters; `None` if it is fine.
     pub severity: Option<Severity>,
     /// A clause, without a full stop.
     pub message: String,
-    /// What would do.
+    /// A token that would fit.
     pub fix: Option<Fix>,
 }
 
 impl Check {
-    /// As a finding; none when it is fine.
+    /// As a finding; `None` if it is fine.
     pub fn finding(&self) -> Option<Finding> {
         let severity = self.severity?;
         Some(Finding { code: self.code, severity, message: self.message.clone() })
@@ -80,10 +80,10 @@ impl Check {
 }
 
 impl Expectation {
-    /// From what somebody typed after “I will call”: a URL, or an API by its name or host.
+    /// From what was typed after “I will call”: a URL, or an API by its name or host.
     ///
     /// # Errors
-    /// A sentence with the forms.
+    /// A sentence with the valid forms.
     pub fn calling(text: &str) -> Result<Expectation, String> {
         let text = text.trim();
         if text.is_empty() {
@@ -116,7 +116,7 @@ impl Expectation {
         *self == Expectation::default()
     }
 
-    /// What the service expects as the audience: what was given, else the address of the URL. Nobody asks it of an API.
+    /// The audience that the service expects: the given one, else the URL's address. APIs have none.
     fn wanted(&self) -> Option<String> {
         self.audience.clone().or_else(|| self.url.as_deref().and_then(audience::of_url))
     }
@@ -125,12 +125,12 @@ impl Expectation {
     pub fn words(&self) -> String {
         let api = self.api.as_ref().map(|api| format!("the {api} API"));
         let audience = self.audience.as_ref().map(|audience| format!("a service that expects {audience}"));
-        // One without a name has come from a URL.
+        // One without a name came from a URL.
         self.url.clone().or(api).or(audience).unwrap_or_default()
     }
 }
 
-/// A URL as somebody typed it.
+/// A URL as typed.
 fn check_url(text: &str) -> Result<String, String> {
     let wrong = |why: &str| Err(format!("Invalid URL {}: {why}", quoted(text)));
     let (scheme, rest) = text.split_once("://").unwrap_or_default();
@@ -146,8 +146,8 @@ fn check_url(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// The API at a URL of Google's: by its host, on `www` by the first part of the path. Empty where that tells no API;
-/// none where the host is not Google's.
+/// The API at a Google URL: by its host, on `www` by the first part of the path. Empty if that doesn't tell the API;
+/// `None` if the host isn't Google's.
 fn api_of_url(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     let (authority, path) = rest.split_once(['/', '?', '#']).unwrap_or((rest, ""));
@@ -157,7 +157,7 @@ fn api_of_url(url: &str) -> Option<String> {
     Some(if api.is_empty() && scopes::is_api(first) { first.to_ascii_lowercase() } else { api })
 }
 
-/// `storage.googleapis.com` → `storage`; a bucket's own host and a regional one are Cloud Storage's too.
+/// `storage.googleapis.com` → `storage`; bucket hosts and regional hosts are also Cloud Storage's.
 fn api_of(host: &str) -> Option<String> {
     let host = host.to_ascii_lowercase();
     let name = host.strip_suffix(".googleapis.com")?;
@@ -169,9 +169,9 @@ fn api_of(host: &str) -> Option<String> {
     })
 }
 
-/// Looks at everything that is expected; nothing where nothing is, but for the clock and the account.
+/// Checks everything that is expected; without expectations, only the clock and the account.
 pub fn checks(reading: &Reading, expectation: &Expectation, around: &Around<'_>) -> Vec<Check> {
-    // What is presented is the whole; what services look at are the claims, which may be inside.
+    // The whole token is presented; services check the claims, which can be inside.
     let mut reading = reading;
     while let Some(inner) = reading.inner.as_deref() {
         reading = inner;
@@ -268,8 +268,8 @@ impl Looked<'_> {
         }
     }
 
-    /// A JWT that an account signed itself: Google's APIs take it for themselves as the audience, or with scopes; IAP
-    /// takes it for the URL; Cloud Run and functions do not.
+    /// A JWT that an account signed itself: Google's APIs accept it with themselves as the audience, or with scopes;
+    /// IAP accepts it for the URL; Cloud Run and functions don't.
     fn at_self_signed(&mut self) {
         let Some(api) = self.expectation.api.clone() else {
             let fix = self.expectation.wanted().map(Fix::IdToken);
@@ -364,7 +364,7 @@ impl Looked<'_> {
         if found.iter().any(|aud| *aud == wanted || Some(aud.as_str()) == whole) {
             return self.yes("audience", "audience");
         }
-        // Of several audiences one is enough; the first tells what is wrong when none fits.
+        // One matching audience is enough; the first explains the mismatch if none fits.
         let Some(difference) = found.first().and_then(|aud| audience::difference(aud, &wanted)) else {
             return;
         };
@@ -384,7 +384,7 @@ impl Looked<'_> {
     fn at_email(&mut self) {
         let verified = self.reading.claims.find("email_verified").is_some_and(|member| member.json == "true");
         match self.reading.claims.find("email") {
-            // Said among the findings already; here is the way out.
+            // Already among the findings; this adds the way out.
             None => self.no(
                 "no_email",
                 Severity::Warning,

@@ -1,4 +1,4 @@
-//! Each condition of each expectation by itself: what is found of one token more or less, one character, one second.
+//! Each condition of each expectation by itself: the findings for one token more or less, one character, one second.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
@@ -50,7 +50,7 @@ fn audience(text: &str) -> Expectation {
     Expectation { audience: Some(text.into()), ..Expectation::default() }
 }
 
-/// Everything that was looked at: `ok audience`, `error scope_missing`.
+/// All checks: `ok audience`, `error scope_missing`.
 fn told(reading: &Reading, expectation: &Expectation, around: &Around<'_>) -> String {
     let list = checks(reading, expectation, around);
     let words = list.iter().map(|check| match check.severity {
@@ -94,7 +94,7 @@ fn issuer_is_googles_in_two_ways_and_in_no_other() {
         "https://ACCOUNTS.google.com",
         "https://accounts.google.com.evil.example",
         "https://idp.example",
-        // Neither is an account: each has half of what tells one.
+        // Neither is an account: each has only half of the marks.
         "alice@example.com",
         "a.iam.gserviceaccount.com",
         "a@acme-prod.iam.gserviceaccount.com.evil.example",
@@ -127,7 +127,7 @@ fn form_of_a_token_and_what_is_known_decide_how_it_is_judged() {
         "error id_token_for_google_api, ok lifetime"
     );
     assert_eq!(told(&self_signed(&json!({})), &calling("storage"), &unknown), "ok audience, ok lifetime");
-    // That it has no scopes is known, too.
+    // No scopes at all are known scopes, too.
     let none = Around { scopes: Some(&[]), ..Around::at(now()) };
     assert_eq!(told(&id_token(&json!({})), &calling("storage"), &none), "error scope_missing");
 
@@ -202,7 +202,7 @@ fn audience_fits_exactly_or_as_the_whole_url_where_none_was_given() {
         (json!([origin, "x"]), calling(url), yes),
         (json!(["x", "y"]), calling(url), no),
         (json!("https://R-p.cloudfunctions.net"), calling(url), no),
-        // Where the audience is given, the URL says nothing about it.
+        // If the audience is given, the URL doesn't matter.
         (json!(url), Expectation { audience: Some("x".into()), ..calling(url) }, no),
         (json!(origin), Expectation { audience: Some("x".into()), ..calling(url) }, no),
         (json!("x"), Expectation { audience: Some("x".into()), ..calling(url) }, yes),
@@ -213,7 +213,7 @@ fn audience_fits_exactly_or_as_the_whole_url_where_none_was_given() {
         let list = checks(&reading, &expectation, &Around::at(now()));
         let found = if list[0].severity.is_none() { yes } else { no };
         assert_eq!((found, found.ends_with(list[0].code)), (expected, true), "{aud} for {expectation:?}");
-        // A custom audience may explain it only where nobody said which one is expected.
+        // A custom audience might explain it only if no expected one was given.
         let custom = list[0].message.contains("custom audience");
         assert_eq!(custom, expected == no && expectation.audience.is_none(), "{}", list[0].message);
         if expected == no {
@@ -221,7 +221,7 @@ fn audience_fits_exactly_or_as_the_whole_url_where_none_was_given() {
             assert_eq!(list[0].fix, Some(Fix::IdToken(wanted)), "{aud}");
         }
     }
-    // That there is none is said among the findings.
+    // The findings already say that there is none.
     for none in [json!({"aud": null}), json!({"aud": []})] {
         assert_eq!(told_now(&id_token(&none), &calling(url)), "ok issuer, ok email, ok lifetime");
     }
@@ -254,7 +254,7 @@ fn self_signed_jwt_is_judged_by_the_api_its_scope_or_its_audience() {
         ),
         (json!({"aud": null}), calling("storage"), "error audience_mismatch, ok lifetime"),
         (json!({}), calling("https://www.googleapis.com/x"), "info api_unknown, ok lifetime"),
-        // With scopes its audience does not matter.
+        // With scopes its audience doesn't matter.
         (json!({"scope": READ_ONLY, "aud": null}), calling("storage"), "ok scope, ok lifetime"),
         (json!({"scope": format!("x  {READ_ONLY} y")}), calling("storage"), "ok scope, ok lifetime"),
         (json!({"scope": READ_ONLY}), calling("gmail"), "error scope_missing, ok lifetime"),
@@ -284,9 +284,9 @@ fn scopes_fit_if_one_is_among_those_that_the_api_takes() {
         let scopes: Vec<String> = has.iter().map(|scope| (*scope).to_owned()).collect();
         checks(&token, &calling(expected), &Around { scopes: Some(&scopes), ..Around::at(now()) })
     };
-    // By the catalogue itself: each API, by each of its scopes, and by no other's.
+    // By the catalogue itself: each API accepts each of its scopes, and no other API's.
     let takes = |api: &str, scope: &scopes::Scope| scope.apis.split(',').any(|name| name == api);
-    // One has capitals in its name, which no host has.
+    // One has capitals in its name, which hosts never have.
     for api in ["storage", "gmail", "gamesConfiguration"] {
         for scope in scopes::all() {
             let list = found(api, &[scope.full]);
@@ -340,7 +340,7 @@ fn lifetime_is_right_from_a_second_to_an_hour_and_too_long_only_for_googles_apis
         for (reading, expectation, expected) in [
             (times(self_signed(&json!({"aud": "x", "scope": READ_ONLY}))), "storage", api),
             (times(self_signed(&json!({"aud": SERVICE}))), SERVICE, service),
-            // Where the audience is Google's, it is said among the findings already.
+            // If the audience is Google's, the findings already say so.
             (times(self_signed(&json!({"scope": READ_ONLY}))), "storage", if api == long { "" } else { api }),
         ] {
             let told = told_now(&reading, &calling(expectation));
@@ -364,7 +364,7 @@ fn token_has_ended_from_the_second_of_its_end_on() {
         (Some(NOW - 1), None, true),
         (None, at(NOW + 1), false),
         (None, at(NOW), true),
-        // What it says itself counts first.
+        // The token's own content comes first.
         (Some(NOW + 1), at(NOW), false),
         (Some(NOW), at(NOW + 1), true),
     ] {
@@ -381,7 +381,7 @@ fn token_has_ended_from_the_second_of_its_end_on() {
                 )
             );
         }
-        // Where nothing is expected, nothing is missed.
+        // Without expectations, nothing is missing.
         let reading = Reading { times, ..opaque.clone() };
         assert_eq!(told(&reading, &Expectation::default(), &around), "");
     }
@@ -406,7 +406,7 @@ fn clock_is_right_to_ten_seconds_either_way() {
         assert_eq!(told(&token, &calling("storage"), &around), expected, "{skew}");
         let message = checks(&token, &calling("storage"), &around)[0].message.clone();
         assert!(message.contains(shown), "{skew}: {message}");
-        // Unasked only what is wrong is said.
+        // Without a question, only problems are reported.
         let unasked = if expected == "ok clock" { "" } else { expected };
         assert_eq!(told(&token, &Expectation::default(), &around), unasked, "{skew}");
     }
@@ -500,7 +500,7 @@ fn what_will_be_called_is_read_from_each_form_and_said_again() {
             Some(""),
             "https://www.googleapis.com",
         ),
-        // The path says something on `www` only.
+        // The path matters on `www` only.
         (
             "https://storage.googleapis.com/drive",
             Some("https://storage.googleapis.com/drive"),

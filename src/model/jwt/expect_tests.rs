@@ -183,7 +183,7 @@ fn scopes_decide_for_an_access_token_and_the_right_ones_are_named() {
     assert_eq!(right(&list("storage", &read_only)), ["scope"]);
     let gmail = list("gmail", &read_only);
     assert_eq!(wrong(&gmail), ["scope_missing"]);
-    // What Workspace holds is not opened by cloud-platform.
+    // cloud-platform doesn't cover Workspace data.
     assert_eq!(gmail[0].fix, Some(Fix::AccessToken(vec!["https://mail.google.com/".into()])));
     assert_eq!(wrong(&list("gmail", &[scopes::DEFAULT.to_owned()])), ["scope_missing"]);
     assert_eq!(right(&list("iamcredentials", &[scopes::DEFAULT.to_owned()])), ["scope"]);

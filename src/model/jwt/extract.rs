@@ -1,5 +1,5 @@
-//! The credential in what somebody copied: without quotes, header names, line wraps and percent signs, out of a curl
-//! line, a query string, a cookie, a log. Each step looks at each byte a fixed number of times.
+//! Finds the credential in copied text: removes quotes, header names, line wraps and percent-encoding, and looks into
+//! curl commands, query strings, cookies and logs. Each step looks at each byte a fixed number of times.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::decode::decode;
 use super::form::{Form, LOOKS, is_opaque_byte, look_of};
 
-/// A credential in a text found by searching is at least this long; shorter words only look like one.
+/// The least length of a credential found by searching; shorter words only look like one.
 const LEAST: usize = 20;
 
 /// How JSON objects begin in base64: `{"`, `{` and a new line, `{ "`.
@@ -21,11 +21,11 @@ pub(super) struct Found {
     pub form: Form,
     /// The credential alone.
     pub token: String,
-    /// Whether other text stood around it.
+    /// Whether other text surrounded it.
     pub inside: bool,
     /// How many more like it the text has.
     pub others: usize,
-    /// How many characters that nobody sees were taken out.
+    /// How many invisible characters were removed.
     pub invisible: usize,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn extract(original: &str) -> Found {
     let form = form_of(&whole);
     let is_jwt = matches!(form, Form::Jws | Form::Jwe);
     let words = has_words(text);
-    // What is foreign to a JWT stands beside it, if a whole one is left without it.
+    // Text beside a JWT is removed if a whole JWT remains.
     let clean = whole.bytes().all(|byte| is_jwt_byte(byte) || byte == b'~');
     if form == Form::Empty || (form != Form::Opaque && !words && (clean || !is_jwt)) {
         return found(form, whole);
@@ -52,7 +52,7 @@ pub(super) fn extract(original: &str) -> Found {
             invisible,
         },
         _ if is_jwt => found(form, whole),
-        // Of no known form: nothing but quotes is known not to belong to it.
+        // Of unknown form: only quotes can be removed for certain.
         _ => found(Form::Opaque, joined(trim(original)).0),
     }
 }
@@ -64,7 +64,7 @@ fn trim(text: &str) -> &str {
     })
 }
 
-/// Takes off white space, quotes and what HTTP, YAML and shells write before a token, in any order and number.
+/// Removes white space, quotes and what HTTP, YAML and shells write before a token, in any order and number.
 pub(super) fn unwrap(text: &str) -> &str {
     let mut text = text;
     loop {
@@ -103,13 +103,13 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_$".contains(&b))
 }
 
-/// What web pages and chats put between letters, for breaking lines and for nothing.
+/// Characters that web pages and chats insert between letters, for line breaking or for no reason.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
-/// The text without the white space that mail and terminals put in, and how much that nobody sees was taken out
-/// besides. One allocation: it may be a secret.
+/// The text without the white space that mail and terminals insert, and how many invisible characters were removed. One
+/// allocation, because it can be a secret.
 pub(super) fn joined(text: &str) -> (String, usize) {
     let mut out = String::with_capacity(text.len());
     let mut invisible = 0;
@@ -123,17 +123,17 @@ pub(super) fn joined(text: &str) -> (String, usize) {
     (out, invisible)
 }
 
-/// Whether the text is more than one word broken over lines.
+/// Whether the text is more than one word with line breaks in it.
 fn has_words(text: &str) -> bool {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.clone().next().unwrap_or_default();
-    // A second token may start right below the first.
+    // A second token can start right below the first.
     let next = |line: &str| line.starts_with("eyJ") || look_of(line).is_some();
     lines.clone().any(|line| line.contains(char::is_whitespace))
         || (is_whole(first) && lines.skip(1).any(next))
 }
 
-/// Without percent signs, where a URL or a form put them in; again, where that was done twice.
+/// Decodes percent-encoding from a URL or a form, repeatedly if it was applied twice.
 fn percent_decoded(text: &str) -> Cow<'_, str> {
     let is_encoded = |text: &str| {
         text.as_bytes()
@@ -151,7 +151,7 @@ fn percent_decoded(text: &str) -> Cow<'_, str> {
     text
 }
 
-/// What a text is that is one word.
+/// The form of a one-word text.
 pub(super) fn form_of(token: &str) -> Form {
     if token.is_empty() {
         return Form::Empty;
@@ -170,7 +170,7 @@ pub(super) fn form_of(token: &str) -> Form {
     if token.bytes().filter(|byte| *byte == b'.').count() == 4 { Form::Jwe } else { Form::Jws }
 }
 
-/// Whether this is a JWT with every part that makes it good for something.
+/// Whether this is a JWT with every part that makes it usable.
 fn is_whole(token: &str) -> bool {
     matches!(form_of(token), Form::Jws | Form::Jwe)
         && token.split('.').filter(|part| !part.is_empty()).count() >= 3
@@ -183,8 +183,8 @@ struct Hit<'t> {
     others: usize,
 }
 
-/// The credential in a text with other words: a whole JWT before an access token before anything else, of several the
-/// first.
+/// The credential in a text with other words: a whole JWT before an access token before anything else, the first of
+/// several.
 fn search(text: &str) -> Option<Hit<'_>> {
     let mut best: Option<(u8, Hit<'_>)> = None;
     let starts = OBJECTS.iter().map(|start| (*start, true));
@@ -216,7 +216,7 @@ fn search(text: &str) -> Option<Hit<'_>> {
     best.map(|(_, hit)| hit)
 }
 
-/// Whether a word may begin after this text; `\n` and the like, as JSON and logs write them, end one.
+/// Whether a word can begin after this text; `\n` and the like, as JSON and logs write them, end one.
 fn begins_word(before: &str) -> bool {
     let mut last = before.bytes().rev();
     match last.next() {
@@ -234,7 +234,7 @@ fn is_jwt_byte(byte: u8) -> bool {
 fn jwt_at(text: &str) -> &str {
     let end = text.bytes().position(|byte| !is_jwt_byte(byte)).unwrap_or(text.len());
     let token = &text[..end];
-    // The full stop of a sentence is none of the token's.
+    // A sentence's full stop doesn't belong to the token.
     match token.bytes().filter(|byte| *byte == b'.').count() {
         3 => token.strip_suffix('.').unwrap_or(token),
         _ => token,

@@ -1,5 +1,5 @@
-//! What is worth knowing about a token beside its signature: ended, meant for somebody else, not as Google makes
-//! them. Each finding has a code that scripts may rely on and a sentence for people.
+//! What is worth knowing about a token besides its signature: expired, meant for someone else, unlike Google's. Each
+//! finding has a code that scripts can rely on and a sentence for people.
 
 use jiff::Timestamp;
 
@@ -8,10 +8,10 @@ use super::form::Form;
 use super::{audience, is_account, is_google, quoted};
 use crate::model::lifetime::{countdown, words};
 
-/// How far two clocks may differ before it is said, in seconds.
+/// The clock difference that is mentioned, in seconds.
 const SKEW: i64 = 60;
 
-/// As seconds this would be after the year 5000; as milliseconds it is after 1973.
+/// As seconds this is after the year 5000; as milliseconds it is after 1973.
 const MILLISECONDS: i64 = 100_000_000_000;
 
 /// How much a finding matters.
@@ -19,9 +19,9 @@ const MILLISECONDS: i64 = 100_000_000_000;
 pub enum Severity {
     /// Worth knowing.
     Info,
-    /// May be refused, or is not what it seems.
+    /// Might be rejected, or isn't what it seems.
     Warning,
-    /// Will be refused.
+    /// Will be rejected.
     Error,
 }
 
@@ -47,7 +47,7 @@ pub struct Finding {
     pub message: String,
 }
 
-/// Everything worth knowing about a token, whatever it is used for, in the order: form, writing, header, times,
+/// Everything worth knowing about a token, whatever it is used for, in the order: form, notation, header, times,
 /// identity.
 pub fn findings(reading: &Reading, now: Timestamp) -> Vec<Finding> {
     let mut found = Found { list: Vec::new(), depth: 0 };
@@ -55,7 +55,7 @@ pub fn findings(reading: &Reading, now: Timestamp) -> Vec<Finding> {
     while let Some(reading) = part {
         let outside = found.list.len();
         found.look(reading, now);
-        // Of a token inside another one it is said that it is about that one.
+        // Findings about a token inside another one say so.
         if found.depth > 0 {
             for finding in &mut found.list[outside..] {
                 finding.message = format!("inside: {}", finding.message);
@@ -89,7 +89,7 @@ impl Found {
         if reading.form == Form::Jws {
             self.duplicates(reading);
         }
-        // Of claims that are not here nothing is missing.
+        // Claims that aren't here can't be missing.
         if reading.form == Form::Jws && reading.inner.is_none() && !reading.is_detached() {
             self.times(reading, now);
             self.audience(reading);

@@ -1,36 +1,36 @@
-//! What a text can be, and how opaque credentials are told apart: by the way they begin. The beginnings are what the
-//! services hand out today; only `ya29.` is taken as proof enough to ask Google about a token.
+//! The forms a text can have, and how opaque credentials are recognized by their prefixes. The prefixes are what the
+//! services issue today; only `ya29.` is certain enough to ask Google about a token.
 
 use std::ops::RangeInclusive;
 
-/// What a text is, by its looks.
+/// The form of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// A signed JWT: header, claims, signature.
     Jws,
     /// An encrypted JWT: only its header can be read.
     Jwe,
-    /// `ya29.…`: opaque, Google's tokeninfo knows it.
+    /// `ya29.…`: opaque, known to Google's tokeninfo.
     GoogleAccessToken,
-    /// `1//…`: mints access tokens for a person until revoked; never sent anywhere.
+    /// `1//…`: mints access tokens for a user until revoked; never sent anywhere.
     RefreshToken,
-    /// `4/…`: exchanged once for the tokens of a person who has just agreed.
+    /// `4/…`: exchanged once for the tokens of a user who has just consented.
     AuthorizationCode,
     /// `AIza…`, 39 characters; never sent anywhere.
     ApiKey,
     /// `AQ.…`: an API key that acts as the service account it is bound to (Google calls it an authorization key).
     BoundApiKey,
-    /// `GOCSPX-…`: what an OAuth client proves itself with.
+    /// `GOCSPX-…`: what an OAuth client authenticates with.
     ClientSecret,
     /// A key file of a service account, `service_account` or `gdch_service_account`.
     ServiceAccountKey,
-    /// A credentials file `authorized_user`: a person's refresh token and the client that got it.
+    /// A credentials file `authorized_user`: a user's refresh token and the client that got it.
     UserCredentials,
-    /// A credentials file `impersonated_service_account`: other credentials, and whom to become with them.
+    /// A credentials file `impersonated_service_account`: source credentials, and the account to impersonate.
     ImpersonatedCredentials,
-    /// A credentials file `external_account`: where a foreign token comes from, and whom it becomes.
+    /// A credentials file `external_account`: where a foreign token comes from, and the account it impersonates.
     FederatedCredentials,
-    /// A credentials file `external_account_authorized_user`: the refresh token of somebody in a workforce pool.
+    /// A credentials file `external_account_authorized_user`: the refresh token of a workforce pool user.
     FederatedUserCredentials,
     /// The file of an OAuth client, with its secret.
     OauthClient,
@@ -42,7 +42,7 @@ pub enum Form {
     Certificate,
     /// A signed URL of Cloud Storage.
     SignedUrl,
-    /// Something that lets somebody in elsewhere: AWS, GitHub and others.
+    /// A credential for another service: AWS, GitHub and others.
     Foreign,
     /// Anything else.
     Opaque,
@@ -91,17 +91,17 @@ impl Form {
         }
     }
 
-    /// Whether it would hurt if others saw it. What is of no known form is not taken for a secret.
+    /// Whether showing it would do harm. An unknown form isn't taken for a secret.
     pub fn is_secret(self) -> bool {
         !matches!(self, Form::PublicKeys | Form::Certificate | Form::Opaque | Form::Empty)
     }
 
-    /// Whether Google's tokeninfo may be asked about it: its own access tokens only.
+    /// Whether Google's tokeninfo can be asked about it: its own access tokens only.
     pub fn may_ask_google(self) -> bool {
         self == Form::GoogleAccessToken
     }
 
-    /// Whether it is good until somebody takes it back, not until a time.
+    /// Whether it is valid until revoked, without an expiry.
     pub fn is_long_lived(self) -> bool {
         matches!(
             self,
@@ -119,15 +119,15 @@ impl Form {
     }
 }
 
-/// How an opaque credential begins and how long it is.
+/// The prefix and length of an opaque credential.
 pub(super) struct Look {
     /// Its first characters.
     pub start: &'static str,
-    /// What it then is.
+    /// Its form.
     pub form: Form,
-    /// Whose it is, where the form does not say.
+    /// Its issuer, if the form doesn't say.
     pub whose: Option<&'static str>,
-    /// The least and the most characters.
+    /// The minimum and maximum number of characters.
     length: RangeInclusive<usize>,
 }
 
@@ -142,7 +142,7 @@ const fn foreign(start: &'static str, whose: &'static str, least: usize, most: u
 /// No credential is longer.
 const ANY: usize = usize::MAX;
 
-/// What Google's access tokens say of themselves, the longest beginning first. Google promises none of it.
+/// What the prefixes of Google's access tokens mean, longest first. Google guarantees none of it.
 const MADE_FOR: [(&str, &str); 4] = [
     ("ya29.c.", "a service account"),
     ("ya29.dr.", "the Security Token Service: a federated or downscoped identity"),
@@ -175,12 +175,12 @@ pub(super) const LOOKS: [Look; 21] = [
     foreign("sk-proj-", "OpenAI API key", 20, ANY),
 ];
 
-/// What an opaque credential consists of after its beginning.
+/// The characters of an opaque credential after its prefix.
 pub(super) fn is_opaque_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// The look of a text that is one opaque credential and nothing else.
+/// The form of a text that is one opaque credential and nothing else.
 pub(super) fn look_of(text: &str) -> Option<&'static Look> {
     LOOKS.iter().find(|look| {
         text.strip_prefix(look.start)
@@ -188,7 +188,7 @@ pub(super) fn look_of(text: &str) -> Option<&'static Look> {
     })
 }
 
-/// For whom an access token seems to have been made, by its beginning.
+/// The kind of account that an access token seems to belong to, by its prefix.
 pub(super) fn made_for(token: &str) -> Option<&'static str> {
     MADE_FOR.iter().find(|(start, _)| token.starts_with(start)).map(|(_, whom)| *whom)
 }

@@ -1,5 +1,5 @@
-//! Checks the signature of a token against keys that somebody trusts. The keys come from outside the token
-//! only: `jwk`, `jku` and `x5u` in a header are never used. Claims are not judged here, see [`mod@super::findings`].
+//! Checks the signature of a token against trusted keys. The keys come from outside the token only: `jwk`, `jku` and
+//! `x5u` in a header are never used. Claims are not judged here, see [`mod@super::findings`].
 
 use std::str::FromStr;
 
@@ -17,11 +17,11 @@ use crate::model::account;
 /// What is known about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// A trusted key made it.
+    /// Made by a trusted key.
     Verified,
-    /// None of the trusted keys made it.
+    /// Made by none of the trusted keys.
     Failed,
-    /// Nothing is known.
+    /// Unknown.
     NotChecked,
 }
 
@@ -43,12 +43,12 @@ pub struct Verdict {
     pub state: State,
     /// One clause: by which key, or why not.
     pub reason: String,
-    /// The id of the key that made the signature.
+    /// The ID of the key that made the signature.
     pub key: Option<String>,
 }
 
 impl Verdict {
-    /// Nothing is known, for this reason.
+    /// Not checked, for this reason.
     pub fn not_checked(reason: impl Into<String>) -> Verdict {
         Verdict { state: State::NotChecked, reason: reason.into(), key: None }
     }
@@ -58,18 +58,18 @@ impl Verdict {
     }
 }
 
-/// Whose keys a token is to be checked with, as its issuer says.
+/// Whose keys a token is checked with, according to its issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signer {
     /// Google itself: its OAuth certs.
     Google,
     /// The service account with this email: its own key set.
     Account(String),
-    /// Somebody whose keys have to be given by hand; the issuer, if it names one.
+    /// Another issuer, whose keys have to be given by hand; its name, if the token has one.
     Other(Option<String>),
 }
 
-/// Who claims to have signed this token. The claim decides only where to look for keys, never whether to trust.
+/// Who claims to have signed this token. The claim only decides where to look for keys, never whether to trust.
 pub fn signer(reading: &Reading) -> Signer {
     match reading.claims.text("iss") {
         Some(issuer) if is_google(&issuer) => Signer::Google,
@@ -80,13 +80,12 @@ pub fn signer(reading: &Reading) -> Signer {
     }
 }
 
-/// Why this token cannot be checked with public keys whatever they are; none when it can. Asked before keys are
-/// fetched.
+/// Why this token can't be checked with any public keys; `None` if it can. Checked before keys are fetched.
 pub fn uncheckable(reading: &Reading) -> Option<Verdict> {
     prepare(reading).err()
 }
 
-/// Checks the signature against a key set: a JWKS, one JWK, or the map of key id to PEM certificate that Google also
+/// Checks the signature against a key set: a JWKS, one JWK, or the map of key ID to PEM certificate that Google also
 /// publishes. `whose` names it in the verdict: `Google's OAuth certs`.
 pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
     let algorithm = match prepare(reading) {
@@ -132,8 +131,8 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
     Verdict::failed(format!("the signature doesn't match {whose}, or the token has since been changed"))
 }
 
-/// Checks the signature that `signBlob` makes (RSASSA-PKCS1-v1_5 over SHA-256) with the key of this id among a key
-/// set, as [`verify`] takes it.
+/// Checks a signature by `signBlob` (RSASSA-PKCS1-v1_5 over SHA-256) with the key of this ID in a key set, as
+/// [`verify`] takes it.
 pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, whose: &str) -> Verdict {
     let keys = match read_keys(keys) {
         Ok(keys) => keys,
@@ -191,7 +190,7 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     if reading.signature.is_none() {
         return Err(Verdict::failed("the token has no signature"));
     }
-    // What was read as its claims must be what a signature is over.
+    // The signature must cover exactly what was decoded as the claims.
     if reading.token.expose().matches('.').count() != 2 {
         return Err(Verdict::not_checked("the token doesn't have three parts"));
     }
@@ -200,7 +199,7 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
 
 struct Key {
     id: Option<String>,
-    /// `RS256`, where the set says so.
+    /// `RS256`, if the set says so.
     alg: Option<String>,
     key: DecodingKey,
 }
@@ -212,7 +211,7 @@ impl Key {
     }
 }
 
-/// Keys for signatures, those of unknown kinds left out.
+/// Signature keys, without those of unknown kinds.
 fn read_keys(text: &str) -> Result<Vec<Key>, String> {
     let set: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
     match set.get("keys") {
@@ -238,7 +237,7 @@ fn from_pem((id, pem): (&String, &Value)) -> Option<Key> {
     Some(Key { id: Some(id.clone()), alg: None, key })
 }
 
-/// The ends of a key id are enough to recognize it.
+/// The ends of a key ID are enough to recognize it.
 fn brief(id: &str) -> String {
     let letters: Vec<char> = id.chars().collect();
     match letters.len() {

@@ -198,7 +198,7 @@ fn signature_of_bytes_is_verified_by_no_key_that_is_not_for_it() {
     let message = b"report.csv";
     let good = signature(&KEY, message);
     let judged = |keys: &str| verify_bytes(message, &good, "a", keys, "the test's keys");
-    // The key that did sign stands beside it each time, under another id or under none.
+    // The key that did sign is in the set each time, under another ID or under none.
     for wrong in [elliptic("a"), foreign("a"), key_with(json!({"use": "enc"})), key_with(json!({"n": null}))]
     {
         for other in [jwk(Some("b")), jwk(None)] {
@@ -236,7 +236,7 @@ fn each_algorithm_is_verified_as_itself_and_as_no_other() {
                 format!("{message}.{}", B64.encode(testing::signature_by(&KEY, how, message.as_bytes())));
             let expected = if said == made { State::Verified } else { State::Failed };
             assert_eq!(judged(&token, &any).state, expected, "says {said}, is {made}");
-            // A key that is for RS256 is for nothing else.
+            // A key for RS256 is for nothing else.
             let expected = if said == made && said == "RS256" { State::Verified } else { State::Failed };
             assert_eq!(judged(&token, &set(&[jwk(None)])).state, expected, "says {said}, is {made}");
         }
@@ -272,10 +272,10 @@ fn key_of_a_set_is_taken_only_if_it_is_for_this_signature() {
         let key = key_with(changes.clone());
         assert_eq!(judged(&token, &set(&[key])).state, state, "{changes}");
     }
-    // A foreign key of the same id neither verifies nor stands in the way.
+    // A foreign key of the same ID neither verifies nor gets in the way.
     assert_eq!(judged(&token, &set(&[foreign("a")])).state, State::Failed);
     assert_eq!(judged(&token, &set(&[foreign("a"), jwk(Some("a"))])).state, State::Verified);
-    // The id of the token decides, not who signed.
+    // The token's key ID decides, not the actual signer.
     assert_eq!(judged(&token, &set(&[foreign("a"), jwk(Some("b"))])).state, State::Failed);
     let nameless = sign(json!({"alg": "RS256"}));
     assert_eq!(judged(&nameless, &set(&[foreign("a")])).state, State::Failed);
@@ -321,7 +321,7 @@ fn each_reason_not_to_look_at_keys_is_found_by_itself() {
         let told = uncheckable(&read(&text)).unwrap_or_else(|| panic!("{text:.60} can be checked"));
         assert_eq!((told.state, told.key.is_none()), (state, true), "{text:.60}: {}", told.reason);
         assert!(told.reason.contains(word), "{text:.60}: {}", told.reason);
-        // Keys change nothing about it, the right one included.
+        // Keys change nothing about it, not even the right one.
         assert_eq!(judged(&text, &set(&[jwk(Some("a"))])), told);
     }
     for fine in [good.clone(), with("b64", json!(true)), with("typ", json!("at+jwt"))] {
@@ -331,7 +331,7 @@ fn each_reason_not_to_look_at_keys_is_found_by_itself() {
     // Too long, and fine in every other way.
     let cut = Reading { too_long: Some(MAX_BYTES + 1), ..read(&good) };
     assert!(uncheckable(&cut).is_some_and(|told| told.reason.contains("too long")));
-    // Signed as it stands, with dots in what would have to be one part.
+    // Signed as it is, with dots where only one part is expected.
     for token in [format!("{good}.e30"), format!("e30.{good}")] {
         let told = Reading { token: crate::model::secret::Secret::new(token), ..read(&good) };
         assert_eq!(uncheckable(&told), Some(Verdict::not_checked("the token doesn't have three parts")));
@@ -345,7 +345,7 @@ fn detached_payload_is_not_said_to_have_been_changed() {
     let detached = format!("{}..{}", parts[0], parts[2]);
     let verdict = judged(&detached, &set(&[jwk(Some("a"))]));
     assert!(verdict.state == State::NotChecked && verdict.reason.contains("detached"), "{verdict:?}");
-    // A payload that is empty may be what was signed.
+    // An empty payload can be what was signed.
     let empty = testing::jwt(&KEY, &json!({"alg": "RS256", "kid": "a"}), "");
     assert_eq!(judged(&empty, &set(&[jwk(Some("a"))])).state, State::Verified);
 }

@@ -1,5 +1,5 @@
-//! What claims and header fields mean, in a few words beside the value: first of all in Google's tokens, and in those
-//! that Google takes in exchange. Unknown names and odd values mean nothing here; times are given in UTC.
+//! What claims and header fields mean, in a few words beside the value: mainly in Google's tokens, and in those that
+//! Google exchanges. Unknown names and odd values get no meaning; times are in UTC.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -10,11 +10,11 @@ use crate::model::account::short;
 use crate::model::lifetime::words;
 use crate::model::scopes;
 
-/// Of lists no more than so many are told.
+/// The most items of a list that are shown.
 const MOST_TOLD: usize = 5;
 
-/// What a claim or header field means in this token; none when there is nothing to add. `name_of` gives the
-/// email of a unique ID, where it is known.
+/// What a claim or header field means in this token; `None` if there is nothing to add. `name_of` returns the email of
+/// a unique ID, if known.
 pub fn meaning(
     member: &Member,
     reading: &Reading,
@@ -52,7 +52,7 @@ pub fn meaning(
         "cnf" => bound(member)?,
         "amr" => format!("how the person authenticated: {}", list(member)?),
         "scope" | "scp" => scope(text?, reading),
-        // Plain words, which other issuers use for other things.
+        // Plain words, which other issuers use with another meaning.
         "ref" | "environment" | "actor" | "sha" => of_a_build(&member.name, reading)?,
         name => match name.strip_prefix("kubernetes.io/serviceaccount/") {
             Some(rest) => format!("the Kubernetes service account's {}", rest.replace(['.', '/'], " ")),
@@ -61,8 +61,8 @@ pub fn meaning(
     })
 }
 
-/// How long ago or until then, with one unit, two where it matters: `just now`, `34s ago`, `in 12m`, `3h 20m ago`,
-/// `5d ago`. Both in seconds since 1970.
+/// How long ago or until then, with one unit, two where it matters: `just now`, `34s ago`, `in 12m`, `3h 20m ago`, `5d
+/// ago`. Both in seconds since 1970.
 pub fn relative(at: i64, now: i64) -> String {
     let length = at.saturating_sub(now).saturating_abs();
     let unit = match length {
@@ -134,7 +134,7 @@ fn identity(
     match name {
         _ if is_unique_id(id) && own.is_some() => Some("the account's unique ID".to_owned()),
         "azp" if is_unique_id(id) => Some("the account's unique ID".to_owned()),
-        // People have ids of the same form.
+        // Users have IDs of the same form.
         _ if is_unique_id(id) => Some("the unique ID of a person or an account".to_owned()),
         "azp" if id.ends_with(".apps.googleusercontent.com") => {
             Some("the OAuth client that asked for it".to_owned())
@@ -167,7 +167,7 @@ fn time(member: &Member, reading: &Reading) -> Option<String> {
     })
 }
 
-/// Sentences about parts of one claim, with commas between them; none when there are none.
+/// Sentences about parts of one claim, separated by commas; `None` if empty.
 fn told(said: Vec<String>) -> Option<String> {
     (!said.is_empty()).then(|| said.join(", "))
 }
@@ -222,7 +222,7 @@ fn google(member: &Member) -> Option<String> {
     told(said)
 }
 
-/// How somebody signed in with Identity Platform or Firebase; IAP puts the same one level deeper.
+/// How a user signed in with Identity Platform or Firebase; IAP nests the same one level deeper.
 fn sign_in(member: &Member) -> Option<String> {
     let value = value(member)?;
     let firebase = value.get("firebase").unwrap_or(&value);
@@ -264,7 +264,7 @@ fn actor(member: &Member) -> Option<String> {
     told(chain).map(|chain| format!("who actually acts: {chain}"))
 }
 
-/// To what a token is bound, so that a thief without it gains nothing (RFC 7800, 8705, 9449).
+/// What a token is bound to, so that a thief can't use it (RFC 7800, 8705, 9449).
 fn bound(member: &Member) -> Option<String> {
     let value = value(member)?;
     let ways = [
@@ -283,7 +283,7 @@ fn list(member: &Member) -> Option<String> {
     told(value.as_array()?.iter().filter_map(Value::as_str).take(MOST_TOLD).map(str::to_owned).collect())
 }
 
-/// Scopes by their short names, and whether the token has them or wants them.
+/// Scopes by their short names, and whether the token has them or requests them.
 fn scope(text: &str, reading: &Reading) -> String {
     let short = text.split_whitespace().map(scopes::short).collect::<Vec<_>>().join(", ");
     let wants = reading.claims.text("iss").is_some_and(|iss| is_account(&iss))

@@ -1,6 +1,6 @@
-//! Tokens as text: what somebody pasted, taken apart and judged. Decode first ([`decode`]), explain the claims
-//! ([`mod@meaning`]), judge after ([`judge`], [`mod@findings`], [`expect`]); nothing is refused, nothing is trusted, nothing is
-//! sent anywhere.
+//! Tokens as text: pasted text, decoded and judged. Decode first ([`decode`]), explain the claims ([`mod@meaning`]),
+//! judge after ([`judge`], [`mod@findings`], [`expect`]). Nothing is rejected, nothing is trusted, nothing is sent
+//! anywhere.
 
 pub mod audience;
 pub mod decode;
@@ -23,7 +23,7 @@ pub use form::Form;
 pub use judge::{Signer, State, Verdict, signer, verify};
 pub use meaning::{meaning, relative};
 
-/// Text from a token inside a sentence: in quotes, its end cut off when it is long.
+/// Text from a token inside a sentence: in quotes, with its end cut off if it is long.
 fn quoted(text: &str) -> String {
     const MOST: usize = 120;
     let mut shown: String = text.chars().take(MOST).collect();
@@ -43,7 +43,7 @@ fn is_account(text: &str) -> bool {
     text.contains('@') && text.ends_with(".gserviceaccount.com")
 }
 
-/// Whether this is a unique ID: 21 digits, of an account or a person.
+/// Whether this is a unique ID: 21 digits, of an account or a user.
 fn is_unique_id(text: &str) -> bool {
     text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,5 +1,5 @@
-//! The two ways to write a JOSE token: parts between dots, and the fields of a JSON object (RFC 7515, section 7;
-//! RFC 7516, section 7). The second is turned into the first.
+//! The two notations of a JOSE token: parts between dots, and the fields of a JSON object (RFC 7515, section 7; RFC
+//! 7516, section 7). The second is converted to the first.
 
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
@@ -11,21 +11,21 @@ use super::form::Form;
 pub(super) struct Parts<'t> {
     /// Before the first dot.
     pub header: &'t str,
-    /// Between the dots; none when there is no dot.
+    /// Between the dots; `None` without a dot.
     pub payload: Option<&'t str>,
-    /// After the second dot; none when there is no such dot.
+    /// After the second dot; `None` without one.
     pub signature: Option<&'t str>,
     /// How many dots there are.
     pub dots: usize,
 }
 
-/// Takes a token apart at its dots.
+/// Splits a token at its dots.
 pub(super) fn parts(token: &str) -> Parts<'_> {
     let dots = token.bytes().filter(|byte| *byte == b'.').count();
     let Some((header, rest)) = token.split_once('.') else {
         return Parts { header: token, payload: None, signature: None, dots };
     };
-    // A payload that is not encoded may hold dots of its own.
+    // An unencoded payload can contain dots.
     let split =
         if dots > 2 && is_unencoded(&object(header)) { rest.rsplit_once('.') } else { rest.split_once('.') };
     let (payload, signature) = split.map_or((rest, None), |(payload, signature)| (payload, Some(signature)));
@@ -44,26 +44,26 @@ fn first(list: Option<&Member>) -> (Option<Section>, usize) {
 }
 
 /// Whether a header says that the payload is not encoded, and that this must be understood (RFC 7797, 6). Without the
-/// second most readers do not look.
+/// second most readers ignore it.
 pub(super) fn is_unencoded(header: &Section) -> bool {
     let crit = header.find("crit").and_then(|member| serde_json::from_str::<Vec<String>>(&member.json).ok());
     header.find("b64").is_some_and(|member| member.json == "false")
         && crit.is_some_and(|names| names.iter().any(|name| name == "b64"))
 }
 
-/// A token that was written as a JSON object.
+/// A token in the JSON notation.
 pub(super) struct Serialized {
-    /// The same with dots.
+    /// The same in the compact notation.
     pub token: Zeroizing<String>,
     /// Signed or encrypted.
     pub form: Form,
-    /// Header fields that nobody signed, as JSON objects.
+    /// Unsigned header fields, as JSON objects.
     pub unprotected: Vec<String>,
     /// What the compact form leaves out, in a sentence.
     pub told: String,
 }
 
-/// The token that an object is; none when it is no token.
+/// The token in an object; `None` if it has none.
 pub(super) fn of_json(object: &Section) -> Option<Serialized> {
     let text = |name| object.text(name).map(Zeroizing::new);
     let raw = |from: &Section, name| from.find(name).map(|member| member.json.clone());
@@ -80,7 +80,7 @@ pub(super) fn of_json(object: &Section) -> Option<Serialized> {
             told: told("JWE", many, "recipients"),
         });
     }
-    // Without a payload it is a token only if something in it says so.
+    // Without a payload, it is a token only if another field says so.
     let payload = text("payload");
     let (signed, many) = first(object.find("signatures"));
     let signed = signed.as_ref().unwrap_or(object);

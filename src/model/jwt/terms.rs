@@ -1,7 +1,7 @@
 //! What names in tokens stand for, each in a few words: registered header fields and claims, and those of the issuers
-//! whose tokens Google exchanges or makes. Only names that mean the same in all tokens, or whose issuer is known.
+//! whose tokens Google exchanges or issues. Only names with the same meaning in all tokens, or with a known issuer.
 
-/// Header fields and claims whose name says it all, with the document that defines them.
+/// Header fields and claims whose name is clear enough, with the document that defines them.
 const NAMES: [(&str, &str); 59] = [
     // RFC 7515, 4.1, RFC 7516, 4.1, RFC 7797
     ("kid", "which key of the signer"),
@@ -71,12 +71,12 @@ const NAMES: [(&str, &str); 59] = [
     ("groups", "the groups of the subject"),
 ];
 
-/// What a name stands for; none when it is not known here.
+/// What a name stands for; `None` if unknown.
 pub(super) fn of_name(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|(known, _)| *known == name).map(|(_, words)| *words)
 }
 
-/// Who an issuer is, beyond Google's own and service accounts.
+/// Who an issuer is, apart from Google and service accounts.
 pub(super) fn issuer(issuer: &str) -> Option<String> {
     const EXACT: [(&str, &str); 5] = [
         ("https://cloud.google.com/iap", "Identity-Aware Proxy"),
@@ -118,7 +118,7 @@ pub(super) fn issuer(issuer: &str) -> Option<String> {
     })
 }
 
-/// Who a federated or proxied subject is; none when its form is not known here.
+/// Who a federated or proxied subject is; `None` for an unknown form.
 pub(super) fn subject(subject: &str) -> Option<String> {
     if let Some(account) = subject.strip_prefix("system:serviceaccount:") {
         return Some(format!("the Kubernetes service account {}", account.replacen(':', "/", 1)));
@@ -159,7 +159,7 @@ fn at(rest: &str) -> String {
     }
 }
 
-/// For whom a token is meant; none when nothing more can be said of this audience.
+/// Who a token is for; `None` if nothing more can be said about this audience.
 pub(super) fn audience(audience: &str) -> Option<&'static str> {
     let host = audience.strip_prefix("https://").map(|rest| rest.split('/').next().unwrap_or_default());
     Some(match audience {
@@ -193,7 +193,7 @@ pub(super) fn audience(audience: &str) -> Option<&'static str> {
     })
 }
 
-/// What sort of token a header's `typ` announces, where it is not an ordinary one; `application/` may be left out.
+/// The kind of token that a header's `typ` announces, if it isn't an ordinary one; `application/` can be left out.
 pub(super) fn kind(typ: &str) -> Option<&'static str> {
     let lower = typ.to_ascii_lowercase();
     Some(match lower.strip_prefix("application/").unwrap_or(&lower) {

@@ -1,4 +1,4 @@
-//! Signatures for tests by keys that nobody else has. A key takes a while to make, so that each serves the whole process.
+//! Signatures for tests, by keys made here. A key takes a while to make, so the whole process shares them.
 
 use std::sync::LazyLock;
 
@@ -44,7 +44,7 @@ pub(crate) fn jwk(key: &RsaKeyPair) -> Value {
         "e": B64.encode(public.exponent().big_endian_without_leading_zero())})
 }
 
-/// A certificate of the public key that ends with this year.
+/// A certificate of the public key that expires at the end of this year.
 pub(crate) fn certificate(key: &RsaKeyPair, year: i32) -> String {
     let der: Pkcs8V1Der<'_> = key.as_der().expect("encodes");
     let pair = rcgen::KeyPair::try_from(der.as_ref()).expect("the same key");

@@ -1,24 +1,24 @@
-//! Whether a policy lets one member do one thing, as far as reading it can tell. It looks at one policy only; what is
-//! inherited is asked of the levels above, and deny policies cannot be seen here at all.
+//! Whether a policy lets one member do one thing, as far as reading it can tell. It looks at one policy only; inherited
+//! policies are separate, and deny policies are not visible here at all.
 
 use jiff::Timestamp;
 
 use super::{Member, Policy, gives::Lookup};
 use crate::model::{condition::State, role};
 
-/// What a policy says, the surest first.
+/// What a policy says, surest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Access {
     /// This role gives it.
     Granted(String),
-    /// A binding may give it: why that cannot be told.
+    /// A binding might give it: why that is unknown.
     Unclear(String),
-    /// No binding seen gives it.
+    /// No visible binding gives it.
     NotSeen,
 }
 
-/// Whether a role gives a permission, by its name; none where neither the table of predefined roles nor the lookup knows
-/// the role.
+/// Whether a role gives a permission, by the role's name; `None` if neither the table of predefined roles nor the
+/// lookup knows the role.
 pub fn gives(role: &str, permission: &str, custom: Lookup<'_>) -> Option<bool> {
     match role::find(role) {
         Some(role) => Some(role.permissions().any(|given| given == permission)),
@@ -139,7 +139,7 @@ mod tests {
         ),
     ];
 
-    /// The sorts of member, each with whether it is the relay: no, perhaps, surely.
+    /// The kinds of member, each with whether it is the relay: no, perhaps, surely.
     const WHO: [(&str, u8); 9] = [
         (RELAY, 2),
         ("allUsers", 2),
@@ -186,7 +186,7 @@ mod tests {
         for (who, named) in WHO {
             for (role, gives) in ROLES {
                 for (expression, holds) in WHENS {
-                    // A role that nobody knows hides the answer whatever its condition says.
+                    // An unknown role hides the answer whatever its condition says.
                     let holds = if gives == 1 { 2 } else { holds };
                     let expected = named.min(gives).min(holds);
                     let found = ranked(json!([binding(role, &[who], expression)]));
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(super::gives("projects/p/roles/x", "a.b.c", &lookup), Some(true));
         assert_eq!(super::gives("projects/p/roles/x", IMPLICIT_DELEGATION.name, &lookup), Some(false));
         assert_eq!(super::gives("projects/p/roles/y", "a.b.c", &lookup), None);
-        // Each of several is given, and of none nothing.
+        // Each of several is given; of an empty list, nothing.
         let several = |count: usize| ["a.b.c", "d.e.f", "g.h.i"][..count].to_vec();
         for count in 0..=3 {
             let lookup = |_: &str| Some(several(count).into_iter().map(str::to_owned).collect());

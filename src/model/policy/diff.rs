@@ -1,4 +1,4 @@
-//! What differs between two policies: triples, and apart from them the fields that impersona only carries along.
+//! The difference between two policies: triples, and separately the fields that impersona only carries along.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,9 +9,9 @@ use super::{Condition, Key, Member, Policy, Triple, condition_of, members_of, ro
 /// `+`, `-` or `~`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
-    /// Not there before.
+    /// Added.
     Add,
-    /// Not there afterwards.
+    /// Removed.
     Remove,
     /// The same role and member under another condition.
     Change,
@@ -20,19 +20,19 @@ pub enum Op {
 /// One triple that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// What happens.
+    /// What happened.
     pub op: Op,
     /// The role.
     pub role: String,
     /// The member.
     pub member: Member,
-    /// As it is afterwards; for a removal, as it was.
+    /// The condition afterwards; for a removal, before.
     pub condition: Option<Condition>,
-    /// For [`Op::Change`], as it was; else none.
+    /// For [`Op::Change`] the condition before, else `None`.
     pub was: Option<Condition>,
 }
 
-/// Where a field lies that is not about who has what.
+/// The place of a field that isn't about access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// At the top, such as `auditConfigs`.
@@ -50,28 +50,28 @@ pub struct FieldChange {
     pub place: Place,
     /// `auditConfigs`
     pub name: String,
-    /// None when it was not there.
+    /// `None` if it was absent.
     pub before: Option<Value>,
-    /// None when it is gone.
+    /// `None` if it was removed.
     pub after: Option<Value>,
 }
 
-/// All that differs.
+/// The whole difference.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diff {
     /// Triples, sorted by role, then member.
     pub changes: Vec<Change>,
-    /// Fields, etag and version left out.
+    /// Fields, except etag and version.
     pub fields: Vec<FieldChange>,
 }
 
 impl Change {
-    /// A triple that comes or goes: what is copied from a row, and what an administrator is asked for.
+    /// A triple to add or remove: what is copied from a row, and what a request asks an administrator for.
     pub fn of(op: Op, triple: Triple) -> Change {
         Change { op, role: triple.role, member: triple.member, condition: triple.condition, was: None }
     }
 
-    /// The triple that goes.
+    /// The removed triple.
     pub fn removed(&self) -> Option<Triple> {
         match self.op {
             Op::Add => None,
@@ -80,13 +80,13 @@ impl Change {
         }
     }
 
-    /// The triple that comes.
+    /// The added triple.
     pub fn added(&self) -> Option<Triple> {
         (self.op != Op::Remove).then(|| self.triple(&self.condition))
     }
 
     /// `{op, role, member, condition}`, the contract of the command line, with `op` one of `add`, `remove` and
-    /// `change`; a change says the condition `before` too.
+    /// `change`; a change also has the condition `before`.
     pub fn to_json(&self) -> Value {
         let op = match self.op {
             Op::Add => "add",
@@ -120,7 +120,7 @@ impl Diff {
     /// Whether a write with the default update mask (`bindings, etag`) would write all of it.
     ///
     /// # Errors
-    /// One sentence that names the fields it would silently leave as they are, such as `auditConfigs`.
+    /// One sentence that names the fields it would silently leave unchanged, such as `auditConfigs`.
     pub fn writable(&self) -> Result<(), String> {
         let left: Vec<&str> = self
             .fields
@@ -135,7 +135,7 @@ impl Diff {
         }
     }
 
-    /// The policy with all of it applied, fields too.
+    /// The policy with all of it applied, including fields.
     pub fn apply_to(&self, policy: &Policy) -> Policy {
         let mut policy = apply(policy, &self.changes);
         for field in &self.fields {
@@ -174,22 +174,22 @@ impl FieldChange {
     }
 }
 
-/// What must happen to `before` for it to become `after`: the triples first, then what the fields still differ in.
+/// What turns `before` into `after`: the triples first, then the fields that still differ.
 pub fn diff(before: &Policy, after: &Policy) -> Diff {
     let changes = between(before.triples(), after.triples());
     let fields = fields_between(&carried(&apply(before, &changes)), carried(after));
     Diff { changes, fields }
 }
 
-/// The policy with these changes and nothing else touched. What is already so stays so.
+/// The policy with these changes and nothing else touched. Changes that are already there do nothing.
 pub fn apply(policy: &Policy, changes: &[Change]) -> Policy {
     let removed = changes.iter().filter_map(Change::removed).collect();
     let added: Vec<Triple> = changes.iter().filter_map(Change::added).collect();
     policy.with(&removed, &added)
 }
 
-/// The changes from one set of triples to another, by role, then member. One condition that takes the place of
-/// one other is a change; anything else is additions and removals.
+/// The changes from one set of triples to another, by role, then member. One condition replaced by one other is a
+/// change; anything else is additions and removals.
 pub(super) fn between(
     before: impl IntoIterator<Item = Triple>,
     after: impl IntoIterator<Item = Triple>,
@@ -225,8 +225,8 @@ pub(super) fn between(
         .collect()
 }
 
-/// The fields that impersona only carries along, in the order as read. Where several bindings have the same
-/// role and condition, the first that has a field speaks for all; one without members says nothing.
+/// The fields that impersona only carries along, in the order as read. If several bindings have the same role and
+/// condition, the first with a field speaks for all; one without members doesn't count.
 type Carried = Vec<(Place, Map<String, Value>)>;
 
 fn carried(policy: &Policy) -> Carried {
@@ -245,7 +245,7 @@ fn carried(policy: &Policy) -> Carried {
             let unknown = condition.unknown().map(|(name, value)| (name.clone(), value.clone())).collect();
             add(&mut carried, Place::Condition(role.clone(), condition.clone()), unknown);
         }
-        // Its role is that of the place: in one place it never differs.
+        // The place already has the role, so it never differs.
         let unknown = without(fields, &["members", "condition"]);
         add(&mut carried, Place::Binding(role, condition), unknown);
     }

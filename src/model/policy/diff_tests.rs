@@ -87,7 +87,7 @@ proptest! {
     }
 }
 
-// One role of one member under every set of conditions, by sets of small numbers.
+// One role of one member under every set of conditions, as sets of small numbers.
 
 const CONDITIONS: [Option<&str>; 4] = [None, Some("a"), Some("b"), Some("c")];
 

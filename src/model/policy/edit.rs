@@ -1,4 +1,4 @@
-//! Staged edits: a list over a base that stays as read, undone and redone one at a time.
+//! Staged edits: a list on top of an unchanged base, undone and redone one at a time.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use super::{Policy, Triple};
 /// One staged edit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Edit {
-    /// Give.
+    /// Grant.
     Grant(Triple),
-    /// Take away, in all its spellings.
+    /// Revoke, in all spellings.
     Revoke(Triple),
     /// Another condition or role for the same member.
     Replace {
-        /// What is there.
+        /// The present triple.
         old: Triple,
-        /// What takes its place.
+        /// Its replacement.
         new: Triple,
     },
 }
 
-/// Edits over the policy they started from.
+/// Edits on top of the policy they started from.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Staged {
     base: Policy,
@@ -35,7 +35,7 @@ impl Staged {
         Staged { base, edits: Vec::new(), undone: Vec::new() }
     }
 
-    /// These changes as edits over a policy: after a conflict over theirs, for a restore over today's.
+    /// These changes as edits over a policy: after a conflict, over their version; for a restore, over today's.
     pub fn with(base: Policy, changes: &[Change]) -> Staged {
         let mut triples = base.triples().into_iter().collect();
         let edits = changes.iter().filter_map(Edit::of).filter(|edit| edit.replay(&mut triples)).collect();
@@ -52,7 +52,7 @@ impl Staged {
         &self.edits
     }
 
-    /// Adds an edit, and forgets what was undone. False, and nothing happens, when it would change nothing.
+    /// Adds an edit and forgets what was undone. Returns false, and does nothing, if it would change nothing.
     pub fn stage(&mut self, edit: Edit) -> bool {
         let mut triples = self.triples();
         let changes = edit.replay(&mut triples);
@@ -63,13 +63,13 @@ impl Staged {
         changes
     }
 
-    /// Takes the last edit back; gives it.
+    /// Undoes the last edit and returns it.
     pub fn undo(&mut self) -> Option<&Edit> {
         self.undone.push(self.edits.pop()?);
         self.undone.last()
     }
 
-    /// Puts the last undone edit back; gives it.
+    /// Redoes the last undone edit and returns it.
     pub fn redo(&mut self) -> Option<&Edit> {
         self.edits.push(self.undone.pop()?);
         self.edits.last()
@@ -80,7 +80,7 @@ impl Staged {
         self.changes().is_empty()
     }
 
-    /// What the edits come to.
+    /// The net effect of the edits.
     pub fn changes(&self) -> Vec<Change> {
         between(self.base.triples(), self.triples())
     }
@@ -108,7 +108,7 @@ impl Edit {
         }
     }
 
-    /// Does it to a set of triples; false when it changes nothing.
+    /// Applies it to a set of triples; returns false if it changes nothing.
     fn replay(&self, triples: &mut BTreeSet<Triple>) -> bool {
         match self {
             Edit::Grant(triple) => triples.insert(triple.clone()),

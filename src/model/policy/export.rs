@@ -1,4 +1,4 @@
-//! Changes as text to copy: for gcloud and for Terraform. Nothing here holds a credential.
+//! Changes as text to copy: for gcloud and for Terraform. Nothing here contains a credential.
 
 use super::Triple;
 use super::diff::{Change, Op};
@@ -7,8 +7,8 @@ use crate::model::condition::Condition;
 use crate::model::shell::quote;
 use crate::model::visible::{self, is_unsafe};
 
-/// The gcloud commands that make this change, one a line: for another condition the new grant first, so that
-/// access is not interrupted. gcloud knows a condition's title, description and expression, not its location.
+/// The gcloud commands that make this change, one a line. For another condition the new grant comes first, so that
+/// access isn't interrupted. gcloud knows a condition's title, description and expression, not its location.
 pub fn gcloud(change: &Change, account: &str, project: &str) -> String {
     let command = |verb: &str, triple: Triple| {
         let words = [
@@ -42,7 +42,7 @@ fn quote_flag(word: &str) -> String {
     }
 }
 
-/// `expression=…,title=…,description=…`; when a value has a comma, another sign separates them and is said first
+/// `expression=…,title=…,description=…`; if a value has a comma, another separator is announced first and used instead
 /// (`gcloud topic escaping`).
 fn condition_flag(condition: &Condition) -> String {
     let mut pairs = vec![("expression", condition.expression()), ("title", condition.title())];
@@ -87,8 +87,7 @@ pub fn terraform(triple: &Triple, account: &str, project: &str) -> String {
     block
 }
 
-/// A message, a gcloud line and a Terraform block for somebody who may edit the policy; `reason` is a sentence of its
-/// own.
+/// A message, a gcloud line and a Terraform block for someone who can edit the policy; `reason` is a separate sentence.
 pub fn request(triple: &Triple, account: &str, project: &str, reason: Option<&str>) -> String {
     let change = Change::of(Op::Add, triple.clone());
     let until = triple.condition.as_ref().map(|condition| format!(", {}", visible::line(condition.title())));
@@ -104,7 +103,7 @@ pub fn request(triple: &Triple, account: &str, project: &str, reason: Option<&st
     )
 }
 
-/// A name that Terraform takes: letters, digits, `_` and `-`, not beginning with a digit.
+/// A name that Terraform accepts: letters, digits, `_` and `-`, not starting with a digit.
 fn identifier(text: &str) -> String {
     let name: String = text
         .chars()
@@ -130,7 +129,7 @@ fn hcl(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             '$' | '%' if chars.peek() == Some(&'{') => quoted.extend([c; 2]),
-            // The same to Terraform; a shell that the block is pasted into by mistake runs nothing.
+            // The same to Terraform; if the block is pasted into a shell by mistake, it runs nothing.
             '`' => quoted.push_str("\\u0060"),
             '$' => quoted.push_str("\\u0024"),
             c if is_unsafe(c) && u32::from(c) > 0xffff => {
@@ -233,7 +232,7 @@ mod tests {
 
     #[test]
     fn the_first_sign_that_no_part_has_separates_the_parts() {
-        // After those of the keyboard come those of Latin-1: no letter, no figure, and none that does not show itself.
+        // After those of the keyboard come those of Latin-1: not letters or digits, and none that is invisible.
         let order: Vec<char> = ",;:#@~%+¡¢£¤¥¦§¨©«¬®¯°±´¶·¸»¿×÷".chars().collect();
         for (i, sign) in order.iter().enumerate() {
             let taken: String = order[..i].iter().collect();
@@ -275,7 +274,7 @@ mod tests {
             ("\u{1b}", "\\u001b"),
             ("\u{202e}", "\\u202e"),
             ("\u{e0001}", "\\U000e0001"),
-            // At the bound between four digits and eight; what shows itself stands as it is on both sides.
+            // At the boundary between four digits and eight; visible characters on both sides stay.
             ("\u{fffd}", "\u{fffd}"),
             ("\u{ffff}", "\\uffff"),
             ("\u{10000}", "\u{10000}"),

@@ -7,14 +7,14 @@ use crate::model::member::{Kind, Member};
 use crate::model::permission::{self, Permission};
 use crate::model::{account, role};
 
-/// The permissions of a role that the predefined table does not know (a custom role), as `roles.get` gave them;
-/// none when they are not known.
+/// The permissions of a role that the predefined table doesn't know (a custom role), as `roles.get` returned them;
+/// `None` if unknown.
 pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
 
-/// Whoever makes a key of an account can be that account for as long as the key lives.
+/// A key can be used to act as the account for as long as the key lives.
 const CREATE_KEY: &str = "iam.serviceAccountKeys.create";
 
-/// The permissions that matter, with the word for each, in the order they are shown.
+/// The permissions that matter, with the word for each, in display order.
 const WORDS: [(&str, &str); 9] = [
     (permission::GET_ACCESS_TOKEN.name, "access"),
     (permission::GET_OPEN_ID_TOKEN.name, "id"),
@@ -35,7 +35,7 @@ const MINTING: usize = 5;
 pub struct Gives([bool; WORDS.len()]);
 
 impl Gives {
-    /// What this role gives; none when neither the table of predefined roles nor the lookup knows it.
+    /// What this role gives; `None` if neither the table of predefined roles nor the lookup knows it.
     pub fn of(role: &str, custom: Lookup<'_>) -> Option<Gives> {
         match role::find(role) {
             Some(role) => Some(Gives::from_names(role.permissions())),
@@ -60,8 +60,8 @@ impl Gives {
         words.join(" ")
     }
 
-    /// For roles that look mightier or weaker than they are, such as Owner and Editor: they give no permission
-    /// to mint, but a way to it.
+    /// A note for roles that look stronger or weaker than they are, such as Owner and Editor: they can't mint, but can
+    /// get to it.
     pub fn note(self) -> Option<&'static str> {
         if self.mints() {
             None
@@ -94,7 +94,7 @@ impl Gives {
         Gives(std::array::from_fn(|i| self.0[i] || other.0[i]))
     }
 
-    /// What this gives and the other does not.
+    /// What this gives and the other doesn't.
     pub(super) fn without(self, other: Gives) -> Gives {
         Gives(std::array::from_fn(|i| self.0[i] && !other.0[i]))
     }
@@ -165,8 +165,8 @@ pub(super) fn list(items: &[String]) -> String {
     }
 }
 
-/// What a change means, `after` being the policy with all changes: `lets this group mint access tokens as
-/// deployer`, `ends their minting of ID tokens here; they keep it through project acme-prod (roles/…)`.
+/// What a change means, `after` being the policy with all changes: `lets this group mint access tokens as deployer`,
+/// `ends their minting of ID tokens here; they keep it through project acme-prod (roles/…)`.
 pub fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
     let name = account::short(cx.account).split('@').next().unwrap_or_default();
     let Some(gives) = Gives::of(&change.role, cx.custom) else {
@@ -223,7 +223,7 @@ fn who(member: &Member) -> String {
     .to_owned()
 }
 
-/// Where a member surely keeps what was taken from it: the place, the role, and what.
+/// Where a member certainly keeps what was revoked: the place, the role, and what.
 pub(super) fn kept(
     member: &Member,
     lost: Gives,

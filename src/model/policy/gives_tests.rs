@@ -108,7 +108,7 @@ fn what_a_level_that_was_not_read_gives_is_said_to_be_unseen() {
 
 // Each word by itself.
 
-/// Permission, word, what somebody is let do, what is taken.
+/// Permission, word, what a grant allows, what a revocation takes.
 const EACH: [(&str, &str, &str, &str); 9] = [
     (
         "iam.serviceAccounts.getAccessToken",
@@ -146,7 +146,7 @@ fn each_permission_that_matters_has_its_word_and_its_sentences() {
             _ => None,
         };
         assert_eq!(gives.note(), note, "{permission}");
-        // What mints needs no note.
+        // A role that can mint needs no note.
         assert_eq!(giving(&["iam.serviceAccounts.signBlob", permission]).note(), None, "{permission}");
 
         let names = |level| {
@@ -263,7 +263,7 @@ fn only_what_the_same_member_surely_holds_is_kept() {
         };
         assert_eq!((here, above), (keeps("here"), keeps("through folder 1")), "{member} {expression}");
     }
-    // What is kept in one place is not told again of the next, and nothing is unseen where all of it is kept.
+    // What is kept in one place isn't repeated for the next, and nothing is hidden if all of it is kept.
     let twice =
         World::new().under("folder 1", Some(bound("user:old@example.com", ""))).under("folder 2", None);
     let told = say(&remove, bound("user:old@example.com", ""), &twice);

@@ -1,5 +1,5 @@
-//! What must be said before a policy is written: guards, which have to be accepted one by one, and remarks, which
-//! stop nothing. Each is about what changes, never about what was there already.
+//! What to say before a policy is written: guards, which have to be accepted one by one, and remarks, which stop
+//! nothing. Each is about the change, never about what was there already.
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use crate::model::condition::State;
 use crate::model::member;
 use crate::model::permission::SET_IAM_POLICY;
 
-/// The basic roles of IAM, with the names it gives them today and those it is adding.
+/// IAM's basic roles, with today's names and those it is adding.
 const BASIC: [&str; 9] = [
     "roles/owner",
     "roles/editor",
@@ -29,7 +29,7 @@ const BASIC: [&str; 9] = [
 pub struct Context<'a> {
     /// The account's email.
     pub account: &'a str,
-    /// The caller as a member; none when the caller is unknown.
+    /// The caller as a member; `None` if the caller is unknown.
     pub caller: Option<&'a Member>,
     /// The levels above the account.
     pub levels: &'a [Level],
@@ -37,7 +37,7 @@ pub struct Context<'a> {
     pub production: bool,
     /// The permissions of custom roles.
     pub custom: Lookup<'a>,
-    /// The time.
+    /// The time of the review.
     pub now: Timestamp,
 }
 
@@ -58,17 +58,17 @@ pub const NAMES: [&str; 8] = [
 pub enum Kind {
     /// Must be accepted: `--accept NAME`, or in the review.
     Guard,
-    /// Said, stops nothing.
+    /// Only shown.
     Remark,
 }
 
-/// One thing to say.
+/// A guard or remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guard {
     /// `own-access`, `last-admin`, `lock-out`, `all-users`, `all-authenticated-users`, `whole-domain`,
     /// `basic-role`, `production`; remarks: `group-members`, `first-condition`, `minted-tokens`, `terraform`.
     pub name: &'static str,
-    /// What is to be said.
+    /// What to show.
     pub sentence: String,
     /// Whether it stops a write.
     pub kind: Kind,
@@ -77,13 +77,13 @@ pub struct Guard {
 }
 
 impl Context<'_> {
-    /// The levels above that could not be read.
+    /// The levels above that couldn't be read.
     pub fn unread(&self) -> Vec<String> {
         self.levels.iter().filter(|level| level.policy.is_none()).map(|level| level.name.clone()).collect()
     }
 }
 
-/// Everything to be said about going from `before` to `after`, guards first. Nothing when nothing changes.
+/// Everything to say about going from `before` to `after`, guards first. Empty if nothing changes.
 pub fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
     let changes = diff(before, after).changes;
     if changes.is_empty() {
@@ -119,8 +119,8 @@ pub fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
         ),
     ];
     let say = |kind, (name, sentence): (&'static str, Option<String>)| {
-        // What lets everybody in, or the last one out, is not a matter of one key too many. That own access goes asks
-        // for it only where it is known to go.
+        // Letting everybody in, or the last administrator out, must not happen by one careless key. Losing your own
+        // access asks for the name only if it is certain.
         let known = name != "own-access" || cx.caller.is_some();
         let typed = ["own-access", "last-admin", "all-users", "all-authenticated-users", "production"];
         let typed = known && typed.contains(&name);
@@ -163,7 +163,7 @@ impl Review<'_> {
         (!what.is_empty()).then(|| format!("You ({}) will lose: {}.", caller.as_str(), list(&what)))
     }
 
-    /// Certain only where every level was read and every role is known.
+    /// Certain only if every level was read and every role is known.
     fn last_admin(&self) -> Option<String> {
         let known = self.cx.unread().is_empty()
             && self.lost_admins().iter().all(|triple| self.edits(triple) == Some(true));
@@ -173,7 +173,7 @@ impl Review<'_> {
         })
     }
 
-    /// Where unread levels, groups or unknown roles hide whether the caller, or anybody, can still change it.
+    /// Unread levels, groups or unknown roles can hide whether the caller, or anyone, can still change it.
     fn lock_out(&self) -> Option<String> {
         let lost = self.lost_admins();
         if self.last_admin().is_some() {
@@ -268,7 +268,7 @@ impl Review<'_> {
         })
     }
 
-    /// What was taken from people who can, or for all that is known may, change the policy.
+    /// What was taken from members who can change the policy, or might be able to.
     fn lost_admins(&self) -> Vec<&Triple> {
         let admin = |triple: &&Triple| {
             self.edits(triple) != Some(false) && self.may_hold(triple) && !self.has_now(triple)
@@ -280,7 +280,7 @@ impl Review<'_> {
         !self.lost_admins().is_empty() && self.admins_left().is_empty()
     }
 
-    /// Who can surely change the policy afterwards, here or through a level above that was read.
+    /// Who can certainly change the policy afterwards, here or through a level above that was read.
     fn admins_left(&self) -> Vec<Member> {
         let above = self.cx.levels.iter().filter_map(|level| level.policy.as_ref());
         std::iter::once(self.after)
@@ -293,12 +293,12 @@ impl Review<'_> {
             .collect()
     }
 
-    /// Whether a role lets its members change the policy; none when the role is not known.
+    /// Whether a role lets its members change the policy; `None` for an unknown role.
     fn edits(&self, triple: &Triple) -> Option<bool> {
         Gives::of(&triple.role, self.cx.custom).map(|gives| gives.has(SET_IAM_POLICY))
     }
 
-    /// Whether the same member has the same role at this moment in what is added.
+    /// Whether the added grants give the same member the same role at this moment.
     fn has_now(&self, triple: &Triple) -> bool {
         self.added.iter().any(|new| new.role == triple.role && new.member == triple.member && self.holds(new))
     }

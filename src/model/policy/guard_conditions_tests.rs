@@ -1,5 +1,5 @@
-//! Every guard under every kind of condition, judged by a second, naive evaluator. It knows no policy, no diff and no
-//! expression: who has what is a list of small values, and whether a condition holds is written down, not computed.
+//! Every guard under every kind of condition, judged by a second, naive evaluator without policies, diffs or
+//! expressions: access is a list of small values, and whether a condition holds is written down, not computed.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ enum Role {
     Owner,
     OpenId,
     Browser,
-    /// A custom role that nobody could look up.
+    /// A custom role that couldn't be looked up.
     Unknown,
 }
 
@@ -107,7 +107,7 @@ type Grants = BTreeSet<Grant>;
 struct Case {
     before: Grants,
     after: Grants,
-    /// None for a level that could not be read.
+    /// `None` for a level that couldn't be read.
     above: Option<Grants>,
     caller_known: bool,
     production: bool,
@@ -124,7 +124,7 @@ impl Case {
         }
     }
 
-    /// The names that have to be said, in their order.
+    /// The expected names, in order.
     fn expected(&self) -> Vec<&'static str> {
         if self.before == self.after {
             return Vec::new();
@@ -219,7 +219,7 @@ impl Case {
     }
 }
 
-/// A case in each of the worlds: everything read, a level unread, the caller unknown, both.
+/// A case in each situation: everything read, a level unread, the caller unknown, both.
 fn in_every_world(case: &Case) -> [Case; 4] {
     [(true, true), (true, false), (false, true), (false, false)].map(|(caller_known, read)| Case {
         above: read.then(Grants::new),
@@ -288,7 +288,7 @@ fn an_administrator_under_a_condition_counts_while_it_surely_holds() {
         names.retain(|name| NAMES.contains(name));
         names
     };
-    // Said once more without the evaluator: the sentences of the rule, each with an example.
+    // Stated again without the evaluator: the sentences of the rule, each with an example.
     for (when, guarded) in [
         (When::Now, false),
         (When::Ended, true),

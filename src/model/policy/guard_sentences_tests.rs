@@ -23,7 +23,7 @@ fn of(bound: Bound<'_>) -> Policy {
     policy(json!({"etag": "A", "bindings": bindings}))
 }
 
-/// Said about a guard or remark: its sentence, and what has to be typed.
+/// A guard or remark: its sentence, and what has to be typed.
 fn said(name: &str, before: Bound<'_>, after: Bound<'_>, world: &World) -> Option<(String, Option<String>)> {
     let guards = guards(&of(before), &of(after), &world.cx());
     let mut found = guards.into_iter().filter(|guard| guard.name == name);
@@ -172,7 +172,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             typed,
             "The configuration marks this project as production.",
         ),
-        // Whoever the caller is: only what is said of the caller's own access depends on that.
+        // Only the guard on the caller's own access depends on who the caller is.
         (
             "last-admin",
             &[(ADMIN, ANN)],
@@ -260,7 +260,7 @@ fn the_first_condition_is_remarked_on_with_gclouds_flag() {
 
 #[test]
 fn accept_takes_the_name_of_every_guard_and_of_no_remark() {
-    // Two lists, for the last administrator and the lock-out exclude one another.
+    // Two lists, because the last administrator and the lock-out exclude one another.
     let everything: Bound<'_> = &[
         ("roles/owner", ANN),
         (USER, "allUsers"),
@@ -300,7 +300,7 @@ fn each_basic_role_is_guarded_and_its_neighbours_are_not() {
     ] {
         let (sentence, typed) = said("basic-role", &[], &[(role, ANN)], &World::new()).expect(role);
         assert!(sentence.contains(&format!(": {role}")) && typed.is_none(), "{sentence}");
-        // Only what comes counts.
+        // Only additions count.
         assert_eq!(said("basic-role", &[(role, ANN)], &[], &World::new()), None, "{role}");
         assert_eq!(said("basic-role", &[(role, ANN)], &[(role, ANN), (USER, ANN)], &World::new()), None);
     }

@@ -1,5 +1,5 @@
-//! The limits that IAM sets to an allow policy (its page on quotas and limits), checked before one is sent: the
-//! answers of IAM to the same mistakes are less plain.
+//! IAM's limits for an allow policy (its page on quotas and limits), checked before it is sent, because IAM's own
+//! errors about them are less clear.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +9,7 @@ use super::Policy;
 use crate::model::condition::Condition;
 use crate::model::member::{Kind, Member};
 
-/// Every occurrence counts, those exempted from audit logging too.
+/// Every occurrence counts, including members exempted from audit logging.
 const MEMBERS: usize = 1_500;
 /// Of those.
 const GROUPS: usize = 250;
@@ -18,7 +18,7 @@ const OPERATORS: usize = 12;
 /// Bindings of the same role and member that differ in their condition only.
 const CONDITIONS: usize = 20;
 
-/// A sentence for each limit that the policy is over.
+/// A sentence for each exceeded limit.
 pub fn limits(policy: &Policy) -> Vec<String> {
     let exempted = policy.audit_configs().map(exempted).unwrap_or_default();
     let members: Vec<Member> =
@@ -53,7 +53,7 @@ pub fn limits(policy: &Policy) -> Vec<String> {
         let member = member.as_str();
         format!("{member} would have {role} {count} times under different conditions; IAM allows up to {CONDITIONS}.")
     }));
-    // IAM's page on conditions: none on basic roles, none for everybody.
+    // IAM's page on conditions: basic roles and public members can't have one.
     let never = policy.triples().into_iter().find(|triple| {
         let basic = ["roles/owner", "roles/editor", "roles/viewer"].contains(&triple.role.as_str());
         triple.condition.is_some() && (basic || triple.member.is_public())

@@ -56,7 +56,7 @@ fn only_groups_count_as_groups_and_only_occurrences_count() {
         let policy = policy(json!({"bindings": [{"role": "a", "members": people(kind, 251)}]}));
         assert_eq!(limits(&policy).len(), usize::from(counts), "{kind}");
     }
-    // Exempted groups are groups, and the same group twice is two.
+    // Exempted groups are groups, and the same group twice counts twice.
     let mut value = json!({"bindings": [{"role": "a", "members": people("group", 249)}, {"role": "b", "members": ["group:m0@example.com"]}]});
     assert!(limits(&policy(value.clone())).is_empty());
     value["auditConfigs"] = json!([{}, {"auditLogConfigs": [{"exemptedMembers": ["group:x@example.com"]}]}]);
@@ -105,7 +105,7 @@ fn conditions_are_counted_for_each_role_of_each_member_by_itself() {
     let (a, b) = ("user:a@b.c", "user:b@b.c");
     assert!(limits(&many([titled(USER, a, 0..20), titled("roles/browser", a, 0..20)])).is_empty());
     assert!(limits(&many([titled(USER, a, 0..20), titled(USER, b, 0..20)])).is_empty());
-    // The same binding twice is one.
+    // The same binding twice counts once.
     assert!(limits(&many([titled(USER, a, 0..20), titled(USER, a, 0..20)])).is_empty());
     assert_eq!(
         limits(&many([titled(USER, a, 0..20), titled(USER, "user:A@b.c", 20..21)])),
@@ -135,7 +135,7 @@ fn basic_roles_and_everybody_stand_under_no_condition() {
     ] {
         let plain = json!({"role": role, "members": [member]});
         assert!(limits(&policy(json!({"bindings": [plain]}))).is_empty(), "{role} for {member}");
-        // Beside another, and whatever the condition says.
+        // With another role beside it, and under any condition.
         let other = under(USER, "user:other@example.com", "t", "true");
         let found = limits(&policy(json!({"bindings": [other, under(role, member, "t", "true")]})));
         let sentence = format!(

@@ -1,11 +1,11 @@
-//! Two people changed the same policy: what each did, and what comes of both.
+//! Three-way merge: two people changed the same policy; what each did, and the combined result.
 
 use std::collections::BTreeMap;
 
 use super::diff::{Change, apply, diff};
 use super::{Member, Policy};
 
-/// Both touched this role of this member, in different ways.
+/// Both changed this role of this member, in different ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
     /// The role.
@@ -14,14 +14,14 @@ pub struct Overlap {
     pub member: Member,
     /// What I did.
     pub mine: Vec<Change>,
-    /// What they did, and what stands in [`Merge::merged`].
+    /// What they did, which is what [`Merge::merged`] has.
     pub theirs: Vec<Change>,
 }
 
 /// A three-way merge.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Merge {
-    /// Theirs (its etag, its fields) with my changes, but for those that overlap.
+    /// Their version (its etag, its fields) with my changes, except for those that overlap.
     pub merged: Policy,
     /// From base to mine.
     pub mine: Vec<Change>,
@@ -31,8 +31,8 @@ pub struct Merge {
     pub overlaps: Vec<Overlap>,
 }
 
-/// Merges `mine`, made from `base`, with `theirs`, which is there now. Where both touched the same role of the
-/// same member, theirs stands and the overlap is reported: nobody's change is overwritten unseen.
+/// Merges `mine`, made from `base`, with the current version `theirs`. If both touched the same role of the same
+/// member, theirs stays and the overlap is reported: no change is overwritten unseen.
 pub fn merge(base: &Policy, mine: &Policy, theirs: &Policy) -> Merge {
     let merged_into = theirs;
     let (mine, theirs) = (diff(base, mine).changes, diff(base, theirs).changes);

@@ -1,5 +1,5 @@
-//! An allow policy as it was read, every field of it. The view of bindings, members and conditions is made from
-//! the JSON on demand and never written back, so that what impersona does not know survives.
+//! An allow policy as it was read, every field of it. The view of bindings, members and conditions is made from the
+//! JSON on demand and never written back, so that fields unknown to impersona survive.
 
 pub mod access;
 pub mod diff;
@@ -28,9 +28,9 @@ pub struct Policy {
 pub struct Binding<'a> {
     /// `roles/iam.serviceAccountTokenCreator`
     pub role: &'a str,
-    /// In the order as read, duplicates too.
+    /// In the order as read, including duplicates.
     pub members: Vec<Member>,
-    /// None when it always holds.
+    /// `None` if it always holds.
     pub condition: Option<Condition>,
 }
 
@@ -39,9 +39,9 @@ pub struct Binding<'a> {
 pub struct Triple {
     /// `roles/iam.serviceAccountTokenCreator`
     pub role: String,
-    /// Who.
+    /// The member.
     pub member: Member,
-    /// None when it always holds.
+    /// `None` if it always holds.
     pub condition: Option<Condition>,
 }
 
@@ -50,18 +50,18 @@ pub struct Triple {
 pub struct Level {
     /// `project acme-prod`, `folder 4711`, `organization 123`
     pub name: String,
-    /// None when it could not be read.
+    /// `None` if it couldn't be read.
     pub policy: Option<Policy>,
 }
 
-/// What tells bindings apart: the same role may be bound without a condition and under several.
+/// What tells bindings apart: the same role can be bound without a condition and under several.
 type Key = (String, Option<Condition>);
 
 impl Policy {
-    /// From JSON that has the shape of an allow policy; fields that are not known here are kept.
+    /// From JSON in the form of an allow policy; unknown fields are kept.
     ///
     /// # Errors
-    /// One sentence that says what is out of shape.
+    /// One sentence that says what is malformed.
     pub fn parse(value: Value) -> Result<Policy, String> {
         let Value::Object(fields) = value else {
             return Err("an allow policy is a JSON object, but this isn't one".to_owned());
@@ -89,7 +89,7 @@ impl Policy {
     /// From the bytes of an answer or a file.
     ///
     /// # Errors
-    /// As [`Policy::parse`], and when it is no JSON.
+    /// As [`Policy::parse`], and for invalid JSON.
     pub fn from_slice(bytes: &[u8]) -> Result<Policy, String> {
         let value = serde_json::from_slice(bytes).map_err(|error| format!("not valid JSON: {error}"))?;
         Policy::parse(value)
@@ -100,12 +100,12 @@ impl Policy {
         Value::Object(self.fields.clone())
     }
 
-    /// Which state of the policy this is; none when none was read.
+    /// The version of the policy; `None` if none was read.
     pub fn etag(&self) -> Option<&str> {
         self.fields.get("etag").and_then(Value::as_str).filter(|etag| !etag.is_empty())
     }
 
-    /// The same under another etag: today's, for a file or a snapshot that is to take today's place.
+    /// The same under another etag: today's, for a file or a snapshot that is to replace today's policy.
     #[must_use]
     pub fn with_etag(mut self, etag: &str) -> Policy {
         self.fields.insert("etag".to_owned(), etag.into());
@@ -131,7 +131,7 @@ impl Policy {
         self.fields.get("auditConfigs")
     }
 
-    /// Each (role, member, condition) once, in the order as read, a member as it is first spelt.
+    /// Each (role, member, condition) once, in the order as read, with the member's first spelling.
     pub fn triples(&self) -> Vec<Triple> {
         let mut seen = HashSet::new();
         let mut triples = Vec::new();
@@ -146,12 +146,12 @@ impl Policy {
         triples
     }
 
-    /// Whether a changed version of it could be written without losing anything.
+    /// Whether a changed version of it can be written without losing anything.
     ///
     /// # Errors
     /// One sentence that says why not: no etag (the write would overwrite whatever is there), a role mangled to
-    /// `…_withcond_…` (IAM hides conditions so from readers of version 1), a version other than 0, 1 and 3, or a
-    /// number that would not come back digit by digit.
+    /// `…_withcond_…` (how IAM hides conditions from readers of version 1), a version other than 0, 1 and 3, or a
+    /// number that would lose digits.
     pub fn editable(&self) -> Result<(), String> {
         if self.etag().is_none() {
             return Err("it has no etag, so a write could overwrite someone else's change".to_owned());
@@ -171,8 +171,8 @@ impl Policy {
         Ok(())
     }
 
-    /// The `policy` to send: version 3, the etag and every field that was read, no binding without members
-    /// (IAM refuses those).
+    /// The `policy` to send: version 3, the etag and every field that was read, without bindings that have no members
+    /// (IAM rejects those).
     ///
     /// # Errors
     /// As [`Policy::editable`].
@@ -190,8 +190,8 @@ impl Policy {
         self.fields.get("bindings").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
-    /// Without some triples (in all their spellings) and with others; only what is named is touched. A member
-    /// joins the first binding of its role and condition that has members; a binding left empty goes.
+    /// Removes some triples (in all their spellings) and adds others; nothing else is touched. A member joins the first
+    /// binding of its role and condition that has members; a binding left empty is removed.
     fn with(&self, removed: &HashSet<Triple>, added: &[Triple]) -> Policy {
         let mut bindings = self.raw_bindings().to_vec();
         let mut present = HashSet::new();
@@ -279,7 +279,7 @@ fn new_binding(triple: &Triple) -> Value {
     binding
 }
 
-/// Whole numbers of 64 bits are kept digit by digit; others are not.
+/// Whole numbers of 64 bits are kept exactly; others are not.
 fn has_fraction(value: &Value) -> bool {
     match value {
         Value::Number(number) => number.is_f64(),

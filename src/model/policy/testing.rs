@@ -1,5 +1,5 @@
-//! Policies to test with, made by hand and generated: with fields nobody knows, conditions that differ in their
-//! description only, duplicates, spellings, deleted members, audit configurations, and a great many members.
+//! Policies to test with, made by hand and generated: with unknown fields, conditions that differ in their description
+//! only, duplicates, spellings, deleted members, audit configurations, and a great many members.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -26,12 +26,12 @@ const MEMBERS: [&str; 8] = [
     "allUsers",
 ];
 
-/// A policy from JSON that is one.
+/// A policy from valid JSON.
 pub fn policy(value: Value) -> Policy {
     Policy::parse(value).unwrap()
 }
 
-/// As `user:dev@example.com` under no condition.
+/// A triple for `user:dev@example.com` without a condition.
 pub fn triple(role: &str, member: &str) -> Triple {
     Triple { role: role.to_owned(), member: Member::read(member), condition: None }
 }
@@ -71,7 +71,7 @@ fn binding() -> impl Strategy<Value = Value> {
         })
 }
 
-/// Any policy that may be written.
+/// Any policy that can be written.
 pub fn policies() -> impl Strategy<Value = Policy> {
     let bindings = prop::option::weighted(0.9, prop::collection::vec(binding(), 0..6));
     let audit = prop::option::of(select(vec!["user:x@example.com", "group:Y@example.com"]));
@@ -114,8 +114,8 @@ pub fn edits() -> impl Strategy<Value = Vec<Edit>> {
     prop::collection::vec(edit, 0..6)
 }
 
-/// What surrounds the policy of deployer@acme-prod for `user:dev@example.com` at noon: one custom role, every
-/// level read, nothing inherited.
+/// The context of the policy of deployer@acme-prod for `user:dev@example.com` at noon: one custom role, every level
+/// read, nothing inherited.
 pub struct World {
     pub caller: Option<Member>,
     pub levels: Vec<Level>,
@@ -127,7 +127,7 @@ impl World {
         World { caller: Some(Member::read("user:dev@example.com")), levels: Vec::new(), production: false }
     }
 
-    /// With a level above, whose bindings are these; unread without.
+    /// Adds a level with these bindings above it; `None` for an unread one.
     pub fn under(mut self, name: &str, bindings: Option<Value>) -> World {
         let policy = bindings.map(|bindings| policy(json!({"etag": "A", "bindings": bindings})));
         self.levels.push(Level { name: name.to_owned(), policy });
