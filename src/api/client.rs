@@ -144,7 +144,8 @@ impl Client {
         self.0.http.connect_through(client).await;
     }
 
-    /// Closes the connections; the next request opens one anew. What libraries keep of what went over one is gone then.
+    /// Closes the connections; the next request opens a new one. This frees what the libraries keep of the traffic on
+    /// them.
     pub async fn disconnect(&self) {
         self.0.http.disconnect().await;
     }

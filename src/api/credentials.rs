@@ -155,7 +155,7 @@ fn spec(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<R
 #[serde(rename_all = "camelCase")]
 struct AccessTokenAnswer {
     access_token: HandedOut,
-    /// Any RFC 3339 time. One that cannot be read is no reason to withhold the token.
+    /// Any RFC 3339 time. An unreadable one doesn't justify withholding the token.
     expire_time: Option<String>,
 }
 

@@ -104,7 +104,7 @@ pub(super) fn token_spec(request: &MintRequest, asked: RequestContext) -> Reques
 /// An answer that is plain text.
 ///
 /// # Errors
-/// [`ErrorKind::Server`] for what is no text, or none.
+/// [`ErrorKind::Server`] for anything but text, or an empty text.
 pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
     let text = std::str::from_utf8(body).map(str::trim).unwrap_or_default();
     if text.is_empty() || text.bytes().any(|b| !b.is_ascii_graphic()) {
@@ -158,7 +158,7 @@ fn words(error: &ApiError) -> String {
     if first.is_empty() { String::new() } else { format!(": {first}") }
 }
 
-/// Nobody answers: on a machine that is not at Google that is no fault.
+/// On a machine outside Google it is normal that nothing answers.
 fn absent(error: ApiError, named: Option<&str>) -> ApiError {
     match (error.kind, named) {
         (ErrorKind::Network | ErrorKind::Timeout, Some(host)) => {

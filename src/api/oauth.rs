@@ -61,7 +61,7 @@ impl KeySource {
 /// Key sets by owner, each until its time is over.
 pub(super) type KeyCache = Mutex<HashMap<KeySource, (Instant, String)>>;
 
-/// Keys are asked for anew at least this often, whatever the server says.
+/// Keys are fetched again at least this often, whatever the server says.
 const LONGEST_CACHE: Duration = Duration::from_secs(24 * 3_600);
 
 fn asked(base: Service, method: &'static str, resource: &str) -> RequestContext {
@@ -132,7 +132,7 @@ struct UserInfo {
     email: Option<String>,
 }
 
-/// The scopes in a text; a word that is no scope is left out.
+/// The scopes in a text; invalid words are left out.
 fn scopes(text: &str) -> Vec<String> {
     let from = endpoints::name(Service::Tokeninfo);
     text.split_whitespace().filter_map(|scope| handed_out::name(scope.to_owned(), from).ok()).collect()
@@ -187,7 +187,7 @@ impl Client {
             (caller.source, caller.kind) = (found.label.clone(), found.kind.to_owned());
             caller.quota_project = self.quota_project().map(str::to_owned);
         }
-        // A federated token is no business of tokeninfo's; who it is, its own service has told or nobody does.
+        // tokeninfo doesn't know federated tokens; only the issuing service tells whose they are.
         if self.token_cache().names_itself() || !token.is_googles() || self.token_cache().is_federated() {
             return Ok(caller);
         }

@@ -85,7 +85,7 @@ fn set_ticket(account: &str, policy: &Policy) -> Result<RequestSpec, String> {
     Ok(RequestSpec::post(CallKind::Write, Service::Iam, account_path(account, "setIamPolicy"), body, asked))
 }
 
-/// The request for the policy of a level; none where `name` is no project, folder or organization.
+/// The request for the policy of a level; `None` unless `name` is a project, folder or organization.
 fn level_ticket(name: &str) -> Option<RequestSpec> {
     let (sort, id) = name.split_once('/')?;
     let (method, permission) = match sort {
@@ -204,8 +204,8 @@ impl Client {
     /// [`crate::flows::apply_policy`], which saves, merges and finds out what became of a lost answer.
     ///
     /// # Errors
-    /// As for every call, [`ErrorKind::Conflict`] when somebody was faster, and [`ErrorKind::Invalid`] before
-    /// anything is sent for a policy without an etag or one that cannot be written without a loss.
+    /// As for every call, [`ErrorKind::Conflict`] if someone else changed it first, and [`ErrorKind::Invalid`] before
+    /// anything is sent for a policy without an etag or one that can't be written without a loss.
     pub async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
         let spec =
             set_ticket(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;

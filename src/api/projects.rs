@@ -46,7 +46,7 @@ fn get_spec(project: &str) -> RequestSpec {
     RequestSpec::get(Service::Projects, format!("/v3/projects/{}", segment(project)), asked)
 }
 
-/// The request for one level above; none where `name` is no folder or organization.
+/// The request for one level above; `None` unless `name` is a folder or organization.
 fn level_ticket(name: &str) -> Option<RequestSpec> {
     let (sort, id) = name.split_once('/')?;
     let asked = match sort {
@@ -140,8 +140,8 @@ impl Client {
         read_project(&self.send(get_spec(project)).await?.body)
     }
 
-    /// The folders and the organization above a project, nearest first, starting at its `parent`. The walk ends at
-    /// the first level that may not be read: that one is given without a display name.
+    /// The folders and the organization above a project, nearest first, starting at its `parent`. The walk ends at the
+    /// first unreadable level, which is returned without a display name.
     ///
     /// # Errors
     /// Whatever is not a refusal to show a level: network, credentials, quota.

@@ -60,7 +60,7 @@ fn asked(method: &'static str, resource: &str, permission: Option<&'static str>)
     }
 }
 
-/// Checks a role's name that somebody typed: its form, not whether there is such a role.
+/// Checks the form of a typed role name, not whether the role exists.
 ///
 /// # Errors
 /// One sentence with the three forms.
@@ -181,7 +181,7 @@ impl Client {
     /// One role, predefined or custom, with everything it gives. Paced, see [`crate::http::rate_limiter`].
     ///
     /// # Errors
-    /// As for every call, and [`ErrorKind::Invalid`] for what is no role's name.
+    /// As for every call, and [`ErrorKind::Invalid`] for an invalid role name.
     pub async fn get_role(&self, name: &str) -> Result<RoleDetails, ApiError> {
         let spec = get_spec(name).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
         read_role(&self.send(spec).await?.body)

@@ -1,6 +1,6 @@
-//! Policy Troubleshooter v3: why IAM lets somebody do something, or does not, across allow and deny policies. Builder
-//! of the request and reader of the answer, pure, and the client's method over them. It explains what the caller may
-//! read, and says where it could not look.
+//! Policy Troubleshooter v3: why IAM allows or denies something, across allow and deny policies. Builder of the request
+//! and reader of the answer, pure, and the client's method over them. It explains what the caller can read, and says
+//! where it couldn't look.
 
 use serde::Deserialize;
 use serde_json::json;

@@ -26,8 +26,8 @@ pub(super) enum Credentials {
         account: String,
         delegates: Vec<String>,
         source: Box<Credentials>,
-        /// The project that the source's own minting is charged to: the one that the source names, and never that of
-        /// the account, which the source perhaps may not use.
+        /// The project that the source's own minting is charged to: the one that the source names, and never the
+        /// account's, which the source might not be allowed to use.
         source_project: Option<String>,
     },
     /// Workload and workforce identity federation.

@@ -151,8 +151,8 @@ async fn first_of(sources: &[Credentials], http: &Http) -> Result<Granted, ApiEr
     let mut last = ApiError::new(ErrorKind::Credentials, "No credentials found.");
     for source in sources {
         match (grant(source, http).await, source) {
-            // Nobody answered, or somebody who is no metadata server (a portal that catches every name), or one of a
-            // machine that has no account.
+            // No answer, or one from something other than a metadata server (a portal that catches every name), or from
+            // a machine without an account.
             (Err(error), Credentials::Machine)
                 if error.status.is_none() || error.kind == ErrorKind::NotFound =>
             {

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::model::secret::Secret;
 
-/// Headers that a file may not set: the address and the length of a request, and what holds from one hop to the next
-/// (RFC 9110, section 7.6.1).
+/// Headers that a file can't set: the address and the length of a request, and hop-by-hop headers (RFC 9110, section
+/// 7.6.1).
 const RESERVED: [&str; 12] = [
     "host",
     "content-length",

@@ -19,7 +19,7 @@ use crate::{
     model::{account, secret::Secret},
 };
 
-/// Larger files are no credentials.
+/// Larger files can't be credentials.
 const SIZE_LIMIT: u64 = 1024 * 1024;
 
 /// A file in a file in a file: nobody writes more.
@@ -83,7 +83,7 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
     // A file from before the word, or that leaves it out, is Google's: its secrets go nowhere else.
     let universe = universe.unwrap_or_else(|| GOOGLE.to_owned());
     if source.credentials.holds_a_login() && universe != GOOGLE {
-        // google-auth refuses it as well: the login would be sent to the hosts of whoever wrote the file.
+        // google-auth rejects it as well: the login would be sent to hosts chosen by the file's author.
         return Err("contains a user login, which only works with googleapis.com, but has another universe in its field “universe_domain”".to_owned());
     }
     source.universe = Some(universe);

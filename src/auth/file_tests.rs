@@ -285,7 +285,7 @@ fn a_file_does_not_vouch_for_its_own_universe() {
     let file = external(r#"{"file":"/x"},"universe_domain":"evil.example""#)
         .replace("https://sts.googleapis.com", "https://sts.evil.example");
     assert_eq!(foreign(&file).len(), 1);
-    // Whoever sets the environment's is at home here.
+    // The environment is trusted, because only the user sets it.
     let env = Env::from_vars([("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "evil.example")]);
     assert_eq!(trust::doubt(&good(&file), &env), None);
     // A login would be sent to its hosts.

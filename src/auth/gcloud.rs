@@ -59,8 +59,7 @@ impl Login {
     }
 }
 
-/// Every configuration of gcloud's that has somebody logged in, the active one first. None where gcloud is not
-/// installed.
+/// Every gcloud configuration with a login, the active one first. `None` if gcloud isn't installed.
 pub fn logins(env: &Env) -> Vec<Login> {
     let (Some(program), Some(folder)) = (program(env), env.gcloud_dir()) else { return Vec::new() };
     let active = env
@@ -86,7 +85,7 @@ pub fn logins(env: &Env) -> Vec<Login> {
             account: property("core", "account"),
             project: property("core", "project"),
             impersonates: property("auth", "impersonate_service_account"),
-            // LEGACY and the like are no projects, and this word is core/project.
+            // LEGACY and the like aren't projects, and this word is core/project.
             quota_project: match property("billing", "quota_project") {
                 Some(word) if word == "CURRENT_PROJECT" => property("core", "project"),
                 other => other.filter(|name| !name.chars().any(|c| c.is_ascii_uppercase())),
@@ -142,7 +141,7 @@ pub(super) async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiErro
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    // gcloud is a script that starts Python: whoever gives up on it ends both.
+    // gcloud is a script that starts Python: both have to be ended.
     #[cfg(unix)]
     command.process_group(0);
     if !login.active {

@@ -214,7 +214,7 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     if let Some(path) = well_known(env) {
         return Ok(file::read(&path, "ADC")?.with_environment(env));
     }
-    // As gcloud itself: a configuration that is not active is nobody's login unless somebody chooses it.
+    // As in gcloud itself: an inactive configuration is nobody's login unless it is chosen.
     let login = gcloud::logins(env).into_iter().find(|login| login.active);
     match (asks_the_machine(env), login) {
         (false, Some(login)) => Ok(Source::gcloud(login, env)),
@@ -243,7 +243,7 @@ fn at_home(path: &Path, env: &Env) -> PathBuf {
     }
 }
 
-/// A file that somebody names, by the name of whatever names it.
+/// A file named by a setting, with the setting's name.
 fn own_file(path: &Path, env: &Env) -> Result<Source, ApiError> {
     Ok(file::read(path, &named_by(path, env))?.with_environment(env))
 }

@@ -1,6 +1,6 @@
-//! The one task that holds the caller's access token and renews it. Whoever needs the token asks it over a bounded
-//! channel. However many ask, one renewal runs at a time; an asker that goes away does not stop it; a renewal that
-//! fails is told to those who waited for it and tried anew for the next. The token lives in memory only.
+//! The one task that holds the caller's access token and renews it. Everything that needs the token asks it over a
+//! bounded channel. However many ask, one renewal runs at a time; an asker that goes away doesn't stop it; a failed
+//! renewal is reported to those who waited for it and tried again for the next. The token lives in memory only.
 
 use std::{sync::Arc, time::Duration};
 
@@ -159,9 +159,9 @@ async fn keep(mut source: Arc<Source>, http: Http, mut questions: mpsc::Receiver
     }
 }
 
-/// What is known once a token was got: the refresh token of the next renewal, where a service gives a new one each time,
-/// and of several possible sources the one that answered: it stays that one. A metadata server that is slow for once does
-/// not make somebody else of the caller.
+/// What is known after the first token: the refresh token of the next renewal, if a service issues a new one each time,
+/// and which of several possible sources answered. It stays that one: a metadata server that is slow once doesn't
+/// change who the caller is.
 fn settled(mut source: Arc<Source>, token: &Token, http: &Http) -> Arc<Source> {
     if let Some(rotated) = &token.rotated {
         Arc::make_mut(&mut source).credentials.rotate(rotated);

@@ -91,9 +91,9 @@ impl TrustPrompt {
     }
 }
 
-/// What has to be confirmed before these credentials are used; none where nothing leaves Google, the universe that the
-/// environment names, and this machine. The universe of the file is no reason to trust it: whoever wrote the addresses
-/// wrote that as well, and all later calls go there.
+/// What has to be confirmed before these credentials are used; `None` if nothing leaves Google, the universe that the
+/// environment names, and this machine. The file's universe doesn't make it trustworthy: its author wrote that as well
+/// as the addresses, and all later calls go there.
 pub fn doubt(source: &Source, env: &Env) -> Option<TrustPrompt> {
     let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
     let universe = named.unwrap_or(GOOGLE);
@@ -115,7 +115,7 @@ pub fn doubt(source: &Source, env: &Env) -> Option<TrustPrompt> {
     if let Some((here, there)) = mixed_up {
         reasons.push(Reason::Mixed { here, there });
     }
-    // An environment that names another one than the file is refused whoever confirms what: the endpoints say so.
+    // If the environment names another universe than the file, confirming doesn't help: the endpoints reject it.
     if let Some(own) = source.universe.as_deref().filter(|own| named.is_none() && *own != GOOGLE) {
         reasons.push(Reason::Universe(own.to_owned()));
     }
@@ -224,8 +224,8 @@ pub fn command(folder: &Path, doubt: &TrustPrompt) -> Option<String> {
     (!command.contains(UNQUOTABLE)).then_some(command)
 }
 
-/// Remembers that it was confirmed: the hash, and the file's name for whoever reads it. What others may have written
-/// there is not taken over.
+/// Remembers the confirmation: the hash, and the file's name for readers. Entries that others could have written are
+/// not kept.
 ///
 /// # Errors
 /// What the file system says.

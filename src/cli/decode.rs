@@ -133,7 +133,7 @@ fn to_json(reading: &Reading, verdict: &Verdict, findings: &[Finding], now: Time
     output::to_json(&printed).to_string()
 }
 
-/// A part of a token as JSON: numbers as they are written, of duplicates the last, what is no object as a string.
+/// A part of a token as JSON: numbers as written, the last of duplicates, anything but an object as a string.
 struct Raw<'a>(&'a Section);
 
 impl Serialize for Raw<'_> {

@@ -1,5 +1,5 @@
-//! `impersona doctor`: one cause, the evidence, the next steps. An error that somebody has is read and explained without
-//! asking anybody; the last failure of this user is looked into, as the caller of now.
+//! `impersona doctor`: one cause, the evidence, the next steps. A given error is read and explained without any call;
+//! this user's last failure is examined as the current caller.
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +50,7 @@ pub(super) async fn run(
     lines(&diagnosis).iter().try_for_each(|line| output::line(line))
 }
 
-/// An error as somebody has it: a body, what gcloud printed, an exception. Nothing is sent.
+/// An error as people have it: a body, what gcloud printed, an exception. Nothing is sent.
 fn read(path: &Path, now: Timestamp) -> Result<Diagnosis, Failure> {
     let bytes = input::bytes(path, MAX_INPUT, "paste an error")?;
     let error = error_text::find(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {

@@ -27,7 +27,8 @@ pub(super) async fn run(
     if control {
         emulator.open_control();
     }
-    // Listened for before the first line is said: whoever has read it may stop us, and our files go then too.
+    // Set up before the first line is printed: a reader of that line can stop us at once, and our files must go then
+    // too.
     let stop = Stop::listen();
     output::line(&output::to_json(&first_line(&emulator)))?;
     stop.told().await;

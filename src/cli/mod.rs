@@ -120,8 +120,8 @@ fn parse(arguments: &[OsString]) -> Result<Args, u8> {
     })
 }
 
-/// The error says arguments back as they are, and one may be the name of somebody else's file: the same arguments are
-/// read again in the form in which they may be shown.
+/// The error repeats arguments unchanged, and one might be the name of someone else's file: the same arguments are
+/// parsed again in a form that is safe to show.
 fn showable(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     let shown = arguments.iter().map(|argument| safe_line(&argument.to_string_lossy()).into_owned());
     match Args::try_parse_from(shown) {

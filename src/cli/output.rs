@@ -38,7 +38,7 @@ pub fn to_json(value: &impl Serialize) -> Zeroizing<String> {
     escaped
 }
 
-/// One line on stdout, written at once: whoever reads a stream gets each line when it is there.
+/// One line on stdout, written at once, so that a reader of the stream gets each line when it is ready.
 ///
 /// # Errors
 /// [`Failure::Closed`] when the reader has gone.

@@ -124,7 +124,7 @@ pub(super) async fn run(
     }
     let mut sink = Sink::open(out)?;
     let credential = flows::mint(&setup.client, request).await?;
-    // On stderr whatever is printed: what was ignored is no small matter.
+    // On stderr whatever else is printed, because ignored options matter.
     for remark in &credential.remarks {
         output::remark(&format!("impersona: {remark}"));
     }

@@ -1,5 +1,5 @@
-//! Changing the policy of an account without losing anything: what was read is saved first, the write carries its
-//! etag, somebody else's change is merged and never overwritten, and a lost answer is looked up and never guessed.
+//! Changing the policy of an account without losing anything: what was read is saved first, the write carries its etag,
+//! someone else's change is merged and never overwritten, and a lost answer is looked up, never guessed.
 //!
 //! ```text
 //! save ─► write ─┬─ stored ──────────────► Applied
@@ -7,7 +7,7 @@
 //!                │                        └─ Retry, disjoint ──────► save, write again
 //!                └─ no answer ─► read ─┬─ it is there ─────────────► Applied
 //!                                      ├─ the old etag ────────────► NotApplied
-//!                                      ├─ somebody else's ─────────► Conflict
+//!                                      ├─ someone else's ──────────► Conflict
 //!                                      └─ no answer either ────────► Unknown
 //! ```
 
@@ -34,7 +34,7 @@ const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// A write whose answer did not come in time may still be under way; it is looked for again after these waits.
 const LOOK_AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 
-/// What to do when somebody else was faster.
+/// What to do if someone else was faster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Give back both sides: a person looks at them.
@@ -75,7 +75,7 @@ pub enum Applied {
         /// What is stored otherwise than it was written; empty when all is well.
         differs: Diff,
     },
-    /// Somebody else changed the policy, and nothing of ours is in it.
+    /// Someone else changed the policy, and nothing of ours is in it.
     Conflict {
         /// The policy as it is now.
         theirs: Policy,

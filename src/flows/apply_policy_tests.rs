@@ -1,5 +1,5 @@
-//! A change of a policy against a server that says what the test tells it to say: what became of a grant, of a
-//! revocation and of another condition when the answer is lost or somebody is faster, and what is kept of each.
+//! A change of a policy against a server that says what the test tells it to: what became of a grant, of a revocation
+//! and of another condition when the answer is lost or someone else is faster, and what is kept of each.
 
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -233,7 +233,7 @@ async fn an_answer_that_does_not_show_the_revocation_is_no_success() {
         (&done.clone().with_etag("A"), &old, "not applied", 2),
         // Stored under the old etag.
         (&old, &done.clone().with_etag("A"), "applied", 2),
-        // Somebody came after.
+        // Someone came after.
         (&undone, &policy("C", &[ANN, BOB, THEIRS]), "conflict", 2),
         (&undone, &policy("C", &[BOB]), "applied", 2),
     ] {
@@ -260,7 +260,7 @@ async fn an_answer_that_does_not_show_the_revocation_is_no_success() {
 #[tokio::test(start_paused = true)]
 async fn every_merge_starts_from_what_the_person_saw() {
     let revoke = || Edit::Revoke(triple(ANN));
-    // Somebody gives a role, then takes it away again: the second merge brings back nothing of the first.
+    // Someone grants a role, then revokes it: the second merge brings back nothing of the first.
     let turns = [
         conflict(),
         says(&policy("B", &[ANN, BOB, THEIRS])),

@@ -170,7 +170,7 @@ pub async fn probe_chain(client: &Client, account: &str, delegates: &[String], l
                 Some(GET_ACCESS_TOKEN) if is_last && last == GET_ACCESS_TOKEN => {
                     hops[at].state = HopState::No("minting was denied".into());
                 }
-                // An account in between that may not be minted for may still be delegated to.
+                // An account in between can be delegated to, even if the caller can't mint for it.
                 _ if error.kind == ErrorKind::Denied => {}
                 _ => hops[at].state = HopState::CannotTell(error.sentence()),
             },

@@ -1,5 +1,5 @@
-//! Switching an API on: begun once, then its operation is asked about until it has ended. Nothing is sent twice: a lost
-//! answer to the beginning ends in an error that says so, and whoever asks again reads the state first.
+//! Enabling an API: started once, then its operation is polled until it is done. Nothing is sent twice: if the answer
+//! to the start is lost, the result is an error that says so, and another attempt reads the state first.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ pub async fn enable_service(
 ) -> Result<Enabled, ApiError> {
     let since = Instant::now();
     let on = || Enabled::On { service: service.into(), project: project.into(), after: since.elapsed() };
-    // Somebody may have been faster, or the answer to an earlier try was lost.
+    // Someone might have been faster, or the answer to an earlier attempt was lost.
     if matches!(client.is_enabled(project, service).await, Ok(true)) {
         return Ok(on());
     }

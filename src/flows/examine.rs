@@ -1,5 +1,5 @@
-//! Looking around a refusal for the doctor: only what bears on its cause is read, each thing on its own, so that what may
-//! not be read hides nothing else. Nothing is minted and nothing written.
+//! Examining a denial for the doctor: only what bears on its cause is read, each part by itself, so that an unreadable
+//! part hides nothing else. Nothing is minted or written.
 
 use std::collections::HashMap;
 
@@ -149,7 +149,7 @@ async fn roles(client: &Client, seen: &Examined, member: &Member) -> HashMap<Str
 async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen: &mut Examined) {
     let id = seen.account.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
     let whose = whose(client, &refusal.asked.resource, &id);
-    // By name only, too: an account made anew has another id.
+    // Compared by name only, too, because a recreated account has another ID.
     let by_name = crate::local::history::Whose { unique_id: String::new(), ..whose };
     let Ok(list) = snapshots.list(&by_name).await else { return };
     if let Some(newest) = list.first() {

@@ -15,7 +15,7 @@ pub struct Level {
     /// `projects/acme-prod`, `folders/4711`, `organizations/123`. Empty for the last one where the walk ended early:
     /// it stands for all that is above and cannot even be named.
     pub name: String,
-    /// What people call it; empty when it may not be read.
+    /// The display name; empty if it isn't readable.
     pub display_name: String,
     /// Its policy, or why it could not be read.
     pub policy: Result<Policy, ApiError>,
@@ -38,8 +38,8 @@ impl Level {
     }
 }
 
-/// The policies above the accounts of a project (id or number), nearest first. A level that may not be read is there
-/// with its error; the walk goes on as far as parents can be seen.
+/// The policies above the accounts of a project (ID or number), nearest first. An unreadable level is included with its
+/// error; the walk continues as far as parents are visible.
 pub async fn inherited(client: &Client, project: &str) -> Vec<Level> {
     let name = format!("projects/{project}");
     let (shown, own) = tokio::join!(client.get_project(project), client.level_policy(&name));

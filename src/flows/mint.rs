@@ -28,7 +28,7 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         What::SignedBlob(Payload::File(path)) => {
             let what = What::SignedBlob(Payload::Bytes(contents(path).await?));
             let made = client.mint(&MintRequest { what, ..request.clone() }).await?;
-            // `T` reads the file anew, as it is then.
+            // `T` reads the file again, as it is then.
             return Ok(Credential { request: request.clone(), ..checked(client, made).await });
         }
         // The URL names its signer by email.
@@ -191,13 +191,13 @@ async fn verdict(
     (verdict, ends)
 }
 
-/// Whether a key is among these certificates by its whole id. An answer without an id is no reason to wait for the key.
+/// Whether a key is among these certificates by its whole ID. Without an ID there is no key to wait for.
 fn is_listed(key_id: &str, certificates: &str) -> bool {
     let list = serde_json::from_str::<Map<String, Value>>(certificates).unwrap_or_default();
     key_id.is_empty() || list.contains_key(key_id)
 }
 
-/// The bytes behind `X-Goog-Signature=`, which stands last; nothing where they are no hexadecimal.
+/// The bytes behind `X-Goog-Signature=`, which comes last; empty unless they are hexadecimal.
 fn signature_of(url: &str) -> Zeroizing<Vec<u8>> {
     let hex = url.rsplit_once("X-Goog-Signature=").map_or("", |(_, hex)| hex);
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();

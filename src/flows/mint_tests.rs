@@ -123,7 +123,7 @@ fn each_kind_of_id_token_is_for_the_audience_that_was_asked_for() {
             assert!(why.contains("an audience other than “https://a.example”"), "{why}");
         }
     }
-    // What is no JWT at all is for nobody.
+    // A text other than a JWT has no audience.
     for text in ["", "x", "a.b.c", "e30", "e30."] {
         let credential = Credential::new(request(id.clone()), Secret::new(text), None, Timestamp::UNIX_EPOCH);
         assert!(unlike(&credential).is_some(), "{text}");
@@ -442,10 +442,10 @@ async fn signature_of_each_kind_is_verified_only_by_the_key_that_made_it() {
         let kind = credential.request.kind();
         let (verdict, ends) = verdict(&server.client(), &credential, &signed_by("a")).await;
         assert_eq!(verdict.state, state, "{kind:?}: {}", verdict.reason);
-        // The end is that of the key, whoever signed.
+        // The expiry is the key's, even for another signer.
         assert_eq!(ends.map(|ends| ends.to_string()).as_deref(), Some("2031-12-31T00:00:00Z"));
     }
-    // What is no signature is not said to be one.
+    // Other bytes aren't described as a signature.
     let what = What::SignedBlob(Payload::File("artifact".into()));
     let unread = Credential { request: request(what), ..blob_by(&KEY) };
     let server = Server::start([published(&[("a", &KEY, 2031)])]).await;

@@ -1,5 +1,5 @@
-//! Operations of several calls that end in a value: a decision, if one is due, is taken by whoever gets it. A flow
-//! knows the API and the model, tells of its progress through a sink, and never waits for a person.
+//! Operations of several calls that return a value: if a decision is due, the one who called takes it. A flow knows the
+//! API and the model, reports its progress through a sink, and never waits for a person.
 
 mod apply_policy;
 mod chain;

@@ -117,7 +117,7 @@ async fn after_twenty_denials_in_a_row_no_more_is_asked() {
     desk.fault(denied).await;
     let (ended, told) = run(&desk, &accounts, Question::Policy).await;
     assert_eq!(ended.unwrap_err().kind, ErrorKind::Denied);
-    // Each that was asked in vain is told, so that it comes last when somebody goes on.
+    // Each account without an answer is reported, so that it comes last when the scan resumes.
     assert!(told.len() == 20 && desk.calls(GET_POLICY).await < 20 + 8, "{} told", told.len());
 }
 

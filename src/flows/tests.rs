@@ -82,7 +82,7 @@ impl Desk {
         plain.flat_map(|binding| binding.members).collect()
     }
 
-    /// Somebody else gives or takes a role without a condition.
+    /// Someone else grants or revokes a role without a condition.
     async fn meanwhile(&self, role: &str, change: impl FnOnce(&mut Vec<String>)) {
         let role = role.to_owned();
         let handle = self.handle();
@@ -189,7 +189,7 @@ async fn what_gcloud_wrote_is_read_and_survives_our_write() {
     assert!(desk.client.get_policy(EDITABLE).await.unwrap().triples().contains(&theirs));
 }
 
-// Somebody else is faster.
+// Someone else is faster.
 
 #[tokio::test]
 async fn a_conflict_gives_both_sides_back_to_a_person() {

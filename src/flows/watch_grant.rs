@@ -65,8 +65,8 @@ pub enum Watched {
     },
 }
 
-/// Watches until the caller has all these permissions on an account (email or unique ID). A question that goes
-/// unanswered on the way is no answer and is asked again; what cannot be tested is not waited for.
+/// Watches until the caller has all these permissions on an account (email or unique ID). A request without an answer
+/// is repeated; permissions that can't be tested are not waited for.
 ///
 /// # Errors
 /// Refusals that asking again does not change: credentials, an API that is off, a name that is none; at the end of the

@@ -167,7 +167,7 @@ fn each_thing_that_was_sent_is_hidden_and_what_is_no_secret_is_not() {
     let spec = RequestSpec { headers, ..form };
     for (sent, is_hidden) in [
         ("first-field", true),
-        // A short field of a form is a secret all the same.
+        // A short field of a form is still a secret.
         ("pin", true),
         ("eight888", true),
         ("another-header", true),

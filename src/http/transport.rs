@@ -185,7 +185,7 @@ impl Http {
                 break result;
             }
             let Some(wait) = waits.next() else { break result };
-            // The server asks for a longer wait than ours: retrying early would only annoy it.
+            // The server asks for a longer wait than we accept: retrying early would only annoy it.
             if error.retry_after.is_some_and(|asked| asked > LONGEST_WAIT) {
                 break result;
             }

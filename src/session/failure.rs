@@ -41,7 +41,7 @@ impl LastFailure {
         LastFailure { caller, endpoint, ..self }
     }
 
-    /// Reads the file; a missing or broken one is no failure.
+    /// Reads the file; a missing or broken one counts as no failure.
     pub fn load(path: &Path) -> Option<LastFailure> {
         fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
     }

@@ -17,10 +17,10 @@ use crate::{
     local::files,
 };
 
-/// Beyond this the log starts anew: it is for looking at what just happened.
+/// Beyond this size the log starts over, because it is for looking at what just happened.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
-/// Starts logging into the folder. A log that cannot be written is no reason not to start.
+/// Starts logging into the folder. A log that can't be written doesn't prevent the start.
 pub fn start(folder: &Path, verbose: bool) {
     let path = folder.join("impersona.log");
     let anew = fs::metadata(&path).is_ok_and(|meta| meta.len() > MAX_BYTES);

@@ -40,7 +40,7 @@ pub struct Connector {
     /// The files that were confirmed in this run, by their hash.
     confirmed: HashSet<String>,
     charge: Charge,
-    /// What is charged in any case: somebody chose it for this very caller.
+    /// The project chosen for this very caller, which always wins.
     pub charged: Option<Charge>,
     timeout: Option<Duration>,
     read_only: bool,
@@ -112,7 +112,7 @@ impl Connector {
     /// Confirms it: for this run, and for later ones where there is a folder to remember it in.
     ///
     /// # Errors
-    /// What the file system says; it is confirmed for this run all the same.
+    /// The file system's error; for this run it is confirmed anyway.
     pub fn confirm(&mut self, doubt: &TrustPrompt) -> io::Result<()> {
         self.confirmed.insert(doubt.hash.clone());
         self.folder.as_deref().map_or(Ok(()), |folder| trust::confirm(folder, doubt))
@@ -135,7 +135,7 @@ pub struct Setup {
     pub connector: Connector,
     /// The credentials that were found.
     pub source: Result<Source, ApiError>,
-    /// What keeps them from being used, until somebody confirms it.
+    /// What keeps them from being used until someone confirms it.
     pub doubt: Option<TrustPrompt>,
     /// The one way to Google.
     pub client: Client,
@@ -152,7 +152,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// Makes everything. Missing or broken credentials are no failure yet: each call that needs some says so.
+    /// Sets everything up. Missing or broken credentials don't fail yet: each call that needs some says so.
     ///
     /// # Errors
     /// Flags, configuration or endpoints that cannot be used; an emulator that does not start.
@@ -260,7 +260,8 @@ async fn off_thread<T: Send + 'static>(
     }
 }
 
-/// `--quota-project PROJECT`; empty is no way to leave it out, for in scripts that is a variable that is not set.
+/// `--quota-project PROJECT`. An empty value doesn't leave it out, because in scripts that is usually an unset
+/// variable.
 fn quota_project(text: &str) -> Result<String, Failure> {
     if text.trim().is_empty() {
         return Err(Failure::refused("--quota-project is empty: name a project, or pass --no-quota-project"));

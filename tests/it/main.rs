@@ -20,6 +20,7 @@ mod flows;
 mod giving_back;
 #[cfg(unix)]
 mod hostile;
+mod language;
 #[cfg(unix)]
 mod leaks;
 mod minting;

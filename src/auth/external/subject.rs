@@ -26,7 +26,7 @@ const MOST: u64 = 256 * 1024;
 /// Where the foreign token comes from.
 #[derive(Clone, Debug)]
 pub(in crate::auth) enum Source {
-    /// A file that somebody keeps fresh.
+    /// A file that something else keeps fresh.
     File { path: PathBuf, form: Form },
     /// An address that is asked by `GET`.
     Url { url: String, headers: Vec<(String, Secret)>, form: Form },

@@ -26,7 +26,7 @@ use crate::model::role;
 use crate::session::Failure;
 use crate::session::setup::Setup;
 
-/// Changes that touch nothing of somebody else's are applied again so often.
+/// How often a change is applied again when it doesn't overlap with someone else's.
 const RETRIES: usize = 5;
 
 /// Roles that our table does not know are asked for, up to this many.
@@ -119,14 +119,14 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
         edits: staged.edits().to_vec(),
         mode: Mode::Retry { times: RETRIES },
     };
-    // What somebody else did in the meantime may make of a harmless change one that needs consent.
+    // A concurrent change by someone else can turn a harmless change into one that needs consent.
     let fits = |before: &Policy, after: &Policy| {
         around.with_context(|context| unmet(&guard::guards(before, after, context), &how.accepted).is_empty())
     };
     end(flows::apply_policy_if(&setup.client, &snapshots, request, &fits).await?, json)
 }
 
-/// What Google says about a condition that somebody typed.
+/// What Google says about a typed condition.
 async fn lint(setup: &Setup, account: &str, what: &What, json: bool) -> Result<(), Failure> {
     let What::Grant(Triple { condition: Some(condition), .. }, _) = what else { return Ok(()) };
     // Advice that cannot be had holds nothing back: the write itself is judged again.

@@ -117,7 +117,7 @@ fn snapshots(setup: &Setup) -> Snapshots {
     }
 }
 
-/// The account as its saved policies are kept. Where it may not be read, its name has to do.
+/// The account under which its policies are saved. If it isn't readable, its name has to do.
 async fn identify(setup: &Setup, name: &str) -> (Whose, Account) {
     let account = setup.client.get_account(name).await.unwrap_or_else(|_| Account::named(name));
     (flows::whose(&setup.client, &account.email, &account.unique_id), account)

@@ -116,7 +116,7 @@ fn form_of_a_token_and_what_is_known_decide_how_it_is_judged() {
     let scopes = [READ_ONLY.to_owned()];
     let known = Around { scopes: Some(&scopes), ..Around::at(now()) };
     let unknown = Around::at(now());
-    // A JWT whose scopes are known is an access token, whoever issued it.
+    // A JWT whose scopes are known is an access token, from any issuer.
     for token in [id_token(&json!({})), self_signed(&json!({})), self_signed(&json!({"aud": "x"}))] {
         assert_eq!(told(&token, &calling("storage"), &known), "ok scope");
         assert_eq!(told(&token, &calling("gmail"), &known), "error scope_missing");

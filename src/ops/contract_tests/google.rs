@@ -1,4 +1,5 @@
-//! A server that takes every request for one of Google's, remembers it whole, and answers so that whoever asked goes on.
+//! A server that takes every request for one to Google, remembers it whole, and answers in a way that makes the client
+//! continue.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -125,7 +126,7 @@ pub(crate) struct Google {
 /// How much a server says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Talk {
-    /// What somebody who asks needs to go on.
+    /// What a client needs to continue.
     Least,
     /// That, and every field that a document has.
     All,
@@ -190,7 +191,7 @@ impl Google {
         Client::new(Settings { records, use_proxy: false, ..Settings::new(endpoints, Ok(source)) })
     }
 
-    /// A client of somebody with a token.
+    /// A client with a token.
     pub(crate) fn client(&self) -> Client {
         self.client_of(bare_token().unwrap())
     }

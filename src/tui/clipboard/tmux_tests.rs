@@ -35,7 +35,7 @@ fn command_did_well_only_where_it_took_all_and_says_so() {
         assert_eq!(fed(&mut shell(script), &Secret::new("hush"), LONG), done, "{script}");
     }
     assert!(!fed(&mut Command::new("/nonexistent"), &Secret::new("hush"), LONG));
-    // More than a pipe holds: whoever does not read it breaks it.
+    // More than a pipe holds: the pipe breaks if nobody reads it.
     let long = Secret::new("x".repeat(1 << 20));
     assert!(fed(&mut shell("cat >/dev/null"), &long, LONG));
     assert!(!fed(&mut shell("exit 0"), &long, LONG));

@@ -107,7 +107,8 @@ pub(super) fn tell(fd: BorrowedFd, bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether we are in the foreground. Whoever is in the background must not touch its settings: the system stops it.
+/// Whether we are in the foreground. A background process must not change the terminal's settings: the system would
+/// stop it.
 pub(crate) fn in_foreground() -> bool {
     // Without an answer it is a terminal without job control.
     termios::tcgetpgrp(io::stdin()).map_or(true, |group| group == rustix::process::getpgrp())

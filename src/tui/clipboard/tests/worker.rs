@@ -125,7 +125,7 @@ fn copy_goes_to_the_desktop_before_tmux_and_to_tmux_before_the_terminal() {
             }
             assert_eq!(place(copied), wanted, "{ssh} {tmux} {does} {refuses}");
             assert_eq!(worker.seen(), ["put text"][..usize::from(put)]);
-            // One that refused may have it all the same.
+            // One that refused might have it anyway.
             assert_eq!(worker.ours.tmux, put);
             worker.clear();
             assert_eq!(worker.seen(), ["deleted"][..usize::from(put)]);
