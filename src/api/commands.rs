@@ -2,18 +2,14 @@
 //! token: curl gets the caller's from gcloud when it runs, and gcloud is kept from writing one to its log. Beside them the
 //! few others that are offered: the export of a token, which holds it, and those that show what a lost write became.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jiff::Timestamp;
 
 use crate::{
-    api::credentials::{Preview, preview},
+    api::credentials::{Gcloud, MintContext, Preview, kind_of, preview},
     http::endpoints::Endpoints,
     model::{
-        claims,
-        credential::{MintRequest, Payload, What},
-        scopes,
+        credential::{Kind, MintRequest},
         shell::quote,
-        signed_url::{self, SignedUrl},
     },
 };
 
@@ -54,9 +50,10 @@ pub fn curl(
     } else {
         "$TOKEN".to_owned()
     };
-    let (input, data) = match &request.what {
+    let kind = kind_of(&request.what);
+    let (input, data) = match kind.file() {
         // By stdin: a file has no room in an argument.
-        What::SignedBlob(Payload::File(path)) => {
+        Some(path) => {
             body["payload"] = HERE.into();
             let body = body.to_string();
             let (before, after) = body.split_once(HERE).unwrap_or((&body, ""));
@@ -66,7 +63,7 @@ pub fn curl(
                 format!("{{ printf %s {before}; base64 < {file} | tr -d '\\n'; printf %s {after}; }} | ");
             (input, "@-".to_owned())
         }
-        _ => (String::new(), quote(&body.to_string())),
+        None => (String::new(), quote(&body.to_string())),
     };
     let charged = quota_project
         .map(|project| format!(" -H {}", quote(&format!("x-goog-user-project: {project}"))))
@@ -74,14 +71,7 @@ pub fn curl(
     let text = format!(
         "{input}curl -sS -X {method} -H \"Authorization: Bearer {token}\"{charged} -H 'Content-Type: application/json' -d {data} {url}"
     );
-    let differs = match request.what {
-        What::SignedUrl(_) => {
-            "it only signs, for the current time; you have to build the URL from the signature"
-        }
-        What::SignedJwt { lifetime_seconds: Some(_), .. } => "its iat and exp are set to the current time",
-        _ => "",
-    };
-    Ok(Command { text, differs })
+    Ok(Command { text, differs: kind.curl_differs() })
 }
 
 /// The gcloud command that comes nearest. It carries the endpoints where they are moved.
@@ -94,6 +84,8 @@ pub fn gcloud(
     quota_project: Option<&str>,
     at: Timestamp,
 ) -> Result<Command, String> {
+    let Gcloud { input, words: command, output, differs } =
+        kind_of(&request.what).gcloud(&MintContext { request, endpoints, at })?;
     let mut words = vec![NO_LOG.to_owned()];
     // gcloud knows nothing of our own variables.
     let moved = endpoints.as_env().into_iter();
@@ -101,94 +93,11 @@ pub fn gcloud(
         "GCE_METADATA_HOST" => Some(format!("GCE_METADATA_ROOT={}", quote(&value))),
         name => name.starts_with("CLOUDSDK_").then(|| format!("{name}={}", quote(&value))),
     }));
-    let account = &request.account;
-    let impersonate = |chain: &[&str]| format!("--impersonate-service-account={}", quote(&chain.join(",")));
-    // gcloud reads a list: the delegates in order, then the account itself.
-    let delegates: Vec<&str> = request.delegates.iter().map(String::as_str).collect();
-    let whole: Vec<&str> = delegates.iter().copied().chain([account.as_str()]).collect();
-    let mut input = None;
-    let differs = match &request.what {
-        What::AccessToken { scopes, lifetime_seconds } => {
-            words.extend(["gcloud auth print-access-token".to_owned(), impersonate(&whole)]);
-            words.push(format!("--lifetime={lifetime_seconds}s"));
-            if *scopes == [scopes::DEFAULT] {
-                "it also requests openid, userinfo.email and three more scopes"
-            } else {
-                words.push(format!("--scopes={}", quote(&scopes.join(","))));
-                "its --scopes also adds openid and userinfo.email"
-            }
-        }
-        What::IdToken { audience, include_email, organization_number } => {
-            words.extend(["gcloud auth print-identity-token".to_owned(), impersonate(&whole)]);
-            words.push(format!("--audiences={}", quote(audience)));
-            if *include_email {
-                words.push("--include-email".to_owned());
-            }
-            if *organization_number {
-                "it mints an access token first, and has no flag for the organization number"
-            } else {
-                "it mints an access token first"
-            }
-        }
-        What::SignedJwt { claims, lifetime_seconds } => {
-            let claims = claims::check(claims, *lifetime_seconds, account, at.as_second())?.text;
-            input = Some(format!("printf %s {}", quote(&claims)));
-            words.push(format!("gcloud iam service-accounts sign-jwt --iam-account={}", quote(account)));
-            words.extend((!delegates.is_empty()).then(|| impersonate(&delegates)));
-            words.push("/dev/stdin -".to_owned());
-            signing_differs(&delegates)
-        }
-        What::SignedBlob(payload) => {
-            words.push(format!("gcloud iam service-accounts sign-blob --iam-account={}", quote(account)));
-            words.extend((!delegates.is_empty()).then(|| impersonate(&delegates)));
-            match payload {
-                Payload::File(path) => words.push(format!("{} -", quote(&path.display().to_string()))),
-                Payload::Bytes(bytes) => {
-                    input = Some(format!("printf %s {} | base64 -d", quote(&STANDARD.encode(bytes))));
-                    words.push("/dev/stdin -".to_owned());
-                }
-            }
-            signing_differs(&delegates)
-        }
-        What::SignedUrl(url) if url.expires_seconds > signed_url::KEY_SECONDS => {
-            return Err("gcloud signs URLs for at most 12h with a Google-managed key".to_owned());
-        }
-        What::SignedUrl(url) => {
-            words.push(sign_url(url));
-            words.push(impersonate(&whole));
-            if url.virtual_host {
-                "it makes path-style URLs only, and looks up the bucket's region in Cloud Storage"
-            } else {
-                "it looks up the bucket's region in Cloud Storage, as the account"
-            }
-        }
-        What::MetadataAccess { scopes } => {
-            words.push("gcloud auth print-access-token".to_owned());
-            words.extend((account != "default").then(|| quote(account)));
-            if scopes.is_empty() {
-                "the machine's token only if no one is logged in to gcloud"
-            } else {
-                "it requests no scopes, and returns the machine's token only if no one is logged in to gcloud"
-            }
-        }
-        What::MetadataId { audience, full, licenses } => {
-            words.push(format!("gcloud auth print-identity-token --audiences={}", quote(audience)));
-            words.push(format!("--token-format={}", if *full { "full" } else { "standard" }));
-            words.extend((*full && *licenses).then(|| "--include-license".to_owned()));
-            "it uses the default account, and works only if no one is logged in to gcloud"
-        }
-        What::Delegated { .. } => {
-            return Err("gcloud has no command for domain-wide delegation".to_owned());
-        }
-    };
+    words.extend(command);
     // A machine's own token is charged to nobody else.
-    let own = matches!(request.what, What::MetadataAccess { .. } | What::MetadataId { .. });
-    words.extend(
-        quota_project.filter(|_| !own).map(|project| format!("--billing-project={}", quote(project))),
-    );
-    if matches!(request.what, What::SignedBlob(_)) {
-        words.push("| base64 | tr -d '\\n'".to_owned());
-    }
+    let charged = quota_project.filter(|_| request.kind() != Kind::Metadata);
+    words.extend(charged.map(|project| format!("--billing-project={}", quote(project))));
+    words.extend(output.map(str::to_owned));
     let text = words.join(" ");
     Ok(Command { text: input.map_or(text.clone(), |input| format!("{input} | {text}")), differs })
 }
@@ -212,35 +121,17 @@ pub fn show_api(project: &str, service: &str) -> String {
     format!("gcloud services list --enabled --project={} --filter={filter}", quote(project))
 }
 
-fn signing_differs(delegates: &[&str]) -> &'static str {
-    if delegates.is_empty() { "" } else { "it mints an access token for the last delegate first" }
-}
-
-fn sign_url(url: &SignedUrl) -> String {
-    let mut words = vec![
-        "gcloud storage sign-url".to_owned(),
-        quote(&format!("gs://{}/{}", url.bucket, url.object)),
-        format!("--duration={}s --http-verb={}", url.expires_seconds, url.method),
-    ];
-    for (flag, pairs) in [("--headers", &url.headers), ("--query-params", &url.query)] {
-        let pairs: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        if !pairs.is_empty() {
-            // gcloud splits at the character that such a beginning names.
-            let list = if pairs.iter().any(|pair| pair.contains(',')) {
-                format!("^|^{}", pairs.join("|"))
-            } else {
-                pairs.join(",")
-            };
-            words.push(format!("{flag}={}", quote(&list)));
-        }
-    }
-    words.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::local::env::Env;
+    use crate::{
+        local::env::Env,
+        model::{
+            credential::{Payload, What},
+            scopes,
+            signed_url::SignedUrl,
+        },
+    };
 
     const SA: &str = "sa@p.iam.gserviceaccount.com";
     const D1: &str = "d1@p.iam.gserviceaccount.com";

@@ -1,9 +1,11 @@
 //! What is sent and read for each kind of credential, from bytes as Google sends them.
 
+use serde_json::json;
+
 use super::*;
 use crate::{
     local::env::Env,
-    model::{scopes, signed_url::SignedUrl},
+    model::{credential::Payload, scopes, signed_url::SignedUrl},
 };
 
 fn access(delegates: &[&str]) -> MintRequest {

@@ -1,6 +1,6 @@
-//! The metadata server of the machine: whether there is one, which accounts are attached, and what a request for a
-//! token looks like. Its answers are JSON, text and HTML, so nothing here goes through the reader of Google's APIs;
-//! `Metadata-Flavor: Google` is sent and asked for in return.
+//! The metadata server of the machine: whether there is one, and which accounts are attached. Its answers are JSON, text
+//! and HTML, so nothing here goes through the reader of Google's APIs; `Metadata-Flavor: Google` is sent and asked for in
+//! return.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,16 @@ use crate::{
     api::Client,
     auth::Patience,
     http::{
-        ApiError, CallKind, ErrorKind,
+        ApiError, ErrorKind,
         answer::decode,
         endpoints::{self, Service},
         handed_out,
-        request_spec::{RequestSpec, metadata_segment, segment},
+        request_spec::RequestSpec,
     },
-    model::{
-        credential::{Kind, MintRequest, What},
-        denial::RequestContext,
-    },
+    model::denial::RequestContext,
 };
 
-const ROOT: &str = "/computeMetadata/v1";
+pub(super) const ROOT: &str = "/computeMetadata/v1";
 
 /// What a metadata server says about its machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,39 +65,6 @@ fn asked(method: &'static str) -> RequestContext {
     }
 }
 
-/// Path and query of a token. Compute Engine ignores `scopes`; App Engine, Cloud Run and Cloud Run functions do not.
-fn token(request: &MintRequest) -> (String, Vec<(&'static str, String)>) {
-    let path = format!("{ROOT}/instance/service-accounts/{}", metadata_segment(&request.account));
-    match &request.what {
-        What::MetadataId { audience, full, licenses } => {
-            let mut query = vec![("audience", audience.clone())];
-            let format = if *full { "full" } else { "standard" };
-            query.push(("format", format.to_owned()));
-            if *full && *licenses {
-                query.push(("licenses", "TRUE".to_owned()));
-            }
-            (format!("{path}/identity"), query)
-        }
-        What::MetadataAccess { scopes } if !scopes.is_empty() => {
-            (format!("{path}/token"), vec![("scopes", scopes.join(","))])
-        }
-        _ => (format!("{path}/token"), Vec::new()),
-    }
-}
-
-/// The request for a token as one text: path and query.
-pub(super) fn path_and_query(request: &MintRequest) -> String {
-    let (path, query) = token(request);
-    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
-    if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) }
-}
-
-/// The request for a token.
-pub(super) fn token_spec(request: &MintRequest, asked: RequestContext) -> RequestSpec {
-    let (path, query) = token(request);
-    RequestSpec { kind: CallKind::Mint, ..get(path, query, asked) }
-}
-
 /// An answer that is plain text.
 ///
 /// # Errors
@@ -115,50 +79,7 @@ pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
     Ok(text)
 }
 
-/// The metadata server refuses in its own forms, which [`ApiError::from_answer`] does not know: what it means is said
-/// for the requests that went there, all others stay as they are.
-pub(super) fn explain(error: ApiError, request: &MintRequest) -> ApiError {
-    if request.kind() != Kind::Metadata {
-        return error;
-    }
-    let account = &request.account;
-    let status = error.status;
-    let mut told = match status {
-        // GKE passes on what IAM said.
-        Some(404) if words(&error).contains("IAM returned") => ApiError::new(
-            ErrorKind::NotFound,
-            format!("The metadata server couldn't get a token for “{account}”{}.", words(&error)),
-        )
-        .with_next("Check the account that the Kubernetes service account is annotated with."),
-        Some(404) => ApiError::new(
-            ErrorKind::NotFound,
-            format!("The account “{account}” isn't attached to this machine."),
-        )
-        .with_next("Use default, or the email of an attached account; if there is none, attach one and restart."),
-        Some(403) => ApiError::new(
-            ErrorKind::Denied,
-            format!("The metadata server refused a token for “{account}”{}.", words(&error)),
-        )
-        .with_next(
-            "On GKE, the Kubernetes service account needs roles/iam.workloadIdentityUser on the account; elsewhere the metadata server might be concealed.",
-        ),
-        Some(400) => ApiError::new(
-            ErrorKind::Invalid,
-            format!("The metadata server rejected the request{}.", words(&error)),
-        ),
-        None | Some(_) => return error,
-    };
-    told.status = status;
-    told
-}
-
-fn words(error: &ApiError) -> String {
-    let message = error.refusal.as_ref().map(|refusal| refusal.message.trim()).unwrap_or_default();
-    let first = message.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
-    if first.is_empty() { String::new() } else { format!(": {first}") }
-}
-
-/// On a machine outside Google it is normal that nothing answers.
+/// Nobody answers: on a machine that is not at Google that is no fault.
 fn absent(error: ApiError, named: Option<&str>) -> ApiError {
     match (error.kind, named) {
         (ErrorKind::Network | ErrorKind::Timeout, Some(host)) => {
@@ -235,41 +156,6 @@ fn attached(body: &[u8]) -> Result<Vec<Attached>, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(what: What) -> MintRequest {
-        MintRequest { account: "default".into(), delegates: vec![], what }
-    }
-
-    #[test]
-    fn a_token_is_asked_for_by_path_and_query() {
-        let path = |what| path_and_query(&request(what));
-        let scopes = vec!["https://a/b".to_owned(), "openid".to_owned()];
-        assert_eq!(
-            path(What::MetadataAccess { scopes }),
-            "/computeMetadata/v1/instance/service-accounts/default/token?scopes=https%3A%2F%2Fa%2Fb%2Copenid"
-        );
-        assert_eq!(
-            path(What::MetadataAccess { scopes: vec![] }),
-            "/computeMetadata/v1/instance/service-accounts/default/token"
-        );
-        let id = |full, licenses| What::MetadataId { audience: "https://a.example".into(), full, licenses };
-        assert!(path(id(false, true)).ends_with("identity?audience=https%3A%2F%2Fa.example&format=standard"));
-        assert!(path(id(true, true)).ends_with("&format=full&licenses=TRUE"));
-    }
-
-    #[test]
-    fn an_email_goes_into_the_path_as_googles_libraries_send_it() {
-        let named = |account: &str| {
-            let what = What::MetadataAccess { scopes: vec![] };
-            path_and_query(&MintRequest { account: account.into(), delegates: vec![], what })
-        };
-        let folder = "/computeMetadata/v1/instance/service-accounts";
-        assert_eq!(
-            named("a@p.iam.gserviceaccount.com"),
-            format!("{folder}/a@p.iam.gserviceaccount.com/token")
-        );
-        assert_eq!(named("a/../b?c"), format!("{folder}/a%2F..%2Fb%3Fc/token"));
-    }
 
     #[test]
     fn accounts_are_listed_once_with_the_default_one_first() {

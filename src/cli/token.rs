@@ -8,7 +8,7 @@ use super::args::{How, SignUrl, Token};
 use super::output::{self, Opened, Sink};
 use super::{input, now};
 use crate::flows;
-use crate::model::credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, What};
+use crate::model::credential::{Credential, Kind, LARGEST_PAYLOAD, MintRequest, Payload, What};
 use crate::model::jwt::{State, audience};
 use crate::model::{account, claims, lifetime, scopes, signed_url};
 use crate::session::Failure;
@@ -151,40 +151,45 @@ impl Serialize for Printed<'_> {
         let (token, ends) = (Opened(secret), expires.map(output::time));
         let key_id = signed.as_ref().map(|signed| signed.key_id.as_str());
         let mut map = serializer.serialize_map(None)?;
-        if let What::SignedUrl(_) = request.what {
+        if request.kind() == Kind::SignedUrl {
             map.serialize_entry("url", &token)?;
             map.serialize_entry("expireTime", &ends)?;
             return map.end();
         }
         map.serialize_entry("kind", request.kind().word())?;
         map.serialize_entry("account", self.0.account())?;
+        let bare = |map: &mut S::SerializeMap| {
+            map.serialize_entry("token", &token)?;
+            map.serialize_entry("expireTime", &ends)
+        };
         match &request.what {
-            What::SignedBlob(_) => {
-                map.serialize_entry("signature", &token)?;
-                map.serialize_entry("keyId", &key_id)?;
-                map.serialize_entry("sha256", &signed.as_ref().map(|signed| signed.sha256.as_str()))?;
+            What::AccessToken { scopes, .. } => {
+                bare(&mut map)?;
+                map.serialize_entry("scopes", scopes)?;
+            }
+            What::IdToken { audience, include_email, organization_number } => {
+                bare(&mut map)?;
+                map.serialize_entry("audience", audience)?;
+                map.serialize_entry("includeEmail", include_email)?;
+                map.serialize_entry("organizationNumber", organization_number)?;
             }
             What::SignedJwt { .. } => {
                 map.serialize_entry("token", &token)?;
                 map.serialize_entry("keyId", &key_id)?;
                 map.serialize_entry("expireTime", &ends)?;
             }
-            _ => {
-                map.serialize_entry("token", &token)?;
-                map.serialize_entry("expireTime", &ends)?;
+            What::SignedBlob(_) => {
+                map.serialize_entry("signature", &token)?;
+                map.serialize_entry("keyId", &key_id)?;
+                map.serialize_entry("sha256", &signed.as_ref().map(|signed| signed.sha256.as_str()))?;
             }
+            // The scopes of a metadata token are what the machine has, not what was asked for.
+            What::MetadataAccess { .. }
+            | What::MetadataId { .. }
+            | What::Delegated { .. }
+            | What::SignedUrl(_) => bare(&mut map)?,
         }
-        match &request.what {
-            // Those of a metadata token are what the machine has, not what was asked for.
-            What::AccessToken { scopes, .. } => map.serialize_entry("scopes", scopes)?,
-            What::IdToken { audience, include_email, organization_number } => {
-                map.serialize_entry("audience", audience)?;
-                map.serialize_entry("includeEmail", include_email)?;
-                map.serialize_entry("organizationNumber", organization_number)?;
-            }
-            _ => {}
-        }
-        if !matches!(request.what, What::MetadataAccess { .. } | What::MetadataId { .. }) {
+        if request.kind() != Kind::Metadata {
             map.serialize_entry("delegates", &request.delegates)?;
         }
         map.end()

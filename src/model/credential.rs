@@ -4,7 +4,12 @@ use std::{fmt, path::PathBuf};
 
 use jiff::Timestamp;
 
-use super::{jwt::Verdict, secret::Secret, signed_url::SignedUrl};
+use super::{
+    jwt::Verdict,
+    permission::{self, Permission},
+    secret::Secret,
+    signed_url::SignedUrl,
+};
 
 /// The kinds of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -36,30 +41,32 @@ impl Kind {
         Kind::Metadata,
     ];
 
+    /// What is known of each: its word, its name, and its permission.
+    fn row(self) -> (&'static str, &'static str, Option<Permission>) {
+        match self {
+            Kind::AccessToken => ("access", "access token", Some(permission::GET_ACCESS_TOKEN)),
+            Kind::IdToken => ("id", "ID token", Some(permission::GET_OPEN_ID_TOKEN)),
+            Kind::SignedJwt => ("jwt", "signed JWT", Some(permission::SIGN_JWT)),
+            Kind::SignedBlob => ("blob", "signed blob", Some(permission::SIGN_BLOB)),
+            Kind::SignedUrl => ("url", "signed URL", Some(permission::SIGN_BLOB)),
+            Kind::Metadata => ("metadata", "metadata token", None),
+            Kind::Delegated => ("user", "user's access token", None),
+        }
+    }
+
     /// The word used in the shelf and in `--json`.
     pub fn word(self) -> &'static str {
-        match self {
-            Kind::AccessToken => "access",
-            Kind::IdToken => "id",
-            Kind::SignedJwt => "jwt",
-            Kind::SignedBlob => "blob",
-            Kind::SignedUrl => "url",
-            Kind::Metadata => "metadata",
-            Kind::Delegated => "user",
-        }
+        self.row().0
     }
 
     /// The name in a sentence.
     pub fn name(self) -> &'static str {
-        match self {
-            Kind::AccessToken => "access token",
-            Kind::IdToken => "ID token",
-            Kind::SignedJwt => "signed JWT",
-            Kind::SignedBlob => "signed blob",
-            Kind::SignedUrl => "signed URL",
-            Kind::Metadata => "metadata token",
-            Kind::Delegated => "user's access token",
-        }
+        self.row().1
+    }
+
+    /// The permission on the account that minting one needs; none where IAM isn't involved.
+    pub fn permission(self) -> Option<Permission> {
+        self.row().2
     }
 }
 
@@ -149,18 +156,36 @@ impl fmt::Debug for Payload {
     }
 }
 
+impl What {
+    /// The kind, and what several kinds have: scopes and an audience.
+    fn facts(&self) -> (Kind, &[String], Option<&str>) {
+        match self {
+            What::AccessToken { scopes, .. } => (Kind::AccessToken, scopes, None),
+            What::IdToken { audience, .. } => (Kind::IdToken, &[], Some(audience)),
+            What::SignedJwt { .. } => (Kind::SignedJwt, &[], None),
+            What::SignedBlob(_) => (Kind::SignedBlob, &[], None),
+            What::SignedUrl(_) => (Kind::SignedUrl, &[], None),
+            What::MetadataAccess { scopes } => (Kind::Metadata, scopes, None),
+            What::MetadataId { audience, .. } => (Kind::Metadata, &[], Some(audience)),
+            What::Delegated { scopes, .. } => (Kind::Delegated, scopes, None),
+        }
+    }
+
+    /// The requested scopes; none for kinds without scopes.
+    pub fn scopes(&self) -> &[String] {
+        self.facts().1
+    }
+
+    /// The requested audience of an ID token.
+    pub fn audience(&self) -> Option<&str> {
+        self.facts().2
+    }
+}
+
 impl MintRequest {
     /// The kind of credential this asks for.
     pub fn kind(&self) -> Kind {
-        match self.what {
-            What::AccessToken { .. } => Kind::AccessToken,
-            What::IdToken { .. } => Kind::IdToken,
-            What::SignedJwt { .. } => Kind::SignedJwt,
-            What::SignedBlob(_) => Kind::SignedBlob,
-            What::SignedUrl(_) => Kind::SignedUrl,
-            What::MetadataAccess { .. } | What::MetadataId { .. } => Kind::Metadata,
-            What::Delegated { .. } => Kind::Delegated,
-        }
+        self.what.facts().0
     }
 }
 

@@ -1,0 +1,185 @@
+//! Tokens from the metadata server of the machine: an access token or an ID token of an attached account.
+
+use super::{CredentialKind, MintContext, Sent, TokenAnswer, expiry, gcloud::Gcloud};
+use crate::{
+    api::metadata::{ROOT, text},
+    http::{
+        ApiError, ErrorKind,
+        endpoints::{self, Service},
+        handed_out::HandedOut,
+        request_spec::metadata_segment,
+    },
+    model::{
+        credential::{Credential, MintRequest},
+        shell::quote,
+    },
+};
+
+pub(super) struct Access<'a> {
+    pub(super) scopes: &'a [String],
+}
+
+pub(super) struct Identity<'a> {
+    pub(super) audience: &'a str,
+    pub(super) full: bool,
+    pub(super) licenses: bool,
+}
+
+impl CredentialKind for Access<'_> {
+    /// Compute Engine ignores `scopes`; App Engine, Cloud Run and Cloud Run functions do not.
+    fn request(&self, cx: &MintContext) -> Result<Sent, String> {
+        let scopes = (!self.scopes.is_empty()).then(|| ("scopes", self.scopes.join(",")));
+        Ok(sent(cx, "metadata.token", "token", scopes.into_iter().collect()))
+    }
+
+    fn read(&self, cx: &MintContext, body: &[u8]) -> Result<Credential, ApiError> {
+        TokenAnswer::read(cx, body, Service::Metadata)
+    }
+
+    fn ends_by_our_clock(&self) -> bool {
+        true
+    }
+
+    fn explain(&self, error: ApiError, request: &MintRequest) -> ApiError {
+        explain(error, request)
+    }
+
+    fn gcloud(&self, cx: &MintContext) -> Result<Gcloud, String> {
+        let account = &cx.request.account;
+        let mut words = vec!["gcloud auth print-access-token".to_owned()];
+        words.extend((account != "default").then(|| quote(account)));
+        let differs = if self.scopes.is_empty() {
+            "the machine's token only if no one is logged in to gcloud"
+        } else {
+            "it requests no scopes, and returns the machine's token only if no one is logged in to gcloud"
+        };
+        Ok(Gcloud { words, differs, ..Gcloud::default() })
+    }
+}
+
+impl Identity<'_> {
+    fn format(&self) -> &'static str {
+        if self.full { "full" } else { "standard" }
+    }
+}
+
+impl CredentialKind for Identity<'_> {
+    fn request(&self, cx: &MintContext) -> Result<Sent, String> {
+        let mut query = vec![("audience", self.audience.to_owned()), ("format", self.format().to_owned())];
+        query.extend((self.full && self.licenses).then(|| ("licenses", "TRUE".to_owned())));
+        Ok(sent(cx, "metadata.identity", "identity", query))
+    }
+
+    fn read(&self, cx: &MintContext, body: &[u8]) -> Result<Credential, ApiError> {
+        let token = HandedOut::text(text(body)?).jwt(endpoints::name(Service::Metadata))?;
+        let expires = expiry(&token);
+        Ok(cx.made(token, expires))
+    }
+
+    fn explain(&self, error: ApiError, request: &MintRequest) -> ApiError {
+        explain(error, request)
+    }
+
+    fn gcloud(&self, _: &MintContext) -> Result<Gcloud, String> {
+        let mut words = vec![
+            format!("gcloud auth print-identity-token --audiences={}", quote(self.audience)),
+            format!("--token-format={}", self.format()),
+        ];
+        words.extend((self.full && self.licenses).then(|| "--include-license".to_owned()));
+        let differs = "it uses the default account, and works only if no one is logged in to gcloud";
+        Ok(Gcloud { words, differs, ..Gcloud::default() })
+    }
+}
+
+fn sent(cx: &MintContext, method: &'static str, last: &str, query: Vec<(&'static str, String)>) -> Sent {
+    let account = metadata_segment(&cx.request.account);
+    let path = format!("{ROOT}/instance/service-accounts/{account}/{last}");
+    Sent { method, base: Service::Metadata, path, query, body: None }
+}
+
+/// The metadata server refuses in its own forms, which [`ApiError::from_answer`] does not know.
+fn explain(error: ApiError, request: &MintRequest) -> ApiError {
+    let account = &request.account;
+    let status = error.status;
+    let mut told = match status {
+        // GKE passes on what IAM said.
+        Some(404) if words(&error).contains("IAM returned") => ApiError::new(
+            ErrorKind::NotFound,
+            format!("The metadata server couldn't get a token for “{account}”{}.", words(&error)),
+        )
+        .with_next("Check the account that the Kubernetes service account is annotated with."),
+        Some(404) => ApiError::new(
+            ErrorKind::NotFound,
+            format!("The account “{account}” isn't attached to this machine."),
+        )
+        .with_next("Use default, or the email of an attached account; if there is none, attach one and restart."),
+        Some(403) => ApiError::new(
+            ErrorKind::Denied,
+            format!("The metadata server refused a token for “{account}”{}.", words(&error)),
+        )
+        .with_next(
+            "On GKE, the Kubernetes service account needs roles/iam.workloadIdentityUser on the account; elsewhere the metadata server might be concealed.",
+        ),
+        Some(400) => ApiError::new(
+            ErrorKind::Invalid,
+            format!("The metadata server rejected the request{}.", words(&error)),
+        ),
+        None | Some(_) => return error,
+    };
+    told.status = status;
+    told
+}
+
+fn words(error: &ApiError) -> String {
+    let message = error.refusal.as_ref().map(|refusal| refusal.message.trim()).unwrap_or_default();
+    let first = message.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
+    if first.is_empty() { String::new() } else { format!(": {first}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::credentials::preview, http::endpoints::Endpoints, local::env::Env, model::credential::What,
+    };
+
+    fn path_and_query(request: &MintRequest) -> String {
+        let google = Endpoints::new(&Env::default(), None).unwrap();
+        preview(request, &google, jiff::Timestamp::UNIX_EPOCH).unwrap().url_path
+    }
+
+    fn request(what: What) -> MintRequest {
+        MintRequest { account: "default".into(), delegates: vec![], what }
+    }
+
+    #[test]
+    fn a_token_is_asked_for_by_path_and_query() {
+        let path = |what| path_and_query(&request(what));
+        let scopes = vec!["https://a/b".to_owned(), "openid".to_owned()];
+        assert_eq!(
+            path(What::MetadataAccess { scopes }),
+            "/computeMetadata/v1/instance/service-accounts/default/token?scopes=https%3A%2F%2Fa%2Fb%2Copenid"
+        );
+        assert_eq!(
+            path(What::MetadataAccess { scopes: vec![] }),
+            "/computeMetadata/v1/instance/service-accounts/default/token"
+        );
+        let id = |full, licenses| What::MetadataId { audience: "https://a.example".into(), full, licenses };
+        assert!(path(id(false, true)).ends_with("identity?audience=https%3A%2F%2Fa.example&format=standard"));
+        assert!(path(id(true, true)).ends_with("&format=full&licenses=TRUE"));
+    }
+
+    #[test]
+    fn an_email_goes_into_the_path_as_googles_libraries_send_it() {
+        let named = |account: &str| {
+            let what = What::MetadataAccess { scopes: vec![] };
+            path_and_query(&MintRequest { account: account.into(), delegates: vec![], what })
+        };
+        let folder = "/computeMetadata/v1/instance/service-accounts";
+        assert_eq!(
+            named("a@p.iam.gserviceaccount.com"),
+            format!("{folder}/a@p.iam.gserviceaccount.com/token")
+        );
+        assert_eq!(named("a/../b?c"), format!("{folder}/a%2F..%2Fb%3Fc/token"));
+    }
+}
