@@ -292,7 +292,7 @@ impl Inspect {
             }
             Action::Accept => match self.form.accept() {
                 Accepted::Submit => self.submit(cx),
-                Accepted::Edited(_) => self.expect(),
+                Accepted::Edited => self.expect(),
                 Accepted::Next => {}
             },
             Action::Submit => self.submit(cx),

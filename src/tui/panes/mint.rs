@@ -4,8 +4,8 @@
 mod chain;
 mod completions;
 mod draw;
-mod forms;
 mod held;
+mod kinds;
 mod may;
 mod shelf;
 
@@ -33,13 +33,10 @@ use crate::{
             shared::{Cx, Shared},
             slot::Slot,
         },
-        widgets::{
-            form::{Accepted, Form},
-            input::TextEdit,
-            list::ListCursor,
-        },
+        widgets::{form::Accepted, input::TextEdit, list::ListCursor},
     },
 };
+use kinds::MintForm;
 
 /// How long a secret stays revealed.
 pub const REVEALED: std::time::Duration = std::time::Duration::from_secs(30);
@@ -51,7 +48,7 @@ const BOTH_HALVES: u16 = 15;
 pub struct Mint {
     kind: Kind,
     /// Forms by account and kind, so that typed text stays with its account.
-    forms: HashMap<(String, Kind), Form>,
+    forms: HashMap<(String, Kind), Box<dyn MintForm>>,
     filling: bool,
     pending: Option<Pending<Credential>>,
     /// The request being minted, or the last one.
@@ -67,8 +64,6 @@ pub struct Mint {
     chain: Slot<Vec<Hop>>,
     /// That chain: account, kind and delegates.
     chain_of: Option<(String, Kind, Vec<String>)>,
-    /// Claims typed under each template, so that switching templates loses nothing.
-    claims: HashMap<(String, usize), String>,
     /// Whether form and error fit on the screen.
     roomy: bool,
     /// Accounts to complete in the field being edited.
@@ -89,7 +84,6 @@ impl Default for Mint {
             shelf: ListCursor::default(),
             chain: Slot::default(),
             chain_of: None,
-            claims: HashMap::new(),
             roomy: false,
             known: Vec::new(),
         }
@@ -108,12 +102,10 @@ impl Mint {
         };
         self.kind = kind;
         let form = self.forms.entry((account.clone(), kind));
-        form.or_insert_with(|| forms::new(kind, &account)).focus_first();
+        let form = form.or_insert_with(|| kinds::new(kind, &account));
+        form.focus_first();
+        form.doubts(&account, cx.now.utc);
         self.filling = true;
-        let now = cx.now.utc;
-        if let Some(form) = self.form_mut(cx.shared) {
-            forms::doubts(kind, &account, form, now);
-        }
         self.look_at_chain_again(cx);
         if kind == Kind::Metadata {
             self.explore(cx);
@@ -168,29 +160,26 @@ impl Mint {
 
     /// The delegate being typed, if the delegates field has the keyboard.
     pub fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
-        let form = self.form(shared).filter(|form| self.filling && form.editing() == Some("through"))?;
-        form.text("through").rsplit([',', ' ']).next().map(|part| part.trim().to_owned())
+        let text = self.form(shared).filter(|_| self.filling)?.editing_through()?;
+        text.rsplit([',', ' ']).next().map(|part| part.trim().to_owned())
     }
 
     fn selected_credential<'a>(&self, shared: &'a Shared) -> Option<&'a Credential> {
         shared.shelf.get(self.shelf.at()?)
     }
 
-    fn form(&self, shared: &Shared) -> Option<&Form> {
-        self.forms.get(&(subject(self.kind, shared)?, self.kind))
+    fn form(&self, shared: &Shared) -> Option<&dyn MintForm> {
+        self.forms.get(&(subject(self.kind, shared)?, self.kind)).map(|form| &**form)
     }
 
-    fn form_mut(&mut self, shared: &Shared) -> Option<&mut Form> {
+    fn form_mut(&mut self, shared: &Shared) -> Option<&mut Box<dyn MintForm>> {
         self.forms.get_mut(&(subject(self.kind, shared)?, self.kind))
     }
 
     fn complete(&mut self, shared: &Shared) {
-        let (kind, known) = (self.kind, self.known.clone());
+        let known = self.known.clone();
         if let Some(form) = self.form_mut(shared) {
-            let completions = completions::completions(kind, form, &known, shared);
-            // An audience can be any text; a half-typed scope or account is invalid.
-            let first = !matches!(form.editing(), Some("audience" | "account")) && !form.is_blank();
-            form.offer(completions, first);
+            form.complete(&known, shared);
         }
     }
 
@@ -200,7 +189,7 @@ impl Mint {
         };
         let under_way = self.sent.clone().filter(|_| self.minting());
         let Some(form) = self.form_mut(cx.shared) else { return };
-        match forms::check(kind, &account, form, now) {
+        match form.check(&account, now) {
             // Pressed twice: already in flight.
             Some(request) if under_way.as_ref() == Some(&request) => {}
             Some(request) => {
@@ -208,13 +197,9 @@ impl Mint {
                 self.sent_from = Some((account, kind));
             }
             None => {
-                if let Some(wrong) = form.first_error() {
-                    form.focus_on(wrong);
-                    // An error with a position moves the cursor there.
-                    let said = form.error(wrong).unwrap_or_default();
-                    if let Some((line, column)) = claims::place(&said) {
-                        form.go(wrong, line, column);
-                    }
+                // An error with a position moves the cursor there.
+                if let Some((line, column)) = form.focus_on_error().and_then(claims::place) {
+                    form.go(line, column);
                 }
             }
         }
@@ -250,19 +235,15 @@ impl Mint {
             Action::Down => form.choose(true),
             Action::Up => form.choose(false),
             Action::Toggle => {
-                let before = forms::template(form);
                 if form.toggle() {
-                    self.edited(before, cx);
+                    self.edited(cx);
                 }
             }
-            Action::Accept => {
-                let before = forms::template(form);
-                match form.accept() {
-                    Accepted::Submit => self.submit(cx),
-                    Accepted::Edited(_) => self.edited(before, cx),
-                    Accepted::Next => {}
-                }
-            }
+            Action::Accept => match form.accept() {
+                Accepted::Submit => self.submit(cx),
+                Accepted::Edited => self.edited(cx),
+                Accepted::Next => {}
+            },
             Action::Submit => self.submit(cx),
             Action::Back if self.minting() => self.give_up(cx),
             Action::Back => self.filling = false,
@@ -271,8 +252,8 @@ impl Mint {
         true
     }
 
-    /// Handles a change in the form; `template` is the one chosen before.
-    fn edited(&mut self, template: usize, cx: &mut Cx) {
+    /// Handles a change in the form.
+    fn edited(&mut self, cx: &mut Cx) {
         // The text no longer matches what was denied or sent.
         (self.refused, self.sent_from) = (None, None);
         let (kind, now) = (self.kind, cx.now.utc);
@@ -281,15 +262,9 @@ impl Mint {
         if kind != Kind::Metadata && !cx.shared.drafts.contains(&account) {
             cx.shared.drafts.push(account.clone());
         }
-        let Some(form) = self.forms.get_mut(&(account.clone(), kind)) else { return };
-        let chosen = forms::template(form);
-        if kind == Kind::SignedJwt && chosen != template {
-            self.claims.insert((account.clone(), template), form.area("claims"));
-            let kept = self.claims.get(&(account.clone(), chosen)).cloned();
-            form.set_text("claims", &kept.unwrap_or_else(|| claims::TEMPLATES[chosen].claims(&account)));
+        if let Some(form) = self.forms.get_mut(&(account.clone(), kind)) {
+            form.edited(&account, now);
         }
-        forms::changed(kind, form);
-        forms::doubts(kind, &account, form, now);
     }
 }
 
@@ -356,9 +331,8 @@ impl Pane for Mint {
 
     fn on_text(&mut self, edit: &TextEdit, cx: &mut Cx) {
         let Some(form) = self.form_mut(cx.shared) else { return };
-        let before = forms::template(form);
         if form.edit(edit) {
-            self.edited(before, cx);
+            self.edited(cx);
             self.complete(cx.shared);
         }
     }
@@ -403,7 +377,7 @@ impl Pane for Mint {
             return vec![Action::CopyCurl, Action::CopyGcloud];
         }
         let Some(credential) = self.shelf.at().and_then(|at| shared.shelf.get(at)) else { return Vec::new() };
-        shelf::copies(credential)
+        kinds::item(&credential.request.what).copies.to_vec()
     }
 
     fn copy(&self, action: Action, shared: &Shared, now: Timestamp) -> Result<Effect, String> {
@@ -437,6 +411,3 @@ impl Pane for Mint {
         shelf::draw(&self.shelf, shelf, buf, look, focused && !self.filling);
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -14,10 +14,12 @@ use super::{
     input::{TextEdit, TextInput},
     text::wrapped,
 };
-pub use field::{Field, Value};
-use field::{draw_field, said_height};
+pub use field::Field;
+use field::{Row, Value, draw_row, said_height};
+pub use named::Form;
 
 mod field;
+mod named;
 
 use crate::tui::widgets::theme::Theme;
 
@@ -33,10 +35,10 @@ pub struct Completion {
     pub about: String,
 }
 
-/// Fields, a button, and the completions for the field being edited.
+/// Fields, a button, and the completions for the field being edited: all of a form but the names of its fields.
 #[derive(Clone, Debug)]
-pub struct Form {
-    fields: Vec<Field>,
+pub struct Sheet {
+    rows: Vec<Row>,
     /// Index of the field with the focus; the button comes after the last.
     focus: usize,
     button: &'static str,
@@ -47,154 +49,56 @@ pub struct Form {
 /// The effect of `enter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Accepted {
-    /// The text of the field with this id changed: by a completion or a new line.
-    Edited(&'static str),
+    /// The text of the field with the focus changed: by a completion or a new line.
+    Edited,
     /// The focus moved on.
     Next,
     /// The button was pressed.
     Submit,
 }
 
-impl Form {
-    /// A form with the focus on its first field.
-    pub fn new(button: &'static str, fields: Vec<Field>) -> Form {
-        Form { fields, focus: 0, button, completions: Vec::new(), chosen: None }
+impl Sheet {
+    fn new(button: &'static str, rows: Vec<Row>) -> Sheet {
+        Sheet { rows, focus: 0, button, completions: Vec::new(), chosen: None }
     }
 
-    /// The text of a field; empty for boxes and unknown names.
-    pub fn text(&self, id: &str) -> &str {
-        match self.fields.iter().find(|field| field.id == id).map(|field| &field.value) {
-            Some(Value::Text(input)) => input.text(),
-            _ => "",
-        }
+    /// The error of the first field that has one.
+    pub fn first_reason(&self) -> Option<&str> {
+        self.rows.iter().find_map(|row| row.error.as_deref())
     }
 
-    /// Whether a box is ticked.
-    pub fn checked(&self, id: &str) -> bool {
-        self.fields.iter().any(|field| field.id == id && matches!(field.value, Value::Check(true)))
+    /// Puts the focus on the first field with an error; returns the error.
+    pub fn focus_on_error(&mut self) -> Option<&str> {
+        let wrong = self.rows.iter().position(|row| row.error.is_some())?;
+        self.move_focus(wrong);
+        self.rows[wrong].error.as_deref()
     }
 
-    /// The text of a field of several lines; empty for any other.
-    pub fn area(&self, id: &str) -> String {
-        match self.fields.iter().find(|field| field.id == id).map(|field| &field.value) {
-            Some(Value::Area(editor)) => editor.text(),
-            _ => String::new(),
-        }
-    }
-
-    /// The word chosen in a field; empty for any other.
-    pub fn chosen(&self, id: &str) -> &'static str {
-        match self.fields.iter().find(|field| field.id == id).map(|field| &field.value) {
-            Some(Value::Choice(words, at)) => words[*at],
-            _ => "",
-        }
-    }
-
-    /// Replaces the text of a field, or chooses that word in it.
-    pub fn set_text(&mut self, id: &str, text: &str) {
-        match self.field_mut(id).map(|field| &mut field.value) {
-            Some(Value::Text(input)) => input.set(text),
-            Some(Value::Area(editor)) => editor.set(text),
-            Some(Value::Choice(words, at)) => {
-                *at = words.iter().position(|word| *word == text).unwrap_or(*at);
-            }
-            _ => {}
-        }
-    }
-
-    /// Sets a box.
-    pub fn set_checked(&mut self, id: &str, checked: bool) {
-        if let Some(Value::Check(on)) = self.field_mut(id).map(|field| &mut field.value) {
-            *on = checked;
-        }
-    }
-
-    /// Moves the cursor of a multi-line field to this place, counted from 1.
-    pub fn go(&mut self, id: &str, line: usize, column: usize) {
-        if let Some(Value::Area(editor)) = self.field_mut(id).map(|field| &mut field.value) {
+    /// Moves the cursor of the multi-line field with the focus to this place, counted from 1.
+    pub fn go(&mut self, line: usize, column: usize) {
+        if let Some(Value::Area(editor)) = self.rows.get_mut(self.focus).map(|row| &mut row.value) {
             editor.go(line, column);
         }
     }
 
-    /// Sets the note beside a field.
-    pub fn set_note(&mut self, id: &str, note: &str) {
-        if let Some(field) = self.field_mut(id) {
-            field.note = note.to_owned();
+    /// Takes over the warnings of a copy that was checked.
+    pub fn set_all_warnings(&mut self, checked: &Sheet) {
+        for (row, checked) in self.rows.iter_mut().zip(&checked.rows) {
+            row.warnings.clone_from(&checked.warnings);
         }
     }
 
-    /// Shows or hides a field.
-    pub fn show(&mut self, id: &str, shown: bool) {
-        if let Some(field) = self.field_mut(id) {
-            field.hidden = !shown;
-            if !shown {
-                field.error = None;
-                field.warnings.clear();
-            }
+    /// The text of the text field with the focus.
+    fn edited_text(&self) -> Option<&str> {
+        match &self.rows.get(self.focus)?.value {
+            Value::Text(input) => Some(input.text()),
+            _ => None,
         }
-    }
-
-    /// Sets the warnings of a field.
-    pub fn warnings(&self, id: &str) -> Vec<String> {
-        self.fields
-            .iter()
-            .find(|field| field.id == id)
-            .map(|field| field.warnings.clone())
-            .unwrap_or_default()
-    }
-
-    /// The error of a field, if any.
-    pub fn error(&self, id: &str) -> Option<String> {
-        self.fields.iter().find(|field| field.id == id)?.error.clone()
-    }
-
-    /// The warnings of a field.
-    pub fn set_warnings(&mut self, id: &str, warnings: Vec<String>) {
-        if let Some(field) = self.field_mut(id) {
-            field.warnings = warnings;
-        }
-    }
-
-    /// Sets or clears the error of a field.
-    pub fn set_error(&mut self, id: &str, error: Option<String>) {
-        if let Some(field) = self.field_mut(id) {
-            field.error = error;
-        }
-    }
-
-    /// Puts the focus on a field.
-    pub fn focus_on(&mut self, id: &str) {
-        if let Some(at) = self.fields.iter().position(|field| field.id == id) {
-            self.move_focus(at);
-        }
-    }
-
-    /// The first field with an error.
-    pub fn first_error(&self) -> Option<&'static str> {
-        self.fields.iter().find(|field| field.error.is_some()).map(|field| field.id)
-    }
-
-    /// That field's error.
-    pub fn first_reason(&self) -> Option<&str> {
-        self.fields.iter().find_map(|field| field.error.as_deref())
-    }
-
-    /// The text field with the focus.
-    pub fn editing(&self) -> Option<&'static str> {
-        self.fields
-            .get(self.focus)
-            .filter(|field| matches!(field.value, Value::Text(_)))
-            .map(|field| field.id)
     }
 
     /// Whether the text field with the focus is empty.
     pub fn is_blank(&self) -> bool {
-        self.editing().is_none_or(|id| self.text(id).trim().is_empty())
-    }
-
-    /// The field with the focus, of any kind; none on the button.
-    pub fn focused(&self) -> Option<&'static str> {
-        self.fields.get(self.focus).map(|field| field.id)
+        self.edited_text().is_none_or(|text| text.trim().is_empty())
     }
 
     /// Offers completions for the field being edited. With `first`, the first one is preselected, so that `enter`
@@ -207,8 +111,8 @@ impl Form {
 
     /// Puts the focus on the first field.
     pub fn focus_first(&mut self) {
-        let first = self.fields.iter().position(|field| !field.hidden);
-        self.move_focus(first.unwrap_or(self.fields.len()));
+        let first = self.rows.iter().position(|row| !row.hidden);
+        self.move_focus(first.unwrap_or(self.rows.len()));
     }
 
     /// Moves to the next field, then the button, then around.
@@ -218,14 +122,14 @@ impl Form {
 
     /// Moves backwards.
     pub fn previous(&mut self) {
-        self.step(self.fields.len());
+        self.step(self.rows.len());
     }
 
     /// Moves by so many places, skipping hidden fields.
     fn step(&mut self, by: usize) {
-        let places = self.fields.len() + 1;
+        let places = self.rows.len() + 1;
         let mut to = (self.focus + by) % places;
-        while self.fields.get(to).is_some_and(|field| field.hidden) {
+        while self.rows.get(to).is_some_and(|row| row.hidden) {
             to = (to + by) % places;
         }
         self.move_focus(to);
@@ -233,7 +137,7 @@ impl Form {
 
     /// Moves among the completions; without any, between fields, or between the lines of a multi-line field.
     pub fn choose(&mut self, down: bool) {
-        if let Some(Value::Area(editor)) = self.fields.get_mut(self.focus).map(|field| &mut field.value) {
+        if let Some(Value::Area(editor)) = self.rows.get_mut(self.focus).map(|row| &mut row.value) {
             let key = if down { KeyCode::Down } else { KeyCode::Up };
             editor.edit(&TextEdit::Key(key.into()));
             return;
@@ -251,7 +155,7 @@ impl Form {
 
     /// `space`: toggles a box; in a text field it types a space.
     pub fn toggle(&mut self) -> bool {
-        match self.fields.get_mut(self.focus).map(|field| &mut field.value) {
+        match self.rows.get_mut(self.focus).map(|row| &mut row.value) {
             Some(Value::Check(on)) => {
                 *on = !*on;
                 true
@@ -268,24 +172,23 @@ impl Form {
     /// `enter`: accepts the chosen completion (for the last part of a comma-separated text), else moves on.
     pub fn accept(&mut self) -> Accepted {
         let chosen = self.chosen.and_then(|at| self.completions.get(at)).cloned();
-        if let (Some(completion), Some(field)) = (chosen, self.fields.get_mut(self.focus))
-            && let Value::Text(input) = &mut field.value
+        if let (Some(completion), Some(row)) = (chosen, self.rows.get_mut(self.focus))
+            && let Value::Text(input) = &mut row.value
         {
             let before = input.text().rfind([',', ' ']).map_or("", |at| &input.text()[..=at]);
             let gap = if before.is_empty() || before.ends_with(' ') { "" } else { " " };
             let text = format!("{before}{gap}{}", completion.text);
             input.set(&text);
-            field.error = None;
-            let id = field.id;
+            row.error = None;
             self.offer(Vec::new(), false);
-            return Accepted::Edited(id);
+            return Accepted::Edited;
         }
-        if self.focus == self.fields.len() {
+        if self.focus == self.rows.len() {
             return Accepted::Submit;
         }
-        if matches!(self.fields[self.focus].value, Value::Area(_)) {
+        if matches!(self.rows[self.focus].value, Value::Area(_)) {
             self.edit(&TextEdit::Key(KeyCode::Enter.into()));
-            return Accepted::Edited(self.fields[self.focus].id);
+            return Accepted::Edited;
         }
         self.next();
         Accepted::Next
@@ -293,19 +196,19 @@ impl Form {
 
     /// Types into the field with the focus; returns whether its text changed.
     pub fn edit(&mut self, edit: &TextEdit) -> bool {
-        let Some(field) = self.fields.get_mut(self.focus) else { return false };
-        let input = match &mut field.value {
+        let Some(row) = self.rows.get_mut(self.focus) else { return false };
+        let input = match &mut row.value {
             Value::Text(input) => input,
             Value::Area(editor) => {
                 if let TextEdit::Paste(text) = edit
                     && let Some(why) = editor.refuses(text)
                 {
-                    field.error = Some(why);
+                    row.error = Some(why);
                     return false;
                 }
                 let changed = editor.edit(edit);
                 if changed {
-                    field.error = None;
+                    row.error = None;
                 }
                 return changed;
             }
@@ -322,21 +225,21 @@ impl Form {
         };
         let types = matches!(edit, TextEdit::Paste(_))
             || matches!(edit, TextEdit::Key(key) if matches!(key.code, KeyCode::Char(_)) && key.modifiers.is_empty());
-        let replaces = field.suggested && types;
+        let replaces = row.suggested && types;
         if let TextEdit::Paste(text) = edit {
             let refused = if replaces { TextInput::default().refuses(text) } else { input.refuses(text) };
             if refused.is_some() {
-                field.error = refused;
+                row.error = refused;
                 return false;
             }
         }
-        field.suggested = false;
+        row.suggested = false;
         if replaces {
             input.set("");
         }
         let changed = input.edit(edit);
         if changed {
-            field.error = None;
+            row.error = None;
         }
         changed
     }
@@ -346,47 +249,43 @@ impl Form {
         self.offer(Vec::new(), false);
     }
 
-    fn field_mut(&mut self, id: &str) -> Option<&mut Field> {
-        self.fields.iter_mut().find(|field| field.id == id)
-    }
-
     /// The height needed at a width: fields, button, completions, errors and warnings.
     pub fn height(&self, width: u16) -> u16 {
-        let shown = self.fields.iter().filter(|field| !field.hidden);
-        let fields: u16 = shown.map(|field| field.height(width) + said_height(field, width)).sum();
-        u16::try_from(self.completions.len() + 1).unwrap_or(u16::MAX).saturating_add(fields)
+        let shown = self.rows.iter().filter(|row| !row.hidden);
+        let rows: u16 = shown.map(|row| row.height(width) + said_height(row, width)).sum();
+        u16::try_from(self.completions.len() + 1).unwrap_or(u16::MAX).saturating_add(rows)
     }
 
     /// Draws the form; returns the position of the cursor.
     pub fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
         let (mut y, mut cursor) = (area.y, None);
-        for (at, field) in self.fields.iter().enumerate().skip(self.first_shown(area)) {
+        for (at, row) in self.rows.iter().enumerate().skip(self.first_shown(area)) {
             let focused = active && at == self.focus;
             let rest =
                 |y: u16| Rect { y: y.min(area.bottom()), height: area.bottom().saturating_sub(y), ..area };
-            if field.hidden {
+            if row.hidden {
                 continue;
             }
             if rest(y).is_empty() {
                 return cursor;
             }
             // A multi-line field leaves space for its messages.
-            let said = said_height(field, area.width);
-            let height = field.height(area.width).min(rest(y).height.saturating_sub(said).max(1));
-            cursor = draw_field(field, Rect { height, ..rest(y) }, buf, focused, theme).or(cursor);
+            let said = said_height(row, area.width);
+            let height = row.height(area.width).min(rest(y).height.saturating_sub(said).max(1));
+            cursor = draw_row(row, Rect { height, ..rest(y) }, buf, focused, theme).or(cursor);
             y += height;
-            if let Some(error) = &field.error {
+            if let Some(error) = &row.error {
                 y += wrapped(&format!("{} {error}", theme.glyphs.no), beside_label(rest(y)), buf, theme.bad);
             } else if focused {
                 y += self.draw_completions(beside_label(rest(y)), buf, theme);
             }
-            for warning in &field.warnings {
+            for warning in &row.warnings {
                 y += wrapped(&format!("! {warning}"), beside_label(rest(y)), buf, theme.warning);
             }
         }
         if y < area.bottom() {
             let button = beside_label(Rect { y, height: 1, ..area });
-            let focused = active && self.focus == self.fields.len();
+            let focused = active && self.focus == self.rows.len();
             let style = if focused { theme.selected } else { theme.accent };
             buf.set_stringn(button.x, y, format!("[ {} ]", self.button), usize::from(button.width), style);
             if focused {
@@ -398,12 +297,12 @@ impl Form {
 
     /// If not everything fits, fields are dropped from the top until the one with the focus does.
     fn first_shown(&self, area: Rect) -> usize {
-        let end = (self.focus + 1).min(self.fields.len());
-        let heights = self.fields[..end].iter().map(|field| match field.hidden {
+        let end = (self.focus + 1).min(self.rows.len());
+        let heights = self.rows[..end].iter().map(|row| match row.hidden {
             true => 0,
-            false => field.height(area.width) + said_height(field, area.width),
+            false => row.height(area.width) + said_height(row, area.width),
         });
-        let button = u16::from(self.focus == self.fields.len());
+        let button = u16::from(self.focus == self.rows.len());
         let mut over = (heights.clone().sum::<u16>() + button).saturating_sub(area.height);
         let mut first = 0;
         for height in heights {
@@ -477,7 +376,7 @@ mod tests {
         form.offer(vec![completion("devstorage.read_only"), completion("devstorage.full_control")], false);
         form.choose(true);
         form.choose(true);
-        assert_eq!(form.accept(), Accepted::Edited("scopes"));
+        assert_eq!(form.accept(), Accepted::Edited);
         assert_eq!(form.text("scopes"), "cloud-platform, devstorage.full_control");
         assert_eq!(form.accept(), Accepted::Next);
     }

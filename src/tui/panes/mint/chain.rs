@@ -1,6 +1,6 @@
 //! The chain of delegates in a form: what is known about its hops, and testing them by minting after a confirmation.
 
-use super::{Mint, forms, may};
+use super::{Mint, kinds};
 use crate::{
     http::{ApiError, ErrorKind},
     model::{
@@ -22,7 +22,7 @@ use crate::{
 impl Mint {
     /// Asks for confirmation to test the chain in the form by minting.
     pub(super) fn ask_to_probe(&mut self, cx: &mut Cx) {
-        let chain = self.form(cx.shared).and_then(forms::delegates).filter(|delegates| !delegates.is_empty());
+        let chain = self.form(cx.shared).and_then(kinds::delegates).filter(|delegates| !delegates.is_empty());
         let Some(delegates) = chain.filter(|_| self.kind != Kind::Metadata) else {
             return cx.notice(Level::Warning, "No chain to test: enter delegates in the field “through”");
         };
@@ -36,16 +36,16 @@ impl Mint {
     /// Tests the chain in the form by minting, once confirmed.
     pub fn probe(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
-        let Some(delegates) = self.form(cx.shared).and_then(forms::delegates) else { return };
+        let Some(delegates) = self.form(cx.shared).and_then(kinds::delegates) else { return };
         self.chain_of = Some((account.clone(), self.kind, delegates.clone()));
-        let Some(permission) = may::needed(self.kind) else { return };
+        let Some(permission) = self.kind.permission() else { return };
         self.ask_about_chain(ops::probe_chain(account, delegates, permission), cx);
     }
 
     /// Looks up each hop when the delegates are complete and whenever they change.
     pub(super) fn look_at_chain(&mut self, cx: &mut Cx) {
-        let delegates = self.form(cx.shared).and_then(forms::delegates).filter(|list| !list.is_empty());
-        let (Some(account), Some(permission)) = (cx.shared.opened.clone(), may::needed(self.kind)) else {
+        let delegates = self.form(cx.shared).and_then(kinds::delegates).filter(|list| !list.is_empty());
+        let (Some(account), Some(permission)) = (cx.shared.opened.clone(), self.kind.permission()) else {
             return;
         };
         let chain = delegates.map(|delegates| (account, self.kind, delegates));
@@ -72,7 +72,7 @@ impl Mint {
 
     /// What is known about exactly the chain in the visible form.
     pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Slot<Vec<Hop>>> {
-        let named = self.form(shared).and_then(forms::delegates)?;
+        let named = self.form(shared).and_then(kinds::delegates)?;
         let (account, kind, delegates) = self.chain_of.as_ref()?;
         let same = shared.opened.as_ref() == Some(account) && *kind == self.kind && *delegates == named;
         same.then_some(&self.chain)

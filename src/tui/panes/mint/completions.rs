@@ -6,45 +6,43 @@ use nucleo_matcher::{
 };
 
 use crate::{
-    model::{account, credential::Kind, scopes},
+    model::{account, scopes},
     tui::{
         app::shared::Shared,
-        widgets::form::{COMPLETIONS, Completion, Form},
+        widgets::form::{COMPLETIONS, Completion},
     },
 };
 
-/// Completions for the field being edited.
-pub fn completions(kind: Kind, form: &Form, accounts: &[String], shared: &Shared) -> Vec<Completion> {
-    let Some(field) = form.editing() else { return Vec::new() };
-    let typed = form.text(field).rsplit([',', ' ']).next().unwrap_or_default().trim();
-    let remembered = &shared.remembered;
-    match (kind, field) {
-        (Kind::AccessToken | Kind::Metadata, "scopes") => scopes_for(form.text(field), typed, shared),
-        // A complete name needs no completion, and accepting one would replace it.
-        (_, "through") if account::parse(typed).is_ok() => Vec::new(),
-        (_, "through") if !typed.is_empty() => accounts
-            .iter()
-            .filter(|email| email.contains(typed))
-            .take(COMPLETIONS)
-            .map(|email| Completion { text: email.clone(), about: String::new() })
-            .collect(),
-        (Kind::IdToken | Kind::Metadata, "audience") => {
-            named(&remembered.favourite_audiences, &remembered.audiences, typed)
-        }
-        (Kind::Metadata, "account") => {
-            let machine = shared.machine.value.as_ref();
-            let attached = machine.into_iter().flat_map(|machine| &machine.accounts);
-            let about = |aliases: &[String]| match aliases {
-                [] => "attached to this machine".to_owned(),
-                aliases => format!("aliases: {}", aliases.join(", ")),
-            };
-            attached
-                .filter(|account| account.email != typed && account.email.contains(typed))
-                .map(|account| Completion { text: account.email.clone(), about: about(&account.aliases) })
-                .collect()
-        }
-        _ => Vec::new(),
+/// Listed accounts. A complete name needs no completion, and accepting one would replace it.
+pub fn delegates(accounts: &[String], typed: &str) -> Vec<Completion> {
+    if typed.is_empty() || account::parse(typed).is_ok() {
+        return Vec::new();
     }
+    accounts
+        .iter()
+        .filter(|email| email.contains(typed))
+        .take(COMPLETIONS)
+        .map(|email| Completion { text: email.clone(), about: String::new() })
+        .collect()
+}
+
+/// Audiences of earlier ID tokens.
+pub fn audiences(typed: &str, shared: &Shared) -> Vec<Completion> {
+    named(&shared.remembered.favourite_audiences, &shared.remembered.audiences, typed)
+}
+
+/// Accounts that are attached to this machine.
+pub fn attached(typed: &str, shared: &Shared) -> Vec<Completion> {
+    let machine = shared.machine.value.as_ref();
+    let attached = machine.into_iter().flat_map(|machine| &machine.accounts);
+    let about = |aliases: &[String]| match aliases {
+        [] => "attached to this machine".to_owned(),
+        aliases => format!("aliases: {}", aliases.join(", ")),
+    };
+    attached
+        .filter(|account| account.email != typed && account.email.contains(typed))
+        .map(|account| Completion { text: account.email.clone(), about: about(&account.aliases) })
+        .collect()
 }
 
 /// Favourites, then recent values, that contain the typed text.
@@ -60,7 +58,7 @@ fn named(favourites: &[String], recent: &[String], typed: &str) -> Vec<Completio
 }
 
 /// With nothing typed, recent sets of scopes; else the catalogue.
-fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
+pub fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
     if whole.trim().is_empty() {
         return named(&shared.remembered.favourite_scopes, &shared.remembered.scopes, "");
     }

@@ -7,7 +7,12 @@ use ratatui::{
     text::{Line, Span},
 };
 
-use super::{BOTH_HALVES, Mint, chain::hops, forms, may, subject};
+use super::{
+    BOTH_HALVES, Mint,
+    chain::hops,
+    kinds::{MintForm, action},
+    may, subject,
+};
 use crate::{
     api::{commands, credentials},
     keymap::{Action, Place},
@@ -16,7 +21,7 @@ use crate::{
         app::{clip::Clip, msg::Effect, shared::Shared},
         panes::Look,
         widgets::{
-            form::{Form, LABEL},
+            form::LABEL,
             text::{fold, wrapped, wrapped_height},
             theme::Theme,
         },
@@ -59,7 +64,7 @@ impl Mint {
     }
 
     /// Lines above the request: kinds, what is known and the fields, with a blank line after each part.
-    fn fields_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
+    fn fields_height(&self, form: &dyn MintForm, shared: &Shared, width: u16) -> u16 {
         2 + self.known_height(form, shared, width) + form.height(width) + 1
     }
 
@@ -82,10 +87,7 @@ impl Mint {
         let (Some(form), Some(account)) = (self.form(shared), subject(self.kind, shared)) else {
             return Err("No form is open".to_owned());
         };
-        let mut copy = form.clone();
-        // Errors appear beside the field only after submitting: the user may still be typing.
-        forms::check(self.kind, &account, &mut copy, now)
-            .ok_or_else(|| format!("incomplete: {}", copy.first_reason().unwrap_or_default()))
+        form.described(&account, now)
     }
 
     /// As much of the request as fits: it may be large.
@@ -190,13 +192,19 @@ impl Mint {
     }
 
     /// What is known about the caller's access, in the lines available.
-    pub(super) fn known(&self, form: &Form, look: &Look, width: u16, most: u16) -> Vec<Line<'static>> {
+    pub(super) fn known(
+        &self,
+        form: &dyn MintForm,
+        look: &Look,
+        width: u16,
+        most: u16,
+    ) -> Vec<Line<'static>> {
         let chain = self.chain_on_screen(look.shared);
         let lines = fold(may::lines(self.kind, form, chain, look.shared, look.theme), width);
         lines.into_iter().take(usize::from(most).clamp(1, MOST_KNOWN)).collect()
     }
 
-    pub(super) fn known_height(&self, form: &Form, shared: &Shared, width: u16) -> u16 {
+    pub(super) fn known_height(&self, form: &dyn MintForm, shared: &Shared, width: u16) -> u16 {
         let lines = may::lines(self.kind, form, self.chain_on_screen(shared), shared, &Theme::default());
         fold(lines, width.saturating_sub(LABEL)).len().min(MOST_KNOWN) as u16
     }
@@ -224,16 +232,4 @@ pub(super) fn request_copy(
     };
     let what = if differs.is_empty() { name.to_owned() } else { format!("{name} ({differs})") };
     Clip::text(&command.text, what).map(Effect::Copy)
-}
-
-/// The menu action that opens the form of a kind.
-pub(super) fn action(kind: Kind) -> Action {
-    match kind {
-        Kind::AccessToken | Kind::Delegated => Action::MintAccess,
-        Kind::IdToken => Action::MintId,
-        Kind::SignedJwt => Action::MintJwt,
-        Kind::SignedBlob => Action::MintBlob,
-        Kind::SignedUrl => Action::MintUrl,
-        Kind::Metadata => Action::MintMetadata,
-    }
 }

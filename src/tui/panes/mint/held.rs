@@ -1,8 +1,8 @@
 //! Actions on held credentials: mint again, edit, exchange, reveal, wipe.
 
-use super::{Mint, REVEALED, forms, shelf, subject};
+use super::{Mint, REVEALED, kinds, shelf, subject};
 use crate::{
-    local::state::{toggle, touch},
+    local::state::{Remembered, toggle, touch},
     model::{
         account::short,
         claims,
@@ -23,7 +23,7 @@ impl Mint {
         let selected = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)).filter(|_| on_shelf);
         let request = selected.map(|credential| credential.request.clone()).or(cx.shared.last_mint.clone());
         match request {
-            Some(MintRequest { what: What::Delegated { .. }, .. }) => cx.notice(
+            Some(request) if request.kind() == Kind::Delegated => cx.notice(
                 Level::Warning,
                 "A user's token comes from a signed JWT: sign a new one, then exchange it",
             ),
@@ -67,14 +67,14 @@ impl Mint {
             cx.intend(Intent::OpenAccount(request.account.clone()));
         }
         let account = if kind == Kind::Metadata { String::new() } else { request.account.clone() };
-        let mut form = forms::new(kind, &account);
-        forms::fill(&mut form, &request);
-        forms::doubts(kind, &account, &mut form, cx.now.utc);
-        form.focus_first();
-        if self.touched.remove(&(account.clone(), kind)) {
+        let key = (account, kind);
+        if self.touched.remove(&key) {
             cx.notice(Level::Warning, "Replaced what you had typed in this form with this request");
         }
-        self.forms.insert((account, kind), form);
+        let form = self.forms.entry(key.clone()).or_insert_with(|| kinds::new(kind, &key.0));
+        form.fill(&request);
+        form.doubts(&key.0, cx.now.utc);
+        form.focus_first();
         (self.kind, self.filling, self.refused) = (kind, true, None);
         self.chain_of = None;
         if kind == Kind::Metadata {
@@ -142,19 +142,13 @@ impl Mint {
 
     /// Toggles the selected credential's scopes or audience as a favourite.
     pub(super) fn favourite(&mut self, cx: &mut Cx) {
-        let Some(what) = self.selected_credential(cx.shared).map(|held| held.request.what.clone()) else {
+        let Some(request) = self.selected_credential(cx.shared).map(|held| held.request.clone()) else {
             return cx.notice(Level::Warning, "The shelf is empty: nothing to favourite");
         };
-        let remembered = &mut cx.shared.remembered;
-        let (now, name) = match &what {
-            What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
-                (toggle(&mut remembered.favourite_audiences, audience), audience.clone())
-            }
-            What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } if !scopes.is_empty() => {
-                let set = scopes::set(scopes);
-                (toggle(&mut remembered.favourite_scopes, &set), set)
-            }
-            _ => return cx.notice(Level::Warning, "Only scopes and audiences can be favourites"),
+        let marked = Target::of(&request, &mut cx.shared.remembered)
+            .map(|target| (toggle(target.favourites, &target.name), target.name));
+        let Some((now, name)) = marked else {
+            return cx.notice(Level::Warning, "Only scopes and audiences can be favourites");
         };
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
         let said = if now { "is now a favourite: forms offer it first" } else { "is no longer a favourite" };
@@ -193,17 +187,33 @@ impl Mint {
     }
 }
 
+/// The part of a request that forms offer again, and where it is remembered.
+struct Target<'a> {
+    name: String,
+    recent: &'a mut Vec<String>,
+    favourites: &'a mut Vec<String>,
+}
+
+impl Target<'_> {
+    /// The audience, else the scopes; those of a user's token are in the claims that it was made from.
+    fn of<'a>(request: &MintRequest, remembered: &'a mut Remembered) -> Option<Target<'a>> {
+        let Remembered { audiences, favourite_audiences, scopes, favourite_scopes, .. } = remembered;
+        match (request.what.audience(), request.what.scopes()) {
+            (Some(audience), _) => {
+                Some(Target { name: audience.to_owned(), recent: audiences, favourites: favourite_audiences })
+            }
+            (None, set) if !set.is_empty() && request.kind() != Kind::Delegated => {
+                Some(Target { name: scopes::set(set), recent: scopes, favourites: favourite_scopes })
+            }
+            (None, _) => None,
+        }
+    }
+}
+
 /// Remembers scopes or audience for completions; never the credential.
 pub(super) fn remember(request: &MintRequest, cx: &mut Cx) {
-    let remembered = &mut cx.shared.remembered;
-    match &request.what {
-        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
-            touch(&mut remembered.audiences, audience)
-        }
-        What::AccessToken { scopes, .. } | What::MetadataAccess { scopes } if !scopes.is_empty() => {
-            touch(&mut remembered.scopes, &scopes::set(scopes))
-        }
-        _ => return,
+    if let Some(target) = Target::of(request, &mut cx.shared.remembered) {
+        touch(target.recent, &target.name);
+        cx.effect(Effect::Remember(cx.shared.remembered.clone()));
     }
-    cx.effect(Effect::Remember(cx.shared.remembered.clone()));
 }

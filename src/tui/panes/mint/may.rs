@@ -2,7 +2,7 @@
 
 use ratatui::text::{Line, Span};
 
-use super::forms;
+use super::kinds::{MintForm, has_chain};
 use crate::{
     api::metadata::Machine,
     http::ErrorKind,
@@ -11,33 +11,21 @@ use crate::{
         account::short,
         chain::{Hop, HopState},
         credential::Kind,
-        permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, Permission, SIGN_BLOB, SIGN_JWT},
     },
     text::safe::safe_line,
     tui::{
         app::{shared::Shared, slot::Slot},
-        widgets::{form::Form, theme::Theme},
+        widgets::theme::Theme,
     },
 };
 
 /// Further hops are only counted.
 const MOST_HOPS: usize = 4;
 
-/// The permission on the account that a kind needs; none if IAM isn't involved.
-pub fn needed(kind: Kind) -> Option<Permission> {
-    match kind {
-        Kind::AccessToken => Some(GET_ACCESS_TOKEN),
-        Kind::IdToken => Some(GET_OPEN_ID_TOKEN),
-        Kind::SignedJwt => Some(SIGN_JWT),
-        Kind::SignedBlob | Kind::SignedUrl => Some(SIGN_BLOB),
-        Kind::Metadata | Kind::Delegated => None,
-    }
-}
-
 /// What is known about the caller's access for this form.
 pub fn lines(
     kind: Kind,
-    form: &Form,
+    form: &dyn MintForm,
     chain: Option<&Slot<Vec<Hop>>>,
     shared: &Shared,
     theme: &Theme,
@@ -52,10 +40,10 @@ pub fn lines(
             Span::raw("the account is disabled: no one can mint for it"),
         ])];
     }
-    if forms::has_chain(form) {
+    if has_chain(form) {
         return hops(chain, &shared.keymap, theme);
     }
-    let Some(permission) = needed(kind) else { return Vec::new() };
+    let Some(permission) = kind.permission() else { return Vec::new() };
     let subject = shared.opened.clone().unwrap_or_default();
     let (glyph, style, said) = match shared.granted(&subject).and_then(|granted| granted.answer(permission)) {
         Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),

@@ -11,13 +11,14 @@ use ratatui::{
 
 use zeroize::Zeroizing;
 
+use super::{REVEALED, kinds::item};
 use crate::{
     api::commands,
     keymap::{Action, Keymap},
     model::{
         account::short,
         claims,
-        credential::{Credential, Kind, Payload, Signed, What},
+        credential::{Credential, Kind, Signed, What},
         jwt::{self, State},
         lifetime, scopes,
         secret::Secret,
@@ -32,7 +33,7 @@ use crate::{
             msg::{Clip, Effect, Level},
             shared::Shared,
         },
-        panes::{Look, mint::REVEALED},
+        panes::Look,
         widgets::{
             countdown,
             list::ListCursor,
@@ -41,31 +42,6 @@ use crate::{
         },
     },
 };
-
-/// The target of a credential, in a few words.
-pub fn target(credential: &Credential) -> String {
-    match &credential.request.what {
-        // A metadata server may ignore the requested scopes; a remark says so.
-        What::MetadataAccess { scopes } => match scopes.len() {
-            0 => "the machine's scopes".to_owned(),
-            _ => format!("asked for {}", scopes::set(scopes)),
-        },
-        What::AccessToken { scopes, .. } => match scopes.as_slice() {
-            [] => String::new(),
-            [only] => scopes::short(only).to_owned(),
-            [first, rest @ ..] => format!("{} +{}", scopes::short(first), rest.len()),
-        },
-        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => audience.clone(),
-        What::SignedJwt { claims, .. } => match jwt::audience::of_claims(claims) {
-            Some(audience) => audience,
-            None => "own claims".to_owned(),
-        },
-        What::SignedBlob(Payload::File(path)) => path.display().to_string(),
-        What::SignedBlob(Payload::Bytes(bytes)) => format!("{} bytes", thousands(bytes.len())),
-        What::SignedUrl(url) => format!("{} gs://{}/{}", url.method, url.bucket, url.object),
-        What::Delegated { subject, .. } => subject.clone(),
-    }
-}
 
 /// The chain it was minted through, for the row: ` via relay-a@acme-ci +1`; empty without one.
 fn chain(credential: &Credential) -> String {
@@ -80,24 +56,7 @@ fn chain(credential: &Credential) -> String {
 pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
     let mut about = vec![("account", credential.account().to_owned())];
-    match &request.what {
-        What::AccessToken { scopes, .. } => {
-            about.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
-        }
-        What::MetadataAccess { scopes } => {
-            about.extend(scopes.iter().map(|scope| ("asked for", scope.clone())));
-        }
-        What::Delegated { subject, scopes } => {
-            about.push(("user", subject.clone()));
-            about.extend(scopes.iter().map(|scope| ("scope", scope.clone())));
-        }
-        What::IdToken { audience, .. } | What::MetadataId { audience, .. } => {
-            about.push(("audience", audience.clone()));
-        }
-        What::SignedUrl(_) | What::SignedBlob(_) | What::SignedJwt { .. } => {
-            about.push(("signed", target(credential)));
-        }
-    }
+    about.extend(item(&request.what).facts);
     about.extend(request.delegates.iter().map(|delegate| ("through", delegate.clone())));
     if let Some(signed) = &credential.signed {
         about.push(("key", signed.key_id.clone()));
@@ -167,9 +126,10 @@ fn share(lines: usize, shared: &Shared, area: Rect) -> u16 {
 /// Details of a credential that don't fit into its row.
 fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    let scopes = match &credential.request.what {
-        What::AccessToken { scopes, .. } | What::Delegated { scopes, .. } => scopes::set(scopes),
-        _ => String::new(),
+    // Those of a metadata token are what the machine has, not what was asked for.
+    let scopes = match credential.request.kind() {
+        Kind::Metadata => String::new(),
+        _ => scopes::set(credential.request.what.scopes()),
     };
     if !scopes.is_empty() {
         lines.push(Line::styled(format!("scopes {}", safe_line(&scopes)), theme.dim));
@@ -317,7 +277,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let rest = usize::from(width).saturating_sub(13 + secret_width + time_width + 3);
     let account_width = rest / 2;
     let account = truncate_middle(&safe_line(short(credential.account())), account_width).into_owned();
-    let target = format!("{}{}", target(credential), chain(credential));
+    let target = format!("{}{}", item(&credential.request.what).target, chain(credential));
     let target = truncate(&safe_line(&target), rest - account_width).into_owned();
     let mut spans = vec![
         Span::styled(if selected { theme.glyphs.cursor } else { " " }, theme.accent),
@@ -333,27 +293,6 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
         spans.push(Span::styled(format!(" {}", credential.secret.masked()), theme.secret));
     }
     Line::from(spans)
-}
-
-/// The entries of the copy menu for a credential.
-pub fn copies(credential: &Credential) -> Vec<Action> {
-    let what = &credential.request.what;
-    let kind = credential.request.kind();
-    let access =
-        matches!(what, What::AccessToken { .. } | What::MetadataAccess { .. } | What::Delegated { .. });
-    let bearer = !matches!(kind, Kind::SignedBlob | Kind::SignedUrl);
-    let all = [
-        (Action::CopyRaw, true),
-        (Action::CopyHeader, bearer),
-        (Action::CopyEnv, access),
-        (Action::CopyTerraform, access),
-        (Action::CopyCurl, kind != Kind::Delegated),
-        (Action::CopyGcloud, kind != Kind::Delegated),
-        (Action::CopyDecoded, true),
-        (Action::CopyHex, kind == Kind::SignedBlob),
-        (Action::Save, true),
-    ];
-    all.into_iter().filter(|(_, offered)| *offered).map(|(action, _)| action).collect()
 }
 
 fn is_jwt(credential: &Credential) -> bool {

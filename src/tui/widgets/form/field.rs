@@ -14,7 +14,7 @@ use crate::{
 
 /// The value of a field.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub(super) enum Value {
     /// One line of text.
     Text(TextInput),
     /// On or off.
@@ -25,31 +25,32 @@ pub enum Value {
     Choice(&'static [&'static str], usize),
 }
 
-/// One field.
+/// One field, without its name.
 #[derive(Clone, Debug)]
-pub struct Field {
-    /// The id its owner uses.
-    pub id: &'static str,
-    /// The label before it.
-    pub label: &'static str,
-    /// Its value.
-    pub value: Value,
-    /// The note beside it while there is no error.
-    pub note: String,
-    /// The error, if any.
-    pub error: Option<String>,
-    /// Warnings, which don't block submitting.
-    pub warnings: Vec<String>,
+pub(super) struct Row {
+    label: &'static str,
+    pub(super) value: Value,
+    /// Shown beside it while there is no error.
+    pub(super) note: String,
+    pub(super) error: Option<String>,
+    /// They don't block submitting.
+    pub(super) warnings: Vec<String>,
     /// Whether it is hidden because it doesn't apply to the other choices.
     pub(super) hidden: bool,
     /// Whether its text is a suggestion that the first typed letter replaces.
     pub(super) suggested: bool,
 }
 
-impl Field {
-    fn new(id: &'static str, label: &'static str, value: Value, note: &str) -> Field {
-        Field {
-            id,
+/// One field, with the name that its owner uses.
+#[derive(Clone, Debug)]
+pub struct Field<Id = &'static str> {
+    pub(super) id: Id,
+    pub(super) row: Row,
+}
+
+impl<Id> Field<Id> {
+    fn new(id: Id, label: &'static str, value: Value, note: &str) -> Field<Id> {
+        let row = Row {
             label,
             value,
             note: note.to_owned(),
@@ -57,39 +58,38 @@ impl Field {
             warnings: Vec::new(),
             hidden: false,
             suggested: false,
-        }
+        };
+        Field { id, row }
     }
 
     /// A text field.
-    pub fn text(id: &'static str, label: &'static str, text: &str, note: &str) -> Field {
+    pub fn text(id: Id, label: &'static str, text: &str, note: &str) -> Field<Id> {
         Field::new(id, label, Value::Text(TextInput::with(text)), note)
     }
 
     /// A multi-line field of at least so many lines; the note is shown while it is empty.
-    pub fn area(id: &'static str, label: &'static str, text: &str, least: u16, note: &str) -> Field {
+    pub fn area(id: Id, label: &'static str, text: &str, least: u16, note: &str) -> Field<Id> {
         Field::new(id, label, Value::Area(Box::new(Editor::with(text, least))), note)
     }
 
     /// One of a few words; the first is chosen.
-    pub fn choice(
-        id: &'static str,
-        label: &'static str,
-        words: &'static [&'static str],
-        note: &str,
-    ) -> Field {
+    pub fn choice(id: Id, label: &'static str, words: &'static [&'static str], note: &str) -> Field<Id> {
         Field::new(id, label, Value::Choice(words, 0), note)
     }
 
-    /// Makes the text a suggestion: the first typed letter replaces it.
-    pub fn replaced_by_typing(self) -> Field {
-        Field { suggested: true, ..self }
-    }
-
     /// A box to tick.
-    pub fn check(id: &'static str, label: &'static str, on: bool, note: &str) -> Field {
+    pub fn check(id: Id, label: &'static str, on: bool, note: &str) -> Field<Id> {
         Field::new(id, label, Value::Check(on), note)
     }
 
+    /// Makes the text a suggestion: the first typed letter replaces it.
+    pub fn replaced_by_typing(mut self) -> Field<Id> {
+        self.row.suggested = true;
+        self
+    }
+}
+
+impl Row {
     /// The height at a width: a choice takes one more line if its note doesn't fit beside it.
     pub(super) fn height(&self, width: u16) -> u16 {
         match &self.value {
@@ -112,14 +112,14 @@ impl Field {
 }
 
 /// The height of a field's errors and warnings.
-pub(super) fn said_height(field: &Field, width: u16) -> u16 {
-    let said = field.error.iter().chain(&field.warnings);
+pub(super) fn said_height(row: &Row, width: u16) -> u16 {
+    let said = row.error.iter().chain(&row.warnings);
     said.map(|text| wrapped_height(&format!("x {text}"), width.saturating_sub(LABEL))).sum()
 }
 
 /// Draws one field in the first line of `area`; returns the position of the cursor.
-pub(super) fn draw_field(
-    field: &Field,
+pub(super) fn draw_row(
+    row: &Row,
     area: Rect,
     buf: &mut Buffer,
     focused: bool,
@@ -130,11 +130,11 @@ pub(super) fn draw_field(
     buf.set_stringn(
         area.x,
         y,
-        field.label,
+        row.label,
         usize::from(area.width),
         if focused { theme.accent } else { theme.dim },
     );
-    if let Value::Area(editor) = &field.value {
+    if let Value::Area(editor) = &row.value {
         let lines = Rect { height: area.height.min(editor.height()), ..beside_label(area) };
         editor.draw(lines, buf, focused, theme);
         if focused && lines.height > 1 {
@@ -143,21 +143,21 @@ pub(super) fn draw_field(
             buf.set_stringn(area.x, y + 1, format!("{line}:{column}"), usize::from(LABEL - 1), theme.dim);
         }
         if editor.is_empty() {
-            let x = value.right().saturating_sub(u16::try_from(width(&field.note)).unwrap_or(value.width));
-            buf.set_stringn(x.max(value.x + 2), y, &field.note, room.saturating_sub(2), theme.dim);
+            let x = value.right().saturating_sub(u16::try_from(width(&row.note)).unwrap_or(value.width));
+            buf.set_stringn(x.max(value.x + 2), y, &row.note, room.saturating_sub(2), theme.dim);
         }
         return None;
     }
     // A note yields to a long text, which matters more.
-    let note = width(&field.note);
-    let shows_note = note > 0 && field.note_fits(area.width);
+    let note = width(&row.note);
+    let shows_note = note > 0 && row.note_fits(area.width);
     if shows_note {
         let x = value.right().saturating_sub(u16::try_from(note).unwrap_or(value.width));
-        buf.set_stringn(x, y, &field.note, note, theme.dim);
-    } else if note > 0 && area.height > 1 && matches!(field.value, Value::Choice(..)) {
-        buf.set_stringn(value.x, y + 1, &field.note, room, theme.dim);
+        buf.set_stringn(x, y, &row.note, note, theme.dim);
+    } else if note > 0 && area.height > 1 && matches!(row.value, Value::Choice(..)) {
+        buf.set_stringn(value.x, y + 1, &row.note, room, theme.dim);
     }
-    match &field.value {
+    match &row.value {
         Value::Text(input) => {
             let columns = if shows_note { room - note - 2 } else { room };
             if input.text().is_empty() && !focused {
