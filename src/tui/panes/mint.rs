@@ -103,8 +103,8 @@ impl Mint {
         self.kind = kind;
         let form = self.forms.entry((account.clone(), kind));
         let form = form.or_insert_with(|| kinds::new(kind, &account));
+        form.edited(&account, cx.now.utc);
         form.focus_first();
-        form.doubts(&account, cx.now.utc);
         self.filling = true;
         self.look_at_chain_again(cx);
         if kind == Kind::Metadata {
@@ -160,8 +160,7 @@ impl Mint {
 
     /// The delegate being typed, if the delegates field has the keyboard.
     pub fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
-        let text = self.form(shared).filter(|_| self.filling)?.editing_through()?;
-        text.rsplit([',', ' ']).next().map(|part| part.trim().to_owned())
+        self.form(shared).filter(|_| self.filling)?.typed_delegate().map(str::to_owned)
     }
 
     fn selected_credential<'a>(&self, shared: &'a Shared) -> Option<&'a Credential> {

@@ -73,7 +73,7 @@ impl Mint {
         }
         let form = self.forms.entry(key.clone()).or_insert_with(|| kinds::new(kind, &key.0));
         form.fill(&request);
-        form.doubts(&key.0, cx.now.utc);
+        form.edited(&key.0, cx.now.utc);
         form.focus_first();
         (self.kind, self.filling, self.refused) = (kind, true, None);
         self.chain_of = None;

@@ -72,8 +72,8 @@ pub trait MintForm: DerefMut<Target = Sheet> {
     /// The text of the field for delegates.
     fn through(&self) -> &str;
 
-    /// The same while it is being edited.
-    fn editing_through(&self) -> Option<&str>;
+    /// The delegate being typed, if that field has the keyboard.
+    fn typed_delegate(&self) -> Option<&str>;
 
     /// Offers completions for the field being edited, `accounts` among them.
     fn complete(&mut self, accounts: &[String], shared: &Shared);
@@ -84,10 +84,8 @@ pub trait MintForm: DerefMut<Target = Sheet> {
     /// The same without a sign beside a field: the user may still be typing.
     fn described(&self, account: &str, now: Timestamp) -> Result<MintRequest, String>;
 
-    /// Warnings and invalid claims are shown while typing; all other errors only on submit.
-    fn doubts(&mut self, account: &str, now: Timestamp);
-
-    /// Handles a change of the fields.
+    /// Shows what applies to the values of the fields: further fields, warnings, and the errors that are shown while
+    /// typing; all others are shown on submit only.
     fn edited(&mut self, account: &str, now: Timestamp);
 
     /// Fills the form from a request, so that it can be edited and sent again.
@@ -99,17 +97,16 @@ impl<Id: KindForm> MintForm for Form<Id, Id::Kept> {
         Id::THROUGH.map_or("", |id| self.text(id))
     }
 
-    fn editing_through(&self) -> Option<&str> {
-        self.editing().filter(|id| Some(*id) == Id::THROUGH).map(|id| self.text(id))
+    fn typed_delegate(&self) -> Option<&str> {
+        self.editing().filter(|id| Some(*id) == Id::THROUGH).map(|id| last_part(self.text(id)))
     }
 
     fn complete(&mut self, accounts: &[String], shared: &Shared) {
         let Some(id) = self.editing() else { return self.offer(Vec::new(), false) };
         let text = self.text(id);
-        let typed = text.rsplit([',', ' ']).next().unwrap_or_default().trim();
-        let completions = match self.editing_through() {
-            Some(_) => completions::delegates(accounts, typed),
-            None => id.completions(text, typed, shared),
+        let completions = match self.typed_delegate() {
+            Some(typed) => completions::delegates(accounts, typed),
+            None => id.completions(text, last_part(text), shared),
         };
         // A half-typed scope or account is invalid.
         let first = !id.takes_any_text() && !self.is_blank();
@@ -134,18 +131,14 @@ impl<Id: KindForm> MintForm for Form<Id, Id::Kept> {
             .ok_or_else(|| format!("incomplete: {}", copy.first_reason().unwrap_or_default()))
     }
 
-    fn doubts(&mut self, account: &str, now: Timestamp) {
+    fn edited(&mut self, account: &str, now: Timestamp) {
+        Id::changed(self, account);
         let mut judged = self.clone();
         judged.check(account, now);
         self.set_all_warnings(&judged);
         for id in Id::SAID_AT_ONCE {
             self.set_error(*id, judged.error(*id).map(str::to_owned));
         }
-    }
-
-    fn edited(&mut self, account: &str, now: Timestamp) {
-        Id::changed(self, account);
-        self.doubts(account, now);
     }
 
     fn fill(&mut self, request: &MintRequest) {
@@ -156,7 +149,6 @@ impl<Id: KindForm> MintForm for Form<Id, Id::Kept> {
             self.set_text(id, &request.delegates.join(", "));
         }
         Id::fill(self, request);
-        Id::changed(self, &request.account);
     }
 }
 
@@ -164,9 +156,7 @@ impl<Id: KindForm> MintForm for Form<Id, Id::Kept> {
 type New = fn(&str) -> Box<dyn MintForm>;
 
 fn form<Id: KindForm>(account: &str) -> Box<dyn MintForm> {
-    let mut form = Id::form(account);
-    Id::changed(&mut form, account);
-    Box::new(form)
+    Box::new(Id::form(account))
 }
 
 /// The entry of the mint menu for each kind, and its form.
@@ -244,6 +234,11 @@ fn signed(target: String, copies: &'static [Action]) -> Item {
 
 fn scope_facts(label: &'static str, scopes: &[String]) -> Vec<(&'static str, String)> {
     scopes.iter().map(|scope| (label, scope.clone())).collect()
+}
+
+/// The part being typed.
+fn last_part(text: &str) -> &str {
+    text.rsplit([',', ' ']).next().unwrap_or_default().trim()
 }
 
 /// Parts separated by commas, spaces or line breaks.

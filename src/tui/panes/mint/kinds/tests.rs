@@ -7,7 +7,7 @@ use super::{
     metadata::Id as Metadata, new, signed_blob::Id as Blob, signed_jwt::Id as Jwt, signed_url::Id as Url,
 };
 use crate::{
-    keymap::Place,
+    keymap::{KeyCtx, Keymap},
     model::{
         credential::{Kind, MintRequest, Payload, What},
         signed_url::SignedUrl,
@@ -87,14 +87,13 @@ fn every_form_can_be_sent() {
 }
 
 #[test]
-fn each_kinds_menu_entry_opens_its_form() {
-    for kind in Kind::FORMS {
+fn each_kind_with_a_form_has_a_menu_entry_that_opens_it() {
+    let keymap = Keymap::default();
+    let menu: Vec<_> = keymap.all().filter(|(row, _)| row.ctx == KeyCtx::MintMenu).collect();
+    assert_eq!(menu.iter().map(|(row, _)| row.action).collect::<Vec<_>>(), Kind::FORMS.map(action));
+    for ((_, keys), kind) in menu.into_iter().zip(Kind::FORMS) {
         let mut screen = Screen::ready();
-        screen.keys("enter t");
-        let rows: Vec<_> = screen.app.shared.keymap.rows(Place::MintMenu).collect();
-        let (_, keys) = rows.iter().find(|(row, _)| row.action == action(kind)).expect("an entry");
-        let key = keys[0].to_string();
-        screen.keys(&key);
+        screen.keys("enter t").keys(&keys[0].to_string());
         assert_eq!((screen.app.panes.mint.kind, screen.app.panes.mint.filling), (kind, true));
     }
 }
@@ -164,13 +163,13 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
 fn doubtful<Id: Good>(field: Id, text: &str, words: &str) {
     let mut form = good::<Id>();
     form.set_text(field, text);
-    form.doubts(ACCOUNT, now());
+    form.edited(ACCOUNT, now());
     let said = form.warnings(field).join(" ");
     assert!(said.contains(words), "{field:?} {text}: {said}");
     assert!(request(&mut form).is_some(), "{field:?} {text}");
     // A corrected field loses its warnings.
     let mut form = good::<Id>();
-    form.doubts(ACCOUNT, now());
+    form.edited(ACCOUNT, now());
     assert_eq!(form.warnings(field), Vec::<String>::new(), "{field:?}");
 }
 
@@ -186,10 +185,10 @@ fn doubts_are_shown_while_typing_and_do_not_block() {
 fn wrong_claims_are_said_while_typing_and_a_half_typed_audience_is_not() {
     let mut form = empty::<Jwt>();
     form.set_text(Jwt::Claims, "{");
-    form.doubts(ACCOUNT, now());
+    form.edited(ACCOUNT, now());
     assert!(form.error(Jwt::Claims).is_some_and(|said| said.starts_with("line 1, column 1")));
     let mut form = empty::<IdToken>();
-    form.doubts(ACCOUNT, now());
+    form.edited(ACCOUNT, now());
     assert_eq!(form.first_error(), None);
 }
 
