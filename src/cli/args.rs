@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 use crate::model::policy::guard;
-use crate::session::args::{Global, Pane};
+use crate::{keymap::PaneId, session::args::Global};
 
 /// See who can impersonate a Google Cloud service account, mint short-lived credentials, and understand them.
 ///
@@ -18,7 +18,7 @@ pub struct Args {
     pub account: Option<String>,
     /// Open the explorer at this pane
     #[arg(long)]
-    pub pane: Option<Pane>,
+    pub pane: Option<PaneId>,
     /// Global flags.
     #[command(flatten)]
     pub global: Global,
@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn an_account_alone_opens_the_explorer() {
         let args = parse("deployer@acme-prod --pane mint").unwrap();
-        assert_eq!((args.account.as_deref(), args.pane), (Some("deployer@acme-prod"), Some(Pane::Mint)));
+        assert_eq!((args.account.as_deref(), args.pane), (Some("deployer@acme-prod"), Some(PaneId::Mint)));
         assert!(args.command.is_none());
     }
 

@@ -323,7 +323,7 @@ mod tests {
             panic!("the explorer")
         };
         assert_eq!(tui.account.as_deref(), Some("deployer@acme-prod.iam.gserviceaccount.com"));
-        assert!(tui.pane == Some(crate::session::args::Pane::Mint) && tui.global.read_only);
+        assert!(tui.pane == Some(crate::keymap::PaneId::Mint) && tui.global.read_only);
         assert!(matches!(start_with(&[]), Invocation::Tui(_)));
     }
 

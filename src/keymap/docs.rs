@@ -1,5 +1,7 @@
 //! The key table as documentation: hint line, help, `impersona keys`, and the table in `docs/keys.md`.
 
+use strum::IntoEnumIterator as _;
+
 use super::{Action, Chord, KeyCtx, Keymap, Place, Row};
 
 /// Hints for a bottom line of `width` columns, most important first: each is a key and a word, none is cut.
@@ -78,30 +80,10 @@ pub fn heading(ctx: KeyCtx) -> &'static str {
     }
 }
 
-const ORDER: [KeyCtx; 17] = [
-    KeyCtx::List,
-    KeyCtx::Global,
-    KeyCtx::Accounts,
-    KeyCtx::Policy,
-    KeyCtx::Review,
-    KeyCtx::History,
-    KeyCtx::MintMenu,
-    KeyCtx::Shelf,
-    KeyCtx::CopyMenu,
-    KeyCtx::Inspect,
-    KeyCtx::Activity,
-    KeyCtx::Doctor,
-    KeyCtx::Form,
-    KeyCtx::Text,
-    KeyCtx::Confirm,
-    KeyCtx::Help,
-    KeyCtx::Always,
-];
-
 /// The whole table as text, for `impersona keys`.
 pub fn text(keymap: &Keymap) -> String {
     let mut out = String::new();
-    for ctx in ORDER {
+    for ctx in KeyCtx::iter() {
         out.push_str(heading(ctx));
         out.push('\n');
         for (row, chords) in keymap.all().filter(|(row, _)| row.ctx == ctx) {
@@ -115,9 +97,8 @@ pub fn text(keymap: &Keymap) -> String {
 
 /// The whole table as JSON, for `impersona keys --json`: `[{context, name, keys, label}]`.
 pub fn json(keymap: &Keymap) -> String {
-    let rows: Vec<_> = ORDER
-        .iter()
-        .flat_map(|ctx| keymap.all().filter(move |(row, _)| row.ctx == *ctx))
+    let rows: Vec<_> = KeyCtx::iter()
+        .flat_map(|ctx| keymap.all().filter(move |(row, _)| row.ctx == ctx))
         .map(|(row, chords)| {
             serde_json::json!({
                 "context": heading(row.ctx),
@@ -134,7 +115,7 @@ pub fn json(keymap: &Keymap) -> String {
 pub fn markdown() -> String {
     let keymap = Keymap::default();
     let mut out = String::from("| where | key | does |\n|---|---|---|\n");
-    for ctx in ORDER {
+    for ctx in KeyCtx::iter() {
         for (row, chords) in keymap.all().filter(|(row, chords)| row.ctx == ctx && !chords.is_empty()) {
             let keys: Vec<_> = chords.iter().map(|chord| format!("`{chord}`")).collect();
             out.push_str(&format!("| {} | {} | {} |\n", heading(ctx), keys.join(" "), row.text()));
@@ -150,7 +131,7 @@ mod tests {
     #[test]
     fn help_shows_every_action_that_is_live() {
         let keymap = Keymap::default();
-        for place in Place::ALL {
+        for place in Place::iter() {
             let lines = help(&keymap, place);
             for (row, _) in keymap.rows(place).filter(|(_, chords)| !chords.is_empty()) {
                 assert!(lines.iter().any(|(_, text)| *text == row.text()), "{} in {place:?}", row.name);

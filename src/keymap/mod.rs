@@ -7,14 +7,51 @@ pub mod docs;
 use std::collections::HashMap;
 
 pub use chord::Chord;
+use strum::IntoEnumIterator as _;
 
-/// Where a row of the table applies. Several contexts apply in one place: see [`Place::contexts`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use crate::model::nearest::nearest;
+
+/// The panes: the list of accounts on the left, and those on the right in the order of their tabs. The command line
+/// offers the latter as `--pane`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter, clap::ValueEnum)]
+pub enum PaneId {
+    /// The accounts of the project.
+    #[value(skip)]
+    Accounts,
+    /// The account, and what you can do with it.
+    Overview,
+    /// Who can do what with the account.
+    Policy,
+    /// Forms, and the credentials minted so far.
+    Mint,
+    /// Tokens, decoded and checked.
+    Inspect,
+    /// Every request sent.
+    Activity,
+}
+
+impl PaneId {
+    /// The name on its tab.
+    pub fn name(self) -> &'static str {
+        match self {
+            PaneId::Accounts => "Accounts",
+            PaneId::Overview => "Overview",
+            PaneId::Policy => "Policy",
+            PaneId::Mint => "Mint",
+            PaneId::Inspect => "Inspect",
+            PaneId::Activity => "Activity",
+        }
+    }
+}
+
+/// Where a row of the table applies, in the order of the documentation. Several contexts apply in one place: see
+/// [`Place::contexts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter)]
 pub enum KeyCtx {
-    /// Everywhere except in text, forms and overlays.
-    Global,
     /// Anything with a cursor or a scroll position.
     List,
+    /// Everywhere except in text, forms and overlays.
+    Global,
     /// The list of accounts.
     Accounts,
     /// The Policy pane.
@@ -23,32 +60,64 @@ pub enum KeyCtx {
     Review,
     /// The history of a policy.
     History,
+    /// The mint menu.
+    MintMenu,
     /// The shelf of minted credentials.
     Shelf,
+    /// The copy menu.
+    CopyMenu,
     /// The Inspect pane.
     Inspect,
     /// The Activity pane.
     Activity,
+    /// The doctor.
+    Doctor,
     /// A form: fields and a button, one context.
     Form,
     /// One line of text with its matches: filter, picker, palette.
     Text,
-    /// The help overlay.
-    Help,
     /// A yes-or-no question.
     Confirm,
-    /// The mint menu.
-    MintMenu,
-    /// The copy menu.
-    CopyMenu,
-    /// The doctor.
-    Doctor,
+    /// The help overlay.
+    Help,
     /// Everywhere, even in text.
     Always,
 }
 
+impl KeyCtx {
+    /// The pane that it is a part of, if it is one of a single pane.
+    pub fn pane(self) -> Option<PaneId> {
+        match self {
+            KeyCtx::Accounts => Some(PaneId::Accounts),
+            KeyCtx::Policy | KeyCtx::Review | KeyCtx::History => Some(PaneId::Policy),
+            KeyCtx::Shelf => Some(PaneId::Mint),
+            KeyCtx::Inspect => Some(PaneId::Inspect),
+            KeyCtx::Activity => Some(PaneId::Activity),
+            KeyCtx::List
+            | KeyCtx::Global
+            | KeyCtx::MintMenu
+            | KeyCtx::CopyMenu
+            | KeyCtx::Doctor
+            | KeyCtx::Form
+            | KeyCtx::Text
+            | KeyCtx::Confirm
+            | KeyCtx::Help
+            | KeyCtx::Always => None,
+        }
+    }
+
+    /// Whether the palette offers its rows: not what only moves, and not what answers something that is open.
+    fn is_of_palette(self) -> bool {
+        match self {
+            KeyCtx::Global | KeyCtx::Always | KeyCtx::MintMenu | KeyCtx::CopyMenu => true,
+            KeyCtx::Review | KeyCtx::History => false,
+            other => other.pane().is_some(),
+        }
+    }
+}
+
 /// Where the keyboard focus is, which decides the contexts that apply.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter)]
 pub enum Place {
     /// The list of accounts.
     Accounts,
@@ -85,26 +154,6 @@ pub enum Place {
 }
 
 impl Place {
-    /// All places, for tests and documentation.
-    pub const ALL: [Place; 16] = [
-        Place::Accounts,
-        Place::Reading,
-        Place::Policy,
-        Place::Review,
-        Place::ReviewTyping,
-        Place::History,
-        Place::Shelf,
-        Place::Inspect,
-        Place::Activity,
-        Place::Form,
-        Place::Text,
-        Place::Help,
-        Place::Confirm,
-        Place::MintMenu,
-        Place::CopyMenu,
-        Place::Doctor,
-    ];
-
     /// The contexts that apply here, nearest first. A test checks that each chord has one meaning within a place.
     pub fn contexts(self) -> &'static [KeyCtx] {
         use KeyCtx::*;
@@ -156,12 +205,7 @@ pub enum Action {
     Favourite,
     TypeAccount,
     TestAll,
-    ShowAccounts,
-    ShowOverview,
-    ShowPolicy,
-    ShowMint,
-    ShowInspect,
-    ShowActivity,
+    Show(PaneId),
     Zoom,
     Palette,
     Help,
@@ -241,7 +285,7 @@ pub enum Action {
 }
 
 /// One row: an action, where it applies, its keys and its wording.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Where it applies.
     pub ctx: KeyCtx,
@@ -273,6 +317,14 @@ const fn row(
 impl Row {
     const fn about(self, description: &'static str) -> Row {
         Row { description, ..self }
+    }
+
+    /// Whether the palette offers it. Of rows that do the same in the same pane it offers the first.
+    pub fn is_command(&self) -> bool {
+        let same = |row: &Row| row.action == self.action && row.ctx.pane() == self.ctx.pane();
+        let is_first = TABLE.iter().find(|row| same(row)).is_some_and(|row| row.name == self.name);
+        let opens_palette = matches!(self.action, Action::Palette | Action::Back);
+        self.ctx.is_of_palette() && is_first && !opens_palette
     }
 
     /// Label and description, for help and documentation: `filter the list: all words must match; !word excludes`.
@@ -317,12 +369,12 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test access to all accounts", (0, "")).about("those listed, one audited call each; again: pause"),
     row(KeyCtx::Accounts, Action::TypeAccount, "type-account", "A", "open an account by name", (8, "by name")).about("works without a list"),
     // places
-    row(KeyCtx::Global, Action::ShowAccounts, "accounts", "0", "go to the account list", (0, "")),
-    row(KeyCtx::Global, Action::ShowOverview, "overview", "1", "show the account overview", (0, "")),
-    row(KeyCtx::Global, Action::ShowPolicy, "policy", "p 2", "show the policy", (5, "policy")).about("who can do what with the account"),
-    row(KeyCtx::Global, Action::ShowMint, "mint", "3", "show mint forms and shelf", (0, "")),
-    row(KeyCtx::Global, Action::ShowInspect, "inspect", "4", "show the token inspector", (6, "inspect")),
-    row(KeyCtx::Global, Action::ShowActivity, "activity", "6 @", "show all requests", (0, "")),
+    row(KeyCtx::Global, Action::Show(PaneId::Accounts), "accounts", "0", "go to the account list", (0, "")),
+    row(KeyCtx::Global, Action::Show(PaneId::Overview), "overview", "1", "show the account overview", (0, "")),
+    row(KeyCtx::Global, Action::Show(PaneId::Policy), "policy", "p 2", "show the policy", (5, "policy")).about("who can do what with the account"),
+    row(KeyCtx::Global, Action::Show(PaneId::Mint), "mint", "3", "show mint forms and shelf", (0, "")),
+    row(KeyCtx::Global, Action::Show(PaneId::Inspect), "inspect", "4", "show the token inspector", (6, "inspect")),
+    row(KeyCtx::Global, Action::Show(PaneId::Activity), "activity", "6 @", "show all requests", (0, "")),
     row(KeyCtx::Global, Action::Zoom, "zoom", "+", "zoom pane on/off", (0, "")),
     row(KeyCtx::Global, Action::Project, "project", "P", "switch project…", (7, "project")),
     row(KeyCtx::Global, Action::Callers, "callers", "i", "switch caller…", (0, "")).about("to any credentials found here, or to a file"),
@@ -335,8 +387,8 @@ pub const TABLE: &[Row] = &[
     row(KeyCtx::Policy, Action::EditGrant, "edit", "e", "edit this grant", (4, "edit")).about("its role or condition; staged"),
     row(KeyCtx::Policy, Action::ToggleView, "by-member", "v", "group by role or member", (8, "view")),
     row(KeyCtx::Policy, Action::Mark, "mark", "space", "mark this grant", (0, "")).about("to revoke several together"),
-    row(KeyCtx::Policy, Action::Sort, "sort-policy", "o", "sort the groups", (0, "")).about("by what they grant, by name or by count"),
-    row(KeyCtx::Policy, Action::SortDirection, "sort-policy-direction", "O", "reverse the sort", (0, "")),
+    row(KeyCtx::Policy, Action::Sort, "sort-policy", "o", "sort the policy's groups", (0, "")).about("by what they grant, by name or by count"),
+    row(KeyCtx::Policy, Action::SortDirection, "sort-policy-direction", "O", "reverse the policy's sort", (0, "")),
     row(KeyCtx::Policy, Action::Review, "review", "s", "review staged changes", (2, "review")).about("and write them"),
     row(KeyCtx::Policy, Action::Undo, "undo", "z", "undo the last staged edit", (7, "undo")),
     row(KeyCtx::Policy, Action::Redo, "redo", "Z", "redo the undone edit", (0, "")),
@@ -428,12 +480,9 @@ pub const TABLE: &[Row] = &[
 ];
 
 fn unknown_action(name: &str) -> String {
-    let near = TABLE.iter().map(|row| (strsim::jaro_winkler(name, row.name), row.name));
-    match near.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((similar, near)) if similar > 0.85 => {
-            format!("Unknown action “{name}”. Did you mean “{near}”?")
-        }
-        _ => format!("Unknown action “{name}”. `impersona keys` lists all actions."),
+    match nearest(name, TABLE.iter().map(|row| row.name)) {
+        Some(near) => format!("Unknown action “{name}”. Did you mean “{near}”?"),
+        None => format!("Unknown action “{name}”. `impersona keys` lists all actions."),
     }
 }
 
@@ -485,7 +534,7 @@ impl Keymap {
                 ));
             }
         }
-        let clash = Place::ALL.iter().find_map(|place| clash_in(place.contexts(), &chords));
+        let clash = Place::iter().find_map(|place| clash_in(place.contexts(), &chords));
         if let Some((chord, one, other)) = clash {
             let index = position_of(one).max(position_of(other)).unwrap_or_default();
             return Err((

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::Args as ClapArgs;
 
+use crate::keymap::PaneId;
 use crate::model::lifetime;
 
 /// Flags valid before and after every subcommand.
@@ -49,21 +50,6 @@ pub struct Global {
     pub json: bool,
 }
 
-/// The panes that a link can open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Pane {
-    /// The account, and what you can do with it.
-    Overview,
-    /// Who can do what with the account.
-    Policy,
-    /// Forms, and the credentials minted so far.
-    Mint,
-    /// Tokens, decoded and checked.
-    Inspect,
-    /// Every request sent.
-    Activity,
-}
-
 /// How to open the explorer.
 #[derive(Clone, Debug, Default)]
 pub struct TuiArgs {
@@ -72,7 +58,7 @@ pub struct TuiArgs {
     /// The account to open, checked.
     pub account: Option<String>,
     /// The pane to open it in.
-    pub pane: Option<Pane>,
+    pub pane: Option<PaneId>,
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

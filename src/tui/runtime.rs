@@ -37,7 +37,7 @@ use crate::{
     ops::perform,
     session::{
         Failure,
-        args::{Pane, TuiArgs},
+        args::TuiArgs,
         config::Mode,
         failure::{self, LastFailure},
         logging,
@@ -46,7 +46,7 @@ use crate::{
     tui::{
         app::{
             AppState, Start,
-            msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
+            msg::{Effect, Msg, Now, Owner, ReqId, TimerId},
         },
         clipboard::{self, Clipboard, Copied},
         terminal::{self, Screen},
@@ -196,13 +196,7 @@ fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
         caller: setup.caller.clone(),
         project: setup.project.clone(),
         account: args.account.clone(),
-        pane: args.pane.map(|pane| match pane {
-            Pane::Overview => PaneId::Overview,
-            Pane::Policy => PaneId::Policy,
-            Pane::Mint => PaneId::Mint,
-            Pane::Inspect => PaneId::Inspect,
-            Pane::Activity => PaneId::Activity,
-        }),
+        pane: args.pane,
         keymap: setup.config.keymap.clone(),
         remembered,
         endpoints: setup.client.endpoints().clone(),

@@ -10,7 +10,7 @@ use super::{
     shared::{Cx, Out},
 };
 use crate::{
-    keymap::{Action, Chord, Place},
+    keymap::{Action, Chord, Place, Row},
     model::credential::Kind,
     tui::{
         overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
@@ -66,7 +66,7 @@ impl AppState {
     fn on_paste(&mut self, now: Now, text: String, out: &mut Out) -> bool {
         match self.place() {
             Place::Text | Place::Form | Place::ReviewTyping if is_credential(&text) => {
-                let key = self.shared.keymap.key(Action::ShowInspect);
+                let key = self.shared.keymap.key(Action::Show(PaneId::Inspect));
                 let text = format!(
                     "That looks like a credential, so it wasn't inserted. Press {key} and paste it into the inspector"
                 );
@@ -88,7 +88,7 @@ impl AppState {
                 true
             }
             _ => {
-                let key = self.shared.keymap.key(Action::ShowInspect);
+                let key = self.shared.keymap.key(Action::Show(PaneId::Inspect));
                 let text = format!("Paste ignored. To inspect a token, press {key} and paste it there");
                 self.say(Level::Warning, text, out);
                 true
@@ -193,11 +193,7 @@ impl AppState {
         match outcome {
             Outcome::Stay | Outcome::Close | Outcome::Step(_) => {}
             Outcome::Act(action) => return self.act_root(now, action, out),
-            Outcome::Pick(Picked::Command(action)) => {
-                // A command may belong to another pane, which is shown first.
-                self.show_for(action);
-                self.act(now, action, out);
-            }
+            Outcome::Pick(Picked::Command(row)) => self.run(now, row, out),
             Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
             Outcome::Pick(Picked::Charge(project)) => self.charge(project, out),
             Outcome::Pick(Picked::Caller(wish)) => self.switch(wish, out),
@@ -218,50 +214,34 @@ impl AppState {
         true
     }
 
-    fn show_for(&mut self, action: Action) {
-        match action {
-            Action::Open
-            | Action::Filter
-            | Action::TestAll
-            | Action::Sort
-            | Action::SortDirection
-            | Action::Favourite
-            | Action::TypeAccount => self.focus = Focus::List,
-            Action::Reveal
-            | Action::Inspect
-            | Action::MintEdited
-            | Action::Exchange
-            | Action::WipeOne
-            | Action::FavouriteTarget
-            | Action::ProbeChain => (self.pane, self.focus) = (PaneId::Mint, Focus::Pane),
-            Action::Revoke
-            | Action::EditGrant
-            | Action::ToggleView
-            | Action::Review
-            | Action::Undo
-            | Action::Redo
-            | Action::History => {
-                (self.pane, self.focus) = (PaneId::Policy, Focus::Pane);
-            }
-            Action::CheckSignature | Action::ToggleRaw | Action::Expect | Action::Fix => {
-                (self.pane, self.focus) = (PaneId::Inspect, Focus::Pane)
-            }
-            Action::ExportHar => (self.pane, self.focus) = (PaneId::Activity, Focus::Pane),
-            _ => {}
+    /// Carries out a row of the palette, in the pane that it belongs to; says so where it can't be done there.
+    fn run(&mut self, now: Now, row: &'static Row, out: &mut Out) {
+        // The palette was opened over a menu, a question or the help: a command leaves that.
+        while !self.overlays.is_empty() {
+            self.on_outcome(now, Outcome::Close, out);
+        }
+        match row.ctx.pane() {
+            Some(PaneId::Accounts) => self.focus = Focus::List,
+            Some(pane) => (self.pane, self.focus) = (pane, Focus::Pane),
+            None => {}
+        }
+        let is_here = self.place().contexts().contains(&row.ctx);
+        if row.ctx.pane().is_some() && !is_here {
+            let back = self.shared.keymap.key(Action::Back);
+            let text = format!("Can't {} yet: close what is open first ({back})", row.label);
+            return self.say(Level::Warning, text, out);
+        }
+        if !self.act(now, row.action, out) {
+            self.say(Level::Warning, format!("Nothing here to {}", row.label), out);
         }
     }
 
     /// Actions that no overlay and no pane handled.
     fn act_root(&mut self, now: Now, action: Action, out: &mut Out) -> bool {
-        let show = |out: &mut Out, id| out.intents.push(Intent::Show(id));
         match action {
-            Action::ShowAccounts => out.intents.push(Intent::FocusList),
-            Action::ShowOverview => show(out, PaneId::Overview),
-            Action::ShowPolicy => self.show_policy(now, out),
+            Action::Show(PaneId::Policy) => self.show_policy(now, out),
+            Action::Show(pane) => out.intents.push(Intent::Show(pane)),
             Action::Grant => self.grant(now, out),
-            Action::ShowMint => show(out, PaneId::Mint),
-            Action::ShowInspect => show(out, PaneId::Inspect),
-            Action::ShowActivity => show(out, PaneId::Activity),
             Action::FocusLeft => self.focus = Focus::List,
             Action::FocusRight => self.focus_pane(now, out),
             Action::FocusNext | Action::FocusPrevious => match self.focus {

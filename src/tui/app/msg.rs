@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub use super::clip::Clip;
-pub use crate::ops::ReqId;
+pub use crate::{keymap::PaneId, ops::ReqId};
 
 /// The time a message was received; `update` and `draw` know no other clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,23 +30,6 @@ pub struct Now {
     pub utc: Timestamp,
     /// Since the program started, for durations: monotonic, unlike the wall clock.
     pub mono: Duration,
-}
-
-/// The panes on the right, and the list on the left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PaneId {
-    /// The accounts of the project.
-    Accounts,
-    /// The opened account.
-    Overview,
-    /// Who may do what with the opened account.
-    Policy,
-    /// Forms and shelf.
-    Mint,
-    /// A token, decoded.
-    Inspect,
-    /// Every request.
-    Activity,
 }
 
 /// The recipient of an answer.

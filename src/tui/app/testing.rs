@@ -8,7 +8,7 @@ use ratatui::layout::Size;
 
 use super::{
     AppState, Start,
-    msg::{Effect, Msg, Now, Owner, PaneId, ReqId},
+    msg::{Effect, Msg, Now, Owner, PaneId, ReqId, TimerId},
 };
 use crate::{
     http::{ApiError, ErrorKind, endpoints::Endpoints},
@@ -127,6 +127,13 @@ impl Screen {
 
     pub fn notice(&self) -> &str {
         self.app.notice.as_ref().map_or("", |notice| notice.text.as_str())
+    }
+
+    /// The notice has been shown for long enough.
+    pub fn expire_notice(&mut self) {
+        if let Some(id) = self.app.notice.as_ref().map(|notice| notice.id) {
+            self.send(Msg::Timer(TimerId::Notice(id)));
+        }
     }
 
     pub fn wait(&mut self, seconds: u64) {

@@ -16,7 +16,7 @@ use ratatui::{
 
 use super::Outcome;
 use crate::{
-    keymap::{Action, Chord},
+    keymap::{Action, Chord, KeyCtx, Row},
     model::{
         account,
         caller::{CredentialSource, Switch},
@@ -57,7 +57,7 @@ pub enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Picked {
     /// A command.
-    Command(Action),
+    Command(&'static Row),
     /// A project, by id or number.
     Project(String),
     /// The quota project, by id or number.
@@ -115,32 +115,18 @@ impl Picker {
 
     /// Every command, with its key.
     pub fn palette(shared: &Shared) -> Picker {
-        use crate::keymap::KeyCtx::{
-            Accounts, Activity, Always, CopyMenu, Global, Inspect, MintMenu, Policy, Shelf,
-        };
-        let item = |row: &crate::keymap::Row, chords: &[Chord]| Item {
+        let keymap = &shared.keymap;
+        let items = keymap.all().filter(|(row, _)| row.is_command()).map(|(row, chords)| Item {
             name: row.label.to_owned(),
             // A row of a menu shows the key that opens the menu, then its own.
             about: match row.ctx {
-                MintMenu => format!("{} ", shared.keymap.key(Action::MintMenu)),
-                CopyMenu => format!("{} ", shared.keymap.key(Action::CopyMenu)),
+                KeyCtx::MintMenu => format!("{} ", keymap.key(Action::MintMenu)),
+                KeyCtx::CopyMenu => format!("{} ", keymap.key(Action::CopyMenu)),
                 _ => String::new(),
             } + &chords.iter().map(Chord::to_string).collect::<Vec<_>>().join(" "),
-            picked: Picked::Command(row.action),
-        };
-        let mut items: Vec<Item> = Vec::new();
-        for (row, chords) in shared.keymap.all() {
-            let command = matches!(
-                row.ctx,
-                Global | Accounts | Policy | Shelf | Activity | Always | Inspect | MintMenu | CopyMenu
-            );
-            let itself = matches!(row.action, Action::Palette | Action::Back);
-            let known = items.iter().any(|item| item.picked == Picked::Command(row.action));
-            if command && !itself && !known {
-                items.push(item(row, chords));
-            }
-        }
-        Picker::new(Kind::Palette, items)
+            picked: Picked::Command(row),
+        });
+        Picker::new(Kind::Palette, items.collect())
     }
 
     /// The projects that were found, recent ones first.

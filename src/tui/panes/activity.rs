@@ -183,6 +183,7 @@ impl Pane for Activity {
         }
         match action {
             Action::Open if self.opened.is_some() => self.opened = None,
+            Action::Open if self.records.is_empty() => return false,
             Action::Open => {
                 self.opened = self.selected().map(|record| record.id);
                 self.details.scroll(Move::Top);

@@ -94,7 +94,7 @@ impl Mint {
     /// Shows the form of a kind for the opened account, ready to be filled.
     pub fn open_form(&mut self, kind: Kind, cx: &mut Cx) {
         let Some(account) = subject(kind, cx.shared) else {
-            let key = cx.shared.keymap.key(Action::ShowAccounts);
+            let key = cx.shared.keymap.key(Action::Show(PaneId::Accounts));
             return cx.notice(
                 Level::Warning,
                 format!("No account is open. Press {key} for the list, then enter to open one"),

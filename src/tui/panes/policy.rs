@@ -203,6 +203,12 @@ impl PolicyPane {
                 self.shown.filter = Filter::default();
                 self.rebuild(cx.shared);
             }
+            // Without rows there is nothing to fold or to order.
+            Action::Fold | Action::ToggleView | Action::Sort | Action::SortDirection
+                if self.rows.is_empty() =>
+            {
+                return false;
+            }
             Action::Fold => self.fold(None, cx),
             Action::FocusLeft if matches!(self.selected(), Some(Row::Head { open: true, .. })) => {
                 self.fold(Some(false), cx)

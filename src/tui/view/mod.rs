@@ -10,6 +10,7 @@ use ratatui::{
     layout::{Position, Rect},
     text::{Line, Span},
 };
+use strum::IntoEnumIterator as _;
 
 use crate::tui::widgets::theme::Theme;
 use crate::{
@@ -185,22 +186,14 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     buf.set_line(x, area.y, &right, area.width);
 }
 
-const TABS: [(PaneId, Action, &str); 5] = [
-    (PaneId::Overview, Action::ShowOverview, "Overview"),
-    (PaneId::Policy, Action::ShowPolicy, "Policy"),
-    (PaneId::Mint, Action::ShowMint, "Mint"),
-    (PaneId::Inspect, Action::ShowInspect, "Inspect"),
-    (PaneId::Activity, Action::ShowActivity, "Activity"),
-];
-
 /// The panes by number, the current one marked, with its own title where there is room.
 fn tabs(state: &AppState, width_of_pane: u16, look: &Look) -> Line<'static> {
     let theme = look.theme;
     let mut spans = Vec::new();
-    for (id, action, name) in TABS {
+    for id in PaneId::iter().filter(|id| *id != PaneId::Accounts) {
         let style = if id == state.pane { theme.accent } else { theme.dim };
-        let key = look.shared.keymap.digit(action);
-        spans.push(Span::styled(format!(" {key} {name} "), style));
+        let key = look.shared.keymap.digit(Action::Show(id));
+        spans.push(Span::styled(format!(" {key} {} ", id.name()), style));
     }
     let title = state.panes.get(state.pane).title(look);
     let used: usize = spans.iter().map(Span::width).sum();
@@ -245,6 +238,8 @@ fn hints(state: &AppState, area: Rect, buf: &mut Buffer, theme: &Theme) {
 
 #[cfg(test)]
 mod mint_tests;
+#[cfg(test)]
+mod palette_tests;
 #[cfg(test)]
 mod policy_tests;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use ratatui::{
 
 use super::{Accounts, Look};
 use crate::{
-    keymap::Action,
+    keymap::{Action, PaneId},
     model::{
         account::{self, Account},
         permission::{GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN, SIGN_BLOB, SIGN_JWT},
@@ -26,7 +26,7 @@ impl Accounts {
         let keys = &look.shared.keymap;
         let by_name = format!("Press {} to open an account by name.", keys.key(Action::TypeAccount));
         let text = if let (None, Some(error)) = (&look.shared.caller.value, &look.shared.caller.error) {
-            let key = keys.key(Action::ShowInspect);
+            let key = keys.key(Action::Show(PaneId::Inspect));
             let next = error.next().unwrap_or_default();
             format!("{} {next} The inspector ({key}) works without credentials.", error.sentence())
         } else if let Some(error) = &self.listing.error {

@@ -13,7 +13,7 @@ use ratatui::{
 use super::Inspect;
 use crate::{
     http::endpoints::{self, Service},
-    keymap::Action,
+    keymap::{Action, PaneId},
     model::{
         account::short,
         credential::{MintRequest, What},
@@ -62,7 +62,7 @@ impl Inspect {
                 "It is decoded locally; nothing is sent.".to_owned(),
                 format!(
                     "From the shelf ({}): {} on a credential.",
-                    keys.key(Action::ShowMint),
+                    keys.key(Action::Show(PaneId::Mint)),
                     keys.key(Action::Inspect)
                 ),
             ];

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::{REVEALED, kinds::item};
 use crate::{
     api::commands,
-    keymap::{Action, Keymap},
+    keymap::{Action, Keymap, PaneId},
     model::{
         account::short,
         claims,
@@ -199,7 +199,7 @@ pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focu
             Some(_) => format!("Nothing minted yet. Press {} to mint.", keys.key(Action::MintMenu)),
             None => format!(
                 "Nothing minted yet. Press {} for the accounts, enter to open one, {} to mint.",
-                keys.key(Action::ShowAccounts),
+                keys.key(Action::Show(PaneId::Accounts)),
                 keys.key(Action::MintMenu)
             ),
         };
