@@ -1,8 +1,31 @@
-//! What a caller's credentials are, and what each kind says of itself without asking anybody: whom it belongs to, which
-//! addresses it names, which program it runs.
+//! What a caller's credentials are: a file for each type, with how it is read, what it says of itself without asking
+//! anybody, and how it gets a token.
 
-use super::{external, gcloud};
-use crate::{local::env::Env, model::secret::Secret};
+mod access_token;
+mod authorized_user;
+mod external_account_authorized_user;
+mod impersonated_service_account;
+mod service_account;
+mod several;
+
+use futures_util::future::BoxFuture;
+
+use super::{
+    Source,
+    exchange::Granted,
+    external::{External, Subject},
+    fields::Fields,
+    gcloud, machine,
+};
+use crate::{
+    http::{ApiError, transport::Http},
+    local::env::Env,
+    model::secret::Secret,
+};
+use authorized_user::AuthorizedUser;
+use external_account_authorized_user::ExternalAccountAuthorizedUser;
+pub(super) use impersonated_service_account::{Impersonated, impersonated};
+use service_account::ServiceAccount;
 
 /// The credentials themselves.
 #[derive(Clone, Debug)]
@@ -10,36 +33,15 @@ pub(super) enum Credentials {
     /// A token as it is: nobody here can renew it.
     AccessToken(Secret),
     /// A person's login, from `gcloud auth application-default login`.
-    User {
-        /// A name that some files hold; a hint only.
-        account: Option<String>,
-        client_id: String,
-        client_secret: Secret,
-        refresh_token: Secret,
-        /// Proof of a recent log-in, where the organization wants one.
-        rapt: Option<Secret>,
-    },
+    User(AuthorizedUser),
     /// A service account's key.
-    ServiceAccount { email: String, key_id: Option<String>, private_key: Secret },
-    /// An account that other credentials mint for, through these delegates.
-    Impersonated {
-        account: String,
-        delegates: Vec<String>,
-        source: Box<Credentials>,
-        /// The project that the source's own minting is charged to: the one that the source names, and never the
-        /// account's, which the source might not be allowed to use.
-        source_project: Option<String>,
-    },
+    ServiceAccount(ServiceAccount),
+    /// An account that other credentials mint for, through delegates.
+    Impersonated(Impersonated),
     /// Workload and workforce identity federation.
-    External(Box<external::External>),
+    External(Box<External>),
     /// A workforce user who has logged in.
-    Workforce {
-        token_url: String,
-        introspect_url: Option<String>,
-        client_id: String,
-        client_secret: Secret,
-        refresh_token: Secret,
-    },
+    Workforce(ExternalAccountAuthorizedUser),
     /// The default account of the metadata server.
     Machine,
     /// A gcloud login.
@@ -48,115 +50,160 @@ pub(super) enum Credentials {
     Any(Vec<Credentials>),
 }
 
+/// Whose the token will be, as far as the credentials say.
+pub(super) enum Identity {
+    /// That of the account whose key it is.
+    Key(String),
+    /// That of an account that it is minted for.
+    Minted(String),
+    /// One of a Security Token Service.
+    Federated(Option<String>),
+    /// Somebody's: a name is a hint only.
+    Hint(Option<String>),
+}
+
+/// What credentials say of themselves.
+pub(super) struct Facts<'a> {
+    /// `user`, `service account`, `federated`, …
+    pub(super) kind: &'static str,
+    pub(super) identity: Identity,
+    /// The addresses of the file that get a secret.
+    pub(super) to: Vec<&'a str>,
+    /// Those that give one.
+    pub(super) from: Vec<&'a str>,
+    /// Where a foreign token comes from, and the address that it is sent to.
+    pub(super) subject: Option<(&'a Subject, &'a str)>,
+}
+
+impl Facts<'_> {
+    /// Of credentials that name no address: everything is asked of Google.
+    pub(super) fn at_google(kind: &'static str, identity: Identity) -> Self {
+        Facts { kind, identity, to: Vec::new(), from: Vec::new(), subject: None }
+    }
+}
+
+/// A type of credentials.
+pub(super) trait CredentialsType {
+    fn facts(&self) -> Facts<'_>;
+
+    /// What to do where they are not accepted.
+    fn remedy(&self, source: &Source) -> String;
+
+    /// What to do about an error of theirs that isn't about their validity.
+    fn next_step(&self, _error: &ApiError, _source: &Source) -> Option<String> {
+        None
+    }
+
+    /// Gets an access token: one call or a few, nothing remembered, nothing retried.
+    fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>>;
+}
+
 impl Credentials {
-    pub(super) fn kind(&self) -> &'static str {
+    /// The file of their type.
+    pub(super) fn of_type(&self) -> &dyn CredentialsType {
         match self {
-            Credentials::AccessToken(_) => "access token",
-            Credentials::User { .. } => "user",
-            Credentials::ServiceAccount { .. } => "service account",
-            Credentials::Impersonated { .. } => "impersonated account",
-            Credentials::External(external) if external.account().is_some() => "federated, impersonating",
-            Credentials::External(_) => "federated",
-            Credentials::Workforce { .. } => "workforce user",
-            Credentials::Machine => "service account",
-            Credentials::Gcloud(login) => login.kind(),
-            Credentials::Any(_) => "caller",
+            Credentials::AccessToken(token) => token,
+            Credentials::User(user) => user,
+            Credentials::ServiceAccount(account) => account,
+            Credentials::Impersonated(account) => account,
+            Credentials::External(external) => external.as_ref(),
+            Credentials::Workforce(user) => user,
+            Credentials::Machine => &machine::Machine,
+            Credentials::Gcloud(login) => login,
+            Credentials::Any(sources) => sources,
         }
+    }
+
+    /// Reads what is left of a file of this type. `within` reads credentials in it.
+    pub(super) fn read(
+        kind: &str,
+        fields: Fields,
+        within: impl FnOnce(Fields) -> Result<Credentials, String>,
+    ) -> Result<Credentials, String> {
+        Ok(match kind {
+            "authorized_user" => Credentials::User(authorized_user::read(fields)?),
+            "service_account" => Credentials::ServiceAccount(service_account::read(fields)?),
+            "impersonated_service_account" => {
+                Credentials::Impersonated(impersonated_service_account::read(fields, within)?)
+            }
+            "external_account" => Credentials::External(Box::new(super::external::read(fields)?)),
+            "external_account_authorized_user" => {
+                Credentials::Workforce(external_account_authorized_user::read(fields)?)
+            }
+            "gdch_service_account" => {
+                return Err(
+                    "has the type “gdch_service_account”: it is for Google Distributed Cloud, which isn't supported"
+                        .to_owned(),
+                );
+            }
+            other => {
+                let shown: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
+                return Err(format!("has the unknown type “{shown}” in its field “type”"));
+            }
+        })
+    }
+
+    pub(super) fn kind(&self) -> &'static str {
+        self.of_type().facts().kind
     }
 
     /// Whom they say they belong to.
     pub(super) fn principal(&self) -> Option<String> {
-        match self {
-            Credentials::User { account, .. } => account.clone(),
-            Credentials::ServiceAccount { email, .. } => Some(email.clone()),
-            Credentials::Impersonated { account, .. } => Some(account.clone()),
-            Credentials::External(external) => external.account(),
-            Credentials::Gcloud(login) => login.principal(),
-            Credentials::AccessToken(_)
-            | Credentials::Workforce { .. }
-            | Credentials::Machine
-            | Credentials::Any(_) => None,
+        match self.of_type().facts().identity {
+            Identity::Key(name) | Identity::Minted(name) => Some(name),
+            Identity::Federated(name) | Identity::Hint(name) => name,
         }
     }
 
     /// Whether they are bound to what they name: a login's name is a hint only.
     pub(super) fn name_themselves(&self) -> bool {
-        match self {
-            Credentials::ServiceAccount { .. } | Credentials::Impersonated { .. } => true,
-            Credentials::External(external) => external.account().is_some(),
-            _ => false,
-        }
+        matches!(self.of_type().facts().identity, Identity::Key(_) | Identity::Minted(_))
     }
 
     /// Whether getting a token takes minting one.
     pub(super) fn impersonates(&self) -> bool {
-        match self {
-            Credentials::Impersonated { .. } => true,
-            Credentials::External(external) => external.account().is_some(),
-            _ => false,
-        }
-    }
-
-    /// The addresses of the file: those that get a secret, and those that give one.
-    pub(super) fn addresses(&self) -> (Vec<&str>, Vec<&str>) {
-        match self {
-            Credentials::External(external) => external.addresses(),
-            Credentials::Workforce { token_url, introspect_url, .. } => {
-                (std::iter::once(token_url.as_str()).chain(introspect_url.as_deref()).collect(), Vec::new())
-            }
-            Credentials::Impersonated { source, .. } => source.addresses(),
-            _ => Default::default(),
-        }
+        matches!(self.of_type().facts().identity, Identity::Minted(_))
     }
 
     /// Whether their token is one of a Security Token Service.
     pub(super) fn is_federated(&self) -> bool {
-        match self {
-            Credentials::External(external) => external.account().is_none(),
-            Credentials::Workforce { .. } => true,
-            // A workforce login of gcloud's.
-            Credentials::Gcloud(login) => login.kind() == "federated",
-            _ => false,
-        }
-    }
-
-    /// Takes in the refresh token that takes the place of the one in use.
-    pub(super) fn rotate(&mut self, rotated: &Secret) {
-        match self {
-            Credentials::Workforce { refresh_token, .. } | Credentials::User { refresh_token, .. } => {
-                *refresh_token = rotated.clone();
-            }
-            Credentials::Impersonated { source, .. } => source.rotate(rotated),
-            _ => {}
-        }
-    }
-
-    /// Whether a person's login is in it.
-    pub(super) fn holds_a_login(&self) -> bool {
-        match self {
-            Credentials::User { .. } | Credentials::Workforce { .. } => true,
-            Credentials::Impersonated { source, .. } => source.holds_a_login(),
-            _ => false,
-        }
+        matches!(self.of_type().facts().identity, Identity::Federated(_))
     }
 
     /// The program that it would run.
     pub(super) fn program(&self) -> Option<String> {
+        match self.of_type().facts().subject?.0 {
+            Subject::Executable(executable) => Some(executable.argv.join(" ")),
+            Subject::File { .. } | Subject::Url { .. } | Subject::Aws(_) => None,
+        }
+    }
+
+    /// The refresh token of the login in it, which a service may replace.
+    pub(super) fn refresh_token(&mut self) -> Option<&mut Secret> {
         match self {
-            Credentials::External(external) => match &external.subject {
-                external::Subject::Executable(executable) => Some(executable.argv.join(" ")),
-                _ => None,
-            },
-            Credentials::Impersonated { source, .. } => source.program(),
-            _ => None,
+            Credentials::User(user) => Some(&mut user.refresh_token),
+            Credentials::Workforce(user) => Some(&mut user.refresh_token),
+            Credentials::Impersonated(account) => account.source.refresh_token(),
+            Credentials::AccessToken(_)
+            | Credentials::ServiceAccount(_)
+            | Credentials::External(_)
+            | Credentials::Machine
+            | Credentials::Gcloud(_)
+            | Credentials::Any(_) => None,
         }
     }
 
     pub(super) fn with_environment(&mut self, env: &Env) {
         match self {
             Credentials::External(external) => external.with_environment(env),
-            Credentials::Impersonated { source, .. } => source.with_environment(env),
-            _ => {}
+            Credentials::Impersonated(account) => account.source.with_environment(env),
+            Credentials::AccessToken(_)
+            | Credentials::User(_)
+            | Credentials::ServiceAccount(_)
+            | Credentials::Workforce(_)
+            | Credentials::Machine
+            | Credentials::Gcloud(_)
+            | Credentials::Any(_) => {}
         }
     }
 }

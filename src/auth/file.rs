@@ -6,9 +6,8 @@ use std::{fs::File, io::Read as _, path::Path};
 use zeroize::Zeroizing;
 
 use super::{
-    Credentials, Source, external,
+    Credentials, Source,
     fields::Fields,
-    key,
     trust::{self, Proof},
 };
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
         ApiError, ErrorKind,
         endpoints::{GOOGLE, is_domain},
     },
-    model::{account, secret::Secret},
+    model::secret::Secret,
 };
 
 /// Larger files can't be credentials.
@@ -82,7 +81,7 @@ fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
     source.credentials = credentials(fields, 0, &mut universe)?;
     // A file from before the word, or that leaves it out, is Google's: its secrets go nowhere else.
     let universe = universe.unwrap_or_else(|| GOOGLE.to_owned());
-    if source.credentials.holds_a_login() && universe != GOOGLE {
+    if source.credentials.refresh_token().is_some() && universe != GOOGLE {
         // google-auth rejects it as well: the login would be sent to hosts chosen by the file's author.
         return Err("contains a user login, which only works with googleapis.com, but has another universe in its field “universe_domain”".to_owned());
     }
@@ -128,74 +127,8 @@ fn credentials(
         return Err("nests credentials too deeply".to_owned());
     }
     of_universe(&mut fields, universe)?;
-    Ok(match fields.required("type")?.as_str() {
-        "authorized_user" => Credentials::User {
-            account: fields.optional("account")?,
-            client_id: fields.required("client_id")?,
-            client_secret: fields.secret("client_secret")?,
-            refresh_token: fields.secret("refresh_token")?,
-            rapt: fields.optional("rapt_token")?.map(Secret::new),
-        },
-        "service_account" => {
-            let email = fields.required("client_email")?;
-            let private_key = fields.secret("private_key")?;
-            if !key::is_key(&private_key) {
-                return Err("has no RSA key in PEM form in its field “private_key”".to_owned());
-            }
-            Credentials::ServiceAccount { email, key_id: fields.optional("private_key_id")?, private_key }
-        }
-        "impersonated_service_account" => {
-            let account = impersonated(&fields.required("service_account_impersonation_url")?)?;
-            let delegates = fields.texts("delegates")?;
-            let delegates = delegates.iter().map(|name| bare(name)).collect::<Result<_, _>>()?;
-            let mut inner =
-                fields.object("source_credentials")?.ok_or_else(|| fields.lacks("source_credentials"))?;
-            let source_project = inner.optional("quota_project_id")?;
-            let source = Box::new(credentials(inner, depth + 1, universe)?);
-            Credentials::Impersonated { account, delegates, source, source_project }
-        }
-        "external_account" => Credentials::External(Box::new(external::read(fields)?)),
-        "external_account_authorized_user" => Credentials::Workforce {
-            token_url: fields.required_url("token_url")?,
-            introspect_url: fields.optional_url("token_info_url")?,
-            client_id: fields.required("client_id")?,
-            client_secret: fields.secret("client_secret")?,
-            refresh_token: fields.secret("refresh_token")?,
-        },
-        "gdch_service_account" => {
-            return Err(
-                "has the type “gdch_service_account”: it is for Google Distributed Cloud, which isn't supported"
-                    .to_owned(),
-            );
-        }
-        other => {
-            let shown: String = other.chars().filter(|c| !c.is_control()).take(40).collect();
-            return Err(format!("has the unknown type “{shown}” in its field “type”"));
-        }
-    })
-}
-
-/// The account in an address of `generateAccessToken`.
-pub(super) fn impersonated(url: &str) -> Result<String, String> {
-    let url = reqwest::Url::parse(url)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "https" | "http"))
-        .filter(|url| url.query().is_none() && url.fragment().is_none());
-    let name = url
-        .as_ref()
-        .and_then(|url| url.path().rsplit_once('/'))
-        .and_then(|(_, last)| last.strip_suffix(":generateAccessToken"))
-        .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned());
-    name.filter(|name| account::parse(name).is_ok()).ok_or_else(|| {
-        "has no account in its field “service_account_impersonation_url”, which must end in ACCOUNT:generateAccessToken"
-            .to_owned()
-    })
-}
-
-/// A delegate, by its email alone or by its resource name.
-fn bare(name: &str) -> Result<String, String> {
-    let name = name.rsplit_once('/').map_or(name, |(_, last)| last);
-    account::parse(name).map_err(|_| "has an invalid account in its field “delegates”".to_owned())
+    let kind = fields.required("type")?;
+    Credentials::read(&kind, fields, |inner| credentials(inner, depth + 1, universe))
 }
 
 #[cfg(test)]

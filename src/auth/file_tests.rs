@@ -2,7 +2,10 @@
 
 use super::*;
 use crate::{
-    auth::trust::{self, Reason},
+    auth::{
+        credentials::impersonated,
+        trust::{self, Reason},
+    },
     http::{ApiError, ErrorKind},
     local::env::Env,
 };
@@ -199,8 +202,8 @@ fn a_byte_order_mark_and_windows_line_ends_are_tolerated() {
 #[test]
 fn of_a_field_that_stands_twice_the_last_counts_as_with_googles_libraries() {
     let text = r#"{"type":"x","type":"authorized_user","client_id":"i","client_secret":"a\u0062","refresh_token":"r","extra":[1,{"a":null}]}"#;
-    let Credentials::User { client_secret, .. } = good(text).credentials else { panic!("a user login") };
-    assert_eq!(client_secret.expose(), "ab");
+    let Credentials::User(user) = good(text).credentials else { panic!("a user login") };
+    assert_eq!(user.client_secret.expose(), "ab");
 }
 
 #[test]
@@ -228,8 +231,8 @@ fn every_kind_says_what_it_is_and_whom_it_names() {
         (source.kind(), source.principal.as_deref()),
         ("impersonated account", Some("a@p.iam.gserviceaccount.com"))
     );
-    let Credentials::Impersonated { delegates, .. } = &source.credentials else { panic!("it is one") };
-    assert_eq!(delegates, &["d@p.iam.gserviceaccount.com"]);
+    let Credentials::Impersonated(account) = &source.credentials else { panic!("it is one") };
+    assert_eq!(account.delegates, ["d@p.iam.gserviceaccount.com"]);
 
     let federated = good(&external(r#"{"file":"/var/run/token"}"#));
     assert_eq!((federated.kind(), federated.principal), ("federated", None));

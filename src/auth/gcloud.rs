@@ -4,10 +4,15 @@
 
 use std::{collections::HashMap, fs, path::PathBuf, process::Stdio, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tokio::io::AsyncReadExt as _;
 use zeroize::Zeroizing;
 
-use super::exchange::{Found, Granted};
+use super::{
+    Source,
+    credentials::{CredentialsType, Facts, Identity},
+    exchange::{Found, Granted},
+};
 use crate::{
     http::{ApiError, ErrorKind, error::plain, transport::Http},
     local::env::{Env, Platform},
@@ -42,7 +47,7 @@ pub struct Login {
 
 impl Login {
     /// What sort of caller its tokens belong to.
-    pub(super) fn kind(&self) -> &'static str {
+    fn kind(&self) -> &'static str {
         match self.principal() {
             Some(name) if name.ends_with(".gserviceaccount.com") => "service account",
             Some(name) if name.starts_with("principal://") => "federated",
@@ -51,11 +56,29 @@ impl Login {
     }
 
     /// Whom its tokens belong to.
-    pub(super) fn principal(&self) -> Option<String> {
+    fn principal(&self) -> Option<String> {
         match &self.impersonates {
             Some(chain) => chain.rsplit(',').next().map(|account| account.trim().to_owned()),
             None => self.account.clone(),
         }
+    }
+}
+
+impl CredentialsType for Login {
+    fn facts(&self) -> Facts<'_> {
+        let (kind, principal) = (self.kind(), self.principal());
+        // A workforce login of gcloud's.
+        let identity =
+            if kind == "federated" { Identity::Federated(principal) } else { Identity::Hint(principal) };
+        Facts::at_google(kind, identity)
+    }
+
+    fn remedy(&self, _: &Source) -> String {
+        "Log in again: `gcloud auth login`.".to_owned()
+    }
+
+    fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
+        Box::pin(grant(self, http))
     }
 }
 
@@ -127,7 +150,7 @@ fn program(env: &Env) -> Option<PathBuf> {
 }
 
 /// Runs gcloud. It may be given up at any time, and is killed then.
-pub(super) async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiError> {
+async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiError> {
     let mut command = tokio::process::Command::new(&login.program);
     command
         .args(["auth", "print-access-token", "--quiet"])
@@ -196,18 +219,15 @@ pub(super) async fn grant(login: &Login, http: &Http) -> Result<Granted, ApiErro
     if token.is_empty() || token.bytes().any(|b| !b.is_ascii_graphic()) {
         return Err(failed("its output isn't a token".to_owned()));
     }
+    // gcloud does not tell when it ends; a refusal renews it.
     Ok(Granted {
-        secret: Secret::new(token),
-        // gcloud does not tell; a refusal renews it.
-        expires: None,
-        scopes: Vec::new(),
         principal: login.principal(),
-        rotated: None,
         from: Some(Found {
             label: label(login),
             kind: login.kind(),
             quota_project: login.quota_project.clone(),
         }),
+        ..Granted::new(Secret::new(token))
     })
 }
 

@@ -1,8 +1,11 @@
 //! The machine as caller: the default account of its metadata server.
 
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::{
+    Source,
+    credentials::{CredentialsType, Facts, Identity},
     exchange::{Found, Granted, TokenAnswer},
     key,
 };
@@ -24,8 +27,25 @@ pub(super) const LABEL: &str = "metadata server";
 
 const DEFAULT: &str = "/computeMetadata/v1/instance/service-accounts/default/";
 
+/// The default account of the metadata server.
+pub(super) struct Machine;
+
+impl CredentialsType for Machine {
+    fn facts(&self) -> Facts<'_> {
+        Facts::at_google("service account", Identity::Hint(None))
+    }
+
+    fn remedy(&self, _: &Source) -> String {
+        "Check the account attached to this machine and its scopes; to change them, stop the machine first: `gcloud compute instances set-service-account`.".to_owned()
+    }
+
+    fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
+        Box::pin(grant(http))
+    }
+}
+
 /// Gets the default account's token. Scopes are asked for; a machine may ignore that.
-pub(super) async fn grant(http: &Http) -> Result<Granted, ApiError> {
+async fn grant(http: &Http) -> Result<Granted, ApiError> {
     #[derive(Deserialize)]
     struct Account {
         email: String,

@@ -33,11 +33,10 @@ use crate::{
     local::env::Env,
     model::{
         caller::{Caller, Choice, CredentialSource},
-        denial::LOGIN,
         secret::Secret,
     },
 };
-use credentials::Credentials;
+use credentials::{Credentials, Impersonated};
 pub(crate) use exchange::Found;
 
 /// What the command line adds to the search.
@@ -93,41 +92,14 @@ impl Source {
             origin: self.origin.clone(),
             project: self.project.clone(),
             quota_project: self.quota_project.clone(),
-            remedy: self.remedy(),
+            remedy: Some(self.remedy()),
             ..Caller::default()
         }
     }
 
     /// What to do where the credentials are not accepted.
-    pub(crate) fn remedy(&self) -> Option<String> {
-        Some(match &self.credentials {
-            // A login does not help where a key is the matter.
-            Credentials::ServiceAccount { .. } => format!(
-                "Check that the account and its key in {} still exist and are enabled, and that this machine's clock is right.",
-                self.origin
-            ),
-            Credentials::User { .. } => format!("Log in again: `{LOGIN}`."),
-            Credentials::Workforce { .. } => {
-                "Log in again: `gcloud auth application-default login --login-config=FILE`.".to_owned()
-            }
-            Credentials::Impersonated { .. } => {
-                format!("Check {}: its source credentials might have expired: `{LOGIN}`.", self.origin)
-            }
-            Credentials::External(_) => format!(
-                "Check that the subject token is fresh, and the pool, provider and conditions named in {}.",
-                self.origin
-            ),
-            Credentials::Gcloud(_) | Credentials::Any(_) => "Log in again: `gcloud auth login`.".to_owned(),
-            Credentials::AccessToken(_) if self.label == "CLOUDSDK_AUTH_ACCESS_TOKEN" => {
-                "Renew CLOUDSDK_AUTH_ACCESS_TOKEN, which overrides every login, or unset it.".to_owned()
-            }
-            Credentials::AccessToken(_) => {
-                "Pass a fresh access token: this one can't be renewed.".to_owned()
-            }
-            Credentials::Machine => {
-                "Check the account attached to this machine and its scopes; to change them, stop the machine first: `gcloud compute instances set-service-account`.".to_owned()
-            }
-        })
+    pub(crate) fn remedy(&self) -> String {
+        self.credentials.of_type().remedy(self)
     }
 
     /// The caller turned into an account, through these delegates: whatever calls from then on calls as that account.
@@ -138,12 +110,12 @@ impl Source {
             label: format!("impersonated by {}", self.principal.as_deref().unwrap_or(&self.label)),
             principal: Some(account.to_owned()),
             quota_project: None,
-            credentials: Credentials::Impersonated {
+            credentials: Credentials::Impersonated(Impersonated {
                 account: account.to_owned(),
                 delegates: delegates.to_vec(),
                 source: Box::new(self.credentials.clone()),
                 source_project: quota_project,
-            },
+            }),
             ..self.clone()
         }
     }

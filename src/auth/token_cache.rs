@@ -97,7 +97,7 @@ impl TokenCache {
 
     /// See [`Source::remedy`].
     pub(crate) fn remedy(&self) -> Option<String> {
-        self.source.as_ref().ok()?.remedy()
+        Some(self.source.as_ref().ok()?.remedy())
     }
 
     /// Whether what it has came from a Security Token Service, whatever it looks like.
@@ -163,8 +163,10 @@ async fn keep(mut source: Arc<Source>, http: Http, mut questions: mpsc::Receiver
 /// and which of several possible sources answered. It stays that one: a metadata server that is slow once doesn't
 /// change who the caller is.
 fn settled(mut source: Arc<Source>, token: &Token, http: &Http) -> Arc<Source> {
-    if let Some(rotated) = &token.rotated {
-        Arc::make_mut(&mut source).credentials.rotate(rotated);
+    if let Some(rotated) = &token.rotated
+        && let Some(refresh_token) = Arc::make_mut(&mut source).credentials.refresh_token()
+    {
+        *refresh_token = rotated.clone();
     }
     let (Some(found), Credentials::Any(all)) = (&token.from, &source.credentials) else { return source };
     if let Some(project) = &found.quota_project {

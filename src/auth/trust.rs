@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Credentials, Source, external};
+use super::{Credentials, Source, credentials::Facts, external::Subject};
 use crate::{
     http::{
         endpoints::{GOOGLE, is_loopback, takes_credentials},
@@ -98,7 +98,7 @@ pub fn doubt(source: &Source, env: &Env) -> Option<TrustPrompt> {
     let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
     let universe = named.unwrap_or(GOOGLE);
     let hash = source.hash.clone()?;
-    let (to, from) = source.credentials.addresses();
+    let Facts { to, from, .. } = source.credentials.of_type().facts();
     let here = to.iter().find(|url| is_here(url));
     let there = to.iter().find(|url| !is_here(url));
     let mixed_up = here.zip(there).map(|(here, there)| ((*here).to_owned(), (*there).to_owned()));
@@ -142,17 +142,11 @@ pub(super) enum Proof<'a> {
 impl Credentials {
     /// What they take from this machine as a proof of who calls, and the address that it is sent to.
     pub(super) fn proof(&self) -> Option<(Proof<'_>, &str)> {
-        match self {
-            Credentials::External(external) => {
-                let proof = match &external.subject {
-                    external::Subject::File { path, .. } => Proof::File(path),
-                    external::Subject::Aws(aws) if aws.has_keys() => Proof::KeysOfEnvironment,
-                    _ => return None,
-                };
-                Some((proof, &external.token_url))
-            }
-            Credentials::Impersonated { source, .. } => source.proof(),
-            _ => None,
+        let (subject, to) = self.of_type().facts().subject?;
+        match subject {
+            Subject::File { path, .. } => Some((Proof::File(path), to)),
+            Subject::Aws(aws) if aws.has_keys() => Some((Proof::KeysOfEnvironment, to)),
+            Subject::Aws(_) | Subject::Url { .. } | Subject::Executable(_) => None,
         }
     }
 }

@@ -6,12 +6,15 @@ mod aws;
 mod subject;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use futures_util::future::BoxFuture;
 use serde::Deserialize;
 
 use super::{
+    Source,
+    credentials::{CredentialsType, Facts, Identity, impersonated},
     exchange::{Granted, Target, TokenAnswer, impersonate},
     fields::Fields,
-    file, key,
+    key,
 };
 use crate::{
     http::{
@@ -63,7 +66,7 @@ pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     }
     let impersonation_url = fields.optional("service_account_impersonation_url")?;
     if let Some(url) = &impersonation_url {
-        file::impersonated(url)?;
+        impersonated(url)?;
     }
     let lifetime_seconds = match fields.object("service_account_impersonation")? {
         Some(mut inner) => inner.number("token_lifetime_seconds")?,
@@ -100,18 +103,35 @@ pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     })
 }
 
+impl CredentialsType for External {
+    fn facts(&self) -> Facts<'_> {
+        let (kind, identity) = match self.account() {
+            Some(account) => ("federated, impersonating", Identity::Minted(account)),
+            None => ("federated", Identity::Federated(None)),
+        };
+        let mut to = vec![self.token_url.as_str()];
+        to.extend(self.impersonation_url.as_deref());
+        to.extend(self.introspect_url.as_deref());
+        let subject = Some((&self.subject, self.token_url.as_str()));
+        Facts { kind, identity, to, from: self.subject.addresses(), subject }
+    }
+
+    fn remedy(&self, source: &Source) -> String {
+        format!(
+            "Check that the subject token is fresh, and the pool, provider and conditions named in {}.",
+            source.origin
+        )
+    }
+
+    fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
+        Box::pin(self.granted(http))
+    }
+}
+
 impl External {
     /// The account that it ends up being; none for one that stays federated.
     pub(super) fn account(&self) -> Option<String> {
-        self.impersonation_url.as_deref().and_then(|url| file::impersonated(url).ok())
-    }
-
-    /// The addresses that get a secret, and those that give one.
-    pub(super) fn addresses(&self) -> (Vec<&str>, Vec<&str>) {
-        let mut all = vec![self.token_url.as_str()];
-        all.extend(self.impersonation_url.as_deref());
-        all.extend(self.introspect_url.as_deref());
-        (all, self.subject.addresses())
+        self.impersonation_url.as_deref().and_then(|url| impersonated(url).ok())
     }
 
     /// Takes in what the environment says about the subject.
@@ -119,8 +139,7 @@ impl External {
         self.subject.with_environment(env);
     }
 
-    /// Gets an access token.
-    pub(super) async fn grant(&self, http: &Http) -> Result<Granted, ApiError> {
+    async fn granted(&self, http: &Http) -> Result<Granted, ApiError> {
         let subject = self.subject.token(self, http).await?;
         let mut plain = vec![
             ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange".to_owned()),
@@ -150,7 +169,7 @@ impl External {
         match &self.impersonation_url {
             None => Ok(Granted { principal: self.introspect(&federated.secret, http).await, ..federated }),
             Some(url) => {
-                let account = file::impersonated(url).unwrap_or_default();
+                let account = impersonated(url).unwrap_or_default();
                 let lifetime_seconds = self.lifetime_seconds.unwrap_or(3_600);
                 // Unlike a file of an impersonated account, this one's project is charged for the minting, too, as
                 // google-auth does.
