@@ -1,5 +1,5 @@
 //! Minting: the requests that make credentials, what they look like before they are sent, and the answers. Each kind
-//! of credential is a file here, with its one request, its answer, and its forms for curl and gcloud; [`kind_of`] joins
+//! of credential is a file here, with its one request, its answer, and its forms for curl and gcloud; `kind_of` joins
 //! them. What is checked afterwards is `flows::mint`'s business.
 
 mod access_token;

@@ -1,5 +1,5 @@
-//! What a caller's credentials are: a file for each type, with how it is read, what it says of itself without asking
-//! anybody, and how it gets a token.
+//! What a caller's credentials are: a file for each type, with how it is read, what it says about itself without asking
+//! anyone, and how it gets a token.
 
 mod access_token;
 mod authorized_user;
@@ -30,7 +30,7 @@ use service_account::ServiceAccount;
 /// The credentials themselves.
 #[derive(Clone, Debug)]
 pub(super) enum Credentials {
-    /// A token as it is: nobody here can renew it.
+    /// A token as it is: it can't be renewed here.
     AccessToken(Secret),
     /// A person's login, from `gcloud auth application-default login`.
     User(AuthorizedUser),
@@ -46,7 +46,7 @@ pub(super) enum Credentials {
     Machine,
     /// A gcloud login.
     Gcloud(gcloud::Login),
-    /// The first of these that is there, which only asking tells.
+    /// The first of these that is there; only asking tells which.
     Any(Vec<Credentials>),
 }
 
@@ -58,11 +58,11 @@ pub(super) enum Identity {
     Minted(String),
     /// One of a Security Token Service.
     Federated(Option<String>),
-    /// Somebody's: a name is a hint only.
+    /// Any other: a name is a hint only.
     Hint(Option<String>),
 }
 
-/// What credentials say of themselves.
+/// What credentials say about themselves.
 pub(super) struct Facts<'a> {
     /// `user`, `service account`, `federated`, …
     pub(super) kind: &'static str,
@@ -86,7 +86,7 @@ impl Facts<'_> {
 pub(super) trait CredentialsType {
     fn facts(&self) -> Facts<'_>;
 
-    /// What to do where they are not accepted.
+    /// What to do if they aren't accepted.
     fn remedy(&self, source: &Source) -> String;
 
     /// What to do about an error of theirs that isn't about their validity.

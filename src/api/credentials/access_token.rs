@@ -23,7 +23,7 @@ pub(super) struct AccessToken<'a> {
 #[serde(rename_all = "camelCase")]
 struct Answer {
     access_token: HandedOut,
-    /// Any RFC 3339 time. One that cannot be read is no reason to withhold the token.
+    /// Any RFC 3339 time. An unreadable one doesn't justify withholding the token.
     expire_time: Option<String>,
 }
 

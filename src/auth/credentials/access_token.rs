@@ -1,4 +1,4 @@
-//! A token as it is: from stdin or a variable. Nobody here can renew it.
+//! A token as it is: from stdin or a variable. It can't be renewed here.
 
 use futures_util::future::BoxFuture;
 

@@ -20,7 +20,7 @@ pub(in crate::auth) struct AuthorizedUser {
     client_id: String,
     pub(in crate::auth) client_secret: Secret,
     pub(in crate::auth) refresh_token: Secret,
-    /// Proof of a recent log-in, where the organization wants one.
+    /// Proof of a recent login, if the organization wants one.
     rapt: Option<Secret>,
 }
 

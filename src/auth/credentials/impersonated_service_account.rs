@@ -22,8 +22,8 @@ pub(in crate::auth) struct Impersonated {
     pub(in crate::auth) account: String,
     pub(in crate::auth) delegates: Vec<String>,
     pub(in crate::auth) source: Box<Credentials>,
-    /// The project that the source's own minting is charged to: the one that the source names, and never that of
-    /// the account, which the source perhaps may not use.
+    /// The project that the source's own minting is charged to: the one that the source names, and never the
+    /// account's, which the source might not be allowed to use.
     pub(in crate::auth) source_project: Option<String>,
 }
 

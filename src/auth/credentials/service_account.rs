@@ -40,7 +40,7 @@ impl CredentialsType for ServiceAccount {
         Facts::at_google("service account", Identity::Key(self.email.clone()))
     }
 
-    /// A login does not help where a key is the matter.
+    /// A login doesn't help if the key is at fault.
     fn remedy(&self, source: &Source) -> String {
         format!(
             "Check that the account and its key in {} still exist and are enabled, and that this machine's clock is right.",

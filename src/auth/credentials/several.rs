@@ -1,4 +1,4 @@
-//! Several sources, of which only asking tells which one is there: the metadata server before the gcloud login.
+//! Several sources, the metadata server before the gcloud login: only asking tells which one is there.
 
 use futures_util::future::BoxFuture;
 
@@ -25,8 +25,8 @@ impl CredentialsType for Vec<Credentials> {
             let mut last = ApiError::new(ErrorKind::Credentials, "No credentials found.");
             for source in self {
                 match (source.of_type().grant(http).await, source) {
-                    // Nobody answered, or somebody who is no metadata server (a portal that catches every name), or
-                    // one of a machine that has no account.
+                    // No answer, or one from something other than a metadata server (a portal that catches every
+                    // name), or from a machine without an account.
                     (Err(error), Credentials::Machine)
                         if error.status.is_none() || error.kind == ErrorKind::NotFound =>
                     {

@@ -34,7 +34,11 @@ const NO_SECRET: [(&str, &str, &str); 6] = [
     ("src/auth/external/mod.rs", "subject_token_type", "one of a few words of the standard"),
     ("src/auth/external/mod.rs", "token_url", "an address from the credentials file"),
     ("src/auth/mod.rs", "token_uri", "an address from the credentials file"),
-    ("src/auth/credentials.rs", "token_url", "an address from the credentials file"),
+    (
+        "src/auth/credentials/external_account_authorized_user.rs",
+        "token_url",
+        "an address from the credentials file",
+    ),
     ("src/model/jwt/expect.rs", "AccessToken", "the scopes of one that would do"),
     ("src/model/jwt/expect.rs", "IdToken", "the audience of one that would do"),
 ];
