@@ -17,58 +17,18 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::AccountKey;
 use super::iam::account;
-use super::{Api, Call, Route, row};
+use super::{Call, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys",
-        "iam.keys.list",
-        "google.iam.admin.v1.IAM.ListServiceAccountKeys",
-        list
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}",
-        "iam.keys.get",
-        "google.iam.admin.v1.IAM.GetServiceAccountKey",
-        get
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys",
-        "iam.keys.create",
-        "google.iam.admin.v1.IAM.CreateServiceAccountKey",
-        create
-    ),
-    row!(
-        Api::Iam,
-        "DELETE",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}",
-        "iam.keys.delete",
-        "google.iam.admin.v1.IAM.DeleteServiceAccountKey",
-        delete
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}:disable",
-        "iam.keys.disable",
-        "google.iam.admin.v1.IAM.DisableServiceAccountKey",
-        disable
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}/keys/{key}:enable",
-        "iam.keys.enable",
-        "google.iam.admin.v1.IAM.EnableServiceAccountKey",
-        enable
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
+        "iam.keys.list" GET "/{account}/keys" "ListServiceAccountKeys" => list;
+        "iam.keys.get" GET "/{account}/keys/{key}" "GetServiceAccountKey" => get;
+        "iam.keys.create" POST "/{account}/keys" "CreateServiceAccountKey" => create;
+        "iam.keys.delete" DELETE "/{account}/keys/{key}" "DeleteServiceAccountKey" => delete;
+        "iam.keys.disable" POST "/{account}/keys/{key}:disable" "DisableServiceAccountKey" => disable;
+        "iam.keys.enable" POST "/{account}/keys/{key}:enable" "EnableServiceAccountKey" => enable;
+    }
+};
 
 const SYSTEM: &str = "SYSTEM_MANAGED";
 const USER: &str = "USER_MANAGED";

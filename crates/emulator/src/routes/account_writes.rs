@@ -10,66 +10,19 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::Account;
 use super::iam::{ETAG, account, account_json};
-use super::{Api, Call, Caller, Route, row};
+use super::{Call, Caller, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts",
-        "iam.serviceAccounts.create",
-        "google.iam.admin.v1.IAM.CreateServiceAccount",
-        create
-    ),
-    row!(
-        Api::Iam,
-        "PATCH",
-        "/v1/projects/{project}/serviceAccounts/{account}",
-        "iam.serviceAccounts.patch",
-        "google.iam.admin.v1.IAM.PatchServiceAccount",
-        patch
-    ),
-    row!(
-        Api::Iam,
-        "PUT",
-        "/v1/projects/{project}/serviceAccounts/{account}",
-        "iam.serviceAccounts.update",
-        "google.iam.admin.v1.IAM.UpdateServiceAccount",
-        update
-    ),
-    row!(
-        Api::Iam,
-        "DELETE",
-        "/v1/projects/{project}/serviceAccounts/{account}",
-        "iam.serviceAccounts.delete",
-        "google.iam.admin.v1.IAM.DeleteServiceAccount",
-        delete
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:disable",
-        "iam.serviceAccounts.disable",
-        "google.iam.admin.v1.IAM.DisableServiceAccount",
-        disable
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:enable",
-        "iam.serviceAccounts.enable",
-        "google.iam.admin.v1.IAM.EnableServiceAccount",
-        enable
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:undelete",
-        "iam.serviceAccounts.undelete",
-        "google.iam.admin.v1.IAM.UndeleteServiceAccount",
-        undelete
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
+        "iam.serviceAccounts.create" POST "" "CreateServiceAccount" => create;
+        "iam.serviceAccounts.patch" PATCH "/{account}" "PatchServiceAccount" => patch;
+        "iam.serviceAccounts.update" PUT "/{account}" "UpdateServiceAccount" => update;
+        "iam.serviceAccounts.delete" DELETE "/{account}" "DeleteServiceAccount" => delete;
+        "iam.serviceAccounts.disable" POST "/{account}:disable" "DisableServiceAccount" => disable;
+        "iam.serviceAccounts.enable" POST "/{account}:enable" "EnableServiceAccount" => enable;
+        "iam.serviceAccounts.undelete" POST "/{account}:undelete" "UndeleteServiceAccount" => undelete;
+    }
+};
 
 /// How many accounts a project may have unless the world says otherwise (quotas page of IAM).
 const MOST_ACCOUNTS: usize = 100;

@@ -7,16 +7,13 @@ use super::super::clock;
 use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::{Api, Call, Route, paged, row};
+use super::{Call, Route, paged, routes};
 
-pub const ROUTES: &[Route] = &[row!(
-    Api::PolicyAnalyzer,
-    "GET",
-    "/v1/projects/{project}/locations/{location}/activityTypes/{type}/activities:query",
-    "policyanalyzer.activities.query",
-    "google.cloud.policyanalyzer.v1.PolicyAnalyzer.QueryActivity",
-    query
-)];
+pub(super) const ROUTES: &[Route] = routes! {
+    PolicyAnalyzer "/v1/projects/{project}/locations/{location}/activityTypes" "google.cloud.policyanalyzer.v1.PolicyAnalyzer." {
+        "policyanalyzer.activities.query" GET "/{type}/activities:query" "QueryActivity" => query;
+    }
+};
 
 /// The most names in a filter (Policy Analyzer documentation).
 const MOST_NAMES: usize = 10;

@@ -9,16 +9,13 @@ use super::super::clock;
 use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::{Api, Call, Caller, Route, row};
+use super::{Call, Caller, Route, routes};
 
-pub const ROUTES: &[Route] = &[row!(
-    Api::CloudAsset,
-    "GET",
-    "/v1/{kind}/{id}:analyzeIamPolicy",
-    "cloudasset.analyzeIamPolicy",
-    "google.cloud.asset.v1.AssetService.AnalyzeIamPolicy",
-    analyze
-)];
+pub(super) const ROUTES: &[Route] = routes! {
+    CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService." {
+        "cloudasset.analyzeIamPolicy" GET ":analyzeIamPolicy" "AnalyzeIamPolicy" => analyze;
+    }
+};
 
 /// How many analyses an organization may ask for in a day unless the world says otherwise (quotas page of Cloud Asset).
 const A_DAY: u32 = 20;

@@ -10,26 +10,14 @@ use super::super::policy::Binding;
 use super::super::reply;
 use super::super::search::{Search, Term};
 use super::super::state::{Resource, State};
-use super::{Api, Call, Route, paged, row};
+use super::{Call, Route, paged, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::CloudAsset,
-        "GET",
-        "/v1/{kind}/{id}:searchAllIamPolicies",
-        "cloudasset.searchAllIamPolicies",
-        "google.cloud.asset.v1.AssetService.SearchAllIamPolicies",
-        policies
-    ),
-    row!(
-        Api::CloudAsset,
-        "GET",
-        "/v1/{kind}/{id}:searchAllResources",
-        "cloudasset.searchAllResources",
-        "google.cloud.asset.v1.AssetService.SearchAllResources",
-        resources
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService." {
+        "cloudasset.searchAllIamPolicies" GET ":searchAllIamPolicies" "SearchAllIamPolicies" => policies;
+        "cloudasset.searchAllResources" GET ":searchAllResources" "SearchAllResources" => resources;
+    }
+};
 
 const ACCOUNT: &str = "iam.googleapis.com/ServiceAccount";
 const KEY: &str = "iam.googleapis.com/ServiceAccountKey";

@@ -8,26 +8,25 @@ use serde_json::{Map, Value, json};
 use super::super::error::{Answer, Failure};
 use super::super::keys::{self, Key, Validity};
 use super::super::reply;
-use super::{Api, Call, Route, row};
+use super::{Call, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(Api::OAuth, "GET", "/.well-known/openid-configuration", "oauth2.discovery", "", discovery),
-    row!(Api::OAuth, "GET", "/oauth2/v3/certs", "oauth2.certs", "google.identity.oauth2.Certs", google_jwks),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v1/certs",
-        "oauth2.certs",
-        "google.identity.oauth2.Certs",
-        google_certificates
-    ),
-    row!(Api::OAuth, "GET", "/service_accounts/v1/metadata/jwk/{account}", "certs.jwk", "", jwks),
-    row!(Api::OAuth, "GET", "/service_accounts/v1/jwk/{account}", "certs.jwk", "", jwks),
-    row!(Api::OAuth, "GET", "/robot/v1/metadata/jwk/{account}", "certs.jwk", "", jwks),
-    row!(Api::OAuth, "GET", "/service_accounts/v1/metadata/x509/{account}", "certs.x509", "", certificates),
-    row!(Api::OAuth, "GET", "/robot/v1/metadata/x509/{account}", "certs.x509", "", certificates),
-    row!(Api::OAuth, "GET", "/service_accounts/v1/metadata/raw/{account}", "certs.raw", "", raw),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    OAuth "" "" {
+        "oauth2.discovery" GET "/.well-known/openid-configuration" => discovery;
+    }
+    OAuth "" "google.identity.oauth2." {
+        "oauth2.certs" GET "/oauth2/v3/certs" "Certs" => google_jwks;
+        "oauth2.certs" GET "/oauth2/v1/certs" "Certs" => google_certificates;
+    }
+    OAuth "" "" {
+        "certs.jwk" GET "/service_accounts/v1/metadata/jwk/{account}" => jwks;
+        "certs.jwk" GET "/service_accounts/v1/jwk/{account}" => jwks;
+        "certs.jwk" GET "/robot/v1/metadata/jwk/{account}" => jwks;
+        "certs.x509" GET "/service_accounts/v1/metadata/x509/{account}" => certificates;
+        "certs.x509" GET "/robot/v1/metadata/x509/{account}" => certificates;
+        "certs.raw" GET "/service_accounts/v1/metadata/raw/{account}" => raw;
+    }
+};
 
 /// How long Google lets its own keys be kept.
 const GOOGLE_AGE: u32 = 20_000;

@@ -17,66 +17,23 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::Account;
-use super::{Api, CLOUD_PLATFORM, Call, Caller, Route, row};
+use super::{CLOUD_PLATFORM, Call, Caller, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Credentials,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:generateAccessToken",
-        "iamcredentials.generateAccessToken",
-        "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
-        access_token
-    ),
-    row!(
-        Api::Credentials,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:generateIdToken",
-        "iamcredentials.generateIdToken",
-        "google.iam.credentials.v1.IAMCredentials.GenerateIdToken",
-        id_token
-    ),
-    row!(
-        Api::Credentials,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:signBlob",
-        "iamcredentials.signBlob",
-        "google.iam.credentials.v1.IAMCredentials.SignBlob",
-        sign_blob
-    ),
-    row!(
-        Api::Credentials,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:signJwt",
-        "iamcredentials.signJwt",
-        "google.iam.credentials.v1.IAMCredentials.SignJwt",
-        sign_jwt
-    ),
-    row!(
-        Api::Credentials,
-        "GET",
-        "/v1/projects/{project}/serviceAccounts/{account}/allowedLocations",
-        "iamcredentials.getAllowedLocations",
-        "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
-        allowed_locations
-    ),
-    row!(
-        Api::Credentials,
-        "GET",
-        "/v1/projects/{project}/locations/global/workloadIdentityPools/{pool}/allowedLocations",
-        "iamcredentials.getAllowedLocationsOfPool",
-        "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
-        allowed_locations_of_pool
-    ),
-    row!(
-        Api::Credentials,
-        "GET",
-        "/v1/locations/global/workforcePools/{pool}/allowedLocations",
-        "iamcredentials.getAllowedLocationsOfPool",
-        "google.iam.credentials.v1.IAMCredentials.GetAllowedLocations",
-        allowed_locations_of_pool
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Credentials "/v1/projects/{project}/serviceAccounts" "google.iam.credentials.v1.IAMCredentials." {
+        "iamcredentials.generateAccessToken" POST "/{account}:generateAccessToken" "GenerateAccessToken" => access_token;
+        "iamcredentials.generateIdToken" POST "/{account}:generateIdToken" "GenerateIdToken" => id_token;
+        "iamcredentials.signBlob" POST "/{account}:signBlob" "SignBlob" => sign_blob;
+        "iamcredentials.signJwt" POST "/{account}:signJwt" "SignJwt" => sign_jwt;
+        "iamcredentials.getAllowedLocations" GET "/{account}/allowedLocations" "GetAllowedLocations" => allowed_locations;
+    }
+    Credentials "/v1/projects/{project}/locations/global/workloadIdentityPools" "google.iam.credentials.v1.IAMCredentials." {
+        "iamcredentials.getAllowedLocationsOfPool" GET "/{pool}/allowedLocations" "GetAllowedLocations" => allowed_locations_of_pool;
+    }
+    Credentials "/v1/locations/global/workforcePools" "google.iam.credentials.v1.IAMCredentials." {
+        "iamcredentials.getAllowedLocationsOfPool" GET "/{pool}/allowedLocations" "GetAllowedLocations" => allowed_locations_of_pool;
+    }
+};
 
 /// One hour: the default everywhere, and the most for an access token unless the organization allows more.
 const HOUR: i64 = 3_600;

@@ -11,26 +11,14 @@ use super::super::keys;
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::projects::CREATED;
-use super::{Api, Call, Route, paged, row};
+use super::{Call, Route, paged, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Iam,
-        "GET",
-        "/v2/policies/{point}/denypolicies",
-        "iam.denyPolicies.list",
-        "google.iam.v2.Policies.ListPolicies",
-        list
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v2/policies/{point}/denypolicies/{policy}",
-        "iam.denyPolicies.get",
-        "google.iam.v2.Policies.GetPolicy",
-        get
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Iam "/v2/policies/{point}/denypolicies" "google.iam.v2.Policies." {
+        "iam.denyPolicies.list" GET "" "ListPolicies" => list;
+        "iam.denyPolicies.get" GET "/{policy}" "GetPolicy" => get;
+    }
+};
 
 /// What every policy tells of itself. A list leaves out the rules and the etag (seen in public tools that then get each).
 fn metadata(name: &str, policy: &DenyPolicy) -> Value {

@@ -10,10 +10,13 @@ use super::super::keys::Jwt;
 use super::super::reply;
 use super::super::tokens::secret;
 use super::oauth::{parameters, wanted};
-use super::{Api, Call, Route, row};
+use super::{Call, Route, routes};
 
-pub const ROUTES: &[Route] =
-    &[row!(Api::External, "POST", "/authenticate", "external.authenticate", "", authenticate)];
+pub(super) const ROUTES: &[Route] = routes! {
+    External "" "" {
+        "external.authenticate" POST "/authenticate" => authenticate;
+    }
+};
 
 // As google-auth asks: the grant has the name of a type of tokens.
 const EXCHANGE: &str = "urn:ietf:params:oauth:token-type:token-exchange";

@@ -14,59 +14,19 @@ use super::super::keys;
 use super::super::reply;
 use super::super::state::State;
 use super::super::subject::{HEADER, given};
-use super::{Api, Call, Route, row};
+use super::{Call, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::External,
-        "GET",
-        "/external/{owner}/{pool}/{provider}/identities/{number}",
-        "external.subjectToken",
-        "",
-        subject_token
-    ),
-    row!(
-        Api::External,
-        "GET",
-        "/external/{owner}/{pool}/{provider}/.well-known/openid-configuration",
-        "external.discovery",
-        "",
-        discovery
-    ),
-    row!(Api::External, "GET", "/external/{owner}/{pool}/{provider}/jwks", "external.jwks", "", jwks),
-    row!(
-        Api::External,
-        "PUT",
-        "/external/{owner}/{pool}/{provider}/latest/api/token",
-        "external.awsSession",
-        "",
-        aws_session
-    ),
-    row!(
-        Api::External,
-        "GET",
-        "/external/{owner}/{pool}/{provider}/latest/meta-data/placement/availability-zone",
-        "external.awsZone",
-        "",
-        aws_zone
-    ),
-    row!(
-        Api::External,
-        "GET",
-        "/external/{owner}/{pool}/{provider}/latest/meta-data/iam/security-credentials",
-        "external.awsRole",
-        "",
-        aws_role
-    ),
-    row!(
-        Api::External,
-        "GET",
-        "/external/{owner}/{pool}/{provider}/latest/meta-data/iam/security-credentials/{role}",
-        "external.awsCredentials",
-        "",
-        aws_credentials
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    External "/external/{owner}/{pool}/{provider}" "" {
+        "external.subjectToken" GET "/identities/{number}" => subject_token;
+        "external.discovery" GET "/.well-known/openid-configuration" => discovery;
+        "external.jwks" GET "/jwks" => jwks;
+        "external.awsSession" PUT "/latest/api/token" => aws_session;
+        "external.awsZone" GET "/latest/meta-data/placement/availability-zone" => aws_zone;
+        "external.awsRole" GET "/latest/meta-data/iam/security-credentials" => aws_role;
+        "external.awsCredentials" GET "/latest/meta-data/iam/security-credentials/{role}" => aws_credentials;
+    }
+};
 
 fn provider<'a>(call: &Call, state: &'a State) -> Option<(&'a Pool, &'a Provider)> {
     let is_pool = |pool: &&Pool| pool.owner == call.param("owner") && pool.id == call.param("pool");

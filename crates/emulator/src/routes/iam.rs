@@ -12,58 +12,20 @@ use super::super::policy::CONDITION;
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::world::Account;
-use super::{Api, Call, Caller, Route, page, policies, row};
+use super::{Call, Caller, Route, page, policies, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/serviceAccounts",
-        "iam.serviceAccounts.list",
-        "google.iam.admin.v1.IAM.ListServiceAccounts",
-        list
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/serviceAccounts/{account}",
-        "iam.serviceAccounts.get",
-        "google.iam.admin.v1.IAM.GetServiceAccount",
-        get
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:getIamPolicy",
-        "iam.serviceAccounts.getIamPolicy",
-        "google.iam.admin.v1.IAM.GetIAMPolicy",
-        get_policy
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:setIamPolicy",
-        "iam.serviceAccounts.setIamPolicy",
-        "google.iam.admin.v1.IAM.SetIAMPolicy",
-        set_policy
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/projects/{project}/serviceAccounts/{account}:testIamPermissions",
-        "iam.serviceAccounts.testIamPermissions",
-        "google.iam.admin.v1.IAM.TestIAMPermissions",
-        test_permissions
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/iamPolicies:lintPolicy",
-        "iam.iamPolicies.lintPolicy",
-        "google.iam.admin.v1.IAM.LintPolicy",
-        lint
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
+        "iam.serviceAccounts.list" GET "" "ListServiceAccounts" => list;
+        "iam.serviceAccounts.get" GET "/{account}" "GetServiceAccount" => get;
+        "iam.serviceAccounts.getIamPolicy" POST "/{account}:getIamPolicy" "GetIAMPolicy" => get_policy;
+        "iam.serviceAccounts.setIamPolicy" POST "/{account}:setIamPolicy" "SetIAMPolicy" => set_policy;
+        "iam.serviceAccounts.testIamPermissions" POST "/{account}:testIamPermissions" "TestIAMPermissions" => test_permissions;
+    }
+    Iam "" "google.iam.admin.v1.IAM." {
+        "iam.iamPolicies.lintPolicy" POST "/v1/iamPolicies:lintPolicy" "LintPolicy" => lint;
+    }
+};
 
 /// The account of the path. Under `-` one that is not there reads like one that is closed (IAM reference); under a
 /// project the caller learns the difference, if it has the permission there.

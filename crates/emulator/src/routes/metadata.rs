@@ -22,47 +22,25 @@ use super::super::state::{Resource, State};
 use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::Account;
 use super::credentials::{google_jwt, id_claims};
-use super::{Api, Call, Route, row};
+use super::{Api, Call, Route, routes};
 use tree::Found;
 
 /// Tokens. google-auth may post to them, with a certificate to which a token is to be bound; ours never are.
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Metadata,
-        "GET",
-        "/computeMetadata/v1/instance/service-accounts/{account}/token",
-        "metadata.token",
-        "",
-        token
-    ),
-    row!(
-        Api::Metadata,
-        "POST",
-        "/computeMetadata/v1/instance/service-accounts/{account}/token",
-        "metadata.token",
-        "",
-        token
-    ),
-    row!(
-        Api::Metadata,
-        "GET",
-        "/computeMetadata/v1/instance/service-accounts/{account}/identity",
-        "metadata.identity",
-        "",
-        identity
-    ),
-    row!(
-        Api::Metadata,
-        "POST",
-        "/computeMetadata/v1/instance/service-accounts/{account}/identity",
-        "metadata.identity",
-        "",
-        identity
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Metadata "/computeMetadata/v1/instance/service-accounts/{account}" "" {
+        "metadata.token" GET "/token" => token;
+        "metadata.token" POST "/token" => token;
+        "metadata.identity" GET "/identity" => identity;
+        "metadata.identity" POST "/identity" => identity;
+    }
+};
 
 /// Everything else, whatever its path: the tree knows what there is.
-pub static REST: Route = row!(Api::Metadata, "GET", "/", "metadata.read", "", read);
+pub static REST: &[Route] = routes! {
+    Metadata "" "" {
+        "metadata.read" GET "/" => read;
+    }
+};
 
 /// Whether a path is the metadata server's: its root, which clients ask to find out where they are, or below.
 pub fn holds(segments: &[String]) -> bool {

@@ -73,20 +73,24 @@ pub(super) struct Route {
     run: fn(Call) -> BoxFuture<'static, Answer>,
 }
 
-/// One row: `row!(Api::Iam, "GET", "/v1/…", "iam.…", "google.iam.admin.v1.IAM.…", handler)`.
-macro_rules! row {
-    ($api:expr, $verb:literal, $path:literal, $name:literal, $grpc:literal, $run:expr) => {
-        $crate::routes::Route {
-            api: $api,
-            verb: $verb,
-            path: $path,
+/// A table: groups of routes that share an API, the start of their paths and the start of their gRPC names, and in each a
+/// line for each route: its short name, its verb, the rest of its path, the rest of its gRPC name if it has one, and its
+/// handler.
+macro_rules! routes {
+    ($($api:ident $base:literal $service:literal {
+        $($name:literal $verb:ident $path:literal $($method:literal)? => $run:expr;)*
+    })*) => {
+        &[$($($crate::routes::Route {
+            api: $crate::routes::Api::$api,
+            verb: stringify!($verb),
+            path: concat!($base, $path),
             name: $name,
-            grpc: $grpc,
+            grpc: concat!($service $(, $method)?),
             run: |call| Box::pin($run(call)),
-        }
+        },)*)*]
     };
 }
-use row;
+use routes;
 
 const TABLES: &[&[Route]] = &[
     credentials::ROUTES,
@@ -114,6 +118,11 @@ const TABLES: &[&[Route]] = &[
 impl Route {
     fn place(&self) -> Place {
         Place { method: self.grpc, ..self.api.place() }
+    }
+
+    /// The collection that follows the version in the path, as `projects` in `/v3/projects/{id}`.
+    fn collection(&self) -> &'static str {
+        self.path.split('/').nth(2).unwrap_or_default()
     }
 
     /// Whether a scope for reading does not do. Discovery counts looking at Service Usage's operations among these.
@@ -146,7 +155,7 @@ pub fn takes_a_token(method: &str) -> bool {
 
 /// The rows of all tables.
 pub(super) fn all() -> impl Iterator<Item = &'static Route> {
-    TABLES.iter().copied().flatten().chain([&metadata::REST])
+    TABLES.iter().copied().flatten().chain(metadata::REST)
 }
 
 fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap<&'static str, String>)> {
@@ -162,7 +171,7 @@ fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap
         }
     }
     if plain.is_none() && host.has(Api::Metadata) && verb == Method::GET && metadata::holds(&segments) {
-        plain = Some((&metadata::REST, HashMap::from([("path", uri.path().to_owned())])));
+        plain = Some((&metadata::REST[0], HashMap::from([("path", uri.path().to_owned())])));
     }
     plain.filter(|(route, _)| !pattern::lacks_a_verb(route.path, &segments))
 }
@@ -285,9 +294,8 @@ fn charged(state: &State, headers: &HeaderMap) -> String {
 
 /// What a path of Resource Manager is about, as `projects/p`.
 fn resource(route: &Route, params: &HashMap<&'static str, String>) -> String {
-    let mut parts = route.path.split('/').skip(2);
-    match (parts.next(), params.get("id")) {
-        (Some(collection), Some(id)) if route.api == Api::ResourceManager => format!("{collection}/{id}"),
+    match params.get("id") {
+        Some(id) if route.api == Api::ResourceManager => format!("{}/{id}", route.collection()),
         _ => String::new(),
     }
 }

@@ -10,117 +10,28 @@ use super::super::reply;
 use super::super::tokens::{Principal, Token, is_scope};
 use super::super::world::{Account, unique_id};
 use super::credentials::{google_jwt, id_claims};
-use super::{Api, Call, Route, row, signed_by};
+use super::{Call, Route, routes, signed_by};
 
-pub const ROUTES: &[Route] = &[
-    row!(Api::OAuth, "POST", "/token", "oauth2.token", "google.identity.oauth2.Token", token),
-    row!(Api::OAuth, "POST", "/oauth2/v4/token", "oauth2.token", "google.identity.oauth2.Token", token),
-    row!(Api::OAuth, "POST", "/revoke", "oauth2.revoke", "google.identity.oauth2.Revoke", revoke),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_strings
-    ),
-    row!(
-        Api::OAuth,
-        "POST",
-        "/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_strings
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v3/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_strings
-    ),
-    row!(
-        Api::OAuth,
-        "POST",
-        "/oauth2/v3/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_strings
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v1/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_numbers
-    ),
-    row!(
-        Api::OAuth,
-        "POST",
-        "/oauth2/v1/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_numbers
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v2/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_numbers
-    ),
-    row!(
-        Api::OAuth,
-        "POST",
-        "/oauth2/v2/tokeninfo",
-        "oauth2.tokeninfo",
-        "google.identity.oauth2.Tokeninfo",
-        info_numbers
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/v1/userinfo",
-        "oauth2.userinfo",
-        "google.identity.oauth2.Userinfo",
-        user_openid
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v3/userinfo",
-        "oauth2.userinfo",
-        "google.identity.oauth2.Userinfo",
-        user_openid
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v1/userinfo",
-        "oauth2.userinfo",
-        "google.identity.oauth2.Userinfo",
-        user_plain
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/oauth2/v2/userinfo",
-        "oauth2.userinfo",
-        "google.identity.oauth2.Userinfo",
-        user_plain
-    ),
-    row!(
-        Api::OAuth,
-        "GET",
-        "/userinfo/v2/me",
-        "oauth2.userinfo",
-        "google.identity.oauth2.Userinfo",
-        user_plain
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    OAuth "" "google.identity.oauth2." {
+        "oauth2.token" POST "/token" "Token" => token;
+        "oauth2.token" POST "/oauth2/v4/token" "Token" => token;
+        "oauth2.revoke" POST "/revoke" "Revoke" => revoke;
+        "oauth2.tokeninfo" GET "/tokeninfo" "Tokeninfo" => info_strings;
+        "oauth2.tokeninfo" POST "/tokeninfo" "Tokeninfo" => info_strings;
+        "oauth2.tokeninfo" GET "/oauth2/v3/tokeninfo" "Tokeninfo" => info_strings;
+        "oauth2.tokeninfo" POST "/oauth2/v3/tokeninfo" "Tokeninfo" => info_strings;
+        "oauth2.tokeninfo" GET "/oauth2/v1/tokeninfo" "Tokeninfo" => info_numbers;
+        "oauth2.tokeninfo" POST "/oauth2/v1/tokeninfo" "Tokeninfo" => info_numbers;
+        "oauth2.tokeninfo" GET "/oauth2/v2/tokeninfo" "Tokeninfo" => info_numbers;
+        "oauth2.tokeninfo" POST "/oauth2/v2/tokeninfo" "Tokeninfo" => info_numbers;
+        "oauth2.userinfo" GET "/v1/userinfo" "Userinfo" => user_openid;
+        "oauth2.userinfo" GET "/oauth2/v3/userinfo" "Userinfo" => user_openid;
+        "oauth2.userinfo" GET "/oauth2/v1/userinfo" "Userinfo" => user_plain;
+        "oauth2.userinfo" GET "/oauth2/v2/userinfo" "Userinfo" => user_plain;
+        "oauth2.userinfo" GET "/userinfo/v2/me" "Userinfo" => user_plain;
+    }
+};
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const EMAIL: &str = "https://www.googleapis.com/auth/userinfo.email";

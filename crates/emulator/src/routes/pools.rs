@@ -6,74 +6,22 @@ use super::super::error::{Answer, Failure};
 use super::super::identity::{Mapping, Pool, Provider};
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::{Api, Call, Route, page, row};
+use super::{Call, Route, page, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/locations/{location}/workloadIdentityPools",
-        "iam.workloadIdentityPools.list",
-        "google.iam.v1.WorkloadIdentityPools.ListWorkloadIdentityPools",
-        workload_pools
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/locations/{location}/workloadIdentityPools/{pool}",
-        "iam.workloadIdentityPools.get",
-        "google.iam.v1.WorkloadIdentityPools.GetWorkloadIdentityPool",
-        pool
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/locations/{location}/workloadIdentityPools/{pool}/providers",
-        "iam.workloadIdentityPoolProviders.list",
-        "google.iam.v1.WorkloadIdentityPools.ListWorkloadIdentityPoolProviders",
-        providers
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/locations/{location}/workloadIdentityPools/{pool}/providers/{provider}",
-        "iam.workloadIdentityPoolProviders.get",
-        "google.iam.v1.WorkloadIdentityPools.GetWorkloadIdentityPoolProvider",
-        provider
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/locations/{location}/workforcePools",
-        "iam.workforcePools.list",
-        "google.iam.admin.v1.WorkforcePools.ListWorkforcePools",
-        workforce_pools
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/locations/{location}/workforcePools/{pool}",
-        "iam.workforcePools.get",
-        "google.iam.admin.v1.WorkforcePools.GetWorkforcePool",
-        pool
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/locations/{location}/workforcePools/{pool}/providers",
-        "iam.workforcePoolProviders.list",
-        "google.iam.admin.v1.WorkforcePools.ListWorkforcePoolProviders",
-        providers
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/locations/{location}/workforcePools/{pool}/providers/{provider}",
-        "iam.workforcePoolProviders.get",
-        "google.iam.admin.v1.WorkforcePools.GetWorkforcePoolProvider",
-        provider
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Iam "/v1/projects/{project}/locations/{location}/workloadIdentityPools" "google.iam.v1.WorkloadIdentityPools." {
+        "iam.workloadIdentityPools.list" GET "" "ListWorkloadIdentityPools" => workload_pools;
+        "iam.workloadIdentityPools.get" GET "/{pool}" "GetWorkloadIdentityPool" => pool;
+        "iam.workloadIdentityPoolProviders.list" GET "/{pool}/providers" "ListWorkloadIdentityPoolProviders" => providers;
+        "iam.workloadIdentityPoolProviders.get" GET "/{pool}/providers/{provider}" "GetWorkloadIdentityPoolProvider" => provider;
+    }
+    Iam "/v1/locations/{location}/workforcePools" "google.iam.admin.v1.WorkforcePools." {
+        "iam.workforcePools.list" GET "" "ListWorkforcePools" => workforce_pools;
+        "iam.workforcePools.get" GET "/{pool}" "GetWorkforcePool" => pool;
+        "iam.workforcePoolProviders.list" GET "/{pool}/providers" "ListWorkforcePoolProviders" => providers;
+        "iam.workforcePoolProviders.get" GET "/{pool}/providers/{provider}" "GetWorkforcePoolProvider" => provider;
+    }
+};
 
 const LIST: &[&str] = &["pageSize", "pageToken", "showDeleted"];
 

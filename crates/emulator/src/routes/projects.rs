@@ -7,146 +7,33 @@ use super::super::error::{Answer, Failure};
 use super::super::filter::{Filter, Group, Term};
 use super::super::reply;
 use super::super::state::{Resource, State};
-use super::{Api, Call, Caller, Route, page, policies, row};
+use super::{Call, Caller, Route, page, policies, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/projects:search",
-        "cloudresourcemanager.projects.search",
-        "google.cloud.resourcemanager.v3.Projects.SearchProjects",
-        search_projects
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/projects",
-        "cloudresourcemanager.projects.list",
-        "google.cloud.resourcemanager.v3.Projects.ListProjects",
-        list_projects
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/projects/{id}",
-        "cloudresourcemanager.projects.get",
-        "google.cloud.resourcemanager.v3.Projects.GetProject",
-        get_project
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/projects/{id}:getIamPolicy",
-        "cloudresourcemanager.projects.getIamPolicy",
-        "google.cloud.resourcemanager.v3.Projects.GetIamPolicy",
-        project_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/projects/{id}:setIamPolicy",
-        "cloudresourcemanager.projects.setIamPolicy",
-        "google.cloud.resourcemanager.v3.Projects.SetIamPolicy",
-        set_project_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/projects/{id}:testIamPermissions",
-        "cloudresourcemanager.projects.testIamPermissions",
-        "google.cloud.resourcemanager.v3.Projects.TestIamPermissions",
-        test_project
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/folders:search",
-        "cloudresourcemanager.folders.search",
-        "google.cloud.resourcemanager.v3.Folders.SearchFolders",
-        search_folders
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/folders",
-        "cloudresourcemanager.folders.list",
-        "google.cloud.resourcemanager.v3.Folders.ListFolders",
-        list_folders
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/folders/{id}",
-        "cloudresourcemanager.folders.get",
-        "google.cloud.resourcemanager.v3.Folders.GetFolder",
-        get_folder
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/folders/{id}:getIamPolicy",
-        "cloudresourcemanager.folders.getIamPolicy",
-        "google.cloud.resourcemanager.v3.Folders.GetIamPolicy",
-        folder_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/folders/{id}:setIamPolicy",
-        "cloudresourcemanager.folders.setIamPolicy",
-        "google.cloud.resourcemanager.v3.Folders.SetIamPolicy",
-        set_folder_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/folders/{id}:testIamPermissions",
-        "cloudresourcemanager.folders.testIamPermissions",
-        "google.cloud.resourcemanager.v3.Folders.TestIamPermissions",
-        test_folder
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/organizations:search",
-        "cloudresourcemanager.organizations.search",
-        "google.cloud.resourcemanager.v3.Organizations.SearchOrganizations",
-        search_organizations
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v3/organizations/{id}",
-        "cloudresourcemanager.organizations.get",
-        "google.cloud.resourcemanager.v3.Organizations.GetOrganization",
-        get_organization
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/organizations/{id}:getIamPolicy",
-        "cloudresourcemanager.organizations.getIamPolicy",
-        "google.cloud.resourcemanager.v3.Organizations.GetIamPolicy",
-        organization_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/organizations/{id}:setIamPolicy",
-        "cloudresourcemanager.organizations.setIamPolicy",
-        "google.cloud.resourcemanager.v3.Organizations.SetIamPolicy",
-        set_organization_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v3/organizations/{id}:testIamPermissions",
-        "cloudresourcemanager.organizations.testIamPermissions",
-        "google.cloud.resourcemanager.v3.Organizations.TestIamPermissions",
-        test_organization
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    ResourceManager "/v3/projects" "google.cloud.resourcemanager.v3.Projects." {
+        "cloudresourcemanager.projects.search" GET ":search" "SearchProjects" => search_projects;
+        "cloudresourcemanager.projects.list" GET "" "ListProjects" => list;
+        "cloudresourcemanager.projects.get" GET "/{id}" "GetProject" => get;
+        "cloudresourcemanager.projects.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => get_policy;
+        "cloudresourcemanager.projects.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => set_policy;
+        "cloudresourcemanager.projects.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => test_permissions;
+    }
+    ResourceManager "/v3/folders" "google.cloud.resourcemanager.v3.Folders." {
+        "cloudresourcemanager.folders.search" GET ":search" "SearchFolders" => search_folders;
+        "cloudresourcemanager.folders.list" GET "" "ListFolders" => list;
+        "cloudresourcemanager.folders.get" GET "/{id}" "GetFolder" => get;
+        "cloudresourcemanager.folders.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => get_policy;
+        "cloudresourcemanager.folders.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => set_policy;
+        "cloudresourcemanager.folders.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => test_permissions;
+    }
+    ResourceManager "/v3/organizations" "google.cloud.resourcemanager.v3.Organizations." {
+        "cloudresourcemanager.organizations.search" GET ":search" "SearchOrganizations" => search_organizations;
+        "cloudresourcemanager.organizations.get" GET "/{id}" "GetOrganization" => get;
+        "cloudresourcemanager.organizations.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => get_policy;
+        "cloudresourcemanager.organizations.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => set_policy;
+        "cloudresourcemanager.organizations.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => test_permissions;
+    }
+};
 
 /// When everything of the world was made.
 pub const CREATED: &str = "2024-03-01T09:00:00Z";
@@ -292,126 +179,73 @@ async fn search_organizations(call: Call) -> Answer {
     answer(&call, &state, "organizations", found)
 }
 
-async fn list_projects(call: Call) -> Answer {
-    list(&call, "projects", "resourcemanager.projects.list", |state| all_projects(state).collect()).await
-}
-
-async fn list_folders(call: Call) -> Answer {
-    list(&call, "folders", "resourcemanager.folders.list", |state| all_folders(state).collect()).await
-}
-
 /// Direct children of a parent, which has to be named.
-async fn list(call: &Call, name: &str, permission: &str, all: fn(&State) -> Vec<Resource>) -> Answer {
+async fn list(call: Call) -> Answer {
     let query = call.query(&["parent", "showDeleted", "pageSize", "pageToken"])?;
     query.flag("showDeleted")?;
     let caller = call.caller().await?;
     let parent = query.text("parent").ok_or_else(Failure::invalid_argument)?;
+    let collection = call.route.collection();
+    let permission = format!("resourcemanager.{collection}.list");
     let state = call.state().await;
     let denied =
-        || Failure::denied_on(permission, &format!("//cloudresourcemanager.googleapis.com/{parent}"));
+        || Failure::denied_on(&permission, &format!("//cloudresourcemanager.googleapis.com/{parent}"));
     let above = state.node(parent).ok_or_else(denied)?;
-    if !state.allows(&caller, permission, above, call.now()) {
+    if !state.allows(&caller, &permission, above, call.now()) {
         return Err(denied());
     }
-    let found = all(&state).into_iter().filter(|of| state.parent(*of) == Some(above)).collect();
-    answer(call, &state, name, found)
+    let all: Vec<Resource> =
+        if collection == "projects" { all_projects(&state).collect() } else { all_folders(&state).collect() };
+    let found = all.into_iter().filter(|of| state.parent(*of) == Some(above)).collect();
+    answer(&call, &state, collection, found)
 }
 
-async fn get_project(call: Call) -> Answer {
-    get(&call, "projects").await
+/// The name of the resource of the path, as `projects/p`.
+fn resource_name(call: &Call) -> String {
+    format!("{}/{}", call.route.collection(), call.param("id"))
 }
 
-async fn get_folder(call: Call) -> Answer {
-    get(&call, "folders").await
-}
-
-async fn get_organization(call: Call) -> Answer {
-    get(&call, "organizations").await
-}
-
-async fn get(call: &Call, collection: &str) -> Answer {
+async fn get(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let name = format!("{collection}/{}", call.param("id"));
-    match state.node(&name).filter(|of| may(call, &state, &caller, "get", *of)) {
+    let name = resource_name(&call);
+    match state.node(&name).filter(|of| may(&call, &state, &caller, "get", *of)) {
         Some(of) => Ok(reply::message(resource_json(&state, of))),
         None => Err(Failure::denied_on(
-            &format!("resourcemanager.{collection}.get"),
+            &format!("resourcemanager.{}.get", call.route.collection()),
             &format!("//cloudresourcemanager.googleapis.com/{name}"),
         )),
     }
 }
 
-pub async fn project_policy(call: Call) -> Answer {
-    get_policy(&call, "projects").await
-}
-
-pub async fn folder_policy(call: Call) -> Answer {
-    get_policy(&call, "folders").await
-}
-
-pub async fn organization_policy(call: Call) -> Answer {
-    get_policy(&call, "organizations").await
-}
-
-/// The resource of the path, if the caller may do that with it: denied otherwise, whether it is there or not.
-fn open(
-    call: &Call,
-    state: &State,
-    caller: &Caller,
-    collection: &str,
-    action: &str,
-) -> Result<Resource, Failure> {
-    let found = state.node(&format!("{collection}/{}", call.param("id")));
+/// The resource of the path, if the caller may do that with it: denied otherwise, whether it exists or not.
+pub fn open(call: &Call, state: &State, caller: &Caller, action: &str) -> Result<Resource, Failure> {
+    let found = state.node(&resource_name(call));
     found.filter(|on| may(call, state, caller, action, *on)).ok_or_else(Failure::caller_denied)
 }
 
-async fn get_policy(call: &Call, collection: &str) -> Answer {
+pub async fn get_policy(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let body: policies::GetBody = call.body(policies::GET)?;
     let state = call.state().await;
-    let on = open(call, &state, &caller, collection, "getIamPolicy")?;
-    policies::read(call, &state, on, body.version())
+    let on = open(&call, &state, &caller, "getIamPolicy")?;
+    policies::read(&call, &state, on, body.version())
 }
 
-pub async fn set_project_policy(call: Call) -> Answer {
-    set_policy(&call, "projects").await
-}
-
-pub async fn set_folder_policy(call: Call) -> Answer {
-    set_policy(&call, "folders").await
-}
-
-pub async fn set_organization_policy(call: Call) -> Answer {
-    set_policy(&call, "organizations").await
-}
-
-async fn set_policy(call: &Call, collection: &str) -> Answer {
+pub async fn set_policy(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let mut state = call.state().await;
-    let on = open(call, &state, &caller, collection, "setIamPolicy")?;
-    policies::write(call, &mut state, on)
+    let on = open(&call, &state, &caller, "setIamPolicy")?;
+    policies::write(&call, &mut state, on)
 }
 
-pub async fn test_project(call: Call) -> Answer {
-    test(&call, "projects").await
-}
-
-pub async fn test_folder(call: Call) -> Answer {
-    test(&call, "folders").await
-}
-
-pub async fn test_organization(call: Call) -> Answer {
-    test(&call, "organizations").await
-}
-
-async fn test(call: &Call, collection: &str) -> Answer {
+pub async fn test_permissions(call: Call) -> Answer {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let on = state.node(&format!("{collection}/{}", call.param("id")));
-    policies::test(call, &state, &caller, on)
+    let on = state.node(&resource_name(&call));
+    policies::test(&call, &state, &caller, on)
 }

@@ -11,138 +11,32 @@ use super::super::filter::{Group, Term};
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::projects::{self, all_projects, filter, may, organization_has, project_has};
-use super::{Api, Call, Route, page, paged, row};
+use super::{Call, Route, page, paged, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v1/projects",
-        "cloudresourcemanager.v1.projects.list",
-        "google.cloudresourcemanager.v1.Projects.ListProjects",
-        list
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v1/projects/{id}",
-        "cloudresourcemanager.v1.projects.get",
-        "google.cloudresourcemanager.v1.Projects.GetProject",
-        get
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/projects/{id}:getAncestry",
-        "cloudresourcemanager.v1.projects.getAncestry",
-        "google.cloudresourcemanager.v1.Projects.GetAncestry",
-        ancestry
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/projects/{id}:getIamPolicy",
-        "cloudresourcemanager.v1.projects.getIamPolicy",
-        "google.cloudresourcemanager.v1.Projects.GetIamPolicy",
-        projects::project_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/projects/{id}:setIamPolicy",
-        "cloudresourcemanager.v1.projects.setIamPolicy",
-        "google.cloudresourcemanager.v1.Projects.SetIamPolicy",
-        projects::set_project_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/projects/{id}:testIamPermissions",
-        "cloudresourcemanager.v1.projects.testIamPermissions",
-        "google.cloudresourcemanager.v1.Projects.TestIamPermissions",
-        projects::test_project
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v2/folders/{id}:getIamPolicy",
-        "cloudresourcemanager.v2.folders.getIamPolicy",
-        "google.cloud.resourcemanager.v2.Folders.GetIamPolicy",
-        projects::folder_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v2/folders/{id}:setIamPolicy",
-        "cloudresourcemanager.v2.folders.setIamPolicy",
-        "google.cloud.resourcemanager.v2.Folders.SetIamPolicy",
-        projects::set_folder_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v2/folders/{id}:testIamPermissions",
-        "cloudresourcemanager.v2.folders.testIamPermissions",
-        "google.cloud.resourcemanager.v2.Folders.TestIamPermissions",
-        projects::test_folder
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v2/folders",
-        "cloudresourcemanager.v2.folders.list",
-        "google.cloud.resourcemanager.v2.Folders.ListFolders",
-        list_folders
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v2/folders/{id}",
-        "cloudresourcemanager.v2.folders.get",
-        "google.cloud.resourcemanager.v2.Folders.GetFolder",
-        get_folder
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/organizations:search",
-        "cloudresourcemanager.v1.organizations.search",
-        "google.cloudresourcemanager.v1.Organizations.SearchOrganizations",
-        search_organizations
-    ),
-    row!(
-        Api::ResourceManager,
-        "GET",
-        "/v1/organizations/{id}",
-        "cloudresourcemanager.v1.organizations.get",
-        "google.cloudresourcemanager.v1.Organizations.GetOrganization",
-        get_organization
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/organizations/{id}:testIamPermissions",
-        "cloudresourcemanager.v1.organizations.testIamPermissions",
-        "google.cloudresourcemanager.v1.Organizations.TestIamPermissions",
-        projects::test_organization
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/organizations/{id}:getIamPolicy",
-        "cloudresourcemanager.v1.organizations.getIamPolicy",
-        "google.cloudresourcemanager.v1.Organizations.GetIamPolicy",
-        projects::organization_policy
-    ),
-    row!(
-        Api::ResourceManager,
-        "POST",
-        "/v1/organizations/{id}:setIamPolicy",
-        "cloudresourcemanager.v1.organizations.setIamPolicy",
-        "google.cloudresourcemanager.v1.Organizations.SetIamPolicy",
-        projects::set_organization_policy
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    ResourceManager "/v1/projects" "google.cloudresourcemanager.v1.Projects." {
+        "cloudresourcemanager.v1.projects.list" GET "" "ListProjects" => list;
+        "cloudresourcemanager.v1.projects.get" GET "/{id}" "GetProject" => get;
+        "cloudresourcemanager.v1.projects.getAncestry" POST "/{id}:getAncestry" "GetAncestry" => ancestry;
+        "cloudresourcemanager.v1.projects.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => projects::get_policy;
+        "cloudresourcemanager.v1.projects.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => projects::set_policy;
+        "cloudresourcemanager.v1.projects.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => projects::test_permissions;
+    }
+    ResourceManager "/v2/folders" "google.cloud.resourcemanager.v2.Folders." {
+        "cloudresourcemanager.v2.folders.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => projects::get_policy;
+        "cloudresourcemanager.v2.folders.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => projects::set_policy;
+        "cloudresourcemanager.v2.folders.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => projects::test_permissions;
+        "cloudresourcemanager.v2.folders.list" GET "" "ListFolders" => list_folders;
+        "cloudresourcemanager.v2.folders.get" GET "/{id}" "GetFolder" => get_folder;
+    }
+    ResourceManager "/v1/organizations" "google.cloudresourcemanager.v1.Organizations." {
+        "cloudresourcemanager.v1.organizations.search" POST ":search" "SearchOrganizations" => search_organizations;
+        "cloudresourcemanager.v1.organizations.get" GET "/{id}" "GetOrganization" => get_organization;
+        "cloudresourcemanager.v1.organizations.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => projects::test_permissions;
+        "cloudresourcemanager.v1.organizations.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => projects::get_policy;
+        "cloudresourcemanager.v1.organizations.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => projects::set_policy;
+    }
+};
 
 /// The type and the id of a resource: a project's is its id, not its number.
 fn id(state: &State, of: Resource) -> Value {
@@ -179,16 +73,15 @@ async fn list(call: Call) -> Answer {
 
 async fn get(call: Call) -> Answer {
     call.query(&[])?;
-    let (state, of) = open(&call, "projects").await?;
+    let (state, of) = open(&call).await?;
     Ok(reply::message(project_json(&state, of)))
 }
 
-/// The resource of the path, if the caller may see it: these versions do not say whether it is there.
-async fn open<'a>(call: &'a Call, collection: &str) -> Result<(MutexGuard<'a, State>, Resource), Failure> {
+/// The resource of the path, if the caller may see it: these versions do not say whether it exists.
+async fn open(call: &Call) -> Result<(MutexGuard<'_, State>, Resource), Failure> {
     let caller = call.caller().await?;
     let state = call.state().await;
-    let found = state.node(&format!("{collection}/{}", call.param("id")));
-    let of = found.filter(|of| may(call, &state, &caller, "get", *of)).ok_or_else(Failure::caller_denied)?;
+    let of = projects::open(call, &state, &caller, "get")?;
     Ok((state, of))
 }
 
@@ -207,7 +100,7 @@ fn organization_json(state: &State, of: Resource) -> Value {
 
 async fn get_folder(call: Call) -> Answer {
     call.query(&[])?;
-    let (state, of) = open(&call, "folders").await?;
+    let (state, of) = open(&call).await?;
     Ok(reply::message(folder_json(&state, of)))
 }
 
@@ -228,7 +121,7 @@ async fn list_folders(call: Call) -> Answer {
 
 async fn get_organization(call: Call) -> Answer {
     call.query(&[])?;
-    let (state, of) = open(&call, "organizations").await?;
+    let (state, of) = open(&call).await?;
     Ok(reply::message(organization_json(&state, of)))
 }
 
@@ -262,7 +155,7 @@ async fn search_organizations(call: Call) -> Answer {
 async fn ancestry(call: Call) -> Answer {
     call.query(&[])?;
     call.body::<Value>(&[])?;
-    let (state, of) = open(&call, "projects").await?;
+    let (state, of) = open(&call).await?;
     let levels: Vec<Value> = state.way_up(of).map(|level| json!({"resourceId": id(&state, level)})).collect();
     Ok(reply::message(json!({"ancestor": levels})))
 }

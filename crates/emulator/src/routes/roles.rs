@@ -12,74 +12,20 @@ use super::super::role::{self, Role};
 use super::super::state::Resource;
 use super::super::testable;
 use super::super::world::CustomRole;
-use super::{Api, Call, Route, page, paged, row};
+use super::{Call, Route, page, paged, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/roles",
-        "iam.roles.list",
-        "google.iam.admin.v1.IAM.ListRoles",
-        list_predefined
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/roles/{role}",
-        "iam.roles.get",
-        "google.iam.admin.v1.IAM.GetRole",
-        get_predefined
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/roles:queryGrantableRoles",
-        "iam.roles.queryGrantableRoles",
-        "google.iam.admin.v1.IAM.QueryGrantableRoles",
-        grantable
-    ),
-    row!(
-        Api::Iam,
-        "POST",
-        "/v1/permissions:queryTestablePermissions",
-        "iam.permissions.queryTestablePermissions",
-        "google.iam.admin.v1.IAM.QueryTestablePermissions",
-        testable
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/roles",
-        "iam.projects.roles.list",
-        "google.iam.admin.v1.IAM.ListRoles",
-        list_of_project
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/projects/{project}/roles/{role}",
-        "iam.projects.roles.get",
-        "google.iam.admin.v1.IAM.GetRole",
-        get_of_project
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/organizations/{organization}/roles",
-        "iam.organizations.roles.list",
-        "google.iam.admin.v1.IAM.ListRoles",
-        list_of_organization
-    ),
-    row!(
-        Api::Iam,
-        "GET",
-        "/v1/organizations/{organization}/roles/{role}",
-        "iam.organizations.roles.get",
-        "google.iam.admin.v1.IAM.GetRole",
-        get_of_organization
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Iam "" "google.iam.admin.v1.IAM." {
+        "iam.roles.list" GET "/v1/roles" "ListRoles" => list_predefined;
+        "iam.roles.get" GET "/v1/roles/{role}" "GetRole" => get_predefined;
+        "iam.roles.queryGrantableRoles" POST "/v1/roles:queryGrantableRoles" "QueryGrantableRoles" => grantable;
+        "iam.permissions.queryTestablePermissions" POST "/v1/permissions:queryTestablePermissions" "QueryTestablePermissions" => testable;
+        "iam.projects.roles.list" GET "/v1/projects/{project}/roles" "ListRoles" => list_of_project;
+        "iam.projects.roles.get" GET "/v1/projects/{project}/roles/{role}" "GetRole" => get_of_project;
+        "iam.organizations.roles.list" GET "/v1/organizations/{organization}/roles" "ListRoles" => list_of_organization;
+        "iam.organizations.roles.get" GET "/v1/organizations/{organization}/roles/{role}" "GetRole" => get_of_organization;
+    }
+};
 
 const LIST: &[&str] = &["parent", "pageSize", "pageToken", "view", "showDeleted"];
 

@@ -9,66 +9,21 @@ use super::super::error::{Answer, Failure};
 use super::super::reply;
 use super::super::services::Change;
 use super::super::state::{Resource, State};
-use super::{Api, Call, Route, page, row};
+use super::{Call, Route, page, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::ServiceUsage,
-        "GET",
-        "/v1/projects/{project}/services",
-        "serviceusage.services.list",
-        "google.api.serviceusage.v1.ServiceUsage.ListServices",
-        list
-    ),
-    row!(
-        Api::ServiceUsage,
-        "GET",
-        "/v1/projects/{project}/services:batchGet",
-        "serviceusage.services.batchGet",
-        "google.api.serviceusage.v1.ServiceUsage.BatchGetServices",
-        batch_get
-    ),
-    row!(
-        Api::ServiceUsage,
-        "POST",
-        "/v1/projects/{project}/services:batchEnable",
-        "serviceusage.services.batchEnable",
-        "google.api.serviceusage.v1.ServiceUsage.BatchEnableServices",
-        batch_enable
-    ),
-    row!(
-        Api::ServiceUsage,
-        "GET",
-        "/v1/projects/{project}/services/{service}",
-        "serviceusage.services.get",
-        "google.api.serviceusage.v1.ServiceUsage.GetService",
-        get
-    ),
-    row!(
-        Api::ServiceUsage,
-        "POST",
-        "/v1/projects/{project}/services/{service}:enable",
-        "serviceusage.services.enable",
-        "google.api.serviceusage.v1.ServiceUsage.EnableService",
-        enable
-    ),
-    row!(
-        Api::ServiceUsage,
-        "POST",
-        "/v1/projects/{project}/services/{service}:disable",
-        "serviceusage.services.disable",
-        "google.api.serviceusage.v1.ServiceUsage.DisableService",
-        disable
-    ),
-    row!(
-        Api::ServiceUsage,
-        "GET",
-        "/v1/operations/{id}",
-        "serviceusage.operations.get",
-        "google.longrunning.Operations.GetOperation",
-        operation
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    ServiceUsage "/v1/projects/{project}/services" "google.api.serviceusage.v1.ServiceUsage." {
+        "serviceusage.services.list" GET "" "ListServices" => list;
+        "serviceusage.services.batchGet" GET ":batchGet" "BatchGetServices" => batch_get;
+        "serviceusage.services.batchEnable" POST ":batchEnable" "BatchEnableServices" => batch_enable;
+        "serviceusage.services.get" GET "/{service}" "GetService" => get;
+        "serviceusage.services.enable" POST "/{service}:enable" "EnableService" => enable;
+        "serviceusage.services.disable" POST "/{service}:disable" "DisableService" => disable;
+    }
+    ServiceUsage "" "google.longrunning.Operations." {
+        "serviceusage.operations.get" GET "/v1/operations/{id}" "GetOperation" => operation;
+    }
+};
 
 /// The longest batches (discovery).
 const MOST_READ: usize = 30;
@@ -214,7 +169,7 @@ async fn operation(call: Call) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::super::super::services::Services;
-    use super::*;
+    use super::super::Api;
 
     #[test]
     fn what_is_served_is_in_the_catalogue_under_the_title_that_its_refusals_use() {

@@ -17,21 +17,18 @@ use super::super::state::State;
 use super::super::subject;
 use super::super::tokens::{Principal, Token, is_scope, secret};
 use super::oauth::{parameters, wanted};
-use super::{Api, Call, Route, row};
+use super::{Call, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Sts,
-        "POST",
-        "/v1/token",
-        "sts.token",
-        "google.identity.sts.v1.SecurityTokenService.ExchangeToken",
-        exchange
-    ),
-    row!(Api::Sts, "POST", "/v1/introspect", "sts.introspect", "", introspect),
-    row!(Api::Sts, "POST", "/v1/oauthtoken", "sts.oauthtoken", "", refresh),
-    row!(Api::Sts, "POST", "/v1/revoke", "sts.revoke", "", revoke),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Sts "" "google.identity.sts.v1.SecurityTokenService." {
+        "sts.token" POST "/v1/token" "ExchangeToken" => exchange;
+    }
+    Sts "" "" {
+        "sts.introspect" POST "/v1/introspect" => introspect;
+        "sts.oauthtoken" POST "/v1/oauthtoken" => refresh;
+        "sts.revoke" POST "/v1/revoke" => revoke;
+    }
+};
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";

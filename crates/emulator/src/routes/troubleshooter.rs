@@ -14,34 +14,19 @@ use super::super::reply;
 use super::super::state::{Resource, State};
 use super::super::tokens::Principal;
 use super::super::verdict::Verdict;
-use super::{Api, Call, Caller, Route, row};
+use super::{Call, Caller, Route, routes};
 
-pub const ROUTES: &[Route] = &[
-    row!(
-        Api::Troubleshooter,
-        "POST",
-        "/v1/iam:troubleshoot",
-        "policytroubleshooter.v1.iam.troubleshoot",
-        "google.cloud.policytroubleshooter.v1.IamChecker.TroubleshootIamPolicy",
-        v1
-    ),
-    row!(
-        Api::Troubleshooter,
-        "POST",
-        "/v2alpha1/iam:troubleshoot",
-        "policytroubleshooter.v2alpha1.iam.troubleshoot",
-        "google.cloud.policytroubleshooter.v2alpha1.IamChecker.TroubleshootIamPolicy",
-        v2alpha1
-    ),
-    row!(
-        Api::Troubleshooter,
-        "POST",
-        "/v3/iam:troubleshoot",
-        "policytroubleshooter.iam.troubleshoot",
-        "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.TroubleshootIamPolicy",
-        v3
-    ),
-];
+pub(super) const ROUTES: &[Route] = routes! {
+    Troubleshooter "" "google.cloud.policytroubleshooter.v1.IamChecker." {
+        "policytroubleshooter.v1.iam.troubleshoot" POST "/v1/iam:troubleshoot" "TroubleshootIamPolicy" => v1;
+    }
+    Troubleshooter "" "google.cloud.policytroubleshooter.v2alpha1.IamChecker." {
+        "policytroubleshooter.v2alpha1.iam.troubleshoot" POST "/v2alpha1/iam:troubleshoot" "TroubleshootIamPolicy" => v2alpha1;
+    }
+    Troubleshooter "" "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter." {
+        "policytroubleshooter.iam.troubleshoot" POST "/v3/iam:troubleshoot" "TroubleshootIamPolicy" => v3;
+    }
+};
 
 const TUPLE: [Field; 3] =
     [("principal", Kind::Text), ("fullResourceName", Kind::Text), ("permission", Kind::Text)];
