@@ -65,7 +65,7 @@ async fn no_more_is_under_way_at_once_than_was_said() {
     })
     .await;
     let accounts = names(&desk, 100).await;
-    desk.fault(Fault { method: TEST.into(), delay_ms: 5, ..Fault::default() }).await;
+    desk.fault(Fault::on(TEST).delay_ms(5)).await;
     run(&desk, &accounts, Question::Permissions).await.0.unwrap();
     let (mut under_way, mut most) = (0, 0);
     while let Ok(record) = recorded.try_recv() {
@@ -83,13 +83,7 @@ async fn what_fails_in_passing_is_asked_again_at_the_end() {
     let accounts = names(&desk, 6).await;
     let path = accounts[2].split('@').next().unwrap().to_owned();
     // As often as the client repeats one request by itself.
-    let fault = Fault {
-        method: TEST.into(),
-        path,
-        error: Some("UNAVAILABLE".into()),
-        times: Some(4),
-        ..Fault::default()
-    };
+    let fault = Fault::on(TEST).error("UNAVAILABLE").times(4).path(&path);
     desk.fault(fault).await;
     let (ended, told) = run(&desk, &accounts, Question::Permissions).await;
     assert_eq!(ended.unwrap().answered, 6);
@@ -112,8 +106,7 @@ async fn one_that_is_gone_is_told_as_missing_and_the_others_are_asked() {
 async fn after_twenty_denials_in_a_row_no_more_is_asked() {
     let desk = Desk::with(unlimited).await;
     let accounts = names(&desk, 200).await;
-    let denied =
-        Fault { method: GET_POLICY.into(), error: Some("IAM_PERMISSION_DENIED".into()), ..Fault::default() };
+    let denied = Fault::on(GET_POLICY).error("IAM_PERMISSION_DENIED");
     desk.fault(denied).await;
     let (ended, told) = run(&desk, &accounts, Question::Policy).await;
     assert_eq!(ended.unwrap_err().kind, ErrorKind::Denied);
@@ -125,7 +118,7 @@ async fn after_twenty_denials_in_a_row_no_more_is_asked() {
 async fn credentials_that_do_not_work_end_it_with_the_first_answer() {
     let desk = Desk::with(unlimited).await;
     let accounts = names(&desk, 200).await;
-    desk.fault(Fault { method: TEST.into(), token_expired: true, ..Fault::default() }).await;
+    desk.fault(Fault::on(TEST).outcome(impersona_emulator::Outcome::TokenExpired)).await;
     let (ended, told) = run(&desk, &accounts, Question::Permissions).await;
     assert_eq!(ended.unwrap_err().kind, ErrorKind::Credentials);
     assert!(told.is_empty());

@@ -18,7 +18,7 @@ use crate::{
     },
 };
 use impersona_emulator::{
-    Emulator, Fault, Handle, Options, World,
+    Delivery, Emulator, Fault, Handle, Options, Outcome, World,
     names::{CAROL, CREATOR, DEV, EDITABLE, GET_POLICY, SET_POLICY, USER},
 };
 
@@ -49,7 +49,7 @@ impl Desk {
         let desk = Desk::new().await;
         // The token is there before anything goes wrong.
         desk.client.get_policy(EDITABLE).await.unwrap();
-        desk.fault(Fault { method: SET_POLICY.into(), times: Some(1), ..fault }).await;
+        desk.fault(fault.method(SET_POLICY).times(1)).await;
         desk
     }
 
@@ -219,7 +219,7 @@ async fn on_the_command_line_changes_that_do_not_touch_go_together() {
 #[tokio::test]
 async fn a_conflict_every_time_ends_after_five_more_tries() {
     let desk = Desk::new().await;
-    desk.fault(Fault { method: SET_POLICY.into(), etag_conflict: true, ..Fault::default() }).await;
+    desk.fault(Fault::on(SET_POLICY).outcome(Outcome::EtagConflict)).await;
     let applied = desk.grant(retry()).await.unwrap();
     assert!(matches!(applied, Applied::Conflict { .. }), "{applied:?}");
     assert_eq!(desk.calls(SET_POLICY).await, 6);
@@ -259,9 +259,9 @@ async fn changes_that_are_harmful_together_are_not_written_together() {
 #[tokio::test]
 async fn a_lost_answer_to_a_write_that_was_carried_out_is_found_out() {
     for fault in [
-        Fault { reset_after: true, ..Fault::default() },
-        Fault { truncate: true, ..Fault::default() },
-        Fault { delay_ms: 300, ..Fault::default() },
+        Fault::default().delivery(Delivery::ResetAfter),
+        Fault::default().delivery(Delivery::Truncate),
+        Fault::default().delay_ms(300),
     ] {
         let desk = Desk::under(fault.clone()).await;
         let applied = desk.grant(retry()).await.unwrap();
@@ -273,7 +273,7 @@ async fn a_lost_answer_to_a_write_that_was_carried_out_is_found_out() {
 #[tokio::test]
 async fn a_write_that_comes_through_after_its_time_is_found_by_looking_again() {
     let desk = Desk::with(|settings| settings.timeout = testing::PATIENCE).await;
-    desk.fault(Fault { method: SET_POLICY.into(), times: Some(1), hang: true, ..Fault::default() }).await;
+    desk.fault(Fault::on(SET_POLICY).delivery(Delivery::Hang).times(1)).await;
     let late = async {
         desk.until_called(SET_POLICY, 1).await;
         let before = desk.calls(GET_POLICY).await;
@@ -289,15 +289,15 @@ async fn a_write_that_comes_through_after_its_time_is_found_by_looking_again() {
 
 /// An answer with the status of a success, to a write that was not applied.
 fn says_it_is_done(body: serde_json::Value) -> Fault {
-    Fault { status: Some(200), body: Some(body), ..Fault::default() }
+    Fault::default().answer(200, body)
 }
 
 #[tokio::test]
 async fn a_lost_answer_to_a_write_that_was_not_carried_out_is_said_and_nothing_is_sent_again() {
     for fault in [
-        Fault { reset_before: true, ..Fault::default() },
-        Fault { html: true, ..Fault::default() },
-        Fault { error: Some("UNAVAILABLE".into()), ..Fault::default() },
+        Fault::default().delivery(Delivery::ResetBefore),
+        Fault::default().delivery(Delivery::Html { status: 502 }),
+        Fault::default().error("UNAVAILABLE"),
         // A success by its status, and by nothing else.
         says_it_is_done(json!({})),
         says_it_is_done(json!({"error": {"code": 403, "message": "no", "status": "PERMISSION_DENIED"}})),
@@ -317,9 +317,9 @@ async fn a_lost_answer_to_a_write_that_was_not_carried_out_is_said_and_nothing_i
 
 #[tokio::test]
 async fn a_lost_answer_and_no_way_to_look_is_unknown_with_the_command_that_tells() {
-    let desk = Desk::under(Fault { reset_after: true, ..Fault::default() }).await;
+    let desk = Desk::under(Fault::default().delivery(Delivery::ResetAfter)).await;
     let request = desk.request(vec![Edit::Grant(triple(CREATOR, DEV))], retry()).await;
-    desk.fault(Fault { method: GET_POLICY.into(), reset_before: true, ..Fault::default() }).await;
+    desk.fault(Fault::on(GET_POLICY).delivery(Delivery::ResetBefore)).await;
     let applied = desk.apply(request).await.unwrap();
     let Applied::Unknown { check, .. } = &applied else { panic!("{applied:?}") };
     assert_eq!(*check, format!("impersona policy get {EDITABLE}"));
@@ -328,7 +328,7 @@ async fn a_lost_answer_and_no_way_to_look_is_unknown_with_the_command_that_tells
 
 #[tokio::test]
 async fn a_lost_answer_after_which_others_wrote_is_a_conflict() {
-    let desk = Desk::under(Fault { reset_before: true, ..Fault::default() }).await;
+    let desk = Desk::under(Fault::default().delivery(Delivery::ResetBefore)).await;
     let request = desk.request(vec![Edit::Grant(triple(CREATOR, DEV))], retry()).await;
     desk.meanwhile(USER, |members| members.push(CAROL.into())).await;
     let applied = desk.apply(request).await.unwrap();
@@ -350,11 +350,11 @@ async fn a_write_that_never_left_is_no_lost_one() {
 async fn whether_an_api_is_being_switched_on_is_never_guessed() {
     const SERVICE: &str = "iamcredentials.googleapis.com";
     for fault in
-        [Fault { reset_before: true, ..Fault::default() }, Fault { reset_after: true, ..Fault::default() }]
+        [Fault::default().delivery(Delivery::ResetBefore), Fault::default().delivery(Delivery::ResetAfter)]
     {
         let desk = Desk::new().await;
         desk.client.get_policy(EDITABLE).await.unwrap();
-        desk.fault(Fault { method: "serviceusage.services.batchEnable".into(), ..fault }).await;
+        desk.fault(fault.method("serviceusage.services.batchEnable")).await;
         let mut told = |_| ();
         let error = enable_service(&desk.client, "acme-dark", SERVICE, ENABLING_PATIENCE, &mut told)
             .await
@@ -380,7 +380,7 @@ async fn whether_an_api_is_being_switched_on_is_never_guessed() {
 async fn a_refused_write_is_told_as_it_is_and_not_sent_again() {
     for (error, kind) in [("PERMISSION_DENIED", ErrorKind::Denied), ("RATE_LIMIT_EXCEEDED", ErrorKind::Quota)]
     {
-        let desk = Desk::under(Fault { error: Some(error.into()), ..Fault::default() }).await;
+        let desk = Desk::under(Fault::default().error(error)).await;
         assert_eq!(desk.grant(retry()).await.unwrap_err().kind, kind);
         assert_eq!(desk.calls(SET_POLICY).await, 1, "{error}");
     }
@@ -388,7 +388,7 @@ async fn a_refused_write_is_told_as_it_is_and_not_sent_again() {
 
 #[tokio::test]
 async fn a_token_that_ended_is_renewed_and_the_write_sent_again() {
-    let desk = Desk::under(Fault { token_expired: true, ..Fault::default() }).await;
+    let desk = Desk::under(Fault::default().outcome(Outcome::TokenExpired)).await;
     assert!(matches!(desk.grant(Mode::Once).await, Ok(Applied::Applied { .. })));
     assert_eq!(desk.calls(SET_POLICY).await, 2);
 }

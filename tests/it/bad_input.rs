@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use impersona::{api::Client, http::ErrorKind};
-use impersona_emulator::Fault;
+use impersona_emulator::{Delivery, Fault};
 use serde_json::json;
 
 use crate::support::{DEPLOYER, Home, access, assert_sentence, client_with, emulator_with};
@@ -227,7 +227,7 @@ fn a_huge_token_pasted_into_the_explorer_keeps_it_answering() {
 
 /// What is said when a mint is answered like this.
 async fn answered(fault: Fault) -> impersona::http::ApiError {
-    let (emulator, _) = emulator_with(Fault { method: MINT.into(), ..fault }).await;
+    let (emulator, _) = emulator_with(fault.method(MINT)).await;
     let client: Client = client_with(&emulator, |settings| settings.timeout = Duration::from_secs(10));
     let error = client.mint(&access(DEPLOYER, &[])).await.expect_err("no answer");
     assert_sentence(&error);
@@ -237,14 +237,14 @@ async fn answered(fault: Fault) -> impersona::http::ApiError {
 #[tokio::test]
 async fn a_reply_that_is_a_web_page_is_no_answer() {
     assert_eq!(
-        answered(Fault { html: true, status: Some(200), ..Fault::default() }).await.kind,
+        answered(Fault::default().delivery(Delivery::Html { status: 200 })).await.kind,
         ErrorKind::Server
     );
 }
 
 #[tokio::test]
 async fn a_reply_that_is_cut_is_no_answer() {
-    assert_eq!(answered(Fault { truncate: true, ..Fault::default() }).await.kind, ErrorKind::Network);
+    assert_eq!(answered(Fault::default().delivery(Delivery::Truncate)).await.kind, ErrorKind::Network);
 }
 
 #[tokio::test]
@@ -252,7 +252,7 @@ async fn a_reply_of_the_wrong_type_is_no_answer() {
     for body in
         [json!([]), json!("ya29.c.hush"), json!({"accessToken": 3}), json!({"accessToken": null}), json!({})]
     {
-        let error = answered(Fault { body: Some(body.clone()), ..Fault::default() }).await;
+        let error = answered(Fault::default().answer(200, body.clone())).await;
         assert_eq!(error.kind, ErrorKind::Server, "{body}: {error}");
         assert!(!error.sentence().contains("hush"), "{error}");
     }
@@ -260,7 +260,7 @@ async fn a_reply_of_the_wrong_type_is_no_answer() {
 
 #[tokio::test]
 async fn a_reply_that_never_ends_is_read_to_a_bound() {
-    let error = answered(Fault { endless: true, ..Fault::default() }).await;
+    let error = answered(Fault::default().delivery(Delivery::Endless)).await;
     assert_eq!(error.kind, ErrorKind::Server);
     assert!(error.sentence().contains("8 MiB"), "{error}");
 }

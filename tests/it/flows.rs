@@ -12,7 +12,7 @@ use impersona::{
         jwt,
     },
 };
-use impersona_emulator::{Emulator, Fault, Handle, Options, World};
+use impersona_emulator::{Delivery, Emulator, Fault, Handle, Options, Outcome, World};
 
 use crate::support::{DEPLOYER, access, assert_sentence, client, client_with, emulator, emulator_with};
 
@@ -21,7 +21,7 @@ const GET: &str = "iam.serviceAccounts.get";
 
 /// A fault of the two methods that these tests call.
 fn fault(method: &str) -> Fault {
-    Fault { method: method.into(), ..Fault::default() }
+    Fault::on(method)
 }
 
 /// How often a method was called.
@@ -179,25 +179,20 @@ async fn an_account_that_is_not_there_is_not_found() {
 
 #[tokio::test]
 async fn a_slow_answer_is_an_answer() {
-    let (outcome, sent) = mint_under(Fault { delay_ms: 300, ..fault(MINT) }).await;
+    let (outcome, sent) = mint_under(fault(MINT).delay_ms(300)).await;
     assert!(outcome.is_ok() && sent == 1, "{outcome:?}, sent {sent} times");
 }
 
 #[tokio::test]
 async fn too_many_calls_are_sent_again_after_the_wait_that_was_asked_for() {
-    let error = Fault {
-        error: Some("RATE_LIMIT_EXCEEDED".into()),
-        retry_after: Some(1),
-        times: Some(1),
-        ..fault(MINT)
-    };
+    let error = fault(MINT).error("RATE_LIMIT_EXCEEDED").times(1).retry_after(1);
     let (outcome, sent) = mint_under(error).await;
     assert!(outcome.is_ok() && sent == 2, "{outcome:?}, sent {sent} times");
 }
 
 #[tokio::test]
 async fn a_wait_that_is_too_long_is_not_waited_for() {
-    let error = Fault { error: Some("RATE_LIMIT_EXCEEDED".into()), retry_after: Some(3_600), ..fault(MINT) };
+    let error = fault(MINT).error("RATE_LIMIT_EXCEEDED").retry_after(3_600);
     let (outcome, sent) = mint_under(error).await;
     let error = outcome.unwrap_err();
     assert_eq!(
@@ -209,10 +204,9 @@ async fn a_wait_that_is_too_long_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_server_in_trouble_is_asked_again_and_then_said_to_be_in_trouble() {
-    let (outcome, sent) =
-        mint_under(Fault { error: Some("UNAVAILABLE".into()), times: Some(2), ..fault(MINT) }).await;
+    let (outcome, sent) = mint_under(fault(MINT).error("UNAVAILABLE").times(2)).await;
     assert!(outcome.is_ok() && sent == 3, "{outcome:?}, sent {sent} times");
-    let (outcome, sent) = mint_under(Fault { error: Some("UNAVAILABLE".into()), ..fault(MINT) }).await;
+    let (outcome, sent) = mint_under(fault(MINT).error("UNAVAILABLE")).await;
     let error = outcome.unwrap_err();
     assert_eq!((error.kind, error.status, sent), (ErrorKind::Server, Some(503), 4));
     assert_sentence(&error);
@@ -220,7 +214,7 @@ async fn a_server_in_trouble_is_asked_again_and_then_said_to_be_in_trouble() {
 
 #[tokio::test]
 async fn a_server_that_hangs_is_given_up_after_the_timeout() {
-    let hang = Fault { hang: true, ..fault(MINT) };
+    let hang = fault(MINT).delivery(Delivery::Hang);
     let error = mint_within(Duration::from_secs(1), hang).await.0.unwrap_err();
     assert_eq!(error.kind, ErrorKind::Timeout);
     assert_sentence(&error);
@@ -230,9 +224,9 @@ async fn a_server_that_hangs_is_given_up_after_the_timeout() {
 #[tokio::test]
 async fn a_lost_connection_is_made_again() {
     for cut in [
-        Fault { truncate: true, times: Some(1), ..fault(MINT) },
-        Fault { reset_before: true, times: Some(1), ..fault(MINT) },
-        Fault { reset_after: true, times: Some(1), ..fault(MINT) },
+        fault(MINT).delivery(Delivery::Truncate).times(1),
+        fault(MINT).delivery(Delivery::ResetBefore).times(1),
+        fault(MINT).delivery(Delivery::ResetAfter).times(1),
     ] {
         let (outcome, sent) = mint_under(cut.clone()).await;
         assert!(outcome.is_ok() && sent == 2, "{cut:?}: {outcome:?}, sent {sent} times");
@@ -241,7 +235,7 @@ async fn a_lost_connection_is_made_again() {
 
 #[tokio::test]
 async fn a_connection_that_is_always_lost_is_said_to_be_lost() {
-    let (outcome, sent) = mint_under(Fault { truncate: true, ..fault(MINT) }).await;
+    let (outcome, sent) = mint_under(fault(MINT).delivery(Delivery::Truncate)).await;
     let error = outcome.unwrap_err();
     assert_eq!((error.kind, sent), (ErrorKind::Network, 4));
     assert_sentence(&error);
@@ -249,8 +243,8 @@ async fn a_connection_that_is_always_lost_is_said_to_be_lost() {
 
 #[tokio::test]
 async fn a_web_page_is_no_answer_and_is_not_shown() {
-    for status in [None, Some(200)] {
-        let (outcome, _) = mint_under(Fault { html: true, status, ..fault(MINT) }).await;
+    for status in [502, 200] {
+        let (outcome, _) = mint_under(fault(MINT).delivery(Delivery::Html { status })).await;
         let error = outcome.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Server, "{error}");
         assert_sentence(&error);
@@ -259,9 +253,9 @@ async fn a_web_page_is_no_answer_and_is_not_shown() {
 
 #[tokio::test]
 async fn an_expired_token_is_renewed_once_without_a_word() {
-    let (outcome, sent) = mint_under(Fault { token_expired: true, times: Some(1), ..fault(MINT) }).await;
+    let (outcome, sent) = mint_under(fault(MINT).outcome(Outcome::TokenExpired).times(1)).await;
     assert!(outcome.is_ok() && sent == 2, "{outcome:?}, sent {sent} times");
-    let (outcome, sent) = mint_under(Fault { token_expired: true, ..fault(MINT) }).await;
+    let (outcome, sent) = mint_under(fault(MINT).outcome(Outcome::TokenExpired)).await;
     let error = outcome.unwrap_err();
     assert_eq!((error.kind, sent), (ErrorKind::Credentials, 2));
     assert_sentence(&error);
@@ -279,8 +273,7 @@ async fn a_token_that_ends_in_the_meantime_is_renewed() {
 
 #[tokio::test]
 async fn reads_are_repeated_like_mints() {
-    let (emulator, handle) =
-        emulator_with(Fault { error: Some("UNAVAILABLE".into()), times: Some(1), ..fault(GET) }).await;
+    let (emulator, handle) = emulator_with(fault(GET).error("UNAVAILABLE").times(1)).await;
     let account = client(&emulator).get_account(DEPLOYER).await.unwrap();
     assert_eq!((account.unique_id.as_str(), calls(&handle, GET).await), ("109300000000000004411", 2));
 }

@@ -20,7 +20,7 @@ use impersona::{
     },
 };
 use impersona_emulator::{
-    Emulator, Fault, Options, World,
+    Delivery, Emulator, Fault, Options, Outcome, World,
     names::{RELAY_A, RELAY_B, VAULT},
 };
 use serde_json::Value;
@@ -89,7 +89,7 @@ async fn what_an_account_signs_is_verified_with_its_published_keys() {
 #[tokio::test]
 async fn a_signature_of_an_account_whose_keys_cannot_be_read_is_not_checked_and_still_given() {
     let emulator = emulator().await;
-    let fault = Fault { method: "certs.x509".into(), status: Some(404), ..Fault::default() };
+    let fault = Fault::on("certs.x509").outcome(Outcome::Answer { status: 404, body: None });
     emulator.handle().add_fault(fault).await;
     let credential = flows::mint(&client(&emulator), &blob()).await.unwrap();
     let (state, reason) = verdict(&credential);
@@ -230,7 +230,7 @@ async fn without_a_metadata_server_that_is_said_without_waiting_for_one() {
 async fn a_server_that_is_not_googles_is_not_believed() {
     let emulator = emulator().await;
     // It says 200 and looks right, but for the flavour.
-    let fault = Fault { method: "metadata.read".into(), html: true, status: Some(200), ..Fault::default() };
+    let fault = Fault::on("metadata.read").delivery(Delivery::Html { status: 200 });
     emulator.handle().add_fault(fault).await;
     let error = client(&emulator).machine().await.unwrap_err();
     assert!(

@@ -39,7 +39,7 @@ impl State {
             Some(_) => true,
             None => {
                 let parent = name.split_once("/roles/").and_then(|(parent, _)| self.node(parent));
-                let above = parent.is_some_and(|parent| self.way_up(on).any(|level| level == parent));
+                let above = parent.is_some_and(|parent| self.ancestors(on).any(|level| level == parent));
                 above && self.custom_role(name).is_some()
             }
         };

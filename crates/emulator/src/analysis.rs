@@ -117,7 +117,7 @@ impl State {
             resources: Vec::new(),
             hidden: false,
         };
-        let is_inside = |of: Resource, top: Resource| self.way_up(of).any(|level| level == top);
+        let is_inside = |of: Resource, top: Resource| self.ancestors(of).any(|level| level == top);
         // A world may have a hundred thousand accounts, most of them without a binding.
         let bound = |of: &Resource| !self.policy(*of).bindings.is_empty();
         for attached in self.resources().filter(bound).filter(|of| is_inside(*of, question.scope)) {
@@ -156,7 +156,7 @@ impl State {
         if !options.expand_resources || matches!(top, Resource::Account(_)) {
             return vec![top];
         }
-        let inside = self.resources().filter(|of| self.way_up(*of).any(|level| level == top));
+        let inside = self.resources().filter(|of| self.ancestors(*of).any(|level| level == top));
         inside.take(MOST).collect()
     }
 
@@ -270,7 +270,7 @@ impl State {
 
     /// The steps from the top down to a resource.
     fn edges_from(&self, top: Resource, on: Resource) -> Vec<(String, String)> {
-        let way: Vec<Resource> = self.way_up(on).collect();
+        let way: Vec<Resource> = self.ancestors(on).collect();
         let length = way.iter().position(|level| *level == top).unwrap_or(0);
         let name = |of: Resource| self.asset_name(of);
         way.windows(2).take(length).map(|pair| (name(pair[1]), name(pair[0]))).collect()

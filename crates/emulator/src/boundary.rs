@@ -68,7 +68,7 @@ impl Boundary {
         self.access_boundary_rules.iter().any(|rule| {
             state
                 .by_full_name(&rule.available_resource)
-                .is_some_and(|top| state.way_up(on).any(|at| at == top))
+                .is_some_and(|top| state.ancestors(on).any(|at| at == top))
                 && rule.roles().any(|role| state.role_gives(role, permission))
                 && rule
                     .availability_condition

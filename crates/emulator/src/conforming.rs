@@ -7,7 +7,7 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::error::speaks_oauth;
-use super::fault::Fault;
+use super::fault::{Fault, Outcome};
 use super::routes::Route;
 use impersona_contract::{Method, contract, refusal};
 
@@ -35,7 +35,7 @@ pub fn documented(route: &Route) -> Option<&'static Method> {
 
 /// Looks at an answer of the emulator at `base`. What a fault states word for word is not looked at.
 pub async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Response) -> Response {
-    let is_stated = fault.is_some_and(|fault| fault.status.is_some() || fault.body.is_some());
+    let is_stated = fault.is_some_and(|fault| matches!(fault.outcome, Outcome::Answer { .. }));
     let Some(method) = documented(route).filter(|_| !is_stated) else { return response };
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.expect("an answer of the emulator can be read");

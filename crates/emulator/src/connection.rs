@@ -15,9 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Cuts the connection it belongs to.
 #[derive(Debug, Clone, Default)]
-pub struct Scissors(Arc<AtomicBool>);
+pub struct ConnectionCutter(Arc<AtomicBool>);
 
-impl Scissors {
+impl ConnectionCutter {
     /// From now on nothing is written: the next attempt resets the connection.
     pub fn cut(&self) {
         self.0.store(true, Ordering::Release);
@@ -29,15 +29,15 @@ impl Scissors {
     }
 }
 
-/// A TCP listener whose connections carry scissors.
-pub struct Cuttable {
+/// A TCP listener whose connections can be cut.
+pub struct CuttableListener {
     /// Where connections come from.
     pub listener: TcpListener,
     /// Cuts every connection there ever was: axum's own tasks would serve those that are open for ever.
-    pub all: Scissors,
+    pub all: ConnectionCutter,
 }
 
-impl Listener for Cuttable {
+impl Listener for CuttableListener {
     type Io = Connection;
     type Addr = SocketAddr;
 
@@ -49,7 +49,7 @@ impl Listener for Cuttable {
                     // cannot be set the emulator is only slower.
                     let _ = stream.set_nodelay(true);
                     let connection =
-                        Connection { stream, scissors: Scissors::default(), all: self.all.clone() };
+                        Connection { stream, cutter: ConnectionCutter::default(), all: self.all.clone() };
                     return (connection, peer);
                 }
                 // Out of file descriptors, or a client that is gone again: both pass.
@@ -63,22 +63,22 @@ impl Listener for Cuttable {
     }
 }
 
-impl Connected<IncomingStream<'_, Cuttable>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, Cuttable>) -> Scissors {
-        stream.io().scissors.clone()
+impl Connected<IncomingStream<'_, CuttableListener>> for ConnectionCutter {
+    fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> ConnectionCutter {
+        stream.io().cutter.clone()
     }
 }
 
 /// A connection that stops at the cut.
 pub struct Connection {
     stream: TcpStream,
-    scissors: Scissors,
-    all: Scissors,
+    cutter: ConnectionCutter,
+    all: ConnectionCutter,
 }
 
 impl Connection {
     fn check(&self) -> io::Result<()> {
-        if self.scissors.is_cut() || self.all.is_cut() {
+        if self.cutter.is_cut() || self.all.is_cut() {
             // Without it the client would see an orderly end rather than a reset.
             self.stream.set_zero_linger()?;
             return Err(io::ErrorKind::ConnectionReset.into());

@@ -76,7 +76,7 @@ use tokio::task::JoinSet;
 
 use addresses::Addresses;
 use clock::Clock;
-use connection::{Cuttable, Scissors};
+use connection::{ConnectionCutter, CuttableListener};
 use front::{Authority, Front, Host, Proxy};
 use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
@@ -88,7 +88,7 @@ pub use behaviour::{
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
 pub use error::NAMES as ERRORS;
-pub use fault::Fault;
+pub use fault::{Delivery, Fault, Outcome};
 pub use filter::Group as SideBySide;
 pub use hardware::{Disk, NetworkInterface};
 pub use identity::{
@@ -160,7 +160,7 @@ pub struct Emulator {
     authority: Option<(Arc<Authority>, PathBuf)>,
     /// Serves as long as this is kept.
     server: JoinSet<()>,
-    connections: Scissors,
+    connections: ConnectionCutter,
     // Held for its drop, which removes the files.
     _files: TempDir,
 }
@@ -352,7 +352,7 @@ fn serve(
     listener: TcpListener,
     shared: &Arc<Shared>,
     authority: Option<&(Arc<Authority>, PathBuf)>,
-) -> (JoinSet<()>, Scissors) {
+) -> (JoinSet<()>, ConnectionCutter) {
     let mut server = JoinSet::new();
     let proxy = authority.map(|(authority, _)| {
         let (proxy, tunnels) = Proxy::new(Arc::clone(authority));
@@ -360,9 +360,9 @@ fn serve(
         proxy
     });
     let app = Front { shared: Arc::clone(shared), proxy }.router();
-    let service = app.into_make_service_with_connect_info::<Scissors>();
-    let all = Scissors::default();
-    let listener = Cuttable { listener, all: all.clone() };
+    let service = app.into_make_service_with_connect_info::<ConnectionCutter>();
+    let all = ConnectionCutter::default();
+    let listener = CuttableListener { listener, all: all.clone() };
     server.spawn(async move {
         // Ends with its task only: the listener retries by itself.
         let _ = axum::serve(listener, service).await;
@@ -476,9 +476,9 @@ impl Handle {
             .body(body.map_or_else(String::new, Value::to_string))
             .expect("the verb and the path are well-formed");
         let (parts, body) = request.into_parts();
-        let scissors = Scissors::default();
+        let cutter = ConnectionCutter::default();
         let response =
-            routes::serve(&self.shared, &scissors, parts, Ok(Bytes::from(body)), Host::Loopback).await;
+            routes::serve(&self.shared, &cutter, parts, Ok(Bytes::from(body)), Host::Loopback).await;
         let status = response.status().as_u16();
         let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await;
         (status, bytes.map(|bytes| bytes.to_vec()).unwrap_or_default())

@@ -25,7 +25,7 @@ impl State {
         if within.is_some_and(|boundary| !boundary.leaves(self, permission, on, &facts)) {
             return false;
         }
-        let given = self.way_up(on).any(|level| {
+        let given = self.ancestors(on).any(|level| {
             self.enforced_policy(level, now).bindings.iter().any(|binding| {
                 self.role_gives(&binding.role, permission)
                     && binding.members.iter().any(|member| self.includes(member, who, None) == Verdict::Yes)
@@ -39,7 +39,7 @@ impl State {
     fn denies(&self, who: &Principal, permission: &str, on: Resource, facts: &Facts) -> bool {
         let permission = deny::v2(permission);
         let includes = |principal: &str| self.includes(&deny::member(principal), who, None);
-        let mut rules = self.way_up(on).flat_map(|level| self.deny_policies(level)).flat_map(|p| &p.rules);
+        let mut rules = self.ancestors(on).flat_map(|level| self.deny_policies(level)).flat_map(|p| &p.rules);
         rules.any(|rule| rule.denies(&permission, includes, facts) == Verdict::Yes)
     }
 
@@ -124,7 +124,7 @@ impl State {
             return false;
         };
         match (self.account(email), self.node(name)) {
-            (Some(i), Some(top)) => self.way_up(Resource::Account(i)).any(|level| level == top),
+            (Some(i), Some(top)) => self.ancestors(Resource::Account(i)).any(|level| level == top),
             _ => false,
         }
     }

@@ -347,14 +347,14 @@ impl State {
 
     /// The resource and all that it lies in, from the bottom up. A world that was read has no circles; in one that was
     /// put together otherwise the way ends all the same, after as many levels as there can be.
-    pub fn way_up(&self, from: Resource) -> impl Iterator<Item = Resource> {
+    pub fn ancestors(&self, from: Resource) -> impl Iterator<Item = Resource> {
         // An account, its project, every folder, the organization.
         std::iter::successors(Some(from), |at| self.parent(*at)).take(self.folders.len() + 3)
     }
 
     /// The organization that a resource lies in.
     pub fn organization(&self, of: Resource) -> Option<&Organization> {
-        self.way_up(of).find_map(|level| match level {
+        self.ancestors(of).find_map(|level| match level {
             Resource::Organization(i) => Some(&self.organizations[i]),
             _ => None,
         })

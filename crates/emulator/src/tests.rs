@@ -112,7 +112,7 @@ impl Desk {
 }
 
 fn fault(method: &str) -> Fault {
-    Fault { method: method.into(), times: Some(1), ..Fault::default() }
+    Fault::on(method).times(1)
 }
 
 /// The claims of a JWT, once its signature has been checked against a key of a JWK set.

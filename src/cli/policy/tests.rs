@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 use crate::cli::{Invocation, start};
 use crate::local::env::Env;
 use impersona_emulator::names::{ADMIN, CAROL, CREATOR, EDITABLE, SET_POLICY};
-use impersona_emulator::{Binding, Emulator, Fault, Options, Policy, World};
+use impersona_emulator::{Binding, Delivery, Emulator, Fault, Options, Outcome, Policy, World};
 
 /// An emulator that runs beside the subcommands, and a state folder.
 struct Desk {
@@ -64,7 +64,7 @@ impl Desk {
     }
 
     fn fault(&self, fault: Fault) {
-        let fault = Fault { method: SET_POLICY.into(), ..fault };
+        let fault = fault.method(SET_POLICY);
         self.runtime.block_on(self.emulator.handle().add_fault(fault));
     }
 
@@ -175,7 +175,7 @@ fn a_grant_may_end_by_itself_or_hold_under_a_condition() {
 fn a_grant_ends_by_the_clock_that_judges_it() {
     for (offset, hours) in [(-86_400, -23), (86_400, 25)] {
         let desk = Desk::new();
-        let elsewhen = Fault { method: "*".into(), date_offset_seconds: offset, ..Fault::default() };
+        let elsewhen = Fault::on("*").date_offset_seconds(offset);
         desk.runtime.block_on(desk.emulator.handle().add_fault(elsewhen));
         assert_eq!(desk.grant(CAROL, &["--expires", "1h"]), 0);
         let of_carol = desk.bindings().into_iter().find(|b| b.members.contains(&CAROL.to_owned())).unwrap();
@@ -215,12 +215,12 @@ fn a_guard_stops_the_write_until_it_is_accepted() {
 #[test]
 fn endings_have_their_exit_codes() {
     for (fault, code) in [
-        (Fault { etag_conflict: true, ..Fault::default() }, 6),
-        (Fault { etag_conflict: true, times: Some(2), ..Fault::default() }, 0),
-        (Fault { reset_before: true, ..Fault::default() }, 7),
-        (Fault { reset_after: true, ..Fault::default() }, 0),
-        (Fault { error: Some("PERMISSION_DENIED".into()), ..Fault::default() }, 4),
-        (Fault { error: Some("RATE_LIMIT_EXCEEDED".into()), ..Fault::default() }, 7),
+        (Fault::default().outcome(Outcome::EtagConflict), 6),
+        (Fault::default().outcome(Outcome::EtagConflict).times(2), 0),
+        (Fault::default().delivery(Delivery::ResetBefore), 7),
+        (Fault::default().delivery(Delivery::ResetAfter), 0),
+        (Fault::default().error("PERMISSION_DENIED"), 4),
+        (Fault::default().error("RATE_LIMIT_EXCEEDED"), 7),
     ] {
         let desk = Desk::new();
         desk.fault(fault.clone());

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::http::ErrorKind::{
     self, Conflict, Credentials, Denied, Invalid, Network, NotFound, Other, Quota, Server, Timeout,
 };
-use impersona_emulator::Fault;
+use impersona_emulator::{Delivery, Fault, Outcome};
 
 /// How often something that may be repeated is sent in all, when the fault stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,15 +59,15 @@ fn harmless(name: &str, fault: Fault) -> Wrong {
 }
 
 fn none() -> Fault {
-    Fault { method: "*".into(), ..Fault::default() }
+    Fault::on("*")
 }
 
 fn status(status: u16) -> Fault {
-    Fault { status: Some(status), html: true, ..none() }
+    none().delivery(Delivery::Html { status })
 }
 
 fn error(name: &str) -> Fault {
-    Fault { error: Some(name.into()), ..none() }
+    none().error(name)
 }
 
 /// Connections that fail.
@@ -77,21 +77,26 @@ pub(super) fn connections() -> Vec<Wrong> {
         Wrong { fault: None, ..wrong("connection refused", none(), Network, FourTimes) },
         wrong(
             "connection reset before anything was done",
-            Fault { reset_before: true, ..none() },
+            none().delivery(Delivery::ResetBefore),
             Network,
             FourTimes,
         )
         .at_each(),
         wrong(
             "connection reset after it was done",
-            Fault { reset_after: true, ..none() },
+            none().delivery(Delivery::ResetAfter),
             Network,
             FourTimes,
         ),
-        wrong("the answer breaks off", Fault { truncate: true, ..none() }, Network, FourTimes),
-        wrong("no answer, ever", Fault { hang: true, ..none() }, Timeout, Once),
-        wrong("the answer drips, 16 bytes in 40 s", Fault { drip_ms: 40_000, ..none() }, Timeout, Once),
-        harmless("the answer is 300 ms late", Fault { delay_ms: 300, ..none() }),
+        wrong("the answer breaks off", none().delivery(Delivery::Truncate), Network, FourTimes),
+        wrong("no answer, ever", none().delivery(Delivery::Hang), Timeout, Once),
+        wrong(
+            "the answer drips, 16 bytes in 40 s",
+            none().delivery(Delivery::Drip { pause_ms: 40_000 }),
+            Timeout,
+            Once,
+        ),
+        harmless("the answer is 300 ms late", none().delay_ms(300)),
     ]
 }
 
@@ -104,29 +109,29 @@ pub(super) fn answers() -> Vec<Wrong> {
         "displayName": 7, "parent": 7, "state": 7, "name": 7, "roles": 7, "includedPermissions": 7, "lintResults": 7,
         "overallAccessState": 7, "scope": 7, "exp": 7, "done": 7});
     vec![
-        wrong("half of the JSON, as if it were all", Fault { half: true, ..none() }, Server, Once).at_each(),
+        wrong("half of the JSON, as if it were all", none().delivery(Delivery::Half), Server, Once).at_each(),
         wrong("a web page under 200", status(200), Server, Once),
         wrong("a web page under 401", status(401), Server, Once),
         wrong("a web page under 403", status(403), Server, Once),
         wrong("a web page under 404", status(404), NotFound, Once),
         wrong("a web page under 429", status(429), Quota, FourTimes),
         wrong("a web page under 502", status(502), Server, FourTimes),
-        wrong("nothing under 200", Fault { empty: true, ..none() }, Server, Once),
+        wrong("nothing under 200", none().delivery(Delivery::Empty { status: None }), Server, Once),
         wrong(
             "nothing under 401",
-            Fault { token_expired: true, empty: true, ..none() },
+            none().delivery(Delivery::Empty { status: None }).outcome(Outcome::TokenExpired),
             Credentials,
             Renewed,
         ),
-        wrong("nothing under 503", Fault { empty: true, status: Some(503), ..none() }, Server, FourTimes),
-        wrong("a list where an object belongs", Fault { body: Some(json!([])), ..none() }, Server, Once),
-        wrong("fields of another type", Fault { body: Some(wrong_type), ..none() }, Server, Once),
-        harmless("another content type", Fault { content_type: Some("text/plain".into()), ..none() }),
-        wrong("4 MiB that unpack to 600", Fault { gzip_bomb: true, ..none() }, Server, Once).heavy(),
-        wrong("a body without end", Fault { endless: true, ..none() }, Server, Once).heavy(),
+        wrong("nothing under 503", none().delivery(Delivery::Empty { status: Some(503) }), Server, FourTimes),
+        wrong("a list where an object belongs", none().answer(200, json!([])), Server, Once),
+        wrong("fields of another type", none().answer(200, wrong_type), Server, Once),
+        harmless("another content type", none().content_type("text/plain")),
+        wrong("4 MiB that unpack to 600", none().delivery(Delivery::GzipBomb), Server, Once).heavy(),
+        wrong("a body without end", none().delivery(Delivery::Endless), Server, Once).heavy(),
         wrong(
             "a redirect",
-            Fault { redirect: Some("https://elsewhere.example/".into()), ..none() },
+            none().delivery(Delivery::Redirect { status: 302, to: "https://elsewhere.example/".into() }),
             Server,
             Once,
         ),
@@ -136,11 +141,11 @@ pub(super) fn answers() -> Vec<Wrong> {
 /// Refusals, in Google's words.
 pub(super) fn refusals() -> Vec<Wrong> {
     use Sent::{FourTimes, Once, Renewed};
-    let again_after = |seconds| Fault { retry_after: Some(seconds), ..error("RATE_LIMIT_EXCEEDED") };
+    let again_after = |seconds| error("RATE_LIMIT_EXCEEDED").retry_after(seconds);
     vec![
         wrong("400 INVALID_ARGUMENT", error("INVALID_ARGUMENT"), Invalid, Once),
         wrong("400 FAILED_PRECONDITION", error("FAILED_PRECONDITION"), Invalid, Once),
-        wrong("401 ACCESS_TOKEN_EXPIRED", Fault { token_expired: true, ..none() }, Credentials, Renewed),
+        wrong("401 ACCESS_TOKEN_EXPIRED", none().outcome(Outcome::TokenExpired), Credentials, Renewed),
         wrong("401 CREDENTIALS_MISSING", error("CREDENTIALS_MISSING"), Credentials, Renewed),
         wrong(
             "401 ACCESS_TOKEN_TYPE_UNSUPPORTED",
@@ -157,15 +162,10 @@ pub(super) fn refusals() -> Vec<Wrong> {
         wrong("429 with Retry-After: 3600", again_after(3_600), Quota, Once),
         wrong("500 INTERNAL", error("INTERNAL"), Server, FourTimes),
         wrong("503 UNAVAILABLE", error("UNAVAILABLE"), Server, FourTimes),
-        wrong(
-            "503 with Retry-After: 3600",
-            Fault { retry_after: Some(3_600), ..error("UNAVAILABLE") },
-            Server,
-            Once,
-        ),
+        wrong("503 with Retry-After: 3600", error("UNAVAILABLE").retry_after(3_600), Server, Once),
         wrong("504 DEADLINE_EXCEEDED", error("DEADLINE_EXCEEDED"), Server, FourTimes),
-        harmless("a clock an hour ahead", Fault { date_offset_seconds: 3_600, ..none() }),
-        harmless("a clock an hour behind", Fault { date_offset_seconds: -3_600, ..none() }),
+        harmless("a clock an hour ahead", none().date_offset_seconds(3_600)),
+        harmless("a clock an hour behind", none().date_offset_seconds(-3_600)),
     ]
 }
 

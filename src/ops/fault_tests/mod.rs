@@ -126,8 +126,8 @@ impl Way {
     fn narrow(&self, fault: &Fault) -> Fault {
         match self {
             Way::Always => fault.clone(),
-            Way::Once => Fault { times: Some(1), ..fault.clone() },
-            Way::At(method) => Fault { method: method.clone(), ..fault.clone() },
+            Way::Once => fault.clone().times(1),
+            Way::At(method) => fault.clone().method(method),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Failure, Place};
 
 /// Where a named refusal happens.
 #[derive(Debug, Clone, Copy)]
-pub struct Scene<'a> {
+pub struct FaultContext<'a> {
     /// The API and the gRPC name of the method.
     pub at: Place,
     /// The short name of the method, as `iamcredentials.signJwt`.
@@ -98,15 +98,15 @@ pub fn is_oauth(name: &str) -> bool {
 
 impl Failure {
     /// The refusal of that name.
-    pub fn named(name: &str, scene: &Scene<'_>) -> Option<Failure> {
-        if let Some(failure) = Failure::of_oauth(name, scene) {
+    pub fn named(name: &str, context: &FaultContext<'_>) -> Option<Failure> {
+        if let Some(failure) = Failure::of_oauth(name, context) {
             return Some(failure);
         }
-        let Scene { at, consumer, .. } = *scene;
+        let FaultContext { at, consumer, .. } = *context;
         let plain = |status, message: &str| Failure::google(status, name, message);
         Some(match name {
             "PERMISSION_DENIED" => Failure::caller_denied(),
-            "IAM_PERMISSION_DENIED" => Failure::denied_here(scene),
+            "IAM_PERMISSION_DENIED" => Failure::denied_here(context),
             "CREDENTIALS_MISSING" => Failure::no_credentials(at),
             "UNAUTHENTICATED" => Failure::bare_unauthenticated(),
             "ACCESS_TOKEN_EXPIRED" => Failure::expired(at),
@@ -123,7 +123,7 @@ impl Failure {
             "NOT_FOUND" => Failure::not_found(),
             "ABORTED" => Failure::conflict(),
             "ALREADY_EXISTS" => plain(409, "Requested entity already exists"),
-            "RATE_LIMIT_EXCEEDED" => Failure::quota_here(scene),
+            "RATE_LIMIT_EXCEEDED" => Failure::quota_here(context),
             "RESOURCE_EXHAUSTED" => Failure::exhausted(),
             "CANCELLED" => plain(499, "The operation was cancelled."),
             "INTERNAL" => Failure::internal(),
@@ -154,9 +154,9 @@ impl Failure {
     /// What the token endpoint and the Security Token Service say in OAuth's form where others say it in Google's. The
     /// codes for server trouble are those that google-auth tries again for; what the Security Token Service
     /// says when it throttles is on Google's troubleshooting pages, the other texts are ours.
-    fn of_oauth(name: &str, scene: &Scene<'_>) -> Option<Failure> {
-        let sts = scene.at.service == "sts.googleapis.com";
-        if !(sts || scene.method == "oauth2.token") {
+    fn of_oauth(name: &str, context: &FaultContext<'_>) -> Option<Failure> {
+        let sts = context.at.service == "sts.googleapis.com";
+        if !(sts || context.method == "oauth2.token") {
             return None;
         }
         let (throttled, why) = match sts {
@@ -186,25 +186,25 @@ impl Failure {
     }
 
     /// The denial as the service of the method words it, with the permission that the method needs.
-    fn denied_here(scene: &Scene<'_>) -> Failure {
-        let (api, rest) = scene.method.split_once('.').unwrap_or((scene.method, ""));
+    fn denied_here(context: &FaultContext<'_>) -> Failure {
+        let (api, rest) = context.method.split_once('.').unwrap_or((context.method, ""));
         match api {
-            "cloudresourcemanager" if !scene.resource.is_empty() => Failure::denied_on(
-                &permission(scene.method),
-                &format!("//cloudresourcemanager.googleapis.com/{}", scene.resource),
+            "cloudresourcemanager" if !context.resource.is_empty() => Failure::denied_on(
+                &permission(context.method),
+                &format!("//cloudresourcemanager.googleapis.com/{}", context.resource),
             ),
             "serviceusage" => {
                 Failure::service_usage_denied(&rest.trim_start_matches("services.").replace('.', " "))
             }
-            _ => Failure::denied(&permission(scene.method)),
+            _ => Failure::denied(&permission(context.method)),
         }
     }
 
     /// The method's own quota, used up: what the metric and its limit are called, and the limits, are known for some of
     /// the services only (quota pages of IAM); the others have the general one.
-    fn quota_here(scene: &Scene<'_>) -> Failure {
-        let service = scene.at.service;
-        let method = scene.method.rsplit('.').next().unwrap_or_default();
+    fn quota_here(context: &FaultContext<'_>) -> Failure {
+        let service = context.at.service;
+        let method = context.method.rsplit('.').next().unwrap_or_default();
         let (title, metric, limit, value) = match service {
             "iamcredentials.googleapis.com" if method.starts_with("sign") => {
                 ("Sign JWT or blob request", "sign_jwt_or_blob", "SignJwtOrBlob", 60_000)
@@ -220,10 +220,10 @@ impl Failure {
         };
         Failure::quota(
             service,
-            scene.consumer,
+            context.consumer,
             (title, metric),
             &format!("{limit}PerMinutePerProject"),
-            scene.per_minute.unwrap_or(value),
+            context.per_minute.unwrap_or(value),
         )
     }
 
@@ -324,8 +324,8 @@ mod tests {
 
     fn named(name: &str, service: &'static str, method: &str, per_minute: Option<u32>) -> Failure {
         let at = Place { service, title: "X", method: "google.X" };
-        let scene = Scene { at, method, consumer: "7", resource: "projects/p", per_minute };
-        Failure::named(name, &scene).unwrap()
+        let context = FaultContext { at, method, consumer: "7", resource: "projects/p", per_minute };
+        Failure::named(name, &context).unwrap()
     }
 
     #[test]

@@ -4,12 +4,12 @@ use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use tower_http::compression::Predicate;
 
-use super::super::routes::Googles;
+use super::super::routes::FromGoogle;
 use super::hosts::Host;
 
 /// As they were seen on answers of Google's APIs. Where another protocol is served, too, is told by the real hosts alone.
 pub fn dress(response: &mut Response, version: Version, host: Host) {
-    if response.extensions().get::<Googles>().is_none() {
+    if response.extensions().get::<FromGoogle>().is_none() {
         return;
     }
     let headers = response.headers_mut();
@@ -31,7 +31,7 @@ pub struct MayBeCompressed;
 impl Predicate for MayBeCompressed {
     fn should_compress<B: http_body::Body>(&self, response: &axum::http::Response<B>) -> bool {
         let headers = response.headers();
-        response.extensions().get::<Googles>().is_some_and(|googles| !googles.struck)
+        response.extensions().get::<FromGoogle>().is_some_and(|mark| !mark.fault_applied)
             && !headers.contains_key("grpc-status")
             && response.body().size_hint().exact() != Some(0)
     }

@@ -18,9 +18,9 @@ use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use tower_http::compression::CompressionLayer;
 
-use super::connection::Scissors;
+use super::connection::ConnectionCutter;
 use super::reply;
-use super::routes::{self, Googles, payload};
+use super::routes::{self, FromGoogle, payload};
 use super::state::Shared;
 pub use authority::Authority;
 pub use hosts::Host;
@@ -47,11 +47,11 @@ impl Front {
 
 async fn serve(
     Shares(front): Shares<Front>,
-    ConnectInfo(scissors): ConnectInfo<Scissors>,
+    ConnectInfo(cutter): ConnectInfo<ConnectionCutter>,
     request: Request,
 ) -> Response {
     if request.method() == Method::CONNECT {
-        return proxy::connect(&front, scissors, request).await;
+        return proxy::connect(&front, cutter, request).await;
     }
     let tunnel = request.extensions().get::<Host>().copied();
     let (mut parts, body) = request.into_parts();
@@ -77,7 +77,7 @@ async fn serve(
                 Some(page) => logged(&front.shared, path, page).await,
                 None => {
                     verb::head_as_get(&mut parts);
-                    routes::serve(&front.shared, &scissors, parts, body, host).await
+                    routes::serve(&front.shared, &cutter, parts, body, host).await
                 }
             };
             headers::dress(&mut response, version, host);
@@ -92,7 +92,7 @@ async fn serve(
 
 /// Writes down what no method saw.
 async fn logged(shared: &Shared, path: String, mut response: Response) -> Response {
-    response.extensions_mut().insert(Googles { struck: false });
+    response.extensions_mut().insert(FromGoogle { fault_applied: false });
     let status = response.status().as_u16();
     let mut state = shared.state.lock().await;
     let number = state.arrived(routes::UNROUTED, path);

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::super::connection::Scissors;
+use super::super::connection::ConnectionCutter;
 use super::super::reply;
 use super::Front;
 use super::authority::Authority;
@@ -49,7 +49,7 @@ impl Proxy {
 }
 
 /// Answers a request for a tunnel.
-pub async fn connect(front: &Front, scissors: Scissors, request: Request) -> Response {
+pub async fn connect(front: &Front, cutter: ConnectionCutter, request: Request) -> Response {
     if request.extensions().get::<Host>().is_some() {
         return reply::plain(StatusCode::METHOD_NOT_ALLOWED, "There are no tunnels within a tunnel.\n");
     }
@@ -76,7 +76,7 @@ pub async fn connect(front: &Front, scissors: Scissors, request: Request) -> Res
         // A client that goes away, or does not believe the certificate, has ended its tunnel.
         let Ok(upgraded) = upgrade.await else { return };
         let Ok(stream) = acceptor.accept(TokioIo::new(upgraded)).await else { return };
-        let router = inner.router().layer(Extension(ConnectInfo(scissors))).layer(Extension(host));
+        let router = inner.router().layer(Extension(ConnectInfo(cutter))).layer(Extension(host));
         let service = TowerToHyperService::new(router);
         let _ = Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
     };

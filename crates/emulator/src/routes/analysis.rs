@@ -120,7 +120,7 @@ fn question(call: &Call, state: &State, query: &Query, scope: Resource) -> Resul
     let resource = match named {
         None => None,
         Some(name) => match state.by_full_name(name) {
-            Some(on) if state.way_up(on).any(|level| level == scope) => Some((on, name.to_owned())),
+            Some(on) if state.ancestors(on).any(|level| level == scope) => Some((on, name.to_owned())),
             _ => {
                 return wrong("resource_selector", "The resource is not in the scope, or it does not exist.");
             }

@@ -62,7 +62,7 @@ impl Asset {
     fn place(self, state: &State) -> Map<String, Value> {
         let mut place = Map::new();
         let mut folders = Vec::new();
-        for level in state.way_up(self.of) {
+        for level in state.ancestors(self.of) {
             match level {
                 Resource::Account(_) => {}
                 Resource::Project(_) => drop(place.insert("project".into(), state.name(level).into())),
@@ -134,7 +134,7 @@ async fn open<'a>(call: &'a Call, query: &Query) -> Result<(MutexGuard<'a, State
         return Err(Failure::invalid_argument());
     }
     let wanted = |asset: &Asset| types.is_empty() || types.iter().any(|pattern| like(asset.kind(), pattern));
-    let inside = state.resources().filter(|of| state.way_up(*of).any(|level| level == scope));
+    let inside = state.resources().filter(|of| state.ancestors(*of).any(|level| level == scope));
     let assets: Vec<Asset> = inside
         .flat_map(|of| {
             let keys = match of {

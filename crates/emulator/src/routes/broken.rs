@@ -8,9 +8,9 @@ use axum::response::Response;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Map, Value};
 
-use super::super::connection::Scissors;
-use super::super::error::{Failure, Scene};
-use super::super::fault::Fault;
+use super::super::connection::ConnectionCutter;
+use super::super::error::{Failure, FaultContext};
+use super::super::fault::{Delivery, Fault, Outcome};
 use super::super::reply;
 use super::Route;
 
@@ -21,39 +21,31 @@ const DROP: usize = 16;
 const BOMB: usize = 4 * 1024 * 1024;
 
 /// The refusal that a fault states, if it is that kind of fault.
-pub fn refusal(fault: &Fault, route: &Route, scene: &Scene<'_>) -> Option<Failure> {
-    let failure = if fault.etag_conflict && route.name.ends_with("setIamPolicy") {
-        Failure::conflict()
-    } else if let Some(name) = &fault.error {
-        Failure::named(name, scene)?
-    } else if let Some(failure) = stated(fault) {
-        failure
-    } else if fault.is_quota_alone() {
-        Failure::named("RATE_LIMIT_EXCEEDED", scene)?
-    } else {
-        return None;
+pub fn refusal(fault: &Fault, route: &Route, context: &FaultContext<'_>) -> Option<Failure> {
+    let failure = match &fault.outcome {
+        Outcome::EtagConflict if route.name.ends_with("setIamPolicy") => Failure::conflict(),
+        Outcome::Error(name) => Failure::named(name, context)?,
+        Outcome::Usual if fault.is_quota_alone() => Failure::named("RATE_LIMIT_EXCEEDED", context)?,
+        _ => stated(fault)?,
     };
-    Some(failure.retry_info(fault.retry_delay_ms))
+    Some(failure.retry_info(fault.adds.retry_delay_ms))
 }
 
 /// The answer that a fault states word for word, if it does.
 pub fn stated(fault: &Fault) -> Option<Failure> {
-    if (fault.status.is_none() || fault.answers_otherwise()) && fault.body.is_none() {
-        return None;
-    }
-    let body = fault.body.clone().unwrap_or_else(|| Value::Object(Map::new()));
-    Some(Failure::verbatim(fault.status.unwrap_or(200), body))
+    let Outcome::Answer { status, body } = &fault.outcome else { return None };
+    Some(Failure::verbatim(*status, body.clone().unwrap_or_else(|| Value::Object(Map::new()))))
 }
 
-/// Carries a fault out around the answer, whatever that becomes: it says when to ask again if the fault does.
-pub async fn struck(
+/// Delivers an answer as a fault says, with the headers that it adds whatever becomes of the answer.
+pub async fn deliver(
     fault: &Fault,
-    scissors: &Scissors,
+    cutter: &ConnectionCutter,
     path: &str,
     answer: impl Future<Output = Response>,
 ) -> Response {
-    let mut response = changed(fault, scissors, path, answer).await;
-    if let Some(seconds) = fault.retry_after {
+    let mut response = changed(fault, cutter, path, answer).await;
+    if let Some(seconds) = fault.adds.retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
@@ -61,63 +53,61 @@ pub async fn struck(
 
 async fn changed(
     fault: &Fault,
-    scissors: &Scissors,
+    cutter: &ConnectionCutter,
     path: &str,
     answer: impl Future<Output = Response>,
 ) -> Response {
-    if fault.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    if fault.adds.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(fault.adds.delay_ms)).await;
     }
-    if fault.hang {
-        return std::future::pending().await;
-    }
-    if fault.reset_before {
-        scissors.cut();
-        return Response::default();
-    }
-    let stated = |default: StatusCode| {
-        fault.status.and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(default)
-    };
-    if fault.html {
-        return reply::page(stated(StatusCode::BAD_GATEWAY), path);
-    }
-    if let Some(to) = &fault.redirect {
-        return redirect(stated(StatusCode::FOUND), to);
+    let status = |stated: u16, default| StatusCode::from_u16(stated).unwrap_or(default);
+    match &fault.delivery {
+        Delivery::Hang => return std::future::pending().await,
+        Delivery::ResetBefore => {
+            cutter.cut();
+            return Response::default();
+        }
+        Delivery::Html { status: stated } => {
+            return reply::page(status(*stated, StatusCode::BAD_GATEWAY), path);
+        }
+        Delivery::Redirect { status: stated, to } => {
+            return redirect(status(*stated, StatusCode::FOUND), to);
+        }
+        _ => {}
     }
     let mut response = answer.await;
-    if fault.reset_after {
-        scissors.cut();
-    }
-    if fault.empty {
-        let status = stated(response.status());
+    if let Delivery::Empty { status: stated } = fault.delivery {
+        let own = response.status();
         let mut nothing = Response::new(Body::empty());
-        *nothing.status_mut() = status;
+        *nothing.status_mut() = stated.map_or(own, |stated| status(stated, own));
         return nothing;
     }
-    if let Some(Ok(kind)) = fault.content_type.as_deref().map(HeaderValue::from_str) {
+    if let Some(Ok(kind)) = fault.adds.content_type.as_deref().map(HeaderValue::from_str) {
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
-    if fault.truncate {
-        return truncated(response).await;
+    match fault.delivery {
+        Delivery::ResetAfter => {
+            cutter.cut();
+            response
+        }
+        Delivery::Truncate => truncated(response).await,
+        Delivery::Half => {
+            let (parts, body) = response.into_parts();
+            let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+            Response::from_parts(parts, Body::from(whole.slice(..whole.len() / 2)))
+        }
+        Delivery::Drip { pause_ms } => dripping(response, Duration::from_millis(pause_ms)).await,
+        Delivery::Endless => {
+            let line = Bytes::from(" ".repeat(64 * 1024));
+            json(stream::repeat_with(move || Ok(line.clone())))
+        }
+        Delivery::GzipBomb => {
+            let mut response = json(bomb());
+            response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            response
+        }
+        _ => response,
     }
-    if fault.half {
-        let (parts, body) = response.into_parts();
-        let whole = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
-        return Response::from_parts(parts, Body::from(whole.slice(..whole.len() / 2)));
-    }
-    if fault.drip_ms > 0 {
-        return dripping(response, Duration::from_millis(fault.drip_ms)).await;
-    }
-    if fault.endless {
-        let line = Bytes::from(" ".repeat(64 * 1024));
-        return json(stream::repeat_with(move || Ok(line.clone())));
-    }
-    if fault.gzip_bomb {
-        let mut response = json(bomb());
-        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        return response;
-    }
-    response
 }
 
 fn redirect(status: StatusCode, to: &str) -> Response {

@@ -91,7 +91,7 @@ impl Call {
     pub fn guard(&self, state: &State, caller: &Caller, about: Option<Resource>) -> Result<(), Failure> {
         let service = self.route.api.host();
         let project = about.and_then(|on| {
-            state.way_up(on).find_map(|level| match level {
+            state.ancestors(on).find_map(|level| match level {
                 Resource::Project(i) => Some(i),
                 _ => None,
             })

@@ -45,9 +45,9 @@ use tokio::sync::MutexGuard;
 
 use super::check::{self, Field, Query};
 use super::clock;
-use super::connection::Scissors;
-use super::error::{Answer, Failure, Place, Scene};
-use super::fault::Fault;
+use super::connection::ConnectionCutter;
+use super::error::{Answer, Failure, FaultContext, Place};
+use super::fault::{Fault, Outcome};
 use super::front::{Host, Parameters};
 use super::partial::Form;
 use super::reply;
@@ -227,17 +227,17 @@ impl Call {
     }
 }
 
-/// Marks an answer as one of Google's APIs or of what stands before them: not the machine's, and nobody else's.
+/// Marks an answer as one of Google's APIs or their front end, and not of the metadata server or of anybody else.
 #[derive(Debug, Clone, Copy)]
-pub struct Googles {
-    /// Whether a fault had a hand in it: then it is to come as that states it.
-    pub struck: bool,
+pub struct FromGoogle {
+    /// Whether a fault was applied: then the answer is sent as the fault states it.
+    pub fault_applied: bool,
 }
 
 /// Serves one request that the front end let through.
 pub async fn serve(
     shared: &Arc<Shared>,
-    scissors: &Scissors,
+    cutter: &ConnectionCutter,
     parts: Parts,
     body: Result<Bytes, Unread>,
     host: Host,
@@ -259,19 +259,19 @@ pub async fn serve(
     let (name, api) = found.as_ref().map_or((UNROUTED, None), |(route, _)| (route.name, Some(route.api)));
     let (fault, number) = {
         let mut state = shared.state.lock().await;
-        (state.faults.strike(name, &path, now), state.arrived(name, path))
+        (state.faults.apply(name, &path, now), state.arrived(name, path))
     };
     let answer = run(shared, found, &parts, body, fault.as_ref(), host);
     let mut response = match &fault {
-        Some(fault) => broken::struck(fault, scissors, parts.uri.path(), answer).await,
+        Some(fault) => broken::deliver(fault, cutter, parts.uri.path(), answer).await,
         None => answer.await,
     };
-    let status = if scissors.is_cut() { 0 } else { response.status().as_u16() };
+    let status = if cutter.is_cut() { 0 } else { response.status().as_u16() };
     shared.state.lock().await.answered(number, status);
     if !matches!(api, Some(Api::Metadata | Api::External)) {
-        response.extensions_mut().insert(Googles { struck: fault.is_some() });
+        response.extensions_mut().insert(FromGoogle { fault_applied: fault.is_some() });
     }
-    let skewed = fault.as_ref().map_or(0, |fault| fault.date_offset_seconds);
+    let skewed = fault.as_ref().map_or(0, |fault| fault.adds.date_offset_seconds);
     dated(response, now.saturating_add(skewed))
 }
 
@@ -328,14 +328,14 @@ async fn run(
         Some(fault) => {
             let state = shared.state.lock().await;
             let (consumer, resource) = (charged(&state, &parts.headers), resource(route, &params));
-            let scene = Scene {
+            let context = FaultContext {
                 at: route.place(),
                 method: route.name,
                 consumer: &consumer,
                 resource: &resource,
-                per_minute: fault.per_minute,
+                per_minute: fault.calls.per_minute,
             };
-            broken::refusal(fault, route, &scene)
+            broken::refusal(fault, route, &context)
         }
         None => None,
     };
@@ -349,8 +349,8 @@ async fn run(
         },
         headers: parts.headers.clone(),
         body,
-        token_expired: fault.is_some_and(|fault| fault.token_expired),
-        stale_read: fault.is_some_and(|fault| fault.stale_read),
+        token_expired: fault.is_some_and(|fault| fault.outcome == Outcome::TokenExpired),
+        stale_read: fault.is_some_and(|fault| fault.outcome == Outcome::StaleRead),
     };
     let form =
         if route.api.speaks_json() { Form::of(&Query::parse(&call.query)) } else { Ok(Form::default()) };
@@ -360,7 +360,10 @@ async fn run(
     };
     let answer = match refusal {
         // A metadata server has no form for errors; what the world states word for word is as it is.
-        Some(failure) if route.api == Api::Metadata && !fault.is_some_and(Fault::states_a_body) => {
+        Some(failure)
+            if route.api == Api::Metadata
+                && !fault.is_some_and(|fault| matches!(fault.outcome, Outcome::Answer { .. })) =>
+        {
             Ok(failure.into_plain())
         }
         Some(failure) => Err(failure),

@@ -156,6 +156,7 @@ async fn ancestry(call: Call) -> Answer {
     call.query(&[])?;
     call.body::<Value>(&[])?;
     let (state, of) = open(&call).await?;
-    let levels: Vec<Value> = state.way_up(of).map(|level| json!({"resourceId": id(&state, level)})).collect();
+    let levels: Vec<Value> =
+        state.ancestors(of).map(|level| json!({"resourceId": id(&state, level)})).collect();
     Ok(reply::message(json!({"ancestor": levels})))
 }

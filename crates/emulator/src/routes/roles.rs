@@ -158,7 +158,7 @@ async fn grantable(call: Call) -> Answer {
         .filter(|(name, role)| fits(role) && !name.to_lowercase().ends_with("serviceagent"))
         .map(|(name, role)| predefined_json(name, role, full))
         .collect();
-    for level in state.way_up(on) {
+    for level in state.ancestors(on) {
         let parent = match level {
             Resource::Project(i) => format!("projects/{}", state.projects[i].id),
             other => state.name(other),

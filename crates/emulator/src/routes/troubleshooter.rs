@@ -104,7 +104,7 @@ impl Tuple {
 /// The resource and all above it. An account that is not there reads like one whose policy is closed.
 fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
     if let Some(on) = state.by_full_name(full) {
-        return Ok(state.way_up(on).map(Some).collect());
+        return Ok(state.ancestors(on).map(Some).collect());
     }
     let known = ["//iam.googleapis.com/projects/", "//cloudresourcemanager.googleapis.com/"];
     if !known.iter().any(|start| full.starts_with(start)) {
@@ -113,7 +113,7 @@ fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
     }
     let project = full.strip_prefix(known[0]).and_then(|rest| rest.split_once('/'));
     let above = project.and_then(|(id, _)| state.project(id)).map(Resource::Project);
-    Ok(std::iter::once(None).chain(above.into_iter().flat_map(|p| state.way_up(p)).map(Some)).collect())
+    Ok(std::iter::once(None).chain(above.into_iter().flat_map(|p| state.ancestors(p)).map(Some)).collect())
 }
 
 /// How a version writes what it says.

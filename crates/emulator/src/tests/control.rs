@@ -75,7 +75,7 @@ async fn a_time_that_no_header_can_tell_is_refused_and_nothing_moves() {
     }
     assert!((before..before + 60).contains(&desk.emulator.handle().now()));
     // What was armed past that check breaks nothing either.
-    desk.fault(Fault { date_offset_seconds: i64::MAX, ..fault("*") }).await;
+    desk.fault(fault("*").date_offset_seconds(i64::MAX)).await;
     assert_eq!(desk.get(DEPLOYER).await.headers["date"], "Fri, 01 Jan 9999 00:00:00 GMT");
 }
 

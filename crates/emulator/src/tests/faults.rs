@@ -19,10 +19,10 @@ async fn a_reset_gives_no_byte_and_the_work_is_done_or_not() {
             .len()
     };
     let before = bindings().await;
-    desk.fault(Fault { reset_before: true, ..fault("iam.serviceAccounts.setIamPolicy") }).await;
+    desk.fault(fault("iam.serviceAccounts.setIamPolicy").delivery(Delivery::ResetBefore)).await;
     assert!(desk.send(Method::POST, &url, Some(set.clone())).await.is_err());
     assert_eq!(bindings().await, before);
-    desk.fault(Fault { reset_after: true, ..fault("iam.serviceAccounts.setIamPolicy") }).await;
+    desk.fault(fault("iam.serviceAccounts.setIamPolicy").delivery(Delivery::ResetAfter)).await;
     assert!(desk.send(Method::POST, &url, Some(set)).await.is_err());
     assert_eq!(bindings().await, 1);
     assert_eq!(desk.emulator.handle().request_log().await.last().unwrap().status, 0);
@@ -31,17 +31,17 @@ async fn a_reset_gives_no_byte_and_the_work_is_done_or_not() {
 #[tokio::test]
 async fn faults_break_answers_as_they_say() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { truncate: true, ..fault("iam.serviceAccounts.get") }).await;
+    desk.fault(fault("iam.serviceAccounts.get").delivery(Delivery::Truncate)).await;
     assert!(desk.send(Method::GET, DEPLOYER, None).await.is_err());
-    desk.fault(Fault { html: true, ..fault("*") }).await;
+    desk.fault(fault("*").delivery(Delivery::Html { status: 502 })).await;
     assert_eq!(desk.get(DEPLOYER).await.status, 502);
-    let quota = Fault { error: Some("RATE_LIMIT_EXCEEDED".into()), retry_after: Some(2), ..fault("iam.*") };
+    let quota = fault("iam.*").error("RATE_LIMIT_EXCEEDED").retry_after(2);
     desk.fault(quota).await;
     let limited = desk.get(DEPLOYER).await;
     assert_eq!((limited.status.as_u16(), limited.headers["retry-after"].to_str().unwrap()), (429, "2"));
-    desk.fault(Fault { token_expired: true, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").outcome(Outcome::TokenExpired)).await;
     assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_EXPIRED");
-    desk.fault(Fault { status: Some(418), body: Some(json!({"error": 1})), ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").answer(418, json!({"error": 1}))).await;
     assert_eq!(desk.get(DEPLOYER).await.status, 418);
     assert_eq!(desk.get(DEPLOYER).await.status, 200);
 }
@@ -59,7 +59,7 @@ async fn a_body_that_is_text_is_sent_as_it_is() {
         ("iam.*", DEPLOYER, "{\"error\":  1}", "application/json"),
         ("iam.*", DEPLOYER, "", "text/plain"),
     ] {
-        desk.fault(Fault { status: Some(403), body: Some(json!(text)), ..fault(method) }).await;
+        desk.fault(fault(method).answer(403, json!(text))).await;
         let url = format!("{}{path}", desk.emulator.base_url());
         let request = desk.client.get(url).bearer_auth(&desk.token).header("metadata-flavor", "Google");
         let answer = request.send().await.unwrap();
@@ -67,8 +67,7 @@ async fn a_body_that_is_text_is_sent_as_it_is() {
         assert!(answer.status() == 403 && found.starts_with(kind), "{method}: {found}");
         assert_eq!(answer.text().await.unwrap(), text);
     }
-    let typed =
-        Fault { body: Some(json!("ok")), content_type: Some("application/text".into()), ..fault("iam.*") };
+    let typed = fault("iam.*").answer(200, json!("ok")).content_type("application/text");
     desk.fault(typed).await;
     let answer = desk.get(DEPLOYER).await;
     assert_eq!((answer.status.as_u16(), &*answer.text), (200, "ok"));
@@ -78,7 +77,7 @@ async fn a_body_that_is_text_is_sent_as_it_is() {
 #[tokio::test]
 async fn a_hanging_call_hangs_alone() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { hang: true, times: None, ..fault("iam.serviceAccounts.get") }).await;
+    desk.fault(Fault::on("iam.serviceAccounts.get").delivery(Delivery::Hang)).await;
     let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
     let hanging = desk.client.get(&url).timeout(Duration::from_millis(100)).send().await;
     assert!(hanging.unwrap_err().is_timeout());
@@ -95,27 +94,27 @@ fn a_world_may_not_ask_for_an_error_that_there_is_not() {
 #[tokio::test]
 async fn an_answer_may_be_html_under_200_a_redirect_empty_or_of_another_type() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { html: true, status: Some(200), ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::Html { status: 200 })).await;
     let page = desk.get(DEPLOYER).await;
     assert!(page.status == 200 && page.text.contains("<title>Error 200 (OK)!!1</title>"), "{}", page.text);
-    desk.fault(Fault { html: true, status: Some(404), ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::Html { status: 404 })).await;
     assert!(desk.get(DEPLOYER).await.text.contains("Error 404 (Not Found)!!1"));
     let elsewhere = format!("{}elsewhere", desk.emulator.base_url());
-    desk.fault(Fault { redirect: Some(elsewhere.clone()), status: Some(307), ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::Redirect { status: 307, to: elsewhere.clone() })).await;
     let still = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let moved = still.get(format!("{}{DEPLOYER}", desk.emulator.base_url())).send().await.unwrap();
     assert_eq!(
         (moved.status().as_u16(), moved.headers()["location"].to_str().unwrap()),
         (307, elsewhere.as_str())
     );
-    desk.fault(Fault { empty: true, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::Empty { status: None })).await;
     let nothing = desk.get(DEPLOYER).await;
     assert!(
         nothing.status == 200 && nothing.text.is_empty() && !nothing.headers.contains_key("content-type")
     );
-    desk.fault(Fault { empty: true, status: Some(503), ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::Empty { status: Some(503) })).await;
     assert_eq!(desk.get(DEPLOYER).await.status, 503);
-    desk.fault(Fault { content_type: Some("text/plain".into()), ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").content_type("text/plain")).await;
     let other = desk.get(DEPLOYER).await;
     assert!(other.headers["content-type"] == "text/plain" && other.json["uniqueId"].is_string());
 }
@@ -124,7 +123,7 @@ async fn an_answer_may_be_html_under_200_a_redirect_empty_or_of_another_type() {
 async fn a_dripping_answer_is_whole_in_the_end() {
     let desk = Desk::demo().await;
     let whole = desk.get(DEPLOYER).await.text;
-    desk.fault(Fault { drip_ms: 1, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::Drip { pause_ms: 1 })).await;
     let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
     let mut answer = desk.client.get(url).bearer_auth(&desk.token).send().await.unwrap();
     let (mut read, mut drops) = (Vec::new(), 0);
@@ -139,7 +138,7 @@ async fn a_dripping_answer_is_whole_in_the_end() {
 #[tokio::test]
 async fn a_gzip_bomb_grows_a_hundredfold_in_the_reader_s_hands() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { gzip_bomb: true, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").delivery(Delivery::GzipBomb)).await;
     let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
     let mut answer = desk.client.get(url).bearer_auth(&desk.token).send().await.unwrap();
     let mut grown = 0;
@@ -153,7 +152,7 @@ async fn a_gzip_bomb_grows_a_hundredfold_in_the_reader_s_hands() {
 #[tokio::test]
 async fn a_quota_has_room_for_so_many_calls_a_minute_and_tells_no_time_unless_asked() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { per_minute: Some(2), times: None, ..fault("iam.serviceAccounts.get") }).await;
+    desk.fault(Fault::on("iam.serviceAccounts.get").per_minute(2)).await;
     let calls = [desk.get(DEPLOYER).await, desk.get(DEPLOYER).await, desk.get(DEPLOYER).await];
     assert_eq!(calls.each_ref().map(|call| call.status.as_u16()), [200, 200, 429]);
     assert_eq!(calls[2].reason(), "RATE_LIMIT_EXCEEDED");
@@ -174,12 +173,12 @@ async fn every_reason_can_be_had_by_its_name() {
         ("CREDENTIALS_MISSING", 401),
         ("ACCESS_TOKEN_TYPE_UNSUPPORTED", 401),
     ] {
-        desk.fault(Fault { error: Some(name.into()), ..fault("iam.*") }).await;
+        desk.fault(fault("iam.*").error(name)).await;
         let refused = desk.get(DEPLOYER).await;
         assert_eq!((refused.status.as_u16(), refused.reason()), (status, name));
     }
     for (name, status) in [("ABORTED", 409), ("ALREADY_EXISTS", 409), ("DEADLINE_EXCEEDED", 504)] {
-        desk.fault(Fault { error: Some(name.into()), ..fault("iam.*") }).await;
+        desk.fault(fault("iam.*").error(name)).await;
         assert_eq!(desk.get(DEPLOYER).await.status.as_u16(), status);
     }
 }
@@ -188,7 +187,7 @@ async fn every_reason_can_be_had_by_its_name() {
 async fn a_refusal_speaks_as_the_service_that_is_hit() {
     let desk = Desk::demo().await;
     let hit = async |method: &str, path: &str, name: &str| {
-        desk.fault(Fault { error: Some(name.into()), ..fault(method) }).await;
+        desk.fault(fault(method).error(name)).await;
         desk.post(path, json!({})).await
     };
     let project = "v3/projects/acme-prod:getIamPolicy";
@@ -203,18 +202,14 @@ async fn a_refusal_speaks_as_the_service_that_is_hit() {
     assert!(quota.message().contains("project_number:415104041262"), "{}", quota.text);
     let down = hit("oauth2.token", "token", "UNAVAILABLE").await;
     assert_eq!((down.status.as_u16(), &down.json["error"]), (503, &json!("temporarily_unavailable")));
-    let slow = Fault {
-        error: Some("RESOURCE_EXHAUSTED".into()),
-        retry_delay_ms: Some(250),
-        ..fault("iam.serviceAccounts.get")
-    };
+    let slow = fault("iam.serviceAccounts.get").error("RESOURCE_EXHAUSTED").retry_delay_ms(250);
     desk.fault(slow).await;
     let slow = desk.get(DEPLOYER).await;
     assert_eq!(
         (slow.status.as_u16(), &slow.json["error"]["details"][0]["retryDelay"]),
         (429, &json!("0.250s"))
     );
-    desk.fault(Fault { error: Some("UNAVAILABLE".into()), ..fault("metadata.token") }).await;
+    desk.fault(fault("metadata.token").error("UNAVAILABLE")).await;
     let text = desk.get("computeMetadata/v1/instance/service-accounts/default/token").await;
     assert_eq!((text.status.as_u16(), text.text.as_str()), (503, "The service is currently unavailable.\n"));
 }
@@ -222,9 +217,9 @@ async fn a_refusal_speaks_as_the_service_that_is_hit() {
 #[tokio::test]
 async fn a_token_is_refused_once_or_for_ever() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { token_expired: true, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").outcome(Outcome::TokenExpired)).await;
     assert_eq!([desk.get(DEPLOYER).await.status, desk.get(DEPLOYER).await.status], [401, 200]);
-    desk.fault(Fault { token_expired: true, times: None, ..fault("iam.*") }).await;
+    desk.fault(Fault::on("iam.*").outcome(Outcome::TokenExpired)).await;
     let refused = desk.get(DEPLOYER).await;
     assert!(refused.headers["www-authenticate"].to_str().unwrap().contains("invalid_token"));
     assert_eq!(desk.get(DEPLOYER).await.status, 401);
@@ -292,7 +287,7 @@ async fn a_policy_reads_for_a_while_as_it_was_while_what_was_written_works_alrea
 async fn a_fault_makes_a_read_stale_as_often_as_it_says() {
     let desk = Desk::demo().await;
     let before = read(&desk).await;
-    desk.fault(Fault { stale_read: true, times: Some(2), ..fault("iam.serviceAccounts.getIamPolicy") }).await;
+    desk.fault(fault("iam.serviceAccounts.getIamPolicy").outcome(Outcome::StaleRead).times(2)).await;
     assert_eq!(read(&desk).await, before, "nothing was written yet");
     let written = write(&desk, &[DEV], &before.1).await.json;
     assert_eq!(read(&desk).await, before);
@@ -333,7 +328,7 @@ async fn the_clock_may_be_off_altogether_or_in_the_date_header_alone() {
     let desk = Desk::of(world).await;
     assert!(date(&desk).await.abs() <= 2);
     assert!((start - 7200 - desk.emulator.handle().now()).abs() <= 10);
-    desk.fault(Fault { date_offset_seconds: 3600, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").date_offset_seconds(3600)).await;
     assert!((date(&desk).await - 3600).abs() <= 2);
     assert!(date(&desk).await.abs() <= 2);
 }
@@ -341,19 +336,19 @@ async fn the_clock_may_be_off_altogether_or_in_the_date_header_alone() {
 #[tokio::test]
 async fn a_call_that_would_not_feel_a_fault_does_not_use_it_up() {
     let desk = Desk::demo().await;
-    desk.fault(Fault { html: true, ..fault("*") }).await;
+    desk.fault(fault("*").delivery(Delivery::Html { status: 502 })).await;
     assert_eq!(desk.get("favicon.ico").await.status, 404, "what is no method is not among all methods");
     assert_eq!(desk.get(DEPLOYER).await.status, 502);
     let before = read(&desk).await;
-    desk.fault(Fault { etag_conflict: true, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").outcome(Outcome::EtagConflict)).await;
     assert_eq!(desk.get(DEPLOYER).await.status, 200);
     assert_eq!(write(&desk, &[], &before.1).await.status, 409);
-    desk.fault(Fault { token_expired: true, ..fault("*") }).await;
+    desk.fault(fault("*").outcome(Outcome::TokenExpired)).await;
     assert_eq!(desk.get("oauth2/v3/certs").await.status, 200);
     assert_eq!(desk.get(DEPLOYER).await.status, 401);
     let written = write(&desk, &[DEV], &before.1).await;
     assert_eq!(written.status, 200, "{}", written.text);
-    desk.fault(Fault { stale_read: true, ..fault("iam.*") }).await;
+    desk.fault(fault("iam.*").outcome(Outcome::StaleRead)).await;
     assert_eq!(desk.get(DEPLOYER).await.status, 200);
     assert_eq!(read(&desk).await, before);
 }
@@ -362,7 +357,7 @@ async fn a_call_that_would_not_feel_a_fault_does_not_use_it_up() {
 async fn what_no_method_is_served_for_is_answered_as_a_fault_states() {
     let desk = Desk::demo().await;
     let body = json!({"error": "gone fishing"});
-    desk.fault(Fault { status: Some(503), body: Some(body.clone()), ..fault("unrouted") }).await;
+    desk.fault(fault("unrouted").answer(503, body.clone())).await;
     assert_eq!(desk.get(DEPLOYER).await.status, 200);
     let answer = desk.get("no/such/path").await;
     assert_eq!((answer.status.as_u16(), answer.json), (503, body));
@@ -373,15 +368,15 @@ async fn what_no_method_is_served_for_is_answered_as_a_fault_states() {
 async fn every_answer_that_a_fault_shapes_says_when_to_ask_again() {
     let desk = Desk::demo().await;
     for shaped in [
-        Fault { html: true, ..fault("iam.*") },
-        Fault { redirect: Some("/elsewhere".into()), status: Some(308), ..fault("iam.*") },
-        Fault { empty: true, status: Some(503), ..fault("iam.*") },
-        Fault { gzip_bomb: true, ..fault("iam.*") },
-        Fault { content_type: Some("text/plain".into()), ..fault("iam.*") },
-        Fault { delay_ms: 1, ..fault("iam.*") },
-        Fault { status: Some(503), ..fault("iam.*") },
+        fault("iam.*").delivery(Delivery::Html { status: 502 }),
+        fault("iam.*").delivery(Delivery::Redirect { status: 308, to: "/elsewhere".into() }),
+        fault("iam.*").delivery(Delivery::Empty { status: Some(503) }),
+        fault("iam.*").delivery(Delivery::GzipBomb),
+        fault("iam.*").content_type("text/plain"),
+        fault("iam.*").delay_ms(1),
+        fault("iam.*").outcome(Outcome::Answer { status: 503, body: None }),
     ] {
-        desk.fault(Fault { retry_after: Some(7), ..shaped.clone() }).await;
+        desk.fault(shaped.clone().retry_after(7)).await;
         let still = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
         let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
         let answer = still.build().unwrap().get(url).bearer_auth(&desk.token).send().await.unwrap();

@@ -487,12 +487,12 @@ async fn a_fault_refuses_an_exchange_by_name() {
         ("INVALID_CLIENT", 401, "invalid_client"),
         ("ATTRIBUTE_CONDITION", 400, "rejected by the attribute condition"),
     ] {
-        desk.fault(Fault { error: Some(error.into()), ..fault("sts.token") }).await;
+        desk.fault(fault("sts.token").error(error)).await;
         let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
         assert_eq!(answer.status, status);
         assert!(answer.text.contains(words), "{}", answer.text);
     }
-    desk.fault(Fault { token_expired: true, ..fault("sts.token") }).await;
+    desk.fault(fault("sts.token").outcome(Outcome::TokenExpired)).await;
     let stale = desk.exchanged(&desk.subject_token(), json!({})).await;
     assert!(stale.text.contains("stale to sign-in"), "{}", stale.text);
 }

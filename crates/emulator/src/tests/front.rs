@@ -268,7 +268,7 @@ async fn answers_of_googles_have_its_headers_and_are_compressed_on_request() {
         |url: &str| raw.get(url).header("accept-encoding", "gzip").header("metadata-flavor", "Google");
     let answer = asked(&metadata).send().await.unwrap();
     assert!(answer.status() == 200 && !answer.headers().contains_key("content-encoding"));
-    desk.fault(Fault { half: true, ..fault("oauth2.certs") }).await;
+    desk.fault(fault("oauth2.certs").delivery(Delivery::Half)).await;
     assert!(!asked(&url).send().await.unwrap().headers().contains_key("content-encoding"));
 }
 

@@ -374,13 +374,14 @@ async fn the_log_names_what_was_asked_of_the_machine_and_faults_hit_it() {
     assert_eq!(names, ["metadata.token", "metadata.identity", "metadata.read"]);
     assert!(log.iter().all(|served| served.status == 200 && !served.path.contains('?')));
 
-    desk.fault(Fault { status: Some(503), retry_after: Some(1), ..fault("metadata.token") }).await;
+    desk.fault(fault("metadata.token").outcome(Outcome::Answer { status: 503, body: None }).retry_after(1))
+        .await;
     let busy = desk.metadata(&format!("{path}/token")).await;
     assert_eq!((busy.status.as_u16(), header(&busy, "retry-after")), (503, "1"));
     assert_eq!(header(&busy, "metadata-flavor"), "Google", "it is still the metadata server that says so");
-    desk.fault(Fault { status: Some(500), ..fault("metadata.*") }).await;
+    desk.fault(fault("metadata.*").outcome(Outcome::Answer { status: 500, body: None })).await;
     assert_eq!(desk.metadata("").await.status, 500);
-    desk.fault(Fault { truncate: true, ..fault("metadata.identity") }).await;
+    desk.fault(fault("metadata.identity").delivery(Delivery::Truncate)).await;
     let url = format!("{}{path}/identity?audience=a", desk.emulator.base_url());
     let cut = desk.client.get(url).header("metadata-flavor", "Google").send().await.unwrap();
     assert!(cut.text().await.is_err());

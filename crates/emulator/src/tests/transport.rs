@@ -75,12 +75,12 @@ async fn what_has_no_content_has_no_body_and_no_length() {
     let desk = Desk::demo().await;
     let request = "GET /oauth2/v3/certs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     for status in [204, 304] {
-        let stated = Fault { status: Some(status), ..fault("oauth2.*") };
+        let stated = fault("oauth2.*").outcome(Outcome::Answer { status, body: None });
         for stated in [
-            Fault { body: Some(json!({"a": 1})), ..stated.clone() },
-            Fault { truncate: true, ..stated.clone() },
-            Fault { html: true, ..stated.clone() },
-            Fault { empty: true, ..stated },
+            stated.clone().answer(status, json!({"a": 1})),
+            stated.clone().delivery(Delivery::Truncate),
+            stated.clone().delivery(Delivery::Html { status }),
+            stated.delivery(Delivery::Empty { status: Some(status) }),
         ] {
             desk.fault(stated.clone()).await;
             let answer = told(&desk, request).await.to_ascii_lowercase();

@@ -44,10 +44,8 @@ async fn an_address_that_google_has_not_stays_a_page() {
 #[tokio::test]
 async fn a_fault_of_unrouted_answers_for_a_method_that_is_not_served() {
     let desk = Desk::demo().await;
-    let mut role = fault("unrouted");
-    role.path = "/projects/acme-prod/roles".into();
-    (role.status, role.body) = (Some(200), Some(json!({"name": "projects/acme-prod/roles/mine"})));
-    desk.fault(role).await;
+    let role = json!({"name": "projects/acme-prod/roles/mine"});
+    desk.fault(fault("unrouted").path("/projects/acme-prod/roles").answer(200, role)).await;
     let made = desk.post("v1/projects/acme-prod/roles", json!({"roleId": "mine"})).await;
     assert_eq!((made.status.as_u16(), &made.json["name"]), (200, &json!("projects/acme-prod/roles/mine")));
     let again = desk.post("v1/projects/acme-prod/roles", json!({"roleId": "mine"})).await;
