@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::federated::Federated;
-use super::identity::{Pool, Provider, WorkforceUser};
+use super::identity::{Pool, Provider, ProviderKind, WorkforceUser};
 use super::subject;
 use super::tokens::{Principal, is_scope};
 use super::world::{World, WorldError, content};
@@ -66,13 +66,13 @@ pub fn origin<'a>(pools: &'a [Pool], who: &Federated, source: Source) -> Option<
         let is_who = |claims: &_| {
             subject::principal(pool, &provider.mapping, claims).is_ok_and(|made| made.subject == who.subject)
         };
-        let number = match (&provider.aws, &provider.oidc, &provider.saml) {
+        let number = match &provider.kind {
             // The machine has the first role only.
-            (Some(aws), ..) if source == Source::Aws => {
+            ProviderKind::Aws(aws) if source == Source::Aws => {
                 aws.roles.first().filter(|role| is_who(&aws.claims(role))).map(|_| 0)
             }
-            (_, Some(oidc), _) if source != Source::Aws => oidc.identities.iter().position(is_who),
-            (.., Some(saml)) if source != Source::Aws => {
+            ProviderKind::Oidc(oidc) if source != Source::Aws => oidc.identities.iter().position(is_who),
+            ProviderKind::Saml(saml) if source != Source::Aws => {
                 saml.responses.iter().position(|response| is_who(&response.claims))
             }
             _ => None,

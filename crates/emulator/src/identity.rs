@@ -1,6 +1,8 @@
 //! Identity pools as data: who outside of Google is believed, and how what they say becomes a principal. It owns the
 //! form of that section of the world; `identity_check` its consistency, `subject` the judging of what is sent.
 
+mod json;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -49,22 +51,32 @@ pub struct WorkforcePool {
     pub users: Vec<WorkforceUser>,
 }
 
-/// Somebody a pool believes: exactly one of `oidc`, `saml` and `aws` is stated.
+/// An identity provider that a pool believes. Its JSON has exactly one of `oidc`, `saml` and `aws`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(from = "json::Provider", into = "json::Provider")]
 pub struct Provider {
     /// The last part of its name.
     pub id: String,
     /// Whether it is disabled.
     pub disabled: bool,
-    /// A provider of JWTs.
-    pub oidc: Option<Oidc>,
-    /// A provider of SAML responses.
-    pub saml: Option<Saml>,
-    /// An account of AWS.
-    pub aws: Option<Aws>,
+    /// What it is.
+    pub kind: ProviderKind,
     /// How its claims become a principal. An AWS account needs none: its ARNs are its subjects.
     pub mapping: Mapping,
+}
+
+/// What a provider is.
+#[derive(Debug, Clone, Default)]
+pub enum ProviderKind {
+    /// Not exactly one of the others is stated. A world with such a provider is refused.
+    #[default]
+    Unclear,
+    /// A provider of JWTs.
+    Oidc(Oidc),
+    /// A provider of SAML responses.
+    Saml(Saml),
+    /// An account of AWS.
+    Aws(Aws),
 }
 
 /// A provider of JWTs: exactly one of `jwks` and `generated` is stated.
@@ -199,11 +211,12 @@ impl IdentityPools {
     pub(super) fn complete(&mut self) {
         let workload = self.workload.iter_mut().flat_map(|pool| &mut pool.providers);
         let workforce = self.workforce.iter_mut().flat_map(|pool| &mut pool.providers);
-        for Provider { aws, mapping, .. } in workload.chain(workforce) {
+        for Provider { kind, mapping, .. } in workload.chain(workforce) {
+            let is_aws = matches!(kind, ProviderKind::Aws(_));
             if mapping.subject.is_empty() {
-                mapping.subject = if aws.is_some() { "arn" } else { "sub" }.into();
+                mapping.subject = if is_aws { "arn" } else { "sub" }.into();
             }
-            if aws.is_some() && mapping.attributes.is_empty() {
+            if is_aws && mapping.attributes.is_empty() {
                 mapping.attributes.insert("aws_role".into(), "aws_role".into());
             }
         }

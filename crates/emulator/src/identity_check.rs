@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::identity::{IdentityPools, Mapping, Oidc, Provider, WorkforceUser};
+use super::identity::{AwsRole, IdentityPools, Mapping, Oidc, Provider, ProviderKind, WorkforceUser};
 use super::jwks;
 use super::world::{World, WorldError, content};
 
@@ -62,15 +62,15 @@ fn check_providers(providers: &[Provider], pool: &str, workforce: bool) -> Resul
         let wrong = |field: &str, problem: &str| Err(content(format!("{at}{field}"), problem.to_owned()));
         check_id(&mut seen, "", &provider.id, || format!("{at}.id"))?;
         provider.mapping.check(&at)?;
-        match (&provider.oidc, &provider.saml, &provider.aws) {
-            (Some(oidc), None, None) => oidc.check(&format!("{at}.oidc"), &provider.mapping, workforce)?,
-            (None, Some(saml), None) => {
+        match &provider.kind {
+            ProviderKind::Oidc(oidc) => oidc.check(&format!("{at}.oidc"), &provider.mapping, workforce)?,
+            ProviderKind::Saml(saml) => {
                 if let Some(i) = saml.responses.iter().position(|response| response.text.is_empty()) {
                     return wrong(&format!(".saml.responses[{i}].text"), "a response has a text");
                 }
             }
-            (None, None, Some(_)) if workforce => return wrong(".aws", "people do not sign in with AWS"),
-            (None, None, Some(aws)) => {
+            ProviderKind::Aws(_) if workforce => return wrong(".aws", "people do not sign in with AWS"),
+            ProviderKind::Aws(aws) => {
                 if aws.account.len() != 12 || !aws.account.bytes().all(|b| b.is_ascii_digit()) {
                     return wrong(".aws.account", "an account of AWS has 12 digits");
                 }
@@ -86,13 +86,13 @@ fn check_providers(providers: &[Provider], pool: &str, workforce: bool) -> Resul
                     if let Some((name, _)) = parts.iter().find(|(_, value)| value.is_empty()) {
                         return wrong(&format!(".aws.roles[{i}].{name}"), "a role of AWS has one");
                     }
-                    let same = |before: &super::identity::AwsRole| before.access_key_id == role.access_key_id;
+                    let same = |before: &AwsRole| before.access_key_id == role.access_key_id;
                     if aws.roles[..i].iter().any(same) {
                         return wrong(&format!(".aws.roles[{i}].accessKeyId"), "it is there twice");
                     }
                 }
             }
-            _ => return wrong("", "a provider has exactly one of oidc, saml and aws"),
+            ProviderKind::Unclear => return wrong("", "a provider has exactly one of oidc, saml and aws"),
         }
     }
     Ok(())

@@ -92,8 +92,8 @@ pub use fault::{Delivery, Fault, Outcome};
 pub use filter::Group as SideBySide;
 pub use hardware::{Disk, NetworkInterface};
 pub use identity::{
-    Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, Saml, SamlResponse, Session, WorkforcePool,
-    WorkforceUser, WorkloadPool,
+    Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, ProviderKind, Saml, SamlResponse, Session,
+    WorkforcePool, WorkforceUser, WorkloadPool,
 };
 pub use metadata::{Attached, Instance, Metadata, Platform};
 pub use perimeter::Perimeter;

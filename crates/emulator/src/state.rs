@@ -16,7 +16,7 @@ use super::deny;
 use super::error::Failure;
 use super::es256::Es256;
 use super::fault::Faults;
-use super::identity::{Pool, Provider, Session};
+use super::identity::{Pool, Provider, ProviderKind, Session};
 use super::keys::{Key, Validity};
 use super::metadata::Metadata;
 use super::perimeter::Perimeter;
@@ -190,7 +190,7 @@ impl State {
         }
         state.pools = world.pools();
         for pool in &state.pools {
-            let generated = |p: &&Provider| p.oidc.as_ref().is_some_and(|oidc| oidc.generated);
+            let generated = |p: &&Provider| matches!(&p.kind, ProviderKind::Oidc(oidc) if oidc.generated);
             for provider in pool.providers.iter().filter(generated) {
                 state.made_keys.insert(pool.audience(provider), Arc::new(Es256::generate()));
             }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::error::Failure;
 use super::es256::Es256;
 use super::federated::Federated;
-use super::identity::{Mapping, Pool, Provider};
+use super::identity::{Mapping, Pool, Provider, ProviderKind};
 use super::identity_check::LONGEST_SUBJECT;
 
 pub use given::{HEADER, given};
@@ -37,13 +37,15 @@ pub fn judge(
     (kind, token): (&str, &str),
     now: i64,
 ) -> Result<(Federated, i64), Failure> {
-    let (claims, lasts) = match (kind, &provider.oidc, &provider.saml, &provider.aws) {
-        (JWT | ID_TOKEN, Some(trusted), ..) => {
+    let (claims, lasts) = match (kind, &provider.kind) {
+        (JWT | ID_TOKEN, ProviderKind::Oidc(trusted)) => {
             oidc::claims(trusted, &pool.audience(provider), key, token, now)?
         }
-        (SAML2, _, Some(trusted), _) => (saml::claims(trusted, token)?, HOUR),
-        (AWS4, .., Some(trusted)) => (aws::claims(trusted, &pool.audience(provider), token, now)?, HOUR),
-        (JWT | ID_TOKEN | SAML2 | AWS4, ..) => {
+        (SAML2, ProviderKind::Saml(trusted)) => (saml::claims(trusted, token)?, HOUR),
+        (AWS4, ProviderKind::Aws(trusted)) => {
+            (aws::claims(trusted, &pool.audience(provider), token, now)?, HOUR)
+        }
+        (JWT | ID_TOKEN | SAML2 | AWS4, _) => {
             let problem =
                 format!("The provider {} does not take a subject token of type {kind}.", provider.id);
             return Err(Failure::invalid_request(&problem));

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::super::clock;
 use super::super::error::{Answer, Failure};
 use super::super::es256::Es256;
-use super::super::identity::{Aws, AwsRole, Pool, Provider};
+use super::super::identity::{Aws, AwsRole, Pool, Provider, ProviderKind};
 use super::super::keys;
 use super::super::reply;
 use super::super::state::State;
@@ -35,7 +35,7 @@ fn provider<'a>(call: &Call, state: &'a State) -> Option<(&'a Pool, &'a Provider
 }
 
 fn aws<'a>(call: &Call, state: &'a State) -> Option<(&'a Aws, &'a AwsRole)> {
-    let aws = provider(call, state)?.1.aws.as_ref()?;
+    let ProviderKind::Aws(aws) = &provider(call, state)?.1.kind else { return None };
     Some((aws, aws.roles.first()?))
 }
 
@@ -47,7 +47,7 @@ fn nothing_here() -> Response {
 /// world. It is for verifiers of the subject tokens.
 async fn discovery(call: Call) -> Answer {
     let state = call.state().await;
-    let Some(oidc) = provider(&call, &state).and_then(|(_, provider)| provider.oidc.as_ref()) else {
+    let Some(ProviderKind::Oidc(oidc)) = provider(&call, &state).map(|(_, provider)| &provider.kind) else {
         return Ok(nothing_here());
     };
     let part = |name: &str| call.param(name).to_owned();
@@ -62,7 +62,7 @@ async fn discovery(call: Call) -> Answer {
 async fn jwks(call: Call) -> Answer {
     let state = call.state().await;
     let found = provider(&call, &state).and_then(|(pool, provider)| {
-        let oidc = provider.oidc.as_ref()?;
+        let ProviderKind::Oidc(oidc) = &provider.kind else { return None };
         oidc.jwks.clone().or_else(|| state.made_key(pool, provider).map(Es256::jwks))
     });
     Ok(found.map_or_else(nothing_here, |keys| reply::exact(StatusCode::OK, &keys)))

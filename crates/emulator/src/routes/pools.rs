@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::error::{Answer, Failure};
-use super::super::identity::{Mapping, Pool, Provider};
+use super::super::identity::{Mapping, Pool, Provider, ProviderKind};
 use super::super::reply;
 use super::super::state::{Resource, State};
 use super::{Call, Route, page, routes};
@@ -48,23 +48,23 @@ fn pool_json(pool: &Pool) -> Value {
 /// A provider as IAM tells it. The keys of one whose key the emulator makes are uploaded, as it were: nobody could ask
 /// its issuer for them.
 fn provider_json(state: &State, pool: &Pool, provider: &Provider) -> Value {
-    let mut told = json!({"name": format!("{}/providers/{}", pool.name, provider.id), "state": "ACTIVE",
-        "disabled": provider.disabled, "attributeMapping": mapping_json(&provider.mapping, provider.aws.is_some())});
-    if let Some(oidc) = &provider.oidc {
-        let keys = oidc.jwks.clone().or_else(|| state.made_key(pool, provider).map(|key| key.jwks()));
-        told["oidc"] = json!({"issuerUri": oidc.issuer, "jwksJson": keys.map(|keys| keys.to_string())});
-        match pool.organization {
-            Some(_) => told["oidc"]["clientId"] = oidc.audiences.first().cloned().into(),
-            None => told["oidc"]["allowedAudiences"] = oidc.audiences.clone().into(),
+    let is_aws = matches!(provider.kind, ProviderKind::Aws(_));
+    let mut json = json!({"name": format!("{}/providers/{}", pool.name, provider.id), "state": "ACTIVE",
+        "disabled": provider.disabled, "attributeMapping": mapping_json(&provider.mapping, is_aws)});
+    match &provider.kind {
+        ProviderKind::Oidc(oidc) => {
+            let keys = oidc.jwks.clone().or_else(|| state.made_key(pool, provider).map(|key| key.jwks()));
+            json["oidc"] = json!({"issuerUri": oidc.issuer, "jwksJson": keys.map(|keys| keys.to_string())});
+            match pool.organization {
+                Some(_) => json["oidc"]["clientId"] = oidc.audiences.first().cloned().into(),
+                None => json["oidc"]["allowedAudiences"] = oidc.audiences.clone().into(),
+            }
         }
+        ProviderKind::Aws(aws) => json["aws"] = json!({"accountId": aws.account}),
+        ProviderKind::Saml(_) => json["saml"] = json!({"idpMetadataXml": "<EntityDescriptor/>"}),
+        ProviderKind::Unclear => {}
     }
-    if let Some(aws) = &provider.aws {
-        told["aws"] = json!({"accountId": aws.account});
-    }
-    if provider.saml.is_some() {
-        told["saml"] = json!({"idpMetadataXml": "<EntityDescriptor/>"});
-    }
-    told
+    json
 }
 
 /// The role of an AWS session without the name of the session, as IAM's documentation maps it by default.

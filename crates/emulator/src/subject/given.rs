@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::super::es256::Es256;
-use super::super::identity::{Pool, Provider};
+use super::super::identity::{Pool, Provider, ProviderKind};
 use super::{JWT, SAML2, oidc};
 
 /// The header without which no subject token is given over HTTP: a page in a browser cannot send it.
@@ -15,7 +15,7 @@ pub const HEADER: (&str, &str) = ("Metadata", "True");
 const HOUR: i64 = 3_600;
 
 /// A subject token, its type, and when it ends.
-pub struct Given {
+pub struct GivenToken {
     /// The text.
     pub token: String,
     /// As `urn:ietf:params:oauth:token-type:jwt`.
@@ -31,12 +31,17 @@ pub fn given(
     key: Option<&Es256>,
     number: usize,
     now: i64,
-) -> Option<Given> {
-    if let Some(trusted) = &provider.oidc {
-        let identity = trusted.identities.get(number)?;
-        let (claims, expires) = oidc::claims_of(trusted, &pool.audience(provider), identity, now);
-        return Some(Given { token: key?.jwt(&claims), kind: JWT, expires });
+) -> Option<GivenToken> {
+    match &provider.kind {
+        ProviderKind::Oidc(trusted) => {
+            let identity = trusted.identities.get(number)?;
+            let (claims, expires) = oidc::claims_of(trusted, &pool.audience(provider), identity, now);
+            Some(GivenToken { token: key?.jwt(&claims), kind: JWT, expires })
+        }
+        ProviderKind::Saml(trusted) => {
+            let response = trusted.responses.get(number)?;
+            Some(GivenToken { token: STANDARD.encode(&response.text), kind: SAML2, expires: now + HOUR })
+        }
+        ProviderKind::Aws(_) | ProviderKind::Unclear => None,
     }
-    let response = provider.saml.as_ref()?.responses.get(number)?;
-    Some(Given { token: STANDARD.encode(&response.text), kind: SAML2, expires: now + HOUR })
 }

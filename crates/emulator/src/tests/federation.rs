@@ -35,7 +35,7 @@ impl Desk {
     async fn with_known_key(change: impl FnOnce(&mut World)) -> Desk {
         let mut world = World::demo();
         let provider = &mut world.identity_pools.workload[0].providers[0];
-        let oidc = provider.oidc.as_mut().unwrap();
+        let ProviderKind::Oidc(oidc) = &mut provider.kind else { panic!("the demo has another provider") };
         (oidc.generated, oidc.identities) = (false, Vec::new());
         oidc.jwks = Some(json!({"keys": [keys::of("issuer@test").await.jwk()]}));
         world.callers.retain(|caller| !caller.principal.contains(SUBJECT));
@@ -355,7 +355,8 @@ async fn a_federated_token_lasts_no_longer_than_its_jwt() {
 #[tokio::test]
 async fn a_provider_with_audiences_of_its_own_takes_no_others() {
     let desk = Desk::with_known_key(|world| {
-        let oidc = world.identity_pools.workload[0].providers[0].oidc.as_mut().unwrap();
+        let kind = &mut world.identity_pools.workload[0].providers[0].kind;
+        let ProviderKind::Oidc(oidc) = kind else { panic!("the demo has another provider") };
         oidc.audiences = vec!["acme".into()];
     })
     .await;
