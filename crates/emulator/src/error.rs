@@ -6,7 +6,7 @@ mod named;
 mod oauth;
 mod usage;
 
-pub use named::{FaultContext, NAMES, is_name, is_oauth, speaks_oauth};
+pub use named::{FaultContext, is_name, is_oauth, names, speaks_oauth};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};

@@ -87,7 +87,6 @@ pub use behaviour::{
 };
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
-pub use error::NAMES as ERRORS;
 pub use fault::{Delivery, Fault, Outcome};
 pub use filter::Group as SideBySide;
 pub use hardware::{Disk, NetworkInterface};

@@ -23,66 +23,103 @@ pub struct FaultContext<'a> {
     pub per_minute: Option<u32>,
 }
 
-/// Every name, and what it is.
-pub const NAMES: &[(&str, &str)] = &[
-    ("PERMISSION_DENIED", "403, nothing said of the permission"),
-    ("IAM_PERMISSION_DENIED", "403, the method's own permission is missing"),
-    ("CREDENTIALS_MISSING", "401, nobody said who they are"),
-    ("UNAUTHENTICATED", "401, without a reason"),
-    ("ACCESS_TOKEN_EXPIRED", "401"),
-    ("ACCESS_TOKEN_TYPE_UNSUPPORTED", "401, no token of Google's"),
-    ("ACCOUNT_STATE_INVALID", "401, the account was disabled"),
-    ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "403"),
-    ("SERVICE_DISABLED", "403, the API is off in the project that is charged"),
-    ("USER_PROJECT_DENIED", "403, that project may not be used"),
-    ("CONSUMER_INVALID", "403, there is no such project"),
-    ("SECURITY_POLICY_VIOLATED", "403, VPC Service Controls"),
-    ("INVALID_ARGUMENT", "400"),
-    ("FAILED_PRECONDITION", "400"),
-    ("OUT_OF_RANGE", "400"),
-    ("NOT_FOUND", "404"),
-    ("ABORTED", "409, somebody else wrote the policy"),
-    ("ALREADY_EXISTS", "409"),
-    ("RATE_LIMIT_EXCEEDED", "429, the method's own quota"),
-    ("RESOURCE_EXHAUSTED", "429, without a reason"),
-    ("CANCELLED", "499"),
-    ("INTERNAL", "500"),
-    ("UNKNOWN", "500"),
-    ("DATA_LOSS", "500"),
-    ("UNIMPLEMENTED", "501"),
-    ("UNAVAILABLE", "503"),
-    ("DEADLINE_EXCEEDED", "504"),
-    ("INVALID_RAPT", "400 of the token endpoint, a proof of presence is asked for"),
-    ("INVALID_GRANT", "400 of the token endpoint, the login has ended"),
-    ("INVALID_SCOPE", "400 of the token endpoint"),
-    ("INVALID_TARGET", "400 of the Security Token Service, no such pool or provider"),
-    ("INVALID_CLIENT", "401 of the token endpoint, no such OAuth client"),
-    ("UNAUTHORIZED_CLIENT", "401 of the token endpoint, domain-wide delegation that nobody allowed"),
-    ("ATTRIBUTE_CONDITION", "400 of the Security Token Service, the provider's condition does not hold"),
-    ("ACCOUNT_TYPE_UNSUPPORTED", "403"),
-    ("API_KEY_SERVICE_BLOCKED", "403"),
-    ("BILLING_DISABLED", "403"),
-    ("CONSUMER_SUSPENDED", "403"),
-    ("CREDENTIAL_TYPE_UNSUPPORTED", "403"),
-    ("ENDPOINT_USAGE_RESTRICTION_VIOLATED", "403"),
-    ("GCP_SUSPENDED", "403"),
-    ("LOCATION_ORG_POLICY_VIOLATED", "403"),
-    ("LOCATION_POLICY_VIOLATED", "403"),
-    ("LOCATION_TAX_POLICY_VIOLATED", "403"),
-    ("ORG_RESTRICTION_VIOLATION", "403"),
-    ("RESOURCE_USAGE_RESTRICTION_VIOLATED", "403"),
-    ("SERVICE_NOT_VISIBLE", "403"),
-    ("TLS_ORG_POLICY_VIOLATED", "403"),
-    ("USER_BLOCKED_BY_ADMIN", "403"),
+/// A named refusal: its name, what it is, and how it reads.
+type Named = (&'static str, &'static str, fn(&FaultContext<'_>) -> Failure);
+
+/// What any of Google's APIs may answer.
+const GENERAL: &[Named] = &[
+    ("PERMISSION_DENIED", "403, without the permission", |_| Failure::caller_denied()),
+    ("IAM_PERMISSION_DENIED", "403, the method's own permission is missing", Failure::denied_here),
+    ("CREDENTIALS_MISSING", "401, no credentials", |context| Failure::no_credentials(context.at)),
+    ("UNAUTHENTICATED", "401, without a reason", |_| Failure::bare_unauthenticated()),
+    ("ACCESS_TOKEN_EXPIRED", "401", |context| Failure::expired(context.at)),
+    ("ACCESS_TOKEN_TYPE_UNSUPPORTED", "401, not an access token of Google's", |context| {
+        Failure::unsupported_token(context.at)
+    }),
+    ("ACCOUNT_STATE_INVALID", "401, the account was disabled", |context| Failure::account_state(context.at)),
+    ("ACCESS_TOKEN_SCOPE_INSUFFICIENT", "403", |context| Failure::scope_insufficient(context.at)),
+    ("SERVICE_DISABLED", "403, the API is off in the project that is charged", |context| {
+        Failure::service_disabled(context.at, context.consumer)
+    }),
+    ("USER_PROJECT_DENIED", "403, the caller can't use that project", |context| {
+        Failure::user_project_denied(context.at.service, context.consumer)
+    }),
+    ("CONSUMER_INVALID", "403, there is no such project", |context| {
+        Failure::consumer_invalid(context.at.service, context.consumer)
+    }),
+    ("SECURITY_POLICY_VIOLATED", "403, VPC Service Controls", |context| {
+        Failure::perimeter(context.at.service, context.consumer, "EMULATORperimeter0001")
+    }),
+    ("INVALID_ARGUMENT", "400", |_| Failure::invalid_argument()),
+    ("FAILED_PRECONDITION", "400", |_| Failure::failed_precondition()),
+    ("OUT_OF_RANGE", "400", |_| Failure::google(400, "OUT_OF_RANGE", "The value is out of range.")),
+    ("NOT_FOUND", "404", |_| Failure::not_found()),
+    ("ABORTED", "409, someone else wrote the policy", |_| Failure::conflict()),
+    ("ALREADY_EXISTS", "409", |_| Failure::google(409, "ALREADY_EXISTS", "Requested entity already exists")),
+    ("RATE_LIMIT_EXCEEDED", "429, the method's own quota", Failure::quota_here),
+    ("RESOURCE_EXHAUSTED", "429, without a reason", |_| Failure::exhausted()),
+    ("CANCELLED", "499", |_| Failure::google(499, "CANCELLED", "The operation was cancelled.")),
+    ("INTERNAL", "500", |_| Failure::internal()),
+    ("UNKNOWN", "500", |_| Failure::google(500, "UNKNOWN", "Unknown Error.")),
+    ("DATA_LOSS", "500", |_| Failure::google(500, "DATA_LOSS", "Unrecoverable data loss or corruption.")),
+    ("UNIMPLEMENTED", "501", |_| {
+        Failure::google(501, "UNIMPLEMENTED", "Operation is not implemented, or supported, or enabled.")
+    }),
+    ("UNAVAILABLE", "503", |_| Failure::unavailable()),
+    ("DEADLINE_EXCEEDED", "504", |_| {
+        Failure::google(504, "DEADLINE_EXCEEDED", "Deadline expired before operation could complete.")
+    }),
 ];
 
-/// From here on in the list: reasons of `google.api.ErrorReason` that are PERMISSION_DENIED with a consumer and a
-/// service.
-const FORBIDDEN: &str = "ACCOUNT_TYPE_UNSUPPORTED";
+/// What only the token endpoint and the Security Token Service answer.
+const OF_OAUTH: &[Named] = &[
+    ("INVALID_RAPT", "400 of the token endpoint, the user has to reauthenticate", |_| {
+        Failure::invalid_rapt()
+    }),
+    ("INVALID_GRANT", "400 of the token endpoint, the login has ended", |_| Failure::grant_ended()),
+    ("INVALID_SCOPE", "400 of the token endpoint", |_| Failure::invalid_scope()),
+    ("INVALID_TARGET", "400 of the Security Token Service, no such pool or provider", |_| {
+        Failure::invalid_target()
+    }),
+    ("INVALID_CLIENT", "401 of the token endpoint, no such OAuth client", |_| Failure::invalid_client()),
+    ("UNAUTHORIZED_CLIENT", "401 of the token endpoint, no domain-wide delegation", |_| {
+        Failure::unauthorized_client()
+    }),
+    (
+        "ATTRIBUTE_CONDITION",
+        "400 of the Security Token Service, the provider's condition does not hold",
+        |_| Failure::attribute_condition(),
+    ),
+];
+
+/// Reasons of `google.api.ErrorReason` that are PERMISSION_DENIED with a consumer and a service.
+const FORBIDDEN: &[&str] = &[
+    "ACCOUNT_TYPE_UNSUPPORTED",
+    "API_KEY_SERVICE_BLOCKED",
+    "BILLING_DISABLED",
+    "CONSUMER_SUSPENDED",
+    "CREDENTIAL_TYPE_UNSUPPORTED",
+    "ENDPOINT_USAGE_RESTRICTION_VIOLATED",
+    "GCP_SUSPENDED",
+    "LOCATION_ORG_POLICY_VIOLATED",
+    "LOCATION_POLICY_VIOLATED",
+    "LOCATION_TAX_POLICY_VIOLATED",
+    "ORG_RESTRICTION_VIOLATION",
+    "RESOURCE_USAGE_RESTRICTION_VIOLATED",
+    "SERVICE_NOT_VISIBLE",
+    "TLS_ORG_POLICY_VIOLATED",
+    "USER_BLOCKED_BY_ADMIN",
+];
+
+/// Every name, and what it is.
+pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of_families = GENERAL.iter().chain(OF_OAUTH).map(|(name, what, _)| (*name, *what));
+    of_families.chain(FORBIDDEN.iter().map(|reason| (*reason, "403")))
+}
 
 /// Whether there is a refusal of that name.
 pub fn is_name(name: &str) -> bool {
-    NAMES.iter().any(|(known, _)| *known == name)
+    names().any(|(known, _)| known == name)
 }
 
 /// Whether a method may refuse in OAuth's form: the token service and the userinfo endpoints do.
@@ -92,8 +129,7 @@ pub fn speaks_oauth(method: &str) -> bool {
 
 /// Whether only the token endpoint and the Security Token Service refuse in that form.
 pub fn is_oauth(name: &str) -> bool {
-    let names = NAMES.iter().map(|(known, _)| *known).skip_while(|known| *known != "INVALID_RAPT");
-    names.take_while(|known| *known != FORBIDDEN).any(|known| known == name)
+    OF_OAUTH.iter().any(|(known, ..)| *known == name)
 }
 
 impl Failure {
@@ -102,53 +138,14 @@ impl Failure {
         if let Some(failure) = Failure::of_oauth(name, context) {
             return Some(failure);
         }
+        if let Some((.., refusal)) = GENERAL.iter().chain(OF_OAUTH).find(|(known, ..)| *known == name) {
+            return Some(refusal(context));
+        }
+        let reason = FORBIDDEN.iter().find(|reason| **reason == name)?;
         let FaultContext { at, consumer, .. } = *context;
-        let plain = |status, message: &str| Failure::google(status, name, message);
-        Some(match name {
-            "PERMISSION_DENIED" => Failure::caller_denied(),
-            "IAM_PERMISSION_DENIED" => Failure::denied_here(context),
-            "CREDENTIALS_MISSING" => Failure::no_credentials(at),
-            "UNAUTHENTICATED" => Failure::bare_unauthenticated(),
-            "ACCESS_TOKEN_EXPIRED" => Failure::expired(at),
-            "ACCESS_TOKEN_TYPE_UNSUPPORTED" => Failure::unsupported_token(at),
-            "ACCOUNT_STATE_INVALID" => Failure::account_state(at),
-            "ACCESS_TOKEN_SCOPE_INSUFFICIENT" => Failure::scope_insufficient(at),
-            "SERVICE_DISABLED" => Failure::service_disabled(at, consumer),
-            "USER_PROJECT_DENIED" => Failure::user_project_denied(at.service, consumer),
-            "CONSUMER_INVALID" => Failure::consumer_invalid(at.service, consumer),
-            "SECURITY_POLICY_VIOLATED" => Failure::perimeter(at.service, consumer, "EMULATORperimeter0001"),
-            "INVALID_ARGUMENT" => Failure::invalid_argument(),
-            "FAILED_PRECONDITION" => Failure::failed_precondition(),
-            "OUT_OF_RANGE" => plain(400, "The value is out of range."),
-            "NOT_FOUND" => Failure::not_found(),
-            "ABORTED" => Failure::conflict(),
-            "ALREADY_EXISTS" => plain(409, "Requested entity already exists"),
-            "RATE_LIMIT_EXCEEDED" => Failure::quota_here(context),
-            "RESOURCE_EXHAUSTED" => Failure::exhausted(),
-            "CANCELLED" => plain(499, "The operation was cancelled."),
-            "INTERNAL" => Failure::internal(),
-            "UNKNOWN" => plain(500, "Unknown Error."),
-            "DATA_LOSS" => plain(500, "Unrecoverable data loss or corruption."),
-            "UNIMPLEMENTED" => plain(501, "Operation is not implemented, or supported, or enabled."),
-            "UNAVAILABLE" => Failure::unavailable(),
-            "DEADLINE_EXCEEDED" => plain(504, "Deadline expired before operation could complete."),
-            "INVALID_RAPT" => Failure::invalid_rapt(),
-            "INVALID_GRANT" => Failure::grant_ended(),
-            "INVALID_SCOPE" => Failure::invalid_scope(),
-            "INVALID_TARGET" => Failure::invalid_target(),
-            "INVALID_CLIENT" => Failure::invalid_client(),
-            "UNAUTHORIZED_CLIENT" => Failure::unauthorized_client(),
-            "ATTRIBUTE_CONDITION" => Failure::attribute_condition(),
-            reason if NAMES.iter().skip_while(|(name, _)| *name != FORBIDDEN).any(|(n, _)| *n == reason) => {
-                let message = forbidden(reason, at.service, consumer);
-                Failure::google(403, "PERMISSION_DENIED", message).info(
-                    reason,
-                    "googleapis.com",
-                    json!({"consumer": format!("projects/{consumer}"), "service": at.service}),
-                )
-            }
-            _ => return None,
-        })
+        let failure = Failure::google(403, "PERMISSION_DENIED", forbidden(reason, at.service, consumer));
+        let metadata = json!({"consumer": format!("projects/{consumer}"), "service": at.service});
+        Some(failure.info(reason, "googleapis.com", metadata))
     }
 
     /// What the token endpoint and the Security Token Service say in OAuth's form where others say it in Google's. The
@@ -263,8 +260,9 @@ impl Failure {
 
 /// How the methods of IAM begin that change something.
 const WRITES: [&str; 8] = ["set", "create", "patch", "update", "delete", "undelete", "disable", "enable"];
-/// What is said for one of the reasons at the end of the list. Two were seen on the wire, of the second only how it calls
-/// an API key; the texts of the others are ours.
+
+/// The message for one of the reasons of `FORBIDDEN`. Two were seen on the wire, of the second only how it calls an API
+/// key; the texts of the others are ours.
 fn forbidden(reason: &str, service: &str, consumer: &str) -> String {
     match reason {
         "BILLING_DISABLED" => format!(
@@ -330,7 +328,7 @@ mod tests {
 
     #[test]
     fn every_name_of_the_list_is_a_refusal_with_the_status_it_says() {
-        for (name, told) in NAMES {
+        for (name, told) in names() {
             let failure = named(name, "iam.googleapis.com", "iam.roles.get", None);
             assert!(told.starts_with(failure.status.as_str()), "{name}: {} {told}", failure.status);
         }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::clock;
-use super::super::error::NAMES;
+use super::super::error;
 use super::super::fault::Fault;
 use super::super::metadata::Metadata;
 use super::super::reply;
@@ -106,7 +106,7 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
         }
         (&Method::GET, "errors") => {
             let errors: Vec<Value> =
-                NAMES.iter().map(|(name, what)| json!({"error": name, "what": what})).collect();
+                error::names().map(|(name, what)| json!({"error": name, "what": what})).collect();
             reply::exact(StatusCode::OK, &json!({"errors": errors}))
         }
         _ => problem(

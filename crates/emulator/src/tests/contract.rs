@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::response::Response;
 
 use super::super::conforming::{BEYOND, documented, look, service};
-use super::super::error::{Failure, FaultContext, NAMES, Place};
+use super::super::error::{self, Failure, FaultContext, Place};
 use super::super::routes::{self, Route};
 use super::*;
 use impersona_contract::{contract, refusal};
@@ -311,7 +311,7 @@ async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
 fn every_refusal_that_a_fault_can_name_has_googles_form() {
     let at = Place { service: "iam.googleapis.com", title: "IAM", method: "google.iam.admin.v1.IAM.X" };
     let context = FaultContext { at, method: "iam.roles.get", consumer: "7", resource: "", per_minute: None };
-    for (name, _) in NAMES {
+    for (name, _) in error::names() {
         let failure = Failure::named(name, &context).unwrap();
         if failure.body["error"].is_object() {
             assert_eq!(refusal(failure.status.as_u16(), &failure.body), [""; 0], "{name}");
