@@ -1,6 +1,6 @@
-//! The service accounts while the emulator runs: found by email or unique id, made, deleted and brought back. A deleted
-//! account keeps its place, its policy and its keys, so that bringing it back is no more than finding it again; a new one
-//! of the same email is another account with a unique id of its own.
+//! Service accounts while the emulator runs: find by email or unique ID, create, delete, undelete. A deleted
+//! account keeps its place, policy and keys, so that undeleting it only has to find it again; a new account
+//! with the same email has its own unique ID.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::{Index, IndexMut};
@@ -12,7 +12,7 @@ const UNDELETE_SECONDS: i64 = 30 * 86_400;
 
 /// Every account, by its place, which never changes.
 #[derive(Default)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     all: Vec<Account>,
     project: Vec<usize>,
     in_project: HashMap<usize, Vec<usize>>,
@@ -38,7 +38,7 @@ impl IndexMut<usize> for Accounts {
 
 impl Accounts {
     /// Adds an account to a project and gives its place.
-    pub fn add(&mut self, project: usize, account: Account) -> usize {
+    pub(crate) fn add(&mut self, project: usize, account: Account) -> usize {
         let place = self.all.len();
         self.all.push(account);
         self.project.push(project);
@@ -47,40 +47,38 @@ impl Accounts {
     }
 
     /// An account by email or unique id. Deleted ones are not found.
-    pub fn find(&self, name: &str) -> Option<usize> {
+    pub(crate) fn find(&self, name: &str) -> Option<usize> {
         self.by_email.get(&name.to_lowercase()).or_else(|| self.by_unique_id.get(name)).copied()
     }
 
-    /// The project of an account.
-    pub fn project(&self, place: usize) -> usize {
+    pub(crate) fn project(&self, place: usize) -> usize {
         self.project[place]
     }
 
     /// The accounts of a project, in the order in which they were made.
-    pub fn of_project(&self, project: usize) -> &[usize] {
+    pub(crate) fn of_project(&self, project: usize) -> &[usize] {
         self.in_project.get(&project).map_or(&[], Vec::as_slice)
     }
 
     /// All that are not deleted.
-    pub fn places(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
         (0..self.all.len()).filter(|place| !self.deleted.contains_key(place))
     }
 
     /// All there ever were, for what has to be changed in each.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
         self.all.iter_mut()
     }
 
     /// A unique id that no account ever had. The first account of an email has always the same.
-    pub fn fresh_id(&self, email: &str) -> String {
+    pub(crate) fn fresh_id(&self, email: &str) -> String {
         let taken: HashSet<&str> = self.all.iter().map(|account| account.unique_id.as_str()).collect();
         let others = (2..).map(|n| unique_id(&format!("{email} {n}")));
         let mut ids = std::iter::once(unique_id(email)).chain(others);
         ids.find(|id| !taken.contains(id.as_str())).expect("the ids do not end")
     }
 
-    /// Deletes an account.
-    pub fn delete(&mut self, place: usize, now: i64) {
+    pub(crate) fn delete(&mut self, place: usize, now: i64) {
         let account = &self.all[place];
         self.by_email.remove(&account.email);
         self.by_unique_id.remove(&account.unique_id);
@@ -89,14 +87,14 @@ impl Accounts {
     }
 
     /// A deleted account by its unique id, while it can still be brought back.
-    pub fn deleted(&self, unique_id: &str, now: i64) -> Option<usize> {
+    pub(crate) fn deleted(&self, unique_id: &str, now: i64) -> Option<usize> {
         let fresh = |(_, when): &(&usize, &i64)| now < when.saturating_add(UNDELETE_SECONDS);
         let mut found = self.deleted.iter().filter(fresh).map(|(place, _)| *place);
         found.find(|place| self.all[*place].unique_id == unique_id)
     }
 
     /// Brings a deleted account back to where it was.
-    pub fn restore(&mut self, place: usize) {
+    pub(crate) fn restore(&mut self, place: usize) {
         self.deleted.remove(&place);
         self.list(place);
     }
@@ -110,13 +108,13 @@ impl Accounts {
     }
 }
 
-/// How an account stands in policies once it is deleted, given how it stood there before.
-pub fn deleted_member(account: &Account) -> String {
+/// How policies name a deleted account, given how they named it before.
+pub(crate) fn deleted_member(account: &Account) -> String {
     format!("deleted:{}?uid={}", live_member(account), account.unique_id)
 }
 
-/// How an account stands in policies.
-pub fn live_member(account: &Account) -> String {
+/// How policies name an account.
+pub(crate) fn live_member(account: &Account) -> String {
     format!("serviceAccount:{}", account.email)
 }
 

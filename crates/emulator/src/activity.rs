@@ -1,7 +1,7 @@
-//! When accounts and keys last authenticated, by days as Google's Activity Analyzer knows them: a day begins at 07:00 UTC,
-//! and what happens on the day that has not ended yet is not told. An account authenticates when something is minted for
-//! it, when it logs in with a key, and when it calls with a token of its own; a key when it is logged in with. Whether a
-//! mint alone counts at Google is not known.
+//! When accounts and keys last authenticated, in days as Google's Activity Analyzer counts them: a day begins
+//! at 07:00 UTC, and the current day is not reported. An account authenticates when something is minted for
+//! it, when it logs in with a key, and when it calls with its own token; a key when it is used to log in.
+//! Whether minting alone counts at Google is not known.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,7 +17,7 @@ const OBSERVED: i64 = 90 * DAY;
 
 /// The days on which something authenticated, by unique ids of accounts and ids of keys.
 #[derive(Debug, Default)]
-pub struct Activity {
+pub(crate) struct Activity {
     days: HashMap<String, BTreeSet<i64>>,
 }
 
@@ -27,20 +27,19 @@ fn day_of(seconds: i64) -> i64 {
 }
 
 /// From when until when authentications are told of at a time.
-pub fn observed(now: i64) -> (i64, i64) {
+pub(crate) fn observed(now: i64) -> (i64, i64) {
     let end = day_of(now);
     (end - OBSERVED, end)
 }
 
 impl Activity {
-    /// Writes an authentication down.
-    pub fn note(&mut self, id: &str, now: i64) {
+    pub(crate) fn note(&mut self, id: &str, now: i64) {
         let days = self.days.entry(id.to_owned()).or_default();
         days.insert(day_of(now));
     }
 
     /// The beginning of the last day on which something authenticated, of those that are told of.
-    pub fn last(&self, id: &str, now: i64) -> Option<i64> {
+    pub(crate) fn last(&self, id: &str, now: i64) -> Option<i64> {
         let (start, end) = observed(now);
         self.days.get(id)?.range(start..end).next_back().copied()
     }
@@ -48,7 +47,7 @@ impl Activity {
 
 impl State {
     /// Writes down that an account authenticated.
-    pub fn authenticated(&mut self, account: usize, now: i64) {
+    pub(crate) fn authenticated(&mut self, account: usize, now: i64) {
         self.activity.note(&self.accounts[account].unique_id, now);
     }
 }

@@ -1,5 +1,5 @@
-//! What a policy that is written may hold: roles that there are, members that there are, conditions that can be read, and
-//! no more of anything than Google admits. How a policy is stored is the policy's own; who may write, the routes'.
+//! What a written policy can contain: existing roles, existing members, valid conditions, and no more of
+//! anything than Google's limits. `policy` stores policies; the routes decide who can write.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,9 +17,9 @@ const MOST_GROUPS: usize = 250;
 const MOST_CONDITIONS: usize = 20;
 
 impl State {
-    /// Refuses roles and members that are not there. People and groups are known for the world's own domains only;
+    /// Refuses roles and members that do not exist. Users and groups are known for the world's own domains only;
     /// of accounts every one must exist, but Google's service agents do.
-    pub fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
+    pub(crate) fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
         for binding in &policy.bindings {
             self.check_role(&binding.role, on)?;
             check_condition(binding)?;
@@ -29,8 +29,8 @@ impl State {
         self.check_owners(policy, on)
     }
 
-    /// Refuses a role that there is not, or not there: a custom role lies where it is given or above. Both texts were seen
-    /// on the wire.
+    /// Refuses a role that does not exist, or not at this level: a custom role belongs to the resource or to one
+    /// above it. Both texts were seen on the wire.
     fn check_role(&self, name: &str, on: Resource) -> Result<(), Failure> {
         let exists = match role::predefined().get(name) {
             Some(role) if matches!(on, Resource::Account(_)) && !role.is_for_accounts() => {
@@ -127,7 +127,7 @@ impl State {
                 }
             }
             Some(("domain", domain)) => self.check_customer(domain, on),
-            // Workloads, pools, those who were deleted: nobody asks whether they are there.
+            // Workloads, pools, deleted members: none of these is checked.
             _ => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
-//! Who has access to what, as Cloud Asset's analysis of policies finds it: every binding of a scope that a question is
-//! about, with the identities, the accesses and the resources that it comes to. It reads allow policies alone, as
-//! Google's first version does, and answers as of now.
+//! Who has access to what, as Cloud Asset's analysis of policies finds it: every binding in a scope that
+//! matches a query, with its identities, accesses and resources. It reads only allow policies, as Google's
+//! first version does, and answers as of now.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
 
-/// The most members of a group and resources below a resource that are told (Cloud Asset reference, `Options`).
+/// The most members of a group and resources below a resource that are told (Cloud Asset reference, `AnalysisOptions`).
 const MOST: usize = 1_000;
 
 /// With which of these an account can be acted as (Cloud Asset reference, `analyzeServiceAccountImpersonation`).
@@ -26,50 +26,43 @@ const IMPERSONATION: [&str; 6] = [
     "iam.serviceAccounts.implicitDelegation",
 ];
 
-/// A question.
 #[derive(Debug, Clone)]
-pub struct Question {
+pub(crate) struct AnalysisQuery {
     /// What is looked into, with all that lies in it.
-    pub scope: Resource,
-    /// Whose access, as in a policy; everybody's if nobody is named.
-    pub identity: Option<String>,
+    pub(crate) scope: Resource,
+    /// Whose access, as in a policy; everyone's if left out.
+    pub(crate) identity: Option<String>,
     /// Access to what, under the name that was asked with; to everything if nothing is named.
-    pub resource: Option<(Resource, String)>,
-    /// Which roles.
-    pub roles: Vec<String>,
+    pub(crate) resource: Option<(Resource, String)>,
+    pub(crate) roles: Vec<String>,
     /// Which permissions. Without roles and permissions, any.
-    pub permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
     /// When conditions are judged; those that speak of the time stay open if left out.
-    pub time: Option<i64>,
-    /// What is told in addition.
-    pub options: Options,
+    pub(crate) time: Option<i64>,
+    pub(crate) options: AnalysisOptions,
 }
 
-/// What is told in addition.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub(crate) struct AnalysisOptions {
     /// Who is in the groups of a binding.
-    pub expand_groups: bool,
+    pub(crate) expand_groups: bool,
     /// Which permissions the role of a binding gives.
-    pub expand_roles: bool,
+    pub(crate) expand_roles: bool,
     /// What lies in the resources.
-    pub expand_resources: bool,
+    pub(crate) expand_resources: bool,
     /// How resources lie in each other.
-    pub resource_edges: bool,
+    pub(crate) resource_edges: bool,
     /// Who is in which group.
-    pub group_edges: bool,
+    pub(crate) group_edges: bool,
 }
 
 /// What was found of a question.
-pub struct Findings {
-    /// A result for each binding.
-    pub results: Vec<Value>,
-    /// The identities of all results.
+pub(crate) struct Findings {
+    pub(crate) results: Vec<Value>,
     identities: BTreeSet<String>,
-    /// The resources of all results.
     resources: Vec<Resource>,
-    /// Whether a group was in the way whose members the caller may not see.
-    pub hidden: bool,
+    /// Whether the members of some group are hidden from the caller.
+    pub(crate) hidden: bool,
 }
 
 /// The members of a binding that the question is about.
@@ -82,7 +75,7 @@ struct Members {
 
 impl State {
     /// The full name of a resource as Cloud Asset writes it: accounts go by their unique ids.
-    pub fn asset_name(&self, of: Resource) -> String {
+    pub(crate) fn asset_name(&self, of: Resource) -> String {
         match of {
             Resource::Account(i) => {
                 let (project, id) = (&self.project_of(i).id, &self.accounts[i].unique_id);
@@ -93,7 +86,7 @@ impl State {
     }
 
     /// Everything there is, from the top down.
-    pub fn resources(&self) -> impl Iterator<Item = Resource> {
+    pub(crate) fn resources(&self) -> impl Iterator<Item = Resource> {
         (0..self.organizations.len())
             .map(Resource::Organization)
             .chain((0..self.folders.len()).map(Resource::Folder))
@@ -102,15 +95,15 @@ impl State {
     }
 
     /// What a role gives, of the permissions that are known.
-    pub fn permissions_of(&self, name: &str) -> Vec<String> {
+    pub(crate) fn permissions_of(&self, name: &str) -> Vec<String> {
         match role::predefined().get(name) {
             Some(role) => role.permissions.iter().map(ToString::to_string).collect(),
             None => self.custom_role(name).map(|role| role.permissions.clone()).unwrap_or_default(),
         }
     }
 
-    /// The answer to a question of somebody.
-    pub fn analyze(&self, question: &Question, asks: &Principal) -> Findings {
+    /// The answer to a query by a principal.
+    pub(crate) fn analyze(&self, question: &AnalysisQuery, asks: &Principal) -> Findings {
         let mut found = Findings {
             results: Vec::new(),
             identities: BTreeSet::new(),
@@ -152,7 +145,7 @@ impl State {
     }
 
     /// The resource, and what lies in it if that was asked for.
-    fn below(&self, top: Resource, options: Options) -> Vec<Resource> {
+    fn below(&self, top: Resource, options: AnalysisOptions) -> Vec<Resource> {
         if !options.expand_resources || matches!(top, Resource::Account(_)) {
             return vec![top];
         }
@@ -160,7 +153,7 @@ impl State {
         inside.take(MOST).collect()
     }
 
-    fn accesses(&self, question: &Question, role: &str) -> Vec<Value> {
+    fn accesses(&self, question: &AnalysisQuery, role: &str) -> Vec<Value> {
         let gives = |permission: &String| self.role_gives(role, permission);
         let permission = |name: &String| json!({"permission": name});
         if question.roles.is_empty() && question.permissions.is_empty() {
@@ -174,7 +167,7 @@ impl State {
         roles.chain(question.permissions.iter().filter(|name| gives(name)).map(permission)).collect()
     }
 
-    fn members_asked_about(&self, question: &Question, binding: &Binding, asks: &Principal) -> Members {
+    fn members_asked_about(&self, question: &AnalysisQuery, binding: &Binding, asks: &Principal) -> Members {
         let mut members = Members::default();
         for member in &binding.members {
             match &question.identity {
@@ -234,7 +227,7 @@ impl State {
     /// The resources of a binding by what its condition comes to on each.
     fn access_lists(
         &self,
-        question: &Question,
+        question: &AnalysisQuery,
         attached: Resource,
         binding: &Binding,
         resources: &[Resource],
@@ -278,12 +271,17 @@ impl State {
 
     /// The questions about acting as an account that follow from what was found: which access the accounts have that an
     /// identity may act as, or else who may act as the accounts that have access.
-    pub fn impersonation(&self, question: &Question, found: &Findings, asks: &Principal) -> Vec<Question> {
-        let acting = Question {
+    pub(crate) fn impersonation(
+        &self,
+        question: &AnalysisQuery,
+        found: &Findings,
+        asks: &Principal,
+    ) -> Vec<AnalysisQuery> {
+        let acting = AnalysisQuery {
             roles: Vec::new(),
             permissions: IMPERSONATION.map(str::to_owned).to_vec(),
             resource: None,
-            options: Options { expand_resources: true, ..Options::default() },
+            options: AnalysisOptions { expand_resources: true, ..AnalysisOptions::default() },
             ..question.clone()
         };
         match &question.identity {
@@ -297,15 +295,18 @@ impl State {
                     })
                     .collect();
                 let identity = |i: usize| Some(format!("serviceAccount:{}", self.accounts[i].email));
-                accounts.into_iter().map(|i| Question { identity: identity(i), ..question.clone() }).collect()
+                accounts
+                    .into_iter()
+                    .map(|i| AnalysisQuery { identity: identity(i), ..question.clone() })
+                    .collect()
             }
             None => {
                 let accounts = found.identities.iter().filter_map(|name| {
                     let on = Resource::Account(self.account(name.strip_prefix("serviceAccount:")?)?);
                     Some((on, self.asset_name(on)))
                 });
-                let options = Options::default();
-                accounts.map(|on| Question { resource: Some(on), options, ..acting.clone() }).collect()
+                let options = AnalysisOptions::default();
+                accounts.map(|on| AnalysisQuery { resource: Some(on), options, ..acting.clone() }).collect()
             }
         }
     }
@@ -315,10 +316,10 @@ fn edge(from: &str, to: &str) -> Value {
     json!({"sourceNode": from, "targetNode": to})
 }
 
-impl Question {
+impl AnalysisQuery {
     /// The question as the answer repeats it.
-    pub fn json(&self, scope: &str) -> Value {
-        let Options { expand_groups, expand_roles, expand_resources, resource_edges, group_edges } =
+    pub(crate) fn json(&self, scope: &str) -> Value {
+        let AnalysisOptions { expand_groups, expand_roles, expand_resources, resource_edges, group_edges } =
             self.options;
         let mut told = Map::from_iter([("scope".to_owned(), Value::from(scope))]);
         let mut add = |name: &str, value: Value| drop(told.insert(name.to_owned(), value));

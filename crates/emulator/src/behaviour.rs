@@ -1,4 +1,4 @@
-//! What Google's documents leave open and nobody has told from the wire, as data: each point is a field with a default,
+//! What Google's documents leave open and nobody has measured, as data: each point is a field with a default,
 //! so that a test can hold a client against every outcome. It owns the form of that section of the world; the routes
 //! do what it says.
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::INVALID_ARGUMENT;
-use super::filter::Group;
+use super::filter::SideBySide;
 use super::policy;
 use super::world::{WorldError, content};
 
@@ -43,7 +43,7 @@ pub struct Behaviour {
     pub largest_policy: Option<usize>,
     /// Terms of a filter or query for projects that stand side by side: `any` of them fits, as the reference says (the
     /// default), or `all` have to, as people expect.
-    pub side_by_side: Group,
+    pub side_by_side: SideBySide,
     /// A POST, PUT or PATCH over HTTP/2 that carries nothing and has no `content-length`: `refused` as over HTTP/1.1 (the
     /// default, so that what passes here passes at Google, whichever it is) or `accepted`.
     pub unsized_http2: Tolerance,
@@ -63,11 +63,11 @@ pub struct Messages {
     pub delegate: String,
     /// An `exp` that signJwt does not take.
     pub jwt_expiry: String,
-    /// A payload of signJwt that is no JSON object.
+    /// A payload of signJwt that is not a JSON object.
     pub jwt_payload: String,
     /// A payload of signBlob or signJwt over the largest.
     pub large_payload: String,
-    /// A mint for a disabled account; `{email}` stands for it, and `Account disabled: {email}` is the default.
+    /// A mint for a disabled account; `{email}` is replaced by its email, and `Account disabled: {email}` is the default.
     pub disabled_account: String,
     /// A policy with a condition in a write of version 1; says by default that the version has to be 3.
     pub policy_version: String,
@@ -99,7 +99,7 @@ pub enum DisabledAccount {
 pub enum SignedClaims {
     /// They are signed as they came, without the white space around them.
     Verbatim,
-    /// They are read and written anew.
+    /// They are parsed and serialized again.
     Reserialized,
 }
 
@@ -133,7 +133,7 @@ pub enum UnchangedPolicy {
     Renewed,
 }
 
-/// What becomes of a binding that nobody is in.
+/// What becomes of a binding without members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EmptyBindings {
@@ -157,7 +157,7 @@ impl Default for Behaviour {
             empty_bindings: EmptyBindings::Refused,
             public_members: Tolerance::Accepted,
             largest_policy: None,
-            side_by_side: Group::Any,
+            side_by_side: SideBySide::Any,
             unsized_http2: Tolerance::Refused,
             messages: Messages::default(),
         }
@@ -188,11 +188,11 @@ const SETTLED: [(&str, &str); 3] = [
     ("/messages/lifetime", "the texts are known"),
 ];
 
-/// Refuses what a world says of something that is no longer open.
+/// Refuses the settings of points that are no longer open.
 pub(super) fn check_settled(world: &Value) -> Result<(), WorldError> {
     let stated = SETTLED.iter().find(|(at, _)| world["behaviour"].pointer(at).is_some());
     stated.map_or(Ok(()), |(at, known)| {
-        let problem = format!("this is settled, because Google was measured: {known}. Leave it out");
+        let problem = format!("this is settled by measurements at Google: {known}. Leave it out");
         Err(content(format!("behaviour{}", at.replace('/', ".")), problem))
     })
 }
@@ -203,14 +203,14 @@ impl Behaviour {
             [("largestPayload", self.largest_payload), ("largestPolicy", self.largest_policy)]
         {
             if most == Some(0) {
-                return Err(content(format!("behaviour.{field}"), "0 leaves room for nothing".into()));
+                return Err(content(format!("behaviour.{field}"), "0 would refuse everything".into()));
             }
         }
         let messages = serde_json::to_value(&self.messages).unwrap_or_default();
         let empty = messages.as_object().into_iter().flatten().find(|(_, text)| *text == "");
         match empty {
             Some((name, _)) => {
-                Err(content(format!("behaviour.messages.{name}"), "a refusal has a text".into()))
+                Err(content(format!("behaviour.messages.{name}"), "a message cannot be empty".into()))
             }
             None => Ok(()),
         }
@@ -219,8 +219,8 @@ impl Behaviour {
 
 #[cfg(test)]
 mod tests {
-    use super::super::world::World;
     use super::*;
+    use crate::world::World;
 
     #[test]
     fn every_point_has_a_default_and_a_value_that_cannot_be_is_named() {

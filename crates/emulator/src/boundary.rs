@@ -1,6 +1,6 @@
-//! Credential Access Boundaries: what is left of a principal's permissions to a downscoped token. At Google only Cloud
-//! Storage heeds them; here each service does that is served, as the documents of the Security Token Service have it: a
-//! boundary that speaks of buckets alone opens nothing of theirs.
+//! Credential Access Boundaries: which of a principal's permissions a downscoped token keeps. At Google only
+//! Cloud Storage honours them; here every service does, as the documentation of the Security Token Service
+//! describes them: a boundary on buckets alone allows no call to these services.
 
 use serde::Deserialize;
 
@@ -18,7 +18,7 @@ const LONGEST_CONDITION: usize = 2_048;
 /// An upper bound of permissions: all that one of its rules leaves.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Boundary {
+pub(crate) struct Boundary {
     access_boundary_rules: Vec<Rule>,
 }
 
@@ -34,22 +34,21 @@ struct Rule {
 
 /// Someone who asks, and the boundary of the token that they ask with.
 #[derive(Debug, Clone, Copy)]
-pub struct Holder<'a> {
-    /// Who asks.
-    pub who: &'a Principal,
+pub(crate) struct TokenHolder<'a> {
+    pub(crate) who: &'a Principal,
     /// What their token is limited to; nothing for one that is as good as they are.
-    pub within: Option<&'a Boundary>,
+    pub(crate) within: Option<&'a Boundary>,
 }
 
-impl<'a> From<&'a Principal> for Holder<'a> {
-    fn from(who: &'a Principal) -> Holder<'a> {
-        Holder { who, within: None }
+impl<'a> From<&'a Principal> for TokenHolder<'a> {
+    fn from(who: &'a Principal) -> TokenHolder<'a> {
+        TokenHolder { who, within: None }
     }
 }
 
 impl Boundary {
     /// Refuses what the documents do not admit, in a sentence of ours: how Google words it is not known.
-    pub fn check(&self, state: &State) -> Result<(), String> {
+    pub(crate) fn check(&self, state: &State) -> Result<(), String> {
         match self.access_boundary_rules.len() {
             0 => return Err("a boundary needs at least one rule.".into()),
             rules if rules > MOST_RULES => {
@@ -64,7 +63,7 @@ impl Boundary {
     }
 
     /// Whether a permission on a resource is left. What is given on a resource is given on all that lies in it.
-    pub fn leaves(&self, state: &State, permission: &str, on: Resource, facts: &Facts) -> bool {
+    pub(crate) fn leaves(&self, state: &State, permission: &str, on: Resource, facts: &Facts) -> bool {
         self.access_boundary_rules.iter().any(|rule| {
             state
                 .by_full_name(&rule.available_resource)

@@ -1,5 +1,6 @@
-//! Who has a credentials file, as data: whose it is, where the identity comes from, and the account it calls as. It
-//! owns the form of that section of the world and its consistency; writing the files is for `files`.
+//! Callers with a credentials file, as data: the principal, where the identity comes from, and the account to
+//! impersonate. This file owns the form and the checks of that section of the world; `files` writes the
+//! credentials files.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ use super::subject;
 use super::tokens::{Principal, is_scope};
 use super::world::{World, WorldError, content};
 
-/// Somebody for whom a credentials file is written.
+/// A principal for whom a credentials file is written.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Caller {
@@ -20,16 +21,16 @@ pub struct Caller {
     pub quota_project: Option<String>,
     /// What a refresh token gives when no scope is asked for; cloud-platform, email and openid if left out.
     pub scopes: Vec<String>,
-    /// Where the identity of somebody of a pool comes from.
+    /// Where the identity of a pool's principal comes from.
     pub source: Option<Source>,
     /// The email of the account that the file is to be used as: an impersonated_service_account file for a person,
-    /// an impersonation URL for somebody of a pool.
+    /// an impersonation URL for a pool's principal.
     pub impersonates: Option<String>,
     /// The chain to that account; only a person's file has one.
     pub delegates: Vec<String>,
 }
 
-/// Where the identity of somebody of a pool comes from.
+/// Where the identity of a pool's principal comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
@@ -43,20 +44,20 @@ pub enum Source {
     Executable,
     /// The metadata server of a machine of AWS.
     Aws,
-    /// A login of somebody of a workforce pool: an external_account_authorized_user file.
+    /// A login of a workforce pool's user: an external_account_authorized_user file.
     Session,
 }
 
-/// What in the world stands behind somebody of a pool.
-pub enum Origin<'a> {
+/// The part of the world that a pool's principal comes from.
+pub(crate) enum Origin<'a> {
     /// The identity, SAML response or role of a provider with that number.
     Provider(&'a Pool, &'a Provider, usize),
     /// A login.
     Login(&'a Pool, &'a WorkforceUser),
 }
 
-/// Finds what stands behind somebody of a pool.
-pub fn origin<'a>(pools: &'a [Pool], who: &Federated, source: Source) -> Option<Origin<'a>> {
+/// Finds the part of the world that a pool's principal comes from.
+pub(crate) fn find_origin<'a>(pools: &'a [Pool], who: &Federated, source: Source) -> Option<Origin<'a>> {
     let pool = pools.iter().find(|pool| pool.name == who.pool)?;
     if source == Source::Session {
         let user = pool.users.iter().find(|user| user.subject == who.subject)?;
@@ -82,7 +83,7 @@ pub fn origin<'a>(pools: &'a [Pool], who: &Federated, source: Source) -> Option<
 }
 
 /// Project and name of `system:serviceaccount:PROJECT:NAME`.
-pub fn distributed(principal: &str) -> Option<(&str, &str)> {
+pub(crate) fn parse_distributed(principal: &str) -> Option<(&str, &str)> {
     let (project, name) = principal.strip_prefix("system:serviceaccount:")?.split_once(':')?;
     (!project.is_empty() && !name.is_empty() && !name.contains(['/', ':'])).then_some((project, name))
 }
@@ -95,7 +96,7 @@ impl Caller {
             Some(Principal::User(email)) => world.users.iter().any(|user| user.email == *email),
             Some(Principal::Account(email)) => world.has_account(email),
             Some(Principal::Federated(_)) => true,
-            None => distributed(&self.principal).is_some(),
+            None => parse_distributed(&self.principal).is_some(),
         };
         if !known {
             let problem = format!("{:?} is neither a user nor an account of this world", self.principal);
@@ -103,15 +104,16 @@ impl Caller {
         }
         match (&principal, self.source) {
             (Some(Principal::Federated(who)), Some(source)) => {
-                if origin(&world.pools(), who, source).is_none() {
-                    let problem = format!("no pool of this world has {:?} from there", self.principal);
+                if find_origin(&world.pools(), who, source).is_none() {
+                    let problem =
+                        format!("no pool of this world gives {:?} from that source", self.principal);
                     return wrong("source", problem);
                 }
             }
             (Some(Principal::Federated(_)), None) => {
-                return wrong("source", "somebody of a pool comes from somewhere".into());
+                return wrong("source", "a pool's principal needs a source".into());
             }
-            (_, Some(_)) => return wrong("source", "only somebody of a pool comes from somewhere".into()),
+            (_, Some(_)) => return wrong("source", "only a pool's principal has a source".into()),
             (_, None) => {}
         }
         if let Some(quota) = &self.quota_project
@@ -125,7 +127,7 @@ impl Caller {
         if let Some(target) = &self.impersonates {
             let may = matches!(principal, Some(Principal::User(_) | Principal::Federated(_)));
             if !may || self.source == Some(Source::Session) {
-                return wrong("impersonates", "a file of this kind names no account to call as".into());
+                return wrong("impersonates", "a file of this kind cannot impersonate an account".into());
             }
             if !world.has_account(target) {
                 return wrong("impersonates", format!("{target:?} is not an account of this world"));
@@ -135,7 +137,7 @@ impl Caller {
         if !self.delegates.is_empty() && !chain {
             return wrong(
                 "delegates",
-                "only the file of a person who calls as an account has a chain".into(),
+                "only the file of a user who impersonates an account has delegates".into(),
             );
         }
         match self.delegates.iter().position(|email| !world.has_account(email)) {

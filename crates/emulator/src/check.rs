@@ -1,5 +1,6 @@
-//! Strict reading of requests: a body field, query parameter or type that the API does not have is refused, as the
-//! real front end refuses it. It owns the shapes' grammar; what the values mean is for the routes.
+//! Strict parsing of requests: a body field, query parameter or type that the API does not have is refused,
+//! as Google's front end refuses it. This file owns the grammar of the messages; the routes interpret the
+//! values.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -10,12 +11,11 @@ use super::clock;
 use super::error::Failure;
 
 /// A field of a request message: its lowerCamel name and its type.
-pub type Field = (&'static str, Kind);
+pub(crate) type Field = (&'static str, FieldType);
 
 /// The types that proto3 JSON has, as far as our APIs use them.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
-    /// A string.
+pub(crate) enum FieldType {
     Text,
     /// A boolean; google-auth sends some as `"true"`, which is accepted.
     Flag,
@@ -27,20 +27,17 @@ pub enum Kind {
     Time,
     /// Base64, either alphabet, padded or not.
     Bytes,
-    /// A list of strings.
     Texts,
     /// An enumeration: its full name and its values in their order. Names are accepted and so are numbers, which
     /// Google's own clients send.
     Enum(&'static str, &'static [&'static str]),
-    /// A nested message.
     Message(&'static [Field]),
-    /// A list of messages.
     Messages(&'static [Field]),
 }
 
 /// Reads a JSON body. Names may be camelCase or snake_case and come out as camelCase; null means absent; an empty
 /// body is an empty message (gcloud posts getIamPolicy without one).
-pub fn body(bytes: &[u8], fields: &[Field]) -> Result<Map<String, Value>, Failure> {
+pub(crate) fn body(bytes: &[u8], fields: &[Field]) -> Result<Map<String, Value>, Failure> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
@@ -67,55 +64,61 @@ fn message(map: Map<String, Value>, fields: &[Field], at: &str) -> Result<Map<St
     Ok(read)
 }
 
-fn field(value: Value, kind: Kind, path: &str) -> Result<Value, Failure> {
+fn field(value: Value, kind: FieldType, path: &str) -> Result<Value, Failure> {
     match (kind, value) {
-        (Kind::Text, Value::String(text)) => Ok(text.into()),
-        (Kind::Flag, Value::Bool(flag)) => Ok(flag.into()),
-        (Kind::Flag, Value::String(text)) if text == "true" || text == "false" => Ok((text == "true").into()),
-        (Kind::Int, Value::Number(number)) if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) => {
+        (FieldType::Text, Value::String(text)) => Ok(text.into()),
+        (FieldType::Flag, Value::Bool(flag)) => Ok(flag.into()),
+        (FieldType::Flag, Value::String(text)) if text == "true" || text == "false" => {
+            Ok((text == "true").into())
+        }
+        (FieldType::Int, Value::Number(number))
+            if number.as_i64().is_some_and(|n| i32::try_from(n).is_ok()) =>
+        {
             Ok(number.into())
         }
-        (Kind::Int, Value::String(digits)) if digits.parse::<i32>().is_ok() => {
+        (FieldType::Int, Value::String(digits)) if digits.parse::<i32>().is_ok() => {
             Ok(digits.parse::<i32>().expect("just parsed").into())
         }
-        (Kind::Duration, Value::String(text)) if seconds(&text).is_some() => Ok(text.into()),
-        (Kind::Duration, _) => Err(Failure::invalid_value(
+        (FieldType::Duration, Value::String(text)) if seconds(&text).is_some() => Ok(text.into()),
+        (FieldType::Duration, _) => Err(Failure::invalid_value(
             path,
             "(type.googleapis.com/google.protobuf.Duration), Field 'lifetime', Illegal duration format; duration \
              must end with 's'",
         )),
-        (Kind::Time, Value::String(text)) if clock::stated(&text).is_some() => {
+        (FieldType::Time, Value::String(text)) if clock::stated(&text).is_some() => {
             Ok(clock::canonical(&text).into())
         }
-        (Kind::Time, value) => Err(wrong(path, "type.googleapis.com/google.protobuf.Timestamp", &value)),
-        (Kind::Bytes, Value::String(text)) => match decode(&text) {
+        (FieldType::Time, value) => Err(wrong(path, "type.googleapis.com/google.protobuf.Timestamp", &value)),
+        (FieldType::Bytes, Value::String(text)) => match decode(&text) {
             Some(bytes) => Ok(STANDARD.encode(bytes).into()),
             None => Err(wrong(path, "TYPE_BYTES", &Value::String("Base64 decoding failed".into()))),
         },
-        (Kind::Texts, Value::Array(items)) => items
+        (FieldType::Texts, Value::Array(items)) => items
             .into_iter()
             .enumerate()
-            .map(|(i, item)| field(item, Kind::Text, &format!("{path}[{i}]")))
+            .map(|(i, item)| field(item, FieldType::Text, &format!("{path}[{i}]")))
             .collect(),
-        (Kind::Enum(_, values), Value::String(text)) if values.contains(&text.as_str()) => Ok(text.into()),
-        (Kind::Enum(name, values), value) => {
+        (FieldType::Enum(_, values), Value::String(text)) if values.contains(&text.as_str()) => {
+            Ok(text.into())
+        }
+        (FieldType::Enum(name, values), value) => {
             let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
             match number.and_then(|number| values.get(number)) {
                 Some(text) => Ok((*text).into()),
                 None => Err(wrong(path, &format!("type.googleapis.com/{name}"), &value)),
             }
         }
-        (Kind::Message(fields), Value::Object(map)) => Ok(message(map, fields, path)?.into()),
-        (Kind::Messages(fields), Value::Array(items)) => items
+        (FieldType::Message(fields), Value::Object(map)) => Ok(message(map, fields, path)?.into()),
+        (FieldType::Messages(fields), Value::Array(items)) => items
             .into_iter()
             .enumerate()
-            .map(|(i, item)| field(item, Kind::Message(fields), &format!("{path}[{i}]")))
+            .map(|(i, item)| field(item, FieldType::Message(fields), &format!("{path}[{i}]")))
             .collect(),
-        (Kind::Flag, value) => Err(wrong(path, "TYPE_BOOL", &value)),
-        (Kind::Int, value) => Err(wrong(path, "TYPE_INT32", &value)),
-        (Kind::Bytes, value) => Err(wrong(path, "TYPE_BYTES", &value)),
-        (Kind::Text | Kind::Texts, value) => Err(wrong(path, "TYPE_STRING", &value)),
-        (Kind::Message(_) | Kind::Messages(_), value) => Err(wrong(path, "TYPE_MESSAGE", &value)),
+        (FieldType::Flag, value) => Err(wrong(path, "TYPE_BOOL", &value)),
+        (FieldType::Int, value) => Err(wrong(path, "TYPE_INT32", &value)),
+        (FieldType::Bytes, value) => Err(wrong(path, "TYPE_BYTES", &value)),
+        (FieldType::Text | FieldType::Texts, value) => Err(wrong(path, "TYPE_STRING", &value)),
+        (FieldType::Message(_) | FieldType::Messages(_), value) => Err(wrong(path, "TYPE_MESSAGE", &value)),
     }
 }
 
@@ -124,13 +127,13 @@ fn wrong(path: &str, kind: &str, value: &Value) -> Failure {
 }
 
 /// Base64 of either alphabet, with or without padding.
-pub fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let standard = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
     STANDARD_NO_PAD.decode(standard).ok()
 }
 
 /// The whole seconds of a `Duration`, rounded towards zero.
-pub fn seconds(text: &str) -> Option<i64> {
+pub(crate) fn seconds(text: &str) -> Option<i64> {
     let (whole, fraction) = match text.strip_suffix('s')?.split_once('.') {
         Some((whole, fraction)) => (whole, fraction),
         None => (text.strip_suffix('s')?, "0"),
@@ -141,7 +144,7 @@ pub fn seconds(text: &str) -> Option<i64> {
 }
 
 /// Whether a `Duration` has more than its whole seconds.
-pub fn has_fraction(text: &str) -> bool {
+pub(crate) fn has_fraction(text: &str) -> bool {
     text.split_once('.').is_some_and(|(_, fraction)| fraction.contains(|c| matches!(c, '1'..='9')))
 }
 
@@ -175,17 +178,17 @@ const SYSTEM: &[&str] = &[
 ];
 
 /// Whether every Google API takes a parameter of that name.
-pub fn is_system(name: &str) -> bool {
+pub(crate) fn is_system(name: &str) -> bool {
     SYSTEM.contains(&name)
 }
 
 /// The query of a request, decoded.
 #[derive(Debug, Default)]
-pub struct Query(Vec<(String, String)>);
+pub(crate) struct Query(Vec<(String, String)>);
 
 impl Query {
     /// Reads a query or a form body without judging it.
-    pub fn parse(raw: &str) -> Query {
+    pub(crate) fn parse(raw: &str) -> Query {
         let plain = |text: &str| percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned();
         let pairs = raw.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -195,7 +198,7 @@ impl Query {
     }
 
     /// Refuses a parameter that is neither the method's nor the system's.
-    pub fn only(self, allowed: &[&str]) -> Result<Query, Failure> {
+    pub(crate) fn only(self, allowed: &[&str]) -> Result<Query, Failure> {
         let known = |name: &str| allowed.iter().any(|a| *a == name || snake(a) == name) || is_system(name);
         match self.0.iter().find(|(name, _)| !known(name)) {
             Some((name, _)) => Err(Failure::unknown_query(name)),
@@ -204,18 +207,18 @@ impl Query {
     }
 
     /// The first value of a parameter; empty is absent.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.all(name).into_iter().find(|value| !value.is_empty())
     }
 
     /// Every value of a repeated parameter.
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let (camel, snake) = (name, snake(name));
         self.0.iter().filter(|(n, _)| n == camel || *n == snake).map(|(_, value)| value.as_str()).collect()
     }
 
     /// A number, or the refusal of a wrong type.
-    pub fn int(&self, name: &str) -> Result<Option<i64>, Failure> {
+    pub(crate) fn int(&self, name: &str) -> Result<Option<i64>, Failure> {
         self.text(name)
             .map(|text| {
                 text.parse::<i32>()
@@ -226,7 +229,12 @@ impl Query {
     }
 
     /// Every value of an enumeration, by name or by number, or the refusal of a wrong type.
-    pub fn enums(&self, name: &str, of: &str, values: &[&'static str]) -> Result<Vec<&'static str>, Failure> {
+    pub(crate) fn enums(
+        &self,
+        name: &str,
+        of: &str,
+        values: &[&'static str],
+    ) -> Result<Vec<&'static str>, Failure> {
         let read = |text: &str| {
             let number = || text.parse::<usize>().ok().and_then(|number| values.get(number));
             let found = values.iter().find(|value| **value == text).or_else(number);
@@ -237,7 +245,7 @@ impl Query {
     }
 
     /// A boolean; gcloud writes `True` and `False`.
-    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Failure> {
         match self.text(name).map(str::to_ascii_lowercase).as_deref() {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
@@ -246,7 +254,7 @@ impl Query {
     }
 
     /// The pairs, for a form body.
-    pub fn into_map(self) -> Map<String, Value> {
+    pub(crate) fn into_map(self) -> Map<String, Value> {
         self.0.into_iter().map(|(name, value)| (name, value.into())).collect()
     }
 }
@@ -256,10 +264,10 @@ mod tests {
     use super::*;
 
     const FIELDS: &[Field] = &[
-        ("scope", Kind::Texts),
-        ("includeEmail", Kind::Flag),
-        ("lifetime", Kind::Duration),
-        ("policy", Kind::Message(&[("etag", Kind::Bytes)])),
+        ("scope", FieldType::Texts),
+        ("includeEmail", FieldType::Flag),
+        ("lifetime", FieldType::Duration),
+        ("policy", FieldType::Message(&[("etag", FieldType::Bytes)])),
     ];
 
     fn message_of(text: &str) -> String {

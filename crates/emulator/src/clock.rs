@@ -14,25 +14,25 @@ const YEAR_ONE: Timestamp = Timestamp::constant(-62_135_596_800, 0);
 
 /// A clock that can be moved.
 #[derive(Debug, Default)]
-pub struct Clock {
+pub(crate) struct Clock {
     offset: AtomicI64,
 }
 
 impl Clock {
     /// Seconds since the epoch.
     #[allow(clippy::disallowed_methods)] // the emulator has a clock of its own, like any server
-    pub fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         Timestamp::now().as_second() + self.offset.load(Ordering::Relaxed)
     }
 
     /// Microseconds since the epoch, of which etags are made.
     #[allow(clippy::disallowed_methods)]
-    pub fn micros(&self) -> i64 {
+    pub(crate) fn micros(&self) -> i64 {
         Timestamp::now().as_microsecond() + self.offset.load(Ordering::Relaxed) * 1_000_000
     }
 
     /// Moves the clock; false, and nothing is moved, where that would leave the years 1971 to 9998.
-    pub fn advance(&self, seconds: i64) -> bool {
+    pub(crate) fn advance(&self, seconds: i64) -> bool {
         let now = self.now();
         let moved = |offset: i64| {
             now.checked_add(seconds).filter(|then| RANGE.contains(then))?;
@@ -43,24 +43,24 @@ impl Clock {
 }
 
 /// RFC 3339 in whole seconds and `Z`: google-auth and gcloud parse nothing else.
-pub fn rfc3339(seconds: i64) -> String {
+pub(crate) fn rfc3339(seconds: i64) -> String {
     moment(seconds).to_string()
 }
 
 /// A time as protobuf reads it: RFC 3339, in the years 1 to 9999.
-pub fn stated(text: &str) -> Option<Timestamp> {
+pub(crate) fn stated(text: &str) -> Option<Timestamp> {
     let starts = text.len() >= 20 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit);
     let time = text.parse().ok().filter(|_| starts && matches!(text.as_bytes()[10], b'T' | b't'))?;
     in_years(time)
 }
 
 /// A time in the years that protobuf has, from 1 to 9999; nothing for an earlier one (a later one there is not).
-pub fn in_years(time: Timestamp) -> Option<Timestamp> {
+pub(crate) fn in_years(time: Timestamp) -> Option<Timestamp> {
     (time >= YEAR_ONE).then_some(time)
 }
 
-/// The same as protobuf writes it: in `Z`, with 0, 3, 6 or 9 digits of a second. What is no such time stays as it is.
-pub fn canonical(text: &str) -> String {
+/// The same as protobuf writes it: in `Z`, with 0, 3, 6 or 9 digits of a second. Any other text stays as it is.
+pub(crate) fn canonical(text: &str) -> String {
     let Some(time) = stated(text) else { return text.to_owned() };
     match time.subsec_nanosecond() {
         0 => format!("{time:.0}"),
@@ -71,14 +71,14 @@ pub fn canonical(text: &str) -> String {
 }
 
 /// The form of a `Date` header. What is far out of range is the first or last time that the clock itself may show.
-pub fn http_date(seconds: i64) -> String {
+pub(crate) fn http_date(seconds: i64) -> String {
     jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&moment(seconds.clamp(RANGE.start, RANGE.end)))
         .expect("a year of four digits can be written")
 }
 
 /// A point in time; far out of range it is the epoch.
-pub fn moment(seconds: i64) -> Timestamp {
+pub(crate) fn moment(seconds: i64) -> Timestamp {
     Timestamp::from_second(seconds).unwrap_or_default()
 }
 

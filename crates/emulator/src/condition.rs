@@ -1,6 +1,6 @@
-//! Conditions of bindings: the CEL that Google's attribute reference for conditions describes, read, checked by types and
-//! evaluated. What cannot be read holds for nobody; what depends on a fact that was not stated stays open. It never
-//! looks at policies.
+//! Conditions of bindings: the CEL of Google's attribute reference for conditions, parsed, type-checked and
+//! evaluated. What cannot be parsed is never met; what depends on an unstated fact stays open. It never looks
+//! at policies.
 
 #[cfg(test)]
 mod second_tests;
@@ -14,52 +14,51 @@ mod value;
 #[cfg(test)]
 mod value_tests;
 
-use syntax::{Expr, Node};
+use syntax::{Expr, ExprKind};
 use types::Type;
 
 /// What an expression may speak of, as far as it is stated.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub(crate) struct Facts {
     /// `request.time`, in seconds.
-    pub now: Option<i64>,
+    pub(crate) now: Option<i64>,
     /// `resource.name`.
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// `resource.type`.
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// `resource.service`.
-    pub service: Option<String>,
+    pub(crate) service: Option<String>,
 }
 
 /// An expression that could not be read or evaluated: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
+pub(crate) struct Unreadable {
     /// Offset in bytes.
-    pub offset: usize,
-    /// One sentence.
-    pub problem: String,
+    pub(crate) offset: usize,
+    pub(crate) problem: String,
 }
 
 /// The most logical operators that an expression may have (quotas page of IAM).
-pub const MOST_OPERATORS: usize = 12;
+pub(crate) const MOST_OPERATORS: usize = 12;
 
 /// Whether an expression holds; what cannot be read or is open does not.
-pub fn holds(expression: &str, facts: &Facts) -> bool {
+pub(crate) fn holds(expression: &str, facts: &Facts) -> bool {
     evaluate(expression, facts) == Ok(Some(true))
 }
 
 /// Evaluates an expression; nothing where it depends on a fact that was not stated.
-pub fn evaluate(expression: &str, facts: &Facts) -> Result<Option<bool>, Unreadable> {
+pub(crate) fn evaluate(expression: &str, facts: &Facts) -> Result<Option<bool>, Unreadable> {
     value::flag(&read(expression)?, facts)
 }
 
 /// How many logical operators an expression has, or why it is none.
-pub fn check(expression: &str) -> Result<usize, Unreadable> {
+pub(crate) fn check(expression: &str) -> Result<usize, Unreadable> {
     read(expression).map(|expr| operators(&expr))
 }
 
 /// Reads an expression that is a boolean.
 fn read(expression: &str) -> Result<Expr, Unreadable> {
-    let expr = syntax::read(expression)?;
+    let expr = syntax::parse(expression)?;
     match types::of(&expr)? {
         Type::Flag | Type::Any => Ok(expr),
         _ => {
@@ -70,13 +69,13 @@ fn read(expression: &str) -> Result<Expr, Unreadable> {
 }
 
 fn operators(expr: &Expr) -> usize {
-    let own = matches!(&expr.node, Node::Not(_) | Node::Pair("&&" | "||", ..));
+    let own = matches!(&expr.node, ExprKind::Not(_) | ExprKind::Pair("&&" | "||", ..));
     let inner: usize = match &expr.node {
-        Node::Not(a) | Node::Minus(a) | Node::Part(a, _) => operators(a),
-        Node::Index(a, b) | Node::Pair(_, a, b) => operators(a) + operators(b),
-        Node::Choice(a, b, c) => operators(a) + operators(b) + operators(c),
-        Node::List(all) => all.iter().map(operators).sum(),
-        Node::Call(target, _, args) => target.iter().map(|t| &**t).chain(args).map(operators).sum(),
+        ExprKind::Not(a) | ExprKind::Minus(a) | ExprKind::Part(a, _) => operators(a),
+        ExprKind::Index(a, b) | ExprKind::Pair(_, a, b) => operators(a) + operators(b),
+        ExprKind::Choice(a, b, c) => operators(a) + operators(b) + operators(c),
+        ExprKind::List(all) => all.iter().map(operators).sum(),
+        ExprKind::Call(target, _, args) => target.iter().map(|t| &**t).chain(args).map(operators).sum(),
         _ => 0,
     };
     usize::from(own) + inner

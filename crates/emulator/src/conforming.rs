@@ -1,6 +1,6 @@
-//! Every answer of an emulator, held against Google's discovery documents: what is told against the response's schema,
-//! refusals against their JSON form. Only in builds for debugging, as a debug assertion is: so it is done in a run of all
-//! tests, whoever it is that the emulator answers to, and a release knows nothing of it.
+//! Checks every answer of an emulator against Google's discovery documents: successes against the schema of
+//! the response, refusals against their JSON form. This needs the feature `checked`, which only the project's
+//! own tests enable.
 
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
@@ -12,19 +12,19 @@ use super::routes::Route;
 use impersona_contract::{Method, contract, refusal};
 
 /// Where Google's servers are known to say more than the documents: the method, the field, and how that is known.
-pub const BEYOND: [(&str, &str, &str); 1] = [(
+pub(crate) const BEYOND: [(&str, &str, &str); 1] = [(
     "oauth2.v2.tokeninfo",
     "access_type",
     "it is in every answer seen on the wire; the document is of 2020",
 )];
 
 /// The service whose documents have a route: `iam`.
-pub fn service(route: &Route) -> &'static str {
+pub(crate) fn service(route: &Route) -> &'static str {
     route.api.host().split('.').next().unwrap_or_default()
 }
 
 /// What the documents say of a route, if they have it.
-pub fn documented(route: &Route) -> Option<&'static Method> {
+pub(crate) fn documented(route: &Route) -> Option<&'static Method> {
     // A name in braces takes one part of the path, as a star does there.
     let parts = route.path.split('/').map(|part| match part.split_once('}') {
         Some((_, verb)) => format!("x{verb}"),
@@ -34,7 +34,7 @@ pub fn documented(route: &Route) -> Option<&'static Method> {
 }
 
 /// Looks at an answer of the emulator at `base`. What a fault states word for word is not looked at.
-pub async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Response) -> Response {
+pub(crate) async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Response) -> Response {
     let is_stated = fault.is_some_and(|fault| matches!(fault.outcome, Outcome::Answer { .. }));
     let Some(method) = documented(route).filter(|_| !is_stated) else { return response };
     let (parts, body) = response.into_parts();
@@ -51,16 +51,20 @@ pub async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Re
         Err(why) => vec![format!("no JSON: {why}")],
     };
     let wrong = wrong.into_iter().map(|wrong| format!("{} {}: {wrong}", method.name, parts.status.as_u16()));
-    told(base, wrong.collect());
+    report(base, wrong.collect());
     Response::from_parts(parts, Body::from(bytes))
 }
 
 /// A test fails when its emulator ends, so that all of it is told at once.
 #[cfg(test)]
-use super::tests::contract::told;
+use super::tests::contract::report;
 
-/// Nobody gets such an answer.
+/// Panics, so that no client gets such an answer.
 #[cfg(not(test))]
-fn told(base: &str, wrong: Vec<String>) {
-    assert!(wrong.is_empty(), "{base} would answer not as Google's documents say:\n{}", wrong.join("\n"));
+fn report(base: &str, wrong: Vec<String>) {
+    assert!(
+        wrong.is_empty(),
+        "{base} would give an answer that Google's documents do not allow:\n{}",
+        wrong.join("\n")
+    );
 }

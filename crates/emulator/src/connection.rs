@@ -15,26 +15,24 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Cuts the connection it belongs to.
 #[derive(Debug, Clone, Default)]
-pub struct ConnectionCutter(Arc<AtomicBool>);
+pub(crate) struct ConnectionCutter(Arc<AtomicBool>);
 
 impl ConnectionCutter {
     /// From now on nothing is written: the next attempt resets the connection.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// Whether it was cut.
-    pub fn is_cut(&self) -> bool {
+    pub(crate) fn is_cut(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
 /// A TCP listener whose connections can be cut.
-pub struct CuttableListener {
-    /// Where connections come from.
-    pub listener: TcpListener,
+pub(crate) struct CuttableListener {
+    pub(crate) listener: TcpListener,
     /// Cuts every connection there ever was: axum's own tasks would serve those that are open for ever.
-    pub all: ConnectionCutter,
+    pub(crate) all: ConnectionCutter,
 }
 
 impl Listener for CuttableListener {
@@ -70,7 +68,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for ConnectionCutter {
 }
 
 /// A connection that stops at the cut.
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     cutter: ConnectionCutter,
     all: ConnectionCutter,

@@ -1,5 +1,5 @@
-//! Deny policies (IAM v2): what takes a permission away that a role gives. It owns their form and the names that they
-//! use for principals and permissions; who is in a group, and what is enforced, is for the state.
+//! Deny policies (IAM v2), which win over every role. This file owns their form and the names that they use
+//! for principals and permissions; the state knows groups, and what is enforced.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +43,7 @@ pub struct DenyRule {
 
 impl DenyPolicy {
     /// Whether its rules name principals and permissions in their v2 forms: those of allow policies would deny nothing.
-    pub fn check(&self, field: &str) -> Result<(), WorldError> {
+    pub(crate) fn check(&self, field: &str) -> Result<(), WorldError> {
         for (r, rule) in self.rules.iter().enumerate() {
             let lists = [
                 ("deniedPrincipals", &rule.denied_principals, is_principal as fn(&str) -> bool),
@@ -83,7 +83,12 @@ fn is_principal(name: &str) -> bool {
 impl DenyRule {
     /// Whether the rule takes a permission (in the v2 form) away from a principal. `includes` says whether a principal
     /// set of the rule includes the one in question.
-    pub fn denies(&self, permission: &str, includes: impl Fn(&str) -> Verdict, facts: &Facts) -> Verdict {
+    pub(crate) fn denies(
+        &self,
+        permission: &str,
+        includes: impl Fn(&str) -> Verdict,
+        facts: &Facts,
+    ) -> Verdict {
         let named = |all: &[String]| Verdict::of(all.iter().any(|pattern| matches(pattern, permission)));
         let hit = |all: &[String]| Verdict::any(all.iter().map(|principal| includes(principal)));
         named(&self.denied_permissions)
@@ -95,7 +100,7 @@ impl DenyRule {
 
     /// Whether the condition holds. One that cannot be read holds: a deny rule fails closed (IAM documentation, deny
     /// policies; recalled).
-    pub fn condition(&self, facts: &Facts) -> Verdict {
+    pub(crate) fn condition(&self, facts: &Facts) -> Verdict {
         match &self.denial_condition {
             None => Verdict::Yes,
             Some(condition) => match condition::evaluate(&condition.expression, facts) {
@@ -108,7 +113,7 @@ impl DenyRule {
 }
 
 /// Whether a permission of a rule, perhaps with stars, names a permission.
-pub fn matches(pattern: &str, permission: &str) -> bool {
+pub(crate) fn matches(pattern: &str, permission: &str) -> bool {
     let parts = |name: &str| {
         let (service, rest) = name.split_once('/')?;
         let (resource, verb) = rest.rsplit_once('.')?;
@@ -121,7 +126,7 @@ pub fn matches(pattern: &str, permission: &str) -> bool {
 }
 
 /// A permission in the v2 form: `iam.serviceAccounts.signJwt` is `iam.googleapis.com/serviceAccounts.signJwt`.
-pub fn v2(permission: &str) -> String {
+pub(crate) fn v2(permission: &str) -> String {
     match permission.split_once('.') {
         Some(_) if permission.contains('/') => permission.to_owned(),
         Some(("resourcemanager", rest)) => format!("cloudresourcemanager.googleapis.com/{rest}"),
@@ -131,7 +136,7 @@ pub fn v2(permission: &str) -> String {
 }
 
 /// A permission in the v1 form, whichever it came in. Identity pools have only the one with the slash.
-pub fn v1(permission: &str) -> String {
+pub(crate) fn v1(permission: &str) -> String {
     match permission.split_once(".googleapis.com/") {
         Some(("iam", rest)) if rest.starts_with("work") => permission.to_owned(),
         Some(("cloudresourcemanager", rest)) => format!("resourcemanager.{rest}"),
@@ -141,7 +146,7 @@ pub fn v1(permission: &str) -> String {
 }
 
 /// A principal of a rule as an allow policy would write it. Those of identity pools are the same in both.
-pub fn member(principal: &str) -> String {
+pub(crate) fn member(principal: &str) -> String {
     const KINDS: &[(&str, &str)] = &[
         ("principal://goog/subject/", "user:"),
         ("principal://iam.googleapis.com/projects/-/serviceAccounts/", "serviceAccount:"),
@@ -155,7 +160,7 @@ pub fn member(principal: &str) -> String {
 }
 
 /// A member of an allow policy that is an account, deleted or not, as a rule names it; others stay as they are.
-pub fn principal(member: &str) -> String {
+pub(crate) fn principal(member: &str) -> String {
     let (deleted, live) = member.strip_prefix("deleted:").map_or(("", member), |live| ("deleted:", live));
     match live.strip_prefix("serviceAccount:") {
         Some(email) => {

@@ -1,12 +1,12 @@
-//! The refusals Google is known to answer with, one constructor each, in the wording seen on the wire. This file
-//! owns their bodies and nothing else: it never decides when a request is refused.
+//! Google's known refusals, one constructor for each, in the wording seen on the wire. This file owns their
+//! bodies; when to refuse is decided elsewhere.
 
 mod accounts;
 mod named;
 mod oauth;
 mod usage;
 
-pub use named::{FaultContext, is_name, is_oauth, names, speaks_oauth};
+pub(crate) use named::{FaultContext, is_name, is_oauth, names, speaks_oauth};
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -17,20 +17,19 @@ use super::behaviour::{Behaviour, DisabledAccount};
 use super::reply;
 
 /// What most refused arguments read like (issue golang/oauth2#537).
-pub const INVALID_ARGUMENT: &str = "Request contains an invalid argument.";
+pub(crate) const INVALID_ARGUMENT: &str = "Request contains an invalid argument.";
 
 /// A refusal, ready to be sent.
 #[derive(Debug, Clone)]
-pub struct Failure {
-    /// The HTTP status.
-    pub status: StatusCode,
+pub(crate) struct Failure {
+    pub(crate) status: StatusCode,
     /// The whole body: JSON, or a text that is sent as it is, which only the world can state.
-    pub body: Value,
+    pub(crate) body: Value,
     challenge: Option<&'static str>,
 }
 
 /// What every handler ends with.
-pub type Answer = Result<Response, Failure>;
+pub(crate) type ApiResult = Result<Response, Failure>;
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
@@ -47,13 +46,13 @@ impl IntoResponse for Failure {
 
 /// The API and the gRPC name of the method, which many details repeat.
 #[derive(Debug, Clone, Copy)]
-pub struct Place {
+pub(crate) struct Place {
     /// As `iamcredentials.googleapis.com`.
-    pub service: &'static str,
+    pub(crate) service: &'static str,
     /// As `IAM Service Account Credentials API`.
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// As `google.iam.credentials.v1.IAMCredentials.SignJwt`.
-    pub method: &'static str,
+    pub(crate) method: &'static str,
 }
 
 const BAD_TOKEN: &str = r#"Bearer realm="https://accounts.google.com/", error="invalid_token""#;
@@ -77,13 +76,13 @@ impl Failure {
     }
 
     /// A refusal whose body the world states word for word.
-    pub fn verbatim(status: u16, body: Value) -> Failure {
+    pub(crate) fn verbatim(status: u16, body: Value) -> Failure {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Failure { status, body, challenge: None }
     }
 
     /// The same refusal in other words, if these are its words.
-    pub fn reworded(mut self, words: &str, others: &str) -> Failure {
+    pub(crate) fn reworded(mut self, words: &str, others: &str) -> Failure {
         if self.body["error"]["message"] == words {
             self.body["error"]["message"] = others.into();
         }
@@ -127,7 +126,7 @@ impl Failure {
     }
 
     /// IAM's own denial (issue google-github-actions/auth#340).
-    pub fn denied(permission: &str) -> Failure {
+    pub(crate) fn denied(permission: &str) -> Failure {
         let message = format!("Permission '{permission}' denied on resource (or it may not exist).");
         Failure::google(403, "PERMISSION_DENIED", message).info(
             "IAM_PERMISSION_DENIED",
@@ -137,7 +136,7 @@ impl Failure {
     }
 
     /// Resource Manager's denial with its details (recalled).
-    pub fn denied_on(permission: &str, resource: &str) -> Failure {
+    pub(crate) fn denied_on(permission: &str, resource: &str) -> Failure {
         let message =
             format!("Permission '{permission}' denied on resource '{resource}' (or it may not exist).");
         Failure::google(403, "PERMISSION_DENIED", message).info(
@@ -147,39 +146,39 @@ impl Failure {
         )
     }
 
-    /// What Resource Manager says about policies, of a project that is not there too.
-    pub fn caller_denied() -> Failure {
+    /// What Resource Manager says about policies, even of a project that does not exist.
+    pub(crate) fn caller_denied() -> Failure {
         Failure::google(403, "PERMISSION_DENIED", "The caller does not have permission")
     }
 
-    /// An account that is not there (issue hashicorp/terraform-provider-google#9249).
-    pub fn gaia_not_found(email: &str) -> Failure {
+    /// An account that does not exist (issue hashicorp/terraform-provider-google#9249).
+    pub(crate) fn gaia_not_found(email: &str) -> Failure {
         let message = format!("Not found; Gaia id not found for email {email}");
         Failure::google(404, "NOT_FOUND", message).old_style("notFound")
     }
 
     /// What IAM says of an account that a known project does not have.
-    pub fn unknown_account() -> Failure {
+    pub(crate) fn unknown_account() -> Failure {
         Failure::google(404, "NOT_FOUND", "Unknown service account")
     }
 
-    /// Something that is not there, without its name (issue googleapis/google-cloud-cpp#6637).
-    pub fn not_found() -> Failure {
+    /// Something that does not exist, without its name (issue googleapis/google-cloud-cpp#6637).
+    pub(crate) fn not_found() -> Failure {
         Failure::google(404, "NOT_FOUND", "Requested entity was not found.")
     }
 
-    /// A key that is not there (as Terraform's users quote it).
-    pub fn key_not_found(id: &str) -> Failure {
+    /// A key that does not exist (as Terraform's users quote it).
+    pub(crate) fn key_not_found(id: &str) -> Failure {
         Failure::google(404, "NOT_FOUND", format!("Service account key {id} does not exist."))
     }
 
-    /// A role that is not there ("seen on the wire" for `roles.get`).
-    pub fn role_not_found(name: &str) -> Failure {
+    /// A role that does not exist ("seen on the wire" for `roles.get`).
+    pub(crate) fn role_not_found(name: &str) -> Failure {
         Failure::google(404, "NOT_FOUND", format!("The role named {name} was not found."))
     }
 
     /// A token without the scopes of the API (issue fluent/fluent-bit#5410).
-    pub fn scope_insufficient(at: Place) -> Failure {
+    pub(crate) fn scope_insufficient(at: Place) -> Failure {
         Failure::google(403, "PERMISSION_DENIED", "Request had insufficient authentication scopes.").info(
             "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
             "googleapis.com",
@@ -207,22 +206,22 @@ impl Failure {
     }
 
     /// A token that was good once.
-    pub fn expired(at: Place) -> Failure {
+    pub(crate) fn expired(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
     }
 
     /// Something that is not an access token of ours.
-    pub fn unsupported_token(at: Place) -> Failure {
+    pub(crate) fn unsupported_token(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_TYPE_UNSUPPORTED")
     }
 
     /// The token of an account that was disabled or deleted since.
-    pub fn account_state(at: Place) -> Failure {
+    pub(crate) fn account_state(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCOUNT_STATE_INVALID")
     }
 
     /// A call without credentials (quoted in public issues).
-    pub fn no_credentials(at: Place) -> Failure {
+    pub(crate) fn no_credentials(at: Place) -> Failure {
         let message = format!("Request is missing required authentication credential. {SIGN_IN}");
         let mut failure = Failure::google(401, "UNAUTHENTICATED", message);
         failure.body["error"]["errors"] = json!([{"message": "Login Required.", "domain": "global",
@@ -237,7 +236,7 @@ impl Failure {
     }
 
     /// An API that is off in the project that pays (as public repositories quote it). `consumer` is a project number.
-    pub fn service_disabled(at: Place, consumer: &str) -> Failure {
+    pub(crate) fn service_disabled(at: Place, consumer: &str) -> Failure {
         let Place { service, title, .. } = at;
         let url =
             format!("https://console.developers.google.com/apis/api/{service}/overview?project={consumer}");
@@ -259,7 +258,7 @@ impl Failure {
     }
 
     /// A quota project that the caller isn't allowed to use (issue google-github-actions/auth#250).
-    pub fn user_project_denied(service: &str, project: &str) -> Failure {
+    pub(crate) fn user_project_denied(service: &str, project: &str) -> Failure {
         let url = format!("https://console.developers.google.com/iam-admin/iam/project?project={project}");
         let message = format!(
             "Caller does not have required permission to use project {project}. Grant the caller the \
@@ -279,7 +278,7 @@ impl Failure {
     }
 
     /// A quota project that does not exist (quoted in public issues).
-    pub fn consumer_invalid(service: &str, project: &str) -> Failure {
+    pub(crate) fn consumer_invalid(service: &str, project: &str) -> Failure {
         let message = format!("Permission denied on resource project {project}.");
         Failure::google(403, "PERMISSION_DENIED", message.clone())
             .info(
@@ -296,23 +295,23 @@ impl Failure {
     }
 
     /// An argument that is wrong, and nothing more is said (issue golang/oauth2#537).
-    pub fn invalid_argument() -> Failure {
+    pub(crate) fn invalid_argument() -> Failure {
         Failure::invalid(INVALID_ARGUMENT)
     }
 
     /// A refused argument in other words (a member or a policy version, among others).
-    pub fn invalid(message: impl Into<String>) -> Failure {
+    pub(crate) fn invalid(message: impl Into<String>) -> Failure {
         Failure::google(400, "INVALID_ARGUMENT", message)
     }
 
-    /// A permission that nobody can hold on the resource for which it was tested (as tools that try many quote it).
-    pub fn not_testable(permission: &str) -> Failure {
+    /// A permission that does not apply to the resource on which it was tested (as tools that try many quote it).
+    pub(crate) fn not_testable(permission: &str) -> Failure {
         Failure::invalid(format!("Permission {permission} is not valid for this resource."))
     }
 
     /// A field that the message does not have (issue GoogleCloudPlatform/cloud-foundation-toolkit#149).
     /// `at` is the path of the enclosing message, empty at the root.
-    pub fn unknown_field(name: &str, at: &str) -> Failure {
+    pub(crate) fn unknown_field(name: &str, at: &str) -> Failure {
         let place = if at.is_empty() { String::new() } else { format!(" at '{at}'") };
         let message =
             format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.");
@@ -320,7 +319,7 @@ impl Failure {
     }
 
     /// A parameter that the method does not have (issue pulumi/pulumi-google-native#836).
-    pub fn unknown_query(name: &str) -> Failure {
+    pub(crate) fn unknown_query(name: &str) -> Failure {
         let message = format!(
             "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. \
              Field '{name}' could not be found in request message."
@@ -329,26 +328,26 @@ impl Failure {
     }
 
     /// A value of the wrong type or form (recalled). `field` is the path in snake case, `problem` what follows it.
-    pub fn invalid_value(field: &str, problem: &str) -> Failure {
+    pub(crate) fn invalid_value(field: &str, problem: &str) -> Failure {
         let message = format!("Invalid value at '{field}' {problem}");
         Failure::invalid(message.clone()).violation(field, &message)
     }
 
     /// A field mask that cannot be read (recalled).
-    pub fn bad_fields(mask: &str) -> Failure {
+    pub(crate) fn bad_fields(mask: &str) -> Failure {
         let problem =
             format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{mask}'.");
         Failure::invalid_argument().violation("fields", &problem)
     }
 
     /// A body that is not JSON (recalled).
-    pub fn malformed(problem: &str) -> Failure {
+    pub(crate) fn malformed(problem: &str) -> Failure {
         let message = format!("Invalid JSON payload received. {problem}");
         Failure::invalid(message.clone()).violation("", &message)
     }
 
     /// An etag that is not the policy's any more (issue DataBiosphere/leonardo#737).
-    pub fn conflict() -> Failure {
+    pub(crate) fn conflict() -> Failure {
         Failure::google(
             409,
             "ABORTED",
@@ -359,14 +358,14 @@ impl Failure {
 
     /// A policy with more members than it can have (issue hashicorp/terraform-provider-google#25093).
     /// `count` has been written with thousands commas.
-    pub fn too_many_members(count: &str) -> Failure {
+    pub(crate) fn too_many_members(count: &str) -> Failure {
         Failure::invalid(format!(
             "The number of members in the policy ({count}) is larger than the maximum allowed size 1,500."
         ))
     }
 
     /// New owners, who have to be invited in the console (issue hashicorp/terraform-provider-google#4276).
-    pub fn uninvited_owners(members: &[String], role: &str, kind: &str) -> Failure {
+    pub(crate) fn uninvited_owners(members: &[String], role: &str, kind: &str) -> Failure {
         let mut failure = Failure::invalid_argument();
         let details = members.iter().map(|member| {
             json!({"@type": "type.googleapis.com/google.cloudresourcemanager.v1.ProjectIamPolicyError",
@@ -400,7 +399,7 @@ impl Failure {
     }
 
     /// A member whom an organization policy keeps out (quoted in public issues). There are two blanks.
-    pub fn not_permitted_customer() -> Failure {
+    pub(crate) fn not_permitted_customer() -> Failure {
         Failure::invalid(
             "One or more users named in the policy do not belong to a permitted customer,  perhaps due to an \
              organization policy.",
@@ -408,17 +407,17 @@ impl Failure {
     }
 
     /// An analysis of policies that asks for what cannot be asked (quoted in a public issue).
-    pub fn invalid_analysis(field: &str, problem: &str) -> Failure {
+    pub(crate) fn invalid_analysis(field: &str, problem: &str) -> Failure {
         Failure::invalid("Some specified value(s) are invalid.").violation(field, problem)
     }
 
     /// A quota that is used up, without a reason.
-    pub fn exhausted() -> Failure {
+    pub(crate) fn exhausted() -> Failure {
         Failure::google(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
     }
 
     /// A method of Google's that the emulator leaves out. The words are ours: Google has no such refusal.
-    pub fn not_served(method: &str) -> Failure {
+    pub(crate) fn not_served(method: &str) -> Failure {
         let message = format!(
             "the emulator does not serve {method}; a fault of the method \"unrouted\" can answer in its place"
         );
@@ -426,30 +425,30 @@ impl Failure {
     }
 
     /// A name that is not an account's (issue googleapis/google-cloud-cpp#6480).
-    pub fn bad_account_name() -> Failure {
+    pub(crate) fn bad_account_name() -> Failure {
         Failure::invalid(
             "The name should be in the form \"projects/{project_id}/serviceAccounts/{account}\".",
         )
     }
 
     /// A service that is down for a moment (recalled).
-    pub fn unavailable() -> Failure {
+    pub(crate) fn unavailable() -> Failure {
         Failure::google(503, "UNAVAILABLE", "The service is currently unavailable.")
     }
 
     /// A service in trouble (recalled).
-    pub fn internal() -> Failure {
+    pub(crate) fn internal() -> Failure {
         Failure::google(500, "INTERNAL", "Internal error encountered.")
     }
 
     /// A lifetime of nothing or less (measured in 2026).
-    pub fn short_lifetime() -> Failure {
+    pub(crate) fn short_lifetime() -> Failure {
         Failure::invalid("Lifetime of access token must be larger then zero.")
     }
 
     /// A lifetime of more than there may be. What was measured in 2026 begins with "can not": the subject is ours, and so
     /// is the sentence for an account that has the extension already.
-    pub fn long_lifetime(is_extended: bool) -> Failure {
+    pub(crate) fn long_lifetime(is_extended: bool) -> Failure {
         Failure::invalid(match is_extended {
             false => {
                 "Access tokens can not have lifetimes of more than 1 hour. Use the Org Policy Constraint \
@@ -460,7 +459,7 @@ impl Failure {
     }
 
     /// A mint for a disabled account. The exact body is not known: status and text are the world's, the reason is ours.
-    pub fn account_disabled(at: Place, email: &str, how: &Behaviour) -> Failure {
+    pub(crate) fn account_disabled(at: Place, email: &str, how: &Behaviour) -> Failure {
         let (status, name) = match how.disabled_account {
             DisabledAccount::FailedPrecondition => (400, "FAILED_PRECONDITION"),
             DisabledAccount::PermissionDenied => (403, "PERMISSION_DENIED"),
@@ -474,7 +473,7 @@ impl Failure {
 
     /// VPC Service Controls (ErrorInfo reason and keys from error_reason.proto, the violation recalled). `uid` is what
     /// an administrator finds the refusal by.
-    pub fn perimeter(service: &str, consumer: &str, uid: &str) -> Failure {
+    pub(crate) fn perimeter(service: &str, consumer: &str, uid: &str) -> Failure {
         let message = format!(
             "Request is prohibited by organization's policy. vpcServiceControlsUniqueIdentifier: {uid}"
         );

@@ -1,7 +1,7 @@
-//! Why somebody has a permission or does not: what each policy on the way up says of it, as far as the one who asks may
-//! see that policy, the role and the group. It decides nothing; what is enforced is the permission's.
+//! Why a principal has a permission or not: what each policy up the hierarchy says about it, as far as the
+//! caller can see that policy, the role and the group. It only explains; `permission` decides.
 
-use super::boundary::Holder;
+use super::boundary::TokenHolder;
 use super::condition::{self, Facts, Unreadable};
 use super::deny::{self, DenyPolicy, DenyRule};
 use super::policy::Binding;
@@ -9,71 +9,62 @@ use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
 
-/// A question to the troubleshooter.
-pub struct Question<'a> {
+pub(crate) struct AccessQuestion<'a> {
     /// Where the answer is looked up.
-    pub state: &'a State,
-    /// The caller: what they may not read is not told.
-    pub asks: Holder<'a>,
-    /// Whose access it is about.
-    pub who: Principal,
+    pub(crate) state: &'a State,
+    /// The caller. What they cannot read is left out.
+    pub(crate) asks: TokenHolder<'a>,
+    pub(crate) who: Principal,
     /// The permission in the v1 form.
-    pub permission: String,
-    /// What conditions may look at.
-    pub facts: Facts,
-    /// When it is asked.
-    pub now: i64,
+    pub(crate) permission: String,
+    pub(crate) facts: Facts,
+    pub(crate) now: i64,
 }
 
-/// What the allow policy of a level says; without bindings where it may not be read.
-pub struct Allowed<'a> {
+/// What the allow policy of a level says; without bindings if the caller cannot read it.
+pub(crate) struct ExplainedPolicy<'a> {
     /// The resource, if the policy may be read.
-    pub on: Option<Resource>,
-    /// What it comes to.
-    pub access: Verdict,
-    /// What each binding says.
-    pub bindings: Vec<Given<'a>>,
+    pub(crate) on: Option<Resource>,
+    pub(crate) access: Verdict,
+    pub(crate) bindings: Vec<ExplainedBinding<'a>>,
 }
 
 /// What a binding says.
-pub struct Given<'a> {
-    /// The binding.
-    pub binding: &'a Binding,
+pub(crate) struct ExplainedBinding<'a> {
+    pub(crate) binding: &'a Binding,
     /// Whether the role has the permission.
-    pub role: Verdict,
+    pub(crate) role: Verdict,
     /// Whether each member includes whom it is about; nothing for a kind of member that can not be asked for.
-    pub members: Vec<(&'a str, Option<Verdict>)>,
+    pub(crate) members: Vec<(&'a str, Option<Verdict>)>,
     /// What becomes of the condition, if it has one.
-    pub condition: Option<Result<Option<bool>, Unreadable>>,
-    /// What it comes to.
-    pub access: Verdict,
+    pub(crate) condition: Option<Result<Option<bool>, Unreadable>>,
+    pub(crate) access: Verdict,
 }
 
-/// What the deny policies of a level say; without policies where they may not be read.
-pub struct Denied<'a> {
+/// What the deny policies of a level say; without policies if the caller cannot read them.
+pub(crate) struct ExplainedDeny<'a> {
     /// The resource, if its policies may be read.
-    pub on: Option<Resource>,
+    pub(crate) on: Option<Resource>,
     /// Whether one of them denies.
-    pub denies: Verdict,
-    /// Each policy.
-    pub policies: &'a [DenyPolicy],
+    pub(crate) denies: Verdict,
+    pub(crate) policies: &'a [DenyPolicy],
 }
 
-impl<'a> Question<'a> {
-    /// What the allow policies say, from the resource up. A level of nothing is one that is not there.
-    pub fn allow(&self, levels: &[Option<Resource>]) -> Vec<Allowed<'a>> {
+impl<'a> AccessQuestion<'a> {
+    /// What the allow policies say, from the resource up. `None` is a level that does not exist.
+    pub(crate) fn allow(&self, levels: &[Option<Resource>]) -> Vec<ExplainedPolicy<'a>> {
         levels.iter().map(|level| self.allowed(*level)).collect()
     }
 
-    /// What the deny policies say, from the resource up: of levels that have some, or may not be read.
-    pub fn deny(&self, levels: &[Option<Resource>]) -> Vec<Denied<'a>> {
+    /// What the deny policies say, from the resource up, for levels that have some or that the caller cannot read.
+    pub(crate) fn deny(&self, levels: &[Option<Resource>]) -> Vec<ExplainedDeny<'a>> {
         let denied = levels.iter().map(|level| match level {
             Some(on) if self.may_read(*on) => {
                 let policies = self.state.deny_policies(*on);
                 let denies = Verdict::any(policies.iter().map(|policy| self.denies(policy)));
-                Denied { on: Some(*on), denies, policies }
+                ExplainedDeny { on: Some(*on), denies, policies }
             }
-            _ => Denied { on: None, denies: Verdict::Hidden, policies: &[] },
+            _ => ExplainedDeny { on: None, denies: Verdict::Hidden, policies: &[] },
         });
         // An account has no deny policies, readable or not.
         let attachable = levels.iter().map(|level| !matches!(level, Some(Resource::Account(_))));
@@ -83,23 +74,21 @@ impl<'a> Question<'a> {
         kept.map(|(denied, _)| denied).collect()
     }
 
-    /// Whether a deny policy denies.
-    pub fn denies(&self, policy: &DenyPolicy) -> Verdict {
+    pub(crate) fn denies(&self, policy: &DenyPolicy) -> Verdict {
         Verdict::any(policy.rules.iter().map(|rule| self.rule_denies(rule)))
     }
 
-    /// Whether a rule denies.
-    pub fn rule_denies(&self, rule: &DenyRule) -> Verdict {
+    pub(crate) fn rule_denies(&self, rule: &DenyRule) -> Verdict {
         rule.denies(&deny::v2(&self.permission), |principal| self.is_denied(principal), &self.facts)
     }
 
     /// Whether a principal of a deny rule includes whom it is about.
-    pub fn is_denied(&self, principal: &str) -> Verdict {
+    pub(crate) fn is_denied(&self, principal: &str) -> Verdict {
         self.state.includes(&deny::member(principal), &self.who, Some(self.asks.who))
     }
 
     /// Whether the caller may read the policies of a level. Deny policies have a permission of their own
-    /// (`iam.denypolicies.get`), which the table of roles does not hold: whoever reads the one reads the other.
+    /// (`iam.denypolicies.get`), which the table of roles does not have: who can read one can read the other.
     fn may_read(&self, on: Resource) -> bool {
         let permission = match on {
             Resource::Account(_) => "iam.serviceAccounts.getIamPolicy",
@@ -110,17 +99,22 @@ impl<'a> Question<'a> {
         self.state.allows(self.asks, permission, on, self.now)
     }
 
-    fn allowed(&self, level: Option<Resource>) -> Allowed<'a> {
+    fn allowed(&self, level: Option<Resource>) -> ExplainedPolicy<'a> {
         let Some(on) = level.filter(|on| self.may_read(*on)) else {
-            return Allowed { on: None, access: Verdict::Hidden, bindings: Vec::new() };
+            return ExplainedPolicy { on: None, access: Verdict::Hidden, bindings: Vec::new() };
         };
-        let bindings: Vec<Given> =
-            self.state.enforced_policy(on, self.now).bindings.iter().map(|b| self.given(b)).collect();
+        let bindings: Vec<ExplainedBinding> = self
+            .state
+            .enforced_policy(on, self.now)
+            .bindings
+            .iter()
+            .map(|b| self.explain_binding(b))
+            .collect();
         let access = Verdict::any(bindings.iter().map(|given| given.access));
-        Allowed { on: Some(on), access, bindings }
+        ExplainedPolicy { on: Some(on), access, bindings }
     }
 
-    fn given(&self, binding: &'a Binding) -> Given<'a> {
+    fn explain_binding(&self, binding: &'a Binding) -> ExplainedBinding<'a> {
         let role = self.role(&binding.role);
         let members: Vec<(&str, Option<Verdict>)> =
             binding.members.iter().map(|member| (member.as_str(), self.member(member))).collect();
@@ -134,10 +128,10 @@ impl<'a> Question<'a> {
         // A kind of member that cannot be asked for includes no Google account, which is all one can ask for.
         let among = Verdict::any(members.iter().filter_map(|(_, verdict)| *verdict));
         let access = role.and(among).and(holds);
-        Given { binding, role, members, condition, access }
+        ExplainedBinding { binding, role, members, condition, access }
     }
 
-    /// Everybody may read predefined roles; a custom one whoever may where it lies.
+    /// Everyone can read predefined roles; a custom one needs the permission on its parent.
     fn role(&self, name: &str) -> Verdict {
         let hidden = name.split_once("/roles/").is_some_and(|(parent, _)| {
             let at = self.state.node(parent);

@@ -1,5 +1,4 @@
-//! Somebody of an identity pool: the name under which policies know them, and which members of a policy include
-//! them. Where the identity comes from is not its business.
+//! Principals of identity pools: their names in policies, and which members of a policy include them.
 
 use std::collections::BTreeMap;
 
@@ -8,20 +7,20 @@ const HOST: &str = "//iam.googleapis.com/";
 
 /// An identity that a provider of a pool vouched for, as the provider's mapping made it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct Federated {
+pub(crate) struct Federated {
     /// The pool, as `locations/global/workforcePools/P` or `projects/N/locations/global/workloadIdentityPools/P`.
-    pub pool: String,
+    pub(crate) pool: String,
     /// `google.subject`.
-    pub subject: String,
+    pub(crate) subject: String,
     /// `google.groups`.
-    pub groups: Vec<String>,
+    pub(crate) groups: Vec<String>,
     /// `attribute.NAME`, by name.
-    pub attributes: BTreeMap<String, String>,
+    pub(crate) attributes: BTreeMap<String, String>,
 }
 
 impl Federated {
     /// Reads `principal://…/subject/…`; of groups and attributes that tells nothing.
-    pub fn parse(member: &str) -> Option<Federated> {
+    pub(crate) fn parse(member: &str) -> Option<Federated> {
         let rest = member.strip_prefix("principal:")?.strip_prefix(HOST)?;
         let (pool, subject) = rest.split_once("/subject/")?;
         let parts: Vec<&str> = pool.split('/').collect();
@@ -39,19 +38,19 @@ impl Federated {
         })
     }
 
-    /// As it stands in a policy.
-    pub fn member(&self) -> String {
+    /// As in a policy.
+    pub(crate) fn member(&self) -> String {
         format!("principal:{HOST}{}/subject/{}", self.pool, self.subject)
     }
 
     /// Whether it is of a workforce pool: a person, for whom no project pays by itself.
-    pub fn is_workforce(&self) -> bool {
+    pub(crate) fn is_workforce(&self) -> bool {
         self.pool.starts_with("locations/")
     }
 
     /// Whether a member of a policy includes it: itself, a group, an attribute's value, or the whole pool. The case of
     /// letters counts.
-    pub fn is_in(&self, member: &str) -> bool {
+    pub(crate) fn is_in(&self, member: &str) -> bool {
         if member == self.member() {
             return true;
         }

@@ -1,6 +1,7 @@
-//! The filters of Resource Manager's lists and searches: `field:value` and `field=value`, values in quotes where they
-//! have blanks, joined by AND, OR and NOT (or a minus), in parentheses. What stands side by side without a word between
-//! is one group, and whoever asks says what that means. It reads and compares texts and knows no resources.
+//! Filters of Resource Manager's lists and searches: `field:value` and `field=value`, values in quotes where
+//! they have spaces, joined by AND, OR and NOT (or a minus), in parentheses. Terms without a word between
+//! them form one group, and the caller says how they combine. It parses and compares texts and knows no
+//! resources.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ const DEEPEST: usize = 32;
 /// What terms mean that stand side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Group {
+pub enum SideBySide {
     /// Any of them is enough, as the reference says of projects; but those about the parent and those that are negated
     /// narrow what the others find ("parent.type:folder parent.id:123" is what lies in that folder).
     Any,
@@ -18,30 +19,26 @@ pub enum Group {
     All,
 }
 
-/// A filter, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Filter {
+pub(crate) enum Filter {
     /// Every part fits; without parts everything does.
     All(Vec<Filter>),
-    /// A part fits.
     Any(Vec<Filter>),
-    /// The part does not fit.
     Not(Box<Filter>),
-    /// A field has a value.
-    Term(Term),
+    Term(FilterTerm),
 }
 
 /// A field and the value that is asked of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Term {
+pub(crate) struct FilterTerm {
     /// The field in lower case.
-    pub field: String,
+    pub(crate) field: String,
     value: String,
 }
 
-impl Term {
+impl FilterTerm {
     /// Whether a text is the value, or begins with it where it ends in `*`. Case does not matter.
-    pub fn fits(&self, text: &str) -> bool {
+    pub(crate) fn fits(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         match self.value.strip_suffix('*') {
             Some(start) => text.starts_with(start),
@@ -50,7 +47,7 @@ impl Term {
     }
 
     /// Whether a text has every word of the value, as the display names of folders are searched.
-    pub fn words_fit(&self, text: &str) -> bool {
+    pub(crate) fn words_fit(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         let has = |word: &str| text.split_whitespace().any(|one| one == word);
         self.fits(&text) || (self.value.contains(' ') && self.value.split_whitespace().all(has))
@@ -59,8 +56,8 @@ impl Term {
 
 impl Filter {
     /// Reads a filter; AND binds closer than OR. Nothing where it cannot be read.
-    pub fn parse(text: &str, group: Group) -> Option<Filter> {
-        let mut reader = Reader { rest: text.trim(), group };
+    pub(crate) fn parse(text: &str, group: SideBySide) -> Option<Filter> {
+        let mut reader = FilterParser { rest: text.trim(), group };
         if reader.rest.is_empty() {
             return Some(Filter::All(Vec::new()));
         }
@@ -69,7 +66,7 @@ impl Filter {
     }
 
     /// Whether it fits; `fits` judges a single term.
-    pub fn holds(&self, fits: &impl Fn(&Term) -> bool) -> bool {
+    pub(crate) fn holds(&self, fits: &impl Fn(&FilterTerm) -> bool) -> bool {
         match self {
             Filter::All(parts) => parts.iter().all(|part| part.holds(fits)),
             Filter::Any(parts) => parts.iter().any(|part| part.holds(fits)),
@@ -87,13 +84,12 @@ impl Filter {
     }
 }
 
-/// Reads from the left.
-struct Reader<'a> {
+struct FilterParser<'a> {
     rest: &'a str,
-    group: Group,
+    group: SideBySide,
 }
 
-impl Reader<'_> {
+impl FilterParser<'_> {
     fn alternatives(&mut self, depth: usize) -> Option<Filter> {
         let mut parts = vec![self.conjunction(depth)?];
         while self.takes_word("OR") {
@@ -115,7 +111,7 @@ impl Reader<'_> {
         while !self.is_at_end() && !self.is_at_word("AND") && !self.is_at_word("OR") {
             parts.push(self.factor(depth)?);
         }
-        if self.group == Group::All || parts.len() == 1 {
+        if self.group == SideBySide::All || parts.len() == 1 {
             return Some(one_or(parts, Filter::All));
         }
         let (mut narrowing, finding): (Vec<_>, Vec<_>) = parts.into_iter().partition(Filter::narrows);
@@ -146,7 +142,7 @@ impl Reader<'_> {
         let field = self.run(is_name).to_lowercase();
         let asked = !field.is_empty() && (self.takes(':') || self.takes('='));
         let value = asked.then(|| self.value())??.to_lowercase();
-        (!value.is_empty()).then_some(Filter::Term(Term { field, value }))
+        (!value.is_empty()).then_some(Filter::Term(FilterTerm { field, value }))
     }
 
     /// A value in quotes, in which a backslash takes what follows as it is, or up to a blank or a parenthesis.
@@ -215,8 +211,8 @@ mod tests {
     use super::*;
 
     /// Whether a project `id=app`, `name=My App`, `parent.type=folder`, `parent.id=12` fits.
-    fn fits(text: &str, group: Group) -> Option<bool> {
-        let has = |term: &Term| match term.field.as_str() {
+    fn fits(text: &str, group: SideBySide) -> Option<bool> {
+        let has = |term: &FilterTerm| match term.field.as_str() {
             "id" => term.fits("app"),
             "name" => term.fits("My App"),
             "parent.type" => term.fits("folder"),
@@ -248,19 +244,19 @@ mod tests {
             ("(id:app)AND(parent.id:12)", true),
             ("NOT (id:app OR id:x)", false),
         ] {
-            assert_eq!(fits(text, Group::All), Some(wanted), "{text}");
-            assert_eq!(fits(text, Group::Any), Some(wanted), "{text}");
+            assert_eq!(fits(text, SideBySide::All), Some(wanted), "{text}");
+            assert_eq!(fits(text, SideBySide::Any), Some(wanted), "{text}");
         }
     }
 
     #[test]
     fn terms_side_by_side_widen_or_narrow_as_whoever_asks_has_it() {
-        assert_eq!(fits("id:x name:my*", Group::Any), Some(true));
-        assert_eq!(fits("id:x name:my*", Group::All), Some(false));
+        assert_eq!(fits("id:x name:my*", SideBySide::Any), Some(true));
+        assert_eq!(fits("id:x name:my*", SideBySide::All), Some(false));
         // The parent is a restriction either way.
-        assert_eq!(fits("parent.type:folder parent.id:13", Group::Any), Some(false));
-        assert_eq!(fits("id:app parent.id:13", Group::Any), Some(false));
-        assert_eq!(fits("id:app -name:my*", Group::Any), Some(false));
+        assert_eq!(fits("parent.type:folder parent.id:13", SideBySide::Any), Some(false));
+        assert_eq!(fits("id:app parent.id:13", SideBySide::Any), Some(false));
+        assert_eq!(fits("id:app -name:my*", SideBySide::Any), Some(false));
     }
 
     #[test]
@@ -278,7 +274,7 @@ mod tests {
             "id!=a",
             &deep,
         ] {
-            assert_eq!(fits(text, Group::Any), None, "{text}");
+            assert_eq!(fits(text, SideBySide::Any), None, "{text}");
         }
     }
 }

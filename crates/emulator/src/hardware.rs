@@ -1,5 +1,5 @@
-//! What a machine of Compute Engine is made of, as data: its network interfaces and disks. It owns the form of that part
-//! of the world; telling it is for the metadata server.
+//! Network interfaces and disks of a Compute Engine machine, as data. This file owns the form of that part of
+//! the world; the metadata server serves it.
 
 use std::net::Ipv4Addr;
 
@@ -29,13 +29,13 @@ impl Default for NetworkInterface {
 
 impl NetworkInterface {
     /// Its hardware address: Compute Engine makes it of the address.
-    pub fn mac(&self) -> String {
+    pub(crate) fn mac(&self) -> String {
         let [a, b, c, d] = self.ip.octets();
         format!("42:01:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
     }
 
     /// The first address of the network around it, taken for one of 256 addresses.
-    pub fn gateway(&self) -> Ipv4Addr {
+    pub(crate) fn gateway(&self) -> Ipv4Addr {
         let [a, b, c, _] = self.ip.octets();
         Ipv4Addr::new(a, b, c, 1)
     }

@@ -1,5 +1,6 @@
-//! Identity pools as data: who outside of Google is believed, and how what they say becomes a principal. It owns the
-//! form of that section of the world; `identity_check` its consistency, `subject` the judging of what is sent.
+//! Identity pools as data: which identity providers outside of Google are trusted, and how their claims
+//! become principals. This file owns the form of that section of the world; `identity_check` checks it, and
+//! `subject` verifies tokens.
 
 mod json;
 
@@ -83,7 +84,7 @@ pub enum ProviderKind {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Oidc {
-    /// Its `iss`, an https address; nobody asks it for anything.
+    /// Its `iss`, an https URL; no request is ever sent to it.
     pub issuer: String,
     /// The `aud` it accepts. If left out, the provider's full resource name, with or without `https:`; a workforce
     /// provider has to state its client id.
@@ -114,7 +115,7 @@ pub struct SamlResponse {
     pub claims: Map<String, Value>,
 }
 
-/// An account of AWS, and the machine of it that the emulator stands for.
+/// An account of AWS, and a machine of it whose metadata server the emulator is.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Aws {
@@ -179,31 +180,27 @@ pub enum Session {
     /// It lasts.
     #[default]
     Open,
-    /// The person has to prove anew who they are (`invalid_rapt`).
+    /// The user has to reauthenticate (`invalid_rapt`).
     Reauth,
     /// It has expired or was revoked.
     Ended,
 }
 
-/// A pool under its name.
 #[derive(Debug, Clone)]
-pub struct Pool {
+pub(crate) struct Pool {
     /// As `locations/global/workforcePools/P` or `projects/N/locations/global/workloadIdentityPools/P`.
-    pub name: String,
+    pub(crate) name: String,
     /// The id of its project; `-` for a workforce pool.
-    pub owner: String,
+    pub(crate) owner: String,
     /// The number of its project.
-    pub project: Option<u64>,
+    pub(crate) project: Option<u64>,
     /// The number of its organization, of a workforce pool.
-    pub organization: Option<u64>,
+    pub(crate) organization: Option<u64>,
     /// The last part of its name.
-    pub id: String,
-    /// Whether it is disabled.
-    pub disabled: bool,
-    /// Whom it believes.
-    pub providers: Vec<Provider>,
-    /// People who have signed in.
-    pub users: Vec<WorkforceUser>,
+    pub(crate) id: String,
+    pub(crate) disabled: bool,
+    pub(crate) providers: Vec<Provider>,
+    pub(crate) users: Vec<WorkforceUser>,
 }
 
 impl IdentityPools {
@@ -257,12 +254,12 @@ impl World {
 
 impl Pool {
     /// The full resource name of one of its providers, which is the audience of an exchange.
-    pub fn audience(&self, provider: &Provider) -> String {
+    pub(crate) fn audience(&self, provider: &Provider) -> String {
         format!("//iam.googleapis.com/{}/providers/{}", self.name, provider.id)
     }
 
     /// A person of it as a principal.
-    pub fn person(&self, user: &WorkforceUser) -> Federated {
+    pub(crate) fn person(&self, user: &WorkforceUser) -> Federated {
         Federated {
             pool: self.name.clone(),
             subject: user.subject.clone(),
@@ -274,7 +271,7 @@ impl Pool {
 
 impl Aws {
     /// What AWS says of the holder of a key.
-    pub fn claims(&self, role: &AwsRole) -> Map<String, Value> {
+    pub(crate) fn claims(&self, role: &AwsRole) -> Map<String, Value> {
         let of_role = format!("arn:aws:sts::{}:assumed-role/{}", self.account, role.name);
         let arn =
             if role.session.is_empty() { of_role.clone() } else { format!("{of_role}/{}", role.session) };

@@ -1,4 +1,4 @@
-//! Whether the identity pools of a world are consistent. What is wrong is named by its field.
+//! Checks the identity pools of a world. A problem is reported with its field.
 
 use std::collections::HashSet;
 
@@ -7,7 +7,7 @@ use super::jwks;
 use super::world::{World, WorldError, content};
 
 /// The most bytes that a subject has.
-pub const LONGEST_SUBJECT: usize = 127;
+pub(crate) const LONGEST_SUBJECT: usize = 127;
 
 impl IdentityPools {
     pub(super) fn check(&self, world: &World) -> Result<(), WorldError> {
@@ -50,7 +50,7 @@ fn check_id(
         return Err(content(field(), problem));
     }
     if !seen.insert((of.to_owned(), id.to_owned())) {
-        return Err(content(field(), format!("{id} is there twice")));
+        return Err(content(field(), format!("{id} appears twice")));
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ fn check_providers(providers: &[Provider], pool: &str, workforce: bool) -> Resul
                     }
                     let same = |before: &AwsRole| before.access_key_id == role.access_key_id;
                     if aws.roles[..i].iter().any(same) {
-                        return wrong(&format!(".aws.roles[{i}].accessKeyId"), "it is there twice");
+                        return wrong(&format!(".aws.roles[{i}].accessKeyId"), "it appears twice");
                     }
                 }
             }
@@ -236,7 +236,7 @@ mod tests {
         assert_eq!(staff(json!({})), "");
         for (problem, field) in [
             (problem(json!({"workload": [{"project": "x", "id": "ci-pool"}]})), "workload[0].project: "),
-            (problem(json!({"workload": [pool, pool]})), "workload[1].id: ci-pool is there twice"),
+            (problem(json!({"workload": [pool, pool]})), "workload[1].id: ci-pool appears twice"),
             (staff(json!({"organization": 8})), "workforce[0].organization: "),
             (staff(json!({"users": [{"provider": "login"}]})), "workforce[0].users[0].subject: "),
             (staff(json!({"users": [{"subject": "w"}]})), "workforce[0].users[0].provider: "),

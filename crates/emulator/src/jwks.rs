@@ -1,4 +1,4 @@
-//! Whether a JWT was signed by a key of a JWK set, RS256 or ES256. It believes no claim; the set is somebody else's.
+//! Whether a JWT was signed by a key of a given JWK set, RS256 or ES256. It believes no claims.
 
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::keys::Jwt;
 
 /// What is wrong with a JWK set; nothing if it can be used.
-pub fn problem(set: &Value) -> Option<String> {
+pub(crate) fn problem(set: &Value) -> Option<String> {
     let keys = match set["keys"].as_array() {
         Some(keys) if !keys.is_empty() => keys,
         _ => return Some("a JWK set has a list of keys".into()),
@@ -22,15 +22,13 @@ pub fn problem(set: &Value) -> Option<String> {
             _ => false,
         };
         let fine = fine && key["kid"].is_string();
-        (!fine).then(|| {
-            format!("keys[{i}] is no RSA key with n and e, nor a P-256 key with x and y, under a kid")
-        })
+        (!fine).then(|| format!("keys[{i}] needs a kid, and n and e (RSA) or x and y (P-256)"))
     })
 }
 
 /// What the keys of a set say of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signature {
+pub(crate) enum Signature {
     /// The key that the JWT names made it.
     Valid,
     /// That key did not make it.
@@ -40,7 +38,7 @@ pub enum Signature {
 }
 
 /// Asks the key that a JWT names whether it signed it.
-pub fn verify(set: &Value, jwt: &Jwt<'_>) -> Signature {
+pub(crate) fn verify(set: &Value, jwt: &Jwt<'_>) -> Signature {
     let keys = set["keys"].as_array().into_iter().flatten();
     let named = keys.filter(|key| jwt.kid.is_some() && key["kid"].as_str() == jwt.kid.as_deref());
     match named.filter_map(|key| verifies_one(key, jwt)).max() {
@@ -74,12 +72,12 @@ fn bytes(key: &Value, name: &str) -> Option<Vec<u8>> {
 mod tests {
     use serde_json::{Map, json};
 
-    use super::super::es256::Es256;
-    use super::super::keys;
     use super::*;
+    use crate::es256::Es256;
+    use crate::keys;
 
     fn by(set: &Value, token: &str) -> bool {
-        verify(set, &Jwt::read(token).unwrap()) == Signature::Valid
+        verify(set, &Jwt::parse(token).unwrap()) == Signature::Valid
     }
 
     #[tokio::test]
@@ -87,12 +85,12 @@ mod tests {
         let claims = Map::from_iter([("sub".to_owned(), json!("me"))]);
         let (mine, other) = (Es256::generate(), Es256::generate());
         assert!(by(&mine.jwks(), &mine.jwt(&claims)) && !by(&other.jwks(), &mine.jwt(&claims)));
-        let rsa = keys::of("jwks@test").await;
+        let rsa = keys::key_of("jwks@test").await;
         let set = json!({"keys": [mine.jwks()["keys"][0], rsa.jwk()]});
         assert!(by(&set, &rsa.jwt("{}")) && by(&set, &mine.jwt(&claims)));
         let mut renamed = set.clone();
         renamed["keys"][1]["kid"] = "other".into();
-        let said = |set: &Value, token: &str| verify(set, &Jwt::read(token).unwrap());
+        let said = |set: &Value, token: &str| verify(set, &Jwt::parse(token).unwrap());
         assert_eq!(said(&renamed, &rsa.jwt("{}")), Signature::UnknownKey, "the key is found by its name");
         renamed["keys"][0]["kid"] = rsa.id.clone().into();
         assert_eq!(said(&renamed, &rsa.jwt("{}")), Signature::UnknownKey, "it is for another algorithm");

@@ -1,5 +1,5 @@
-//! Real RSA-2048 keys, made when first needed and kept for the life of the process, and what is signed with them.
-//! It knows owners by name only; who may sign what is for the routes.
+//! Real RSA-2048 keys, made when first needed and kept for the life of the process, and their signatures. It
+//! knows owners by name only; the routes decide who can sign.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -17,70 +17,69 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{Mutex, OnceCell};
 
 /// The owner of the key behind Google's own ID tokens.
-pub const GOOGLE: &str = "google";
+pub(crate) const GOOGLE: &str = "google";
 
 /// The name under which the key in an account's credentials file is kept. Accounts go by their unique ids here.
-pub fn user_managed(unique_id: &str) -> String {
+pub(crate) fn user_managed(unique_id: &str) -> String {
     format!("{unique_id} (file)")
 }
 
 type Slot = Arc<OnceCell<Arc<Key>>>;
 
 /// Keys by owner. One ring serves every emulator of the process: a key takes up to half a second to make, and two
-/// emulators that agree on an account's key harm nobody.
+/// emulators that agree on an account's key do no harm.
 static RING: LazyLock<Mutex<HashMap<String, Slot>>> = LazyLock::new(Mutex::default);
 
 /// The key of an owner, made now if this is the first time it is wanted.
-pub async fn of(owner: &str) -> Arc<Key> {
+pub(crate) async fn key_of(owner: &str) -> Arc<Key> {
     let slot = RING.lock().await.entry(owner.to_owned()).or_default().clone();
     slot.get_or_init(fresh).await.clone()
 }
 
-/// A key that nobody has yet.
-pub async fn fresh() -> Arc<Key> {
+/// A new key.
+pub(crate) async fn fresh() -> Arc<Key> {
     let made = tokio::task::spawn_blocking(Key::generate).await;
     Arc::new(made.expect("making a key does not panic, and the runtime outlives its requests"))
 }
 
-/// The key of an owner if it was made before: nobody can hold a signature of one that was not.
-pub async fn made(owner: &str) -> Option<Arc<Key>> {
+/// The key of an owner if it was made before: without it there are no signatures.
+pub(crate) async fn existing_key_of(owner: &str) -> Option<Arc<Key>> {
     RING.lock().await.get(owner).and_then(|slot| slot.get().cloned())
 }
 
 /// From when until when a key is good, in seconds since the epoch; lists and certificates must agree on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
-    /// The first second.
-    pub from: i64,
+pub(crate) struct Validity {
+    pub(crate) from: i64,
     /// The last one.
-    pub until: i64,
+    pub(crate) until: i64,
 }
 
 const DAY: i64 = 86_400;
 
 /// How Google writes the end of a key that has none: the last second that four digits of a year can tell.
-pub const NEVER: &str = "9999-12-31T23:59:59Z";
+pub(crate) const NEVER: &str = "9999-12-31T23:59:59Z";
 const NEVER_SECONDS: i64 = 253_402_300_799;
 
 impl Validity {
     /// Of a key that Google manages and will replace: 18 whole days that began yesterday. Whole days, so that a list
     /// and a certificate read one after the other say the same.
-    pub fn of_google(now: i64) -> Validity {
+    pub(crate) fn of_google(now: i64) -> Validity {
         let from = now - now.rem_euclid(DAY) - DAY;
         Validity { from, until: from + 18 * DAY }
     }
 
     /// Of the key in a credentials file, which never ends.
-    pub fn of_file(now: i64) -> Validity {
+    pub(crate) fn of_file(now: i64) -> Validity {
         Validity { until: NEVER_SECONDS, ..Validity::of_google(now) }
     }
 }
 
 /// An RSA key and its id.
-pub struct Key {
+pub(crate) struct Key {
     pair: KeyPair,
     /// The id: 40 hexadecimal digits, of the public key's hash.
-    pub id: String,
+    pub(crate) id: String,
 }
 
 impl Key {
@@ -91,7 +90,7 @@ impl Key {
     }
 
     /// RSASSA-PKCS1-v1_5 with SHA-256.
-    pub fn sign(&self, bytes: &[u8]) -> Vec<u8> {
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = vec![0; self.pair.public_modulus_len()];
         self.pair
             .sign(&signature::RSA_PKCS1_SHA256, &SystemRandom::new(), bytes, &mut out)
@@ -100,14 +99,14 @@ impl Key {
     }
 
     /// Whether a signature is this key's.
-    pub fn verifies(&self, bytes: &[u8], signature: &[u8]) -> bool {
+    pub(crate) fn verifies(&self, bytes: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&signature::RSA_PKCS1_2048_8192_SHA256, self.public())
             .verify(bytes, signature)
             .is_ok()
     }
 
     /// A signed JWT with the payload as given and the header Google writes.
-    pub fn jwt(&self, payload: &str) -> String {
+    pub(crate) fn jwt(&self, payload: &str) -> String {
         let header = json!({"alg": "RS256", "kid": self.id, "typ": "JWT"}).to_string();
         let head = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
         let signature = URL_SAFE_NO_PAD.encode(self.sign(head.as_bytes()));
@@ -115,14 +114,14 @@ impl Key {
     }
 
     /// The public key as a JWK.
-    pub fn jwk(&self) -> Value {
+    pub(crate) fn jwk(&self) -> Value {
         let (n, e) = components(self.public());
         json!({"kid": self.id, "alg": "RS256", "use": "sig", "kty": "RSA",
             "n": URL_SAFE_NO_PAD.encode(n), "e": URL_SAFE_NO_PAD.encode(e)})
     }
 
     /// The public key in a self-signed certificate, as PEM.
-    pub fn certificate(&self, subject: &str, valid: Validity) -> String {
+    pub(crate) fn certificate(&self, subject: &str, valid: Validity) -> String {
         let epoch = rcgen::date_time_ymd(1970, 1, 1);
         let after = |seconds: i64| epoch + Duration::from_secs(seconds.unsigned_abs());
         let mut params = CertificateParams::default();
@@ -133,12 +132,12 @@ impl Key {
     }
 
     /// The public key as PEM of the PKIX form, base64 as the `raw` address serves it.
-    pub fn raw(&self) -> String {
+    pub(crate) fn raw(&self) -> String {
         STANDARD.encode(pem("PUBLIC KEY", &self.subject_public_key_info()))
     }
 
-    /// The private key as it stands in a credentials file.
-    pub fn private_pem(&self) -> String {
+    /// The private key as a credentials file has it.
+    pub(crate) fn private_pem(&self) -> String {
         let der = AsDer::<Pkcs8V1Der>::as_der(&self.pair).expect("a key we made can be written");
         pem("PRIVATE KEY", der.as_ref())
     }
@@ -165,24 +164,19 @@ impl rcgen::SigningKey for Key {
 }
 
 /// A JWT taken apart, not yet believed.
-pub struct Jwt<'a> {
+pub(crate) struct Jwt<'a> {
     /// The key that it says signed it.
-    pub kid: Option<String>,
-    /// Its header.
-    pub header: Map<String, Value>,
-    /// Its payload.
-    pub claims: Map<String, Value>,
+    pub(crate) kid: Option<String>,
+    pub(crate) header: Map<String, Value>,
+    pub(crate) claims: Map<String, Value>,
     /// How it says that it was signed: `RS256` or `ES256`.
-    pub alg: String,
-    /// What was signed.
-    pub signed: &'a str,
-    /// The signature.
-    pub signature: Vec<u8>,
+    pub(crate) alg: String,
+    pub(crate) signed: &'a str,
+    pub(crate) signature: Vec<u8>,
 }
 
 impl<'a> Jwt<'a> {
-    /// Reads header and payload.
-    pub fn read(text: &'a str) -> Option<Jwt<'a>> {
+    pub(crate) fn parse(text: &'a str) -> Option<Jwt<'a>> {
         let (signed, signature) = text.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
         let header: Map<String, Value> =
@@ -195,43 +189,39 @@ impl<'a> Jwt<'a> {
         Some(Jwt { kid, header, claims, alg, signed, signature: URL_SAFE_NO_PAD.decode(signature).ok()? })
     }
 
-    /// Whether a key signed it.
-    pub fn is_signed_by(&self, key: &Key) -> bool {
+    pub(crate) fn is_signed_by(&self, key: &Key) -> bool {
         self.alg == "RS256"
             && self.kid.as_ref().is_none_or(|kid| *kid == key.id)
             && key.verifies(self.signed.as_bytes(), &self.signature)
     }
 
     /// A claim that is text.
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.claims.get(name).and_then(Value::as_str)
     }
 
     /// A claim that is a time.
-    pub fn time(&self, name: &str) -> Option<i64> {
+    pub(crate) fn time(&self, name: &str) -> Option<i64> {
         self.claims.get(name).and_then(|v| v.as_i64().or_else(|| v.as_f64().map(|f| f as i64)))
     }
 }
 
-/// Bytes as hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A stable hash for ids that the world leaves out.
-pub fn hash(text: &str) -> [u8; 32] {
+pub(crate) fn hash(text: &str) -> [u8; 32] {
     hash_bytes(text.as_bytes())
 }
 
-/// The SHA-256 of some bytes.
-pub fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn hash_bytes(bytes: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
     out.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
     out
 }
 
-/// Bytes as PEM.
-pub fn pem(label: &str, der: &[u8]) -> String {
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let lines: Vec<&str> =
         text.as_bytes().chunks(64).map(|c| std::str::from_utf8(c).expect("base64 is ASCII")).collect();
@@ -264,9 +254,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_jwt_is_verified_by_the_key_that_signed_it_and_by_no_other() {
-        let (mine, other) = (of("mine@test").await, of("other@test").await);
+        let (mine, other) = (key_of("mine@test").await, key_of("other@test").await);
         let token = mine.jwt(r#"{"aud":"x"}"#);
-        let jwt = Jwt::read(&token).unwrap();
+        let jwt = Jwt::parse(&token).unwrap();
         assert!(jwt.is_signed_by(&mine) && !jwt.is_signed_by(&other));
         assert_eq!(jwt.text("aud"), Some("x"));
         assert_eq!(mine.id.len(), 40);
@@ -274,16 +264,16 @@ mod tests {
 
     #[tokio::test]
     async fn the_jwk_has_a_modulus_of_256_bytes_and_the_usual_exponent() {
-        let jwk = of("mine@test").await.jwk();
+        let jwk = key_of("mine@test").await.jwk();
         assert_eq!(URL_SAFE_NO_PAD.decode(jwk["n"].as_str().unwrap()).unwrap().len(), 256);
         assert_eq!(jwk["e"], "AQAB");
     }
 
     #[tokio::test]
     async fn the_certificate_is_pem_and_the_key_of_an_owner_stays_the_same() {
-        let key = of("mine@test").await;
+        let key = key_of("mine@test").await;
         let valid = Validity::of_google(1_700_000_000);
         assert!(key.certificate("mine", valid).starts_with("-----BEGIN CERTIFICATE-----"));
-        assert_eq!(key.id, of("mine@test").await.id);
+        assert_eq!(key.id, key_of("mine@test").await.id);
     }
 }

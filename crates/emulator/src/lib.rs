@@ -1,8 +1,8 @@
 //! A local double of the Google APIs that impersona speaks to: IAM, IAM Credentials, Resource Manager, Service Usage,
-//! Cloud Asset, Policy Troubleshooter, Policy Analyzer, the OAuth endpoints, the Security Token Service, the public keys and the metadata
-//! server, over real HTTP on loopback. It owns its own reading of the protocol and imports nothing of the rest of the
-//! crate, so that two readings have to agree; it keeps everything in memory. Its feature `checked` makes it panic rather than
-//! answer what Google's documents do not allow.
+//! Cloud Asset, Policy Troubleshooter, Policy Analyzer, the OAuth endpoints, the Security Token Service, the public
+//! keys and the metadata server, over real HTTP on loopback. It implements the protocol on its own and imports
+//! nothing of the client, so that two implementations have to agree; it keeps everything in memory. Its feature
+//! `checked` makes it panic rather than give an answer that Google's documents do not allow.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), impersona_emulator::StartError> {
@@ -88,7 +88,7 @@ pub use behaviour::{
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
 pub use fault::{Delivery, Fault, Outcome};
-pub use filter::Group as SideBySide;
+pub use filter::SideBySide;
 pub use hardware::{Disk, NetworkInterface};
 pub use identity::{
     Aws, AwsRole, IdentityPools, Mapping, Oidc, Provider, ProviderKind, Saml, SamlResponse, Session,
@@ -132,7 +132,7 @@ pub enum StartError {
     Authority(std::io::Error),
 }
 
-/// A credentials file of somebody who may call.
+/// A credentials file of a caller.
 #[derive(Debug, Clone)]
 pub struct CallerFile {
     /// Who signs in, as in a policy: `user:…`, `serviceAccount:…` or `principal://…`.
@@ -185,7 +185,7 @@ impl Emulator {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
         let base = format!("http://{addr}/");
-        let files = files::folder()?;
+        let files = files::make_folder()?;
         let projects = world.projects.iter().map(|project| project.id.clone()).collect();
         let (stated, on_cloud) = (world.callers.clone(), world.metadata.is_some());
         let runs_programs = stated.iter().any(|caller| caller.source == Some(Source::Executable));
@@ -197,12 +197,13 @@ impl Emulator {
             Some(_) => Addresses::Google,
             None => Addresses::Here(base.clone()),
         };
-        let desk = files::Desk { addresses: &addresses, base: &base, folder: files.path(), now: clock.now() };
-        let callers = files::write(&mut state, &stated, &desk).await?;
+        let context =
+            files::FileContext { addresses: &addresses, base: &base, folder: files.path(), now: clock.now() };
+        let callers = files::write_files(&mut state, &stated, &context).await?;
         let authority = match authority {
             Some(authority) => {
                 let path = files.path().join("authority.pem");
-                files::private(&path, 0o600, &authority.certificate)?;
+                files::write_private(&path, 0o600, &authority.certificate)?;
                 Some((authority, path))
             }
             None => None,
@@ -260,8 +261,8 @@ impl Emulator {
         self.shared.base.clone()
     }
 
-    /// What points impersona and gcloud at this emulator, as the default caller: at its port, or where it is a proxy, through
-    /// that, with not one address set.
+    /// What points impersona and gcloud at this emulator, as the default caller: at its port, or where it is a proxy,
+    /// through that, with not one address set.
     pub fn env(&self) -> Vec<(String, String)> {
         let mut env = match self.certificate() {
             None => self.endpoints(),
@@ -334,8 +335,8 @@ impl Emulator {
     }
 
     /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
-    /// `{"advanceSeconds": N}` moves the clock, `POST machine` changes what the machine tells, `GET requests` is the log, `GET methods` and `GET errors` are what there is. Whoever
-    /// reaches the port may use it.
+    /// `{"advanceSeconds": N}` moves the clock, `POST machine` changes what the machine tells, `GET requests` is the
+    /// log, `GET methods` and `GET errors` are what there is. Whoever reaches the port may use it.
     pub fn open_control(&self) {
         self.shared.control.store(true, Ordering::Relaxed);
     }
@@ -464,7 +465,8 @@ impl Handle {
     }
 
     /// What a request is answered, without a connection: its status and body. `path` begins with a slash and may have
-    /// a query; `body` is JSON. Faults that break connections break nothing here. Panics on what is no verb or path.
+    /// a query; `body` is JSON. Faults that break connections break nothing here. Panics if the verb or the path is
+    /// malformed.
     pub async fn ask(&self, verb: &str, path: &str, bearer: &str, body: Option<&Value>) -> (u16, Vec<u8>) {
         let request = Request::builder()
             .method(verb)
@@ -499,7 +501,7 @@ impl Handle {
         state.account(email).map(|i| state.policy(Resource::Account(i)).clone())
     }
 
-    /// Changes the policy of an account behind everybody's back, as another person would; false if there is none.
+    /// Changes the policy of an account as another user would; false if there is no such account.
     pub async fn set_policy_of(&self, email: &str, change: impl FnOnce(&mut Policy)) -> bool {
         let mut state = self.shared.state.lock().await;
         let Some(i) = state.account(email) else { return false };

@@ -1,8 +1,8 @@
-//! The forms that a member of a policy may have (IAM reference, `Binding.members`). Who of them is there is not asked
+//! The forms of policy members (IAM reference, `Binding.members`). Whether a member exists is not checked
 //! here.
 
 /// Whether a text can be a member of a policy at all.
-pub fn is_member(member: &str) -> bool {
+pub(crate) fn is_member(member: &str) -> bool {
     match member.split_once(':') {
         None => member == "allUsers" || member == "allAuthenticatedUsers",
         Some(("user" | "group", email)) => is_email(email),
@@ -21,13 +21,13 @@ pub fn is_member(member: &str) -> bool {
 }
 
 /// Whether a text is an email address, as far as Google's accounts have one.
-pub fn is_email(text: &str) -> bool {
+pub(crate) fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| is_plain(name) && is_domain(host))
 }
 
 /// Whether an address is that of an agent of Google's own, of which no project has a list: a service agent, or the one
 /// that runs the APIs of a project.
-pub fn is_agent(email: &str) -> bool {
+pub(crate) fn is_agent(email: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     match email.split_once('@') {
         Some((name, "cloudservices.gserviceaccount.com")) => number(name),
@@ -37,7 +37,7 @@ pub fn is_agent(email: &str) -> bool {
 }
 
 /// Whether a text is the name of a domain: at least two parts of letters, digits and inner dashes.
-pub fn is_domain(text: &str) -> bool {
+pub(crate) fn is_domain(text: &str) -> bool {
     let part = |part: &str| {
         let inner = |c: char| c.is_alphanumeric() || c == '-';
         !part.is_empty() && part.chars().all(inner) && !part.starts_with('-') && !part.ends_with('-')
@@ -54,7 +54,7 @@ fn is_workload(text: &str) -> bool {
     parts.is_some_and(|parts| parts.into_iter().all(is_plain))
 }
 
-/// `user:EMAIL?uid=NUMBER` and its like, and whoever was of a pool.
+/// `user:EMAIL?uid=NUMBER` and its like, and a pool's former principals.
 fn is_deleted(text: &str) -> bool {
     let Some((member, uid)) = text.split_once("?uid=") else {
         return text.starts_with("principal:") && is_member(text);

@@ -1,5 +1,5 @@
-//! The machine of Google Cloud on which a world may stand, as data: what its metadata server has to tell. It owns the
-//! form of that section of the world and its consistency; telling it is for the routes.
+//! The Google Cloud machine that a world can run on, as data: what its metadata server serves. This file owns
+//! the form and the checks of that section of the world.
 
 use std::collections::BTreeMap;
 
@@ -119,7 +119,7 @@ impl Metadata {
                 return wrong(&field, format!("{account:?} is not an email address"));
             }
             if self.accounts[..i].iter().any(|before| before.account == *account) {
-                return wrong(&field, format!("{account} is there twice"));
+                return wrong(&field, format!("{account} appears twice"));
             }
             if let Some((j, scope)) = scopes.iter().enumerate().find(|(_, scope)| !is_scope(scope)) {
                 return wrong(&format!("accounts[{i}].scopes[{j}]"), format!("{scope:?} is not a scope"));
@@ -129,7 +129,7 @@ impl Metadata {
         if self.platform == Platform::Compute {
             let missing = [("name", name.is_empty()), ("id", *id == 0), ("zone", zone.is_empty())];
             if let Some((name, _)) = missing.iter().find(|(_, missing)| *missing) {
-                return wrong(&format!("instance.{name}"), "a machine of Compute Engine has one".into());
+                return wrong(&format!("instance.{name}"), "Compute Engine needs one".into());
             }
         }
         if !created.is_empty() && created.parse::<jiff::Timestamp>().is_err() {
@@ -148,7 +148,7 @@ impl Metadata {
     }
 
     /// An account of the machine by email or as `default`.
-    pub fn attached(&self, name: &str) -> Option<&Attached> {
+    pub(crate) fn attached(&self, name: &str) -> Option<&Attached> {
         match name {
             "default" => self.accounts.first(),
             email => self.accounts.iter().find(|attached| attached.account.eq_ignore_ascii_case(email)),
@@ -176,13 +176,12 @@ impl Instance {
         }
     }
 
-    /// The region of its zone.
-    pub fn region(&self) -> Option<&str> {
+    pub(crate) fn region(&self) -> Option<&str> {
         self.zone.rsplit_once('-').map(|(region, _)| region)
     }
 
     /// When it was made, in seconds since the epoch.
-    pub fn created_seconds(&self) -> i64 {
+    pub(crate) fn created_seconds(&self) -> i64 {
         self.created.parse::<jiff::Timestamp>().map_or(0, |time| time.as_second())
     }
 }

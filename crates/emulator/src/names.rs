@@ -1,11 +1,11 @@
-//! The names of the example organization ([`World::demo`](super::World::demo)) that code which runs against it needs: in
-//! one place, so that tests, benchmarks and the demo cannot drift apart.
+//! The names in the example organization ([`World::demo`](super::World::demo)) that tests, benchmarks and the
+//! demo use: in one place, so that they cannot drift apart.
 
 macro_rules! accounts {
     ($($(#[$doc:meta])* $name:ident = $email:literal;)*) => {
         $($(#[$doc])* pub const $name: &str = $email;)*
 
-        /// The accounts as they stand in policies: `serviceAccount:EMAIL`.
+        /// The accounts as policies name them: `serviceAccount:EMAIL`.
         pub mod member {
             $($(#[$doc])* pub const $name: &str = concat!("serviceAccount:", $email);)*
         }
@@ -40,7 +40,7 @@ accounts! {
 
 /// The default caller.
 pub const DEV: &str = "user:dev@example.com";
-/// Somebody who holds nothing of [`EDITABLE`] at the start.
+/// A user without any role on [`EDITABLE`] at the start.
 pub const CAROL: &str = "user:carol@example.com";
 
 /// The role to mint every kind of credential.

@@ -1,5 +1,5 @@
-//! What a request says of the form of its answer: `prettyPrint`, `alt` and `fields`, which every API of Google's takes.
-//! It owns the grammar of field masks; which fields an answer could have had it does not know.
+//! The form of an answer that a request asks for: `prettyPrint`, `alt` and `fields`, which every API of
+//! Google's takes. This file owns the grammar of field masks; it does not know the fields of any answer.
 
 use std::collections::BTreeMap;
 
@@ -13,20 +13,20 @@ const DEEPEST: usize = 32;
 
 /// The form of an answer.
 #[derive(Debug, Default)]
-pub struct Form {
+pub(crate) struct ResponseFormat {
     /// Whether it has no line ends and blanks between its parts.
-    pub compact: bool,
+    pub(crate) compact: bool,
     /// What of it is wanted; everything if nothing is said.
-    pub fields: Option<Mask>,
+    pub(crate) fields: Option<FieldMask>,
 }
 
 /// The fields that are wanted, each with what is wanted of it; nothing further is all of it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Mask(BTreeMap<String, Mask>);
+pub(crate) struct FieldMask(BTreeMap<String, FieldMask>);
 
-impl Form {
+impl ResponseFormat {
     /// Reads the query, or refuses what it says.
-    pub fn of(query: &Query) -> Result<Form, Failure> {
+    pub(crate) fn parse(query: &Query) -> Result<ResponseFormat, Failure> {
         let either = |name: &str| query.text(name).or_else(|| query.text(&format!("${name}")));
         // Clients made of protocol buffers ask for `json;enum-encoding=int`.
         match either("alt").map(|alt| alt.split(';').next().unwrap_or_default()) {
@@ -38,27 +38,27 @@ impl Form {
         }
         let fields = match either("fields") {
             None => None,
-            Some(text) => Some(Mask::parse(text).ok_or_else(|| Failure::bad_fields(text))?),
+            Some(text) => Some(FieldMask::parse(text).ok_or_else(|| Failure::bad_fields(text))?),
         };
         let compact = query.text("prettyPrint").is_some() && !query.flag("prettyPrint")?;
-        Ok(Form { compact, fields })
+        Ok(ResponseFormat { compact, fields })
     }
 
     /// Whether an answer stays as it is.
-    pub fn is_usual(&self) -> bool {
+    pub(crate) fn is_usual(&self) -> bool {
         !self.compact && self.fields.is_none()
     }
 }
 
-impl Mask {
+impl FieldMask {
     /// Reads `a,b/c,d(e,f)`; a `*` stands for every field.
-    fn parse(text: &str) -> Option<Mask> {
+    fn parse(text: &str) -> Option<FieldMask> {
         let (mask, rest) = list(text, 0)?;
         rest.is_empty().then_some(mask)
     }
 
     /// What is wanted of a value; of a list, what is wanted of each item.
-    pub fn apply(&self, value: Value) -> Value {
+    pub(crate) fn apply(&self, value: Value) -> Value {
         match value {
             Value::Array(items) => items.into_iter().map(|item| self.apply(item)).collect(),
             Value::Object(fields) if !self.0.is_empty() => fields
@@ -73,7 +73,7 @@ impl Mask {
         }
     }
 
-    fn add(&mut self, path: &[&str], below: Mask) {
+    fn add(&mut self, path: &[&str], below: FieldMask) {
         match path.split_first() {
             Some((first, rest)) => self.0.entry((*first).to_owned()).or_default().add(rest, below),
             None => self.0.extend(below.0),
@@ -81,8 +81,8 @@ impl Mask {
     }
 }
 
-fn list(text: &str, depth: usize) -> Option<(Mask, &str)> {
-    let mut mask = Mask::default();
+fn list(text: &str, depth: usize) -> Option<(FieldMask, &str)> {
+    let mut mask = FieldMask::default();
     let mut rest = text;
     loop {
         let end = rest.find([',', '(', ')']).unwrap_or(rest.len());
@@ -94,7 +94,7 @@ fn list(text: &str, depth: usize) -> Option<(Mask, &str)> {
             return None;
         }
         rest = &rest[end..];
-        let mut below = Mask::default();
+        let mut below = FieldMask::default();
         if let Some(inside) = rest.strip_prefix('(') {
             let (inner, after) = (depth < DEEPEST).then(|| list(inside, depth + 1))??;
             (below, rest) = (inner, after.strip_prefix(')')?);
@@ -127,11 +127,11 @@ mod tests {
             ("*", value.clone()),
             ("nothing", json!({})),
         ] {
-            assert_eq!(Mask::parse(mask).unwrap().apply(value.clone()), wanted, "{mask}");
+            assert_eq!(FieldMask::parse(mask).unwrap().apply(value.clone()), wanted, "{mask}");
         }
         let deep = format!("{}a{}", "a(".repeat(10_000), ")".repeat(10_000));
         for wrong in ["", "a,", "a(b", "a)b", "a//b", "a b", &deep] {
-            assert_eq!(Mask::parse(wrong), None, "{wrong}");
+            assert_eq!(FieldMask::parse(wrong), None, "{wrong}");
         }
     }
 }

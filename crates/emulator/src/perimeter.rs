@@ -1,5 +1,5 @@
-//! Service perimeters (VPC Service Controls): whose calls of which services about which projects are refused, whatever
-//! roles they have.
+//! Service perimeters (VPC Service Controls): which calls to which services about which projects are refused,
+//! whatever roles the caller has.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::verdict::Verdict;
 use super::world::{World, WorldError, check_members, content};
 
 /// A perimeter. Google decides by networks, devices and rules who is inside; here the accounts of its own projects are,
-/// and whoever is admitted by name.
+/// and principals that are admitted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Perimeter {
@@ -20,13 +20,13 @@ pub struct Perimeter {
     pub projects: Vec<String>,
     /// The restricted services, as `iamcredentials.googleapis.com`.
     pub services: Vec<String>,
-    /// Who may call from outside all the same, as in a policy.
+    /// Who can call from outside anyway, as in a policy.
     pub admitted: Vec<String>,
 }
 
 impl Perimeter {
     /// Whether all its projects and services are there, and its members can be.
-    pub fn check(&self, world: &World, field: &str) -> Result<(), WorldError> {
+    pub(crate) fn check(&self, world: &World, field: &str) -> Result<(), WorldError> {
         for (i, project) in self.projects.iter().enumerate() {
             if !world.projects.iter().any(|p| p.id == *project) {
                 let problem = format!("{project} is not in this world");
@@ -42,8 +42,8 @@ impl Perimeter {
 }
 
 impl State {
-    /// Whether a perimeter keeps somebody from calling a service about a project.
-    pub fn keeps_out(&self, who: &Principal, service: &str, project: usize) -> bool {
+    /// Whether a perimeter keeps a caller from a service and a project.
+    pub(crate) fn keeps_out(&self, who: &Principal, service: &str, project: usize) -> bool {
         let inside = |perimeter: &Perimeter, project: usize| {
             perimeter.projects.iter().any(|id| self.project(id) == Some(project))
         };

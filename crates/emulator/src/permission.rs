@@ -1,8 +1,8 @@
-//! Who may do what, computed from the policies of a resource and of all that it lies in. It changes nothing.
+//! Who has a permission, computed from the policies of a resource and its ancestors. It changes nothing.
 
 use std::collections::HashSet;
 
-use super::boundary::Holder;
+use super::boundary::TokenHolder;
 use super::condition::{self, Facts};
 use super::deny::{self, DenyPolicy};
 use super::role;
@@ -13,14 +13,14 @@ use super::verdict::Verdict;
 impl State {
     /// Whether someone has a permission on a resource, at a time: a role gives it, no deny policy takes it away, and the
     /// boundary of their token leaves it.
-    pub fn allows<'a>(
+    pub(crate) fn allows<'a>(
         &self,
-        holder: impl Into<Holder<'a>>,
+        holder: impl Into<TokenHolder<'a>>,
         permission: &str,
         on: Resource,
         now: i64,
     ) -> bool {
-        let Holder { who, within } = holder.into();
+        let TokenHolder { who, within } = holder.into();
         let facts = self.facts(on, now);
         if within.is_some_and(|boundary| !boundary.leaves(self, permission, on, &facts)) {
             return false;
@@ -44,7 +44,7 @@ impl State {
     }
 
     /// The deny policies that are attached to a resource; accounts have none.
-    pub fn deny_policies(&self, of: Resource) -> &[DenyPolicy] {
+    pub(crate) fn deny_policies(&self, of: Resource) -> &[DenyPolicy] {
         match of {
             Resource::Account(_) => &[],
             Resource::Project(i) => &self.projects[i].deny_policies,
@@ -54,7 +54,7 @@ impl State {
     }
 
     /// Whether a role gives a permission.
-    pub fn role_gives(&self, role: &str, permission: &str) -> bool {
+    pub(crate) fn role_gives(&self, role: &str, permission: &str) -> bool {
         match role::predefined().get(role) {
             Some(role) => role.permissions.contains(&permission),
             None => {
@@ -65,8 +65,8 @@ impl State {
 
     /// Whether a member of a policy includes a principal. Deleted members include nobody; groups may be nested. For one
     /// who asks it stays hidden who is in a group that they are not in themselves, as groups are by default; nothing is
-    /// hidden where nobody asks.
-    pub fn includes(&self, member: &str, who: &Principal, asks: Option<&Principal>) -> Verdict {
+    /// hidden if there is no caller.
+    pub(crate) fn includes(&self, member: &str, who: &Principal, asks: Option<&Principal>) -> Verdict {
         // Groups may contain each other: each is looked into once.
         let mut seen = HashSet::new();
         let mut open = vec![member];
@@ -94,13 +94,13 @@ impl State {
         verdict
     }
 
-    /// The same for a member that is no group.
+    /// The same for a member other than a group.
     fn is_or_means(&self, member: &str, who: &Principal) -> bool {
         if let Some(set) = member.strip_prefix("principalSet://cloudresourcemanager.googleapis.com/") {
             return self.is_account_below(who, set);
         }
         match member.split_once(':') {
-            // Whoever signed in somewhere else is not among all who signed in at Google.
+            // `allAuthenticatedUsers` are those who signed in at Google.
             None => {
                 member == "allUsers"
                     || (member == "allAuthenticatedUsers" && !matches!(who, Principal::Federated(_)))
@@ -118,7 +118,7 @@ impl State {
         }
     }
 
-    /// Whether somebody is among all accounts of `projects/N/type/ServiceAccount` or its like, which deny policies name.
+    /// Whether a principal is among all accounts of `projects/N/type/ServiceAccount` or its like, which deny policies name.
     fn is_account_below(&self, who: &Principal, set: &str) -> bool {
         let (Principal::Account(email), Some(name)) = (who, set.strip_suffix("/type/ServiceAccount")) else {
             return false;
@@ -130,7 +130,7 @@ impl State {
     }
 
     /// What conditions may speak of when a resource is asked for.
-    pub fn facts(&self, on: Resource, now: i64) -> Facts {
+    pub(crate) fn facts(&self, on: Resource, now: i64) -> Facts {
         let (service, kind) = match on {
             Resource::Account(_) => ("iam.googleapis.com", "iam.googleapis.com/ServiceAccount"),
             Resource::Project(_) => {
@@ -153,10 +153,10 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::federated::Federated;
-    use super::super::names::GET_ACCESS_TOKEN as MINT;
-    use super::super::world::World;
     use super::*;
+    use crate::federated::Federated;
+    use crate::names::GET_ACCESS_TOKEN as MINT;
+    use crate::world::World;
 
     fn state(account_policy: &str, project_policy: &str) -> State {
         let text = format!(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::boundary::{Boundary, Holder};
+use super::boundary::{Boundary, TokenHolder};
 use super::deny::DenyPolicy;
 use super::federated::Federated;
 use super::state::{Resource, State};
@@ -47,7 +47,6 @@ fn account(name: &str, project: &str) -> Principal {
     Principal::Account(format!("{name}@{project}.iam.gserviceaccount.com"))
 }
 
-/// The account `a`.
 fn of_a(state: &State) -> Resource {
     Resource::Account(state.account("a@p.iam.gserviceaccount.com").unwrap())
 }
@@ -168,7 +167,7 @@ fn boundaries_leave_what_was_granted_and_give_nothing() {
         [(&granted, MINTER, true), (&granted, "roles/viewer", false), (&bare(), MINTER, false)]
     {
         let boundary = boundary(role);
-        let holder = Holder { who: &who, within: Some(&boundary) };
+        let holder = TokenHolder { who: &who, within: Some(&boundary) };
         assert_eq!(state.allows(holder, MINT, of_a(state), NOW), may, "{role}");
     }
 }

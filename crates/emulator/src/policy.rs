@@ -1,27 +1,27 @@
-//! Allow policies as resources keep them: reading by version, writing under an etag, normalising. It judges a policy
-//! by itself; whether members and roles exist, and who may write, is for the state and the routes.
+//! Allow policies as resources keep them: reading by version, writing under an etag, normalising. It checks a
+//! policy on its own; `admission` checks roles and members, and the routes decide who can write.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::check::{Field, Kind};
+use super::check::{Field, FieldType};
 use super::error::Failure;
 use super::keys;
 
-/// The etag of a policy that nobody ever wrote (seen on the wire).
-pub const VIRGIN: &str = "ACAB";
+/// The etag of a policy that was never written (seen on the wire).
+pub(crate) const EMPTY_POLICY_ETAG: &str = "ACAB";
 
 const MOST_MEMBERS: usize = 1_500;
 const VERSIONS: &str =
     "For more information, please refer to https://cloud.google.com/iam/docs/policies#versions.";
 
 /// What is said of a condition in a write of another version. The wording is not known.
-pub fn needs_version_3() -> String {
+pub(crate) fn needs_version_3() -> String {
     format!("Policy version must be 3 to use conditions. {VERSIONS}")
 }
 
 /// What is said to a reader who would not understand the conditions (2019).
-pub fn too_old_a_reader(requested: i64) -> String {
+pub(crate) fn too_old_a_reader(requested: i64) -> String {
     format!(
         "Requested policy version ({requested}) cannot be less than the existing policy version (3). {VERSIONS}"
     )
@@ -88,52 +88,54 @@ pub struct AuditLogConfig {
 }
 
 /// The fields of a policy in a request.
-pub const FIELDS: &[Field] = &[
-    ("version", Kind::Int),
+pub(crate) const FIELDS: &[Field] = &[
+    ("version", FieldType::Int),
     // Bytes, not text: gcloud sends back in the URL's alphabet what it read in the standard one.
-    ("etag", Kind::Bytes),
+    ("etag", FieldType::Bytes),
     (
         "bindings",
-        Kind::Messages(&[
-            ("role", Kind::Text),
-            ("members", Kind::Texts),
-            ("condition", Kind::Message(CONDITION)),
+        FieldType::Messages(&[
+            ("role", FieldType::Text),
+            ("members", FieldType::Texts),
+            ("condition", FieldType::Message(CONDITION)),
         ]),
     ),
     (
         "auditConfigs",
-        Kind::Messages(&[
-            ("service", Kind::Text),
-            ("auditLogConfigs", Kind::Messages(&[("logType", LOG_TYPE), ("exemptedMembers", Kind::Texts)])),
+        FieldType::Messages(&[
+            ("service", FieldType::Text),
+            (
+                "auditLogConfigs",
+                FieldType::Messages(&[("logType", LOG_TYPE), ("exemptedMembers", FieldType::Texts)]),
+            ),
         ]),
     ),
 ];
 
-const LOG_TYPE: Kind = Kind::Enum("google.iam.v1.AuditLogConfig.LogType", &LOG_TYPES);
+const LOG_TYPE: FieldType = FieldType::Enum("google.iam.v1.AuditLogConfig.LogType", &LOG_TYPES);
 /// By their numbers; the first says nothing.
 const LOG_TYPES: [&str; 4] = ["LOG_TYPE_UNSPECIFIED", "ADMIN_READ", "DATA_WRITE", "DATA_READ"];
 
 /// The fields of a condition in a request.
-pub const CONDITION: &[Field] = &[
-    ("title", Kind::Text),
-    ("description", Kind::Text),
-    ("expression", Kind::Text),
-    ("location", Kind::Text),
+pub(crate) const CONDITION: &[Field] = &[
+    ("title", FieldType::Text),
+    ("description", FieldType::Text),
+    ("expression", FieldType::Text),
+    ("location", FieldType::Text),
 ];
 
 impl Policy {
     /// Whether a binding has a condition.
-    pub fn is_conditional(&self) -> bool {
+    pub(crate) fn is_conditional(&self) -> bool {
         self.bindings.iter().any(|binding| binding.condition.is_some())
     }
 
-    /// Whether it holds nothing.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bindings.is_empty() && self.audit_configs.is_empty()
     }
 
-    /// Where it says to log nothing in particular, which is no log: the audit configuration and the entry.
-    pub fn unspecified_log(&self) -> Option<(usize, usize)> {
+    /// Where it has an unspecified log type: the audit configuration and the entry.
+    pub(crate) fn unspecified_log(&self) -> Option<(usize, usize)> {
         let known = &LOG_TYPES[1..];
         self.audit_configs.iter().enumerate().find_map(|(c, config)| {
             let is_none = |log: &AuditLogConfig| !known.contains(&log.log_type.as_str());
@@ -142,7 +144,7 @@ impl Policy {
     }
 
     /// Every member, each time it occurs.
-    pub fn members(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
         let exempted =
             self.audit_configs.iter().flat_map(|c| &c.audit_log_configs).flat_map(|l| &l.exempted_members);
         self.bindings.iter().flat_map(|b| &b.members).chain(exempted).map(String::as_str)
@@ -150,11 +152,11 @@ impl Policy {
 
     /// The policy as a reader of that version sees it. Below 3, conditions are gone and their roles are mangled, as
     /// seen on the wire today.
-    pub fn read(&self, requested: i64) -> Result<Value, Failure> {
+    pub(crate) fn read(&self, requested: i64) -> Result<Value, Failure> {
         if !matches!(requested, 0 | 1 | 3) {
             return Err(Failure::invalid_argument());
         }
-        if self.etag == VIRGIN {
+        if self.etag == EMPTY_POLICY_ETAG {
             return Ok(json!({"etag": self.etag}));
         }
         let mut bindings = self.bindings.clone();
@@ -175,7 +177,12 @@ impl Policy {
     /// What is stored after a write of `incoming` over this policy. `etag` is used if anything really changed: whether
     /// a write of the same policy renews the etag is not known, and ours does not. The version speaks of the conditions
     /// of bindings, so a write that leaves the bindings alone may have any.
-    pub fn write(&self, incoming: Policy, mask: Option<&str>, etag: String) -> Result<Policy, Failure> {
+    pub(crate) fn write(
+        &self,
+        incoming: Policy,
+        mask: Option<&str>,
+        etag: String,
+    ) -> Result<Policy, Failure> {
         if incoming.unspecified_log().is_some() {
             return Err(Failure::invalid_argument());
         }
@@ -231,7 +238,7 @@ impl Policy {
     }
 
     /// Folds the case of emails, drops repeated members, joins bindings of the same role and condition, sorts.
-    pub fn normalise(&mut self) {
+    pub(crate) fn normalise(&mut self) {
         let mut joined: Vec<Binding> = Vec::new();
         for mut binding in std::mem::take(&mut self.bindings) {
             for member in &mut binding.members {
@@ -252,7 +259,7 @@ impl Policy {
 }
 
 /// A member with its email in lower case; other forms keep theirs.
-pub fn fold(member: &str) -> String {
+pub(crate) fn fold(member: &str) -> String {
     match member.split_once(':') {
         Some((kind @ ("user" | "group" | "serviceAccount" | "domain"), rest)) => {
             format!("{kind}:{}", rest.to_lowercase())
@@ -262,7 +269,7 @@ pub fn fold(member: &str) -> String {
 }
 
 /// An etag that looks like Google's: eight bytes, a 7 and a time in microseconds.
-pub fn etag(micros: i64) -> String {
+pub(crate) fn etag(micros: i64) -> String {
     use base64::Engine;
     let mut bytes = micros.to_be_bytes();
     bytes[0] = 7;
@@ -341,10 +348,10 @@ mod tests {
         let empty = stored().write(Policy { version: 3, ..Policy::default() }, None, "BwZZ".into()).unwrap();
         let read = empty.read(3).unwrap();
         assert_eq!((&read["etag"], &read["version"]), (&json!("BwZZ"), &json!(1)));
-        let virgin = Policy { etag: VIRGIN.into(), ..Policy::default() };
+        let virgin = Policy { etag: EMPTY_POLICY_ETAG.into(), ..Policy::default() };
         assert_eq!(virgin.read(3).unwrap(), json!({"etag": "ACAB"}));
         let nothing = virgin.write(Policy::default(), None, "BwZZ".into()).unwrap();
-        assert_eq!(nothing.etag, VIRGIN);
+        assert_eq!(nothing.etag, EMPTY_POLICY_ETAG);
     }
 
     #[test]

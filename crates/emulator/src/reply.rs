@@ -1,32 +1,31 @@
-//! How an answer is written: the JSON mapping of Google's APIs, the HTML page of an unrouted path, headers. It owns
-//! bytes, not meaning.
+//! How answers are written: the JSON mapping of Google's APIs, the HTML page of an unrouted path, headers.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde_json::Value;
 
-use super::partial::Form;
+use super::partial::ResponseFormat;
 
 /// A proto3 message as Google's servers write it: fields with default values are left out, two spaces, a newline.
-pub fn message(value: Value) -> Response {
+pub(crate) fn message(value: Value) -> Response {
     message_keeping(value, &[])
 }
 
 /// The same, but that the fields named here are told whatever they are: a `google.protobuf.Value` may be false or null.
-pub fn message_keeping(value: Value, kept: &[&str]) -> Response {
+pub(crate) fn message_keeping(value: Value, kept: &[&str]) -> Response {
     exact(StatusCode::OK, &without_defaults(value, kept))
 }
 
 /// A JSON body sent as it is.
-pub fn exact(status: StatusCode, value: &Value) -> Response {
+pub(crate) fn exact(status: StatusCode, value: &Value) -> Response {
     let mut text = serde_json::to_string_pretty(value).expect("a JSON value can be written");
     text.push('\n');
     with_type(status, "application/json; charset=UTF-8", text)
 }
 
 /// The same answer in the form that was asked for. Of a refusal there are no parts.
-pub async fn shaped(response: Response, form: &Form) -> Response {
+pub(crate) async fn shaped(response: Response, form: &ResponseFormat) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     let Ok(value) = serde_json::from_slice::<Value>(&bytes) else {
@@ -42,7 +41,7 @@ pub async fn shaped(response: Response, form: &Form) -> Response {
 }
 
 /// A JSON document that may be cached, such as a set of keys.
-pub fn cached(value: &Value, seconds: u32) -> Response {
+pub(crate) fn cached(value: &Value, seconds: u32) -> Response {
     let mut response = exact(StatusCode::OK, value);
     let age = format!("public, max-age={seconds}, must-revalidate, no-transform");
     let age = HeaderValue::from_str(&age).expect("digits and ASCII words are a valid header");
@@ -51,13 +50,13 @@ pub fn cached(value: &Value, seconds: u32) -> Response {
 }
 
 /// The page for a path that no API has: HTML, as Google's front end sends it.
-pub fn not_found(path: &str) -> Response {
+pub(crate) fn not_found(path: &str) -> Response {
     page(StatusCode::NOT_FOUND, path)
 }
 
-/// The page of Google's front end for a status: a title that nobody else has, and a sentence about the path. The
+/// The page of Google's front end for a status: its own title, and a sentence about the path. The
 /// sentences are those seen on the web; where none is known there is the plain one of any server error.
-pub fn page(status: StatusCode, path: &str) -> Response {
+pub(crate) fn page(status: StatusCode, path: &str) -> Response {
     let shown = inert(path);
     let sentence = match status.as_u16() {
         400 => "Your client has issued a malformed or illegal request.".to_owned(),
@@ -77,7 +76,7 @@ pub fn page(status: StatusCode, path: &str) -> Response {
 }
 
 /// The page for a request that may carry a body and does not say how long it is.
-pub fn length_required(verb: &str) -> Response {
+pub(crate) fn length_required(verb: &str) -> Response {
     page_that_says(
         StatusCode::LENGTH_REQUIRED,
         &format!("{} requests require a <code>Content-length</code> header.", inert(verb)),
@@ -85,7 +84,7 @@ pub fn length_required(verb: &str) -> Response {
 }
 
 /// The page for a method of HTTP that Google's front end does not know.
-pub fn refused_verb(verb: &str, path: &str) -> Response {
+pub(crate) fn refused_verb(verb: &str, path: &str) -> Response {
     let (verb, path) = (inert(verb), inert(path));
     page_that_says(
         StatusCode::METHOD_NOT_ALLOWED,
@@ -118,18 +117,17 @@ fn page_that_says(status: StatusCode, sentence: &str) -> Response {
     response
 }
 
-/// An HTML page.
-pub fn html(status: StatusCode, text: &str) -> Response {
+pub(crate) fn html(status: StatusCode, text: &str) -> Response {
     with_type(status, "text/html; charset=UTF-8", text.to_owned())
 }
 
 /// A line of plain text.
-pub fn plain(status: StatusCode, text: &str) -> Response {
+pub(crate) fn plain(status: StatusCode, text: &str) -> Response {
     with_type(status, "text/plain; charset=UTF-8", text.to_owned())
 }
 
 /// A text as it is, under the type that it looks like.
-pub fn text(status: StatusCode, text: &str) -> Response {
+pub(crate) fn text(status: StatusCode, text: &str) -> Response {
     let start = text.trim_start();
     let kind = if start.starts_with("<?xml") {
         "application/xml; charset=UTF-8"
@@ -144,7 +142,7 @@ pub fn text(status: StatusCode, text: &str) -> Response {
 }
 
 /// A body under a type of its own.
-pub fn with_type(status: StatusCode, kind: &'static str, text: String) -> Response {
+pub(crate) fn with_type(status: StatusCode, kind: &'static str, text: String) -> Response {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -155,7 +153,7 @@ pub fn with_type(status: StatusCode, kind: &'static str, text: String) -> Respon
 }
 
 /// The same answer without a body and what describes one: some statuses have none (RFC 9110, 15.3.5 and 15.4.5).
-pub fn bodiless(response: Response) -> Response {
+pub(crate) fn bodiless(response: Response) -> Response {
     let mut parts = response.into_parts().0;
     for name in [header::CONTENT_LENGTH, header::CONTENT_TYPE, header::CONTENT_ENCODING] {
         parts.headers.remove(name);
@@ -163,7 +161,7 @@ pub fn bodiless(response: Response) -> Response {
     Response::from_parts(parts, Body::empty())
 }
 
-/// A map: its entries are no fields, and stay even if they are empty.
+/// A map: its entries are not fields, and stay even if they are empty.
 const LABELS: &str = "labels";
 
 /// Leaves out what proto3 JSON leaves out: empty text, zero, false, empty lists and objects, null.

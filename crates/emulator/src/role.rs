@@ -1,19 +1,19 @@
-//! The predefined roles, every one there was in August 2026, with those of their permissions that matter here. Two
-//! tables: the roles that bear on service accounts, keys and policies have titles, the others have not. A third adds what
-//! only the emulator asks for. Which role is for which kind of resource Google does not publish; a role of no use on accounts is refused there alone.
+//! The predefined roles of August 2026, with those of their permissions that matter here, in three tables:
+//! roles for service accounts, keys and policies, which have titles; all other roles; and permissions that
+//! only the emulator asks for. Google does not publish which role is for which kind of resource; a role
+//! without any use on accounts is refused only there.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// What is known of a predefined role.
 #[derive(Debug)]
-pub struct Role {
+pub(crate) struct Role {
     /// Its title; empty for a role of the second table.
-    pub title: &'static str,
-    /// Its launch stage.
-    pub stage: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) stage: &'static str,
     /// Those of its permissions that matter here.
-    pub permissions: Vec<&'static str>,
+    pub(crate) permissions: Vec<&'static str>,
 }
 
 static PREDEFINED: LazyLock<BTreeMap<String, Role>> = LazyLock::new(|| {
@@ -28,8 +28,7 @@ static PREDEFINED: LazyLock<BTreeMap<String, Role>> = LazyLock::new(|| {
     all
 });
 
-/// The predefined roles by name.
-pub fn predefined() -> &'static BTreeMap<String, Role> {
+pub(crate) fn predefined() -> &'static BTreeMap<String, Role> {
     &PREDEFINED
 }
 
@@ -67,7 +66,7 @@ fn untitled() -> impl Iterator<Item = (String, Role)> {
 impl Role {
     /// Whether it can be given on a service account: those that have something to say about one. Which roles Google
     /// offers exactly is not known.
-    pub fn is_for_accounts(&self) -> bool {
+    pub(crate) fn is_for_accounts(&self) -> bool {
         self.permissions.iter().any(|permission| permission.starts_with("iam.serviceAccount"))
     }
 }

@@ -1,15 +1,15 @@
-//! The query language of Cloud Asset's searches, as far as people type it: words and `field:words` and `field=value`,
-//! joined by AND (or a space), OR and NOT. There are no parentheses. It compares texts and knows no resources.
+//! The query language of Cloud Asset's searches, as far as users type it: words, `field:words` and
+//! `field=value`, joined by AND (or a space), OR and NOT, without parentheses. It compares texts and knows no
+//! resources.
 
 /// A query: alternatives, in each of which every term has to fit. AND binds closer than OR.
 #[derive(Debug)]
-pub struct Search(Vec<Vec<Term>>);
+pub(crate) struct Search(Vec<Vec<SearchTerm>>);
 
-/// A part of a query.
 #[derive(Debug)]
-pub struct Term {
+pub(crate) struct SearchTerm {
     /// The field, if one is named.
-    pub field: Option<String>,
+    pub(crate) field: Option<String>,
     negated: bool,
     exact: bool,
     value: String,
@@ -17,7 +17,7 @@ pub struct Term {
 
 impl Search {
     /// Reads a query; nothing where it cannot be read.
-    pub fn parse(text: &str) -> Option<Search> {
+    pub(crate) fn parse(text: &str) -> Option<Search> {
         let mut alternatives = vec![Vec::new()];
         let mut negated = false;
         for word in words(text)? {
@@ -26,7 +26,7 @@ impl Search {
                 "OR" => alternatives.push(Vec::new()),
                 "NOT" => negated = true,
                 word => {
-                    let term = Term::parse(word, std::mem::take(&mut negated))?;
+                    let term = SearchTerm::parse(word, std::mem::take(&mut negated))?;
                     alternatives.last_mut().expect("there is one from the start").push(term);
                 }
             }
@@ -37,23 +37,23 @@ impl Search {
     }
 
     /// Whether it is empty, and everything fits.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(Vec::is_empty)
     }
 
     /// Whether the terms fit; `fits` judges a single one by what it says, not by its negation.
-    pub fn holds(&self, fits: impl Fn(&Term) -> bool) -> bool {
+    pub(crate) fn holds(&self, fits: impl Fn(&SearchTerm) -> bool) -> bool {
         self.0.iter().any(|terms| terms.iter().all(|term| fits(term) != term.negated))
     }
 
     /// Whether a term for which that is so is in it.
-    pub fn has(&self, so: impl Fn(&Term) -> bool) -> bool {
+    pub(crate) fn has(&self, so: impl Fn(&SearchTerm) -> bool) -> bool {
         self.0.iter().flatten().any(so)
     }
 }
 
-impl Term {
-    fn parse(word: &str, negated: bool) -> Option<Term> {
+impl SearchTerm {
+    fn parse(word: &str, negated: bool) -> Option<SearchTerm> {
         let (negated, word) = match word.strip_prefix('-') {
             Some(rest) => (!negated, rest),
             None => (negated, word),
@@ -66,12 +66,12 @@ impl Term {
             None => (None, false, word),
         };
         let value = value.trim_matches('"').to_owned();
-        (!value.is_empty()).then_some(Term { field, negated, exact, value })
+        (!value.is_empty()).then_some(SearchTerm { field, negated, exact, value })
     }
 
     /// Whether a text is the value, or has its words one after the other, the last perhaps only begun (`dep*`). Case
     /// does not matter.
-    pub fn fits(&self, text: &str) -> bool {
+    pub(crate) fn fits(&self, text: &str) -> bool {
         if self.exact {
             return text.eq_ignore_ascii_case(&self.value);
         }

@@ -1,5 +1,5 @@
-//! Which APIs there are, where they are on, and the operations that turn them on and off. It owns Service Usage's data;
-//! who may do what, and how a refusal reads, is for the routes.
+//! The catalogue of APIs, where they are enabled, and the operations that change that. The routes decide who
+//! is allowed to, and word the refusals.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,7 +14,7 @@ use super::world::Project;
 const POLLS: u32 = 2;
 
 /// The operation that there never was, because there was nothing to do (seen on the wire).
-pub const NOTHING_TO_DO: &str = "operations/noop.DONE_OPERATION";
+pub(crate) const NOTHING_TO_DO: &str = "operations/noop.DONE_OPERATION";
 
 /// Name, title, and whether the project has to have billing before it can be on: the services that the emulator serves
 /// and some that every project meets. Whether one needs billing is recalled, not documented in one place.
@@ -41,7 +41,7 @@ const CATALOGUE: &[(&str, &str, bool)] = &[
 ];
 
 /// Whether an API is in the catalogue.
-pub fn is_known(name: &str) -> bool {
+pub(crate) fn is_known(name: &str) -> bool {
     CATALOGUE.iter().any(|(known, ..)| *known == name)
 }
 
@@ -49,8 +49,8 @@ pub fn is_known(name: &str) -> bool {
 const SLIP: usize = 2;
 
 /// Whether there may be an API of that name: one that is in the catalogue, that a predefined role is named after, or that
-/// nobody could have meant as one of those in the catalogue. Google has hundreds, and more each month.
-pub fn is_api(name: &str) -> bool {
+/// that is not a typo of one in the catalogue. Google has hundreds, and more each month.
+pub(crate) fn is_api(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let is_short = |short: &&str| !short.is_empty() && short.chars().all(plain);
     let Some(short) = name.strip_suffix(".googleapis.com").filter(is_short) else {
@@ -63,30 +63,24 @@ pub fn is_api(name: &str) -> bool {
     is_known(name) || names_roles || !slipped()
 }
 
-/// An API.
 #[derive(Debug, Clone)]
-pub struct Service {
-    /// Its title.
-    pub title: String,
-    /// Whether a project without billing may not turn it on.
-    pub needs_billing: bool,
+pub(crate) struct Service {
+    pub(crate) title: String,
+    /// Whether a project needs billing to turn it on.
+    pub(crate) needs_billing: bool,
 }
 
-/// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Turns one on.
+pub(crate) enum ServiceChange {
     Enable,
-    /// Turns one off.
     Disable,
-    /// Turns several on.
     BatchEnable,
 }
 
 /// An operation that was started. It goes on when it is looked at, so that tests need no clock.
 #[derive(Debug)]
 struct Operation {
-    change: Change,
+    change: ServiceChange,
     project: usize,
     services: Vec<String>,
     polls_left: u32,
@@ -96,7 +90,7 @@ struct Operation {
 
 /// The APIs there are, and the operations.
 #[derive(Debug, Default)]
-pub struct Services {
+pub(crate) struct Services {
     known: BTreeMap<String, Service>,
     polls: u32,
     lag: i64,
@@ -107,7 +101,7 @@ pub struct Services {
 
 impl Services {
     /// The catalogue, and whatever else projects state to be off.
-    pub fn new(projects: &[Project], polls: Option<u32>, lag: i64) -> Services {
+    pub(crate) fn new(projects: &[Project], polls: Option<u32>, lag: i64) -> Services {
         let stated = projects.iter().flat_map(|project| &project.disabled_services);
         let mut known: BTreeMap<String, Service> = stated
             .map(|name| (name.clone(), Service { title: name.clone(), needs_billing: false }))
@@ -118,26 +112,24 @@ impl Services {
         Services { known, polls: polls.unwrap_or(POLLS), lag, ..Services::default() }
     }
 
-    /// The names, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.known.keys().map(String::as_str)
     }
 
-    /// An API by its name.
-    pub fn get(&self, name: &str) -> Option<&Service> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Service> {
         self.known.get(name)
     }
 }
 
 impl State {
     /// Whether an API is on in a project, by what is configured there.
-    pub fn is_on(&self, project: usize, service: &str) -> bool {
+    pub(crate) fn is_on(&self, project: usize, service: &str) -> bool {
         !self.projects[project].disabled_services.iter().any(|off| off == service)
     }
 
     /// Whether calls are refused because an API is off in a project or in the project of an OAuth client. For a while
     /// after it was turned on they still are.
-    pub fn is_disabled(&self, service: &str, consumer: &str, now: i64) -> bool {
+    pub(crate) fn is_disabled(&self, service: &str, consumer: &str, now: i64) -> bool {
         match self.project(consumer) {
             Some(i) => {
                 let dark = self.services.dark_until.get(&(i, service.to_owned()));
@@ -148,7 +140,7 @@ impl State {
     }
 
     /// An API of a project as its own message.
-    pub fn service_json(&self, project: usize, service: &str) -> Value {
+    pub(crate) fn service_json(&self, project: usize, service: &str) -> Value {
         let parent = self.name(Resource::Project(project));
         let title = self.services.get(service).map(|known| known.title.as_str());
         json!({"name": format!("{parent}/services/{service}"), "parent": parent,
@@ -157,8 +149,14 @@ impl State {
     }
 
     /// Starts to turn services on or off; the answer is the operation. What is as wanted already takes none.
-    pub fn start(&mut self, change: Change, project: usize, services: Vec<String>, now: i64) -> Value {
-        let wanted = change != Change::Disable;
+    pub(crate) fn start(
+        &mut self,
+        change: ServiceChange,
+        project: usize,
+        services: Vec<String>,
+        now: i64,
+    ) -> Value {
+        let wanted = change != ServiceChange::Disable;
         if services.iter().all(|service| self.is_on(project, service) == wanted) {
             return json!({"name": NOTHING_TO_DO, "done": true,
                 "response": self.response(change, project, &services)});
@@ -174,7 +172,7 @@ impl State {
     }
 
     /// An operation as one who polls it sees it, one step further than the last time.
-    pub fn poll(&mut self, name: &str, now: i64) -> Option<Value> {
+    pub(crate) fn poll(&mut self, name: &str, now: i64) -> Option<Value> {
         if name == NOTHING_TO_DO {
             return Some(json!({"name": name, "done": true}));
         }
@@ -205,8 +203,8 @@ impl State {
         operation
     }
 
-    fn turn(&mut self, change: Change, project: usize, service: &str, now: i64) {
-        let (wanted, is) = (change != Change::Disable, self.is_on(project, service));
+    fn turn(&mut self, change: ServiceChange, project: usize, service: &str, now: i64) {
+        let (wanted, is) = (change != ServiceChange::Disable, self.is_on(project, service));
         let off = &mut self.projects[project].disabled_services;
         if wanted && !is {
             off.retain(|name| name != service);
@@ -216,14 +214,16 @@ impl State {
         }
     }
 
-    fn response(&self, change: Change, project: usize, services: &[String]) -> Value {
+    fn response(&self, change: ServiceChange, project: usize, services: &[String]) -> Value {
         let mut all: Vec<Value> =
             services.iter().map(|service| self.service_json(project, service)).collect();
         let kind = |name: &str| format!("type.googleapis.com/google.api.serviceusage.v1.{name}");
         match change {
-            Change::Enable => json!({"@type": kind("EnableServiceResponse"), "service": all.pop()}),
-            Change::Disable => json!({"@type": kind("DisableServiceResponse"), "service": all.pop()}),
-            Change::BatchEnable => json!({"@type": kind("BatchEnableServicesResponse"), "services": all}),
+            ServiceChange::Enable => json!({"@type": kind("EnableServiceResponse"), "service": all.pop()}),
+            ServiceChange::Disable => json!({"@type": kind("DisableServiceResponse"), "service": all.pop()}),
+            ServiceChange::BatchEnable => {
+                json!({"@type": kind("BatchEnableServicesResponse"), "services": all})
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the emulator knows while it runs: the world's resources and policies, tokens, faults, the log of requests.
-//! It answers questions about them; requests and answers are for the routes.
+//! The emulator's state while it runs: the world's resources and policies, tokens, faults, the log of
+//! requests. The routes handle requests and answers.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -30,24 +30,22 @@ use super::world::{AccountKey, ClientProject, CustomRole, Folder, Organization, 
 const LOG: usize = 10_000;
 
 /// What all requests share.
-pub struct Shared {
-    /// The emulator's time.
-    pub clock: Clock,
+pub(crate) struct Shared {
+    pub(crate) clock: Clock,
     /// `http://127.0.0.1:PORT/`.
-    pub base: String,
+    pub(crate) base: String,
     /// Where what is handed out points.
-    pub addresses: Addresses,
+    pub(crate) addresses: Addresses,
     /// Whether the emulator's own endpoint is served.
-    pub control: AtomicBool,
-    /// Everything that changes.
-    pub state: Mutex<State>,
+    pub(crate) control: AtomicBool,
+    pub(crate) state: Mutex<State>,
     /// Tells those who wait at the metadata server that something changed.
-    pub machine: watch::Sender<()>,
+    pub(crate) machine: watch::Sender<()>,
 }
 
 impl Shared {
     /// Changes the machine; false if there is none.
-    pub async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
+    pub(crate) async fn change_machine(&self, change: impl FnOnce(&mut Metadata)) -> bool {
         let changed = self.state.lock().await.metadata.as_mut().map(change).is_some();
         self.machine.send_replace(());
         changed
@@ -56,14 +54,10 @@ impl Shared {
 
 /// A resource that has an allow policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Resource {
-    /// A service account.
+pub(crate) enum Resource {
     Account(usize),
-    /// A project.
     Project(usize),
-    /// A folder.
     Folder(usize),
-    /// An organization.
     Organization(usize),
 }
 
@@ -80,22 +74,20 @@ pub struct Served {
 
 /// What a refresh token gives.
 #[derive(Debug, Clone)]
-pub struct Grant {
-    /// Whose it is.
-    pub principal: Principal,
+pub(crate) struct Grant {
+    pub(crate) principal: Principal,
     /// The client it belongs to, with its secret.
-    pub client: (String, String),
+    pub(crate) client: (String, String),
     /// The scopes that were consented to.
-    pub scopes: Vec<String>,
-    /// Whether it still works.
-    pub session: Session,
+    pub(crate) scopes: Vec<String>,
+    pub(crate) session: Session,
     /// Whether it is replaced each time it is used.
-    pub rotates: bool,
+    pub(crate) rotates: bool,
 }
 
 impl Grant {
     /// Refuses a login that has ended, or that asks for a proof.
-    pub fn check(&self) -> Result<(), Failure> {
+    pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.session {
             Session::Open => Ok(()),
             Session::Reauth => Err(Failure::invalid_rapt()),
@@ -104,59 +96,51 @@ impl Grant {
     }
 }
 
-/// Everything that changes.
 #[derive(Default)]
-pub struct State {
-    /// Organizations.
-    pub organizations: Vec<Organization>,
-    /// Folders.
-    pub folders: Vec<Folder>,
+pub(crate) struct State {
+    pub(crate) organizations: Vec<Organization>,
+    pub(crate) folders: Vec<Folder>,
     /// Projects; their accounts are in `accounts`.
-    pub projects: Vec<Project>,
-    /// Every account.
-    pub accounts: Accounts,
+    pub(crate) projects: Vec<Project>,
+    pub(crate) accounts: Accounts,
     /// The keys of accounts that the emulator made and gave away, by their ids.
-    pub private_keys: HashMap<String, Arc<Key>>,
+    pub(crate) private_keys: HashMap<String, Arc<Key>>,
     /// Names of people by email.
-    pub users: HashMap<String, String>,
+    pub(crate) users: HashMap<String, String>,
     /// What has become of the logins of people, by email.
-    pub sessions: HashMap<String, Session>,
+    pub(crate) sessions: HashMap<String, Session>,
     /// Members of groups by email.
-    pub groups: HashMap<String, Vec<String>>,
-    /// Access tokens given out.
-    pub tokens: Tokens,
+    pub(crate) groups: HashMap<String, Vec<String>>,
+    pub(crate) tokens: Tokens,
     /// Refresh tokens, made at the start.
-    pub grants: HashMap<String, Grant>,
-    /// The identity pools.
-    pub pools: Vec<Pool>,
+    pub(crate) grants: HashMap<String, Grant>,
+    pub(crate) pools: Vec<Pool>,
     /// The keys of providers whose key the emulator makes, by their full resource names.
-    pub made_keys: HashMap<String, Arc<Es256>>,
+    pub(crate) made_keys: HashMap<String, Arc<Es256>>,
     /// The keys of accounts of Google Distributed Cloud, by their names there.
-    pub distributed: HashMap<String, Es256>,
-    /// Whom accounts may stand for.
-    pub workspace: Workspace,
+    pub(crate) distributed: HashMap<String, Es256>,
+    /// Domain-wide delegation.
+    pub(crate) workspace: Workspace,
     /// The machine with a metadata server, if there is one.
-    pub metadata: Option<Metadata>,
+    pub(crate) metadata: Option<Metadata>,
     /// The tokens that the metadata server gives again, by unique id and scopes.
-    pub kept: HashMap<(String, Vec<String>), String>,
+    pub(crate) kept: HashMap<(String, Vec<String>), String>,
     /// The APIs there are, and what turns them on and off.
-    pub services: Services,
+    pub(crate) services: Services,
     /// What keeps calls out, whatever roles there are.
-    pub perimeters: Vec<Perimeter>,
+    pub(crate) perimeters: Vec<Perimeter>,
     /// What happens where Google's behaviour is not known.
-    pub behaviour: Behaviour,
+    pub(crate) behaviour: Behaviour,
     /// For how many seconds after a write a policy is still enforced as it was.
     propagation: i64,
     /// For how many seconds after a write a policy still reads as it was.
     stale_reads: i64,
     /// What was written over, with the time of that; the oldest first. The last is always kept.
     former: HashMap<Resource, Vec<(i64, Policy)>>,
-    /// When accounts and keys authenticated.
-    pub activity: Activity,
+    pub(crate) activity: Activity,
     /// How many analyses of policies each organization asked for on which day, by its number.
-    pub analyses: HashMap<u64, (i64, u32)>,
-    /// Armed faults.
-    pub faults: Faults,
+    pub(crate) analyses: HashMap<u64, (i64, u32)>,
+    pub(crate) faults: Faults,
     log: VecDeque<Served>,
     arrivals: u64,
     clients: Vec<ClientProject>,
@@ -166,7 +150,7 @@ pub struct State {
 
 impl State {
     /// The state at the start of a world.
-    pub fn new(mut world: World, micros: i64) -> State {
+    pub(crate) fn new(mut world: World, micros: i64) -> State {
         let clients = std::mem::take(&mut world.client_projects);
         let mut state = State { last_etag: micros, clients, ..State::default() };
         for (p, project) in world.projects.iter_mut().enumerate() {
@@ -224,7 +208,7 @@ impl State {
         for policy in self.policies_mut() {
             policy.normalise();
             if policy.etag.is_empty() && policy.is_empty() {
-                policy.etag = policy::VIRGIN.into();
+                policy.etag = policy::EMPTY_POLICY_ETAG.into();
             } else if policy.etag.is_empty() {
                 etag += 1;
                 policy.etag = policy::etag(etag);
@@ -241,19 +225,19 @@ impl State {
     }
 
     /// An etag that was never given out before.
-    pub fn next_etag(&mut self, micros: i64) -> String {
+    pub(crate) fn next_etag(&mut self, micros: i64) -> String {
         self.last_etag = micros.max(self.last_etag + 1);
         policy::etag(self.last_etag)
     }
 
     /// An account by email or unique id.
-    pub fn account(&self, name: &str) -> Option<usize> {
+    pub(crate) fn account(&self, name: &str) -> Option<usize> {
         self.accounts.find(name)
     }
 
     /// The account that a token was issued to, while its tokens are good: existing ones are rejected once it is disabled
     /// (IAM reference, disable), and one of a deleted account is not the token of the next one of its name.
-    pub fn issued_to(&self, email: &str, unique_id: &str) -> Option<usize> {
+    pub(crate) fn issued_to(&self, email: &str, unique_id: &str) -> Option<usize> {
         self.account(email).filter(|i| {
             let account = &self.accounts[*i];
             !account.disabled && account.unique_id == unique_id
@@ -261,18 +245,17 @@ impl State {
     }
 
     /// An account in a project, by the project's id or number; `-` is any.
-    pub fn account_in(&self, project: &str, name: &str) -> Option<usize> {
+    pub(crate) fn account_in(&self, project: &str, name: &str) -> Option<usize> {
         let i = self.account(name)?;
         (project == "-" || self.project(project) == Some(self.accounts.project(i))).then_some(i)
     }
 
-    /// The project of an account.
-    pub fn project_of(&self, account: usize) -> &Project {
+    pub(crate) fn project_of(&self, account: usize) -> &Project {
         &self.projects[self.accounts.project(account)]
     }
 
     /// A project by id or number.
-    pub fn project(&self, name: &str) -> Option<usize> {
+    pub(crate) fn project(&self, name: &str) -> Option<usize> {
         match self.node(&format!("projects/{name}")) {
             Some(Resource::Project(i)) => Some(i),
             _ => None,
@@ -280,30 +263,30 @@ impl State {
     }
 
     /// Ends a refresh token, and remembers it; false if it is not known.
-    pub fn end_grant(&mut self, refresh: &str) -> bool {
+    pub(crate) fn end_grant(&mut self, refresh: &str) -> bool {
         let grant = self.grants.get_mut(refresh);
         grant.map(|grant| grant.session = Session::Ended).is_some()
     }
 
     /// A pool and a provider of it by the provider's full resource name, with the key if the emulator made one.
-    pub fn provider(&self, audience: &str) -> Option<(&Pool, &Provider, Option<&Es256>)> {
+    pub(crate) fn provider(&self, audience: &str) -> Option<(&Pool, &Provider, Option<&Es256>)> {
         let mut all = self.pools.iter().flat_map(|pool| pool.providers.iter().map(move |p| (pool, p)));
         let (pool, provider) = all.find(|(pool, provider)| pool.audience(provider) == audience)?;
         Some((pool, provider, self.made_key(pool, provider)))
     }
 
     /// The key that the emulator made for a provider.
-    pub fn made_key(&self, pool: &Pool, provider: &Provider) -> Option<&Es256> {
+    pub(crate) fn made_key(&self, pool: &Pool, provider: &Provider) -> Option<&Es256> {
         self.made_keys.get(&pool.audience(provider)).map(Arc::as_ref)
     }
 
     /// A project, folder or organization by its resource name.
-    pub fn node(&self, name: &str) -> Option<Resource> {
+    pub(crate) fn node(&self, name: &str) -> Option<Resource> {
         self.nodes.get(name).copied()
     }
 
     /// The resource name, with numbers.
-    pub fn name(&self, of: Resource) -> String {
+    pub(crate) fn name(&self, of: Resource) -> String {
         match of {
             Resource::Account(i) => {
                 format!("projects/{}/serviceAccounts/{}", self.project_of(i).id, self.accounts[i].email)
@@ -315,7 +298,7 @@ impl State {
     }
 
     /// The full resource name, in which projects go by their id.
-    pub fn full_name(&self, of: Resource) -> String {
+    pub(crate) fn full_name(&self, of: Resource) -> String {
         match of {
             Resource::Account(_) => format!("//iam.googleapis.com/{}", self.name(of)),
             Resource::Project(i) => {
@@ -326,7 +309,7 @@ impl State {
     }
 
     /// A resource by its full name; the `@` of an account may be escaped (gcloud does so).
-    pub fn by_full_name(&self, full: &str) -> Option<Resource> {
+    pub(crate) fn by_full_name(&self, full: &str) -> Option<Resource> {
         let full = percent_encoding::percent_decode_str(full).decode_utf8().ok()?;
         if let Some(name) = full.strip_prefix("//iam.googleapis.com/") {
             let (project, account) = name.strip_prefix("projects/")?.split_once("/serviceAccounts/")?;
@@ -335,8 +318,7 @@ impl State {
         self.node(full.strip_prefix("//cloudresourcemanager.googleapis.com/")?)
     }
 
-    /// What a resource lies in.
-    pub fn parent(&self, of: Resource) -> Option<Resource> {
+    pub(crate) fn parent(&self, of: Resource) -> Option<Resource> {
         match of {
             Resource::Account(i) => Some(Resource::Project(self.accounts.project(i))),
             Resource::Project(i) => self.projects[i].parent.as_ref().and_then(|name| self.node(name)),
@@ -346,22 +328,21 @@ impl State {
     }
 
     /// The resource and all that it lies in, from the bottom up. A world that was read has no circles; in one that was
-    /// put together otherwise the way ends all the same, after as many levels as there can be.
-    pub fn ancestors(&self, from: Resource) -> impl Iterator<Item = Resource> {
+    /// put together otherwise it ends anyway, after as many levels as there can be.
+    pub(crate) fn ancestors(&self, from: Resource) -> impl Iterator<Item = Resource> {
         // An account, its project, every folder, the organization.
         std::iter::successors(Some(from), |at| self.parent(*at)).take(self.folders.len() + 3)
     }
 
     /// The organization that a resource lies in.
-    pub fn organization(&self, of: Resource) -> Option<&Organization> {
+    pub(crate) fn organization(&self, of: Resource) -> Option<&Organization> {
         self.ancestors(of).find_map(|level| match level {
             Resource::Organization(i) => Some(&self.organizations[i]),
             _ => None,
         })
     }
 
-    /// The policy of a resource.
-    pub fn policy(&self, of: Resource) -> &Policy {
+    pub(crate) fn policy(&self, of: Resource) -> &Policy {
         match of {
             Resource::Account(i) => &self.accounts[i].policy,
             Resource::Project(i) => &self.projects[i].policy,
@@ -371,13 +352,13 @@ impl State {
     }
 
     /// The policy of a resource as it is enforced: for a while after a write that is the one before.
-    pub fn enforced_policy(&self, of: Resource, now: i64) -> &Policy {
+    pub(crate) fn enforced_policy(&self, of: Resource, now: i64) -> &Policy {
         self.policy_before(of, now, self.propagation).unwrap_or_else(|| self.policy(of))
     }
 
     /// The policy of a resource as it reads: for a while after a write, and under a fault that says so, as it was
     /// before.
-    pub fn read_policy(&self, of: Resource, now: i64, stale: bool) -> &Policy {
+    pub(crate) fn read_policy(&self, of: Resource, now: i64, stale: bool) -> &Policy {
         let last =
             self.former.get(&of).and_then(|all| all.last()).filter(|_| stale).map(|(_, policy)| policy);
         last.or_else(|| self.policy_before(of, now, self.stale_reads)).unwrap_or_else(|| self.policy(of))
@@ -390,7 +371,7 @@ impl State {
     }
 
     /// Replaces the policy of a resource.
-    pub fn set_policy(&mut self, of: Resource, policy: Policy, now: i64) {
+    pub(crate) fn set_policy(&mut self, of: Resource, policy: Policy, now: i64) {
         let stored = match of {
             Resource::Account(i) => &mut self.accounts[i].policy,
             Resource::Project(i) => &mut self.projects[i].policy,
@@ -405,7 +386,7 @@ impl State {
     }
 
     /// Gives an account a key that it signs with from now on.
-    pub fn add_key(&mut self, account: usize, stated: AccountKey, key: Arc<Key>) {
+    pub(crate) fn add_key(&mut self, account: usize, stated: AccountKey, key: Arc<Key>) {
         if !self.private_keys.contains_key(&key.id) {
             self.accounts[account].keys.push(stated);
         }
@@ -413,29 +394,29 @@ impl State {
     }
 
     /// The user-managed keys with which an account may sign, each with how long it is good.
-    pub fn keys_in_use(&self, account: usize, now: i64) -> Vec<(Arc<Key>, Validity)> {
+    pub(crate) fn keys_in_use(&self, account: usize, now: i64) -> Vec<(Arc<Key>, Validity)> {
         let in_use =
             self.accounts[account].keys.iter().filter(|key| !key.disabled && now <= key.validity().until);
         in_use.filter_map(|key| Some((Arc::clone(self.private_keys.get(&key.id)?), key.validity()))).collect()
     }
 
     /// A member under the name that it has now: one who was deleted may have come back since it was read.
-    pub fn current_member(&self, member: &str) -> Option<String> {
+    pub(crate) fn current_member(&self, member: &str) -> Option<String> {
         let (_, id) = member.strip_prefix("deleted:serviceAccount:")?.split_once("?uid=")?;
         let account = &self.accounts[self.account(id)?];
         (deleted_member(account) == *member).then(|| live_member(account))
     }
 
-    /// Deletes an account. Wherever it is named it stands as deleted from now on, without a change of any etag: nobody
+    /// Deletes an account. Policies name it as deleted from now on, and no etag changes: nobody
     /// wrote these policies.
-    pub fn delete_account(&mut self, account: usize, now: i64) {
+    pub(crate) fn delete_account(&mut self, account: usize, now: i64) {
         let (live, deleted) = self.names_of(account);
         self.rename_member(&live, &deleted);
         self.accounts.delete(account, now);
     }
 
     /// Brings a deleted account back, with all that it was granted.
-    pub fn restore_account(&mut self, account: usize) {
+    pub(crate) fn restore_account(&mut self, account: usize) {
         self.accounts.restore(account);
         let (live, deleted) = self.names_of(account);
         self.rename_member(&deleted, &live);
@@ -481,7 +462,7 @@ impl State {
     }
 
     /// The custom roles of `projects/P` or `organizations/N`.
-    pub fn custom_roles(&self, parent: &str) -> Option<&[CustomRole]> {
+    pub(crate) fn custom_roles(&self, parent: &str) -> Option<&[CustomRole]> {
         match self.node(parent)? {
             Resource::Project(i) => Some(&self.projects[i].roles),
             Resource::Organization(i) => Some(&self.organizations[i].roles),
@@ -490,19 +471,19 @@ impl State {
     }
 
     /// A custom role by its full name.
-    pub fn custom_role(&self, name: &str) -> Option<&CustomRole> {
+    pub(crate) fn custom_role(&self, name: &str) -> Option<&CustomRole> {
         let (parent, id) = name.split_once("/roles/")?;
         self.custom_roles(parent)?.iter().find(|role| role.id == id)
     }
 
     /// Whether an API is off in the project of an OAuth client.
-    pub fn client_has_off(&self, service: &str, number: &str) -> bool {
+    pub(crate) fn client_has_off(&self, service: &str, number: &str) -> bool {
         let client = self.clients.iter().find(|client| client.number.to_string() == number);
         client.is_some_and(|client| client.disabled_services.iter().any(|off| off == service))
     }
 
     /// Writes a request down when it comes, for one that hangs is never answered; gives its number.
-    pub fn arrived(&mut self, method: &str, path: String) -> u64 {
+    pub(crate) fn arrived(&mut self, method: &str, path: String) -> u64 {
         if self.log.len() == LOG {
             self.log.pop_front();
         }
@@ -512,7 +493,7 @@ impl State {
     }
 
     /// Adds the status to what was written down, unless so many came since that it is gone.
-    pub fn answered(&mut self, number: u64, status: u16) {
+    pub(crate) fn answered(&mut self, number: u64, status: u16) {
         let from_the_end = usize::try_from(self.arrivals - number).unwrap_or(usize::MAX);
         let at = self.log.len().checked_sub(from_the_end.saturating_add(1));
         if let Some(served) = at.and_then(|at| self.log.get_mut(at)) {
@@ -520,13 +501,12 @@ impl State {
         }
     }
 
-    /// Writes down anew from here on.
-    pub fn forget_log(&mut self) {
+    /// Empties the log.
+    pub(crate) fn forget_log(&mut self) {
         self.log.clear();
     }
 
-    /// The requests so far.
-    pub fn log(&self) -> Vec<Served> {
+    pub(crate) fn log(&self) -> Vec<Served> {
         self.log.iter().cloned().collect()
     }
 }

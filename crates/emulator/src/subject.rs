@@ -1,8 +1,8 @@
-//! From a subject token to a principal: what somebody outside of Google sent is judged by the provider it is meant
-//! for, and its claims are mapped. Each kind of token has a file; none of them knows of HTTP.
+//! From a subject token to a principal: a provider verifies a token from outside of Google, and its mapping
+//! turns the claims into a principal. Each kind of token has its own file; none of them knows HTTP.
 
 mod aws;
-mod given;
+mod issued;
 mod oidc;
 mod saml;
 
@@ -14,23 +14,23 @@ use super::federated::Federated;
 use super::identity::{Mapping, Pool, Provider, ProviderKind};
 use super::identity_check::LONGEST_SUBJECT;
 
-pub use given::{HEADER, given};
+pub(crate) use issued::{HEADER, issue_subject_token};
 
 /// The kinds of subject tokens, by their full names.
-pub const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
+pub(crate) const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 /// The same as a JWT to the token service.
-pub const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
+pub(crate) const ID_TOKEN: &str = "urn:ietf:params:oauth:token-type:id_token";
 /// A SAML response, in base64.
-pub const SAML2: &str = "urn:ietf:params:oauth:token-type:saml2";
+pub(crate) const SAML2: &str = "urn:ietf:params:oauth:token-type:saml2";
 /// A signed request of AWS.
-pub const AWS4: &str = "urn:ietf:params:aws:token-type:aws4_request";
+pub(crate) const AWS4: &str = "urn:ietf:params:aws:token-type:aws4_request";
 
 /// How long a federated token lasts at most.
-pub const HOUR: i64 = 3_600;
+pub(crate) const HOUR: i64 = 3_600;
 
 /// Judges a subject token: whose it is, and for how many seconds a federated token for it lasts. That is an hour, but
 /// no longer than a JWT does.
-pub fn judge(
+pub(crate) fn judge(
     pool: &Pool,
     provider: &Provider,
     key: Option<&Es256>,
@@ -39,11 +39,11 @@ pub fn judge(
 ) -> Result<(Federated, i64), Failure> {
     let (claims, lasts) = match (kind, &provider.kind) {
         (JWT | ID_TOKEN, ProviderKind::Oidc(trusted)) => {
-            oidc::claims(trusted, &pool.audience(provider), key, token, now)?
+            oidc::verify(trusted, &pool.audience(provider), key, token, now)?
         }
-        (SAML2, ProviderKind::Saml(trusted)) => (saml::claims(trusted, token)?, HOUR),
+        (SAML2, ProviderKind::Saml(trusted)) => (saml::verify(trusted, token)?, HOUR),
         (AWS4, ProviderKind::Aws(trusted)) => {
-            (aws::claims(trusted, &pool.audience(provider), token, now)?, HOUR)
+            (aws::verify(trusted, &pool.audience(provider), token, now)?, HOUR)
         }
         (JWT | ID_TOKEN | SAML2 | AWS4, _) => {
             let problem =
@@ -60,7 +60,11 @@ pub fn judge(
 }
 
 /// The principal that a provider's mapping makes of claims.
-pub fn principal(pool: &Pool, mapping: &Mapping, claims: &Map<String, Value>) -> Result<Federated, Failure> {
+pub(crate) fn principal(
+    pool: &Pool,
+    mapping: &Mapping,
+    claims: &Map<String, Value>,
+) -> Result<Federated, Failure> {
     let text = |claim: &str| match claims.get(claim) {
         Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
         Some(plain @ (Value::Number(_) | Value::Bool(_))) => Some(plain.to_string()),

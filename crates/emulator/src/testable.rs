@@ -1,5 +1,5 @@
-//! Which permissions can be tested on which kind of resource: those that someone can hold there. Of the APIs that are
-//! served every name is known; of others only whether there is such a service, and what is held above projects alone.
+//! Which permissions can be tested on which kind of resource. For the APIs served here every permission is
+//! known; for others only whether the service exists, and which permissions apply above projects alone.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
@@ -50,14 +50,14 @@ const OF_THE_PROJECT: [&str; 2] = ["iam.serviceAccounts.create", "iam.serviceAcc
 
 /// How far up a permission is held at least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
+enum MinimumLevel {
     Project,
     Folder,
     Organization,
 }
 
 /// Every permission whose name is known: of the tables of roles, and those above.
-pub fn known() -> &'static BTreeSet<String> {
+pub(crate) fn known() -> &'static BTreeSet<String> {
     static KNOWN: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
         let of_roles = role::predefined().values().flat_map(|role| &role.permissions);
         let of_resources = OF_RESOURCES
@@ -89,12 +89,13 @@ fn services() -> &'static HashSet<&'static str> {
 }
 
 /// Permissions, and families of them, that are held above projects alone.
-fn held_above() -> &'static HashMap<String, Level> {
-    static ABOVE: LazyLock<HashMap<String, Level>> = LazyLock::new(|| {
+fn held_above() -> &'static HashMap<String, MinimumLevel> {
+    static ABOVE: LazyLock<HashMap<String, MinimumLevel>> = LazyLock::new(|| {
         let lines = include_str!("../assets/held_above.tsv").lines().filter(|line| !line.starts_with('#'));
         let rows = lines.filter_map(|line| {
             let mut cells = line.split('\t');
-            let level = if cells.next()? == "folder" { Level::Folder } else { Level::Organization };
+            let level =
+                if cells.next()? == "folder" { MinimumLevel::Folder } else { MinimumLevel::Organization };
             Some((level, cells.next()?, cells.next()?))
         });
         rows.flat_map(|(level, service, names)| {
@@ -106,9 +107,9 @@ fn held_above() -> &'static HashMap<String, Level> {
     &ABOVE
 }
 
-fn level(permission: &str, family: &str) -> Level {
+fn level(permission: &str, family: &str) -> MinimumLevel {
     let found = held_above().get(permission).or_else(|| held_above().get(family));
-    found.copied().unwrap_or(Level::Project)
+    found.copied().unwrap_or(MinimumLevel::Project)
 }
 
 /// The family of something that has the form of a permission, as `iam.roles` of `iam.roles.get`, or, as newer ones are
@@ -142,7 +143,7 @@ fn is_open(family: &str) -> bool {
 
 impl State {
     /// Whether someone can hold a permission on a resource.
-    pub fn is_testable(&self, permission: &str, on: Resource) -> bool {
+    pub(crate) fn is_testable(&self, permission: &str, on: Resource) -> bool {
         let Some(family) = family(permission) else { return false };
         let top = match on {
             Resource::Account(_) => {
@@ -150,9 +151,9 @@ impl State {
                     && known().contains(permission)
                     && !OF_THE_PROJECT.contains(&permission);
             }
-            Resource::Project(_) => Level::Project,
-            Resource::Folder(_) => Level::Folder,
-            Resource::Organization(_) => Level::Organization,
+            Resource::Project(_) => MinimumLevel::Project,
+            Resource::Folder(_) => MinimumLevel::Folder,
+            Resource::Organization(_) => MinimumLevel::Organization,
         };
         let exists = known().contains(permission) || is_open(family) || self.is_in_custom_roles(permission);
         exists && level(permission, family) <= top
@@ -167,8 +168,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::world::World;
     use super::*;
+    use crate::world::World;
 
     fn state() -> State {
         let text = r#"{"organizations":[{"number":1,"domain":"example.com"}],

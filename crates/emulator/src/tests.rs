@@ -1,4 +1,4 @@
-//! Tests of a started emulator through a plain HTTP client, as somebody else's client would meet it.
+//! Tests of a running emulator through a plain HTTP client.
 
 use reqwest::{Client, Method, StatusCode};
 
@@ -38,22 +38,22 @@ mod worlds;
 
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";
 
-struct Desk {
+struct TestClient {
     emulator: Emulator,
-    client: Client,
+    http: Client,
     token: String,
     project: &'static str,
 }
 
 /// An answer, with its body read as JSON where it is that.
-struct Got {
+struct TestResponse {
     status: StatusCode,
     headers: reqwest::header::HeaderMap,
     json: Value,
     text: String,
 }
 
-impl Got {
+impl TestResponse {
     fn reason(&self) -> &str {
         let details = self.json["error"]["details"].as_array();
         details.into_iter().flatten().find_map(|detail| detail["reason"].as_str()).unwrap_or("")
@@ -64,21 +64,26 @@ impl Got {
     }
 }
 
-impl Desk {
-    async fn of(world: World) -> Desk {
+impl TestClient {
+    async fn of(world: World) -> TestClient {
         let emulator = Emulator::start(Options { port: 0, world }).await.unwrap();
-        let client = Client::builder().no_proxy().build().unwrap();
+        let http = Client::builder().no_proxy().build().unwrap();
         let token = emulator.handle().mint(DEV, &[CLOUD], 3600).await.unwrap();
-        Desk { emulator, client, token, project: "acme-prod" }
+        TestClient { emulator, http, token, project: "acme-prod" }
     }
 
-    async fn demo() -> Desk {
-        Desk::of(World::demo()).await
+    async fn demo() -> TestClient {
+        TestClient::of(World::demo()).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<Got, reqwest::Error> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<TestResponse, reqwest::Error> {
         let mut request = self
-            .client
+            .http
             .request(method.clone(), format!("{}{path}", self.emulator.base_url()))
             .bearer_auth(&self.token)
             .header("x-goog-user-project", self.project);
@@ -91,14 +96,14 @@ impl Desk {
         let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await?;
-        Ok(Got { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text })
+        Ok(TestResponse { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text })
     }
 
-    async fn get(&self, path: &str) -> Got {
+    async fn get(&self, path: &str) -> TestResponse {
         self.send(Method::GET, path, None).await.unwrap()
     }
 
-    async fn post(&self, path: &str, body: Value) -> Got {
+    async fn post(&self, path: &str, body: Value) -> TestResponse {
         self.send(Method::POST, path, Some(body)).await.unwrap()
     }
 
@@ -136,24 +141,24 @@ fn verified(token: &str, jwks: &Value) -> Value {
 
 #[tokio::test]
 async fn strangers_other_hosts_and_other_paths_are_refused() {
-    let mut desk = Desk::demo().await;
-    let page = desk.get("v1/projects/projects/acme-prod/serviceAccounts").await;
+    let mut api = TestClient::demo().await;
+    let page = api.get("v1/projects/projects/acme-prod/serviceAccounts").await;
     assert!(page.status == 404 && page.text.contains("<title>Error 404 (Not Found)!!1</title>"));
-    let url = format!("{}{DEPLOYER}", desk.emulator.base_url());
-    let rebound = desk.client.get(&url).header("host", "evil.example").send().await.unwrap();
+    let url = format!("{}{DEPLOYER}", api.emulator.base_url());
+    let rebound = api.http.get(&url).header("host", "evil.example").send().await.unwrap();
     assert_eq!(rebound.status(), 403);
-    assert_eq!(desk.get(&format!("{DEPLOYER}?optionsRequestedPolicyVersion=3")).await.status, 400);
-    assert_eq!(desk.client.get(&url).send().await.unwrap().status(), 401);
-    desk.token = "ya29.a0-somebody-elses-secret".into();
-    assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_TYPE_UNSUPPORTED");
-    let log = desk.emulator.handle().request_log().await;
+    assert_eq!(api.get(&format!("{DEPLOYER}?optionsRequestedPolicyVersion=3")).await.status, 400);
+    assert_eq!(api.http.get(&url).send().await.unwrap().status(), 401);
+    api.token = "ya29.a0-somebody-elses-secret".into();
+    assert_eq!(api.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_TYPE_UNSUPPORTED");
+    let log = api.emulator.handle().request_log().await;
     assert!(!format!("{log:?}").contains("somebody") && log.last().unwrap().status == 401);
     assert_eq!(log.last().unwrap().method, "iam.serviceAccounts.get");
 }
 
 #[tokio::test]
 async fn a_verb_that_nobody_knows_is_a_page_that_is_not_there_whatever_it_is_asked_of() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     for path in [
         &format!("{DEPLOYER}:frobnicate"),
         "v1/projects/-/serviceAccounts/nobody@acme-prod.iam.gserviceaccount.com:x",
@@ -164,20 +169,20 @@ async fn a_verb_that_nobody_knows_is_a_page_that_is_not_there_whatever_it_is_ask
         "v3/folders/310000000001:frobnicate",
     ] {
         for method in [Method::GET, Method::POST] {
-            let page = desk.send(method.clone(), path, None).await.unwrap();
+            let page = api.send(method.clone(), path, None).await.unwrap();
             assert_eq!(page.status, 404, "{method} {path}: {}", page.text);
             assert!(page.text.contains("<title>Error 404 (Not Found)!!1</title>"), "{path}: {}", page.text);
         }
     }
     // A colon after a domain is part of a project's id.
-    assert_eq!(desk.get("v3/projects/example.com:acme").await.reason(), "IAM_PERMISSION_DENIED");
+    assert_eq!(api.get("v3/projects/example.com:acme").await.reason(), "IAM_PERMISSION_DENIED");
 }
 
 #[tokio::test]
 async fn what_has_no_path_is_not_found_and_does_no_harm() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let desk = Desk::demo().await;
-    let address = desk.emulator.base_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let api = TestClient::demo().await;
+    let address = api.emulator.base_url().trim_start_matches("http://").trim_end_matches('/').to_owned();
     for (line, status) in [("CONNECT host:1", "405"), ("OPTIONS *", "404")] {
         let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
         let head = format!("{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
@@ -186,31 +191,31 @@ async fn what_has_no_path_is_not_found_and_does_no_harm() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {answer}");
     }
-    assert_eq!(desk.emulator.handle().request_log().await.last().unwrap().method, "unrouted");
-    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    assert_eq!(api.emulator.handle().request_log().await.last().unwrap().method, "unrouted");
+    assert_eq!(api.get(DEPLOYER).await.status, 200);
 }
 
 #[tokio::test]
 async fn the_credentials_files_are_private_and_gone_with_the_emulator() {
-    let desk = Desk::demo().await;
-    let path = desk.emulator.callers()[0].path.clone();
+    let api = TestClient::demo().await;
+    let path = api.emulator.callers()[0].path.clone();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
     }
-    assert_eq!(desk.file(0)["token_uri"], format!("{}token", desk.emulator.base_url()));
-    drop(desk);
+    assert_eq!(api.file(0)["token_uri"], format!("{}token", api.emulator.base_url()));
+    drop(api);
     assert!(!path.exists());
 }
 
 #[tokio::test]
 async fn the_first_line_says_where_everything_is() {
-    let desk = Desk::demo().await;
-    let line = first_line(&desk.emulator);
-    assert_eq!(line["port"], desk.emulator.addr().port());
-    assert_eq!(line["env"]["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"], desk.emulator.base_url());
+    let api = TestClient::demo().await;
+    let line = first_line(&api.emulator);
+    assert_eq!(line["port"], api.emulator.addr().port());
+    assert_eq!(line["env"]["CLOUDSDK_API_ENDPOINT_OVERRIDES_IAM"], api.emulator.base_url());
     assert_eq!(line["callers"][0]["principal"], DEV);
     assert_eq!(line["projects"][0], "acme-prod");
     let metadata = |line: &Value, name: &str| line["env"][format!("GCE_METADATA_{name}")].clone();
@@ -219,27 +224,26 @@ async fn the_first_line_says_where_everything_is() {
     let file: Value = serde_json::from_slice(&std::fs::read(named).unwrap()).unwrap();
     assert_eq!(file["type"], "service_account");
     for name in ["HOST", "ROOT", "IP"] {
-        assert_eq!(metadata(&line, name), desk.emulator.addr().to_string());
+        assert_eq!(metadata(&line, name), api.emulator.addr().to_string());
     }
-    let elsewhere = Desk::of(World { metadata: None, ..World::demo() }).await;
+    let elsewhere = TestClient::of(World { metadata: None, ..World::demo() }).await;
     assert!(metadata(&first_line(&elsewhere.emulator), "HOST").is_null());
 }
 
 #[tokio::test]
 async fn a_hundred_thousand_accounts_are_served_in_pages() {
-    let desk = Desk::of(World::demo().with_generated_accounts(100_000, "acme-prod")).await;
-    let page = desk.get("v1/projects/acme-prod/serviceAccounts?pageSize=100").await;
+    let api = TestClient::of(World::demo().with_generated_accounts(100_000, "acme-prod")).await;
+    let page = api.get("v1/projects/acme-prod/serviceAccounts?pageSize=100").await;
     assert_eq!(page.json["accounts"].as_array().unwrap().len(), 100);
-    let last =
-        desk.get("v1/projects/-/serviceAccounts/report-099995@acme-prod.iam.gserviceaccount.com").await;
+    let last = api.get("v1/projects/-/serviceAccounts/report-099995@acme-prod.iam.gserviceaccount.com").await;
     assert_eq!(last.status, 200);
 }
 
 #[tokio::test]
 async fn a_dropped_emulator_answers_nobody_not_even_an_open_connection() {
-    let Desk { emulator, client, .. } = Desk::demo().await;
+    let TestClient { emulator, http, .. } = TestClient::demo().await;
     let url = format!("{}oauth2/v3/certs", emulator.base_url());
-    client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    http.get(&url).send().await.unwrap().bytes().await.unwrap();
     drop(emulator);
-    assert!(client.get(&url).send().await.is_err());
+    assert!(http.get(&url).send().await.is_err());
 }

@@ -1,4 +1,4 @@
-//! Access tokens: made, looked up and forgotten, in memory only. It never learns a token that it did not make.
+//! Access tokens: issue, find, revoke, in memory only. A token from elsewhere is never recorded.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
@@ -10,28 +10,27 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::boundary::Boundary;
 use super::federated::Federated;
 
-/// Who a token or a JWT stands for.
+/// Whose a token or a JWT is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Principal {
-    /// A person.
+pub(crate) enum Principal {
     User(String),
     /// A service account, by its email.
     Account(String),
-    /// Somebody of an identity pool.
+    /// A principal of an identity pool.
     Federated(Box<Federated>),
 }
 
 impl Principal {
-    /// The email address; nothing for somebody of an identity pool, whose subject may look like anybody's.
-    pub fn email(&self) -> &str {
+    /// The email address; empty for a principal of an identity pool, whose subject can look like any email.
+    pub(crate) fn email(&self) -> &str {
         match self {
             Principal::User(email) | Principal::Account(email) => email,
             Principal::Federated(_) => "",
         }
     }
 
-    /// As it stands in a policy.
-    pub fn member(&self) -> String {
+    /// As in a policy.
+    pub(crate) fn member(&self) -> String {
         match self {
             Principal::User(email) => format!("user:{email}"),
             Principal::Account(email) => format!("serviceAccount:{email}"),
@@ -40,7 +39,7 @@ impl Principal {
     }
 
     /// Reads `user:…`, `serviceAccount:…` or `principal://…`.
-    pub fn parse(member: &str) -> Option<Principal> {
+    pub(crate) fn parse(member: &str) -> Option<Principal> {
         match member.split_once(':')? {
             ("user", email) => Some(Principal::User(email.to_lowercase())),
             ("serviceAccount", email) => Some(Principal::Account(email.to_lowercase())),
@@ -50,38 +49,36 @@ impl Principal {
     }
 }
 
-/// What an access token stands for.
+/// What an access token is good for.
 #[derive(Debug, Clone)]
-pub struct Token {
-    /// Whose it is.
-    pub principal: Principal,
+pub(crate) struct Token {
+    pub(crate) principal: Principal,
     /// What it may be used for.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// When it ends, in seconds since the epoch.
-    pub expires: i64,
-    /// The OAuth client for a person, the unique id for an account; for somebody of an identity pool the OAuth client,
+    pub(crate) expires: i64,
+    /// The OAuth client for a person, the unique id for an account; for a principal of an identity pool the OAuth client,
     /// or the number of the project that pays, or nothing.
-    pub client: String,
+    pub(crate) client: String,
     /// What it is limited to, if it was downscoped.
-    pub boundary: Option<Arc<Boundary>>,
+    pub(crate) boundary: Option<Arc<Boundary>>,
 }
 
 impl Token {
     /// Whether the Security Token Service gave it: what is for people and accounts knows nothing of it.
-    pub fn is_exchanged(&self) -> bool {
+    pub(crate) fn is_exchanged(&self) -> bool {
         self.boundary.is_some() || matches!(self.principal, Principal::Federated(_))
     }
 }
 
-/// All tokens given out.
 #[derive(Debug, Default)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     by_text: HashMap<String, Token>,
 }
 
 impl Tokens {
     /// Makes a token. The prefixes are Google's; the rest says where it comes from.
-    pub fn issue(&mut self, token: Token, now: i64) -> String {
+    pub(crate) fn issue(&mut self, token: Token, now: i64) -> String {
         if self.by_text.len() >= 50_000 {
             self.by_text.retain(|_, token| token.expires > now - 3600);
         }
@@ -97,18 +94,17 @@ impl Tokens {
     }
 
     /// The token of that text, expired or not.
-    pub fn find(&self, text: &str) -> Option<&Token> {
+    pub(crate) fn find(&self, text: &str) -> Option<&Token> {
         self.by_text.get(text)
     }
 
-    /// Forgets a token.
-    pub fn revoke(&mut self, text: &str) -> bool {
+    pub(crate) fn revoke(&mut self, text: &str) -> bool {
         self.by_text.remove(text).is_some()
     }
 }
 
-/// Whether there is a scope of that name: one of Google's discovery documents, or one that is used and stands in none.
-pub fn is_scope(scope: &str) -> bool {
+/// Whether there is a scope of that name: one of Google's discovery documents, or one that is used without being there.
+pub(crate) fn is_scope(scope: &str) -> bool {
     const OTHERS: &[&str] = &[
         "email",
         "profile",
@@ -124,7 +120,7 @@ pub fn is_scope(scope: &str) -> bool {
 }
 
 /// 256 random bits as text.
-pub fn secret() -> String {
+pub(crate) fn secret() -> String {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).expect("the system has random numbers");
     URL_SAFE_NO_PAD.encode(bytes)

@@ -1,13 +1,11 @@
-//! What can be said of a question by one who may not see everything, and how such answers combine.
+//! Answers to questions by a caller who cannot see everything, and how they combine.
 
 /// An answer that may be withheld, or open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// So it is.
+pub(crate) enum Verdict {
     Yes,
-    /// So it is not.
     No,
-    /// Whoever asks may not see what decides it.
+    /// The caller cannot see what decides it.
     Hidden,
     /// A condition decides it, on facts that were not stated.
     Open,
@@ -15,12 +13,12 @@ pub enum Verdict {
 
 impl Verdict {
     /// The answer where everything that decides it is known.
-    pub fn of(flag: bool) -> Verdict {
+    pub(crate) fn of(flag: bool) -> Verdict {
         if flag { Verdict::Yes } else { Verdict::No }
     }
 
     /// Yes if one is, no if none can be. What comes after a yes is not asked.
-    pub fn any(all: impl IntoIterator<Item = Verdict>) -> Verdict {
+    pub(crate) fn any(all: impl IntoIterator<Item = Verdict>) -> Verdict {
         let mut so_far = Verdict::No;
         for next in all {
             so_far = so_far.or(next);
@@ -33,13 +31,13 @@ impl Verdict {
 
     /// Yes if one of them is; no if neither can be; else what keeps it from being known, a secret before a condition.
     #[must_use]
-    pub fn or(self, other: Verdict) -> Verdict {
+    pub(crate) fn or(self, other: Verdict) -> Verdict {
         !((!self).and(!other))
     }
 
     /// Yes if both are; no if one cannot be; else what keeps it from being known, a secret before a condition.
     #[must_use]
-    pub fn and(self, other: Verdict) -> Verdict {
+    pub(crate) fn and(self, other: Verdict) -> Verdict {
         use Verdict::{Hidden, No, Open, Yes};
         match (self, other) {
             (No, _) | (_, No) => No,

@@ -1,5 +1,5 @@
-//! Domain-wide delegation as data: for which people of which domains an account may stand, and with which scopes. It
-//! owns the form of that section of the world and its consistency; giving tokens is for the token endpoint.
+//! Domain-wide delegation as data: which accounts can impersonate users of which domains, with which scopes.
+//! This file owns the form and the checks of that section of the world; the token endpoint issues the tokens.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +10,7 @@ use super::world::{World, WorldError, content};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Workspace {
-    /// Its domains. Accounts may stand for the world's users of these and for nobody else.
+    /// Its domains. Accounts can impersonate the world's users of these and no others.
     pub domains: Vec<String>,
     /// What was allowed to whom.
     pub delegations: Vec<Delegation>,
@@ -37,7 +37,7 @@ impl Workspace {
 
     pub(super) fn check(&self, world: &World) -> Result<(), WorldError> {
         if self.domains.is_empty() && !self.delegations.is_empty() {
-            let problem = "without a domain there is nobody to stand for";
+            let problem = "without a domain there are no users to impersonate";
             return Err(content("workspace.domains".into(), problem.into()));
         }
         for (i, Delegation { account, scopes }) in self.delegations.iter().enumerate() {
@@ -49,7 +49,7 @@ impl Workspace {
                 ));
             }
             if self.delegations[..i].iter().any(|before| before.account == *account) {
-                return Err(content(field("account"), format!("{account} is there twice")));
+                return Err(content(field("account"), format!("{account} appears twice")));
             }
             if let Some((j, scope)) = scopes.iter().enumerate().find(|(_, scope)| !is_scope(scope)) {
                 return Err(content(field(&format!("scopes[{j}]")), format!("{scope:?} is not a scope")));
@@ -58,14 +58,14 @@ impl Workspace {
         Ok(())
     }
 
-    /// Whether the account of a unique id may have all these scopes as somebody else.
-    pub fn allows(&self, account: &str, scopes: &[String]) -> bool {
+    /// Whether the account of a unique id can have all these scopes for a user.
+    pub(crate) fn allows(&self, account: &str, scopes: &[String]) -> bool {
         let delegation = self.delegations.iter().find(|delegation| delegation.account == account);
         delegation.is_some_and(|delegation| scopes.iter().all(|scope| delegation.scopes.contains(scope)))
     }
 
     /// Whether an email address is one of its domains'.
-    pub fn holds(&self, email: &str) -> bool {
+    pub(crate) fn holds(&self, email: &str) -> bool {
         email.rsplit_once('@').is_some_and(|(_, domain)| self.domains.iter().any(|ours| ours == domain))
     }
 }

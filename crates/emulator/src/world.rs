@@ -1,7 +1,7 @@
-//! The world: everything the emulator knows when it starts, as data. It owns the file's form; what of it cannot be
-//! is found in `forms`, what does not fit together in `consistency`, what happens to it afterwards is the state's.
+//! The world: everything the emulator knows when it starts, as data. This file owns the form of a world's file; `forms`
+//! and `consistency` check it, and `State` is what becomes of it afterwards.
 //!
-//! The file is one JSON object. Names are camelCase, every field may be left out, a field that is not known is refused
+//! The file is one JSON object. Names are camelCase, every field is optional, an unknown field is refused
 //! with its line and column. The fields are documented where their types are:
 //!
 //! | field | what it is | type |
@@ -9,10 +9,10 @@
 //! | `organizations`, `folders`, `projects` | resources, with their policies, deny policies, roles and accounts | [`Organization`], [`Folder`], [`Project`], [`Account`], [`CustomRole`], [`Policy`], [`DenyPolicy`] |
 //! | `users`, `groups` | people, and who is in which group | [`User`], [`Group`] |
 //! | `callers` | whose credentials files are written; the first is the default | [`Caller`] |
-//! | `clientProjects` | projects of OAuth clients, where an API may be off | [`ClientProject`] |
+//! | `clientProjects` | projects of OAuth clients, where an API can be off | [`ClientProject`] |
 //! | `workspace` | domain-wide delegation | [`Workspace`] |
-//! | `identityPools` | who outside of Google is believed | [`IdentityPools`] |
-//! | `metadata` | the machine that it stands on | [`Metadata`] |
+//! | `identityPools` | trusted identity providers outside of Google | [`IdentityPools`] |
+//! | `metadata` | the machine that it runs on | [`Metadata`] |
 //! | `perimeters` | VPC Service Controls | [`Perimeter`] |
 //! | `operationPolls`, `activationSeconds`, `propagationSeconds`, `staleReadSeconds` | how slow things are | [`World`] |
 //! | `clockOffsetSeconds` | how wrong its clock is | [`World`] |
@@ -23,8 +23,8 @@ mod consistency;
 mod forms;
 mod shape;
 
-pub use consistency::check_members;
-pub use forms::check_condition;
+pub(crate) use consistency::check_members;
+pub(crate) use forms::check_condition;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,11 +58,11 @@ pub struct World {
     pub client_projects: Vec<ClientProject>,
     /// Whose credentials files are written at the start; the first is the default caller.
     pub callers: Vec<Caller>,
-    /// Whom accounts may stand for (domain-wide delegation); nobody if left out.
+    /// Domain-wide delegation; none if left out.
     pub workspace: Workspace,
-    /// Who outside of Google is believed; nobody if left out.
+    /// Identity pools, which trust identity providers outside of Google; none if left out.
     pub identity_pools: IdentityPools,
-    /// The machine it stands on; without it there is no metadata server, as anywhere else but on Google Cloud.
+    /// The machine it runs on; without it there is no metadata server, as outside of Google Cloud.
     pub metadata: Option<Metadata>,
     /// Service perimeters; none if left out.
     pub perimeters: Vec<Perimeter>,
@@ -96,7 +96,7 @@ pub struct Organization {
     pub domain: String,
     /// Its custom roles.
     pub roles: Vec<CustomRole>,
-    /// Domains whose people may stand in policies; empty permits all (domain-restricted sharing).
+    /// Domains whose users policies can name; empty permits all (domain-restricted sharing).
     pub permitted_domains: Vec<String>,
     /// How many analyses of policies it may ask for in a day (UTC); 20 if left out.
     pub analyses_per_day: Option<u32>,
@@ -357,13 +357,12 @@ impl AccountKey {
 }
 
 /// 21 digits that stay the same for an email.
-pub fn unique_id(email: &str) -> String {
+pub(crate) fn unique_id(email: &str) -> String {
     let hash = keys::hash(email);
     let number = hash[..8].iter().fold(0u64, |sum, b| sum << 8 | u64::from(*b));
     format!("1{number:020}")
 }
 
-/// The problem of a field.
 pub(super) fn content(field: String, problem: String) -> WorldError {
     WorldError::Content { field, problem }
 }

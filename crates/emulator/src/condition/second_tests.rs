@@ -1,5 +1,5 @@
-//! A second evaluator, as naive as can be, for expressions made by chance. It knows no text, only the trees that it makes
-//! itself, and reckons with every value there could be.
+//! A second evaluator, deliberately naive, for random expressions. It knows no text, only the trees that it
+//! makes itself, and evaluates them for every possible value.
 
 use proptest::prelude::*;
 use proptest::sample::select;

@@ -1,43 +1,38 @@
-//! From the text of a condition to its tree: the grammar of CEL (the language definition of cel-spec) without messages,
-//! maps and macros, none of which a condition has a use for. It knows no names, no types and no values.
+//! The parser for conditions: the grammar of CEL (the language definition of cel-spec) without messages, maps
+//! and macros, which conditions do not use. It knows no names, types or values.
 
 use super::Unreadable;
 
 /// How deep an expression may be nested; the reader calls itself for each level.
 const DEEPEST: usize = 32;
 
-/// How many operators, calls and the like an expression may have; whoever walks the tree calls itself for each.
+/// How many operators, calls and the like an expression may have; what walks the tree recurses for each.
 const MOST: usize = 200;
 
 /// An expression, and where it begins; two with an operator between them are where that is.
 #[derive(Debug, Clone)]
-pub struct Expr {
+pub(crate) struct Expr {
     /// Offset in bytes.
-    pub at: usize,
-    /// What it is.
-    pub node: Node,
+    pub(crate) at: usize,
+    pub(crate) node: ExprKind,
 }
 
-/// The kinds of expressions.
 #[derive(Debug, Clone)]
-pub enum Node {
+pub(crate) enum ExprKind {
     /// `null`.
     Null,
     /// `true` or `false`.
     Flag(bool),
-    /// A whole number.
     Int(i64),
     /// A whole number with a `u`.
     Uint(u64),
     /// A number with a point or an exponent.
     Double(f64),
-    /// Text.
     Text(String),
     /// A name with its dots, as `request.time`.
     Name(String),
-    /// A list.
     List(Vec<Expr>),
-    /// A part of something that is no name, as `a[0].b`.
+    /// A field of an expression other than a name, as `a[0].b`.
     Part(Box<Expr>, String),
     /// A function, or a method of its target.
     Call(Option<Box<Expr>>, String, Vec<Expr>),
@@ -49,7 +44,6 @@ pub enum Node {
     Minus(Box<Expr>),
     /// `a ? b : c`.
     Choice(Box<Expr>, Box<Expr>, Box<Expr>),
-    /// An operator between two.
     Pair(&'static str, Box<Expr>, Box<Expr>),
 }
 
@@ -57,14 +51,13 @@ pub enum Node {
 const LEVELS: [&[&str]; 5] =
     [&["||"], &["&&"], &["<=", ">=", "==", "!=", "<", ">", "in"], &["+", "-"], &["*", "/", "%"]];
 
-/// Reads an expression.
-pub fn read(text: &str) -> Result<Expr, Unreadable> {
-    let mut reader = Reader { text, at: 0, depth: 0, parts: 0 };
+pub(crate) fn parse(text: &str) -> Result<Expr, Unreadable> {
+    let mut reader = CelParser { text, at: 0, depth: 0, parts: 0 };
     let expr = reader.expression()?;
     if reader.at < text.len() { Err(reader.unexpected()) } else { Ok(expr) }
 }
 
-struct Reader<'a> {
+struct CelParser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
@@ -73,7 +66,7 @@ struct Reader<'a> {
 
 type Read = Result<Expr, Unreadable>;
 
-impl Reader<'_> {
+impl CelParser<'_> {
     fn problem(&self, problem: impl Into<String>) -> Unreadable {
         Unreadable { offset: self.at, problem: problem.into() }
     }
@@ -124,12 +117,12 @@ impl Reader<'_> {
             reader.expect(":")?;
             let no = reader.expression()?;
             let at = condition.at;
-            reader.made(at, Node::Choice(Box::new(condition), Box::new(yes), Box::new(no)))
+            reader.made(at, ExprKind::Choice(Box::new(condition), Box::new(yes), Box::new(no)))
         })
     }
 
     /// An expression that has others in it.
-    fn made(&mut self, at: usize, node: Node) -> Read {
+    fn made(&mut self, at: usize, node: ExprKind) -> Read {
         self.parts += 1;
         if self.parts > MOST {
             Err(self.problem("the expression is too long"))
@@ -154,7 +147,7 @@ impl Reader<'_> {
         while let Some(sign) = self.operator(signs) {
             let at = self.at - sign.len();
             let right = self.level(level + 1)?;
-            left = self.made(at, Node::Pair(sign, Box::new(left), Box::new(right)))?;
+            left = self.made(at, ExprKind::Pair(sign, Box::new(left), Box::new(right)))?;
         }
         Ok(left)
     }
@@ -176,7 +169,7 @@ impl Reader<'_> {
         let at = self.at;
         if self.take("!") {
             let inner = self.deeper(Self::unary)?;
-            return self.made(at, Node::Not(Box::new(inner)));
+            return self.made(at, ExprKind::Not(Box::new(inner)));
         }
         if self.take("-") {
             // The lowest number is one further from zero than the highest: there the sign belongs to the digits.
@@ -186,10 +179,10 @@ impl Reader<'_> {
                 least.filter(|rest| !rest.starts_with(|c: char| c == '.' || c.is_alphanumeric()))
             {
                 self.at = self.text.len() - rest.len();
-                return Ok(Expr { at, node: Node::Int(i64::MIN) });
+                return Ok(Expr { at, node: ExprKind::Int(i64::MIN) });
             }
             let inner = self.deeper(Self::unary)?;
-            return self.made(at, Node::Minus(Box::new(inner)));
+            return self.made(at, ExprKind::Minus(Box::new(inner)));
         }
         self.member()
     }
@@ -201,13 +194,13 @@ impl Reader<'_> {
             let node = if self.take("[") {
                 let index = self.expression()?;
                 self.expect("]")?;
-                Node::Index(Box::new(expr), Box::new(index))
+                ExprKind::Index(Box::new(expr), Box::new(index))
             } else if self.take(".") {
                 let name = self.word()?;
                 match expr.node {
-                    _ if self.take("(") => Node::Call(Some(Box::new(expr)), name, self.list(")")?),
-                    Node::Name(start) => Node::Name(format!("{start}.{name}")),
-                    _ => Node::Part(Box::new(expr), name),
+                    _ if self.take("(") => ExprKind::Call(Some(Box::new(expr)), name, self.list(")")?),
+                    ExprKind::Name(start) => ExprKind::Name(format!("{start}.{name}")),
+                    _ => ExprKind::Part(Box::new(expr), name),
                 }
             } else {
                 return Ok(expr);
@@ -224,22 +217,22 @@ impl Reader<'_> {
             return Ok(inner);
         }
         if self.take("[") {
-            return Ok(Expr { at, node: Node::List(self.list("]")?) });
+            return Ok(Expr { at, node: ExprKind::List(self.list("]")?) });
         }
         let mut signs = self.rest().chars();
         let (first, second) = (signs.next().unwrap_or(' '), signs.next().unwrap_or(' '));
         let quote = |c: char| c == '"' || c == '\'';
         let node = if quote(first) || (matches!(first, 'r' | 'R') && quote(second)) {
-            Node::Text(self.text()?)
+            ExprKind::Text(self.text()?)
         } else if first.is_ascii_digit() {
             self.number()?
         } else {
             let word = self.word()?;
             match word.as_str() {
-                "true" | "false" => Node::Flag(word == "true"),
-                "null" => Node::Null,
-                _ if self.take("(") => Node::Call(None, word, self.list(")")?),
-                _ => Node::Name(word),
+                "true" | "false" => ExprKind::Flag(word == "true"),
+                "null" => ExprKind::Null,
+                _ if self.take("(") => ExprKind::Call(None, word, self.list(")")?),
+                _ => ExprKind::Name(word),
             }
         };
         Ok(Expr { at, node })
@@ -270,7 +263,7 @@ impl Reader<'_> {
         Ok(word)
     }
 
-    fn number(&mut self) -> Result<Node, Unreadable> {
+    fn number(&mut self) -> Result<ExprKind, Unreadable> {
         let rest = self.rest();
         let (hex, mut before) = (rest.starts_with("0x"), ' ');
         let length = rest
@@ -286,12 +279,12 @@ impl Reader<'_> {
             None => digits.parse().ok(),
         };
         let node = match word.strip_suffix(['u', 'U']) {
-            Some(digits) => whole(digits).map(Node::Uint),
+            Some(digits) => whole(digits).map(ExprKind::Uint),
             None => match whole(word) {
-                Some(number) => i64::try_from(number).ok().map(Node::Int),
+                Some(number) => i64::try_from(number).ok().map(ExprKind::Int),
                 // Digits alone are a whole number, which may be too large.
                 None if word.bytes().all(|b| b.is_ascii_digit()) => None,
-                None => word.parse().ok().filter(|n: &f64| n.is_finite()).map(Node::Double),
+                None => word.parse().ok().filter(|n: &f64| n.is_finite()).map(ExprKind::Double),
             },
         };
         let node = node.ok_or_else(|| self.problem(format!("Syntax error: {word} is not a number")))?;
@@ -321,14 +314,14 @@ impl Reader<'_> {
                 continue;
             }
             let (escaped, length) = escape(&self.text[at..])
-                .ok_or_else(|| self.problem("Syntax error: there is no such escape in a text"))?;
+                .ok_or_else(|| self.problem("Syntax error: unknown escape sequence"))?;
             out.push(escaped);
             at += length;
         }
     }
 }
 
-/// What stands for the text after a backslash, and its length.
+/// The text that an escape sequence is for, and the length of the sequence.
 fn escape(rest: &str) -> Option<(char, usize)> {
     let first = rest.chars().next()?;
     let code = |start: usize, digits: usize, radix: u32| {

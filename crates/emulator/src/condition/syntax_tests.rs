@@ -1,28 +1,28 @@
 //! The grammar by its examples: literals at their bounds, escapes, what binds closer, and how long and deep it may get.
 
-use super::syntax::{Expr, Node, read};
+use super::syntax::{Expr, ExprKind, parse};
 use super::{Facts, Unreadable, check, evaluate};
 
 /// A tree with all its brackets.
 fn written(expr: &Expr) -> String {
     let all = |items: &[Expr]| items.iter().map(written).collect::<Vec<_>>().join(", ");
     match &expr.node {
-        Node::Null => "null".into(),
-        Node::Flag(flag) => flag.to_string(),
-        Node::Int(number) => number.to_string(),
-        Node::Uint(number) => format!("{number}u"),
-        Node::Double(number) => format!("{number:?}"),
-        Node::Text(text) => format!("{text:?}"),
-        Node::Name(name) => name.clone(),
-        Node::List(items) => format!("[{}]", all(items)),
-        Node::Part(whole, part) => format!("({}.{part})", written(whole)),
-        Node::Call(None, name, args) => format!("{name}({})", all(args)),
-        Node::Call(Some(target), name, args) => format!("({}.{name}({}))", written(target), all(args)),
-        Node::Index(whole, index) => format!("({}[{}])", written(whole), written(index)),
-        Node::Not(inner) => format!("(!{})", written(inner)),
-        Node::Minus(inner) => format!("(-{})", written(inner)),
-        Node::Choice(a, b, c) => format!("({} ? {} : {})", written(a), written(b), written(c)),
-        Node::Pair(sign, a, b) => format!("({} {sign} {})", written(a), written(b)),
+        ExprKind::Null => "null".into(),
+        ExprKind::Flag(flag) => flag.to_string(),
+        ExprKind::Int(number) => number.to_string(),
+        ExprKind::Uint(number) => format!("{number}u"),
+        ExprKind::Double(number) => format!("{number:?}"),
+        ExprKind::Text(text) => format!("{text:?}"),
+        ExprKind::Name(name) => name.clone(),
+        ExprKind::List(items) => format!("[{}]", all(items)),
+        ExprKind::Part(whole, part) => format!("({}.{part})", written(whole)),
+        ExprKind::Call(None, name, args) => format!("{name}({})", all(args)),
+        ExprKind::Call(Some(target), name, args) => format!("({}.{name}({}))", written(target), all(args)),
+        ExprKind::Index(whole, index) => format!("({}[{}])", written(whole), written(index)),
+        ExprKind::Not(inner) => format!("(!{})", written(inner)),
+        ExprKind::Minus(inner) => format!("(-{})", written(inner)),
+        ExprKind::Choice(a, b, c) => format!("({} ? {} : {})", written(a), written(b), written(c)),
+        ExprKind::Pair(sign, a, b) => format!("({} {sign} {})", written(a), written(b)),
     }
 }
 
@@ -36,7 +36,7 @@ fn operators_bind_as_cel_has_it() {
         for (j, second) in
             levels.iter().enumerate().flat_map(|(j, signs)| signs.iter().map(move |sign| (j, sign)))
         {
-            let tree = written(&read(&format!("a {first} b {second} c")).unwrap());
+            let tree = written(&parse(&format!("a {first} b {second} c")).unwrap());
             let wanted = if i >= j {
                 format!("((a {first} b) {second} c)")
             } else {
@@ -92,7 +92,7 @@ fn operators_bind_as_cel_has_it() {
         ("_a1", "_a1"),
         ("é", ""),
     ] {
-        let found = read(text).map_or_else(|_| String::new(), |expr| written(&expr));
+        let found = parse(text).map_or_else(|_| String::new(), |expr| written(&expr));
         assert_eq!(found, tree, "{text}");
     }
 }
@@ -141,14 +141,14 @@ fn numbers_are_read_up_to_their_bounds() {
         ("1a", ""),
         ("1_0", ""),
     ] {
-        let found = read(text).map_or_else(|_| String::new(), |expr| written(&expr));
+        let found = parse(text).map_or_else(|_| String::new(), |expr| written(&expr));
         assert_eq!(found, tree, "{text}");
     }
 }
 
 fn text(written: &str) -> Option<String> {
-    match read(written).ok()?.node {
-        Node::Text(text) => Some(text),
+    match parse(written).ok()?.node {
+        ExprKind::Text(text) => Some(text),
         _ => None,
     }
 }
@@ -248,9 +248,9 @@ fn syntax_errors_tell_where_and_what() {
         ("rb'a'", 2, "Syntax error: unexpected '\''"),
         ("a  ;", 3, "Syntax error: unexpected ';'"),
         ("a == 'b", 5, "Syntax error: a text has no end"),
-        ("a == '\\q'", 5, "Syntax error: there is no such escape in a text"),
+        ("a == '\\q'", 5, "Syntax error: unknown escape sequence"),
     ] {
-        let found = read(expression).unwrap_err();
+        let found = parse(expression).unwrap_err();
         assert_eq!(found, Unreadable { offset, problem: problem.into() }, "{expression}");
     }
 }
@@ -280,14 +280,14 @@ fn nodes_stand_where_they_begin_and_operators_where_they_are() {
         ("true", 0),
         (" null", 1),
     ] {
-        assert_eq!(read(expression).unwrap().at, at, "{expression}");
+        assert_eq!(parse(expression).unwrap().at, at, "{expression}");
     }
 }
 
 #[test]
 fn expressions_are_as_deep_and_as_long_as_they_may_be_and_no_more() {
     let deep = |open: &str, close: &str, levels: usize| {
-        read(&format!("{}a{}", open.repeat(levels), close.repeat(levels))).map(drop).map_err(|e| e.problem)
+        parse(&format!("{}a{}", open.repeat(levels), close.repeat(levels))).map(drop).map_err(|e| e.problem)
     };
     // The expression itself is a level.
     for (open, close) in [("(", ")"), ("[", "]"), ("f(", ")"), ("!", ""), ("-", ""), ("a[", "]")] {
@@ -295,22 +295,22 @@ fn expressions_are_as_deep_and_as_long_as_they_may_be_and_no_more() {
         assert_eq!(deep(open, close, 32), Err("the expression is nested too deeply".into()), "{open}");
     }
     // Being deep is over at the end of what is deep.
-    assert!(read(&vec!["((((a))))"; 20].join("+")).is_ok() && read(&vec!["!!!a"; 20].join("+")).is_ok());
+    assert!(parse(&vec!["((((a))))"; 20].join("+")).is_ok() && parse(&vec!["!!!a"; 20].join("+")).is_ok());
     for (start, part, end) in
         [("a", "+a", ""), ("a", "[0]", ""), ("a", ".b", ""), ("a", ".b()", ""), ("a", "&&a", "")]
     {
         let long =
-            |parts| read(&format!("{start}{}{end}", part.repeat(parts))).map(drop).map_err(|e| e.problem);
+            |parts| parse(&format!("{start}{}{end}", part.repeat(parts))).map(drop).map_err(|e| e.problem);
         assert_eq!(long(200), Ok(()), "{part}");
         assert_eq!(long(201), Err("the expression is too long".into()), "{part}");
     }
-    let choices = |count| read(&format!("{}a", "a?a:".repeat(count))).map(drop).map_err(|e| e.problem);
+    let choices = |count| parse(&format!("{}a", "a?a:".repeat(count))).map(drop).map_err(|e| e.problem);
     assert_eq!(choices(31), Ok(()));
     assert_eq!(choices(32), Err("the expression is nested too deeply".into()));
     // Each of the other kinds counts, too.
     for (part, counts) in [("!a", 1), ("-a", 1), ("(a ? a : a)", 1), ("a", 0), ("[a]", 0), ("f(a)", 0)] {
         let rest = 200 - 1 - counts;
-        let of = |sums: usize| read(&format!("{part}{}", "+a".repeat(sums))).is_ok();
+        let of = |sums: usize| parse(&format!("{part}{}", "+a".repeat(sums))).is_ok();
         assert!(of(rest + 1) && !of(rest + 2), "{part}");
     }
 }

@@ -1,31 +1,26 @@
-//! The types of a condition: what each name is, which functions and operators there are, and what they take. It owns the
-//! list of attributes that conditions may speak of (Google's attribute reference for conditions); values are elsewhere.
+//! The types of conditions: of each name, and of the operands of each function and operator. This file owns
+//! the list of attributes that conditions can use (Google's attribute reference for conditions); `value`
+//! evaluates.
 
-use super::syntax::{Expr, Node};
+use super::syntax::{Expr, ExprKind};
 use super::{Unreadable, value};
 
-/// The type of an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Type {
+pub(crate) enum Type {
     /// Known only when it is evaluated.
     Any,
     /// `null`.
     Null,
-    /// A boolean.
     Flag,
-    /// A whole number.
     Int,
     /// A whole number that is not negative.
     Uint,
-    /// A number with a fraction.
     Double,
-    /// Text.
     Text,
     /// A point in time.
     Time,
     /// A length of time.
     Span,
-    /// A list of one type.
     List(Box<Type>),
 }
 
@@ -57,7 +52,7 @@ impl Type {
     }
 }
 
-/// The type of a name; nothing for one that there is not.
+/// The type of a name; `None` for an unknown one.
 fn declared(name: &str) -> Option<Type> {
     Some(match name {
         "request.time" => Type::Time,
@@ -170,7 +165,7 @@ fn pair(sign: &str, left: &Type, right: &Type) -> Option<Type> {
 }
 
 /// The type of an expression, or what is wrong with it.
-pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
+pub(crate) fn of(expr: &Expr) -> Result<Type, Unreadable> {
     let problem = |problem: String| Unreadable { offset: expr.at, problem };
     let overload = |name: &str, args: &[Type]| {
         let args: Vec<String> = args.iter().map(Type::name).collect();
@@ -181,16 +176,16 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
         if type_.takes(&found) { Ok(found) } else { Err(overload(name, &[found])) }
     };
     Ok(match &expr.node {
-        Node::Null => Type::Null,
-        Node::Flag(_) => Type::Flag,
-        Node::Int(_) => Type::Int,
-        Node::Uint(_) => Type::Uint,
-        Node::Double(_) => Type::Double,
-        Node::Text(_) => Type::Text,
-        Node::Name(name) => {
+        ExprKind::Null => Type::Null,
+        ExprKind::Flag(_) => Type::Flag,
+        ExprKind::Int(_) => Type::Int,
+        ExprKind::Uint(_) => Type::Uint,
+        ExprKind::Double(_) => Type::Double,
+        ExprKind::Text(_) => Type::Text,
+        ExprKind::Name(name) => {
             declared(name).ok_or_else(|| problem(format!("undeclared reference to '{name}'")))?
         }
-        Node::List(items) => {
+        ExprKind::List(items) => {
             let mut all: Option<Type> = None;
             for item in items {
                 let found = of(item)?;
@@ -201,21 +196,21 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
             }
             Type::List(Box::new(all.unwrap_or(Type::Any)))
         }
-        Node::Part(whole, name) => match of(whole)? {
+        ExprKind::Part(whole, name) => match of(whole)? {
             Type::Any => Type::Any,
             other => return Err(problem(format!("type '{}' has no field '{name}'", other.name()))),
         },
-        Node::Index(whole, index) => match (of(whole)?, of(index)?) {
+        ExprKind::Index(whole, index) => match (of(whole)?, of(index)?) {
             (Type::List(of), Type::Int | Type::Any) => *of,
             (Type::Any, _) => Type::Any,
             (whole, index) => return Err(overload("_[_]", &[whole, index])),
         },
-        Node::Not(inner) => wanted(inner, Type::Flag, "!_").map(|_| Type::Flag)?,
-        Node::Minus(inner) => match of(inner)? {
+        ExprKind::Not(inner) => wanted(inner, Type::Flag, "!_").map(|_| Type::Flag)?,
+        ExprKind::Minus(inner) => match of(inner)? {
             number @ (Type::Int | Type::Double | Type::Any) => number,
             other => return Err(overload("-_", &[other])),
         },
-        Node::Choice(condition, yes, no) => {
+        ExprKind::Choice(condition, yes, no) => {
             wanted(condition, Type::Flag, "_?_:_")?;
             let (yes, no) = (of(yes)?, of(no)?);
             if !yes.takes(&no) {
@@ -223,11 +218,11 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
             }
             if yes == Type::Any { no } else { yes }
         }
-        Node::Pair(sign, left, right) => {
+        ExprKind::Pair(sign, left, right) => {
             let (left, right) = (of(left)?, of(right)?);
             pair(sign, &left, &right).ok_or_else(|| overload(&format!("_{sign}_"), &[left, right]))?
         }
-        Node::Call(Some(target), name, args) if is_name(target, "resource") => {
+        ExprKind::Call(Some(target), name, args) if is_name(target, "resource") => {
             let args = args.iter().map(of).collect::<Result<Vec<_>, _>>()?;
             let count = match name.as_str() {
                 "matchTag" | "matchTagId" => 2,
@@ -239,7 +234,7 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
             }
             Type::Flag
         }
-        Node::Call(Some(target), name, args) if is_name(target, "api") && name == "getAttribute" => {
+        ExprKind::Call(Some(target), name, args) if is_name(target, "api") && name == "getAttribute" => {
             let args = args.iter().map(of).collect::<Result<Vec<_>, _>>()?;
             match args.as_slice() {
                 // Its type is the default's.
@@ -247,13 +242,13 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
                 _ => return Err(overload("api.getAttribute", &args)),
             }
         }
-        Node::Call(target, name, args) => {
+        ExprKind::Call(target, name, args) => {
             let known = if target.is_some() { METHODS } else { FUNCTIONS };
             if !known.contains(&name.as_str()) {
                 return Err(problem(format!("undeclared reference to '{name}'")));
             }
             // A time that is none would fail each time it is looked at. Whether Google says so at once is not known.
-            if let ("timestamp" | "duration", [Expr { at, node: Node::Text(text) }]) =
+            if let ("timestamp" | "duration", [Expr { at, node: ExprKind::Text(text) }]) =
                 (name.as_str(), args.as_slice())
                 && !value::reads(name, text)
             {
@@ -266,6 +261,6 @@ pub fn of(expr: &Expr) -> Result<Type, Unreadable> {
 }
 
 /// Whether an expression is this name and nothing more.
-pub fn is_name(expr: &Expr, wanted: &str) -> bool {
-    matches!(&expr.node, Node::Name(name) if name == wanted)
+pub(crate) fn is_name(expr: &Expr, wanted: &str) -> bool {
+    matches!(&expr.node, ExprKind::Name(name) if name == wanted)
 }

@@ -1,38 +1,32 @@
-//! What a condition comes to, over the facts that were stated. A fact that was not leaves its part open; a part that fails
-//! (a list without that place, a number too large) leaves `||` and `&&` to the other side, as CEL has it.
+//! Evaluates a condition over the stated facts. An unstated fact leaves its part open; a part that fails (an
+//! index out of range, a number too large) leaves `||` and `&&` to the other side, as in CEL.
 
 use std::cmp::Ordering;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use super::super::clock;
-use super::syntax::{Expr, Node};
+use super::syntax::{Expr, ExprKind};
 use super::types::is_name;
 use super::{Facts, Unreadable};
+use crate::clock;
 
-/// A value.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value {
+pub(crate) enum Value {
     /// A fact that was not stated decides it.
     Open,
     /// `null`.
     Null,
-    /// A boolean.
     Flag(bool),
-    /// A whole number.
     Int(i64),
     /// A whole number that is not negative.
     Uint(u64),
-    /// A number with a fraction.
     Double(f64),
-    /// Text.
     Text(String),
     /// A point in time.
     Time(Timestamp),
     /// A length of time.
     Span(SignedDuration),
-    /// A list.
     List(Vec<Value>),
 }
 
@@ -66,7 +60,7 @@ impl Value {
 type Evaluated = Result<Value, Unreadable>;
 
 /// The boolean that an expression comes to; nothing while it is open.
-pub fn flag(expr: &Expr, facts: &Facts) -> Result<Option<bool>, Unreadable> {
+pub(crate) fn flag(expr: &Expr, facts: &Facts) -> Result<Option<bool>, Unreadable> {
     let failed = |problem: &str| Unreadable { offset: expr.at, problem: problem.to_owned() };
     of(expr, facts)?.flag().map_err(failed)
 }
@@ -76,25 +70,25 @@ fn of(expr: &Expr, facts: &Facts) -> Evaluated {
     let failed = |problem: &str| Unreadable { offset: expr.at, problem: problem.to_owned() };
     let value = |inner: &Expr| of(inner, facts);
     Ok(match &expr.node {
-        Node::Null => Value::Null,
-        Node::Flag(flag) => Value::Flag(*flag),
-        Node::Int(number) => Value::Int(*number),
-        Node::Uint(number) => Value::Uint(*number),
-        Node::Double(number) => Value::Double(*number),
-        Node::Text(text) => Value::Text(text.clone()),
-        Node::Name(name) => match name.as_str() {
+        ExprKind::Null => Value::Null,
+        ExprKind::Flag(flag) => Value::Flag(*flag),
+        ExprKind::Int(number) => Value::Int(*number),
+        ExprKind::Uint(number) => Value::Uint(*number),
+        ExprKind::Double(number) => Value::Double(*number),
+        ExprKind::Text(text) => Value::Text(text.clone()),
+        ExprKind::Name(name) => match name.as_str() {
             "request.time" => facts.now.map_or(Value::Open, |now| Value::Time(clock::moment(now))),
             "resource.name" => Value::text(facts.name.as_ref()),
             "resource.type" => Value::text(facts.kind.as_ref()),
             "resource.service" => Value::text(facts.service.as_ref()),
             _ => Value::Open,
         },
-        Node::List(items) => Value::List(items.iter().map(value).collect::<Result<_, _>>()?),
-        Node::Part(whole, _) => match value(whole)? {
+        ExprKind::List(items) => Value::List(items.iter().map(value).collect::<Result<_, _>>()?),
+        ExprKind::Part(whole, _) => match value(whole)? {
             Value::Open => Value::Open,
             _ => return Err(failed("the value has no fields")),
         },
-        Node::Index(whole, index) => match (value(whole)?, value(index)?) {
+        ExprKind::Index(whole, index) => match (value(whole)?, value(index)?) {
             (Value::List(items), Value::Int(i)) => {
                 let item = usize::try_from(i).ok().and_then(|i| items.get(i).cloned());
                 item.ok_or_else(|| failed("index out of bounds"))?
@@ -102,18 +96,18 @@ fn of(expr: &Expr, facts: &Facts) -> Evaluated {
             (Value::Open, _) | (_, Value::Open) => Value::Open,
             _ => return Err(failed("the value has no such part")),
         },
-        Node::Not(inner) => Value::of_flag(flag(inner, facts)?.map(|flag| !flag)),
-        Node::Minus(inner) => match value(inner)? {
+        ExprKind::Not(inner) => Value::of_flag(flag(inner, facts)?.map(|flag| !flag)),
+        ExprKind::Minus(inner) => match value(inner)? {
             Value::Int(number) => Value::Int(number.checked_neg().ok_or_else(|| failed("integer overflow"))?),
             Value::Double(number) => Value::Double(-number),
             Value::Open => Value::Open,
             _ => return Err(failed("the value cannot be negated")),
         },
-        Node::Choice(condition, yes, no) => match flag(condition, facts)? {
+        ExprKind::Choice(condition, yes, no) => match flag(condition, facts)? {
             Some(flag) => value(if flag { yes } else { no })?,
             None => Value::Open,
         },
-        Node::Pair(sign @ ("&&" | "||"), left, right) => {
+        ExprKind::Pair(sign @ ("&&" | "||"), left, right) => {
             let decisive = *sign == "||";
             match (flag(left, facts), flag(right, facts)) {
                 (Ok(Some(one)), _) | (_, Ok(Some(one))) if one == decisive => Value::Flag(one),
@@ -123,7 +117,7 @@ fn of(expr: &Expr, facts: &Facts) -> Evaluated {
                 (Ok(_), Ok(_)) => Value::Flag(!decisive),
             }
         }
-        Node::Pair(sign, left, right) => {
+        ExprKind::Pair(sign, left, right) => {
             let (left, right) = (value(left)?, value(right)?);
             if left.is_open() || right.is_open() {
                 return Ok(Value::Open);
@@ -131,12 +125,12 @@ fn of(expr: &Expr, facts: &Facts) -> Evaluated {
             joined(sign, &left, &right).ok_or_else(|| failed("the value cannot be computed"))?
         }
         // Nothing here has tags.
-        Node::Call(Some(target), ..) if is_name(target, "resource") => {
+        ExprKind::Call(Some(target), ..) if is_name(target, "resource") => {
             Value::of_flag(facts.name.as_ref().map(|_| false))
         }
         // What the API has to say of the request is not told here.
-        Node::Call(Some(target), ..) if is_name(target, "api") => Value::Open,
-        Node::Call(target, name, args) => {
+        ExprKind::Call(Some(target), ..) if is_name(target, "api") => Value::Open,
+        ExprKind::Call(target, name, args) => {
             let args: Vec<Value> =
                 target.iter().map(|t| &**t).chain(args).map(value).collect::<Result<_, _>>()?;
             if args.iter().any(Value::is_open) {
@@ -282,7 +276,7 @@ fn part_of(time: &Zoned, part: &str) -> Option<i64> {
 }
 
 /// Whether a text is what `timestamp` or `duration` reads.
-pub fn reads(name: &str, text: &str) -> bool {
+pub(crate) fn reads(name: &str, text: &str) -> bool {
     called(name, &[Value::Text(text.to_owned())]).is_some()
 }
 
@@ -308,7 +302,7 @@ fn span(text: &str) -> Option<SignedDuration> {
     SignedDuration::try_from_secs_f64(sign * seconds).ok()
 }
 
-/// What stands in a text where the template has its name in braces; empty where the rest does not fit.
+/// The part of a text where the template has a name in braces; empty if the rest does not match.
 fn extracted<'a>(text: &'a str, template: &str) -> Option<&'a str> {
     let (before, rest) = template.split_once('{')?;
     let (_, after) = rest.split_once('}')?;

@@ -1,4 +1,4 @@
-//! The refusals of what changes service accounts and their keys.
+//! Refusals of methods that change service accounts and their keys.
 
 use serde_json::json;
 
@@ -6,29 +6,29 @@ use super::Failure;
 
 impl Failure {
     /// An id that another account of the project has (quoted by users of Terraform).
-    pub fn account_exists(id: &str, project: &str, name: &str) -> Failure {
+    pub(crate) fn account_exists(id: &str, project: &str, name: &str) -> Failure {
         let message = format!("Service account {id} already exists within project projects/{project}.");
         Failure::google(409, "ALREADY_EXISTS", message).detail("ResourceInfo", json!({"resourceName": name}))
     }
 
     /// A project with all the accounts that it may have (captured by Kubeflow's tests in 2019).
-    pub fn too_many_accounts() -> Failure {
+    pub(crate) fn too_many_accounts() -> Failure {
         Failure::google(429, "RESOURCE_EXHAUSTED", "Maximum number of service accounts on project reached.")
             .detail("RetryInfo", json!({"retryDelay": "86401s"}))
     }
 
     /// An account that is changed under the etag of another state of it. The words are ours.
-    pub fn account_conflict() -> Failure {
+    pub(crate) fn account_conflict() -> Failure {
         Failure::google(409, "ABORTED", "The etag of the service account is not the current one.")
     }
 
     /// What is said of a key too many, and no more than that (captured by firebase-tools in 2023).
-    pub fn failed_precondition() -> Failure {
+    pub(crate) fn failed_precondition() -> Failure {
         Failure::google(400, "FAILED_PRECONDITION", "Precondition check failed.")
     }
 
     /// An organization that allows no keys (gcloud's output, quoted in many issues).
-    pub fn key_creation_disabled(account: &str) -> Failure {
+    pub(crate) fn key_creation_disabled(account: &str) -> Failure {
         let message = "Key creation is not allowed on this service account.";
         let email = account.rsplit('/').next().unwrap_or_default().replace('@', "%40");
         Failure::google(400, "FAILED_PRECONDITION", message).detail(

@@ -1,26 +1,26 @@
-//! The refusals that a fault may name instead of spelling them out, each as the method that is hit would say it: with
-//! its own permission and quota, and in OAuth's form where that is what the service speaks.
+//! Refusals that a fault can select by name, each as the method that is hit would word it: with its own
+//! permission and quota, and in OAuth's form where the service uses that.
 
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::super::reply;
 use super::{Failure, Place};
+use crate::reply;
 
 /// Where a named refusal happens.
 #[derive(Debug, Clone, Copy)]
-pub struct FaultContext<'a> {
+pub(crate) struct FaultContext<'a> {
     /// The API and the gRPC name of the method.
-    pub at: Place,
+    pub(crate) at: Place,
     /// The short name of the method, as `iamcredentials.signJwt`.
-    pub method: &'a str,
+    pub(crate) method: &'a str,
     /// The number of the project that is charged.
-    pub consumer: &'a str,
+    pub(crate) consumer: &'a str,
     /// What the path is about in Resource Manager, as `projects/p`; empty elsewhere.
-    pub resource: &'a str,
+    pub(crate) resource: &'a str,
     /// How many calls a minute there is room for, if the world says so.
-    pub per_minute: Option<u32>,
+    pub(crate) per_minute: Option<u32>,
 }
 
 /// A named refusal: its name, what it is, and how it reads.
@@ -112,29 +112,28 @@ const FORBIDDEN: &[&str] = &[
 ];
 
 /// Every name, and what it is.
-pub fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(crate) fn names() -> impl Iterator<Item = (&'static str, &'static str)> {
     let of_families = GENERAL.iter().chain(OF_OAUTH).map(|(name, what, _)| (*name, *what));
     of_families.chain(FORBIDDEN.iter().map(|reason| (*reason, "403")))
 }
 
 /// Whether there is a refusal of that name.
-pub fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     names().any(|(known, _)| known == name)
 }
 
 /// Whether a method may refuse in OAuth's form: the token service and the userinfo endpoints do.
-pub fn speaks_oauth(method: &str) -> bool {
+pub(crate) fn speaks_oauth(method: &str) -> bool {
     method.starts_with("oauth2.") || method.starts_with("sts.")
 }
 
 /// Whether only the token endpoint and the Security Token Service refuse in that form.
-pub fn is_oauth(name: &str) -> bool {
+pub(crate) fn is_oauth(name: &str) -> bool {
     OF_OAUTH.iter().any(|(known, ..)| *known == name)
 }
 
 impl Failure {
-    /// The refusal of that name.
-    pub fn named(name: &str, context: &FaultContext<'_>) -> Option<Failure> {
+    pub(crate) fn named(name: &str, context: &FaultContext<'_>) -> Option<Failure> {
         if let Some(failure) = Failure::of_oauth(name, context) {
             return Some(failure);
         }
@@ -225,7 +224,7 @@ impl Failure {
     }
 
     /// A refusal with the pause that the server asks for, if it is in Google's form.
-    pub fn retry_info(self, milliseconds: Option<u64>) -> Failure {
+    pub(crate) fn retry_info(self, milliseconds: Option<u64>) -> Failure {
         match milliseconds {
             Some(pause) if self.body["error"].is_object() => {
                 let delay = match pause % 1_000 {
@@ -239,7 +238,7 @@ impl Failure {
     }
 
     /// The refusal as a service says it that has no form for errors: its text alone.
-    pub fn into_plain(self) -> Response {
+    pub(crate) fn into_plain(self) -> Response {
         let text = format!("{}\n", self.text());
         let mut plain = reply::plain(self.status, &text);
         let whole = self.into_response();
@@ -317,8 +316,8 @@ fn permission(method: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::routes;
     use super::*;
+    use crate::routes;
 
     fn named(name: &str, service: &'static str, method: &str, per_minute: Option<u32>) -> Failure {
         let at = Place { service, title: "X", method: "google.X" };

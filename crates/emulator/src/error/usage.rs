@@ -1,4 +1,4 @@
-//! How Service Usage refuses: each refusal has a number of its own.
+//! Refusals of Service Usage, each with its own number.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::Failure;
 
 impl Failure {
     /// A refusal of Service Usage, which has a number of its own for each (captures of gcloud and Terraform, 2023 to
-    /// 2026). The help token that follows the message there is left out: it means nothing to anybody but Google.
+    /// 2026). The help token that follows the message there is left out: only Google can read it.
     fn service_usage(failure: Failure, subject: &str, reason: &str, metadata: &Value) -> Failure {
         let mut info = json!({"reason": reason, "domain": "serviceusage.googleapis.com"});
         if !metadata.is_null() {
@@ -20,15 +20,16 @@ impl Failure {
             .detail("ErrorInfo", info)
     }
 
-    /// What the caller may not do with Service Usage, as `enable service [compute.googleapis.com]`. The capture is of
-    /// `enable`; the wording of `list` was seen without its details, those of `get` and `disable` follow them.
-    pub fn service_usage_denied(what: &str) -> Failure {
+    /// What the caller is not allowed to do with Service Usage, as `enable service [compute.googleapis.com]`. The
+    /// capture is of `enable`; the wording of `list` was seen without its details, those of `get` and `disable`
+    /// follow them.
+    pub(crate) fn service_usage_denied(what: &str) -> Failure {
         let failure = Failure::google(403, "PERMISSION_DENIED", format!("Permission denied to {what}"));
         Failure::service_usage(failure, "110002", "AUTH_PERMISSION_DENIED", &Value::Null)
     }
 
-    /// A project that Service Usage does not know, or the caller may not know (recalled).
-    pub fn unknown_consumer(project: &str) -> Failure {
+    /// A project that Service Usage does not know, or hides from the caller (recalled).
+    pub(crate) fn unknown_consumer(project: &str) -> Failure {
         let message = format!("Project '{project}' not found or permission denied.");
         Failure::service_usage(
             Failure::google(403, "PERMISSION_DENIED", message),
@@ -38,8 +39,8 @@ impl Failure {
         )
     }
 
-    /// Services that there are not (recalled).
-    pub fn unknown_services(names: &str) -> Failure {
+    /// Services that do not exist (recalled).
+    pub(crate) fn unknown_services(names: &str) -> Failure {
         let message = format!("Not found or permission denied for service(s): {names}.");
         Failure::service_usage(
             Failure::google(403, "PERMISSION_DENIED", message),
@@ -52,7 +53,7 @@ impl Failure {
     /// An API that needs billing, in a project without (capture of `gcloud services enable`, 2023). Firebase's tools
     /// look for the violation type `serviceusage/billing-enabled` or for this reason; which one is sent today is not
     /// known, so ours is the captured one.
-    pub fn billing_required(project: u64, services: &[String]) -> Failure {
+    pub(crate) fn billing_required(project: u64, services: &[String]) -> Failure {
         let all = services.join(",");
         let message = format!(
             "Billing account for project '{project}' is not found. Billing must be enabled for activation of \
@@ -73,7 +74,7 @@ impl Failure {
     }
 
     /// A service that is to be turned off and is not on: the status is documented, the text is ours.
-    pub fn not_enabled(service: &str, project: u64) -> Failure {
+    pub(crate) fn not_enabled(service: &str, project: u64) -> Failure {
         let message = format!("The service {service} is not enabled for project {project}.");
         Failure::google(400, "FAILED_PRECONDITION", message)
     }

@@ -1,5 +1,5 @@
-//! A certificate authority of an emulator's own, for TLS as Google's hosts speak it. Its key is made at the start, is kept
-//! in memory alone and goes with the emulator: nobody else can ever speak in its name.
+//! The emulator's own certificate authority, for TLS as Google's hosts. Its key is made at the start, never
+//! leaves memory and goes with the emulator.
 
 use std::io;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use super::hosts;
 
 const DAY: i64 = 24 * 60 * 60;
-/// Longer than anybody runs an emulator, and short enough for systems that refuse certificates of years.
+/// Longer than emulators run, and short enough for systems that refuse certificates of years.
 const LIFE: i64 = 30 * DAY;
 
 /// What speaks TLS as every host that is served, and the certificate by which that is believed.
-pub struct Authority {
+pub(crate) struct Authority {
     /// Ends TLS.
-    pub acceptor: TlsAcceptor,
+    pub(crate) acceptor: TlsAcceptor,
     /// The authority's certificate, as PEM.
-    pub certificate: String,
+    pub(crate) certificate: String,
 }
 
 impl Authority {
     /// Makes one, at this time of the real clock, in seconds since the epoch: clients hold certificates against theirs, and
     /// not against the emulator's.
-    pub fn make(now: i64) -> io::Result<Authority> {
+    pub(crate) fn make(now: i64) -> io::Result<Authority> {
         Authority::try_make(now).map_err(io::Error::other)
     }
 

@@ -1,14 +1,14 @@
-//! What Google's front end demands of a request before an API sees it, and the page with which it refuses.
+//! What Google's front end requires of a request before an API sees it, and the page with which it refuses.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Version, header};
 use axum::response::Response;
 
-use super::super::behaviour::Tolerance;
-use super::super::reply;
-use super::super::routes::CONTROL;
-use super::super::routes::payload::Unread;
+use crate::behaviour::Tolerance;
+use crate::reply;
+use crate::routes::CONTROL;
+use crate::routes::payload::BodyError;
 
 /// The longest path with its query, in bytes. Google publishes none; libraries that know of a limit turn to a POST from
 /// 2,048 bytes on, and a payload of 16 KiB in the head is what operators were told.
@@ -18,15 +18,19 @@ const LARGEST_HEAD: usize = 64 * 1024;
 
 const VERBS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
-/// Whether a path is one of Google's APIs: neither the machine's, nor of somebody whom Google trusts, nor ours.
-pub fn is_googles(path: &str) -> bool {
+/// Whether a path is one of Google's APIs, and not of the metadata server, an identity provider or the control endpoint.
+pub(crate) fn is_googles(path: &str) -> bool {
     !["/computeMetadata", "/external/", CONTROL].iter().any(|other| path.starts_with(other))
 }
 
 /// The page that a request is refused with, if it is.
-pub fn refusal(parts: &Parts, body: &Result<Bytes, Unread>, unsized_http2: Tolerance) -> Option<Response> {
+pub(crate) fn refusal(
+    parts: &Parts,
+    body: &Result<Bytes, BodyError>,
+    unsized_http2: Tolerance,
+) -> Option<Response> {
     let path = parts.uri.path();
-    if body == &Err(Unread::Broken) {
+    if body == &Err(BodyError::Broken) {
         return Some(reply::page(StatusCode::BAD_REQUEST, path));
     }
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());

@@ -1,14 +1,14 @@
-//! The headers that every answer of Google's has, and whether it is compressed.
+//! The headers on every answer of Google's, and whether an answer is compressed.
 
 use axum::http::{HeaderValue, Version, header};
 use axum::response::Response;
 use tower_http::compression::Predicate;
 
-use super::super::routes::FromGoogle;
 use super::hosts::Host;
+use crate::routes::FromGoogle;
 
 /// As they were seen on answers of Google's APIs. Where another protocol is served, too, is told by the real hosts alone.
-pub fn dress(response: &mut Response, version: Version, host: Host) {
+pub(crate) fn dress(response: &mut Response, version: Version, host: Host) {
     if response.extensions().get::<FromGoogle>().is_none() {
         return;
     }
@@ -26,7 +26,7 @@ pub fn dress(response: &mut Response, version: Version, host: Host) {
 
 /// Whether an answer is compressed for those who ask for it. gRPC compresses within its messages.
 #[derive(Clone, Copy)]
-pub struct MayBeCompressed;
+pub(crate) struct MayBeCompressed;
 
 impl Predicate for MayBeCompressed {
     fn should_compress<B: http_body::Body>(&self, response: &axum::http::Response<B>) -> bool {

@@ -1,14 +1,13 @@
-//! For which host a request is. A page elsewhere may make a browser send requests here under its own name; those are not
-//! served.
+//! The host that a request is for. A page elsewhere can make a browser send requests here under its own name;
+//! those are refused.
 
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
 
-use super::super::routes::Api;
+use crate::routes::Api;
 
-/// Whom a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
+pub(crate) enum Host {
     /// This machine: every service at once.
     Loopback,
     /// A host of Google's that a tunnel leads to: the service that is there.
@@ -17,7 +16,7 @@ pub enum Host {
 
 impl Host {
     /// Whether a service is reached under it.
-    pub fn has(self, api: Api) -> bool {
+    pub(crate) fn has(self, api: Api) -> bool {
         match self {
             Host::Loopback => true,
             Host::Google(own) => own == api,
@@ -27,7 +26,7 @@ impl Host {
 
 impl Host {
     /// The same for a service that its documents call `iam`.
-    pub fn has_named(self, name: &str) -> bool {
+    pub(crate) fn has_named(self, name: &str) -> bool {
         match self {
             Host::Loopback => true,
             Host::Google(own) => own.host().strip_suffix(".googleapis.com") == Some(name),
@@ -52,7 +51,7 @@ const SERVED: [Api; 9] = [
 const SIGN_IN: [&str; 3] = ["www.googleapis.com", "openidconnect.googleapis.com", "accounts.google.com"];
 
 /// The hosts of Google's that are served, each with its service: its own name, and that for clients with a certificate.
-pub fn googles() -> impl Iterator<Item = (String, Api)> {
+pub(crate) fn googles() -> impl Iterator<Item = (String, Api)> {
     let own = SERVED.into_iter().flat_map(|api| {
         let name = api.host().split('.').next().unwrap_or_default();
         [(api.host().to_owned(), api), (format!("{name}.mtls.googleapis.com"), api)]
@@ -61,13 +60,13 @@ pub fn googles() -> impl Iterator<Item = (String, Api)> {
 }
 
 /// The service at a host of Google's.
-pub fn service(host: &str) -> Option<Api> {
+pub(crate) fn service(host: &str) -> Option<Api> {
     googles().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, api)| api)
 }
 
 /// Why a request is for no host of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Misdirected {
+pub(crate) enum Misdirected {
     /// It names several hosts, of which each reader would take another one (RFC 9112, 3.2).
     Several,
     /// It names another one.
@@ -75,7 +74,7 @@ pub enum Misdirected {
 }
 
 /// Whom a request is for; through a tunnel, for the host that the tunnel was asked for.
-pub fn of(parts: &Parts, tunnel: Option<Host>) -> Result<Host, Misdirected> {
+pub(crate) fn find_host(parts: &Parts, tunnel: Option<Host>) -> Result<Host, Misdirected> {
     if parts.headers.get_all(header::HOST).iter().count() > 1 {
         return Err(Misdirected::Several);
     }

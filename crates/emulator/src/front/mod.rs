@@ -1,7 +1,7 @@
-//! Google's front end, which stands before its APIs: what it refuses never reaches one of them, and what it refuses with is
-//! a page for people and not JSON. It owns hosts, verbs, sizes and the headers of every answer; it knows no method.
+//! Google's front end, which every request passes before an API. It refuses with an HTML page, not with JSON.
+//! It owns hosts, verbs, sizes and the headers of every answer, and knows no methods.
 //!
-//! What is here was seen at Google's, or is a documented choice where nobody has published it: the sizes.
+//! It does what was seen at Google. Limits of size, which Google does not publish, are documented choices.
 
 mod authority;
 mod demands;
@@ -22,24 +22,23 @@ use super::connection::ConnectionCutter;
 use super::reply;
 use super::routes::{self, FromGoogle, payload};
 use super::state::Shared;
-pub use authority::Authority;
-pub use hosts::Host;
+pub(crate) use authority::Authority;
+pub(crate) use hosts::Host;
 use hosts::Misdirected;
-pub use proxy::Proxy;
-pub use verb::Parameters;
+pub(crate) use proxy::Proxy;
+pub(crate) use verb::Parameters;
 
 /// What stands before the APIs of one emulator.
 #[derive(Clone)]
-pub struct Front {
-    /// What the APIs share.
-    pub shared: Arc<Shared>,
+pub(crate) struct Front {
+    pub(crate) shared: Arc<Shared>,
     /// How tunnels end, if it is a proxy.
-    pub proxy: Option<Proxy>,
+    pub(crate) proxy: Option<Proxy>,
 }
 
 impl Front {
     /// Everything that is served over one connection.
-    pub fn router(self) -> Router {
+    pub(crate) fn router(self) -> Router {
         let compressed = CompressionLayer::new().gzip(true).compress_when(headers::MayBeCompressed);
         Router::new().fallback(serve).with_state(self).layer(compressed)
     }
@@ -56,9 +55,9 @@ async fn serve(
     let tunnel = request.extensions().get::<Host>().copied();
     let (mut parts, body) = request.into_parts();
     // Also of what is refused: a connection with half a body in it is of no use to its next request.
-    let mut body = payload::read(body).await;
+    let mut body = payload::read_body(body).await;
     let is_whole = body.is_ok();
-    let mut response = match hosts::of(&parts, tunnel) {
+    let mut response = match hosts::find_host(&parts, tunnel) {
         Err(Misdirected::Several) => reply::page(StatusCode::BAD_REQUEST, parts.uri.path()),
         Err(Misdirected::Elsewhere) => {
             reply::plain(StatusCode::FORBIDDEN, "The emulator serves only requests for a loopback host.\n")

@@ -1,5 +1,5 @@
-//! The emulator as a proxy: a tunnel to a host of Google's ends here, so that clients with compiled-in addresses reach it
-//! unchanged. It leads nowhere else.
+//! The emulator as a proxy: it ends tunnels to Google's hosts itself, so that clients with compiled-in
+//! addresses reach it unchanged. It forwards nothing.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::super::connection::ConnectionCutter;
-use super::super::reply;
 use super::Front;
 use super::authority::Authority;
 use super::hosts::{self, Host};
+use crate::connection::ConnectionCutter;
+use crate::reply;
 
 /// Where tunnels end.
 #[derive(Clone)]
-pub struct Proxy {
+pub(crate) struct Proxy {
     authority: Arc<Authority>,
     sender: mpsc::Sender<BoxFuture<'static, ()>>,
 }
 
 impl Proxy {
     /// What speaks in the authority's name, and the task that holds its tunnels: they end with it.
-    pub fn new(authority: Arc<Authority>) -> (Proxy, impl Future<Output = ()> + Send + 'static) {
+    pub(crate) fn new(authority: Arc<Authority>) -> (Proxy, impl Future<Output = ()> + Send + 'static) {
         let (sender, mut receiver) = mpsc::channel::<BoxFuture<'static, ()>>(16);
         let tunnels = async move {
             let mut tunnels = JoinSet::new();
@@ -49,9 +49,9 @@ impl Proxy {
 }
 
 /// Answers a request for a tunnel.
-pub async fn connect(front: &Front, cutter: ConnectionCutter, request: Request) -> Response {
+pub(crate) async fn connect(front: &Front, cutter: ConnectionCutter, request: Request) -> Response {
     if request.extensions().get::<Host>().is_some() {
-        return reply::plain(StatusCode::METHOD_NOT_ALLOWED, "There are no tunnels within a tunnel.\n");
+        return reply::plain(StatusCode::METHOD_NOT_ALLOWED, "CONNECT is not supported inside a tunnel.\n");
     }
     let Some(proxy) = &front.proxy else {
         return reply::plain(
@@ -59,7 +59,7 @@ pub async fn connect(front: &Front, cutter: ConnectionCutter, request: Request) 
             "This emulator is not a proxy: start it with --proxy.\n",
         );
     };
-    let Some(host) = asked(request.uri()) else {
+    let Some(host) = requested_host(request.uri()) else {
         let asked = request.uri().to_string().replace(|c: char| !c.is_ascii_graphic(), "");
         let hosts: Vec<String> = hosts::googles().map(|(host, _)| host).collect();
         return reply::plain(
@@ -86,7 +86,7 @@ pub async fn connect(front: &Front, cutter: ConnectionCutter, request: Request) 
 }
 
 /// The host of Google's that a tunnel is asked for.
-fn asked(uri: &Uri) -> Option<Host> {
+fn requested_host(uri: &Uri) -> Option<Host> {
     let authority = uri.authority().filter(|authority| authority.port_u16() == Some(443))?;
     hosts::service(authority.host()).map(Host::Google)
 }

@@ -1,24 +1,24 @@
-//! Which method of HTTP a request really means: HEAD is GET without the body, and a POST may say that it stands for another
-//! one, as Google's API clients do where the address would grow too long.
+//! The method of HTTP that a request really means: HEAD is GET without the body, and a POST can override its
+//! method, as Google's API clients do when the URL would grow too long.
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::response::Response;
 
-use super::super::reply;
-use super::super::routes::payload::Unread;
+use crate::reply;
+use crate::routes::payload::BodyError;
 
 const OVERRIDE: &str = "x-http-method-override";
-/// What a POST may stand for.
+/// What a POST can really be.
 const MEANT: [Method; 4] = [Method::GET, Method::PUT, Method::PATCH, Method::DELETE];
 
 /// The parameters of a request that came as a form, and not in its address: that may be too short for them.
 #[derive(Debug, Clone)]
-pub struct Parameters(pub String);
+pub(crate) struct Parameters(pub(crate) String);
 
 /// HEAD is answered as GET is; the server leaves the body out by itself.
-pub fn head_as_get(parts: &mut Parts) {
+pub(crate) fn head_as_get(parts: &mut Parts) {
     if parts.method == Method::HEAD {
         parts.method = Method::GET;
     }
@@ -27,9 +27,9 @@ pub fn head_as_get(parts: &mut Parts) {
 /// Makes a POST the method that it names, if it names one; what a form carries are its parameters then.
 ///
 /// # Errors
-/// The page for what no POST stands for.
+/// The page for a method that a POST cannot be.
 #[expect(clippy::result_large_err, reason = "the page is the answer, and is sent at once")]
-pub fn stand_for(parts: &mut Parts, body: &mut Result<Bytes, Unread>) -> Result<(), Response> {
+pub(crate) fn stand_for(parts: &mut Parts, body: &mut Result<Bytes, BodyError>) -> Result<(), Response> {
     if parts.method != Method::POST {
         return Ok(());
     }

@@ -1,5 +1,5 @@
-//! IAM v1: the keys of service accounts. Google's own key of an account comes first in each list; user-managed ones are
-//! those that the world states, the one in the account's credentials file, and those that were made here.
+//! IAM v1: the keys of service accounts. Google's own key of an account comes first in each list;
+//! user-managed keys are those of the world, that of the account's credentials file, and those created here.
 
 use std::sync::Arc;
 
@@ -8,16 +8,16 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::check::{Field, Kind};
-use super::super::clock;
-use super::super::error::{Answer, Failure};
-use super::super::files;
-use super::super::keys::{self, Key, Validity};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::super::world::AccountKey;
-use super::iam::account;
-use super::{Call, Route, routes};
+use super::iam::find_account;
+use super::{ApiCall, Route, routes};
+use crate::check::{Field, FieldType};
+use crate::clock;
+use crate::error::{ApiResult, Failure};
+use crate::files;
+use crate::keys::{self, Key, Validity};
+use crate::reply;
+use crate::state::{Resource, State};
+use crate::world::AccountKey;
 
 pub(super) const ROUTES: &[Route] = routes! {
     Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
@@ -37,7 +37,7 @@ const USER: &str = "USER_MANAGED";
 const MOST_KEYS: usize = 10;
 
 /// A key as a list shows it.
-struct Listed {
+struct ListedKey {
     id: String,
     kind: &'static str,
     json: Value,
@@ -55,32 +55,32 @@ fn user_json(account: &str, key: &AccountKey) -> Value {
 }
 
 /// The keys of the account in the path, and the account's unique id.
-async fn keys_of(call: &Call, permission: &str) -> Result<(Vec<Listed>, String), Failure> {
+async fn keys_of(call: &ApiCall, permission: &str) -> Result<(Vec<ListedKey>, String), Failure> {
     let caller = call.caller().await?;
     let (name, subject, user_managed) = {
         let state = call.state().await;
-        let i = account(call, &state, &caller, permission)?;
+        let i = find_account(call, &state, &caller, permission)?;
         let name = state.name(Resource::Account(i));
-        let listed = |key: &AccountKey| Listed {
+        let listed = |key: &AccountKey| ListedKey {
             id: key.id.clone(),
             kind: USER,
             json: user_json(&name, key),
             real: state.private_keys.get(&key.id).map(|real| (Arc::clone(real), key.validity())),
         };
-        let user_managed: Vec<Listed> = state.accounts[i].keys.iter().map(listed).collect();
+        let user_managed: Vec<ListedKey> = state.accounts[i].keys.iter().map(listed).collect();
         (name, state.accounts[i].unique_id.clone(), user_managed)
     };
     let valid = Validity::of_google(call.now());
-    let own = keys::of(&subject).await;
+    let own = keys::key_of(&subject).await;
     let json = json!({"name": format!("{name}/keys/{}", own.id), "validAfterTime": clock::rfc3339(valid.from),
         "validBeforeTime": clock::rfc3339(valid.until), "keyAlgorithm": "KEY_ALG_RSA_2048",
         "keyOrigin": "GOOGLE_PROVIDED", "keyType": SYSTEM});
-    let mut all = vec![Listed { id: own.id.clone(), kind: SYSTEM, json, real: Some((own, valid)) }];
+    let mut all = vec![ListedKey { id: own.id.clone(), kind: SYSTEM, json, real: Some((own, valid)) }];
     all.extend(user_managed);
     Ok((all, subject))
 }
 
-async fn list(call: Call) -> Answer {
+async fn list(call: ApiCall) -> ApiResult {
     let query = call.query(&["keyTypes"])?;
     let types = query.enums(
         "keyTypes",
@@ -96,7 +96,7 @@ async fn list(call: Call) -> Answer {
     Ok(reply::message(json!({"keys": wanted.map(|key| key.json).collect::<Vec<_>>()})))
 }
 
-async fn get(call: Call) -> Answer {
+async fn get(call: ApiCall) -> ApiResult {
     let query = call.query(&["publicKeyType"])?;
     let forms = ["TYPE_NONE", "TYPE_X509_PEM_FILE", "TYPE_RAW_PUBLIC_KEY"];
     let form = query.enums("publicKeyType", "google.iam.admin.v1.ServiceAccountPublicKeyType", &forms)?;
@@ -122,22 +122,25 @@ const SHORT: &str = "KEY_ALG_RSA_1024";
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Create {
+struct CreateKeyBody {
     private_key_type: String,
     key_algorithm: String,
 }
 
 /// Makes a key and gives its credentials file, whose addresses are the emulator's. There are RSA keys of 2,048 bits and
 /// credentials files; the other kinds are named in a refusal.
-async fn create(call: Call) -> Answer {
+async fn create(call: ApiCall) -> ApiResult {
     const FIELDS: &[Field] = &[
-        ("privateKeyType", Kind::Enum("google.iam.admin.v1.ServiceAccountPrivateKeyType", PRIVATE_TYPES)),
-        ("keyAlgorithm", Kind::Enum("google.iam.admin.v1.ServiceAccountKeyAlgorithm", ALGORITHMS)),
+        (
+            "privateKeyType",
+            FieldType::Enum("google.iam.admin.v1.ServiceAccountPrivateKeyType", PRIVATE_TYPES),
+        ),
+        ("keyAlgorithm", FieldType::Enum("google.iam.admin.v1.ServiceAccountKeyAlgorithm", ALGORITHMS)),
     ];
     const PERMISSION: &str = "iam.serviceAccountKeys.create";
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Create = call.body(FIELDS)?;
+    let body: CreateKeyBody = call.body(FIELDS)?;
     if let Some(other) =
         [body.private_key_type, body.key_algorithm].iter().find(|it| [PKCS12, SHORT].contains(&it.as_str()))
     {
@@ -145,7 +148,7 @@ async fn create(call: Call) -> Answer {
     }
     let room = async || {
         let state = call.state().await;
-        let i = account(&call, &state, &caller, PERMISSION)?;
+        let i = find_account(&call, &state, &caller, PERMISSION)?;
         if state
             .organization(Resource::Account(i))
             .is_some_and(|organization| organization.key_creation_disabled)
@@ -157,7 +160,7 @@ async fn create(call: Call) -> Answer {
         }
         Ok((state, i))
     };
-    // A key takes its time: it is made while nobody waits for the state, and then there still has to be room.
+    // Making a key takes time: the state is not locked meanwhile, and afterwards there still has to be room.
     drop(room().await?);
     let key = keys::fresh().await;
     let (mut state, i) = room().await?;
@@ -175,36 +178,36 @@ async fn create(call: Call) -> Answer {
 
 /// The state, and where the user-managed key of the path is in it, if the caller may do that with it. What becomes of an
 /// attempt on Google's own key is not known.
-async fn open<'a>(
-    call: &'a Call,
+async fn authorize_account<'a>(
+    call: &'a ApiCall,
     permission: &str,
 ) -> Result<(tokio::sync::MutexGuard<'a, State>, usize, usize), Failure> {
     call.query(&[])?;
     let caller = call.caller().await?;
     let _: Value = call.body(&[])?;
     let state = call.state().await;
-    let i = account(call, &state, &caller, permission)?;
+    let i = find_account(call, &state, &caller, permission)?;
     let id = call.param("key");
     let at = state.accounts[i].keys.iter().position(|key| key.id == id);
     let at = at.ok_or_else(|| Failure::key_not_found(id))?;
     Ok((state, i, at))
 }
 
-async fn delete(call: Call) -> Answer {
-    let (mut state, i, at) = open(&call, "iam.serviceAccountKeys.delete").await?;
+async fn delete(call: ApiCall) -> ApiResult {
+    let (mut state, i, at) = authorize_account(&call, "iam.serviceAccountKeys.delete").await?;
     let key = state.accounts[i].keys.remove(at);
     state.private_keys.remove(&key.id);
     Ok(reply::message(json!({})))
 }
 
-async fn disable(call: Call) -> Answer {
-    let (mut state, i, at) = open(&call, "iam.serviceAccountKeys.disable").await?;
+async fn disable(call: ApiCall) -> ApiResult {
+    let (mut state, i, at) = authorize_account(&call, "iam.serviceAccountKeys.disable").await?;
     state.accounts[i].keys[at].disabled = true;
     Ok(reply::message(json!({})))
 }
 
-async fn enable(call: Call) -> Answer {
-    let (mut state, i, at) = open(&call, "iam.serviceAccountKeys.enable").await?;
+async fn enable(call: ApiCall) -> ApiResult {
+    let (mut state, i, at) = authorize_account(&call, "iam.serviceAccountKeys.enable").await?;
     state.accounts[i].keys[at].disabled = false;
     Ok(reply::message(json!({})))
 }

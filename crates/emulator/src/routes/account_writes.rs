@@ -1,16 +1,16 @@
-//! IAM v1: what changes service accounts. An account that was made works at once everywhere; Google's takes a while.
+//! IAM v1: methods that change service accounts. A new account works at once; at Google that takes a while.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::check::{Field, Kind};
-use super::super::error::{Answer, Failure};
-use super::super::policy::{self, Policy};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::super::world::Account;
-use super::iam::{ETAG, account, account_json};
-use super::{Call, Caller, Route, routes};
+use super::iam::{ETAG, account_json, find_account};
+use super::{ApiCall, ApiCaller, Route, routes};
+use crate::check::{Field, FieldType};
+use crate::error::{ApiResult, Failure};
+use crate::policy::{self, Policy};
+use crate::reply;
+use crate::state::{Resource, State};
+use crate::world::Account;
 
 pub(super) const ROUTES: &[Route] = routes! {
     Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
@@ -33,26 +33,26 @@ const LONGEST_DESCRIPTION: usize = 256;
 
 /// A service account in a request. What only Google sets is read and not looked at.
 const ACCOUNT: &[Field] = &[
-    ("name", Kind::Text),
-    ("projectId", Kind::Text),
-    ("uniqueId", Kind::Text),
-    ("email", Kind::Text),
-    ("displayName", Kind::Text),
-    ("etag", Kind::Bytes),
-    ("description", Kind::Text),
-    ("oauth2ClientId", Kind::Text),
-    ("disabled", Kind::Flag),
+    ("name", FieldType::Text),
+    ("projectId", FieldType::Text),
+    ("uniqueId", FieldType::Text),
+    ("email", FieldType::Text),
+    ("displayName", FieldType::Text),
+    ("etag", FieldType::Bytes),
+    ("description", FieldType::Text),
+    ("oauth2ClientId", FieldType::Text),
+    ("disabled", FieldType::Flag),
 ];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Wanted {
+struct AccountFields {
     display_name: Option<String>,
     description: Option<String>,
     etag: Option<String>,
 }
 
-impl Wanted {
+impl AccountFields {
     /// Refuses texts that are too long, and the etag of something else. How Google words either is not known.
     fn check(&self) -> Result<(), Failure> {
         let is_long = |text: &Option<String>, most| text.as_ref().is_some_and(|text| text.len() > most);
@@ -68,29 +68,30 @@ impl Wanted {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Create {
+struct CreateAccountBody {
     account_id: String,
-    service_account: Wanted,
+    service_account: AccountFields,
 }
 
-async fn create(call: Call) -> Answer {
+async fn create(call: ApiCall) -> ApiResult {
     const PERMISSION: &str = "iam.serviceAccounts.create";
-    const FIELDS: &[Field] = &[("accountId", Kind::Text), ("serviceAccount", Kind::Message(ACCOUNT))];
+    const FIELDS: &[Field] =
+        &[("accountId", FieldType::Text), ("serviceAccount", FieldType::Message(ACCOUNT))];
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Create = call.body(FIELDS)?;
+    let body: CreateAccountBody = call.body(FIELDS)?;
     let mut state = call.state().await;
     let project = state.project(call.param("project")).ok_or_else(|| Failure::denied(PERMISSION))?;
     call.require(&state, &caller, PERMISSION, Resource::Project(project))?;
     check_id(&body.account_id)?;
-    // The etag of something that is not there yet says nothing.
-    let wanted = Wanted { etag: None, ..body.service_account };
+    // The etag of an account that does not exist yet says nothing.
+    let wanted = AccountFields { etag: None, ..body.service_account };
     wanted.check()?;
     let mut account = Account {
         email: body.account_id.clone(),
         display_name: wanted.display_name.unwrap_or_default(),
         description: wanted.description.unwrap_or_default(),
-        policy: Policy { etag: policy::VIRGIN.into(), ..Policy::default() },
+        policy: Policy { etag: policy::EMPTY_POLICY_ETAG.into(), ..Policy::default() },
         ..Account::default()
     };
     account.complete(&state.projects[project].id);
@@ -132,17 +133,18 @@ fn exists(state: &State, account: usize) -> Failure {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Patch {
-    service_account: Wanted,
+struct PatchAccountBody {
+    service_account: AccountFields,
     update_mask: Option<String>,
 }
 
-async fn patch(call: Call) -> Answer {
-    const FIELDS: &[Field] = &[("serviceAccount", Kind::Message(ACCOUNT)), ("updateMask", Kind::Text)];
+async fn patch(call: ApiCall) -> ApiResult {
+    const FIELDS: &[Field] =
+        &[("serviceAccount", FieldType::Message(ACCOUNT)), ("updateMask", FieldType::Text)];
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Patch = call.body(FIELDS)?;
-    let Wanted { display_name, description, .. } = &body.service_account;
+    let body: PatchAccountBody = call.body(FIELDS)?;
+    let AccountFields { display_name, description, .. } = &body.service_account;
     let (mut named, mut described) = (display_name.is_some(), description.is_some());
     if let Some(mask) = body.update_mask.as_deref().filter(|mask| !mask.is_empty()) {
         (named, described) = (false, false);
@@ -158,16 +160,22 @@ async fn patch(call: Call) -> Answer {
 }
 
 /// The older way to change an account, which only knows its display name.
-async fn update(call: Call) -> Answer {
+async fn update(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Wanted = call.body(ACCOUNT)?;
+    let body: AccountFields = call.body(ACCOUNT)?;
     change(&call, &caller, body, true, false).await
 }
 
-async fn change(call: &Call, caller: &Caller, wanted: Wanted, named: bool, described: bool) -> Answer {
+async fn change(
+    call: &ApiCall,
+    caller: &ApiCaller,
+    wanted: AccountFields,
+    named: bool,
+    described: bool,
+) -> ApiResult {
     let mut state = call.state().await;
-    let i = account(call, &state, caller, "iam.serviceAccounts.update")?;
+    let i = find_account(call, &state, caller, "iam.serviceAccounts.update")?;
     wanted.check()?;
     if named {
         state.accounts[i].display_name = wanted.display_name.unwrap_or_default();
@@ -178,43 +186,43 @@ async fn change(call: &Call, caller: &Caller, wanted: Wanted, named: bool, descr
     Ok(reply::message(account_json(&state, i)))
 }
 
-async fn delete(call: Call) -> Answer {
+async fn delete(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let mut state = call.state().await;
-    let i = account(&call, &state, &caller, "iam.serviceAccounts.delete")?;
+    let i = find_account(&call, &state, &caller, "iam.serviceAccounts.delete")?;
     state.delete_account(i, call.now());
     Ok(reply::message(json!({})))
 }
 
-async fn disable(call: Call) -> Answer {
+async fn disable(call: ApiCall) -> ApiResult {
     set_disabled(&call, "iam.serviceAccounts.disable", true).await
 }
 
-async fn enable(call: Call) -> Answer {
+async fn enable(call: ApiCall) -> ApiResult {
     set_disabled(&call, "iam.serviceAccounts.enable", false).await
 }
 
-async fn set_disabled(call: &Call, permission: &str, disabled: bool) -> Answer {
+async fn set_disabled(call: &ApiCall, permission: &str, disabled: bool) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let _: Value = call.body(&[])?;
     let mut state = call.state().await;
-    let i = account(call, &state, &caller, permission)?;
+    let i = find_account(call, &state, &caller, permission)?;
     state.accounts[i].disabled = disabled;
     Ok(reply::message(json!({})))
 }
 
 /// Only by unique id, for thirty days, and not while another account has the email. How Google words the refusals but
 /// for the last is not known.
-async fn undelete(call: Call) -> Answer {
+async fn undelete(call: ApiCall) -> ApiResult {
     const PERMISSION: &str = "iam.serviceAccounts.undelete";
     call.query(&[])?;
     let caller = call.caller().await?;
     let _: Value = call.body(&[])?;
     let mut state = call.state().await;
     let Some(i) = state.accounts.deleted(call.param("account"), call.now()) else {
-        account(&call, &state, &caller, PERMISSION)?;
+        find_account(&call, &state, &caller, PERMISSION)?;
         return Err(Failure::failed_precondition());
     };
     let project = call.param("project");

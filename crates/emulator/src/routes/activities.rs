@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::activity;
-use super::super::clock;
-use super::super::error::{Answer, Failure};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::{Call, Route, paged, routes};
+use super::{ApiCall, Route, paged, routes};
+use crate::activity;
+use crate::clock;
+use crate::error::{ApiResult, Failure};
+use crate::reply;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     PolicyAnalyzer "/v1/projects/{project}/locations/{location}/activityTypes" "google.cloud.policyanalyzer.v1.PolicyAnalyzer." {
@@ -25,7 +25,7 @@ struct Subject {
     account: usize,
 }
 
-async fn query(call: Call) -> Answer {
+async fn query(call: ApiCall) -> ApiResult {
     let query = call.query(&["filter", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let (of_keys, permission) = match call.param("type") {
@@ -47,7 +47,7 @@ async fn query(call: Call) -> Answer {
     let wanted = |subject: &Subject| names.is_empty() || names.contains(&subject.name);
     let all: Vec<Value> = subjects(&state, project, of_keys)
         .filter(wanted)
-        .map(|subject| told(&state, &subject, call.param("type"), of_keys, call.now()))
+        .map(|subject| activity_json(&state, &subject, call.param("type"), of_keys, call.now()))
         .collect();
     let size = query.int("pageSize")?.unwrap_or(0).max(0);
     let (activities, next) = paged(&all, size, query.text("pageToken").unwrap_or_default(), 100, 1_000)?;
@@ -59,15 +59,14 @@ fn subjects(state: &State, project: usize, of_keys: bool) -> impl Iterator<Item 
     state.accounts.of_project(project).iter().flat_map(move |i| {
         let (name, account) = (state.full_name(Resource::Account(*i)), &state.accounts[*i]);
         let keys = account.keys.iter().filter(|key| of_keys && !key.disabled);
-        let of_key =
-            |key: &super::super::world::AccountKey| (format!("{name}/keys/{}", key.id), key.id.clone());
+        let of_key = |key: &crate::world::AccountKey| (format!("{name}/keys/{}", key.id), key.id.clone());
         let itself = (!of_keys).then(|| (name.clone(), account.unique_id.clone()));
         let all: Vec<(String, String)> = itself.into_iter().chain(keys.map(of_key)).collect();
         all.into_iter().map(|(name, id)| Subject { name, id, account: *i })
     })
 }
 
-fn told(state: &State, subject: &Subject, kind: &str, of_keys: bool, now: i64) -> Value {
+fn activity_json(state: &State, subject: &Subject, kind: &str, of_keys: bool, now: i64) -> Value {
     let (start, end) = activity::observed(now);
     let last = state.activity.last(&subject.id, now).map(clock::rfc3339);
     let about = json!({"projectNumber": state.project_of(subject.account).number.to_string(),

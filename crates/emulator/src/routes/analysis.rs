@@ -1,15 +1,14 @@
-//! Cloud Asset v1: the analysis of policies, `analyzeIamPolicy`. What the question may say, and how often it may be asked;
-//! the answer is for `analysis`.
+//! Cloud Asset v1: `analyzeIamPolicy`. This file checks the query and counts the quota; `analysis` answers.
 
 use serde_json::json;
 
-use super::super::analysis::{Findings, Options, Question};
-use super::super::check::{self, Query};
-use super::super::clock;
-use super::super::error::{Answer, Failure};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::{Call, Caller, Route, routes};
+use super::{ApiCall, ApiCaller, Route, routes};
+use crate::analysis::{AnalysisOptions, AnalysisQuery, Findings};
+use crate::check::{self, Query};
+use crate::clock;
+use crate::error::{ApiResult, Failure};
+use crate::reply;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService." {
@@ -45,16 +44,16 @@ const PARAMETERS: &[&str] = &[
     "savedAnalysisQuery",
 ];
 
-async fn analyze(call: Call) -> Answer {
+async fn analyze(call: ApiCall) -> ApiResult {
     let query = call.query(PARAMETERS)?;
     let impersonation = query.flag(IMPERSONATION)?;
     let caller = call.caller().await?;
     let mut state = call.state().await;
-    let scope = open(&call, &state, &caller)?;
+    let scope = authorize_scope(&call, &state, &caller)?;
     let question = question(&call, &state, &query, scope)?;
-    count(&call, &mut state, scope)?;
+    count_analysis(&call, &mut state, scope)?;
     let name = format!("{}/{}", call.param("kind"), call.param("id"));
-    let told = |question: &Question, found: Findings, impersonation: bool| {
+    let told = |question: &AnalysisQuery, found: Findings, impersonation: bool| {
         let errors = found.hidden.then(|| {
             json!({"code": "PERMISSION_DENIED", "cause": "Some groups could not be expanded: you can't see their members."})
         });
@@ -82,7 +81,7 @@ async fn analyze(call: Call) -> Answer {
 }
 
 /// The scope, if the caller may analyze it and search in it.
-fn open(call: &Call, state: &State, caller: &Caller) -> Result<Resource, Failure> {
+fn authorize_scope(call: &ApiCall, state: &State, caller: &ApiCaller) -> Result<Resource, Failure> {
     const NEEDED: [&str; 3] = [
         "cloudasset.assets.analyzeIamPolicy",
         "cloudasset.assets.searchAllResources",
@@ -95,7 +94,7 @@ fn open(call: &Call, state: &State, caller: &Caller) -> Result<Resource, Failure
 }
 
 /// The question of a request. But for the limit of ten the sentences are ours.
-fn question(call: &Call, state: &State, query: &Query, scope: Resource) -> Result<Question, Failure> {
+fn question(call: &ApiCall, state: &State, query: &Query, scope: Resource) -> Result<AnalysisQuery, Failure> {
     if query.text("savedAnalysisQuery").is_some() {
         return Err(Failure::not_served("savedAnalysisQuery of cloudasset.analyzeIamPolicy"));
     }
@@ -107,14 +106,14 @@ fn question(call: &Call, state: &State, query: &Query, scope: Resource) -> Resul
         query.all(name).into_iter().filter(|text| !text.is_empty()).map(str::to_owned).collect()
     };
     let flag = |name: &str| query.flag(&format!("analysisQuery.options.{name}"));
-    let options = Options {
+    let options = AnalysisOptions {
         expand_groups: flag("expandGroups")?,
         expand_roles: flag("expandRoles")?,
         expand_resources: flag("expandResources")?,
         resource_edges: flag("outputResourceEdges")?,
         group_edges: flag("outputGroupEdges")?,
     };
-    let identity = query.text(IDENTITY).map(super::super::policy::fold);
+    let identity = query.text(IDENTITY).map(crate::policy::fold);
     let (roles, permissions) = (list(ROLES), list(PERMISSIONS));
     let named = query.text(RESOURCE);
     let resource = match named {
@@ -164,11 +163,11 @@ fn question(call: &Call, state: &State, query: &Query, scope: Resource) -> Resul
             _ => return wrong("condition_context.access_time", "The access time is not now or later."),
         },
     };
-    Ok(Question { scope, identity, resource, roles, permissions, time, options })
+    Ok(AnalysisQuery { scope, identity, resource, roles, permissions, time, options })
 }
 
 /// Counts an analysis against its organization's day. How Google words the refusal is not known.
-fn count(call: &Call, state: &mut State, scope: Resource) -> Result<(), Failure> {
+fn count_analysis(call: &ApiCall, state: &mut State, scope: Resource) -> Result<(), Failure> {
     let Some(organization) = state.organization(scope) else { return Ok(()) };
     let (number, most) = (organization.number, organization.analyses_per_day.unwrap_or(A_DAY));
     let today = call.now().div_euclid(86_400);

@@ -1,16 +1,15 @@
-//! The services that are served: where they are, what they are called, and which scopes open them.
+//! The services: their hosts, their titles, and the scopes that they require.
 
-use super::super::error::Place;
+use crate::error::Place;
 
 /// `https://www.googleapis.com/auth/cloud-platform`.
-pub const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
+pub(crate) const CLOUD_PLATFORM: &str = "https://www.googleapis.com/auth/cloud-platform";
 const READ_ONLY: &str = "https://www.googleapis.com/auth/cloud-platform.read-only";
 const IAM_SCOPE: &str = "https://www.googleapis.com/auth/iam";
 const SERVICE_MANAGEMENT: &str = "https://www.googleapis.com/auth/service.management";
 
-/// The services that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Api {
+pub(crate) enum Api {
     Iam,
     Credentials,
     ResourceManager,
@@ -25,8 +24,7 @@ pub enum Api {
 }
 
 impl Api {
-    /// Its host at Google.
-    pub fn host(self) -> &'static str {
+    pub(crate) fn host(self) -> &'static str {
         match self {
             Api::Iam => "iam.googleapis.com",
             Api::Credentials => "iamcredentials.googleapis.com",
@@ -43,7 +41,7 @@ impl Api {
     }
 
     /// What refusals call it.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         match self {
             Api::Iam => "Identity and Access Management (IAM) API",
             Api::Credentials => "IAM Service Account Credentials API",
@@ -60,18 +58,18 @@ impl Api {
     }
 
     /// Whether its answers are messages that can be had in part and without line ends.
-    pub fn speaks_json(self) -> bool {
+    pub(crate) fn speaks_json(self) -> bool {
         !matches!(self, Api::OAuth | Api::Sts | Api::Metadata | Api::External)
     }
 
     /// What its errors say where no method is known.
-    pub fn place(self) -> Place {
+    pub(crate) fn place(self) -> Place {
         Place { service: self.host(), title: self.title(), method: "" }
     }
 
     /// The scopes of which a caller needs one. Discovery names cloud-platform alone; `auth/iam` is what google-auth
     /// really sends to IAM and IAM Credentials; read-only suffices for the reads of Resource Manager and Service Usage.
-    pub fn scopes(self, writes: bool) -> &'static [&'static str] {
+    pub(crate) fn scopes(self, writes: bool) -> &'static [&'static str] {
         match self {
             Api::Iam | Api::Credentials => &[CLOUD_PLATFORM, IAM_SCOPE],
             Api::Troubleshooter | Api::PolicyAnalyzer | Api::CloudAsset => &[CLOUD_PLATFORM],

@@ -1,16 +1,16 @@
-//! Cloud Asset v1: the two searches. They find what there is now; Google's find what there was some minutes ago.
+//! Cloud Asset v1: the two searches. They find the present state; Google's are some minutes behind.
 
 use serde_json::{Map, Value, json};
 use tokio::sync::MutexGuard;
 
-use super::super::check::Query;
-use super::super::clock;
-use super::super::error::{Answer, Failure};
-use super::super::policy::Binding;
-use super::super::reply;
-use super::super::search::{Search, Term};
-use super::super::state::{Resource, State};
-use super::{Call, Route, paged, routes};
+use super::{ApiCall, Route, paged, routes};
+use crate::check::Query;
+use crate::clock;
+use crate::error::{ApiResult, Failure};
+use crate::policy::Binding;
+use crate::reply;
+use crate::search::{Search, SearchTerm};
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService." {
@@ -120,7 +120,10 @@ impl Asset {
 }
 
 /// The state and the assets of the scope that are of the wanted types, if the caller may search there.
-async fn open<'a>(call: &'a Call, query: &Query) -> Result<(MutexGuard<'a, State>, Vec<Asset>), Failure> {
+async fn authorize_scope<'a>(
+    call: &'a ApiCall,
+    query: &Query,
+) -> Result<(MutexGuard<'a, State>, Vec<Asset>), Failure> {
     let caller = call.caller().await?;
     let permission = format!("cloudasset.assets.{}", call.route.name.trim_start_matches("cloudasset."));
     let state = call.state().await;
@@ -196,10 +199,10 @@ fn part<T: Clone>(all: &[T], query: &Query) -> Result<(Vec<T>, String), Failure>
     paged(all, size, query.text("pageToken").unwrap_or(""), 100, 500)
 }
 
-async fn policies(call: Call) -> Answer {
+async fn policies(call: ApiCall) -> ApiResult {
     let query = call.query(&["query", "assetTypes", "orderBy", "pageSize", "pageToken"])?;
     let search = search(&query)?;
-    let (state, assets) = open(&call, &query).await?;
+    let (state, assets) = authorize_scope(&call, &query).await?;
     let asks_bindings = search.has(is_about_binding);
     let result = |asset: &Asset| {
         let policy = state.policy(asset.of);
@@ -246,12 +249,12 @@ async fn policies(call: Call) -> Answer {
     Ok(reply::message(json!({"results": found, "nextPageToken": next})))
 }
 
-fn is_about_binding(term: &Term) -> bool {
+fn is_about_binding(term: &SearchTerm) -> bool {
     term.field.as_deref() == Some("policy.role.permissions")
 }
 
 /// Whether a term speaks of a binding: of its role, its members, its condition, or what the role gives.
-fn binding_fits(state: &State, binding: &Binding, term: &Term) -> bool {
+fn binding_fits(state: &State, binding: &Binding, term: &SearchTerm) -> bool {
     let members = || binding.members.iter().any(|member| term.fits(member));
     match term.field.as_deref() {
         Some("policy.role.permissions") => {
@@ -270,7 +273,7 @@ fn binding_fits(state: &State, binding: &Binding, term: &Term) -> bool {
     }
 }
 
-/// The permissions that were asked for, by role. Google drops bindings whose role the caller may not read; ours does not
+/// The permissions that were asked for, by role. Google drops bindings whose role the caller cannot read; ours does not
 /// look at that.
 fn matched(state: &State, search: &Search, bindings: &[&Binding]) -> Value {
     let roles = bindings.iter().map(|binding| {
@@ -306,7 +309,7 @@ const FIELDS: &[&str] = &[
     "attachedResources",
 ];
 
-async fn resources(call: Call) -> Answer {
+async fn resources(call: ApiCall) -> ApiResult {
     let query = call.query(&["query", "assetTypes", "orderBy", "readMask", "pageSize", "pageToken"])?;
     let search = search(&query)?;
     let mask: Option<Vec<&str>> =
@@ -314,7 +317,7 @@ async fn resources(call: Call) -> Answer {
     if mask.iter().flatten().any(|field| !FIELDS.contains(field)) {
         return Err(Failure::invalid_argument());
     }
-    let (state, assets) = open(&call, &query).await?;
+    let (state, assets) = authorize_scope(&call, &query).await?;
     let shown = |mut told: Value| {
         if let (Some(mask), Some(fields)) = (&mask, told.as_object_mut()) {
             fields.retain(|name, _| mask.contains(&name.as_str()));
@@ -336,8 +339,8 @@ async fn resources(call: Call) -> Answer {
 }
 
 /// Whether a term speaks of a found resource: of the field that it names, `labels.key` included, or of any.
-fn resource_fits(told: &Value, term: &Term) -> bool {
-    fn any(value: &Value, term: &Term) -> bool {
+fn resource_fits(told: &Value, term: &SearchTerm) -> bool {
+    fn any(value: &Value, term: &SearchTerm) -> bool {
         match value {
             Value::String(text) => term.fits(text),
             Value::Array(items) => items.iter().any(|item| any(item, term)),

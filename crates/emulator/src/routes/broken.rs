@@ -1,4 +1,4 @@
-//! Carries faults out: refusals that the world states, and answers that are slow, cut, endless or not what they say.
+//! Carries faults out: refusals that the world states, and answers that are slow, cut, endless or malformed.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use axum::response::Response;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Map, Value};
 
-use super::super::connection::ConnectionCutter;
-use super::super::error::{Failure, FaultContext};
-use super::super::fault::{Delivery, Fault, Outcome};
-use super::super::reply;
 use super::Route;
+use crate::connection::ConnectionCutter;
+use crate::error::{Failure, FaultContext};
+use crate::fault::{Delivery, Fault, Outcome};
+use crate::reply;
 
 /// How many bytes come at a time when an answer drips.
 const DROP: usize = 16;
@@ -21,7 +21,7 @@ const DROP: usize = 16;
 const BOMB: usize = 4 * 1024 * 1024;
 
 /// The refusal that a fault states, if it is that kind of fault.
-pub fn refusal(fault: &Fault, route: &Route, context: &FaultContext<'_>) -> Option<Failure> {
+pub(crate) fn refusal(fault: &Fault, route: &Route, context: &FaultContext<'_>) -> Option<Failure> {
     let failure = match &fault.outcome {
         Outcome::EtagConflict if route.name.ends_with("setIamPolicy") => Failure::conflict(),
         Outcome::Error(name) => Failure::named(name, context)?,
@@ -32,13 +32,13 @@ pub fn refusal(fault: &Fault, route: &Route, context: &FaultContext<'_>) -> Opti
 }
 
 /// The answer that a fault states word for word, if it does.
-pub fn stated(fault: &Fault) -> Option<Failure> {
+pub(crate) fn stated(fault: &Fault) -> Option<Failure> {
     let Outcome::Answer { status, body } = &fault.outcome else { return None };
     Some(Failure::verbatim(*status, body.clone().unwrap_or_else(|| Value::Object(Map::new()))))
 }
 
 /// Delivers an answer as a fault says, with the headers that it adds whatever becomes of the answer.
-pub async fn deliver(
+pub(crate) async fn deliver(
     fault: &Fault,
     cutter: &ConnectionCutter,
     path: &str,

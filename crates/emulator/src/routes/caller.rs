@@ -1,37 +1,37 @@
-//! Who calls: from a bearer to a principal, its scopes, the boundary of its token and the project that pays.
+//! The caller: from a bearer token to a principal, its scopes, the boundary of its token and the project that
+//! pays.
 
 use std::sync::Arc;
 
-use super::super::boundary::{Boundary, Holder};
-use super::super::check::Query;
-use super::super::error::Failure;
-use super::super::keys;
-use super::super::state::{Resource, State};
-use super::super::tokens::{Principal, Token, secret};
-use super::{CLOUD_PLATFORM, Call};
+use super::{ApiCall, CLOUD_PLATFORM};
+use crate::boundary::{Boundary, TokenHolder};
+use crate::check::Query;
+use crate::error::Failure;
+use crate::keys;
+use crate::state::{Resource, State};
+use crate::tokens::{Principal, Token, secret};
 
 /// Who calls, and on whose account.
 #[derive(Debug, Clone)]
-pub struct Caller {
-    /// Whose token it is.
-    pub principal: Principal,
+pub(crate) struct ApiCaller {
+    pub(crate) principal: Principal,
     /// What the token may be used for.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// What the token is limited to.
-    pub boundary: Option<Arc<Boundary>>,
+    pub(crate) boundary: Option<Arc<Boundary>>,
     /// The number of the project that pays.
     consumer: String,
 }
 
-impl<'a> From<&'a Caller> for Holder<'a> {
-    fn from(caller: &'a Caller) -> Holder<'a> {
-        Holder { who: &caller.principal, within: caller.boundary.as_deref() }
+impl<'a> From<&'a ApiCaller> for TokenHolder<'a> {
+    fn from(caller: &'a ApiCaller) -> TokenHolder<'a> {
+        TokenHolder { who: &caller.principal, within: caller.boundary.as_deref() }
     }
 }
 
-impl Call {
+impl ApiCall {
     /// The token that comes with a call, in its header or its query.
-    pub fn bearer(&self) -> Option<String> {
+    pub(crate) fn bearer(&self) -> Option<String> {
         let header = self.header("authorization").and_then(|value| value.split_once(' '));
         match header {
             Some((kind, token)) if kind.eq_ignore_ascii_case("bearer") => Some(token.trim().to_owned()),
@@ -44,7 +44,7 @@ impl Call {
 
     /// The caller: its token is known and not over, may be used for this API, and the project that pays has the API
     /// on and may be used.
-    pub async fn caller(&self) -> Result<Caller, Failure> {
+    pub(crate) async fn caller(&self) -> Result<ApiCaller, Failure> {
         let at = self.place();
         let bearer = self.bearer().ok_or_else(|| Failure::no_credentials(at))?;
         let (mut caller, client) = self.identify(&bearer).await?;
@@ -53,7 +53,7 @@ impl Call {
             return Err(Failure::scope_insufficient(at));
         }
         let state = self.state().await;
-        // The project that somebody of a workforce pool named in the exchange counts as if it were named here.
+        // The project that a workforce pool's user named in the exchange counts as if it were named here.
         let of_workforce = match &caller.principal {
             Principal::Federated(who) if who.is_workforce() => {
                 state.project(&client).map(|_| client.as_str())
@@ -70,7 +70,7 @@ impl Call {
                 }
                 state.projects[project].number.to_string()
             }
-            // The token of a person whom an account stands for is that account's client.
+            // The token of a user whom an account impersonates has that account as its client.
             None => match state.account(caller.principal.email()).or_else(|| state.account(&client)) {
                 Some(account) => state.project_of(account).number.to_string(),
                 // A person without a quota project: the project of the OAuth client pays.
@@ -88,7 +88,12 @@ impl Call {
 
     /// Refuses a call about something inside of a perimeter that keeps the caller out. Folders and organizations are in
     /// none (VPC Service Controls documentation, supported products). What a body names is for its handler.
-    pub fn guard(&self, state: &State, caller: &Caller, about: Option<Resource>) -> Result<(), Failure> {
+    pub(crate) fn guard(
+        &self,
+        state: &State,
+        caller: &ApiCaller,
+        about: Option<Resource>,
+    ) -> Result<(), Failure> {
         let service = self.route.api.host();
         let project = about.and_then(|on| {
             state.ancestors(on).find_map(|level| match level {
@@ -114,7 +119,7 @@ impl Call {
     }
 
     /// Whose token it is, and which client it was given to.
-    async fn identify(&self, bearer: &str) -> Result<(Caller, String), Failure> {
+    async fn identify(&self, bearer: &str) -> Result<(ApiCaller, String), Failure> {
         let at = self.place();
         let found = match self.state().await.tokens.find(bearer) {
             Some(token) if token.expires <= self.now() => return Err(Failure::expired(at)),
@@ -133,13 +138,13 @@ impl Call {
             let account = state.issued_to(email, &client).ok_or_else(|| Failure::account_state(at))?;
             state.authenticated(account, self.now());
         }
-        Ok((Caller { principal, scopes, boundary, consumer: String::new() }, client))
+        Ok((ApiCaller { principal, scopes, boundary, consumer: String::new() }, client))
     }
 
     /// A JWT that an account signed for itself is as good as an access token: `iss` and `sub` are the account, `exp`
     /// is at most an hour ahead, and there are scopes or the API as the audience.
     async fn self_signed(&self, bearer: &str) -> Option<Token> {
-        let jwt = keys::Jwt::read(bearer)?;
+        let jwt = keys::Jwt::parse(bearer)?;
         let email = jwt.text("iss").filter(|iss| jwt.text("sub") == Some(*iss))?.to_lowercase();
         let now = self.now();
         let fresh = jwt.time("exp").is_some_and(|exp| exp > now && exp <= now + 3_900);
@@ -166,10 +171,10 @@ impl Call {
     }
 
     /// Refuses unless the caller has the permission.
-    pub fn require(
+    pub(crate) fn require(
         &self,
         state: &State,
-        caller: &Caller,
+        caller: &ApiCaller,
         permission: &str,
         on: Resource,
     ) -> Result<(), Failure> {
@@ -181,12 +186,12 @@ impl Call {
 }
 
 /// The id of the key with which an account signed a JWT: Google's key of it or one of its own.
-pub async fn signed_by(
+pub(crate) async fn signed_by(
     jwt: &keys::Jwt<'_>,
     unique_id: &str,
     own: &[(Arc<keys::Key>, keys::Validity)],
 ) -> Option<String> {
-    let google = keys::made(unique_id).await;
+    let google = keys::existing_key_of(unique_id).await;
     let mut all = own.iter().map(|(key, _)| key).chain(&google);
     all.find(|key| jwt.is_signed_by(key)).map(|key| key.id.clone())
 }

@@ -1,14 +1,14 @@
-//! Public keys: Google's own and each account's, as JWK sets, certificates and raw keys. Nobody needs to be known to
+//! Public keys: Google's own and each account's, as JWK sets, certificates and raw keys. No credentials are needed to
 //! read them.
 
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::super::error::{Answer, Failure};
-use super::super::keys::{self, Key, Validity};
-use super::super::reply;
-use super::{Call, Route, routes};
+use super::{ApiCall, Route, routes};
+use crate::error::{ApiResult, Failure};
+use crate::keys::{self, Key, Validity};
+use crate::reply;
 
 pub(super) const ROUTES: &[Route] = routes! {
     OAuth "" "" {
@@ -44,7 +44,7 @@ fn map(keys: &[(Arc<Key>, Validity)], of: impl Fn(&Key, Validity) -> String) -> 
 
 /// Google's issuer as OpenID Connect Discovery 1.0 describes one: it keeps its name, and its addresses are here. What is
 /// not served here is not named.
-async fn discovery(call: Call) -> Answer {
+async fn discovery(call: ApiCall) -> ApiResult {
     let (base, keys) = (call.shared.addresses.of(call.route.api), call.shared.addresses.of_keys());
     let document = json!({"issuer": "https://accounts.google.com", "token_endpoint": format!("{base}token"),
         "userinfo_endpoint": format!("{base}v1/userinfo"), "revocation_endpoint": format!("{base}revoke"),
@@ -57,12 +57,12 @@ async fn discovery(call: Call) -> Answer {
     Ok(reply::cached(&document, ACCOUNT_AGE))
 }
 
-async fn google_jwks(_: Call) -> Answer {
-    Ok(reply::cached(&set(&[keys::of(keys::GOOGLE).await]), GOOGLE_AGE))
+async fn google_jwks(_: ApiCall) -> ApiResult {
+    Ok(reply::cached(&set(&[keys::key_of(keys::GOOGLE).await]), GOOGLE_AGE))
 }
 
-async fn google_certificates(call: Call) -> Answer {
-    let key = keys::of(keys::GOOGLE).await;
+async fn google_certificates(call: ApiCall) -> ApiResult {
+    let key = keys::key_of(keys::GOOGLE).await;
     let valid = Validity::of_google(call.now());
     Ok(reply::cached(
         &map(&[(key, valid)], |key, valid| key.certificate("emulator.example.com", valid)),
@@ -70,31 +70,31 @@ async fn google_certificates(call: Call) -> Answer {
     ))
 }
 
-/// Google's key of the account, made if need be, and those that it may sign with in addition, each with how long it is good. An
-/// account that is not there is 404; the body of that is not known.
-async fn of_account(call: &Call) -> Result<(Vec<(Arc<Key>, Validity)>, String), Failure> {
+/// Google's key of the account, made if need be, and those that it may sign with in addition, each with how long it
+/// is good. An unknown account is 404; the body of that is not known.
+async fn of_account(call: &ApiCall) -> Result<(Vec<(Arc<Key>, Validity)>, String), Failure> {
     let (subject, user_managed) = {
         let state = call.state().await;
         let i = state.account(call.param("account")).ok_or_else(Failure::not_found)?;
         (state.accounts[i].unique_id.clone(), state.keys_in_use(i, call.now()))
     };
-    let mut keys = vec![(keys::of(&subject).await, Validity::of_google(call.now()))];
+    let mut keys = vec![(keys::key_of(&subject).await, Validity::of_google(call.now()))];
     keys.extend(user_managed);
     Ok((keys, subject))
 }
 
-async fn jwks(call: Call) -> Answer {
+async fn jwks(call: ApiCall) -> ApiResult {
     let (keys, _) = of_account(&call).await?;
     let keys: Vec<Arc<Key>> = keys.into_iter().map(|(key, _)| key).collect();
     Ok(reply::cached(&set(&keys), ACCOUNT_AGE))
 }
 
-async fn certificates(call: Call) -> Answer {
+async fn certificates(call: ApiCall) -> ApiResult {
     let (keys, subject) = of_account(&call).await?;
     Ok(reply::cached(&map(&keys, |key, valid| key.certificate(&subject, valid)), ACCOUNT_AGE))
 }
 
-async fn raw(call: Call) -> Answer {
+async fn raw(call: ApiCall) -> ApiResult {
     let (keys, _) = of_account(&call).await?;
     Ok(reply::cached(&map(&keys, |key, _| key.raw()), ACCOUNT_AGE))
 }

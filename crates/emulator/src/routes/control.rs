@@ -1,5 +1,5 @@
-//! The emulator's own endpoint, for tests in other languages: faults, the clock, the log, the methods. It is no service
-//! of Google's and is served only once it has been opened.
+//! The emulator's own endpoint, for tests in other languages: faults, the clock, the log, the methods. It is
+//! served only once it has been opened.
 
 use std::collections::BTreeMap;
 
@@ -11,33 +11,33 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::super::clock;
-use super::super::error;
-use super::super::fault::Fault;
-use super::super::metadata::Metadata;
-use super::super::reply;
-use super::super::state::Shared;
 use super::UNROUTED;
+use crate::clock;
+use crate::error;
+use crate::fault::Fault;
+use crate::metadata::Metadata;
+use crate::reply;
+use crate::state::Shared;
 
 /// Where it lies.
-pub const PATH: &str = "/_emulator/";
+pub(crate) const PATH: &str = "/_emulator/";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Advance {
+struct AdvanceClockBody {
     advance_seconds: i64,
 }
 
 /// What may become of the machine; what is left out stays.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Machine {
+struct ChangeMachineBody {
     maintenance_event: Option<String>,
     preempted: Option<bool>,
     attributes: Option<BTreeMap<String, String>>,
 }
 
-impl Machine {
+impl ChangeMachineBody {
     fn change(self, machine: &mut Metadata) {
         let instance = &mut machine.instance;
         instance.maintenance_event = self.maintenance_event.unwrap_or(instance.maintenance_event.clone());
@@ -47,15 +47,15 @@ impl Machine {
 }
 
 /// Answers a request below the path.
-pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
+pub(crate) async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
     let what = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
     // A page in a browser may send anything here but this type.
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     if parts.method == Method::POST && !kind.starts_with("application/json") {
-        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type is to be application/json");
+        return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the header Content-Type: application/json");
     }
     match (&parts.method, what) {
-        (&Method::POST, "faults") => match read::<Fault>(body).and_then(Fault::checked) {
+        (&Method::POST, "faults") => match parse_object::<Fault>(body).and_then(Fault::checked) {
             Ok(fault) => {
                 shared.state.lock().await.faults.add(fault);
                 reply::exact(StatusCode::OK, &json!({}))
@@ -66,10 +66,10 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
             shared.state.lock().await.faults.clear();
             reply::exact(StatusCode::OK, &json!({}))
         }
-        (&Method::POST, "clock") => match read::<Advance>(body) {
-            Ok(Advance { advance_seconds }) if !shared.clock.advance(advance_seconds) => problem(
+        (&Method::POST, "clock") => match parse_object::<AdvanceClockBody>(body) {
+            Ok(AdvanceClockBody { advance_seconds }) if !shared.clock.advance(advance_seconds) => problem(
                 StatusCode::BAD_REQUEST,
-                "advanceSeconds: the clock may stand in the years 1971 to 9998 only",
+                "advanceSeconds: the clock cannot leave the years 1971 to 9998",
             ),
             Ok(_) => {
                 let now = clock::rfc3339(shared.clock.now());
@@ -77,12 +77,12 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
             }
             Err(error) => problem(StatusCode::BAD_REQUEST, &error),
         },
-        (&Method::POST, "machine") => match read::<Machine>(body) {
+        (&Method::POST, "machine") => match parse_object::<ChangeMachineBody>(body) {
             Ok(told) => {
                 if shared.change_machine(|machine| told.change(machine)).await {
                     reply::exact(StatusCode::OK, &json!({}))
                 } else {
-                    problem(StatusCode::BAD_REQUEST, "the world has no machine: it states no metadata")
+                    problem(StatusCode::BAD_REQUEST, "the world has no metadata section")
                 }
             }
             Err(error) => problem(StatusCode::BAD_REQUEST, &error),
@@ -111,15 +111,15 @@ pub async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
         }
         _ => problem(
             StatusCode::NOT_FOUND,
-            "there are POST and DELETE faults, POST clock, POST machine, GET requests, GET methods and GET errors",
+            "this endpoint has POST and DELETE faults, POST clock, POST machine, GET requests, GET methods and GET errors",
         ),
     }
 }
 
 /// A request as an object of its fields; serde would take a list of their values as well.
-fn read<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
+fn parse_object<T: DeserializeOwned>(body: &Bytes) -> Result<T, String> {
     if body.trim_ascii_start().starts_with(b"[") {
-        return Err("a JSON object is expected here, and this is a list".to_owned());
+        return Err("expected a JSON object, not a list".to_owned());
     }
     serde_json::from_slice(body).map_err(|error| error.to_string())
 }

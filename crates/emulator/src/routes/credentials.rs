@@ -1,23 +1,23 @@
-//! IAM Credentials v1: the four mints with their chains, and allowed locations. Real signatures; what a token is worth
-//! afterwards is decided where it is used.
+//! IAM Credentials v1: the four methods that mint, with delegation chains, and allowed locations. Signatures
+//! are real.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::behaviour::{Behaviour, SignedClaims, Tolerance};
-use super::super::boundary::Holder;
-use super::super::check::{self, Field, Kind};
-use super::super::clock;
-use super::super::error::{Answer, Failure};
-use super::super::identity::Pool;
-use super::super::keys;
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::super::tokens::{Principal, Token, is_scope};
-use super::super::world::Account;
-use super::{CLOUD_PLATFORM, Call, Caller, Route, routes};
+use super::{ApiCall, ApiCaller, CLOUD_PLATFORM, Route, routes};
+use crate::behaviour::{Behaviour, SignedClaims, Tolerance};
+use crate::boundary::TokenHolder;
+use crate::check::{self, Field, FieldType};
+use crate::clock;
+use crate::error::{ApiResult, Failure};
+use crate::identity::Pool;
+use crate::keys;
+use crate::reply;
+use crate::state::{Resource, State};
+use crate::tokens::{Principal, Token, is_scope};
+use crate::world::Account;
 
 pub(super) const ROUTES: &[Route] = routes! {
     Credentials "/v1/projects/{project}/serviceAccounts" "google.iam.credentials.v1.IAMCredentials." {
@@ -43,9 +43,9 @@ const HALF_A_DAY: i64 = 12 * HOUR;
 /// implicitDelegation on the first delegate, each delegate on the next, the last one the permission on the target. It
 /// then counts as having authenticated.
 fn target(
-    call: &Call,
+    call: &ApiCall,
     state: &mut State,
-    caller: &Caller,
+    caller: &ApiCaller,
     delegates: &[String],
     permission: &str,
 ) -> Result<Account, Failure> {
@@ -65,17 +65,23 @@ fn target(
             return Err(Failure::invalid(&how.messages.delegate));
         }
         call.guard(state, caller, state.account(name).map(Resource::Account))?;
-        let who = delegate_before.as_ref().map_or(caller.into(), Holder::from);
+        let who = delegate_before.as_ref().map_or(caller.into(), TokenHolder::from);
         let i = step(call, state, who, name, "iam.serviceAccounts.implicitDelegation")?;
         delegate_before = Some(Principal::Account(state.accounts[i].email.clone()));
     }
-    let who = delegate_before.as_ref().map_or(caller.into(), Holder::from);
+    let who = delegate_before.as_ref().map_or(caller.into(), TokenHolder::from);
     let i = step(call, state, who, call.param("account"), permission)?;
     state.authenticated(i, call.now());
     Ok(state.accounts[i].clone())
 }
 
-fn step(call: &Call, state: &State, who: Holder<'_>, name: &str, permission: &str) -> Result<usize, Failure> {
+fn step(
+    call: &ApiCall,
+    state: &State,
+    who: TokenHolder<'_>,
+    name: &str,
+    permission: &str,
+) -> Result<usize, Failure> {
     if !name.contains('@') && !name.bytes().all(|b| b.is_ascii_digit()) {
         return Err(Failure::bad_account_name());
     }
@@ -91,7 +97,7 @@ fn step(call: &Call, state: &State, who: Holder<'_>, name: &str, permission: &st
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Mint {
+struct MintBody {
     delegates: Vec<String>,
     scope: Vec<String>,
     lifetime: Option<String>,
@@ -102,12 +108,12 @@ struct Mint {
     payload: Option<String>,
 }
 
-async fn access_token(call: Call) -> Answer {
+async fn access_token(call: ApiCall) -> ApiResult {
     const FIELDS: &[Field] =
-        &[("delegates", Kind::Texts), ("scope", Kind::Texts), ("lifetime", Kind::Duration)];
+        &[("delegates", FieldType::Texts), ("scope", FieldType::Texts), ("lifetime", FieldType::Duration)];
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Mint = call.body(FIELDS)?;
+    let body: MintBody = call.body(FIELDS)?;
     let mut state = call.state().await;
     let account = target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.getAccessToken")?;
     let scopes = scopes(body.scope, &state.behaviour)?;
@@ -124,7 +130,7 @@ async fn access_token(call: Call) -> Answer {
     Ok(reply::message(json!({"accessToken": text, "expireTime": clock::rfc3339(now + lifetime)})))
 }
 
-/// The scopes of an access token. One that is empty stands for cloud-platform (measured in 2026); none at all is
+/// The scopes of an access token. An empty one means cloud-platform (measured in 2026); none at all is
 /// refused.
 fn scopes(asked: Vec<String>, how: &Behaviour) -> Result<Vec<String>, Failure> {
     let named = |scope: String| if scope.is_empty() { CLOUD_PLATFORM.to_owned() } else { scope };
@@ -150,17 +156,17 @@ fn lifetime(asked: Option<&str>, is_extended: bool) -> Result<i64, Failure> {
     Ok(seconds)
 }
 
-async fn id_token(call: Call) -> Answer {
+async fn id_token(call: ApiCall) -> ApiResult {
     const FIELDS: &[Field] = &[
-        ("delegates", Kind::Texts),
-        ("audience", Kind::Text),
-        ("includeEmail", Kind::Flag),
-        ("organizationNumberIncluded", Kind::Flag),
-        ("useEmailAzp", Kind::Flag),
+        ("delegates", FieldType::Texts),
+        ("audience", FieldType::Text),
+        ("includeEmail", FieldType::Flag),
+        ("organizationNumberIncluded", FieldType::Flag),
+        ("useEmailAzp", FieldType::Flag),
     ];
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Mint = call.body(FIELDS)?;
+    let body: MintBody = call.body(FIELDS)?;
     let (account, organization) = {
         let mut state = call.state().await;
         let account =
@@ -184,7 +190,7 @@ async fn id_token(call: Call) -> Answer {
 }
 
 /// The claims of an ID token for an account.
-pub fn id_claims(account: &Account, audience: &str, email: bool, now: i64) -> Map<String, Value> {
+pub(crate) fn id_claims(account: &Account, audience: &str, email: bool, now: i64) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("aud".into(), audience.into());
     claims.insert("azp".into(), account.unique_id.clone().into());
@@ -200,16 +206,16 @@ pub fn id_claims(account: &Account, audience: &str, email: bool, now: i64) -> Ma
 }
 
 /// A JWT of Google's own key, its claims in the order of the alphabet as they are served.
-pub async fn google_jwt(mut claims: Map<String, Value>) -> String {
+pub(crate) async fn google_jwt(mut claims: Map<String, Value>) -> String {
     claims.sort_keys();
-    keys::of(keys::GOOGLE).await.jwt(&Value::Object(claims).to_string())
+    keys::key_of(keys::GOOGLE).await.jwt(&Value::Object(claims).to_string())
 }
 
-async fn sign_blob(call: Call) -> Answer {
-    const FIELDS: &[Field] = &[("delegates", Kind::Texts), ("payload", Kind::Bytes)];
+async fn sign_blob(call: ApiCall) -> ApiResult {
+    const FIELDS: &[Field] = &[("delegates", FieldType::Texts), ("payload", FieldType::Bytes)];
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Mint = call.body(FIELDS)?;
+    let body: MintBody = call.body(FIELDS)?;
     let (account, how) = {
         let mut state = call.state().await;
         let account = target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.signBlob")?;
@@ -219,7 +225,7 @@ async fn sign_blob(call: Call) -> Answer {
     let payload = body.payload.as_deref().and_then(check::decode).filter(|bytes| !bytes.is_empty());
     let payload = payload.ok_or_else(Failure::invalid_argument)?;
     fits_in(payload.len(), &how)?;
-    let key = keys::of(&account.unique_id).await;
+    let key = keys::key_of(&account.unique_id).await;
     let signed = STANDARD.encode(key.sign(&payload));
     Ok(reply::message(json!({"keyId": key.id, "signedBlob": signed})))
 }
@@ -232,13 +238,13 @@ fn fits_in(size: usize, how: &Behaviour) -> Result<(), Failure> {
     }
 }
 
-/// The claims are signed as they came, without the white space around them, unless the world has them written anew;
+/// The claims are signed as they came, without the white space around them, unless the world has them serialized again;
 /// nothing is added.
-async fn sign_jwt(call: Call) -> Answer {
-    const FIELDS: &[Field] = &[("delegates", Kind::Texts), ("payload", Kind::Text)];
+async fn sign_jwt(call: ApiCall) -> ApiResult {
+    const FIELDS: &[Field] = &[("delegates", FieldType::Texts), ("payload", FieldType::Text)];
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Mint = call.body(FIELDS)?;
+    let body: MintBody = call.body(FIELDS)?;
     let (account, how) = {
         let mut state = call.state().await;
         let account = target(&call, &mut state, &caller, &body.delegates, "iam.serviceAccounts.signJwt")?;
@@ -262,12 +268,12 @@ async fn sign_jwt(call: Call) -> Answer {
             Value::Object(claims).to_string()
         }
     };
-    let key = keys::of(&account.unique_id).await;
+    let key = keys::key_of(&account.unique_id).await;
     Ok(reply::message(json!({"keyId": key.id, "signedJwt": key.jwt(&signed)})))
 }
 
 /// No restriction anywhere. google-auth asks for this in the background and must never stumble over it.
-async fn allowed_locations(call: Call) -> Answer {
+async fn allowed_locations(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.caller().await?;
     let state = call.state().await;
@@ -276,7 +282,7 @@ async fn allowed_locations(call: Call) -> Answer {
 }
 
 /// The same for a pool, for those who are of it.
-async fn allowed_locations_of_pool(call: Call) -> Answer {
+async fn allowed_locations_of_pool(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.caller().await?;
     let owner = call.params.get("project");

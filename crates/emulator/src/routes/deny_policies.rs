@@ -1,17 +1,18 @@
-//! IAM v2: deny policies, as they are read. They are made in the world only, and are attached to projects, folders and
-//! organizations, whose full names are one part of the path: `cloudresourcemanager.googleapis.com%2Fprojects%2Fp`.
+//! IAM v2: reads deny policies. They come from the world only, and are attached to projects, folders and
+//! organizations, whose full names are one part of the path:
+//! `cloudresourcemanager.googleapis.com%2Fprojects%2Fp`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::deny::{DenyPolicy, DenyRule};
-use super::super::error::{Answer, Failure};
-use super::super::keys;
-use super::super::reply;
-use super::super::state::{Resource, State};
 use super::projects::CREATED;
-use super::{Call, Route, paged, routes};
+use super::{ApiCall, Route, paged, routes};
+use crate::deny::{DenyPolicy, DenyRule};
+use crate::error::{ApiResult, Failure};
+use crate::keys;
+use crate::reply;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     Iam "/v2/policies/{point}/denypolicies" "google.iam.v2.Policies." {
@@ -36,10 +37,10 @@ fn rule_json(rule: &DenyRule) -> Value {
 
 /// The resource of the path, if the caller may do that there, and how the names of its policies begin: with numbers,
 /// whichever way the resource was named.
-fn open(
-    call: &Call,
+fn authorize_point(
+    call: &ApiCall,
     state: &State,
-    caller: &super::Caller,
+    caller: &super::ApiCaller,
     permission: &str,
 ) -> Result<(Resource, String), Failure> {
     // gcloud escapes the slashes twice; Google takes both.
@@ -53,12 +54,12 @@ fn open(
 }
 
 /// "IAM ignores this value and uses the value 1000" (IAM reference, `pageSize`).
-async fn list(call: Call) -> Answer {
+async fn list(call: ApiCall) -> ApiResult {
     let query = call.query(&["pageSize", "pageToken"])?;
     query.int("pageSize")?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let (on, start) = open(&call, &state, &caller, "iam.denypolicies.list")?;
+    let (on, start) = authorize_point(&call, &state, &caller, "iam.denypolicies.list")?;
     let all: Vec<Value> = state
         .deny_policies(on)
         .iter()
@@ -68,11 +69,11 @@ async fn list(call: Call) -> Answer {
     Ok(reply::message(json!({"policies": policies, "nextPageToken": next})))
 }
 
-async fn get(call: Call) -> Answer {
+async fn get(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let (on, start) = open(&call, &state, &caller, "iam.denypolicies.get")?;
+    let (on, start) = authorize_point(&call, &state, &caller, "iam.denypolicies.get")?;
     let found = state.deny_policies(on).iter().find(|policy| policy.id == call.param("policy"));
     let policy = found.ok_or_else(Failure::not_found)?;
     let mut told = metadata(&format!("{start}/{}", policy.id), policy);

@@ -1,16 +1,15 @@
-//! The token endpoint of Google Distributed Cloud, which is another cloud than Google's: it gives the accounts of the
-//! world's files tokens that no service here takes.
+//! The token endpoint of Google Distributed Cloud. No service here accepts its tokens.
 
 use axum::http::StatusCode;
 use serde_json::json;
 
-use super::super::error::{Answer, Failure};
-use super::super::jwks::{self, Signature};
-use super::super::keys::Jwt;
-use super::super::reply;
-use super::super::tokens::secret;
-use super::oauth::{parameters, wanted};
-use super::{Call, Route, routes};
+use super::oauth::{parameters, required_parameter};
+use super::{ApiCall, Route, routes};
+use crate::error::{ApiResult, Failure};
+use crate::jwks::{self, Signature};
+use crate::keys::Jwt;
+use crate::reply;
+use crate::tokens::secret;
 
 pub(super) const ROUTES: &[Route] = routes! {
     External "" "" {
@@ -25,22 +24,22 @@ const SERVICE_ACCOUNT: &str = "urn:k8s:params:oauth:token-type:serviceaccount";
 const LIFETIME: i64 = 3_600;
 
 /// A token for a JWT that an account signed for itself and for this endpoint. The wording of refusals is ours.
-async fn authenticate(call: Call) -> Answer {
+async fn authenticate(call: ApiCall) -> ApiResult {
     let asked = parameters(&call);
-    let grant = wanted(&asked, "grant_type")?;
+    let grant = required_parameter(&asked, "grant_type")?;
     if grant != EXCHANGE {
         return Err(Failure::unsupported_grant(&grant));
     }
     for (name, only) in [("requested_token_type", ACCESS_TOKEN), ("subject_token_type", SERVICE_ACCOUNT)] {
-        let value = wanted(&asked, name)?;
+        let value = required_parameter(&asked, name)?;
         if value != only {
             return Err(Failure::invalid_request(&format!("Invalid value for \"{name}\": {value}.")));
         }
     }
-    wanted(&asked, "audience")?;
-    let subject = wanted(&asked, "subject_token")?;
+    required_parameter(&asked, "audience")?;
+    let subject = required_parameter(&asked, "subject_token")?;
     let refused = |problem: &str| Err(Failure::invalid_grant(problem));
-    let Some(jwt) = Jwt::read(&subject) else { return refused("The subject token cannot be read.") };
+    let Some(jwt) = Jwt::parse(&subject) else { return refused("The subject token cannot be read.") };
     let state = call.state().await;
     let key = jwt.text("iss").and_then(|issuer| state.distributed.get(issuer));
     if !key.is_some_and(|key| jwks::verify(&key.jwks(), &jwt) == Signature::Valid) {

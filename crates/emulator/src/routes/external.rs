@@ -1,20 +1,20 @@
-//! What stands outside of Google: a service that gives out subject tokens, and the metadata server of a machine of
-//! AWS. Both are of the providers of the world's identity pools, below `/external/OWNER/POOL/PROVIDER`, where OWNER is
-//! the project, or `-` for a workforce pool.
+//! Services outside of Google: one that issues subject tokens, and the metadata server of an AWS machine.
+//! Both belong to providers of the world's identity pools, below `/external/OWNER/POOL/PROVIDER`, where OWNER
+//! is the project, or `-` for a workforce pool.
 
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::super::clock;
-use super::super::error::{Answer, Failure};
-use super::super::es256::Es256;
-use super::super::identity::{Aws, AwsRole, Pool, Provider, ProviderKind};
-use super::super::keys;
-use super::super::reply;
-use super::super::state::State;
-use super::super::subject::{HEADER, given};
-use super::{Call, Route, routes};
+use super::{ApiCall, Route, routes};
+use crate::clock;
+use crate::error::{ApiResult, Failure};
+use crate::es256::Es256;
+use crate::identity::{Aws, AwsRole, Pool, Provider, ProviderKind};
+use crate::keys;
+use crate::reply;
+use crate::state::State;
+use crate::subject::{HEADER, issue_subject_token};
 
 pub(super) const ROUTES: &[Route] = routes! {
     External "/external/{owner}/{pool}/{provider}" "" {
@@ -28,13 +28,13 @@ pub(super) const ROUTES: &[Route] = routes! {
     }
 };
 
-fn provider<'a>(call: &Call, state: &'a State) -> Option<(&'a Pool, &'a Provider)> {
+fn provider<'a>(call: &ApiCall, state: &'a State) -> Option<(&'a Pool, &'a Provider)> {
     let is_pool = |pool: &&Pool| pool.owner == call.param("owner") && pool.id == call.param("pool");
     let pool = state.pools.iter().find(is_pool)?;
     Some((pool, pool.providers.iter().find(|provider| provider.id == call.param("provider"))?))
 }
 
-fn aws<'a>(call: &Call, state: &'a State) -> Option<(&'a Aws, &'a AwsRole)> {
+fn aws_machine<'a>(call: &ApiCall, state: &'a State) -> Option<(&'a Aws, &'a AwsRole)> {
     let ProviderKind::Aws(aws) = &provider(call, state)?.1.kind else { return None };
     Some((aws, aws.roles.first()?))
 }
@@ -43,9 +43,9 @@ fn nothing_here() -> Response {
     reply::plain(StatusCode::NOT_FOUND, "404 - Not Found")
 }
 
-/// The issuer of a provider, under its own name and with its keys here. Nobody asks it: what is believed stands in the
+/// The issuer of a provider, under its own name and with its keys here. No request is sent to it: what is trusted is in the
 /// world. It is for verifiers of the subject tokens.
-async fn discovery(call: Call) -> Answer {
+async fn discovery(call: ApiCall) -> ApiResult {
     let state = call.state().await;
     let Some(ProviderKind::Oidc(oidc)) = provider(&call, &state).map(|(_, provider)| &provider.kind) else {
         return Ok(nothing_here());
@@ -59,7 +59,7 @@ async fn discovery(call: Call) -> Answer {
 }
 
 /// The keys that a provider's subject tokens are verified with.
-async fn jwks(call: Call) -> Answer {
+async fn jwks(call: ApiCall) -> ApiResult {
     let state = call.state().await;
     let found = provider(&call, &state).and_then(|(pool, provider)| {
         let ProviderKind::Oidc(oidc) = &provider.kind else { return None };
@@ -69,7 +69,7 @@ async fn jwks(call: Call) -> Answer {
 }
 
 /// A fresh subject token for one of the identities that the world states.
-async fn subject_token(call: Call) -> Answer {
+async fn subject_token(call: ApiCall) -> ApiResult {
     if !call.header(HEADER.0).is_some_and(|value| value.eq_ignore_ascii_case(HEADER.1)) {
         let refused = json!({"error": "invalid_request", "error_description": "Required metadata header not specified"});
         return Err(Failure::verbatim(400, refused));
@@ -77,7 +77,8 @@ async fn subject_token(call: Call) -> Answer {
     let state = call.state().await;
     let Some((pool, provider)) = provider(&call, &state) else { return Ok(nothing_here()) };
     let number = call.param("number").parse().unwrap_or(usize::MAX);
-    let Some(given) = given(pool, provider, state.made_key(pool, provider), number, call.now()) else {
+    let Some(given) = issue_subject_token(pool, provider, state.made_key(pool, provider), number, call.now())
+    else {
         return Ok(nothing_here());
     };
     Ok(reply::exact(
@@ -87,45 +88,49 @@ async fn subject_token(call: Call) -> Answer {
 }
 
 /// The one session token of a machine's metadata server, made of its name: it guards against being tricked into a
-/// request, not against anybody on the machine.
-fn session(call: &Call) -> String {
+/// request, not against other processes on the machine.
+fn session_token(call: &ApiCall) -> String {
     let name = [call.param("owner"), call.param("pool"), call.param("provider")].join("/");
     keys::hex(&keys::hash(&format!("{}{name}", call.shared.base))[..20])
 }
 
-async fn aws_session(call: Call) -> Answer {
+async fn aws_session(call: ApiCall) -> ApiResult {
     let seconds =
         call.header("x-aws-ec2-metadata-token-ttl-seconds").and_then(|text| text.parse::<u32>().ok());
     if !seconds.is_some_and(|seconds| (1..=21_600).contains(&seconds)) {
         return Ok(reply::plain(StatusCode::BAD_REQUEST, "400 - Bad Request"));
     }
-    if aws(&call, &*call.state().await).is_none() {
+    if aws_machine(&call, &*call.state().await).is_none() {
         return Ok(nothing_here());
     }
-    Ok(reply::plain(StatusCode::OK, &session(&call)))
+    Ok(reply::plain(StatusCode::OK, &session_token(&call)))
 }
 
 /// What the metadata server tells of the machine, to those who have a session.
-async fn told(call: &Call, tell: impl FnOnce(&Aws, &AwsRole) -> Option<Response>) -> Answer {
-    if call.header("x-aws-ec2-metadata-token") != Some(session(call).as_str()) {
+async fn answer_with_session(
+    call: &ApiCall,
+    tell: impl FnOnce(&Aws, &AwsRole) -> Option<Response>,
+) -> ApiResult {
+    if call.header("x-aws-ec2-metadata-token") != Some(session_token(call).as_str()) {
         return Ok(reply::plain(StatusCode::UNAUTHORIZED, "401 - Unauthorized"));
     }
     let state = call.state().await;
-    let machine = aws(call, &state);
+    let machine = aws_machine(call, &state);
     Ok(machine.and_then(|(aws, role)| tell(aws, role)).unwrap_or_else(nothing_here))
 }
 
-async fn aws_zone(call: Call) -> Answer {
-    told(&call, |aws, _| Some(reply::plain(StatusCode::OK, &aws.zone))).await
+async fn aws_zone(call: ApiCall) -> ApiResult {
+    answer_with_session(&call, |aws, _| Some(reply::plain(StatusCode::OK, &aws.zone))).await
 }
 
-async fn aws_role(call: Call) -> Answer {
-    told(&call, |_, role| Some(reply::plain(StatusCode::OK, &role.name))).await
+async fn aws_role(call: ApiCall) -> ApiResult {
+    answer_with_session(&call, |_, role| Some(reply::plain(StatusCode::OK, &role.name))).await
 }
 
-async fn aws_credentials(call: Call) -> Answer {
+async fn aws_credentials(call: ApiCall) -> ApiResult {
     let now = call.now();
-    told(&call, |_, role| (call.param("role") == role.name).then(|| credentials(role, now))).await
+    answer_with_session(&call, |_, role| (call.param("role") == role.name).then(|| credentials(role, now)))
+        .await
 }
 
 fn credentials(role: &AwsRole, now: i64) -> Response {

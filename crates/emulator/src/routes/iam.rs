@@ -1,18 +1,18 @@
-//! IAM v1: service accounts as they are read, their policies, and the check of conditions.
+//! IAM v1: reads service accounts, reads and writes their policies, and lints conditions.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::behaviour::{LargePages, Tolerance};
-use super::super::check::{Field, Kind};
-use super::super::condition::{self, MOST_OPERATORS, Unreadable};
-use super::super::error::{Answer, Failure};
-use super::super::member;
-use super::super::policy::CONDITION;
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::super::world::Account;
-use super::{Call, Caller, Route, page, policies, routes};
+use super::{ApiCall, ApiCaller, Route, page, policies, routes};
+use crate::behaviour::{LargePages, Tolerance};
+use crate::check::{Field, FieldType};
+use crate::condition::{self, MOST_OPERATORS, Unreadable};
+use crate::error::{ApiResult, Failure};
+use crate::member;
+use crate::policy::CONDITION;
+use crate::reply;
+use crate::state::{Resource, State};
+use crate::world::Account;
 
 pub(super) const ROUTES: &[Route] = routes! {
     Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
@@ -27,9 +27,14 @@ pub(super) const ROUTES: &[Route] = routes! {
     }
 };
 
-/// The account of the path. Under `-` one that is not there reads like one that is closed (IAM reference); under a
-/// project the caller learns the difference, if it has the permission there.
-pub fn account(call: &Call, state: &State, caller: &Caller, permission: &str) -> Result<usize, Failure> {
+/// The account of the path. Under `-` an unknown account reads like one that the caller cannot access (IAM
+/// reference); under a project the caller learns the difference, if it has the permission there.
+pub(crate) fn find_account(
+    call: &ApiCall,
+    state: &State,
+    caller: &ApiCaller,
+    permission: &str,
+) -> Result<usize, Failure> {
     let (project, name) = (call.param("project"), call.param("account"));
     if let Some(i) = state.account_in(project, name) {
         call.require(state, caller, permission, Resource::Account(i))?;
@@ -43,9 +48,14 @@ pub fn account(call: &Call, state: &State, caller: &Caller, permission: &str) ->
     }
 }
 
-/// The account whose policy is meant. One that is not there is missing to everybody, whatever the project is called
+/// The account whose policy is meant. An unknown account is missing for every caller, whatever the project is called
 /// (captures of policy calls; the reference names them nowhere among those that hide it).
-fn policy_holder(call: &Call, state: &State, caller: &Caller, permission: &str) -> Result<usize, Failure> {
+fn policy_holder(
+    call: &ApiCall,
+    state: &State,
+    caller: &ApiCaller,
+    permission: &str,
+) -> Result<usize, Failure> {
     let name = call.param("account");
     match state.account_in(call.param("project"), name) {
         Some(i) => call.require(state, caller, permission, Resource::Account(i)).map(|()| i),
@@ -61,17 +71,17 @@ fn is_without_gaia_id(state: &State, name: &str) -> bool {
 }
 
 /// The etag of every account: the field is deprecated, and always this (recalled).
-pub const ETAG: &str = "MDEwMjE5MjA=";
+pub(crate) const ETAG: &str = "MDEwMjE5MjA=";
 
 /// An account as IAM tells it.
-pub fn account_json(state: &State, i: usize) -> Value {
+pub(crate) fn account_json(state: &State, i: usize) -> Value {
     let Account { email, unique_id, display_name, description, disabled, .. } = &state.accounts[i];
     json!({"name": state.name(Resource::Account(i)), "projectId": state.project_of(i).id, "uniqueId": unique_id,
         "email": email, "displayName": display_name, "description": description, "etag": ETAG,
         "oauth2ClientId": unique_id, "disabled": disabled})
 }
 
-async fn list(call: Call) -> Answer {
+async fn list(call: ApiCall) -> ApiResult {
     let query = call.query(&["pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
@@ -86,56 +96,56 @@ async fn list(call: Call) -> Answer {
     Ok(reply::message(json!({"accounts": accounts, "nextPageToken": next})))
 }
 
-async fn get(call: Call) -> Answer {
+async fn get(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let i = account(&call, &state, &caller, "iam.serviceAccounts.get")?;
+    let i = find_account(&call, &state, &caller, "iam.serviceAccounts.get")?;
     Ok(reply::message(account_json(&state, i)))
 }
 
 /// The version is in the query; whether a body like Resource Manager's is accepted too is for the world to say.
-async fn get_policy(call: Call) -> Answer {
+async fn get_policy(call: ApiCall) -> ApiResult {
     let query = call.query(&["options.requestedPolicyVersion"])?;
     let accepted = call.state().await.behaviour.policy_read_body == Tolerance::Accepted;
-    let body: policies::GetBody = call.body(if accepted { policies::GET } else { &[] })?;
+    let body: policies::GetPolicyBody = call.body(if accepted { policies::GET } else { &[] })?;
     let caller = call.caller().await?;
     let state = call.state().await;
     let i = policy_holder(&call, &state, &caller, "iam.serviceAccounts.getIamPolicy")?;
     let version = query.int("options.requestedPolicyVersion")?.unwrap_or(body.version());
-    policies::read(&call, &state, Resource::Account(i), version)
+    policies::read_policy(&call, &state, Resource::Account(i), version)
 }
 
-async fn set_policy(call: Call) -> Answer {
+async fn set_policy(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let mut state = call.state().await;
     let i = policy_holder(&call, &state, &caller, "iam.serviceAccounts.setIamPolicy")?;
-    policies::write(&call, &mut state, Resource::Account(i))
+    policies::write_policy(&call, &mut state, Resource::Account(i))
 }
 
-async fn test_permissions(call: Call) -> Answer {
+async fn test_permissions(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    // Unlike other resources an account that is not there is missed (captured of several kinds of addresses).
+    // Unlike other resources an unknown account is reported as missing (captured of several kinds of addresses).
     let account = state.account_in(call.param("project"), call.param("account"));
     let account = account.ok_or_else(Failure::unknown_account)?;
-    policies::test(&call, &state, &caller, Some(Resource::Account(account)))
+    policies::test_permissions(&call, &state, &caller, Some(Resource::Account(account)))
 }
 
-const LINT: &[Field] = &[("fullResourceName", Kind::Text), ("condition", Kind::Message(CONDITION))];
+const LINT: &[Field] = &[("fullResourceName", FieldType::Text), ("condition", FieldType::Message(CONDITION))];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct LintBody {
     full_resource_name: String,
-    condition: super::super::policy::Condition,
+    condition: crate::policy::Condition,
 }
 
 /// Reports a condition that cannot be compiled, and one of more than 12 logical operators (quotas page). How Google words
 /// what is wrong is not known but for CEL's own messages.
-async fn lint(call: Call) -> Answer {
+async fn lint(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let body: LintBody = call.body(LINT)?;

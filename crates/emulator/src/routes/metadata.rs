@@ -1,5 +1,5 @@
-//! The metadata server of a machine on Google Cloud: what the machine is, and tokens for the accounts it has. There is
-//! one only if the world says so. Who waits for a change is answered when somebody changes the machine.
+//! The metadata server of a Google Cloud machine: its data, and tokens for its accounts. It exists only if
+//! the world has a machine. A request that waits for a change is answered when the machine changes.
 
 mod machine;
 mod tree;
@@ -13,17 +13,17 @@ use axum::response::Response;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::super::check::Query;
-use super::super::error::{Answer, Failure};
-use super::super::keys;
-use super::super::metadata::{Attached, Metadata, Platform};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::super::tokens::{Principal, Token, is_scope};
-use super::super::world::Account;
 use super::credentials::{google_jwt, id_claims};
-use super::{Api, Call, Route, routes};
-use tree::Found;
+use super::{Api, ApiCall, Route, routes};
+use crate::check::Query;
+use crate::error::{ApiResult, Failure};
+use crate::keys;
+use crate::metadata::{Attached, Metadata, Platform};
+use crate::reply;
+use crate::state::{Resource, State};
+use crate::tokens::{Principal, Token, is_scope};
+use crate::world::Account;
+use tree::Lookup;
 
 /// Tokens. google-auth may post to them, with a certificate to which a token is to be bound; ours never are.
 pub(super) const ROUTES: &[Route] = routes! {
@@ -36,14 +36,14 @@ pub(super) const ROUTES: &[Route] = routes! {
 };
 
 /// Everything else, whatever its path: the tree knows what there is.
-pub static REST: &[Route] = routes! {
+pub(crate) static REST: &[Route] = routes! {
     Metadata "" "" {
         "metadata.read" GET "/" => read;
     }
 };
 
 /// Whether a path is the metadata server's: its root, which clients ask to find out where they are, or below.
-pub fn holds(segments: &[String]) -> bool {
+pub(crate) fn is_served_path(segments: &[String]) -> bool {
     matches!(segments.first().map(String::as_str), Some("computeMetadata"))
         || matches!(segments, [one] if one.is_empty())
 }
@@ -53,29 +53,29 @@ const LIFETIME: i64 = 3_599;
 const LEAST_LEFT: i64 = 300;
 
 /// Why something is not served.
-enum Refused {
-    /// The page for what is not there.
+enum MetadataRefusal {
+    /// The page for a path that does not exist.
     NotThere,
     /// A status and a plain text.
     Told(StatusCode, String),
 }
 
-impl Refused {
-    fn told(status: StatusCode, text: impl Into<String>) -> Refused {
-        Refused::Told(status, text.into())
+impl MetadataRefusal {
+    fn with_text(status: StatusCode, text: impl Into<String>) -> MetadataRefusal {
+        MetadataRefusal::Told(status, text.into())
     }
 
-    fn into_response(self, call: &Call, path: &str) -> Response {
+    fn into_response(self, call: &ApiCall, path: &str) -> Response {
         match self {
-            Refused::NotThere if call.query.is_empty() => reply::not_found(path),
-            Refused::NotThere => reply::not_found(&format!("{path}?{}", call.query)),
-            Refused::Told(status, text) => reply::plain(status, &text),
+            MetadataRefusal::NotThere if call.query.is_empty() => reply::not_found(path),
+            MetadataRefusal::NotThere => reply::not_found(&format!("{path}?{}", call.query)),
+            MetadataRefusal::Told(status, text) => reply::plain(status, &text),
         }
     }
 }
 
 /// The headers of every answer. The etag is made of the body, as nothing else tells one answer from the next.
-pub async fn sealed(response: Response) -> Response {
+pub(crate) async fn sealed(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap_or_default();
     parts
@@ -97,23 +97,26 @@ fn etag(body: &[u8]) -> String {
 }
 
 /// A request that a browser or a proxy was tricked into lacks the one header or has the other.
-fn enter(call: &Call) -> Result<(), Refused> {
+fn enter(call: &ApiCall) -> Result<(), MetadataRefusal> {
     if call.headers.contains_key("x-forwarded-for") {
         // The text is ours.
-        return Err(Refused::told(StatusCode::FORBIDDEN, "Requests that were forwarded are not served.\n"));
+        return Err(MetadataRefusal::with_text(
+            StatusCode::FORBIDDEN,
+            "Requests that were forwarded are not served.\n",
+        ));
     }
     if call.param("path") != "/" && call.header("metadata-flavor") != Some("Google") {
         let text = r#"Missing required header "Metadata-Flavor": "Google""#;
-        return Err(Refused::told(StatusCode::FORBIDDEN, text));
+        return Err(MetadataRefusal::with_text(StatusCode::FORBIDDEN, text));
     }
     Ok(())
 }
 
-fn machine(state: &State) -> Result<&Metadata, Refused> {
-    state.metadata.as_ref().ok_or(Refused::NotThere)
+fn machine(state: &State) -> Result<&Metadata, MetadataRefusal> {
+    state.metadata.as_ref().ok_or(MetadataRefusal::NotThere)
 }
 
-async fn read(call: Call) -> Answer {
+async fn read(call: ApiCall) -> ApiResult {
     let path = call.param("path");
     let response = match looked_up(&call, path).await {
         Ok(response) => response,
@@ -124,7 +127,7 @@ async fn read(call: Call) -> Answer {
 
 /// What is at a path: at once, or, for who waits for a change, once it is another than the one they have seen, or as
 /// soon as their time is up.
-async fn looked_up(call: &Call, path: &str) -> Result<Response, Refused> {
+async fn looked_up(call: &ApiCall, path: &str) -> Result<Response, MetadataRefusal> {
     enter(call)?;
     let query = Query::parse(&call.query);
     let waits = query.flag("wait_for_change").unwrap_or(false);
@@ -153,19 +156,19 @@ async fn looked_up(call: &Call, path: &str) -> Result<Response, Refused> {
 }
 
 /// What is at a path now, and its etag.
-async fn found(call: &Call, path: &str, query: &Query) -> Result<(String, Response), Refused> {
+async fn found(call: &ApiCall, path: &str, query: &Query) -> Result<(String, Response), MetadataRefusal> {
     let state = call.state().await;
     let machine = machine(&state)?;
     let number = state.project(&machine.project).map_or(0, |i| state.projects[i].number);
-    let tree = tree::of(machine, number);
+    let tree = tree::build(machine, number);
     let segments: Vec<String> = path
         .split('/')
         .skip(1)
         .map(|part| percent_decode_str(part).decode_utf8_lossy().into_owned())
         .collect();
-    let node = match tree.find(&segments).ok_or(Refused::NotThere)? {
-        Found::Here(node) => node,
-        Found::Moved => return Ok((String::new(), moved(call, path))),
+    let node = match tree.find(&segments).ok_or(MetadataRefusal::NotThere)? {
+        Lookup::Here(node) => node,
+        Lookup::Moved => return Ok((String::new(), moved(call, path))),
     };
     let recursive = node.is_directory() && query.flag("recursive").unwrap_or(false);
     let (body, is_json) = match (recursive, query.text("alt")) {
@@ -185,7 +188,7 @@ fn as_json(value: &Value) -> Response {
 }
 
 /// To the same path with a slash at its end.
-fn moved(call: &Call, path: &str) -> Response {
+fn moved(call: &ApiCall, path: &str) -> Response {
     let query = if call.query.is_empty() { String::new() } else { format!("?{}", call.query) };
     let mut response = reply::html(StatusCode::MOVED_PERMANENTLY, "");
     if let Ok(location) = HeaderValue::from_str(&format!("{path}/{query}")) {
@@ -194,17 +197,17 @@ fn moved(call: &Call, path: &str) -> Response {
     response
 }
 
-async fn token(call: Call) -> Answer {
+async fn token(call: ApiCall) -> ApiResult {
     let path = format!("/computeMetadata/v1/instance/service-accounts/{}/token", call.param("account"));
     Ok(access(&call).await.unwrap_or_else(|refused| refused.into_response(&call, &path)))
 }
 
-async fn access(call: &Call) -> Result<Response, Refused> {
+async fn access(call: &ApiCall) -> Result<Response, MetadataRefusal> {
     const WHAT: &str = "access token";
     enter(call)?;
     let mut state = call.state().await;
     let machine = machine(&state)?;
-    let attached = machine.attached(call.param("account")).ok_or(Refused::NotThere)?;
+    let attached = machine.attached(call.param("account")).ok_or(MetadataRefusal::NotThere)?;
     let account = usable(call, &state, machine, attached, WHAT, "iam.serviceAccounts.getAccessToken")?;
     let query = Query::parse(&call.query);
     let asked =
@@ -216,15 +219,15 @@ async fn access(call: &Call) -> Result<Response, Refused> {
         _ => asked,
     };
     if !scopes.iter().all(|scope| is_scope(scope)) {
-        return Err(refusal(machine, WHAT, &Failure::invalid_argument()));
+        return Err(pass_on_refusal(machine, WHAT, &Failure::invalid_argument()));
     }
     let now = call.now();
-    let (text, left) = given(&mut state, account, scopes, now);
+    let (text, left) = token_for(&mut state, account, scopes, now);
     Ok(as_json(&json!({"access_token": text, "expires_in": left, "token_type": "Bearer"})))
 }
 
 /// The token for an account and scopes, the one before as long as it is good for a while, and what it has left.
-fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> (String, i64) {
+fn token_for(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> (String, i64) {
     let of = (account.unique_id.clone(), scopes.clone());
     let before = state.kept.get(&of).and_then(|text| Some((text, state.tokens.find(text)?.expires - now)));
     // More is left only of what was given before the clock went back.
@@ -235,7 +238,7 @@ fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> 
     let token =
         Token { principal, scopes, expires: now + LIFETIME, client: account.unique_id, boundary: None };
     let text = state.tokens.issue(token, now);
-    // Anybody may ask for any scopes; what is forgotten here is only made anew.
+    // Any scopes can be asked for. A token that is forgotten here is minted again.
     if state.kept.len() >= 1_000 {
         state.kept.clear();
     }
@@ -244,9 +247,9 @@ fn given(state: &mut State, account: Account, scopes: Vec<String>, now: i64) -> 
     (text, LIFETIME)
 }
 
-async fn identity(call: Call) -> Answer {
+async fn identity(call: ApiCall) -> ApiResult {
     let path = format!("/computeMetadata/v1/instance/service-accounts/{}/identity", call.param("account"));
-    let claims = claims(&call).await;
+    let claims = identity_claims(&call).await;
     Ok(match claims {
         // The type is the real one, odd as it is.
         Ok(claims) => reply::with_type(StatusCode::OK, "text/html", google_jwt(claims).await),
@@ -255,20 +258,22 @@ async fn identity(call: Call) -> Answer {
 }
 
 /// The claims of an identity token. Both formats tell the email; only Compute Engine knows a full one.
-async fn claims(call: &Call) -> Result<Map<String, Value>, Refused> {
+async fn identity_claims(call: &ApiCall) -> Result<Map<String, Value>, MetadataRefusal> {
     enter(call)?;
     let state = call.state().await;
     let machine = machine(&state)?;
-    let attached = machine.attached(call.param("account")).ok_or(Refused::NotThere)?;
+    let attached = machine.attached(call.param("account")).ok_or(MetadataRefusal::NotThere)?;
     let query = Query::parse(&call.query);
-    let audience = query
-        .text("audience")
-        .ok_or_else(|| Refused::told(StatusCode::BAD_REQUEST, "non-empty audience parameter required\n"))?;
+    let audience = query.text("audience").ok_or_else(|| {
+        MetadataRefusal::with_text(StatusCode::BAD_REQUEST, "non-empty audience parameter required\n")
+    })?;
     let full = match query.text("format") {
         None | Some("standard") => false,
         Some("full") => true,
         // The text is ours.
-        Some(_) => return Err(Refused::told(StatusCode::BAD_REQUEST, "format is standard or full\n")),
+        Some(_) => {
+            return Err(MetadataRefusal::with_text(StatusCode::BAD_REQUEST, "format is standard or full\n"));
+        }
     };
     let account =
         usable(call, &state, machine, attached, "identity token", "iam.serviceAccounts.getOpenIdToken")?;
@@ -291,15 +296,15 @@ async fn claims(call: &Call) -> Result<Map<String, Value>, Refused> {
 /// The account, if it may have a token now. On Kubernetes Engine IAM is asked on behalf of the workload, and what it
 /// refuses comes through. Elsewhere a disabled account is 403 with a text of ours: what Google answers is not known.
 fn usable(
-    call: &Call,
+    call: &ApiCall,
     state: &State,
     machine: &Metadata,
     attached: &Attached,
     what: &str,
     permission: &str,
-) -> Result<Account, Refused> {
+) -> Result<Account, MetadataRefusal> {
     let email = &attached.account;
-    let refuse = |failure: Failure| refusal(machine, what, &failure);
+    let refuse = |failure: Failure| pass_on_refusal(machine, what, &failure);
     let found = state.account(email);
     if machine.platform == Platform::Gke {
         let at = Api::Credentials.place();
@@ -317,20 +322,20 @@ fn usable(
         }
         return Ok(state.accounts[i].clone());
     }
-    let account = &state.accounts[found.ok_or(Refused::NotThere)?];
+    let account = &state.accounts[found.ok_or(MetadataRefusal::NotThere)?];
     if account.disabled {
         let text = format!("The service account {email} is disabled.\n");
-        return Err(Refused::told(StatusCode::FORBIDDEN, text));
+        return Err(MetadataRefusal::with_text(StatusCode::FORBIDDEN, text));
     }
     Ok(account.clone())
 }
 
 /// A refusal of IAM as the machine passes it on: Kubernetes Engine says that it is one, and what may be done about a
 /// missing permission.
-fn refusal(machine: &Metadata, what: &str, failure: &Failure) -> Refused {
+fn pass_on_refusal(machine: &Metadata, what: &str, failure: &Failure) -> MetadataRefusal {
     let message = failure.body["error"]["message"].as_str().unwrap_or_default();
     if machine.platform != Platform::Gke {
-        return Refused::told(failure.status, format!("{message}\n"));
+        return MetadataRefusal::with_text(failure.status, format!("{message}\n"));
     }
     let denied = failure.body["error"]["details"][0]["reason"] == "IAM_PERMISSION_DENIED";
     let hint = if denied {
@@ -340,7 +345,7 @@ fn refusal(machine: &Metadata, what: &str, failure: &Failure) -> Refused {
     } else {
         ""
     };
-    Refused::told(
+    MetadataRefusal::with_text(
         failure.status,
         format!("Unable to generate {what}; IAM returned {}: {message}\n{hint}", failure.status),
     )

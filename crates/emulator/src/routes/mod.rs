@@ -1,5 +1,5 @@
-//! From a request to a handler and back: matching of Google's paths, the caller, faults, the log. Each service has a
-//! file with its table and its handlers; none of them knows of connections or faults.
+//! From a request to a handler and back: routing, the caller, faults, the log. Each service has a file with
+//! its table of routes and its handlers; none of them knows connections or faults.
 
 mod account_keys;
 mod account_writes;
@@ -20,7 +20,7 @@ mod metadata;
 mod oauth;
 mod paging;
 mod pattern;
-pub mod payload;
+pub(crate) mod payload;
 mod policies;
 mod pools;
 mod projects;
@@ -46,18 +46,18 @@ use tokio::sync::MutexGuard;
 use super::check::{self, Field, Query};
 use super::clock;
 use super::connection::ConnectionCutter;
-use super::error::{Answer, Failure, FaultContext, Place};
+use super::error::{ApiResult, Failure, FaultContext, Place};
 use super::fault::{Fault, Outcome};
 use super::front::{Host, Parameters};
-use super::partial::Form;
+use super::partial::ResponseFormat;
 use super::reply;
 use super::state::{Shared, State};
-use caller::{Caller, signed_by};
+use caller::{ApiCaller, signed_by};
 use paging::{page, paged};
-use payload::Unread;
+use payload::BodyError;
 
-pub use api::{Api, CLOUD_PLATFORM};
-pub use control::PATH as CONTROL;
+pub(crate) use api::{Api, CLOUD_PLATFORM};
+pub(crate) use control::PATH as CONTROL;
 #[cfg(test)]
 pub(super) use unserved::DOCUMENTED;
 
@@ -70,7 +70,7 @@ pub(super) struct Route {
     pub(super) name: &'static str,
     /// The gRPC name, which error details use.
     grpc: &'static str,
-    run: fn(Call) -> BoxFuture<'static, Answer>,
+    run: fn(ApiCall) -> BoxFuture<'static, ApiResult>,
 }
 
 /// A table: groups of routes that share an API, the start of their paths and the start of their gRPC names, and in each a
@@ -132,28 +132,26 @@ impl Route {
             .any(|end| self.name.ends_with(end))
     }
 
-    /// Matches a decoded path.
     fn matches(&self, verb: &Method, segments: &[String]) -> Option<HashMap<&'static str, String>> {
         if self.verb == verb.as_str() { pattern::parameters(self.path, segments) } else { None }
     }
 }
 
 /// What faults and the log call a request that no method is there for.
-pub const UNROUTED: &str = "unrouted";
+pub(crate) const UNROUTED: &str = "unrouted";
 
 /// The short names of all methods, and of what is none.
-pub fn names() -> impl Iterator<Item = &'static str> {
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     all().map(|route| route.name).chain([UNROUTED])
 }
 
 /// Whether calls of a method bring a token that may have ended: to be called with, or to be exchanged.
-pub fn takes_a_token(method: &str) -> bool {
+pub(crate) fn takes_a_token(method: &str) -> bool {
     const OTHERS: [&str; 5] =
         ["oauth2.token", "oauth2.userinfo", "sts.token", "sts.oauthtoken", "external.authenticate"];
     OTHERS.contains(&method) || all().any(|route| route.name == method && route.api.speaks_json())
 }
 
-/// The rows of all tables.
 pub(super) fn all() -> impl Iterator<Item = &'static Route> {
     TABLES.iter().copied().flatten().chain(metadata::REST)
 }
@@ -170,14 +168,18 @@ fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap
             plain.get_or_insert((route, params));
         }
     }
-    if plain.is_none() && host.has(Api::Metadata) && verb == Method::GET && metadata::holds(&segments) {
+    if plain.is_none()
+        && host.has(Api::Metadata)
+        && verb == Method::GET
+        && metadata::is_served_path(&segments)
+    {
         plain = Some((&metadata::REST[0], HashMap::from([("path", uri.path().to_owned())])));
     }
     plain.filter(|(route, _)| !pattern::lacks_a_verb(route.path, &segments))
 }
 
 /// Everything a handler may look at.
-struct Call {
+struct ApiCall {
     shared: Arc<Shared>,
     route: &'static Route,
     params: HashMap<&'static str, String>,
@@ -188,7 +190,7 @@ struct Call {
     stale_read: bool,
 }
 
-impl Call {
+impl ApiCall {
     fn param(&self, name: &str) -> &str {
         self.params.get(name).map_or("", String::as_str)
     }
@@ -198,7 +200,7 @@ impl Call {
     }
 
     /// The body, checked against its fields, as a struct of them. A form is taken for parameters of the query, whatever
-    /// is in it: that is what curl sends where nobody names a type.
+    /// is in it: that is what curl sends by default.
     fn body<T: serde::de::DeserializeOwned>(&self, fields: &[Field]) -> Result<T, Failure> {
         let is_form = self
             .header("content-type")
@@ -227,19 +229,19 @@ impl Call {
     }
 }
 
-/// Marks an answer as one of Google's APIs or their front end, and not of the metadata server or of anybody else.
+/// Marks an answer as one of Google's APIs or their front end, and not of the metadata server or of others.
 #[derive(Debug, Clone, Copy)]
-pub struct FromGoogle {
+pub(crate) struct FromGoogle {
     /// Whether a fault was applied: then the answer is sent as the fault states it.
-    pub fault_applied: bool,
+    pub(crate) fault_applied: bool,
 }
 
 /// Serves one request that the front end let through.
-pub async fn serve(
+pub(crate) async fn serve(
     shared: &Arc<Shared>,
     cutter: &ConnectionCutter,
     parts: Parts,
-    body: Result<Bytes, Unread>,
+    body: Result<Bytes, BodyError>,
     host: Host,
 ) -> Response {
     let path = parts.uri.path().to_owned();
@@ -248,8 +250,10 @@ pub async fn serve(
     if control && host == Host::Loopback {
         let response = match body {
             Ok(body) => control::serve(shared, &parts, &body).await,
-            Err(Unread::TooLarge) => reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "That is too much.\n"),
-            Err(Unread::Broken) => reply::page(StatusCode::BAD_REQUEST, &path),
+            Err(BodyError::TooLarge) => {
+                reply::plain(StatusCode::PAYLOAD_TOO_LARGE, "The request body is too large.\n")
+            }
+            Err(BodyError::Broken) => reply::page(StatusCode::BAD_REQUEST, &path),
         };
         return dated(response, now);
     }
@@ -276,7 +280,7 @@ pub async fn serve(
 }
 
 /// An answer of this time, and without a body where its status has none.
-pub fn dated(mut response: Response, now: i64) -> Response {
+pub(crate) fn dated(mut response: Response, now: i64) -> Response {
     if matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         response = reply::bodiless(response);
     }
@@ -304,12 +308,12 @@ async fn run(
     shared: &Arc<Shared>,
     found: Option<(&'static Route, HashMap<&'static str, String>)>,
     parts: &Parts,
-    body: Result<Bytes, Unread>,
+    body: Result<Bytes, BodyError>,
     fault: Option<&Fault>,
     host: Host,
 ) -> Response {
     let Some((route, params)) = found else {
-        if matches!(body, Err(Unread::TooLarge)) {
+        if matches!(body, Err(BodyError::TooLarge)) {
             return reply::page(StatusCode::PAYLOAD_TOO_LARGE, parts.uri.path());
         }
         let refusal =
@@ -318,11 +322,11 @@ async fn run(
     };
     let body = match body {
         Ok(body) => body,
-        Err(Unread::TooLarge) => {
+        Err(BodyError::TooLarge) => {
             return Failure::invalid("Request payload size exceeds the limit: 10485760 bytes.")
                 .into_response();
         }
-        Err(Unread::Broken) => return reply::page(StatusCode::BAD_REQUEST, parts.uri.path()),
+        Err(BodyError::Broken) => return reply::page(StatusCode::BAD_REQUEST, parts.uri.path()),
     };
     let refusal = match fault {
         Some(fault) => {
@@ -339,7 +343,7 @@ async fn run(
         }
         None => None,
     };
-    let call = Call {
+    let call = ApiCall {
         shared: Arc::clone(shared),
         route,
         params,
@@ -352,11 +356,14 @@ async fn run(
         token_expired: fault.is_some_and(|fault| fault.outcome == Outcome::TokenExpired),
         stale_read: fault.is_some_and(|fault| fault.outcome == Outcome::StaleRead),
     };
-    let form =
-        if route.api.speaks_json() { Form::of(&Query::parse(&call.query)) } else { Ok(Form::default()) };
+    let form = if route.api.speaks_json() {
+        ResponseFormat::parse(&Query::parse(&call.query))
+    } else {
+        Ok(ResponseFormat::default())
+    };
     let (form, refusal) = match form {
         Ok(form) => (form, refusal),
-        Err(failure) => (Form::default(), refusal.or(Some(failure))),
+        Err(failure) => (ResponseFormat::default(), refusal.or(Some(failure))),
     };
     let answer = match refusal {
         // A metadata server has no form for errors; what the world states word for word is as it is.

@@ -1,16 +1,16 @@
-//! The token endpoint, tokeninfo, userinfo and revocation. It gives tokens for refresh tokens and assertions that the
-//! emulator itself made possible; it never records one that it does not know.
+//! The token endpoint, tokeninfo, userinfo and revocation. Tokens are given only for refresh tokens and keys
+//! that the emulator made; unknown credentials are never recorded.
 
 use serde_json::{Map, Value, json};
 
-use super::super::check::Query;
-use super::super::error::{Answer, Failure};
-use super::super::keys::{self, Jwt};
-use super::super::reply;
-use super::super::tokens::{Principal, Token, is_scope};
-use super::super::world::{Account, unique_id};
 use super::credentials::{google_jwt, id_claims};
-use super::{Call, Route, routes, signed_by};
+use super::{ApiCall, Route, routes, signed_by};
+use crate::check::Query;
+use crate::error::{ApiResult, Failure};
+use crate::keys::{self, Jwt};
+use crate::reply;
+use crate::tokens::{Principal, Token, is_scope};
+use crate::world::{Account, unique_id};
 
 pub(super) const ROUTES: &[Route] = routes! {
     OAuth "" "google.identity.oauth2." {
@@ -40,7 +40,7 @@ const LIFETIME: i64 = 3_600;
 const LEFT: i64 = 3_599;
 
 /// The parameters of a call, from a form or a JSON body, then the query.
-pub fn parameters(call: &Call) -> Map<String, Value> {
+pub(crate) fn parameters(call: &ApiCall) -> Map<String, Value> {
     let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
     let text = String::from_utf8_lossy(&call.body);
     let mut read = Query::parse(&call.query).into_map();
@@ -51,35 +51,40 @@ pub fn parameters(call: &Call) -> Map<String, Value> {
     read
 }
 
-fn stated<'a>(parameters: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
+fn optional_parameter<'a>(parameters: &'a Map<String, Value>, name: &str) -> Option<&'a str> {
     parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty())
 }
 
 /// A parameter that has to be there.
-pub fn wanted(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
-    stated(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
+pub(crate) fn required_parameter(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+    optional_parameter(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
 }
 
 /// The same, in the words of the token endpoint.
-fn needed(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
-    stated(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_at_token_endpoint(name))
+fn required_at_token_endpoint(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
+    optional_parameter(parameters, name)
+        .map(str::to_owned)
+        .ok_or_else(|| Failure::missing_at_token_endpoint(name))
 }
 
-async fn token(call: Call) -> Answer {
+async fn token(call: ApiCall) -> ApiResult {
     if call.token_expired {
         return Err(Failure::grant_ended());
     }
     let parameters = parameters(&call);
-    match needed(&parameters, "grant_type")?.as_str() {
+    match required_at_token_endpoint(&parameters, "grant_type")?.as_str() {
         "refresh_token" => refresh(&call, &parameters).await,
-        JWT_BEARER => assertion(&call, &needed(&parameters, "assertion")?).await,
+        JWT_BEARER => assertion(&call, &required_at_token_endpoint(&parameters, "assertion")?).await,
         other => Err(Failure::unsupported_grant(other)),
     }
 }
 
-async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
-    let client = (needed(parameters, "client_id")?, needed(parameters, "client_secret")?);
-    let secret = needed(parameters, "refresh_token")?;
+async fn refresh(call: &ApiCall, parameters: &Map<String, Value>) -> ApiResult {
+    let client = (
+        required_at_token_endpoint(parameters, "client_id")?,
+        required_at_token_endpoint(parameters, "client_secret")?,
+    );
+    let secret = required_at_token_endpoint(parameters, "refresh_token")?;
     let now = call.now();
     let (grant, scopes, access) = {
         let mut state = call.state().await;
@@ -89,7 +94,7 @@ async fn refresh(call: &Call, parameters: &Map<String, Value>) -> Answer {
             return Err(Failure::invalid_client());
         }
         grant.check()?;
-        let scopes = match stated(parameters, "scope") {
+        let scopes = match optional_parameter(parameters, "scope") {
             Some(asked) => asked.split_whitespace().map(full_scope).collect(),
             None => grant.scopes.clone(),
         };
@@ -144,11 +149,11 @@ fn person(email: &str) -> Map<String, Value> {
 
 /// An access token or an ID token for an assertion that an account signed. The audience may be Google's own endpoint:
 /// google-auth writes that even when it was pointed elsewhere.
-async fn assertion(call: &Call, text: &str) -> Answer {
+async fn assertion(call: &ApiCall, text: &str) -> ApiResult {
     const SHORT: &str = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. \
          Check your iat and exp values in the JWT claim.";
     let bad = Failure::invalid_grant;
-    let jwt = Jwt::read(text).ok_or_else(|| bad("Bad Request"))?;
+    let jwt = Jwt::parse(text).ok_or_else(|| bad("Bad Request"))?;
     let (account, keys) = {
         let state = call.state().await;
         let found = jwt.text("iss").and_then(|iss| state.account(iss));
@@ -198,7 +203,7 @@ async fn assertion(call: &Call, text: &str) -> Answer {
 /// The account itself, or the person of its `sub` (domain-wide delegation). The administrator's word comes before the
 /// question who that person is, so that a stranger learns nothing about people.
 async fn stands_for(
-    call: &Call,
+    call: &ApiCall,
     jwt: &Jwt<'_>,
     account: &Account,
     scopes: &[String],
@@ -217,8 +222,8 @@ async fn stands_for(
     Ok(Principal::User(subject))
 }
 
-async fn revoke(call: Call) -> Answer {
-    let token = wanted(&parameters(&call), "token")?;
+async fn revoke(call: ApiCall) -> ApiResult {
+    let token = required_parameter(&parameters(&call), "token")?;
     let mut state = call.state().await;
     if state.tokens.revoke(&token) || state.end_grant(&token) {
         return Ok(reply::exact(axum::http::StatusCode::OK, &json!({})));
@@ -227,7 +232,7 @@ async fn revoke(call: Call) -> Answer {
 }
 
 /// Every value is a string, as on the host oauth2 and in version 3.
-async fn info_strings(call: Call) -> Answer {
+async fn info_strings(call: ApiCall) -> ApiResult {
     let fields = info(&call).await?;
     let text = |value: Value| match value {
         Value::String(text) => Value::String(text),
@@ -238,7 +243,7 @@ async fn info_strings(call: Call) -> Answer {
 }
 
 /// The older names, with real numbers.
-async fn info_numbers(call: Call) -> Answer {
+async fn info_numbers(call: ApiCall) -> ApiResult {
     let names = [
         ("azp", "issued_to"),
         ("aud", "audience"),
@@ -261,13 +266,13 @@ fn renamed(mut fields: Map<String, Value>, names: &[(&str, &str)]) -> axum::resp
 
 /// What is known of a token, with real numbers; `invalid_token` for one that is not known or over. The token is a
 /// parameter or, as Google's library for Node sends it, the bearer of a request that has none.
-async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
+async fn info(call: &ApiCall) -> Result<Map<String, Value>, Failure> {
     check_query(call)?;
     let parameters = parameters(call);
-    if let Some(text) = stated(&parameters, "id_token") {
+    if let Some(text) = optional_parameter(&parameters, "id_token") {
         return id_info(text, call.now()).await;
     }
-    let named = stated(&parameters, "access_token").map(str::to_owned);
+    let named = optional_parameter(&parameters, "access_token").map(str::to_owned);
     let text = named.or_else(|| call.bearer()).ok_or_else(Failure::invalid_token)?;
     let now = call.now();
     let state = call.state().await;
@@ -288,15 +293,15 @@ async fn info(call: &Call) -> Result<Map<String, Value>, Failure> {
         fields.insert("email".into(), token.principal.email().into());
         fields.insert("email_verified".into(), true.into());
     }
-    // An account asks anew each time, for itself or for a person: only a login of a person lasts.
+    // An account asks again each time, for itself or for a user: only the login of a user lasts.
     let lasts = state.account(&token.client).is_none();
     fields.insert("access_type".into(), if lasts { "offline" } else { "online" }.into());
     Ok(fields)
 }
 
 async fn id_info(text: &str, now: i64) -> Result<Map<String, Value>, Failure> {
-    let jwt = Jwt::read(text).ok_or_else(Failure::invalid_token)?;
-    let key = keys::made(keys::GOOGLE).await.ok_or_else(Failure::invalid_token)?;
+    let jwt = Jwt::parse(text).ok_or_else(Failure::invalid_token)?;
+    let key = keys::existing_key_of(keys::GOOGLE).await.ok_or_else(Failure::invalid_token)?;
     if !jwt.is_signed_by(&key) || jwt.time("exp").is_none_or(|exp| exp <= now) {
         return Err(Failure::invalid_token());
     }
@@ -306,13 +311,13 @@ async fn id_info(text: &str, now: i64) -> Result<Map<String, Value>, Failure> {
 }
 
 /// OpenID Connect's names.
-async fn user_openid(call: Call) -> Answer {
+async fn user_openid(call: ApiCall) -> ApiResult {
     let fields = user(&call).await?;
     Ok(reply::exact(axum::http::StatusCode::OK, &fields.into()))
 }
 
 /// The names of the OAuth2 API, versions 1 and 2.
-async fn user_plain(call: Call) -> Answer {
+async fn user_plain(call: ApiCall) -> ApiResult {
     let names = [
         ("sub", "id"),
         ("email", "email"),
@@ -324,14 +329,14 @@ async fn user_plain(call: Call) -> Answer {
 }
 
 /// Version 2 has a discovery document, and refuses what is not in it.
-fn check_query(call: &Call) -> Result<(), Failure> {
+fn check_query(call: &ApiCall) -> Result<(), Failure> {
     if call.route.path.contains("/v2/") {
         call.query(&["access_token", "id_token"])?;
     }
     Ok(())
 }
 
-async fn user(call: &Call) -> Result<Map<String, Value>, Failure> {
+async fn user(call: &ApiCall) -> Result<Map<String, Value>, Failure> {
     check_query(call)?;
     let caller = call.caller().await?;
     if matches!(caller.principal, Principal::Federated(_)) || caller.boundary.is_some() {

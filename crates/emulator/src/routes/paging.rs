@@ -1,13 +1,13 @@
-//! Pages of lists: their sizes, and the tokens that say where the next one begins.
+//! Pages of lists: their sizes, and the tokens of the next pages.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::super::check::{self, Query};
-use super::super::error::Failure;
+use crate::check::{self, Query};
+use crate::error::Failure;
 
 /// Part of a list, and the token of the next.
-pub fn page<T: Clone>(
+pub(crate) fn page<T: Clone>(
     all: &[T],
     query: &Query,
     default: i64,
@@ -17,7 +17,7 @@ pub fn page<T: Clone>(
 }
 
 /// The same for a size and a token that came in a body. Zero is the default; more than the most is the most.
-pub fn paged<T: Clone>(
+pub(crate) fn paged<T: Clone>(
     all: &[T],
     size: i64,
     token: &str,

@@ -1,5 +1,5 @@
-//! The paths of methods, as `/v1/projects/{project}/serviceAccounts/{account}:disable`, and whether a request's path is
-//! one of them. A part in braces takes one segment; the verb after the colon belongs to the last.
+//! Patterns of paths, as `/v1/projects/{project}/serviceAccounts/{account}:disable`, and matching them. A
+//! part in braces takes one segment; the verb after the colon belongs to the last.
 
 use std::collections::HashMap;
 
@@ -8,13 +8,16 @@ use percent_encoding::percent_decode_str;
 
 /// The segments of a path, decoded each by itself, so that an escaped slash separates nothing. A request for a tunnel
 /// names a host and has no path.
-pub fn segments(uri: &Uri) -> Option<Vec<String>> {
+pub(crate) fn segments(uri: &Uri) -> Option<Vec<String>> {
     let path = uri.path().strip_prefix('/')?;
     Some(path.split('/').map(|s| percent_decode_str(s).decode_utf8_lossy().into_owned()).collect())
 }
 
-/// What stands for the parts in braces, if the path is like the pattern.
-pub fn parameters(pattern: &'static str, segments: &[String]) -> Option<HashMap<&'static str, String>> {
+/// The values of the parts in braces, if the path matches the pattern.
+pub(crate) fn parameters(
+    pattern: &'static str,
+    segments: &[String],
+) -> Option<HashMap<&'static str, String>> {
     let mut parameters = HashMap::new();
     let mut parts = pattern[1..].split('/');
     for segment in segments {
@@ -33,7 +36,7 @@ pub fn parameters(pattern: &'static str, segments: &[String]) -> Option<HashMap<
 
 /// Whether a path that is like a pattern ends in a custom verb that the pattern has not. Of all names only the ids of
 /// some projects have a colon, after a domain: `example.com:name`.
-pub fn lacks_a_verb(pattern: &str, segments: &[String]) -> bool {
+pub(crate) fn lacks_a_verb(pattern: &str, segments: &[String]) -> bool {
     let Some(last) = segments.last().filter(|_| pattern.ends_with('}')) else { return false };
     let is_project = pattern.rsplit('/').nth(1) == Some("projects");
     let of_a_domain = last.split_once(':').is_some_and(|(domain, _)| domain.contains('.'));

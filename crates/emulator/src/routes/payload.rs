@@ -1,4 +1,4 @@
-//! The body of a request as it comes in: how much of it is taken, and what is said where it cannot be had.
+//! Reads the body of a request, up to a limit.
 
 use axum::body::{Body, Bytes};
 use futures_util::StreamExt;
@@ -9,21 +9,19 @@ const LARGEST: usize = 10 * 1024 * 1024;
 
 /// Why a body was not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unread {
-    /// It is too large.
+pub(crate) enum BodyError {
     TooLarge,
     /// It ended too early, or is not in the form in which bodies are sent.
     Broken,
 }
 
-/// The whole body.
-pub async fn read(body: Body) -> Result<Bytes, Unread> {
+pub(crate) async fn read_body(body: Body) -> Result<Bytes, BodyError> {
     let mut parts = body.into_data_stream();
     let mut whole = Vec::new();
     while let Some(part) = parts.next().await {
-        let part = part.map_err(|_| Unread::Broken)?;
+        let part = part.map_err(|_| BodyError::Broken)?;
         if whole.len() + part.len() > LARGEST {
-            return Err(Unread::TooLarge);
+            return Err(BodyError::TooLarge);
         }
         whole.extend_from_slice(&part);
     }

@@ -1,57 +1,56 @@
-//! The three policy methods, which accounts, projects, folders and organizations share. The services say where the
-//! resource is and how a denial reads there.
+//! The three policy methods, which accounts, projects, folders and organizations share. Each service finds
+//! the resource and words its own denial.
 
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::super::behaviour::{Behaviour, EmptyBindings, OldReaders, Tolerance, UnchangedPolicy};
-use super::super::check::{Field, Kind};
-use super::super::error::{Answer, Failure};
-use super::super::policy::{self, FIELDS, Policy};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::{Call, Caller};
+use super::{ApiCall, ApiCaller};
+use crate::behaviour::{Behaviour, EmptyBindings, OldReaders, Tolerance, UnchangedPolicy};
+use crate::check::{Field, FieldType};
+use crate::error::{ApiResult, Failure};
+use crate::policy::{self, FIELDS, Policy};
+use crate::reply;
+use crate::state::{Resource, State};
 
-/// The body of getIamPolicy.
-pub const GET: &[Field] = &[("options", Kind::Message(&[("requestedPolicyVersion", Kind::Int)]))];
-const SET: &[Field] = &[("policy", Kind::Message(FIELDS)), ("updateMask", Kind::Text)];
-const TEST: &[Field] = &[("permissions", Kind::Texts)];
+pub(crate) const GET: &[Field] =
+    &[("options", FieldType::Message(&[("requestedPolicyVersion", FieldType::Int)]))];
+const SET: &[Field] = &[("policy", FieldType::Message(FIELDS)), ("updateMask", FieldType::Text)];
+const TEST: &[Field] = &[("permissions", FieldType::Texts)];
 
-/// The body of getIamPolicy, read.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct GetBody {
-    options: Options,
+pub(crate) struct GetPolicyBody {
+    options: GetPolicyOptions,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Options {
+struct GetPolicyOptions {
     requested_policy_version: i64,
 }
 
-impl GetBody {
+impl GetPolicyBody {
     /// The version that the reader understands.
-    pub fn version(&self) -> i64 {
+    pub(crate) fn version(&self) -> i64 {
         self.options.requested_policy_version
     }
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct SetBody {
+struct SetPolicyBody {
     policy: Option<Policy>,
     update_mask: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct TestBody {
+struct TestPermissionsBody {
     permissions: Vec<String>,
 }
 
 /// The policy of a resource that the caller may read.
-pub fn read(call: &Call, state: &State, on: Resource, version: i64) -> Answer {
+pub(crate) fn read_policy(call: &ApiCall, state: &State, on: Resource, version: i64) -> ApiResult {
     let policy = state.read_policy(on, call.now(), call.stale_read);
     if state.behaviour.old_readers == OldReaders::Refused && policy.is_conditional() && version < 3 {
         return Err(Failure::invalid(policy::too_old_a_reader(version)));
@@ -60,8 +59,8 @@ pub fn read(call: &Call, state: &State, on: Resource, version: i64) -> Answer {
 }
 
 /// Writes the policy of a resource that the caller may write.
-pub fn write(call: &Call, state: &mut State, on: Resource) -> Answer {
-    let body: SetBody = call.body(SET)?;
+pub(crate) fn write_policy(call: &ApiCall, state: &mut State, on: Resource) -> ApiResult {
+    let body: SetPolicyBody = call.body(SET)?;
     let mut incoming = body.policy.ok_or_else(Failure::invalid_argument)?;
     let how = state.behaviour.clone();
     if how.empty_bindings == EmptyBindings::Dropped {
@@ -79,7 +78,7 @@ pub fn write(call: &Call, state: &mut State, on: Resource) -> Answer {
         .map_err(|refusal| refusal.reworded(&policy::needs_version_3(), &how.messages.policy_version))?;
     if how.unchanged_policy == UnchangedPolicy::Renewed
         && stored.etag == before.etag
-        && stored.etag != policy::VIRGIN
+        && stored.etag != policy::EMPTY_POLICY_ETAG
     {
         stored.etag = etag;
     }
@@ -106,11 +105,16 @@ fn fits_in(policy: &Policy, on: Resource, how: &Behaviour) -> Result<(), Failure
     Ok(())
 }
 
-/// The permissions of a list that the caller has, in the order of the list. One that nobody can hold there fails the
-/// whole call. A resource that is not there has none (google.iam.v1: "an empty set of permissions, not a NOT_FOUND
+/// The permissions of a list that the caller has, in the order of the list. One that does not apply there fails the
+/// whole call. A resource that does not exist has none (google.iam.v1: "an empty set of permissions, not a NOT_FOUND
 /// error").
-pub fn test(call: &Call, state: &State, caller: &Caller, on: Option<Resource>) -> Result<Response, Failure> {
-    let body: TestBody = call.body(TEST)?;
+pub(crate) fn test_permissions(
+    call: &ApiCall,
+    state: &State,
+    caller: &ApiCaller,
+    on: Option<Resource>,
+) -> Result<Response, Failure> {
+    let body: TestPermissionsBody = call.body(TEST)?;
     if body.permissions.iter().any(|p| p.contains('*')) {
         return Err(Failure::invalid_argument());
     }

@@ -1,12 +1,12 @@
-//! IAM v1: identity pools and their providers, as they are read. Pools are made in the world only.
+//! IAM v1: reads identity pools and their providers, which come from the world only.
 
 use serde_json::{Map, Value, json};
 
-use super::super::error::{Answer, Failure};
-use super::super::identity::{Mapping, Pool, Provider, ProviderKind};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::{Call, Route, page, routes};
+use super::{ApiCall, Route, page, routes};
+use crate::error::{ApiResult, Failure};
+use crate::identity::{Mapping, Pool, Provider, ProviderKind};
+use crate::reply;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     Iam "/v1/projects/{project}/locations/{location}/workloadIdentityPools" "google.iam.v1.WorkloadIdentityPools." {
@@ -26,7 +26,7 @@ pub(super) const ROUTES: &[Route] = routes! {
 const LIST: &[&str] = &["pageSize", "pageToken", "showDeleted"];
 
 /// `workloadIdentityPools.list`, `workforcePoolProviders.get`: the permission of a call is its short name.
-fn permission(call: &Call) -> String {
+fn permission(call: &ApiCall) -> String {
     call.route.name.replacen("iam.", "iam.googleapis.com/", 1)
 }
 
@@ -45,7 +45,7 @@ fn pool_json(pool: &Pool) -> Value {
     json!({"name": pool.name, "parent": parent, "state": "ACTIVE", "disabled": pool.disabled})
 }
 
-/// A provider as IAM tells it. The keys of one whose key the emulator makes are uploaded, as it were: nobody could ask
+/// A provider as IAM tells it. The keys of one whose key the emulator makes look uploaded: there is no issuer to ask
 /// its issuer for them.
 fn provider_json(state: &State, pool: &Pool, provider: &Provider) -> Value {
     let is_aws = matches!(provider.kind, ProviderKind::Aws(_));
@@ -84,7 +84,7 @@ fn mapping_json(mapping: &Mapping, of_aws: bool) -> Value {
 }
 
 /// The pools of a project or an organization as a page of a list.
-async fn pools_of(call: &Call, parent: &str, collection: &str, allowed: &[&str], most: i64) -> Answer {
+async fn pools_of(call: &ApiCall, parent: &str, collection: &str, allowed: &[&str], most: i64) -> ApiResult {
     let query = call.query(allowed)?;
     query.flag("showDeleted")?;
     let caller = call.caller().await?;
@@ -101,16 +101,16 @@ async fn pools_of(call: &Call, parent: &str, collection: &str, allowed: &[&str],
 }
 
 /// There are pools in no other location.
-fn is_global(call: &Call) -> bool {
+fn is_global(call: &ApiCall) -> bool {
     call.param("location") == "global"
 }
 
-async fn workload_pools(call: Call) -> Answer {
+async fn workload_pools(call: ApiCall) -> ApiResult {
     let parent = format!("projects/{}", call.param("project"));
     pools_of(&call, &parent, "workloadIdentityPools", LIST, 1_000).await
 }
 
-async fn workforce_pools(call: Call) -> Answer {
+async fn workforce_pools(call: ApiCall) -> ApiResult {
     let allowed = ["parent", "pageSize", "pageToken", "showDeleted"];
     let parent = call.query(&allowed)?.text("parent").unwrap_or_default().to_owned();
     if !parent.starts_with("organizations/") {
@@ -119,9 +119,13 @@ async fn workforce_pools(call: Call) -> Answer {
     pools_of(&call, &parent, "workforcePools", &allowed, 100).await
 }
 
-/// The pool of the path, if the caller may do that with it. One that is not there reads like one that is closed, except to
-/// those who may look into the project.
-fn open<'a>(call: &Call, state: &'a State, caller: &super::Caller) -> Result<&'a Pool, Failure> {
+/// The pool of the path, if the caller may do that with it. An unknown one reads like one that the caller cannot
+/// access, except to those who may look into the project.
+fn authorize_pool<'a>(
+    call: &ApiCall,
+    state: &'a State,
+    caller: &super::ApiCaller,
+) -> Result<&'a Pool, Failure> {
     let permission = permission(call);
     let project = call.params.get("project").map(|name| state.project(name).map(Resource::Project));
     let inside = |pool: &&Pool| match project {
@@ -135,19 +139,19 @@ fn open<'a>(call: &Call, state: &'a State, caller: &super::Caller) -> Result<&'a
     found.ok_or_else(Failure::not_found)
 }
 
-async fn pool(call: Call) -> Answer {
+async fn pool(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    Ok(reply::message(pool_json(open(&call, &state, &caller)?)))
+    Ok(reply::message(pool_json(authorize_pool(&call, &state, &caller)?)))
 }
 
-async fn providers(call: Call) -> Answer {
+async fn providers(call: ApiCall) -> ApiResult {
     let query = call.query(LIST)?;
     query.flag("showDeleted")?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let pool = open(&call, &state, &caller)?;
+    let pool = authorize_pool(&call, &state, &caller)?;
     let all: Vec<Value> = pool.providers.iter().map(|it| provider_json(&state, pool, it)).collect();
     let (providers, next) = page(&all, &query, 50, 100)?;
     let collection = call.route.name.trim_start_matches("iam.").trim_end_matches(".list").to_owned();
@@ -156,11 +160,11 @@ async fn providers(call: Call) -> Answer {
     Ok(reply::message(told.into()))
 }
 
-async fn provider(call: Call) -> Answer {
+async fn provider(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let pool = open(&call, &state, &caller)?;
+    let pool = authorize_pool(&call, &state, &caller)?;
     let found = pool.providers.iter().find(|provider| provider.id == call.param("provider"));
     Ok(reply::message(provider_json(&state, pool, found.ok_or_else(Failure::not_found)?)))
 }

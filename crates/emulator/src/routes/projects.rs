@@ -1,13 +1,13 @@
-//! Resource Manager v3: projects, folders, organizations and their policies. What the caller may not see is left out
-//! of searches and reads like something that is not there.
+//! Resource Manager v3: projects, folders, organizations and their policies. What the caller cannot see is left out
+//! of searches and reads like something that does not exist.
 
 use serde_json::{Value, json};
 
-use super::super::error::{Answer, Failure};
-use super::super::filter::{Filter, Group, Term};
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::{Call, Caller, Route, page, policies, routes};
+use super::{ApiCall, ApiCaller, Route, page, policies, routes};
+use crate::error::{ApiResult, Failure};
+use crate::filter::{Filter, FilterTerm, SideBySide};
+use crate::reply;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     ResourceManager "/v3/projects" "google.cloud.resourcemanager.v3.Projects." {
@@ -36,7 +36,7 @@ pub(super) const ROUTES: &[Route] = routes! {
 };
 
 /// When everything of the world was made.
-pub const CREATED: &str = "2024-03-01T09:00:00Z";
+pub(crate) const CREATED: &str = "2024-03-01T09:00:00Z";
 
 /// A resource as its own message.
 fn resource_json(state: &State, of: Resource) -> Value {
@@ -71,12 +71,12 @@ fn collection(of: Resource) -> &'static str {
     }
 }
 
-pub fn may(call: &Call, state: &State, caller: &Caller, action: &str, on: Resource) -> bool {
+pub(crate) fn may(call: &ApiCall, state: &State, caller: &ApiCaller, action: &str, on: Resource) -> bool {
     let permission = format!("resourcemanager.{}.{action}", collection(on));
     state.allows(caller, &permission, on, call.now())
 }
 
-pub fn all_projects(state: &State) -> impl Iterator<Item = Resource> {
+pub(crate) fn all_projects(state: &State) -> impl Iterator<Item = Resource> {
     (0..state.projects.len()).map(Resource::Project)
 }
 
@@ -85,7 +85,7 @@ fn all_folders(state: &State) -> impl Iterator<Item = Resource> {
 }
 
 /// The resources as a page of a list.
-fn answer(call: &Call, state: &State, name: &str, mut found: Vec<Resource>) -> Answer {
+fn answer(call: &ApiCall, state: &State, name: &str, mut found: Vec<Resource>) -> ApiResult {
     let query = call.query(&["parent", "query", "showDeleted", "pageSize", "pageToken"])?;
     found.sort_by_cached_key(|of| resource_json(state, *of)["displayName"].to_string());
     let (found, next) = page(&found, &query, 100, 500)?;
@@ -96,26 +96,26 @@ fn answer(call: &Call, state: &State, name: &str, mut found: Vec<Resource>) -> A
     Ok(reply::message(body.into()))
 }
 
-async fn search_projects(call: Call) -> Answer {
+async fn search_projects(call: ApiCall) -> ApiResult {
     let query = call.query(&["query", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
     let filter = filter(query.text("query"), state.behaviour.side_by_side)?;
-    let fits = |of: &Resource| filter.holds(&|term: &Term| project_has(&state, *of, term));
+    let fits = |of: &Resource| filter.holds(&|term: &FilterTerm| project_has(&state, *of, term));
     let found =
         all_projects(&state).filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
     answer(&call, &state, "projects", found)
 }
 
 /// A filter of the query, or a refusal.
-pub fn filter(text: Option<&str>, group: Group) -> Result<Filter, Failure> {
+pub(crate) fn filter(text: Option<&str>, group: SideBySide) -> Result<Filter, Failure> {
     Filter::parse(text.unwrap_or(""), group).ok_or_else(Failure::invalid_argument)
 }
 
 /// Whether an organization of that domain and customer is what a filter asks for.
-pub fn organization_has(filter: &Filter, domain: &Value, customer: &Value) -> bool {
+pub(crate) fn organization_has(filter: &Filter, domain: &Value, customer: &Value) -> bool {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    filter.holds(&|term: &Term| match term.field.as_str() {
+    filter.holds(&|term: &FilterTerm| match term.field.as_str() {
         "domain" | "displayname" => term.fits(&text(domain)),
         "directorycustomerid" | "owner.directorycustomerid" => term.fits(&text(customer)),
         _ => false,
@@ -123,7 +123,7 @@ pub fn organization_has(filter: &Filter, domain: &Value, customer: &Value) -> bo
 }
 
 /// Whether a project has what a term asks for.
-pub fn project_has(state: &State, of: Resource, term: &Term) -> bool {
+pub(crate) fn project_has(state: &State, of: Resource, term: &FilterTerm) -> bool {
     let Resource::Project(i) = of else { return false };
     let project = &state.projects[i];
     let parent = project.parent.clone().unwrap_or_default();
@@ -145,15 +145,15 @@ pub fn project_has(state: &State, of: Resource, term: &Term) -> bool {
     }
 }
 
-async fn search_folders(call: Call) -> Answer {
+async fn search_folders(call: ApiCall) -> ApiResult {
     let query = call.query(&["query", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let filter = filter(query.text("query"), Group::All)?;
+    let filter = filter(query.text("query"), SideBySide::All)?;
     let fits = |of: &Resource| {
         let folder = resource_json(&state, *of);
         let text = |name: &str| folder[name].as_str().unwrap_or_default();
-        filter.holds(&|term: &Term| match term.field.as_str() {
+        filter.holds(&|term: &FilterTerm| match term.field.as_str() {
             "displayname" => term.words_fit(text("displayName")),
             "parent" => term.fits(text("parent")),
             "state" | "lifecyclestate" => term.fits(text("state")),
@@ -165,11 +165,11 @@ async fn search_folders(call: Call) -> Answer {
     answer(&call, &state, "folders", found)
 }
 
-async fn search_organizations(call: Call) -> Answer {
+async fn search_organizations(call: ApiCall) -> ApiResult {
     let query = call.query(&["query", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
-    let filter = filter(query.text("query"), Group::All)?;
+    let filter = filter(query.text("query"), SideBySide::All)?;
     let fits = |of: &Resource| {
         let organization = resource_json(&state, *of);
         organization_has(&filter, &organization["displayName"], &organization["directoryCustomerId"])
@@ -180,7 +180,7 @@ async fn search_organizations(call: Call) -> Answer {
 }
 
 /// Direct children of a parent, which has to be named.
-async fn list(call: Call) -> Answer {
+async fn list(call: ApiCall) -> ApiResult {
     let query = call.query(&["parent", "showDeleted", "pageSize", "pageToken"])?;
     query.flag("showDeleted")?;
     let caller = call.caller().await?;
@@ -201,11 +201,11 @@ async fn list(call: Call) -> Answer {
 }
 
 /// The name of the resource of the path, as `projects/p`.
-fn resource_name(call: &Call) -> String {
+fn resource_name(call: &ApiCall) -> String {
     format!("{}/{}", call.route.collection(), call.param("id"))
 }
 
-async fn get(call: Call) -> Answer {
+async fn get(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
@@ -220,32 +220,37 @@ async fn get(call: Call) -> Answer {
 }
 
 /// The resource of the path, if the caller may do that with it: denied otherwise, whether it exists or not.
-pub fn open(call: &Call, state: &State, caller: &Caller, action: &str) -> Result<Resource, Failure> {
+pub(crate) fn authorize(
+    call: &ApiCall,
+    state: &State,
+    caller: &ApiCaller,
+    action: &str,
+) -> Result<Resource, Failure> {
     let found = state.node(&resource_name(call));
     found.filter(|on| may(call, state, caller, action, *on)).ok_or_else(Failure::caller_denied)
 }
 
-pub async fn get_policy(call: Call) -> Answer {
+pub(crate) async fn get_policy(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: policies::GetBody = call.body(policies::GET)?;
+    let body: policies::GetPolicyBody = call.body(policies::GET)?;
     let state = call.state().await;
-    let on = open(&call, &state, &caller, "getIamPolicy")?;
-    policies::read(&call, &state, on, body.version())
+    let on = authorize(&call, &state, &caller, "getIamPolicy")?;
+    policies::read_policy(&call, &state, on, body.version())
 }
 
-pub async fn set_policy(call: Call) -> Answer {
+pub(crate) async fn set_policy(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let mut state = call.state().await;
-    let on = open(&call, &state, &caller, "setIamPolicy")?;
-    policies::write(&call, &mut state, on)
+    let on = authorize(&call, &state, &caller, "setIamPolicy")?;
+    policies::write_policy(&call, &mut state, on)
 }
 
-pub async fn test_permissions(call: Call) -> Answer {
+pub(crate) async fn test_permissions(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
     let on = state.node(&resource_name(&call));
-    policies::test(&call, &state, &caller, on)
+    policies::test_permissions(&call, &state, &caller, on)
 }

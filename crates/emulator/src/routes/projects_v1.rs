@@ -1,17 +1,17 @@
-//! Resource Manager v1 and v2, as far as gcloud still uses them: the same resources and policies as v3 under older
+//! Resource Manager v1 and v2, as far as gcloud still uses them: the resources and policies of v3 under older
 //! names.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::super::check::{Field, Kind};
-use super::super::error::{Answer, Failure};
-use super::super::filter::{Group, Term};
-use super::super::reply;
-use super::super::state::{Resource, State};
 use super::projects::{self, all_projects, filter, may, organization_has, project_has};
-use super::{Call, Route, page, paged, routes};
+use super::{ApiCall, Route, page, paged, routes};
+use crate::check::{Field, FieldType};
+use crate::error::{ApiResult, Failure};
+use crate::filter::{FilterTerm, SideBySide};
+use crate::reply;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     ResourceManager "/v1/projects" "google.cloudresourcemanager.v1.Projects." {
@@ -58,12 +58,12 @@ fn project_json(state: &State, of: Resource) -> Value {
         "parent": state.parent(of).map(|parent| id(state, parent))})
 }
 
-async fn list(call: Call) -> Answer {
+async fn list(call: ApiCall) -> ApiResult {
     let query = call.query(&["filter", "pageSize", "pageToken"])?;
     let caller = call.caller().await?;
     let state = call.state().await;
     let filter = filter(query.text("filter"), state.behaviour.side_by_side)?;
-    let fits = |of: &Resource| filter.holds(&|term: &Term| project_has(&state, *of, term));
+    let fits = |of: &Resource| filter.holds(&|term: &FilterTerm| project_has(&state, *of, term));
     let found: Vec<Resource> =
         all_projects(&state).filter(|of| may(&call, &state, &caller, "get", *of)).filter(fits).collect();
     let (found, next) = page(&found, &query, 500, 500)?;
@@ -71,17 +71,17 @@ async fn list(call: Call) -> Answer {
     Ok(reply::message(json!({"projects": projects, "nextPageToken": next})))
 }
 
-async fn get(call: Call) -> Answer {
+async fn get(call: ApiCall) -> ApiResult {
     call.query(&[])?;
-    let (state, of) = open(&call).await?;
+    let (state, of) = find_visible(&call).await?;
     Ok(reply::message(project_json(&state, of)))
 }
 
 /// The resource of the path, if the caller may see it: these versions do not say whether it exists.
-async fn open(call: &Call) -> Result<(MutexGuard<'_, State>, Resource), Failure> {
+async fn find_visible(call: &ApiCall) -> Result<(MutexGuard<'_, State>, Resource), Failure> {
     let caller = call.caller().await?;
     let state = call.state().await;
-    let of = projects::open(call, &state, &caller, "get")?;
+    let of = projects::authorize(call, &state, &caller, "get")?;
     Ok((state, of))
 }
 
@@ -98,13 +98,13 @@ fn organization_json(state: &State, of: Resource) -> Value {
         "lifecycleState": "ACTIVE"})
 }
 
-async fn get_folder(call: Call) -> Answer {
+async fn get_folder(call: ApiCall) -> ApiResult {
     call.query(&[])?;
-    let (state, of) = open(&call).await?;
+    let (state, of) = find_visible(&call).await?;
     Ok(reply::message(folder_json(&state, of)))
 }
 
-async fn list_folders(call: Call) -> Answer {
+async fn list_folders(call: ApiCall) -> ApiResult {
     let query = call.query(&["parent", "showDeleted", "pageSize", "pageToken"])?;
     query.flag("showDeleted")?;
     let caller = call.caller().await?;
@@ -119,13 +119,14 @@ async fn list_folders(call: Call) -> Answer {
     Ok(reply::message(json!({"folders": folders, "nextPageToken": next})))
 }
 
-async fn get_organization(call: Call) -> Answer {
+async fn get_organization(call: ApiCall) -> ApiResult {
     call.query(&[])?;
-    let (state, of) = open(&call).await?;
+    let (state, of) = find_visible(&call).await?;
     Ok(reply::message(organization_json(&state, of)))
 }
 
-const SEARCH: &[Field] = &[("filter", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
+const SEARCH: &[Field] =
+    &[("filter", FieldType::Text), ("pageSize", FieldType::Int), ("pageToken", FieldType::Text)];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -135,11 +136,11 @@ struct SearchBody {
     page_token: String,
 }
 
-async fn search_organizations(call: Call) -> Answer {
+async fn search_organizations(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let body: SearchBody = call.body(SEARCH)?;
-    let filter = filter(Some(&body.filter), Group::All)?;
+    let filter = filter(Some(&body.filter), SideBySide::All)?;
     let state = call.state().await;
     let fits = |of: &Resource| {
         let told = organization_json(&state, *of);
@@ -152,10 +153,10 @@ async fn search_organizations(call: Call) -> Answer {
     Ok(reply::message(json!({"organizations": organizations, "nextPageToken": next})))
 }
 
-async fn ancestry(call: Call) -> Answer {
+async fn ancestry(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.body::<Value>(&[])?;
-    let (state, of) = open(&call).await?;
+    let (state, of) = find_visible(&call).await?;
     let levels: Vec<Value> =
         state.ancestors(of).map(|level| json!({"resourceId": id(&state, level)})).collect();
     Ok(reply::message(json!({"ancestor": levels})))

@@ -1,18 +1,17 @@
-//! IAM v1: roles, predefined and custom, and those that can be granted on a resource. Roles are read here, never
-//! written.
+//! IAM v1: reads roles, predefined and custom, and those that can be granted on a resource.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::check::{Field, Kind, Query};
-use super::super::deny;
-use super::super::error::{Answer, Failure};
-use super::super::reply;
-use super::super::role::{self, Role};
-use super::super::state::Resource;
-use super::super::testable;
-use super::super::world::CustomRole;
-use super::{Call, Route, page, paged, routes};
+use super::{ApiCall, Route, page, paged, routes};
+use crate::check::{Field, FieldType, Query};
+use crate::deny;
+use crate::error::{ApiResult, Failure};
+use crate::reply;
+use crate::role::{self, Role};
+use crate::state::Resource;
+use crate::testable;
+use crate::world::CustomRole;
 
 pub(super) const ROUTES: &[Route] = routes! {
     Iam "" "google.iam.admin.v1.IAM." {
@@ -60,7 +59,7 @@ fn titled() -> impl Iterator<Item = (&'static String, &'static Role)> {
     role::predefined().iter().filter(|(_, role)| !role.title.is_empty())
 }
 
-async fn list_predefined(call: Call) -> Answer {
+async fn list_predefined(call: ApiCall) -> ApiResult {
     let query = call.query(LIST)?;
     query.flag("showDeleted")?;
     call.caller().await?;
@@ -69,12 +68,12 @@ async fn list_predefined(call: Call) -> Answer {
     answer(&all, &query)
 }
 
-fn answer(all: &[Value], query: &Query) -> Answer {
+fn answer(all: &[Value], query: &Query) -> ApiResult {
     let (roles, next) = page(all, query, 300, 1_000)?;
     Ok(reply::message(json!({"roles": roles, "nextPageToken": next})))
 }
 
-async fn get_predefined(call: Call) -> Answer {
+async fn get_predefined(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.caller().await?;
     let name = format!("roles/{}", call.param("role"));
@@ -82,17 +81,17 @@ async fn get_predefined(call: Call) -> Answer {
     Ok(reply::message(predefined_json(&name, role, true)))
 }
 
-async fn list_of_project(call: Call) -> Answer {
+async fn list_of_project(call: ApiCall) -> ApiResult {
     let parent = format!("projects/{}", call.param("project"));
     list_custom(&call, &parent).await
 }
 
-async fn list_of_organization(call: Call) -> Answer {
+async fn list_of_organization(call: ApiCall) -> ApiResult {
     let parent = format!("organizations/{}", call.param("organization"));
     list_custom(&call, &parent).await
 }
 
-async fn list_custom(call: &Call, parent: &str) -> Answer {
+async fn list_custom(call: &ApiCall, parent: &str) -> ApiResult {
     let query = call.query(LIST)?;
     query.flag("showDeleted")?;
     let caller = call.caller().await?;
@@ -104,17 +103,17 @@ async fn list_custom(call: &Call, parent: &str) -> Answer {
     answer(&roles.iter().map(|role| custom_json(parent, role, full)).collect::<Vec<_>>(), &query)
 }
 
-async fn get_of_project(call: Call) -> Answer {
+async fn get_of_project(call: ApiCall) -> ApiResult {
     let parent = format!("projects/{}", call.param("project"));
     get_custom(&call, &parent).await
 }
 
-async fn get_of_organization(call: Call) -> Answer {
+async fn get_of_organization(call: ApiCall) -> ApiResult {
     let parent = format!("organizations/{}", call.param("organization"));
     get_custom(&call, &parent).await
 }
 
-async fn get_custom(call: &Call, parent: &str) -> Answer {
+async fn get_custom(call: &ApiCall, parent: &str) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
     let state = call.state().await;
@@ -126,15 +125,15 @@ async fn get_custom(call: &Call, parent: &str) -> Answer {
 }
 
 const GRANTABLE: &[Field] = &[
-    ("fullResourceName", Kind::Text),
-    ("view", Kind::Enum(VIEW, VIEWS)),
-    ("pageSize", Kind::Int),
-    ("pageToken", Kind::Text),
+    ("fullResourceName", FieldType::Text),
+    ("view", FieldType::Enum(VIEW, VIEWS)),
+    ("pageSize", FieldType::Int),
+    ("pageToken", FieldType::Text),
 ];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Grantable {
+struct GrantableRolesBody {
     full_resource_name: String,
     view: Option<String>,
     page_size: i64,
@@ -142,10 +141,10 @@ struct Grantable {
 }
 
 /// The roles of the table that have something to say about the kind of resource, and the custom roles above it.
-async fn grantable(call: Call) -> Answer {
+async fn grantable(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Grantable = call.body(GRANTABLE)?;
+    let body: GrantableRolesBody = call.body(GRANTABLE)?;
     let full = body.view.as_deref() == Some("FULL");
     let state = call.state().await;
     let on = state.by_full_name(&body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
@@ -172,14 +171,14 @@ async fn grantable(call: Call) -> Answer {
 }
 
 const TESTABLE: &[Field] =
-    &[("fullResourceName", Kind::Text), ("pageSize", Kind::Int), ("pageToken", Kind::Text)];
+    &[("fullResourceName", FieldType::Text), ("pageSize", FieldType::Int), ("pageToken", FieldType::Text)];
 
 /// The permissions whose names are known and that someone can hold on the resource. All of them are generally
 /// available here and may be in custom roles.
-async fn testable(call: Call) -> Answer {
+async fn testable(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
-    let body: Grantable = call.body(TESTABLE)?;
+    let body: GrantableRolesBody = call.body(TESTABLE)?;
     let state = call.state().await;
     let on = state.by_full_name(&body.full_resource_name).ok_or_else(Failure::invalid_argument)?;
     call.guard(&state, &caller, Some(on))?;

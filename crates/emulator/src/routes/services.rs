@@ -1,15 +1,15 @@
-//! Service Usage v1: which APIs a project has on, and turning them on and off, which takes operations.
+//! Service Usage v1: which APIs are enabled in a project, and the operations that enable and disable them.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::MutexGuard;
 
-use super::super::check::{Field, Kind};
-use super::super::error::{Answer, Failure};
-use super::super::reply;
-use super::super::services::Change;
-use super::super::state::{Resource, State};
-use super::{Call, Route, page, routes};
+use super::{ApiCall, Route, page, routes};
+use crate::check::{Field, FieldType};
+use crate::error::{ApiResult, Failure};
+use crate::reply;
+use crate::services::ServiceChange;
+use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
     ServiceUsage "/v1/projects/{project}/services" "google.api.serviceusage.v1.ServiceUsage." {
@@ -30,8 +30,8 @@ const MOST_READ: usize = 30;
 const MOST_ENABLED: usize = 20;
 
 /// The state and the project of the path, if the caller may do that to its services. `what` is how a refusal names it.
-async fn open<'a>(
-    call: &'a Call,
+async fn authorize_project<'a>(
+    call: &'a ApiCall,
     permission: &str,
     what: &str,
 ) -> Result<(MutexGuard<'a, State>, usize), Failure> {
@@ -46,14 +46,14 @@ async fn open<'a>(
     Ok((state, project))
 }
 
-/// Refuses services that there are not.
+/// Refuses unknown services.
 fn known(state: &State, services: &[String]) -> Result<(), Failure> {
     let unknown: Vec<&str> =
         services.iter().map(String::as_str).filter(|name| state.services.get(name).is_none()).collect();
     if unknown.is_empty() { Ok(()) } else { Err(Failure::unknown_services(&unknown.join(","))) }
 }
 
-async fn list(call: Call) -> Answer {
+async fn list(call: ApiCall) -> ApiResult {
     let query = call.query(&["filter", "pageSize", "pageToken"])?;
     let wanted = match query.text("filter") {
         None => None,
@@ -62,7 +62,7 @@ async fn list(call: Call) -> Answer {
         Some(_) => return Err(Failure::invalid_argument()),
     };
     let what = format!("list services for consumer container [projects/{}]", call.param("project"));
-    let (state, project) = open(&call, "list", &what).await?;
+    let (state, project) = authorize_project(&call, "list", &what).await?;
     let fits = |name: &&str| wanted.is_none_or(|wanted| state.is_on(project, name) == wanted);
     let names: Vec<&str> = state.services.names().filter(fits).collect();
     let (names, next) = page(&names, &query, 50, 200)?;
@@ -70,13 +70,13 @@ async fn list(call: Call) -> Answer {
     Ok(reply::message(json!({"services": services, "nextPageToken": next})))
 }
 
-async fn batch_get(call: Call) -> Answer {
+async fn batch_get(call: ApiCall) -> ApiResult {
     let query = call.query(&["names"])?;
     let names = query.all("names");
     if names.is_empty() || names.len() > MOST_READ {
         return Err(Failure::invalid_argument());
     }
-    let (state, project) = open(&call, "get", "get services").await?;
+    let (state, project) = authorize_project(&call, "get", "get services").await?;
     let service = |name: &&str| {
         let (parent, service) = name.split_once("/services/")?;
         (state.node(parent) == Some(Resource::Project(project))).then(|| service.to_owned())
@@ -88,18 +88,18 @@ async fn batch_get(call: Call) -> Answer {
     Ok(reply::message(json!({"services": found})))
 }
 
-async fn get(call: Call) -> Answer {
+async fn get(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let service = call.param("service").to_owned();
-    let (state, project) = open(&call, "get", &format!("get service [{service}]")).await?;
+    let (state, project) = authorize_project(&call, "get", &format!("get service [{service}]")).await?;
     known(&state, std::slice::from_ref(&service))?;
     Ok(reply::message(state.service_json(project, &service)))
 }
 
 /// Turns services on, all of them or none.
-async fn turn_on(call: &Call, change: Change, services: Vec<String>) -> Answer {
+async fn turn_on(call: &ApiCall, change: ServiceChange, services: Vec<String>) -> ApiResult {
     let what = format!("enable service [{}]", services.join(","));
-    let (mut state, project) = open(call, "enable", &what).await?;
+    let (mut state, project) = authorize_project(call, "enable", &what).await?;
     known(&state, &services)?;
     let about = &state.projects[project];
     let needs = |name: &String| state.services.get(name).is_some_and(|service| service.needs_billing);
@@ -110,34 +110,34 @@ async fn turn_on(call: &Call, change: Change, services: Vec<String>) -> Answer {
     Ok(reply::message(state.start(change, project, services, call.now())))
 }
 
-async fn enable(call: Call) -> Answer {
+async fn enable(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.body::<Value>(&[])?;
-    turn_on(&call, Change::Enable, vec![call.param("service").to_owned()]).await
+    turn_on(&call, ServiceChange::Enable, vec![call.param("service").to_owned()]).await
 }
 
-const BATCH: &[Field] = &[("serviceIds", Kind::Texts)];
+const BATCH: &[Field] = &[("serviceIds", FieldType::Texts)];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Batch {
+struct BatchEnableBody {
     service_ids: Vec<String>,
 }
 
-async fn batch_enable(call: Call) -> Answer {
+async fn batch_enable(call: ApiCall) -> ApiResult {
     call.query(&[])?;
-    let Batch { service_ids } = call.body(BATCH)?;
+    let BatchEnableBody { service_ids } = call.body(BATCH)?;
     if service_ids.is_empty() || service_ids.len() > MOST_ENABLED {
         return Err(Failure::invalid_argument());
     }
-    turn_on(&call, Change::BatchEnable, service_ids).await
+    turn_on(&call, ServiceChange::BatchEnable, service_ids).await
 }
 
 const DISABLE: &[Field] = &[
-    ("disableDependentServices", Kind::Flag),
+    ("disableDependentServices", FieldType::Flag),
     (
         "checkIfServiceHasUsage",
-        Kind::Enum(
+        FieldType::Enum(
             "google.api.serviceusage.v1.DisableServiceRequest.CheckIfServiceHasUsage",
             &["CHECK_IF_SERVICE_HAS_USAGE_UNSPECIFIED", "SKIP", "CHECK"],
         ),
@@ -145,20 +145,21 @@ const DISABLE: &[Field] = &[
 ];
 
 /// Turns one off. No service of ours depends on another one, and none has usage.
-async fn disable(call: Call) -> Answer {
+async fn disable(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.body::<Value>(DISABLE)?;
     let service = call.param("service").to_owned();
-    let (mut state, project) = open(&call, "disable", &format!("disable service [{service}]")).await?;
+    let (mut state, project) =
+        authorize_project(&call, "disable", &format!("disable service [{service}]")).await?;
     known(&state, std::slice::from_ref(&service))?;
     if !state.is_on(project, &service) {
         return Err(Failure::not_enabled(&service, state.projects[project].number));
     }
-    Ok(reply::message(state.start(Change::Disable, project, vec![service], call.now())))
+    Ok(reply::message(state.start(ServiceChange::Disable, project, vec![service], call.now())))
 }
 
-/// Whoever knows the name of an operation may look at it: which permission Google asks for is not known.
-async fn operation(call: Call) -> Answer {
+/// Any caller can look at an operation by its name: which permission Google asks for is not known.
+async fn operation(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.caller().await?;
     let name = format!("operations/{}", call.param("id"));
@@ -168,8 +169,8 @@ async fn operation(call: Call) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::services::Services;
-    use super::super::Api;
+    use crate::routes::Api;
+    use crate::services::Services;
 
     #[test]
     fn what_is_served_is_in_the_catalogue_under_the_title_that_its_refusals_use() {

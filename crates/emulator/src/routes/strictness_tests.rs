@@ -1,14 +1,14 @@
-//! One test for all methods of Google's APIs: what the protocol does not have is refused, whatever the method.
+//! One test for all methods of Google's APIs: what the protocol does not have is refused.
 
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::super::names::DEV;
-use super::super::policy::Binding;
-use super::super::world::World;
-use super::super::{Emulator, Options};
 use super::{Api, CLOUD_PLATFORM, Route, TABLES};
+use crate::names::DEV;
+use crate::policy::Binding;
+use crate::world::World;
+use crate::{Emulator, Options};
 
 /// The path of a route with something that is there in each place.
 fn filled(route: &Route) -> String {
@@ -33,15 +33,15 @@ fn filled(route: &Route) -> String {
     .fold(route.path.to_owned(), |path, (part, value)| path.replace(part, value))
 }
 
-struct Desk {
+struct OwnerClient {
     emulator: Emulator,
     client: reqwest::Client,
     token: String,
 }
 
-impl Desk {
+impl OwnerClient {
     /// Somebody who may do everything, so that nothing is refused but what is asked wrongly.
-    async fn open() -> Desk {
+    async fn open() -> OwnerClient {
         let mut world = World::demo();
         for role in
             ["roles/owner", "roles/resourcemanager.organizationAdmin", "roles/iam.serviceAccountTokenCreator"]
@@ -55,7 +55,7 @@ impl Desk {
         }
         let emulator = Emulator::start(Options { port: 0, world }).await.unwrap();
         let token = emulator.handle().mint(DEV, &[CLOUD_PLATFORM], 3600).await.unwrap();
-        Desk { emulator, client: reqwest::Client::builder().no_proxy().build().unwrap(), token }
+        OwnerClient { emulator, client: reqwest::Client::builder().no_proxy().build().unwrap(), token }
     }
 
     async fn send(&self, route: &Route, query: &str, body: Option<&str>) -> (u16, String) {
@@ -90,9 +90,9 @@ fn of_google() -> impl Iterator<Item = &'static Route> {
 
 #[tokio::test]
 async fn an_unknown_query_parameter_is_refused_by_every_method() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     for route in of_google() {
-        let (status, message) = desk.send(route, "?noSuchThing=1", None).await;
+        let (status, message) = owner.send(route, "?noSuchThing=1", None).await;
         let expected = "Unknown name \"noSuchThing\": Cannot bind query parameter.";
         assert!(
             status == 400 && message.contains(expected),
@@ -105,14 +105,14 @@ async fn an_unknown_query_parameter_is_refused_by_every_method() {
 
 #[tokio::test]
 async fn what_is_no_message_or_has_an_unknown_field_is_refused_by_every_method_with_a_body() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     for route in of_google().filter(|route| route.verb == "POST") {
         for (body, expected) in [
             (r#"{"noSuchThing": 1}"#, "Unknown name \"noSuchThing\": Cannot find field."),
             ("[]", "Root element must be a message."),
             ("{", "Unexpected"),
         ] {
-            let (status, message) = desk.send(route, "", Some(body)).await;
+            let (status, message) = owner.send(route, "", Some(body)).await;
             assert!(
                 status == 400 && message.contains(expected),
                 "{} with {body}: {status} {message}",
@@ -124,7 +124,7 @@ async fn what_is_no_message_or_has_an_unknown_field_is_refused_by_every_method_w
 
 #[tokio::test]
 async fn a_field_of_another_type_is_refused_by_name() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     let route = |name: &str| of_google().find(|route| route.name == name).unwrap();
     for (name, body, field) in [
         ("iamcredentials.generateAccessToken", json!({"scope": "a"}), "scope"),
@@ -151,7 +151,7 @@ async fn a_field_of_another_type_is_refused_by_name() {
         ("serviceusage.services.batchEnable", json!({"serviceIds": "iam.googleapis.com"}), "service_ids"),
         ("policytroubleshooter.iam.troubleshoot", json!({"accessTuple": "x"}), "access_tuple"),
     ] {
-        let (status, message) = desk.send(route(name), "", Some(&body.to_string())).await;
+        let (status, message) = owner.send(route(name), "", Some(&body.to_string())).await;
         let expected = format!("Invalid value at '{field}'");
         assert!(status == 400 && message.starts_with(&expected), "{name} {body}: {status} {message}");
     }
@@ -164,13 +164,13 @@ async fn a_field_of_another_type_is_refused_by_name() {
         ("serviceusage.services.list", "?pageSize=1.5", "page_size"),
         ("cloudasset.searchAllResources", "?pageSize=x", "page_size"),
     ] {
-        let (status, message) = desk.send(route(name), query, None).await;
+        let (status, message) = owner.send(route(name), query, None).await;
         let expected = format!("Invalid value at '{field}'");
         assert!(status == 400 && message.starts_with(&expected), "{name} {query}: {status} {message}");
     }
 }
 
-impl Desk {
+impl OwnerClient {
     /// An answer as text, with a body of some type and perhaps without a header that says who asks.
     async fn raw(&self, path: &str, bearer: bool, body: Option<(&str, &str)>) -> (u16, String) {
         let url = format!("{}{path}", self.emulator.base_url());
@@ -192,47 +192,48 @@ const ACCOUNT: &str = crate::names::path::DEPLOYER;
 
 #[tokio::test]
 async fn the_parameters_that_every_method_has_do_what_they_say() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     for name in ["access_token", "oauth_token"] {
-        let (status, _) = desk.raw(&format!("{ACCOUNT}?{name}={}", desk.token), false, None).await;
+        let (status, _) = owner.raw(&format!("{ACCOUNT}?{name}={}", owner.token), false, None).await;
         assert_eq!(status, 200, "{name}");
     }
-    let (_, compact) = desk.raw(&format!("{ACCOUNT}?prettyPrint=false"), true, None).await;
+    let (_, compact) = owner.raw(&format!("{ACCOUNT}?prettyPrint=false"), true, None).await;
     assert!(!compact.contains('\n') && compact.contains("\"email\":\"deployer@"), "{compact}");
-    let (_, part) = desk.raw(&format!("{ACCOUNT}?fields=email,disabled&prettyPrint=false"), true, None).await;
+    let (_, part) =
+        owner.raw(&format!("{ACCOUNT}?fields=email,disabled&prettyPrint=false"), true, None).await;
     assert_eq!(part, r#"{"email":"deployer@acme-prod.iam.gserviceaccount.com"}"#);
     let list =
         "v1/projects/acme-prod/serviceAccounts?pageSize=1&fields=accounts/email&$alt=json;enum-encoding=int";
-    let (_, part) = desk.raw(list, true, None).await;
+    let (_, part) = owner.raw(list, true, None).await;
     let part: Value = serde_json::from_str(&part).unwrap();
     let fields: Vec<&String> = part["accounts"][0].as_object().unwrap().keys().collect();
     assert!(fields == ["email"] && part.as_object().unwrap().len() == 1, "{part}");
     // What is refused is whole, but as compact as it was asked for.
     let nobody = "v1/projects/acme-prod/serviceAccounts/nobody@acme-prod.iam.gserviceaccount.com";
-    let (status, refused) = desk.raw(&format!("{nobody}?fields=email&prettyPrint=false"), true, None).await;
+    let (status, refused) = owner.raw(&format!("{nobody}?fields=email&prettyPrint=false"), true, None).await;
     assert!(status == 404 && refused.starts_with("{\"error\":{\"code\":404"), "{refused}");
     for wrong in ["fields=a(", "alt=xml", "alt=proto", "prettyPrint=perhaps"] {
-        assert_eq!(desk.raw(&format!("{ACCOUNT}?{wrong}"), true, None).await.0, 400, "{wrong}");
+        assert_eq!(owner.raw(&format!("{ACCOUNT}?{wrong}"), true, None).await.0, 400, "{wrong}");
     }
 }
 
 #[tokio::test]
 async fn a_body_that_is_said_to_be_a_form_is_not_read_as_json() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     let body = json!({"scope": [CLOUD_PLATFORM]}).to_string();
     let path = format!("{ACCOUNT}:generateAccessToken");
     let form = "application/x-www-form-urlencoded";
-    let (status, text) = desk.raw(&path, true, Some((form, &body))).await;
+    let (status, text) = owner.raw(&path, true, Some((form, &body))).await;
     assert!(status == 400 && text.contains("Cannot bind query parameter."), "{status} {text}");
-    assert_eq!(desk.raw(&path, true, Some(("application/json; charset=utf-8", &body))).await.0, 200);
+    assert_eq!(owner.raw(&path, true, Some(("application/json; charset=utf-8", &body))).await.0, 200);
     // Without anything in it the type says nothing.
     let policy = format!("{ACCOUNT}:getIamPolicy");
-    assert_eq!(desk.raw(&policy, true, Some((form, ""))).await.0, 200);
+    assert_eq!(owner.raw(&policy, true, Some((form, ""))).await.0, 200);
 }
 
 #[tokio::test]
 async fn lifetimes_and_scopes_that_only_look_right_are_refused() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     let path = format!("{ACCOUNT}:generateAccessToken");
     for (lifetime, scope, status) in [
         ("3600s", CLOUD_PLATFORM, 200),
@@ -247,38 +248,38 @@ async fn lifetimes_and_scopes_that_only_look_right_are_refused() {
         ("60s", "https://www.googleapis.com/auth/drive.readonly", 200),
     ] {
         let body = json!({"scope": [scope], "lifetime": lifetime}).to_string();
-        let (found, text) = desk.raw(&path, true, Some(("application/json", &body))).await;
+        let (found, text) = owner.raw(&path, true, Some(("application/json", &body))).await;
         assert_eq!(found, status, "{lifetime} {scope}: {text}");
     }
 }
 
 #[tokio::test]
 async fn what_other_services_do_not_take_is_refused_in_their_own_form() {
-    let desk = Desk::open().await;
+    let owner = OwnerClient::open().await;
     let json_body = |body: Value| body.to_string();
     for (body, words) in [
         (json_body(json!({"grantType": 1})), "Invalid value at 'grantType' (TYPE_STRING), 1"),
         (json_body(json!({"scope": ["a"]})), "Invalid value at 'scope' (TYPE_STRING)"),
         ("{".to_owned(), "Invalid JSON payload received."),
     ] {
-        let (status, text) = desk.raw("v1/token", false, Some(("application/json", &body))).await;
+        let (status, text) = owner.raw("v1/token", false, Some(("application/json", &body))).await;
         assert!(status == 400 && text.contains(words), "{body}: {status} {text}");
     }
     for (path, known) in
         [("oauth2/v2/userinfo?noSuchThing=1", false), ("oauth2/v3/userinfo?noSuchThing=1", true)]
     {
-        let (_, text) = desk.raw(path, true, None).await;
+        let (_, text) = owner.raw(path, true, None).await;
         assert_ne!(text.contains("Cannot bind query parameter."), known, "{path}: {text}");
     }
     let keys = format!("{ACCOUNT}/keys?keyTypes=USER_MANAGED&keyTypes=");
-    assert_eq!(desk.raw(&format!("{keys}SYSTEM_MANAGED"), true, None).await.0, 200);
-    assert_eq!(desk.raw(&format!("{keys}USER_MANAGED"), true, None).await.0, 400);
+    assert_eq!(owner.raw(&format!("{keys}SYSTEM_MANAGED"), true, None).await.0, 200);
+    assert_eq!(owner.raw(&format!("{keys}USER_MANAGED"), true, None).await.0, 400);
 }
 
 #[test]
 fn methods_have_names_of_their_own() {
     let mut seen = HashSet::new();
     for route in of_google() {
-        assert!(seen.insert((route.verb, route.path)), "{} {} is there twice", route.verb, route.path);
+        assert!(seen.insert((route.verb, route.path)), "{} {} appears twice", route.verb, route.path);
     }
 }

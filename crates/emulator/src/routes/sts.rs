@@ -1,5 +1,6 @@
-//! The Security Token Service: an identity from outside of Google against a federated token, an access token against one
-//! that can do less, what such tokens are, and the refresh tokens of people of workforce pools. Errors have the form of OAuth, whatever goes wrong.
+//! The Security Token Service: exchanges identities from outside of Google for federated tokens and access
+//! tokens for downscoped ones, introspects these, and refreshes the logins of workforce pools. All errors
+//! have the form of OAuth.
 
 use std::sync::Arc;
 
@@ -9,15 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value, json};
 
-use super::super::boundary::Boundary;
-use super::super::check;
-use super::super::error::{Answer, Failure};
-use super::super::reply;
-use super::super::state::State;
-use super::super::subject;
-use super::super::tokens::{Principal, Token, is_scope, secret};
-use super::oauth::{parameters, wanted};
-use super::{Call, Route, routes};
+use super::oauth::{parameters, required_parameter};
+use super::{ApiCall, Route, routes};
+use crate::boundary::Boundary;
+use crate::check;
+use crate::error::{ApiResult, Failure};
+use crate::reply;
+use crate::state::State;
+use crate::subject;
+use crate::tokens::{Principal, Token, is_scope, secret};
 
 pub(super) const ROUTES: &[Route] = routes! {
     Sts "" "google.identity.sts.v1.SecurityTokenService." {
@@ -54,12 +55,15 @@ const LEFT: i64 = 3_599;
 const GCLOUD: &str = "32555940559.apps.googleusercontent.com";
 
 /// A field of a request, in the spelling of forms or of JSON.
-fn asked(parameters: &Map<String, Value>, snake: &str, camel: &str) -> Result<String, Failure> {
-    wanted(parameters, camel).or_else(|_| wanted(parameters, snake))
+fn required_field(parameters: &Map<String, Value>, snake: &str, camel: &str) -> Result<String, Failure> {
+    required_parameter(parameters, camel).or_else(|_| required_parameter(parameters, snake))
 }
 
 /// Who the client is: an id and its secret, in a header or in the body. One that is not known is refused.
-async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<(String, String)>, Failure> {
+async fn client(
+    call: &ApiCall,
+    parameters: &Map<String, Value>,
+) -> Result<Option<(String, String)>, Failure> {
     let named = match call.header("authorization").and_then(|value| value.split_once(' ')) {
         Some((kind, text)) if kind.eq_ignore_ascii_case("basic") => {
             let pair = STANDARD.decode(text.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
@@ -68,9 +72,9 @@ async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<(
             Some((id.to_owned(), secret.to_owned()))
         }
         Some(_) => return Err(Failure::invalid_client()),
-        None => {
-            wanted(parameters, "client_id").and_then(|id| Ok((id, wanted(parameters, "client_secret")?))).ok()
-        }
+        None => required_parameter(parameters, "client_id")
+            .and_then(|id| Ok((id, required_parameter(parameters, "client_secret")?)))
+            .ok(),
     };
     let Some(named) = named else { return Ok(None) };
     let known = named.0 == GCLOUD || call.state().await.grants.values().any(|grant| grant.client == named);
@@ -79,7 +83,7 @@ async fn client(call: &Call, parameters: &Map<String, Value>) -> Result<Option<(
 
 /// Refuses what the API does not have, in JSON, and what the emulator does not do. A form may hold more: OAuth says to
 /// pass over it.
-fn check_names(call: &Call, parameters: &Map<String, Value>) -> Result<(), Failure> {
+fn check_names(call: &ApiCall, parameters: &Map<String, Value>) -> Result<(), Failure> {
     let json = call.header("content-type").is_some_and(|kind| kind.starts_with("application/json"));
     // Google's Python client sends `alt=json` here as everywhere.
     let known = |name: &str| FIELDS.contains(&camel(name).as_str()) || check::is_system(name);
@@ -99,7 +103,7 @@ fn check_names(call: &Call, parameters: &Map<String, Value>) -> Result<(), Failu
             return Err(Failure::invalid_request(&problem));
         }
     }
-    match asked(parameters, "actor_token", "actorToken") {
+    match required_field(parameters, "actor_token", "actorToken") {
         Ok(_) => Err(Failure::invalid_request("The emulator does not take actor tokens.")),
         Err(_) => Ok(()),
     }
@@ -114,27 +118,27 @@ fn camel(snake: &str) -> String {
     })
 }
 
-async fn exchange(call: Call) -> Answer {
+async fn exchange(call: ApiCall) -> ApiResult {
     let parameters = parameters(&call);
     check_names(&call, &parameters)?;
     let client = client(&call, &parameters).await?;
-    let grant = asked(&parameters, "grant_type", "grantType")?;
+    let grant = required_field(&parameters, "grant_type", "grantType")?;
     if grant != EXCHANGE {
         return Err(Failure::unsupported_grant(&grant));
     }
-    if asked(&parameters, "requested_token_type", "requestedTokenType")? != ACCESS_TOKEN {
-        return Err(Failure::invalid_request("Only access tokens are given here (requested_token_type)."));
+    if required_field(&parameters, "requested_token_type", "requestedTokenType")? != ACCESS_TOKEN {
+        return Err(Failure::invalid_request("Only access tokens can be requested (requested_token_type)."));
     }
-    let kind = asked(&parameters, "subject_token_type", "subjectTokenType")?;
-    let subject_token = asked(&parameters, "subject_token", "subjectToken")?;
+    let kind = required_field(&parameters, "subject_token_type", "subjectTokenType")?;
+    let subject_token = required_field(&parameters, "subject_token", "subjectToken")?;
     if kind == ACCESS_TOKEN {
         return downscope(&call, &parameters, &subject_token).await;
     }
-    let audience = wanted(&parameters, "audience")?;
+    let audience = required_parameter(&parameters, "audience")?;
     if !is_audience(&audience) {
         return Err(Failure::invalid_audience());
     }
-    let scopes = wanted(&parameters, "scope").map_err(|_| Failure::missing_scopes())?;
+    let scopes = required_parameter(&parameters, "scope").map_err(|_| Failure::missing_scopes())?;
     let scopes: Vec<String> = scopes.split_whitespace().map(str::to_owned).collect();
     if scopes.is_empty() {
         return Err(Failure::missing_scopes());
@@ -178,7 +182,7 @@ fn exchanged(access: &str, lasts: Option<i64>) -> Response {
 
 /// An access token of Google's against one that can do less, and lasts as long. Of a person's the end is not told
 /// (discovery document). What is refused has words of ours.
-async fn downscope(call: &Call, parameters: &Map<String, Value>, subject: &str) -> Answer {
+async fn downscope(call: &ApiCall, parameters: &Map<String, Value>, subject: &str) -> ApiResult {
     let options = options(parameters)?;
     if let Some(other) = options.keys().find(|name| *name != "accessBoundary") {
         return Err(bad_option(&format!("{other} cannot be given to an access token here.")));
@@ -225,7 +229,7 @@ fn bad_option(problem: &str) -> Failure {
 
 /// The options of an exchange: JSON, as it is or percent-encoded once more.
 fn options(parameters: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    let Ok(text) = wanted(parameters, "options") else { return Ok(Map::new()) };
+    let Ok(text) = required_parameter(parameters, "options") else { return Ok(Map::new()) };
     let text = match text.trim_start().starts_with('{') {
         true => text,
         false => percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned(),
@@ -253,10 +257,10 @@ fn user_project(
 }
 
 /// What a token of this service is. Of every other token it knows nothing, and says so without an error.
-async fn introspect(call: Call) -> Answer {
+async fn introspect(call: ApiCall) -> ApiResult {
     let parameters = parameters(&call);
     client(&call, &parameters).await?;
-    let text = wanted(&parameters, "token")?;
+    let text = required_parameter(&parameters, "token")?;
     let state = call.state().await;
     let known = state.tokens.find(&text).filter(|token| token.expires > call.now() && token.is_exchanged());
     let answer = match known {
@@ -277,15 +281,15 @@ async fn introspect(call: Call) -> Answer {
     Ok(reply::exact(axum::http::StatusCode::OK, &answer))
 }
 
-/// A refresh token of somebody of a workforce pool against a federated token, and perhaps a new refresh token.
-async fn refresh(call: Call) -> Answer {
+/// Exchanges a refresh token of a workforce pool's user for a federated token, and perhaps a new refresh token.
+async fn refresh(call: ApiCall) -> ApiResult {
     let parameters = parameters(&call);
     let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
-    let grant = wanted(&parameters, "grant_type")?;
+    let grant = required_parameter(&parameters, "grant_type")?;
     if grant != "refresh_token" {
         return Err(Failure::unsupported_grant(&grant));
     }
-    let old = wanted(&parameters, "refresh_token")?;
+    let old = required_parameter(&parameters, "refresh_token")?;
     let now = call.now();
     let mut state = call.state().await;
     let grant = state.grants.get(&old).filter(|grant| is_federated(&grant.principal));
@@ -316,10 +320,10 @@ async fn refresh(call: Call) -> Answer {
 }
 
 /// Ends a token of this service. One that is not known is as good as ended (RFC 7009), and nothing is said of it.
-async fn revoke(call: Call) -> Answer {
+async fn revoke(call: ApiCall) -> ApiResult {
     let parameters = parameters(&call);
     let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;
-    let text = wanted(&parameters, "token")?;
+    let text = required_parameter(&parameters, "token")?;
     let mut state = call.state().await;
     if state.tokens.find(&text).is_some_and(Token::is_exchanged) {
         state.tokens.revoke(&text);

@@ -1,20 +1,20 @@
-//! Policy Troubleshooter: v1, v2alpha1 (which gcloud 528 calls) and v3, one explanation in two spellings. v1 cannot be
-//! told what conditions may look at; only v3 knows of deny policies.
+//! Policy Troubleshooter v1, v2alpha1 (which gcloud 528 calls) and v3: one explanation in two spellings. v1
+//! takes no facts for conditions; only v3 knows deny policies.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::check::{Field, Kind};
-use super::super::condition::{Facts, Unreadable};
-use super::super::deny::{self, DenyPolicy, DenyRule};
-use super::super::error::{Answer, Failure};
-use super::super::explain::{Allowed, Denied, Given, Question};
-use super::super::policy::Condition;
-use super::super::reply;
-use super::super::state::{Resource, State};
-use super::super::tokens::Principal;
-use super::super::verdict::Verdict;
-use super::{Call, Caller, Route, routes};
+use super::{ApiCall, ApiCaller, Route, routes};
+use crate::check::{Field, FieldType};
+use crate::condition::{Facts, Unreadable};
+use crate::deny::{self, DenyPolicy, DenyRule};
+use crate::error::{ApiResult, Failure};
+use crate::explain::{AccessQuestion, ExplainedBinding, ExplainedDeny, ExplainedPolicy};
+use crate::policy::Condition;
+use crate::reply;
+use crate::state::{Resource, State};
+use crate::tokens::Principal;
+use crate::verdict::Verdict;
 
 pub(super) const ROUTES: &[Route] = routes! {
     Troubleshooter "" "google.cloud.policytroubleshooter.v1.IamChecker." {
@@ -29,51 +29,58 @@ pub(super) const ROUTES: &[Route] = routes! {
 };
 
 const TUPLE: [Field; 3] =
-    [("principal", Kind::Text), ("fullResourceName", Kind::Text), ("permission", Kind::Text)];
+    [("principal", FieldType::Text), ("fullResourceName", FieldType::Text), ("permission", FieldType::Text)];
 const CONTEXT: &[Field] = &[
-    ("resource", Kind::Message(&[("service", Kind::Text), ("name", Kind::Text), ("type", Kind::Text)])),
-    ("destination", Kind::Message(&[("ip", Kind::Text), ("port", Kind::Int)])),
-    ("request", Kind::Message(&[("receiveTime", Kind::Time)])),
+    (
+        "resource",
+        FieldType::Message(&[
+            ("service", FieldType::Text),
+            ("name", FieldType::Text),
+            ("type", FieldType::Text),
+        ]),
+    ),
+    ("destination", FieldType::Message(&[("ip", FieldType::Text), ("port", FieldType::Int)])),
+    ("request", FieldType::Message(&[("receiveTime", FieldType::Time)])),
     (
         "effectiveTags",
-        Kind::Messages(&[
-            ("tagValue", Kind::Text),
-            ("namespacedTagValue", Kind::Text),
-            ("tagKey", Kind::Text),
-            ("namespacedTagKey", Kind::Text),
-            ("tagKeyParentName", Kind::Text),
-            ("inherited", Kind::Flag),
+        FieldType::Messages(&[
+            ("tagValue", FieldType::Text),
+            ("namespacedTagValue", FieldType::Text),
+            ("tagKey", FieldType::Text),
+            ("namespacedTagKey", FieldType::Text),
+            ("tagKeyParentName", FieldType::Text),
+            ("inherited", FieldType::Flag),
         ]),
     ),
 ];
-const WITHOUT_CONTEXT: &[Field] = &[("accessTuple", Kind::Message(&TUPLE))];
+const WITHOUT_CONTEXT: &[Field] = &[("accessTuple", FieldType::Message(&TUPLE))];
 const WITH_CONTEXT: &[Field] = &[(
     "accessTuple",
-    Kind::Message(&[
+    FieldType::Message(&[
         TUPLE[0],
         TUPLE[1],
         TUPLE[2],
-        ("permissionFqdn", Kind::Text),
-        ("conditionContext", Kind::Message(CONTEXT)),
+        ("permissionFqdn", FieldType::Text),
+        ("conditionContext", FieldType::Message(CONTEXT)),
     ]),
 )];
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Body {
-    access_tuple: Tuple,
+struct TroubleshootBody {
+    access_tuple: AccessTuple,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Tuple {
+struct AccessTuple {
     principal: String,
     full_resource_name: String,
     permission: String,
     condition_context: Map<String, Value>,
 }
 
-impl Tuple {
+impl AccessTuple {
     /// What conditions may look at: only what was stated, nothing that follows from the resource (which of it Google
     /// fills in is not known).
     fn facts(&self) -> Facts {
@@ -101,7 +108,7 @@ impl Tuple {
     }
 }
 
-/// The resource and all above it. An account that is not there reads like one whose policy is closed.
+/// The resource and all above it. An unknown account reads like one whose policy the caller cannot read.
 fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
     if let Some(on) = state.by_full_name(full) {
         return Ok(state.ancestors(on).map(Some).collect());
@@ -118,22 +125,21 @@ fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
 
 /// How a version writes what it says.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Spelling {
+enum ApiVersion {
     /// v1, which has no conditions that hold.
-    First,
+    V1,
     /// v2alpha1: v1 that is told what conditions may look at.
-    Second,
-    /// v3.
-    Third,
+    V2Alpha1,
+    V3,
 }
 
-impl Spelling {
+impl ApiVersion {
     fn access(self, verdict: Verdict) -> &'static str {
         match (self, verdict) {
-            (Spelling::Third, Verdict::Yes) => "ALLOW_ACCESS_STATE_GRANTED",
-            (Spelling::Third, Verdict::No) => "ALLOW_ACCESS_STATE_NOT_GRANTED",
-            (Spelling::Third, Verdict::Hidden) => "ALLOW_ACCESS_STATE_UNKNOWN_INFO",
-            (Spelling::Third, Verdict::Open) => "ALLOW_ACCESS_STATE_UNKNOWN_CONDITIONAL",
+            (ApiVersion::V3, Verdict::Yes) => "ALLOW_ACCESS_STATE_GRANTED",
+            (ApiVersion::V3, Verdict::No) => "ALLOW_ACCESS_STATE_NOT_GRANTED",
+            (ApiVersion::V3, Verdict::Hidden) => "ALLOW_ACCESS_STATE_UNKNOWN_INFO",
+            (ApiVersion::V3, Verdict::Open) => "ALLOW_ACCESS_STATE_UNKNOWN_CONDITIONAL",
             (_, Verdict::Yes) => "GRANTED",
             (_, Verdict::No) => "NOT_GRANTED",
             (_, Verdict::Hidden) => "UNKNOWN_INFO_DENIED",
@@ -145,7 +151,7 @@ impl Spelling {
         match (self, verdict) {
             (_, Verdict::Yes) => "ROLE_PERMISSION_INCLUDED",
             (_, Verdict::No) => "ROLE_PERMISSION_NOT_INCLUDED",
-            (Spelling::Third, _) => "ROLE_PERMISSION_UNKNOWN_INFO",
+            (ApiVersion::V3, _) => "ROLE_PERMISSION_UNKNOWN_INFO",
             _ => "ROLE_PERMISSION_UNKNOWN_INFO_DENIED",
         }
     }
@@ -153,9 +159,9 @@ impl Spelling {
     fn member(self, verdict: Option<Verdict>) -> &'static str {
         match (self, verdict) {
             (_, None) => "MEMBERSHIP_UNKNOWN_UNSUPPORTED",
-            (Spelling::Third, Some(Verdict::Yes)) => "MEMBERSHIP_MATCHED",
-            (Spelling::Third, Some(Verdict::No)) => "MEMBERSHIP_NOT_MATCHED",
-            (Spelling::Third, _) => "MEMBERSHIP_UNKNOWN_INFO",
+            (ApiVersion::V3, Some(Verdict::Yes)) => "MEMBERSHIP_MATCHED",
+            (ApiVersion::V3, Some(Verdict::No)) => "MEMBERSHIP_NOT_MATCHED",
+            (ApiVersion::V3, _) => "MEMBERSHIP_UNKNOWN_INFO",
             (_, Some(Verdict::Yes)) => "MEMBERSHIP_INCLUDED",
             (_, Some(Verdict::No)) => "MEMBERSHIP_NOT_INCLUDED",
             _ => "MEMBERSHIP_UNKNOWN_INFO_DENIED",
@@ -165,22 +171,22 @@ impl Spelling {
     /// Which data points weigh how much is Google's secret; here all weigh that are not against.
     fn relevance(self, verdict: Verdict) -> &'static str {
         match (self, verdict) {
-            (Spelling::Third, Verdict::No) => "HEURISTIC_RELEVANCE_NORMAL",
-            (Spelling::Third, _) => "HEURISTIC_RELEVANCE_HIGH",
+            (ApiVersion::V3, Verdict::No) => "HEURISTIC_RELEVANCE_NORMAL",
+            (ApiVersion::V3, _) => "HEURISTIC_RELEVANCE_HIGH",
             (_, Verdict::No) => "NORMAL",
             _ => "HIGH",
         }
     }
 
     fn access_field(self) -> &'static str {
-        if self == Spelling::Third { "allowAccessState" } else { "access" }
+        if self == ApiVersion::V3 { "allowAccessState" } else { "access" }
     }
 
     fn membership(self, verdict: Option<Verdict>) -> Value {
         json!({"membership": self.member(verdict), "relevance": self.relevance(verdict.unwrap_or(Verdict::No))})
     }
 
-    fn binding(self, given: &Given) -> Value {
+    fn binding(self, given: &ExplainedBinding) -> Value {
         let among = Verdict::any(given.members.iter().filter_map(|(_, verdict)| *verdict));
         let members: Map<String, Value> = given
             .members
@@ -191,11 +197,11 @@ impl Spelling {
             "rolePermission": self.role(given.role), "rolePermissionRelevance": self.relevance(given.role),
             "memberships": members, "relevance": self.relevance(given.role.and(among)),
             "condition": given.binding.condition});
-        if self == Spelling::Third {
+        if self == ApiVersion::V3 {
             told["combinedMembership"] = self.membership(Some(among));
         }
         if let (Some(outcome), Some(condition)) = (&given.condition, &given.binding.condition)
-            && self != Spelling::First
+            && self != ApiVersion::V1
         {
             told["conditionExplanation"] = explained(condition, outcome);
         }
@@ -203,7 +209,7 @@ impl Spelling {
     }
 
     /// A level, with the policy as it is enforced: for a while after a write that is the one before.
-    fn policy(self, state: &State, level: &Allowed, now: i64) -> Result<Value, Failure> {
+    fn policy(self, state: &State, level: &ExplainedPolicy, now: i64) -> Result<Value, Failure> {
         let bindings: Vec<Value> = level.bindings.iter().map(|given| self.binding(given)).collect();
         let policy = level.on.map(|on| state.enforced_policy(on, now).read(3)).transpose()?;
         Ok(json!({self.access_field(): self.access(level.access), "relevance": self.relevance(level.access),
@@ -224,34 +230,34 @@ fn explained(condition: &Condition, outcome: &Result<Option<bool>, Unreadable>) 
 /// The fields that are `google.protobuf.Value`: false and null are told there.
 const VALUES: &[&str] = &["value"];
 
-async fn v1(call: Call) -> Answer {
-    old(&call, WITHOUT_CONTEXT, Spelling::First).await
+async fn v1(call: ApiCall) -> ApiResult {
+    old(&call, WITHOUT_CONTEXT, ApiVersion::V1).await
 }
 
-async fn v2alpha1(call: Call) -> Answer {
-    old(&call, WITH_CONTEXT, Spelling::Second).await
+async fn v2alpha1(call: ApiCall) -> ApiResult {
+    old(&call, WITH_CONTEXT, ApiVersion::V2Alpha1).await
 }
 
-async fn old(call: &Call, fields: &[Field], spelling: Spelling) -> Answer {
+async fn old(call: &ApiCall, fields: &[Field], version: ApiVersion) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
-    let Body { access_tuple: tuple } = call.body(fields)?;
+    let TroubleshootBody { access_tuple: tuple } = call.body(fields)?;
     let state = call.state().await;
     let (question, levels) = ask(call, &state, &caller, &tuple)?;
     let allowed = question.allow(&levels);
     let access = Verdict::any(allowed.iter().map(|level| level.access));
     let policies: Vec<Value> =
-        allowed.iter().map(|level| spelling.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
-    let body = json!({"access": spelling.access(access), "explainedPolicies": policies});
+        allowed.iter().map(|level| version.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
+    let body = json!({"access": version.access(access), "explainedPolicies": policies});
     Ok(reply::message_keeping(body, VALUES))
 }
 
 fn ask<'a>(
-    call: &Call,
+    call: &ApiCall,
     state: &'a State,
-    caller: &'a Caller,
-    tuple: &Tuple,
-) -> Result<(Question<'a>, Vec<Option<Resource>>), Failure> {
+    caller: &'a ApiCaller,
+    tuple: &AccessTuple,
+) -> Result<(AccessQuestion<'a>, Vec<Option<Resource>>), Failure> {
     let who = tuple.who(state).ok_or_else(Failure::invalid_argument)?;
     if !tuple.permission.contains('.') {
         return Err(Failure::invalid_argument());
@@ -260,14 +266,14 @@ fn ask<'a>(
     let levels = levels(state, &tuple.full_resource_name)?;
     call.guard(state, caller, levels.iter().flatten().next().copied())?;
     let facts = tuple.facts();
-    let question = Question { state, asks: caller.into(), who, permission, facts, now: call.now() };
+    let question = AccessQuestion { state, asks: caller.into(), who, permission, facts, now: call.now() };
     Ok((question, levels))
 }
 
-async fn v3(call: Call) -> Answer {
+async fn v3(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     let caller = call.caller().await?;
-    let Body { access_tuple: tuple } = call.body(WITH_CONTEXT)?;
+    let TroubleshootBody { access_tuple: tuple } = call.body(WITH_CONTEXT)?;
     let state = call.state().await;
     let (question, levels) = ask(&call, &state, &caller, &tuple)?;
     let (allowed, denied) = (question.allow(&levels), question.deny(&levels));
@@ -279,14 +285,14 @@ async fn v3(call: Call) -> Answer {
         Verdict::Hidden => "UNKNOWN_INFO",
         Verdict::Open => "UNKNOWN_CONDITIONAL",
     };
-    let third = Spelling::Third;
+    let third = ApiVersion::V3;
     let policies: Vec<Value> =
         allowed.iter().map(|level| third.policy(&state, level, call.now())).collect::<Result<_, _>>()?;
     let resources: Vec<Value> = denied.iter().map(|level| denied_json(&question, level)).collect();
     let body = json!({
         "accessTuple": {"principal": tuple.principal, "fullResourceName": tuple.full_resource_name,
             "permission": tuple.permission, "permissionFqdn": deny::v2(&question.permission),
-            "conditionContext": told(tuple.condition_context.clone())},
+            "conditionContext": context_json(tuple.condition_context.clone())},
         "overallAccessState": overall,
         "allowPolicyExplanation": {"allowAccessState": third.access(access), "explainedPolicies": policies,
             "relevance": third.relevance(!access)},
@@ -298,7 +304,7 @@ async fn v3(call: Call) -> Answer {
 }
 
 /// A context as it is told: of 64 bits, a port is text in JSON.
-fn told(context: Map<String, Value>) -> Value {
+fn context_json(context: Map<String, Value>) -> Value {
     let mut context = Value::Object(context);
     if let Some(port) = context.pointer_mut("/destination/port") {
         *port = port.as_i64().map_or(Value::Null, |port| port.to_string().into());
@@ -315,7 +321,7 @@ fn deny_state(denies: Verdict) -> &'static str {
     }
 }
 
-fn denied_json(question: &Question, level: &Denied) -> Value {
+fn denied_json(question: &AccessQuestion, level: &ExplainedDeny) -> Value {
     let full_name = level.on.map(|on| question.state.full_name(on));
     let policy = |policy: &DenyPolicy| {
         let denies = question.denies(policy);
@@ -326,18 +332,18 @@ fn denied_json(question: &Question, level: &Denied) -> Value {
             .map(|rule| json!({"description": rule.description, "denyRule": rule}))
             .collect();
         let point = full_name.as_deref().unwrap_or_default().trim_start_matches('/').replace('/', "%2F");
-        json!({"denyAccessState": deny_state(denies), "relevance": Spelling::Third.relevance(denies),
+        json!({"denyAccessState": deny_state(denies), "relevance": ApiVersion::V3.relevance(denies),
             "policy": {"name": format!("policies/{point}/denypolicies/{}", policy.id), "kind": "DenyPolicy",
                 "displayName": policy.display_name, "rules": stated},
             "ruleExplanations": rules})
     };
     json!({"denyAccessState": deny_state(level.denies), "fullResourceName": full_name,
-        "relevance": Spelling::Third.relevance(level.denies),
+        "relevance": ApiVersion::V3.relevance(level.denies),
         "explainedPolicies": level.policies.iter().map(policy).collect::<Vec<_>>()})
 }
 
-fn rule_json(question: &Question, rule: &DenyRule) -> Value {
-    let third = Spelling::Third;
+fn rule_json(question: &AccessQuestion, rule: &DenyRule) -> Value {
+    let third = ApiVersion::V3;
     let permission = deny::v2(&question.permission);
     let named = |verdict: Verdict| {
         let state = match verdict {
@@ -374,7 +380,7 @@ fn rule_json(question: &Question, rule: &DenyRule) -> Value {
         told["combinedExceptionPrincipal"] = any_principal(&rule.exception_principals);
     }
     if let Some(condition) = &rule.denial_condition {
-        let outcome = super::super::condition::evaluate(&condition.expression, &question.facts);
+        let outcome = crate::condition::evaluate(&condition.expression, &question.facts);
         told["conditionExplanation"] = explained(condition, &outcome);
     }
     told

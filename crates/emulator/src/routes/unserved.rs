@@ -1,25 +1,24 @@
-//! The methods that Google documents for the services here and that no route serves. Google's page for an address that is
-//! not there would make clients say that the resource is missing; the name of the method says what is.
+//! Methods that Google documents for these services and that no route serves. Google's page for an unknown
+//! path would make clients report a missing resource, so the refusal names the method.
 
 use std::sync::LazyLock;
 
 use axum::http::{Method, Uri};
 
-use super::super::error::Failure;
-use super::super::front::Host;
 use super::pattern;
+use crate::error::Failure;
+use crate::front::Host;
 
-/// A documented method.
-pub(in super::super) struct Documented {
+pub(crate) struct Documented {
     /// `iam.projects.serviceAccounts.create`
-    pub(in super::super) id: &'static str,
-    pub(in super::super) verb: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) verb: &'static str,
     /// Each part in braces takes one segment.
-    pub(in super::super) path: &'static str,
+    pub(crate) path: &'static str,
 }
 
 /// Every method of the documents, as `scripts/discovery` writes them down.
-pub(in super::super) static DOCUMENTED: LazyLock<Vec<Documented>> = LazyLock::new(|| {
+pub(crate) static DOCUMENTED: LazyLock<Vec<Documented>> = LazyLock::new(|| {
     let rows = include_str!("../../assets/methods.tsv").lines().filter(|line| !line.starts_with('#'));
     rows.filter_map(|row| {
         let mut cells = row.split('\t');
@@ -29,7 +28,7 @@ pub(in super::super) static DOCUMENTED: LazyLock<Vec<Documented>> = LazyLock::ne
 });
 
 /// The refusal of a request that no route takes, if Google has a method there.
-pub fn refusal(verb: &Method, uri: &Uri, host: Host) -> Option<Failure> {
+pub(crate) fn refusal(verb: &Method, uri: &Uri, host: Host) -> Option<Failure> {
     let segments = pattern::segments(uri)?;
     let fits = |method: &&Documented| {
         method.verb == verb.as_str()

@@ -1,5 +1,5 @@
-//! Signed requests of AWS: a `GetCallerIdentity` that is never sent. Its signature is computed again with the secret
-//! of the key, as AWS would do it, and what AWS would answer becomes the claims.
+//! Signed requests of AWS: a `GetCallerIdentity` that is never sent. Its signature is recomputed with the
+//! secret of the key, as AWS would, and AWS's answer becomes the claims.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::super::check::Query;
-use super::super::error::Failure;
-use super::super::identity::{Aws, AwsRole};
-use super::super::keys;
+use crate::check::Query;
+use crate::error::Failure;
+use crate::identity::{Aws, AwsRole};
+use crate::keys;
 
 /// For how long a signed request is good, before and after its date.
 const FRESH: i64 = 15 * 60;
@@ -20,7 +20,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[derive(Deserialize)]
-struct Sent {
+struct CallerIdentityRequest {
     url: String,
     method: String,
     headers: Vec<Header>,
@@ -33,7 +33,7 @@ struct Header {
 }
 
 /// A request taken apart, not yet believed.
-struct Signed<'a> {
+struct SignedRequest<'a> {
     host: &'a str,
     query: &'a str,
     headers: BTreeMap<String, String>,
@@ -45,8 +45,13 @@ struct Signed<'a> {
 }
 
 /// What AWS would say of the one who signed the request for this audience.
-pub fn claims(trusted: &Aws, name: &str, token: &str, now: i64) -> Result<Map<String, Value>, Failure> {
-    let sent = read(token)?;
+pub(crate) fn verify(
+    trusted: &Aws,
+    name: &str,
+    token: &str,
+    now: i64,
+) -> Result<Map<String, Value>, Failure> {
+    let sent = parse_request(token)?;
     let headers: BTreeMap<String, String> =
         sent.headers.iter().map(|header| (header.key.to_lowercase(), header.value.clone())).collect();
     let header = |name: &str| {
@@ -67,7 +72,7 @@ pub fn claims(trusted: &Aws, name: &str, token: &str, now: i64) -> Result<Map<St
     let (credential, names, signature) = authorization(header("authorization")?)?;
     let mut scope = credential.split('/');
     let key = scope.next().unwrap_or_default();
-    let signed = Signed {
+    let signed = SignedRequest {
         host,
         query,
         date,
@@ -76,7 +81,7 @@ pub fn claims(trusted: &Aws, name: &str, token: &str, now: i64) -> Result<Map<St
         signature,
         headers: headers.clone(),
     };
-    if (time(date).ok_or_else(|| malformed("x-amz-date is no date"))? - now).abs() > FRESH {
+    if (time(date).ok_or_else(|| malformed("x-amz-date is not a date"))? - now).abs() > FRESH {
         return Err(denied("SignatureDoesNotMatch", "the signature has expired"));
     }
     let role = trusted.roles.iter().find(|role| role.access_key_id == key);
@@ -86,7 +91,7 @@ pub fn claims(trusted: &Aws, name: &str, token: &str, now: i64) -> Result<Map<St
 }
 
 /// The request is JSON, as it is or percent-encoded once more.
-fn read(token: &str) -> Result<Sent, Failure> {
+fn parse_request(token: &str) -> Result<CallerIdentityRequest, Failure> {
     let text = match token.trim_start().starts_with('{') {
         true => token.to_owned(),
         false => percent_decode_str(&token.replace('+', " ")).decode_utf8_lossy().into_owned(),
@@ -95,10 +100,10 @@ fn read(token: &str) -> Result<Sent, Failure> {
 }
 
 /// Host and query of an address that only asks AWS who is calling.
-fn address(sent: &Sent) -> Result<(&str, &str), Failure> {
+fn address(sent: &CallerIdentityRequest) -> Result<(&str, &str), Failure> {
     let rest = sent.url.strip_prefix("https://").filter(|_| sent.method == "POST");
     let (place, query) =
-        rest.and_then(|rest| rest.split_once('?')).ok_or_else(|| malformed("it is no POST to AWS"))?;
+        rest.and_then(|rest| rest.split_once('?')).ok_or_else(|| malformed("it is not a POST to AWS"))?;
     let host = place.strip_suffix('/').unwrap_or(place);
     let first = host.split('.').next().unwrap_or_default();
     if !matches!(first, "sts" | "sts-fips") || !host.ends_with(".amazonaws.com") || host.contains('/') {
@@ -126,7 +131,7 @@ fn authorization(header: &str) -> Result<(&str, &str, &str), Failure> {
     }
 }
 
-impl Signed<'_> {
+impl SignedRequest<'_> {
     fn check(&self, role: &AwsRole) -> Result<(), Failure> {
         let [day, region, "sts", "aws4_request"] = self.scope[..] else {
             return Err(denied("SignatureDoesNotMatch", "the credential is scoped to something else"));
@@ -157,7 +162,6 @@ impl Signed<'_> {
         Ok(())
     }
 
-    /// What was signed.
     fn text(&self) -> Result<String, Failure> {
         let mut headers = String::new();
         for name in &self.names {

@@ -1,12 +1,12 @@
-//! JWTs of providers: signature, issuer, audience and times are checked; everything else is taken as it is said.
+//! JWTs of providers: signature, issuer, audience and times are checked; all other claims are believed.
 
 use serde_json::{Map, Value};
 
-use super::super::error::Failure;
-use super::super::es256::Es256;
-use super::super::identity::Oidc;
-use super::super::jwks::{self, Signature};
-use super::super::keys::Jwt;
+use crate::error::Failure;
+use crate::es256::Es256;
+use crate::identity::Oidc;
+use crate::jwks::{self, Signature};
+use crate::keys::Jwt;
 
 /// How far clocks may differ, either way (measured at Google, 2026).
 const SKEW: i64 = 60;
@@ -16,7 +16,7 @@ const HOURS: i64 = 6 * 3_600;
 
 /// The claims of a JWT that a provider signed for this audience, and for how many seconds it lasts. What is refused
 /// reads as it was measured at Google in 2026; a claim that is missing is `null` there.
-pub fn claims(
+pub(crate) fn verify(
     trusted: &Oidc,
     name: &str,
     key: Option<&Es256>,
@@ -24,7 +24,7 @@ pub fn claims(
     now: i64,
 ) -> Result<(Map<String, Value>, i64), Failure> {
     let refused = |text: String| Err(Failure::invalid_grant(&text));
-    let Some(jwt) = Jwt::read(token) else {
+    let Some(jwt) = Jwt::parse(token) else {
         return refused("Unable to parse the ID Token.".into());
     };
     let set = key.map(Es256::jwks).or_else(|| trusted.jwks.clone()).unwrap_or_default();
@@ -80,7 +80,7 @@ fn is_accepted(trusted: &Oidc, name: &str, audience: &str) -> bool {
 }
 
 /// The claims of a subject token that a generated provider gives to one of its identities, and when it ends.
-pub fn claims_of(
+pub(crate) fn claims_of(
     trusted: &Oidc,
     name: &str,
     identity: &Map<String, Value>,

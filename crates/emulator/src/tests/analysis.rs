@@ -15,7 +15,7 @@ fn option(name: &str) -> String {
 }
 
 /// Ann is in the group of a folder; the bot may read the project, and Ann may mint as the bot.
-async fn desk() -> Desk {
+async fn api() -> TestClient {
     let bind = |role: &str, member: &str| json!({"role": role, "members": [member]});
     let soon = json!({"role": "roles/browser", "members": [ANN],
         "condition": {"title": "t", "expression": "request.time < timestamp('2100-01-01T00:00:00Z')"}});
@@ -33,24 +33,24 @@ async fn desk() -> Desk {
             "accounts": [{"email": "bot", "uniqueId": "100000000000000000007",
                 "policy": {"bindings": [bind("roles/iam.serviceAccountTokenCreator", ANN)]}}]}]
     });
-    let mut desk = Desk::of(World::parse(&world.to_string()).unwrap()).await;
-    desk.project = "shop";
-    desk
+    let mut api = TestClient::of(World::parse(&world.to_string()).unwrap()).await;
+    api.project = "shop";
+    api
 }
 
-impl Desk {
-    async fn analyze(&self, scope: &str, asked: &[(&str, &str)]) -> Got {
+impl TestClient {
+    async fn analyze(&self, scope: &str, asked: &[(&str, &str)]) -> TestResponse {
         let url = format!("{}v1/{scope}:analyzeIamPolicy", self.emulator.base_url());
-        let request = self.client.get(url).query(asked).bearer_auth(&self.token);
+        let request = self.http.get(url).query(asked).bearer_auth(&self.token);
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Got { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
+        TestResponse { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 }
 
 /// The results by where the binding is and which role it has.
-fn found(got: &Got) -> Vec<(String, String)> {
+fn found(got: &TestResponse) -> Vec<(String, String)> {
     assert_eq!(got.status, 200, "{}", got.text);
     let results = got.json["mainAnalysis"]["analysisResults"].as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap().rsplit(['/']).next().unwrap().to_owned();
@@ -63,9 +63,8 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[tokio::test]
 async fn analysis_finds_an_identity_in_nested_groups() {
-    let desk = desk().await;
-    let got =
-        desk.analyze("organizations/1", &[(IDENTITY, ANN), (&option("outputGroupEdges"), "True")]).await;
+    let api = api().await;
+    let got = api.analyze("organizations/1", &[(IDENTITY, ANN), (&option("outputGroupEdges"), "True")]).await;
     let all = [
         ("5", "iam.serviceAccountViewer"),
         ("shop", "browser"),
@@ -82,15 +81,15 @@ async fn analysis_finds_an_identity_in_nested_groups() {
     );
     assert_eq!(got.json["fullyExplored"], true);
     assert_eq!(got.json["mainAnalysis"]["analysisQuery"]["scope"], "organizations/1");
-    let below = desk.analyze("projects/shop", &[(IDENTITY, ANN)]).await;
+    let below = api.analyze("projects/shop", &[(IDENTITY, ANN)]).await;
     assert_eq!(found(&below), pairs(&all[1..]), "what is above the scope is not looked at");
 }
 
 #[tokio::test]
 async fn analysis_tells_who_reaches_a_resource() {
-    let desk = desk().await;
+    let api = api().await;
     let get = "resourcemanager.projects.get";
-    let got = desk.analyze("organizations/1", &[(RESOURCE, SHOP), (PERMISSION, get)]).await;
+    let got = api.analyze("organizations/1", &[(RESOURCE, SHOP), (PERMISSION, get)]).await;
     let roles: Vec<String> = found(&got).into_iter().map(|(_, role)| role).collect();
     for role in ["owner", "iam.serviceAccountViewer", "viewer", "browser"] {
         assert!(roles.contains(&role.to_owned()), "{role}: {roles:?}");
@@ -106,17 +105,17 @@ async fn analysis_tells_who_reaches_a_resource() {
         (&option("expandResources"), "true"),
         (&option("expandGroups"), "true"),
     ];
-    let inside = desk.analyze("organizations/1", &expanded).await;
+    let inside = api.analyze("organizations/1", &expanded).await;
     assert_eq!(found(&inside), pairs(&[("100000000000000000007", "iam.serviceAccountTokenCreator")]));
 }
 
 #[tokio::test]
 async fn condition_is_judged_at_the_time_of_access() {
-    let desk = desk().await;
+    let api = api().await;
     let judged = async |time: Option<&str>| {
         let mut asked = vec![(ROLE, "roles/browser")];
         asked.extend(time.map(|time| ("analysisQuery.conditionContext.accessTime", time)));
-        let got = desk.analyze("projects/shop", &asked).await;
+        let got = api.analyze("projects/shop", &asked).await;
         let list = &got.json["mainAnalysis"]["analysisResults"][0]["accessControlLists"][0];
         list["conditionEvaluation"]["evaluationValue"].clone()
     };
@@ -127,26 +126,25 @@ async fn condition_is_judged_at_the_time_of_access() {
 
 #[tokio::test]
 async fn impersonation_is_followed_one_step_both_ways() {
-    let desk = desk().await;
+    let api = api().await;
     let flag = option("analyzeServiceAccountImpersonation");
-    let got =
-        desk.analyze("projects/shop", &[(IDENTITY, ANN), (ROLE, "roles/viewer"), (&flag, "true")]).await;
+    let got = api.analyze("projects/shop", &[(IDENTITY, ANN), (ROLE, "roles/viewer"), (&flag, "true")]).await;
     assert_eq!(found(&got), []);
     let derived = &got.json["serviceAccountImpersonationAnalysis"];
     assert_eq!(derived[0]["analysisQuery"]["identitySelector"]["identity"], BOT, "{}", got.text);
     assert_eq!(derived[0]["analysisResults"][0]["iamBinding"]["role"], "roles/viewer");
     let got =
-        desk.analyze("projects/shop", &[(RESOURCE, SHOP), (ROLE, "roles/viewer"), (&flag, "true")]).await;
+        api.analyze("projects/shop", &[(RESOURCE, SHOP), (ROLE, "roles/viewer"), (&flag, "true")]).await;
     let derived = &got.json["serviceAccountImpersonationAnalysis"][0]["analysisResults"][0];
     assert_eq!(derived["identityList"]["identities"], json!([{"name": ANN}]), "{}", got.text);
 }
 
 #[tokio::test]
 async fn group_that_is_closed_to_the_caller_leaves_the_answer_open() {
-    let desk = desk().await;
+    let api = api().await;
     let change = |policy: &mut Policy| policy.bindings[0].members.push("group:closed@example.com".into());
-    assert!(desk.emulator.handle().set_policy_of("bot@shop.iam.gserviceaccount.com", change).await);
-    let got = desk.analyze("projects/shop", &[(ROLE, CREATOR), (&option("expandGroups"), "true")]).await;
+    assert!(api.emulator.handle().set_policy_of("bot@shop.iam.gserviceaccount.com", change).await);
+    let got = api.analyze("projects/shop", &[(ROLE, CREATOR), (&option("expandGroups"), "true")]).await;
     let analysis = &got.json["mainAnalysis"];
     assert!(got.json["fullyExplored"].is_null() && analysis["fullyExplored"].is_null(), "{}", got.text);
     assert_eq!(analysis["nonCriticalErrors"][0]["code"], "PERMISSION_DENIED");
@@ -154,7 +152,7 @@ async fn group_that_is_closed_to_the_caller_leaves_the_answer_open() {
 
 #[tokio::test]
 async fn question_that_cannot_be_asked_is_refused() {
-    let desk = desk().await;
+    let api = api().await;
     let many: Vec<(&str, &str)> = vec![(PERMISSION, "iam.serviceAccounts.get"); 11];
     let (roles, groups, below) = (option("expandRoles"), option("expandGroups"), option("expandResources"));
     let folder = "//cloudresourcemanager.googleapis.com/folders/5";
@@ -170,26 +168,26 @@ async fn question_that_cannot_be_asked_is_refused() {
             "condition_context.access_time",
         ),
     ] {
-        let refused = desk.analyze("organizations/1", asked).await;
+        let refused = api.analyze("organizations/1", asked).await;
         assert_eq!(refused.message(), "Some specified value(s) are invalid.", "{asked:?}: {}", refused.text);
         assert_eq!(refused.json["error"]["details"][0]["fieldViolations"][0]["field"], field);
     }
-    assert_eq!(desk.analyze("organizations/1", &[("savedAnalysisQuery", "x")]).await.status, 501);
-    assert_eq!(desk.analyze("organizations/9", &[(IDENTITY, ANN)]).await.reason(), "IAM_PERMISSION_DENIED");
+    assert_eq!(api.analyze("organizations/1", &[("savedAnalysisQuery", "x")]).await.status, 501);
+    assert_eq!(api.analyze("organizations/9", &[(IDENTITY, ANN)]).await.reason(), "IAM_PERMISSION_DENIED");
 }
 
 #[tokio::test]
 async fn organization_analyzes_twenty_times_a_day() {
-    let mut desk = desk().await;
+    let mut api = api().await;
     for _ in 0..20 {
-        assert_eq!(desk.analyze("projects/shop", &[(IDENTITY, ANN)]).await.status, 200);
+        assert_eq!(api.analyze("projects/shop", &[(IDENTITY, ANN)]).await.status, 200);
     }
-    let refused = desk.analyze("organizations/1", &[(IDENTITY, ANN)]).await;
+    let refused = api.analyze("organizations/1", &[(IDENTITY, ANN)]).await;
     assert_eq!(
         (refused.status.as_u16(), &refused.json["error"]["status"]),
         (429, &json!("RESOURCE_EXHAUSTED"))
     );
-    desk.emulator.handle().advance_clock(86_400);
-    desk.token = desk.emulator.handle().mint(DEV, &[CLOUD], 3600).await.unwrap();
-    assert_eq!(desk.analyze("projects/shop", &[(IDENTITY, ANN)]).await.status, 200);
+    api.emulator.handle().advance_clock(86_400);
+    api.token = api.emulator.handle().mint(DEV, &[CLOUD], 3600).await.unwrap();
+    assert_eq!(api.analyze("projects/shop", &[(IDENTITY, ANN)]).await.status, 200);
 }

@@ -5,22 +5,22 @@ use super::*;
 const ORGANIZATION: &str = "v1/organizations/123456789012";
 
 /// The owner, who may search everywhere.
-async fn desk() -> Desk {
-    let desk = Desk::demo().await;
-    let token = desk.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
-    Desk { token, ..desk }
+async fn api() -> TestClient {
+    let api = TestClient::demo().await;
+    let token = api.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
+    TestClient { token, ..api }
 }
 
-fn names(got: &Got, field: &str) -> Vec<String> {
+fn names(got: &TestResponse, field: &str) -> Vec<String> {
     let results = got.json["results"].as_array().into_iter().flatten();
     results.map(|result| result[field].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
 async fn policies_are_found_by_member_with_the_bindings_that_match_alone() {
-    let desk = desk().await;
+    let api = api().await;
     let query = "query=policy:contractor@example.net&assetTypes=iam.googleapis.com/ServiceAccount";
-    let found = desk.get(&format!("{ORGANIZATION}:searchAllIamPolicies?{query}")).await;
+    let found = api.get(&format!("{ORGANIZATION}:searchAllIamPolicies?{query}")).await;
     let result = &found.json["results"][0];
     assert_eq!(found.json["results"].as_array().unwrap().len(), 1);
     assert_eq!(result["assetType"], "iam.googleapis.com/ServiceAccount");
@@ -38,9 +38,9 @@ async fn policies_are_found_by_member_with_the_bindings_that_match_alone() {
 
 #[tokio::test]
 async fn policies_are_found_by_what_their_roles_give_and_that_is_explained() {
-    let desk = desk().await;
+    let api = api().await;
     let query = "query=policy.role.permissions:iam.serviceAccounts.getOpenIdToken%20policy:dev@example.com";
-    let found = desk.get(&format!("v1/projects/acme-prod:searchAllIamPolicies?{query}&pageSize=500")).await;
+    let found = api.get(&format!("v1/projects/acme-prod:searchAllIamPolicies?{query}&pageSize=500")).await;
     assert!(!found.json["results"].as_array().unwrap().is_empty());
     for result in found.json["results"].as_array().unwrap() {
         for binding in result["policy"]["bindings"].as_array().unwrap() {
@@ -54,35 +54,35 @@ async fn policies_are_found_by_what_their_roles_give_and_that_is_explained() {
 
 #[tokio::test]
 async fn resources_are_found_by_type_and_words_sorted_and_masked() {
-    let desk = desk().await;
+    let api = api().await;
     let accounts = format!("{ORGANIZATION}:searchAllResources?assetTypes=iam.googleapis.com/ServiceAccount");
-    let canary = desk.get(&format!("{accounts}&query=displayName:canary")).await.json["results"][0].clone();
+    let canary = api.get(&format!("{accounts}&query=displayName:canary")).await.json["results"][0].clone();
     assert_eq!(
         (&canary["state"], &canary["parentAssetType"]),
         (&json!("DISABLED"), &json!("cloudresourcemanager.googleapis.com/Project"))
     );
     assert_eq!(canary["additionalAttributes"]["email"], "deploy-canary@acme-prod.iam.gserviceaccount.com");
-    let masked = desk
+    let masked = api
         .get(&format!("{accounts}&query=displayName:relay*&orderBy=displayName%20DESC&readMask=displayName"))
         .await;
     assert_eq!(masked.json["results"], json!([{"displayName": "Relay B"}, {"displayName": "Relay A"}]));
-    let projects = desk
+    let projects = api
         .get(&format!("{ORGANIZATION}:searchAllResources?assetTypes=.*Project&query=labels.env:prod"))
         .await;
     assert_eq!(names(&projects, "name"), ["//cloudresourcemanager.googleapis.com/projects/acme-prod"]);
     let keys =
-        desk.get(&format!("{ORGANIZATION}:searchAllResources?assetTypes=.*Key&query=state=DISABLED")).await;
+        api.get(&format!("{ORGANIZATION}:searchAllResources?assetTypes=.*Key&query=state=DISABLED")).await;
     assert_eq!(keys.json["results"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn results_come_in_pages() {
-    let desk = desk().await;
+    let api = api().await;
     let url =
         format!("{ORGANIZATION}:searchAllResources?assetTypes=iam.googleapis.com/ServiceAccount&pageSize=50");
-    let first = desk.get(&url).await;
+    let first = api.get(&url).await;
     let next = first.json["nextPageToken"].as_str().unwrap();
-    let rest = desk.get(&format!("{url}&pageToken={next}")).await;
+    let rest = api.get(&format!("{url}&pageToken={next}")).await;
     let all: std::collections::HashSet<String> =
         names(&first, "name").into_iter().chain(names(&rest, "name")).collect();
     assert!(first.json["results"].as_array().unwrap().len() == 50 && all.len() > 60);
@@ -90,7 +90,7 @@ async fn results_come_in_pages() {
 
 #[tokio::test]
 async fn a_search_is_refused_without_the_permission_or_with_what_there_is_not() {
-    let desk = desk().await;
+    let api = api().await;
     for wrong in [
         "searchAllIamPolicies?query=policy:(a%20OR%20b)",
         "searchAllIamPolicies?assetTypes=compute.googleapis.com/Disk",
@@ -98,10 +98,10 @@ async fn a_search_is_refused_without_the_permission_or_with_what_there_is_not() 
         "searchAllResources?readMask=email",
         "searchAllResources?filter=x",
     ] {
-        assert_eq!(desk.get(&format!("{ORGANIZATION}:{wrong}")).await.status, 400, "{wrong}");
+        assert_eq!(api.get(&format!("{ORGANIZATION}:{wrong}")).await.status, 400, "{wrong}");
     }
-    let token = desk.emulator.handle().mint(DEV, &[CLOUD], 3600).await.unwrap();
-    let dev = Desk { token, ..desk };
+    let token = api.emulator.handle().mint(DEV, &[CLOUD], 3600).await.unwrap();
+    let dev = TestClient { token, ..api };
     let denied = dev.get(&format!("{ORGANIZATION}:searchAllIamPolicies")).await;
     assert_eq!((denied.status.as_u16(), denied.reason()), (403, "IAM_PERMISSION_DENIED"));
 }

@@ -3,9 +3,9 @@
 use aws_lc_rs::hmac;
 use serde_json::Map;
 
-use super::super::keys;
 use super::federation::{POOL, audience};
 use super::*;
+use crate::keys;
 
 const ROLE: &str = "arn:aws:sts::123456789012:assumed-role/ci-runner";
 const KEY: (&str, &str, &str) =
@@ -89,8 +89,8 @@ impl Making {
     }
 }
 
-impl Desk {
-    async fn aws(&self, token: &str) -> Got {
+impl TestClient {
+    async fn aws(&self, token: &str) -> TestResponse {
         let asked = json!({"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
             "audience": audience("aws"), "scope": CLOUD, "subject_token": token,
             "requested_token_type": "urn:ietf:params:oauth:token-type:access_token",
@@ -102,8 +102,8 @@ impl Desk {
 
 #[tokio::test]
 async fn a_request_signed_with_the_role_s_key_is_the_role() {
-    let desk = Desk::demo().await;
-    let now = desk.emulator.handle().now();
+    let api = TestClient::demo().await;
+    let now = api.emulator.handle().now();
     for making in [
         Making::default(),
         Making { sign_target: true, ..Making::default() },
@@ -114,36 +114,36 @@ async fn a_request_signed_with_the_role_s_key_is_the_role() {
         let plain = making.token(now).to_string();
         let encoded = percent_encoding::utf8_percent_encode(&plain, percent_encoding::NON_ALPHANUMERIC);
         for token in [plain.clone(), encoded.to_string()] {
-            let answer = desk.aws(&token).await;
+            let answer = api.aws(&token).await;
             let access = answer.json["access_token"].as_str().expect(&answer.text);
             let expected =
                 format!("principal://iam.googleapis.com/{POOL}/subject/{ROLE}/i-0abc1234def567890");
-            assert_eq!(desk.username(access).await, expected);
+            assert_eq!(api.username(access).await, expected);
         }
     }
 }
 
 #[tokio::test]
 async fn what_is_given_to_the_role_is_given_to_its_sessions() {
-    let desk = Desk::demo().await;
-    let answer = desk.aws(&Making::default().token(desk.emulator.handle().now()).to_string()).await;
+    let api = TestClient::demo().await;
+    let answer = api.aws(&Making::default().token(api.emulator.handle().now()).to_string()).await;
     let access = answer.json["access_token"].as_str().unwrap();
     let mint = format!("{DEPLOYER}:generateAccessToken");
-    assert_eq!(desk.bare(&mint, access, Some(json!({"scope": [CLOUD]}))).await.status, 200);
+    assert_eq!(api.bare(&mint, access, Some(json!({"scope": [CLOUD]}))).await.status, 200);
     let deployer = "deployer@acme-prod.iam.gserviceaccount.com";
     let other = |policy: &mut Policy| {
         for member in policy.bindings.iter_mut().flat_map(|binding| &mut binding.members) {
             *member = member.replace("ci-runner", "ci-walker");
         }
     };
-    assert!(desk.emulator.handle().set_policy_of(deployer, other).await);
-    assert_eq!(desk.bare(&mint, access, Some(json!({"scope": [CLOUD]}))).await.status, 403);
+    assert!(api.emulator.handle().set_policy_of(deployer, other).await);
+    assert_eq!(api.bare(&mint, access, Some(json!({"scope": [CLOUD]}))).await.status, 403);
 }
 
 #[tokio::test]
 async fn a_request_that_the_key_did_not_sign_like_this_is_refused() {
-    let desk = Desk::demo().await;
-    let now = desk.emulator.handle().now();
+    let api = TestClient::demo().await;
+    let now = api.emulator.handle().now();
     for (making, words) in [
         (Making { key: (KEY.0, "another", KEY.2), ..Making::default() }, "SignatureDoesNotMatch"),
         (Making { key: ("ASIAOTHER", KEY.1, KEY.2), ..Making::default() }, "InvalidClientTokenId"),
@@ -156,20 +156,20 @@ async fn a_request_that_the_key_did_not_sign_like_this_is_refused() {
         (Making { unsigned: "x-amz-security-token", ..Making::default() }, "have to be signed"),
         (Making { target: audience("github"), ..Making::default() }, "does not name the audience"),
     ] {
-        let answer = desk.aws(&making.token(now).to_string()).await;
+        let answer = api.aws(&making.token(now).to_string()).await;
         assert_eq!((answer.status.as_u16(), &answer.json["error"]), (400, &json!("invalid_grant")));
         assert!(answer.text.contains(words), "{words}: {}", answer.text);
     }
     let mut changed = Making { sign_target: true, ..Making::default() }.token(now);
     changed["headers"][3]["value"] = format!("https:{}", audience("aws")).into();
-    let answer = desk.aws(&changed.to_string()).await;
+    let answer = api.aws(&changed.to_string()).await;
     assert!(answer.text.contains("SignatureDoesNotMatch"), "a signed header was changed: {}", answer.text);
 }
 
 #[tokio::test]
 async fn a_request_that_aws_would_not_take_for_a_question_who_calls_is_malformed() {
-    let desk = Desk::demo().await;
-    let now = desk.emulator.handle().now();
+    let api = TestClient::demo().await;
+    let now = api.emulator.handle().now();
     for making in [
         Making { method: "GET", ..Making::default() },
         Making { action: "AssumeRole", ..Making::default() },
@@ -181,7 +181,7 @@ async fn a_request_that_aws_would_not_take_for_a_question_who_calls_is_malformed
         Making { without: "x-goog-cloud-target-resource", ..Making::default() },
     ] {
         let token = making.token(now).to_string();
-        let answer = desk.aws(&token).await;
+        let answer = api.aws(&token).await;
         assert_eq!(
             (answer.status.as_u16(), &answer.json["error"]),
             (400, &json!("invalid_request")),
@@ -189,6 +189,6 @@ async fn a_request_that_aws_would_not_take_for_a_question_who_calls_is_malformed
         );
     }
     let session = Making { without: "x-amz-security-token", ..Making::default() }.token(now).to_string();
-    assert_eq!(desk.aws(&session).await.json["error"], "invalid_grant");
-    assert_eq!(desk.aws("{}").await.json["error"], "invalid_request");
+    assert_eq!(api.aws(&session).await.json["error"], "invalid_grant");
+    assert_eq!(api.aws("{}").await.json["error"], "invalid_request");
 }

@@ -5,7 +5,7 @@ use super::*;
 const PAUSED: &str = "v1/projects/-/serviceAccounts/paused@p.iam.gserviceaccount.com";
 const BOT: &str = "v1/projects/-/serviceAccounts/bot@p.iam.gserviceaccount.com";
 
-async fn desk(behaviour: Value) -> Desk {
+async fn api(behaviour: Value) -> TestClient {
     let accounts: Vec<Value> = (0..120).map(|i| json!({"email": format!("generated-{i:03}")})).collect();
     let condition = json!({"title": "t", "expression": "request.time > timestamp(\"2020-01-01T00:00:00Z\")"});
     let mut accounts = [
@@ -24,16 +24,16 @@ async fn desk(behaviour: Value) -> Desk {
         "projects": [{"id": "p", "number": 7, "accounts": accounts, "policy": {"bindings": [
             all("roles/iam.serviceAccountTokenCreator"), all("roles/iam.serviceAccountAdmin"),
             all("roles/serviceusage.serviceUsageConsumer")]}}]});
-    let mut desk = Desk::of(World::parse(&world.to_string()).unwrap()).await;
-    desk.project = "p";
-    desk
+    let mut api = TestClient::of(World::parse(&world.to_string()).unwrap()).await;
+    api.project = "p";
+    api
 }
 
 /// Status and message of the answer by default, and of the one that the world asks for.
 async fn both(behaviour: Value, path: &str, body: &Value) -> [(u16, String, Value); 2] {
     let mut answers = Vec::new();
     for behaviour in [json!({}), behaviour] {
-        let got = desk(behaviour).await.post(path, body.clone()).await;
+        let got = api(behaviour).await.post(path, body.clone()).await;
         answers.push((got.status.as_u16(), got.message().to_owned(), got.json));
     }
     answers.try_into().unwrap()
@@ -114,11 +114,11 @@ async fn what_is_refused_without_known_words_has_those_of_the_world() {
 #[tokio::test]
 async fn a_large_page_is_clamped_or_refused() {
     let path = "v1/projects/p/serviceAccounts?pageSize=101";
-    let page = desk(json!({})).await.get(path).await;
+    let page = api(json!({})).await.get(path).await;
     assert_eq!(page.json["accounts"].as_array().unwrap().len(), 100);
-    let desk = desk(json!({"largePages": "refused"})).await;
-    assert_eq!(desk.get(path).await.status, 400);
-    assert_eq!(desk.get(&path.replace("101", "100")).await.status, 200);
+    let api = api(json!({"largePages": "refused"})).await;
+    assert_eq!(api.get(path).await.status, 400);
+    assert_eq!(api.get(&path.replace("101", "100")).await.status, 200);
 }
 
 #[tokio::test]
@@ -142,11 +142,11 @@ async fn an_old_reader_of_conditions_gets_mangled_roles_or_nothing() {
 #[tokio::test]
 async fn a_write_that_changes_nothing_keeps_the_etag_or_renews_it() {
     for (behaviour, kept) in [(json!({}), true), (json!({"unchangedPolicy": "renewed"}), false)] {
-        let desk = desk(behaviour).await;
+        let api = api(behaviour).await;
         let held = BOT.replace("bot@", "held@");
         let read = format!("{held}:getIamPolicy?options.requestedPolicyVersion=3");
-        let before = desk.send(Method::POST, &read, None).await.unwrap().json;
-        let after = desk.post(&format!("{held}:setIamPolicy"), json!({"policy": before})).await;
+        let before = api.send(Method::POST, &read, None).await.unwrap().json;
+        let after = api.post(&format!("{held}:setIamPolicy"), json!({"policy": before})).await;
         assert_eq!(after.status, 200, "{}", after.text);
         assert_eq!(after.json["etag"] == before["etag"], kept);
     }

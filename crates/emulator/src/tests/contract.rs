@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Body;
 use axum::response::Response;
 
-use super::super::conforming::{BEYOND, documented, look, service};
-use super::super::error::{self, Failure, FaultContext, Place};
-use super::super::routes::{self, Route};
 use super::*;
+use crate::conforming::{BEYOND, documented, look, service};
+use crate::error::{self, Failure, FaultContext, Place};
+use crate::routes::{self, Route};
 use impersona_contract::{contract, refusal};
 
 /// Routes that no discovery document has, by the beginning of their short name, and where their form is from.
@@ -35,7 +35,7 @@ fn found() -> std::sync::MutexGuard<'static, Vec<(String, String)>> {
 }
 
 /// Remembers what is wrong until the emulator ends.
-pub fn told(base: &str, wrong: Vec<String>) {
+pub fn report(base: &str, wrong: Vec<String>) {
     found().extend(wrong.into_iter().map(|wrong| (base.to_owned(), wrong)));
 }
 
@@ -223,14 +223,14 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
         let members = vec!["user:owner@example.com".to_owned()];
         world.organizations[0].policy.bindings.push(Binding { role: role.into(), members, condition: None });
     }
-    let mut desk = Desk::of(world).await;
-    let owner = desk
+    let mut api = TestClient::of(world).await;
+    let owner = api
         .emulator
         .handle()
         .mint("user:owner@example.com", &[CLOUD, "https://www.googleapis.com/auth/userinfo.email"], 3600)
         .await
         .unwrap();
-    let stranger = desk.emulator.handle().mint("user:nobody@example.net", &[CLOUD], 3600).await.unwrap();
+    let stranger = api.emulator.handle().mint("user:nobody@example.net", &[CLOUD], 3600).await.unwrap();
     let (mut operation, mut key, mut answered) = (String::new(), String::new(), Vec::new());
     let (mut unique, mut made) = (String::new(), String::new());
     for (verb, path, body) in samples() {
@@ -240,8 +240,8 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
             .replace("UNIQUE", &unique)
             .replace("MADE", &made)
             .replace("/KEY?", &format!("/{key}?"));
-        desk.token.clone_from(&owner);
-        let got = desk.send(verb.clone(), &path, body.clone()).await.unwrap();
+        api.token.clone_from(&owner);
+        let got = api.send(verb.clone(), &path, body.clone()).await.unwrap();
         assert_eq!(got.status, 200, "{path}: {}", got.text);
         if path.ends_with(":batchEnable") {
             operation = got.json["name"].as_str().unwrap().to_owned();
@@ -260,8 +260,8 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
         let services = routes::all().map(service);
         let names = services.filter_map(|of| contract().find(of, verb.as_str(), &plain)).map(|one| &one.name);
         answered.extend(names.map(|name| (name, got.json.clone())));
-        desk.token.clone_from(&stranger);
-        desk.send(verb, &path, body).await.unwrap();
+        api.token.clone_from(&stranger);
+        api.send(verb, &path, body).await.unwrap();
     }
     // The tests of federation have the exchanges of tokens.
     for method in contract().methods().filter(|method| method.name != "sts.v1.token") {
@@ -275,8 +275,8 @@ async fn every_method_answers_as_documented_and_refuses_strangers_as_documented(
 
 #[tokio::test]
 async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
-    let mut desk = Desk::demo().await;
-    desk.token = desk.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
+    let mut api = TestClient::demo().await;
+    api.token = api.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
     let mut unknown = Vec::new();
     for (verb, path, _) in samples() {
         let plain = format!("/{}", path.split('?').next().unwrap_or_default());
@@ -293,8 +293,8 @@ async fn no_parameter_and_no_field_that_a_document_has_is_unknown_here() {
         }
         let (query, body) = contract().everything(method);
         assert_eq!(contract().request(method, &query, body.as_ref()), [""; 0], "{}", method.name);
-        let url = format!("{}{}", desk.emulator.base_url(), &plain[1..]);
-        let mut request = desk.client.request(verb, url).bearer_auth(&desk.token).query(&query);
+        let url = format!("{}{}", api.emulator.base_url(), &plain[1..]);
+        let mut request = api.http.request(verb, url).bearer_auth(&api.token).query(&query);
         if let Some(body) = body {
             request = request.json(&body);
         }

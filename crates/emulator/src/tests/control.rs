@@ -2,31 +2,31 @@
 
 use super::*;
 
-async fn open() -> Desk {
-    let desk = Desk::demo().await;
-    desk.emulator.open_control();
-    desk
+async fn open() -> TestClient {
+    let api = TestClient::demo().await;
+    api.emulator.open_control();
+    api
 }
 
 #[tokio::test]
 async fn there_is_no_such_path_until_it_is_opened() {
-    let desk = Desk::demo().await;
-    assert_eq!(desk.get("_emulator/requests").await.status, 404);
-    assert!(first_line(&desk.emulator).get("control").is_none());
-    desk.emulator.open_control();
-    assert_eq!(desk.get("_emulator/requests").await.status, 200);
-    let expected = format!("{}_emulator/", desk.emulator.base_url());
-    assert_eq!(first_line(&desk.emulator)["control"], expected);
+    let api = TestClient::demo().await;
+    assert_eq!(api.get("_emulator/requests").await.status, 404);
+    assert!(first_line(&api.emulator).get("control").is_none());
+    api.emulator.open_control();
+    assert_eq!(api.get("_emulator/requests").await.status, 200);
+    let expected = format!("{}_emulator/", api.emulator.base_url());
+    assert_eq!(first_line(&api.emulator)["control"], expected);
 }
 
 #[tokio::test]
 async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
-    let desk = open().await;
-    let armed = desk.post("_emulator/faults", json!({"method": "iam.*", "error": "UNAVAILABLE"})).await;
+    let api = open().await;
+    let armed = api.post("_emulator/faults", json!({"method": "iam.*", "error": "UNAVAILABLE"})).await;
     assert_eq!(armed.status, 200);
-    assert_eq!(desk.get(DEPLOYER).await.status, 503);
-    assert_eq!(desk.send(Method::DELETE, "_emulator/faults", None).await.unwrap().status, 200);
-    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    assert_eq!(api.get(DEPLOYER).await.status, 503);
+    assert_eq!(api.send(Method::DELETE, "_emulator/faults", None).await.unwrap().status, 200);
+    assert_eq!(api.get(DEPLOYER).await.status, 200);
     for (body, problem) in [
         (json!({"method": "*", "hangs": true}), "hangs"),
         (json!({"method": "*", "error": "TEAPOT"}), "TEAPOT"),
@@ -46,46 +46,46 @@ async fn faults_are_armed_and_disarmed_and_wrong_ones_refused() {
         (json!({"method": "iam.*", "contentType": "a\nb"}), "contentType: "),
         (json!({"method": "iam.*", "redirect": "http://x\r\nSet-Cookie: a=b"}), "redirect: "),
     ] {
-        let refused = desk.post("_emulator/faults", body).await;
+        let refused = api.post("_emulator/faults", body).await;
         assert!(refused.status == 400 && refused.text.contains(problem), "{}", refused.text);
     }
-    assert_eq!(desk.get(DEPLOYER).await.status, 200);
+    assert_eq!(api.get(DEPLOYER).await.status, 200);
 }
 
 #[tokio::test]
 async fn the_clock_is_advanced_and_tokens_end() {
-    let desk = open().await;
-    let before = desk.emulator.handle().now();
-    assert_eq!(desk.post("_emulator/clock", json!([7200])).await.status, 400);
-    assert_eq!(desk.post("_emulator/clock", json!({"advanceSeconds": 3600})).await.status, 200);
-    assert!(desk.emulator.handle().now() >= before + 3600);
-    assert_eq!(desk.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_EXPIRED");
+    let api = open().await;
+    let before = api.emulator.handle().now();
+    assert_eq!(api.post("_emulator/clock", json!([7200])).await.status, 400);
+    assert_eq!(api.post("_emulator/clock", json!({"advanceSeconds": 3600})).await.status, 200);
+    assert!(api.emulator.handle().now() >= before + 3600);
+    assert_eq!(api.get(DEPLOYER).await.reason(), "ACCESS_TOKEN_EXPIRED");
 }
 
 #[tokio::test]
 async fn a_time_that_no_header_can_tell_is_refused_and_nothing_moves() {
-    let desk = open().await;
-    let before = desk.emulator.handle().now();
+    let api = open().await;
+    let before = api.emulator.handle().now();
     for far in [i64::MAX, i64::MIN, 300_000_000_000] {
-        let refused = desk.post("_emulator/clock", json!({"advanceSeconds": far})).await;
+        let refused = api.post("_emulator/clock", json!({"advanceSeconds": far})).await;
         assert!(refused.status == 400 && refused.text.contains("advanceSeconds: "), "{}", refused.text);
         let fault = json!({"method": "*", "dateOffsetSeconds": far});
-        let refused = desk.post("_emulator/faults", fault).await;
+        let refused = api.post("_emulator/faults", fault).await;
         assert!(refused.status == 400 && refused.text.contains("dateOffsetSeconds: "), "{}", refused.text);
     }
-    assert!((before..before + 60).contains(&desk.emulator.handle().now()));
+    assert!((before..before + 60).contains(&api.emulator.handle().now()));
     // What was armed past that check breaks nothing either.
-    desk.fault(fault("*").date_offset_seconds(i64::MAX)).await;
-    assert_eq!(desk.get(DEPLOYER).await.headers["date"], "Fri, 01 Jan 9999 00:00:00 GMT");
+    api.fault(fault("*").date_offset_seconds(i64::MAX)).await;
+    assert_eq!(api.get(DEPLOYER).await.headers["date"], "Fri, 01 Jan 9999 00:00:00 GMT");
 }
 
 #[tokio::test]
 async fn the_log_tells_no_secret_and_nothing_of_itself() {
-    let desk = open().await;
-    desk.get(&format!("{DEPLOYER}?access_token=somebody-elses-secret")).await;
-    desk.get("_emulator/requests").await;
-    let log = desk.get("_emulator/requests").await;
-    assert!(!log.text.contains("secret") && !log.text.contains(&desk.token));
+    let api = open().await;
+    api.get(&format!("{DEPLOYER}?access_token=somebody-elses-secret")).await;
+    api.get("_emulator/requests").await;
+    let log = api.get("_emulator/requests").await;
+    assert!(!log.text.contains("secret") && !log.text.contains(&api.token));
     let path = "/v1/projects/-/serviceAccounts/deployer@acme-prod.iam.gserviceaccount.com";
     let expected = json!([{"method": "iam.serviceAccounts.get", "path": path, "status": 200}]);
     assert_eq!(log.json["requests"], expected);
@@ -93,15 +93,15 @@ async fn the_log_tells_no_secret_and_nothing_of_itself() {
 
 #[tokio::test]
 async fn a_handle_asks_without_a_connection_what_a_connection_is_answered() {
-    let desk = open().await;
-    let (status, body) = desk.emulator.handle().ask("GET", &format!("/{DEPLOYER}"), &desk.token, None).await;
-    assert_eq!((status, body), (200, desk.get(DEPLOYER).await.text.into_bytes()));
+    let api = open().await;
+    let (status, body) = api.emulator.handle().ask("GET", &format!("/{DEPLOYER}"), &api.token, None).await;
+    assert_eq!((status, body), (200, api.get(DEPLOYER).await.text.into_bytes()));
 }
 
 #[tokio::test]
 async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
-    let desk = open().await;
-    let listed = desk.get("_emulator/methods").await.json;
+    let api = open().await;
+    let listed = api.get("_emulator/methods").await.json;
     let expected = json!({"method": "iam.serviceAccounts.get", "service": "iam.googleapis.com", "verb": "GET",
         "path": "/v1/projects/{project}/serviceAccounts/{account}"});
     let methods = listed["methods"].as_array().unwrap();
@@ -113,8 +113,8 @@ async fn the_methods_are_listed_under_the_names_that_faults_and_the_log_use() {
 
 #[tokio::test]
 async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_docs_have_them_all() {
-    let desk = open().await;
-    let listed = desk.get("_emulator/errors").await.json;
+    let api = open().await;
+    let listed = api.get("_emulator/errors").await.json;
     let names: Vec<&str> =
         listed["errors"].as_array().unwrap().iter().filter_map(|one| one["error"].as_str()).collect();
     assert!(names.contains(&"RESOURCE_EXHAUSTED") && names.len() == error::names().count());
@@ -126,10 +126,10 @@ async fn the_errors_are_listed_under_the_names_that_faults_use_and_the_docs_have
 
 #[tokio::test]
 async fn a_page_in_a_browser_cannot_use_it() {
-    let desk = open().await;
-    let url = format!("{}_emulator/faults", desk.emulator.base_url());
-    let simple = desk.client.post(&url).body(r#"{"method":"*","hang":true}"#).send().await.unwrap();
+    let api = open().await;
+    let url = format!("{}_emulator/faults", api.emulator.base_url());
+    let simple = api.http.post(&url).body(r#"{"method":"*","hang":true}"#).send().await.unwrap();
     assert_eq!(simple.status(), 415);
-    let rebound = desk.client.delete(&url).header("host", "evil.example").send().await.unwrap();
+    let rebound = api.http.delete(&url).header("host", "evil.example").send().await.unwrap();
     assert_eq!(rebound.status(), 403);
 }

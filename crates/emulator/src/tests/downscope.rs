@@ -18,8 +18,8 @@ pub(super) fn boundary(rules: &[Value]) -> Value {
     json!({"accessBoundary": {"accessBoundaryRules": rules}})
 }
 
-impl Desk {
-    pub(super) async fn downscoped(&self, token: &str, options: &Value) -> Got {
+impl TestClient {
+    pub(super) async fn downscoped(&self, token: &str, options: &Value) -> TestResponse {
         let asked = json!({"grant_type": "urn:ietf:params:oauth:grant-type:token-exchange",
             "requested_token_type": ACCESS_TOKEN, "subject_token_type": ACCESS_TOKEN, "subject_token": token,
             "options": options.to_string()});
@@ -34,15 +34,15 @@ impl Desk {
     }
 }
 
-fn refusal(got: &Got) -> (u16, String) {
+fn refusal(got: &TestResponse) -> (u16, String) {
     (got.status.as_u16(), got.json["error"].as_str().unwrap_or_default().to_owned())
 }
 
 #[tokio::test]
 async fn a_downscoped_token_lasts_as_long_as_its_source() {
-    let desk = Desk::demo().await;
-    let account = desk.emulator.handle().mint(OWNER, &[CLOUD], 600).await.unwrap();
-    let got = desk.downscoped(&account, &boundary(&[rule(BUCKET, &["roles/storage.objectViewer"])])).await;
+    let api = TestClient::demo().await;
+    let account = api.emulator.handle().mint(OWNER, &[CLOUD], 600).await.unwrap();
+    let got = api.downscoped(&account, &boundary(&[rule(BUCKET, &["roles/storage.objectViewer"])])).await;
     let token = got.json["access_token"].as_str().expect(&got.text).to_owned();
     assert!(token.starts_with("ya29.dr."), "{token}");
     assert_eq!(
@@ -51,15 +51,15 @@ async fn a_downscoped_token_lasts_as_long_as_its_source() {
     );
     assert!((580..600).contains(&got.json["expires_in"].as_i64().unwrap()), "{}", got.text);
     // Of a person's token the end is not told.
-    let person = desk.downscoped(&desk.token, &boundary(&[rule(PROD, &["roles/viewer"])])).await;
+    let person = api.downscoped(&api.token, &boundary(&[rule(PROD, &["roles/viewer"])])).await;
     assert!(person.status == 200 && person.json["expires_in"].is_null(), "{}", person.text);
-    desk.emulator.handle().advance_clock(601);
-    assert_eq!(desk.bare(DEPLOYER, &token, None).await.reason(), "ACCESS_TOKEN_EXPIRED");
+    api.emulator.handle().advance_clock(601);
+    assert_eq!(api.bare(DEPLOYER, &token, None).await.reason(), "ACCESS_TOKEN_EXPIRED");
 }
 
 #[tokio::test]
 async fn a_boundary_leaves_what_its_rules_name_and_nothing_else() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let [see, mint] = ["iam.serviceAccounts.get", "iam.serviceAccounts.getOpenIdToken"];
     let viewer = rule(PROD, &["roles/iam.serviceAccountViewer"]);
     let minter = rule(PROD, &["roles/iam.serviceAccountOpenIdTokenCreator"]);
@@ -72,14 +72,14 @@ async fn a_boundary_leaves_what_its_rules_name_and_nothing_else() {
         (vec![bucket], vec![]),
         (vec![elsewhere], vec![]),
     ] {
-        let token = desk.within(&rules).await;
+        let token = api.within(&rules).await;
         let status = |permission| if left.contains(&permission) { 200 } else { 403 };
-        assert_eq!(desk.bare(DEPLOYER, &token, None).await.status, status(see), "{rules:?}");
+        assert_eq!(api.bare(DEPLOYER, &token, None).await.status, status(see), "{rules:?}");
         let asked = Some(json!({"audience": "https://a.example"}));
-        let minted = desk.bare(&format!("{DEPLOYER}:generateIdToken"), &token, asked).await;
+        let minted = api.bare(&format!("{DEPLOYER}:generateIdToken"), &token, asked).await;
         assert_eq!(minted.status, status(mint), "{rules:?}");
         let asked = Some(json!({"permissions": [see, mint]}));
-        let tested = desk.bare(&format!("{DEPLOYER}:testIamPermissions"), &token, asked).await;
+        let tested = api.bare(&format!("{DEPLOYER}:testIamPermissions"), &token, asked).await;
         let expected = if left.is_empty() { json!({}) } else { json!({"permissions": left}) };
         assert_eq!(tested.json, expected, "{rules:?}");
     }
@@ -87,54 +87,54 @@ async fn a_boundary_leaves_what_its_rules_name_and_nothing_else() {
 
 #[tokio::test]
 async fn a_boundary_gives_nothing_that_its_holder_does_not_have() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let top = "//cloudresourcemanager.googleapis.com/organizations/123456789012";
-    let token = desk.within(&[rule(top, &["roles/owner", CREATOR])]).await;
-    let denied = desk.bare("v1/projects/acme-locked/serviceAccounts", &token, None).await;
+    let token = api.within(&[rule(top, &["roles/owner", CREATOR])]).await;
+    let denied = api.bare("v1/projects/acme-locked/serviceAccounts", &token, None).await;
     assert_eq!(denied.reason(), "IAM_PERMISSION_DENIED");
 }
 
 #[tokio::test]
 async fn a_rule_is_there_as_long_as_its_condition_holds() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let conditional = |expression: &str| {
         let mut rule = rule(PROD, &["roles/iam.serviceAccountViewer"]);
         rule["availabilityCondition"] = json!({"title": "t", "expression": expression});
         rule
     };
-    let id = desk.get(DEPLOYER).await.json["uniqueId"].as_str().unwrap().to_owned();
+    let id = api.get(DEPLOYER).await.json["uniqueId"].as_str().unwrap().to_owned();
     for (expression, status) in [
         (format!("resource.name.endsWith('/{id}')"), 200),
         ("resource.name.startsWith('projects/_/buckets/reports/objects/')".into(), 403),
         ("request.time < timestamp('2020-01-01T00:00:00Z')".into(), 403),
     ] {
-        let token = desk.within(&[conditional(&expression)]).await;
-        assert_eq!(desk.bare(DEPLOYER, &token, None).await.status, status, "{expression}");
+        let token = api.within(&[conditional(&expression)]).await;
+        assert_eq!(api.bare(DEPLOYER, &token, None).await.status, status, "{expression}");
     }
 }
 
 #[tokio::test]
 async fn only_the_token_service_knows_a_downscoped_token() {
-    let desk = Desk::demo().await;
-    let token = desk.within(&[rule(PROD, &["roles/viewer"])]).await;
-    assert_eq!(desk.username(&token).await, "dev@example.com");
-    let info = desk.post("tokeninfo", json!({"access_token": token})).await;
+    let api = TestClient::demo().await;
+    let token = api.within(&[rule(PROD, &["roles/viewer"])]).await;
+    assert_eq!(api.username(&token).await, "dev@example.com");
+    let info = api.post("tokeninfo", json!({"access_token": token})).await;
     assert_eq!(refusal(&info), (400, "invalid_token".into()));
-    assert_eq!(desk.bare("v1/userinfo", &token, None).await.status, 401);
-    let again = desk.downscoped(&token, &boundary(&[rule(PROD, &["roles/viewer"])])).await;
+    assert_eq!(api.bare("v1/userinfo", &token, None).await.status, 401);
+    let again = api.downscoped(&token, &boundary(&[rule(PROD, &["roles/viewer"])])).await;
     assert_eq!(refusal(&again), (400, "invalid_request".into()));
 }
 
 #[tokio::test]
 async fn a_boundary_that_the_documents_do_not_admit_is_refused() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let good = || rule(BUCKET, &["roles/storage.objectViewer"]);
     let with = |field: &str, value: Value| {
         let mut rule = good();
         rule[field] = value;
         boundary(&[rule])
     };
-    assert_eq!(desk.downscoped(&desk.token, &boundary(&vec![good(); 10])).await.status, 200);
+    assert_eq!(api.downscoped(&api.token, &boundary(&vec![good(); 10])).await.status, 200);
     let long = format!("resource.name == '{}'", "x".repeat(2_048));
     for options in [
         json!({}),
@@ -154,10 +154,10 @@ async fn a_boundary_that_the_documents_do_not_admit_is_refused() {
         with("availabilityCondition", json!({"expression": long})),
         with("condition", json!({"expression": "true"})),
     ] {
-        let got = desk.downscoped(&desk.token, &options).await;
+        let got = api.downscoped(&api.token, &options).await;
         assert_eq!(refusal(&got), (400, "invalid_request".into()), "{options}: {}", got.text);
         assert!(got.text.contains("Invalid value for"), "{}", got.text);
     }
-    let stranger = desk.downscoped("ya29.a0-other", &boundary(&[good()])).await;
+    let stranger = api.downscoped("ya29.a0-other", &boundary(&[good()])).await;
     assert_eq!(refusal(&stranger), (400, "invalid_grant".into()));
 }

@@ -2,8 +2,8 @@
 
 use serde_json::Map;
 
-use super::super::keys;
 use super::*;
+use crate::keys;
 
 pub const POOL: &str = "projects/415104041264/locations/global/workloadIdentityPools/ci-pool";
 const STAFF: &str = "locations/global/workforcePools/staff";
@@ -30,17 +30,17 @@ fn exchange(kind: &str, token: &str, change: Value) -> Map<String, Value> {
     asked.as_object().unwrap().clone().into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
-impl Desk {
+impl TestClient {
     /// The demo, but the key of the provider `github` is one of which the test has the private part.
-    async fn with_known_key(change: impl FnOnce(&mut World)) -> Desk {
+    async fn with_known_key(change: impl FnOnce(&mut World)) -> TestClient {
         let mut world = World::demo();
         let provider = &mut world.identity_pools.workload[0].providers[0];
         let ProviderKind::Oidc(oidc) = &mut provider.kind else { panic!("the demo has another provider") };
         (oidc.generated, oidc.identities) = (false, Vec::new());
-        oidc.jwks = Some(json!({"keys": [keys::of("issuer@test").await.jwk()]}));
+        oidc.jwks = Some(json!({"keys": [keys::key_of("issuer@test").await.jwk()]}));
         world.callers.retain(|caller| !caller.principal.contains(SUBJECT));
         change(&mut world);
-        Desk::of(world).await
+        TestClient::of(world).await
     }
 
     /// A JWT of the known key.
@@ -51,22 +51,27 @@ impl Desk {
         for (name, value) in change.as_object().unwrap() {
             claims[name] = value.clone();
         }
-        keys::of("issuer@test").await.jwt(&claims.to_string())
+        keys::key_of("issuer@test").await.jwt(&claims.to_string())
     }
 
     /// A request as a form, without a bearer.
-    pub async fn form(&self, path: &str, fields: &Map<String, Value>, client: Option<(&str, &str)>) -> Got {
-        let mut request = self.client.post(format!("{}{path}", self.emulator.base_url())).form(fields);
+    pub async fn form(
+        &self,
+        path: &str,
+        fields: &Map<String, Value>,
+        client: Option<(&str, &str)>,
+    ) -> TestResponse {
+        let mut request = self.http.post(format!("{}{path}", self.emulator.base_url())).form(fields);
         if let Some((id, secret)) = client {
             request = request.basic_auth(id, Some(secret));
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Got { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
+        TestResponse { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
-    async fn exchanged(&self, token: &str, change: Value) -> Got {
+    async fn exchanged(&self, token: &str, change: Value) -> TestResponse {
         self.form("v1/token", &exchange(JWT, token, change), None).await
     }
 
@@ -84,16 +89,16 @@ impl Desk {
     }
 
     /// The same request with another bearer, and without a quota project.
-    pub async fn bare(&self, path: &str, token: &str, body: Option<Value>) -> Got {
+    pub async fn bare(&self, path: &str, token: &str, body: Option<Value>) -> TestResponse {
         let url = format!("{}{path}", self.emulator.base_url());
         let request = match body {
-            Some(body) => self.client.post(url).json(&body),
-            None => self.client.get(url),
+            Some(body) => self.http.post(url).json(&body),
+            None => self.http.get(url),
         };
         let response = request.bearer_auth(token).send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Got { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
+        TestResponse { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
     /// Who holds a federated token.
@@ -105,15 +110,15 @@ impl Desk {
 }
 
 /// The error and the status of an answer in the form of OAuth.
-fn refusal(got: &Got) -> (u16, &str) {
+fn refusal(got: &TestResponse) -> (u16, &str) {
     assert!(got.json["error_description"].is_string(), "{}", got.text);
     (got.status.as_u16(), got.json["error"].as_str().unwrap())
 }
 
 #[tokio::test]
 async fn a_subject_token_is_worth_a_federated_token_in_both_forms() {
-    let desk = Desk::demo().await;
-    let form = exchange(JWT, &desk.subject_token(), json!({}));
+    let api = TestClient::demo().await;
+    let form = exchange(JWT, &api.subject_token(), json!({}));
     let camel = |name: &str| {
         let mut parts = name.split('_');
         let first = parts.next().unwrap().to_owned();
@@ -121,69 +126,68 @@ async fn a_subject_token_is_worth_a_federated_token_in_both_forms() {
     };
     let body: Map<String, Value> = form.iter().map(|(name, value)| (camel(name), value.clone())).collect();
     assert!(body.contains_key("subjectTokenType"));
-    let url = format!("{}v1/token", desk.emulator.base_url());
-    for request in [desk.client.post(&url).form(&form), desk.client.post(&url).json(&body)] {
+    let url = format!("{}v1/token", api.emulator.base_url());
+    for request in [api.http.post(&url).form(&form), api.http.post(&url).json(&body)] {
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         assert!(answer["access_token"].as_str().unwrap().starts_with("ya29.d."), "{answer}");
         assert_eq!(answer["issued_token_type"], ACCESS_TOKEN);
         assert_eq!((&answer["token_type"], &answer["expires_in"]), (&json!("Bearer"), &json!(3599)));
     }
-    let id_token = exchange(&JWT.replace("jwt", "id_token"), &desk.subject_token(), json!({}));
-    assert_eq!(desk.form("v1/token", &id_token, None).await.status, 200);
+    let id_token = exchange(&JWT.replace("jwt", "id_token"), &api.subject_token(), json!({}));
+    assert_eq!(api.form("v1/token", &id_token, None).await.status, 200);
 }
 
 #[tokio::test]
 async fn an_exchange_in_json_may_have_the_parameters_that_every_api_has_and_no_others() {
-    let desk = Desk::demo().await;
-    let body = Value::Object(exchange(JWT, &desk.subject_token(), json!({})));
-    assert_eq!(desk.bare("v1/token?alt=json&prettyPrint=false", "", Some(body.clone())).await.status, 200);
-    let refused = desk.bare("v1/token?alto=json", "", Some(body)).await;
+    let api = TestClient::demo().await;
+    let body = Value::Object(exchange(JWT, &api.subject_token(), json!({})));
+    assert_eq!(api.bare("v1/token?alt=json&prettyPrint=false", "", Some(body.clone())).await.status, 200);
+    let refused = api.bare("v1/token?alto=json", "", Some(body)).await;
     assert!(refused.status == 400 && refused.text.contains("alto"), "{}", refused.text);
 }
 
 #[tokio::test]
 async fn a_federated_token_is_the_principal_in_every_service() {
-    let desk = Desk::demo().await;
-    let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
+    let api = TestClient::demo().await;
+    let answer = api.exchanged(&api.subject_token(), json!({})).await;
     let token = answer.json["access_token"].as_str().unwrap();
-    let accounts = desk.bare("v1/projects/acme-ci/serviceAccounts", token, None).await;
+    let accounts = api.bare("v1/projects/acme-ci/serviceAccounts", token, None).await;
     assert_eq!(accounts.json["accounts"].as_array().map(Vec::len), Some(3), "{}", accounts.text);
-    let denied = desk.bare("v1/projects/acme-prod/serviceAccounts", token, None).await;
+    let denied = api.bare("v1/projects/acme-prod/serviceAccounts", token, None).await;
     assert_eq!(denied.reason(), "IAM_PERMISSION_DENIED");
-    assert_eq!(desk.bare("v3/projects/acme-ci", token, None).await.status, 200);
+    assert_eq!(api.bare("v3/projects/acme-ci", token, None).await.status, 200);
     let mint = format!("{DEPLOYER}:generateAccessToken");
-    let minted = desk.bare(&mint, token, Some(json!({"scope": [CLOUD]}))).await;
+    let minted = api.bare(&mint, token, Some(json!({"scope": [CLOUD]}))).await;
     assert!(minted.json["accessToken"].as_str().unwrap().starts_with("ya29.c."), "{}", minted.text);
     let other = mint.replace("deployer", "reports");
-    let denied = desk.bare(&other, token, Some(json!({"scope": [CLOUD]}))).await;
+    let denied = api.bare(&other, token, Some(json!({"scope": [CLOUD]}))).await;
     assert_eq!(denied.status, 403);
-    let signed =
-        desk.bare(&format!("{DEPLOYER}:signBlob"), token, Some(json!({"payload": "aGVsbG8="}))).await;
+    let signed = api.bare(&format!("{DEPLOYER}:signBlob"), token, Some(json!({"payload": "aGVsbG8="}))).await;
     assert_eq!(signed.status, 403, "a workload identity user may not sign");
-    desk.emulator.handle().advance_clock(3_601);
-    assert_eq!(desk.bare("v3/projects/acme-ci", token, None).await.reason(), "ACCESS_TOKEN_EXPIRED");
+    api.emulator.handle().advance_clock(3_601);
+    assert_eq!(api.bare("v3/projects/acme-ci", token, None).await.reason(), "ACCESS_TOKEN_EXPIRED");
 }
 
 #[tokio::test]
 async fn a_federated_token_opens_as_much_as_its_scopes() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let mint = format!("{DEPLOYER}:generateAccessToken");
     for (scope, status) in [(IAM, 200), ("https://www.googleapis.com/auth/drive", 403)] {
-        let answer = desk.exchanged(&desk.subject_token(), json!({"scope": scope})).await;
+        let answer = api.exchanged(&api.subject_token(), json!({"scope": scope})).await;
         let token = answer.json["access_token"].as_str().unwrap();
-        let minted = desk.bare(&mint, token, Some(json!({"scope": [CLOUD]}))).await;
+        let minted = api.bare(&mint, token, Some(json!({"scope": [CLOUD]}))).await;
         assert_eq!(minted.status, status, "{}", minted.text);
     }
 }
 
 #[tokio::test]
 async fn introspection_knows_a_federated_token_and_tokeninfo_does_not() {
-    let desk = Desk::demo().await;
-    let now = desk.emulator.handle().now();
-    let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
+    let api = TestClient::demo().await;
+    let now = api.emulator.handle().now();
+    let answer = api.exchanged(&api.subject_token(), json!({})).await;
     let token = answer.json["access_token"].as_str().unwrap();
     let asked = |token: &str| Map::from_iter([("token".to_owned(), Value::from(token))]);
-    let told = desk.form("v1/introspect", &asked(token), None).await.json;
+    let told = api.form("v1/introspect", &asked(token), None).await.json;
     assert_eq!(told["active"], true);
     assert_eq!(told["username"], format!("principal://iam.googleapis.com/{POOL}/subject/{SUBJECT}"));
     assert_eq!(
@@ -191,26 +195,26 @@ async fn introspection_knows_a_federated_token_and_tokeninfo_does_not() {
         (&json!("https://sts.googleapis.com/"), &json!("415104041264"))
     );
     assert!((now + 3_590..now + 3_610).contains(&told["exp"].as_i64().unwrap()));
-    let info = desk.post("tokeninfo", json!({"access_token": token})).await;
+    let info = api.post("tokeninfo", json!({"access_token": token})).await;
     assert_eq!(refusal(&info), (400, "invalid_token"));
-    assert_eq!(refusal(&desk.bare("tokeninfo", token, None).await), (400, "invalid_token"));
-    assert_eq!(desk.bare("v1/userinfo", token, None).await.status, 401);
+    assert_eq!(refusal(&api.bare("tokeninfo", token, None).await), (400, "invalid_token"));
+    assert_eq!(api.bare("v1/userinfo", token, None).await.status, 401);
     // Neither a token of another service nor one that is over is told apart from one that never was.
-    for other in [desk.token.as_str(), "ya29.d.other"] {
-        assert_eq!(desk.form("v1/introspect", &asked(other), None).await.json, json!({"active": false}));
+    for other in [api.token.as_str(), "ya29.d.other"] {
+        assert_eq!(api.form("v1/introspect", &asked(other), None).await.json, json!({"active": false}));
     }
-    desk.emulator.handle().advance_clock(3_601);
-    assert_eq!(desk.form("v1/introspect", &asked(token), None).await.json, json!({"active": false}));
-    let strange = desk.form("v1/introspect", &asked(token), Some(("strange", "client"))).await;
+    api.emulator.handle().advance_clock(3_601);
+    assert_eq!(api.form("v1/introspect", &asked(token), None).await.json, json!({"active": false}));
+    let strange = api.form("v1/introspect", &asked(token), Some(("strange", "client"))).await;
     assert_eq!(refusal(&strange), (401, "invalid_client"));
     let gcloud = Some(("32555940559.apps.googleusercontent.com", "its-own"));
-    assert_eq!(desk.form("v1/introspect", &asked(token), gcloud).await.status, 200);
+    assert_eq!(api.form("v1/introspect", &asked(token), gcloud).await.status, 200);
 }
 
 #[tokio::test]
 async fn an_exchange_that_asks_for_the_wrong_thing_is_refused_in_the_form_of_oauth() {
-    let desk = Desk::demo().await;
-    let token = desk.subject_token();
+    let api = TestClient::demo().await;
+    let token = api.subject_token();
     for (change, error) in [
         (json!({"grant_type": null}), "invalid_request"),
         (json!({"grant_type": "refresh_token"}), "unsupported_grant_type"),
@@ -233,19 +237,19 @@ async fn an_exchange_that_asks_for_the_wrong_thing_is_refused_in_the_form_of_oau
         (json!({"options": r#"{"accessBoundary":{}}"#}), "invalid_request"),
         (json!({"options": r#"{"userProject":"acme-ci"}"#}), "invalid_request"),
     ] {
-        let answer = desk.exchanged(&token, change.clone()).await;
+        let answer = api.exchanged(&token, change.clone()).await;
         assert_eq!(refusal(&answer), (400, error), "{change}");
     }
-    let answer = desk.exchanged(&token, json!({"audience": "acme-ci"})).await;
+    let answer = api.exchanged(&token, json!({"audience": "acme-ci"})).await;
     let words = "Invalid value for \"audience\". This value should be the full resource name of the Identity Provider.";
     assert!(answer.json["error_description"].as_str().unwrap().starts_with(words), "{}", answer.text);
-    let client = desk.form("v1/token", &exchange(JWT, &token, json!({})), Some(("strange", "client"))).await;
+    let client = api.form("v1/token", &exchange(JWT, &token, json!({})), Some(("strange", "client"))).await;
     assert_eq!(refusal(&client), (401, "invalid_client"));
     let unknown = exchange(JWT, &token, json!({"lifetime": "60s"}));
-    let url = format!("{}v1/token", desk.emulator.base_url());
-    assert_eq!(desk.client.post(url).json(&unknown).send().await.unwrap().status(), 400);
-    assert_eq!(desk.form("v1/token", &unknown, None).await.status, 200, "a form may hold more");
-    let bearer = desk.post("v1/token", exchange(JWT, &token, json!({})).into()).await;
+    let url = format!("{}v1/token", api.emulator.base_url());
+    assert_eq!(api.http.post(url).json(&unknown).send().await.unwrap().status(), 400);
+    assert_eq!(api.form("v1/token", &unknown, None).await.status, 200, "a form may hold more");
+    let bearer = api.post("v1/token", exchange(JWT, &token, json!({})).into()).await;
     assert_eq!(refusal(&bearer), (401, "invalid_client"), "a bearer is no client");
 }
 
@@ -257,23 +261,23 @@ async fn a_pool_or_a_provider_that_is_disabled_is_no_target() {
     ] {
         let mut world = World::demo();
         change(&mut world);
-        let desk = Desk::of(world).await;
-        let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
+        let api = TestClient::of(world).await;
+        let answer = api.exchanged(&api.subject_token(), json!({})).await;
         assert_eq!(refusal(&answer), (400, "invalid_target"));
     }
 }
 
 #[tokio::test]
 async fn a_jwt_has_to_be_signed_for_the_provider_by_its_issuer_and_fresh() {
-    let desk = Desk::with_known_key(|_| {}).await;
-    let now = desk.emulator.handle().now();
+    let api = TestClient::with_known_key(|_| {}).await;
+    let now = api.emulator.handle().now();
     for fine in [
         json!({}),
         json!({"aud": audience("github")}),
         json!({"aud": ["other", audience("github")]}),
         json!({"iat": now - 86_000}),
     ] {
-        let answer = desk.exchanged(&desk.jwt(fine.clone()).await, json!({})).await;
+        let answer = api.exchanged(&api.jwt(fine.clone()).await, json!({})).await;
         assert_eq!(answer.status, 200, "{fine}: {}", answer.text);
     }
     let expected = format!("does not match the expected one in config: {ISSUER}.");
@@ -316,13 +320,13 @@ async fn a_jwt_has_to_be_signed_for_the_provider_by_its_issuer_and_fresh() {
                 .into(),
         ),
     ] {
-        let answer = desk.exchanged(&desk.jwt(change.clone()).await, json!({})).await;
+        let answer = api.exchanged(&api.jwt(change.clone()).await, json!({})).await;
         assert_eq!(refusal(&answer), (400, error), "{change}");
         assert_eq!(answer.json["error_description"], words, "{change}");
     }
-    let mut forged = desk.jwt(json!({})).await;
+    let mut forged = api.jwt(json!({})).await;
     forged.replace_range(forged.len() - 8.., "AAAAAAAA");
-    let other = keys::of("other@test").await.jwt("{}");
+    let other = keys::key_of("other@test").await.jwt("{}");
     for (token, words) in [
         (forged.as_str(), "Unable to verify the ID Token signature."),
         (&other, "Error connecting to the given credential's issuer."),
@@ -330,7 +334,7 @@ async fn a_jwt_has_to_be_signed_for_the_provider_by_its_issuer_and_fresh() {
         ("x.y.z", "Unable to parse the ID Token."),
         ("e30.e30.", "Unable to parse the ID Token."),
     ] {
-        let answer = desk.exchanged(token, json!({})).await;
+        let answer = api.exchanged(token, json!({})).await;
         assert_eq!(refusal(&answer), (400, "invalid_grant"));
         assert_eq!(answer.json["error_description"], words, "{token}");
     }
@@ -338,37 +342,37 @@ async fn a_jwt_has_to_be_signed_for_the_provider_by_its_issuer_and_fresh() {
 
 #[tokio::test]
 async fn a_federated_token_lasts_no_longer_than_its_jwt() {
-    let desk = Desk::with_known_key(|_| {}).await;
-    let now = desk.emulator.handle().now();
+    let api = TestClient::with_known_key(|_| {}).await;
+    let now = api.emulator.handle().now();
     for (ttl, most) in [(40, 39), (900, 899), (7_200, 3_599), (31_536_000, 3_599)] {
-        let answer = desk.exchanged(&desk.jwt(json!({"exp": now + ttl})).await, json!({})).await;
+        let answer = api.exchanged(&api.jwt(json!({"exp": now + ttl})).await, json!({})).await;
         let left = answer.json["expires_in"].as_i64().expect(&answer.text);
         assert!((most - 15..=most).contains(&left), "{ttl}: {left}");
     }
     // Clocks may differ by a minute.
     for change in [json!({"iat": now + 55}), json!({"iat": now - 600, "exp": now - 30})] {
-        let answer = desk.exchanged(&desk.jwt(change.clone()).await, json!({})).await;
+        let answer = api.exchanged(&api.jwt(change.clone()).await, json!({})).await;
         assert_eq!(answer.status, 200, "{change}: {}", answer.text);
     }
 }
 
 #[tokio::test]
 async fn a_provider_with_audiences_of_its_own_takes_no_others() {
-    let desk = Desk::with_known_key(|world| {
+    let api = TestClient::with_known_key(|world| {
         let kind = &mut world.identity_pools.workload[0].providers[0].kind;
         let ProviderKind::Oidc(oidc) = kind else { panic!("the demo has another provider") };
         oidc.audiences = vec!["acme".into()];
     })
     .await;
-    let own = desk.exchanged(&desk.jwt(json!({"aud": "acme"})).await, json!({})).await;
+    let own = api.exchanged(&api.jwt(json!({"aud": "acme"})).await, json!({})).await;
     assert_eq!(own.status, 200, "{}", own.text);
-    let usual = desk.exchanged(&desk.jwt(json!({})).await, json!({})).await;
+    let usual = api.exchanged(&api.jwt(json!({})).await, json!({})).await;
     assert_eq!(refusal(&usual), (400, "invalid_grant"));
 }
 
 #[tokio::test]
 async fn groups_and_attributes_come_from_the_claims_that_the_mapping_names() {
-    let desk = Desk::with_known_key(|world| {
+    let api = TestClient::with_known_key(|world| {
         let deployer = &mut world.projects[0].accounts[0];
         deployer.policy.bindings.retain(|binding| binding.role != "roles/iam.workloadIdentityUser");
     })
@@ -386,13 +390,13 @@ async fn groups_and_attributes_come_from_the_claims_that_the_mapping_names() {
             ..Binding::default()
         };
         assert!(
-            desk.emulator.handle().set_policy_of(deployer, |policy| policy.bindings = vec![binding]).await
+            api.emulator.handle().set_policy_of(deployer, |policy| policy.bindings = vec![binding]).await
         );
         let mut statuses = Vec::new();
         for change in [json!({}), json!({claim: other})] {
-            let answer = desk.exchanged(&desk.jwt(change).await, json!({})).await;
+            let answer = api.exchanged(&api.jwt(change).await, json!({})).await;
             let token = answer.json["access_token"].as_str().unwrap().to_owned();
-            statuses.push(desk.bare(&mint, &token, Some(json!({"scope": [CLOUD]}))).await.status.as_u16());
+            statuses.push(api.bare(&mint, &token, Some(json!({"scope": [CLOUD]}))).await.status.as_u16());
         }
         assert_eq!(statuses, [200, 403], "{set}");
     }
@@ -407,33 +411,33 @@ async fn a_saml_response_is_believed_if_it_is_one_of_the_world_s() {
         "claims": {"name": "wendy@partner.example", "groups": ["release-managers"]}}]},
         "mapping": {"subject": "name", "groups": "groups"}});
     world.identity_pools.workforce[0].providers.push(serde_json::from_value(saml).unwrap());
-    let desk = Desk::of(world).await;
+    let api = TestClient::of(world).await;
     let audience = format!("//iam.googleapis.com/{STAFF}/providers/partner-saml");
     let send = async |text: &str, options: Value| {
         let token = base64::engine::general_purpose::STANDARD.encode(text);
         let change = json!({"audience": audience, "options": options});
-        desk.form("v1/token", &exchange(SAML2, &token, change), None).await
+        api.form("v1/token", &exchange(SAML2, &token, change), None).await
     };
     let answer = send(response, json!(null)).await;
     let token = answer.json["access_token"].as_str().expect(&answer.text);
     assert_eq!(
-        desk.username(token).await,
+        api.username(token).await,
         format!("principal://iam.googleapis.com/{STAFF}/subject/wendy@partner.example")
     );
-    assert_eq!(desk.bare("v1/projects/acme-ci/serviceAccounts", token, None).await.status, 200);
+    assert_eq!(api.bare("v1/projects/acme-ci/serviceAccounts", token, None).await.status, 200);
     assert_eq!(refusal(&send("<samlp:Response/>", json!(null)).await), (400, "invalid_grant"));
     let raw = exchange(SAML2, "<samlp:Response/>", json!({"audience": audience}));
-    assert_eq!(refusal(&desk.form("v1/token", &raw, None).await), (400, "invalid_request"));
+    assert_eq!(refusal(&api.form("v1/token", &raw, None).await), (400, "invalid_request"));
 }
 
 #[tokio::test]
 async fn the_project_that_a_person_of_a_workforce_pool_names_has_to_be_theirs_to_use() {
     let mut world = World::demo();
     world.projects[2].disabled_services = vec!["cloudresourcemanager.googleapis.com".into()];
-    let desk = Desk::of(world).await;
+    let api = TestClient::of(world).await;
     let token = {
         let url = "external/-/staff/partner-login/identities/0";
-        let answer = desk.client.get(format!("{}{url}", desk.emulator.base_url())).header("Metadata", "True");
+        let answer = api.http.get(format!("{}{url}", api.emulator.base_url())).header("Metadata", "True");
         let answer: Value = answer.send().await.unwrap().json().await.unwrap();
         answer["access_token"].as_str().unwrap().to_owned()
     };
@@ -443,15 +447,15 @@ async fn the_project_that_a_person_of_a_workforce_pool_names_has_to_be_theirs_to
         // As google-auth sends it: percent-encoded once more.
         let options = percent_encoding::utf8_percent_encode(&options, percent_encoding::NON_ALPHANUMERIC);
         let change = json!({"audience": audience, "options": options.to_string()});
-        desk.form("v1/token", &exchange(JWT, &token, change), None).await
+        api.form("v1/token", &exchange(JWT, &token, change), None).await
     };
     let answer = send("acme-ci".into()).await;
     let own = answer.json["access_token"].as_str().expect(&answer.text);
-    assert_eq!(desk.bare("v1/projects/acme-ci/serviceAccounts", own, None).await.status, 200);
-    assert_eq!(desk.bare("v3/projects/acme-ci", own, None).await.reason(), "SERVICE_DISABLED");
+    assert_eq!(api.bare("v1/projects/acme-ci/serviceAccounts", own, None).await.status, 200);
+    assert_eq!(api.bare("v3/projects/acme-ci", own, None).await.reason(), "SERVICE_DISABLED");
     let answer = send("415104041262".into()).await;
     let other = answer.json["access_token"].as_str().unwrap();
-    let denied = desk.bare("v1/projects/acme-ci/serviceAccounts", other, None).await;
+    let denied = api.bare("v1/projects/acme-ci/serviceAccounts", other, None).await;
     assert_eq!(denied.reason(), "USER_PROJECT_DENIED");
     assert_eq!(refusal(&send("no-such-project".into()).await), (400, "invalid_request"));
 }
@@ -460,40 +464,40 @@ async fn the_project_that_a_person_of_a_workforce_pool_names_has_to_be_theirs_to
 async fn the_pool_s_own_project_pays_for_its_workloads() {
     let mut world = World::demo();
     world.projects[2].disabled_services = vec!["iam.googleapis.com".into()];
-    let desk = Desk::of(world).await;
-    let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
+    let api = TestClient::of(world).await;
+    let answer = api.exchanged(&api.subject_token(), json!({})).await;
     let token = answer.json["access_token"].as_str().unwrap();
-    let off = desk.bare("v1/projects/acme-ci/serviceAccounts", token, None).await;
+    let off = api.bare("v1/projects/acme-ci/serviceAccounts", token, None).await;
     assert_eq!(off.reason(), "SERVICE_DISABLED");
     assert!(off.text.contains("415104041264"), "{}", off.text);
 }
 
 #[tokio::test]
 async fn the_regions_of_a_pool_are_told_to_those_who_are_of_it() {
-    let desk = Desk::demo().await;
-    let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
+    let api = TestClient::demo().await;
+    let answer = api.exchanged(&api.subject_token(), json!({})).await;
     let token = answer.json["access_token"].as_str().unwrap();
     for pool in [POOL, STAFF] {
-        let told = desk.bare(&format!("v1/{pool}/allowedLocations"), token, None).await;
+        let told = api.bare(&format!("v1/{pool}/allowedLocations"), token, None).await;
         assert_eq!(told.json["encodedLocations"], "0x0", "{}", told.text);
     }
-    assert_eq!(desk.bare(&format!("v1/{POOL}-2/allowedLocations"), token, None).await.status, 404);
+    assert_eq!(api.bare(&format!("v1/{POOL}-2/allowedLocations"), token, None).await.status, 404);
 }
 
 #[tokio::test]
 async fn a_fault_refuses_an_exchange_by_name() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     for (error, status, words) in [
         ("INVALID_TARGET", 400, "invalid_target"),
         ("INVALID_CLIENT", 401, "invalid_client"),
         ("ATTRIBUTE_CONDITION", 400, "rejected by the attribute condition"),
     ] {
-        desk.fault(fault("sts.token").error(error)).await;
-        let answer = desk.exchanged(&desk.subject_token(), json!({})).await;
+        api.fault(fault("sts.token").error(error)).await;
+        let answer = api.exchanged(&api.subject_token(), json!({})).await;
         assert_eq!(answer.status, status);
         assert!(answer.text.contains(words), "{}", answer.text);
     }
-    desk.fault(fault("sts.token").outcome(Outcome::TokenExpired)).await;
-    let stale = desk.exchanged(&desk.subject_token(), json!({})).await;
+    api.fault(fault("sts.token").outcome(Outcome::TokenExpired)).await;
+    let stale = api.exchanged(&api.subject_token(), json!({})).await;
     assert!(stale.text.contains("stale to sign-in"), "{}", stale.text);
 }

@@ -15,15 +15,15 @@ const WORLD: &str = r#"{
         {"id": "example.com:three", "number": 3, "name": "Third (old)", "parent": "organizations/9"}],
     "users": [{"email": "dev@example.com"}]}"#;
 
-async fn desk(change: Value) -> Desk {
+async fn api(change: Value) -> TestClient {
     let mut world: Value = serde_json::from_str(WORLD).unwrap();
     world.as_object_mut().unwrap().append(&mut change.as_object().unwrap().clone());
-    let mut desk = Desk::of(World::parse(&world.to_string()).unwrap()).await;
-    desk.project = "app-one";
-    desk
+    let mut api = TestClient::of(World::parse(&world.to_string()).unwrap()).await;
+    api.project = "app-one";
+    api
 }
 
-impl Desk {
+impl TestClient {
     /// The ids or names that an address finds, with its query percent-encoded; the status if it refuses.
     async fn found(&self, path: &str, query: &str) -> Result<Vec<String>, u16> {
         let query = percent_encoding::utf8_percent_encode(query, percent_encoding::NON_ALPHANUMERIC);
@@ -42,7 +42,7 @@ impl Desk {
 
 #[tokio::test]
 async fn projects_are_found_by_the_same_expressions_in_both_versions() {
-    let desk = desk(json!({})).await;
+    let api = api(json!({})).await;
     let (one, two, three) = ("app-one", "app-two", "example.com:three");
     let cases: &[(&str, &[&str])] = &[
         ("", &[one, two, three]),
@@ -65,17 +65,17 @@ async fn projects_are_found_by_the_same_expressions_in_both_versions() {
     ];
     for path in ["v1/projects?filter=", "v3/projects:search?query="] {
         for (query, wanted) in cases {
-            assert_eq!(desk.found(path, query).await.unwrap(), *wanted, "{path}{query}");
+            assert_eq!(api.found(path, query).await.unwrap(), *wanted, "{path}{query}");
         }
         for query in ["app", "id:", "(id:app-one", "id:app-one)", "name:\"first", "id:a AND"] {
-            assert_eq!(desk.found(path, query).await, Err(400), "{path}{query}");
+            assert_eq!(api.found(path, query).await, Err(400), "{path}{query}");
         }
     }
 }
 
 #[tokio::test]
 async fn folders_and_organizations_are_found_by_expressions_too() {
-    let desk = desk(json!({})).await;
+    let api = api(json!({})).await;
     let folders = "v3/folders:search?query=";
     for (query, wanted) in [
         ("displayName=\"data platform\"", &["folders/20"][..]),
@@ -85,21 +85,21 @@ async fn folders_and_organizations_are_found_by_expressions_too() {
         ("parent=folders/20 state=DELETE_REQUESTED", &[]),
         ("NOT (displayName:platform OR parent:organizations/9)", &[]),
     ] {
-        assert_eq!(desk.found(folders, query).await.unwrap(), wanted, "{query}");
+        assert_eq!(api.found(folders, query).await.unwrap(), wanted, "{query}");
     }
     let organizations = "v3/organizations:search?query=";
     for (query, count) in
         [("domain:example.com", 1), ("directoryCustomerId:c0EMULATOR", 1), ("NOT domain:example.com", 0)]
     {
-        assert_eq!(desk.found(organizations, query).await.unwrap().len(), count, "{query}");
+        assert_eq!(api.found(organizations, query).await.unwrap().len(), count, "{query}");
     }
 }
 
 #[tokio::test]
 async fn terms_side_by_side_mean_what_the_world_says() {
-    let desk = desk(json!({"behaviour": {"sideBySide": "all"}})).await;
+    let api = api(json!({"behaviour": {"sideBySide": "all"}})).await;
     for path in ["v1/projects?filter=", "v3/projects:search?query="] {
-        assert_eq!(desk.found(path, "labels.color:red labels.size:big").await, Ok(Vec::new()), "{path}");
-        assert_eq!(desk.found(path, "labels.color:red id:app-*").await.unwrap(), ["app-one"], "{path}");
+        assert_eq!(api.found(path, "labels.color:red labels.size:big").await, Ok(Vec::new()), "{path}");
+        assert_eq!(api.found(path, "labels.color:red id:app-*").await.unwrap(), ["app-one"], "{path}");
     }
 }

@@ -9,17 +9,17 @@ const NAMED: &str = "Host: localhost\r\nConnection: close";
 const CUT: &str = "\r\nContent-Length: 9";
 
 /// The head and the body of what comes back for these lines and this body.
-async fn told(desk: &Desk, line: &str, headers: &str, body: &str) -> (String, String) {
+async fn told(api: &TestClient, line: &str, headers: &str, body: &str) -> (String, String) {
     let named = if headers == CUT { "Host: localhost" } else { NAMED };
     let answer =
-        super::transport::told(desk, &format!("{line} HTTP/1.1\r\n{named}{headers}\r\n\r\n{body}")).await;
+        super::transport::told(api, &format!("{line} HTTP/1.1\r\n{named}{headers}\r\n\r\n{body}")).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     (head.to_owned(), body.to_owned())
 }
 
 #[tokio::test]
 async fn front_end_refuses_with_a_page_of_googles() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let policy = format!("/{DEPLOYER}:getIamPolicy");
     let long = format!("/v1/projects/acme-prod/serviceAccounts?pageToken={}", "a".repeat(16 * 1024));
     let edge = format!("/{}", "a".repeat(16 * 1024 - 1));
@@ -69,7 +69,7 @@ async fn front_end_refuses_with_a_page_of_googles() {
         ),
     ] {
         let short = &line[..line.len().min(60)];
-        let (head, page) = told(&desk, &line, headers, body).await;
+        let (head, page) = told(&api, &line, headers, body).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{short}: {head}");
         if sentence.is_empty() {
             continue;
@@ -82,33 +82,33 @@ async fn front_end_refuses_with_a_page_of_googles() {
         assert!(head.contains("\r\ncontent-type: text/html; charset=UTF-8"), "{short}: {head}");
     }
     // A body that says its length is what an API gets to see, be it nothing.
-    let bearer = format!("\r\nAuthorization: Bearer {}\r\nContent-Length: 0", desk.token);
-    let (head, policy) = told(&desk, &format!("POST {policy}"), &bearer, "").await;
+    let bearer = format!("\r\nAuthorization: Bearer {}\r\nContent-Length: 0", api.token);
+    let (head, policy) = told(&api, &format!("POST {policy}"), &bearer, "").await;
     assert!(head.starts_with("HTTP/1.1 200 "), "{head} {policy}");
 }
 
 #[tokio::test]
 async fn front_end_refuses_over_every_version() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let post =
         format!("POST /{DEPLOYER}:getIamPolicy HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    let answer = super::transport::told(&desk, &post).await;
+    let answer = super::transport::told(&api, &post).await;
     assert!(answer.contains(" 411 Length Required\r\n"), "{answer}");
     let lower = "get /oauth2/v3/certs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-    assert!(super::transport::told(&desk, lower).await.starts_with("HTTP/1.1 405 "));
+    assert!(super::transport::told(&api, lower).await.starts_with("HTTP/1.1 405 "));
     for (choice, status) in [("refused", 411), ("accepted", 200)] {
         let mut world = World::demo();
         world.behaviour = serde_json::from_value(json!({"unsizedHttp2": choice})).unwrap();
-        let desk = Desk::of(world).await;
+        let api = TestClient::of(world).await;
         let path = format!("/{DEPLOYER}:getIamPolicy");
-        assert_eq!(over_http_2(&desk, "POST", &path).await, status, "{choice}");
-        assert_eq!(over_http_2(&desk, "GET", &format!("/{DEPLOYER}")).await, 200);
+        assert_eq!(over_http_2(&api, "POST", &path).await, status, "{choice}");
+        assert_eq!(over_http_2(&api, "GET", &format!("/{DEPLOYER}")).await, 200);
     }
 }
 
 /// The status of a request over HTTP/2 that ends with its head and says no length: what curl sends for `-X POST`.
-async fn over_http_2(desk: &Desk, verb: &str, path: &str) -> u16 {
-    let stream = tokio::net::TcpStream::connect(desk.emulator.addr()).await.unwrap();
+async fn over_http_2(api: &TestClient, verb: &str, path: &str) -> u16 {
+    let stream = tokio::net::TcpStream::connect(api.emulator.addr()).await.unwrap();
     let (mut client, connection) = h2::client::handshake(stream).await.unwrap();
     // Ends with this function.
     let mut driven = tokio::task::JoinSet::new();
@@ -116,8 +116,8 @@ async fn over_http_2(desk: &Desk, verb: &str, path: &str) -> u16 {
     let request = axum::http::Request::builder()
         .method(verb)
         .uri(format!("http://localhost{path}"))
-        .header("authorization", format!("Bearer {}", desk.token))
-        .header("x-goog-user-project", desk.project)
+        .header("authorization", format!("Bearer {}", api.token))
+        .header("x-goog-user-project", api.project)
         .body(())
         .unwrap();
     let (answer, _) = client.send_request(request, true).unwrap();
@@ -126,9 +126,9 @@ async fn over_http_2(desk: &Desk, verb: &str, path: &str) -> u16 {
 
 #[tokio::test]
 async fn bodies_that_are_too_large_for_nobody_are_refused_by_the_front_end() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let large = json!({"x": "A".repeat(10 * 1024 * 1024)});
-    let page = desk.post("nowhere/at/all", large).await;
+    let page = api.post("nowhere/at/all", large).await;
     assert!(
         page.status == 413 && page.text.contains("issued a request that was too large."),
         "{}",
@@ -138,8 +138,8 @@ async fn bodies_that_are_too_large_for_nobody_are_refused_by_the_front_end() {
 
 #[tokio::test]
 async fn front_end_leaves_alone_what_is_not_googles() {
-    let desk = Desk::demo().await;
-    desk.emulator.open_control();
+    let api = TestClient::demo().await;
+    api.emulator.open_control();
     for (line, status) in [
         // As the metadata servers of Amazon's machines are asked for a session.
         ("PUT /external/123456789012/acme/aws/latest/api/token", 400),
@@ -149,16 +149,16 @@ async fn front_end_leaves_alone_what_is_not_googles() {
         ("POST /computeMetadata/v1/project/project-id", 404),
     ] {
         let (head, page) =
-            told(&desk, line, "\r\nX-HTTP-Method-Override: GET\r\nMetadata-Flavor: Google", "").await;
+            told(&api, line, "\r\nX-HTTP-Method-Override: GET\r\nMetadata-Flavor: Google", "").await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{line}: {head} {page}");
     }
 }
 
 #[tokio::test]
 async fn requests_without_a_length_are_in_the_log() {
-    let desk = Desk::demo().await;
-    told(&desk, &format!("POST /{DEPLOYER}:getIamPolicy"), "", "").await;
-    let log = desk.emulator.handle().request_log().await;
+    let api = TestClient::demo().await;
+    told(&api, &format!("POST /{DEPLOYER}:getIamPolicy"), "", "").await;
+    let log = api.emulator.handle().request_log().await;
     let last = log.last().unwrap();
     assert_eq!((last.method.as_str(), last.status), ("unrouted", 411));
     assert_eq!(last.path, format!("/{DEPLOYER}:getIamPolicy"));
@@ -167,8 +167,8 @@ async fn requests_without_a_length_are_in_the_log() {
 #[tokio::test]
 async fn body_of_a_refused_request_does_not_end_its_connection() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let desk = Desk::demo().await;
-    let mut stream = tokio::net::TcpStream::connect(desk.emulator.addr()).await.unwrap();
+    let api = TestClient::demo().await;
+    let mut stream = tokio::net::TcpStream::connect(api.emulator.addr()).await.unwrap();
     let body = "x".repeat(100_000);
     let head = format!("PUT /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -184,29 +184,28 @@ async fn body_of_a_refused_request_does_not_end_its_connection() {
 
 #[tokio::test]
 async fn head_is_answered_as_get_without_a_body() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     // Keys take their time to make, and a client that has closed its half is not waited for.
-    assert_eq!(desk.get("oauth2/v3/certs").await.status, 200);
-    let (head, body) = told(&desk, "HEAD /oauth2/v3/certs", "", "").await;
+    assert_eq!(api.get("oauth2/v3/certs").await.status, 200);
+    let (head, body) = told(&api, "HEAD /oauth2/v3/certs", "", "").await;
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("\r\ncontent-length: "), "{head}");
     assert_eq!(body, "");
     let flavor = "\r\nMetadata-Flavor: Google";
-    let (head, body) = told(&desk, "HEAD /computeMetadata/v1/instance/id", flavor, "").await;
+    let (head, body) = told(&api, "HEAD /computeMetadata/v1/instance/id", flavor, "").await;
     assert!(head.starts_with("HTTP/1.1 200 ") && head.contains("server: Metadata Server for VM"), "{head}");
     assert_eq!(body, "");
-    let (head, _) = told(&desk, "HEAD /token", "", "").await;
+    let (head, _) = told(&api, "HEAD /token", "", "").await;
     assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
 }
 
 #[tokio::test]
 async fn post_stands_for_the_method_that_it_names() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let list = "v1/projects/acme-prod/serviceAccounts";
-    let wanted = desk.get(&format!("{list}?pageSize=2")).await;
+    let wanted = api.get(&format!("{list}?pageSize=2")).await;
     let post = |path: String, kind: &'static str, body: &'static str, method: &'static str| {
-        let url = format!("{}{path}", desk.emulator.base_url());
-        let request =
-            desk.client.post(url).bearer_auth(&desk.token).header("x-goog-user-project", "acme-prod");
+        let url = format!("{}{path}", api.emulator.base_url());
+        let request = api.http.post(url).bearer_auth(&api.token).header("x-goog-user-project", "acme-prod");
         request
             .header("content-type", kind)
             .header("x-http-method-override", method)
@@ -227,8 +226,8 @@ async fn post_stands_for_the_method_that_it_names() {
         );
     }
     let many = format!("pageSize=2&prettyPrint=true{}", "&key=a%7Cb".repeat(10_000));
-    let url = format!("{}{list}", desk.emulator.base_url());
-    let request = desk.client.post(url).bearer_auth(&desk.token).header("x-goog-user-project", "acme-prod");
+    let url = format!("{}{list}", api.emulator.base_url());
+    let request = api.http.post(url).bearer_auth(&api.token).header("x-goog-user-project", "acme-prod");
     let request = request.header("content-type", form).header("x-http-method-override", "GET").body(many);
     let answer = request.send().await.unwrap();
     assert_eq!((answer.status(), answer.text().await.unwrap()), (StatusCode::OK, wanted.text.clone()));
@@ -239,22 +238,22 @@ async fn post_stands_for_the_method_that_it_names() {
     // Of a method with a body the body stays what it is.
     let unknown = post(list.to_owned(), "application/json", "{}", "DELETE").send().await.unwrap();
     assert_eq!(unknown.status(), 404);
-    let plain = desk.post(&format!("{list}?pageSize=2"), json!({})).await;
+    let plain = api.post(&format!("{list}?pageSize=2"), json!({})).await;
     assert_ne!(plain.status, 200, "a POST that names nothing stays one: {}", plain.text);
 }
 
 #[tokio::test]
 async fn answers_of_googles_have_its_headers_and_are_compressed_on_request() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     // Keys take their time to make, and a client that has closed its half is not waited for.
-    assert_eq!(desk.get("oauth2/v3/certs").await.status, 200);
-    let (head, _) = told(&desk, "GET /oauth2/v3/certs", "", "").await;
+    assert_eq!(api.get("oauth2/v3/certs").await.status, 200);
+    let (head, _) = told(&api, "GET /oauth2/v3/certs", "", "").await;
     for header in ["server: ESF", "vary: Origin", "vary: X-Origin", "vary: Referer", "x-xss-protection: 0"] {
         assert!(head.contains(&format!("\r\n{header}")), "{header}: {head}");
     }
     assert!(!head.contains("content-encoding"), "{head}");
-    let url = format!("{}oauth2/v3/certs", desk.emulator.base_url());
-    let plain = desk.client.get(&url).send().await.unwrap().bytes().await.unwrap();
+    let url = format!("{}oauth2/v3/certs", api.emulator.base_url());
+    let plain = api.http.get(&url).send().await.unwrap().bytes().await.unwrap();
     let raw = Client::builder().no_proxy().no_gzip().build().unwrap();
     let gzipped = raw.get(&url).header("accept-encoding", "br, gzip").send().await.unwrap();
     assert_eq!(gzipped.headers()["content-encoding"], "gzip");
@@ -263,20 +262,20 @@ async fn answers_of_googles_have_its_headers_and_are_compressed_on_request() {
     flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut unpacked).unwrap();
     assert_eq!(unpacked, plain);
     // A machine's own server does not, and what a fault states comes as it is.
-    let metadata = format!("{}computeMetadata/v1/instance/?recursive=true", desk.emulator.base_url());
+    let metadata = format!("{}computeMetadata/v1/instance/?recursive=true", api.emulator.base_url());
     let asked =
         |url: &str| raw.get(url).header("accept-encoding", "gzip").header("metadata-flavor", "Google");
     let answer = asked(&metadata).send().await.unwrap();
     assert!(answer.status() == 200 && !answer.headers().contains_key("content-encoding"));
-    desk.fault(fault("oauth2.certs").delivery(Delivery::Half)).await;
+    api.fault(fault("oauth2.certs").delivery(Delivery::Half)).await;
     assert!(!asked(&url).send().await.unwrap().headers().contains_key("content-encoding"));
 }
 
 #[tokio::test]
 async fn grpc_is_told_that_it_is_not_served() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let client = Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
-    let url = format!("http://{}/google.iam.admin.v1.IAM/ListServiceAccounts", desk.emulator.addr());
+    let url = format!("http://{}/google.iam.admin.v1.IAM/ListServiceAccounts", api.emulator.addr());
     for kind in ["application/grpc", "application/grpc+proto"] {
         let answer = client.post(&url).header("content-type", kind).body("").send().await.unwrap();
         assert_eq!(

@@ -25,8 +25,8 @@ fn pod(account: &str, workload: Option<&str>) -> World {
     })
 }
 
-impl Desk {
-    async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Got {
+impl TestClient {
+    async fn ask(&self, path: &str, headers: &[(&str, &str)]) -> TestResponse {
         let client =
             Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let mut request = client.get(format!("{}{path}", self.emulator.base_url()));
@@ -36,10 +36,10 @@ impl Desk {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let text = response.text().await.unwrap();
-        Got { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
+        TestResponse { status, headers, json: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
-    async fn metadata(&self, path: &str) -> Got {
+    async fn metadata(&self, path: &str) -> TestResponse {
         self.ask(path, &[("metadata-flavor", "Google")]).await
     }
 
@@ -50,33 +50,33 @@ impl Desk {
     }
 }
 
-fn header<'a>(got: &'a Got, name: &str) -> &'a str {
+fn header<'a>(got: &'a TestResponse, name: &str) -> &'a str {
     got.headers.get(name).map_or("", |value| value.to_str().unwrap())
 }
 
 #[tokio::test]
 async fn the_ping_needs_no_header_and_everything_else_does() {
-    let desk = Desk::demo().await;
-    let ping = desk.ask("", &[]).await;
+    let api = TestClient::demo().await;
+    let ping = api.ask("", &[]).await;
     assert_eq!((ping.status.as_u16(), ping.text.as_str()), (200, "computeMetadata/\n"));
     for path in
         ["computeMetadata/v1/project/project-id", &format!("{ACCOUNTS}/default/token"), "computeMetadata/x"]
     {
         for headers in [&[][..], &[("metadata-flavor", "google")]] {
-            let refused = desk.ask(path, headers).await;
+            let refused = api.ask(path, headers).await;
             let text = "Missing required header \"Metadata-Flavor\": \"Google\"";
             assert_eq!((refused.status.as_u16(), refused.text.as_str()), (403, text), "{path}");
             assert_eq!(header(&refused, "metadata-flavor"), "Google");
         }
         let forwarded = [("metadata-flavor", "Google"), ("x-forwarded-for", "192.0.2.1")];
-        assert_eq!(desk.ask(path, &forwarded).await.status, 403);
+        assert_eq!(api.ask(path, &forwarded).await.status, 403);
     }
-    assert_eq!(desk.ask("", &[("x-forwarded-for", "192.0.2.1")]).await.status, 403);
+    assert_eq!(api.ask("", &[("x-forwarded-for", "192.0.2.1")]).await.status, 403);
 }
 
 #[tokio::test]
 async fn every_answer_says_that_it_is_the_metadata_server_s() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let identity = format!("{ACCOUNTS}/default/identity?audience=a");
     for (path, kind) in [
         ("", "application/text"),
@@ -87,7 +87,7 @@ async fn every_answer_says_that_it_is_the_metadata_server_s() {
         (&identity, "text/html"),
         ("computeMetadata/v1/instance/no-such", "text/html; charset=UTF-8"),
     ] {
-        let got = desk.metadata(path).await;
+        let got = api.metadata(path).await;
         assert_eq!(header(&got, "content-type"), kind, "{path}");
         assert_eq!(header(&got, "metadata-flavor"), "Google", "{path}");
         assert_eq!(header(&got, "server"), "Metadata Server for VM", "{path}");
@@ -96,14 +96,14 @@ async fn every_answer_says_that_it_is_the_metadata_server_s() {
         let etag = header(&got, "etag");
         assert!(etag.len() == 16 && etag.bytes().all(|b| b.is_ascii_hexdigit()), "{path}: {etag}");
     }
-    let etag = async |path: &str| header(&desk.metadata(path).await, "etag").to_owned();
+    let etag = async |path: &str| header(&api.metadata(path).await, "etag").to_owned();
     let (zone, name) = ("computeMetadata/v1/instance/zone", "computeMetadata/v1/instance/name");
     assert!(etag(zone).await == etag(zone).await && etag(zone).await != etag(name).await);
 }
 
 #[tokio::test]
 async fn the_machine_tells_what_it_is() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     for (path, text) in [
         ("", "v1/\n"),
         ("v1/", "instance/\nproject/\nuniverse/\n"),
@@ -128,21 +128,21 @@ async fn the_machine_tells_what_it_is() {
             "attributes/on-call oncall@example.com\nnumeric-project-id 415104041262\nproject-id acme-prod\n",
         ),
     ] {
-        let got = desk.metadata(&format!("computeMetadata/{path}")).await;
+        let got = api.metadata(&format!("computeMetadata/{path}")).await;
         assert_eq!((got.status.as_u16(), got.text.as_str()), (200, text), "{path}");
     }
-    let accounts = desk.metadata(&format!("{ACCOUNTS}/")).await.text;
+    let accounts = api.metadata(&format!("{ACCOUNTS}/")).await.text;
     assert_eq!(accounts, format!("default/\n{API}/\n{REPORTS}/\n"));
-    let scopes = desk.metadata(&format!("{ACCOUNTS}/{REPORTS}/scopes")).await.text;
+    let scopes = api.metadata(&format!("{ACCOUNTS}/{REPORTS}/scopes")).await.text;
     assert_eq!(scopes, format!("{STORAGE}\n"));
 }
 
 #[tokio::test]
 async fn everything_below_is_told_at_once_but_for_tokens() {
-    let desk = Desk::demo().await;
-    let default = desk.metadata(&format!("{ACCOUNTS}/default/?recursive=true")).await.json;
+    let api = TestClient::demo().await;
+    let default = api.metadata(&format!("{ACCOUNTS}/default/?recursive=true")).await.json;
     assert_eq!(default, json!({"aliases": ["default"], "email": API, "scopes": [CLOUD]}));
-    let all = desk.metadata("computeMetadata/v1/?recursive=true").await.json;
+    let all = api.metadata("computeMetadata/v1/?recursive=true").await.json;
     assert_eq!(all["instance"]["serviceAccounts"]["default"], default);
     assert_eq!(all["instance"]["serviceAccounts"][REPORTS]["aliases"], json!([]));
     assert_eq!(all["instance"]["attributes"], json!({"startup-channel": "stable"}), "people's names stay");
@@ -153,13 +153,13 @@ async fn everything_below_is_told_at_once_but_for_tokens() {
 
 #[tokio::test]
 async fn a_directory_without_its_slash_is_elsewhere_and_what_is_not_there_is_google_s_page() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     for (path, location) in [
         ("computeMetadata", "/computeMetadata/"),
         ("computeMetadata/v1/instance", "/computeMetadata/v1/instance/"),
         (&format!("{ACCOUNTS}/default?recursive=true"), &format!("/{ACCOUNTS}/default/?recursive=true")),
     ] {
-        let moved = desk.metadata(path).await;
+        let moved = api.metadata(path).await;
         assert_eq!((moved.status.as_u16(), header(&moved, "location")), (301, location));
     }
     for path in [
@@ -171,7 +171,7 @@ async fn a_directory_without_its_slash_is_elsewhere_and_what_is_not_there_is_goo
         &format!("{ACCOUNTS}/deployer@acme-prod.iam.gserviceaccount.com/token"),
         &format!("{ACCOUNTS}/deployer@acme-prod.iam.gserviceaccount.com/?recursive=true"),
     ] {
-        let page = desk.metadata(path).await;
+        let page = api.metadata(path).await;
         assert_eq!(page.status, 404, "{path}");
         assert!(page.text.contains("<title>Error 404 (Not Found)!!1</title>"), "{path}");
         assert!(page.text.contains(&format!("<code>/{path}</code>")), "{}", page.text);
@@ -180,34 +180,34 @@ async fn a_directory_without_its_slash_is_elsewhere_and_what_is_not_there_is_goo
 
 #[tokio::test]
 async fn a_virtual_machine_ignores_the_scopes_that_are_asked_for() {
-    let mut desk = Desk::demo().await;
-    let asked = desk.metadata(&format!("{ACCOUNTS}/default/token?scopes={EMAIL}")).await;
+    let mut api = TestClient::demo().await;
+    let asked = api.metadata(&format!("{ACCOUNTS}/default/token?scopes={EMAIL}")).await;
     let fields: Vec<&String> = asked.json.as_object().unwrap().keys().collect();
     assert_eq!(fields, ["access_token", "expires_in", "token_type"]);
     assert_eq!((&asked.json["expires_in"], &asked.json["token_type"]), (&json!(3599), &json!("Bearer")));
-    let info = desk.info(&format!("{ACCOUNTS}/default/token?scopes={EMAIL}")).await;
+    let info = api.info(&format!("{ACCOUNTS}/default/token?scopes={EMAIL}")).await;
     assert_eq!((&info["scope"], &info["access_type"]), (&json!(CLOUD), &json!("online")));
-    assert_eq!(desk.info(&format!("{ACCOUNTS}/{REPORTS}/token")).await["scope"], STORAGE);
+    assert_eq!(api.info(&format!("{ACCOUNTS}/{REPORTS}/token")).await["scope"], STORAGE);
 
     // The token is worth what the account may and its scopes allow.
-    desk.token = asked.json["access_token"].as_str().unwrap().to_owned();
-    let list = format!("{}v1/projects/acme-prod/serviceAccounts", desk.emulator.base_url());
-    let status = async |token: &str| desk.client.get(&list).bearer_auth(token).send().await.unwrap().status();
-    assert_eq!(status(&desk.token).await, 200);
-    let narrow = desk.metadata(&format!("{ACCOUNTS}/{REPORTS}/token")).await.json["access_token"].clone();
+    api.token = asked.json["access_token"].as_str().unwrap().to_owned();
+    let list = format!("{}v1/projects/acme-prod/serviceAccounts", api.emulator.base_url());
+    let status = async |token: &str| api.http.get(&list).bearer_auth(token).send().await.unwrap().status();
+    assert_eq!(status(&api.token).await, 200);
+    let narrow = api.metadata(&format!("{ACCOUNTS}/{REPORTS}/token")).await.json["access_token"].clone();
     assert_eq!(status(narrow.as_str().unwrap()).await, 403);
 }
 
 #[tokio::test]
 async fn other_machines_honour_the_scopes_that_are_asked_for() {
     for platform in [Platform::Gke, Platform::Serverless] {
-        let desk = Desk::of(world(|machine| machine.platform = platform)).await;
+        let api = TestClient::of(world(|machine| machine.platform = platform)).await;
         let path = format!("{ACCOUNTS}/default/token");
         let asked =
             format!("{path}?scopes=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fdevstorage.read_only,openid");
-        assert_eq!(desk.info(&asked).await["scope"], format!("{STORAGE} openid"));
-        assert_eq!(desk.info(&path).await["scope"], CLOUD);
-        assert_eq!(desk.metadata(&format!("{path}?scopes=everything")).await.status, 400);
+        assert_eq!(api.info(&asked).await["scope"], format!("{STORAGE} openid"));
+        assert_eq!(api.info(&path).await["scope"], CLOUD);
+        assert_eq!(api.metadata(&format!("{path}?scopes=everything")).await.status, 400);
     }
 }
 
@@ -221,29 +221,29 @@ fn an_account_without_stated_scopes_has_those_of_kubernetes_engine() {
 
 #[tokio::test]
 async fn a_token_is_given_again_until_it_is_almost_over() {
-    let desk = Desk::demo().await;
-    let token = async || desk.metadata(&format!("{ACCOUNTS}/default/token")).await.json;
+    let api = TestClient::demo().await;
+    let token = async || api.metadata(&format!("{ACCOUNTS}/default/token")).await.json;
     let first = token().await["access_token"].clone();
-    desk.emulator.handle().advance_clock(3_000);
+    api.emulator.handle().advance_clock(3_000);
     let again = token().await;
     assert_eq!(again["access_token"], first);
     assert!((590..=599).contains(&again["expires_in"].as_i64().unwrap()), "{}", again["expires_in"]);
-    let by_email = desk.metadata(&format!("{ACCOUNTS}/{API}/token")).await.json;
+    let by_email = api.metadata(&format!("{ACCOUNTS}/{API}/token")).await.json;
     assert_eq!(by_email["access_token"], first, "it is the same account");
-    desk.emulator.handle().advance_clock(400);
+    api.emulator.handle().advance_clock(400);
     let next = token().await;
     assert!(next["access_token"] != first && next["expires_in"] == 3599);
-    desk.post("revoke", json!({"token": next["access_token"]})).await;
+    api.post("revoke", json!({"token": next["access_token"]})).await;
     assert_ne!(token().await["access_token"], next["access_token"], "what was revoked is not given again");
 }
 
 #[tokio::test]
 async fn an_identity_token_is_google_s_and_tells_of_the_machine_when_asked() {
-    let desk = Desk::demo().await;
-    let jwks = desk.get("oauth2/v3/certs").await.json;
+    let api = TestClient::demo().await;
+    let jwks = api.get("oauth2/v3/certs").await.json;
     let path = format!("{ACCOUNTS}/default/identity");
     let claims = async |query: &str| {
-        let got = desk.metadata(&format!("{path}?{query}")).await;
+        let got = api.metadata(&format!("{path}?{query}")).await;
         assert_eq!(got.status, 200, "{}", got.text);
         verified(&got.text, &jwks)
     };
@@ -260,18 +260,18 @@ async fn an_identity_token_is_google_s_and_tells_of_the_machine_when_asked() {
     let licensed = claims("audience=a&format=full&licenses=TRUE").await;
     assert_eq!(licensed["google"]["compute_engine"]["license_id"], json!(["5926592092274602096"]));
     for query in ["", "?audience=", "?format=full"] {
-        let refused = desk.metadata(&format!("{path}{query}")).await;
+        let refused = api.metadata(&format!("{path}{query}")).await;
         assert_eq!(
             (refused.status.as_u16(), refused.text.trim()),
             (400, "non-empty audience parameter required")
         );
     }
-    assert_eq!(desk.metadata(&format!("{path}?audience=a&format=long")).await.status, 400);
-    let posted = desk.client.post(format!("{}{path}?audience=a", desk.emulator.base_url()));
+    assert_eq!(api.metadata(&format!("{path}?audience=a&format=long")).await.status, 400);
+    let posted = api.http.post(format!("{}{path}?audience=a", api.emulator.base_url()));
     let posted = posted.header("metadata-flavor", "Google").json(&json!({"certificate_chain": ""}));
     assert_eq!(posted.send().await.unwrap().status(), 200);
 
-    let run = Desk::of(world(|machine| machine.platform = Platform::Serverless)).await;
+    let run = TestClient::of(world(|machine| machine.platform = Platform::Serverless)).await;
     let got = run.metadata(&format!("{path}?audience=a&format=full")).await;
     assert!(verified(&got.text, &jwks)["google"].is_null(), "there is no machine to tell of");
 }
@@ -280,8 +280,8 @@ async fn an_identity_token_is_google_s_and_tells_of_the_machine_when_asked() {
 async fn a_workload_that_may_not_is_refused_in_the_words_of_kubernetes_engine() {
     let path = format!("{ACCOUNTS}/default/token");
     let workload = "serviceAccount:acme-prod.svc.id.goog[shop/mail]";
-    let desk = Desk::of(pod("api", Some(workload))).await;
-    let refused = desk.metadata(&path).await;
+    let api = TestClient::of(pod("api", Some(workload))).await;
+    let refused = api.metadata(&path).await;
     let text = "Unable to generate access token; IAM returned 403 Forbidden: Permission \
         'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).\n\
         This error could be caused by a missing IAM policy binding on the target IAM service account.\n\
@@ -295,35 +295,35 @@ async fn a_workload_that_may_not_is_refused_in_the_words_of_kubernetes_engine() 
         members: vec![workload.into()],
         condition: None,
     };
-    assert!(desk.emulator.handle().set_policy_of(API, |policy| policy.bindings.push(binding)).await);
-    assert_eq!(desk.info(&path).await["scope"], format!("{CLOUD} {EMAIL}"));
-    assert_eq!(desk.metadata(&format!("{ACCOUNTS}/default/identity?audience=a")).await.status, 200);
+    assert!(api.emulator.handle().set_policy_of(API, |policy| policy.bindings.push(binding)).await);
+    assert_eq!(api.info(&path).await["scope"], format!("{CLOUD} {EMAIL}"));
+    assert_eq!(api.metadata(&format!("{ACCOUNTS}/default/identity?audience=a")).await.status, 200);
 
     // The demo lets this workload have ID tokens of this account and no access tokens.
-    let desk = Desk::of(pod("mail-reader", Some(workload))).await;
-    assert_eq!(desk.metadata(&path).await.status, 403);
-    assert_eq!(desk.metadata(&format!("{ACCOUNTS}/default/identity?audience=a")).await.status, 200);
-    let desk = Desk::of(pod("search-writer", Some(workload))).await;
-    let identity = desk.metadata(&format!("{ACCOUNTS}/default/identity?audience=a")).await;
+    let api = TestClient::of(pod("mail-reader", Some(workload))).await;
+    assert_eq!(api.metadata(&path).await.status, 403);
+    assert_eq!(api.metadata(&format!("{ACCOUNTS}/default/identity?audience=a")).await.status, 200);
+    let api = TestClient::of(pod("search-writer", Some(workload))).await;
+    let identity = api.metadata(&format!("{ACCOUNTS}/default/identity?audience=a")).await;
     assert!(identity.status == 403 && identity.text.contains("'iam.serviceAccounts.getOpenIdToken'"));
-    let desk = Desk::of(pod("search-writer", None)).await;
-    assert_eq!(desk.metadata(&path).await.status, 200, "without a workload nobody asks IAM");
+    let api = TestClient::of(pod("search-writer", None)).await;
+    assert_eq!(api.metadata(&path).await.status, 200, "without a workload nobody asks IAM");
 }
 
 #[tokio::test]
 async fn what_iam_says_of_an_account_or_of_its_api_comes_through_a_pod() {
     let path = format!("{ACCOUNTS}/default/token");
-    let gone = Desk::of(pod("gone", None)).await.metadata(&path).await;
+    let gone = TestClient::of(pod("gone", None)).await.metadata(&path).await;
     let text = "Unable to generate access token; IAM returned 404 Not Found: Not found; Gaia id not found for email \
         gone@acme-prod.iam.gserviceaccount.com\n";
     assert_eq!((gone.status.as_u16(), gone.text.as_str()), (404, text));
-    let disabled = Desk::of(pod("deploy-canary", None)).await.metadata(&path).await;
+    let disabled = TestClient::of(pod("deploy-canary", None)).await.metadata(&path).await;
     assert!(
         disabled.status == 400 && disabled.text.contains("IAM returned 400 Bad Request: Account disabled")
     );
     let mut world = pod("api", None);
     world.projects[0].disabled_services.push("iamcredentials.googleapis.com".into());
-    let off = Desk::of(world).await.metadata(&path).await;
+    let off = TestClient::of(world).await.metadata(&path).await;
     assert_eq!(off.status, 403);
     assert!(
         off.text.contains("IAM Service Account Credentials API has not been used in project 415104041262")
@@ -334,67 +334,67 @@ async fn what_iam_says_of_an_account_or_of_its_api_comes_through_a_pod() {
 async fn a_disabled_account_gets_no_token_but_is_still_there() {
     let canary = "deploy-canary@acme-prod.iam.gserviceaccount.com";
     for platform in [Platform::Compute, Platform::Serverless] {
-        let desk = Desk::of(world(|machine| {
+        let api = TestClient::of(world(|machine| {
             machine.platform = platform;
             machine.accounts[0].account = canary.into();
         }))
         .await;
         for path in ["token", "identity?audience=a"] {
-            let refused = desk.metadata(&format!("{ACCOUNTS}/default/{path}")).await;
+            let refused = api.metadata(&format!("{ACCOUNTS}/default/{path}")).await;
             let text = format!("The service account {canary} is disabled.\n");
             assert_eq!((refused.status.as_u16(), refused.text), (403, text));
         }
-        assert_eq!(desk.metadata(&format!("{ACCOUNTS}/default/email")).await.text, canary);
+        assert_eq!(api.metadata(&format!("{ACCOUNTS}/default/email")).await.text, canary);
     }
 }
 
 #[tokio::test]
 async fn off_google_cloud_there_is_no_metadata_server() {
-    let desk = Desk::of(World { metadata: None, ..World::demo() }).await;
+    let api = TestClient::of(World { metadata: None, ..World::demo() }).await;
     for path in ["", "computeMetadata/v1/project/project-id", &format!("{ACCOUNTS}/default/token")] {
-        let page = desk.metadata(path).await;
+        let page = api.metadata(path).await;
         assert_eq!((page.status.as_u16(), header(&page, "metadata-flavor")), (404, ""), "{path}");
     }
-    assert_eq!(desk.emulator.handle().request_log().await.last().unwrap().method, "unrouted");
+    assert_eq!(api.emulator.handle().request_log().await.last().unwrap().method, "unrouted");
     let bare = world(|machine| machine.accounts.clear());
-    let bare = Desk::of(bare).await;
+    let bare = TestClient::of(bare).await;
     assert_eq!(bare.metadata(&format!("{ACCOUNTS}/default/token")).await.status, 404);
     assert_eq!(bare.metadata(&format!("{ACCOUNTS}/")).await.text, "");
 }
 
 #[tokio::test]
 async fn the_log_names_what_was_asked_of_the_machine_and_faults_hit_it() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let path = format!("{ACCOUNTS}/default");
     for one in ["token?scopes=x", "identity?audience=a", "email"] {
-        desk.metadata(&format!("{path}/{one}")).await;
+        api.metadata(&format!("{path}/{one}")).await;
     }
-    let log = desk.emulator.handle().request_log().await;
+    let log = api.emulator.handle().request_log().await;
     let names: Vec<&str> = log.iter().map(|served| served.method.as_str()).collect();
     assert_eq!(names, ["metadata.token", "metadata.identity", "metadata.read"]);
     assert!(log.iter().all(|served| served.status == 200 && !served.path.contains('?')));
 
-    desk.fault(fault("metadata.token").outcome(Outcome::Answer { status: 503, body: None }).retry_after(1))
+    api.fault(fault("metadata.token").outcome(Outcome::Answer { status: 503, body: None }).retry_after(1))
         .await;
-    let busy = desk.metadata(&format!("{path}/token")).await;
+    let busy = api.metadata(&format!("{path}/token")).await;
     assert_eq!((busy.status.as_u16(), header(&busy, "retry-after")), (503, "1"));
     assert_eq!(header(&busy, "metadata-flavor"), "Google", "it is still the metadata server that says so");
-    desk.fault(fault("metadata.*").outcome(Outcome::Answer { status: 500, body: None })).await;
-    assert_eq!(desk.metadata("").await.status, 500);
-    desk.fault(fault("metadata.identity").delivery(Delivery::Truncate)).await;
-    let url = format!("{}{path}/identity?audience=a", desk.emulator.base_url());
-    let cut = desk.client.get(url).header("metadata-flavor", "Google").send().await.unwrap();
+    api.fault(fault("metadata.*").outcome(Outcome::Answer { status: 500, body: None })).await;
+    assert_eq!(api.metadata("").await.status, 500);
+    api.fault(fault("metadata.identity").delivery(Delivery::Truncate)).await;
+    let url = format!("{}{path}/identity?audience=a", api.emulator.base_url());
+    let cut = api.http.get(url).header("metadata-flavor", "Google").send().await.unwrap();
     assert!(cut.text().await.is_err());
-    assert_eq!(desk.metadata(&format!("{path}/token")).await.status, 200);
+    assert_eq!(api.metadata(&format!("{path}/token")).await.status, 200);
 }
 
 #[tokio::test]
 async fn no_token_lasts_longer_than_a_new_one_even_if_the_clock_goes_back() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let token = format!("{ACCOUNTS}/default/token");
-    let before = desk.metadata(&token).await.json;
-    desk.emulator.handle().advance_clock(-365 * 86_400);
-    let after = desk.metadata(&token).await.json;
+    let before = api.metadata(&token).await.json;
+    api.emulator.handle().advance_clock(-365 * 86_400);
+    let after = api.metadata(&token).await.json;
     let left = after["expires_in"].as_i64().unwrap();
     assert!((1..=3_599).contains(&left), "{left}");
     assert_ne!(before["access_token"], after["access_token"]);

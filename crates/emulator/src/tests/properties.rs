@@ -80,7 +80,7 @@ impl When {
 
     /// The condition, where the moment between the two is this one.
     fn condition(self, middle: i64) -> Value {
-        let at = |seconds: i64| format!("timestamp(\"{}\")", super::super::clock::rfc3339(seconds));
+        let at = |seconds: i64| format!("timestamp(\"{}\")", crate::clock::rfc3339(seconds));
         let (middle, end) = (at(middle), at(middle + 2 * LATER));
         let expression = match self {
             When::Always => return Value::Null,
@@ -257,25 +257,25 @@ fn world(grants: &[Grant], denies: &[Deny], middle: i64) -> World {
 
 /// A desk that many may sit at.
 struct Room {
-    desk: Desk,
+    api: TestClient,
     tokens: Vec<(&'static str, String)>,
 }
 
 impl Room {
     async fn of(world: World) -> Room {
-        let desk = Desk::of(world).await;
+        let api = TestClient::of(world).await;
         let mut tokens = Vec::new();
         for who in WHO.into_iter().chain([ADMIN]) {
-            tokens.push((who, desk.emulator.handle().mint(who, &[CLOUD], 10 * LATER).await.unwrap()));
+            tokens.push((who, api.emulator.handle().mint(who, &[CLOUD], 10 * LATER).await.unwrap()));
         }
-        Room { desk, tokens }
+        Room { api, tokens }
     }
 
     /// Asks as somebody, on nobody's account but their own.
     async fn ask(&self, who: &str, path: &str, body: &Value) -> (u16, Value) {
         let token = &self.tokens.iter().find(|(name, _)| *name == who).unwrap().1;
-        let url = format!("{}v1/projects/-/serviceAccounts/{path}", self.desk.emulator.base_url());
-        let response = self.desk.client.post(url).bearer_auth(token).json(body).send().await.unwrap();
+        let url = format!("{}v1/projects/-/serviceAccounts/{path}", self.api.emulator.base_url());
+        let response = self.api.http.post(url).bearer_auth(token).json(body).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
@@ -305,7 +305,7 @@ impl Room {
                 let said = said["permissions"].as_array().cloned().unwrap_or_default();
                 prop_assert_eq!(said, expected, "{} on {}, later: {}", who, account, later);
             }
-            self.desk.emulator.handle().advance_clock(if later { -LATER } else { LATER });
+            self.api.emulator.handle().advance_clock(if later { -LATER } else { LATER });
         }
         Ok(())
     }
@@ -321,7 +321,7 @@ fn holds<S: Strategy>(strategy: &S, property: impl AsyncFn(S::Value) -> Result<(
 
 /// The moment between now and later.
 fn middle() -> i64 {
-    super::super::clock::Clock::default().now() + LATER / 2
+    crate::clock::Clock::default().now() + LATER / 2
 }
 
 #[test]
@@ -493,14 +493,14 @@ const LISTS: [(&str, &str, bool); 10] = [
 ];
 
 /// All pages of a list, one after the other.
-async fn pages(desk: &Desk, (path, field, in_body): (&str, &str, bool), size: usize) -> Vec<Vec<Value>> {
+async fn pages(api: &TestClient, (path, field, in_body): (&str, &str, bool), size: usize) -> Vec<Vec<Value>> {
     let (mut all, mut token) = (Vec::new(), String::new());
     loop {
         let got = if in_body {
             let name = "//iam.googleapis.com/projects/acme-prod/serviceAccounts/api@acme-prod.iam.gserviceaccount.com";
-            desk.post(path, json!({"fullResourceName": name, "pageSize": size, "pageToken": token})).await
+            api.post(path, json!({"fullResourceName": name, "pageSize": size, "pageToken": token})).await
         } else {
-            desk.get(&format!("{path}?pageSize={size}&pageToken={token}")).await
+            api.get(&format!("{path}?pageSize={size}&pageToken={token}")).await
         };
         assert_eq!(got.status, 200, "{}", got.text);
         all.push(got.json[field].as_array().cloned().unwrap_or_default());
@@ -514,9 +514,9 @@ async fn pages(desk: &Desk, (path, field, in_body): (&str, &str, bool), size: us
 #[test]
 fn pages_hold_everything_once_and_in_the_same_order_whatever_their_size() {
     holds(&(select(LISTS.to_vec()), 1..=70_usize, 1..=70_usize), async |(list, one, other)| {
-        let mut desk = Desk::demo().await;
-        desk.token = desk.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
-        let (one, other) = ((pages(&desk, list, one).await, one), (pages(&desk, list, other).await, other));
+        let mut api = TestClient::demo().await;
+        api.token = api.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
+        let (one, other) = ((pages(&api, list, one).await, one), (pages(&api, list, other).await, other));
         for (pages, size) in [&one, &other] {
             let (last, full) = pages.split_last().unwrap();
             prop_assert!(full.iter().all(|page| page.len() == *size), "{:?}", list);

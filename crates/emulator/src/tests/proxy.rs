@@ -69,8 +69,8 @@ async fn proxy_serves_each_host_of_googles_what_is_there() {
 async fn proxy_leads_nowhere_else() {
     let emulator = Tunnelled::start().await;
     let port = emulator.emulator.addr().port();
-    let desk = Desk {
-        client: emulator.client.clone(),
+    let api = TestClient {
+        http: emulator.client.clone(),
         token: String::new(),
         project: "",
         emulator: emulator.emulator,
@@ -86,7 +86,7 @@ async fn proxy_leads_nowhere_else() {
         "iam.googleapis.com.:443".to_owned(),
     ] {
         let line = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nConnection: close\r\n\r\n");
-        let answer = super::transport::told(&desk, &line).await;
+        let answer = super::transport::told(&api, &line).await;
         assert!(
             answer.starts_with("HTTP/1.1 403 ") || answer.starts_with("HTTP/1.1 400 "),
             "{target}: {answer}"
@@ -95,7 +95,7 @@ async fn proxy_leads_nowhere_else() {
     }
     // Neither does a request by its whole address, as one for another proxy would be.
     let line = "GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n";
-    assert!(super::transport::told(&desk, line).await.starts_with("HTTP/1.1 403 "));
+    assert!(super::transport::told(&api, line).await.starts_with("HTTP/1.1 403 "));
 }
 
 #[tokio::test]

@@ -13,24 +13,24 @@ fn tuple(account: &str, principal: &str) -> Value {
     json!({"principal": principal, "fullResourceName": full(account), "permission": TOKEN})
 }
 
-impl Desk {
+impl TestClient {
     async fn troubleshoot(&self, version: &str, tuple: &Value) -> Value {
         self.post(&format!("{version}/iam:troubleshoot"), json!({"accessTuple": tuple})).await.json
     }
 
     /// The desk of somebody else.
-    async fn of_member(self, member: &str) -> Desk {
+    async fn of_member(self, member: &str) -> TestClient {
         let token = self.emulator.handle().mint(member, &[CLOUD], 3600).await.unwrap();
-        Desk { token, ..self }
+        TestClient { token, ..self }
     }
 }
 
 /// The demo, and an owner who may read every policy and, being in them, look into every group.
-async fn desk(change: impl FnOnce(&mut World)) -> Desk {
+async fn api(change: impl FnOnce(&mut World)) -> TestClient {
     let mut world = World::demo();
     world.groups.iter_mut().for_each(|group| group.members.push("user:owner@example.com".into()));
     change(&mut world);
-    Desk::of(world).await.of_member("user:owner@example.com").await
+    TestClient::of(world).await.of_member("user:owner@example.com").await
 }
 
 fn until(expression: &str) -> Value {
@@ -41,8 +41,8 @@ fn until(expression: &str) -> Value {
 
 #[tokio::test]
 async fn a_role_on_the_account_is_found_among_all_that_the_levels_say() {
-    let desk = desk(|_| ()).await;
-    let told = desk.troubleshoot("v1", &tuple("deployer", "dev@example.com")).await;
+    let api = api(|_| ()).await;
+    let told = api.troubleshoot("v1", &tuple("deployer", "dev@example.com")).await;
     assert_eq!(told["access"], "GRANTED");
     let levels = told["explainedPolicies"].as_array().unwrap();
     let names: Vec<&str> = levels.iter().map(|level| level["fullResourceName"].as_str().unwrap()).collect();
@@ -65,8 +65,8 @@ async fn a_role_on_the_account_is_found_among_all_that_the_levels_say() {
 
 #[tokio::test]
 async fn what_the_caller_may_not_read_is_not_told() {
-    let desk = desk(|_| ()).await.of_member(DEV).await;
-    let told = desk.troubleshoot("v1", &tuple("api", "ann.example@example.com")).await;
+    let api = api(|_| ()).await.of_member(DEV).await;
+    let told = api.troubleshoot("v1", &tuple("api", "ann.example@example.com")).await;
     assert_eq!(told["access"], "UNKNOWN_INFO_DENIED");
     let levels = told["explainedPolicies"].as_array().unwrap();
     let closed: Vec<&Value> =
@@ -84,7 +84,7 @@ async fn what_the_caller_may_not_read_is_not_told() {
     };
     assert!(on_call["memberships"].is_object());
     assert_eq!(by_group(&told), "MEMBERSHIP_UNKNOWN_INFO_DENIED");
-    let missing = desk.troubleshoot("v1", &tuple("no-such-account", "dev@example.com")).await;
+    let missing = api.troubleshoot("v1", &tuple("no-such-account", "dev@example.com")).await;
     assert_eq!(
         missing["explainedPolicies"][0],
         json!({"access": "UNKNOWN_INFO_DENIED", "relevance": "HIGH"})
@@ -100,19 +100,19 @@ async fn what_a_custom_role_gives_is_told_to_those_who_may_read_it() {
     let carol = json!([{"role": "organizations/123456789012/roles/tokenAuditor", "members": ["user:carol@example.com"]},
         {"role": "roles/serviceusage.serviceUsageConsumer", "members": ["user:carol@example.com"]}]);
     let carol: Vec<Binding> = serde_json::from_value(carol).unwrap();
-    let desk = desk(|world| world.projects[0].policy.bindings.extend(carol)).await;
-    let seen = binding(&desk.troubleshoot("v1", &asked).await);
+    let api = api(|world| world.projects[0].policy.bindings.extend(carol)).await;
+    let seen = binding(&api.troubleshoot("v1", &asked).await);
     assert_eq!(
         (&seen["rolePermission"], &seen["access"]),
         (&json!("ROLE_PERMISSION_INCLUDED"), &json!("GRANTED"))
     );
     asked["permission"] = json!("iam.serviceAccounts.actAs");
-    let not = binding(&desk.troubleshoot("v1", &asked).await);
+    let not = binding(&api.troubleshoot("v1", &asked).await);
     assert_eq!(
         (&not["rolePermission"], &not["access"]),
         (&json!("ROLE_PERMISSION_NOT_INCLUDED"), &json!("NOT_GRANTED"))
     );
-    let carol = desk.of_member("user:carol@example.com").await;
+    let carol = api.of_member("user:carol@example.com").await;
     let hidden = binding(&carol.troubleshoot("v1", &asked).await);
     assert_eq!(hidden["rolePermission"], "ROLE_PERMISSION_UNKNOWN_INFO_DENIED");
     assert_eq!(hidden["access"], "UNKNOWN_INFO_DENIED");
@@ -120,17 +120,17 @@ async fn what_a_custom_role_gives_is_told_to_those_who_may_read_it() {
 
 #[tokio::test]
 async fn a_condition_is_open_until_the_caller_states_the_time() {
-    let desk = desk(|_| ()).await;
+    let api = api(|_| ()).await;
     let mut asked = tuple("reports", "dev@example.com");
-    assert_eq!(desk.troubleshoot("v1", &asked).await["access"], "UNKNOWN_CONDITIONAL");
-    let open = desk.troubleshoot("v3", &asked).await;
+    assert_eq!(api.troubleshoot("v1", &asked).await["access"], "UNKNOWN_CONDITIONAL");
+    let open = api.troubleshoot("v3", &asked).await;
     assert_eq!(open["overallAccessState"], "UNKNOWN_CONDITIONAL");
     for (time, state, value) in [
         ("2026-06-01T00:00:00Z", "ALLOW_ACCESS_STATE_GRANTED", true),
         ("2100-01-01T00:00:00Z", "ALLOW_ACCESS_STATE_NOT_GRANTED", false),
     ] {
         asked["conditionContext"] = json!({"request": {"receiveTime": time}});
-        let told = desk.troubleshoot("v3", &asked).await;
+        let told = api.troubleshoot("v3", &asked).await;
         let binding = &told["allowPolicyExplanation"]["explainedPolicies"][0]["bindingExplanations"][0];
         assert_eq!(
             (&binding["allowAccessState"], &binding["conditionExplanation"]["value"]),
@@ -140,22 +140,22 @@ async fn a_condition_is_open_until_the_caller_states_the_time() {
     }
     asked["conditionContext"] = json!({"request": {"receiveTime": "2100-01-01T02:00:00.5+02:00"},
         "destination": {"port": 443}});
-    let context = &desk.troubleshoot("v3", &asked).await["accessTuple"]["conditionContext"];
+    let context = &api.troubleshoot("v3", &asked).await["accessTuple"]["conditionContext"];
     assert_eq!(context["destination"]["port"], "443");
     assert_eq!(context["request"]["receiveTime"], "2100-01-01T00:00:00.500Z");
     asked["conditionContext"]["destination"] = json!({"ip": "192.2.2.2", "port": "8080"});
-    assert_eq!(desk.troubleshoot("v2alpha1", &asked).await["access"], "NOT_GRANTED");
-    let refused = desk.troubleshoot("v1", &asked).await;
+    assert_eq!(api.troubleshoot("v2alpha1", &asked).await["access"], "NOT_GRANTED");
+    let refused = api.troubleshoot("v1", &asked).await;
     assert!(refused["error"]["message"].as_str().unwrap().contains("\"conditionContext\" at 'access_tuple'"));
     asked["conditionContext"] = json!({"request": {"receiveTime": "noon"}});
-    assert_eq!(desk.troubleshoot("v3", &asked).await["error"]["code"], 400);
+    assert_eq!(api.troubleshoot("v3", &asked).await["error"]["code"], 400);
 }
 
 #[tokio::test]
 async fn a_deny_policy_wins_over_a_role_and_v3_says_which_rule_it_was() {
-    let desk =
-        desk(|world| world.folders[2].deny_policies = serde_json::from_value(until("true")).unwrap()).await;
-    let told = desk.troubleshoot("v3", &tuple("deployer", "dev@example.com")).await;
+    let api =
+        api(|world| world.folders[2].deny_policies = serde_json::from_value(until("true")).unwrap()).await;
+    let told = api.troubleshoot("v3", &tuple("deployer", "dev@example.com")).await;
     assert_eq!(told["overallAccessState"], "CANNOT_ACCESS");
     assert_eq!(told["accessTuple"]["permissionFqdn"], "iam.googleapis.com/serviceAccounts.getAccessToken");
     assert_eq!(told["allowPolicyExplanation"]["allowAccessState"], "ALLOW_ACCESS_STATE_GRANTED");
@@ -170,8 +170,8 @@ async fn a_deny_policy_wins_over_a_role_and_v3_says_which_rule_it_was() {
     assert_eq!(rule["combinedDeniedPermission"]["permissionMatchingState"], "PERMISSION_PATTERN_MATCHED");
     assert_eq!(rule["conditionExplanation"]["value"], true);
     // v1 knows of none, but the mint does.
-    assert_eq!(desk.troubleshoot("v1", &tuple("deployer", "dev@example.com")).await["access"], "GRANTED");
-    let dev = desk.of_member(DEV).await;
+    assert_eq!(api.troubleshoot("v1", &tuple("deployer", "dev@example.com")).await["access"], "GRANTED");
+    let dev = api.of_member(DEV).await;
     let mint = dev.post(&format!("{DEPLOYER}:generateAccessToken"), json!({"scope": [CLOUD]})).await;
     assert_eq!((mint.status.as_u16(), mint.reason()), (403, "IAM_PERMISSION_DENIED"));
     assert_eq!(dev.post(&format!("{DEPLOYER}:signBlob"), json!({"payload": "aGk="})).await.status, 200);
@@ -182,9 +182,9 @@ async fn a_deny_policy_wins_over_a_role_and_v3_says_which_rule_it_was() {
 #[tokio::test]
 async fn a_deny_policy_ends_with_its_condition() {
     let ended = r#"request.time < timestamp("2020-01-01T00:00:00Z")"#;
-    let desk =
-        desk(|world| world.projects[0].deny_policies = serde_json::from_value(until(ended)).unwrap()).await;
-    let dev = desk.of_member(DEV).await;
+    let api =
+        api(|world| world.projects[0].deny_policies = serde_json::from_value(until(ended)).unwrap()).await;
+    let dev = api.of_member(DEV).await;
     let mint = dev.post(&format!("{DEPLOYER}:generateAccessToken"), json!({"scope": [CLOUD]})).await;
     assert_eq!(mint.status, 200);
 }
@@ -215,38 +215,38 @@ async fn a_perimeter_keeps_out_all_but_its_own_accounts_and_the_admitted() {
         services: vec!["iamcredentials.googleapis.com".into()],
         admitted: vec!["group:oncall@example.com".into()],
     });
-    let desk = Desk::of(world).await;
+    let api = TestClient::of(world).await;
     let mint = json!({"scope": [CLOUD]});
-    let kept_out = desk.post(&format!("{DEPLOYER}:generateAccessToken"), mint.clone()).await;
+    let kept_out = api.post(&format!("{DEPLOYER}:generateAccessToken"), mint.clone()).await;
     assert_eq!((kept_out.status.as_u16(), kept_out.reason()), (403, "SECURITY_POLICY_VIOLATED"));
     let metadata = &kept_out.json["error"]["details"][1]["metadata"];
     assert!(kept_out.message().ends_with(metadata["uid"].as_str().unwrap()));
     assert_eq!(metadata["consumer"], "projects/415104041262");
-    assert_eq!(desk.get(DEPLOYER).await.status, 200, "IAM is not restricted");
+    assert_eq!(api.get(DEPLOYER).await.status, 200, "IAM is not restricted");
     let nightly = "v1/projects/-/serviceAccounts/nightly@acme-dark.iam.gserviceaccount.com";
-    assert_eq!(desk.post(&format!("{nightly}:generateAccessToken"), mint.clone()).await.status, 200);
-    let inside = desk.of_member("serviceAccount:api@acme-prod.iam.gserviceaccount.com").await;
+    assert_eq!(api.post(&format!("{nightly}:generateAccessToken"), mint.clone()).await.status, 200);
+    let inside = api.of_member("serviceAccount:api@acme-prod.iam.gserviceaccount.com").await;
     let url = format!("{}{DEPLOYER}:generateAccessToken", inside.emulator.base_url());
-    let from_inside = inside.client.post(url).bearer_auth(&inside.token).json(&mint).send().await.unwrap();
+    let from_inside = inside.http.post(url).bearer_auth(&inside.token).json(&mint).send().await.unwrap();
     assert!(from_inside.text().await.unwrap().contains("IAM_PERMISSION_DENIED"));
-    let api = "v1/projects/-/serviceAccounts/api@acme-prod.iam.gserviceaccount.com";
+    let account = "v1/projects/-/serviceAccounts/api@acme-prod.iam.gserviceaccount.com";
     let ann = inside.of_member("user:ann.example@example.com").await;
-    let url = format!("{}{api}:generateAccessToken", ann.emulator.base_url());
-    let admitted = ann.client.post(url).bearer_auth(&ann.token).json(&mint).send().await.unwrap();
+    let url = format!("{}{account}:generateAccessToken", ann.emulator.base_url());
+    let admitted = ann.http.post(url).bearer_auth(&ann.token).json(&mint).send().await.unwrap();
     assert_eq!(admitted.status(), 200);
 }
 
 #[tokio::test]
 async fn in_the_demo_dev_has_a_role_on_sealed_that_a_deny_policy_takes_back() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let sealed = "sealed@acme-locked.iam.gserviceaccount.com";
     let mint = format!("v1/projects/-/serviceAccounts/{sealed}:generateIdToken");
-    let refused = desk.post(&mint, json!({"audience": "https://a.example"})).await;
+    let refused = api.post(&mint, json!({"audience": "https://a.example"})).await;
     assert_eq!((refused.status.as_u16(), refused.reason()), (403, "IAM_PERMISSION_DENIED"));
     let name = format!("//iam.googleapis.com/projects/acme-locked/serviceAccounts/{sealed}");
     let permission = "iam.serviceAccounts.getOpenIdToken";
     let asked = json!({"principal": "dev@example.com", "fullResourceName": name, "permission": permission});
-    let told = desk.troubleshoot("v3", &asked).await;
+    let told = api.troubleshoot("v3", &asked).await;
     assert_eq!(told["overallAccessState"], "CANNOT_ACCESS");
     assert_eq!(told["denyPolicyExplanation"]["denyAccessState"], "DENY_ACCESS_STATE_DENIED");
 }

@@ -1,12 +1,12 @@
 //! Tests of what is said where Google has a method that the emulator does not serve.
 
-use super::super::routes::DOCUMENTED;
 use super::*;
+use crate::routes::DOCUMENTED;
 
 #[tokio::test]
 async fn every_documented_method_is_served_or_named_in_a_refusal() {
-    let desk = Desk::demo().await;
-    let handle = desk.emulator.handle();
+    let api = TestClient::demo().await;
+    let handle = api.emulator.handle();
     let mut named = 0;
     for method in DOCUMENTED.iter() {
         let path = method.path.replace("{}", "x");
@@ -27,7 +27,7 @@ async fn every_documented_method_is_served_or_named_in_a_refusal() {
 
 #[tokio::test]
 async fn an_address_that_google_has_not_stays_a_page() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     for (verb, path) in [
         ("POST", "/v1/projects/acme-prod/roles:frobnicate"),
         ("PATCH", "/v1/projects/acme-prod/serviceAccounts"),
@@ -35,7 +35,7 @@ async fn an_address_that_google_has_not_stays_a_page() {
         ("POST", "/v9/projects/acme-prod/roles"),
         ("POST", "/v1/projects//roles"),
     ] {
-        let (status, body) = desk.emulator.handle().ask(verb, path, "", None).await;
+        let (status, body) = api.emulator.handle().ask(verb, path, "", None).await;
         let page = String::from_utf8(body).unwrap();
         assert!(status == 404 && page.contains("<title>Error 404"), "{verb} {path}: {status} {page}");
     }
@@ -43,11 +43,11 @@ async fn an_address_that_google_has_not_stays_a_page() {
 
 #[tokio::test]
 async fn a_fault_of_unrouted_answers_for_a_method_that_is_not_served() {
-    let desk = Desk::demo().await;
+    let api = TestClient::demo().await;
     let role = json!({"name": "projects/acme-prod/roles/mine"});
-    desk.fault(fault("unrouted").path("/projects/acme-prod/roles").answer(200, role)).await;
-    let made = desk.post("v1/projects/acme-prod/roles", json!({"roleId": "mine"})).await;
+    api.fault(fault("unrouted").path("/projects/acme-prod/roles").answer(200, role)).await;
+    let made = api.post("v1/projects/acme-prod/roles", json!({"roleId": "mine"})).await;
     assert_eq!((made.status.as_u16(), &made.json["name"]), (200, &json!("projects/acme-prod/roles/mine")));
-    let again = desk.post("v1/projects/acme-prod/roles", json!({"roleId": "mine"})).await;
+    let again = api.post("v1/projects/acme-prod/roles", json!({"roleId": "mine"})).await;
     assert!(again.status == 501 && again.message().contains("iam.projects.roles.create"), "{}", again.text);
 }

@@ -16,7 +16,7 @@ fn of_project(fields: &Value) -> String {
 #[test]
 fn a_list_of_values_is_no_object_wherever_one_belongs() {
     for (text, field) in [
-        ("[]", "the whole of it"),
+        ("[]", "the whole world"),
         (r#"{"organizations": [[1, "example.com"]]}"#, "organizations[0]"),
         (
             r#"{"projects": [{"id": "p", "number": 1, "accounts": [{"email": "a"}, ["b"]]}]}"#,
@@ -27,7 +27,7 @@ fn a_list_of_values_is_no_object_wherever_one_belongs() {
         (r#"{"projects": [{"id": "p", "number": 1, "policy": [3]}]}"#, "projects[0].policy"),
     ] {
         let problem = problem(text);
-        assert!(problem.contains(&format!("{field}: an object belongs here")), "{text}: {problem:?}");
+        assert!(problem.contains(&format!("{field}: expected an object")), "{text}: {problem:?}");
     }
 }
 

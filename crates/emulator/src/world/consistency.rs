@@ -1,15 +1,15 @@
-//! What of a world does not fit together, named by its field, so that a mistake in a file is found at the start and not by
-//! the test that wondered about it.
+//! Checks that the parts of a world fit together, and reports problems with their field, so that a mistake in
+//! a file is found at the start.
 
 use std::collections::{HashMap, HashSet};
 
-use super::super::clock::Clock;
-use super::super::deny::DenyPolicy;
-use super::super::member::is_member;
-use super::super::policy::Policy;
-use super::super::role;
-use super::super::services;
 use super::{World, WorldError, content};
+use crate::clock::Clock;
+use crate::deny::DenyPolicy;
+use crate::member::is_member;
+use crate::policy::Policy;
+use crate::role;
+use crate::services;
 
 /// More seconds than anything here lasts: a hundred years.
 const LONGEST: i64 = 3_155_695_200;
@@ -156,12 +156,10 @@ impl World {
             let (mut parent, mut seen) = (folder.parent.as_str(), HashSet::new());
             while let Some(above) = parents.get(parent) {
                 if !seen.insert(parent) {
-                    return wrong("the folders go round in a circle".into());
+                    return wrong("the folders form a circle".into());
                 }
                 if seen.len() >= DEEPEST {
-                    return wrong(format!(
-                        "more than {DEEPEST} folders lie in each other; Google admits ten"
-                    ));
+                    return wrong(format!("more than {DEEPEST} folders are nested; Google allows ten"));
                 }
                 parent = above;
             }
@@ -173,7 +171,7 @@ impl World {
     }
 }
 
-/// Refuses an API that there is not: with a slip of the pen in its name everything would stay on.
+/// Refuses an API that does not exist: with a typo in its name everything would stay on.
 fn check_services(names: &[String], field: &str) -> Result<(), WorldError> {
     match names.iter().position(|name| !services::is_api(name)) {
         Some(i) => {
@@ -186,14 +184,14 @@ fn check_services(names: &[String], field: &str) -> Result<(), WorldError> {
 
 fn unique(seen: &mut HashSet<String>, name: String, field: impl Fn() -> String) -> Result<(), WorldError> {
     if seen.contains(&name) {
-        return Err(content(field(), format!("{name} is there twice")));
+        return Err(content(field(), format!("{name} appears twice")));
     }
     seen.insert(name);
     Ok(())
 }
 
 /// Members by their form: who of them is there is not asked, for policies outlive people.
-pub fn check_members(members: &[String], field: &str) -> Result<(), WorldError> {
+pub(crate) fn check_members(members: &[String], field: &str) -> Result<(), WorldError> {
     match members.iter().position(|member| !is_member(member)) {
         Some(i) => {
             Err(content(format!("{field}[{i}]"), format!("{:?} is not a member of a policy", members[i])))

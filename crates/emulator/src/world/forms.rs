@@ -1,26 +1,25 @@
-//! The forms of what a world names: ids, emails, keys, custom roles, etags. Whether what is named is there is found in
-//! `consistency`.
+//! Checks the forms of IDs, emails, keys, custom roles and etags in a world. `consistency` checks that what
+//! they refer to exists.
 
 use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::clock;
-use super::super::condition;
-use super::super::keys::NEVER;
-use super::super::member::{is_domain, is_email};
-use super::super::policy::{Condition, Policy, VIRGIN};
-use super::super::role;
 use super::{Account, AccountKey, CustomRole, Organization, Project, World, WorldError, content};
+use crate::clock;
+use crate::condition;
+use crate::keys::NEVER;
+use crate::member::{is_domain, is_email};
+use crate::policy::{Condition, EMPTY_POLICY_ETAG, Policy};
+use crate::role;
 
-/// Refuses a field of something.
 fn wrong(at: &str, field: &str, problem: impl Into<String>) -> Result<(), WorldError> {
     Err(content(format!("{at}.{field}"), problem.into()))
 }
 
 impl World {
-    /// Refuses the first name that cannot be one, or that is there twice.
+    /// Refuses the first name that cannot be one, or that appears twice.
     pub(super) fn check_forms(&self) -> Result<(), WorldError> {
         for (i, organization) in self.organizations.iter().enumerate() {
             organization.check_form(&format!("organizations[{i}]"))?;
@@ -37,14 +36,14 @@ impl World {
                 let at = format!("projects[{i}].accounts[{j}]");
                 account.check_form(&at)?;
                 if !ids.insert(account.unique_id.as_str()) {
-                    return wrong(&at, "uniqueId", format!("{} is there twice", account.unique_id));
+                    return wrong(&at, "uniqueId", format!("{} appears twice", account.unique_id));
                 }
             }
         }
         self.check_people()
     }
 
-    /// Emails of people and groups; none is somebody else's.
+    /// Emails of users and groups, each of them unique.
     fn check_people(&self) -> Result<(), WorldError> {
         let mut emails = HashSet::new();
         for (i, user) in self.users.iter().enumerate() {
@@ -62,7 +61,7 @@ fn check_email(seen: &mut HashSet<String>, email: &str, at: &str) -> Result<(), 
         return wrong(at, "email", format!("{email:?} is not an email address"));
     }
     if !seen.insert(email.to_owned()) {
-        return wrong(at, "email", format!("{email} is there twice"));
+        return wrong(at, "email", format!("{email} appears twice"));
     }
     Ok(())
 }
@@ -99,7 +98,7 @@ impl Project {
             return wrong(
                 at,
                 "labels",
-                format!("{key:?} is no key: small letters, digits, _ and -, a letter first"),
+                format!("{key:?} is not a label key: use small letters, digits, _ and -, a letter first"),
             );
         }
         check_roles(&self.roles, at)
@@ -137,7 +136,7 @@ impl Account {
             let at = format!("{at}.keys[{k}]");
             key.check_form(&at)?;
             if !ids.insert(&key.id) {
-                return wrong(&at, "id", format!("{} is there twice", key.id));
+                return wrong(&at, "id", format!("{} appears twice", key.id));
             }
         }
         Ok(())
@@ -178,7 +177,7 @@ fn check_roles(roles: &[CustomRole], at: &str) -> Result<(), WorldError> {
             return wrong(&at, "id", problem);
         }
         if roles[..i].iter().any(|before| before.id == role.id) {
-            return wrong(&at, "id", format!("{} is there twice", role.id));
+            return wrong(&at, "id", format!("{} appears twice", role.id));
         }
         if !STAGES.contains(&role.stage.as_str()) {
             return wrong(&at, "stage", format!("{:?} is not a launch stage", role.stage));
@@ -212,19 +211,19 @@ impl Policy {
     /// Whether its etag and its version can be ones, and its conditions can be read.
     pub(super) fn check_form(&self, at: &str) -> Result<(), WorldError> {
         let bytes = STANDARD.decode(&self.etag);
-        if bytes.is_err() || (self.etag == VIRGIN && !self.is_empty()) {
+        if bytes.is_err() || (self.etag == EMPTY_POLICY_ETAG && !self.is_empty()) {
             let problem = format!("{:?} is not base64, or that of an empty policy", self.etag);
             return wrong(at, "etag", problem);
         }
         if !matches!(self.version, 0 | 1 | 3) {
-            return wrong(at, "version", format!("{} is none of 0, 1 and 3", self.version));
+            return wrong(at, "version", format!("{} is not 0, 1 or 3", self.version));
         }
         if self.version == 1 && self.bindings.iter().any(|binding| binding.condition.is_some()) {
             return wrong(at, "version", "a policy with a condition has version 3");
         }
         if let Some((c, l)) = self.unspecified_log() {
             let at = format!("{at}.auditConfigs[{c}].auditLogConfigs[{l}]");
-            return wrong(&at, "logType", "this is none of ADMIN_READ, DATA_WRITE and DATA_READ");
+            return wrong(&at, "logType", "expected ADMIN_READ, DATA_WRITE or DATA_READ");
         }
         for (b, binding) in self.bindings.iter().enumerate() {
             let at = format!("{at}.bindings[{b}]");
@@ -238,7 +237,11 @@ impl Policy {
 }
 
 /// Refuses a condition that cannot be read.
-pub fn check_condition(condition: Option<&Condition>, at: &str, field: &str) -> Result<(), WorldError> {
+pub(crate) fn check_condition(
+    condition: Option<&Condition>,
+    at: &str,
+    field: &str,
+) -> Result<(), WorldError> {
     let Some(condition) = condition else { return Ok(()) };
     match condition::check(&condition.expression) {
         Ok(_) => Ok(()),

@@ -1,5 +1,5 @@
-//! Whether a file has objects where objects belong. Serde takes a list of values for the fields of any object, in an
-//! order that nobody can know of; what was read is held against what was written to find that out.
+//! Checks that a file has objects where objects belong. Serde accepts a list of values for the fields of any
+//! object; comparing the value as read with the text as written finds that out.
 
 use serde_json::Value;
 
@@ -11,15 +11,15 @@ impl World {
         let (read, written) = (serde_json::to_value(self)?, serde_json::from_str(text)?);
         match list_for_object(&written, &read) {
             Some(at) => {
-                let field = if at.is_empty() { "the whole of it" } else { at.trim_start_matches('.') };
-                Err(content(field.to_owned(), "an object belongs here, and this is a list".to_owned()))
+                let field = if at.is_empty() { "the whole world" } else { at.trim_start_matches('.') };
+                Err(content(field.to_owned(), "expected an object, not a list".to_owned()))
             }
             None => Ok(()),
         }
     }
 }
 
-/// Where a list stands for an object.
+/// Where a list is in the place of an object.
 fn list_for_object(written: &Value, read: &Value) -> Option<String> {
     match (written, read) {
         (Value::Array(_), Value::Object(_)) => Some(String::new()),

@@ -1,17 +1,20 @@
-//! What Compute Engine's metadata server tells of the machine beyond its name: type, processor, image, network, disks,
-//! and what becomes of it. The names are those of Google's list of predefined keys.
+//! What only Compute Engine's metadata server has: type, processor, image, network, disks, maintenance. The
+//! names are those of Google's list of predefined keys.
 
 use serde_json::{Value, json};
 
-use super::tree::Node;
+use super::tree::MetadataNode;
 use crate::hardware::{Disk, NetworkInterface};
 use crate::metadata::Instance;
 
 /// The names that only a virtual machine has, beside those that every machine has.
-pub fn of(instance: &Instance, number: u64) -> Vec<(&'static str, Node)> {
-    let text = |text: &str| Node::Value(text.into());
-    let truth = |flag: bool| Node::Value(if flag { "TRUE" } else { "FALSE" }.into());
-    let licenses = instance.licenses.iter().map(|id| Node::Dir(vec![("id", Node::Value(id.clone().into()))]));
+pub(crate) fn build(instance: &Instance, number: u64) -> Vec<(&'static str, MetadataNode)> {
+    let text = |text: &str| MetadataNode::Value(text.into());
+    let truth = |flag: bool| MetadataNode::Value(if flag { "TRUE" } else { "FALSE" }.into());
+    let licenses = instance
+        .licenses
+        .iter()
+        .map(|id| MetadataNode::Dir(vec![("id", MetadataNode::Value(id.clone().into()))]));
     let disks = instance.disks.iter().enumerate().map(|(i, one)| disk(one, i));
     let interfaces = instance.network_interfaces.iter().map(|one| interface(one, number));
     let on_maintenance = if instance.preemptible { "TERMINATE" } else { "MIGRATE" };
@@ -23,46 +26,48 @@ pub fn of(instance: &Instance, number: u64) -> Vec<(&'static str, Node)> {
     vec![
         ("cpu-platform", text(&instance.cpu_platform)),
         ("description", text(&instance.description)),
-        ("disks", Node::Items(disks.collect())),
+        ("disks", MetadataNode::Items(disks.collect())),
         ("image", text(&instance.image)),
-        ("licenses", Node::Items(licenses.collect())),
+        ("licenses", MetadataNode::Items(licenses.collect())),
         ("machine-type", text(&format!("projects/{number}/machineTypes/{}", instance.machine_type))),
         ("maintenance-event", text(&instance.maintenance_event)),
-        ("network-interfaces", Node::Items(interfaces.collect())),
+        ("network-interfaces", MetadataNode::Items(interfaces.collect())),
         ("preempted", truth(instance.preempted)),
-        ("remaining-cpu-time", Node::Value((-1).into())),
-        ("scheduling", Node::Dir(scheduling)),
-        ("tags", Node::Json(instance.tags.clone().into())),
-        ("virtual-clock", Node::Dir(vec![("drift-token", text("0"))])),
+        ("remaining-cpu-time", MetadataNode::Value((-1).into())),
+        ("scheduling", MetadataNode::Dir(scheduling)),
+        ("tags", MetadataNode::Json(instance.tags.clone().into())),
+        ("virtual-clock", MetadataNode::Dir(vec![("drift-token", text("0"))])),
     ]
 }
 
-fn disk(disk: &Disk, index: usize) -> Node {
+fn disk(disk: &Disk, index: usize) -> MetadataNode {
     let mode = if disk.read_only { "READ_ONLY" } else { "READ_WRITE" };
-    Node::Dir(vec![
-        ("device-name", Node::Value(disk.name.clone().into())),
-        ("index", Node::Value(index.into())),
-        ("interface", Node::Value("SCSI".into())),
-        ("mode", Node::Value(mode.into())),
-        ("type", Node::Value(disk.kind.clone().into())),
+    MetadataNode::Dir(vec![
+        ("device-name", MetadataNode::Value(disk.name.clone().into())),
+        ("index", MetadataNode::Value(index.into())),
+        ("interface", MetadataNode::Value("SCSI".into())),
+        ("mode", MetadataNode::Value(mode.into())),
+        ("type", MetadataNode::Value(disk.kind.clone().into())),
     ])
 }
 
-fn interface(one: &NetworkInterface, number: u64) -> Node {
-    let text = |value: String| Node::Value(value.into());
+fn interface(one: &NetworkInterface, number: u64) -> MetadataNode {
+    let text = |value: String| MetadataNode::Value(value.into());
     let external = one.external_ip.map(|ip| ip.to_string()).unwrap_or_default();
-    let access =
-        Node::Dir(vec![("external-ip", text(external)), ("type", Node::Value("ONE_TO_ONE_NAT".into()))]);
-    let nothing = || Node::Items(Vec::new());
-    Node::Dir(vec![
-        ("access-configs", Node::Items(vec![access])),
-        ("dns-servers", Node::Value(json!(["169.254.169.254"]))),
+    let access = MetadataNode::Dir(vec![
+        ("external-ip", text(external)),
+        ("type", MetadataNode::Value("ONE_TO_ONE_NAT".into())),
+    ]);
+    let nothing = || MetadataNode::Items(Vec::new());
+    MetadataNode::Dir(vec![
+        ("access-configs", MetadataNode::Items(vec![access])),
+        ("dns-servers", MetadataNode::Value(json!(["169.254.169.254"]))),
         ("forwarded-ips", nothing()),
         ("gateway", text(one.gateway().to_string())),
         ("ip", text(one.ip.to_string())),
         ("ip-aliases", nothing()),
         ("mac", text(one.mac())),
-        ("mtu", Node::Value(Value::from(1460))),
+        ("mtu", MetadataNode::Value(Value::from(1460))),
         ("network", text(format!("projects/{number}/networks/{}", one.network))),
         ("subnetmask", text("255.255.255.0".to_owned())),
         ("target-instance-ips", nothing()),

@@ -1,5 +1,5 @@
-//! What the metadata server holds, as a tree of names, and the ways to read it: a list of names, one value, everything
-//! below as JSON or as lines. It owns the names and their forms; headers and tokens are not its concern.
+//! The contents of the metadata server as a tree of names, and the ways to read it: a list of names, one
+//! value, everything below as JSON or as lines. It knows no headers and no tokens.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,48 +11,48 @@ use crate::metadata::{Attached, Metadata, Platform};
 
 /// A name's content.
 #[derive(Debug)]
-pub enum Node {
+pub(crate) enum MetadataNode {
     /// Text, a number or a list of texts.
     Value(Value),
     /// Something made when it is asked for, which no reading of the whole shows.
     Made,
     /// A directory of Google's names, which JSON writes in camel case.
-    Dir(Vec<(&'static str, Node)>),
+    Dir(Vec<(&'static str, MetadataNode)>),
     /// A directory of names that people chose, which stay as they are.
-    Given(Vec<(String, Node)>),
+    Given(Vec<(String, MetadataNode)>),
     /// A directory of numbers, which JSON writes as a list.
-    Items(Vec<Node>),
+    Items(Vec<MetadataNode>),
     /// A list that is text as JSON, too, unless text is asked for.
     Json(Value),
 }
 
 /// What a path leads to.
 #[derive(Debug)]
-pub enum Found<'a> {
+pub(crate) enum Lookup<'a> {
     /// A directory or a value.
-    Here(&'a Node),
+    Here(&'a MetadataNode),
     /// A directory whose path lacks the slash at its end.
     Moved,
 }
 
 /// Everything, from `/` on. `number` is the project's.
-pub fn of(machine: &Metadata, number: u64) -> Node {
+pub(crate) fn build(machine: &Metadata, number: u64) -> MetadataNode {
     let instance = &machine.instance;
-    let text = |text: &str| Node::Value(text.into());
+    let text = |text: &str| MetadataNode::Value(text.into());
     let mut own = Vec::new();
-    own.push(("attributes", given(&instance.attributes)));
+    own.push(("attributes", attribute_nodes(&instance.attributes)));
     if !(instance.name.is_empty() || instance.zone.is_empty()) {
         let host = format!("{}.{}.c.{}.internal", instance.name, instance.zone, machine.project);
         own.push(("hostname", text(&host)));
     }
     if instance.id != 0 {
-        own.push(("id", Node::Value(instance.id.into())));
+        own.push(("id", MetadataNode::Value(instance.id.into())));
     }
     if !instance.name.is_empty() {
         own.push(("name", text(&instance.name)));
     }
     if machine.platform == Platform::Compute {
-        own.extend(machine::of(instance, number));
+        own.extend(machine::build(instance, number));
     }
     // Cloud Run tells its region; a virtual machine leaves it to be read off its zone.
     if let (Platform::Serverless, Some(region)) = (machine.platform, instance.region()) {
@@ -64,99 +64,101 @@ pub fn of(machine: &Metadata, number: u64) -> Node {
     }
     own.sort_by_key(|(name, _)| *name);
     let project = vec![
-        ("attributes", given(&machine.attributes)),
-        ("numeric-project-id", Node::Value(number.into())),
+        ("attributes", attribute_nodes(&machine.attributes)),
+        ("numeric-project-id", MetadataNode::Value(number.into())),
         ("project-id", text(&machine.project)),
     ];
     let universe = vec![("universe-domain", text("googleapis.com"))];
     let all = vec![
-        ("instance", Node::Dir(own)),
-        ("project", Node::Dir(project)),
-        ("universe", Node::Dir(universe)),
+        ("instance", MetadataNode::Dir(own)),
+        ("project", MetadataNode::Dir(project)),
+        ("universe", MetadataNode::Dir(universe)),
     ];
-    Node::Dir(vec![("computeMetadata", Node::Dir(vec![("v1", Node::Dir(all))]))])
+    MetadataNode::Dir(vec![("computeMetadata", MetadataNode::Dir(vec![("v1", MetadataNode::Dir(all))]))])
 }
 
-fn given(attributes: &BTreeMap<String, String>) -> Node {
-    let nodes = attributes.iter().map(|(name, value)| (name.clone(), Node::Value(value.clone().into())));
-    Node::Given(nodes.collect())
+fn attribute_nodes(attributes: &BTreeMap<String, String>) -> MetadataNode {
+    let nodes =
+        attributes.iter().map(|(name, value)| (name.clone(), MetadataNode::Value(value.clone().into())));
+    MetadataNode::Given(nodes.collect())
 }
 
-/// The first account stands there twice: as `default` and under its email.
-fn accounts(attached: &[Attached]) -> Node {
+/// The first account is listed twice: as `default` and under its email.
+fn accounts(attached: &[Attached]) -> MetadataNode {
     let aliases = |i: usize| if i == 0 { json!(["default"]) } else { json!([]) };
     let node = |i: usize| {
-        Node::Dir(vec![
-            ("aliases", Node::Value(aliases(i))),
-            ("email", Node::Value(attached[i].account.clone().into())),
-            ("identity", Node::Made),
-            ("scopes", Node::Value(attached[i].scopes.clone().into())),
-            ("token", Node::Made),
+        MetadataNode::Dir(vec![
+            ("aliases", MetadataNode::Value(aliases(i))),
+            ("email", MetadataNode::Value(attached[i].account.clone().into())),
+            ("identity", MetadataNode::Made),
+            ("scopes", MetadataNode::Value(attached[i].scopes.clone().into())),
+            ("token", MetadataNode::Made),
         ])
     };
     let default = attached.first().map(|_| ("default".to_owned(), node(0)));
     let named = attached.iter().enumerate().map(|(i, one)| (one.account.clone(), node(i)));
-    Node::Given(default.into_iter().chain(named).collect())
+    MetadataNode::Given(default.into_iter().chain(named).collect())
 }
 
-impl Node {
-    /// Whether it holds others.
-    pub fn is_directory(&self) -> bool {
-        matches!(self, Node::Dir(_) | Node::Given(_) | Node::Items(_))
+impl MetadataNode {
+    pub(crate) fn is_directory(&self) -> bool {
+        matches!(self, MetadataNode::Dir(_) | MetadataNode::Given(_) | MetadataNode::Items(_))
     }
 
-    fn children(&self) -> Option<Vec<(Cow<'_, str>, &Node)>> {
+    fn children(&self) -> Option<Vec<(Cow<'_, str>, &MetadataNode)>> {
         match self {
-            Node::Dir(nodes) => Some(nodes.iter().map(|(name, node)| (Cow::Borrowed(*name), node)).collect()),
-            Node::Given(nodes) => {
+            MetadataNode::Dir(nodes) => {
+                Some(nodes.iter().map(|(name, node)| (Cow::Borrowed(*name), node)).collect())
+            }
+            MetadataNode::Given(nodes) => {
                 Some(nodes.iter().map(|(name, node)| (Cow::Borrowed(name.as_str()), node)).collect())
             }
-            Node::Items(nodes) => {
+            MetadataNode::Items(nodes) => {
                 Some(nodes.iter().enumerate().map(|(i, node)| (Cow::Owned(i.to_string()), node)).collect())
             }
-            Node::Value(_) | Node::Json(_) | Node::Made => None,
+            MetadataNode::Value(_) | MetadataNode::Json(_) | MetadataNode::Made => None,
         }
     }
 
     /// Follows the parts of a path; an empty last part is the slash at the end.
-    pub fn find(&self, segments: &[String]) -> Option<Found<'_>> {
+    pub(crate) fn find(&self, segments: &[String]) -> Option<Lookup<'_>> {
         let Some((first, rest)) = segments.split_first() else {
-            return Some(if self.children().is_some() { Found::Moved } else { Found::Here(self) });
+            return Some(if self.children().is_some() { Lookup::Moved } else { Lookup::Here(self) });
         };
         let children = self.children()?;
         if first.is_empty() && rest.is_empty() {
-            return Some(Found::Here(self));
+            return Some(Lookup::Here(self));
         }
         children.into_iter().find(|(name, _)| name == first)?.1.find(rest)
     }
 
     /// Text, one line for each name or item; a single value has no end of line.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
-            Node::Value(Value::Array(items)) => {
+            MetadataNode::Value(Value::Array(items)) => {
                 items.iter().map(|item| format!("{}\n", plain(item))).collect()
             }
-            Node::Value(value) => plain(value),
-            Node::Json(value) => value.to_string(),
-            Node::Made => String::new(),
-            Node::Dir(_) | Node::Given(_) | Node::Items(_) => {
+            MetadataNode::Value(value) => plain(value),
+            MetadataNode::Json(value) => value.to_string(),
+            MetadataNode::Made => String::new(),
+            MetadataNode::Dir(_) | MetadataNode::Given(_) | MetadataNode::Items(_) => {
                 self.names().iter().map(|name| format!("{name}\n")).collect()
             }
         }
     }
 
     /// The same where text is asked for: a list is always a line for each item.
-    pub fn plain_text(&self) -> String {
+    pub(crate) fn plain_text(&self) -> String {
         match self {
-            Node::Json(list) => Node::Value(list.clone()).text(),
+            MetadataNode::Json(list) => MetadataNode::Value(list.clone()).text(),
             _ => self.text(),
         }
     }
 
     /// JSON: of a directory its names. (That Google writes them as a list is not known for certain.)
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         match self {
-            Node::Value(value) | Node::Json(value) => value.clone(),
+            MetadataNode::Value(value) | MetadataNode::Json(value) => value.clone(),
             _ => self.names().into(),
         }
     }
@@ -164,31 +166,31 @@ impl Node {
     /// The names in a directory, those of directories with a slash.
     fn names(&self) -> Vec<String> {
         let children = self.children().unwrap_or_default();
-        let slash = |node: &Node| if node.children().is_some() { "/" } else { "" };
+        let slash = |node: &MetadataNode| if node.children().is_some() { "/" } else { "" };
         children.into_iter().map(|(name, node)| format!("{name}{}", slash(node))).collect()
     }
 
-    /// Everything below, as JSON.
-    pub fn whole(&self) -> Value {
+    pub(crate) fn whole(&self) -> Value {
         let children = match self {
-            Node::Value(value) | Node::Json(value) => return value.clone(),
-            Node::Items(nodes) => return nodes.iter().map(Node::whole).collect(),
+            MetadataNode::Value(value) | MetadataNode::Json(value) => return value.clone(),
+            MetadataNode::Items(nodes) => return nodes.iter().map(MetadataNode::whole).collect(),
             _ => self.children().unwrap_or_default().into_iter(),
         };
-        let name = |name: &str| if matches!(self, Node::Dir(_)) { camel(name) } else { name.to_owned() };
-        let shown = children.filter(|(_, node)| !matches!(node, Node::Made));
+        let name =
+            |name: &str| if matches!(self, MetadataNode::Dir(_)) { camel(name) } else { name.to_owned() };
+        let shown = children.filter(|(_, node)| !matches!(node, MetadataNode::Made));
         shown.map(|(key, node)| (name(&key), node.whole())).collect::<Map<_, _>>().into()
     }
 
     /// Everything below, as lines of a path and a value. (A list is a line for each item, which is our choice.)
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         let mut out = String::new();
         self.write_lines("", &mut out);
         out
     }
 
     fn write_lines(&self, path: &str, out: &mut String) {
-        if let Node::Value(_) | Node::Json(_) = self {
+        if let MetadataNode::Value(_) | MetadataNode::Json(_) = self {
             self.plain_text().lines().for_each(|line| out.push_str(&format!("{path} {line}\n")));
         }
         for (name, node) in self.children().unwrap_or_default() {
