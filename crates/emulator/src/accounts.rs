@@ -10,7 +10,7 @@ use super::world::{Account, unique_id};
 /// For how long a deleted account can be brought back: 30 days (IAM reference, `undelete`).
 const UNDELETE_SECONDS: i64 = 30 * 86_400;
 
-/// Every account, by its place, which never changes.
+/// Every account, by its index, which never changes.
 #[derive(Default)]
 pub(crate) struct Accounts {
     all: Vec<Account>,
@@ -18,7 +18,7 @@ pub(crate) struct Accounts {
     in_project: HashMap<usize, Vec<usize>>,
     by_email: HashMap<String, usize>,
     by_unique_id: HashMap<String, usize>,
-    /// When what is deleted was deleted.
+    /// When the deleted accounts were deleted.
     deleted: HashMap<usize, i64>,
 }
 
@@ -65,12 +65,12 @@ impl Accounts {
         (0..self.all.len()).filter(|place| !self.deleted.contains_key(place))
     }
 
-    /// All there ever were, for what has to be changed in each.
+    /// All accounts ever, deleted ones included.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Account> {
         self.all.iter_mut()
     }
 
-    /// A unique id that no account ever had. The first account of an email has always the same.
+    /// A unique ID that no account ever had. The first account with an email always has the same.
     pub(crate) fn fresh_id(&self, email: &str) -> String {
         let taken: HashSet<&str> = self.all.iter().map(|account| account.unique_id.as_str()).collect();
         let others = (2..).map(|n| unique_id(&format!("{email} {n}")));

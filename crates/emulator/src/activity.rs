@@ -12,7 +12,7 @@ const DAY: i64 = 86_400;
 /// When Google's days begin, in seconds after midnight (Policy Analyzer reference, `ObservationPeriod`).
 const BEGINS: i64 = 7 * 3_600;
 
-/// For how long what happened is told of. How far back Google looks is not documented.
+/// How long authentications are reported. How far back Google looks is not documented.
 const OBSERVED: i64 = 90 * DAY;
 
 /// The days on which something authenticated, by unique ids of accounts and ids of keys.
@@ -21,12 +21,12 @@ pub(crate) struct Activity {
     days: HashMap<String, BTreeSet<i64>>,
 }
 
-/// When the day began that a time is in.
+/// The beginning of the day of a time.
 fn day_of(seconds: i64) -> i64 {
     seconds - (seconds - BEGINS).rem_euclid(DAY)
 }
 
-/// From when until when authentications are told of at a time.
+/// The first and last second of the period that is reported at a time.
 pub(crate) fn observed(now: i64) -> (i64, i64) {
     let end = day_of(now);
     (end - OBSERVED, end)
@@ -38,7 +38,7 @@ impl Activity {
         days.insert(day_of(now));
     }
 
-    /// The beginning of the last day on which something authenticated, of those that are told of.
+    /// The beginning of the last day on which something authenticated, within the period that is reported.
     pub(crate) fn last(&self, id: &str, now: i64) -> Option<i64> {
         let (start, end) = observed(now);
         self.days.get(id)?.range(start..end).next_back().copied()

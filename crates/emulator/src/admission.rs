@@ -18,7 +18,7 @@ const MOST_CONDITIONS: usize = 20;
 
 impl State {
     /// Refuses roles and members that do not exist. Users and groups are known for the world's own domains only;
-    /// of accounts every one must exist, but Google's service agents do.
+    /// every account has to exist, except Google's service agents.
     pub(crate) fn check_policy(&self, policy: &Policy, on: Resource) -> Result<(), Failure> {
         for binding in &policy.bindings {
             self.check_role(&binding.role, on)?;
@@ -160,7 +160,7 @@ fn check_condition(binding: &Binding) -> Result<(), Failure> {
     }
 }
 
-/// Refuses more groups or more conditions of one role and member than there may be. How Google words it is not known.
+/// Refuses more groups or more conditions of one role and member than the limit. How Google words it is not known.
 fn check_limits(policy: &Policy) -> Result<(), Failure> {
     let groups = policy.members().filter(|member| member.starts_with("group:")).count();
     if groups > MOST_GROUPS {

@@ -13,10 +13,10 @@ use super::state::{Resource, State};
 use super::tokens::Principal;
 use super::verdict::Verdict;
 
-/// The most members of a group and resources below a resource that are told (Cloud Asset reference, `AnalysisOptions`).
+/// The most members of a group and resources below a resource in an answer (Cloud Asset reference, `AnalysisOptions`).
 const MOST: usize = 1_000;
 
-/// With which of these an account can be acted as (Cloud Asset reference, `analyzeServiceAccountImpersonation`).
+/// The permissions to impersonate an account (Cloud Asset reference, `analyzeServiceAccountImpersonation`).
 const IMPERSONATION: [&str; 6] = [
     "iam.serviceAccounts.actAs",
     "iam.serviceAccounts.signBlob",
@@ -28,35 +28,35 @@ const IMPERSONATION: [&str; 6] = [
 
 #[derive(Debug, Clone)]
 pub(crate) struct AnalysisQuery {
-    /// What is looked into, with all that lies in it.
+    /// The resource in question, with its descendants.
     pub(crate) scope: Resource,
     /// Whose access, as in a policy; everyone's if left out.
     pub(crate) identity: Option<String>,
-    /// Access to what, under the name that was asked with; to everything if nothing is named.
+    /// The resource, under the name in the request; every resource if left out.
     pub(crate) resource: Option<(Resource, String)>,
     pub(crate) roles: Vec<String>,
     /// Which permissions. Without roles and permissions, any.
     pub(crate) permissions: Vec<String>,
-    /// When conditions are judged; those that speak of the time stay open if left out.
+    /// When conditions are evaluated; if left out, those about the time stay open.
     pub(crate) time: Option<i64>,
     pub(crate) options: AnalysisOptions,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct AnalysisOptions {
-    /// Who is in the groups of a binding.
+    /// List the members of groups in a binding.
     pub(crate) expand_groups: bool,
-    /// Which permissions the role of a binding gives.
+    /// List the permissions of a binding's role.
     pub(crate) expand_roles: bool,
-    /// What lies in the resources.
+    /// List the descendants of resources.
     pub(crate) expand_resources: bool,
-    /// How resources lie in each other.
+    /// List which resource is the parent of which.
     pub(crate) resource_edges: bool,
-    /// Who is in which group.
+    /// List who is in which group.
     pub(crate) group_edges: bool,
 }
 
-/// What was found of a question.
+/// The results of a query.
 pub(crate) struct Findings {
     pub(crate) results: Vec<Value>,
     identities: BTreeSet<String>,
@@ -65,7 +65,7 @@ pub(crate) struct Findings {
     pub(crate) hidden: bool,
 }
 
-/// The members of a binding that the question is about.
+/// The members of a binding that a query matches.
 #[derive(Default)]
 struct Members {
     identities: BTreeSet<String>,
@@ -94,7 +94,7 @@ impl State {
             .chain(self.accounts.places().map(Resource::Account))
     }
 
-    /// What a role gives, of the permissions that are known.
+    /// The known permissions of a role.
     pub(crate) fn permissions_of(&self, name: &str) -> Vec<String> {
         match role::predefined().get(name) {
             Some(role) => role.permissions.iter().map(ToString::to_string).collect(),
@@ -111,7 +111,7 @@ impl State {
             hidden: false,
         };
         let is_inside = |of: Resource, top: Resource| self.ancestors(of).any(|level| level == top);
-        // A world may have a hundred thousand accounts, most of them without a binding.
+        // A world can have a hundred thousand accounts, most of them without a binding.
         let bound = |of: &Resource| !self.policy(*of).bindings.is_empty();
         for attached in self.resources().filter(bound).filter(|of| is_inside(*of, question.scope)) {
             let resources = match question.resource {
@@ -144,7 +144,7 @@ impl State {
         found
     }
 
-    /// The resource, and what lies in it if that was asked for.
+    /// The resource, with its descendants if these were asked for.
     fn below(&self, top: Resource, options: AnalysisOptions) -> Vec<Resource> {
         if !options.expand_resources || matches!(top, Resource::Account(_)) {
             return vec![top];
@@ -186,7 +186,7 @@ impl State {
         members
     }
 
-    /// Whether a member is the identity or a group that it is in; edges are those that lead there.
+    /// Whether a member is the identity or one of its groups; edges are those that lead there.
     fn leads_to(&self, member: &str, identity: &str, asks: &Principal, members: &mut Members) -> bool {
         if member == identity {
             return true;
@@ -201,7 +201,7 @@ impl State {
         found
     }
 
-    /// The members of a group and of the groups in it, as far as the one who asks may see them.
+    /// The members of a group and of the groups in it, as far as the caller can see them.
     fn expand(&self, member: &str, asks: &Principal, members: &mut Members) {
         let mut open = vec![member.to_owned()];
         let mut seen = BTreeSet::new();
@@ -224,7 +224,7 @@ impl State {
         }
     }
 
-    /// The resources of a binding by what its condition comes to on each.
+    /// The resources of a binding by the value of its condition on each.
     fn access_lists(
         &self,
         question: &AnalysisQuery,
@@ -269,8 +269,8 @@ impl State {
         way.windows(2).take(length).map(|pair| (name(pair[1]), name(pair[0]))).collect()
     }
 
-    /// The questions about acting as an account that follow from what was found: which access the accounts have that an
-    /// identity may act as, or else who may act as the accounts that have access.
+    /// The queries about impersonation that follow from the results: the access of the accounts that an
+    /// identity can impersonate, or else who can impersonate the accounts that have access.
     pub(crate) fn impersonation(
         &self,
         question: &AnalysisQuery,
@@ -317,7 +317,7 @@ fn edge(from: &str, to: &str) -> Value {
 }
 
 impl AnalysisQuery {
-    /// The question as the answer repeats it.
+    /// The query as the answer repeats it.
     pub(crate) fn json(&self, scope: &str) -> Value {
         let AnalysisOptions { expand_groups, expand_roles, expand_resources, resource_edges, group_edges } =
             self.options;

@@ -41,11 +41,11 @@ pub struct Behaviour {
     pub public_members: Tolerance,
     /// The most bytes of a policy, as compact JSON; any if left out. 64 KB is often quoted.
     pub largest_policy: Option<usize>,
-    /// Terms of a filter or query for projects that stand side by side: `any` of them fits, as the reference says (the
-    /// default), or `all` have to, as people expect.
+    /// Terms of a filter or query for projects without a word between them: `any` of them matches, as the reference
+    /// says (the default), or `all` have to, as people expect.
     pub side_by_side: SideBySide,
     /// A POST, PUT or PATCH over HTTP/2 that carries nothing and has no `content-length`: `refused` as over HTTP/1.1 (the
-    /// default, so that what passes here passes at Google, whichever it is) or `accepted`.
+    /// default, so that what works here works at Google) or `accepted`.
     pub unsized_http2: Tolerance,
     /// The texts of refusals whose wording is not known.
     pub messages: Messages,
@@ -55,7 +55,7 @@ pub struct Behaviour {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Messages {
-    /// A scope that cannot be one.
+    /// A malformed scope.
     pub scope: String,
     /// A project's id in place of `-`.
     pub named_project: String,
@@ -73,7 +73,7 @@ pub struct Messages {
     pub policy_version: String,
 }
 
-/// Whether something is taken.
+/// Whether something is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Tolerance {
@@ -107,7 +107,7 @@ pub enum SignedClaims {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum LargePages {
-    /// It is as large as one may be.
+    /// It has the largest size that is allowed.
     Clamped,
     /// It is an error.
     Refused,

@@ -15,7 +15,7 @@ const MOST_RULES: usize = 10;
 /// The most characters of a condition (the same document). That the whole has to fit into as many it recommends only.
 const LONGEST_CONDITION: usize = 2_048;
 
-/// An upper bound of permissions: all that one of its rules leaves.
+/// An upper bound of permissions: those that one of its rules allows.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Boundary {
@@ -32,11 +32,11 @@ struct Rule {
     availability_condition: Option<Condition>,
 }
 
-/// Someone who asks, and the boundary of the token that they ask with.
+/// A principal, and the boundary of the token in use.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TokenHolder<'a> {
     pub(crate) who: &'a Principal,
-    /// What their token is limited to; nothing for one that is as good as they are.
+    /// The boundary of the token; `None` without one.
     pub(crate) within: Option<&'a Boundary>,
 }
 
@@ -47,7 +47,7 @@ impl<'a> From<&'a Principal> for TokenHolder<'a> {
 }
 
 impl Boundary {
-    /// Refuses what the documents do not admit, in a sentence of ours: how Google words it is not known.
+    /// Refuses what the documents do not allow. How Google words it is not known.
     pub(crate) fn check(&self, state: &State) -> Result<(), String> {
         match self.access_boundary_rules.len() {
             0 => return Err("a boundary needs at least one rule.".into()),
@@ -62,7 +62,7 @@ impl Boundary {
         })
     }
 
-    /// Whether a permission on a resource is left. What is given on a resource is given on all that lies in it.
+    /// Whether a permission on a resource is allowed. A rule for a resource applies to its descendants, too.
     pub(crate) fn leaves(&self, state: &State, permission: &str, on: Resource, facts: &Facts) -> bool {
         self.access_boundary_rules.iter().any(|rule| {
             state

@@ -17,16 +17,16 @@ pub struct Caller {
     /// `user:…` for an authorized_user file, `serviceAccount:…` for a key file, `principal://…` for a file of the kind
     /// that `source` says, `system:serviceaccount:PROJECT:NAME` for a gdch_service_account file.
     pub principal: String,
-    /// The quota project in the file. In one with subject tokens of a workforce pool it stands as the user project.
+    /// The quota project in the file. In one with subject tokens of a workforce pool it is the user project.
     pub quota_project: Option<String>,
     /// What a refresh token gives when no scope is asked for; cloud-platform, email and openid if left out.
     pub scopes: Vec<String>,
     /// Where the identity of a pool's principal comes from.
     pub source: Option<Source>,
-    /// The email of the account that the file is to be used as: an impersonated_service_account file for a person,
+    /// The email of the account to impersonate: an impersonated_service_account file for a user,
     /// an impersonation URL for a pool's principal.
     pub impersonates: Option<String>,
-    /// The chain to that account; only a person's file has one.
+    /// The delegation chain to that account; only a user's file has one.
     pub delegates: Vec<String>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) fn find_origin<'a>(pools: &'a [Pool], who: &Federated, source: Source
     })
 }
 
-/// Project and name of `system:serviceaccount:PROJECT:NAME`.
+/// Parses project and name from `system:serviceaccount:PROJECT:NAME`.
 pub(crate) fn parse_distributed(principal: &str) -> Option<(&str, &str)> {
     let (project, name) = principal.strip_prefix("system:serviceaccount:")?.split_once(':')?;
     (!project.is_empty() && !name.is_empty() && !name.contains(['/', ':'])).then_some((project, name))

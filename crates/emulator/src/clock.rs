@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 
-/// Where the clock may stand: in the years 1971 to 9998. A certificate that began yesterday and a token that ends
-/// tomorrow can then be written, too.
+/// The range of the clock: the years 1971 to 9998. A certificate that began yesterday and a token that ends
+/// tomorrow can be written then.
 const RANGE: Range<i64> = 31_536_000..253_370_764_800;
 
 /// The first second of the year 1.
@@ -54,7 +54,7 @@ pub(crate) fn stated(text: &str) -> Option<Timestamp> {
     in_years(time)
 }
 
-/// A time in the years that protobuf has, from 1 to 9999; nothing for an earlier one (a later one there is not).
+/// A time in the years that protobuf has, from 1 to 9999; `None` for an earlier one (there is no later one).
 pub(crate) fn in_years(time: Timestamp) -> Option<Timestamp> {
     (time >= YEAR_ONE).then_some(time)
 }
@@ -70,7 +70,7 @@ pub(crate) fn canonical(text: &str) -> String {
     }
 }
 
-/// The form of a `Date` header. What is far out of range is the first or last time that the clock itself may show.
+/// The form of a `Date` header. A time out of range becomes the first or last time of the clock.
 pub(crate) fn http_date(seconds: i64) -> String {
     jiff::fmt::rfc2822::DateTimePrinter::new()
         .timestamp_to_rfc9110_string(&moment(seconds.clamp(RANGE.start, RANGE.end)))

@@ -17,7 +17,7 @@ mod value_tests;
 use syntax::{Expr, ExprKind};
 use types::Type;
 
-/// What an expression may speak of, as far as it is stated.
+/// The attributes in an expression, as far as they are stated.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Facts {
     /// `request.time`, in seconds.
@@ -41,22 +41,22 @@ pub(crate) struct Unreadable {
 /// The most logical operators that an expression may have (quotas page of IAM).
 pub(crate) const MOST_OPERATORS: usize = 12;
 
-/// Whether an expression holds; what cannot be read or is open does not.
+/// Whether an expression holds; one that cannot be parsed or stays open does not.
 pub(crate) fn holds(expression: &str, facts: &Facts) -> bool {
     evaluate(expression, facts) == Ok(Some(true))
 }
 
-/// Evaluates an expression; nothing where it depends on a fact that was not stated.
+/// Evaluates an expression; `None` if it depends on an unstated fact.
 pub(crate) fn evaluate(expression: &str, facts: &Facts) -> Result<Option<bool>, Unreadable> {
     value::flag(&read(expression)?, facts)
 }
 
-/// How many logical operators an expression has, or why it is none.
+/// How many logical operators an expression has, or why it cannot be parsed.
 pub(crate) fn check(expression: &str) -> Result<usize, Unreadable> {
     read(expression).map(|expr| operators(&expr))
 }
 
-/// Reads an expression that is a boolean.
+/// Parses an expression that is a boolean.
 fn read(expression: &str) -> Result<Expr, Unreadable> {
     let expr = syntax::parse(expression)?;
     match types::of(&expr)? {

@@ -11,7 +11,7 @@ use super::fault::{Fault, Outcome};
 use super::routes::Route;
 use impersona_contract::{Method, contract, refusal};
 
-/// Where Google's servers are known to say more than the documents: the method, the field, and how that is known.
+/// Where Google's servers are known to return more than the documents: the method, the field, and how that is known.
 pub(crate) const BEYOND: [(&str, &str, &str); 1] = [(
     "oauth2.v2.tokeninfo",
     "access_type",
@@ -33,7 +33,7 @@ pub(crate) fn documented(route: &Route) -> Option<&'static Method> {
     contract().find(service(route), route.verb, &parts.collect::<Vec<_>>().join("/"))
 }
 
-/// Looks at an answer of the emulator at `base`. What a fault states word for word is not looked at.
+/// Looks at an answer of the emulator at `base`. What a fault states word for word is not checked.
 pub(crate) async fn look(base: &str, route: &Route, fault: Option<&Fault>, response: Response) -> Response {
     let is_stated = fault.is_some_and(|fault| matches!(fault.outcome, Outcome::Answer { .. }));
     let Some(method) = documented(route).filter(|_| !is_stated) else { return response };
@@ -55,7 +55,7 @@ pub(crate) async fn look(base: &str, route: &Route, fault: Option<&Fault>, respo
     Response::from_parts(parts, Body::from(bytes))
 }
 
-/// A test fails when its emulator ends, so that all of it is told at once.
+/// A test fails when its emulator ends, so that all problems are reported at once.
 #[cfg(test)]
 use super::tests::contract::report;
 

@@ -16,7 +16,7 @@ pub struct DenyPolicy {
     pub id: String,
     /// Its display name.
     pub display_name: String,
-    /// Its rules; each denies by itself.
+    /// Its rules; each denies on its own.
     pub rules: Vec<DenyRule>,
 }
 
@@ -27,22 +27,23 @@ pub struct DenyRule {
     /// What it is for.
     #[serde(skip_serializing)]
     pub description: String,
-    /// Whom it hits, as `principal://goog/subject/ann@example.com` or `principalSet://goog/public:all`.
+    /// The principals that it denies, as `principal://goog/subject/ann@example.com` or `principalSet://goog/public:all`.
     pub denied_principals: Vec<String>,
-    /// Whom of these it spares.
+    /// Exceptions among these principals.
     pub exception_principals: Vec<String>,
-    /// What it takes away, as `iam.googleapis.com/serviceAccounts.getAccessToken`; `*` may stand for the resource, the
-    /// verb or both.
+    /// The permissions that it denies, as `iam.googleapis.com/serviceAccounts.getAccessToken`; `*` may stand for the
+    /// resource, the verb or both.
     pub denied_permissions: Vec<String>,
-    /// What of this it leaves.
+    /// Exceptions among these permissions.
     pub exception_permissions: Vec<String>,
-    /// When it holds; always if left out. Google reads resource tags alone here (discovery); ours reads what conditions
-    /// of bindings may say, for tests need time and have no tags.
+    /// When it holds; always if left out. Google accepts only resource tags here (discovery); ours accepts what
+    /// conditions of bindings can contain, because tests need time and have no tags.
     pub denial_condition: Option<Condition>,
 }
 
 impl DenyPolicy {
-    /// Whether its rules name principals and permissions in their v2 forms: those of allow policies would deny nothing.
+    /// Whether its rules name principals and permissions in their v2 forms: the forms of allow policies would deny
+    /// nothing.
     pub(crate) fn check(&self, field: &str) -> Result<(), WorldError> {
         for (r, rule) in self.rules.iter().enumerate() {
             let lists = [
@@ -69,7 +70,7 @@ impl DenyPolicy {
     }
 }
 
-/// The forms that discovery lists, but for the customer's id and service agents, which no world has.
+/// The forms that discovery lists, except the customer ID and service agents, which no world has.
 fn is_principal(name: &str) -> bool {
     let name = name.strip_prefix("deleted:").unwrap_or(name);
     let known = member(name);

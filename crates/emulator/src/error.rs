@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::behaviour::{Behaviour, DisabledAccount};
 use super::reply;
 
-/// What most refused arguments read like (issue golang/oauth2#537).
+/// The usual message for a refused argument (issue golang/oauth2#537).
 pub(crate) const INVALID_ARGUMENT: &str = "Request contains an invalid argument.";
 
 /// A refusal, ready to be sent.
@@ -205,12 +205,12 @@ impl Failure {
         failure
     }
 
-    /// A token that was good once.
+    /// An expired token.
     pub(crate) fn expired(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
     }
 
-    /// Something that is not an access token of ours.
+    /// A bearer other than an access token of ours.
     pub(crate) fn unsupported_token(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_TYPE_UNSUPPORTED")
     }
@@ -294,7 +294,7 @@ impl Failure {
             )
     }
 
-    /// An argument that is wrong, and nothing more is said (issue golang/oauth2#537).
+    /// A wrong argument, without details (issue golang/oauth2#537).
     pub(crate) fn invalid_argument() -> Failure {
         Failure::invalid(INVALID_ARGUMENT)
     }
@@ -346,7 +346,7 @@ impl Failure {
         Failure::invalid(message.clone()).violation("", &message)
     }
 
-    /// An etag that is not the policy's any more (issue DataBiosphere/leonardo#737).
+    /// A stale etag (issue DataBiosphere/leonardo#737).
     pub(crate) fn conflict() -> Failure {
         Failure::google(
             409,
@@ -375,7 +375,7 @@ impl Failure {
         failure
     }
 
-    /// A quota that is used up (issue GoogleCloudPlatform/java-docs-samples#1570, with today's metadata).
+    /// An exhausted quota (issue GoogleCloudPlatform/java-docs-samples#1570, with today's metadata).
     /// `metric` is its title and its id, `limit` the id of the limit.
     fn quota(service: &str, consumer: &str, metric: (&str, &str), limit: &str, value: u32) -> Failure {
         let (title, metric) = metric;
@@ -411,12 +411,12 @@ impl Failure {
         Failure::invalid("Some specified value(s) are invalid.").violation(field, problem)
     }
 
-    /// A quota that is used up, without a reason.
+    /// An exhausted quota, without a reason.
     pub(crate) fn exhausted() -> Failure {
         Failure::google(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
     }
 
-    /// A method of Google's that the emulator leaves out. The words are ours: Google has no such refusal.
+    /// A documented method that the emulator does not serve. The words are ours.
     pub(crate) fn not_served(method: &str) -> Failure {
         let message = format!(
             "the emulator does not serve {method}; a fault of the method \"unrouted\" can answer in its place"
@@ -424,29 +424,29 @@ impl Failure {
         Failure::google(501, "UNIMPLEMENTED", message)
     }
 
-    /// A name that is not an account's (issue googleapis/google-cloud-cpp#6480).
+    /// A malformed name of an account (issue googleapis/google-cloud-cpp#6480).
     pub(crate) fn bad_account_name() -> Failure {
         Failure::invalid(
             "The name should be in the form \"projects/{project_id}/serviceAccounts/{account}\".",
         )
     }
 
-    /// A service that is down for a moment (recalled).
+    /// A service that is temporarily unavailable (recalled).
     pub(crate) fn unavailable() -> Failure {
         Failure::google(503, "UNAVAILABLE", "The service is currently unavailable.")
     }
 
-    /// A service in trouble (recalled).
+    /// An internal error (recalled).
     pub(crate) fn internal() -> Failure {
         Failure::google(500, "INTERNAL", "Internal error encountered.")
     }
 
-    /// A lifetime of nothing or less (measured in 2026).
+    /// A lifetime of zero or less (measured in 2026).
     pub(crate) fn short_lifetime() -> Failure {
         Failure::invalid("Lifetime of access token must be larger then zero.")
     }
 
-    /// A lifetime of more than there may be. What was measured in 2026 begins with "can not": the subject is ours, and so
+    /// A lifetime over the maximum. What was measured in 2026 begins with "can not": the subject is ours, and so
     /// is the sentence for an account that has the extension already.
     pub(crate) fn long_lifetime(is_extended: bool) -> Failure {
         Failure::invalid(match is_extended {

@@ -23,7 +23,7 @@ pub(crate) struct AccessQuestion<'a> {
 
 /// What the allow policy of a level says; without bindings if the caller cannot read it.
 pub(crate) struct ExplainedPolicy<'a> {
-    /// The resource, if the policy may be read.
+    /// The resource, if the caller can read the policy.
     pub(crate) on: Option<Resource>,
     pub(crate) access: Verdict,
     pub(crate) bindings: Vec<ExplainedBinding<'a>>,
@@ -34,7 +34,7 @@ pub(crate) struct ExplainedBinding<'a> {
     pub(crate) binding: &'a Binding,
     /// Whether the role has the permission.
     pub(crate) role: Verdict,
-    /// Whether each member includes whom it is about; nothing for a kind of member that can not be asked for.
+    /// Whether each member includes the principal in question; `None` for a kind of member that can't be asked for.
     pub(crate) members: Vec<(&'a str, Option<Verdict>)>,
     /// What becomes of the condition, if it has one.
     pub(crate) condition: Option<Result<Option<bool>, Unreadable>>,
@@ -43,7 +43,7 @@ pub(crate) struct ExplainedBinding<'a> {
 
 /// What the deny policies of a level say; without policies if the caller cannot read them.
 pub(crate) struct ExplainedDeny<'a> {
-    /// The resource, if its policies may be read.
+    /// The resource, if the caller can read its policies.
     pub(crate) on: Option<Resource>,
     /// Whether one of them denies.
     pub(crate) denies: Verdict,
@@ -82,12 +82,12 @@ impl<'a> AccessQuestion<'a> {
         rule.denies(&deny::v2(&self.permission), |principal| self.is_denied(principal), &self.facts)
     }
 
-    /// Whether a principal of a deny rule includes whom it is about.
+    /// Whether a principal of a deny rule includes the principal in question.
     pub(crate) fn is_denied(&self, principal: &str) -> Verdict {
         self.state.includes(&deny::member(principal), &self.who, Some(self.asks.who))
     }
 
-    /// Whether the caller may read the policies of a level. Deny policies have a permission of their own
+    /// Whether the caller can read the policies of a level. Deny policies have a permission of their own
     /// (`iam.denypolicies.get`), which the table of roles does not have: who can read one can read the other.
     fn may_read(&self, on: Resource) -> bool {
         let permission = match on {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::error;
 use super::routes::{self, UNROUTED};
 
-/// The furthest that a `Date` may be off, in seconds: a hundred years.
+/// The largest offset of a `Date`, in seconds: a hundred years.
 const LONGEST: i64 = 3_155_695_200;
 
 /// What only some methods feel: its field, what is said of a method that does not, and whether a method does.
@@ -174,8 +174,9 @@ impl Faults {
 }
 
 impl Fault {
-    /// A fault of the calls of a method, as `iamcredentials.generateAccessToken`, by which nothing happens yet. `iam.*` is
-    /// every method of a service, `*` every method; `unrouted`, which no `*` means, is what no method is served for.
+    /// A fault of the calls of a method, as `iamcredentials.generateAccessToken`, by which nothing happens yet.
+    /// `iam.*` is every method of a service, `*` every method; `unrouted`, which no `*` means, is what no method is
+    /// served for.
     pub fn on(method: &str) -> Fault {
         Fault::default().method(method)
     }

@@ -43,7 +43,7 @@ impl Federated {
         format!("principal:{HOST}{}/subject/{}", self.pool, self.subject)
     }
 
-    /// Whether it is of a workforce pool: a person, for whom no project pays by itself.
+    /// Whether it is of a workforce pool: a user, for whom no project pays by default.
     pub(crate) fn is_workforce(&self) -> bool {
         self.pool.starts_with("locations/")
     }

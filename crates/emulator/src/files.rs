@@ -22,7 +22,7 @@ use super::tokens::{self, Principal};
 use super::world::{Account, AccountKey};
 use external::UnwrittenFile;
 
-/// The OAuth client of the files. Its project is the one of gcloud's own client, which people without a quota project
+/// The OAuth client of the files. Its project is that of gcloud's own client, which users without a quota project
 /// really use.
 pub(crate) const CLIENT_ID: &str = "764086051850-emulator.apps.googleusercontent.com";
 
@@ -32,7 +32,7 @@ const SCOPES: &[&str] = &[
     "https://www.googleapis.com/auth/cloud-platform",
 ];
 
-/// A folder that only its owner may look into, gone when dropped.
+/// A folder that only its owner can open, deleted on drop.
 pub(crate) fn make_folder() -> io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("impersona-emulator-");
@@ -41,11 +41,11 @@ pub(crate) fn make_folder() -> io::Result<TempDir> {
     builder.tempdir()
 }
 
-/// Where files go, and what they say of the emulator.
+/// Where credentials files go, and the addresses in them.
 pub(crate) struct FileContext<'a> {
-    /// Where Google's services are, as they are told.
+    /// The addresses of Google's services.
     pub(crate) addresses: &'a Addresses,
-    /// `http://127.0.0.1:PORT/`: where the services of others are, whom Google trusts.
+    /// `http://127.0.0.1:PORT/`, the base of identity providers.
     pub(crate) base: &'a str,
     pub(crate) folder: &'a Path,
     pub(crate) now: i64,
@@ -86,12 +86,12 @@ pub(crate) async fn write_files(
     Ok(written)
 }
 
-/// What stands before the `@`.
+/// The part before the `@`.
 fn local_part(email: &str) -> &str {
     email.split('@').next().unwrap_or("caller")
 }
 
-/// A name that is one of a file anywhere.
+/// A name with only the characters that every file system allows.
 fn file_name(name: &str) -> String {
     let fine = |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '_' };
     name.chars().map(fine).collect()
@@ -105,7 +105,7 @@ fn granted_scopes(caller: &Caller) -> Vec<String> {
     }
 }
 
-/// The login of a person, by itself or as the source of an account.
+/// The login of a user, alone or as the source of an impersonated account.
 fn make_user_file(
     state: &mut State,
     caller: &Caller,
@@ -188,7 +188,7 @@ fn make_distributed_cloud_file(state: &mut State, caller: &Caller, base: &str) -
     made
 }
 
-/// Writes a file that only its owner may open.
+/// Writes a file that only its owner can open.
 pub(crate) fn write_private(path: &Path, mode: u32, text: &str) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);

@@ -5,17 +5,17 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How deep parentheses may lie in one another.
+/// How deep parentheses can be nested.
 const DEEPEST: usize = 32;
 
-/// What terms mean that stand side by side.
+/// What terms without a word between them mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SideBySide {
     /// Any of them is enough, as the reference says of projects; but those about the parent and those that are negated
     /// narrow what the others find ("parent.type:folder parent.id:123" is what lies in that folder).
     Any,
-    /// All of them have to fit.
+    /// All of them have to match.
     All,
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum Filter {
     Term(FilterTerm),
 }
 
-/// A field and the value that is asked of it.
+/// A field and the value to match.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FilterTerm {
     /// The field in lower case.
@@ -55,7 +55,7 @@ impl FilterTerm {
 }
 
 impl Filter {
-    /// Reads a filter; AND binds closer than OR. Nothing where it cannot be read.
+    /// Parses a filter; AND binds closer than OR.
     pub(crate) fn parse(text: &str, group: SideBySide) -> Option<Filter> {
         let mut reader = FilterParser { rest: text.trim(), group };
         if reader.rest.is_empty() {

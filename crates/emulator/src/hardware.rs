@@ -28,7 +28,7 @@ impl Default for NetworkInterface {
 }
 
 impl NetworkInterface {
-    /// Its hardware address: Compute Engine makes it of the address.
+    /// Its hardware address, which Compute Engine derives from the IP address.
     pub(crate) fn mac(&self) -> String {
         let [a, b, c, d] = self.ip.octets();
         format!("42:01:{a:02x}:{b:02x}:{c:02x}:{d:02x}")

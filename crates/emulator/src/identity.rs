@@ -32,7 +32,7 @@ pub struct WorkloadPool {
     pub id: String,
     /// Whether it is disabled.
     pub disabled: bool,
-    /// Whom it believes.
+    /// Its providers.
     pub providers: Vec<Provider>,
 }
 
@@ -46,7 +46,7 @@ pub struct WorkforcePool {
     pub id: String,
     /// Whether it is disabled.
     pub disabled: bool,
-    /// Whom it believes.
+    /// Its providers.
     pub providers: Vec<Provider>,
     /// People who have signed in, and may have refresh tokens.
     pub users: Vec<WorkforceUser>,
@@ -93,7 +93,7 @@ pub struct Oidc {
     pub jwks: Option<Value>,
     /// Whether the emulator makes its key, so that it can give out subject tokens.
     pub generated: bool,
-    /// The claims of those to whom a generated provider gives subject tokens; the rest of the claims is added.
+    /// The claims of the identities to which a generated provider issues subject tokens; other claims are added.
     pub identities: Vec<Map<String, Value>>,
 }
 
@@ -105,13 +105,13 @@ pub struct Saml {
     pub responses: Vec<SamlResponse>,
 }
 
-/// A SAML response and what it says.
+/// A SAML response and its claims.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct SamlResponse {
     /// The XML, word for word; it is sent as base64.
     pub text: String,
-    /// What it says, as claims.
+    /// Its claims.
     pub claims: Map<String, Value>,
 }
 
@@ -139,7 +139,7 @@ pub struct AwsRole {
     pub access_key_id: String,
     /// The secret of the access key.
     pub secret_access_key: String,
-    /// What goes with a temporary key; nothing for a lasting one.
+    /// The session token of a temporary key; empty for a permanent one.
     pub session_token: String,
 }
 
@@ -155,7 +155,7 @@ pub struct Mapping {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// A person of a workforce pool.
+/// A user of a workforce pool.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct WorkforceUser {
@@ -173,7 +173,7 @@ pub struct WorkforceUser {
     pub rotates: bool,
 }
 
-/// What has become of a login.
+/// The state of a login.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Session {
@@ -204,7 +204,7 @@ pub(crate) struct Pool {
 }
 
 impl IdentityPools {
-    /// The mapping that AWS accounts have by themselves.
+    /// Fills in the default mappings.
     pub(super) fn complete(&mut self) {
         let workload = self.workload.iter_mut().flat_map(|pool| &mut pool.providers);
         let workforce = self.workforce.iter_mut().flat_map(|pool| &mut pool.providers);
@@ -258,7 +258,7 @@ impl Pool {
         format!("//iam.googleapis.com/{}/providers/{}", self.name, provider.id)
     }
 
-    /// A person of it as a principal.
+    /// One of its users as a principal.
     pub(crate) fn person(&self, user: &WorkforceUser) -> Federated {
         Federated {
             pool: self.name.clone(),

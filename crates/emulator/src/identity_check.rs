@@ -37,7 +37,7 @@ impl IdentityPools {
     }
 }
 
-/// Small letters, digits and dashes; once in its place.
+/// Small letters, digits and dashes, and unique.
 fn check_id(
     seen: &mut HashSet<(String, String)>,
     of: &str,

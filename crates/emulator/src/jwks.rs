@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::keys::Jwt;
 
-/// What is wrong with a JWK set; nothing if it can be used.
+/// What is wrong with a JWK set; `None` if it can be used.
 pub(crate) fn problem(set: &Value) -> Option<String> {
     let keys = match set["keys"].as_array() {
         Some(keys) if !keys.is_empty() => keys,
@@ -26,18 +26,18 @@ pub(crate) fn problem(set: &Value) -> Option<String> {
     })
 }
 
-/// What the keys of a set say of a signature.
+/// The result of verifying a signature with the keys of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signature {
-    /// The key that the JWT names made it.
+    /// It was made by the key that the JWT names.
     Valid,
-    /// That key did not make it.
+    /// It was not.
     Forged,
     /// The set has no key of that name and for that algorithm.
     UnknownKey,
 }
 
-/// Asks the key that a JWT names whether it signed it.
+/// Verifies a JWT with the key that it names.
 pub(crate) fn verify(set: &Value, jwt: &Jwt<'_>) -> Signature {
     let keys = set["keys"].as_array().into_iter().flatten();
     let named = keys.filter(|key| jwt.kid.is_some() && key["kid"].as_str() == jwt.kid.as_deref());

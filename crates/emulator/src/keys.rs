@@ -47,7 +47,7 @@ pub(crate) async fn existing_key_of(owner: &str) -> Option<Arc<Key>> {
     RING.lock().await.get(owner).and_then(|slot| slot.get().cloned())
 }
 
-/// From when until when a key is good, in seconds since the epoch; lists and certificates must agree on it.
+/// The validity of a key, in seconds since the epoch; lists and certificates have to agree on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) from: i64,
@@ -163,7 +163,7 @@ impl rcgen::SigningKey for Key {
     }
 }
 
-/// A JWT taken apart, not yet believed.
+/// A parsed JWT, not yet verified.
 pub(crate) struct Jwt<'a> {
     /// The key that it says signed it.
     pub(crate) kid: Option<String>,

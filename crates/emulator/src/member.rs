@@ -1,7 +1,7 @@
 //! The forms of policy members (IAM reference, `Binding.members`). Whether a member exists is not checked
 //! here.
 
-/// Whether a text can be a member of a policy at all.
+/// Whether a text has the form of a policy member.
 pub(crate) fn is_member(member: &str) -> bool {
     match member.split_once(':') {
         None => member == "allUsers" || member == "allAuthenticatedUsers",
@@ -88,7 +88,7 @@ fn in_pool(text: &str, set: bool) -> bool {
     }
 }
 
-/// Not empty, and nothing that separates anything.
+/// Not empty, and without separators.
 fn is_plain(text: &str) -> bool {
     !text.is_empty()
         && !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '@' | '?'))

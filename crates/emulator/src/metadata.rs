@@ -32,7 +32,7 @@ pub struct Metadata {
     pub workload: Option<String>,
 }
 
-/// The kinds of machines, which differ in what they make of scopes that are asked for.
+/// The kinds of machines, which differ in how they treat requested scopes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Platform {
@@ -85,11 +85,11 @@ pub struct Instance {
     pub network_interfaces: Vec<NetworkInterface>,
     /// Its disks; one to start from if left out.
     pub disks: Vec<Disk>,
-    /// Whether it may be taken away at any time.
+    /// Whether it can be preempted at any time.
     pub preemptible: bool,
-    /// Whether it is being taken away.
+    /// Whether it is being preempted.
     pub preempted: bool,
-    /// What is about to be done to it, as `MIGRATE_ON_HOST_MAINTENANCE`; `NONE` if left out.
+    /// The upcoming maintenance event, as `MIGRATE_ON_HOST_MAINTENANCE`; `NONE` if left out.
     pub maintenance_event: String,
 }
 

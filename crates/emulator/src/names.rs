@@ -18,19 +18,19 @@ macro_rules! accounts {
 }
 
 accounts! {
-    /// dev may mint everything as this one, and not edit its policy.
+    /// dev can mint everything as this one, but not edit its policy.
     DEPLOYER = "deployer@acme-prod.iam.gserviceaccount.com";
-    /// dev may mint ID tokens as this one; it is the machine's own.
+    /// dev can mint ID tokens as this one; it is the machine's default account.
     API = "api@acme-prod.iam.gserviceaccount.com";
     /// The other account of the machine.
     REPORTS = "reports@acme-prod.iam.gserviceaccount.com";
-    /// dev may edit the policy of this one, and not mint as it.
+    /// dev can edit the policy of this one, but not mint as it.
     EDITABLE = "editable@acme-prod.iam.gserviceaccount.com";
-    /// The end of the chain: only [`RELAY_B`] may mint as this one.
+    /// The end of the chain: only [`RELAY_B`] can mint as this one.
     VAULT = "vault@acme-prod.iam.gserviceaccount.com";
-    /// The chain's first link: dev may delegate through it.
+    /// The chain's first hop: dev can delegate through it.
     RELAY_A = "relay-a@acme-ci.iam.gserviceaccount.com";
-    /// The chain's second link, after [`RELAY_A`].
+    /// The chain's second hop, after [`RELAY_A`].
     RELAY_B = "relay-b@acme-ci.iam.gserviceaccount.com";
     /// A caller with a key file.
     CI = "ci@acme-ci.iam.gserviceaccount.com";

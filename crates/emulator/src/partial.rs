@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::check::Query;
 use super::error::Failure;
 
-/// How deep parentheses may lie in one another.
+/// How deep parentheses can be nested.
 const DEEPEST: usize = 32;
 
 /// The form of an answer.
@@ -16,16 +16,16 @@ const DEEPEST: usize = 32;
 pub(crate) struct ResponseFormat {
     /// Whether it has no line ends and blanks between its parts.
     pub(crate) compact: bool,
-    /// What of it is wanted; everything if nothing is said.
+    /// The field mask; everything without one.
     pub(crate) fields: Option<FieldMask>,
 }
 
-/// The fields that are wanted, each with what is wanted of it; nothing further is all of it.
+/// The selected fields, each with a mask of its own.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct FieldMask(BTreeMap<String, FieldMask>);
 
 impl ResponseFormat {
-    /// Reads the query, or refuses what it says.
+    /// Reads the query, or refuses it.
     pub(crate) fn parse(query: &Query) -> Result<ResponseFormat, Failure> {
         let either = |name: &str| query.text(name).or_else(|| query.text(&format!("${name}")));
         // Clients made of protocol buffers ask for `json;enum-encoding=int`.
@@ -57,7 +57,7 @@ impl FieldMask {
         rest.is_empty().then_some(mask)
     }
 
-    /// What is wanted of a value; of a list, what is wanted of each item.
+    /// The selected part of a value; of a list, of each item.
     pub(crate) fn apply(&self, value: Value) -> Value {
         match value {
             Value::Array(items) => items.into_iter().map(|item| self.apply(item)).collect(),

@@ -9,12 +9,12 @@ use super::tokens::Principal;
 use super::verdict::Verdict;
 use super::world::{World, WorldError, check_members, content};
 
-/// A perimeter. Google decides by networks, devices and rules who is inside; here the accounts of its own projects are,
+/// A perimeter. At Google networks, devices and rules decide who is inside; here the accounts of its own projects are,
 /// and principals that are admitted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Perimeter {
-    /// A name for the world's reader.
+    /// A name, for people who read the world.
     pub name: String,
     /// The projects inside, by id.
     pub projects: Vec<String>,
@@ -25,7 +25,7 @@ pub struct Perimeter {
 }
 
 impl Perimeter {
-    /// Whether all its projects and services are there, and its members can be.
+    /// Checks that its projects and services exist, and that its members are well-formed.
     pub(crate) fn check(&self, world: &World, field: &str) -> Result<(), WorldError> {
         for (i, project) in self.projects.iter().enumerate() {
             if !world.projects.iter().any(|p| p.id == *project) {

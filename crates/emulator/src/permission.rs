@@ -118,7 +118,8 @@ impl State {
         }
     }
 
-    /// Whether a principal is among all accounts of `projects/N/type/ServiceAccount` or its like, which deny policies name.
+    /// Whether a principal is among all accounts of `projects/N/type/ServiceAccount` or its like, which deny policies
+    /// name.
     fn is_account_below(&self, who: &Principal, set: &str) -> bool {
         let (Principal::Account(email), Some(name)) = (who, set.strip_suffix("/type/ServiceAccount")) else {
             return false;
@@ -129,7 +130,7 @@ impl State {
         }
     }
 
-    /// What conditions may speak of when a resource is asked for.
+    /// The facts for conditions in a request about a resource.
     pub(crate) fn facts(&self, on: Resource, now: i64) -> Facts {
         let (service, kind) = match on {
             Resource::Account(_) => ("iam.googleapis.com", "iam.googleapis.com/ServiceAccount"),

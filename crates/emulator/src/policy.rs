@@ -15,12 +15,12 @@ const MOST_MEMBERS: usize = 1_500;
 const VERSIONS: &str =
     "For more information, please refer to https://cloud.google.com/iam/docs/policies#versions.";
 
-/// What is said of a condition in a write of another version. The wording is not known.
+/// The message for a condition in a write of another version. The wording is not known.
 pub(crate) fn needs_version_3() -> String {
     format!("Policy version must be 3 to use conditions. {VERSIONS}")
 }
 
-/// What is said to a reader who would not understand the conditions (2019).
+/// The message for a reader of a version without conditions (2019).
 pub(crate) fn too_old_a_reader(requested: i64) -> String {
     format!(
         "Requested policy version ({requested}) cannot be less than the existing policy version (3). {VERSIONS}"

@@ -16,7 +16,7 @@ pub(crate) struct SearchTerm {
 }
 
 impl Search {
-    /// Reads a query; nothing where it cannot be read.
+    /// Parses a query.
     pub(crate) fn parse(text: &str) -> Option<Search> {
         let mut alternatives = vec![Vec::new()];
         let mut negated = false;

@@ -13,7 +13,7 @@ use super::world::Project;
 /// How many polls an operation takes where the world does not say: enough that a client has to poll more than once.
 const POLLS: u32 = 2;
 
-/// The operation that there never was, because there was nothing to do (seen on the wire).
+/// The name of the operation when there was nothing to do (seen on the wire).
 pub(crate) const NOTHING_TO_DO: &str = "operations/noop.DONE_OPERATION";
 
 /// Name, title, and whether the project has to have billing before it can be on: the services that the emulator serves
@@ -45,7 +45,7 @@ pub(crate) fn is_known(name: &str) -> bool {
     CATALOGUE.iter().any(|(known, ..)| *known == name)
 }
 
-/// So many letters otherwise are a slip of the hand.
+/// A name with at most so many different letters is a typo.
 const SLIP: usize = 2;
 
 /// Whether there may be an API of that name: one that is in the catalogue, that a predefined role is named after, or that
@@ -77,7 +77,7 @@ pub(crate) enum ServiceChange {
     BatchEnable,
 }
 
-/// An operation that was started. It goes on when it is looked at, so that tests need no clock.
+/// An operation that was started. It progresses with each poll, so that tests need no clock.
 #[derive(Debug)]
 struct Operation {
     change: ServiceChange,
@@ -181,7 +181,7 @@ impl State {
         Some(self.look_at(name, now))
     }
 
-    /// The operation as it stands. The one that has come to its end takes effect, once.
+    /// The operation in its present state. One that has just ended takes effect, once.
     fn look_at(&mut self, name: &str, now: i64) -> Value {
         let Operation { change, project, services, polls_left, ended } = &self.services.operations[name];
         if let Some(ended) = ended {

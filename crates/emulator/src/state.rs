@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     /// `http://127.0.0.1:PORT/`.
     pub(crate) base: String,
-    /// Where what is handed out points.
+    /// The addresses in what is handed out.
     pub(crate) addresses: Addresses,
     /// Whether the emulator's own endpoint is served.
     pub(crate) control: AtomicBool,
@@ -107,7 +107,7 @@ pub(crate) struct State {
     pub(crate) private_keys: HashMap<String, Arc<Key>>,
     /// Names of people by email.
     pub(crate) users: HashMap<String, String>,
-    /// What has become of the logins of people, by email.
+    /// The states of users' logins, by email.
     pub(crate) sessions: HashMap<String, Session>,
     /// Members of groups by email.
     pub(crate) groups: HashMap<String, Vec<String>>,
@@ -127,7 +127,7 @@ pub(crate) struct State {
     pub(crate) kept: HashMap<(String, Vec<String>), String>,
     /// The APIs there are, and what turns them on and off.
     pub(crate) services: Services,
-    /// What keeps calls out, whatever roles there are.
+    /// Service perimeters.
     pub(crate) perimeters: Vec<Perimeter>,
     /// What happens where Google's behaviour is not known.
     pub(crate) behaviour: Behaviour,
@@ -235,7 +235,7 @@ impl State {
         self.accounts.find(name)
     }
 
-    /// The account that a token was issued to, while its tokens are good: existing ones are rejected once it is disabled
+    /// The account that a token was issued to, while its tokens are valid: they are rejected once it is disabled
     /// (IAM reference, disable), and one of a deleted account is not the token of the next one of its name.
     pub(crate) fn issued_to(&self, email: &str, unique_id: &str) -> Option<usize> {
         self.account(email).filter(|i| {
@@ -427,7 +427,7 @@ impl State {
         (live_member(account), deleted_member(account))
     }
 
-    /// Who is named otherwise in every policy, as it is and as it was, in groups and in deny policies.
+    /// Renames a member in every policy, present and former, in groups and in deny policies.
     fn rename_member(&mut self, from: &str, to: &str) {
         fn rename(names: &mut [String], from: &str, to: &str) -> bool {
             let named = names.iter_mut().filter(|name| *name == from);

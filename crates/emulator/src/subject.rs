@@ -28,7 +28,7 @@ pub(crate) const AWS4: &str = "urn:ietf:params:aws:token-type:aws4_request";
 /// How long a federated token lasts at most.
 pub(crate) const HOUR: i64 = 3_600;
 
-/// Judges a subject token: whose it is, and for how many seconds a federated token for it lasts. That is an hour, but
+/// Verifies a subject token: whose it is, and for how many seconds a federated token for it lasts. That is an hour, but
 /// no longer than a JWT does.
 pub(crate) fn judge(
     pool: &Pool,

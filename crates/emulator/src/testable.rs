@@ -48,7 +48,7 @@ const PARTNERS: [&str; 3] =
 /// What belongs to the project that an account is in, and not to the account.
 const OF_THE_PROJECT: [&str; 2] = ["iam.serviceAccounts.create", "iam.serviceAccounts.list"];
 
-/// How far up a permission is held at least.
+/// The lowest level at which a permission can be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum MinimumLevel {
     Project,

@@ -65,7 +65,7 @@ pub(crate) struct Token {
 }
 
 impl Token {
-    /// Whether the Security Token Service gave it: what is for people and accounts knows nothing of it.
+    /// Whether the Security Token Service issued it: the OAuth endpoints do not know such a token.
     pub(crate) fn is_exchanged(&self) -> bool {
         self.boundary.is_some() || matches!(self.principal, Principal::Federated(_))
     }

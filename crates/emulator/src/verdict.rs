@@ -12,7 +12,7 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
-    /// The answer where everything that decides it is known.
+    /// The answer if everything is known.
     pub(crate) fn of(flag: bool) -> Verdict {
         if flag { Verdict::Yes } else { Verdict::No }
     }

@@ -6,17 +6,17 @@ use serde::{Deserialize, Serialize};
 use super::tokens::is_scope;
 use super::world::{World, WorldError, content};
 
-/// The Google Workspace of the world's people, as its administrator has set it up.
+/// The world's Google Workspace, as its administrator has set it up.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Workspace {
     /// Its domains. Accounts can impersonate the world's users of these and no others.
     pub domains: Vec<String>,
-    /// What was allowed to whom.
+    /// The delegations that were granted.
     pub delegations: Vec<Delegation>,
 }
 
-/// What one account may do as any person of the domains.
+/// The scopes of one account for every user of the domains.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Delegation {

@@ -50,7 +50,7 @@ pub struct World {
     pub folders: Vec<Folder>,
     /// Projects, with their accounts.
     pub projects: Vec<Project>,
-    /// People.
+    /// Users.
     pub users: Vec<User>,
     /// Groups; clients cannot see into them.
     pub groups: Vec<Group>,
@@ -70,12 +70,12 @@ pub struct World {
     pub operation_polls: Option<u32>,
     /// For how many seconds after an API was turned on calls to it are still refused.
     pub activation_seconds: i64,
-    /// For how many seconds after a write a policy is still enforced as it was before; how it reads is another matter.
-    /// None if left out. At Google a new binding was felt after about 70 seconds and the removal of one after about 90
-    /// (measured in 2026).
+    /// For how many seconds after a write a policy is still enforced as it was before; `staleReadSeconds` is about
+    /// how it reads. None if left out. At Google a new binding was felt after about 70 seconds and the removal of one
+    /// after about 90 (measured in 2026).
     pub propagation_seconds: i64,
     /// For how many seconds after a write a policy still reads as it was before, with the etag of then; what is
-    /// enforced is another matter.
+    /// enforced is for `propagationSeconds`.
     pub stale_read_seconds: i64,
     /// By how many seconds its clock is ahead of the machine's; negative is behind. The clock stays in the years 1971 to
     /// 9998.
@@ -158,7 +158,7 @@ pub struct Project {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Account {
-    /// Its email, or the part before `@` of one of its project.
+    /// Its email, or only the part before `@`.
     pub email: String,
     /// Its 21 digits; made from the email if left out.
     pub unique_id: String,
@@ -212,7 +212,7 @@ pub struct CustomRole {
     pub permissions: Vec<String>,
 }
 
-/// A person.
+/// A user.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct User {
@@ -250,7 +250,7 @@ pub enum WorldError {
     /// Not the form above: the message names field, line and column.
     #[error("the world cannot be read: {0}")]
     Form(#[from] serde_json::Error),
-    /// The form is right, the content is not.
+    /// The content is wrong.
     #[error("the world is not consistent: {field}: {problem}")]
     Content {
         /// As `projects[2].parent`.
@@ -268,7 +268,7 @@ impl World {
 
     /// Reads a world and completes it: emails, unique ids, key ids.
     pub fn parse(text: &str) -> Result<World, WorldError> {
-        // First what was a field once: it gets more than "unknown field". Text that is not JSON is told below.
+        // Former fields get a better message than "unknown field". Text that is not JSON is reported below.
         behaviour::check_settled(&serde_json::from_str(text).unwrap_or_default())?;
         let mut world: World = serde_json::from_str(text)?;
         world.check_shape(text)?;
@@ -325,7 +325,7 @@ impl World {
 impl Account {
     pub(super) fn complete(&mut self, project: &str) {
         if !self.email.contains('@') {
-            // A project of a domain, `example.com:name`, turns its two parts round.
+            // The two parts of a project of a domain, `example.com:name`, are swapped.
             let host = match project.split_once(':') {
                 Some((domain, name)) => format!("{name}.{domain}"),
                 None => project.to_owned(),

@@ -3,7 +3,7 @@
 
 use super::Unreadable;
 
-/// How deep an expression may be nested; the reader calls itself for each level.
+/// How deep an expression may be nested; the parser recurses for each level.
 const DEEPEST: usize = 32;
 
 /// How many operators, calls and the like an expression may have; what walks the tree recurses for each.

@@ -42,7 +42,7 @@ impl Type {
         plain.to_owned()
     }
 
-    /// Whether something of the other type may stand where this one is wanted.
+    /// Whether this type accepts a value of another one.
     fn takes(&self, other: &Type) -> bool {
         match (self, other) {
             (Type::Any, _) | (_, Type::Any) => true,
@@ -71,7 +71,7 @@ fn declared(name: &str) -> Option<Type> {
     })
 }
 
-/// What a function of that name makes of its arguments, the target of a method first; nothing if it does not take them.
+/// The result type of a function for its arguments, the target of a method first; `None` if it does not take them.
 fn function(name: &str, args: &[Type]) -> Option<Type> {
     use Type::{Double, Flag, Int, Span, Text, Time, Uint};
     let has = |wanted: &[Type]| {
@@ -121,7 +121,7 @@ const METHODS: &[&str] = &[
     "getMilliseconds",
 ];
 
-/// What `+` and `-` take but for lists, and what they make of it.
+/// The operands and results of `+` and `-`, except for lists.
 fn sums(sign: &str) -> Vec<(Type, Type, Type)> {
     use Type::{Double, Int, Span, Text, Time, Uint};
     let same = |of: Type| (of.clone(), of.clone(), of);
@@ -135,7 +135,7 @@ fn sums(sign: &str) -> Vec<(Type, Type, Type)> {
     all
 }
 
-/// What an operator makes of two types.
+/// The result type of an operator.
 fn pair(sign: &str, left: &Type, right: &Type) -> Option<Type> {
     use Type::{Any, Double, Flag, Int, Span, Text, Time, Uint};
     let both = |all: &[Type]| all.iter().any(|of| of.takes(left) && of.takes(right));

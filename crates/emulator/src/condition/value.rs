@@ -128,7 +128,7 @@ fn of(expr: &Expr, facts: &Facts) -> Evaluated {
         ExprKind::Call(Some(target), ..) if is_name(target, "resource") => {
             Value::of_flag(facts.name.as_ref().map(|_| false))
         }
-        // What the API has to say of the request is not told here.
+        // API attributes are not served here.
         ExprKind::Call(Some(target), ..) if is_name(target, "api") => Value::Open,
         ExprKind::Call(target, name, args) => {
             let args: Vec<Value> =

@@ -11,7 +11,7 @@ impl Failure {
         Failure::google(409, "ALREADY_EXISTS", message).detail("ResourceInfo", json!({"resourceName": name}))
     }
 
-    /// A project with all the accounts that it may have (captured by Kubeflow's tests in 2019).
+    /// A project at its limit of accounts (captured by Kubeflow's tests in 2019).
     pub(crate) fn too_many_accounts() -> Failure {
         Failure::google(429, "RESOURCE_EXHAUSTED", "Maximum number of service accounts on project reached.")
             .detail("RetryInfo", json!({"retryDelay": "86401s"}))
@@ -22,7 +22,7 @@ impl Failure {
         Failure::google(409, "ABORTED", "The etag of the service account is not the current one.")
     }
 
-    /// What is said of a key too many, and no more than that (captured by firebase-tools in 2023).
+    /// The message for one key too many (captured by firebase-tools in 2023).
     pub(crate) fn failed_precondition() -> Failure {
         Failure::google(400, "FAILED_PRECONDITION", "Precondition check failed.")
     }

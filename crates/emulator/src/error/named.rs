@@ -196,7 +196,7 @@ impl Failure {
         }
     }
 
-    /// The method's own quota, used up: what the metric and its limit are called, and the limits, are known for some of
+    /// The method's own quota, exhausted: what the metric and its limit are called, and the limits, are known for some of
     /// the services only (quota pages of IAM); the others have the general one.
     fn quota_here(context: &FaultContext<'_>) -> Failure {
         let service = context.at.service;
@@ -237,7 +237,7 @@ impl Failure {
         }
     }
 
-    /// The refusal as a service says it that has no form for errors: its text alone.
+    /// The refusal of a service without a form for errors: its text alone.
     pub(crate) fn into_plain(self) -> Response {
         let text = format!("{}\n", self.text());
         let mut plain = reply::plain(self.status, &text);
@@ -257,7 +257,7 @@ impl Failure {
     }
 }
 
-/// How the methods of IAM begin that change something.
+/// The prefixes of IAM's methods that change something.
 const WRITES: [&str; 8] = ["set", "create", "patch", "update", "delete", "undelete", "disable", "enable"];
 
 /// The message for one of the reasons of `FORBIDDEN`. Two were seen on the wire, of the second only how it calls an API

@@ -10,7 +10,7 @@ impl Failure {
         Failure::oauth(400, "invalid_grant", description)
     }
 
-    /// A refresh token that was good once (recalled).
+    /// An expired or revoked refresh token (recalled).
     pub(crate) fn grant_ended() -> Failure {
         Failure::invalid_grant("Token has been expired or revoked.")
     }
@@ -44,7 +44,7 @@ impl Failure {
         )
     }
 
-    /// The token endpoint asked for something it does not have.
+    /// An unknown grant type.
     pub(crate) fn unsupported_grant(grant: &str) -> Failure {
         Failure::oauth(400, "unsupported_grant_type", &format!("Invalid grant_type: {grant}"))
     }

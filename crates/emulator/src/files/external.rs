@@ -14,18 +14,18 @@ use crate::state::{Grant, State};
 use crate::subject::{self, HEADER, issue_subject_token};
 use crate::tokens::{Principal, secret};
 
-/// The field of the subject token where it stands in JSON.
+/// The field of the subject token in JSON.
 const FIELD: &str = "access_token";
 
-/// What a file is called, its kind, and its content.
+/// A credentials file before it is written.
 pub(crate) struct UnwrittenFile {
-    /// What tells it from the others.
+    /// The distinguishing part of its name.
     pub(crate) name: String,
     pub(crate) kind: &'static str,
     pub(crate) content: Value,
 }
 
-/// Makes the file of somebody of a pool, and writes what it points at.
+/// Makes the file of a pool's principal, and writes what it points to.
 pub(crate) fn make_file(
     state: &mut State,
     caller: &Caller,

@@ -19,7 +19,7 @@ const DAY: i64 = 24 * 60 * 60;
 /// Longer than emulators run, and short enough for systems that refuse certificates of years.
 const LIFE: i64 = 30 * DAY;
 
-/// What speaks TLS as every host that is served, and the certificate by which that is believed.
+/// The server's side of TLS for every host that is served, and the certificate that clients have to trust.
 pub(crate) struct Authority {
     /// Ends TLS.
     pub(crate) acceptor: TlsAcceptor,
@@ -28,8 +28,8 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Makes one, at this time of the real clock, in seconds since the epoch: clients hold certificates against theirs, and
-    /// not against the emulator's.
+    /// Makes one, at this time of the real clock, in seconds since the epoch: clients hold certificates against
+    /// theirs, and not against the emulator's.
     pub(crate) fn make(now: i64) -> io::Result<Authority> {
         Authority::try_make(now).map_err(io::Error::other)
     }

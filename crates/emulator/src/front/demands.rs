@@ -65,7 +65,7 @@ fn is_grpc(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.starts_with("application/grpc"))
 }
 
-/// A call of gRPC is told in its own way that there is none: status 12, UNIMPLEMENTED, and a sentence, percent-encoded.
+/// The answer to gRPC, which is not served: status 12, UNIMPLEMENTED, and a sentence, percent-encoded.
 fn grpc() -> Response {
     const SENTENCE: &str =
         "The emulator serves REST, not gRPC: give the client library transport=%22rest%22.";

@@ -7,7 +7,7 @@ use tower_http::compression::Predicate;
 use super::hosts::Host;
 use crate::routes::FromGoogle;
 
-/// As they were seen on answers of Google's APIs. Where another protocol is served, too, is told by the real hosts alone.
+/// As they were seen on answers of Google's APIs. Only Google's real hosts announce another protocol.
 pub(crate) fn dress(response: &mut Response, version: Version, host: Host) {
     if response.extensions().get::<FromGoogle>().is_none() {
         return;

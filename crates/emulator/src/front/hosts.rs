@@ -64,10 +64,10 @@ pub(crate) fn service(host: &str) -> Option<Api> {
     googles().find(|(name, _)| name.eq_ignore_ascii_case(host)).map(|(_, api)| api)
 }
 
-/// Why a request is for no host of ours.
+/// Why a request is not for one of our hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Misdirected {
-    /// It names several hosts, of which each reader would take another one (RFC 9112, 3.2).
+    /// It names several hosts, and readers would disagree on which (RFC 9112, 3.2).
     Several,
     /// It names another one.
     Elsewhere,

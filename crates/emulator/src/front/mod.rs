@@ -28,7 +28,7 @@ use hosts::Misdirected;
 pub(crate) use proxy::Proxy;
 pub(crate) use verb::Parameters;
 
-/// What stands before the APIs of one emulator.
+/// The front end of one emulator.
 #[derive(Clone)]
 pub(crate) struct Front {
     pub(crate) shared: Arc<Shared>,
@@ -54,7 +54,7 @@ async fn serve(
     }
     let tunnel = request.extensions().get::<Host>().copied();
     let (mut parts, body) = request.into_parts();
-    // Also of what is refused: a connection with half a body in it is of no use to its next request.
+    // Even if the request is refused: a connection with half a body in it cannot carry the next request.
     let mut body = payload::read_body(body).await;
     let is_whole = body.is_ok();
     let mut response = match hosts::find_host(&parts, tunnel) {
@@ -89,7 +89,7 @@ async fn serve(
     response
 }
 
-/// Writes down what no method saw.
+/// Logs a request that reached no method.
 async fn logged(shared: &Shared, path: String, mut response: Response) -> Response {
     response.extensions_mut().insert(FromGoogle { fault_applied: false });
     let status = response.status().as_u16();

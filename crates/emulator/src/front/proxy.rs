@@ -29,7 +29,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// What speaks in the authority's name, and the task that holds its tunnels: they end with it.
+    /// A proxy with that authority, and the task that holds its tunnels: they end with it.
     pub(crate) fn new(authority: Arc<Authority>) -> (Proxy, impl Future<Output = ()> + Send + 'static) {
         let (sender, mut receiver) = mpsc::channel::<BoxFuture<'static, ()>>(16);
         let tunnels = async move {

@@ -20,14 +20,13 @@ use crate::state::{Resource, State};
 use crate::world::AccountKey;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
+    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM.";
         "iam.keys.list" GET "/{account}/keys" "ListServiceAccountKeys" => list;
         "iam.keys.get" GET "/{account}/keys/{key}" "GetServiceAccountKey" => get;
         "iam.keys.create" POST "/{account}/keys" "CreateServiceAccountKey" => create;
         "iam.keys.delete" DELETE "/{account}/keys/{key}" "DeleteServiceAccountKey" => delete;
         "iam.keys.disable" POST "/{account}/keys/{key}:disable" "DisableServiceAccountKey" => disable;
         "iam.keys.enable" POST "/{account}/keys/{key}:enable" "EnableServiceAccountKey" => enable;
-    }
 };
 
 const SYSTEM: &str = "SYSTEM_MANAGED";
@@ -45,7 +44,7 @@ struct ListedKey {
     real: Option<(Arc<Key>, Validity)>,
 }
 
-/// A user-managed key as IAM tells it.
+/// A user-managed key as IAM returns it.
 fn user_json(account: &str, key: &AccountKey) -> Value {
     let until = key.expires.as_deref().map_or_else(|| keys::NEVER.to_owned(), clock::canonical);
     json!({"name": format!("{account}/keys/{}", key.id), "validAfterTime": clock::canonical(&key.created),

@@ -13,7 +13,7 @@ use crate::state::{Resource, State};
 use crate::world::Account;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
+    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM.";
         "iam.serviceAccounts.create" POST "" "CreateServiceAccount" => create;
         "iam.serviceAccounts.patch" PATCH "/{account}" "PatchServiceAccount" => patch;
         "iam.serviceAccounts.update" PUT "/{account}" "UpdateServiceAccount" => update;
@@ -21,7 +21,6 @@ pub(super) const ROUTES: &[Route] = routes! {
         "iam.serviceAccounts.disable" POST "/{account}:disable" "DisableServiceAccount" => disable;
         "iam.serviceAccounts.enable" POST "/{account}:enable" "EnableServiceAccount" => enable;
         "iam.serviceAccounts.undelete" POST "/{account}:undelete" "UndeleteServiceAccount" => undelete;
-    }
 };
 
 /// How many accounts a project may have unless the world says otherwise (quotas page of IAM).
@@ -124,7 +123,7 @@ fn check_id(id: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// That an account of that email is there.
+/// The refusal of an email that is in use.
 fn exists(state: &State, account: usize) -> Failure {
     let name = state.name(Resource::Account(account));
     let id = state.accounts[account].email.split('@').next().unwrap_or_default();

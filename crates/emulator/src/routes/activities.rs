@@ -10,15 +10,14 @@ use crate::reply;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    PolicyAnalyzer "/v1/projects/{project}/locations/{location}/activityTypes" "google.cloud.policyanalyzer.v1.PolicyAnalyzer." {
+    PolicyAnalyzer "/v1/projects/{project}/locations/{location}/activityTypes" "google.cloud.policyanalyzer.v1.PolicyAnalyzer.";
         "policyanalyzer.activities.query" GET "/{type}/activities:query" "QueryActivity" => query;
-    }
 };
 
 /// The most names in a filter (Policy Analyzer documentation).
 const MOST_NAMES: usize = 10;
 
-/// What is told about: the resource's name, its unique id or its key's id, and the account.
+/// The subject of an activity: the resource's name, its unique ID or its key's ID, and the account.
 struct Subject {
     name: String,
     id: String,
@@ -78,7 +77,7 @@ fn activity_json(state: &State, subject: &Subject, kind: &str, of_keys: bool, no
         "activity": activity})
 }
 
-/// The names of a filter: `activities.fullResourceName = "…"`, several joined by OR. Nothing where it cannot be read.
+/// The names of a filter: `activities.fullResourceName = "…"`, several joined by OR. `None` if it cannot be parsed.
 fn filter(text: &str) -> Option<Vec<String>> {
     if text.trim().is_empty() {
         return Some(Vec::new());

@@ -11,9 +11,8 @@ use crate::reply;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService." {
+    CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService.";
         "cloudasset.analyzeIamPolicy" GET ":analyzeIamPolicy" "AnalyzeIamPolicy" => analyze;
-    }
 };
 
 /// How many analyses an organization may ask for in a day unless the world says otherwise (quotas page of Cloud Asset).
@@ -93,7 +92,7 @@ fn authorize_scope(call: &ApiCall, state: &State, caller: &ApiCaller) -> Result<
     Ok(scope)
 }
 
-/// The question of a request. But for the limit of ten the sentences are ours.
+/// Parses the query of a request. Except for the limit of ten the sentences are ours.
 fn question(call: &ApiCall, state: &State, query: &Query, scope: Resource) -> Result<AnalysisQuery, Failure> {
     if query.text("savedAnalysisQuery").is_some() {
         return Err(Failure::not_served("savedAnalysisQuery of cloudasset.analyzeIamPolicy"));

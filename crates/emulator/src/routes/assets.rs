@@ -13,10 +13,9 @@ use crate::search::{Search, SearchTerm};
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService." {
+    CloudAsset "/v1/{kind}/{id}" "google.cloud.asset.v1.AssetService.";
         "cloudasset.searchAllIamPolicies" GET ":searchAllIamPolicies" "SearchAllIamPolicies" => policies;
         "cloudasset.searchAllResources" GET ":searchAllResources" "SearchAllResources" => resources;
-    }
 };
 
 const ACCOUNT: &str = "iam.googleapis.com/ServiceAccount";
@@ -58,7 +57,7 @@ impl Asset {
         }
     }
 
-    /// Project, folders and organization, which both searches tell.
+    /// Project, folders and organization, which both searches return.
     fn place(self, state: &State) -> Map<String, Value> {
         let mut place = Map::new();
         let mut folders = Vec::new();
@@ -76,7 +75,7 @@ impl Asset {
         place
     }
 
-    /// As `searchAllResources` tells it. The attributes of an account are a guess: no capture of one was seen.
+    /// As `searchAllResources` returns it. The attributes of an account are a guess: no capture of one was seen.
     fn json(self, state: &State) -> Value {
         let parent = match self.key {
             Some(_) => Some(Asset { key: None, ..self }),

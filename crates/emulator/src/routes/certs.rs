@@ -11,21 +11,18 @@ use crate::keys::{self, Key, Validity};
 use crate::reply;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    OAuth "" "" {
+    OAuth "" "";
         "oauth2.discovery" GET "/.well-known/openid-configuration" => discovery;
-    }
-    OAuth "" "google.identity.oauth2." {
+    OAuth "" "google.identity.oauth2.";
         "oauth2.certs" GET "/oauth2/v3/certs" "Certs" => google_jwks;
         "oauth2.certs" GET "/oauth2/v1/certs" "Certs" => google_certificates;
-    }
-    OAuth "" "" {
+    OAuth "" "";
         "certs.jwk" GET "/service_accounts/v1/metadata/jwk/{account}" => jwks;
         "certs.jwk" GET "/service_accounts/v1/jwk/{account}" => jwks;
         "certs.jwk" GET "/robot/v1/metadata/jwk/{account}" => jwks;
         "certs.x509" GET "/service_accounts/v1/metadata/x509/{account}" => certificates;
         "certs.x509" GET "/robot/v1/metadata/x509/{account}" => certificates;
         "certs.raw" GET "/service_accounts/v1/metadata/raw/{account}" => raw;
-    }
 };
 
 /// How long Google lets its own keys be kept.

@@ -19,7 +19,7 @@ use crate::metadata::Metadata;
 use crate::reply;
 use crate::state::Shared;
 
-/// Where it lies.
+/// Its path.
 pub(crate) const PATH: &str = "/_emulator/";
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ struct AdvanceClockBody {
     advance_seconds: i64,
 }
 
-/// What may become of the machine; what is left out stays.
+/// A change of the machine; what is left out stays.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ChangeMachineBody {
@@ -49,7 +49,7 @@ impl ChangeMachineBody {
 /// Answers a request below the path.
 pub(crate) async fn serve(shared: &Shared, parts: &Parts, body: &Bytes) -> Response {
     let what = parts.uri.path().strip_prefix(PATH).unwrap_or_default();
-    // A page in a browser may send anything here but this type.
+    // A page in a browser can send every type but this one.
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
     if parts.method == Method::POST && !kind.starts_with("application/json") {
         return problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the header Content-Type: application/json");

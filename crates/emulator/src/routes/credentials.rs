@@ -20,26 +20,23 @@ use crate::tokens::{Principal, Token, is_scope};
 use crate::world::Account;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Credentials "/v1/projects/{project}/serviceAccounts" "google.iam.credentials.v1.IAMCredentials." {
+    Credentials "/v1/projects/{project}/serviceAccounts" "google.iam.credentials.v1.IAMCredentials.";
         "iamcredentials.generateAccessToken" POST "/{account}:generateAccessToken" "GenerateAccessToken" => access_token;
         "iamcredentials.generateIdToken" POST "/{account}:generateIdToken" "GenerateIdToken" => id_token;
         "iamcredentials.signBlob" POST "/{account}:signBlob" "SignBlob" => sign_blob;
         "iamcredentials.signJwt" POST "/{account}:signJwt" "SignJwt" => sign_jwt;
         "iamcredentials.getAllowedLocations" GET "/{account}/allowedLocations" "GetAllowedLocations" => allowed_locations;
-    }
-    Credentials "/v1/projects/{project}/locations/global/workloadIdentityPools" "google.iam.credentials.v1.IAMCredentials." {
+    Credentials "/v1/projects/{project}/locations/global/workloadIdentityPools" "google.iam.credentials.v1.IAMCredentials.";
         "iamcredentials.getAllowedLocationsOfPool" GET "/{pool}/allowedLocations" "GetAllowedLocations" => allowed_locations_of_pool;
-    }
-    Credentials "/v1/locations/global/workforcePools" "google.iam.credentials.v1.IAMCredentials." {
+    Credentials "/v1/locations/global/workforcePools" "google.iam.credentials.v1.IAMCredentials.";
         "iamcredentials.getAllowedLocationsOfPool" GET "/{pool}/allowedLocations" "GetAllowedLocations" => allowed_locations_of_pool;
-    }
 };
 
 /// One hour: the default everywhere, and the most for an access token unless the organization allows more.
 const HOUR: i64 = 3_600;
 const HALF_A_DAY: i64 = 12 * HOUR;
 
-/// The account that is to be minted for, once every hop of the chain has been found open: the caller needs
+/// The account to mint for, once every hop of the chain is permitted: the caller needs
 /// implicitDelegation on the first delegate, each delegate on the next, the last one the permission on the target. It
 /// then counts as having authenticated.
 fn target(
@@ -272,7 +269,7 @@ async fn sign_jwt(call: ApiCall) -> ApiResult {
     Ok(reply::message(json!({"keyId": key.id, "signedJwt": key.jwt(&signed)})))
 }
 
-/// No restriction anywhere. google-auth asks for this in the background and must never stumble over it.
+/// No restriction anywhere. google-auth asks for this in the background, and an error would break it.
 async fn allowed_locations(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.caller().await?;
@@ -281,7 +278,7 @@ async fn allowed_locations(call: ApiCall) -> ApiResult {
     Ok(reply::message(json!({"encodedLocations": "0x0"})))
 }
 
-/// The same for a pool, for those who are of it.
+/// The same for a pool's principals.
 async fn allowed_locations_of_pool(call: ApiCall) -> ApiResult {
     call.query(&[])?;
     call.caller().await?;

@@ -15,13 +15,13 @@ use crate::reply;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Iam "/v2/policies/{point}/denypolicies" "google.iam.v2.Policies." {
+    Iam "/v2/policies/{point}/denypolicies" "google.iam.v2.Policies.";
         "iam.denyPolicies.list" GET "" "ListPolicies" => list;
         "iam.denyPolicies.get" GET "/{policy}" "GetPolicy" => get;
-    }
 };
 
-/// What every policy tells of itself. A list leaves out the rules and the etag (seen in public tools that then get each).
+/// The common part of a policy in lists and reads. A list leaves out the rules and the etag (seen in public tools
+/// that then get each).
 fn metadata(name: &str, policy: &DenyPolicy) -> Value {
     let uid = keys::hex(&keys::hash(name)[..16]);
     let uid = [&uid[..8], &uid[8..12], &uid[12..16], &uid[16..20], &uid[20..]].join("-");

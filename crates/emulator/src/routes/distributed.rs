@@ -12,9 +12,8 @@ use crate::reply;
 use crate::tokens::secret;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    External "" "" {
+    External "" "";
         "external.authenticate" POST "/authenticate" => authenticate;
-    }
 };
 
 // As google-auth asks: the grant has the name of a type of tokens.

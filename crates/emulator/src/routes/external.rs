@@ -17,7 +17,7 @@ use crate::state::State;
 use crate::subject::{HEADER, issue_subject_token};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    External "/external/{owner}/{pool}/{provider}" "" {
+    External "/external/{owner}/{pool}/{provider}" "";
         "external.subjectToken" GET "/identities/{number}" => subject_token;
         "external.discovery" GET "/.well-known/openid-configuration" => discovery;
         "external.jwks" GET "/jwks" => jwks;
@@ -25,7 +25,6 @@ pub(super) const ROUTES: &[Route] = routes! {
         "external.awsZone" GET "/latest/meta-data/placement/availability-zone" => aws_zone;
         "external.awsRole" GET "/latest/meta-data/iam/security-credentials" => aws_role;
         "external.awsCredentials" GET "/latest/meta-data/iam/security-credentials/{role}" => aws_credentials;
-    }
 };
 
 fn provider<'a>(call: &ApiCall, state: &'a State) -> Option<(&'a Pool, &'a Provider)> {
@@ -43,8 +42,8 @@ fn nothing_here() -> Response {
     reply::plain(StatusCode::NOT_FOUND, "404 - Not Found")
 }
 
-/// The issuer of a provider, under its own name and with its keys here. No request is sent to it: what is trusted is in the
-/// world. It is for verifiers of the subject tokens.
+/// The issuer of a provider, under its own name and with its keys here. The emulator never asks it: trusted keys are
+/// in the world. It is for verifiers of the subject tokens.
 async fn discovery(call: ApiCall) -> ApiResult {
     let state = call.state().await;
     let Some(ProviderKind::Oidc(oidc)) = provider(&call, &state).map(|(_, provider)| &provider.kind) else {
@@ -87,8 +86,8 @@ async fn subject_token(call: ApiCall) -> ApiResult {
     ))
 }
 
-/// The one session token of a machine's metadata server, made of its name: it guards against being tricked into a
-/// request, not against other processes on the machine.
+/// The one session token of a machine's metadata server, made from its name: it protects from forged
+/// requests, not from other processes on the machine.
 fn session_token(call: &ApiCall) -> String {
     let name = [call.param("owner"), call.param("pool"), call.param("provider")].join("/");
     keys::hex(&keys::hash(&format!("{}{name}", call.shared.base))[..20])
@@ -106,7 +105,7 @@ async fn aws_session(call: ApiCall) -> ApiResult {
     Ok(reply::plain(StatusCode::OK, &session_token(&call)))
 }
 
-/// What the metadata server tells of the machine, to those who have a session.
+/// Answers about the machine to a request with the session token.
 async fn answer_with_session(
     call: &ApiCall,
     tell: impl FnOnce(&Aws, &AwsRole) -> Option<Response>,

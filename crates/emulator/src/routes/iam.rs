@@ -15,16 +15,14 @@ use crate::state::{Resource, State};
 use crate::world::Account;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM." {
+    Iam "/v1/projects/{project}/serviceAccounts" "google.iam.admin.v1.IAM.";
         "iam.serviceAccounts.list" GET "" "ListServiceAccounts" => list;
         "iam.serviceAccounts.get" GET "/{account}" "GetServiceAccount" => get;
         "iam.serviceAccounts.getIamPolicy" POST "/{account}:getIamPolicy" "GetIAMPolicy" => get_policy;
         "iam.serviceAccounts.setIamPolicy" POST "/{account}:setIamPolicy" "SetIAMPolicy" => set_policy;
         "iam.serviceAccounts.testIamPermissions" POST "/{account}:testIamPermissions" "TestIAMPermissions" => test_permissions;
-    }
-    Iam "" "google.iam.admin.v1.IAM." {
+    Iam "" "google.iam.admin.v1.IAM.";
         "iam.iamPolicies.lintPolicy" POST "/v1/iamPolicies:lintPolicy" "LintPolicy" => lint;
-    }
 };
 
 /// The account of the path. Under `-` an unknown account reads like one that the caller cannot access (IAM
@@ -64,8 +62,8 @@ fn policy_holder(
     }
 }
 
-/// Whether a name is an address to which no account anywhere belongs. Google's own agents have accounts, and so has what
-/// is only looked for in another project.
+/// Whether a name is an email that no account anywhere has. Google's own agents have accounts, and so have accounts
+/// in other projects.
 fn is_without_gaia_id(state: &State, name: &str) -> bool {
     member::is_email(name) && !member::is_agent(name) && state.account(name).is_none()
 }
@@ -73,7 +71,7 @@ fn is_without_gaia_id(state: &State, name: &str) -> bool {
 /// The etag of every account: the field is deprecated, and always this (recalled).
 pub(crate) const ETAG: &str = "MDEwMjE5MjA=";
 
-/// An account as IAM tells it.
+/// An account as IAM returns it.
 pub(crate) fn account_json(state: &State, i: usize) -> Value {
     let Account { email, unique_id, display_name, description, disabled, .. } = &state.accounts[i];
     json!({"name": state.name(Resource::Account(i)), "projectId": state.project_of(i).id, "uniqueId": unique_id,

@@ -27,19 +27,17 @@ use tree::Lookup;
 
 /// Tokens. google-auth may post to them, with a certificate to which a token is to be bound; ours never are.
 pub(super) const ROUTES: &[Route] = routes! {
-    Metadata "/computeMetadata/v1/instance/service-accounts/{account}" "" {
+    Metadata "/computeMetadata/v1/instance/service-accounts/{account}" "";
         "metadata.token" GET "/token" => token;
         "metadata.token" POST "/token" => token;
         "metadata.identity" GET "/identity" => identity;
         "metadata.identity" POST "/identity" => identity;
-    }
 };
 
-/// Everything else, whatever its path: the tree knows what there is.
+/// Everything else, whatever its path.
 pub(crate) static REST: &[Route] = routes! {
-    Metadata "" "" {
+    Metadata "" "";
         "metadata.read" GET "/" => read;
-    }
 };
 
 /// Whether a path is the metadata server's: its root, which clients ask to find out where they are, or below.
@@ -52,7 +50,7 @@ pub(crate) fn is_served_path(segments: &[String]) -> bool {
 const LIFETIME: i64 = 3_599;
 const LEAST_LEFT: i64 = 300;
 
-/// Why something is not served.
+/// A refusal of the metadata server.
 enum MetadataRefusal {
     /// The page for a path that does not exist.
     NotThere,
@@ -251,7 +249,7 @@ async fn identity(call: ApiCall) -> ApiResult {
     let path = format!("/computeMetadata/v1/instance/service-accounts/{}/identity", call.param("account"));
     let claims = identity_claims(&call).await;
     Ok(match claims {
-        // The type is the real one, odd as it is.
+        // This type is what the real server sends.
         Ok(claims) => reply::with_type(StatusCode::OK, "text/html", google_jwt(claims).await),
         Err(refused) => refused.into_response(&call, &path),
     })

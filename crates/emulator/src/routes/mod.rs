@@ -61,7 +61,7 @@ pub(crate) use control::PATH as CONTROL;
 #[cfg(test)]
 pub(super) use unserved::DOCUMENTED;
 
-/// A row of a service's table.
+/// A method that is served.
 pub(super) struct Route {
     pub(super) api: Api,
     pub(super) verb: &'static str,
@@ -77,9 +77,10 @@ pub(super) struct Route {
 /// line for each route: its short name, its verb, the rest of its path, the rest of its gRPC name if it has one, and its
 /// handler.
 macro_rules! routes {
-    ($($api:ident $base:literal $service:literal {
+    ($(
+        $api:ident $base:literal $service:literal;
         $($name:literal $verb:ident $path:literal $($method:literal)? => $run:expr;)*
-    })*) => {
+    )*) => {
         &[$($($crate::routes::Route {
             api: $crate::routes::Api::$api,
             verb: stringify!($verb),
@@ -137,10 +138,10 @@ impl Route {
     }
 }
 
-/// What faults and the log call a request that no method is there for.
+/// The name of a request without a method, in faults and in the log.
 pub(crate) const UNROUTED: &str = "unrouted";
 
-/// The short names of all methods, and of what is none.
+/// The short names of all methods, and that of unrouted requests.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     all().map(|route| route.name).chain([UNROUTED])
 }
@@ -178,7 +179,7 @@ fn find(verb: &Method, uri: &Uri, host: Host) -> Option<(&'static Route, HashMap
     plain.filter(|(route, _)| !pattern::lacks_a_verb(route.path, &segments))
 }
 
-/// Everything a handler may look at.
+/// What a handler can read.
 struct ApiCall {
     shared: Arc<Shared>,
     route: &'static Route,

@@ -13,7 +13,7 @@ use crate::tokens::{Principal, Token, is_scope};
 use crate::world::{Account, unique_id};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    OAuth "" "google.identity.oauth2." {
+    OAuth "" "google.identity.oauth2.";
         "oauth2.token" POST "/token" "Token" => token;
         "oauth2.token" POST "/oauth2/v4/token" "Token" => token;
         "oauth2.revoke" POST "/revoke" "Revoke" => revoke;
@@ -30,7 +30,6 @@ pub(super) const ROUTES: &[Route] = routes! {
         "oauth2.userinfo" GET "/oauth2/v1/userinfo" "Userinfo" => user_plain;
         "oauth2.userinfo" GET "/oauth2/v2/userinfo" "Userinfo" => user_plain;
         "oauth2.userinfo" GET "/userinfo/v2/me" "Userinfo" => user_plain;
-    }
 };
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -55,7 +54,7 @@ fn optional_parameter<'a>(parameters: &'a Map<String, Value>, name: &str) -> Opt
     parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty())
 }
 
-/// A parameter that has to be there.
+/// A required parameter.
 pub(crate) fn required_parameter(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
     optional_parameter(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
 }
@@ -135,7 +134,7 @@ fn full_scope(scope: &str) -> String {
     }
 }
 
-/// What Google says of a person.
+/// Google's claims about a user.
 fn person(email: &str) -> Map<String, Value> {
     let mut claims = Map::new();
     claims.insert("sub".into(), unique_id(email).into());
@@ -200,8 +199,8 @@ async fn assertion(call: &ApiCall, text: &str) -> ApiResult {
     Ok(reply::exact(axum::http::StatusCode::OK, &answer))
 }
 
-/// The account itself, or the person of its `sub` (domain-wide delegation). The administrator's word comes before the
-/// question who that person is, so that a stranger learns nothing about people.
+/// The account itself, or the user of its `sub` (domain-wide delegation). The delegation is checked before the
+/// existence of the user, so that a stranger learns nothing about users.
 async fn stands_for(
     call: &ApiCall,
     jwt: &Jwt<'_>,
@@ -276,7 +275,7 @@ async fn info(call: &ApiCall) -> Result<Map<String, Value>, Failure> {
     let text = named.or_else(|| call.bearer()).ok_or_else(Failure::invalid_token)?;
     let now = call.now();
     let state = call.state().await;
-    // Tokens of the token service are its own: nothing is known of them here.
+    // Tokens of the Security Token Service are not known here.
     let known = |token: &&Token| token.expires > now && !token.is_exchanged();
     let token = state.tokens.find(&text).filter(known).ok_or_else(Failure::invalid_token)?;
     let mut fields = Map::new();

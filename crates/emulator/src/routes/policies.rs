@@ -89,7 +89,7 @@ pub(crate) fn write_policy(call: &ApiCall, state: &mut State, on: Resource) -> A
     Ok(answer)
 }
 
-/// Refuses what only some say is too much.
+/// Refuses what exceeds the limits in the world's behaviour.
 fn fits_in(policy: &Policy, on: Resource, how: &Behaviour) -> Result<(), Failure> {
     let public = |member: &str| matches!(member, "allUsers" | "allAuthenticatedUsers");
     if how.public_members == Tolerance::Refused

@@ -9,18 +9,16 @@ use crate::reply;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Iam "/v1/projects/{project}/locations/{location}/workloadIdentityPools" "google.iam.v1.WorkloadIdentityPools." {
+    Iam "/v1/projects/{project}/locations/{location}/workloadIdentityPools" "google.iam.v1.WorkloadIdentityPools.";
         "iam.workloadIdentityPools.list" GET "" "ListWorkloadIdentityPools" => workload_pools;
         "iam.workloadIdentityPools.get" GET "/{pool}" "GetWorkloadIdentityPool" => pool;
         "iam.workloadIdentityPoolProviders.list" GET "/{pool}/providers" "ListWorkloadIdentityPoolProviders" => providers;
         "iam.workloadIdentityPoolProviders.get" GET "/{pool}/providers/{provider}" "GetWorkloadIdentityPoolProvider" => provider;
-    }
-    Iam "/v1/locations/{location}/workforcePools" "google.iam.admin.v1.WorkforcePools." {
+    Iam "/v1/locations/{location}/workforcePools" "google.iam.admin.v1.WorkforcePools.";
         "iam.workforcePools.list" GET "" "ListWorkforcePools" => workforce_pools;
         "iam.workforcePools.get" GET "/{pool}" "GetWorkforcePool" => pool;
         "iam.workforcePoolProviders.list" GET "/{pool}/providers" "ListWorkforcePoolProviders" => providers;
         "iam.workforcePoolProviders.get" GET "/{pool}/providers/{provider}" "GetWorkforcePoolProvider" => provider;
-    }
 };
 
 const LIST: &[&str] = &["pageSize", "pageToken", "showDeleted"];
@@ -30,7 +28,7 @@ fn permission(call: &ApiCall) -> String {
     call.route.name.replacen("iam.", "iam.googleapis.com/", 1)
 }
 
-/// What a pool lies in.
+/// The parent of a pool.
 fn parent(state: &State, pool: &Pool) -> Option<Resource> {
     match (&pool.organization, pool.project) {
         (Some(number), _) => state.node(&format!("organizations/{number}")),
@@ -39,14 +37,14 @@ fn parent(state: &State, pool: &Pool) -> Option<Resource> {
     }
 }
 
-/// A pool as IAM tells it.
+/// A pool as IAM returns it.
 fn pool_json(pool: &Pool) -> Value {
     let parent = pool.organization.map(|number| format!("organizations/{number}"));
     json!({"name": pool.name, "parent": parent, "state": "ACTIVE", "disabled": pool.disabled})
 }
 
-/// A provider as IAM tells it. The keys of one whose key the emulator makes look uploaded: there is no issuer to ask
-/// its issuer for them.
+/// A provider as IAM returns it. The keys of one whose key the emulator makes look uploaded: it has no issuer to ask
+/// for them.
 fn provider_json(state: &State, pool: &Pool, provider: &Provider) -> Value {
     let is_aws = matches!(provider.kind, ProviderKind::Aws(_));
     let mut json = json!({"name": format!("{}/providers/{}", pool.name, provider.id), "state": "ACTIVE",

@@ -10,32 +10,29 @@ use crate::reply;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    ResourceManager "/v3/projects" "google.cloud.resourcemanager.v3.Projects." {
+    ResourceManager "/v3/projects" "google.cloud.resourcemanager.v3.Projects.";
         "cloudresourcemanager.projects.search" GET ":search" "SearchProjects" => search_projects;
         "cloudresourcemanager.projects.list" GET "" "ListProjects" => list;
         "cloudresourcemanager.projects.get" GET "/{id}" "GetProject" => get;
         "cloudresourcemanager.projects.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => get_policy;
         "cloudresourcemanager.projects.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => set_policy;
         "cloudresourcemanager.projects.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => test_permissions;
-    }
-    ResourceManager "/v3/folders" "google.cloud.resourcemanager.v3.Folders." {
+    ResourceManager "/v3/folders" "google.cloud.resourcemanager.v3.Folders.";
         "cloudresourcemanager.folders.search" GET ":search" "SearchFolders" => search_folders;
         "cloudresourcemanager.folders.list" GET "" "ListFolders" => list;
         "cloudresourcemanager.folders.get" GET "/{id}" "GetFolder" => get;
         "cloudresourcemanager.folders.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => get_policy;
         "cloudresourcemanager.folders.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => set_policy;
         "cloudresourcemanager.folders.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => test_permissions;
-    }
-    ResourceManager "/v3/organizations" "google.cloud.resourcemanager.v3.Organizations." {
+    ResourceManager "/v3/organizations" "google.cloud.resourcemanager.v3.Organizations.";
         "cloudresourcemanager.organizations.search" GET ":search" "SearchOrganizations" => search_organizations;
         "cloudresourcemanager.organizations.get" GET "/{id}" "GetOrganization" => get;
         "cloudresourcemanager.organizations.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => get_policy;
         "cloudresourcemanager.organizations.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => set_policy;
         "cloudresourcemanager.organizations.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => test_permissions;
-    }
 };
 
-/// When everything of the world was made.
+/// The creation time of everything in the world.
 pub(crate) const CREATED: &str = "2024-03-01T09:00:00Z";
 
 /// A resource as its own message.

@@ -14,28 +14,25 @@ use crate::reply;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    ResourceManager "/v1/projects" "google.cloudresourcemanager.v1.Projects." {
+    ResourceManager "/v1/projects" "google.cloudresourcemanager.v1.Projects.";
         "cloudresourcemanager.v1.projects.list" GET "" "ListProjects" => list;
         "cloudresourcemanager.v1.projects.get" GET "/{id}" "GetProject" => get;
         "cloudresourcemanager.v1.projects.getAncestry" POST "/{id}:getAncestry" "GetAncestry" => ancestry;
         "cloudresourcemanager.v1.projects.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => projects::get_policy;
         "cloudresourcemanager.v1.projects.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => projects::set_policy;
         "cloudresourcemanager.v1.projects.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => projects::test_permissions;
-    }
-    ResourceManager "/v2/folders" "google.cloud.resourcemanager.v2.Folders." {
+    ResourceManager "/v2/folders" "google.cloud.resourcemanager.v2.Folders.";
         "cloudresourcemanager.v2.folders.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => projects::get_policy;
         "cloudresourcemanager.v2.folders.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => projects::set_policy;
         "cloudresourcemanager.v2.folders.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => projects::test_permissions;
         "cloudresourcemanager.v2.folders.list" GET "" "ListFolders" => list_folders;
         "cloudresourcemanager.v2.folders.get" GET "/{id}" "GetFolder" => get_folder;
-    }
-    ResourceManager "/v1/organizations" "google.cloudresourcemanager.v1.Organizations." {
+    ResourceManager "/v1/organizations" "google.cloudresourcemanager.v1.Organizations.";
         "cloudresourcemanager.v1.organizations.search" POST ":search" "SearchOrganizations" => search_organizations;
         "cloudresourcemanager.v1.organizations.get" GET "/{id}" "GetOrganization" => get_organization;
         "cloudresourcemanager.v1.organizations.testIamPermissions" POST "/{id}:testIamPermissions" "TestIamPermissions" => projects::test_permissions;
         "cloudresourcemanager.v1.organizations.getIamPolicy" POST "/{id}:getIamPolicy" "GetIamPolicy" => projects::get_policy;
         "cloudresourcemanager.v1.organizations.setIamPolicy" POST "/{id}:setIamPolicy" "SetIamPolicy" => projects::set_policy;
-    }
 };
 
 /// The type and the id of a resource: a project's is its id, not its number.

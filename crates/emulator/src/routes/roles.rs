@@ -14,7 +14,7 @@ use crate::testable;
 use crate::world::CustomRole;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Iam "" "google.iam.admin.v1.IAM." {
+    Iam "" "google.iam.admin.v1.IAM.";
         "iam.roles.list" GET "/v1/roles" "ListRoles" => list_predefined;
         "iam.roles.get" GET "/v1/roles/{role}" "GetRole" => get_predefined;
         "iam.roles.queryGrantableRoles" POST "/v1/roles:queryGrantableRoles" "QueryGrantableRoles" => grantable;
@@ -23,7 +23,6 @@ pub(super) const ROUTES: &[Route] = routes! {
         "iam.projects.roles.get" GET "/v1/projects/{project}/roles/{role}" "GetRole" => get_of_project;
         "iam.organizations.roles.list" GET "/v1/organizations/{organization}/roles" "ListRoles" => list_of_organization;
         "iam.organizations.roles.get" GET "/v1/organizations/{organization}/roles/{role}" "GetRole" => get_of_organization;
-    }
 };
 
 const LIST: &[&str] = &["parent", "pageSize", "pageToken", "view", "showDeleted"];
@@ -53,8 +52,8 @@ fn is_full(query: &Query) -> Result<bool, Failure> {
     Ok(query.enums("view", VIEW, VIEWS)?.first() == Some(&"FULL"))
 }
 
-/// The roles that lists tell: those with a title. The two thousand others bear on nothing here; each is read by its name,
-/// and may be granted.
+/// The roles in lists: those with a title. The two thousand others have no effect here; each can be read by its name,
+/// and can be granted.
 fn titled() -> impl Iterator<Item = (&'static String, &'static Role)> {
     role::predefined().iter().filter(|(_, role)| !role.title.is_empty())
 }

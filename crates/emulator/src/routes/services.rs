@@ -12,20 +12,18 @@ use crate::services::ServiceChange;
 use crate::state::{Resource, State};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    ServiceUsage "/v1/projects/{project}/services" "google.api.serviceusage.v1.ServiceUsage." {
+    ServiceUsage "/v1/projects/{project}/services" "google.api.serviceusage.v1.ServiceUsage.";
         "serviceusage.services.list" GET "" "ListServices" => list;
         "serviceusage.services.batchGet" GET ":batchGet" "BatchGetServices" => batch_get;
         "serviceusage.services.batchEnable" POST ":batchEnable" "BatchEnableServices" => batch_enable;
         "serviceusage.services.get" GET "/{service}" "GetService" => get;
         "serviceusage.services.enable" POST "/{service}:enable" "EnableService" => enable;
         "serviceusage.services.disable" POST "/{service}:disable" "DisableService" => disable;
-    }
-    ServiceUsage "" "google.longrunning.Operations." {
+    ServiceUsage "" "google.longrunning.Operations.";
         "serviceusage.operations.get" GET "/v1/operations/{id}" "GetOperation" => operation;
-    }
 };
 
-/// The longest batches (discovery).
+/// The largest batches (discovery).
 const MOST_READ: usize = 30;
 const MOST_ENABLED: usize = 20;
 

@@ -21,14 +21,12 @@ use crate::subject;
 use crate::tokens::{Principal, Token, is_scope, secret};
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Sts "" "google.identity.sts.v1.SecurityTokenService." {
+    Sts "" "google.identity.sts.v1.SecurityTokenService.";
         "sts.token" POST "/v1/token" "ExchangeToken" => exchange;
-    }
-    Sts "" "" {
+    Sts "" "";
         "sts.introspect" POST "/v1/introspect" => introspect;
         "sts.oauthtoken" POST "/v1/oauthtoken" => refresh;
         "sts.revoke" POST "/v1/revoke" => revoke;
-    }
 };
 
 const EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
@@ -256,7 +254,7 @@ fn user_project(
     Ok(Some(state.projects[found].number.to_string()))
 }
 
-/// What a token of this service is. Of every other token it knows nothing, and says so without an error.
+/// Describes a token of this service. Any other token is inactive, which is not an error.
 async fn introspect(call: ApiCall) -> ApiResult {
     let parameters = parameters(&call);
     client(&call, &parameters).await?;
@@ -319,7 +317,7 @@ async fn refresh(call: ApiCall) -> ApiResult {
     Ok(reply::exact(axum::http::StatusCode::OK, &answer))
 }
 
-/// Ends a token of this service. One that is not known is as good as ended (RFC 7009), and nothing is said of it.
+/// Revokes a token of this service. An unknown one is not an error (RFC 7009).
 async fn revoke(call: ApiCall) -> ApiResult {
     let parameters = parameters(&call);
     let client = client(&call, &parameters).await?.ok_or_else(Failure::invalid_client)?;

@@ -17,15 +17,12 @@ use crate::tokens::Principal;
 use crate::verdict::Verdict;
 
 pub(super) const ROUTES: &[Route] = routes! {
-    Troubleshooter "" "google.cloud.policytroubleshooter.v1.IamChecker." {
+    Troubleshooter "" "google.cloud.policytroubleshooter.v1.IamChecker.";
         "policytroubleshooter.v1.iam.troubleshoot" POST "/v1/iam:troubleshoot" "TroubleshootIamPolicy" => v1;
-    }
-    Troubleshooter "" "google.cloud.policytroubleshooter.v2alpha1.IamChecker." {
+    Troubleshooter "" "google.cloud.policytroubleshooter.v2alpha1.IamChecker.";
         "policytroubleshooter.v2alpha1.iam.troubleshoot" POST "/v2alpha1/iam:troubleshoot" "TroubleshootIamPolicy" => v2alpha1;
-    }
-    Troubleshooter "" "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter." {
+    Troubleshooter "" "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.";
         "policytroubleshooter.iam.troubleshoot" POST "/v3/iam:troubleshoot" "TroubleshootIamPolicy" => v3;
-    }
 };
 
 const TUPLE: [Field; 3] =
@@ -123,7 +120,7 @@ fn levels(state: &State, full: &str) -> Result<Vec<Option<Resource>>, Failure> {
     Ok(std::iter::once(None).chain(above.into_iter().flat_map(|p| state.ancestors(p)).map(Some)).collect())
 }
 
-/// How a version writes what it says.
+/// A version of the API, each with its own spelling.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ApiVersion {
     /// v1, which has no conditions that hold.
@@ -168,7 +165,7 @@ impl ApiVersion {
         }
     }
 
-    /// Which data points weigh how much is Google's secret; here all weigh that are not against.
+    /// Google does not publish how relevance is computed; here everything that is not negative is relevant.
     fn relevance(self, verdict: Verdict) -> &'static str {
         match (self, verdict) {
             (ApiVersion::V3, Verdict::No) => "HEURISTIC_RELEVANCE_NORMAL",
@@ -218,7 +215,7 @@ impl ApiVersion {
     }
 }
 
-/// What became of a condition: the expression as a whole, not its parts one by one as Google tells them.
+/// The value of a condition: of the expression as a whole, not of each part as at Google.
 fn explained(condition: &Condition, outcome: &Result<Option<bool>, Unreadable>) -> Value {
     let end = condition.expression.chars().count().saturating_sub(1);
     match outcome {
@@ -303,7 +300,7 @@ async fn v3(call: ApiCall) -> ApiResult {
     Ok(reply::message_keeping(body, VALUES))
 }
 
-/// A context as it is told: of 64 bits, a port is text in JSON.
+/// A context as the answer repeats it: of 64 bits, a port is text in JSON.
 fn context_json(context: Map<String, Value>) -> Value {
     let mut context = Value::Object(context);
     if let Some(port) = context.pointer_mut("/destination/port") {

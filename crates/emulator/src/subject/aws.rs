@@ -32,7 +32,7 @@ struct Header {
     value: String,
 }
 
-/// A request taken apart, not yet believed.
+/// A parsed request, not yet verified.
 struct SignedRequest<'a> {
     host: &'a str,
     query: &'a str,
@@ -44,7 +44,7 @@ struct SignedRequest<'a> {
     signature: &'a str,
 }
 
-/// What AWS would say of the one who signed the request for this audience.
+/// The claims of the signer of a request for this audience, as AWS would report them.
 pub(crate) fn verify(
     trusted: &Aws,
     name: &str,

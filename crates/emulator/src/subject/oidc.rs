@@ -28,11 +28,11 @@ pub(crate) fn verify(
         return refused("Unable to parse the ID Token.".into());
     };
     let set = key.map(Es256::jwks).or_else(|| trusted.jwks.clone()).unwrap_or_default();
-    // Nothing of what it says is worth telling before it is known who says it.
+    // Its claims are reported only once its signature is verified.
     match jwks::verify(&set, &jwt) {
         Signature::Valid => {}
         Signature::Forged => return refused("Unable to verify the ID Token signature.".into()),
-        // Google looks for a key that it does not have at the issuer, and finds nobody there.
+        // Google looks for a key that it does not have at the issuer, and finds none there.
         Signature::UnknownKey => {
             return refused("Error connecting to the given credential's issuer.".into());
         }

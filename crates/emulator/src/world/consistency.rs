@@ -18,7 +18,7 @@ const LONGEST: i64 = 3_155_695_200;
 const DEEPEST: usize = 100;
 
 impl World {
-    /// Refuses the first thing that does not fit.
+    /// Refuses the first problem.
     pub(super) fn check(&self) -> Result<(), WorldError> {
         let mut nodes: HashSet<String> = HashSet::new();
         for (i, organization) in self.organizations.iter().enumerate() {
@@ -143,7 +143,7 @@ impl World {
         Ok(())
     }
 
-    /// Whether every folder lies in an organization. Each walk is short, so that many folders take no longer than they
+    /// Checks that every folder is in an organization. Each walk is short, so that many folders take no longer than they
     /// have to.
     fn check_ways_up(&self, nodes: &HashSet<String>) -> Result<(), WorldError> {
         let parents: HashMap<String, &str> = self
@@ -190,7 +190,7 @@ fn unique(seen: &mut HashSet<String>, name: String, field: impl Fn() -> String) 
     Ok(())
 }
 
-/// Members by their form: who of them is there is not asked, for policies outlive people.
+/// Checks members by their form only: policies outlive users.
 pub(crate) fn check_members(members: &[String], field: &str) -> Result<(), WorldError> {
     match members.iter().position(|member| !is_member(member)) {
         Some(i) => {

@@ -19,7 +19,7 @@ fn wrong(at: &str, field: &str, problem: impl Into<String>) -> Result<(), WorldE
 }
 
 impl World {
-    /// Refuses the first name that cannot be one, or that appears twice.
+    /// Refuses the first malformed or repeated name.
     pub(super) fn check_forms(&self) -> Result<(), WorldError> {
         for (i, organization) in self.organizations.iter().enumerate() {
             organization.check_form(&format!("organizations[{i}]"))?;
@@ -157,7 +157,7 @@ impl AccountKey {
     }
 }
 
-/// Refuses a time that is stated and cannot be one.
+/// Refuses a malformed time.
 fn check_times(at: &str, times: &[(&str, Option<&String>)]) -> Result<(), WorldError> {
     for (field, time) in times.iter().filter_map(|(field, time)| Some((field, (*time)?))) {
         if time != NEVER && clock::stated(time).is_none() {
@@ -190,7 +190,7 @@ fn check_roles(roles: &[CustomRole], at: &str) -> Result<(), WorldError> {
     Ok(())
 }
 
-/// Whether a permission can be one, and is there where all there are is known: of accounts and keys.
+/// Whether a permission is well-formed and, for accounts and keys, where all permissions are known, exists.
 fn is_permission(name: &str) -> bool {
     // Those of identity pools have the service in full: `iam.googleapis.com/workloadIdentityPools.get`.
     let short = name.strip_prefix("iam.googleapis.com/").map(|rest| format!("iam.{rest}"));
@@ -208,7 +208,7 @@ fn is_permission(name: &str) -> bool {
 }
 
 impl Policy {
-    /// Whether its etag and its version can be ones, and its conditions can be read.
+    /// Checks its etag, version and conditions.
     pub(super) fn check_form(&self, at: &str) -> Result<(), WorldError> {
         let bytes = STANDARD.decode(&self.etag);
         if bytes.is_err() || (self.etag == EMPTY_POLICY_ETAG && !self.is_empty()) {

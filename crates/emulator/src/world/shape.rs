@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{World, WorldError, content};
 
 impl World {
-    /// Refuses the first list that was read as an object. To be asked before anything is completed.
+    /// Refuses the first list that was read as an object. To be called before anything is completed.
     pub(super) fn check_shape(&self, text: &str) -> Result<(), WorldError> {
         let (read, written) = (serde_json::to_value(self)?, serde_json::from_str(text)?);
         match list_for_object(&written, &read) {

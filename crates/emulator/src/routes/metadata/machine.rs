@@ -7,7 +7,7 @@ use super::tree::MetadataNode;
 use crate::hardware::{Disk, NetworkInterface};
 use crate::metadata::Instance;
 
-/// The names that only a virtual machine has, beside those that every machine has.
+/// The names that only a virtual machine has.
 pub(crate) fn build(instance: &Instance, number: u64) -> Vec<(&'static str, MetadataNode)> {
     let text = |text: &str| MetadataNode::Value(text.into());
     let truth = |flag: bool| MetadataNode::Value(if flag { "TRUE" } else { "FALSE" }.into());

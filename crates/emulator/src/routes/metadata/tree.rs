@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::machine;
 use crate::metadata::{Attached, Metadata, Platform};
 
-/// A name's content.
+/// The content of a name.
 #[derive(Debug)]
 pub(crate) enum MetadataNode {
     /// Text, a number or a list of texts.
@@ -26,7 +26,7 @@ pub(crate) enum MetadataNode {
     Json(Value),
 }
 
-/// What a path leads to.
+/// The result of following a path.
 #[derive(Debug)]
 pub(crate) enum Lookup<'a> {
     /// A directory or a value.
