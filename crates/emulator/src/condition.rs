@@ -59,7 +59,7 @@ pub(crate) fn check(expression: &str) -> Result<usize, Unreadable> {
 /// Parses an expression that is a boolean.
 fn read(expression: &str) -> Result<Expr, Unreadable> {
     let expr = syntax::parse(expression)?;
-    match types::of(&expr)? {
+    match types::type_of(&expr)? {
         Type::Flag | Type::Any => Ok(expr),
         _ => {
             let problem = "the expression is not a boolean".to_owned();

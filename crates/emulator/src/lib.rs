@@ -335,8 +335,8 @@ impl Emulator {
     }
 
     /// Serves `/_emulator/` from now on: `POST faults` arms one, `DELETE faults` disarms all, `POST clock` with
-    /// `{"advanceSeconds": N}` moves the clock, `POST machine` changes what the machine tells, `GET requests` is the
-    /// log, `GET methods` and `GET errors` are what there is. Whoever reaches the port may use it.
+    /// `{"advanceSeconds": N}` moves the clock, `POST machine` changes the machine, `GET requests` returns the log,
+    /// `GET methods` and `GET errors` list the names for faults. Any process that reaches the port can use it.
     pub fn open_control(&self) {
         self.shared.control.store(true, Ordering::Relaxed);
     }

@@ -63,9 +63,9 @@ impl State {
         }
     }
 
-    /// Whether a member of a policy includes a principal. Deleted members include nobody; groups may be nested. For one
-    /// who asks it stays hidden who is in a group that they are not in themselves, as groups are by default; nothing is
-    /// hidden if there is no caller.
+    /// Whether a member of a policy includes a principal. Deleted members include none; groups can be nested. As
+    /// groups are by default, the members of a group are hidden from a caller outside of it; without a caller nothing is
+    /// hidden.
     pub(crate) fn includes(&self, member: &str, who: &Principal, asks: Option<&Principal>) -> Verdict {
         // Groups may contain each other: each is looked into once.
         let mut seen = HashSet::new();

@@ -407,8 +407,7 @@ impl State {
         (deleted_member(account) == *member).then(|| live_member(account))
     }
 
-    /// Deletes an account. Policies name it as deleted from now on, and no etag changes: nobody
-    /// wrote these policies.
+    /// Deletes an account. Policies name it as deleted from now on, without a new etag: they were not written.
     pub(crate) fn delete_account(&mut self, account: usize, now: i64) {
         let (live, deleted) = self.names_of(account);
         self.rename_member(&live, &deleted);

@@ -165,14 +165,14 @@ fn pair(sign: &str, left: &Type, right: &Type) -> Option<Type> {
 }
 
 /// The type of an expression, or what is wrong with it.
-pub(crate) fn of(expr: &Expr) -> Result<Type, Unreadable> {
+pub(crate) fn type_of(expr: &Expr) -> Result<Type, Unreadable> {
     let problem = |problem: String| Unreadable { offset: expr.at, problem };
     let overload = |name: &str, args: &[Type]| {
         let args: Vec<String> = args.iter().map(Type::name).collect();
         problem(format!("found no matching overload for '{name}' applied to '({})'", args.join(", ")))
     };
     let wanted = |inner: &Expr, type_: Type, name: &str| {
-        let found = of(inner)?;
+        let found = type_of(inner)?;
         if type_.takes(&found) { Ok(found) } else { Err(overload(name, &[found])) }
     };
     Ok(match &expr.node {
@@ -188,7 +188,7 @@ pub(crate) fn of(expr: &Expr) -> Result<Type, Unreadable> {
         ExprKind::List(items) => {
             let mut all: Option<Type> = None;
             for item in items {
-                let found = of(item)?;
+                let found = type_of(item)?;
                 all = Some(match all {
                     Some(one) if one != found => Type::Any,
                     _ => found,
@@ -196,34 +196,34 @@ pub(crate) fn of(expr: &Expr) -> Result<Type, Unreadable> {
             }
             Type::List(Box::new(all.unwrap_or(Type::Any)))
         }
-        ExprKind::Part(whole, name) => match of(whole)? {
+        ExprKind::Part(whole, name) => match type_of(whole)? {
             Type::Any => Type::Any,
             other => return Err(problem(format!("type '{}' has no field '{name}'", other.name()))),
         },
-        ExprKind::Index(whole, index) => match (of(whole)?, of(index)?) {
+        ExprKind::Index(whole, index) => match (type_of(whole)?, type_of(index)?) {
             (Type::List(of), Type::Int | Type::Any) => *of,
             (Type::Any, _) => Type::Any,
             (whole, index) => return Err(overload("_[_]", &[whole, index])),
         },
         ExprKind::Not(inner) => wanted(inner, Type::Flag, "!_").map(|_| Type::Flag)?,
-        ExprKind::Minus(inner) => match of(inner)? {
+        ExprKind::Minus(inner) => match type_of(inner)? {
             number @ (Type::Int | Type::Double | Type::Any) => number,
             other => return Err(overload("-_", &[other])),
         },
         ExprKind::Choice(condition, yes, no) => {
             wanted(condition, Type::Flag, "_?_:_")?;
-            let (yes, no) = (of(yes)?, of(no)?);
+            let (yes, no) = (type_of(yes)?, type_of(no)?);
             if !yes.takes(&no) {
                 return Err(overload("_?_:_", &[Type::Flag, yes, no]));
             }
             if yes == Type::Any { no } else { yes }
         }
         ExprKind::Pair(sign, left, right) => {
-            let (left, right) = (of(left)?, of(right)?);
+            let (left, right) = (type_of(left)?, type_of(right)?);
             pair(sign, &left, &right).ok_or_else(|| overload(&format!("_{sign}_"), &[left, right]))?
         }
         ExprKind::Call(Some(target), name, args) if is_name(target, "resource") => {
-            let args = args.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+            let args = args.iter().map(type_of).collect::<Result<Vec<_>, _>>()?;
             let count = match name.as_str() {
                 "matchTag" | "matchTagId" => 2,
                 "hasTagKey" | "hasTagKeyId" => 1,
@@ -235,7 +235,7 @@ pub(crate) fn of(expr: &Expr) -> Result<Type, Unreadable> {
             Type::Flag
         }
         ExprKind::Call(Some(target), name, args) if is_name(target, "api") && name == "getAttribute" => {
-            let args = args.iter().map(of).collect::<Result<Vec<_>, _>>()?;
+            let args = args.iter().map(type_of).collect::<Result<Vec<_>, _>>()?;
             match args.as_slice() {
                 // Its type is the default's.
                 [Type::Text, default] => default.clone(),
@@ -254,7 +254,7 @@ pub(crate) fn of(expr: &Expr) -> Result<Type, Unreadable> {
             {
                 return Err(Unreadable { offset: *at, problem: format!("{text:?} is not a {name}") });
             }
-            let args = target.iter().map(|t| &**t).chain(args).map(of).collect::<Result<Vec<_>, _>>()?;
+            let args = target.iter().map(|t| &**t).chain(args).map(type_of).collect::<Result<Vec<_>, _>>()?;
             function(name, &args).ok_or_else(|| overload(name, &args))?
         }
     })

@@ -140,7 +140,7 @@ fn gives(overloads: &str, args: &[&str]) -> Option<String> {
 }
 
 fn type_of(expression: &str) -> Result<Type, Unreadable> {
-    types::of(&syntax::parse(expression)?)
+    types::type_of(&syntax::parse(expression)?)
 }
 
 /// The type of an expression, or the refusal of its types at its place, is what is wanted.

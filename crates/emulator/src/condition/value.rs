@@ -62,13 +62,13 @@ type Evaluated = Result<Value, Unreadable>;
 /// The boolean that an expression comes to; nothing while it is open.
 pub(crate) fn flag(expr: &Expr, facts: &Facts) -> Result<Option<bool>, Unreadable> {
     let failed = |problem: &str| Unreadable { offset: expr.at, problem: problem.to_owned() };
-    of(expr, facts)?.flag().map_err(failed)
+    value_of(expr, facts)?.flag().map_err(failed)
 }
 
 /// The value of an expression whose types were found right.
-fn of(expr: &Expr, facts: &Facts) -> Evaluated {
+fn value_of(expr: &Expr, facts: &Facts) -> Evaluated {
     let failed = |problem: &str| Unreadable { offset: expr.at, problem: problem.to_owned() };
-    let value = |inner: &Expr| of(inner, facts);
+    let value = |inner: &Expr| value_of(inner, facts);
     Ok(match &expr.node {
         ExprKind::Null => Value::Null,
         ExprKind::Flag(flag) => Value::Flag(*flag),

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Failure;
 
 impl Failure {
-    /// The token endpoint's `invalid_grant`: a refresh token, an assertion or an account that is not good (any more).
+    /// The token endpoint's `invalid_grant`: an invalid refresh token, assertion or account.
     pub(crate) fn invalid_grant(description: &str) -> Failure {
         Failure::oauth(400, "invalid_grant", description)
     }

@@ -24,7 +24,7 @@ pub(crate) fn is_googles(path: &str) -> bool {
 }
 
 /// The page that a request is refused with, if it is.
-pub(crate) fn refusal(
+pub(crate) fn find_refusal(
     parts: &Parts,
     body: &Result<Bytes, BodyError>,
     unsized_http2: Tolerance,

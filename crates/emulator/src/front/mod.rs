@@ -67,7 +67,7 @@ async fn serve(
             let refusal = match demands::is_googles(&path) {
                 true => {
                     let unsized_http2 = front.shared.state.lock().await.behaviour.unsized_http2;
-                    demands::refusal(&parts, &body, unsized_http2)
+                    demands::find_refusal(&parts, &body, unsized_http2)
                         .or_else(|| verb::stand_for(&mut parts, &mut body).err())
                 }
                 false => None,

@@ -21,7 +21,7 @@ const DROP: usize = 16;
 const BOMB: usize = 4 * 1024 * 1024;
 
 /// The refusal that a fault states, if it is that kind of fault.
-pub(crate) fn refusal(fault: &Fault, route: &Route, context: &FaultContext<'_>) -> Option<Failure> {
+pub(crate) fn find_refusal(fault: &Fault, route: &Route, context: &FaultContext<'_>) -> Option<Failure> {
     let failure = match &fault.outcome {
         Outcome::EtagConflict if route.name.ends_with("setIamPolicy") => Failure::conflict(),
         Outcome::Error(name) => Failure::named(name, context)?,

@@ -317,8 +317,9 @@ async fn run(
         if matches!(body, Err(BodyError::TooLarge)) {
             return reply::page(StatusCode::PAYLOAD_TOO_LARGE, parts.uri.path());
         }
-        let refusal =
-            fault.and_then(broken::stated).or_else(|| unserved::refusal(&parts.method, &parts.uri, host));
+        let refusal = fault
+            .and_then(broken::stated)
+            .or_else(|| unserved::find_refusal(&parts.method, &parts.uri, host));
         return refusal.map_or_else(|| reply::not_found(parts.uri.path()), Failure::into_response);
     };
     let body = match body {
@@ -340,7 +341,7 @@ async fn run(
                 resource: &resource,
                 per_minute: fault.calls.per_minute,
             };
-            broken::refusal(fault, route, &context)
+            broken::find_refusal(fault, route, &context)
         }
         None => None,
     };

@@ -28,7 +28,7 @@ pub(crate) static DOCUMENTED: LazyLock<Vec<Documented>> = LazyLock::new(|| {
 });
 
 /// The refusal of a request that no route takes, if Google has a method there.
-pub(crate) fn refusal(verb: &Method, uri: &Uri, host: Host) -> Option<Failure> {
+pub(crate) fn find_refusal(verb: &Method, uri: &Uri, host: Host) -> Option<Failure> {
     let segments = pattern::segments(uri)?;
     let fits = |method: &&Documented| {
         method.verb == verb.as_str()
