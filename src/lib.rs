@@ -15,7 +15,11 @@
 //! | [`session`] | arguments, environment and configuration, put together into a client and its caller |
 //! | [`tui`] | the explorer: its state and `update`, panes, overlays, drawing, the terminal, the clipboard, and the loop |
 //! | [`cli`] | subcommands, printing, exit codes |
-#![warn(missing_docs)]
+#![warn(missing_docs, unreachable_pub)]
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "these pages are for those who work on it, with --document-private-items"
+)]
 
 pub mod api;
 pub mod auth;

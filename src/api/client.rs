@@ -28,18 +28,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Where the services are.
-    pub endpoints: Endpoints,
+    pub(crate) endpoints: Endpoints,
     /// Whose credentials to use; an error is given back by every call that needs some, so that a client without a
     /// caller can be made and everything else still works.
-    pub source: Result<Source, ApiError>,
+    pub(crate) source: Result<Source, ApiError>,
     /// Which project calls are charged to.
     pub charge: Charge,
     /// The whole time for one try of one request.
     pub timeout: Duration,
     /// Whether calls that change something are refused.
-    pub read_only: bool,
+    pub(crate) read_only: bool,
     /// Gets a record at the start and at the end of each request, and is never waited for.
-    pub records: Option<mpsc::Sender<Record>>,
+    pub(crate) records: Option<mpsc::Sender<Record>>,
     /// Whether the system's proxies are used. This machine is always called directly.
     pub use_proxy: bool,
     /// How many questions of those that are asked by the dozen go out in a second: tests of permissions, policies
@@ -113,7 +113,7 @@ impl Client {
     }
 
     /// Where the services are.
-    pub fn endpoints(&self) -> &Endpoints {
+    pub(crate) fn endpoints(&self) -> &Endpoints {
         self.0.http.endpoints()
     }
 
@@ -124,17 +124,17 @@ impl Client {
 
     /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; ahead is negative. None
     /// before one came.
-    pub fn skew(&self) -> Option<i64> {
+    pub(crate) fn skew(&self) -> Option<i64> {
         self.0.http.skew()
     }
 
     /// How many records did not fit into the channel.
-    pub fn lost_records(&self) -> u64 {
+    pub(crate) fn lost_records(&self) -> u64 {
         self.0.http.lost_records()
     }
 
     /// Lets probing go on after it stopped at repeated denials: the person asked for a refresh.
-    pub fn reset_probing(&self) {
+    pub(crate) fn reset_probing(&self) {
         self.0.http.rate_limiter().reset();
     }
 
@@ -146,7 +146,7 @@ impl Client {
 
     /// Closes the connections; the next request opens a new one. This frees what the libraries keep of the traffic on
     /// them.
-    pub async fn disconnect(&self) {
+    pub(crate) async fn disconnect(&self) {
         self.0.http.disconnect().await;
     }
 

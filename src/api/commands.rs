@@ -25,7 +25,7 @@ pub struct Command {
     /// One line for a POSIX shell.
     pub text: String,
     /// A clause; empty when it does the same.
-    pub differs: &'static str,
+    pub(crate) differs: &'static str,
 }
 
 /// The request as curl, as it would be sent at this time. The caller's token comes from gcloud when it runs; where

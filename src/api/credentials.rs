@@ -44,7 +44,7 @@ pub(super) use gcloud::Gcloud;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Preview {
     /// `POST`; `GET` at the metadata server.
-    pub method: &'static str,
+    pub(crate) method: &'static str,
     /// The service.
     pub base: Service,
     /// `/v1/projects/-/serviceAccounts/a%40p.iam.gserviceaccount.com:generateAccessToken`, with the query, if any.

@@ -200,7 +200,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Server`] for an account that is told without email or project.
-    pub async fn full_name(&self, account: &str) -> Result<String, ApiError> {
+    pub(crate) async fn full_name(&self, account: &str) -> Result<String, ApiError> {
         if let Some(name) = Account::named(account).full_name() {
             return Ok(name);
         }
@@ -229,7 +229,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call, and the refusal to go on after many denials in a row.
-    pub async fn scan_permissions(&self, account: &str) -> Result<Granted, ApiError> {
+    pub(crate) async fn scan_permissions(&self, account: &str) -> Result<Granted, ApiError> {
         self.matrix(account, Priority::Back).await
     }
 

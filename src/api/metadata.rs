@@ -25,11 +25,11 @@ pub(super) const ROOT: &str = "/computeMetadata/v1";
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
     /// Where the server is: `metadata.google.internal`, or what `GCE_METADATA_HOST` names.
-    pub host: String,
+    pub(crate) host: String,
     /// The id of the project.
     pub project: String,
     /// `googleapis.com`, or the domain of a sovereign cloud.
-    pub universe: String,
+    pub(crate) universe: String,
     /// The accounts attached to it, the default one first.
     pub accounts: Vec<Attached>,
 }
@@ -37,12 +37,11 @@ pub struct Machine {
 /// An account that is attached to the machine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attached {
-    /// Its email.
-    pub email: String,
+    pub(crate) email: String,
     /// Other names for it here: `default`.
     pub aliases: Vec<String>,
     /// The scopes that its tokens get when none are asked for, in full.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

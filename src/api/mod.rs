@@ -4,17 +4,17 @@
 mod client;
 pub mod commands;
 pub mod credentials;
-pub mod iam;
-pub mod metadata;
+pub(crate) mod iam;
+pub(crate) mod metadata;
 pub mod oauth;
 mod pages;
 pub mod policies;
-pub mod projects;
-pub mod roles;
-pub mod services;
+pub(crate) mod projects;
+pub(crate) mod roles;
+pub(crate) mod services;
 #[cfg(test)]
 pub(crate) mod testing;
-pub mod troubleshooter;
+pub(crate) mod troubleshooter;
 mod untestable;
 
 pub use client::{Client, Settings};

@@ -32,7 +32,7 @@ pub enum KeySource {
 
 impl KeySource {
     /// Where a signer's keys are published; none for signers whose keys Google does not publish.
-    pub fn of(signer: Signer) -> Option<KeySource> {
+    pub(crate) fn of(signer: Signer) -> Option<KeySource> {
         match signer {
             Signer::Google => Some(KeySource::Google),
             Signer::Account(email) => Some(KeySource::Account(email)),
@@ -42,7 +42,7 @@ impl KeySource {
 
     /// Whose keys they are, for a verdict. Keys from elsewhere than Google's hosts prove nothing about Google, and
     /// this says so.
-    pub fn whose(&self, endpoints: &Endpoints) -> String {
+    pub(crate) fn whose(&self, endpoints: &Endpoints) -> String {
         let whose = match self {
             KeySource::Google => "Google's OAuth certs".to_owned(),
             KeySource::Account(email) | KeySource::Certificates(email) => {
@@ -107,13 +107,12 @@ fn keys_ticket(source: &KeySource) -> RequestSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TokenFacts {
     /// Whose it is, where it has the scope to say so.
-    pub email: Option<String>,
+    pub(crate) email: Option<String>,
     /// Full scope URLs.
     pub scopes: Vec<String>,
-    /// When it ends.
-    pub expires: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
     /// The OAuth client it was given to, or the unique ID of an account.
-    pub audience: Option<String>,
+    pub(crate) audience: Option<String>,
 }
 
 /// tokeninfo's answer: every value is a string on the host oauth2. `email` is there only with the scope for it.
@@ -229,7 +228,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call.
-    pub async fn signing_keys_anew(&self, source: KeySource) -> Result<String, ApiError> {
+    pub(crate) async fn signing_keys_anew(&self, source: KeySource) -> Result<String, ApiError> {
         let answer = self.send(keys_ticket(&source)).await?;
         let keys = match source {
             KeySource::Certificates(_) => read_certificates(&answer.body)?,

@@ -20,16 +20,15 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lint {
     /// `ERROR`, `WARNING`, `NOTICE`, `INFO`, `DEPRECATED`.
-    pub severity: String,
-    /// Google's words.
-    pub message: String,
+    pub(crate) severity: String,
+    pub(crate) message: String,
     /// Where in the expression, in characters from its start.
-    pub offset: u32,
+    pub(crate) offset: u32,
 }
 
 impl Lint {
     /// Whether the condition would be refused.
-    pub fn is_error(&self) -> bool {
+    pub(crate) fn is_error(&self) -> bool {
         self.severity == "ERROR"
     }
 }
@@ -194,7 +193,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call.
-    pub async fn scan_policy(&self, account: &str) -> Result<Policy, ApiError> {
+    pub(crate) async fn scan_policy(&self, account: &str) -> Result<Policy, ApiError> {
         let spec = RequestSpec { priority: Some(Priority::Back), ..get_spec(account) };
         read_policy(&self.send(spec).await?.body, Service::Iam)
     }
@@ -206,7 +205,7 @@ impl Client {
     /// # Errors
     /// As for every call, [`ErrorKind::Conflict`] if someone else changed it first, and [`ErrorKind::Invalid`] before
     /// anything is sent for a policy without an etag or one that can't be written without a loss.
-    pub async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
+    pub(crate) async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
         let spec =
             set_ticket(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
         read_policy(&self.send(spec).await?.body, Service::Iam)
@@ -216,7 +215,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for another name.
-    pub async fn level_policy(&self, name: &str) -> Result<Policy, ApiError> {
+    pub(crate) async fn level_policy(&self, name: &str) -> Result<Policy, ApiError> {
         let spec = level_ticket(name).ok_or_else(|| {
             let shown: String = name.chars().take(80).collect();
             ApiError::new(ErrorKind::Invalid, format!("“{shown}” isn't a project, folder or organization: use projects/ID, folders/NUMBER or organizations/NUMBER."))
@@ -228,7 +227,11 @@ impl Client {
     ///
     /// # Errors
     /// As for every call.
-    pub async fn lint_condition(&self, account: &str, condition: &Condition) -> Result<Vec<Lint>, ApiError> {
+    pub(crate) async fn lint_condition(
+        &self,
+        account: &str,
+        condition: &Condition,
+    ) -> Result<Vec<Lint>, ApiError> {
         let name = Account::named(account).full_name();
         read_lints(&self.send(lint_ticket(account, name.as_deref(), condition)).await?.body)
     }

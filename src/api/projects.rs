@@ -119,7 +119,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call; pages given before stay given.
-    pub async fn search_projects(
+    pub(crate) async fn search_projects(
         &self,
         on_page: &mut (dyn FnMut(Vec<Project>) + Send),
     ) -> Result<(), ApiError> {
@@ -145,7 +145,7 @@ impl Client {
     ///
     /// # Errors
     /// Whatever is not a refusal to show a level: network, credentials, quota.
-    pub async fn ancestors(&self, parent: &str) -> Result<Vec<Ancestor>, ApiError> {
+    pub(crate) async fn ancestors(&self, parent: &str) -> Result<Vec<Ancestor>, ApiError> {
         let mut above = Vec::new();
         let mut name = parent.to_owned();
         while above.len() < DEEPEST

@@ -22,28 +22,28 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleDetails {
     /// `roles/iam.serviceAccountTokenCreator`, `projects/p/roles/own`, `organizations/1/roles/own`
-    pub name: String,
+    pub(crate) name: String,
     /// What people call it; may be empty.
-    pub title: String,
+    pub(crate) title: String,
     /// `ALPHA`, `BETA`, `GA`, `DEPRECATED`, `DISABLED`, `EAP`.
-    pub stage: String,
+    pub(crate) stage: String,
     /// Everything it gives, in the server's order.
-    pub permissions: Vec<String>,
+    pub(crate) permissions: Vec<String>,
     /// Deleted, not yet purged: it gives nothing any more.
-    pub deleted: bool,
+    pub(crate) deleted: bool,
 }
 
 /// A role as lists give it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleSummary {
     /// As in [`RoleDetails::name`].
-    pub name: String,
+    pub(crate) name: String,
     /// What people call it; may be empty.
-    pub title: String,
+    pub(crate) title: String,
     /// What it is for, in Google's words; may be empty.
-    pub description: String,
+    pub(crate) description: String,
     /// As in [`RoleDetails::stage`].
-    pub stage: String,
+    pub(crate) stage: String,
 }
 
 /// The most that `queryGrantableRoles` gives at once (IAM discovery document).
@@ -64,7 +64,7 @@ fn asked(method: &'static str, resource: &str, permission: Option<&'static str>)
 ///
 /// # Errors
 /// One sentence with the three forms.
-pub fn parse(text: &str) -> Result<String, String> {
+pub(crate) fn parse(text: &str) -> Result<String, String> {
     let text = text.trim();
     match path(text) {
         Some(_) => Ok(text.to_owned()),
@@ -182,7 +182,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for an invalid role name.
-    pub async fn get_role(&self, name: &str) -> Result<RoleDetails, ApiError> {
+    pub(crate) async fn get_role(&self, name: &str) -> Result<RoleDetails, ApiError> {
         let spec = get_spec(name).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
         read_role(&self.send(spec).await?.body)
     }
@@ -192,7 +192,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call.
-    pub async fn grantable_roles(&self, account: &str) -> Result<Vec<RoleSummary>, ApiError> {
+    pub(crate) async fn grantable_roles(&self, account: &str) -> Result<Vec<RoleSummary>, ApiError> {
         let name = self.full_name(account).await?;
         let (mut all, mut page) = (Vec::new(), String::new());
         let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);

@@ -18,13 +18,13 @@ use crate::{
 
 /// A long-running operation as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
+pub(crate) struct Operation {
     /// `operations/acat.p2-1-…`
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it has ended.
-    pub done: bool,
+    pub(crate) done: bool,
     /// Why it failed, when it did: code and words.
-    pub error: Option<Refusal>,
+    pub(crate) error: Option<Refusal>,
 }
 
 fn asked(method: &'static str, resource: &str, permission: &'static str) -> RequestContext {
@@ -120,7 +120,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call.
-    pub async fn is_enabled(&self, project: &str, service: &str) -> Result<bool, ApiError> {
+    pub(crate) async fn is_enabled(&self, project: &str, service: &str) -> Result<bool, ApiError> {
         read_state(&self.send(get_spec(project, service)).await?.body)
     }
 
@@ -128,7 +128,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every write: one that goes unanswered is of unknown fate, and is not sent again.
-    pub async fn enable(&self, project: &str, services: &[String]) -> Result<Operation, ApiError> {
+    pub(crate) async fn enable(&self, project: &str, services: &[String]) -> Result<Operation, ApiError> {
         read_operation(&self.send(enable_ticket(project, services)).await?.body)
     }
 
@@ -136,7 +136,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call.
-    pub async fn operation(&self, name: &str) -> Result<Operation, ApiError> {
+    pub(crate) async fn operation(&self, name: &str) -> Result<Operation, ApiError> {
         read_operation(&self.send(operation_ticket(name)?).await?.body)
     }
 }

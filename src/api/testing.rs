@@ -25,7 +25,6 @@ pub(crate) enum Turn {
     Say(String),
     /// These bytes; then the end of the connection is waited for, and remembered as [`CLOSED`].
     Stay(String),
-    /// Nothing, for ever.
     Hang,
     /// The connection is closed without a word.
     Close,

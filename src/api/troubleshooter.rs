@@ -123,7 +123,7 @@ impl Client {
     ///
     /// # Errors
     /// As for every call; it needs the Policy Troubleshooter API and permission to read the policies.
-    pub async fn troubleshoot(
+    pub(crate) async fn troubleshoot(
         &self,
         principal: &str,
         full_name: &str,

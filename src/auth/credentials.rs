@@ -27,7 +27,6 @@ use external_account_authorized_user::ExternalAccountAuthorizedUser;
 pub(super) use impersonated_service_account::{Impersonated, impersonated};
 use service_account::ServiceAccount;
 
-/// The credentials themselves.
 #[derive(Clone, Debug)]
 pub(super) enum Credentials {
     /// A token as it is: it can't be renewed here.
@@ -44,7 +43,6 @@ pub(super) enum Credentials {
     Workforce(ExternalAccountAuthorizedUser),
     /// The default account of the metadata server.
     Machine,
-    /// A gcloud login.
     Gcloud(gcloud::Login),
     /// The first of these that is there; only asking tells which.
     Any(Vec<Credentials>),

@@ -27,21 +27,21 @@ const LONGEST: u64 = 64 * 1024;
 
 /// A login of gcloud's, by its configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub(crate) struct Login {
     /// `default`
-    pub name: String,
+    pub(crate) name: String,
     /// Whether it is the one that gcloud uses when no other is named.
-    pub active: bool,
+    pub(crate) active: bool,
     /// Who is logged in there.
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// `core/project`
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// `auth/impersonate_service_account`: what gcloud mints for instead, the last of a chain.
-    pub impersonates: Option<String>,
+    pub(crate) impersonates: Option<String>,
     /// `billing/quota_project`, where it names one.
-    pub quota_project: Option<String>,
+    pub(crate) quota_project: Option<String>,
     /// `core/universe_domain`, where it names one.
-    pub universe: Option<String>,
+    pub(crate) universe: Option<String>,
     program: PathBuf,
 }
 
@@ -83,7 +83,7 @@ impl CredentialsType for Login {
 }
 
 /// Every gcloud configuration with a login, the active one first. `None` if gcloud isn't installed.
-pub fn logins(env: &Env) -> Vec<Login> {
+pub(crate) fn logins(env: &Env) -> Vec<Login> {
     let (Some(program), Some(folder)) = (program(env), env.gcloud_dir()) else { return Vec::new() };
     let active = env
         .get("CLOUDSDK_ACTIVE_CONFIG_NAME")

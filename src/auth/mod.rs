@@ -18,12 +18,12 @@ mod exchange;
 mod external;
 mod fields;
 mod file;
-pub mod gcloud;
+pub(crate) mod gcloud;
 mod key;
 mod machine;
 mod patience;
 pub(crate) mod token_cache;
-pub mod trust;
+pub(crate) mod trust;
 
 pub(crate) use patience::Patience;
 use std::path::{Path, PathBuf};
@@ -43,24 +43,24 @@ pub(crate) use exchange::Found;
 #[derive(Clone, Debug, Default)]
 pub struct FindOptions {
     /// `--credentials FILE`
-    pub credentials_file: Option<PathBuf>,
+    pub(crate) credentials_file: Option<PathBuf>,
     /// An access token read from stdin.
-    pub stdin_token: Option<Secret>,
+    pub(crate) stdin_token: Option<Secret>,
 }
 
 /// Credentials of a caller, and where they came from.
 #[derive(Clone, Debug)]
 pub struct Source {
     /// In a few words: `ADC`, `--credentials sa.json`, `CLOUDSDK_AUTH_ACCESS_TOKEN`.
-    pub label: String,
+    pub(crate) label: String,
     /// The whole path, or the variable.
-    pub origin: String,
+    pub(crate) origin: String,
     /// Whom the credentials say they belong to; none when only Google knows.
-    pub principal: Option<String>,
+    pub(crate) principal: Option<String>,
     /// The project that the environment or the file names.
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// The quota project that the environment or the file names.
-    pub quota_project: Option<String>,
+    pub(crate) quota_project: Option<String>,
     /// The universe of the file, which is Google's own where it names none; none for a bare token, which tells nothing.
     pub universe: Option<String>,
     token_uri: Option<String>,
@@ -73,18 +73,18 @@ pub struct Source {
 
 impl Source {
     /// What sort of credentials: `user`, `service account`, `access token`, `federated`, …
-    pub fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         self.credentials.kind()
     }
 
     /// The token endpoint that the file names; to be trusted only by the rule of
     /// [`crate::http::endpoints::Endpoints::with_token_uri`].
-    pub fn token_uri(&self) -> Option<&str> {
+    pub(crate) fn token_uri(&self) -> Option<&str> {
         self.token_uri.as_deref()
     }
 
     /// What is known of the caller without asking anybody. The universe is for the endpoints to say.
-    pub fn caller(&self) -> Caller {
+    pub(crate) fn caller(&self) -> Caller {
         Caller {
             principal: self.principal.clone(),
             kind: self.kind().to_owned(),
@@ -247,7 +247,7 @@ fn asks_the_machine(env: &Env) -> bool {
 }
 
 /// Everything that is there to call as. Reads small files; asks nobody, and runs nothing.
-pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
+pub(crate) fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
     let mut found: Vec<CredentialSource> =
         options.credentials_file.iter().cloned().map(CredentialSource::File).collect();
     found.extend(options.stdin_token.iter().map(|_| CredentialSource::Stdin));
@@ -270,7 +270,7 @@ pub fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
 }
 
 /// What can be said of one without asking anybody.
-pub fn choice(how: CredentialSource, env: &Env, options: &FindOptions) -> Choice {
+pub(crate) fn choice(how: CredentialSource, env: &Env, options: &FindOptions) -> Choice {
     match load(&how, env, options) {
         Ok(source) => Choice {
             gclouds_own: matches!(&source.credentials, Credentials::Gcloud(login) if login.active),
@@ -301,7 +301,7 @@ pub fn choice(how: CredentialSource, env: &Env, options: &FindOptions) -> Choice
 ///
 /// # Errors
 /// As for [`find`].
-pub fn load(how: &CredentialSource, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
+pub(crate) fn load(how: &CredentialSource, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     match how {
         CredentialSource::File(path) => own_file(&at_home(path, env), env),
         CredentialSource::Stdin => {

@@ -28,7 +28,6 @@ const WAITING: usize = 64;
 /// The token in use.
 #[derive(Clone, Debug)]
 pub(crate) struct Token {
-    /// The token itself.
     pub(crate) secret: Secret,
     /// When it ends; none when nobody told.
     pub(crate) expires: Option<Timestamp>,
@@ -61,7 +60,6 @@ struct Ask {
     answer: oneshot::Sender<Result<Token, ApiError>>,
 }
 
-/// The askers' side.
 pub(crate) struct TokenCache {
     source: Result<Arc<Source>, ApiError>,
     http: Http,

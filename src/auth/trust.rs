@@ -18,20 +18,19 @@ use crate::{
 
 /// What has to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustPrompt {
+pub(crate) struct TrustPrompt {
     /// Where the file is.
-    pub origin: String,
+    pub(crate) origin: String,
     /// SHA-256 of the file, in hexadecimal.
-    pub hash: String,
-    /// Why; never empty.
-    pub reasons: Vec<Reason>,
+    pub(crate) hash: String,
+    pub(crate) reasons: Vec<Reason>,
     /// Why earlier confirmations do not count, as a sentence; nearly always none.
-    pub remark: Option<String>,
+    pub(crate) remark: Option<String>,
 }
 
 /// What a file wants that has to be confirmed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub(crate) enum Reason {
     /// To send secrets to these addresses, as the file has them.
     Addresses(Vec<String>),
     /// To be of this universe, so that every call and its token go there.
@@ -41,7 +40,6 @@ pub enum Reason {
     Mixed {
         /// An address of this machine.
         here: String,
-        /// One of elsewhere.
         there: String,
     },
     /// To prove to any program that listens on this machine who its user is.
@@ -72,14 +70,14 @@ impl Reason {
 
 impl TrustPrompt {
     /// The question to a person.
-    pub fn question(&self) -> String {
+    pub(crate) fn question(&self) -> String {
         let remark = self.remark.as_ref().map(|remark| format!(" {remark}")).unwrap_or_default();
         let origin = &self.origin;
         format!("The credentials file {origin} {}.{remark} Trust this file as it is now?", self.clauses())
     }
 
     /// The refusal where nobody can be asked.
-    pub fn refusal(&self) -> String {
+    pub(crate) fn refusal(&self) -> String {
         let remark = self.remark.as_ref().map(|remark| format!(" {remark}")).unwrap_or_default();
         let origin = &self.origin;
         format!("The credentials file {origin} needs confirmation: it {}.{remark}", self.clauses())
@@ -94,7 +92,7 @@ impl TrustPrompt {
 /// What has to be confirmed before these credentials are used; `None` if nothing leaves Google, the universe that the
 /// environment names, and this machine. The file's universe doesn't make it trustworthy: its author wrote that as well
 /// as the addresses, and all later calls go there.
-pub fn doubt(source: &Source, env: &Env) -> Option<TrustPrompt> {
+pub(crate) fn doubt(source: &Source, env: &Env) -> Option<TrustPrompt> {
     let named = env.get("GOOGLE_CLOUD_UNIVERSE_DOMAIN");
     let universe = named.unwrap_or(GOOGLE);
     let hash = source.hash.clone()?;
@@ -195,7 +193,7 @@ fn is_of_machine(url: &str) -> bool {
 ///
 /// # Errors
 /// One sentence: why what was confirmed before does not count. Others may have written it.
-pub fn is_confirmed(folder: Option<&Path>, doubt: &TrustPrompt) -> Result<bool, String> {
+pub(crate) fn is_confirmed(folder: Option<&Path>, doubt: &TrustPrompt) -> Result<bool, String> {
     let Some(path) = folder.map(|folder| folder.join(FILE)).filter(|path| path.is_file()) else {
         return Ok(false);
     };
@@ -210,7 +208,7 @@ pub fn is_confirmed(folder: Option<&Path>, doubt: &TrustPrompt) -> Result<bool, 
 
 /// The command that confirms a file beforehand, where nobody can be asked: as [`confirm`] does, readable and writable by
 /// its user alone, for anything else is ignored. None for names that no shell can be given.
-pub fn command(folder: &Path, doubt: &TrustPrompt) -> Option<String> {
+pub(crate) fn command(folder: &Path, doubt: &TrustPrompt) -> Option<String> {
     let [file, folder, list] =
         [Path::new(&doubt.origin), folder, &folder.join(FILE)].map(|path| path.to_str().map(quote));
     let (file, folder, list) = (file?, folder?, list?);
@@ -223,7 +221,7 @@ pub fn command(folder: &Path, doubt: &TrustPrompt) -> Option<String> {
 ///
 /// # Errors
 /// What the file system says.
-pub fn confirm(folder: &Path, doubt: &TrustPrompt) -> io::Result<()> {
+pub(crate) fn confirm(folder: &Path, doubt: &TrustPrompt) -> io::Result<()> {
     use io::Write as _;
     let path = folder.join(FILE);
     let ours = !path.exists() || files::written_by_others(&path)?.is_none();

@@ -13,18 +13,18 @@ use crate::{keymap::PaneId, session::args::Global};
 /// Without a subcommand, opens the terminal explorer, at ACCOUNT if given.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "impersona", version, max_term_width = 100, after_help = EXIT_CODES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Open the explorer at this account: email, name@project or unique ID
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// Open the explorer at this pane
     #[arg(long)]
-    pub pane: Option<PaneId>,
+    pub(crate) pane: Option<PaneId>,
     /// Global flags.
     #[command(flatten)]
-    pub global: Global,
+    pub(crate) global: Global,
     /// What to run instead of the explorer.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or configuration, 3 no or broken caller credentials, \
@@ -32,7 +32,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or configuration, 3 
 
 /// The subcommands.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Show who you are and where your credentials come from
     Whoami,
     /// List the service accounts of a project
@@ -78,7 +78,7 @@ pub enum Command {
 
 /// What to mint.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Token {
+pub(crate) enum Token {
     /// An OAuth 2.0 access token, for Google's APIs
     Access {
         /// Account to mint for: email, name@project or unique ID
@@ -153,34 +153,34 @@ pub enum Token {
 
 /// What a signed URL allows.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct SignUrl {
+pub(crate) struct SignUrl {
     /// Account to sign as: email or name@project; it needs access to the object itself
-    pub account: String,
+    pub(crate) account: String,
     /// gs://BUCKET/OBJECT
-    pub object: String,
+    pub(crate) object: String,
     /// HTTP method the URL allows
     #[arg(long, default_value = "GET", value_name = "METHOD")]
-    pub method: String,
+    pub(crate) method: String,
     /// Lifetime, up to 7d, such as 15m
     #[arg(long, default_value = "15m", value_name = "TIME")]
-    pub expires: String,
+    pub(crate) expires: String,
     /// Header that requests must send, as 'NAME: VALUE'; can be repeated
     #[arg(long = "header", value_name = "HEADER")]
-    pub headers: Vec<String>,
+    pub(crate) headers: Vec<String>,
     /// Query parameter, as NAME=VALUE; can be repeated
     #[arg(long = "query", value_name = "PARAMETER")]
-    pub query: Vec<String>,
+    pub(crate) query: Vec<String>,
     /// Put the bucket into the host name
     #[arg(long)]
-    pub virtual_host: bool,
+    pub(crate) virtual_host: bool,
     /// Delegation chain and output file.
     #[command(flatten)]
-    pub how: How,
+    pub(crate) how: How,
 }
 
 /// What to do with an allow policy.
 #[derive(Clone, Debug, Subcommand)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// Print the policy; with --json, every field as read
     Get {
         /// Email, name@project or unique ID
@@ -229,74 +229,74 @@ pub enum Policy {
 
 /// One member, one role.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Binding {
+pub(crate) struct Binding {
     /// Email, name@project or unique ID
-    pub account: String,
+    pub(crate) account: String,
     /// Member: user:EMAIL, group:EMAIL, serviceAccount:EMAIL, principal://…
     #[arg(long)]
-    pub member: String,
+    pub(crate) member: String,
     /// Role: roles/NAME, projects/P/roles/NAME, organizations/N/roles/NAME
     #[arg(long)]
-    pub role: String,
+    pub(crate) role: String,
     /// Expire the grant after this time, such as 15m, 1h, 72h
     #[arg(long, value_name = "TIME", conflicts_with_all = ["condition_expression", "condition_title"])]
-    pub expires: Option<String>,
+    pub(crate) expires: Option<String>,
     /// Condition for the grant, in CEL
     #[arg(long, value_name = "CEL", requires = "condition_title")]
-    pub condition_expression: Option<String>,
+    pub(crate) condition_expression: Option<String>,
     /// Title of the condition
     #[arg(long, value_name = "TITLE", requires = "condition_expression")]
-    pub condition_title: Option<String>,
+    pub(crate) condition_title: Option<String>,
     /// Dry run and overrides.
     #[command(flatten)]
-    pub how: Change,
+    pub(crate) how: Change,
 }
 
 /// What all changes of a policy have in common.
 #[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Change {
+pub(crate) struct Change {
     /// Show what would change, without writing
     #[arg(long)]
-    pub dry_run: bool,
+    pub(crate) dry_run: bool,
     /// Override this safety check; can be repeated
     #[arg(long = "accept", value_name = "GUARD", value_parser = clap::builder::PossibleValuesParser::new(guard::NAMES))]
-    pub accepted: Vec<String>,
+    pub(crate) accepted: Vec<String>,
 }
 
 /// What all kinds of credentials have in common.
 #[derive(Clone, Debug, Default, ClapArgs)]
-pub struct How {
+pub(crate) struct How {
     /// Account to delegate through, first hop first; can be repeated
     #[arg(long = "delegate", value_name = "ACCOUNT", value_delimiter = ',')]
-    pub delegates: Vec<String>,
+    pub(crate) delegates: Vec<String>,
     /// Write to a new file that only you can read, instead of stdout
     #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// How to decode.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Decode {
+pub(crate) struct Decode {
     /// File with the token; - or nothing for stdin
     #[arg(default_value = "-", hide_default_value = true)]
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Audience that the service expects
     #[arg(long)]
-    pub audience: Option<String>,
+    pub(crate) audience: Option<String>,
     /// URL that will be called
     #[arg(long)]
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// Verify the signature with the keys in this file
     #[arg(long, value_name = "FILE")]
-    pub jwks: Option<PathBuf>,
+    pub(crate) jwks: Option<PathBuf>,
     /// Don't fetch keys
     #[arg(long)]
-    pub offline: bool,
+    pub(crate) offline: bool,
 }
 
 /// Whether an argument looks like a credential, or has one after its `=`. Such an argument is refused before
 /// anything else looks at it: error messages repeat what was typed.
-pub fn is_credential(argument: &str) -> bool {
+pub(crate) fn is_credential(argument: &str) -> bool {
     let value = if argument.starts_with('-') {
         argument.split_once('=').map_or("", |(_, value)| value)
     } else {

@@ -11,7 +11,6 @@ use impersona_emulator::first_line;
 
 /// What it serves besides Google's services.
 pub(super) struct Serve {
-    /// Its own endpoint.
     pub(super) control: bool,
     /// Tunnels to Google's hosts.
     pub(super) proxy: bool,

@@ -2,14 +2,14 @@
 //! here from start to exit code. It knows no screen; subcommands do what they do through [`crate::api`] alone.
 
 mod accounts;
-pub mod args;
+pub(crate) mod args;
 mod can;
 mod decode;
 mod doctor;
 mod emulator;
 mod input;
 mod keys;
-pub mod output;
+pub(crate) mod output;
 mod policy;
 mod stop;
 mod token;

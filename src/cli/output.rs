@@ -18,7 +18,7 @@ use crate::text::safe::{is_unsafe, safe_line};
 
 /// A value for `--json`: one line, compact. Serializing what we print cannot fail; escapes keep control
 /// characters of other people's text off the terminal without changing what it means.
-pub fn to_json(value: &impl Serialize) -> Zeroizing<String> {
+pub(crate) fn to_json(value: &impl Serialize) -> Zeroizing<String> {
     let text =
         Zeroizing::new(serde_json::to_string(value).expect("strings, numbers and maps with string keys"));
     if !text.contains(is_unsafe) {
@@ -42,7 +42,7 @@ pub fn to_json(value: &impl Serialize) -> Zeroizing<String> {
 ///
 /// # Errors
 /// [`Failure::Closed`] when the reader has gone.
-pub fn line(text: &str) -> Result<(), Failure> {
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()).map_err(
         |error| match error.kind() {
@@ -53,7 +53,7 @@ pub fn line(text: &str) -> Result<(), Failure> {
 }
 
 /// A line of text with a column for each part; other people's text made safe, the end trimmed.
-pub fn columns(parts: &[(&str, usize)]) -> String {
+pub(crate) fn columns(parts: &[(&str, usize)]) -> String {
     let cells: Vec<String> = parts.iter().map(|(text, cells)| pad(&safe_line(text), *cells)).collect();
     cells.join("  ").trim_end().to_owned()
 }
@@ -64,17 +64,17 @@ fn pad(text: &str, cells: usize) -> String {
 }
 
 /// A time as Google prints it: UTC, whole seconds.
-pub fn time(time: Timestamp) -> String {
+pub(crate) fn time(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).unwrap_or(time).to_string()
 }
 
 /// A remark on stderr; nobody minds when it cannot be written.
-pub fn remark(text: &str) {
+pub(crate) fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{}", safe_line(text));
 }
 
 /// An error on stderr: a sentence and the next step, or with `--json` one object.
-pub fn error(error: &ApiError, json: bool) {
+pub(crate) fn error(error: &ApiError, json: bool) {
     let text = if json {
         to_json(&json!({"error": {
             "kind": error.kind.word(),
@@ -91,7 +91,7 @@ pub fn error(error: &ApiError, json: bool) {
 }
 
 /// A secret that will be printed: the only way the command line opens one.
-pub struct Opened<'a>(pub &'a Secret);
+pub(crate) struct Opened<'a>(pub(crate) &'a Secret);
 
 impl Serialize for Opened<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -100,14 +100,11 @@ impl Serialize for Opened<'_> {
 }
 
 /// Where a credential goes. A file is made before anything is asked of Google, so that nothing is minted in vain.
-pub enum Sink {
-    /// stdout
+pub(crate) enum Sink {
     Stdout,
     /// A new file, taken away again when nothing comes to be written.
     File {
-        /// Open for writing.
         file: File,
-        /// Its name.
         path: PathBuf,
         /// Whether it holds what it was made for.
         done: bool,
@@ -119,7 +116,7 @@ impl Sink {
     ///
     /// # Errors
     /// The file exists already, be it a dangling link, or cannot be made.
-    pub fn open(out: Option<&Path>) -> Result<Sink, Failure> {
+    pub(crate) fn open(out: Option<&Path>) -> Result<Sink, Failure> {
         let Some(path) = out else { return Ok(Sink::Stdout) };
         if path == Path::new("-") {
             return Err(Failure::usage(
@@ -140,7 +137,7 @@ impl Sink {
     ///
     /// # Errors
     /// stdout or the file cannot be written.
-    pub fn write(&mut self, secret: &Secret, json: Option<&impl Serialize>) -> Result<(), Failure> {
+    pub(crate) fn write(&mut self, secret: &Secret, json: Option<&impl Serialize>) -> Result<(), Failure> {
         let text = match json {
             Some(json) => to_json(json),
             None => Zeroizing::new(secret.expose().to_owned()),

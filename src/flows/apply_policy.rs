@@ -102,7 +102,7 @@ pub enum Applied {
 
 impl Applied {
     /// What happened, in one sentence.
-    pub fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match self {
             Applied::Applied { differs, .. } if differs.is_empty() => "The policy was written.".to_owned(),
             Applied::Applied { .. } => {

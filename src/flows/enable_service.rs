@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// As gcloud asks about operations: after two seconds, then ever more seldom up to ten, for half an hour.
-pub const PATIENCE: Patience = Patience {
+pub(crate) const PATIENCE: Patience = Patience {
     first: Duration::from_secs(2),
     longest: Duration::from_secs(10),
     limit: Duration::from_secs(30 * 60),
@@ -23,11 +23,10 @@ pub const PATIENCE: Patience = Patience {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Enabling {
     /// `operations/acat.p2-…`
-    pub operation: String,
-    /// Since it began.
-    pub elapsed: Duration,
+    pub(crate) operation: String,
+    pub(crate) elapsed: Duration,
     /// How often it was asked about.
-    pub polls: u32,
+    pub(crate) polls: u32,
 }
 
 /// How it ended.
@@ -55,7 +54,7 @@ pub enum Enabled {
 ///
 /// # Errors
 /// A refusal, also one that comes with the operation's end; [`ErrorKind::Timeout`] when it does not end in time.
-pub async fn enable_service(
+pub(crate) async fn enable_service(
     client: &Client,
     project: &str,
     service: &str,

@@ -14,22 +14,22 @@ use crate::{
 pub struct Level {
     /// `projects/acme-prod`, `folders/4711`, `organizations/123`. Empty for the last one where the walk ended early:
     /// it stands for all that is above and cannot even be named.
-    pub name: String,
+    pub(crate) name: String,
     /// The display name; empty if it isn't readable.
-    pub display_name: String,
+    pub(crate) display_name: String,
     /// Its policy, or why it could not be read.
-    pub policy: Result<Policy, ApiError>,
+    pub(crate) policy: Result<Policy, ApiError>,
 }
 
 impl Level {
     /// Why its policy could not be read, unless it is closed or gone: asked another time it may be there.
-    pub fn out_of_reach(&self) -> Option<&ApiError> {
+    pub(crate) fn out_of_reach(&self) -> Option<&ApiError> {
         let error = self.policy.as_ref().err()?;
         (!matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound)).then_some(error)
     }
 
     /// What the model needs to know of it.
-    pub fn to_model(&self) -> policy::Level {
+    pub(crate) fn to_model(&self) -> policy::Level {
         let name = match self.name.split_once('/') {
             Some((sort, id)) => format!("{} {id}", sort.trim_end_matches('s')),
             None => "the levels above".to_owned(),
@@ -40,7 +40,7 @@ impl Level {
 
 /// The policies above the accounts of a project (ID or number), nearest first. An unreadable level is included with its
 /// error; the walk continues as far as parents are visible.
-pub async fn inherited(client: &Client, project: &str) -> Vec<Level> {
+pub(crate) async fn inherited(client: &Client, project: &str) -> Vec<Level> {
     let name = format!("projects/{project}");
     let (shown, own) = tokio::join!(client.get_project(project), client.level_policy(&name));
     let display_name = shown.as_ref().map(|project| project.display_name.clone()).unwrap_or_default();

@@ -13,13 +13,13 @@ mod watch_grant;
 
 pub use apply_policy::{Applied, Mode, Request, apply_policy, apply_policy_if, whose};
 pub use chain::{check_chain, probe_chain};
-pub use enable_service::{Enabled, Enabling, PATIENCE as ENABLING_PATIENCE, enable_service};
+pub(crate) use enable_service::{Enabled, Enabling, PATIENCE as ENABLING_PATIENCE, enable_service};
 pub use examine::examine;
-pub use inherited::{Level, inherited};
+pub(crate) use inherited::{Level, inherited};
 pub use mint::mint;
-pub use read_keys::read_keys;
+pub(crate) use read_keys::read_keys;
 pub use scan::{AT_ONCE, Found, IN_A_ROW, Question, Scanned, Tally, scan};
-pub use watch_grant::{Patience, Watched, Watching, watch_grant};
+pub(crate) use watch_grant::{Patience, Watched, Watching, watch_grant};
 
 use jiff::Timestamp;
 

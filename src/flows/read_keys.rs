@@ -14,7 +14,7 @@ const MOST: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// One sentence with the file's name.
-pub async fn read_keys(path: &Path) -> Result<String, ApiError> {
+pub(crate) async fn read_keys(path: &Path) -> Result<String, ApiError> {
     let (named, shown) = (path.to_owned(), path.display().to_string());
     let read = tokio::task::spawn_blocking(move || {
         let mut text = String::new();

@@ -40,11 +40,11 @@ pub enum Found {
 #[derive(Clone, Debug)]
 pub struct Scanned {
     /// Its place in the list that was asked about.
-    pub at: usize,
+    pub(crate) at: usize,
     /// As it was named there.
-    pub account: String,
+    pub(crate) account: String,
     /// The answer, or why there is none.
-    pub found: Result<Found, ApiError>,
+    pub(crate) found: Result<Found, ApiError>,
 }
 
 /// How a scan ended.
@@ -52,10 +52,9 @@ pub struct Scanned {
 pub struct Tally {
     /// Accounts with an answer.
     pub answered: usize,
-    /// Accounts without one.
-    pub failed: usize,
+    pub(crate) failed: usize,
     /// Why the first of them has none.
-    pub first_failure: Option<ApiError>,
+    pub(crate) first_failure: Option<ApiError>,
 }
 
 /// Asks about each account (email or unique ID), in this order but for what has to be asked again.

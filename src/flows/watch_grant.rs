@@ -16,13 +16,12 @@ const YESES: u32 = 3;
 
 /// How long to go on, and how fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Patience {
+pub(crate) struct Patience {
     /// The wait before the second question, doubled for each further one.
-    pub first: Duration,
-    /// The longest wait.
-    pub longest: Duration,
+    pub(crate) first: Duration,
+    pub(crate) longest: Duration,
     /// When to give up. Google speaks of two minutes as usual and of seven and more for groups.
-    pub limit: Duration,
+    pub(crate) limit: Duration,
 }
 
 impl Default for Patience {
@@ -39,11 +38,11 @@ impl Default for Patience {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watching {
     /// Questions answered so far.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
     /// Since the first one.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// Yeses in a row, of the three it takes.
-    pub yeses: u32,
+    pub(crate) yeses: u32,
 }
 
 /// How it ended.
@@ -71,7 +70,7 @@ pub enum Watched {
 /// # Errors
 /// Refusals that asking again does not change: credentials, an API that is off, a name that is none; at the end of the
 /// patience also that the last question went unanswered.
-pub async fn watch_grant(
+pub(crate) async fn watch_grant(
     client: &Client,
     account: &str,
     permissions: &[Permission],

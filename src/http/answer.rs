@@ -12,7 +12,6 @@ use zeroize::Zeroizing;
 
 use crate::http::{ApiError, ErrorKind, transport::now};
 
-/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// Wiped on drop, because it can be a token.

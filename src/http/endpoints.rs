@@ -6,8 +6,7 @@ use crate::{
     local::env::{Env, Hosting},
 };
 
-/// The default universe.
-pub const GOOGLE: &str = "googleapis.com";
+pub(crate) const GOOGLE: &str = "googleapis.com";
 
 /// A service, identified by its base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +36,7 @@ pub enum Service {
 impl Service {
     /// Whether the service charges its calls to a project and accepts the project's name (`x-goog-user-project`). The
     /// others don't know that header; userinfo rejects it.
-    pub fn charges(self) -> bool {
+    pub(crate) fn charges(self) -> bool {
         match self {
             Service::Iam
             | Service::Credentials
@@ -158,7 +157,7 @@ impl Endpoints {
 
     /// The same, with the token endpoint from a credentials file: used only if its host is Google's, the universe's or
     /// this machine, and never over the environment's.
-    pub fn with_token_uri(mut self, uri: Option<&str>) -> Endpoints {
+    pub(crate) fn with_token_uri(mut self, uri: Option<&str>) -> Endpoints {
         let index = index(Service::Token);
         if !self.urls[index].1
             && let Some(url) = uri.and_then(|uri| parse(uri).ok())
@@ -175,32 +174,32 @@ impl Endpoints {
     }
 
     /// What runs this program: see [`Env::hosting`].
-    pub fn hosting(&self) -> Hosting {
+    pub(crate) fn hosting(&self) -> Hosting {
         self.hosting
     }
 
     /// Whether the environment moved this service.
-    pub fn is_moved(&self, base: Service) -> bool {
+    pub(crate) fn is_moved(&self, base: Service) -> bool {
         self.urls[index(base)].1
     }
 
     /// The `host:port` that the environment moved this service to; `None` if it is at Google's address.
-    pub fn moved_to(&self, base: Service) -> Option<String> {
+    pub(crate) fn moved_to(&self, base: Service) -> Option<String> {
         self.is_moved(base).then(|| host(self.url(base)))
     }
 
     /// `googleapis.com`, or the domain of a sovereign cloud.
-    pub fn universe(&self) -> &str {
+    pub(crate) fn universe(&self) -> &str {
         &self.universe
     }
 
     /// The `aud` claim of a JWT for the token endpoint: Google's name for it, wherever it is reached.
-    pub fn token_audience(&self) -> String {
+    pub(crate) fn token_audience(&self) -> String {
         format!("https://oauth2.{}/token", self.universe)
     }
 
     /// The services that the environment moved, each with its new `host:port`.
-    pub fn overridden(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn overridden(&self) -> Vec<(&'static str, String)> {
         TABLE
             .iter()
             .zip(&self.urls)
@@ -210,14 +209,14 @@ impl Endpoints {
     }
 
     /// Whether only some services are moved: a caller's token can then reach both worlds.
-    pub fn partly_overridden(&self) -> bool {
+    pub(crate) fn partly_overridden(&self) -> bool {
         let moved = self.urls.iter().filter(|(_, moved)| *moved).count();
         moved != 0 && moved != TABLE.len()
     }
 
     /// The variables that point another program at the same services, for copied commands. gcloud needs a slash at the
     /// end of its overrides, which we don't; the token endpoint is a whole URL.
-    pub fn as_env(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn as_env(&self) -> Vec<(&'static str, String)> {
         TABLE
             .iter()
             .zip(&self.urls)
@@ -240,12 +239,12 @@ impl Endpoints {
 }
 
 /// The display name of a service: `IAM Credentials`.
-pub fn name(base: Service) -> &'static str {
+pub(crate) fn name(base: Service) -> &'static str {
     TABLE[index(base)].name
 }
 
 /// The API's own host name, which errors use: `iamcredentials.googleapis.com`.
-pub fn service(base: Service) -> String {
+pub(crate) fn service(base: Service) -> String {
     if base == Service::Metadata {
         return "the metadata server".to_owned();
     }
@@ -255,7 +254,7 @@ pub fn service(base: Service) -> String {
 /// Whether this is an address at Google, or in the universe, that takes credentials and returns tokens: the Security
 /// Token Service, IAM Credentials, the token endpoint. Any Google host would be too broad, because Cloud Storage stores
 /// what strangers post to it. The host forms are those that Google's libraries once checked.
-pub fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
+pub(crate) fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
     let Some(host) = url.host_str().filter(|_| url.scheme() == "https") else { return false };
     if host == "accounts.google.com" {
         return url.path().starts_with("/o/oauth2/");
@@ -281,7 +280,7 @@ pub fn takes_credentials(url: &reqwest::Url, universe: &str) -> bool {
 }
 
 /// Whether a host name (without port) is this machine: `localhost`, `127.0.0.0/8`, `::1`.
-pub fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || ip.is_ok_and(|ip| ip.is_loopback())
 }

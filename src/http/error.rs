@@ -45,7 +45,7 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// The exit code of the command line (`docs/exit-codes.md`).
-    pub fn exit_code(self) -> u8 {
+    pub(crate) fn exit_code(self) -> u8 {
         match self {
             ErrorKind::Config => 2,
             ErrorKind::Credentials => 3,
@@ -59,7 +59,7 @@ impl ErrorKind {
     }
 
     /// The word in `{"error": {"kind": …}}`.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             ErrorKind::Config => "config",
             ErrorKind::Credentials => "credentials",
@@ -99,7 +99,7 @@ pub struct ApiError {
     /// The HTTP status, when there was an answer.
     pub status: Option<u16>,
     /// The server's own words, or ours if there was no answer. For people, [`ApiError::sentence`] is better.
-    pub message: String,
+    pub(crate) message: String,
     /// How long the server asked us to wait.
     pub retry_after: Option<Duration>,
     /// The facts of the server's denial; `None` if the failure is on this side.
@@ -111,7 +111,7 @@ pub struct ApiError {
 
 impl ApiError {
     /// A failure on this side: one plain sentence without credentials.
-    pub fn new(kind: ErrorKind, message: impl Into<String>) -> ApiError {
+    pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> ApiError {
         let message = without_numbers(&message.into());
         ApiError { kind, status: None, message, retry_after: None, refusal: None, next: None, unsent: false }
     }
@@ -130,7 +130,7 @@ impl ApiError {
     }
 
     /// The same with a next step.
-    pub fn with_next(mut self, next: impl Into<String>) -> ApiError {
+    pub(crate) fn with_next(mut self, next: impl Into<String>) -> ApiError {
         self.next = Some(next.into().into_boxed_str());
         self
     }
@@ -168,7 +168,7 @@ impl ApiError {
     }
 
     /// A denial that wasn't an answer by itself: from the end of an operation, or saved earlier.
-    pub fn refused(kind: ErrorKind, refusal: Refusal) -> ApiError {
+    pub(crate) fn refused(kind: ErrorKind, refusal: Refusal) -> ApiError {
         ApiError {
             kind,
             status: Some(refusal.status).filter(|status| *status > 0),
@@ -181,13 +181,13 @@ impl ApiError {
     }
 
     /// Whether a retry could succeed: no answer, an unusable one, or too many calls.
-    pub fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server | ErrorKind::Quota)
     }
 
     /// Whether a write that failed like this might still have been carried out: no answer, half an answer, or a server
     /// error. Without a connection, or if no API saw the request, it was not.
-    pub fn leaves_doubt(&self) -> bool {
+    pub(crate) fn leaves_doubt(&self) -> bool {
         let lost = matches!(self.kind, ErrorKind::Network | ErrorKind::Timeout | ErrorKind::Server);
         let early = |refusal: &Refusal| refusal.by == Answerer::FrontEnd && refusal.status < 500;
         lost && !self.unsent && !self.refusal.as_deref().is_some_and(early)
@@ -216,7 +216,7 @@ impl ApiError {
     }
 
     /// What to do about it, as a sentence that follows another: ` Check the name.`, or empty.
-    pub fn next_words(&self) -> String {
+    pub(crate) fn next_words(&self) -> String {
         self.next().map(|next| format!(" {next}")).unwrap_or_default()
     }
 
@@ -226,7 +226,7 @@ impl ApiError {
     }
 
     /// The canonical code (`PERMISSION_DENIED`) or the OAuth one (`invalid_grant`).
-    pub fn code(&self) -> Option<&str> {
+    pub(crate) fn code(&self) -> Option<&str> {
         self.refusal.as_deref().map(|refusal| refusal.code.as_str()).filter(|code| !code.is_empty())
     }
 
@@ -236,7 +236,7 @@ impl ApiError {
     }
 
     /// The metadata that came with the reason.
-    pub fn metadata(&self) -> Option<&BTreeMap<String, String>> {
+    pub(crate) fn metadata(&self) -> Option<&BTreeMap<String, String>> {
         self.refusal.as_deref().map(|refusal| &refusal.metadata)
     }
 }

@@ -99,7 +99,6 @@ impl HandedOut {
         self.made_of(BEARER, from)
     }
 
-    /// A refresh token.
     pub(crate) fn refresh(self, from: &str) -> Result<Secret, ApiError> {
         self.made_of(REFRESH, from)
     }

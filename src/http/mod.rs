@@ -7,14 +7,14 @@ mod called_answer;
 #[cfg(test)]
 pub(crate) mod clock;
 pub mod endpoints;
-pub mod error;
+pub(crate) mod error;
 pub mod error_text;
 pub(crate) mod handed_out;
-pub mod rate_limiter;
+pub(crate) mod rate_limiter;
 pub mod record;
 mod redact;
-pub mod request_spec;
-pub mod transport;
+pub(crate) mod request_spec;
+pub(crate) mod transport;
 mod web_page;
 
 pub use error::{ApiError, ErrorKind, without_numbers};
@@ -22,7 +22,7 @@ pub use record::Record;
 
 /// The effect of a call, which decides whether it can be retried, cancelled, or sent at all with `--read-only`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallKind {
+pub(crate) enum CallKind {
     /// Changes nothing: can be retried and cancelled.
     Read,
     /// Makes a credential and changes nothing else: can be retried and cancelled.

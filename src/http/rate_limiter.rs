@@ -12,7 +12,7 @@ use tokio::{sync::Mutex, time::Instant};
 use crate::http::{ApiError, ErrorKind, request_spec::Priority};
 
 /// Requests a second until the server complains, unless another rate is set.
-pub const RATE: u32 = 20;
+pub(crate) const RATE: u32 = 20;
 /// The slowest rate: one request a second.
 const SLOWEST: f64 = 1.0;
 /// How much of the full rate each good answer gives back after a complaint.

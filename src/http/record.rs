@@ -78,7 +78,7 @@ pub enum Content {
 
 impl Content {
     /// The value of `Content-Type`.
-    pub fn mime(self) -> &'static str {
+    pub(crate) fn mime(self) -> &'static str {
         match self {
             Content::Json => "application/json",
             Content::Form => "application/x-www-form-urlencoded",
@@ -87,13 +87,12 @@ impl Content {
 }
 
 impl Record {
-    /// The whole URL.
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("{}://{}{}", self.scheme, self.host, self.path)
     }
 
     /// The fields of a form, still redacted; empty for any other body.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let form = if self.content == Some(Content::Form) { self.request.as_str() } else { "" };
         form.lines().map(|line| line.split_once('=').unwrap_or((line, "")))
     }

@@ -10,37 +10,35 @@ use crate::{
 
 /// A request, complete except for the caller's token: pure data, made by each service's builders.
 #[derive(Clone, Debug)]
-pub struct RequestSpec {
+pub(crate) struct RequestSpec {
     /// Its effect, which decides whether it is retried or, in read-only mode, refused.
-    pub kind: CallKind,
+    pub(crate) kind: CallKind,
     /// `GET`, `POST` or `PUT`.
-    pub method: Method,
-    /// The service.
-    pub base: Service,
+    pub(crate) method: Method,
+    pub(crate) base: Service,
     /// The path below the base URL, starting with `/` (empty for [`Service::Token`]), parts encoded by [`segment`].
-    pub path: String,
+    pub(crate) path: String,
     /// A whole address in place of base and path: from a credentials file, and confirmed before it got here.
-    pub address: Option<String>,
+    pub(crate) address: Option<String>,
     /// Further headers; their values can be secrets and are never shown.
-    pub headers: Vec<(String, Secret)>,
+    pub(crate) headers: Vec<(String, Secret)>,
     /// Names and plain values; encoded when sent.
-    pub query: Vec<(&'static str, String)>,
-    /// The body.
-    pub body: Body,
+    pub(crate) query: Vec<(&'static str, String)>,
+    pub(crate) body: Body,
     /// Whether it carries the caller's token.
-    pub auth: bool,
+    pub(crate) auth: bool,
     /// Which project is charged, if it carries a token and the service charges projects: see [`Service::charges`].
-    pub charge: Charge,
+    pub(crate) charge: Charge,
     /// Its priority, if it is one of many requests and therefore rate-limited: see [`super::rate_limiter`].
-    pub priority: Option<Priority>,
+    pub(crate) priority: Option<Priority>,
     /// What it is about, to explain a denial.
-    pub asked: RequestContext,
+    pub(crate) asked: RequestContext,
 }
 
 /// Two priorities of rate-limited requests. A scan waits with one request at a time, so that the others never queue
 /// behind a long scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Priority {
+pub(crate) enum Priority {
     /// A person waits for the answer.
     Front,
     /// One request of a scan.
@@ -49,7 +47,7 @@ pub enum Priority {
 
 /// The HTTP methods in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
+pub(crate) enum Method {
     /// `GET`
     Get,
     /// `POST`
@@ -60,14 +58,12 @@ pub enum Method {
 
 /// The body of a request.
 #[derive(Clone, Debug)]
-pub enum Body {
-    /// Nothing.
+pub(crate) enum Body {
     Empty,
     /// A JSON value, without secrets.
     Json(Value),
     /// A form: fields that can be shown, and fields that can't.
     Form {
-        /// Shown in records.
         plain: Vec<(&'static str, String)>,
         /// Shown as their length.
         secret: Vec<(&'static str, Secret)>,
@@ -76,7 +72,7 @@ pub enum Body {
 
 impl RequestSpec {
     /// A `GET` with the caller's token.
-    pub fn get(base: Service, path: String, asked: RequestContext) -> RequestSpec {
+    pub(crate) fn get(base: Service, path: String, asked: RequestContext) -> RequestSpec {
         RequestSpec {
             kind: CallKind::Read,
             method: Method::Get,
@@ -105,7 +101,7 @@ impl RequestSpec {
     }
 
     /// A `POST` with the caller's token.
-    pub fn post(
+    pub(crate) fn post(
         kind: CallKind,
         base: Service,
         path: String,
@@ -121,7 +117,7 @@ impl RequestSpec {
     }
 
     /// A form `POST` that changes nothing, without the caller's token.
-    pub fn form(
+    pub(crate) fn form(
         base: Service,
         path: String,
         plain: Vec<(&'static str, String)>,
@@ -140,11 +136,11 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 const WITH_AT: &AsciiSet = &SEGMENT.remove(b'@');
 
 /// One part of a path of the metadata server, where Google's libraries send the `@` of an email unencoded.
-pub fn metadata_segment(text: &str) -> String {
+pub(crate) fn metadata_segment(text: &str) -> String {
     utf8_percent_encode(text, WITH_AT).to_string()
 }
 
 /// One part of a path, percent-encoded: the only way for a name to get into a URL.
-pub fn segment(text: &str) -> String {
+pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }

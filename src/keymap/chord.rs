@@ -6,20 +6,19 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// One key press. A shifted letter is its capital; `shift` is written only where a key has no other form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd)]
-pub struct Chord {
+pub(crate) struct Chord {
     code: KeyCode,
     ctrl: bool,
     alt: bool,
 }
 
 impl Chord {
-    /// A plain character.
-    pub const fn char(c: char) -> Chord {
+    pub(crate) const fn char(c: char) -> Chord {
         Chord { code: KeyCode::Char(c), ctrl: false, alt: false }
     }
 
     /// The character it types into a text field, if any.
-    pub fn typed(self) -> Option<char> {
+    pub(crate) fn typed(self) -> Option<char> {
         match self.code {
             KeyCode::Char(c) if !self.ctrl && !self.alt => Some(c),
             _ => None,

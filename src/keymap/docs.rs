@@ -7,7 +7,7 @@ use super::{Action, Chord, KeyCtx, Keymap, Place, Row};
 /// Hints for a bottom line of `width` columns, most important first: each is a key and a word, none is cut.
 ///
 /// `offered` leaves out actions that can't do anything at the moment.
-pub fn hints(
+pub(crate) fn hints(
     keymap: &Keymap,
     place: Place,
     width: usize,
@@ -47,7 +47,7 @@ fn keys(chords: &[Chord]) -> String {
 }
 
 /// Help for a place: a heading for each context, then the keys and what they do.
-pub fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
+pub(crate) fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
     let mut lines = Vec::new();
     for ctx in place.contexts() {
         lines.push((String::new(), heading(*ctx).to_owned()));
@@ -58,7 +58,7 @@ pub fn help(keymap: &Keymap, place: Place) -> Vec<(String, String)> {
 }
 
 /// The heading of a context in help and documentation.
-pub fn heading(ctx: KeyCtx) -> &'static str {
+pub(crate) fn heading(ctx: KeyCtx) -> &'static str {
     match ctx {
         KeyCtx::Global => "Anywhere outside text and forms",
         KeyCtx::List => "Moving",
@@ -81,7 +81,7 @@ pub fn heading(ctx: KeyCtx) -> &'static str {
 }
 
 /// The whole table as text, for `impersona keys`.
-pub fn text(keymap: &Keymap) -> String {
+pub(crate) fn text(keymap: &Keymap) -> String {
     let mut out = String::new();
     for ctx in KeyCtx::iter() {
         out.push_str(heading(ctx));
@@ -96,7 +96,7 @@ pub fn text(keymap: &Keymap) -> String {
 }
 
 /// The whole table as JSON, for `impersona keys --json`: `[{context, name, keys, label}]`.
-pub fn json(keymap: &Keymap) -> String {
+pub(crate) fn json(keymap: &Keymap) -> String {
     let rows: Vec<_> = KeyCtx::iter()
         .flat_map(|ctx| keymap.all().filter(move |(row, _)| row.ctx == ctx))
         .map(|(row, chords)| {

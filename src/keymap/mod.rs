@@ -1,12 +1,12 @@
 //! The key table, the only place where keys are named. Dispatch, the hint line, help, the palette, `docs/keys.md` and
 //! `impersona keys` all read it. It knows what an action is called, not how it is carried out.
 
-pub mod chord;
+pub(crate) mod chord;
 pub mod docs;
 
 use std::collections::HashMap;
 
-pub use chord::Chord;
+pub(crate) use chord::Chord;
 use strum::IntoEnumIterator as _;
 
 use crate::model::nearest::nearest;
@@ -32,7 +32,7 @@ pub enum PaneId {
 
 impl PaneId {
     /// The name on its tab.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             PaneId::Accounts => "Accounts",
             PaneId::Overview => "Overview",
@@ -47,38 +47,30 @@ impl PaneId {
 /// Where a row of the table applies, in the order of the documentation. Several contexts apply in one place: see
 /// [`Place::contexts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter)]
-pub enum KeyCtx {
+pub(crate) enum KeyCtx {
     /// Anything with a cursor or a scroll position.
     List,
     /// Everywhere except in text, forms and overlays.
     Global,
     /// The list of accounts.
     Accounts,
-    /// The Policy pane.
     Policy,
     /// The review of staged edits.
     Review,
     /// The history of a policy.
     History,
-    /// The mint menu.
     MintMenu,
     /// The shelf of minted credentials.
     Shelf,
-    /// The copy menu.
     CopyMenu,
-    /// The Inspect pane.
     Inspect,
-    /// The Activity pane.
     Activity,
-    /// The doctor.
     Doctor,
     /// A form: fields and a button, one context.
     Form,
     /// One line of text with its matches: filter, picker, palette.
     Text,
-    /// A yes-or-no question.
     Confirm,
-    /// The help overlay.
     Help,
     /// Everywhere, even in text.
     Always,
@@ -86,7 +78,7 @@ pub enum KeyCtx {
 
 impl KeyCtx {
     /// The pane that it is a part of, if it is one of a single pane.
-    pub fn pane(self) -> Option<PaneId> {
+    pub(crate) fn pane(self) -> Option<PaneId> {
         match self {
             KeyCtx::Accounts => Some(PaneId::Accounts),
             KeyCtx::Policy | KeyCtx::Review | KeyCtx::History => Some(PaneId::Policy),
@@ -118,44 +110,33 @@ impl KeyCtx {
 
 /// Where the keyboard focus is, which decides the contexts that apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter)]
-pub enum Place {
+pub(crate) enum Place {
     /// The list of accounts.
     Accounts,
     /// A pane that only scrolls: Overview.
     Reading,
-    /// The policy.
     Policy,
-    /// The review.
     Review,
     /// The review, while a name is typed to accept a safety check.
     ReviewTyping,
     /// The history of a policy.
     History,
-    /// The shelf.
     Shelf,
-    /// Inspect.
     Inspect,
-    /// Activity.
     Activity,
-    /// A form.
     Form,
     /// A line of text.
     Text,
-    /// The help overlay.
     Help,
-    /// A question.
     Confirm,
-    /// The mint menu.
     MintMenu,
-    /// The copy menu.
     CopyMenu,
-    /// The doctor.
     Doctor,
 }
 
 impl Place {
     /// The contexts that apply here, nearest first. A test checks that each chord has one meaning within a place.
-    pub fn contexts(self) -> &'static [KeyCtx] {
+    pub(crate) fn contexts(self) -> &'static [KeyCtx] {
         use KeyCtx::*;
         match self {
             Place::Accounts => &[Accounts, List, Global, Always],
@@ -184,7 +165,7 @@ impl Place {
     missing_docs,
     reason = "the table below describes every action, and help, docs and palette print that"
 )]
-pub enum Action {
+pub(crate) enum Action {
     Down,
     Up,
     Top,
@@ -286,21 +267,20 @@ pub enum Action {
 
 /// One row: an action, where it applies, its keys and its wording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Where it applies.
-    pub ctx: KeyCtx,
+pub(crate) struct Row {
+    pub(crate) ctx: KeyCtx,
     /// The action it triggers.
-    pub action: Action,
+    pub(crate) action: Action,
     /// The name in the config file and in `impersona keys`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Chords, separated by spaces; empty for actions that only the palette offers.
-    pub keys: &'static str,
+    pub(crate) keys: &'static str,
     /// A verb and at most four more words, for menus, help and palette.
-    pub label: &'static str,
+    pub(crate) label: &'static str,
     /// More about it, for help; often empty.
-    pub description: &'static str,
+    pub(crate) description: &'static str,
     /// Its rank in the hint line (1 comes first; 0 is never shown there) and the short word shown.
-    pub hint: (u8, &'static str),
+    pub(crate) hint: (u8, &'static str),
 }
 
 const fn row(
@@ -320,7 +300,7 @@ impl Row {
     }
 
     /// Whether the palette offers it. Of rows that do the same in the same pane it offers the first.
-    pub fn is_command(&self) -> bool {
+    pub(crate) fn is_command(&self) -> bool {
         let same = |row: &Row| row.action == self.action && row.ctx.pane() == self.ctx.pane();
         let is_first = TABLE.iter().find(|row| same(row)).is_some_and(|row| row.name == self.name);
         let opens_palette = matches!(self.action, Action::Palette | Action::Back);
@@ -328,7 +308,7 @@ impl Row {
     }
 
     /// Label and description, for help and documentation: `filter the list: all words must match; !word excludes`.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self.description {
             "" => self.label.to_owned(),
             description => format!("{}: {description}", self.label),
@@ -344,9 +324,8 @@ fn present_name(name: &str) -> &str {
     FORMER_NAMES.iter().find(|(former, _)| *former == name).map_or(name, |(_, present)| present)
 }
 
-/// The one table.
 #[rustfmt::skip]
-pub const TABLE: &[Row] = &[
+pub(crate) const TABLE: &[Row] = &[
     // moving
     row(KeyCtx::List, Action::Down, "down", "j Down", "move down", (1, "move")),
     row(KeyCtx::List, Action::Up, "up", "k Up", "move up", (0, "")),
@@ -505,7 +484,7 @@ impl Keymap {
     ///
     /// # Errors
     /// The index of the offending rebinding and a message: unknown action, unknown key, or a clash.
-    pub fn new(rebind: &[(String, String)]) -> Result<Keymap, (usize, String)> {
+    pub(crate) fn new(rebind: &[(String, String)]) -> Result<Keymap, (usize, String)> {
         let parse =
             |keys: &str| keys.split_whitespace().map(str::parse).collect::<Result<Vec<Chord>, String>>();
         let mut chords = Vec::with_capacity(TABLE.len());
@@ -551,12 +530,12 @@ impl Keymap {
     }
 
     /// The action of a key in a place, if there is one.
-    pub fn action(&self, place: Place, chord: Chord) -> Option<Action> {
+    pub(crate) fn action(&self, place: Place, chord: Chord) -> Option<Action> {
         place.contexts().iter().find_map(|ctx| self.map.get(&(*ctx, chord)).copied())
     }
 
     /// The rows that apply in a place, nearest context first, each with its keys.
-    pub fn rows(&self, place: Place) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
+    pub(crate) fn rows(&self, place: Place) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
         place.contexts().iter().flat_map(move |ctx| {
             TABLE
                 .iter()
@@ -567,25 +546,25 @@ impl Keymap {
     }
 
     /// Every row with its keys.
-    pub fn all(&self) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&'static Row, &[Chord])> + '_ {
         TABLE.iter().zip(self.chords.iter().map(Vec::as_slice))
     }
 
     /// The key of an action in this place.
-    pub fn key_in(&self, place: Place, action: Action) -> String {
+    pub(crate) fn key_in(&self, place: Place, action: Action) -> String {
         let mut found = self.rows(place).filter(|(row, chords)| row.action == action && !chords.is_empty());
         found.next().map(|(_, chords)| chords[0].to_string()).unwrap_or_default()
     }
 
     /// The digit of an action that shows a pane, or another of its keys if it was rebound.
-    pub fn digit(&self, action: Action) -> String {
+    pub(crate) fn digit(&self, action: Action) -> String {
         let mut chords = self.all().filter(|(row, _)| row.action == action).flat_map(|(_, chords)| chords);
         let digit = chords.find(|chord| chord.typed().is_some_and(|c| c.is_ascii_digit()));
         digit.map_or_else(|| self.key(action), ToString::to_string)
     }
 
     /// The first key of an action, for messages: `t`. Empty if it has none.
-    pub fn key(&self, action: Action) -> String {
+    pub(crate) fn key(&self, action: Action) -> String {
         let mut found = self.all().filter(|(row, chords)| row.action == action && !chords.is_empty());
         found.next().map(|(_, chords)| chords[0].to_string()).unwrap_or_default()
     }

@@ -6,19 +6,17 @@ use std::{collections::HashMap, fmt, path::PathBuf};
 
 /// The platform whose path rules apply. It is data, so that every rule can be tested on any machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Platform {
+pub(crate) enum Platform {
     /// Linux and other Unixes without their own rules.
     #[default]
     Linux,
-    /// macOS.
     Mac,
-    /// Windows.
     Windows,
 }
 
 /// What hosts this program, according to the environment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Hosting {
+pub(crate) enum Hosting {
     /// Not stated: it can still be a machine at Google.
     #[default]
     Unknown,
@@ -83,7 +81,8 @@ impl Env {
     }
 
     /// The same environment with another platform's path rules.
-    pub fn on(mut self, platform: Platform) -> Env {
+    #[cfg(test)]
+    pub(crate) fn on(mut self, platform: Platform) -> Env {
         self.platform = platform;
         self
     }
@@ -95,7 +94,7 @@ impl Env {
 
     /// What hosts the program, by the documented variables of Cloud Run and its functions, App Engine, Cloud Shell and
     /// Kubernetes.
-    pub fn hosting(&self) -> Hosting {
+    pub(crate) fn hosting(&self) -> Hosting {
         const NAMES: [&str; 7] = [
             "K_SERVICE",
             "CLOUD_RUN_JOB",
@@ -116,18 +115,18 @@ impl Env {
     }
 
     /// The home folder, if known.
-    pub fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         self.home.clone()
     }
 
     /// The platform whose path rules apply.
-    pub fn platform(&self) -> Platform {
+    pub(crate) fn platform(&self) -> Platform {
         self.platform
     }
 
     /// Where gcloud keeps its files: `$CLOUDSDK_CONFIG`, else `~/.config/gcloud` (on macOS too), else
     /// `%APPDATA%\gcloud` with `%SystemDrive%\gcloud` as the last resort (google-auth, `_cloud_sdk.py`).
-    pub fn gcloud_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn gcloud_dir(&self) -> Option<PathBuf> {
         if let Some(dir) = self.get("CLOUDSDK_CONFIG") {
             return Some(PathBuf::from(dir));
         }
@@ -144,19 +143,19 @@ impl Env {
     }
 
     /// The configuration file: `$IMPERSONA_CONFIG`, else `config.toml` in the platform's configuration folder.
-    pub fn config_file(&self) -> Option<PathBuf> {
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
         self.path("IMPERSONA_CONFIG")
             .or_else(|| self.folders.as_ref().map(|folders| folders.config.join("config.toml")))
     }
 
     /// Where recents, favourites and the log live: `$IMPERSONA_STATE_DIR`, else the platform's state folder.
-    pub fn state_dir(&self) -> Option<PathBuf> {
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
         self.path("IMPERSONA_STATE_DIR")
             .or_else(|| self.folders.as_ref().map(|folders| folders.state.clone()))
     }
 
     /// The project named by Google's variables.
-    pub fn project(&self) -> Option<&str> {
+    pub(crate) fn project(&self) -> Option<&str> {
         self.get("CLOUDSDK_CORE_PROJECT").or_else(|| self.get("GOOGLE_CLOUD_PROJECT"))
     }
 

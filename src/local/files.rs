@@ -11,7 +11,7 @@ use std::{
 ///
 /// # Errors
 /// `AlreadyExists`, or another error of the file system.
-pub fn create_private(path: &Path) -> io::Result<File> {
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -23,7 +23,7 @@ pub fn create_private(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`create_private`]; a partly written file is removed again.
-pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = create_private(path)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
         // Safe to remove: we created it a moment ago.
@@ -35,7 +35,7 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's error; the old file then stays.
-pub fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
+pub(crate) fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private_folder(folder)?;
     // Created with mode 0600.
@@ -50,7 +50,7 @@ pub fn replace_private(path: &Path, value: &impl serde::Serialize) -> io::Result
 ///
 /// # Errors
 /// The file system's error.
-pub fn private_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -62,7 +62,7 @@ pub fn private_folder(folder: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// The file system's error.
-pub fn open_private(path: &Path, anew: bool) -> io::Result<File> {
+pub(crate) fn open_private(path: &Path, anew: bool) -> io::Result<File> {
     private_folder(path.parent().ok_or(io::ErrorKind::InvalidInput)?)?;
     let mut options = OpenOptions::new();
     options.create(true).append(!anew).write(true).truncate(anew);
@@ -77,7 +77,7 @@ pub fn open_private(path: &Path, anew: bool) -> io::Result<File> {
 
 /// Why other users of this machine could have written to a file of ours; `None` if only its owner and root can.
 #[cfg(unix)]
-pub fn written_by_others(path: &Path) -> io::Result<Option<String>> {
+pub(crate) fn written_by_others(path: &Path) -> io::Result<Option<String>> {
     use std::os::unix::fs::MetadataExt;
     let me = rustix::process::geteuid().as_raw();
     for place in [Some(path), path.parent()].into_iter().flatten() {
@@ -96,7 +96,7 @@ pub fn written_by_others(path: &Path) -> io::Result<Option<String>> {
 
 /// Why other users of this machine could have written to a file of ours: this can't be told here.
 #[cfg(not(unix))]
-pub fn written_by_others(_: &Path) -> io::Result<Option<String>> {
+pub(crate) fn written_by_others(_: &Path) -> io::Result<Option<String>> {
     Ok(None)
 }
 
@@ -105,7 +105,7 @@ pub fn written_by_others(_: &Path) -> io::Result<Option<String>> {
 ///
 /// # Errors
 /// The file system's error; after a hundred taken names, `AlreadyExists` for the last one.
-pub fn write_private_beside(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
+pub(crate) fn write_private_beside(name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
     let (stem, ending) = name.rsplit_once('.').unwrap_or((name, "txt"));
     let mut path = PathBuf::from(name);
     for number in 2..=100 {

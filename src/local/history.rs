@@ -20,18 +20,18 @@ use tokio::sync::Mutex;
 use crate::local::files;
 
 /// How many snapshots an account keeps.
-pub const KEPT: usize = 50;
+pub(crate) const KEPT: usize = 50;
 
 /// The account and endpoint that a snapshot belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Whose {
     /// The host of IAM's endpoint, with the port if there is one.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
     /// The account's email; empty if only its unique ID is known.
-    pub account: String,
+    pub(crate) account: String,
     /// 21 digits; empty if not known.
-    pub unique_id: String,
+    pub(crate) unique_id: String,
 }
 
 /// A policy as it was read right before a write.
@@ -40,16 +40,16 @@ pub struct Whose {
 pub struct Snapshot {
     /// Identifies it among the snapshots of its account: digits and hyphens, ordered by time.
     #[serde(skip)]
-    pub id: String,
+    pub(crate) id: String,
     /// When it was saved.
-    pub time: Timestamp,
+    pub(crate) time: Timestamp,
     /// The account it belongs to.
     #[serde(flatten)]
-    pub whose: Whose,
+    pub(crate) whose: Whose,
     /// What was about to be written, as diff lines against `policy`.
-    pub change: Vec<String>,
+    pub(crate) change: Vec<String>,
     /// The policy, every field as it was read.
-    pub policy: Value,
+    pub(crate) policy: Value,
 }
 
 /// The store of snapshots. Clones share it.
@@ -85,7 +85,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// One sentence: it belongs to another account, possibly one with the same name.
-    pub fn belongs_to(&self, whose: &Whose) -> Result<(), String> {
+    pub(crate) fn belongs_to(&self, whose: &Whose) -> Result<(), String> {
         if whose.covers(&self.whose) {
             return Ok(());
         }
@@ -104,14 +104,14 @@ impl Snapshot {
     }
 
     /// Whether it could belong to an earlier account of the same name.
-    pub fn is_doubtful(&self, whose: &Whose) -> bool {
+    pub(crate) fn is_doubtful(&self, whose: &Whose) -> bool {
         self.whose.unique_id.is_empty() || whose.unique_id.is_empty()
     }
 }
 
 impl Snapshots {
     /// In the state folder; without one, nothing can be saved.
-    pub fn in_state_folder(state: Option<PathBuf>) -> Snapshots {
+    pub(crate) fn in_state_folder(state: Option<PathBuf>) -> Snapshots {
         Snapshots(Arc::new(state.map_or(Place::Nowhere, |state| Place::Folder(state.join("policies")))))
     }
 
@@ -124,7 +124,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// One sentence that says why it couldn't be saved.
-    pub async fn save(&self, mut snapshot: Snapshot) -> Result<String, String> {
+    pub(crate) async fn save(&self, mut snapshot: Snapshot) -> Result<String, String> {
         match &*self.0 {
             Place::Nowhere => Err("there is no state folder: set IMPERSONA_STATE_DIR".to_owned()),
             Place::Memory(all) => {
@@ -151,7 +151,7 @@ impl Snapshots {
     }
 
     /// Removes a snapshot whose write never happened. One that can't be removed stays, which does no harm.
-    pub async fn take_back(&self, whose: &Whose, id: &str) {
+    pub(crate) async fn take_back(&self, whose: &Whose, id: &str) {
         match &*self.0 {
             Place::Nowhere => {}
             Place::Memory(all) => all.lock().await.retain(|kept| kept.id != id || !whose.covers(&kept.whose)),
@@ -166,7 +166,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// One sentence that says why the folder couldn't be read.
-    pub async fn list(&self, whose: &Whose) -> Result<Vec<Snapshot>, String> {
+    pub(crate) async fn list(&self, whose: &Whose) -> Result<Vec<Snapshot>, String> {
         let mut found = self.find(whose.clone(), None).await?;
         found.retain(|snapshot| whose.covers(&snapshot.whose));
         found.sort_by(|a, b| b.id.cmp(&a.id));
@@ -177,7 +177,7 @@ impl Snapshots {
     ///
     /// # Errors
     /// One sentence: it doesn't exist, or belongs to another account, see [`Snapshot::belongs_to`].
-    pub async fn load(&self, whose: &Whose, id: &str) -> Result<Snapshot, String> {
+    pub(crate) async fn load(&self, whose: &Whose, id: &str) -> Result<Snapshot, String> {
         let shown: String = id.chars().take(60).collect();
         let found = self.find(whose.clone(), Some(id.to_owned())).await?;
         // Of two with the same ID, this account's is meant.

@@ -2,7 +2,7 @@
 //! to our memory.
 
 pub mod env;
-pub mod files;
+pub(crate) mod files;
 pub mod history;
 pub mod process;
 #[cfg(unix)]

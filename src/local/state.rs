@@ -18,24 +18,24 @@ const RECENT: usize = 20;
 #[serde(default)]
 pub struct Remembered {
     /// Accounts marked as favourites.
-    pub favourites: Vec<String>,
+    pub(crate) favourites: Vec<String>,
     /// Recently opened accounts, newest first.
-    pub accounts: Vec<String>,
+    pub(crate) accounts: Vec<String>,
     /// Recently chosen projects, newest first.
-    pub projects: Vec<String>,
+    pub(crate) projects: Vec<String>,
     /// Audiences of recent ID tokens, newest first.
-    pub audiences: Vec<String>,
+    pub(crate) audiences: Vec<String>,
     /// Audiences marked as favourites.
-    pub favourite_audiences: Vec<String>,
+    pub(crate) favourite_audiences: Vec<String>,
     /// Scope sets of recent access tokens, as typed, newest first.
-    pub scopes: Vec<String>,
+    pub(crate) scopes: Vec<String>,
     /// Sets of scopes marked as favourites.
-    pub favourite_scopes: Vec<String>,
+    pub(crate) favourite_scopes: Vec<String>,
 }
 
 impl Remembered {
     /// Reads the file; a missing or broken one is empty, because nothing depends on it.
-    pub fn load(path: &Path) -> Remembered {
+    pub(crate) fn load(path: &Path) -> Remembered {
         fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
     }
 
@@ -43,13 +43,13 @@ impl Remembered {
     ///
     /// # Errors
     /// The file system's error.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         files::replace_private(path, self)
     }
 }
 
 /// Toggles a name in a list of favourites; returns whether it is in the list now.
-pub fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
+pub(crate) fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
     match favourites.iter().position(|other| other == name) {
         Some(at) => {
             favourites.remove(at);
@@ -63,14 +63,14 @@ pub fn toggle(favourites: &mut Vec<String>, name: &str) -> bool {
 }
 
 /// Moves a name to the front of a list of recent ones.
-pub fn touch(recent: &mut Vec<String>, name: &str) {
+pub(crate) fn touch(recent: &mut Vec<String>, name: &str) {
     recent.retain(|other| other != name);
     recent.insert(0, name.to_owned());
     recent.truncate(RECENT);
 }
 
 /// The file of [`Remembered`] in that folder.
-pub fn file(folder: &Path) -> PathBuf {
+pub(crate) fn file(folder: &Path) -> PathBuf {
     folder.join("remembered.json")
 }
 

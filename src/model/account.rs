@@ -21,7 +21,7 @@ pub struct Account {
 
 impl Account {
     /// An account known by name only: typed, nothing read about it yet.
-    pub fn named(name: &str) -> Account {
+    pub(crate) fn named(name: &str) -> Account {
         Account {
             email: name.to_owned(),
             project: project_of(name).unwrap_or_default(),
@@ -31,14 +31,14 @@ impl Account {
 
     /// IAM's full name for it (AIP-122), which is documented with the project ID and the email only; `None` if these
     /// are not known.
-    pub fn full_name(&self) -> Option<String> {
+    pub(crate) fn full_name(&self) -> Option<String> {
         let Account { email, project, .. } = self;
         (email.contains('@') && !project.is_empty())
             .then(|| format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"))
     }
 
     /// The short form used in lists: `deployer@acme-prod`.
-    pub fn short(&self) -> &str {
+    pub(crate) fn short(&self) -> &str {
         short(&self.email)
     }
 }
@@ -46,18 +46,17 @@ impl Account {
 /// One key of an account. Only user-managed keys are read: they are the ones people leak.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountKey {
-    /// 40 hex digits
-    pub id: String,
+    pub(crate) id: String,
     /// When it was created (`validAfterTime`).
-    pub created: Option<Timestamp>,
+    pub(crate) created: Option<Timestamp>,
     /// When it expires; `None` for never (Google writes 9999-12-31T23:59:59Z).
-    pub expires: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
     /// Google rejects the signatures of disabled keys.
-    pub disabled: bool,
+    pub(crate) disabled: bool,
 }
 
 /// Cuts the domain that all ordinary accounts share: `a@p.iam.gserviceaccount.com` → `a@p`.
-pub fn short(email: &str) -> &str {
+pub(crate) fn short(email: &str) -> &str {
     email.strip_suffix(".iam.gserviceaccount.com").unwrap_or(email)
 }
 
@@ -74,7 +73,7 @@ pub fn project_of(email: &str) -> Option<String> {
 
 /// Whether a text has the form of an account's name: an email, or a unique ID of 21 digits. It could also name a
 /// person.
-pub fn is_name(text: &str) -> bool {
+pub(crate) fn is_name(text: &str) -> bool {
     text.contains('@') || (text.len() == 21 && text.bytes().all(|b| b.is_ascii_digit()))
 }
 
@@ -82,7 +81,7 @@ pub fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// One sentence with the two valid forms.
-pub fn parse(text: &str) -> Result<String, String> {
+pub(crate) fn parse(text: &str) -> Result<String, String> {
     let text = text.trim().trim_start_matches("serviceAccount:");
     let wrong = || {
         format!(

@@ -33,15 +33,15 @@ pub struct Caller {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// How to get its credentials.
-    pub how: CredentialSource,
+    pub(crate) how: CredentialSource,
     /// Where it is from: `ADC`, `gcloud login`, `--credentials sa.json`.
-    pub label: String,
+    pub(crate) label: String,
     /// Its kind, and its identity as far as files tell; or why it can't be used.
-    pub about: String,
+    pub(crate) about: String,
     /// Its identity, as far as files tell.
-    pub principal: Option<String>,
+    pub(crate) principal: Option<String>,
     /// Whether it is the login that gcloud uses by default.
-    pub gclouds_own: bool,
+    pub(crate) gclouds_own: bool,
 }
 
 /// A request to switch callers.
@@ -103,7 +103,7 @@ impl Caller {
 
     /// The principal as people say it. For a federated one, the subject and its pool, because the prefix
     /// (`principal://iam.googleapis.com/…`) is the same for all.
-    pub fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         let principal = self.principal.as_deref()?;
         let federated = principal.strip_prefix("principal://").and_then(|path| path.split_once("/subject/"));
         Some(match federated {
@@ -114,7 +114,7 @@ impl Caller {
 
     /// The gcloud login, if it differs from the caller of Application Default Credentials: the most common reason why
     /// one tool is allowed what the other isn't.
-    pub fn other_login<'a>(&self, choices: &'a [Choice]) -> Option<&'a str> {
+    pub(crate) fn other_login<'a>(&self, choices: &'a [Choice]) -> Option<&'a str> {
         let adc = ["ADC", "GOOGLE_APPLICATION_CREDENTIALS", "metadata server"];
         let is_adc = adc.contains(&self.source.as_str());
         let principal = self.principal.as_deref().filter(|_| is_adc)?;

@@ -6,7 +6,7 @@ use x509_parser::pem::parse_x509_pem;
 
 /// When the certificate of a key expires, from the map of key ID to PEM certificate that Google publishes for each
 /// account. `None` if the key isn't there or its certificate can't be parsed.
-pub fn ends(certificates: &str, key_id: &str) -> Option<Timestamp> {
+pub(crate) fn ends(certificates: &str, key_id: &str) -> Option<Timestamp> {
     let map: Value = serde_json::from_str(certificates).ok()?;
     let (_, pem) = parse_x509_pem(map.get(key_id)?.as_str()?.as_bytes()).ok()?;
     let certificate = pem.parse_x509().ok()?;

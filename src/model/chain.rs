@@ -6,11 +6,11 @@ use super::permission::Permission;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop {
     /// The account that impersonates; `None` for the caller.
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// The account that is impersonated.
-    pub to: String,
+    pub(crate) to: String,
     /// What `from` needs on `to`.
-    pub permission: Permission,
+    pub(crate) permission: Permission,
     /// What is known.
     pub state: HopState,
 }

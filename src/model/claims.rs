@@ -10,21 +10,22 @@ use super::{
 };
 
 /// Longer claims make a token that doesn't fit into a header.
-pub const MAX_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
 /// The clock difference that is mentioned, in seconds.
 const SKEW: i64 = 60;
 
 /// The `aud` of a JWT that is exchanged at the token endpoint, in Google's own universe.
-pub const TOKEN_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
+#[cfg(test)]
+pub(crate) const TOKEN_AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 
 /// Claims to start from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Template {
     /// `Google API`
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it is for, and what comes next.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// The claims, with `ACCOUNT` in place of the email; `iat` and `exp` are added on sending.
     text: &'static str,
 }
@@ -73,13 +74,13 @@ impl Template {
 
 /// Claims that can be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Checked {
+pub(crate) struct Checked {
     /// The text to send.
-    pub text: String,
+    pub(crate) text: String,
     /// The `exp`, in seconds since 1970.
-    pub expires: Option<i64>,
+    pub(crate) expires: Option<i64>,
     /// Warnings that stop nothing, each a clause.
-    pub warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 /// Checks claims for an account at a time (seconds since 1970); with a lifetime (in seconds), missing `iat` and `exp`
@@ -88,7 +89,7 @@ pub struct Checked {
 ///
 /// # Errors
 /// One clause: line and column for invalid JSON, else the rule.
-pub fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
+pub(crate) fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) -> Result<Checked, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim().is_empty() {
         return Err("line 1, column 1: no claims yet; enter at least {}".into());
@@ -205,7 +206,7 @@ fn placed(text: &str, error: &serde_json::Error) -> String {
 }
 
 /// The line and column in such a message.
-pub fn place(sentence: &str) -> Option<(usize, usize)> {
+pub(crate) fn place(sentence: &str) -> Option<(usize, usize)> {
     let (line, rest) = sentence.strip_prefix("line ")?.split_once(", column ")?;
     Some((line.parse().ok()?, rest.split_once(':')?.0.parse().ok()?))
 }

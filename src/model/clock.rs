@@ -9,13 +9,13 @@ const AGREE: i64 = 5_000;
 
 /// What Google's clock shows when this machine's shows `here`; `behind` is how far this machine's is behind, in
 /// milliseconds, if known.
-pub fn at_google(here: Timestamp, behind: Option<i64>) -> Timestamp {
+pub(crate) fn at_google(here: Timestamp, behind: Option<i64>) -> Timestamp {
     let apart = behind.filter(|behind| behind.unsigned_abs() > AGREE.unsigned_abs()).unwrap_or(0);
     here.checked_add(SignedDuration::from_millis(apart)).unwrap_or(here)
 }
 
 /// The difference between the clocks, as a clause, if there is one.
-pub fn apart(behind: Option<i64>) -> Option<String> {
+pub(crate) fn apart(behind: Option<i64>) -> Option<String> {
     let behind = behind.filter(|behind| behind.unsigned_abs() > AGREE.unsigned_abs())?;
     let way = if behind > 0 { "behind" } else { "ahead of" };
     let seconds = i64::try_from(behind.unsigned_abs() / 1_000).unwrap_or(i64::MAX);

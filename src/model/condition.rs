@@ -16,8 +16,7 @@ pub struct Condition {
 
 /// What a condition evaluates to at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// It holds.
+pub(crate) enum State {
     Holds {
         /// The moment at which it stops; `None` if it never does.
         until: Option<Timestamp>,
@@ -32,7 +31,6 @@ pub enum State {
         /// The moment at which it stopped.
         at: Timestamp,
     },
-    /// It never holds.
     Never,
     /// It depends on more than time.
     Unknown,
@@ -45,7 +43,7 @@ impl Condition {
     ///
     /// # Errors
     /// One sentence if it isn't an object, or a documented field isn't text.
-    pub fn read(value: &Value) -> Result<Condition, String> {
+    pub(crate) fn read(value: &Value) -> Result<Condition, String> {
         let Value::Object(fields) = value else {
             return Err("a condition is not an object".to_owned());
         };
@@ -73,54 +71,52 @@ impl Condition {
     }
 
     /// Holds until `at`, cut to the second.
-    pub fn expires(at: Timestamp, title: &str) -> Condition {
+    pub(crate) fn expires(at: Timestamp, title: &str) -> Condition {
         let at = at.strftime("%Y-%m-%dT%H:%M:%SZ");
         Condition::new(title, &format!("request.time < timestamp(\"{at}\")"))
     }
 
     /// Its title for people.
-    pub fn title(&self) -> &str {
+    pub(crate) fn title(&self) -> &str {
         self.text("title")
     }
 
-    /// Can be empty.
-    pub fn description(&self) -> &str {
+    pub(crate) fn description(&self) -> &str {
         self.text("description")
     }
 
-    /// The CEL expression.
-    pub fn expression(&self) -> &str {
+    pub(crate) fn expression(&self) -> &str {
         self.text("expression")
     }
 
     /// Where it comes from, for error messages; nearly always empty.
-    pub fn location(&self) -> &str {
+    #[cfg(test)]
+    pub(crate) fn location(&self) -> &str {
         self.text("location")
     }
 
     /// The JSON, every field as read.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         Value::Object(self.fields.clone())
     }
 
-    /// The undocumented fields.
     pub(super) fn unknown(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.fields.iter().filter(|(name, _)| !DOCUMENTED.contains(&name.as_str()))
     }
 
     /// Evaluates it at this moment, if it depends on time alone: `request.time` compared by `<`, `<=`, `>` or `>=` with
     /// `timestamp("…")`, joined by `&&`, `||`, `!` and parentheses.
-    pub fn evaluate(&self, now: Timestamp) -> State {
+    pub(crate) fn evaluate(&self, now: Timestamp) -> State {
         Reader::read(self.expression()).map_or(State::Unknown, |(time, bounds)| state(&time, bounds, now))
     }
 
     /// [`State::words`] of [`Condition::evaluate`].
-    pub fn words(&self, now: Timestamp) -> String {
+    pub(crate) fn words(&self, now: Timestamp) -> String {
         self.evaluate(now).words(now)
     }
 
     /// The number of `&&`, `||` and `!` in the expression; IAM accepts up to 12.
-    pub fn operators(&self) -> usize {
+    pub(crate) fn operators(&self) -> usize {
         let mut quote = None;
         let mut count = 0;
         let mut chars = self.expression().chars().peekable();
@@ -150,12 +146,12 @@ impl Condition {
 
 impl State {
     /// Whether it certainly holds now.
-    pub fn holds(self) -> bool {
+    pub(crate) fn holds(self) -> bool {
         matches!(self, State::Holds { .. })
     }
 
     /// `holds now, until 14:00Z`, `ended 2020-01-01`, …: the time for today (UTC), else the date.
-    pub fn words(self, now: Timestamp) -> String {
+    pub(crate) fn words(self, now: Timestamp) -> String {
         match self {
             State::Holds { until: Some(until) } => format!("holds now, until {}", moment(until, now)),
             State::Holds { until: None } => "holds now".to_owned(),

@@ -13,7 +13,7 @@ use super::{
 
 /// The kinds of credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// An OAuth 2.0 access token: identifies the caller of Google's APIs.
     AccessToken,
     /// An OpenID Connect ID token: identifies the caller of a service, for one audience.
@@ -32,7 +32,7 @@ pub enum Kind {
 
 impl Kind {
     /// The kinds that have a form, in display order.
-    pub const FORMS: [Kind; 6] = [
+    pub(crate) const FORMS: [Kind; 6] = [
         Kind::AccessToken,
         Kind::IdToken,
         Kind::SignedJwt,
@@ -55,17 +55,17 @@ impl Kind {
     }
 
     /// The word used in the shelf and in `--json`.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         self.row().0
     }
 
     /// The name in a sentence.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.row().1
     }
 
     /// The permission on the account that minting one needs; none where IAM isn't involved.
-    pub fn permission(self) -> Option<Permission> {
+    pub(crate) fn permission(self) -> Option<Permission> {
         self.row().2
     }
 }
@@ -145,7 +145,7 @@ pub enum Payload {
 
 /// The largest body of a request: for anything larger, sign its hash. The service's limit is not published; this one is
 /// ours.
-pub const LARGEST_PAYLOAD: usize = 4 * 1024 * 1024;
+pub(crate) const LARGEST_PAYLOAD: usize = 4 * 1024 * 1024;
 
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -172,19 +172,19 @@ impl What {
     }
 
     /// The requested scopes; none for kinds without scopes.
-    pub fn scopes(&self) -> &[String] {
+    pub(crate) fn scopes(&self) -> &[String] {
         self.facts().1
     }
 
     /// The requested audience of an ID token.
-    pub fn audience(&self) -> Option<&str> {
+    pub(crate) fn audience(&self) -> Option<&str> {
         self.facts().2
     }
 }
 
 impl MintRequest {
     /// The kind of credential this asks for.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.what.facts().0
     }
 }
@@ -201,7 +201,7 @@ pub struct Credential {
     /// When it was minted, by our clock.
     pub minted: Timestamp,
     /// The account behind the metadata server's `default`; else `None`.
-    pub whose: Option<String>,
+    pub(crate) whose: Option<String>,
     /// What is known about the signature, if the account's own key signed it.
     pub signed: Option<Signed>,
     /// Remarks about it, each a sentence.
@@ -214,7 +214,7 @@ pub struct Signed {
     /// The ID of the key, forty hexadecimal digits.
     pub key_id: String,
     /// SHA-256 of the signed bytes, in hexadecimal.
-    pub sha256: String,
+    pub(crate) sha256: String,
     /// Whether it was made by one of the account's published keys.
     pub verdict: Verdict,
     /// Until when that key is published; `None` if that couldn't be read.
@@ -223,7 +223,7 @@ pub struct Signed {
 
 impl Credential {
     /// A credential without a signature to show and without remarks.
-    pub fn new(
+    pub(crate) fn new(
         request: MintRequest,
         secret: Secret,
         expires: Option<Timestamp>,
@@ -243,7 +243,7 @@ impl Credential {
     }
 
     /// Whether it has expired.
-    pub fn ended(&self, now: Timestamp) -> bool {
+    pub(crate) fn ended(&self, now: Timestamp) -> bool {
         self.remaining(now) == Some(0)
     }
 }

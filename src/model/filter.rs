@@ -5,14 +5,13 @@ use memchr::memmem::Finder;
 
 /// A filter ready to be matched against lower-cased text.
 #[derive(Clone, Debug, Default)]
-pub struct Filter {
+pub(crate) struct Filter {
     text: String,
     words: Vec<(bool, Finder<'static>)>,
 }
 
 impl Filter {
-    /// Parses a filter.
-    pub fn new(text: &str) -> Filter {
+    pub(crate) fn new(text: &str) -> Filter {
         let lower = text.to_lowercase();
         let words = lower
             .split_whitespace()
@@ -23,18 +22,17 @@ impl Filter {
         Filter { text: lower, words }
     }
 
-    /// Whether everything matches.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.words.is_empty()
     }
 
     /// Whether lower-cased text matches.
-    pub fn matches(&self, hay: &str) -> bool {
+    pub(crate) fn matches(&self, hay: &str) -> bool {
         self.words.iter().all(|(wanted, word)| word.find(hay.as_bytes()).is_some() == *wanted)
     }
 
     /// Whether everything this matches was matched by `before` too.
-    pub fn narrows(&self, before: &Filter) -> bool {
+    pub(crate) fn narrows(&self, before: &Filter) -> bool {
         self.text.starts_with(&before.text) && self.words.iter().all(|(wanted, _)| *wanted)
     }
 }

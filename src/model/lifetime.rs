@@ -2,20 +2,20 @@
 //! without a clock.
 
 /// The lifetime that every account can have.
-pub const DEFAULT_SECONDS: u32 = 3_600;
+pub(crate) const DEFAULT_SECONDS: u32 = 3_600;
 
 /// The lifetime that no account can exceed.
-pub const MAX_SECONDS: u32 = 43_200;
+pub(crate) const MAX_SECONDS: u32 = 43_200;
 
 /// Shown wherever a lifetime over one hour is chosen, and again if Google rejects it.
-pub const EXTENSION: &str = "over 1h works only for accounts that the organization lists in \
+pub(crate) const EXTENSION: &str = "over 1h works only for accounts that the organization lists in \
      constraints/iam.allowServiceAccountCredentialLifetimeExtension";
 
 /// Parses a lifetime: `600s`, `10m`, `1h`, `1h 30m`, or plain seconds.
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn parse(text: &str) -> Result<u32, String> {
+pub(crate) fn parse(text: &str) -> Result<u32, String> {
     let shown: String = text.trim().chars().take(40).collect();
     match seconds(text) {
         Some(0) => Err(format!("“{shown}” is too short: the minimum is 1s (use e.g. 600s, 10m, 1h 30m)")),
@@ -29,12 +29,12 @@ pub fn parse(text: &str) -> Result<u32, String> {
 
 /// The seconds of `1h 30m` and the like, without a limit; units must get smaller, so each appears once. `None` for
 /// anything else.
-pub fn seconds(text: &str) -> Option<u64> {
+pub(crate) fn seconds(text: &str) -> Option<u64> {
     read(text, &UNITS[1..])
 }
 
 /// Like [`seconds`], with days: `7d`, `1d 12h`. For what can live longer than any token.
-pub fn seconds_or_days(text: &str) -> Option<u64> {
+pub(crate) fn seconds_or_days(text: &str) -> Option<u64> {
     read(text, &UNITS)
 }
 
@@ -61,12 +61,12 @@ fn read(text: &str, units: &[(u8, u64)]) -> Option<u64> {
 }
 
 /// Whether the organization must allow it: see [`EXTENSION`].
-pub fn needs_extension(seconds: u32) -> bool {
+pub(crate) fn needs_extension(seconds: u32) -> bool {
     seconds > DEFAULT_SECONDS
 }
 
 /// A length in its shortest form: `1h`, `1h 30m`, `2d 3h`, `0s`.
-pub fn words(seconds: impl Into<i64>) -> String {
+pub(crate) fn words(seconds: impl Into<i64>) -> String {
     let seconds = seconds.into();
     let parts: Vec<String> =
         split(seconds).into_iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
@@ -75,7 +75,7 @@ pub fn words(seconds: impl Into<i64>) -> String {
 
 /// A length whose text keeps its width while it counts down: `54m 12s`, `12m 03s`, `1h 02m 03s`, `3d 04h`. Never below
 /// zero.
-pub fn countdown(seconds: impl Into<i64>) -> String {
+pub(crate) fn countdown(seconds: impl Into<i64>) -> String {
     let [(d, _), (h, _), (m, _), (s, _)] = split(seconds.into());
     match (d, h, m) {
         (0, 0, 0) => format!("{s}s"),

@@ -42,7 +42,7 @@ pub enum Kind {
     AllUsers,
     /// `allAuthenticatedUsers`
     AllAuthenticatedUsers,
-    /// An undocumented form
+    /// Anything else.
     Other,
 }
 
@@ -160,7 +160,7 @@ impl Member {
     }
 
     /// For lists: without what all of its kind share, and with a long `uid` cut.
-    pub fn short(&self) -> String {
+    pub(crate) fn short(&self) -> String {
         match self.kind() {
             Kind::ServiceAccount => account::short(&self.text).to_owned(),
             Kind::Principal | Kind::PrincipalSet => match self.text.split_once("Pools/") {
@@ -180,22 +180,22 @@ impl Member {
     }
 
     /// Anyone, with or without a Google account.
-    pub fn is_public(&self) -> bool {
+    pub(crate) fn is_public(&self) -> bool {
         matches!(self.kind(), Kind::AllUsers | Kind::AllAuthenticatedUsers)
     }
 
     /// The principal was deleted; a new one of the same name doesn't get its roles.
-    pub fn is_deleted(&self) -> bool {
+    pub(crate) fn is_deleted(&self) -> bool {
         self.kind() == Kind::Deleted
     }
 
     /// Many principals behind one name, which are not visible from here.
-    pub fn is_opaque(&self) -> bool {
+    pub(crate) fn is_opaque(&self) -> bool {
         matches!(self.kind(), Kind::Group | Kind::Domain | Kind::PrincipalSet | Kind::ProjectRole)
     }
 
     /// The domain of a user, group or `domain:`, lower case.
-    pub fn domain(&self) -> Option<&str> {
+    pub(crate) fn domain(&self) -> Option<&str> {
         let value = self.key.split_once(':')?.1;
         match self.kind() {
             Kind::User | Kind::Group => Some(value.rsplit_once('@')?.1),
@@ -206,7 +206,11 @@ impl Member {
 
     /// What to tell a reader about it: `other project`, `other domain`, `public`, … An unknown project or domain marks
     /// nothing.
-    pub fn marks(&self, account_project: Option<&str>, caller_domain: Option<&str>) -> Vec<&'static str> {
+    pub(crate) fn marks(
+        &self,
+        account_project: Option<&str>,
+        caller_domain: Option<&str>,
+    ) -> Vec<&'static str> {
         let mut marks = Vec::new();
         match self.kind() {
             Kind::AllUsers | Kind::AllAuthenticatedUsers => marks.push("public"),

@@ -2,7 +2,7 @@
 
 /// The candidate that a typed word most likely means: close to it in spelling, whatever its case. `None` if nothing is
 /// close, or the word is too short to tell.
-pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     let length = typed.chars().count();
     if !(3..=MAX_LENGTH).contains(&length) {
@@ -21,7 +21,7 @@ pub fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -
 const MAX_LENGTH: usize = 120;
 
 /// ` Did you mean X?` for the end of a sentence, or empty.
-pub fn did_you_mean(suggestion: Option<&str>) -> String {
+pub(crate) fn did_you_mean(suggestion: Option<&str>) -> String {
     suggestion.map(|name| format!(" Did you mean {name}?")).unwrap_or_default()
 }
 

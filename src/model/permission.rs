@@ -5,9 +5,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
     /// `iam.serviceAccounts.getAccessToken`
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// What it is for, in a word or two: `access token`.
-    pub label: &'static str,
+    pub(crate) label: &'static str,
     /// The narrowest predefined role with it (public role descriptions, August 2026).
     pub role: &'static str,
 }
@@ -25,41 +25,41 @@ pub const GET_OPEN_ID_TOKEN: Permission = Permission {
     role: "roles/iam.serviceAccountOpenIdTokenCreator",
 };
 /// Sign a JWT with the account's Google-managed key.
-pub const SIGN_JWT: Permission = Permission {
+pub(crate) const SIGN_JWT: Permission = Permission {
     name: "iam.serviceAccounts.signJwt",
     label: "sign JWT",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Sign bytes with the account's Google-managed key.
-pub const SIGN_BLOB: Permission = Permission {
+pub(crate) const SIGN_BLOB: Permission = Permission {
     name: "iam.serviceAccounts.signBlob",
     label: "sign blob",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Be a hop of a delegation chain through this account.
-pub const IMPLICIT_DELEGATION: Permission = Permission {
+pub(crate) const IMPLICIT_DELEGATION: Permission = Permission {
     name: "iam.serviceAccounts.implicitDelegation",
     label: "delegate",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Attach the account to a resource.
-pub const ACT_AS: Permission =
+pub(crate) const ACT_AS: Permission =
     Permission { name: "iam.serviceAccounts.actAs", label: "act as", role: "roles/iam.serviceAccountUser" };
 /// Read the account's allow policy.
-pub const GET_IAM_POLICY: Permission = Permission {
+pub(crate) const GET_IAM_POLICY: Permission = Permission {
     name: "iam.serviceAccounts.getIamPolicy",
     label: "see policy",
     role: "roles/iam.serviceAccountViewer",
 };
 /// Write the account's allow policy.
-pub const SET_IAM_POLICY: Permission = Permission {
+pub(crate) const SET_IAM_POLICY: Permission = Permission {
     name: "iam.serviceAccounts.setIamPolicy",
     label: "edit policy",
     role: "roles/iam.serviceAccountAdmin",
 };
 
 /// What one `testIamPermissions` call asks about, in the order it is shown.
-pub const MATRIX: [Permission; 8] = [
+pub(crate) const MATRIX: [Permission; 8] = [
     GET_ACCESS_TOKEN,
     GET_OPEN_ID_TOKEN,
     SIGN_JWT,
@@ -77,12 +77,13 @@ pub struct Granted([Option<bool>; MATRIX.len()]);
 
 impl Granted {
     /// From the permissions that `testIamPermissions` returned when asked about the whole matrix.
-    pub fn from_names<S: AsRef<str>>(granted: &[S]) -> Granted {
+    #[cfg(test)]
+    pub(crate) fn from_names<S: AsRef<str>>(granted: &[S]) -> Granted {
         Granted::from_answer(&MATRIX.map(|permission| permission.name), granted)
     }
 
     /// The same when asked about these: the others are unknown.
-    pub fn from_answer<S: AsRef<str>>(asked: &[&str], granted: &[S]) -> Granted {
+    pub(crate) fn from_answer<S: AsRef<str>>(asked: &[&str], granted: &[S]) -> Granted {
         Granted(MATRIX.map(|permission| {
             asked
                 .contains(&permission.name)
@@ -91,23 +92,23 @@ impl Granted {
     }
 
     /// IAM's answer for this permission; `None` if it wasn't asked, or can't be.
-    pub fn answer(&self, permission: Permission) -> Option<bool> {
+    pub(crate) fn answer(&self, permission: Permission) -> Option<bool> {
         MATRIX.iter().position(|p| *p == permission).and_then(|i| self.0[i])
     }
 
     /// Whether IAM said yes.
-    pub fn has(&self, permission: Permission) -> bool {
+    pub(crate) fn has(&self, permission: Permission) -> bool {
         self.answer(permission) == Some(true)
     }
 
     /// No to everything: the caller has no access, or the account doesn't exist.
-    pub fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.0.iter().all(|answer| *answer == Some(false))
     }
 }
 
 /// The permission of the matrix with this name.
-pub fn by_name(name: &str) -> Option<Permission> {
+pub(crate) fn by_name(name: &str) -> Option<Permission> {
     MATRIX.into_iter().find(|permission| permission.name == name)
 }
 

@@ -4,31 +4,31 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Project {
     /// `acme-prod`
-    pub id: String,
+    pub(crate) id: String,
     /// Digits only. Empty when not known.
-    pub number: String,
+    pub(crate) number: String,
     /// The display name; can be empty.
-    pub display_name: String,
+    pub(crate) display_name: String,
     /// `folders/876` or `organizations/2`; empty for a project without a parent, or when not known.
-    pub parent: String,
+    pub(crate) parent: String,
     /// Whether it is usable (`ACTIVE`), not about to be deleted.
-    pub active: bool,
+    pub(crate) active: bool,
 }
 
 /// One level above a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ancestor {
     /// `folders/876` or `organizations/2`
-    pub name: String,
+    pub(crate) name: String,
     /// The display name; empty if it isn't readable.
-    pub display_name: String,
+    pub(crate) display_name: String,
 }
 
 /// Checks a typed project ID or number.
 ///
 /// # Errors
 /// One sentence with the rule (6–30 letters, digits and hyphens, from the Resource Manager reference).
-pub fn parse(text: &str) -> Result<String, String> {
+pub(crate) fn parse(text: &str) -> Result<String, String> {
     let text = text.trim();
     // `example.com:proj` is the older, domain-scoped form.
     let id = text.split_once(':').map_or(text, |(_, id)| id);

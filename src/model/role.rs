@@ -6,24 +6,23 @@ use std::sync::LazyLock;
 
 use super::nearest::nearest;
 
-/// One predefined role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Role {
+pub(crate) struct Role {
     /// `roles/iam.serviceAccountTokenCreator`
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// `Service Account Token Creator`
-    pub title: &'static str,
+    pub(crate) title: &'static str,
     /// `GA`, `BETA`, …
-    pub stage: &'static str,
+    pub(crate) stage: &'static str,
     /// How many permissions it gives in all: a measure of how broad it is.
-    pub breadth: u32,
+    pub(crate) breadth: u32,
     /// The permissions that matter here, separated by commas.
     permissions: &'static str,
 }
 
 impl Role {
     /// The permissions that matter here, out of all it gives.
-    pub fn permissions(self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn permissions(self) -> impl Iterator<Item = &'static str> {
         self.permissions.split(',').filter(|permission| !permission.is_empty())
     }
 
@@ -53,13 +52,13 @@ fn read(line: &'static str) -> Option<Role> {
 }
 
 /// The role with this name, if it is a known predefined one.
-pub fn find(name: &str) -> Option<Role> {
+pub(crate) fn find(name: &str) -> Option<Role> {
     ROLES.iter().copied().find(|role| role.name == name)
 }
 
 /// The role that a partial name, a title or a misspelling means; of several, the one with the shortest name. Roles of
 /// Google's own agents are never meant.
-pub fn meant(typed: &str) -> Option<Role> {
+pub(crate) fn meant(typed: &str) -> Option<Role> {
     let typed = typed.trim().trim_start_matches("roles/").to_lowercase();
     if typed.len() < 4 || typed.contains(|c: char| c.is_control() || c == '/') {
         return None;
@@ -77,17 +76,17 @@ pub fn meant(typed: &str) -> Option<Role> {
 }
 
 /// The role's title: `Service Account Token Creator`.
-pub fn title(name: &str) -> Option<&'static str> {
+pub(crate) fn title(name: &str) -> Option<&'static str> {
     find(name).map(|role| role.title)
 }
 
 /// The permissions of the role that matter here; empty for an unknown role.
-pub fn permissions(name: &str) -> impl Iterator<Item = &'static str> {
+pub(crate) fn permissions(name: &str) -> impl Iterator<Item = &'static str> {
     find(name).into_iter().flat_map(Role::permissions)
 }
 
 /// The roles that give this permission, narrowest first, without the roles of Google's own agents.
-pub fn giving(permission: &str) -> Vec<Role> {
+pub(crate) fn giving(permission: &str) -> Vec<Role> {
     let mut roles: Vec<Role> = ROLES
         .iter()
         .copied()

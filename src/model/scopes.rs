@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use super::nearest::nearest;
 
 /// The default scope of a new access token.
-pub const DEFAULT: &str = "https://www.googleapis.com/auth/cloud-platform";
+pub(crate) const DEFAULT: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// The prefix of nearly every scope, left out in short names.
 const PREFIX: &str = "https://www.googleapis.com/auth/";
@@ -19,16 +19,16 @@ const SHORTHANDS: [&str; 3] = ["email", "profile", "openid"];
 
 /// One scope of the catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scope {
+pub(crate) struct Scope {
     /// `https://www.googleapis.com/auth/devstorage.read_only`
-    pub full: &'static str,
+    pub(crate) full: &'static str,
     /// The APIs whose documents name it, separated by commas: `storage,transfer`.
-    pub apis: &'static str,
+    pub(crate) apis: &'static str,
 }
 
 impl Scope {
     /// The name as people type it: `devstorage.read_only`.
-    pub fn short(self) -> &'static str {
+    pub(crate) fn short(self) -> &'static str {
         short(self.full)
     }
 
@@ -48,7 +48,7 @@ static CATALOGUE: LazyLock<Vec<Scope>> = LazyLock::new(|| {
 });
 
 /// Every scope of the catalogue, sorted by its full name.
-pub fn all() -> &'static [Scope] {
+pub(crate) fn all() -> &'static [Scope] {
     &CATALOGUE
 }
 
@@ -57,7 +57,7 @@ pub fn all() -> &'static [Scope] {
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn expand(text: &str) -> Result<String, String> {
+pub(crate) fn expand(text: &str) -> Result<String, String> {
     let text = text.trim();
     let shown: String = text.chars().take(80).collect();
     if text.is_empty() {
@@ -89,18 +89,18 @@ pub fn expand(text: &str) -> Result<String, String> {
 }
 
 /// A scope without the common prefix; any other text unchanged.
-pub fn short(full: &str) -> &str {
+pub(crate) fn short(full: &str) -> &str {
     full.strip_prefix(PREFIX).unwrap_or(full)
 }
 
 /// Several scopes as people type them: short names with commas.
-pub fn set(scopes: &[String]) -> String {
+pub(crate) fn set(scopes: &[String]) -> String {
     scopes.iter().map(|scope| short(scope)).collect::<Vec<_>>().join(", ")
 }
 
 /// The scopes in the documents of an API (`storage`), broadest first: a name without a dot covers the whole API. Which
 /// of them a single method accepts is up to the server.
-pub fn of_api(api: &str) -> Vec<Scope> {
+pub(crate) fn of_api(api: &str) -> Vec<Scope> {
     let mut found: Vec<Scope> = all().iter().copied().filter(|scope| scope.is_of(api)).collect();
     let narrow = |scope: &Scope| scope.full.starts_with(PREFIX) && scope.short().contains('.');
     found.sort_by_key(|scope| (scope.full != DEFAULT, narrow(scope), scope.short().len()));
@@ -108,17 +108,17 @@ pub fn of_api(api: &str) -> Vec<Scope> {
 }
 
 /// Whether this API's documents are known.
-pub fn is_api(name: &str) -> bool {
+pub(crate) fn is_api(name: &str) -> bool {
     all().iter().any(|scope| scope.is_of(name))
 }
 
 /// The scope to request for calling this API: cloud-platform if it accepts that, else its own.
-pub fn for_api(api: &str) -> String {
+pub(crate) fn for_api(api: &str) -> String {
     of_api(api).first().map_or(DEFAULT, |scope| scope.full).to_owned()
 }
 
 /// The APIs whose documents name this scope, separated by commas; empty if none does.
-pub fn apis(full: &str) -> &'static str {
+pub(crate) fn apis(full: &str) -> &'static str {
     find(full).map_or("", |scope| scope.apis)
 }
 

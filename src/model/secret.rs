@@ -11,7 +11,7 @@ pub struct Secret(SecretString);
 
 impl Secret {
     /// Takes over the text; the caller should not keep another copy.
-    pub fn new(text: impl Into<String>) -> Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Secret {
         Secret(SecretString::from(text.into()))
     }
 
@@ -21,7 +21,7 @@ impl Secret {
     }
 
     /// How many bytes the text has; safe to show.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.expose_secret().len()
     }
 
@@ -31,7 +31,7 @@ impl Secret {
     }
 
     /// The text with everything replaced but a recognizable, useless prefix: `ya29.c.••••••••`, `eyJ••••••••`.
-    pub fn masked(&self) -> String {
+    pub(crate) fn masked(&self) -> String {
         let text = self.0.expose_secret();
         let prefix =
             ["ya29.c.", "ya29.d.", "ya29.", "eyJ", "1//", "AIza"].iter().find(|p| text.starts_with(**p));

@@ -4,13 +4,13 @@ use super::visible::is_unsafe;
 
 /// Replaces a word that no quoting can express: one with NUL, which no program can be given, or with a line break at
 /// its end, which `$(…)` strips. A text that contains this is never copied.
-pub const UNQUOTABLE: char = '\0';
+pub(crate) const UNQUOTABLE: char = '\0';
 
 /// A word for a POSIX shell: unchanged if it is plainly harmless, else in single quotes. Characters that act on a
 /// terminal or hide (a paste can be cut off by them, and the rest is run) are written so that `printf` makes them when
 /// the command runs. `$'\x1b'` would be shorter, but dash and other shells that implement only POSIX.1-2017 take it
 /// literally.
-pub fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     let harmless = |b: u8| b.is_ascii_alphanumeric() || b"-_./:@,%+=".contains(&b);
     // In zsh a word that begins with `=` is the path of a program.
     if !text.is_empty() && !text.starts_with('=') && text.bytes().all(harmless) {

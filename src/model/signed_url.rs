@@ -14,11 +14,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::lifetime;
 
 /// The longest lifetime of a V4 signed URL: 7 days, in seconds.
-pub const MAX_SECONDS: u32 = 604_800;
+pub(crate) const MAX_SECONDS: u32 = 604_800;
 
 /// How long Google promises to keep the key behind a signature valid: 12 hours, in seconds (reference of
 /// `SignBlobResponse.key_id`).
-pub const KEY_SECONDS: u32 = 43_200;
+pub(crate) const KEY_SECONDS: u32 = 43_200;
 
 /// RSA PKCS#1 v1.5 over SHA-256, which is how `signBlob` signs.
 const ALGORITHM: &str = "GOOG4-RSA-SHA256";
@@ -34,7 +34,7 @@ const OURS: [&str; 6] = [
 ];
 
 /// The methods that Cloud Storage accepts in signed requests.
-pub const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
+pub(crate) const METHODS: [&str; 5] = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 /// All but the unreserved characters of RFC 3986.
 const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -63,7 +63,7 @@ pub struct SignedUrl {
 
 /// The text to sign and what it takes to finish the URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unsigned {
+pub(crate) struct Unsigned {
     to_sign: String,
     url: String,
     expires: Timestamp,
@@ -75,7 +75,7 @@ impl SignedUrl {
     ///
     /// # Errors
     /// One sentence with the first broken rule.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if parse_method(&self.method)? != self.method {
             return Err(format!("{} must be upper case", quoted(&self.method)));
         }
@@ -100,7 +100,7 @@ impl SignedUrl {
     /// Parameters are sorted by their encoded names, as Google documents it and as its libraries for other languages
     /// do. The Python library sorts `name=value` as one text, which differs if one name starts with another and
     /// continues with a digit, `-`, `.` or an encoded character.
-    pub fn prepare(&self, signer_email: &str, universe: &str, at: Timestamp) -> Unsigned {
+    pub(crate) fn prepare(&self, signer_email: &str, universe: &str, at: Timestamp) -> Unsigned {
         let (host, path) = self.place(universe);
         let headers = self.canonical_headers(&host);
         let names = headers.keys().map(String::as_str).collect::<Vec<_>>().join(";");
@@ -167,17 +167,16 @@ impl SignedUrl {
 
 impl Unsigned {
     /// The text to sign: its bytes go to `signBlob`. ASCII, four lines, not secret.
-    pub fn to_sign(&self) -> &str {
+    pub(crate) fn to_sign(&self) -> &str {
         &self.to_sign
     }
 
     /// The URL with its signature, which from then on opens the object to anyone who has it.
-    pub fn finish(&self, signature: &[u8]) -> String {
+    pub(crate) fn finish(&self, signature: &[u8]) -> String {
         format!("{}&X-Goog-Signature={}", self.url, *zeroize::Zeroizing::new(hex(signature)))
     }
 
-    /// When it expires.
-    pub fn expires(&self) -> Timestamp {
+    pub(crate) fn expires(&self) -> Timestamp {
         self.expires
     }
 }
@@ -186,7 +185,7 @@ impl Unsigned {
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn parse_object(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_object(text: &str) -> Result<(String, String), String> {
     let (bucket, object) = text
         .strip_prefix("gs://")
         .and_then(|rest| rest.split_once('/'))
@@ -200,7 +199,7 @@ pub fn parse_object(text: &str) -> Result<(String, String), String> {
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn parse_method(text: &str) -> Result<String, String> {
+pub(crate) fn parse_method(text: &str) -> Result<String, String> {
     let upper = text.trim().to_ascii_uppercase();
     if METHODS.contains(&upper.as_str()) {
         return Ok(upper);
@@ -212,7 +211,7 @@ pub fn parse_method(text: &str) -> Result<String, String> {
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn parse_expires(text: &str) -> Result<u32, String> {
+pub(crate) fn parse_expires(text: &str) -> Result<u32, String> {
     let seconds = lifetime::seconds_or_days(text);
     seconds
         .and_then(|seconds| u32::try_from(seconds).ok())
@@ -224,7 +223,7 @@ pub fn parse_expires(text: &str) -> Result<u32, String> {
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn parse_header(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_header(text: &str) -> Result<(String, String), String> {
     let (name, value) =
         text.split_once(':').ok_or_else(|| format!("Invalid header {}: use 'Name: value'", quoted(text)))?;
     // Trims only spaces and tabs: a line break is for the check to find.
@@ -237,7 +236,7 @@ pub fn parse_header(text: &str) -> Result<(String, String), String> {
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn parse_query(text: &str) -> Result<(String, String), String> {
+pub(crate) fn parse_query(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| {
         format!("Invalid query parameter {}: use name=value, or name= for an empty value", quoted(text))
     })?;
@@ -246,7 +245,7 @@ pub fn parse_query(text: &str) -> Result<(String, String), String> {
 }
 
 /// Remarks that stop nothing, each a sentence, about a URL that `account` signs.
-pub fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
+pub(crate) fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
     let mut remarks = vec![
         "a signed URL can't be revoked: anyone who has it can use it until it expires".to_owned(),
         format!(

@@ -57,7 +57,7 @@ pub fn is_unsafe(c: char) -> bool {
 const MARK: char = '\u{fffd}';
 
 /// Text from outside as part of one of our lines: every unsafe character becomes a mark, line breaks too.
-pub fn line(text: &str) -> Cow<'_, str> {
+pub(crate) fn line(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -65,7 +65,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
 }
 
 /// JSON with the same content, in which every unsafe character is escaped, except line breaks between values.
-pub fn json(text: &str) -> Cow<'_, str> {
+pub(crate) fn json(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| c != '\n' && is_unsafe(c);
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);

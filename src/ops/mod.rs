@@ -21,16 +21,15 @@ use crate::http::{ApiError, ErrorKind};
 pub struct ReqId(pub u64);
 
 /// A call, with the type of its answer.
-pub struct Operation<T> {
+pub(crate) struct Operation<T> {
     /// The call as data.
-    pub call: Call,
+    pub(crate) call: Call,
     output: PhantomData<fn() -> T>,
 }
 
 /// A request under way, with the type of its answer.
-pub struct Pending<T> {
-    /// Its name.
-    pub id: ReqId,
+pub(crate) struct Pending<T> {
+    pub(crate) id: ReqId,
     output: PhantomData<fn() -> T>,
 }
 
@@ -40,7 +39,7 @@ impl<T> Operation<T> {
     }
 
     /// The same operation, sent under this name.
-    pub fn pending(&self, id: ReqId) -> Pending<T> {
+    pub(crate) fn pending(&self, id: ReqId) -> Pending<T> {
         Pending { id, output: PhantomData }
     }
 }
@@ -50,7 +49,7 @@ impl<T: Output> Pending<T> {
     ///
     /// # Errors
     /// That of the call. An answer of another type cannot come: [`perform`] makes it from the same row of the table.
-    pub fn open(self, answer: Result<Reply, ApiError>) -> Result<T, ApiError> {
+    pub(crate) fn open(self, answer: Result<Reply, ApiError>) -> Result<T, ApiError> {
         let other = || ApiError::new(ErrorKind::Other, "Unexpected kind of answer (a bug)");
         answer.and_then(|reply| T::from_reply(reply).ok_or_else(other))
     }

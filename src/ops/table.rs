@@ -43,7 +43,7 @@ macro_rules! operations {
 
         impl Call {
             /// What the call may do.
-            pub fn kind(&self) -> CallKind {
+            pub(crate) fn kind(&self) -> CallKind {
                 match self { $(Call::$variant { .. } => CallKind::$kind,)* }
             }
 
@@ -55,7 +55,7 @@ macro_rules! operations {
         }
 
         $($(#[$doc])*
-        pub fn $name($($field: $type),*) -> Operation<$output> {
+        pub(crate) fn $name($($field: $type),*) -> Operation<$output> {
             Operation::new(Call::$variant { $($field),* })
         })*
 
@@ -64,7 +64,7 @@ macro_rules! operations {
         ///
         /// # Errors
         /// Those of the function behind the call.
-        pub async fn perform(
+        pub(crate) async fn perform(
             $client: &Client,
             $snapshots: &Snapshots,
             call: Call,
@@ -188,12 +188,7 @@ operations! { |client, snapshots, parts|
         account: String,
     ) -> Policy { client.get_policy(&account).await }
 
-    /// The allow policy of a project, folder or organization.
-    Read GetLevelPolicy = get_level_policy(
         /// `projects/x`, `folders/1`, `organizations/2`
-        name: String,
-    ) -> Policy { client.level_policy(&name).await }
-
     /// The policies above the accounts of a project.
     Read GetInherited = get_inherited(
         /// Id or number.

@@ -11,54 +11,54 @@ use crate::model::lifetime;
 /// Flags valid before and after every subcommand.
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Global options")]
-pub struct Global {
+pub(crate) struct Global {
     /// Project to use
     #[arg(long, global = true, value_name = "PROJECT")]
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// Use the built-in example organization: nothing leaves this machine
     #[arg(long, global = true)]
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// Number of accounts in the example organization
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    pub demo_accounts: Option<u32>,
+    pub(crate) demo_accounts: Option<u32>,
     /// Refuse every call that changes something at Google; minting is still allowed
     #[arg(long, global = true)]
-    pub read_only: bool,
+    pub(crate) read_only: bool,
     /// Credentials file to use; - reads an access token from stdin
     #[arg(long, global = true, value_name = "FILE")]
-    pub credentials: Option<PathBuf>,
+    pub(crate) credentials: Option<PathBuf>,
     /// Project to charge for API calls
     #[arg(long, global = true, value_name = "PROJECT")]
-    pub quota_project: Option<String>,
+    pub(crate) quota_project: Option<String>,
     /// Don't charge a quota project, even if one is configured
     #[arg(long, global = true, conflicts_with = "quota_project")]
-    pub no_quota_project: bool,
+    pub(crate) no_quota_project: bool,
     /// Configuration file
     #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Disable colours
     #[arg(long, global = true)]
-    pub no_color: bool,
+    pub(crate) no_color: bool,
     /// Timeout per request, such as 30s
     #[arg(long, global = true, value_name = "TIME", value_parser = timeout)]
-    pub timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
     /// Log requests to stderr
     #[arg(short, long, global = true)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
     /// Print JSON
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 /// How to open the explorer.
 #[derive(Clone, Debug, Default)]
 pub struct TuiArgs {
     /// Flags that hold everywhere.
-    pub global: Global,
+    pub(crate) global: Global,
     /// The account to open, checked.
-    pub account: Option<String>,
+    pub(crate) account: Option<String>,
     /// The pane to open it in.
-    pub pane: Option<PaneId>,
+    pub(crate) pane: Option<PaneId>,
 }
 
 fn timeout(text: &str) -> Result<Duration, String> {

@@ -12,9 +12,8 @@ use toml::{Spanned, Value};
 
 use crate::{keymap::Keymap, local::env::Env};
 
-/// The colour mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// ANSI colours that read on a dark background.
     #[default]
     Dark,
@@ -26,7 +25,7 @@ pub enum Mode {
 
 impl Mode {
     /// The mode that a setting names.
-    pub fn named(name: &str) -> Option<Mode> {
+    pub(crate) fn named(name: &str) -> Option<Mode> {
         match name {
             "dark" => Some(Mode::Dark),
             "light" => Some(Mode::Light),
@@ -47,21 +46,21 @@ const MOST_IDLE_MINUTES: i64 = 24 * 60;
 
 /// The settings, each with its meaning.
 #[derive(Debug, Default)]
-pub struct Config {
+pub(crate) struct Config {
     /// The project to list at start, when neither flag nor environment names one.
-    pub project: Option<String>,
+    pub(crate) project: Option<String>,
     /// The project charged for API use, when neither flag nor environment names one.
-    pub quota_project: Option<String>,
+    pub(crate) quota_project: Option<String>,
     /// Projects where writing a policy asks for the account's name to be typed.
-    pub production_projects: Vec<String>,
+    pub(crate) production_projects: Vec<String>,
     /// After so long without a key all credentials that are held are wiped; none: they are held until the end.
-    pub idle_wipe: Option<Duration>,
+    pub(crate) idle_wipe: Option<Duration>,
     /// How many questions of those that are asked by the dozen go out in a second, where it is set.
-    pub questions_per_second: Option<u32>,
+    pub(crate) questions_per_second: Option<u32>,
     /// Colours: `dark`, `light` or `none`.
-    pub theme: Mode,
+    pub(crate) theme: Mode,
     /// The keys: the built-in table with the changes of `[keys]`.
-    pub keymap: Keymap,
+    pub(crate) keymap: Keymap,
 }
 
 /// A setting as it stands in the file: of which sort it is is looked at here, so that a wrong one is told by its name.
@@ -85,7 +84,7 @@ type Wrong = (Option<usize>, String);
 /// Why a file was refused.
 #[derive(Debug, thiserror::Error)]
 #[error("{}{}: {sentence}", path.display(), line.map(|line| format!(":{line}")).unwrap_or_default())]
-pub struct ConfigError {
+pub(crate) struct ConfigError {
     path: PathBuf,
     line: Option<usize>,
     sentence: String,
@@ -96,7 +95,7 @@ impl Config {
     ///
     /// # Errors
     /// One sentence with file, line and key. A named file must be there; the platform's need not.
-    pub fn load(env: &Env, named: Option<&Path>) -> Result<Config, ConfigError> {
+    pub(crate) fn load(env: &Env, named: Option<&Path>) -> Result<Config, ConfigError> {
         let must_exist = named.is_some() || env.get("IMPERSONA_CONFIG").is_some();
         let Some(path) = named.map(Path::to_owned).or_else(|| env.config_file()) else {
             return Ok(Config::default());

@@ -15,22 +15,22 @@ pub enum Failure {
 
 impl Failure {
     /// Refused before anything was sent, with the rule.
-    pub fn refused(sentence: impl Into<String>) -> Failure {
+    pub(crate) fn refused(sentence: impl Into<String>) -> Failure {
         ApiError::new(ErrorKind::Invalid, sentence).into()
     }
 
     /// Wrong usage or configuration.
-    pub fn usage(sentence: impl Into<String>) -> Failure {
+    pub(crate) fn usage(sentence: impl Into<String>) -> Failure {
         ApiError::new(ErrorKind::Config, sentence).into()
     }
 
     /// The file system or the terminal said no.
-    pub fn io(doing: &str, error: &io::Error) -> Failure {
+    pub(crate) fn io(doing: &str, error: &io::Error) -> Failure {
         ApiError::new(ErrorKind::Other, format!("{doing}: {error}")).into()
     }
 
     /// What the shell gets.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Error(error) => error.kind.exit_code(),
             Failure::Closed => 0,

@@ -15,21 +15,20 @@ use crate::{http::ApiError, local::files, model::denial::Refusal};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LastFailure {
-    /// When.
-    pub time: Timestamp,
+    pub(crate) time: Timestamp,
     /// What Google said, and what it was asked.
-    pub refusal: Refusal,
+    pub(crate) refusal: Refusal,
     /// What to run to be let in again, where the caller's credentials told.
-    pub remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
     /// Who was refused, where that is known.
-    pub caller: Option<String>,
+    pub(crate) caller: Option<String>,
     /// The base URL of IAM: another one is another world.
-    pub endpoint: String,
+    pub(crate) endpoint: String,
 }
 
 impl LastFailure {
     /// From an error, if it is a refusal: whatever else fails explains itself.
-    pub fn of(error: &ApiError, time: Timestamp) -> Option<LastFailure> {
+    pub(crate) fn of(error: &ApiError, time: Timestamp) -> Option<LastFailure> {
         let refusal = (**error.refusal.as_ref()?).clone();
         let remedy = error.own_next().map(str::to_owned);
         Some(LastFailure { time, refusal, remedy, caller: None, endpoint: String::new() })
@@ -37,12 +36,12 @@ impl LastFailure {
 
     /// The same with who was refused, and where.
     #[must_use]
-    pub fn by(self, caller: Option<String>, endpoint: String) -> LastFailure {
+    pub(crate) fn by(self, caller: Option<String>, endpoint: String) -> LastFailure {
         LastFailure { caller, endpoint, ..self }
     }
 
     /// Reads the file; a missing or broken one counts as no failure.
-    pub fn load(path: &Path) -> Option<LastFailure> {
+    pub(crate) fn load(path: &Path) -> Option<LastFailure> {
         fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
     }
 
@@ -50,13 +49,13 @@ impl LastFailure {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
+    pub(crate) fn save(&self, path: &Path) -> io::Result<()> {
         files::replace_private(path, self)
     }
 }
 
 /// Its file in that folder.
-pub fn file(folder: &Path) -> PathBuf {
+pub(crate) fn file(folder: &Path) -> PathBuf {
     folder.join("last-failure.json")
 }
 

@@ -21,7 +21,7 @@ use crate::{
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Starts logging into the folder. A log that can't be written doesn't prevent the start.
-pub fn start(folder: &Path, verbose: bool) {
+pub(crate) fn start(folder: &Path, verbose: bool) {
     let path = folder.join("impersona.log");
     let anew = fs::metadata(&path).is_ok_and(|meta| meta.len() > MAX_BYTES);
     let file = files::open_private(&path, anew);
@@ -41,7 +41,7 @@ fn log(file: File, verbose: bool) -> impl tracing::Subscriber + Send + Sync {
 }
 
 /// Notes a request that ended.
-pub fn request(record: &Record) {
+pub(crate) fn request(record: &Record) {
     let millis = record.latency.map_or(0, |latency| latency.as_millis());
     let status = record.status.unwrap_or_default();
     match &record.outcome {

@@ -1,10 +1,10 @@
 //! Arguments, environment and configuration, put together into a client and its caller; how failures and logs are told.
 
-pub mod args;
-pub mod config;
+pub(crate) mod args;
+pub(crate) mod config;
 mod error;
-pub mod failure;
-pub mod logging;
-pub mod setup;
+pub(crate) mod failure;
+pub(crate) mod logging;
+pub(crate) mod setup;
 
-pub use error::Failure;
+pub(crate) use error::Failure;

@@ -28,25 +28,25 @@ const MAX_TOKEN: u64 = 64 * 1024;
 
 /// Makes clients: one for each caller, with the same settings otherwise.
 #[derive(Clone)]
-pub struct Connector {
+pub(crate) struct Connector {
     /// The environment that callers are looked for in.
-    pub env: Env,
+    pub(crate) env: Env,
     /// What the command line adds to the search.
-    pub options: FindOptions,
+    pub(crate) options: FindOptions,
     /// Credentials files of the demo's callers.
-    pub examples: Vec<PathBuf>,
+    pub(crate) examples: Vec<PathBuf>,
     /// Where confirmed files are remembered.
-    pub folder: Option<PathBuf>,
+    pub(crate) folder: Option<PathBuf>,
     /// The files that were confirmed in this run, by their hash.
     confirmed: HashSet<String>,
     charge: Charge,
     /// The project chosen for this very caller, which always wins.
-    pub charged: Option<Charge>,
+    pub(crate) charged: Option<Charge>,
     timeout: Option<Duration>,
     read_only: bool,
     use_proxy: bool,
     /// How many questions of those that are asked by the dozen go out in a second.
-    pub questions_per_second: u32,
+    pub(crate) questions_per_second: u32,
     records: Option<mpsc::Sender<Record>>,
 }
 
@@ -56,7 +56,7 @@ impl Connector {
     ///
     /// # Errors
     /// Endpoints that cannot be used with them.
-    pub fn connect(&self, source: Result<Source, ApiError>, became: bool) -> Result<Client, ApiError> {
+    pub(crate) fn connect(&self, source: Result<Source, ApiError>, became: bool) -> Result<Client, ApiError> {
         let found = source.as_ref().ok();
         let endpoints = Endpoints::new(&self.env, found.and_then(|source| source.universe.as_deref()))?;
         let mut settings = Settings::new(endpoints, source);
@@ -78,7 +78,7 @@ impl Connector {
     }
 
     /// The project that this caller's calls are charged to, as far as it is known without asking anybody.
-    pub fn quota_project(&self, source: &Source, became: bool) -> Option<String> {
+    pub(crate) fn quota_project(&self, source: &Source, became: bool) -> Option<String> {
         match self.charge(became) {
             Charge::AsCredentials => source.quota_project.clone(),
             Charge::Project(project) => Some(project),
@@ -87,7 +87,7 @@ impl Connector {
     }
 
     /// Everybody whom one can call as. Reads files.
-    pub fn callers(&self) -> Vec<Choice> {
+    pub(crate) fn callers(&self) -> Vec<Choice> {
         let mut found = auth::all(&self.env, &self.options);
         let known: Vec<CredentialSource> = found.iter().map(|choice| choice.how.clone()).collect();
         for path in &self.examples {
@@ -100,7 +100,7 @@ impl Connector {
     }
 
     /// What has to be confirmed before these credentials are used.
-    pub fn doubt(&self, source: &Source) -> Option<TrustPrompt> {
+    pub(crate) fn doubt(&self, source: &Source) -> Option<TrustPrompt> {
         let doubt = trust::doubt(source, &self.env).filter(|doubt| !self.confirmed.contains(&doubt.hash))?;
         match trust::is_confirmed(self.folder.as_deref(), &doubt) {
             Ok(true) => None,
@@ -113,7 +113,7 @@ impl Connector {
     ///
     /// # Errors
     /// The file system's error; for this run it is confirmed anyway.
-    pub fn confirm(&mut self, doubt: &TrustPrompt) -> io::Result<()> {
+    pub(crate) fn confirm(&mut self, doubt: &TrustPrompt) -> io::Result<()> {
         self.confirmed.insert(doubt.hash.clone());
         self.folder.as_deref().map_or(Ok(()), |folder| trust::confirm(folder, doubt))
     }
@@ -130,25 +130,23 @@ fn doubted(doubt: &TrustPrompt, folder: Option<&Path>) -> ApiError {
 }
 
 /// What everything else works with.
-pub struct Setup {
-    /// Makes further clients.
-    pub connector: Connector,
+pub(crate) struct Setup {
+    pub(crate) connector: Connector,
     /// The credentials that were found.
-    pub source: Result<Source, ApiError>,
+    pub(crate) source: Result<Source, ApiError>,
     /// What keeps them from being used until someone confirms it.
-    pub doubt: Option<TrustPrompt>,
+    pub(crate) doubt: Option<TrustPrompt>,
     /// The one way to Google.
-    pub client: Client,
+    pub(crate) client: Client,
     /// The caller as far as it is known without asking; or why there is none.
-    pub caller: Result<Caller, ApiError>,
+    pub(crate) caller: Result<Caller, ApiError>,
     /// The project to look at: from the flag, the environment, the configuration, the credentials, in this order.
-    pub project: Option<String>,
-    /// The configuration.
-    pub config: Config,
+    pub(crate) project: Option<String>,
+    pub(crate) config: Config,
     /// The environment that the client was made from: in the demo, the emulator's own and nothing else.
-    pub env: Env,
+    pub(crate) env: Env,
     /// In the demo, what answers; it stops when dropped.
-    pub emulator: Option<Emulator>,
+    pub(crate) emulator: Option<Emulator>,
 }
 
 impl Setup {
@@ -156,7 +154,7 @@ impl Setup {
     ///
     /// # Errors
     /// Flags, configuration or endpoints that cannot be used; an emulator that does not start.
-    pub async fn make(
+    pub(crate) async fn make(
         global: &Global,
         env: &Env,
         records: Option<mpsc::Sender<Record>>,
@@ -230,7 +228,7 @@ impl Setup {
     ///
     /// # Errors
     /// The confirmation cannot be written; endpoints that cannot be used.
-    pub fn trust(&mut self) -> Result<(), Failure> {
+    pub(crate) fn trust(&mut self) -> Result<(), Failure> {
         let Some(doubt) = self.doubt.take() else { return Ok(()) };
         self.connector.confirm(&doubt).map_err(|error| Failure::io("saving the confirmation", &error))?;
         self.client = self.connector.connect(self.source.clone(), false)?;
@@ -242,7 +240,7 @@ impl Setup {
     ///
     /// # Errors
     /// A sentence with the ways to name one.
-    pub fn project(&self) -> Result<&str, Failure> {
+    pub(crate) fn project(&self) -> Result<&str, Failure> {
         self.project.as_deref().ok_or_else(|| {
             Failure::usage("no project: pass --project, or set CLOUDSDK_CORE_PROJECT or project in the configuration file")
         })
@@ -273,7 +271,7 @@ fn quota_project(text: &str) -> Result<String, Failure> {
 ///
 /// # Errors
 /// File, line and key of what cannot be used.
-pub fn config(global: &Global, env: &Env) -> Result<Config, Failure> {
+pub(crate) fn config(global: &Global, env: &Env) -> Result<Config, Failure> {
     Config::load(env, global.config.as_deref()).map_err(|error| Failure::usage(error.to_string()))
 }
 
@@ -281,7 +279,7 @@ pub fn config(global: &Global, env: &Env) -> Result<Config, Failure> {
 ///
 /// # Errors
 /// A file that cannot be read or holds no world; a port that cannot be had.
-pub async fn emulator(
+pub(crate) async fn emulator(
     port: u16,
     world: Option<&Path>,
     proxy: bool,

@@ -2,4 +2,4 @@
 //! explorer both build on this.
 
 pub mod safe;
-pub mod width;
+pub(crate) mod width;

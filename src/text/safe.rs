@@ -20,7 +20,7 @@ const BASE: char = '◌';
 const MAX_COMBINING: usize = 4;
 
 /// The text with every unsafe character replaced by a mark; new lines and tabs count as unsafe.
-pub fn safe(text: &str) -> Cow<'_, str> {
+pub(crate) fn safe(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|b| matches!(b, b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
@@ -82,7 +82,7 @@ pub fn safe_line(text: &str) -> Cow<'_, str> {
 }
 
 /// For several lines: each line separately, a tab as four spaces.
-pub fn safe_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
+pub(crate) fn safe_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.lines().map(|line| match line.contains('\t') {
         true => Cow::Owned(safe(&line.replace('\t', "    ")).into_owned()),
         false => safe(line),
@@ -90,7 +90,7 @@ pub fn safe_lines(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 /// The last pass over a frame: replaces what the code before missed. Cheap, because nearly all cells are ASCII.
-pub fn scrub(buf: &mut Buffer) {
+pub(crate) fn scrub(buf: &mut Buffer) {
     for cell in &mut buf.content {
         let symbol = cell.symbol();
         if matches!(symbol.as_bytes(), [b' '..=b'~']) {

@@ -7,12 +7,12 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// The number of cells, counted letter by letter as ratatui draws it.
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.graphemes(true).map(UnicodeWidthStr::width).sum() }
 }
 
 /// At most `most` cells of the text; a longer one ends in `…`.
-pub fn truncate(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn truncate(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return Cow::Borrowed(text);
     }
@@ -23,7 +23,7 @@ pub fn truncate(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// At most `most` cells of the text, with `…` in the middle of a longer one: for IDs, which differ at both ends.
-pub fn truncate_middle(text: &str, most: usize) -> Cow<'_, str> {
+pub(crate) fn truncate_middle(text: &str, most: usize) -> Cow<'_, str> {
     if width(text) <= most {
         return Cow::Borrowed(text);
     }
@@ -34,14 +34,14 @@ pub fn truncate_middle(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 /// Exactly `cells` cells: padded with spaces on the right, or cut off at the end.
-pub fn pad_right(text: &str, cells: usize) -> String {
+pub(crate) fn pad_right(text: &str, cells: usize) -> String {
     let mut text = truncate(text, cells).into_owned();
     text.extend(std::iter::repeat_n(' ', cells.saturating_sub(width(&text))));
     text
 }
 
 /// Exactly `cells` cells: padded with spaces on the left, or cut off at the end.
-pub fn pad_left(text: &str, cells: usize) -> String {
+pub(crate) fn pad_left(text: &str, cells: usize) -> String {
     let text = truncate(text, cells);
     format!("{}{text}", " ".repeat(cells.saturating_sub(width(&text))))
 }

@@ -30,7 +30,7 @@ const BUFFER: &str = "impersona";
 
 /// The outcome of a copy.
 #[derive(Debug)]
-pub enum Copied {
+pub(crate) enum Copied {
     /// It was copied: a sentence.
     Done(String),
     /// Only the terminal can take it: to be written between two frames, then this sentence.
@@ -39,14 +39,14 @@ pub enum Copied {
 
 /// The outcome of a copy, while its permit is valid.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     copied: Copied,
     leave: Leave,
 }
 
 impl Outcome {
     /// The outcome, unless everything was wiped since the copy was requested.
-    pub fn since_no_wipe(self) -> Option<Copied> {
+    pub(crate) fn since_no_wipe(self) -> Option<Copied> {
         self.leave.stands().then_some(self.copied)
     }
 }
@@ -73,7 +73,7 @@ enum Job {
 }
 
 /// The handle of the clipboard's threads. Dropping it clears our copies, after a panic too.
-pub struct Clipboard {
+pub(crate) struct Clipboard {
     /// Starts the threads at the first copy.
     idle: Option<Box<dyn FnOnce() + Send>>,
     jobs: mpsc::Sender<Job>,
@@ -101,7 +101,7 @@ impl Surroundings {
 
 impl Clipboard {
     /// Outcomes go to `outcomes`. Nothing is started or opened before the first copy.
-    pub fn new(env: &Env, outcomes: UnboundedSender<Outcome>) -> Clipboard {
+    pub(crate) fn new(env: &Env, outcomes: UnboundedSender<Outcome>) -> Clipboard {
         Clipboard::with(Surroundings::of(env), STAYS, Native::default(), outcomes)
     }
 
@@ -131,7 +131,7 @@ impl Clipboard {
     }
 
     /// Copies; the outcome goes to the channel.
-    pub fn copy(&mut self, clip: Clip) {
+    pub(crate) fn copy(&mut self, clip: Clip) {
         if let Some(start) = self.idle.take() {
             start();
         }
@@ -142,12 +142,12 @@ impl Clipboard {
     }
 
     /// Revokes the permits of all credentials copied before.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.wipes.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Clears the clipboard, if its content is ours, and revokes the permits of copies before.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.forget();
         let _ = self.jobs.send(Job::Clear);
     }
@@ -294,7 +294,6 @@ fn serve(mut desktop: impl Desktop, asked: &mpsc::Receiver<(Ask, mpsc::Sender<bo
 trait Buffer {
     /// Puts something into it; says whether that went well.
     fn put(&self, text: &Secret) -> bool;
-    /// Deletes it.
     fn delete(&self);
 }
 

@@ -3,10 +3,10 @@
 //! [`runtime`] is the loop, events in, effects out, and the only file here that awaits.
 
 pub mod app;
-pub mod clipboard;
-pub mod overlays;
-pub mod panes;
+pub(crate) mod clipboard;
+pub(crate) mod overlays;
+pub(crate) mod panes;
 pub mod runtime;
-pub mod terminal;
+pub(crate) mod terminal;
 pub mod view;
 pub mod widgets;

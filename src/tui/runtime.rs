@@ -447,6 +447,7 @@ impl Loop {
     }
 
     fn call(&mut self, req: ReqId, owner: Owner, call: crate::ops::Call) {
+        let writes = call.kind() == crate::http::CallKind::Write;
         let (client, snapshots, parts) = (self.client.clone(), self.snapshots.clone(), self.parts.0.clone());
         let task = self.tasks.spawn(async move {
             // Pages are queued in order: the sink must not wait, and the channel must be bounded.
@@ -470,7 +471,10 @@ impl Loop {
             }
             Some(Msg::Reply { req, owner, reply })
         });
-        self.running.insert(req, task);
+        // A write is never cancelled: what it did would stay unknown.
+        if !writes {
+            self.running.insert(req, task);
+        }
     }
 
     fn finished(&mut self, done: Result<Done, JoinError>) -> io::Result<()> {
@@ -527,7 +531,6 @@ impl Loop {
 enum Keep {
     /// A new file of the user's.
     Save(String, Secret),
-    /// Recents and favourites.
     Remember(PathBuf, Remembered),
     /// A failure, for the command line.
     Failure(PathBuf, Box<LastFailure>),

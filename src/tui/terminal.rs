@@ -35,7 +35,7 @@ use tokio::sync::{Notify, futures::Notified};
 
 use ratatui::{Frame, Terminal, backend::CrosstermBackend, layout::Size};
 
-pub use keys::listen;
+pub(crate) use keys::listen;
 use out::{Cut, Out, SharedCut};
 pub(crate) use tty::{in_foreground, stop};
 
@@ -49,7 +49,7 @@ static WRITING: AtomicBool = AtomicBool::new(false);
 static CUT: SharedCut = SharedCut::no();
 
 /// The terminal while it is ours.
-pub struct Screen {
+pub(crate) struct Screen {
     /// Never dropped: ratatui's drop prints, and panics if the terminal is gone.
     terminal: ManuallyDrop<Terminal<CrosstermBackend<Ink>>>,
     out: Rc<RefCell<Out>>,
@@ -76,7 +76,7 @@ impl Screen {
     ///
     /// # Errors
     /// There is no terminal, or it can't be configured.
-    pub fn enter() -> io::Result<Screen> {
+    pub(crate) fn enter() -> io::Result<Screen> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             let text =
                 "the explorer needs a terminal on stdin and stdout; subcommands don't (impersona --help)";
@@ -90,13 +90,13 @@ impl Screen {
     }
 
     /// Its size in cells.
-    pub fn size(&self) -> Size {
+    pub(crate) fn size(&self) -> Size {
         self.terminal.size().unwrap_or(Size::new(80, 24))
     }
 
     /// Whether the terminal has taken everything drawn. Until then nothing more is drawn: a terminal that reads
     /// slowly gets fewer frames, not later ones.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.out.borrow().is_empty()
     }
 
@@ -104,7 +104,7 @@ impl Screen {
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
+    pub(crate) fn draw(&mut self, draw: impl FnOnce(&mut Frame)) -> io::Result<()> {
         if OURS.load(Ordering::SeqCst) {
             if std::mem::take(&mut self.stale) {
                 let size = self.size();
@@ -118,7 +118,7 @@ impl Screen {
 
     /// The terminal was resized, if only for a moment: it may have wrapped or dropped its contents, so the next
     /// frame is a full one. ratatui checks the size at each frame and misses changes in between.
-    pub fn resized(&mut self) {
+    pub(crate) fn resized(&mut self) {
         self.stale = true;
     }
 
@@ -126,7 +126,7 @@ impl Screen {
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn send(&mut self) -> io::Result<()> {
+    pub(crate) fn send(&mut self) -> io::Result<()> {
         let mut out = self.out.borrow_mut();
         WRITING.store(true, Ordering::SeqCst);
         let ours = OURS.load(Ordering::SeqCst);
@@ -148,7 +148,7 @@ impl Screen {
     ///
     /// # Errors
     /// Too many files are open.
-    pub fn watched(&self) -> io::Result<File> {
+    pub(crate) fn watched(&self) -> io::Result<File> {
         self.out.borrow().watched()
     }
 
@@ -156,7 +156,7 @@ impl Screen {
     ///
     /// # Errors
     /// The terminal is gone.
-    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn copy(&mut self, text: &str) -> io::Result<()> {
         let mut sequence = String::new();
         CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).map_err(io::Error::other)?;
         let sequence = zeroize::Zeroizing::new(sequence);
@@ -169,7 +169,7 @@ impl Screen {
     ///
     /// # Errors
     /// The terminal can't be configured.
-    pub fn take(&mut self) -> io::Result<()> {
+    pub(crate) fn take(&mut self) -> io::Result<()> {
         // If it was restored before, its settings now are those to restore later. After SIGSTOP it was
         // not, and the first settings are kept.
         terminal::disable_raw_mode()?;
@@ -184,7 +184,7 @@ impl Screen {
     ///
     /// # Errors
     /// The terminal can't be configured.
-    pub fn forget(&mut self) -> io::Result<()> {
+    pub(crate) fn forget(&mut self) -> io::Result<()> {
         if self.is_ready() { Ok(()) } else { self.start_over() }
     }
 
@@ -222,7 +222,7 @@ impl Drop for Screen {
 }
 
 /// Restores the terminal, once; can be called from anywhere, at any time, even if the terminal is gone or stuck.
-pub fn restore() {
+pub(crate) fn restore() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }
@@ -252,14 +252,14 @@ pub fn restore() {
 }
 
 /// Prints a line after the terminal was restored, ignoring errors.
-pub fn say(line: &str) {
+pub(crate) fn say(line: &str) {
     let line = format!("impersona: {}\n", crate::text::safe::safe_line(line));
     let _ = tty::tell(tty::of(&io::stderr()), line.as_bytes());
 }
 
 /// Reports when the terminal is gone. Without a signal nothing else does: crossterm reads nothing from it, again and
 /// again. The thread waits only for the hang-up and ends with the process.
-pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
+pub(crate) fn gone() -> tokio::sync::oneshot::Receiver<()> {
     let (tell, heard) = tokio::sync::oneshot::channel();
     #[cfg(unix)]
     let _ = std::thread::Builder::new().name("hang-up".into()).spawn(move || {
@@ -280,13 +280,13 @@ pub fn gone() -> tokio::sync::oneshot::Receiver<()> {
 static PANICKED: Notify = Notify::const_new();
 
 /// Waits for a panic on any thread.
-pub fn panicked() -> Notified<'static> {
+pub(crate) fn panicked() -> Notified<'static> {
     PANICKED.notified()
 }
 
 /// From now on, a panic anywhere restores the terminal first and then reports its place, in one line. The line
 /// contains a place in the source and at most a fixed text: never data from run time.
-pub fn restore_on_panic() {
+pub(crate) fn restore_on_panic() {
     panic::set_hook(Box::new(|panic| {
         restore();
         PANICKED.notify_one();

@@ -52,7 +52,6 @@ pub enum Source {
 pub(crate) enum Origin<'a> {
     /// The identity, SAML response or role of a provider with that number.
     Provider(&'a Pool, &'a Provider, usize),
-    /// A login.
     Login(&'a Pool, &'a WorkforceUser),
 }
 

@@ -33,7 +33,6 @@ pub(crate) struct Facts {
 /// An expression that could not be read or evaluated: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
-    /// Offset in bytes.
     pub(crate) offset: usize,
     pub(crate) problem: String,
 }

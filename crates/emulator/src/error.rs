@@ -205,7 +205,6 @@ impl Failure {
         failure
     }
 
-    /// An expired token.
     pub(crate) fn expired(at: Place) -> Failure {
         Failure::unauthenticated(at, "ACCESS_TOKEN_EXPIRED")
     }

@@ -31,7 +31,6 @@ pub(crate) fn problem(set: &Value) -> Option<String> {
 pub(crate) enum Signature {
     /// It was made by the key that the JWT names.
     Valid,
-    /// It was not.
     Forged,
     /// The set has no key of that name and for that algorithm.
     UnknownKey,

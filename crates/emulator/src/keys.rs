@@ -36,7 +36,6 @@ pub(crate) async fn key_of(owner: &str) -> Arc<Key> {
     slot.get_or_init(fresh).await.clone()
 }
 
-/// A new key.
 pub(crate) async fn fresh() -> Arc<Key> {
     let made = tokio::task::spawn_blocking(Key::generate).await;
     Arc::new(made.expect("making a key does not panic, and the runtime outlives its requests"))
@@ -51,7 +50,6 @@ pub(crate) async fn existing_key_of(owner: &str) -> Option<Arc<Key>> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) from: i64,
-    /// The last one.
     pub(crate) until: i64,
 }
 
@@ -89,7 +87,6 @@ impl Key {
         Key { id: hex(&hash.as_ref()[..20]), pair }
     }
 
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
     pub(crate) fn sign(&self, bytes: &[u8]) -> Vec<u8> {
         let mut out = vec![0; self.pair.public_modulus_len()];
         self.pair

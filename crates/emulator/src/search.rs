@@ -16,7 +16,6 @@ pub(crate) struct SearchTerm {
 }
 
 impl Search {
-    /// Parses a query.
     pub(crate) fn parse(text: &str) -> Option<Search> {
         let mut alternatives = vec![Vec::new()];
         let mut negated = false;

@@ -119,7 +119,6 @@ pub(crate) struct State {
     pub(crate) made_keys: HashMap<String, Arc<Es256>>,
     /// The keys of accounts of Google Distributed Cloud, by their names there.
     pub(crate) distributed: HashMap<String, Es256>,
-    /// Domain-wide delegation.
     pub(crate) workspace: Workspace,
     /// The machine with a metadata server, if there is one.
     pub(crate) metadata: Option<Metadata>,
@@ -127,7 +126,6 @@ pub(crate) struct State {
     pub(crate) kept: HashMap<(String, Vec<String>), String>,
     /// The APIs there are, and what turns them on and off.
     pub(crate) services: Services,
-    /// Service perimeters.
     pub(crate) perimeters: Vec<Perimeter>,
     /// What happens where Google's behaviour is not known.
     pub(crate) behaviour: Behaviour,
@@ -500,7 +498,6 @@ impl State {
         }
     }
 
-    /// Empties the log.
     pub(crate) fn forget_log(&mut self) {
         self.log.clear();
     }

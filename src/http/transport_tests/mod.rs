@@ -60,7 +60,6 @@ fn http(server: &Server, rate: Option<f64>) -> Http {
     })
 }
 
-/// A read.
 fn read(priority: Option<Priority>) -> RequestSpec {
     RequestSpec { priority, ..RequestSpec::get(Service::Iam, "/v1/x".into(), RequestContext::default()) }
 }

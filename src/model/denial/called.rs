@@ -6,12 +6,11 @@ use super::Refusal;
 
 /// A service that credentials are minted for, identified by its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CalledService {
+pub(crate) enum CalledService {
     /// Cloud Run, and Cloud Run functions.
     Run,
     /// Cloud Storage's XML API, where signed URLs go.
     Storage,
-    /// Identity-Aware Proxy.
     Iap,
     /// API Gateway, Cloud Endpoints, and others that check JWTs with Envoy.
     Gateway,
@@ -22,7 +21,7 @@ impl CalledService {
         [CalledService::Run, CalledService::Storage, CalledService::Iap, CalledService::Gateway];
 
     /// Its name in the description of the request.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             CalledService::Run => "Cloud Run",
             CalledService::Storage => "Cloud Storage",
@@ -44,11 +43,9 @@ enum Fault {
     Expired,
     Issuer,
     Email,
-    /// Missing or unreadable.
     Unreadable,
     /// The account isn't allowed.
     NotAllowed,
-    /// Not stated.
     Some,
 }
 

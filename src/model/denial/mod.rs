@@ -12,7 +12,7 @@ mod front_end;
 mod words;
 
 use super::permission;
-pub use called::CalledService;
+pub(crate) use called::CalledService;
 pub(in crate::model) use words::is_mint_permission;
 use words::{api_disabled, delegation, login_again, permission_missing, quota_project, unknown};
 
@@ -47,15 +47,13 @@ pub struct RequestContext {
 #[serde(default, rename_all = "camelCase")]
 pub struct Delegation {
     /// The email of the Workspace user.
-    pub subject: String,
-    /// Full scope URLs.
-    pub scopes: Vec<String>,
+    pub(crate) subject: String,
+    pub(crate) scopes: Vec<String>,
 }
 
-/// Who answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Answerer {
+pub(crate) enum Answerer {
     /// One of Google's APIs.
     #[default]
     Api,
@@ -71,25 +69,23 @@ pub enum Answerer {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Refusal {
-    /// The HTTP status.
-    pub status: u16,
+    pub(crate) status: u16,
     /// The canonical code (`PERMISSION_DENIED`) or the OAuth one (`invalid_grant`); empty if there was none.
-    pub code: String,
+    pub(crate) code: String,
     /// `ErrorInfo.reason`, else the older `errors[0].reason`, else OAuth's `error_subtype`.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// `ErrorInfo.domain`: `iam.googleapis.com`.
-    pub domain: Option<String>,
+    pub(crate) domain: Option<String>,
     /// Who answered, as far as the form of the answer tells.
-    pub by: Answerer,
+    pub(crate) by: Answerer,
     /// The server's own words.
-    pub message: String,
+    pub(crate) message: String,
     /// `ErrorInfo.metadata`: `permission`, `consumer`, `service`, …
     pub metadata: BTreeMap<String, String>,
     /// What was violated, if the answer says so: the type in `PreconditionFailure` or in Resource Manager's own detail
     /// (`serviceusage/billing-enabled`, `constraints/iam.allowedPolicyMemberDomains`).
-    pub violation: Option<String>,
-    /// The request.
-    pub asked: RequestContext,
+    pub(crate) violation: Option<String>,
+    pub(crate) asked: RequestContext,
 }
 
 /// The closed list of causes. The denial alone identifies most; for some the doctor ([`super::doctor`]) looks at
@@ -150,7 +146,7 @@ pub enum Cause {
 
 impl Cause {
     /// The word for scripts; it never changes.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Cause::ApiDisabled => "api_disabled",
             Cause::ScopeMissing => "scope_missing",
@@ -181,37 +177,35 @@ impl Cause {
     }
 }
 
-/// A denial explained.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Explanation {
-    /// The cause.
-    pub cause: Cause,
+pub(crate) struct Explanation {
+    pub(crate) cause: Cause,
     /// One plain sentence: what happened.
-    pub sentence: String,
+    pub(crate) sentence: String,
     /// One plain sentence: what to do about it.
-    pub next: String,
+    pub(crate) next: String,
 }
 
 /// Projects of Google's own tools (gcloud's ADC login and gcloud's login). A user without a quota project is charged to
 /// one of these, where only Google can enable anything.
-pub const SHARED_CLIENT_PROJECTS: [&str; 2] = ["764086051850", "32555940559"];
+pub(crate) const SHARED_CLIENT_PROJECTS: [&str; 2] = ["764086051850", "32555940559"];
 
 /// The longest lifetime that doesn't need an exception by the organization, in seconds (IAM Credentials reference).
-pub const ORDINARY_LIFETIME: u32 = 3_600;
+pub(crate) const ORDINARY_LIFETIME: u32 = 3_600;
 
 /// The organization policy constraint that allows more, for the accounts that it lists.
 const LIFETIME_CONSTRAINT: &str = "iam.allowServiceAccountCredentialLifetimeExtension";
 
 /// The command that renews the caller's credentials.
-pub const LOGIN: &str = "gcloud auth application-default login";
+pub(crate) const LOGIN: &str = "gcloud auth application-default login";
 
 /// Whether a text has the Security Token Service's wording for a rejected exchange, which no other Google service uses.
-pub fn refuses_an_exchange(text: &str) -> bool {
+pub(crate) fn refuses_an_exchange(text: &str) -> bool {
     federation::Part::named(text).is_some()
 }
 
 /// Finds the cause, as far as the denial alone tells.
-pub fn explain(refusal: &Refusal) -> Explanation {
+pub(crate) fn explain(refusal: &Refusal) -> Explanation {
     explain_as(refusal, cause(refusal))
 }
 
@@ -397,7 +391,7 @@ fn cause(refusal: &Refusal) -> Cause {
 impl Refusal {
     /// Whether a status that at Google concerns the caller, or other callers, comes from something in between: a
     /// proxy's 403 isn't an IAM denial. Not found means the same wherever it comes from.
-    pub fn is_somebody_elses(&self) -> bool {
+    pub(crate) fn is_somebody_elses(&self) -> bool {
         self.by == Answerer::Stranger && matches!(self.status, 401 | 403 | 409 | 412 | 429)
     }
 
@@ -418,7 +412,7 @@ impl Refusal {
 
     /// The quota project, if the denial is about it: its APIs, or whether it is usable. Newer answers name the consumer
     /// as the request did, older ones by its number only.
-    pub fn refused_quota_project(&self) -> Option<&str> {
+    pub(crate) fn refused_quota_project(&self) -> Option<&str> {
         const REASONS: [&str; 5] = [
             "SERVICE_DISABLED",
             "USER_PROJECT_DENIED",
@@ -448,7 +442,7 @@ impl Refusal {
     }
 
     /// The missing permission: as Google names it, else the one that the method needs.
-    pub fn permission(&self) -> Option<&str> {
+    pub(crate) fn permission(&self) -> Option<&str> {
         self.metadata.get("permission").map(String::as_str).or(self.asked.permission.as_deref())
     }
 
@@ -459,7 +453,7 @@ impl Refusal {
     }
 
     /// Whether it came from IAM Credentials.
-    pub fn is_mint(&self) -> bool {
+    pub(crate) fn is_mint(&self) -> bool {
         self.asked.method.starts_with("google.iam.credentials.")
     }
 }

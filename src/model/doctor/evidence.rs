@@ -7,22 +7,18 @@ use crate::model::{
 
 /// The meaning of a line of evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// A fact.
+pub(crate) enum Mark {
     Fact,
     /// Fine: not the cause.
     Fine,
-    /// At fault.
     Wrong,
-    /// Unknown.
     Unknown,
 }
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What it means.
-    pub mark: Mark,
+    pub(crate) mark: Mark,
     /// A clause, without a full stop.
     pub text: String,
 }

@@ -16,11 +16,10 @@ use crate::model::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Grant {
     /// `here`, `project acme-prod`
-    pub place: String,
-    /// The role bound.
-    pub role: String,
+    pub(crate) place: String,
+    pub(crate) role: String,
     /// Whether it applies to the caller.
-    pub how: Confidence,
+    pub(crate) how: Confidence,
 }
 
 /// Whether a grant applies to the caller.
@@ -40,17 +39,17 @@ pub(super) enum Confidence {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     /// Bindings that give the missing permission, to the caller or to many.
-    pub grants: Vec<Grant>,
+    pub(crate) grants: Vec<Grant>,
     /// Roles of the caller that don't give it, with their place.
-    pub others: Vec<(String, String)>,
+    pub(crate) others: Vec<(String, String)>,
     /// Members who can change the policy, and so grant it, each once, ordered by level.
-    pub granters: Vec<Member>,
+    pub(crate) granters: Vec<Member>,
     /// Custom roles of the caller whose permissions are unknown, with their place.
-    pub unknown: Vec<(String, String)>,
+    pub(crate) unknown: Vec<(String, String)>,
     /// Whether every level was read, and every role of the caller in it understood.
-    pub complete: bool,
+    pub(crate) complete: bool,
     /// Whether it is about an account, rather than a project or something above it.
-    pub of_account: bool,
+    pub(crate) of_account: bool,
     seen: HashSet<Member>,
 }
 

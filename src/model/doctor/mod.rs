@@ -21,7 +21,7 @@ use super::{
     permission::{self, Granted},
     policy::{Level, Policy},
 };
-pub use evidence::{Evidence, Mark};
+pub(crate) use evidence::{Evidence, Mark};
 use found::{Confidence, Found};
 pub use steps::{Step, StepAction};
 
@@ -36,40 +36,39 @@ const HERE: &str = "here";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Examined {
     /// The account it was about.
-    pub account: Option<Account>,
+    pub(crate) account: Option<Account>,
     /// What IAM now says the caller can do with it.
-    pub granted: Option<Granted>,
-    /// Its allow policy.
-    pub policy: Option<Policy>,
+    pub(crate) granted: Option<Granted>,
+    pub(crate) policy: Option<Policy>,
     /// The policies above it, or of the project it was about and above that; nearest first.
-    pub above: Vec<Level>,
+    pub(crate) above: Vec<Level>,
     /// The permissions of custom roles in these policies.
-    pub roles: HashMap<String, Vec<String>>,
+    pub(crate) roles: HashMap<String, Vec<String>>,
     /// The hops of the chain.
-    pub hops: Vec<Hop>,
+    pub(crate) hops: Vec<Hop>,
     /// Whether the API is enabled now in the project that is charged.
-    pub api_enabled: Option<bool>,
+    pub(crate) api_enabled: Option<bool>,
     /// What Policy Troubleshooter says.
-    pub troubleshot: Option<Troubleshot>,
+    pub(crate) troubleshot: Option<Troubleshot>,
     /// When impersona last wrote the account's policy, and the diff lines it wrote.
-    pub written: Option<(Timestamp, Vec<String>)>,
+    pub(crate) written: Option<(Timestamp, Vec<String>)>,
     /// The account's unique ID at that time.
-    pub unique_id_then: Option<String>,
+    pub(crate) unique_id_then: Option<String>,
     /// What couldn't be read, a sentence each.
-    pub unread: Vec<String>,
+    pub(crate) unread: Vec<String>,
 }
 
 /// What Policy Troubleshooter says; `None` for what it can't tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Troubleshot {
+pub(crate) struct Troubleshot {
     /// Whether access is granted in the end.
-    pub can: Option<bool>,
+    pub(crate) can: Option<bool>,
     /// Whether an allow policy grants it.
-    pub allowed: Option<bool>,
+    pub(crate) allowed: Option<bool>,
     /// Whether a deny policy denies it.
-    pub denied: Option<bool>,
+    pub(crate) denied: Option<bool>,
     /// These deny policies, each with its resource.
-    pub denied_by: Vec<String>,
+    pub(crate) denied_by: Vec<String>,
 }
 
 /// What is known besides the denial.

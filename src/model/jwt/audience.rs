@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 2_048;
 ///
 /// # Errors
 /// One sentence with the rule.
-pub fn check(text: &str) -> Result<String, String> {
+pub(crate) fn check(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("enter an audience: usually the service's URL without a path, such as \
@@ -28,14 +28,14 @@ pub fn check(text: &str) -> Result<String, String> {
 }
 
 /// The audience in typed claims, the first of several; `None` if there is none.
-pub fn of_claims(claims: &str) -> Option<String> {
+pub(crate) fn of_claims(claims: &str) -> Option<String> {
     let claims: serde_json::Value = serde_json::from_str(claims).ok()?;
     let audience = claims.get("aud")?;
     audience.as_str().or_else(|| audience.get(0)?.as_str()).map(str::to_owned)
 }
 
 /// The audience that a service at this URL expects by default: the URL without path and query.
-pub fn of_url(url: &str) -> Option<String> {
+pub(crate) fn of_url(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next().filter(|host| !host.is_empty())?;
     let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
@@ -44,7 +44,7 @@ pub fn of_url(url: &str) -> Option<String> {
 }
 
 /// How `found` differs from `wanted`, as the end of a sentence that starts with `aud`; `None` if they are equal.
-pub fn difference(found: &str, wanted: &str) -> Option<String> {
+pub(crate) fn difference(found: &str, wanted: &str) -> Option<String> {
     if found == wanted {
         return None;
     }

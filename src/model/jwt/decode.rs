@@ -19,10 +19,10 @@ use super::{extract, parts};
 use crate::model::secret::Secret;
 
 /// Only this much of a longer text is read.
-pub const MAX_BYTES: usize = 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 1024 * 1024;
 
 /// Only this many claims are kept.
-pub const MAX_MEMBERS: usize = 10_000;
+pub(crate) const MAX_MEMBERS: usize = 10_000;
 
 /// How deep tokens inside tokens are read.
 const MAX_NESTED: usize = 4;
@@ -61,7 +61,7 @@ impl Member {
     }
 
     /// The value, if it is a number that fits in whole seconds.
-    pub fn seconds(&self) -> Option<i64> {
+    pub(crate) fn seconds(&self) -> Option<i64> {
         self.json.parse().ok().or_else(|| {
             // A JSON number doesn't have to be an integer: 1.7e9 is a valid time.
             let number: f64 = serde_json::from_str(&self.json).ok()?;
@@ -76,7 +76,7 @@ pub struct Members {
     /// At most [`MAX_MEMBERS`] of them.
     pub list: Vec<Member>,
     /// How many there are in all.
-    pub total: usize,
+    pub(crate) total: usize,
     /// Positions in the list by name; equal names in order.
     by_name: Vec<u32>,
 }
@@ -139,12 +139,9 @@ impl Section {
 /// The times among the claims, in seconds since 1970; only numbers count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
-    /// Issued at.
-    pub iat: Option<i64>,
-    /// Expires at.
-    pub exp: Option<i64>,
-    /// Not valid before.
-    pub nbf: Option<i64>,
+    pub(crate) iat: Option<i64>,
+    pub(crate) exp: Option<i64>,
+    pub(crate) nbf: Option<i64>,
 }
 
 /// A decoded text.
@@ -158,7 +155,7 @@ pub struct Reading {
     /// What can be shown of a credential other than a JWT: a label of one or two words and a value each.
     pub facts: Vec<(&'static str, String)>,
     /// The whole size in bytes, if only the beginning was read.
-    pub too_long: Option<usize>,
+    pub(crate) too_long: Option<usize>,
     /// The first part of a JWT.
     pub header: Section,
     /// The second part of a signed JWT; absent if it is [`Reading::inner`] or detached.
@@ -168,7 +165,7 @@ pub struct Reading {
     /// Bytes of the signature; `None` if the token has none.
     pub signature: Option<usize>,
     /// The times among the claims, or those of a certificate or signed URL.
-    pub times: Times,
+    pub(crate) times: Times,
     /// Oddities of the notation: a code and a sentence each.
     pub remarks: Vec<(&'static str, String)>,
 }
@@ -208,7 +205,7 @@ impl Reading {
     }
 
     /// Whether the payload is elsewhere: sent separately (RFC 7515, appendix F), or empty.
-    pub fn is_detached(&self) -> bool {
+    pub(crate) fn is_detached(&self) -> bool {
         self.form == Form::Jws
             && self.signature.is_some()
             && self.claims == Section::Absent
@@ -216,7 +213,7 @@ impl Reading {
     }
 
     /// Whether the payload is not in base64url: the header says so, and that it must be understood (RFC 7797, 6).
-    pub fn is_unencoded(&self) -> bool {
+    pub(crate) fn is_unencoded(&self) -> bool {
         parts::is_unencoded(&self.header)
     }
 

@@ -26,12 +26,11 @@ const MIN_ENCODED: usize = 40;
 
 /// A credential other than a token.
 pub(super) struct Document {
-    /// What it is.
-    pub form: Form,
+    pub(crate) form: Form,
     /// What can be shown of it: a label of one or two words and a value.
-    pub facts: Vec<(&'static str, String)>,
+    pub(crate) facts: Vec<(&'static str, String)>,
     /// From when and until when it is valid, if it says so.
-    pub times: Times,
+    pub(crate) times: Times,
 }
 
 impl Document {

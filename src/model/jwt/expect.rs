@@ -18,26 +18,25 @@ const SKEW: i64 = 10_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expectation {
     /// The service expects exactly this audience.
-    pub audience: Option<String>,
+    pub(crate) audience: Option<String>,
     /// The service at this URL will be called.
-    pub url: Option<String>,
+    pub(crate) url: Option<String>,
     /// This Google API will be called: `storage`; empty if only its host is known to be Google's.
-    pub api: Option<String>,
+    pub(crate) api: Option<String>,
 }
 
 /// What is known besides the token's own content.
 #[derive(Clone, Copy, Debug)]
 pub struct Around<'a> {
-    /// The time.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     /// The scopes of an access token, as reported by Google or known from minting it.
-    pub scopes: Option<&'a [String]>,
+    pub(crate) scopes: Option<&'a [String]>,
     /// When it expires, if it doesn't say so itself.
-    pub ends: Option<Timestamp>,
+    pub(crate) ends: Option<Timestamp>,
     /// How far this machine's clock is behind Google's, in milliseconds; negative if it is ahead.
-    pub skew: Option<i64>,
+    pub(crate) skew: Option<i64>,
     /// Whether its account is known to be disabled.
-    pub disabled: bool,
+    pub(crate) disabled: bool,
 }
 
 impl Around<'_> {
@@ -62,18 +61,18 @@ pub enum Fix {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// A stable name: `audience_mismatch`, `scope_missing`; if it is fine, what was checked: `audience`.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// How much it matters; `None` if it is fine.
-    pub severity: Option<Severity>,
+    pub(crate) severity: Option<Severity>,
     /// A clause, without a full stop.
     pub message: String,
     /// A token that would fit.
-    pub fix: Option<Fix>,
+    pub(crate) fix: Option<Fix>,
 }
 
 impl Check {
     /// As a finding; `None` if it is fine.
-    pub fn finding(&self) -> Option<Finding> {
+    pub(crate) fn finding(&self) -> Option<Finding> {
         let severity = self.severity?;
         Some(Finding { code: self.code, severity, message: self.message.clone() })
     }
@@ -112,7 +111,7 @@ impl Expectation {
     }
 
     /// Whether nothing in particular is expected.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         *self == Expectation::default()
     }
 
@@ -122,7 +121,7 @@ impl Expectation {
     }
 
     /// The expectation in words: `https://svc-a.run.app`, `the storage API`.
-    pub fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let api = self.api.as_ref().map(|api| format!("the {api} API"));
         let audience = self.audience.as_ref().map(|audience| format!("a service that expects {audience}"));
         // One without a name came from a URL.

@@ -17,16 +17,14 @@ const OBJECTS: [&str; 5] = ["eyJ", "ewo", "ew0", "eyA", "ewk"];
 
 /// What was found in a text.
 pub(super) struct Found {
-    /// What it is.
-    pub form: Form,
-    /// The credential alone.
-    pub token: String,
+    pub(crate) form: Form,
+    pub(crate) token: String,
     /// Whether other text surrounded it.
-    pub inside: bool,
+    pub(crate) inside: bool,
     /// How many more like it the text has.
-    pub others: usize,
+    pub(crate) others: usize,
     /// How many invisible characters were removed.
-    pub invisible: usize,
+    pub(crate) invisible: usize,
 }
 
 /// Looks for the credential in a text.

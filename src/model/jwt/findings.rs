@@ -27,7 +27,7 @@ pub enum Severity {
 
 impl Severity {
     /// The word used in `--json`.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Severity::Info => "info",
             Severity::Warning => "warning",
@@ -42,7 +42,7 @@ pub struct Finding {
     /// A stable name: `expired`, `audience_mismatch`.
     pub code: &'static str,
     /// How much it matters.
-    pub severity: Severity,
+    pub(crate) severity: Severity,
     /// One sentence, without a full stop.
     pub message: String,
 }

@@ -57,7 +57,7 @@ impl Form {
     }
 
     /// The name in a sentence.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         self.called().1
     }
 
@@ -92,7 +92,7 @@ impl Form {
     }
 
     /// Whether showing it would do harm. An unknown form isn't taken for a secret.
-    pub fn is_secret(self) -> bool {
+    pub(crate) fn is_secret(self) -> bool {
         !matches!(self, Form::PublicKeys | Form::Certificate | Form::Opaque | Form::Empty)
     }
 
@@ -102,7 +102,7 @@ impl Form {
     }
 
     /// Whether it is valid until revoked, without an expiry.
-    pub fn is_long_lived(self) -> bool {
+    pub(crate) fn is_long_lived(self) -> bool {
         matches!(
             self,
             Form::RefreshToken
@@ -121,12 +121,10 @@ impl Form {
 
 /// The prefix and length of an opaque credential.
 pub(super) struct Look {
-    /// Its first characters.
-    pub start: &'static str,
-    /// Its form.
-    pub form: Form,
+    pub(crate) start: &'static str,
+    pub(crate) form: Form,
     /// Its issuer, if the form doesn't say.
-    pub whose: Option<&'static str>,
+    pub(crate) whose: Option<&'static str>,
     /// The minimum and maximum number of characters.
     length: RangeInclusive<usize>,
 }

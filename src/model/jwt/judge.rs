@@ -44,12 +44,12 @@ pub struct Verdict {
     /// One clause: by which key, or why not.
     pub reason: String,
     /// The ID of the key that made the signature.
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 impl Verdict {
     /// Not checked, for this reason.
-    pub fn not_checked(reason: impl Into<String>) -> Verdict {
+    pub(crate) fn not_checked(reason: impl Into<String>) -> Verdict {
         Verdict { state: State::NotChecked, reason: reason.into(), key: None }
     }
 
@@ -133,7 +133,13 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
 
 /// Checks a signature by `signBlob` (RSASSA-PKCS1-v1_5 over SHA-256) with the key of this ID in a key set, as
 /// [`verify`] takes it.
-pub fn verify_bytes(message: &[u8], signature: &[u8], key_id: &str, keys: &str, whose: &str) -> Verdict {
+pub(crate) fn verify_bytes(
+    message: &[u8],
+    signature: &[u8],
+    key_id: &str,
+    keys: &str,
+    whose: &str,
+) -> Verdict {
     let keys = match read_keys(keys) {
         Ok(keys) => keys,
         Err(problem) => return Verdict::not_checked(format!("{whose} can't be read: {problem}")),

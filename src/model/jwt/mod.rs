@@ -2,13 +2,13 @@
 //! judge after ([`judge`], [`mod@findings`], [`expect`]). Nothing is rejected, nothing is trusted, nothing is sent
 //! anywhere.
 
-pub mod audience;
+pub(crate) mod audience;
 pub mod decode;
 mod document;
-pub mod expect;
+pub(crate) mod expect;
 mod extract;
 pub mod findings;
-pub mod form;
+pub(crate) mod form;
 pub mod judge;
 pub mod meaning;
 mod parts;

@@ -10,13 +10,13 @@ use super::form::Form;
 /// The parts of a signed token between its dots, none of them decoded.
 pub(super) struct Parts<'t> {
     /// Before the first dot.
-    pub header: &'t str,
+    pub(crate) header: &'t str,
     /// Between the dots; `None` without a dot.
-    pub payload: Option<&'t str>,
+    pub(crate) payload: Option<&'t str>,
     /// After the second dot; `None` without one.
-    pub signature: Option<&'t str>,
+    pub(crate) signature: Option<&'t str>,
     /// How many dots there are.
-    pub dots: usize,
+    pub(crate) dots: usize,
 }
 
 /// Splits a token at its dots.
@@ -54,13 +54,12 @@ pub(super) fn is_unencoded(header: &Section) -> bool {
 /// A token in the JSON notation.
 pub(super) struct Serialized {
     /// The same in the compact notation.
-    pub token: Zeroizing<String>,
-    /// Signed or encrypted.
-    pub form: Form,
+    pub(crate) token: Zeroizing<String>,
+    pub(crate) form: Form,
     /// Unsigned header fields, as JSON objects.
-    pub unprotected: Vec<String>,
+    pub(crate) unprotected: Vec<String>,
     /// What the compact form leaves out, in a sentence.
-    pub told: String,
+    pub(crate) told: String,
 }
 
 /// The token in an object; `None` if it has none.

@@ -8,7 +8,7 @@ use crate::model::{condition::State, role};
 
 /// What a policy says, surest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Access {
+pub(crate) enum Access {
     /// This role gives it.
     Granted(String),
     /// A binding might give it: why that is unknown.
@@ -19,7 +19,7 @@ pub enum Access {
 
 /// Whether a role gives a permission, by the role's name; `None` if neither the table of predefined roles nor the
 /// lookup knows the role.
-pub fn gives(role: &str, permission: &str, custom: Lookup<'_>) -> Option<bool> {
+pub(crate) fn gives(role: &str, permission: &str, custom: Lookup<'_>) -> Option<bool> {
     match role::find(role) {
         Some(role) => Some(role.permissions().any(|given| given == permission)),
         None => custom(role).map(|given| given.iter().any(|given| given == permission)),
@@ -27,7 +27,7 @@ pub fn gives(role: &str, permission: &str, custom: Lookup<'_>) -> Option<bool> {
 }
 
 /// Whether `member` has `permission` (`iam.serviceAccounts.…`) by this policy now.
-pub fn access(
+pub(crate) fn access(
     policy: &Policy,
     member: &Member,
     permission: &str,

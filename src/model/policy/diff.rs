@@ -34,7 +34,7 @@ pub struct Change {
 
 /// The place of a field that isn't about access.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// At the top, such as `auditConfigs`.
     Policy,
     /// In the binding of this role and condition.
@@ -45,15 +45,14 @@ pub enum Place {
 
 /// A carried field that differs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct FieldChange {
-    /// Where it lies.
-    pub place: Place,
+pub(crate) struct FieldChange {
+    pub(crate) place: Place,
     /// `auditConfigs`
-    pub name: String,
+    pub(crate) name: String,
     /// `None` if it was absent.
-    pub before: Option<Value>,
+    pub(crate) before: Option<Value>,
     /// `None` if it was removed.
-    pub after: Option<Value>,
+    pub(crate) after: Option<Value>,
 }
 
 /// The whole difference.
@@ -62,7 +61,7 @@ pub struct Diff {
     /// Triples, sorted by role, then member.
     pub changes: Vec<Change>,
     /// Fields, except etag and version.
-    pub fields: Vec<FieldChange>,
+    pub(crate) fields: Vec<FieldChange>,
 }
 
 impl Change {
@@ -71,8 +70,7 @@ impl Change {
         Change { op, role: triple.role, member: triple.member, condition: triple.condition, was: None }
     }
 
-    /// The removed triple.
-    pub fn removed(&self) -> Option<Triple> {
+    pub(crate) fn removed(&self) -> Option<Triple> {
         match self.op {
             Op::Add => None,
             Op::Remove => Some(self.triple(&self.condition)),
@@ -80,14 +78,13 @@ impl Change {
         }
     }
 
-    /// The added triple.
-    pub fn added(&self) -> Option<Triple> {
+    pub(crate) fn added(&self) -> Option<Triple> {
         (self.op != Op::Remove).then(|| self.triple(&self.condition))
     }
 
     /// `{op, role, member, condition}`, the contract of the command line, with `op` one of `add`, `remove` and
     /// `change`; a change also has the condition `before`.
-    pub fn to_json(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let op = match self.op {
             Op::Add => "add",
             Op::Remove => "remove",
@@ -121,7 +118,7 @@ impl Diff {
     ///
     /// # Errors
     /// One sentence that names the fields it would silently leave unchanged, such as `auditConfigs`.
-    pub fn writable(&self) -> Result<(), String> {
+    pub(crate) fn writable(&self) -> Result<(), String> {
         let left: Vec<&str> = self
             .fields
             .iter()
@@ -182,7 +179,7 @@ pub fn diff(before: &Policy, after: &Policy) -> Diff {
 }
 
 /// The policy with these changes and nothing else touched. Changes that are already there do nothing.
-pub fn apply(policy: &Policy, changes: &[Change]) -> Policy {
+pub(crate) fn apply(policy: &Policy, changes: &[Change]) -> Policy {
     let removed = changes.iter().filter_map(Change::removed).collect();
     let added: Vec<Triple> = changes.iter().filter_map(Change::added).collect();
     policy.with(&removed, &added)

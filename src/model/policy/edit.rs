@@ -23,37 +23,36 @@ pub enum Edit {
 
 /// Edits on top of the policy they started from.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Staged {
+pub(crate) struct Staged {
     base: Policy,
     edits: Vec<Edit>,
     undone: Vec<Edit>,
 }
 
 impl Staged {
-    /// No edits yet.
-    pub fn new(base: Policy) -> Staged {
+    pub(crate) fn new(base: Policy) -> Staged {
         Staged { base, edits: Vec::new(), undone: Vec::new() }
     }
 
     /// These changes as edits over a policy: after a conflict, over their version; for a restore, over today's.
-    pub fn with(base: Policy, changes: &[Change]) -> Staged {
+    pub(crate) fn with(base: Policy, changes: &[Change]) -> Staged {
         let mut triples = base.triples().into_iter().collect();
         let edits = changes.iter().filter_map(Edit::of).filter(|edit| edit.replay(&mut triples)).collect();
         Staged { base, edits, undone: Vec::new() }
     }
 
     /// The policy as read.
-    pub fn base(&self) -> &Policy {
+    pub(crate) fn base(&self) -> &Policy {
         &self.base
     }
 
     /// The edits in force, oldest first.
-    pub fn edits(&self) -> &[Edit] {
+    pub(crate) fn edits(&self) -> &[Edit] {
         &self.edits
     }
 
     /// Adds an edit and forgets what was undone. Returns false, and does nothing, if it would change nothing.
-    pub fn stage(&mut self, edit: Edit) -> bool {
+    pub(crate) fn stage(&mut self, edit: Edit) -> bool {
         let mut triples = self.triples();
         let changes = edit.replay(&mut triples);
         if changes {
@@ -64,29 +63,29 @@ impl Staged {
     }
 
     /// Undoes the last edit and returns it.
-    pub fn undo(&mut self) -> Option<&Edit> {
+    pub(crate) fn undo(&mut self) -> Option<&Edit> {
         self.undone.push(self.edits.pop()?);
         self.undone.last()
     }
 
     /// Redoes the last undone edit and returns it.
-    pub fn redo(&mut self) -> Option<&Edit> {
+    pub(crate) fn redo(&mut self) -> Option<&Edit> {
         self.edits.push(self.undone.pop()?);
         self.edits.last()
     }
 
     /// Whether nothing would change: no edits, or edits that cancel out.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.changes().is_empty()
     }
 
     /// The net effect of the edits.
-    pub fn changes(&self) -> Vec<Change> {
+    pub(crate) fn changes(&self) -> Vec<Change> {
         between(self.base.triples(), self.triples())
     }
 
     /// The base with [`Staged::changes`] applied and nothing else touched.
-    pub fn result(&self) -> Policy {
+    pub(crate) fn result(&self) -> Policy {
         apply(&self.base, &self.changes())
     }
 

@@ -9,7 +9,7 @@ use crate::model::{account, role};
 
 /// The permissions of a role that the predefined table doesn't know (a custom role), as `roles.get` returned them;
 /// `None` if unknown.
-pub type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<Vec<String>>;
 
 /// A key can be used to act as the account for as long as the key lives.
 const CREATE_KEY: &str = "iam.serviceAccountKeys.create";
@@ -32,11 +32,11 @@ const MINTING: usize = 5;
 
 /// What a role gives on a service account, as far as it matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gives([bool; WORDS.len()]);
+pub(crate) struct Gives([bool; WORDS.len()]);
 
 impl Gives {
     /// What this role gives; `None` if neither the table of predefined roles nor the lookup knows it.
-    pub fn of(role: &str, custom: Lookup<'_>) -> Option<Gives> {
+    pub(crate) fn of(role: &str, custom: Lookup<'_>) -> Option<Gives> {
         match role::find(role) {
             Some(role) => Some(Gives::from_names(role.permissions())),
             None => custom(role).map(|names| Gives::from_names(names.iter().map(String::as_str))),
@@ -54,7 +54,7 @@ impl Gives {
     }
 
     /// Those of `access id jwt blob delegate actAs keys see edit` that it gives.
-    pub fn words(self) -> String {
+    pub(crate) fn words(self) -> String {
         let words: Vec<&str> =
             WORDS.iter().zip(self.0).filter(|(_, yes)| *yes).map(|((_, word), _)| *word).collect();
         words.join(" ")
@@ -62,7 +62,7 @@ impl Gives {
 
     /// A note for roles that look stronger or weaker than they are, such as Owner and Editor: they can't mint, but can
     /// get to it.
-    pub fn note(self) -> Option<&'static str> {
+    pub(crate) fn note(self) -> Option<&'static str> {
         if self.mints() {
             None
         } else if self.has(permission::SET_IAM_POLICY) {
@@ -75,17 +75,17 @@ impl Gives {
     }
 
     /// Whether it gives this permission.
-    pub fn has(self, permission: Permission) -> bool {
+    pub(crate) fn has(self, permission: Permission) -> bool {
         WORDS.iter().zip(self.0).any(|((name, _), yes)| yes && *name == permission.name)
     }
 
     /// Whether it gives any permission to mint, sign or delegate.
-    pub fn mints(self) -> bool {
+    pub(crate) fn mints(self) -> bool {
         self.0[..MINTING].contains(&true)
     }
 
     /// Whether it gives nothing that matters here.
-    pub fn is_nothing(self) -> bool {
+    pub(crate) fn is_nothing(self) -> bool {
         self == Gives::default()
     }
 
@@ -167,7 +167,7 @@ pub(super) fn list(items: &[String]) -> String {
 
 /// What a change means, `after` being the policy with all changes: `lets this group mint access tokens as deployer`,
 /// `ends their minting of ID tokens here; they keep it through project acme-prod (roles/…)`.
-pub fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
+pub(crate) fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
     let name = account::short(cx.account).split('@').next().unwrap_or_default();
     let Some(gives) = Gives::of(&change.role, cx.custom) else {
         return match change.op {

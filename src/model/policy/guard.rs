@@ -26,23 +26,22 @@ const BASIC: [&str; 9] = [
 
 /// What is known around the policy.
 #[derive(Clone, Copy)]
-pub struct Context<'a> {
-    /// The account's email.
-    pub account: &'a str,
+pub(crate) struct Context<'a> {
+    pub(crate) account: &'a str,
     /// The caller as a member; `None` if the caller is unknown.
-    pub caller: Option<&'a Member>,
+    pub(crate) caller: Option<&'a Member>,
     /// The levels above the account.
-    pub levels: &'a [Level],
+    pub(crate) levels: &'a [Level],
     /// Whether the configuration marks the account's project as production.
-    pub production: bool,
+    pub(crate) production: bool,
     /// The permissions of custom roles.
-    pub custom: Lookup<'a>,
+    pub(crate) custom: Lookup<'a>,
     /// The time of the review.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
 }
 
 /// The names that `--accept` takes.
-pub const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 8] = [
     "own-access",
     "last-admin",
     "lock-out",
@@ -55,36 +54,34 @@ pub const NAMES: [&str; 8] = [
 
 /// Whether it stops a write until accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Must be accepted: `--accept NAME`, or in the review.
     Guard,
-    /// Only shown.
     Remark,
 }
 
 /// A guard or remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guard {
+pub(crate) struct Guard {
     /// `own-access`, `last-admin`, `lock-out`, `all-users`, `all-authenticated-users`, `whole-domain`,
     /// `basic-role`, `production`; remarks: `group-members`, `first-condition`, `minted-tokens`, `terraform`.
-    pub name: &'static str,
-    /// What to show.
-    pub sentence: String,
+    pub(crate) name: &'static str,
+    pub(crate) sentence: String,
     /// Whether it stops a write.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// What must be typed to accept it.
-    pub type_to_confirm: Option<String>,
+    pub(crate) type_to_confirm: Option<String>,
 }
 
 impl Context<'_> {
     /// The levels above that couldn't be read.
-    pub fn unread(&self) -> Vec<String> {
+    pub(crate) fn unread(&self) -> Vec<String> {
         self.levels.iter().filter(|level| level.policy.is_none()).map(|level| level.name.clone()).collect()
     }
 }
 
 /// Everything to say about going from `before` to `after`, guards first. Empty if nothing changes.
-pub fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
+pub(crate) fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<Guard> {
     let changes = diff(before, after).changes;
     if changes.is_empty() {
         return Vec::new();

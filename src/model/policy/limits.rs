@@ -11,9 +11,7 @@ use crate::model::member::{Kind, Member};
 
 /// Every occurrence counts, including members exempted from audit logging.
 const MEMBERS: usize = 1_500;
-/// Of those.
 const GROUPS: usize = 250;
-/// In one condition.
 const OPERATORS: usize = 12;
 /// Bindings of the same role and member that differ in their condition only.
 const CONDITIONS: usize = 20;

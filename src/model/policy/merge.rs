@@ -8,14 +8,11 @@ use super::{Member, Policy};
 /// Both changed this role of this member, in different ways.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overlap {
-    /// The role.
-    pub role: String,
-    /// The member.
-    pub member: Member,
-    /// What I did.
-    pub mine: Vec<Change>,
+    pub(crate) role: String,
+    pub(crate) member: Member,
+    pub(crate) mine: Vec<Change>,
     /// What they did, which is what [`Merge::merged`] has.
-    pub theirs: Vec<Change>,
+    pub(crate) theirs: Vec<Change>,
 }
 
 /// A three-way merge.
@@ -24,9 +21,9 @@ pub struct Merge {
     /// Their version (its etag, its fields) with my changes, except for those that overlap.
     pub merged: Policy,
     /// From base to mine.
-    pub mine: Vec<Change>,
+    pub(crate) mine: Vec<Change>,
     /// From base to theirs.
-    pub theirs: Vec<Change>,
+    pub(crate) theirs: Vec<Change>,
     /// Empty when the changes are independent.
     pub overlaps: Vec<Overlap>,
 }

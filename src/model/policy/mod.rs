@@ -1,12 +1,12 @@
 //! An allow policy as it was read, every field of it. The view of bindings, members and conditions is made from the
 //! JSON on demand and never written back, so that fields unknown to impersona survive.
 
-pub mod access;
+pub(crate) mod access;
 pub mod diff;
 pub mod edit;
 pub mod export;
-pub mod gives;
-pub mod guard;
+pub(crate) mod gives;
+pub(crate) mod guard;
 pub mod limits;
 pub mod merge;
 
@@ -25,13 +25,13 @@ pub struct Policy {
 
 /// One binding, as a view.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Binding<'a> {
+pub(crate) struct Binding<'a> {
     /// `roles/iam.serviceAccountTokenCreator`
-    pub role: &'a str,
+    pub(crate) role: &'a str,
     /// In the order as read, including duplicates.
-    pub members: Vec<Member>,
+    pub(crate) members: Vec<Member>,
     /// `None` if it always holds.
-    pub condition: Option<Condition>,
+    pub(crate) condition: Option<Condition>,
 }
 
 /// The unit of access: this member has this role, under this condition. Compared normalized.
@@ -47,11 +47,11 @@ pub struct Triple {
 
 /// A level above the account, whose policy the account inherits.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Level {
+pub(crate) struct Level {
     /// `project acme-prod`, `folder 4711`, `organization 123`
-    pub name: String,
+    pub(crate) name: String,
     /// `None` if it couldn't be read.
-    pub policy: Option<Policy>,
+    pub(crate) policy: Option<Policy>,
 }
 
 /// What tells bindings apart: the same role can be bound without a condition and under several.
@@ -107,18 +107,19 @@ impl Policy {
 
     /// The same under another etag: today's, for a file or a snapshot that is to replace today's policy.
     #[must_use]
-    pub fn with_etag(mut self, etag: &str) -> Policy {
+    #[cfg(test)]
+    pub(crate) fn with_etag(mut self, etag: &str) -> Policy {
         self.fields.insert("etag".to_owned(), etag.into());
         self
     }
 
     /// 0 when absent, as in the empty policy (`{"etag":"ACAB"}`).
-    pub fn version(&self) -> i64 {
+    pub(crate) fn version(&self) -> i64 {
         self.fields.get("version").and_then(Value::as_i64).unwrap_or_default()
     }
 
     /// The bindings in the order as read.
-    pub fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
+    pub(crate) fn bindings(&self) -> impl Iterator<Item = Binding<'_>> {
         self.raw_bindings().iter().map(|binding| Binding {
             role: role_of(binding),
             members: members_of(binding).collect(),
@@ -127,12 +128,12 @@ impl Policy {
     }
 
     /// The audit configurations as read.
-    pub fn audit_configs(&self) -> Option<&Value> {
+    pub(crate) fn audit_configs(&self) -> Option<&Value> {
         self.fields.get("auditConfigs")
     }
 
     /// Each (role, member, condition) once, in the order as read, with the member's first spelling.
-    pub fn triples(&self) -> Vec<Triple> {
+    pub(crate) fn triples(&self) -> Vec<Triple> {
         let mut seen = HashSet::new();
         let mut triples = Vec::new();
         for Binding { role, members, condition } in self.bindings() {
@@ -152,7 +153,7 @@ impl Policy {
     /// One sentence that says why not: no etag (the write would overwrite whatever is there), a role mangled to
     /// `…_withcond_…` (how IAM hides conditions from readers of version 1), a version other than 0, 1 and 3, or a
     /// number that would lose digits.
-    pub fn editable(&self) -> Result<(), String> {
+    pub(crate) fn editable(&self) -> Result<(), String> {
         if self.etag().is_none() {
             return Err("it has no etag, so a write could overwrite someone else's change".to_owned());
         }

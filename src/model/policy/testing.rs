@@ -9,7 +9,7 @@ use super::edit::Edit;
 use super::guard::Context;
 use super::{Condition, Level, Member, Policy, Triple};
 
-pub const ROLES: [&str; 3] = [
+pub(crate) const ROLES: [&str; 3] = [
     "roles/iam.serviceAccountTokenCreator",
     "roles/iam.serviceAccountAdmin",
     "projects/acme-prod/roles/signer",
@@ -27,17 +27,17 @@ const MEMBERS: [&str; 8] = [
 ];
 
 /// A policy from valid JSON.
-pub fn policy(value: Value) -> Policy {
+pub(crate) fn policy(value: Value) -> Policy {
     Policy::parse(value).unwrap()
 }
 
 /// A triple for `user:dev@example.com` without a condition.
-pub fn triple(role: &str, member: &str) -> Triple {
+pub(crate) fn triple(role: &str, member: &str) -> Triple {
     Triple { role: role.to_owned(), member: Member::read(member), condition: None }
 }
 
 /// Each triple once, sorted.
-pub fn triples(policy: &Policy) -> std::collections::BTreeSet<Triple> {
+pub(crate) fn triples(policy: &Policy) -> std::collections::BTreeSet<Triple> {
     policy.triples().into_iter().collect()
 }
 
@@ -72,7 +72,7 @@ fn binding() -> impl Strategy<Value = Value> {
 }
 
 /// Any policy that can be written.
-pub fn policies() -> impl Strategy<Value = Policy> {
+pub(crate) fn policies() -> impl Strategy<Value = Policy> {
     let bindings = prop::option::weighted(0.9, prop::collection::vec(binding(), 0..6));
     let audit = prop::option::of(select(vec!["user:x@example.com", "group:Y@example.com"]));
     (bindings, audit, prop::option::of(0..3u64), "[A-Za-z]{1,6}=").prop_map(
@@ -104,8 +104,7 @@ fn any_triple() -> impl Strategy<Value = Triple> {
     )
 }
 
-/// Any edits.
-pub fn edits() -> impl Strategy<Value = Vec<Edit>> {
+pub(crate) fn edits() -> impl Strategy<Value = Vec<Edit>> {
     let edit = prop_oneof![
         any_triple().prop_map(Edit::Grant),
         any_triple().prop_map(Edit::Revoke),
@@ -116,25 +115,25 @@ pub fn edits() -> impl Strategy<Value = Vec<Edit>> {
 
 /// The context of the policy of deployer@acme-prod for `user:dev@example.com` at noon: one custom role, every level
 /// read, nothing inherited.
-pub struct World {
-    pub caller: Option<Member>,
-    pub levels: Vec<Level>,
-    pub production: bool,
+pub(crate) struct World {
+    pub(crate) caller: Option<Member>,
+    pub(crate) levels: Vec<Level>,
+    pub(crate) production: bool,
 }
 
 impl World {
-    pub fn new() -> World {
+    pub(crate) fn new() -> World {
         World { caller: Some(Member::read("user:dev@example.com")), levels: Vec::new(), production: false }
     }
 
     /// Adds a level with these bindings above it; `None` for an unread one.
-    pub fn under(mut self, name: &str, bindings: Option<Value>) -> World {
+    pub(crate) fn under(mut self, name: &str, bindings: Option<Value>) -> World {
         let policy = bindings.map(|bindings| policy(json!({"etag": "A", "bindings": bindings})));
         self.levels.push(Level { name: name.to_owned(), policy });
         self
     }
 
-    pub fn cx(&self) -> Context<'_> {
+    pub(crate) fn cx(&self) -> Context<'_> {
         Context {
             account: "deployer@acme-prod.iam.gserviceaccount.com",
             caller: self.caller.as_ref(),

@@ -37,9 +37,7 @@ pub(crate) struct Sent {
     pub(crate) verb: String,
     /// As it came, percent-encoded: `/v1/projects/…`
     pub(crate) path: String,
-    /// Decoded.
     pub(crate) query: Vec<(String, String)>,
-    /// What it carried.
     pub(crate) body: Carried,
     /// What stood above that, as the server made it out.
     pub(crate) head: Head,

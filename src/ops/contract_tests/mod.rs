@@ -43,7 +43,6 @@ const WITHOUT: [(&str, &str, &str, &str, &str); 10] = [
 
 /// What was sent, all of it as documented or known to have no document.
 pub(crate) struct Judged {
-    /// The documented methods.
     pub(crate) methods: BTreeSet<String>,
     /// What else was asked, by the names of [`WITHOUT`] and in its order.
     pub(crate) others: Vec<&'static str>,

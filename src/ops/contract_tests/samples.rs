@@ -87,8 +87,6 @@ pub(crate) fn samples() -> Vec<Call> {
             [Call::GetSigningKeys { source: oauth::KeySource::Certificates(account()) }]
         },
         Call::GetPolicy { .. } => [Call::GetPolicy { account: account() }],
-        Call::GetLevelPolicy { .. } => ["projects/acme-prod", "folders/1", "organizations/2"]
-            .map(|name| Call::GetLevelPolicy { name: name.into() }),
         // Of one the name does not tell the project.
         Call::ListGrantableRoles { .. } => [SA, DEFAULT_SA]
             .map(|name| Call::ListGrantableRoles { account: name.into() }),

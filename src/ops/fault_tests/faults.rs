@@ -22,7 +22,6 @@ pub(super) enum Sent {
 #[derive(Clone, Debug)]
 pub(super) struct Wrong {
     pub(super) name: String,
-    /// None: nobody listens.
     pub(super) fault: Option<Fault>,
     /// None: the answer is as good as ever.
     pub(super) kind: Option<ErrorKind>,
@@ -70,7 +69,6 @@ fn error(name: &str) -> Fault {
     none().error(name)
 }
 
-/// Connections that fail.
 pub(super) fn connections() -> Vec<Wrong> {
     use Sent::{FourTimes, Once};
     vec![

@@ -17,7 +17,6 @@ use crate::{
 pub(super) struct End {
     /// `done`, or the kind of the error.
     pub(super) word: &'static str,
-    /// Whole sentences.
     pub(super) sentences: Vec<String>,
     /// What stands within a sentence or beside a field.
     pub(super) notes: Vec<String>,

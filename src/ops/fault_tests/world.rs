@@ -117,7 +117,6 @@ impl Desk {
         self.kept = Some(socket);
     }
 
-    /// Starts listening again.
     pub(super) async fn pick_up(&mut self) {
         self.emulator.listen_again().await.unwrap();
         self.kept = None;

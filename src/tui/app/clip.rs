@@ -18,7 +18,7 @@ pub struct Clip {
 
 impl Clip {
     /// One line from outside, such as a name. `what` names it for the notice: `email of deployer@acme-prod`.
-    pub fn line(text: &str, what: impl Into<String>) -> Clip {
+    pub(crate) fn line(text: &str, what: impl Into<String>) -> Clip {
         let mut removed = 0;
         let text = without(text, is_unsafe, &mut removed);
         Clip::new(Secret::new(text), what.into(), false, removed)
@@ -26,7 +26,7 @@ impl Clip {
 
     /// Several of them in one line, each quoted for a shell: a line break would run what comes before it. A single one
     /// isn't quoted.
-    pub fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, what: impl Into<String>) -> Clip {
+    pub(crate) fn words<T: AsRef<str>>(texts: impl IntoIterator<Item = T>, what: impl Into<String>) -> Clip {
         let mut removed = 0;
         let mut words: Vec<String> =
             texts.into_iter().map(|text| without(text.as_ref(), is_unsafe, &mut removed)).collect();
@@ -40,7 +40,7 @@ impl Clip {
 
     /// JSON from outside, in one line, with invisible characters escaped. Given several lines, a shell would run what
     /// the strings in it say.
-    pub fn json(text: &str, what: impl Into<String>) -> Clip {
+    pub(crate) fn json(text: &str, what: impl Into<String>) -> Clip {
         let shown = visible::json(text);
         // These line breaks aren't in strings: there they are escaped.
         let line: Vec<&str> = shown.lines().map(str::trim).collect();
@@ -67,7 +67,7 @@ impl Clip {
     }
 
     /// A credential, or a line that contains one: cleared after a while.
-    pub fn credential(text: Secret, what: impl Into<String>) -> Clip {
+    pub(crate) fn credential(text: Secret, what: impl Into<String>) -> Clip {
         if !text.expose().contains(is_unsafe) {
             return Clip::new(text, what.into(), true, 0);
         }
@@ -96,7 +96,7 @@ impl Clip {
     }
 
     /// Whether it is cleared after a while.
-    pub fn is_sensitive(&self) -> bool {
+    pub(crate) fn is_sensitive(&self) -> bool {
         self.sensitive
     }
 }

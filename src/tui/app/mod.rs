@@ -3,11 +3,11 @@
 
 pub mod clip;
 pub mod msg;
-pub mod notice;
-pub mod shared;
-pub mod shelf;
-pub mod slot;
-pub mod writes;
+pub(crate) mod notice;
+pub(crate) mod shared;
+pub(crate) mod shelf;
+pub(crate) mod slot;
+pub(crate) mod writes;
 
 mod callers;
 mod doctor;
@@ -63,14 +63,14 @@ use slot::Slot;
 use writes::Writes;
 
 /// After this long, waiting is shown.
-pub const SLOW: Duration = Duration::from_millis(200);
+pub(crate) const SLOW: Duration = Duration::from_millis(200);
 
 /// How fast the spinner turns.
 const SPIN: Duration = Duration::from_millis(120);
 
 /// Which half of the screen has the keyboard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Focus {
+pub(crate) enum Focus {
     /// The list of accounts.
     List,
     /// The pane on the right.
@@ -109,21 +109,20 @@ pub struct Start {
 /// Everything on the screen.
 pub struct AppState {
     /// The state that panes share.
-    pub shared: Shared,
-    /// The panes.
-    pub panes: Panes,
+    pub(crate) shared: Shared,
+    pub(crate) panes: Panes,
     /// The pane shown on the right.
-    pub pane: PaneId,
+    pub(crate) pane: PaneId,
     /// Which half has the keyboard.
-    pub focus: Focus,
+    pub(crate) focus: Focus,
     /// Whether the focused half fills the screen.
-    pub zoom: bool,
+    pub(crate) zoom: bool,
     /// The stack of overlays, the top last.
-    pub overlays: Vec<Overlay>,
+    pub(crate) overlays: Vec<Overlay>,
     /// The sentence above the hints.
-    pub notice: Option<Notice>,
+    pub(crate) notice: Option<Notice>,
     /// The size of the screen.
-    pub size: Size,
+    pub(crate) size: Size,
     dirty: bool,
     ticking: bool,
     spinning: bool,
@@ -238,17 +237,17 @@ impl AppState {
     }
 
     /// Whether anything changed since the last call.
-    pub fn take_dirty(&mut self) -> bool {
+    pub(crate) fn take_dirty(&mut self) -> bool {
         std::mem::take(&mut self.dirty)
     }
 
     /// Whether the program only waits for a write, with the terminal restored.
-    pub fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
     }
 
     /// The place of the keyboard.
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         match self.overlays.last() {
             Some(overlay) => overlay.place(),
             None => self.panes.get(self.focused()).place(),
@@ -256,22 +255,21 @@ impl AppState {
     }
 
     /// The pane with the keyboard.
-    pub fn focused(&self) -> PaneId {
+    pub(crate) fn focused(&self) -> PaneId {
         match self.focus {
             Focus::List => PaneId::Accounts,
             Focus::Pane => self.pane,
         }
     }
 
-    /// Where everything goes.
-    pub fn areas(&self) -> Areas {
+    pub(crate) fn areas(&self) -> Areas {
         let screen = Rect::new(0, 0, self.size.width, self.size.height);
         let notice = self.notice.as_ref().map_or(0, |notice| notice.height(screen.width));
         layout::areas(screen, self.focus, self.zoom, notice)
     }
 
     /// Whether a pane is on screen.
-    pub fn shows(&self, id: PaneId) -> bool {
+    pub(crate) fn shows(&self, id: PaneId) -> bool {
         let areas = self.areas();
         match id {
             PaneId::Accounts => areas.list.is_some(),

@@ -20,7 +20,7 @@ use crate::{
     tui::overlays::Overlay,
 };
 
-pub use super::clip::Clip;
+pub(crate) use super::clip::Clip;
 pub use crate::{keymap::PaneId, ops::ReqId};
 
 /// The time a message was received; `update` and `draw` know no other clock.
@@ -113,11 +113,11 @@ pub enum Msg {
 #[derive(Clone, Debug)]
 pub struct Switched {
     /// The caller, as far as it is known without a call.
-    pub caller: Caller,
+    pub(crate) caller: Caller,
     /// The endpoints, which may be those of another universe.
-    pub endpoints: Endpoints,
+    pub(crate) endpoints: Endpoints,
     /// The callers before, the first one first.
-    pub before: Vec<String>,
+    pub(crate) before: Vec<String>,
 }
 
 /// Pasted text may be a credential: only its length is printed.
@@ -201,27 +201,21 @@ pub enum Effect {
 
 /// How loud a notice is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Level {
-    /// Done.
+pub(crate) enum Level {
     Info,
     /// Done, with a reservation.
     Warning,
-    /// Not done.
     Error,
 }
 
 /// A request of a pane to the root.
 #[derive(Debug)]
-pub enum Intent {
-    /// Show a notice.
+pub(crate) enum Intent {
     Notice(Level, String),
     /// Show a pane and focus it.
     Show(PaneId),
-    /// Go back to the list of accounts.
-    FocusList,
     /// Make this account the opened one and show its overview.
     OpenAccount(String),
-    /// Open an overlay.
     Open(Overlay),
     /// Mint this, and show the shelf.
     Mint(MintRequest),
@@ -229,7 +223,6 @@ pub enum Intent {
     Wiped(Secret),
     /// Decode and show a token.
     Inspect {
-        /// The token.
         token: Secret,
         /// Its origin, for the title.
         from: String,

@@ -8,20 +8,18 @@ use crate::tui::widgets::text::wrapped_height;
 /// More lines would hide what the notice is about.
 const MOST_LINES: u16 = 6;
 
-/// One sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
+pub(crate) struct Notice {
     /// Its id, for the timer that ends it.
-    pub id: u64,
+    pub(crate) id: u64,
     /// How loud it is.
-    pub level: Level,
-    /// The sentence.
-    pub text: String,
+    pub(crate) level: Level,
+    pub(crate) text: String,
 }
 
 impl Notice {
     /// How long it stays; none: until the next key.
-    pub fn stays(&self) -> Option<Duration> {
+    pub(crate) fn stays(&self) -> Option<Duration> {
         match self.level {
             Level::Info => Some(Duration::from_secs(8)),
             Level::Warning => Some(Duration::from_secs(15)),
@@ -30,7 +28,7 @@ impl Notice {
     }
 
     /// Lines it takes on a screen of this width.
-    pub fn height(&self, width: u16) -> u16 {
+    pub(crate) fn height(&self, width: u16) -> u16 {
         wrapped_height(&self.text, width.saturating_sub(4)).clamp(1, MOST_LINES)
     }
 }

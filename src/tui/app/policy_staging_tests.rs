@@ -12,7 +12,7 @@ fn readings(screen: &Screen) -> usize {
 /// Answers the last question for a policy.
 fn answer(screen: &mut Screen, policy: Result<Policy, ApiError>) {
     let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
-    screen.reply(req, policy.map(|policy| Reply::from(policy)));
+    screen.reply(req, policy.map(Reply::from));
 }
 
 /// Changes staged; none where nothing was ever staged.

@@ -144,7 +144,7 @@ impl AppState {
     pub(super) fn on_intent(&mut self, now: Now, intent: Intent, out: &mut Out) {
         match intent {
             Intent::Notice(level, text) => self.say(level, text, out),
-            Intent::Show(PaneId::Accounts) | Intent::FocusList => self.focus = Focus::List,
+            Intent::Show(PaneId::Accounts) => self.focus = Focus::List,
             Intent::Show(pane) => {
                 self.pane = pane;
                 self.focus = Focus::Pane;

@@ -9,7 +9,7 @@ const MOST: usize = 200;
 
 /// The held credentials, and which one is revealed.
 #[derive(Debug, Default)]
-pub struct Shelf {
+pub(crate) struct Shelf {
     items: Vec<Credential>,
     /// Counts reveals, so that the timer of an earlier one has no effect.
     turn: u64,
@@ -17,62 +17,61 @@ pub struct Shelf {
 }
 
 impl Shelf {
-    /// Newest first.
-    pub fn items(&self) -> &[Credential] {
+    pub(crate) fn items(&self) -> &[Credential] {
         &self.items
     }
 
     /// The one at this position.
-    pub fn get(&self, at: usize) -> Option<&Credential> {
+    pub(crate) fn get(&self, at: usize) -> Option<&Credential> {
         self.items.get(at)
     }
 
     /// Adds a new one at the front.
-    pub fn push(&mut self, credential: Credential) {
+    pub(crate) fn push(&mut self, credential: Credential) {
         self.mask();
         self.items.insert(0, credential);
         self.items.truncate(MOST);
     }
 
     /// Removes the one at this position.
-    pub fn remove(&mut self, at: usize) -> Option<Credential> {
+    pub(crate) fn remove(&mut self, at: usize) -> Option<Credential> {
         self.mask();
         (at < self.items.len()).then(|| self.items.remove(at))
     }
 
     /// Drops all; each wipes itself.
-    pub fn wipe(&mut self) {
+    pub(crate) fn wipe(&mut self) {
         self.mask();
         self.items.clear();
     }
 
     /// The one whose secret is revealed.
-    pub fn revealed(&self) -> Option<usize> {
+    pub(crate) fn revealed(&self) -> Option<usize> {
         self.revealed
     }
 
     /// Reveals the secret at this position; returns the number of this reveal, for the timer that ends it.
-    pub fn reveal(&mut self, at: usize) -> u64 {
+    pub(crate) fn reveal(&mut self, at: usize) -> u64 {
         self.turn += 1;
         self.revealed = (at < self.items.len()).then_some(at);
         self.turn
     }
 
     /// Masks the revealed secret.
-    pub fn mask(&mut self) {
+    pub(crate) fn mask(&mut self) {
         self.turn += 1;
         self.revealed = None;
     }
 
     /// Masks the revealed secret, if it is still that reveal.
-    pub fn mask_turn(&mut self, turn: u64) {
+    pub(crate) fn mask_turn(&mut self, turn: u64) {
         if self.turn == turn {
             self.mask();
         }
     }
 
     /// Whether any has a running countdown.
-    pub fn counts_down(&self, now: Timestamp) -> bool {
+    pub(crate) fn counts_down(&self, now: Timestamp) -> bool {
         self.items.iter().any(|credential| credential.remaining(now).is_some_and(|left| left > 0))
     }
 }

@@ -9,13 +9,12 @@ use crate::{
 /// The last value, the last error, and the awaited request. `A` is the type of the answer, where that is not the value:
 /// a list arrives page by page.
 #[derive(Clone, Debug)]
-pub struct Slot<T, A = T> {
+pub(crate) struct Slot<T, A = T> {
     /// The last value read.
-    pub value: Option<T>,
+    pub(crate) value: Option<T>,
     /// Why the last read failed; cleared by a successful one.
-    pub error: Option<ApiError>,
-    /// The awaited request.
-    pub awaiting: Option<Pending<A>>,
+    pub(crate) error: Option<ApiError>,
+    pub(crate) awaiting: Option<Pending<A>>,
 }
 
 impl<T, A> Default for Slot<T, A> {
@@ -26,19 +25,19 @@ impl<T, A> Default for Slot<T, A> {
 
 impl<T, A> Slot<T, A> {
     /// Awaits this request; returns the one it supersedes, to be cancelled.
-    pub fn start(&mut self, pending: Pending<A>) -> Option<ReqId> {
+    pub(crate) fn start(&mut self, pending: Pending<A>) -> Option<ReqId> {
         self.awaiting.replace(pending).map(|old| old.id)
     }
 
     /// Whether this request is awaited.
-    pub fn awaits(&self, req: ReqId) -> bool {
+    pub(crate) fn awaits(&self, req: ReqId) -> bool {
         self.awaiting.is_some_and(|pending| pending == req)
     }
 }
 
 impl<T: Output> Slot<T> {
     /// Takes the answer of `req`; returns whether it was awaited.
-    pub fn settle(&mut self, req: ReqId, answer: Result<Reply, ApiError>) -> bool {
+    pub(crate) fn settle(&mut self, req: ReqId, answer: Result<Reply, ApiError>) -> bool {
         let Some(pending) = self.awaiting.take_if(|pending| *pending == req) else { return false };
         match pending.open(answer) {
             Ok(value) => {

@@ -26,13 +26,13 @@ use crate::{
 pub(crate) use impersona_emulator::names::{API, DEPLOYER};
 
 pub(crate) struct Screen {
-    pub app: AppState,
-    pub now: Now,
-    pub effects: Vec<Effect>,
+    pub(crate) app: AppState,
+    pub(crate) now: Now,
+    pub(crate) effects: Vec<Effect>,
 }
 
 impl Screen {
-    pub fn with(start: Start) -> Screen {
+    pub(crate) fn with(start: Start) -> Screen {
         let now = Now { utc: Timestamp::from_second(1_800_000_000).expect("a time"), mono: Duration::ZERO };
         let mut screen = Screen { app: AppState::new(start, Size::new(120, 40)), now, effects: Vec::new() };
         screen.send(Msg::Start);
@@ -40,7 +40,7 @@ impl Screen {
     }
 
     /// A caller, a project, two accounts listed.
-    pub fn ready() -> Screen {
+    pub(crate) fn ready() -> Screen {
         let mut screen = Screen::with(start());
         let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
         let accounts = [DEPLOYER, API].map(Account::named).to_vec();
@@ -50,12 +50,12 @@ impl Screen {
         screen
     }
 
-    pub fn send(&mut self, msg: Msg) {
+    pub(crate) fn send(&mut self, msg: Msg) {
         self.effects.extend(self.app.update(self.now, msg));
     }
 
     /// Presses keys, written as in the key table: `t a ctrl-s`.
-    pub fn keys(&mut self, keys: &str) -> &mut Screen {
+    pub(crate) fn keys(&mut self, keys: &str) -> &mut Screen {
         for key in keys.split_whitespace() {
             key.parse::<Chord>().expect("a key of the table");
             self.send(Msg::Input(Event::Key(event(key))));
@@ -63,7 +63,7 @@ impl Screen {
         self
     }
 
-    pub fn typed(&mut self, text: &str) -> &mut Screen {
+    pub(crate) fn typed(&mut self, text: &str) -> &mut Screen {
         for c in text.chars() {
             self.send(Msg::Input(Event::Key(KeyEvent::from(crossterm::event::KeyCode::Char(c)))));
         }
@@ -71,7 +71,7 @@ impl Screen {
     }
 
     /// The last request of a kind.
-    pub fn asked(&self, which: impl Fn(&Call) -> bool) -> ReqId {
+    pub(crate) fn asked(&self, which: impl Fn(&Call) -> bool) -> ReqId {
         self.calls()
             .into_iter()
             .rev()
@@ -80,13 +80,13 @@ impl Screen {
             .expect("it was asked")
     }
 
-    pub fn calls(&self) -> Vec<(ReqId, &Call)> {
+    pub(crate) fn calls(&self) -> Vec<(ReqId, &Call)> {
         let call =
             |effect| if let &Effect::Call { req, ref call, .. } = effect { Some((req, call)) } else { None };
         self.effects.iter().filter_map(call).collect()
     }
 
-    pub fn mints(&self) -> Vec<&MintRequest> {
+    pub(crate) fn mints(&self) -> Vec<&MintRequest> {
         let mint = |effect| match effect {
             &Effect::Call { call: Call::Mint { ref request }, .. } => Some(request),
             _ => None,
@@ -94,7 +94,7 @@ impl Screen {
         self.effects.iter().filter_map(mint).collect()
     }
 
-    pub fn owner(&self, req: ReqId) -> Owner {
+    pub(crate) fn owner(&self, req: ReqId) -> Owner {
         let found = self.effects.iter().find_map(|effect| match effect {
             Effect::Call { req: asked, owner, .. } if *asked == req => Some(*owner),
             _ => None,
@@ -102,13 +102,13 @@ impl Screen {
         found.expect("it was asked")
     }
 
-    pub fn reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>) {
+    pub(crate) fn reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>) {
         let owner = self.owner(req);
         self.send(Msg::Reply { req, owner, reply });
     }
 
     /// An access token for the deployer, minted by keys and on the shelf.
-    pub fn with_token() -> Screen {
+    pub(crate) fn with_token() -> Screen {
         let mut screen = Screen::ready();
         screen.keys("enter t a ctrl-s");
         screen.answer_mint();
@@ -116,7 +116,7 @@ impl Screen {
     }
 
     /// Answers the last mint with a credential; returns the request.
-    pub fn answer_mint(&mut self) -> MintRequest {
+    pub(crate) fn answer_mint(&mut self) -> MintRequest {
         let req = self.asked(|call| matches!(call, Call::Mint { .. } | Call::ExchangeJwt { .. }));
         let request =
             self.mints().last().map(|request| (*request).clone()).expect("something is being minted");
@@ -125,18 +125,18 @@ impl Screen {
         request
     }
 
-    pub fn notice(&self) -> &str {
+    pub(crate) fn notice(&self) -> &str {
         self.app.notice.as_ref().map_or("", |notice| notice.text.as_str())
     }
 
     /// The notice has been shown for long enough.
-    pub fn expire_notice(&mut self) {
+    pub(crate) fn expire_notice(&mut self) {
         if let Some(id) = self.app.notice.as_ref().map(|notice| notice.id) {
             self.send(Msg::Timer(TimerId::Notice(id)));
         }
     }
 
-    pub fn wait(&mut self, seconds: u64) {
+    pub(crate) fn wait(&mut self, seconds: u64) {
         self.now.mono += Duration::from_secs(seconds);
         self.now.utc = Timestamp::from_second(self.now.utc.as_second() + seconds as i64).expect("a time");
     }

@@ -6,49 +6,47 @@ use std::{collections::BTreeMap, time::Duration};
 use super::msg::ReqId;
 
 /// How long leaving waits for a write.
-pub const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-/// One write.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Write {
+pub(crate) struct Write {
     /// What is written, in a few words: `the policy of deployer@acme-prod`.
-    pub what: String,
+    pub(crate) what: String,
     /// The command that shows the outcome.
-    pub check: String,
+    pub(crate) check: String,
 }
 
 /// The writes in progress, oldest first.
 #[derive(Debug, Default)]
-pub struct Writes(BTreeMap<ReqId, Write>);
+pub(crate) struct Writes(BTreeMap<ReqId, Write>);
 
 impl Writes {
-    /// A write began.
-    pub fn begin(&mut self, req: ReqId, write: Write) {
+    pub(crate) fn begin(&mut self, req: ReqId, write: Write) {
         self.0.insert(req, write);
     }
 
     /// A write ended, in whatever way.
-    pub fn end(&mut self, req: ReqId) {
+    pub(crate) fn end(&mut self, req: ReqId) {
         self.0.remove(&req);
     }
 
     /// Whether this is one.
-    pub fn holds(&self, req: ReqId) -> bool {
+    pub(crate) fn holds(&self, req: ReqId) -> bool {
         self.0.contains_key(&req)
     }
 
     /// Whether nothing is being written.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// What is being written, for a sentence.
-    pub fn what(&self) -> String {
+    pub(crate) fn what(&self) -> String {
         self.0.values().map(|write| write.what.as_str()).collect::<Vec<_>>().join(" and ")
     }
 
     /// A line for each write whose outcome is unknown when the program ends.
-    pub fn unknown(&self) -> Vec<String> {
+    pub(crate) fn unknown(&self) -> Vec<String> {
         let line = |write: &Write| {
             format!("Unknown whether {} was written. Check with: {}", write.what, write.check)
         };

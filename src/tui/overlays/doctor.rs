@@ -37,12 +37,11 @@ use super::Outcome;
 
 const WIDTH: u16 = 108;
 
-/// Most names listed.
 const MOST_NAMES: usize = 12;
 
 /// A step in progress while the overlay is open.
 #[derive(Debug)]
-pub enum Doing {
+pub(crate) enum Doing {
     /// An API is being enabled.
     Enabling(Pending<Enabled>, Enabling),
     /// Waiting until IAM allows it.
@@ -51,21 +50,20 @@ pub enum Doing {
 
 /// One denial being explained.
 #[derive(Debug)]
-pub struct Doctor {
+pub(crate) struct Doctor {
     /// What failed, with its facts.
-    pub refusal: Refusal,
+    pub(crate) refusal: Refusal,
     /// What was attempted: `minting an ID token for api@acme-prod`.
-    pub doing_what: String,
-    /// The denied caller.
-    pub caller: Option<Caller>,
+    pub(crate) doing_what: String,
+    pub(crate) caller: Option<Caller>,
     /// The command to log in again, if the caller's credentials tell.
     remedy: Option<String>,
     /// The facts that were read.
-    pub examined: Slot<Examined>,
+    pub(crate) examined: Slot<Examined>,
     /// The step in progress.
-    pub doing: Option<Doing>,
+    pub(crate) doing: Option<Doing>,
     /// Its outcome: success or not, and a sentence.
-    pub done: Option<(bool, String)>,
+    pub(crate) done: Option<(bool, String)>,
     diagnosis: Diagnosis,
     who: bool,
     scroll: ListCursor,
@@ -74,7 +72,7 @@ pub struct Doctor {
 
 impl Doctor {
     /// Explains a denial; none for other errors, which explain themselves.
-    pub fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
+    pub(crate) fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
         let refusal = (**error.refusal.as_ref()?).clone();
         let remedy = error.own_next().map(str::to_owned);
         let remedy = remedy.or_else(|| caller.as_ref().and_then(|caller| caller.remedy.clone()));
@@ -96,20 +94,19 @@ impl Doctor {
     }
 
     /// Diagnoses again with the facts read since.
-    pub fn think(&mut self, now: Timestamp) {
+    pub(crate) fn think(&mut self, now: Timestamp) {
         let nothing = Examined::default();
         let examined = self.examined.value.as_ref().unwrap_or(&nothing);
         let known = Known { caller: self.caller.as_ref(), examined, remedy: self.remedy.as_deref(), now };
         self.diagnosis = diagnose(&self.refusal, &known);
     }
 
-    /// The diagnosis.
-    pub fn diagnosis(&self) -> &Diagnosis {
+    pub(crate) fn diagnosis(&self) -> &Diagnosis {
         &self.diagnosis
     }
 
     /// Its reads in flight.
-    pub fn reads(&self) -> impl Iterator<Item = ReqId> {
+    pub(crate) fn reads(&self) -> impl Iterator<Item = ReqId> {
         let watching = match &self.doing {
             Some(Doing::Watching(req, _)) => Some(req.id),
             _ => None,
@@ -118,17 +115,17 @@ impl Doctor {
     }
 
     /// Whether this request enables the API it is about.
-    pub fn is_enabling(&self, req: ReqId) -> bool {
+    pub(crate) fn is_enabling(&self, req: ReqId) -> bool {
         matches!(&self.doing, Some(Doing::Enabling(awaited, _)) if *awaited == req)
     }
 
     /// Whether an action is available: steps only if offered, everything else always.
-    pub fn has(&self, action: Action) -> bool {
+    pub(crate) fn has(&self, action: Action) -> bool {
         !STEPS.contains(&action) || self.step(action).is_some()
     }
 
     /// Whether enabling this API is one of the steps.
-    pub fn offers(&self, service: &str, project: &str) -> bool {
+    pub(crate) fn offers(&self, service: &str, project: &str) -> bool {
         let is = |step: &Step| matches!(&step.what, StepAction::Enable { service: s, project: p } if s == service && p == project);
         self.diagnosis.steps.iter().any(is)
     }
@@ -138,8 +135,7 @@ impl Doctor {
         self.diagnosis.steps.iter().map(|step| &step.what).find(|what| self::action(what) == Some(action))
     }
 
-    /// Answers an action.
-    pub fn on_action(&mut self, action: Action) -> Outcome {
+    pub(crate) fn on_action(&mut self, action: Action) -> Outcome {
         if let Some(step) = as_move(action) {
             self.scroll.scroll(step);
             return Outcome::Stay;
@@ -157,7 +153,7 @@ impl Doctor {
     }
 
     /// How much room there is.
-    pub fn fit(&mut self, screen: Rect, shared: &Shared) {
+    pub(crate) fn fit(&mut self, screen: Rect, shared: &Shared) {
         self.width = popup_area(screen, WIDTH, screen.height).width.saturating_sub(4);
         let lines = self.lines(&shared.keymap, &Theme::default());
         let room = screen.height.saturating_sub(2).saturating_sub(2);
@@ -165,8 +161,7 @@ impl Doctor {
         self.scroll.set_len(lines.len());
     }
 
-    /// Draws it.
-    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+    pub(crate) fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
         let theme = look.theme;
         let lines = self.lines(&look.shared.keymap, theme);
         let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(screen.height.saturating_sub(2));

@@ -1,8 +1,8 @@
 //! Overlays: help, the palette and other pickers, questions, menus and the doctor. They form a stack: keys go to the
 //! top one, drawing starts at the bottom. An overlay changes nothing itself; it ends in an [`Outcome`].
 
-pub mod doctor;
-pub mod picker;
+pub(crate) mod doctor;
+pub(crate) mod picker;
 
 use ratatui::{
     buffer::Buffer,
@@ -10,8 +10,8 @@ use ratatui::{
     text::{Line, Span},
 };
 
-pub use doctor::Doctor;
-pub use picker::{Picked, Picker};
+pub(crate) use doctor::Doctor;
+pub(crate) use picker::{Picked, Picker};
 
 use crate::{
     keymap::{Action, Keymap, Place, docs},
@@ -32,17 +32,15 @@ use crate::{
 
 /// A pop-up over the panes.
 #[derive(Debug)]
-pub enum Overlay {
+pub(crate) enum Overlay {
     /// The keys of a place.
     Help {
         /// The place whose keys are listed.
         place: Place,
-        /// The visible lines.
         scroll: ListCursor,
     },
     /// A list to search by typing.
     Picker(Box<Picker>),
-    /// A question.
     Confirm {
         /// The question, a sentence.
         question: String,
@@ -53,7 +51,6 @@ pub enum Overlay {
     Menu {
         /// Which menu; decides the keys.
         place: Place,
-        /// Its title.
         title: String,
         /// The actions on offer.
         actions: Vec<Action>,
@@ -64,7 +61,7 @@ pub enum Overlay {
 
 /// What can be confirmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Confirmed {
+pub(crate) enum Confirmed {
     /// Wipe shelf and clipboard.
     Wipe,
     /// Test the caller's access to many accounts.
@@ -81,8 +78,7 @@ pub enum Confirmed {
 
 /// The result of an action in an overlay.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It stays.
+pub(crate) enum Outcome {
     Stay,
     /// It closes without effect.
     Close,
@@ -101,17 +97,17 @@ const MENU_WIDTH: u16 = 72;
 
 impl Overlay {
     /// The help for a place.
-    pub fn help(place: Place) -> Overlay {
+    pub(crate) fn help(place: Place) -> Overlay {
         Overlay::Help { place, scroll: ListCursor::default() }
     }
 
     /// A prompt for the name of an account, with the recent and the listed ones to choose from.
-    pub fn account_by_name(listed: &[String], shared: &Shared) -> Overlay {
+    pub(crate) fn account_by_name(listed: &[String], shared: &Shared) -> Overlay {
         Overlay::Picker(Box::new(Picker::accounts(listed, shared)))
     }
 
     /// Where the keyboard is while this is on top.
-    pub fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         match self {
             Overlay::Help { .. } => Place::Help,
             Overlay::Picker(_) => Place::Text,
@@ -121,8 +117,7 @@ impl Overlay {
         }
     }
 
-    /// Handles an action.
-    pub fn on_action(&mut self, action: Action) -> Outcome {
+    pub(crate) fn on_action(&mut self, action: Action) -> Outcome {
         if action == Action::Back {
             return Outcome::Close;
         }
@@ -145,15 +140,14 @@ impl Overlay {
         }
     }
 
-    /// Handles typed text.
-    pub fn on_text(&mut self, edit: &TextEdit) {
+    pub(crate) fn on_text(&mut self, edit: &TextEdit) {
         if let Overlay::Picker(picker) = self {
             picker.on_text(edit);
         }
     }
 
     /// The line being edited, if there is one.
-    pub fn line(&self) -> Option<&TextInput> {
+    pub(crate) fn line(&self) -> Option<&TextInput> {
         match self {
             Overlay::Picker(picker) => Some(picker.line()),
             _ => None,
@@ -161,7 +155,7 @@ impl Overlay {
     }
 
     /// Adapts to the size of the screen.
-    pub fn fit(&mut self, screen: Rect, shared: &Shared) {
+    pub(crate) fn fit(&mut self, screen: Rect, shared: &Shared) {
         match self {
             Overlay::Help { place, scroll } => {
                 let area = popup_area(screen, HELP_WIDTH, screen.height.saturating_sub(2));
@@ -175,8 +169,7 @@ impl Overlay {
         }
     }
 
-    /// Draws it.
-    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+    pub(crate) fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
         let theme = look.theme;
         match self {
             Overlay::Help { place, scroll } => {

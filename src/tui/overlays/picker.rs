@@ -40,23 +40,18 @@ use crate::{
 
 /// What is being picked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A command.
+pub(crate) enum Kind {
     Palette,
     /// A project to list.
     Projects,
-    /// The quota project.
     Charged,
     /// The name of an account.
     Accounts,
-    /// A caller.
     Callers,
 }
 
-/// What was picked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Picked {
-    /// A command.
+pub(crate) enum Picked {
     Command(&'static Row),
     /// A project, by id or number.
     Project(String),
@@ -64,7 +59,6 @@ pub enum Picked {
     Charge(String),
     /// An account, by email or unique id.
     Account(String),
-    /// A caller.
     Caller(Switch),
 }
 
@@ -72,16 +66,15 @@ pub enum Picked {
 struct Item {
     /// Matched, and shown first.
     name: String,
-    /// A remark.
     about: String,
     picked: Picked,
 }
 
 /// The typed text, the items, and the matching ones.
 #[derive(Debug)]
-pub struct Picker {
+pub(crate) struct Picker {
     /// What is being picked.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     input: TextInput,
     items: Vec<Item>,
     hits: Vec<u32>,
@@ -114,7 +107,7 @@ impl Picker {
     }
 
     /// Every command, with its key.
-    pub fn palette(shared: &Shared) -> Picker {
+    pub(crate) fn palette(shared: &Shared) -> Picker {
         let keymap = &shared.keymap;
         let items = keymap.all().filter(|(row, _)| row.is_command()).map(|(row, chords)| Item {
             name: row.label.to_owned(),
@@ -130,22 +123,22 @@ impl Picker {
     }
 
     /// The projects that were found, recent ones first.
-    pub fn projects(shared: &Shared) -> Picker {
+    pub(crate) fn projects(shared: &Shared) -> Picker {
         Picker::new(Kind::Projects, project_items(shared, Picked::Project))
     }
 
     /// The same, for the quota project.
-    pub fn charged(shared: &Shared) -> Picker {
+    pub(crate) fn charged(shared: &Shared) -> Picker {
         Picker::new(Kind::Charged, project_items(shared, Picked::Charge))
     }
 
     /// Whether it lists projects.
-    pub fn is_of_projects(&self) -> bool {
+    pub(crate) fn is_of_projects(&self) -> bool {
         matches!(self.kind, Kind::Projects | Kind::Charged)
     }
 
     /// Recent and listed accounts, and any typed name.
-    pub fn accounts(listed: &[String], shared: &Shared) -> Picker {
+    pub(crate) fn accounts(listed: &[String], shared: &Shared) -> Picker {
         let known = shared.remembered.favourites.iter().chain(&shared.remembered.accounts);
         let known = known.map(|name| (name, "recent")).chain(listed.iter().map(|name| (name, "listed")));
         let mut seen = HashSet::new();
@@ -158,12 +151,12 @@ impl Picker {
     }
 
     /// Available callers, and any typed file.
-    pub fn callers(shared: &Shared) -> Picker {
+    pub(crate) fn callers(shared: &Shared) -> Picker {
         Picker::new(Kind::Callers, caller_items(shared))
     }
 
     /// Takes in new items while the picker is open.
-    pub fn refresh(&mut self, shared: &Shared) {
+    pub(crate) fn refresh(&mut self, shared: &Shared) {
         if self.kind == Kind::Callers {
             self.items = caller_items(shared);
             self.find();
@@ -183,8 +176,7 @@ impl Picker {
         }
     }
 
-    /// Answers an action.
-    pub fn on_action(&mut self, action: Action) -> Outcome {
+    pub(crate) fn on_action(&mut self, action: Action) -> Outcome {
         match action {
             Action::Down => {
                 self.chosen = true;
@@ -201,8 +193,7 @@ impl Picker {
         }
     }
 
-    /// Types.
-    pub fn on_text(&mut self, edit: &TextEdit) {
+    pub(crate) fn on_text(&mut self, edit: &TextEdit) {
         if self.input.edit(edit) {
             self.error = None;
             self.chosen = false;
@@ -211,8 +202,7 @@ impl Picker {
         }
     }
 
-    /// What is typed.
-    pub fn line(&self) -> &TextInput {
+    pub(crate) fn line(&self) -> &TextInput {
         &self.input
     }
 
@@ -298,13 +288,12 @@ impl Picker {
     }
 
     /// How much room there is.
-    pub fn fit(&mut self, screen: Rect) {
+    pub(crate) fn fit(&mut self, screen: Rect) {
         let area = popup_area(screen, WIDTH, HEIGHT);
         self.cursor.set_height(usize::from(area.height.saturating_sub(4)));
     }
 
-    /// Draws it.
-    pub fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
+    pub(crate) fn draw(&self, screen: Rect, buf: &mut Buffer, look: &Look) {
         let (theme, shared) = (look.theme, look.shared);
         let title = match self.kind {
             Kind::Palette => " Commands ",

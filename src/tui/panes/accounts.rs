@@ -39,7 +39,6 @@ use testing_all::{Testing, may_mint};
 /// The sort order of the list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum SortBy {
-    /// Google's order.
     #[default]
     Listed,
     Name,
@@ -87,9 +86,8 @@ impl Row {
     }
 }
 
-/// The list.
 #[derive(Default)]
-pub struct Accounts {
+pub(crate) struct Accounts {
     rows: Vec<Row>,
     /// Rows of a refresh in progress: they replace the old ones once it is complete.
     fresh: Option<Vec<Row>>,
@@ -110,7 +108,7 @@ pub struct Accounts {
 
 impl Accounts {
     /// Starts to list another project.
-    pub fn open_project(&mut self, cx: &mut Cx) {
+    pub(crate) fn open_project(&mut self, cx: &mut Cx) {
         self.give_up_testing(cx);
         self.rows.clear();
         self.fresh = None;
@@ -133,13 +131,13 @@ impl Accounts {
     }
 
     /// The account under the cursor.
-    pub fn selected(&self) -> Option<&Account> {
+    pub(crate) fn selected(&self) -> Option<&Account> {
         let row = self.rows.get(*self.view.get(self.cursor.at()?)? as usize)?;
         Some(&row.account)
     }
 
     /// Names of known accounts that contain all these words, for completions.
-    pub fn find(&self, words: &str, most: usize) -> Vec<&Account> {
+    pub(crate) fn find(&self, words: &str, most: usize) -> Vec<&Account> {
         let filter = Filter::new(words);
         self.rows.iter().filter(|row| filter.matches(&row.hay)).take(most).map(|row| &row.account).collect()
     }

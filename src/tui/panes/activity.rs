@@ -44,10 +44,9 @@ fn size(record: &Record) -> usize {
 
 /// The requests, oldest first; the list shows the newest first.
 #[derive(Default)]
-pub struct Activity {
+pub(crate) struct Activity {
     /// In the order of their numbers.
     records: VecDeque<Record>,
-    /// All bodies together.
     bytes: usize,
     /// How many of the oldest no longer have their answers.
     answerless: usize,
@@ -62,7 +61,7 @@ pub struct Activity {
 
 impl Activity {
     /// A request began or ended.
-    pub fn on_record(&mut self, record: Record) {
+    pub(crate) fn on_record(&mut self, record: Record) {
         // Records are numbered as requests start, but arrive in any order; almost always it is the last one.
         let at = match self.records.back() {
             Some(last) if last.id >= record.id => self.records.partition_point(|known| known.id < record.id),
@@ -108,17 +107,18 @@ impl Activity {
     }
 
     /// Takes the number of records lost so far.
-    pub fn on_lost(&mut self, count: u64) {
+    pub(crate) fn on_lost(&mut self, count: u64) {
         self.lost = count;
     }
 
     /// How many requests are in flight.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.records.iter().rev().take(256).filter(|record| record.outcome == Outcome::Running).count()
     }
 
     /// The requests, oldest first.
-    pub fn records(&self) -> impl Iterator<Item = &Record> {
+    #[cfg(test)]
+    pub(crate) fn records(&self) -> impl Iterator<Item = &Record> {
         self.records.iter()
     }
 

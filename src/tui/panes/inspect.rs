@@ -38,7 +38,7 @@ use crate::{
 const OWNER: Owner = Owner::Pane(PaneId::Inspect);
 
 /// The token and what is known about it.
-pub struct Inspect {
+pub(crate) struct Inspect {
     reading: Option<Reading>,
     from: String,
     about: Vec<(&'static str, String)>,
@@ -86,8 +86,7 @@ impl Default for Inspect {
 }
 
 impl Inspect {
-    /// Shows a token.
-    pub fn open(&mut self, token: &Secret, from: String, cx: &mut Cx) {
+    pub(crate) fn open(&mut self, token: &Secret, from: String, cx: &mut Cx) {
         self.give_up(cx);
         self.reading = Some(jwt::read(token.expose()));
         self.from = from;
@@ -101,7 +100,7 @@ impl Inspect {
     }
 
     /// Adds what is known in addition to the token itself, and the verdict if it was checked when minted.
-    pub fn add(
+    pub(crate) fn add(
         &mut self,
         about: Vec<(&'static str, String)>,
         expires: Option<Timestamp>,
@@ -114,25 +113,24 @@ impl Inspect {
         self.request = request;
     }
 
-    /// Shows pasted text.
-    pub fn paste(&mut self, text: &str, cx: &mut Cx) {
+    pub(crate) fn paste(&mut self, text: &str, cx: &mut Cx) {
         self.open(&Secret::new(text), "pasted text".into(), cx);
     }
 
     /// Whether there is no token here.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.reading.is_none()
     }
 
     /// Drops the token, if it is this one.
-    pub fn forget(&mut self, secret: &Secret, cx: &mut Cx) {
+    pub(crate) fn forget(&mut self, secret: &Secret, cx: &mut Cx) {
         if self.reading.as_ref().is_some_and(|reading| reading.token == *secret) {
             self.wipe(cx);
         }
     }
 
     /// Drops the token and what was typed about it, and cancels requests about it.
-    pub fn wipe(&mut self, cx: &mut Cx) {
+    pub(crate) fn wipe(&mut self, cx: &mut Cx) {
         self.give_up(cx);
         *self = Inspect::default();
     }

@@ -39,13 +39,12 @@ use crate::{
 use kinds::MintForm;
 
 /// How long a secret stays revealed.
-pub const REVEALED: std::time::Duration = std::time::Duration::from_secs(30);
+pub(crate) const REVEALED: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Below this many lines only the half with the focus is shown.
 const BOTH_HALVES: u16 = 15;
 
-/// Forms and shelf.
-pub struct Mint {
+pub(crate) struct Mint {
     kind: Kind,
     /// Forms by account and kind, so that typed text stays with its account.
     forms: HashMap<(String, Kind), Box<dyn MintForm>>,
@@ -92,7 +91,7 @@ impl Default for Mint {
 
 impl Mint {
     /// Shows the form of a kind for the opened account, ready to be filled.
-    pub fn open_form(&mut self, kind: Kind, cx: &mut Cx) {
+    pub(crate) fn open_form(&mut self, kind: Kind, cx: &mut Cx) {
         let Some(account) = subject(kind, cx.shared) else {
             let key = cx.shared.keymap.key(Action::Show(PaneId::Accounts));
             return cx.notice(
@@ -120,18 +119,18 @@ impl Mint {
     }
 
     /// The permission named by the last denial, if any.
-    pub fn missing(&self) -> Option<Permission> {
+    pub(crate) fn missing(&self) -> Option<Permission> {
         let (_, error) = self.refused.as_ref()?;
         by_name(error.metadata()?.get("permission")?)
     }
 
     /// Whether a request is in flight.
-    pub fn minting(&self) -> bool {
+    pub(crate) fn minting(&self) -> bool {
         self.pending.is_some()
     }
 
     /// Cancels the mint in progress.
-    pub fn cancel(&mut self, cx: &mut Cx) {
+    pub(crate) fn cancel(&mut self, cx: &mut Cx) {
         let awaited = self.pending.take();
         cx.cancel(awaited);
     }
@@ -143,23 +142,18 @@ impl Mint {
     }
 
     /// The credential under the cursor of the shelf.
-    pub fn selected_secret(&self, shared: &Shared) -> Option<Secret> {
+    pub(crate) fn selected_secret(&self, shared: &Shared) -> Option<Secret> {
         self.selected_credential(shared).map(|held| held.secret.clone())
     }
 
-    /// The position of the selected credential on the shelf.
-    pub fn selected(&self) -> Option<usize> {
-        self.shelf.at()
-    }
-
     /// Offers listed accounts as delegates while one is being typed.
-    pub fn offer_accounts(&mut self, accounts: &[&Account], shared: &Shared) {
+    pub(crate) fn offer_accounts(&mut self, accounts: &[&Account], shared: &Shared) {
         self.known = accounts.iter().map(|account| account.email.clone()).collect();
         self.complete(shared);
     }
 
     /// The delegate being typed, if the delegates field has the keyboard.
-    pub fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
+    pub(crate) fn asks_for_accounts(&self, shared: &Shared) -> Option<String> {
         self.form(shared).filter(|_| self.filling)?.typed_delegate().map(str::to_owned)
     }
 

@@ -1,12 +1,12 @@
 //! The panes: each owns its state, turns actions into calls and answers into state, and draws itself without
 //! changing anything. What two of them need is in [`crate::tui::app::shared::Shared`].
 
-pub mod accounts;
-pub mod activity;
-pub mod inspect;
-pub mod mint;
-pub mod overview;
-pub mod policy;
+pub(crate) mod accounts;
+pub(crate) mod activity;
+pub(crate) mod inspect;
+pub(crate) mod mint;
+pub(crate) mod overview;
+pub(crate) mod policy;
 
 use std::cell::Cell;
 
@@ -34,19 +34,18 @@ use crate::{
 };
 
 /// What drawing reads, and the cursor position it reports.
-pub struct Look<'a> {
+pub(crate) struct Look<'a> {
     /// The state that panes share.
-    pub shared: &'a Shared,
-    /// Colours and glyphs.
-    pub theme: &'a Theme,
+    pub(crate) shared: &'a Shared,
+    pub(crate) theme: &'a Theme,
     /// When this frame is drawn.
-    pub now: Now,
+    pub(crate) now: Now,
     /// The position of the terminal's cursor, if any.
-    pub cursor: Cell<Option<Position>>,
+    pub(crate) cursor: Cell<Option<Position>>,
 }
 
 /// The interface of a pane to the root.
-pub trait Pane {
+pub(crate) trait Pane {
     /// The keyboard's place when this pane has the focus.
     fn place(&self) -> Place;
 
@@ -105,24 +104,19 @@ pub trait Pane {
 
 /// All panes, by name.
 #[derive(Default)]
-pub struct Panes {
+pub(crate) struct Panes {
     /// The list on the left.
-    pub accounts: accounts::Accounts,
-    /// The opened account.
-    pub overview: overview::Overview,
+    pub(crate) accounts: accounts::Accounts,
+    pub(crate) overview: overview::Overview,
     /// Who may do what.
-    pub policy: policy::PolicyPane,
-    /// Forms and shelf.
-    pub mint: mint::Mint,
-    /// A decoded token.
-    pub inspect: inspect::Inspect,
-    /// Every request.
-    pub activity: activity::Activity,
+    pub(crate) policy: policy::PolicyPane,
+    pub(crate) mint: mint::Mint,
+    pub(crate) inspect: inspect::Inspect,
+    pub(crate) activity: activity::Activity,
 }
 
 impl Panes {
-    /// One of them.
-    pub fn get(&self, id: PaneId) -> &dyn Pane {
+    pub(crate) fn get(&self, id: PaneId) -> &dyn Pane {
         match id {
             PaneId::Accounts => &self.accounts,
             PaneId::Overview => &self.overview,
@@ -134,7 +128,7 @@ impl Panes {
     }
 
     /// One of them, to change it.
-    pub fn get_mut(&mut self, id: PaneId) -> &mut dyn Pane {
+    pub(crate) fn get_mut(&mut self, id: PaneId) -> &mut dyn Pane {
         match id {
             PaneId::Accounts => &mut self.accounts,
             PaneId::Overview => &mut self.overview,
@@ -147,7 +141,7 @@ impl Panes {
 }
 
 /// The move of a list that an action stands for, if any.
-pub fn as_move(action: Action) -> Option<Move> {
+pub(crate) fn as_move(action: Action) -> Option<Move> {
     Some(match action {
         Action::Down => Move::Down,
         Action::Up => Move::Up,

@@ -30,7 +30,7 @@ use crate::{
 
 /// The pane holds only the scroll position and the cursor: its data is shared.
 #[derive(Default)]
-pub struct Overview {
+pub(crate) struct Overview {
     scroll: ListCursor,
     /// The selected cell of the matrix, for `a`.
     cell: usize,
@@ -39,7 +39,7 @@ pub struct Overview {
 
 impl Overview {
     /// Reads everything about the opened account.
-    pub fn read(&mut self, cx: &mut Cx) {
+    pub(crate) fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let owner = Owner::Pane(PaneId::Overview);
         let get = cx.call(owner, ops::get_account(account.clone()));
@@ -51,7 +51,7 @@ impl Overview {
     }
 
     /// The permission under the cursor if the caller lacks it, else the first one missing for minting.
-    pub fn missing(&self, shared: &Shared) -> Option<Permission> {
+    pub(crate) fn missing(&self, shared: &Shared) -> Option<Permission> {
         let granted = shared.opened_facts()?.1.granted.value?;
         let lacking = |permission: &Permission| granted.answer(*permission) == Some(false);
         MATRIX.get(self.cell).copied().filter(lacking).or_else(|| MATRIX.into_iter().find(lacking))

@@ -2,11 +2,11 @@
 //! the outcome of writes. Edits are always staged first; staged edits belong to their account.
 
 mod draw;
-pub mod grant;
+pub(crate) mod grant;
 mod history;
 mod reading;
-pub mod review;
-pub mod rows;
+pub(crate) mod review;
+pub(crate) mod rows;
 mod staging;
 mod writing;
 
@@ -56,7 +56,6 @@ enum Mode {
     /// The list of grants.
     #[default]
     Browse,
-    /// The guided grant.
     Grant(Box<Grant>),
     /// The review of what is about to be written.
     Review(Review),
@@ -88,9 +87,8 @@ struct Writing {
     changes: Vec<Change>,
 }
 
-/// The pane.
 #[derive(Default)]
-pub struct PolicyPane {
+pub(crate) struct PolicyPane {
     /// Selects and orders the rows.
     shown: Shown,
     rows: Vec<Row>,
@@ -117,7 +115,7 @@ const OWNER: Owner = Owner::Pane(PaneId::Policy);
 impl PolicyPane {
     /// Opens the guided grant for the opened account, for this member (else the caller) and this permission. If the
     /// caller can't edit the policy, it ends in a request to an administrator.
-    pub fn open_grant(&mut self, permission: Option<Permission>, member: Option<Member>, cx: &mut Cx) {
+    pub(crate) fn open_grant(&mut self, permission: Option<Permission>, member: Option<Member>, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else {
             return cx.notice(Level::Warning, "No account is open. Open one in the list first");
         };

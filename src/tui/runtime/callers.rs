@@ -17,7 +17,6 @@ use crate::{
 
 /// The outcome of loading another caller.
 pub(super) enum Loaded {
-    /// The credentials work.
     Ready(Callers, Box<Client>, Box<Caller>, Box<Connector>),
     /// A file that the user has to trust first.
     TrustNeeded(TrustPrompt, Switch),

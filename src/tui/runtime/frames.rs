@@ -11,7 +11,6 @@ const APART: Duration = Duration::from_millis(16);
 /// How many more may come at once: a key's request, its record and its answer are a frame each.
 const AT_ONCE: u32 = 3;
 
-/// Paces frames.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     due: Option<Instant>,

@@ -18,7 +18,6 @@ use crate::tui::{
 /// How long a signal may take to suspend us. Without a waiting shell, it doesn't.
 const EFFECT: Duration = Duration::from_millis(200);
 
-/// Who is suspended.
 #[derive(Clone, Copy)]
 pub(super) enum Stopping {
     /// The whole job, as with the shell's own ctrl-z: a script that we run in has to stop too, or the

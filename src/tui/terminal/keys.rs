@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 const QUEUE: usize = 256;
 
 /// Starts reading; ends after an error. The thread ends with the process.
-pub fn listen() -> mpsc::Receiver<io::Result<Event>> {
+pub(crate) fn listen() -> mpsc::Receiver<io::Result<Event>> {
     let (tell, heard) = mpsc::channel(QUEUE);
     // Without the thread the channel closes, which is handled as a terminal that is gone.
     let _ = thread::Builder::new().name("keys".into()).spawn(move || {

@@ -24,7 +24,6 @@ pub(super) const SPOIL: &[u8] = b"!\x18\x1b\\";
 /// The state of the terminal, by what it has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Between two frames.
     No,
     /// In a frame, perhaps in the middle of a sequence.
     Frame,

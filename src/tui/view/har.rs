@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The archive as text.
-pub fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
+pub(crate) fn har<'a>(records: impl Iterator<Item = &'a Record>) -> String {
     let entries: Vec<Value> = records.map(entry).collect();
     let log = json!({
         "log": {

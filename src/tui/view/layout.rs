@@ -17,28 +17,25 @@ use ratatui::layout::Rect;
 use crate::tui::app::Focus;
 
 /// From this width the list is always beside the pane.
-pub const BESIDE: u16 = 100;
+pub(crate) const BESIDE: u16 = 100;
 
 /// Below this size only a message is shown.
-pub const SMALLEST: (u16, u16) = (40, 10);
+pub(crate) const SMALLEST: (u16, u16) = (40, 10);
 
-/// Where everything goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Areas {
-    /// The top line.
-    pub header: Rect,
+pub(crate) struct Areas {
+    pub(crate) header: Rect,
     /// The list of accounts, with its border.
-    pub list: Option<Rect>,
+    pub(crate) list: Option<Rect>,
     /// The pane, with its border.
-    pub pane: Option<Rect>,
+    pub(crate) pane: Option<Rect>,
     /// The notice above the hints; of zero height without one.
-    pub notice: Rect,
-    /// The bottom line.
-    pub hints: Rect,
+    pub(crate) notice: Rect,
+    pub(crate) hints: Rect,
 }
 
 /// The layout of a screen.
-pub fn areas(screen: Rect, focus: Focus, zoom: bool, notice: u16) -> Areas {
+pub(crate) fn areas(screen: Rect, focus: Focus, zoom: bool, notice: u16) -> Areas {
     let line = |y: u16, height: u16| Rect { y, height, ..screen };
     let header = line(screen.y, 1.min(screen.height));
     let hints = line(
@@ -62,7 +59,7 @@ pub fn areas(screen: Rect, focus: Focus, zoom: bool, notice: u16) -> Areas {
 }
 
 /// The area inside a pane's border, with one column of padding on each side.
-pub fn inside(area: Rect) -> Rect {
+pub(crate) fn inside(area: Rect) -> Rect {
     Rect {
         x: area.x + 2.min(area.width),
         y: area.y + 1.min(area.height),

@@ -1,7 +1,7 @@
 //! Drawing: turns the state into cells. It reads everything, changes nothing and builds only what is visible.
 
-pub mod har;
-pub mod layout;
+pub(crate) mod har;
+pub(crate) mod layout;
 
 use std::cell::Cell;
 

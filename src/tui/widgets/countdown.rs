@@ -8,7 +8,7 @@ use crate::{model::lifetime::countdown, tui::widgets::theme::Theme};
 const CELLS: i64 = 10;
 
 /// The bar for `left` of `whole` seconds: green, a warning in the last fifth, empty once expired.
-pub fn bar(left: i64, whole: i64, theme: &Theme) -> Span<'static> {
+pub(crate) fn bar(left: i64, whole: i64, theme: &Theme) -> Span<'static> {
     let whole = whole.max(1);
     let nearest = (left.clamp(0, whole) * CELLS + whole / 2) / whole;
     let full = if left > 0 { nearest.max(1) } else { 0 };
@@ -18,7 +18,7 @@ pub fn bar(left: i64, whole: i64, theme: &Theme) -> Span<'static> {
 }
 
 /// Words and bar: `54m 12s ▰▰▰▰▰▰▰▰▰▱`, or `expired 2m 03s ago`.
-pub fn line(left: i64, whole: i64, theme: &Theme) -> Line<'static> {
+pub(crate) fn line(left: i64, whole: i64, theme: &Theme) -> Line<'static> {
     if left <= 0 {
         return Line::from(Span::styled(format!("expired {} ago", countdown(-left)), theme.bad));
     }

@@ -11,20 +11,18 @@ use crate::tui::widgets::theme::Theme;
 /// More than any text here needs; a larger paste isn't inserted.
 const MOST_BYTES: usize = 64 * 1024;
 
-/// Most lines shown.
 const MOST_LINES: u16 = 9;
 
 /// A text of several lines with a cursor.
 #[derive(Clone, Debug)]
-pub struct Editor {
+pub(crate) struct Editor {
     area: TextArea<'static>,
-    /// Fewest lines shown.
     least: u16,
 }
 
 impl Editor {
     /// An editor with this text, the cursor at its start, and at least so many lines.
-    pub fn with(text: &str, least: u16) -> Editor {
+    pub(crate) fn with(text: &str, least: u16) -> Editor {
         let mut area = TextArea::new(text.split('\n').map(str::to_owned).collect());
         area.set_cursor_line_style(Style::new());
         area.set_tab_length(2);
@@ -32,34 +30,33 @@ impl Editor {
     }
 
     /// The text, its lines joined.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.area.lines().join("\n")
     }
 
     /// Whether the text is empty.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.area.is_empty()
     }
 
-    /// Replaces the text.
-    pub fn set(&mut self, text: &str) {
+    pub(crate) fn set(&mut self, text: &str) {
         *self = Editor::with(text, self.least);
     }
 
     /// Moves the cursor to this line and column, both counted from 1.
-    pub fn go(&mut self, line: usize, column: usize) {
+    pub(crate) fn go(&mut self, line: usize, column: usize) {
         let place = |n: usize| u16::try_from(n.saturating_sub(1)).unwrap_or(u16::MAX);
         self.area.move_cursor(CursorMove::Jump(place(line), place(column)));
     }
 
     /// Line and column of the cursor, counted from 1.
-    pub fn place(&self) -> (usize, usize) {
+    pub(crate) fn place(&self) -> (usize, usize) {
         let at = self.area.cursor();
         (at.0 + 1, at.1 + 1)
     }
 
     /// Applies an edit; returns whether the text changed.
-    pub fn edit(&mut self, edit: &TextEdit) -> bool {
+    pub(crate) fn edit(&mut self, edit: &TextEdit) -> bool {
         let room = MOST_BYTES.saturating_sub(self.area.lines().iter().map(|line| line.len() + 1).sum());
         match edit {
             TextEdit::Key(key) => {
@@ -75,7 +72,7 @@ impl Editor {
     }
 
     /// Why a text can't be pasted unchanged, if it can't: what is signed must be what was pasted.
-    pub fn refuses(&self, text: &str) -> Option<String> {
+    pub(crate) fn refuses(&self, text: &str) -> Option<String> {
         let text = lines_of(text);
         let held: usize = self.area.lines().iter().map(|line| line.len() + 1).sum();
         if held + text.len() > MOST_BYTES {
@@ -92,12 +89,12 @@ impl Editor {
     }
 
     /// The height it needs.
-    pub fn height(&self) -> u16 {
+    pub(crate) fn height(&self) -> u16 {
         u16::try_from(self.area.lines().len()).unwrap_or(u16::MAX).clamp(self.least, MOST_LINES)
     }
 
     /// Draws the text; the cursor only with the focus.
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, focused: bool, theme: &Theme) {
+    pub(crate) fn draw(&self, area: Rect, buf: &mut Buffer, focused: bool, theme: &Theme) {
         if !focused {
             for (line, y) in self.area.lines().iter().zip(area.y..area.bottom()) {
                 buf.set_stringn(area.x, y, safe_line(line), usize::from(area.width), Style::new());

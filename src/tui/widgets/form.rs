@@ -14,9 +14,9 @@ use super::{
     input::{TextEdit, TextInput},
     text::wrapped,
 };
-pub use field::Field;
+pub(crate) use field::Field;
 use field::{Row, Value, draw_row, said_height};
-pub use named::Form;
+pub(crate) use named::Form;
 
 mod field;
 mod named;
@@ -24,20 +24,19 @@ mod named;
 use crate::tui::widgets::theme::Theme;
 
 /// Most completions shown at once.
-pub const COMPLETIONS: usize = 6;
+pub(crate) const COMPLETIONS: usize = 6;
 
 /// A completion for a text field: its text and a remark.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Completion {
+pub(crate) struct Completion {
     /// The text to insert.
-    pub text: String,
-    /// The remark.
-    pub about: String,
+    pub(crate) text: String,
+    pub(crate) about: String,
 }
 
 /// Fields, a button, and the completions for the field being edited: all of a form but the names of its fields.
 #[derive(Clone, Debug)]
-pub struct Sheet {
+pub(crate) struct Sheet {
     rows: Vec<Row>,
     /// Index of the field with the focus; the button comes after the last.
     focus: usize,
@@ -48,7 +47,7 @@ pub struct Sheet {
 
 /// The effect of `enter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Accepted {
+pub(crate) enum Accepted {
     /// The text of the field with the focus changed: by a completion or a new line.
     Edited,
     /// The focus moved on.
@@ -63,26 +62,26 @@ impl Sheet {
     }
 
     /// The error of the first field that has one.
-    pub fn first_reason(&self) -> Option<&str> {
+    pub(crate) fn first_reason(&self) -> Option<&str> {
         self.rows.iter().find_map(|row| row.error.as_deref())
     }
 
     /// Puts the focus on the first field with an error; returns the error.
-    pub fn focus_on_error(&mut self) -> Option<&str> {
+    pub(crate) fn focus_on_error(&mut self) -> Option<&str> {
         let wrong = self.rows.iter().position(|row| row.error.is_some())?;
         self.move_focus(wrong);
         self.rows[wrong].error.as_deref()
     }
 
     /// Moves the cursor of the multi-line field with the focus to this place, counted from 1.
-    pub fn go(&mut self, line: usize, column: usize) {
+    pub(crate) fn go(&mut self, line: usize, column: usize) {
         if let Some(Value::Area(editor)) = self.rows.get_mut(self.focus).map(|row| &mut row.value) {
             editor.go(line, column);
         }
     }
 
     /// Takes over the warnings of a copy that was checked.
-    pub fn set_all_warnings(&mut self, checked: &Sheet) {
+    pub(crate) fn set_all_warnings(&mut self, checked: &Sheet) {
         for (row, checked) in self.rows.iter_mut().zip(&checked.rows) {
             row.warnings.clone_from(&checked.warnings);
         }
@@ -97,31 +96,30 @@ impl Sheet {
     }
 
     /// Whether the text field with the focus is empty.
-    pub fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.edited_text().is_none_or(|text| text.trim().is_empty())
     }
 
     /// Offers completions for the field being edited. With `first`, the first one is preselected, so that `enter`
     /// accepts it: right if the typed text is invalid as it is.
-    pub fn offer(&mut self, completions: Vec<Completion>, first: bool) {
+    pub(crate) fn offer(&mut self, completions: Vec<Completion>, first: bool) {
         self.completions = completions;
         self.completions.truncate(COMPLETIONS);
         self.chosen = (first && !self.completions.is_empty()).then_some(0);
     }
 
     /// Puts the focus on the first field.
-    pub fn focus_first(&mut self) {
+    pub(crate) fn focus_first(&mut self) {
         let first = self.rows.iter().position(|row| !row.hidden);
         self.move_focus(first.unwrap_or(self.rows.len()));
     }
 
     /// Moves to the next field, then the button, then around.
-    pub fn next(&mut self) {
+    pub(crate) fn next(&mut self) {
         self.step(1);
     }
 
-    /// Moves backwards.
-    pub fn previous(&mut self) {
+    pub(crate) fn previous(&mut self) {
         self.step(self.rows.len());
     }
 
@@ -136,7 +134,7 @@ impl Sheet {
     }
 
     /// Moves among the completions; without any, between fields, or between the lines of a multi-line field.
-    pub fn choose(&mut self, down: bool) {
+    pub(crate) fn choose(&mut self, down: bool) {
         if let Some(Value::Area(editor)) = self.rows.get_mut(self.focus).map(|row| &mut row.value) {
             let key = if down { KeyCode::Down } else { KeyCode::Up };
             editor.edit(&TextEdit::Key(key.into()));
@@ -154,7 +152,7 @@ impl Sheet {
     }
 
     /// `space`: toggles a box; in a text field it types a space.
-    pub fn toggle(&mut self) -> bool {
+    pub(crate) fn toggle(&mut self) -> bool {
         match self.rows.get_mut(self.focus).map(|row| &mut row.value) {
             Some(Value::Check(on)) => {
                 *on = !*on;
@@ -170,7 +168,7 @@ impl Sheet {
     }
 
     /// `enter`: accepts the chosen completion (for the last part of a comma-separated text), else moves on.
-    pub fn accept(&mut self) -> Accepted {
+    pub(crate) fn accept(&mut self) -> Accepted {
         let chosen = self.chosen.and_then(|at| self.completions.get(at)).cloned();
         if let (Some(completion), Some(row)) = (chosen, self.rows.get_mut(self.focus))
             && let Value::Text(input) = &mut row.value
@@ -195,7 +193,7 @@ impl Sheet {
     }
 
     /// Types into the field with the focus; returns whether its text changed.
-    pub fn edit(&mut self, edit: &TextEdit) -> bool {
+    pub(crate) fn edit(&mut self, edit: &TextEdit) -> bool {
         let Some(row) = self.rows.get_mut(self.focus) else { return false };
         let input = match &mut row.value {
             Value::Text(input) => input,
@@ -250,14 +248,14 @@ impl Sheet {
     }
 
     /// The height needed at a width: fields, button, completions, errors and warnings.
-    pub fn height(&self, width: u16) -> u16 {
+    pub(crate) fn height(&self, width: u16) -> u16 {
         let shown = self.rows.iter().filter(|row| !row.hidden);
         let rows: u16 = shown.map(|row| row.height(width) + said_height(row, width)).sum();
         u16::try_from(self.completions.len() + 1).unwrap_or(u16::MAX).saturating_add(rows)
     }
 
     /// Draws the form; returns the position of the cursor.
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
+    pub(crate) fn draw(&self, area: Rect, buf: &mut Buffer, active: bool, theme: &Theme) -> Option<Position> {
         let (mut y, mut cursor) = (area.y, None);
         for (at, row) in self.rows.iter().enumerate().skip(self.first_shown(area)) {
             let focused = active && at == self.focus;
@@ -331,7 +329,7 @@ impl Sheet {
 }
 
 /// The width of the labels.
-pub const LABEL: u16 = 14;
+pub(crate) const LABEL: u16 = 14;
 
 fn beside_label(area: Rect) -> Rect {
     Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area }

@@ -10,7 +10,7 @@ use ratatui::{
 use crate::tui::widgets::theme::Theme;
 
 /// Draws a border with a title; returns the area inside, with one column of padding on each side.
-pub fn pane(area: Rect, buf: &mut Buffer, title: Line<'_>, focused: bool, theme: &Theme) -> Rect {
+pub(crate) fn pane(area: Rect, buf: &mut Buffer, title: Line<'_>, focused: bool, theme: &Theme) -> Rect {
     let block = Block::bordered()
         .border_set(theme.glyphs.border)
         .border_style(if focused { theme.accent } else { theme.dim })
@@ -21,12 +21,12 @@ pub fn pane(area: Rect, buf: &mut Buffer, title: Line<'_>, focused: bool, theme:
 }
 
 /// One column less on each side.
-pub fn padded(area: Rect) -> Rect {
+pub(crate) fn padded(area: Rect) -> Rect {
     Rect { x: area.x + 1.min(area.width), width: area.width.saturating_sub(2), ..area }
 }
 
 /// Draws a pop-up of at most this size in the middle of `screen`; returns the area inside.
-pub fn popup(
+pub(crate) fn popup(
     screen: Rect,
     width: u16,
     height: u16,
@@ -40,7 +40,7 @@ pub fn popup(
 }
 
 /// The area of a pop-up of at most this size.
-pub fn popup_area(screen: Rect, width: u16, height: u16) -> Rect {
+pub(crate) fn popup_area(screen: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(screen.width), height.min(screen.height));
     Rect {
         x: screen.x + (screen.width - width) / 2,

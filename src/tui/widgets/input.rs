@@ -17,7 +17,7 @@ const MOST_CHARS: usize = 8_192;
 
 /// An edit of a text field.
 #[derive(Clone, Debug)]
-pub enum TextEdit {
+pub(crate) enum TextEdit {
     /// A key without a binding.
     Key(KeyEvent),
     /// Text pasted by the terminal: inserted, never run as keys.
@@ -26,26 +26,25 @@ pub enum TextEdit {
 
 /// A line of text with a cursor.
 #[derive(Clone, Debug, Default)]
-pub struct TextInput(Input);
+pub(crate) struct TextInput(Input);
 
 impl TextInput {
     /// A field with this text, the cursor at its end.
-    pub fn with(text: &str) -> TextInput {
+    pub(crate) fn with(text: &str) -> TextInput {
         TextInput(Input::new(text.to_owned()))
     }
 
-    /// The text.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.0.value()
     }
 
     /// Replaces the text; the cursor moves to its end.
-    pub fn set(&mut self, text: &str) {
+    pub(crate) fn set(&mut self, text: &str) {
         self.0 = Input::new(text.to_owned());
     }
 
     /// Applies an edit; returns whether the text changed.
-    pub fn edit(&mut self, edit: &TextEdit) -> bool {
+    pub(crate) fn edit(&mut self, edit: &TextEdit) -> bool {
         match edit {
             TextEdit::Key(key) => {
                 let full =
@@ -67,7 +66,7 @@ impl TextInput {
     }
 
     /// Why a text can't be pasted whole, if it can't.
-    pub fn refuses(&self, text: &str) -> Option<String> {
+    pub(crate) fn refuses(&self, text: &str) -> Option<String> {
         let length = self.length() + text.trim().chars().count();
         (length > MOST_CHARS).then(|| {
             let (length, most) = (thousands(length), thousands(MOST_CHARS));
@@ -75,13 +74,12 @@ impl TextInput {
         })
     }
 
-    /// In characters.
     fn length(&self) -> usize {
         self.0.value().chars().count()
     }
 
     /// Draws the text in one line; returns the position of the cursor if it has the focus.
-    pub fn draw(&self, area: Rect, buf: &mut Buffer, style: Style, focused: bool) -> Option<Position> {
+    pub(crate) fn draw(&self, area: Rect, buf: &mut Buffer, style: Style, focused: bool) -> Option<Position> {
         if area.is_empty() {
             return None;
         }

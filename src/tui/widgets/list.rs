@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// Cursor and window over `len` rows.
 #[derive(Clone, Debug, Default)]
-pub struct ListCursor {
+pub(crate) struct ListCursor {
     at: usize,
     top: usize,
     len: usize,
@@ -15,7 +15,7 @@ pub struct ListCursor {
 /// A way to move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is a direction and says so")]
-pub enum Move {
+pub(crate) enum Move {
     Down,
     Up,
     Top,
@@ -28,45 +28,40 @@ pub enum Move {
 
 impl ListCursor {
     /// The row the cursor is on; none when there are no rows.
-    pub fn at(&self) -> Option<usize> {
+    pub(crate) fn at(&self) -> Option<usize> {
         (self.len > 0).then_some(self.at)
     }
 
     /// How many rows there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
     /// The rows to draw.
-    pub fn window(&self) -> Range<usize> {
+    pub(crate) fn window(&self) -> Range<usize> {
         self.top..(self.top + self.height).min(self.len)
     }
 
     /// Sets the number of rows; the cursor stays as near as possible.
-    pub fn set_len(&mut self, len: usize) {
+    pub(crate) fn set_len(&mut self, len: usize) {
         self.len = len;
         self.settle();
     }
 
     /// Sets how many rows fit.
-    pub fn set_height(&mut self, height: usize) {
+    pub(crate) fn set_height(&mut self, height: usize) {
         self.height = height;
         self.settle();
     }
 
     /// Moves the cursor to a row.
-    pub fn go(&mut self, at: usize) {
+    pub(crate) fn go(&mut self, at: usize) {
         self.at = at;
         self.settle();
     }
 
     /// Moves; returns whether anything changed.
-    pub fn step(&mut self, step: Move) -> bool {
+    pub(crate) fn step(&mut self, step: Move) -> bool {
         let before = (self.at, self.top);
         let page = self.height.max(1);
         self.at = match step {
@@ -84,7 +79,7 @@ impl ListCursor {
     }
 
     /// Scrolls a text, which has a first line instead of a cursor.
-    pub fn scroll(&mut self, step: Move) -> bool {
+    pub(crate) fn scroll(&mut self, step: Move) -> bool {
         let before = self.top;
         let last = self.len.saturating_sub(self.height);
         let page = self.height.max(1);

@@ -12,7 +12,7 @@ use crate::text::width::width;
 
 /// Wraps lines at words so that none is wider than `columns`; a longer word is cut. Continuation lines are
 /// indented like their first line.
-pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
+pub(crate) fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns.max(1));
     let mut out = Vec::with_capacity(lines.len());
     for line in lines {
@@ -28,7 +28,7 @@ pub fn fold(lines: Vec<Line<'static>>, columns: u16) -> Vec<Line<'static>> {
 }
 
 /// The same for one line, with this indent for continuation lines.
-pub fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<'static>> {
+pub(crate) fn fold_hanging(line: Line<'static>, columns: u16, indent: u16) -> Vec<Line<'static>> {
     let columns = usize::from(columns.max(1));
     if line_width(&line) <= columns {
         return vec![line];
@@ -91,7 +91,7 @@ fn cut(text: &str, columns: usize) -> usize {
 }
 
 /// Draws a sentence over as many lines as it needs; returns how many.
-pub fn wrapped(text: &str, area: Rect, buf: &mut Buffer, style: Style) -> u16 {
+pub(crate) fn wrapped(text: &str, area: Rect, buf: &mut Buffer, style: Style) -> u16 {
     let lines = fold(vec![Line::styled(safe_line(text).into_owned(), style)], area.width);
     let mut taken = 0;
     for (y, line) in (area.y..area.bottom()).zip(&lines) {
@@ -102,13 +102,13 @@ pub fn wrapped(text: &str, area: Rect, buf: &mut Buffer, style: Style) -> u16 {
 }
 
 /// How many lines [`wrapped`] takes.
-pub fn wrapped_height(text: &str, columns: u16) -> u16 {
+pub(crate) fn wrapped_height(text: &str, columns: u16) -> u16 {
     let lines = fold(vec![Line::raw(safe_line(text).into_owned())], columns).len();
     u16::try_from(lines).unwrap_or(u16::MAX)
 }
 
 /// `1204` → `1,204`
-pub fn thousands(number: usize) -> String {
+pub(crate) fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

@@ -13,56 +13,45 @@ use crate::session::config::Mode;
 #[derive(Clone, Debug)]
 pub struct Theme {
     /// Focus: the border and title of the focused pane, the cursor's bar.
-    pub accent: Style,
-    /// Yes, live, verified.
-    pub good: Style,
+    pub(crate) accent: Style,
+    pub(crate) good: Style,
     /// About to expire, doubtful.
-    pub warning: Style,
-    /// No, expired, failed.
-    pub bad: Style,
+    pub(crate) warning: Style,
+    pub(crate) bad: Style,
     /// Secrets, masked or not.
-    pub secret: Style,
+    pub(crate) secret: Style,
     /// Context: labels, hints, unknowns.
-    pub dim: Style,
-    /// Headings.
-    pub strong: Style,
+    pub(crate) dim: Style,
+    pub(crate) strong: Style,
     /// The row under the cursor.
-    pub selected: Style,
-    /// The glyphs.
-    pub glyphs: &'static Glyphs,
+    pub(crate) selected: Style,
+    pub(crate) glyphs: &'static Glyphs,
 }
 
 /// Marks, one column wide each, in Unicode or in ASCII.
 #[derive(Debug)]
-pub struct Glyphs {
+pub(crate) struct Glyphs {
     /// Whether only ASCII can be shown.
-    pub ascii: bool,
-    /// Yes.
-    pub yes: &'static str,
-    /// No.
-    pub no: &'static str,
-    /// Live.
-    pub live: &'static str,
-    /// A favourite.
-    pub star: &'static str,
+    pub(crate) ascii: bool,
+    pub(crate) yes: &'static str,
+    pub(crate) no: &'static str,
+    pub(crate) live: &'static str,
+    pub(crate) star: &'static str,
     /// Full and empty parts of a bar.
-    pub bar: (&'static str, &'static str),
+    pub(crate) bar: (&'static str, &'static str),
     /// The cursor's bar at the left of a row.
-    pub cursor: &'static str,
-    /// Requests in flight.
-    pub flight: &'static str,
-    /// From, through, to.
-    pub arrow: &'static str,
+    pub(crate) cursor: &'static str,
+    pub(crate) flight: &'static str,
+    pub(crate) arrow: &'static str,
     /// A group that is shown.
-    pub open: &'static str,
+    pub(crate) open: &'static str,
     /// A group that is folded.
-    pub closed: &'static str,
-    /// Between things.
-    pub dot: &'static str,
+    pub(crate) closed: &'static str,
+    pub(crate) dot: &'static str,
     /// Frames of the spinner.
-    pub spinner: &'static [&'static str],
+    pub(crate) spinner: &'static [&'static str],
     /// The border of panes.
-    pub border: border::Set<'static>,
+    pub(crate) border: border::Set<'static>,
 }
 
 static UNICODE: Glyphs = Glyphs {
@@ -110,7 +99,7 @@ static ASCII: Glyphs = Glyphs {
 
 impl Theme {
     /// The styles of a mode; `unicode` says whether the locale supports more than ASCII.
-    pub fn new(mode: Mode, unicode: bool) -> Theme {
+    pub(crate) fn new(mode: Mode, unicode: bool) -> Theme {
         let plain = Style::new();
         let colour = |dark: Color, light: Color| match mode {
             Mode::Dark => plain.fg(dark),

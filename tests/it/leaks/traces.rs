@@ -10,21 +10,21 @@ use base64::{
 
 /// Pieces of the secret parts of credentials, in each form in which they may be written, with whose they are.
 #[derive(Default)]
-pub struct Traces(HashMap<Vec<u8>, String>);
+pub(crate) struct Traces(HashMap<Vec<u8>, String>);
 
 /// The length of a piece of text, and of a list of numbers.
 const SIZES: [usize; 2] = [12, 28];
 
 impl Traces {
     /// Of one only.
-    pub fn of(whose: &str, credential: &str) -> Traces {
+    pub(crate) fn of(whose: &str, credential: &str) -> Traces {
         let mut traces = Traces::default();
         traces.add(whose, credential);
         traces
     }
 
     /// Adds a token, a signed JWT, a signature in base64, or a signed URL.
-    pub fn add(&mut self, whose: &str, credential: &str) {
+    pub(crate) fn add(&mut self, whose: &str, credential: &str) {
         let (_, signature) = credential.rsplit_once("X-Goog-Signature=").unwrap_or(("", credential));
         let secret = signature.rsplit('.').next().unwrap_or_default();
         let secret = secret.rsplit_once("EMULATOR-").map_or(secret, |(_, random)| random);
@@ -48,7 +48,7 @@ impl Traces {
     }
 
     /// Where the first piece of one begins, and whose it is. Found is all that has twice the length of a piece.
-    pub fn found_in(&self, text: &[u8]) -> Option<(usize, &str)> {
+    pub(crate) fn found_in(&self, text: &[u8]) -> Option<(usize, &str)> {
         let look = |size: usize| {
             text.windows(size).enumerate().find_map(|(at, piece)| Some((at, self.0.get(piece)?)))
         };
@@ -58,7 +58,7 @@ impl Traces {
 
 /// Nothing of any of them is in there.
 #[track_caller]
-pub fn assert_absent(traces: &Traces, text: &[u8], place: &str) {
+pub(crate) fn assert_absent(traces: &Traces, text: &[u8], place: &str) {
     assert!(!traces.0.is_empty(), "something is looked for");
     if let Some((at, whose)) = traces.found_in(text) {
         let before = String::from_utf8_lossy(&text[at.saturating_sub(200)..at]);

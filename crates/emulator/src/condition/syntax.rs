@@ -12,7 +12,6 @@ const MOST: usize = 200;
 /// An expression, and where it begins; two with an operator between them are where that is.
 #[derive(Debug, Clone)]
 pub(crate) struct Expr {
-    /// Offset in bytes.
     pub(crate) at: usize,
     pub(crate) node: ExprKind,
 }
@@ -82,7 +81,6 @@ impl CelParser<'_> {
         &self.text[self.at..]
     }
 
-    /// Blanks and comments.
     fn spaces(&mut self) {
         loop {
             let rest = self.rest();

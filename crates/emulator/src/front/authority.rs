@@ -21,7 +21,6 @@ const LIFE: i64 = 30 * DAY;
 
 /// The server's side of TLS for every host that is served, and the certificate that clients have to trust.
 pub(crate) struct Authority {
-    /// Ends TLS.
     pub(crate) acceptor: TlsAcceptor,
     /// The authority's certificate, as PEM.
     pub(crate) certificate: String,

@@ -21,7 +21,6 @@ use super::hosts::{self, Host};
 use crate::connection::ConnectionCutter;
 use crate::reply;
 
-/// Where tunnels end.
 #[derive(Clone)]
 pub(crate) struct Proxy {
     authority: Arc<Authority>,

@@ -19,7 +19,6 @@ use crate::metadata::Metadata;
 use crate::reply;
 use crate::state::Shared;
 
-/// Its path.
 pub(crate) const PATH: &str = "/_emulator/";
 
 #[derive(Deserialize)]

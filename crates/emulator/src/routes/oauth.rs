@@ -54,7 +54,6 @@ fn optional_parameter<'a>(parameters: &'a Map<String, Value>, name: &str) -> Opt
     parameters.get(name).and_then(Value::as_str).filter(|value| !value.is_empty())
 }
 
-/// A required parameter.
 pub(crate) fn required_parameter(parameters: &Map<String, Value>, name: &str) -> Result<String, Failure> {
     optional_parameter(parameters, name).map(str::to_owned).ok_or_else(|| Failure::missing_parameter(name))
 }
@@ -309,7 +308,6 @@ async fn id_info(text: &str, now: i64) -> Result<Map<String, Value>, Failure> {
     Ok(fields)
 }
 
-/// OpenID Connect's names.
 async fn user_openid(call: ApiCall) -> ApiResult {
     let fields = user(&call).await?;
     Ok(reply::exact(axum::http::StatusCode::OK, &fields.into()))

@@ -44,7 +44,6 @@ async fn authorize_project<'a>(
     Ok((state, project))
 }
 
-/// Refuses unknown services.
 fn known(state: &State, services: &[String]) -> Result<(), Failure> {
     let unknown: Vec<&str> =
         services.iter().map(String::as_str).filter(|name| state.services.get(name).is_none()).collect();

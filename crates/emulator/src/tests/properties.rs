@@ -118,7 +118,6 @@ fn means(member: &str, who: &str) -> bool {
     }
 }
 
-/// The naive evaluator.
 fn may(
     (grants, denies): (&[Grant], &[Deny]),
     who: &str,

@@ -139,7 +139,7 @@ impl Accounts {
     }
 
     /// Tests every account that was listed and matched the filter.
-    pub fn begin_testing(&mut self, cx: &mut Cx) {
+    pub(crate) fn begin_testing(&mut self, cx: &mut Cx) {
         let accounts = std::mem::take(&mut self.to_test);
         if accounts.is_empty() {
             return cx.notice(Level::Warning, "No accounts in the list to test");
@@ -165,7 +165,7 @@ impl Accounts {
 
     /// A request was rate-limited. Each is retried for a while before it fails; the user is told once why the test is
     /// slow.
-    pub fn slowed(&mut self, cx: &mut Cx) {
+    pub(crate) fn slowed(&mut self, cx: &mut Cx) {
         let Some(testing) = self.testing.as_mut().filter(|testing| testing.awaiting.is_some()) else {
             return;
         };

@@ -36,7 +36,6 @@ use crate::{
 /// From this width the verdict stands beside the claims.
 const BESIDE: u16 = 92;
 
-/// Most claims shown.
 const MOST_CLAIMS: usize = 2_000;
 
 /// Most characters shown of one value, as [`MOST_SHOWN`] is of all together: everything shown is laid out again at each
@@ -392,7 +391,6 @@ impl Inspect {
         if self.filling { (self.form.height(area.width) + 1).min(area.height / 2) } else { 0 }
     }
 
-    /// Draws everything.
     pub(super) fn draw_all(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
         let (left, right) = self.columns(look.shared, look.now.utc, look.theme);
         let form = self.form_height(area);

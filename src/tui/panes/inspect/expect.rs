@@ -22,7 +22,6 @@ use crate::{
     },
 };
 
-/// The fields, empty.
 pub(super) fn form() -> Form {
     Form::new(
         "check",

@@ -34,7 +34,7 @@ impl Mint {
     }
 
     /// Tests the chain in the form by minting, once confirmed.
-    pub fn probe(&mut self, cx: &mut Cx) {
+    pub(crate) fn probe(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let Some(delegates) = self.form(cx.shared).and_then(kinds::delegates) else { return };
         self.chain_of = Some((account.clone(), self.kind, delegates.clone()));

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Listed accounts. A complete name needs no completion, and accepting one would replace it.
-pub fn delegates(accounts: &[String], typed: &str) -> Vec<Completion> {
+pub(crate) fn delegates(accounts: &[String], typed: &str) -> Vec<Completion> {
     if typed.is_empty() || account::parse(typed).is_ok() {
         return Vec::new();
     }
@@ -27,12 +27,12 @@ pub fn delegates(accounts: &[String], typed: &str) -> Vec<Completion> {
 }
 
 /// Audiences of earlier ID tokens.
-pub fn audiences(typed: &str, shared: &Shared) -> Vec<Completion> {
+pub(crate) fn audiences(typed: &str, shared: &Shared) -> Vec<Completion> {
     named(&shared.remembered.favourite_audiences, &shared.remembered.audiences, typed)
 }
 
 /// Accounts that are attached to this machine.
-pub fn attached(typed: &str, shared: &Shared) -> Vec<Completion> {
+pub(crate) fn attached(typed: &str, shared: &Shared) -> Vec<Completion> {
     let machine = shared.machine.value.as_ref();
     let attached = machine.into_iter().flat_map(|machine| &machine.accounts);
     let about = |aliases: &[String]| match aliases {
@@ -58,7 +58,7 @@ fn named(favourites: &[String], recent: &[String], typed: &str) -> Vec<Completio
 }
 
 /// With nothing typed, recent sets of scopes; else the catalogue.
-pub fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
+pub(crate) fn scopes_for(whole: &str, typed: &str, shared: &Shared) -> Vec<Completion> {
     if whole.trim().is_empty() {
         return named(&shared.remembered.favourite_scopes, &shared.remembered.scopes, "");
     }

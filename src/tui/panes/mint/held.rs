@@ -19,7 +19,7 @@ use crate::{
 
 impl Mint {
     /// Mints again: the selected credential's request on the shelf, else the last one.
-    pub fn again(&mut self, on_shelf: bool, cx: &mut Cx) {
+    pub(crate) fn again(&mut self, on_shelf: bool, cx: &mut Cx) {
         let selected = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)).filter(|_| on_shelf);
         let request = selected.map(|credential| credential.request.clone()).or(cx.shared.last_mint.clone());
         match request {
@@ -33,18 +33,18 @@ impl Mint {
     }
 
     /// Sends a request that another pane made.
-    pub fn mint(&mut self, request: MintRequest, cx: &mut Cx) {
+    pub(crate) fn mint(&mut self, request: MintRequest, cx: &mut Cx) {
         self.filling = false;
         self.send(request, cx);
     }
 
     /// Drops the last error, which was another caller's.
-    pub fn forget_refusal(&mut self) {
+    pub(crate) fn forget_refusal(&mut self) {
         self.refused = None;
     }
 
     /// Sends the last request again with the lifetime that is always allowed.
-    pub fn again_for_an_hour(&mut self, cx: &mut Cx) {
+    pub(crate) fn again_for_an_hour(&mut self, cx: &mut Cx) {
         if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =
             &mut cx.shared.last_mint
         {

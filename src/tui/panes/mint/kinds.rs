@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The form of a kind, described by the enum that names its fields.
-pub trait KindForm: Copy + Debug + PartialEq + 'static {
+pub(crate) trait KindForm: Copy + Debug + PartialEq + 'static {
     /// What is kept in addition to the fields.
     type Kept: Clone + Debug + Default;
 
@@ -68,7 +68,7 @@ pub trait KindForm: Copy + Debug + PartialEq + 'static {
 }
 
 /// A form of some kind.
-pub trait MintForm: DerefMut<Target = Sheet> {
+pub(crate) trait MintForm: DerefMut<Target = Sheet> {
     /// The text of the field for delegates.
     fn through(&self) -> &str;
 
@@ -173,27 +173,27 @@ fn row(kind: Kind) -> (Action, New) {
 }
 
 /// The menu action that opens the form of a kind.
-pub fn action(kind: Kind) -> Action {
+pub(crate) fn action(kind: Kind) -> Action {
     row(kind).0
 }
 
 /// An empty form of a kind, for an account.
-pub fn new(kind: Kind, account: &str) -> Box<dyn MintForm> {
+pub(crate) fn new(kind: Kind, account: &str) -> Box<dyn MintForm> {
     row(kind).1(account)
 }
 
 /// How a credential is shown on the shelf.
-pub struct Item {
+pub(crate) struct Item {
     /// Its target, in a few words.
-    pub target: String,
+    pub(crate) target: String,
     /// What is known about it in addition to its own contents.
-    pub facts: Vec<(&'static str, String)>,
+    pub(crate) facts: Vec<(&'static str, String)>,
     /// The entries of its copy menu.
-    pub copies: &'static [Action],
+    pub(crate) copies: &'static [Action],
 }
 
 /// How each kind is shown on the shelf.
-pub fn item(what: &What) -> Item {
+pub(crate) fn item(what: &What) -> Item {
     match what {
         What::AccessToken { scopes, .. } => access_token::item(scopes),
         What::IdToken { audience, .. } | What::MetadataId { audience, .. } => id_token::item(audience),
@@ -247,12 +247,12 @@ fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Whether there are delegates.
-pub fn has_chain(form: &dyn MintForm) -> bool {
+pub(crate) fn has_chain(form: &dyn MintForm) -> bool {
     parts(form.through()).next().is_some()
 }
 
 /// The delegates, if all of them are valid accounts.
-pub fn delegates(form: &dyn MintForm) -> Option<Vec<String>> {
+pub(crate) fn delegates(form: &dyn MintForm) -> Option<Vec<String>> {
     parts(form.through()).map(|name| account::parse(name).ok()).collect()
 }
 

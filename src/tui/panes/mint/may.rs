@@ -23,7 +23,7 @@ use crate::{
 const MOST_HOPS: usize = 4;
 
 /// What is known about the caller's access for this form.
-pub fn lines(
+pub(crate) fn lines(
     kind: Kind,
     form: &dyn MintForm,
     chain: Option<&Slot<Vec<Hop>>>,

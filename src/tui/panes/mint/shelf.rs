@@ -53,7 +53,7 @@ fn chain(credential: &Credential) -> String {
 }
 
 /// What is known about a credential in addition to its own contents.
-pub fn about(credential: &Credential) -> Vec<(&'static str, String)> {
+pub(crate) fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
     let mut about = vec![("account", credential.account().to_owned())];
     about.extend(item(&request.what).facts);
@@ -82,7 +82,7 @@ fn verdict(signed: &Signed) -> String {
 }
 
 /// The most important remark on a new credential, as the end of a sentence.
-pub fn first_remark(credential: &Credential) -> (Level, String) {
+pub(crate) fn first_remark(credential: &Credential) -> (Level, String) {
     if let Some(signed) = credential.signed.as_ref().filter(|signed| signed.verdict.state != State::Verified)
     {
         return (Level::Warning, format!("; {}", verdict(signed)));
@@ -103,7 +103,7 @@ fn whole(credential: &Credential, shared: &Shared) -> i64 {
 const ROOM_FOR_DETAILS: u16 = 8;
 
 /// Lines at the bottom of the shelf: details of the selected credential, or the revealed secret.
-pub fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
+pub(crate) fn below_height(cursor: &ListCursor, shared: &Shared, area: Rect) -> u16 {
     if let Some(credential) = shared.shelf.revealed().and_then(|at| shared.shelf.get(at)) {
         let lines = credential.secret.len().div_ceil(usize::from(area.width.max(1)));
         // A revealed secret takes all the space but its row.
@@ -174,7 +174,7 @@ fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) 
 }
 
 /// Draws heading, rows in the window, and the revealed secret.
-pub fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
+pub(crate) fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
     let (theme, shared) = (look.theme, look.shared);
     if area.is_empty() {
         return;
@@ -300,7 +300,7 @@ fn is_jwt(credential: &Credential) -> bool {
 }
 
 /// Performs one of them.
-pub fn copy(
+pub(crate) fn copy(
     action: Action,
     credential: &Credential,
     shared: &Shared,

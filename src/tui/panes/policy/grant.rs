@@ -20,18 +20,17 @@ const DEFAULT_UNTIL: &str = "1h";
 
 /// A grant being filled in.
 #[derive(Clone, Debug)]
-pub struct Grant {
-    /// The fields.
-    pub form: Form,
+pub(crate) struct Grant {
+    pub(crate) form: Form,
     /// The grant being replaced; none for a new one.
-    pub replaces: Option<Triple>,
+    pub(crate) replaces: Option<Triple>,
     /// Whether it ends in a request to an administrator, because the caller can't edit the policy.
-    pub asks: bool,
+    pub(crate) asks: bool,
 }
 
 impl Grant {
     /// An empty grant; `permission` preselects the narrowest role that contains it.
-    pub fn new(member: Option<Member>, permission: Option<Permission>, asks: bool) -> Grant {
+    pub(crate) fn new(member: Option<Member>, permission: Option<Permission>, asks: bool) -> Grant {
         let member = member.map(|member| member.as_str().to_owned()).unwrap_or_default();
         let role = permission.map_or("roles/iam.serviceAccountTokenCreator", |permission| permission.role);
         let mut form = form(&member, role, DEFAULT_UNTIL, None, if asks { "copy request" } else { "stage" });
@@ -42,7 +41,7 @@ impl Grant {
     }
 
     /// Edits an existing grant.
-    pub fn edit(triple: &Triple) -> Grant {
+    pub(crate) fn edit(triple: &Triple) -> Grant {
         let condition = triple.condition.as_ref();
         let mut form = form(triple.member.as_str(), &triple.role, "", condition, "stage");
         form.focus_on("until");
@@ -50,7 +49,7 @@ impl Grant {
     }
 
     /// The grant that the form describes; none if a field is invalid, with the reason beside that field.
-    pub fn check(&mut self, now: Timestamp) -> Option<Triple> {
+    pub(crate) fn check(&mut self, now: Timestamp) -> Option<Triple> {
         let form = &mut self.form;
         let member = Member::parse(form.text("member").trim());
         form.set_error("member", member.as_ref().err().cloned());
@@ -68,13 +67,13 @@ impl Grant {
     }
 
     /// Whether it expires after a duration, which starts now.
-    pub fn counts(&self) -> bool {
+    pub(crate) fn counts(&self) -> bool {
         let until = self.form.text("until").trim();
         self.form.text("expression").trim().is_empty() && lifetime::seconds(until).is_some()
     }
 
     /// Completions for the field being edited.
-    pub fn complete(&mut self, members: &[Member], roles: &[(String, String)]) {
+    pub(crate) fn complete(&mut self, members: &[Member], roles: &[(String, String)]) {
         let Some(field) = self.form.editing() else { return self.form.offer(Vec::new(), false) };
         let typed = self.form.text(field).trim().to_lowercase();
         let completions = match field {
@@ -108,7 +107,7 @@ impl Grant {
     }
 
     /// What the chosen role grants, in one line.
-    pub fn gives(&self, custom: &dyn Fn(&str) -> Option<Vec<String>>) -> String {
+    pub(crate) fn gives(&self, custom: &dyn Fn(&str) -> Option<Vec<String>>) -> String {
         let name = self.form.text("role").trim();
         match Gives::of(name, custom) {
             None => "the permissions of this role are unknown".into(),
@@ -212,7 +211,7 @@ fn check_condition(
 }
 
 /// Roles offered until Google has answered: those that let someone act as an account.
-pub fn usual_roles() -> Vec<(String, String)> {
+pub(crate) fn usual_roles() -> Vec<(String, String)> {
     const USUAL: [&str; 8] = [
         "roles/iam.serviceAccountTokenCreator",
         "roles/iam.serviceAccountOpenIdTokenCreator",

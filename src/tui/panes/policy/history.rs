@@ -20,16 +20,15 @@ use super::{Mode, OWNER, PolicyPane};
 
 /// The list of saved policies.
 #[derive(Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     /// Saved policies, newest first.
-    pub list: Slot<Vec<Snapshot>>,
-    /// Which one.
-    pub cursor: ListCursor,
+    pub(crate) list: Slot<Vec<Snapshot>>,
+    pub(crate) cursor: ListCursor,
 }
 
 impl History {
     /// The version under the cursor.
-    pub fn selected(&self) -> Option<&Snapshot> {
+    pub(crate) fn selected(&self) -> Option<&Snapshot> {
         self.list.value.as_ref()?.get(self.cursor.at()?)
     }
 }
@@ -38,7 +37,7 @@ impl History {
 ///
 /// # Errors
 /// A sentence: the file isn't a policy, or differs in parts that a write never touches.
-pub fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, String> {
+pub(crate) fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, String> {
     let then = Policy::parse(snapshot.policy.clone())?;
     let back = diff(today, &then);
     back.writable()?;

@@ -14,7 +14,7 @@ use crate::{
 
 impl PolicyPane {
     /// Reads the policy of the opened account and those above it.
-    pub fn read(&mut self, cx: &mut Cx) {
+    pub(crate) fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let req = cx.call(OWNER, ops::get_policy(account.clone()));
         let facts = cx.shared.facts.entry(account.clone()).or_default();

@@ -28,40 +28,38 @@ use crate::{
 
 /// A concurrent change: the policy as it was read, as it is now, and as it will be.
 #[derive(Clone, Debug)]
-pub struct Theirs {
+pub(crate) struct Theirs {
     /// The policy that the edits were based on.
-    pub read: Policy,
-    /// The current policy.
-    pub now: Policy,
+    pub(crate) read: Policy,
+    pub(crate) now: Policy,
     /// The current policy with the staged edits applied.
-    pub will_be: Policy,
+    pub(crate) will_be: Policy,
     /// Grants that both changed.
-    pub overlaps: Vec<Overlap>,
+    pub(crate) overlaps: Vec<Overlap>,
 }
 
 /// The state of a review.
 #[derive(Clone, Debug, Default)]
-pub struct Review {
+pub(crate) struct Review {
     /// After a conflict: the concurrent change.
-    pub theirs: Option<Theirs>,
+    pub(crate) theirs: Option<Theirs>,
     /// Whether the user accepted the guards.
-    pub accepted: bool,
+    pub(crate) accepted: bool,
     /// Typed text for guards that ask for a name.
-    pub typed: TextInput,
+    pub(crate) typed: TextInput,
 }
 
 /// The contents of a review.
-pub struct Said {
+pub(crate) struct Said {
     /// The changes, each with its sentence.
-    pub changes: Vec<(Change, String)>,
-    /// Guards and remarks.
-    pub guards: Vec<Guard>,
+    pub(crate) changes: Vec<(Change, String)>,
+    pub(crate) guards: Vec<Guard>,
     /// Reasons that make a write impossible.
-    pub refused: Vec<String>,
+    pub(crate) refused: Vec<String>,
 }
 
 /// Collects the contents of a review.
-pub fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> Said {
+pub(crate) fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> Said {
     let caller = shared.caller_member();
     let custom = |role: &str| shared.role_permissions(role);
     let levels = shared.levels(account);
@@ -92,19 +90,19 @@ pub fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> 
 
 impl Said {
     /// Guards that block a write until accepted.
-    pub fn stops(&self) -> impl Iterator<Item = &Guard> {
+    pub(crate) fn stops(&self) -> impl Iterator<Item = &Guard> {
         self.guards.iter().filter(|guard| guard.kind == Kind::Guard)
     }
 
     /// The text to type, if a guard asks for one.
-    pub fn to_type(&self) -> Option<&str> {
+    pub(crate) fn to_type(&self) -> Option<&str> {
         self.stops().find_map(|guard| guard.type_to_confirm.as_deref())
     }
 }
 
 impl Review {
     /// Whether all guards are accepted.
-    pub fn may_write(&self, said: &Said) -> bool {
+    pub(crate) fn may_write(&self, said: &Said) -> bool {
         let typed = said.to_type().is_none_or(|text| self.typed.text().trim() == text);
         said.refused.is_empty() && typed && (self.accepted || said.stops().next().is_none())
     }
@@ -120,7 +118,7 @@ impl Review {
     }
 
     /// The lines of the review.
-    pub fn lines(
+    pub(crate) fn lines(
         &self,
         said: &Said,
         read_ago: &str,
@@ -159,7 +157,7 @@ impl Review {
 }
 
 /// `+ roles/… user:dev@example.com  until 14:00Z`
-pub fn change_line(change: &Change, now: Timestamp, theme: &Theme) -> Line<'static> {
+pub(crate) fn change_line(change: &Change, now: Timestamp, theme: &Theme) -> Line<'static> {
     let (mark, style) = match change.op {
         Op::Add => ("+", theme.good),
         Op::Remove => ("-", theme.bad),
@@ -181,7 +179,7 @@ pub fn change_line(change: &Change, now: Timestamp, theme: &Theme) -> Line<'stat
 }
 
 /// A condition in a few words: its present state if it depends only on time, else its expression; with its title.
-pub fn condition_words(condition: &Condition, now: Timestamp) -> String {
+pub(crate) fn condition_words(condition: &Condition, now: Timestamp) -> String {
     let words = condition.words(now);
     match condition.title() {
         // A title that repeats the words is left out.
@@ -242,7 +240,7 @@ fn conflict(theirs: &Theirs, theme: &Theme) -> Vec<Line<'static>> {
 }
 
 /// The title of the review.
-pub fn title(account: &str, conflict: bool) -> String {
+pub(crate) fn title(account: &str, conflict: bool) -> String {
     let short = short(account);
     if conflict {
         format!("Apply your change on top, to {short}?")

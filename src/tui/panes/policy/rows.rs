@@ -15,7 +15,7 @@ use crate::model::{
 
 /// Where a grant comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// The account's own policy: editable.
     Here,
     /// A level above, by its name: read-only.
@@ -24,12 +24,9 @@ pub enum Origin {
 
 /// The effect of a staged edit on a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Unchanged.
+pub(crate) enum Mark {
     None,
-    /// Added.
     Add,
-    /// Removed.
     Remove,
     /// With a changed condition.
     Change,
@@ -37,18 +34,18 @@ pub enum Mark {
 
 /// One grant on screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Member, role and condition.
-    pub triple: Triple,
+    pub(crate) triple: Triple,
     /// Where it comes from.
-    pub origin: Origin,
+    pub(crate) origin: Origin,
     /// The effect of a staged edit on it.
-    pub mark: Mark,
+    pub(crate) mark: Mark,
 }
 
 /// One line of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
+pub(crate) enum Row {
     /// A role or a member, with its entries below.
     Head {
         /// The role or member, which identifies a folded group.
@@ -58,7 +55,6 @@ pub enum Row {
         /// Whether they are shown.
         open: bool,
     },
-    /// One grant.
     Entry(Entry),
     /// A level that couldn't be read.
     Unread(String),
@@ -66,7 +62,7 @@ pub enum Row {
 
 /// How the rows are grouped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum By {
+pub(crate) enum By {
     /// Roles, with their members below.
     #[default]
     Role,
@@ -75,7 +71,7 @@ pub enum By {
 }
 
 /// All grants in the policy and above it.
-pub fn entries(base: &Policy, changes: &[Change], levels: &[Level]) -> Vec<Entry> {
+pub(crate) fn entries(base: &Policy, changes: &[Change], levels: &[Level]) -> Vec<Entry> {
     let marked = |op: Op| changes.iter().filter(move |change| change.op == op);
     let gone: HashSet<Triple> = marked(Op::Remove).filter_map(Change::removed).collect();
     let changed: HashSet<Triple> = marked(Op::Change).filter_map(Change::removed).collect();
@@ -119,34 +115,29 @@ fn hay(entry: &Entry) -> String {
 
 /// Selection and order of the rows.
 #[derive(Clone, Debug, Default)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// How they are grouped.
-    pub by: By,
-    /// The sort order.
-    pub sort: Sort,
+    pub(crate) by: By,
+    pub(crate) sort: Sort,
     /// Whether the order is reversed.
-    pub descending: bool,
+    pub(crate) descending: bool,
     /// Groups that are folded, by their key.
-    pub collapsed: HashSet<String>,
-    /// The filter.
-    pub filter: Filter,
+    pub(crate) collapsed: HashSet<String>,
+    pub(crate) filter: Filter,
 }
 
 /// The order of groups.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Sort {
+pub(crate) enum Sort {
     /// Roles that allow impersonation first.
     #[default]
     Power,
-    /// By name.
     Name,
-    /// Largest groups first.
     Count,
 }
 
 impl Sort {
-    /// The next order.
-    pub fn next(self) -> Sort {
+    pub(crate) fn next(self) -> Sort {
         match self {
             Sort::Power => Sort::Name,
             Sort::Name => Sort::Count,
@@ -155,7 +146,7 @@ impl Sort {
     }
 
     /// The order, for the title; empty for the default.
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Sort::Power => "",
             Sort::Name => " by name",
@@ -165,7 +156,7 @@ impl Sort {
 }
 
 /// Groups entries into rows. Staged edits are always shown, even in folded or filtered groups.
-pub fn rows(entries: Vec<Entry>, unread: Vec<String>, shown: &Shown) -> Vec<Row> {
+pub(crate) fn rows(entries: Vec<Entry>, unread: Vec<String>, shown: &Shown) -> Vec<Row> {
     let mut groups: BTreeMap<String, (u8, Vec<Entry>)> = BTreeMap::new();
     for entry in
         entries.into_iter().filter(|entry| entry.mark != Mark::None || shown.filter.matches(&hay(entry)))
@@ -210,7 +201,7 @@ fn rank(entry: &Entry, by: By) -> u8 {
 }
 
 /// Whether two rows are the same position in the list, regardless of staged edits.
-pub fn same_place(one: &Row, other: &Row) -> bool {
+pub(crate) fn same_place(one: &Row, other: &Row) -> bool {
     match (one, other) {
         (Row::Head { key: one, .. }, Row::Head { key: other, .. }) => one == other,
         (Row::Entry(one), Row::Entry(other)) => one.triple == other.triple && one.origin == other.origin,
@@ -220,7 +211,7 @@ pub fn same_place(one: &Row, other: &Row) -> bool {
 }
 
 /// Grants of the account's own policy among the rows.
-pub fn here(rows: &[Row]) -> Vec<Triple> {
+pub(crate) fn here(rows: &[Row]) -> Vec<Triple> {
     let own = |row: &Row| match row {
         Row::Entry(Entry { triple, origin: Origin::Here, mark: Mark::None }) => Some(triple.clone()),
         _ => None,
@@ -229,7 +220,7 @@ pub fn here(rows: &[Row]) -> Vec<Triple> {
 }
 
 /// Members of the account's own policy, for completions.
-pub fn members(policy: &Policy) -> Vec<Member> {
+pub(crate) fn members(policy: &Policy) -> Vec<Member> {
     let mut members: Vec<Member> = Vec::new();
     for triple in policy.triples() {
         if !members.contains(&triple.member) && !triple.member.is_deleted() {

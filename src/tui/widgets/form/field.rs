@@ -17,7 +17,6 @@ use crate::{
 pub(super) enum Value {
     /// One line of text.
     Text(TextInput),
-    /// On or off.
     Check(bool),
     /// Several lines of text.
     Area(Box<Editor>),
@@ -43,7 +42,7 @@ pub(super) struct Row {
 
 /// One field, with the name that its owner uses.
 #[derive(Clone, Debug)]
-pub struct Field<Id = &'static str> {
+pub(crate) struct Field<Id = &'static str> {
     pub(super) id: Id,
     pub(super) row: Row,
 }
@@ -62,28 +61,32 @@ impl<Id> Field<Id> {
         Field { id, row }
     }
 
-    /// A text field.
-    pub fn text(id: Id, label: &'static str, text: &str, note: &str) -> Field<Id> {
+    pub(crate) fn text(id: Id, label: &'static str, text: &str, note: &str) -> Field<Id> {
         Field::new(id, label, Value::Text(TextInput::with(text)), note)
     }
 
     /// A multi-line field of at least so many lines; the note is shown while it is empty.
-    pub fn area(id: Id, label: &'static str, text: &str, least: u16, note: &str) -> Field<Id> {
+    pub(crate) fn area(id: Id, label: &'static str, text: &str, least: u16, note: &str) -> Field<Id> {
         Field::new(id, label, Value::Area(Box::new(Editor::with(text, least))), note)
     }
 
     /// One of a few words; the first is chosen.
-    pub fn choice(id: Id, label: &'static str, words: &'static [&'static str], note: &str) -> Field<Id> {
+    pub(crate) fn choice(
+        id: Id,
+        label: &'static str,
+        words: &'static [&'static str],
+        note: &str,
+    ) -> Field<Id> {
         Field::new(id, label, Value::Choice(words, 0), note)
     }
 
     /// A box to tick.
-    pub fn check(id: Id, label: &'static str, on: bool, note: &str) -> Field<Id> {
+    pub(crate) fn check(id: Id, label: &'static str, on: bool, note: &str) -> Field<Id> {
         Field::new(id, label, Value::Check(on), note)
     }
 
     /// Makes the text a suggestion: the first typed letter replaces it.
-    pub fn replaced_by_typing(mut self) -> Field<Id> {
+    pub(crate) fn replaced_by_typing(mut self) -> Field<Id> {
         self.row.suggested = true;
         self
     }

@@ -9,11 +9,11 @@ use super::{
 
 /// A form. What needs no name is done on its [`Sheet`].
 #[derive(Clone, Debug)]
-pub struct Form<Id = &'static str, Kept = ()> {
+pub(crate) struct Form<Id = &'static str, Kept = ()> {
     ids: Vec<Id>,
     sheet: Sheet,
     /// What its owner keeps with it.
-    pub kept: Kept,
+    pub(crate) kept: Kept,
 }
 
 impl<Id, Kept> Deref for Form<Id, Kept> {
@@ -32,7 +32,7 @@ impl<Id, Kept> DerefMut for Form<Id, Kept> {
 
 impl<Id: Copy + PartialEq, Kept: Default> Form<Id, Kept> {
     /// A form with the focus on its first field.
-    pub fn new(button: &'static str, fields: Vec<Field<Id>>) -> Form<Id, Kept> {
+    pub(crate) fn new(button: &'static str, fields: Vec<Field<Id>>) -> Form<Id, Kept> {
         let (ids, rows) = fields.into_iter().map(|field| (field.id, field.row)).unzip();
         Form { ids, sheet: Sheet::new(button, rows), kept: Kept::default() }
     }
@@ -53,7 +53,7 @@ impl<Id: Copy + PartialEq, Kept> Form<Id, Kept> {
     }
 
     /// The text of a field; empty for any but a text field.
-    pub fn text(&self, id: Id) -> &str {
+    pub(crate) fn text(&self, id: Id) -> &str {
         match self.row(id).map(|row| &row.value) {
             Some(Value::Text(input)) => input.text(),
             _ => "",
@@ -61,12 +61,12 @@ impl<Id: Copy + PartialEq, Kept> Form<Id, Kept> {
     }
 
     /// Whether a box is ticked.
-    pub fn checked(&self, id: Id) -> bool {
+    pub(crate) fn checked(&self, id: Id) -> bool {
         self.row(id).is_some_and(|row| matches!(row.value, Value::Check(true)))
     }
 
     /// The text of a field of several lines; empty for any other.
-    pub fn area(&self, id: Id) -> String {
+    pub(crate) fn area(&self, id: Id) -> String {
         match self.row(id).map(|row| &row.value) {
             Some(Value::Area(editor)) => editor.text(),
             _ => String::new(),
@@ -74,7 +74,7 @@ impl<Id: Copy + PartialEq, Kept> Form<Id, Kept> {
     }
 
     /// The word chosen in a field; empty for any other.
-    pub fn chosen(&self, id: Id) -> &'static str {
+    pub(crate) fn chosen(&self, id: Id) -> &'static str {
         match self.row(id).map(|row| &row.value) {
             Some(Value::Choice(words, at)) => words[*at],
             _ => "",
@@ -82,7 +82,7 @@ impl<Id: Copy + PartialEq, Kept> Form<Id, Kept> {
     }
 
     /// Replaces the text of a field, or chooses that word in it.
-    pub fn set_text(&mut self, id: Id, text: &str) {
+    pub(crate) fn set_text(&mut self, id: Id, text: &str) {
         match self.row_mut(id).map(|row| &mut row.value) {
             Some(Value::Text(input)) => input.set(text),
             Some(Value::Area(editor)) => editor.set(text),
@@ -93,22 +93,21 @@ impl<Id: Copy + PartialEq, Kept> Form<Id, Kept> {
         }
     }
 
-    /// Sets a box.
-    pub fn set_checked(&mut self, id: Id, checked: bool) {
+    pub(crate) fn set_checked(&mut self, id: Id, checked: bool) {
         if let Some(Value::Check(on)) = self.row_mut(id).map(|row| &mut row.value) {
             *on = checked;
         }
     }
 
     /// Sets the note beside a field.
-    pub fn set_note(&mut self, id: Id, note: &str) {
+    pub(crate) fn set_note(&mut self, id: Id, note: &str) {
         if let Some(row) = self.row_mut(id) {
             row.note = note.to_owned();
         }
     }
 
     /// Shows or hides a field.
-    pub fn show(&mut self, id: Id, shown: bool) {
+    pub(crate) fn show(&mut self, id: Id, shown: bool) {
         if let Some(row) = self.row_mut(id) {
             row.hidden = !shown;
             if !shown {
@@ -119,54 +118,55 @@ impl<Id: Copy + PartialEq, Kept> Form<Id, Kept> {
     }
 
     /// The warnings of a field.
-    pub fn warnings(&self, id: Id) -> &[String] {
+    #[cfg(test)]
+    pub(crate) fn warnings(&self, id: Id) -> &[String] {
         self.row(id).map_or(&[], |row| &row.warnings)
     }
 
     /// Sets the warnings of a field.
-    pub fn set_warnings(&mut self, id: Id, warnings: Vec<String>) {
+    pub(crate) fn set_warnings(&mut self, id: Id, warnings: Vec<String>) {
         if let Some(row) = self.row_mut(id) {
             row.warnings = warnings;
         }
     }
 
     /// The error of a field, if any.
-    pub fn error(&self, id: Id) -> Option<&str> {
+    pub(crate) fn error(&self, id: Id) -> Option<&str> {
         self.row(id)?.error.as_deref()
     }
 
     /// Sets or clears the error of a field.
-    pub fn set_error(&mut self, id: Id, error: Option<String>) {
+    pub(crate) fn set_error(&mut self, id: Id, error: Option<String>) {
         if let Some(row) = self.row_mut(id) {
             row.error = error;
         }
     }
 
     /// Sets the error of a field, or returns the valid value.
-    pub fn valid<T>(&mut self, id: Id, read: Result<T, String>) -> Option<T> {
+    pub(crate) fn valid<T>(&mut self, id: Id, read: Result<T, String>) -> Option<T> {
         self.set_error(id, read.as_ref().err().cloned());
         read.ok()
     }
 
     /// Puts the focus on a field.
-    pub fn focus_on(&mut self, id: Id) {
+    pub(crate) fn focus_on(&mut self, id: Id) {
         if let Some(at) = self.at(id) {
             self.sheet.move_focus(at);
         }
     }
 
     /// The first field with an error.
-    pub fn first_error(&self) -> Option<Id> {
+    pub(crate) fn first_error(&self) -> Option<Id> {
         self.ids.iter().zip(&self.sheet.rows).find(|(_, row)| row.error.is_some()).map(|(id, _)| *id)
     }
 
     /// The text field with the focus.
-    pub fn editing(&self) -> Option<Id> {
+    pub(crate) fn editing(&self) -> Option<Id> {
         self.sheet.edited_text().and(self.focused())
     }
 
     /// The field with the focus, of any kind; none on the button.
-    pub fn focused(&self) -> Option<Id> {
+    pub(crate) fn focused(&self) -> Option<Id> {
         self.ids.get(self.sheet.focus).copied()
     }
 }

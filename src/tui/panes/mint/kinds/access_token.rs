@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Id {
+pub(crate) enum Id {
     Scopes,
     Lifetime,
     Through,
@@ -58,7 +58,7 @@ impl KindForm for Id {
     }
 }
 
-pub fn item(scopes: &[String]) -> Item {
+pub(crate) fn item(scopes: &[String]) -> Item {
     let target = match scopes {
         [] => String::new(),
         [only] => scopes::short(only).to_owned(),

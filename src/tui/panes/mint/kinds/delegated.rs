@@ -12,7 +12,7 @@ const COPIES: &[Action] = &[
     Action::Save,
 ];
 
-pub fn item(subject: &str, scopes: &[String]) -> Item {
+pub(crate) fn item(subject: &str, scopes: &[String]) -> Item {
     let mut facts = vec![("user", subject.to_owned())];
     facts.extend(scope_facts("scope", scopes));
     Item { target: subject.to_owned(), facts, copies: COPIES }

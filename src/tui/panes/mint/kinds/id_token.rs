@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Id {
+pub(crate) enum Id {
     Audience,
     Email,
     Organization,
@@ -64,7 +64,7 @@ impl KindForm for Id {
     }
 }
 
-pub fn item(audience: &str) -> Item {
+pub(crate) fn item(audience: &str) -> Item {
     let facts = vec![("audience", audience.to_owned())];
     Item { target: audience.to_owned(), facts, copies: JWT_COPIES }
 }

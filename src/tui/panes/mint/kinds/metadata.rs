@@ -18,7 +18,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Id {
+pub(crate) enum Id {
     What,
     Account,
     Scopes,
@@ -103,7 +103,7 @@ impl KindForm for Id {
 }
 
 /// A metadata server may ignore the requested scopes; a remark says so.
-pub fn item(scopes: &[String]) -> Item {
+pub(crate) fn item(scopes: &[String]) -> Item {
     let target = match scopes {
         [] => "the machine's scopes".to_owned(),
         _ => format!("asked for {}", scopes::set(scopes)),

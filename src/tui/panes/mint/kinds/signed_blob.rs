@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Id {
+pub(crate) enum Id {
     Source,
     Data,
     File,
@@ -117,7 +117,7 @@ const COPIES: &[Action] = &[
     Action::Save,
 ];
 
-pub fn item(payload: &Payload) -> Item {
+pub(crate) fn item(payload: &Payload) -> Item {
     let target = match payload {
         Payload::File(path) => path.display().to_string(),
         Payload::Bytes(bytes) => format!("{} bytes", thousands(bytes.len())),

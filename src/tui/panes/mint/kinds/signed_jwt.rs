@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Id {
+pub(crate) enum Id {
     Template,
     Claims,
     Lifetime,
@@ -25,7 +25,7 @@ pub enum Id {
 
 /// Claims typed under each template, so that switching templates loses nothing.
 #[derive(Clone, Debug, Default)]
-pub struct Templates {
+pub(crate) struct Templates {
     shown: usize,
     typed: HashMap<usize, String>,
 }
@@ -95,6 +95,6 @@ impl KindForm for Id {
     }
 }
 
-pub fn item(claims: &str) -> Item {
+pub(crate) fn item(claims: &str) -> Item {
     signed(audience::of_claims(claims).unwrap_or_else(|| "own claims".to_owned()), JWT_COPIES)
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Id {
+pub(crate) enum Id {
     Object,
     Method,
     Expires,
@@ -94,6 +94,6 @@ fn lines<T>(text: &str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<
 const COPIES: &[Action] =
     &[Action::CopyRaw, Action::CopyCurl, Action::CopyGcloud, Action::CopyDecoded, Action::Save];
 
-pub fn item(url: &SignedUrl) -> Item {
+pub(crate) fn item(url: &SignedUrl) -> Item {
     signed(format!("{} gs://{}/{}", url.method, url.bucket, url.object), COPIES)
 }

@@ -57,7 +57,6 @@ fn empty<Id: KindForm>() -> Form<Id, Id::Kept> {
     form
 }
 
-/// A valid form.
 fn good<Id: Good>() -> Form<Id, Id::Kept> {
     let mut form = empty::<Id>();
     Id::TEXTS.iter().for_each(|(field, text)| form.set_text(*field, text));
