@@ -1,4 +1,4 @@
-//! impersona: see who may become a Google Cloud service account, mint every kind of short-lived credential, and
+//! impersona: see who can impersonate a Google Cloud service account, mint every kind of short-lived credential, and
 //! understand the result, without leaving the terminal.
 //!
 //! | module | owns |

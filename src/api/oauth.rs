@@ -52,7 +52,7 @@ impl KeySource {
         let moved =
             endpoints.overridden().into_iter().find(|(name, _)| *name == endpoints::name(Service::Certs));
         match moved {
-            Some((_, host)) => format!("{whose} at {host}, an EMULATOR and not Google"),
+            Some((_, host)) => format!("{whose} (emulator at {host}, not Google)"),
             None => whose,
         }
     }

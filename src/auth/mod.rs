@@ -11,6 +11,7 @@
 //! [`all`] lists everything that is there, to choose from. Nothing here shows a secret or writes a file; addresses that
 //! a file names are trusted by the rule of [`trust`] only.
 
+mod choices;
 #[cfg(test)]
 mod contract_tests;
 mod credentials;
@@ -25,16 +26,14 @@ mod patience;
 pub(crate) mod token_cache;
 pub(crate) mod trust;
 
+pub(crate) use choices::{all, choice, load};
 pub(crate) use patience::Patience;
 use std::path::{Path, PathBuf};
 
 use crate::{
     http::{ApiError, ErrorKind},
     local::env::Env,
-    model::{
-        caller::{Caller, Choice, CredentialSource},
-        secret::Secret,
-    },
+    model::{caller::Caller, secret::Secret},
 };
 use credentials::{Credentials, Impersonated};
 pub(crate) use exchange::Found;
@@ -244,86 +243,6 @@ fn well_known(env: &Env) -> Option<PathBuf> {
 /// `NO_GCE_CHECK=true`, exactly, keeps the metadata server from being asked who we are (google-auth).
 fn asks_the_machine(env: &Env) -> bool {
     env.get("NO_GCE_CHECK") != Some("true")
-}
-
-/// Everything that is there to call as. Reads small files; asks nobody, and runs nothing.
-pub(crate) fn all(env: &Env, options: &FindOptions) -> Vec<Choice> {
-    let mut found: Vec<CredentialSource> =
-        options.credentials_file.iter().cloned().map(CredentialSource::File).collect();
-    found.extend(options.stdin_token.iter().map(|_| CredentialSource::Stdin));
-    if env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").is_some() {
-        found.push(CredentialSource::Variable);
-    }
-    found.extend(env.get("GOOGLE_APPLICATION_CREDENTIALS").map(|path| CredentialSource::File(path.into())));
-    found.extend(well_known(env).map(CredentialSource::File));
-    found.extend(gcloud::logins(env).into_iter().map(|login| CredentialSource::Gcloud(login.name)));
-    if asks_the_machine(env) {
-        found.push(CredentialSource::Machine);
-    }
-    let mut seen = Vec::new();
-    found.retain(|how| {
-        let new = !seen.contains(how);
-        seen.push(how.clone());
-        new
-    });
-    found.into_iter().map(|how| choice(how, env, options)).collect()
-}
-
-/// What can be said of one without asking anybody.
-pub(crate) fn choice(how: CredentialSource, env: &Env, options: &FindOptions) -> Choice {
-    match load(&how, env, options) {
-        Ok(source) => Choice {
-            gclouds_own: matches!(&source.credentials, Credentials::Gcloud(login) if login.active),
-            how,
-            label: source.label.clone(),
-            principal: source.principal.clone(),
-            about: match (&source.principal, source.credentials.program()) {
-                (Some(principal), Some(program)) => format!("runs {program}, as {principal}"),
-                (Some(principal), None) => format!("{}, {principal}", source.kind()),
-                (None, Some(program)) => format!("{}, runs {program}", source.kind()),
-                (None, None) => source.kind().to_owned(),
-            },
-        },
-        Err(error) => {
-            let label = match &how {
-                CredentialSource::File(path) => named_by(path, env),
-                CredentialSource::Stdin => "stdin".to_owned(),
-                CredentialSource::Variable => "CLOUDSDK_AUTH_ACCESS_TOKEN".to_owned(),
-                CredentialSource::Gcloud(name) => format!("gcloud configuration “{name}”"),
-                CredentialSource::Machine => machine::LABEL.to_owned(),
-            };
-            Choice { how, label, about: error.sentence(), principal: None, gclouds_own: false }
-        }
-    }
-}
-
-/// The credentials of a choice.
-///
-/// # Errors
-/// As for [`find`].
-pub(crate) fn load(how: &CredentialSource, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
-    match how {
-        CredentialSource::File(path) => own_file(&at_home(path, env), env),
-        CredentialSource::Stdin => {
-            let token = options.stdin_token.as_ref().map(Secret::expose).unwrap_or_default().trim();
-            Source::token(Secret::new(token), "stdin", env)
-        }
-        CredentialSource::Variable => {
-            let token = env.get("CLOUDSDK_AUTH_ACCESS_TOKEN").unwrap_or_default().trim();
-            Source::token(Secret::new(token), "CLOUDSDK_AUTH_ACCESS_TOKEN", env)
-        }
-        CredentialSource::Gcloud(name) => gcloud::logins(env)
-            .into_iter()
-            .find(|login| login.name == *name)
-            .map(|login| Source::gcloud(login, env))
-            .ok_or_else(|| {
-                let message = format!("gcloud has no configuration “{name}” with a login.");
-                ApiError::new(ErrorKind::Credentials, message).with_next("Log in with `gcloud auth login`.")
-            }),
-        CredentialSource::Machine => {
-            Ok(Source::new(machine::LABEL, machine::LABEL, Credentials::Machine).with_environment(env))
-        }
-    }
 }
 
 #[cfg(test)]

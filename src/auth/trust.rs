@@ -1,5 +1,5 @@
 //! Whether a credentials file may send its secrets where it says. Google's hosts, the universe's and this machine are
-//! trusted; anything else is shown and confirmed by a person, once for each file as it is.
+//! trusted; anything else is shown and confirmed by a person, once per file version.
 
 use std::{
     fs, io,

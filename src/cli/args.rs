@@ -27,8 +27,8 @@ pub(crate) struct Args {
     pub(crate) command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 2 wrong usage or configuration, 3 no or broken caller credentials, \
-    4 permission denied, 5 not found, 6 conflict, 7 network, timeout or server trouble, 8 refused input, 1 anything else";
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 other error or cancelled, 2 usage or configuration error, 3 missing or invalid credentials, \
+    4 permission denied, 5 not found, 6 conflict, 7 network, timeout, quota or server error, 8 invalid input";
 
 /// The subcommands.
 #[derive(Clone, Debug, Subcommand)]
@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Decode(Decode),
     /// Explain a denial: an error that you paste, or your last one
     Doctor {
-        /// A response body, or what gcloud or a library printed; - for stdin; your last failure if left out
+        /// A response body, or what gcloud or a library printed; - for stdin; defaults to your last failure
         file: Option<PathBuf>,
     },
     /// Run a local emulator of Google's services, for tests

@@ -1,4 +1,4 @@
-//! What is known of a delegation chain, hop by hop. Hop one is asked of IAM, for it is about the caller; every later
+//! What is known of a delegation chain, hop by hop. IAM answers for hop one, because it concerns the caller; every later
 //! one can only be read out of the next account's policy and those above it, or tried by minting, which leaves traces.
 
 use std::collections::HashMap;
@@ -53,7 +53,7 @@ pub async fn check_chain(client: &Client, account: &str, delegates: &[String], l
 async fn first(client: &Client, to: &str, permission: Permission) -> HopState {
     match client.test_permissions(to).await {
         Ok(granted) => match granted.answer(permission) {
-            Some(true) => HopState::Yes("IAM says so".into()),
+            Some(true) => HopState::Yes("per IAM".into()),
             Some(false) => HopState::No(format!("IAM says no; {} would grant it", permission.role)),
             None => HopState::CannotTell(format!("IAM can't be asked about {}", permission.name)),
         },
@@ -156,7 +156,7 @@ pub async fn probe_chain(client: &Client, account: &str, delegates: &[String], l
         let tried = client.mint(&request).await.map(drop);
         match tried {
             Ok(()) => {
-                hops[at - 1].state = HopState::Yes("a token was minted through it and discarded".into());
+                hops[at - 1].state = HopState::Yes("test mint".into());
                 if is_last && last == GET_ACCESS_TOKEN {
                     hops[at].state = HopState::Yes("a token was minted and discarded".into());
                 }

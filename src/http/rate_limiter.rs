@@ -1,4 +1,4 @@
-//! Keeps probing modest. Bulk reads go through a token bucket, slow down when the server says so, and stop after
+//! Limits how fast bulk reads are sent. Bulk reads go through a token bucket, slow down when the server says so, and stop after
 //! repeated denials: calls are audited, and repeated denials alarm people. It delays and refuses; it sends nothing. One
 //! client charges one project, so a bucket for each client is a bucket for each consumer project.
 

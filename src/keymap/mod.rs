@@ -307,11 +307,11 @@ impl Row {
         self.ctx.is_of_palette() && is_first && !opens_palette
     }
 
-    /// Label and description, for help and documentation: `filter the list: all words must match; !word excludes`.
+    /// Label and description, for help and documentation: `filter the list (all words must match; !word excludes)`.
     pub(crate) fn text(&self) -> String {
         match self.description {
             "" => self.label.to_owned(),
-            description => format!("{}: {description}", self.label),
+            description => format!("{} ({description})", self.label),
         }
     }
 }
@@ -345,8 +345,8 @@ pub(crate) const TABLE: &[Row] = &[
     row(KeyCtx::Accounts, Action::Sort, "sort", "o", "sort by the next column", (0, "")),
     row(KeyCtx::Accounts, Action::SortDirection, "sort-direction", "O", "reverse the sort", (0, "")),
     row(KeyCtx::Accounts, Action::Favourite, "favourite", "f", "toggle favourite", (0, "")),
-    row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test access to all accounts", (0, "")).about("those listed, one audited call each; again: pause"),
-    row(KeyCtx::Accounts, Action::TypeAccount, "type-account", "A", "open an account by name", (8, "by name")).about("works without a list"),
+    row(KeyCtx::Accounts, Action::TestAll, "test-all", "m", "test access to listed accounts", (0, "")).about("one audited call each; press again to pause"),
+    row(KeyCtx::Accounts, Action::TypeAccount, "type-account", "A", "open an account by name", (8, "by name")).about("even one that isn't listed"),
     // places
     row(KeyCtx::Global, Action::Show(PaneId::Accounts), "accounts", "0", "go to the account list", (0, "")),
     row(KeyCtx::Global, Action::Show(PaneId::Overview), "overview", "1", "show the account overview", (0, "")),
@@ -356,19 +356,19 @@ pub(crate) const TABLE: &[Row] = &[
     row(KeyCtx::Global, Action::Show(PaneId::Activity), "activity", "6 @", "show all requests", (0, "")),
     row(KeyCtx::Global, Action::Zoom, "zoom", "+", "zoom pane on/off", (0, "")),
     row(KeyCtx::Global, Action::Project, "project", "P", "switch project…", (7, "project")),
-    row(KeyCtx::Global, Action::Callers, "callers", "i", "switch caller…", (0, "")).about("to any credentials found here, or to a file"),
+    row(KeyCtx::Global, Action::Callers, "callers", "i", "switch caller…", (0, "")).about("any credentials found here, or a file"),
     row(KeyCtx::Global, Action::Impersonate, "impersonate", "", "impersonate this account", (0, "")).about("for all further calls"),
     row(KeyCtx::Global, Action::CallerBack, "caller-back", "", "switch to the previous caller", (0, "")),
     // the policy
-    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access…", (3, "grant")).about("to the opened account; staged, never immediate"),
+    row(KeyCtx::Global, Action::Grant, "grant", "a", "grant access…", (3, "grant")).about("on the opened account; staged, never immediate"),
     row(KeyCtx::Policy, Action::Fold, "fold", "enter", "fold or unfold", (0, "")),
     row(KeyCtx::Policy, Action::Revoke, "revoke", "D", "revoke this grant", (3, "revoke")).about("staged until you review and write it"),
     row(KeyCtx::Policy, Action::EditGrant, "edit", "e", "edit this grant", (4, "edit")).about("its role or condition; staged"),
     row(KeyCtx::Policy, Action::ToggleView, "by-member", "v", "group by role or member", (8, "view")),
-    row(KeyCtx::Policy, Action::Mark, "mark", "space", "mark this grant", (0, "")).about("to revoke several together"),
+    row(KeyCtx::Policy, Action::Mark, "mark", "space", "mark this grant", (0, "")).about("then revoke several together"),
     row(KeyCtx::Policy, Action::Sort, "sort-policy", "o", "sort the policy's groups", (0, "")).about("by what they grant, by name or by count"),
     row(KeyCtx::Policy, Action::SortDirection, "sort-policy-direction", "O", "reverse the policy's sort", (0, "")),
-    row(KeyCtx::Policy, Action::Review, "review", "s", "review staged changes", (2, "review")).about("and write them"),
+    row(KeyCtx::Policy, Action::Review, "review", "s", "review staged changes", (2, "review")).about("then write them"),
     row(KeyCtx::Policy, Action::Undo, "undo", "z", "undo the last staged edit", (7, "undo")),
     row(KeyCtx::Policy, Action::Redo, "redo", "Z", "redo the undone edit", (0, "")),
     row(KeyCtx::Policy, Action::History, "history", "H", "show policy history", (9, "history")),
@@ -390,12 +390,12 @@ pub(crate) const TABLE: &[Row] = &[
     row(KeyCtx::Shelf, Action::Inspect, "inspect-this", "enter", "inspect this credential", (3, "inspect this")),
     row(KeyCtx::Shelf, Action::Reveal, "reveal", "*", "reveal or hide the secret", (0, "")).about("for 30 seconds"),
     row(KeyCtx::Shelf, Action::MintEdited, "mint-edited", "e", "edit and mint again", (6, "edit")),
-    row(KeyCtx::Shelf, Action::FavouriteTarget, "favourite-target", "f", "favourite its scopes or audience", (0, "")).about("again: remove"),
+    row(KeyCtx::Shelf, Action::FavouriteTarget, "favourite-target", "f", "favourite its scopes or audience", (0, "")).about("press again to remove"),
     row(KeyCtx::Shelf, Action::Exchange, "exchange", "E", "exchange this JWT", (0, "")).about("for a Workspace user's access token"),
     row(KeyCtx::Shelf, Action::WipeOne, "wipe-one", "D", "wipe this credential", (0, "")),
     row(KeyCtx::Global, Action::Wipe, "wipe", "X", "wipe all credentials", (0, "")).about("shelf, inspector and clipboard"),
     // inspecting
-    row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "check the signature", (2, "check")).about("with the signer's public keys; an opaque access token: ask Google"),
+    row(KeyCtx::Inspect, Action::CheckSignature, "check-signature", "enter", "check the signature", (2, "check")).about("with the signer's public keys; asks Google about an opaque access token"),
     row(KeyCtx::Inspect, Action::Expect, "expect", "e", "check against…", (3, "check against")).about("a URL, an API, an audience, or keys in a file"),
     row(KeyCtx::Inspect, Action::Fix, "fix", "f", "mint a token that fits", (4, "fix")),
     row(KeyCtx::Inspect, Action::ToggleRaw, "toggle-raw", "v", "toggle raw claims", (5, "raw")),
@@ -433,8 +433,8 @@ pub(crate) const TABLE: &[Row] = &[
     // forms
     row(KeyCtx::Form, Action::NextField, "next-field", "tab", "go to the next field", (1, "field")),
     row(KeyCtx::Form, Action::PreviousField, "previous-field", "shift-tab", "go to the previous field", (0, "")),
-    row(KeyCtx::Form, Action::Toggle, "toggle", "space", "toggle or next choice", (3, "toggle")).about("in text: a space"),
-    row(KeyCtx::Form, Action::Accept, "accept", "enter", "accept or continue", (0, "")).about("accepts the completion, else next field; on the button: submit"),
+    row(KeyCtx::Form, Action::Toggle, "toggle", "space", "toggle or next choice", (3, "toggle")).about("types a space in text"),
+    row(KeyCtx::Form, Action::Accept, "accept", "enter", "accept or continue", (0, "")).about("accepts the completion, else goes to the next field; submits on the button"),
     row(KeyCtx::Form, Action::Submit, "submit", "ctrl-s", "submit the form", (2, "submit")),
     row(KeyCtx::Form, Action::Down, "next-completion", "Down", "select the next completion", (0, "")),
     row(KeyCtx::Form, Action::Up, "previous-completion", "Up", "select the previous completion", (0, "")),
@@ -451,11 +451,11 @@ pub(crate) const TABLE: &[Row] = &[
     row(KeyCtx::Always, Action::Help, "help", "F1", "show help", (0, "")).about("for this place"),
     row(KeyCtx::Global, Action::Help, "help-mark", "?", "show help", (21, "help")).about("for this place"),
     row(KeyCtx::Help, Action::Back, "close-help", "q ?", "close the help", (1, "close")),
-    row(KeyCtx::Always, Action::Back, "back", "esc", "go back", (22, "back")).about("never quits"),
+    row(KeyCtx::Always, Action::Back, "back", "esc", "go back", (22, "back")).about("it never quits"),
     row(KeyCtx::Global, Action::Refresh, "refresh", "r ctrl-r", "refresh", (0, "")),
     row(KeyCtx::Global, Action::Quit, "quit", "q", "quit", (0, "")),
     row(KeyCtx::Always, Action::Leave, "leave", "ctrl-c", "quit at once", (0, "")),
-    row(KeyCtx::Always, Action::Suspend, "suspend", "ctrl-z", "suspend", (0, "")).about("fg resumes"),
+    row(KeyCtx::Always, Action::Suspend, "suspend", "ctrl-z", "suspend", (0, "")).about("resume with fg"),
 ];
 
 fn unknown_action(name: &str) -> String {

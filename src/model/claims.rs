@@ -39,22 +39,22 @@ pub const TEMPLATES: [Template; 7] = [
     },
     Template {
         name: "domain-wide delegation",
-        about: "exchanged for a token of the Workspace user in sub",
+        about: "exchange it for an access token of the Workspace user in sub",
         text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"user@example.com\",\n  \"scope\": \"https://www.googleapis.com/auth/drive.readonly\",\n  \"aud\": \"https://oauth2.googleapis.com/token\"\n}",
     },
     Template {
         name: "service to service",
-        about: "for a service of your own that checks the account's keys",
+        about: "for your own service that verifies the account's keys",
         text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"email\": \"ACCOUNT\",\n  \"aud\": \"https://service.example.com\"\n}",
     },
     Template {
         name: "API Gateway",
-        about: "aud as in x-google-audiences of the API's definition",
+        about: "aud must match x-google-audiences in the API definition",
         text: "{\n  \"iss\": \"ACCOUNT\",\n  \"sub\": \"ACCOUNT\",\n  \"email\": \"ACCOUNT\",\n  \"aud\": \"https://gateway.example.com\"\n}",
     },
     Template {
         name: "identity provider",
-        about: "vouches for someone else, to services that trust this account's keys",
+        about: "identifies another user to services that trust this account's keys",
         text: "{\n  \"iss\": \"https://idp.example.com\",\n  \"sub\": \"user-1234\",\n  \"aud\": \"client-id\"\n}",
     },
     Template {
@@ -163,7 +163,7 @@ fn doubt_names(claims: &Claims, account: &str, warnings: &mut Vec<String>) {
     match text("iss") {
         None => warnings.push("no iss: no one can tell whose keys to check it with".into()),
         Some(iss) if iss != account => warnings
-            .push("iss is not this account: meant for an identity provider, refused by Google's APIs".into()),
+            .push("iss is not this account: meant for an identity provider; Google's APIs reject it".into()),
         Some(_) if text("sub").is_some_and(|sub| sub != account) => warnings
             .push("sub is not this account: meant for domain-wide delegation and identity providers".into()),
         Some(_) => {}

@@ -150,14 +150,14 @@ impl State {
         matches!(self, State::Holds { .. })
     }
 
-    /// `holds now, until 14:00Z`, `ended 2020-01-01`, …: the time for today (UTC), else the date.
+    /// `met, until 14:00Z`, `ended 2020-01-01`, …: the time for today (UTC), else the date.
     pub(crate) fn words(self, now: Timestamp) -> String {
         match self {
-            State::Holds { until: Some(until) } => format!("holds now, until {}", moment(until, now)),
-            State::Holds { until: None } => "holds now".to_owned(),
-            State::NotYet { from } => format!("not yet, from {}", moment(from, now)),
+            State::Holds { until: Some(until) } => format!("met, until {}", moment(until, now)),
+            State::Holds { until: None } => "met".to_owned(),
+            State::NotYet { from } => format!("not met before {}", moment(from, now)),
             State::Ended { at } => format!("expired {}", moment(at, now)),
-            State::Never => "never holds".to_owned(),
+            State::Never => "never met".to_owned(),
             State::Unknown => "depends on more than time".to_owned(),
         }
     }

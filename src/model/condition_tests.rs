@@ -76,8 +76,8 @@ fn what_depends_on_more_than_time_is_not_known() {
 #[test]
 fn the_moment_is_said_as_a_time_today_and_as_a_date_otherwise() {
     let until = |text: &str| Condition::expires(at(text), "t").words(at(NOON));
-    assert_eq!(until("2026-05-01T14:00:00Z"), "holds now, until 14:00Z");
-    assert_eq!(until("2026-05-02T14:00:00Z"), "holds now, until 2026-05-02 14:00Z");
+    assert_eq!(until("2026-05-01T14:00:00Z"), "met, until 14:00Z");
+    assert_eq!(until("2026-05-02T14:00:00Z"), "met, until 2026-05-02 14:00Z");
     assert_eq!(until("2020-01-01T00:00:00Z"), "expired 2020-01-01");
     assert_eq!(Condition::new("t", "x").words(at(NOON)), "depends on more than time");
 }
@@ -416,11 +416,11 @@ fn each_operator_is_counted_and_nothing_that_only_looks_like_one() {
 fn each_state_has_its_words_and_only_one_of_them_holds() {
     let then = at("2026-05-01T14:00:00Z");
     for (state, holds, words) in [
-        (State::Holds { until: Some(then) }, true, "holds now, until 14:00Z"),
-        (State::Holds { until: None }, true, "holds now"),
-        (State::NotYet { from: then }, false, "not yet, from 14:00Z"),
+        (State::Holds { until: Some(then) }, true, "met, until 14:00Z"),
+        (State::Holds { until: None }, true, "met"),
+        (State::NotYet { from: then }, false, "not met before 14:00Z"),
         (State::Ended { at: then }, false, "expired 14:00Z"),
-        (State::Never, false, "never holds"),
+        (State::Never, false, "never met"),
         (State::Unknown, false, "depends on more than time"),
     ] {
         assert_eq!((state.holds(), state.words(at(NOON)).as_str()), (holds, words));

@@ -64,6 +64,17 @@ impl Kind {
         self.row().1
     }
 
+    /// What is said once it is there: `Minted access token`, `Signed JWT`.
+    pub(crate) fn done(self) -> String {
+        match self {
+            Kind::AccessToken | Kind::IdToken => format!("Minted {}", self.name()),
+            Kind::SignedJwt => "Signed JWT".to_owned(),
+            Kind::SignedBlob => "Signed blob".to_owned(),
+            Kind::SignedUrl => "Signed URL".to_owned(),
+            Kind::Metadata | Kind::Delegated => format!("Got {}", self.name()),
+        }
+    }
+
     /// The permission on the account that minting one needs; none where IAM isn't involved.
     pub(crate) fn permission(self) -> Option<Permission> {
         self.row().2

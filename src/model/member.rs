@@ -215,10 +215,10 @@ impl Member {
         match self.kind() {
             Kind::AllUsers | Kind::AllAuthenticatedUsers => marks.push("public"),
             Kind::Deleted => marks.push("deleted principal"),
-            Kind::Group => marks.push("a group: its members are not visible"),
-            Kind::PrincipalSet => marks.push("a set of identities: its members are not visible"),
+            Kind::Group => marks.push("group: members hidden"),
+            Kind::PrincipalSet => marks.push("identity set: members hidden"),
             Kind::Domain => marks.push("whole domain"),
-            Kind::ProjectRole => marks.push("a role on a project: its members are not visible"),
+            Kind::ProjectRole => marks.push("project role: members hidden"),
             Kind::Other => marks.push("unknown form"),
             Kind::ServiceAccount | Kind::Kubernetes if self.is_service_agent() => {
                 marks.push("Google's service agent");
@@ -475,7 +475,7 @@ mod tests {
             ["Google's service agent"]
         );
         assert_eq!(marks("domain:example.net"), ["whole domain", "other domain"]);
-        assert_eq!(marks("group:oncall@example.com"), ["a group: its members are not visible"]);
+        assert_eq!(marks("group:oncall@example.com"), ["group: members hidden"]);
         assert_eq!(marks("allAuthenticatedUsers"), ["public"]);
         assert_eq!(marks("deleted:user:ghost@example.net?uid=6"), ["deleted principal"]);
         assert_eq!(marks("martian:x"), ["unknown form"]);

@@ -235,10 +235,10 @@ impl<B: Buffer> Worker<B> {
             (true, _, true) => Copied::Done(format!("Copied {what} (clears {clears})")),
             (true, _, false) => Copied::Done(format!("Copied {what}")),
             (_, true, true) => Copied::Done(format!(
-                "Copied {what} to tmux's buffer “{BUFFER}” (deleted {clears}); a copy that tmux passes to the terminal stays"
+                "Copied {what} to tmux buffer “{BUFFER}” (deleted {clears}); a copy that tmux passes to the terminal stays"
             )),
             (_, true, false) => Copied::Done(format!(
-                "Copied {what} to tmux's buffer “{BUFFER}”, and to the terminal if tmux allows it"
+                "Copied {what} to tmux buffer “{BUFFER}” (and to the terminal clipboard, if tmux allows it)"
             )),
             _ => Copied::ByTerminal(
                 clip.content().clone(),

@@ -29,7 +29,6 @@ const MAY_AWAIT: [&str; 11] = [
 
 /// Who may open a secret, and what for.
 const MAY_EXPOSE: [(&str, &str); 21] = [
-    ("src/http/handed_out.rs", "looks what it is made of before it goes anywhere"),
     ("src/tui/app/clip.rs", "takes out what could act where it is pasted"),
     ("src/auth/fields.rs", "looks whether a header can hold it"),
     ("src/api/credentials.rs", "reads the end of a JWT out of its claims"),
@@ -37,6 +36,7 @@ const MAY_EXPOSE: [(&str, &str); 21] = [
     ("src/api/credentials/signed_jwt.rs", "hashes what was signed"),
     ("src/http/transport.rs", "puts it on the wire"),
     ("src/http/redact.rs", "takes it out of answers that quote it"),
+    ("src/auth/choices.rs", "trims a token that was given on stdin"),
     ("src/auth/external/aws.rs", "signs the one request that AWS takes as proof"),
     ("src/auth/external/mod.rs", "puts client credentials into a header"),
     ("src/auth/key.rs", "signs with a service account's key"),

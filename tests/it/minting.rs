@@ -258,7 +258,7 @@ async fn each_hop_of_a_chain_is_looked_at_where_it_can_be_seen() {
     let delegates = vec![RELAY_A.to_owned(), RELAY_B.to_owned()];
     let hops = flows::check_chain(&client, VAULT, &delegates, GET_ACCESS_TOKEN).await;
     assert_eq!(hops.len(), 3);
-    assert_eq!(hops[0].state, HopState::Yes("IAM says so".into()));
+    assert_eq!(hops[0].state, HopState::Yes("per IAM".into()));
     assert!(
         matches!(&hops[1].state, HopState::Yes(how) if how.contains("serviceAccountTokenCreator")),
         "{:?}",

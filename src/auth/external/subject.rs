@@ -236,7 +236,7 @@ impl Executable {
     async fn run(&self, external: &External) -> Result<Secret, ApiError> {
         let argv = self.argv.join(" ");
         if !self.allowed {
-            let message = format!("The credentials file would run a program, which isn't allowed: {argv}");
+            let message = format!("The credentials file would run a program, which isn't allowed: {argv}.");
             return Err(ApiError::new(ErrorKind::Credentials, message).with_next(
                 "If you trust it, set GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES=1, as for Google's own libraries.",
             ));

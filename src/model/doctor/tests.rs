@@ -207,7 +207,7 @@ fn through_two() -> Refusal {
 
 #[test]
 fn of_a_chain_the_hop_that_is_closed_is_named_and_its_grant_is_the_step() {
-    let yes = || HopState::Yes("IAM says so".into());
+    let yes = || HopState::Yes("per IAM".into());
     let hops = vec![
         hop(None, RELAY_A, IMPLICIT_DELEGATION, yes()),
         hop(Some(RELAY_A), RELAY_B, IMPLICIT_DELEGATION, HopState::NoGrantSeen),

@@ -79,7 +79,7 @@ impl Check {
 }
 
 impl Expectation {
-    /// From what was typed after “I will call”: a URL, or an API by its name or host.
+    /// From what was typed as the destination: a URL, or an API by its name or host.
     ///
     /// # Errors
     /// A sentence with the valid forms.
@@ -261,7 +261,7 @@ impl Looked<'_> {
             self.no(
                 "issuer_refused",
                 Severity::Warning,
-                format!("issued by {}: services that expect Google's ID tokens refuse it", quoted(issuer)),
+                format!("issued by {}: services that expect Google's ID tokens reject it", quoted(issuer)),
                 self.expectation.wanted().map(Fix::IdToken),
             );
         }
@@ -401,7 +401,7 @@ impl Looked<'_> {
             match length {
                 1..=3_600 => self.yes("lifetime", "lifetime"),
                 3_601.. if self.expectation.api.is_some() && !self.to_google() => {
-                    let message = format!("lives {}; Google's endpoints accept 1h at most", words(length));
+                    let message = format!("lifetime is {}; Google accepts at most 1h", words(length));
                     self.no("lifetime_over_1h", Severity::Error, message, self.wanted_token());
                 }
                 _ => {}
@@ -416,7 +416,7 @@ impl Looked<'_> {
     fn at_end(&mut self) {
         let end = self.reading.times.exp.or(self.around.ends.map(Timestamp::as_second));
         if end.is_some_and(|end| end <= self.around.now.as_second()) {
-            self.no("expired", Severity::Error, "expired: no one accepts it any more", Some(Fix::Again));
+            self.no("expired", Severity::Error, "expired: services will reject it", Some(Fix::Again));
         }
     }
 

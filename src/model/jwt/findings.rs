@@ -305,7 +305,7 @@ impl Found {
                 self.add(
                     "lifetime_over_1h",
                     Severity::Error,
-                    format!("lives {length}; Google's endpoints accept 1h at most"),
+                    format!("lifetime is {length}; Google accepts at most 1h"),
                 );
             }
         }
@@ -334,7 +334,7 @@ impl Found {
             self.add(
                 "no_email",
                 Severity::Warning,
-                "has no email claim: services that grant access by email refuse it",
+                "has no email claim: services that grant access by email reject it",
             );
         } else if reading.claims.find("email_verified").is_none_or(|member| member.json != "true") {
             self.add("email_not_verified", Severity::Warning, "its email is not verified");

@@ -61,12 +61,12 @@ fn a_grant_says_what_it_lets_whom_do() {
     let add = Change { condition, ..change(Op::Add, OPEN_ID, "user:a@b.c") };
     assert_eq!(
         say(&add, json!([]), &world),
-        "lets this user mint ID tokens as deployer (“expires in 1 h”: holds now, until 13:00Z)"
+        "lets this user mint ID tokens as deployer (“expires in 1 h”: met, until 13:00Z)"
     );
     let other = Change { op: Op::Change, ..add };
     assert_eq!(
         say(&other, json!([]), &world),
-        "changes when this user can mint ID tokens as deployer: before, always; then, “expires in 1 h”: holds now, until 13:00Z"
+        "changes when this user can mint ID tokens as deployer: before, always; then, “expires in 1 h”: met, until 13:00Z"
     );
 }
 

@@ -259,7 +259,7 @@ impl Review<'_> {
     fn minted_tokens(&self) -> Option<String> {
         let mints = |triple: &Triple| Gives::of(&triple.role, self.cx.custom).is_none_or(Gives::mints);
         self.removed.iter().any(mints).then(|| {
-            "Revoking doesn't end tokens that are already minted: they live up to 1 h, access tokens up to 12 h where the \
+            "Revoking doesn't end tokens that are already minted: they last up to 1h, access tokens up to 12h where the \
              organization allows it, signed JWTs until their exp."
                 .to_owned()
         })

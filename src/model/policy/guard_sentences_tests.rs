@@ -223,7 +223,7 @@ fn each_guard_has_its_sentence_and_those_that_let_everybody_in_or_the_last_one_o
             &[],
             World::new(),
             None,
-            "Revoking doesn't end tokens that are already minted: they live up to 1 h, access tokens up to 12 h where \
+            "Revoking doesn't end tokens that are already minted: they last up to 1h, access tokens up to 12h where \
              the organization allows it, signed JWTs until their exp.",
         ),
         (

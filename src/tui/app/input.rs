@@ -324,14 +324,11 @@ impl AppState {
         let question = match (staged, self.shared.writes.is_empty()) {
             (0, true) => return self.leave(0, out),
             (_, false) => {
-                format!(
-                    "Quit while {} is being written? impersona waits for it first.",
-                    self.shared.writes.what()
-                )
+                format!("Quit after {} is written?", self.shared.writes.what())
             }
-            (1, true) => "Quit and lose staged edits? 1 account has edits that aren't written.".to_owned(),
+            (1, true) => "Quit and discard staged edits? 1 account has unwritten edits.".to_owned(),
             (count, true) => {
-                format!("Quit and lose staged edits? {count} accounts have edits that aren't written.")
+                format!("Quit and discard staged edits? {count} accounts have unwritten edits.")
             }
         };
         self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Quit });

@@ -251,7 +251,7 @@ fn a_form_shows_the_hops_of_its_own_chain_only_and_looks_again_when_it_is_opened
         from: None,
         to: format!("{to}.iam.gserviceaccount.com"),
         permission: SIGN_JWT,
-        state: HopState::Yes("IAM says so".into()),
+        state: HopState::Yes("per IAM".into()),
     };
     let looked = |screen: &Screen| {
         let checks = |call: &Call| matches!(call, Call::CheckChain { .. });

@@ -82,7 +82,7 @@ fn what_becomes_of_a_grant_goes_by_what_is_known_of_the_policy_when_it_is_sent()
         ("being read", form(reading()), None, Level::Info, "Reading the policy first", 1),
         ("refused", answered(Err(denied())), None, Level::Info, "Reading the policy first", 2),
         ("mangled", answered(Ok(mangled())), None, Level::Error, "_withcond_", 1),
-        ("staged already", before("a ctrl-s"), Some(1), Level::Warning, "nothing staged", 1),
+        ("staged already", before("a ctrl-s"), Some(1), Level::Warning, "Nothing staged", 1),
         ("staged and undone", before("a ctrl-s z"), Some(1), Level::Info, "Staged. Press s", 1),
         ("more staged", before("j D"), Some(2), Level::Info, "Staged. Press s", 1),
     ];

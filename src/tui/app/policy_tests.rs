@@ -190,7 +190,7 @@ fn a_write_that_is_done_says_so_and_the_callers_own_grant_is_watched() {
         watch,
         Ok(Reply::from(Watched::Works { attempts: 3, after: std::time::Duration::from_secs(4) })),
     );
-    assert!(screen.notice().contains("works"), "{}", screen.notice());
+    assert!(screen.notice().contains("is in effect"), "{}", screen.notice());
 }
 
 fn tests(screen: &Screen) -> Vec<ReqId> {

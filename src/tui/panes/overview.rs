@@ -174,7 +174,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             } else {
                 Span::styled("enabled", theme.good)
             };
-            row("unique id", text(&account.unique_id));
+            row("unique ID", text(&account.unique_id));
             row("state", vec![state]);
             row("project", text(&account.project));
             for (label, value) in [("name", &account.display_name), ("description", &account.description)] {
@@ -276,10 +276,12 @@ fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<St
         return Some(format!("{}{}", error.sentence(), error.next_words()));
     }
     if granted?.is_none() && facts.account.error.is_some() {
-        return Some("You have no access, or the account doesn't exist: Google doesn't say which.".into());
+        return Some(
+            "You don't have access, or the account doesn't exist (Google doesn't say which).".into(),
+        );
     }
     let (mint, grant) = (shared.keymap.key(Action::MintMenu), shared.keymap.key(Action::Grant));
     Some(format!(
-        "“yes” is IAM's answer. A disabled API, scopes, VPC Service Controls or a grant still propagating can block the call. {mint} mints; {grant} grants missing access or prepares a request for it."
+        "“yes” covers IAM only: a disabled API, missing scopes, VPC Service Controls or grant propagation can still block the call. {mint} mints; {grant} grants missing access or prepares a request for it."
     ))
 }

@@ -157,7 +157,7 @@ impl PolicyPane {
         let levels = shared.levels(account);
         let unread = facts.above.value.iter().flatten().filter_map(|level| {
             let error = level.policy.as_ref().err()?;
-            Some(format!("{}  ? not read: {}", level.to_model().name, error.sentence()))
+            Some(format!("{}  ? can't read its policy: {}", level.to_model().name, error.sentence()))
         });
         let changes = facts.staged.as_ref().map(Staged::changes).unwrap_or_default();
         self.staged = changes.len();

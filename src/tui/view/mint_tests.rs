@@ -138,7 +138,7 @@ fn the_hops_of_a_chain() {
         state,
     };
     let hops = vec![
-        hop(None, "relay-a@acme-ci", IMPLICIT_DELEGATION, HopState::Yes("IAM says so".into())),
+        hop(None, "relay-a@acme-ci", IMPLICIT_DELEGATION, HopState::Yes("per IAM".into())),
         hop(Some("relay-a@acme-ci"), "relay-b@acme-ci", IMPLICIT_DELEGATION, HopState::NoGrantSeen),
         hop(
             Some("relay-b@acme-ci"),

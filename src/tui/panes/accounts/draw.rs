@@ -43,7 +43,7 @@ impl Accounts {
                         keys.key(Action::Open)
                     )
                 }
-                Err(_) => "No listed account matches the filter.".to_owned(),
+                Err(_) => "No listed account matches the filter. Press esc to clear it.".to_owned(),
             }
         } else {
             format!("This project has no service accounts. {by_name}")

@@ -186,7 +186,7 @@ impl Inspect {
         let mut lines = Vec::new();
         if !self.expectation.is_empty() {
             lines.push(Line::from(vec![
-                Span::styled("I will call  ", theme.dim),
+                Span::styled("destination  ", theme.dim),
                 Span::styled(safe_line(&self.expectation.words()).into_owned(), theme.strong),
             ]));
         }

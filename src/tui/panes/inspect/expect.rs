@@ -26,9 +26,9 @@ pub(super) fn form() -> Form {
     Form::new(
         "check",
         vec![
-            Field::text("call", "I will call", "", "a URL, or a Google API such as storage"),
+            Field::text("call", "destination", "", "a URL, or a Google API such as storage"),
             Field::text("audience", "audience", "", "what the service expects, if not the URL"),
-            Field::text("keys", "keys from", "", "a JWKS or certificate file; empty: the signer's keys"),
+            Field::text("keys", "public keys", "", "a JWKS or certificate file; empty: the signer's keys"),
         ],
     )
 }

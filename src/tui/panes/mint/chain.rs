@@ -24,7 +24,7 @@ impl Mint {
     pub(super) fn ask_to_probe(&mut self, cx: &mut Cx) {
         let chain = self.form(cx.shared).and_then(kinds::delegates).filter(|delegates| !delegates.is_empty());
         let Some(delegates) = chain.filter(|_| self.kind != Kind::Metadata) else {
-            return cx.notice(Level::Warning, "No chain to test: enter delegates in the field “through”");
+            return cx.notice(Level::Warning, "No chain to test: enter delegates first");
         };
         let question = format!(
             "Test the chain by minting? This mints up to {} access tokens and discards them at once. Google audits every attempt, denials included. Each hop needs iam.serviceAccounts.getAccessToken, which delegation doesn't imply.",

@@ -157,7 +157,7 @@ impl Mint {
         if area.height > TIGHT {
             let value =
                 Rect { x: area.x + LABEL.min(area.width), width: area.width.saturating_sub(LABEL), ..area };
-            let label = if self.kind == Kind::Metadata { "machine" } else { "access" };
+            let label = if self.kind == Kind::Metadata { "machine" } else { "permission" };
             buf.set_stringn(area.x, y, label, usize::from(area.width), theme.dim);
             let most = area.height.saturating_sub(3 + form.height(area.width));
             for line in self.known(form, look, value.width, most) {

@@ -116,7 +116,7 @@ impl Mint {
         let (level, remark) = shelf::first_remark(&credential);
         let text = format!(
             "{} for {}{}{remark}",
-            request.kind().name(),
+            request.kind().done(),
             short(credential.account()),
             left.unwrap_or_default()
         );
@@ -137,7 +137,7 @@ impl Mint {
         if !self.filling {
             self.shelf.go(0);
         }
-        cx.notice(level, format!("Minted {text}"));
+        cx.notice(level, text);
     }
 
     /// Toggles the selected credential's scopes or audience as a favourite.

@@ -257,7 +257,7 @@ pub(crate) fn delegates(form: &dyn MintForm) -> Option<Vec<String>> {
 }
 
 fn through_field<Id>(id: Id) -> Field<Id> {
-    Field::text(id, "through", "", "delegates, comma-separated, first hop first")
+    Field::text(id, "delegates", "", "comma-separated, first hop first")
 }
 
 fn scopes_field<Id>(id: Id, text: &str, note: &str) -> Field<Id> {

@@ -47,9 +47,11 @@ pub(crate) fn lines(
     let subject = shared.opened.clone().unwrap_or_default();
     let (glyph, style, said) = match shared.granted(&subject).and_then(|granted| granted.answer(permission)) {
         Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
-        Some(false) => {
-            (theme.glyphs.no, theme.bad, format!("{} (granted by {})", permission.name, permission.role))
-        }
+        Some(false) => (
+            theme.glyphs.no,
+            theme.bad,
+            format!("missing {} (included in {})", permission.name, permission.role),
+        ),
         None => ("?", theme.dim, format!("{}: not checked", permission.name)),
     };
     vec![Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])]

@@ -57,7 +57,7 @@ pub(crate) fn about(credential: &Credential) -> Vec<(&'static str, String)> {
     let request = &credential.request;
     let mut about = vec![("account", credential.account().to_owned())];
     about.extend(item(&request.what).facts);
-    about.extend(request.delegates.iter().map(|delegate| ("through", delegate.clone())));
+    about.extend(request.delegates.iter().map(|delegate| ("delegates", delegate.clone())));
     if let Some(signed) = &credential.signed {
         about.push(("key", signed.key_id.clone()));
         about.push(("sha256", signed.sha256.clone()));

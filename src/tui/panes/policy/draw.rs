@@ -131,7 +131,7 @@ impl PolicyPane {
             pad_right("  ROLE / MEMBER", columns.name),
             pad_right("FROM", columns.from),
             if columns.gives > 0 {
-                format!("{}GIVES", pad_right("CONDITION", columns.condition))
+                format!("{}ALLOWS", pad_right("CONDITION", columns.condition))
             } else {
                 "CONDITION".into()
             },
@@ -323,7 +323,7 @@ impl PolicyPane {
         let theme = look.theme;
         let count = history.list.value.as_ref().map_or(1, Vec::len);
         let height = u16::try_from(count).unwrap_or(u16::MAX).saturating_add(2).max(4);
-        let inner = popup(area, WIDTH, height, buf, Line::raw(" Policy before each write "), theme);
+        let inner = popup(area, WIDTH, height, buf, Line::raw(" Policy history "), theme);
         let text = match (&history.list.value, &history.list.error, history.list.awaiting) {
             (_, Some(error), _) => error.sentence(),
             (None, None, Some(_)) => "loading…".to_owned(),

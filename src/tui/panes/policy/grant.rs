@@ -129,9 +129,9 @@ fn form(member: &str, role: &str, until: &str, condition: Option<&Condition>, bu
         vec![
             Field::text("member", "member", member, "user:, group:, serviceAccount:, …"),
             Field::text("role", "role", role, "type to search").replaced_by_typing(),
-            Field::text("until", "until", until, "15m, 1h, 8h, a time, or never"),
-            Field::text("expression", "or condition", expression, "CEL; replaces “until”"),
-            Field::text("title", "title", title, "of the condition"),
+            Field::text("until", "expires", until, "15m, 1h, 8h, a date and time, or never"),
+            Field::text("expression", "condition", expression, "CEL, instead of an expiry"),
+            Field::text("title", "condition title", title, ""),
         ],
     )
 }
@@ -167,7 +167,7 @@ fn check_condition(
     let replaced = kept && timed;
     if !(expression.is_empty() || replaced) {
         if timed && form.text("until").trim() != DEFAULT_UNTIL {
-            return Err(("until", "Use either a time or a condition: clear one of them".into()));
+            return Err(("until", "Set an expiry or a condition, not both".into()));
         }
         if title.is_empty() {
             return Err(("expression", "A condition needs a title (the field below)".into()));

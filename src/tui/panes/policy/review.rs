@@ -245,6 +245,6 @@ pub(crate) fn title(account: &str, conflict: bool) -> String {
     if conflict {
         format!("Apply your change on top, to {short}?")
     } else {
-        format!("Write the policy of {short}?")
+        format!("Write these changes to {short}'s policy?")
     }
 }

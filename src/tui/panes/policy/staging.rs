@@ -74,7 +74,7 @@ impl PolicyPane {
                     let key = cx.shared.keymap.key(Action::Review);
                     cx.notice(Level::Info, format!("Staged. Press {key} to review and write"));
                 } else {
-                    cx.notice(Level::Warning, "Already the case; nothing staged");
+                    cx.notice(Level::Warning, "Nothing staged: that's already granted");
                 }
             }
             Err(why) => cx.notice(Level::Error, why),
@@ -213,7 +213,7 @@ impl PolicyPane {
                 self.mode = Mode::Browse;
                 self.stage(&account, edit, cx);
                 if let Some(words) = apart {
-                    cx.notice(Level::Warning, format!("Staged; {words}: it expires by Google's clock"));
+                    cx.notice(Level::Warning, format!("Staged. {words}; the expiry uses Google's clock"));
                 }
             }
         }
@@ -230,7 +230,7 @@ impl PolicyPane {
         }
         match history::back_to(snapshot, &today) {
             Ok(changes) if changes.is_empty() => {
-                cx.notice(Level::Info, "Nothing to restore: the policy is already like that")
+                cx.notice(Level::Info, "Nothing to restore: the policy already matches that version")
             }
             Ok(changes) => {
                 let count = changes.len();

@@ -43,10 +43,13 @@ impl PolicyPane {
             if said.refused.is_empty() && said.to_type().is_none() {
                 review.accepted = true;
                 let enter = cx.shared.keymap.key(Action::Write);
-                cx.notice(Level::Warning, format!("Read the warnings; press {enter} again to write anyway"));
+                cx.notice(
+                    Level::Warning,
+                    format!("Accept the safety checks: press {enter} again to write anyway"),
+                );
             } else if let Some(text) = said.to_type() {
                 review.accepted = true;
-                let text = format!("Type {text} to write anyway");
+                let text = format!("Type {text} to confirm");
                 cx.notice(Level::Warning, text);
             }
             return;
@@ -177,11 +180,11 @@ impl PolicyPane {
         match watch.req.open(reply) {
             Ok(Watched::Works { after, .. }) => {
                 let after = lifetime::words(after.as_secs() as i64);
-                cx.notice(Level::Info, format!("Your grant on {name} works (after {after})"));
+                cx.notice(Level::Info, format!("Your grant on {name} is in effect (took {after})"));
             }
             Ok(Watched::NotYet { after, .. }) => {
                 let after = lifetime::words(after.as_secs() as i64);
-                cx.notice(Level::Warning, format!("Your grant on {name} doesn't work yet after {after}; groups and conditions take longer"));
+                cx.notice(Level::Warning, format!("Your grant on {name} hasn't taken effect after {after}; groups and conditions take longer"));
             }
             Err(error) => cx.complain(&error),
         }

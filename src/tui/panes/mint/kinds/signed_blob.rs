@@ -34,7 +34,7 @@ impl KindForm for Id {
         Form::new(
             "sign",
             vec![
-                Field::choice(Id::Source, "sign", &SOURCES, "the format of the data below"),
+                Field::choice(Id::Source, "sign", &SOURCES, "of the data below"),
                 Field::area(Id::Data, "data", "", 3, "type or paste the data to sign"),
                 Field::text(Id::File, "file", "", "file path (read when you sign)"),
                 through_field(Id::Through),
@@ -94,7 +94,7 @@ fn payload(form: &mut Form<Id>) -> Option<Payload> {
         _ => Ok(data.into_bytes()),
     };
     let bytes = bytes.and_then(|bytes| match bytes.len() {
-        0 => Err("Nothing to sign yet".to_owned()),
+        0 => Err("Enter data or a file path to sign".to_owned()),
         n if n > LARGEST_PAYLOAD => Err("More than 4 MiB, the maximum for a request. Sign a digest instead, and have the verifier check that digest".to_owned()),
         _ => Ok(bytes),
     });
