@@ -78,7 +78,7 @@ pub(super) fn text(body: &[u8]) -> Result<&str, ApiError> {
     Ok(text)
 }
 
-/// Nobody answers: on a machine that is not at Google that is no fault.
+/// No server answers: on a machine outside Google that is expected.
 fn absent(error: ApiError, named: Option<&str>) -> ApiError {
     match (error.kind, named) {
         (ErrorKind::Network | ErrorKind::Timeout, Some(host)) => {

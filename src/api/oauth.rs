@@ -52,7 +52,7 @@ impl KeySource {
         let moved =
             endpoints.overridden().into_iter().find(|(name, _)| *name == endpoints::name(Service::Certs));
         match moved {
-            Some((_, host)) => format!("{whose} (emulator at {host}, not Google)"),
+            Some((_, host)) => format!("{whose} (EMULATOR at {host}, not Google)"),
             None => whose,
         }
     }

@@ -28,7 +28,8 @@ const MAY_AWAIT: [&str; 11] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 21] = [
+const MAY_EXPOSE: [(&str, &str); 22] = [
+    ("src/http/handed_out.rs", "looks what it is made of before it goes anywhere"),
     ("src/tui/app/clip.rs", "takes out what could act where it is pasted"),
     ("src/auth/fields.rs", "looks whether a header can hold it"),
     ("src/api/credentials.rs", "reads the end of a JWT out of its claims"),
@@ -175,11 +176,16 @@ fn only_the_outer_layers_wait() {
     }
 }
 
+/// Whether code opens a secret: by a call, or by handing on the function that does.
+fn opens(code: &str) -> bool {
+    code.contains(".expose()") || code.contains("Secret::expose")
+}
+
 #[test]
 fn a_secret_is_opened_only_where_there_is_a_reason() {
     let found: BTreeSet<String> = code()
         .into_iter()
-        .filter(|(name, code)| name != "src/model/secret.rs" && code.contains(".expose()"))
+        .filter(|(name, code)| name != "src/model/secret.rs" && opens(code))
         .map(|(name, _)| name)
         .collect();
     let allowed: BTreeSet<String> = MAY_EXPOSE.iter().map(|(name, _)| (*name).to_owned()).collect();

@@ -326,9 +326,7 @@ fn a_subcommand_of_the_demo_that_is_told_to_stop_takes_its_files_away_first() {
 #[test]
 fn the_exit_codes_are_in_the_help() {
     let help = Home::new().run(&["--help"]).good();
-    for text in
-        ["Exit codes: 0 done", "3 no or broken caller credentials", "8 refused input", "--quota-project"]
-    {
+    for text in ["Exit codes: 0 success", "3 missing", "8 invalid input", "--quota-project"] {
         assert!(help.contains(text), "{text}\n{help}");
     }
 }

@@ -145,7 +145,7 @@ fn inside_tmux_a_token_is_in_a_buffer_by_stdin_until_it_is_wiped_or_the_program_
     let Some(tmux) = Tmux::start(&home) else { return };
     let (mut terminal, token) = minted(&home, &tmux.vars());
     terminal.press("y y");
-    let notice = words(&terminal.wait_for("Copied access token of deployer@acme-prod to tmux's buffer"));
+    let notice = words(&terminal.wait_for("Copied access token of deployer@acme-prod to tmux buffer"));
     assert!(notice.contains("“impersona” (deleted in 60 s and on quit)"), "{notice}");
     assert!(notice.contains("a copy that tmux passes to the terminal stays"), "{notice}");
     assert_eq!(tmux.buffer().as_deref(), Some(token.as_str()));

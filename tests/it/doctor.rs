@@ -30,7 +30,7 @@ fn from_a_denial_through_the_grant_to_a_token_by_keys_alone() {
     let mut terminal = explorer(&home, &["--demo", "editable@acme-prod"]);
     terminal.wait_for("✓ edit policy");
     terminal.press("t a ctrl-s");
-    terminal.wait_for("✗ iam.serviceAccounts.getAccessToken");
+    terminal.wait_for("✗ missing iam.serviceAccounts.getAccessToken");
     terminal.wait_for("You don't have");
     explain(&mut terminal);
     terminal.wait_for("you don't have iam.serviceAccounts.getAccessToken on editable@acme-prod.");
@@ -43,9 +43,9 @@ fn from_a_denial_through_the_grant_to_a_token_by_keys_alone() {
     terminal.press("ctrl-s");
     terminal.wait_for("+ user:dev@example.com");
     terminal.press("s");
-    terminal.wait_for("Write the policy of editable@acme-prod?");
+    terminal.wait_for("Write these changes to editable@acme-prod");
     terminal.press("enter");
-    terminal.wait_for("Your grant on editable@acme-prod works");
+    terminal.wait_for("Your grant on editable@acme-prod is in effect");
     terminal.press("T");
     terminal.wait_for("Minted access token for editable@acme-prod");
 }

@@ -285,7 +285,7 @@ async fn a_chain_is_probed_hop_by_hop_and_stops_at_the_first_refusal() {
         async |delegates: &[&str], last| flows::probe_chain(&client, VAULT, &through(delegates), last).await;
     let hops = probe(&[RELAY_A, RELAY_B], GET_ACCESS_TOKEN).await;
     assert!(
-        hops.iter().all(|hop| matches!(&hop.state, HopState::Yes(how) if how.contains("minted"))),
+        hops.iter().all(|hop| matches!(&hop.state, HopState::Yes(how) if how.contains("test mint"))),
         "{hops:?}"
     );
     // relay-a may not mint for the vault itself, which says nothing against you and relay-a.

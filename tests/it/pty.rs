@@ -523,7 +523,7 @@ fn of_two_switches_the_later_one_counts() {
     let mut terminal = Terminal::start(&home, SIZE, &[], &emulator.env());
     terminal.wait_for("Accounts 60");
     terminal.press("enter");
-    terminal.wait_for("unique id");
+    terminal.wait_for("unique ID");
     terminal.press("i");
     terminal.wait_for("impersonate deployer@acme-prod");
     terminal.press("enter");

@@ -44,10 +44,11 @@ const NO_SECRET: [(&str, &str, &str); 6] = [
 ];
 
 /// Who says by itself how it is printed, and what of it.
-const SAYS_ITSELF: [(&str, &str); 4] = [
+const SAYS_ITSELF: [(&str, &str); 5] = [
     ("src/local/env.rs", "the names of the variables"),
     ("src/model/credential.rs", "how long it is, of what is to be signed"),
     ("src/model/secret.rs", "nothing"),
+    ("src/ops/mod.rs", "the number of a request under way"),
     ("src/tui/app/msg.rs", "how long it is, of what is pasted"),
 ];
 

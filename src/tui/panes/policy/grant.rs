@@ -131,7 +131,7 @@ fn form(member: &str, role: &str, until: &str, condition: Option<&Condition>, bu
             Field::text("role", "role", role, "type to search").replaced_by_typing(),
             Field::text("until", "expires", until, "15m, 1h, 8h, a date and time, or never"),
             Field::text("expression", "condition", expression, "CEL, instead of an expiry"),
-            Field::text("title", "condition title", title, ""),
+            Field::text("title", "title", title, "of the condition"),
         ],
     )
 }
