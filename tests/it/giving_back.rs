@@ -161,9 +161,7 @@ fn a_terminal_that_has_another_size_when_it_comes_back_is_drawn_in_it() {
 fn stopped_without_a_word_it_takes_the_terminal_again_from_whoever_had_it() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    // Either may come first.
-    terminal.wait_for("Accounts 60");
-    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
+    let before = terminal.wait_for_quiet();
     terminal.signal(Signal::STOP);
     terminal.is_stopped();
     terminal.is_reset();
@@ -270,9 +268,7 @@ fn a_panic_over_a_terminal_that_does_not_read_gives_it_back_too() {
 fn what_changed_while_the_terminal_did_not_read_is_one_frame() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    // Either may come first.
-    terminal.wait_for("Accounts 60");
-    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
+    let before = terminal.wait_for_quiet();
     fill(&mut terminal);
     for _ in 0..1_000 {
         terminal.press("? ?");
@@ -288,9 +284,7 @@ fn what_changed_while_the_terminal_did_not_read_is_one_frame() {
 fn a_size_that_came_and_went_before_it_was_drawn_leaves_no_trace() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    // Either may come first.
-    terminal.wait_for("Accounts 60");
-    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
+    let before = terminal.wait_for_quiet();
     fill(&mut terminal);
     terminal.resize((1, 1));
     terminal.resize(SIZE);
@@ -302,9 +296,7 @@ fn a_size_that_came_and_went_before_it_was_drawn_leaves_no_trace() {
 fn after_a_storm_of_sizes_the_screen_is_as_before() {
     let home = Home::new();
     let mut terminal = Terminal::demo(&home, SIZE);
-    // Either may come first.
-    terminal.wait_for("Accounts 60");
-    let before = terminal.wait_for_whole("in example.com, 3 folders deep");
+    let before = terminal.wait_for_quiet();
     for step in 0..500_u16 {
         terminal.resize((1 + step * 37 % 250, 1 + step * 17 % 90));
         if step % 10 == 0 {

@@ -192,6 +192,18 @@ impl Terminal {
         })
     }
 
+    /// Waits until the demo has said all that it says by itself: the caller, the list, and where the project is, which
+    /// come in any order. Until then the next answer changes the screen.
+    #[track_caller]
+    pub fn wait_for_quiet(&mut self) -> String {
+        self.wait("the demo with nothing left to come", |terminal| {
+            let screen = contents(&terminal.parser);
+            let all = ["dev@example.com · demo", "Accounts 60 ─", "in example.com, 3 folders deep"];
+            let is_whole = terminal.raw.ends_with(b"\x1b[?25l");
+            (is_whole && all.iter().all(|text| screen.contains(text))).then_some(screen)
+        })
+    }
+
     /// Waits until more than this many bytes were written.
     #[track_caller]
     pub fn wait_for_more_than(&mut self, bytes: usize) {
