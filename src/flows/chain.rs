@@ -95,7 +95,7 @@ fn judge(
     let mut best: Option<(Access, &Level)> = None;
     for (level, policy) in levels.iter().filter_map(|level| Some((level, level.policy.as_ref().ok()?))) {
         let found = access(policy, member, permission.name, &custom, now);
-        if best.as_ref().is_none_or(|(so_far, _)| found < *so_far) {
+        if best.as_ref().is_none_or(|(so_far, _)| found.rank() > so_far.rank()) {
             best = Some((found, level));
         }
     }
@@ -223,6 +223,16 @@ mod tests {
         let grant = json!({"bindings": [{"role": CREATOR, "members": [RELAY]}]});
         let yes = judged(&[level("", None), level("projects/p", Some(grant))]);
         assert_eq!(yes, HopState::Yes(format!("{CREATOR}, projects/p")));
+    }
+
+    #[test]
+    fn chain_names_the_nearest_level_when_several_grant() {
+        let bound = |role: &str| Some(json!({"bindings": [{"role": role, "members": [RELAY]}]}));
+        let custom = "projects/p/roles/relay";
+        let roles = HashMap::from([(custom.to_owned(), vec![IMPLICIT_DELEGATION.name.to_owned()])]);
+        let levels = [level("", bound(CREATOR)), level("projects/p", bound(custom))];
+        let found = judge(&levels, &Member::read(RELAY), IMPLICIT_DELEGATION, &roles, Timestamp::UNIX_EPOCH);
+        assert_eq!(found, HopState::Yes(format!("{CREATOR}, here")));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Whether a policy lets one member do one thing, as far as reading it can tell. It looks at one policy only; inherited
 //! policies are separate, and deny policies are not visible here at all.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 
 use super::{Member, Policy, gives::Lookup};
 use crate::model::{condition::State, role};
 
-/// What a policy says, surest first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a policy says.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     /// This role gives it.
     Granted(String),
@@ -15,6 +17,17 @@ pub(crate) enum Access {
     Unclear(String),
     /// No visible binding gives it.
     NotSeen,
+}
+
+impl Access {
+    /// How surely it gives access: more is surer. Roles and reasons don't count.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Access::Granted(_) => 2,
+            Access::Unclear(_) => 1,
+            Access::NotSeen => 0,
+        }
+    }
 }
 
 /// Whether a role gives a permission, by the role's name; `None` if neither the table of predefined roles nor the
@@ -58,7 +71,9 @@ pub(crate) fn access(
             }
         }
     };
-    policy.bindings().map(of_binding).min().unwrap_or(Access::NotSeen)
+    // Of those that are equally sure, the first in the policy.
+    let surest = policy.bindings().map(of_binding).min_by_key(|access| Reverse(access.rank()));
+    surest.unwrap_or(Access::NotSeen)
 }
 
 #[cfg(test)]
@@ -156,21 +171,13 @@ mod tests {
     const ROLES: [(&str, u8); 4] =
         [(CREATOR, 2), ("projects/p/roles/relay", 2), ("projects/p/roles/unknown", 1), ("roles/owner", 0)];
 
-    fn rank(access: &Access) -> u8 {
-        match access {
-            Access::Granted(_) => 2,
-            Access::Unclear(_) => 1,
-            Access::NotSeen => 0,
-        }
-    }
-
     fn ranked(bindings: serde_json::Value) -> u8 {
         let policy = Policy::parse(json!({ "bindings": bindings })).unwrap();
         let now = Timestamp::from_second(1_800_000_000).unwrap();
         let custom = |role: &str| {
             (role == "projects/p/roles/relay").then(|| vec![IMPLICIT_DELEGATION.name.to_owned()])
         };
-        rank(&access(&policy, &Member::read(RELAY), IMPLICIT_DELEGATION.name, &custom, now))
+        access(&policy, &Member::read(RELAY), IMPLICIT_DELEGATION.name, &custom, now).rank()
     }
 
     fn binding(role: &str, members: &[&str], expression: &str) -> serde_json::Value {
