@@ -25,10 +25,10 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
+        clock::now,
         endpoints::{self, Endpoints, Service},
         handed_out::HandedOut,
         request_spec::{RequestSpec, segment},
-        transport::now,
     },
     model::{
         clock::at_google,

@@ -9,10 +9,11 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
+        clock::now,
         endpoints::{self, Service},
         handed_out::{self, HandedOut},
         request_spec::{RequestSpec, segment},
-        transport::{Http, now},
+        transport::Http,
     },
     model::{
         caller::Charge,

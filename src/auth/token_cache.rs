@@ -12,10 +12,7 @@ use tokio::{
 
 use super::{Credentials, Found, Source, exchange, machine};
 use crate::{
-    http::{
-        ApiError, ErrorKind,
-        transport::{Http, now},
-    },
+    http::{ApiError, ErrorKind, clock::now, transport::Http},
     model::secret::Secret,
 };
 

@@ -22,9 +22,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser};
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::http::clock::now;
 use crate::http::endpoints::Service;
 use crate::http::record::{Outcome, Record};
 use crate::http::{ApiError, ErrorKind};
@@ -289,15 +289,6 @@ fn said(record: &Record) {
         "{} {}{} {status} {latency} ms{outcome}",
         record.method, record.host, record.path
     ));
-}
-
-/// The time, for everything that a subcommand says about it.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "the command line has no loop that could stamp messages with the time"
-)]
-fn now() -> Timestamp {
-    Timestamp::now()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::{
     api::{Client, commands},
-    http::{ApiError, ErrorKind, endpoints::Service, transport},
+    http::{ApiError, ErrorKind, endpoints::Service},
     local::history::{Snapshot, Snapshots, Whose},
     model::policy::{
         Policy,
@@ -251,7 +251,7 @@ async fn save(
 ) -> Result<String, ApiError> {
     let snapshot = Snapshot {
         id: String::new(),
-        time: transport::now(),
+        time: super::now(),
         whose: whose.clone(),
         change: changes.iter().map(line).collect(),
         policy: read.to_json(),

@@ -21,13 +21,7 @@ pub(crate) use read_keys::read_keys;
 pub use scan::{AT_ONCE, Found, IN_A_ROW, Question, Scanned, Tally, scan};
 pub(crate) use watch_grant::{Patience, Watched, Watching, watch_grant};
 
-use jiff::Timestamp;
-
-/// The clock of the flows: conditions depend on the time.
-#[allow(clippy::disallowed_methods, reason = "a flow has no loop that could stamp it with the time")]
-fn now() -> Timestamp {
-    Timestamp::now()
-}
+use crate::http::clock::now;
 
 #[cfg(test)]
 mod scan_tests;

@@ -8,9 +8,10 @@ use super::*;
 use crate::{
     api::{Client, Settings, testing},
     auth::{self, FindOptions},
-    http::{ApiError, ErrorKind, endpoints::Endpoints},
+    http::{ApiError, ErrorKind, clock::Stopped, endpoints::Endpoints},
     local::{env::Env, history::Snapshots},
     model::{
+        chain::HopState,
         condition::Condition,
         member::Member,
         permission::{GET_ACCESS_TOKEN, SIGN_BLOB, SIGN_JWT},
@@ -19,7 +20,7 @@ use crate::{
 };
 use impersona_emulator::{
     Delivery, Emulator, Fault, Handle, Options, Outcome, World,
-    names::{CAROL, CREATOR, DEV, EDITABLE, GET_POLICY, SET_POLICY, USER},
+    names::{CAROL, CREATOR, DEV, EDITABLE, GET_POLICY, SET_POLICY, USER, member::RELAY_A},
 };
 
 /// The example organization, a client of dev's, and a place for snapshots.
@@ -504,6 +505,21 @@ async fn an_echo_of_what_was_sent_is_not_taken_for_success() {
             other => panic!("{other:?}"),
         }
         assert_eq!(server.requests().await.iter().filter(|sent| sent.contains(":setIamPolicy")).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn chain_judges_conditions_by_the_clock_when_a_test_moves_it() {
+    let desk = Desk::new().await;
+    let clock = Stopped::now();
+    let end = super::now() + Duration::from_secs(3_600);
+    let granted = Triple { condition: Some(Condition::expires(end, "an hour")), ..triple(CREATOR, RELAY_A) };
+    desk.apply(desk.request(vec![Edit::Grant(granted)], Mode::Once).await).await.unwrap();
+    let delegates = [RELAY_A.trim_start_matches("serviceAccount:").to_owned()];
+    for (passed, open) in [(0, true), (7_200, false)] {
+        clock.forward(passed);
+        let hops = check_chain(&desk.client, EDITABLE, &delegates, GET_ACCESS_TOKEN).await;
+        assert_eq!(matches!(hops[1].state, HopState::Yes(_)), open, "{:?}", hops[1].state);
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{
 };
 use zeroize::Zeroizing;
 
-use crate::http::{ApiError, ErrorKind, transport::now};
+use crate::http::{ApiError, ErrorKind, clock::now};
 
 #[derive(Debug)]
 pub(crate) struct Answer {

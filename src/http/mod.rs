@@ -4,7 +4,6 @@
 
 pub(crate) mod answer;
 mod called_answer;
-#[cfg(test)]
 pub(crate) mod clock;
 pub mod endpoints;
 pub(crate) mod error;

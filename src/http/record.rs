@@ -19,9 +19,9 @@ use tokio::{sync::mpsc, time::Instant};
 use crate::{
     http::{
         ApiError,
+        clock::now,
         error::plain,
         request_spec::{Body, Method, RequestSpec},
-        transport::now,
     },
     model::shell::quote,
 };

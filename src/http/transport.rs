@@ -11,7 +11,6 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use jiff::Timestamp;
 use reqwest::{Url, header};
 use tokio::{sync::Mutex, time::Instant};
 use zeroize::Zeroizing;
@@ -20,6 +19,7 @@ use crate::{
     http::{
         ApiError, CallKind, ErrorKind,
         answer::{Answer, max_age, retry_after, skew},
+        clock::now,
         endpoints::{Endpoints, Service, is_loopback, takes_credentials},
         error::{is_html, plain},
         rate_limiter::RateLimiter,
@@ -33,19 +33,6 @@ use crate::{
 /// The header in requests to the metadata server, so that a web page can't make them, and in its answers, so that
 /// nobody else's are mistaken for them.
 const FLAVOR: (&str, &str) = ("Metadata-Flavor", "Google");
-
-/// The clock of the API layer; nothing else in it reads the time.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "token lives and record times need the real time; nothing pure calls this"
-)]
-pub(crate) fn now() -> Timestamp {
-    #[cfg(test)]
-    if let Some(now) = crate::http::clock::stopped() {
-        return now;
-    }
-    Timestamp::now()
-}
 
 /// The longest body that is read, in bytes. The largest real one is a page of 100 accounts, below 100 KiB.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;

@@ -16,7 +16,6 @@ use std::{
 };
 
 use crossterm::event::Event;
-use jiff::Timestamp;
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver},
     task::{AbortHandle, JoinError, JoinSet},
@@ -26,7 +25,7 @@ use tokio::{
 use crate::{
     api::Client,
     auth::trust::TrustPrompt,
-    http::{Record, without_numbers},
+    http::{Record, clock, without_numbers},
     local::{
         env::Env,
         files,
@@ -374,9 +373,8 @@ impl Loop {
         })
     }
 
-    #[allow(clippy::disallowed_methods, reason = "the loop is where time enters")]
     fn now(&self) -> Now {
-        Now { utc: Timestamp::now(), mono: self.began.elapsed() }
+        Now { utc: clock::now(), mono: self.began.elapsed() }
     }
 
     fn handle(&mut self, msg: Msg) -> io::Result<()> {

@@ -5,9 +5,9 @@ use crate::{
     api::Client,
     http::{
         ApiError,
+        clock::now,
         endpoints::{self, Service},
         request_spec::RequestSpec,
-        transport::now,
     },
     model::{
         credential::{Credential, MintRequest, What},

@@ -11,11 +11,7 @@ use crate::{
         fields::Fields,
         key,
     },
-    http::{
-        ApiError,
-        endpoints::GOOGLE,
-        transport::{Http, now},
-    },
+    http::{ApiError, clock::now, endpoints::GOOGLE, transport::Http},
     model::secret::Secret,
 };
 

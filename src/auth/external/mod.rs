@@ -18,12 +18,8 @@ use super::{
 };
 use crate::{
     http::{
-        ApiError, ErrorKind,
-        answer::decode,
-        endpoints::Service,
-        handed_out,
-        request_spec::RequestSpec,
-        transport::{Http, now},
+        ApiError, ErrorKind, answer::decode, clock::now, endpoints::Service, handed_out,
+        request_spec::RequestSpec, transport::Http,
     },
     local::env::Env,
     model::{caller::Charge, denial::RequestContext, secret::Secret},

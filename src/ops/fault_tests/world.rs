@@ -158,7 +158,7 @@ impl Desk {
 
     /// A JWT that the token endpoint takes.
     async fn assertion(&self) -> Secret {
-        let at = crate::http::transport::now().as_second();
+        let at = crate::http::clock::now().as_second();
         let claims = json!({"iss": SA, "sub": "dev@example.com", "scope": CLOUD, "iat": at, "exp": at + 3_600,
             "aud": self.client.endpoints().token_audience()});
         let what = What::SignedJwt { claims: claims.to_string(), lifetime_seconds: None };

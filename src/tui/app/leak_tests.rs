@@ -67,7 +67,7 @@ impl Run {
         let settings =
             Settings { records: Some(sender), use_proxy: false, ..Settings::new(endpoints.clone(), source) };
         let mut screen = Screen::with(Start { caller, endpoints, ..start() });
-        screen.now.utc = crate::http::transport::now();
+        screen.now.utc = crate::http::clock::now();
         let mut run =
             Run { screen, client: Client::new(settings), records, done: 0, printed, rows: BTreeSet::new() };
         run.settle().await;
