@@ -48,16 +48,9 @@ pub(super) fn request(token: Token, json: bool) -> Result<(MintRequest, Option<P
         }
         Token::Blob { account, file, how } => {
             let bytes = input::bytes(&file, LARGEST_PAYLOAD as u64 + 1, "type what is to be signed")?;
-            if bytes.is_empty() {
-                return Err(refused(format!("{}: nothing to sign (empty input)", file.display())));
-            }
-            if bytes.len() > LARGEST_PAYLOAD {
-                return Err(refused(format!(
-                    "{} is over 4 MiB, too large to sign: sign a digest of it instead, and have the verifier check that digest",
-                    file.display()
-                )));
-            }
-            (account, What::SignedBlob(Payload::Bytes(bytes.to_vec())), how)
+            let payload = Payload::from_bytes(bytes.to_vec())
+                .map_err(|why| refused(format!("{}: {why}", file.display())))?;
+            (account, What::SignedBlob(payload), how)
         }
         Token::Metadata { scopes, audience, full, account, out } => {
             let what = match audience {

@@ -26,7 +26,7 @@ use crate::{
 pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, ApiError> {
     let mut credential = match &request.what {
         What::SignedBlob(Payload::File(path)) => {
-            let what = What::SignedBlob(Payload::Bytes(contents(path).await?));
+            let what = What::SignedBlob(contents(path).await?);
             let made = client.mint(&MintRequest { what, ..request.clone() }).await?;
             // `T` reads the file again, as it is then.
             return Ok(Credential { request: request.clone(), ..checked(client, made).await });
@@ -92,21 +92,18 @@ fn unlike(credential: &Credential) -> Option<String> {
     }
 }
 
-async fn contents(path: &std::path::Path) -> Result<Vec<u8>, ApiError> {
-    let refused = |why: String| ApiError::new(ErrorKind::Invalid, format!("{} {why}.", path.display()));
-    let file =
-        tokio::fs::File::open(path).await.map_err(|error| refused(format!("can't be read: {error}")))?;
+/// What is in a file, to be signed.
+async fn contents(path: &std::path::Path) -> Result<Payload, ApiError> {
+    let unread = |error: std::io::Error| {
+        ApiError::new(ErrorKind::Invalid, format!("{} can't be read: {error}.", path.display()))
+    };
+    let file = tokio::fs::File::open(path).await.map_err(unread)?;
     let mut bytes = Vec::new();
     // A pipe that never ends, or a device, ends here.
     let most = LARGEST_PAYLOAD as u64 + 1;
-    file.take(most)
-        .read_to_end(&mut bytes)
-        .await
-        .map_err(|error| refused(format!("can't be read: {error}")))?;
-    if bytes.len() > LARGEST_PAYLOAD {
-        return Err(refused("is over 4 MiB, too large to sign: sign a digest of it instead, and have the verifier check that digest".to_owned()));
-    }
-    Ok(bytes)
+    file.take(most).read_to_end(&mut bytes).await.map_err(unread)?;
+    Payload::from_bytes(bytes)
+        .map_err(|why| ApiError::new(ErrorKind::Invalid, format!("{}: {why}.", path.display())))
 }
 
 /// Whether the scopes that were asked for are those of the token. It is the only way to know what the machine is.

@@ -195,10 +195,11 @@ async fn file_of_exactly_the_limit_is_read_and_one_of_a_byte_more_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("artifact");
     let limit = 4 * 1024 * 1024;
-    for size in [0, 1, limit - 1, limit] {
+    let length = |payload: Payload| if let Payload::Bytes(bytes) = payload { bytes.len() as u64 } else { 0 };
+    for size in [1, limit - 1, limit] {
         let file = std::fs::File::create(&path).unwrap();
         file.set_len(size).unwrap();
-        assert_eq!(contents(&path).await.unwrap().len() as u64, size);
+        assert_eq!(length(contents(&path).await.unwrap()), size);
     }
     for size in [limit + 1, 2 * limit] {
         std::fs::File::create(&path).unwrap().set_len(size).unwrap();
@@ -207,7 +208,7 @@ async fn file_of_exactly_the_limit_is_read_and_one_of_a_byte_more_is_not() {
         assert!(error.message.contains("over 4 MiB"), "{}", error.message);
     }
     std::fs::write(&path, b"hello\n\0").unwrap();
-    assert_eq!(contents(&path).await.unwrap(), b"hello\n\0");
+    assert_eq!(contents(&path).await.unwrap(), Payload::Bytes(b"hello\n\0".to_vec()));
     for none in [folder.path().join("none"), folder.path().to_owned()] {
         let error = contents(&none).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid);
@@ -215,6 +216,16 @@ async fn file_of_exactly_the_limit_is_read_and_one_of_a_byte_more_is_not() {
     }
     #[cfg(unix)]
     assert!(contents(std::path::Path::new("/dev/zero")).await.unwrap_err().message.contains("4 MiB"));
+}
+
+#[tokio::test]
+async fn blob_is_refused_when_its_file_is_empty() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let server = Server::start([signs(&KEY, "a")]).await;
+    let what = What::SignedBlob(Payload::File(file.path().to_owned()));
+    let error = mint(&server.client(), &request(what)).await.unwrap_err();
+    assert_eq!((error.kind, server.requests().await.len()), (ErrorKind::Invalid, 0));
+    assert!(error.message.contains("Nothing to sign"), "{}", error.message);
 }
 
 // Scopes that a metadata server may have ignored.

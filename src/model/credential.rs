@@ -158,6 +158,20 @@ pub enum Payload {
 /// ours.
 pub(crate) const LARGEST_PAYLOAD: usize = 4 * 1024 * 1024;
 
+impl Payload {
+    /// These bytes, if they can be signed.
+    ///
+    /// # Errors
+    /// One sentence: there are none, or too many.
+    pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Payload, String> {
+        match bytes.len() {
+            0 => Err("Nothing to sign (empty input)".to_owned()),
+            n if n > LARGEST_PAYLOAD => Err("Too large to sign (over 4 MiB). Sign a digest instead, and have the verifier check that digest".to_owned()),
+            _ => Ok(Payload::Bytes(bytes)),
+        }
+    }
+}
+
 impl fmt::Debug for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::{Item, KindForm, signed, through_field};
 use crate::{
     keymap::Action,
-    model::credential::{LARGEST_PAYLOAD, MintRequest, Payload, What},
+    model::credential::{MintRequest, Payload, What},
     tui::widgets::{
         form::{Field, Form},
         text::thousands,
@@ -93,12 +93,7 @@ fn payload(form: &mut Form<Id>) -> Option<Payload> {
             .map_err(|_| "Not base64: use letters, digits, and + / or - _".to_owned()),
         _ => Ok(data.into_bytes()),
     };
-    let bytes = bytes.and_then(|bytes| match bytes.len() {
-        0 => Err("Enter data or a file path to sign".to_owned()),
-        n if n > LARGEST_PAYLOAD => Err("More than 4 MiB, the maximum for a request. Sign a digest instead, and have the verifier check that digest".to_owned()),
-        _ => Ok(bytes),
-    });
-    form.valid(Id::Data, bytes).map(Payload::Bytes)
+    form.valid(Id::Data, bytes.and_then(Payload::from_bytes))
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
