@@ -12,6 +12,7 @@ use crate::{
     http::{ApiError, ErrorKind},
     model::{
         certificate,
+        clock::at_google,
         credential::{Credential, LARGEST_PAYLOAD, MintRequest, Payload, Signed, What},
         jwt::{self, Verdict},
         scopes::short,
@@ -51,7 +52,7 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
         return Err(ApiError::new(ErrorKind::Server, format!("{why}. It was discarded."))
             .with_next("Check the endpoint settings: Google doesn't send such responses."));
     }
-    if credential.ended(credential.minted) {
+    if credential.ended(at_google(credential.minted, client.skew())) {
         credential
             .remarks
             .push("it has already expired: check the clocks and the endpoint settings".to_owned());
@@ -61,7 +62,9 @@ pub async fn mint(client: &Client, request: &MintRequest) -> Result<Credential, 
             let remark = compared(client, &credential, scopes).await;
             credential.remarks.push(remark);
         }
-        What::SignedUrl(url) => credential.remarks = signed_url::remarks(url, &credential.request.account),
+        What::SignedUrl(url) => {
+            credential.remarks.extend(signed_url::remarks(url, &credential.request.account))
+        }
         _ => {}
     }
     Ok(checked(client, credential).await)

@@ -9,7 +9,7 @@ use crate::{
         Settings,
         testing::{Server, Turn, answer, bare_token, ok},
     },
-    http::endpoints::Endpoints,
+    http::{clock::now, endpoints::Endpoints},
     local::env::Env,
     model::{
         jwt::{
@@ -64,6 +64,33 @@ async fn token_that_has_ended_already_is_said_to_have() {
     let answered = json!({"accessToken": "ya29.x", "expireTime": "1999-01-01T00:00:00Z"});
     let remarks = minted(what, answered).await.unwrap().remarks;
     assert!(remarks.iter().any(|remark| remark.starts_with("it has already expired")), "{remarks:?}");
+}
+
+/// An answer by a clock that is so many seconds from ours.
+fn dated(apart: i64, body: &str) -> Turn {
+    let there = now() + jiff::SignedDuration::from_secs(apart);
+    answer(200, &there.strftime("Date: %a, %d %b %Y %H:%M:%S GMT\r\n").to_string(), body)
+}
+
+#[tokio::test]
+async fn token_is_not_called_expired_when_only_our_clock_is_ahead() {
+    let what = || What::AccessToken { scopes: vec!["openid".into()], lifetime_seconds: 600 };
+    for (end, remarks) in [(-3_000, 0), (-3_700, 1)] {
+        let end = now() + jiff::SignedDuration::from_secs(end);
+        let body = json!({"accessToken": "ya29.x", "expireTime": end.to_string()}).to_string();
+        let server = Server::start([dated(-3_600, &body)]).await;
+        let made = mint(&server.client(), &request(what())).await.unwrap();
+        assert_eq!(made.remarks.len(), remarks, "{:?}", made.remarks);
+    }
+}
+
+#[tokio::test]
+async fn url_keeps_the_remark_that_it_expired_when_our_clock_is_behind() {
+    let body = json!({"keyId": "a", "signedBlob": STANDARD.encode(signature(&KEY, b"hello"))}).to_string();
+    let server = Server::start([dated(3_600, &body), answer(404, "", "{}")]).await;
+    let remarks = mint(&server.client(), &request(What::SignedUrl(url()))).await.unwrap().remarks;
+    assert!(remarks[0].starts_with("it has already expired"), "{remarks:?}");
+    assert_eq!(remarks[1..], signed_url::remarks(&url(), ACCOUNT));
 }
 
 #[tokio::test]
