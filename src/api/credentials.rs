@@ -174,9 +174,13 @@ pub fn preview(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> R
 
 fn spec(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<RequestSpec, ApiError> {
     let kind = kind_of(&request.what);
-    let Sent { method, base, path, query, body } = kind
-        .request(&MintContext { request, endpoints, at })
-        .map_err(|why| ApiError::new(ErrorKind::Invalid, why))?;
+    let invalid = |why: String| ApiError::new(ErrorKind::Invalid, why);
+    // Its request has a placeholder for what is in the file.
+    if let Some(path) = kind.file() {
+        return Err(invalid(format!("{} has to be read before it can be signed.", path.display())));
+    }
+    let Sent { method, base, path, query, body } =
+        kind.request(&MintContext { request, endpoints, at }).map_err(invalid)?;
     let asked = RequestContext {
         service: endpoints::service(base),
         method: method.into(),

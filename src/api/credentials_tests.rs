@@ -80,6 +80,13 @@ fn what_is_signed_is_sent_as_text_for_claims_and_as_base64_for_bytes() {
 }
 
 #[test]
+fn blob_is_not_sent_when_its_file_was_not_read() {
+    let file = with(What::SignedBlob(Payload::File("artifact".into())));
+    assert_eq!(shown(&file).body.unwrap(), json!({ "payload": "base64 of artifact" }));
+    assert_eq!(spec(&file, &google(), at(1_800_000_000)).unwrap_err().kind, ErrorKind::Invalid);
+}
+
+#[test]
 fn claims_that_the_api_refuses_are_not_sent() {
     let ended = with(What::SignedJwt { claims: r#"{"exp": 1}"#.into(), lifetime_seconds: None });
     let error = spec(&ended, &google(), at(1_800_000_000)).unwrap_err();
