@@ -28,7 +28,7 @@ use crate::{
         clock::now,
         endpoints::{self, Endpoints, Service},
         handed_out::HandedOut,
-        request_spec::{RequestSpec, segment},
+        request_spec::{RequestSpec, encode_query, segment},
     },
     model::{
         clock::at_google,
@@ -167,8 +167,7 @@ impl MintContext<'_> {
 pub fn preview(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<Preview, String> {
     let Sent { base, path, query, body, .. } =
         kind_of(&request.what).request(&MintContext { request, endpoints, at })?;
-    let pairs: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", segment(value))).collect();
-    let url_path = if pairs.is_empty() { path } else { format!("{path}?{}", pairs.join("&")) };
+    let url_path = if query.is_empty() { path } else { format!("{path}?{}", encode_query(&query)) };
     Ok(Preview { method: if body.is_some() { "POST" } else { "GET" }, base, url_path, body })
 }
 

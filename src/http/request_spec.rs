@@ -144,3 +144,9 @@ pub(crate) fn metadata_segment(text: &str) -> String {
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }
+
+/// A query as it is sent and shown, without `?`: the only way for values to get into one.
+pub(crate) fn encode_query(pairs: &[(&'static str, String)]) -> String {
+    let pairs = pairs.iter().map(|(name, value)| format!("{}={}", segment(name), segment(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}

@@ -25,7 +25,7 @@ use crate::{
         rate_limiter::RateLimiter,
         record::{Recorder, Sent, Watch},
         redact::without_secrets,
-        request_spec::{Body, Method, RequestSpec},
+        request_spec::{Body, Method, RequestSpec, encode_query},
     },
     model::{caller::Charge, denial::RequestContext, secret::Secret},
 };
@@ -232,7 +232,7 @@ impl Http {
             return Err(ApiError::new(ErrorKind::Invalid, "A name can't consist of dots only."));
         }
         if !spec.query.is_empty() {
-            url.query_pairs_mut().extend_pairs(&spec.query);
+            url.set_query(Some(&encode_query(&spec.query)));
         }
         Ok(url)
     }

@@ -140,7 +140,14 @@ fn words(error: &ApiError) -> String {
 mod tests {
     use super::*;
     use crate::{
-        api::credentials::preview, http::endpoints::Endpoints, local::env::Env, model::credential::What,
+        api::{
+            Client, Settings,
+            credentials::preview,
+            testing::{Server, answer, bare_token},
+        },
+        http::endpoints::Endpoints,
+        local::env::Env,
+        model::credential::What,
     };
 
     fn path_and_query(request: &MintRequest) -> String {
@@ -167,6 +174,18 @@ mod tests {
         let id = |full, licenses| What::MetadataId { audience: "https://a.example".into(), full, licenses };
         assert!(path(id(false, true)).ends_with("identity?audience=https%3A%2F%2Fa.example&format=standard"));
         assert!(path(id(true, true)).ends_with("&format=full&licenses=TRUE"));
+    }
+
+    #[tokio::test]
+    async fn request_is_the_previewed_one_when_a_value_needs_encoding() {
+        let server = Server::start([answer(404, "Metadata-Flavor: Google\r\n", "")]).await;
+        let host = server.url.trim_start_matches("http://");
+        let endpoints = Endpoints::new(&Env::from_vars([("GCE_METADATA_HOST", host)]), None).unwrap();
+        let audience = "https://a.example/~b*c d+e&f='\u{e9}'".to_owned();
+        let request = request(What::MetadataId { audience, full: false, licenses: false });
+        assert!(Client::new(Settings::new(endpoints, bare_token())).mint(&request).await.is_err());
+        let sent = server.requests().await.remove(0);
+        assert_eq!(sent.split(' ').nth(1), Some(path_and_query(&request).as_str()));
     }
 
     #[test]
