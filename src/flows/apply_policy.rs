@@ -175,59 +175,78 @@ pub async fn apply_policy_if(
             return Ok(applied(read.clone(), read, &wanted));
         }
         let saved = save(snapshots, &whose, &read, &changes).await?;
-        let lost = match client.set_policy(&account, &wanted).await {
-            // A policy that changed has another etag: one under the old etag is what was sent, given back by something that
-            // stored nothing.
-            Ok(after) if after.etag() != read.etag() && is_there(&changes, &after) => {
-                return Ok(applied(read, after, &wanted));
-            }
-            // Another policy than the one that was written: only the policy itself tells what became of it.
-            Ok(other) => {
-                let what = if other.etag() == read.etag() {
-                    "under the old etag"
-                } else {
-                    "other than the one sent"
-                };
-                let lost = ApiError::new(ErrorKind::Server, format!("IAM responded with a policy {what}."));
-                match client.get_policy(&account).await {
-                    Err(read_again) => return Ok(unknown(account, lost, read_again)),
-                    // It is stored, and otherwise than it was sent.
-                    Ok(now) if now.etag() == other.etag() && now.etag() != read.etag() => {
-                        return Ok(applied(read, now, &wanted));
+        match send_once(client, &account, &read, &wanted, &changes).await {
+            Ok(Sent::Stored(after)) => return Ok(applied(read, after, &wanted)),
+            Ok(Sent::Lost(lost, now)) => {
+                return Ok(match now {
+                    Err(read_again) => unknown(account, lost, read_again),
+                    Ok(now) if is_there(&changes, &now) => applied(read, now, &wanted),
+                    Ok(now) if now.etag() == read.etag() => Applied::NotApplied { lost, now },
+                    Ok(now) => {
+                        // The etag has moved on: ours was not carried out, or has been undone, and never will be now.
+                        let merged = merge::merge(&base, &mine, &now);
+                        Applied::Conflict { theirs: now, merged }
                     }
-                    Ok(_) => Some(lost),
-                }
+                });
             }
-            Err(error) if error.kind == ErrorKind::Conflict => None,
-            Err(error) if error.leaves_doubt() => Some(error),
-            Err(error) => {
+            // A conflict and a refusal say that ours was not written.
+            not_written => {
                 snapshots.take_back(&whose, &saved).await;
-                return Err(error);
+                not_written?;
             }
-        };
-        if lost.is_none() {
-            // A conflict says that ours was not written.
-            snapshots.take_back(&whose, &saved).await;
         }
-        let theirs = match lost {
-            None => client.get_policy(&account).await?,
-            Some(lost) => match look_again(client, &account, &read, &lost).await {
-                Err(read_again) => return Ok(unknown(account, lost, read_again)),
-                Ok(now) if is_there(&changes, &now) => return Ok(applied(read, now, &wanted)),
-                Ok(now) if now.etag() == read.etag() => return Ok(Applied::NotApplied { lost, now }),
-                Ok(now) => {
-                    // The etag has moved on: ours was not carried out, or has been undone, and never will be now.
-                    let merged = merge::merge(&base, &mine, &now);
-                    return Ok(Applied::Conflict { theirs: now, merged });
-                }
-            },
-        };
+        let theirs = client.get_policy(&account).await?;
         let merged = merge::merge(&base, &mine, &theirs);
         let again = merged.overlaps.is_empty() && fits(&theirs, &merged.merged);
         let wait = if again { waits.next() } else { None };
         let Some(wait) = wait else { return Ok(Applied::Conflict { theirs, merged }) };
         sleep(wait).await;
         (read, wanted) = (theirs, merged.merged);
+    }
+}
+
+/// What became of one write.
+enum Sent {
+    /// This is stored.
+    Stored(Policy),
+    /// Someone else was faster.
+    Conflict,
+    /// The answer doesn't tell; the policy as it was read since, or why it can't be read.
+    Lost(ApiError, Result<Policy, ApiError>),
+}
+
+/// Writes once, and looks up what the answer doesn't tell.
+///
+/// # Errors
+/// It was refused.
+async fn send_once(
+    client: &Client,
+    account: &str,
+    read: &Policy,
+    wanted: &Policy,
+    changes: &[Change],
+) -> Result<Sent, ApiError> {
+    match client.set_policy(account, wanted).await {
+        // A policy that changed has another etag: one under the old etag is what was sent, given back by something that
+        // stored nothing.
+        Ok(after) if after.etag() != read.etag() && is_there(changes, &after) => Ok(Sent::Stored(after)),
+        // Another policy than the one that was written: only the policy itself tells what became of it.
+        Ok(other) => {
+            let is_old = other.etag() == read.etag();
+            let what = if is_old { "under the old etag" } else { "other than the one sent" };
+            let lost = ApiError::new(ErrorKind::Server, format!("IAM responded with a policy {what}."));
+            Ok(match client.get_policy(account).await {
+                // It is stored, and otherwise than it was sent.
+                Ok(now) if now.etag() == other.etag() && !is_old => Sent::Stored(now),
+                now => Sent::Lost(lost, now),
+            })
+        }
+        Err(error) if error.kind == ErrorKind::Conflict => Ok(Sent::Conflict),
+        Err(lost) if lost.leaves_doubt() => {
+            let now = look_again(client, account, read, &lost).await;
+            Ok(Sent::Lost(lost, now))
+        }
+        Err(refused) => Err(refused),
     }
 }
 
