@@ -190,6 +190,7 @@ impl Snapshots {
 
     /// Every snapshot at that endpoint with the account's name or unique ID, or with `id` every one with this ID.
     async fn find(&self, whose: Whose, id: Option<String>) -> Result<Vec<Snapshot>, String> {
+        let endpoint = whose.endpoint.clone();
         let wanted = move |other: &Whose, its: &str| match &id {
             Some(id) => id == its && whose.endpoint == other.endpoint,
             None => whose.covers(other),
@@ -201,9 +202,9 @@ impl Snapshots {
                 Ok(all.iter().filter(|kept| wanted(&kept.whose, &kept.id)).cloned().collect())
             }
             Place::Folder(folder) => {
-                let folder = folder.clone();
                 let shown = folder.display().to_string();
-                let read = blocking(move || read(&folder, wanted)).await;
+                let place = folder.join(name(&endpoint));
+                let read = blocking(move || read(&place, &endpoint, wanted)).await;
                 read.map_err(|error| format!("{shown}: {error}"))
             }
         }
@@ -277,35 +278,23 @@ fn write(folder: &Path, snapshot: &Snapshot) -> io::Result<String> {
 }
 
 /// The owners of the snapshots in that folder, from the names of the files.
-fn names(place: &PathBuf, endpoint: &str) -> io::Result<Vec<(Whose, String)>> {
+fn names(place: &Path, endpoint: &str) -> io::Result<Vec<(Whose, String)>> {
     let entries = fs::read_dir(place)?;
     let names = entries.flatten().filter_map(|entry| parse_name(endpoint, entry.file_name().to_str()?));
     Ok(names.collect())
 }
 
-fn read(folder: &PathBuf, wanted: impl Fn(&Whose, &str) -> bool) -> io::Result<Vec<Snapshot>> {
-    let endpoints = match fs::read_dir(folder) {
+fn read(place: &Path, endpoint: &str, wanted: impl Fn(&Whose, &str) -> bool) -> io::Result<Vec<Snapshot>> {
+    let names = match names(place, endpoint) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries?,
+        names => names?,
     };
-    let mut found = Vec::new();
-    for place in endpoints.flatten() {
-        let file = place.file_name();
-        let Some(endpoint) = file.to_str().and_then(|name| percent_decode_str(name).decode_utf8().ok())
-        else {
-            continue;
-        };
-        for (whose, id) in names(&place.path(), &endpoint).unwrap_or_default() {
-            if !wanted(&whose, &id) {
-                continue;
-            }
-            let bytes = fs::read(place.path().join(file_name(&whose, &id)));
-            if let Some(snapshot) = bytes.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-                found.push(Snapshot { id, ..snapshot });
-            }
-        }
-    }
-    Ok(found)
+    let wanted = names.into_iter().filter(|(whose, id)| wanted(whose, id));
+    let snapshot = |(whose, id): (Whose, String)| {
+        let bytes = fs::read(place.join(file_name(&whose, &id))).ok()?;
+        Some(Snapshot { id, ..serde_json::from_slice(&bytes).ok()? })
+    };
+    Ok(wanted.filter_map(snapshot).collect())
 }
 
 #[cfg(test)]

@@ -92,6 +92,18 @@ async fn without_a_unique_id_the_name_counts_and_the_doubt_is_told() {
 }
 
 #[tokio::test]
+async fn list_fails_when_the_folder_of_its_endpoint_cant_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = Snapshots::in_state_folder(Some(folder.path().to_owned()));
+    let policies = folder.path().join("policies");
+    fs::create_dir(&policies).unwrap();
+    fs::write(policies.join(name(&whose("1").endpoint)), "not a folder").unwrap();
+    assert!(snapshots.list(&whose("1")).await.unwrap_err().starts_with(&*policies.to_string_lossy()));
+    let elsewhere = Whose { endpoint: "other".into(), ..whose("1") };
+    assert!(snapshots.list(&elsewhere).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn without_a_place_nothing_is_saved_and_the_sentence_says_what_helps() {
     let nowhere = Snapshots::in_state_folder(None);
     let refusal = nowhere.save(snapshot(whose("1"), 0)).await.unwrap_err();
