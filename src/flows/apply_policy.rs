@@ -273,6 +273,11 @@ async fn save(
         time: super::now(),
         whose: whose.clone(),
         change: changes.iter().map(line).collect(),
+        granted: changes
+            .iter()
+            .filter_map(Change::added)
+            .map(|it| (it.role, it.member.as_str().into()))
+            .collect(),
         policy: read.to_json(),
     };
     snapshots.save(snapshot).await.map_err(|why| {

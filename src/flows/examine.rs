@@ -153,7 +153,8 @@ async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen
     let by_name = crate::local::history::Whose { unique_id: String::new(), ..whose };
     let Ok(list) = snapshots.list(&by_name).await else { return };
     if let Some(newest) = list.first() {
-        seen.written = Some((newest.time, newest.change.clone()));
+        let granted = newest.granted.iter().map(|(role, member)| (role.clone(), Member::read(member)));
+        seen.written = Some((newest.time, granted.collect()));
         seen.unique_id_then = Some(newest.whose.unique_id.clone()).filter(|id| !id.is_empty());
     }
 }

@@ -137,6 +137,7 @@ async fn a_grant_is_written_after_the_policy_as_read_was_saved() {
     let saved = &desk.saved().await[0];
     assert_eq!(saved.policy, stored.to_json());
     assert_eq!(saved.change, [format!("+ {CREATOR} {DEV}")]);
+    assert_eq!(saved.granted, [(CREATOR.to_owned(), DEV.to_owned())]);
 }
 
 #[tokio::test]

@@ -48,6 +48,9 @@ pub struct Snapshot {
     pub(crate) whose: Whose,
     /// What was about to be written, as diff lines against `policy`.
     pub(crate) change: Vec<String>,
+    /// What of it was a grant: each role with the member, for the doctor. Earlier versions didn't save this.
+    #[serde(default)]
+    pub(crate) granted: Vec<(String, String)>,
     /// The policy, every field as it was read.
     pub(crate) policy: Value,
 }

@@ -16,6 +16,7 @@ fn snapshot(whose: Whose, second: i64) -> Snapshot {
         time: Timestamp::from_second(1_800_000_000 + second).unwrap(),
         whose,
         change: vec!["+ roles/a user:a@x".into()],
+        granted: vec![("roles/a".into(), "user:a@x".into())],
         policy: json!({"etag": "BwX=", "newField": [1, {"deep": true}], "version": 1}),
     }
 }
@@ -39,6 +40,14 @@ async fn what_was_saved_is_listed_newest_first_and_comes_back_with_every_field()
         assert_eq!(loaded, Snapshot { id: first, ..snapshot(whose("1"), 0) });
     })
     .await;
+}
+
+#[test]
+fn snapshot_of_an_earlier_version_is_read_when_it_names_no_grants() {
+    let mut saved = serde_json::to_value(snapshot(whose("1"), 0)).unwrap();
+    assert_eq!(saved.as_object_mut().unwrap().remove("granted"), Some(json!([["roles/a", "user:a@x"]])));
+    let read: Snapshot = serde_json::from_value(saved).unwrap();
+    assert_eq!(read, Snapshot { granted: vec![], ..snapshot(whose("1"), 0) });
 }
 
 #[tokio::test]

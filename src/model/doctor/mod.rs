@@ -50,8 +50,8 @@ pub struct Examined {
     pub(crate) api_enabled: Option<bool>,
     /// What Policy Troubleshooter says.
     pub(crate) troubleshot: Option<Troubleshot>,
-    /// When impersona last wrote the account's policy, and the diff lines it wrote.
-    pub(crate) written: Option<(Timestamp, Vec<String>)>,
+    /// When impersona last wrote the account's policy, and which roles it granted to whom.
+    pub(crate) written: Option<(Timestamp, Vec<(String, Member)>)>,
     /// The account's unique ID at that time.
     pub(crate) unique_id_then: Option<String>,
     /// What couldn't be read, a sentence each.
@@ -271,15 +271,9 @@ fn failing_hop<'a>(refusal: &Refusal, hops: &'a [Hop]) -> Option<&'a Hop> {
 
 /// Whether this role was granted to the caller on the account itself a moment ago, from here.
 fn is_young(role: &str, known: &Known<'_>) -> bool {
-    let Some((at, change)) = &known.examined.written else { return false };
+    let (Some((at, granted)), Some(caller)) = (&known.examined.written, member(known)) else { return false };
     let age = known.now.as_second() - at.as_second();
-    let member = member(known);
-    let grants = |line: &String| {
-        !line.starts_with('-')
-            && line.contains(role)
-            && member.as_ref().is_some_and(|member| line.contains(member.as_str()))
-    };
-    (0..YOUNG).contains(&age) && change.iter().any(grants)
+    (0..YOUNG).contains(&age) && granted.iter().any(|(granted, member)| granted == role && *member == caller)
 }
 
 fn who(account: Option<&str>) -> &str {

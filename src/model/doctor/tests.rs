@@ -58,8 +58,8 @@ fn texts(diagnosis: &Diagnosis) -> String {
 }
 
 /// The caller's own grant, written from here at this time.
-fn written(seconds: i64) -> Option<(Timestamp, Vec<String>)> {
-    Some((at(seconds), vec![format!("+ {CREATOR} user:dev@example.com")]))
+fn written(seconds: i64) -> Option<(Timestamp, Vec<(String, Member)>)> {
+    Some((at(seconds), vec![(CREATOR.to_owned(), Member::read("user:dev@example.com"))]))
 }
 
 fn no() -> Option<Granted> {
@@ -130,6 +130,17 @@ fn a_grant_that_has_ended_is_the_cause_and_not_a_missing_role() {
         found(&denied(), &Examined { granted: no(), policy: Some(policy(binding)), ..Examined::default() });
     assert_eq!(diagnosis.cause, Cause::ConditionFalse);
     assert!(diagnosis.sentence.contains("“expired-2020” expired 2020-01-01"), "{}", diagnosis.sentence);
+}
+
+#[test]
+fn grant_is_not_young_when_only_another_role_or_member_was_written() {
+    let policy = Some(policy(json!([{"role": CREATOR, "members": ["user:dev@example.com"]}])));
+    let longer = (format!("{CREATOR}s"), "user:dev@example.com");
+    for (role, member) in [longer, (CREATOR.to_owned(), "user:dev@example.com.au")] {
+        let written = Some((at(NOW - 60), vec![(role, Member::read(member))]));
+        let examined = Examined { granted: no(), policy: policy.clone(), written, ..Examined::default() };
+        assert_eq!(found(&denied(), &examined).cause, Cause::DenyPolicy, "{member}");
+    }
 }
 
 #[test]

@@ -365,7 +365,7 @@ fn restored(screen: &mut Screen, policy: serde_json::Value) {
     screen.keys("H");
     let req = screen.asked(|call| matches!(call, Call::ListHistory { .. }));
     let (time, whose) = (screen.now.utc, Default::default());
-    let snapshot = Snapshot { id: "1".into(), time, whose, change: vec![], policy };
+    let snapshot = Snapshot { id: "1".into(), time, whose, change: vec![], granted: vec![], policy };
     screen.reply(req, Ok(Reply::from(vec![snapshot])));
     screen.keys("enter");
 }

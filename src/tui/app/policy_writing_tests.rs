@@ -20,6 +20,7 @@ fn saved(screen: &mut Screen) {
         time: screen.now.utc,
         whose: Default::default(),
         change: vec![],
+        granted: vec![],
         policy: policy("OLD", &["user:old@example.com"]).to_json(),
     };
     screen.reply(req, Ok(Reply::from(vec![snapshot])));

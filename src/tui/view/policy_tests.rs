@@ -146,6 +146,7 @@ fn the_history() {
         time: Timestamp::from_second(seconds).expect("a time"),
         whose: Whose::default(),
         change: vec![change.to_owned()],
+        granted: vec![],
         policy: json!({"etag": "A"}),
     };
     let list = vec![

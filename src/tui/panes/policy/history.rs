@@ -114,6 +114,7 @@ mod tests {
             time: Timestamp::from_second(1_800_000_000).expect("a time"),
             whose: Default::default(),
             change: Vec::new(),
+            granted: Vec::new(),
             policy,
         }
     }
