@@ -268,8 +268,11 @@ fn trusted(mut setup: Setup) -> Result<Setup, Failure> {
         output::remark(&format!("impersona: {} [y/N]", doubt.question()));
         let mut answer = String::new();
         let read = io::stdin().lock().take(16).read_line(&mut answer);
-        if read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes") {
-            setup.trust()?;
+        if read.is_ok()
+            && matches!(answer.trim(), "y" | "Y" | "yes")
+            && let Some(unsaved) = setup.trust()?
+        {
+            output::remark(&format!("impersona: {unsaved}"));
         }
     }
     Ok(setup)

@@ -112,10 +112,11 @@ impl Connector {
     /// Confirms it: for this run, and for later ones where there is a folder to remember it in.
     ///
     /// # Errors
-    /// The file system's error; for this run it is confirmed anyway.
-    pub(crate) fn confirm(&mut self, doubt: &TrustPrompt) -> io::Result<()> {
+    /// One sentence: why it can't be remembered; for this run it is confirmed anyway.
+    pub(crate) fn confirm(&mut self, doubt: &TrustPrompt) -> Result<(), String> {
         self.confirmed.insert(doubt.hash.clone());
-        self.folder.as_deref().map_or(Ok(()), |folder| trust::confirm(folder, doubt))
+        let saved = self.folder.as_deref().map_or(Ok(()), |folder| trust::confirm(folder, doubt));
+        saved.map_err(|error| format!("Trusted for this run only: couldn't save the confirmation ({error})."))
     }
 }
 
@@ -224,16 +225,16 @@ impl Setup {
         Ok(Setup { connector, source, doubt, client, caller, project, config, env, emulator: running })
     }
 
-    /// Confirms the file in doubt, and connects with it.
+    /// Confirms the file in doubt, and connects with it. Returns why the confirmation can't be remembered, if so.
     ///
     /// # Errors
-    /// The confirmation cannot be written; endpoints that cannot be used.
-    pub(crate) fn trust(&mut self) -> Result<(), Failure> {
-        let Some(doubt) = self.doubt.take() else { return Ok(()) };
-        self.connector.confirm(&doubt).map_err(|error| Failure::io("saving the confirmation", &error))?;
+    /// Endpoints that cannot be used.
+    pub(crate) fn trust(&mut self) -> Result<Option<String>, Failure> {
+        let Some(doubt) = self.doubt.take() else { return Ok(None) };
+        let unsaved = self.connector.confirm(&doubt).err();
         self.client = self.connector.connect(self.source.clone(), false)?;
         self.caller = Ok(self.client.known_caller());
-        Ok(())
+        Ok(unsaved)
     }
 
     /// The project, where there must be one.
@@ -358,6 +359,28 @@ mod tests {
             let said = refused.err().map(|failure| format!("{failure:?}")).unwrap_or_default();
             assert!(said.contains("--no-quota-project"), "{said}");
         }
+    }
+
+    #[test]
+    fn caller_is_connected_when_the_confirmation_cant_be_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("trusted-files")).unwrap();
+        let file = folder.path().join("adc.json");
+        let content = serde_json::json!({
+            "type": "external_account",
+            "audience": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/x",
+            "subject_token_type": "urn:ietf:params:oauth:token-type:jwt",
+            "token_url": "https://sts.not-google.example/v1/token",
+            "credential_source": {"file": "/token"},
+        });
+        std::fs::write(&file, content.to_string()).unwrap();
+        let global = Global { credentials: Some(file), ..Global::default() };
+        let state = folder.path().to_str().unwrap();
+        let mut setup = make(global, &[("IMPERSONA_STATE_DIR", state)]).expect("it starts");
+        assert!(setup.doubt.is_some() && setup.caller.is_err());
+        let unsaved = setup.trust().expect("it connects").unwrap_or_default();
+        assert!(unsaved.contains("couldn't save the confirmation"), "{unsaved}");
+        assert!(setup.doubt.is_none() && setup.caller.is_ok());
     }
 
     #[test]

@@ -513,6 +513,21 @@ fn a_file_that_sends_secrets_elsewhere_is_asked_about_before_anything_is_sent() 
 }
 
 #[test]
+fn caller_is_used_after_a_yes_when_the_answer_cant_be_saved() {
+    let home = Home::new();
+    let file = home.foreign_file(serde_json::json!({}));
+    // Nothing can be written in place of a folder.
+    std::fs::create_dir_all(home.path("state").join("trusted-files")).unwrap();
+    let (address, asked) = proxy();
+    let vars = [("HTTPS_PROXY".to_owned(), address)];
+    let mut terminal = Terminal::start(&home, SIZE, &["--credentials", &file], &vars);
+    terminal.wait_for("Trust this file");
+    assert!(asked.try_recv().is_err(), "nothing was sent");
+    terminal.press("y");
+    assert_eq!(asked.recv().unwrap().trim(), "CONNECT sts.not-google.example:443 HTTP/1.1");
+}
+
+#[test]
 fn of_two_switches_the_later_one_counts() {
     let home = Home::new();
     let mut world: serde_json::Value =

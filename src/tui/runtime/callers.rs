@@ -32,6 +32,8 @@ pub(super) type Outcome = (u64, Loaded);
 pub(super) struct SwitchRequest {
     number: u64,
     task: Option<AbortHandle>,
+    /// Why the user's confirmation of the file can't be remembered: told when the switch is done.
+    unsaved: Option<String>,
 }
 
 impl Loop {
@@ -78,16 +80,15 @@ impl Loop {
                 }))
             }
         };
-        self.handle(Msg::Switched(outcome))
+        let unsaved = outcome.is_ok().then(|| self.wish.unsaved.take()).flatten();
+        self.handle(Msg::Switched(outcome))?;
+        unsaved.map_or(Ok(()), |why| self.handle(Msg::Saved(Err(why))))
     }
 
     /// The user trusts the file: continues with the switch, or with the initial caller.
     pub(super) fn trust(&mut self, wish: Option<Switch>) -> io::Result<()> {
-        if let Some(doubt) = self.doubt.take()
-            && let Err(error) = self.connector.confirm(&doubt)
-        {
-            let message = format!("Couldn't save the confirmation: {error}.");
-            return self.handle(Msg::Switched(Err(ApiError::new(ErrorKind::Other, message))));
+        if let Some(doubt) = self.doubt.take() {
+            self.wish.unsaved = self.connector.confirm(&doubt).err();
         }
         match wish {
             Some(wish) => self.switch(wish),
