@@ -27,8 +27,22 @@ const WORDS: [(&str, &str); 9] = [
     (permission::SET_IAM_POLICY.name, "edit"),
 ];
 
+/// Those of [`WORDS`], in the same order.
+#[derive(Clone, Copy)]
+enum Right {
+    Access,
+    Id,
+    Jwt,
+    Blob,
+    Delegate,
+    ActAs,
+    Keys,
+    See,
+    Edit,
+}
+
 /// How many of [`WORDS`], from the first, are about minting.
-const MINTING: usize = 5;
+const MINTING: usize = Right::ActAs as usize;
 
 /// What a role gives on a service account, as far as it matters here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,9 +79,9 @@ impl Gives {
     pub(crate) fn note(self) -> Option<&'static str> {
         if self.mints() {
             None
-        } else if self.has(permission::SET_IAM_POLICY) {
+        } else if self.gives(Right::Edit) {
             Some("can't mint, but its members can grant themselves access")
-        } else if self.word("keys") {
+        } else if self.gives(Right::Keys) {
             Some("can't mint, but its members can create keys")
         } else {
             None
@@ -89,9 +103,14 @@ impl Gives {
         self == Gives::default()
     }
 
-    /// What both, or either, give.
-    pub(super) fn and(self, other: Gives) -> Gives {
+    /// What either gives.
+    pub(super) fn union(self, other: Gives) -> Gives {
         Gives(std::array::from_fn(|i| self.0[i] || other.0[i]))
+    }
+
+    /// What both give.
+    pub(super) fn intersection(self, other: Gives) -> Gives {
+        Gives(std::array::from_fn(|i| self.0[i] && other.0[i]))
     }
 
     /// What this gives and the other doesn't.
@@ -99,8 +118,8 @@ impl Gives {
         Gives(std::array::from_fn(|i| self.0[i] && !other.0[i]))
     }
 
-    fn word(self, word: &str) -> bool {
-        WORDS.iter().zip(self.0).any(|((_, other), yes)| yes && *other == word)
+    fn gives(self, right: Right) -> bool {
+        self.0[right as usize]
     }
 
     /// `mint access and ID tokens, sign JWTs and blobs, and delegate as deployer`
@@ -117,34 +136,34 @@ impl Gives {
     }
 
     fn parts(self, noun: bool, minting: bool) -> Vec<String> {
-        let named = |words: &[(&str, &'static str)]| -> Vec<String> {
-            words.iter().filter(|(word, _)| self.word(word)).map(|(_, name)| (*name).to_owned()).collect()
+        let named = |names: &[(Right, &str)]| -> Vec<String> {
+            names.iter().filter(|(it, _)| self.gives(*it)).map(|(_, name)| (*name).to_owned()).collect()
         };
         let say = |verb: &str, gerund: &str| if noun { gerund.to_owned() } else { verb.to_owned() };
         let mut parts = Vec::new();
         if minting {
-            let tokens = list(&named(&[("access", "access"), ("id", "ID")]));
-            let signed = list(&named(&[("jwt", "JWTs"), ("blob", "blobs")]));
+            let tokens = list(&named(&[(Right::Access, "access"), (Right::Id, "ID")]));
+            let signed = list(&named(&[(Right::Jwt, "JWTs"), (Right::Blob, "blobs")]));
             if !tokens.is_empty() {
                 parts.push(format!("{} {tokens} tokens", say("mint", "minting of")));
             }
             if !signed.is_empty() {
                 parts.push(format!("{} {signed}", say("sign", "signing of")));
             }
-            if self.word("delegate") {
+            if self.gives(Right::Delegate) {
                 parts.push(say("delegate", "delegating"));
             }
         } else {
-            if self.word("actAs") {
+            if self.gives(Right::ActAs) {
                 parts.push(say("attach it to resources", "attaching it to resources"));
             }
-            if self.word("keys") {
+            if self.gives(Right::Keys) {
                 parts.push(say("create keys for it", "key creation"));
             }
             let policy = if noun {
-                [("see", "reading"), ("edit", "changing")]
+                [(Right::See, "reading"), (Right::Edit, "changing")]
             } else {
-                [("see", "see"), ("edit", "change")]
+                [(Right::See, "see"), (Right::Edit, "change")]
             };
             let policy = list(&named(&policy));
             if !policy.is_empty() {
@@ -243,7 +262,7 @@ pub(super) fn kept(
                 continue;
             }
             let Some(gives) = Gives::of(&role, cx.custom) else { continue };
-            let found = missing.without(missing.without(gives));
+            let found = missing.intersection(gives);
             if !found.is_nothing() {
                 missing = missing.without(found);
                 kept.push((place.clone(), role, found));
@@ -263,7 +282,7 @@ fn what_stays(member: &Member, lost: Gives, after: &Policy, cx: &Context<'_>) ->
         })
         .collect();
     let mut text = if stays.is_empty() { String::new() } else { format!("; they keep {}", list(&stays)) };
-    let all = kept.iter().fold(Gives::default(), |all, (_, _, gives)| all.and(*gives));
+    let all = kept.iter().fold(Gives::default(), |all, (_, _, gives)| all.union(*gives));
     let unread = cx.unread();
     if all != lost && !unread.is_empty() {
         text.push_str(&format!("; what they have through {} is unknown", list(&unread)));

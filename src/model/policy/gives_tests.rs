@@ -189,9 +189,11 @@ fn what_two_give_is_either_and_what_one_gives_more_is_the_rest() {
     let all: Vec<&str> = EACH.map(|(permission, ..)| permission).to_vec();
     for (i, (permission, ..)) in EACH.into_iter().enumerate() {
         let rest = [&all[..i], &all[i + 1..]].concat();
-        assert_eq!(giving(&rest).and(giving(&[permission])), giving(&all));
+        assert_eq!(giving(&rest).union(giving(&[permission])), giving(&all));
         assert_eq!(giving(&all).without(giving(&rest)), giving(&[permission]));
         assert!(giving(&[permission]).without(giving(&all)).is_nothing());
+        assert_eq!(giving(&all).intersection(giving(&[permission])), giving(&[permission]));
+        assert!(giving(&rest).intersection(giving(&[permission])).is_nothing());
     }
 }
 

@@ -148,7 +148,7 @@ impl Review<'_> {
         let (mut lost, mut unknown) = (Gives::default(), Vec::new());
         for triple in own {
             match Gives::of(&triple.role, self.cx.custom) {
-                Some(gives) => lost = lost.and(gives),
+                Some(gives) => lost = lost.union(gives),
                 None if self.has_now(triple) => {}
                 None => unknown.push(format!("the permissions of {}", triple.role)),
             }
