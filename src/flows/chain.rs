@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Level, inherited};
+use super::{Level, custom_roles, inherited};
 use crate::{
     api::Client,
     http::{ApiError, ErrorKind},
@@ -19,7 +19,7 @@ use crate::{
             Policy,
             access::{Access, access},
         },
-        role, scopes,
+        scopes,
     },
 };
 
@@ -79,7 +79,7 @@ async fn later(client: &Client, from: &str, to: &str, permission: Permission) ->
     let own = Level { name: String::new(), display_name: String::new(), policy: own };
     let levels: Vec<Level> = [own].into_iter().chain(above).collect();
     let policies: Vec<&Policy> = levels.iter().filter_map(|level| level.policy.as_ref().ok()).collect();
-    let roles = custom_roles(client, &policies, &member).await;
+    let roles = roles_of(client, &policies, &member).await;
     judge(&levels, &member, permission, &roles, super::now())
 }
 
@@ -123,23 +123,15 @@ fn unread(what: &str, error: &ApiError) -> HopState {
 }
 
 /// What the custom roles give that are bound to this member, or to many members.
-pub(super) async fn custom_roles(
+pub(super) async fn roles_of(
     client: &Client,
     policies: &[&Policy],
     member: &Member,
 ) -> HashMap<String, Vec<String>> {
-    let mut roles = HashMap::new();
-    for binding in policies.iter().flat_map(|policy| policy.bindings()) {
-        let concerns = |other: &Member| other == member || other.is_opaque() || other.is_public();
-        if role::find(binding.role).is_none()
-            && !roles.contains_key(binding.role)
-            && binding.members.iter().any(concerns)
-            && let Ok(found) = client.get_role(binding.role).await
-        {
-            roles.insert(binding.role.to_owned(), found.permissions);
-        }
-    }
-    roles
+    let concerns = |other: &Member| other == member || other.is_opaque() || other.is_public();
+    let bindings = policies.iter().flat_map(|policy| policy.bindings());
+    let concerned = bindings.filter(|binding| binding.members.iter().any(concerns));
+    custom_roles(client, concerned.map(|binding| binding.role)).await
 }
 
 /// Tries a chain by minting access tokens through it, the shortest beginning first, and dropping them. What the reading

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{chain::custom_roles, check_chain, inherited, whose};
+use super::{chain::roles_of, check_chain, inherited, whose};
 use crate::{
     api::Client,
     http::{ApiError, ErrorKind},
@@ -142,7 +142,7 @@ fn levels(found: Vec<super::Level>, seen: &mut Examined) -> Vec<crate::model::po
 async fn roles(client: &Client, seen: &Examined, member: &Member) -> HashMap<String, Vec<String>> {
     let above = seen.above.iter().filter_map(|level| level.policy.as_ref());
     let policies: Vec<&Policy> = seen.policy.iter().chain(above).collect();
-    custom_roles(client, &policies, member).await
+    roles_of(client, &policies, member).await
 }
 
 /// When impersona itself wrote this policy last, and which account it was then.

@@ -3,6 +3,7 @@
 
 mod apply_policy;
 mod chain;
+mod custom_roles;
 mod enable_service;
 mod examine;
 mod inherited;
@@ -13,6 +14,7 @@ mod watch_grant;
 
 pub use apply_policy::{Applied, Mode, Request, apply_policy, apply_policy_if, whose};
 pub use chain::{check_chain, probe_chain};
+pub(crate) use custom_roles::custom_roles;
 pub(crate) use enable_service::{Enabled, Enabling, PATIENCE as ENABLING_PATIENCE, enable_service};
 pub use examine::examine;
 pub(crate) use inherited::{Level, inherited};

@@ -1,9 +1,8 @@
 //! One change of a policy from wish to ending: what it comes to, what must be said about it, the write, and the
 //! sentence for every way it can end.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
-use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use super::super::args::Change as How;
@@ -22,15 +21,11 @@ use crate::model::policy::guard::{self, Context, Guard, Kind};
 use crate::model::policy::limits::limits;
 use crate::model::policy::merge::Merge;
 use crate::model::policy::{Level, Policy, Triple};
-use crate::model::role;
 use crate::session::Failure;
 use crate::session::setup::Setup;
 
 /// How often a change is applied again when it doesn't overlap with someone else's.
 const RETRIES: usize = 5;
-
-/// Roles that our table does not know are asked for, up to this many.
-const MOST_ROLES: usize = 40;
 
 /// What to do with the policy.
 pub(super) enum What {
@@ -239,18 +234,8 @@ impl Around {
         let (caller, levels) = tokio::join!(client.caller(), levels);
         let caller = caller.ok().and_then(|caller| caller.member());
         let above = levels.iter().filter_map(|level: &Level| level.policy.as_ref());
-        let named: BTreeSet<String> = policies
-            .iter()
-            .copied()
-            .chain(above)
-            .flat_map(|policy| policy.bindings().map(|binding| binding.role.to_owned()).collect::<Vec<_>>())
-            .filter(|role| role::find(role).is_none())
-            .collect();
-        let asked = named.into_iter().take(MOST_ROLES).map(async |name| {
-            let role = client.get_role(&name).await.ok()?;
-            Some((name, role.permissions))
-        });
-        let custom = join_all(asked).await.into_iter().flatten().collect();
+        let bindings = policies.iter().copied().chain(above).flat_map(Policy::bindings);
+        let custom = flows::custom_roles(client, bindings.map(|binding| binding.role)).await;
         let production = setup.config.production_projects.contains(&account.project);
         Around {
             account: account.email.clone(),
