@@ -11,7 +11,7 @@ pub mod error_text;
 pub(crate) mod handed_out;
 pub(crate) mod rate_limiter;
 pub mod record;
-mod redact;
+pub mod redact;
 pub(crate) mod request_spec;
 pub(crate) mod transport;
 mod web_page;

@@ -1,6 +1,8 @@
 //! Removes what we sent from what came back. Servers quote, so everything that is shown, kept or explained passes
 //! through here first.
 
+use std::collections::BTreeSet;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -17,12 +19,17 @@ pub(super) fn without_secrets(body: &[u8], spec: &RequestSpec, bearer: Option<&S
         Body::Form { secret, .. } => secret.as_slice(),
         Body::Empty | Body::Json(_) => &[],
     };
-    let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
     let headers = spec.headers.iter().map(|(_, secret)| secret);
     // A header such as `true` isn't secret, and removing it would spoil what is shown.
     let headers = headers.filter(|value| value.len() >= 8);
     let sent = sent.iter().map(|(_, secret)| secret);
-    let forms: Vec<_> = sent.chain(headers).chain(bearer).flat_map(forms).collect();
+    without(body, sent.chain(headers).chain(bearer).map(|secret| secret.expose()))
+}
+
+/// A body as text, without these secrets.
+pub fn without<'a>(body: &[u8], secrets: impl Iterator<Item = &'a str>) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::from_utf8_lossy(body).into_owned());
+    let forms: Vec<_> = secrets.flat_map(forms).collect();
     hide(&mut text, &forms);
     text
 }
@@ -31,7 +38,7 @@ pub(super) fn without_secrets(body: &[u8], spec: &RequestSpec, bearer: Option<&S
 fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
     let mut found = false;
     for form in forms {
-        if let Some(clean) = without(text, form) {
+        if let Some(clean) = replaced(text, form) {
             let mut old = Zeroizing::new(clean);
             std::mem::swap(text, &mut *old);
             found = true;
@@ -49,7 +56,7 @@ fn hide(text: &mut String, forms: &[Zeroizing<String>]) -> bool {
 }
 
 /// The text with `…` in place of each quote of this; `None` if there is none, or for an empty text.
-fn without(text: &str, form: &str) -> Option<String> {
+fn replaced(text: &str, form: &str) -> Option<String> {
     let (bytes, form) = (text.as_bytes(), form.as_bytes());
     let (mut clean, mut kept, mut at) = (String::new(), 0, 0);
     let first = *form.first()?;
@@ -75,16 +82,20 @@ fn without(text: &str, form: &str) -> Option<String> {
 /// How many bytes at the start of a text quote this, each byte unchanged or percent-encoded; the most if there are
 /// several readings, as `%2525` is `%` and `%25`.
 fn quote_length(text: &[u8], form: &[u8]) -> Option<usize> {
-    let mut ends = vec![0];
-    for byte in form {
-        ends = ends.into_iter().flat_map(|at| lengths(&text[at..], *byte).map(move |n| at + n)).collect();
-        ends.sort_unstable();
-        ends.dedup();
-        if ends.is_empty() {
-            return None;
-        }
+    let (mut at, mut rest) = (0, form);
+    // Nearly every text differs in a byte or two, so nothing is allocated for these.
+    while let [byte, others @ ..] = rest
+        && *byte != b'%'
+    {
+        at += if text.get(at) == Some(byte) { 1 } else { lengths(&text[at..], *byte).next()? };
+        rest = others;
     }
-    ends.pop()
+    // From a `%` on there can be several readings.
+    let mut ends = BTreeSet::from([at]);
+    for byte in rest {
+        ends = ends.into_iter().flat_map(|at| lengths(&text[at..], *byte).map(move |n| at + n)).collect();
+    }
+    ends.pop_last()
 }
 
 /// The same for one byte, in each encoding: `/`, `%2F`, `%2f`, `%252F` and so on, because encoded text can be encoded
@@ -107,8 +118,7 @@ const PART: usize = 16;
 
 /// How a secret can be quoted, longest first: whole, in base64 (alone or inside more text), and for one with dots or
 /// spaces each part: those of a JWT, what follows `Basic`.
-fn forms(secret: &Secret) -> Vec<Zeroizing<String>> {
-    let text = secret.expose();
+fn forms(text: &str) -> Vec<Zeroizing<String>> {
     let mut forms = vec![text.to_owned()];
     // Text before it shifts it by one or two bytes; the digits at both ends depend on what is around.
     for skip in (0..3).filter(|_| text.len() > PART) {
