@@ -16,6 +16,7 @@ use crate::{
         endpoints::{GOOGLE, is_domain},
     },
     model::secret::Secret,
+    text::decode::decode,
 };
 
 /// Larger files can't be credentials.
@@ -64,7 +65,11 @@ fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
 }
 
 fn parse(bytes: &[u8], label: &str, origin: &str) -> Result<Source, String> {
-    let mut fields = Fields::read(bytes)?;
+    // What is not text isn't JSON either, which is said with the place.
+    let mut fields = match decode(bytes) {
+        Ok(text) => Fields::read(text.as_bytes())?,
+        Err(_) => Fields::read(bytes)?,
+    };
     let mut source = Source {
         label: label.to_owned(),
         origin: origin.to_owned(),

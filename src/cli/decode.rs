@@ -102,8 +102,7 @@ async fn check(
 
 /// The text of a file, or of stdin for `-`; it may be a secret.
 fn text(path: &Path) -> Result<Zeroizing<String>, Failure> {
-    let bytes = input::bytes(path, MAX_INPUT, "paste a token")?;
-    Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))
+    input::any_text(path, MAX_INPUT, "paste a token")
 }
 
 fn to_json(reading: &Reading, verdict: &Verdict, findings: &[Finding], now: Timestamp) -> String {

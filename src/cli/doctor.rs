@@ -52,8 +52,8 @@ pub(super) async fn run(
 
 /// An error as people have it: a body, what gcloud printed, an exception. Nothing is sent.
 fn read(path: &Path, now: Timestamp) -> Result<Diagnosis, Failure> {
-    let bytes = input::bytes(path, MAX_INPUT, "paste an error")?;
-    let error = error_text::find(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
+    let text = input::any_text(path, MAX_INPUT, "paste an error")?;
+    let error = error_text::find(&text).ok_or_else(|| {
         Failure::refused("no Google error found: paste a response body, or what gcloud or a library printed")
     })?;
     let refusal = error.refusal.as_deref().expect("what was found is a refusal");

@@ -1,4 +1,4 @@
-//! What a subcommand reads: a file, or stdin for `-`, up to a bound.
+//! What a subcommand reads: a file, or stdin for `-`, up to a bound; text in any encoding that people's tools write.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::output;
 use crate::session::Failure;
+use crate::text::decode;
 
 /// The bytes of a file, or of stdin for `-`, at most `most` of them; they may be a secret. At a terminal, `hint` says
 /// what to type.
@@ -26,4 +27,18 @@ pub(super) fn bytes(path: &Path, most: u64, hint: &str) -> Result<Zeroizing<Vec<
     };
     read.map_err(|error| Failure::refused(format!("reading {}: {error}", path.display())))?;
     Ok(bytes)
+}
+
+/// The text of a file, or of stdin for `-`, as [`bytes`] reads it.
+///
+/// # Errors
+/// As [`bytes`]; anything but text.
+pub(super) fn text(path: &Path, most: u64, hint: &str) -> Result<Zeroizing<String>, Failure> {
+    let bytes = bytes(path, most, hint)?;
+    decode::decode(&bytes).map_err(|why| Failure::refused(format!("{} {why}", path.display())))
+}
+
+/// Like [`text`], with what is not text replaced: what is looked for can be next to it.
+pub(super) fn any_text(path: &Path, most: u64, hint: &str) -> Result<Zeroizing<String>, Failure> {
+    Ok(decode::decode_lossy(&bytes(path, most, hint)?))
 }

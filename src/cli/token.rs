@@ -35,9 +35,9 @@ pub(super) fn request(token: Token, json: bool) -> Result<(MintRequest, Option<P
         }
         Token::Jwt { account, claims: file, how } => {
             let signer = account::parse(&account).map_err(refused)?;
-            let bytes = input::bytes(&file, claims::MAX_BYTES as u64 + 1, "type the claims as JSON")?;
-            let claims = String::from_utf8(bytes.to_vec())
-                .map_err(|_| refused(format!("{}: the claims aren't UTF-8 text", file.display())))?;
+            // UTF-16 and UTF-32 take up to four times the bytes.
+            let most = 4 * (claims::MAX_BYTES as u64 + 1);
+            let claims = input::text(&file, most, "type the claims as JSON")?.to_string();
             // The API is asked only for what it does not refuse.
             let checked = claims::check(&claims, None, &signer, now().as_second())
                 .map_err(|why| refused(format!("{}: {why}", file.display())))?;

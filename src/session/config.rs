@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use toml::{Spanned, Value};
 
-use crate::{keymap::Keymap, local::env::Env};
+use crate::{keymap::Keymap, local::env::Env, text::decode::decode};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub(crate) enum Mode {
@@ -110,7 +110,8 @@ impl Config {
             }
             _ => {}
         }
-        let text = fs::read_to_string(&path).map_err(|error| refuse(error.to_string()))?;
+        let bytes = fs::read(&path).map_err(|error| refuse(error.to_string()))?;
+        let text = decode(&bytes).map_err(|why| refuse(why.to_owned()))?;
         Config::parse(&text).map_err(|(line, sentence)| ConfigError { path, line, sentence })
     }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use zeroize::Zeroizing;
 
 use crate::auth::trust::{self, TrustPrompt};
 use crate::auth::{self, FindOptions, Source};
@@ -17,6 +18,7 @@ use crate::model::{project, secret::Secret};
 use crate::session::Failure;
 use crate::session::args::Global;
 use crate::session::config::Config;
+use crate::text::decode::decode;
 use crate::{
     api::{Client, Settings},
     http::{ApiError, ErrorKind, Record, endpoints::Endpoints, rate_limiter},
@@ -290,7 +292,8 @@ pub(crate) async fn emulator(
         None => World::demo(),
         Some(path) => {
             let about = |problem: String| Failure::usage(format!("{}: {problem}", path.display()));
-            let text = fs::read_to_string(path).map_err(|error| about(error.to_string()))?;
+            let bytes = fs::read(path).map_err(|error| about(error.to_string()))?;
+            let text = decode(&bytes).map_err(|why| about(why.to_owned()))?;
             World::parse(&text).map_err(|error| about(error.to_string()))?
         }
     };
@@ -310,12 +313,14 @@ pub(crate) async fn emulator(
 fn find_options(global: &Global) -> Result<FindOptions, Failure> {
     match &global.credentials {
         Some(path) if path == Path::new("-") => {
-            let mut token = String::new();
-            let read = io::stdin().lock().take(MAX_TOKEN).read_to_string(&mut token);
-            read.map_err(|error| {
-                Failure::usage(format!("--credentials -: reading an access token from stdin: {error}"))
-            })?;
-            Ok(FindOptions { stdin_token: Some(Secret::new(token)), ..FindOptions::default() })
+            let failed = |why: String| {
+                Failure::usage(format!("--credentials -: reading an access token from stdin: {why}"))
+            };
+            let mut bytes = Zeroizing::new(Vec::new());
+            let read = io::stdin().lock().take(MAX_TOKEN).read_to_end(&mut bytes);
+            read.map_err(|error| failed(error.to_string()))?;
+            let token = decode(&bytes).map_err(|why| failed(format!("it {why}")))?;
+            Ok(FindOptions { stdin_token: Some(Secret::new(token.as_str())), ..FindOptions::default() })
         }
         path => Ok(FindOptions { credentials_file: path.clone(), ..FindOptions::default() }),
     }

@@ -18,6 +18,7 @@ use crate::{
     },
     local::env::Env,
     model::{denial::RequestContext, secret::Secret},
+    text::decode::decode,
 };
 
 /// No foreign token is larger.
@@ -206,7 +207,7 @@ async fn contents(path: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, String> 
 }
 
 fn extract(bytes: &[u8], form: &Form) -> Result<Secret, String> {
-    let text = std::str::from_utf8(bytes).map_err(|_| "isn't UTF-8 text".to_owned())?;
+    let text = &*decode(bytes).map_err(|_| "isn't UTF-8 text".to_owned())?;
     let token = match form {
         Form::Text => text.trim().to_owned(),
         Form::Json(field) => {

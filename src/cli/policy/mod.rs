@@ -169,8 +169,8 @@ fn condition(binding: &Binding) -> Option<Condition> {
 /// A policy from a file, or from stdin for `-`.
 fn read(path: &Path) -> Result<Policy, Failure> {
     let about = |problem: String| Failure::refused(format!("{}: {problem}", path.display()));
-    let bytes = input::bytes(path, MAX_FILE, "paste a policy as JSON")?;
-    Policy::from_slice(&bytes).map_err(about)
+    let text = input::text(path, MAX_FILE, "paste a policy as JSON")?;
+    Policy::from_slice(text.as_bytes()).map_err(about)
 }
 
 /// Whether two etags are the same bytes: gcloud writes them in the other alphabet of base64.

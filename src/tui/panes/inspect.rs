@@ -20,6 +20,7 @@ use crate::{
         secret::Secret,
     },
     ops::{self, Reply},
+    text::decode::without_escapes,
     tui::{
         app::{
             msg::{Clip, Effect, Level, Now, Owner, PaneId, ReqId},
@@ -114,7 +115,7 @@ impl Inspect {
     }
 
     pub(crate) fn paste(&mut self, text: &str, cx: &mut Cx) {
-        self.open(&Secret::new(text), "pasted text".into(), cx);
+        self.open(&Secret::new(without_escapes(text).as_str()), "pasted text".into(), cx);
     }
 
     /// Whether there is no token here.
