@@ -5,12 +5,11 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::Jwk;
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, crypto};
-use serde_json::Value;
+use jsonwebtoken::{Algorithm, AlgorithmFamily, crypto};
 
 use super::decode::Reading;
 use super::form::Form;
+use super::keys::{self, Key, KeySet, Unusable};
 use super::{is_google, quoted};
 use crate::model::account;
 
@@ -85,38 +84,24 @@ pub fn uncheckable(reading: &Reading) -> Option<Verdict> {
     prepare(reading).err()
 }
 
-/// Checks the signature against a key set: a JWKS, one JWK, or the map of key ID to PEM certificate that Google also
-/// publishes. `whose` names it in the verdict: `Google's OAuth certs`.
+/// Checks the signature against public keys in any form that [`mod@super::keys`] reads. `whose` names them in the
+/// verdict: `Google's OAuth certs`. A signature has failed only if every key that could have made it was tried.
 pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
     let algorithm = match prepare(reading) {
         Ok(algorithm) => algorithm,
         Err(verdict) => return verdict,
     };
-    let keys = match read_keys(keys) {
+    let keys = match keys::read(keys) {
         Ok(keys) => keys,
         Err(problem) => return Verdict::not_checked(format!("{whose} can't be read: {problem}")),
     };
     let kid = reading.header.text("kid");
-    let named: Vec<&Key> = keys.iter().filter(|key| kid.is_none() || key.id == kid).collect();
-    if named.is_empty() {
-        return Verdict::failed(match kid {
-            Some(kid) => format!(
-                "key {} is not among {whose} ({} there): signed by someone else, or the key has since been rotated",
-                quoted(&kid),
-                keys.len()
-            ),
-            None => format!("{whose} contain no keys"),
-        });
-    }
-    let fitting: Vec<&Key> = named.into_iter().filter(|key| key.fits(algorithm)).collect();
-    if fitting.is_empty() {
-        return Verdict::failed(format!(
-            "the header says {algorithm:?}, but the key in {whose} is for another algorithm"
-        ));
-    }
+    // A key without an ID can be any.
+    let may_be = |id: &Option<String>| kid.is_none() || id.is_none() || *id == kid;
+    let candidates: Vec<&Key> = keys.usable.iter().filter(|key| may_be(&key.id)).collect();
     let token = reading.token.expose();
     let (message, signature) = token.rsplit_once('.').expect("prepare() saw a signature after a dot");
-    for key in fitting {
+    for key in candidates.iter().filter(|key| key.fits(algorithm)) {
         if crypto::verify(signature, message.as_bytes(), &key.key, algorithm).unwrap_or(false) {
             let reason = match &key.id {
                 Some(id) => format!("key {} of {whose}", brief(id)),
@@ -125,10 +110,48 @@ pub fn verify(reading: &Reading, keys: &str, whose: &str) -> Verdict {
             return Verdict { state: State::Verified, reason, key: key.id.clone() };
         }
     }
+    let named = |id: &Option<String>| kid.is_some() && *id == kid;
+    let is_there = keys.usable.iter().any(|key| named(&key.id));
+    // Where the key that the token names was tried, it can't be one without an ID.
+    let could_be = |key: &Unusable| !is_there && may_be(&key.id) && key.could_make(algorithm);
+    if let Some(verdict) = unsearched(&keys, whose, |key| named(&key.id) || could_be(key)) {
+        return verdict;
+    }
+    let fitting = candidates.iter().any(|key| key.fits(algorithm));
+    if let Some(kid) = &kid
+        && !is_there
+    {
+        return Verdict::failed(format!(
+            "key {} is not among {whose} ({} there{}): signed by someone else, or the key has since been rotated",
+            quoted(kid),
+            keys.usable.len(),
+            if fitting { ", and none without an ID fits" } else { "" },
+        ));
+    }
+    if !fitting {
+        return Verdict::failed(format!(
+            "the header says {algorithm:?}, but the key in {whose} is for another algorithm"
+        ));
+    }
     if reading.is_detached() {
         return Verdict::not_checked("the signed payload is not in the token (detached)");
     }
     Verdict::failed(format!("the signature doesn't match {whose}, or the token has since been changed"))
+}
+
+/// Why no key of a set that doesn't verify a signature can be said not to have made it: there is none that can be used,
+/// or the one that could have made it can't be.
+fn unsearched(keys: &KeySet, whose: &str, is_it: impl Fn(&Unusable) -> bool) -> Option<Verdict> {
+    let it = keys.unusable.iter().find(|key| is_it(key));
+    let Some(key) = it.or_else(|| keys.unusable.first().filter(|_| keys.usable.is_empty())) else {
+        return keys.usable.is_empty().then(|| Verdict::not_checked(format!("{whose} contain no keys")));
+    };
+    let which = match &key.id {
+        Some(id) => format!("key {}", quoted(&brief(id))),
+        None => "a key without an ID".to_owned(),
+    };
+    let others = if it.is_none() && keys.unusable.len() > 1 { ", and no other can" } else { "" };
+    Some(Verdict::not_checked(format!("{which} of {whose} can't be used{others}: it {}", key.why)))
 }
 
 /// Checks a signature by `signBlob` (RSASSA-PKCS1-v1_5 over SHA-256) with the key of this ID in a key set, as
@@ -140,22 +163,27 @@ pub(crate) fn verify_bytes(
     keys: &str,
     whose: &str,
 ) -> Verdict {
-    let keys = match read_keys(keys) {
+    let keys = match keys::read(keys) {
         Ok(keys) => keys,
         Err(problem) => return Verdict::not_checked(format!("{whose} can't be read: {problem}")),
     };
     let signature = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.encode(signature));
-    match keys.iter().find(|key| key.id.as_deref() == Some(key_id)) {
-        None => Verdict::failed(format!("key {} is not among {whose}", quoted(key_id))),
-        Some(key) if crypto::verify(&signature, message, &key.key, Algorithm::RS256).unwrap_or(false) => {
-            Verdict {
-                state: State::Verified,
-                reason: format!("key {} of {whose}", brief(key_id)),
-                key: Some(key_id.to_owned()),
-            }
-        }
-        Some(_) => Verdict::failed(format!("the signature doesn't match {whose}")),
+    let is_it = |id: &Option<String>| id.as_deref() == Some(key_id);
+    let named: Vec<&Key> = keys.usable.iter().filter(|key| is_it(&key.id)).collect();
+    if named.iter().any(|key| {
+        key.fits(Algorithm::RS256)
+            && crypto::verify(&signature, message, &key.key, Algorithm::RS256).unwrap_or(false)
+    }) {
+        let reason = format!("key {} of {whose}", brief(key_id));
+        return Verdict { state: State::Verified, reason, key: Some(key_id.to_owned()) };
     }
+    if let Some(verdict) = unsearched(&keys, whose, |key| is_it(&key.id)) {
+        return verdict;
+    }
+    Verdict::failed(match named.is_empty() {
+        true => format!("key {} is not among {whose}", quoted(key_id)),
+        false => format!("the signature doesn't match {whose}"),
+    })
 }
 
 /// The algorithm to check with, or why there is none.
@@ -201,46 +229,6 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
         return Err(Verdict::not_checked("the token doesn't have three parts"));
     }
     Ok(algorithm)
-}
-
-struct Key {
-    id: Option<String>,
-    /// `RS256`, if the set says so.
-    alg: Option<String>,
-    key: DecodingKey,
-}
-
-impl Key {
-    fn fits(&self, algorithm: Algorithm) -> bool {
-        self.key.family() == algorithm.family()
-            && self.alg.as_ref().is_none_or(|alg| *alg == format!("{algorithm:?}"))
-    }
-}
-
-/// Signature keys, without those of unknown kinds.
-fn read_keys(text: &str) -> Result<Vec<Key>, String> {
-    let set: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    match set.get("keys") {
-        Some(Value::Array(keys)) => Ok(keys.iter().filter_map(from_jwk).collect()),
-        Some(_) => Err("its “keys” isn't a list".to_owned()),
-        None if set.get("kty").is_some() => Ok(from_jwk(&set).into_iter().collect()),
-        None if set.is_object() => Ok(set.as_object().into_iter().flatten().filter_map(from_pem).collect()),
-        None => Err("it isn't a JSON object".to_owned()),
-    }
-}
-
-fn from_jwk(value: &Value) -> Option<Key> {
-    let text = |name| value.get(name).and_then(Value::as_str).map(str::to_owned);
-    if text("use").is_some_and(|usage| usage != "sig") {
-        return None;
-    }
-    let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
-    Some(Key { id: text("kid"), alg: text("alg"), key: DecodingKey::from_jwk(&jwk).ok()? })
-}
-
-fn from_pem((id, pem): (&String, &Value)) -> Option<Key> {
-    let key = DecodingKey::from_rsa_pem(pem.as_str()?.as_bytes()).ok()?;
-    Some(Key { id: Some(id.clone()), alg: None, key })
 }
 
 /// The ends of a key ID are enough to recognize it.

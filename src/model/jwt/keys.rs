@@ -292,17 +292,14 @@ fn without_zeros(bytes: &[u8]) -> &[u8] {
 }
 
 fn rsa_of_jwk(jwk: &Value) -> Result<(Kind, DecodingKey), Problem> {
-    let number = |name, what| {
-        bytes(jwk, name, what).map_err(|why| (Makes::Only(AlgorithmFamily::Rsa), why))
-    };
+    let number = |name, what| bytes(jwk, name, what).map_err(|why| (Makes::Only(AlgorithmFamily::Rsa), why));
     Ok((Kind::Rsa, rsa(&number("n", "a modulus")?, &number("e", "an exponent")?)?))
 }
 
 fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, Problem> {
     let (modulus, exponent) = (without_zeros(modulus), without_zeros(exponent));
-    let bits = |number: &[u8]| {
-        number.len() * 8 - number.first().map_or(0, |first| first.leading_zeros() as usize)
-    };
+    let bits =
+        |number: &[u8]| number.len() * 8 - number.first().map_or(0, |first| first.leading_zeros() as usize);
     let odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
     let problem = match bits(modulus) {
         0 => "has an empty modulus (n)".to_owned(),
@@ -313,7 +310,9 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, Problem> {
             format!("has {many} bits; at most {} are supported", RSA_BITS.end())
         }
         _ if !odd(modulus) => "isn't an RSA key: its modulus (n) is even".to_owned(),
-        _ if !odd(exponent) || exponent == [1] => "isn't an RSA key: its exponent (e) can't be one".to_owned(),
+        _ if !odd(exponent) || exponent == [1] => {
+            "isn't an RSA key: its exponent (e) can't be one".to_owned()
+        }
         _ if bits(exponent) > MAX_EXPONENT_BITS => {
             format!("has an exponent (e) of over {MAX_EXPONENT_BITS} bits, which isn't supported")
         }
@@ -325,7 +324,7 @@ fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<DecodingKey, Problem> {
 fn ec_of_jwk(jwk: &Value) -> Result<(Kind, DecodingKey), Problem> {
     let problem = |why| (Makes::Only(AlgorithmFamily::Ec), why);
     let curve = jwk.get("crv").and_then(Value::as_str).unwrap_or_default();
-    let size = match curve {
+    let size: usize = match curve {
         "P-256" => 32,
         "P-384" => 48,
         "" => return Err(problem("is incomplete: it has no crv".to_owned())),

@@ -10,6 +10,7 @@ mod extract;
 pub mod findings;
 pub(crate) mod form;
 pub mod judge;
+mod keys;
 pub mod meaning;
 mod parts;
 mod terms;
