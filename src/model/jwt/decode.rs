@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use super::document::{self, Document};
 use super::form::{self, Form};
+use super::time::{self, Unit};
 use super::{extract, parts};
 use crate::model::secret::Secret;
 
@@ -60,13 +61,9 @@ impl Member {
         serde_json::from_str(&self.json).ok()
     }
 
-    /// The value, if it is a number that fits in whole seconds.
+    /// The value as a time in seconds since 1970, if it is a number, whatever the unit.
     pub(crate) fn seconds(&self) -> Option<i64> {
-        self.json.parse().ok().or_else(|| {
-            // A JSON number doesn't have to be an integer: 1.7e9 is a valid time.
-            let number: f64 = serde_json::from_str(&self.json).ok()?;
-            (number.abs() < 9e15).then_some(number.floor() as i64)
-        })
+        time::of_number(&self.json).map(|time| time.seconds)
     }
 }
 
@@ -136,7 +133,7 @@ impl Section {
     }
 }
 
-/// The times among the claims, in seconds since 1970; only numbers count.
+/// The times among the claims, in seconds since 1970, whatever their unit; only numbers count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     pub(crate) iat: Option<i64>,
@@ -215,6 +212,12 @@ impl Reading {
     /// Whether the payload is not in base64url: the header says so, and that it must be understood (RFC 7797, 6).
     pub(crate) fn is_unencoded(&self) -> bool {
         parts::is_unencoded(&self.header)
+    }
+
+    /// The unit of a time among the claims.
+    pub(crate) fn unit(&self, name: &str) -> Unit {
+        let time = self.claims.find(name).and_then(|member| time::of_number(&member.json));
+        time.map_or(Unit::Seconds, |time| time.unit)
     }
 
     fn take(&mut self, text: &str, depth: usize) {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::decode::Reading;
 use super::findings::{Finding, Severity, audiences, is_google_endpoint};
 use super::form::Form;
+use super::time::Unit;
 use super::{audience, is_account, is_google, quoted};
 use crate::model::{lifetime::words, scopes};
 
@@ -396,6 +397,10 @@ impl Looked<'_> {
     }
 
     fn at_lifetime(&mut self) {
+        // In another unit, no service gets a lifetime out of them.
+        if ["iat", "exp"].iter().any(|name| self.reading.unit(name) != Unit::Seconds) {
+            return;
+        }
         if let (Some(iat), Some(exp)) = (self.reading.times.iat, self.reading.times.exp) {
             let length = exp.saturating_sub(iat);
             match length {

@@ -5,14 +5,12 @@ use jiff::Timestamp;
 
 use super::decode::{Reading, Section};
 use super::form::Form;
+use super::time::{self, Unit};
 use super::{audience, is_account, is_google, quoted};
 use crate::model::lifetime::{countdown, words};
 
 /// The clock difference that is mentioned, in seconds.
 const SKEW: i64 = 60;
-
-/// As seconds this is after the year 5000; as milliseconds it is after 1973.
-const MILLISECONDS: i64 = 100_000_000_000;
 
 /// How much a finding matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -246,23 +244,24 @@ impl Found {
         let times = reading.times;
         for name in ["iat", "exp", "nbf"] {
             if let Some(member) = reading.claims.find(name).filter(|member| member.seconds().is_none()) {
+                let date = member.text().and_then(|text| time::of_text(&text));
+                let date = date.map(|at| match time::date(at) {
+                    Some(date) if name == "exp" => format!("; as a date, it {} {date}", ending(at, now)),
+                    Some(date) => format!("; as a date, it is {date}"),
+                    None => String::new(),
+                });
                 self.add(
                     "time_not_a_number",
                     Severity::Error,
-                    format!("{name} is {}, not a number of seconds", quoted(&member.json)),
+                    format!(
+                        "{name} is {}, not a number of seconds{}",
+                        quoted(&member.json),
+                        date.unwrap_or_default()
+                    ),
                 );
             }
         }
-        if let Some((name, _)) = [("exp", times.exp), ("iat", times.iat), ("nbf", times.nbf)]
-            .into_iter()
-            .find(|(_, time)| time.is_some_and(|time| (MILLISECONDS..MILLISECONDS * 100).contains(&time)))
-        {
-            self.add(
-                "time_in_milliseconds",
-                Severity::Error,
-                format!("{name} looks like milliseconds; it must be in seconds since 1970"),
-            );
-        }
+        self.units(reading, now);
         match times.exp {
             Some(exp) if exp <= now => {
                 self.add(
@@ -311,6 +310,35 @@ impl Found {
         }
     }
 
+    /// Times in another unit than seconds, and what they mean in it.
+    fn units(&mut self, reading: &Reading, now: i64) {
+        let times = [("exp", reading.times.exp), ("iat", reading.times.iat), ("nbf", reading.times.nbf)];
+        for (code, unit) in [
+            ("time_in_milliseconds", Unit::Milliseconds),
+            ("time_in_microseconds", Unit::Microseconds),
+            ("time_in_nanoseconds", Unit::Nanoseconds),
+        ] {
+            let found: Vec<_> = times.iter().filter(|(name, _)| reading.unit(name) == unit).collect();
+            let Some((first, Some(at))) = found.first() else { continue };
+            let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+            let date = time::date(*at).unwrap_or_default();
+            let means = match *first {
+                "exp" => format!("as such, it {} {date}", ending(*at, now)),
+                name => format!("as such, {name} is {date}"),
+            };
+            let are = if names.len() > 1 { "are" } else { "is" };
+            self.add(
+                code,
+                Severity::Error,
+                format!(
+                    "{} {are} in {}, but must be in seconds since 1970; {means}",
+                    names.join(" and "),
+                    unit.name()
+                ),
+            );
+        }
+    }
+
     fn audience(&mut self, reading: &Reading) {
         if reading.claims.find("aud").is_none() {
             self.add("no_audience", Severity::Warning, "has no audience (aud): it doesn't say who it is for");
@@ -340,6 +368,10 @@ impl Found {
             self.add("email_not_verified", Severity::Warning, "its email is not verified");
         }
     }
+}
+
+fn ending(exp: i64, now: i64) -> &'static str {
+    if exp > now { "expires" } else { "expired" }
 }
 
 /// The audiences of a token: one, a list, or none.

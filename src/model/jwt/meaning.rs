@@ -1,10 +1,10 @@
 //! What claims and header fields mean, in a few words beside the value: mainly in Google's tokens, and in those that
 //! Google exchanges. Unknown names and odd values get no meaning; times are in UTC.
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::decode::{Member, Reading};
+use super::time::{self, Unit};
 use super::{is_account, is_google, is_unique_id, terms};
 use crate::model::account::short;
 use crate::model::lifetime::words;
@@ -43,7 +43,7 @@ pub fn meaning(
             "no one vouches for the address"
         })
         .to_owned(),
-        "iat" | "nbf" | "exp" => time(member, reading)?,
+        "iat" | "nbf" | "exp" => when(member, reading)?,
         "auth_time" => format!("{}: when the person signed in", utc(member.seconds()?)),
         "google" => google(member)?,
         "gcip" | "firebase" => sign_in(member)?,
@@ -147,13 +147,20 @@ fn identity(
 }
 
 fn utc(at: i64) -> String {
-    Timestamp::from_second(at).map_or_else(|_| "out of range".to_owned(), |time| time.to_string())
+    time::date(at).unwrap_or_else(|| "out of range".to_owned())
 }
 
-fn time(member: &Member, reading: &Reading) -> Option<String> {
-    let at = member.seconds()?;
+fn when(member: &Member, reading: &Reading) -> Option<String> {
+    let Some(at) = member.seconds() else {
+        return time::of_text(&member.text()?).map(|at| format!("text, not a number; as a date {}", utc(at)));
+    };
     let utc = utc(at);
-    Some(match (member.name.as_str(), reading.times.iat) {
+    let unit = reading.unit(&member.name);
+    if unit != Unit::Seconds {
+        return Some(format!("in {}: {utc}", unit.name()));
+    }
+    let iat = reading.times.iat.filter(|_| reading.unit("iat") == Unit::Seconds);
+    Some(match (member.name.as_str(), iat) {
         ("exp", Some(iat)) if at > iat => {
             let length = at.saturating_sub(iat);
             let google = length == 3_600 && reading.claims.text("iss").is_some_and(|iss| is_google(&iss));

@@ -16,6 +16,7 @@ mod parts;
 mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod time;
 
 pub use decode::{Member, Members, Reading, Section, Times, read};
 pub use expect::{Around, Check, Expectation, Fix, checks};

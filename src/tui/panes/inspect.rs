@@ -16,7 +16,7 @@ use crate::{
     keymap::{Action, Place},
     model::{
         credential::MintRequest,
-        jwt::{self, Expectation, Form as TokenForm, Reading, Verdict},
+        jwt::{self, Expectation, Form as TokenForm, Reading, Verdict, time::Unit},
         secret::Secret,
     },
     ops::{self, Reply},
@@ -264,7 +264,8 @@ impl Pane for Inspect {
     }
 
     fn counts_down(&self, shared: &Shared, now: Now) -> bool {
-        self.end().is_some_and(|end| end > shared.at_google(now.utc).as_second())
+        let in_seconds = self.reading.as_ref().is_none_or(|reading| reading.unit("exp") == Unit::Seconds);
+        in_seconds && self.end().is_some_and(|end| end > shared.at_google(now.utc).as_second())
     }
 
     fn title(&self, _look: &Look) -> String {

@@ -17,7 +17,10 @@ use crate::{
     model::{
         account::short,
         credential::{MintRequest, What},
-        jwt::{self, Form, Member, Reading, Section, Severity, State, relative},
+        jwt::{
+            self, Form, Member, Reading, Section, Severity, State, relative,
+            time::{self, Unit},
+        },
         permission::MATRIX,
         scopes,
     },
@@ -44,6 +47,9 @@ const MOST_VALUE: usize = 4_000;
 
 /// See [`MOST_VALUE`].
 const MOST_SHOWN: usize = 60_000;
+
+/// What ends later than in a hundred years, in seconds, has a date instead of a countdown.
+const DISTANT: i64 = 100 * 365 * 86_400;
 
 /// Cells for one permission in a row of several.
 const ROLE: u16 = 17;
@@ -486,21 +492,29 @@ fn times(reading: &Reading, now: Timestamp, theme: &Theme) -> Vec<Line<'static>>
     let mut lines = Vec::new();
     let now = now.as_second();
     if let Some(exp) = reading.times.exp {
+        let unit = reading.unit("exp");
         let whole = reading.times.iat.map_or(3_600, |iat| exp.saturating_sub(iat));
-        lines.push(ending(exp, whole, now, theme));
+        lines.push(match time::date(exp) {
+            // A bar would promise what no service reads out of it.
+            Some(date) if unit != Unit::Seconds => {
+                let ends = if exp > now { "expires" } else { "expired" };
+                Line::styled(format!("in {}: as such, it {ends} {date}", unit.name()), theme.bad)
+            }
+            Some(date) if exp.saturating_sub(now) > DISTANT => Line::raw(format!("expires {date}")),
+            None if exp > now => Line::raw("expires after the year 9999"),
+            _ => ending(exp, whole, now, theme),
+        });
     }
     for (name, time) in [("iat", reading.times.iat), ("nbf", reading.times.nbf), ("exp", reading.times.exp)] {
-        if let Some(stamp) = time.and_then(|seconds| Timestamp::from_second(seconds).ok()) {
-            let mut spans = vec![
-                Span::styled(format!("{name}   "), theme.dim),
-                Span::raw(stamp.strftime("%Y-%m-%d %H:%M:%SZ").to_string()),
-            ];
-            let here = stamp.to_zoned(TimeZone::system());
-            if here.offset().seconds() != 0 {
+        if let Some((seconds, date)) = time.and_then(|seconds| Some((seconds, time::date(seconds)?))) {
+            let mut spans =
+                vec![Span::styled(format!("{name}   "), theme.dim), Span::raw(date.replace('T', " "))];
+            let here = Timestamp::from_second(seconds).ok().map(|stamp| stamp.to_zoned(TimeZone::system()));
+            if let Some(here) = here.filter(|here| here.offset().seconds() != 0) {
                 spans.push(Span::styled(here.strftime("  %H:%M:%S here").to_string(), theme.dim));
             }
             if name != "exp" {
-                spans.push(Span::styled(format!("  {}", relative(stamp.as_second(), now)), theme.dim));
+                spans.push(Span::styled(format!("  {}", relative(seconds, now)), theme.dim));
             }
             lines.push(Line::from(spans));
         }
