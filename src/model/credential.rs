@@ -165,7 +165,7 @@ impl Payload {
     /// One sentence: there are none, or too many.
     pub(crate) fn from_bytes(bytes: Vec<u8>) -> Result<Payload, String> {
         match bytes.len() {
-            0 => Err("Nothing to sign (empty input)".to_owned()),
+            0 => Err("The input is empty: enter data or a file to sign".to_owned()),
             n if n > LARGEST_PAYLOAD => Err("Too large to sign (over 4 MiB). Sign a digest instead, and have the verifier check that digest".to_owned()),
             _ => Ok(Payload::Bytes(bytes)),
         }

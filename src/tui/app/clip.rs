@@ -13,7 +13,8 @@ use crate::model::{
 pub struct Clip {
     text: Secret,
     what: String,
-    sensitive: bool,
+    /// The credential in the text, if there is one.
+    credential: Option<Secret>,
 }
 
 impl Clip {
@@ -21,7 +22,7 @@ impl Clip {
     pub(crate) fn line(text: &str, what: impl Into<String>) -> Clip {
         let mut removed = 0;
         let text = without(text, is_unsafe, &mut removed);
-        Clip::new(Secret::new(text), what.into(), false, removed)
+        Clip::new(Secret::new(text), what.into(), None, removed)
     }
 
     /// Several of them in one line, each quoted for a shell: a line break would run what comes before it. A single one
@@ -35,7 +36,7 @@ impl Clip {
             what = format!("{what} and {} more", words.len() - 1);
             words = words.iter().map(|word| quote(word)).collect();
         }
-        Clip::new(Secret::new(words.join(" ")), what, false, removed)
+        Clip::new(Secret::new(words.join(" ")), what, None, removed)
     }
 
     /// JSON from outside, in one line, with invisible characters escaped. Given several lines, a shell would run what
@@ -44,7 +45,7 @@ impl Clip {
         let shown = visible::json(text);
         // These line breaks aren't in strings: there they are escaped.
         let line: Vec<&str> = shown.lines().map(str::trim).collect();
-        Clip::new(Secret::new(line.join(" ")), what.into(), false, 0)
+        Clip::new(Secret::new(line.join(" ")), what.into(), None, 0)
     }
 
     /// A text made here, with its line breaks: commands, a block, a message.
@@ -63,26 +64,31 @@ impl Clip {
         };
         let mut removed = 0;
         let text = without(text, |c| c != '\n' && is_unsafe(c), &mut removed);
-        Ok(Clip::new(Secret::new(text), what, false, removed))
+        Ok(Clip::new(Secret::new(text), what, None, removed))
     }
 
-    /// A credential, or a line that contains one: cleared after a while.
-    pub(crate) fn credential(text: Secret, what: impl Into<String>) -> Clip {
+    /// A credential: cleared after a while.
+    pub(crate) fn credential(secret: Secret, what: impl Into<String>) -> Clip {
+        Clip::with_credential(secret.clone(), secret, what)
+    }
+
+    /// A text that contains this credential, such as a header: cleared after a while.
+    pub(crate) fn with_credential(text: Secret, secret: Secret, what: impl Into<String>) -> Clip {
         if !text.expose().contains(is_unsafe) {
-            return Clip::new(text, what.into(), true, 0);
+            return Clip::new(text, what.into(), Some(secret), 0);
         }
         let mut removed = 0;
         let text = Secret::new(without(text.expose(), is_unsafe, &mut removed));
-        Clip::new(text, what.into(), true, removed)
+        Clip::new(text, what.into(), Some(secret), removed)
     }
 
-    fn new(text: Secret, what: String, sensitive: bool, removed: usize) -> Clip {
+    fn new(text: Secret, what: String, credential: Option<Secret>, removed: usize) -> Clip {
         let what = match removed {
             0 => what,
             1 => format!("{what}, without 1 control or invisible character"),
             count => format!("{what}, without {count} control or invisible characters"),
         };
-        Clip { text, what, sensitive }
+        Clip { text, what, credential }
     }
 
     /// The text, secret or not, in one type.
@@ -97,7 +103,12 @@ impl Clip {
 
     /// Whether it is cleared after a while.
     pub(crate) fn is_sensitive(&self) -> bool {
-        self.sensitive
+        self.credential.is_some()
+    }
+
+    /// The credential in the text, whatever it was copied from.
+    pub(crate) fn held(&self) -> Option<&Secret> {
+        self.credential.as_ref()
     }
 }
 

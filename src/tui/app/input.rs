@@ -7,7 +7,7 @@ use ratatui::layout::Size;
 use super::{
     AppState, Focus,
     msg::{Effect, Intent, Level, Now, PaneId},
-    shared::{Cx, Out},
+    shared::{Cx, Facts, Out},
 };
 use crate::{
     keymap::{Action, Chord, Place, Row},
@@ -291,14 +291,7 @@ impl AppState {
                     out,
                 );
             }
-            Action::Wipe => {
-                let count = self.shared.shelf.items().len();
-                let question = format!(
-                    "Wipe {}? This clears the shelf, the inspector and the clipboard and can't be undone. Tokens copied elsewhere stay valid until they expire.",
-                    if count == 1 { "1 credential".to_owned() } else { format!("all {count} credentials") }
-                );
-                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
-            }
+            Action::Wipe => self.ask_to_wipe(),
             Action::CopyMenu => self.open_copy_menu(out),
             Action::CopyObvious => match self.panes.get(self.focused()).copies(&self.shared).first() {
                 Some(action) => self.copy(*action, now, out),
@@ -318,17 +311,39 @@ impl AppState {
         true
     }
 
+    /// Asks before everything that is held is wiped.
+    fn ask_to_wipe(&mut self) {
+        let minting = self.panes.mint.minting();
+        let held = match self.shared.shelf.items().len() {
+            0 if self.panes.inspect.is_empty() => "Cancel minting and wipe the clipboard".to_owned(),
+            0 if minting => "Wipe the inspected token and cancel minting".to_owned(),
+            0 => "Wipe the inspected token".to_owned(),
+            1 => "Wipe 1 credential".to_owned(),
+            count => format!("Wipe all {count} credentials"),
+        };
+        let question = format!(
+            "{held}? This clears the shelf, the inspector and the clipboard and can't be undone. Tokens copied elsewhere stay valid until they expire."
+        );
+        self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Wipe });
+    }
+
     /// Asks first if something would be lost.
     fn quit(&mut self, out: &mut Out) {
-        let staged = self.shared.facts.values().filter(|facts| facts.staged_changes() > 0).count();
-        let question = match (staged, self.shared.writes.is_empty()) {
-            (0, true) => return self.leave(0, out),
-            (_, false) => {
-                format!("Quit after {} is written?", self.shared.writes.what())
-            }
-            (1, true) => "Quit and discard staged edits? 1 account has unwritten edits.".to_owned(),
-            (count, true) => {
-                format!("Quit and discard staged edits? {count} accounts have unwritten edits.")
+        // What is being written is not lost.
+        let written = self.panes.policy.writes_to();
+        let lost = |name: &str, facts: &Facts| facts.staged_changes() > 0 && written != Some(name);
+        let lost = match self.shared.facts.iter().filter(|(name, facts)| lost(name, facts)).count() {
+            0 => None,
+            1 => Some("1 account has unwritten edits.".to_owned()),
+            count => Some(format!("{count} accounts have unwritten edits.")),
+        };
+        let what = self.shared.writes.what();
+        let question = match (lost, self.shared.writes.is_empty()) {
+            (None, true) => return self.leave(0, out),
+            (None, false) => format!("Quit after {what} is written?"),
+            (Some(lost), true) => format!("Quit and discard staged edits? {lost}"),
+            (Some(lost), false) => {
+                format!("Quit after {what} is written, and discard staged edits? {lost}")
             }
         };
         self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Quit });
@@ -405,8 +420,7 @@ impl AppState {
         match self.panes.get(self.focused()).copy(action, &self.shared, now.utc) {
             Ok(effect) => {
                 if let Effect::Copy(clip) = &effect {
-                    let held = self.panes.mint.selected_secret(&self.shared);
-                    self.shared.copied = held.filter(|_| clip.is_sensitive());
+                    self.shared.copied = clip.held().cloned();
                 }
                 out.effects.push(effect);
             }

@@ -31,6 +31,8 @@ mod policy_tests;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wipe_tests;
 
 use std::{collections::HashMap, time::Duration};
 

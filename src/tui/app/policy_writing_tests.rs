@@ -197,3 +197,23 @@ fn a_condition_that_google_passed_is_not_staged_over_what_is_being_written() {
     assert_eq!(*staged(&screen), before);
     assert!(screen.notice().contains("This policy is being written"), "{}", screen.notice());
 }
+
+/// The question that is asked after `q`.
+fn asked_on_quitting(screen: &mut Screen) -> String {
+    screen.keys("q");
+    match screen.app.overlays.last() {
+        Some(crate::tui::overlays::Overlay::Confirm { question, .. }) => question.clone(),
+        other => panic!("no question: {other:?}"),
+    }
+}
+
+#[test]
+fn quit_mentions_staged_edits_when_another_policy_is_written() {
+    let (mut screen, _) = written_with_one_undone();
+    let alone = asked_on_quitting(&mut screen);
+    assert!(alone.starts_with("Quit while the policy of deployer@acme-prod is being written?"), "{alone}");
+    let of_api = Staged::with(policy("X", &[]), &staged(&screen).changes());
+    screen.app.shared.facts.entry(API.to_owned()).or_default().staged = Some(of_api);
+    let both = asked_on_quitting(screen.keys("n"));
+    assert!(both.contains("1 account has edits") && both.contains("first waits until"), "{both}");
+}

@@ -24,7 +24,6 @@ use crate::{
         claims,
         credential::{Credential, Kind, MintRequest},
         permission::{Permission, by_name},
-        secret::Secret,
     },
     ops::{self, Operation, Pending, Reply},
     tui::{
@@ -139,11 +138,6 @@ impl Mint {
     fn give_up(&mut self, cx: &mut Cx) {
         self.cancel(cx);
         cx.notice(Level::Warning, "Minting cancelled; the credential may have been created anyway");
-    }
-
-    /// The credential under the cursor of the shelf.
-    pub(crate) fn selected_secret(&self, shared: &Shared) -> Option<Secret> {
-        self.selected_credential(shared).map(|held| held.secret.clone())
     }
 
     /// Offers listed accounts as delegates while one is being typed.

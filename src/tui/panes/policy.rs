@@ -147,6 +147,11 @@ impl PolicyPane {
         grant.complete(&members, &roles);
     }
 
+    /// The account whose policy is being written.
+    pub(crate) fn writes_to(&self) -> Option<&str> {
+        self.writing.as_ref().map(|writing| writing.account.as_str())
+    }
+
     /// Rebuilds the rows, keeping the cursor in its place.
     fn rebuild(&mut self, shared: &Shared) {
         self.staged = 0;

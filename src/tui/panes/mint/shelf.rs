@@ -309,8 +309,10 @@ pub(crate) fn copy(
     let request = &credential.request;
     let name = format!("{} of {}", request.kind().name(), short(credential.account()));
     let token = credential.secret.expose();
-    let secret =
-        |text: String, how: &str| Effect::Copy(Clip::credential(Secret::new(text), format!("{name}{how}")));
+    let secret = |text: String, how: &str| {
+        let (text, held) = (Secret::new(text), credential.secret.clone());
+        Effect::Copy(Clip::with_credential(text, held, format!("{name}{how}")))
+    };
     let plain = |text: String, what: &str| Clip::text(&text, what).map(Effect::Copy);
     Ok(match action {
         Action::CopyRaw => secret(token.to_owned(), ""),

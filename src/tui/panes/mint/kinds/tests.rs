@@ -141,7 +141,7 @@ fn each_wrong_field_is_refused_beside_itself_with_the_rule() {
     wrong(&[], Jwt::Claims, "{\"exp\": 1800050000}", "at most 12h");
     wrong(&[], Jwt::Claims, "{\"exp\": \"soon\"}", "whole seconds since 1970");
     wrong(&[], Jwt::Lifetime, "1d", "1s to 12h");
-    wrong(&[], Blob::Data, "", "Enter data");
+    wrong(&[], Blob::Data, "", "is empty");
     wrong(&[(Blob::Source, "hex")], Blob::Data, "0g", "Not hexadecimal");
     wrong(&[(Blob::Source, "hex")], Blob::Data, "abc", "Not hexadecimal");
     wrong(&[(Blob::Source, "base64")], Blob::Data, "%%", "Not base64");
