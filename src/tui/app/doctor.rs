@@ -14,7 +14,8 @@ use crate::{
     keymap::Action,
     model::{
         caller::{Caller, Charge, Switch},
-        denial::Cause,
+        credential::What,
+        denial::{Cause, ORDINARY_LIFETIME},
         doctor::StepAction,
         lifetime,
         member::Member,
@@ -22,7 +23,10 @@ use crate::{
     },
     ops::{self, Part, Pending, Reply},
     session::failure::LastFailure,
-    tui::overlays::{Confirmed, Doctor, Overlay, Picker, doctor::Doing},
+    tui::overlays::{
+        Confirmed, Doctor, Overlay, Picker,
+        doctor::{Denied, Doing},
+    },
 };
 
 /// Calls whose denials are shown as errors; others only leave a part of a pane "not visible".
@@ -31,7 +35,13 @@ const SEEN: [&str; 5] =
 
 impl AppState {
     /// Remembers a shown denial; that of a mint or a write is also kept for the command line.
-    pub(super) fn note_denial(&mut self, reply: &Result<Reply, ApiError>, now: Now, out: &mut Out) {
+    pub(super) fn note_denial(
+        &mut self,
+        req: ReqId,
+        reply: &Result<Reply, ApiError>,
+        now: Now,
+        out: &mut Out,
+    ) {
         let Err(error) = reply else { return };
         let Some(refusal) = error.refusal.as_deref() else { return };
         let name = refusal.asked.method.rsplit('.').next().unwrap_or_default();
@@ -47,7 +57,8 @@ impl AppState {
             let endpoint = self.shared.endpoints.url(Service::Iam).to_owned();
             out.effects.push(Effect::KeepFailure(Box::new(failure.by(principal, endpoint))));
         }
-        self.denied = Some((error.clone(), caller));
+        let request = self.panes.mint.request(req).cloned();
+        self.denied = Some(Denied { error: error.clone(), caller, request });
     }
 
     /// Drops denials of the old caller after a switch.
@@ -60,14 +71,19 @@ impl AppState {
     /// Explains the error in the mint pane if that is visible, else the last denial that was shown, else
     /// the error in the focused pane.
     pub(super) fn explain(&mut self, now: Now, out: &mut Out) {
-        let present = self.shared.caller.value.clone();
-        let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| (error.clone(), present));
-        let first = shown.clone().filter(|_| self.focused() == PaneId::Mint);
-        let Some((error, caller)) = first.or(self.denied.clone()).or(shown) else {
+        let in_mint = self.focused() == PaneId::Mint;
+        let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| Denied {
+            error: error.clone(),
+            caller: self.shared.caller.value.clone(),
+            request: self.panes.mint.refused_request().filter(|_| in_mint).cloned(),
+        });
+        let first = shown.clone().filter(|_| in_mint);
+        let Some(denied) = first.or(self.denied.clone()).or(shown) else {
             return self.say(Level::Info, "No denials so far".into(), out);
         };
-        let Some(mut doctor) = Doctor::new(&error, caller, now.utc) else {
-            return self.say(Level::Info, format!("{}{}", error.sentence(), error.next_words()), out);
+        let sentence = format!("{}{}", denied.error.sentence(), denied.error.next_words());
+        let Some(mut doctor) = Doctor::new(denied, now.utc) else {
+            return self.say(Level::Info, sentence, out);
         };
         if self.shared.caller.value.is_some() {
             self.examine(&mut doctor, false, now, out);
@@ -111,8 +127,8 @@ impl AppState {
         if *before == self.shared.caller.value {
             return;
         }
-        if let Some((_, caller)) = self.denied.as_mut().filter(|(_, caller)| caller == before) {
-            caller.clone_from(&self.shared.caller.value);
+        if let Some(denied) = self.denied.as_mut().filter(|denied| denied.caller == *before) {
+            denied.caller.clone_from(&self.shared.caller.value);
         }
         let unmet = |overlay: &Overlay| match overlay {
             Overlay::Doctor(doctor) => doctor.caller.is_none() || doctor.caller == *before,
@@ -287,25 +303,26 @@ impl AppState {
                 self.panes.policy.read(&mut cx);
                 cx.intend(Intent::Show(PaneId::Policy));
             }
-            StepAction::ShorterLifetime => {
-                self.leave_doctor(now, out);
-                let mut cx = Cx { shared: &mut self.shared, now, out };
-                self.panes.mint.again_for_an_hour(&mut cx);
-                cx.intend(Intent::Show(PaneId::Mint));
-            }
-            StepAction::Again => {
-                let minted = self.doctor().is_some_and(|doctor| doctor.refusal.is_mint());
-                self.leave_doctor(now, out);
-                if minted && self.shared.last_mint.is_some() {
-                    let mut cx = Cx { shared: &mut self.shared, now, out };
-                    self.panes.mint.again(false, &mut cx);
-                    cx.intend(Intent::Show(PaneId::Mint));
-                } else {
-                    self.act(now, Action::Refresh, out);
-                }
-            }
+            StepAction::ShorterLifetime => self.try_again(now, Some(ORDINARY_LIFETIME), out),
+            StepAction::Again => self.try_again(now, None, out),
             StepAction::WhoCanGrant(_) | StepAction::Told => {}
         }
+    }
+
+    /// Sends the denied request again, with another lifetime if one is given; a read is made again by a refresh.
+    fn try_again(&mut self, now: Now, lifetime: Option<u32>, out: &mut Out) {
+        let request = self.doctor().and_then(|doctor| doctor.request.clone());
+        self.leave_doctor(now, out);
+        let Some(mut request) = request else {
+            self.act(now, Action::Refresh, out);
+            return;
+        };
+        if let (Some(seconds), What::AccessToken { lifetime_seconds, .. }) = (lifetime, &mut request.what) {
+            *lifetime_seconds = seconds;
+        }
+        let mut cx = Cx { shared: &mut self.shared, now, out };
+        self.panes.mint.resend(request, &mut cx);
+        cx.intend(Intent::Show(PaneId::Mint));
     }
 
     fn watch_for_doctor(&mut self, account: String, permission: Permission, now: Now, out: &mut Out) {

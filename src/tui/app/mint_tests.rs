@@ -13,6 +13,7 @@ use crate::{
     model::{
         chain::{Hop, HopState},
         credential::{Credential, Kind, MintRequest, Payload, What},
+        denial::{Refusal, RequestContext},
         permission::SIGN_JWT,
         secret::Secret,
     },
@@ -25,6 +26,37 @@ fn clip(screen: &Screen) -> &Clip {
     effects
         .find_map(|effect| if let Effect::Copy(clip) = effect { Some(clip) } else { None })
         .expect("something was copied")
+}
+
+/// Answers the last mint with a refusal.
+fn refuse(screen: &mut Screen, status: u16, message: &str) {
+    let asked = RequestContext {
+        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
+        resource: DEPLOYER.into(),
+        ..RequestContext::default()
+    };
+    let refusal = Refusal { status, message: message.into(), asked, ..Refusal::default() };
+    let mut error = ApiError::new(ErrorKind::Denied, message);
+    error.refusal = Some(Box::new(refusal));
+    let req = screen.asked(|call| matches!(call, Call::Mint { .. }));
+    screen.reply(req, Err(error));
+}
+
+#[test]
+fn doctor_mints_the_denied_request_again_when_another_was_minted_since() {
+    let too_long = "constraints/iam.allowServiceAccountCredentialLifetimeExtension";
+    for (key, status, message) in [("h", 400, too_long), ("T", 503, "The service is unavailable.")] {
+        let mut screen = Screen::ready();
+        screen.keys("enter t a ctrl-s");
+        refuse(&mut screen, status, message);
+        screen.keys("esc t i").typed("https://svc.example.com").keys("ctrl-s");
+        screen.answer_mint();
+        screen.keys("1 x").keys(key);
+        let What::AccessToken { lifetime_seconds, .. } = &last_mint(&screen).what else {
+            panic!("{key}: {:?}", last_mint(&screen));
+        };
+        assert_eq!((screen.mints().len(), *lifetime_seconds), (3, 3_600), "{key}");
+    }
 }
 
 fn last_mint(screen: &Screen) -> &MintRequest {

@@ -51,7 +51,7 @@ use crate::{
     },
     ops::{self, Pending},
     tui::{
-        overlays::{Confirmed, Overlay, Picker},
+        overlays::{Confirmed, Overlay, Picker, doctor::Denied},
         panes::{Pane, Panes},
         view::layout::{self, Areas},
     },
@@ -135,8 +135,8 @@ pub struct AppState {
     idle: Idle,
     /// The switch that waits for the user to trust a credentials file.
     doubted: Option<Switch>,
-    /// The last denial that was shown, for the doctor, with its caller.
-    denied: Option<(ApiError, Option<Caller>)>,
+    /// The last denial that was shown, for the doctor.
+    denied: Option<Denied>,
     /// The API to enable once confirmed: service and project.
     to_enable: Option<(String, String)>,
     /// The API being enabled.
@@ -290,7 +290,7 @@ impl AppState {
                 if self.shared.awaited.remove(&req).is_none() {
                     return false;
                 }
-                self.note_denial(&reply, now, out);
+                self.note_denial(req, &reply, now, out);
                 match owner {
                     Owner::Root => self.on_root_reply(now, req, reply, out),
                     Owner::Pane(id) => {

@@ -15,6 +15,7 @@ use crate::{
     model::{
         account::short,
         caller::Caller,
+        credential::MintRequest,
         denial::Refusal,
         doctor::{Diagnosis, Examined, Known, Mark, Step, StepAction, diagnose},
         lifetime,
@@ -39,6 +40,16 @@ const WIDTH: u16 = 108;
 
 const MOST_NAMES: usize = 12;
 
+/// A denial that was shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Denied {
+    pub(crate) error: ApiError,
+    /// Who was denied.
+    pub(crate) caller: Option<Caller>,
+    /// What was to be minted, if anything was.
+    pub(crate) request: Option<MintRequest>,
+}
+
 /// A step in progress while the overlay is open.
 #[derive(Debug)]
 pub(crate) enum Doing {
@@ -56,6 +67,8 @@ pub(crate) struct Doctor {
     /// What was attempted: `minting an ID token for api@acme-prod`.
     pub(crate) doing_what: String,
     pub(crate) caller: Option<Caller>,
+    /// The request that was denied, if it was one to mint.
+    pub(crate) request: Option<MintRequest>,
     /// The command to log in again, if the caller's credentials tell.
     remedy: Option<String>,
     /// The facts that were read.
@@ -72,7 +85,8 @@ pub(crate) struct Doctor {
 
 impl Doctor {
     /// Explains a denial; none for other errors, which explain themselves.
-    pub(crate) fn new(error: &ApiError, caller: Option<Caller>, now: Timestamp) -> Option<Doctor> {
+    pub(crate) fn new(denied: Denied, now: Timestamp) -> Option<Doctor> {
+        let Denied { error, caller, request } = denied;
         let refusal = (**error.refusal.as_ref()?).clone();
         let remedy = error.own_next().map(str::to_owned);
         let remedy = remedy.or_else(|| caller.as_ref().and_then(|caller| caller.remedy.clone()));
@@ -83,6 +97,7 @@ impl Doctor {
             doing_what: what(&refusal),
             refusal,
             caller,
+            request,
             remedy,
             examined: Slot::default(),
             doing: None,

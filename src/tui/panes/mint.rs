@@ -20,7 +20,6 @@ use crate::{
     keymap::{Action, Place},
     model::{
         account::{Account, short},
-        chain::Hop,
         claims,
         credential::{Credential, Kind, MintRequest},
         permission::{Permission, by_name},
@@ -30,12 +29,14 @@ use crate::{
         app::{
             msg::{Effect, Intent, Level, Owner, PaneId, ReqId},
             shared::{Cx, Shared},
-            slot::Slot,
         },
         widgets::{form::Accepted, input::TextEdit, list::ListCursor},
     },
 };
+use chain::Chain;
 use kinds::MintForm;
+
+const OWNER: Owner = Owner::Pane(PaneId::Mint);
 
 /// How long a secret stays revealed.
 pub(crate) const REVEALED: std::time::Duration = std::time::Duration::from_secs(30);
@@ -43,25 +44,30 @@ pub(crate) const REVEALED: std::time::Duration = std::time::Duration::from_secs(
 /// Below this many lines only the half with the focus is shown.
 const BOTH_HALVES: u16 = 15;
 
+/// A form's account (empty for the metadata server) and kind.
+type FormKey = (String, Kind);
+
+/// A request under way.
+struct Minting {
+    pending: Pending<Credential>,
+    request: MintRequest,
+    /// The form it was sent from, while that is unchanged.
+    from: Option<FormKey>,
+}
+
 pub(crate) struct Mint {
     kind: Kind,
     /// Forms by account and kind, so that typed text stays with its account.
-    forms: HashMap<(String, Kind), Box<dyn MintForm>>,
+    forms: HashMap<FormKey, Box<dyn MintForm>>,
     filling: bool,
-    pending: Option<Pending<Credential>>,
-    /// The request being minted, or the last one.
-    sent: Option<MintRequest>,
-    /// The form it was sent from, while that is unchanged.
-    sent_from: Option<(String, Kind)>,
+    minting: Option<Minting>,
     /// Forms with typed text that wasn't sent.
-    touched: HashSet<(String, Kind)>,
+    touched: HashSet<FormKey>,
     /// The last request that failed, with its error.
     refused: Option<(MintRequest, ApiError)>,
     shelf: ListCursor,
-    /// What is known about the hops of the chain in the form.
-    chain: Slot<Vec<Hop>>,
-    /// That chain: account, kind and delegates.
-    chain_of: Option<(String, Kind, Vec<String>)>,
+    /// The chain in the form, as far as it is known.
+    chain: Option<Chain>,
     /// Whether form and error fit on the screen.
     roomy: bool,
     /// Accounts to complete in the field being edited.
@@ -74,14 +80,11 @@ impl Default for Mint {
             kind: Kind::AccessToken,
             forms: HashMap::new(),
             filling: false,
-            pending: None,
-            sent: None,
-            sent_from: None,
+            minting: None,
             touched: HashSet::new(),
             refused: None,
             shelf: ListCursor::default(),
-            chain: Slot::default(),
-            chain_of: None,
+            chain: None,
             roomy: false,
             known: Vec::new(),
         }
@@ -112,7 +115,7 @@ impl Mint {
 
     /// Looks for a metadata server, in the background.
     fn explore(&mut self, cx: &mut Cx) {
-        let req = cx.call(Owner::Pane(PaneId::Mint), ops::get_machine());
+        let req = cx.call(OWNER, ops::get_machine());
         let old = cx.shared.machine.start(req);
         cx.cancel(old);
     }
@@ -125,13 +128,22 @@ impl Mint {
 
     /// Whether a request is in flight.
     pub(crate) fn minting(&self) -> bool {
-        self.pending.is_some()
+        self.minting.is_some()
+    }
+
+    /// The request that is minted by this call.
+    pub(crate) fn request(&self, req: ReqId) -> Option<&MintRequest> {
+        self.minting.as_ref().filter(|minting| minting.pending == req).map(|minting| &minting.request)
+    }
+
+    /// The last request that failed.
+    pub(crate) fn refused_request(&self) -> Option<&MintRequest> {
+        self.refused.as_ref().map(|(request, _)| request)
     }
 
     /// Cancels the mint in progress.
     pub(crate) fn cancel(&mut self, cx: &mut Cx) {
-        let awaited = self.pending.take();
-        cx.cancel(awaited);
+        cx.cancel(self.minting.take().map(|minting| minting.pending));
     }
 
     /// The same, with a notice about the consequences.
@@ -174,15 +186,12 @@ impl Mint {
         let (Some(account), kind, now) = (subject(self.kind, cx.shared), self.kind, cx.now.utc) else {
             return;
         };
-        let under_way = self.sent.clone().filter(|_| self.minting());
+        let under_way = self.minting.as_ref().map(|minting| minting.request.clone());
         let Some(form) = self.form_mut(cx.shared) else { return };
         match form.check(&account, now) {
             // Pressed twice: already in flight.
             Some(request) if under_way.as_ref() == Some(&request) => {}
-            Some(request) => {
-                self.send(request, cx);
-                self.sent_from = Some((account, kind));
-            }
+            Some(request) => self.send(request, Some((account, kind)), cx),
             None => {
                 // An error with a position moves the cursor there.
                 if let Some((line, column)) = form.focus_on_error().and_then(claims::place) {
@@ -192,23 +201,26 @@ impl Mint {
         }
     }
 
-    fn send(&mut self, request: MintRequest, cx: &mut Cx) {
+    fn send(&mut self, request: MintRequest, from: Option<FormKey>, cx: &mut Cx) {
         cx.shared.last_mint = Some(request.clone());
-        self.start(request.clone(), ops::mint(request), cx);
+        self.start(request.clone(), ops::mint(request), from, cx);
     }
 
-    fn start(&mut self, request: MintRequest, mint: Operation<Credential>, cx: &mut Cx) {
+    fn start(
+        &mut self,
+        request: MintRequest,
+        mint: Operation<Credential>,
+        from: Option<FormKey>,
+        cx: &mut Cx,
+    ) {
         self.refused = None;
-        (self.sent, self.sent_from) = (Some(request), None);
-        let req = cx.call(Owner::Pane(PaneId::Mint), mint);
-        let old = self.pending.replace(req);
-        if old.is_some() {
-            cx.notice(
-                Level::Warning,
-                "The previous mint was cancelled; its credential may have been created anyway",
-            );
-        }
-        cx.cancel(old);
+        let pending = cx.call(OWNER, mint);
+        let Some(old) = self.minting.replace(Minting { pending, request, from }) else { return };
+        cx.notice(
+            Level::Warning,
+            "The previous mint was cancelled; its credential may have been created anyway",
+        );
+        cx.cancel(Some(old.pending));
     }
 
     fn on_form(&mut self, action: Action, cx: &mut Cx) -> bool {
@@ -242,7 +254,8 @@ impl Mint {
     /// Handles a change in the form.
     fn edited(&mut self, cx: &mut Cx) {
         // The text no longer matches what was denied or sent.
-        (self.refused, self.sent_from) = (None, None);
+        self.refused = None;
+        self.minting.iter_mut().for_each(|minting| minting.from = None);
         let (kind, now) = (self.kind, cx.now.utc);
         let Some(account) = subject(kind, cx.shared) else { return };
         self.touched.insert((account.clone(), kind));
@@ -325,8 +338,8 @@ impl Pane for Mint {
     }
 
     fn on_reply(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
-        if self.chain.awaits(req) {
-            self.chain.settle(req, reply);
+        if let Some(chain) = self.chain.as_mut().filter(|chain| chain.hops.awaits(req)) {
+            chain.hops.settle(req, reply);
             return;
         }
         if cx.shared.machine.awaits(req) {
@@ -335,11 +348,11 @@ impl Pane for Mint {
             cx.shared.machine.settle(req, reply);
             return;
         }
-        let Some(pending) = self.pending.take_if(|pending| *pending == req) else { return };
-        match pending.open(reply) {
-            Ok(credential) => self.minted(credential, cx),
+        let Some(minting) = self.minting.take_if(|minting| minting.pending == req) else { return };
+        match minting.pending.open(reply) {
+            Ok(credential) => self.minted(credential, minting.from, cx),
             Err(error) => {
-                self.refused = self.sent.clone().map(|request| (request, error.clone()));
+                self.refused = Some((minting.request, error.clone()));
                 // What was known about the chain may be outdated.
                 self.look_at_chain_again(cx);
                 // If the form of that request isn't visible, the error goes to the notice.

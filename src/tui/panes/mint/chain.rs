@@ -1,6 +1,6 @@
 //! The chain of delegates in a form: what is known about its hops, and testing them by minting after a confirmation.
 
-use super::{Mint, kinds};
+use super::{Mint, OWNER, kinds};
 use crate::{
     http::{ApiError, ErrorKind},
     model::{
@@ -11,13 +11,27 @@ use crate::{
     ops::{self, Operation},
     tui::{
         app::{
-            msg::{Intent, Level, Owner, PaneId},
+            msg::{Intent, Level},
             shared::{Cx, Shared},
             slot::Slot,
         },
         overlays::{Confirmed, Overlay},
     },
 };
+
+/// A chain: who mints what through whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ChainOf {
+    pub(super) account: String,
+    kind: Kind,
+    delegates: Vec<String>,
+}
+
+/// A chain, and what is known about its hops.
+pub(super) struct Chain {
+    pub(super) of: ChainOf,
+    pub(super) hops: Slot<Vec<Hop>>,
+}
 
 impl Mint {
     /// Asks for confirmation to test the chain in the form by minting.
@@ -37,45 +51,49 @@ impl Mint {
     pub(crate) fn probe(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let Some(delegates) = self.form(cx.shared).and_then(kinds::delegates) else { return };
-        self.chain_of = Some((account.clone(), self.kind, delegates.clone()));
         let Some(permission) = self.kind.permission() else { return };
-        self.ask_about_chain(ops::probe_chain(account, delegates, permission), cx);
+        let of = ChainOf { account: account.clone(), kind: self.kind, delegates: delegates.clone() };
+        self.ask_about_chain(of, ops::probe_chain(account, delegates, permission), cx);
     }
 
     /// Looks up each hop when the delegates are complete and whenever they change.
     pub(super) fn look_at_chain(&mut self, cx: &mut Cx) {
+        self.check_chain(false, cx);
+    }
+
+    fn check_chain(&mut self, again: bool, cx: &mut Cx) {
         let delegates = self.form(cx.shared).and_then(kinds::delegates).filter(|list| !list.is_empty());
         let (Some(account), Some(permission)) = (cx.shared.opened.clone(), self.kind.permission()) else {
             return;
         };
-        let chain = delegates.map(|delegates| (account, self.kind, delegates));
-        if chain == self.chain_of && self.chain.error.is_none() {
+        let Some(delegates) = delegates else { return self.forget_chain(cx) };
+        let of = ChainOf { account, kind: self.kind, delegates };
+        let is_known = |chain: &Chain| chain.of == of && chain.hops.error.is_none();
+        if !again && self.chain.as_ref().is_some_and(is_known) {
             return;
         }
-        self.chain_of.clone_from(&chain);
-        match chain {
-            Some((account, _, delegates)) => {
-                self.ask_about_chain(ops::check_chain(account, delegates, permission), cx)
-            }
-            None => {
-                let awaited = std::mem::take(&mut self.chain).awaiting;
-                cx.cancel(awaited);
-            }
-        }
+        let check = ops::check_chain(of.account.clone(), of.delegates.clone(), permission);
+        self.ask_about_chain(of, check, cx);
     }
 
     /// Looks up the chain again: when a form is shown again, or when a request contradicted what was known.
     pub(super) fn look_at_chain_again(&mut self, cx: &mut Cx) {
-        self.chain_of = None;
-        self.look_at_chain(cx);
+        self.check_chain(true, cx);
+    }
+
+    /// Drops what is known about the chain.
+    pub(super) fn forget_chain(&mut self, cx: &mut Cx) {
+        let awaited = self.chain.take().and_then(|chain| chain.hops.awaiting);
+        cx.cancel(awaited);
     }
 
     /// What is known about exactly the chain in the visible form.
     pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Slot<Vec<Hop>>> {
         let named = self.form(shared).and_then(kinds::delegates)?;
-        let (account, kind, delegates) = self.chain_of.as_ref()?;
-        let same = shared.opened.as_ref() == Some(account) && *kind == self.kind && *delegates == named;
-        same.then_some(&self.chain)
+        let Chain { of, hops } = self.chain.as_ref()?;
+        let same =
+            shared.opened.as_ref() == Some(&of.account) && of.kind == self.kind && of.delegates == named;
+        same.then_some(hops)
     }
 
     /// Whether anything is known about the visible chain.
@@ -84,9 +102,13 @@ impl Mint {
         self.chain_on_screen(shared).is_some_and(|chain| chain.value.is_some())
     }
 
-    pub(super) fn ask_about_chain(&mut self, check: Operation<Vec<Hop>>, cx: &mut Cx) {
-        let req = cx.call(Owner::Pane(PaneId::Mint), check);
-        let old = self.chain.start(req);
+    fn ask_about_chain(&mut self, of: ChainOf, check: Operation<Vec<Hop>>, cx: &mut Cx) {
+        let req = cx.call(OWNER, check);
+        if self.chain.as_ref().is_some_and(|chain| chain.of != of) {
+            self.forget_chain(cx);
+        }
+        let chain = self.chain.get_or_insert_with(|| Chain { of, hops: Slot::default() });
+        let old = chain.hops.start(req);
         cx.cancel(old);
     }
 }

@@ -8,7 +8,7 @@ use ratatui::{
 };
 
 use super::{
-    BOTH_HALVES, Mint,
+    BOTH_HALVES, Mint, Minting,
     chain::hops,
     kinds::{MintForm, action},
     may, subject,
@@ -16,7 +16,10 @@ use super::{
 use crate::{
     api::{commands, credentials},
     keymap::{Action, Place},
-    model::credential::{Kind, MintRequest},
+    model::{
+        account::short,
+        credential::{Kind, MintRequest},
+    },
     tui::{
         app::{clip::Clip, msg::Effect, shared::Shared},
         panes::Look,
@@ -107,12 +110,10 @@ impl Mint {
     }
 
     pub(super) fn preview(&self, shared: &Shared, now: Timestamp) -> String {
-        if self.minting() {
-            let what = self.sent.as_ref().map(|request| {
-                format!("{} of {}", request.kind().name(), crate::model::account::short(&request.account))
-            });
+        if let Some(Minting { request, .. }) = &self.minting {
+            let (name, account) = (request.kind().name(), short(&request.account));
             let key = shared.keymap.key_in(Place::Form, Action::Back);
-            return format!("minting {}… {key} cancels", what.unwrap_or_default());
+            return format!("minting {name} of {account}… {key} cancels");
         }
         let shown = self
             .described(shared, now)

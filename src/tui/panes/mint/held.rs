@@ -1,13 +1,12 @@
 //! Actions on held credentials: mint again, edit, exchange, reveal, wipe.
 
-use super::{Mint, REVEALED, kinds, shelf, subject};
+use super::{FormKey, Mint, REVEALED, kinds, shelf, subject};
 use crate::{
     local::state::{Remembered, toggle, touch},
     model::{
         account::short,
         claims,
         credential::{Credential, Kind, MintRequest, What},
-        denial::ORDINARY_LIFETIME,
         lifetime, scopes,
     },
     ops,
@@ -23,34 +22,31 @@ impl Mint {
         let selected = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)).filter(|_| on_shelf);
         let request = selected.map(|credential| credential.request.clone()).or(cx.shared.last_mint.clone());
         match request {
-            Some(request) if request.kind() == Kind::Delegated => cx.notice(
-                Level::Warning,
-                "A user's token comes from a signed JWT: sign a new one, then exchange it",
-            ),
-            Some(request) => self.send(request, cx),
+            Some(request) => self.resend(request, cx),
             None => cx.notice(Level::Warning, "Nothing minted yet"),
         }
+    }
+
+    /// Sends a request again.
+    pub(crate) fn resend(&mut self, request: MintRequest, cx: &mut Cx) {
+        if request.kind() == Kind::Delegated {
+            return cx.notice(
+                Level::Warning,
+                "A user's token comes from a signed JWT: sign a new one, then exchange it",
+            );
+        }
+        self.send(request, None, cx);
     }
 
     /// Sends a request that another pane made.
     pub(crate) fn mint(&mut self, request: MintRequest, cx: &mut Cx) {
         self.filling = false;
-        self.send(request, cx);
+        self.send(request, None, cx);
     }
 
     /// Drops the last error, which was another caller's.
     pub(crate) fn forget_refusal(&mut self) {
         self.refused = None;
-    }
-
-    /// Sends the last request again with the lifetime that is always allowed.
-    pub(crate) fn again_for_an_hour(&mut self, cx: &mut Cx) {
-        if let Some(MintRequest { what: What::AccessToken { lifetime_seconds, .. }, .. }) =
-            &mut cx.shared.last_mint
-        {
-            *lifetime_seconds = ORDINARY_LIFETIME;
-        }
-        self.again(false, cx);
     }
 
     /// Opens the selected credential's request in its form.
@@ -76,7 +72,7 @@ impl Mint {
         form.edited(&key.0, cx.now.utc);
         form.focus_first();
         (self.kind, self.filling, self.refused) = (kind, true, None);
-        self.chain_of = None;
+        self.forget_chain(cx);
         if kind == Kind::Metadata {
             self.explore(cx);
         }
@@ -105,10 +101,10 @@ impl Mint {
             what: What::Delegated { subject, scopes },
         };
         let assertion = held.secret.clone();
-        self.start(request.clone(), ops::exchange_jwt(request, assertion), cx);
+        self.start(request.clone(), ops::exchange_jwt(request, assertion), None, cx);
     }
 
-    pub(super) fn minted(&mut self, credential: Credential, cx: &mut Cx) {
+    pub(super) fn minted(&mut self, credential: Credential, from: Option<FormKey>, cx: &mut Cx) {
         let request = credential.request.clone();
         let now = cx.shared.at_google(cx.now.utc);
         let left =
@@ -124,7 +120,6 @@ impl Mint {
         cx.shared.shelf.push(credential);
         self.shelf.set_len(cx.shared.shelf.items().len());
         // Someone who is typing elsewhere by now isn't interrupted.
-        let from = self.sent_from.take();
         if let Some(from) = &from {
             self.touched.remove(from);
             let drafts = &self.touched;
