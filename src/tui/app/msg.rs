@@ -216,6 +216,11 @@ pub(crate) enum Intent {
     Show(PaneId),
     /// Make this account the opened one and show its overview.
     OpenAccount(String),
+    /// This account has another name by now.
+    Renamed {
+        from: String,
+        to: String,
+    },
     Open(Overlay),
     /// Mint this, and show the shelf.
     Mint(MintRequest),

@@ -467,6 +467,8 @@ fn taking_ones_own_access_or_what_cannot_be_seen_to_be_safe_stops_the_first_ente
     assert!(writes(&screen).is_empty(), "it may lock out");
 }
 
+#[path = "policy_renaming_tests.rs"]
+mod renaming;
 #[path = "policy_staging_tests.rs"]
 mod staging;
 #[path = "policy_writing_tests.rs"]

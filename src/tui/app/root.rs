@@ -1,5 +1,7 @@
 //! State outside of the panes: the caller, the project, the opened account, and the intents of the panes.
 
+use strum::IntoEnumIterator as _;
+
 use super::{
     AppState, Focus,
     msg::{Effect, Intent, Level, Now, Owner, PaneId, ReqId},
@@ -10,7 +12,6 @@ use crate::{
     local::state::touch,
     model::account::short,
     ops::{self, Part, Reply},
-    tui::overlays::Overlay,
 };
 
 impl AppState {
@@ -165,7 +166,12 @@ impl AppState {
                 let keep = matches!(self.pane, PaneId::Overview | PaneId::Mint);
                 out.intents.push(Intent::Show(if keep { self.pane } else { PaneId::Overview }));
             }
-            Intent::Open(overlay) => self.open_overlay(overlay),
+            Intent::Renamed { from, to } => {
+                for id in PaneId::iter() {
+                    self.panes.get_mut(id).renamed(&from, &to, &self.shared);
+                }
+            }
+            Intent::Open(overlay) => self.overlays.push(overlay),
             Intent::Mint(request) => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.mint.mint(request, &mut cx);
@@ -186,9 +192,5 @@ impl AppState {
                 cx.intend(Intent::Show(PaneId::Inspect));
             }
         }
-    }
-
-    fn open_overlay(&mut self, overlay: Overlay) {
-        self.overlays.push(overlay);
     }
 }

@@ -62,6 +62,33 @@ impl Facts {
     pub(crate) fn staged_changes(&self) -> usize {
         self.staged.as_ref().map_or(0, |staged| staged.changes().len())
     }
+
+    /// Takes in what was read about the same account under its other name, and the edits that were staged there; returns
+    /// the requests that are made twice.
+    fn merge(&mut self, mut other: Facts) -> Vec<ReqId> {
+        // Edits stay on the policy that they are based on; of two policies, the later one counts.
+        let rank = |facts: &Facts| (facts.staged_changes() > 0, facts.policy_read);
+        if rank(&other) > rank(self) {
+            std::mem::swap(self, &mut other);
+        }
+        match (&mut self.staged, other.staged) {
+            (Some(staged), Some(further)) => further.edits().iter().for_each(|edit| {
+                staged.stage(edit.clone());
+            }),
+            (None, staged) => self.staged = staged,
+            (Some(_), None) => {}
+        }
+        self.policy_read = self.policy_read.or(other.policy_read);
+        let twice = [
+            self.account.merge(other.account),
+            self.granted.merge(other.granted),
+            self.keys.merge(other.keys),
+            self.policy.merge(other.policy),
+            self.above.merge(other.above),
+            self.grantable.merge(other.grantable),
+        ];
+        twice.into_iter().flatten().collect()
+    }
 }
 
 /// The badge for endpoints that aren't Google's.
@@ -149,19 +176,21 @@ impl Shared {
         self.drafts.iter().any(|draft| draft == account) || staged()
     }
 
-    /// Renames an account that was opened by its unique id once its email is known.
-    pub(crate) fn call_by_email(&mut self, email: &str) {
+    /// Renames an account that was opened by its unique id once its email is known. What is known under the email already
+    /// is kept. Returns the old name, and the requests that are made twice.
+    pub(crate) fn call_by_email(&mut self, email: &str) -> Option<(String, Vec<ReqId>)> {
         let id = |facts: &Facts| facts.account.value.as_ref().is_some_and(|account| account.email == email);
-        let Some(name) =
-            self.facts.iter().find(|(name, facts)| *name != email && id(facts)).map(|(name, _)| name.clone())
-        else {
-            return;
-        };
-        if let Some(facts) = self.facts.remove(&name) {
-            self.facts.insert(email.to_owned(), facts);
+        let (name, _) = self.facts.iter().find(|(name, facts)| *name != email && id(facts))?;
+        let name = name.clone();
+        let facts = self.facts.remove(&name)?;
+        let twice = self.facts.entry(email.to_owned()).or_default().merge(facts);
+        for names in [&mut self.drafts, &mut self.remembered.accounts] {
+            let known = names.iter().any(|other| other == email);
+            names.retain(|other| !(known && *other == name));
+            names.iter_mut().filter(|other| **other == name).for_each(|other| *other = email.to_owned());
         }
-        let names = self.opened.iter_mut().chain(&mut self.drafts).chain(&mut self.remembered.accounts);
-        names.filter(|other| **other == name).for_each(|other| *other = email.to_owned());
+        self.opened.iter_mut().filter(|other| **other == name).for_each(|other| *other = email.to_owned());
+        Some((name, twice))
     }
 
     /// The time by Google's clock, as far as it is known: credentials expire by that clock.
@@ -261,6 +290,13 @@ impl Cx<'_> {
         self.shared.tested.remove(email.unwrap_or(account));
         self.shared.tested.remove(account);
         self.test_permissions(account);
+    }
+
+    /// See [`Shared::call_by_email`]; the panes rename what they hold of the account.
+    pub(crate) fn call_by_email(&mut self, email: &str) {
+        let Some((from, twice)) = self.shared.call_by_email(email) else { return };
+        twice.into_iter().for_each(|req| self.cancel(Some(req)));
+        self.intend(Intent::Renamed { from, to: email.to_owned() });
     }
 
     pub(crate) fn cancel(&mut self, req: Option<impl Into<ReqId>>) {

@@ -29,6 +29,20 @@ impl<T, A> Slot<T, A> {
         self.awaiting.replace(pending).map(|old| old.id)
     }
 
+    /// Takes in another reading of the same value, where this one has none; returns the request that is made twice.
+    pub(crate) fn merge(&mut self, other: Slot<T, A>) -> Option<ReqId> {
+        if self.value.is_none() && (other.value.is_some() || self.error.is_none()) {
+            (self.value, self.error) = (other.value, other.error);
+        }
+        match self.awaiting {
+            Some(_) => other.awaiting.map(|twice| twice.id),
+            None => {
+                self.awaiting = other.awaiting;
+                None
+            }
+        }
+    }
+
     /// Whether this request is awaited.
     pub(crate) fn awaits(&self, req: ReqId) -> bool {
         self.awaiting.is_some_and(|pending| pending == req)

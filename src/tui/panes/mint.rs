@@ -363,6 +363,31 @@ impl Pane for Mint {
         }
     }
 
+    fn renamed(&mut self, from: &str, to: &str, _shared: &Shared) {
+        for kind in Kind::FORMS {
+            let (old, new) = ((from.to_owned(), kind), (to.to_owned(), kind));
+            let typed = self.touched.remove(&old);
+            // Of two forms, the one with typed text stays.
+            if let Some(form) = self.forms.remove(&old)
+                && (typed || !self.forms.contains_key(&new))
+            {
+                self.forms.insert(new.clone(), form);
+            }
+            if typed {
+                self.touched.insert(new);
+            }
+        }
+        let minting = self.minting.iter_mut().flat_map(|minting| {
+            [&mut minting.request.account]
+                .into_iter()
+                .chain(minting.from.iter_mut().map(|(account, _)| account))
+        });
+        let refused = self.refused.iter_mut().map(|(request, _)| &mut request.account);
+        let chain = self.chain.iter_mut().map(|chain| &mut chain.of.account);
+        let names = minting.chain(refused).chain(chain);
+        names.filter(|name| *name == from).for_each(|name| *name = to.to_owned());
+    }
+
     fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         self.shelf.set_len(shared.shelf.items().len());
         self.roomy = self.has_room_below(area, shared);

@@ -69,6 +69,9 @@ pub(crate) trait Pane {
     /// A page of an answer to one of this pane's calls.
     fn on_part(&mut self, _req: ReqId, _part: Part, _cx: &mut Cx) {}
 
+    /// An account has another name by now: its email instead of its unique id.
+    fn renamed(&mut self, _from: &str, _to: &str, _shared: &Shared) {}
+
     /// Adapts to the size: called before drawing whenever it may have changed, with the time to lay out for.
     fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp);
 

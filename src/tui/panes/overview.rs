@@ -118,7 +118,7 @@ impl Pane for Overview {
             facts.keys.settle(req, reply);
         }
         if let Some(email) = rename {
-            cx.shared.call_by_email(&email);
+            cx.call_by_email(&email);
         }
     }
 

@@ -420,6 +420,16 @@ impl Pane for PolicyPane {
         self.settle(req, reply, cx);
     }
 
+    fn renamed(&mut self, from: &str, to: &str, shared: &Shared) {
+        let writing = self.writing.iter_mut().map(|writing| &mut writing.account);
+        let watch = self.watch.iter_mut().map(|watch| &mut watch.account);
+        let linting = self.linting.iter_mut().map(|linting| &mut linting.account);
+        let ahead = self.ahead.iter_mut().map(|(account, _)| account);
+        let names = writing.chain(watch).chain(linting).chain(ahead);
+        names.filter(|name| *name == from).for_each(|name| *name = to.to_owned());
+        self.rebuild(shared);
+    }
+
     fn fit(&mut self, area: Rect, shared: &Shared, now: Timestamp) {
         let line = u16::from(self.typing || !self.input.text().is_empty());
         self.cursor.set_height(usize::from(area.height.saturating_sub(line + 1)));
