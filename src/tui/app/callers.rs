@@ -13,7 +13,7 @@ use crate::{
         account::short,
         caller::{Choice, Switch},
     },
-    tui::overlays::{Confirmed, Overlay, Picker},
+    tui::overlays::{Overlay, Picker},
 };
 
 impl AppState {
@@ -76,11 +76,6 @@ impl AppState {
         self.switch(Switch::Back, out);
     }
 
-    /// The user trusts the credentials file in question.
-    pub(super) fn trust(&mut self, out: &mut Out) {
-        out.effects.push(Effect::Trust(self.doubted.take()));
-    }
-
     pub(super) fn on_switched(&mut self, now: Now, outcome: Result<Box<Switched>, ApiError>, out: &mut Out) {
         let switched = match outcome {
             Ok(switched) => *switched,
@@ -92,11 +87,8 @@ impl AppState {
         self.give_up_all(now, out);
         self.forget_denials();
         // A yes would now apply to a different caller.
-        let is_about_caller = |overlay: &Overlay| {
-            let asked = [Confirmed::TestAll, Confirmed::Probe, Confirmed::Enable];
-            matches!(overlay, Overlay::Confirm { yes, .. } if asked.contains(yes))
-        };
-        self.overlays.retain(|overlay| !is_about_caller(overlay));
+        self.overlays
+            .retain(|overlay| !matches!(overlay, Overlay::Confirm { yes, .. } if yes.is_of_caller()));
         let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
         let shared = &mut self.shared;
         shared.caller = Slot { value: Some(switched.caller), ..Slot::default() };

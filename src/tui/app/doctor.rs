@@ -24,7 +24,7 @@ use crate::{
     ops::{self, Part, Pending, Reply},
     session::failure::LastFailure,
     tui::overlays::{
-        Confirmed, Doctor, Overlay, Picker,
+        Api, Confirmed, Doctor, Overlay, Picker,
         doctor::{Denied, Doing},
     },
 };
@@ -32,6 +32,20 @@ use crate::{
 /// Calls whose denials are shown as errors; others only leave a part of a pane "not visible".
 const SEEN: [&str; 5] =
     ["ListServiceAccounts", "GetServiceAccount", "GetIAMPolicy", "SetIAMPolicy", "BatchEnableServices"];
+
+/// The API being enabled, and the call that does it.
+struct BeingEnabled {
+    pending: Pending<Enabled>,
+    api: Api,
+}
+
+/// The last denial, and what goes on after the doctor closed.
+#[derive(Default)]
+pub(super) struct Denials {
+    /// The last one that was shown.
+    last: Option<Denied>,
+    enabling: Option<BeingEnabled>,
+}
 
 impl AppState {
     /// Remembers a shown denial; that of a mint or a write is also kept for the command line.
@@ -58,12 +72,12 @@ impl AppState {
             out.effects.push(Effect::KeepFailure(Box::new(failure.by(principal, endpoint))));
         }
         let request = self.panes.mint.request(req).cloned();
-        self.denied = Some(Denied { error: error.clone(), caller, request });
+        self.denials.last = Some(Denied { error: error.clone(), caller, request });
     }
 
     /// Drops denials of the old caller after a switch.
     pub(super) fn forget_denials(&mut self) {
-        self.denied = None;
+        self.denials.last = None;
         self.panes.mint.forget_refusal();
         self.overlays.retain(|overlay| !matches!(overlay, Overlay::Doctor(_)));
     }
@@ -78,7 +92,7 @@ impl AppState {
             request: self.panes.mint.refused_request().filter(|_| in_mint).cloned(),
         });
         let first = shown.clone().filter(|_| in_mint);
-        let Some(denied) = first.or(self.denied.clone()).or(shown) else {
+        let Some(denied) = first.or(self.denials.last.clone()).or(shown) else {
             return self.say(Level::Info, "No denials so far".into(), out);
         };
         let sentence = format!("{}{}", denied.error.sentence(), denied.error.next_words());
@@ -89,10 +103,10 @@ impl AppState {
             self.examine(&mut doctor, false, now, out);
         }
         // Enabling continues even if its overlay was closed.
-        if let Some((req, service, project)) = &self.enabling
-            && doctor.offers(service, project)
+        if let Some(BeingEnabled { pending, api }) = &self.denials.enabling
+            && doctor.offers(api)
         {
-            doctor.doing = Some(Doing::Enabling(*req, flows::Enabling::default()));
+            doctor.doing = Some(Doing::Enabling(*pending, flows::Enabling::default()));
         }
         self.overlays.push(Overlay::Doctor(Box::new(doctor)));
     }
@@ -127,7 +141,7 @@ impl AppState {
         if *before == self.shared.caller.value {
             return;
         }
-        if let Some(denied) = self.denied.as_mut().filter(|denied| denied.caller == *before) {
+        if let Some(denied) = self.denials.last.as_mut().filter(|denied| denied.caller == *before) {
             denied.caller.clone_from(&self.shared.caller.value);
         }
         let unmet = |overlay: &Overlay| match overlay {
@@ -164,8 +178,8 @@ impl AppState {
         reply: Result<Reply, ApiError>,
         out: &mut Out,
     ) -> Option<Result<Reply, ApiError>> {
-        if let Some((enabling, ..)) = self.enabling.take_if(|(awaited, ..)| *awaited == req) {
-            self.enabled(now, enabling, reply, out);
+        if let Some(enabling) = self.denials.enabling.take_if(|enabling| enabling.pending == req) {
+            self.enabled(now, enabling.pending, reply, out);
             return None;
         }
         let again = self.shared.keymap.key(Action::MintAgain);
@@ -259,14 +273,14 @@ impl AppState {
                         out,
                     );
                 }
-                if self.enabling.is_some() {
+                if self.denials.enabling.is_some() {
                     return self.say(Level::Warning, "An API is already being enabled".into(), out);
                 }
                 let question = format!(
                     "Enable {service} in project {project}? Anyone with access to the project can then call it, and its use may be billed there."
                 );
-                self.to_enable = Some((service, project));
-                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Enable });
+                let yes = Confirmed::Enable(Api { service, project });
+                self.overlays.push(Overlay::Confirm { question, yes });
             }
             StepAction::Copy { text, what } => match Clip::text(&text, what) {
                 Ok(clip) => out.effects.push(Effect::Copy(clip)),
@@ -337,19 +351,20 @@ impl AppState {
         }
     }
 
-    /// Enables the API of the question, once confirmed.
-    pub(super) fn enable_api(&mut self, now: Now, out: &mut Out) {
-        let Some((service, project)) = self.to_enable.take().filter(|_| self.enabling.is_none()) else {
+    /// Enables an API, once confirmed.
+    pub(super) fn enable_api(&mut self, now: Now, api: Api, out: &mut Out) {
+        if self.denials.enabling.is_some() {
             return;
-        };
+        }
+        let Api { service, project } = &api;
         let mut cx = Cx { shared: &mut self.shared, now, out };
         let req = cx.call(Owner::Root, ops::enable_service(project.clone(), service.clone()));
         let write = Write {
             what: format!("the state of {service} in project {project}"),
-            check: commands::show_api(&project, &service),
+            check: commands::show_api(project, service),
         };
         cx.shared.writes.begin(req.id, write);
-        self.enabling = Some((req, service, project));
+        self.denials.enabling = Some(BeingEnabled { pending: req, api });
         if let Some(doctor) = self.doctor() {
             doctor.doing = Some(Doing::Enabling(req, flows::Enabling::default()));
             doctor.done = None;

@@ -197,14 +197,14 @@ impl AppState {
             Outcome::Pick(Picked::Project(project)) => self.open_project(now, project, out),
             Outcome::Pick(Picked::Charge(project)) => self.charge(project, out),
             Outcome::Pick(Picked::Caller(wish)) => self.switch(wish, out),
-            Outcome::Confirm(Confirmed::Trust) => self.trust(out),
+            Outcome::Confirm(Confirmed::Trust(wish)) => out.effects.push(Effect::Trust(wish)),
             Outcome::Pick(Picked::Account(account)) => out.intents.push(Intent::OpenAccount(account)),
             Outcome::Confirm(Confirmed::Wipe) => self.wipe(now, out),
             Outcome::Confirm(Confirmed::Quit) => self.leave(0, out),
-            Outcome::Confirm(Confirmed::Enable) => self.enable_api(now, out),
-            Outcome::Confirm(Confirmed::TestAll) => {
+            Outcome::Confirm(Confirmed::Enable(api)) => self.enable_api(now, api, out),
+            Outcome::Confirm(Confirmed::TestAll(accounts)) => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
-                self.panes.accounts.begin_testing(&mut cx);
+                self.panes.accounts.begin_testing(accounts, &mut cx);
             }
             Outcome::Confirm(Confirmed::Probe) => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };

@@ -40,22 +40,18 @@ use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
 
 use crate::{
-    flows::Enabled,
     http::{ApiError, endpoints::Endpoints},
     keymap::{Keymap, Place},
     local::state::Remembered,
-    model::{
-        caller::{Caller, Switch},
-        credential::Kind,
-        project::Project,
-    },
-    ops::{self, Pending},
+    model::{caller::Caller, credential::Kind, project::Project},
+    ops,
     tui::{
-        overlays::{Confirmed, Overlay, Picker, doctor::Denied},
+        overlays::{Confirmed, Overlay, Picker},
         panes::{Pane, Panes},
         view::layout::{self, Areas},
     },
 };
+use doctor::Denials;
 use idle::Idle;
 use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, TimerId};
 use notice::Notice;
@@ -129,18 +125,9 @@ pub struct AppState {
     ticking: bool,
     spinning: bool,
     notices: u64,
-    /// The exit code, while leaving waits for the last write.
-    leaving: Option<u8>,
     /// Idle time and its limit.
     idle: Idle,
-    /// The switch that waits for the user to trust a credentials file.
-    doubted: Option<Switch>,
-    /// The last denial that was shown, for the doctor.
-    denied: Option<Denied>,
-    /// The API to enable once confirmed: service and project.
-    to_enable: Option<(String, String)>,
-    /// The API being enabled.
-    enabling: Option<(Pending<Enabled>, String, String)>,
+    denials: Denials,
     /// Whether the user was told that gcloud's login differs.
     said_other_login: bool,
     /// Whether the running project search has found nothing yet.
@@ -205,12 +192,8 @@ impl AppState {
             ticking: false,
             spinning: false,
             notices: 0,
-            leaving: None,
             idle: Idle::new(start.idle_wipe),
-            doubted: None,
-            denied: None,
-            to_enable: None,
-            enabling: None,
+            denials: Denials::default(),
             said_other_login: false,
             search_is_fresh: false,
             start: Some((start.account, start.pane)),
@@ -245,7 +228,7 @@ impl AppState {
 
     /// Whether the program only waits for a write, with the terminal restored.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.leaving.is_some()
+        self.shared.writes.leaving().is_some()
     }
 
     /// The place of the keyboard.
@@ -284,7 +267,7 @@ impl AppState {
         match msg {
             Msg::Start => self.on_start(now, out),
             Msg::Input(event) => return self.on_input(now, event, out),
-            Msg::Timer(TimerId::Patience) if self.leaving.is_some() => self.abandon(out),
+            Msg::Timer(TimerId::Patience) if self.is_leaving() => self.abandon(out),
             Msg::Timer(timer) => return self.on_timer(timer),
             Msg::Reply { req, owner, reply } => {
                 if self.shared.awaited.remove(&req).is_none() {
@@ -336,8 +319,7 @@ impl AppState {
             Msg::Callers(choices) => self.on_callers(choices, out),
             Msg::Switched(outcome) => self.on_switched(now, outcome, out),
             Msg::TrustNeeded { question, wish } => {
-                self.doubted = wish;
-                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust });
+                self.overlays.push(Overlay::Confirm { question, yes: Confirmed::Trust(wish) });
             }
             // After an absence no secret is left on the screen.
             Msg::Resumed => self.shared.shelf.mask(),
@@ -381,10 +363,10 @@ impl AppState {
     fn leave(&mut self, code: u8, out: &mut Out) {
         if self.shared.writes.is_empty() {
             out.effects.push(Effect::Quit(code));
-        } else if self.leaving.is_some() {
+        } else if self.is_leaving() {
             self.abandon(out);
         } else {
-            self.leaving = Some(code);
+            self.shared.writes.leave(code);
             let seconds = writes::PATIENCE.as_secs();
             let line = format!(
                 "waiting up to {seconds} s for {} to be written; ctrl-c stops waiting",
@@ -397,11 +379,11 @@ impl AppState {
     /// Leaves, saying for each write with an unknown outcome which command checks it.
     fn abandon(&mut self, out: &mut Out) {
         out.effects.extend(self.shared.writes.unknown().into_iter().map(Effect::Farewell));
-        out.effects.push(Effect::Quit(self.leaving.unwrap_or(1)));
+        out.effects.push(Effect::Quit(self.shared.writes.leaving().unwrap_or(1)));
     }
 
     fn leave_when_written(&mut self, out: &mut Out) {
-        if let Some(code) = self.leaving.filter(|_| self.shared.writes.is_empty()) {
+        if let Some(code) = self.shared.writes.leaving().filter(|_| self.shared.writes.is_empty()) {
             let said = self.notice.take().map(|notice| Effect::Farewell(notice.text));
             out.effects.extend(said);
             out.effects.push(Effect::Quit(code));

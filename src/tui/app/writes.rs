@@ -16,33 +16,46 @@ pub(crate) struct Write {
     pub(crate) check: String,
 }
 
-/// The writes in progress, oldest first.
+/// The writes in progress, oldest first, and whether leaving waits for them.
 #[derive(Debug, Default)]
-pub(crate) struct Writes(BTreeMap<ReqId, Write>);
+pub(crate) struct Writes {
+    under_way: BTreeMap<ReqId, Write>,
+    leaving: Option<u8>,
+}
 
 impl Writes {
     pub(crate) fn begin(&mut self, req: ReqId, write: Write) {
-        self.0.insert(req, write);
+        self.under_way.insert(req, write);
     }
 
     /// A write ended, in whatever way.
     pub(crate) fn end(&mut self, req: ReqId) {
-        self.0.remove(&req);
+        self.under_way.remove(&req);
+    }
+
+    /// The program ends with this exit code once nothing is being written.
+    pub(crate) fn leave(&mut self, code: u8) {
+        self.leaving = Some(code);
+    }
+
+    /// The exit code, while leaving waits for the last write.
+    pub(crate) fn leaving(&self) -> Option<u8> {
+        self.leaving
     }
 
     /// Whether this is one.
     pub(crate) fn holds(&self, req: ReqId) -> bool {
-        self.0.contains_key(&req)
+        self.under_way.contains_key(&req)
     }
 
     /// Whether nothing is being written.
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.under_way.is_empty()
     }
 
     /// What is being written, for a sentence.
     pub(crate) fn what(&self) -> String {
-        self.0.values().map(|write| write.what.as_str()).collect::<Vec<_>>().join(" and ")
+        self.under_way.values().map(|write| write.what.as_str()).collect::<Vec<_>>().join(" and ")
     }
 
     /// A line for each write whose outcome is unknown when the program ends.
@@ -50,7 +63,7 @@ impl Writes {
         let line = |write: &Write| {
             format!("Unknown whether {} was written. Check with: {}", write.what, write.check)
         };
-        self.0.values().map(line).collect()
+        self.under_way.values().map(line).collect()
     }
 }
 

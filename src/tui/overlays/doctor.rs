@@ -34,7 +34,7 @@ use crate::{
     },
 };
 
-use super::Outcome;
+use super::{Api, Outcome};
 
 const WIDTH: u16 = 108;
 
@@ -140,8 +140,8 @@ impl Doctor {
     }
 
     /// Whether enabling this API is one of the steps.
-    pub(crate) fn offers(&self, service: &str, project: &str) -> bool {
-        let is = |step: &Step| matches!(&step.what, StepAction::Enable { service: s, project: p } if s == service && p == project);
+    pub(crate) fn offers(&self, api: &Api) -> bool {
+        let is = |step: &Step| matches!(&step.what, StepAction::Enable { service, project } if *service == api.service && *project == api.project);
         self.diagnosis.steps.iter().any(is)
     }
 

@@ -15,7 +15,7 @@ pub(crate) use picker::{Picked, Picker};
 
 use crate::{
     keymap::{Action, Keymap, Place, docs},
-    model::doctor::StepAction,
+    model::{caller::Switch, doctor::StepAction},
     text::{safe::safe_line, width::width},
     tui::{
         app::shared::Shared,
@@ -59,21 +59,35 @@ pub(crate) enum Overlay {
     Doctor(Box<Doctor>),
 }
 
-/// What can be confirmed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What can be confirmed, with what the question was about.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Confirmed {
     /// Wipe shelf and clipboard.
     Wipe,
-    /// Test the caller's access to many accounts.
-    TestAll,
+    /// Test the caller's access to these accounts.
+    TestAll(Vec<String>),
     /// Test a delegation chain by minting.
     Probe,
-    /// Enable the API that the doctor below names.
-    Enable,
-    /// Trust the credentials file in question.
-    Trust,
+    /// Enable this API.
+    Enable(Api),
+    /// Trust a credentials file: the switch that waits for it, or none for the initial caller.
+    Trust(Option<Switch>),
     /// Quit with staged edits or during a write.
     Quit,
+}
+
+impl Confirmed {
+    /// Whether a yes would be one for the caller at that time.
+    pub(crate) fn is_of_caller(&self) -> bool {
+        matches!(self, Confirmed::TestAll(_) | Confirmed::Probe | Confirmed::Enable(_))
+    }
+}
+
+/// An API of a project.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Api {
+    pub(crate) service: String,
+    pub(crate) project: String,
 }
 
 /// The result of an action in an overlay.
@@ -130,7 +144,7 @@ impl Overlay {
             }
             Overlay::Picker(picker) => picker.on_action(action),
             Overlay::Confirm { yes, .. } => match action {
-                Action::Yes => Outcome::Confirm(*yes),
+                Action::Yes => Outcome::Confirm(yes.clone()),
                 Action::No => Outcome::Close,
                 _ => Outcome::Stay,
             },

@@ -102,8 +102,6 @@ pub(crate) struct Accounts {
     sort: SortBy,
     descending: bool,
     testing: Option<Testing>,
-    /// The accounts that the open question is about.
-    to_test: Vec<String>,
 }
 
 impl Accounts {

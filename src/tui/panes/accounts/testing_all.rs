@@ -118,10 +118,8 @@ impl Accounts {
         }
         let accounts: Vec<String> = self.testable().map(str::to_owned).collect();
         let count = accounts.len();
-        // The confirmation is for these accounts, even if the list changes meanwhile.
-        self.to_test = accounts;
         if count <= MANY {
-            return self.begin_testing(cx);
+            return self.begin_testing(accounts, cx);
         }
         let rate = cx.shared.questions_per_second.max(1);
         let minutes = (count as u64).div_ceil(u64::from(rate) * 60);
@@ -129,7 +127,8 @@ impl Accounts {
         let question = format!(
             "Test access to {count} accounts? {count} audited API calls, about {minutes} min at {rate}/s. Filter first to test fewer."
         );
-        cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::TestAll }));
+        // The confirmation is for these accounts, even if the list changes meanwhile.
+        cx.intend(Intent::Open(Overlay::Confirm { question, yes: Confirmed::TestAll(accounts) }));
     }
 
     /// A disabled account can't authenticate, whatever IAM allows.
@@ -138,9 +137,8 @@ impl Accounts {
         listed.filter(|account| !account.disabled).map(|account| account.email.as_str())
     }
 
-    /// Tests every account that was listed and matched the filter.
-    pub(crate) fn begin_testing(&mut self, cx: &mut Cx) {
-        let accounts = std::mem::take(&mut self.to_test);
+    /// Tests these accounts: those that were listed and matched the filter.
+    pub(crate) fn begin_testing(&mut self, accounts: Vec<String>, cx: &mut Cx) {
         if accounts.is_empty() {
             return cx.notice(Level::Warning, "No accounts in the list to test");
         }
@@ -251,7 +249,6 @@ impl Accounts {
 
     /// Stops the test without a notice.
     pub(super) fn give_up_testing(&mut self, cx: &mut Cx) -> Option<Testing> {
-        self.to_test = Vec::new();
         let mut testing = self.testing.take()?;
         cx.cancel(testing.awaiting.take().map(|(req, _)| req));
         Some(testing)
