@@ -211,9 +211,9 @@ fn asked_on_quitting(screen: &mut Screen) -> String {
 fn quit_mentions_staged_edits_when_another_policy_is_written() {
     let (mut screen, _) = written_with_one_undone();
     let alone = asked_on_quitting(&mut screen);
-    assert!(alone.starts_with("Quit while the policy of deployer@acme-prod is being written?"), "{alone}");
+    assert!(alone.starts_with("Quit after the policy of deployer@acme-prod is written?"), "{alone}");
     let of_api = Staged::with(policy("X", &[]), &staged(&screen).changes());
     screen.app.shared.facts.entry(API.to_owned()).or_default().staged = Some(of_api);
     let both = asked_on_quitting(screen.keys("n"));
-    assert!(both.contains("1 account has edits") && both.contains("first waits until"), "{both}");
+    assert!(both.contains("1 account has unwritten edits") && both.contains("is written, and discard"), "{both}");
 }
