@@ -267,6 +267,7 @@ fn secret_with_percent_signs_of_its_own_is_hidden_as_it_is_and_encoded() {
     for quoted in [secret, "opaque%2525hush%252Fword", "opaque%252525hush%2525%32Fword"] {
         assert_eq!(clean(&format!("a {quoted}!"), secret), "a …!", "{quoted}");
     }
+    assert_eq!(clean("a %25hush-hush %2525hush-hush!", "%25hush-hush"), "a … …!");
     // What it stands for is another text.
     assert_eq!(clean("opaque%hush/word", secret), "opaque%hush/word");
 }
