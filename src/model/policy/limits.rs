@@ -1,7 +1,7 @@
 //! IAM's limits for an allow policy (its page on quotas and limits), checked before it is sent, because IAM's own
 //! errors about them are less clear.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ pub fn limits(policy: &Policy) -> Vec<String> {
     let members: Vec<Member> =
         policy.bindings().flat_map(|binding| binding.members).chain(exempted).collect();
     let groups = members.iter().filter(|member| member.kind() == Kind::Group).count();
-    let conditions: HashSet<Condition> = policy.bindings().filter_map(|binding| binding.condition).collect();
+    let conditions: BTreeSet<Condition> = policy.bindings().filter_map(|binding| binding.condition).collect();
     let mut pairs: BTreeMap<(String, Member), usize> = BTreeMap::new();
     for triple in policy.triples() {
         *pairs.entry((triple.role, triple.member)).or_default() += 1;
@@ -40,10 +40,8 @@ pub fn limits(policy: &Policy) -> Vec<String> {
             "The policy would have {groups} groups; IAM allows up to {GROUPS}, counting every occurrence."
         ));
     }
-    let mut complex: Vec<&Condition> =
-        conditions.iter().filter(|condition| condition.operators() > OPERATORS).collect();
-    complex.sort();
-    sentences.extend(complex.into_iter().map(|condition| {
+    let complex = conditions.iter().filter(|condition| condition.operators() > OPERATORS);
+    sentences.extend(complex.map(|condition| {
         let (title, operators) = (condition.title(), condition.operators());
         format!("The condition “{title}” has {operators} logical operators; IAM allows up to {OPERATORS}.")
     }));

@@ -43,9 +43,8 @@ fn command(arguments: &[&str]) -> Command {
 /// Runs a command with this on its stdin; says whether it took all of it and did well.
 fn fed(command: &mut Command, text: &Secret, patience: Duration) -> bool {
     let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else { return false };
-    let written =
-        child.stdin.take().is_some_and(|mut stdin| stdin.write_all(text.expose().as_bytes()).is_ok());
-    finish(child, patience) && written
+    let written = child.stdin.take().map(|mut stdin| stdin.write_all(text.expose().as_bytes()));
+    finish(child, patience) && matches!(written, Some(Ok(())))
 }
 
 /// Waits for a command, not for ever; says whether it did well.

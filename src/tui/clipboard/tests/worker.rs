@@ -171,6 +171,17 @@ fn what_was_copied_before_is_deleted_only_where_it_was_one_of_ours_that_stayed()
 }
 
 #[test]
+fn tmux_is_left_alone_when_it_refuses_and_held_nothing_of_ours() {
+    let (mut worker, ended) = worker(false, true).with_desktop(1);
+    worker.buffer.refuses = true;
+    assert_eq!(place(worker.copy(&clip("first", true), &leave(None))), "desktop");
+    assert_eq!(place(worker.copy(&clip("second", true), &leave(None))), "terminal");
+    assert_eq!(worker.seen(), ["put second"]);
+    drop(worker);
+    assert_eq!(ended.join().unwrap(), ["copy", "copy", "clear"]);
+}
+
+#[test]
 fn copy_that_is_wiped_while_it_is_on_its_way_is_taken_back_at_once() {
     let wipes = Arc::new(AtomicU64::new(2));
     let mut on_way = worker(true, true);
