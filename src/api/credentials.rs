@@ -181,13 +181,11 @@ fn spec(request: &MintRequest, endpoints: &Endpoints, at: Timestamp) -> Result<R
     let Sent { method, base, path, query, body } =
         kind.request(&MintContext { request, endpoints, at }).map_err(invalid)?;
     let asked = RequestContext {
-        service: endpoints::service(base),
-        method: method.into(),
         resource: request.account.clone(),
         permission: request.kind().permission().map(|permission| permission.name.into()),
         lifetime_seconds: kind.lifetime_seconds(),
         delegates: request.delegates.clone(),
-        ..RequestContext::default()
+        ..RequestContext::new(endpoints::service(base), method)
     };
     Ok(match body {
         Some(body) => RequestSpec::post(CallKind::Mint, base, path, body, asked),

@@ -27,13 +27,10 @@ const PAGE_SIZE: &str = "100";
 const NEVER: &str = "9999-12-31";
 
 fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> RequestContext {
-    let service = endpoints::service(Service::Iam);
     RequestContext {
-        service,
-        method: method.into(),
         resource: resource.to_owned(),
         permission: permission.map(Into::into),
-        ..RequestContext::default()
+        ..RequestContext::new(endpoints::service(Service::Iam), method)
     }
 }
 
@@ -42,7 +39,7 @@ fn account_path(account: &str, rest: &str) -> String {
     format!("/v1/projects/-/serviceAccounts/{}{rest}", segment(account))
 }
 
-fn list_ticket(project: &str) -> RequestSpec {
+fn list_spec(project: &str) -> RequestSpec {
     let path = format!("/v1/projects/{}/serviceAccounts", segment(project));
     let asked =
         asked("google.iam.admin.v1.IAM.ListServiceAccounts", project, Some("iam.serviceAccounts.list"));
@@ -57,7 +54,7 @@ fn get_spec(account: &str) -> RequestSpec {
     RequestSpec::get(Service::Iam, account_path(account, ""), asked)
 }
 
-fn keys_ticket(account: &str) -> RequestSpec {
+fn keys_spec(account: &str) -> RequestSpec {
     let permission = Some("iam.serviceAccountKeys.list");
     let asked = asked("google.iam.admin.v1.IAM.ListServiceAccountKeys", account, permission);
     let query = vec![("keyTypes", "USER_MANAGED".to_owned())];
@@ -178,7 +175,7 @@ impl Client {
         project: &str,
         on_page: &mut (dyn FnMut(Vec<Account>) + Send),
     ) -> Result<(), ApiError> {
-        self.follow(list_ticket(project), |body| {
+        self.follow(list_spec(project), |body| {
             let (accounts, next) = read_page(body)?;
             let read = Read::of(next, accounts.iter().map(|account| account.email.as_str()));
             on_page(accounts);
@@ -214,7 +211,7 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub async fn list_keys(&self, account: &str) -> Result<Vec<AccountKey>, ApiError> {
-        read_keys(&self.send(keys_ticket(account)).await?.body)
+        read_keys(&self.send(keys_spec(account)).await?.body)
     }
 
     /// What IAM says the caller may do with an account. Paced, see [`crate::http::rate_limiter`].
@@ -369,7 +366,7 @@ mod tests {
         assert!(spec.priority.is_some() && spec.kind == CallKind::Read);
         let Body::Json(body) = spec.body else { panic!("a JSON body") };
         assert_eq!(body["permissions"].as_array().map(Vec::len), Some(MATRIX.len()));
-        assert_eq!(list_ticket("example.com:p/q").path, "/v1/projects/example.com%3Ap%2Fq/serviceAccounts");
+        assert_eq!(list_spec("example.com:p/q").path, "/v1/projects/example.com%3Ap%2Fq/serviceAccounts");
     }
 
     #[test]

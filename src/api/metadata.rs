@@ -57,11 +57,7 @@ fn get(path: String, query: Vec<(&'static str, String)>, asked: RequestContext) 
 }
 
 fn asked(method: &'static str) -> RequestContext {
-    RequestContext {
-        service: endpoints::service(Service::Metadata),
-        method: method.into(),
-        ..RequestContext::default()
-    }
+    RequestContext::new(endpoints::service(Service::Metadata), method)
 }
 
 /// An answer that is plain text.

@@ -65,15 +65,10 @@ pub(super) type KeyCache = Mutex<HashMap<KeySource, (Instant, String)>>;
 const LONGEST_CACHE: Duration = Duration::from_secs(24 * 3_600);
 
 fn asked(base: Service, method: &'static str, resource: &str) -> RequestContext {
-    RequestContext {
-        service: endpoints::service(base),
-        method: method.into(),
-        resource: resource.to_owned(),
-        ..RequestContext::default()
-    }
+    RequestContext { resource: resource.to_owned(), ..RequestContext::new(endpoints::service(base), method) }
 }
 
-fn tokeninfo_ticket(token: Secret) -> RequestSpec {
+fn tokeninfo_spec(token: Secret) -> RequestSpec {
     let asked = asked(Service::Tokeninfo, "tokeninfo", "");
     RequestSpec::form(
         Service::Tokeninfo,
@@ -84,11 +79,11 @@ fn tokeninfo_ticket(token: Secret) -> RequestSpec {
     )
 }
 
-fn userinfo_ticket() -> RequestSpec {
+fn userinfo_spec() -> RequestSpec {
     RequestSpec::get(Service::Userinfo, "/v1/userinfo".to_owned(), asked(Service::Userinfo, "userinfo", ""))
 }
 
-fn keys_ticket(source: &KeySource) -> RequestSpec {
+fn keys_spec(source: &KeySource) -> RequestSpec {
     let (path, asked) = match source {
         KeySource::Google => ("/oauth2/v3/certs".to_owned(), asked(Service::Certs, "certs", "")),
         KeySource::Account(email) => (
@@ -154,7 +149,7 @@ impl Client {
     /// # Errors
     /// As for every call; [`ErrorKind::Invalid`] for one that Google does not know.
     pub async fn token_facts(&self, token: &Secret) -> Result<TokenFacts, ApiError> {
-        let answer = self.send(tokeninfo_ticket(token.clone())).await.map_err(|error| match error.code() {
+        let answer = self.send(tokeninfo_spec(token.clone())).await.map_err(|error| match error.code() {
             Some("invalid_token") => ApiError::new(
                 ErrorKind::Invalid,
                 "Google doesn't know this token: it has expired, was revoked, or isn't a Google access token.",
@@ -190,7 +185,7 @@ impl Client {
         if self.token_cache().names_itself() || !token.is_googles() || self.token_cache().is_federated() {
             return Ok(caller);
         }
-        match self.send(tokeninfo_ticket(token.secret.clone())).await {
+        match self.send(tokeninfo_spec(token.secret.clone())).await {
             Ok(answer) => {
                 // Half an answer tells as little as none.
                 if let Ok(info) = decode::<TokenInfo>(&answer.body, endpoints::name(Service::Tokeninfo)) {
@@ -202,7 +197,7 @@ impl Client {
             Err(_) => {}
         }
         if caller.principal.is_none()
-            && let Ok(answer) = self.send(userinfo_ticket()).await
+            && let Ok(answer) = self.send(userinfo_spec()).await
         {
             let info = decode::<UserInfo>(&answer.body, endpoints::name(Service::Userinfo));
             caller.principal = info.ok().and_then(|info| handed_out::principal(info.email));
@@ -229,7 +224,7 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub(crate) async fn signing_keys_anew(&self, source: KeySource) -> Result<String, ApiError> {
-        let answer = self.send(keys_ticket(&source)).await?;
+        let answer = self.send(keys_spec(&source)).await?;
         let keys = match source {
             KeySource::Certificates(_) => read_certificates(&answer.body)?,
             KeySource::Google | KeySource::Account(_) => read_keys(&answer.body)?,
@@ -268,7 +263,7 @@ mod tests {
 
     #[test]
     fn a_token_goes_into_the_body_never_into_the_address() {
-        let spec = tokeninfo_ticket(Secret::new("ya29.secret"));
+        let spec = tokeninfo_spec(Secret::new("ya29.secret"));
         assert!(spec.query.is_empty() && spec.path == "/tokeninfo" && spec.method == Method::Post);
         assert!(
             !spec.auth && matches!(spec.body, Body::Form { ref secret, .. } if secret[0].0 == "access_token")
@@ -301,7 +296,7 @@ mod tests {
 
     #[test]
     fn an_accounts_keys_are_asked_for_with_its_name_encoded_and_without_a_token() {
-        let spec = keys_ticket(&KeySource::Account("a/b@p.iam.gserviceaccount.com".into()));
+        let spec = keys_spec(&KeySource::Account("a/b@p.iam.gserviceaccount.com".into()));
         assert_eq!(spec.path, "/service_accounts/v1/metadata/jwk/a%2Fb%40p.iam.gserviceaccount.com");
         assert!(!spec.auth);
     }

@@ -45,13 +45,10 @@ fn asked(
     resource: &str,
     permission: Option<&'static str>,
 ) -> RequestContext {
-    let service = endpoints::service(base);
     RequestContext {
-        service,
-        method: method.into(),
         resource: resource.to_owned(),
         permission: permission.map(Into::into),
-        ..RequestContext::default()
+        ..RequestContext::new(endpoints::service(base), method)
     }
 }
 
@@ -72,7 +69,7 @@ fn get_spec(account: &str) -> RequestSpec {
     }
 }
 
-fn set_ticket(account: &str, policy: &Policy) -> Result<RequestSpec, String> {
+fn set_spec(account: &str, policy: &Policy) -> Result<RequestSpec, String> {
     if policy.etag().is_none_or(str::is_empty) {
         return Err(
             "A policy without an etag is never written: it would overwrite whatever is there.".to_owned()
@@ -85,7 +82,7 @@ fn set_ticket(account: &str, policy: &Policy) -> Result<RequestSpec, String> {
 }
 
 /// The request for the policy of a level; `None` unless `name` is a project, folder or organization.
-fn level_ticket(name: &str) -> Option<RequestSpec> {
+fn level_spec(name: &str) -> Option<RequestSpec> {
     let (sort, id) = name.split_once('/')?;
     let (method, permission) = match sort {
         "projects" => {
@@ -109,7 +106,7 @@ fn level_ticket(name: &str) -> Option<RequestSpec> {
     })
 }
 
-fn lint_ticket(account: &str, full_name: Option<&str>, condition: &Condition) -> RequestSpec {
+fn lint_spec(account: &str, full_name: Option<&str>, condition: &Condition) -> RequestSpec {
     let asked = asked(Service::Iam, "google.iam.admin.v1.IAM.LintPolicy", account, None);
     let mut body = json!({ "condition": condition.to_json() });
     // Where the full name is not known the condition is judged on its own.
@@ -206,8 +203,7 @@ impl Client {
     /// As for every call, [`ErrorKind::Conflict`] if someone else changed it first, and [`ErrorKind::Invalid`] before
     /// anything is sent for a policy without an etag or one that can't be written without a loss.
     pub(crate) async fn set_policy(&self, account: &str, policy: &Policy) -> Result<Policy, ApiError> {
-        let spec =
-            set_ticket(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
+        let spec = set_spec(account, policy).map_err(|problem| ApiError::new(ErrorKind::Invalid, problem))?;
         read_policy(&self.send(spec).await?.body, Service::Iam)
     }
 
@@ -216,7 +212,7 @@ impl Client {
     /// # Errors
     /// As for every call, and [`ErrorKind::Invalid`] for another name.
     pub(crate) async fn level_policy(&self, name: &str) -> Result<Policy, ApiError> {
-        let spec = level_ticket(name).ok_or_else(|| {
+        let spec = level_spec(name).ok_or_else(|| {
             let shown: String = name.chars().take(80).collect();
             ApiError::new(ErrorKind::Invalid, format!("“{shown}” isn't a project, folder or organization: use projects/ID, folders/NUMBER or organizations/NUMBER."))
         })?;
@@ -233,7 +229,7 @@ impl Client {
         condition: &Condition,
     ) -> Result<Vec<Lint>, ApiError> {
         let name = Account::named(account).full_name();
-        read_lints(&self.send(lint_ticket(account, name.as_deref(), condition)).await?.body)
+        read_lints(&self.send(lint_spec(account, name.as_deref(), condition)).await?.body)
     }
 }
 
@@ -349,7 +345,7 @@ mod tests {
             "severity":"ERROR","fieldName":"condition.expression","locationOffset":12,"debugMessage":"Too complex."}]}"#;
         let lints = read_lints(body).unwrap();
         assert!(lints[0].is_error() && lints[0].offset == 12 && lints[0].message == "Too complex.");
-        let spec = lint_ticket(SA, Account::named(SA).full_name().as_deref(), &Condition::new("t", "true"));
+        let spec = lint_spec(SA, Account::named(SA).full_name().as_deref(), &Condition::new("t", "true"));
         let Body::Json(body) = spec.body else { panic!("a JSON body") };
         assert_eq!(
             body["fullResourceName"],

@@ -23,17 +23,14 @@ const DEEPEST: usize = 16;
 const PAGE_SIZE: &str = "500";
 
 fn asked(method: &'static str, resource: &str, permission: &'static str) -> RequestContext {
-    let service = endpoints::service(Service::Projects);
     RequestContext {
-        service,
-        method: method.into(),
         resource: resource.to_owned(),
         permission: Some(permission.into()),
-        ..RequestContext::default()
+        ..RequestContext::new(endpoints::service(Service::Projects), method)
     }
 }
 
-fn search_ticket() -> RequestSpec {
+fn search_spec() -> RequestSpec {
     let asked =
         asked("google.cloudresourcemanager.v3.Projects.SearchProjects", "", "resourcemanager.projects.get");
     let query = vec![("pageSize", PAGE_SIZE.to_owned())];
@@ -47,7 +44,7 @@ fn get_spec(project: &str) -> RequestSpec {
 }
 
 /// The request for one level above; `None` unless `name` is a folder or organization.
-fn level_ticket(name: &str) -> Option<RequestSpec> {
+fn level_spec(name: &str) -> Option<RequestSpec> {
     let (sort, id) = name.split_once('/')?;
     let asked = match sort {
         "folders" => {
@@ -123,7 +120,7 @@ impl Client {
         &self,
         on_page: &mut (dyn FnMut(Vec<Project>) + Send),
     ) -> Result<(), ApiError> {
-        self.follow(search_ticket(), |body| {
+        self.follow(search_spec(), |body| {
             let (projects, next) = read_page(body)?;
             let read = Read::of(next, projects.iter().map(|project| project.id.as_str()));
             on_page(projects);
@@ -149,7 +146,7 @@ impl Client {
         let mut above = Vec::new();
         let mut name = parent.to_owned();
         while above.len() < DEEPEST
-            && let Some(spec) = level_ticket(&name)
+            && let Some(spec) = level_spec(&name)
         {
             let level = match self.send(spec).await {
                 Ok(answer) => {
@@ -193,10 +190,10 @@ mod tests {
 
     #[test]
     fn only_folders_and_organizations_are_above_a_project() {
-        assert_eq!(level_ticket("folders/876").unwrap().path, "/v3/folders/876");
-        assert_eq!(level_ticket("organizations/2").unwrap().path, "/v3/organizations/2");
-        assert_eq!(level_ticket("folders/../x").unwrap().path, "/v3/folders/..%2Fx");
-        assert!(level_ticket("").is_none() && level_ticket("projects/1").is_none());
+        assert_eq!(level_spec("folders/876").unwrap().path, "/v3/folders/876");
+        assert_eq!(level_spec("organizations/2").unwrap().path, "/v3/organizations/2");
+        assert_eq!(level_spec("folders/../x").unwrap().path, "/v3/folders/..%2Fx");
+        assert!(level_spec("").is_none() && level_spec("projects/1").is_none());
     }
 
     #[test]

@@ -50,13 +50,10 @@ pub struct RoleSummary {
 const PAGE_SIZE: u32 = 3_000;
 
 fn asked(method: &'static str, resource: &str, permission: Option<&'static str>) -> RequestContext {
-    let service = endpoints::service(Service::Iam);
     RequestContext {
-        service,
-        method: method.into(),
         resource: resource.to_owned(),
         permission: permission.map(Into::into),
-        ..RequestContext::default()
+        ..RequestContext::new(endpoints::service(Service::Iam), method)
     }
 }
 
@@ -104,7 +101,7 @@ fn get_spec(name: &str) -> Result<RequestSpec, String> {
     Ok(RequestSpec { priority: Some(Priority::Front), ..RequestSpec::get(Service::Iam, path, asked) })
 }
 
-fn grantable_ticket(name: &str, account: &str, page: &str) -> RequestSpec {
+fn grantable_spec(name: &str, account: &str, page: &str) -> RequestSpec {
     let mut body = json!({ "fullResourceName": name, "pageSize": PAGE_SIZE });
     if !page.is_empty() {
         body["pageToken"] = page.into();
@@ -198,7 +195,7 @@ impl Client {
         let mut pages = Pages::new("iam.googleapis.com", MOST_PAGES);
         loop {
             // The page token goes into the body here, unlike in every other list.
-            let answer = self.send(grantable_ticket(&name, account, &page)).await?;
+            let answer = self.send(grantable_spec(&name, account, &page)).await?;
             let (roles, next) = read_page(&answer.body)?;
             let read = Read::of(Some(next), roles.iter().map(|role| role.name.as_str()));
             all.extend(roles);

@@ -29,11 +29,9 @@ pub(crate) struct Operation {
 
 fn asked(method: &'static str, resource: &str, permission: &'static str) -> RequestContext {
     RequestContext {
-        service: endpoints::service(Service::Services),
-        method: method.into(),
         resource: resource.to_owned(),
         permission: Some(permission.into()),
-        ..RequestContext::default()
+        ..RequestContext::new(endpoints::service(Service::Services), method)
     }
 }
 
@@ -48,7 +46,7 @@ fn get_spec(project: &str, service: &str) -> RequestSpec {
     RequestSpec::get(Service::Services, path(project, &format!("services/{}", segment(service))), asked)
 }
 
-fn enable_ticket(project: &str, services: &[String]) -> RequestSpec {
+fn enable_spec(project: &str, services: &[String]) -> RequestSpec {
     let asked = asked(
         "google.api.serviceusage.v1.ServiceUsage.BatchEnableServices",
         project,
@@ -58,7 +56,7 @@ fn enable_ticket(project: &str, services: &[String]) -> RequestSpec {
     RequestSpec::post(CallKind::Write, Service::Services, path(project, "services:batchEnable"), body, asked)
 }
 
-fn operation_ticket(name: &str) -> Result<RequestSpec, ApiError> {
+fn operation_spec(name: &str) -> Result<RequestSpec, ApiError> {
     let id = name.strip_prefix("operations/").filter(|id| !id.is_empty()).ok_or_else(no_operation)?;
     let asked = asked("google.longrunning.Operations.GetOperation", name, "serviceusage.operations.get");
     Ok(RequestSpec::get(Service::Services, format!("/v1/operations/{}", segment(id)), asked))
@@ -129,7 +127,7 @@ impl Client {
     /// # Errors
     /// As for every write: one that goes unanswered is of unknown fate, and is not sent again.
     pub(crate) async fn enable(&self, project: &str, services: &[String]) -> Result<Operation, ApiError> {
-        read_operation(&self.send(enable_ticket(project, services)).await?.body)
+        read_operation(&self.send(enable_spec(project, services)).await?.body)
     }
 
     /// How far an operation of Service Usage is (`operations/…`).
@@ -137,7 +135,7 @@ impl Client {
     /// # Errors
     /// As for every call.
     pub(crate) async fn operation(&self, name: &str) -> Result<Operation, ApiError> {
-        read_operation(&self.send(operation_ticket(name)?).await?.body)
+        read_operation(&self.send(operation_spec(name)?).await?.body)
     }
 }
 
@@ -149,11 +147,11 @@ mod tests {
     fn a_consumer_of_an_error_names_the_project_that_is_asked_about() {
         let spec = get_spec("projects/8667575547", "iamcredentials.googleapis.com");
         assert_eq!(spec.path, "/v1/projects/8667575547/services/iamcredentials.googleapis.com");
-        let spec = enable_ticket("acme/../x", &["iam.googleapis.com".into()]);
+        let spec = enable_spec("acme/../x", &["iam.googleapis.com".into()]);
         assert_eq!(spec.path, "/v1/projects/acme%2F..%2Fx/services:batchEnable");
         assert_eq!(spec.kind, CallKind::Write);
-        assert_eq!(operation_ticket("operations/acat.p2-1-x").unwrap().path, "/v1/operations/acat.p2-1-x");
-        assert!(operation_ticket("other/acat").is_err() && operation_ticket("operations/").is_err());
+        assert_eq!(operation_spec("operations/acat.p2-1-x").unwrap().path, "/v1/operations/acat.p2-1-x");
+        assert!(operation_spec("other/acat").is_err() && operation_spec("operations/").is_err());
     }
 
     #[test]

@@ -20,10 +20,11 @@ use crate::{
 fn spec(principal: &str, full_name: &str, permission: &str) -> RequestSpec {
     let account = full_name.rsplit('/').next().unwrap_or_default();
     let asked = RequestContext {
-        service: endpoints::service(Service::Troubleshooter),
-        method: "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.TroubleshootIamPolicy".into(),
         resource: account.to_owned(),
-        ..RequestContext::default()
+        ..RequestContext::new(
+            endpoints::service(Service::Troubleshooter),
+            "google.cloud.policytroubleshooter.iam.v3.PolicyTroubleshooter.TroubleshootIamPolicy",
+        )
     };
     let body = json!({ "accessTuple": {
         "principal": principal, "fullResourceName": full_name, "permission": permission,

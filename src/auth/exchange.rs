@@ -94,11 +94,7 @@ pub(super) fn nothing_found() -> ApiError {
 }
 
 pub(super) fn asked(method: &'static str) -> RequestContext {
-    RequestContext {
-        service: endpoints::service(Service::Token),
-        method: method.into(),
-        ..RequestContext::default()
-    }
+    RequestContext::new(endpoints::service(Service::Token), method)
 }
 
 /// Asks the token endpoint.
@@ -145,12 +141,13 @@ pub(super) async fn impersonate(
             delegates.iter().map(|name| format!("projects/-/serviceAccounts/{name}")).collect();
     }
     let asked = RequestContext {
-        service: endpoints::service(Service::Credentials),
-        method: "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken".into(),
         resource: account.to_owned(),
         permission: Some(permission::GET_ACCESS_TOKEN.name.into()),
         delegates: delegates.to_vec(),
-        ..RequestContext::default()
+        ..RequestContext::new(
+            endpoints::service(Service::Credentials),
+            "google.iam.credentials.v1.IAMCredentials.GenerateAccessToken",
+        )
     };
     let path = format!("/v1/projects/-/serviceAccounts/{}:generateAccessToken", segment(account));
     let post = RequestSpec::post(CallKind::Mint, Service::Credentials, path, body, asked);

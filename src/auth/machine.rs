@@ -55,11 +55,7 @@ async fn grant(http: &Http) -> Result<Granted, ApiError> {
     let absent = || ApiError::new(ErrorKind::Timeout, "No metadata server responds here.");
     let recursive = vec![("recursive", "true".to_owned())];
     let asked = |path: &str, query, method: &'static str| {
-        let asked = RequestContext {
-            service: endpoints::service(Service::Metadata),
-            method: method.into(),
-            ..RequestContext::default()
-        };
+        let asked = RequestContext::new(endpoints::service(Service::Metadata), method);
         RequestSpec {
             auth: false,
             query,

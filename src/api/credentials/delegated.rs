@@ -50,11 +50,9 @@ impl Client {
             _ => None,
         };
         let asked = RequestContext {
-            service: endpoints::service(Service::Token),
-            method: "token".into(),
             resource: request.account.clone(),
             delegation,
-            ..RequestContext::default()
+            ..RequestContext::new(endpoints::service(Service::Token), "token")
         };
         let grant = vec![("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer".to_owned())];
         let secret = vec![("assertion", assertion.clone())];

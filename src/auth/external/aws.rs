@@ -128,8 +128,7 @@ impl Aws {
 }
 
 async fn session(url: &str, http: &Http) -> Result<Secret, ApiError> {
-    let asked =
-        RequestContext { service: "AWS".into(), method: "aws session".into(), ..RequestContext::default() };
+    let asked = RequestContext::new("AWS", "aws session");
     let spec = RequestSpec {
         method: Method::Put,
         address: Some(url.to_owned()),

@@ -218,12 +218,7 @@ pub(super) fn basic(id: &str, secret: &Secret) -> (String, Secret) {
 }
 
 fn asked(method: &'static str, resource: &str) -> RequestContext {
-    RequestContext {
-        service: "sts.googleapis.com".into(),
-        method: method.into(),
-        resource: resource.to_owned(),
-        ..RequestContext::default()
-    }
+    RequestContext { resource: resource.to_owned(), ..RequestContext::new("sts.googleapis.com", method) }
 }
 
 /// A subject that cannot be had: one sentence, whose fault it is.

@@ -166,11 +166,7 @@ pub(super) async fn get(
     method: &'static str,
     http: &Http,
 ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
-    let asked = RequestContext {
-        service: "the source of the subject token".into(),
-        method: method.into(),
-        ..RequestContext::default()
-    };
+    let asked = RequestContext::new("the source of the subject token", method);
     let spec = RequestSpec {
         address: Some(url.to_owned()),
         headers,

@@ -42,6 +42,13 @@ pub struct RequestContext {
     pub delegation: Option<Delegation>,
 }
 
+impl RequestContext {
+    /// A call of this method of a service.
+    pub(crate) fn new(service: impl Into<String>, method: &'static str) -> RequestContext {
+        RequestContext { service: service.into(), method: method.into(), ..RequestContext::default() }
+    }
+}
+
 /// What a JWT for domain-wide delegation requests from the token endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
