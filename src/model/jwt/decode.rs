@@ -3,6 +3,7 @@
 //! nothing.
 
 use std::fmt;
+use std::io::Read as _;
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -209,6 +210,17 @@ impl Reading {
             && self.inner.is_none()
     }
 
+    /// Whether dots stand where the rest of the token was.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.remarks.iter().any(|(code, _)| *code == "cut_off")
+    }
+
+    /// Whether claims that aren't here can be missing from the token itself: it was read to its end.
+    pub(crate) fn has_all_claims(&self) -> bool {
+        let unread = self.claims == Section::Absent && self.header.text("zip").is_some();
+        !self.is_detached() && !self.is_cut_off() && !unread
+    }
+
     /// Whether the payload is not in base64url: the header says so, and that it must be understood (RFC 7797, 6).
     pub(crate) fn is_unencoded(&self) -> bool {
         parts::is_unencoded(&self.header)
@@ -267,10 +279,20 @@ impl Reading {
         if found.others > 0 {
             self.remark("others", format!("the first of {} in the text", found.others + 1));
         }
+        if found.cut {
+            self.remark("cut_off", "cut off with dots: the rest of the token is missing");
+        }
         if found.invisible > 0 {
             self.remark("invisible", format!("{} invisible characters were removed", found.invisible));
         }
         let mut token = Zeroizing::new(found.token);
+        if found.form == Form::Opaque
+            && depth > 0
+            && let Some(inner) = encoded_token(text, MAX_NESTED)
+        {
+            self.remark("base64_of_token", "base64 of a token, as Kubernetes secrets hold it");
+            return self.take_token(&inner, depth - 1);
+        }
         if matches!(self.form, Form::Jws | Form::Jwe) {
             // An SD-JWT's disclosures follow it and aren't signed with it.
             if let Some((signed, disclosed)) = token.split_once('~') {
@@ -290,7 +312,7 @@ impl Reading {
     }
 
     fn take_apart(&mut self, token: &str, unprotected: &[String], depth: usize) {
-        let whole = self.too_long.is_none();
+        let whole = self.too_long.is_none() && !self.is_cut_off();
         let parts = parts::parts(token);
         self.header = self.section("header", parts.header, whole || parts.dots > 0);
         // A key file in base64 begins like a token.
@@ -316,6 +338,9 @@ impl Reading {
             Some("") if signature.is_some() => {
                 self.remark("detached", "the payload isn't here: it is empty, or sent separately");
             }
+            Some(payload) if self.header.text("zip").is_some() && !payload.is_empty() => {
+                self.take_compressed(payload)
+            }
             Some(payload) if !payload.is_empty() => {
                 self.take_payload(payload, whole || parts.dots > 1, depth)
             }
@@ -326,9 +351,33 @@ impl Reading {
                 "parts",
                 format!("a signed JWT has 3 parts separated by dots, this one has {}", parts.dots + 1),
             );
+            if signature.is_some_and(|rest| rest.match_indices("eyJ").any(|(at, _)| rest[at..].contains('.')))
+            {
+                self.remark("two_tokens", "looks like two tokens without anything between them");
+            }
         }
         let seconds = |name| self.claims.find(name).and_then(Member::seconds);
         self.times = Times { iat: seconds("iat"), exp: seconds("exp"), nbf: seconds("nbf") };
+    }
+
+    /// Claims that were compressed before they were signed, which only encrypted tokens allow (RFC 7516, 4.1.3).
+    fn take_compressed(&mut self, payload: &str) {
+        let way = self.header.text("zip").unwrap_or_default();
+        let said = format!("the payload is compressed (zip {way}), which signed JWTs don't allow");
+        let bytes = decode(payload).map(Zeroizing::new).unwrap_or_default();
+        // Some name it and leave the payload as it is.
+        let json = match bytes.trim_ascii_start().starts_with(b"{") {
+            true => Some(bytes),
+            false => inflate(&bytes),
+        };
+        let json = json.and_then(|bytes| Some(Zeroizing::new(std::str::from_utf8(&bytes).ok()?.to_owned())));
+        match json {
+            Some(json) => {
+                self.remark("compressed", said);
+                self.claims = self.object("claims", &json);
+            }
+            None => self.remark("compressed", format!("{said}; it can't be read")),
+        }
     }
 
     /// The claims, or the token in their place (RFC 7519, appendix A.2).
@@ -385,8 +434,8 @@ impl Reading {
                 format!("{what} in standard base64; JWTs use the URL-safe form without padding"),
             );
         }
-        // Our own limit can cut a part anywhere: up to three letters too many.
-        let whole = &part[..part.len() - if complete { 0 } else { part.len() % 4 }];
+        // A part can be cut anywhere: the last letter can be one that means nothing by itself.
+        let whole = &part[..part.len() - usize::from(!complete && part.len() % 4 == 1)];
         let Some(bytes) = decode(whole) else {
             self.remark("base64", format!("{what} not in base64url, shown as written"));
             return Section::Text(part.to_owned());
@@ -395,7 +444,13 @@ impl Reading {
         if matches!(json, std::borrow::Cow::Owned(_)) {
             self.remark("utf8", format!("{what} not in valid UTF-8"));
         }
-        let json = json.trim_start_matches('\u{feff}');
+        if json.starts_with('\u{feff}') {
+            self.remark("bom", format!("{what} with a byte order mark in front, which most readers reject"));
+        }
+        self.object(what, json.trim_start_matches('\u{feff}'))
+    }
+
+    fn object(&mut self, what: &str, json: &str) -> Section {
         let (members, problem) = members(json);
         if !json.trim_start().starts_with('{') {
             self.remark("not_an_object", format!("{what} without a JSON object"));
@@ -415,6 +470,33 @@ impl Reading {
         }
         Section::Object(members)
     }
+}
+
+/// The token that a text has in base64: the whole text, or a long word of it.
+fn encoded_token(text: &str, depth: usize) -> Option<Zeroizing<String>> {
+    const MIN_ENCODED: usize = 24;
+    const MAX_WORDS: usize = 64;
+    let whole = Zeroizing::new(extract::joined(extract::unwrap(text)).0);
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "+/=-_".contains(c)));
+    let words = words.map(|word| word.trim_start_matches('=')).filter(|word| word.len() >= MIN_ENCODED);
+    std::iter::once(whole.as_str()).chain(words.take(MAX_WORDS)).find_map(|word| {
+        let bytes = Zeroizing::new(decode(word)?);
+        let inner = Zeroizing::new(std::str::from_utf8(&bytes).ok()?.trim().to_owned());
+        let is_text = !inner.is_empty() && !inner.contains(|c: char| c.is_control() && !c.is_whitespace());
+        let form = extract::extract(&inner).form;
+        // Base64 of base64 is still the same token.
+        let is_token = !matches!(form, Form::Opaque | Form::Empty)
+            || (depth > 0 && encoded_token(&inner, depth - 1).is_some());
+        (is_text && is_token).then_some(inner)
+    })
+}
+
+/// What was compressed as RFC 1951 says, at most [`MAX_BYTES`] of it.
+fn inflate(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(Vec::new());
+    let mut reader = flate2::read::DeflateDecoder::new(bytes).take(MAX_BYTES as u64);
+    reader.read_to_end(&mut out).ok()?;
+    Some(out)
 }
 
 /// Base64 of either alphabet, padded or not.

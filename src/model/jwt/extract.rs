@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::decode::decode;
 use super::form::{Form, LOOKS, is_opaque_byte, look_of};
+use super::parts;
 
 /// The least length of a credential found by searching; shorter words only look like one.
 const LEAST: usize = 20;
@@ -25,6 +26,8 @@ pub(super) struct Found {
     pub(crate) others: usize,
     /// How many invisible characters were removed.
     pub(crate) invisible: usize,
+    /// Whether dots or the like stand where the rest of it was.
+    pub(crate) cut: bool,
 }
 
 /// Looks for the credential in a text.
@@ -32,7 +35,11 @@ pub(super) fn extract(original: &str) -> Found {
     let text = percent_decoded(original);
     let text = unwrap(&text);
     let (whole, invisible) = joined(text);
-    let found = |form, token| Found { form, token, inside: false, others: 0, invisible };
+    let (whole, cut) = match before_gap(&whole) {
+        Some(begin) => (begin.to_owned(), true),
+        None => (whole, false),
+    };
+    let found = |form, token| Found { form, token, inside: false, others: 0, invisible, cut };
     let form = form_of(&whole);
     let is_jwt = matches!(form, Form::Jws | Form::Jwe);
     let words = has_words(text);
@@ -48,11 +55,30 @@ pub(super) fn extract(original: &str) -> Found {
             inside: hit.token.len() < text.len(),
             others: hit.others,
             invisible,
+            cut: hit.cut,
         },
         _ if is_jwt => found(form, whole),
         // Of unknown form: only quotes can be removed for certain.
-        _ => found(Form::Opaque, joined(trim(original)).0),
+        _ => Found { cut: false, ..found(Form::Opaque, joined(trim(original)).0) },
     }
+}
+
+/// The beginning of a JWT whose rest was replaced by dots, as logs and people shorten tokens; `None` if it is whole.
+fn before_gap(token: &str) -> Option<&str> {
+    let trimmed = token.trim_end_matches('.');
+    // A JWT without claims and signature ends with two dots.
+    let at_end = (token.len() - trimmed.len() >= 2 && trimmed.contains('.')).then_some(trimmed.len());
+    let gap = ["...", "…"].iter().filter_map(|gap| token.find(gap)).chain(at_end).min()?;
+    let begin = token[..gap].trim_end_matches('.');
+    let is_jwt = begin.len() >= 4 && matches!(form_of(begin), Form::Jws | Form::Jwe);
+    (is_jwt && !parts::has_unencoded_payload(begin)).then_some(begin)
+}
+
+/// Whether a text that follows a token says that something was left out.
+fn begins_gap(text: &str) -> bool {
+    ["...", "…", "[...", "[…", "<...", "***", "[trunc", "<trunc", "(trunc", "[REDACTED", "<REDACTED"]
+        .iter()
+        .any(|mark| text.starts_with(mark))
 }
 
 /// The text without quotes and white space around it.
@@ -159,13 +185,22 @@ pub(super) fn form_of(token: &str) -> Form {
     }
     let has_header = || {
         token.split_once('.').is_some_and(|(first, _)| {
-            decode(first).is_some_and(|bytes| bytes.trim_ascii_start().starts_with(b"{"))
+            let starts = |bytes: Vec<u8>| {
+                let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+                bytes.trim_ascii_start().starts_with(b"{")
+            };
+            decode(first).is_some_and(starts)
         })
     };
     if !token.starts_with("eyJ") && !has_header() {
         return Form::Opaque;
     }
-    if token.bytes().filter(|byte| *byte == b'.').count() == 4 { Form::Jwe } else { Form::Jws }
+    let is_encrypted = || parts::is_encrypted(token.split('.').next().unwrap_or_default());
+    if token.bytes().filter(|byte| *byte == b'.').count() == 4 && is_encrypted() {
+        Form::Jwe
+    } else {
+        Form::Jws
+    }
 }
 
 /// Whether this is a JWT with every part that makes it usable.
@@ -179,6 +214,7 @@ struct Hit<'t> {
     form: Form,
     token: &'t str,
     others: usize,
+    cut: bool,
 }
 
 /// The credential in a text with other words: a whole JWT before an access token before anything else, the first of
@@ -195,6 +231,9 @@ fn search(text: &str) -> Option<Hit<'_>> {
             }
             let token = if jwt { jwt_at(&text[at..]) } else { opaque_at(&text[at..], start) };
             from = at + token.len().max(start.len());
+            let begin = if jwt { before_gap(token) } else { None };
+            let cut = jwt && (begin.is_some() || begins_gap(&text[at + token.len()..]));
+            let token = begin.unwrap_or(token);
             let form = form_of(token);
             let rank = match form {
                 Form::Opaque | Form::Empty => continue,
@@ -207,7 +246,7 @@ fn search(text: &str) -> Option<Hit<'_>> {
             match &mut best {
                 Some((known, hit)) if *known == rank => hit.others += usize::from(hit.token != token),
                 Some((known, _)) if *known > rank => {}
-                _ => best = Some((rank, Hit { form, token, others: 0 })),
+                _ => best = Some((rank, Hit { form, token, others: 0, cut })),
             }
         }
     }

@@ -74,7 +74,10 @@ impl Found {
     fn look(&mut self, reading: &Reading, now: Timestamp) {
         self.form(reading, now);
         for (code, message) in &reading.remarks {
-            let severity = if matches!(*code, "too_long" | "json" | "truncated") {
+            let severity = if matches!(
+                *code,
+                "too_long" | "json" | "truncated" | "cut_off" | "two_tokens" | "compressed"
+            ) {
                 Severity::Warning
             } else {
                 Severity::Info
@@ -89,9 +92,15 @@ impl Found {
         }
         // Claims that aren't here can't be missing.
         if reading.form == Form::Jws && reading.inner.is_none() && !reading.is_detached() {
+            let from = self.list.len();
             self.times(reading, now);
             self.audience(reading);
             self.identity(reading);
+            if !reading.has_all_claims() {
+                let is_missing = |code: &str| code.starts_with("no_") || code == "email_not_verified";
+                let found = self.list.split_off(from);
+                self.list.extend(found.into_iter().filter(|finding| !is_missing(finding.code)));
+            }
         }
     }
 
@@ -197,7 +206,10 @@ impl Found {
                 );
             }
             Some(_)
-                if reading.form == Form::Jws && reading.signature.is_none() && reading.too_long.is_none() =>
+                if reading.form == Form::Jws
+                    && reading.signature.is_none()
+                    && reading.too_long.is_none()
+                    && !reading.is_cut_off() =>
             {
                 self.add("no_signature", Severity::Error, "has no signature: no one will accept it");
             }

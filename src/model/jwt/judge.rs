@@ -197,6 +197,9 @@ fn prepare(reading: &Reading) -> Result<Algorithm, Verdict> {
     if reading.too_long.is_some() {
         return Err(Verdict::not_checked("the token is too long: its end wasn't read"));
     }
+    if reading.is_cut_off() {
+        return Err(Verdict::not_checked("the token is cut off: its end is missing"));
+    }
     let Some(name) = reading.header.text("alg") else {
         return Err(Verdict::not_checked("the header has no algorithm (alg)"));
     };

@@ -194,7 +194,7 @@ impl KeySet {
         match item {
             Value::String(text) if self.take_encoded(None, text) => {}
             Value::Object(_) => self.take_jwk(None, item),
-            _ => self.add(None, None, Err((Makes::Unknown, "isn't a JWK".to_owned()))),
+            _ => self.add(None, None, Err((Makes::Nothing, "isn't a JWK".to_owned()))),
         }
     }
 

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::decode::{Member, Reading};
+use super::form::Form;
 use super::time::{self, Unit};
 use super::{is_account, is_google, is_unique_id, terms};
 use crate::model::account::short;
@@ -25,6 +26,7 @@ pub fn meaning(
     Some(match member.name.as_str() {
         "alg" => algorithm(text?)?.to_owned(),
         "typ" => terms::kind(text?)?.to_owned(),
+        "zip" if reading.form == Form::Jws => "compressed before it was signed".to_owned(),
         "cty" if text?.eq_ignore_ascii_case("jwt") => "the payload is itself a token".to_owned(),
         "b64" if member.json == "false" => "the payload is not encoded (RFC 7797)".to_owned(),
         "jwk" | "jku" | "x5u" | "x5c" => {

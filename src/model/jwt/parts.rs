@@ -32,6 +32,21 @@ pub(super) fn parts(token: &str) -> Parts<'_> {
     Parts { header, payload: Some(payload), signature, dots }
 }
 
+/// Whether a header, still in base64, is that of an encrypted token: it names how the content is encrypted, or how its key
+/// is (RFC 7516, 4.1; RFC 7518, 4.1). A header that can't be read could be one.
+pub(super) fn is_encrypted(header: &str) -> bool {
+    const KEY_WAYS: [&str; 5] = ["dir", "RSA", "ECDH-", "PBES2-", "A"];
+    let header = object(header);
+    header.members().is_empty()
+        || header.find("enc").is_some()
+        || header.text("alg").is_some_and(|alg| KEY_WAYS.iter().any(|way| alg.starts_with(way)))
+}
+
+/// Whether the payload of this token isn't encoded, so that dots in it mean nothing.
+pub(super) fn has_unencoded_payload(token: &str) -> bool {
+    is_unencoded(&object(token.split('.').next().unwrap_or_default()))
+}
+
 fn object(part: &str) -> Section {
     let json = decode(part).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     Section::Object(members(&json).0)
