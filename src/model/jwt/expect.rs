@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::decode::Reading;
+use super::destination::{self, Destination, TOKEN_ENDPOINTS};
 use super::findings::{Finding, Severity, audiences, is_google_endpoint};
 use super::form::Form;
 use super::time::Unit;
@@ -116,9 +117,19 @@ impl Expectation {
         *self == Expectation::default()
     }
 
-    /// The audience that the service expects: the given one, else the URL's address. APIs have none.
+    /// Who will get the token.
+    fn destination(&self) -> Destination {
+        match (&self.url, &self.api) {
+            (Some(url), api) => destination::of_url(url, api.is_some()),
+            (None, Some(api)) if api == "sts" => Destination::Sts,
+            (None, Some(_)) => Destination::Api,
+            (None, None) => Destination::Unknown,
+        }
+    }
+
+    /// The audience that the service expects: the given one, else its own. APIs have none.
     fn wanted(&self) -> Option<String> {
-        self.audience.clone().or_else(|| self.url.as_deref().and_then(audience::of_url))
+        self.audience.clone().or_else(|| self.destination().wanted())
     }
 
     /// The expectation in words: `https://svc-a.run.app`, `the storage API`.
@@ -192,23 +203,38 @@ pub fn checks(reading: &Reading, expectation: &Expectation, around: &Around<'_>)
     looked.list
 }
 
-struct Looked<'a> {
+pub(super) struct Looked<'a> {
     list: Vec<Check>,
-    reading: &'a Reading,
-    expectation: &'a Expectation,
+    pub(super) reading: &'a Reading,
+    pub(super) expectation: &'a Expectation,
     around: &'a Around<'a>,
 }
 
 impl Looked<'_> {
-    fn no(&mut self, code: &'static str, severity: Severity, message: impl Into<String>, fix: Option<Fix>) {
+    pub(super) fn no(
+        &mut self,
+        code: &'static str,
+        severity: Severity,
+        message: impl Into<String>,
+        fix: Option<Fix>,
+    ) {
         self.list.push(Check { code, severity: Some(severity), message: message.into(), fix });
     }
 
-    fn yes(&mut self, code: &'static str, message: impl Into<String>) {
+    pub(super) fn yes(&mut self, code: &'static str, message: impl Into<String>) {
         self.list.push(Check { code, severity: None, message: message.into(), fix: None });
     }
 
     fn at_it(&mut self) {
+        match self.expectation.destination() {
+            Destination::TokenEndpoint => self.at_token_endpoint(),
+            Destination::Sts => self.at_sts(),
+            _ => self.at_service(),
+        }
+        self.at_end();
+    }
+
+    fn at_service(&mut self) {
         let known_scopes = self.around.scopes.is_some();
         match self.reading.form {
             Form::Jws if known_scopes => self.at_access_token(),
@@ -232,7 +258,6 @@ impl Looked<'_> {
                 self.wanted_token(),
             ),
         }
-        self.at_end();
     }
 
     /// What a call there is made with.
@@ -272,6 +297,10 @@ impl Looked<'_> {
     /// IAP accepts it for the URL; Cloud Run and functions don't.
     fn at_self_signed(&mut self) {
         let Some(api) = self.expectation.api.clone() else {
+            // Its API definition names the issuers.
+            if self.expectation.destination() == Destination::Gateway {
+                return self.at_audience();
+            }
             let fix = self.expectation.wanted().map(Fix::IdToken);
             self.no(
                 "self_signed",
@@ -281,6 +310,26 @@ impl Looked<'_> {
             );
             return self.at_audience();
         };
+        let issuer = self.reading.claims.text("iss");
+        if let Some(sub) = self.reading.claims.text("sub").filter(|sub| Some(sub) != issuer.as_ref()) {
+            self.no(
+                "subject_mismatch",
+                Severity::Error,
+                format!(
+                    "sub is {}: an API accepts self-signed JWTs only with iss and sub the same",
+                    quoted(&sub)
+                ),
+                Some(Fix::AccessToken(vec![scopes::for_api(&api)])),
+            );
+        }
+        if audiences(self.reading).iter().any(|aud| TOKEN_ENDPOINTS.contains(&aud.as_str())) {
+            return self.no(
+                "audience_mismatch",
+                Severity::Error,
+                "aud is Google's token endpoint: exchange it there for an access token first",
+                Some(Fix::AccessToken(vec![scopes::for_api(&api)])),
+            );
+        }
         if let Some(scope) = self.reading.claims.text("scope") {
             return self.at_scopes(&api, &scope.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
         }
@@ -357,18 +406,23 @@ impl Looked<'_> {
 
     fn at_audience(&mut self) {
         let found = audiences(self.reading);
+        let destination = self.expectation.destination();
+        if self.expectation.audience.is_none()
+            && let Some(unsure) = found.first().and_then(|_| unsure(&found, &destination, self.expectation))
+        {
+            let (severity, message) = unsure;
+            return self.no("audience_unknown", severity, message, None);
+        }
         let Some(wanted) = self.expectation.wanted() else { return };
-        // Functions of the first generation expect their whole URL.
-        let whole = self.expectation.url.as_deref().and_then(|url| url.split(['?', '#']).next());
-        let whole = whole.filter(|_| self.expectation.audience.is_none());
-        if found.iter().any(|aud| *aud == wanted || Some(aud.as_str()) == whole) {
+        if found.contains(&wanted) {
             return self.yes("audience", "audience");
         }
         // One matching audience is enough; the first explains the mismatch if none fits.
         let Some(difference) = found.first().and_then(|aud| audience::difference(aud, &wanted)) else {
             return;
         };
-        let custom = if self.expectation.audience.is_none() {
+        let can_list = matches!(destination, Destination::CloudRun(_) | Destination::Domain(_));
+        let custom = if self.expectation.audience.is_none() && can_list {
             ", unless the service lists it as a custom audience"
         } else {
             ""
@@ -396,7 +450,7 @@ impl Looked<'_> {
         }
     }
 
-    fn at_lifetime(&mut self) {
+    pub(super) fn at_lifetime(&mut self) {
         // In another unit, no service gets a lifetime out of them.
         if ["iat", "exp"].iter().any(|name| self.reading.unit(name) != Unit::Seconds) {
             return;
@@ -442,6 +496,87 @@ impl Looked<'_> {
             None,
         );
     }
+}
+
+/// What can't be told about the audiences of a token without knowing the service; `None` where the rule is plain.
+fn unsure(
+    found: &[String],
+    destination: &Destination,
+    expectation: &Expectation,
+) -> Option<(Severity, String)> {
+    let first = found.first()?;
+    let is_client = |aud: &&String| aud.ends_with(".apps.googleusercontent.com");
+    let client = found.iter().find(is_client);
+    let info = |message: String| Some((Severity::Info, message));
+    match destination {
+        Destination::CloudRun(origin) => {
+            let other = found.iter().find(|aud| destination::can_be_same_service(aud, origin))?;
+            (!found.contains(origin)).then_some(())?;
+            Some((
+                Severity::Warning,
+                format!(
+                    "aud is {}, which can be the other address of this service: impersona can't tell; Cloud Run \
+                     accepts both of its addresses",
+                    quoted(other)
+                ),
+            ))
+        }
+        Destination::Function(origin, None) => Some((
+            Severity::Error,
+            format!("a function expects its whole URL as aud, {origin}/NAME: enter the URL with its name"),
+        )),
+        Destination::AppEngine => match client {
+            Some(client) => {
+                info(format!("aud is {}: fits if it is Identity-Aware Proxy's OAuth client", quoted(client)))
+            }
+            // What an account signs itself is for the URL.
+            None if found.iter().any(|aud| is_for_url(aud, expectation)) => {
+                info("aud is this URL: Identity-Aware Proxy accepts that only of self-signed JWTs".to_owned())
+            }
+            None => Some((
+                Severity::Error,
+                format!("aud is {}: Identity-Aware Proxy expects the ID of its OAuth client", quoted(first)),
+            )),
+        },
+        Destination::Gateway => info(format!(
+            "aud is {}: fits if the API's definition lists it (x-google-audiences), or if it is https:// and the \
+             name of the managed service",
+            quoted(first)
+        )),
+        Destination::Domain(origin) if found.contains(origin) => info(format!(
+            "aud is this host: Cloud Run accepts it only as a custom audience of the service; otherwise it expects \
+             the run.app URL{}",
+            if client.is_some() { ", and Identity-Aware Proxy its OAuth client" } else { "" }
+        )),
+        Destination::Domain(origin) => match found.iter().find(|aud| destination::is_cloud_run(aud)) {
+            Some(service) => info(format!(
+                "aud is {}: fits if that is the Cloud Run service behind {}",
+                quoted(service),
+                quoted(origin)
+            )),
+            None if found.iter().any(|aud| is_for_url(aud, expectation)) => info(
+                "aud is for this URL: Identity-Aware Proxy accepts that of self-signed JWTs; Cloud Run doesn't"
+                    .to_owned(),
+            ),
+            None => client.and_then(|client| {
+                info(format!(
+                    "aud is {}: fits if Identity-Aware Proxy protects {} with this OAuth client",
+                    quoted(client),
+                    quoted(origin)
+                ))
+            }),
+        },
+        _ => None,
+    }
+}
+
+/// Whether an audience is this URL, or a pattern for it as Identity-Aware Proxy takes them.
+fn is_for_url(aud: &str, expectation: &Expectation) -> bool {
+    let url = expectation.url.as_deref().and_then(|url| url.split(['?', '#']).next()).unwrap_or_default();
+    aud == url
+        || aud.strip_suffix("/*").is_some_and(|start| {
+            url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
 }
 
 #[cfg(test)]

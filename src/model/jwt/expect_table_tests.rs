@@ -186,22 +186,26 @@ fn innermost_token_is_the_one_that_is_judged() {
 }
 
 #[test]
-fn audience_fits_exactly_or_as_the_whole_url_where_none_was_given() {
+fn audience_fits_exactly_and_of_a_function_with_its_name() {
     let url = "https://r-p.cloudfunctions.net/f/x";
     let origin = "https://r-p.cloudfunctions.net";
+    let function = "https://r-p.cloudfunctions.net/f";
     let (yes, no) = ("ok audience", "error audience_mismatch");
     for (aud, expectation, expected) in [
-        (json!(origin), calling(url), yes),
-        (json!(url), calling(url), yes),
-        (json!(url), calling(&format!("{url}?a=b")), yes),
-        (json!(url), calling(&format!("{url}#a")), yes),
-        (json!(format!("{url}?a=b")), calling(&format!("{url}?a=b")), no),
-        (json!(format!("{url}/")), calling(url), no),
-        (json!("https://r-p.cloudfunctions.net/f"), calling(url), no),
-        (json!(["x", url]), calling(url), yes),
-        (json!([origin, "x"]), calling(url), yes),
+        (json!(origin), calling(url), no),
+        (json!(url), calling(url), no),
+        (json!(function), calling(url), yes),
+        (json!(function), calling(&format!("{url}?a=b")), yes),
+        (json!(function), calling(&format!("{function}#a")), yes),
+        (json!(format!("{function}?a=b")), calling(&format!("{function}?a=b")), no),
+        (json!(format!("{function}/")), calling(function), no),
+        (json!(["x", function]), calling(url), yes),
+        (json!([origin, "x"]), calling(url), no),
+        (json!([origin, "x"]), calling(&format!("{SERVICE}/x")), no),
+        (json!(["x", SERVICE]), calling(&format!("{SERVICE}/x")), yes),
+        (json!(format!("{SERVICE}/x")), calling(&format!("{SERVICE}/x")), no),
         (json!(["x", "y"]), calling(url), no),
-        (json!("https://R-p.cloudfunctions.net"), calling(url), no),
+        (json!("https://R-p.cloudfunctions.net/f"), calling(url), no),
         // If the audience is given, the URL doesn't matter.
         (json!(url), Expectation { audience: Some("x".into()), ..calling(url) }, no),
         (json!(origin), Expectation { audience: Some("x".into()), ..calling(url) }, no),
@@ -213,11 +217,13 @@ fn audience_fits_exactly_or_as_the_whole_url_where_none_was_given() {
         let list = checks(&reading, &expectation, &Around::at(now()));
         let found = if list[0].severity.is_none() { yes } else { no };
         assert_eq!((found, found.ends_with(list[0].code)), (expected, true), "{aud} for {expectation:?}");
-        // A custom audience might explain it only if no expected one was given.
+        // A custom audience might explain it only if no expected one was given; functions have none.
         let custom = list[0].message.contains("custom audience");
-        assert_eq!(custom, expected == no && expectation.audience.is_none(), "{}", list[0].message);
+        let is_run = expectation.url.as_deref().is_some_and(|url| url.starts_with(SERVICE));
+        assert_eq!(custom, expected == no && expectation.audience.is_none() && is_run, "{}", list[0].message);
         if expected == no {
-            let wanted = expectation.audience.clone().unwrap_or_else(|| origin.to_owned());
+            let its = if is_run { SERVICE } else { function };
+            let wanted = expectation.audience.clone().unwrap_or_else(|| its.to_owned());
             assert_eq!(list[0].fix, Some(Fix::IdToken(wanted)), "{aud}");
         }
     }
@@ -268,9 +274,19 @@ fn self_signed_jwt_is_judged_by_the_api_its_scope_or_its_audience() {
             "warning self_signed, ok audience, ok lifetime",
         ),
         (
-            json!({"iss": "1-compute@developer.gserviceaccount.com"}),
+            json!({"iss": "1-compute@developer.gserviceaccount.com", "sub": "1-compute@developer.gserviceaccount.com"}),
             calling("storage"),
             "ok audience, ok lifetime",
+        ),
+        (
+            json!({"sub": "user@example.com"}),
+            calling("storage"),
+            "error subject_mismatch, ok audience, ok lifetime",
+        ),
+        (
+            json!({"aud": "https://oauth2.googleapis.com/token", "scope": READ_ONLY}),
+            calling("storage"),
+            "error audience_mismatch, ok lifetime",
         ),
     ] {
         assert_eq!(told_now(&self_signed(&changes), &expectation), expected, "{changes} for {expectation:?}");

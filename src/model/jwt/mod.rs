@@ -4,7 +4,9 @@
 
 pub(crate) mod audience;
 pub mod decode;
+mod destination;
 mod document;
+mod exchange;
 pub(crate) mod expect;
 mod extract;
 pub mod findings;

@@ -55,9 +55,9 @@ pub(super) fn of_number(json: &str) -> Option<Time> {
         (Unit::Microseconds, 1_000_000, FINE_LAST),
         (Unit::Nanoseconds, 1_000_000_000, FINE_LAST),
     ];
-    let found = finer.into_iter().find(|(_, parts, last)| {
-        number > LAST && (FIRST..=*last).contains(&(number / parts))
-    });
+    let found = finer
+        .into_iter()
+        .find(|(_, parts, last)| number > LAST && (FIRST..=*last).contains(&(number / parts)));
     Some(match found {
         Some((unit, parts, _)) => Time { seconds: number / parts, unit },
         None => Time { seconds: number, unit: Unit::Seconds },
@@ -118,7 +118,8 @@ mod tests {
             assert_eq!(of_number(json), Some(Time { seconds, unit }), "{json}");
             assert_eq!(date(seconds).unwrap_or_default(), shown, "{json}");
         }
-        for none in ["", "x", "null", "true", "[1]", "{}", "\"1700000000\"", "1e400", "99999999999999999999"] {
+        for none in ["", "x", "null", "true", "[1]", "{}", "\"1700000000\"", "1e400", "99999999999999999999"]
+        {
             assert_eq!(of_number(none), None, "{none}");
         }
     }
