@@ -33,4 +33,5 @@ mod pty;
 mod support;
 #[cfg(unix)]
 mod terminal;
+mod text_files;
 mod vectors;
