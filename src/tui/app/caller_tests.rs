@@ -131,7 +131,7 @@ fn a_switch_that_fails_changes_nothing() {
     let error = ApiError::new(ErrorKind::Denied, "The caller lacks it.").with_next("Ask for it.");
     screen.send(Msg::Switched(Err(error)));
     assert!(screen.notice().contains("The caller lacks it. Ask for it."));
-    let caller = screen.app.shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
+    let caller = screen.app.shared.caller.value().and_then(|caller| caller.principal.as_deref());
     assert_eq!(caller, Some("dev@example.com"));
 }
 
@@ -194,7 +194,7 @@ fn panes_that_waited_do_not_wait_for_ever() {
     let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     assert_eq!(screen.owner(req), Owner::Pane(PaneId::Overview));
     screen.reply(req, Ok(Reply::from(Account::named(DEPLOYER))));
-    assert!(screen.app.shared.facts.get(DEPLOYER).is_some_and(|facts| facts.account.value.is_some()));
+    assert!(screen.app.shared.facts.get(DEPLOYER).is_some_and(|facts| facts.account.value().is_some()));
     assert_ne!(DEPLOYER, API);
 }
 

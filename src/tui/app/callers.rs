@@ -91,7 +91,7 @@ impl AppState {
             .retain(|overlay| !matches!(overlay, Overlay::Confirm { yes, .. } if yes.is_of_caller()));
         let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
         let shared = &mut self.shared;
-        shared.caller = Slot { value: Some(switched.caller), ..Slot::default() };
+        shared.caller = Slot::of(switched.caller);
         shared.callers_before = switched.before;
         shared.badge = super::badge(&switched.endpoints);
         shared.endpoints = switched.endpoints;

@@ -63,7 +63,7 @@ impl AppState {
         if !(refusal.is_mint() || of_caller || SEEN.contains(&name)) {
             return;
         }
-        let caller = self.shared.caller.value.clone();
+        let caller = self.shared.caller.value().cloned();
         if (refusal.is_mint() || name == "SetIAMPolicy")
             && let Some(failure) = LastFailure::of(error, now.utc)
         {
@@ -88,7 +88,7 @@ impl AppState {
         let in_mint = self.focused() == PaneId::Mint;
         let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| Denied {
             error: error.clone(),
-            caller: self.shared.caller.value.clone(),
+            caller: self.shared.caller.value().cloned(),
             request: self.panes.mint.refused_request().filter(|_| in_mint).cloned(),
         });
         let first = shown.clone().filter(|_| in_mint);
@@ -99,7 +99,7 @@ impl AppState {
         let Some(mut doctor) = Doctor::new(denied, now.utc) else {
             return self.say(Level::Info, sentence, out);
         };
-        if self.shared.caller.value.is_some() {
+        if self.shared.caller.value().is_some() {
             self.examine(&mut doctor, false, now, out);
         }
         // Enabling continues even if its overlay was closed.
@@ -130,19 +130,18 @@ impl AppState {
         }
         let caller = doctor.caller.clone().map(Box::new);
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let req = cx.call(Owner::Root, ops::examine(Box::new(doctor.refusal.clone()), caller, deep));
-        let old = doctor.examined.start(req);
-        cx.cancel(old);
+        let examine = ops::examine(Box::new(doctor.refusal.clone()), caller, deep);
+        cx.read_into(&mut doctor.examined, Owner::Root, examine);
     }
 
     /// The caller's identity is known now, or better than `before`: earlier denials were denials to that
     /// caller, and an open doctor examines again as that caller.
     pub(super) fn doctor_meets_caller(&mut self, before: &Option<Caller>, now: Now, out: &mut Out) {
-        if *before == self.shared.caller.value {
+        if before.as_ref() == self.shared.caller.value() {
             return;
         }
         if let Some(denied) = self.denials.last.as_mut().filter(|denied| denied.caller == *before) {
-            denied.caller.clone_from(&self.shared.caller.value);
+            denied.caller = self.shared.caller.value().cloned();
         }
         let unmet = |overlay: &Overlay| match overlay {
             Overlay::Doctor(doctor) => doctor.caller.is_none() || doctor.caller == *before,
@@ -150,7 +149,7 @@ impl AppState {
         };
         let Some(at) = self.overlays.iter().position(unmet) else { return };
         let Overlay::Doctor(mut doctor) = self.overlays.remove(at) else { return };
-        doctor.caller.clone_from(&self.shared.caller.value);
+        doctor.caller = self.shared.caller.value().cloned();
         doctor.think(now.utc);
         self.examine(&mut doctor, false, now, out);
         self.overlays.insert(at, Overlay::Doctor(doctor));
@@ -235,7 +234,7 @@ impl AppState {
         match self.doctor().filter(|doctor| doctor.is_enabling(enabling.id)) {
             Some(doctor) => {
                 (doctor.doing, doctor.done) = (None, Some((good, text)));
-                if good && let Some(seen) = &mut doctor.examined.value {
+                if good && let Some(seen) = doctor.examined.value_mut() {
                     seen.api_enabled = Some(true);
                     doctor.think(now.utc);
                 }
@@ -379,7 +378,7 @@ impl AppState {
 
     /// Opens the picker of the quota project.
     pub(super) fn pick_charged(&mut self, now: Now, out: &mut Out) {
-        if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+        if !self.shared.projects.is_awaiting() && self.shared.caller.value().is_some() {
             self.search_projects(now, out);
         }
         self.overlays.push(Overlay::Picker(Box::new(Picker::charged(&self.shared))));

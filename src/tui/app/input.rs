@@ -185,7 +185,7 @@ impl AppState {
         {
             // No one waits for more of them now.
             let mut cx = Cx { shared: &mut self.shared, now, out };
-            let awaited = cx.shared.projects.awaiting.take();
+            let awaited = cx.shared.projects.stop();
             cx.cancel(awaited);
         } else if let Some(Overlay::Doctor(doctor)) = &closed {
             self.close_doctor(doctor, now, out);

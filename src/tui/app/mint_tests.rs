@@ -104,12 +104,12 @@ fn the_metadata_server_needs_no_open_account_and_is_looked_for_when_its_form_ope
     assert_eq!(last_mint(&screen).account, "default", "minting doesn't wait for the search");
     let machine = Machine { project: "acme-prod".into(), ..Machine::default() };
     screen.reply(req, Ok(Reply::from(machine)));
-    assert!(screen.app.shared.machine.value.is_some());
+    assert!(screen.app.shared.machine.value().is_some());
     // Searched again: earlier results are dropped if the server is gone.
     screen.keys("esc esc t m");
     let req = screen.asked(|call| matches!(call, Call::GetMachine {}));
     screen.reply(req, Err(ApiError::new(ErrorKind::Timeout, "nobody answers")));
-    assert_eq!(screen.app.shared.machine.value, None);
+    assert_eq!(screen.app.shared.machine.value(), None);
 }
 
 #[test]

@@ -130,8 +130,6 @@ pub struct AppState {
     denials: Denials,
     /// Whether the user was told that gcloud's login differs.
     said_other_login: bool,
-    /// Whether the running project search has found nothing yet.
-    search_is_fresh: bool,
     start: Option<(Option<String>, Option<PaneId>)>,
 }
 
@@ -146,8 +144,8 @@ impl AppState {
     /// The initial state.
     pub fn new(start: Start, size: Size) -> AppState {
         let caller = match start.caller {
-            Ok(caller) => Slot { value: Some(caller), ..Slot::default() },
-            Err(error) => Slot { error: Some(error), ..Slot::default() },
+            Ok(caller) => Slot::of(caller),
+            Err(error) => Slot::failed(error),
         };
         let badge = badge(&start.endpoints);
         AppState {
@@ -195,7 +193,6 @@ impl AppState {
             idle: Idle::new(start.idle_wipe),
             denials: Denials::default(),
             said_other_login: false,
-            search_is_fresh: false,
             start: Some((start.account, start.pane)),
         }
     }
@@ -431,10 +428,7 @@ impl AppState {
 
     fn search_projects(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let req = cx.call(Owner::Root, ops::search_projects());
-        let old = cx.shared.projects.start(req);
-        cx.cancel(old);
-        self.search_is_fresh = true;
+        cx.read(Owner::Root, ops::search_projects(), |shared| &mut shared.projects);
     }
 
     fn refresh_pickers(&mut self) {
@@ -446,18 +440,14 @@ impl AppState {
     }
 
     fn pick_project(&mut self, now: Now, out: &mut Out) {
-        if self.shared.projects.awaiting.is_none() && self.shared.caller.value.is_some() {
+        if !self.shared.projects.is_awaiting() && self.shared.caller.value().is_some() {
             self.search_projects(now, out);
         }
         self.overlays.push(Overlay::Picker(Box::new(Picker::projects(&self.shared))));
     }
 
     fn found_projects(&mut self, page: Vec<Project>) {
-        // The first page of a search replaces the results of the last one.
-        if std::mem::take(&mut self.search_is_fresh) {
-            self.shared.projects.value = None;
-        }
-        self.shared.projects.value.get_or_insert_default().extend(page);
+        self.shared.projects.add_page(page);
         self.refresh_pickers();
     }
 }

@@ -57,7 +57,7 @@ fn staged_edits_stay_when_they_were_staged_under_the_id() {
     screen.reply(by_email, details(DEPLOYER));
     screen.reply(by_id, details(DEPLOYER));
     assert_eq!(members(&screen, DEPLOYER), ["user:a@example.com"]);
-    assert_eq!(screen.app.shared.facts[DEPLOYER].policy.value.as_ref().and_then(Policy::etag), Some("A"));
+    assert_eq!(screen.app.shared.facts[DEPLOYER].policy.value().and_then(Policy::etag), Some("A"));
     assert!(!screen.app.shared.facts.contains_key(ID));
 }
 

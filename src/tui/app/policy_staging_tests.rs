@@ -1,7 +1,7 @@
 //! What becomes of an edit: staged, kept until the policy is read, or refused, with what is said and what is asked.
 
 use super::*;
-use crate::{local::history::Snapshot, model::account::Account};
+use crate::{local::history::Snapshot, model::account::Account, tui::app::slot::Slot};
 
 /// How often the policy was asked for.
 fn readings(screen: &Screen) -> usize {
@@ -162,8 +162,8 @@ fn nothing_is_staged_over_a_policy_that_is_under_another_name_by_now() {
     screen.keys("a tab tab").typed(r#"resource.name == "x""#).keys("tab").typed("mine").keys("ctrl-s");
     let lint = screen.asked(|call| matches!(call, Call::LintCondition { .. }));
     // An account goes by its e-mail from when that is known, and with it all that was read.
-    let known = Some(Account::named("known@acme-prod.iam.gserviceaccount.com"));
-    screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").account.value = known;
+    let known = Account::named("known@acme-prod.iam.gserviceaccount.com");
+    screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").account.set(known);
     screen.app.shared.call_by_email("known@acme-prod.iam.gserviceaccount.com");
     screen.reply(lint, Ok(Reply::Lints(Box::default())));
     assert_eq!(said(&screen).0, Some(Level::Error));
@@ -194,7 +194,7 @@ fn only_who_is_known_not_to_edit_is_held_back_and_told_what_is_left() {
     for (alone, by_dozen, may) in answers {
         let screen = || {
             let mut screen = editing();
-            screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").granted.value = alone;
+            screen.app.shared.facts_mut(DEPLOYER).granted = alone.map_or_else(Default::default, Slot::of);
             screen.app.shared.tested.extend(by_dozen.map(|granted| (DEPLOYER.to_owned(), granted)));
             screen.keys("g j");
             screen
@@ -336,7 +336,7 @@ fn a_grant_that_is_refused_puts_the_cursor_on_the_first_field_that_is_wrong() {
 fn a_request_that_was_copied_closes_its_form() {
     let mut screen = editing();
     let none = Granted::from_names::<&str>(&[]);
-    screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").granted.value = Some(none);
+    screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").granted.set(none);
     screen.keys("a ctrl-s");
     assert_eq!((screen.app.place(), count(&screen)), (Place::Policy, None));
     assert_eq!(screen.effects.iter().filter(|effect| matches!(effect, Effect::Copy(_))).count(), 1);

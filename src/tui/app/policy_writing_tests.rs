@@ -215,5 +215,8 @@ fn quit_mentions_staged_edits_when_another_policy_is_written() {
     let of_api = Staged::with(policy("X", &[]), &staged(&screen).changes());
     screen.app.shared.facts.entry(API.to_owned()).or_default().staged = Some(of_api);
     let both = asked_on_quitting(screen.keys("n"));
-    assert!(both.contains("1 account has unwritten edits") && both.contains("is written, and discard"), "{both}");
+    assert!(
+        both.contains("1 account has unwritten edits") && both.contains("is written, and discard"),
+        "{both}"
+    );
 }

@@ -18,7 +18,7 @@ impl AppState {
     pub(super) fn on_start(&mut self, now: Now, out: &mut Out) {
         let (account, pane) = self.start.take().unwrap_or_default();
         out.effects.push(Effect::FindCallers);
-        if let Some(error) = self.shared.caller.error.clone() {
+        if let Some(error) = self.shared.caller.error().cloned() {
             // Without a caller the list shows the error; otherwise it is shown once, here.
             self.say(Level::Warning, format!("{}{}", error.sentence(), error.next_words()), out);
             if let Some(pane) = pane {
@@ -42,24 +42,20 @@ impl AppState {
 
     pub(super) fn ask_caller(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        let req = cx.call(Owner::Root, ops::identify_caller());
-        let old = cx.shared.caller.start(req);
-        cx.cancel(old);
+        cx.read(Owner::Root, ops::identify_caller(), |shared| &mut shared.caller);
     }
 
     /// Lists another project; the opened account stays open.
     pub(super) fn open_project(&mut self, now: Now, project: String, out: &mut Out) {
         let shared = &mut self.shared;
         shared.project = Some(project.clone());
-        shared.project_info.value = None;
-        let above = std::mem::take(&mut shared.ancestors).awaiting;
+        shared.project_info.forget();
+        let above = std::mem::take(&mut shared.ancestors).stop();
         touch(&mut shared.remembered.projects, &project);
         let mut cx = Cx { shared, now, out };
         cx.cancel(above);
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
-        let req = cx.call(Owner::Root, ops::get_project(project));
-        let old = cx.shared.project_info.start(req);
-        cx.cancel(old);
+        cx.read(Owner::Root, ops::get_project(project), |shared| &mut shared.project_info);
         self.panes.accounts.open_project(&mut cx);
         self.focus = Focus::List;
     }
@@ -92,7 +88,7 @@ impl AppState {
         let failed = reply.as_ref().err().cloned();
         let shared = &mut self.shared;
         if shared.caller.awaits(req) {
-            let before = shared.caller.value.clone();
+            let before = shared.caller.value().cloned();
             shared.caller.settle(req, reply);
             if let Some(error) = failed {
                 let mut cx = Cx { shared, now, out };
@@ -105,28 +101,20 @@ impl AppState {
             shared.project_info.settle(req, reply);
             let parent = shared
                 .project_info
-                .value
-                .as_ref()
+                .value()
                 .map(|project| project.parent.clone())
                 .filter(|parent| !parent.is_empty());
             if let (Some(parent), None) = (parent, failed) {
                 let mut cx = Cx { shared, now, out };
-                let req = cx.call(Owner::Root, ops::get_ancestors(parent));
-                let old = cx.shared.ancestors.start(req);
-                cx.cancel(old);
+                cx.read(Owner::Root, ops::get_ancestors(parent), |shared| &mut shared.ancestors);
             }
         } else if shared.ancestors.awaits(req) {
             shared.ancestors.settle(req, reply);
         } else if shared.projects.awaits(req) {
-            // The pages have arrived already; none at all is an answer too, and a failure keeps earlier results.
-            shared.projects.awaiting = None;
-            if failed.is_none() && std::mem::take(&mut self.search_is_fresh) {
-                shared.projects.value = Some(Vec::new());
-            }
-            shared.projects.error = failed.clone();
+            shared.projects.end_list(failed.clone());
             self.refresh_pickers();
             // Without results the picker shows the error; with earlier results, a notice does.
-            let kept = self.shared.projects.value.as_ref().is_some_and(|found| !found.is_empty());
+            let kept = self.shared.projects.value().is_some_and(|found| !found.is_empty());
             if let Some(error) = failed.filter(|_| kept) {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 cx.complain(&error);
@@ -155,7 +143,8 @@ impl AppState {
             Intent::OpenAccount(account) => {
                 let again = self.shared.opened.as_deref() == Some(account.as_str());
                 // Opening the opened account only shows it: `r` reads it again.
-                if !again || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value.is_none())
+                if !again
+                    || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value().is_none())
                 {
                     self.open_account(now, account.clone(), out);
                 }

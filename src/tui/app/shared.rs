@@ -55,7 +55,7 @@ pub(crate) struct Facts {
 impl Facts {
     /// The unique id, 21 digits; empty until the account is read.
     pub(crate) fn unique_id(&self) -> String {
-        self.account.value.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default()
+        self.account.value().map(|account| account.unique_id.clone()).unwrap_or_default()
     }
 
     /// How many changes are staged.
@@ -170,6 +170,11 @@ impl Shared {
         Some((name, self.facts.get(name)?))
     }
 
+    /// What is known about an account, to add to it.
+    pub(crate) fn facts_mut(&mut self, account: &str) -> &mut Facts {
+        self.facts.entry(account.to_owned()).or_default()
+    }
+
     /// Whether this account has something begun and not sent: a half-filled form or staged edits.
     pub(crate) fn has_draft(&self, account: &str) -> bool {
         let staged = || self.facts.get(account).is_some_and(|facts| facts.staged_changes() > 0);
@@ -179,7 +184,7 @@ impl Shared {
     /// Renames an account that was opened by its unique id once its email is known. What is known under the email already
     /// is kept. Returns the old name, and the requests that are made twice.
     pub(crate) fn call_by_email(&mut self, email: &str) -> Option<(String, Vec<ReqId>)> {
-        let id = |facts: &Facts| facts.account.value.as_ref().is_some_and(|account| account.email == email);
+        let id = |facts: &Facts| facts.account.value().is_some_and(|account| account.email == email);
         let (name, _) = self.facts.iter().find(|(name, facts)| *name != email && id(facts))?;
         let name = name.clone();
         let facts = self.facts.remove(&name)?;
@@ -200,18 +205,18 @@ impl Shared {
 
     /// The caller's permissions on an account, as far as they were tested.
     pub(crate) fn granted(&self, account: &str) -> Option<Granted> {
-        let alone = self.facts.get(account).and_then(|facts| facts.granted.value);
+        let alone = self.facts.get(account).and_then(|facts| facts.granted.value().copied());
         alone.or_else(|| self.tested.get(account).copied())
     }
 
     /// Permissions of a role that the table doesn't contain; none while unknown.
     pub(crate) fn role_permissions(&self, role: &str) -> Option<Vec<String>> {
-        self.roles.get(role)?.value.as_ref().map(|role| role.permissions.clone())
+        self.roles.get(role)?.value().map(|role| role.permissions.clone())
     }
 
     /// What is known of the policies above an account.
     pub(crate) fn levels(&self, account: &str) -> Vec<Level> {
-        let above = self.facts.get(account).and_then(|facts| facts.above.value.as_ref());
+        let above = self.facts.get(account).and_then(|facts| facts.above.value());
         above.into_iter().flatten().map(flows::Level::to_model).collect()
     }
 
@@ -222,19 +227,19 @@ impl Shared {
 
     /// Whether an account lives in a project that the configuration marks as production.
     pub(crate) fn production(&self, account: &str) -> bool {
-        let known = self.facts.get(account).and_then(|facts| facts.account.value.as_ref());
+        let known = self.facts.get(account).and_then(|facts| facts.account.value());
         let project = known.map(|account| account.project.clone()).or_else(|| project_of(account));
         project.is_some_and(|project| self.production.contains(&project))
     }
 
     /// The caller as a policy member; none while its identity is unknown.
     pub(crate) fn caller_member(&self) -> Option<Member> {
-        self.caller.value.as_ref()?.member().map(|member| Member::read(&member))
+        self.caller.value()?.member().map(|member| Member::read(&member))
     }
 
     /// See [`crate::model::caller::Caller::other_login`].
     pub(crate) fn other_login(&self) -> Option<&str> {
-        self.caller.value.as_ref()?.other_login(&self.choices)
+        self.caller.value()?.other_login(&self.choices)
     }
 
     /// Whether something has been awaited for long enough to show a spinner.
@@ -273,20 +278,36 @@ impl Cx<'_> {
         pending
     }
 
+    /// Reads a shared value; its answer goes to `owner`, and an earlier request for it is cancelled.
+    pub(crate) fn read<T, A>(
+        &mut self,
+        owner: Owner,
+        operation: Operation<A>,
+        slot: impl FnOnce(&mut Shared) -> &mut Slot<T, A>,
+    ) {
+        let pending = self.call(owner, operation);
+        let old = slot(self.shared).start(pending);
+        self.cancel(old);
+    }
+
+    /// The same for a value of the owner's own.
+    pub(crate) fn read_into<T, A>(&mut self, slot: &mut Slot<T, A>, owner: Owner, operation: Operation<A>) {
+        let pending = self.call(owner, operation);
+        self.cancel(slot.start(pending));
+    }
+
     /// Tests the caller's permissions on an account, listed or not; the answer goes to its facts.
     pub(crate) fn test_permissions(&mut self, account: &str) {
-        let req = self.call(Owner::Pane(PaneId::Overview), ops::test_permissions(account.to_owned()));
-        let old = self.shared.facts.entry(account.to_owned()).or_default().granted.start(req);
-        self.cancel(old);
+        let test = ops::test_permissions(account.to_owned());
+        self.read(Owner::Pane(PaneId::Overview), test, |shared| &mut shared.facts_mut(account).granted);
     }
 
     /// The same after something that may have changed the answer: until the new one arrives, the permissions are unknown,
     /// in the list as well.
     pub(crate) fn test_permissions_anew(&mut self, account: &str) {
         let facts = self.shared.facts.entry(account.to_owned()).or_default();
-        facts.granted.value = None;
-        facts.granted.error = None;
-        let email = facts.account.value.as_ref().map(|account| account.email.as_str());
+        facts.granted.forget();
+        let email = facts.account.value().map(|account| account.email.as_str());
         self.shared.tested.remove(email.unwrap_or(account));
         self.shared.tested.remove(account);
         self.test_permissions(account);

@@ -3,29 +3,77 @@
 
 use crate::{
     http::ApiError,
-    ops::{Output, Pending, Reply, ReqId},
+    ops::{Listed, Output, Pending, Reply, ReqId},
 };
 
 /// The last value, the last error, and the awaited request. `A` is the type of the answer, where that is not the value:
 /// a list arrives page by page.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot<T, A = T> {
-    /// The last value read.
-    pub(crate) value: Option<T>,
-    /// Why the last read failed; cleared by a successful one.
-    pub(crate) error: Option<ApiError>,
-    pub(crate) awaiting: Option<Pending<A>>,
+    value: Option<T>,
+    error: Option<ApiError>,
+    awaiting: Option<Pending<A>>,
+    /// Whether nothing of the awaited answer has arrived.
+    fresh: bool,
 }
 
 impl<T, A> Default for Slot<T, A> {
     fn default() -> Self {
-        Slot { value: None, error: None, awaiting: None }
+        Slot { value: None, error: None, awaiting: None, fresh: false }
     }
 }
 
 impl<T, A> Slot<T, A> {
+    pub(crate) fn of(value: T) -> Slot<T, A> {
+        Slot { value: Some(value), ..Slot::default() }
+    }
+
+    pub(crate) fn failed(error: ApiError) -> Slot<T, A> {
+        Slot { error: Some(error), ..Slot::default() }
+    }
+
+    /// The last value read.
+    pub(crate) fn value(&self) -> Option<&T> {
+        self.value.as_ref()
+    }
+
+    /// The same, to add what else became known.
+    pub(crate) fn value_mut(&mut self) -> Option<&mut T> {
+        self.value.as_mut()
+    }
+
+    /// Why the last read failed; none after a successful one.
+    pub(crate) fn error(&self) -> Option<&ApiError> {
+        self.error.as_ref()
+    }
+
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.awaiting.is_some()
+    }
+
+    /// The awaited request.
+    pub(crate) fn awaited(&self) -> Option<ReqId> {
+        self.awaiting.map(|pending| pending.id)
+    }
+
+    /// The value became known in another way.
+    pub(crate) fn set(&mut self, value: T) {
+        (self.value, self.error) = (Some(value), None);
+    }
+
+    /// What is known is outdated; an awaited answer is still awaited.
+    pub(crate) fn forget(&mut self) {
+        (self.value, self.error) = (None, None);
+    }
+
+    /// No longer awaits an answer; returns the request, to be cancelled.
+    pub(crate) fn stop(&mut self) -> Option<ReqId> {
+        self.awaiting.take().map(|pending| pending.id)
+    }
+
     /// Awaits this request; returns the one it supersedes, to be cancelled.
     pub(crate) fn start(&mut self, pending: Pending<A>) -> Option<ReqId> {
+        self.fresh = true;
         self.awaiting.replace(pending).map(|old| old.id)
     }
 
@@ -61,6 +109,25 @@ impl<T: Output> Slot<T> {
             Err(error) => self.error = Some(error),
         }
         true
+    }
+}
+
+impl<T> Slot<Vec<T>, Listed> {
+    /// Takes a page of the awaited list; the first one replaces what was listed before.
+    pub(crate) fn add_page(&mut self, page: Vec<T>) {
+        if std::mem::take(&mut self.fresh) {
+            self.value = None;
+        }
+        self.value.get_or_insert_default().extend(page);
+    }
+
+    /// The list ended. No page at all is an answer too; a failure keeps what was listed before.
+    pub(crate) fn end_list(&mut self, failed: Option<ApiError>) {
+        self.awaiting = None;
+        if failed.is_none() && std::mem::take(&mut self.fresh) {
+            self.value = Some(Vec::new());
+        }
+        self.error = failed;
     }
 }
 

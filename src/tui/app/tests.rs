@@ -512,7 +512,7 @@ fn what_is_above_another_project_is_never_shown_for_this_one() {
     let above = screen.asked(|call| matches!(call, Call::GetAncestors { .. }));
     screen.keys("P").typed("acme-stage").keys("enter");
     screen.reply(above, Ok(Reply::Ancestors(Box::default())));
-    assert!(screen.app.shared.ancestors.value.is_none());
+    assert!(screen.app.shared.ancestors.value().is_none());
 }
 
 #[test]

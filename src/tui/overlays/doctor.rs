@@ -111,7 +111,7 @@ impl Doctor {
     /// Diagnoses again with the facts read since.
     pub(crate) fn think(&mut self, now: Timestamp) {
         let nothing = Examined::default();
-        let examined = self.examined.value.as_ref().unwrap_or(&nothing);
+        let examined = self.examined.value().unwrap_or(&nothing);
         let known = Known { caller: self.caller.as_ref(), examined, remedy: self.remedy.as_deref(), now };
         self.diagnosis = diagnose(&self.refusal, &known);
     }
@@ -126,7 +126,7 @@ impl Doctor {
             Some(Doing::Watching(req, _)) => Some(req.id),
             _ => None,
         };
-        self.examined.awaiting.map(|req| req.id).into_iter().chain(watching)
+        self.examined.awaited().into_iter().chain(watching)
     }
 
     /// Whether this request enables the API it is about.
@@ -206,14 +206,14 @@ impl Doctor {
             let label = if at == 0 { "evidence" } else { "" };
             add(label, vec![Span::styled(format!("{glyph} "), style), text(&evidence.text)], 2);
         }
-        if self.examined.awaiting.is_some() {
+        if self.examined.is_awaiting() {
             add(
                 "",
                 vec![Span::styled("? checking permissions, policies and the API's state…", theme.dim)],
                 2,
             );
         }
-        if let Some(error) = &self.examined.error {
+        if let Some(error) = self.examined.error() {
             add("", vec![Span::styled(format!("? {}", error.sentence()), theme.warning)], 2);
         }
         for (at, step) in self.diagnosis.steps.iter().enumerate() {

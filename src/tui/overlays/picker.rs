@@ -346,11 +346,11 @@ impl Picker {
         let typed = self.input.text().trim();
         Some(match self.kind {
             Kind::Palette => "No matching command".into(),
-            Kind::Projects | Kind::Charged => match (&shared.projects.error, shared.projects.awaiting) {
-                (_, Some(_)) => "Searching your projects… You can also type a project ID or number".into(),
-                (Some(error), None) => format!("{} Type a project ID or number, then press enter.", error.sentence()),
-                (None, None) if typed.is_empty() => "No projects found. Type a project ID or number, then press enter".into(),
-                (None, None) => "Press enter to use what you typed".into(),
+            Kind::Projects | Kind::Charged => match (shared.projects.error(), shared.projects.is_awaiting()) {
+                (_, true) => "Searching your projects… You can also type a project ID or number".into(),
+                (Some(error), false) => format!("{} Type a project ID or number, then press enter.", error.sentence()),
+                (None, false) if typed.is_empty() => "No projects found. Type a project ID or number, then press enter".into(),
+                (None, false) => "Press enter to use what you typed".into(),
             },
             Kind::Accounts if typed.is_empty() => "Type the full email, the short form NAME@PROJECT, or the 21-digit unique ID, then press enter".into(),
             Kind::Accounts => "Press enter to open what you typed".into(),
@@ -364,7 +364,7 @@ impl Picker {
 
 fn caller_items(shared: &Shared) -> Vec<Item> {
     let mut items = Vec::new();
-    let present = shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
+    let present = shared.caller.value().and_then(|caller| caller.principal.as_deref());
     if let Some(account) = shared.opened.as_deref().filter(|account| Some(*account) != present) {
         items.push(Item {
             name: format!("impersonate {}", account::short(account)),
@@ -391,8 +391,8 @@ fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
     let recent = &shared.remembered.projects;
     let mut items: Vec<Item> = shared
         .projects
-        .value
-        .iter()
+        .value()
+        .into_iter()
         .flatten()
         .map(|project| Item {
             name: project.id.clone(),
@@ -405,7 +405,8 @@ fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
         })
         .collect();
     items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
-    let hidden = |id: &&String| !shared.projects.value.iter().flatten().any(|project| project.id == **id);
+    let hidden =
+        |id: &&String| !shared.projects.value().into_iter().flatten().any(|project| project.id == **id);
     for id in recent.iter().rev().filter(hidden) {
         items.insert(0, Item { name: id.clone(), about: "recent".into(), picked: picked(id.clone()) });
     }

@@ -114,7 +114,7 @@ impl Accounts {
         self.filter = Filter::default();
         self.typing = false;
         self.moved = false;
-        self.listing.error = None;
+        self.listing.forget();
         self.rebuild(None, cx.shared);
         self.cursor.go(0);
         self.list(cx);
@@ -122,9 +122,7 @@ impl Accounts {
 
     fn list(&mut self, cx: &mut Cx) {
         let Some(project) = cx.shared.project.clone() else { return };
-        let req = cx.call(Owner::Pane(PaneId::Accounts), ops::list_accounts(project));
-        let old = self.listing.start(req);
-        cx.cancel(old);
+        cx.read_into(&mut self.listing, Owner::Pane(PaneId::Accounts), ops::list_accounts(project));
         self.fresh = (!self.rows.is_empty()).then(Vec::new);
     }
 
@@ -233,7 +231,7 @@ impl Accounts {
         // Nothing matches, but the typed text may name an account.
         match account::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
-            Err(_) if cx.shared.caller.value.is_none() => {}
+            Err(_) if cx.shared.caller.value().is_none() => {}
             Err(_) if self.input.text().is_empty() => {
                 cx.intend(Intent::Open(Overlay::account_by_name(&self.names(), cx.shared)))
             }
@@ -263,9 +261,8 @@ impl Pane for Accounts {
                 self.input.set("");
                 self.refilter(cx.shared);
             }
-            Action::Back if self.listing.awaiting.is_some() => {
-                let awaited = self.listing.awaiting.take();
-                cx.cancel(awaited);
+            Action::Back if self.listing.is_awaiting() => {
+                cx.cancel(self.listing.stop());
                 self.finish(cx.shared);
                 cx.notice(Level::Warning, "Stopped listing; the list is incomplete");
             }
@@ -348,7 +345,7 @@ impl Pane for Accounts {
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
-        shared.caller.error.as_ref().or(self.listing.error.as_ref())
+        shared.caller.error().or(self.listing.error())
     }
 
     fn title(&self, look: &Look) -> String {
@@ -356,7 +353,7 @@ impl Pane for Accounts {
         let count =
             if self.filter.is_empty() { count } else { format!("{} of {count}", thousands(self.view.len())) };
         // A list that broke off is incomplete.
-        let count = match (&self.listing.error, self.rows.is_empty()) {
+        let count = match (self.listing.error(), self.rows.is_empty()) {
             (Some(_), false) => format!("{count}, incomplete"),
             _ => count,
         };
@@ -371,8 +368,7 @@ impl Pane for Accounts {
             (word, false) => format!(" by {word}"),
             (word, true) => format!(" by {word}, reversed"),
         };
-        let more =
-            if self.listing.awaiting.is_some() && look.shared.slow(look.now) { " listing…" } else { "" };
+        let more = if self.listing.is_awaiting() && look.shared.slow(look.now) { " listing…" } else { "" };
         let testing = self.testing.as_ref().map(Testing::title).unwrap_or_default();
         // A narrow title is cut at the end: the least important comes last.
         format!("Accounts {count}{testing}{filter}{sort}{more}")

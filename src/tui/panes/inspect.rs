@@ -137,8 +137,8 @@ impl Inspect {
     }
 
     fn give_up(&mut self, cx: &mut Cx) {
-        cx.cancel(self.keys.awaiting.take());
-        cx.cancel(self.facts.awaiting.take());
+        cx.cancel(self.keys.stop());
+        cx.cancel(self.facts.stop());
     }
 
     /// Checks the token: fetches the keys of its claimed signer, always from the fixed places, whatever URLs the token
@@ -172,18 +172,14 @@ impl Inspect {
             }
         };
         self.whose = whose;
-        let req = cx.call(OWNER, call);
-        let old = self.keys.start(req);
-        cx.cancel(old);
+        cx.read_into(&mut self.keys, OWNER, call);
     }
 
     /// Asks Google about the token, and what the caller can do with the opened account: side by side, a missing scope and
     /// a missing role can be told apart.
     fn ask_google(&mut self, cx: &mut Cx) {
         let Some(reading) = &self.reading else { return };
-        let req = cx.call(OWNER, ops::get_token_facts(reading.token.clone()));
-        let old = self.facts.start(req);
-        cx.cancel(old);
+        cx.read_into(&mut self.facts, OWNER, ops::get_token_facts(reading.token.clone()));
         if let Some(account) = cx.shared.opened.clone()
             && cx.shared.granted(&account).is_none()
         {
@@ -230,7 +226,7 @@ impl Pane for Inspect {
         }
         let settled = self.keys.settle(req, reply);
         if let (true, None, Some(keys), Some(reading)) =
-            (settled, &self.keys.error, &self.keys.value, &self.reading)
+            (settled, self.keys.error(), self.keys.value(), &self.reading)
         {
             self.verdict = Some(jwt::verify(reading, keys, &self.whose));
         }

@@ -115,9 +115,7 @@ impl Mint {
 
     /// Looks for a metadata server, in the background.
     fn explore(&mut self, cx: &mut Cx) {
-        let req = cx.call(OWNER, ops::get_machine());
-        let old = cx.shared.machine.start(req);
-        cx.cancel(old);
+        cx.read(OWNER, ops::get_machine(), |shared| &mut shared.machine);
     }
 
     /// The permission named by the last denial, if any.
@@ -344,7 +342,7 @@ impl Pane for Mint {
         }
         if cx.shared.machine.awaits(req) {
             // Earlier results are useless without the server.
-            cx.shared.machine.value = None;
+            cx.shared.machine.forget();
             cx.shared.machine.settle(req, reply);
             return;
         }

@@ -42,17 +42,14 @@ impl Overview {
     pub(crate) fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
         let owner = Owner::Pane(PaneId::Overview);
-        let get = cx.call(owner, ops::get_account(account.clone()));
-        let test = cx.call(owner, ops::test_permissions(account.clone()));
-        let keys = cx.call(owner, ops::list_keys(account.clone()));
-        let facts = cx.shared.facts.entry(account).or_default();
-        let old = [facts.account.start(get), facts.granted.start(test), facts.keys.start(keys)];
-        old.into_iter().for_each(|req| cx.cancel(req));
+        cx.read(owner, ops::get_account(account.clone()), |shared| &mut shared.facts_mut(&account).account);
+        cx.test_permissions(&account);
+        cx.read(owner, ops::list_keys(account.clone()), |shared| &mut shared.facts_mut(&account).keys);
     }
 
     /// The permission under the cursor if the caller lacks it, else the first one missing for minting.
     pub(crate) fn missing(&self, shared: &Shared) -> Option<Permission> {
-        let granted = shared.opened_facts()?.1.granted.value?;
+        let granted = shared.opened_facts()?.1.granted.value()?;
         let lacking = |permission: &Permission| granted.answer(*permission) == Some(false);
         MATRIX.get(self.cell).copied().filter(lacking).or_else(|| MATRIX.into_iter().find(lacking))
     }
@@ -111,7 +108,7 @@ impl Pane for Overview {
         if facts.account.awaits(req) {
             let read = reply.is_ok();
             facts.account.settle(req, reply);
-            rename = facts.account.value.as_ref().filter(|_| read).map(|account| account.email.clone());
+            rename = facts.account.value().filter(|_| read).map(|account| account.email.clone());
         } else if facts.granted.awaits(req) {
             facts.granted.settle(req, reply);
         } else {
@@ -140,7 +137,7 @@ impl Pane for Overview {
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
         let (_, facts) = shared.opened_facts()?;
-        facts.account.error.as_ref().or(facts.granted.error.as_ref()).or(facts.keys.error.as_ref())
+        facts.account.error().or(facts.granted.error()).or(facts.keys.error())
     }
 
     fn title(&self, look: &Look) -> String {
@@ -163,7 +160,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
         line.extend(spans);
         lines.push(Line::from(line));
     };
-    match (&facts.account.value, &facts.account.error) {
+    match (facts.account.value(), facts.account.error()) {
         (Some(account), _) => {
             let text = |text: &str| vec![Span::raw(safe_line(text).into_owned())];
             let state = if account.disabled {
@@ -186,7 +183,7 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
         (None, Some(error)) => row("account", vec![Span::styled(error.sentence(), theme.bad)]),
         (None, None) => row("account", vec![Span::styled("loading…", theme.dim)]),
     }
-    match (&facts.keys.value, &facts.keys.error) {
+    match (facts.keys.value(), facts.keys.error()) {
         (Some(keys), _) if keys.is_empty() => row("keys", vec![Span::raw("no user-managed keys")]),
         (Some(keys), _) => {
             for (at, key) in keys.iter().enumerate() {
@@ -209,8 +206,8 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
 
 /// Why the account or its keys couldn't be refreshed.
 fn old(facts: &Facts) -> Vec<String> {
-    let account = facts.account.error.as_ref().filter(|_| facts.account.value.is_some());
-    let keys = facts.keys.error.as_ref().filter(|_| facts.keys.value.is_some());
+    let account = facts.account.error().filter(|_| facts.account.value().is_some());
+    let keys = facts.keys.error().filter(|_| facts.keys.value().is_some());
     let mut sentences: Vec<String> = account.into_iter().chain(keys).map(ApiError::sentence).collect();
     sentences.dedup();
     sentences
@@ -242,12 +239,12 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
         Span::styled(format!("{:<17}", "You can"), theme.strong),
         Span::styled(format!("{:<15}{needs}", "(per IAM)"), theme.dim),
     ])];
-    let granted = facts.granted.value;
+    let granted = facts.granted.value().copied();
     for (at, permission) in MATRIX.into_iter().enumerate() {
         let (glyph, word, style) = match granted.and_then(|granted| granted.answer(permission)) {
             Some(true) => (theme.glyphs.yes, "yes", theme.good),
             Some(false) => (theme.glyphs.no, "no", theme.bad),
-            None => ("?", if facts.granted.awaiting.is_some() { "checking…" } else { "unknown" }, theme.dim),
+            None => ("?", if facts.granted.is_awaiting() { "checking…" } else { "unknown" }, theme.dim),
         };
         let needs = match granted.and_then(|granted| granted.answer(permission)) {
             Some(false) => permission.role.to_owned(),
@@ -272,10 +269,10 @@ fn matrix(facts: &Facts, shared: &Shared, cell: usize, width: u16, theme: &Theme
 
 /// The remark below the matrix.
 fn remark(facts: &Facts, granted: Option<Granted>, shared: &Shared) -> Option<String> {
-    if let Some(error) = &facts.granted.error {
+    if let Some(error) = facts.granted.error() {
         return Some(format!("{}{}", error.sentence(), error.next_words()));
     }
-    if granted?.is_none() && facts.account.error.is_some() {
+    if granted?.is_none() && facts.account.error().is_some() {
         return Some(
             "You don't have access, or the account doesn't exist (Google doesn't say which).".into(),
         );

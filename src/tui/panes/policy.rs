@@ -119,9 +119,9 @@ impl PolicyPane {
         let Some((account, facts)) = cx.shared.opened_facts() else {
             return cx.notice(Level::Warning, "No account is open. Open one in the list first");
         };
-        let asks = facts.granted.value.is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
+        let asks = facts.granted.value().is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
         let account = account.to_owned();
-        if !asks && facts.policy.value.is_none() && facts.policy.awaiting.is_none() {
+        if !asks && facts.policy.value().is_none() && !facts.policy.is_awaiting() {
             self.read(cx);
         }
         self.mode =
@@ -134,12 +134,10 @@ impl PolicyPane {
         let Mode::Grant(grant) = &mut self.mode else { return };
         let facts = shared.opened_facts().map(|(_, facts)| facts);
         let mut members: Vec<_> = shared.caller_member().into_iter().collect();
-        members.extend(
-            facts.and_then(|facts| facts.policy.value.as_ref()).map(rows::members).unwrap_or_default(),
-        );
+        members.extend(facts.and_then(|facts| facts.policy.value()).map(rows::members).unwrap_or_default());
         let mut seen = HashSet::new();
         members.retain(|member| seen.insert(member.clone()));
-        let listed = facts.and_then(|facts| facts.grantable.value.as_ref());
+        let listed = facts.and_then(|facts| facts.grantable.value());
         let roles = match listed {
             Some(list) => list.iter().map(|role| (role.name.clone(), role.title.clone())).collect(),
             None => grant::usual_roles(),
@@ -160,13 +158,13 @@ impl PolicyPane {
             return self.cursor.set_len(0);
         };
         let levels = shared.levels(account);
-        let unread = facts.above.value.iter().flatten().filter_map(|level| {
+        let unread = facts.above.value().into_iter().flatten().filter_map(|level| {
             let error = level.policy.as_ref().err()?;
             Some(format!("{}  ? can't read its policy: {}", level.to_model().name, error.sentence()))
         });
         let changes = facts.staged.as_ref().map(Staged::changes).unwrap_or_default();
         self.staged = changes.len();
-        let entries = match (&facts.staged, &facts.policy.value) {
+        let entries = match (&facts.staged, facts.policy.value()) {
             (Some(staged), _) => rows::entries(staged.base(), &changes, &levels),
             (None, Some(policy)) => rows::entries(policy, &[], &levels),
             (None, None) => levels_only(&levels),
@@ -363,7 +361,7 @@ impl Pane for PolicyPane {
         let unread = cx
             .shared
             .opened_facts()
-            .is_some_and(|(_, facts)| facts.policy.value.is_none() && facts.policy.awaiting.is_none());
+            .is_some_and(|(_, facts)| facts.policy.value().is_none() && !facts.policy.is_awaiting());
         if unread {
             self.read(cx);
         }
@@ -473,7 +471,7 @@ impl Pane for PolicyPane {
             Action::CopyCurl => {
                 let facts = shared.facts.get(account);
                 let policy = facts.and_then(|facts| {
-                    facts.staged.as_ref().map(Staged::result).or_else(|| facts.policy.value.clone())
+                    facts.staged.as_ref().map(Staged::result).or_else(|| facts.policy.value().cloned())
                 });
                 let policy = policy.ok_or("The policy hasn't been read")?;
                 (policies::curl(account, &policy, &shared.endpoints)?, "both requests as curl")
@@ -484,7 +482,7 @@ impl Pane for PolicyPane {
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
-        shared.opened_facts()?.1.policy.error.as_ref()
+        shared.opened_facts()?.1.policy.error()
     }
 
     fn title(&self, look: &Look) -> String {

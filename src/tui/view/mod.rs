@@ -123,9 +123,9 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let right = Line::from(right);
     let right_width = right.width().min(usize::from(area.width));
     let left_width = usize::from(area.width).saturating_sub(right_width + 1);
-    let (principal, source) = match (&shared.caller.value, &shared.caller.error) {
+    let (principal, source) = match (shared.caller.value(), shared.caller.error()) {
         (Some(caller), error) => {
-            let asking = shared.caller.awaiting.is_some() && error.is_none();
+            let asking = shared.caller.is_awaiting() && error.is_none();
             let unknown = if asking { "identifying you…" } else { "unknown identity" };
             let source = match (&shared.callers_before[..], shared.other_login()) {
                 ([.., before], _) => format!("via {before}"),
@@ -140,7 +140,7 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         (None, _) => ("no caller".into(), "no credentials found".into()),
     };
     let project = shared.project.clone().unwrap_or_else(|| "no project".into());
-    let above = match &shared.ancestors.value {
+    let above = match shared.ancestors.value() {
         Some(above) if area.width >= layout::BESIDE => {
             let folders = above.iter().filter(|level| level.name.starts_with("folders/")).count();
             let top = above.last().map(|level| {

@@ -25,13 +25,13 @@ impl Accounts {
     pub(super) fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
         let keys = &look.shared.keymap;
         let by_name = format!("Press {} to open an account by name.", keys.key(Action::TypeAccount));
-        let text = if let (None, Some(error)) = (&look.shared.caller.value, &look.shared.caller.error) {
+        let text = if let (None, Some(error)) = (look.shared.caller.value(), look.shared.caller.error()) {
             let key = keys.key(Action::Show(PaneId::Inspect));
             let next = error.next().unwrap_or_default();
             format!("{} {next} The inspector ({key}) works without credentials.", error.sentence())
-        } else if let Some(error) = &self.listing.error {
+        } else if let Some(error) = self.listing.error() {
             format!("{} {by_name}", error.sentence())
-        } else if self.listing.awaiting.is_some() {
+        } else if self.listing.is_awaiting() {
             "listing the accounts…".to_owned()
         } else if look.shared.project.is_none() {
             format!("No project selected. Press {} to pick one. {by_name}", keys.key(Action::Project))

@@ -197,8 +197,7 @@ impl Accounts {
         testing.usable += usize::from(may_mint(granted) > 0);
         // This answer is newer than what the opened account shows.
         if let Some(facts) = cx.shared.facts.get_mut(&scanned.account) {
-            facts.granted.value = Some(granted);
-            facts.granted.error = None;
+            facts.granted.set(granted);
         }
         cx.shared.tested.insert(scanned.account, granted);
     }

@@ -90,7 +90,7 @@ impl Inspect {
         }
         lines.extend(facts_lines(&reading.facts, theme));
         let name_of = |id: &str| {
-            let known = shared.facts.values().filter_map(|facts| facts.account.value.as_ref());
+            let known = shared.facts.values().filter_map(|facts| facts.account.value());
             known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
         };
         lines.extend(self.told(&name_of, theme));
@@ -158,7 +158,7 @@ impl Inspect {
 
     /// Google's information about an access token: its owner, and its scopes by API.
     fn told(&self, name_of: &dyn Fn(&str) -> Option<String>, theme: &Theme) -> Vec<Line<'static>> {
-        let Some(facts) = &self.facts.value else { return Vec::new() };
+        let Some(facts) = self.facts.value() else { return Vec::new() };
         let mut lines = vec![Line::default(), Line::styled("Google says", theme.dim)];
         let mut add = |label: &str, text: &str| {
             lines.push(Line::from(vec![
@@ -182,7 +182,7 @@ impl Inspect {
     /// Its expiry by its own claims or by another source, in seconds since 1970.
     pub(super) fn end(&self) -> Option<i64> {
         let own = self.reading.as_ref().and_then(|reading| reading.times.exp);
-        let told = self.facts.value.as_ref().and_then(|facts| facts.expires);
+        let told = self.facts.value().and_then(|facts| facts.expires);
         own.or(self.expires.or(told).map(Timestamp::as_second))
     }
 
@@ -234,7 +234,7 @@ impl Inspect {
     /// What the caller can do with the opened account, next to the scopes of an access token: only side by side can a
     /// missing scope and a missing role be told apart.
     fn roles(&self, shared: &Shared, theme: &Theme) -> Vec<Line<'static>> {
-        if self.facts.value.is_none() && self.facts.awaiting.is_none() {
+        if self.facts.value().is_none() && !self.facts.is_awaiting() {
             return Vec::new();
         }
         let Some(account) = shared.opened.as_deref() else {
@@ -295,10 +295,10 @@ impl Inspect {
         if let Some(verdict) = &self.verdict {
             lines.push(Line::raw(format!("  {}", safe_line(&verdict.reason))));
         }
-        if let Some(error) = &self.keys.error {
+        if let Some(error) = self.keys.error() {
             lines.push(Line::styled(error.sentence(), theme.bad));
         }
-        if let Some(error) = &self.facts.error {
+        if let Some(error) = self.facts.error() {
             lines.push(Line::styled(format!("  {}", error.sentence()), theme.bad));
         }
         lines.push(Line::default());
@@ -335,22 +335,22 @@ impl Inspect {
         now: Timestamp,
         theme: &Theme,
     ) -> Line<'static> {
-        let asking = self.facts.awaiting.is_some();
-        let (glyph, text, style) = match (&self.verdict, self.keys.awaiting) {
-            (_, Some(_)) => ("?", "fetching public keys…".to_owned(), theme.dim),
-            (_, None) if asking => ("?", "asking Google…".to_owned(), theme.dim),
-            (_, None) if self.facts.error.is_some() => {
+        let asking = self.facts.is_awaiting();
+        let (glyph, text, style) = match (&self.verdict, self.keys.is_awaiting()) {
+            (_, true) => ("?", "fetching public keys…".to_owned(), theme.dim),
+            (_, false) if asking => ("?", "asking Google…".to_owned(), theme.dim),
+            (_, false) if self.facts.error().is_some() => {
                 ("?", "Google could not identify it".to_owned(), theme.warning)
             }
-            (_, None)
-                if self.facts.value.is_some() && self.end().is_some_and(|end| end <= now.as_second()) =>
+            (_, false)
+                if self.facts.value().is_some() && self.end().is_some_and(|end| end <= now.as_second()) =>
             {
                 (theme.glyphs.no, "Expired; Google identified it earlier".to_owned(), theme.bad)
             }
-            (_, None) if self.facts.value.is_some() => {
+            (_, false) if self.facts.value().is_some() => {
                 (theme.glyphs.yes, "Valid according to Google".to_owned(), theme.good)
             }
-            (Some(verdict), None) => match verdict.state {
+            (Some(verdict), false) => match verdict.state {
                 State::Verified if emulated(shared) => {
                     (theme.glyphs.yes, "verified by an EMULATOR key".to_owned(), theme.warning)
                 }
@@ -358,15 +358,15 @@ impl Inspect {
                 State::Failed => (theme.glyphs.no, "signature failed".to_owned(), theme.bad),
                 State::NotChecked => ("?", "signature not checked".to_owned(), theme.warning),
             },
-            (None, None) if reading.form == Form::Jws => {
+            (None, false) if reading.form == Form::Jws => {
                 let key = shared.keymap.key(Action::CheckSignature);
                 ("?", format!("signature not checked: press {key} to fetch the public keys"), theme.dim)
             }
-            (None, None) if reading.form.may_ask_google() => {
+            (None, false) if reading.form.may_ask_google() => {
                 let key = shared.keymap.key(Action::CheckSignature);
                 ("?", format!("opaque: press {key} to ask Google about it"), theme.dim)
             }
-            (None, None) => ("?", "no signature to check".to_owned(), theme.dim),
+            (None, false) => ("?", "no signature to check".to_owned(), theme.dim),
         };
         Line::from(vec![Span::styled(format!("{glyph} "), style), Span::styled(text, style)])
     }

@@ -53,7 +53,7 @@ impl Inspect {
         self.filling = false;
         let path = Some(self.form.text("keys").trim()).filter(|path| !path.is_empty()).map(PathBuf::from);
         if path != self.keys_file {
-            let awaited = std::mem::take(&mut self.keys).awaiting;
+            let awaited = std::mem::take(&mut self.keys).stop();
             cx.cancel(awaited);
             self.keys_file = path;
             self.verdict = None;
@@ -70,7 +70,7 @@ impl Inspect {
         let around = Around {
             now,
             scopes: scopes.as_deref(),
-            ends: self.expires.or(self.facts.value.as_ref().and_then(|facts| facts.expires)),
+            ends: self.expires.or(self.facts.value().and_then(|facts| facts.expires)),
             skew: shared.skew,
             disabled: self.account().is_some_and(|account| is_disabled(&account, shared)),
         };
@@ -79,7 +79,7 @@ impl Inspect {
 
     /// The scopes of an access token: according to Google, else those it was minted with.
     fn scopes(&self) -> Option<Vec<String>> {
-        let told = self.facts.value.as_ref().map(|facts| facts.scopes.clone());
+        let told = self.facts.value().map(|facts| facts.scopes.clone());
         told.or_else(|| match &self.request.as_ref()?.what {
             What::AccessToken { scopes, .. } | What::Delegated { scopes, .. } => Some(scopes.clone()),
             _ => None,
@@ -92,7 +92,7 @@ impl Inspect {
             return Some(request.account.clone());
         }
         let claims = &self.reading.as_ref()?.claims;
-        let told = self.facts.value.as_ref().and_then(|facts| facts.email.clone());
+        let told = self.facts.value().and_then(|facts| facts.email.clone());
         let mut named = ["email", "iss", "sub"].into_iter().filter_map(|name| claims.text(name)).chain(told);
         named.find(|name| parse(name).as_ref() == Ok(name) && name.contains('@'))
     }
@@ -143,6 +143,6 @@ impl Inspect {
 }
 
 fn is_disabled(account: &str, shared: &Shared) -> bool {
-    let known = shared.facts.get(account).and_then(|facts| facts.account.value.as_ref());
+    let known = shared.facts.get(account).and_then(|facts| facts.account.value());
     known.is_some_and(|account| account.disabled)
 }

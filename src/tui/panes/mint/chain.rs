@@ -68,7 +68,7 @@ impl Mint {
         };
         let Some(delegates) = delegates else { return self.forget_chain(cx) };
         let of = ChainOf { account, kind: self.kind, delegates };
-        let is_known = |chain: &Chain| chain.of == of && chain.hops.error.is_none();
+        let is_known = |chain: &Chain| chain.of == of && chain.hops.error().is_none();
         if !again && self.chain.as_ref().is_some_and(is_known) {
             return;
         }
@@ -83,7 +83,7 @@ impl Mint {
 
     /// Drops what is known about the chain.
     pub(super) fn forget_chain(&mut self, cx: &mut Cx) {
-        let awaited = self.chain.take().and_then(|chain| chain.hops.awaiting);
+        let awaited = self.chain.take().and_then(|mut chain| chain.hops.stop());
         cx.cancel(awaited);
     }
 
@@ -99,17 +99,15 @@ impl Mint {
     /// Whether anything is known about the visible chain.
     #[cfg(test)]
     pub(crate) fn shows_chain(&self, shared: &Shared) -> bool {
-        self.chain_on_screen(shared).is_some_and(|chain| chain.value.is_some())
+        self.chain_on_screen(shared).is_some_and(|chain| chain.value().is_some())
     }
 
     fn ask_about_chain(&mut self, of: ChainOf, check: Operation<Vec<Hop>>, cx: &mut Cx) {
-        let req = cx.call(OWNER, check);
         if self.chain.as_ref().is_some_and(|chain| chain.of != of) {
             self.forget_chain(cx);
         }
         let chain = self.chain.get_or_insert_with(|| Chain { of, hops: Slot::default() });
-        let old = chain.hops.start(req);
-        cx.cancel(old);
+        cx.read_into(&mut chain.hops, OWNER, check);
     }
 }
 

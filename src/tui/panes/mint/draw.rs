@@ -218,7 +218,7 @@ pub(super) fn request_copy(
     shared: &Shared,
     now: Timestamp,
 ) -> Result<Effect, String> {
-    let quota = shared.caller.value.as_ref().and_then(|caller| caller.quota_project.as_deref());
+    let quota = shared.caller.value().and_then(|caller| caller.quota_project.as_deref());
     let (command, name) = match action {
         Action::CopyCurl => (commands::curl(request, &shared.endpoints, quota, now)?, "request as curl"),
         Action::CopyGcloud => (commands::gcloud(request, &shared.endpoints, quota, now)?, "gcloud command"),

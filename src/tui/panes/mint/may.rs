@@ -33,7 +33,7 @@ pub(crate) fn lines(
     if kind == Kind::Metadata {
         return machine(&shared.machine, theme);
     }
-    let opened = shared.opened_facts().and_then(|(_, facts)| facts.account.value.as_ref());
+    let opened = shared.opened_facts().and_then(|(_, facts)| facts.account.value());
     if opened.is_some_and(|account| account.disabled) {
         return vec![Line::from(vec![
             Span::styled(format!("{} ", theme.glyphs.no), theme.bad),
@@ -59,8 +59,8 @@ pub(crate) fn lines(
 
 /// One line per hop: who acts as whom, and what is known about it.
 fn hops(chain: Option<&Slot<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<Line<'static>> {
-    let awaiting = chain.is_some_and(|chain| chain.awaiting.is_some());
-    let Some(hops) = chain.and_then(|chain| chain.value.as_ref()).filter(|_| !awaiting) else {
+    let awaiting = chain.is_some_and(|chain| chain.is_awaiting());
+    let Some(hops) = chain.and_then(|chain| chain.value()).filter(|_| !awaiting) else {
         let text = if awaiting { "checking each hop…" } else { "checked when you leave the field" };
         return vec![Line::styled(format!("? {text}"), theme.dim)];
     };
@@ -101,10 +101,10 @@ fn hops(chain: Option<&Slot<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<L
 
 /// What the metadata server says about the machine.
 fn machine(machine: &Slot<Machine>, theme: &Theme) -> Vec<Line<'static>> {
-    if machine.awaiting.is_some() {
+    if machine.is_awaiting() {
         return vec![Line::styled("? looking for a metadata server…", theme.dim)];
     }
-    match (&machine.value, &machine.error) {
+    match (machine.value(), machine.error()) {
         (_, Some(error)) if matches!(error.kind, ErrorKind::Network | ErrorKind::Timeout) => {
             vec![Line::from(vec![
                 Span::styled(format!("{} ", theme.glyphs.no), theme.warning),

@@ -57,7 +57,7 @@ impl PolicyPane {
             format!(" {}", watching(&watch.progress))
         } else if self.staged > 0 {
             format!(" {} staged ({review}: review)", self.staged)
-        } else if facts.policy.awaiting.is_some() && look.shared.slow(look.now) {
+        } else if facts.policy.is_awaiting() && look.shared.slow(look.now) {
             " reading…".to_owned()
         } else {
             String::new()
@@ -105,8 +105,8 @@ impl PolicyPane {
             return;
         };
         let mut rest = area;
-        if let Some(error) = &facts.policy.error {
-            let text = match facts.policy.value {
+        if let Some(error) = facts.policy.error() {
+            let text = match facts.policy.value() {
                 Some(_) => format!(
                     "{} Showing the policy read {} ago.",
                     error.sentence(),
@@ -120,7 +120,7 @@ impl PolicyPane {
             let taken = wrapped(&text, rest, buf, theme.bad);
             rest = Rect { y: rest.y + taken, height: rest.height.saturating_sub(taken), ..rest };
         }
-        if let Some(error) = facts.above.error.as_ref().filter(|_| facts.above.value.is_some()) {
+        if let Some(error) = facts.above.error().filter(|_| facts.above.value().is_some()) {
             let text = format!("Showing inherited grants read earlier: {}", error.sentence());
             let taken = wrapped(&text, rest, buf, theme.bad);
             rest = Rect { y: rest.y + taken, height: rest.height.saturating_sub(taken), ..rest };
@@ -140,13 +140,13 @@ impl PolicyPane {
         rest = Rect { y: rest.y + 1.min(rest.height), height: rest.height.saturating_sub(1), ..rest };
         if self.rows.is_empty() {
             let keys = &look.shared.keymap;
-            let text = match (&facts.policy.value, facts.policy.awaiting) {
-                (None, Some(_)) => "reading the policy…".to_owned(),
+            let text = match (facts.policy.value(), facts.policy.is_awaiting()) {
+                (None, true) => "reading the policy…".to_owned(),
                 (Some(_), _) if !self.shown.filter.is_empty() => "No grant matches the filter".to_owned(),
                 (Some(_), _) => {
                     format!("No grants on this account itself. Press {} to add one.", keys.key(Action::Grant))
                 }
-                (None, None) => String::new(),
+                (None, false) => String::new(),
             };
             wrapped(&text, rest, buf, theme.dim);
             return;
@@ -321,17 +321,17 @@ impl PolicyPane {
     fn draw_history(&self, area: Rect, buf: &mut Buffer, look: &Look) {
         let Mode::History(history) = &self.mode else { return };
         let theme = look.theme;
-        let count = history.list.value.as_ref().map_or(1, Vec::len);
+        let count = history.list.value().map_or(1, Vec::len);
         let height = u16::try_from(count).unwrap_or(u16::MAX).saturating_add(2).max(4);
         let inner = popup(area, WIDTH, height, buf, Line::raw(" Policy history "), theme);
-        let text = match (&history.list.value, &history.list.error, history.list.awaiting) {
+        let text = match (history.list.value(), history.list.error(), history.list.is_awaiting()) {
             (_, Some(error), _) => error.sentence(),
-            (None, None, Some(_)) => "loading…".to_owned(),
+            (None, None, true) => "loading…".to_owned(),
             (Some(list), None, _) if list.is_empty() => "No saved versions yet".to_owned(),
             _ => String::new(),
         };
         wrapped(&text, inner, buf, theme.dim);
-        let Some(list) = &history.list.value else { return };
+        let Some(list) = history.list.value() else { return };
         for (at, y) in history.cursor.window().zip(inner.y..inner.bottom()) {
             let snapshot = &list[at];
             let selected = history.cursor.at() == Some(at);
@@ -373,7 +373,7 @@ impl Columns {
 fn gives_words(role: &str, shared: &Shared) -> String {
     let custom = |role: &str| shared.role_permissions(role);
     match Gives::of(role, &custom) {
-        None if shared.roles.get(role).is_some_and(|role| role.awaiting.is_some()) => {
+        None if shared.roles.get(role).is_some_and(|role| role.is_awaiting()) => {
             "loading permissions…".into()
         }
         None => "permissions unknown".into(),
@@ -384,7 +384,7 @@ fn gives_words(role: &str, shared: &Shared) -> String {
 /// The remark on an entry: the present state of its condition, else warnings about its member.
 fn condition_cell(entry: &Entry, look: &Look, now: Timestamp) -> (String, Style) {
     let theme = look.theme;
-    let caller = look.shared.caller.value.as_ref().and_then(|caller| caller.principal.as_deref());
+    let caller = look.shared.caller.value().and_then(|caller| caller.principal.as_deref());
     let domain = caller.and_then(|principal| principal.split_once('@')).map(|(_, domain)| domain);
     let project = look.shared.opened.as_deref().and_then(crate::model::account::project_of);
     let marks = Member::marks(&entry.triple.member, project.as_deref(), domain);

@@ -29,7 +29,7 @@ pub(crate) struct History {
 impl History {
     /// The version under the cursor.
     pub(crate) fn selected(&self) -> Option<&Snapshot> {
-        self.list.value.as_ref()?.get(self.cursor.at()?)
+        self.list.value()?.get(self.cursor.at()?)
     }
 }
 
@@ -48,9 +48,8 @@ impl PolicyPane {
     pub(super) fn open_history(&mut self, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
         let read = ops::list_history(account.to_owned(), facts.unique_id());
-        let req = cx.call(OWNER, read);
         let mut list = Slot::default();
-        list.start(req);
+        cx.read_into(&mut list, OWNER, read);
         self.mode = Mode::History(History { list, cursor: ListCursor::default() });
     }
 

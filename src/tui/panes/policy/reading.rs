@@ -16,16 +16,12 @@ impl PolicyPane {
     /// Reads the policy of the opened account and those above it.
     pub(crate) fn read(&mut self, cx: &mut Cx) {
         let Some(account) = cx.shared.opened.clone() else { return };
-        let req = cx.call(OWNER, ops::get_policy(account.clone()));
-        let facts = cx.shared.facts.entry(account.clone()).or_default();
-        let old = facts.policy.start(req);
-        let project = facts.account.value.as_ref().map(|account| account.project.clone());
-        cx.cancel(old);
+        cx.read(OWNER, ops::get_policy(account.clone()), |shared| &mut shared.facts_mut(&account).policy);
+        let project = cx.shared.facts_mut(&account).account.value().map(|account| account.project.clone());
         let project = project.filter(|project| !project.is_empty()).or_else(|| project_of(&account));
         if let Some(account_project) = project.or_else(|| cx.shared.project.clone()) {
-            let req = cx.call(OWNER, ops::get_inherited(account_project));
-            let old = cx.shared.facts.entry(account).or_default().above.start(req);
-            cx.cancel(old);
+            let above = ops::get_inherited(account_project);
+            cx.read(OWNER, above, |shared| &mut shared.facts_mut(&account).above);
         }
     }
 
@@ -35,21 +31,21 @@ impl PolicyPane {
             .shared
             .facts
             .get(&account)
-            .is_some_and(|facts| facts.grantable.value.is_some() || facts.grantable.awaiting.is_some());
+            .is_some_and(|facts| facts.grantable.value().is_some() || facts.grantable.is_awaiting());
         if !known {
-            let req = cx.call(OWNER, ops::list_grantable_roles(account.clone()));
-            cx.shared.facts.entry(account).or_default().grantable.start(req);
+            let list = ops::list_grantable_roles(account.clone());
+            cx.read(OWNER, list, |shared| &mut shared.facts_mut(&account).grantable);
         }
     }
 
     /// Looks up roles that the built-in table doesn't know, to show what they grant.
     fn ask_unknown_roles(&mut self, cx: &mut Cx) {
         let Some((_, facts)) = cx.shared.opened_facts() else { return };
-        let own = facts.policy.value.iter().flat_map(|policy| policy.triples());
+        let own = facts.policy.value().into_iter().flat_map(|policy| policy.triples());
         let above = facts
             .above
-            .value
-            .iter()
+            .value()
+            .into_iter()
             .flatten()
             .filter_map(|level| level.policy.as_ref().ok())
             .flat_map(|policy| policy.triples());
@@ -60,8 +56,8 @@ impl PolicyPane {
         unknown.retain(|name| !cx.shared.roles.contains_key(name));
         // Each is a request: beyond this bound, a role is looked up only when it is granted.
         for name in unknown.into_iter().take(20) {
-            let req = cx.call(OWNER, ops::get_role(name.clone()));
-            cx.shared.roles.entry(name).or_default().start(req);
+            let get = ops::get_role(name.clone());
+            cx.read(OWNER, get, |shared| shared.roles.entry(name).or_default());
         }
     }
 
@@ -82,7 +78,7 @@ impl PolicyPane {
             && history.list.awaits(req)
         {
             history.list.settle(req, reply);
-            return history.cursor.set_len(history.list.value.as_ref().map_or(0, Vec::len));
+            return history.cursor.set_len(history.list.value().map_or(0, Vec::len));
         }
         if let Some(role) = cx.shared.roles.values_mut().find(|role| role.awaits(req)) {
             role.settle(req, reply);
@@ -99,17 +95,17 @@ impl PolicyPane {
         if facts.policy.awaits(req) {
             of_policy = Some(account.clone());
             let kept = facts.staged.as_ref().map(Staged::changes);
-            if facts.policy.settle(req, reply) && facts.policy.error.is_none() {
+            if facts.policy.settle(req, reply) && facts.policy.error().is_none() {
                 facts.policy_read = Some(now);
                 // Staged edits move to the new version of the policy.
-                if let (Some(changes), Some(policy)) = (kept, facts.policy.value.clone()) {
+                if let (Some(changes), Some(policy)) = (kept, facts.policy.value().cloned()) {
                     facts.staged = Some(Staged::with(policy, &changes));
                 }
             }
         } else if facts.above.awaits(req) {
             // Levels that were read before are kept if they can't be read now.
             let lost = match &reply {
-                Ok(Reply::Inherited(levels)) if facts.above.value.is_some() => {
+                Ok(Reply::Inherited(levels)) if facts.above.value().is_some() => {
                     levels.iter().find_map(flows::Level::out_of_reach).cloned()
                 }
                 _ => None,

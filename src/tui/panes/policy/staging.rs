@@ -64,7 +64,7 @@ impl PolicyPane {
             Edit::Grant(triple) | Edit::Revoke(triple) | Edit::Replace { new: triple, .. } => triple.clone(),
         });
         let facts = cx.shared.facts.entry(account.to_owned()).or_default();
-        let staged = facts.staged.take().or_else(|| facts.policy.value.clone().map(Staged::new));
+        let staged = facts.staged.take().or_else(|| facts.policy.value().cloned().map(Staged::new));
         let Some(mut staged) = staged else { return self.await_policy(account, edit, cx) };
         match staged.base().editable() {
             Ok(()) => {
@@ -89,7 +89,7 @@ impl PolicyPane {
         }
         self.ahead.push((account.to_owned(), edit));
         cx.notice(Level::Info, "Reading the policy first; your change is staged when it arrives");
-        if cx.shared.facts.entry(account.to_owned()).or_default().policy.awaiting.is_none() {
+        if !cx.shared.facts_mut(account).policy.is_awaiting() {
             self.read(cx);
         }
     }
@@ -101,7 +101,7 @@ impl PolicyPane {
         if edits.is_empty() {
             return;
         }
-        if cx.shared.facts.entry(account.to_owned()).or_default().policy.value.is_none() {
+        if cx.shared.facts.entry(account.to_owned()).or_default().policy.value().is_none() {
             return cx.notice(Level::Error, "Nothing staged: the policy couldn't be read");
         }
         for edit in edits {
@@ -222,7 +222,7 @@ impl PolicyPane {
     /// Stages the changes that lead back to a saved policy, over today's policy and etag.
     pub(super) fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.opened_facts() else { return };
-        let (Some(today), account) = (facts.policy.value.clone(), account.to_owned()) else {
+        let (Some(today), account) = (facts.policy.value().cloned(), account.to_owned()) else {
             return cx.notice(Level::Error, "The current policy hasn't been read: refresh first");
         };
         if self.is_writing(&account, cx) {

@@ -99,8 +99,7 @@ impl PolicyPane {
                         "{name}: the policy was written, but the stored policy differs from what was sent. Check it"
                     )
                 };
-                facts.policy.value = Some(after);
-                facts.policy.error = None;
+                facts.policy.set(after);
                 facts.policy_read = Some(cx.now.utc);
                 facts.staged = None;
                 cx.notice(level, sentence);
@@ -115,7 +114,7 @@ impl PolicyPane {
                     .filter(|change| !overlapping(change, &merged.overlaps))
                     .cloned()
                     .collect();
-                facts.policy.value = Some(theirs.clone());
+                facts.policy.set(theirs.clone());
                 facts.policy_read = Some(cx.now.utc);
                 let read =
                     facts.staged.as_ref().map_or_else(|| theirs.clone(), |staged| staged.base().clone());
@@ -135,7 +134,7 @@ impl PolicyPane {
             }
             Ok(outcome @ (Applied::NotApplied { .. } | Applied::Unknown { .. })) => {
                 if let Applied::NotApplied { now, .. } = &outcome {
-                    facts.policy.value = Some(now.clone());
+                    facts.policy.set(now.clone());
                     facts.policy_read = Some(cx.now.utc);
                 }
                 cx.notice(Level::Error, format!("{name}: {}", outcome.sentence()));
