@@ -86,12 +86,12 @@ fn read(bytes: &[u8]) -> (Zeroizing<String>, bool) {
         Encoding::Utf16 { little } => {
             let unit = if little { u16::from_le_bytes } else { u16::from_be_bytes };
             let units = bytes.chunks_exact(2).map(|two| unit([two[0], two[1]]));
-            collect(char::decode_utf16(units).map(Result::ok), bytes)
+            collect(char::decode_utf16(units).map(Result::ok).chain(left_over(bytes, 2)), bytes)
         }
         Encoding::Utf32 { little } => {
             let unit = if little { u32::from_le_bytes } else { u32::from_be_bytes };
             let units = bytes.chunks_exact(4).map(|four| unit([four[0], four[1], four[2], four[3]]));
-            collect(units.map(char::from_u32), bytes)
+            collect(units.map(char::from_u32).chain(left_over(bytes, 4)), bytes)
         }
     };
     let marked = |c: char| c == '\u{feff}';
@@ -101,6 +101,12 @@ fn read(bytes: &[u8]) -> (Zeroizing<String>, bool) {
         return (without_escapes(bare), exact);
     }
     (text, exact)
+}
+
+/// The end of bytes that is no whole unit: half a character, unless something added a line end of one byte.
+fn left_over(bytes: &[u8], unit: usize) -> Option<Option<char>> {
+    let rest = &bytes[bytes.len() - bytes.len() % unit..];
+    (!rest.iter().all(u8::is_ascii_whitespace)).then_some(None)
 }
 
 /// One allocation, because the text can be a secret.
@@ -212,7 +218,8 @@ mod tests {
             assert_eq!(decode(plain.as_bytes()).as_deref().map(String::as_str), Ok(plain), "{plain:?}");
         }
         // Half of the last character, where a limit cut it.
-        assert_eq!(*decode_lossy(&utf16("\u{feff}ab", true)[..5]), "a");
+        assert_eq!(*decode_lossy(&utf16("\u{feff}ab", true)[..5]), "a\u{fffd}");
+        assert_eq!(*decode_lossy(&[&utf16("\u{feff}ab", true)[..], b"\n"].concat()), "ab");
     }
 
     #[test]
