@@ -2,6 +2,8 @@
 //! usable key can be read from is used; every other key is kept with the reason, because a signature that such a key
 //! could have made can't be said to have failed.
 
+use std::str::FromStr;
+
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
 use serde_json::Value;
@@ -38,8 +40,8 @@ pub(super) struct KeySet {
 /// A key that signatures can be checked with.
 pub(super) struct Key {
     pub(super) id: Option<String>,
-    /// `RS256`, if the set says so.
-    alg: Option<String>,
+    /// The one that the set says it is for.
+    alg: Option<Algorithm>,
     kind: Kind,
     pub(super) key: DecodingKey,
 }
@@ -85,9 +87,7 @@ impl Key {
             Kind::P384 => algorithm == Algorithm::ES384,
             Kind::Ed25519 => algorithm == Algorithm::EdDSA,
         };
-        // RFC 9864 renames EdDSA to its curve.
-        let name = |alg: &str| if alg == "Ed25519" { "EdDSA".to_owned() } else { alg.to_owned() };
-        fits && self.alg.as_deref().is_none_or(|alg| name(alg) == format!("{algorithm:?}"))
+        fits && self.alg.is_none_or(|alg| alg == algorithm)
     }
 }
 
@@ -116,6 +116,9 @@ pub(super) fn read(text: &str) -> Result<KeySet, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         set.take_json(&value)?;
     } else if !set.take_encoded(None, text) {
+        if let Some(inside) = text_inside(text).and_then(|inside| read(&inside).ok()) {
+            return Ok(inside);
+        }
         return Err(match text {
             ssh if ssh.starts_with("ssh-") || ssh.starts_with("ecdsa-sha2-") => {
                 "it is an SSH public key: convert it with ssh-keygen -e -m PKCS8 -f FILE".to_owned()
@@ -126,12 +129,22 @@ pub(super) fn read(text: &str) -> Result<KeySet, String> {
     Ok(set)
 }
 
+/// JSON or PEM in base64, or after other lines: the headers of an answer, what a program printed.
+fn text_inside(text: &str) -> Option<String> {
+    let is_keys = |text: &str| text.trim_start().starts_with(['{', '[']) || text.contains("-----BEGIN ");
+    if let Some(inner) = unspaced(text).and_then(|bytes| String::from_utf8(bytes).ok()) {
+        return Some(inner).filter(|inner| is_keys(inner));
+    }
+    let at = ["\n{", "\n["].iter().filter_map(|start| text.find(start)).min()?;
+    Some(text[at..].to_owned())
+}
+
 impl KeySet {
     fn is_empty(&self) -> bool {
         self.usable.is_empty() && self.unusable.is_empty()
     }
 
-    fn add(&mut self, id: Option<&str>, alg: Option<String>, key: Result<(Kind, DecodingKey), Problem>) {
+    fn add(&mut self, id: Option<&str>, alg: Option<Algorithm>, key: Result<(Kind, DecodingKey), Problem>) {
         if self.usable.len() + self.unusable.len() >= MAX_KEYS {
             return;
         }
@@ -145,6 +158,11 @@ impl KeySet {
     fn take_json(&mut self, value: &Value) -> Result<(), String> {
         match value {
             Value::String(text) if self.take_encoded(None, text) => Ok(()),
+            // JSON in a string, as variables and secrets hold it.
+            Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+                let value: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                self.take_json(&value)
+            }
             Value::Array(list) if !list.is_empty() => {
                 list.iter().for_each(|item| self.take_item(item));
                 Ok(())
@@ -238,7 +256,16 @@ impl KeySet {
     fn take_jwk(&mut self, name: Option<&str>, jwk: &Value) {
         let text = |name: &str| jwk.get(name).and_then(Value::as_str);
         let id = text("kid").or(name);
-        self.add(id, text("alg").map(str::to_owned), from_jwk(jwk));
+        self.add(id, text("alg").and_then(algorithm), from_jwk(jwk));
+    }
+}
+
+/// The algorithm of this name. Names of other vocabularies, such as a key service's, restrict nothing.
+fn algorithm(name: &str) -> Option<Algorithm> {
+    match name.to_ascii_uppercase().as_str() {
+        // RFC 9864 renames EdDSA to its curve.
+        "EDDSA" | "ED25519" => Some(Algorithm::EdDSA),
+        name => Algorithm::from_str(name).ok(),
     }
 }
 
@@ -247,6 +274,12 @@ fn from_jwk(jwk: &Value) -> Result<(Kind, DecodingKey), Problem> {
     let nothing = |why: String| (Makes::Nothing, why);
     if let Some(usage) = text("use").filter(|usage| !usage.eq_ignore_ascii_case("sig")) {
         return Err(nothing(format!("is for another use ({}), not for signatures", quoted(usage))));
+    }
+    let for_encryption = |alg: &&str| {
+        ["RSA-OAEP", "RSA1_5", "ECDH-ES"].iter().any(|name| alg.to_ascii_uppercase().starts_with(name))
+    };
+    if let Some(alg) = text("alg").filter(for_encryption) {
+        return Err(nothing(format!("is for encryption ({}), not for signatures", quoted(alg))));
     }
     if let Some(ops) = jwk.get("key_ops").and_then(Value::as_array) {
         let ops: Vec<&str> = ops.iter().filter_map(Value::as_str).collect();
@@ -372,7 +405,8 @@ fn okp_of_jwk(jwk: &Value) -> Result<(Kind, DecodingKey), Problem> {
 
 fn ed25519(x: &[u8]) -> Result<(Kind, DecodingKey), Problem> {
     let wrong = || (Makes::Only(AlgorithmFamily::Ed), "is not an Ed25519 key of 32 bytes".to_owned());
-    // Its bytes are no number: zeros in front belong to it.
+    // Its bytes aren't a number: only a zero too many can be removed.
+    let x = x.strip_prefix(&[0]).filter(|rest| rest.len() == 32).unwrap_or(x);
     ParsedPublicKey::new(&ED25519, x).map_err(|_| wrong())?;
     Ok((Kind::Ed25519, DecodingKey::from_ed_der(x)))
 }

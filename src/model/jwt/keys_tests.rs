@@ -156,6 +156,8 @@ fn harmless(signer: &Signer) -> Vec<(&'static str, Value)> {
         ("a member of no standard", with("x-note", json!({"a": [1]}))),
         ("kty in small letters", with("kty", json!(signer.jwk["kty"].as_str().map(str::to_lowercase)))),
         ("x5t of something", with("x5t", json!("AAAA"))),
+        ("alg in small letters", with("alg", json!(signer.alg.to_lowercase()))),
+        ("alg of a key service", with("alg", json!("RSASSA_PKCS1_V1_5_SHA_256"))),
     ];
     // An Ed25519 key isn't a number.
     if signer.alg != "EdDSA" {
@@ -178,6 +180,7 @@ fn harmful(signer: &Signer) -> Vec<(&'static str, Value, &'static str)> {
     let first = signer.numbers()[0];
     let mut rows = vec![
         ("for encryption", with("use", json!("enc")), "“enc”"),
+        ("an alg for encryption", with("alg", json!("RSA-OAEP-256")), "“RSA-OAEP-256”"),
         ("key_ops encrypt", with("key_ops", json!(["encrypt", "wrapKey"])), "encrypt, wrapKey"),
         ("a number missing", with(last, Value::Null), "it has no "),
         ("a number that is no base64", with(first, json!("%%%")), "isn't base64"),
@@ -228,6 +231,12 @@ fn containers(jwk: &Value) -> Vec<(&'static str, String)> {
         (
             "a discovery document that holds them",
             json!({"issuer": "x", "jwks_uri": "https://idp.example/keys", "keys": [jwk]}).to_string(),
+        ),
+        ("as a string", json!(json!({"keys": [jwk]}).to_string()).to_string()),
+        ("in base64", STANDARD.encode(json!({"keys": [jwk]}).to_string())),
+        (
+            "after headers",
+            format!("HTTP/2 200\r\ncontent-type: application/json\r\n\r\n{}", json!({"keys": [jwk]})),
         ),
         ("with a byte order mark", format!("\u{feff}{}", json!({"keys": [jwk]}))),
         ("beside nonsense", json!({"keys": [null, 7, "x", {}, {"kty": 7}, jwk]}).to_string()),
