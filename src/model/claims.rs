@@ -5,7 +5,10 @@
 use serde_json::Value;
 
 use super::{
-    jwt::decode::members,
+    jwt::{
+        decode::members,
+        time::{self, Unit},
+    },
     lifetime::{DEFAULT_SECONDS, MAX_SECONDS, countdown},
 };
 
@@ -111,6 +114,9 @@ pub(crate) fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) 
             added.push(format!("\"exp\": {}", now + i64::from(lifetime)));
         }
     }
+    if let Some(wrong) = unit(claims, "exp") {
+        return Err(wrong);
+    }
     let expires = match (claims.get("exp"), lifetime) {
         (Some(_), _) => {
             Some(seconds("exp").ok_or("exp must be whole seconds since 1970, such as 1800000000")?)
@@ -144,6 +150,13 @@ pub(crate) fn check(text: &str, lifetime: Option<u32>, account: &str, now: i64) 
 
 type Claims = serde_json::Map<String, Value>;
 
+/// Says that a time is in another unit than seconds.
+fn unit(claims: &Claims, name: &str) -> Option<String> {
+    let time = time::of_number(&claims.get(name)?.to_string()).filter(|time| time.unit != Unit::Seconds)?;
+    let (unit, seconds) = (time.unit.name(), time.seconds);
+    Some(format!("{name} is in {unit}; it must be in seconds since 1970, here {seconds}"))
+}
+
 fn doubt_times(claims: &Claims, expires: Option<i64>, now: i64, warnings: &mut Vec<String>) {
     match expires {
         None => warnings.push("no exp: most services refuse a JWT that never ends".into()),
@@ -153,7 +166,10 @@ fn doubt_times(claims: &Claims, expires: Option<i64>, now: i64, warnings: &mut V
         Some(_) => {}
     }
     let iat = claims.get("iat").and_then(Value::as_i64);
-    if iat.is_some_and(|iat| iat - now > SKEW) {
+    let units: Vec<String> = ["iat", "nbf"].iter().filter_map(|name| unit(claims, name)).collect();
+    let iat = iat.filter(|_| units.is_empty());
+    warnings.extend(units);
+    if iat.is_some_and(|iat| iat.saturating_sub(now) > SKEW) {
         warnings.push("iat is in the future: refused until then".into());
     }
 }
@@ -282,6 +298,8 @@ mod tests {
         assert!(exp("-9223372036854775808").unwrap_err().contains("in the past"));
         assert!(exp(&(NOW + 43_201).to_string()).unwrap_err().contains("at most 12h"));
         assert_eq!(exp(&(NOW + 43_200).to_string()).unwrap().expires, Some(NOW + 43_200));
+        let milliseconds = exp("1800003600000").unwrap_err();
+        assert_eq!(milliseconds, "exp is in milliseconds; it must be in seconds since 1970, here 1800003600");
         for wrong in ["\"soon\"", "1.5", "null", "1e99", "99999999999999999999"] {
             assert!(exp(wrong).unwrap_err().contains("whole seconds"), "{wrong}");
         }
@@ -303,6 +321,10 @@ mod tests {
         said(&format!("{{\"iss\":\"{ACCOUNT}\",\"sub\":\"user@example.com\"}}"), "sub is not this account");
         said("{\"iat\":1800000100}", "iat is in the future");
         said("{\"aud\":\"a\",\"aud\":\"b\"}", "aud appears twice");
+        said(
+            "{\"iat\":1800000000000}",
+            "iat is in milliseconds; it must be in seconds since 1970, here 1800000000",
+        );
         let own = format!("{{\"iss\":\"{ACCOUNT}\",\"exp\":{exp},\"aud\":\"https://own.example\"}}");
         assert_eq!(at(&own, None).unwrap().warnings, Vec::<String>::new());
     }

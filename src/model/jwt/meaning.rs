@@ -149,7 +149,8 @@ fn identity(
 }
 
 fn utc(at: i64) -> String {
-    time::date(at).unwrap_or_else(|| "out of range".to_owned())
+    let beyond = if at > 0 { "after the year 9999" } else { "before the year 1" };
+    time::date(at).unwrap_or_else(|| beyond.to_owned())
 }
 
 fn when(member: &Member, reading: &Reading) -> Option<String> {
@@ -375,7 +376,7 @@ mod tests {
     #[test]
     fn odd_values_mean_nothing_and_break_nothing() {
         let odd = meanings(r#"{"iss":7,"azp":null,"sub":["x"],"exp":"1","google":1,"iat":8e15,"own":1}"#);
-        assert_eq!(odd, [None, None, None, None, None, Some("out of range".to_owned()), None]);
+        assert_eq!(odd, [None, None, None, None, None, Some("after the year 9999".to_owned()), None]);
     }
 
     /// The meaning of one claim beside others.

@@ -37,14 +37,14 @@ impl Unit {
 
 /// A time as a token has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time {
+pub(crate) struct Time {
     /// Since 1970, whatever the unit.
-    pub(super) seconds: i64,
-    pub(super) unit: Unit,
+    pub(crate) seconds: i64,
+    pub(crate) unit: Unit,
 }
 
 /// The time that a JSON number is; `None` for anything else.
-pub(super) fn of_number(json: &str) -> Option<Time> {
+pub(crate) fn of_number(json: &str) -> Option<Time> {
     let number: i64 = json.parse().ok().or_else(|| {
         // A JSON number doesn't have to be an integer: 1.7e9 is a valid time.
         let number: f64 = serde_json::from_str(json).ok()?;

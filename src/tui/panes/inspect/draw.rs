@@ -521,3 +521,37 @@ fn times(reading: &Reading, now: Timestamp, theme: &Theme) -> Vec<Line<'static>>
     }
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD as B64;
+
+    use super::*;
+
+    #[test]
+    fn expiry_counts_down_only_where_services_read_the_same_time() {
+        let now = Timestamp::from_second(1_700_000_000).expect("a time");
+        let shown = |exp: &str| {
+            let claims = B64.encode(format!(r#"{{"iat":1700000000,"exp":{exp}}}"#));
+            let lines = times(&jwt::read(&format!("e30.{claims}.c2ln")), now, &Theme::default());
+            lines.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+        };
+        assert!(shown("1700003600").starts_with("expires in 1h 00m 00s ▰"));
+        for (exp, first) in [
+            ("1503397606258", "in milliseconds: as such, it expired 2017-08-22T10:26:46Z"),
+            ("1700003600000", "in milliseconds: as such, it expires 2023-11-14T23:13:20Z"),
+            ("1700003600000000", "in microseconds: as such, it expires 2023-11-14T23:13:20Z"),
+            ("253402300799", "expires 9999-12-31T23:59:59Z"),
+            ("253402300800", "expires after the year 9999"),
+            ("9223372036854775807", "expires after the year 9999"),
+            ("1600000000", "expired 1157d 09h ago"),
+        ] {
+            let shown = shown(exp);
+            assert_eq!(shown.lines().next(), Some(first), "{exp}");
+            assert!(!shown.contains('▰'), "{exp}: {shown}");
+        }
+        assert!(shown("253402300799").contains("exp   9999-12-31 23:59:59Z"));
+        assert!(!shown("\"2030-01-01T00:00:00Z\"").contains("exp"));
+    }
+}
