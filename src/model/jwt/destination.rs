@@ -1,7 +1,8 @@
 //! Who will get a token, by the URL that will be called. Each destination has rules of its own for the audience: token
 //! endpoint and Security Token Service, Google's APIs, and the services that check ID tokens.
 
-use super::audience;
+use super::findings::Severity;
+use super::{audience, quoted};
 
 /// Google's token endpoint in the spellings that it accepts as an audience; the first is today's.
 pub(super) const TOKEN_ENDPOINTS: [&str; 4] = [
@@ -120,6 +121,87 @@ pub(super) fn provider(audience: &str) -> Option<&str> {
         _ => false,
     };
     fits.then_some(name)
+}
+
+/// What can't be told about the audiences of a token without knowing the service; `None` where the rule is plain.
+pub(super) fn unsure(
+    found: &[String],
+    destination: &Destination,
+    url: Option<&str>,
+) -> Option<(Severity, String)> {
+    let first = found.first()?;
+    let is_client = |aud: &&String| aud.ends_with(".apps.googleusercontent.com");
+    let client = found.iter().find(is_client);
+    let info = |message: String| Some((Severity::Info, message));
+    match destination {
+        Destination::CloudRun(origin) => {
+            let other = found.iter().find(|aud| can_be_same_service(aud, origin))?;
+            (!found.contains(origin)).then_some(())?;
+            Some((
+                Severity::Warning,
+                format!(
+                    "aud is {}, which can be the other address of this service: impersona can't tell; Cloud Run \
+                     accepts both of its addresses",
+                    quoted(other)
+                ),
+            ))
+        }
+        Destination::Function(origin, None) => Some((
+            Severity::Error,
+            format!("a function expects its whole URL as aud, {origin}/NAME: enter the URL with its name"),
+        )),
+        Destination::AppEngine => match client {
+            Some(client) => {
+                info(format!("aud is {}: fits if it is Identity-Aware Proxy's OAuth client", quoted(client)))
+            }
+            // What an account signs itself is for the URL.
+            None if found.iter().any(|aud| is_for_url(aud, url)) => {
+                info("aud is this URL: Identity-Aware Proxy accepts that only of self-signed JWTs".to_owned())
+            }
+            None => Some((
+                Severity::Error,
+                format!("aud is {}: Identity-Aware Proxy expects the ID of its OAuth client", quoted(first)),
+            )),
+        },
+        Destination::Gateway => info(format!(
+            "aud is {}: fits if the API's definition lists it (x-google-audiences), or if it is https:// and the \
+             name of the managed service",
+            quoted(first)
+        )),
+        Destination::Domain(origin) if found.contains(origin) => info(format!(
+            "aud is this host: Cloud Run accepts it only as a custom audience of the service; otherwise it expects \
+             the run.app URL{}",
+            if client.is_some() { ", and Identity-Aware Proxy its OAuth client" } else { "" }
+        )),
+        Destination::Domain(origin) => match found.iter().find(|aud| is_cloud_run(aud)) {
+            Some(service) => info(format!(
+                "aud is {}: fits if that is the Cloud Run service behind {}",
+                quoted(service),
+                quoted(origin)
+            )),
+            None if found.iter().any(|aud| is_for_url(aud, url)) => info(
+                "aud is for this URL: Identity-Aware Proxy accepts that of self-signed JWTs; Cloud Run doesn't"
+                    .to_owned(),
+            ),
+            None => client.and_then(|client| {
+                info(format!(
+                    "aud is {}: fits if Identity-Aware Proxy protects {} with this OAuth client",
+                    quoted(client),
+                    quoted(origin)
+                ))
+            }),
+        },
+        _ => None,
+    }
+}
+
+/// Whether an audience is this URL, or a pattern for it as Identity-Aware Proxy takes them.
+fn is_for_url(aud: &str, url: Option<&str>) -> bool {
+    let url = url.and_then(|url| url.split(['?', '#']).next()).unwrap_or_default();
+    aud == url
+        || aud.strip_suffix("/*").is_some_and(|start| {
+            url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
 }
 
 #[cfg(test)]

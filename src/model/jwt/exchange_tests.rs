@@ -106,6 +106,9 @@ fn token_endpoint_judges_an_assertion_by_its_own_rules() {
         let (found, messages) = told(&assertion(&changes), &expectation(TOKEN, None));
         assert_eq!(found, expected, "{changes}: {messages}");
     }
+    for host in ["oauth2", "https://oauth2.googleapis.com", "https://oauth2.googleapis.com/token/"] {
+        assert_eq!(told(&assertion(&json!({})), &expectation(host, None)).0, good, "{host}");
+    }
     let at = |reading: &Reading| told(reading, &expectation(TOKEN, None)).0;
     assert_eq!(at(&id_token(&json!({}))), "error assertion_expected");
     assert_eq!(at(&foreign(&json!({}))), "error assertion_expected");
@@ -316,4 +319,10 @@ fn self_signed_jwt_is_for_a_url_of_identity_aware_proxy_and_for_gateways() {
         let (found, messages) = told(&own(aud), &expectation(url, None));
         assert_eq!(found, expected, "{aud} for {url}: {messages}");
     }
+    let long = changed(
+        json!({"iss": ACCOUNT, "sub": ACCOUNT, "aud": "https://app.example.com/*", "iat": NOW, "exp": NOW + 7_200}),
+        &json!({}),
+    );
+    let (found, _) = told(&long, &expectation("https://app.example.com/x", None));
+    assert_eq!(found, "warning self_signed, info audience_unknown, warning lifetime_over_1h");
 }

@@ -229,6 +229,13 @@ impl Looked<'_> {
         match self.expectation.destination() {
             Destination::TokenEndpoint => self.at_token_endpoint(),
             Destination::Sts => self.at_sts(),
+            // What an account signed itself is exchanged there, whatever part of the address was given.
+            Destination::Api
+                if self.expectation.api.as_deref() == Some("oauth2")
+                    && self.reading.claims.text("iss").is_some_and(|iss| is_account(&iss)) =>
+            {
+                self.at_token_endpoint()
+            }
             _ => self.at_service(),
         }
         self.at_end();
@@ -408,7 +415,9 @@ impl Looked<'_> {
         let found = audiences(self.reading);
         let destination = self.expectation.destination();
         if self.expectation.audience.is_none()
-            && let Some(unsure) = found.first().and_then(|_| unsure(&found, &destination, self.expectation))
+            && let Some(unsure) = found
+                .first()
+                .and_then(|_| destination::unsure(&found, &destination, self.expectation.url.as_deref()))
         {
             let (severity, message) = unsure;
             return self.no("audience_unknown", severity, message, None);
@@ -463,9 +472,19 @@ impl Looked<'_> {
                     let message = format!("lifetime is {}; Google accepts at most 1h", words(length));
                     self.no("lifetime_over_1h", Severity::Error, message, self.wanted_token());
                 }
+                3_601.. if self.is_for_proxy() => {
+                    let message = format!("lives {}; Identity-Aware Proxy accepts 1h at most", words(length));
+                    self.no("lifetime_over_1h", Severity::Warning, message, None);
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Whether Identity-Aware Proxy can get it as a JWT that an account signed itself.
+    fn is_for_proxy(&self) -> bool {
+        matches!(self.expectation.destination(), Destination::AppEngine | Destination::Domain(_))
+            && self.reading.claims.text("iss").is_some_and(|iss| is_account(&iss))
     }
 
     fn to_google(&self) -> bool {
@@ -496,87 +515,6 @@ impl Looked<'_> {
             None,
         );
     }
-}
-
-/// What can't be told about the audiences of a token without knowing the service; `None` where the rule is plain.
-fn unsure(
-    found: &[String],
-    destination: &Destination,
-    expectation: &Expectation,
-) -> Option<(Severity, String)> {
-    let first = found.first()?;
-    let is_client = |aud: &&String| aud.ends_with(".apps.googleusercontent.com");
-    let client = found.iter().find(is_client);
-    let info = |message: String| Some((Severity::Info, message));
-    match destination {
-        Destination::CloudRun(origin) => {
-            let other = found.iter().find(|aud| destination::can_be_same_service(aud, origin))?;
-            (!found.contains(origin)).then_some(())?;
-            Some((
-                Severity::Warning,
-                format!(
-                    "aud is {}, which can be the other address of this service: impersona can't tell; Cloud Run \
-                     accepts both of its addresses",
-                    quoted(other)
-                ),
-            ))
-        }
-        Destination::Function(origin, None) => Some((
-            Severity::Error,
-            format!("a function expects its whole URL as aud, {origin}/NAME: enter the URL with its name"),
-        )),
-        Destination::AppEngine => match client {
-            Some(client) => {
-                info(format!("aud is {}: fits if it is Identity-Aware Proxy's OAuth client", quoted(client)))
-            }
-            // What an account signs itself is for the URL.
-            None if found.iter().any(|aud| is_for_url(aud, expectation)) => {
-                info("aud is this URL: Identity-Aware Proxy accepts that only of self-signed JWTs".to_owned())
-            }
-            None => Some((
-                Severity::Error,
-                format!("aud is {}: Identity-Aware Proxy expects the ID of its OAuth client", quoted(first)),
-            )),
-        },
-        Destination::Gateway => info(format!(
-            "aud is {}: fits if the API's definition lists it (x-google-audiences), or if it is https:// and the \
-             name of the managed service",
-            quoted(first)
-        )),
-        Destination::Domain(origin) if found.contains(origin) => info(format!(
-            "aud is this host: Cloud Run accepts it only as a custom audience of the service; otherwise it expects \
-             the run.app URL{}",
-            if client.is_some() { ", and Identity-Aware Proxy its OAuth client" } else { "" }
-        )),
-        Destination::Domain(origin) => match found.iter().find(|aud| destination::is_cloud_run(aud)) {
-            Some(service) => info(format!(
-                "aud is {}: fits if that is the Cloud Run service behind {}",
-                quoted(service),
-                quoted(origin)
-            )),
-            None if found.iter().any(|aud| is_for_url(aud, expectation)) => info(
-                "aud is for this URL: Identity-Aware Proxy accepts that of self-signed JWTs; Cloud Run doesn't"
-                    .to_owned(),
-            ),
-            None => client.and_then(|client| {
-                info(format!(
-                    "aud is {}: fits if Identity-Aware Proxy protects {} with this OAuth client",
-                    quoted(client),
-                    quoted(origin)
-                ))
-            }),
-        },
-        _ => None,
-    }
-}
-
-/// Whether an audience is this URL, or a pattern for it as Identity-Aware Proxy takes them.
-fn is_for_url(aud: &str, expectation: &Expectation) -> bool {
-    let url = expectation.url.as_deref().and_then(|url| url.split(['?', '#']).next()).unwrap_or_default();
-    aud == url
-        || aud.strip_suffix("/*").is_some_and(|start| {
-            url.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
 }
 
 #[cfg(test)]
