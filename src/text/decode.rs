@@ -103,7 +103,7 @@ fn read(bytes: &[u8]) -> (Zeroizing<String>, bool) {
     (text, exact)
 }
 
-/// The end of bytes that is no whole unit: half a character, unless something added a line end of one byte.
+/// An incomplete unit at the end: half a character, unless something added a line end of one byte.
 fn left_over(bytes: &[u8], unit: usize) -> Option<Option<char>> {
     let rest = &bytes[bytes.len() - bytes.len() % unit..];
     (!rest.iter().all(u8::is_ascii_whitespace)).then_some(None)
@@ -124,7 +124,7 @@ fn collect(chars: impl Iterator<Item = Option<char>>, bytes: &[u8]) -> (Zeroizin
 fn encoding(bytes: &[u8]) -> (Encoding, usize) {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => (Encoding::Utf8, 3),
-        [0xff, 0xfe, 0, 0, ..] if bytes.len() % 4 == 0 => (Encoding::Utf32 { little: true }, 4),
+        [0xff, 0xfe, 0, 0, ..] if bytes.len().is_multiple_of(4) => (Encoding::Utf32 { little: true }, 4),
         [0, 0, 0xfe, 0xff, ..] => (Encoding::Utf32 { little: false }, 4),
         [0xff, 0xfe, ..] => (Encoding::Utf16 { little: true }, 2),
         [0xfe, 0xff, ..] => (Encoding::Utf16 { little: false }, 2),
@@ -144,7 +144,7 @@ fn without_mark(bytes: &[u8]) -> Encoding {
     }
     // The most significant byte is always zero, and the next one is for most characters.
     let wide = |high: usize, next: usize| {
-        bytes.len() % 4 == 0 && zeros(high, 4) == units / 2 && zeros(next, 4) * 10 >= units / 2 * 9
+        bytes.len().is_multiple_of(4) && zeros(high, 4) == units / 2 && zeros(next, 4) * 10 >= units / 2 * 9
     };
     if wide(3, 2) {
         return Encoding::Utf32 { little: true };

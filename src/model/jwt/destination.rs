@@ -261,7 +261,7 @@ mod tests {
             "https://orders.example.com",
             "x",
         ] {
-            assert_eq!(can_be_same_service(hashed, other), false, "{other}");
+            assert!(!can_be_same_service(hashed, other), "{other}");
         }
     }
 

@@ -24,13 +24,15 @@ use crate::model::jwt::{
 
 const KID: &str = "signer";
 
+type Sign = dyn Fn(&[u8]) -> Vec<u8>;
+
 /// A key with its public half as a JWK and in DER.
 struct Signer {
     alg: &'static str,
     jwk: Value,
     /// SubjectPublicKeyInfo.
     info: Vec<u8>,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    sign: Box<Sign>,
 }
 
 impl Signer {
