@@ -105,15 +105,15 @@ fn what_is_open_is_read_again_as_the_new_caller_and_old_answers_count_for_nothin
     let old = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
     let before = screen.calls().len();
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
-    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "that answer was another caller's");
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(DEPLOYER));
+    assert_eq!(screen.app.shared.workspace.granted(DEPLOYER), None, "that answer was another caller's");
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(DEPLOYER));
     let asked: Vec<&Call> = screen.calls()[before..].iter().map(|(_, call)| *call).collect();
     assert!(asked.iter().any(|call| matches!(call, Call::ListAccounts { .. })));
     assert!(asked.iter().any(|call| matches!(call, Call::GetAccount { account } if account == DEPLOYER)));
     assert!(asked.iter().any(|call| matches!(call, Call::IdentifyCaller {})));
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == old)));
     screen.reply(old, Ok(Reply::from(Granted::from_names(&all))));
-    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "it comes too late");
+    assert_eq!(screen.app.shared.workspace.granted(DEPLOYER), None, "it comes too late");
     assert!(!screen.notice().contains("switched."), "cancelled calls cause no complaints");
 }
 
@@ -131,7 +131,7 @@ fn a_switch_that_fails_changes_nothing() {
     let error = ApiError::new(ErrorKind::Denied, "The caller lacks it.").with_next("Ask for it.");
     screen.send(Msg::Switched(Err(error)));
     assert!(screen.notice().contains("The caller lacks it. Ask for it."));
-    let caller = screen.app.shared.caller.value().and_then(|caller| caller.principal.as_deref());
+    let caller = screen.app.shared.session.caller.value().and_then(|caller| caller.principal.as_deref());
     assert_eq!(caller, Some("dev@example.com"));
 }
 
@@ -163,7 +163,7 @@ fn two_people_in_one_terminal_are_said_once() {
     screen.keys("j");
     screen.send(Msg::Callers(ops()));
     assert_eq!(screen.notice(), "", "once is enough; the header keeps saying it");
-    assert_eq!(screen.app.shared.other_login(), Some("ops@example.com"));
+    assert_eq!(screen.app.shared.session.other_login(), Some("ops@example.com"));
     // The same person isn't reported.
     let mut screen = known();
     screen.send(Msg::Callers(vec![choice(
@@ -171,14 +171,14 @@ fn two_people_in_one_terminal_are_said_once() {
         Some("dev@example.com"),
         CredentialSource::Gcloud("d".into()),
     )]));
-    assert_eq!((screen.notice(), screen.app.shared.other_login()), ("", None));
+    assert_eq!((screen.notice(), screen.app.shared.session.other_login()), ("", None));
 }
 
 #[test]
 fn caller_cannot_be_switched_during_a_write() {
     let mut screen = known();
     let write = super::writes::Write { what: "the policy of api@acme-prod".into(), check: String::new() };
-    screen.app.shared.writes.begin(super::msg::ReqId(9_999), write);
+    screen.app.shared.requests.writes.begin(super::msg::ReqId(9_999), write);
     screen.keys("i").typed("/keys/ci.json").keys("enter");
     assert!(wishes(&screen).is_empty());
     assert!(screen.notice().contains("Still writing the policy of api@acme-prod"), "{}", screen.notice());
@@ -194,7 +194,9 @@ fn panes_that_waited_do_not_wait_for_ever() {
     let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     assert_eq!(screen.owner(req), Owner::Pane(PaneId::Overview));
     screen.reply(req, Ok(Reply::from(Account::named(DEPLOYER))));
-    assert!(screen.app.shared.facts.get(DEPLOYER).is_some_and(|facts| facts.account.value().is_some()));
+    assert!(
+        screen.app.shared.workspace.facts.get(DEPLOYER).is_some_and(|facts| facts.account.value().is_some())
+    );
     assert_ne!(DEPLOYER, API);
 }
 
@@ -206,7 +208,7 @@ fn a_write_that_began_while_a_switch_was_loading_is_not_given_up() {
     let read = screen.asked(|call| matches!(call, Call::TestPermissions { .. }));
     let write = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     let about = Write { what: "a policy".into(), check: "look".into() };
-    screen.app.shared.writes.begin(write, about);
+    screen.app.shared.requests.writes.begin(write, about);
     switched(&mut screen, "ci@acme-ci.iam.gserviceaccount.com", &[]);
     let cancelled: Vec<_> = screen
         .effects
@@ -214,5 +216,5 @@ fn a_write_that_began_while_a_switch_was_loading_is_not_given_up() {
         .filter_map(|effect| if let Effect::Cancel(req) = effect { Some(*req) } else { None })
         .collect();
     assert!(cancelled.contains(&read) && !cancelled.contains(&write), "{cancelled:?}");
-    assert!(!screen.app.shared.writes.is_empty());
+    assert!(!screen.app.shared.requests.writes.is_empty());
 }

@@ -4,8 +4,7 @@
 use super::{
     AppState,
     msg::{Effect, Level, Msg, Now, Switched},
-    shared::{Cx, Facts, Out},
-    slot::Slot,
+    shared::{Cx, Out},
 };
 use crate::{
     http::{ApiError, ErrorKind},
@@ -24,14 +23,14 @@ impl AppState {
     }
 
     pub(super) fn on_callers(&mut self, choices: Vec<Choice>, out: &mut Out) {
-        self.shared.choices = choices;
+        self.shared.session.choices = choices;
         self.refresh_pickers();
         self.warn_of_other_login(out);
     }
 
     /// Said once: two different logins in one terminal explain many denials.
     pub(super) fn warn_of_other_login(&mut self, out: &mut Out) {
-        let Some(login) = self.shared.other_login().map(str::to_owned) else { return };
+        let Some(login) = self.shared.session.other_login().map(str::to_owned) else { return };
         if !std::mem::replace(&mut self.said_other_login, true) {
             let key = self.shared.keymap.key(crate::keymap::Action::Callers);
             let text = format!(
@@ -43,9 +42,11 @@ impl AppState {
 
     /// Switches to another caller; not during a write, because the old caller waits for its answer.
     pub(super) fn switch(&mut self, wish: Switch, out: &mut Out) {
-        if !self.shared.writes.is_empty() {
-            let text =
-                format!("Still writing {}: switch callers when that is done", self.shared.writes.what());
+        if !self.shared.requests.writes.is_empty() {
+            let text = format!(
+                "Still writing {}: switch callers when that is done",
+                self.shared.requests.writes.what()
+            );
             return self.say(Level::Warning, text, out);
         }
         match &wish {
@@ -60,7 +61,7 @@ impl AppState {
 
     /// Impersonates the opened account.
     pub(super) fn impersonate_opened(&mut self, out: &mut Out) {
-        match self.shared.opened.clone() {
+        match self.shared.workspace.opened.clone() {
             Some(account) => self.switch(Switch::Become(account), out),
             None => {
                 self.say(Level::Warning, "No account is open. Open the one to impersonate first".into(), out)
@@ -70,7 +71,7 @@ impl AppState {
 
     /// Switches back to the caller before.
     pub(super) fn caller_back(&mut self, out: &mut Out) {
-        if self.shared.callers_before.is_empty() {
+        if self.shared.session.callers_before().is_empty() {
             return self.say(Level::Warning, "You haven't switched callers".into(), out);
         }
         self.switch(Switch::Back, out);
@@ -90,23 +91,11 @@ impl AppState {
         self.overlays
             .retain(|overlay| !matches!(overlay, Overlay::Confirm { yes, .. } if yes.is_of_caller()));
         let name = switched.caller.principal.clone().unwrap_or_else(|| switched.caller.source.clone());
-        let shared = &mut self.shared;
-        shared.caller = Slot::of(switched.caller);
-        shared.callers_before = switched.before;
-        shared.badge = super::badge(&switched.endpoints);
-        shared.endpoints = switched.endpoints;
-        shared.machine = Slot::default();
-        shared.projects = Slot::default();
-        shared.tested.clear();
-        // Staged edits are kept, and moved onto the policy as the new caller reads it.
-        shared.facts.retain(|_, facts| facts.staged_changes() > 0);
-        for facts in shared.facts.values_mut() {
-            let (staged, policy) = (facts.staged.take(), std::mem::take(&mut facts.policy));
-            *facts = Facts { staged, policy, ..Facts::default() };
-        }
+        self.shared.session.switch(switched);
+        self.shared.workspace.forget_caller();
         self.ask_caller(now, out);
-        let (opened, focus) = (self.shared.opened.clone(), self.focus);
-        match self.shared.project.clone() {
+        let (opened, focus) = (self.shared.workspace.opened.clone(), self.focus);
+        match self.shared.workspace.project.clone() {
             Some(project) => self.open_project(now, project, out),
             None => self.panes.accounts = Default::default(),
         }
@@ -116,8 +105,7 @@ impl AppState {
             let mut cx = Cx { shared: &mut self.shared, now, out };
             self.panes.get_mut(self.pane).on_show(&mut cx);
         }
-        let staged: usize = self.shared.facts.values().map(Facts::staged_changes).sum();
-        let kept = match staged {
+        let kept = match self.shared.workspace.staged_changes() {
             0 => String::new(),
             1 => "; 1 staged edit kept, to be written as that caller".to_owned(),
             count => format!("; {count} staged edits kept, to be written as that caller"),
@@ -127,10 +115,8 @@ impl AppState {
 
     /// All pending answers are for the old caller: each pane is told that they were cancelled.
     fn give_up_all(&mut self, now: Now, out: &mut Out) {
-        let awaited = self.shared.awaited.iter().map(|(req, call)| (*req, call.owner));
         // Writes are never cancelled, not even one that began while the switch was loading.
-        let awaited: Vec<_> = awaited.filter(|(req, _)| !self.shared.writes.holds(*req)).collect();
-        for (req, owner) in awaited {
+        for (req, owner) in self.shared.requests.cancellable() {
             out.effects.push(Effect::Cancel(req));
             let gone = ApiError::new(ErrorKind::Cancelled, "The caller was switched.");
             self.on_msg(now, Msg::Reply { req, owner, reply: Err(gone) }, out);

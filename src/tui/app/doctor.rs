@@ -63,12 +63,12 @@ impl AppState {
         if !(refusal.is_mint() || of_caller || SEEN.contains(&name)) {
             return;
         }
-        let caller = self.shared.caller.value().cloned();
+        let caller = self.shared.session.caller.value().cloned();
         if (refusal.is_mint() || name == "SetIAMPolicy")
             && let Some(failure) = LastFailure::of(error, now.utc)
         {
             let principal = caller.as_ref().and_then(|caller| caller.principal.clone());
-            let endpoint = self.shared.endpoints.url(Service::Iam).to_owned();
+            let endpoint = self.shared.session.endpoints().url(Service::Iam).to_owned();
             out.effects.push(Effect::KeepFailure(Box::new(failure.by(principal, endpoint))));
         }
         let request = self.panes.mint.request(req).cloned();
@@ -88,7 +88,7 @@ impl AppState {
         let in_mint = self.focused() == PaneId::Mint;
         let shown = self.panes.get(self.focused()).denial(&self.shared).map(|error| Denied {
             error: error.clone(),
-            caller: self.shared.caller.value().cloned(),
+            caller: self.shared.session.caller.value().cloned(),
             request: self.panes.mint.refused_request().filter(|_| in_mint).cloned(),
         });
         let first = shown.clone().filter(|_| in_mint);
@@ -99,7 +99,7 @@ impl AppState {
         let Some(mut doctor) = Doctor::new(denied, now.utc) else {
             return self.say(Level::Info, sentence, out);
         };
-        if self.shared.caller.value().is_some() {
+        if self.shared.session.caller.value().is_some() {
             self.examine(&mut doctor, false, now, out);
         }
         // Enabling continues even if its overlay was closed.
@@ -137,11 +137,11 @@ impl AppState {
     /// The caller's identity is known now, or better than `before`: earlier denials were denials to that
     /// caller, and an open doctor examines again as that caller.
     pub(super) fn doctor_meets_caller(&mut self, before: &Option<Caller>, now: Now, out: &mut Out) {
-        if before.as_ref() == self.shared.caller.value() {
+        if before.as_ref() == self.shared.session.caller.value() {
             return;
         }
         if let Some(denied) = self.denials.last.as_mut().filter(|denied| denied.caller == *before) {
-            denied.caller = self.shared.caller.value().cloned();
+            denied.caller = self.shared.session.caller.value().cloned();
         }
         let unmet = |overlay: &Overlay| match overlay {
             Overlay::Doctor(doctor) => doctor.caller.is_none() || doctor.caller == *before,
@@ -149,7 +149,7 @@ impl AppState {
         };
         let Some(at) = self.overlays.iter().position(unmet) else { return };
         let Overlay::Doctor(mut doctor) = self.overlays.remove(at) else { return };
-        doctor.caller = self.shared.caller.value().cloned();
+        doctor.caller = self.shared.session.caller.value().cloned();
         doctor.think(now.utc);
         self.examine(&mut doctor, false, now, out);
         self.overlays.insert(at, Overlay::Doctor(doctor));
@@ -214,7 +214,7 @@ impl AppState {
         reply: Result<Reply, ApiError>,
         out: &mut Out,
     ) {
-        self.shared.writes.end(enabling.id);
+        self.shared.requests.writes.end(enabling.id);
         let again = self.shared.keymap.key(Action::MintAgain);
         let (good, text) = match enabling.open(reply) {
             Ok(Enabled::On { service, project, after }) => {
@@ -247,7 +247,7 @@ impl AppState {
     pub(super) fn on_doctor_part(&mut self, req: ReqId, part: &Part) {
         // Once the operation has a name, the write is answered: the rest is up to Google.
         if matches!(part, Part::Enabling(_)) {
-            self.shared.writes.end(req);
+            self.shared.requests.writes.end(req);
         }
         let Some(doctor) = self.doctor() else { return };
         match (&mut doctor.doing, part) {
@@ -265,7 +265,7 @@ impl AppState {
     pub(super) fn do_step(&mut self, now: Now, what: StepAction, out: &mut Out) {
         match what {
             StepAction::Enable { service, project } => {
-                if self.shared.read_only {
+                if self.shared.session.read_only {
                     return self.say(
                         Level::Error,
                         "Read-only mode (--read-only): nothing is written".into(),
@@ -299,7 +299,7 @@ impl AppState {
             StepAction::OtherCaller => self.choose_caller(out),
             StepAction::Grant { account, member, permission, .. } => {
                 self.leave_doctor(now, out);
-                if self.shared.opened.as_deref() != Some(account.as_str()) {
+                if self.shared.workspace.opened.as_deref() != Some(account.as_str()) {
                     self.open_account(now, account, out);
                 }
                 let member = member.map(|member| Member::read(&member));
@@ -309,7 +309,7 @@ impl AppState {
             }
             StepAction::ReadPolicy(account) => {
                 self.leave_doctor(now, out);
-                if self.shared.opened.as_deref() != Some(account.as_str()) {
+                if self.shared.workspace.opened.as_deref() != Some(account.as_str()) {
                     self.open_account(now, account, out);
                 }
                 let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -362,7 +362,7 @@ impl AppState {
             what: format!("the state of {service} in project {project}"),
             check: commands::show_api(project, service),
         };
-        cx.shared.writes.begin(req.id, write);
+        cx.shared.requests.writes.begin(req.id, write);
         self.denials.enabling = Some(BeingEnabled { pending: req, api });
         if let Some(doctor) = self.doctor() {
             doctor.doing = Some(Doing::Enabling(req, flows::Enabling::default()));
@@ -378,7 +378,7 @@ impl AppState {
 
     /// Opens the picker of the quota project.
     pub(super) fn pick_charged(&mut self, now: Now, out: &mut Out) {
-        if !self.shared.projects.is_awaiting() && self.shared.caller.value().is_some() {
+        if !self.shared.workspace.projects.is_awaiting() && self.shared.session.caller.value().is_some() {
             self.search_projects(now, out);
         }
         self.overlays.push(Overlay::Picker(Box::new(Picker::charged(&self.shared))));

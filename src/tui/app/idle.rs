@@ -88,12 +88,12 @@ impl AppState {
     fn holds_secrets(&self) -> bool {
         !self.shared.shelf.items().is_empty()
             || !self.panes.inspect.is_empty()
-            || self.shared.copied.is_some()
+            || self.shared.shelf.copied().is_some()
     }
 
     /// Whether something is in progress that must not be cut off; it ends by itself.
     fn needs_time(&self) -> bool {
-        !self.shared.writes.is_empty() || self.panes.mint.minting()
+        !self.shared.requests.writes.is_empty() || self.panes.mint.minting()
     }
 
     fn wipe_idle(&mut self, now: Now, out: &mut Out) {
@@ -113,7 +113,6 @@ impl AppState {
     /// call is possible.
     pub(super) fn forget_secrets(&mut self, now: Now, out: &mut Out) {
         self.shared.shelf.wipe();
-        self.shared.copied = None;
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.inspect.wipe(&mut cx);
         self.panes.mint.cancel(&mut cx);

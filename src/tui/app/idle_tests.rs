@@ -18,7 +18,7 @@ const LIMIT: u64 = 15 * 60;
 /// A screen with a token on the shelf and an idle limit of 15 minutes.
 fn screen() -> Screen {
     let mut screen = Screen::with(Start { idle_wipe: Some(Duration::from_secs(LIMIT)), ..start() });
-    screen.app.shared.opened = Some(super::testing::DEPLOYER.into());
+    screen.app.shared.workspace.opened = Some(super::testing::DEPLOYER.into());
     screen.keys("t a ctrl-s");
     screen.answer_mint();
     assert_eq!(held(&screen), 1);
@@ -52,11 +52,11 @@ fn after_its_time_without_a_key_all_that_is_held_is_wiped_and_said_until_a_key_i
     screen.keys("4");
     screen.send(Msg::Input(Event::Paste("eyJhbGciOiJSUzI1NiJ9.e30.c2ln".into())));
     screen.keys("3 * y y");
-    assert!(screen.app.shared.shelf.revealed().is_some() && screen.app.shared.copied.is_some());
+    assert!(screen.app.shared.shelf.revealed().is_some() && screen.app.shared.shelf.copied().is_some());
     screen.wait(LIMIT);
     idle(&mut screen);
     assert!(held(&screen) == 0 && screen.app.shared.shelf.revealed().is_none());
-    assert!(screen.app.panes.inspect.is_empty() && screen.app.shared.copied.is_none());
+    assert!(screen.app.panes.inspect.is_empty() && screen.app.shared.shelf.copied().is_none());
     assert_eq!(wipes(&screen), 1);
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Forget)));
     assert!(screen.notice().contains("Wiped after 15m of inactivity"), "{}", screen.notice());
@@ -109,11 +109,11 @@ fn no_timer_runs_while_nothing_is_held_or_nothing_is_to_be_wiped() {
 fn what_is_under_way_is_waited_for_and_then_all_is_wiped_at_once() {
     let mut screen = screen();
     let write = Write { what: "a policy".into(), check: "look".into() };
-    screen.app.shared.writes.begin(ReqId(7_777), write);
+    screen.app.shared.requests.writes.begin(ReqId(7_777), write);
     screen.wait(LIMIT);
     idle(&mut screen);
     assert_eq!((held(&screen), waits(&screen).len()), (1, 1), "and no timer turns round and round");
-    screen.app.shared.writes.end(ReqId(7_777));
+    screen.app.shared.requests.writes.end(ReqId(7_777));
     screen.send(Msg::RecordsLost(1));
     assert_eq!(held(&screen), 0);
 }

@@ -185,7 +185,7 @@ impl AppState {
         {
             // No one waits for more of them now.
             let mut cx = Cx { shared: &mut self.shared, now, out };
-            let awaited = cx.shared.projects.stop();
+            let awaited = cx.shared.workspace.projects.stop();
             cx.cancel(awaited);
         } else if let Some(Overlay::Doctor(doctor)) = &closed {
             self.close_doctor(doctor, now, out);
@@ -276,7 +276,7 @@ impl AppState {
                 let on_shelf = self.place() == Place::Shelf;
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.mint.again(on_shelf, &mut cx);
-                if cx.shared.last_mint.is_some() {
+                if cx.shared.shelf.last_request().is_some() {
                     cx.intend(Intent::Show(PaneId::Mint));
                 }
             }
@@ -332,13 +332,14 @@ impl AppState {
         // What is being written is not lost.
         let written = self.panes.policy.writes_to();
         let lost = |name: &str, facts: &Facts| facts.staged_changes() > 0 && written != Some(name);
-        let lost = match self.shared.facts.iter().filter(|(name, facts)| lost(name, facts)).count() {
+        let lost = match self.shared.workspace.facts.iter().filter(|(name, facts)| lost(name, facts)).count()
+        {
             0 => None,
             1 => Some("1 account has unwritten edits.".to_owned()),
             count => Some(format!("{count} accounts have unwritten edits.")),
         };
-        let what = self.shared.writes.what();
-        let question = match (lost, self.shared.writes.is_empty()) {
+        let what = self.shared.requests.writes.what();
+        let question = match (lost, self.shared.requests.writes.is_empty()) {
             (None, true) => return self.leave(0, out),
             (None, false) => format!("Quit after {what} is written?"),
             (Some(lost), true) => format!("Quit and discard staged edits? {lost}"),
@@ -365,7 +366,7 @@ impl AppState {
         };
         let mut cx = Cx { shared: &mut self.shared, now, out };
         self.panes.policy.open_grant(permission, None, &mut cx);
-        if cx.shared.opened.is_some() {
+        if cx.shared.workspace.opened.is_some() {
             cx.intend(Intent::Show(PaneId::Policy));
         }
     }
@@ -374,7 +375,7 @@ impl AppState {
     fn open_selected(&mut self, now: Now, out: &mut Out) {
         if self.focus == Focus::List
             && let Some(account) = self.panes.accounts.selected()
-            && self.shared.opened.as_deref() != Some(account.email.as_str())
+            && self.shared.workspace.opened.as_deref() != Some(account.email.as_str())
         {
             let email = account.email.clone();
             self.open_account(now, email, out);
@@ -390,7 +391,7 @@ impl AppState {
     fn open_mint_menu(&mut self, now: Now, out: &mut Out) {
         // On the list, `t` means the account under the cursor; elsewhere the opened one.
         self.open_selected(now, out);
-        let (title, actions) = match self.shared.opened.as_deref() {
+        let (title, actions) = match self.shared.workspace.opened.as_deref() {
             Some(account) => (
                 format!("Mint for {}", crate::model::account::short(account)),
                 vec![
@@ -420,7 +421,7 @@ impl AppState {
         match self.panes.get(self.focused()).copy(action, &self.shared, now.utc) {
             Ok(effect) => {
                 if let Effect::Copy(clip) = &effect {
-                    self.shared.copied = clip.held().cloned();
+                    self.shared.shelf.set_copied(clip.held().cloned());
                 }
                 out.effects.push(effect);
             }

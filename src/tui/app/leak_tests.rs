@@ -156,7 +156,7 @@ async fn nothing_that_can_be_printed_of_a_run_holds_a_credential() {
     let emulator = Emulator::start(Options { port: 0, world: World::demo() }).await.expect("an emulator");
     let mut run = Run::start(&emulator).await;
     run.keys("enter").await;
-    assert_eq!(run.screen.app.shared.opened.as_deref(), Some(DEPLOYER));
+    assert_eq!(run.screen.app.shared.workspace.opened.as_deref(), Some(DEPLOYER));
     for mint in MINTS {
         run.mint(mint).await;
     }

@@ -104,12 +104,12 @@ fn the_metadata_server_needs_no_open_account_and_is_looked_for_when_its_form_ope
     assert_eq!(last_mint(&screen).account, "default", "minting doesn't wait for the search");
     let machine = Machine { project: "acme-prod".into(), ..Machine::default() };
     screen.reply(req, Ok(Reply::from(machine)));
-    assert!(screen.app.shared.machine.value().is_some());
+    assert!(screen.app.shared.workspace.machine.value().is_some());
     // Searched again: earlier results are dropped if the server is gone.
     screen.keys("esc esc t m");
     let req = screen.asked(|call| matches!(call, Call::GetMachine {}));
     screen.reply(req, Err(ApiError::new(ErrorKind::Timeout, "nobody answers")));
-    assert_eq!(screen.app.shared.machine.value(), None);
+    assert_eq!(screen.app.shared.workspace.machine.value(), None);
 }
 
 #[test]
@@ -199,7 +199,11 @@ fn a_request_is_put_back_into_its_form_to_be_changed_in_one_field() {
     screen.answer_mint();
     // Another account is opened meanwhile.
     screen.keys("0 j enter 3 e");
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(DEPLOYER), "the form is that of its account");
+    assert_eq!(
+        screen.app.shared.workspace.opened.as_deref(),
+        Some(DEPLOYER),
+        "the form is that of its account"
+    );
     assert_eq!((screen.app.pane, screen.app.place()), (PaneId::Mint, Place::Form));
     screen.typed("/v2").keys("ctrl-s");
     let request = last_mint(&screen);
@@ -333,13 +337,13 @@ fn enter_on_a_whole_delegate_goes_on_and_swaps_it_for_no_other() {
 fn a_draft_is_marked_until_it_was_sent_itself() {
     let mut screen = Screen::ready();
     screen.keys("enter t i").typed("https://draft").keys("esc T");
-    assert_eq!(screen.app.shared.drafts, [DEPLOYER]);
+    assert_eq!(screen.app.shared.workspace.drafts, [DEPLOYER]);
     screen.keys("t a ctrl-s");
     screen.answer_mint();
-    assert_eq!(screen.app.shared.drafts, [DEPLOYER], "the other form still holds what was typed");
+    assert_eq!(screen.app.shared.workspace.drafts, [DEPLOYER], "the other form still holds what was typed");
     screen.keys("t i").typed(".example").keys("ctrl-s");
     screen.answer_mint();
-    assert!(screen.app.shared.drafts.is_empty());
+    assert!(screen.app.shared.workspace.drafts.is_empty());
 }
 
 #[test]

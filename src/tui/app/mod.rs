@@ -4,9 +4,12 @@
 pub mod clip;
 pub mod msg;
 pub(crate) mod notice;
+pub(crate) mod requests;
+pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod shelf;
 pub(crate) mod slot;
+pub(crate) mod workspace;
 pub(crate) mod writes;
 
 mod callers;
@@ -34,7 +37,7 @@ mod tests;
 #[cfg(test)]
 mod wipe_tests;
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use ratatui::layout::{Rect, Size};
@@ -55,10 +58,11 @@ use doctor::Denials;
 use idle::Idle;
 use msg::{Effect, Intent, Level, Msg, Now, Owner, PaneId, TimerId};
 use notice::Notice;
-use shared::{Cx, EndpointBadge, Out, Shared};
+use requests::Requests;
+use session::Session;
+use shared::{Cx, Out, Shared};
 use shelf::Shelf;
-use slot::Slot;
-use writes::Writes;
+use workspace::Workspace;
 
 /// After this long, waiting is shown.
 pub(crate) const SLOW: Duration = Duration::from_millis(200);
@@ -133,51 +137,17 @@ pub struct AppState {
     start: Option<(Option<String>, Option<PaneId>)>,
 }
 
-/// The header's badge for endpoints that aren't Google's.
-fn badge(endpoints: &Endpoints) -> Option<EndpointBadge> {
-    let only_some = endpoints.partly_overridden();
-    let host = endpoints.overridden().into_iter().next().map(|(_, host)| host);
-    host.map(|host| EndpointBadge { host, only_some })
-}
-
 impl AppState {
     /// The initial state.
     pub fn new(start: Start, size: Size) -> AppState {
-        let caller = match start.caller {
-            Ok(caller) => Slot::of(caller),
-            Err(error) => Slot::failed(error),
-        };
-        let badge = badge(&start.endpoints);
         AppState {
             shared: Shared {
-                caller,
-                choices: Vec::new(),
-                callers_before: Vec::new(),
-                project: start.project,
-                project_info: Slot::default(),
-                ancestors: Slot::default(),
-                projects: Slot::default(),
-                opened: None,
-                facts: HashMap::new(),
-                tested: HashMap::new(),
-                roles: HashMap::new(),
-                writes: Writes::default(),
-                production: start.production,
-                machine: Slot::default(),
+                session: Session::new(&start),
+                workspace: Workspace { project: start.project, ..Workspace::default() },
                 shelf: Shelf::default(),
-                copied: None,
-                last_mint: None,
-                drafts: Vec::new(),
+                requests: Requests::default(),
                 remembered: start.remembered,
                 keymap: start.keymap,
-                endpoints: start.endpoints,
-                demo: start.demo,
-                read_only: start.read_only,
-                questions_per_second: start.questions_per_second,
-                badge,
-                skew: None,
-                awaited: HashMap::new(),
-                last_req: 0,
             },
             panes: Panes::default(),
             pane: PaneId::Overview,
@@ -225,7 +195,7 @@ impl AppState {
 
     /// Whether the program only waits for a write, with the terminal restored.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.shared.writes.leaving().is_some()
+        self.shared.requests.writes.leaving().is_some()
     }
 
     /// The place of the keyboard.
@@ -267,7 +237,7 @@ impl AppState {
             Msg::Timer(TimerId::Patience) if self.is_leaving() => self.abandon(out),
             Msg::Timer(timer) => return self.on_timer(timer),
             Msg::Reply { req, owner, reply } => {
-                if self.shared.awaited.remove(&req).is_none() {
+                if !self.shared.requests.end(req) {
                     return false;
                 }
                 self.note_denial(req, &reply, now, out);
@@ -296,7 +266,7 @@ impl AppState {
                 }
             },
             Msg::Http(record) => {
-                self.shared.skew = record.skew.or(self.shared.skew);
+                self.shared.session.skew = record.skew.or(self.shared.session.skew);
                 if record.status == Some(429) {
                     self.panes.accounts.slowed(&mut Cx { shared: &mut self.shared, now, out });
                 }
@@ -358,16 +328,16 @@ impl AppState {
 
     /// Ends the program. It first waits for a write in progress, with the terminal restored; asked twice, it doesn't.
     fn leave(&mut self, code: u8, out: &mut Out) {
-        if self.shared.writes.is_empty() {
+        if self.shared.requests.writes.is_empty() {
             out.effects.push(Effect::Quit(code));
         } else if self.is_leaving() {
             self.abandon(out);
         } else {
-            self.shared.writes.leave(code);
+            self.shared.requests.writes.leave(code);
             let seconds = writes::PATIENCE.as_secs();
             let line = format!(
                 "waiting up to {seconds} s for {} to be written; ctrl-c stops waiting",
-                self.shared.writes.what()
+                self.shared.requests.writes.what()
             );
             out.effects.extend([Effect::GiveBack(line), Effect::After(TimerId::Patience, writes::PATIENCE)]);
         }
@@ -375,12 +345,14 @@ impl AppState {
 
     /// Leaves, saying for each write with an unknown outcome which command checks it.
     fn abandon(&mut self, out: &mut Out) {
-        out.effects.extend(self.shared.writes.unknown().into_iter().map(Effect::Farewell));
-        out.effects.push(Effect::Quit(self.shared.writes.leaving().unwrap_or(1)));
+        out.effects.extend(self.shared.requests.writes.unknown().into_iter().map(Effect::Farewell));
+        out.effects.push(Effect::Quit(self.shared.requests.writes.leaving().unwrap_or(1)));
     }
 
     fn leave_when_written(&mut self, out: &mut Out) {
-        if let Some(code) = self.shared.writes.leaving().filter(|_| self.shared.writes.is_empty()) {
+        if let Some(code) =
+            self.shared.requests.writes.leaving().filter(|_| self.shared.requests.writes.is_empty())
+        {
             let said = self.notice.take().map(|notice| Effect::Farewell(notice.text));
             out.effects.extend(said);
             out.effects.push(Effect::Quit(code));
@@ -412,9 +384,9 @@ impl AppState {
             out.effects.push(Effect::After(TimerId::Second, Duration::from_millis(1_000 - past.min(999))));
         }
         self.time_idle(now, out);
-        if !self.shared.awaited.is_empty() && !self.spinning {
+        if !self.shared.requests.is_empty() && !self.spinning {
             self.spinning = true;
-            let wait = if self.shared.slow(now) { SPIN } else { SLOW };
+            let wait = if self.shared.requests.slow(now) { SPIN } else { SLOW };
             out.effects.push(Effect::After(TimerId::Spinner, wait));
         }
     }
@@ -428,7 +400,7 @@ impl AppState {
 
     fn search_projects(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        cx.read(Owner::Root, ops::search_projects(), |shared| &mut shared.projects);
+        cx.read(Owner::Root, ops::search_projects(), |shared| &mut shared.workspace.projects);
     }
 
     fn refresh_pickers(&mut self) {
@@ -440,14 +412,14 @@ impl AppState {
     }
 
     fn pick_project(&mut self, now: Now, out: &mut Out) {
-        if !self.shared.projects.is_awaiting() && self.shared.caller.value().is_some() {
+        if !self.shared.workspace.projects.is_awaiting() && self.shared.session.caller.value().is_some() {
             self.search_projects(now, out);
         }
         self.overlays.push(Overlay::Picker(Box::new(Picker::projects(&self.shared))));
     }
 
     fn found_projects(&mut self, page: Vec<Project>) {
-        self.shared.projects.add_page(page);
+        self.shared.workspace.projects.add_page(page);
         self.refresh_pickers();
     }
 }

@@ -24,7 +24,7 @@ fn stage(screen: &mut Screen, etag: &str) {
 }
 
 fn members(screen: &Screen, account: &str) -> Vec<String> {
-    let staged = screen.app.shared.facts[account].staged.as_ref();
+    let staged = screen.app.shared.workspace.facts[account].staged.as_ref();
     let changes = staged.map(Staged::changes).unwrap_or_default();
     changes.iter().map(|change| change.member.as_str().to_owned()).collect()
 }
@@ -42,9 +42,9 @@ fn staged_edits_stay_when_the_account_is_opened_again_by_its_id() {
         screen.calls().into_iter().filter(|(_, call)| matches!(call, Call::TestPermissions { .. })).count();
     assert_eq!(own, 2);
     screen.reply(by_id, details(DEPLOYER));
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(DEPLOYER));
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(DEPLOYER));
     assert_eq!(members(&screen, DEPLOYER), ["user:a@example.com"]);
-    assert!(!screen.app.shared.facts.contains_key(ID));
+    assert!(!screen.app.shared.workspace.facts.contains_key(ID));
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == twice)));
 }
 
@@ -57,8 +57,8 @@ fn staged_edits_stay_when_they_were_staged_under_the_id() {
     screen.reply(by_email, details(DEPLOYER));
     screen.reply(by_id, details(DEPLOYER));
     assert_eq!(members(&screen, DEPLOYER), ["user:a@example.com"]);
-    assert_eq!(screen.app.shared.facts[DEPLOYER].policy.value().and_then(Policy::etag), Some("A"));
-    assert!(!screen.app.shared.facts.contains_key(ID));
+    assert_eq!(screen.app.shared.workspace.facts[DEPLOYER].policy.value().and_then(Policy::etag), Some("A"));
+    assert!(!screen.app.shared.workspace.facts.contains_key(ID));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn write_ends_under_the_email_when_that_arrives_meanwhile() {
     screen.keys("z");
     assert_eq!(screen.notice(), "This policy is being written: wait for the result");
     screen.reply(req, Ok(applied(policy("B", &[]))));
-    assert!(members(&screen, DEPLOYER).is_empty() && !screen.app.shared.facts.contains_key(ID));
+    assert!(members(&screen, DEPLOYER).is_empty() && !screen.app.shared.workspace.facts.contains_key(ID));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn form_keeps_its_text_when_the_email_arrives() {
     screen.reply(req, Ok(Reply::from(Account::named(API))));
     screen.keys("t a ctrl-s");
     screen.answer_mint();
-    assert!(screen.app.shared.has_draft(DEPLOYER), "another form was sent");
+    assert!(screen.app.shared.workspace.has_draft(DEPLOYER), "another form was sent");
     open(&mut screen, DEPLOYER);
     screen.keys("t i ctrl-s");
     let What::IdToken { audience, .. } = &screen.mints()[1].what else { panic!("{:?}", screen.mints()) };
@@ -132,5 +132,5 @@ fn form_closes_after_its_mint_when_the_email_arrives_meanwhile() {
     screen.reply(by_id, details(DEPLOYER));
     screen.answer_mint();
     assert_eq!(screen.app.place(), Place::Shelf);
-    assert!(!screen.app.shared.has_draft(DEPLOYER));
+    assert!(!screen.app.shared.workspace.has_draft(DEPLOYER));
 }

@@ -17,7 +17,7 @@ fn answer(screen: &mut Screen, policy: Result<Policy, ApiError>) {
 
 /// Changes staged; none where nothing was ever staged.
 fn count(screen: &Screen) -> Option<usize> {
-    screen.app.shared.facts[DEPLOYER].staged.as_ref().map(|staged| staged.changes().len())
+    screen.app.shared.workspace.facts[DEPLOYER].staged.as_ref().map(|staged| staged.changes().len())
 }
 
 /// What is staged, as `+user:a@example.com`.
@@ -27,7 +27,7 @@ fn signs(screen: &Screen) -> Vec<String> {
         Op::Remove => '-',
         Op::Change => '~',
     };
-    let staged = screen.app.shared.facts[DEPLOYER].staged.as_ref();
+    let staged = screen.app.shared.workspace.facts[DEPLOYER].staged.as_ref();
     let changes = staged.map(Staged::changes).unwrap_or_default();
     changes.iter().map(|change| format!("{}{}", sign(change.op), change.member.as_str())).collect()
 }
@@ -150,7 +150,7 @@ fn what_is_ahead_of_one_policy_waits_for_no_other() {
     assert!(!screen.notice().contains("Nothing staged"), "{}", screen.notice());
     screen.keys("r");
     answer(&mut screen, Ok(policy("X", &["user:a@example.com"])));
-    assert!(screen.app.shared.facts[API].staged.is_none());
+    assert!(screen.app.shared.workspace.facts[API].staged.is_none());
     let own = policy("N", &["user:new@example.com"]);
     screen.reply(of_deployer, Ok(Reply::from(own)));
     assert_eq!((count(&screen), staged(&screen).base().etag()), (Some(1), Some("N")));
@@ -163,13 +163,13 @@ fn nothing_is_staged_over_a_policy_that_is_under_another_name_by_now() {
     let lint = screen.asked(|call| matches!(call, Call::LintCondition { .. }));
     // An account goes by its e-mail from when that is known, and with it all that was read.
     let known = Account::named("known@acme-prod.iam.gserviceaccount.com");
-    screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").account.set(known);
+    screen.app.shared.workspace.facts.get_mut(DEPLOYER).expect("it is open").account.set(known);
     screen.app.shared.call_by_email("known@acme-prod.iam.gserviceaccount.com");
     screen.reply(lint, Ok(Reply::Lints(Box::default())));
     assert_eq!(said(&screen).0, Some(Level::Error));
     assert!(screen.notice().contains("hasn't been read"), "{}", screen.notice());
     assert_eq!((readings(&screen), screen.app.place()), (1, Place::Policy));
-    assert!(screen.app.shared.facts.values().all(|facts| facts.staged.is_none()));
+    assert!(screen.app.shared.workspace.facts.values().all(|facts| facts.staged.is_none()));
 }
 
 #[test]
@@ -194,8 +194,9 @@ fn only_who_is_known_not_to_edit_is_held_back_and_told_what_is_left() {
     for (alone, by_dozen, may) in answers {
         let screen = || {
             let mut screen = editing();
-            screen.app.shared.facts_mut(DEPLOYER).granted = alone.map_or_else(Default::default, Slot::of);
-            screen.app.shared.tested.extend(by_dozen.map(|granted| (DEPLOYER.to_owned(), granted)));
+            screen.app.shared.workspace.facts_mut(DEPLOYER).granted =
+                alone.map_or_else(Default::default, Slot::of);
+            screen.app.shared.workspace.tested.extend(by_dozen.map(|granted| (DEPLOYER.to_owned(), granted)));
             screen.keys("g j");
             screen
         };
@@ -246,7 +247,7 @@ fn each_row_is_changed_or_revoked_or_says_why_not() {
     // Before any account is open there is no row at all.
     let mut screen = Screen::with(crate::tui::app::testing::start());
     screen.keys("p e");
-    assert_eq!(screen.app.shared.opened, None);
+    assert_eq!(screen.app.shared.workspace.opened, None);
     assert!(screen.notice().contains("Select the grant to edit first"), "{}", screen.notice());
 }
 
@@ -299,7 +300,8 @@ fn undo_and_redo_say_so_only_where_there_is_nothing_left() {
 
 #[test]
 fn what_is_staged_and_what_is_half_filled_in_mark_an_account_each_by_itself() {
-    let marked = |screen: &Screen| [DEPLOYER, API].map(|account| screen.app.shared.has_draft(account));
+    let marked =
+        |screen: &Screen| [DEPLOYER, API].map(|account| screen.app.shared.workspace.has_draft(account));
     let mut screen = editing();
     assert_eq!(marked(&screen), [false, false]);
     screen.keys("a ctrl-s");
@@ -336,7 +338,7 @@ fn a_grant_that_is_refused_puts_the_cursor_on_the_first_field_that_is_wrong() {
 fn a_request_that_was_copied_closes_its_form() {
     let mut screen = editing();
     let none = Granted::from_names::<&str>(&[]);
-    screen.app.shared.facts.get_mut(DEPLOYER).expect("it is open").granted.set(none);
+    screen.app.shared.workspace.facts.get_mut(DEPLOYER).expect("it is open").granted.set(none);
     screen.keys("a ctrl-s");
     assert_eq!((screen.app.place(), count(&screen)), (Place::Policy, None));
     assert_eq!(screen.effects.iter().filter(|effect| matches!(effect, Effect::Copy(_))).count(), 1);

@@ -58,7 +58,7 @@ fn editing() -> Screen {
 }
 
 fn staged(screen: &Screen) -> &Staged {
-    screen.app.shared.facts[DEPLOYER].staged.as_ref().expect("something is staged")
+    screen.app.shared.workspace.facts[DEPLOYER].staged.as_ref().expect("something is staged")
 }
 
 fn writes(screen: &Screen) -> Vec<(ReqId, flows::Request)> {
@@ -105,7 +105,7 @@ fn a_grant_is_staged_reviewed_and_only_then_written() {
 fn a_grant_ends_by_googles_clock_and_says_so_when_clocks_differ() {
     let end = |skew| {
         let mut screen = editing();
-        screen.app.shared.skew = skew;
+        screen.app.shared.session.skew = skew;
         screen.keys("a ctrl-s");
         let condition = staged(&screen).changes()[0].condition.clone().expect("for an hour");
         let end: jiff::Timestamp = condition.expression().split('"').nth(1).unwrap().parse().unwrap();
@@ -183,8 +183,8 @@ fn a_write_that_is_done_says_so_and_the_callers_own_grant_is_watched() {
     let (mut screen, req) = written();
     let after = policy("B", &["user:a@example.com", "user:dev@example.com"]);
     screen.reply(req, Ok(applied(after)));
-    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none());
-    assert!(screen.app.shared.writes.is_empty());
+    assert!(screen.app.shared.workspace.facts[DEPLOYER].staged.is_none());
+    assert!(screen.app.shared.requests.writes.is_empty());
     let watch = screen.asked(|call| matches!(call, Call::WatchGrant { .. }));
     screen.reply(
         watch,
@@ -202,16 +202,16 @@ fn tests(screen: &Screen) -> Vec<ReqId> {
 fn asks_anew(screen: &mut Screen, asked_before: usize) {
     let asked = tests(screen);
     assert_eq!(asked.len(), asked_before + 1, "once");
-    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "what was said before the write is old");
+    assert_eq!(screen.app.shared.workspace.granted(DEPLOYER), None, "what was said before the write is old");
     screen.reply(asked[asked_before], Ok(Reply::from(Granted::from_names::<&str>(&[]))));
-    assert!(screen.app.shared.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
+    assert!(screen.app.shared.workspace.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
 }
 
 #[test]
 fn permissions_are_tested_again_after_any_write() {
     let mut screen = editing();
     let all: Vec<&str> = MATRIX.iter().map(|permission| permission.name).collect();
-    screen.app.shared.tested.insert(DEPLOYER.into(), Granted::from_names(&all));
+    screen.app.shared.workspace.tested.insert(DEPLOYER.into(), Granted::from_names(&all));
     screen.keys("j D s enter enter");
     let (req, request) = writes(&screen).pop().expect("it is being written");
     assert!(matches!(request.edits[..], [Edit::Revoke(_)]), "{:?}", request.edits);
@@ -326,9 +326,9 @@ fn quitting_with_something_staged_asks() {
 fn what_is_staged_belongs_to_its_account_and_the_list_marks_it() {
     let mut screen = editing();
     screen.keys("a ctrl-s 0 j enter p");
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
-    assert!(screen.app.shared.facts[API].staged.is_none());
-    assert_eq!([DEPLOYER, API].map(|account| screen.app.shared.has_draft(account)), [true, false]);
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(API));
+    assert!(screen.app.shared.workspace.facts[API].staged.is_none());
+    assert_eq!([DEPLOYER, API].map(|account| screen.app.shared.workspace.has_draft(account)), [true, false]);
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn grant_becomes_a_request_when_the_caller_cannot_edit() {
 #[test]
 fn read_only_writes_nothing_from_the_screen_either() {
     let mut screen = editing();
-    screen.app.shared.read_only = true;
+    screen.app.shared.session.read_only = true;
     screen.keys("a ctrl-s s enter");
     assert!(writes(&screen).is_empty() && screen.notice().contains("read-only"));
 }
@@ -375,7 +375,9 @@ fn a_policy_that_is_read_again_keeps_what_is_staged() {
 fn a_grant_made_ahead_of_the_policy_is_staged_when_the_policy_is_there() {
     let mut screen = reading();
     screen.keys("a ctrl-s");
-    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none() && screen.notice().contains("Reading"));
+    assert!(
+        screen.app.shared.workspace.facts[DEPLOYER].staged.is_none() && screen.notice().contains("Reading")
+    );
     let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
     screen.reply(req, Ok(Reply::from(policy("N", &["user:new@example.com"]))));
     assert_eq!((staged(&screen).base().etag(), staged(&screen).changes().len()), (Some("N"), 1));
@@ -388,7 +390,7 @@ fn a_grant_made_ahead_of_a_policy_that_cannot_be_read_is_said_to_be_lost() {
     screen.keys("a ctrl-s");
     let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
     screen.reply(req, Err(denied()));
-    assert!(screen.app.shared.facts[DEPLOYER].staged.is_none());
+    assert!(screen.app.shared.workspace.facts[DEPLOYER].staged.is_none());
     assert!(screen.notice().contains("Nothing staged"), "{}", screen.notice());
 }
 
@@ -436,7 +438,7 @@ fn every_guard_stops_the_first_enter() {
     assert!(writes(&screen).is_empty(), "the last administrator");
     // Production asks for the name even without other warnings.
     let mut screen = editing();
-    screen.app.shared.production.push("acme-prod".into());
+    screen.app.shared.session.production.push("acme-prod".into());
     screen.keys("a ctrl-s s enter");
     assert_eq!((writes(&screen).len(), screen.app.place()), (0, Place::ReviewTyping));
 }

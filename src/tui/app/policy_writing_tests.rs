@@ -97,12 +97,12 @@ fn every_key_edits_again_once_the_answer_has_come() {
 fn another_accounts_policy_is_edited_while_one_is_being_written() {
     let (mut screen, _) = written();
     screen.keys("0 j enter p");
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(API));
     let req = screen.asked(|call| matches!(call, Call::GetPolicy { account } if account == API));
     screen.reply(req, Ok(Reply::from(policy("X", &["user:a@example.com"]))));
     for (keys, count) in [("a ctrl-s", 1), ("z", 0), ("Z", 1)] {
         screen.keys(keys);
-        let staged = screen.app.shared.facts[API].staged.as_ref().expect("something is staged");
+        let staged = screen.app.shared.workspace.facts[API].staged.as_ref().expect("something is staged");
         assert_eq!(staged.changes().len(), count, "{keys}: {}", screen.notice());
     }
 }
@@ -128,7 +128,7 @@ fn says(severity: &str) -> Lint {
 }
 
 fn is_staged(screen: &Screen) -> bool {
-    screen.app.shared.facts[DEPLOYER].staged.as_ref().is_some_and(|staged| !staged.is_empty())
+    screen.app.shared.workspace.facts[DEPLOYER].staged.as_ref().is_some_and(|staged| !staged.is_empty())
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn quit_mentions_staged_edits_when_another_policy_is_written() {
     let alone = asked_on_quitting(&mut screen);
     assert!(alone.starts_with("Quit after the policy of deployer@acme-prod is written?"), "{alone}");
     let of_api = Staged::with(policy("X", &[]), &staged(&screen).changes());
-    screen.app.shared.facts.entry(API.to_owned()).or_default().staged = Some(of_api);
+    screen.app.shared.workspace.facts.entry(API.to_owned()).or_default().staged = Some(of_api);
     let both = asked_on_quitting(screen.keys("n"));
     assert!(
         both.contains("1 account has unwritten edits") && both.contains("is written, and discard"),

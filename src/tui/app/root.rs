@@ -18,7 +18,7 @@ impl AppState {
     pub(super) fn on_start(&mut self, now: Now, out: &mut Out) {
         let (account, pane) = self.start.take().unwrap_or_default();
         out.effects.push(Effect::FindCallers);
-        if let Some(error) = self.shared.caller.error().cloned() {
+        if let Some(error) = self.shared.session.caller.error().cloned() {
             // Without a caller the list shows the error; otherwise it is shown once, here.
             self.say(Level::Warning, format!("{}{}", error.sentence(), error.next_words()), out);
             if let Some(pane) = pane {
@@ -27,7 +27,7 @@ impl AppState {
             return;
         }
         self.ask_caller(now, out);
-        match self.shared.project.clone() {
+        match self.shared.workspace.project.clone() {
             Some(project) => self.open_project(now, project, out),
             None if account.is_none() && pane.is_none() => self.pick_project(now, out),
             None => {}
@@ -42,20 +42,18 @@ impl AppState {
 
     pub(super) fn ask_caller(&mut self, now: Now, out: &mut Out) {
         let mut cx = Cx { shared: &mut self.shared, now, out };
-        cx.read(Owner::Root, ops::identify_caller(), |shared| &mut shared.caller);
+        cx.read(Owner::Root, ops::identify_caller(), |shared| &mut shared.session.caller);
     }
 
     /// Lists another project; the opened account stays open.
     pub(super) fn open_project(&mut self, now: Now, project: String, out: &mut Out) {
         let shared = &mut self.shared;
-        shared.project = Some(project.clone());
-        shared.project_info.forget();
-        let above = std::mem::take(&mut shared.ancestors).stop();
+        let above = shared.workspace.open_project(project.clone());
         touch(&mut shared.remembered.projects, &project);
         let mut cx = Cx { shared, now, out };
         cx.cancel(above);
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
-        cx.read(Owner::Root, ops::get_project(project), |shared| &mut shared.project_info);
+        cx.read(Owner::Root, ops::get_project(project), |shared| &mut shared.workspace.project_info);
         self.panes.accounts.open_project(&mut cx);
         self.focus = Focus::List;
     }
@@ -65,7 +63,7 @@ impl AppState {
         let shared = &mut self.shared;
         shared.shelf.mask();
         touch(&mut shared.remembered.accounts, &account);
-        shared.opened = Some(account);
+        shared.workspace.opened = Some(account);
         let mut cx = Cx { shared, now, out };
         cx.effect(Effect::Remember(cx.shared.remembered.clone()));
         self.panes.overview.read(&mut cx);
@@ -87,9 +85,9 @@ impl AppState {
         let Some(reply) = self.on_doctor_reply(now, req, reply, out) else { return };
         let failed = reply.as_ref().err().cloned();
         let shared = &mut self.shared;
-        if shared.caller.awaits(req) {
-            let before = shared.caller.value().cloned();
-            shared.caller.settle(req, reply);
+        if shared.session.caller.awaits(req) {
+            let before = shared.session.caller.value().cloned();
+            shared.session.caller.settle(req, reply);
             if let Some(error) = failed {
                 let mut cx = Cx { shared, now, out };
                 cx.complain(&error);
@@ -97,24 +95,25 @@ impl AppState {
                 self.doctor_meets_caller(&before, now, out);
                 self.warn_of_other_login(out);
             }
-        } else if shared.project_info.awaits(req) {
-            shared.project_info.settle(req, reply);
+        } else if shared.workspace.project_info.awaits(req) {
+            shared.workspace.project_info.settle(req, reply);
             let parent = shared
+                .workspace
                 .project_info
                 .value()
                 .map(|project| project.parent.clone())
                 .filter(|parent| !parent.is_empty());
             if let (Some(parent), None) = (parent, failed) {
                 let mut cx = Cx { shared, now, out };
-                cx.read(Owner::Root, ops::get_ancestors(parent), |shared| &mut shared.ancestors);
+                cx.read(Owner::Root, ops::get_ancestors(parent), |shared| &mut shared.workspace.ancestors);
             }
-        } else if shared.ancestors.awaits(req) {
-            shared.ancestors.settle(req, reply);
-        } else if shared.projects.awaits(req) {
-            shared.projects.end_list(failed.clone());
+        } else if shared.workspace.ancestors.awaits(req) {
+            shared.workspace.ancestors.settle(req, reply);
+        } else if shared.workspace.projects.awaits(req) {
+            shared.workspace.projects.end_list(failed.clone());
             self.refresh_pickers();
             // Without results the picker shows the error; with earlier results, a notice does.
-            let kept = self.shared.projects.value().is_some_and(|found| !found.is_empty());
+            let kept = self.shared.workspace.projects.value().is_some_and(|found| !found.is_empty());
             if let Some(error) = failed.filter(|_| kept) {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 cx.complain(&error);
@@ -124,7 +123,7 @@ impl AppState {
 
     pub(super) fn on_root_part(&mut self, req: ReqId, part: Part) {
         if let Part::Projects(page) = part
-            && self.shared.projects.awaits(req)
+            && self.shared.workspace.projects.awaits(req)
         {
             self.found_projects(page);
         }
@@ -141,10 +140,15 @@ impl AppState {
                 self.panes.get_mut(pane).on_show(&mut cx);
             }
             Intent::OpenAccount(account) => {
-                let again = self.shared.opened.as_deref() == Some(account.as_str());
+                let again = self.shared.workspace.opened.as_deref() == Some(account.as_str());
                 // Opening the opened account only shows it: `r` reads it again.
                 if !again
-                    || self.shared.facts.get(&account).is_none_or(|facts| facts.granted.value().is_none())
+                    || self
+                        .shared
+                        .workspace
+                        .facts
+                        .get(&account)
+                        .is_none_or(|facts| facts.granted.value().is_none())
                 {
                     self.open_account(now, account.clone(), out);
                 }
@@ -169,7 +173,7 @@ impl AppState {
             Intent::Wiped(secret) => {
                 let mut cx = Cx { shared: &mut self.shared, now, out };
                 self.panes.inspect.forget(&secret, &mut cx);
-                if self.shared.copied.take_if(|copied| *copied == secret).is_some() {
+                if self.shared.shelf.forget_copied(&secret) {
                     out.effects.push(Effect::ClearClipboard);
                 }
                 out.effects.push(Effect::Forget);

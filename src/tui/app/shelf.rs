@@ -1,8 +1,12 @@
-//! The shelf: credentials minted in this run, newest first, in memory only, masked until revealed.
+//! The shelf: credentials minted in this run, newest first, in memory only, masked until revealed. It also knows which of
+//! them was copied, and what was minted last.
 
 use jiff::Timestamp;
 
-use crate::model::credential::Credential;
+use crate::model::{
+    credential::{Credential, MintRequest},
+    secret::Secret,
+};
 
 /// More than anyone uses; the oldest are dropped first.
 const MOST: usize = 200;
@@ -14,6 +18,9 @@ pub(crate) struct Shelf {
     /// Counts reveals, so that the timer of an earlier one has no effect.
     turn: u64,
     revealed: Option<usize>,
+    /// The credential that was copied last.
+    copied: Option<Secret>,
+    last_request: Option<MintRequest>,
 }
 
 impl Shelf {
@@ -43,6 +50,7 @@ impl Shelf {
     pub(crate) fn wipe(&mut self) {
         self.mask();
         self.items.clear();
+        self.copied = None;
     }
 
     /// The one whose secret is revealed.
@@ -68,6 +76,30 @@ impl Shelf {
         if self.turn == turn {
             self.mask();
         }
+    }
+
+    /// The credential that is on the clipboard, as far as it was copied from here.
+    pub(crate) fn copied(&self) -> Option<&Secret> {
+        self.copied.as_ref()
+    }
+
+    /// Something was copied: a credential, or a text without one.
+    pub(crate) fn set_copied(&mut self, copied: Option<Secret>) {
+        self.copied = copied;
+    }
+
+    /// This credential was wiped; returns whether it was the one that was copied last.
+    pub(crate) fn forget_copied(&mut self, secret: &Secret) -> bool {
+        self.copied.take_if(|copied| copied == secret).is_some()
+    }
+
+    /// The last request to mint.
+    pub(crate) fn last_request(&self) -> Option<&MintRequest> {
+        self.last_request.as_ref()
+    }
+
+    pub(crate) fn set_last_request(&mut self, request: MintRequest) {
+        self.last_request = Some(request);
     }
 
     /// Whether any has a running countdown.

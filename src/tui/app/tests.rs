@@ -38,7 +38,7 @@ fn without_a_project_the_picker_opens_and_a_project_can_be_typed_though_searchin
     let search = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     screen.reply(search, Err(denied()));
     screen.typed("acme-stage").keys("enter");
-    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-stage"));
+    assert_eq!(screen.app.shared.workspace.project.as_deref(), Some("acme-stage"));
     screen.asked(|call| matches!(call, Call::ListAccounts { project } if project == "acme-stage"));
 }
 
@@ -67,7 +67,7 @@ fn moving_asks_nothing_and_opening_asks_three_things() {
     assert_eq!(screen.calls().len(), before);
     screen.keys("enter");
     assert_eq!(screen.calls().len(), before + 3);
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(DEPLOYER));
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(DEPLOYER));
 }
 
 #[test]
@@ -83,9 +83,9 @@ fn a_superseded_answer_is_dropped() {
     assert_eq!(tests.len(), 2);
     assert!(screen.effects.iter().any(|effect| matches!(effect, Effect::Cancel(req) if *req == tests[0])));
     screen.reply(tests[0], Ok(Reply::from(Granted::from_names(&["iam.serviceAccounts.signJwt"]))));
-    assert_eq!(screen.app.shared.granted(DEPLOYER), None, "the late answer counts for nothing");
+    assert_eq!(screen.app.shared.workspace.granted(DEPLOYER), None, "the late answer counts for nothing");
     screen.reply(tests[1], Ok(Reply::from(Granted::from_names::<&str>(&[]))));
-    assert!(screen.app.shared.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
+    assert!(screen.app.shared.workspace.granted(DEPLOYER).is_some_and(|granted| granted.is_none()));
 }
 
 #[test]
@@ -95,15 +95,19 @@ fn an_answer_belongs_to_the_account_it_was_asked_about() {
     let first = screen.asked(|call| matches!(call, Call::TestPermissions { account } if account == DEPLOYER));
     screen.keys("0 j enter");
     screen.reply(first, Ok(Reply::from(Granted::from_names(&["iam.serviceAccounts.signJwt"]))));
-    assert!(screen.app.shared.granted(DEPLOYER).is_some());
-    assert_eq!(screen.app.shared.granted(API), None);
+    assert!(screen.app.shared.workspace.granted(DEPLOYER).is_some());
+    assert_eq!(screen.app.shared.workspace.granted(API), None);
 }
 
 #[test]
 fn a_hung_request_never_holds_a_key_back() {
     let mut screen = Screen::ready();
     screen.keys("enter 0 j t i").typed("https://svc.example.com");
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(API), "t means the account under the cursor");
+    assert_eq!(
+        screen.app.shared.workspace.opened.as_deref(),
+        Some(API),
+        "t means the account under the cursor"
+    );
     screen.keys("ctrl-s");
     assert_eq!(screen.mints().len(), 1);
     screen.wait(3_600);
@@ -317,7 +321,7 @@ fn leaving_works_in_text_in_forms_and_over_pop_ups() {
 fn while_a_write_is_waited_for_with_the_terminal_given_back_only_leaving_and_stopping_are_heard() {
     let mut screen = Screen::ready();
     let write = Write { what: "a policy".into(), check: "look".into() };
-    screen.app.shared.writes.begin(ReqId(7_777), write);
+    screen.app.shared.requests.writes.begin(ReqId(7_777), write);
     screen.keys("enter ctrl-c");
     assert!(screen.app.is_leaving());
     screen.effects.clear();
@@ -355,7 +359,10 @@ fn an_account_can_be_opened_by_name_where_listing_is_denied() {
     let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
     screen.reply(req, Err(denied()));
     screen.keys("enter").typed("hidden@acme-locked").keys("enter");
-    assert_eq!(screen.app.shared.opened.as_deref(), Some("hidden@acme-locked.iam.gserviceaccount.com"));
+    assert_eq!(
+        screen.app.shared.workspace.opened.as_deref(),
+        Some("hidden@acme-locked.iam.gserviceaccount.com")
+    );
 }
 
 #[test]
@@ -406,7 +413,7 @@ fn nothing_is_redrawn_when_nothing_changed() {
 fn another_project_and_a_shorter_list_keep_the_screen_standing() {
     let mut screen = Screen::ready();
     screen.keys("G P").typed("acme-stage").keys("enter");
-    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-stage"));
+    assert_eq!(screen.app.shared.workspace.project.as_deref(), Some("acme-stage"));
     let mut screen = Screen::ready();
     screen.keys("G r");
     let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
@@ -478,7 +485,7 @@ fn a_project_typed_whole_is_the_one_that_is_opened() {
     let page = vec![project("acme-prod-eu"), project("acme-prod")];
     screen.send(Msg::Part { req, owner: Owner::Root, part: Part::Projects(page) });
     screen.typed("acme-prod").keys("enter");
-    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-prod"));
+    assert_eq!(screen.app.shared.workspace.project.as_deref(), Some("acme-prod"));
 }
 
 #[test]
@@ -487,7 +494,7 @@ fn a_project_that_the_search_hides_can_be_chosen_as_typed() {
     let req = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     screen.send(Msg::Part { req, owner: Owner::Root, part: Part::Projects(vec![project("acme-prod-eu")]) });
     screen.typed("acme-prod").keys("Down enter");
-    assert_eq!(screen.app.shared.project.as_deref(), Some("acme-prod"));
+    assert_eq!(screen.app.shared.workspace.project.as_deref(), Some("acme-prod"));
 }
 
 #[test]
@@ -500,7 +507,7 @@ fn a_failed_search_is_made_again_and_recent_projects_stay_on_offer() {
     let again = screen.asked(|call| matches!(call, Call::SearchProjects {}));
     assert_ne!(req, again);
     screen.typed("recent").keys("enter");
-    assert_eq!(screen.app.shared.project.as_deref(), Some("recent-one"));
+    assert_eq!(screen.app.shared.workspace.project.as_deref(), Some("recent-one"));
 }
 
 #[test]
@@ -512,7 +519,7 @@ fn what_is_above_another_project_is_never_shown_for_this_one() {
     let above = screen.asked(|call| matches!(call, Call::GetAncestors { .. }));
     screen.keys("P").typed("acme-stage").keys("enter");
     screen.reply(above, Ok(Reply::Ancestors(Box::default())));
-    assert!(screen.app.shared.ancestors.value().is_none());
+    assert!(screen.app.shared.workspace.ancestors.value().is_none());
 }
 
 #[test]
@@ -522,7 +529,7 @@ fn an_account_opened_by_its_unique_id_is_called_by_its_email_once_that_is_known(
     let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
     let account = Account { unique_id: "107517467455664443765".into(), ..Account::named(API) };
     screen.reply(req, Ok(Reply::from(account)));
-    assert_eq!(screen.app.shared.opened.as_deref(), Some(API));
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(API));
 }
 
 #[test]

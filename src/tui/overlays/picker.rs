@@ -346,7 +346,7 @@ impl Picker {
         let typed = self.input.text().trim();
         Some(match self.kind {
             Kind::Palette => "No matching command".into(),
-            Kind::Projects | Kind::Charged => match (shared.projects.error(), shared.projects.is_awaiting()) {
+            Kind::Projects | Kind::Charged => match (shared.workspace.projects.error(), shared.workspace.projects.is_awaiting()) {
                 (_, true) => "Searching your projects… You can also type a project ID or number".into(),
                 (Some(error), false) => format!("{} Type a project ID or number, then press enter.", error.sentence()),
                 (None, false) if typed.is_empty() => "No projects found. Type a project ID or number, then press enter".into(),
@@ -364,22 +364,22 @@ impl Picker {
 
 fn caller_items(shared: &Shared) -> Vec<Item> {
     let mut items = Vec::new();
-    let present = shared.caller.value().and_then(|caller| caller.principal.as_deref());
-    if let Some(account) = shared.opened.as_deref().filter(|account| Some(*account) != present) {
+    let present = shared.session.caller.value().and_then(|caller| caller.principal.as_deref());
+    if let Some(account) = shared.workspace.opened.as_deref().filter(|account| Some(*account) != present) {
         items.push(Item {
             name: format!("impersonate {}", account::short(account)),
             about: "needs iam.serviceAccounts.getAccessToken".into(),
             picked: Picked::Caller(Switch::Become(account.to_owned())),
         });
     }
-    if let Some(before) = shared.callers_before.last() {
+    if let Some(before) = shared.session.callers_before().last() {
         items.push(Item {
             name: format!("back to {before}"),
             about: "previous caller".into(),
             picked: Picked::Caller(Switch::Back),
         });
     }
-    items.extend(shared.choices.iter().map(|choice| Item {
+    items.extend(shared.session.choices.iter().map(|choice| Item {
         name: choice.label.clone(),
         about: choice.about.clone(),
         picked: Picked::Caller(Switch::To(choice.how.clone())),
@@ -390,6 +390,7 @@ fn caller_items(shared: &Shared) -> Vec<Item> {
 fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
     let recent = &shared.remembered.projects;
     let mut items: Vec<Item> = shared
+        .workspace
         .projects
         .value()
         .into_iter()
@@ -405,8 +406,9 @@ fn project_items(shared: &Shared, picked: fn(String) -> Picked) -> Vec<Item> {
         })
         .collect();
     items.sort_by_key(|item| recent.iter().position(|id| *id == item.name).unwrap_or(usize::MAX));
-    let hidden =
-        |id: &&String| !shared.projects.value().into_iter().flatten().any(|project| project.id == **id);
+    let hidden = |id: &&String| {
+        !shared.workspace.projects.value().into_iter().flatten().any(|project| project.id == **id)
+    };
     for id in recent.iter().rev().filter(hidden) {
         items.insert(0, Item { name: id.clone(), about: "recent".into(), picked: picked(id.clone()) });
     }

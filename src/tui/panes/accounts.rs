@@ -121,7 +121,7 @@ impl Accounts {
     }
 
     fn list(&mut self, cx: &mut Cx) {
-        let Some(project) = cx.shared.project.clone() else { return };
+        let Some(project) = cx.shared.workspace.project.clone() else { return };
         cx.read_into(&mut self.listing, Owner::Pane(PaneId::Accounts), ops::list_accounts(project));
         self.fresh = (!self.rows.is_empty()).then(Vec::new);
     }
@@ -158,7 +158,7 @@ impl Accounts {
 
     fn finish(&mut self, shared: &Shared) {
         // The rows change, the cursor stays on its account; until the user moves it, that is the opened one.
-        let kept = if self.moved { self.kept() } else { shared.opened.clone() };
+        let kept = if self.moved { self.kept() } else { shared.workspace.opened.clone() };
         if let Some(fresh) = self.fresh.take() {
             self.rows = fresh;
         }
@@ -198,9 +198,9 @@ impl Accounts {
                 self.view.sort_by(|a, b| account(a).display_name.cmp(&account(b).display_name))
             }
             SortBy::Disabled => self.view.sort_by_key(|at| !account(at).disabled),
-            SortBy::Granted => {
-                self.view.sort_by_cached_key(|at| Reverse(shared.granted(&account(at).email).map(may_mint)))
-            }
+            SortBy::Granted => self
+                .view
+                .sort_by_cached_key(|at| Reverse(shared.workspace.granted(&account(at).email).map(may_mint))),
         }
         if self.descending {
             self.view.reverse();
@@ -231,7 +231,7 @@ impl Accounts {
         // Nothing matches, but the typed text may name an account.
         match account::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
-            Err(_) if cx.shared.caller.value().is_none() => {}
+            Err(_) if cx.shared.session.caller.value().is_none() => {}
             Err(_) if self.input.text().is_empty() => {
                 cx.intend(Intent::Open(Overlay::account_by_name(&self.names(), cx.shared)))
             }
@@ -345,7 +345,7 @@ impl Pane for Accounts {
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
-        shared.caller.error().or(self.listing.error())
+        shared.session.caller.error().or(self.listing.error())
     }
 
     fn title(&self, look: &Look) -> String {
@@ -368,7 +368,11 @@ impl Pane for Accounts {
             (word, false) => format!(" by {word}"),
             (word, true) => format!(" by {word}, reversed"),
         };
-        let more = if self.listing.is_awaiting() && look.shared.slow(look.now) { " listing…" } else { "" };
+        let more = if self.listing.is_awaiting() && look.shared.requests.slow(look.now) {
+            " listing…"
+        } else {
+            ""
+        };
         let testing = self.testing.as_ref().map(Testing::title).unwrap_or_default();
         // A narrow title is cut at the end: the least important comes last.
         format!("Accounts {count}{testing}{filter}{sort}{more}")

@@ -160,7 +160,7 @@ impl Inspect {
         let (call, whose) = match (&self.keys_file, oauth::KeySource::of(jwt::signer(reading))) {
             (Some(path), _) => (ops::read_keys(path.clone()), format!("the keys in {}", path.display())),
             (None, Some(source)) => {
-                let whose = source.whose(&cx.shared.endpoints);
+                let whose = source.whose(cx.shared.session.endpoints());
                 (ops::get_signing_keys(source), whose)
             }
             (None, None) => {
@@ -180,8 +180,8 @@ impl Inspect {
     fn ask_google(&mut self, cx: &mut Cx) {
         let Some(reading) = &self.reading else { return };
         cx.read_into(&mut self.facts, OWNER, ops::get_token_facts(reading.token.clone()));
-        if let Some(account) = cx.shared.opened.clone()
-            && cx.shared.granted(&account).is_none()
+        if let Some(account) = cx.shared.workspace.opened.clone()
+            && cx.shared.workspace.granted(&account).is_none()
         {
             cx.test_permissions(&account);
         }
@@ -261,7 +261,7 @@ impl Pane for Inspect {
 
     fn counts_down(&self, shared: &Shared, now: Now) -> bool {
         let in_seconds = self.reading.as_ref().is_none_or(|reading| reading.unit("exp") == Unit::Seconds);
-        in_seconds && self.end().is_some_and(|end| end > shared.at_google(now.utc).as_second())
+        in_seconds && self.end().is_some_and(|end| end > shared.session.at_google(now.utc).as_second())
     }
 
     fn title(&self, _look: &Look) -> String {

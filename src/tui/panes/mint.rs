@@ -115,7 +115,7 @@ impl Mint {
 
     /// Looks for a metadata server, in the background.
     fn explore(&mut self, cx: &mut Cx) {
-        cx.read(OWNER, ops::get_machine(), |shared| &mut shared.machine);
+        cx.read(OWNER, ops::get_machine(), |shared| &mut shared.workspace.machine);
     }
 
     /// The permission named by the last denial, if any.
@@ -200,7 +200,7 @@ impl Mint {
     }
 
     fn send(&mut self, request: MintRequest, from: Option<FormKey>, cx: &mut Cx) {
-        cx.shared.last_mint = Some(request.clone());
+        cx.shared.shelf.set_last_request(request.clone());
         self.start(request.clone(), ops::mint(request), from, cx);
     }
 
@@ -257,8 +257,8 @@ impl Mint {
         let (kind, now) = (self.kind, cx.now.utc);
         let Some(account) = subject(kind, cx.shared) else { return };
         self.touched.insert((account.clone(), kind));
-        if kind != Kind::Metadata && !cx.shared.drafts.contains(&account) {
-            cx.shared.drafts.push(account.clone());
+        if kind != Kind::Metadata && !cx.shared.workspace.drafts.contains(&account) {
+            cx.shared.workspace.drafts.push(account.clone());
         }
         if let Some(form) = self.forms.get_mut(&(account.clone(), kind)) {
             form.edited(&account, now);
@@ -268,7 +268,7 @@ impl Mint {
 
 /// The account of a form: the opened one; empty for the metadata server.
 fn subject(kind: Kind, shared: &Shared) -> Option<String> {
-    if kind == Kind::Metadata { Some(String::new()) } else { shared.opened.clone() }
+    if kind == Kind::Metadata { Some(String::new()) } else { shared.workspace.opened.clone() }
 }
 
 impl Pane for Mint {
@@ -340,10 +340,10 @@ impl Pane for Mint {
             chain.hops.settle(req, reply);
             return;
         }
-        if cx.shared.machine.awaits(req) {
+        if cx.shared.workspace.machine.awaits(req) {
             // Earlier results are useless without the server.
-            cx.shared.machine.forget();
-            cx.shared.machine.settle(req, reply);
+            cx.shared.workspace.machine.forget();
+            cx.shared.workspace.machine.settle(req, reply);
             return;
         }
         let Some(minting) = self.minting.take_if(|minting| minting.pending == req) else { return };
@@ -416,12 +416,12 @@ impl Pane for Mint {
     }
 
     fn counts_down(&self, shared: &Shared, now: crate::tui::app::msg::Now) -> bool {
-        shared.shelf.counts_down(shared.at_google(now.utc))
+        shared.shelf.counts_down(shared.session.at_google(now.utc))
     }
 
     fn title(&self, look: &Look) -> String {
         let waiting = if self.minting() { " minting…" } else { "" };
-        match look.shared.opened.as_deref() {
+        match look.shared.workspace.opened.as_deref() {
             _ if self.filling && self.kind == Kind::Metadata => format!("this machine{waiting}"),
             Some(account) => format!("{}{waiting}", short(account)),
             None => "no account open".into(),

@@ -40,22 +40,26 @@ pub(crate) struct Overview {
 impl Overview {
     /// Reads everything about the opened account.
     pub(crate) fn read(&mut self, cx: &mut Cx) {
-        let Some(account) = cx.shared.opened.clone() else { return };
+        let Some(account) = cx.shared.workspace.opened.clone() else { return };
         let owner = Owner::Pane(PaneId::Overview);
-        cx.read(owner, ops::get_account(account.clone()), |shared| &mut shared.facts_mut(&account).account);
+        cx.read(owner, ops::get_account(account.clone()), |shared| {
+            &mut shared.workspace.facts_mut(&account).account
+        });
         cx.test_permissions(&account);
-        cx.read(owner, ops::list_keys(account.clone()), |shared| &mut shared.facts_mut(&account).keys);
+        cx.read(owner, ops::list_keys(account.clone()), |shared| {
+            &mut shared.workspace.facts_mut(&account).keys
+        });
     }
 
     /// The permission under the cursor if the caller lacks it, else the first one missing for minting.
     pub(crate) fn missing(&self, shared: &Shared) -> Option<Permission> {
-        let granted = shared.opened_facts()?.1.granted.value()?;
+        let granted = shared.workspace.opened_facts()?.1.granted.value()?;
         let lacking = |permission: &Permission| granted.answer(*permission) == Some(false);
         MATRIX.get(self.cell).copied().filter(lacking).or_else(|| MATRIX.into_iter().find(lacking))
     }
 
     fn lines(&self, shared: &Shared, now: Timestamp, theme: &Theme) -> Vec<Line<'static>> {
-        let Some((name, facts)) = shared.opened_facts() else {
+        let Some((name, facts)) = shared.workspace.opened_facts() else {
             let text = "Open an account on the left to see its keys and your access to it.";
             return fold(vec![Line::styled(text, theme.dim)], self.width);
         };
@@ -104,7 +108,7 @@ impl Pane for Overview {
         let asked = |facts: &&mut Facts| {
             facts.account.awaits(req) || facts.granted.awaits(req) || facts.keys.awaits(req)
         };
-        let Some(facts) = cx.shared.facts.values_mut().find(asked) else { return };
+        let Some(facts) = cx.shared.workspace.facts.values_mut().find(asked) else { return };
         if facts.account.awaits(req) {
             let read = reply.is_ok();
             facts.account.settle(req, reply);
@@ -126,22 +130,22 @@ impl Pane for Overview {
     }
 
     fn copies(&self, shared: &Shared) -> Vec<Action> {
-        if shared.opened.is_some() { vec![Action::CopyRaw] } else { Vec::new() }
+        if shared.workspace.opened.is_some() { vec![Action::CopyRaw] } else { Vec::new() }
     }
 
     fn copy(&self, _action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let name = shared.opened.as_deref().ok_or("No account is open")?;
+        let name = shared.workspace.opened.as_deref().ok_or("No account is open")?;
         let what = format!("name of {}", short(name));
         Ok(Effect::Copy(Clip::line(name, what)))
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
-        let (_, facts) = shared.opened_facts()?;
+        let (_, facts) = shared.workspace.opened_facts()?;
         facts.account.error().or(facts.granted.error()).or(facts.keys.error())
     }
 
     fn title(&self, look: &Look) -> String {
-        look.shared.opened.as_deref().map(|name| short(name).to_owned()).unwrap_or_default()
+        look.shared.workspace.opened.as_deref().map(|name| short(name).to_owned()).unwrap_or_default()
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, _focused: bool) {

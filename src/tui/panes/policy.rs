@@ -116,7 +116,7 @@ impl PolicyPane {
     /// Opens the guided grant for the opened account, for this member (else the caller) and this permission. If the
     /// caller can't edit the policy, it ends in a request to an administrator.
     pub(crate) fn open_grant(&mut self, permission: Option<Permission>, member: Option<Member>, cx: &mut Cx) {
-        let Some((account, facts)) = cx.shared.opened_facts() else {
+        let Some((account, facts)) = cx.shared.workspace.opened_facts() else {
             return cx.notice(Level::Warning, "No account is open. Open one in the list first");
         };
         let asks = facts.granted.value().is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
@@ -124,16 +124,19 @@ impl PolicyPane {
         if !asks && facts.policy.value().is_none() && !facts.policy.is_awaiting() {
             self.read(cx);
         }
-        self.mode =
-            Mode::Grant(Box::new(Grant::new(member.or_else(|| cx.shared.caller_member()), permission, asks)));
+        self.mode = Mode::Grant(Box::new(Grant::new(
+            member.or_else(|| cx.shared.session.caller_member()),
+            permission,
+            asks,
+        )));
         self.ask_roles(account, cx);
         self.complete(cx.shared);
     }
 
     fn complete(&mut self, shared: &Shared) {
         let Mode::Grant(grant) = &mut self.mode else { return };
-        let facts = shared.opened_facts().map(|(_, facts)| facts);
-        let mut members: Vec<_> = shared.caller_member().into_iter().collect();
+        let facts = shared.workspace.opened_facts().map(|(_, facts)| facts);
+        let mut members: Vec<_> = shared.session.caller_member().into_iter().collect();
         members.extend(facts.and_then(|facts| facts.policy.value()).map(rows::members).unwrap_or_default());
         let mut seen = HashSet::new();
         members.retain(|member| seen.insert(member.clone()));
@@ -153,11 +156,11 @@ impl PolicyPane {
     /// Rebuilds the rows, keeping the cursor in its place.
     fn rebuild(&mut self, shared: &Shared) {
         self.staged = 0;
-        let Some((account, facts)) = shared.opened_facts() else {
+        let Some((account, facts)) = shared.workspace.opened_facts() else {
             self.rows.clear();
             return self.cursor.set_len(0);
         };
-        let levels = shared.levels(account);
+        let levels = shared.workspace.levels(account);
         let unread = facts.above.value().into_iter().flatten().filter_map(|level| {
             let error = level.policy.as_ref().err()?;
             Some(format!("{}  ? can't read its policy: {}", level.to_model().name, error.sentence()))
@@ -332,6 +335,7 @@ impl PolicyPane {
 
     fn staged_changes(shared: &Shared) -> Vec<Change> {
         shared
+            .workspace
             .opened_facts()
             .and_then(|(_, facts)| facts.staged.as_ref())
             .map(Staged::changes)
@@ -360,6 +364,7 @@ impl Pane for PolicyPane {
     fn on_show(&mut self, cx: &mut Cx) {
         let unread = cx
             .shared
+            .workspace
             .opened_facts()
             .is_some_and(|(_, facts)| facts.policy.value().is_none() && !facts.policy.is_awaiting());
         if unread {
@@ -443,8 +448,8 @@ impl Pane for PolicyPane {
     }
 
     fn copy(&self, action: Action, shared: &Shared, _now: Timestamp) -> Result<Effect, String> {
-        let account = shared.opened.as_deref().ok_or("No account is open")?;
-        let project = shared.project_for(account);
+        let account = shared.workspace.opened.as_deref().ok_or("No account is open")?;
+        let project = shared.workspace.project_for(account);
         // In the review all staged changes; in the list the row under the cursor.
         let changes = match (&self.mode, self.entry()) {
             (Mode::Browse, Some(entry)) => {
@@ -469,12 +474,12 @@ impl Pane for PolicyPane {
                 (blocks.join("\n"), "Terraform block")
             }
             Action::CopyCurl => {
-                let facts = shared.facts.get(account);
+                let facts = shared.workspace.facts.get(account);
                 let policy = facts.and_then(|facts| {
                     facts.staged.as_ref().map(Staged::result).or_else(|| facts.policy.value().cloned())
                 });
                 let policy = policy.ok_or("The policy hasn't been read")?;
-                (policies::curl(account, &policy, &shared.endpoints)?, "both requests as curl")
+                (policies::curl(account, &policy, shared.session.endpoints())?, "both requests as curl")
             }
             _ => return Err("Can't copy that here".into()),
         };
@@ -482,7 +487,7 @@ impl Pane for PolicyPane {
     }
 
     fn denial<'a>(&'a self, shared: &'a Shared) -> Option<&'a ApiError> {
-        shared.opened_facts()?.1.policy.error()
+        shared.workspace.opened_facts()?.1.policy.error()
     }
 
     fn title(&self, look: &Look) -> String {

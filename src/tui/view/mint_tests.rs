@@ -48,7 +48,7 @@ const BY: &str = "key 3a08…0000 of the published keys of deployer@acme-prod";
 fn what_was_minted_runs_down_by_googles_clock_where_this_machines_is_off() {
     for skew in [-3_600_000, 3_600_000, -90_000, 90_000] {
         let mut screen = opened();
-        screen.app.shared.skew = Some(skew);
+        screen.app.shared.session.skew = Some(skew);
         screen.keys("t a ctrl-s");
         answer(&mut screen, "ya29.c.abc", |credential| {
             let end = credential.minted.as_second() + skew / 1_000 + 3_600;

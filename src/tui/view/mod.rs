@@ -94,10 +94,10 @@ fn to_ascii(buf: &mut Buffer) {
 fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let (shared, theme) = (look.shared, look.theme);
     let mut right: Vec<Span> = Vec::new();
-    if shared.read_only {
+    if shared.session.read_only {
         right.push(Span::styled(" read-only", theme.warning));
     }
-    match (&shared.badge, shared.demo) {
+    match (shared.session.badge(), shared.session.demo) {
         (_, true) => right.push(Span::styled(" DEMO", theme.warning)),
         (Some(badge), false) if badge.only_some => {
             right.push(Span::styled(format!(" ! ONLY SOME ENDPOINTS {}", safe_line(&badge.host)), theme.bad));
@@ -107,11 +107,11 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         }
         (None, false) => {}
     }
-    let universe = shared.endpoints.universe();
+    let universe = shared.session.endpoints().universe();
     if universe != "googleapis.com" {
         right.push(Span::styled(format!(" {}", safe_line(universe)), theme.warning));
     }
-    if shared.slow(look.now) {
+    if shared.requests.slow(look.now) {
         let frames = theme.glyphs.spinner;
         let frame = frames[(look.now.mono.as_millis() / 120) as usize % frames.len()];
         right.push(Span::raw(format!(
@@ -123,13 +123,15 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let right = Line::from(right);
     let right_width = right.width().min(usize::from(area.width));
     let left_width = usize::from(area.width).saturating_sub(right_width + 1);
-    let (principal, source) = match (shared.caller.value(), shared.caller.error()) {
+    let (principal, source) = match (shared.session.caller.value(), shared.session.caller.error()) {
         (Some(caller), error) => {
-            let asking = shared.caller.is_awaiting() && error.is_none();
+            let asking = shared.session.caller.is_awaiting() && error.is_none();
             let unknown = if asking { "identifying you…" } else { "unknown identity" };
-            let source = match (&shared.callers_before[..], shared.other_login()) {
+            let source = match (shared.session.callers_before(), shared.session.other_login()) {
                 ([.., before], _) => format!("via {before}"),
-                ([], _) if shared.demo && caller.source == "GOOGLE_APPLICATION_CREDENTIALS" => "demo".into(),
+                ([], _) if shared.session.demo && caller.source == "GOOGLE_APPLICATION_CREDENTIALS" => {
+                    "demo".into()
+                }
                 ([], Some(login)) => {
                     format!("{} {}, ! gcloud is {}", caller.kind, caller.source, safe_line(login))
                 }
@@ -139,8 +141,8 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
         }
         (None, _) => ("no caller".into(), "no credentials found".into()),
     };
-    let project = shared.project.clone().unwrap_or_else(|| "no project".into());
-    let above = match shared.ancestors.value() {
+    let project = shared.workspace.project.clone().unwrap_or_else(|| "no project".into());
+    let above = match shared.workspace.ancestors.value() {
         Some(above) if area.width >= layout::BESIDE => {
             let folders = above.iter().filter(|level| level.name.starts_with("folders/")).count();
             let top = above.last().map(|level| {

@@ -71,7 +71,7 @@ fn the_end_of_a_review_is_in_reach_at_any_height() {
     screen.keys("p");
     let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
     screen.reply(req, Ok(Reply::from(Policy::parse(own).expect("a policy"))));
-    screen.app.shared.facts.values_mut().for_each(|facts| facts.granted.forget());
+    screen.app.shared.workspace.facts.values_mut().for_each(|facts| facts.granted.forget());
     screen.keys("g j D s");
     for height in 12..=30 {
         picture(&mut screen, 80, height);
@@ -97,7 +97,7 @@ fn a_policy_that_may_not_be_read_shows_what_is_above_it() {
 fn staged() -> Screen {
     let mut screen = shown();
     screen.keys("j j D");
-    screen.app.shared.facts.values_mut().for_each(|facts| facts.granted.forget());
+    screen.app.shared.workspace.facts.values_mut().for_each(|facts| facts.granted.forget());
     screen.keys("a shift-tab ctrl-u").typed("group:oncall@example.com").keys("ctrl-s");
     screen
 }
@@ -117,7 +117,7 @@ fn staged_edits_and_their_review() {
 #[test]
 fn the_guided_grant() {
     let mut screen = shown();
-    screen.app.shared.facts.values_mut().for_each(|facts| facts.granted.forget());
+    screen.app.shared.workspace.facts.values_mut().for_each(|facts| facts.granted.forget());
     pictures("grant", screen.keys("a"));
     pictures("grant_refused", screen.keys("tab ctrl-u").typed("soon").keys("ctrl-s"));
     let mut screen = shown();
@@ -129,7 +129,8 @@ fn a_conflict() {
     let mut screen = staged();
     screen.keys("s enter enter");
     let req = screen.asked(|call| matches!(call, Call::ApplyPolicy { .. }));
-    let edits = screen.app.shared.facts.values().find_map(|facts| facts.staged.clone()).expect("staged");
+    let edits =
+        screen.app.shared.workspace.facts.values().find_map(|facts| facts.staged.clone()).expect("staged");
     let theirs = policy("T", &["user:dev@example.com", "user:b@example.com", "user:theirs@example.com"]);
     let merged = merge(edits.base(), &edits.result(), &theirs);
     screen.reply(req, Ok(Reply::from(Applied::Conflict { theirs, merged })));

@@ -25,7 +25,9 @@ impl Accounts {
     pub(super) fn draw_empty(&self, area: Rect, buf: &mut Buffer, look: &Look) {
         let keys = &look.shared.keymap;
         let by_name = format!("Press {} to open an account by name.", keys.key(Action::TypeAccount));
-        let text = if let (None, Some(error)) = (look.shared.caller.value(), look.shared.caller.error()) {
+        let text = if let (None, Some(error)) =
+            (look.shared.session.caller.value(), look.shared.session.caller.error())
+        {
             let key = keys.key(Action::Show(PaneId::Inspect));
             let next = error.next().unwrap_or_default();
             format!("{} {next} The inspector ({key}) works without credentials.", error.sentence())
@@ -33,7 +35,7 @@ impl Accounts {
             format!("{} {by_name}", error.sentence())
         } else if self.listing.is_awaiting() {
             "listing the accounts…".to_owned()
-        } else if look.shared.project.is_none() {
+        } else if look.shared.workspace.project.is_none() {
             format!("No project selected. Press {} to pick one. {by_name}", keys.key(Action::Project))
         } else if !self.filter.is_empty() {
             match account::parse(self.input.text()) {
@@ -61,10 +63,10 @@ pub(super) fn draw_row(
     focused: bool,
 ) {
     let (theme, shared) = (look.theme, look.shared);
-    let opened = shared.opened.as_deref() == Some(account.email.as_str());
+    let opened = shared.workspace.opened.as_deref() == Some(account.email.as_str());
     let width = usize::from(area.width);
     let wide = width >= 60;
-    let draft = if shared.has_draft(&account.email) { "*" } else { " " };
+    let draft = if shared.workspace.has_draft(&account.email) { "*" } else { " " };
     let mark = marks(account, wide, look);
     let mark_width = if wide { 26 } else { 4 };
     let star = if shared.remembered.favourites.contains(&account.email) { theme.glyphs.star } else { " " };
@@ -95,7 +97,7 @@ fn marks(account: &Account, wide: bool, look: &Look) -> Span<'static> {
     if account.disabled {
         return Span::styled(if wide { pad_right("disabled", 26) } else { pad_right("off", 4) }, theme.dim);
     }
-    let Some(granted) = look.shared.granted(&account.email) else {
+    let Some(granted) = look.shared.workspace.granted(&account.email) else {
         return Span::raw(" ".repeat(if wide { 26 } else { 4 }));
     };
     let can =

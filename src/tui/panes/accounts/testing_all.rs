@@ -121,7 +121,7 @@ impl Accounts {
         if count <= MANY {
             return self.begin_testing(accounts, cx);
         }
-        let rate = cx.shared.questions_per_second.max(1);
+        let rate = cx.shared.session.questions_per_second.max(1);
         let minutes = (count as u64).div_ceil(u64::from(rate) * 60);
         let count = thousands(count);
         let question = format!(
@@ -196,10 +196,10 @@ impl Accounts {
         testing.answered += 1;
         testing.usable += usize::from(may_mint(granted) > 0);
         // This answer is newer than what the opened account shows.
-        if let Some(facts) = cx.shared.facts.get_mut(&scanned.account) {
+        if let Some(facts) = cx.shared.workspace.facts.get_mut(&scanned.account) {
             facts.granted.set(granted);
         }
-        cx.shared.tested.insert(scanned.account, granted);
+        cx.shared.workspace.tested.insert(scanned.account, granted);
     }
 
     /// The test finished or was interrupted.
@@ -314,8 +314,8 @@ mod tests {
         screen.keys("m");
         assert_eq!(scans(&screen)[0].1, [DEPLOYER, API]);
         answer(&mut screen, API, &[SIGN_JWT.name]);
-        assert!(screen.app.shared.granted(API).is_some_and(|granted| granted.has(SIGN_JWT)));
-        assert!(screen.app.shared.granted(DEPLOYER).is_none());
+        assert!(screen.app.shared.workspace.granted(API).is_some_and(|granted| granted.has(SIGN_JWT)));
+        assert!(screen.app.shared.workspace.granted(DEPLOYER).is_none());
         answer(&mut screen, DEPLOYER, &[]);
         end(&mut screen, Ok(Tally { answered: 2, ..Tally::default() }));
         assert_eq!(screen.notice(), "You can mint for 1 of 2 accounts");
@@ -366,7 +366,7 @@ mod tests {
         let again = [3, 4, 0, 1].map(|at: usize| asked[at].clone());
         assert_eq!(scans(&screen)[1].1, again);
         answer(&mut screen, &asked[0], &[GET_ACCESS_TOKEN.name]);
-        assert!(screen.app.shared.granted(&asked[0]).is_some());
+        assert!(screen.app.shared.workspace.granted(&asked[0]).is_some());
         screen.keys("m m");
         assert_eq!(scans(&screen)[2].1, [3, 4, 1].map(|at: usize| asked[at].clone()));
     }
@@ -429,7 +429,7 @@ mod tests {
         let mut screen = with_accounts(501);
         screen.keys("m");
         let caller = crate::model::caller::Caller { source: "ADC".into(), ..Default::default() };
-        let endpoints = screen.app.shared.endpoints.clone();
+        let endpoints = screen.app.shared.session.endpoints().clone();
         let switched = crate::tui::app::msg::Switched { caller, endpoints, before: Vec::new() };
         screen.send(Msg::Switched(Ok(Box::new(switched))));
         assert!(screen.app.overlays.is_empty());
@@ -459,7 +459,7 @@ mod tests {
         answer(&mut screen, DEPLOYER, &[GET_ACCESS_TOKEN.name]);
         screen.keys("esc");
         assert_eq!(screen.notice(), "Test stopped. You can mint for 1 of 1 account");
-        assert!(screen.app.shared.granted(DEPLOYER).is_some());
+        assert!(screen.app.shared.workspace.granted(DEPLOYER).is_some());
         screen.keys("m");
         assert_eq!(scans(&screen)[1].1.len(), 2, "a new one is about the whole list");
     }
@@ -500,10 +500,10 @@ mod tests {
         screen.keys("m");
         answer(&mut screen, DEPLOYER, &[GET_ACCESS_TOKEN.name]);
         let caller = crate::model::caller::Caller { source: "ADC".into(), ..Default::default() };
-        let endpoints = screen.app.shared.endpoints.clone();
+        let endpoints = screen.app.shared.session.endpoints().clone();
         let switched = crate::tui::app::msg::Switched { caller, endpoints, before: Vec::new() };
         screen.send(Msg::Switched(Ok(Box::new(switched))));
         assert!(screen.app.panes.accounts.testing.is_none());
-        assert!(screen.app.shared.granted(DEPLOYER).is_none());
+        assert!(screen.app.shared.workspace.granted(DEPLOYER).is_none());
     }
 }

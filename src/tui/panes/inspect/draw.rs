@@ -90,7 +90,7 @@ impl Inspect {
         }
         lines.extend(facts_lines(&reading.facts, theme));
         let name_of = |id: &str| {
-            let known = shared.facts.values().filter_map(|facts| facts.account.value());
+            let known = shared.workspace.facts.values().filter_map(|facts| facts.account.value());
             known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
         };
         lines.extend(self.told(&name_of, theme));
@@ -237,7 +237,7 @@ impl Inspect {
         if self.facts.value().is_none() && !self.facts.is_awaiting() {
             return Vec::new();
         }
-        let Some(account) = shared.opened.as_deref() else {
+        let Some(account) = shared.workspace.opened.as_deref() else {
             return vec![Line::styled("Open an account to see your IAM access to it here.", theme.dim)];
         };
         let title = format!(
@@ -245,7 +245,7 @@ impl Inspect {
             safe_line(short(account))
         );
         let mut lines = vec![Line::styled(title, theme.dim)];
-        let Some(granted) = shared.granted(account) else {
+        let Some(granted) = shared.workspace.granted(account) else {
             lines.push(Line::styled("? not checked", theme.dim));
             return lines;
         };
@@ -378,7 +378,7 @@ impl Inspect {
         now: Timestamp,
         theme: &Theme,
     ) -> (Vec<Line<'static>>, Vec<Line<'static>>) {
-        let now = shared.at_google(now);
+        let now = shared.session.at_google(now);
         let (left, right) = (self.left(shared, theme), self.right(shared, now, theme));
         if self.width >= BESIDE && self.reading.is_some() {
             let (left_width, right_width) = split(self.width);
@@ -470,7 +470,7 @@ fn ending(end: i64, whole: i64, now: i64, theme: &Theme) -> Line<'static> {
 /// Whether keys come from other hosts than Google's: then a verified signature proves nothing about Google.
 fn emulated(shared: &Shared) -> bool {
     let certs = endpoints::name(Service::Certs);
-    shared.demo || shared.endpoints.overridden().iter().any(|(name, _)| *name == certs)
+    shared.session.demo || shared.session.endpoints().overridden().iter().any(|(name, _)| *name == certs)
 }
 
 /// The beginning of a text, and how much is omitted.

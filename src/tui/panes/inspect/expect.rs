@@ -71,7 +71,7 @@ impl Inspect {
             now,
             scopes: scopes.as_deref(),
             ends: self.expires.or(self.facts.value().and_then(|facts| facts.expires)),
-            skew: shared.skew,
+            skew: shared.session.skew,
             disabled: self.account().is_some_and(|account| is_disabled(&account, shared)),
         };
         jwt::checks(reading, &self.expectation, &around)
@@ -101,7 +101,7 @@ impl Inspect {
     /// else for the opened one.
     pub(super) fn mended(&self, checks: &[Check], shared: &Shared) -> Option<MintRequest> {
         let fix = checks.iter().find_map(|check| check.fix.clone())?;
-        self.request_for(fix, self.account().or_else(|| shared.opened.clone())?)
+        self.request_for(fix, self.account().or_else(|| shared.workspace.opened.clone())?)
     }
 
     /// Mints a token that fits, instead of this one.
@@ -109,7 +109,7 @@ impl Inspect {
         if self.reading.is_none() {
             return cx.notice(Level::Warning, "No token yet: paste one");
         }
-        let checks = self.checks(cx.shared, cx.shared.at_google(cx.now.utc));
+        let checks = self.checks(cx.shared, cx.shared.session.at_google(cx.now.utc));
         if let Some(request) = self.mended(&checks, cx.shared) {
             return cx.intend(Intent::Mint(request));
         }
@@ -143,6 +143,6 @@ impl Inspect {
 }
 
 fn is_disabled(account: &str, shared: &Shared) -> bool {
-    let known = shared.facts.get(account).and_then(|facts| facts.account.value());
+    let known = shared.workspace.facts.get(account).and_then(|facts| facts.account.value());
     known.is_some_and(|account| account.disabled)
 }

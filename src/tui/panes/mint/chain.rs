@@ -49,7 +49,7 @@ impl Mint {
 
     /// Tests the chain in the form by minting, once confirmed.
     pub(crate) fn probe(&mut self, cx: &mut Cx) {
-        let Some(account) = cx.shared.opened.clone() else { return };
+        let Some(account) = cx.shared.workspace.opened.clone() else { return };
         let Some(delegates) = self.form(cx.shared).and_then(kinds::delegates) else { return };
         let Some(permission) = self.kind.permission() else { return };
         let of = ChainOf { account: account.clone(), kind: self.kind, delegates: delegates.clone() };
@@ -63,7 +63,8 @@ impl Mint {
 
     fn check_chain(&mut self, again: bool, cx: &mut Cx) {
         let delegates = self.form(cx.shared).and_then(kinds::delegates).filter(|list| !list.is_empty());
-        let (Some(account), Some(permission)) = (cx.shared.opened.clone(), self.kind.permission()) else {
+        let (Some(account), Some(permission)) = (cx.shared.workspace.opened.clone(), self.kind.permission())
+        else {
             return;
         };
         let Some(delegates) = delegates else { return self.forget_chain(cx) };
@@ -91,8 +92,9 @@ impl Mint {
     pub(super) fn chain_on_screen(&self, shared: &Shared) -> Option<&Slot<Vec<Hop>>> {
         let named = self.form(shared).and_then(kinds::delegates)?;
         let Chain { of, hops } = self.chain.as_ref()?;
-        let same =
-            shared.opened.as_ref() == Some(&of.account) && of.kind == self.kind && of.delegates == named;
+        let same = shared.workspace.opened.as_ref() == Some(&of.account)
+            && of.kind == self.kind
+            && of.delegates == named;
         same.then_some(hops)
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn audiences(typed: &str, shared: &Shared) -> Vec<Completion> {
 
 /// Accounts that are attached to this machine.
 pub(crate) fn attached(typed: &str, shared: &Shared) -> Vec<Completion> {
-    let machine = shared.machine.value();
+    let machine = shared.workspace.machine.value();
     let attached = machine.into_iter().flat_map(|machine| &machine.accounts);
     let about = |aliases: &[String]| match aliases {
         [] => "attached to this machine".to_owned(),

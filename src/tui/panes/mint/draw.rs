@@ -117,7 +117,7 @@ impl Mint {
         }
         let shown = self
             .described(shared, now)
-            .and_then(|request| credentials::preview(&request, &shared.endpoints, now));
+            .and_then(|request| credentials::preview(&request, shared.session.endpoints(), now));
         match shown {
             Ok(preview) => {
                 // The common prefix of all paths carries no information; `@` reads better than its escape.
@@ -131,7 +131,8 @@ impl Mint {
 
     pub(super) fn refusal(&self, shared: &Shared) -> Option<String> {
         let (request, error) = self.refused.as_ref()?;
-        if shared.opened.as_deref() != Some(request.account.as_str()) || request.kind() != self.kind {
+        if shared.workspace.opened.as_deref() != Some(request.account.as_str()) || request.kind() != self.kind
+        {
             return None;
         }
         let grant = match self.missing() {
@@ -218,14 +219,18 @@ pub(super) fn request_copy(
     shared: &Shared,
     now: Timestamp,
 ) -> Result<Effect, String> {
-    let quota = shared.caller.value().and_then(|caller| caller.quota_project.as_deref());
+    let quota = shared.session.caller.value().and_then(|caller| caller.quota_project.as_deref());
     let (command, name) = match action {
-        Action::CopyCurl => (commands::curl(request, &shared.endpoints, quota, now)?, "request as curl"),
-        Action::CopyGcloud => (commands::gcloud(request, &shared.endpoints, quota, now)?, "gcloud command"),
+        Action::CopyCurl => {
+            (commands::curl(request, shared.session.endpoints(), quota, now)?, "request as curl")
+        }
+        Action::CopyGcloud => {
+            (commands::gcloud(request, shared.session.endpoints(), quota, now)?, "gcloud command")
+        }
         _ => return Err("Can't copy that here".into()),
     };
     // gcloud runs as its own login, which may differ from the caller here.
-    let whose = shared.callers_before.is_empty() && shared.other_login().is_none();
+    let whose = shared.session.callers_before().is_empty() && shared.session.other_login().is_none();
     let differs = match (command.differs, whose) {
         (differs, true) => differs.to_owned(),
         ("", false) => "runs as gcloud's own login".to_owned(),

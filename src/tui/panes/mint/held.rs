@@ -20,7 +20,8 @@ impl Mint {
     /// Mints again: the selected credential's request on the shelf, else the last one.
     pub(crate) fn again(&mut self, on_shelf: bool, cx: &mut Cx) {
         let selected = self.shelf.at().and_then(|at| cx.shared.shelf.get(at)).filter(|_| on_shelf);
-        let request = selected.map(|credential| credential.request.clone()).or(cx.shared.last_mint.clone());
+        let request =
+            selected.map(|credential| credential.request.clone()).or(cx.shared.shelf.last_request().cloned());
         match request {
             Some(request) => self.resend(request, cx),
             None => cx.notice(Level::Warning, "Nothing minted yet"),
@@ -59,7 +60,7 @@ impl Mint {
             return self.again(true, cx);
         }
         // The form belongs to the credential's account, which becomes the opened one.
-        if kind != Kind::Metadata && cx.shared.opened.as_deref() != Some(request.account.as_str()) {
+        if kind != Kind::Metadata && cx.shared.workspace.opened.as_deref() != Some(request.account.as_str()) {
             cx.intend(Intent::OpenAccount(request.account.clone()));
         }
         let account = if kind == Kind::Metadata { String::new() } else { request.account.clone() };
@@ -106,7 +107,7 @@ impl Mint {
 
     pub(super) fn minted(&mut self, credential: Credential, from: Option<FormKey>, cx: &mut Cx) {
         let request = credential.request.clone();
-        let now = cx.shared.at_google(cx.now.utc);
+        let now = cx.shared.session.at_google(cx.now.utc);
         let left =
             credential.remaining(now).map(|left| format!(", expires in {}", lifetime::countdown(left)));
         let (level, remark) = shelf::first_remark(&credential);
@@ -123,7 +124,7 @@ impl Mint {
         if let Some(from) = &from {
             self.touched.remove(from);
             let drafts = &self.touched;
-            cx.shared.drafts.retain(|account| drafts.iter().any(|(other, _)| other == account));
+            cx.shared.workspace.drafts.retain(|account| drafts.iter().any(|(other, _)| other == account));
         }
         let here = subject(self.kind, cx.shared).map(|account| (account, self.kind));
         if from.is_some() && from == here {

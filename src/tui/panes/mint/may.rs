@@ -31,9 +31,9 @@ pub(crate) fn lines(
     theme: &Theme,
 ) -> Vec<Line<'static>> {
     if kind == Kind::Metadata {
-        return machine(&shared.machine, theme);
+        return machine(&shared.workspace.machine, theme);
     }
-    let opened = shared.opened_facts().and_then(|(_, facts)| facts.account.value());
+    let opened = shared.workspace.opened_facts().and_then(|(_, facts)| facts.account.value());
     if opened.is_some_and(|account| account.disabled) {
         return vec![Line::from(vec![
             Span::styled(format!("{} ", theme.glyphs.no), theme.bad),
@@ -44,16 +44,15 @@ pub(crate) fn lines(
         return hops(chain, &shared.keymap, theme);
     }
     let Some(permission) = kind.permission() else { return Vec::new() };
-    let subject = shared.opened.clone().unwrap_or_default();
-    let (glyph, style, said) = match shared.granted(&subject).and_then(|granted| granted.answer(permission)) {
-        Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
-        Some(false) => (
-            theme.glyphs.no,
-            theme.bad,
-            format!("missing {} (included in {})", permission.name, permission.role),
-        ),
-        None => ("?", theme.dim, format!("{}: not checked", permission.name)),
-    };
+    let subject = shared.workspace.opened.clone().unwrap_or_default();
+    let (glyph, style, said) =
+        match shared.workspace.granted(&subject).and_then(|granted| granted.answer(permission)) {
+            Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
+            Some(false) => {
+                (theme.glyphs.no, theme.bad, format!("missing {} (included in {})", permission.name, permission.role))
+            }
+            None => ("?", theme.dim, format!("{}: not checked", permission.name)),
+        };
     vec![Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])]
 }
 

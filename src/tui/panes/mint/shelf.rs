@@ -95,7 +95,7 @@ pub(crate) fn first_remark(credential: &Credential) -> (Level, String) {
 
 /// Its whole lifetime in seconds, which a full bar stands for.
 fn whole(credential: &Credential, shared: &Shared) -> i64 {
-    let minted = shared.at_google(credential.minted);
+    let minted = shared.session.at_google(credential.minted);
     credential.expires.map_or(0, |end| end.as_second() - minted.as_second()).max(1)
 }
 
@@ -195,7 +195,7 @@ pub(crate) fn draw(cursor: &ListCursor, area: Rect, buf: &mut Buffer, look: &Loo
     let rows = Rect { y: area.y + 1, height: area.height - 1 - below.min(area.height - 1), ..area };
     if count == 0 {
         let keys = &shared.keymap;
-        let text = match shared.opened {
+        let text = match shared.workspace.opened {
             Some(_) => format!("Nothing minted yet. Press {} to mint.", keys.key(Action::MintMenu)),
             None => format!(
                 "Nothing minted yet. Press {} for the accounts, enter to open one, {} to mint.",
@@ -242,7 +242,7 @@ fn revealed(credential: &Credential, width: u16, look: &Look) -> Vec<Line<'stati
 
 fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused: bool) -> Line<'static> {
     let theme = look.theme;
-    let now = look.shared.at_google(look.now.utc);
+    let now = look.shared.session.at_google(look.now.utc);
     let ended = credential.ended(now);
     let whole = whole(credential, look.shared);
     let base = match (selected && focused, ended) {
@@ -318,11 +318,11 @@ pub(crate) fn copy(
         Action::CopyRaw => secret(token.to_owned(), ""),
         Action::CopyHeader => secret(format!("Authorization: Bearer {token}"), " as header"),
         Action::CopyEnv => secret(
-            commands::export("CLOUDSDK_AUTH_ACCESS_TOKEN", token, &shared.endpoints),
+            commands::export("CLOUDSDK_AUTH_ACCESS_TOKEN", token, shared.session.endpoints()),
             " as export for gcloud",
         ),
         Action::CopyTerraform => secret(
-            commands::export("GOOGLE_OAUTH_ACCESS_TOKEN", token, &shared.endpoints),
+            commands::export("GOOGLE_OAUTH_ACCESS_TOKEN", token, shared.session.endpoints()),
             " as export for Terraform",
         ),
         Action::CopyCurl | Action::CopyGcloud => {

@@ -49,7 +49,9 @@ fn ago(read: Option<Timestamp>, now: Timestamp) -> String {
 
 impl PolicyPane {
     pub(super) fn title_words(&self, look: &Look) -> String {
-        let Some((account, facts)) = look.shared.opened_facts() else { return "no account open".into() };
+        let Some((account, facts)) = look.shared.workspace.opened_facts() else {
+            return "no account open".into();
+        };
         let review = look.shared.keymap.key(Action::Review);
         let state = if self.writing.is_some() {
             " writing…".to_owned()
@@ -57,7 +59,7 @@ impl PolicyPane {
             format!(" {}", watching(&watch.progress))
         } else if self.staged > 0 {
             format!(" {} staged ({review}: review)", self.staged)
-        } else if facts.policy.is_awaiting() && look.shared.slow(look.now) {
+        } else if facts.policy.is_awaiting() && look.shared.requests.slow(look.now) {
             " reading…".to_owned()
         } else {
             String::new()
@@ -100,7 +102,7 @@ impl PolicyPane {
 
     fn draw_list(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
         let theme = look.theme;
-        let Some((_, facts)) = look.shared.opened_facts() else {
+        let Some((_, facts)) = look.shared.workspace.opened_facts() else {
             wrapped("Open an account on the left to see who can do what with it.", area, buf, theme.dim);
             return;
         };
@@ -192,7 +194,7 @@ impl PolicyPane {
     }
 
     fn entry_line(&self, entry: &Entry, columns: &Columns, look: &Look, base: Style) -> Line<'static> {
-        let (theme, now) = (look.theme, look.shared.at_google(look.now.utc));
+        let (theme, now) = (look.theme, look.shared.session.at_google(look.now.utc));
         let (mark, style) = match entry.mark {
             Mark::Add => ("+", theme.good),
             Mark::Remove => ("-", theme.bad),
@@ -235,7 +237,7 @@ impl PolicyPane {
     fn draw_grant(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
         let Mode::Grant(grant) = &self.mode else { return };
         let (theme, shared) = (look.theme, look.shared);
-        let account = shared.opened.as_deref().map(short).unwrap_or_default();
+        let account = shared.workspace.opened.as_deref().map(short).unwrap_or_default();
         let words = match (&grant.replaces, grant.asks) {
             (_, true) => "Request access to",
             (Some(_), false) => "Edit grant on",
@@ -254,7 +256,7 @@ impl PolicyPane {
         look.cursor.set(cursor.or(look.cursor.get()));
         let y = top.y + grant.form.height(top.width) + 1;
         if y < inner.bottom() {
-            let custom = |role: &str| shared.role_permissions(role);
+            let custom = |role: &str| shared.workspace.role_permissions(role);
             let rest = Rect { y, height: inner.bottom() - y, ..inner };
             let waiting = if self.linting.is_some() { "Google is checking the condition… " } else { "" };
             wrapped(&format!("{waiting}{}", grant.gives(&custom)), rest, buf, theme.dim);
@@ -269,7 +271,8 @@ impl PolicyPane {
         now: Timestamp,
         theme: &Theme,
     ) -> Option<(Said, Vec<Line<'static>>)> {
-        let (Mode::Review(review), Some((account, facts))) = (&self.mode, shared.opened_facts()) else {
+        let (Mode::Review(review), Some((account, facts))) = (&self.mode, shared.workspace.opened_facts())
+        else {
             return None;
         };
         let staged = facts.staged.as_ref()?;
@@ -282,11 +285,12 @@ impl PolicyPane {
     }
 
     fn draw_review(&self, area: Rect, buf: &mut Buffer, look: &Look, focused: bool) {
-        let (Mode::Review(review), Some(account)) = (&self.mode, look.shared.opened.as_deref()) else {
+        let (Mode::Review(review), Some(account)) = (&self.mode, look.shared.workspace.opened.as_deref())
+        else {
             return;
         };
         let (theme, keys) = (look.theme, &look.shared.keymap);
-        let text = self.review_text(area, look.shared, look.shared.at_google(look.now.utc), theme);
+        let text = self.review_text(area, look.shared, look.shared.session.at_google(look.now.utc), theme);
         let (said, lines) = text.map(|(said, lines)| (Some(said), lines)).unwrap_or_default();
         let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(4);
         let words = title(account, review.theirs.is_some());
@@ -371,9 +375,9 @@ impl Columns {
 
 /// What a role grants, for the line of the role.
 fn gives_words(role: &str, shared: &Shared) -> String {
-    let custom = |role: &str| shared.role_permissions(role);
+    let custom = |role: &str| shared.workspace.role_permissions(role);
     match Gives::of(role, &custom) {
-        None if shared.roles.get(role).is_some_and(|role| role.is_awaiting()) => {
+        None if shared.workspace.roles.get(role).is_some_and(|role| role.is_awaiting()) => {
             "loading permissions…".into()
         }
         None => "permissions unknown".into(),
@@ -384,9 +388,9 @@ fn gives_words(role: &str, shared: &Shared) -> String {
 /// The remark on an entry: the present state of its condition, else warnings about its member.
 fn condition_cell(entry: &Entry, look: &Look, now: Timestamp) -> (String, Style) {
     let theme = look.theme;
-    let caller = look.shared.caller.value().and_then(|caller| caller.principal.as_deref());
+    let caller = look.shared.session.caller.value().and_then(|caller| caller.principal.as_deref());
     let domain = caller.and_then(|principal| principal.split_once('@')).map(|(_, domain)| domain);
-    let project = look.shared.opened.as_deref().and_then(crate::model::account::project_of);
+    let project = look.shared.workspace.opened.as_deref().and_then(crate::model::account::project_of);
     let marks = Member::marks(&entry.triple.member, project.as_deref(), domain);
     let marks = if marks.is_empty() { String::new() } else { format!("! {}", marks.join(", ")) };
     match &entry.triple.condition {

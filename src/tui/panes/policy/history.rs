@@ -46,7 +46,7 @@ pub(crate) fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>
 
 impl PolicyPane {
     pub(super) fn open_history(&mut self, cx: &mut Cx) {
-        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let Some((account, facts)) = cx.shared.workspace.opened_facts() else { return };
         let read = ops::list_history(account.to_owned(), facts.unique_id());
         let mut list = Slot::default();
         cx.read_into(&mut list, OWNER, read);

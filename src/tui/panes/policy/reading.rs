@@ -15,13 +15,16 @@ use crate::{
 impl PolicyPane {
     /// Reads the policy of the opened account and those above it.
     pub(crate) fn read(&mut self, cx: &mut Cx) {
-        let Some(account) = cx.shared.opened.clone() else { return };
-        cx.read(OWNER, ops::get_policy(account.clone()), |shared| &mut shared.facts_mut(&account).policy);
-        let project = cx.shared.facts_mut(&account).account.value().map(|account| account.project.clone());
+        let Some(account) = cx.shared.workspace.opened.clone() else { return };
+        cx.read(OWNER, ops::get_policy(account.clone()), |shared| {
+            &mut shared.workspace.facts_mut(&account).policy
+        });
+        let project =
+            cx.shared.workspace.facts_mut(&account).account.value().map(|account| account.project.clone());
         let project = project.filter(|project| !project.is_empty()).or_else(|| project_of(&account));
-        if let Some(account_project) = project.or_else(|| cx.shared.project.clone()) {
+        if let Some(account_project) = project.or_else(|| cx.shared.workspace.project.clone()) {
             let above = ops::get_inherited(account_project);
-            cx.read(OWNER, above, |shared| &mut shared.facts_mut(&account).above);
+            cx.read(OWNER, above, |shared| &mut shared.workspace.facts_mut(&account).above);
         }
     }
 
@@ -29,18 +32,19 @@ impl PolicyPane {
     pub(super) fn ask_roles(&mut self, account: String, cx: &mut Cx) {
         let known = cx
             .shared
+            .workspace
             .facts
             .get(&account)
             .is_some_and(|facts| facts.grantable.value().is_some() || facts.grantable.is_awaiting());
         if !known {
             let list = ops::list_grantable_roles(account.clone());
-            cx.read(OWNER, list, |shared| &mut shared.facts_mut(&account).grantable);
+            cx.read(OWNER, list, |shared| &mut shared.workspace.facts_mut(&account).grantable);
         }
     }
 
     /// Looks up roles that the built-in table doesn't know, to show what they grant.
     fn ask_unknown_roles(&mut self, cx: &mut Cx) {
-        let Some((_, facts)) = cx.shared.opened_facts() else { return };
+        let Some((_, facts)) = cx.shared.workspace.opened_facts() else { return };
         let own = facts.policy.value().into_iter().flat_map(|policy| policy.triples());
         let above = facts
             .above
@@ -53,17 +57,17 @@ impl PolicyPane {
             own.chain(above).map(|triple| triple.role).filter(|name| role::find(name).is_none()).collect();
         unknown.sort_unstable();
         unknown.dedup();
-        unknown.retain(|name| !cx.shared.roles.contains_key(name));
+        unknown.retain(|name| !cx.shared.workspace.roles.contains_key(name));
         // Each is a request: beyond this bound, a role is looked up only when it is granted.
         for name in unknown.into_iter().take(20) {
             let get = ops::get_role(name.clone());
-            cx.read(OWNER, get, |shared| shared.roles.entry(name).or_default());
+            cx.read(OWNER, get, |shared| shared.workspace.roles.entry(name).or_default());
         }
     }
 
     /// Routes an answer to its requester.
     pub(super) fn settle(&mut self, req: ReqId, reply: Result<Reply, ApiError>, cx: &mut Cx) {
-        cx.shared.writes.end(req);
+        cx.shared.requests.writes.end(req);
         if let Some(writing) = self.writing.take_if(|writing| writing.req == req) {
             let applied = writing.req.open(reply);
             return self.written(writing, applied, cx);
@@ -80,7 +84,7 @@ impl PolicyPane {
             history.list.settle(req, reply);
             return history.cursor.set_len(history.list.value().map_or(0, Vec::len));
         }
-        if let Some(role) = cx.shared.roles.values_mut().find(|role| role.awaits(req)) {
+        if let Some(role) = cx.shared.workspace.roles.values_mut().find(|role| role.awaits(req)) {
             role.settle(req, reply);
             return self.rebuild(cx.shared);
         }
@@ -88,7 +92,8 @@ impl PolicyPane {
         let asked = |facts: &Facts| {
             facts.policy.awaits(req) || facts.above.awaits(req) || facts.grantable.awaits(req)
         };
-        let Some((account, facts)) = cx.shared.facts.iter_mut().find(|(_, facts)| asked(facts)) else {
+        let Some((account, facts)) = cx.shared.workspace.facts.iter_mut().find(|(_, facts)| asked(facts))
+        else {
             return;
         };
         let mut of_policy = None;

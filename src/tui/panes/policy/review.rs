@@ -60,9 +60,9 @@ pub(crate) struct Said {
 
 /// Collects the contents of a review.
 pub(crate) fn said(account: &str, staged: &Staged, shared: &Shared, now: Timestamp) -> Said {
-    let caller = shared.caller_member();
-    let custom = |role: &str| shared.role_permissions(role);
-    let levels = shared.levels(account);
+    let caller = shared.session.caller_member();
+    let custom = |role: &str| shared.workspace.role_permissions(role);
+    let levels = shared.workspace.levels(account);
     let context = Context {
         account,
         caller: caller.as_ref(),

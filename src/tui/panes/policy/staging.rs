@@ -43,8 +43,11 @@ impl PolicyPane {
 
     /// Whether IAM denies the caller to edit; tells the user, with the alternative.
     fn may_not_edit(&self, account: &str, cx: &mut Cx) -> bool {
-        let refused =
-            cx.shared.granted(account).is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
+        let refused = cx
+            .shared
+            .workspace
+            .granted(account)
+            .is_some_and(|granted| granted.answer(SET_IAM_POLICY) == Some(false));
         if refused {
             let key = cx.shared.keymap.key(Action::Grant);
             cx.notice(
@@ -63,7 +66,7 @@ impl PolicyPane {
         self.follow = Some(match &edit {
             Edit::Grant(triple) | Edit::Revoke(triple) | Edit::Replace { new: triple, .. } => triple.clone(),
         });
-        let facts = cx.shared.facts.entry(account.to_owned()).or_default();
+        let facts = cx.shared.workspace.facts.entry(account.to_owned()).or_default();
         let staged = facts.staged.take().or_else(|| facts.policy.value().cloned().map(Staged::new));
         let Some(mut staged) = staged else { return self.await_policy(account, edit, cx) };
         match staged.base().editable() {
@@ -84,12 +87,12 @@ impl PolicyPane {
 
     /// Keeps an edit until the policy has been read.
     fn await_policy(&mut self, account: &str, edit: Edit, cx: &mut Cx) {
-        if cx.shared.opened.as_deref() != Some(account) {
+        if cx.shared.workspace.opened.as_deref() != Some(account) {
             return cx.notice(Level::Error, "Nothing staged: the policy hasn't been read");
         }
         self.ahead.push((account.to_owned(), edit));
         cx.notice(Level::Info, "Reading the policy first; your change is staged when it arrives");
-        if !cx.shared.facts_mut(account).policy.is_awaiting() {
+        if !cx.shared.workspace.facts_mut(account).policy.is_awaiting() {
             self.read(cx);
         }
     }
@@ -101,7 +104,7 @@ impl PolicyPane {
         if edits.is_empty() {
             return;
         }
-        if cx.shared.facts.entry(account.to_owned()).or_default().policy.value().is_none() {
+        if cx.shared.workspace.facts.entry(account.to_owned()).or_default().policy.value().is_none() {
             return cx.notice(Level::Error, "Nothing staged: the policy couldn't be read");
         }
         for edit in edits {
@@ -110,7 +113,7 @@ impl PolicyPane {
     }
 
     pub(super) fn revoke(&mut self, cx: &mut Cx) {
-        let Some(account) = cx.shared.opened.clone() else { return };
+        let Some(account) = cx.shared.workspace.opened.clone() else { return };
         if self.may_not_edit(&account, cx) {
             return;
         }
@@ -134,13 +137,13 @@ impl PolicyPane {
     }
 
     pub(super) fn edit(&mut self, cx: &mut Cx) {
-        if cx.shared.opened.clone().is_some_and(|account| self.may_not_edit(&account, cx)) {
+        if cx.shared.workspace.opened.clone().is_some_and(|account| self.may_not_edit(&account, cx)) {
             return;
         }
         match self.entry().cloned() {
             Some(Entry { origin: Origin::Here, triple, mark }) if mark != Mark::Remove => {
                 self.mode = Mode::Grant(Box::new(Grant::edit(&triple)));
-                if let Some(account) = cx.shared.opened.clone() {
+                if let Some(account) = cx.shared.workspace.opened.clone() {
                     self.ask_roles(account, cx);
                 }
                 self.complete(cx.shared);
@@ -153,11 +156,11 @@ impl PolicyPane {
     }
 
     pub(super) fn undo(&mut self, redo: bool, cx: &mut Cx) {
-        let Some(account) = cx.shared.opened.clone() else { return };
+        let Some(account) = cx.shared.workspace.opened.clone() else { return };
         if self.is_writing(&account, cx) {
             return;
         }
-        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        let facts = cx.shared.workspace.facts.entry(account.clone()).or_default();
         let done = facts
             .staged
             .as_mut()
@@ -169,7 +172,7 @@ impl PolicyPane {
     }
 
     pub(super) fn open_review(&mut self, cx: &mut Cx) {
-        let Some((_, facts)) = cx.shared.opened_facts() else { return };
+        let Some((_, facts)) = cx.shared.workspace.opened_facts() else { return };
         if facts.staged.as_ref().is_none_or(Staged::is_empty) {
             let grant = cx.shared.keymap.key(Action::Grant);
             return cx.notice(Level::Warning, format!("Nothing staged. Press {grant} to add a grant"));
@@ -180,9 +183,11 @@ impl PolicyPane {
 
     /// Handles the submitted grant form.
     pub(super) fn submit_grant(&mut self, cx: &mut Cx) {
-        let (Some(account), Mode::Grant(grant)) = (cx.shared.opened.clone(), &mut self.mode) else { return };
+        let (Some(account), Mode::Grant(grant)) = (cx.shared.workspace.opened.clone(), &mut self.mode) else {
+            return;
+        };
         // Google's clock decides when it expires.
-        let now = cx.shared.at_google(cx.now.utc);
+        let now = cx.shared.session.at_google(cx.now.utc);
         let Some(triple) = grant.check(now) else {
             if let Some(field) = grant.form.first_error() {
                 grant.form.focus_on(field);
@@ -190,7 +195,7 @@ impl PolicyPane {
             return;
         };
         if grant.asks {
-            let text = export::request(&triple, &account, &cx.shared.project_for(&account), None);
+            let text = export::request(&triple, &account, &cx.shared.workspace.project_for(&account), None);
             self.mode = Mode::Browse;
             match Clip::text(&text, "request for an administrator") {
                 Ok(clip) => cx.effect(Effect::Copy(clip)),
@@ -198,7 +203,7 @@ impl PolicyPane {
             }
             return;
         }
-        let apart = clock::apart(cx.shared.skew).filter(|_| grant.counts());
+        let apart = clock::apart(cx.shared.session.skew).filter(|_| grant.counts());
         let edit = match grant.replaces.clone() {
             Some(old) => Edit::Replace { old, new: triple.clone() },
             None => Edit::Grant(triple.clone()),
@@ -221,7 +226,7 @@ impl PolicyPane {
 
     /// Stages the changes that lead back to a saved policy, over today's policy and etag.
     pub(super) fn restore(&mut self, snapshot: &Snapshot, cx: &mut Cx) {
-        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let Some((account, facts)) = cx.shared.workspace.opened_facts() else { return };
         let (Some(today), account) = (facts.policy.value().cloned(), account.to_owned()) else {
             return cx.notice(Level::Error, "The current policy hasn't been read: refresh first");
         };
@@ -234,7 +239,7 @@ impl PolicyPane {
             }
             Ok(changes) => {
                 let count = changes.len();
-                cx.shared.facts.entry(account.clone()).or_default().staged =
+                cx.shared.workspace.facts.entry(account.clone()).or_default().staged =
                     Some(Staged::with(today, &changes));
                 let key = cx.shared.keymap.key(Action::Review);
                 cx.notice(

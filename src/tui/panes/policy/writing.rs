@@ -30,7 +30,7 @@ use super::{
 
 impl PolicyPane {
     pub(super) fn write(&mut self, cx: &mut Cx) {
-        let Some((account, facts)) = cx.shared.opened_facts() else { return };
+        let Some((account, facts)) = cx.shared.workspace.opened_facts() else { return };
         let Some(staged) = facts.staged.clone() else { return };
         let Mode::Review(review) = &mut self.mode else { return };
         if self.scroll.window().end < self.scroll.len() {
@@ -38,7 +38,7 @@ impl PolicyPane {
             self.scroll.scroll(Move::PageDown);
             return cx.notice(Level::Warning, "There's more below: read it first");
         }
-        let said = said(account, &staged, cx.shared, cx.shared.at_google(cx.now.utc));
+        let said = said(account, &staged, cx.shared, cx.shared.session.at_google(cx.now.utc));
         if !review.may_write(&said) {
             if said.refused.is_empty() && said.to_type().is_none() {
                 review.accepted = true;
@@ -57,7 +57,7 @@ impl PolicyPane {
         if self.writing.is_some() {
             return cx.notice(Level::Warning, "A policy is already being written");
         }
-        if cx.shared.read_only {
+        if cx.shared.session.read_only {
             return cx.notice(Level::Error, "Read-only mode (--read-only): nothing is written");
         }
         let account = account.to_owned();
@@ -73,7 +73,7 @@ impl PolicyPane {
             what: format!("the policy of {}", short(&account)),
             check: commands::show_policy(&account),
         };
-        cx.shared.writes.begin(req.id, write);
+        cx.shared.requests.writes.begin(req.id, write);
         cx.notice(Level::Info, format!("Writing the policy of {}…", short(&account)));
         self.writing = Some(Writing { req, account, changes: staged.changes() });
         self.mode = Mode::Browse;
@@ -82,9 +82,9 @@ impl PolicyPane {
     /// Handles the outcome of a write, always with a notice.
     pub(super) fn written(&mut self, writing: Writing, reply: Result<Applied, ApiError>, cx: &mut Cx) {
         let account = writing.account;
-        let here = cx.shared.opened.as_deref() == Some(account.as_str());
+        let here = cx.shared.workspace.opened.as_deref() == Some(account.as_str());
         let name = short(&account).to_owned();
-        let facts = cx.shared.facts.entry(account.clone()).or_default();
+        let facts = cx.shared.workspace.facts.entry(account.clone()).or_default();
         match reply {
             Ok(Applied::Applied { after, ref differs, .. }) => {
                 let level = if differs.is_empty() { Level::Info } else { Level::Warning };
@@ -149,7 +149,7 @@ impl PolicyPane {
 
     /// Watches a grant to the caller until it works; for anyone else that can't be observed from here.
     pub(super) fn watch_own_grant(&mut self, account: &str, changes: &[Change], cx: &mut Cx) {
-        let caller = cx.shared.caller_member();
+        let caller = cx.shared.session.caller_member();
         let mut permissions = Vec::new();
         for change in changes.iter().filter(|change| change.op != Op::Remove) {
             if caller.as_ref() == Some(&change.member) {
