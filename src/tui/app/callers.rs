@@ -30,14 +30,12 @@ impl AppState {
 
     /// Said once: two different logins in one terminal explain many denials.
     pub(super) fn warn_of_other_login(&mut self, out: &mut Out) {
-        let Some(login) = self.shared.session.other_login().map(str::to_owned) else { return };
-        if !std::mem::replace(&mut self.said_other_login, true) {
-            let key = self.shared.keymap.key(crate::keymap::Action::Callers);
-            let text = format!(
-                "gcloud is logged in as {login}, but Application Default Credentials belong to someone else. Press {key} to choose"
-            );
-            self.say(Level::Warning, text, out);
-        }
+        let Some(login) = self.shared.session.other_login_once() else { return };
+        let key = self.shared.keymap.key(crate::keymap::Action::Callers);
+        let text = format!(
+            "gcloud is logged in as {login}, but Application Default Credentials belong to someone else. Press {key} to choose"
+        );
+        self.say(Level::Warning, text, out);
     }
 
     /// Switches to another caller; not during a write, because the old caller waits for its answer.

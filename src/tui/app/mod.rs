@@ -108,6 +108,14 @@ pub struct Start {
     pub questions_per_second: u32,
 }
 
+/// Which timers run.
+#[derive(Default)]
+struct Timers {
+    /// A countdown moves on.
+    second: bool,
+    spinner: bool,
+}
+
 /// Everything on the screen.
 pub struct AppState {
     /// The state that panes share.
@@ -126,14 +134,11 @@ pub struct AppState {
     /// The size of the screen.
     pub(crate) size: Size,
     dirty: bool,
-    ticking: bool,
-    spinning: bool,
+    timers: Timers,
     notices: u64,
     /// Idle time and its limit.
     idle: Idle,
     denials: Denials,
-    /// Whether the user was told that gcloud's login differs.
-    said_other_login: bool,
     start: Option<(Option<String>, Option<PaneId>)>,
 }
 
@@ -157,12 +162,10 @@ impl AppState {
             notice: None,
             size,
             dirty: true,
-            ticking: false,
-            spinning: false,
+            timers: Timers::default(),
             notices: 0,
             idle: Idle::new(start.idle_wipe),
             denials: Denials::default(),
-            said_other_login: false,
             start: Some((start.account, start.pane)),
         }
     }
@@ -314,8 +317,8 @@ impl AppState {
 
     fn on_timer(&mut self, timer: TimerId) -> bool {
         match timer {
-            TimerId::Second => self.ticking = false,
-            TimerId::Spinner => self.spinning = false,
+            TimerId::Second => self.timers.second = false,
+            TimerId::Spinner => self.timers.spinner = false,
             TimerId::Notice(id) => match &self.notice {
                 Some(notice) if notice.id == id => self.notice = None,
                 _ => return false,
@@ -378,14 +381,14 @@ impl AppState {
     /// Timers run only while something on screen changes with time.
     fn ask_for_timers(&mut self, now: Now, out: &mut Out) {
         let counts = self.shows(self.pane) && self.panes.get(self.pane).counts_down(&self.shared, now);
-        if counts && !self.ticking {
-            self.ticking = true;
+        if counts && !self.timers.second {
+            self.timers.second = true;
             let past = u64::try_from(now.utc.subsec_millisecond().max(0)).unwrap_or_default();
             out.effects.push(Effect::After(TimerId::Second, Duration::from_millis(1_000 - past.min(999))));
         }
         self.time_idle(now, out);
-        if !self.shared.requests.is_empty() && !self.spinning {
-            self.spinning = true;
+        if !self.shared.requests.is_empty() && !self.timers.spinner {
+            self.timers.spinner = true;
             let wait = if self.shared.requests.slow(now) { SPIN } else { SLOW };
             out.effects.push(Effect::After(TimerId::Spinner, wait));
         }

@@ -28,6 +28,8 @@ pub(crate) struct Session {
     /// Callers that can be switched to, as far as they were searched for.
     pub(crate) choices: Vec<Choice>,
     callers_before: Vec<String>,
+    /// Whether the user was told that gcloud's login differs.
+    said_other_login: bool,
     endpoints: Endpoints,
     badge: Option<EndpointBadge>,
     /// How far this machine's clock is behind Google's, in milliseconds, by the last answer; negative if ahead.
@@ -48,6 +50,7 @@ impl Session {
             caller: start.caller.clone().map_or_else(Slot::failed, Slot::of),
             choices: Vec::new(),
             callers_before: Vec::new(),
+            said_other_login: false,
             badge: badge(&start.endpoints),
             endpoints: start.endpoints.clone(),
             skew: None,
@@ -79,6 +82,13 @@ impl Session {
     /// Endpoints that are not Google's.
     pub(crate) fn badge(&self) -> Option<&EndpointBadge> {
         self.badge.as_ref()
+    }
+
+    /// gcloud's login if it is another person's than the caller, the first time this is asked.
+    pub(crate) fn other_login_once(&mut self) -> Option<String> {
+        let login = self.other_login().filter(|_| !self.said_other_login)?.to_owned();
+        self.said_other_login = true;
+        Some(login)
     }
 
     /// The time by Google's clock, as far as it is known: credentials expire by that clock.

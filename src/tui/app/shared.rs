@@ -99,14 +99,9 @@ impl Cx<'_> {
         });
     }
 
-    /// The same after something that may have changed the answer: until the new one arrives, the permissions are unknown,
-    /// in the list as well.
+    /// The same after something that may have changed the answer.
     pub(crate) fn test_permissions_anew(&mut self, account: &str) {
-        let facts = self.shared.workspace.facts.entry(account.to_owned()).or_default();
-        facts.granted.forget();
-        let email = facts.account.value().map(|account| account.email.as_str());
-        self.shared.workspace.tested.remove(email.unwrap_or(account));
-        self.shared.workspace.tested.remove(account);
+        self.shared.workspace.forget_granted(account);
         self.test_permissions(account);
     }
 

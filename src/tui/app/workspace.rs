@@ -50,6 +50,12 @@ impl Facts {
         self.staged.as_ref().map_or(0, |staged| staged.changes().len())
     }
 
+    /// The policy, as it was at this time.
+    pub(crate) fn set_policy(&mut self, policy: Policy, now: Timestamp) {
+        self.policy.set(policy);
+        self.policy_read = Some(now);
+    }
+
     /// Takes in what was read about the same account under its other name, and the edits that were staged there; returns
     /// the requests that are made twice.
     fn merge(&mut self, mut other: Facts) -> Vec<ReqId> {
@@ -164,6 +170,17 @@ impl Workspace {
     /// The project for a command about an account: its own, else the listed one, else empty.
     pub(crate) fn project_for(&self, account: &str) -> String {
         project_of(account).or_else(|| self.project.clone()).unwrap_or_default()
+    }
+
+    /// The caller's permissions on an account may have changed: until they are tested again, they are unknown, in the list
+    /// as well.
+    pub(crate) fn forget_granted(&mut self, account: &str) {
+        let facts = self.facts_mut(account);
+        facts.granted.forget();
+        let email = facts.account.value().map(|account| account.email.clone());
+        for name in [account, email.as_deref().unwrap_or(account)] {
+            self.tested.remove(name);
+        }
     }
 
     /// Renames an account that was opened by its unique id once its email is known. What is known under the email already

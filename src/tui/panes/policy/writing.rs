@@ -99,8 +99,7 @@ impl PolicyPane {
                         "{name}: the policy was written, but the stored policy differs from what was sent. Check it"
                     )
                 };
-                facts.policy.set(after);
-                facts.policy_read = Some(cx.now.utc);
+                facts.set_policy(after, cx.now.utc);
                 facts.staged = None;
                 cx.notice(level, sentence);
                 // Groups, domains and allUsers may include the caller: after any change its known permissions are outdated.
@@ -114,8 +113,7 @@ impl PolicyPane {
                     .filter(|change| !overlapping(change, &merged.overlaps))
                     .cloned()
                     .collect();
-                facts.policy.set(theirs.clone());
-                facts.policy_read = Some(cx.now.utc);
+                facts.set_policy(theirs.clone(), cx.now.utc);
                 let read =
                     facts.staged.as_ref().map_or_else(|| theirs.clone(), |staged| staged.base().clone());
                 facts.staged = Some(Staged::with(theirs.clone(), &mine));
@@ -134,8 +132,7 @@ impl PolicyPane {
             }
             Ok(outcome @ (Applied::NotApplied { .. } | Applied::Unknown { .. })) => {
                 if let Applied::NotApplied { now, .. } = &outcome {
-                    facts.policy.set(now.clone());
-                    facts.policy_read = Some(cx.now.utc);
+                    facts.set_policy(now.clone(), cx.now.utc);
                 }
                 cx.notice(Level::Error, format!("{name}: {}", outcome.sentence()));
                 if matches!(outcome, Applied::Unknown { .. }) {
