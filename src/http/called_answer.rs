@@ -6,7 +6,7 @@ use crate::model::denial::{Answerer, CalledService, Refusal, RequestContext};
 
 /// The denial in a text; `None` if it isn't from such a service.
 pub(super) fn find(written: &str) -> Option<ApiError> {
-    let refusal =
+    let mut refusal =
         storage(written).or_else(|| iap(written)).or_else(|| gateway(written)).or_else(|| page(written))?;
     let kind = match refusal.status {
         401 => ErrorKind::Credentials,
@@ -15,6 +15,7 @@ pub(super) fn find(written: &str) -> Option<ApiError> {
         500.. => ErrorKind::Server,
         _ => ErrorKind::Denied,
     };
+    refusal.complete();
     Some(ApiError::refused(kind, refusal))
 }
 
@@ -54,6 +55,9 @@ fn storage(written: &str) -> Option<Refusal> {
     // `sa@p.iam.gserviceaccount.com does not have storage.objects.get access to …`: the credential isn't at fault.
     let missing = message.split_once("does not have ").and_then(|(_, rest)| rest.split_once(" access"));
     let missing = missing.map(|(permission, _)| permission).filter(|name| name.split('.').count() > 2);
+    // No account at all: no token arrived.
+    let missing = missing.filter(|_| !message.starts_with("Anonymous caller"));
+    let code = if message.starts_with("Anonymous caller") { "AuthenticationRequired" } else { code };
     Some(match (code, missing) {
         ("AccessDenied", Some(permission)) => Refusal {
             by: Answerer::Api,
@@ -99,9 +103,38 @@ fn gateway(written: &str) -> Option<Refusal> {
     ))
 }
 
+/// What Cloud Run and functions say in a header or a log, or on a page without its markup, and Cloud Storage to a request
+/// without a token.
+fn run(written: &str) -> Option<Refusal> {
+    const WORDS: [(&str, u16); 7] = [
+        ("The request was not authenticated.", 401),
+        ("The request was not authorized to invoke this service", 403),
+        ("The access token could not be verified", 401),
+        ("The IAM principal lacks permission to invoke", 403),
+        ("Unauthorized to invoke the function", 403),
+        ("Your client does not have permission to get URL", 403),
+        ("Your client does not have permission to the requested URL", 401),
+    ];
+    const ANONYMOUS: &str = "Anonymous caller does not have storage.";
+    if let Some(line) = written.lines().find(|line| line.contains(ANONYMOUS)) {
+        let said = line.find(ANONYMOUS).map_or(line, |at| &line[at..]);
+        let said = said.split(['"', '<']).next().unwrap_or_default();
+        let refusal = refused(CalledService::Storage, 401, said);
+        return Some(Refusal { reason: Some("AuthenticationRequired".to_owned()), ..refusal });
+    }
+    let (words, status) = WORDS.into_iter().find(|(words, _)| written.contains(words))?;
+    let line = written.lines().find(|line| line.contains(words))?;
+    let (_, rest) = line.split_once(words)?;
+    let end = rest.find(['"', '\n', '<', '\'']).unwrap_or(rest.len());
+    // The page has the same sentence for both.
+    let says = ["403 Forbidden", "HTTP 403", " 403 ", "error 403", "Error: Forbidden"];
+    let status = if says.iter().any(|text| written.contains(text)) { 403 } else { status };
+    Some(refused(CalledService::Run, status, &format!("{words}{}", &rest[..end])))
+}
+
 /// Cloud Run's page, with the reason from a header before it.
 fn page(written: &str) -> Option<Refusal> {
-    let page = web_page::find(written)?;
+    let Some(page) = web_page::find(written) else { return run(written) };
     let header = |name: &str| {
         let (_, rest) = written.split_once(name)?;
         rest.split_once('"').map(|(value, _)| value)

@@ -155,6 +155,7 @@ impl ApiError {
         }
         facts.refusal.status = status;
         facts.refusal.asked = asked.clone();
+        facts.refusal.complete();
         let kind = kind(&facts.refusal);
         ApiError {
             kind,
@@ -276,7 +277,7 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
                 refusal.domain = text(detail.get("domain"));
                 if let Some(Value::Object(metadata)) = detail.get("metadata") {
                     let pairs = metadata.iter().take(ENTRY_LIMIT);
-                    refusal.metadata = pairs.filter_map(|(k, v)| Some((plain(k), text(Some(v))?))).collect();
+                    refusal.metadata.extend(pairs.filter_map(|(k, v)| Some((plain(k), text(Some(v))?))));
                 }
             }
             Some("RetryInfo") => {
@@ -297,15 +298,17 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
             Some("PreconditionFailure") => {
                 let first = list(detail.get("violations")).next();
                 refusal.violation = first.and_then(|violation| text(violation.get("type")));
+                let words = first.and_then(|violation| text(violation.get("description")));
+                refusal.violator = words.clone().filter(|words| *words != refusal.message);
+                if refusal.violation.as_deref() == Some("VPC_SERVICE_CONTROLS")
+                    && let Some(uid) = words
+                {
+                    refusal.metadata.entry("uid".to_owned()).or_insert(uid);
+                }
             }
             Some("ProjectIamPolicyError") => refusal.violation = text(detail.get("type")),
             _ => {}
         }
-    }
-    if let Some(name) =
-        quoted_permission(&refusal.message).filter(|_| !refusal.metadata.contains_key("permission"))
-    {
-        refusal.metadata.insert("permission".to_owned(), name.to_owned());
     }
     if refusal.reason.is_none() {
         refusal.reason = list(error.get("errors")).next().and_then(|first| text(first.get("reason")));
@@ -375,7 +378,7 @@ fn unreadable(body: &[u8], asked: &RequestContext) -> Facts {
 }
 
 /// The permission in `Permission 'iam.serviceAccounts.getAccessToken' denied on …`, if no detail has it.
-pub(super) fn quoted_permission(message: &str) -> Option<&str> {
+fn quoted_permission(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("Permission '")?;
     rest.split_once('\'').map(|(name, _)| name).filter(|name| name.contains('.'))
 }
@@ -417,7 +420,7 @@ fn kind(refusal: &Refusal) -> ErrorKind {
         // No API judged the caller.
         401 | 403 if refusal.by == Answerer::FrontEnd => ErrorKind::Server,
         401 => ErrorKind::Credentials,
-        403 if denial::explain(refusal).cause == Cause::RateLimited => ErrorKind::Quota,
+        403 if matches!(denial::explain(refusal).cause, Cause::RateLimited) => ErrorKind::Quota,
         403 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
         408 => ErrorKind::Timeout,

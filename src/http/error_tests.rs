@@ -150,7 +150,7 @@ fn e8_to_e12_the_token_endpoint_speaks_oauth() {
     let e10 = r#"{"error":"invalid_grant","error_description":"Token has been expired or revoked."}"#;
     means(400, e10, ErrorKind::Credentials, Cause::LoginAgain, &["expired, revoked", "login"]);
     let e11 = r#"{"error":"invalid_grant","error_description":"Invalid JWT Signature."}"#;
-    means(400, e11, ErrorKind::Credentials, Cause::LoginAgain, &["(Invalid JWT Signature)."]);
+    means(400, e11, ErrorKind::Credentials, Cause::AssertionRejected, &["(Invalid JWT Signature)."]);
     for (status, code, description, cause) in [
         (400, "invalid_grant", "Invalid grant: account not found", Cause::AccountGone),
         (400, "invalid_grant", "Robot is disabled.", Cause::AccountDisabled),

@@ -1,252 +1,274 @@
 //! Errors as people have them: pasted from gcloud, from a library's exception, from curl with its headers, from a log.
-//! It extracts what the doctor needs. It never fails on odd text, it only finds nothing.
+//! A text is unwrapped, the error in it is read into the same refusal as a live answer, and what the text around it says
+//! about the request is added. It never fails on odd text, it only finds nothing.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::{
     http::{
-        ApiError, called_answer,
-        error::{CODES, plain, quoted_permission, text},
+        ApiError, ErrorKind, called_answer,
+        error::{CODES, plain, text},
+        error_words::{self, Words},
+        loose_json,
+        unwrap::unwrap,
     },
-    model::denial::{Answerer, RequestContext, refuses_an_exchange},
+    model::denial::{Answerer, Refusal, RequestContext, is_of_a_library},
 };
 
 /// The most bytes of a text that are read.
 const MOST: usize = 1024 * 1024;
 
-/// The most places tried as the beginning of an object.
-const TRIES: usize = 64;
+/// How deep texts in values are searched for errors.
+const DEPTH: usize = 3;
 
-/// OAuth's codes of the token endpoint and the Security Token Service. They come with 400 or 401, but the text doesn't
-/// say which.
-const OAUTH: [&str; 9] = [
-    "invalid_grant",
-    "invalid_client",
-    "invalid_scope",
-    "invalid_token",
-    "invalid_request",
-    "invalid_target",
-    "deleted_client",
-    "unauthorized_client",
-    "access_denied",
-];
+/// The most texts that are read in words: the levels of escaping, and texts in values.
+const TEXTS: usize = 24;
+
+/// The shortest text in a value that can hold an error.
+const SHORTEST: usize = 12;
 
 /// The denial in a text; `None` if there is none.
 pub fn find(written: &str) -> Option<ApiError> {
     let end = (0..=written.len().min(MOST)).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
-    let written = &written[..end];
-    if let Some(error) = called_answer::find(written) {
+    let mut levels = unwrap(&written[..end]);
+    let mut found = Found::default();
+    for level in &levels {
+        found.read(level, 0);
+    }
+    levels.extend(std::mem::take(&mut found.texts));
+    if let Some(error) = levels.iter().find_map(|level| called_answer::find(level)) {
         return Some(error);
     }
-    let status = status(written);
-    let boxed = unboxed(written);
-    let written = boxed.as_deref().unwrap_or(written);
-    let found =
-        object(written).or_else(|| object(&unescaped(written))).or_else(|| object(&unmasked(written)?));
-    if let Some((body, own)) = found {
-        let status =
-            own.or(status).unwrap_or_else(|| code_in(&body.to_string()).map_or(400, |(_, status)| status));
-        let mut error =
-            ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default());
-        if let Some(refusal) = &mut error.refusal {
-            // Our own errors have the reason beside the message.
-            refusal.reason = refusal.reason.take().or_else(|| text(body.get("error")?.get("reason")));
-            refusal.by = Answerer::Api;
-            about(written, &mut refusal.asked);
-        }
-        return Some(error);
-    }
-    from_words(written, status)
-}
-
-/// The first JSON object that is an error in one of Google's forms or ours, and the HTTP status that it names.
-fn object(written: &str) -> Option<(Value, Option<u16>)> {
-    for (at, _) in written.match_indices('{').take(TRIES) {
-        let mut values = serde_json::Deserializer::from_str(&written[at..]).into_iter::<Value>();
-        let Some(Ok(value)) = values.next() else { continue };
-        let status =
-            |value: Option<&Value>| value.and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
-        match value.get("error") {
-            Some(Value::Object(error)) => {
-                let own = status(error.get("code")).or(status(error.get("status")));
-                return Some((value, own.filter(|code| *code >= 100)));
-            }
-            Some(Value::String(_)) => return Some((value, None)),
-            _ => {}
-        }
-        // A bare google.rpc.Status: its code is gRPC's, so the name decides.
-        if value.get("message").is_some() && (value.get("details").is_some() || value.get("code").is_some()) {
-            let own = status(value.get("code")).filter(|code| *code >= 100);
-            return Some((serde_json::json!({ "error": value }), own));
-        }
-    }
-    None
-}
-
-/// As programming languages print a string with JSON in it: `{\n  \"error\": …`.
-fn unescaped(written: &str) -> String {
-    written.replace("\\n", "\n").replace("\\\"", "\"").replace("\\\\", "\\").replace("\\'", "'")
-}
-
-/// Removes the frame that Terraform draws around an error, and joins the lines that it broke.
-fn unboxed(written: &str) -> Option<String> {
-    let frame = |line: &str| line.trim_start().starts_with('│');
-    written.lines().any(frame).then(|| {
-        let inside = written.lines().map(|line| line.trim_start().trim_start_matches(['│', '╷', '╵']).trim());
-        inside.map(|line| if line.is_empty() { "\n" } else { line }).collect::<Vec<_>>().join(" ")
-    })
-}
-
-/// Restores braces that GitHub's runner masked: it masks each line of a secret, and a key file has lines with only a
-/// brace.
-fn unmasked(written: &str) -> Option<String> {
-    let (first, rest) = written.split_once("***")?;
-    let mut out = first.to_owned();
-    for part in rest.split("***") {
-        out.push(if part.trim_start().starts_with('"') { '{' } else { '}' });
-        out.push_str(part);
-    }
-    Some(out)
-}
-
-/// `HTTP/1.1 403`, `HttpError 403`, `googleapi: Error 403:`, `status code 403`, `status: 403`.
-fn status(written: &str) -> Option<u16> {
-    const BEFORE: [&str; 8] =
-        ["http/1.1 ", "http/2 ", "httperror ", "error ", "status code ", "status: ", "code: ", "returned "];
-    let lower = written.to_ascii_lowercase();
-    BEFORE.iter().find_map(|before| {
-        lower.match_indices(before).take(TRIES).find_map(|(at, _)| {
-            let digits = lower.get(at + before.len()..at + before.len() + 3)?;
-            digits.parse::<u16>().ok().filter(|status| (400..600).contains(status))
-        })
-    })
-}
-
-/// The canonical code in a text, as a separate word: `PERMISSION_DENIED: …`, `"status": "NOT_FOUND"`, `status:
-/// UNAVAILABLE` at the end of a line.
-fn code_in(written: &str) -> Option<(&'static str, u16)> {
-    let stands = |name: &str| {
-        written.match_indices(name).any(|(at, _)| {
-            let before = written[..at].chars().next_back();
-            let after = written[at + name.len()..].chars().next();
-            !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
-                && after.is_none_or(|c| ":,\"')]\n\r".contains(c))
-        })
+    let words = error_words::read(&levels);
+    let best =
+        found.errors.into_iter().rev().max_by_key(|error| (error.weight, std::cmp::Reverse(error.escapes())));
+    let mut error = match (best, words) {
+        (Some(found), _) => found.into_error(&levels),
+        (None, Some(words)) => in_words(words, &found.details, &levels),
+        (None, None) => return None,
     };
-    CODES.iter().find(|(_, name, _)| stands(name)).map(|(_, name, status)| (*name, *status))
-}
-
-/// As gcloud prints it: a code, a sentence, and details as YAML.
-fn from_words(written: &str, status: Option<u16>) -> Option<ApiError> {
-    let code = code_in(written);
-    let oauth = OAUTH.iter().find(|code| written.contains(**code));
-    let exchange = refuses_an_exchange(written);
-    let permission = quoted_permission(written);
-    let permission = permission.or_else(|| required_permission(written));
-    if code.is_none()
-        && oauth.is_none()
-        && permission.is_none()
-        && !exchange
-        && !(says_status(written) && status.is_some())
-    {
-        return None;
-    }
-    let field = |name: &str| {
-        written.lines().find_map(|line| {
-            let line = line.trim_start_matches([' ', '-']);
-            let value = line.strip_prefix(name)?.strip_prefix(':')?.trim().trim_matches(['\'', '"']);
-            (!value.is_empty()).then(|| value.to_owned())
-        })
-    };
-    let mut lines = written.lines().map(str::trim).filter(|line| !line.is_empty());
-    let message = if exchange { lines.find(|line| refuses_an_exchange(line)) } else { lines.next() };
-    let message = message.unwrap_or_default();
-    let message = oauth.and_then(|code| message.split_once(code)).map_or(message, |(_, rest)| rest);
-    let message = code.and_then(|(code, _)| message.split_once(code)).map_or(message, |(_, rest)| rest);
-    let mut metadata = serde_json::Map::new();
-    for name in ["permission", "consumer", "service", "uid", "email", "quota_limit"] {
-        if let Some(value) = field(name) {
-            metadata.insert(name.to_owned(), value.into());
-        }
-    }
-    if let Some(name) = permission {
-        metadata.entry("permission").or_insert_with(|| name.into());
-    }
-    let subtype = ["invalid_rapt", "rapt_required"].into_iter().find(|name| written.contains(name));
-    let body = match (oauth, code) {
-        (Some(oauth), None) => serde_json::json!({
-            "error": oauth, "error_description": unquoted(message), "error_subtype": subtype,
-        }),
-        // The sentence alone: OAuth's code is not known.
-        (None, None) if exchange => {
-            serde_json::json!({ "error": "invalid_request", "error_description": unquoted(message) })
-        }
-        _ => {
-            let reason = field("reason");
-            let code = code.map_or("", |(code, _)| code);
-            serde_json::json!({"error": {
-                "message": message.trim_start_matches([':', ' ']),
-                "status": code,
-                "details": [{
-                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                    "reason": reason, "domain": field("domain"), "metadata": metadata,
-                }],
-            }})
-        }
-    };
-    let otherwise = if oauth.is_some() || exchange { 400 } else { 403 };
-    let status = status.or(code.map(|(_, status)| status)).unwrap_or(otherwise);
-    let mut error = ApiError::from_answer(status, body.to_string().as_bytes(), &RequestContext::default());
     if let Some(refusal) = &mut error.refusal {
-        refusal.by = Answerer::Api;
-        about(written, &mut refusal.asked);
+        error_words::add_context(&levels, refusal);
+        refusal.message = plain(&refusal.message);
     }
     Some(error)
 }
 
-/// A message without what a program printed around it: `: Unable to parse the ID Token.', None)`.
-fn unquoted(message: &str) -> &str {
-    let message = message.trim_start_matches([':', ' ', '\'', '"', ',']);
-    let end = [".'", ".\""].iter().filter_map(|end| message.find(end)).min();
-    end.map_or(message, |end| &message[..=end])
+/// An error in one of Google's forms, or ours.
+struct Structured {
+    /// How much it says.
+    weight: usize,
+    /// As an API or the token endpoint answers it.
+    body: Value,
+    status: Option<u16>,
+    asked: RequestContext,
+    principal: Option<String>,
 }
 
-/// Compute Engine's wording: `Required 'compute.instances.list' permission for 'projects/acme-prod'`.
-fn required_permission(written: &str) -> Option<&str> {
-    let (_, rest) = written.split_once("Required '")?;
-    rest.split_once("' permission")
-        .map(|(name, _)| name)
-        .filter(|name| name.contains('.') && !name.contains(' '))
+impl Structured {
+    /// How much of its message is still escaped.
+    fn escapes(&self) -> usize {
+        let error = self.body.get("error");
+        let message = error.and_then(|error| error.get("message")).or(self.body.get("error_description"));
+        message.and_then(Value::as_str).map_or(0, |message| message.matches('\\').count())
+    }
+
+    fn into_error(self, levels: &[String]) -> ApiError {
+        let named = || error_words::code(&self.body.to_string()).map(|(_, status)| status);
+        let elsewhere = || levels.iter().find_map(|level| error_words::status(level));
+        let status = self.status.or_else(elsewhere).or_else(named).unwrap_or(400);
+        let mut error = ApiError::from_answer(status, self.body.to_string().as_bytes(), &self.asked);
+        if let Some(refusal) = &mut error.refusal {
+            // Our own errors have the reason beside the message.
+            let own = || text(self.body.get("error")?.get("reason"));
+            refusal.reason = refusal.reason.take().or_else(own);
+            refusal.principal = self.principal.or(refusal.principal.take());
+            refusal.by = Answerer::Api;
+        }
+        error
+    }
 }
 
-/// Whether a number in the text is certainly a status, written as libraries and curl write it.
-fn says_status(written: &str) -> bool {
-    let lower = written.to_ascii_lowercase();
-    ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 "].iter().any(|before| lower.contains(before))
+/// What the values in a text hold.
+#[derive(Default)]
+struct Found {
+    errors: Vec<Structured>,
+    /// Details without an error around them, as Go prints them after the message.
+    details: Vec<Value>,
+    /// Texts in values.
+    texts: Vec<String>,
 }
 
-/// What the text says about the request: the service, and the account that it names.
-fn about(written: &str, asked: &mut RequestContext) {
-    let services = ["iamcredentials", "sts", "cloudresourcemanager", "serviceusage", "oauth2", "iam"];
-    let service =
-        services.iter().map(|name| format!("{name}.googleapis.com")).find(|host| written.contains(host));
-    asked.service = service.unwrap_or_default();
-    asked.resource = target(written).map(plain).unwrap_or_default();
+impl Found {
+    fn read(&mut self, text: &str, depth: usize) {
+        for value in loose_json::values(text) {
+            self.value(&value, depth);
+        }
+    }
+
+    fn value(&mut self, value: &Value, depth: usize) {
+        match value {
+            Value::Object(map) => {
+                let before = self.errors.len();
+                self.errors.extend(structured(map));
+                if self.errors.len() == before {
+                    self.details.extend(detail(map));
+                    map.values().for_each(|value| self.value(value, depth));
+                }
+            }
+            Value::Array(list) => list.iter().for_each(|value| self.value(value, depth)),
+            Value::String(text) if text.len() >= SHORTEST && depth < DEPTH && self.texts.len() < TEXTS => {
+                let text = unwrap(text).swap_remove(0);
+                if text.contains('{') {
+                    self.read(&text, depth + 1);
+                }
+                self.texts.push(text);
+            }
+            _ => {}
+        }
+    }
 }
 
-/// The account that the call was about, only if the text says so, because many sentences name the caller.
-fn target(written: &str) -> Option<&str> {
-    const BEFORE: [&str; 4] = ["serviceAccounts/", "impersonate [", "found for email ", "service account ["];
-    let account = |rest: &'_ str| -> Option<usize> {
-        let end =
-            rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.@".contains(c))).unwrap_or(rest.len());
-        let name = rest[..end].trim_end_matches('.');
-        (name.contains('@') && name.ends_with(".gserviceaccount.com")).then_some(name.len())
+/// The error that an object is or has.
+fn structured(map: &Map<String, Value>) -> Option<Structured> {
+    let number = |value: Option<&Value>| {
+        let number = value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
+        number.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code))
     };
-    BEFORE.iter().find_map(|before| {
-        let (_, rest) = written.split_once(before)?;
-        account(rest).map(|length| &rest[..length])
-    })
+    if let Some(found) = audit(map) {
+        return Some(found);
+    }
+    let plain = |weight, body, status| {
+        Some(Structured { weight, body, status, asked: RequestContext::default(), principal: None })
+    };
+    let details = |error: &Map<String, Value>| usize::from(error.get("details").is_some_and(Value::is_array));
+    match map.get("error") {
+        Some(Value::Object(error)) if error.contains_key("message") || error.contains_key("code") => {
+            let status = number(error.get("code")).or(number(error.get("status")));
+            let known = usize::from(status.is_some() || error.contains_key("status"));
+            return plain(4 + known + 2 * details(error), json!({ "error": error }), status);
+        }
+        Some(Value::String(code)) => {
+            let code = error_words::oauth(code)?;
+            let mut body = map.clone();
+            body.insert("error".to_owned(), code.into());
+            return plain(4 + usize::from(map.contains_key("error_description")), Value::Object(body), None);
+        }
+        _ => {}
+    }
+    // A bare google.rpc.Status: its code is gRPC's, so the name decides.
+    let says = map.get("message").is_some_and(Value::is_string);
+    let canonical =
+        |value: &Value| value.as_str().is_some_and(|name| CODES.iter().any(|(_, code, _)| *code == name));
+    let coded = map.get("status").is_some_and(canonical)
+        || map
+            .get("code")
+            .is_some_and(|code| code.is_u64() || canonical(code) || number(Some(code)).is_some());
+    if !says || !(coded || details(map) > 0) || map.contains_key("response") {
+        return None;
+    }
+    let named = map.get("code").and_then(Value::as_u64).and_then(by_number);
+    let status = number(map.get("code")).or(named.map(|(_, status)| status));
+    let mut error = map.clone();
+    if let Some((name, _)) = named {
+        error.entry("status").or_insert(name.into());
+    }
+    plain(3 + 2 * details(map), json!({ "error": error }), status)
+}
+
+/// The canonical code with gRPC's number.
+fn by_number(number: u64) -> Option<(&'static str, u16)> {
+    CODES.iter().find(|(code, ..)| *code == number).map(|(_, name, status)| (*name, *status))
+}
+
+/// An entry of the audit log: its code is gRPC's, and it names caller, account and permission.
+fn audit(map: &Map<String, Value>) -> Option<Structured> {
+    let says = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or_default();
+    let by = map.get("authenticationInfo").and_then(Value::as_object);
+    let error = map.get("status").and_then(Value::as_object)?;
+    let (code, status) = error.get("code").and_then(Value::as_u64).and_then(by_number)?;
+    if says("methodName").is_empty() && by.is_none() {
+        return None;
+    }
+    let denied = map.get("authorizationInfo").and_then(Value::as_array).into_iter().flatten();
+    let mut denied = denied.filter(|info| info.get("granted").and_then(Value::as_bool) != Some(true));
+    let denied = denied.next();
+    let of = |name: &str| denied.and_then(|info| info.get(name)).and_then(Value::as_str);
+    let requested = map.get("request").and_then(|request| request.get("name")).and_then(Value::as_str);
+    let resource = requested.or(of("resource")).unwrap_or_else(|| says("resourceName"));
+    let mut metadata = Map::new();
+    if let Some(name) = of("permission") {
+        metadata.insert("permission".to_owned(), name.into());
+    }
+    let mut details: Vec<Value> = error.get("details").and_then(Value::as_array).cloned().unwrap_or_default();
+    if details.is_empty() && !metadata.is_empty() {
+        let kind = "type.googleapis.com/google.rpc.ErrorInfo";
+        details.push(json!({ "@type": kind, "metadata": metadata }));
+    }
+    let who = ["principalSubject", "principalEmail"].iter().find_map(|name| by?.get(*name)?.as_str());
+    let who = who.and_then(|who| crate::model::denial::as_member(who.trim_start_matches("serviceAccount:")));
+    let account = resource.rsplit('/').next().filter(|name| name.contains('@'));
+    let asked = RequestContext {
+        service: plain(says("serviceName")),
+        resource: plain(account.unwrap_or(resource)),
+        permission: error_words::permission_of(says("methodName")).map(Into::into),
+        ..RequestContext::default()
+    };
+    let message = error.get("message").cloned().unwrap_or_default();
+    let body = json!({"error": {"code": status, "status": code, "message": message, "details": details}});
+    Some(Structured { weight: 10, body, status: Some(status), asked, principal: who })
+}
+
+/// A detail of an error, as such or as google-api-core prints it.
+fn detail(map: &Map<String, Value>) -> Option<Value> {
+    if map.get("@type").and_then(Value::as_str).is_some_and(|kind| kind.contains("google.rpc.")) {
+        return Some(Value::Object(map.clone()));
+    }
+    if map.get("reason").is_some_and(Value::is_string)
+        && (map.contains_key("domain") || map.contains_key("metadata"))
+    {
+        let mut info = map.clone();
+        info.insert("@type".to_owned(), "type.googleapis.com/google.rpc.ErrorInfo".into());
+        return Some(Value::Object(info));
+    }
+    None
+}
+
+/// An error that is said in words, with the details that stand beside it.
+fn in_words(words: Words, details: &[Value], levels: &[String]) -> ApiError {
+    let Words { message, code, oauth, .. } = words;
+    // What the metadata server passes on from IAM is IAM's.
+    if oauth.is_none() && code.is_none() && is_of_a_library(&message) && details.is_empty() {
+        let refusal = Refusal { message: plain(&message), by: Answerer::Library, ..Refusal::default() };
+        return ApiError::refused(ErrorKind::Credentials, refusal);
+    }
+    let status = words.status.or(code.map(|(_, status)| status));
+    let body = match (oauth, code) {
+        (Some(oauth), None) => {
+            let subtype = ["invalid_rapt", "rapt_required"];
+            let subtype = subtype.iter().find(|name| levels.iter().any(|level| level.contains(**name)));
+            json!({ "error": oauth, "error_description": message, "error_subtype": subtype })
+        }
+        _ => {
+            let mut details = details.to_vec();
+            if details.is_empty() {
+                details = error_words::details(levels);
+            }
+            let errors = words.reason.map(|reason| json!([{ "reason": reason }]));
+            let code = code.map_or("", |(code, _)| code);
+            json!({"error": {"message": message, "status": code, "details": details, "errors": errors}})
+        }
+    };
+    let otherwise = if oauth.is_some() { 400 } else { 403 };
+    let mut error = ApiError::from_answer(
+        status.unwrap_or(otherwise),
+        body.to_string().as_bytes(),
+        &RequestContext::default(),
+    );
+    if let Some(refusal) = &mut error.refusal {
+        refusal.by = Answerer::Api;
+    }
+    error
 }
 
 #[cfg(test)]

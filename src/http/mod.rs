@@ -8,12 +8,15 @@ pub(crate) mod clock;
 pub mod endpoints;
 pub(crate) mod error;
 pub mod error_text;
+mod error_words;
 pub(crate) mod handed_out;
+mod loose_json;
 pub(crate) mod rate_limiter;
 pub mod record;
 pub mod redact;
 pub(crate) mod request_spec;
 pub(crate) mod transport;
+mod unwrap;
 mod web_page;
 
 pub use error::{ApiError, ErrorKind, without_numbers};

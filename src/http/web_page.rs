@@ -16,6 +16,9 @@ pub(super) struct WebPage {
     pub(super) words: String,
 }
 
+/// What the page in front of Cloud Run and of functions says to 401 and 403, whatever the markup around it.
+pub(super) const NO_PERMISSION: &str = "Your client does not have permission to ";
+
 /// Phrases of the front end's pages without any information.
 const EMPTY_WORDS: [&str; 2] = ["That’s an error.", "That’s all we know."];
 
@@ -32,11 +35,13 @@ pub(super) fn find(text: &str) -> Option<WebPage> {
     }
     // `<title>401 Unauthorized</title>` over `<h1>Error: Unauthorized</h1>`
     let (status, name) = title.split_once(' ')?;
-    let heading = between(text, "<h1>Error: ", "</h1>")?;
-    if !name.eq_ignore_ascii_case(heading.trim()) {
+    let heading = between(text, "<h1>Error: ", "</h1>").unwrap_or_default();
+    let known = text.find(NO_PERMISSION);
+    if !name.eq_ignore_ascii_case(heading.trim()) && known.is_none() {
         return None;
     }
-    let words = said(text.split_once("</h1>").map_or("", |(_, rest)| rest));
+    let heading = text.split_once("</h1>").map(|(_, rest)| rest);
+    let words = said(heading.or(known.map(|at| &text[at..])).unwrap_or_default());
     Some(WebPage { by: Answerer::CalledService, status: status.parse().ok()?, words: plain(&words) })
 }
 

@@ -12,6 +12,27 @@ pub struct Permission {
     pub role: &'static str,
 }
 
+/// The role that lets Kubernetes and federated identities act as an account.
+const FEDERATED_ROLE: &str = "roles/iam.workloadIdentityUser";
+
+impl Permission {
+    /// The role that gives it to this policy member: Kubernetes and federated identities have one of their own.
+    pub(crate) fn role_for(self, member: Option<&str>) -> &'static str {
+        let federated =
+            member.is_some_and(|member| member.starts_with("principal") || member.contains(".svc.id.goog["));
+        if federated && [GET_ACCESS_TOKEN, GET_OPEN_ID_TOKEN].contains(&self) {
+            FEDERATED_ROLE
+        } else {
+            self.role
+        }
+    }
+
+    /// The same with that role.
+    pub(crate) fn for_member(self, member: Option<&str>) -> Permission {
+        Permission { role: self.role_for(member), ..self }
+    }
+}
+
 /// Mint an access token.
 pub const GET_ACCESS_TOKEN: Permission = Permission {
     name: "iam.serviceAccounts.getAccessToken",
@@ -110,6 +131,75 @@ impl Granted {
 /// The permission of the matrix with this name.
 pub(crate) fn by_name(name: &str) -> Option<Permission> {
     MATRIX.into_iter().find(|permission| permission.name == name)
+}
+
+/// Permissions outside service accounts that credentials are often denied, each with the role that is granted for it.
+const USUAL: [(&str, &str); 42] = [
+    ("artifactregistry.repositories.downloadArtifacts", "roles/artifactregistry.reader"),
+    ("artifactregistry.repositories.uploadArtifacts", "roles/artifactregistry.writer"),
+    ("bigquery.datasets.get", "roles/bigquery.metadataViewer"),
+    ("bigquery.jobs.create", "roles/bigquery.jobUser"),
+    ("bigquery.readsessions.create", "roles/bigquery.readSessionUser"),
+    ("bigquery.tables.get", "roles/bigquery.dataViewer"),
+    ("bigquery.tables.getData", "roles/bigquery.dataViewer"),
+    ("bigquery.tables.updateData", "roles/bigquery.dataEditor"),
+    ("cloudbuild.builds.create", "roles/cloudbuild.builds.editor"),
+    ("cloudfunctions.functions.invoke", "roles/cloudfunctions.invoker"),
+    ("cloudkms.cryptoKeyVersions.useToDecrypt", "roles/cloudkms.cryptoKeyDecrypter"),
+    ("cloudkms.cryptoKeyVersions.useToEncrypt", "roles/cloudkms.cryptoKeyEncrypter"),
+    ("cloudkms.cryptoKeyVersions.useToSign", "roles/cloudkms.signer"),
+    ("cloudsql.instances.connect", "roles/cloudsql.client"),
+    ("cloudsql.instances.get", "roles/cloudsql.client"),
+    ("cloudtasks.tasks.create", "roles/cloudtasks.enqueuer"),
+    ("container.clusters.get", "roles/container.clusterViewer"),
+    ("iap.tunnelInstances.accessViaIAP", "roles/iap.tunnelResourceAccessor"),
+    ("iap.webServiceVersions.accessViaIAP", "roles/iap.httpsResourceAccessor"),
+    ("iam.roles.get", "roles/iam.roleViewer"),
+    ("iam.serviceAccountKeys.create", "roles/iam.serviceAccountKeyAdmin"),
+    ("iam.serviceAccountKeys.list", "roles/iam.serviceAccountViewer"),
+    ("iam.serviceAccounts.create", "roles/iam.serviceAccountCreator"),
+    ("iam.serviceAccounts.get", "roles/iam.serviceAccountViewer"),
+    ("iam.serviceAccounts.list", "roles/iam.serviceAccountViewer"),
+    ("logging.logEntries.create", "roles/logging.logWriter"),
+    ("monitoring.timeSeries.create", "roles/monitoring.metricWriter"),
+    ("pubsub.subscriptions.consume", "roles/pubsub.subscriber"),
+    ("pubsub.topics.publish", "roles/pubsub.publisher"),
+    ("resourcemanager.projects.get", "roles/browser"),
+    ("resourcemanager.projects.getIamPolicy", "roles/iam.securityReviewer"),
+    ("resourcemanager.projects.setIamPolicy", "roles/resourcemanager.projectIamAdmin"),
+    ("run.routes.invoke", "roles/run.invoker"),
+    ("secretmanager.versions.access", "roles/secretmanager.secretAccessor"),
+    ("serviceusage.services.enable", "roles/serviceusage.serviceUsageAdmin"),
+    ("serviceusage.services.get", "roles/serviceusage.serviceUsageViewer"),
+    ("serviceusage.services.use", "roles/serviceusage.serviceUsageConsumer"),
+    ("storage.buckets.get", "roles/storage.legacyBucketReader"),
+    ("storage.objects.create", "roles/storage.objectCreator"),
+    ("storage.objects.delete", "roles/storage.objectUser"),
+    ("storage.objects.get", "roles/storage.objectViewer"),
+    ("storage.objects.list", "roles/storage.objectViewer"),
+];
+
+/// The role that is usually granted for a permission, else the narrowest one of the same service.
+pub(crate) fn usual_role(name: &str) -> Option<&'static str> {
+    let usual = USUAL.iter().find(|(permission, _)| *permission == name).map(|(_, role)| *role);
+    let service = name.split('.').next().unwrap_or_default();
+    let of_service = || {
+        let own = |role: &super::role::Role| {
+            role.name
+                .strip_prefix("roles/")
+                .and_then(|rest| rest.strip_prefix(service))
+                .is_some_and(|rest| rest.starts_with('.'))
+        };
+        super::role::giving(name).into_iter().find(own).map(|role| role.name)
+    };
+    by_name(name).map(|known| known.role).or(usual).or_else(of_service)
+}
+
+/// A permission as IAM spells it: some services write it in lower case.
+pub(crate) fn canonical(name: &str) -> &str {
+    let matrix = MATRIX.iter().map(|known| known.name).chain(USUAL.iter().map(|(known, _)| *known));
+    let spelled = matrix.chain(super::role::all_permissions()).find(|known| known.eq_ignore_ascii_case(name));
+    spelled.unwrap_or(name)
 }
 
 #[cfg(test)]

@@ -85,6 +85,11 @@ pub(crate) fn permissions(name: &str) -> impl Iterator<Item = &'static str> {
     find(name).into_iter().flat_map(Role::permissions)
 }
 
+/// Every permission of the table, as often as a role gives it.
+pub(crate) fn all_permissions() -> impl Iterator<Item = &'static str> {
+    ROLES.iter().copied().flat_map(Role::permissions)
+}
+
 /// The roles that give this permission, narrowest first, without the roles of Google's own agents.
 pub(crate) fn giving(permission: &str) -> Vec<Role> {
     let mut roles: Vec<Role> = ROLES

@@ -97,7 +97,18 @@ pub(super) fn is_refused(refusal: &Refusal) -> bool {
     let elsewhere = refusal.asked.delegation.is_some();
     matches!(refusal.status, 400 | 401)
         && !elsewhere
-        && (here || speaks_oauth && Part::named(&refusal.message).is_some())
+        && (here
+            || refusal.code == "invalid_target"
+            || speaks_oauth && Part::named(&refusal.message).is_some())
+}
+
+/// Whether the provider is named by the ID of its project, which the service doesn't accept.
+fn has_project_id(refusal: &Refusal) -> bool {
+    let name = [refusal.asked.resource.as_str(), &refusal.message].into_iter().find_map(|text| {
+        let (before, _) = text.split_once("/locations/global/workloadIdentityPools/")?;
+        before.rsplit('/').next()
+    });
+    name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
 }
 
 const DESCRIBE: &str = "`gcloud iam workload-identity-pools providers describe`";
@@ -127,6 +138,10 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         Some(Part::Mapping) => (
             "The provider's attribute mapping doesn't fit the external credential",
             format!("Correct the expression for the attribute that it names (it must yield a string): {DESCRIBE} shows the mapping."),
+        ),
+        Some(Part::Provider) if has_project_id(refusal) => (
+            "The provider's path has a project ID where the project number belongs",
+            "Write the number: //iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER in audience of the credentials file; `gcloud projects describe PROJECT --format='value(projectNumber)'` prints it.".to_owned(),
         ),
         Some(Part::Provider) => (
             "No such workload identity provider, or it or its pool is disabled",

@@ -7,14 +7,25 @@ use std::{borrow::Cow, collections::BTreeMap};
 use serde::{Deserialize, Serialize};
 
 mod called;
+mod facts;
 mod federation;
 mod front_end;
+mod library;
+mod org_policy;
+mod sentences;
 mod words;
 
-use super::permission;
+use super::{permission, shell::quote};
 pub(crate) use called::CalledService;
+pub(crate) use facts::{as_member, permission_in, principal_in, resource_in};
+pub(crate) use sentences::{
+    denies, is_known_sentence, is_of_a_library, library_sentence, refuses_an_exchange,
+};
 pub(in crate::model) use words::is_mint_permission;
-use words::{api_disabled, delegation, login_again, permission_missing, quota_project, unknown};
+use words::{
+    api_disabled, assertion, delegation, limit_reached, login_again, permission_missing, quota_project,
+    scope_missing, unknown,
+};
 
 /// The request behind a denial: what the answer alone doesn't tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +79,8 @@ pub(crate) enum Answerer {
     FrontEnd,
     /// A service that a credential was used with, or something in front of it.
     CalledService,
+    /// A client library, which asked no API.
+    Library,
     /// The body has none of Google's forms: something in between answered, and its status means little.
     Stranger,
 }
@@ -92,6 +105,13 @@ pub struct Refusal {
     /// What was violated, if the answer says so: the type in `PreconditionFailure` or in Resource Manager's own detail
     /// (`serviceusage/billing-enabled`, `constraints/iam.allowedPolicyMemberDomains`).
     pub(crate) violation: Option<String>,
+    /// Who or what violates it, in Google's words: `User x is not in permitted organization`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) violator: Option<String>,
+    /// Who lacks the permission, as a policy member, if the denial names them. It can be a service agent of Google's
+    /// rather than the caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) principal: Option<String>,
     pub(crate) asked: RequestContext,
 }
 
@@ -119,6 +139,18 @@ pub enum Cause {
     ServicePerimeter,
     /// An organization policy keeps members of other domains out of policies.
     DomainRestricted,
+    /// Another organization policy forbids it.
+    OrganizationPolicy,
+    /// There are as many keys, accounts or the like as there can be: waiting doesn't help.
+    LimitReached,
+    /// The token endpoint rejected a signed assertion, so no login helps.
+    AssertionRejected,
+    /// The metadata server has no token, or can't be reached.
+    MetadataServer,
+    /// A library found no credentials.
+    NoCredentials,
+    /// The client and its credentials belong to different universes.
+    UniverseMismatch,
     /// The caller's credentials have expired or must be confirmed by a person.
     LoginAgain,
     /// The credential behind a federated caller was rejected.
@@ -165,6 +197,12 @@ impl Cause {
             Cause::OnItself => "role_on_itself_missing",
             Cause::ServicePerimeter => "service_perimeter",
             Cause::DomainRestricted => "domain_restricted",
+            Cause::OrganizationPolicy => "organization_policy",
+            Cause::LimitReached => "limit_reached",
+            Cause::AssertionRejected => "assertion_rejected",
+            Cause::MetadataServer => "metadata_server",
+            Cause::NoCredentials => "no_credentials",
+            Cause::UniverseMismatch => "universe_mismatch",
             Cause::LoginAgain => "login_again",
             Cause::Federation => "federation",
             Cause::WorkspaceDelegation => "workspace_delegation",
@@ -206,11 +244,6 @@ const LIFETIME_CONSTRAINT: &str = "iam.allowServiceAccountCredentialLifetimeExte
 /// The command that renews the caller's credentials.
 pub(crate) const LOGIN: &str = "gcloud auth application-default login";
 
-/// Whether a text has the Security Token Service's wording for a rejected exchange, which no other Google service uses.
-pub(crate) fn refuses_an_exchange(text: &str) -> bool {
-    federation::Part::named(text).is_some()
-}
-
 /// Finds the cause, as far as the denial alone tells.
 pub(crate) fn explain(refusal: &Refusal) -> Explanation {
     explain_as(refusal, cause(refusal))
@@ -220,12 +253,13 @@ pub(crate) fn explain(refusal: &Refusal) -> Explanation {
 pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
     let (sentence, next) = match cause {
         _ if refusal.by == Answerer::FrontEnd => front_end::explain(refusal),
+        _ if refusal.by == Answerer::Library => library::explain(refusal),
         Cause::CredentialRefused => called::explain(refusal),
         Cause::ApiDisabled => api_disabled(refusal),
-        Cause::ScopeMissing => (
-            format!("Your access token doesn't have the scope that {} needs.", refusal.named_service()),
-            format!("Log in again with the scope cloud-platform: `{LOGIN}`."),
-        ),
+        Cause::ScopeMissing => scope_missing(refusal),
+        Cause::OrganizationPolicy => org_policy::explain(refusal),
+        Cause::LimitReached => limit_reached(refusal),
+        Cause::AssertionRejected => assertion(refusal),
         Cause::PermissionMissing => permission_missing(refusal),
         Cause::QuotaProject => quota_project(refusal),
         Cause::LoginAgain => login_again(refusal),
@@ -244,7 +278,9 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
             "Wait a minute, then try again.".to_owned(),
         ),
         // Without a code the answer isn't the API's, so it is worth showing what came instead.
-        Cause::NotFoundOrHidden if refusal.code.is_empty() && !refusal.message.is_empty() => (
+        Cause::NotFoundOrHidden
+            if refusal.code.is_empty() && !refusal.message.is_empty() && refusal.by != Answerer::Api =>
+        (
             format!("{} was not found ({}).", refusal.subject(), refusal.message.trim_end_matches('.')),
             "Check the name and the endpoint settings.".to_owned(),
         ),
@@ -280,7 +316,10 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         ),
         Cause::AccountDisabled => (
             format!("{} is disabled, or in a state that allows no credentials.", refusal.disabled_account()),
-            "Ask an administrator to enable it: `gcloud iam service-accounts enable`.".to_owned(),
+            match refusal.email() {
+                Some(email) => format!("Ask an administrator to enable it: `gcloud iam service-accounts enable {}`.", quote(email)),
+                None => "Ask an administrator to enable it: `gcloud iam service-accounts enable`.".to_owned(),
+            },
         ),
         Cause::AccountGone => (
             format!("{} is gone: deleted, or re-created under the same name.", refusal.disabled_account()),
@@ -289,7 +328,10 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         Cause::WorkspaceDelegation => delegation(refusal),
         Cause::Federation => federation::explain(refusal),
         Cause::DomainRestricted => (
-            "An organization policy doesn't allow members of other domains in this policy.".to_owned(),
+            match refusal.violator.as_deref().and_then(violating_member) {
+                Some(member) => format!("An organization policy doesn't allow {member} in this policy: it belongs to another domain."),
+                None => "An organization policy doesn't allow members of other domains in this policy.".to_owned(),
+            },
             "Grant it to someone in an allowed domain, or ask an administrator to change constraints/iam.allowedPolicyMemberDomains.".to_owned(),
         ),
         Cause::Billing => (
@@ -305,7 +347,12 @@ pub(super) fn explain_as(refusal: &Refusal, cause: Cause) -> Explanation {
         ),
         // These need more than the denial; the doctor has the sentences.
         Cause::ConditionFalse | Cause::DenyPolicy | Cause::Propagating | Cause::ChainHop => permission_missing(refusal),
-        Cause::InvalidRequest | Cause::ServerTrouble | Cause::Unknown => unknown(refusal),
+        Cause::InvalidRequest
+        | Cause::ServerTrouble
+        | Cause::MetadataServer
+        | Cause::NoCredentials
+        | Cause::UniverseMismatch
+        | Cause::Unknown => unknown(refusal),
     };
     let next = match refusal.refused_quota_project() {
         Some(_) => format!("{} Or continue without a quota project: --no-quota-project.", next),
@@ -320,7 +367,12 @@ fn cause(refusal: &Refusal) -> Cause {
         _ if refusal.is_somebody_elses() => return Cause::ServerTrouble,
         Answerer::FrontEnd => return front_end::cause(refusal),
         Answerer::CalledService if refusal.status < 500 => return Cause::CredentialRefused,
+        Answerer::Library => return library::cause(refusal),
         Answerer::CalledService | Answerer::Api | Answerer::Stranger => {}
+    }
+    // A limit comes with the code of a rate, and a perimeter with the reason of a missing permission in older forms.
+    if words::is_limit(&refusal.message) {
+        return Cause::LimitReached;
     }
     match refusal.reason.as_deref().unwrap_or_default() {
         "SERVICE_DISABLED" | "accessNotConfigured" => return Cause::ApiDisabled,
@@ -344,8 +396,12 @@ fn cause(refusal: &Refusal) -> Cause {
     }
     match refusal.violation.as_deref().unwrap_or_default() {
         violation if violation.contains("billing") => return Cause::Billing,
-        violation if violation.contains("allowedPolicyMemberDomains") => return Cause::DomainRestricted,
+        violation if violation.contains("allowedPolicyMember") => return Cause::DomainRestricted,
+        "VPC_SERVICE_CONTROLS" => return Cause::ServicePerimeter,
         _ => {}
+    }
+    if let Some(cause) = sentences::cause(&refusal.message) {
+        return cause;
     }
     // Without details, Google's sentence is all there is (captured from setIamPolicy).
     if refusal.message.contains("do not belong to a permitted customer") {
@@ -354,6 +410,9 @@ fn cause(refusal: &Refusal) -> Cause {
     // The denial names the constraint that would allow more, whatever else it says.
     if refusal.message.contains(LIFETIME_CONSTRAINT) {
         return Cause::LifetimeTooLong;
+    }
+    if org_policy::is_refused(refusal) {
+        return Cause::OrganizationPolicy;
     }
     let long = refusal.asked.lifetime_seconds.is_some_and(|seconds| seconds > ORDINARY_LIFETIME);
     match (refusal.status, refusal.code.as_str()) {
@@ -366,6 +425,12 @@ fn cause(refusal: &Refusal) -> Cause {
             if refusal.asked.method.is_empty() && refusal.message.contains("using this method") =>
         {
             Cause::WorkspaceDelegation
+        }
+        // A login never sends an assertion.
+        (_, "invalid_grant")
+            if refusal.message.contains("Invalid JWT") && refusal.asked.delegation.is_none() =>
+        {
+            Cause::AssertionRejected
         }
         _ if federation::is_refused(refusal) => Cause::Federation,
         (_, "invalid_grant" | "unauthorized_client" | "invalid_scope" | "access_denied")
@@ -391,11 +456,51 @@ fn cause(refusal: &Refusal) -> Cause {
         (501, _) => Cause::InvalidRequest,
         (500.., _) => Cause::ServerTrouble,
         (400..=499, code) if !code.is_empty() && refusal.status != 403 => Cause::InvalidRequest,
+        // Go prints the status and the message without the code.
+        (400, _) if refusal.by == Answerer::Api && !refusal.message.is_empty() => Cause::InvalidRequest,
         _ => Cause::Unknown,
     }
 }
 
+/// The member in `User serviceAccount:x is not in permitted organization`.
+fn violating_member(words: &str) -> Option<String> {
+    words.split_whitespace().find_map(as_member)
+}
+
 impl Refusal {
+    /// Whether IAM denied a permission, rather than a scope, an API, a perimeter or a policy of the organization. Only
+    /// then does a later yes of IAM's say that a grant has arrived.
+    pub(crate) fn is_iam_denial(&self) -> bool {
+        self.status == 403
+            && matches!(self.reason.as_deref(), None | Some("forbidden" | "IAM_PERMISSION_DENIED"))
+            && self.violation.is_none()
+            && cause(self) == Cause::PermissionMissing
+    }
+
+    /// The project that it is about, as far as it says.
+    fn project(&self) -> Option<String> {
+        let resource = self.asked.resource.strip_prefix("projects/").and_then(|rest| rest.split('/').next());
+        let resource = resource.filter(|id| *id != "-").map(str::to_owned);
+        resource
+            .or_else(|| {
+                super::account::project_of(self.asked.resource.rsplit('/').next().unwrap_or_default())
+            })
+            .or_else(|| self.consumer().map(str::to_owned))
+    }
+
+    /// The account whose state is refused.
+    pub(crate) fn email(&self) -> Option<&str> {
+        let at = self
+            .message
+            .find(".gserviceaccount.com is disabled")
+            .or_else(|| self.message.find(".gserviceaccount.com does not exist"));
+        let begin = at
+            .map(|at| self.message[..at].rfind([' ', '\'', '"', '/', ':', '(']).map_or(0, |begin| begin + 1));
+        let named = at.zip(begin).map(|(at, begin)| &self.message[begin..at + ".gserviceaccount.com".len()]);
+        let named = self.metadata.get("email").map(String::as_str).or(named);
+        named.or(Some(self.asked.resource.as_str()).filter(|name| self.is_mint() && name.contains('@')))
+    }
+
     /// Whether a status that at Google concerns the caller, or other callers, comes from something in between: a
     /// proxy's 403 isn't an IAM denial. Not found means the same wherever it comes from.
     pub(crate) fn is_somebody_elses(&self) -> bool {
@@ -441,7 +546,7 @@ impl Refusal {
 
     /// A state error can concern the caller itself, if the caller is an account.
     fn disabled_account(&self) -> &str {
-        match self.metadata.get("email") {
+        match self.email() {
             Some(email) => email,
             None if self.is_mint() || self.asked.delegation.is_some() => self.subject(),
             None => "Your account",
@@ -456,7 +561,7 @@ impl Refusal {
     /// The narrowest role that gives it.
     fn role(&self) -> &str {
         let needed = self.permission().and_then(permission::by_name);
-        needed.map_or(permission::GET_ACCESS_TOKEN.role, |needed| needed.role)
+        needed.map_or(permission::GET_ACCESS_TOKEN.role, |needed| needed.role_for(self.principal.as_deref()))
     }
 
     /// Whether it came from IAM Credentials.

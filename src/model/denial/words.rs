@@ -2,6 +2,7 @@
 
 use super::{Delegation, LOGIN, Refusal, SHARED_CLIENT_PROJECTS};
 use crate::model::permission::{self, Permission};
+use crate::model::scopes;
 use crate::model::shell::quote;
 
 /// The Workspace setting or claim that makes a delegation fail: the token endpoint's own words are few and lead many
@@ -68,8 +69,15 @@ pub(super) fn permission_missing(refusal: &Refusal) -> (String, String) {
     } else {
         format!(" on {}", refusal.asked.resource)
     };
+    let who = refusal.principal.as_deref().map(lacking);
     let sentence = match (name, named.is_some(), refusal.asked.delegates.len()) {
-        (None, ..) => format!("You aren't allowed to do this{on}, or it doesn't exist."),
+        (Some(name), _, 0) if who.is_some() => {
+            format!("{} doesn't have {name}{on} (or it doesn't exist).", who.unwrap_or_default())
+        }
+        (None, ..) => match who {
+            Some(who) => format!("{who} isn't allowed to do this{on}, or it doesn't exist."),
+            None => format!("You aren't allowed to do this{on}, or it doesn't exist."),
+        },
         (Some(name), true, 0) => format!("You don't have {name}{on} (or it doesn't exist)."),
         (Some(name), true, _) => {
             format!(
@@ -81,18 +89,138 @@ pub(super) fn permission_missing(refusal: &Refusal) -> (String, String) {
             format!("You aren't allowed to do this{on}, or it doesn't exist; it requires {name}.")
         }
     };
+    let whom = refusal.principal.as_deref().map(|member| format!(" for {member}")).unwrap_or_default();
+    let place = match refusal.asked.resource.as_str() {
+        name if name.contains('@') && refusal.asked.delegates.is_empty() => {
+            name.rsplit('/').next().unwrap_or(name)
+        }
+        _ if refusal.principal.is_some() || refusal.asked.resource.is_empty() => {
+            "the service account that is impersonated or attached"
+        }
+        _ => "the account",
+    };
     let next = match name.and_then(permission::by_name) {
         Some(needed) if is_mint_permission(needed) => format!(
-            "Ask for {} on the account; Owner and Editor don't include permission to mint. A grant takes a few minutes to work.",
-            needed.role
+            "Ask for {}{whom} on {place}; Owner and Editor don't include permission to mint. A grant takes a few minutes to work.",
+            needed.role_for(refusal.principal.as_deref())
         ),
-        Some(needed) => format!("Ask for {} on the account.", needed.role),
-        None => match name {
-            Some(name) => format!("Ask an administrator for a role that contains {name}."),
+        Some(needed) => format!("Ask for {}{whom} on {place}.", needed.role),
+        None => match name.map(|name| (name, permission::usual_role(name))) {
+            Some((name, Some(role))) => format!("Ask for {role}{whom}{on}, which contains {name}."),
+            Some((name, None)) => format!("Ask an administrator for a role{whom} that contains {name}{on}."),
+            None if refusal.principal.is_some() => {
+                format!("Ask an administrator to grant it a role{on}, or check the name.")
+            }
             None => "Ask an administrator, or check the name.".to_owned(),
         },
     };
     (sentence, next)
+}
+
+/// The one that lacks something, for the start of a sentence: it can be an agent of Google's that no one can log in as.
+pub(in crate::model) fn lacking(member: &str) -> String {
+    let name = member
+        .split_once(':')
+        .filter(|(kind, _)| !kind.starts_with("principal"))
+        .map_or(member, |(_, name)| name);
+    match name {
+        name if is_service_agent(member) => format!("The service agent {name}, not you,"),
+        name if name.contains(".svc.id.goog[") => format!("The Kubernetes service account {name}"),
+        name => name.to_owned(),
+    }
+}
+
+/// Whether it is an account that Google's services use themselves.
+pub(in crate::model) fn is_service_agent(member: &str) -> bool {
+    let Some((name, domain)) = member.trim_start_matches("serviceAccount:").split_once('@') else {
+        return false;
+    };
+    let numbered = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
+    name.strip_prefix("service-").is_some_and(numbered)
+        || domain.starts_with("gcp-sa-")
+        || numbered(name)
+            && matches!(domain, "cloudservices.gserviceaccount.com" | "cloudbuild.gserviceaccount.com")
+}
+
+pub(super) fn scope_missing(refusal: &Refusal) -> (String, String) {
+    let api = refusal.service().strip_suffix(".googleapis.com").unwrap_or_default();
+    let of_api = scopes::of_api(api);
+    let broad = of_api.is_empty() || of_api.iter().any(|scope| scope.full == scopes::DEFAULT);
+    let sentence =
+        format!("Your access token doesn't have the scope that {} needs.", refusal.named_service());
+    let next = match of_api.first().filter(|_| !broad) {
+        // Logins for other APIs' scopes need cloud-platform as well.
+        Some(scope) => format!(
+            "Log in again with a scope of {api}: `{LOGIN} --scopes={},{}`; it isn't a role that is missing.",
+            scopes::DEFAULT,
+            scope.full
+        ),
+        None => format!(
+            "Log in again with the scope cloud-platform: `{LOGIN} --scopes={}`; on a virtual machine, widen its access scopes.",
+            scopes::DEFAULT
+        ),
+    };
+    (sentence, next)
+}
+
+/// Whether a message says that there are as many of something as there can be.
+pub(super) fn is_limit(message: &str) -> bool {
+    let lower = message.to_ascii_lowercase();
+    let counted = lower.contains("maximum number of ")
+        || lower.contains("limit on the number of ")
+        || lower.contains("limit for the number of ");
+    let of_these = ["keys", "service accounts", "pools", "providers", "projects"]
+        .iter()
+        .any(|what| lower.contains(what));
+    counted && of_these && !lower.contains("per minute") && !lower.contains("members in the policy")
+}
+
+pub(super) fn limit_reached(refusal: &Refusal) -> (String, String) {
+    let account = refusal.email().or(Some(refusal.asked.resource.as_str()).filter(|name| name.contains('@')));
+    let on = account.unwrap_or("ACCOUNT");
+    if refusal.message.to_ascii_lowercase().contains("keys") {
+        let whose = account.unwrap_or("The service account");
+        return (
+            format!("{whose} has as many keys as it can have (10 user-managed ones); waiting doesn't help."),
+            format!(
+                "Delete old ones (`gcloud iam service-accounts keys list --managed-by=user --iam-account={}` shows them), or do without a key: mint short-lived credentials instead (`impersona token access ACCOUNT`).",
+                quote(on)
+            ),
+        );
+    }
+    let message = refusal.message.trim_end_matches('.');
+    (
+        format!("A limit is reached, so waiting doesn't help: {message}."),
+        "Delete what isn't used any more (deleted ones can count for 30 days), use another project, or ask for a higher limit in the console under IAM, Quotas.".to_owned(),
+    )
+}
+
+/// A signed JWT that the token endpoint doesn't accept.
+pub(super) fn assertion(refusal: &Refusal) -> (String, String) {
+    let message = refusal.message.trim_end_matches('.').to_owned();
+    let lower = message.to_lowercase();
+    let (what, next) = if lower.contains("audience") {
+        (
+            "names the wrong audience",
+            "Set its aud to https://oauth2.googleapis.com/token (token_uri in the credentials file) and sign a new one; logging in doesn't help.",
+        )
+    } else if lower.contains("signature") {
+        (
+            "isn't signed by a key of its account",
+            "Check that the key still exists: `gcloud iam service-accounts keys list --iam-account=ACCOUNT` shows the private_key_id of the file unless it was deleted or disabled; then check that iss is that account, and this machine's clock. Logging in doesn't help.",
+        )
+    } else if ["iat", "exp", "timeframe", "short-lived"].iter().any(|word| lower.contains(word)) {
+        (
+            "isn't valid now",
+            "Check this machine's clock, then iat and exp (at most 1h apart), and sign a new one; logging in doesn't help.",
+        )
+    } else {
+        (
+            "isn't accepted",
+            "Check iss (the account itself), aud (https://oauth2.googleapis.com/token), iat and exp, and sign a new one; logging in doesn't help.",
+        )
+    };
+    (format!("The signed assertion (JWT) {what} ({message})."), next.to_owned())
 }
 
 pub(in crate::model) fn is_mint_permission(needed: Permission) -> bool {
@@ -101,6 +229,13 @@ pub(in crate::model) fn is_mint_permission(needed: Permission) -> bool {
 }
 
 pub(super) fn quota_project(refusal: &Refusal) -> (String, String) {
+    if refusal.message.contains("requires a quota project") {
+        return (
+            format!("{} needs a quota project, and your credentials have none.", refusal.named_service()),
+            "Set one: `gcloud auth application-default set-quota-project PROJECT`, or --quota-project."
+                .to_owned(),
+        );
+    }
     let project =
         refusal.consumer().map_or_else(|| "the quota project".to_owned(), |id| format!("project {id}"));
     if refusal.reason.as_deref() == Some("USER_PROJECT_DENIED") {
@@ -120,6 +255,9 @@ pub(super) fn login_again(refusal: &Refusal) -> (String, String) {
     let message = refusal.message.trim_end_matches('.');
     let sentence = match (refusal.reason.as_deref(), refusal.code.as_str()) {
         (Some("invalid_rapt" | "rapt_required"), _) => {
+            "Your organization requires you to log in again.".to_owned()
+        }
+        _ if message.contains("eauth") && !message.contains("uthentication credential") => {
             "Your organization requires you to log in again.".to_owned()
         }
         (_, "invalid_grant") => {
@@ -157,6 +295,31 @@ const HINTS: [(&str, &str); 7] = [
     ("be in the form", "Use the account's email or its 21-digit unique ID."),
 ];
 
+/// The same with names from the message filled in.
+fn filled_in(message: &str) -> Option<String> {
+    if let Some((_, rest)) = message.split_once("Identity Pool does not exist") {
+        let pool = rest.split(['(', ')']).nth(1).unwrap_or("PROJECT.svc.id.goog");
+        let project = pool.trim_end_matches(".svc.id.goog");
+        return Some(format!(
+            "{pool} exists once a cluster of project {project} has Workload Identity: create one or enable it first (`gcloud container clusters update CLUSTER --workload-pool={pool}`), or correct the project."
+        ));
+    }
+    if message.contains("is of an unknown type") {
+        return Some("Check the type before the colon or in front of ://, for example user:, group:, serviceAccount:, domain:, principal:// or principalSet://; only these exist.".to_owned());
+    }
+    let (before, _) = message.split_once(" does not exist")?;
+    let account = before.rsplit(' ').next().unwrap_or_default();
+    if !is_service_agent(account) {
+        return None;
+    }
+    let number = account.split('@').next().unwrap_or_default().trim_start_matches("service-");
+    let domain = account.split_once('@').map_or("", |(_, domain)| domain);
+    let service = domain.strip_prefix("gcp-sa-").and_then(|rest| rest.split('.').next()).unwrap_or("SERVICE");
+    Some(format!(
+        "It is a service agent that wasn't created yet. Create it: `gcloud beta services identity create --service={service}.googleapis.com --project={number}`."
+    ))
+}
+
 pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
     let service = match &refusal.asked.instead {
         // Independent of what Google's hosts do and say.
@@ -171,6 +334,9 @@ pub(super) fn unknown(refusal: &Refusal) -> (String, String) {
         }
         message => format!("{service} returned {}: {message}.", refusal.status),
     };
+    if let Some(next) = filled_in(&refusal.message) {
+        return (sentence, next);
+    }
     let hint = HINTS.iter().find(|(words, _)| {
         refusal.message.contains(words) || refusal.violation.as_deref().is_some_and(|it| it.contains(words))
     });

@@ -82,6 +82,10 @@ pub(super) fn gather(refusal: &Refusal, cause: Cause, found: &Found, known: &Kno
 
 /// `403 PERMISSION_DENIED, reason IAM_PERMISSION_DENIED, domain iam.googleapis.com`, and Google's message.
 fn facts(refusal: &Refusal) -> String {
+    // A library's own words came without an answer.
+    if refusal.status == 0 {
+        return refusal.message.trim_end_matches('.').to_owned();
+    }
     let mut text = refusal.status.to_string();
     if !refusal.code.is_empty() {
         text.push_str(&format!(" {}", refusal.code));

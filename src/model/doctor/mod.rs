@@ -137,6 +137,10 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
     let seen = known.examined;
     let name = refusal.permission()?;
     let target = short(&refusal.asked.resource);
+    // What was learned is about the caller; the denial can be about someone else, or about more than IAM.
+    if lacker(refusal, known).is_some() || !refusal.is_iam_denial() {
+        return None;
+    }
     if !refusal.asked.delegates.is_empty() {
         return chain(name, refusal, seen);
     }
@@ -198,7 +202,7 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         return Some((Cause::OnItself, sentence));
     }
     let you = if refusal.metadata.contains_key("permission") { "you don't have" } else { "this requires" };
-    Some((Cause::PermissionMissing, format!("{you} {name} on {}.", place(target))))
+    Some((Cause::PermissionMissing, format!("{you} {name} on {}.", where_missing(name, target))))
 }
 
 /// The hop of the chain that is closed: by what is known of the hops, starting at the caller; by the permission that
@@ -280,8 +284,20 @@ fn who(account: Option<&str>) -> &str {
     account.map_or("you", short)
 }
 
-fn place(name: &str) -> &str {
-    if name.is_empty() { "the requested resource" } else { name }
+fn where_missing<'a>(permission: &str, name: &'a str) -> &'a str {
+    match permission::by_name(permission) {
+        _ if !name.is_empty() => name,
+        Some(permission::ACT_AS) => "the service account that is attached",
+        Some(_) => "the service account that is impersonated",
+        None => "the requested resource",
+    }
+}
+
+/// Who lacks the permission according to the denial, if that isn't the caller.
+fn lacker(refusal: &Refusal, known: &Known<'_>) -> Option<String> {
+    let named = refusal.principal.clone().filter(|_| refusal.asked.delegates.is_empty())?;
+    let caller = known.caller.and_then(Caller::member);
+    (caller.as_deref() != Some(named.as_str())).then_some(named)
 }
 
 /// The caller as a policy member.

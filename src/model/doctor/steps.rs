@@ -1,6 +1,6 @@
 //! What to do about a cause, as data: the screen has a key for each step, the command line prints the sentence.
 
-use super::{Cause, Found, Known, failing_hop, who};
+use super::{Cause, Found, Known, failing_hop, lacker, who};
 use crate::model::{
     account::{is_name, project_of, short},
     denial::{Refusal, SHARED_CLIENT_PROJECTS, is_mint_permission},
@@ -206,7 +206,7 @@ pub(super) fn steps(
                 add(watch, "wait until IAM says yes, three times in a row".into());
             }
         }
-        Cause::ScopeMissing | Cause::LoginAgain => {
+        Cause::ScopeMissing | Cause::LoginAgain | Cause::NoCredentials => {
             let text = known.remedy.unwrap_or(next).to_owned();
             match command(&text) {
                 Some(login) => {
@@ -217,7 +217,12 @@ pub(super) fn steps(
             add(StepAction::OtherCaller, "switch to another caller for now".into());
         }
         Cause::QuotaProject => {
-            add(StepAction::QuotaProject, "charge another project".into());
+            match command(next) {
+                Some(text) => {
+                    add(StepAction::Copy { text: text.to_owned(), what: "the command" }, next.to_owned())
+                }
+                None => add(StepAction::QuotaProject, "charge another project".into()),
+            }
             if refusal.reason.as_deref() == Some("USER_PROJECT_DENIED")
                 && let Some(project) = refusal.consumer()
             {
@@ -247,8 +252,8 @@ pub(super) fn steps(
             add(StepAction::Again, "try again".into());
         }
         Cause::AccountDisabled => {
-            let email =
-                refusal.metadata.get("email").or(account).cloned().unwrap_or_else(|| "ACCOUNT".into());
+            let named = refusal.email().or(account.map(String::as_str));
+            let email = named.unwrap_or("ACCOUNT").to_owned();
             let project = project_of(&email).map(|project| format!(" --project={}", quote(&project)));
             let text = format!(
                 "gcloud iam service-accounts enable {}{}",
@@ -264,8 +269,9 @@ pub(super) fn steps(
             ),
             None => add(StepAction::Told, next.to_owned()),
         },
-        Cause::DomainRestricted => {
-            let text = visible::line(&format!("{} {}", refusal.message, next)).into_owned();
+        Cause::DomainRestricted | Cause::OrganizationPolicy => {
+            let words = refusal.violator.as_ref().unwrap_or(&refusal.message);
+            let text = visible::line(&format!("{words} {next}")).into_owned();
             add(StepAction::Copy { text, what: "what an administrator needs" }, next.to_owned());
         }
         Cause::Billing => {
@@ -346,11 +352,17 @@ impl Missing {
                 who: who(hop.and_then(|hop| hop.from.as_deref())).to_owned(),
             };
         }
+        let named = lacker(refusal, known);
+        let member = named.clone().or_else(|| known.caller.and_then(|caller| caller.member()));
+        let needed = refusal.permission().and_then(permission::by_name);
         Missing {
             account: Some(refusal.asked.resource.clone()).filter(|name| is_name(name)),
-            permission: refusal.permission().and_then(permission::by_name),
-            member: known.caller.and_then(|caller| caller.member()),
-            who: "you".into(),
+            permission: needed.map(|needed| needed.for_member(member.as_deref())),
+            member: member.clone(),
+            who: named
+                .as_deref()
+                .map_or("you", |member| member.split_once(':').map_or(member, |(_, name)| name))
+                .to_owned(),
         }
     }
 
@@ -391,8 +403,14 @@ impl Missing {
         let what = "the request for an administrator";
         let (Some(account), Some(permission)) = (&self.account, self.permission) else {
             let Some(name) = refusal.permission() else { return };
-            let role = role::giving(name).first().map(|role| role.name);
-            let on = where_granted(&refusal.asked.resource);
+            let needed = permission::by_name(name).map(|needed| needed.role_for(self.member.as_deref()));
+            let role = needed.or_else(|| permission::usual_role(name));
+            let on = match where_granted(&refusal.asked.resource) {
+                "" if needed.is_some() => {
+                    "the service account that is impersonated or attached (not on the project)"
+                }
+                on => on,
+            };
             let text = match role {
                 Some(role) => {
                     format!("Please grant {member} the role {role}{}. Missing: {name}.", on_what(on))
@@ -400,9 +418,10 @@ impl Missing {
                 None => format!("Please grant {member} a role that contains {name}{}.", on_what(on)),
             };
             let text = visible::line(&text).into_owned();
+            let asks = role.unwrap_or(name);
             return add(
                 StepAction::Copy { text, what },
-                format!("copy a request for an administrator: {name}{}", on_what(on)),
+                format!("copy a request for an administrator: {asks}{}", on_what(on)),
             );
         };
         let triple =

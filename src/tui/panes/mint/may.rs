@@ -48,9 +48,11 @@ pub(crate) fn lines(
     let (glyph, style, said) =
         match shared.workspace.granted(&subject).and_then(|granted| granted.answer(permission)) {
             Some(true) => (theme.glyphs.yes, theme.good, permission.name.to_owned()),
-            Some(false) => {
-                (theme.glyphs.no, theme.bad, format!("missing {} (included in {})", permission.name, permission.role))
-            }
+            Some(false) => (
+                theme.glyphs.no,
+                theme.bad,
+                format!("missing {} (included in {})", permission.name, permission.role),
+            ),
             None => ("?", theme.dim, format!("{}: not checked", permission.name)),
         };
     vec![Line::from(vec![Span::styled(format!("{glyph} "), style), Span::raw(said)])]
