@@ -12,7 +12,7 @@ use crate::{
         loose_json,
         unwrap::unwrap,
     },
-    model::denial::{Answerer, Refusal, RequestContext, is_of_a_library},
+    model::denial::{Answerer, Refusal, RequestContext, is_of_a_library, refuses_an_exchange},
 };
 
 /// The most bytes of a text that are read.
@@ -43,7 +43,16 @@ pub fn find(written: &str) -> Option<ApiError> {
     let best =
         found.errors.into_iter().rev().max_by_key(|error| (error.weight, std::cmp::Reverse(error.escapes())));
     let mut error = match (best, words) {
-        (Some(found), _) => found.into_error(&levels),
+        (Some(mut found), words) => {
+            // Some libraries print the description beside the code that came with it.
+            if let (Some(words), Some(body)) = (words, found.body.as_object_mut())
+                && body.get("error").is_some_and(Value::is_string)
+                && refuses_an_exchange(&words.message)
+            {
+                body.entry("error_description").or_insert(words.message.into());
+            }
+            found.into_error(&levels)
+        }
         (None, Some(words)) => in_words(words, &found.details, &levels),
         (None, None) => return None,
     };
@@ -112,8 +121,10 @@ impl Found {
                 let before = self.errors.len();
                 self.errors.extend(structured(map));
                 if self.errors.len() == before {
-                    self.details.extend(detail(map));
-                    map.values().for_each(|value| self.value(value, depth));
+                    match detail(map) {
+                        Some(detail) => self.details.push(detail),
+                        None => map.values().for_each(|value| self.value(value, depth)),
+                    }
                 }
             }
             Value::Array(list) => list.iter().for_each(|value| self.value(value, depth)),

@@ -99,7 +99,9 @@ fn weight(line: &str) -> usize {
     let coded = if code(line).is_some() || OAUTH.iter().any(|code| line.contains(code)) { 4 } else { 0 };
     let library = if is_of_a_library(line) { 3 } else { 0 };
     let stated = if says_status(line) && status(line).is_some() { 2 } else { 0 };
-    known + denied + coded + library + stated
+    let weight = known + denied + coded + library + stated;
+    // Details are read as such; the message is beside them.
+    if line.starts_with(['{', '[', '"']) { weight.min(1) } else { weight }
 }
 
 /// What stands before a message in a line.
@@ -428,6 +430,10 @@ pub(super) fn add_context(texts: &[String], refusal: &mut Refusal) {
             .map(bounded)
             .filter(|line| line.contains('@') || line.contains("principal"))
     };
+    // GKE's metadata server passes on what IAM said to the Kubernetes service account.
+    if refusal.principal.is_none() && texts.iter().any(|text| text.contains("IAM returned 403")) {
+        refusal.principal = Some("serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]".to_owned());
+    }
     if refusal.principal.is_none() && refusal.status == 403 {
         let by = |line: &str| {
             let (_, rest) = line.split_once("authenticated as ")?;

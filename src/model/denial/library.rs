@@ -19,7 +19,9 @@ pub(super) enum Trouble {
 }
 
 /// Phrases that only a kind of these sentences has, in lower case; the first that fits decides.
-const WORDS: [(&str, Trouble); 40] = [
+const WORDS: [(&str, Trouble); 42] = [
+    ("reauthunattended", Trouble::Reauthentication),
+    ("cannot prompt during non-interactive execution", Trouble::Reauthentication),
     ("reauthentication is needed", Trouble::Reauthentication),
     ("reauthentication required", Trouble::Reauthentication),
     ("reauthentication is required", Trouble::Reauthentication),
@@ -101,7 +103,12 @@ pub(super) fn begin(line: &str) -> Option<usize> {
     let at = WORDS.iter().find_map(|(words, _)| lower.find(words))?;
     let before = &line[..at];
     let ends = [": ", "\"", "'", "("].iter().filter_map(|end| Some(before.rfind(end)? + end.len()));
-    Some(ends.max().unwrap_or(0))
+    let begin = ends.max().unwrap_or(0);
+    // An address alone is part of a longer sentence.
+    if line[begin..].starts_with("http") {
+        return Some(before[..begin].rfind(": ").map_or(0, |end| end + 2));
+    }
+    Some(begin)
 }
 
 pub(super) fn cause(refusal: &Refusal) -> Cause {

@@ -129,7 +129,10 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
     let project = refusal.project().map(|project| format!(" (project {project})")).unwrap_or_default();
     let sentence = match known {
         Some(known) => format!("{named} forbids {}{project}.", known.forbids),
-        None => format!("{named} forbids this{project}."),
+        None => match refusal.message.trim_end_matches('.') {
+            "" => format!("{named} forbids this{project}."),
+            words => format!("{named} forbids this{project}: {words}."),
+        },
     };
     let change = match name {
         Some(name) => {

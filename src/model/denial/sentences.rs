@@ -64,6 +64,7 @@ const KNOWN_SENTENCES: [&str; 35] = [
 /// What keeps someone from something, in any wording: `a@b does not have x.y.z access`, `Service account x is disabled`.
 pub(crate) fn denies(text: &str) -> bool {
     is_known_sentence(text)
+        || super::words::is_limit(text)
         || facts::permission_in(text).is_some()
             && [
                 "does not have",
