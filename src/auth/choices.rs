@@ -67,7 +67,7 @@ pub(crate) fn choice(how: CredentialSource, env: &Env, options: &FindOptions) ->
 /// The credentials of a choice.
 ///
 /// # Errors
-/// As for [`find`].
+/// As for [`super::find`].
 pub(crate) fn load(how: &CredentialSource, env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
     match how {
         CredentialSource::File(path) => own_file(&at_home(path, env), env),

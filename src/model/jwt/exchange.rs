@@ -10,7 +10,7 @@ use super::{audience, is_account, is_google, quoted};
 use crate::model::{lifetime::words, scopes};
 
 /// The longest lifetime of a token that the Security Token Service exchanges, in seconds
-/// (https://cloud.google.com/iam/docs/workload-identity-federation-with-other-providers).
+/// (<https://cloud.google.com/iam/docs/workload-identity-federation-with-other-providers>).
 const DAY: i64 = 86_400;
 
 /// The most bytes of `google.subject`.
@@ -18,7 +18,7 @@ const MAX_SUBJECT: usize = 127;
 
 impl Looked<'_> {
     /// RFC 7523 as Google implements it
-    /// (https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests).
+    /// (<https://developers.google.com/identity/protocols/oauth2/service-account#authorizingrequests>).
     pub(super) fn at_token_endpoint(&mut self) {
         match self.reading.form {
             Form::Jws => {}
