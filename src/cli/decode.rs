@@ -33,7 +33,12 @@ pub(super) async fn run(
     json: bool,
 ) -> Result<(), Failure> {
     let expectation = expectation(&wish)?;
-    let reading = jwt::read(&text(&wish.file)?);
+    let text = text(&wish.file)?;
+    // With `--json` it is a form like any other: scripts depend on that.
+    if !json && text.trim().is_empty() {
+        return Err(Failure::refused("Empty input: paste or pipe a token".to_owned()));
+    }
+    let reading = jwt::read(&text);
     let (verdict, skew) = match judge::uncheckable(&reading) {
         Some(verdict) => (verdict, None),
         None => check(&reading, &wish, setup).await?,

@@ -178,6 +178,15 @@ fn decode_needs_neither_credentials_nor_network() {
 }
 
 #[test]
+fn decode_refuses_empty_input_with_exit_code_8() {
+    let home = Home::new();
+    for empty in ["", " \r\n"] {
+        let said = home.run_with(empty, &["decode", "--offline", "-"]).failed(8);
+        assert!(said.contains("Empty input: paste or pipe a token"), "{said}");
+    }
+}
+
+#[test]
 fn decode_says_what_the_service_would_refuse() {
     let decoded = Home::new()
         .run_with(id_token(), &["decode", "--offline", "--json", "--audience", "https://other.run.app"])
