@@ -14,6 +14,7 @@ use crate::{
     model::credential::Kind,
     tui::{
         overlays::{Confirmed, Outcome, Overlay, Picked, Picker},
+        panes::mint::menu_action,
         widgets::input::{TextEdit, TextInput},
     },
 };
@@ -266,12 +267,6 @@ impl AppState {
             Action::Charge => self.pick_charged(now, out),
             Action::Refresh => self.refresh_root(now, out),
             Action::MintMenu => self.open_mint_menu(now, out),
-            Action::MintAccess => self.open_form(Kind::AccessToken, now, out),
-            Action::MintId => self.open_form(Kind::IdToken, now, out),
-            Action::MintJwt => self.open_form(Kind::SignedJwt, now, out),
-            Action::MintBlob => self.open_form(Kind::SignedBlob, now, out),
-            Action::MintUrl => self.open_form(Kind::SignedUrl, now, out),
-            Action::MintMetadata => self.open_form(Kind::Metadata, now, out),
             Action::MintAgain => {
                 let on_shelf = self.place() == Place::Shelf;
                 let mut cx = Cx { shared: &mut self.shared, now, out };
@@ -306,7 +301,10 @@ impl AppState {
             | Action::CopyDecoded
             | Action::CopyHex
             | Action::Save => self.copy(action, now, out),
-            _ => return false,
+            _ => match Kind::FORMS.into_iter().find(|kind| menu_action(*kind) == action) {
+                Some(kind) => self.open_form(kind, now, out),
+                None => return false,
+            },
         }
         true
     }
@@ -394,17 +392,10 @@ impl AppState {
         let (title, actions) = match self.shared.workspace.opened.as_deref() {
             Some(account) => (
                 format!("Mint for {}", crate::model::account::short(account)),
-                vec![
-                    Action::MintAccess,
-                    Action::MintId,
-                    Action::MintJwt,
-                    Action::MintBlob,
-                    Action::MintUrl,
-                    Action::MintMetadata,
-                ],
+                Kind::FORMS.map(menu_action).to_vec(),
             ),
             // Metadata tokens don't need an open account.
-            None => ("Mint (no account open)".to_owned(), vec![Action::MintMetadata]),
+            None => ("Mint (no account open)".to_owned(), vec![menu_action(Kind::Metadata)]),
         };
         self.overlays.push(Overlay::Menu { place: Place::MintMenu, title, actions });
     }

@@ -9,6 +9,8 @@ mod kinds;
 mod may;
 mod shelf;
 
+pub(crate) use kinds::action as menu_action;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
