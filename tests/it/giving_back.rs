@@ -1,6 +1,6 @@
 //! Restoring and taking over the terminal: with a shell, and with a terminal that reads slowly or not at all.
 
-use rustix::process::Signal;
+use rustix::{fs::OFlags, process::Signal};
 
 use crate::{
     support::{EmulatorProcess, Home, eventually},
@@ -330,7 +330,8 @@ fn a_signal_ends_the_wait_for_a_credentials_file() {
     let home = Home::new();
     let pipe = home.path("pipe");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+    // A child that another test starts meanwhile would hold it open, and end the wait by its own end.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let name = pipe.to_str().unwrap();
     for (arguments, signal) in [
         (["--credentials", name], Some(Signal::TERM)),

@@ -87,8 +87,8 @@ fn look_at_all(terminal: &mut Terminal) -> Vec<String> {
 }
 
 /// What the terminal got, but for what it was given to copy.
-fn shown(terminal: &mut Terminal) -> Vec<u8> {
-    let raw = String::from_utf8_lossy(terminal.raw()).into_owned();
+fn shown(raw: &[u8]) -> Vec<u8> {
+    let raw = String::from_utf8_lossy(raw);
     let mut parts = raw.split("\x1b]52;");
     let mut shown = parts.next().unwrap_or_default().to_owned();
     parts.filter_map(|part| part.split_once("\x1b\\")).for_each(|(_, rest)| shown.push_str(rest));
@@ -125,7 +125,7 @@ fn assert_nowhere(traces: &Traces, terminal: &mut Terminal, homes: &[&Home]) {
         assert!(sees, "the program is started as one that may be looked into");
     }
     assert_in_no_process(traces, terminal.pid());
-    assert_absent(traces, &shown(terminal), "what the terminal got");
+    assert_absent(traces, &shown(terminal.raw()), "what the terminal got");
     assert_eq!(terminal.titles(), 0, "no title is ever set");
 }
 
@@ -162,7 +162,7 @@ fn after_a_run_with_log_memory_and_har_no_credential_is_anywhere() {
     assert_eq!(mode(&log), 0o600);
     terminal.press("q");
     terminal.ends_with(0);
-    assert_absent(&traces, &shown(&mut terminal), "what the terminal got at the end");
+    assert_absent(&traces, &shown(terminal.raw()), "what the terminal got at the end");
     assert_in_no_file(&traces, &[&here, &there]);
 }
 
@@ -176,7 +176,7 @@ fn however_the_demo_ends_no_credential_is_anywhere_and_no_file_is_left() {
         terminal.press(keys);
         signal.into_iter().for_each(|signal| terminal.signal(signal));
         terminal.ends_with(code);
-        assert_absent(&traces, &shown(&mut terminal), "what the terminal got at the end");
+        assert_absent(&traces, &shown(terminal.raw()), "what the terminal got at the end");
         let left: Vec<_> = home.files().into_iter().map(|(path, _)| path).collect();
         assert_eq!(left, [home.path("config.toml")], "the demo leaves nothing behind");
     }
@@ -194,7 +194,7 @@ fn a_panic_with_all_that_is_known_in_its_text_tells_no_credential() {
     terminal.resize((100, 30));
     terminal.ends_with(101);
     terminal.wait_for("impersona crashed (a bug)");
-    let shown = shown(&mut terminal);
+    let shown = shown(terminal.raw());
     let told = String::from_utf8_lossy(&shown);
     assert!(!told.contains("asked for: at"), "a text made of data is not told: {told}");
     assert_absent(&traces, &shown, "what the panic told");
@@ -275,6 +275,6 @@ fn what_the_terminal_is_given_to_copy_is_all_that_is_left_out_of_the_search() {
         all.push(terminal.wait_for_copy(made));
     });
     let sent: usize = all.iter().map(|copy| STANDARD.encode(copy).len() + "\x1b]52;c;\x1b\\".len()).sum();
-    let seen = shown(&mut terminal).len();
-    assert_eq!(terminal.raw().len() - seen, sent);
+    let raw = terminal.raw();
+    assert_eq!(raw.len() - shown(raw).len(), sent);
 }

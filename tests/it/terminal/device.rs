@@ -124,7 +124,7 @@ impl Terminal {
 
     fn device(&self) -> std::fs::File {
         let path = self.master.as_ref().unwrap().tty_name().unwrap();
-        rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into()
+        rustix::fs::open(path, OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC, Mode::empty()).unwrap().into()
     }
 
     /// Waits until the program is suspended.
