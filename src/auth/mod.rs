@@ -194,7 +194,7 @@ pub fn find(env: &Env, options: &FindOptions) -> Result<Source, ApiError> {
         (true, login) => {
             let (label, found) = match &login {
                 Some(login) => (gcloud::label(login), Some(Source::gcloud(login.clone(), env))),
-                None => ("looked for".to_owned(), None),
+                None => ("metadata server, if any".to_owned(), None),
             };
             let sources =
                 std::iter::once(Credentials::Machine).chain(login.map(Credentials::Gcloud)).collect();

@@ -3,8 +3,10 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+use crate::model::permission::{MATRIX, Permission};
 use crate::model::policy::guard;
 use crate::{keymap::PaneId, session::args::Global};
 
@@ -37,11 +39,8 @@ pub(crate) enum Command {
     Whoami,
     /// List the service accounts of a project
     Accounts,
-    /// Show what you can do with an account
-    Can {
-        /// Email, name@project or unique ID
-        account: String,
-    },
+    /// Show what you can do with an account, or with every account of a project
+    Can(Can),
     /// Mint a credential and print nothing else on stdout
     #[command(subcommand)]
     Token(Token),
@@ -74,6 +73,45 @@ pub(crate) enum Command {
     },
     /// Print the key bindings
     Keys,
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or that of a subcommand
+    Man {
+        /// Subcommand, such as: token access
+        #[arg(value_name = "SUBCOMMAND")]
+        words: Vec<String>,
+    },
+    /// Show the version, and where configuration and state are kept
+    Info,
+}
+
+/// Whose permissions, and which.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Can {
+    /// Email, name@project or unique ID
+    #[arg(required_unless_present = "all")]
+    pub(crate) account: Option<String>,
+    /// Exit with 4 unless you have all of these permissions; comma-separated
+    #[arg(long, value_name = "PERMISSION", value_delimiter = ',', value_parser = permissions())]
+    pub(crate) check: Vec<Permission>,
+    /// Test every account of the project, or of each --project: one audited call for each account
+    #[arg(long, conflicts_with_all = ["account", "check"])]
+    pub(crate) all: bool,
+    /// List only the accounts where you have one of these permissions; comma-separated
+    #[arg(long, value_name = "PERMISSION", value_delimiter = ',', requires = "all", value_parser = permissions())]
+    pub(crate) only: Vec<Permission>,
+}
+
+/// The words of the matrix, and the full names of its permissions.
+fn permissions() -> impl TypedValueParser<Value = Permission> {
+    let words = MATRIX.map(|permission| PossibleValue::new(permission.word).alias(permission.name));
+    PossibleValuesParser::new(words).map(|word| {
+        let named = |permission: &Permission| permission.word == word || permission.name == word;
+        MATRIX.into_iter().find(named).expect("one of the words above")
+    })
 }
 
 /// What to mint.
@@ -187,9 +225,9 @@ pub(crate) enum Policy {
         account: String,
     },
     /// Grant a role to a member
-    Grant(Binding),
+    Grant(Grant),
     /// Revoke a role from a member
-    Revoke(Binding),
+    Revoke(Revoke),
     /// Show what a file would change
     Diff {
         /// Email, name@project or unique ID
@@ -227,6 +265,34 @@ pub(crate) enum Policy {
     },
 }
 
+/// What to grant, and for how long.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Grant {
+    /// Member, role and condition.
+    #[command(flatten)]
+    pub(crate) binding: Binding,
+    /// Expire the grant after this time, such as 15m, 1h, 72h
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["condition_expression", "condition_title"])]
+    pub(crate) expires: Option<String>,
+    /// Dry run and overrides.
+    #[command(flatten)]
+    pub(crate) how: Change,
+}
+
+/// What to revoke.
+#[derive(Clone, Debug, ClapArgs)]
+pub(crate) struct Revoke {
+    /// Member, role and condition.
+    #[command(flatten)]
+    pub(crate) binding: Binding,
+    /// Only for grants: answered with how to name an expiring one
+    #[arg(long, value_name = "TIME", hide = true)]
+    pub(crate) expires: Option<String>,
+    /// Dry run and overrides.
+    #[command(flatten)]
+    pub(crate) how: Change,
+}
+
 /// One member, one role.
 #[derive(Clone, Debug, ClapArgs)]
 pub(crate) struct Binding {
@@ -238,18 +304,12 @@ pub(crate) struct Binding {
     /// Role: roles/NAME, projects/P/roles/NAME, organizations/N/roles/NAME
     #[arg(long)]
     pub(crate) role: String,
-    /// Expire the grant after this time, such as 15m, 1h, 72h
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["condition_expression", "condition_title"])]
-    pub(crate) expires: Option<String>,
-    /// Condition for the grant, in CEL
+    /// Condition of the binding, in CEL
     #[arg(long, value_name = "CEL", requires = "condition_title")]
     pub(crate) condition_expression: Option<String>,
     /// Title of the condition
     #[arg(long, value_name = "TITLE", requires = "condition_expression")]
     pub(crate) condition_title: Option<String>,
-    /// Dry run and overrides.
-    #[command(flatten)]
-    pub(crate) how: Change,
 }
 
 /// What all changes of a policy have in common.
@@ -259,7 +319,7 @@ pub(crate) struct Change {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Override this safety check; can be repeated
-    #[arg(long = "accept", value_name = "GUARD", value_parser = clap::builder::PossibleValuesParser::new(guard::NAMES))]
+    #[arg(long = "accept", value_name = "CHECK", value_parser = PossibleValuesParser::new(guard::NAMES))]
     pub(crate) accepted: Vec<String>,
 }
 
@@ -330,7 +390,7 @@ mod tests {
         {
             let args = parse(line).unwrap();
             assert!(args.global.json && matches!(args.command, Some(Command::Whoami)), "{line}");
-            assert_eq!(args.global.project.as_deref(), Some("p-1234"));
+            assert_eq!(args.global.projects, ["p-1234"]);
             assert_eq!(args.global.timeout, Some(std::time::Duration::from_secs(30)));
         }
     }

@@ -7,10 +7,12 @@ mod can;
 mod decode;
 mod doctor;
 mod emulator;
+mod info;
 mod input;
 mod keys;
 pub(crate) mod output;
 mod policy;
+mod shell_files;
 mod stop;
 mod token;
 mod whoami;
@@ -60,6 +62,9 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> Invoca
         _ if args.global.demo_accounts.is_some() && !has_example => Err(Failure::usage(
             "--demo-accounts sets the size of the example organization: add --demo, or leave it out",
         )),
+        _ if args.global.projects.len() > 1 && !takes_projects(args.command.as_ref()) => {
+            Err(Failure::usage("--project can be repeated only with `can --all`: pass one"))
+        }
         None => match tui(args) {
             Ok(tui) => return Invocation::Tui(tui),
             Err(failure) => Err(failure),
@@ -70,6 +75,11 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>, env: &Env) -> Invoca
         Some(command) => run(command, &args.global, env),
     };
     Invocation::Done(outcome.map_or_else(|failure| report(&failure, json), |()| 0))
+}
+
+/// Whether it looks at several projects at once.
+fn takes_projects(command: Option<&Command>) -> bool {
+    matches!(command, Some(Command::Can(can)) if can.all)
 }
 
 /// Says why the explorer cannot open; gives back the exit code.
@@ -157,6 +167,8 @@ fn unknown_command(word: &str) -> ApiError {
 fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     let command = match command {
         Command::Keys => return keys::run(global, env),
+        Command::Completions { shell } => return shell_files::completions(shell),
+        Command::Man { words } => return shell_files::man(&words),
         command => command,
     };
     let explains = matches!(command, Command::Doctor { .. });
@@ -217,6 +229,9 @@ async fn dispatch(
     records: Option<mpsc::Sender<Record>>,
     who: &Cell<Option<(Option<String>, String)>>,
 ) -> Result<(), Failure> {
+    if let Command::Info = command {
+        return info::run(&Setup::make(global, env, records).await?, global, env);
+    }
     let setup = async || {
         let setup = trusted(Setup::make(global, env, records).await?)?;
         let endpoint = setup.client.endpoints().url(Service::Iam).to_owned();
@@ -227,10 +242,7 @@ async fn dispatch(
     match command {
         Command::Whoami => whoami::run(&setup().await?, json).await,
         Command::Accounts => accounts::run(&setup().await?, json).await,
-        Command::Can { account } => {
-            let account = account::parse(&account).map_err(Failure::refused)?;
-            can::run(&setup().await?, &account, json).await
-        }
+        Command::Can(wish) => can::run(wish, &global.projects, setup, json).await,
         Command::Token(token) => {
             // What is wrong with the request is said before anything is started.
             let (request, out) = token::request(token, json)?;
@@ -255,7 +267,9 @@ async fn dispatch(
             let serve = emulator::Serve { control, proxy };
             emulator::run(port, world.as_deref(), serve, global).await
         }
-        Command::Keys => unreachable!("run() answers it without a runtime"),
+        Command::Info | Command::Keys | Command::Completions { .. } | Command::Man { .. } => {
+            unreachable!("answered before")
+        }
     }
 }
 

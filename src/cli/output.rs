@@ -2,7 +2,7 @@
 //! file. Whatever comes from outside is made safe here; the one place of the command line that opens a secret.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -71,6 +71,14 @@ pub(crate) fn time(time: Timestamp) -> String {
 /// A remark on stderr; nobody minds when it cannot be written.
 pub(crate) fn remark(text: &str) {
     let _ = writeln!(io::stderr(), "{}", safe_line(text));
+}
+
+/// How far something long is, on a line of its own that the next one replaces; empty, the line goes. Only people see it.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = io::stderr();
+    if stderr.is_terminal() {
+        let _ = write!(stderr, "\r{}\x1b[K", safe_line(text)).and_then(|()| stderr.flush());
+    }
 }
 
 /// An error on stderr: a sentence and the next step, or with `--json` one object.

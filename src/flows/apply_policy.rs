@@ -74,6 +74,8 @@ pub enum Applied {
         etag: String,
         /// What is stored otherwise than it was written; empty when all is well.
         differs: Diff,
+        /// The ID under which `before` is saved; `None` if nothing had to be written.
+        saved: Option<String>,
     },
     /// Someone else changed the policy, and nothing of ours is in it.
     Conflict {
@@ -172,15 +174,15 @@ pub async fn apply_policy_if(
         let changes = diff::diff(&read, &wanted).changes;
         if changes.is_empty() {
             // Nothing to change, or others did the same: nothing is sent.
-            return Ok(applied(read.clone(), read, &wanted));
+            return Ok(applied(read.clone(), read, &wanted, None));
         }
         let saved = save(snapshots, &whose, &read, &changes).await?;
         match send_once(client, &account, &read, &wanted, &changes).await {
-            Ok(Sent::Stored(after)) => return Ok(applied(read, after, &wanted)),
+            Ok(Sent::Stored(after)) => return Ok(applied(read, after, &wanted, Some(saved))),
             Ok(Sent::Lost(lost, now)) => {
                 return Ok(match now {
                     Err(read_again) => unknown(account, lost, read_again),
-                    Ok(now) if is_there(&changes, &now) => applied(read, now, &wanted),
+                    Ok(now) if is_there(&changes, &now) => applied(read, now, &wanted, Some(saved)),
                     Ok(now) if now.etag() == read.etag() => Applied::NotApplied { lost, now },
                     Ok(now) => {
                         // The etag has moved on: ours was not carried out, or has been undone, and never will be now.
@@ -298,10 +300,10 @@ fn line(change: &Change) -> String {
     format!("{sign} {} {}{}", change.role, change.member.as_str(), condition.unwrap_or_default())
 }
 
-fn applied(before: Policy, after: Policy, wanted: &Policy) -> Applied {
+fn applied(before: Policy, after: Policy, wanted: &Policy, saved: Option<String>) -> Applied {
     let etag = after.etag().unwrap_or_default().to_owned();
     let differs = diff::diff(wanted, &after);
-    Applied::Applied { before, after, etag, differs }
+    Applied::Applied { before, after, etag, differs, saved }
 }
 
 fn unknown(account: String, lost: ApiError, read_again: ApiError) -> Applied {

@@ -440,7 +440,7 @@ async fn whose_snapshots_they_are_is_told_by_host_name_and_number() {
 fn each_ending_has_its_sentence() {
     let plain = policy("A", &[ANN]);
     let lost = || ApiError::new(ErrorKind::Network, "The connection broke.");
-    let applied = |wanted: &Policy| applied(plain.clone(), plain.clone(), wanted);
+    let applied = |wanted: &Policy| applied(plain.clone(), plain.clone(), wanted, None);
     let conflict = |mine: &[&str]| Applied::Conflict {
         theirs: plain.clone(),
         merged: merge::merge(&policy("A", &[]), &policy("A", mine), &policy_with("B", &[], &[ANN])),

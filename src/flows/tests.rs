@@ -128,13 +128,15 @@ fn retry() -> Mode {
 async fn a_grant_is_written_after_the_policy_as_read_was_saved() {
     let desk = Desk::new().await;
     let stored = desk.client.get_policy(EDITABLE).await.unwrap();
-    let Ok(Applied::Applied { before, after, etag, differs }) = desk.grant(Mode::Once).await else {
+    let Ok(Applied::Applied { before, after, etag, differs, saved: id }) = desk.grant(Mode::Once).await
+    else {
         panic!("applied")
     };
     assert_eq!(before, stored);
     assert!(differs.is_empty() && after.etag() == Some(&etag) && Some(&*etag) != before.etag());
     assert!(desk.members(CREATOR).await.contains(&DEV.to_owned()));
     let saved = &desk.saved().await[0];
+    assert_eq!(Some(&saved.id), id.as_ref());
     assert_eq!(saved.policy, stored.to_json());
     assert_eq!(saved.change, [format!("+ {CREATOR} {DEV}")]);
     assert_eq!(saved.granted, [(CREATOR.to_owned(), DEV.to_owned())]);

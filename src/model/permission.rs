@@ -8,6 +8,8 @@ pub struct Permission {
     pub(crate) name: &'static str,
     /// What it is for, in a word or two: `access token`.
     pub(crate) label: &'static str,
+    /// The same in one word that is quick to type.
+    pub(crate) word: &'static str,
     /// The narrowest predefined role with it (public role descriptions, August 2026).
     pub role: &'static str,
 }
@@ -37,45 +39,56 @@ impl Permission {
 pub const GET_ACCESS_TOKEN: Permission = Permission {
     name: "iam.serviceAccounts.getAccessToken",
     label: "access token",
+    word: "access",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Mint an ID token.
 pub const GET_OPEN_ID_TOKEN: Permission = Permission {
     name: "iam.serviceAccounts.getOpenIdToken",
     label: "ID token",
+    word: "id",
     role: "roles/iam.serviceAccountOpenIdTokenCreator",
 };
 /// Sign a JWT with the account's Google-managed key.
 pub(crate) const SIGN_JWT: Permission = Permission {
     name: "iam.serviceAccounts.signJwt",
     label: "sign JWT",
+    word: "jwt",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Sign bytes with the account's Google-managed key.
 pub(crate) const SIGN_BLOB: Permission = Permission {
     name: "iam.serviceAccounts.signBlob",
     label: "sign blob",
+    word: "blob",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Be a hop of a delegation chain through this account.
 pub(crate) const IMPLICIT_DELEGATION: Permission = Permission {
     name: "iam.serviceAccounts.implicitDelegation",
     label: "delegate",
+    word: "delegate",
     role: "roles/iam.serviceAccountTokenCreator",
 };
 /// Attach the account to a resource.
-pub(crate) const ACT_AS: Permission =
-    Permission { name: "iam.serviceAccounts.actAs", label: "act as", role: "roles/iam.serviceAccountUser" };
+pub(crate) const ACT_AS: Permission = Permission {
+    name: "iam.serviceAccounts.actAs",
+    label: "act as",
+    word: "act-as",
+    role: "roles/iam.serviceAccountUser",
+};
 /// Read the account's allow policy.
 pub(crate) const GET_IAM_POLICY: Permission = Permission {
     name: "iam.serviceAccounts.getIamPolicy",
     label: "see policy",
+    word: "see-policy",
     role: "roles/iam.serviceAccountViewer",
 };
 /// Write the account's allow policy.
 pub(crate) const SET_IAM_POLICY: Permission = Permission {
     name: "iam.serviceAccounts.setIamPolicy",
     label: "edit policy",
+    word: "edit-policy",
     role: "roles/iam.serviceAccountAdmin",
 };
 

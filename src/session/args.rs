@@ -13,8 +13,8 @@ use crate::model::lifetime;
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Project to use
-    #[arg(long, global = true, value_name = "PROJECT")]
-    pub(crate) project: Option<String>,
+    #[arg(long = "project", global = true, value_name = "PROJECT")]
+    pub(crate) projects: Vec<String>,
     /// Use the built-in example organization: nothing leaves this machine
     #[arg(long, global = true)]
     pub(crate) demo: bool,

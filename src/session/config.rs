@@ -12,7 +12,8 @@ use toml::{Spanned, Value};
 
 use crate::{keymap::Keymap, local::env::Env, text::decode::decode};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Mode {
     /// ANSI colours that read on a dark background.
     #[default]
@@ -21,18 +22,6 @@ pub(crate) enum Mode {
     Light,
     /// No colour at all.
     None,
-}
-
-impl Mode {
-    /// The mode that a setting names.
-    pub(crate) fn named(name: &str) -> Option<Mode> {
-        match name {
-            "dark" => Some(Mode::Dark),
-            "light" => Some(Mode::Light),
-            "none" => Some(Mode::None),
-            _ => None,
-        }
-    }
 }
 
 /// Quotas can be raised, but not beyond reason.
@@ -161,8 +150,9 @@ impl File {
         };
         let theme = match string("theme", self.theme)? {
             None => Mode::default(),
-            Some((at, name)) => Mode::named(&name)
-                .ok_or_else(|| (Some(at), format!("theme: use dark, light or none, not “{name}”")))?,
+            Some((at, name)) => name
+                .parse()
+                .map_err(|_| (Some(at), format!("theme: use dark, light or none, not “{name}”")))?,
         };
         Ok(Config {
             questions_per_second,

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -20,9 +20,14 @@ use crate::{
 /// Beyond this size the log starts over, because it is for looking at what just happened.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
+/// The log in the state folder.
+pub(crate) fn file(folder: &Path) -> PathBuf {
+    folder.join("impersona.log")
+}
+
 /// Starts logging into the folder. A log that can't be written doesn't prevent the start.
 pub(crate) fn start(folder: &Path, verbose: bool) {
-    let path = folder.join("impersona.log");
+    let path = file(folder);
     let anew = fs::metadata(&path).is_ok_and(|meta| meta.len() > MAX_BYTES);
     let file = files::open_private(&path, anew);
     if let Ok(file) = file {

@@ -166,7 +166,8 @@ impl Setup {
             let (global, env) = (global.clone(), env.clone());
             off_thread(move || config(&global, &env)).await?
         };
-        let named = global.project.as_deref().map(project::parse).transpose().map_err(Failure::refused)?;
+        let named =
+            global.projects.first().map(|name| project::parse(name)).transpose().map_err(Failure::refused)?;
         let quota = global.quota_project.as_deref().map(quota_project).transpose()?;
         let mut env = env.clone();
         let mut running = None;
@@ -343,7 +344,7 @@ mod tests {
     #[test]
     fn a_project_comes_from_the_flag_before_the_environment() {
         let vars = [("GOOGLE_CLOUD_PROJECT", "from-env")];
-        let global = Global { project: Some("from-flag".into()), ..Global::default() };
+        let global = Global { projects: vec!["from-flag".into()], ..Global::default() };
         assert_eq!(make(global, &vars).ok().and_then(|setup| setup.project).as_deref(), Some("from-flag"));
         assert_eq!(
             make(Global::default(), &vars).ok().and_then(|setup| setup.project).as_deref(),
@@ -390,7 +391,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_used_is_said_at_once() {
-        assert_eq!(code(make(Global { project: Some("No".into()), ..Global::default() }, &[])), 8);
+        assert_eq!(code(make(Global { projects: vec!["No".into()], ..Global::default() }, &[])), 8);
         assert_eq!(code(make(Global::default(), &[("IMPERSONA_CERTS_ENDPOINT", "http://example.com/")])), 2);
         let demo = Global { demo: true, credentials: Some("x.json".into()), ..Global::default() };
         assert_eq!(code(make(demo, &[])), 2);

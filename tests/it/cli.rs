@@ -6,7 +6,7 @@ use std::{
     process::Stdio,
 };
 
-use impersona_emulator::names::API;
+use impersona_emulator::names::{API, CAROL, EDITABLE};
 use serde_json::{Value, json};
 
 use crate::support::{DEPLOYER, EmulatorProcess, Home, names};
@@ -88,6 +88,110 @@ fn can_answers_for_every_permission_of_the_matrix() {
 
     let text = demo(&["can", "api@acme-prod"]).good();
     assert!(text.contains("yes ") && text.contains("needs roles/iam.serviceAccountTokenCreator"), "{text}");
+}
+
+/// The accounts that lines of `--json` are about.
+fn accounts_of(lines: &str) -> Vec<String> {
+    let account = |line: &str| {
+        let object: Value = serde_json::from_str(line).expect("an object a line");
+        object["account"].as_str().map(str::to_owned)
+    };
+    lines.lines().filter_map(account).collect()
+}
+
+#[test]
+fn can_check_ends_with_4_where_an_answer_is_no() {
+    assert_eq!(demo(&["can", DEPLOYER, "--check", "access,jwt"]).code, 0);
+    for check in ["access", "id,access", "iam.serviceAccounts.getAccessToken"] {
+        let ran = demo(&["can", API, "--check", check, "--json"]);
+        let answer: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(answer["account"], API);
+        let error: Value = serde_json::from_str(&ran.err).unwrap();
+        assert_eq!((ran.code, &error["error"]["kind"]), (4, &json!("denied")), "{check}");
+        let message = error["error"]["message"].as_str().unwrap();
+        assert!(message.contains("getAccessToken") && !message.contains("getOpenIdToken"), "{message}");
+    }
+    let wrong = demo(&["can", API, "--check", "acces"]);
+    assert!(wrong.code == 2 && wrong.err.contains("access"), "{}", wrong.err);
+}
+
+#[test]
+fn can_all_answers_for_every_account_of_each_project() {
+    let lines = demo(&["can", "--all", "--json"]).good();
+    assert_eq!(accounts_of(&lines).len(), 60);
+    let first: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    assert_eq!(names(&first), ["account", "permissions"]);
+
+    let minting = accounts_of(&demo(&["can", "--all", "--only", "access,blob", "--json"]).good());
+    let expected = lines.lines().filter(|line| {
+        ["getAccessToken", "signBlob"]
+            .iter()
+            .any(|name| line.contains(&format!("iam.serviceAccounts.{name}\":true")))
+    });
+    let (mut expected, mut found) = (accounts_of(&expected.collect::<Vec<_>>().join("\n")), minting.clone());
+    expected.sort();
+    found.sort();
+    assert!(!found.is_empty() && found == expected, "{found:?} {expected:?}");
+
+    let both = ["can", "--all", "--project", "acme-prod", "--project", "acme-stage", "--json"];
+    let both = accounts_of(&demo(&both).good());
+    let of = |project: &str| both.iter().filter(|name| name.contains(&format!("@{project}."))).count();
+    assert!(of("acme-prod") == 60 && of("acme-stage") > 0, "{both:?}");
+}
+
+#[test]
+fn project_that_cannot_be_listed_fails_can_all_after_the_others() {
+    let ran = demo(&["can", "--all", "--project", "acme-nowhere", "--project", "acme-stage"]);
+    assert!(ran.code == 5 && ran.out.contains("@acme-stage."), "{} {}", ran.code, ran.out);
+    assert!(ran.err.contains("acme-nowhere: "), "{}", ran.err);
+    let twice = demo(&["accounts", "--project", "acme-prod", "--project", "acme-stage"]);
+    assert!(twice.code == 2 && twice.err.contains("can --all"), "{}", twice.err);
+}
+
+#[test]
+fn a_write_says_how_to_undo_it() {
+    let home = Home::new();
+    let emulator = EmulatorProcess::start(&home, &[]);
+    let run = |line: &[&str]| {
+        let output = home.command(line).envs(emulator.env()).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let binding = ["--member", CAROL, "--role", "roles/iam.serviceAccountUser"];
+    let grant = [&["policy", "grant", EDITABLE], &binding[..]].concat();
+    let (code, err) = run(&grant);
+    assert_eq!(code, Some(0), "{err}");
+    let command = err.split('`').nth(1).unwrap().to_owned();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    assert_eq!(words[..2], ["policy", "restore"]);
+    let (code, err) = run(&words);
+    assert_eq!(code, Some(0), "{err}");
+    let (_, again) = run(&[&["policy", "revoke", EDITABLE], &binding[..]].concat());
+    assert!(again.contains("Nothing to do"), "{again}");
+}
+
+#[test]
+fn shells_and_man_get_what_the_arguments_say() {
+    let home = Home::new();
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = home.run(&["completions", shell]).good();
+        assert!(script.contains("take-current-etag") && script.contains("metadata"), "{shell}");
+    }
+    assert!(home.run(&["man"]).good().contains("impersona"));
+    let page = home.run(&["man", "policy", "grant"]).good();
+    assert!(page.contains("impersona\\-policy\\-grant") && page.contains("expires"), "{page}");
+    let wrong = home.run(&["man", "polcy"]);
+    assert!(wrong.code == 2 && wrong.err.contains("Did you mean policy?"), "{}", wrong.err);
+}
+
+#[test]
+fn info_names_the_files_and_asks_nobody() {
+    let home = Home::new();
+    let info = home.run(&["info", "--json"]).json();
+    assert_eq!(names(&info), ["version", "configuration", "state", "log", "theme", "caller", "source"]);
+    assert_eq!((&info["version"], &info["theme"]), (&json!(env!("CARGO_PKG_VERSION")), &json!("dark")));
+    let log = info["log"].as_str().unwrap();
+    assert!(log.starts_with(info["state"].as_str().unwrap()), "{info}");
+    assert!(home.run(&["info"]).good().contains(log));
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::model::policy::guard::{self, Context, Guard, Kind};
 use crate::model::policy::limits::limits;
 use crate::model::policy::merge::Merge;
 use crate::model::policy::{Level, Policy, Triple};
+use crate::model::shell::quote;
 use crate::session::Failure;
 use crate::session::setup::Setup;
 
@@ -118,7 +119,19 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
     let fits = |before: &Policy, after: &Policy| {
         around.with_context(|context| unmet(&guard::guards(before, after, context), &how.accepted).is_empty())
     };
-    end(flows::apply_policy_if(&setup.client, &snapshots, request, &fits).await?, json)
+    let applied = flows::apply_policy_if(&setup.client, &snapshots, request, &fits).await?;
+    let undo = match &applied {
+        // The demo's saved policies end with it.
+        Applied::Applied { saved: Some(id), .. } if setup.emulator.is_none() => {
+            Some(format!("impersona policy restore {} {}", quote(name), quote(id)))
+        }
+        _ => None,
+    };
+    end(applied, json)?;
+    if let Some(command) = undo.filter(|_| !json) {
+        output::remark(&format!("To undo it, run `{command}`."));
+    }
+    Ok(())
 }
 
 /// What Google says about a typed condition.
@@ -284,7 +297,7 @@ fn refusal(unmet: &[&Guard]) -> Failure {
 fn end(applied: Applied, json: bool) -> Result<(), Failure> {
     let sentence = applied.sentence();
     match applied {
-        Applied::Applied { before, after, etag, differs } => {
+        Applied::Applied { before, after, etag, differs, .. } => {
             if json {
                 let changes = diff::diff(&before, &after).changes;
                 output::line(&print::object(&before, &after, &changes, Some(&etag)))?;

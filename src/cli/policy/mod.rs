@@ -6,7 +6,7 @@ mod print;
 
 use std::path::Path;
 
-use super::args::{self, Binding};
+use super::args::{self, Binding, Grant, Revoke};
 use super::input;
 use super::output;
 use crate::flows;
@@ -47,10 +47,8 @@ pub(super) async fn run(
             let account = name(&account)?;
             return history(&setup().await?, &account, json).await;
         }
-        args::Policy::Grant(binding) => (name(&binding.account)?, granted(&binding)?, binding.how),
-        args::Policy::Revoke(binding) => {
-            (name(&binding.account)?, What::Revoke(revoked(&binding)?), binding.how)
-        }
+        args::Policy::Grant(wish) => (name(&wish.binding.account)?, granted(&wish)?, wish.how),
+        args::Policy::Revoke(wish) => (name(&wish.binding.account)?, What::Revoke(revoked(&wish)?), wish.how),
         args::Policy::Apply { account, file, take_current_etag, how } => {
             let policy = read(&file)?;
             if policy.etag().is_none() && !take_current_etag {
@@ -124,8 +122,8 @@ async fn identify(setup: &Setup, name: &str) -> (Whose, Account) {
 }
 
 /// What to grant, checked.
-fn granted(binding: &Binding) -> Result<What, Failure> {
-    let lasts = match &binding.expires {
+fn granted(wish: &Grant) -> Result<What, Failure> {
+    let lasts = match &wish.expires {
         None => None,
         Some(text) => {
             let wrong = || {
@@ -139,17 +137,17 @@ fn granted(binding: &Binding) -> Result<What, Failure> {
             Some(length)
         }
     };
-    Ok(What::Grant(Triple { condition: condition(binding), ..named(binding)? }, lasts))
+    Ok(What::Grant(named(&wish.binding)?, lasts))
 }
 
 /// What to revoke, checked; without a condition whichever there is.
-fn revoked(binding: &Binding) -> Result<Triple, Failure> {
-    if binding.expires.is_some() {
+fn revoked(wish: &Revoke) -> Result<Triple, Failure> {
+    if wish.expires.is_some() {
         return Err(Failure::refused(
             "--expires is only for grants: revoke an expiring grant by its --condition-expression and --condition-title",
         ));
     }
-    Ok(Triple { condition: condition(binding), ..named(binding)? })
+    named(&wish.binding)
 }
 
 fn named(binding: &Binding) -> Result<Triple, Failure> {
@@ -158,12 +156,12 @@ fn named(binding: &Binding) -> Result<Triple, Failure> {
     if let Some(remark) = remark {
         output::remark(&remark);
     }
-    Ok(Triple { role, member, condition: None })
-}
-
-fn condition(binding: &Binding) -> Option<Condition> {
-    let (expression, title) = (binding.condition_expression.as_ref()?, binding.condition_title.as_ref()?);
-    Some(Condition::new(title, expression))
+    let condition = binding.condition_title.as_ref().zip(binding.condition_expression.as_ref());
+    Ok(Triple {
+        role,
+        member,
+        condition: condition.map(|(title, expression)| Condition::new(title, expression)),
+    })
 }
 
 /// A policy from a file, or from stdin for `-`.

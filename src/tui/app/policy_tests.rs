@@ -79,7 +79,7 @@ fn written() -> (Screen, ReqId) {
 
 fn applied(after: Policy) -> Reply {
     let before = policy("A", &["user:a@example.com"]);
-    Reply::from(Applied::Applied { before, after, etag: "B".into(), differs: Diff::default() })
+    Reply::from(Applied::Applied { before, after, etag: "B".into(), differs: Diff::default(), saved: None })
 }
 
 #[test]
