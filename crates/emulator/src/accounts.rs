@@ -18,6 +18,8 @@ pub(crate) struct Accounts {
     in_project: HashMap<usize, Vec<usize>>,
     by_email: HashMap<String, usize>,
     by_unique_id: HashMap<String, usize>,
+    /// When the accounts that were made here were made; the others were there before.
+    made: HashMap<usize, i64>,
     /// When the deleted accounts were deleted.
     deleted: HashMap<usize, i64>,
 }
@@ -60,9 +62,20 @@ impl Accounts {
         self.in_project.get(&project).map_or(&[], Vec::as_slice)
     }
 
-    /// All that are not deleted.
-    pub(crate) fn places(&self) -> impl Iterator<Item = usize> {
-        (0..self.all.len()).filter(|place| !self.deleted.contains_key(place))
+    /// Adds an account at a time.
+    pub(crate) fn make(&mut self, project: usize, account: Account, now: i64) -> usize {
+        let place = self.add(project, account);
+        self.made.insert(place, now);
+        place
+    }
+
+    /// All from a place on that were there at a time.
+    pub(crate) fn places_at(&self, time: i64, first: usize) -> impl Iterator<Item = usize> {
+        let was_there = move |place: &usize| {
+            self.made.get(place).is_none_or(|made| *made <= time)
+                && self.deleted.get(place).is_none_or(|deleted| time < *deleted)
+        };
+        (first..self.all.len()).filter(was_there)
     }
 
     /// All accounts ever, deleted ones included.
@@ -146,6 +159,21 @@ mod tests {
     }
 
     #[test]
+    fn account_is_there_from_when_it_was_made_until_it_was_deleted() {
+        let mut accounts = Accounts::default();
+        let first = accounts.make(0, account(&accounts), 500);
+        let other = Account { email: "x@p".into(), unique_id: "1".into(), ..Account::default() };
+        let other = accounts.add(0, other);
+        accounts.delete(first, 1_000);
+        let there = |time, from| accounts.places_at(time, from).collect::<Vec<_>>();
+        assert_eq!((there(499, 0), there(500, 0)), (vec![other], vec![first, other]));
+        assert_eq!(
+            (there(999, 0), there(999, 1), there(1_000, 0)),
+            (vec![first, other], vec![other], vec![other])
+        );
+    }
+
+    #[test]
     fn account_made_again_has_another_unique_id() {
         let mut accounts = Accounts::default();
         let first = accounts.add(0, account(&accounts));
@@ -153,6 +181,6 @@ mod tests {
         let second = accounts.add(0, account(&accounts));
         assert_ne!(accounts[first].unique_id, accounts[second].unique_id);
         assert_eq!(accounts.find(EMAIL), Some(second));
-        assert_eq!(accounts.places().collect::<Vec<_>>(), [second]);
+        assert_eq!(accounts.places_at(2_000, 0).collect::<Vec<_>>(), [second]);
     }
 }

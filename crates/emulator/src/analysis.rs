@@ -1,16 +1,17 @@
 //! Who has access to what, as Cloud Asset's analysis of policies finds it: every binding in a scope that
-//! matches a query, with its identities, accesses and resources. It reads only allow policies, as Google's
-//! first version does, and answers as of now.
+//! matches a query, with its identities, accesses and resources. What the caller cannot see may match, so it is in
+//! the answer and marked there. It reads only allow policies, as Google's first version does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use super::asset::{AssetTypes, Cursor};
+use super::boundary::TokenHolder;
 use super::condition;
 use super::policy::Binding;
 use super::role;
 use super::state::{Resource, State};
-use super::tokens::Principal;
 use super::verdict::Verdict;
 
 /// The most members of a group and resources below a resource in an answer (Cloud Asset reference, `AnalysisOptions`).
@@ -57,20 +58,52 @@ pub(crate) struct AnalysisOptions {
 }
 
 /// The results of a query.
+#[derive(Default)]
 pub(crate) struct Findings {
     pub(crate) results: Vec<Value>,
     identities: BTreeSet<String>,
     resources: Vec<Resource>,
-    /// Whether the members of some group are hidden from the caller.
-    pub(crate) hidden: bool,
+    /// What keeps them from being complete.
+    pub(crate) gaps: BTreeSet<Gap>,
 }
 
-/// The members of a binding that a query matches.
+/// Why an analysis is not complete. Except for its code, how Google reports each is a guess.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Gap {
+    /// The caller cannot see who is in a group.
+    Group,
+    /// The caller cannot see what a role gives.
+    Role,
+    /// There are more members or resources than an answer has.
+    TooMany,
+}
+
+impl Gap {
+    /// As an analysis state.
+    pub(crate) fn json(self) -> Value {
+        let (code, cause) = match self {
+            Gap::Group => {
+                ("PERMISSION_DENIED", "Some groups could not be expanded: you can't see their members.")
+            }
+            Gap::Role => {
+                ("PERMISSION_DENIED", "Some roles could not be expanded: you can't see their permissions.")
+            }
+            Gap::TooMany => (
+                "RESOURCE_EXHAUSTED",
+                "Some groups or resources were expanded to their first 1,000 members only.",
+            ),
+        };
+        json!({"code": code, "cause": cause})
+    }
+}
+
+/// The members of a binding that a query matches or may match.
 #[derive(Default)]
 struct Members {
-    identities: BTreeSet<String>,
+    /// Each with what is not known of it.
+    identities: BTreeMap<String, Option<Gap>>,
     edges: Vec<(String, String)>,
-    hidden: bool,
+    gaps: BTreeSet<Gap>,
 }
 
 impl State {
@@ -85,15 +118,6 @@ impl State {
         }
     }
 
-    /// Everything there is, from the top down.
-    pub(crate) fn resources(&self) -> impl Iterator<Item = Resource> {
-        (0..self.organizations.len())
-            .map(Resource::Organization)
-            .chain((0..self.folders.len()).map(Resource::Folder))
-            .chain((0..self.projects.len()).map(Resource::Project))
-            .chain(self.accounts.places().map(Resource::Account))
-    }
-
     /// The known permissions of a role.
     pub(crate) fn permissions_of(&self, name: &str) -> Vec<String> {
         match role::predefined().get(name) {
@@ -102,81 +126,116 @@ impl State {
         }
     }
 
-    /// The answer to a query by a principal.
-    pub(crate) fn analyze(&self, question: &AnalysisQuery, asks: &Principal) -> Findings {
-        let mut found = Findings {
-            results: Vec::new(),
-            identities: BTreeSet::new(),
-            resources: Vec::new(),
-            hidden: false,
-        };
+    /// The answer to a query by a caller.
+    pub(crate) fn analyze(&self, question: &AnalysisQuery, asks: TokenHolder<'_>, now: i64) -> Findings {
+        let mut found = Findings::default();
         let is_inside = |of: Resource, top: Resource| self.ancestors(of).any(|level| level == top);
         // A world can have a hundred thousand accounts, most of them without a binding.
-        let bound = |of: &Resource| !self.policy(*of).bindings.is_empty();
-        for attached in self.resources().filter(bound).filter(|of| is_inside(*of, question.scope)) {
-            let resources = match question.resource {
-                Some((wanted, _)) if is_inside(wanted, attached) => self.below(wanted, question.options),
+        let assets = self.assets(question.scope, AssetTypes::resources(), Cursor::default(), now);
+        let bound = assets
+            .map(|(_, asset)| asset.of)
+            .filter(|of| !self.searched_policy(*of, now).bindings.is_empty());
+        for attached in bound {
+            let top = match question.resource {
+                Some((wanted, _)) if is_inside(wanted, attached) => wanted,
                 Some((wanted, _)) if question.options.expand_resources && is_inside(attached, wanted) => {
-                    self.below(attached, question.options)
+                    attached
                 }
                 Some(_) => continue,
-                None => self.below(attached, question.options),
+                None => attached,
             };
-            for binding in &self.policy(attached).bindings {
-                let accesses = self.accesses(question, &binding.role);
-                let members = self.members_asked_about(question, binding, asks);
-                found.hidden |= members.hidden;
-                if accesses.is_empty() || members.identities.is_empty() {
+            let mut below = None;
+            for binding in &self.searched_policy(attached, now).bindings {
+                let (accesses, unread) = self.accesses(question, &binding.role, asks, now);
+                if accesses.is_empty() {
                     continue;
                 }
-                let lists = self.access_lists(question, attached, binding, &resources, &accesses);
+                let members = self.members_asked_about(question, binding, asks);
+                if members.identities.is_empty() {
+                    continue;
+                }
+                let (resources, cut) = below.get_or_insert_with(|| self.below(top, question.options, now));
+                let mut gaps = members.gaps;
+                gaps.extend(unread.then_some(Gap::Role));
+                gaps.extend(cut.then_some(Gap::TooMany));
+                let lists = self.access_lists(question, attached, binding, resources, &accesses);
                 let edges = members.edges.iter().filter(|_| question.options.group_edges);
+                let identity = |(name, gap): (&String, &Option<Gap>)| json!({"name": name, "analysisState": gap.map(Gap::json)});
                 found.results.push(json!({"attachedResourceFullName": self.asset_name(attached),
                     "iamBinding": binding, "accessControlLists": lists,
                     "identityList": {
-                        "identities": members.identities.iter().map(|name| json!({"name": name})).collect::<Vec<_>>(),
+                        "identities": members.identities.iter().map(identity).collect::<Vec<_>>(),
                         "groupEdges": edges.map(|(from, to)| edge(from, to)).collect::<Vec<_>>()},
-                    "fullyExplored": !members.hidden}));
-                found.identities.extend(members.identities);
-                found.resources.extend(&resources);
+                    "fullyExplored": gaps.is_empty()}));
+                found.identities.extend(members.identities.into_keys());
+                found.resources.extend(&*resources);
+                found.gaps.extend(gaps);
             }
         }
         found
     }
 
-    /// The resource, with its descendants if these were asked for.
-    fn below(&self, top: Resource, options: AnalysisOptions) -> Vec<Resource> {
+    /// The resource, with its descendants if these were asked for, and whether there are more of them.
+    fn below(&self, top: Resource, options: AnalysisOptions, now: i64) -> (Vec<Resource>, bool) {
         if !options.expand_resources || matches!(top, Resource::Account(_)) {
-            return vec![top];
+            return (vec![top], false);
         }
-        let inside = self.resources().filter(|of| self.ancestors(*of).any(|level| level == top));
-        inside.take(MOST).collect()
+        let assets = self.assets(top, AssetTypes::resources(), Cursor::default(), now);
+        let mut inside = assets.map(|(_, asset)| asset.of);
+        let first = inside.by_ref().take(MOST).collect();
+        (first, inside.next().is_some())
     }
 
-    fn accesses(&self, question: &AnalysisQuery, role: &str) -> Vec<Value> {
-        let gives = |permission: &String| self.role_gives(role, permission);
+    /// What of a role was asked for, and whether the caller cannot see what it gives though that matters.
+    fn accesses(
+        &self,
+        question: &AnalysisQuery,
+        role: &str,
+        asks: TokenHolder<'_>,
+        now: i64,
+    ) -> (Vec<Value>, bool) {
+        let is_any = question.roles.is_empty() && question.permissions.is_empty();
+        let asks_permissions = !question.permissions.is_empty() || (is_any && question.options.expand_roles);
+        let named = is_any || question.roles.iter().any(|name| name == role);
+        let unread = asks_permissions && !self.can_read_role(role, asks, now);
+        if unread {
+            return (vec![json!({"role": role, "analysisState": Gap::Role.json()})], true);
+        }
+        let mut all: Vec<Value> = named.then(|| json!({"role": role})).into_iter().collect();
         let permission = |name: &String| json!({"permission": name});
-        if question.roles.is_empty() && question.permissions.is_empty() {
-            let mut all = vec![json!({"role": role})];
-            if question.options.expand_roles {
-                all.extend(self.permissions_of(role).iter().map(permission));
-            }
-            return all;
+        if is_any && asks_permissions {
+            all.extend(self.permissions_of(role).iter().map(permission));
         }
-        let roles = question.roles.iter().filter(|name| *name == role).map(|name| json!({"role": name}));
-        roles.chain(question.permissions.iter().filter(|name| gives(name)).map(permission)).collect()
+        let asked = question.permissions.iter().filter(|name| self.role_gives(role, name));
+        all.extend(asked.map(permission));
+        (all, false)
     }
 
-    fn members_asked_about(&self, question: &AnalysisQuery, binding: &Binding, asks: &Principal) -> Members {
+    /// Whether a caller can see what a role gives: everyone can for predefined roles.
+    pub(crate) fn can_read_role(&self, role: &str, asks: TokenHolder<'_>, now: i64) -> bool {
+        role.split_once("/roles/").is_none_or(|(parent, _)| {
+            self.node(parent).is_some_and(|on| self.allows(asks, "iam.roles.get", on, now))
+        })
+    }
+
+    fn members_asked_about(
+        &self,
+        question: &AnalysisQuery,
+        binding: &Binding,
+        asks: TokenHolder<'_>,
+    ) -> Members {
         let mut members = Members::default();
         for member in &binding.members {
             match &question.identity {
-                Some(identity) if self.leads_to(member, identity, asks, &mut members) => {
-                    members.identities.insert(identity.clone());
+                Some(identity) if identity == member => {
+                    members.identities.insert(member.clone(), None);
+                }
+                Some(identity) if member.starts_with("group:") => {
+                    self.look_for(identity, member, asks, &mut members);
                 }
                 Some(_) => {}
                 None => {
-                    members.identities.insert(member.clone());
+                    members.identities.insert(member.clone(), None);
                     if question.options.expand_groups {
                         self.expand(member, asks, &mut members);
                     }
@@ -186,23 +245,23 @@ impl State {
         members
     }
 
-    /// Whether a member is the identity or one of its groups; edges are those that lead there.
-    fn leads_to(&self, member: &str, identity: &str, asks: &Principal, members: &mut Members) -> bool {
-        if member == identity {
-            return true;
-        }
+    /// An identity in a group of a binding, with the edges that lead there. A group whose members are hidden may be
+    /// what leads there.
+    fn look_for(&self, identity: &str, group: &str, asks: TokenHolder<'_>, members: &mut Members) {
         let mut inside = Members::default();
-        self.expand(member, asks, &mut inside);
-        members.hidden |= inside.hidden;
-        let found = inside.identities.contains(identity);
-        if found {
+        self.expand(group, asks, &mut inside);
+        if inside.identities.contains_key(identity) {
+            members.identities.insert(identity.to_owned(), None);
             members.edges.extend(inside.edges);
+            return;
         }
-        found
+        let closed = inside.identities.into_iter().filter(|(_, gap)| *gap == Some(Gap::Group));
+        members.identities.extend(closed);
+        members.gaps.extend(inside.gaps);
     }
 
     /// The members of a group and of the groups in it, as far as the caller can see them.
-    fn expand(&self, member: &str, asks: &Principal, members: &mut Members) {
+    fn expand(&self, member: &str, asks: TokenHolder<'_>, members: &mut Members) {
         let mut open = vec![member.to_owned()];
         let mut seen = BTreeSet::new();
         while let Some(group) = open.pop() {
@@ -212,13 +271,15 @@ impl State {
             if !seen.insert(group.clone()) {
                 continue;
             }
-            if self.includes(&group, asks, None) != Verdict::Yes {
-                members.hidden = true;
+            if self.includes(&group, asks.who, None) != Verdict::Yes {
+                members.gaps.insert(Gap::Group);
+                members.identities.insert(group, Some(Gap::Group));
                 continue;
             }
+            members.gaps.extend((inside.len() > MOST).then_some(Gap::TooMany));
             for one in inside.iter().take(MOST) {
                 members.edges.push((group.clone(), one.clone()));
-                members.identities.insert(one.clone());
+                members.identities.entry(one.clone()).or_default();
                 open.push(one.clone());
             }
         }
@@ -275,7 +336,8 @@ impl State {
         &self,
         question: &AnalysisQuery,
         found: &Findings,
-        asks: &Principal,
+        asks: TokenHolder<'_>,
+        now: i64,
     ) -> Vec<AnalysisQuery> {
         let acting = AnalysisQuery {
             roles: Vec::new(),
@@ -286,7 +348,7 @@ impl State {
         };
         match &question.identity {
             Some(_) => {
-                let reached = self.analyze(&acting, asks).resources;
+                let reached = self.analyze(&acting, asks, now).resources;
                 let accounts: BTreeSet<usize> = reached
                     .into_iter()
                     .filter_map(|on| match on {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::error::INVALID_ARGUMENT;
 use super::filter::SideBySide;
 use super::policy;
+use super::search::{Precedence, Wildcard};
 use super::world::{WorldError, content};
 
 /// How the emulator behaves where Google's behaviour is not known.
@@ -44,6 +45,18 @@ pub struct Behaviour {
     /// Terms of a filter or query for projects without a word between them: `any` of them matches, as the reference
     /// says (the default), or `all` have to, as people expect.
     pub side_by_side: SideBySide,
+    /// What binds closer in a query of Cloud Asset's searches: `and` (the default) or `or`.
+    pub search_precedence: Precedence,
+    /// What a phrase that ends in `*` finds in Cloud Asset's searches: texts in which `eachWord` of it begins a word, as
+    /// the reference says of `us-west*` (the default), or texts that have all of them in order, the `lastWord` perhaps only
+    /// begun.
+    pub search_wildcard: Wildcard,
+    /// A field that there is not in a query of Cloud Asset's searches: `refused` (the default) or `accepted`, and nothing
+    /// found.
+    pub unknown_search_field: Tolerance,
+    /// How Cloud Asset denies a scope: `named`, with the permission and the resource (the default), or `unnamed`, as it was
+    /// captured from 2021 to 2023.
+    pub asset_denial: AssetDenial,
     /// A POST, PUT or PATCH over HTTP/2 that carries nothing and has no `content-length`: `refused` as over HTTP/1.1 (the
     /// default, so that what works here works at Google) or `accepted`.
     pub unsized_http2: Tolerance,
@@ -69,6 +82,8 @@ pub struct Messages {
     pub large_payload: String,
     /// A mint for a disabled account; `{email}` is replaced by its email, and `Account disabled: {email}` is the default.
     pub disabled_account: String,
+    /// A query of Cloud Asset's searches that cannot be read, or whose page token is another one's.
+    pub search: String,
     /// A policy with a condition in a write of version 1; says by default that the version has to be 3.
     pub policy_version: String,
 }
@@ -143,6 +158,16 @@ pub enum EmptyBindings {
     Dropped,
 }
 
+/// What Cloud Asset says to a caller that is not allowed to look into a scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AssetDenial {
+    /// Which permission is missing, and where.
+    Named,
+    /// "Request denied by Cloud IAM.", with links.
+    Unnamed,
+}
+
 impl Default for Behaviour {
     fn default() -> Behaviour {
         Behaviour {
@@ -158,6 +183,10 @@ impl Default for Behaviour {
             public_members: Tolerance::Accepted,
             largest_policy: None,
             side_by_side: SideBySide::Any,
+            search_precedence: Precedence::And,
+            search_wildcard: Wildcard::EachWord,
+            unknown_search_field: Tolerance::Refused,
+            asset_denial: AssetDenial::Named,
             unsized_http2: Tolerance::Refused,
             messages: Messages::default(),
         }
@@ -174,6 +203,7 @@ impl Default for Messages {
             jwt_expiry: generic(),
             jwt_payload: generic(),
             large_payload: generic(),
+            search: generic(),
             disabled_account: "Account disabled: {email}".to_owned(),
             policy_version: policy::needs_version_3(),
         }

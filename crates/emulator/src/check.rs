@@ -148,7 +148,7 @@ pub(crate) fn has_fraction(text: &str) -> bool {
     text.split_once('.').is_some_and(|(_, fraction)| fraction.contains(|c| matches!(c, '1'..='9')))
 }
 
-fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     let mut out = String::new();
     for c in name.chars() {
         if c.is_ascii_uppercase() {
@@ -204,6 +204,12 @@ impl Query {
             Some((name, _)) => Err(Failure::unknown_query(name)),
             None => Ok(self),
         }
+    }
+
+    /// The parameters that are the method's own.
+    pub(crate) fn own(&self) -> impl Iterator<Item = (&str, &str)> {
+        let own = self.0.iter().filter(|(name, _)| !is_system(name));
+        own.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The first value of a parameter; empty is absent.

@@ -18,6 +18,7 @@ mod activity;
 mod addresses;
 mod admission;
 mod analysis;
+mod asset;
 mod behaviour;
 mod boundary;
 mod callers;
@@ -82,8 +83,8 @@ use state::{Resource, Shared, State};
 use tokens::{Principal, Token};
 
 pub use behaviour::{
-    Behaviour, DisabledAccount, EmptyBindings, LargePages, Messages, OldReaders, SignedClaims, Tolerance,
-    UnchangedPolicy,
+    AssetDenial, Behaviour, DisabledAccount, EmptyBindings, LargePages, Messages, OldReaders, SignedClaims,
+    Tolerance, UnchangedPolicy,
 };
 pub use callers::{Caller, Source};
 pub use deny::{DenyPolicy, DenyRule};
@@ -97,6 +98,7 @@ pub use identity::{
 pub use metadata::{Attached, Instance, Metadata, Platform};
 pub use perimeter::Perimeter;
 pub use policy::{AuditConfig, AuditLogConfig, Binding, Condition, Policy};
+pub use search::{Precedence, Wildcard};
 pub use state::Served;
 pub use workspace::{Delegation, Workspace};
 pub use world::{

@@ -133,6 +133,8 @@ pub(crate) struct State {
     propagation: i64,
     /// For how many seconds after a write a policy still reads as it was.
     stale_reads: i64,
+    /// By how many seconds what Cloud Asset finds is behind.
+    pub(crate) asset_lag: i64,
     /// What was written over, with the time of that; the oldest first. The last is always kept.
     former: HashMap<Resource, Vec<(i64, Policy)>>,
     pub(crate) activity: Activity,
@@ -191,6 +193,7 @@ impl State {
         state.perimeters = world.perimeters;
         state.propagation = world.propagation_seconds;
         state.stale_reads = world.stale_read_seconds;
+        state.asset_lag = world.asset_lag_seconds;
         state.behaviour = world.behaviour;
         state.metadata = world.metadata;
         state.sessions = world.users.iter().map(|u| (u.email.clone(), u.session)).collect();
@@ -363,7 +366,7 @@ impl State {
     }
 
     /// What was written over less than so many seconds ago, and first of all that was.
-    fn policy_before(&self, of: Resource, now: i64, seconds: i64) -> Option<&Policy> {
+    pub(crate) fn policy_before(&self, of: Resource, now: i64, seconds: i64) -> Option<&Policy> {
         let all = self.former.get(&of)?;
         all.iter().find(|(written, _)| now < written.saturating_add(seconds)).map(|(_, policy)| policy)
     }
@@ -377,7 +380,7 @@ impl State {
             Resource::Organization(i) => &mut self.organizations[i].policy,
         };
         let before = std::mem::replace(stored, policy);
-        let remembered = self.propagation.max(self.stale_reads);
+        let remembered = self.propagation.max(self.stale_reads).max(self.asset_lag);
         let former = self.former.entry(of).or_default();
         former.retain(|(written, _)| now < written.saturating_add(remembered));
         former.push((now, before));

@@ -14,7 +14,7 @@
 //! | `identityPools` | trusted identity providers outside of Google | [`IdentityPools`] |
 //! | `metadata` | the machine that it runs on | [`Metadata`] |
 //! | `perimeters` | VPC Service Controls | [`Perimeter`] |
-//! | `operationPolls`, `activationSeconds`, `propagationSeconds`, `staleReadSeconds` | how slow things are | [`World`] |
+//! | `operationPolls`, `activationSeconds`, `propagationSeconds`, `staleReadSeconds`, `assetLagSeconds` | how slow things are | [`World`] |
 //! | `clockOffsetSeconds` | how wrong its clock is | [`World`] |
 //! | `behaviour` | what Google's documents leave open, and what happens there | [`Behaviour`] |
 //! | `faults` | what goes wrong | [`Fault`] |
@@ -77,6 +77,9 @@ pub struct World {
     /// For how many seconds after a write a policy still reads as it was before, with the etag of then; what is
     /// enforced is for `propagationSeconds`.
     pub stale_read_seconds: i64,
+    /// By how many seconds what Cloud Asset searches and analyzes is behind: policies, and which accounts there are. None if
+    /// left out.
+    pub asset_lag_seconds: i64,
     /// By how many seconds its clock is ahead of the machine's; negative is behind. The clock stays in the years 1971 to
     /// 9998.
     pub clock_offset_seconds: i64,

@@ -45,7 +45,7 @@ struct ListedKey {
 }
 
 /// A user-managed key as IAM returns it.
-fn user_json(account: &str, key: &AccountKey) -> Value {
+pub(crate) fn user_json(account: &str, key: &AccountKey) -> Value {
     let until = key.expires.as_deref().map_or_else(|| keys::NEVER.to_owned(), clock::canonical);
     json!({"name": format!("{account}/keys/{}", key.id), "validAfterTime": clock::canonical(&key.created),
         "validBeforeTime": until, "keyAlgorithm": "KEY_ALG_RSA_2048",

@@ -103,7 +103,7 @@ async fn create(call: ApiCall) -> ApiResult {
         return Err(Failure::too_many_accounts());
     }
     account.unique_id = state.accounts.fresh_id(&account.email);
-    let made = state.accounts.add(project, account);
+    let made = state.accounts.make(project, account, call.now());
     Ok(reply::message(account_json(&state, made)))
 }
 

@@ -1,8 +1,9 @@
 //! Cloud Asset v1: `analyzeIamPolicy`. This file checks the query and counts the quota; `analysis` answers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{ApiCall, ApiCaller, Route, routes};
+use super::assets::authorize_scope;
+use super::{ApiCall, Route, routes};
 use crate::analysis::{AnalysisOptions, AnalysisQuery, Findings};
 use crate::check::{self, Query};
 use crate::clock;
@@ -20,6 +21,13 @@ const A_DAY: u32 = 20;
 
 /// The most roles and permissions of a question.
 const MOST_ACCESSES: usize = 10;
+
+/// What the caller needs on the scope.
+const NEEDED: [&str; 3] = [
+    "cloudasset.assets.analyzeIamPolicy",
+    "cloudasset.assets.searchAllResources",
+    "cloudasset.assets.searchAllIamPolicies",
+];
 
 const IDENTITY: &str = "analysisQuery.identitySelector.identity";
 const RESOURCE: &str = "analysisQuery.resourceSelector.fullResourceName";
@@ -48,28 +56,27 @@ async fn analyze(call: ApiCall) -> ApiResult {
     let impersonation = query.flag(IMPERSONATION)?;
     let caller = call.caller().await?;
     let mut state = call.state().await;
-    let scope = authorize_scope(&call, &state, &caller)?;
+    let scope = authorize_scope(&call, &state, &caller, &NEEDED)?;
     let question = question(&call, &state, &query, scope)?;
     count_analysis(&call, &mut state, scope)?;
     let name = format!("{}/{}", call.param("kind"), call.param("id"));
     let told = |question: &AnalysisQuery, found: Findings, impersonation: bool| {
-        let errors = found.hidden.then(|| {
-            json!({"code": "PERMISSION_DENIED", "cause": "Some groups could not be expanded: you can't see their members."})
-        });
+        let errors: Vec<Value> = found.gaps.iter().map(|gap| gap.json()).collect();
         let mut analysis = json!({"analysisQuery": question.json(&name), "analysisResults": found.results,
-            "fullyExplored": !found.hidden, "nonCriticalErrors": errors.into_iter().collect::<Vec<_>>()});
+            "fullyExplored": found.gaps.is_empty(), "nonCriticalErrors": errors});
         if impersonation {
             analysis["analysisQuery"]["options"]["analyzeServiceAccountImpersonation"] = true.into();
         }
         analysis
     };
-    let main = state.analyze(&question, &caller.principal);
-    let mut explored = !main.hidden;
+    let (asks, now) = ((&caller).into(), call.now());
+    let main = state.analyze(&question, asks, now);
+    let mut explored = main.gaps.is_empty();
     let mut derived = Vec::new();
     if impersonation {
-        for question in state.impersonation(&question, &main, &caller.principal) {
-            let found = state.analyze(&question, &caller.principal);
-            explored &= !found.hidden;
+        for question in state.impersonation(&question, &main, asks, now) {
+            let found = state.analyze(&question, asks, now);
+            explored &= found.gaps.is_empty();
             if !found.results.is_empty() {
                 derived.push(told(&question, found, false));
             }
@@ -77,19 +84,6 @@ async fn analyze(call: ApiCall) -> ApiResult {
     }
     Ok(reply::message(json!({"mainAnalysis": told(&question, main, impersonation),
         "serviceAccountImpersonationAnalysis": derived, "fullyExplored": explored})))
-}
-
-/// The scope, if the caller may analyze it and search in it.
-fn authorize_scope(call: &ApiCall, state: &State, caller: &ApiCaller) -> Result<Resource, Failure> {
-    const NEEDED: [&str; 3] = [
-        "cloudasset.assets.analyzeIamPolicy",
-        "cloudasset.assets.searchAllResources",
-        "cloudasset.assets.searchAllIamPolicies",
-    ];
-    let scope = state.node(&format!("{}/{}", call.param("kind"), call.param("id")));
-    let scope = scope.ok_or_else(|| Failure::denied(NEEDED[0]))?;
-    NEEDED.iter().try_for_each(|permission| call.require(state, caller, permission, scope))?;
-    Ok(scope)
 }
 
 /// Parses the query of a request. Except for the limit of ten the sentences are ours.

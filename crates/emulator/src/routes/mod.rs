@@ -297,10 +297,13 @@ fn charged(state: &State, headers: &HeaderMap) -> String {
     found.map_or_else(|| "0".to_owned(), |i| state.projects[i].number.to_string())
 }
 
-/// What a path of Resource Manager is about, as `projects/p`.
+/// What a path of Resource Manager or Cloud Asset is about, as `projects/p`.
 fn resource(route: &Route, params: &HashMap<&'static str, String>) -> String {
     match params.get("id") {
         Some(id) if route.api == Api::ResourceManager => format!("{}/{id}", route.collection()),
+        Some(id) if route.api == Api::CloudAsset => {
+            format!("{}/{id}", params.get("kind").map_or("", String::as_str))
+        }
         _ => String::new(),
     }
 }

@@ -36,7 +36,7 @@ pub(super) const ROUTES: &[Route] = routes! {
 pub(crate) const CREATED: &str = "2024-03-01T09:00:00Z";
 
 /// A resource as its own message.
-fn resource_json(state: &State, of: Resource) -> Value {
+pub(crate) fn resource_json(state: &State, of: Resource) -> Value {
     let parent = state.parent(of).map(|parent| state.name(parent));
     match of {
         Resource::Project(i) => {

@@ -209,7 +209,7 @@ async fn roles_tell_what_they_give() {
 #[test]
 fn every_policy_of_the_demo_may_be_written_as_it_is() {
     let state = State::new(World::demo(), 0);
-    let all = (state.accounts.places())
+    let all = (state.accounts.places_at(0, 0))
         .map(Resource::Account)
         .chain((0..state.projects.len()).map(Resource::Project));
     for on in all {

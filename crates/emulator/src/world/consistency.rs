@@ -125,6 +125,7 @@ impl World {
             ("activationSeconds", self.activation_seconds),
             ("propagationSeconds", self.propagation_seconds),
             ("staleReadSeconds", self.stale_read_seconds),
+            ("assetLagSeconds", self.asset_lag_seconds),
         ] {
             if !(0..=LONGEST).contains(&seconds) {
                 return Err(content(field.into(), format!("{seconds} is not a time from 0 to {LONGEST}")));
