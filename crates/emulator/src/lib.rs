@@ -102,8 +102,8 @@ pub use search::{Precedence, Wildcard};
 pub use state::Served;
 pub use workspace::{Delegation, Workspace};
 pub use world::{
-    Account, AccountKey, ClientProject, CustomRole, Folder, Group, Organization, Project, User, World,
-    WorldError,
+    Account, AccountKey, ClientProject, CustomRole, Folder, GENERATED_AUDITOR, GENERATED_OWNER, Group,
+    Organization, OrganizationSize, Project, User, World, WorldError,
 };
 
 /// How to start.

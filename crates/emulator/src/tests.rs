@@ -29,6 +29,7 @@ mod policies;
 mod pools;
 mod properties;
 mod proxy;
+mod search_properties;
 mod services;
 mod tokens;
 mod transport;

@@ -21,10 +21,12 @@
 
 mod consistency;
 mod forms;
+mod generated;
 mod shape;
 
 pub(crate) use consistency::check_members;
 pub(crate) use forms::check_condition;
+pub use generated::{GENERATED_AUDITOR, GENERATED_OWNER, OrganizationSize};
 
 use serde::{Deserialize, Serialize};
 

@@ -151,6 +151,85 @@ async fn group_that_is_closed_to_the_caller_leaves_the_answer_open() {
 }
 
 #[tokio::test]
+async fn closed_group_may_be_what_leads_to_an_identity() {
+    let api = api().await;
+    let change = |policy: &mut Policy| policy.bindings[0].members.push("group:closed@example.com".into());
+    assert!(api.emulator.handle().set_policy_of("bot@shop.iam.gserviceaccount.com", change).await);
+    let got = api.analyze("projects/shop", &[(ROLE, CREATOR), (IDENTITY, "user:bob@example.com")]).await;
+    let result = &got.json["mainAnalysis"]["analysisResults"][0];
+    let identity = &result["identityList"]["identities"][0];
+    assert_eq!(
+        (&identity["name"], &identity["analysisState"]["code"]),
+        (&json!("group:closed@example.com"), &json!("PERMISSION_DENIED")),
+        "{}",
+        got.text
+    );
+    assert!(result.get("fullyExplored").is_none() && got.json.get("fullyExplored").is_none());
+    let sure = api.analyze("projects/shop", &[(ROLE, CREATOR), (IDENTITY, ANN)]).await;
+    let names = &sure.json["mainAnalysis"]["analysisResults"][0]["identityList"]["identities"];
+    assert_eq!(
+        names[0]["name"], "group:closed@example.com",
+        "she is in the binding, and perhaps in the group"
+    );
+    assert_eq!(names[1], json!({"name": ANN}));
+}
+
+#[tokio::test]
+async fn role_that_is_closed_to_the_caller_leaves_the_answer_open() {
+    let bind = |role: &str, member: &str| json!({"role": role, "members": [member]});
+    let world = json!({
+        "organizations": [{"number": 1, "domain": "example.com", "policy": {"bindings": [
+            bind("roles/cloudasset.viewer", DEV)]}}],
+        "projects": [{"id": "shop", "number": 2, "parent": "organizations/1",
+            "roles": [{"id": "odd", "permissions": ["iam.serviceAccounts.signJwt"]}],
+            "policy": {"bindings": [bind("projects/shop/roles/odd", ANN), bind("roles/viewer", ANN)]}}]
+    });
+    let api = TestClient::of(World::parse(&world.to_string()).unwrap()).await;
+    let got = api.analyze("organizations/1", &[(PERMISSION, "iam.serviceAccounts.signBlob")]).await;
+    assert_eq!(found(&got), pairs(&[("shop", "odd")]), "it may give that");
+    let access = &got.json["mainAnalysis"]["analysisResults"][0]["accessControlLists"][0]["accesses"][0];
+    assert_eq!(access["role"], "projects/shop/roles/odd");
+    assert_eq!(access["analysisState"]["code"], "PERMISSION_DENIED");
+    assert_eq!(got.json["mainAnalysis"]["nonCriticalErrors"].as_array().unwrap().len(), 1);
+    let by_role = api.analyze("organizations/1", &[(ROLE, "projects/shop/roles/odd")]).await;
+    assert_eq!(
+        (found(&by_role).len(), &by_role.json["fullyExplored"]),
+        (1, &json!(true)),
+        "{}",
+        by_role.text
+    );
+}
+
+#[tokio::test]
+async fn expansion_ends_after_a_thousand_and_says_so() {
+    let bind = |role: &str, member: &str| json!({"role": role, "members": [member]});
+    let accounts: Vec<Value> = (0..1_005).map(|i| json!({"email": format!("bot-{i}")})).collect();
+    let people: Vec<String> =
+        (0..1_003).map(|i| format!("user:p{i}@example.com")).chain([DEV.into()]).collect();
+    let members = |got: &TestResponse| {
+        got.json["mainAnalysis"]["analysisResults"][0]["identityList"]["identities"].as_array().unwrap().len()
+    };
+    let world = json!({
+        "organizations": [{"number": 1, "domain": "example.com", "policy": {"bindings": [
+            bind("roles/cloudasset.viewer", DEV)]}}],
+        "groups": [{"email": "all@example.com", "members": people}],
+        "projects": [{"id": "shop", "number": 2, "parent": "organizations/1", "accountQuota": 5000,
+            "accounts": accounts, "policy": {"bindings": [bind("roles/viewer", "group:all@example.com")]}}]
+    });
+    let api = TestClient::of(World::parse(&world.to_string()).unwrap()).await;
+    let (groups, below) = (option("expandGroups"), option("expandResources"));
+    for expanded in [[(ROLE, "roles/viewer"), (&groups, "true")], [(ROLE, "roles/viewer"), (&below, "true")]]
+    {
+        let got = api.analyze("projects/shop", &expanded).await;
+        let result = &got.json["mainAnalysis"]["analysisResults"][0];
+        let resources = result["accessControlLists"][0]["resources"].as_array().unwrap().len();
+        assert_eq!(members(&got).max(resources), if expanded[1].0 == groups { 1_001 } else { 1_000 });
+        assert!(got.json.get("fullyExplored").is_none());
+        assert_eq!(got.json["mainAnalysis"]["nonCriticalErrors"][0]["code"], "RESOURCE_EXHAUSTED");
+    }
+}
+
+#[tokio::test]
 async fn question_that_cannot_be_asked_is_refused() {
     let api = api().await;
     let many: Vec<(&str, &str)> = vec![(PERMISSION, "iam.serviceAccounts.get"); 11];

@@ -311,7 +311,10 @@ impl Room {
 }
 
 /// Tries a property on cases of a strategy.
-fn holds<S: Strategy>(strategy: &S, property: impl AsyncFn(S::Value) -> Result<(), TestCaseError>) {
+pub(super) fn holds<S: Strategy>(
+    strategy: &S,
+    property: impl AsyncFn(S::Value) -> Result<(), TestCaseError>,
+) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut runner = TestRunner::new(Config { cases: CASES, failure_persistence: None, ..Config::default() });
     let outcome = runner.run(strategy, |case| runtime.block_on(property(case)));
