@@ -59,7 +59,7 @@ impl<'a> AccessQuestion<'a> {
     /// What the deny policies say, from the resource up, for levels that have some or that the caller cannot read.
     pub(crate) fn deny(&self, levels: &[Option<Resource>]) -> Vec<ExplainedDeny<'a>> {
         let denied = levels.iter().map(|level| match level {
-            Some(on) if self.may_read(*on) => {
+            Some(on) if self.may_read_denials(*on) => {
                 let policies = self.state.deny_policies(*on);
                 let denies = Verdict::any(policies.iter().map(|policy| self.denies(policy)));
                 ExplainedDeny { on: Some(*on), denies, policies }
@@ -87,8 +87,7 @@ impl<'a> AccessQuestion<'a> {
         self.state.includes(&deny::member(principal), &self.who, Some(self.asks.who))
     }
 
-    /// Whether the caller can read the policies of a level. Deny policies have a permission of their own
-    /// (`iam.denypolicies.get`), which the table of roles does not have: who can read one can read the other.
+    /// Whether the caller can read the allow policy of a level.
     fn may_read(&self, on: Resource) -> bool {
         let permission = match on {
             Resource::Account(_) => "iam.serviceAccounts.getIamPolicy",
@@ -97,6 +96,11 @@ impl<'a> AccessQuestion<'a> {
             Resource::Organization(_) => "resourcemanager.organizations.getIamPolicy",
         };
         self.state.allows(self.asks, permission, on, self.now)
+    }
+
+    /// Whether the caller can read the deny policies of a level.
+    fn may_read_denials(&self, on: Resource) -> bool {
+        self.state.allows(self.asks, "iam.denypolicies.get", on, self.now)
     }
 
     fn allowed(&self, level: Option<Resource>) -> ExplainedPolicy<'a> {

@@ -205,13 +205,16 @@ impl ApiVersion {
         told
     }
 
-    /// A level, with the policy as it is enforced: for a while after a write that is the one before.
+    /// A level, with the policy as it is enforced: for a while after a write that is the one before. Of one that the
+    /// caller cannot read only that is said.
     fn policy(self, state: &State, level: &ExplainedPolicy, now: i64) -> Result<Value, Failure> {
         let bindings: Vec<Value> = level.bindings.iter().map(|given| self.binding(given)).collect();
         let policy = level.on.map(|on| state.enforced_policy(on, now).read(3)).transpose()?;
-        Ok(json!({self.access_field(): self.access(level.access), "relevance": self.relevance(level.access),
-            "fullResourceName": level.on.map(|on| state.full_name(on)), "policy": policy,
-            "bindingExplanations": bindings}))
+        let relevance = level.on.map(|_| self.relevance(level.access));
+        Ok(
+            json!({self.access_field(): self.access(level.access), "relevance": relevance, "fullResourceName": level.on.map(|on| state.full_name(on)), "policy": policy,
+            "bindingExplanations": bindings}),
+        )
     }
 }
 
@@ -334,8 +337,8 @@ fn denied_json(question: &AccessQuestion, level: &ExplainedDeny) -> Value {
                 "displayName": policy.display_name, "rules": stated},
             "ruleExplanations": rules})
     };
-    json!({"denyAccessState": deny_state(level.denies), "fullResourceName": full_name,
-        "relevance": ApiVersion::V3.relevance(level.denies),
+    let relevance = level.on.map(|_| ApiVersion::V3.relevance(level.denies));
+    json!({"denyAccessState": deny_state(level.denies), "fullResourceName": full_name, "relevance": relevance,
         "explainedPolicies": level.policies.iter().map(policy).collect::<Vec<_>>()})
 }
 

@@ -73,7 +73,7 @@ async fn what_the_caller_may_not_read_is_not_told() {
         levels.iter().filter(|level| level["access"] == "UNKNOWN_INFO_DENIED").collect();
     assert!(!closed.is_empty());
     for level in closed.iter().filter(|level| level.get("policy").is_none()) {
-        assert!(level.get("fullResourceName").is_none() && level.get("bindingExplanations").is_none());
+        assert_eq!(**level, json!({"access": "UNKNOWN_INFO_DENIED"}));
     }
     // Ann is on call, but dev cannot look into that group.
     let on_call = &levels[0]["bindingExplanations"].as_array().unwrap()[0];
@@ -85,10 +85,37 @@ async fn what_the_caller_may_not_read_is_not_told() {
     assert!(on_call["memberships"].is_object());
     assert_eq!(by_group(&told), "MEMBERSHIP_UNKNOWN_INFO_DENIED");
     let missing = api.troubleshoot("v1", &tuple("no-such-account", "dev@example.com")).await;
-    assert_eq!(
-        missing["explainedPolicies"][0],
-        json!({"access": "UNKNOWN_INFO_DENIED", "relevance": "HIGH"})
-    );
+    assert_eq!(missing["explainedPolicies"][0], json!({"access": "UNKNOWN_INFO_DENIED"}));
+}
+
+#[tokio::test]
+async fn deny_policies_are_told_to_those_who_may_read_them() {
+    let deny = serde_json::from_value::<Vec<DenyPolicy>>(until("true")).unwrap();
+    let reader =
+        |role: &str, who: &str| Binding { role: role.into(), members: vec![who.into()], condition: None };
+    let (all, allow) = ("user:all@example.com", "user:allow@example.com");
+    let api = api(|world| {
+        world.organizations[0].deny_policies = deny;
+        let policy = &mut world.organizations[0].policy;
+        policy.bindings.push(reader("roles/iam.securityReviewer", all));
+        policy.bindings.push(reader("roles/iam.denyReviewer", all));
+        policy.bindings.push(reader("roles/iam.securityReviewer", allow));
+        policy.bindings.push(reader("roles/serviceusage.serviceUsageConsumer", all));
+        policy.bindings.push(reader("roles/serviceusage.serviceUsageConsumer", allow));
+    })
+    .await;
+    let asked = tuple("deployer", "dev@example.com");
+    let seen = api.of_member(all).await;
+    let told = seen.troubleshoot("v3", &asked).await;
+    assert_eq!(told["overallAccessState"], "CANNOT_ACCESS", "{told}");
+    let closed = seen.of_member(allow).await.troubleshoot("v3", &asked).await;
+    assert_eq!(closed["overallAccessState"], "UNKNOWN_INFO", "{closed}");
+    assert_eq!(closed["allowPolicyExplanation"]["allowAccessState"], "ALLOW_ACCESS_STATE_GRANTED");
+    let denied = &closed["denyPolicyExplanation"];
+    assert_eq!(denied["denyAccessState"], "DENY_ACCESS_STATE_UNKNOWN_INFO");
+    let levels = denied["explainedResources"].as_array().unwrap();
+    let unknown = json!({"denyAccessState": "DENY_ACCESS_STATE_UNKNOWN_INFO"});
+    assert!(!levels.is_empty() && levels.iter().all(|level| *level == unknown), "{denied}");
 }
 
 #[tokio::test]
