@@ -201,7 +201,7 @@ class Desk:
         found, count = [], 0
         while request is not None:
             answer = self.ask(api, request)
-            assert answer.get(field) or count, f"the first page of {request.methodId} is empty"
+            assert answer.get(field) or count or not least, f"the first page of {request.methodId} is empty"
             found += answer.get(field, [])
             count += 1
             assert count < 500, f"{request.methodId} has no end"
@@ -913,6 +913,88 @@ def policies_are_searched(desk):
     kind = "cloudresourcemanager.googleapis.com/Project"
     assert {one["assetType"] for one in of(assetTypes=[kind])} == {kind}, "another type"
     refused(api.searchAllIamPolicies(scope=ORGANIZATION, assetTypes=["nothing"]), 400, "INVALID_ARGUMENT")
+    assert of(least=0, assetTypes=["storage.googleapis.com/Bucket"]) == [], "a bucket"
+
+
+def searched(stated, fits):
+    """The resources of what is stated, with the roles of the bindings that fit."""
+    found = collections.Counter()
+    for one in stated:
+        for binding in one["policy"]["bindings"]:
+            if fits(one, binding):
+                found[binding["role"]] += 1
+    return found
+
+
+@check("each operator of the query language, on its own and joined, against the policies of one empty query")
+def policies_are_searched_by_query(desk):
+    asset = desk.client("cloudasset", "v1")
+    api = asset.v1()
+
+    def of(query, **settings):
+        request = api.searchAllIamPolicies(scope=ORGANIZATION, query=query, pageSize=4, **settings)
+        return desk.pages(asset, request, api.searchAllIamPolicies_next, "results", 0)
+
+    everything = of("")
+
+    def words(text):
+        return [word.lower() for word in re.split("[^A-Za-z0-9_&]+", text) if word]
+
+    def has(text, phrase):
+        there, wanted = words(text), words(phrase)
+        return any(there[i : i + len(wanted)] == wanted for i in range(len(there)))
+
+    def member(phrase):
+        return lambda one, binding: any(has(m, phrase) for m in binding["members"])
+
+    def member_type(kind):
+        return lambda one, binding: any(m.split(":")[0] == kind for m in binding["members"])
+
+    def role(phrase):
+        return lambda one, binding: has(binding["role"], phrase)
+
+    def at(name):
+        return lambda one, binding: one["resource"] == f"//cloudresourcemanager.googleapis.com/{name}"
+
+    def under(folder):
+        return lambda one, binding: folder in one.get("folders", [])
+
+    def all_of(*tests):
+        return lambda one, binding: all(test(one, binding) for test in tests)
+
+    def any_of(*tests):
+        return lambda one, binding: any(test(one, binding) for test in tests)
+
+    def none_of(test):
+        return lambda one, binding: not test(one, binding)
+
+    dev, owner = member("dev@example.com"), member("owner@example.com")
+    for query, fits in {
+        "policy:dev@example.com": dev,
+        'policy:"DEV@example"': dev,
+        "policy:(dev@example.com OR owner@example.com)": any_of(dev, owner),
+        "policy:dev@example.com policy:owner@example.com": all_of(dev, owner),
+        "memberTypes:group": member_type("group"),
+        "memberTypes=serviceAccount AND NOT policy:dev@example.com": all_of(member_type("serviceAccount"), none_of(dev)),
+        "roles=roles/owner": lambda one, binding: binding["role"] == "roles/owner",
+        "roles:owner": role("owner"),
+        "roles=roles/Owner": lambda one, binding: False,
+        "resource=//cloudresourcemanager.googleapis.com/projects/acme-prod": at("projects/acme-prod"),
+        f"folders:{FOLDER.partition('/')[2]} -memberTypes:user": all_of(under(FOLDER), none_of(member_type("user"))),
+        "(memberTypes:domain OR memberTypes:group) organization:123456789012": any_of(
+            member_type("domain"), member_type("group")
+        ),
+    }.items():
+        found = searched(of(query), lambda one, binding: True)
+        expected = searched(everything, fits)
+        assert found == expected, (query, found, expected)
+    kinds = [(one["assetType"], one["resource"]) for one in of("", orderBy="assetType DESC, resource")]
+    assert kinds == sorted(sorted(kinds, key=lambda pair: pair[1]), key=lambda pair: pair[0], reverse=True), kinds
+    for query in ["policy:(dev", '"dev', "polcy:dev", "policy:", " OR ".join(["dev"] * 11), "x" * 2049]:
+        refused(api.searchAllIamPolicies(scope=ORGANIZATION, query=query), 400, "INVALID_ARGUMENT")
+    token = desk.ask(asset, api.searchAllIamPolicies(scope=ORGANIZATION, pageSize=2))["nextPageToken"]
+    other = api.searchAllIamPolicies(scope=ORGANIZATION, pageSize=2, pageToken=token, query="policy:dev@example.com")
+    refused(other, 400, "INVALID_ARGUMENT")
 
 
 @check("pages of 20 against the world's accounts, keys, projects and folders; order, mask, query")
@@ -944,6 +1026,12 @@ def resources_are_searched(desk):
     masked = of(assetTypes=["cloudresourcemanager.googleapis.com/Folder"], readMask="name,assetType")
     assert all(set(one) == {"name", "assetType"} for one in masked), masked[0]
     assert [one["displayName"] for one in of(query="displayName=Vault")] == ["Vault"], "the query"
+    assert all("versionedResources" not in one for one in found), "large fields that nobody asked for"
+    for one in of(assetTypes=["iam.*Account", "iam.*Key"], readMask="name,versionedResources", pageSize=500):
+        (version,) = one["versionedResources"]
+        assert set(one) == {"name", "versionedResources"} and version["resource"]["name"], one
+    assert of(query='createTime > 2020-01-01 createTime < "2020-01-01T00:00:00"', least=0) == [], "times"
+    assert of(query="labels.env:*", assetTypes=[".*Project"]), "labels"
 
 
 @check("by member, through a group, by resource and permission; 400 for eleven permissions")

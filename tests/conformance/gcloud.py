@@ -577,6 +577,15 @@ def assets_are_searched(shell):
     found = shell.gcloud(*scope, f"--query=policy:{member}", "--page-size=1")
     # Other jobs change policies meanwhile, but none of this member.
     equal(names(found, "resource"), names(held, "resource"))
+    query = f"policy:({member} OR {RELAYS[0]}) -memberTypes:user"
+    kinds = "--asset-types=iam.googleapis.com/ServiceAccount,.*Project"
+    found = shell.gcloud(*scope, f"--query={query}", kinds, "--order-by=resource DESC", "--page-size=2")
+    resources = [one["resource"] for one in found]
+    equal(resources, sorted(resources, reverse=True))
+    assert resources and all(RELAYS[0] in str(one) or member in str(one) for one in found), found
+    folder = ("asset", "search-all-resources", f"--scope=organizations/{ORGANIZATION}", "--asset-types=.*Folder")
+    for one in shell.gcloud(*folder, "--read-mask=name,versionedResources", "--order-by=displayName"):
+        equal(one["versionedResources"][0]["resource"]["name"], one["name"].partition(".com/")[2])
 
 
 NEWCOMER = "newcomer@acme-prod.iam.gserviceaccount.com"

@@ -283,6 +283,21 @@ impl Failure {
             )
     }
 
+    /// An API that is off in the project of a user's OAuth client, which pays where no quota project is named (issue
+    /// GoogleCloudPlatform/cloud-foundation-fabric#2621).
+    pub(crate) fn quota_project_required(service: &str, consumer: &str) -> Failure {
+        let message = format!(
+            "Your application is authenticating by using local Application Default Credentials. The {service} API \
+             requires a quota project, which is not set by default. To learn how to set your quota project, see \
+             https://cloud.google.com/docs/authentication/adc-troubleshooting/user-creds ."
+        );
+        Failure::google(403, "PERMISSION_DENIED", message).info(
+            "SERVICE_DISABLED",
+            "googleapis.com",
+            json!({"consumer": format!("projects/{consumer}"), "service": service}),
+        )
+    }
+
     /// A quota project that the caller isn't allowed to use (issue google-github-actions/auth#250).
     pub(crate) fn user_project_denied(service: &str, project: &str) -> Failure {
         let url = format!("https://console.developers.google.com/iam-admin/iam/project?project={project}");

@@ -503,6 +503,16 @@ impl Handle {
         state.account(email).map(|i| state.policy(Resource::Account(i)).clone())
     }
 
+    /// Whether a member such as `user:dev@example.com` has a permission on an account now: what every call is decided by, for
+    /// tests that compare something else with it. `None` for a member that is not one principal, and for an account that
+    /// is not there.
+    pub async fn has_permission(&self, member: &str, permission: &str, email: &str) -> Option<bool> {
+        let who = Principal::parse(member)?;
+        let state = self.shared.state.lock().await;
+        let on = Resource::Account(state.account(email)?);
+        Some(state.allows(&who, permission, on, self.shared.clock.now()))
+    }
+
     /// Changes the policy of an account as another user would; false if there is no such account.
     pub async fn set_policy_of(&self, email: &str, change: impl FnOnce(&mut Policy)) -> bool {
         let mut state = self.shared.state.lock().await;

@@ -78,7 +78,10 @@ impl ApiCall {
             },
         };
         if state.is_disabled(at.service, &consumer, self.now()) {
-            return Err(Failure::service_disabled(at, &consumer));
+            return Err(match state.project(&consumer) {
+                Some(_) => Failure::service_disabled(at, &consumer),
+                None => Failure::quota_project_required(at.service, &consumer),
+            });
         }
         caller.consumer = consumer;
         // Whether a perimeter is asked before or after roles is not known; nothing of what is inside is told this way.

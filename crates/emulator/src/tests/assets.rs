@@ -240,6 +240,25 @@ async fn bindings_whose_role_is_closed_to_the_caller_are_left_out_where_permissi
 }
 
 #[tokio::test]
+async fn search_wants_a_quota_project_where_the_client_s_own_has_the_api_off() {
+    let number = crate::files::CLIENT_ID.split('-').next().unwrap().parse().unwrap();
+    let mut world = World::demo();
+    let off = vec!["cloudasset.googleapis.com".into()];
+    world.client_projects.push(ClientProject { number, disabled_services: off.clone() });
+    world.projects[0].disabled_services.extend(off);
+    let api = TestClient::of(world).await;
+    let token = api.emulator.handle().mint("user:owner@example.com", &[CLOUD], 3600).await.unwrap();
+    let api = TestClient { token, ..api };
+    let refused = api.search("organizations/123456789012", "").await;
+    assert_eq!((refused.status.as_u16(), refused.reason()), (403, "SERVICE_DISABLED"));
+    assert!(refused.message().contains("The cloudasset.googleapis.com API requires a quota project"));
+    let off = api.get(&format!("{ORGANIZATION}:searchAllIamPolicies")).await;
+    assert!(
+        off.reason() == "SERVICE_DISABLED" && off.message().starts_with("Cloud Asset API has not been used")
+    );
+}
+
+#[tokio::test]
 async fn page_token_is_for_the_search_that_it_came_from() {
     let api = company().await;
     let url = "v1/organizations/1:searchAllIamPolicies?pageSize=2&query=policy:roles";

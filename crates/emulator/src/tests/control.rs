@@ -133,3 +133,21 @@ async fn a_page_in_a_browser_cannot_use_it() {
     let rebound = api.http.delete(&url).header("host", "evil.example").send().await.unwrap();
     assert_eq!(rebound.status(), 403);
 }
+
+#[tokio::test]
+async fn handle_tells_who_has_a_permission() {
+    let api = TestClient::demo().await;
+    let handle = api.emulator.handle();
+    let deployer = "deployer@acme-prod.iam.gserviceaccount.com";
+    let has = async |member: &str, email: &str| {
+        handle.has_permission(member, crate::names::GET_ACCESS_TOKEN, email).await
+    };
+    assert_eq!(
+        (has(DEV, deployer).await, has("user:nobody@example.net", deployer).await),
+        (Some(true), Some(false))
+    );
+    assert_eq!(
+        (has("allUsers", deployer).await, has(DEV, "gone@acme-prod.iam.gserviceaccount.com").await),
+        (None, None)
+    );
+}
