@@ -31,7 +31,8 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     })
 }
 
-/// Replaces a file with a value as JSON atomically, readable by its owner only; creates its folder if missing.
+/// Replaces a file with a value as JSON atomically, readable by its owner only; creates its folder if missing. It is on
+/// the disk before it takes the old one's place: after a power cut one of the two is there, whole.
 ///
 /// # Errors
 /// The file system's error; the old file then stays.
@@ -39,8 +40,9 @@ pub(crate) fn replace_private(path: &Path, value: &impl serde::Serialize) -> io:
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     private_folder(folder)?;
     // Created with mode 0600.
-    let file = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer_pretty(&file, value)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(&serde_json::to_vec_pretty(value)?)?;
+    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod callers;
 mod frames;
+mod keeping;
 mod panic_switch;
 mod room;
 mod signals;
@@ -26,20 +27,13 @@ use crate::{
     api::Client,
     auth::trust::TrustPrompt,
     http::{Record, clock, without_numbers},
-    local::{
-        env::Env,
-        files,
-        history::Snapshots,
-        state::{self, Remembered},
-    },
-    model::secret::Secret,
+    local::{env::Env, history::Snapshots, state::Store},
     ops::perform,
     session::{
         Failure,
         args::TuiArgs,
         config::Mode,
-        failure::{self, LastFailure},
-        logging,
+        failure, logging,
         setup::{Connector, Setup},
     },
     tui::{
@@ -55,6 +49,7 @@ use crate::{
 };
 use callers::{Callers, Outcome, SwitchRequest};
 use frames::Frames;
+use keeping::{Keep, keep_files, open_store};
 use panic_switch::PanicSwitch;
 use room::Room;
 use signals::{JobSignal, Signals};
@@ -116,13 +111,13 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
     if let Some(folder) = &folder {
         logging::start(folder, args.global.verbose);
     }
-    let memory = folder.as_deref().map(state::file);
+    let (store, remark) = open_store(&folder, args.global.demo).await?;
     let theme = theme(args, env, &setup);
     let screen = match early.map_or_else(Screen::enter, Ok) {
         Ok(screen) => screen,
         Err(error) => return Err(Failure::usage(error.to_string())),
     };
-    let app = AppState::new(start(args, &setup, memory.as_ref()), screen.size());
+    let app = AppState::new(start(args, &setup, store.as_ref()), screen.size());
     // The rest of it isn't needed later: the caller may be switched soon.
     let Setup { connector, source, doubt, client, emulator, .. } = setup;
     let (copied_in, copied) = mpsc::unbounded_channel();
@@ -131,7 +126,7 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
     let (keeper, jobs) = mpsc::unbounded_channel();
     let (saved_in, saved) = mpsc::unbounded_channel();
     let mut files = JoinSet::new();
-    files.spawn(keep_files(jobs, saved_in));
+    files.spawn(keep_files(store, jobs, saved_in));
     let mut looped = Loop {
         app,
         room: Room::of(&screen),
@@ -144,7 +139,8 @@ async fn explore(args: &TuiArgs, env: &Env) -> Result<u8, Failure> {
             None => Snapshots::in_state_folder(None),
         },
         clipboard,
-        memory,
+        folder,
+        remark,
         tasks: JoinSet::new(),
         running: HashMap::new(),
         timers: BTreeMap::new(),
@@ -189,15 +185,14 @@ fn starting() -> io::Result<Screen> {
     Ok(screen)
 }
 
-fn start(args: &TuiArgs, setup: &Setup, memory: Option<&PathBuf>) -> Start {
-    let remembered = memory.map(|path| Remembered::load(path)).unwrap_or_default();
+fn start(args: &TuiArgs, setup: &Setup, store: Option<&Store>) -> Start {
     Start {
         caller: setup.caller.clone(),
         project: setup.project.clone(),
         account: args.account.clone(),
         pane: args.pane,
         keymap: setup.config.keymap.clone(),
-        remembered,
+        remembered: store.map(|store| store.remembered().clone()).unwrap_or_default(),
         endpoints: setup.client.endpoints().clone(),
         demo: args.global.demo,
         read_only: args.global.read_only,
@@ -229,7 +224,10 @@ struct Loop {
     /// Where policies are saved before they are overwritten.
     snapshots: Snapshots,
     clipboard: Clipboard,
-    memory: Option<PathBuf>,
+    /// Where the last failure is saved; none in the demo.
+    folder: Option<PathBuf>,
+    /// What has to be said about the file of favourites and recents at the start.
+    remark: Option<String>,
     /// All tasks: a panic in one is noticed here.
     tasks: JoinSet<Done>,
     running: HashMap<ReqId, AbortHandle>,
@@ -271,6 +269,9 @@ impl Loop {
         self.draw()?;
         let (mut events, mut gone) = (terminal::listen(), terminal::gone());
         self.handle(Msg::Start)?;
+        if let Some(remark) = self.remark.take() {
+            self.handle(Msg::Saved(Err(without_numbers(&remark))))?;
+        }
         if let Some(doubt) = &self.doubt {
             let question = doubt.question();
             self.handle(Msg::TrustNeeded { question, wish: None })?;
@@ -423,14 +424,10 @@ impl Loop {
             }
             Effect::Switch(wish) => self.switch(wish),
             Effect::Trust(wish) => self.trust(wish)?,
-            Effect::Remember(remembered) => {
-                if let Some(path) = self.memory.clone() {
-                    self.keep(Keep::Remember(path, remembered));
-                }
-            }
+            Effect::Remember(remembered) => self.keep(Keep::Remember(remembered)),
             Effect::KeepFailure(failure) => {
-                if let Some(path) = self.memory.as_ref().and_then(|path| path.parent()).map(failure::file) {
-                    self.keep(Keep::Failure(path, failure));
+                if let Some(folder) = &self.folder {
+                    self.keep(Keep::Failure(failure::file(folder), failure));
                 }
             }
             Effect::ResetProbing => self.client.reset_probing(),
@@ -522,44 +519,6 @@ impl Loop {
     fn keep(&mut self, job: Keep) {
         // The writer ends only with the loop.
         let _ = self.keeper.send(job);
-    }
-}
-
-/// Something for a file.
-enum Keep {
-    /// A new file of the user's.
-    Save(String, Secret),
-    Remember(PathBuf, Remembered),
-    /// A failure, for the command line.
-    Failure(PathBuf, Box<LastFailure>),
-}
-
-/// Writes files in order until the channel closes; reports the outcome for the user's own files.
-async fn keep_files(mut jobs: mpsc::UnboundedReceiver<Keep>, saved: mpsc::UnboundedSender<Msg>) {
-    while let Some(job) = jobs.recv().await {
-        let outcome = tokio::task::spawn_blocking(move || match job {
-            Keep::Save(name, text) => {
-                let saved = files::write_private_beside(&name, text.expose().as_bytes());
-                Some(Msg::Saved(saved.map_err(|error| {
-                    format!("Couldn't save {name}: {}", without_numbers(&error.to_string()))
-                })))
-            }
-            Keep::Remember(path, remembered) => {
-                if let Err(error) = remembered.save(&path) {
-                    tracing::warn!(%error, "recents and favourites were not kept");
-                }
-                None
-            }
-            Keep::Failure(path, failure) => {
-                if let Err(error) = failure.save(&path) {
-                    tracing::warn!(%error, "the last failure was not kept");
-                }
-                None
-            }
-        });
-        if let Ok(Some(msg)) = outcome.await {
-            let _ = saved.send(msg);
-        }
     }
 }
 

@@ -28,7 +28,7 @@ const MAY_AWAIT: [&str; 11] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 22] = [
+const MAY_EXPOSE: [(&str, &str); 23] = [
     ("src/http/handed_out.rs", "looks what it is made of before it goes anywhere"),
     ("src/tui/app/clip.rs", "takes out what could act where it is pasted"),
     ("src/auth/fields.rs", "looks whether a header can hold it"),
@@ -50,7 +50,8 @@ const MAY_EXPOSE: [(&str, &str); 22] = [
     ("src/model/jwt/judge.rs", "checks the signature over it"),
     ("src/tui/panes/inspect.rs", "decodes it"),
     ("src/tui/panes/mint/shelf.rs", "shows it when it is revealed, and makes the texts to copy"),
-    ("src/tui/runtime.rs", "hands it to the terminal's clipboard, and saves it to a file"),
+    ("src/tui/runtime.rs", "hands it to the terminal's clipboard"),
+    ("src/tui/runtime/keeping.rs", "saves it to a file"),
 ];
 
 /// The code of the product, without comments and tests.
