@@ -2,7 +2,13 @@
 //! gcloud in the background. It writes no log of it: gcloud keeps printed tokens in a file that others may read, unless
 //! it is told not to.
 
-use std::{collections::HashMap, fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncReadExt as _;
@@ -17,6 +23,7 @@ use crate::{
     http::{ApiError, ErrorKind, error::plain, transport::Http},
     local::env::{Env, Platform},
     model::secret::Secret,
+    text::decode::decode_lossy,
 };
 
 /// How long its output is read on once it has ended.
@@ -88,13 +95,13 @@ pub(crate) fn logins(env: &Env) -> Vec<Login> {
     let active = env
         .get("CLOUDSDK_ACTIVE_CONFIG_NAME")
         .map(str::to_owned)
-        .or_else(|| fs::read_to_string(folder.join("active_config")).ok())
+        .or_else(|| text(&folder.join("active_config")))
         .map_or_else(|| "default".to_owned(), |name| name.trim().to_owned());
     let mut found: Vec<Login> = Vec::new();
     for entry in fs::read_dir(folder.join("configurations")).into_iter().flatten().flatten() {
         let file = entry.file_name().to_string_lossy().into_owned();
         let Some(name) = file.strip_prefix("config_") else { continue };
-        let properties = fs::read_to_string(entry.path()).map(|text| properties(&text)).unwrap_or_default();
+        let properties = text(&entry.path()).map(|text| properties(&text)).unwrap_or_default();
         let is_active = name == active;
         let property = |section: &str, name: &str| {
             // A variable holds for the active configuration, as in gcloud itself.
@@ -120,6 +127,11 @@ pub(crate) fn logins(env: &Env) -> Vec<Login> {
     found.retain(|login| login.account.is_some());
     found.sort_by_key(|login| (!login.active, login.name.clone()));
     found
+}
+
+/// A file of gcloud's, which people edit, too.
+fn text(path: &Path) -> Option<String> {
+    Some(decode_lossy(&fs::read(path).ok()?).to_string())
 }
 
 /// gcloud's own INI: `[section]`, `name = value`, comments behind `#` or `;`.

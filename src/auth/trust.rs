@@ -202,8 +202,13 @@ pub(crate) fn is_confirmed(folder: Option<&Path>, doubt: &TrustPrompt) -> Result
         Ok(Some(why)) => return Err(format!("{} is ignored because {why}.", path.display())),
         Ok(None) => {}
     }
-    let known = fs::read_to_string(&path).unwrap_or_default();
-    Ok(known.lines().any(|line| line.split_whitespace().next() == Some(doubt.hash.as_str())))
+    // A file name can be anything; only hashes count.
+    let bytes = fs::read(&path).unwrap_or_default();
+    let known = String::from_utf8_lossy(&bytes);
+    // sha256sum begins a line with a backslash when it escaped the name.
+    let hash =
+        |line: &str| line.split_whitespace().next().map(|word| word.trim_start_matches('\\').to_owned());
+    Ok(known.lines().any(|line| hash(line).as_ref() == Some(&doubt.hash)))
 }
 
 /// The command that confirms a file beforehand, where nobody can be asked: as [`confirm`] does, readable and writable by
@@ -230,7 +235,9 @@ pub(crate) fn confirm(folder: &Path, doubt: &TrustPrompt) -> io::Result<()> {
     }
     let mut file = files::open_private(&path, false)?;
     let origin: String = doubt.origin.chars().filter(|c| !c.is_control()).collect();
-    writeln!(file, "{} {origin}", doubt.hash)
+    // On a line of its own, even if the last one was cut off.
+    let ended = fs::read(&path)?.last().is_none_or(|last| *last == b'\n');
+    writeln!(file, "{}{} {origin}", if ended { "" } else { "\n" }, doubt.hash)
 }
 
 const FILE: &str = "trusted-files";

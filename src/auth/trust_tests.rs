@@ -69,6 +69,20 @@ fn a_file_is_confirmed_as_it_is_and_no_other() {
 }
 
 #[test]
+fn hashes_count_whatever_the_names_beside_them_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    // A name in Latin-1, one that sha256sum escaped, and a line that was cut off.
+    fs::write(&path, b"aa  /caf\xe9.json\n\\bb  /a\\nb.json\ncc  /cut").unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    confirm(folder.path(), &in_doubt("/x", "dd")).unwrap();
+    for known in ["aa", "bb", "cc", "dd"] {
+        assert_eq!(is_confirmed(Some(folder.path()), &in_doubt("/x", known)), Ok(true), "{known}");
+    }
+}
+
+#[test]
 fn a_hash_in_the_name_of_another_file_confirms_nothing() {
     for origin in
         ["ab", "/ab", "/x ab", "/x ab y", " ab", "\tab", "/x\u{2028}ab y", "/x\u{85}ab y", "/x\u{a0}ab"]

@@ -66,13 +66,12 @@ async fn last(
     setup: impl AsyncFnOnce() -> Result<Setup, Failure>,
     now: Timestamp,
 ) -> Result<Diagnosis, Failure> {
-    let kept = folder.as_deref().and_then(|folder| LastFailure::load(&failure::file(folder)));
-    let Some(failure) = kept else {
-        let error = ApiError::new(ErrorKind::NotFound, "No denials so far.");
-        return Err(error
+    let kept = folder.as_deref().map_or(Ok(None), |folder| LastFailure::load(&failure::file(folder)));
+    let kept = kept.and_then(|kept| kept.ok_or_else(|| "No denials so far.".to_owned()));
+    let failure = kept.map_err(|why| {
+        ApiError::new(ErrorKind::NotFound, why)
             .with_next("Pass an error to explain: `impersona doctor FILE`, or - for stdin.")
-            .into());
-    };
+    })?;
     let setup = setup().await?;
     let caller: Option<Caller> = setup.client.caller().await.ok().or_else(|| setup.caller.clone().ok());
     let snapshots = Snapshots::in_state_folder(folder);

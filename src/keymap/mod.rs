@@ -516,10 +516,12 @@ impl Keymap {
         let clash = Place::iter().find_map(|place| clash_in(place.contexts(), &chords));
         if let Some((chord, one, other)) = clash {
             let index = position_of(one).max(position_of(other)).unwrap_or_default();
-            return Err((
-                index,
-                format!("{chord} is bound to both “{one}” and “{other}”: choose another key for one of them"),
-            ));
+            let sentence = if one == other {
+                format!("{chord} is listed twice for “{one}”: list it once")
+            } else {
+                format!("{chord} is bound to both “{one}” and “{other}”: choose another key for one of them")
+            };
+            return Err((index, sentence));
         }
         let map = TABLE
             .iter()

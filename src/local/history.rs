@@ -106,6 +106,19 @@ impl Snapshot {
         ))
     }
 
+    /// What stands in for a file that can't be read: it is listed, and can't be restored.
+    fn damaged(whose: Whose, id: String, why: &str) -> Snapshot {
+        let time = jiff::civil::DateTime::strptime("%Y%m%d-%H%M%S-%f", &id).ok();
+        let time = time.and_then(|time| time.to_zoned(jiff::tz::TimeZone::UTC).ok());
+        let time = time.map_or(Timestamp::UNIX_EPOCH, |time| time.timestamp());
+        Snapshot { id, time, whose, change: vec![why.to_owned()], granted: Vec::new(), policy: Value::Null }
+    }
+
+    /// Why it can't be restored, if its file can't be read.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        self.change.first().filter(|_| self.policy.is_null()).map(String::as_str)
+    }
+
     /// Whether it could belong to an earlier account of the same name.
     pub(crate) fn is_doubtful(&self, whose: &Whose) -> bool {
         self.whose.unique_id.is_empty() || whose.unique_id.is_empty()
@@ -165,7 +178,7 @@ impl Snapshots {
         }
     }
 
-    /// The snapshots of an account, newest first, without unreadable ones.
+    /// The snapshots of an account, newest first; of a file that can't be read, only why (see [`Snapshot::damage`]).
     ///
     /// # Errors
     /// One sentence that says why the folder couldn't be read.
@@ -188,6 +201,9 @@ impl Snapshots {
         let snapshot = snapshot
             .ok_or_else(|| format!("This account has no saved version “{shown}”: its history lists them."))?;
         snapshot.belongs_to(whose)?;
+        if let Some(damage) = snapshot.damage() {
+            return Err(format!("The saved version “{shown}” {damage}: choose another one."));
+        }
         Ok(snapshot.clone())
     }
 
@@ -294,8 +310,21 @@ fn read(place: &Path, endpoint: &str, wanted: impl Fn(&Whose, &str) -> bool) -> 
     };
     let wanted = names.into_iter().filter(|(whose, id)| wanted(whose, id));
     let snapshot = |(whose, id): (Whose, String)| {
-        let bytes = fs::read(place.join(file_name(&whose, &id))).ok()?;
-        Some(Snapshot { id, ..serde_json::from_slice(&bytes).ok()? })
+        let path = place.join(file_name(&whose, &id));
+        let read = match fs::read(&path) {
+            // Another instance has removed it since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => Err(error.to_string()),
+            Ok(bytes) => serde_json::from_slice::<Snapshot>(&bytes)
+                .map_err(|error| format!("damaged at line {}, column {}", error.line(), error.column())),
+        };
+        Some(match read {
+            Ok(snapshot) if !snapshot.policy.is_null() => Snapshot { id, ..snapshot },
+            Ok(_) => {
+                Snapshot::damaged(whose, id, &format!("can't be read (no policy in it): {}", path.display()))
+            }
+            Err(why) => Snapshot::damaged(whose, id, &format!("can't be read ({why}): {}", path.display())),
+        })
     };
     Ok(wanted.filter_map(snapshot).collect())
 }

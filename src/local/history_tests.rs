@@ -329,5 +329,35 @@ async fn files_and_folders_are_for_their_owner_and_their_names_are_safe() {
     assert_eq!(snapshots.load(&odd, &id).await.unwrap().whose, odd);
     fs::write(host.join("1,x,20270115-080000-000001.json"), "{").unwrap();
     fs::write(host.join("notes.txt"), "").unwrap();
-    assert_eq!(snapshots.list(&odd).await.unwrap().len(), 1);
+    let list = snapshots.list(&odd).await.unwrap();
+    assert_eq!(list.iter().filter(|snapshot| snapshot.damage().is_none()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_damaged_snapshot_is_listed_with_its_file_and_never_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let snapshots = Snapshots::in_state_folder(Some(folder.path().to_owned()));
+    let good = snapshots.save(snapshot(whose("1"), 9)).await.unwrap();
+    for (bytes, why) in [
+        (&b""[..], "damaged at line 1, column 0"),
+        (b"{\n  \"time\": \"2027", "damaged at line 2"),
+        (&[0; 64], "damaged at line 1"),
+        (b"[]", "damaged at line 1"),
+        (b"<<<<<<< HEAD\n{}", "damaged at line 1, column 1"),
+        (br#"{"time":"2027-01-15T08:00:00Z","change":[],"policy":null}"#, "no policy in it"),
+        (br#"{"time":"2027-01-15T08:00:00Z","change":[]}"#, "damaged"),
+    ] {
+        let id = snapshots.save(snapshot(whose("1"), 0)).await.unwrap();
+        let place = folder.path().join("policies").join(name("127.0.0.1:8787"));
+        let file = place.join(file_name(&whose("1"), &id));
+        fs::write(&file, bytes).unwrap();
+        let list = snapshots.list(&whose("1")).await.unwrap();
+        assert_eq!(list.iter().map(|s| s.id.as_str()).collect::<Vec<_>>(), [good.as_str(), id.as_str()]);
+        let damage = list[1].damage().unwrap();
+        assert!(damage.contains(why) && damage.contains(file.to_str().unwrap()), "{damage}");
+        assert_eq!((list[0].damage(), list[1].time), (None, snapshot(whose("1"), 0).time));
+        let refusal = snapshots.load(&whose("1"), &id).await.unwrap_err();
+        assert!(refusal.contains(&id) && refusal.contains(damage), "{refusal}");
+        fs::remove_file(&file).unwrap();
+    }
 }

@@ -40,9 +40,19 @@ impl LastFailure {
         LastFailure { caller, endpoint, ..self }
     }
 
-    /// Reads the file; a missing or broken one counts as no failure.
-    pub(crate) fn load(path: &Path) -> Option<LastFailure> {
-        fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+    /// Reads the file; a missing one means that nothing failed.
+    ///
+    /// # Errors
+    /// One sentence: the file can't be read.
+    pub(crate) fn load(path: &Path) -> Result<Option<LastFailure>, String> {
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|error| format!("{} can't be read: {error}.", path.display()))?,
+        };
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+            let (path, line, column) = (path.display(), error.line(), error.column());
+            format!("The last denial can't be read: {path} is damaged (line {line}, column {column}).")
+        })
     }
 
     /// Replaces the file in one step, readable by its owner only.
@@ -68,7 +78,7 @@ mod tests {
     fn a_failure_comes_back_as_it_was_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = file(&folder.path().join("new"));
-        assert_eq!(LastFailure::load(&path), None);
+        assert_eq!(LastFailure::load(&path), Ok(None));
         let asked = RequestContext {
             resource: "sa@p".into(),
             delegates: vec!["d@p".into()],
@@ -78,13 +88,16 @@ mod tests {
         let error = ApiError::from_answer(403, body, &asked).with_next("Log in again.");
         let failure = LastFailure::of(&error, Timestamp::UNIX_EPOCH).expect("a refusal");
         failure.save(&path).expect("saved");
-        assert_eq!(LastFailure::load(&path), Some(failure));
+        assert_eq!(LastFailure::load(&path), Ok(Some(failure)));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         }
-        fs::write(&path, "{").expect("broken");
-        assert_eq!(LastFailure::load(&path), None);
+        for broken in ["", "{", "[]", "\0\0", "{\"time\":7}"] {
+            fs::write(&path, broken).expect("broken");
+            let why = LastFailure::load(&path).expect_err(broken);
+            assert!(why.contains("last-failure.json is damaged (line 1"), "{why}");
+        }
     }
 }

@@ -31,6 +31,8 @@ mod pasting;
 mod private;
 #[cfg(unix)]
 mod pty;
+#[cfg(unix)]
+mod remembering;
 mod support;
 #[cfg(unix)]
 mod terminal;

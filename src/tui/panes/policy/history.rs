@@ -38,6 +38,9 @@ impl History {
 /// # Errors
 /// A sentence: the file isn't a policy, or differs in parts that a write never touches.
 pub(crate) fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>, String> {
+    if let Some(damage) = snapshot.damage() {
+        return Err(format!("This version {damage}: choose another one."));
+    }
     let then = Policy::parse(snapshot.policy.clone())?;
     let back = diff(today, &then);
     back.writable()?;
