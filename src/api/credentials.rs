@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     api::Client,
+    auth::metadata_errors::{self, Presence},
     http::{
         ApiError, CallKind, ErrorKind,
         answer::decode,
@@ -32,7 +33,7 @@ use crate::{
     },
     model::{
         clock::at_google,
-        credential::{Credential, MintRequest, Signed, What},
+        credential::{Credential, Kind, MintRequest, Signed, What},
         denial::RequestContext,
         jwt::Verdict,
         secret::Secret,
@@ -91,11 +92,6 @@ pub(super) trait CredentialKind {
     /// Whether the answer tells its end in seconds from now, which is by our clock.
     fn ends_by_our_clock(&self) -> bool {
         false
-    }
-
-    /// Says what a refusal means, where it comes in a form that the reader of Google's APIs does not know.
-    fn explain(&self, error: ApiError, _request: &MintRequest) -> ApiError {
-        error
     }
 }
 
@@ -262,9 +258,23 @@ impl Client {
     /// As for every call; claims that the API would refuse are not sent.
     pub async fn mint(&self, request: &MintRequest) -> Result<Credential, ApiError> {
         let at = now();
-        let answer = self.send(spec(request, self.endpoints(), at)?).await;
-        let answer = answer.map_err(|error| kind_of(&request.what).explain(error, request))?;
+        let answer = match self.send(spec(request, self.endpoints(), at)?).await {
+            Ok(answer) => answer,
+            Err(error) if request.kind() == Kind::Metadata => {
+                return Err(self.machine_error(error, request).await);
+            }
+            Err(error) => return Err(error),
+        };
         Ok(self.counted(read(request, self.endpoints(), &answer.body, at)?))
+    }
+
+    /// The metadata server refuses in its own forms, which [`ApiError::from_answer`] doesn't know.
+    async fn machine_error(&self, error: ApiError, request: &MintRequest) -> ApiError {
+        let presence = match error.status {
+            Some(404) => self.presence(&request.account).await,
+            _ => Presence::Unknown,
+        };
+        metadata_errors::explain(error, &request.account, presence, self.endpoints().hosting())
     }
 
     /// An end that was counted from our clock, as Google's shows it: all ends are compared by that one.

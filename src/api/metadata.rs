@@ -8,13 +8,16 @@ use serde::Deserialize;
 
 use crate::{
     api::Client,
-    auth::Patience,
+    auth::{
+        Patience,
+        metadata_errors::{Presence, STARTING},
+    },
     http::{
         ApiError, ErrorKind,
         answer::decode,
         endpoints::{self, Service},
         handed_out,
-        request_spec::RequestSpec,
+        request_spec::{RequestSpec, metadata_segment},
     },
     model::denial::RequestContext,
 };
@@ -85,11 +88,22 @@ fn absent(error: ApiError, named: Option<&str>) -> ApiError {
             ApiError::new(error.kind, "Not on Google Cloud: no metadata server responds here.")
                 .with_next("To use another one, such as an emulator's, set GCE_METADATA_HOST.")
         }
+        _ if error.status.is_some_and(|status| status >= 500) => error.with_next(STARTING),
         _ => error,
     }
 }
 
 impl Client {
+    /// Whether the metadata server has that account.
+    pub(super) async fn presence(&self, account: &str) -> Presence {
+        let path = format!("{ROOT}/instance/service-accounts/{}/email", metadata_segment(account));
+        match self.send(get(path, Vec::new(), asked("metadata.read"))).await {
+            Ok(_) => Presence::Yes,
+            Err(error) if error.status == Some(404) => Presence::No,
+            Err(_) => Presence::Unknown,
+        }
+    }
+
     /// What the metadata server says about this machine.
     ///
     /// # Errors

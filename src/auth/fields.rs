@@ -27,7 +27,7 @@ const RESERVED: [&str; 12] = [
 ];
 
 /// What can be shown of a name out of a file.
-fn printable(name: &str) -> String {
+pub(super) fn printable(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_graphic()).take(40).collect()
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Fields {
 pub(super) enum Field {
     Text(Zeroizing<String>),
     Null,
-    Bool,
+    Bool(bool),
     Number(f64),
     List(Vec<Field>),
     Object(HashMap<String, Field>),
@@ -54,7 +54,7 @@ impl Field {
         match self {
             Field::Text(_) => "a string",
             Field::Null => "nothing",
-            Field::Bool => "a boolean",
+            Field::Bool(_) => "a boolean",
             Field::Number(_) => "a number",
             Field::List(_) => "a list",
             Field::Object(_) => "an object",
@@ -63,19 +63,15 @@ impl Field {
 }
 
 impl Fields {
-    /// Reads a file's text.
+    /// Reads a file's text; `None` if it is JSON, but not an object.
     ///
     /// # Errors
-    /// How it is wrong, without quoting it: the reader's own text may.
-    pub(super) fn read(json: &[u8]) -> Result<Fields, String> {
-        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-        let field: Field = serde_json::from_slice(json).map_err(|error| {
-            format!("isn't valid JSON (line {}, column {})", error.line(), error.column())
-        })?;
-        match field {
-            Field::Object(fields) => Ok(Fields { path: String::new(), fields }),
-            _ => Err("isn't a JSON object".to_owned()),
-        }
+    /// The reader's own, whose text can quote the file.
+    pub(super) fn read(json: &[u8]) -> Result<Option<Fields>, serde_json::Error> {
+        Ok(match serde_json::from_slice(json)? {
+            Field::Object(fields) => Some(Fields { path: String::new(), fields }),
+            _ => None,
+        })
     }
 
     fn take(&mut self, name: &str) -> Option<Field> {
@@ -148,6 +144,15 @@ impl Fields {
         match number {
             Some(number) => Ok(Some(number)),
             None => self.wrong(name, &field, "a whole number"),
+        }
+    }
+
+    /// Takes true or false out.
+    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, String> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Field::Bool(flag)) => Ok(Some(flag)),
+            Some(other) => self.wrong(name, &other, "true or false"),
         }
     }
 
@@ -230,8 +235,8 @@ impl<'de> Visitor<'de> for AnyField {
         Ok(Field::Null)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Field, E> {
-        Ok(Field::Bool)
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Field, E> {
+        Ok(Field::Bool(value))
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Field, E> {

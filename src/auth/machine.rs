@@ -8,6 +8,7 @@ use super::{
     credentials::{CredentialsType, Facts, Identity},
     exchange::{Found, Granted, TokenAnswer},
     key,
+    metadata_errors::{self, Presence},
 };
 use crate::{
     auth::Patience,
@@ -36,7 +37,7 @@ impl CredentialsType for Machine {
     }
 
     fn remedy(&self, _: &Source) -> String {
-        "Check the account attached to this machine and its scopes; to change them, stop the machine first: `gcloud compute instances set-service-account`.".to_owned()
+        metadata_errors::REMEDY.to_owned()
     }
 
     fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
@@ -64,10 +65,13 @@ async fn grant(http: &Http) -> Result<Granted, ApiError> {
     };
     let look = asked("", recursive, "metadata.read");
     let patience = Patience::of(http.endpoints());
-    let account = patience.ask(|| http.send(&look, None)).await.ok_or_else(absent)??;
+    let hosting = http.endpoints().hosting();
+    let account = patience.ask(|| http.send(&look, None)).await.ok_or_else(absent)?;
+    let account = account.map_err(|error| metadata_errors::caller(error, Presence::No, hosting))?;
     let account: Account = decode(&account.body, endpoints::name(Service::Metadata))?;
     let scopes = vec![("scopes", key::SCOPE.to_owned())];
-    let answer = http.send(&asked("token", scopes, "metadata.token"), None).await?;
+    let answer = http.send(&asked("token", scopes, "metadata.token"), None).await;
+    let answer = answer.map_err(|error| metadata_errors::caller(error, Presence::Yes, hosting))?;
     let answer: TokenAnswer = decode(&answer.body, endpoints::name(Service::Metadata))?;
     let from = endpoints::name(Service::Metadata);
     let principal = (!account.email.is_empty()).then(|| handed_out::name(account.email, from)).transpose()?;

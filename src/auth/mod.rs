@@ -22,6 +22,8 @@ mod file;
 pub(crate) mod gcloud;
 mod key;
 mod machine;
+pub(crate) mod metadata_errors;
+mod other_files;
 mod patience;
 pub(crate) mod token_cache;
 pub(crate) mod trust;

@@ -40,7 +40,7 @@ impl Patience {
 
     fn at(hosting: Hosting) -> Patience {
         match hosting {
-            Hosting::Google => Patience::AT_GOOGLE,
+            Hosting::Google | Hosting::Shell => Patience::AT_GOOGLE,
             Hosting::Cluster => Patience::IN_A_CLUSTER,
             Hosting::Unknown => Patience::ELSEWHERE,
         }

@@ -24,6 +24,8 @@ pub(crate) enum Hosting {
     Cluster,
     /// A Google service such as Cloud Run.
     Google,
+    /// Cloud Shell, whose metadata server speaks for its user.
+    Shell,
 }
 
 /// A snapshot of the environment. Some variables are credentials, so only their names are ever printed.
@@ -95,18 +97,14 @@ impl Env {
     /// What hosts the program, by the documented variables of Cloud Run and its functions, App Engine, Cloud Shell and
     /// Kubernetes.
     pub(crate) fn hosting(&self) -> Hosting {
-        const NAMES: [&str; 7] = [
-            "K_SERVICE",
-            "CLOUD_RUN_JOB",
-            "CLOUD_RUN_WORKER_POOL",
-            "FUNCTION_TARGET",
-            "FUNCTION_NAME",
-            "CLOUD_SHELL",
-            "GOOGLE_CLOUD_SHELL",
-        ];
+        const NAMES: [&str; 5] =
+            ["K_SERVICE", "CLOUD_RUN_JOB", "CLOUD_RUN_WORKER_POOL", "FUNCTION_TARGET", "FUNCTION_NAME"];
+        const SHELL: [&str; 2] = ["CLOUD_SHELL", "GOOGLE_CLOUD_SHELL"];
         let app_engine = |(name, value): (&String, &String)| name.starts_with("GAE_") && !value.is_empty();
         if NAMES.iter().any(|name| self.get(name).is_some()) || self.vars.iter().any(app_engine) {
             Hosting::Google
+        } else if SHELL.iter().any(|name| self.get(name).is_some()) {
+            Hosting::Shell
         } else if self.get("KUBERNETES_SERVICE_HOST").is_some() {
             Hosting::Cluster
         } else {
@@ -195,10 +193,15 @@ mod tests {
         let hosting = |names: &[&str]| Env::from_vars(names.iter().map(|name| (*name, "x"))).hosting();
         assert_eq!(hosting(&["HOME", "GAELIC"]), Hosting::Unknown);
         assert_eq!(hosting(&["KUBERNETES_SERVICE_HOST"]), Hosting::Cluster);
-        for google in ["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET", "GAE_ENV", "CLOUD_SHELL"] {
+        for google in ["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET", "GAE_ENV"] {
             assert_eq!(hosting(&[google]), Hosting::Google, "{google}");
             assert_eq!(hosting(&["KUBERNETES_SERVICE_HOST", google]), Hosting::Google, "{google}");
         }
+        for shell in ["CLOUD_SHELL", "GOOGLE_CLOUD_SHELL"] {
+            assert_eq!(hosting(&[shell]), Hosting::Shell, "{shell}");
+            assert_eq!(hosting(&["KUBERNETES_SERVICE_HOST", shell]), Hosting::Shell, "{shell}");
+        }
+        assert_eq!(hosting(&["CODESPACES", "GITHUB_ACTIONS"]), Hosting::Unknown);
     }
 
     #[test]

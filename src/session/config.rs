@@ -288,7 +288,7 @@ mod tests {
             ("[keys]\nrefresh = \"q\"\n", 2, "quit"),
             ("[keys]\nzoom = \"z\"\nfly = \"ctrl-y\"\n", 3, "fly"),
             ("[keys]\nzoom = 3\n", 2, "zoom"),
-            ("[keys]\nzoom = [\"ctrl-y\", \"F9\", \"ctrl-y\"]\n", 2, "ctrl-y is listed twice for “zoom”"),
+            ("[keys]\nzoom = [\"ctrl-y\", \"ctrl-y\"]\n", 2, "ctrl-y is listed twice for “zoom”"),
             ("[keys]\n\nquit = \"й й\"\n", 3, "й is listed twice for “quit”"),
             ("\nproject = \"A B\"\n", 2, "project"),
             ("project = \n", 1, ""),

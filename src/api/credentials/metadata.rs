@@ -4,15 +4,12 @@ use super::{CredentialKind, MintContext, Sent, TokenAnswer, expiry, gcloud::Gclo
 use crate::{
     api::metadata::{ROOT, text},
     http::{
-        ApiError, ErrorKind,
+        ApiError,
         endpoints::{self, Service},
         handed_out::HandedOut,
         request_spec::metadata_segment,
     },
-    model::{
-        credential::{Credential, MintRequest},
-        shell::quote,
-    },
+    model::{credential::Credential, shell::quote},
 };
 
 pub(super) struct Access<'a> {
@@ -38,10 +35,6 @@ impl CredentialKind for Access<'_> {
 
     fn ends_by_our_clock(&self) -> bool {
         true
-    }
-
-    fn explain(&self, error: ApiError, request: &MintRequest) -> ApiError {
-        explain(error, request)
     }
 
     fn gcloud(&self, cx: &MintContext) -> Result<Gcloud, String> {
@@ -76,10 +69,6 @@ impl CredentialKind for Identity<'_> {
         Ok(cx.made(token, expires))
     }
 
-    fn explain(&self, error: ApiError, request: &MintRequest) -> ApiError {
-        explain(error, request)
-    }
-
     fn gcloud(&self, _: &MintContext) -> Result<Gcloud, String> {
         let mut words = vec![
             format!("gcloud auth print-identity-token --audiences={}", quote(self.audience)),
@@ -97,48 +86,8 @@ fn sent(cx: &MintContext, method: &'static str, last: &str, query: Vec<(&'static
     Sent { method, base: Service::Metadata, path, query, body: None }
 }
 
-/// The metadata server refuses in its own forms, which [`ApiError::from_answer`] does not know.
-fn explain(error: ApiError, request: &MintRequest) -> ApiError {
-    let account = &request.account;
-    let status = error.status;
-    let mut told = match status {
-        // GKE passes on what IAM said.
-        Some(404) if words(&error).contains("IAM returned") => ApiError::new(
-            ErrorKind::NotFound,
-            format!("The metadata server couldn't get a token for “{account}”{}.", words(&error)),
-        )
-        .with_next("Check the account that the Kubernetes service account is annotated with."),
-        Some(404) => ApiError::new(
-            ErrorKind::NotFound,
-            format!("The account “{account}” isn't attached to this machine."),
-        )
-        .with_next("Use default, or the email of an attached account; if there is none, attach one and restart."),
-        Some(403) => ApiError::new(
-            ErrorKind::Denied,
-            format!("The metadata server refused a token for “{account}”{}.", words(&error)),
-        )
-        .with_next(
-            "On GKE, the Kubernetes service account needs roles/iam.workloadIdentityUser on the account; elsewhere the metadata server might be concealed.",
-        ),
-        Some(400) => ApiError::new(
-            ErrorKind::Invalid,
-            format!("The metadata server rejected the request{}.", words(&error)),
-        ),
-        None | Some(_) => return error,
-    };
-    told.status = status;
-    told
-}
-
-fn words(error: &ApiError) -> String {
-    let message = error.refusal.as_ref().map(|refusal| refusal.message.trim()).unwrap_or_default();
-    let first = message.lines().next().unwrap_or_default().trim_end_matches(['.', ':']);
-    if first.is_empty() { String::new() } else { format!(": {first}") }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{
         api::{
             Client, Settings,
@@ -147,7 +96,7 @@ mod tests {
         },
         http::endpoints::Endpoints,
         local::env::Env,
-        model::credential::What,
+        model::credential::{MintRequest, What},
     };
 
     fn path_and_query(request: &MintRequest) -> String {

@@ -16,8 +16,9 @@ impl CredentialsType for Vec<Credentials> {
         Facts::at_google("caller", Identity::Hint(None))
     }
 
-    fn remedy(&self, _: &Source) -> String {
-        "Log in again: `gcloud auth login`.".to_owned()
+    fn remedy(&self, source: &Source) -> String {
+        let login = self.iter().find(|one| !matches!(one, Credentials::Machine));
+        login.unwrap_or(&Credentials::Machine).of_type().remedy(source)
     }
 
     fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
@@ -26,12 +27,10 @@ impl CredentialsType for Vec<Credentials> {
             for source in self {
                 match (source.of_type().grant(http).await, source) {
                     // No answer, or one from something other than a metadata server (a portal that catches every
-                    // name), or from a machine without an account.
-                    (Err(error), Credentials::Machine)
-                        if error.status.is_none() || error.kind == ErrorKind::NotFound =>
-                    {
-                        last = nothing_found();
-                    }
+                    // name).
+                    (Err(error), Credentials::Machine) if error.status.is_none() => last = nothing_found(),
+                    // A machine without an account, or without a token for it.
+                    (Err(error), Credentials::Machine) if error.kind == ErrorKind::NotFound => last = error,
                     (outcome, _) => return outcome,
                 }
             }

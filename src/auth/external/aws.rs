@@ -1,21 +1,24 @@
 //! AWS as a source: a request to `GetCallerIdentity`, signed but never sent by us, which lets Google ask AWS who we
 //! are. Signature Version 4 for this one request is a page of HMACs; the libraries for it bring an SDK along.
 
+use std::time::Duration;
+
 use aws_lc_rs::{digest, hmac};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::{
     no_subject, seconds,
-    subject::{about_the_source, get},
+    subject::{host_of, source_request},
 };
 use crate::{
     auth::fields::Fields,
     http::{
-        ApiError,
-        answer::decode,
+        ApiError, ErrorKind,
+        answer::{Answer, decode},
         endpoints::Service,
         handed_out::{self, HandedOut},
         request_spec::{Method, RequestSpec, segment},
@@ -37,6 +40,8 @@ pub(in crate::auth) struct Aws {
     session_url: Option<String>,
     region: Option<String>,
     keys: Option<Keys>,
+    /// The variable that the environment's keys lack.
+    missing: Option<&'static str>,
 }
 
 /// Keys of AWS.
@@ -60,6 +65,7 @@ pub(super) fn read(mut fields: Fields) -> Result<Aws, String> {
         session_url: fields.optional_url("imdsv2_session_token_url")?,
         region: None,
         keys: None,
+        missing: None,
     })
 }
 
@@ -80,27 +86,36 @@ impl Aws {
     /// Keys and region of the environment go before those of the machine.
     pub(super) fn with_environment(&mut self, env: &Env) {
         self.region = env.get("AWS_REGION").or_else(|| env.get("AWS_DEFAULT_REGION")).map(str::to_owned);
-        self.keys =
-            env.get("AWS_ACCESS_KEY_ID").zip(env.get("AWS_SECRET_ACCESS_KEY")).map(|(id, secret)| Keys {
-                id: id.to_owned(),
-                secret: Secret::new(secret),
-                token: env.get("AWS_SESSION_TOKEN").map(Secret::new),
-            });
+        let (id, secret) = (env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"));
+        let token = env.get("AWS_SESSION_TOKEN");
+        self.keys = id.zip(secret).map(|(id, secret)| Keys {
+            id: id.to_owned(),
+            secret: Secret::new(secret),
+            token: token.map(Secret::new),
+        });
+        self.missing = match (id, secret) {
+            (Some(_), None) => Some("AWS_SECRET_ACCESS_KEY"),
+            (None, Some(_)) => Some("AWS_ACCESS_KEY_ID"),
+            // The keys of a session or role begin so, and are nothing without its token.
+            (Some(id), Some(_)) if id.starts_with("ASIA") && token.is_none() => Some("AWS_SESSION_TOKEN"),
+            _ => None,
+        };
     }
 
     /// The signed request, as the text that the Security Token Service takes.
     pub(super) async fn token(&self, audience: &str, http: &Http) -> Result<Secret, ApiError> {
+        if let (Some(_), Some(missing)) = (&self.keys, self.missing) {
+            let why = format!("the environment has the keys of an AWS session, but {missing} is not set");
+            return Err(no_subject(why).with_next(FROM_ENVIRONMENT));
+        }
         let session = match (&self.session_url, self.region.is_some() && self.keys.is_some()) {
-            (Some(url), false) => Some(session(url, http).await?),
+            (Some(url), false) => Some(self.session(url, http).await?),
             _ => None,
-        };
-        let headers = || -> Vec<(String, Secret)> {
-            session.iter().map(|token| ("X-aws-ec2-metadata-token".to_owned(), token.clone())).collect()
         };
         let region = match (&self.region, &self.region_url) {
             (Some(region), _) => region.clone(),
             (None, Some(url)) => {
-                let zone = get(url, headers(), "aws region", http).await?;
+                let zone = self.question(Question::Region, url, session.as_ref(), http).await?;
                 // The zone is the region and one letter.
                 let zone = String::from_utf8_lossy(&zone).trim().to_owned();
                 let region = zone.get(..zone.len().saturating_sub(1)).unwrap_or_default();
@@ -114,54 +129,166 @@ impl Aws {
         };
         let keys = match (&self.keys, &self.url) {
             (Some(keys), _) => keys.clone(),
-            (None, Some(url)) => machine_keys(url, headers, http).await?,
+            (None, Some(url)) => self.role_keys(url, session.as_ref(), http).await?,
             (None, None) => {
-                return Err(no_subject(
-                    "neither AWS_ACCESS_KEY_ID nor the field credential_source.url is set",
-                ));
+                let missing = self.missing.unwrap_or("AWS_ACCESS_KEY_ID");
+                let why = format!("neither {missing} nor the field credential_source.url is set");
+                return Err(no_subject(why).with_next(FROM_ENVIRONMENT));
             }
         };
         let address = self.verification_url.replace("{region}", &region);
         let at = Timestamp::from_second(seconds()).unwrap_or_default();
-        signed(&address, &region, &keys, audience, at).map_err(no_subject)
+        signed(&address, &region, &keys, audience, at)
+            .map_err(|why| no_subject(format!("the request to AWS can't be signed: {why}")))
+    }
+
+    async fn session(&self, url: &str, http: &Http) -> Result<Secret, ApiError> {
+        let asked = RequestContext::new("AWS", "aws session");
+        let spec = RequestSpec {
+            method: Method::Put,
+            address: Some(url.to_owned()),
+            headers: vec![("X-aws-ec2-metadata-token-ttl-seconds".into(), Secret::new(SESSION_SECONDS))],
+            auth: false,
+            ..RequestSpec::get(Service::Token, String::new(), asked)
+        };
+        let answer = self.answer(Question::Session, url, http.send(&spec, None)).await?;
+        HandedOut::text(String::from_utf8_lossy(&answer.body).trim()).word("AWS")
+    }
+
+    async fn role_keys(&self, url: &str, session: Option<&Secret>, http: &Http) -> Result<Keys, ApiError> {
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "PascalCase", default)]
+        struct RoleKeys {
+            code: String,
+            access_key_id: Option<String>,
+            secret_access_key: Option<HandedOut>,
+            token: Option<HandedOut>,
+        }
+        let role = self.question(Question::Role, url, session, http).await?;
+        let role = String::from_utf8_lossy(&role).trim().to_owned();
+        if role.is_empty() {
+            return Err(no_subject("AWS's instance metadata names no role").with_next(NO_ROLE));
+        }
+        let address = format!("{}/{}", url.trim_end_matches('/'), segment(&handed_out::name(role, "AWS")?));
+        let body = self.question(Question::Keys, &address, session, http).await?;
+        let answer: RoleKeys = decode(&body, "AWS")?;
+        let (Some(id), Some(secret)) = (answer.access_key_id, answer.secret_access_key) else {
+            let code: String = answer.code.chars().filter(char::is_ascii_alphanumeric).take(60).collect();
+            let code = if code.is_empty() { String::new() } else { format!(" (code {code})") };
+            return Err(no_subject(format!("AWS's instance metadata has no keys for the role{code}"))
+                .with_next("Check that the role still exists and that its trust policy lets ec2.amazonaws.com assume it."));
+        };
+        Ok(Keys {
+            id: handed_out::name(id, "AWS")?,
+            secret: secret.word("AWS")?,
+            token: answer.token.map(|token| token.word("AWS")).transpose()?,
+        })
+    }
+
+    /// Asks the machine's metadata.
+    async fn question(
+        &self,
+        question: Question,
+        url: &str,
+        session: Option<&Secret>,
+        http: &Http,
+    ) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+        let headers = session.map(|token| ("X-aws-ec2-metadata-token".to_owned(), token.clone()));
+        let spec = source_request(url, headers.into_iter().collect(), question.method());
+        Ok(self.answer(question, url, http.send(&spec, None)).await?.body)
+    }
+
+    /// The answer to a question, or which question failed and what helps. The metadata are one hop away, so a long
+    /// silence is one for good.
+    async fn answer(
+        &self,
+        question: Question,
+        url: &str,
+        sent: impl Future<Output = Result<Answer, ApiError>>,
+    ) -> Result<Answer, ApiError> {
+        let silent =
+            |_| ApiError::new(ErrorKind::Timeout, format!("no response within {} s", PATIENCE.as_secs()));
+        let error = match tokio::time::timeout(PATIENCE, sent).await.map_err(silent) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) | Err(error) => error,
+        };
+        let why = match error.status {
+            Some(status) => format!("{} responded with {status}", host_of(url)),
+            None => error.sentence().trim_end_matches('.').to_owned(),
+        };
+        let unused = match self.missing {
+            Some(missing) => {
+                format!("; the environment's AWS keys aren't used, because {missing} is not set")
+            }
+            None => String::new(),
+        };
+        let what = question.what();
+        let told = no_subject(format!("AWS's instance metadata didn't give {what} ({why}){unused}"));
+        Err(told.with_next(question.cure(error.status, self.session_url.is_some())))
     }
 }
 
-async fn session(url: &str, http: &Http) -> Result<Secret, ApiError> {
-    let asked = RequestContext::new("AWS", "aws session");
-    let spec = RequestSpec {
-        method: Method::Put,
-        address: Some(url.to_owned()),
-        headers: vec![("X-aws-ec2-metadata-token-ttl-seconds".into(), Secret::new(SESSION_SECONDS))],
-        auth: false,
-        ..RequestSpec::get(Service::Token, String::new(), asked)
-    };
-    let answer = http.send(&spec, None).await.map_err(|error| about_the_source(error, url))?;
-    HandedOut::text(String::from_utf8_lossy(&answer.body).trim()).word("AWS")
+/// How long the machine's metadata are waited for: longer than all repeats of a request take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+const FROM_ENVIRONMENT: &str = "Set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and, for a role or session, AWS_SESSION_TOKEN: `aws configure export-credentials --format env` prints the last three.";
+
+const NO_ROLE: &str = "Attach an IAM role to the instance: `aws ec2 associate-iam-instance-profile`; or set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.";
+
+/// The questions to AWS's instance metadata, in their order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Question {
+    /// The token that the others need where IMDSv2 is required.
+    Session,
+    Region,
+    /// The name of the attached role.
+    Role,
+    /// The keys of that role.
+    Keys,
 }
 
-async fn machine_keys(
-    url: &str,
-    headers: impl Fn() -> Vec<(String, Secret)>,
-    http: &Http,
-) -> Result<Keys, ApiError> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase")]
-    struct Answer {
-        access_key_id: String,
-        secret_access_key: HandedOut,
-        token: Option<HandedOut>,
+impl Question {
+    fn method(self) -> &'static str {
+        match self {
+            Question::Session => "aws session",
+            Question::Region => "aws region",
+            Question::Role => "aws role",
+            Question::Keys => "aws keys",
+        }
     }
-    let role = get(url, headers(), "aws role", http).await?;
-    let role = String::from_utf8_lossy(&role).trim().to_owned();
-    let address = format!("{}/{}", url.trim_end_matches('/'), segment(&handed_out::name(role, "AWS")?));
-    let body = get(&address, headers(), "aws keys", http).await?;
-    let answer: Answer = decode(&body, "AWS")?;
-    Ok(Keys {
-        id: handed_out::name(answer.access_key_id, "AWS")?,
-        secret: answer.secret_access_key.word("AWS")?,
-        token: answer.token.map(|token| token.word("AWS")).transpose()?,
-    })
+
+    fn what(self) -> &'static str {
+        match self {
+            Question::Session => "an IMDSv2 session token",
+            Question::Region => "the region",
+            Question::Role => "the name of the attached role",
+            Question::Keys => "the keys of the attached role",
+        }
+    }
+
+    fn field(self) -> &'static str {
+        match self {
+            Question::Session => "credential_source.imdsv2_session_token_url",
+            Question::Region => "credential_source.region_url",
+            Question::Role | Question::Keys => "credential_source.url",
+        }
+    }
+
+    /// What helps, by AWS's documents of the instance metadata service; `v2` if the file asks for a session token.
+    fn cure(self, status: Option<u16>, v2: bool) -> String {
+        match (status, self) {
+            (Some(401), _) if !v2 => "The instance requires IMDSv2: create the credentials file again with `gcloud iam workload-identity-pools create-cred-config PROVIDER --aws --enable-imdsv2 …`, which adds imdsv2_session_token_url.".to_owned(),
+            (Some(401), _) => format!("Something between here and the instance metadata drops the session token: check the addresses in {} and in credential_source.imdsv2_session_token_url.", self.field()),
+            (Some(403), _) => "The instance metadata service is turned off or forbidden here: `aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled`.".to_owned(),
+            (Some(404), Question::Role) => NO_ROLE.to_owned(),
+            (Some(404), Question::Keys) => "The role was just changed or detached: try again, then check the instance profile.".to_owned(),
+            (Some(400 | 404 | 405 | 415), _) => format!("This isn't EC2's own metadata service, or the address in {} is wrong. On SageMaker, ECS, EKS and Lambda, take the keys from the environment: `aws configure export-credentials --format env`, and AWS_REGION.", self.field()),
+            (Some(500..), _) => "Try again in a moment.".to_owned(),
+            (Some(_), _) => format!("Check the address in {}.", self.field()),
+            (None, Question::Session) => "In a container, the hop limit of IMDSv2 has to be 2: `aws ec2 modify-instance-metadata-options --instance-id ID --http-put-response-hop-limit 2`. Outside EC2, set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.".to_owned(),
+            (None, _) => format!("Outside EC2, set AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; on EC2, check the address in {}, and in containers that they can reach it.", self.field()),
+        }
+    }
 }
 
 /// All but the unreserved characters, as Python's `quote` has it, for Google reads what google-auth writes.
@@ -205,7 +332,7 @@ fn authorization(
     let date = &time[..8];
     let scope = format!("{date}/{region}/sts/aws4_request");
     let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{}", sha256(request.as_bytes()));
-    let first = zeroize::Zeroizing::new(format!("AWS4{}", keys.secret.expose()).into_bytes());
+    let first = Zeroizing::new(format!("AWS4{}", keys.secret.expose()).into_bytes());
     let mut key = mac(&first, date.as_bytes());
     for part in [region, "sts", "aws4_request"] {
         key = mac(key.as_ref(), part.as_bytes());

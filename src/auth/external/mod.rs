@@ -44,12 +44,16 @@ pub(super) struct External {
 }
 
 /// The types of subject tokens that are taken here.
-const TYPES: [&str; 4] = [
+const TYPES: [&str; 5] = [
     "urn:ietf:params:oauth:token-type:jwt",
     "urn:ietf:params:oauth:token-type:id_token",
     "urn:ietf:params:oauth:token-type:saml2",
     "urn:ietf:params:aws:token-type:aws4_request",
+    MTLS,
 ];
+
+/// The type of a client certificate.
+const MTLS: &str = "urn:ietf:params:oauth:token-type:mtls";
 
 /// The lifetimes that an impersonated token may have, in seconds (Google's documents of the file).
 const LIFETIMES: std::ops::RangeInclusive<u64> = 600..=43_200;
@@ -58,7 +62,10 @@ const LIFETIMES: std::ops::RangeInclusive<u64> = 600..=43_200;
 pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     let subject_token_type = fields.required("subject_token_type")?;
     if !TYPES.contains(&subject_token_type.as_str()) {
-        return Err("has an unsupported type in its field “subject_token_type”".to_owned());
+        let known = TYPES.join(", ");
+        return Err(format!(
+            "has an unsupported type in its field “subject_token_type”, which must be one of {known}"
+        ));
     }
     let impersonation_url = fields.optional("service_account_impersonation_url")?;
     if let Some(url) = &impersonation_url {
@@ -80,23 +87,79 @@ pub(super) fn read(mut fields: Fields) -> Result<External, String> {
     };
     let source = fields.object("credential_source")?.ok_or_else(|| fields.lacks("credential_source"))?;
     let audience = fields.required("audience")?;
+    check_audience(&audience)?;
     let user_project = fields.optional("workforce_pool_user_project")?;
     if user_project.is_some() && !audience.contains("/workforcePools/") {
         return Err(
             "sets its field “workforce_pool_user_project”, which needs a workforce audience".to_owned()
         );
     }
+    let (token_url, introspect_url) =
+        (fields.required_url("token_url")?, fields.optional_url("token_info_url")?);
+    let certificate = source.has("certificate");
+    let subject = subject::read(source, subject_token_type == MTLS)?;
+    if subject_token_type == MTLS && !certificate {
+        return Err(format!(
+            "has the type {MTLS} in its field “subject_token_type”, which needs the source “certificate” in its field “credential_source”"
+        ));
+    }
     Ok(External {
         audience,
-        token_url: fields.required_url("token_url")?,
-        introspect_url: fields.optional_url("token_info_url")?,
+        token_url,
+        introspect_url,
         user_project,
-        subject: subject::read(source)?,
+        subject,
         subject_token_type,
         impersonation_url,
         lifetime_seconds,
         client,
     })
+}
+
+const WORKLOAD: &str =
+    "//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER";
+const WORKFORCE: &str = "//iam.googleapis.com/locations/global/workforcePools/POOL/providers/PROVIDER";
+
+/// Checks the form of an audience, which the Security Token Service would refuse with less to say. What doesn't name a
+/// pool is left to it.
+fn check_audience(audience: &str) -> Result<(), String> {
+    let workforce = audience.contains("workforcePools");
+    if !workforce && !audience.contains("workloadIdentityPools") {
+        return Ok(());
+    }
+    let form = if workforce { WORKFORCE } else { WORKLOAD };
+    let wrong = |why: &str| Err(format!("{why} in its field “audience”, which must be {form}"));
+    if audience.contains(|c: char| c.is_whitespace() || c.is_control() || "\"'<>{}$".contains(c)) {
+        return wrong("has a character that no provider's name has");
+    }
+    let parts: Vec<&str> = match audience.strip_prefix("//").and_then(|rest| rest.split_once('/')) {
+        Some((_, path)) => path.split('/').collect(),
+        None if audience.starts_with("principal") => return wrong("names principals instead of a provider"),
+        None if audience.starts_with("http") => return wrong("has an address that begins with https:"),
+        None => return wrong("lacks //iam.googleapis.com/ at the beginning"),
+    };
+    let (project, path) = match parts.as_slice() {
+        ["projects", project, path @ ..] => (Some(*project), path),
+        path => (None, path),
+    };
+    match (project, path) {
+        (Some(_), _) if workforce => wrong("names a project for a workforce pool"),
+        (None, _) if !workforce => wrong("names no project"),
+        (Some(project), _) if !project.bytes().all(|b| b.is_ascii_digit()) => wrong(
+            "names the project by its ID, not its number (`gcloud projects describe PROJECT --format='value(projectNumber)'`),",
+        ),
+        (_, ["locations", location, ..]) if *location != "global" => {
+            wrong("has another location than global")
+        }
+        (_, ["locations", _, _, _, "providers", provider]) if !provider.is_empty() => Ok(()),
+        (_, ["locations", _, _, _, what, ..])
+            if what.starts_with("attribute.") || ["subject", "group", "*"].contains(what) =>
+        {
+            wrong("names principals instead of a provider")
+        }
+        (_, ["locations", _, _, _]) => wrong("names a pool without its provider"),
+        _ => wrong("doesn't name a provider"),
+    }
 }
 
 impl CredentialsType for External {
@@ -231,3 +294,7 @@ fn no_subject(why: impl std::fmt::Display) -> ApiError {
 fn seconds() -> i64 {
     now().as_second()
 }
+
+#[cfg(test)]
+#[path = "external_tests.rs"]
+mod tests;

@@ -3,7 +3,6 @@
 
 use std::{path::PathBuf, process::Stdio, time::Duration};
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
@@ -11,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{External, aws, no_subject, seconds};
 use crate::{
-    auth::fields::Fields,
+    auth::fields::{Fields, printable},
     http::{
         ApiError, ErrorKind, endpoints::Service, handed_out::HandedOut, request_spec::RequestSpec,
         transport::Http,
@@ -57,17 +56,15 @@ pub(in crate::auth) struct Executable {
     allowed: bool,
 }
 
-/// Reads `credential_source`. Exactly one kind may be there.
-pub(super) fn read(mut fields: Fields) -> Result<Source, String> {
+/// Reads `credential_source`. Exactly one kind may be there. `mtls` tells whether the file has the type of a client
+/// certificate.
+pub(super) fn read(mut fields: Fields, mtls: bool) -> Result<Source, String> {
     let kinds = ["file", "url", "executable", "certificate", "environment_id"];
     let there: Vec<&str> = kinds.into_iter().filter(|kind| fields.has(kind)).collect();
     // AWS has a `url` of its own.
     match there.as_slice() {
         [] => Err("has no source in its field “credential_source”: it needs file, url, executable or environment_id".to_owned()),
-        ["certificate"] => Err(
-            "has the source “certificate” in its field “credential_source”, which needs mutual TLS and isn't supported"
-                .to_owned(),
-        ),
+        ["certificate"] => Err(certificate(fields, mtls)?),
         ["file"] => {
             let path = PathBuf::from(fields.required("file")?);
             Ok(Source::File { path, form: form(&mut fields)? })
@@ -84,6 +81,26 @@ pub(super) fn read(mut fields: Fields) -> Result<Source, String> {
         ["environment_id"] | ["url", "environment_id"] => aws::read(fields).map(Source::Aws),
         several => Err(format!("has several sources in its field “credential_source”: {}", several.join(", "))),
     }
+}
+
+/// What is said of a client certificate: the whole of it is read, and its use isn't built.
+fn certificate(mut fields: Fields, mtls: bool) -> Result<String, String> {
+    let mut inner = fields.object("certificate")?.ok_or_else(|| fields.lacks("certificate"))?;
+    let default = inner.flag("use_default_certificate_config")?.unwrap_or(false);
+    let location = inner.optional("certificate_config_location")?;
+    inner.optional("trust_chain_path")?;
+    let also = match (default, location.is_some(), mtls) {
+        (true, true, _) | (false, false, _) => {
+            " (its field “credential_source.certificate” must also have either use_default_certificate_config or certificate_config_location)"
+        }
+        (_, _, false) => {
+            " (its field “subject_token_type” must also be urn:ietf:params:oauth:token-type:mtls)"
+        }
+        (_, _, true) => "",
+    };
+    Ok(format!(
+        "has the source “certificate” in its field “credential_source”, which needs mutual TLS and isn't supported{also}"
+    ))
 }
 
 fn form(fields: &mut Fields) -> Result<Form, String> {
@@ -150,8 +167,10 @@ impl Source {
                 extract(&bytes, form).map_err(|why| no_subject(format!("{} {why}", path.display())))
             }
             Source::Url { url, headers, form } => {
-                let bytes = get(url, headers.clone(), "subject token", http).await?;
-                extract(&bytes, form).map_err(|why| no_subject(format!("the response from its URL {why}")))
+                let spec = source_request(url, headers.clone(), "subject token");
+                let answer = http.send(&spec, None).await.map_err(|error| about_the_source(error, url))?;
+                extract(&answer.body, form)
+                    .map_err(|why| no_subject(format!("the response from its URL {why}")))
             }
             Source::Executable(executable) => executable.run(external).await,
             Source::Aws(aws) => aws.token(&external.audience, http).await,
@@ -159,32 +178,41 @@ impl Source {
     }
 }
 
-/// Asks an address of the file, without the caller's token.
-pub(super) async fn get(
-    url: &str,
-    headers: Vec<(String, Secret)>,
-    method: &'static str,
-    http: &Http,
-) -> Result<Zeroizing<Vec<u8>>, ApiError> {
+/// A request to an address of the file, without the caller's token.
+pub(super) fn source_request(url: &str, headers: Vec<(String, Secret)>, method: &'static str) -> RequestSpec {
     let asked = RequestContext::new("the source of the subject token", method);
-    let spec = RequestSpec {
+    RequestSpec {
         address: Some(url.to_owned()),
         headers,
         auth: false,
         ..RequestSpec::get(Service::Token, String::new(), asked)
-    };
-    let answer = http.send(&spec, None).await;
-    Ok(answer.map_err(|error| about_the_source(error, url))?.body)
+    }
 }
 
-/// Whatever goes wrong there is about the caller's credentials, and Google has no part in it.
-pub(super) fn about_the_source(error: ApiError, url: &str) -> ApiError {
-    let host =
-        reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    match error.status {
-        Some(status) => no_subject(format!("{host} responded with {status}")),
-        None => no_subject(error.sentence().trim_end_matches('.')),
-    }
+pub(super) fn host_of(url: &str) -> String {
+    reqwest::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// Whatever goes wrong at the address of a subject token is about the caller's credentials, and Google has no part in
+/// it.
+fn about_the_source(error: ApiError, url: &str) -> ApiError {
+    let host = host_of(url);
+    let (why, next) = match error.status {
+        Some(status @ (401 | 403)) => (
+            format!("{host} responded with {status}"),
+            "Check credential_source.headers in the credentials file: what responds there wants another header or secret.",
+        ),
+        Some(status @ 500..) => (format!("{host} responded with {status}"), "Try again in a moment."),
+        Some(status) => (
+            format!("{host} responded with {status}"),
+            "Check the address in credential_source.url of the credentials file.",
+        ),
+        None => (
+            error.sentence().trim_end_matches('.').to_owned(),
+            "Check the address in credential_source.url of the credentials file, and that what gives out the token is running.",
+        ),
+    };
+    no_subject(why).with_next(next)
 }
 
 async fn contents(path: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, String> {
@@ -205,28 +233,45 @@ async fn contents(path: &std::path::Path) -> Result<Zeroizing<Vec<u8>>, String> 
 fn extract(bytes: &[u8], form: &Form) -> Result<Secret, String> {
     let text = &*decode(bytes).map_err(|_| "isn't UTF-8 text".to_owned())?;
     let token = match form {
+        Form::Text if text.trim_start().starts_with('{') => {
+            return Err("is JSON, but the file expects the bare token: set credential_source.format to {\"type\": \"json\", \"subject_token_field_name\": …}".to_owned());
+        }
         Form::Text => text.trim().to_owned(),
         Form::Json(field) => {
-            let value: Value = serde_json::from_str(text).map_err(|_| "isn't valid JSON".to_owned())?;
+            let invalid = |_| match text.trim_start().starts_with("eyJ") {
+                true => {
+                    "isn't valid JSON but a bare token: set credential_source.format.type to text".to_owned()
+                }
+                false => "isn't valid JSON".to_owned(),
+            };
+            let value: Value = serde_json::from_str(text).map_err(invalid)?;
             let token = value.get(field).and_then(Value::as_str);
-            token.ok_or_else(|| format!("has no string in its field “{field}”"))?.to_owned()
+            token
+                .ok_or_else(|| format!("has no string in its field “{field}”{}", strings_in(&value)))?
+                .to_owned()
         }
     };
     if token.is_empty() { Err("is empty".to_owned()) } else { Ok(Secret::new(token)) }
 }
 
+/// The names of an object's texts, for someone who looks for the token's.
+fn strings_in(value: &Value) -> String {
+    let fields = value.as_object().into_iter().flatten().filter(|(_, value)| value.is_string());
+    let names = fields.map(|(name, _)| printable(name)).filter(|name| !name.is_empty());
+    let names: Vec<String> = names.take(5).collect();
+    if names.is_empty() { String::new() } else { format!("; it has {}", names.join(", ")) }
+}
+
 /// What the program prints (Google's documents of executable-sourced credentials).
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Printed {
-    version: u32,
-    success: bool,
-    #[serde(default)]
+    version: Value,
+    success: Value,
     id_token: Option<Secret>,
-    #[serde(default)]
     saml_response: Option<Secret>,
-    expiration_time: Option<i64>,
-    #[serde(default)]
-    code: Option<String>,
+    expiration_time: Value,
+    code: Value,
 }
 
 impl Executable {
@@ -242,7 +287,7 @@ impl Executable {
             && let Ok(bytes) = contents(path).await
             && let Ok(cached) = serde_json::from_slice::<Printed>(&bytes)
             // Only what says itself that it is still good.
-            && cached.expiration_time.is_some_and(|end| end > seconds())
+            && cached.expiration_time.as_i64().is_some_and(|end| end > seconds())
             && let Ok(token) = cached.token()
         {
             return Ok(token);
@@ -292,6 +337,7 @@ impl Executable {
         }
         let printed: Printed = serde_json::from_slice(&out).map_err(|_| {
             no_subject(format!("the output of {program} isn't the JSON that Google documents"))
+                .with_next("It must print {\"version\": 1, \"success\": true, \"token_type\": …, \"id_token\": …} and nothing else on stdout.")
         })?;
         printed.token().map_err(|why| no_subject(format!("{program} {why}")))
     }
@@ -299,20 +345,31 @@ impl Executable {
 
 impl Printed {
     fn token(self) -> Result<Secret, String> {
-        if self.version != 1 {
-            return Err(format!("uses version {}; only 1 is supported", self.version));
+        match &self.version {
+            version if version.as_u64() == Some(1) => {}
+            Value::Number(version) => return Err(format!("uses version {version}; only 1 is supported")),
+            _ => return Err("must print 1 in the field “version”".to_owned()),
         }
-        if !self.success {
-            let code: String =
-                self.code.unwrap_or_default().chars().filter(|c| c.is_ascii_graphic()).take(40).collect();
-            return Err(format!("reported a failure (code {code})"));
+        match &self.success {
+            Value::Bool(true) => {}
+            Value::Bool(false) => {
+                let code = self.code.as_str().map_or_else(|| self.code.to_string(), str::to_owned);
+                return Err(format!("reported a failure (code {})", printable(&code)));
+            }
+            _ => return Err("must print true or false in the field “success”".to_owned()),
         }
-        if self
-            .expiration_time
-            .and_then(|end| Timestamp::from_second(end).ok())
-            .is_some_and(|end| end.as_second() <= seconds())
-        {
-            return Err("returned an expired token".to_owned());
+        match &self.expiration_time {
+            Value::Null => {}
+            time => match time.as_i64() {
+                Some(end) if end > 100_000_000_000 => {
+                    return Err("must print “expiration_time” in seconds, not milliseconds".to_owned());
+                }
+                Some(end) if end > seconds() => {}
+                Some(_) => return Err("returned an expired token".to_owned()),
+                None => {
+                    return Err("must print a number of seconds in the field “expiration_time”".to_owned());
+                }
+            },
         }
         self.id_token
             .or(self.saml_response)
