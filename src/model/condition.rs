@@ -1,5 +1,5 @@
 //! The condition of a binding: kept as read, compared by its documented fields, and evaluated here only if it depends
-//! on time alone.
+//! on time alone, or is about another resource than a service account.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -104,10 +104,15 @@ impl Condition {
         self.fields.iter().filter(|(name, _)| !DOCUMENTED.contains(&name.as_str()))
     }
 
-    /// Evaluates it at this moment, if it depends on time alone: `request.time` compared by `<`, `<=`, `>` or `>=` with
+    /// Evaluates it on a service account at this moment, if it depends on time alone: `request.time` compared by `<`, `<=`, `>` or `>=` with
     /// `timestamp("…")`, joined by `&&`, `||`, `!` and parentheses.
     pub(crate) fn evaluate(&self, now: Timestamp) -> State {
         Reader::read(self.expression()).map_or(State::Unknown, |(time, bounds)| state(&time, bounds, now))
+    }
+
+    /// Whether it never holds because of the resource that it is about.
+    pub(crate) fn names_other_resource(&self) -> bool {
+        Reader::read(self.expression()).is_some_and(|(time, _)| !time.is_pure())
     }
 
     /// [`State::words`] of [`Condition::evaluate`].
@@ -204,6 +209,8 @@ impl Ord for Condition {
 
 /// An expression about time alone.
 enum Time {
+    /// About another resource than a service account, so it never holds on one.
+    Elsewhere,
     Compared(fn(&Timestamp, &Timestamp) -> bool, Timestamp),
     Not(Box<Time>),
     Joined(bool, Vec<Time>),
@@ -212,10 +219,21 @@ enum Time {
 impl Time {
     fn holds(&self, at: Timestamp) -> bool {
         match self {
+            Time::Elsewhere => false,
             Time::Compared(compare, bound) => compare(&at, bound),
             Time::Not(inner) => !inner.holds(at),
             Time::Joined(true, parts) => parts.iter().all(|part| part.holds(at)),
             Time::Joined(false, parts) => parts.iter().any(|part| part.holds(at)),
+        }
+    }
+
+    /// Whether all of it depends on time.
+    fn is_pure(&self) -> bool {
+        match self {
+            Time::Elsewhere => false,
+            Time::Compared(..) => true,
+            Time::Not(inner) => inner.is_pure(),
+            Time::Joined(_, parts) => parts.iter().all(Time::is_pure),
         }
     }
 }
@@ -287,12 +305,40 @@ impl Reader<'_> {
             return negated
                 .then(|| self.nested(Self::part))
                 .flatten()
+                // An attribute that an account doesn't have makes a condition fail, whatever is negated.
+                .filter(Time::is_pure)
                 .map(|inner| Time::Not(Box::new(inner)));
         }
         if self.take("(") {
             return self.nested(Self::any).filter(|_| self.take(")"));
         }
-        self.comparison()
+        self.elsewhere().or_else(|| self.comparison())
+    }
+
+    /// `resource.name.startsWith("projects/_/buckets/…")`, `resource.type == "…"` or `resource.service == "…"` about
+    /// anything but a service account.
+    fn elsewhere(&mut self) -> Option<Time> {
+        let attribute =
+            ["resource.name", "resource.type", "resource.service"].into_iter().find(|it| self.take(it))?;
+        let begins = !self.take("==");
+        if begins && !(self.take(".") && self.take("startsWith") && self.take("(")) {
+            return None;
+        }
+        let text = self.text()?;
+        let is_elsewhere = match attribute {
+            "resource.name" => names_other_resource(text),
+            "resource.type" => text.contains(".googleapis.com/") && !text.starts_with("iam."),
+            _ => text.ends_with(".googleapis.com") && !text.starts_with("iam"),
+        };
+        (is_elsewhere && (!begins || self.take(")"))).then_some(Time::Elsewhere)
+    }
+
+    /// A quoted text without escapes.
+    fn text(&mut self) -> Option<&str> {
+        let quote = ["\"", "'"].into_iter().find(|quote| self.take(quote))?;
+        let (text, rest) = self.rest.split_once(quote).filter(|(text, _)| !text.contains('\\'))?;
+        self.rest = rest;
+        Some(text)
     }
 
     fn nested(&mut self, read: fn(&mut Self) -> Option<Time>) -> Option<Time> {
@@ -325,11 +371,21 @@ impl Reader<'_> {
         if !(self.take("timestamp") && self.take("(")) {
             return None;
         }
-        let quote = ["\"", "'"].into_iter().find(|quote| self.take(quote))?;
-        let (text, rest) = self.rest.split_once(quote)?;
-        self.rest = rest;
-        let at = rfc3339(text)?;
+        let at = rfc3339(self.text()?)?;
         self.take(")").then_some(at)
+    }
+}
+
+/// Whether the name of a resource, or its start, is that of something that isn't a service account.
+fn names_other_resource(text: &str) -> bool {
+    let own = text.strip_prefix("//iam.googleapis.com/").unwrap_or(text);
+    let mut parts = own.split('/');
+    match parts.next() {
+        // `//storage.googleapis.com/…`
+        Some("") => own.starts_with("//"),
+        Some("projects") => parts.nth(1).is_some_and(|kind| !"serviceAccounts".starts_with(kind)),
+        Some("folders" | "organizations") => true,
+        _ => false,
     }
 }
 

@@ -49,6 +49,40 @@ fn a_contradiction_never_holds() {
 }
 
 #[test]
+fn a_condition_about_another_resource_never_holds_on_an_account() {
+    let soon = r#"request.time < timestamp("2030-01-01T00:00:00Z")"#;
+    for never in [
+        r#"resource.name.startsWith("projects/_/buckets/till-exports")"#.to_owned(),
+        r#"resource.name == 'projects/_/buckets/till-exports/objects/a.csv'"#.to_owned(),
+        r#"resource.name.startsWith("//storage.googleapis.com/projects/_/buckets/till")"#.to_owned(),
+        r#"resource.name == "organizations/77""#.to_owned(),
+        r#"resource.type == "storage.googleapis.com/Bucket""#.to_owned(),
+        r#"resource.service == "secretmanager.googleapis.com""#.to_owned(),
+        format!(r#"{soon} && resource.name.startsWith("projects/8150/secrets/")"#),
+        format!(r#"(resource.type == "compute.googleapis.com/Instance") && {soon}"#),
+    ] {
+        assert_eq!(says(&never, NOON), State::Never, "{never}");
+        assert!(Condition::new("t", &never).names_other_resource(), "{never}");
+    }
+    for open in [
+        r#"resource.name.startsWith("projects/-/serviceAccounts/1")"#,
+        r#"resource.name.startsWith("projects/8150/service")"#,
+        r#"resource.name.startsWith("projects/8150")"#,
+        r#"resource.name.startsWith("//iam.googleapis.com/projects/-/serviceAccounts/1")"#,
+        r#"resource.name.endsWith("buckets/till")"#,
+        r#"resource.type == "iam.googleapis.com/ServiceAccount""#,
+        r#"resource.service == "iam.googleapis.com""#,
+        r#"resource.type != "storage.googleapis.com/Bucket""#,
+        r#"!(resource.type == "storage.googleapis.com/Bucket")"#,
+    ] {
+        assert_eq!(says(open, NOON), State::Unknown, "{open}");
+    }
+    let either = format!(r#"resource.type == "storage.googleapis.com/Bucket" || {soon}"#);
+    assert!(says(&either, NOON).holds());
+    assert!(!Condition::new("t", soon).names_other_resource());
+}
+
+#[test]
 fn what_depends_on_more_than_time_is_not_known() {
     for expression in [
         "",

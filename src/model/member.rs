@@ -5,8 +5,9 @@
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 
-use super::account;
+use super::account::{self, Email, is_service_account};
 use super::nearest::nearest;
+use super::principal;
 
 /// A member string, kept as written and compared normalized: the value of `user:`, `group:`, `serviceAccount:` and
 /// `domain:` without regard to case, everything else exactly. IAM folds the former when it stores a policy and keeps
@@ -53,8 +54,8 @@ const FORMS: &str = "user:EMAIL, group:EMAIL, serviceAccount:EMAIL, domain:DOMAI
 /// What a member can begin with, before the colon.
 const TYPES: [&str; 6] = ["user", "group", "serviceAccount", "domain", "principal", "principalSet"];
 
-/// How the names of federated identities begin (IAM's page on principal identifiers).
-const POOLS: &str = "iam.googleapis.com/";
+/// Said of a user or group without one.
+const AN_EMAIL: &str = "an email address has to follow the type, such as user:dev@example.com";
 
 impl Member {
     /// A member as the server sent it: kept, whatever it is.
@@ -68,7 +69,8 @@ impl Member {
         Member { text: text.to_owned(), key }
     }
 
-    /// Checks a typed member. The remark is for an undocumented `principal…://` form, because Google adds forms.
+    /// Checks a typed member; the short form of a service account is completed. The remark is for an undocumented
+    /// `principal…://` form, because Google adds forms.
     ///
     /// # Errors
     /// One sentence with the rule.
@@ -79,17 +81,25 @@ impl Member {
         if text.chars().any(char::is_control) {
             return no("it contains control characters");
         }
-        let member = Member::read(text);
         let value = text.split_once(':').map_or("", |(_, value)| value);
+        let member = match (Member::read(text), Email::parse(value)) {
+            (member, Ok(email)) if member.kind() == Kind::ServiceAccount => {
+                Member::read(&format!("serviceAccount:{email}"))
+            }
+            (member, _) => member,
+        };
         match member.kind() {
             Kind::AllUsers | Kind::AllAuthenticatedUsers => {}
-            Kind::User | Kind::Group if !is_email(value) => {
-                return no("an email address has to follow the type, such as user:dev@example.com");
+            Kind::User | Kind::Group if is_service_account(value) || value.contains(':') => {
+                return match Email::parse(value) {
+                    Ok(email) => {
+                        Err(format!("“{shown}” is a service account. Did you mean serviceAccount:{email}?"))
+                    }
+                    Err(_) => no(AN_EMAIL),
+                };
             }
-            Kind::User | Kind::Group if is_service_account(value) => {
-                return Err(format!("“{shown}” is a service account. Did you mean serviceAccount:{value}?"));
-            }
-            Kind::ServiceAccount if !is_email(value) || !is_service_account(value) => {
+            Kind::User | Kind::Group if !is_email(value) => return no(AN_EMAIL),
+            Kind::ServiceAccount if !is_account(&member) => {
                 return no(
                     "use the full email, which ends in gserviceaccount.com, or for a Kubernetes account \
                      serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]",
@@ -112,16 +122,16 @@ impl Member {
                     "members such as projectOwner: exist on buckets and datasets, not on service accounts",
                 );
             }
-            Kind::Principal | Kind::PrincipalSet if !is_documented_principal(text) => {
-                return match text.split_once("://") {
-                    Some((_, rest)) if !rest.is_empty() => {
+            Kind::Principal | Kind::PrincipalSet => {
+                return match principal::check(text) {
+                    Ok(None) => Ok((member, None)),
+                    Ok(Some(why)) => {
                         let remark = format!(
-                            "“{shown}” has no documented form; IAM will say whether it knows it. The documented \
-                             forms are workforce pools and workload identity pools (with their project number)"
+                            "“{shown}” has no documented form ({why}); IAM will say whether it knows it"
                         );
                         Ok((member, Some(remark)))
                     }
-                    _ => no("the name of a pool and of a principal has to follow the type"),
+                    Err(rule) => no(&rule),
                 };
             }
             Kind::Other => return Err(unknown_type(text, &shown)),
@@ -162,7 +172,7 @@ impl Member {
     /// For lists: without what all of its kind share, and with a long `uid` cut.
     pub(crate) fn short(&self) -> String {
         match self.kind() {
-            Kind::ServiceAccount => account::short(&self.text).to_owned(),
+            Kind::ServiceAccount => account::short(&self.text).into_owned(),
             Kind::Principal | Kind::PrincipalSet => match self.text.split_once("Pools/") {
                 Some((start, rest)) => {
                     format!("{}://…/{rest}", start.split_once(':').map_or("principal", |(scheme, _)| scheme))
@@ -245,9 +255,9 @@ impl Member {
         }
     }
 
-    /// One of Google's own (`service-{number}@gcp-sa-….iam.gserviceaccount.com`).
+    /// One of Google's own, see [`account::is_googles`].
     fn is_service_agent(&self) -> bool {
-        self.kind() == Kind::ServiceAccount && self.key.contains("@gcp-sa-")
+        self.kind() == Kind::ServiceAccount && account::is_googles(&self.key)
     }
 }
 
@@ -296,8 +306,9 @@ fn is_domain(text: &str) -> bool {
         })
 }
 
-fn is_service_account(email: &str) -> bool {
-    email.to_ascii_lowercase().ends_with(".gserviceaccount.com")
+/// Whether a `serviceAccount:` names one.
+fn is_account(member: &Member) -> bool {
+    member.key.split_once(':').is_some_and(|(_, email)| is_email(email) && is_service_account(email))
 }
 
 /// `{project}.svc.id.goog[{namespace}/{account}]`, with names as Kubernetes allows them.
@@ -317,7 +328,7 @@ fn is_kubernetes(value: &str) -> bool {
 
 fn is_deleted_form(value: &str) -> bool {
     if value.starts_with("principal://") {
-        return is_documented_principal(value);
+        return principal::check(value) == Ok(None);
     }
     let Some((kind, (email, uid))) =
         value.split_once(':').and_then(|(kind, rest)| Some((kind, rest.split_once("?uid=")?)))
@@ -326,39 +337,18 @@ fn is_deleted_form(value: &str) -> bool {
     };
     matches!(kind, "user" | "group" | "serviceAccount")
         && is_email(email)
+        && is_service_account(email) == (kind == "serviceAccount")
         && !uid.is_empty()
         && uid.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// The forms of workforce pools (`locations/global/workforcePools/{pool}/…`) and workload identity pools
-/// (`projects/{number}/locations/global/workloadIdentityPools/{pool}/…`).
-fn is_documented_principal(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once("://") else { return false };
-    let Some(rest) = rest.strip_prefix(POOLS) else { return false };
-    let inner = match rest.strip_prefix("projects/").and_then(|rest| rest.split_once('/')) {
-        Some((number, rest)) => Some(rest)
-            .filter(|_| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|rest| rest.strip_prefix("locations/global/workloadIdentityPools/")),
-        None => rest.strip_prefix("locations/global/workforcePools/"),
-    };
-    let Some((pool, who)) = inner.and_then(|inner| inner.split_once('/')) else { return false };
-    let named = |(what, value): (&str, &str)| {
-        let attribute = what.strip_prefix("attribute.").is_some_and(|name| !name.is_empty());
-        !value.is_empty() && (what == "group" || attribute)
-    };
-    !pool.is_empty()
-        && match scheme {
-            "principal" => who.strip_prefix("subject/").is_some_and(|subject| !subject.is_empty()),
-            "principalSet" => who == "*" || who.split_once('/').is_some_and(named),
-            _ => false,
-        }
-}
-
 /// A member without a type or with an unknown one: suggests the nearest correction.
 fn unknown_type(text: &str, shown: &str) -> String {
-    let prefix = |email: &str| if is_service_account(email) { "serviceAccount" } else { "user" };
+    if let Ok(email) = Email::parse(text) {
+        return format!("“{shown}” needs a type. Did you mean serviceAccount:{email}?");
+    }
     match text.split_once(':') {
-        None if is_email(text) => format!("“{shown}” needs a type. Did you mean {}:{shown}?", prefix(text)),
+        None if is_email(text) => format!("“{shown}” needs a type. Did you mean user:{shown}?"),
         None => match nearest(text, ["allUsers", "allAuthenticatedUsers"]) {
             Some(meant) => format!("Unknown member “{shown}”. Did you mean {meant}?"),
             None => format!("Invalid member “{shown}”: use {FORMS}"),
@@ -408,10 +398,56 @@ mod tests {
     }
 
     #[test]
+    fn the_short_form_of_a_service_account_is_completed() {
+        for (typed, member) in [
+            ("serviceAccount:mail@shop-prod", "serviceAccount:mail@shop-prod.iam.gserviceaccount.com"),
+            (
+                "serviceAccount:mail@example.org:till",
+                "serviceAccount:mail@till.example.org.iam.gserviceaccount.com",
+            ),
+            (
+                "serviceAccount:mail@eu0:shop-prod",
+                "serviceAccount:mail@shop-prod.eu0.iam.gserviceaccount.com",
+            ),
+            (
+                "serviceAccount:projects/-/serviceAccounts/mail@shop-prod.iam.gserviceaccount.com",
+                "serviceAccount:mail@shop-prod.iam.gserviceaccount.com",
+            ),
+            (
+                "serviceAccount:service-8150@gcp-sa-eventarc",
+                "serviceAccount:service-8150@gcp-sa-eventarc.iam.gserviceaccount.com",
+            ),
+            ("serviceAccount:8150@cloudservices.gserviceaccount.com", ""),
+            ("serviceAccount:8150-compute@developer.eu0-system.iam.gserviceaccount.com", ""),
+            ("serviceAccount:example.org:till.svc.id.goog[batch/nightly]", ""),
+        ] {
+            let (read, remark) = Member::parse(typed).unwrap();
+            let member = if member.is_empty() { typed } else { member };
+            assert_eq!((read.as_str(), remark), (member, None));
+            assert_eq!(Member::parse(&read.short()).map(|(again, _)| again), Ok(read));
+        }
+        for (typed, meant) in [
+            ("mail@example.org:till", "serviceAccount:mail@till.example.org.iam.gserviceaccount.com?"),
+            ("mail@shop-prod", "serviceAccount:mail@shop-prod.iam.gserviceaccount.com?"),
+            ("user:mail@example.org:till", "serviceAccount:mail@till.example.org.iam.gserviceaccount.com?"),
+        ] {
+            assert!(Member::parse(typed).unwrap_err().ends_with(&format!("Did you mean {meant}")), "{typed}");
+        }
+        for typed in [
+            "deleted:serviceAccount:mia@example.org?uid=7",
+            "deleted:user:mail@shop-prod.iam.gserviceaccount.com?uid=7",
+            "deleted:principal://goog/subject/mia@example.org?uid=7",
+            "user:mia@example.org:x:y",
+        ] {
+            assert!(Member::parse(typed).is_err(), "{typed}");
+        }
+    }
+
+    #[test]
     fn a_federated_form_that_google_may_have_added_is_a_remark() {
         for text in [
             "principalHierarchy://cloudresourcemanager.googleapis.com/folders/1",
-            "principalSet://cloudresourcemanager.googleapis.com/projects/4711/type/ServiceAccount",
+            "principalSet://cloudresourcemanager.googleapis.com/projects/4711",
             "principal://iam.googleapis.com/projects/acme-prod/locations/global/workloadIdentityPools/p/subject/s",
         ] {
             assert!(Member::parse(text).unwrap().1.unwrap().contains("no documented form"), "{text}");

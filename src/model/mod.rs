@@ -18,6 +18,7 @@ pub mod member;
 pub(crate) mod nearest;
 pub mod permission;
 pub mod policy;
+pub(crate) mod principal;
 pub(crate) mod project;
 pub(crate) mod role;
 pub(crate) mod scopes;

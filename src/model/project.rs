@@ -24,33 +24,106 @@ pub struct Ancestor {
     pub(crate) display_name: String,
 }
 
-/// Checks a typed project ID or number.
-///
-/// # Errors
-/// One sentence with the rule (6–30 letters, digits and hyphens, from the Resource Manager reference).
-pub(crate) fn parse(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    // `example.com:proj` is the older, domain-scoped form.
-    let id = text.split_once(':').map_or(text, |(_, id)| id);
-    let letters = id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let named = letters
-        && (6..=30).contains(&id.len())
-        && id.starts_with(|c: char| c.is_ascii_lowercase())
-        && !id.ends_with('-');
-    let number = !text.is_empty() && text.len() <= 19 && text.bytes().all(|b| b.is_ascii_digit());
-    if named || number {
-        Ok(text.to_owned())
-    } else {
+/// What names a project: requests accept both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum ProjectRef {
+    /// `acme-prod`, or `example.com:shop` for a project of a domain or of another universe.
+    Id(String),
+    /// Digits only.
+    Number(String),
+}
+
+impl ProjectRef {
+    /// Checks a typed project, which can be the name of the resource (`projects/acme-prod`).
+    ///
+    /// # Errors
+    /// One sentence with the rules (from the Resource Manager reference; those of `DOMAIN:ID` from the pattern with
+    /// which Google's Terraform provider checks it).
+    pub(crate) fn parse(text: &str) -> Result<ProjectRef, String> {
+        let text = text.trim();
+        let name = text.strip_prefix("//cloudresourcemanager.googleapis.com/").unwrap_or(text);
+        let name = name.strip_prefix("projects/").unwrap_or(name);
+        if !name.is_empty() && name.len() <= 19 && name.bytes().all(|b| b.is_ascii_digit()) {
+            return Ok(ProjectRef::Number(name.to_owned()));
+        }
+        let fits = match name.split_once(':') {
+            Some((domain, id)) => domain.split('.').all(is_label) && is_label(id),
+            None => {
+                is_label(name)
+                    && (6..=30).contains(&name.len())
+                    && name.starts_with(|c: char| c.is_ascii_lowercase())
+            }
+        };
+        if fits {
+            return Ok(ProjectRef::Id(name.to_owned()));
+        }
+        // In the emails of its accounts, a project of a domain is written the other way round.
+        let meant = match name.split_once('.') {
+            Some((id, domain)) if name.split('.').all(is_label) => format!(". Did you mean {domain}:{id}?"),
+            _ => String::new(),
+        };
         Err(format!(
-            "Invalid project “{}”: use its ID (6 to 30 lowercase letters, digits and hyphens, starting with a letter) or its number",
+            "Invalid project “{}”: use its ID (6 to 30 lowercase letters, digits and hyphens, starting with a letter; \
+             DOMAIN:ID for a project of a domain) or its number{meant}",
             text.chars().take(60).collect::<String>()
         ))
     }
+
+    /// As sent.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            ProjectRef::Id(text) | ProjectRef::Number(text) => text,
+        }
+    }
+}
+
+/// A part of a name between dots: up to 63 lowercase letters, digits and inner hyphens.
+fn is_label(text: &str) -> bool {
+    let plain = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    plain && (1..=63).contains(&text.len()) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+/// [`ProjectRef::parse`], as text.
+///
+/// # Errors
+/// As there.
+pub(crate) fn parse(text: &str) -> Result<String, String> {
+    ProjectRef::parse(text).map(|project| project.as_str().to_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn projects_of_domains_and_of_other_universes_are_accepted_and_names_of_resources_unwrapped() {
+        for (typed, id) in [
+            ("example.org:till", "example.org:till"),
+            ("sub.example.org:a1", "sub.example.org:a1"),
+            ("eu0:shop-prod", "eu0:shop-prod"),
+            (" projects/shop-prod ", "shop-prod"),
+            ("//cloudresourcemanager.googleapis.com/projects/example.org:till", "example.org:till"),
+        ] {
+            assert_eq!(ProjectRef::parse(typed), Ok(ProjectRef::Id(id.to_owned())), "{typed}");
+        }
+        assert_eq!(ProjectRef::parse("projects/8150"), Ok(ProjectRef::Number("8150".to_owned())));
+        for wrong in [
+            ":till",
+            "example.org:",
+            "example.org:till:x",
+            "Example.org:till",
+            "example.org:-till",
+            ".org:till",
+            "example.org:till/x",
+            "projects/",
+            "projects/till",
+            "folders/8150",
+            "till",
+        ] {
+            assert!(ProjectRef::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("till.example.org").unwrap_err().ends_with("Did you mean example.org:till?"));
+    }
 
     #[test]
     fn ids_and_numbers_are_accepted_and_nothing_that_could_escape_a_path() {

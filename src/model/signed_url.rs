@@ -288,6 +288,16 @@ pub(crate) fn remarks(url: &SignedUrl, account: &str) -> Vec<String> {
             url.bucket
         ));
     }
+    // gsutil and gcloud write the generation of an object so, and an object can have any name.
+    if let Some((name, generation)) = url.object.rsplit_once('#')
+        && generation.len() >= 10
+        && generation.bytes().all(|b| b.is_ascii_digit())
+    {
+        remarks.push(format!(
+            "this signs an object whose name ends in #{generation}: for this generation of {name}, name the object \
+             without it and add the query parameter generation={generation} (--query generation={generation})"
+        ));
+    }
     if url.object.split('/').any(|part| matches!(part, "." | "..")) {
         remarks.push(
             "most clients resolve . and .. in a path before they send it, so the signature won't match"

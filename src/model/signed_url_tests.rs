@@ -281,4 +281,12 @@ fn traps_of_method_host_and_path_are_said() {
     assert!(said(SignedUrl { virtual_host: true, ..dotted }).contains("certificate"));
     assert!(said(SignedUrl { object: "a/../b".into(), ..plain() }).contains("resolve"));
     assert!(!said(SignedUrl { object: "a/...".into(), ..plain() }).contains("resolve"));
+    let generation = said(SignedUrl { object: "exports/till.csv#1719490000000001".into(), ..plain() });
+    assert!(generation.contains("--query generation=1719490000000001"), "{generation}");
+    for plain_name in ["notes#2", "#", "a#1719490000000001/b", "a#17194900000x0001"] {
+        assert!(
+            !said(SignedUrl { object: plain_name.into(), ..plain() }).contains("--query"),
+            "{plain_name}"
+        );
+    }
 }

@@ -9,9 +9,10 @@ pub(crate) fn is_member(member: &str) -> bool {
         Some(("serviceAccount", rest)) => is_email(rest) || is_workload(rest),
         Some(("domain", domain)) => is_domain(domain),
         Some(("projectOwner" | "projectEditor" | "projectViewer", project)) => is_plain(project),
-        Some(("principal", rest)) => in_pool(rest, false),
+        Some(("principal", rest)) => in_pool(rest, false) || is_resource(rest) || is_agent_identity(rest),
         Some(("principalSet", rest)) => {
             in_pool(rest, true)
+                || is_agent_identity(rest)
                 || rest.strip_prefix("//cloudresourcemanager.googleapis.com/").is_some_and(is_plain)
         }
         Some(("principalHierarchy", rest)) => rest.strip_prefix("//").is_some_and(is_plain),
@@ -81,11 +82,25 @@ fn in_pool(text: &str, set: bool) -> bool {
         Some(rest) => rest.split_once('/').is_some_and(|(kind, value)| {
             !value.is_empty()
                 && !value.contains(char::is_control)
-                && (kind == "subject") != set
+                && matches!(kind, "subject" | "kubernetes.serviceaccount.uid") != set
                 && is_plain(kind)
         }),
         None => false,
     }
+}
+
+/// `//SERVICE.googleapis.com/projects/NUMBER/…`, of resources that have an identity of their own.
+fn is_resource(text: &str) -> bool {
+    let named = text.strip_prefix("//").and_then(|rest| rest.split_once(".googleapis.com/projects/"));
+    named.is_some_and(|(service, rest)| {
+        service != "iam" && rest.starts_with(|c: char| c.is_ascii_digit()) && is_plain(rest)
+    })
+}
+
+/// `//agents.global.….system.id.goog/…`
+fn is_agent_identity(text: &str) -> bool {
+    let named = text.strip_prefix("//agents.global.").and_then(|rest| rest.split_once(".system.id.goog/"));
+    named.is_some_and(|(owner, rest)| is_plain(owner) && is_plain(rest))
 }
 
 /// Not empty, and without separators.
@@ -121,6 +136,10 @@ mod tests {
             &format!("principalSet:{WORKLOAD}/attribute.repository/acme/app"),
             &format!("deleted:principal:{WORKLOAD}/subject/x"),
             "principalSet://cloudresourcemanager.googleapis.com/projects/1/type/ServiceAccount",
+            &format!("principal:{WORKLOAD}.svc.id.goog/kubernetes.serviceaccount.uid/6a1c"),
+            &format!("principalSet:{WORKLOAD}.svc.id.goog/namespace/shop"),
+            "principal://parametermanager.googleapis.com/projects/1/uid/locations/global/parameters/x",
+            "principal://agents.global.org-1.system.id.goog/resources/aiplatform/projects/1/locations/x",
         ] {
             assert!(is_member(member), "{member}");
         }

@@ -50,10 +50,16 @@ pub(in crate::auth) fn impersonated(url: &str) -> Result<String, String> {
         .and_then(|url| url.path().rsplit_once('/'))
         .and_then(|(_, last)| last.strip_suffix(":generateAccessToken"))
         .map(|name| percent_encoding::percent_decode_str(name).decode_utf8_lossy().into_owned());
-    name.filter(|name| account::parse(name).is_ok()).ok_or_else(|| {
-        "has no account in its field “service_account_impersonation_url”, which must end in ACCOUNT:generateAccessToken"
-            .to_owned()
-    })
+    match name.as_deref().map(account::parse) {
+        Some(Ok(account)) => Ok(account),
+        Some(Err(why)) if name.as_deref().is_some_and(account::is_googles) => {
+            Err(format!("can't be used, because of its field “service_account_impersonation_url”: {why}"))
+        }
+        _ => Err(
+            "has no account in its field “service_account_impersonation_url”, which must end in ACCOUNT:generateAccessToken"
+                .to_owned(),
+        ),
+    }
 }
 
 /// A delegate, by its email alone or by its resource name.

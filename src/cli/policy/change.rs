@@ -84,6 +84,8 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
     if let Some(sentence) = limits(&after).into_iter().next() {
         return Err(Failure::refused(sentence));
     }
+    // What could not be written is not shown as a plan either.
+    after.editable().map_err(|why| Failure::refused(format!("the policy can't be changed so: {why}")))?;
     let around = Around::ask(setup, &account, &[&today, &after]).await;
     let said = around.with_context(|context| {
         if !json {

@@ -75,6 +75,9 @@ async fn get(setup: &Setup, account: &str, json: bool) -> Result<(), Failure> {
 async fn compare(setup: &Setup, account: &str, file: &Policy, json: bool) -> Result<(), Failure> {
     let today = setup.client.get_policy(account).await?;
     let diff = diff::diff(&today, file);
+    if let Err(why) = diff.apply_to(&today).editable() {
+        output::remark(&format!("`policy apply` would refuse this file: {why}."));
+    }
     if json {
         return output::line(&print::object(&today, file, &diff.changes, today.etag()));
     }

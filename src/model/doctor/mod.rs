@@ -8,6 +8,8 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use std::collections::HashMap;
 
 use jiff::Timestamp;
@@ -202,7 +204,7 @@ fn permission_missing(refusal: &Refusal, found: &Found, known: &Known<'_>) -> Op
         return Some((Cause::OnItself, sentence));
     }
     let you = if refusal.metadata.contains_key("permission") { "you don't have" } else { "this requires" };
-    Some((Cause::PermissionMissing, format!("{you} {name} on {}.", where_missing(name, target))))
+    Some((Cause::PermissionMissing, format!("{you} {name} on {}.", where_missing(name, &target))))
 }
 
 /// The hop of the chain that is closed: by what is known of the hops, starting at the caller; by the permission that
@@ -246,7 +248,7 @@ fn chain(name: &str, refusal: &Refusal, seen: &Examined) -> Option<(Cause, Strin
             )
         }
         None => {
-            let last = refusal.asked.delegates.last().map_or("the last delegate", |name| short(name));
+            let last = refusal.asked.delegates.last().map_or("the last delegate".into(), |name| short(name));
             format!(
                 "the last hop is closed: {last} doesn't have {name} on {}.",
                 short(&refusal.asked.resource)
@@ -280,8 +282,8 @@ fn is_young(role: &str, known: &Known<'_>) -> bool {
     (0..YOUNG).contains(&age) && granted.iter().any(|(granted, member)| granted == role && *member == caller)
 }
 
-fn who(account: Option<&str>) -> &str {
-    account.map_or("you", short)
+fn who(account: Option<&str>) -> Cow<'_, str> {
+    account.map_or("you".into(), short)
 }
 
 fn where_missing<'a>(permission: &str, name: &'a str) -> &'a str {

@@ -349,7 +349,7 @@ impl Missing {
                     Some(from) => Some(format!("serviceAccount:{from}")),
                     None => known.caller.and_then(|caller| caller.member()),
                 },
-                who: who(hop.and_then(|hop| hop.from.as_deref())).to_owned(),
+                who: who(hop.and_then(|hop| hop.from.as_deref())).into_owned(),
             };
         }
         let named = lacker(refusal, known);

@@ -11,7 +11,7 @@ use super::decode::Reading;
 use super::form::Form;
 use super::keys::{self, Key, KeySet, Unusable};
 use super::{is_google, quoted};
-use crate::model::account;
+use crate::model::account::Email;
 
 /// What is known about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ pub enum Signer {
 pub fn signer(reading: &Reading) -> Signer {
     match reading.claims.text("iss") {
         Some(issuer) if is_google(&issuer) => Signer::Google,
-        Some(issuer) if issuer.contains('@') && account::parse(&issuer).as_ref() == Ok(&issuer) => {
+        Some(issuer) if Email::parse(&issuer).is_ok_and(|email| email.as_str() == issuer) => {
             Signer::Account(issuer)
         }
         issuer => Signer::Other(issuer),

@@ -125,7 +125,7 @@ fn identity(
         return Some("the same account: it speaks for itself".to_owned());
     }
     if let Some(email) = name_of(id) {
-        return Some(short(&email).to_owned());
+        return Some(short(&email).into_owned());
     }
     if name == "sub"
         && let Some(who) = terms::subject(id)

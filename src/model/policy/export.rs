@@ -2,7 +2,6 @@
 
 use super::Triple;
 use super::diff::{Change, Op};
-use crate::model::account;
 use crate::model::condition::Condition;
 use crate::model::shell::quote;
 use crate::model::visible::{self, is_unsafe};
@@ -63,7 +62,7 @@ fn condition_flag(condition: &Condition) -> String {
 pub fn terraform(triple: &Triple, account: &str, project: &str) -> String {
     let name = format!(
         "{}_{}_{}",
-        account::short(account).split('@').next().unwrap_or_default(),
+        account.split('@').next().unwrap_or_default(),
         triple.role.rsplit(['/', '.']).next().unwrap_or_default(),
         triple.member.as_str().split_once(':').map_or(triple.member.as_str(), |(_, value)| value),
     );

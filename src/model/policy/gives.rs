@@ -5,7 +5,7 @@ use super::guard::Context;
 use super::{Condition, Policy, Triple};
 use crate::model::member::{Kind, Member};
 use crate::model::permission::{self, Permission};
-use crate::model::{account, role};
+use crate::model::role;
 
 /// The permissions of a role that the predefined table doesn't know (a custom role), as `roles.get` returned them;
 /// `None` if unknown.
@@ -187,7 +187,7 @@ pub(super) fn list(items: &[String]) -> String {
 /// What a change means, `after` being the policy with all changes: `lets this group mint access tokens as deployer`,
 /// `ends their minting of ID tokens here; they keep it through project acme-prod (roles/…)`.
 pub(crate) fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> String {
-    let name = account::short(cx.account).split('@').next().unwrap_or_default();
+    let name = cx.account.split('@').next().unwrap_or_default();
     let Some(gives) = Gives::of(&change.role, cx.custom) else {
         return match change.op {
             Op::Add => format!("the permissions of {} are unknown", change.role),
@@ -200,6 +200,9 @@ pub(crate) fn sentence(change: &Change, after: &Policy, cx: &Context<'_>) -> Str
         return format!("{} {what}", if change.op == Op::Remove { "granted" } else { "grants" });
     }
     match change.op {
+        Op::Add if change.member.is_deleted() => {
+            "gives nothing to anyone: this principal was deleted".to_owned()
+        }
         Op::Add => {
             let when = change.condition.as_ref().map(|_| format!(" ({})", time(&change.condition, cx)));
             format!("lets {} {}{}", who(&change.member), gives.verbs(name), when.unwrap_or_default())

@@ -208,7 +208,6 @@ fn each_kind_of_member_is_called_what_it_is() {
         ("principal://iam.googleapis.com/x", "this federated identity"),
         ("principalSet://iam.googleapis.com/x", "all of these identities"),
         ("projectOwner:acme-prod", "everyone with this role on the project"),
-        ("deleted:user:a@example.com?uid=1", "a deleted principal"),
         ("allUsers", "anyone on the internet"),
         ("allAuthenticatedUsers", "anyone with a Google account"),
         ("martian:x", "this member"),
@@ -216,6 +215,9 @@ fn each_kind_of_member_is_called_what_it_is() {
         let said = say(&change(Op::Add, OPEN_ID, member), json!([]), &World::new());
         assert_eq!(said, format!("lets {who} mint ID tokens as deployer"));
     }
+    let deleted =
+        say(&change(Op::Add, OPEN_ID, "deleted:user:a@example.com?uid=1"), json!([]), &World::new());
+    assert_eq!(deleted, "gives nothing to anyone: this principal was deleted");
 }
 
 #[test]

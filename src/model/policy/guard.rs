@@ -7,7 +7,7 @@ use super::diff::{Change, diff};
 use super::gives::{Gives, Lookup, kept, list};
 use super::{Level, Member, Policy, Triple};
 use crate::model::account;
-use crate::model::condition::State;
+use crate::model::condition::{Condition, State};
 use crate::model::member;
 use crate::model::permission::SET_IAM_POLICY;
 
@@ -64,7 +64,8 @@ pub(crate) enum Kind {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Guard {
     /// `own-access`, `last-admin`, `lock-out`, `all-users`, `all-authenticated-users`, `whole-domain`,
-    /// `basic-role`, `production`; remarks: `group-members`, `first-condition`, `minted-tokens`, `terraform`.
+    /// `basic-role`, `production`; remarks: `deleted-principal`, `never-met`,
+    /// `group-members`, `first-condition`, `minted-tokens`, `terraform`.
     pub(crate) name: &'static str,
     pub(crate) sentence: String,
     /// Whether it stops a write.
@@ -104,6 +105,8 @@ pub(crate) fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<G
         ("production", review.production()),
     ];
     let remarks = [
+        ("deleted-principal", review.deleted_principal()),
+        ("never-met", review.never_met()),
         ("group-members", review.group_members()),
         ("first-condition", review.first_condition()),
         ("minted-tokens", review.minted_tokens()),
@@ -121,7 +124,7 @@ pub(crate) fn guards(before: &Policy, after: &Policy, cx: &Context<'_>) -> Vec<G
         let known = name != "own-access" || cx.caller.is_some();
         let typed = ["own-access", "last-admin", "all-users", "all-authenticated-users", "production"];
         let typed = known && typed.contains(&name);
-        let type_to_confirm = typed.then(|| account::short(cx.account).to_owned());
+        let type_to_confirm = typed.then(|| account::short(cx.account).into_owned());
         sentence.map(|sentence| Guard { name, sentence, kind, type_to_confirm })
     };
     let guards = guards.into_iter().filter_map(|guard| say(Kind::Guard, guard));
@@ -245,6 +248,33 @@ impl Review<'_> {
             matches!(member.kind(), member::Kind::Group | member::Kind::PrincipalSet)
         });
         (!groups.is_empty()).then(|| format!("Members of {} are not visible.", list(&groups)))
+    }
+
+    fn deleted_principal(&self) -> Option<String> {
+        let deleted = self.members_added(Member::is_deleted);
+        (!deleted.is_empty()).then(|| {
+            format!(
+                "This gives nothing to anyone: {} {} deleted, and a new principal of the same name is another one.",
+                list(&deleted),
+                if deleted.len() == 1 { "was" } else { "were" }
+            )
+        })
+    }
+
+    fn never_met(&self) -> Option<String> {
+        let never = |condition: &Condition| {
+            matches!(condition.evaluate(self.cx.now), State::Never | State::Ended { .. })
+        };
+        let conditions = self.added.iter().filter_map(|triple| triple.condition.as_ref());
+        let titles = unique(conditions.filter(|condition| never(condition)).map(|condition| {
+            match condition.names_other_resource() {
+                true => format!("“{}” is about another resource than this account", condition.title()),
+                false => format!("“{}” is over or contradicts itself", condition.title()),
+            }
+        }));
+        (!titles.is_empty()).then(|| {
+            format!("This gives nothing to anyone, because its condition never holds: {}.", list(&titles))
+        })
     }
 
     fn first_condition(&self) -> Option<String> {

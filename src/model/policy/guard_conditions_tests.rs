@@ -185,6 +185,8 @@ impl Case {
             ("whole-domain", gets(&[DOMAIN])),
             ("basic-role", new.iter().any(|(role, _, _)| *role == Role::Owner)),
             ("production", self.production),
+            ("deleted-principal", gets(&[GHOST])),
+            ("never-met", new.iter().any(|(_, _, when)| matches!(when, When::Ended | When::Never))),
             ("group-members", gets(&[TEAM, POOL])),
             ("first-condition", !conditional(&self.before) && conditional(&self.after)),
             // A token outlives the condition under which it was minted.

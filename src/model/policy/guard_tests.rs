@@ -26,6 +26,28 @@ fn remarks(before: &[Value], after: &[Value]) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_grant_that_gives_nothing_says_so() {
+    let said = |before: &[Value], after: &[Value]| -> Vec<String> {
+        let guards = all(before, after, &World::new());
+        let nothing = guards.into_iter().filter(|guard| guard.sentence.contains("nothing to anyone"));
+        nothing.map(|guard| format!("{}: {}", guard.name, guard.sentence)).collect()
+    };
+    let gone = "deleted:serviceAccount:till@shop-prod.iam.gserviceaccount.com?uid=104";
+    let deleted = said(&[bind(CREATOR, &[ANN])], &[bind(CREATOR, &[ANN, gone])]);
+    assert!(deleted.len() == 1 && deleted[0].starts_with("deleted-principal: "), "{deleted:?}");
+    assert!(deleted[0].contains(gone), "{deleted:?}");
+    assert!(said(&[bind(CREATOR, &[gone])], &[]).is_empty());
+    let under = |expression: &str| {
+        let condition = json!({"title": "exports", "expression": expression});
+        said(&[], &[json!({"role": CREATOR, "members": [ANN], "condition": condition})])
+    };
+    let bucket = under("resource.name.startsWith('projects/_/buckets/till')");
+    assert!(bucket.len() == 1 && bucket[0].contains("“exports” is about another resource"), "{bucket:?}");
+    assert!(under("request.time < timestamp('2019-01-01T00:00:00Z')")[0].contains("is over"));
+    assert!(under("request.time < timestamp('2099-01-01T00:00:00Z')").is_empty());
+}
+
+#[test]
 fn no_change_needs_no_guard() {
     let here = [bind(ADMIN, &["allUsers", DEV])];
     let world = World { production: true, ..World::new() };

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     http::ApiError,
     local::state::touch,
-    model::account::short,
+    model::account::{AccountRef, is_googles, short},
     ops::{self, Part, Reply},
 };
 
@@ -140,6 +140,10 @@ impl AppState {
                 self.panes.get_mut(pane).on_show(&mut cx);
             }
             Intent::OpenAccount(account) => {
+                // Names that were remembered or listed were not typed.
+                if let (true, Err(why)) = (is_googles(&account), AccountRef::parse(&account)) {
+                    return self.say(Level::Error, why, out);
+                }
                 let again = self.shared.workspace.opened.as_deref() == Some(account.as_str());
                 // Opening the opened account only shows it: `r` reads it again.
                 if !again

@@ -260,7 +260,10 @@ impl Picker {
         let mut buffer = Vec::new();
         let mut hits: Vec<(u32, u32)> = Vec::new();
         for (at, item) in self.items.iter().enumerate() {
-            let hay = format!("{} {}", item.name, item.about);
+            // The short form of an account in a project of a domain has its parts the other way round.
+            let short = account::short(&item.name);
+            let hay =
+                format!("{} {}{}", item.name, item.about, if short.contains(':') { &*short } else { "" });
             let hay = nucleo_matcher::Utf32Str::new(&hay, &mut buffer);
             if let Some(score) = pattern.score(hay, &mut matcher) {
                 hits.push((score, at as u32));

@@ -145,7 +145,7 @@ impl Pane for Overview {
     }
 
     fn title(&self, look: &Look) -> String {
-        look.shared.workspace.opened.as_deref().map(|name| short(name).to_owned()).unwrap_or_default()
+        look.shared.workspace.opened.as_deref().map(|name| short(name).into_owned()).unwrap_or_default()
     }
 
     fn draw(&self, area: Rect, buf: &mut Buffer, look: &Look, _focused: bool) {

@@ -176,7 +176,7 @@ fn header(state: &AppState, area: Rect, buf: &mut Buffer, look: &Look) {
     let whole = [
         spans(&principal, &source, &above),
         spans(&principal, &source, ""),
-        spans(crate::model::account::short(&principal), &source, ""),
+        spans(&crate::model::account::short(&principal), &source, ""),
         spans(&principal, "", ""),
     ];
     let left = whole.into_iter().find(|line| line.width() <= left_width).unwrap_or_else(|| {

@@ -71,7 +71,7 @@ pub(super) fn draw_row(
     let mark_width = if wide { 26 } else { 4 };
     let star = if shared.remembered.favourites.contains(&account.email) { theme.glyphs.star } else { " " };
     let name_room = width.saturating_sub(mark_width + 5);
-    let safe = safe_line(account.short()).into_owned();
+    let safe = safe_line(&account.short()).into_owned();
     let name = pad_right(&truncate_middle(&safe, name_room), name_room);
     let base = match (selected, account.disabled) {
         (true, _) if focused => theme.selected,

@@ -242,7 +242,7 @@ impl Inspect {
         };
         let title = format!(
             "What your IAM roles allow on {} (independent of the token's scopes)",
-            safe_line(short(account))
+            safe_line(&short(account))
         );
         let mut lines = vec![Line::styled(title, theme.dim)];
         let Some(granted) = shared.workspace.granted(account) else {

@@ -118,7 +118,6 @@ pub(super) fn hops(request: &MintRequest, error: &ApiError) -> String {
     if request.delegates.is_empty() || !matches!(error.kind, ErrorKind::Denied | ErrorKind::NotFound) {
         return String::new();
     }
-    let chain: Vec<&str> =
-        request.delegates.iter().chain([&request.account]).map(|name| short(name)).collect();
+    let chain: Vec<_> = request.delegates.iter().chain([&request.account]).map(|name| short(name)).collect();
     format!(" The chain is you > {}; each needs access to the next.", chain.join(" > "))
 }

@@ -20,7 +20,7 @@ pub(crate) fn delegates(accounts: &[String], typed: &str) -> Vec<Completion> {
     }
     accounts
         .iter()
-        .filter(|email| email.contains(typed))
+        .filter(|email| email.contains(typed) || account::short(email).contains(typed))
         .take(COMPLETIONS)
         .map(|email| Completion { text: email.clone(), about: String::new() })
         .collect()

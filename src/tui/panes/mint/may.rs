@@ -78,7 +78,7 @@ fn hops(chain: Option<&Slot<Vec<Hop>>>, keymap: &Keymap, theme: &Theme) -> Vec<L
                 HopState::Unread(why) => ("?", theme.warning, format!("couldn't read: {}", safe_line(why))),
                 HopState::CannotTell(why) => ("?", theme.dim, format!("can't tell: {}", safe_line(why))),
             };
-            let from = hop.from.as_deref().map_or("you", short).to_owned();
+            let from = hop.from.as_deref().map_or("you".into(), short).into_owned();
             Line::from(vec![
                 Span::styled(format!("{glyph} "), style),
                 Span::raw(format!("{from} > {}  ", short(&hop.to))),
@@ -130,7 +130,7 @@ fn machine(machine: &Slot<Machine>, theme: &Theme) -> Vec<Line<'static>> {
                 let scopes: Vec<&str> =
                     account.scopes.iter().map(|scope| crate::model::scopes::short(scope)).collect();
                 Line::from(vec![
-                    Span::raw(format!("  {}  ", safe_line(short(&account.email)))),
+                    Span::raw(format!("  {}  ", safe_line(&short(&account.email)))),
                     Span::styled(
                         safe_line(&format!("{}  scopes {}", account.aliases.join(" "), scopes.join(", ")))
                             .into_owned(),

@@ -138,7 +138,7 @@ fn details(credential: &Credential, width: u16, keymap: &Keymap, theme: &Theme) 
         let account = safe_line(credential.account()).into_owned();
         lines.push(Line::styled(format!("the machine's account {account}"), theme.dim));
     }
-    let chain: Vec<&str> = credential.request.delegates.iter().map(|name| short(name)).collect();
+    let chain: Vec<_> = credential.request.delegates.iter().map(|name| short(name)).collect();
     if !chain.is_empty() {
         let chain = format!("through you > {} > {}", chain.join(" > "), short(&credential.request.account));
         lines.push(Line::styled(chain, theme.dim));
@@ -276,7 +276,7 @@ fn row(credential: &Credential, width: u16, look: &Look, selected: bool, focused
     let remaining = truncate(&remaining, time_width).into_owned();
     let rest = usize::from(width).saturating_sub(13 + secret_width + time_width + 3);
     let account_width = rest / 2;
-    let account = truncate_middle(&safe_line(short(credential.account())), account_width).into_owned();
+    let account = truncate_middle(&safe_line(&short(credential.account())), account_width).into_owned();
     let target = format!("{}{}", item(&credential.request.what).target, chain(credential));
     let target = truncate(&safe_line(&target), rest - account_width).into_owned();
     let mut spans = vec![

@@ -245,7 +245,7 @@ impl PolicyPane {
         };
         let height = grant.form.height(WIDTH.min(area.width).saturating_sub(4)) + 6;
         let inner =
-            popup(area, WIDTH, height, buf, Line::raw(format!(" {words} {} ", safe_line(account))), theme);
+            popup(area, WIDTH, height, buf, Line::raw(format!(" {words} {} ", safe_line(&account))), theme);
         let mut top = inner;
         if grant.asks {
             let text = "You can't edit this policy. This prepares a request for an administrator.";
