@@ -24,6 +24,7 @@ mod language;
 #[cfg(unix)]
 mod leaks;
 mod minting;
+mod names;
 mod pasted;
 #[cfg(unix)]
 mod pasting;

@@ -85,7 +85,7 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
         return Err(Failure::refused(sentence));
     }
     // What could not be written is not shown as a plan either.
-    after.editable().map_err(|why| Failure::refused(format!("the policy can't be changed so: {why}")))?;
+    after.editable().map_err(|why| Failure::refused(format!("this change can't be written: {why}")))?;
     let around = Around::ask(setup, &account, &[&today, &after]).await;
     let said = around.with_context(|context| {
         if !json {

@@ -134,3 +134,32 @@ fn form_closes_after_its_mint_when_the_email_arrives_meanwhile() {
     assert_eq!(screen.app.place(), Place::Shelf);
     assert!(!screen.app.shared.workspace.has_draft(DEPLOYER));
 }
+
+#[test]
+fn grant_under_a_condition_is_staged_when_the_email_arrives_before_googles_check() {
+    for email_is_open in [false, true] {
+        let mut screen = Screen::ready();
+        if email_is_open {
+            let by_email = open(&mut screen, DEPLOYER);
+            screen.reply(by_email, details(DEPLOYER));
+            screen.keys("p");
+            let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+            screen.reply(req, Ok(Reply::from(policy("A", &["user:a@example.com"]))));
+        }
+        let by_id = open(&mut screen, ID);
+        screen.keys("p");
+        let req = screen.asked(|call| matches!(call, Call::GetPolicy { .. }));
+        screen.reply(req, Ok(Reply::from(policy("A", &["user:a@example.com"]))));
+        screen.keys("a").typed("user:new@example.com").keys("tab tab tab").typed(r#"resource.name == "x""#);
+        screen.keys("tab").typed("mine").keys("ctrl-s");
+        let lint = screen.asked(|call| matches!(call, Call::LintCondition { .. }));
+        screen.reply(by_id, details(DEPLOYER));
+        screen.reply(lint, Ok(Reply::Lints(Box::default())));
+        assert_eq!(
+            members(&screen, DEPLOYER),
+            ["user:new@example.com"],
+            "{email_is_open}: {}",
+            screen.notice()
+        );
+    }
+}

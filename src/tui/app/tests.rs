@@ -366,6 +366,35 @@ fn an_account_can_be_opened_by_name_where_listing_is_denied() {
 }
 
 #[test]
+fn an_account_of_googles_own_is_not_opened_and_the_reason_is_shown() {
+    let agent = "service-8150@gcp-sa-eventarc.iam.gserviceaccount.com";
+    let mut screen = Screen::ready();
+    screen.keys("/").typed(agent).keys("enter enter");
+    assert!(screen.notice().contains("belongs to Google"), "{}", screen.notice());
+    screen.app.shared.remembered.accounts = vec![agent.to_owned()];
+    screen.keys("esc A").typed("eventarc").keys("enter");
+    assert!(screen.notice().contains("belongs to Google"), "{}", screen.notice());
+    assert_eq!(screen.app.shared.workspace.opened, None);
+    screen.keys("esc enter t a tab tab").typed("service-8150@compute-system").keys("ctrl-s");
+    assert!(
+        !screen.effects.iter().any(|effect| matches!(effect, Effect::Call { call: Call::Mint { .. }, .. }))
+    );
+}
+
+#[test]
+fn accounts_of_a_domains_project_are_found_and_opened_by_their_short_form() {
+    let mut screen = Screen::with(start());
+    let req = screen.asked(|call| matches!(call, Call::ListAccounts { .. }));
+    let email = "mail@till.example.org.iam.gserviceaccount.com";
+    let (part, owner) = (Part::Accounts(vec![Account::named(email)]), Owner::Pane(PaneId::Accounts));
+    screen.send(Msg::Part { req, owner, part });
+    screen.keys("/").typed("example.org:till").keys("enter");
+    assert_eq!(screen.app.panes.accounts.selected().map(|account| account.email.as_str()), Some(email));
+    screen.keys("enter");
+    assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(email));
+}
+
+#[test]
 fn a_deep_link_opens_its_account_and_pane_and_acts_on_nothing() {
     let start = Start { account: Some(DEPLOYER.into()), pane: Some(PaneId::Mint), ..start() };
     let screen = Screen::with(start);

@@ -232,7 +232,7 @@ impl Accounts {
         // Nothing matches, but the typed text may name an account.
         match account::parse(self.input.text()) {
             Ok(name) => cx.intend(Intent::OpenAccount(name)),
-            Err(_) if cx.shared.session.caller.value().is_none() => {}
+            Err(_) if self.input.text().is_empty() && cx.shared.session.caller.value().is_none() => {}
             Err(_) if self.input.text().is_empty() => {
                 cx.intend(Intent::Open(Overlay::account_by_name(&self.names(), cx.shared)))
             }

@@ -111,11 +111,13 @@ fn is_label(key: &str) -> bool {
     key.chars().count() <= 63 && key.starts_with(char::is_alphabetic) && key.chars().all(may)
 }
 
-/// Google's ids have six characters at least; a world's may have less. Those of a domain have it before a colon.
+/// Google's ids have six characters at least; a world's may have less. Those of a domain have it before a colon, and so
+/// have those of another universe with its prefix.
 fn is_project_id(id: &str) -> bool {
     let (domain, id) = id.split_once(':').map_or((None, id), |(domain, id)| (Some(domain), id));
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    domain.is_none_or(is_domain)
+    let is_prefix = |text: &str| !text.is_empty() && text.chars().all(plain) && !text.ends_with('-');
+    domain.is_none_or(|domain| is_domain(domain) || is_prefix(domain))
         && id.len() <= 30
         && id.chars().all(plain)
         && id.starts_with(|c: char| c.is_ascii_lowercase())
@@ -279,6 +281,7 @@ mod tests {
     #[test]
     fn what_cannot_be_a_name_or_is_there_twice_is_named_by_its_field() {
         assert_eq!(problem("/projects", json!({"id": "example.com:shop-2", "number": 4})), "");
+        assert_eq!(problem("/projects", json!({"id": "eu0:shop-prod", "number": 4})), "");
         let key = |change: Value| {
             let mut key = json!({"created": "2026-01-01T00:00:00Z"});
             key.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
