@@ -40,6 +40,13 @@ impl CredentialsType for Machine {
         metadata_errors::REMEDY.to_owned()
     }
 
+    /// On GKE, IAM's denial is about the Kubernetes service account, so nothing of this machine helps.
+    fn next_step(&self, error: &ApiError, _: &Source) -> Option<String> {
+        let refusal = error.refusal.as_deref()?;
+        let of_iam = refusal.is_iam_denial() && refusal.names_kubernetes();
+        of_iam.then(|| error.next()).flatten()
+    }
+
     fn grant<'a>(&'a self, http: &'a Http) -> BoxFuture<'a, Result<Granted, ApiError>> {
         Box::pin(grant(http))
     }
@@ -70,11 +77,13 @@ async fn grant(http: &Http) -> Result<Granted, ApiError> {
     let account = account.map_err(|error| metadata_errors::caller(error, Presence::No, hosting))?;
     let account: Account = decode(&account.body, endpoints::name(Service::Metadata))?;
     let scopes = vec![("scopes", key::SCOPE.to_owned())];
-    let answer = http.send(&asked("token", scopes, "metadata.token"), None).await;
-    let answer = answer.map_err(|error| metadata_errors::caller(error, Presence::Yes, hosting))?;
-    let answer: TokenAnswer = decode(&answer.body, endpoints::name(Service::Metadata))?;
     let from = endpoints::name(Service::Metadata);
     let principal = (!account.email.is_empty()).then(|| handed_out::name(account.email, from)).transpose()?;
+    let mut ask = asked("token", scopes, "metadata.token");
+    ask.asked.resource = principal.clone().unwrap_or_default();
+    let answer = http.send(&ask, None).await;
+    let answer = answer.map_err(|error| metadata_errors::caller(error, Presence::Yes, hosting))?;
+    let answer: TokenAnswer = decode(&answer.body, from)?;
     Ok(Granted {
         // What the machine was made with; what was asked for may have been ignored.
         scopes: handed_out::names(account.scopes.iter().map(String::as_str), from)?,

@@ -1,8 +1,13 @@
 //! Answers of the services that minted credentials are used with, as people paste them: Cloud Run's page, Cloud
 //! Storage's XML, a line from Identity-Aware Proxy, an API gateway's JSON. None of them has the form of an API error.
 
+use std::collections::BTreeMap;
+
 use super::{ApiError, ErrorKind, error::plain, web_page};
-use crate::model::denial::{Answerer, CalledService, Refusal, RequestContext};
+use crate::model::{
+    denial::{Answerer, CalledService, Refusal, RequestContext},
+    jwt::wanted_at,
+};
 
 /// The denial in a text; `None` if it isn't from such a service.
 pub(super) fn find(written: &str) -> Option<ApiError> {
@@ -16,7 +21,85 @@ pub(super) fn find(written: &str) -> Option<ApiError> {
         _ => ErrorKind::Denied,
     };
     refusal.complete();
+    if refusal.asked.service == CalledService::Run.name()
+        && let Some(audience) = addresses(written).find_map(wanted_at)
+    {
+        if audience.contains(".cloudfunctions.net") {
+            refusal.asked.service = CalledService::Function.name().to_owned();
+        }
+        refusal.asked.resource = plain(&audience);
+    }
     Some(ApiError::refused(kind, refusal))
+}
+
+/// The addresses in a text.
+fn addresses(written: &str) -> impl Iterator<Item = &str> {
+    const MOST: usize = 64;
+    written.match_indices("https://").take(MOST).map(|(at, _)| {
+        let rest = &written[at..];
+        let end = rest.find(|c: char| c.is_whitespace() || "\"'<>`,;)]}".contains(c)).unwrap_or(rest.len());
+        rest[..end].trim_end_matches([':', '.'])
+    })
+}
+
+/// A status from an address of Cloud Run's, of a function's or of a container registry's, for texts that say nothing else:
+/// `401 Client Error: Unauthorized for url: https://…`.
+pub(super) fn by_address(written: &str) -> Option<ApiError> {
+    let lines = written.lines().filter(|line| line.len() < 4_096 && line.contains("https://"));
+    lines.filter_map(|line| Some((line, denied_status(line)?))).find_map(|(line, status)| {
+        let kind = if status == 401 { ErrorKind::Credentials } else { ErrorKind::Denied };
+        if let Some(refusal) = addresses(line).find_map(|address| registry(address, status)) {
+            return Some(ApiError::refused(kind, Refusal { message: plain(line), ..refusal }));
+        }
+        let audience = addresses(line).find_map(wanted_at)?;
+        let function = audience.contains(".cloudfunctions.net");
+        let service = if function { CalledService::Function } else { CalledService::Run };
+        let mut refusal = refused(service, status, "");
+        refusal.asked.resource = plain(&audience);
+        Some(ApiError::refused(kind, refusal))
+    })
+}
+
+/// `401 Unauthorized`, `403 Forbidden` or `403 Client Error` in a line.
+fn denied_status(line: &str) -> Option<u16> {
+    let says = |words: &[&str]| words.iter().any(|words| line.contains(words));
+    match line {
+        _ if says(&["401 Unauthorized", "401 Client Error", "status code 401", "status 401"]) => Some(401),
+        _ if says(&["403 Forbidden", "403 Client Error", "status code 403", "status 403"]) => Some(403),
+        _ => None,
+    }
+}
+
+/// What a container registry refuses, by the address of its token: `https://REGION-docker.pkg.dev/v2/token?scope=…`.
+fn registry(address: &str, status: u16) -> Option<Refusal> {
+    let (host, query) = address.strip_prefix("https://")?.split_once("/v2/")?;
+    let location = host.strip_suffix("-docker.pkg.dev");
+    if location.is_none() && host != "gcr.io" && !host.ends_with(".gcr.io") {
+        return None;
+    }
+    // `scope=repository%3APROJECT%2FREPOSITORY%2FIMAGE%3Apull`, or the path of an image.
+    let query = query.replace("%3A", ":").replace("%2F", "/");
+    let path = query.split_once("repository:").map_or(query.as_str(), |(_, path)| path);
+    let mut parts = path.split([':', '/', '&']);
+    let (project, repository) = (parts.next()?, parts.next()?);
+    let resource = location.map(|it| format!("projects/{project}/locations/{it}/repositories/{repository}"));
+    let push = query.contains(":push") || query.contains("push,");
+    let permission = match push {
+        true => "artifactregistry.repositories.uploadArtifacts",
+        false => "artifactregistry.repositories.downloadArtifacts",
+    };
+    let code = if status == 401 { "UNAUTHENTICATED" } else { "PERMISSION_DENIED" };
+    Some(Refusal {
+        status,
+        code: code.to_owned(),
+        asked: RequestContext {
+            service: "artifactregistry.googleapis.com".to_owned(),
+            resource: plain(&resource.unwrap_or_default()),
+            permission: Some(permission.into()),
+            ..RequestContext::default()
+        },
+        ..Refusal::default()
+    })
 }
 
 fn refused(service: CalledService, status: u16, message: &str) -> Refusal {
@@ -42,7 +125,10 @@ fn storage(written: &str) -> Option<Refusal> {
     {
         return None;
     }
-    let message = element("Details").or(element("Message")).unwrap_or_default();
+    let mut message = element("Details").or(element("Message")).unwrap_or_default().to_owned();
+    if let Some(name) = element("ParameterName") {
+        message = format!("{}: {name}", message.trim_end_matches('.'));
+    }
     let status = match code {
         "ExpiredToken" | "AuthenticationRequired" | "InvalidArgument" | "MalformedSecurityHeader" => 400,
         code if code.starts_with("NoSuch") => 404,
@@ -50,8 +136,11 @@ fn storage(written: &str) -> Option<Refusal> {
         "ServiceUnavailable" | "SlowDown" => 503,
         _ => 403,
     };
-    let refusal =
-        Refusal { reason: Some(code.to_owned()), ..refused(CalledService::Storage, status, message) };
+    let mut refusal =
+        Refusal { reason: Some(code.to_owned()), ..refused(CalledService::Storage, status, &message) };
+    if let Some(request) = element("CanonicalRequest").or(element("StringToSign")) {
+        refusal.metadata = seen(request);
+    }
     // `sa@p.iam.gserviceaccount.com does not have storage.objects.get access to …`: the credential isn't at fault.
     let missing = message.split_once("does not have ").and_then(|(_, rest)| rest.split_once(" access"));
     let missing = missing.map(|(permission, _)| permission).filter(|name| name.split('.').count() > 2);
@@ -73,9 +162,42 @@ fn storage(written: &str) -> Option<Refusal> {
     })
 }
 
-/// `Invalid IAP credentials: JWT signature is invalid`
+/// What Cloud Storage got, by the request that it signed itself to compare: the method and path, the signed headers and
+/// the account. V4 names all of these; V2 begins with the method and has the path last.
+fn seen(request: &str) -> BTreeMap<String, String> {
+    let lines: Vec<&str> = request.lines().map(str::trim).collect();
+    let method = lines.first().copied().filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase()));
+    let Some(method) = method.filter(|name| !name.is_empty()) else { return BTreeMap::new() };
+    let path = lines.iter().rev().chain(lines.get(1)).find(|line| line.starts_with('/'));
+    let header = |line: &&&str| {
+        let name = line.split_once(':').map_or("", |(name, _)| name);
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_0123456789".contains(&byte))
+    };
+    let headers: Vec<&str> = lines.iter().skip(1).filter(header).copied().collect();
+    let account = request.split_once("X-Goog-Credential=").map(|(_, rest)| rest.replace("%40", "@"));
+    let account = account.and_then(|rest| Some(rest.split(['%', '/', '&']).next()?.to_owned()));
+    let values = [
+        ("method", Some(method.to_owned())),
+        ("path", path.map(|path| (*path).to_owned())),
+        ("headers", Some(headers.join(", ")).filter(|headers| !headers.is_empty())),
+        ("email", account.filter(|email| email.contains('@'))),
+    ];
+    values.into_iter().filter_map(|(name, value)| Some((name.to_owned(), plain(&value?)))).collect()
+}
+
+/// `Invalid IAP credentials: JWT signature is invalid`, and its page for accounts that aren't allowed.
 fn iap(written: &str) -> Option<Refusal> {
     const BEFORE: &str = "Invalid IAP credentials";
+    const PAGE: [&str; 2] = ["x-goog-iap-generated-response", "Identity-Aware Proxy"];
+    const NO_ACCESS: [&str; 3] = ["You don't have access", "You don&#39;t have access", "Access denied"];
+    let denied = NO_ACCESS.iter().find(|words| written.contains(*words));
+    if let Some(words) =
+        denied.filter(|_| PAGE.iter().any(|of| written.contains(of)) && !written.contains(BEFORE))
+    {
+        let said = written.split(['<', '>', '\n']).find(|part| part.contains(".gserviceaccount.com"));
+        return Some(refused(CalledService::Iap, 403, said.unwrap_or(words)));
+    }
     let line = written.lines().find(|line| line.contains(BEFORE))?;
     let words = line.split_once(BEFORE).map_or("", |(_, rest)| rest).trim_start_matches([':', ' ']);
     Some(refused(CalledService::Iap, 401, words.split('<').next().unwrap_or_default()))
@@ -135,6 +257,12 @@ fn run(written: &str) -> Option<Refusal> {
 /// Cloud Run's page, with the reason from a header before it.
 fn page(written: &str) -> Option<Refusal> {
     let Some(page) = web_page::find(written) else { return run(written) };
+    // The metadata server's page, by the header that it misses.
+    if page.words.contains("Metadata-Flavor") {
+        let refusal =
+            Refusal { by: Answerer::Library, status: page.status, message: page.words, ..Refusal::default() };
+        return Some(refusal);
+    }
     let header = |name: &str| {
         let (_, rest) = written.split_once(name)?;
         rest.split_once('"').map(|(value, _)| value)

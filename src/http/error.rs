@@ -299,6 +299,12 @@ fn rpc_status(error: &serde_json::Map<String, Value>) -> Facts {
                 let first = list(detail.get("violations")).next();
                 refusal.violation = first.and_then(|violation| text(violation.get("type")));
                 let words = first.and_then(|violation| text(violation.get("description")));
+                // `projects/p/serviceAccounts/a@b?configvalue=…`, `orgpolicy:projects/p`
+                let subject = first.and_then(|violation| text(violation.get("subject"))).unwrap_or_default();
+                let subject = subject.strip_prefix("orgpolicy:").unwrap_or(&subject).split('?').next();
+                if let Some(name) = subject.filter(|name| name.starts_with("projects/")) {
+                    refusal.metadata.entry("resource".to_owned()).or_insert(name.to_owned());
+                }
                 refusal.violator = words.clone().filter(|words| *words != refusal.message);
                 if refusal.violation.as_deref() == Some("VPC_SERVICE_CONTROLS")
                     && let Some(uid) = words

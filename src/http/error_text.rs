@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     http::{
-        ApiError, ErrorKind, called_answer,
+        ApiError, ErrorKind, audit_entry, called_answer,
         error::{CODES, plain, text},
         error_words::{self, Words},
         loose_json,
@@ -35,8 +35,12 @@ pub fn find(written: &str) -> Option<ApiError> {
     for level in &levels {
         found.read(level, 0);
     }
+    if found.errors.is_empty() {
+        found.errors.extend(levels.first().and_then(|level| audit_entry::in_yaml(level)));
+    }
     levels.extend(std::mem::take(&mut found.texts));
-    if let Some(error) = levels.iter().find_map(|level| called_answer::find(level)) {
+    let called = levels.iter().filter_map(|level| called_answer::find(level));
+    if let Some(error) = called.min_by_key(|error| error.message.matches('\\').count()) {
         return Some(error);
     }
     let words = error_words::read(&levels);
@@ -54,7 +58,7 @@ pub fn find(written: &str) -> Option<ApiError> {
             found.into_error(&levels)
         }
         (None, Some(words)) => in_words(words, &found.details, &levels),
-        (None, None) => return None,
+        (None, None) => return levels.iter().find_map(|level| called_answer::by_address(level)),
     };
     if let Some(refusal) = &mut error.refusal {
         error_words::add_context(&levels, refusal);
@@ -64,14 +68,14 @@ pub fn find(written: &str) -> Option<ApiError> {
 }
 
 /// An error in one of Google's forms, or ours.
-struct Structured {
+pub(super) struct Structured {
     /// How much it says.
-    weight: usize,
+    pub(super) weight: usize,
     /// As an API or the token endpoint answers it.
-    body: Value,
-    status: Option<u16>,
-    asked: RequestContext,
-    principal: Option<String>,
+    pub(super) body: Value,
+    pub(super) status: Option<u16>,
+    pub(super) asked: RequestContext,
+    pub(super) principal: Option<String>,
 }
 
 impl Structured {
@@ -146,7 +150,7 @@ fn structured(map: &Map<String, Value>) -> Option<Structured> {
         let number = value.and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
         number.and_then(|code| u16::try_from(code).ok()).filter(|code| (400..600).contains(code))
     };
-    if let Some(found) = audit(map) {
+    if let Some(found) = audit_entry::read(map) {
         return Some(found);
     }
     let plain = |weight, body, status| {
@@ -169,18 +173,20 @@ fn structured(map: &Map<String, Value>) -> Option<Structured> {
     }
     // A bare google.rpc.Status: its code is gRPC's, so the name decides.
     let says = map.get("message").is_some_and(Value::is_string);
-    let canonical =
-        |value: &Value| value.as_str().is_some_and(|name| CODES.iter().any(|(_, code, _)| *code == name));
-    let coded = map.get("status").is_some_and(canonical)
-        || map
-            .get("code")
-            .is_some_and(|code| code.is_u64() || canonical(code) || number(Some(code)).is_some());
-    if !says || !(coded || details(map) > 0) || map.contains_key("response") {
+    let canonical = |name: &str| map.get(name).and_then(Value::as_str).and_then(error_words::canonical);
+    let code = map.get("code");
+    let coded = canonical("status").or(canonical("code"));
+    let numbered = code.is_some_and(|code| code.is_u64() || number(Some(code)).is_some());
+    if !says || !(coded.is_some() || numbered || details(map) > 0) || map.contains_key("response") {
         return None;
     }
-    let named = map.get("code").and_then(Value::as_u64).and_then(by_number);
-    let status = number(map.get("code")).or(named.map(|(_, status)| status));
+    let named = code.and_then(Value::as_u64).and_then(by_number).or(canonical("code"));
+    let status = number(code).or(named.map(|(_, status)| status));
     let mut error = map.clone();
+    if let Some(details) = error.get_mut("details").and_then(Value::as_array_mut) {
+        let typed = details.iter().map(|it| it.as_object().and_then(detail).unwrap_or_else(|| it.clone()));
+        *details = typed.collect();
+    }
     if let Some((name, _)) = named {
         error.entry("status").or_insert(name.into());
     }
@@ -188,46 +194,8 @@ fn structured(map: &Map<String, Value>) -> Option<Structured> {
 }
 
 /// The canonical code with gRPC's number.
-fn by_number(number: u64) -> Option<(&'static str, u16)> {
+pub(super) fn by_number(number: u64) -> Option<(&'static str, u16)> {
     CODES.iter().find(|(code, ..)| *code == number).map(|(_, name, status)| (*name, *status))
-}
-
-/// An entry of the audit log: its code is gRPC's, and it names caller, account and permission.
-fn audit(map: &Map<String, Value>) -> Option<Structured> {
-    let says = |name: &str| map.get(name).and_then(Value::as_str).unwrap_or_default();
-    let by = map.get("authenticationInfo").and_then(Value::as_object);
-    let error = map.get("status").and_then(Value::as_object)?;
-    let (code, status) = error.get("code").and_then(Value::as_u64).and_then(by_number)?;
-    if says("methodName").is_empty() && by.is_none() {
-        return None;
-    }
-    let denied = map.get("authorizationInfo").and_then(Value::as_array).into_iter().flatten();
-    let mut denied = denied.filter(|info| info.get("granted").and_then(Value::as_bool) != Some(true));
-    let denied = denied.next();
-    let of = |name: &str| denied.and_then(|info| info.get(name)).and_then(Value::as_str);
-    let requested = map.get("request").and_then(|request| request.get("name")).and_then(Value::as_str);
-    let resource = requested.or(of("resource")).unwrap_or_else(|| says("resourceName"));
-    let mut metadata = Map::new();
-    if let Some(name) = of("permission") {
-        metadata.insert("permission".to_owned(), name.into());
-    }
-    let mut details: Vec<Value> = error.get("details").and_then(Value::as_array).cloned().unwrap_or_default();
-    if details.is_empty() && !metadata.is_empty() {
-        let kind = "type.googleapis.com/google.rpc.ErrorInfo";
-        details.push(json!({ "@type": kind, "metadata": metadata }));
-    }
-    let who = ["principalSubject", "principalEmail"].iter().find_map(|name| by?.get(*name)?.as_str());
-    let who = who.and_then(|who| crate::model::denial::as_member(who.trim_start_matches("serviceAccount:")));
-    let account = resource.rsplit('/').next().filter(|name| name.contains('@'));
-    let asked = RequestContext {
-        service: plain(says("serviceName")),
-        resource: plain(account.unwrap_or(resource)),
-        permission: error_words::permission_of(says("methodName")).map(Into::into),
-        ..RequestContext::default()
-    };
-    let message = error.get("message").cloned().unwrap_or_default();
-    let body = json!({"error": {"code": status, "status": code, "message": message, "details": details}});
-    Some(Structured { weight: 10, body, status: Some(status), asked, principal: who })
 }
 
 /// A detail of an error, as such or as google-api-core prints it.

@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::error::{CODES, plain};
 use crate::model::denial::{
-    Refusal, as_member, denies, is_known_sentence, is_of_a_library, library_sentence, permission_in,
-    principal_in, refuses_an_exchange, resource_in,
+    KUBERNETES, Refusal, as_member, denies, implied_permission, is_known_sentence, is_of_a_library,
+    library_sentence, permission_in, principal_in, refuses_an_exchange, resource_in, short_account_in,
 };
 
 /// OAuth's codes of the token endpoint and the Security Token Service. They come with 400 or 401, but the text doesn't
@@ -68,7 +68,7 @@ pub(super) fn read(texts: &[String]) -> Option<Words> {
         }
     }
     let (_, line, text) = best?;
-    let code = code(line).or_else(|| code(text));
+    let code = code(line).or_else(|| code(text)).or_else(|| says_not_found(line));
     let oauth = OAUTH
         .iter()
         .copied()
@@ -92,11 +92,19 @@ fn bounded(line: &str) -> &str {
     &line[..end]
 }
 
+/// BigQuery's `Not found: Table acme:sales.orders`, which has no code in front of it.
+fn says_not_found(line: &str) -> Option<(&'static str, u16)> {
+    let (_, rest) = line.split_once("Not found: ")?;
+    let of_these = ["Dataset ", "Table ", "Project ", "Job ", "Routine ", "Model "];
+    of_these.iter().any(|kind| rest.starts_with(kind)).then_some(("NOT_FOUND", 404))
+}
+
 /// How much a line says about why a call failed; 0 for nothing.
 fn weight(line: &str) -> usize {
     let known = if is_known_sentence(line) || refuses_an_exchange(line) { 8 } else { 0 };
     let denied = if denies(line) { 4 } else { 0 };
-    let coded = if code(line).is_some() || OAUTH.iter().any(|code| line.contains(code)) { 4 } else { 0 };
+    let coded = code(line).or(says_not_found(line)).is_some();
+    let coded = if coded || OAUTH.iter().any(|code| line.contains(code)) { 4 } else { 0 };
     let library = if is_of_a_library(line) { 3 } else { 0 };
     let stated = if says_status(line) && status(line).is_some() { 2 } else { 0 };
     let weight = known + denied + coded + library + stated;
@@ -105,8 +113,9 @@ fn weight(line: &str) -> usize {
 }
 
 /// What stands before a message in a line.
-const BEFORE: [&str; 14] = [
+const BEFORE: [&str; 15] = [
     "message=[",
+    "message=",
     "desc = ",
     "details = \"",
     "Detail=\"",
@@ -134,6 +143,12 @@ fn message(line: &str, oauth: Option<&str>) -> String {
         if let Some(at) = line.find(before) {
             follows(at + before.len());
         }
+    }
+    // `ERROR: (gcloud.run.deploy) `
+    if let Some(at) = line.find("(gcloud.")
+        && let Some(end) = line[at..].find(") ")
+    {
+        follows(at + end + 2);
     }
     for (_, name, _) in CODES {
         for (at, _) in line.match_indices(name).take(TRIES) {
@@ -197,6 +212,8 @@ fn ended(message: &str) -> &str {
         "\", grpc_status",
         " More details:",
         " Details:",
+        ", forbidden: provider=",
+        "; reason: ",
     ] {
         end = end.min(message.find(mark).unwrap_or(end));
     }
@@ -234,10 +251,12 @@ fn older_reason(message: &mut String) -> Option<String> {
     let (before, last) = message.rsplit_once(", ")?;
     let word = last.trim_end_matches('.');
     let fits = (5..40).contains(&word.len())
-        && word.bytes().all(|byte| byte.is_ascii_alphabetic())
-        && word.starts_with(|c: char| c.is_ascii_lowercase())
+        && (word.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && word.starts_with(|c: char| c.is_ascii_lowercase())
+            || word.contains('_') && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'))
         && before.ends_with(['.', ')', '\'', '"', '!', '?'])
-        || ["forbidden", "badRequest", "notFound", "conflict"].contains(&word);
+        || ["forbidden", "badRequest", "notFound", "conflict", "SERVICE_ACCOUNT_ACCESS_DENIED"]
+            .contains(&word);
     let reason = fits.then(|| word.to_owned())?;
     message.truncate(before.len());
     (reason != "forbidden" && reason != "badRequest").then_some(reason)
@@ -288,7 +307,7 @@ pub(super) fn status(text: &str) -> Option<u16> {
 /// Whether a number in the text is certainly a status, written as libraries and curl write it.
 fn says_status(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 ", "exception: 4"]
+    ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 ", "exception: 4", "exception: 5"]
         .iter()
         .any(|before| lower.contains(before))
 }
@@ -319,6 +338,16 @@ pub(super) fn code(text: &str) -> Option<(&'static str, u16)> {
         .iter()
         .find(|(_, name, _)| stands(name))
         .or_else(|| CODES.iter().find(|(_, name, _)| spelled(name)));
+    found.map(|(_, name, status)| (*name, *status))
+}
+
+/// The canonical code that a word is, also as libraries spell it (`PermissionDenied`).
+pub(super) fn canonical(word: &str) -> Option<(&'static str, u16)> {
+    let same = |name: &str| {
+        let plain = name.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase());
+        plain.eq(word.bytes().filter(|byte| *byte != b'_').map(|byte| byte.to_ascii_lowercase()))
+    };
+    let found = CODES.iter().find(|(_, name, _)| word.starts_with(char::is_uppercase) && same(name));
     found.map(|(_, name, status)| (*name, *status))
 }
 
@@ -404,35 +433,46 @@ pub(super) fn add_context(texts: &[String], refusal: &mut Refusal) {
     let services = ["iamcredentials", "sts", "cloudresourcemanager", "serviceusage", "oauth2", "iam"];
     let service = || {
         let hosts = services.iter().map(|name| format!("{name}.googleapis.com"));
-        hosts.into_iter().find(|host| texts.iter().any(|text| text.contains(host)))
+        // `principal://iam.googleapis.com/…` names no service.
+        let called = |before: &str| !before.ends_with("//") || before.ends_with("s://");
+        let named =
+            |text: &String, host: &String| text.match_indices(host).any(|(at, _)| called(&text[..at]));
+        hosts.into_iter().find(|host| texts.iter().any(|text| named(text, host)))
     };
     if refusal.asked.service.is_empty() && refusal.by == crate::model::denial::Answerer::Api {
         let other = || texts.iter().find_map(|text| api_host(text));
         refusal.asked.service = service().or_else(other).unwrap_or_default();
     }
     if refusal.asked.resource.is_empty() || refusal.asked.resource.contains("serviceAccounts/") {
-        let target = texts.iter().find_map(|text| target(text)).map(plain);
+        let short = || texts.iter().flat_map(|text| text.lines()).find_map(short_account_in);
+        let target = texts.iter().find_map(|text| target(text)).map(plain).or_else(short);
         refusal.asked.resource = target.unwrap_or_else(|| std::mem::take(&mut refusal.asked.resource));
     }
+    let lines = || texts.iter().flat_map(|text| text.lines()).map(bounded);
     if refusal.status == 403 && refusal.permission().is_none() && refusal.reason.is_none() {
         let impersonates = |text: &String| IMPERSONATION.iter().any(|words| text.contains(words));
         let by_method = texts.iter().find_map(|text| permission_of(text));
         let by_words = texts.iter().any(impersonates).then_some("iam.serviceAccounts.getAccessToken");
-        let in_text =
-            || texts.iter().find_map(|text| text.lines().find_map(|line| permission_in(bounded(line))));
+        let implied = || lines().filter(|line| denies(line)).find_map(implied_permission);
+        let in_text = || lines().find_map(permission_in).map(|name| plain(name).into());
+        refusal.asked.permission = by_method.or(by_words).map(Into::into);
         refusal.asked.permission =
-            by_method.or(by_words).map(Into::into).or_else(|| in_text().map(|name| plain(name).into()));
+            refusal.asked.permission.take().or_else(|| implied().map(Into::into)).or_else(in_text);
     }
-    let lines = || {
-        texts
-            .iter()
-            .flat_map(|text| text.lines())
-            .map(bounded)
-            .filter(|line| line.contains('@') || line.contains("principal"))
-    };
+    refusal.asked.by_gcloud = texts.iter().any(|text| {
+        ["(gcloud.", "gcloud crashed (", "$ gcloud auth login"].iter().any(|words| text.contains(words))
+    });
+    let lines = || lines().filter(|line| line.contains('@') || line.contains("principal"));
     // GKE's metadata server passes on what IAM said to the Kubernetes service account.
-    if refusal.principal.is_none() && texts.iter().any(|text| text.contains("IAM returned 403")) {
-        refusal.principal = Some("serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]".to_owned());
+    if refusal.principal.is_none() && texts.iter().any(|text| text.contains("IAM returned 40")) {
+        refusal.principal = Some(KUBERNETES.to_owned());
+    }
+    // The action of GitHub's that logs in with a provider says so.
+    if refusal.principal.is_none()
+        && refusal.permission() == Some("iam.serviceAccounts.getAccessToken")
+        && texts.iter().any(|text| text.contains("Google Cloud access token for "))
+    {
+        refusal.principal = Some(GITHUB.to_owned());
     }
     if refusal.principal.is_none() && refusal.status == 403 {
         let by = |line: &str| {
@@ -443,8 +483,9 @@ pub(super) fn add_context(texts: &[String], refusal: &mut Refusal) {
             lines().find_map(by).or_else(|| lines().filter(|line| denies(line)).find_map(principal_in));
     }
     if refusal.asked.resource.is_empty() && refusal.status == 403 {
-        let found = lines().filter(|line| denies(line)).find_map(resource_in);
-        refusal.asked.resource = found.map(plain).unwrap_or_default();
+        let found = texts.iter().flat_map(|text| text.lines()).map(bounded).filter(|line| denies(line));
+        refusal.asked.resource =
+            found.filter_map(resource_in).next().map(|name| plain(&name)).unwrap_or_default();
     }
     if refusal
         .principal
@@ -454,6 +495,9 @@ pub(super) fn add_context(texts: &[String], refusal: &mut Refusal) {
         refusal.asked.resource.clear();
     }
 }
+
+/// A workflow of GitHub's whose repository isn't known.
+const GITHUB: &str = "principalSet://iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/attribute.repository/OWNER/REPOSITORY";
 
 /// The API whose address stands in a text: `drive.googleapis.com`, also for `www.googleapis.com/drive/`.
 fn api_host(text: &str) -> Option<String> {
@@ -474,7 +518,7 @@ fn api_host(text: &str) -> Option<String> {
 
 /// The account or provider that the call was about, only if the text says so, because many sentences name the caller.
 fn target(text: &str) -> Option<&str> {
-    const BEFORE: [&str; 12] = [
+    const BEFORE: [&str; 13] = [
         "serviceAccounts/",
         "impersonate [",
         "impersonate ",
@@ -487,6 +531,7 @@ fn target(text: &str) -> Option<&str> {
         "//iam.googleapis.com/",
         "target_principal=",
         "Service account ",
+        "iss: ",
     ];
     BEFORE.iter().find_map(|before| {
         text.match_indices(before).take(8).find_map(|(at, _)| {
@@ -494,15 +539,18 @@ fn target(text: &str) -> Option<&str> {
             let end = rest
                 .find(|c: char| !(c.is_ascii_alphanumeric() || "-_.@/".contains(c)))
                 .unwrap_or(rest.len());
-            let name = rest[..end].trim_end_matches(['.', '/']);
-            let account = name.contains('@') && name.ends_with("gserviceaccount.com") && !name.contains('/');
-            let provider = *before == "//iam.googleapis.com/" && name.contains("/workloadIdentityPools/");
+            let whole = rest[..end].trim_end_matches(['.', '/']);
+            let provider = *before == "//iam.googleapis.com/" && whole.contains("/workloadIdentityPools/");
+            let name = if provider { whole } else { whole.split('/').next().unwrap_or_default() };
+            let account = name.contains('@') && name.ends_with("gserviceaccount.com");
             // `the service account a@b does not have …` names who lacks it.
             let lacks = ["does not have", "doesn't have", "lacks", "must have", "needs"];
-            let lacks = lacks.iter().any(|verb| {
-                rest[end..].trim_start_matches(['\'', '"', ' ', '`', ']', ')']).starts_with(verb)
-            });
-            (!lacks && (account || provider)).then_some(name)
+            let after = rest[name.len()..].trim_start_matches(['\'', '"', ' ', '`', ']', ')']);
+            let lacks = lacks.iter().any(|verb| after.starts_with(verb));
+            // `for Revision service account a@b` as well.
+            let runs =
+                text[..at].ends_with("Revision ") || text[..at].ends_with(|c: char| c.is_alphanumeric());
+            (!lacks && !runs && (account || provider)).then_some(name)
         })
     })
 }

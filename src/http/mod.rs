@@ -3,6 +3,7 @@
 //! [`Record`]; the result is an answer or an [`ApiError`]. Nothing here knows who calls or what for.
 
 pub(crate) mod answer;
+mod audit_entry;
 mod called_answer;
 pub(crate) mod clock;
 pub mod endpoints;

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 /// Which question the error answers.
 #[derive(Clone, Copy, PartialEq)]
-enum Of {
+pub(super) enum Of {
     /// IAM Credentials, an access token of the usual lifetime.
     Mint,
     /// The same for two hours.
@@ -66,7 +66,7 @@ fn asked(of: Of) -> RequestContext {
 type Row = (&'static str, u16, Of, &'static str, Cause, &'static str);
 
 #[rustfmt::skip]
-const CATALOGUE: &[Row] = &[
+pub(super) const CATALOGUE: &[Row] = &[
     ("E1", 403, Of::Mint, r#"{"error":{"code":403,"message":"Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).","status":"PERMISSION_DENIED","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"IAM_PERMISSION_DENIED","domain":"iam.googleapis.com","metadata":{"permission":"iam.serviceAccounts.getAccessToken"}}]}}"#, Cause::PermissionMissing, "Service Account Token Creator"),
     ("E1b", 403, Of::Mint, r#"{"error":{"code":403,"message":"The caller does not have permission","status":"PERMISSION_DENIED"}}"#, Cause::PermissionMissing, "Service Account Token Creator"),
     ("E2", 404, Of::Mint, r#"{"error":{"code":404,"message":"Not found; Gaia id not found for email 714722133158-compute@developer.gserviceaccount.com","errors":[{"message":"Not found; Gaia id not found for email 714722133158-compute@developer.gserviceaccount.com","domain":"global","reason":"notFound"}],"status":"NOT_FOUND"}}"#, Cause::NotFoundOrHidden, "Check the name"),

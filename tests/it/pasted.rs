@@ -3,13 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use impersona::{
-    http::error_text,
+    http::{ApiError, error_text},
     model::{
-        denial::Cause,
+        denial::{Cause, RequestContext},
         doctor::{Diagnosis, Examined, Known, StepAction, diagnose},
     },
 };
 use jiff::Timestamp;
+
+use super::denials;
 
 fn explained(text: &str) -> Option<Diagnosis> {
     let error = error_text::find(text)?;
@@ -32,7 +34,10 @@ fn told(diagnosis: &Diagnosis) -> (String, String) {
                 member.as_deref().unwrap_or("MEMBER")
             )
         }
-        _ => step.text.clone(),
+        _ => {
+            let (says, does) = step.for_shell();
+            format!("{}\n{says}\n{}", step.text, does.unwrap_or_default())
+        }
     });
     (said, first.unwrap_or_default())
 }
@@ -156,6 +161,124 @@ fn every_pasted_text_has_its_cause_and_first_step() {
     assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), ROWS.len(), wrong.join("\n"));
 }
 
+/// Errors as people have them, in files by who printed them: `%%% TITLE`, the raw text, `%%=`, and what has to be said of
+/// it, one `NAME: WORDS` a line.
+const FILES: [(&str, &str); 11] = [
+    ("audit", include_str!("pasted/audit.txt")),
+    ("called", include_str!("pasted/called.txt")),
+    ("federation", include_str!("pasted/federation.txt")),
+    ("gcloud", include_str!("pasted/gcloud.txt")),
+    ("libraries", include_str!("pasted/libraries.txt")),
+    ("login", include_str!("pasted/login.txt")),
+    ("logs", include_str!("pasted/logs.txt")),
+    ("metadata", include_str!("pasted/metadata.txt")),
+    ("policies", include_str!("pasted/policies.txt")),
+    ("python", include_str!("pasted/python.txt")),
+    ("terraform", include_str!("pasted/terraform.txt")),
+];
+
+/// A row of these files.
+struct Case {
+    title: String,
+    text: &'static str,
+    expected: Vec<(&'static str, &'static str)>,
+}
+
+fn cases() -> Vec<Case> {
+    let blocks = FILES.iter().flat_map(|(file, text)| {
+        text.strip_prefix("%%% ").unwrap().split("\n%%% ").map(move |block| (file, block))
+    });
+    let case = |(file, block): (&&str, &'static str)| {
+        let (title, rest) = block.split_once('\n').unwrap();
+        let (text, expected) = rest.split_once("\n%%=\n").unwrap();
+        let expected =
+            expected.lines().filter(|line| !line.is_empty()).map(|line| line.split_once(": ").unwrap());
+        Case { title: format!("{file}: {title}"), text, expected: expected.collect() }
+    };
+    blocks.map(case).collect()
+}
+
+/// `permission_missing`
+fn snake(cause: Cause) -> String {
+    let capital =
+        |c: char| if c.is_uppercase() { format!("_{}", c.to_ascii_lowercase()) } else { c.to_string() };
+    format!("{cause:?}").chars().map(capital).collect::<String>().trim_start_matches('_').to_owned()
+}
+
+/// What a row expects and the diagnosis doesn't say.
+fn misses(case: &Case, diagnosis: &Diagnosis) -> Vec<String> {
+    let (said, first) = told(diagnosis);
+    let member = |name: &str| name.split_once(':').map_or(name, |(_, name)| name).to_owned();
+    let fits = |(name, words): &&(&str, &str)| match *name {
+        "cause" => snake(diagnosis.cause) == *words,
+        "says" => said.contains(words),
+        "first" => first.contains(words),
+        "not" => !said.contains(words) && !first.contains(words),
+        "permission" => diagnosis.sentence.contains(words),
+        "role" => first.contains(words),
+        // An account is shown short in the sentence, and whole where it is granted.
+        "resource" => diagnosis.sentence.contains(&format!(" on {words}")) || first.contains(words),
+        "principal" => diagnosis.sentence.contains(&member(words)) && first.contains(words),
+        _ => false,
+    };
+    case.expected.iter().filter(|row| !fits(row)).map(|(name, words)| format!("{name}: {words}")).collect()
+}
+
+#[test]
+fn every_error_in_the_files_is_explained_as_expected() {
+    let cases = cases();
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let Some(diagnosis) = explained(case.text) else {
+            wrong.push(format!("{}: nothing found", case.title));
+            continue;
+        };
+        let misses = misses(case, &diagnosis);
+        if !misses.is_empty() {
+            let (said, first) = told(&diagnosis);
+            wrong.push(format!("{} {misses:?}\n  {:?} {said}\n  {first}", case.title, diagnosis.cause));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(cases.len() + ROWS.len() >= 150, "{}", cases.len());
+}
+
+/// The explorer and the command line explain an answer as it came; the same body pasted has to say the same.
+#[test]
+fn a_body_is_explained_alike_whether_answered_or_pasted() {
+    let texts = cases().into_iter().map(|case| case.text).chain(ROWS.iter().map(|(text, ..)| *text));
+    let catalogue = denials::CATALOGUE.iter().map(|(_, status, _, body, ..)| (*status, *body));
+    let bodies: Vec<(u16, &str)> = texts.filter_map(plain_body).chain(catalogue).collect();
+    let mut wrong = Vec::new();
+    for (status, body) in &bodies {
+        let error = ApiError::from_answer(*status, body.as_bytes(), &RequestContext::default());
+        let nothing = Examined::default();
+        let known = Known { caller: None, examined: &nothing, remedy: None, now: Timestamp::UNIX_EPOCH };
+        let live = diagnose(error.refusal.as_deref().unwrap(), &known);
+        let text = format!("HTTP/1.1 {status} \n\n{body}\n");
+        let pasted = explained(&text);
+        let same = |pasted: &Diagnosis| {
+            (live.cause, &live.sentence, &live.steps) == (pasted.cause, &pasted.sentence, &pasted.steps)
+        };
+        if !pasted.as_ref().is_some_and(same) {
+            let pasted = pasted.as_ref().map(told);
+            wrong.push(format!("{body}\n  live   {:?}\n  pasted {pasted:?}", told(&live)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}\n{}", wrong.len(), bodies.len(), wrong.join("\n"));
+}
+
+/// The status and the body, if a text is nothing but the body of an API or of the token endpoint.
+fn plain_body(text: &'static str) -> Option<(u16, &'static str)> {
+    let value: serde_json::Value = serde_json::from_str(text).ok()?;
+    let status = match value.get("error")? {
+        serde_json::Value::String(code) if code.contains(' ') => return None,
+        serde_json::Value::String(_) => 400,
+        error => u16::try_from(error.get("code")?.as_u64()?).ok()?,
+    };
+    Some((status, text))
+}
+
 type Wrapper = (&'static str, fn(&str) -> String);
 
 /// What tools put around an error.
@@ -214,4 +337,18 @@ fn what_is_printed_around_an_error_changes_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
+}
+
+#[test]
+fn every_error_in_the_files_survives_a_wrapper() {
+    let mut wrong = Vec::new();
+    for (at, case) in cases().iter().enumerate() {
+        let (name, wrap) = WRAPPERS[at % WRAPPERS.len()];
+        let found = explained(&wrap(case.text));
+        let misses = found.as_ref().map(|found| misses(case, found));
+        if misses.as_ref().is_none_or(|misses| !misses.is_empty()) {
+            wrong.push(format!("{} in {name}: {misses:?} {:?}", case.title, found.as_ref().map(told)));
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
 }

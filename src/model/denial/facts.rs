@@ -22,7 +22,7 @@ impl Refusal {
                 ),
             ),
             ("consumer", disabled_in(&message)),
-            ("service", after(&message, &["apis/api/"]).filter(|name| name.ends_with(".com"))),
+            ("service", service_in(&message)),
         ] {
             if let Some(value) = value.filter(|_| !self.metadata.contains_key(key)) {
                 self.metadata.insert(key.to_owned(), value.to_owned());
@@ -34,22 +34,70 @@ impl Refusal {
             let found = values.chain([message.as_str()]).find_map(org_policy::constraint_in);
             self.violation = found.or(self.violation.take());
         }
+        if self.permission().is_none() {
+            self.asked.permission = implied_permission(&message).map(Into::into);
+        }
+        // GKE's metadata server passes on what IAM said to the Kubernetes service account.
+        if self.principal.is_none() && !self.is_mint() && message.contains("IAM returned 40") {
+            self.principal = Some(KUBERNETES.to_owned());
+        }
         if self.principal.is_none() {
             self.principal = principal_in(&message);
         }
         if self.asked.resource.is_empty() {
-            let named = self.metadata.get("resource").map(String::as_str).filter(|name| name.contains('/'));
-            let found = resource_in(&message).or(named).unwrap_or_default();
+            let named = self.metadata.get("resource").filter(|name| name.contains('/'));
+            let found = resource_in(&message).or(named.cloned()).unwrap_or_default();
             self.asked.resource =
-                found.strip_prefix("//cloudresourcemanager.googleapis.com/").unwrap_or(found).to_owned();
+                found.strip_prefix("//cloudresourcemanager.googleapis.com/").unwrap_or(&found).to_owned();
         }
         self.message = message;
     }
 }
 
+/// A Kubernetes service account whose name isn't known.
+pub(crate) const KUBERNETES: &str = "serviceAccount:PROJECT.svc.id.goog[NAMESPACE/NAME]";
+
 /// The project of `has not been used in project 123 before`.
 fn disabled_in(message: &str) -> Option<&str> {
-    after(message, &["has not been used in project ", "is not enabled for project ", "overview?project="])
+    const BEFORE: [&str; 5] = [
+        "has not been used in project ",
+        "is not enabled for project ",
+        "overview?project=",
+        "enable billing on project #",
+        "billing/enable?project=",
+    ];
+    after(message, &BEFORE)
+}
+
+/// Sentences that name what isn't allowed only in words, each with the permission.
+const IMPLIED: [(&str, &str); 8] = [
+    ("permission to query table", "bigquery.tables.getData"),
+    ("does not have access to service account", "iam.serviceAccounts.actAs"),
+    ("iam.serviceAccountUser role on the service account", "iam.serviceAccounts.actAs"),
+    ("ermission denied on secret: ", "secretmanager.versions.access"),
+    ("4033: 'not authorized'", "iap.tunnelInstances.accessViaIAP"),
+    ("IAM policy for project ", "resourcemanager.projects.setIamPolicy"),
+    ("IAM policy for folder ", "resourcemanager.folders.setIamPolicy"),
+    ("IAM policy for organization ", "resourcemanager.organizations.setIamPolicy"),
+];
+
+/// The permission that a denial is about without naming it.
+pub(crate) fn implied_permission(text: &str) -> Option<String> {
+    // `to access projects instance [acme:getIamPolicy]`, as gcloud says it.
+    let instance = text.split_once("projects instance [").and_then(|(_, rest)| rest.split_once(']'));
+    if let Some((_, method)) = instance.and_then(|(instance, _)| instance.split_once(':')) {
+        return Some(format!("resourcemanager.projects.{method}"));
+    }
+    let denied = ["denied", "does not have", "not authorized", "Ask a project owner"];
+    let known = IMPLIED.iter().find(|(words, _)| text.contains(words));
+    known.filter(|_| denied.iter().any(|words| text.contains(words))).map(|(_, name)| (*name).to_owned())
+}
+
+/// The API in the address of the page that enables it, or in `API x.cloud.goog is not enabled for the project`.
+fn service_in(message: &str) -> Option<&str> {
+    let named = || message.split_once(" is not enabled for the project")?.0.rsplit([' ', ':']).next();
+    let plain = |name: &&str| name.contains('.') && !name.contains('/');
+    after(message, &["apis/api/"]).filter(|name| name.ends_with(".com")).or_else(|| named().filter(plain))
 }
 
 /// The word that follows one of these.
@@ -73,7 +121,12 @@ pub(crate) fn permission_in(message: &str) -> Option<&str> {
         let end =
             word.find(|c: char| !(c.is_ascii_alphanumeric() || "._-@/:".contains(c))).unwrap_or(word.len());
         let name = word[..end].trim_end_matches(['.', ':', '-']);
-        if is_permission(name) && !before.is_some_and(|c| c.is_alphanumeric() || "@/._-".contains(c)) {
+        // `spec.template.containers[0]` and `a.b.c()` are a field and a function.
+        let stands = !word[end..].starts_with(['[', '(']) || word[end..].starts_with("(s)");
+        if stands
+            && is_permission(name)
+            && !before.is_some_and(|c| c.is_alphanumeric() || "@/._-]".contains(c))
+        {
             return Some(name);
         }
         rest = &word[end.max(1)..];
@@ -138,16 +191,26 @@ pub(crate) fn principal_in(message: &str) -> Option<String> {
     for verb in VERBS {
         let Some(at) = message.find(verb) else { continue };
         let from = (at.saturating_sub(WINDOW)..=at).find(|at| message.is_char_boundary(*at)).unwrap_or(at);
-        let named =
-            message[from..at].split([' ', '\'', '"', '(', ')', '`', '<', '>', ',']).rev().find_map(as_member);
+        let mut words = message[from..at].split([' ', '\'', '"', '(', ')', '`', '<', '>', ',']).rev();
+        // `Message[a@b does not have …]`
+        let bracketed = |word: &str| as_member(word.rsplit('[').next()?);
+        let named = words.find_map(|word| as_member(word).or_else(|| bracketed(word)));
         if named.is_some() {
             return named;
         }
     }
-    ["authenticated as ", "ermission to service agent ", "ervice agent "]
+    const BEFORE: [&str; 6] = [
+        "authenticated as ",
+        "ermission to service agent ",
+        "ervice agent ",
+        "for Revision service account ",
+        "User: '",
+        "Delegation denied for ",
+    ];
+    BEFORE
         .iter()
         .filter_map(|before| message.split_once(before))
-        .find_map(|(_, rest)| as_member(rest.split([' ', ',', '\n']).next().unwrap_or_default()))
+        .find_map(|(_, rest)| as_member(rest.split([' ', ',', '\n', '\'']).next().unwrap_or_default()))
 }
 
 /// A principal as a policy member: `user:a@b.c`.
@@ -176,10 +239,13 @@ pub(crate) fn as_member(word: &str) -> Option<String> {
 }
 
 /// What the permission is missing on, according to a sentence.
-pub(crate) fn resource_in(message: &str) -> Option<&str> {
-    const BEFORE: [&str; 16] = [
+pub(crate) fn resource_in(message: &str) -> Option<String> {
+    const BEFORE: [&str; 26] = [
+        "found for email ",
         "on service account ",
         "for service account ",
+        "to service account ",
+        "denied on secret: ",
         "denied on resource '",
         "denied on resource ",
         "denied for resource ",
@@ -187,25 +253,77 @@ pub(crate) fn resource_in(message: &str) -> Option<&str> {
         "denied on ",
         "permission for '",
         "permission for ",
+        "permission(s) for ",
         "on resource '",
+        "on resource ",
         "for resource ",
+        "to resource ",
+        "on dataset ",
+        "query table ",
+        "permission on ",
+        "IAM policy for project ",
         "on project ",
         "in project ",
         "to project ",
         "on bucket ",
         "on the resource ",
     ];
+    // `to access serviceAccounts instance [a@b]`, as gcloud says it.
+    if let Some((collection, rest)) = message.split_once(" instance [")
+        && let Some((name, _)) = rest.split_once([']', ':'])
+    {
+        let project = collection.ends_with("projects");
+        return Some(if project { format!("projects/{name}") } else { name.to_owned() });
+    }
+    let found = BEFORE.iter().find_map(|before| {
+        // `Revision service account` doesn't say what something is on.
+        let starts = |at: &usize| !message[..*at].ends_with(|c: char| c.is_alphanumeric());
+        let at = message.find(before).filter(starts)?;
+        resource_at(&message[at + before.len()..])
+    });
+    // `lacks pubsub.topics.publish on projects/p/topics/t`
+    let beside = || {
+        let (_, rest) = message.split_once(permission_in(message)?)?;
+        let rest = rest.trim_start_matches(['\'', '"', '`', ']', ')', ' ']);
+        resource_at(rest.strip_prefix("on ").or_else(|| rest.strip_prefix("for "))?)
+    };
+    found.or_else(beside).map(str::to_owned)
+}
+
+/// The name that a text begins with, if it can be a resource's.
+fn resource_at(text: &str) -> Option<&str> {
     const NO_NAMES: [&str; 12] =
         ["resource", "project", "the", "this", "it", "or", "for", "service", "a", "account", "parent", "at"];
-    BEFORE.iter().find_map(|before| {
-        let (_, rest) = message.split_once(before)?;
-        let rest = rest.trim_start_matches(['\'', '"', '`', '[', '(']);
-        let end = rest.find(|c: char| c.is_whitespace() || "'\"`),;]".contains(c)).unwrap_or(rest.len());
-        let name = rest[..end].trim_end_matches(['.', ':']);
-        let named = name.len() > 2 && !NO_NAMES.contains(&name) && name.contains(['/', '@', '-', '.', '_'])
-            || name.len() > 5 && name.contains(char::is_numeric);
-        (named && !name.starts_with("//iam.googleapis.com/projects/-")).then_some(name)
-    })
+    let text = text.trim_start_matches(['\'', '"', '`', '[', '(', '#']);
+    let end = text.find(|c: char| c.is_whitespace() || "'\"`),;]".contains(c)).unwrap_or(text.len());
+    let name = text[..end].trim_end_matches(['.', ':']);
+    let named = name.len() > 2 && !NO_NAMES.contains(&name) && name.contains(['/', '@', '-', '.', '_'])
+        || name.len() > 5 && name.contains(char::is_numeric);
+    (named && !name.starts_with("//iam.googleapis.com/projects/-")).then_some(name)
+}
+
+/// The account of `service account deployer in project acme`, where only its short name is written.
+pub(crate) fn short_account_in(text: &str) -> Option<String> {
+    const PLACES: [&str; 5] =
+        [" in project ", " within project ", " of project ", " for project ", " does not exist in project "];
+    let at = text.find("ervice account ")?;
+    let named = |text: &str| {
+        let text = text.trim_start_matches(['\'', '"', '`', '[', '(']);
+        let text = text.strip_prefix("projects/").unwrap_or(text);
+        let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).unwrap_or(text.len());
+        let name = &text[..end];
+        let plain = name.starts_with(|c: char| c.is_ascii_lowercase()) && (4..31).contains(&name.len());
+        plain.then(|| name.to_owned())
+    };
+    let after = &text[at + "ervice account ".len()..];
+    let account = named(after)?;
+    let begin = after.find(account.as_str())? + account.len();
+    let (after, near) = (&after[begin..], 60);
+    let place = PLACES.iter().filter_map(|place| Some((after.find(place)?, place))).min()?;
+    let project = named(&after[place.0 + place.1.len()..])?;
+    // `a@b` is whole already, and what comes before the project belongs to the same sentence.
+    (place.0 < near && !after.starts_with(['@', '.', '/']))
+        .then(|| format!("{account}@{project}.iam.gserviceaccount.com"))
 }
 
 #[cfg(test)]
@@ -258,7 +376,7 @@ mod tests {
                 Some("//run.googleapis.com/projects/p/locations/l/services/s"),
             ),
         ] {
-            assert_eq!(resource_in(message), name, "{message}");
+            assert_eq!(resource_in(message).as_deref(), name, "{message}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! other Google service uses these sentences, so they identify such an answer even if nothing else does.
 
 use super::Refusal;
+use crate::model::shell::quote;
 
 /// The part of an exchange that is at fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +112,13 @@ fn has_project_id(refusal: &Refusal) -> bool {
     name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
 }
 
+/// The provider that the exchange was for: `projects/1/locations/global/workloadIdentityPools/a/providers/b`.
+fn provider(refusal: &Refusal) -> Option<&str> {
+    let path =
+        refusal.asked.resource.strip_prefix("//iam.googleapis.com/").unwrap_or(&refusal.asked.resource);
+    (path.starts_with("projects/") && path.contains("/providers/")).then_some(path)
+}
+
 const DESCRIBE: &str = "`gcloud iam workload-identity-pools providers describe`";
 
 /// The sentence and the next step.
@@ -145,12 +153,25 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         ),
         Some(Part::Provider) => (
             "No such workload identity provider, or it or its pool is disabled",
-            "Check the audience in the credentials file (//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER) and that pool and provider are enabled.".to_owned(),
+            match provider(refusal) {
+                Some(path) => format!("Check that it exists and that it and its pool are enabled: `gcloud iam workload-identity-pools providers describe {}`; a deleted one can be restored for 30 days (`undelete`).", quote(path)),
+                None => "Check the audience in the credentials file (//iam.googleapis.com/projects/NUMBER/locations/global/workloadIdentityPools/POOL/providers/PROVIDER) and that pool and provider are enabled.".to_owned(),
+            },
         ),
-        Some(Part::Audience) => (
-            "The external credential was issued for another audience",
-            format!("Request it for the provider's allowed audience, or add its aud to the allowed audiences: {DESCRIBE}."),
-        ),
+        Some(Part::Audience) => {
+            let named = message.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(aud, _)| aud);
+            (
+                "The external credential was issued for another audience",
+                format!(
+                    "Request it for the provider's allowed audience, or add its aud{} to the allowed audiences: {}.",
+                    named.map(|aud| format!(" {aud}")).unwrap_or_default(),
+                    match provider(refusal) {
+                        Some(path) => format!("`gcloud iam workload-identity-pools providers describe {}`", quote(path)),
+                        None => DESCRIBE.to_owned(),
+                    }
+                ),
+            )
+        }
         Some(Part::Issuer) => (
             "The external credential isn't from the issuer that the provider trusts",
             format!("Its iss and the provider's issuer URI must be identical, including a trailing slash: {DESCRIBE}."),

@@ -1,7 +1,7 @@
 //! What client libraries say by themselves: no credentials found, a metadata server that answers otherwise than they
 //! expect, a universe that doesn't fit. No API was asked, so no status says anything.
 
-use super::{Cause, LOGIN, Refusal};
+use super::{Cause, Refusal};
 
 /// A kind of such a sentence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,8 +10,14 @@ pub(super) enum Trouble {
     MetadataMissing,
     /// The metadata server can't be reached.
     MetadataUnreachable,
+    /// The metadata server has a problem of its own.
+    MetadataBusy,
+    /// A request without the header that the metadata server demands.
+    MetadataHeader,
     /// Another answer of the metadata server.
     Metadata,
+    /// A job of GitHub's that can't request an ID token.
+    NoIdToken,
     NoCredentials,
     Universe,
     /// A person has to log in again.
@@ -19,7 +25,9 @@ pub(super) enum Trouble {
 }
 
 /// Phrases that only a kind of these sentences has, in lower case; the first that fits decides.
-const WORDS: [(&str, Trouble); 42] = [
+const WORDS: [(&str, Trouble); 45] = [
+    ("actions_id_token_request_", Trouble::NoIdToken),
+    ("missing metadata-flavor", Trouble::MetadataHeader),
     ("reauthunattended", Trouble::Reauthentication),
     ("cannot prompt during non-interactive execution", Trouble::Reauthentication),
     ("reauthentication is needed", Trouble::Reauthentication),
@@ -35,7 +43,7 @@ const WORDS: [(&str, Trouble); 42] = [
     ("rapt_required", Trouble::Reauthentication),
     ("universe domain", Trouble::Universe),
     ("universe_domain", Trouble::Universe),
-    ("default credentials were not found", Trouble::NoCredentials),
+    ("credentials were not found", Trouble::NoCredentials),
     ("could not automatically determine credentials", Trouble::NoCredentials),
     ("could not find default credentials", Trouble::NoCredentials),
     ("could not load the default credentials", Trouble::NoCredentials),
@@ -61,10 +69,13 @@ const WORDS: [(&str, Trouble); 42] = [
     ("instance/service-accounts", Trouble::Metadata),
     ("compute engine credentials", Trouble::Metadata),
     ("unable to retrieve a token from metadata", Trouble::Metadata),
+    ("could not refresh access token: unsuccessful", Trouble::Metadata),
     ("gke metadata", Trouble::Metadata),
 ];
 
 const MISSING: [&str; 6] = ["not defined", "404", "not found", "notfound", "no service account", "no such"];
+const BUSY: [&str; 6] =
+    ["code 500", "code 503", "status: 500", "status: 503", "internal server error", "service unavailable"];
 const UNREACHABLE: [&str; 13] = [
     "unavailable",
     "timed out",
@@ -90,6 +101,8 @@ impl Trouble {
         match found {
             Trouble::Universe if !has(&["match", "differ", "expected"]) => None,
             Trouble::Metadata if has(&["iam returned"]) => None,
+            // The server answered, whatever its words are.
+            Trouble::Metadata if has(&BUSY) => Some(Trouble::MetadataBusy),
             Trouble::Metadata if has(&UNREACHABLE) => Some(Trouble::MetadataUnreachable),
             Trouble::Metadata if has(&MISSING) => Some(Trouble::MetadataMissing),
             found => Some(found),
@@ -102,9 +115,11 @@ pub(super) fn begin(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
     let at = WORDS.iter().find_map(|(words, _)| lower.find(words))?;
     let before = &line[..at];
-    let ends = [": ", "\"", "'", "("].iter().filter_map(|end| Some(before.rfind(end)? + end.len()));
-    let begin = ends.max().unwrap_or(0);
-    // An address alone is part of a longer sentence.
+    let last = |ends: &[&str]| ends.iter().filter_map(|end| Some(before.rfind(end)? + end.len())).max();
+    let begin = last(&[": ", "\"", "'", "("]).unwrap_or(0);
+    // A name or an address in quotes is part of a longer sentence.
+    let quoted = line[begin..].split(['\'', '"', ')']).next().unwrap_or_default();
+    let begin = if quoted.contains(' ') { begin } else { last(&[": "]).unwrap_or(0) };
     if line[begin..].starts_with("http") {
         return Some(before[..begin].rfind(": ").map_or(0, |end| end + 2));
     }
@@ -113,9 +128,14 @@ pub(super) fn begin(line: &str) -> Option<usize> {
 
 pub(super) fn cause(refusal: &Refusal) -> Cause {
     match Trouble::named(&refusal.message) {
-        Some(Trouble::MetadataMissing | Trouble::MetadataUnreachable | Trouble::Metadata) => {
-            Cause::MetadataServer
-        }
+        Some(
+            Trouble::MetadataMissing
+            | Trouble::MetadataUnreachable
+            | Trouble::MetadataBusy
+            | Trouble::MetadataHeader
+            | Trouble::Metadata,
+        ) => Cause::MetadataServer,
+        Some(Trouble::NoIdToken) => Cause::Federation,
         Some(Trouble::NoCredentials) => Cause::NoCredentials,
         Some(Trouble::Universe) => Cause::UniverseMismatch,
         Some(Trouble::Reauthentication) => Cause::LoginAgain,
@@ -125,6 +145,7 @@ pub(super) fn cause(refusal: &Refusal) -> Cause {
 
 /// The sentence and the next step.
 pub(super) fn explain(refusal: &Refusal) -> (String, String) {
+    let login = refusal.login();
     match Trouble::named(&refusal.message) {
         Some(Trouble::MetadataMissing) => (
             "The metadata server answered 404: it has no token for this service account.".to_owned(),
@@ -132,7 +153,19 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         ),
         Some(Trouble::MetadataUnreachable) => (
             "No metadata server can be reached, so this machine has no attached service account.".to_owned(),
-            format!("Outside Google Cloud, log in (`{LOGIN}`) or name a credentials file in GOOGLE_APPLICATION_CREDENTIALS; on GKE, a new pod has to wait a few seconds and network policies have to allow 169.254.169.254 and 169.254.169.252."),
+            format!("Outside Google Cloud, log in (`{login}`) or name a credentials file in GOOGLE_APPLICATION_CREDENTIALS; on GKE, a new pod has to wait a few seconds and network policies have to allow 169.254.169.254 and 169.254.169.252."),
+        ),
+        Some(Trouble::MetadataBusy) => (
+            "The metadata server has a problem of its own.".to_owned(),
+            "Try again in a few seconds; on GKE, if it stays, check the pod gke-metadata-server of the node (namespace kube-system) and the annotation iam.gke.io/gcp-service-account.".to_owned(),
+        ),
+        Some(Trouble::MetadataHeader) => (
+            "The metadata server only answers requests with the header Metadata-Flavor.".to_owned(),
+            "Send it: `curl -H 'Metadata-Flavor: Google' http://metadata.google.internal/computeMetadata/v1/instance/service-accounts/default/email`; a proxy in between can remove it.".to_owned(),
+        ),
+        Some(Trouble::NoIdToken) => (
+            "GitHub gives this job no ID token, so there is nothing to exchange.".to_owned(),
+            "Add `permissions: {contents: read, id-token: write}` to the job or workflow; pull requests from forks can't have it.".to_owned(),
         ),
         Some(Trouble::Metadata) => (
             "The metadata server doesn't give out a token.".to_owned(),
@@ -140,7 +173,7 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         ),
         Some(Trouble::NoCredentials) => (
             "The library found no credentials.".to_owned(),
-            format!("Log in (`{LOGIN}`), name a credentials file in GOOGLE_APPLICATION_CREDENTIALS, or attach a service account to the machine; on GKE, a new pod has to wait for the metadata server."),
+            format!("Log in (`{login}`), name a credentials file in GOOGLE_APPLICATION_CREDENTIALS, or attach a service account to the machine; on GKE, a new pod has to wait for the metadata server."),
         ),
         Some(Trouble::Universe) => (
             "The universe domain in the client's settings and the one in the credentials differ.".to_owned(),
@@ -148,7 +181,7 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
         ),
         Some(Trouble::Reauthentication) => (
             "Your organization requires you to log in again.".to_owned(),
-            format!("Log in again: `{LOGIN}`."),
+            format!("Log in again: `{login}`."),
         ),
         None => super::words::unknown(refusal),
     }

@@ -6,7 +6,9 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
+mod agents;
 mod called;
+mod cause;
 mod facts;
 mod federation;
 mod front_end;
@@ -17,7 +19,10 @@ mod words;
 
 use super::{permission, shell::quote};
 pub(crate) use called::CalledService;
-pub(crate) use facts::{as_member, permission_in, principal_in, resource_in};
+pub use cause::Cause;
+pub(crate) use facts::{
+    KUBERNETES, as_member, implied_permission, permission_in, principal_in, resource_in, short_account_in,
+};
 pub(crate) use sentences::{
     denies, is_known_sentence, is_of_a_library, library_sentence, refuses_an_exchange,
 };
@@ -51,6 +56,9 @@ pub struct RequestContext {
     pub quota_project: Option<String>,
     /// The user that domain-wide delegation requested a token for.
     pub delegation: Option<Delegation>,
+    /// Whether a command of gcloud's printed it, which uses credentials of its own.
+    #[serde(skip)]
+    pub by_gcloud: bool,
 }
 
 impl RequestContext {
@@ -115,113 +123,6 @@ pub struct Refusal {
     pub(crate) asked: RequestContext,
 }
 
-/// The closed list of causes. The denial alone identifies most; for some the doctor ([`super::doctor`]) looks at
-/// policies and chains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
-    /// The API is disabled in the project that the call is charged to.
-    ApiDisabled,
-    /// The caller's access token lacks the scope.
-    ScopeMissing,
-    /// IAM denied it.
-    PermissionMissing,
-    /// A grant exists, under a condition that doesn't hold now.
-    ConditionFalse,
-    /// A grant exists, but a deny policy or a principal access boundary overrides it.
-    DenyPolicy,
-    /// A grant exists, but is too young to work everywhere.
-    Propagating,
-    /// One account between the caller and the target can't impersonate the next.
-    ChainHop,
-    /// An account that impersonates itself lacks the role on itself.
-    OnItself,
-    /// VPC Service Controls.
-    ServicePerimeter,
-    /// An organization policy keeps members of other domains out of policies.
-    DomainRestricted,
-    /// Another organization policy forbids it.
-    OrganizationPolicy,
-    /// There are as many keys, accounts or the like as there can be: waiting doesn't help.
-    LimitReached,
-    /// The token endpoint rejected a signed assertion, so no login helps.
-    AssertionRejected,
-    /// The metadata server has no token, or can't be reached.
-    MetadataServer,
-    /// A library found no credentials.
-    NoCredentials,
-    /// The client and its credentials belong to different universes.
-    UniverseMismatch,
-    /// The caller's credentials have expired or must be confirmed by a person.
-    LoginAgain,
-    /// The credential behind a federated caller was rejected.
-    Federation,
-    /// A Google Workspace setting keeps the account from acting for this user.
-    WorkspaceDelegation,
-    /// The quota project isn't usable, or doesn't exist.
-    QuotaProject,
-    /// The project has no billing account, and the API requires one.
-    Billing,
-    /// Too many calls.
-    RateLimited,
-    /// A lifetime over one hour that the organization doesn't allow.
-    LifetimeTooLong,
-    /// Someone else changed it in between.
-    Conflict,
-    /// The account is disabled.
-    AccountDisabled,
-    /// The account was deleted, or recreated under the same name.
-    AccountGone,
-    /// Not found, or not visible to this caller.
-    NotFoundOrHidden,
-    /// The service that a credential was used with rejects it.
-    CredentialRefused,
-    /// The values were rejected.
-    InvalidRequest,
-    /// An error of the server, or of something in between.
-    ServerTrouble,
-    /// None of the above.
-    Unknown,
-}
-
-impl Cause {
-    /// The word for scripts; it never changes.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Cause::ApiDisabled => "api_disabled",
-            Cause::ScopeMissing => "scope_missing",
-            Cause::PermissionMissing => "permission_missing",
-            Cause::ConditionFalse => "condition_false",
-            Cause::DenyPolicy => "deny_policy",
-            Cause::Propagating => "propagating",
-            Cause::ChainHop => "chain_hop",
-            Cause::OnItself => "role_on_itself_missing",
-            Cause::ServicePerimeter => "service_perimeter",
-            Cause::DomainRestricted => "domain_restricted",
-            Cause::OrganizationPolicy => "organization_policy",
-            Cause::LimitReached => "limit_reached",
-            Cause::AssertionRejected => "assertion_rejected",
-            Cause::MetadataServer => "metadata_server",
-            Cause::NoCredentials => "no_credentials",
-            Cause::UniverseMismatch => "universe_mismatch",
-            Cause::LoginAgain => "login_again",
-            Cause::Federation => "federation",
-            Cause::WorkspaceDelegation => "workspace_delegation",
-            Cause::QuotaProject => "quota_project",
-            Cause::Billing => "billing",
-            Cause::RateLimited => "rate_limited",
-            Cause::LifetimeTooLong => "lifetime_too_long",
-            Cause::Conflict => "conflict",
-            Cause::AccountDisabled => "account_disabled",
-            Cause::AccountGone => "account_gone",
-            Cause::NotFoundOrHidden => "not_found_or_hidden",
-            Cause::CredentialRefused => "credential_refused",
-            Cause::InvalidRequest => "invalid_request",
-            Cause::ServerTrouble => "server_trouble",
-            Cause::Unknown => "unknown",
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Explanation {
     pub(crate) cause: Cause,
@@ -243,6 +144,9 @@ const LIFETIME_CONSTRAINT: &str = "iam.allowServiceAccountCredentialLifetimeExte
 
 /// The command that renews the caller's credentials.
 pub(crate) const LOGIN: &str = "gcloud auth application-default login";
+
+/// The same for gcloud's own credentials, which its commands use.
+const GCLOUD_LOGIN: &str = "gcloud auth login";
 
 /// Finds the cause, as far as the denial alone tells.
 pub(crate) fn explain(refusal: &Refusal) -> Explanation {
@@ -389,6 +293,7 @@ fn cause(refusal: &Refusal) -> Cause {
         | "authError"
         | "required" => return Cause::LoginAgain,
         "SECURITY_POLICY_VIOLATED" | "vpcServiceControls" => return Cause::ServicePerimeter,
+        "SERVICE_ACCOUNT_ACCESS_DENIED" => return Cause::PermissionMissing,
         "RATE_LIMIT_EXCEEDED" | "rateLimitExceeded" => return Cause::RateLimited,
         "ACCOUNT_STATE_INVALID" => return Cause::AccountDisabled,
         "BILLING_DISABLED" => return Cause::Billing,
@@ -426,6 +331,17 @@ fn cause(refusal: &Refusal) -> Cause {
         {
             Cause::WorkspaceDelegation
         }
+        // A login names no user, and is never refused as a client.
+        (_, "invalid_grant") if words::is_no_user(&refusal.message) => Cause::WorkspaceDelegation,
+        (_, "access_denied") if refusal.message.contains("client not authorized") => {
+            Cause::WorkspaceDelegation
+        }
+        // Gmail's answer to a service account that acts for no one.
+        (400, "FAILED_PRECONDITION")
+            if refusal.service().starts_with("gmail.") && refusal.message.contains("Precondition check") =>
+        {
+            Cause::WorkspaceDelegation
+        }
         // A login never sends an assertion.
         (_, "invalid_grant")
             if refusal.message.contains("Invalid JWT") && refusal.asked.delegation.is_none() =>
@@ -447,7 +363,9 @@ fn cause(refusal: &Refusal) -> Cause {
         (400, "FAILED_PRECONDITION") if refusal.is_mint() => Cause::AccountDisabled,
         (401, _) => Cause::LoginAgain,
         // With a reason that we don't explain, Google's own words are better than a guess.
-        (403, _) if matches!(refusal.reason.as_deref(), None | Some("forbidden")) => Cause::PermissionMissing,
+        (403, _) if matches!(refusal.reason.as_deref(), None | Some("forbidden" | "accessDenied")) => {
+            Cause::PermissionMissing
+        }
         (404, _) => Cause::NotFoundOrHidden,
         (409, "ALREADY_EXISTS") => Cause::InvalidRequest,
         (409 | 412, _) => Cause::Conflict,
@@ -558,10 +476,31 @@ impl Refusal {
         self.metadata.get("permission").map(String::as_str).or(self.asked.permission.as_deref())
     }
 
+    /// The role that is usually granted for a permission, else the only one that the denial itself names.
+    pub(in crate::model) fn usual_role<'a>(&'a self, name: &str) -> Option<&'a str> {
+        permission::usual_role(name).or_else(|| {
+            let (_, rest) = self.message.split_once("roles/")?;
+            let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '.' || c == '_'));
+            let at = self.message.len() - rest.len() - "roles/".len();
+            let role = self.message[at..][.."roles/".len() + end.unwrap_or(rest.len())].trim_end_matches('.');
+            (self.message.matches("roles/").count() == self.message.matches(role).count()).then_some(role)
+        })
+    }
+
+    /// The command that renews the credentials that were denied.
+    fn login(&self) -> &'static str {
+        if self.asked.by_gcloud { GCLOUD_LOGIN } else { LOGIN }
+    }
+
     /// The narrowest role that gives it.
     fn role(&self) -> &str {
         let needed = self.permission().and_then(permission::by_name);
         needed.map_or(permission::GET_ACCESS_TOKEN.role, |needed| needed.role_for(self.principal.as_deref()))
+    }
+
+    /// Whether a Kubernetes service account lacks something.
+    pub(crate) fn names_kubernetes(&self) -> bool {
+        self.principal.as_deref().is_some_and(|member| member.contains(".svc.id.goog["))
     }
 
     /// Whether it came from IAM Credentials.

@@ -2,6 +2,7 @@
 //! that the denial gives it.
 
 use super::Refusal;
+use crate::model::shell::quote;
 
 /// A constraint, words that Google refuses with, what it forbids, and the way around it.
 struct Constraint {
@@ -142,8 +143,13 @@ pub(super) fn explain(refusal: &Refusal) -> (String, String) {
             "ask someone with roles/orgpolicy.policyAdmin on the organization which policy it is".to_owned()
         }
     };
+    let account = refusal.asked.resource.rsplit('/').next().filter(|name| name.contains('@'));
+    let account = quote(account.unwrap_or("ACCOUNT"));
     let next = match known {
-        Some(known) => format!("{}{}; or {change}.", known.around[..1].to_uppercase(), &known.around[1..]),
+        Some(known) => {
+            let around = known.around.replace("ACCOUNT", &account);
+            format!("{}{}; or {change}.", around[..1].to_uppercase(), &around[1..])
+        }
         None => format!("{}{}.", change[..1].to_uppercase(), &change[1..]),
     };
     (sentence, next)

@@ -23,7 +23,16 @@ pub(crate) fn is_known_sentence(text: &str) -> bool {
 }
 
 /// Beginnings and other parts of Google's sentences that say why, whatever stands around them.
-const KNOWN_SENTENCES: [&str; 35] = [
+const KNOWN_SENTENCES: [&str; 44] = [
+    "Delegation denied for ",
+    "does not have access to service account",
+    "iam.serviceAccountUser role on the service account",
+    "Policy update access denied",
+    "ermission denied on secret",
+    "ermission denied while getting Drive credentials",
+    "requires billing to be enabled",
+    "exceeded your allotted project quota",
+    "[4033: ",
     "Permission \"",
     "Permission '",
     "Permission denied on ",
@@ -84,7 +93,11 @@ pub(crate) fn denies(text: &str) -> bool {
 
 /// The cause by a sentence of Google's that only this cause has, for answers without details.
 pub(super) fn cause(message: &str) -> Option<Cause> {
-    const SENTENCES: [(&str, Cause); 13] = [
+    const SENTENCES: [(&str, Cause); 17] = [
+        ("while getting Drive credentials", Cause::ScopeMissing),
+        ("requires billing to be enabled", Cause::Billing),
+        ("Delegation denied for ", Cause::WorkspaceDelegation),
+        (" is not enabled for the project", Cause::ApiDisabled),
         ("vpcServiceControlsUniqueIdentifier", Cause::ServicePerimeter),
         ("prohibited by organization's policy", Cause::ServicePerimeter),
         ("insufficient authentication scopes", Cause::ScopeMissing),

@@ -1,6 +1,7 @@
 //! The sentence and the next step of each cause that need more than a line.
 
-use super::{Delegation, LOGIN, Refusal, SHARED_CLIENT_PROJECTS};
+use super::{Delegation, LOGIN, Refusal, SHARED_CLIENT_PROJECTS, agents};
+use crate::model::member::Member;
 use crate::model::permission::{self, Permission};
 use crate::model::scopes;
 use crate::model::shell::quote;
@@ -11,7 +12,11 @@ pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
     let Delegation { subject, scopes } = refusal.asked.delegation.clone().unwrap_or_default();
     let domain = subject.split_once('@').map_or("its domain", |(_, domain)| domain).to_owned();
     let subject = if subject.is_empty() { "the user in sub".to_owned() } else { subject };
-    let account = if refusal.asked.resource.is_empty() { "the account" } else { &refusal.asked.resource };
+    let named = refusal.principal.as_deref().and_then(|member| member.strip_prefix("serviceAccount:"));
+    let account = match refusal.asked.resource.as_str() {
+        "" => named.unwrap_or("the account"),
+        name => name,
+    };
     let message = refusal.message.to_lowercase();
     if refusal.code == "invalid_scope" {
         return (
@@ -19,7 +24,14 @@ pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
             "Check the claim scope: full https:// scopes, separated by single spaces.".to_owned(),
         );
     }
-    if refusal.code == "invalid_grant" && (message.contains("email") || message.contains("user id")) {
+    // Gmail and its kin have no mailbox for the account itself.
+    if message.contains("precondition check failed") {
+        return (
+            format!("{} has no data for a service account itself: the token names no user.", refusal.named_service()),
+            "Act for a Workspace user: set sub to their address in the signed JWT (with_subject in Python), after an administrator has added the account's client ID under Domain-wide delegation.".to_owned(),
+        );
+    }
+    if refusal.code == "invalid_grant" && is_no_user(&message) {
         return (
             format!("Workspace has no active user {subject}."),
             format!(
@@ -40,6 +52,12 @@ pub(super) fn delegation(refusal: &Refusal) -> (String, String) {
             "Ask an administrator of {domain} to add the account's client ID (its unique ID) with exactly {scopes} in the Admin console: Security, Access and data control, API controls, Domain-wide delegation; it can take up to 24 hours."
         ),
     )
+}
+
+/// Whether the token endpoint says that the user in `sub` doesn't exist.
+pub(super) fn is_no_user(message: &str) -> bool {
+    let lower = message.to_lowercase();
+    lower.contains("email") || lower.contains("user id")
 }
 
 pub(super) fn api_disabled(refusal: &Refusal) -> (String, String) {
@@ -105,13 +123,16 @@ pub(super) fn permission_missing(refusal: &Refusal) -> (String, String) {
             needed.role_for(refusal.principal.as_deref())
         ),
         Some(needed) => format!("Ask for {}{whom} on {place}.", needed.role),
-        None => match name.map(|name| (name, permission::usual_role(name))) {
+        None => match name.map(|name| (name, refusal.usual_role(name))) {
             Some((name, Some(role))) => format!("Ask for {role}{whom}{on}, which contains {name}."),
             Some((name, None)) => format!("Ask an administrator for a role{whom} that contains {name}{on}."),
-            None if refusal.principal.is_some() => {
-                format!("Ask an administrator to grant it a role{on}, or check the name.")
+            None if refusal.service().starts_with("admin.") => {
+                "Act for a Workspace administrator (the claim sub of domain-wide delegation), or give the account an admin role in the Admin console.".to_owned()
             }
-            None => "Ask an administrator, or check the name.".to_owned(),
+            None => match refusal.principal.as_deref() {
+                Some(member) => format!("Ask an administrator to grant {member} a role{on}, or check the name."),
+                None => "Ask an administrator, or check the name.".to_owned(),
+            },
         },
     };
     (sentence, next)
@@ -124,30 +145,23 @@ pub(in crate::model) fn lacking(member: &str) -> String {
         .filter(|(kind, _)| !kind.starts_with("principal"))
         .map_or(member, |(_, name)| name);
     match name {
-        name if is_service_agent(member) => format!("The service agent {name}, not you,"),
+        name if agents::is_one(member) => format!("The service agent {name}, not you,"),
         name if name.contains(".svc.id.goog[") => format!("The Kubernetes service account {name}"),
         name => name.to_owned(),
     }
 }
 
-/// Whether it is an account that Google's services use themselves.
-pub(in crate::model) fn is_service_agent(member: &str) -> bool {
-    let Some((name, domain)) = member.trim_start_matches("serviceAccount:").split_once('@') else {
-        return false;
-    };
-    let numbered = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit());
-    name.strip_prefix("service-").is_some_and(numbered)
-        || domain.starts_with("gcp-sa-")
-        || numbered(name)
-            && matches!(domain, "cloudservices.gserviceaccount.com" | "cloudbuild.gserviceaccount.com")
-}
-
 pub(super) fn scope_missing(refusal: &Refusal) -> (String, String) {
-    let api = refusal.service().strip_suffix(".googleapis.com").unwrap_or_default();
+    // BigQuery reads a sheet with the caller's own token.
+    let drive = refusal.message.contains("Drive credentials");
+    let service = if drive { "drive.googleapis.com" } else { refusal.service() };
+    let api = service.strip_suffix(".googleapis.com").unwrap_or_default();
     let of_api = scopes::of_api(api);
     let broad = of_api.is_empty() || of_api.iter().any(|scope| scope.full == scopes::DEFAULT);
-    let sentence =
-        format!("Your access token doesn't have the scope that {} needs.", refusal.named_service());
+    let sentence = format!(
+        "Your access token doesn't have the scope that {} needs.",
+        if drive { "Google Drive" } else { refusal.named_service() }
+    );
     let next = match of_api.first().filter(|_| !broad) {
         // Logins for other APIs' scopes need cloud-platform as well.
         Some(scope) => format!(
@@ -166,25 +180,28 @@ pub(super) fn scope_missing(refusal: &Refusal) -> (String, String) {
 /// Whether a message says that there are as many of something as there can be.
 pub(super) fn is_limit(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
-    let counted = lower.contains("maximum number of ")
-        || lower.contains("limit on the number of ")
-        || lower.contains("limit for the number of ");
-    let of_these = ["keys", "service accounts", "pools", "providers", "projects"]
-        .iter()
-        .any(|what| lower.contains(what));
+    let counted = [
+        "maximum number of ",
+        "limit on the number of ",
+        "limit for the number of ",
+        "exceeded your allotted ",
+    ]
+    .iter()
+    .any(|words| lower.contains(words));
+    let of_these =
+        ["keys", "service accounts", "pools", "providers", "project"].iter().any(|what| lower.contains(what));
     counted && of_these && !lower.contains("per minute") && !lower.contains("members in the policy")
 }
 
 pub(super) fn limit_reached(refusal: &Refusal) -> (String, String) {
     let account = refusal.email().or(Some(refusal.asked.resource.as_str()).filter(|name| name.contains('@')));
-    let on = account.unwrap_or("ACCOUNT");
+    let on = quote(account.unwrap_or("ACCOUNT"));
     if refusal.message.to_ascii_lowercase().contains("keys") {
         let whose = account.unwrap_or("The service account");
         return (
             format!("{whose} has as many keys as it can have (10 user-managed ones); waiting doesn't help."),
             format!(
-                "Delete old ones (`gcloud iam service-accounts keys list --managed-by=user --iam-account={}` shows them), or do without a key: mint short-lived credentials instead (`impersona token access ACCOUNT`).",
-                quote(on)
+                "Delete old ones (`gcloud iam service-accounts keys list --managed-by=user --iam-account={on}` shows them), or do without a key: mint short-lived credentials instead (`impersona token access {on}`)."
             ),
         );
     }
@@ -199,28 +216,32 @@ pub(super) fn limit_reached(refusal: &Refusal) -> (String, String) {
 pub(super) fn assertion(refusal: &Refusal) -> (String, String) {
     let message = refusal.message.trim_end_matches('.').to_owned();
     let lower = message.to_lowercase();
+    let account = Some(refusal.asked.resource.as_str()).filter(|name| name.contains('@'));
+    let account = quote(account.unwrap_or("ACCOUNT"));
     let (what, next) = if lower.contains("audience") {
         (
             "names the wrong audience",
-            "Set its aud to https://oauth2.googleapis.com/token (token_uri in the credentials file) and sign a new one; logging in doesn't help.",
+            "Set its aud to https://oauth2.googleapis.com/token (token_uri in the credentials file) and sign a new one; logging in doesn't help.".to_owned(),
         )
     } else if lower.contains("signature") {
         (
             "isn't signed by a key of its account",
-            "Check that the key still exists: `gcloud iam service-accounts keys list --iam-account=ACCOUNT` shows the private_key_id of the file unless it was deleted or disabled; then check that iss is that account, and this machine's clock. Logging in doesn't help.",
+            format!(
+                "Check that the key still exists: `gcloud iam service-accounts keys list --iam-account={account}` shows the private_key_id of the file unless the key was deleted; then check that iss is that account, and this machine's clock. Logging in doesn't help."
+            ),
         )
     } else if ["iat", "exp", "timeframe", "short-lived"].iter().any(|word| lower.contains(word)) {
         (
             "isn't valid now",
-            "Check this machine's clock, then iat and exp (at most 1h apart), and sign a new one; logging in doesn't help.",
+            "Check this machine's clock, then iat and exp (at most 1h apart), and sign a new one; logging in doesn't help.".to_owned(),
         )
     } else {
         (
             "isn't accepted",
-            "Check iss (the account itself), aud (https://oauth2.googleapis.com/token), iat and exp, and sign a new one; logging in doesn't help.",
+            "Check iss (the account itself), aud (https://oauth2.googleapis.com/token), iat and exp, and sign a new one; logging in doesn't help.".to_owned(),
         )
     };
-    (format!("The signed assertion (JWT) {what} ({message})."), next.to_owned())
+    (format!("The signed assertion (JWT) {what} ({message})."), next)
 }
 
 pub(in crate::model) fn is_mint_permission(needed: Permission) -> bool {
@@ -266,14 +287,41 @@ pub(super) fn login_again(refusal: &Refusal) -> (String, String) {
         (_, "invalid_client" | "deleted_client" | "unauthorized_client") => {
             format!("Google doesn't accept your OAuth client ({message}).")
         }
+        _ if sends_nothing(refusal) => "No credential arrived with the request.".to_owned(),
         _ => "Your access token is expired or not accepted.".to_owned(),
     };
-    (sentence, format!("Log in again: `{LOGIN}`."))
+    let next = match sends_nothing(refusal) {
+        true => format!(
+            "Send one in the header Authorization, as “Bearer TOKEN” (`impersona token access ACCOUNT` mints one), or log in: `{}`.",
+            refusal.login()
+        ),
+        false => format!("Log in again: `{}`.", refusal.login()),
+    };
+    (sentence, next)
+}
+
+/// Whether the request had no credential at all.
+fn sends_nothing(refusal: &Refusal) -> bool {
+    refusal.reason.as_deref() == Some("CREDENTIALS_MISSING")
+        || refusal.message.contains("missing required authentication credential")
+        || refusal.message.contains("unregistered callers")
 }
 
 /// What to do about values that Google rejects in words only: these answers have no reason (captured from
 /// `setIamPolicy`; if the wording changes, only the hint is lost).
-const HINTS: [(&str, &str); 7] = [
+const HINTS: [(&str, &str); 10] = [
+    (
+        "Invalid OAuth scope or ID token audience",
+        "Check the values of scope (full https:// scopes, separated by single spaces) and, for an ID token, target_audience.",
+    ),
+    (
+        "Precondition check failed",
+        "Google gives no reason: check the state of the resource, its limits (an account has at most 10 keys) and the organization policies of the project.",
+    ),
+    (
+        "failed to connect to all addresses",
+        "Check the network, firewall and proxy between this machine and the API, then try again.",
+    ),
     (
         "larger than the maximum allowed size",
         "Use groups: a policy can have 1,500 members, 250 of them groups.",
@@ -299,25 +347,32 @@ const HINTS: [(&str, &str); 7] = [
 fn filled_in(message: &str) -> Option<String> {
     if let Some((_, rest)) = message.split_once("Identity Pool does not exist") {
         let pool = rest.split(['(', ')']).nth(1).unwrap_or("PROJECT.svc.id.goog");
+        if let Some(path) = pool.strip_prefix("projects/") {
+            let project = quote(path.split('/').next().unwrap_or("PROJECT"));
+            return Some(format!(
+                "Check the name and the project number: `gcloud iam workload-identity-pools list --location=global --show-deleted --project={project}` lists the pools; a deleted one can be restored for 30 days."
+            ));
+        }
         let project = pool.trim_end_matches(".svc.id.goog");
         return Some(format!(
             "{pool} exists once a cluster of project {project} has Workload Identity: create one or enable it first (`gcloud container clusters update CLUSTER --workload-pool={pool}`), or correct the project."
         ));
     }
-    if message.contains("is of an unknown type") {
-        return Some("Check the type before the colon or in front of ://, for example user:, group:, serviceAccount:, domain:, principal:// or principalSet://; only these exist.".to_owned());
+    if let Some((before, _)) = message.split_once(" is of an unknown type") {
+        let written = before.rsplit(' ').next().unwrap_or_default();
+        let meant = match Member::parse(written) {
+            Ok(_) => String::new(),
+            Err(why) => format!(" {}", why.trim_end_matches('.')),
+        };
+        let meant =
+            meant.split_once("Did you mean ").map(|(_, meant)| meant.trim_end_matches('?').to_owned());
+        let meant = meant.map(|meant| format!(" Did you mean {meant}?")).unwrap_or_default();
+        return Some(format!(
+            "Correct the type in front of the first colon: user:, group:, serviceAccount:, domain:, principal:// or principalSet://.{meant}"
+        ));
     }
     let (before, _) = message.split_once(" does not exist")?;
-    let account = before.rsplit(' ').next().unwrap_or_default();
-    if !is_service_agent(account) {
-        return None;
-    }
-    let number = account.split('@').next().unwrap_or_default().trim_start_matches("service-");
-    let domain = account.split_once('@').map_or("", |(_, domain)| domain);
-    let service = domain.strip_prefix("gcp-sa-").and_then(|rest| rest.split('.').next()).unwrap_or("SERVICE");
-    Some(format!(
-        "It is a service agent that wasn't created yet. Create it: `gcloud beta services identity create --service={service}.googleapis.com --project={number}`."
-    ))
+    agents::creation(before.rsplit(' ').next().unwrap_or_default())
 }
 
 pub(super) fn unknown(refusal: &Refusal) -> (String, String) {

@@ -404,7 +404,7 @@ impl Missing {
         let (Some(account), Some(permission)) = (&self.account, self.permission) else {
             let Some(name) = refusal.permission() else { return };
             let needed = permission::by_name(name).map(|needed| needed.role_for(self.member.as_deref()));
-            let role = needed.or_else(|| permission::usual_role(name));
+            let role = needed.or_else(|| refusal.usual_role(name));
             let on = match where_granted(&refusal.asked.resource) {
                 "" if needed.is_some() => {
                     "the service account that is impersonated or attached (not on the project)"
@@ -439,9 +439,13 @@ impl Missing {
     }
 }
 
-/// The resource of a policy; for a custom role, the project or organization that it belongs to.
+/// The resource of a policy; for a custom role, the project or organization that it belongs to, and for a version, the
+/// secret.
 fn where_granted(resource: &str) -> &str {
-    resource.split_once("/roles/").map_or(resource, |(owner, _)| owner)
+    ["/roles/", "/versions/"]
+        .iter()
+        .find_map(|part| resource.split_once(part))
+        .map_or(resource, |(owner, _)| owner)
 }
 
 fn on_what(on: &str) -> String {

@@ -71,6 +71,12 @@ pub(super) fn of_url(url: &str, is_api: bool) -> Destination {
     }
 }
 
+/// The audience that the Cloud Run service or the function at a URL expects; `None` anywhere else.
+pub(crate) fn wanted_at(url: &str) -> Option<String> {
+    let found = of_url(url, false);
+    matches!(found, Destination::CloudRun(_) | Destination::Function(..)).then(|| found.wanted()).flatten()
+}
+
 impl Destination {
     /// The audience that it expects by default; `None` if it has no such rule.
     pub(super) fn wanted(&self) -> Option<String> {

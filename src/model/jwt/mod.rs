@@ -21,6 +21,7 @@ pub(crate) mod testing;
 pub(crate) mod time;
 
 pub use decode::{Member, Members, Reading, Section, Times, read};
+pub(crate) use destination::wanted_at;
 pub use expect::{Around, Check, Expectation, Fix, checks};
 pub use findings::{Finding, Severity, findings};
 pub use form::Form;
