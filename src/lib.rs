@@ -13,6 +13,7 @@
 //! | [`flows`] | operations of several calls that end in a value: apply a policy, read what is inherited, watch a grant |
 //! | [`ops`] | operations as data, for the explorer |
 //! | [`session`] | arguments, environment and configuration, put together into a client and its caller |
+//! | [`serve`] | the local metadata server, which mints as one account for programs on this machine |
 //! | [`tui`] | the explorer: its state and `update`, panes, overlays, drawing, the terminal, the clipboard, and the loop |
 //! | [`cli`] | subcommands, printing, exit codes |
 #![warn(missing_docs, unreachable_pub)]
@@ -30,6 +31,7 @@ pub mod keymap;
 pub mod local;
 pub mod model;
 pub mod ops;
+pub(crate) mod serve;
 pub mod session;
 pub mod text;
 pub mod tui;

@@ -1,6 +1,8 @@
 //! The arguments of `impersona` and their help. Values are checked by the domain, not here, and
 //! no credential can be passed at all, because other users of the machine can read arguments.
 
+pub(crate) mod running;
+
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -71,6 +73,15 @@ pub(crate) enum Command {
         #[arg(long)]
         proxy: bool,
     },
+    /// Run a command that finds the account's credentials wherever Google's libraries look
+    Exec(running::Exec),
+    /// Serve the account's credentials as a metadata server, until ctrl-c
+    Serve(running::Serve),
+    /// Print an access token as lines for a shell to evaluate
+    Env(running::EnvLines),
+    /// Answer another program's question for credentials
+    #[command(subcommand)]
+    Credential(running::Helper),
     /// Print the key bindings
     Keys,
     /// Print a completion script for a shell

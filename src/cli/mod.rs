@@ -4,14 +4,19 @@
 mod accounts;
 pub(crate) mod args;
 mod can;
+mod credential;
 mod decode;
 mod doctor;
 mod emulator;
+mod exec;
 mod info;
 mod input;
 mod keys;
 pub(crate) mod output;
 mod policy;
+mod running;
+mod serve;
+mod shell_env;
 mod shell_files;
 mod stop;
 mod token;
@@ -38,6 +43,7 @@ use crate::session::args::{Global, TuiArgs};
 use crate::session::failure::{self, LastFailure};
 use crate::session::setup::Setup;
 use crate::text::safe::safe_line;
+use args::running::Helper;
 use args::{Args, Command};
 use stop::Stop;
 
@@ -96,12 +102,20 @@ fn report(failure: &Failure, json: bool) -> u8 {
 
 /// Reads the arguments; what cannot be read is said here.
 fn parse(arguments: &[OsString]) -> Result<Args, u8> {
-    let json = arguments.iter().any(|argument| argument == "--json");
+    let own = arguments.iter().take_while(|argument| *argument != "--");
+    let json = own.clone().any(|argument| argument == "--json");
     let usage = |message: &str| {
         output::error(&ApiError::new(ErrorKind::Config, message).with_next("impersona --help"), json);
         2
     };
-    if arguments.iter().skip(1).any(|argument| args::is_credential(&argument.to_string_lossy())) {
+    let leaks = |argument: &OsString| args::is_credential(&argument.to_string_lossy());
+    // What comes after `--` of exec is for the command, which anyone could run with it.
+    let is_command = || {
+        let parsed =
+            Args::try_parse_from(arguments).is_ok_and(|args| matches!(args.command, Some(Command::Exec(_))));
+        parsed && !own.skip(1).any(leaks)
+    };
+    if arguments.iter().skip(1).any(leaks) && !is_command() {
         return Err(usage(
             "an argument looks like a credential, and others on this machine can read arguments: \
              pass it on stdin or in a file (impersona decode -)",
@@ -169,6 +183,12 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
         Command::Keys => return keys::run(global, env),
         Command::Completions { shell } => return shell_files::completions(shell),
         Command::Man { words } => return shell_files::man(&words),
+        #[cfg(unix)]
+        Command::Exec(exec) => match exec::Part::of(env) {
+            exec::Part::Command => return exec::replace(&exec, global),
+            exec::Part::Between => return exec::between(env),
+            exec::Part::Server(_) => Command::Exec(exec),
+        },
         command => command,
     };
     let explains = matches!(command, Command::Doctor { .. });
@@ -178,8 +198,8 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::io("starting", &error))?;
     let (sender, mut records) = mpsc::channel(1_024);
-    // The demo's emulator takes its files away only when it is dropped. The one that runs alone listens for itself.
-    let listens = global.demo && !matches!(command, Command::Emulator { .. });
+    // The demo's emulator takes its files away only when it is dropped. What serves listens for itself.
+    let listens = global.demo && !serves(&command);
     let outcome = runtime.block_on(async {
         let mut told = pin!(told(listens));
         let mut work = pin!(dispatch(command, global, env, global.verbose.then_some(sender), &who));
@@ -201,6 +221,17 @@ fn run(command: Command, global: &Global, env: &Env) -> Result<(), Failure> {
     // A look-up that hangs must not hold back the exit.
     runtime.shutdown_timeout(Duration::ZERO);
     outcome
+}
+
+/// Whether a command runs until it is told to stop, and takes its files away itself.
+fn serves(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Emulator { .. }
+            | Command::Exec(_)
+            | Command::Serve(_)
+            | Command::Credential(Helper::ExternalAccount { .. })
+    )
 }
 
 /// Keeps a refusal for `impersona doctor`; where it cannot be written, nobody minds.
@@ -266,6 +297,22 @@ async fn dispatch(
         Command::Emulator { port, world, control, proxy } => {
             let serve = emulator::Serve { control, proxy };
             emulator::run(port, world.as_deref(), serve, global).await
+        }
+        #[cfg(unix)]
+        Command::Exec(wish) => {
+            let exec::Part::Server(pid) = exec::Part::of(env) else {
+                unreachable!("run() does the other parts without a runtime")
+            };
+            exec::serve(&wish, &setup().await?, pid, global, env).await
+        }
+        #[cfg(not(unix))]
+        Command::Exec(wish) => exec::run_child(&wish, &setup().await?, global, env).await,
+        Command::Serve(wish) => serve::run(&wish, &setup().await?, global, env).await,
+        Command::Env(wish) => shell_env::run(&wish, &setup().await?, global).await,
+        Command::Credential(Helper::Kubectl { who }) => credential::kubectl(&who, &setup().await?, env).await,
+        Command::Credential(Helper::Docker { who, action }) => credential::docker(&who, action, setup).await,
+        Command::Credential(Helper::ExternalAccount { who, out }) => {
+            serve::external_account(&who, out.as_deref(), &setup().await?, global, env).await
         }
         Command::Info | Command::Keys | Command::Completions { .. } | Command::Man { .. } => {
             unreachable!("answered before")

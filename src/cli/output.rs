@@ -107,6 +107,11 @@ impl Serialize for Opened<'_> {
     }
 }
 
+/// A line with a secret in the place of `{}`.
+pub(crate) fn filled(line: &str, secret: &Secret) -> Zeroizing<String> {
+    Zeroizing::new(line.replacen("{}", secret.expose(), 1))
+}
+
 /// Where a credential goes. A file is made before anything is asked of Google, so that nothing is minted in vain.
 pub(crate) enum Sink {
     Stdout,

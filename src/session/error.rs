@@ -11,6 +11,8 @@ pub enum Failure {
     Error(Box<ApiError>),
     /// Nobody reads our output any more: a quiet end.
     Closed,
+    /// It has been said already; the exit code.
+    Told(u8),
 }
 
 impl Failure {
@@ -34,6 +36,7 @@ impl Failure {
         match self {
             Failure::Error(error) => error.kind.exit_code(),
             Failure::Closed => 0,
+            Failure::Told(code) => *code,
         }
     }
 }

@@ -8,12 +8,14 @@ use std::{collections::BTreeSet, fs, path::Path};
 use crate::support::sources;
 
 /// The rooms of the house from the ground up: each imports only those before it. The last two stand side by side.
-const ORDER: [&str; 12] =
-    ["model", "keymap", "text", "local", "http", "auth", "api", "flows", "ops", "session", "tui", "cli"];
+const ORDER: [&str; 13] = [
+    "model", "keymap", "text", "local", "http", "auth", "api", "flows", "ops", "session", "serve", "tui",
+    "cli",
+];
 const SIDE_BY_SIDE: [&str; 2] = ["tui", "cli"];
 
 /// Who may wait. `terminal` and `clipboard` have none of it: one is called, the other is a thread.
-const MAY_AWAIT: [&str; 11] = [
+const MAY_AWAIT: [&str; 12] = [
     "src/local/history.rs",
     "src/http/",
     "src/auth/",
@@ -21,6 +23,7 @@ const MAY_AWAIT: [&str; 11] = [
     "src/flows/",
     "src/ops/",
     "src/session/setup.rs",
+    "src/serve/",
     "crates/emulator/",
     "src/cli/",
     "src/tui/runtime",
@@ -28,7 +31,7 @@ const MAY_AWAIT: [&str; 11] = [
 ];
 
 /// Who may open a secret, and what for.
-const MAY_EXPOSE: [(&str, &str); 23] = [
+const MAY_EXPOSE: [(&str, &str); 26] = [
     ("src/http/handed_out.rs", "looks what it is made of before it goes anywhere"),
     ("src/tui/app/clip.rs", "takes out what could act where it is pasted"),
     ("src/auth/fields.rs", "looks whether a header can hold it"),
@@ -43,6 +46,9 @@ const MAY_EXPOSE: [(&str, &str); 23] = [
     ("src/auth/key.rs", "signs with a service account's key"),
     ("src/auth/token_cache.rs", "compares two tokens"),
     ("src/auth/mod.rs", "checks that a token given by hand is one word"),
+    ("src/serve/mod.rs", "puts the session's secret into an address"),
+    ("src/serve/adc.rs", "hands it to a program that showed the session's secret"),
+    ("src/serve/metadata.rs", "hands it to a program of our own user"),
     ("src/cli/output.rs", "prints it, or writes it to the file of --out"),
     ("src/tui/clipboard.rs", "copies it, and compares it before clearing"),
     ("src/tui/clipboard/tmux.rs", "hands it to tmux through a pipe"),
