@@ -172,7 +172,7 @@ mod behind {
         let io = |error| Failure::io("starting the metadata server", &error);
         let ended = Ended::of(pid);
         let mut told = pin!(Stop::listen().told());
-        let project = global.project.as_deref();
+        let project = global.project();
         let mut running = tokio::select! {
             started = Running::start(setup, impersonation(&exec.who)?, 0, project, env) => started?,
             () = &mut told => return Err(Failure::Told(1)),
@@ -254,7 +254,7 @@ mod beside {
         env: &Env,
     ) -> Result<(), Failure> {
         let mut running =
-            Running::start(setup, impersonation(&exec.who)?, 0, global.project.as_deref(), env).await?;
+            Running::start(setup, impersonation(&exec.who)?, 0, global.project(), env).await?;
         let command = command(&exec.command, running.env.clone())?;
         let mut child = tokio::process::Command::from(command)
             .spawn()

@@ -57,7 +57,7 @@ pub(super) async fn external_account(
 }
 
 async fn start(who: &As, port: u16, setup: &Setup, global: &Global, env: &Env) -> Result<Running, Failure> {
-    Running::start(setup, impersonation(who)?, port, global.project.as_deref(), env).await
+    Running::start(setup, impersonation(who)?, port, global.project(), env).await
 }
 
 async fn until_told(running: &mut Running, stop: Stop, global: &Global) -> Result<(), Failure> {

@@ -50,6 +50,13 @@ pub(crate) struct Global {
     pub(crate) json: bool,
 }
 
+impl Global {
+    /// The project that was named, where only one can be.
+    pub(crate) fn project(&self) -> Option<&str> {
+        self.projects.first().map(String::as_str)
+    }
+}
+
 /// How to open the explorer.
 #[derive(Clone, Debug, Default)]
 pub struct TuiArgs {

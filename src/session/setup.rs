@@ -167,7 +167,7 @@ impl Setup {
             off_thread(move || config(&global, &env)).await?
         };
         let named =
-            global.projects.first().map(|name| project::parse(name)).transpose().map_err(Failure::refused)?;
+            global.project().map(project::parse).transpose().map_err(Failure::refused)?;
         let quota = global.quota_project.as_deref().map(quota_project).transpose()?;
         let mut env = env.clone();
         let mut running = None;
