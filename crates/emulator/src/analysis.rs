@@ -242,11 +242,16 @@ impl State {
                 }
             }
         }
+        // Who is in a binding is in it, whatever closed groups are there too.
+        if question.identity.as_ref().is_some_and(|identity| members.identities.get(identity) == Some(&None))
+        {
+            members.gaps.clear();
+        }
         members
     }
 
-    /// An identity in a group of a binding, with the edges that lead there. A group whose members are hidden may be
-    /// what leads there.
+    /// An identity in a group of a binding, with the edges that lead there. Where members are hidden, it may be among
+    /// them: then it is in the answer, with what is not known.
     fn look_for(&self, identity: &str, group: &str, asks: TokenHolder<'_>, members: &mut Members) {
         let mut inside = Members::default();
         self.expand(group, asks, &mut inside);
@@ -255,9 +260,10 @@ impl State {
             members.edges.extend(inside.edges);
             return;
         }
-        let closed = inside.identities.into_iter().filter(|(_, gap)| *gap == Some(Gap::Group));
-        members.identities.extend(closed);
-        members.gaps.extend(inside.gaps);
+        if let Some(gap) = inside.gaps.first() {
+            members.identities.entry(identity.to_owned()).or_insert(Some(*gap));
+            members.gaps.extend(inside.gaps);
+        }
     }
 
     /// The members of a group and of the groups in it, as far as the caller can see them.

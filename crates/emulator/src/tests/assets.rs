@@ -262,6 +262,12 @@ async fn search_wants_a_quota_project_where_the_client_s_own_has_the_api_off() {
 async fn page_token_is_for_the_search_that_it_came_from() {
     let api = company().await;
     let url = "v1/organizations/1:searchAllIamPolicies?pageSize=2&query=policy:roles";
+    let empty = api.get(&format!("{}&query=&orderBy=", url.replace("&query=policy:roles", ""))).await;
+    let next = empty.json["nextPageToken"].as_str().unwrap();
+    assert_eq!(
+        api.get(&format!("v1/organizations/1:searchAllIamPolicies?pageSize=2&pageToken={next}")).await.status,
+        200
+    );
     for order in ["", "&orderBy=assetType%20DESC,resource"] {
         let mut found = Vec::new();
         let mut token = String::new();

@@ -163,7 +163,8 @@ fn order(text: Option<&str>, sortable: &[&str]) -> Option<Vec<(String, bool)>> {
 fn digest(call: &ApiCall, query: &Query) -> String {
     let mut asked: Vec<String> = query
         .own()
-        .filter(|(name, _)| !matches!(*name, "pageToken" | "page_token"))
+        // Empty is absent: Google's Python client leaves such a parameter out from the second page on.
+        .filter(|(name, value)| !(matches!(*name, "pageToken" | "page_token") || value.is_empty()))
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
     asked.sort();
