@@ -166,3 +166,43 @@ async fn bindings_without_members_public_members_and_large_policies_are_taken_or
         assert_eq!(answers.map(|(status, ..)| status), statuses, "{behaviour}");
     }
 }
+
+#[tokio::test]
+async fn searches_are_read_and_refused_as_the_world_says() {
+    let asked = async |behaviour: Value, query: &str| {
+        let bind = |role: &str, who: &str| json!({"role": role, "members": [format!("user:{who}")]});
+        let world = json!({"users": [{"email": "dev@example.com"}], "behaviour": behaviour,
+            "projects": [{"id": "p", "number": 7, "policy": {"bindings": [
+                bind("roles/cloudasset.viewer", "dev@example.com"),
+                bind("roles/serviceusage.serviceUsageConsumer", "dev@example.com"),
+                bind("roles/browser", "example-dev@example.net")]}}]});
+        let mut api = TestClient::of(World::parse(&world.to_string()).unwrap()).await;
+        api.project = "p";
+        let got = api.get(&format!("v1/projects/{query}")).await;
+        let bindings = got.json["results"][0]["policy"]["bindings"].as_array().map_or(0, Vec::len);
+        (got.status.as_u16(), bindings, got.message().to_owned())
+    };
+    let search = |words: &str| format!("p:searchAllIamPolicies?query={}", words.replace(' ', "%20"));
+    for (behaviour, words, before, after) in [
+        (json!({"searchPrecedence": "or"}), "roles:browser dev OR policy:viewer", 2, 1),
+        (json!({"searchWildcard": "lastWord"}), "policy:exam-d*", 3, 0),
+        (json!({"searchWildcard": "lastWord"}), "policy:dev-exam*", 3, 3),
+    ] {
+        assert_eq!(asked(json!({}), &search(words)).await.1, before, "{words}");
+        assert_eq!(asked(behaviour, &search(words)).await.1, after, "{words}");
+    }
+    let unknown = search("-member:x browser");
+    assert_eq!(asked(json!({}), &unknown).await.0, 400);
+    assert_eq!(asked(json!({"unknownSearchField": "accepted"}), &unknown).await.1, 1);
+    let worded = json!({"messages": {"search": "Cannot read that."}});
+    assert_eq!(asked(worded, &unknown).await, (400, 0, "Cannot read that.".to_owned()));
+    let elsewhere = "q:searchAllIamPolicies";
+    assert!(
+        asked(json!({}), elsewhere)
+            .await
+            .2
+            .contains("denied on resource '//cloudresourcemanager.googleapis.com/projects/q'")
+    );
+    let unnamed = asked(json!({"assetDenial": "unnamed"}), elsewhere).await;
+    assert_eq!((unnamed.0, unnamed.2.as_str()), (403, "Request denied by Cloud IAM."));
+}
