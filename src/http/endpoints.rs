@@ -2,7 +2,7 @@
 //! parses and judges addresses and sends nothing; no other file of the API layer may contain a base URL.
 
 use crate::{
-    http::{ApiError, ErrorKind, error::plain},
+    http::{ApiError, ErrorKind, error::plain, no_proxy::NoProxy},
     local::env::{Env, Hosting},
 };
 
@@ -116,6 +116,7 @@ pub struct Endpoints {
     /// In the order of [`TABLE`], without a trailing slash; and whether it comes from the environment.
     urls: [(String, bool); TABLE.len()],
     hosting: Hosting,
+    no_proxy: NoProxy,
 }
 
 impl Endpoints {
@@ -152,7 +153,12 @@ impl Endpoints {
                 None => (format!("https://{}.{universe}{}", row.host, row.path), false),
             };
         }
-        Ok(Endpoints { universe: universe.to_owned(), urls, hosting: env.hosting() })
+        Ok(Endpoints {
+            universe: universe.to_owned(),
+            urls,
+            hosting: env.hosting(),
+            no_proxy: NoProxy::of(env),
+        })
     }
 
     /// The same, with the token endpoint from a credentials file: used only if its host is Google's, the universe's or
@@ -171,6 +177,11 @@ impl Endpoints {
     /// The base URL of a service, without a trailing slash. For [`Service::Token`] it is a whole URL.
     pub fn url(&self, base: Service) -> &str {
         &self.urls[index(base)].0
+    }
+
+    /// The hosts that are reached without a proxy, in addition to those that the HTTP library exempts.
+    pub(crate) fn no_proxy(&self) -> &NoProxy {
+        &self.no_proxy
     }
 
     /// What runs this program: see [`Env::hosting`].

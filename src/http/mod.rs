@@ -12,6 +12,7 @@ pub mod error_text;
 mod error_words;
 pub(crate) mod handed_out;
 mod loose_json;
+mod no_proxy;
 pub(crate) mod rate_limiter;
 pub mod record;
 pub mod redact;

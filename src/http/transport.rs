@@ -373,8 +373,10 @@ impl Http {
     /// The connection pool for this address, created at first use because loading the trusted roots takes milliseconds.
     async fn client(&self, base: Service, url: &Url) -> Result<reqwest::Client, ApiError> {
         // The metadata server belongs to the machine: a proxy would return its own.
-        let near = base == Service::Metadata || is_near(url.host_str().unwrap_or_default());
-        let proxied = self.0.wire.use_proxy && !near;
+        let host = url.host_str().unwrap_or_default();
+        let near = base == Service::Metadata || is_near(host);
+        let exempt = || self.endpoints().no_proxy().covers(host, url.port_or_known_default().unwrap_or(443));
+        let proxied = self.0.wire.use_proxy && !near && !exempt();
         let mut pool = if proxied { &self.0.proxied } else { &self.0.direct }.lock().await;
         if let Some(client) = &*pool {
             return Ok(client.clone());
@@ -420,11 +422,22 @@ impl Http {
             )
             .with_next("Try again, or allow more time with --timeout.");
         }
+        let cause = root_cause(error);
+        if let Some(scheme) = cause.strip_prefix(": unsupported scheme ") {
+            let message = format!(
+                "The proxy set by HTTPS_PROXY, HTTP_PROXY or ALL_PROXY can't be used: {scheme}:// isn't supported."
+            );
+            return ApiError::new(ErrorKind::Config, message)
+                .with_next(format!(
+                    "Set an HTTP proxy, as http://HOST:PORT, or list {host} in NO_PROXY to reach it directly."
+                ))
+                .before_sending();
+        }
         let broken = |message| {
             ApiError::new(ErrorKind::Network, message).with_next("Check the network, VPN and proxy settings.")
         };
         if error.is_connect() {
-            broken(format!("{host} can't be reached{}.", root_cause(error))).before_sending()
+            broken(format!("{host} can't be reached{cause}.")).before_sending()
         } else {
             broken(format!("The connection to {host} broke before the response was complete."))
         }

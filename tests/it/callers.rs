@@ -387,6 +387,43 @@ fn loopback_and_the_metadata_server_are_reached_past_a_proxy() {
 }
 
 #[test]
+fn hosts_of_no_proxy_are_reached_directly_in_each_of_its_forms() {
+    let home = Home::new();
+    let vars = [
+        ("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.x"),
+        ("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "cloud.invalid"),
+        ("GOOGLE_CLOUD_PROJECT", "acme-prod"),
+    ];
+    for (name, list, direct) in [
+        ("NO_PROXY", "*.cloud.invalid", true),
+        ("no_proxy", "10.0.0.0/8 iam.cloud.invalid:443", true),
+        ("NO_PROXY", "iam.cloud.invalid:8443, *.invalid.example", false),
+    ] {
+        let (address, asked) = proxy();
+        let mut command = home.command(&["accounts"]);
+        let output = command.envs(vars).env("HTTPS_PROXY", &address).env(name, list).output().unwrap();
+        assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(asked.try_recv().is_err(), direct, "{list}");
+    }
+}
+
+#[test]
+fn a_proxy_that_isnt_supported_is_named_with_what_is() {
+    let home = Home::new();
+    for (name, value) in
+        [("HTTPS_PROXY", "socks5://127.0.0.1:1080"), ("ALL_PROXY", "socks5h://proxy.example:1")]
+    {
+        let mut command = home.command(&["whoami"]);
+        let output = command.env("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.x").env(name, value).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let scheme = value.split(':').next().unwrap();
+        assert!(said.contains(&format!("{scheme}:// isn't supported")), "{said}");
+        assert!(said.contains("http://HOST:PORT") && said.contains("NO_PROXY"), "{said}");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+    }
+}
+
+#[test]
 fn a_machine_without_certificate_files_runs_the_demo() {
     let home = Home::new();
     let mut command = home.command(&["--demo", "whoami", "--json"]);
