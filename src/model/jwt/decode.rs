@@ -3,7 +3,7 @@
 //! nothing.
 
 use std::fmt;
-use std::io::Read as _;
+use std::io::Read;
 
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -283,7 +283,8 @@ impl Reading {
             self.remark("cut_off", "cut off with dots: the rest of the token is missing");
         }
         if found.invisible > 0 {
-            self.remark("invisible", format!("{} invisible characters were removed", found.invisible));
+            let characters = if found.invisible == 1 { "character was" } else { "characters were" };
+            self.remark("invisible", format!("{} invisible {characters} removed", found.invisible));
         }
         let mut token = Zeroizing::new(found.token);
         if found.form == Form::Opaque
@@ -444,8 +445,8 @@ impl Reading {
         if matches!(json, std::borrow::Cow::Owned(_)) {
             self.remark("utf8", format!("{what} not in valid UTF-8"));
         }
-        if what == "header" && json.starts_with('\u{feff}') {
-            self.remark("bom", "header with a byte order mark in front, which most readers reject");
+        if json.starts_with('\u{feff}') {
+            self.remark("bom", format!("{what} with a byte order mark in front, which most readers reject"));
         }
         self.object(what, json.trim_start_matches('\u{feff}'))
     }
@@ -491,12 +492,17 @@ fn encoded_token(text: &str, depth: usize) -> Option<Zeroizing<String>> {
     })
 }
 
-/// What was compressed as RFC 1951 says, at most [`MAX_BYTES`] of it.
+/// What was compressed as RFC 1951 says, or in the containers of zlib and gzip that libraries write instead, at most
+/// [`MAX_BYTES`] of it.
 fn inflate(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let mut out = Zeroizing::new(Vec::new());
-    let mut reader = flate2::read::DeflateDecoder::new(bytes).take(MAX_BYTES as u64);
-    reader.read_to_end(&mut out).ok()?;
-    Some(out)
+    fn all(reader: impl Read) -> Option<Zeroizing<Vec<u8>>> {
+        let mut out = Zeroizing::new(Vec::new());
+        reader.take(MAX_BYTES as u64).read_to_end(&mut out).ok().map(|_| out)
+    }
+    use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+    all(ZlibDecoder::new(bytes))
+        .or_else(|| all(GzDecoder::new(bytes)))
+        .or_else(|| all(DeflateDecoder::new(bytes)))
 }
 
 /// Base64 of either alphabet, padded or not.

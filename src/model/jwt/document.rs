@@ -1,7 +1,6 @@
 //! Credentials other than tokens: key files and other credentials files, PEM, JWK, signed URLs. Only what identifies
 //! each is extracted, as facts; no other part of the text can ever be shown.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
@@ -11,6 +10,7 @@ use zeroize::Zeroizing;
 use super::decode::{Section, Times, decode, members};
 use super::extract::{form_of, joined};
 use super::form::Form;
+use super::time::{self, Time, Unit};
 
 /// Only this many characters of a fact are kept.
 const MAX_FACT: usize = 300;
@@ -284,23 +284,39 @@ fn signed_url(text: &str) -> Option<Document> {
         return Some(Document::new(Form::Foreign).fact("kind", Some("AWS signed URL".to_owned())));
     }
     let mut document = Document::new(Form::SignedUrl);
+    let mut ends = None;
     if let Some(date) = value("X-Goog-Date").as_deref().and_then(stamp) {
         document.times.iat = Some(date);
         let seconds = value("X-Goog-Expires").and_then(|text| text.parse::<u32>().ok());
         document.times.exp = seconds.and_then(|seconds| date.checked_add(i64::from(seconds)));
-    } else {
-        document.times.exp = value("Expires").and_then(|text| text.parse().ok());
+        ends = document.times.exp.and_then(time::date);
+    } else if let Some(text) = value("Expires") {
+        document.times.exp = text.parse().ok();
+        ends = time::of_number(&text).map(end_of);
     }
     let credential = value("X-Goog-Credential");
     let account = credential.as_deref().and_then(|text| text.split('/').next()).map(str::to_owned);
-    let end = document.times.exp.and_then(|exp| Timestamp::from_second(exp).ok());
     Some(
         document
             .fact("account", account.or_else(|| value("GoogleAccessId")))
             .fact("address", Some(decoded(address)))
             .fact("headers", value("X-Goog-SignedHeaders").map(|names| names.replace(';', ", ")))
-            .fact("ends", end.map(|end| end.to_string())),
+            .fact("ends", ends),
     )
+}
+
+/// The end of a signed URL, in words. Cloud Storage reads seconds, whatever unit was meant.
+fn end_of(time: Time) -> String {
+    let date = time::date(time.seconds);
+    match (time.unit, date) {
+        (Unit::Seconds, Some(date)) => date,
+        (Unit::Seconds, None) => "after the year 9999".to_owned(),
+        (unit, date) => format!(
+            "after the year 9999: its number is in {}, as if for {}, but Cloud Storage reads seconds",
+            unit.name(),
+            date.unwrap_or_default()
+        ),
+    }
 }
 
 /// The time of `20260102T030405Z`, in seconds since 1970.
