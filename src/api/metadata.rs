@@ -17,7 +17,7 @@ use crate::{
         answer::decode,
         endpoints::{self, Service},
         handed_out,
-        request_spec::{RequestSpec, metadata_segment},
+        request_spec::RequestSpec,
     },
     model::denial::RequestContext,
 };
@@ -94,13 +94,24 @@ fn absent(error: ApiError, named: Option<&str>) -> ApiError {
 }
 
 impl Client {
-    /// Whether the metadata server has that account.
+    /// Whether the metadata server lists that account, by its email or an alias.
     pub(super) async fn presence(&self, account: &str) -> Presence {
-        let path = format!("{ROOT}/instance/service-accounts/{}/email", metadata_segment(account));
-        match self.send(get(path, Vec::new(), asked("metadata.read"))).await {
-            Ok(_) => Presence::Yes,
-            Err(error) if error.status == Some(404) => Presence::No,
+        let named = |one: &Attached| one.email == account || one.aliases.iter().any(|alias| alias == account);
+        match self.attached().await {
+            Ok(list) if list.iter().any(named) => Presence::Yes,
+            Ok(_) => Presence::No,
             Err(_) => Presence::Unknown,
+        }
+    }
+
+    async fn attached(&self) -> Result<Vec<Attached>, ApiError> {
+        let path = format!("{ROOT}/instance/service-accounts/");
+        let list = get(path, vec![("recursive", "true".to_owned())], asked("metadata.read"));
+        match self.send(list).await {
+            Ok(answer) => attached(&answer.body),
+            // A machine without an account has no such folder.
+            Err(error) if error.status == Some(404) => Ok(Vec::new()),
+            Err(error) => Err(error),
         }
     }
 
@@ -118,30 +129,20 @@ impl Client {
     }
 
     async fn look(&self) -> Result<Machine, ApiError> {
-        let read = async |path: &str, query| {
-            self.send(get(format!("{ROOT}/{path}"), query, asked("metadata.read"))).await
+        let read = async |path: &str| {
+            self.send(get(format!("{ROOT}/{path}"), Vec::new(), asked("metadata.read"))).await
         };
-        let recursive = vec![("recursive", "true".to_owned())];
-        let (project, universe, accounts) = tokio::join!(
-            read("project/project-id", Vec::new()),
-            read("universe/universe-domain", Vec::new()),
-            read("instance/service-accounts/", recursive)
-        );
+        let (project, universe, accounts) =
+            tokio::join!(read("project/project-id"), read("universe/universe-domain"), self.attached());
         let project = text(&project?.body)?.to_owned();
         // Older servers know no universe, and then there is only one.
         let universe = universe.ok().and_then(|answer| text(&answer.body).map(str::to_owned).ok());
-        // A machine without an account has no such folder.
-        let accounts = match accounts {
-            Ok(answer) => attached(&answer.body)?,
-            Err(error) if error.status == Some(404) => Vec::new(),
-            Err(error) => return Err(error),
-        };
         let host = self.endpoints().url(Service::Metadata);
         Ok(Machine {
             host: host.trim_start_matches("http://").to_owned(),
             project,
             universe: universe.unwrap_or_else(|| endpoints::GOOGLE.to_owned()),
-            accounts,
+            accounts: accounts?,
         })
     }
 }

@@ -413,7 +413,7 @@ fn a_proxy_that_isnt_supported_is_named_with_what_is() {
     for (name, value) in
         [("HTTPS_PROXY", "socks5://127.0.0.1:1080"), ("ALL_PROXY", "socks5h://proxy.example:1")]
     {
-        let mut command = home.command(&["whoami"]);
+        let mut command = home.command(&["accounts", "--project", "acme-prod"]);
         let output = command.env("CLOUDSDK_AUTH_ACCESS_TOKEN", "ya29.x").env(name, value).output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         let scheme = value.split(':').next().unwrap();

@@ -137,6 +137,45 @@ mod tests {
         assert_eq!(sent.split(' ').nth(1), Some(path_and_query(&request).as_str()));
     }
 
+    #[tokio::test]
+    async fn a_404_says_whether_the_account_is_attached() {
+        let list =
+            r#"{"default":{"aliases":["default"],"email":"web@shop-1.iam.gserviceaccount.com","scopes":[]}}"#;
+        let said = |status: u16, body: &str| answer(status, "Metadata-Flavor: Google\r\n", body);
+        for (list, account, sentence, next) in [
+            (
+                said(200, list),
+                "default",
+                "“default” is attached to this machine, but its metadata server has no token for it: no annotation.",
+                "iam.gke.io/gcp-service-account",
+            ),
+            (
+                said(200, list),
+                "web@shop-1.iam.gserviceaccount.com",
+                "is attached to this machine, but",
+                "seconds old",
+            ),
+            (
+                said(200, list),
+                "other@shop-1.iam.gserviceaccount.com",
+                "isn't attached to this machine",
+                "Use default",
+            ),
+            (said(404, ""), "default", "isn't attached to this machine", "attach one"),
+            (said(403, ""), "default", "isn't attached to this machine", "Use default"),
+        ] {
+            let server = Server::start([said(404, "no annotation.\n"), list]).await;
+            let host = server.url.trim_start_matches("http://");
+            let endpoints = Endpoints::new(&Env::from_vars([("GCE_METADATA_HOST", host)]), None).unwrap();
+            let what =
+                What::MetadataId { audience: "https://a.example".into(), full: false, licenses: false };
+            let request = MintRequest { account: account.into(), ..request(what) };
+            let error = Client::new(Settings::new(endpoints, bare_token())).mint(&request).await.unwrap_err();
+            assert!(error.sentence().contains(sentence), "{account}: {}", error.sentence());
+            assert!(error.next().unwrap_or_default().contains(next), "{error:?}");
+        }
+    }
+
     #[test]
     fn an_email_goes_into_the_path_as_googles_libraries_send_it() {
         let named = |account: &str| {

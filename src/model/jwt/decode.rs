@@ -445,8 +445,8 @@ impl Reading {
         if matches!(json, std::borrow::Cow::Owned(_)) {
             self.remark("utf8", format!("{what} not in valid UTF-8"));
         }
-        if json.starts_with('\u{feff}') {
-            self.remark("bom", format!("{what} with a byte order mark in front, which most readers reject"));
+        if what == "header" && json.starts_with('\u{feff}') {
+            self.remark("bom", "header with a byte order mark in front, which most readers reject");
         }
         self.object(what, json.trim_start_matches('\u{feff}'))
     }
