@@ -32,18 +32,23 @@ const DEEPEST: usize = 4;
 
 /// Reads a credentials file. `label` says how it was found.
 pub(super) fn read(path: &Path, label: &str) -> Result<Source, ApiError> {
+    // Both say no more than the path does.
+    let by_name = label.starts_with("--credentials") || label.starts_with("file ");
+    if other_files::is_content(&path.to_string_lossy()) {
+        let named = if by_name { "The path of the credentials file" } else { label };
+        let message = format!("{named} has credentials in it instead of the path of a file.");
+        return Err(ApiError::new(ErrorKind::Credentials, message)
+            .with_next("Write them to a file that only you can read, and name that file; an access token goes to stdin: `--credentials -`."));
+    }
     let origin = path.display().to_string();
-    let source =
-        text(path).map_err(Wrong::from).and_then(|text| parse(&text, label, &origin)).map(|source| {
-            let stray = match source.credentials.proof() {
-                Some((Proof::File(named), _)) => !trust::is_beside(named, path),
-                _ => false,
-            };
-            Source { stray, ..source }
-        });
+    let source = text(path).and_then(|text| parse(&text, label, &origin)).map(|source| {
+        let stray = match source.credentials.proof() {
+            Some((Proof::File(named), _)) => !trust::is_beside(named, path),
+            _ => false,
+        };
+        Source { stray, ..source }
+    });
     source.map_err(|Wrong { why, next }| {
-        // Both say no more than the path does.
-        let by_name = label.starts_with("--credentials") || label.starts_with("file ");
         let via = if by_name { String::new() } else { format!(" ({label})") };
         let error =
             ApiError::new(ErrorKind::Credentials, format!("The credentials file {origin}{via} {why}."));
@@ -72,15 +77,18 @@ impl From<other_files::Kind> for Wrong {
     }
 }
 
-fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, Wrong> {
     let unreadable = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "does not exist".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "isn't readable by you".to_owned(),
-        _ => format!("can't be read: {error}"),
+        std::io::ErrorKind::NotFound => Wrong {
+            why: "does not exist".to_owned(),
+            next: other_files::path_slip(&path.to_string_lossy()).map(str::to_owned),
+        },
+        std::io::ErrorKind::PermissionDenied => "isn't readable by you".to_owned().into(),
+        _ => format!("can't be read: {error}").into(),
     };
     let found = std::fs::metadata(path).map_err(unreadable)?;
     if found.is_dir() {
-        return Err("is a directory".to_owned());
+        return Err(("is a directory", "Name the file in it.").into());
     }
     let mut bytes =
         Zeroizing::new(Vec::with_capacity(usize::try_from(found.len().min(SIZE_LIMIT)).unwrap_or(0) + 1));
@@ -88,7 +96,7 @@ fn text(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
         .and_then(|file| file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes))
         .map_err(unreadable)?;
     if bytes.len() as u64 > SIZE_LIMIT {
-        return Err("is over 1 MiB, too large for credentials".to_owned());
+        return Err("is over 1 MiB, too large for credentials".to_owned().into());
     }
     Ok(bytes)
 }

@@ -233,6 +233,10 @@ fn named_by(path: &Path, env: &Env) -> String {
 }
 
 fn file_name(path: &Path) -> String {
+    // Never credentials that someone gave in its place.
+    if other_files::is_content(&path.to_string_lossy()) {
+        return "…".to_owned();
+    }
     path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 

@@ -210,6 +210,38 @@ pub(super) fn binary(bytes: &[u8]) -> Option<Kind> {
     }
 }
 
+/// Whether credentials were given where a path belongs, as people do with the secrets of a CI. They must not be repeated
+/// as a path.
+pub(super) fn is_content(path: &str) -> bool {
+    let text = path.trim_start_matches(['"', '\'', ' ', '\n', '\r', '\t', '\u{feff}']);
+    text.starts_with('{')
+        || text.contains("-----BEGIN")
+        || text.contains("private_key")
+        || ["ya29.", "1//", "GOCSPX-", "AIza"].iter().any(|begin| text.starts_with(begin))
+        || (text.starts_with("eyJ") && text.matches('.').count() >= 2)
+        || is_encoded(text)
+}
+
+/// What is wrong with a path that leads nowhere, as far as its form tells.
+pub(super) fn path_slip(path: &str) -> Option<&'static str> {
+    let quoted = |quote: char| path.len() > 1 && path.starts_with(quote) && path.ends_with(quote);
+    let drive = path.as_bytes().get(1..3).is_some_and(|two| two == b":\\") && !cfg!(windows);
+    match () {
+        () if quoted('"') || quoted('\'') => Some("Remove the quotes: they are part of the path."),
+        () if path != path.trim() => Some("Remove the white space or line break around the path."),
+        () if path.starts_with('~') => Some("Write the whole path: only a shell replaces ~."),
+        () if path.starts_with('$') || path.starts_with('%') => {
+            Some("Write the path itself: only a shell replaces a variable.")
+        }
+        () if path.starts_with("file:") => Some("Write the path without file:."),
+        () if path.contains("://") => Some("It has to be a file on this machine: download it first."),
+        () if drive => {
+            Some("It is a path of Windows: write it as this system does, such as /mnt/c/… in WSL.")
+        }
+        () => None,
+    }
+}
+
 /// Whether it is base64, in lines of any length, of a text that begins like an object.
 fn is_encoded(text: &str) -> bool {
     let begin: String = text.chars().filter(|c| !c.is_ascii_whitespace()).take(16).collect();

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use super::path_slip;
 use crate::{auth::file::read, http::ApiError};
 
 fn error(bytes: &[u8]) -> ApiError {
@@ -215,6 +216,58 @@ fn a_text_that_isnt_an_object_is_named_by_what_it_is() {
             assert!(again.contains(what), "{text}: {again}");
         }
     }
+}
+
+#[test]
+fn credentials_in_place_of_a_path_are_never_repeated() {
+    use crate::{
+        auth::{FindOptions, find},
+        local::env::Env,
+    };
+    for content in [
+        r#"{"type":"service_account","private_key":"hush"}"#,
+        "\n  {\"type\": \"authorized_user\", \"client_secret\": \"hush\"}",
+        "'{\"type\":\"external_account\",\"x\":\"hush\"}'",
+        "-----BEGIN PRIVATE KEY-----\nhush",
+        "ya29.hush",
+        "1//0ghush",
+        "eyJhbGciOiJSUzI1NiJ9.eyJodXNoIjoxfQ.hush",
+        "ewogICJ0eXBlIjogInNlcnZpY2VfYWNjb3VudCIsICJhIjogImh1c2giCn0K",
+    ] {
+        let env = Env::from_vars([("GOOGLE_APPLICATION_CREDENTIALS", content)]);
+        let flag = FindOptions { credentials_file: Some(content.into()), ..FindOptions::default() };
+        for (env, options, named) in [
+            (&env, FindOptions::default(), "GOOGLE_APPLICATION_CREDENTIALS has credentials"),
+            (&Env::default(), flag, "The path of the credentials file has credentials"),
+        ] {
+            let error = find(env, &options).unwrap_err();
+            let (sentence, next) = (error.sentence(), error.next().unwrap_or_default());
+            assert!(sentence.contains(named) && next.contains("name that file"), "{sentence} {next}");
+            assert!(!sentence.contains("hush") && !sentence.contains("aHVz"), "{sentence}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_told_by_its_form() {
+    for (path, next) in [
+        ("\"/keys/ci.json\"", "Remove the quotes"),
+        ("'/keys/ci.json'", "Remove the quotes"),
+        ("/nowhere/ci.json\r", "white space"),
+        (" /nowhere/ci.json", "white space"),
+        ("~/nowhere/ci.json", "only a shell"),
+        ("$HOME/nowhere/ci.json", "only a shell"),
+        ("file:///nowhere/ci.json", "without file:"),
+        ("gs://keys/ci.json", "download it first"),
+        ("https://example.com/ci.json", "download it first"),
+    ] {
+        let error = read(std::path::Path::new(path), "GOOGLE_APPLICATION_CREDENTIALS").unwrap_err();
+        assert!(error.sentence().contains("does not exist"), "{error:?}");
+        assert!(error.next().unwrap_or_default().contains(next), "{path}: {error:?}");
+    }
+    #[cfg(unix)]
+    assert!(path_slip("C:\\keys\\ci.json").is_some_and(|next| next.contains("Windows")));
+    assert_eq!(path_slip("/nowhere/ci.json"), None);
 }
 
 #[test]

@@ -424,7 +424,7 @@ impl Loop {
             }
             Effect::Switch(wish) => self.switch(wish),
             Effect::Trust(wish) => self.trust(wish)?,
-            Effect::Remember(remembered) => self.keep(Keep::Remember(remembered)),
+            Effect::Remember(remembered) => self.keep(Keep::Remember(Box::new(remembered))),
             Effect::KeepFailure(failure) => {
                 if let Some(folder) = &self.folder {
                     self.keep(Keep::Failure(failure::file(folder), failure));

@@ -35,7 +35,7 @@ pub(super) async fn open_store(
 pub(super) enum Keep {
     /// A new file of the user's.
     Save(String, Secret),
-    Remember(Remembered),
+    Remember(Box<Remembered>),
     /// A failure, for the command line.
     Failure(PathBuf, Box<LastFailure>),
 }
@@ -68,7 +68,7 @@ impl Keep {
                 })))
             }
             Keep::Remember(remembered) => {
-                let remark = store.as_mut()?.save(remembered)?;
+                let remark = store.as_mut()?.save(*remembered)?;
                 tracing::warn!(remark = remark.escape_default().to_string(), "favourites and recents");
                 Some(Msg::Saved(Err(without_numbers(&remark))))
             }
