@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossterm::event::{Event, KeyCode, KeyEvent};
 use divan::{Bencher, black_box};
 use impersona::{
-    http::{endpoints::Endpoints, redact},
+    http::{endpoints::Endpoints, error_text, redact},
     keymap::Keymap,
     local::{env::Env, state::Remembered},
     model::{
@@ -271,6 +271,33 @@ fn redact_an_answer(bencher: Bencher) {
         ["ya29.c.b0Aaekm1K".repeat(12), "1//09abcdefg-hIj".repeat(6), jwt, "GOCSPX-hush-hush-hush".into()];
     let secrets = || secrets.iter().map(String::as_str).chain(["Basic aWQ6aHVzaC1odXNoLWh1c2g="]);
     bencher.bench(|| redact::without(black_box(answer.as_bytes()), secrets()));
+}
+
+/// What is pasted to be explained, 1 MiB of each: a log, objects, sentences that tell an error, and what looks like values.
+const PASTED: [&str; 5] = [
+    "2027-02-11T08:12:01Z INFO fetched https://storage.googleapis.com/b/o with 200 for a@b.example\n",
+    "{\"a\": {\"b\": [1, \"x\", {\"c\": \"long text here\"}]}}\n",
+    "Permission 'a.b.c' denied on projects/p: a@b.example does not have access\n",
+    "{\"",
+    "\\\\\"",
+];
+
+fn mebibyte(part: &str) -> String {
+    part.repeat((1 << 20) / part.len())
+}
+
+/// To compare with: a search for one word, line by line.
+#[divan::bench(args = PASTED)]
+fn one_plain_pass_over_a_pasted_mebibyte(bencher: Bencher, part: &str) {
+    let text = mebibyte(part);
+    bencher
+        .bench(|| black_box(text.as_str()).lines().filter(|line| line.contains("PERMISSION_DENIED")).count());
+}
+
+#[divan::bench(args = PASTED)]
+fn read_a_pasted_mebibyte(bencher: Bencher, part: &str) {
+    let text = mebibyte(part);
+    bencher.bench(|| error_text::find(black_box(&text)));
 }
 
 #[divan::bench(args = MEMBERS)]

@@ -2,6 +2,8 @@
 //! A text is unwrapped, the error in it is read into the same refusal as a live answer, and what the text around it says
 //! about the request is added. It never fails on odd text, it only finds nothing.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
     model::denial::{Answerer, Refusal, RequestContext, is_of_a_library, refuses_an_exchange},
 };
 
-/// The most bytes of a text that are read.
+/// The most bytes of a text that are read; of a longer one, the first half of it and the last.
 const MOST: usize = 1024 * 1024;
 
 /// How deep texts in values are searched for errors.
@@ -29,8 +31,7 @@ const SHORTEST: usize = 12;
 
 /// The denial in a text; `None` if there is none.
 pub fn find(written: &str) -> Option<ApiError> {
-    let end = (0..=written.len().min(MOST)).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
-    let mut levels = unwrap(&written[..end]);
+    let mut levels = unwrap(&ends(written));
     let mut found = Found::default();
     for level in &levels {
         found.read(level, 0);
@@ -65,6 +66,17 @@ pub fn find(written: &str) -> Option<ApiError> {
         refusal.message = plain(&refusal.message);
     }
     Some(error)
+}
+
+/// A text, or both ends of one that is too long: a log says what failed at its end.
+fn ends(written: &str) -> Cow<'_, str> {
+    if written.len() <= MOST {
+        return written.into();
+    }
+    let (first, last) = (MOST / 2, written.len() - MOST / 2);
+    let first = (0..=first).rev().find(|at| written.is_char_boundary(*at)).unwrap_or(0);
+    let last = (last..=written.len()).find(|at| written.is_char_boundary(*at)).unwrap_or(written.len());
+    format!("{}\n{}", &written[..first], &written[last..]).into()
 }
 
 /// An error in one of Google's forms, or ours.
@@ -377,6 +389,15 @@ mod tests {
         let error = find(body).unwrap();
         assert!(!error.sentence().contains(" 0 s"), "{error}");
         assert!(error.next().unwrap().contains("one hour or less"), "{:?}", error.next());
+    }
+
+    #[test]
+    fn both_ends_of_a_long_log_are_read() {
+        let filler = "all is well here\n".repeat(MOST / 8);
+        for text in [format!("{BODY}\n{filler}"), format!("{filler}{BODY}")] {
+            assert_eq!(found(&text).1, Some(Cause::PermissionMissing));
+        }
+        assert_eq!(find(&filler), None);
     }
 
     proptest::proptest! {

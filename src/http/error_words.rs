@@ -1,14 +1,16 @@
 //! What a text says about an error in words: the line that says it and the message in that line, the code and status,
 //! details in YAML and log formats, and what stands around it about the request.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, sync::LazyLock};
 
+use aho_corasick::AhoCorasick;
 use serde_json::{Map, Value, json};
 
 use super::error::{CODES, plain};
 use crate::model::denial::{
     KUBERNETES, Refusal, as_member, denies, implied_permission, is_known_sentence, is_of_a_library,
     library_sentence, permission_in, principal_in, refuses_an_exchange, resource_in, short_account_in,
+    telling_phrases,
 };
 
 /// OAuth's codes of the token endpoint and the Security Token Service. They come with 400 or 401, but the text doesn't
@@ -54,12 +56,35 @@ pub(super) fn oauth(code: &str) -> Option<&'static str> {
 /// What a line says, and how little of it is escaped.
 type Weight = (usize, Reverse<usize>);
 
+/// The most lines of a text that are weighed, half of them its first and half its last: a log can repeat an error.
+const WEIGHED: usize = 512;
+
+/// Every phrase that gives a line weight, so that one pass over a text finds the few lines worth reading.
+static PHRASES: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let spelled = CODES.iter().map(|(_, name, _)| name.replace('_', ""));
+    let codes = CODES.iter().map(|(_, name, _)| *name);
+    let words = codes.chain(OAUTH).chain(SAYS_STATUS).chain(["Not found: "]).chain(telling_phrases());
+    let words = words.map(str::to_owned).chain(spelled);
+    AhoCorasick::builder().ascii_case_insensitive(true).build(words).ok()
+});
+
+/// The lines of a text that have one of the phrases.
+fn telling(text: &str) -> impl Iterator<Item = &str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    if let Some(phrases) = PHRASES.as_ref() {
+        lines.retain(|line| phrases.is_match(*line));
+    }
+    let last = lines.split_off(lines.len().min(WEIGHED / 2));
+    let skipped = last.len().saturating_sub(WEIGHED / 2);
+    lines.into_iter().chain(last.into_iter().skip(skipped))
+}
+
 /// The error that the texts say in words: the best line of all.
 pub(super) fn read(texts: &[String]) -> Option<Words> {
     let none = (0, Reverse(usize::MAX));
     let mut best: Option<(Weight, &str, &str)> = None;
     for text in texts {
-        for line in text.lines() {
+        for line in telling(text) {
             let line = bounded(line.trim());
             let weight = (weight(line), Reverse(line.matches('\\').count()));
             if weight.0 > 0 && weight > best.map_or(none, |(most, ..)| most) {
@@ -264,12 +289,12 @@ fn older_reason(message: &mut String) -> Option<String> {
 
 fn find_ignoring_case<'a>(text: &'a str, wanted: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     let (bytes, length) = (text.as_bytes(), wanted.len());
-    let places = (0..text.len().saturating_sub(length))
-        .filter(move |at| bytes[*at..at + length].eq_ignore_ascii_case(wanted.as_bytes()));
-    places
-        .filter(move |at| text.is_char_boundary(*at) && text.is_char_boundary(at + length))
-        .map(move |at| (at, wanted))
-        .take(TRIES)
+    let first = wanted.bytes().next().unwrap_or_default();
+    let places = memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes);
+    let same = move |at: &usize| {
+        bytes.get(*at..at + length).is_some_and(|found| found.eq_ignore_ascii_case(wanted.as_bytes()))
+    };
+    places.filter(same).map(move |at| (at, wanted)).take(TRIES)
 }
 
 /// `HTTP/1.1 403`, `HttpError 403`, `googleapi: Error 403:`, `status code 403`, `status: 403`.
@@ -307,10 +332,11 @@ pub(super) fn status(text: &str) -> Option<u16> {
 /// Whether a number in the text is certainly a status, written as libraries and curl write it.
 fn says_status(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 ", "exception: 4", "exception: 5"]
-        .iter()
-        .any(|before| lower.contains(before))
+    SAYS_STATUS.iter().any(|before| lower.contains(before))
 }
+
+const SAYS_STATUS: [&str; 6] =
+    ["googleapi: error ", "httperror ", "http/1.1 ", "http/2 ", "exception: 4", "exception: 5"];
 
 /// The canonical code in a text, as a separate word (`PERMISSION_DENIED: …`, `"status": "NOT_FOUND"`), or as libraries
 /// spell it (`code = PermissionDenied`, `StatusCode.PERMISSION_DENIED`).
@@ -325,20 +351,16 @@ pub(super) fn code(text: &str) -> Option<(&'static str, u16)> {
                 && after.is_none_or(|c| ":,\"')]\n\r".contains(c))
         })
     };
-    let spelled = |name: &str| {
-        let camel: String =
-            name.split('_').map(|part| format!("{}{}", &part[..1], part[1..].to_ascii_lowercase())).collect();
-        SPELLED_AFTER.iter().any(|before| {
-            text.match_indices(&format!("{before}{camel}")).any(|(at, found)| {
-                text[at + found.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric())
-            })
+    let named = CODES.iter().find(|(_, name, _)| stands(name)).map(|(_, name, status)| (*name, *status));
+    let spelled = || {
+        let after = SPELLED_AFTER.iter().flat_map(|before| text.match_indices(before).take(TRIES));
+        after.into_iter().find_map(|(at, before)| {
+            let rest = &text[at + before.len()..];
+            let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+            canonical(&rest[..end])
         })
     };
-    let found = CODES
-        .iter()
-        .find(|(_, name, _)| stands(name))
-        .or_else(|| CODES.iter().find(|(_, name, _)| spelled(name)));
-    found.map(|(_, name, status)| (*name, *status))
+    named.or_else(spelled)
 }
 
 /// The canonical code that a word is, also as libraries spell it (`PermissionDenied`).

@@ -58,6 +58,20 @@ const PARTS: [(&str, Part); 14] = [
     ("invalid format", Part::Unreadable),
 ];
 
+/// See [`super::telling_phrases`].
+pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
+    let own = [
+        "attribute condition",
+        "mapped attribute",
+        "google.subject",
+        "attribute mapping",
+        "\"audience\"",
+        "AWS response",
+        "AWS STS",
+    ];
+    own.into_iter().chain(CREDENTIAL)
+}
+
 impl Part {
     /// The part at fault according to a sentence of the service; `None` for any other sentence.
     pub(super) fn named(message: &str) -> Option<Part> {

@@ -92,6 +92,11 @@ const UNREACHABLE: [&str; 13] = [
     "max retries",
 ];
 
+/// See [`super::telling_phrases`].
+pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|(words, _)| *words)
+}
+
 impl Trouble {
     /// The kind that a text is of; `None` for anything else.
     pub(super) fn named(text: &str) -> Option<Trouble> {

@@ -24,7 +24,7 @@ pub(crate) use facts::{
     KUBERNETES, as_member, implied_permission, permission_in, principal_in, resource_in, short_account_in,
 };
 pub(crate) use sentences::{
-    denies, is_known_sentence, is_of_a_library, library_sentence, refuses_an_exchange,
+    denies, is_known_sentence, is_of_a_library, library_sentence, refuses_an_exchange, telling_phrases,
 };
 pub(in crate::model) use words::is_mint_permission;
 use words::{

@@ -109,6 +109,11 @@ pub(super) fn constraint_in(text: &str) -> Option<String> {
     Some(format!("constraints/{}", known.name))
 }
 
+/// See [`super::telling_phrases`].
+pub(super) fn phrases() -> impl Iterator<Item = &'static str> {
+    KNOWN.iter().flat_map(|known| known.words).copied().chain(["onstraints/"])
+}
+
 /// Whether the denial is by a constraint.
 pub(super) fn is_refused(refusal: &Refusal) -> bool {
     refusal.violation.as_deref().is_some_and(|it| it.contains("onstraints/"))

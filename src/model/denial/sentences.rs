@@ -1,6 +1,6 @@
 //! Sentences that identify an error, or its cause, by themselves: for texts and answers without details.
 
-use super::{Cause, facts, federation, library, org_policy};
+use super::{Cause, facts, federation, library, org_policy, words};
 
 /// Whether a text has the Security Token Service's wording for a rejected exchange, which no other Google service uses.
 pub(crate) fn refuses_an_exchange(text: &str) -> bool {
@@ -70,25 +70,26 @@ const KNOWN_SENTENCES: [&str; 44] = [
     "Quota exceeded for quota metric",
 ];
 
+/// Everything of which a text has to have something, or none of the functions above and [`denies`] is true; capitals
+/// don't count.
+pub(crate) fn telling_phrases() -> impl Iterator<Item = &'static str> {
+    let own = KNOWN_SENTENCES.into_iter().chain(DENIAL_VERBS).chain(STATES).chain(words::LIMITS);
+    own.chain(library::phrases()).chain(federation::phrases()).chain(org_policy::phrases())
+}
+
+/// Beside a permission, each says that it is missing.
+const DENIAL_VERBS: [&str; 8] =
+    ["does not have", "doesn't have", "denied", "lacks", "issing", "equired", "must have", "forbidden"];
+
+/// States of an account that keep it from working.
+const STATES: [&str; 2] = [".gserviceaccount.com is disabled", ".gserviceaccount.com does not exist"];
+
 /// What keeps someone from something, in any wording: `a@b does not have x.y.z access`, `Service account x is disabled`.
 pub(crate) fn denies(text: &str) -> bool {
     is_known_sentence(text)
-        || super::words::is_limit(text)
-        || facts::permission_in(text).is_some()
-            && [
-                "does not have",
-                "doesn't have",
-                "denied",
-                "lacks",
-                "issing",
-                "equired",
-                "must have",
-                "forbidden",
-            ]
-            .iter()
-            .any(|words| text.contains(words))
-        || text.contains(".gserviceaccount.com is disabled")
-        || text.contains(".gserviceaccount.com does not exist")
+        || words::is_limit(text)
+        || facts::permission_in(text).is_some() && DENIAL_VERBS.iter().any(|words| text.contains(words))
+        || STATES.iter().any(|words| text.contains(words))
 }
 
 /// The cause by a sentence of Google's that only this cause has, for answers without details.

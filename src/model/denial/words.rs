@@ -177,17 +177,14 @@ pub(super) fn scope_missing(refusal: &Refusal) -> (String, String) {
     (sentence, next)
 }
 
+/// Beginnings of sentences about a number that is reached, in lower case.
+pub(super) const LIMITS: [&str; 4] =
+    ["maximum number of ", "limit on the number of ", "limit for the number of ", "exceeded your allotted "];
+
 /// Whether a message says that there are as many of something as there can be.
 pub(super) fn is_limit(message: &str) -> bool {
     let lower = message.to_ascii_lowercase();
-    let counted = [
-        "maximum number of ",
-        "limit on the number of ",
-        "limit for the number of ",
-        "exceeded your allotted ",
-    ]
-    .iter()
-    .any(|words| lower.contains(words));
+    let counted = LIMITS.iter().any(|words| lower.contains(words));
     let of_these =
         ["keys", "service accounts", "pools", "providers", "project"].iter().any(|what| lower.contains(what));
     counted && of_these && !lower.contains("per minute") && !lower.contains("members in the policy")
