@@ -45,8 +45,10 @@ fn addresses(written: &str) -> impl Iterator<Item = &str> {
 /// A status from an address of Cloud Run's, of a function's or of a container registry's, for texts that say nothing else:
 /// `401 Client Error: Unauthorized for url: https://…`.
 pub(super) fn by_address(written: &str) -> Option<ApiError> {
+    const MOST: usize = 64 * 1024;
+    let whole = Some(written).filter(|text| text.len() < MOST);
     let lines = written.lines().filter(|line| line.len() < 4_096 && line.contains("https://"));
-    lines.filter_map(|line| Some((line, denied_status(line)?))).find_map(|(line, status)| {
+    lines.chain(whole).filter_map(|line| Some((line, denied_status(line)?))).find_map(|(line, status)| {
         let kind = if status == 401 { ErrorKind::Credentials } else { ErrorKind::Denied };
         if let Some(refusal) = addresses(line).find_map(|address| registry(address, status)) {
             return Some(ApiError::refused(kind, Refusal { message: plain(line), ..refusal }));
@@ -198,6 +200,11 @@ fn iap(written: &str) -> Option<Refusal> {
         let said = written.split(['<', '>', '\n']).find(|part| part.contains(".gserviceaccount.com"));
         return Some(refused(CalledService::Iap, 403, said.unwrap_or(words)));
     }
+    let code = "There was a problem with your request. Error code ";
+    if let Some((_, number)) = written.split_once(code) {
+        let number = number.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        return Some(refused(CalledService::Iap, 401, &format!("{code}{number}")));
+    }
     let line = written.lines().find(|line| line.contains(BEFORE))?;
     let words = line.split_once(BEFORE).map_or("", |(_, rest)| rest).trim_start_matches([':', ' ']);
     Some(refused(CalledService::Iap, 401, words.split('<').next().unwrap_or_default()))
@@ -228,7 +235,10 @@ fn gateway(written: &str) -> Option<Refusal> {
 /// What Cloud Run and functions say in a header or a log, or on a page without its markup, and Cloud Storage to a request
 /// without a token.
 fn run(written: &str) -> Option<Refusal> {
-    const WORDS: [(&str, u16); 7] = [
+    const METADATA: [&str; 3] = ["computeMetadata", "metadata.google.internal", "169.254.169.254"];
+    const WORDS: [(&str, u16); 8] = [
+        // Cloud Scheduler and Cloud Tasks, of an address that they call.
+        ("URL_ERROR-ERROR_AUTHENTICATION", 401),
         ("The request was not authenticated.", 401),
         ("The request was not authorized to invoke this service", 403),
         ("The access token could not be verified", 401),
@@ -246,10 +256,14 @@ fn run(written: &str) -> Option<Refusal> {
     }
     let (words, status) = WORDS.into_iter().find(|(words, _)| written.contains(words))?;
     let line = written.lines().find(|line| line.contains(words))?;
+    // The metadata server's page has the same words.
+    if METADATA.iter().any(|name| line.contains(name)) {
+        return None;
+    }
     let (_, rest) = line.split_once(words)?;
     let end = rest.find(['"', '\n', '<', '\'']).unwrap_or(rest.len());
     // The page has the same sentence for both.
-    let says = ["403 Forbidden", "HTTP 403", " 403 ", "error 403", "Error: Forbidden"];
+    let says = ["403 Forbidden", "HTTP 403", " 403 ", "error 403", "Error: Forbidden", "number = 403"];
     let status = if says.iter().any(|text| written.contains(text)) { 403 } else { status };
     Some(refused(CalledService::Run, status, &format!("{words}{}", &rest[..end])))
 }

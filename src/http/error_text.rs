@@ -213,7 +213,12 @@ pub(super) fn by_number(number: u64) -> Option<(&'static str, u16)> {
 /// A detail of an error, as such or as google-api-core prints it.
 fn detail(map: &Map<String, Value>) -> Option<Value> {
     if map.get("@type").and_then(Value::as_str).is_some_and(|kind| kind.contains("google.rpc.")) {
-        return Some(Value::Object(map.clone()));
+        let mut detail = map.clone();
+        // An old name of Go's.
+        if let Some(metadata) = detail.remove("metadatas") {
+            detail.insert("metadata".to_owned(), metadata);
+        }
+        return Some(Value::Object(detail));
     }
     if map.get("reason").is_some_and(Value::is_string)
         && (map.contains_key("domain") || map.contains_key("metadata"))

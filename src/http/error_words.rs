@@ -119,6 +119,9 @@ fn bounded(line: &str) -> &str {
 
 /// BigQuery's `Not found: Table acme:sales.orders`, which has no code in front of it.
 fn says_not_found(line: &str) -> Option<(&'static str, u16)> {
+    if ["does not exist in project ", "not found in project "].iter().any(|words| line.contains(words)) {
+        return Some(("NOT_FOUND", 404));
+    }
     let (_, rest) = line.split_once("Not found: ")?;
     let of_these = ["Dataset ", "Table ", "Project ", "Job ", "Routine ", "Model "];
     of_these.iter().any(|kind| rest.starts_with(kind)).then_some(("NOT_FOUND", 404))

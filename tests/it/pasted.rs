@@ -163,7 +163,7 @@ fn every_pasted_text_has_its_cause_and_first_step() {
 
 /// Errors as people have them, in files by who printed them: `%%% TITLE`, the raw text, `%%=`, and what has to be said of
 /// it, one `NAME: WORDS` a line.
-const FILES: [(&str, &str); 11] = [
+const FILES: [(&str, &str); 12] = [
     ("audit", include_str!("pasted/audit.txt")),
     ("called", include_str!("pasted/called.txt")),
     ("federation", include_str!("pasted/federation.txt")),
@@ -172,6 +172,7 @@ const FILES: [(&str, &str); 11] = [
     ("login", include_str!("pasted/login.txt")),
     ("logs", include_str!("pasted/logs.txt")),
     ("metadata", include_str!("pasted/metadata.txt")),
+    ("others", include_str!("pasted/others.txt")),
     ("policies", include_str!("pasted/policies.txt")),
     ("python", include_str!("pasted/python.txt")),
     ("terraform", include_str!("pasted/terraform.txt")),

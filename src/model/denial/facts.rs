@@ -46,7 +46,8 @@ impl Refusal {
         }
         if self.asked.resource.is_empty() {
             let named = self.metadata.get("resource").filter(|name| name.contains('/'));
-            let found = resource_in(&message).or(named.cloned()).unwrap_or_default();
+            let found = short_account_in(&message).or_else(|| resource_in(&message)).or(named.cloned());
+            let found = found.unwrap_or_default();
             self.asked.resource =
                 found.strip_prefix("//cloudresourcemanager.googleapis.com/").unwrap_or(&found).to_owned();
         }
@@ -70,7 +71,10 @@ fn disabled_in(message: &str) -> Option<&str> {
 }
 
 /// Sentences that name what isn't allowed only in words, each with the permission.
-const IMPLIED: [(&str, &str); 8] = [
+const IMPLIED: [(&str, &str); 11] = [
+    ("permission to get table", "bigquery.tables.get"),
+    ("permission to get dataset", "bigquery.datasets.get"),
+    ("must have permission to read the image", "artifactregistry.repositories.downloadArtifacts"),
     ("permission to query table", "bigquery.tables.getData"),
     ("does not have access to service account", "iam.serviceAccounts.actAs"),
     ("iam.serviceAccountUser role on the service account", "iam.serviceAccounts.actAs"),
@@ -88,7 +92,7 @@ pub(crate) fn implied_permission(text: &str) -> Option<String> {
     if let Some((_, method)) = instance.and_then(|(instance, _)| instance.split_once(':')) {
         return Some(format!("resourcemanager.projects.{method}"));
     }
-    let denied = ["denied", "does not have", "not authorized", "Ask a project owner"];
+    let denied = ["denied", "does not have", "must have", "not authorized", "Ask a project owner"];
     let known = IMPLIED.iter().find(|(words, _)| text.contains(words));
     known.filter(|_| denied.iter().any(|words| text.contains(words))).map(|(_, name)| (*name).to_owned())
 }
@@ -166,18 +170,20 @@ fn is_permission(name: &str) -> bool {
     name.matches('.').count() >= 2
         && !["google", "com", "io", "org", "www", "gcloud", "grpc", "java", "os"].contains(&first)
         && !NOT_LAST.contains(&last)
+        && last.starts_with(|c: char| c.is_ascii_lowercase())
         && first.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
         && parts.all(plain)
 }
 
 /// The principal that lacks something according to a sentence, as a policy member.
 pub(crate) fn principal_in(message: &str) -> Option<String> {
+    // Who must have something is said of an agent beside the caller who asked.
     const VERBS: [&str; 12] = [
+        " must have",
         " does not have",
         " doesn't have",
         " do not have",
         " lacks",
-        " must have",
         " is missing",
         " needs ",
         " has insufficient",
@@ -240,7 +246,7 @@ pub(crate) fn as_member(word: &str) -> Option<String> {
 
 /// What the permission is missing on, according to a sentence.
 pub(crate) fn resource_in(message: &str) -> Option<String> {
-    const BEFORE: [&str; 26] = [
+    const BEFORE: [&str; 28] = [
         "found for email ",
         "on service account ",
         "for service account ",
@@ -260,6 +266,8 @@ pub(crate) fn resource_in(message: &str) -> Option<String> {
         "to resource ",
         "on dataset ",
         "query table ",
+        "get table ",
+        "get dataset ",
         "permission on ",
         "IAM policy for project ",
         "on project ",
@@ -269,7 +277,8 @@ pub(crate) fn resource_in(message: &str) -> Option<String> {
         "on the resource ",
     ];
     // `to access serviceAccounts instance [a@b]`, as gcloud says it.
-    if let Some((collection, rest)) = message.split_once(" instance [")
+    if !message.contains("must have")
+        && let Some((collection, rest)) = message.split_once(" instance [")
         && let Some((name, _)) = rest.split_once([']', ':'])
     {
         let project = collection.ends_with("projects");
@@ -320,7 +329,12 @@ pub(crate) fn short_account_in(text: &str) -> Option<String> {
     let begin = after.find(account.as_str())? + account.len();
     let (after, near) = (&after[begin..], 60);
     let place = PLACES.iter().filter_map(|place| Some((after.find(place)?, place))).min()?;
-    let project = named(&after[place.0 + place.1.len()..])?;
+    let rest = &after[place.0 + place.1.len()..];
+    let project = named(rest)?;
+    // It can be the one that lacks something.
+    if ["does not have", "doesn't have", "lacks"].iter().any(|verb| rest.contains(verb)) {
+        return None;
+    }
     // `a@b` is whole already, and what comes before the project belongs to the same sentence.
     (place.0 < near && !after.starts_with(['@', '.', '/']))
         .then(|| format!("{account}@{project}.iam.gserviceaccount.com"))
@@ -352,6 +366,29 @@ mod tests {
         ] {
             assert_eq!(permission_in(message), name, "{message}");
         }
+    }
+
+    #[test]
+    fn a_short_name_is_an_account_of_the_project_beside_it() {
+        for (text, account) in [
+            (
+                "service account loader in project north-11 was not found",
+                Some("loader@north-11.iam.gserviceaccount.com"),
+            ),
+            (
+                "Service account 'loader' already exists within project projects/north-11.",
+                Some("loader@north-11.iam.gserviceaccount.com"),
+            ),
+            ("service account a@b.example in project north-11", None),
+            ("service account loader in project north-11 does not have a.b.c", None),
+            ("the service account of your project", None),
+        ] {
+            assert_eq!(short_account_in(text).as_deref(), account, "{text}");
+        }
+        assert_eq!(
+            resource_in("missing permission run.services.get on projects/p1").as_deref(),
+            Some("projects/p1")
+        );
     }
 
     #[test]

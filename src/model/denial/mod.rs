@@ -368,6 +368,7 @@ fn cause(refusal: &Refusal) -> Cause {
         }
         (404, _) => Cause::NotFoundOrHidden,
         (409, "ALREADY_EXISTS") => Cause::InvalidRequest,
+        (409, _) if refusal.message.contains(" already exists") => Cause::InvalidRequest,
         (409 | 412, _) => Cause::Conflict,
         (429, _) => Cause::RateLimited,
         // This won't pass: there is no such method, at Google or at what stands in for it.

@@ -23,7 +23,11 @@ pub(crate) fn is_known_sentence(text: &str) -> bool {
 }
 
 /// Beginnings and other parts of Google's sentences that say why, whatever stands around them.
-const KNOWN_SENTENCES: [&str; 44] = [
+const KNOWN_SENTENCES: [&str; 48] = [
+    "Access Denied: ",
+    "does not exist in project ",
+    "not found in project ",
+    "must have permission to read the image",
     "Delegation denied for ",
     "does not have access to service account",
     "iam.serviceAccountUser role on the service account",

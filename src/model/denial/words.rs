@@ -306,7 +306,15 @@ fn sends_nothing(refusal: &Refusal) -> bool {
 
 /// What to do about values that Google rejects in words only: these answers have no reason (captured from
 /// `setIamPolicy`; if the wording changes, only the hint is lost).
-const HINTS: [(&str, &str); 10] = [
+const HINTS: [(&str, &str); 12] = [
+    (
+        " already exists",
+        "Check the values that were sent: choose another name, or use the one that exists (in Terraform, import it).",
+    ),
+    (
+        "on Cloud KMS key",
+        "Grant the service agent of the service that uses the key roles/cloudkms.cryptoKeyEncrypterDecrypter on the key.",
+    ),
     (
         "Invalid OAuth scope or ID token audience",
         "Check the values of scope (full https:// scopes, separated by single spaces) and, for an ID token, target_audience.",
