@@ -117,8 +117,8 @@ fn account(n: usize) -> Account {
     let (word, other) = (words[n % words.len()], words[n / words.len() % words.len()]);
     Account {
         email: format!("{word}-{other}-{n:06}@acme-prod.iam.gserviceaccount.com"),
-        unique_id: format!("1{n:020}"),
-        project: "acme-prod".into(),
+        unique_id: impersona::model::account::UniqueId::read(&format!("1{n:020}")),
+        project: impersona::model::project::ProjectRef::read("acme-prod"),
         display_name: format!("{word} {other} job"),
         ..Account::default()
     }

@@ -14,9 +14,10 @@ use crate::{
         request_spec::{Priority, RequestSpec, segment},
     },
     model::{
-        account::{Account, AccountKey, project_of},
+        account::{Account, AccountKey, UniqueId, project_of},
         denial::RequestContext,
         permission::{Granted, MATRIX},
+        project::ProjectRef,
     },
 };
 
@@ -115,12 +116,10 @@ struct Permissions {
 
 impl From<AccountAnswer> for Account {
     fn from(answer: AccountAnswer) -> Account {
-        let told = answer.project_id;
-        let project = if told.is_empty() { project_of(&answer.email).unwrap_or_default() } else { told };
         Account {
+            project: ProjectRef::read(&answer.project_id).or_else(|| project_of(&answer.email)),
             email: answer.email,
-            unique_id: answer.unique_id,
-            project,
+            unique_id: UniqueId::read(&answer.unique_id),
             display_name: answer.display_name,
             description: answer.description,
             disabled: answer.disabled,
@@ -266,7 +265,10 @@ mod tests {
         let account = read_account(body).unwrap();
         assert_eq!(account.email, "sa@my-proj.iam.gserviceaccount.com");
         assert_eq!(
-            (account.unique_id.as_str(), account.project.as_str()),
+            (
+                account.unique_id.as_deref().unwrap_or_default(),
+                account.project.as_deref().unwrap_or_default()
+            ),
             ("107517467455664443765", "my-proj")
         );
         assert!(account.disabled);
@@ -281,7 +283,7 @@ mod tests {
     fn a_page_tells_where_the_next_one_is() {
         let body = br#"{"accounts":[{"email":"a@my-proj.iam.gserviceaccount.com"}],"nextPageToken":"abc"}"#;
         let (accounts, next) = read_page(body).unwrap();
-        assert_eq!((accounts[0].project.as_str(), next.as_deref()), ("my-proj", Some("abc")));
+        assert_eq!((accounts[0].project.as_deref(), next.as_deref()), (Some("my-proj"), Some("abc")));
     }
 
     #[tokio::test]

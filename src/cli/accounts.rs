@@ -32,11 +32,11 @@ fn line(account: &Account, json: bool) -> String {
     if json {
         let object = json!({
             "email": account.email,
-            "uniqueId": account.unique_id,
+            "uniqueId": account.unique_id.as_deref().unwrap_or_default(),
             "displayName": account.display_name,
             "description": account.description,
             "disabled": account.disabled,
-            "project": account.project,
+            "project": account.project.as_deref().unwrap_or_default(),
         });
         return output::to_json(&object).to_string();
     }

@@ -20,11 +20,14 @@ use crate::{
     api::{Client, commands},
     http::{ApiError, ErrorKind, endpoints::Service},
     local::history::{Snapshot, Snapshots, Whose},
-    model::policy::{
-        Policy,
-        diff::{self, Change, Diff},
-        edit::{Edit, Staged},
-        merge::{self, Merge},
+    model::{
+        account::{AccountRef, UniqueId},
+        policy::{
+            Policy,
+            diff::{self, Change, Diff},
+            edit::{Edit, Staged},
+            merge::{self, Merge},
+        },
     },
 };
 
@@ -49,10 +52,10 @@ pub enum Mode {
 /// A change of an account's policy.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
-    /// Email or unique ID.
-    pub account: String,
-    /// Empty when not known; saved policies are then kept by the email.
-    pub unique_id: String,
+    /// The account.
+    pub account: AccountRef,
+    /// `None` when not known; saved policies are then kept by the email.
+    pub unique_id: Option<UniqueId>,
     /// The policy as it was read.
     pub base: Policy,
     /// What to change in it.
@@ -156,7 +159,7 @@ pub async fn apply_policy_if(
     fits: &(dyn Fn(&Policy, &Policy) -> bool + Sync),
 ) -> Result<Applied, ApiError> {
     let Request { account, unique_id, base, edits, mode } = request;
-    let whose = whose(client, &account, &unique_id);
+    let whose = whose(client, &account, unique_id.as_ref());
     let mut staged = Staged::new(base.clone());
     for edit in edits {
         staged.stage(edit);
@@ -181,7 +184,7 @@ pub async fn apply_policy_if(
             Ok(Sent::Stored(after)) => return Ok(applied(read, after, &wanted, Some(saved))),
             Ok(Sent::Lost(lost, now)) => {
                 return Ok(match now {
-                    Err(read_again) => unknown(account, lost, read_again),
+                    Err(read_again) => unknown(&account, lost, read_again),
                     Ok(now) if is_there(&changes, &now) => applied(read, now, &wanted, Some(saved)),
                     Ok(now) if now.etag() == read.etag() => Applied::NotApplied { lost, now },
                     Ok(now) => {
@@ -253,15 +256,15 @@ async fn send_once(
 }
 
 /// Whose snapshots those of an account are, at the endpoint of this client.
-pub fn whose(client: &Client, account: &str, unique_id: &str) -> Whose {
+pub fn whose(client: &Client, account: &AccountRef, unique_id: Option<&UniqueId>) -> Whose {
     let url = client.endpoints().url(Service::Iam);
     let host = url.split_once("://").map_or(url, |(_, rest)| rest).split('/').next().unwrap_or_default();
-    let by_id = account.bytes().all(|b| b.is_ascii_digit());
-    Whose {
-        endpoint: host.to_owned(),
-        account: if by_id { String::new() } else { account.to_owned() },
-        unique_id: if by_id && unique_id.is_empty() { account.to_owned() } else { unique_id.to_owned() },
-    }
+    let (email, id) = match account {
+        AccountRef::Email(email) => (email.to_string(), unique_id),
+        AccountRef::Id(id) => (String::new(), unique_id.or(Some(id))),
+    };
+    let unique_id = id.map(UniqueId::to_string).unwrap_or_default();
+    Whose { endpoint: host.to_owned(), account: email, unique_id }
 }
 
 async fn save(
@@ -306,8 +309,8 @@ fn applied(before: Policy, after: Policy, wanted: &Policy, saved: Option<String>
     Applied::Applied { before, after, etag, differs, saved }
 }
 
-fn unknown(account: String, lost: ApiError, read_again: ApiError) -> Applied {
-    Applied::Unknown { lost, read_again, check: commands::show_policy(&account) }
+fn unknown(account: &AccountRef, lost: ApiError, read_again: ApiError) -> Applied {
+    Applied::Unknown { lost, read_again, check: commands::show_policy(account) }
 }
 
 /// Reads the policy after a lost answer. One that did not come in time may belong to a write that is still under way,

@@ -64,7 +64,7 @@ fn lost() -> Turn {
 
 fn request(edits: Vec<Edit>, mode: Mode) -> Request {
     let base = policy("A", &[ANN, BOB]);
-    Request { account: ACCOUNT.into(), unique_id: "1".into(), base, edits, mode }
+    Request { account: AccountRef::read(ACCOUNT), unique_id: UniqueId::read("1"), base, edits, mode }
 }
 
 /// How many writes and how many readings the server saw.
@@ -363,10 +363,10 @@ async fn a_snapshot_stays_unless_surely_nothing_was_written_over_it_in_memory_an
                 Whose {
                     account: "api@acme-prod.iam.gserviceaccount.com".into(),
                     unique_id: "2".into(),
-                    ..whose(&client, ACCOUNT, "1")
+                    ..of(&client, ACCOUNT, "1")
                 },
-                Whose { unique_id: "3".into(), ..whose(&client, ACCOUNT, "1") },
-                Whose { endpoint: "127.0.0.1:1".into(), ..whose(&client, ACCOUNT, "1") },
+                Whose { unique_id: "3".into(), ..of(&client, ACCOUNT, "1") },
+                Whose { endpoint: "127.0.0.1:1".into(), ..of(&client, ACCOUNT, "1") },
             ] {
                 save(&snapshots, &whose, &other, &[]).await.unwrap();
                 others.push(whose);
@@ -374,7 +374,7 @@ async fn a_snapshot_stays_unless_surely_nothing_was_written_over_it_in_memory_an
             let revoke = request(vec![Edit::Revoke(triple(ANN))], Mode::Once);
             let ended = apply_policy(&client, &snapshots, revoke).await;
             assert_eq!(word(&ended), expected, "{ended:?}");
-            let saved = snapshots.list(&whose(&client, ACCOUNT, "1")).await.unwrap();
+            let saved = snapshots.list(&of(&client, ACCOUNT, "1")).await.unwrap();
             assert_eq!(saved.len(), kept, "{expected} in {folder:?}");
             for snapshot in saved {
                 assert_eq!(snapshot.policy, old.to_json());
@@ -397,19 +397,25 @@ async fn two_accounts_keep_their_snapshots_apart_in_memory_and_on_disk() {
         apply_policy(&client, &snapshots, revoke()).await.unwrap();
         let other = "api@acme-prod.iam.gserviceaccount.com";
         let edits = vec![Edit::Replace { old: triple(ANN), new: limited(ANN) }, Edit::Grant(limited(NEW))];
-        let request = Request { account: other.into(), unique_id: "2".into(), edits, ..revoke() };
+        let request =
+            Request { account: AccountRef::read(other), unique_id: UniqueId::read("2"), edits, ..revoke() };
         let ended = apply_policy(&client, &snapshots, request).await;
         assert_eq!(word(&ended), "not applied", "{ended:?}");
         for (account, id, change) in [
             (ACCOUNT, "1", vec![format!("- {ROLE} {ANN}")]),
             (other, "2", vec![format!("~ {ROLE} {ANN} [tmp]"), format!("+ {ROLE} {NEW} [tmp]")]),
         ] {
-            let saved = snapshots.list(&whose(&client, account, id)).await.unwrap();
+            let saved = snapshots.list(&of(&client, account, id)).await.unwrap();
             assert_eq!(saved.len(), 1, "{account}");
             assert_eq!((&saved[0].change, &saved[0].policy), (&change, &policy("A", &[ANN, BOB]).to_json()));
             assert_eq!((saved[0].whose.account.as_str(), saved[0].whose.unique_id.as_str()), (account, id));
         }
     }
+}
+
+/// [`whose`] of names as text.
+fn of(client: &Client, account: &str, id: &str) -> Whose {
+    whose(client, &AccountRef::read(account), UniqueId::read(id).as_ref())
 }
 
 #[tokio::test]
@@ -432,7 +438,7 @@ async fn whose_snapshots_they_are_is_told_by_host_name_and_number() {
         ("1:2", "", "1:2", ""),
     ] {
         let expected = Whose { endpoint: host.clone(), account: name.into(), unique_id: number.into() };
-        assert_eq!(whose(&client, account, id), expected);
+        assert_eq!(of(&client, account, id), expected);
     }
 }
 

@@ -68,11 +68,11 @@ async fn later(client: &Client, from: &str, to: &str, permission: Permission) ->
     let member = Member::read(&format!("serviceAccount:{from}"));
     let own = client.get_policy(to).await;
     let project = match project_of(to) {
-        Some(project) => Ok(project),
+        Some(project) => Ok(Some(project)),
         None => client.get_account(to).await.map(|account| account.project),
     };
     let above = match project {
-        Ok(project) => inherited(client, &project).await,
+        Ok(project) => inherited(client, project.as_deref().unwrap_or_default()).await,
         // What is above cannot even be named.
         Err(error) => vec![Level { name: String::new(), display_name: String::new(), policy: Err(error) }],
     };

@@ -9,7 +9,7 @@ use crate::{
     http::{ApiError, ErrorKind},
     local::history::Snapshots,
     model::{
-        account::{Account, is_name, project_of},
+        account::{Account, AccountRef, UniqueId, is_name, project_of},
         caller::Caller,
         denial::{self, Cause, Refusal, SHARED_CLIENT_PROJECTS},
         doctor::{Examined, Known, diagnose},
@@ -116,7 +116,8 @@ async fn permission(client: &Client, refusal: &Refusal, caller: Option<&Caller>,
     if let Err(error) = &policy {
         note("couldn't read its policy", error);
     }
-    let project = project_of(resource).or_else(|| found.as_ref().ok().map(|found| found.project.clone()));
+    let project =
+        project_of(resource).or_else(|| found.as_ref().ok().and_then(|found| found.project.clone()));
     seen.account = found.ok();
     seen.policy = policy.ok();
     if let Some(project) = project {
@@ -147,15 +148,15 @@ async fn roles(client: &Client, seen: &Examined, member: &Member) -> HashMap<Str
 
 /// When impersona itself wrote this policy last, and which account it was then.
 async fn written(client: &Client, snapshots: &Snapshots, refusal: &Refusal, seen: &mut Examined) {
-    let id = seen.account.as_ref().map(|account| account.unique_id.clone()).unwrap_or_default();
-    let whose = whose(client, &refusal.asked.resource, &id);
+    let id = seen.account.as_ref().and_then(|account| account.unique_id.as_ref());
+    let whose = whose(client, &AccountRef::read(&refusal.asked.resource), id);
     // Compared by name only, too, because a recreated account has another ID.
     let by_name = crate::local::history::Whose { unique_id: String::new(), ..whose };
     let Ok(list) = snapshots.list(&by_name).await else { return };
     if let Some(newest) = list.first() {
         let granted = newest.granted.iter().map(|(role, member)| (role.clone(), Member::read(member)));
         seen.written = Some((newest.time, granted.collect()));
-        seen.unique_id_then = Some(newest.whose.unique_id.clone()).filter(|id| !id.is_empty());
+        seen.unique_id_then = UniqueId::read(&newest.whose.unique_id);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     http::{ApiError, ErrorKind, clock::Stopped, endpoints::Endpoints},
     local::{env::Env, history::Snapshots},
     model::{
+        account::{AccountRef, UniqueId},
         chain::HopState,
         condition::Condition,
         member::Member,
@@ -64,7 +65,7 @@ impl Desk {
 
     async fn request(&self, edits: Vec<Edit>, mode: Mode) -> Request {
         let base = self.client.get_policy(EDITABLE).await.unwrap();
-        Request { account: EDITABLE.into(), unique_id: "1".into(), base, edits, mode }
+        Request { account: AccountRef::read(EDITABLE), unique_id: UniqueId::read("1"), base, edits, mode }
     }
 
     async fn apply(&self, request: Request) -> Result<Applied, ApiError> {
@@ -110,7 +111,10 @@ impl Desk {
     }
 
     async fn saved(&self) -> Vec<crate::local::history::Snapshot> {
-        self.snapshots.list(&whose(&self.client, EDITABLE, "1")).await.unwrap()
+        self.snapshots
+            .list(&whose(&self.client, &AccountRef::read(EDITABLE), UniqueId::read("1").as_ref()))
+            .await
+            .unwrap()
     }
 }
 
@@ -429,7 +433,8 @@ async fn fields_that_nobody_here_knows_go_back_as_they_came() {
         Edit::Grant(triple("roles/c", "user:c@x.com")),
     ];
     let account = "sa@p-1234.iam.gserviceaccount.com".to_owned();
-    let request = Request { account, unique_id: String::new(), base, edits, mode: Mode::Once };
+    let request =
+        Request { account: AccountRef::read(&account), unique_id: None, base, edits, mode: Mode::Once };
     let applied = apply_policy(&client, &Snapshots::in_memory(), request).await.unwrap();
     let Applied::Applied { differs, .. } = applied else { panic!("applied") };
     assert!(!differs.is_empty(), "the answer holds none of what was sent, and that is told");
@@ -498,7 +503,8 @@ async fn an_echo_of_what_was_sent_is_not_taken_for_success() {
         let account = "sa@p-1234.iam.gserviceaccount.com".to_owned();
         let base = client.get_policy(&account).await.unwrap();
         let edits = vec![Edit::Grant(triple("roles/a", "user:b@x.com"))];
-        let request = Request { account, unique_id: String::new(), base, edits, mode: retry() };
+        let request =
+            Request { account: AccountRef::read(&account), unique_id: None, base, edits, mode: retry() };
         let applied = apply_policy(&client, &Snapshots::in_memory(), request).await.unwrap();
         match applied {
             Applied::Applied { .. } => assert!(is_stored),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
 
 use jiff::Timestamp;
 
@@ -12,10 +13,10 @@ use super::project::ProjectRef;
 pub struct Account {
     /// `deployer@acme-prod.iam.gserviceaccount.com`
     pub email: String,
-    /// 21 digits; survives delete and undelete, differs for a recreated account. Empty if not known.
-    pub unique_id: String,
-    /// The project that owns it. Empty if not known.
-    pub project: String,
+    /// Survives delete and undelete, differs for a recreated account. `None` if not known.
+    pub unique_id: Option<UniqueId>,
+    /// The project that owns it. `None` if not known.
+    pub project: Option<ProjectRef>,
     /// Up to 100 bytes of free text, can be empty.
     pub display_name: String,
     /// Up to 256 bytes of free text, can be empty.
@@ -27,18 +28,15 @@ pub struct Account {
 impl Account {
     /// An account known by name only: typed, nothing read about it yet.
     pub(crate) fn named(name: &str) -> Account {
-        Account {
-            email: name.to_owned(),
-            project: project_of(name).unwrap_or_default(),
-            ..Account::default()
-        }
+        Account { email: name.to_owned(), project: project_of(name), ..Account::default() }
     }
 
     /// IAM's full name for it (AIP-122), which is documented with the project ID and the email only; `None` if these
     /// are not known.
     pub(crate) fn full_name(&self) -> Option<String> {
-        let Account { email, project, .. } = self;
-        (email.contains('@') && !project.is_empty())
+        let (email, project) = (&self.email, self.project.as_ref()?);
+        email
+            .contains('@')
             .then(|| format!("//iam.googleapis.com/projects/{project}/serviceAccounts/{email}"))
     }
 
@@ -163,26 +161,28 @@ impl Email {
             _ => return Err(wrong()),
         };
         match (project.map(ProjectRef::parse), project_of(&email.0)) {
-            (Some(Ok(ProjectRef::Id(named))), Some(own)) if named != own => {
+            (Some(Ok(ProjectRef::Id(named))), Some(own)) if named != *own => {
                 Err(format!("{name} is an account of {own}, but the name says projects/{named}: use {email}"))
             }
             (Some(Err(_)), _) if project != Some("-") => Err(wrong()),
             _ => Ok(email),
         }
     }
+}
 
-    /// As typed and sent.
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl UniqueId {
+    /// As Google wrote it: kept, whatever it is. `None` where nothing was written.
+    pub fn read(text: &str) -> Option<UniqueId> {
+        (!text.is_empty()).then(|| UniqueId(text.to_owned()))
     }
 }
 
 impl AccountRef {
-    /// As Google wrote it: kept, whatever it is.
-    pub(crate) fn read(text: &str) -> AccountRef {
-        match is_id(text) {
-            true => AccountRef::Id(UniqueId(text.to_owned())),
-            false => AccountRef::Email(Email::read(text)),
+    /// As Google wrote it, or as it was checked before: kept, whatever it is.
+    pub fn read(text: &str) -> AccountRef {
+        match UniqueId::read(text).filter(|_| text.bytes().all(|b| b.is_ascii_digit())) {
+            Some(id) => AccountRef::Id(id),
+            None => AccountRef::Email(Email::read(text)),
         }
     }
 
@@ -196,20 +196,12 @@ impl AccountRef {
             return Ok(AccountRef::Id(UniqueId(name.to_owned())));
         }
         let email = Email::parse(text)?;
-        match is_googles(email.as_str()) {
+        match is_googles(&email) {
             true => Err(format!(
                 "{email} belongs to Google: only Google's services can act as it, and no policy changes that. \
                  Use an account of your own project"
             )),
             false => Ok(AccountRef::Email(email)),
-        }
-    }
-
-    /// As sent.
-    pub fn as_str(&self) -> &str {
-        match self {
-            AccountRef::Email(email) => email.as_str(),
-            AccountRef::Id(id) => &id.0,
         }
     }
 }
@@ -297,9 +289,9 @@ pub(crate) fn short(email: &str) -> Cow<'_, str> {
 
 /// The project in an account's email; `None` for Compute Engine's default accounts, Google's own and unique IDs, whose
 /// names don't contain it.
-pub fn project_of(email: &str) -> Option<String> {
+pub fn project_of(email: &str) -> Option<ProjectRef> {
     match owner(email) {
-        Owner::Project(project) | Owner::Default(Some(project)) => Some(project.into_owned()),
+        Owner::Project(project) | Owner::Default(Some(project)) => ProjectRef::read(&project),
         Owner::Default(None) | Owner::Google | Owner::None => None,
     }
 }
@@ -315,12 +307,51 @@ pub(crate) fn is_name(text: &str) -> bool {
 /// # Errors
 /// As there.
 pub(crate) fn parse(text: &str) -> Result<String, String> {
-    AccountRef::parse(text).map(|account| account.as_str().to_owned())
+    AccountRef::parse(text).map(|account| account.to_string())
 }
 
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self)
+    }
+}
+
+impl fmt::Display for UniqueId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl fmt::Display for AccountRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
+
+impl Deref for Email {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for UniqueId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Deref for AccountRef {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            AccountRef::Email(email) => email,
+            AccountRef::Id(id) => id,
+        }
     }
 }
 
@@ -421,7 +452,7 @@ mod tests {
                 format!("//iam.googleapis.com/projects/-/serviceAccounts/{email}"),
                 format!("principal://iam.googleapis.com/projects/-/serviceAccounts/{email}"),
             ] {
-                assert_eq!(Email::parse(&typed).as_ref().map(Email::as_str), Ok(email), "{typed}");
+                assert_eq!(Email::parse(&typed).as_deref(), Ok(email), "{typed}");
                 let said = AccountRef::parse(&typed).err().unwrap_or_default();
                 assert_eq!(said.contains("belongs to Google"), googles, "{typed}: {said}");
             }

@@ -249,7 +249,7 @@ impl Member {
     fn project(&self) -> Option<String> {
         let value = self.key.split_once(':')?.1;
         match self.kind() {
-            Kind::ServiceAccount => account::project_of(value),
+            Kind::ServiceAccount => account::project_of(value).map(|project| project.to_string()),
             Kind::Kubernetes => value.split_once(".svc.id.goog[").map(|(project, _)| project.to_owned()),
             _ => None,
         }

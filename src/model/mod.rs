@@ -19,7 +19,7 @@ pub(crate) mod nearest;
 pub mod permission;
 pub mod policy;
 pub(crate) mod principal;
-pub(crate) mod project;
+pub mod project;
 pub(crate) mod role;
 pub(crate) mod scopes;
 pub(crate) mod secret;

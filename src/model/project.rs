@@ -1,5 +1,8 @@
 //! A project and its place in the resource hierarchy.
 
+use std::fmt;
+use std::ops::Deref;
+
 /// A project as Resource Manager v3 describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Project {
@@ -26,7 +29,7 @@ pub struct Ancestor {
 
 /// What names a project: requests accept both.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum ProjectRef {
+pub enum ProjectRef {
     /// `acme-prod`, or `example.com:shop` for a project of a domain or of another universe.
     Id(String),
     /// Digits only.
@@ -69,11 +72,28 @@ impl ProjectRef {
         ))
     }
 
-    /// As sent.
-    pub(crate) fn as_str(&self) -> &str {
+    /// As Google wrote it: kept, whatever it is. `None` where nothing was written.
+    pub fn read(text: &str) -> Option<ProjectRef> {
+        let is_number = text.bytes().all(|b| b.is_ascii_digit());
+        let project = if is_number { ProjectRef::Number } else { ProjectRef::Id };
+        (!text.is_empty()).then(|| project(text.to_owned()))
+    }
+}
+
+/// As sent.
+impl Deref for ProjectRef {
+    type Target = str;
+
+    fn deref(&self) -> &str {
         match self {
             ProjectRef::Id(text) | ProjectRef::Number(text) => text,
         }
+    }
+}
+
+impl fmt::Display for ProjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
     }
 }
 
@@ -88,7 +108,7 @@ fn is_label(text: &str) -> bool {
 /// # Errors
 /// As there.
 pub(crate) fn parse(text: &str) -> Result<String, String> {
-    ProjectRef::parse(text).map(|project| project.as_str().to_owned())
+    ProjectRef::parse(text).map(|project| project.to_string())
 }
 
 #[cfg(test)]

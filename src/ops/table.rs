@@ -16,7 +16,7 @@ use crate::{
     http::{ApiError, CallKind, ErrorKind},
     local::history::{Snapshot, Snapshots},
     model::{
-        account::{Account, AccountKey},
+        account::{Account, AccountKey, AccountRef, UniqueId},
         caller::Caller,
         chain::Hop,
         condition::Condition,
@@ -223,13 +223,13 @@ operations! { |client, snapshots, parts|
 
     /// The saved policies of an account. Nothing is asked of Google.
     Read ListHistory = list_history(
-        /// Its email; may be empty where the unique ID is known.
-        account: String,
-        /// Empty when not known.
-        unique_id: String,
+        /// The account.
+        account: AccountRef,
+        /// `None` when not known.
+        unique_id: Option<UniqueId>,
     ) -> Vec<Snapshot> {
         snapshots
-            .list(&flows::whose(client, &account, &unique_id))
+            .list(&flows::whose(client, &account, unique_id.as_ref()))
             .await
             .map_err(|why| ApiError::new(ErrorKind::Other, format!("The history can't be read: {why}")))
     }

@@ -57,8 +57,8 @@ async fn a_grant_that_was_written_a_moment_ago_is_young_and_not_missing() {
     let grant =
         Triple { role: CREATOR.into(), member: Member::read("user:dev@example.com"), condition: None };
     let request = flows::Request {
-        account: EDITABLE.into(),
-        unique_id: String::new(),
+        account: impersona::model::account::AccountRef::read(EDITABLE),
+        unique_id: None,
         base,
         edits: vec![Edit::Grant(grant)],
         mode: Mode::Once,

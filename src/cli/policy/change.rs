@@ -11,7 +11,7 @@ use super::{conflict, identify, print, same_etag, snapshots};
 use crate::flows::{self, Applied, Mode, Request};
 use crate::http::{ApiError, ErrorKind};
 use crate::local::history::{Snapshots, Whose};
-use crate::model::account::Account;
+use crate::model::account::{Account, AccountRef, UniqueId};
 use crate::model::clock;
 use crate::model::condition::Condition;
 use crate::model::member::Member;
@@ -111,8 +111,8 @@ pub(super) async fn run(setup: &Setup, name: &str, what: What, how: &How, json: 
         return Err(refusal(&missing));
     }
     let request = Request {
-        account: account.email.clone(),
-        unique_id: whose.unique_id.clone(),
+        account: AccountRef::read(&account.email),
+        unique_id: UniqueId::read(&whose.unique_id),
         base: today,
         edits: staged.edits().to_vec(),
         mode: Mode::Retry { times: RETRIES },
@@ -239,9 +239,9 @@ impl Around {
     async fn ask(setup: &Setup, account: &Account, policies: &[&Policy]) -> Around {
         let client = &setup.client;
         let levels = async {
-            match account.project.as_str() {
-                "" => vec![Level { name: "the levels above".to_owned(), policy: None }],
-                project => {
+            match account.project.as_deref() {
+                None => vec![Level { name: "the levels above".to_owned(), policy: None }],
+                Some(project) => {
                     flows::inherited(client, project).await.iter().map(flows::Level::to_model).collect()
                 }
             }
@@ -251,7 +251,8 @@ impl Around {
         let above = levels.iter().filter_map(|level: &Level| level.policy.as_ref());
         let bindings = policies.iter().copied().chain(above).flat_map(Policy::bindings);
         let custom = flows::custom_roles(client, bindings.map(|binding| binding.role)).await;
-        let production = setup.config.production_projects.contains(&account.project);
+        let production =
+            setup.config.production_projects.iter().any(|name| account.project.as_deref() == Some(name));
         Around {
             account: account.email.clone(),
             caller: caller.as_deref().map(Member::read),

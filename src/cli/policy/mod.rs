@@ -11,7 +11,7 @@ use super::input;
 use super::output;
 use crate::flows;
 use crate::local::history::{Snapshots, Whose};
-use crate::model::account::{self, Account};
+use crate::model::account::{self, Account, AccountRef};
 use crate::model::condition::Condition;
 use crate::model::lifetime;
 use crate::model::member::Member;
@@ -121,7 +121,7 @@ fn snapshots(setup: &Setup) -> Snapshots {
 /// The account under which its policies are saved. If it isn't readable, its name has to do.
 async fn identify(setup: &Setup, name: &str) -> (Whose, Account) {
     let account = setup.client.get_account(name).await.unwrap_or_else(|_| Account::named(name));
-    (flows::whose(&setup.client, &account.email, &account.unique_id), account)
+    (flows::whose(&setup.client, &AccountRef::read(&account.email), account.unique_id.as_ref()), account)
 }
 
 /// What to grant, checked.

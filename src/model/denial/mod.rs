@@ -402,7 +402,8 @@ impl Refusal {
         let resource = resource.filter(|id| *id != "-").map(str::to_owned);
         resource
             .or_else(|| {
-                super::account::project_of(self.asked.resource.rsplit('/').next().unwrap_or_default())
+                let account = self.asked.resource.rsplit('/').next().unwrap_or_default();
+                super::account::project_of(account).map(|project| project.to_string())
             })
             .or_else(|| self.consumer().map(str::to_owned))
     }

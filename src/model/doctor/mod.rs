@@ -9,13 +9,12 @@ mod steps;
 mod tests;
 
 use std::borrow::Cow;
-
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 
 use super::{
-    account::{Account, short},
+    account::{Account, UniqueId, short},
     caller::Caller,
     chain::{Hop, HopState},
     denial::{self, Cause, Refusal},
@@ -55,7 +54,7 @@ pub struct Examined {
     /// When impersona last wrote the account's policy, and which roles it granted to whom.
     pub(crate) written: Option<(Timestamp, Vec<(String, Member)>)>,
     /// The account's unique ID at that time.
-    pub(crate) unique_id_then: Option<String>,
+    pub(crate) unique_id_then: Option<UniqueId>,
     /// What couldn't be read, a sentence each.
     pub(crate) unread: Vec<String>,
 }
@@ -121,12 +120,12 @@ fn refine(refusal: &Refusal, cause: Cause, found: &Found, known: &Known<'_>) -> 
             Some((Cause::Propagating, sentence))
         }
         Cause::NotFoundOrHidden | Cause::AccountGone => {
-            let (then, now) = (seen.unique_id_then.as_ref()?, seen.account.as_ref()?);
-            (*then != now.unique_id && !now.unique_id.is_empty()).then(|| {
-                let name = short(&now.email);
+            let account = seen.account.as_ref()?;
+            let (then, now) = (seen.unique_id_then.as_ref()?, account.unique_id.as_ref()?);
+            (then != now).then(|| {
+                let name = short(&account.email);
                 let sentence = format!(
-                    "{name} was re-created: its unique ID was {then} and is now {}; grants to the old account are gone.",
-                    now.unique_id
+                    "{name} was re-created: its unique ID was {then} and is now {now}; grants to the old account are gone."
                 );
                 (Cause::AccountGone, sentence)
             })

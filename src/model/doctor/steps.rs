@@ -427,11 +427,11 @@ impl Missing {
         let triple =
             Triple { role: permission.role.to_owned(), member: Member::read(&member), condition: None };
         let project = project_of(account)
-            .or_else(|| known.examined.account.as_ref().map(|found| found.project.clone()));
+            .or_else(|| known.examined.account.as_ref().and_then(|found| found.project.clone()));
         let note = if is_mint_permission(permission) { " (Owner and Editor don't include it)" } else { "" };
         let reason = format!("Missing: {}{note}.", permission.name);
-        let project = project.unwrap_or_else(|| "PROJECT".into());
-        let text = export::request(&triple, account, &project, Some(&reason));
+        let project = project.as_deref().unwrap_or("PROJECT");
+        let text = export::request(&triple, account, project, Some(&reason));
         add(
             StepAction::Copy { text, what },
             "copy a request for an administrator: gcloud command and reason".into(),

@@ -306,9 +306,9 @@ fn a_missing_scope_is_told_apart_from_a_missing_role() {
 fn an_account_made_anew_is_another_account() {
     let mut gone = denied();
     (gone.status, gone.code, gone.reason) = (404, "NOT_FOUND".into(), None);
-    let account = Account { unique_id: "2".into(), ..Account::named(VAULT) };
+    let account = Account { unique_id: UniqueId::read("2"), ..Account::named(VAULT) };
     let examined =
-        Examined { account: Some(account), unique_id_then: Some("1".into()), ..Examined::default() };
+        Examined { account: Some(account), unique_id_then: UniqueId::read("1"), ..Examined::default() };
     let diagnosis = found(&gone, &examined);
     assert!(
         diagnosis.cause == Cause::AccountGone && diagnosis.sentence.contains("re-created"),

@@ -72,9 +72,7 @@ pub enum Signer {
 pub fn signer(reading: &Reading) -> Signer {
     match reading.claims.text("iss") {
         Some(issuer) if is_google(&issuer) => Signer::Google,
-        Some(issuer) if Email::parse(&issuer).is_ok_and(|email| email.as_str() == issuer) => {
-            Signer::Account(issuer)
-        }
+        Some(issuer) if Email::parse(&issuer).is_ok_and(|email| *email == *issuer) => Signer::Account(issuer),
         issuer => Signer::Other(issuer),
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     api::oauth,
     flows,
     model::{
+        account::{AccountRef, UniqueId},
         caller::Caller,
         condition::Condition,
         credential::{MintRequest, Payload, What},
@@ -135,7 +136,7 @@ pub(crate) fn samples() -> Vec<Call> {
             [Call::ReadKeys { path: concat!(env!("CARGO_MANIFEST_DIR"), "/LICENSE").into() }]
         },
         Call::ListHistory { .. } => {
-            [Call::ListHistory { account: account(), unique_id: String::new() }]
+            [Call::ListHistory { account: AccountRef::read(SA), unique_id: None }]
         },
     )
 }
@@ -194,8 +195,8 @@ fn change() -> Call {
     let mode = flows::Mode::Once;
     Call::ApplyPolicy {
         request: Box::new(flows::Request {
-            account: SA.into(),
-            unique_id: UNIQUE_ID.into(),
+            account: AccountRef::read(SA),
+            unique_id: UniqueId::read(UNIQUE_ID),
             base,
             edits,
             mode,

@@ -1,7 +1,10 @@
 //! An account that is opened by its unique ID and by its email is one account once the email is known.
 
 use super::*;
-use crate::model::{account::Account, credential::What};
+use crate::model::{
+    account::{Account, UniqueId},
+    credential::What,
+};
 
 const ID: &str = "107517467455664443765";
 
@@ -12,7 +15,7 @@ fn open(screen: &mut Screen, name: &str) -> ReqId {
 }
 
 fn details(email: &str) -> Result<Reply, ApiError> {
-    Ok(Reply::from(Account { unique_id: ID.into(), ..Account::named(email) }))
+    Ok(Reply::from(Account { unique_id: UniqueId::read(ID), ..Account::named(email) }))
 }
 
 /// Opens the policy pane, answers with a policy, and stages a grant.

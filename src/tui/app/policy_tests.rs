@@ -95,7 +95,7 @@ fn a_grant_is_staged_reviewed_and_only_then_written() {
     assert!(writes(&screen).is_empty());
     screen.keys("enter");
     let (_, request) = writes(&screen).remove(0);
-    assert_eq!((request.account.as_str(), request.base.etag()), (DEPLOYER, Some("A")));
+    assert_eq!((&*request.account, request.base.etag()), (DEPLOYER, Some("A")));
     let Edit::Grant(triple) = &request.edits[0] else { panic!("a grant: {:?}", request.edits) };
     assert_eq!(triple.member.as_str(), "user:dev@example.com");
     assert!(triple.condition.is_some(), "for an hour, unless another time is chosen");

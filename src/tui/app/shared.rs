@@ -40,8 +40,8 @@ impl Shared {
     /// Whether an account lives in a project that the configuration marks as production.
     pub(crate) fn production(&self, account: &str) -> bool {
         let known = self.workspace.facts.get(account).and_then(|facts| facts.account.value());
-        let project = known.map(|account| account.project.clone()).or_else(|| project_of(account));
-        project.is_some_and(|project| self.session.production.contains(&project))
+        let project = known.and_then(|account| account.project.clone()).or_else(|| project_of(account));
+        project.is_some_and(|project| self.session.production.iter().any(|name| **name == *project))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
     http::{ApiError, ErrorKind},
     keymap::{Action, Place},
     model::{
-        account::Account,
+        account::{Account, UniqueId},
         caller::Caller,
         credential::What,
         denial::{Refusal, RequestContext},
@@ -556,7 +556,7 @@ fn an_account_opened_by_its_unique_id_is_called_by_its_email_once_that_is_known(
     let mut screen = Screen::ready();
     screen.keys("A").typed("107517467455664443765").keys("enter");
     let req = screen.asked(|call| matches!(call, Call::GetAccount { .. }));
-    let account = Account { unique_id: "107517467455664443765".into(), ..Account::named(API) };
+    let account = Account { unique_id: UniqueId::read("107517467455664443765"), ..Account::named(API) };
     screen.reply(req, Ok(Reply::from(account)));
     assert_eq!(screen.app.shared.workspace.opened.as_deref(), Some(API));
 }

@@ -13,7 +13,7 @@ use crate::{
     },
     flows,
     model::{
-        account::{Account, AccountKey, project_of},
+        account::{Account, AccountKey, UniqueId, project_of},
         permission::Granted,
         policy::{Level, Policy, edit::Staged},
         project::{Ancestor, Project},
@@ -40,9 +40,9 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
-    /// The unique id, 21 digits; empty until the account is read.
-    pub(crate) fn unique_id(&self) -> String {
-        self.account.value().map(|account| account.unique_id.clone()).unwrap_or_default()
+    /// The unique ID; `None` until the account is read.
+    pub(crate) fn unique_id(&self) -> Option<UniqueId> {
+        self.account.value()?.unique_id.clone()
     }
 
     /// How many changes are staged.
@@ -169,7 +169,8 @@ impl Workspace {
 
     /// The project for a command about an account: its own, else the listed one, else empty.
     pub(crate) fn project_for(&self, account: &str) -> String {
-        project_of(account).or_else(|| self.project.clone()).unwrap_or_default()
+        let own = project_of(account).map(|project| project.to_string());
+        own.or_else(|| self.project.clone()).unwrap_or_default()
     }
 
     /// The caller's permissions on an account may have changed: until they are tested again, they are unknown, in the list

@@ -81,8 +81,13 @@ impl Row {
     fn new(account: Account) -> Row {
         // A separator that no one types keeps a word from matching across two fields. The email begins with its short
         // form.
-        let hay =
-            [&account.short(), &*account.email, &account.unique_id, &account.display_name].join("\u{1}");
+        let hay = [
+            &account.short(),
+            &*account.email,
+            account.unique_id.as_deref().unwrap_or_default(),
+            &account.display_name,
+        ]
+        .join("\u{1}");
         Row { account, hay: hay.to_lowercase().into() }
     }
 }

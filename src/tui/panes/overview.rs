@@ -175,9 +175,9 @@ fn about(name: &str, facts: &Facts, now: Timestamp, theme: &Theme) -> Vec<Line<'
             } else {
                 Span::styled("enabled", theme.good)
             };
-            row("unique ID", text(&account.unique_id));
+            row("unique ID", text(account.unique_id.as_deref().unwrap_or_default()));
             row("state", vec![state]);
-            row("project", text(&account.project));
+            row("project", text(account.project.as_deref().unwrap_or_default()));
             for (label, value) in [("name", &account.display_name), ("description", &account.description)] {
                 if !value.is_empty() {
                     row(label, text(value));

@@ -16,7 +16,7 @@ use crate::{
     },
     keymap::{Place, docs},
     model::{
-        account::{Account, AccountKey},
+        account::{Account, AccountKey, UniqueId},
         caller::Caller,
         denial::RequestContext,
         permission::{Granted, MATRIX},
@@ -90,7 +90,7 @@ pub(super) fn opened() -> Screen {
     screen.reply(req, Ok(Reply::from(Listed)));
     screen.keys("enter");
     let account = Account {
-        unique_id: "109300000000000004411".into(),
+        unique_id: UniqueId::read("109300000000000004411"),
         display_name: "Deployer".into(),
         description: "Rolls releases out to production".into(),
         ..Account::named(DEPLOYER)

@@ -91,7 +91,10 @@ impl Inspect {
         lines.extend(facts_lines(&reading.facts, theme));
         let name_of = |id: &str| {
             let known = shared.workspace.facts.values().filter_map(|facts| facts.account.value());
-            known.into_iter().find(|account| account.unique_id == id).map(|account| account.email.clone())
+            known
+                .into_iter()
+                .find(|account| account.unique_id.as_deref() == Some(id))
+                .map(|account| account.email.clone())
         };
         lines.extend(self.told(&name_of, theme));
         let mut budget = MOST_SHOWN;

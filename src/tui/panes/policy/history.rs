@@ -4,9 +4,12 @@
 use crate::{
     keymap::Action,
     local::history::Snapshot,
-    model::policy::{
-        Policy,
-        diff::{Change, diff},
+    model::{
+        account::AccountRef,
+        policy::{
+            Policy,
+            diff::{Change, diff},
+        },
     },
     ops,
     tui::{
@@ -50,7 +53,7 @@ pub(crate) fn back_to(snapshot: &Snapshot, today: &Policy) -> Result<Vec<Change>
 impl PolicyPane {
     pub(super) fn open_history(&mut self, cx: &mut Cx) {
         let Some((account, facts)) = cx.shared.workspace.opened_facts() else { return };
-        let read = ops::list_history(account.to_owned(), facts.unique_id());
+        let read = ops::list_history(AccountRef::read(account), facts.unique_id());
         let mut list = Slot::default();
         cx.read_into(&mut list, OWNER, read);
         self.mode = Mode::History(History { list, cursor: ListCursor::default() });

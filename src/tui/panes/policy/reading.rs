@@ -19,9 +19,14 @@ impl PolicyPane {
         cx.read(OWNER, ops::get_policy(account.clone()), |shared| {
             &mut shared.workspace.facts_mut(&account).policy
         });
-        let project =
-            cx.shared.workspace.facts_mut(&account).account.value().map(|account| account.project.clone());
-        let project = project.filter(|project| !project.is_empty()).or_else(|| project_of(&account));
+        let project = cx
+            .shared
+            .workspace
+            .facts_mut(&account)
+            .account
+            .value()
+            .and_then(|account| account.project.clone());
+        let project = project.or_else(|| project_of(&account)).map(|project| project.to_string());
         if let Some(account_project) = project.or_else(|| cx.shared.workspace.project.clone()) {
             let above = ops::get_inherited(account_project);
             cx.read(OWNER, above, |shared| &mut shared.workspace.facts_mut(&account).above);

@@ -7,7 +7,7 @@ use crate::{
     http::ApiError,
     keymap::Action,
     model::{
-        account::short,
+        account::{AccountRef, short},
         lifetime, permission,
         policy::{
             diff::{Change, Op},
@@ -62,7 +62,7 @@ impl PolicyPane {
         }
         let account = account.to_owned();
         let request = flows::Request {
-            account: account.clone(),
+            account: AccountRef::read(&account),
             unique_id: facts.unique_id(),
             base: staged.base().clone(),
             edits: staged.edits().to_vec(),
