@@ -21,7 +21,8 @@ pub(super) async fn run(wanted: &EnvLines, setup: &Setup, global: &Global) -> Re
     let whose = impersonation(&wanted.who)?;
     let credential = access_token(setup, whose, &[]).await?;
     let account = credential.account();
-    let project = global.project().map(str::to_owned).or_else(|| account::project_of(account));
+    let of_account = || account::project_of(account).map(|project| project.to_string());
+    let project = global.project().map(str::to_owned).or_else(of_account);
     let projects = project.iter().flat_map(|project| PROJECTS.map(|name| (name, project.as_str())));
     let mut lines: Vec<String> =
         projects.map(|(name, value)| assignment(wanted.shell, name, &quoted(wanted.shell, value))).collect();

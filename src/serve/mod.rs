@@ -110,7 +110,7 @@ impl Shared {
     /// The ID of the account's project.
     async fn project_id(&self) -> String {
         match account::project_of(&self.impersonation.account) {
-            Some(project) => project,
+            Some(project) => project.to_string(),
             None => self.project().await.id,
         }
     }
@@ -119,7 +119,7 @@ impl Shared {
 /// The ID or number of a project that an account's email contains, in the form of default accounts, too:
 /// `PROJECT@appspot.gserviceaccount.com`, `NUMBER-compute@developer.gserviceaccount.com`.
 fn project_named_by(email: &str) -> Option<String> {
-    account::project_of(email).or_else(|| match email.split_once('@')? {
+    account::project_of(email).map(|project| project.to_string()).or_else(|| match email.split_once('@')? {
         (project, "appspot.gserviceaccount.com") => Some(project.to_owned()),
         (name, "developer.gserviceaccount.com") => name.split('-').next().map(str::to_owned),
         _ => None,
