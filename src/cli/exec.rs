@@ -181,7 +181,7 @@ mod behind {
         rustix::process::setsid().map_err(|error| io(error.into()))?;
         let set: BTreeMap<&String, &String> = running.env.iter().map(|(name, value)| (name, value)).collect();
         output::line(&output::to_json(&set))?;
-        // Whoever reads stdout, or writes to stdin, waits for the command and not for us.
+        // A reader of stdout and a writer to stdin wait for the command and not for us.
         let null = File::options().read(true).write(true).open("/dev/null").map_err(io)?;
         rustix::stdio::dup2_stdin(&null).map_err(|error| io(error.into()))?;
         rustix::stdio::dup2_stdout(&null).map_err(|error| io(error.into()))?;

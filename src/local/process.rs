@@ -40,6 +40,6 @@ pub fn disable_core_dumps(env: &Env) {
 pub(crate) fn restore_core_dumps() {
     use rustix::process::{Resource, setrlimit};
     if let Some(limit) = CORE_LIMIT.get() {
-        let _ = setrlimit(Resource::Core, limit.clone());
+        let _ = setrlimit(Resource::Core, *limit);
     }
 }

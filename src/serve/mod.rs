@@ -92,7 +92,7 @@ struct Shared {
 
 impl Shared {
     fn tell(&self, event: Event) {
-        // Whoever doesn't listen misses a line on stderr.
+        // A full channel costs a line on stderr.
         let _ = self.events.try_send(event);
     }
 

@@ -38,4 +38,6 @@ mod support;
 #[cfg(unix)]
 mod terminal;
 mod text_files;
+#[cfg(unix)]
+mod using;
 mod vectors;

@@ -7,6 +7,7 @@ mod files;
 #[cfg(target_os = "linux")]
 mod memory;
 mod traces;
+mod using;
 
 use std::{fs, path::Path};
 
