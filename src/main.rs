@@ -16,9 +16,12 @@ static WIPING: ZeroAlloc<System> = ZeroAlloc(System);
 
 fn main() -> ExitCode {
     let env = Env::system();
-    // Before anything secret is read.
-    process::disable_core_dumps(&env);
-    ExitCode::from(match cli::start(std::env::args_os(), &env) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    // Before anything secret is read. A command that takes our place keeps its own limits: nothing is read for it here.
+    if !cli::becomes_command(&arguments, &env) {
+        process::disable_core_dumps(&env);
+    }
+    ExitCode::from(match cli::start(arguments, &env) {
         Invocation::Done(code) => code,
         Invocation::Tui(args) => runtime::open(&args, &env).unwrap_or_else(|failure| cli::fail(&failure)),
     })

@@ -48,6 +48,11 @@ impl Part {
     }
 }
 
+/// Whether `exec` replaces this process.
+pub(super) fn replaces(env: &Env) -> bool {
+    cfg!(unix) && env.get(PART).is_none()
+}
+
 /// The command with an environment that leads to the account and nowhere else.
 fn command(words: &[OsString], set: impl IntoIterator<Item = (String, String)>) -> Result<Command, Failure> {
     let (name, arguments) =
@@ -86,7 +91,6 @@ mod front {
     use std::process::Stdio;
 
     use super::*;
-    use crate::local::process;
 
     /// This program again, with the same arguments, for another part of the work. Its stdin is ours, because it may ask
     /// whether to trust a file, or read an access token.
@@ -120,7 +124,6 @@ mod front {
             return Err(Failure::Told(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)));
         };
         let mut command = command(&exec.command, set)?;
-        process::restore_core_dumps();
         Err(cannot_run(&exec.command, &command.exec(), global.json))
     }
 

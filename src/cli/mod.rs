@@ -88,6 +88,14 @@ fn takes_projects(command: Option<&Command>) -> bool {
     matches!(command, Some(Command::Can(can)) if can.all)
 }
 
+/// Whether this process will become the command of `exec`.
+pub fn becomes_command(arguments: &[OsString], env: &Env) -> bool {
+    // Only those that can be it are read twice.
+    let is_exec =
+        || matches!(Args::try_parse_from(arguments), Ok(Args { command: Some(Command::Exec(_)), .. }));
+    exec::replaces(env) && arguments.iter().any(|argument| argument == "exec") && is_exec()
+}
+
 /// Says why the explorer cannot open; gives back the exit code.
 pub fn fail(failure: &Failure) -> u8 {
     report(failure, false)

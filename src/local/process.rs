@@ -1,14 +1,7 @@
 //! Who else can read this process's memory. A core file would contain every token, and so does the memory that a
 //! debugger of the same user reads. On Linux only root can read it; elsewhere a debugger of the same user still can.
 
-#[cfg(unix)]
-use std::sync::OnceLock;
-
 use crate::local::env::Env;
-
-/// The limit of core files that we were started with.
-#[cfg(unix)]
-static CORE_LIMIT: OnceLock<rustix::process::Rlimit> = OnceLock::new();
 
 /// Disables core files (Unix), and denies other processes of the same user access to our memory (Linux). Errors are
 /// ignored: nothing better can be done about them.
@@ -19,10 +12,8 @@ static CORE_LIMIT: OnceLock<rustix::process::Rlimit> = OnceLock::new();
 pub fn disable_core_dumps(env: &Env) {
     #[cfg(unix)]
     {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-        let limit = CORE_LIMIT.get_or_init(|| getrlimit(Resource::Core));
-        // The maximum stays: it can't be raised again for a command that takes our place.
-        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: limit.maximum });
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     }
     let traceable = cfg!(debug_assertions) && env.get("IMPERSONA_DEBUG_TRACEABLE").is_some();
     #[cfg(target_os = "linux")]
@@ -32,14 +23,4 @@ pub fn disable_core_dumps(env: &Env) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = traceable;
-}
-
-/// Sets the limit of core files back to what it was, for a command that takes the place of this process. The rest of
-/// [`disable_core_dumps`] ends there by itself.
-#[cfg(unix)]
-pub(crate) fn restore_core_dumps() {
-    use rustix::process::{Resource, setrlimit};
-    if let Some(limit) = CORE_LIMIT.get() {
-        let _ = setrlimit(Resource::Core, *limit);
-    }
 }

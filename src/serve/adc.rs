@@ -85,7 +85,7 @@ fn unauthenticated() -> Reply {
     Reply::api_error(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
 }
 
-/// The token exchange (RFC 8693). What it gives opens nothing but this server.
+/// The token exchange (RFC 8693). What it gives opens this server only.
 async fn exchange(shared: &Shared, body: Body) -> Reply {
     let bytes = to_bytes(body, LARGEST).await.unwrap_or_default();
     let form = std::str::from_utf8(&bytes).unwrap_or_default();

@@ -128,7 +128,7 @@ async fn tree(shared: &Shared, with_number: bool) -> Node {
     let accounts =
         Node::directory([("default", account(alias())), (whose.account.as_str(), account(alias()))]);
     let number = if with_number { shared.project().await.number } else { String::new() };
-    // gcloud takes this for a metadata server only if there is a number. 0 is no project's.
+    // gcloud takes this for a metadata server only if there is a number. No project has 0.
     let number = if number.is_empty() { "0".to_owned() } else { number };
     let project = Node::directory([
         ("numeric-project-id", Node::Text(number)),

@@ -1,5 +1,6 @@
 //! Running something as an account: what the command gets and what it doesn't, who else is served, and how it ends. The
 //! server is asked by hand, byte for byte.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has to panic")]
 
 use std::{
     collections::BTreeMap,
@@ -246,7 +247,7 @@ fn what_keeps_it_from_starting_is_said_with_its_exit_code() {
 fn stdin_arguments_and_exit_code_are_the_commands() {
     let home = Home::new();
     let emulator = emulator(&home);
-    let script = r#"cat; echo "$@"; cat "/proc/$$/task/$$/children" 2>/dev/null; exit 3"#;
+    let script = r#"cat; echo "$@"; ulimit -Hc; cat "/proc/$$/task/$$/children" 2>/dev/null; exit 3"#;
     // What looks like a credential is the command's own business.
     let arguments = ["exec", DEPLOYER, "--", "sh", "-c", script, "sh", "--json", "eyJx", "--"];
     let mut command = home.command(&arguments);
@@ -257,8 +258,10 @@ fn stdin_arguments_and_exit_code_are_the_commands() {
     let text = String::from_utf8(output.stdout).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((output.status.code(), &lines[..2]), (Some(3), &["in", "--json eyJx --"][..]));
+    let limit = Command::new("sh").args(["-c", "ulimit -Hc"]).output().unwrap().stdout;
+    assert_eq!(lines[2], String::from_utf8(limit).unwrap().trim(), "the limit of core files");
     // The one child is the `cat` that looks.
-    assert!(lines.get(2).is_none_or(|children| children.split_whitespace().count() <= 1), "{lines:?}");
+    assert!(lines.get(3).is_none_or(|children| children.split_whitespace().count() <= 1), "{lines:?}");
     assert_eq!(home.run(&["exec", "eyJx", "--", "true"]).code, 2, "but not before it");
 }
 
@@ -410,7 +413,8 @@ fn ctrl_z_stops_the_command_as_a_job_of_the_shell_and_fg_goes_on() {
 fn nothing_is_left_when_the_terminal_is_closed() {
     let home = Home::new();
     let emulator = emulator(&home);
-    let script = r#""$0" exec "$1" -- sh -c 'echo "$GCE_METADATA_IP there"; while :; do sleep 1; echo .; done'"#;
+    let script =
+        r#""$0" exec "$1" -- sh -c 'echo "$GCE_METADATA_IP there"; while :; do sleep 1; echo .; done'"#;
     let mut terminal = in_terminal(&home, &emulator, script);
     let screen = terminal.wait_until("its address", |screen| screen.contains(" there"));
     let (address, _) = screen.split_once(" there").unwrap();

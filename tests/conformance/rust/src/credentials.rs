@@ -15,7 +15,7 @@ use crate::{Checked, ask::AUDIENCE, ensure, said};
 /// What most is tried on: dev may do everything here but edit its policy.
 pub const DEPLOYER: &str = "deployer@acme-prod.iam.gserviceaccount.com";
 const CI: &str = "ci@acme-ci.iam.gserviceaccount.com";
-const VAULT: &str = "vault@acme-prod.iam.gserviceaccount.com";
+pub const VAULT: &str = "vault@acme-prod.iam.gserviceaccount.com";
 const RELAYS: [&str; 2] =
     ["relay-a@acme-ci.iam.gserviceaccount.com", "relay-b@acme-ci.iam.gserviceaccount.com"];
 const CLOUD: &str = "https://www.googleapis.com/auth/cloud-platform";

@@ -35,7 +35,7 @@ pub async fn run(emulator: &Emulator, report: &mut Report) {
 }
 
 /// What an ID token claims, once Google's verifier has believed it by the emulator's keys.
-async fn verified(emulator: &Emulator, token: &str, audience: &str) -> Result<Value, String> {
+pub async fn verified(emulator: &Emulator, token: &str, audience: &str) -> Result<Value, String> {
     let keys = format!("{}/oauth2/v3/certs", emulator.base());
     let verifier = verifier::Builder::new([audience]).with_jwks_url(keys).build();
     verifier.verify(token).await.map(Value::Object).map_err(said)

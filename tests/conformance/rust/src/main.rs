@@ -8,6 +8,7 @@
 mod accounts;
 mod ask;
 mod callers;
+mod commands;
 mod compare;
 mod credentials;
 mod emulator;
@@ -86,5 +87,6 @@ async fn all(binary: &Path) -> Result<Report, String> {
     id_tokens::run(&emulator, &mut report).await;
     credentials::run(&emulator, &mut report).await;
     accounts::run(&emulator, &mut report).await;
+    commands::run(&emulator, &mut report).await;
     Ok(report)
 }
