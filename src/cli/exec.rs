@@ -256,8 +256,7 @@ mod beside {
         global: &Global,
         env: &Env,
     ) -> Result<(), Failure> {
-        let mut running =
-            Running::start(setup, impersonation(&exec.who)?, 0, global.project(), env).await?;
+        let mut running = Running::start(setup, impersonation(&exec.who)?, 0, global.project(), env).await?;
         let command = command(&exec.command, running.env.clone())?;
         let mut child = tokio::process::Command::from(command)
             .spawn()

@@ -166,8 +166,7 @@ impl Setup {
             let (global, env) = (global.clone(), env.clone());
             off_thread(move || config(&global, &env)).await?
         };
-        let named =
-            global.project().map(project::parse).transpose().map_err(Failure::refused)?;
+        let named = global.project().map(project::parse).transpose().map_err(Failure::refused)?;
         let quota = global.quota_project.as_deref().map(quota_project).transpose()?;
         let mut env = env.clone();
         let mut running = None;
