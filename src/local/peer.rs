@@ -13,38 +13,43 @@ pub(crate) enum Peer {
     Unknown,
 }
 
-/// Whose program connected from `theirs` to `ours`.
-pub(crate) fn peer(theirs: SocketAddr, ours: SocketAddr) -> Peer {
-    match (theirs, ours) {
-        (SocketAddr::V4(theirs), SocketAddr::V4(ours)) => look_up(theirs, ours),
-        _ => Peer::Unknown,
+/// The system's lists of connections at one moment: over IPv4, and over IPv6.
+#[derive(Default)]
+pub(crate) struct Connections([String; 2]);
+
+impl Connections {
+    /// Reads them. This takes longer the more connections there are. A list that can't be read is empty.
+    pub(crate) fn read() -> Connections {
+        let paths = if cfg!(target_os = "linux") { ["/proc/net/tcp", "/proc/net/tcp6"] } else { [""; 2] };
+        Connections(paths.map(|path| std::fs::read_to_string(path).unwrap_or_default()))
+    }
+
+    /// Whose program connected from `theirs` to `ours`.
+    pub(crate) fn peer(&self, theirs: SocketAddr, ours: SocketAddr) -> Peer {
+        let (SocketAddr::V4(theirs), SocketAddr::V4(ours)) = (theirs, ours) else { return Peer::Unknown };
+        // A program that opens IPv6 sockets for everything, as Java does, is in the other list.
+        let lists = self.0.iter().zip([false, true]);
+        let found = lists.map(|(list, six)| owner(list, &written(theirs, six), &written(ours, six)));
+        match found.flatten().next() {
+            Some(uid) if Some(uid) == us() => Peer::OurUser,
+            Some(_) => Peer::OtherUser,
+            None => Peer::Unknown,
+        }
     }
 }
 
-#[cfg(target_os = "linux")]
-fn look_up(theirs: SocketAddrV4, ours: SocketAddrV4) -> Peer {
-    let me = rustix::process::geteuid().as_raw();
-    // A program that opens IPv6 sockets for everything, as Java does, is in the other list.
-    let tables = [("/proc/net/tcp", false), ("/proc/net/tcp6", true)];
-    let owner = tables.into_iter().find_map(|(path, six)| {
-        let table = std::fs::read_to_string(path).ok()?;
-        owner(&table, &written(theirs, six), &written(ours, six))
-    });
-    match owner {
-        Some(uid) if uid == me => Peer::OurUser,
-        Some(_) => Peer::OtherUser,
-        None => Peer::Unknown,
-    }
+#[cfg(unix)]
+fn us() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
 }
 
-#[cfg(not(target_os = "linux"))]
-fn look_up(_: SocketAddrV4, _: SocketAddrV4) -> Peer {
-    Peer::Unknown
+#[cfg(not(unix))]
+fn us() -> Option<u32> {
+    None
 }
 
 /// The user in the row of a connection (proc_pid_net(5)): the second column is the socket's own address, the third the
 /// other end's, the eighth the user.
-#[cfg(any(target_os = "linux", test))]
 fn owner(table: &str, own: &str, other: &str) -> Option<u32> {
     table.lines().find_map(|line| {
         let mut columns = line.split_ascii_whitespace().skip(1);
@@ -55,7 +60,6 @@ fn owner(table: &str, own: &str, other: &str) -> Option<u32> {
 
 /// An address as the lists write it: each 32 bits as a number in the machine's byte order, an IPv4 address in the IPv6
 /// list in its mapped form.
-#[cfg(any(target_os = "linux", test))]
 fn written(address: SocketAddrV4, six: bool) -> String {
     let word = |bytes: [u8; 4]| format!("{:08X}", u32::from_ne_bytes(bytes));
     let own = word(address.ip().octets());
@@ -105,8 +109,9 @@ mod tests {
         for connect in [|port| TcpStream::connect(("127.0.0.1", port)).unwrap(), connected_over_ipv6] {
             let _client = connect(ours.port());
             let (_server, theirs) = listener.accept().unwrap();
-            assert_eq!(peer(theirs, ours), Peer::OurUser);
+            assert_eq!(Connections::read().peer(theirs, ours), Peer::OurUser);
         }
-        assert_eq!(peer("127.0.0.1:1".parse().unwrap(), ours), Peer::Unknown);
+        let nowhere = "127.0.0.1:1".parse().unwrap();
+        assert_eq!(Connections::read().peer(nowhere, ours), Peer::Unknown);
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn answer(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let whose = connection.whose(shared.address).await;
+    let whose = connection.whose(&shared).await;
     let port = shared.address.port();
     let reply = match refusal(&parts, whose, port) {
         Some(why) => refused(&shared, StatusCode::FORBIDDEN, why),

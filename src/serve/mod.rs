@@ -14,7 +14,10 @@ mod reply;
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,15 +29,15 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OnceCell, mpsc},
-    task::JoinSet,
+    sync::{Mutex, OnceCell, mpsc},
+    task::{JoinSet, spawn_blocking},
     time::{sleep, timeout},
 };
 
 use crate::{
     api::Client,
     http::ApiError,
-    local::peer::{Peer, peer},
+    local::peer::{Connections, Peer},
     model::{account, project::Project, secret::Secret},
 };
 pub(crate) use adc::file as adc_file;
@@ -87,6 +90,7 @@ struct Shared {
     /// What a program shows that can't be recognized by its user.
     session: Secret,
     project: OnceCell<Project>,
+    peers: Peers,
     events: mpsc::Sender<Event>,
 }
 
@@ -151,8 +155,9 @@ impl Server {
         let minter = Minter::start(client.clone(), impersonation.clone(), events.clone(), &mut running);
         let session = random()?;
         let knows_users = recognizes_itself(&listener, address).await;
-        let project = OnceCell::new();
-        let shared = Arc::new(Shared { address, client, impersonation, minter, session, project, events });
+        let (project, peers) = (OnceCell::new(), Peers::default());
+        let shared =
+            Arc::new(Shared { address, client, impersonation, minter, session, project, peers, events });
         running.spawn(accept(listener, Arc::clone(&shared)));
         Ok(Server { shared, knows_users, _running: running })
     }
@@ -192,24 +197,48 @@ fn random() -> io::Result<Secret> {
 async fn recognizes_itself(listener: &TcpListener, address: SocketAddr) -> bool {
     let (made, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (Ok(made), Ok((_, theirs))) = (made, accepted) else { return false };
-    made.local_addr().is_ok_and(|local| local == theirs) && look_up(theirs, address).await == Peer::OurUser
+    let whose = Peers::default().find(theirs, address, 0).await;
+    made.local_addr().is_ok_and(|local| local == theirs) && whose == Peer::OurUser
 }
 
-async fn look_up(theirs: SocketAddr, ours: SocketAddr) -> Peer {
-    // The list is long on a busy machine.
-    tokio::task::spawn_blocking(move || peer(theirs, ours)).await.unwrap_or(Peer::Unknown)
+/// Who connects. The system's lists are read once for all connections that were there before the reading began.
+#[derive(Default)]
+struct Peers {
+    /// How many readings have begun.
+    begun: AtomicU64,
+    /// The last one, and its number.
+    last: Mutex<(u64, Connections)>,
+}
+
+impl Peers {
+    /// Whose program connected from `theirs`, when `before` readings had begun.
+    async fn find(&self, theirs: SocketAddr, ours: SocketAddr, before: u64) -> Peer {
+        let mut last = self.last.lock().await;
+        if last.0 <= before {
+            let number = self.begun.fetch_add(1, Ordering::SeqCst) + 1;
+            *last = (number, spawn_blocking(Connections::read).await.unwrap_or_default());
+        }
+        last.1.peer(theirs, ours)
+    }
 }
 
 /// A connection and whose it is, looked up once.
 #[derive(Clone)]
 struct Connection {
     from: SocketAddr,
+    /// How many readings of the system's lists had begun when it was there.
+    before: u64,
     whose: Arc<OnceCell<Peer>>,
 }
 
 impl Connection {
-    async fn whose(&self, ours: SocketAddr) -> Peer {
-        *self.whose.get_or_init(|| look_up(self.from, ours)).await
+    fn new(from: SocketAddr, peers: &Peers) -> Connection {
+        Connection { from, before: peers.begun.load(Ordering::SeqCst), whose: Arc::default() }
+    }
+
+    async fn whose(&self, shared: &Shared) -> Peer {
+        let find = || shared.peers.find(self.from, shared.address, self.before);
+        *self.whose.get_or_init(find).await
     }
 }
 
@@ -219,7 +248,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, from)) => {
-                    let connection = Connection { from, whose: Arc::default() };
+                    let connection = Connection::new(from, &shared.peers);
                     connections.spawn(serve(stream, connection, Arc::clone(&shared)));
                 }
                 // Out of file descriptors, or a client that is gone again: both pass.

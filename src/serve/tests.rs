@@ -293,3 +293,36 @@ async fn default_accounts_lead_to_their_project() {
         assert_eq!(project_named_by(email).as_deref(), wanted, "{email}");
     }
 }
+
+#[tokio::test]
+async fn many_clients_at_once_cost_one_mint_and_few_looks_at_who_they_are() {
+    const CLIENTS: usize = 200;
+    let served = served([token()]).await;
+    let path = format!("{V1}/instance/service-accounts/default/token");
+    let answers = futures_util::future::join_all((0..CLIENTS).map(|_| served.get(&path))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{}", answers[0].body);
+    assert_eq!(served.google.requests().await.len(), 1);
+    let looks = served.server.shared.peers.begun.load(Ordering::SeqCst);
+    assert!((1..CLIENTS as u64 / 2).contains(&looks), "{looks}");
+}
+
+#[tokio::test]
+async fn connection_is_looked_for_in_no_list_from_before_it_was_there() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ours = listener.local_addr().unwrap();
+    let peers = Peers::default();
+    let mut open = Vec::new();
+    for readings in 1..=3 {
+        let (made, accepted) = tokio::join!(TcpStream::connect(ours), listener.accept());
+        let (stream, from) = accepted.unwrap();
+        let before = peers.begun.load(Ordering::SeqCst);
+        let first = peers.find(from, ours, before).await;
+        // The same reading serves it again.
+        assert_eq!(peers.find(from, ours, before).await, first);
+        assert_eq!(peers.begun.load(Ordering::SeqCst), readings);
+        if cfg!(target_os = "linux") {
+            assert_eq!(first, Peer::OurUser);
+        }
+        open.push((made, stream));
+    }
+}
